@@ -1,0 +1,79 @@
+# make demo | test | check | bench | serve: each installs what it needs into .venv, once, and then does its one thing.
+# Needs Python 3.11 to 3.14 and make. PYTHON=/path/to/python chooses another interpreter than the first that fits.
+
+VENV := .venv
+BIN := $(VENV)/bin
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))
+PYTHON ?= $(shell for p in python3 python python3.14 python3.13 python3.12 python3.11; do \
+	"$$p" -c '$(FITS)' 2>/dev/null && echo "$$p" && break; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench serve lock clean
+
+help:
+	@echo "make demo    plan the built-in thorax and print its ranked paths"
+	@echo "make test    all tests, with the import contracts and the coverage gate"
+	@echo "make check   lint, format, types, import contracts, Dockerfile"
+	@echo "make bench   benchmarks, as ratios measured in one run"
+	@echo "make serve   start the service on this machine"
+
+# One stamp for each set of extras. A stamp is as new as the last install that succeeded.
+$(VENV)/python:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 to 3.14 found: install one, or say make PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "Installing into $(VENV) (once; a few minutes) ..."
+	@"$(PYTHON)" -m venv $(VENV)
+	@touch $@
+
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable
+STAMP_NEEDS := $(VENV)/python pyproject.toml requirements.lock
+
+$(VENV)/run: $(STAMP_NEEDS)
+	@$(INSTALL) .
+	@touch $@
+
+$(VENV)/test: $(STAMP_NEEDS)
+	@$(INSTALL) '.[test]'
+	@touch $@ $(VENV)/run
+
+$(VENV)/dev: $(STAMP_NEEDS)
+	@$(INSTALL) '.[test,dev]'
+	@touch $@ $(VENV)/test $(VENV)/run
+
+$(VENV)/bench: $(STAMP_NEEDS)
+	@$(INSTALL) '.[bench]'
+	@touch $@ $(VENV)/run
+
+demo: $(VENV)/run
+	@$(BIN)/seedpath demo
+
+serve: $(VENV)/run
+	@$(BIN)/seedpath serve
+
+# The second run sees inside numba's kernels, which no tracer can follow once they are compiled.
+test: $(VENV)/test
+	$(BIN)/lint-imports --no-logo
+	rm -f .coverage
+	$(BIN)/python -m pytest --cov --cov-report=
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -m interpreted --cov --cov-append --cov-report=
+	$(BIN)/python tests/coverage_gate.py
+
+check: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/hadolint Dockerfile
+
+format: $(VENV)/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/bench
+	@$(BIN)/python -m benchmarks $(ONLY)
+
+# After a change of dependencies in pyproject.toml: the newest versions that fit, together.
+lock: $(VENV)/python
+	$(BIN)/python .ci/lock.py
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -1,0 +1,47 @@
+"""Errors that anatomy raises about its input.
+
+    AnatomyError            bad input: which field, which value, what to do
+    |-- ReadError           bytes that are not what their name says, or are damaged
+    |-- FrameMismatch       two things that must share a frame or a grid do not
+    |-- GridError           a voxel-to-patient matrix that is no rigid, scaled frame
+    |-- StructureError      a structure that is empty, unknown, or of an unusable role
+    `-- SurfaceError        a mesh that bounds no volume
+"""
+
+
+class AnatomyError(ValueError):
+    """Bad input, said so that the sender can mend it.
+
+    `field` names the input (a file, a structure, a request field), `value` what was found there,
+    `remedy` what to do about it.
+    """
+
+    def __init__(self, field: str, value: str, remedy: str) -> None:
+        self.field = field
+        self.value = value
+        self.remedy = remedy
+        super().__init__(f"{field}: {value}. {remedy}")
+
+    def __reduce__(self) -> tuple[type["AnatomyError"], tuple[str, str, str]]:
+        """Errors cross process borders whole: an exception pickles by its constructor's arguments."""
+        return (type(self), (self.field, self.value, self.remedy))
+
+
+class ReadError(AnatomyError):
+    """A file cannot be read: wrong magic, truncated, too large, or of an unknown kind."""
+
+
+class FrameMismatch(AnatomyError):
+    """Two inputs that must lie in one frame, or on one grid, do not."""
+
+
+class GridError(AnatomyError):
+    """A voxel-to-patient matrix is not finite, is sheared, or has a spacing out of range."""
+
+
+class StructureError(AnatomyError):
+    """A structure is missing, empty, unknown, or has a role it cannot have."""
+
+
+class SurfaceError(AnatomyError):
+    """A surface is open, self-inverted or otherwise bounds no volume."""

@@ -1,0 +1,168 @@
+"""Frames: where a voxel lies in the patient.
+
+Three frames, and one letter for each in names:
+
+    P   patient, LPS, mm: +x left, +y posterior, +z superior. Everything that leaves a module.
+    V   voxel index (i, j, k), 0.0 at the centre of the first voxel.
+    B   box, mm: the grid's own axes, 0.0 at the centre of the first voxel, so p_B = p_V * spacing.
+        A rotation away from P; distances in B are distances in P.
+
+        k,z_B
+         |   j,y_B        a voxel's box reaches half a spacing to each side of its centre
+         |  /
+         | /
+         o------ i,x_B    o = centre of voxel (0, 0, 0) = the grid's origin in P
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from anatomy.errors import GridError
+
+Points = Float[np.ndarray, "*batch 3"]
+
+SHEAR_TOLERANCE = 1e-3
+"""Largest |cosine| between two grid axes. NIfTI stores float32: 1e-3 leaves room for its rounding, and
+turns a 500 mm field of view by less than half a voxel."""
+
+MIN_SPACING_MM, MAX_SPACING_MM = 0.05, 20.0
+"""Outside these no clinical CT lies; a spacing in cm or um shows here."""
+
+MAX_OFFSET_MM = 1e5
+"""No scanner's origin is 100 m away."""
+
+_LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def lps_from_ras(X_RAS: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, "4 4"]:
+    """The same voxel-to-patient matrix with patient axes LPS instead of RAS. [mm]"""
+    return np.asarray(_LPS_FROM_RAS @ X_RAS)
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A regular voxel grid, placed in the patient: shape and pose, apart from any voxel values.
+
+    `X_PV` (4, 4) maps a voxel index (centre at integers) to patient LPS mm. Its columns are
+    orthogonal: `Grid` raises GridError for sheared, singular, infinite or absurdly scaled matrices.
+    """
+
+    shape: tuple[int, int, int]
+    X_PV: Float[np.ndarray, "4 4"]
+
+    def __post_init__(self) -> None:
+        if len(self.shape) != 3 or min(self.shape) < 1:
+            raise GridError("grid.shape", f"{self.shape}", "Give three sizes of at least one voxel.")
+        if not np.isfinite(self.X_PV).all():
+            raise GridError("affine", "it holds NaN or infinity", "Rewrite the file's affine.")
+        spacing = np.linalg.norm(self.X_PV[:3, :3], axis=0)
+        if (spacing < MIN_SPACING_MM).any() or (spacing > MAX_SPACING_MM).any():
+            raise GridError(
+                "affine",
+                f"voxel spacing {np.round(spacing, 4).tolist()} mm",
+                f"Spacings must lie between {MIN_SPACING_MM} and {MAX_SPACING_MM} mm: check the unit.",
+            )
+        if np.abs(self.X_PV[:3, 3]).max() > MAX_OFFSET_MM:
+            raise GridError("affine", "its origin lies over 100 m away", "Check the file's affine.")
+        axes = self.X_PV[:3, :3] / spacing
+        if np.abs(axes.T @ axes - np.eye(3)).max() > SHEAR_TOLERANCE:
+            raise GridError("affine", "its axes are not orthogonal", "Resample (gantry tilt?) first.")
+
+    @property
+    def spacing_mm(self) -> Float[np.ndarray, "3"]:
+        """Voxel spacing along i, j, k. [mm]"""
+        return np.asarray(np.linalg.norm(self.X_PV[:3, :3], axis=0))
+
+    @property
+    def R_PB(self) -> Float[np.ndarray, "3 3"]:
+        """Orthonormal grid axes as columns, in P. A left-handed grid has determinant -1."""
+        axes = self.X_PV[:3, :3] / self.spacing_mm
+        u, _, vt = np.linalg.svd(axes)
+        return np.asarray(u @ vt)
+
+    @property
+    def origin_P(self) -> Float[np.ndarray, "3"]:
+        """Centre of voxel (0, 0, 0). [mm]"""
+        return np.asarray(self.X_PV[:3, 3])
+
+    @property
+    def voxel_volume_mm3(self) -> float:
+        """Volume of one voxel's box. [mm3]"""
+        return float(np.prod(self.spacing_mm))
+
+    @property
+    def lower_B(self) -> Float[np.ndarray, "3"]:
+        """Lower corner of the first voxel's box: half a spacing below its centre. [mm]"""
+        return -0.5 * self.spacing_mm
+
+    @property
+    def upper_B(self) -> Float[np.ndarray, "3"]:
+        """Upper corner of the last voxel's box. [mm]"""
+        return np.asarray((np.array(self.shape) - 0.5) * self.spacing_mm)
+
+    def to_box(self, p_P: Points) -> Points:
+        """Patient LPS mm (..., 3) to box mm (..., 3)."""
+        return np.asarray((p_P - self.origin_P) @ self.R_PB)
+
+    def to_patient(self, p_B: Points) -> Points:
+        """Box mm (..., 3) to patient LPS mm (..., 3)."""
+        return np.asarray(p_B @ self.R_PB.T + self.origin_P)
+
+    def vectors_to_box(self, v_P: Points) -> Points:
+        """Turn free vectors (..., 3) from P to B; lengths stay."""
+        return np.asarray(v_P @ self.R_PB)
+
+    def vectors_to_patient(self, v_B: Points) -> Points:
+        """Turn free vectors (..., 3) from B to P; lengths stay."""
+        return np.asarray(v_B @ self.R_PB.T)
+
+    def same_as(self, other: "Grid", tolerance_mm: float = 1e-2) -> bool:
+        """Whether both grids have one shape and put each voxel within `tolerance_mm` of the same place.
+
+        The default is a hundredth of a millimetre: above float32 rounding of an affine, below any effect
+        on a clearance.
+        """
+        if self.shape != other.shape:
+            return False
+        corners_V = np.array([[i, j, k, 1] for i in (0, 1) for j in (0, 1) for k in (0, 1)], dtype=float)
+        corners_V[:, :3] *= np.array(self.shape) - 1
+        apart = corners_V @ (self.X_PV - other.X_PV).T
+        return bool(np.abs(apart[:, :3]).max() <= tolerance_mm)
+
+
+def canonical_axes(X_PV: Float[np.ndarray, "4 4"]) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
+    """Which stored axis runs most nearly left, posterior and superior, and which of them run backwards.
+
+    Returns `order` (stored axis for each of x, y, z) and `flip` (whether that axis must be reversed).
+    Storage order then stops mattering: the same volume stored in any of its 48 orientations becomes
+    the same arrays.
+    """
+    cosines = X_PV[:3, :3] / np.linalg.norm(X_PV[:3, :3], axis=0)
+    order = [-1, -1, -1]
+    left = np.abs(cosines)
+    for _ in range(3):
+        patient_axis, stored_axis = np.unravel_index(int(np.argmax(left)), (3, 3))
+        order[int(patient_axis)] = int(stored_axis)
+        left[patient_axis, :] = -1.0
+        left[:, stored_axis] = -1.0
+    flip = [bool(cosines[axis, stored] < 0) for axis, stored in enumerate(order)]
+    return (order[0], order[1], order[2]), (flip[0], flip[1], flip[2])
+
+
+def canonical(array: np.ndarray, X_PV: Float[np.ndarray, "4 4"]) -> tuple[np.ndarray, Grid]:
+    """A 3D array and its matrix, re-stored so that i runs left, j posterior, k superior.
+
+    Nothing is resampled: axes are swapped and reversed. Returns a C-contiguous array and its Grid.
+    """
+    order, flip = canonical_axes(X_PV)
+    stored = np.transpose(array, order)
+    X = X_PV[:, [*order, 3]].copy()
+    for axis in range(3):
+        if flip[axis]:
+            X[:3, 3] += X[:3, axis] * (stored.shape[axis] - 1)
+            X[:3, axis] *= -1.0
+            stored = np.flip(stored, axis)
+    shape = (int(stored.shape[0]), int(stored.shape[1]), int(stored.shape[2]))
+    return np.ascontiguousarray(stored), Grid(shape, X)

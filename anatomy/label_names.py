@@ -1,0 +1,96 @@
+"""Names of labels: a JSON table beside a label map, or the table that TotalSegmentator embeds in it.
+
+{"1": "heart", "2": "aorta"}        label to name
+{"heart": 1, "aorta": 2}            name to label
+{"labels": {...}, ...}              either of them inside a dataset description
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from xml.etree import ElementTree
+
+from anatomy.errors import ReadError
+from anatomy.label_values import LARGEST_LABEL
+from anatomy.limits import MAX_NAMES_BYTES, check_file_size, check_structure_count
+
+_REMEDY = 'Give one JSON object such as {"1": "heart", "2": "aorta"}, with each label and name once.'
+
+
+def read_names(path: Path) -> dict[int, str]:
+    """The names table of a JSON file; label 0, the background, is left out. Raises ReadError."""
+    if not path.is_file():
+        raise ReadError(path.name, "there is no such file", "Give the JSON file that names the labels.")
+    check_file_size(path, MAX_NAMES_BYTES)
+    try:
+        table = json.loads(path.read_bytes(), object_pairs_hook=_no_repeats)
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+        raise ReadError(path.name, "it is not JSON", _REMEDY) from None
+    except _Repeated as error:
+        raise ReadError(path.name, f"the key {error} stands in it twice", _REMEDY) from None
+    if isinstance(table, dict) and isinstance(table.get("labels"), dict):
+        table = table["labels"]
+    if not isinstance(table, dict):
+        raise ReadError(path.name, "it is not one JSON object", _REMEDY)
+    return _checked(((_pair(key, value, path.name)) for key, value in table.items()), path.name)
+
+
+def names_from_xml(content: bytes, file: str) -> dict[int, str] | None:
+    """The names in an XML LabelTable as TotalSegmentator embeds it in a NIfTI header extension.
+
+    None where `content` holds no LabelTable. Raises ReadError for a damaged one.
+    """
+    if b"<LabelTable" not in content:
+        return None
+    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+        raise ReadError(file, "its embedded label table declares entities", "Give the names by --names.")
+    try:
+        root = ElementTree.fromstring(content.rstrip(b"\0 \r\n\t"))
+    except ElementTree.ParseError:
+        raise ReadError(file, "its embedded label table is damaged", "Give the names by --names.") from None
+    labels = root.iter("Label")
+    return _checked((_pair(label.get("Key", ""), label.text or "", file) for label in labels), file)
+
+
+class _Repeated(ValueError):
+    pass
+
+
+def _no_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    table: dict[str, object] = {}
+    for key, value in pairs:
+        if key in table:
+            raise _Repeated(repr(key))
+        table[key] = value
+    return table
+
+
+def _pair(key: str, value: object, file: str) -> tuple[int, str]:
+    """One entry, whichever way round it is written."""
+    if isinstance(value, str) and key.strip().isdecimal():
+        label, name = int(key), value
+    elif isinstance(value, int) and not isinstance(value, bool):
+        label, name = value, key
+    else:
+        raise ReadError(file, f"the entry {key!r}: {value!r} is no label and name", _REMEDY)
+    if not 0 <= label <= LARGEST_LABEL:
+        raise ReadError(file, f"the label {label} is out of range", f"Labels are 0 to {LARGEST_LABEL}.")
+    return label, name.strip()
+
+
+def _checked(pairs: Iterable[tuple[int, str]], file: str) -> dict[int, str]:
+    table: dict[int, str] = {}
+    for label, name in pairs:
+        if label == 0:
+            continue
+        if not name or not name.isprintable():
+            raise ReadError(file, f"label {label} has no printable name", _REMEDY)
+        if label in table:
+            raise ReadError(file, f"label {label} is named twice", _REMEDY)
+        if name in table.values():
+            raise ReadError(file, f"the name {name!r} stands for two labels", _REMEDY)
+        table[label] = name
+    if not table:
+        raise ReadError(file, "it names no label", _REMEDY)
+    check_structure_count(file, len(table))
+    return table

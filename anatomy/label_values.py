@@ -1,0 +1,75 @@
+"""Label values: stored numbers that must be whole, non-negative and named.
+
+A voxel with a label that nobody named could be an aorta: it is an error, never background.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import UInt
+
+from anatomy.errors import ReadError
+
+LARGEST_LABEL = 65535
+
+WHOLE_TOLERANCE = 1e-4
+"""Stored label times a header's float32 scale may miss a whole number by its rounding, not by more."""
+
+
+def whole_labels(values: np.ndarray, file: str) -> UInt[np.ndarray, "..."]:
+    """Stored values of any number type as uint16 labels.
+
+    Raises ReadError for NaN, fractions (a probability map is no label map), negatives and values above 65535.
+    """
+    if values.dtype == np.uint8 or values.dtype == np.uint16:
+        return np.asarray(values, np.uint16)
+    if values.size == 0:
+        return values.astype(np.uint16)
+    low, high = values.min(), values.max()
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ReadError(file, "it holds NaN or infinite voxels", "Write labels as whole numbers.")
+    if low < -WHOLE_TOLERANCE:
+        raise ReadError(
+            file, f"it holds the negative value {low:g}", "Labels are 0 and above: is it CT, not labels?"
+        )
+    if high > LARGEST_LABEL + WHOLE_TOLERANCE:
+        raise ReadError(file, f"it holds the value {high:g}", f"Labels go up to {LARGEST_LABEL}.")
+    if values.dtype.kind == "f":
+        whole = np.rint(values)
+        apart = np.abs(values - whole)
+        if apart.max() > WHOLE_TOLERANCE:
+            worst = values.flat[int(np.argmax(apart))]
+            raise ReadError(
+                file,
+                f"it holds the value {worst:g}, which is no whole number",
+                "Give labels, not probabilities or an interpolated mask: resample with nearest neighbour.",
+            )
+        return np.asarray(whole, np.uint16)
+    return values.astype(np.uint16)
+
+
+class LabelCount:
+    """How often each label occurs, slab by slab."""
+
+    def __init__(self) -> None:
+        self._counts = np.zeros(LARGEST_LABEL + 1, dtype=np.int64)
+
+    def add(self, labels: UInt[np.ndarray, "..."]) -> None:
+        """Count one slab."""
+        counts = np.bincount(labels.ravel(order="K"))
+        self._counts[: counts.size] += counts
+
+    def present(self) -> tuple[int, ...]:
+        """Labels other than 0 that occur, ascending."""
+        return tuple(int(label) for label in np.flatnonzero(self._counts) if label)
+
+    def check_named(self, names: Mapping[int, str], file: str) -> None:
+        """Raise ReadError where a label occurs that `names` lacks."""
+        unnamed = [label for label in self.present() if label not in names]
+        if unnamed:
+            listed = ", ".join(map(str, unnamed[:10])) + (", ..." if len(unnamed) > 10 else "")
+            raise ReadError(
+                file,
+                f"voxels hold labels without a name: {listed}",
+                "Name every label that occurs, or give the names table that belongs to the file.",
+            )

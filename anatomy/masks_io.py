@@ -1,0 +1,47 @@
+"""A folder of one-organ NIfTI masks, as TotalSegmentator writes it: the file's name is the organ's."""
+
+from pathlib import Path
+
+from anatomy.errors import FrameMismatch, ReadError
+from anatomy.frames import Grid
+from anatomy.limits import check_structure_count
+from anatomy.nifti_io import read_mask
+from anatomy.structures import Layers, Structure
+
+NIFTI_SUFFIXES = (".nii.gz", ".nii")
+
+
+def organ_name(path: Path) -> str:
+    """The file's name without its suffix: "aorta" for aorta.nii.gz."""
+    for suffix in (*NIFTI_SUFFIXES, ".seg.nrrd"):
+        if path.name.lower().endswith(suffix):
+            return path.name[: -len(suffix)]
+    return path.stem
+
+
+def read_masks(files: tuple[Path, ...]) -> tuple[Grid, tuple[Structure, ...]]:
+    """One structure for each mask file, all on the grid of the first.
+
+    Raises FrameMismatch for a mask on another grid, and what `anatomy.nifti_io.read_mask` raises.
+    """
+    check_structure_count("the folder of masks", len(files))
+    grid: Grid | None = None
+    layers: Layers | None = None
+    structures: dict[str, Structure] = {}
+    for path in files:
+        mask, mask_grid = read_mask(path)
+        if grid is None or layers is None:
+            grid, layers = mask_grid, Layers(mask_grid.shape)
+        elif not grid.same_as(mask_grid):
+            raise FrameMismatch(
+                path.name,
+                f"it lies on another grid than {files[0].name}",
+                "Resample all masks of the folder onto one grid, with nearest neighbour.",
+            )
+        name = organ_name(path)
+        if name in structures:
+            raise ReadError(path.name, f"two files give the structure {name!r}", "Remove one of them.")
+        structures[name] = Structure(name, layers.add(name, mask))
+    if grid is None:
+        raise ReadError("the folder of masks", "it holds no mask", "Give a folder of NIfTI masks.")
+    return grid, tuple(structures.values())

@@ -1,0 +1,248 @@
+"""Reading: whatever a case comes as, to named structures on one grid.
+
+    INPUT                                      read by
+    NIfTI label map + names                    nifti_io      names from a JSON table or the file's own
+    folder of one-organ NIfTI masks            masks_io      names from the file names
+    .seg.nrrd                                  nrrd_io       names from the header
+    STL, OBJ, PLY, or a folder of them         surface_io    names from the file names
+
+What a file is, is decided by its content where the format has a signature, and by its suffix where not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from anatomy.digest import digest
+from anatomy.errors import FrameMismatch, ReadError, StructureError, SurfaceError
+from anatomy.frames import Grid
+from anatomy.label_names import read_names
+from anatomy.masks_io import NIFTI_SUFFIXES, organ_name, read_masks
+from anatomy.nifti_io import embedded_names, is_nifti, read_ct, read_labels, read_mask
+from anatomy.nrrd_io import is_nrrd, read_segments
+from anatomy.roles import role_of
+from anatomy.structures import (
+    Layers,
+    Role,
+    Segmentation,
+    Structure,
+    Surface,
+    mask_from_bool,
+    masks_from_labels,
+)
+from anatomy.surface_io import MeshAxes, is_surface, read_surface
+from anatomy.surfaces import grid_around, voxelise
+
+SURFACE_VOXEL_MM = 1.5
+"""Voxel size of the grid that surfaces are put on [U]: half of a common slice spacing, small against what
+masks of surfaces are for (search; distances are verified on the triangles)."""
+
+KINDS = "a NIfTI label map with names, a folder of NIfTI masks, .seg.nrrd, or STL/OBJ/PLY surfaces"
+
+
+def read(
+    path: Path,
+    *,
+    names: Path | None = None,
+    targets: Sequence[Path] = (),
+    ct: Path | None = None,
+    mesh_axes: MeshAxes = MeshAxes.LPS,
+) -> tuple[Segmentation, tuple[str, ...]]:
+    """A case's structures, and the names of those that came as target files.
+
+    `targets` are files of one structure each: a mask on the same grid, a surface, or a .seg.nrrd with one
+    segment. `ct` must lie on the same grid. Raises ReadError for what cannot be read, FrameMismatch for
+    what lies elsewhere, GridError, SurfaceError and StructureError as their docstrings say.
+    """
+    for given in (path, names, *targets, ct):
+        if given is not None and not given.exists():
+            raise ReadError(given.name, "there is no such file or folder", "Check the path.")
+    if path.is_dir():
+        files, segmentation = _read_folder(path, mesh_axes)
+    else:
+        files, segmentation = (path,), _read_file(path, names, mesh_axes)
+    if names is not None:
+        if not _needs_names(path):
+            raise ReadError(names.name, "only a NIfTI label map takes names", "Leave the names table out.")
+        files = (*files, names)
+    declared: list[str] = []
+    for target in targets:
+        structure = _read_target(target, segmentation, mesh_axes)
+        if structure.name in segmentation.names():
+            raise StructureError(
+                target.name,
+                f"the input has a structure {structure.name!r} already",
+                "Rename the target's file, or name that structure as the target.",
+            )
+        slack = segmentation.surface_slack_mm
+        if structure.surface is not None:
+            slack = max(slack, _diagonal_mm(segmentation.grid))
+        segmentation = replace(
+            segmentation, structures=(*segmentation.structures, structure), surface_slack_mm=slack
+        )
+        declared.append(structure.name)
+    if ct is not None:
+        segmentation = replace(segmentation, ct_hu=_read_ct(ct, segmentation.grid))
+    sources = (*files, *targets, *(() if ct is None else (ct,)))
+    return replace(segmentation, inputs=tuple(digest(file) for file in sources)), tuple(declared)
+
+
+def _needs_names(path: Path) -> bool:
+    return path.is_file() and is_nifti(path)
+
+
+def _read_file(path: Path, names: Path | None, axes: MeshAxes) -> Segmentation:
+    if is_nrrd(path):
+        grid, structures = read_segments(path)
+        return Segmentation(grid, structures, ())
+    if is_surface(path):
+        return _on_own_grid({path: read_surface(path, axes)})
+    if is_nifti(path) or _called_nifti(path):
+        return _read_label_map(path, names)
+    if _is_dicom(path):
+        raise _dicom(path)
+    raise ReadError(path.name, "it is of no kind that is read here", f"Give {KINDS}.")
+
+
+def _read_label_map(path: Path, names: Path | None) -> Segmentation:
+    table = embedded_names(path) if names is None else read_names(names)
+    if table is None:
+        raise ReadError(
+            path.name,
+            "a label map needs the names of its labels, and it carries none",
+            'Give a JSON table such as {"1": "heart"} with --names labels.json.',
+        )
+    layer, grid = read_labels(path, table)
+    masks = masks_from_labels(layer, table)
+    return Segmentation(grid, tuple(Structure(table[label], mask) for label, mask in masks.items()), ())
+
+
+def _read_folder(folder: Path, axes: MeshAxes) -> tuple[tuple[Path, ...], Segmentation]:
+    """The folder's own files of the one kind it holds, and what they say. Other files are let be."""
+    files = sorted(f for f in folder.iterdir() if f.is_file() and not f.name.startswith("."))
+    kinds = {
+        "NIfTI masks": tuple(f for f in files if _called_nifti(f)),
+        "surfaces": tuple(f for f in files if is_surface(f)),
+        ".seg.nrrd files": tuple(f for f in files if f.name.lower().endswith(".nrrd")),
+    }
+    found = [kind for kind, members in kinds.items() if members]
+    if len(found) > 1:
+        raise ReadError(
+            folder.name, f"the folder holds {' and '.join(found)}", "Keep one kind in it, or name one file."
+        )
+    if kinds["NIfTI masks"]:
+        grid, structures = read_masks(kinds["NIfTI masks"])
+        return kinds["NIfTI masks"], Segmentation(grid, structures, ())
+    if kinds["surfaces"]:
+        surfaces = {file: read_surface(file, axes) for file in kinds["surfaces"]}
+        return kinds["surfaces"], _on_own_grid(surfaces)
+    if kinds[".seg.nrrd files"]:
+        raise ReadError(folder.name, "the folder holds .seg.nrrd", "Name the file itself as the input.")
+    for file in files:
+        if _is_dicom(file):
+            raise _dicom(folder)
+    raise ReadError(folder.name, "the folder holds nothing that is read here", f"Give {KINDS}.")
+
+
+def _on_own_grid(surfaces: dict[Path, Surface]) -> Segmentation:
+    grid = grid_around(surfaces.values(), SURFACE_VOXEL_MM)
+    layers = Layers(grid.shape)
+    structures: dict[str, Structure] = {}
+    for file, surface in surfaces.items():
+        name = file.stem
+        if name in structures:
+            raise ReadError(file.name, f"two files give the structure {name!r}", "Remove one of them.")
+        # A target grown to whole voxels would be treated beyond its edge; all else errs towards avoidance.
+        touching = role_of(name) is not Role.TARGET
+        mask = voxelise(surface, grid, touching=touching)
+        structures[name] = Structure(name, layers.add(name, mask), surface=surface)
+    return Segmentation(grid, tuple(structures.values()), (), surface_slack_mm=_diagonal_mm(grid))
+
+
+def _diagonal_mm(grid: Grid) -> float:
+    return float(np.linalg.norm(grid.spacing_mm))
+
+
+def _read_target(path: Path, segmentation: Segmentation, axes: MeshAxes) -> Structure:
+    """One target file as a structure whose role is target, on the segmentation's grid."""
+    grid = segmentation.grid
+    if path.is_dir():
+        raise ReadError(path.name, "a target is one file, and this is a folder", "Give a mask or a surface.")
+    if is_nrrd(path):
+        own, segments = read_segments(path)
+        filled = [s for s in segments if s.mask.count > 0]
+        if len(filled) != 1:
+            raise ReadError(
+                path.name, f"it holds {len(filled)} segments with voxels", "Save the target alone in it."
+            )
+        _same_grid(path, own, grid)
+        return replace(filled[0], role=Role.TARGET)
+    if is_surface(path):
+        surface = read_surface(path, axes)
+        _refuse_beyond(path, surface, grid)
+        mask = voxelise(surface, grid, touching=False)
+        if not mask.any():
+            raise SurfaceError(path.name, "it holds no voxel centre of the input's grid", "Use finer voxels.")
+        return Structure(path.stem, mask_from_bool(mask), Role.TARGET, surface)
+    if is_nifti(path) or _called_nifti(path):
+        mask, own = read_mask(path)
+        _same_grid(path, own, grid)
+        return Structure(organ_name(path), mask_from_bool(mask), Role.TARGET)
+    raise ReadError(
+        path.name, "it is no target that is read here", "Give a NIfTI mask, .seg.nrrd or a surface."
+    )
+
+
+def _same_grid(path: Path, own: Grid, grid: Grid) -> None:
+    if not own.same_as(grid):
+        raise FrameMismatch(
+            path.name,
+            f"it lies on another grid than the input: {_described(own)}, not {_described(grid)}",
+            "Resample it onto the input's grid.",
+        )
+
+
+def _described(grid: Grid) -> str:
+    size = " x ".join(map(str, grid.shape))
+    spacing = " x ".join(f"{s:.4g}" for s in grid.spacing_mm)
+    origin = ", ".join(f"{o:.2f}" for o in grid.origin_P)
+    return f"{size} voxels of {spacing} mm from LPS ({origin})"
+
+
+def _refuse_beyond(path: Path, surface: Surface, grid: Grid) -> None:
+    """Raise FrameMismatch where a surface reaches out of the grid: in RAS, in cm, or of another scan."""
+    p_B = grid.to_box(surface.vertices_P)
+    if (p_B < grid.lower_B).any() or (p_B > grid.upper_B).any():
+        raise FrameMismatch(
+            path.name,
+            "the surface reaches outside the input's field of view",
+            "Check that it is in patient LPS mm, and of the same scan.",
+        )
+
+
+def _read_ct(path: Path, grid: Grid) -> np.ndarray:
+    if not path.is_file() or not (is_nifti(path) or _called_nifti(path)):
+        raise ReadError(path.name, "CT is read from NIfTI only", "Convert it to .nii.gz on the labels' grid.")
+    ct_hu, own = read_ct(path)
+    _same_grid(path, own, grid)
+    return ct_hu
+
+
+def _called_nifti(path: Path) -> bool:
+    return path.name.lower().endswith(NIFTI_SUFFIXES)
+
+
+def _is_dicom(path: Path) -> bool:
+    with path.open("rb") as stream:
+        start = stream.read(132)
+    return start[128:132] == b"DICM" or (start[:2] == b"PK" and path.suffix.lower() == ".zip")
+
+
+def _dicom(path: Path) -> ReadError:
+    return ReadError(
+        path.name,
+        "it is DICOM or a zip, which is not read here",
+        f"Convert or unpack it first. Give {KINDS}.",
+    )

@@ -1,0 +1,244 @@
+"""Roles by name: what a structure of this name means to a needle, before a request says otherwise.
+
+    "Lung_Upper_Lobe_Left"  --fold-->  (lobe, lung, upper) + left  --table-->  Role.LUNG
+
+Names are compared without case, separators, word order, side, plural or British spelling. All class names of
+TotalSegmentator versions 1 and 2 and of its subtasks are known (Wasserthal et al. 2023,
+10.1148/ryai.230024; lists in the project's own `map_to_binary.py`), and the usual names of planning contours.
+A name that nobody knows is forbidden: the only guess that cannot hurt.
+"""
+
+import re
+from collections.abc import Iterable
+
+from anatomy.structures import Role
+
+_SPELLING = {
+    "oesophagus": "esophagus",
+    "tumour": "tumor",
+    "tumours": "tumor",
+    "haemorrhage": "hemorrhage",
+    "arteries": "artery",
+    "vertebra": "vertebrae",
+    "vertebral": "vertebrae",
+    "bronchi": "bronchus",
+    "bronchia": "bronchus",
+    "bodies": "body",
+    "cavities": "cavity",
+    "bullae": "bulla",
+    "vena": "vein",
+    "venae": "vein",
+    "cavae": "cava",
+    "clavicle": "clavicula",
+    "clavicles": "clavicula",
+    "scapulae": "scapula",
+    "trunc": "trunk",
+    "spinalcord": "spinal_cord",
+    "chestwall": "chest_wall",
+    "azygous": "azygos",
+    "svc": "superior_vein_cava",
+    "ivc": "inferior_vein_cava",
+    "l": "left",
+    "lt": "left",
+    "r": "right",
+    "rt": "right",
+}
+
+_SIDES = ("left", "right")
+
+_TARGET_NAMES = re.compile(r"gtv|(lesion|lymph_?node|metastasi|node|station|target|tumor)(?![a-z])")
+"""How names of what is treated begin. A CTV or PTV is not among them: it is no tissue, and holds its own
+margin already."""
+
+_SKIN = """
+    body  body_trunk  body_contour  external  skin
+"""
+
+_OUTSIDE = """
+    arm  bed  body_extremities  couch  ct_table  cushion  extremities  hand  mattress  table  upper_limb
+    vacuum_cushion
+"""
+
+_LUNG = """
+    lung  lung_pleural  lung_covid_infiltrate
+    lung_upper_lobe  lung_middle_lobe  lung_lower_lobe
+"""
+
+_TARGET = """
+    lung_lesion  lung_nodule  lung_tumor
+"""
+
+# Containers (mediastinum, thoracic cavity, chest wall) and drawn volumes hold tissue of every kind: what is
+# forbidden in them is forbidden under its own name.
+_PASSABLE = """
+    breast  fat  mammary_gland  mediastinal_fat  muscle  soft_tissue  subcutaneous_fat  torso_fat
+    intermuscular_fat  skeletal_muscle  pleural_effusion  pleural_fluid
+    chest_wall  mediastinum  thoracic_cavity  ctv  itv  ptv
+    autochthon  erector_spinae  gluteus_maximus  gluteus_medius  gluteus_minimus  iliopsoas  psoas
+    quadratus_lumborum  rectus_abdominis  external_oblique  internal_oblique  transversus_abdominis
+    latissimus_dorsi  serratus_anterior  pectoralis_major  pectoralis_minor  trapezius  rhomboid
+    intercostal_muscle  deltoid  supraspinatus  infraspinatus  subscapularis  coracobrachial  teres_major
+    teres_minor  triceps_brachii  biceps_brachii  brachialis  quadriceps_femoris  sartorius
+    thigh_medial_compartment  thigh_posterior_compartment
+    sternocleidomastoid  platysma  levator_scapulae  anterior_scalene  middle_scalene  posterior_scalene
+    sterno_thyroid  thyrohyoid  prevertebral
+"""
+
+_HEART = """
+    heart  heart_lower  heart_myocardium  heart_atrium  heart_ventricle  heart_tissue  heart_ventricular_wall
+    atrial_appendage  atrium  pericardium  pericardial_effusion  pericardial_sac
+    coronary_artery  coronary_sinus  left_anterior_descending_artery
+"""
+
+_VESSELS = """
+    aorta  aorta_ascending  aorta_arch  aorta_descending  aorta_thoracic  aorta_thoracica  aorta_abdominal
+    a_aorta  a_pulmonary  v_venacava  left_ventricular_outflow_tract  coronary_cusp  non_coronary_cusp
+    aortic_arch  aortic_root  aortic_annulus  aortic_sinus  ascending_aorta  descending_aorta
+    aortic_dissection  great_vessel  mediastinal_great_vessel
+    pulmonary_trunk  pulmonary_artery  pulmonary_vein  lung_vessel  hilar_vessel
+    superior_vena_cava  inferior_vena_cava  superior_venacava  inferior_venacava
+    venacava  venacava_s  venacava_i
+    azygos  azygos_vein  hemiazygos_vein  brachiocephalic_trunk  brachiocephalic_vein  brachiocephalic_artery
+    innominate_vein  innominate_artery  subclavian_artery  subclavian_vein  axillary_artery  axillary_vein
+    common_carotid_artery  carotid_artery  internal_carotid_artery  external_carotid_artery
+    internal_jugular_vein  external_jugular_vein  jugular_vein  vertebral_artery
+    internal_mammary_artery  internal_mammary_vein  internal_mammary_vessel
+    internal_thoracic_artery  internal_thoracic_vein  internal_thoracic_vessel
+    intercostal_artery  intercostal_vein  intercostal_vessel  thoracic_duct
+    portal_vein_and_splenic_vein  portal_vein  splenic_vein  hepatic_vein  hepatic_vessel  liver_vessel
+    celiac_trunk  superior_mesenteric_artery  renal_artery  renal_vein  iliac_artery  iliac_vena  vessel
+"""
+
+_AIRWAY_GULLET_NERVE = """
+    airway  trachea  trachea_bronchi  lung_trachea_bronchia  main_bronchus  bronchus  bronchus_prox  carina
+    proximal_bronchial_tree  larynx  larynx_air  esophagus
+    spinal_cord  spinal_canal  cord  brachial_plexus  phrenic_nerve  vagus_nerve  recurrent_laryngeal_nerve
+    bulla  diaphragm  thymus
+"""
+
+_BONE = """
+    bone  bone_other  rib  costal_cartilage  cartilage  sternum  manubrium  xiphoid  clavicula  scapula
+    vertebrae  vertebrae_body  intervertebral_disc  spine  sacrum  coccyx  hip  pelvis  femur  humerus  radius
+    ulna  carpal  metacarpal  phalanges_hand  patella  tibia  fibula  tarsal  metatarsal  phalanges_feet
+    skull  mandible  hyoid  thyroid_cartilage  cricoid_cartilage  zygomatic_arch  styloid_process  hard_palate
+    teeth  hip_implant  pacemaker  implant
+"""
+
+_ABDOMEN_PELVIS = """
+    abdominal_cavity  spleen  kidney  kidney_cyst  gallbladder  liver  liver_tumor  liver_lesion
+    liver_segment  stomach  pancreas  adrenal_gland  small_bowel  duodenum  colon  bowel  bowel_bag  rectum
+    urinary_bladder  bladder  prostate  uterus  ovary  seminal_vesicle
+"""
+
+_HEAD_NECK = """
+    brain  brainstem  cerebellum  subarachnoid_space  venous_sinuses  septum_pellucidum  caudate_nucleus
+    lentiform_nucleus  insular_cortex  internal_capsule  ventricle  central_sulcus  frontal_lobe
+    parietal_lobe  occipital_lobe  temporal_lobe  thalamus  intracerebral_hemorrhage  intracranial_vessels
+    ventricle_frontal_horn  ventricle_occipital_horn  ventricle_body  ventricle_temporal_horn
+    ventricle_trigone  third_ventricle  fourth_ventricle
+    face  eye  eyeball  eye_lens  optic_nerve  parotid_gland  submandibular_gland  nasopharynx  oropharynx
+    hypopharynx  nasal_cavity  auditory_canal  soft_palate  tongue  thyroid  thyroid_gland  parathyroid_gland
+    superior_pharyngeal_constrictor  middle_pharyngeal_constrictor  inferior_pharyngeal_constrictor
+    masseter  temporalis  lateral_pterygoid  medial_pterygoid  digastric
+    lateral_rectus_muscle  medial_rectus_muscle  superior_rectus_muscle  inferior_rectus_muscle
+    superior_oblique_muscle  inferior_oblique_muscle  levator_palpebrae_superioris
+"""
+
+_EXPECTED = {
+    "heart": "heart heart_lower heart_myocardium heart_ventricle",
+    "aorta": "aorta a_aorta aorta_ascending aorta_arch aorta_descending aortic_arch "
+    "aorta_thoracic aorta_thoracica",
+    "pulmonary_artery": "pulmonary_artery a_pulmonary pulmonary_trunk mediastinal_great_vessel great_vessel",
+    "pulmonary_vein": "pulmonary_vein",
+    "superior_vena_cava": "superior_vena_cava superior_venacava venacava_s "
+    "mediastinal_great_vessel great_vessel",
+    "airway": "airway trachea trachea_bronchi lung_trachea_bronchia main_bronchus bronchus bronchus_prox",
+    "esophagus": "esophagus",
+    "spinal_cord": "spinal_cord spinal_canal cord",
+    "vertebrae": "vertebrae vertebrae_body spine",
+    "ribs": "rib",
+    "sternum": "sternum manubrium",
+    "internal_mammary_vessels": "internal_mammary_artery internal_mammary_vein internal_mammary_vessel "
+    "internal_thoracic_artery internal_thoracic_vein internal_thoracic_vessel",
+    "azygos_vein": "azygos azygos_vein",
+    "intercostal_vessels": "intercostal_artery intercostal_vein intercostal_vessel",
+}
+"""What every chest has and no needle may touch, with the names that stand for each."""
+
+
+def words_of(name: str) -> tuple[str, ...]:
+    """A name as folded words, in its own order: lower case, American spelling, singular, sides in full.
+
+    "Lungs_L" becomes ("lung", "left"); "vertebrae_T4" becomes ("vertebrae", "t4").
+    """
+    split = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip())
+    split = re.sub(r"[^a-z0-9]+", "_", split.lower())
+    split = re.sub(r"\b(ribs?|vertebrae?)(?=\d)", r"\1_", split.replace("_", " "))
+    words: list[str] = []
+    for word in split.split():
+        for part in _SPELLING.get(word, word).split("_"):
+            words.append(part[:-1] if len(part) > 3 and part.endswith("s") else part)
+    return tuple(words)
+
+
+_LEVEL = re.compile(r"[ctls]\d{1,2}")
+
+_Key = tuple[str, ...]
+
+
+def _key(words: Iterable[str]) -> _Key:
+    """What is left of a name when side, number and vertebral level are gone, in a fixed order."""
+    kept = [w for w in words if w not in _SIDES and not w.isdigit()]
+    if "vertebrae" in kept:
+        kept = [w for w in kept if not _LEVEL.fullmatch(w)]
+    return tuple(sorted(kept))
+
+
+def _table() -> dict[_Key, Role]:
+    forbidden = (_HEART, _VESSELS, _AIRWAY_GULLET_NERVE, _BONE, _ABDOMEN_PELVIS, _HEAD_NECK)
+    families = [(Role.FORBIDDEN, names) for names in forbidden]
+    families += [
+        (Role.SKIN, _SKIN),
+        (Role.OUTSIDE, _OUTSIDE),
+        (Role.LUNG, _LUNG),
+        (Role.TARGET, _TARGET),
+        (Role.PASSABLE, _PASSABLE),
+    ]
+    return {_key(words_of(name)): role for role, names in families for name in names.split()}
+
+
+_ROLES = _table()
+_EXPECTED_KEYS = {
+    group: frozenset(_key(words_of(name)) for name in names.split()) for group, names in _EXPECTED.items()
+}
+
+
+def _known_role(name: str) -> Role | None:
+    words = words_of(name)
+    if _TARGET_NAMES.match("_".join(words)):
+        return Role.TARGET
+    return _ROLES.get(_key(words))
+
+
+def is_known(name: str) -> bool:
+    """Whether the name's role is known, and not merely assumed to be forbidden."""
+    return _known_role(name) is not None
+
+
+def role_of(name: str) -> Role:
+    """The role a structure of this name has unless the request says otherwise.
+
+    Heart, vessels, airway, oesophagus, cord, bone, cartilage and the organs of abdomen and neck are
+    forbidden, as is every name that is not known. Lung and lobes are lung; muscle, fat and effusion
+    passable; nodes, lesions and GTVs target; table, cushion and arms outside.
+    """
+    return _known_role(name) or Role.FORBIDDEN
+
+
+def expected_missing(names: Iterable[str]) -> tuple[str, ...]:
+    """Groups of forbidden organs that a chest has and `names` lack, in a fixed order.
+
+    One name of a group is enough: a trachea stands for the airway.
+    """
+    keys = {_key(words_of(name)) for name in names}
+    return tuple(group for group, any_of in _EXPECTED_KEYS.items() if not any_of & keys)

@@ -1,0 +1,197 @@
+"""Structures: a named part of the patient as voxels, and as a surface where it came as one.
+
+Overlap is normal (a target lies over lung and body), so voxel values live in layers: arrays of labels in
+which no two structures overlap. A structure names its layer and its label there; its mask is cut out on
+demand, and only over its own bounding box.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt
+
+from anatomy.errors import StructureError
+from anatomy.frames import Grid
+
+
+class Role(StrEnum):
+    """What a structure means to a needle."""
+
+    TARGET = "target"
+    SKIN = "skin"
+    FORBIDDEN = "forbidden"
+    LUNG = "lung"
+    PASSABLE = "passable"
+    OUTSIDE = "outside"
+    """Blocked, and no part of the body: table, vacuum cushion, arms."""
+
+
+@dataclass(frozen=True, eq=False)
+class VoxelMask:
+    """The voxels of `layer` (nx, ny, nz) that hold `label`.
+
+    `lower` and `upper` are the half-open bounding box in voxel indices; both are zero for an empty mask.
+    """
+
+    layer: UInt[np.ndarray, "nx ny nz"]
+    label: int
+    lower: tuple[int, int, int]
+    upper: tuple[int, int, int]
+
+    @property
+    def slices(self) -> tuple[slice, slice, slice]:
+        """The bounding box as slices into an array on the same grid."""
+        a, b = self.lower, self.upper
+        return slice(a[0], b[0]), slice(a[1], b[1]), slice(a[2], b[2])
+
+    def cropped(self) -> Bool[np.ndarray, "mx my mz"]:
+        """The mask over its bounding box only."""
+        return np.asarray(self.layer[self.slices] == self.label)
+
+    @cached_property
+    def count(self) -> int:
+        """Number of voxels."""
+        return int(np.count_nonzero(self.cropped()))
+
+    def paint(self, onto: np.ndarray, value: int | bool) -> None:
+        """Write `value` into `onto` (nx, ny, nz), in place, wherever the mask is set."""
+        onto[self.slices][self.cropped()] = value
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """A closed, outward-oriented triangle mesh in P. [mm]"""
+
+    vertices_P: Float[np.ndarray, "v 3"]
+    faces: Int[np.ndarray, "f 3"]
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """A named part of the scene. `surface` is its original form where it came as a mesh; `mask` then is
+    what the mesh touches on the scene's grid."""
+
+    name: str
+    mask: VoxelMask
+    role: Role | None = None
+    surface: Surface | None = None
+
+    def with_role(self, role: Role) -> "Structure":
+        """The same structure in another role."""
+        return replace(self, role=role)
+
+
+@dataclass(frozen=True)
+class InputDigest:
+    """Which bytes went in: a name without any folder, and the sha256 of the content in hex."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """What a reader returns: named structures on one grid, not yet given roles.
+
+    `surface_slack_mm` bounds how far a mask may reach beyond the surface it stands for: 0.0 where the
+    input was voxels. `ct_hu` is CT on the same grid, where given. `declared` holds roles that the input
+    itself fixes (a file given as the target).
+    """
+
+    grid: Grid
+    structures: tuple[Structure, ...]
+    inputs: tuple[InputDigest, ...]
+    surface_slack_mm: float = 0.0
+    ct_hu: np.ndarray | None = None
+
+    def names(self) -> tuple[str, ...]:
+        """Structure names, in order."""
+        return tuple(s.name for s in self.structures)
+
+
+def masks_from_labels(layer: UInt[np.ndarray, "nx ny nz"], labels: Iterable[int]) -> dict[int, VoxelMask]:
+    """One VoxelMask for each label, with its bounding box, in one pass over the layer.
+
+    A label that no voxel holds gives an empty mask.
+    """
+    from scipy.ndimage import find_objects
+
+    wanted = list(labels)
+    boxes = find_objects(layer, max_label=max(wanted, default=0))
+    masks: dict[int, VoxelMask] = {}
+    for label in wanted:
+        box = boxes[label - 1] if label >= 1 else None
+        if box is None:
+            masks[label] = VoxelMask(layer, label, (0, 0, 0), (0, 0, 0))
+            continue
+        lower = (box[0].start, box[1].start, box[2].start)
+        upper = (box[0].stop, box[1].stop, box[2].stop)
+        masks[label] = VoxelMask(layer, label, lower, upper)
+    return masks
+
+
+def mask_from_bool(array: Bool[np.ndarray, "nx ny nz"]) -> VoxelMask:
+    """A VoxelMask in a layer of its own."""
+    return masks_from_labels(array.view(np.uint8), [1])[1]
+
+
+class Layers:
+    """Packs masks that arrive one by one into as few label layers as their overlaps allow.
+
+    A folder of a hundred one-organ masks that hardly overlap then costs one or two bytes a voxel, not a
+    hundred.
+    """
+
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        self._shape = shape
+        self._layers: list[np.ndarray] = []
+        self._used: list[int] = []
+
+    def add(self, name: str, mask: Bool[np.ndarray, "nx ny nz"]) -> VoxelMask:
+        """Put one mask into the first layer where it overlaps nothing. Raises StructureError when it has
+        another shape than the layers."""
+        if mask.shape != self._shape:
+            raise StructureError(name, f"its mask has shape {mask.shape}", f"Resample it to {self._shape}.")
+        return self.add_cropped(mask, (0, 0, 0))
+
+    def add_cropped(self, mask: Bool[np.ndarray, "mx my mz"], corner: tuple[int, int, int]) -> VoxelMask:
+        """Put one mask, given over a box only whose first voxel is `corner`, into the first layer where it
+        overlaps nothing. The box must lie within the layers."""
+        if not mask.any():
+            return VoxelMask(np.zeros((1, 1, 1), np.uint8), 1, (0, 0, 0), (0, 0, 0))
+        first, last = bounding_box(mask)
+        inside = mask[tuple(slice(a, b) for a, b in zip(first, last, strict=True))]
+        i, j, k = (a + c for a, c in zip(first, corner, strict=True))
+        lower, upper = (i, j, k), (i + inside.shape[0], j + inside.shape[1], k + inside.shape[2])
+        box = tuple(slice(a, b) for a, b in zip(lower, upper, strict=True))
+        index = next(
+            (
+                n
+                for n, layer in enumerate(self._layers)
+                if self._used[n] < 255 and not layer[box][inside].any()
+            ),
+            len(self._layers),
+        )
+        if index == len(self._layers):
+            self._layers.append(np.zeros(self._shape, np.uint8))
+            self._used.append(0)
+        self._used[index] += 1
+        label = self._used[index]
+        self._layers[index][box][inside] = label
+        return VoxelMask(self._layers[index], label, lower, upper)
+
+
+def bounding_box(
+    mask: Bool[np.ndarray, "nx ny nz"],
+) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Half-open bounding box (lower, upper) of the True voxels, in indices. The mask must not be empty."""
+    spans = []
+    for axis in range(3):
+        others = tuple(a for a in range(3) if a != axis)
+        hit = np.flatnonzero(mask.any(axis=others))
+        spans.append((int(hit[0]), int(hit[-1]) + 1))
+    (a, b), (c, d), (e, f) = spans
+    return (a, c, e), (b, d, f)

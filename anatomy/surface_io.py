@@ -1,0 +1,82 @@
+"""Closed surfaces from STL, OBJ and PLY files: one structure a file, in patient LPS mm unless told RAS."""
+
+import io
+import struct
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+import trimesh
+
+from anatomy.errors import ReadError
+from anatomy.limits import MAX_SURFACE_BYTES, check_file_size
+from anatomy.structures import Surface
+from anatomy.surfaces import checked_surface
+
+SURFACE_SUFFIXES = (".stl", ".obj", ".ply")
+
+_DAMAGED = (
+    ValueError,
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    OverflowError,
+    MemoryError,
+    NotImplementedError,
+    struct.error,
+)
+"""What trimesh's readers raise on bytes that are no mesh."""
+
+
+class MeshAxes(StrEnum):
+    """Patient axes of a mesh file. The formats do not say: STL, OBJ and PLY hold bare numbers."""
+
+    LPS = "lps"
+    RAS = "ras"
+
+
+def is_surface(path: Path) -> bool:
+    """Whether the file's name is that of a mesh."""
+    return path.suffix.lower() in SURFACE_SUFFIXES
+
+
+def read_surface(path: Path, axes: MeshAxes = MeshAxes.LPS) -> Surface:
+    """One closed surface in P. [mm]
+
+    Raises ReadError for a file that is no mesh, SurfaceError for a mesh that bounds no volume.
+    """
+    check_file_size(path, MAX_SURFACE_BYTES)
+    content = path.read_bytes()
+    kind = path.suffix.lower()[1:]
+    _refuse_wrong_kind(path.name, kind, content)
+    try:
+        loaded = trimesh.load_mesh(io.BytesIO(content), file_type=kind, process=False, skip_materials=True)
+        vertices_P, faces = np.array(loaded.vertices, float), np.array(loaded.faces, np.int64)
+    except _DAMAGED:
+        raise ReadError(
+            path.name, f"it is cut short, damaged, or no {kind.upper()} mesh", "Export or copy it again."
+        ) from None
+    if axes is MeshAxes.RAS:
+        # Both axes turn, so the triangles go on facing outwards.
+        vertices_P[:, :2] *= -1.0
+    if vertices_P.ndim != 2 or vertices_P.shape[1:] != (3,) or faces.ndim != 2 or faces.shape[1:] != (3,):
+        raise ReadError(path.name, "it holds no triangles", "Export the structure as a triangle mesh.")
+    return checked_surface(path.name, vertices_P, faces)
+
+
+def _refuse_wrong_kind(file: str, kind: str, content: bytes) -> None:
+    """Raise ReadError where the bytes are plainly not what the suffix says, or are cut short."""
+    binary = b"\0" in content[:4096]
+    if kind == "ply":
+        wrong = not content.startswith((b"ply\n", b"ply\r"))
+    elif kind == "obj":
+        wrong = binary
+    elif content.lstrip()[:5].lower() == b"solid" and not binary:
+        wrong = b"endsolid" not in content[-4096:].lower()
+    else:
+        # Binary STL: 80 bytes of header, a count, and 50 bytes for each triangle.
+        wrong = len(content) < 84 or len(content) < 84 + 50 * struct.unpack_from("<I", content, 80)[0]
+    if wrong:
+        raise ReadError(file, f"it is no {kind.upper()} file, or is cut short", "Export or copy it again.")

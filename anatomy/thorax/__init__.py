@@ -1,0 +1,10 @@
+"""The built-in thorax: a parametric adult chest, embedded default and oracle for tests.
+
+`solids` gives each structure as a formula, `thorax` the same structures as voxels.
+"""
+
+from anatomy.thorax.build import field_of_view_P, solids, thorax
+from anatomy.thorax.parameters import ThoraxParameters
+from anatomy.thorax.solid import Solid
+
+__all__ = ["Solid", "ThoraxParameters", "field_of_view_P", "solids", "thorax"]

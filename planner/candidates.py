@@ -1,0 +1,161 @@
+"""Candidates: from all safe lines to the few paths worth a radiologist's time.
+
+    safe lines --windows--> best distinct lines of each window --polish, measure, rank--> paths
+
+Near-copies are left out: two paths of one plan differ by `min_separation_mm` at the entry or at the tip.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+
+from anatomy.scene import Scene
+from planner.access import SkinAccess, area_mm2, skin_access
+from planner.kernels.line import LENGTH, LUNG, TIP
+from planner.measure import Measured, Measurer, to_path
+from planner.naming import approach_of, window_name
+from planner.pareto import pareto_flags
+from planner.polish import polished
+from planner.preference import best_first, preference
+from planner.ranking import ranked
+from planner.records import Path, Window
+from planner.request import Request
+from planner.search import Found, SafeLines
+from planner.seeds import seed_drops
+from planner.windows import windows
+from planner.world import World
+
+WINDOWS_MEASURED = 3
+"""Windows looked at closely, as a multiple of the paths asked for: ranks may change in measuring."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The ranked paths of a plan, the windows they go through, and the skin access map."""
+
+    paths: tuple[Path, ...]
+    windows: tuple[Window, ...]
+    access: SkinAccess
+
+
+def choose(scene: Scene, world: World, found: Found, request: Request) -> Chosen:
+    """Ranked, distinct paths out of all safe lines: the best of each window first taken, then the next best.
+
+    Raises RequestError for an unknown score.
+    """
+    lines = found.lines
+    entry_B = _at(lines, lines.quantities[:, TIP] + lines.quantities[:, LENGTH])
+    access = skin_access(entry_B, lines.quantities[:, LUNG], scene.grid)
+    middle = lines.point_B + ((found.blocks.centre - lines.point_B) * lines.outward_B).sum(axis=1)[:, None] * (
+        lines.outward_B
+    )
+    window = windows(middle, lines.outward_B, found.spread_mm)
+    picked = _pick(lines, window, request)
+    best = polished(world, lines.take(picked), found.spread_mm, request)
+    measurer = Measurer(scene, request)
+    point_P, outward_P = scene.grid.to_patient(best.point_B), scene.grid.vectors_to_patient(best.outward_B)
+    window_of: dict[Measured, int] = {}
+    for n, number in enumerate(window[picked]):
+        measured = measurer.measure(point_P[n], outward_P[n])
+        if measured is not None:
+            window_of.setdefault(measured, int(number))
+    order = ranked(list(window_of), request)
+    chosen = _distinct(order, window_of, request)
+    paths = _paths(scene, request, chosen, window_of)
+    areas = {number: area_mm2(entry_B[window == number]) for number in {window_of[m] for m in chosen}}
+    return Chosen(paths, _windows(scene, chosen, paths, window_of, areas), access)
+
+
+def _at(lines: SafeLines, s: np.ndarray) -> np.ndarray:
+    return np.asarray(lines.point_B + s[:, None] * lines.outward_B)
+
+
+def _pick(lines: SafeLines, window: Int[np.ndarray, " n"], request: Request) -> np.ndarray:
+    """Indices of lines to polish: of the windows with the best lines, the best that lie apart."""
+    order = best_first(preference(lines.quantities, request))
+    by_window = window[order]
+    leaders = order[np.sort(np.unique(by_window, return_index=True)[1])]
+    tip = _at(lines, lines.quantities[:, TIP])
+    entry = _at(lines, lines.quantities[:, TIP] + lines.quantities[:, LENGTH])
+    picked: list[int] = []
+    for leader in leaders[: WINDOWS_MEASURED * request.search.max_paths]:
+        left = order[by_window == window[leader]]
+        for _ in range(request.search.max_paths):
+            if not len(left):
+                break
+            picked.append(int(left[0]))
+            apart = np.maximum(
+                np.linalg.norm(entry[left] - entry[left[0]], axis=1),
+                np.linalg.norm(tip[left] - tip[left[0]], axis=1),
+            )
+            left = left[apart >= max(request.search.min_separation_mm, 1e-6)]
+    return np.array(picked, int)
+
+
+def _distinct(order: list[Measured], window_of: dict[Measured, int], request: Request) -> list[Measured]:
+    """At most `max_paths` in rank order, no two nearer than asked: each window's best before any second."""
+    chosen: list[Measured] = []
+    seen: set[int] = set()
+    for leaders in (True, False):
+        for m in order:
+            if len(chosen) == request.search.max_paths:
+                break
+            if leaders and window_of[m] in seen:
+                continue
+            if m not in chosen and all(_apart(m, other, request) for other in chosen):
+                chosen.append(m)
+                seen.add(window_of[m])
+    return [m for m in order if m in chosen]
+
+
+def _apart(one: Measured, two: Measured, request: Request) -> bool:
+    least = request.search.min_separation_mm
+    return bool(
+        np.linalg.norm(one.entry_P - two.entry_P) >= least or np.linalg.norm(one.tip_P - two.tip_P) >= least
+    )
+
+
+def _window_ids(chosen: list[Measured], window_of: dict[Measured, int]) -> dict[int, str]:
+    numbers = list(dict.fromkeys(window_of[m] for m in chosen))
+    return {number: f"W{n + 1}" for n, number in enumerate(numbers)}
+
+
+def _paths(
+    scene: Scene, request: Request, chosen: list[Measured], window_of: dict[Measured, int]
+) -> tuple[Path, ...]:
+    ids = _window_ids(chosen, window_of)
+    return tuple(
+        to_path(
+            m,
+            id=f"P{n + 1}",
+            rank=n + 1,
+            window=ids[window_of[m]],
+            approach=approach_of(scene, m),
+            pareto=flag,
+            seeds=seed_drops(scene, request, m),
+        )
+        for n, (m, flag) in enumerate(zip(chosen, pareto_flags(chosen), strict=True))
+    )
+
+
+def _windows(
+    scene: Scene,
+    chosen: list[Measured],
+    paths: tuple[Path, ...],
+    window_of: dict[Measured, int],
+    areas: dict[int, float],
+) -> tuple[Window, ...]:
+    result = []
+    for number, id in _window_ids(chosen, window_of).items():
+        members = [(m, p) for m, p in zip(chosen, paths, strict=True) if window_of[m] == number]
+        result.append(
+            Window(
+                id=id,
+                name=window_name(scene, members[0][0]),
+                path_ids=tuple(p.id for _, p in members),
+                area_mm2=areas[number],
+                best_lung_length_mm=min(m.lung_length_mm for m, _ in members),
+            )
+        )
+    return tuple(result)

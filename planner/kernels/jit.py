@@ -1,0 +1,18 @@
+"""How the planner's loops are compiled.
+
+`error_model="numpy"`: a division by zero gives infinity instead of raising, so loops carry no checks. No loop
+is parallel in itself: `anatomy.threads.spread` gives ranges of rows to threads.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from numba import njit
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def loop(function: F) -> F:
+    """Compile one function, cached on disk, without the interpreter's lock."""
+    compiled: F = njit(cache=True, nogil=True, error_model="numpy")(function)
+    return compiled

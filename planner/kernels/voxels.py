@@ -1,0 +1,176 @@
+"""Walks through the original voxels: from face to face along a line p + s d.
+
+    |  .  |  .  |  .  |       each step leaves the voxel (i, j, k) through the face that the line meets
+    |  .  |  . p-->----->     first: the traversal of Amanatides and Woo (Eurographics 1987)
+
+`p` and `d` are 3-tuples in B, d a unit vector that points outward, from the target to the skin.
+"""
+
+from math import floor
+
+from planner.kernels.jit import loop
+from planner.kernels.lookup import bounds, clamped
+from planner.kernels.verdicts import CUT_EDGE, RE_ENTERS, SAFE, TOO_LONG
+
+_NEVER = 1e30
+_PARALLEL = 1e-12
+_INTO = 1e-9
+"""A start on a face belongs to the voxel this far ahead. [mm]"""
+
+
+@loop
+def face(p, d, i, spacing):  # type: ignore[no-untyped-def]
+    """s at which the line leaves voxel i of one axis; p, d, spacing are that axis's."""
+    if d > _PARALLEL:
+        return ((i + 0.5) * spacing - p) / d
+    if d < -_PARALLEL:
+        return ((i - 0.5) * spacing - p) / d
+    return _NEVER
+
+
+@loop
+def voxel_of(p, d, s, spacing):  # type: ignore[no-untyped-def]
+    """Index along one axis of the voxel at p + s d, or just ahead of it."""
+    return int(floor((p + d * (s + _INTO)) / spacing + 0.5))
+
+
+@loop
+def target_span(world, p, d):  # type: ignore[no-untyped-def]
+    """First and last s in a target voxel, and the length inside; the last is before the first for a miss."""
+    enter, leave = -_NEVER, _NEVER
+    for a in range(3):
+        low = (world.target_first_V[a] - 0.5) * world.spacing[a]
+        high = low + world.target.shape[a] * world.spacing[a]
+        if abs(d[a]) < _PARALLEL:
+            if p[a] < low or p[a] > high:
+                return 0.0, -1.0, 0.0
+        else:
+            s1 = (low - p[a]) / d[a]
+            s2 = (high - p[a]) / d[a]
+            enter = max(enter, min(s1, s2))
+            leave = min(leave, max(s1, s2))
+    if enter >= leave:
+        return 0.0, -1.0, 0.0
+    nx, ny, nz = world.target.shape
+    fx, fy, fz = world.target_first_V
+    hx, hy, hz = world.spacing
+    i = clamped(voxel_of(p[0], d[0], enter, hx) - fx, 0, nx - 1)
+    j = clamped(voxel_of(p[1], d[1], enter, hy) - fy, 0, ny - 1)
+    k = clamped(voxel_of(p[2], d[2], enter, hz) - fz, 0, nz - 1)
+    sx = face(p[0], d[0], i + fx, hx)
+    sy = face(p[1], d[1], j + fy, hy)
+    sz = face(p[2], d[2], k + fz, hz)
+    s = enter
+    far, near, chord = 0.0, -1.0, 0.0
+    while s < leave:
+        out = max(s, min(min(sx, sy), min(sz, leave)))
+        if world.target[i, j, k] == 1:
+            if chord == 0.0:
+                far = s
+            near = out
+            chord += out - s
+        s = out
+        if sx <= sy and sx <= sz:
+            i += 1 if d[0] > 0.0 else -1
+            if i < 0 or i >= nx:
+                break
+            sx = face(p[0], d[0], i + fx, hx)
+        elif sy <= sz:
+            j += 1 if d[1] > 0.0 else -1
+            if j < 0 or j >= ny:
+                break
+            sy = face(p[1], d[1], j + fy, hy)
+        else:
+            k += 1 if d[2] > 0.0 else -1
+            if k < 0 or k >= nz:
+                break
+            sz = face(p[2], d[2], k + fz, hz)
+    if chord == 0.0:
+        return 0.0, -1.0, 0.0
+    return far, near, chord
+
+
+@loop
+def body_walk(world, p, d, tip):  # type: ignore[no-untyped-def]
+    """From the tip to the skin: (verdict, length, lung length, pleural punctures, fissures crossed).
+
+    Goes on to the needle's end, where re-entry is refused. Beyond the field of view an index is brought
+    back to the nearest voxel: a body that the edge cuts goes on, and leaving through it is refused.
+    """
+    nx, ny, nz = world.tissue.shape
+    hx, hy, hz = world.spacing
+    end = tip + world.needle_length
+    i = voxel_of(p[0], d[0], tip, hx)
+    j = voxel_of(p[1], d[1], tip, hy)
+    k = voxel_of(p[2], d[2], tip, hz)
+    sx, sy, sz = face(p[0], d[0], i, hx), face(p[1], d[1], j, hy), face(p[2], d[2], k, hz)
+    s = tip
+    lung, punctures, fissures = 0.0, 0, 0
+    last, last_end = 0, -_NEVER
+    while s < end:
+        here = world.tissue[clamped(i, 0, nx - 1), clamped(j, 0, ny - 1), clamped(k, 0, nz - 1)]
+        if i < 0 or i >= nx or j < 0 or j >= ny or k < 0 or k >= nz:
+            return CUT_EDGE, 0.0, 0.0, 0, 0
+        if here == 0:
+            break
+        out = max(s, min(sx, min(sy, sz)))
+        if here >= 2 and out > s:
+            lung += out - s
+            if last == 0 or s - last_end >= world.pleural_gap:
+                punctures += 1
+            elif here != last:
+                fissures += 1
+            last, last_end = here, out
+        s = out
+        if sx <= sy and sx <= sz:
+            i += 1 if d[0] > 0.0 else -1
+            sx = face(p[0], d[0], i, hx)
+        elif sy <= sz:
+            j += 1 if d[1] > 0.0 else -1
+            sy = face(p[1], d[1], j, hy)
+        else:
+            k += 1 if d[2] > 0.0 else -1
+            sz = face(p[2], d[2], k, hz)
+    if s >= end:
+        return TOO_LONG, 0.0, 0.0, 0, 0
+    entry = s
+    verdict = _outside_walk(world, p, d, entry, end)
+    return verdict, entry - tip, lung, punctures, fissures
+
+
+@loop
+def _outside_walk(world, p, d, entry, end):  # type: ignore[no-untyped-def]
+    """Whether the line stays out of the body from `entry` to `end`."""
+    nx, ny, nz = world.tissue.shape
+    hx, hy, hz = world.spacing
+    jump = 2.0 * max(hx, max(hy, hz))
+    i, j, k = 0, 0, 0
+    sx, sy, sz = 0.0, 0.0, 0.0
+    s = entry
+    placed = False
+    while s < end:
+        x = clamped(p[0] + s * d[0], world.lower[0], world.upper[0])
+        y = clamped(p[1] + s * d[1], world.lower[1], world.upper[1])
+        z = clamped(p[2] + s * d[2], world.lower[2], world.upper[2])
+        free, _ = bounds(world.body, world.lower, world.body_step, x, y, z)
+        if free > jump:
+            s += free
+            placed = False
+            continue
+        if not placed:
+            i, j, k = voxel_of(p[0], d[0], s, hx), voxel_of(p[1], d[1], s, hy), voxel_of(p[2], d[2], s, hz)
+            sx, sy, sz = face(p[0], d[0], i, hx), face(p[1], d[1], j, hy), face(p[2], d[2], k, hz)
+            placed = True
+        if world.tissue[clamped(i, 0, nx - 1), clamped(j, 0, ny - 1), clamped(k, 0, nz - 1)] != 0:
+            return RE_ENTERS
+        s = max(s, min(sx, min(sy, sz)))
+        if sx <= sy and sx <= sz:
+            i += 1 if d[0] > 0.0 else -1
+            sx = face(p[0], d[0], i, hx)
+        elif sy <= sz:
+            j += 1 if d[1] > 0.0 else -1
+            sy = face(p[1], d[1], j, hy)
+        else:
+            k += 1 if d[2] > 0.0 else -1
+            sz = face(p[2], d[2], k, hz)
+    return SAFE

@@ -1,0 +1,257 @@
+"""Measuring: everything a path record states of one line, from the original voxels and surfaces.
+
+               outward
+    tip o=====target=====)........lung........(....wall....| entry
+        |<------------------- length ---------------------->|          depth = length - s
+        s = 0
+
+    axial angle, seen from the feet        craniocaudal angle, seen from the left
+
+         anterior                               cranial
+            | 0 deg                                | /  positive: the tip is cranial of the entry
+       R ---+---> L   positive: driven             |/
+            v         towards the left             +------ 0 deg: the needle in an axial plane
+
+Both angles are of the direction entry to tip, so a needle driven from posterior has an axial angle near 180.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from math import asin, atan2, degrees, fsum
+
+import numpy as np
+from jaxtyping import Float
+
+from anatomy.scene import Scene
+from anatomy.structures import Role
+from planner.clearance import Obstacles
+from planner.crossings import SHORTEST_MM, Axis, Interval, by_layer, crossed_voxels, crossings, mask_intervals
+from planner.records import CLEARANCE_CAP_MM, PLEURAL_GAP_MM, Crossing, Path, Point, SeedDrop
+from planner.request import Request
+from planner.voxelwalk import runs_along, span_in_box
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One line as measured, from the skin to the distal edge of the target. Fields as in records.Path."""
+
+    entry_mm: Point
+    tip_mm: Point
+    direction: Point
+    length_mm: float
+    lung_length_mm: float
+    pleural_punctures: int
+    fissures_crossed: int
+    clearance_mm: float
+    nearest_structure: str
+    crosses: tuple[Crossing, ...]
+    axial_angle_deg: float
+    craniocaudal_angle_deg: float
+    target_chord_mm: float
+
+    @property
+    def entry_P(self) -> Float[np.ndarray, "3"]:
+        """Where the axis enters the skin. [mm]"""
+        return np.array(self.entry_mm)
+
+    @property
+    def tip_P(self) -> Float[np.ndarray, "3"]:
+        """The tip, at the distal edge of the target. [mm]"""
+        return np.array(self.tip_mm)
+
+    @property
+    def direction_P(self) -> Float[np.ndarray, "3"]:
+        """Unit vector from entry to tip."""
+        return np.array(self.direction)
+
+
+@dataclass(frozen=True)
+class LungPassage:
+    """How an axis passes through lung, the target's own voxels left out."""
+
+    length_mm: float
+    punctures: int
+    fissures: int
+
+
+class Measurer:
+    """Measures lines through one scene. Holds what all lines share, so that each costs little."""
+
+    def __init__(self, scene: Scene, request: Request) -> None:
+        grid = scene.grid
+        self._scene = scene
+        self._request = request
+        self._spacing_mm = grid.spacing_mm
+        self._lower_B, self._upper_B = grid.lower_B, grid.upper_B
+        self._R_PB, self._origin_P = grid.R_PB, grid.origin_P
+        self._layers = by_layer(s for s in scene.structures if s.role is not Role.SKIN)
+        self._obstacles = Obstacles(scene.of_role(Role.FORBIDDEN), grid)
+        target = scene.target
+        self._target_lower_B = (np.array(target.lower) - 0.5) * self._spacing_mm
+        self._target_upper_B = (np.array(target.upper) - 0.5) * self._spacing_mm
+
+    def measure(self, point_P: Float[np.ndarray, "3"], outward_P: Float[np.ndarray, "3"]) -> Measured | None:
+        """The path on the line through `point_P` that leaves the body along `outward_P`, measured.
+
+        The tip is the line's first point in a target voxel. None when the line misses the target, when the
+        skin lies deeper than the needle is long, when the body is left through the cut edge of the field of
+        view, or when the needle meets the body again outside the skin. Whether the path is safe is not asked.
+        """
+        outward_B = (outward_P / np.linalg.norm(outward_P)) @ self._R_PB
+        point_B = (point_P - self._origin_P) @ self._R_PB
+        tip_B = self._tip(point_B, outward_B)
+        if tip_B is None:
+            return None
+        length = self._length_to_skin(tip_B, outward_B)
+        if length is None:
+            return None
+        needle_end_B = tip_B + self._request.needle.max_length_mm * outward_B
+        entry_B = tip_B + length * outward_B
+        axis = Axis(entry_B, -outward_B, length)
+        entry_P, tip_P = self._to_patient(entry_B), self._to_patient(tip_B)
+        direction_P = self._R_PB @ axis.direction_B
+
+        crossed = list(crossed_voxels(self._layers, self._spacing_mm, axis))
+        target = mask_intervals(self._scene.target, self._spacing_mm, axis)
+        lung = passage(
+            [(s.name, span) for s, span in crossed if s.role is Role.LUNG],
+            target,
+        )
+        clearance, nearest = self._clearance(tip_B, needle_end_B)
+        return Measured(
+            entry_mm=_point(entry_P),
+            tip_mm=_point(tip_P),
+            direction=_point(direction_P),
+            length_mm=length,
+            lung_length_mm=lung.length_mm,
+            pleural_punctures=lung.punctures,
+            fissures_crossed=lung.fissures,
+            clearance_mm=clearance,
+            nearest_structure=nearest,
+            crosses=crossings(self._scene, crossed, entry_P, tip_P),
+            axial_angle_deg=axial_angle_deg(direction_P),
+            craniocaudal_angle_deg=craniocaudal_angle_deg(direction_P),
+            target_chord_mm=fsum(b - a for a, b in target),
+        )
+
+    def _to_patient(self, p_B: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3"]:
+        return np.asarray(self._R_PB @ p_B + self._origin_P)
+
+    def _tip(
+        self, point_B: Float[np.ndarray, "3"], outward_B: Float[np.ndarray, "3"]
+    ) -> Float[np.ndarray, "3"] | None:
+        """The line's first point in a target voxel, going outward."""
+        first, last = span_in_box(self._target_lower_B, self._target_upper_B, point_B, outward_B)
+        if first >= last:
+            return None
+        start_B = point_B + first * outward_B
+        target = self._scene.target
+        labels, bounds = runs_along(target.layer, self._spacing_mm, start_B, outward_B, last - first)
+        inside = np.flatnonzero(labels == target.label)
+        return None if inside.size == 0 else np.asarray(start_B + bounds[inside[0]] * outward_B)
+
+    def _length_to_skin(
+        self, tip_B: Float[np.ndarray, "3"], outward_B: Float[np.ndarray, "3"]
+    ) -> float | None:
+        """Distance from the tip to where the axis leaves the body for good, as far as the needle is long."""
+        body = self._scene.body
+        max_length = self._request.needle.max_length_mm
+        labels, bounds = runs_along(body.layer, self._spacing_mm, tip_B, outward_B, max_length)
+        inside = labels == body.label
+        if not inside[0] or inside.all():
+            return None
+        left_at = int(np.argmin(inside))
+        length = float(bounds[left_at])
+        _, edge = span_in_box(self._lower_B, self._upper_B, tip_B, outward_B)
+        if inside[left_at:].any() or length >= edge - SHORTEST_MM:
+            return None
+        return length
+
+    def _clearance(self, tip_B: Float[np.ndarray, "3"], end_B: Float[np.ndarray, "3"]) -> tuple[float, str]:
+        """From the needle's wall to the nearest forbidden structure over the whole needle, and its name."""
+        radius = self._request.needle.radius_mm
+        distance, name = self._obstacles.nearest(tip_B, end_B, CLEARANCE_CAP_MM + radius)
+        clearance = distance - radius
+        return (clearance, name) if clearance < CLEARANCE_CAP_MM else (CLEARANCE_CAP_MM, "")
+
+
+def measure(
+    scene: Scene, request: Request, point_P: Float[np.ndarray, "3"], outward_P: Float[np.ndarray, "3"]
+) -> Measured | None:
+    """One line, measured; see Measurer.measure. For many lines keep a Measurer."""
+    return Measurer(scene, request).measure(point_P, outward_P)
+
+
+def passage(lung: list[tuple[str, Interval]], target: list[Interval]) -> LungPassage:
+    """How an axis passes through lung, from the depths at which it is in each lung and in the target. [mm]
+
+    Runs of lung that lie closer than PLEURAL_GAP_MM are one pleural puncture. Within a puncture each change
+    of the lung's name is a fissure crossed. Where lungs overlap, the last in the list counts.
+    """
+    runs = _lung_runs(lung, target)
+    punctures = fissures = 0
+    for n, (name, (start, _)) in enumerate(runs):
+        if n == 0 or start - runs[n - 1][1][1] >= PLEURAL_GAP_MM:
+            punctures += 1
+        elif name != runs[n - 1][0]:
+            fissures += 1
+    return LungPassage(fsum(b - a for _, (a, b) in runs), punctures, fissures)
+
+
+def _lung_runs(lung: list[tuple[str, Interval]], target: list[Interval]) -> list[tuple[str, Interval]]:
+    """Lung without target, cut where anything begins or ends, in order of depth."""
+    spans = [span for _, span in lung] + target
+    cuts = sorted({place for span in spans for place in span})
+    runs: list[tuple[str, Interval]] = []
+    for a, b in pairwise(cuts):
+        middle = 0.5 * (a + b)
+        names = [name for name, span in lung if span[0] < middle < span[1]]
+        if names and b - a >= SHORTEST_MM and not _any_holds(target, middle):
+            runs.append((names[-1], (a, b)))
+    return runs
+
+
+def _any_holds(spans: Iterable[Interval], depth: float) -> bool:
+    return any(a < depth < b for a, b in spans)
+
+
+def axial_angle_deg(direction: Float[np.ndarray, "3"]) -> float:
+    """Angle in the axial plane of a needle driven along `direction` (LPS), in (-180, 180]. [deg]
+
+    0 is driven from anterior straight to posterior; positive turns towards the patient's left.
+    """
+    angle = degrees(atan2(direction[0], direction[1]))
+    return 180.0 if angle == -180.0 else angle
+
+
+def craniocaudal_angle_deg(direction: Float[np.ndarray, "3"]) -> float:
+    """Angle out of the axial plane of a needle driven along `direction` (LPS), positive to cranial. [deg]"""
+    return degrees(asin(min(1.0, max(-1.0, direction[2]))))
+
+
+def _point(p_P: Float[np.ndarray, "3"]) -> Point:
+    # Adding zero turns -0.0 into 0.0: one number, one text.
+    return (float(p_P[0]) + 0.0, float(p_P[1]) + 0.0, float(p_P[2]) + 0.0)
+
+
+def to_path(
+    measured: Measured,
+    *,
+    id: str,
+    rank: int,
+    window: str,
+    approach: str,
+    pareto: bool,
+    seeds: tuple[SeedDrop, ...],
+) -> Path:
+    """The plan's record of a measured line."""
+    return Path(
+        id=id,
+        rank=rank,
+        window=window,
+        approach=approach,
+        pareto=pareto,
+        seeds=seeds,
+        **{name: getattr(measured, name) for name in Measured.__dataclass_fields__},
+    )

@@ -1,0 +1,65 @@
+"""The plan, in clinical order."""
+
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+
+from anatomy.scene import Scene
+from planner.access import SkinAccess
+from planner.bound import lung_bound_mm
+from planner.candidates import choose
+from planner.explain import blocked_by, nearest_miss
+from planner.outcome import outcome, search_report
+from planner.progress import GoOn, Phase, Progress, always
+from planner.ranking import score_named
+from planner.records import SCHEMA, Plan
+from planner.request import Request
+from planner.search import search
+from planner.verify import verify
+from planner.world import world
+
+
+@dataclass(frozen=True, eq=False)
+class Planning:
+    """A plan, verified, and the skin access map that it was chosen from."""
+
+    plan: Plan
+    access: SkinAccess
+
+
+def plan(scene: Scene, request: Request, go_on: GoOn = always) -> Planning:
+    """Every safe path that matters, ranked, with seeds, verified.
+
+    `go_on` is told of progress, and ends the search early by answering False. Raises RequestError for an
+    unknown score, and whatever `go_on` raises.
+    """
+    for name in (*request.ranking, *request.weights):
+        score_named(name)
+    go_on(Progress(Phase.FIELDS, 0.0, "distance fields"))
+    near = world(scene, request)
+    go_on(Progress(Phase.SEARCH, 0.0, "search"))
+    found = search(near, request.search.covering_radius_mm, go_on)
+    go_on(Progress(Phase.POLISH, 0.0, "windows, polish, seeds"))
+    chosen = choose(scene, near, found, request)
+    go_on(Progress(Phase.EXPLAIN, 0.0, "what blocks the way"))
+    blockers = blocked_by(scene, near)
+    miss = None if chosen.paths else nearest_miss(scene, request, blockers, go_on)
+    report = search_report(scene, found, chosen, lung_bound_mm(near, found.blocks, found.alive))
+    unverified = Plan(
+        schema=SCHEMA,
+        software=f"seedpath {version('seedpath')}",
+        frame="LPS",
+        inputs=scene.inputs,
+        request=request,
+        roles=tuple((s.name, str(s.role)) for s in scene.structures),
+        skin_source=scene.skin_source,
+        missing_structures=scene.missing,
+        notes=scene.notes,
+        outcome=outcome(request, report, chosen.paths, blockers, miss),
+        search=report,
+        paths=chosen.paths,
+        windows=chosen.windows,
+        blocked_by=blockers,
+        nearest_miss=miss,
+    )
+    go_on(Progress(Phase.VERIFY, 0.0, "verification"))
+    return Planning(replace(unverified, verification=verify(unverified, scene)), chosen.access)

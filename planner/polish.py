@@ -1,0 +1,80 @@
+"""Polish: move each candidate a little, at the target and at the skin, as long as the request likes it better.
+
+A compass search in the four coordinates of a line. Every trial is tested in full, so a polished line is as
+safe as a found one. Deterministic: fixed directions, halving steps, the first best trial wins.
+"""
+
+from itertools import product
+
+import numpy as np
+from jaxtyping import Float
+
+from planner.kernels import line
+from planner.kernels.verdicts import SAFE
+from planner.preference import preference
+from planner.request import Request
+from planner.search import SafeLines
+from planner.world import World
+
+FINEST_MM = 0.1
+"""Steps end here: a tenth of what the best guides reach (clinical notes, section 4)."""
+TRIES_PER_STEP = 6
+GAIN = 1e-6
+"""A trial must be better by more than rounding."""
+
+_COMPASS = np.array(
+    [sign * np.eye(4)[axis] for axis in range(4) for sign in (1.0, -1.0)]
+    + [np.array(signs) for signs in product((0.7, -0.7), repeat=4)]
+)
+
+
+def polished(world: World, lines: SafeLines, step_mm: float, request: Request) -> SafeLines:
+    """The lines, each moved to a local best within a few `step_mm`."""
+    point, outward, quantities = lines.point_B.copy(), lines.outward_B.copy(), lines.quantities.astype(float)
+    while step_mm >= FINEST_MM and len(point):
+        for _ in range(TRIES_PER_STEP):
+            moved = _improve(world, point, outward, quantities, step_mm, request)
+            if not moved:
+                break
+        step_mm *= 0.5
+    return SafeLines(point, outward, quantities)
+
+
+def _improve(
+    world: World, point: np.ndarray, outward: np.ndarray, quantities: np.ndarray, step_mm: float, request: Request
+) -> bool:
+    """Move each line to its best trial, in place. Says whether any moved."""
+    n, m = len(point), len(_COMPASS)
+    tip = point + quantities[:, line.TIP, None] * outward
+    entry = tip + quantities[:, line.LENGTH, None] * outward
+    helper = np.where(np.abs(outward[:, 2:]) < 0.9, np.array([[0.0, 0.0, 1.0]]), np.array([[1.0, 0.0, 0.0]]))
+    e1 = np.cross(helper, outward)
+    e1 /= np.linalg.norm(e1, axis=1)[:, None]
+    e2 = np.cross(outward, e1)
+    steps = step_mm * _COMPASS
+    tips = tip[:, None] + steps[:, 0, None] * e1[:, None] + steps[:, 1, None] * e2[:, None]
+    entries = entry[:, None] + steps[:, 2, None] * e1[:, None] + steps[:, 3, None] * e2[:, None]
+    turned = entries - tips
+    turned /= np.linalg.norm(turned, axis=2)[:, :, None]
+    verdicts, trial = line.test_lines(world, tips.reshape(-1, 3), turned.reshape(-1, 3))
+    keys = preference(trial, request)
+    keys[verdicts != SAFE] = np.inf
+    keys = keys.reshape(n, m, -1)
+    here = preference(quantities, request)
+    moved = False
+    for i in range(n):
+        best = int(np.lexsort(keys[i].T[::-1])[0])
+        if _better(keys[i, best], here[i]):
+            point[i], outward[i] = tips[i, best], turned[i, best]
+            quantities[i] = trial.reshape(n, m, -1)[i, best]
+            moved = True
+    return moved
+
+
+def _better(trial: Float[np.ndarray, " k"], here: Float[np.ndarray, " k"]) -> bool:
+    for new, old in zip(trial, here, strict=True):
+        if new < old - GAIN:
+            return True
+        if new > old + GAIN:
+            return False
+    return False

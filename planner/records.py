@@ -1,0 +1,200 @@
+"""Records: the plan's data types, as they leave the planner. Frame P (LPS), mm, degrees where named.
+
+    Plan
+    |-- Outcome            planned, or why not, in a sentence
+    |-- SearchReport       what was searched and what that proves
+    |-- Path[m]            ranked; each with Crossing[k] and SeedDrop[s]
+    |-- Window[w]          connected regions of safe lines
+    |-- Blocker[b], NearestMiss, Relaxation     why nothing, or not more, fits
+    `-- Verification       every claim recomputed by another route
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from anatomy.structures import InputDigest
+from planner.request import Request
+
+SCHEMA = "seedpath.plan/1"
+
+SOFTWARE = "seedpath 0.1.0"
+"""Name and version as plans state them; a test holds the version to the distribution's."""
+
+PLEURAL_GAP_MM = 5.0
+"""Two runs through lung that lie closer than this along the axis are one pleural puncture: segmented lobes
+leave gaps at fissures [U]."""
+
+CLEARANCE_CAP_MM = 100.0
+"""Clearance is reported up to here: beyond, no organ is near in any sense that matters [U]."""
+
+Point = tuple[float, float, float]
+
+
+class Status(StrEnum):
+    """How planning ended."""
+
+    PLANNED = "planned"
+    NO_PATH = "no_path"
+    GOALS_NOT_MET = "goals_not_met"
+    TIMED_OUT = "timed_out"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How planning ended, and a sentence a clinician can act on."""
+
+    status: Status
+    message: str
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A structure that the needle's axis runs through, between two depths from the entry. [mm]"""
+
+    structure: str
+    from_mm: float
+    to_mm: float
+
+
+@dataclass(frozen=True)
+class SeedDrop:
+    """One seed: its centre, its axis (the needle's, entry to tip), the depth of its centre from the entry,
+    and how far the needle was drawn back from the stop before (0.0 for the first)."""
+
+    position_mm: Point
+    axis: Point
+    depth_mm: float
+    retraction_mm: float
+
+
+@dataclass(frozen=True)
+class Path:
+    """A straight needle path, from the skin to the distal edge of the target.
+
+    `direction` is the unit vector from entry to tip. `lung_length_mm` is aerated lung along the axis, the
+    target's own voxels left out. `clearance_mm` is from the needle's wall to the nearest forbidden
+    structure, which `nearest_structure` names; it is measured over the whole needle. `axial_angle_deg` and
+    `craniocaudal_angle_deg` are as dialled: see planner.measure.
+    """
+
+    id: str
+    rank: int
+    window: str
+    approach: str
+    entry_mm: Point
+    tip_mm: Point
+    direction: Point
+    length_mm: float
+    lung_length_mm: float
+    pleural_punctures: int
+    fissures_crossed: int
+    clearance_mm: float
+    nearest_structure: str
+    crosses: tuple[Crossing, ...]
+    axial_angle_deg: float
+    craniocaudal_angle_deg: float
+    target_chord_mm: float
+    pareto: bool
+    seeds: tuple[SeedDrop, ...]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A connected region of safe lines, named as a radiologist would; its paths, and the skin area through
+    which they enter. [mm2]"""
+
+    id: str
+    name: str
+    path_ids: tuple[str, ...]
+    area_mm2: float
+    best_lung_length_mm: float
+
+
+@dataclass(frozen=True)
+class SearchReport:
+    """What was searched. `covering_radius_mm` is the radius reached; `complete` says that every cell of the
+    net at that radius was tested or proved blocked, which the two statements in `claims` rest on.
+    `lung_bound_mm` is a true lower bound on the lung any safe path crosses; 0.0 says nothing."""
+
+    lines_tested: int
+    cells_proved_blocked: int
+    safe_lines: int
+    covering_radius_mm: float
+    complete: bool
+    lung_bound_mm: float
+    claims: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Blocker:
+    """A structure (or limit) and the share of directions through the target that it is first to block."""
+
+    structure: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """The smallest single change of the request that opens a path: `setting` is a JSON pointer into the
+    request, from and to in mm. `lung_length_mm` is what the opened path crosses."""
+
+    setting: str
+    structure: str
+    from_mm: float
+    to_mm: float
+    lung_length_mm: float
+
+
+@dataclass(frozen=True)
+class NearestMiss:
+    """The line that comes closest to being safe: where, what it lacks and by how much, and the smallest
+    single relaxations known to open a path, smallest change first."""
+
+    entry_mm: Point
+    tip_mm: Point
+    structure: str
+    missing_mm: float
+    relaxations: tuple[Relaxation, ...]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One claim, recomputed: passed only if |claimed - recomputed| <= tolerance (or as the name says).
+    `subject` is the path, structure or input it is about."""
+
+    name: str
+    subject: str
+    claimed: float | str
+    recomputed: float | str
+    tolerance: float
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Verification:
+    """All claims, recomputed from the original data by another route."""
+
+    passed: bool
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole answer. `request` has every default resolved; `roles` is every structure's role as used."""
+
+    schema: str
+    software: str
+    frame: str
+    inputs: tuple[InputDigest, ...]
+    request: Request
+    roles: tuple[tuple[str, str], ...]
+    skin_source: str
+    missing_structures: tuple[str, ...]
+    notes: tuple[str, ...]
+    outcome: Outcome
+    search: SearchReport
+    paths: tuple[Path, ...]
+    windows: tuple[Window, ...]
+    blocked_by: tuple[Blocker, ...]
+    nearest_miss: NearestMiss | None
+    verification: Verification | None = None

@@ -1,0 +1,132 @@
+"""The request: what is asked of a plan, in the field's terms, with every default and its source.
+
+Values here are already checked for type; `checked` raises RequestError for numbers and combinations that
+make no sense. Defaults that name no source are settings ([U] in the clinical notes): each can be changed
+in the request and is written into the plan.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from anatomy.errors import AnatomyError
+from anatomy.pose import Position
+
+
+class RequestError(AnatomyError):
+    """A request field is absurd, unknown, or contradicts another."""
+
+
+@dataclass(frozen=True)
+class TargetRequest:
+    """What is treated. Several structures are treated as one target, their union.
+
+    An empty `structures` means: the structures whose role is target.
+    """
+
+    structures: tuple[str, ...] = ()
+    margin_mm: float = 5.0
+    """PTV = GTV + 5 mm (Dong 2021, 10.1111/1759-7714.13932)."""
+
+
+@dataclass(frozen=True)
+class Needle:
+    """The coaxial needle: 18 G (Dong 2021, 10.1111/1759-7714.13932), 1.27 mm outside.
+
+    `max_length_mm` runs from the tip to the hub. The needle is that long: what stays outside the body
+    must be clear of the body, table, cushion and bore as well.
+    """
+
+    gauge: str = "18G"
+    outer_diameter_mm: float = 1.27
+    max_length_mm: float = 200.0
+
+    @property
+    def radius_mm(self) -> float:
+        """Half the outer diameter."""
+        return self.outer_diameter_mm / 2
+
+
+@dataclass(frozen=True)
+class PoseRequest:
+    """How the patient lies. `table` names a structure, or "derive": a half space under the body.
+
+    Hub and guide are a cylinder of `hub_length_mm` by `hub_diameter_mm` beyond the needle's length.
+    """
+
+    position: Position = Position.SUPINE
+    rotation_deg: float = 0.0
+    table: str = "derive"
+    bore_diameter_mm: float = 700.0
+    hub_length_mm: float = 30.0
+    hub_diameter_mm: float = 8.0
+
+
+@dataclass(frozen=True)
+class SearchRequest:
+    """How finely to search and how much to return.
+
+    `covering_radius_mm`: every line through the target lies within this of a tested line, anywhere in the
+    body. `min_separation_mm`: two returned paths of one window differ at least this much at entry or tip.
+    """
+
+    max_paths: int = 10
+    covering_radius_mm: float = 2.0
+    time_limit_s: float | None = None
+    min_separation_mm: float = 10.0
+    field_resolution_mm: float = 1.0
+
+
+SEED_LENGTH_MM = 4.5
+SEED_DIAMETER_MM = 0.8
+"""A seed's outer size (Dong 2021, 10.1111/1759-7714.13932)."""
+
+
+@dataclass(frozen=True)
+class SeedRequest:
+    """Seeds along a track. 4.5 x 0.8 mm (Dong 2021, 10.1111/1759-7714.13932); spacing 0.5 to 1.0 cm
+    centre to centre (10.21037/jtd JTD 2020;12:5996)."""
+
+    model: str = "amersham_6711"
+    spacing_mm: float = 10.0
+    min_spacing_mm: float = 5.0
+
+
+DEFAULT_RANKING = (
+    "lung_length_mm",
+    "pleural_punctures",
+    "fissures_crossed",
+    "clearance_mm",
+    "length_mm",
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """Everything a plan depends on besides the scene.
+
+    `clearance_mm` maps structure names to the free distance from the needle's wall; "default" holds for
+    all others. `roles` overrides the roles that names imply. `ranking` names scores in falling order of
+    weight; where `weights` is not empty, their weighted sum orders instead.
+    """
+
+    target: TargetRequest = TargetRequest()
+    needle: Needle = Needle()
+    clearance_mm: Mapping[str, float] = field(
+        default_factory=lambda: MappingProxyType({"default": 2.0})
+    )
+    roles: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    pose: PoseRequest = PoseRequest()
+    search: SearchRequest = SearchRequest()
+    ranking: tuple[str, ...] = DEFAULT_RANKING
+    weights: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    seeds: SeedRequest = SeedRequest()
+    random_seed: int = 0
+
+    def clearance_of(self, structure: str) -> float:
+        """Free distance from the needle's wall that this structure needs. [mm]"""
+        return self.clearance_mm.get(structure, self.clearance_mm.get("default", 2.0))
+
+    def need_mm(self, structure: str) -> float:
+        """Free distance from the needle's axis: its radius and the clearance. [mm]"""
+        return self.needle.radius_mm + self.clearance_of(structure)

@@ -1,0 +1,14 @@
+"""How verification's loops are compiled: by numba, cached on disk, in one thread."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from numba import njit
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def loop(function: F) -> F:
+    """Compile one function."""
+    compiled: F = njit(cache=True, nogil=True)(function)
+    return compiled

@@ -1,0 +1,34 @@
+"""How far a claim may lie from its recomputed value, and why.
+
+Claims are lengths of some hundred mm in float64: their rounding is near 1e-13 mm, and a crossing with a face
+under a shallow angle magnifies it. A micrometre divided by a thousand is above all that, and below anything
+that can be measured or driven.
+"""
+
+LENGTH_MM = 1e-6
+"""Lengths, depths and positions."""
+
+DISTANCE_MM = 1e-6
+"""Clearances and separations."""
+
+ANGLE_DEG = 1e-6
+"""Angles: at a needle's length of 200 mm, 4e-6 mm at its tip."""
+
+UNIT = 1e-9
+"""Components of a direction: at a needle's length of 200 mm, 2e-7 mm at its tip."""
+
+SCORE = 1e-6
+"""Two paths whose scores lie closer than this are equal in rank."""
+
+SHARE = 1e-9
+"""Shares of directions, each from 0 to 1."""
+
+SLIVER_MM = 1e-5
+"""Crossings shorter than this may be listed or left out: an axis that grazes an edge."""
+
+GRAZE_MM = 1e-7
+"""An axis that runs within rounding of a voxel's face or a triangle's edge may be counted to either side of
+it. Each side is what an axis shifted by this much sees."""
+
+SEED_SAMPLE_MM = 0.1
+"""Points along a seed at which its distance to the target is taken."""

@@ -1,0 +1,96 @@
+"""Claims on the track itself: its line, its angles, where it begins and where it ends."""
+
+from math import cos, hypot, radians, sin
+
+import numpy as np
+
+from planner.verify.claims import Claims
+from planner.verify.sight import Sight
+from planner.verify.spans import Spans, between, total
+from planner.verify.tolerances import LENGTH_MM, TURN, UNIT
+from planner.verify.trial import Trial
+
+
+def check_track(claims: Claims, trial: Trial) -> None:
+    """All claims of this module on one path."""
+    _check_line(claims, trial)
+    _check_angles(claims, trial)
+    _check_tip(claims, trial)
+    _check_entry(claims, trial)
+
+
+def _check_line(claims: Claims, trial: Trial) -> None:
+    path, subject = trial.path, trial.subject
+    inward = np.subtract(path.tip_mm, path.entry_mm)
+    length = hypot(*inward)
+    off = float(np.abs(path.direction - inward / length).max())
+    claims.equal("direction is the unit vector from entry to tip", subject, 0.0, off, UNIT)
+    claims.equal("length", subject, path.length_mm, length, LENGTH_MM)
+    longest = trial.request.needle.max_length_mm
+    claims.at_most("the needle is long enough", subject, longest, length, LENGTH_MM)
+
+
+def _check_angles(claims: Claims, trial: Trial) -> None:
+    """The two angles, put together again, must give the direction from entry to tip.
+
+    A needle that is driven to posterior has neither: turned in the axial plane it points left, raised out
+    of that plane it points cranial.
+    """
+    path = trial.path
+    inward = np.subtract(path.tip_mm, path.entry_mm)
+    turned, raised = radians(path.axial_angle_deg), radians(path.craniocaudal_angle_deg)
+    dialled = np.array([cos(raised) * sin(turned), cos(raised) * cos(turned), sin(raised)])
+    off = float(np.abs(dialled - inward / hypot(*inward)).max())
+    claims.equal("the angles give the direction", trial.subject, 0.0, off, TURN)
+    in_range = -180.0 < path.axial_angle_deg <= 180.0 and abs(path.craniocaudal_angle_deg) <= 90.0
+    dialled_as = f"{path.axial_angle_deg} and {path.craniocaudal_angle_deg} degrees"
+    claims.holds(
+        "the angles lie in (-180, 180] and [-90, 90] degrees",
+        trial.subject,
+        dialled_as,
+        "in range" if in_range else "out of range",
+        in_range,
+    )
+
+
+def _check_tip(claims: Claims, trial: Trial) -> None:
+    """The tip is the target's last place on the line, as seen from the entry; claimed at s = 0."""
+    tips = (_first(sight.target_line) for sight in trial.sights())
+    claims.any_of("the tip is at the distal edge of the target", trial.subject, 0.0, tips, LENGTH_MM)
+    chords = (total(sight.target) for sight in trial.sights())
+    claims.any_of("target chord", trial.subject, trial.path.target_chord_mm, chords, LENGTH_MM)
+
+
+def _first(spans: Spans) -> float:
+    return float(spans[0, 0]) if len(spans) else np.inf
+
+
+def _check_entry(claims: Claims, trial: Trial) -> None:
+    """The entry is where the body is left, going outward from the tip: at skin, and once for all."""
+    subject, end_mm = trial.subject, trial.request.needle.max_length_mm
+    length = trial.axis.length_mm
+    exits = (_exit(sight, end_mm) for sight in trial.sights())
+    claims.any_of("the entry is on the skin", subject, length, exits, LENGTH_MM)
+    again = (_beyond(sight, length, end_mm) for sight in trial.sights())
+    claims.any_of("the needle stays outside the body beyond the entry", subject, 0.0, again, LENGTH_MM)
+    entry_B = trial.axis.at(length)
+    to_edge = float(min((entry_B - trial.axis.lower_B).min(), (trial.axis.upper_B - entry_B).min()))
+    claims.holds(
+        "the entry is not at the cut edge of the field of view",
+        subject,
+        "inside",
+        f"{to_edge:.6f} mm from the edge",
+        to_edge > LENGTH_MM,
+    )
+
+
+def _exit(sight: Sight, end_mm: float) -> float:
+    """How far from the tip the body is left for the first time; infinity where the tip is not in it."""
+    body = sight.body(end_mm)
+    around = body[(body[:, 0] <= LENGTH_MM) & (body[:, 1] > LENGTH_MM)]
+    return float(around[0, 1]) if len(around) else np.inf
+
+
+def _beyond(sight: Sight, length: float, end_mm: float) -> float:
+    """Length of axis in the body between entry and the needle's end. [mm]"""
+    return total(between(sight.body(end_mm), length, np.inf))

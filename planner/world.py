@@ -1,0 +1,168 @@
+"""World: the scene as the search's compiled loops see it. Flat arrays in B, built once per request.
+
+Truth lives in the original voxels (`need_class`, `tissue`, `target`); the distance fields only say quickly
+how far truth is at least, or at most. No result depends on a field's resolution, only the time does.
+
+    need_class   0 free, c > 0: a needle's axis must keep needs_mm[c] from this voxel's box
+    tissue       0 air, 1 body, 2 + i: lung structure i, outside the target
+    obstacle     signed distance to the need-dilated obstacles: min over classes of (distance - need)
+    body         signed distance to the body's boxes, positive outside
+    near_target  signed distance to the target's boxes, over the target's surroundings
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from anatomy.distance import Lattice, lattice_over, signed_distance
+from anatomy.scene import Scene
+from anatomy.structures import Role
+from planner.records import PLEURAL_GAP_MM
+from planner.request import Request
+
+TABLE = "table"
+BODY_LATTICE_STEP_MM = 2.0
+"""The body's field only guides; twice the default step costs an eighth."""
+TARGET_PADDING_MM = 20.0
+"""How far around the target its own field reaches. Beyond, the distance to that region stands in."""
+
+
+Triple = tuple[float, float, float]
+
+
+class World(NamedTuple):
+    """See the module's text. Lengths in mm, positions in B. Small vectors are tuples: compiled loops then
+    keep them in registers."""
+
+    spacing: Triple
+    lower: Triple
+    upper: Triple
+    need_class: np.ndarray
+    needs_mm: np.ndarray
+    tissue: np.ndarray
+    target: np.ndarray
+    target_first_V: tuple[int, int, int]
+    obstacle: np.ndarray
+    obstacle_step: Triple
+    body: np.ndarray
+    body_step: Triple
+    near_target: np.ndarray
+    near_target_lower: Triple
+    near_target_step: Triple
+    table_normal: Triple
+    table_offset: float
+    table_need: float
+    bore_centre: Triple
+    bore_axis: Triple
+    bore_radius: float
+    needle_length: float
+    hub_length: float
+    hub_radius: float
+    hub_extra: float
+    pleural_gap: float
+
+
+def triple(v: np.ndarray) -> Triple:
+    """A vector (3,) as three floats."""
+    return float(v[0]), float(v[1]), float(v[2])
+
+
+def target_corners_B(world: World) -> np.ndarray:
+    """Corners (n, 3) of the target's voxel boxes: every point of the target lies among them. [mm, B]"""
+    index = np.argwhere(world.target) + np.array(world.target_first_V)
+    sides = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
+    corners = np.unique((index[:, None] + sides).reshape(-1, 3), axis=0)
+    return np.asarray((corners - 0.5) * np.array(world.spacing))
+
+
+def world(scene: Scene, request: Request) -> World:
+    """Build the arrays and distance fields that a search of `scene` under `request` needs."""
+    grid = scene.grid
+    need_class, needs = _needs(scene, request)
+    everywhere = lattice_over(grid.lower_B, grid.upper_B, request.search.field_resolution_mm)
+    coarse = lattice_over(
+        grid.lower_B, grid.upper_B, max(BODY_LATTICE_STEP_MM, request.search.field_resolution_mm)
+    )
+    body = scene.body.layer == scene.body.label
+    target = scene.target.cropped()
+    near, near_lattice = _near_target(scene, request)
+    table = scene.pose.table
+    bore = scene.pose.bore
+    normal = np.zeros(3) if table is None else grid.vectors_to_box(table.normal_P)
+    # The plane n.p = t in P reads n_B.p_B = t - n.origin in B.
+    offset = np.inf if table is None else table.offset_mm - float(table.normal_P @ grid.origin_P)
+    return World(
+        spacing=triple(grid.spacing_mm),
+        lower=triple(grid.lower_B),
+        upper=triple(grid.upper_B),
+        need_class=need_class,
+        needs_mm=needs,
+        tissue=_tissue(scene, body),
+        target=target.astype(np.uint8),
+        target_first_V=scene.target.lower,
+        obstacle=_obstacle_field(scene, need_class, needs, everywhere),
+        obstacle_step=triple(everywhere.step_mm),
+        body=signed_distance(body, grid.spacing_mm, coarse),
+        body_step=triple(coarse.step_mm),
+        near_target=near,
+        near_target_lower=triple(near_lattice.lower_B),
+        near_target_step=triple(near_lattice.step_mm),
+        table_normal=triple(normal),
+        table_offset=float(offset),
+        table_need=request.need_mm(TABLE),
+        bore_centre=triple(grid.to_box(bore.centre_P)),
+        bore_axis=triple(grid.vectors_to_box(bore.axis_P)),
+        bore_radius=bore.radius_mm,
+        needle_length=request.needle.max_length_mm,
+        hub_length=request.pose.hub_length_mm,
+        hub_radius=request.pose.hub_diameter_mm / 2,
+        hub_extra=request.pose.hub_diameter_mm / 2 - request.needle.radius_mm,
+        pleural_gap=PLEURAL_GAP_MM,
+    )
+
+
+def _needs(scene: Scene, request: Request) -> tuple[np.ndarray, np.ndarray]:
+    """Every blocked voxel's class, and each class's need. Where structures overlap the larger need wins."""
+    blocked = scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)
+    needs = sorted({request.need_mm(s.name) for s in blocked})
+    classes = np.zeros(scene.grid.shape, np.uint8)
+    for s in sorted(blocked, key=lambda s: request.need_mm(s.name)):
+        s.mask.paint(classes, 1 + needs.index(request.need_mm(s.name)))
+    return classes, np.array([0.0, *needs])
+
+
+def _tissue(scene: Scene, body: np.ndarray) -> np.ndarray:
+    tissue = body.astype(np.uint8)
+    for index, lung in enumerate(scene.of_role(Role.LUNG)):
+        lung.mask.paint(tissue, 2 + index)
+    scene.target.paint(tissue, 1)
+    return tissue
+
+
+def _obstacle_field(scene: Scene, classes: np.ndarray, needs: np.ndarray, lattice: Lattice) -> np.ndarray:
+    """min over classes of (signed distance - need). [QUANTUM_MM], rounded down."""
+    from anatomy.distance import QUANTUM_MM
+
+    merged: np.ndarray | None = None
+    for c in range(1, len(needs)):
+        field = signed_distance(classes == c, scene.grid.spacing_mm, lattice)
+        field -= np.int16(np.ceil(needs[c] / QUANTUM_MM))
+        merged = field if merged is None else np.minimum(merged, field, out=merged)
+    return np.full(lattice.shape, 32_000, np.int16) if merged is None else merged
+
+
+def _near_target(scene: Scene, request: Request) -> tuple[np.ndarray, Lattice]:
+    grid = scene.grid
+    pad = np.ceil(TARGET_PADDING_MM / grid.spacing_mm).astype(int)
+    lower = np.maximum(0, np.array(scene.target.lower) - pad)
+    upper = np.minimum(grid.shape, np.array(scene.target.upper) + pad)
+    region = np.zeros(tuple(upper - lower), bool)
+    inner = tuple(slice(a - o, b - o) for a, b, o in zip(scene.target.lower, scene.target.upper, lower, strict=True))
+    region[inner] = scene.target.cropped()
+    lattice = lattice_over(
+        (lower - 0.5) * grid.spacing_mm,
+        (upper - 0.5) * grid.spacing_mm,
+        request.search.field_resolution_mm,
+    )
+    first = (int(lower[0]), int(lower[1]), int(lower[2]))
+    return signed_distance(region, grid.spacing_mm, lattice, first), lattice

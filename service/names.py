@@ -1,0 +1,19 @@
+"""Names of uploaded files: kept, because readers take structure names from them, and so made safe."""
+
+from service.problems import problem
+
+MAX_FILE_NAME_BYTES = 200
+"""Room for a suffix below the 255 bytes that common file systems allow."""
+
+
+def refuse_bad_name(part: str, name: str) -> None:
+    """Raises Problem for a file name that is empty, hidden, too long, a path, or holds control characters."""
+    bad = (
+        not name
+        or name.startswith(".")
+        or any(c in '/\\:*?"<>|' or not c.isprintable() for c in name)
+        or len(name.encode("utf-8", "replace")) > MAX_FILE_NAME_BYTES
+    )
+    if bad:
+        shown = ascii(name[:60])
+        raise problem("malformed-upload", f"{part}: {shown} is no usable file name. Give a plain, short one.")

@@ -1,0 +1,171 @@
+"""Problems: what the service answers when it cannot do what was asked (RFC 9457).
+
+Every kind has a name, a status and a meaning; `type` is /v1/problems/{kind}, which answers that meaning.
+No problem carries a traceback or a path of this machine.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from anatomy.errors import AnatomyError
+from service.strict_json import FieldError, NotJson, Refused, pointer
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of problem: its HTTP status, a title, and what it means."""
+
+    status: int
+    title: str
+    meaning: str
+
+
+KINDS: dict[str, Kind] = {
+    "malformed-json": Kind(400, "Malformed JSON", "The body is no JSON text, or one that is ambiguous."),
+    "malformed-upload": Kind(400, "Malformed upload", "The multipart form is damaged, or lacks a part."),
+    "not-local": Kind(403, "Not a local request", "Without API keys only this machine is served."),
+    "not-found": Kind(404, "Not found", "There is nothing of that name."),
+    "method-not-allowed": Kind(405, "Method not allowed", "The address does not offer that method."),
+    "conflict": Kind(409, "Conflict", "A job uses what was to be changed."),
+    "too-large": Kind(
+        413, "Too large", "The body, or what it unpacks to, is larger than this service takes."
+    ),
+    "unsupported-media-type": Kind(415, "Unsupported media type", "The body is of another type than needed."),
+    "invalid-request": Kind(
+        422, "Invalid request", "Fields are unknown, of the wrong type, or out of range."
+    ),
+    "unusable-input": Kind(
+        422, "Unusable input", "The case's files, or what is asked of them, cannot be used."
+    ),
+    "failed": Kind(500, "Failed", "The service failed. The fault is its own, not the request's."),
+    "busy": Kind(503, "Busy", "Too many jobs wait. Try again later."),
+}
+
+REQUEST_SECTIONS = ("target", "needle", "clearance_mm", "roles", "pose", "search", "ranking", "seeds")
+
+
+class FieldErrorModel(BaseModel):
+    """A wrong field: a JSON pointer into the request, or to the form's part."""
+
+    pointer: str
+    detail: str
+
+
+class ProblemModel(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldErrorModel]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A problem as a value: jobs keep it, answers carry it."""
+
+    kind: str
+    detail: str
+    errors: tuple[FieldError, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """RFC 9457 members."""
+        kind = KINDS[self.kind]
+        return {
+            "type": f"/v1/problems/{self.kind}",
+            "title": kind.title,
+            "status": kind.status,
+            "detail": self.detail,
+            "errors": [{"pointer": e.pointer, "detail": e.detail} for e in self.errors],
+        }
+
+
+@dataclass
+class Problem(Exception):
+    """Raised by routes; answered as its report."""
+
+    report: Report
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def problem(kind: str, detail: str, errors: Sequence[FieldError] = ()) -> Problem:
+    """A problem to raise."""
+    return Problem(Report(kind, detail, tuple(errors)))
+
+
+def of_json(error: NotJson | Refused) -> Problem:
+    """What is wrong with a JSON body."""
+    if isinstance(error, NotJson):
+        return problem("malformed-json", f"The body cannot be read as JSON. {error}")
+    fields = "1 field" if len(error.errors) == 1 else f"{len(error.errors)} fields"
+    return problem("invalid-request", f"The request has {fields} wrong.", error.errors)
+
+
+def of_input(error: AnatomyError, folder: Path, parts: Mapping[str, str]) -> Report:
+    """What is wrong with a case in `folder`, or with what is asked of it.
+
+    `parts` says which part of the upload a file's name belongs to. Paths lose the folder.
+    """
+    where, value, remedy = (
+        text.replace(f"{folder}/", "").replace(str(folder), "the input")
+        for text in (error.field, error.value, error.remedy)
+    )
+    asked = where.partition("/")[0] in REQUEST_SECTIONS
+    at = f"/{where}" if asked else f"/{parts.get(where, 'file')}"
+    detail = f"{value}. {remedy}" if asked else f"{where}: {value}. {remedy}"
+    return Report("unusable-input", f"{where}: {value}. {remedy}", (FieldError(at, detail),))
+
+
+def answer(report: Report, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The HTTP answer of a report."""
+    return JSONResponse(
+        report.to_json(), KINDS[report.kind].status, headers=dict(headers or {}), media_type=MEDIA_TYPE
+    )
+
+
+def documented(*kinds: str) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI entries of the problems that a route may answer."""
+    return {
+        status: {
+            "model": ProblemModel,
+            "description": " ".join(KINDS[k].meaning for k in kinds if KINDS[k].status == status),
+            "content": {MEDIA_TYPE: {}},
+        }
+        for status in sorted({KINDS[k].status for k in kinds})
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of `app` as a problem."""
+
+    @app.exception_handler(Problem)
+    async def _problem(request: Request, error: Problem) -> JSONResponse:
+        return answer(error.report, error.headers)
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+        kind = next((name for name, k in KINDS.items() if k.status == error.status_code), "failed")
+        return answer(
+            Report(kind, f"{request.method} {request.url.path}: {KINDS[kind].meaning}"), error.headers
+        )
+
+    @app.exception_handler(RequestValidationError)
+    async def _parameters(request: Request, error: RequestValidationError) -> JSONResponse:
+        errors = tuple(FieldError(pointer(e["loc"]), e["msg"]) for e in error.errors())
+        return answer(Report("invalid-request", "A parameter of the address is wrong.", errors))
+
+    @app.exception_handler(Exception)
+    async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+        # The web server logs the traceback; the client gets none of it.
+        return answer(Report("failed", "The service failed unexpectedly. Its log says more."))

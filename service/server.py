@@ -1,0 +1,61 @@
+"""Server: the app on a socket, in the foreground or beside the caller."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+
+import uvicorn
+from fastapi import FastAPI
+
+from anatomy.errors import AnatomyError
+from service.local import refuse_open_host
+
+GRACE_S = 5
+"""Seconds that open connections are given when the service ends [U]."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on a loopback address; port 0 takes a free one.
+
+    Raises AnatomyError for a host that others can reach, or a port that is taken.
+    """
+    refuse_open_host(host)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise AnatomyError("--port", f"{port} cannot be used ({error.strerror})", "Give another.") from None
+
+
+def address(listening: socket.socket) -> str:
+    """The base address of a service on this socket."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve(app: FastAPI, listening: socket.socket) -> None:
+    """Serve until a signal ends it."""
+    _server(app, "info").run(sockets=[listening])
+
+
+@contextlib.contextmanager
+def beside(app: FastAPI) -> Iterator[str]:
+    """Serve on a free loopback port in a thread, for as long as the context lasts. Yields the address."""
+    with listen("127.0.0.1", 0) as listening:
+        server = _server(app, "warning")
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="seedpath-server")
+        thread.start()
+        try:
+            # The socket listens already: a request sent before the server is up waits in its queue.
+            yield address(listening)
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def _server(app: FastAPI, log_level: str) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app, log_level=log_level, timeout_graceful_shutdown=GRACE_S, server_header=False, lifespan="on"
+    )
+    return uvicorn.Server(config)

@@ -1,0 +1,142 @@
+"""Store: cases and plans as files named by their sha256, in one folder.
+
+    data_dir/cases/{id}/case.json     what the case is; id = sha256 of the list of its files
+                        input/...     the label map, or the folder of masks or surfaces
+                        names/ targets/0/ ct/
+             plans/{id}.json          id = plan_sha256
+             aside/                   what is being written or removed; never read
+
+A case or plan is there as a whole or not at all: everything is made aside and renamed into place.
+"""
+
+import contextlib
+import hashlib
+import json
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from service.files import write_atomically
+from service.problems import problem
+from service.settings import MIB
+from service.work import Case
+
+ABANDONED_S = 24 * 3600.0
+"""What lies aside longer than this was left by a service that died."""
+
+_ID = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file of a case: which part of the upload it belongs to, its place, and its content's sha256."""
+
+    part: str
+    place: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class StoredCase:
+    """A case in the store: its record, as JSON values, and where its input lies."""
+
+    record: dict[str, Any]
+    case: Case
+    folder: Path
+
+
+class Store:
+    """Cases and plans under one folder. Raises OSError where the disk does."""
+
+    def __init__(self, folder: Path) -> None:
+        self._cases, self._plans, self._aside = (folder / name for name in ("cases", "plans", "aside"))
+        for made in (self._cases, self._plans, self._aside):
+            # Patients' anatomy: for the owner's eyes only.
+            made.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in self._aside.iterdir():
+            if time.time() - left.stat().st_mtime > ABANDONED_S:
+                shutil.rmtree(left, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[Path]:
+        """A new folder to make a case in; gone at the end unless `add_case` took it."""
+        folder = Path(tempfile.mkdtemp(dir=self._aside))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def add_case(self, folder: Path, record: dict[str, Any]) -> StoredCase:
+        """Take in a case made aside, with its record, which holds its id."""
+        write_atomically(folder / "case.json", json.dumps(record, ensure_ascii=False, indent=1).encode())
+        # Whoever was faster brought the same content.
+        with contextlib.suppress(FileExistsError):
+            folder.rename(self._cases / record["id"])
+        return self.case(record["id"])
+
+    def has_case(self, case_id: str) -> bool:
+        """Whether the case is there."""
+        return _ID.fullmatch(case_id) is not None and (self._cases / case_id).is_dir()
+
+    def case(self, case_id: str) -> StoredCase:
+        """A case. Raises Problem when it is not there."""
+        if not self.has_case(case_id):
+            raise problem("not-found", "There is no such case. POST /v1/cases makes one.")
+        folder = self._cases / case_id
+        record = json.loads((folder / "case.json").read_bytes())
+        return StoredCase(record, case_in(folder, record), folder)
+
+    def remove_case(self, case_id: str) -> None:
+        """Remove a case; its plans stay. Raises Problem when it is not there."""
+        folder = self.case(case_id).folder
+        with self.aside() as aside:
+            folder.rename(aside / case_id)
+
+    def add_plan(self, plan_id: str, text: bytes) -> None:
+        """Keep a plan's text under its sha256."""
+        write_atomically(self._plans / f"{plan_id}.json", text)
+
+    def plan(self, plan_id: str) -> bytes:
+        """A plan's text. Raises Problem when it is not there."""
+        path = self._plans / f"{plan_id}.json"
+        if _ID.fullmatch(plan_id) is None or not path.is_file():
+            raise problem("not-found", "There is no such plan.")
+        return path.read_bytes()
+
+
+def case_in(folder: Path, record: dict[str, Any]) -> Case:
+    """Where the input of a case in `folder` lies, by its record."""
+    if record["builtin"] is not None:
+        return Case(record["builtin"])
+    places = {part: [folder / f["place"] for f in record["files"] if f["part"] == part] for part in PARTS}
+    source = folder / "input" if record["folder"] else places["file"][0]
+    names, ct = (next(iter(places[part]), None) for part in ("names", "ct"))
+    return Case(source, names, tuple(places["target"]), ct)
+
+
+def parts_by_name(record: dict[str, Any]) -> dict[str, str]:
+    """Which part of the upload each file name belongs to."""
+    return {PurePosixPath(f["place"]).name: f["part"] for f in record["files"]}
+
+
+PARTS = ("file", "names", "target", "ct")
+"""The parts of an upload."""
+
+
+def identify(content: dict[str, Any]) -> str:
+    """A case's id: the sha256 of what it is made of, as sorted JSON."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file's content, in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(MIB):
+            digest.update(chunk)
+    return digest.hexdigest()

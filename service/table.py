@@ -1,0 +1,82 @@
+"""Table: a plan as text for a terminal."""
+
+from collections.abc import Sequence
+
+from planner.records import Path, Plan, Verification
+
+HEADINGS = (
+    "rank",
+    "window",
+    "approach",
+    "lung mm",
+    "punctures",
+    "fissures",
+    "clearance mm",
+    "nearest",
+    "length mm",
+    "axial deg",
+    "craniocaudal deg",
+    "seeds",
+)
+
+
+def plan_text(plan: Plan) -> str:
+    """Outcome, ranked paths, windows, what was searched, and what was assumed."""
+    blocks = [f"{plan.outcome.status}: {plan.outcome.message}"]
+    if plan.paths:
+        blocks.append(_columns([HEADINGS, *(_row(p) for p in plan.paths)]))
+    if plan.nearest_miss is not None:
+        miss = plan.nearest_miss
+        blocks.append(f"Nearest miss: {miss.missing_mm:.1f} mm too close to {miss.structure}.")
+    if plan.blocked_by:
+        shares = [f"{b.structure} {100 * b.share:.0f} %" for b in plan.blocked_by[:6]]
+        blocks.append("Blocked by: " + ", ".join(shares))
+    search = plan.search
+    extent = "complete" if search.complete else "not complete"
+    blocks.append(
+        f"Searched {search.lines_tested:,} lines, covering radius {search.covering_radius_mm:g} mm, {extent}."
+    )
+    blocks.extend(search.claims)
+    blocks.append(plan.skin_source)
+    if plan.missing_structures:
+        blocks.append("Not in the input, so not kept clear of: " + ", ".join(plan.missing_structures))
+    blocks.extend(plan.notes)
+    if plan.verification is not None:
+        blocks.append(verification_text(plan.verification))
+    return "\n".join(blocks) + "\n"
+
+
+def verification_text(verification: Verification) -> str:
+    """Every claim that does not hold, and a summary."""
+    failed = [c for c in verification.checks if not c.passed]
+    lines = [
+        f"FAILED {c.name}, {c.subject}: claimed {c.claimed}, recomputed {c.recomputed}, "
+        f"tolerance {c.tolerance:g}"
+        for c in failed
+    ]
+    said = "every claim holds" if verification.passed else f"{len(failed)} failed"
+    return "\n".join([*lines, f"Verification: {len(verification.checks)} checks, {said}."])
+
+
+def _row(path: Path) -> tuple[str, ...]:
+    return (
+        str(path.rank),
+        path.window,
+        path.approach,
+        f"{path.lung_length_mm:.1f}",
+        str(path.pleural_punctures),
+        str(path.fissures_crossed),
+        f"{path.clearance_mm:.1f}",
+        path.nearest_structure,
+        f"{path.length_mm:.1f}",
+        f"{path.axial_angle_deg:.1f}",
+        f"{path.craniocaudal_angle_deg:.1f}",
+        str(len(path.seeds)),
+    )
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )

@@ -1,0 +1,32 @@
+"""Terminal: progress as lines on stderr, for work that takes over a second."""
+
+import sys
+import time
+from collections.abc import Callable
+
+from planner.progress import Phase, Progress
+
+QUIET_S = 1.0
+"""Work shorter than this says nothing, and longer work speaks at most this often."""
+
+
+def say(text: str) -> None:
+    """One line on stderr."""
+    print(f"seedpath: {text}", file=sys.stderr, flush=True)
+
+
+class ProgressLines:
+    """Says how far planning is: at a new phase, and otherwise once a second."""
+
+    def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._clock_s = clock_s
+        self._started = self._said = clock_s()
+        self._phase: Phase | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        """Take note of progress; print it when it is time."""
+        now = self._clock_s()
+        new_phase = progress.phase is not self._phase and now - self._started > QUIET_S
+        if new_phase or now - self._said > QUIET_S:
+            say(f"{progress.phase} {100 * progress.fraction:.0f} % {progress.text}".rstrip())
+            self._said, self._phase = now, progress.phase

@@ -1,0 +1,75 @@
+"""Stand-ins for planning and reading, importable in worker processes. `random_seed` says how one ends."""
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from anatomy.errors import ReadError
+from planner.progress import Cancelled, Phase, Progress
+from planner.records import SCHEMA, SOFTWARE, Outcome, Plan, SearchReport, Status, Verification
+from planner.request import Request, RequestError
+from service.work import Case
+
+AT_ONCE, UNTIL_CANCELLED, REFUSED, BROKEN, KILLED, PATH_IN_MESSAGE = range(6)
+
+
+def planned(request: Request) -> Plan:
+    return Plan(
+        schema=SCHEMA,
+        software=SOFTWARE,
+        frame="LPS",
+        inputs=(),
+        request=request,
+        roles=(),
+        skin_source="",
+        missing_structures=(),
+        notes=(),
+        outcome=Outcome(Status.NO_PATH, "Nothing was searched."),
+        search=SearchReport(0, 0, 0, 2.0, True, 0.0, ()),
+        paths=(),
+        windows=(),
+        blocked_by=(),
+        nearest_miss=None,
+        verification=Verification(True, ()),
+    )
+
+
+def plan(
+    case: Case, request: Request, report: Callable[[Progress], None], cancelled: Callable[[], bool]
+) -> Plan:
+    match request.random_seed:
+        case n if n == UNTIL_CANCELLED:
+            report(Progress(Phase.SEARCH, 0.25, ""))
+            while not cancelled():
+                time.sleep(0.01)
+            raise Cancelled
+        case n if n == REFUSED:
+            raise RequestError("target/structure", "'x' is not in the input", "Known: y.")
+        case n if n == BROKEN:
+            raise RuntimeError("secret")
+        case n if n == KILLED:
+            os._exit(9)
+        case n if n == PATH_IN_MESSAGE:
+            raise ReadError(f"{case.source}", f"{case.source} is damaged", "Mend it.")
+    return planned(request)
+
+
+def describe(case: Case) -> dict[str, Any]:
+    """Reads nothing but the first bytes."""
+    if isinstance(case.source, str):
+        names = [case.source]
+    elif case.source.is_dir():
+        names = sorted(f.name for f in case.source.iterdir())
+    else:
+        names = [case.source.name]
+        if case.source.read_bytes().startswith(b"bad"):
+            raise ReadError(case.source.name, f"{case.source} is no image", "Give one.")
+    return {
+        "grid": {"shape": [1, 1, 1], "spacing_mm": [1.0, 1.0, 1.0]},
+        "structures": [
+            {"name": name, "role": "forbidden", "known_name": False, "volume_mm3": 1.0} for name in names
+        ],
+        "targets": [target.name for target in case.targets],
+        "inputs": [],
+    }

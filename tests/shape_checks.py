@@ -1,0 +1,82 @@
+"""Array shapes and types in signatures, checked while tests run.
+
+An import hook decorates every function and class of the three packages with `jaxtyped(beartype)`, as
+jaxtyping's own hook does, but for functions that numba compiles: numba takes a function's source, cannot
+compile the checking wrapper, and checks types itself. jaxtyping's own hook offers no such exception.
+"""
+
+import ast
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import CodeType, ModuleType
+
+COMPILED = frozenset({"njit", "jit", "vectorize", "guvectorize", "cfunc", "overload", "loop"})
+"""Numba's decorators, and the planner's own of `planner.kernels.jit`."""
+
+_CHECK = "__import__('jaxtyping').jaxtyped(typechecker=__import__('beartype').beartype)"
+
+
+def _annotated(node: ast.FunctionDef) -> bool:
+    a = node.args
+    every = [*a.posonlyargs, *a.args, *a.kwonlyargs, *filter(None, (a.vararg, a.kwarg))]
+    return node.returns is not None or any(argument.annotation is not None for argument in every)
+
+
+def _name(decorator: ast.expr) -> str:
+    called = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+
+
+class _Decorate(ast.NodeTransformer):
+    """Adds the check innermost to functions, and outermost to classes, after `@dataclass` made `__init__`."""
+
+    def _check_at(self, node: ast.stmt) -> ast.expr:
+        check = ast.parse(_CHECK, mode="eval").body
+        for part in ast.walk(check):
+            ast.copy_location(part, node)
+        return check
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        if COMPILED.isdisjoint(map(_name, node.decorator_list)):
+            self.generic_visit(node)
+            if _annotated(node):
+                node.decorator_list.append(self._check_at(node))
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
+        self.generic_visit(node)
+        node.decorator_list.insert(0, self._check_at(node))
+        return node
+
+
+class _Loader(SourceFileLoader):
+    def get_code(self, fullname: str) -> CodeType:
+        # Compiled afresh each time: checked bytecode must never reach a __pycache__ that the product reads.
+        path = self.get_filename(fullname)
+        tree = _Decorate().visit(ast.parse(self.get_data(path), path))
+        return compile(tree, path, "exec", dont_inherit=True)
+
+
+class _Finder(MetaPathFinder):
+    def __init__(self, packages: Sequence[str]) -> None:
+        self._packages = frozenset(packages)
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname.partition(".")[0] not in self._packages:
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is not None and isinstance(spec.loader, SourceFileLoader):
+            spec.loader = _Loader(spec.loader.name, spec.loader.path)
+        return spec
+
+
+def install(*packages: str) -> None:
+    """Check every function and class of `packages` from now on. They must not have been imported yet."""
+    early = [name for name in sys.modules if name.partition(".")[0] in packages]
+    if early:
+        raise RuntimeError(f"imported before their shapes could be checked: {', '.join(sorted(early))}")
+    sys.meta_path.insert(0, _Finder(packages))

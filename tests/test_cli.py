@@ -1,0 +1,320 @@
+"""The command line: exit status, what goes where, one clear message, and the whole way on real inputs."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import service_fakes as fakes
+from phantom import write_phantom
+
+from planner.progress import Phase, Progress
+from planner.request import Request
+from service import cli
+from service.files import write_atomically
+from service.plan_json import read_plan
+from service.settings import from_environment
+from service.strict_json import parse
+from service.terminal import ProgressLines
+from service.work import Case
+
+
+@pytest.fixture(scope="module")
+def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_phantom(tmp_path_factory.mktemp("phantom"))
+
+
+@pytest.fixture
+def map_arguments(phantom: Path) -> list[str]:
+    return [str(phantom / "labels.nii.gz"), "--names", str(phantom / "labels.json"), "--target", "node_4R"]
+
+
+@pytest.fixture
+def no_path(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+    """Planning replaced by an answer that nothing fits; collects the requests."""
+    asked: list[Request] = []
+
+    class Planned:
+        def __init__(self, request: Request) -> None:
+            self.plan = fakes.planned(request)
+
+    def plan_case(case: Case, request: Request, report: Callable[[Progress], None]) -> Planned:
+        del case, report
+        asked.append(request)
+        return Planned(request)
+
+    monkeypatch.setattr(cli, "plan_case", plan_case)
+    return asked
+
+
+def seedpath(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "service.cli", *arguments],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The one message of a command that must end with status 2."""
+    assert cli.main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    last = err.splitlines()[-1]
+    assert last.startswith("seedpath: error: ")
+    assert "Traceback" not in err and err.count("error:") == 1
+    return last
+
+
+# Bad input
+
+
+def test_an_input_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "/no/such.nii.gz: there is no such file" in refused(capsys, "plan", "/no/such.nii.gz")
+
+
+@pytest.mark.parametrize("option", ["--names", "--ct", "--target"])
+def test_a_companion_that_is_not_there(
+    capsys: pytest.CaptureFixture[str], phantom: Path, option: str
+) -> None:
+    message = refused(capsys, "plan", str(phantom / "labels.nii.gz"), option, "gone.nii.gz")
+    assert "gone.nii.gz: there is no such file" in message
+
+
+def test_a_target_that_is_no_structure(capsys: pytest.CaptureFixture[str], map_arguments: list[str]) -> None:
+    assert "'node_4L' is not in the input" in refused(capsys, "plan", *map_arguments[:-1], "node_4L")
+
+
+def test_an_unknown_builtin(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "Known: thorax" in refused(capsys, "plan", "builtin:skull")
+
+
+def test_a_truncated_label_map(
+    capsys: pytest.CaptureFixture[str], phantom: Path, tmp_path: Path, map_arguments: list[str]
+) -> None:
+    whole = (phantom / "labels.nii.gz").read_bytes()
+    cut = tmp_path / "cut.nii.gz"
+    cut.write_bytes(whole[: len(whole) // 2])
+    out = tmp_path / "plan.json"
+    assert "cut.nii.gz" in refused(capsys, "plan", str(cut), *map_arguments[1:], "-o", str(out))
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "request.json: Expecting"),
+        ('{"needle": {"gage": "18G"}}', "Did you mean 'gauge'?"),
+        ('{"search": {"covering_radius_mm": -1}}', "/search/covering_radius_mm: -1 is out of range"),
+        ('{"clearance_mm": {"aota": 5}}', "Did you mean 'aorta'?"),
+        ('{"target": {"structure": "aorta"}}', "the request names another"),
+        ('{"roles": {"spleen": "lung"}}', "roles/spleen"),
+        ('{"pose": {"table": "bench"}}', "pose/table"),
+    ],
+)
+def test_a_bad_request(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, map_arguments: list[str], text: str, said: str
+) -> None:
+    request = tmp_path / "request.json"
+    request.write_text(text)
+    assert said in refused(capsys, "plan", *map_arguments, "--request", str(request))
+
+
+def test_names_and_files_of_targets_are_not_mixed(
+    capsys: pytest.CaptureFixture[str], map_arguments: list[str], phantom: Path
+) -> None:
+    message = refused(capsys, "plan", *map_arguments, "--target", str(phantom / "labels.nii.gz"))
+    assert "both names and files" in message
+
+
+def test_an_output_without_a_folder_is_refused_before_the_work(
+    capsys: pytest.CaptureFixture[str], no_path: list[Request], map_arguments: list[str], tmp_path: Path
+) -> None:
+    output = str(tmp_path / "gone" / "plan.json")
+    assert "its folder does not exist" in refused(capsys, "plan", *map_arguments, "-o", output)
+    assert no_path == []
+
+
+def test_a_folder_for_a_request(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, map_arguments: list[str]
+) -> None:
+    assert str(tmp_path) in refused(capsys, "plan", *map_arguments, "--request", str(tmp_path))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "example.org", "::"])
+def test_serving_others_is_refused(capsys: pytest.CaptureFixture[str], host: str) -> None:
+    assert "no API keys" in refused(capsys, "serve", "--host", host)
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["plan"], ["fly"], ["serve", "--port", "99999"], ["plan", "x", "-z"]]
+)
+def test_wrong_usage_is_bad_input(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    assert "usage: seedpath" in capsys.readouterr().err
+
+
+def test_a_wrong_setting_is_bad_input(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEEDPATH_WORKERS", "many")
+    assert "SEEDPATH_WORKERS" in refused(capsys, "serve", "--port", "0")
+
+
+def test_settings_come_from_the_environment(tmp_path: Path) -> None:
+    settings = from_environment({"SEEDPATH_DATA_DIR": str(tmp_path), "SEEDPATH_WORKERS": "2"})
+    assert (settings.data_dir, settings.workers) == (tmp_path, 2)
+    assert from_environment({"XDG_DATA_HOME": "/x"}).data_dir == Path("/x/seedpath")
+
+
+# Results
+
+
+def test_no_path_is_status_1_and_the_plan_is_written(
+    capsys: pytest.CaptureFixture[str], no_path: list[Request], map_arguments: list[str], tmp_path: Path
+) -> None:
+    output = tmp_path / "plan.json"
+    assert cli.main(["plan", *map_arguments, "-o", str(output)]) == 1
+    assert read_plan(output.read_bytes()).plan == fakes.planned(no_path[0])
+    assert no_path[0].target.structures == ("node_4R",)
+    out, _ = capsys.readouterr()
+    assert out.startswith("no_path: Nothing was searched.")
+    assert [f.name for f in tmp_path.iterdir()] == ["plan.json"]
+
+
+def test_without_a_file_the_plan_goes_to_stdout_alone(
+    capsys: pytest.CaptureFixture[str], no_path: list[Request], map_arguments: list[str]
+) -> None:
+    assert cli.main(["plan", *map_arguments]) == 1
+    out, err = capsys.readouterr()
+    assert read_plan(out.encode()).plan.request == no_path[0]
+    assert "no_path: Nothing was searched." in err
+
+
+def test_a_request_may_name_the_target(
+    no_path: list[Request], map_arguments: list[str], tmp_path: Path
+) -> None:
+    request = tmp_path / "request.json"
+    request.write_text('{"target": {"structure": "aorta", "margin_mm": 3}}')
+    assert cli.main(["plan", *map_arguments[:3], "--request", str(request)]) == 1
+    assert no_path[0].target.structures == ("aorta",)
+    assert no_path[0].target.margin_mm == 3.0
+
+
+def test_writing_replaces_whole_files_and_leaves_none_aside(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    write_atomically(path, b"one")
+    write_atomically(path, b"two")
+    assert path.read_bytes() == b"two"
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(OSError):
+        write_atomically(folder, b"three")
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["folder", "plan.json"]
+
+
+def test_progress_is_quiet_for_a_second(capsys: pytest.CaptureFixture[str]) -> None:
+    seen = [
+        (100.9, Phase.FIELDS, ""),
+        (101.1, Phase.FIELDS, "seedpath: fields 50 % now\n"),
+        (101.2, Phase.FIELDS, ""),
+        (101.3, Phase.SEARCH, "seedpath: search 50 % now\n"),
+        (102.2, Phase.SEARCH, ""),
+        (102.4, Phase.SEARCH, "seedpath: search 50 % now\n"),
+    ]
+    lines = ProgressLines(iter([100.0, *(now for now, _, _ in seen)]).__next__)
+    for _, phase, said in seen:
+        lines(Progress(phase, 0.5, "now"))
+        assert capsys.readouterr().err == said
+
+
+# The real thing
+
+
+def test_the_help_names_every_command() -> None:
+    shown = seedpath("--help")
+    assert shown.returncode == 0
+    for command in ("demo", "plan", "check", "serve"):
+        assert re.search(rf"^ +{command} ", shown.stdout, re.MULTILINE)
+
+
+def test_a_label_map_is_planned_and_its_plan_checked(
+    map_arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "plan.json"
+    assert cli.main(["plan", *map_arguments, "-o", str(output)]) == 0
+    table = capsys.readouterr().out
+    assert table.startswith("planned: ") and "clearance mm" in table
+    plan = read_plan(output.read_bytes()).plan
+    assert plan.paths and plan.paths[0].rank == 1
+    assert {i.name for i in plan.inputs} == {"labels.nii.gz", "labels.json"}
+    assert cli.main(["check", str(output), *map_arguments[:3]]) == 0
+    assert "every claim holds" in capsys.readouterr().out
+
+    again = tmp_path / "again.json"
+    assert cli.main(["plan", *map_arguments, "-o", str(again)]) == 0
+    assert again.read_bytes() == output.read_bytes()
+    capsys.readouterr()
+
+    document = parse(output.read_bytes())
+    document["paths"][0]["clearance_mm"] += 1.0
+    forged = tmp_path / "forged.json"
+    forged.write_text(json.dumps(document))
+    assert cli.main(["check", str(forged), *map_arguments[:3]]) == 1
+    said = capsys.readouterr().out
+    assert "FAILED plan_sha256" in said and "clearance" in said.replace("plan_sha256", "")
+
+    document["paths"][0]["clearance_mm"] = "wide"
+    forged.write_text(json.dumps(document))
+    assert "/paths/0/clearance_mm" in refused(capsys, "check", str(forged), *map_arguments[:3])
+    message = refused(capsys, "check", str(output), *map_arguments[:3], "--target", "aorta")
+    assert "'aorta' is not the plan's" in message
+
+
+def test_figures_are_drawn_on_request(map_arguments: list[str], tmp_path: Path) -> None:
+    request = tmp_path / "request.json"
+    request.write_text('{"search": {"max_paths": 1}}')
+    figures = tmp_path / "figures"
+    output = str(tmp_path / "plan.json")
+    arguments = [*map_arguments, "--request", str(request), "-o", output, "--figures", str(figures)]
+    assert cli.main(["plan", *arguments]) == 0
+    assert any(f.suffix == ".png" for f in figures.iterdir())
+
+
+def test_the_demo_plans_the_thorax_through_the_service() -> None:
+    shown = seedpath("demo")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.startswith("planned: ")
+    for heading in ("rank", "window", "approach", "lung mm", "punctures", "fissures", "clearance mm"):
+        assert heading in shown.stdout
+    assert "POST /v1/cases" in shown.stderr
+    assert "every claim holds" in shown.stdout
+
+
+def test_serving_answers_until_it_is_interrupted(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "service.cli", "serve", "--port", "0"],
+        cwd=Path(__file__).parents[1],
+        env={"SEEDPATH_DATA_DIR": str(tmp_path), "PYTHONPATH": ":".join(sys.path)},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stderr is not None
+        address = re.search(r"http://127\.0\.0\.1:\d+/v1", server.stderr.readline())
+        assert address is not None
+        with urllib.request.urlopen(f"{address[0]}/health", timeout=60) as answer:
+            assert json.load(answer)["status"] == "ok"
+        server.send_signal(signal.SIGINT)
+        _, rest = server.communicate(timeout=60)
+        assert server.returncode in (0, 130)
+        assert "Traceback" not in rest

@@ -1,0 +1,242 @@
+from io import BytesIO
+from pathlib import Path as FilePath
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+
+from anatomy.frames import Grid
+from anatomy.scene import Scene, scene
+from anatomy.structures import Role, Segmentation, Structure, mask_from_bool
+from planner.records import (
+    SCHEMA,
+    Crossing,
+    Outcome,
+    Path,
+    Plan,
+    SearchReport,
+    SeedDrop,
+    Status,
+    Window,
+)
+from planner.request import Request
+from service.pictures.access_picture import CELL_MM, VIEWS, access_figure, best_in_cells
+from service.pictures.oblique import along_needle, direction_letters
+from service.pictures.palette import NEEDLE, NO_LUNG, OF_ROLE, SEED
+from service.pictures.path_picture import path_figure
+
+SHAPE, SPACING_MM = (80, 60, 40), np.array([2.0, 2.0, 3.0])
+CENTRE_P = np.array([80.0, 60.0, 60.0])
+DIRECTION = np.array([0.6, 0.8, 0.0])
+ENTRY_P, TIP_P = CENTRE_P - 40.0 * DIRECTION, CENTRE_P + 9.0 * DIRECTION
+
+
+def ellipsoid(centre_P: np.ndarray, radii_mm: tuple[float, float, float]) -> np.ndarray:
+    p = np.stack(
+        np.meshgrid(*(np.arange(n) * s for n, s in zip(SHAPE, SPACING_MM, strict=True)), indexing="ij"), -1
+    )
+    return (((p - centre_P) / np.array(radii_mm)) ** 2).sum(-1) <= 1
+
+
+def chest(ct: bool) -> Scene:
+    parts = {
+        "body": (ellipsoid(CENTRE_P, (74.0, 48.0, 200.0)), Role.SKIN),
+        "lung_right": (ellipsoid(CENTRE_P - np.array([35.0, 0.0, 0.0]), (22.0, 30.0, 45.0)), Role.LUNG),
+        "heart": (ellipsoid(CENTRE_P + np.array([30.0, 0.0, 0.0]), (18.0, 20.0, 30.0)), Role.FORBIDDEN),
+        "node": (ellipsoid(CENTRE_P, (9.0, 9.0, 9.0)), Role.TARGET),
+    }
+    structures = tuple(Structure(name, mask_from_bool(mask), role) for name, (mask, role) in parts.items())
+    hu = np.where(parts["lung_right"][0], -800, np.where(parts["body"][0], 40, -1000)).astype(np.int16)
+    grid = Grid(SHAPE, np.diag([*SPACING_MM, 1.0]))
+    return scene(Segmentation(grid, structures, (), ct_hu=hu if ct else None))
+
+
+def a_plan() -> Plan:
+    def point(p: np.ndarray) -> tuple[float, float, float]:
+        return float(p[0]), float(p[1]), float(p[2])
+
+    seeds = tuple(
+        SeedDrop(point(TIP_P - s * DIRECTION), point(DIRECTION), 49.0 - s, r)
+        for s, r in ((2.25, 0.0), (12.25, 10.0))
+    )
+    path = Path(
+        id="p1",
+        rank=1,
+        window="w1",
+        approach="parasternal",
+        entry_mm=point(ENTRY_P),
+        tip_mm=point(TIP_P),
+        direction=point(DIRECTION),
+        length_mm=49.0,
+        lung_length_mm=12.5,
+        pleural_punctures=1,
+        fissures_crossed=0,
+        clearance_mm=7.25,
+        nearest_structure="heart",
+        crosses=(Crossing("node", 31.0, 49.0),),
+        axial_angle_deg=36.9,
+        craniocaudal_angle_deg=0.0,
+        target_chord_mm=18.0,
+        pareto=True,
+        seeds=seeds,
+    )
+    return Plan(
+        schema=SCHEMA,
+        software="test",
+        frame="LPS",
+        inputs=(),
+        request=Request(),
+        roles=(),
+        skin_source="",
+        missing_structures=(),
+        notes=(),
+        outcome=Outcome(Status.PLANNED, ""),
+        search=SearchReport(1, 0, 1, 2.0, True, 0.0, ()),
+        paths=(path,),
+        windows=(Window("w1", "parasternal right", ("p1",), 100.0, 12.5),),
+        blocked_by=(),
+        nearest_miss=None,
+    )
+
+
+def pixels(figure: Figure) -> np.ndarray:
+    file = BytesIO()
+    figure.savefig(file, format="png")
+    assert file.getvalue().startswith(b"\x89PNG\r\n")
+    return imread(BytesIO(file.getvalue()))[..., :3]
+
+
+def colour_at(figure: Figure, picture: np.ndarray, axes: int, on_page: np.ndarray) -> np.ndarray:
+    x, y = figure.axes[axes].transData.transform(on_page)
+    return picture[picture.shape[0] - 1 - int(y), int(x)]
+
+
+def near(colour: np.ndarray, name: str) -> bool:
+    return bool(np.abs(colour - np.array(to_rgb(name))).max() < 0.02)
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["with CT", "masks only"])
+def drawn(request: pytest.FixtureRequest) -> tuple[Figure, np.ndarray]:
+    plan = a_plan()
+    figure = path_figure(plan, plan.paths[0], chest(ct=request.param))
+    return figure, pixels(figure)
+
+
+def page(p_P: np.ndarray) -> list[np.ndarray]:
+    return [plane.on_page(p_P) for plane in along_needle((ENTRY_P + TIP_P) / 2, DIRECTION, 70.0)]
+
+
+def test_needle_and_seeds_are_drawn_where_they_are(drawn: tuple[Figure, np.ndarray]) -> None:
+    figure, picture = drawn
+    for axes in (0, 1):
+        for s in (-10.0, 5.0, 25.0):
+            at = page(ENTRY_P + s * DIRECTION)[axes]
+            assert near(colour_at(figure, picture, axes, at), NEEDLE), f"no needle {s} mm from the entry"
+        assert near(colour_at(figure, picture, axes, page(TIP_P - 2.25 * DIRECTION)[axes]), SEED)
+        assert not near(colour_at(figure, picture, axes, page(TIP_P + 3.0 * DIRECTION)[axes]), NEEDLE)
+
+
+def test_the_needle_is_as_wide_as_it_is(drawn: tuple[Figure, np.ndarray]) -> None:
+    figure, picture = drawn
+    at = page(ENTRY_P + 15.0 * DIRECTION)[0]
+    across = np.array([DIRECTION[1], DIRECTION[0]])
+    seen = [near(colour_at(figure, picture, 0, at + t * across), NEEDLE) for t in np.arange(-2, 2, 0.02)]
+    # 1.27 mm, less what the black edge and the pixels' smoothing take.
+    assert 0.6 < 0.02 * sum(seen) <= 1.3
+
+
+def test_outlines_have_the_colour_of_their_role(drawn: tuple[Figure, np.ndarray]) -> None:
+    _, picture = drawn
+    for role in (Role.TARGET, Role.FORBIDDEN, Role.LUNG):
+        assert (np.abs(picture - np.array(to_rgb(OF_ROLE[role]))).max(axis=-1) < 0.02).sum() > 200
+
+
+def test_the_title_says_what_the_path_costs(drawn: tuple[Figure, np.ndarray]) -> None:
+    title = drawn[0].get_suptitle()
+    for words in ("Path 1 to node", "parasternal right", "lung 12.5 mm", "clearance 7.2 mm to heart"):
+        assert words in title
+
+
+def test_directions_are_those_of_a_radiologist(drawn: tuple[Figure, np.ndarray]) -> None:
+    texts = {t.get_text(): t.get_position() for t in drawn[0].axes[0].texts}
+    assert texts["R"][0] < 0 < texts["L"][0]
+    assert texts["P"][1] < 0 < texts["A"][1]
+    second = {t.get_text(): t.get_position() for t in drawn[0].axes[1].texts}
+    assert second["I"][1] < 0 < second["S"][1]
+
+
+unit = st.tuples(*[st.floats(-1, 1)] * 3).map(np.array).filter(lambda v: np.linalg.norm(v) > 0.1)
+
+
+@given(unit)
+def test_both_slices_hold_the_needle_on_true_to_scale_pages(v: np.ndarray) -> None:
+    d = v / np.linalg.norm(v)
+    first, second = along_needle(CENTRE_P, d, 50.0)
+    for plane in (first, second):
+        axes = np.stack([plane.u_P, plane.v_P])
+        assert np.allclose(axes @ axes.T, np.eye(2), atol=1e-9)
+        assert np.linalg.norm(plane.on_page(CENTRE_P + 30.0 * d)) == pytest.approx(30.0)
+    normals = [np.cross(p.u_P, p.v_P) for p in (first, second)]
+    assert abs(normals[0] @ normals[1]) < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("direction", "letters"),
+    [((1, 0, 0), "L"), ((-1, 0, 0), "R"), ((0, -1, 0), "A"), ((0, 0, -1), "I"), ((0.6, 0.8, 0), "PL")],
+)
+def test_direction_letters(direction: tuple[float, ...], letters: str) -> None:
+    assert direction_letters(np.array(direction, dtype=float)) == letters
+
+
+def test_the_access_map_shows_entries_on_the_side_they_are_on() -> None:
+    # One entry in front without lung, one behind with some.
+    entries_P = CENTRE_P + np.array([[0.0, -48.0, 0.0], [0.0, 48.0, 0.0]])
+    figure = access_figure(a_plan(), chest(ct=False), entries_P, np.array([0.0, 20.0]))
+    picture = pixels(figure)
+    front, back = (
+        next(i for i, v in enumerate(VIEWS) if v.name.endswith(side)) for side in ("front", "back")
+    )
+    at = np.array([CENTRE_P[0], CENTRE_P[2]])
+    assert near(colour_at(figure, picture, front, at), NO_LUNG)
+    seen_behind = colour_at(figure, picture, back, at)
+    assert not near(seen_behind, NO_LUNG) and np.ptp(seen_behind) > 0.1
+
+
+def test_an_access_map_without_entries_says_so() -> None:
+    figure = access_figure(a_plan(), chest(ct=False), np.empty((0, 3)), np.empty(0))
+    assert "no safe entry" in figure.get_suptitle()
+
+
+def test_a_plan_is_drawn_into_files_that_equal_work_makes_equal(tmp_path: FilePath) -> None:
+    from planner.access import SkinAccess
+    from planner.plan import Planning
+    from service.figures import draw
+
+    planning = Planning(
+        plan=a_plan(), access=SkinAccess(entry_mm=ENTRY_P[None, :], lung_length_mm=np.array([12.5]))
+    )
+    patient = chest(ct=True)
+    first, again = (draw(planning, patient, tmp_path / name) for name in ("first", "again"))
+    assert [file.name for file in first] == ["path_01.png", "skin_access.png"]
+    for file, same in zip(first, again, strict=True):
+        assert imread(file).shape[0] > 1000
+        assert file.read_bytes() == same.read_bytes()
+
+
+def test_left_and_right_of_each_view() -> None:
+    letters = {view.name: view.letters() for view in VIEWS}
+    assert letters["from the front"] == ("R", "L")
+    assert letters["from the back"] == ("L", "R")
+    assert letters["from the right"] == ("P", "A")
+    assert letters["from the left"] == ("A", "P")
+
+
+def test_a_cell_keeps_its_best_entry() -> None:
+    entries = np.array([[0.1, 0.1, 0.1], [0.2, 0.2, 0.2], [CELL_MM + 0.1, 0.1, 0.1]])
+    kept, lung = best_in_cells(entries, np.array([5.0, 1.0, 9.0]))
+    assert lung.tolist() == [9.0, 1.0]
+    assert np.array_equal(kept, entries[[2, 1]])

@@ -1,0 +1,59 @@
+"""What each part may import, beyond the contracts that lint-imports keeps (pyproject.toml)."""
+
+from pathlib import Path
+
+import grimp
+import pytest
+
+ALLOWED_TO_VERIFY = {
+    "anatomy",
+    "anatomy.errors",
+    "anatomy.frames",
+    "anatomy.pose",
+    "anatomy.roles",
+    "anatomy.scene",
+    "anatomy.structures",
+    "planner",
+    "planner.records",
+    "planner.request",
+}
+"""Frames, structures, the scene with the modules it stands on, and the plan's data types: nothing that
+verification checks (design: no distance field, no search, no measuring, no scoring)."""
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    return grimp.build_graph("anatomy", "planner", "service", include_external_packages=True, cache_dir=None)
+
+
+def test_verification_shares_no_code_with_what_it_checks(graph: grimp.ImportGraph) -> None:
+    own = {"planner.verify", *graph.find_descendants("planner.verify")}
+    used = {m for m in graph.find_upstream_modules("planner.verify", as_package=True) if m not in own}
+    inside = {m for m in used if m.partition(".")[0] in ("anatomy", "planner", "service")}
+    assert inside <= ALLOWED_TO_VERIFY
+
+
+def test_only_readers_import_file_formats(graph: grimp.ImportGraph) -> None:
+    for library in ("nibabel", "nrrd", "pydicom"):
+        if library in graph.modules:
+            users = graph.find_modules_that_directly_import(library)
+            assert all(m.startswith("anatomy.") and m.endswith("_io") for m in users), users
+
+
+def test_no_module_imports_in_a_circle(graph: grimp.ImportGraph) -> None:
+    circles = [
+        (module, other)
+        for module in graph.modules
+        if not graph.is_module_squashed(module)
+        for other in graph.find_modules_directly_imported_by(module)
+        if not graph.is_module_squashed(other) and graph.chain_exists(other, module)
+    ]
+    assert circles == []
+
+
+def test_every_module_is_analysed(graph: grimp.ImportGraph, repository: Path) -> None:
+    files = {p for name in ("anatomy", "planner", "service") for p in (repository / name).rglob("*.py")}
+    modules = {
+        ".".join(p.relative_to(repository).with_suffix("").parts).removesuffix(".__init__") for p in files
+    }
+    assert modules <= graph.modules

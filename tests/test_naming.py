@@ -1,0 +1,237 @@
+"""Names: a cage of made bones, where every space is known; the same mirrored; and the built-in thorax."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anatomy.frames import Grid
+from anatomy.scene import Scene, scene
+from anatomy.structures import Layers, Role, Segmentation, Structure
+from anatomy.thorax import thorax
+from planner.chest_wall import is_rib, points_between, rib_space
+from planner.measure import Measured, Measurer
+from planner.naming import approach_of, window_name
+from planner.records import Crossing
+from planner.request import Request
+
+SHAPE, SPACING = (150, 120, 140), 2.0
+ORIGIN_P = np.array([-149.0, -119.0, -139.0])
+SLOPE = 0.4
+"""Ribs run down by this much towards the front, as real ones do."""
+
+
+def rib_z(number: int, y: float) -> float:
+    """Height of a lateral rib's middle line at y."""
+    return 80.0 - 24.0 * number + SLOPE * y
+
+
+def bones(grid: Grid) -> dict[str, np.ndarray]:
+    """A symmetric cage: sternum, spine, clavicles, and ribs 1 to 6 on each side as sloping bars."""
+    x, y, z = np.moveaxis(grid.to_patient(np.moveaxis(np.indices(grid.shape), 0, -1) * SPACING), -1, 0)
+    parts = {
+        "sternum": (np.abs(x) < 20) & (np.abs(y + 94) < 6) & (np.abs(z) < 70),
+        "vertebrae_T5": (np.abs(x) < 20) & (np.abs(y - 70) < 25),
+    }
+    for side, sign in (("left", 1), ("right", -1)):
+        outer = sign * x
+        parts[f"clavicula_{side}"] = (
+            (outer > 25) & (outer < 110) & (np.abs(y + 80) < 5) & (np.abs(z - 85) < 5)
+        )
+        for number in range(1, 7):
+            lateral = (np.abs(outer - 128) < 4) & (np.abs(y) < 85)
+            anterior = (outer > 55) & (outer < 132) & (np.abs(y + 88) < 4)
+            posterior = (outer > 25) & (outer < 132) & (np.abs(y - 88) < 4)
+            height = np.abs(z - (80.0 - 24.0 * number + SLOPE * y)) < 5
+            parts[f"rib_{side}_{number}"] = (lateral | anterior | posterior) & height
+    return parts
+
+
+GRID = Grid(SHAPE, np.array([[2.0, 0, 0, -149], [0, 2, 0, -119], [0, 0, 2, -139], [0, 0, 0, 1]]))
+
+
+def caged(keep=lambda name: True, merge_ribs: bool = False) -> Scene:
+    layers = Layers(SHAPE)
+    parts = {name: mask for name, mask in bones(GRID).items() if keep(name)}
+    if merge_ribs:
+        for side in ("left", "right"):
+            ribs = [parts.pop(name) for name in list(parts) if name.startswith(f"rib_{side}")]
+            parts[f"ribs_{side}"] = np.logical_or.reduce(ribs)
+    structures = [Structure(name, layers.add(name, mask), Role.FORBIDDEN) for name, mask in parts.items()]
+    body = np.zeros(SHAPE, bool)
+    body[4:-4, 4:-4] = True
+    node = np.zeros(SHAPE, bool)
+    node[70:80, 55:65, 65:75] = True
+    structures.append(Structure("body", layers.add("body", body), Role.SKIN))
+    structures.append(Structure("node", layers.add("node", node), Role.TARGET))
+    return scene(Segmentation(GRID, tuple(structures), ()))
+
+
+WHOLE, MERGED = caged(), caged(merge_ribs=True)
+BARE = caged(lambda name: False)
+
+
+def line(entry, tip, *crossed: str) -> Measured:
+    entry, tip = np.array(entry, dtype=float), np.array(tip, dtype=float)
+    length = float(np.linalg.norm(tip - entry))
+    return Measured(
+        entry_mm=tuple(entry.tolist()),
+        tip_mm=tuple(tip.tolist()),
+        direction=tuple(((tip - entry) / length).tolist()),
+        length_mm=length,
+        lung_length_mm=0.0,
+        pleural_punctures=0,
+        fissures_crossed=0,
+        clearance_mm=3.0,
+        nearest_structure="",
+        crosses=tuple(Crossing(name, 1.0, 2.0) for name in crossed),
+        axial_angle_deg=0.0,
+        craniocaudal_angle_deg=0.0,
+        target_chord_mm=10.0,
+    )
+
+
+def lateral(number: int, y: float, side: int) -> Measured:
+    """Straight through the side wall, halfway between two ribs as they are at y."""
+    z = rib_z(number, y) - 12.0
+    return line((side * 145, y, z), (0, y, z))
+
+
+@pytest.mark.parametrize(
+    ("path", "approach", "window"),
+    [
+        (line((0, -110, 0), (0, 0, 0), "sternum"), "transsternal", "transsternal"),
+        (line((5, -105, 90), (0, 0, 0)), "suprasternal", "suprasternal"),
+        (line((60, -80, 110), (20, 0, 0)), "supraclavicular", "supraclavicular left"),
+        (line((-30, -110, 10), (0, 0, 0)), "parasternal", "parasternal right"),
+        (line((42, -110, 10), (30, 0, 0)), "parasternal", "parasternal left"),
+        (line((10, -105, -85), (0, 0, 0)), "subxiphoid", "subxiphoid"),
+        (line((-40, 110, 10), (-25, 0, 10)), "paravertebral", "paravertebral right, between ribs 4 and 5"),
+        (line((80, -110, -125), (30, 0, -90)), "subcostal", "subcostal left"),
+        (lateral(3, 20, -1), "intercostal lateral", "intercostal right, between ribs 3 and 4, lateral"),
+        (
+            line((-60, -110, rib_z(2, -88) - 12), (-40, 0, rib_z(2, -88) - 12)),
+            "intercostal anterior",
+            "intercostal right, between ribs 2 and 3, anterior",
+        ),
+        (
+            line((90, 110, rib_z(4, 88) - 12), (60, 0, rib_z(4, 88) - 12)),
+            "intercostal posterior",
+            "intercostal left, between ribs 4 and 5, posterior",
+        ),
+    ],
+)
+def test_paths_are_named_as_a_radiologist_would(path, approach, window):
+    assert approach_of(WHOLE, path) == approach
+    assert window_name(WHOLE, path) == window
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+@pytest.mark.parametrize("number", [1, 3, 5])
+@pytest.mark.parametrize("y", [-50.0, 0.0, 50.0])
+def test_sloping_ribs_are_counted_where_the_needle_passes_them(side, number, y):
+    space = rib_space(WHOLE, lateral(number, y, side))
+    assert (space.above.number, space.below.number) == (number, number + 1)
+    assert space.side == ("left" if side > 0 else "right")
+    assert space.words == f"between ribs {number} and {number + 1}"
+    # 12 mm from each middle line, at a right angle to the slope, less half a rib.
+    wanted = (12 - 5) / np.hypot(1, SLOPE)
+    assert space.above.distance_mm == pytest.approx(wanted, abs=SPACING)
+
+
+@given(
+    st.tuples(st.floats(-140, 140), st.floats(-110, 110), st.floats(-60, 60)),
+    st.tuples(st.floats(-20, 20), st.floats(-20, 20), st.floats(-20, 20)),
+)
+def test_the_mirrored_path_has_the_other_side_and_the_same_name(entry, tip):
+    if abs(entry[0]) < 1e-3 or np.linalg.norm(np.subtract(entry, tip)) < 20:
+        return
+    here = window_name(WHOLE, line(entry, tip))
+    there = window_name(WHOLE, line((-entry[0], *entry[1:]), (-tip[0], *tip[1:])))
+    swapped = here.replace("left", "LEFT").replace("right", "left").replace("LEFT", "right")
+    assert there == swapped
+
+
+def test_unnumbered_ribs_give_the_side_and_the_sector():
+    assert window_name(MERGED, lateral(3, 20, -1)) == "intercostal right, lateral"
+    assert window_name(MERGED, line((-40, 110, 10), (-25, 0, 10))) == "paravertebral right"
+    space = rib_space(MERGED, lateral(3, 20, -1))
+    assert space.above is not None
+    assert space.below is not None
+
+
+@pytest.mark.parametrize(
+    ("entry", "name"),
+    [
+        ((-30, -110, 0), "anterior right"),
+        ((30, -110, 0), "anterior left"),
+        ((140, 0, 0), "lateral left"),
+        ((-30, 110, 0), "posterior right"),
+    ],
+)
+def test_where_no_label_tells_the_direction_does(entry, name):
+    assert window_name(BARE, line(entry, (0, 0, 0))) == name
+
+
+def test_the_first_passage_of_the_cage_counts_not_the_nearest_rib_of_all():
+    # In through the right side between ribs 3 and 4, the tip almost at rib 3 of the other side.
+    z = rib_z(3, 0) - 12
+    space = rib_space(WHOLE, line((-145, 0, z), (122, 0, rib_z(3, 0) - 6)))
+    assert space.side == "right"
+    assert (space.above.number, space.below.number) == (3, 4)
+
+
+def test_a_path_below_the_last_rib_or_above_the_first_says_so():
+    below = line((145, 0, rib_z(6, 0) - 20), (0, 0, rib_z(6, 0) - 20))
+    assert rib_space(WHOLE, below).words == "below rib 6"
+    above = line((145, 0, rib_z(1, 0) + 20), (0, 0, rib_z(1, 0) + 20))
+    assert rib_space(WHOLE, above).words == "above rib 1"
+
+
+def test_far_from_ribs_there_is_no_space():
+    space = rib_space(BARE, lateral(3, 20, -1))
+    assert (space.above, space.below, space.side, space.words) == (None, None, None, "")
+
+
+def test_the_sternum_tells_the_midline_where_no_spine_is_seen():
+    boned = caged(lambda name: name == "sternum")
+    assert window_name(boned, line((-60, -110, 0), (-50, 0, 0))) == "anterior right"
+    assert window_name(boned, line((30, -110, 0), (30, 0, 0))) == "parasternal left"
+
+
+def test_a_path_that_goes_below_the_sternum_does_not_pass_its_edge():
+    assert approach_of(WHOLE, line((30, -118, -68), (30, -18, -68))) == "parasternal"
+    assert approach_of(WHOLE, line((30, -118, -68), (30, -60, -138))) != "parasternal"
+
+
+@pytest.mark.parametrize(
+    ("name", "rib"),
+    [("rib_left_4", True), ("ribs_right", True), ("costal_cartilage_left", False), ("sternum", False)],
+)
+def test_what_is_a_rib(name, rib):
+    assert is_rib(name) == rib
+
+
+def test_points_between_are_the_voxels_in_the_box():
+    rng = np.random.default_rng(2)
+    sternum = WHOLE.structure("sternum")
+    every = WHOLE.grid.to_patient((np.argwhere(sternum.mask.cropped()) + sternum.mask.lower) * SPACING)
+    for _ in range(20):
+        a, b = np.sort(rng.uniform(-110, 110, (2, 3)), axis=0)
+        wanted = every[((every >= a) & (every <= b)).all(axis=1)]
+        assert np.array_equal(points_between([sternum], WHOLE.grid, a, b), wanted)
+
+
+def test_the_built_in_thorax_opens_beside_the_sternum_to_its_prevascular_node():
+    built = thorax(3.0)
+    made = scene(built, ("node_3A",))
+    target = made.target
+    middle = made.grid.to_patient(
+        (np.argwhere(target.cropped()).mean(axis=0) + target.lower) * made.grid.spacing_mm
+    )
+    measurer = Measurer(made, Request())
+    outward = np.array([-0.58, -0.8, -0.14])
+    path = measurer.measure(middle, outward)
+    assert path is not None
+    assert path.lung_length_mm == 0.0
+    assert window_name(made, path) == "parasternal right"

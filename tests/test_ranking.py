@@ -1,0 +1,171 @@
+"""Ranking and scores: the default order, weights, and an order that is total."""
+
+import importlib
+import pkgutil
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import planner.scores
+from planner.measure import Measured
+from planner.ranking import ranked, score_named
+from planner.request import DEFAULT_RANKING, Request, RequestError
+from planner.scores import RISK_MODELS, SCORES, Score
+from planner.scores.pneumothorax_odds import pneumothorax_odds
+
+BASE = Measured(
+    entry_mm=(0.0, 0.0, 0.0),
+    tip_mm=(0.0, 50.0, 0.0),
+    direction=(0.0, 1.0, 0.0),
+    length_mm=50.0,
+    lung_length_mm=10.0,
+    pleural_punctures=1,
+    fissures_crossed=0,
+    clearance_mm=4.0,
+    nearest_structure="aorta",
+    crosses=(),
+    axial_angle_deg=0.0,
+    craniocaudal_angle_deg=0.0,
+    target_chord_mm=15.0,
+)
+
+few = st.integers(0, 2)
+numbers = st.tuples(st.integers(0, 5), few, few, few, few, few, few)
+"""What a path is made of. Tests make the paths: type checks use `random`, which no strategy may."""
+
+
+def made(some: list[tuple[int, ...]]) -> list[Measured]:
+    return [
+        replace(
+            BASE,
+            entry_mm=(float(x), float(f"{lung}{punctures}{fissures}"), float(f"{clearance}{length}{angle}")),
+            lung_length_mm=10.0 * lung,
+            pleural_punctures=punctures,
+            fissures_crossed=fissures,
+            clearance_mm=float(clearance),
+            length_mm=50.0 + length,
+            craniocaudal_angle_deg=float(angle) - 1,
+        )
+        for x, lung, punctures, fissures, clearance, length, angle in some
+    ]
+
+
+def default_key(p: Measured):
+    place = (*p.entry_mm, *p.tip_mm)
+    return (p.lung_length_mm, p.pleural_punctures, p.fissures_crossed, -p.clearance_mm, p.length_mm, place)
+
+
+@given(st.lists(numbers, max_size=12))
+def test_default_order(some):
+    some = made(some)
+    assert [default_key(p) for p in ranked(some, Request())] == sorted(default_key(p) for p in some)
+
+
+@given(st.lists(numbers, max_size=8).flatmap(lambda some: st.tuples(st.just(some), st.permutations(some))))
+def test_order_of_input_never_matters(two):
+    two = made(two[0]), made(two[1])
+    for request in (Request(), Request(weights={"length_mm": 1.0}), Request(ranking=("fissures_crossed",))):
+        assert ranked(two[0], request) == ranked(two[1], request)
+
+
+@given(st.lists(numbers, max_size=12))
+def test_paths_without_lung_come_first(some):
+    lungs = [p.lung_length_mm > 0 for p in ranked(made(some), Request())]
+    assert lungs == sorted(lungs)
+
+
+@given(st.lists(numbers, max_size=12), st.permutations([s.name for s in SCORES]))
+def test_the_first_named_score_decides(some, names):
+    values = [score_named(names[0]).of(p) for p in ranked(made(some), Request(ranking=tuple(names)))]
+    assert values == sorted(values)
+
+
+@given(st.lists(numbers, max_size=12), st.floats(0, 10), st.floats(0, 10))
+def test_weights_order_by_their_sum_of_raw_scores(some, a, b):
+    order = ranked(made(some), Request(weights={"clearance_mm": a, "lung_length_mm": b}))
+    sums = [round(b * p.lung_length_mm - a * p.clearance_mm, 6) for p in order]
+    assert sums == sorted(sums)
+
+
+def test_the_last_bits_of_a_float_do_not_decide():
+    a = replace(BASE, lung_length_mm=10.0 + 1e-12, clearance_mm=6.0)
+    b = replace(BASE, lung_length_mm=10.0, clearance_mm=5.0)
+    assert ranked([b, a], Request()) == [a, b]
+    there = replace(BASE, entry_mm=(1e-12, 0.0, 0.0), tip_mm=(0.0, 49.0, 0.0))
+    assert ranked([BASE, there], Request()) == [there, BASE]
+
+
+def test_ranking_sorts_a_plans_paths_as_well_as_measured_lines():
+    from planner.measure import to_path
+
+    two = [replace(BASE, lung_length_mm=3.0), replace(BASE, lung_length_mm=2.0)]
+    record = [to_path(m, id="p", rank=1, window="", approach="", pareto=False, seeds=()) for m in two]
+    assert [p.lung_length_mm for p in ranked(record, Request())] == [2.0, 3.0]
+
+
+def test_an_unknown_score_is_refused_with_all_that_are_known():
+    with pytest.raises(RequestError, match="'lung'") as failure:
+        ranked([BASE], Request(ranking=("lung_length_mm", "lung")))
+    assert failure.value.field == "ranking"
+    assert all(score.name in failure.value.remedy for score in SCORES)
+    with pytest.raises(RequestError) as failure:
+        ranked([], Request(weights={"speed": 1.0}))
+    assert failure.value.field == "weights/speed"
+
+
+def test_a_risk_model_cannot_be_ranked_by():
+    for model in RISK_MODELS:
+        with pytest.raises(RequestError):
+            score_named(model.name)
+
+
+def test_the_default_ranking_is_known():
+    assert {score_named(name).name for name in DEFAULT_RANKING} <= {score.name for score in SCORES}
+
+
+def test_every_score_file_is_listed_once_and_says_its_source():
+    modules = (
+        importlib.import_module(f"planner.scores.{m.name}")
+        for m in pkgutil.iter_modules(planner.scores.__path__)
+    )
+    written = {
+        value.name: value for module in modules for value in vars(module).values() if isinstance(value, Score)
+    }
+    listed = [*SCORES, *RISK_MODELS]
+    assert {score.name for score in listed} == set(written)
+    assert len(listed) == len(written)
+    assert all(score.source for score in listed)
+
+
+@pytest.mark.parametrize(
+    ("better", "name"),
+    [
+        ({"lung_length_mm": 9.0}, "lung_length_mm"),
+        ({"pleural_punctures": 0}, "pleural_punctures"),
+        ({"clearance_mm": 5.0}, "clearance_mm"),
+        ({"length_mm": 40.0}, "length_mm"),
+        ({"target_chord_mm": 16.0}, "target_chord_mm"),
+        ({"craniocaudal_angle_deg": -0.5}, "off_axial_angle_deg"),
+    ],
+)
+def test_lower_is_better(better, name):
+    tilted = replace(BASE, craniocaudal_angle_deg=1.0, fissures_crossed=1)
+    assert score_named(name).of(replace(tilted, **better)) < score_named(name).of(tilted)
+
+
+@pytest.mark.parametrize(
+    ("changes", "odds"),
+    [
+        ({}, 1.0),
+        ({"lung_length_mm": 0.0, "pleural_punctures": 0}, 1.0),
+        ({"fissures_crossed": 2}, 3.75),
+        ({"pleural_punctures": 2}, 2.43),
+        ({"lung_length_mm": 30.0}, 2.38),
+        ({"lung_length_mm": 29.9}, 1.0),
+        ({"fissures_crossed": 1, "pleural_punctures": 3, "lung_length_mm": 60.0}, 3.75 * 2.43 * 2.38),
+    ],
+)
+def test_pneumothorax_odds_are_the_cited_ratios(changes, odds):
+    assert pneumothorax_odds(replace(BASE, **changes)) == pytest.approx(odds)

@@ -1,0 +1,238 @@
+"""The request: strict types, stated limits, pointers to every wrong field, and exact way back."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anatomy.pose import Position
+from anatomy.structures import Role
+from planner.request import Request
+from planner.scores import SCORES
+from service.limits import LIMITS
+from service.schema import MAX_REQUEST_BYTES, PlanRequest, request_to_json
+from service.strict_json import MAX_SHOWN, NotJson, Refused, parse, pointer, read_model
+
+
+def read(text: str | bytes) -> PlanRequest:
+    return read_model(PlanRequest, text.encode() if isinstance(text, str) else text, MAX_REQUEST_BYTES)
+
+
+def refusal(document: Any) -> dict[str, str]:
+    with pytest.raises(Refused) as caught:
+        read(json.dumps(document))
+    return {e.pointer: e.detail for e in caught.value.errors}
+
+
+def at(where: str, value: Any) -> dict[str, Any]:
+    """A request that sets one field; a name stands for *."""
+    *folders, last = where.strip("/").replace("*", "x").split("/")
+    document: dict[str, Any] = {last: value}
+    for folder in reversed(folders):
+        document = {folder: document}
+    return document
+
+
+def within(where: str) -> st.SearchStrategy[float]:
+    limit = LIMITS[where]
+    return st.floats(limit.low, limit.high, allow_nan=False)
+
+
+def test_an_empty_request_is_the_planners_defaults() -> None:
+    assert read("{}").to_request() == Request()
+
+
+def test_every_limit_belongs_to_a_number_of_the_request() -> None:
+    for where, limit in LIMITS.items():
+        above = limit.high * 2 + 1000
+        name = where.replace("*", SCORES[0].name)
+        found = refusal(at(name, int(above) if above.is_integer() else above))
+        assert list(found) == [name], where
+        assert limit.reason in found[name]
+        assert f"from {limit.low:.10g} to {limit.high:.10g}" in found[name]
+
+
+def test_numbers_below_a_limit_are_refused_with_value_and_range() -> None:
+    found = refusal({"target": {"margin_mm": -3}})
+    assert found["/target/margin_mm"].startswith("-3 is out of range. Give a number from 0 to 30 mm")
+
+
+@pytest.mark.parametrize("where", sorted(LIMITS))
+@pytest.mark.parametrize("value", [True, False, "3", [3], {}])
+def test_what_is_no_number_is_refused_as_one(where: str, value: Any) -> None:
+    name = where.replace("*", SCORES[0].name)
+    assert name in refusal(at(name, value))
+
+
+@pytest.mark.parametrize("where", sorted(set(LIMITS) - {"/search/time_limit_s"}))
+def test_null_is_no_number_but_for_the_time_limit(where: str) -> None:
+    name = where.replace("*", SCORES[0].name)
+    assert name in refusal(at(name, None))
+
+
+def test_no_time_limit_is_null() -> None:
+    assert read('{"search": {"time_limit_s": null}}').to_request().search.time_limit_s is None
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
+def test_nan_and_infinity_are_no_json(text: str) -> None:
+    with pytest.raises(NotJson, match="no JSON number"):
+        read(f'{{"target": {{"margin_mm": {text}}}}}')
+
+
+def test_a_number_that_overflows_is_refused() -> None:
+    with pytest.raises(Refused, match="/target/margin_mm"):
+        read('{"target": {"margin_mm": 1e999}}')
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (b"", "Expecting value at line 1, column 1"),
+        (b'{"target": }', "line 1, column 12"),
+        (b"\xff\xfe{}", "not UTF-8"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"random_seed": ' + b"9" * 5000 + b"}", "too many digits"),
+        (b'{"random_seed": 1, "random_seed": 2}', "'random_seed' occurs twice"),
+        (b'{"target": {"structure": "\\ud800"}}', "Invalid JSON"),
+        (b" " * (MAX_REQUEST_BYTES + 1), "longer than"),
+    ],
+)
+def test_what_is_no_json_says_where(text: bytes, why: str) -> None:
+    with pytest.raises(NotJson, match=why):
+        read(text)
+
+
+@pytest.mark.parametrize("document", [[], 3, None, "x"])
+def test_a_request_is_an_object(document: Any) -> None:
+    assert list(refusal(document)) == [""]
+
+
+def test_unknown_fields_are_refused_with_the_nearest_known_one() -> None:
+    found = refusal({"search": {"max_path": 3}, "prescription": {"dose_gy": 120}})
+    assert "Did you mean 'max_paths'?" in found["/search/max_path"]
+    assert "Known: clearance_mm, needle, pose" in found["/prescription"]
+
+
+def test_all_wrong_fields_are_said_at_once() -> None:
+    found = refusal({"target": {"margin_mm": -1}, "pose": {"position": "upright"}, "ranking": []})
+    assert set(found) == {"/target/margin_mm", "/pose/position", "/ranking"}
+
+
+def test_pointers_escape_names() -> None:
+    assert list(refusal({"clearance_mm": {"a/b~c": -1}})) == ["/clearance_mm/a~1b~0c"]
+    assert pointer(["a/b~c", 0]) == "/a~1b~0c/0"
+
+
+def test_long_values_are_shown_short() -> None:
+    detail = refusal({"pose": {"position": "x" * 1000}})["/pose/position"]
+    assert len(detail) < 4 * MAX_SHOWN
+
+
+def test_roles_are_the_scenes() -> None:
+    asked = read(json.dumps({"roles": {f"s{n}": str(role) for n, role in enumerate(Role)}})).to_request()
+    assert set(asked.roles.values()) == {str(role) for role in Role}
+    assert "/roles/x" in refusal({"roles": {"x": "forbiden"}})
+
+
+@pytest.mark.parametrize(
+    ("structure", "names"), [(None, ()), ("node_4R", ("node_4R",)), (["b", "a"], ("b", "a"))]
+)
+def test_a_target_is_none_one_or_several(structure: Any, names: tuple[str, ...]) -> None:
+    asked = read(json.dumps({"target": {"structure": structure}})).to_request()
+    assert asked.target.structures == names
+
+
+@pytest.mark.parametrize("structure", [[], "", ["a", "a"], ["a", ""], 5, {"name": "a"}, "x" * 201])
+def test_a_target_is_named_properly(structure: Any) -> None:
+    assert all(p.startswith("/target/structure") for p in refusal({"target": {"structure": structure}}))
+
+
+def test_a_default_clearance_stays_beside_named_ones() -> None:
+    assert dict(read('{"clearance_mm": {"aorta": 5}}').to_request().clearance_mm) == {
+        "default": 2.0,
+        "aorta": 5.0,
+    }
+
+
+def test_scores_are_the_planners() -> None:
+    names = [score.name for score in SCORES]
+    assert read(json.dumps({"ranking": names})).to_request().ranking == tuple(names)
+    found = refusal({"ranking": ["lung_length_m"]})
+    assert "Did you mean 'lung_length_mm'?" in found["/ranking/0"]
+    assert "known score" in next(iter(refusal({"ranking": {"weights": {"beauty": 1}}}).values()))
+
+
+def test_weights_replace_the_ranking() -> None:
+    asked = read('{"ranking": {"weights": {"length_mm": 2, "lung_length_mm": 1}}}').to_request()
+    assert dict(asked.weights) == {"length_mm": 2.0, "lung_length_mm": 1.0}
+    assert "/ranking/weights" in refusal({"ranking": {"weights": {}}})
+    assert "/ranking" in refusal({"ranking": "lung_length_mm"})
+
+
+def test_another_gauge_needs_its_diameter() -> None:
+    assert "outer_diameter_mm" in refusal({"needle": {"gauge": "17G"}})["/needle"]
+    assert read('{"needle": {"gauge": "17G", "outer_diameter_mm": 1.47}}').to_request().needle.gauge == "17G"
+    assert "/needle/gauge" in refusal({"needle": {"gauge": "eighteen"}})
+
+
+def test_seeds_are_no_closer_than_their_minimum() -> None:
+    assert "Widen the one" in refusal({"seeds": {"spacing_mm": 6, "min_spacing_mm": 7}})["/seeds"]
+
+
+@given(
+    margin=within("/target/margin_mm"),
+    clearances=st.dictionaries(st.text(min_size=1, max_size=20), within("/clearance_mm/*"), max_size=4),
+    roles=st.dictionaries(st.text(min_size=1, max_size=20), st.sampled_from(list(Role)), max_size=4),
+    position=st.sampled_from(list(Position)),
+    rotation=within("/pose/rotation_deg"),
+    limit=st.none() | within("/search/time_limit_s"),
+    paths=st.integers(1, 1000),
+    weights=st.dictionaries(
+        st.sampled_from([s.name for s in SCORES]), within("/ranking/weights/*"), min_size=0, max_size=3
+    ),
+    names=st.lists(st.text(min_size=1, max_size=20), max_size=3, unique=True),
+)
+def test_a_request_reads_back_as_it_was_written(
+    margin: float,
+    clearances: dict[str, float],
+    roles: dict[str, Role],
+    position: Position,
+    rotation: float,
+    limit: float | None,
+    paths: int,
+    weights: dict[str, float],
+    names: list[str],
+) -> None:
+    document: dict[str, Any] = {
+        "target": {"structure": names or None, "margin_mm": margin},
+        "clearance_mm": clearances,
+        "roles": {name: str(role) for name, role in roles.items()},
+        "pose": {"position": str(position), "rotation_deg": rotation},
+        "search": {"time_limit_s": limit, "max_paths": paths},
+    }
+    if weights:
+        document["ranking"] = {"weights": weights}
+    asked = read(json.dumps(document)).to_request()
+    assert asked.target.margin_mm == margin and math.isfinite(margin)
+    again = json.dumps(request_to_json(asked))
+    assert read(again).to_request() == asked
+    assert json.dumps(request_to_json(read(again).to_request())) == again
+
+
+def test_the_order_of_names_does_not_change_the_text() -> None:
+    one = read('{"clearance_mm": {"b": 1, "a": 2}, "roles": {"z": "lung", "y": "skin"}}').to_request()
+    two = read('{"roles": {"y": "skin", "z": "lung"}, "clearance_mm": {"a": 2, "b": 1}}').to_request()
+    assert json.dumps(request_to_json(one)) == json.dumps(request_to_json(two))
+
+
+@given(st.binary(max_size=60))
+def test_no_bytes_crash_the_parser(data: bytes) -> None:
+    try:
+        parse(data)
+        read(data)
+    except (NotJson, Refused) as error:
+        assert str(error)

@@ -1,0 +1,175 @@
+"""Roles and landmarks by name: every published class, the safe side for all else."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from anatomy.landmarks import is_sternum, is_vertebra, lobe_of, lung_side, rib_of, side_of
+from anatomy.roles import expected_missing, is_known, role_of
+from anatomy.structures import Role
+
+SIDES = ("left", "right")
+
+
+def sided(*names: str) -> list[str]:
+    return [f"{name}_{side}" for name in names for side in SIDES]
+
+
+LOBES = [
+    "lung_upper_lobe_left",
+    "lung_lower_lobe_left",
+    "lung_upper_lobe_right",
+    "lung_middle_lobe_right",
+    "lung_lower_lobe_right",
+]
+MUSCLES = sided("gluteus_maximus", "gluteus_medius", "gluteus_minimus", "autochthon", "iliopsoas")
+SPINE = [f"vertebrae_{level}{n}" for level, last in (("C", 7), ("T", 12), ("L", 5)) for n in range(1, last + 1)]
+RIBS = [f"rib_{side}_{n}" for side in SIDES for n in range(1, 13)]
+SHARED_BY_BOTH = [
+    "spleen",
+    *sided("kidney", "adrenal_gland", "iliac_artery", "iliac_vena", "humerus", "scapula", "clavicula"),
+    *sided("femur", "hip"),
+    *"gallbladder liver stomach pancreas aorta inferior_vena_cava portal_vein_and_splenic_vein".split(),
+    *"esophagus trachea small_bowel duodenum colon urinary_bladder sacrum brain".split(),
+    *SPINE,
+    *RIBS,
+]
+V1_FORBIDDEN = [
+    *SHARED_BY_BOTH,
+    *"heart_myocardium heart_atrium_left heart_ventricle_left heart_atrium_right".split(),
+    *"heart_ventricle_right pulmonary_artery face".split(),
+]
+V2_FORBIDDEN = [
+    *SHARED_BY_BOTH,
+    *"thyroid_gland prostate kidney_cyst_left kidney_cyst_right vertebrae_S1 heart pulmonary_vein".split(),
+    *"brachiocephalic_trunk atrial_appendage_left superior_vena_cava spinal_cord skull sternum".split(),
+    *sided("subclavian_artery", "common_carotid_artery", "brachiocephalic_vein"),
+    "costal_cartilages",
+]
+SUBTASKS_FORBIDDEN = """
+    lung_vessels lung_trachea_bronchia pericardial_effusion coronary_arteries vertebrae_body
+    intervertebral_discs liver_vessels liver_tumor liver_segment_4 hip_implant brainstem larynx_air
+    thyroid_cartilage hyoid internal_carotid_artery_left internal_jugular_vein_right hypopharynx
+    parotid_gland_left submandibular_gland_right superior_pharyngeal_constrictor patella tibia fibula ulna
+    radius carpal metacarpal phalanges_hand ventricle_frontal_horn_left third_ventricle optic_nerve_left
+    left_ventricular_outflow_tract right_coronary_cusp pericardium abdominal_cavity
+""".split()
+PASSABLE = """
+    pleural_effusion subcutaneous_fat torso_fat skeletal_muscle intermuscular_fat breast breasts deltoid
+    trapezius pectoralis_minor pectoralis_major serratus_anterior subscapularis teres_major
+    sternocleidomastoid_left anterior_scalene_right platysma_left mediastinum thoracic_cavity
+""".split()
+
+
+def test_version_1_has_104_classes_and_version_2_117() -> None:
+    assert len(set(V1_FORBIDDEN + LOBES + MUSCLES)) == 104
+    assert len(set(V2_FORBIDDEN + LOBES + MUSCLES)) == 117
+
+
+@pytest.mark.parametrize("name", sorted({*V1_FORBIDDEN, *V2_FORBIDDEN, *SUBTASKS_FORBIDDEN}))
+def test_organs_vessels_and_bones_are_known_and_forbidden(name: str) -> None:
+    assert is_known(name)
+    assert role_of(name) is Role.FORBIDDEN
+
+
+@pytest.mark.parametrize(
+    ("role", "names"),
+    [
+        (Role.LUNG, [*LOBES, "lung", "lung_left", "Lungs", "lung_covid_infiltrate"]),
+        (Role.PASSABLE, [*PASSABLE, *MUSCLES]),
+        (Role.SKIN, ["body", "body_trunc", "body_trunk", "skin", "External"]),
+        (Role.OUTSIDE, ["table", "CT_Table", "couch", "vacuum cushion", "body_extremities", "arm_left"]),
+        (
+            Role.TARGET,
+            [
+                *"lung_nodules node_3A node_4R node4R node_5 lesion_lung_right lesion2 tumour tumor_2".split(),
+                *"GTV GTVp gtv_node target target_2 lymph_nodes station_4R Tumor metastasis".split(),
+            ],
+        ),
+    ],
+)
+def test_names_have_their_role(role: Role, names: list[str]) -> None:
+    for name in names:
+        assert (name, role_of(name), is_known(name)) == (name, role, True)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "structure 7", "nodeless", "targeted_biopsy_clip", "lung_right_upper", "aneurysm", "9"]
+)
+def test_a_name_nobody_knows_is_forbidden_and_said_to_be_unknown(name: str) -> None:
+    assert role_of(name) is Role.FORBIDDEN
+    assert not is_known(name)
+
+
+@pytest.mark.parametrize(
+    "variants",
+    [
+        ("esophagus", "Oesophagus", "ESOPHAGUS", "oesophagus "),
+        ("lung_upper_lobe_left", "Left Upper Lobe Lung", "lung-upper-lobe-left", "Lung.Upper.Lobe.L"),
+        ("spinal_cord", "SpinalCord", "Spinal Cord", "spinalcord"),
+        ("superior_vena_cava", "SVC", "Superior Vena Cava"),
+        ("trachea_bronchi", "trachea_bronchus"),
+        ("costal_cartilages", "costal cartilage left", "costal_cartilage_right"),
+        ("table", "Table", "ct_table"),
+    ],
+)
+def test_case_separators_order_and_spelling_do_not_matter(variants: tuple[str, ...]) -> None:
+    assert {role_of(v) for v in variants} == {role_of(variants[0])}
+    assert all(is_known(v) for v in variants)
+
+
+@pytest.mark.parametrize("case", ["c3n00249", "totalseg_abdomen"])
+def test_every_name_of_the_real_cases_is_known(shared: Path, case: str) -> None:
+    names = json.loads((shared / "cases" / case / "labels.json").read_text(encoding="utf-8"))
+    assert [name for label, name in names.items() if label != "0" and not is_known(name)] == []
+
+
+def test_what_the_real_chest_lacks_is_named(real_case: Path) -> None:
+    names = json.loads((real_case / "labels.json").read_text(encoding="utf-8")).values()
+    assert expected_missing(names) == (
+        "pulmonary_vein",
+        "internal_mammary_vessels",
+        "azygos_vein",
+        "intercostal_vessels",
+    )
+
+
+def test_an_empty_input_lacks_every_group_and_a_full_one_none() -> None:
+    assert expected_missing([])[:2] == ("heart", "aorta")
+    assert len(expected_missing([])) == 14
+    full = [*V2_FORBIDDEN, "Pulmonary_Artery", "internal_mammary_vein_left", "Azygous Vein", "intercostal_arteries"]
+    assert expected_missing(full) == ()
+
+
+def test_great_vessels_in_one_stand_for_the_groups_they_hold() -> None:
+    missing = expected_missing(["mediastinal_great_vessels"])
+    assert "pulmonary_artery" not in missing
+    assert "superior_vena_cava" not in missing
+    # The descending aorta is not among them.
+    assert "aorta" in missing
+
+
+def test_ribs_sides_and_lobes_are_read_from_names() -> None:
+    assert rib_of("rib_left_4") == ("left", 4)
+    assert rib_of("Right Rib 12") == ("right", 12)
+    assert [rib_of(n) for n in ("ribs_left", "rib_left_13", "rib_4", "costal_cartilage_left_4")] == [None] * 4
+    assert lobe_of("lung_middle_lobe_right") == "right middle lobe"
+    assert lobe_of("lung_middle_lobe_left") is None
+    assert lobe_of("lung_left") is None
+    assert lobe_of("lung_upper_lobe") is None
+    assert side_of("clavicula_L") == "left"
+    assert side_of("left_right") is None
+    assert [lung_side(n) for n in ("lung_left", "lung_lower_lobe_right", "lung", "lung_vessels_left")] == [
+        "left",
+        "right",
+        None,
+        None,
+    ]
+
+
+def test_vertebrae_and_sternum_are_told_from_their_neighbours() -> None:
+    assert all(is_vertebra(n) for n in ("vertebrae_T4", "vertebrae", "vertebra T5", "spine", "vertebrae_body"))
+    assert not any(is_vertebra(n) for n in ("spinal_cord", "vertebral_artery_left", "intervertebral_discs"))
+    assert is_sternum("Sternum")
+    assert not is_sternum("sternocleidomastoid_left")

@@ -1,0 +1,87 @@
+"""Structures: masks cut from label layers, and layers packed from overlapping masks."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anatomy.errors import StructureError
+from anatomy.structures import Layers, Role, Structure, bounding_box, mask_from_bool, masks_from_labels
+
+SHAPE = (6, 7, 8)
+
+
+@st.composite
+def masks(draw: st.DrawFn) -> np.ndarray:
+    """A box, sometimes with one voxel knocked out, sometimes empty."""
+    mask = np.zeros(SHAPE, bool)
+    lower = [draw(st.integers(0, n - 1)) for n in SHAPE]
+    upper = [draw(st.integers(a, n)) for a, n in zip(lower, SHAPE, strict=True)]
+    mask[tuple(slice(a, b) for a, b in zip(lower, upper, strict=True))] = True
+    if draw(st.booleans()):
+        mask[tuple(lower)] = False
+    return mask
+
+
+@given(st.lists(masks(), max_size=12))
+def test_masks_come_out_of_layers_as_they_went_in(given_masks: list[np.ndarray]) -> None:
+    layers = Layers(SHAPE)
+    packed = [layers.add(str(n), mask) for n, mask in enumerate(given_masks)]
+    for before, after in zip(given_masks, packed, strict=True):
+        unpacked = np.zeros(SHAPE, bool)
+        if after.count:
+            after.paint(unpacked, True)
+        assert (unpacked == before).all()
+        assert after.count == np.count_nonzero(before)
+
+
+def test_disjoint_masks_share_a_layer_and_overlapping_ones_do_not() -> None:
+    layers = Layers(SHAPE)
+    a, b = np.zeros(SHAPE, bool), np.zeros(SHAPE, bool)
+    a[:3], b[3:] = True, True
+    first, second, third = layers.add("a", a), layers.add("b", b), layers.add("a again", a)
+    assert first.layer is second.layer
+    assert third.layer is not first.layer
+
+
+def test_a_layer_holds_255_labels_and_no_more() -> None:
+    layers = Layers((300, 1, 1))
+    packed = []
+    for n in range(300):
+        mask = np.zeros((300, 1, 1), bool)
+        mask[n] = True
+        packed.append(layers.add(str(n), mask))
+    assert len({id(m.layer) for m in packed}) == 2
+    assert all(m.count == 1 and m.lower[0] == n for n, m in enumerate(packed))
+
+
+def test_a_mask_of_another_shape_is_refused() -> None:
+    with pytest.raises(StructureError, match="shape"):
+        Layers(SHAPE).add("heart", np.zeros((2, 2, 2), bool))
+
+
+def test_labels_that_no_voxel_holds_give_empty_masks() -> None:
+    layer = np.zeros(SHAPE, np.uint8)
+    layer[1, 2, 3] = 4
+    found = masks_from_labels(layer, [2, 4, 9])
+    assert [found[n].count for n in (2, 4, 9)] == [0, 1, 0]
+    assert (found[4].lower, found[4].upper) == ((1, 2, 3), (2, 3, 4))
+    assert found[4].slices == (slice(1, 2), slice(2, 3), slice(3, 4))
+    assert masks_from_labels(layer, []) == {}
+    assert masks_from_labels(layer, [0])[0].count == 0
+
+
+@given(masks())
+def test_a_bounding_box_is_the_smallest(mask: np.ndarray) -> None:
+    if not mask.any():
+        return
+    lower, upper = bounding_box(mask)
+    where = np.argwhere(mask)
+    assert lower == tuple(where.min(axis=0))
+    assert upper == tuple(where.max(axis=0) + 1)
+
+
+def test_a_role_is_changed_on_a_copy() -> None:
+    structure = Structure("heart", mask_from_bool(np.ones(SHAPE, bool)))
+    assert structure.with_role(Role.FORBIDDEN).role is Role.FORBIDDEN
+    assert structure.role is None
