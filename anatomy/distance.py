@@ -4,7 +4,7 @@ A voxel is a box, not its centre. Along one axis the boxes of a row tile the lin
 from t to the nearest box of a row is the lower envelope of parabolas that stand on the box *edges*, or the
 height of the box that t lies in:
 
-    height f_j     f_0      f_1      f_2           g(t) = min( f_box(t),  min_m  min(f_m-1, f_m) + (t - e_m)^2 )
+    height f_j     f_0      f_1      f_2       g(t) = min( f_box(t),  min_m  min(f_m-1, f_m) + (t - e_m)^2 )
                 |--------|--------|--------|
                e_0      e_1   t  e_2      e_3
 
@@ -49,9 +49,7 @@ class Lattice:
         return np.asarray(self.lower_B[axis] + self.step_mm[axis] * np.arange(self.shape[axis]))
 
 
-def lattice_over(
-    lower_B: Float[np.ndarray, "3"], upper_B: Float[np.ndarray, "3"], step_mm: float
-) -> Lattice:
+def lattice_over(lower_B: Float[np.ndarray, "3"], upper_B: Float[np.ndarray, "3"], step_mm: float) -> Lattice:
     """The nodes that span the box from `lower_B` to `upper_B`, at most `step_mm` apart. [mm]"""
     cells = np.maximum(1, np.ceil((upper_B - lower_B) / step_mm - 1e-9).astype(int))
     shape = (int(cells[0]) + 1, int(cells[1]) + 1, int(cells[2]) + 1)
@@ -91,7 +89,7 @@ def _signed_pass(
     spread(lambda a, b: _along_x(along_y, spacing[0], nodes[0], sign, out, a, b), len(nodes[1]))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _envelope(f, spacing, nodes, site, start, out):  # type: ignore[no-untyped-def]
     """Write into `out` (m) the squared distance envelope over boxes of heights `f` (n) at `nodes` (m)."""
     n = f.shape[0]
@@ -140,7 +138,7 @@ def _envelope(f, spacing, nodes, site, start, out):  # type: ignore[no-untyped-d
         out[i] = best
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _along_z(mask, wanted, spacing, nodes, out, first, last):  # type: ignore[no-untyped-def]
     _, ny, nz = mask.shape
     mz = nodes.shape[0]
@@ -173,7 +171,7 @@ def _along_z(mask, wanted, spacing, nodes, out, first, last):  # type: ignore[no
                 out[i, j, k] = d * d
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _along_y(heights, spacing, nodes, out, first, last):  # type: ignore[no-untyped-def]
     _, ny, nz = heights.shape
     my = nodes.shape[0]
@@ -192,7 +190,7 @@ def _along_y(heights, spacing, nodes, out, first, last):  # type: ignore[no-unty
                 out[i, j, k] = g[k, j]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _along_x(heights, spacing, nodes, sign, out, first, last):  # type: ignore[no-untyped-def]
     nx, _, nz = heights.shape
     mx = nodes.shape[0]

@@ -1,11 +1,11 @@
 """Errors that anatomy raises about its input.
 
-    AnatomyError            bad input: which field, which value, what to do
-    |-- ReadError           bytes that are not what their name says, or are damaged
-    |-- FrameMismatch       two things that must share a frame or a grid do not
-    |-- GridError           a voxel-to-patient matrix that is no rigid, scaled frame
-    |-- StructureError      a structure that is empty, unknown, or of an unusable role
-    `-- SurfaceError        a mesh that bounds no volume
+AnatomyError            bad input: which field, which value, what to do
+|-- ReadError           bytes that are not what their name says, or are damaged
+|-- FrameMismatch       two things that must share a frame or a grid do not
+|-- GridError           a voxel-to-patient matrix that is no rigid, scaled frame
+|-- StructureError      a structure that is empty, unknown, or of an unusable role
+`-- SurfaceError        a mesh that bounds no volume
 """
 
 

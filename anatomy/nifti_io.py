@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import nibabel as nib
 import numpy as np
@@ -142,13 +141,13 @@ class _Volume:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _opened(path: Path) -> Iterator[io.BufferedIOBase]:
     with path.open("rb") as raw:
         packed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
         if packed:
             with gzip.GzipFile(fileobj=raw) as unpacked:
-                yield cast(BinaryIO, unpacked)
+                yield unpacked
         else:
             yield raw
 
@@ -194,7 +193,7 @@ def _loaded(path: Path) -> Iterator[_Volume]:
         yield _Volume(file, image, shape, X_PV)
 
 
-def _image(stream: BinaryIO, file: str) -> _Image:
+def _image(stream: io.BufferedIOBase, file: str) -> _Image:
     start = stream.read(540)
     stream.seek(0)
     version = _version(start)
@@ -215,7 +214,7 @@ def _image(stream: BinaryIO, file: str) -> _Image:
             "Write the file again: its header is damaged.",
         )
     kind = nib.Nifti1Image if version == 1 else nib.Nifti2Image
-    return kind.from_stream(cast(io.IOBase, stream))
+    return kind.from_stream(stream)
 
 
 def _three(stored: tuple[int, ...], file: str) -> tuple[int, int, int]:

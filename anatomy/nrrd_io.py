@@ -11,7 +11,7 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -111,6 +111,11 @@ def _header(stream: BinaryIO, file: str) -> Mapping[str, object]:
     for needed in ("sizes", "type", "encoding", "space", "space directions", "space origin"):
         if needed not in header:
             raise ReadError(file, f"its header has no {needed!r}", "Save it again as a segmentation.")
+    stated, axes = header.get("dimension"), len(cast(Sequence[int], header["sizes"]))
+    if stated != axes:
+        raise ReadError(
+            file, f"its header is damaged (dimension {stated}, but {axes} sizes)", "Save the file again."
+        )
     for foreign in ("data file", "datafile", "line skip", "byte skip"):
         if header.get(foreign) not in (None, 0):
             raise ReadError(file, f"its header has {foreign!r}", "Save header and data in one plain file.")

@@ -88,8 +88,6 @@ class Pose:
     bore: Bore
 
 
-def derived_table(
-    body_points_P: Float[np.ndarray, "n 3"], gravity: Float[np.ndarray, "3"]
-) -> HalfSpace:
+def derived_table(body_points_P: Float[np.ndarray, "n 3"], gravity: Float[np.ndarray, "3"]) -> HalfSpace:
     """The plane that carries the body: across gravity, through the lowest of `body_points_P` (n, 3)."""
     return HalfSpace(gravity, float((body_points_P @ gravity).max()))

@@ -52,6 +52,9 @@ def read_surface(path: Path, axes: MeshAxes = MeshAxes.LPS) -> Surface:
     kind = path.suffix.lower()[1:]
     _refuse_wrong_kind(path.name, kind, content)
     try:
+        # trimesh would guess at the encoding of bytes that are no UTF-8; only comments may hold such.
+        if kind == "obj" or _is_ascii_stl(content):
+            content = content.decode("utf-8", errors="replace").encode()
         loaded = trimesh.load_mesh(io.BytesIO(content), file_type=kind, process=False, skip_materials=True)
         vertices_P, faces = np.array(loaded.vertices, float), np.array(loaded.faces, np.int64)
     except _DAMAGED:
@@ -66,17 +69,20 @@ def read_surface(path: Path, axes: MeshAxes = MeshAxes.LPS) -> Surface:
     return checked_surface(path.name, vertices_P, faces)
 
 
+def _is_ascii_stl(content: bytes) -> bool:
+    return content.lstrip()[:5].lower() == b"solid" and b"\0" not in content[:4096]
+
+
 def _refuse_wrong_kind(file: str, kind: str, content: bytes) -> None:
     """Raise ReadError where the bytes are plainly not what the suffix says, or are cut short."""
-    binary = b"\0" in content[:4096]
     if kind == "ply":
         wrong = not content.startswith((b"ply\n", b"ply\r"))
     elif kind == "obj":
-        wrong = binary
-    elif content.lstrip()[:5].lower() == b"solid" and not binary:
+        wrong = b"\0" in content[:4096]
+    elif _is_ascii_stl(content):
         wrong = b"endsolid" not in content[-4096:].lower()
     else:
         # Binary STL: 80 bytes of header, a count, and 50 bytes for each triangle.
-        wrong = len(content) < 84 or len(content) < 84 + 50 * struct.unpack_from("<I", content, 80)[0]
+        wrong = len(content) < 84 or len(content) != 84 + 50 * struct.unpack_from("<I", content, 80)[0]
     if wrong:
         raise ReadError(file, f"it is no {kind.upper()} file, or is cut short", "Export or copy it again.")

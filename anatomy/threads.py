@@ -4,6 +4,7 @@ the result is the same on one thread or many."""
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 PIECES_PER_THREAD = 8
 """Rows differ in cost; smaller pieces even that out."""
@@ -27,5 +28,5 @@ def spread(work: Callable[[int, int], object], count: int) -> None:
         return
     edges = [count * n // pieces for n in range(pieces + 1)]
     with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(work, a, b) for a, b in zip(edges, edges[1:], strict=False)]:
+        for done in [pool.submit(work, a, b) for a, b in pairwise(edges)]:
             done.result()

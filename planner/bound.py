@@ -34,7 +34,18 @@ def lung_bound_mm(world: World, b: Blocks, alive: Cells) -> float:
     least = np.zeros(len(alive))
     spread(
         lambda first, last: _least(
-            world, field, step, point, outward, b.w[alive.block], gap, near_side, alive.half, least, first, last
+            world,
+            field,
+            step,
+            point,
+            outward,
+            b.w[alive.block],
+            gap,
+            near_side,
+            alive.half,
+            least,
+            first,
+            last,
         ),
         len(alive),
     )

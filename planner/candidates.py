@@ -30,6 +30,10 @@ WINDOWS_MEASURED = 3
 """Windows looked at closely, as a multiple of the paths asked for: ranks may change in measuring."""
 
 
+STARTS, STARTS_FROM = 150, 20_000
+"""Further lines to polish, from among the best of all windows [U]."""
+
+
 @dataclass(frozen=True, eq=False)
 class Chosen:
     """The ranked paths of a plan, the windows they go through, and the skin access map."""
@@ -40,18 +44,18 @@ class Chosen:
 
 
 def choose(scene: Scene, world: World, found: Found, request: Request) -> Chosen:
-    """Ranked, distinct paths out of all safe lines: the best of each window first taken, then the next best.
+    """Ranked, distinct paths out of all safe lines, with their windows and seeds.
 
     Raises RequestError for an unknown score.
     """
     lines = found.lines
     entry_B = _at(lines, lines.quantities[:, TIP] + lines.quantities[:, LENGTH])
     access = skin_access(entry_B, lines.quantities[:, LUNG], scene.grid)
-    middle = lines.point_B + ((found.blocks.centre - lines.point_B) * lines.outward_B).sum(axis=1)[:, None] * (
-        lines.outward_B
-    )
+    middle = lines.point_B + ((found.blocks.centre - lines.point_B) * lines.outward_B).sum(axis=1)[
+        :, None
+    ] * (lines.outward_B)
     window = windows(middle, lines.outward_B, found.spread_mm)
-    picked = _pick(lines, window, request)
+    picked = _pick(lines, window, request, found.spread_mm)
     best = polished(world, lines.take(picked), found.spread_mm, request)
     measurer = Measurer(scene, request)
     point_P, outward_P = scene.grid.to_patient(best.point_B), scene.grid.vectors_to_patient(best.outward_B)
@@ -71,41 +75,45 @@ def _at(lines: SafeLines, s: np.ndarray) -> np.ndarray:
     return np.asarray(lines.point_B + s[:, None] * lines.outward_B)
 
 
-def _pick(lines: SafeLines, window: Int[np.ndarray, " n"], request: Request) -> np.ndarray:
-    """Indices of lines to polish: of the windows with the best lines, the best that lie apart."""
+def _pick(lines: SafeLines, window: Int[np.ndarray, " n"], request: Request, spread_mm: float) -> np.ndarray:
+    """Indices of lines to polish: the best that lie apart, of each of the windows with the best lines, and,
+    closer together, of all. Narrow places are found by polishing from many sides."""
     order = best_first(preference(lines.quantities, request))
     by_window = window[order]
-    leaders = order[np.sort(np.unique(by_window, return_index=True)[1])]
+    leaders = np.sort(np.unique(by_window, return_index=True)[1])[
+        : WINDOWS_MEASURED * request.search.max_paths
+    ]
     tip = _at(lines, lines.quantities[:, TIP])
     entry = _at(lines, lines.quantities[:, TIP] + lines.quantities[:, LENGTH])
+    ends = np.concatenate([entry, tip], axis=1)
+    separation = max(request.search.min_separation_mm, 1e-6)
+    picked = _apart_from(order[:STARTS_FROM], ends, 2.0 * spread_mm, STARTS)
+    for leader in leaders:
+        members = order[by_window == by_window[leader]]
+        picked += _apart_from(members, ends, separation, request.search.max_paths)
+    return np.array(list(dict.fromkeys(picked)), int)
+
+
+def _apart_from(order: np.ndarray, ends: np.ndarray, least_mm: float, most: int) -> list[int]:
+    """The first of `order`, and on: `most` at most, each `least_mm` from those before at entry or tip."""
     picked: list[int] = []
-    for leader in leaders[: WINDOWS_MEASURED * request.search.max_paths]:
-        left = order[by_window == window[leader]]
-        for _ in range(request.search.max_paths):
-            if not len(left):
-                break
-            picked.append(int(left[0]))
-            apart = np.maximum(
-                np.linalg.norm(entry[left] - entry[left[0]], axis=1),
-                np.linalg.norm(tip[left] - tip[left[0]], axis=1),
-            )
-            left = left[apart >= max(request.search.min_separation_mm, 1e-6)]
-    return np.array(picked, int)
+    while len(order) and len(picked) < most:
+        picked.append(int(order[0]))
+        away = np.abs(ends[order] - ends[order[0]]).reshape(-1, 2, 3)
+        order = order[(np.linalg.norm(away, axis=2).max(axis=1)) >= least_mm]
+    return picked
 
 
 def _distinct(order: list[Measured], window_of: dict[Measured, int], request: Request) -> list[Measured]:
-    """At most `max_paths` in rank order, no two nearer than asked: each window's best before any second."""
+    """At most `max_paths` in rank order, no two nearer than asked. One window gives more than half of them
+    only where the others have no more to give."""
     chosen: list[Measured] = []
-    seen: set[int] = set()
-    for leaders in (True, False):
+    for most in ((request.search.max_paths + 1) // 2, request.search.max_paths):
         for m in order:
-            if len(chosen) == request.search.max_paths:
-                break
-            if leaders and window_of[m] in seen:
-                continue
-            if m not in chosen and all(_apart(m, other, request) for other in chosen):
+            from_here = sum(window_of[other] == window_of[m] for other in chosen)
+            room = len(chosen) < request.search.max_paths and from_here < most
+            if room and m not in chosen and all(_apart(m, other, request) for other in chosen):
                 chosen.append(m)
-                seen.add(window_of[m])
     return [m for m in order if m in chosen]
 
 

@@ -1,7 +1,7 @@
 """Explanation: what blocks the way, and what would open it.
 
-    directions --test--> blocked_by: which structure is first to block what share of them
-    no path --relax one setting, search again--> the smallest single change that opens a path, nearest first
+directions --test--> blocked_by: which structure is first to block what share of them
+no path --relax one setting, search again--> the smallest single change that opens a path, nearest first
 """
 
 from collections import Counter
@@ -133,14 +133,19 @@ def _without_clearance(scene: Scene, request: Request, name: str, go_on: GoOn) -
     likely = np.argsort(-lines.quantities[:, line.MARGIN], kind="stable")[:500]
     wall = request.needle.radius_mm
     away = [
-        only.nearest(tip[n], tip[n] + request.needle.max_length_mm * lines.outward_B[n], CLEARANCE_CAP_MM)[0] - wall
+        only.nearest(tip[n], tip[n] + request.needle.max_length_mm * lines.outward_B[n], CLEARANCE_CAP_MM)[0]
+        - wall
         for n in likely
     ]
     best = int(np.argmax(away))
     kept = max(0.0, np.floor(away[best] / STEP_MM) * STEP_MM)
     lung = float(lines.quantities[likely[best], line.LUNG])
     change = Relaxation(
-        f"/clearance_mm/{name}", name, request.clearance_of(name), round(min(kept, request.clearance_of(name)), 3), lung
+        f"/clearance_mm/{name}",
+        name,
+        request.clearance_of(name),
+        round(min(kept, request.clearance_of(name)), 3),
+        lung,
     )
     return _Opened(change, lines.take(likely[best : best + 1]))
 
@@ -163,5 +168,3 @@ def _longer_needle(scene: Scene, request: Request, go_on: GoOn) -> _Opened | Non
         float(lines.quantities[0, line.LUNG]),
     )
     return _Opened(change, lines)
-
-

@@ -47,7 +47,8 @@ class Blocks:
     """The blocks of one search, n of them. Frame B, mm.
 
     `w`, `e1`, `e2` (n, 3): direction outward and the two axes across it. `centre` (3,): the target's middle.
-    `depth_a`, `depth_c` (n,): where planes A and C cut w, from the centre; `depth_b` the target's near side. `near` (n, k, 3): neighbours' w.
+    `depth_a`, `depth_c` (n,): where planes A and C cut w, from the centre; `depth_b` the target's near side.
+    `near` (n, k, 3): neighbours' w.
     """
 
     w: Float[np.ndarray, "n 3"]
@@ -79,7 +80,16 @@ def blocks(world: World, target_points_B: Float[np.ndarray, "m 3"]) -> Blocks:
     centre = 0.5 * (target_points_B.min(axis=0) + target_points_B.max(axis=0))
     along = (target_points_B - centre) @ w.T
     _, order = cKDTree(w).query(w, k=NEIGHBOURS + 1)
-    return Blocks(w, e1, e2, centre, along.min(axis=0), along.max(axis=0), _skin_depths(world, centre, w, along.max(axis=0)), w[order[:, 1:]])
+    return Blocks(
+        w,
+        e1,
+        e2,
+        centre,
+        along.min(axis=0),
+        along.max(axis=0),
+        _skin_depths(world, centre, w, along.max(axis=0)),
+        w[order[:, 1:]],
+    )
 
 
 def _skin_depths(world: World, centre: np.ndarray, w: np.ndarray, near_side: np.ndarray) -> np.ndarray:
@@ -108,8 +118,8 @@ def _skin_depths(world: World, centre: np.ndarray, w: np.ndarray, near_side: np.
 class Cells:
     """m cells of one level: block (m,), centre coordinates (m, 4) as a1, a2, c1, c2 in mm, half widths (m, 2)
     at planes A and C. `depths` (m, 3), across the planes from A: before the first no line touches the target,
-    from the second all safe lines are outside the body, at the third obstacles come nearest. All 0.0 in roots,
-    where nothing is known yet."""
+    from the second all safe lines are outside the body, at the third obstacles come nearest. All 0.0 in
+    roots, where nothing is known yet."""
 
     block: Int[np.ndarray, "m"]
     centre: Float[np.ndarray, "m 4"]
@@ -119,8 +129,8 @@ class Cells:
     def __len__(self) -> int:
         return len(self.block)
 
-    def take(self, which: np.ndarray) -> "Cells":
-        """Some of the cells, by index or mask."""
+    def take(self, which: np.ndarray | slice) -> "Cells":
+        """Some of the cells, by index, mask or slice."""
         return Cells(self.block[which], self.centre[which], self.half[which], self.depths[which])
 
 
@@ -137,8 +147,8 @@ def join(parts: list[Cells]) -> Cells:
 def roots(b: Blocks, target_points_B: Float[np.ndarray, "m 3"], half_mm: float) -> Cells:
     """Cells of half width `half_mm` that hold every line through the target, block by block.
 
-    A direction of the block leans at most `lean` against w (see COVERING), so a line through the target point at depth s
-    and offset q pierces a plane at depth z within q +- lean |z - s|.
+    A direction of the block leans at most `lean` against w (see COVERING), so a line through the target point
+    at depth s and offset q pierces a plane at depth z within q +- lean |z - s|.
     """
     parts = []
     lean = float(np.tan(COVERING / np.sqrt(len(b.w))))
@@ -155,7 +165,9 @@ def roots(b: Blocks, target_points_B: Float[np.ndarray, "m 3"], half_mm: float) 
         gap = b.depth_c[n] - b.depth_a[n]
         steep = np.hypot(mesh[:, 2] - mesh[:, 0], mesh[:, 3] - mesh[:, 1]) - 2.0 * np.sqrt(2.0) * half_mm
         mesh = mesh[steep <= lean * gap]
-        parts.append(Cells(np.full(len(mesh), n), mesh, np.full((len(mesh), 2), half_mm), np.zeros((len(mesh), 3))))
+        parts.append(
+            Cells(np.full(len(mesh), n), mesh, np.full((len(mesh), 2), half_mm), np.zeros((len(mesh), 3)))
+        )
     return join(parts)
 
 
@@ -171,7 +183,7 @@ QUARTERS, SIXTEENTHS = 4, 16
 
 
 def children(cells: Cells, row: np.ndarray, per_parent: int, depths: np.ndarray) -> Cells:
-    """Children by row, `per_parent` * parent + child, as cells. One bit of the child for each coordinate halved."""
+    """Children by row, `per_parent` * parent + child. One bit of the child for each coordinate halved."""
     parent, child = row // per_parent, row % per_parent
     half = cells.half[parent]
     bits = ((child[:, None] >> np.arange(4)) & 1) * 2.0 - 1.0

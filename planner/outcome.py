@@ -49,7 +49,9 @@ def outcome(
     if paths:
         best = paths[0]
         how = (
-            "without crossing lung" if best.lung_length_mm == 0.0 else f"through {best.lung_length_mm:.1f} mm of lung"
+            "without crossing lung"
+            if best.lung_length_mm == 0.0
+            else f"through {best.lung_length_mm:.1f} mm of lung"
         )
         early = "" if report.complete else f" The search ended early, at a covering radius of {radius}."
         count = "one path" if len(paths) == 1 else f"{len(paths)} distinct paths"
@@ -70,13 +72,11 @@ def outcome(
 
 def _remedy(miss: NearestMiss | None) -> str:
     if miss is None:
-        return (
-            "No single smaller clearance or longer needle opens a path: change the pose, a role, or the approach."
-        )
+        return "No single smaller clearance or longer needle opens a path: change pose, role or target."
     change = miss.relaxations[0]
     if change.setting.startswith("/needle"):
         return f"A needle of {change.to_mm:g} mm instead of {change.from_mm:g} mm would reach it."
     return (
-        f"A clearance of {change.to_mm:g} mm instead of {change.from_mm:g} mm from {change.structure} would open "
-        f"a path through {change.lung_length_mm:.1f} mm of lung."
+        f"A clearance of {change.to_mm:g} mm instead of {change.from_mm:g} mm from {change.structure} would "
+        f"open a path through {change.lung_length_mm:.1f} mm of lung."
     )

@@ -1,7 +1,6 @@
 """The plan, in clinical order."""
 
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 
 from anatomy.scene import Scene
 from planner.access import SkinAccess
@@ -11,7 +10,7 @@ from planner.explain import blocked_by, nearest_miss
 from planner.outcome import outcome, search_report
 from planner.progress import GoOn, Phase, Progress, always
 from planner.ranking import score_named
-from planner.records import SCHEMA, Plan
+from planner.records import SCHEMA, SOFTWARE, Plan
 from planner.request import Request
 from planner.search import search
 from planner.verify import verify
@@ -46,7 +45,7 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> Planning:
     report = search_report(scene, found, chosen, lung_bound_mm(near, found.blocks, found.alive))
     unverified = Plan(
         schema=SCHEMA,
-        software=f"seedpath {version('seedpath')}",
+        software=SOFTWARE,
         frame="LPS",
         inputs=scene.inputs,
         request=request,

@@ -1,4 +1,4 @@
-"""Polish: move each candidate a little, at the target and at the skin, as long as the request likes it better.
+"""Polish: move each candidate a little, at target and skin, as long as the request likes it better.
 
 A compass search in the four coordinates of a line. Every trial is tested in full, so a polished line is as
 safe as a found one. Deterministic: fixed directions, halving steps, the first best trial wins.
@@ -41,7 +41,12 @@ def polished(world: World, lines: SafeLines, step_mm: float, request: Request) -
 
 
 def _improve(
-    world: World, point: np.ndarray, outward: np.ndarray, quantities: np.ndarray, step_mm: float, request: Request
+    world: World,
+    point: np.ndarray,
+    outward: np.ndarray,
+    quantities: np.ndarray,
+    step_mm: float,
+    request: Request,
 ) -> bool:
     """Move each line to its best trial, in place. Says whether any moved."""
     n, m = len(point), len(_COMPASS)

@@ -1,12 +1,12 @@
 """Records: the plan's data types, as they leave the planner. Frame P (LPS), mm, degrees where named.
 
-    Plan
-    |-- Outcome            planned, or why not, in a sentence
-    |-- SearchReport       what was searched and what that proves
-    |-- Path[m]            ranked; each with Crossing[k] and SeedDrop[s]
-    |-- Window[w]          connected regions of safe lines
-    |-- Blocker[b], NearestMiss, Relaxation     why nothing, or not more, fits
-    `-- Verification       every claim recomputed by another route
+Plan
+|-- Outcome            planned, or why not, in a sentence
+|-- SearchReport       what was searched and what that proves
+|-- Path[m]            ranked; each with Crossing[k] and SeedDrop[s]
+|-- Window[w]          connected regions of safe lines
+|-- Blocker[b], NearestMiss, Relaxation     why nothing, or not more, fits
+`-- Verification       every claim recomputed by another route
 """
 
 from dataclasses import dataclass

@@ -112,9 +112,7 @@ class Request:
 
     target: TargetRequest = TargetRequest()
     needle: Needle = Needle()
-    clearance_mm: Mapping[str, float] = field(
-        default_factory=lambda: MappingProxyType({"default": 2.0})
-    )
+    clearance_mm: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({"default": 2.0}))
     roles: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     pose: PoseRequest = PoseRequest()
     search: SearchRequest = SearchRequest()

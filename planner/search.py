@@ -1,6 +1,6 @@
 """Search: every safe line through the target, coarse to fine, with what that proves.
 
-    roots --test--> alive --halve, test--> alive --halve, test--> ... centre lines tested at the radius asked for
+    roots --test--> alive --halve, test--> alive --halve, test--> ... centre lines tested at the radius asked
               |                 |
            proved blocked    proved blocked: dropped with all their lines
 
@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float
 
 from planner.kernels.cell import ALIVE, ELSEWHERE
 from planner.kernels.level import Tested, test_children
@@ -45,7 +45,7 @@ class SafeLines:
 
     point_B: Float[np.ndarray, "n 3"]
     outward_B: Float[np.ndarray, "n 3"]
-    quantities: Float32[np.ndarray, "n q"]
+    quantities: Float[np.ndarray, "n q"]
 
     def __len__(self) -> int:
         return len(self.point_B)
@@ -146,7 +146,9 @@ class _Level:
         count = len(self._cells)
         for first in range(0, count, PARENTS_AT_A_TIME):
             parents = self._cells.take(slice(first, first + PARENTS_AT_A_TIME))
-            self._keep(parents, test_children(self._world, self._blocks, parents, self._per_parent, self._radius_mm))
+            self._keep(
+                parents, test_children(self._world, self._blocks, parents, self._per_parent, self._radius_mm)
+            )
             self.finished = first + PARENTS_AT_A_TIME >= count
             yield min(1.0, (first + PARENTS_AT_A_TIME) / count)
 

@@ -16,15 +16,19 @@ from scipy.sparse.csgraph import connected_components
 DEPTH_MM = 100.0
 """A turn of the direction counts by the way it makes at this depth: about where the chest wall lies."""
 
+BOX = 1.5
+"""Size of the lattice's boxes, in distances between neighbouring lines: gaps where every second line is safe
+do not break a window [U]."""
+
 
 def windows(
     passes_B: Float[np.ndarray, "n 3"], outward_B: Float[np.ndarray, "n 3"], spread_mm: float
 ) -> Int[np.ndarray, "n"]:
     """Window number of each line. `passes_B`: where each passes the target's middle; `spread_mm`: how far
-    neighbouring lines of the search lie apart, the size of the lattice's boxes."""
+    neighbouring lines of the search lie apart."""
     if not len(passes_B):
         return np.zeros(0, int)
-    place = np.concatenate([passes_B, outward_B * DEPTH_MM], axis=1) / spread_mm
+    place = np.concatenate([passes_B, outward_B * DEPTH_MM], axis=1) / (BOX * spread_mm)
     index = np.round(place).astype(np.int64)
     index -= index.min(axis=0) - 1
     widths = index.max(axis=0) + 2

@@ -6,6 +6,7 @@ how far truth is at least, or at most. No result depends on a field's resolution
     need_class   0 free, c > 0: a needle's axis must keep needs_mm[c] from this voxel's box
     tissue       0 air, 1 body, 2 + i: lung structure i, outside the target
     obstacle     signed distance to the need-dilated obstacles: min over classes of (distance - need)
+    screen       bounds of it over tiles, small and quick
     body         signed distance to the body's boxes, positive outside
     near_target  signed distance to the target's boxes, over the target's surroundings
 """
@@ -17,6 +18,7 @@ import numpy as np
 from anatomy.distance import Lattice, lattice_over, signed_distance
 from anatomy.scene import Scene
 from anatomy.structures import Role
+from planner.kernels.screen import screen
 from planner.records import PLEURAL_GAP_MM
 from planner.request import Request
 
@@ -44,6 +46,7 @@ class World(NamedTuple):
     target_first_V: tuple[int, int, int]
     obstacle: np.ndarray
     obstacle_step: Triple
+    screen: np.ndarray
     body: np.ndarray
     body_step: Triple
     near_target: np.ndarray
@@ -83,6 +86,8 @@ def world(scene: Scene, request: Request) -> World:
     coarse = lattice_over(
         grid.lower_B, grid.upper_B, max(BODY_LATTICE_STEP_MM, request.search.field_resolution_mm)
     )
+    step = triple(everywhere.step_mm)
+    obstacle = _obstacle_field(scene, need_class, needs, everywhere)
     body = scene.body.layer == scene.body.label
     target = scene.target.cropped()
     near, near_lattice = _near_target(scene, request)
@@ -100,8 +105,9 @@ def world(scene: Scene, request: Request) -> World:
         tissue=_tissue(scene, body),
         target=target.astype(np.uint8),
         target_first_V=scene.target.lower,
-        obstacle=_obstacle_field(scene, need_class, needs, everywhere),
-        obstacle_step=triple(everywhere.step_mm),
+        obstacle=obstacle,
+        obstacle_step=step,
+        screen=screen(obstacle, step),
         body=signed_distance(body, grid.spacing_mm, coarse),
         body_step=triple(coarse.step_mm),
         near_target=near,
@@ -140,7 +146,7 @@ def _tissue(scene: Scene, body: np.ndarray) -> np.ndarray:
 
 
 def _obstacle_field(scene: Scene, classes: np.ndarray, needs: np.ndarray, lattice: Lattice) -> np.ndarray:
-    """min over classes of (signed distance - need). [QUANTUM_MM], rounded down."""
+    """Min over classes of (signed distance - need). [QUANTUM_MM], rounded down."""
     from anatomy.distance import QUANTUM_MM
 
     merged: np.ndarray | None = None
@@ -157,7 +163,9 @@ def _near_target(scene: Scene, request: Request) -> tuple[np.ndarray, Lattice]:
     lower = np.maximum(0, np.array(scene.target.lower) - pad)
     upper = np.minimum(grid.shape, np.array(scene.target.upper) + pad)
     region = np.zeros(tuple(upper - lower), bool)
-    inner = tuple(slice(a - o, b - o) for a, b, o in zip(scene.target.lower, scene.target.upper, lower, strict=True))
+    inner = tuple(
+        slice(a - o, b - o) for a, b, o in zip(scene.target.lower, scene.target.upper, lower, strict=True)
+    )
     region[inner] = scene.target.cropped()
     lattice = lattice_over(
         (lower - 0.5) * grid.spacing_mm,

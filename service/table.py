@@ -24,7 +24,8 @@ def plan_text(plan: Plan) -> str:
     """Outcome, ranked paths, windows, what was searched, and what was assumed."""
     blocks = [f"{plan.outcome.status}: {plan.outcome.message}"]
     if plan.paths:
-        blocks.append(_columns([HEADINGS, *(_row(p) for p in plan.paths)]))
+        names = {window.id: window.name for window in plan.windows}
+        blocks.append(_columns([HEADINGS, *(_row(p, names.get(p.window, p.window)) for p in plan.paths)]))
     if plan.nearest_miss is not None:
         miss = plan.nearest_miss
         blocks.append(f"Nearest miss: {miss.missing_mm:.1f} mm too close to {miss.structure}.")
@@ -58,10 +59,10 @@ def verification_text(verification: Verification) -> str:
     return "\n".join([*lines, f"Verification: {len(verification.checks)} checks, {said}."])
 
 
-def _row(path: Path) -> tuple[str, ...]:
+def _row(path: Path, window: str) -> tuple[str, ...]:
     return (
         str(path.rank),
-        path.window,
+        window,
         path.approach,
         f"{path.lung_length_mm:.1f}",
         str(path.pleural_punctures),

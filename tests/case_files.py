@@ -62,7 +62,9 @@ def label_table(names: Mapping[str, object] = NAMES) -> bytes:
         f'<Label Key="{key}" Red="0.1" Green="0.2" Blue="0.3" Alpha="1"><![CDATA[{name}]]></Label>\n'
         for key, name in names.items()
     )
-    head = '<?xml version="1.0" encoding="UTF-8"?> <CaretExtension> <VolumeInformation Index="0"> <LabelTable>'
+    head = (
+        '<?xml version="1.0" encoding="UTF-8"?> <CaretExtension> <VolumeInformation Index="0"> <LabelTable>'
+    )
     return f"{head}\n{labels}</LabelTable> </VolumeInformation></CaretExtension>\n    ".encode()
 
 

@@ -12,10 +12,15 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
 
+from beartype import BeartypeConf, beartype
+
 COMPILED = frozenset({"njit", "jit", "vectorize", "guvectorize", "cfunc", "overload", "loop"})
 """Numba's decorators, and the planner's own of `planner.kernels.jit`."""
 
-_CHECK = "__import__('jaxtyping').jaxtyped(typechecker=__import__('beartype').beartype)"
+CHECKED = beartype(conf=BeartypeConf(is_pep484_tower=True))
+"""Types as mypy sees them: an int is a float."""
+
+_CHECK = "__import__('jaxtyping').jaxtyped(typechecker=__import__('shape_checks').CHECKED)"
 
 
 def _annotated(node: ast.FunctionDef) -> bool:

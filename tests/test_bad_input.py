@@ -39,7 +39,9 @@ def names(tmp_path: Path) -> Path:
     return write_names(tmp_path / "labels.json")
 
 
-def labels(tmp_path: Path, values: np.ndarray | None = None, suffix: str = ".nii.gz", **kwargs: object) -> Path:
+def labels(
+    tmp_path: Path, values: np.ndarray | None = None, suffix: str = ".nii.gz", **kwargs: object
+) -> Path:
     return write_nifti(
         tmp_path / f"labels{suffix}",
         body_labels() if values is None else values,
@@ -176,7 +178,7 @@ def test_paths_that_are_not_there(tmp_path: Path, names: Path) -> None:
         {"path": volume, "names": names, "targets": [tmp_path / "gone.nii.gz"]},
         {"path": volume, "names": names, "ct": tmp_path / "gone.nii.gz"},
     ):
-        with pytest.raises(ReadError, match="gone.*no such file"):
+        with pytest.raises(ReadError, match=r"gone.*no such file"):
             read(**given_paths)  # type: ignore[arg-type]  # keyword arguments of several types
 
 
@@ -277,11 +279,11 @@ NRRDS: list[tuple[bytes, bytes, str]] = [
     (b"sizes: 12 10 8", b"sizes: 90000 90000 90000", "90000 x 90000 x 90000"),
     (b"sizes: 12 10 8", b"sizes: 12 10 x", "damaged"),
     (b"sizes: 12 10 8", b"sizes: 12 0 8", "every axis"),
-    (b"dimension: 3\n", b"", "damaged|no 'sizes'|dimension"),
+    (b"dimension: 3\n", b"", "dimension None, but 3 sizes"),
     (b"type: uchar", b"type: block", "type 'block'"),
     (b"encoding: gzip", b"encoding: bzip2", "encoding is 'bzip2'"),
     (b"left-posterior-superior", b"scanner-xyz", "space is 'scanner-xyz'"),
-    (b"endian: little", b"space units: \"cm\" \"cm\" \"cm\"", "space units"),
+    (b"endian: little", b'space units: "cm" "cm" "cm"', "space units"),
     (b"endian: little", b"data file: /etc/passwd", "'data file'"),
     (b"endian: little", b"byte skip: 7", "'byte skip'"),
     (b"space origin: (-12.0", b"space origin: (nan", "NaN"),
@@ -310,7 +312,7 @@ def test_segmentations_without_segments_or_end(tmp_path: Path) -> None:
         read(cut(write_seg_nrrd(tmp_path / "b.seg.nrrd", body_labels(), SEGMENTS), 0.95))
     with pytest.raises(ReadError, match="NRRD header"):
         read(cut(write_seg_nrrd(tmp_path / "c.seg.nrrd", body_labels(), SEGMENTS), 0.1))
-    with pytest.raises(ReadError, match="5 dimensions|damaged"):
+    with pytest.raises(ReadError, match="dimension 5, but 3 sizes"):
         read(
             rewritten(
                 write_seg_nrrd(tmp_path / "d.seg.nrrd", body_labels(), SEGMENTS),

@@ -22,7 +22,9 @@ def rotation(a: float, b: float, c: float) -> np.ndarray:
     return np.asarray(rz @ ry @ rx)
 
 
-def matrix(spacing: tuple[float, float, float], turn: np.ndarray, origin: tuple[float, float, float]) -> np.ndarray:
+def matrix(
+    spacing: tuple[float, float, float], turn: np.ndarray, origin: tuple[float, float, float]
+) -> np.ndarray:
     X = np.eye(4)
     X[:3, :3] = turn * np.array(spacing)
     X[:3, 3] = origin
@@ -121,7 +123,7 @@ def test_all_48_storage_orders_become_the_same_arrays(
     array, grid = canonical(stored, X_stored)
     assert array.flags.c_contiguous
     assert (array == truth).all()
-    assert grid.X_PV == pytest.approx(X, abs=1e-9)
+    assert pytest.approx(X, abs=1e-9) == grid.X_PV
 
 
 @given(ANGLES, ANGLES, ANGLES)

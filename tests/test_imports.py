@@ -7,6 +7,7 @@ import pytest
 
 ALLOWED_TO_VERIFY = {
     "anatomy",
+    "anatomy.body",
     "anatomy.errors",
     "anatomy.frames",
     "anatomy.pose",

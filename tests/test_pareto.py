@@ -60,7 +60,8 @@ def test_a_hundred_thousand_paths_are_no_burden():
 
 
 def test_rounding_beats_nobody():
-    assert front(np.array([[1.0, 2.0], [1.0 + 1e-12, 2.0 - 1e-12]])).all()
+    assert front(np.array([[1.0, 2.0], [1.0 + 1e-12, 2.0]])).all()
+    assert front(np.array([[1.0, 2.0], [1.0 + 1e-5, 2.0]])).tolist() == [True, False]
 
 
 def test_no_paths_no_front():

@@ -92,9 +92,7 @@ def test_names_either_way_round(tmp_path: Path, table: dict[str, object]) -> Non
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_names_that_totalsegmentator_embeds(tmp_path: Path, version: int) -> None:
-    path = write_nifti(
-        tmp_path / "s.nii.gz", body_labels(), extension=label_table(), version=version
-    )
+    path = write_nifti(tmp_path / "s.nii.gz", body_labels(), extension=label_table(), version=version)
     assert_in_place(read(path)[0])
 
 

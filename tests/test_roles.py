@@ -24,42 +24,58 @@ LOBES = [
     "lung_lower_lobe_right",
 ]
 MUSCLES = sided("gluteus_maximus", "gluteus_medius", "gluteus_minimus", "autochthon", "iliopsoas")
-SPINE = [f"vertebrae_{level}{n}" for level, last in (("C", 7), ("T", 12), ("L", 5)) for n in range(1, last + 1)]
+SPINE = [
+    f"vertebrae_{level}{n}" for level, last in (("C", 7), ("T", 12), ("L", 5)) for n in range(1, last + 1)
+]
 RIBS = [f"rib_{side}_{n}" for side in SIDES for n in range(1, 13)]
 SHARED_BY_BOTH = [
     "spleen",
     *sided("kidney", "adrenal_gland", "iliac_artery", "iliac_vena", "humerus", "scapula", "clavicula"),
     *sided("femur", "hip"),
-    *"gallbladder liver stomach pancreas aorta inferior_vena_cava portal_vein_and_splenic_vein".split(),
-    *"esophagus trachea small_bowel duodenum colon urinary_bladder sacrum brain".split(),
+    *["gallbladder", "liver", "stomach", "pancreas", "aorta", "inferior_vena_cava"],
+    *["portal_vein_and_splenic_vein"],
+    *["esophagus", "trachea", "small_bowel", "duodenum", "colon", "urinary_bladder", "sacrum", "brain"],
     *SPINE,
     *RIBS,
 ]
 V1_FORBIDDEN = [
     *SHARED_BY_BOTH,
-    *"heart_myocardium heart_atrium_left heart_ventricle_left heart_atrium_right".split(),
-    *"heart_ventricle_right pulmonary_artery face".split(),
+    *["heart_myocardium", "heart_atrium_left", "heart_ventricle_left", "heart_atrium_right"],
+    *["heart_ventricle_right", "pulmonary_artery", "face"],
 ]
 V2_FORBIDDEN = [
     *SHARED_BY_BOTH,
-    *"thyroid_gland prostate kidney_cyst_left kidney_cyst_right vertebrae_S1 heart pulmonary_vein".split(),
-    *"brachiocephalic_trunk atrial_appendage_left superior_vena_cava spinal_cord skull sternum".split(),
+    *["thyroid_gland", "prostate", "kidney_cyst_left", "kidney_cyst_right", "vertebrae_S1", "heart"],
+    *["pulmonary_vein"],
+    *["brachiocephalic_trunk", "atrial_appendage_left", "superior_vena_cava", "spinal_cord", "skull"],
+    *["sternum"],
     *sided("subclavian_artery", "common_carotid_artery", "brachiocephalic_vein"),
     "costal_cartilages",
 ]
-SUBTASKS_FORBIDDEN = """
-    lung_vessels lung_trachea_bronchia pericardial_effusion coronary_arteries vertebrae_body
-    intervertebral_discs liver_vessels liver_tumor liver_segment_4 hip_implant brainstem larynx_air
-    thyroid_cartilage hyoid internal_carotid_artery_left internal_jugular_vein_right hypopharynx
-    parotid_gland_left submandibular_gland_right superior_pharyngeal_constrictor patella tibia fibula ulna
-    radius carpal metacarpal phalanges_hand ventricle_frontal_horn_left third_ventricle optic_nerve_left
-    left_ventricular_outflow_tract right_coronary_cusp pericardium abdominal_cavity
-""".split()
-PASSABLE = """
-    pleural_effusion subcutaneous_fat torso_fat skeletal_muscle intermuscular_fat breast breasts deltoid
-    trapezius pectoralis_minor pectoralis_major serratus_anterior subscapularis teres_major
-    sternocleidomastoid_left anterior_scalene_right platysma_left mediastinum thoracic_cavity
-""".split()
+SUBTASKS_FORBIDDEN = [
+    *["lung_vessels", "lung_trachea_bronchia", "pericardial_effusion", "coronary_arteries"],
+    *["vertebrae_body", "intervertebral_discs", "liver_vessels", "liver_tumor", "liver_segment_4"],
+    *["hip_implant", "brainstem", "larynx_air", "thyroid_cartilage", "hyoid", "internal_carotid_artery_left"],
+    *["internal_jugular_vein_right", "hypopharynx", "parotid_gland_left", "submandibular_gland_right"],
+    *[
+        "superior_pharyngeal_constrictor",
+        "patella",
+        "tibia",
+        "fibula",
+        "ulna",
+        "radius",
+        "carpal",
+        "metacarpal",
+    ],
+    *["phalanges_hand", "ventricle_frontal_horn_left", "third_ventricle", "optic_nerve_left"],
+    *["left_ventricular_outflow_tract", "right_coronary_cusp", "pericardium", "abdominal_cavity"],
+]
+PASSABLE = [
+    *["pleural_effusion", "subcutaneous_fat", "torso_fat", "skeletal_muscle", "intermuscular_fat", "breast"],
+    *["breasts", "deltoid", "trapezius", "pectoralis_minor", "pectoralis_major", "serratus_anterior"],
+    *["subscapularis", "teres_major", "sternocleidomastoid_left", "anterior_scalene_right"],
+    *["platysma_left", "mediastinum", "thoracic_cavity"],
+]
 
 
 def test_version_1_has_104_classes_and_version_2_117() -> None:
@@ -83,8 +99,10 @@ def test_organs_vessels_and_bones_are_known_and_forbidden(name: str) -> None:
         (
             Role.TARGET,
             [
-                *"lung_nodules node_3A node_4R node4R node_5 lesion_lung_right lesion2 tumour tumor_2".split(),
-                *"GTV GTVp gtv_node target target_2 lymph_nodes station_4R Tumor metastasis".split(),
+                *["lung_nodules", "node_3A", "node_4R", "node4R", "node_5", "lesion_lung_right", "lesion2"],
+                *["tumour", "tumor_2"],
+                *["GTV", "GTVp", "gtv_node", "target", "target_2", "lymph_nodes", "station_4R", "Tumor"],
+                *["metastasis"],
             ],
         ),
     ],
@@ -138,7 +156,13 @@ def test_what_the_real_chest_lacks_is_named(real_case: Path) -> None:
 def test_an_empty_input_lacks_every_group_and_a_full_one_none() -> None:
     assert expected_missing([])[:2] == ("heart", "aorta")
     assert len(expected_missing([])) == 14
-    full = [*V2_FORBIDDEN, "Pulmonary_Artery", "internal_mammary_vein_left", "Azygous Vein", "intercostal_arteries"]
+    full = [
+        *V2_FORBIDDEN,
+        "Pulmonary_Artery",
+        "internal_mammary_vein_left",
+        "Azygous Vein",
+        "intercostal_arteries",
+    ]
     assert expected_missing(full) == ()
 
 
@@ -169,7 +193,9 @@ def test_ribs_sides_and_lobes_are_read_from_names() -> None:
 
 
 def test_vertebrae_and_sternum_are_told_from_their_neighbours() -> None:
-    assert all(is_vertebra(n) for n in ("vertebrae_T4", "vertebrae", "vertebra T5", "spine", "vertebrae_body"))
+    assert all(
+        is_vertebra(n) for n in ("vertebrae_T4", "vertebrae", "vertebra T5", "spine", "vertebrae_body")
+    )
     assert not any(is_vertebra(n) for n in ("spinal_cord", "vertebral_artery_left", "intervertebral_discs"))
     assert is_sternum("Sternum")
     assert not is_sternum("sternocleidomastoid_left")

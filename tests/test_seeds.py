@@ -127,6 +127,10 @@ def test_the_allowed_part_is_where_points_are_within_the_margin(outward, margin)
     assert all(b[0] > a[1] for a, b in pairwise(spans))
 
 
+def test_spacing_holds_across_a_gap_in_the_target():
+    assert distal_ends([(0.0, 5.0), (6.0, 30.0)], 40.0, 10.0) == [0.0, 10.0, 20.0]
+
+
 quarters = st.integers(0, 200).map(lambda n: n / 4)
 
 

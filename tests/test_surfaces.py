@@ -18,7 +18,9 @@ def box(lower: tuple[float, float, float], upper: tuple[float, float, float]) ->
     return trimesh.creation.box(bounds=np.array([lower, upper], float))
 
 
-def ball(radius: float, centre: tuple[float, float, float] = (0, 0, 0), subdivisions: int = 3) -> trimesh.Trimesh:
+def ball(
+    radius: float, centre: tuple[float, float, float] = (0, 0, 0), subdivisions: int = 3
+) -> trimesh.Trimesh:
     return trimesh.creation.icosphere(subdivisions=subdivisions, radius=radius).apply_translation(centre)
 
 
@@ -35,7 +37,9 @@ def volume(s: Surface) -> float:
     return float(trimesh.Trimesh(s.vertices_P, s.faces, process=False).volume)
 
 
-def spans(s: Surface, entry: tuple[float, float, float], tip: tuple[float, float, float]) -> list[list[float]]:
+def spans(
+    s: Surface, entry: tuple[float, float, float], tip: tuple[float, float, float]
+) -> list[list[float]]:
     found = crossings(s, np.array(entry, float), np.array(tip, float))
     return [[round(float(d), 9) for d in span] for span in found]
 
@@ -114,7 +118,9 @@ def moebius() -> tuple[np.ndarray, np.ndarray]:
         (*moebius(), "cannot all face outwards"),
     ],
 )
-def test_a_surface_without_an_inside_is_refused(vertices: np.ndarray, faces: np.ndarray, message: str) -> None:
+def test_a_surface_without_an_inside_is_refused(
+    vertices: np.ndarray, faces: np.ndarray, message: str
+) -> None:
     with pytest.raises(SurfaceError, match=message) as refused:
         checked_surface("aorta.stl", vertices, faces)
     assert refused.value.field == "aorta.stl"
@@ -240,7 +246,9 @@ def oblique(spacing: tuple[float, float, float], turn: np.ndarray, n: int, mirro
 
 @settings(max_examples=12)
 @given(UNIT, UNIT, UNIT, st.booleans())
-def test_oblique_anisotropic_masks_agree_with_half_spaces(a: float, b: float, c: float, mirrored: bool) -> None:
+def test_oblique_anisotropic_masks_agree_with_half_spaces(
+    a: float, b: float, c: float, mirrored: bool
+) -> None:
     mesh = ball(9.3, (0.4, -0.3, 0.2), subdivisions=1)
     organ = surface(mesh)
     turned = oblique((0.9, 1.4, 2.6), trimesh.transformations.euler_matrix(2 * a, 2 * b, 2 * c), 24, mirrored)

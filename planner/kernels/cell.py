@@ -71,14 +71,14 @@ def _target_depths(world, p, d, length, half_a, half_c, last):  # type: ignore[n
 
 @loop
 def test_cell(world, p, d, length, gap, half_a, half_c, last, tightest):  # type: ignore[no-untyped-def]
-    """(state, first, skin, tightest): a proof that no line of the cell is safe, or ALIVE and three depths. [mm]
+    """(state, first, skin, tightest): a proof that no line of the cell is safe, or ALIVE and depths. [mm]
 
     No line of the cell touches the target before `first`; from `skin` on all safe ones are outside the body.
 
-    `p` on plane A and `d` (unit, outward) give the centre line, `length` its way from A to C, `gap` the planes'
-    distance, `last` the depth of the target's near side along it. `tightest` is where obstacles come nearest:
-    given, of the cell that this one is part of (0.0 if unknown), because a child is mostly blocked where its
-    parent nearly was; returned, of this one. It lies at a depth that all needles reach.
+    `p` on plane A and `d` (unit, outward) give the centre line, `length` its way from A to C, `gap` the
+    planes' distance, `last` the depth of the target's near side along it. `tightest` is where obstacles come
+    nearest: given, of the cell that this one is part of (0.0 if unknown), because a child is mostly blocked
+    where its parent nearly was; returned, of this one. It lies at a depth that all needles reach.
     """
     if tightest > 0.0:
         wide = spread_at(tightest, length, half_a, half_c)

@@ -23,7 +23,7 @@ ROUNDING_MM = 1e-9
 
 @loop
 def clear_until(world, p, d, start, end, extra):  # type: ignore[no-untyped-def]
-    """(s, margin): how far from `start` the axis keeps need + `extra` from every obstacle; `end` if all is clear.
+    """(s, margin): how far from `start` the axis keeps need + `extra` from obstacles; `end` if all is clear.
 
     The margin is the least (distance - need - extra) met, a lower bound at the points visited; -1 if blocked.
     """
@@ -48,7 +48,8 @@ def clear_until(world, p, d, start, end, extra):  # type: ignore[no-untyped-def]
             free = _exact_margin(world, p, d, s, piece_end, extra)
             if free < -ROUNDING_MM:
                 return s, -1.0
-            s = piece_end
+            # The piece keeps this margin to its end, so as much more of the axis is clear.
+            s = piece_end + max(free, 0.0)
         least = min(least, free)
     return end, least
 
@@ -88,15 +89,16 @@ def _exact_margin(world, p, d, start, end, extra):  # type: ignore[no-untyped-de
 @loop
 def _span(one, two, reach, spacing, count):  # type: ignore[no-untyped-def]
     """Voxel indices of one axis whose boxes come within `reach` of the interval one..two."""
-    first = int(floor((min(one, two) - reach) / spacing + 0.5))
-    last = int(floor((max(one, two) + reach) / spacing + 0.5))
+    first = floor((min(one, two) - reach) / spacing + 0.5)
+    last = floor((max(one, two) + reach) / spacing + 0.5)
     return max(first, 0), min(last, count - 1) + 1
 
 
 @loop
 def _margin_to_boxes(world, one, two, extra):  # type: ignore[no-untyped-def]
     hx, hy, hz = world.spacing
-    reach = world.needs_mm[-1] + extra
+    # Boxes that matter to a margin of up to EXACT_STEP_MM, the most that is reported.
+    reach = world.needs_mm[-1] + extra + EXACT_STEP_MM
     i0, i1 = _span(one[0], two[0], reach, hx, world.need_class.shape[0])
     j0, j1 = _span(one[1], two[1], reach, hy, world.need_class.shape[1])
     k0, k1 = _span(one[2], two[2], reach, hz, world.need_class.shape[2])

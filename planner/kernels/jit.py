@@ -5,7 +5,7 @@ is parallel in itself: `anatomy.threads.spread` gives ranges of rows to threads.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from numba import njit
 
@@ -14,5 +14,4 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def loop(function: F) -> F:
     """Compile one function, cached on disk, without the interpreter's lock."""
-    compiled: F = njit(cache=True, nogil=True, error_model="numpy")(function)
-    return compiled
+    return cast(F, njit(cache=True, nogil=True, error_model="numpy")(function))

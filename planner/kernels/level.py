@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from anatomy.threads import spread
-from planner.kernels.cell import ALIVE, ELSEWHERE, OBSTRUCTED, obstacle_above, covered_radius, test_cell
+from planner.kernels.cell import ALIVE, ELSEWHERE, OBSTRUCTED, covered_radius, obstacle_above, test_cell
 from planner.kernels.jit import loop
 from planner.kernels.line import QUANTITIES, test_line
 from planner.net import SIXTEENTHS, Blocks, Cells
@@ -18,7 +18,8 @@ from planner.world import World
 @loop
 def _test_range(  # type: ignore[no-untyped-def]
     world, w, e1, e2, origin, depth_a, depth_b, depth_c, near,
-    block, centre, half, depths, radius_mm, per_parent, state, radius, child_depths, verdict, quantities, first, last,
+    block, centre, half, depths, radius_mm, per_parent,
+    state, radius, child_depths, verdict, quantities, first, last,
 ):  # fmt: skip
     for i in range(first * per_parent, last * per_parent):
         parent, child = i // per_parent, i % per_parent
@@ -59,7 +60,7 @@ def _test_range(  # type: ignore[no-untyped-def]
         # What holds for all lines of the parent holds for the child's: its depths give a radius for nothing.
         first_depth, skin, tightest = depths[parent, 0], depths[parent, 1], depths[parent, 2]
         radius[i] = covered_radius(first_depth, skin, gap, half_a, half_c)
-        if 0.0 < skin and radius[i] <= radius_mm:
+        if skin > 0.0 and radius[i] <= radius_mm:
             # Fine enough: where the centre line is not safe, no path of the cell stays safe when displaced by
             # the radius, so nothing is left to prove.
             if obstacle_above(world, p, d, tightest * along) < 0.0:
@@ -93,7 +94,10 @@ class Tested:
 
 
 def test_children(world: World, b: Blocks, parents: Cells, per_parent: int, radius_mm: float) -> Tested:
-    """Test all children of `parents`, QUARTERS or SIXTEENTHS. Of those that cover no more than `radius_mm` only the centre lines matter."""
+    """Test all children of `parents`, QUARTERS or SIXTEENTHS of them each.
+
+    Of those that cover no more than `radius_mm` only the centre lines matter.
+    """
     n = len(parents) * per_parent
     done = Tested(
         np.empty(n, np.uint8),

@@ -1,18 +1,19 @@
 """The test of one line: where the needle would run, and whether every part of it is clear.
 
-    tip o=====target=====)........lung........(....wall....| entry          | hub
-        s = tip                                            s = tip + length s = tip + needle_length
-        |<---------------- the needle's capsule, clear over its whole length ------->|
+tip o=====target=====)........lung........(....wall....| entry          | hub
+    s = tip                                            s = tip + length s = tip + needle_length
+    |<---------------- the needle's capsule, clear over its whole length ------->|
 """
 
 from math import sqrt
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from anatomy.threads import spread
 from planner.kernels.clear import clear_until
 from planner.kernels.jit import loop
+from planner.kernels.screen import blocked_at
 from planner.kernels.verdicts import BLOCKED, BORE, HUB_BLOCKED, MISSES_TARGET, SAFE, TABLE
 from planner.kernels.voxels import body_walk, target_span
 from planner.world import World
@@ -73,7 +74,10 @@ def test_line(world, p, d, quantities):  # type: ignore[no-untyped-def]
     if verdict != SAFE:
         return verdict
     end = tip + world.needle_length
-    at, margin = clear_until(world, p, d, tip, end, 0.0)
+    at = blocked_at(world, p, d, tip, end)
+    margin = 0.0
+    if at >= end:
+        at, margin = clear_until(world, p, d, tip, end, 0.0)
     quantities[AT] = at
     if at < end:
         return BLOCKED
@@ -106,7 +110,25 @@ def test_lines(
     """Verdicts and quantities (columns above) of lines: a point on each and its outward unit vector, in B."""
     verdicts = np.empty(len(points_B), np.uint8)
     quantities = np.zeros((len(points_B), QUANTITIES))
-    spread(
-        lambda a, b: _test_range(world, points_B, outwards_B, verdicts, quantities, a, b), len(points_B)
-    )
+    spread(lambda a, b: _test_range(world, points_B, outwards_B, verdicts, quantities, a, b), len(points_B))
     return verdicts, quantities
+
+
+@loop
+def _clear_range(world, points, outwards, clear, first, last):  # type: ignore[no-untyped-def]
+    end = world.needle_length
+    for i in range(first, last):
+        p = (points[i, 0], points[i, 1], points[i, 2])
+        d = (outwards[i, 0], outwards[i, 1], outwards[i, 2])
+        clear[i] = (
+            blocked_at(world, p, d, 0.0, end) >= end and clear_until(world, p, d, 0.0, end, 0.0)[0] >= end
+        )
+
+
+def needles_clear(
+    world: World, tips_B: Float[np.ndarray, "n 3"], outwards_B: Float[np.ndarray, "n 3"]
+) -> Bool[np.ndarray, " n"]:
+    """Whether needles with these tips keep every clearance over their whole length. Nothing else is asked."""
+    clear = np.empty(len(tips_B), np.bool_)
+    spread(lambda a, b: _clear_range(world, tips_B, outwards_B, clear, a, b), len(tips_B))
+    return clear

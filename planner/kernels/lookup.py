@@ -22,7 +22,7 @@ from planner.kernels.jit import loop
 _UP = ROUNDING_QUANTA * QUANTUM_MM
 
 
-@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, inline="always")
 def clamped(v, low, high):  # type: ignore[no-untyped-def]
     """v, brought into [low, high]."""
     return low if v < low else (high if v > high else v)

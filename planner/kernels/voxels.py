@@ -20,7 +20,7 @@ _INTO = 1e-9
 
 @loop
 def face(p, d, i, spacing):  # type: ignore[no-untyped-def]
-    """s at which the line leaves voxel i of one axis; p, d, spacing are that axis's."""
+    """S at which the line leaves voxel i of one axis; p, d, spacing are that axis's."""
     if d > _PARALLEL:
         return ((i + 0.5) * spacing - p) / d
     if d < -_PARALLEL:
@@ -31,7 +31,7 @@ def face(p, d, i, spacing):  # type: ignore[no-untyped-def]
 @loop
 def voxel_of(p, d, s, spacing):  # type: ignore[no-untyped-def]
     """Index along one axis of the voxel at p + s d, or just ahead of it."""
-    return int(floor((p + d * (s + _INTO)) / spacing + 0.5))
+    return floor((p + d * (s + _INTO)) / spacing + 0.5)
 
 
 @loop

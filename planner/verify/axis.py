@@ -72,9 +72,7 @@ class Axis:
         return [float(s) for s in crossings.ravel()]
 
 
-def axis_of(
-    grid: Grid, entry_P: Float[np.ndarray, "3"], tip_P: Float[np.ndarray, "3"]
-) -> Axis | None:
+def axis_of(grid: Grid, entry_P: Float[np.ndarray, "3"], tip_P: Float[np.ndarray, "3"]) -> Axis | None:
     """The axis from two points in P, or None where they coincide."""
     entry_B, tip_B = grid.to_box(entry_P), grid.to_box(tip_P)
     length = float(np.linalg.norm(entry_B - tip_B))

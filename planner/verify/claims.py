@@ -1,21 +1,24 @@
 """Claims: collects checks, each with what was claimed, what was recomputed and how far they may differ."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import isfinite
+from typing import TypeVar
 
 from planner.records import Check, Verification
 
+T = TypeVar("T")
 
-def closest(claimed: float, values: Iterable[float], tolerance: float) -> float:
-    """The first of `values` within `tolerance` of what was claimed, else the first of all.
 
-    `values` is read only as far as needed. It must not be empty.
+def first_agreeing(readings: Iterable[T], agrees: Callable[[T], bool]) -> T:
+    """The first of several equally true readings that agrees with a claim, else the first of all.
+
+    `readings` is taken only as far as needed. It must not be empty.
     """
-    readings = iter(values)
-    first = next(readings)
-    if abs(first - claimed) <= tolerance:
+    left = iter(readings)
+    first = next(left)
+    if agrees(first):
         return first
-    return next((v for v in readings if abs(v - claimed) <= tolerance), first)
+    return next((reading for reading in left if agrees(reading)), first)
 
 
 class Claims:
@@ -36,7 +39,8 @@ class Claims:
         self, name: str, subject: str, claimed: float, readings: Iterable[float], tolerance: float
     ) -> None:
         """A number that must agree with one of several equally true readings."""
-        self.equal(name, subject, claimed, closest(claimed, readings, tolerance), tolerance)
+        found = first_agreeing(readings, lambda value: abs(value - claimed) <= tolerance)
+        self.equal(name, subject, claimed, found, tolerance)
 
     def at_least(self, name: str, subject: str, bound: float, recomputed: float, tolerance: float) -> None:
         """A recomputed number that must reach the `bound` that was claimed."""

@@ -1,7 +1,7 @@
 """How verification's loops are compiled: by numba, cached on disk, in one thread."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from numba import njit
 
@@ -10,5 +10,5 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def loop(function: F) -> F:
     """Compile one function."""
-    compiled: F = njit(cache=True, nogil=True)(function)
-    return compiled
+    compiled: Any = njit(cache=True, nogil=True)(function)
+    return cast(F, compiled)

@@ -2,7 +2,7 @@
 
 Inside: the line's crossings with all triangles, in order. Faces look outward, so entering counts +1 and
 leaving -1, and the line is inside where the sum is above zero. On a closed surface the sum starts and ends at
-zero and is never below it; a line for which it is not so runs through an edge or a corner and must be shifted.
+zero and is never below it; where it does not, the line runs through an edge or a corner and must be shifted.
 """
 
 from math import sqrt

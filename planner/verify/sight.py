@@ -78,9 +78,7 @@ class Sight:
     def in_surface(self, surface: Surface) -> Spans | None:
         """The surface's inside along the whole line; None as above."""
         grid, axis = self._scene.grid, self.axis
-        return spans_in_surface(
-            surface, grid.to_patient(axis.tip_B), grid.vectors_to_patient(axis.outward_B)
-        )
+        return spans_in_surface(surface, grid.to_patient(axis.tip_B), grid.vectors_to_patient(axis.outward_B))
 
     def _in_mask(self, structure: Structure) -> Spans:
         if structure.name not in self._in_masks:

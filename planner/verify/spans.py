@@ -7,12 +7,12 @@ from jaxtyping import Float
 
 from planner.verify.tolerances import LENGTH_MM
 
-Spans = Float[np.ndarray, "n 2"]
+Spans = Float[np.ndarray, "_n 2"]
 
 NONE = np.empty((0, 2))
 
 
-def merged(intervals: Float[np.ndarray, "n 2"]) -> Spans:
+def merged(intervals: Spans) -> Spans:
     """The union of any intervals. Those that come within LENGTH_MM of each other become one."""
     if len(intervals) == 0:
         return NONE
@@ -31,7 +31,7 @@ def union(several: Iterable[Spans]) -> Spans:
 def between(spans: Spans, first: float, last: float) -> Spans:
     """Places of `spans` from `first` to `last`."""
     cut = np.clip(spans, first, last)
-    return cut[cut[:, 1] > cut[:, 0]]
+    return np.asarray(cut[cut[:, 1] > cut[:, 0]])
 
 
 def minus(spans: Spans, taken: Spans) -> Spans:

@@ -11,11 +11,11 @@ LENGTH_MM = 1e-6
 DISTANCE_MM = 1e-6
 """Clearances and separations."""
 
-ANGLE_DEG = 1e-6
-"""Angles: at a needle's length of 200 mm, 4e-6 mm at its tip."""
-
 UNIT = 1e-9
 """Components of a direction: at a needle's length of 200 mm, 2e-7 mm at its tip."""
+
+TURN = 1e-7
+"""Components of a direction made from two angles: near 90 degrees an arc sine keeps half the digits."""
 
 SCORE = 1e-6
 """Two paths whose scores lie closer than this are equal in rank."""

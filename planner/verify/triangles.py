@@ -5,8 +5,8 @@ r"""Segments and lines against triangles. Points are 3-tuples, mm, all in one fr
           / x \       x: a line seen end on
          a-----b
 
-A line pierces a triangle where it passes all three edges on the same side, told by the sign of the volume that
-line and edge span. A shared edge is measured once, from its lower vertex to its higher one, so that two
+A line pierces a triangle where it passes all three edges on the same side, told by the sign of the volume
+that line and edge span. A shared edge is measured from its lower vertex to its higher one, so that two
 neighbours never disagree on which of them is pierced.
 """
 
@@ -74,7 +74,5 @@ def segment_triangle2(p, q, a, b, c):  # type: ignore[no-untyped-def]
     """
     if pierced(p, q, a, b, c):
         return 0.0
-    edges = min(
-        segment_segment2(p, q, a, b), min(segment_segment2(p, q, b, c), segment_segment2(p, q, c, a))
-    )
+    edges = min(segment_segment2(p, q, a, b), min(segment_segment2(p, q, b, c), segment_segment2(p, q, c, a)))
     return min(edges, min(foot_inside2(p, a, b, c), foot_inside2(q, a, b, c)))

@@ -176,4 +176,4 @@ def near_axis(
     from_p = voxels * np.array(spacing_mm) - p_B
     across = from_p - np.multiply.outer(from_p @ outward_B, outward_B)
     half_diagonal = 0.5 * float(np.linalg.norm(spacing_mm))
-    return voxels[(across**2).sum(axis=1) <= (reach_mm + half_diagonal) ** 2]
+    return np.asarray(voxels[(across**2).sum(axis=1) <= (reach_mm + half_diagonal) ** 2])

@@ -1,0 +1,70 @@
+"""Claims on numbers as such: all finite, none absurd. What fails here is not looked at any further."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from math import isfinite
+
+from planner.records import Plan
+from planner.request import Request
+from planner.verify.claims import Claims
+
+LARGEST = 1e6
+"""A kilometre in mm. Beyond, arithmetic on squares would lose what is to be checked."""
+
+
+def check_numbers(claims: Claims, plan: Plan) -> bool:
+    """Whether every number of the plan and its request can be reckoned with."""
+    first = next((f for f in _numbers(plan, "plan") if not _sound(f[0], f[1])), None)
+    claims.holds(
+        "every number is finite and plausible",
+        "plan" if first is None else first[0],
+        "all" if first is None else repr(first[1]),
+        "all" if first is None else "not a usable number",
+        first is None,
+    )
+    absurd = _absurd(plan.request) if first is None else None
+    claims.holds("the request makes sense", "request", "sensible", absurd or "sensible", absurd is None)
+    return first is None and absurd is None
+
+
+def _sound(place: str, value: float) -> bool:
+    # Counts of lines may be large, and a seed of random numbers may be anything.
+    return isfinite(value) and (abs(value) <= LARGEST or isinstance(value, int))
+
+
+def _numbers(value: object, place: str) -> Iterator[tuple[str, float]]:
+    """Every number in nested records, with where it stands."""
+    if isinstance(value, float | int):
+        yield place, value
+    elif is_dataclass(value) and not isinstance(value, type):
+        for f in fields(value):
+            # An earlier verification is no claim of the plan's.
+            if f.name != "verification":
+                yield from _numbers(getattr(value, f.name), f"{place}.{f.name}")
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _numbers(inner, f"{place}.{key}")
+    elif isinstance(value, tuple):
+        for n, inner in enumerate(value):
+            yield from _numbers(inner, f"{place}[{n}]")
+
+
+def _absurd(request: Request) -> str | None:
+    """The first field whose value no request may have, or None."""
+    positive = {
+        "needle.outer_diameter_mm": request.needle.outer_diameter_mm,
+        "needle.max_length_mm": request.needle.max_length_mm,
+        "pose.hub_length_mm": request.pose.hub_length_mm,
+        "pose.hub_diameter_mm": request.pose.hub_diameter_mm,
+        "pose.bore_diameter_mm": request.pose.bore_diameter_mm,
+    }
+    never_negative = {
+        "target.margin_mm": request.target.margin_mm,
+        "seeds.spacing_mm": request.seeds.spacing_mm,
+        "seeds.min_spacing_mm": request.seeds.min_spacing_mm,
+        "search.min_separation_mm": request.search.min_separation_mm,
+        **{f"clearance_mm.{name}": value for name, value in request.clearance_mm.items()},
+    }
+    wrong = [name for name, value in positive.items() if value <= 0.0]
+    wrong += [name for name, value in never_negative.items() if value < 0.0]
+    return f"{wrong[0]} is too small" if wrong else None

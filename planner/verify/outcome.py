@@ -1,0 +1,68 @@
+"""Claims on the plan as a whole: its outcome, its windows, its bound and what it says blocks."""
+
+from math import fsum
+
+from planner.records import Plan, Status
+from planner.verify.claims import Claims
+from planner.verify.tolerances import LENGTH_MM, SHARE
+
+PATHS_WITH = {
+    Status.PLANNED: (True,),
+    Status.NO_PATH: (False,),
+    Status.GOALS_NOT_MET: (True,),
+    Status.TIMED_OUT: (True, False),
+}
+"""Whether a plan of each status has paths."""
+
+
+def check_outcome(claims: Claims, plan: Plan) -> None:
+    """All claims of this module."""
+    claims.holds(
+        "the outcome fits the paths",
+        "outcome",
+        str(plan.outcome.status),
+        f"{len(plan.paths)} paths",
+        bool(plan.paths) in PATHS_WITH[plan.outcome.status],
+    )
+    _check_windows(claims, plan)
+    _check_bound(claims, plan)
+    _check_shares(claims, plan)
+
+
+def _check_windows(claims: Claims, plan: Plan) -> None:
+    """Every path in the window it names and in no other, and no window with a path that does not exist."""
+    ids = [w.id for w in plan.windows]
+    claims.equal("window ids differ", "windows", float(len(ids)), float(len(set(ids))), 0.0)
+    for window in plan.windows:
+        held = sorted(p.id for p in plan.paths if p.window == window.id)
+        subject = f"window {window.id}"
+        claims.same("paths of the window", subject, ", ".join(sorted(window.path_ids)), ", ".join(held))
+        claims.at_least("the window has an area", subject, 0.0, window.area_mm2, 0.0)
+        least = [p.lung_length_mm for p in plan.paths if p.window == window.id]
+        if least:
+            claims.at_most(
+                "no path of the window crosses less lung than its best",
+                subject,
+                min(least),
+                window.best_lung_length_mm,
+                LENGTH_MM,
+            )
+    for path in plan.paths:
+        known = "known" if path.window in ids else "unknown"
+        claims.holds("the path's window", f"path {path.id}", path.window, known, path.window in ids)
+
+
+def _check_bound(claims: Claims, plan: Plan) -> None:
+    """No path crosses less lung than any safe path can."""
+    lung = min((p.lung_length_mm for p in plan.paths), default=None)
+    if lung is not None:
+        claims.at_least("lung bound", "search", plan.search.lung_bound_mm, lung, LENGTH_MM)
+
+
+def _check_shares(claims: Claims, plan: Plan) -> None:
+    """Each direction is blocked first by one structure."""
+    shares = [b.share for b in plan.blocked_by]
+    claims.at_least(
+        "shares of blocked directions are not negative", "search", 0.0, min(shares, default=0.0), 0.0
+    )
+    claims.at_most("shares of blocked directions add up to 1 at most", "search", 1.0, fsum(shares), SHARE)

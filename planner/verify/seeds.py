@@ -1,0 +1,93 @@
+"""Claims on the seeds of a path: on the axis, in the target with its margin, distal first, apart.
+
+tip |--seed 1--|      |--seed 2--|                          entry
+    |<- retraction ->|                   depth grows from the entry
+"""
+
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from planner.records import SeedDrop
+from planner.request import SEED_LENGTH_MM
+from planner.verify.claims import Claims
+from planner.verify.sight import triple
+from planner.verify.tolerances import LENGTH_MM, SEED_SAMPLE_MM, UNIT
+from planner.verify.trial import Trial
+from planner.verify.voxels import farthest_point, near_axis
+
+
+def check_seeds(claims: Claims, trial: Trial, target_voxels: Int[np.ndarray, "n 3"]) -> None:
+    """All claims of this module on one path. `target_voxels` are the indices of all voxels of the target."""
+    for number, seed in enumerate(trial.path.seeds, start=1):
+        _check_place(claims, trial, seed, f"{trial.subject}, seed {number}")
+    _check_spacing(claims, trial)
+    margin = trial.request.target.margin_mm
+    spacing = triple(trial.scene.grid.spacing_mm)
+    near = near_axis(target_voxels, spacing, trial.axis.tip_B, trial.axis.outward_B, margin)
+    for number, seed in enumerate(trial.path.seeds, start=1):
+        reach = farthest_point(_samples(trial, seed.depth_mm), near, spacing)
+        claims.at_most(
+            "the seed is in the target with its margin",
+            f"{trial.subject}, seed {number}",
+            margin,
+            reach,
+            LENGTH_MM,
+        )
+    at_tip_mm = trial.axis.length_mm - SEED_LENGTH_MM / 2
+    if (
+        at_tip_mm >= SEED_LENGTH_MM / 2
+        and farthest_point(_samples(trial, at_tip_mm), near, spacing) <= margin
+    ):
+        _check_first(claims, trial)
+
+
+def _check_place(claims: Claims, trial: Trial, seed: SeedDrop, subject: str) -> None:
+    """Position and depth say the same place on the axis, between entry and tip; the axis is the needle's."""
+    place_P = trial.points_P(trial.axis.length_mm - seed.depth_mm)[0]
+    off = float(np.abs(np.subtract(seed.position_mm, place_P)).max())
+    claims.equal("the seed lies on the axis, at its depth", subject, 0.0, off, LENGTH_MM)
+    inward_P = trial.scene.grid.vectors_to_patient(-trial.axis.outward_B)
+    turned = float(np.abs(np.subtract(seed.axis, inward_P)).max())
+    claims.equal("the seed's axis is the needle's", subject, 0.0, turned, UNIT)
+    half = SEED_LENGTH_MM / 2
+    claims.at_least("the seed lies beneath the skin", subject, 0.0, seed.depth_mm - half, LENGTH_MM)
+    claims.at_most(
+        "the seed lies within the needle's reach",
+        subject,
+        trial.axis.length_mm,
+        seed.depth_mm + half,
+        LENGTH_MM,
+    )
+
+
+def _check_spacing(claims: Claims, trial: Trial) -> None:
+    """Each seed more proximal than the last by its retraction, and by no less than seeds need."""
+    seeds = trial.path.seeds
+    apart = [0.0, *(distal.depth_mm - proximal.depth_mm for distal, proximal in pairwise(seeds))]
+    least = max(trial.request.seeds.min_spacing_mm, SEED_LENGTH_MM)
+    for number, (seed, back) in enumerate(zip(seeds, apart, strict=False), start=1):
+        subject = f"{trial.subject}, seed {number}"
+        claims.equal("retraction", subject, seed.retraction_mm, back, LENGTH_MM)
+        if number > 1:
+            claims.at_least("seeds are distal first and spaced", subject, least, back, LENGTH_MM)
+
+
+def _check_first(claims: Claims, trial: Trial) -> None:
+    """Where a seed fits at the tip, the first lies there, or no more than the asked spacing before it."""
+    first = max((s.depth_mm for s in trial.path.seeds), default=-np.inf)
+    claims.at_most(
+        "the first seed lies near the tip",
+        trial.subject,
+        trial.request.seeds.spacing_mm,
+        trial.axis.length_mm - first - SEED_LENGTH_MM / 2,
+        LENGTH_MM,
+    )
+
+
+def _samples(trial: Trial, depth_mm: float) -> Float[np.ndarray, "n 3"]:
+    """Points along a seed at that depth, both ends included, in B."""
+    count = 1 + int(np.ceil(SEED_LENGTH_MM / SEED_SAMPLE_MM))
+    s = trial.axis.length_mm - depth_mm + np.linspace(-0.5, 0.5, count) * SEED_LENGTH_MM
+    return np.asarray(trial.axis.tip_B + np.multiply.outer(s, trial.axis.outward_B))
