@@ -1,6 +1,7 @@
 """Candidates: from all safe lines to the few paths worth a radiologist's time.
 
-    safe lines --windows--> best distinct lines of each window --polish, measure, rank--> paths
+    safe lines --windows--> best distinct lines of each --polish--> the leading ones --polish thoroughly-->
+    --measure, rank--> paths
 
 Near-copies are left out: two paths of one plan differ by `min_separation_mm` at the entry or at the tip.
 """
@@ -16,20 +17,18 @@ from planner.kernels.line import LENGTH, LUNG, TIP
 from planner.measure import Measured, Measurer, to_path
 from planner.naming import approach_of, window_name
 from planner.pareto import pareto_flags
-from planner.polish import polished
+from planner.polish import THOROUGH, polished
 from planner.preference import best_first, preference
 from planner.ranking import ranked
 from planner.records import Path, Window
 from planner.request import Request
-from planner.search import Found, SafeLines
+from planner.search import Found, SafeLines, join_lines
 from planner.seeds import seed_drops
 from planner.windows import windows
 from planner.world import World
 
 WINDOWS_MEASURED = 3
 """Windows looked at closely, as a multiple of the paths asked for: ranks may change in measuring."""
-
-
 STARTS, STARTS_FROM = 150, 20_000
 """Further lines to polish, from among the best of all windows [U]."""
 
@@ -49,18 +48,20 @@ def choose(scene: Scene, world: World, found: Found, request: Request) -> Chosen
     Raises RequestError for an unknown score.
     """
     lines = found.lines
-    entry_B = _at(lines, lines.quantities[:, TIP] + lines.quantities[:, LENGTH])
+    entry_B = _entries(lines)
     access = skin_access(entry_B, lines.quantities[:, LUNG], scene.grid)
-    middle = lines.point_B + ((found.blocks.centre - lines.point_B) * lines.outward_B).sum(axis=1)[
-        :, None
-    ] * (lines.outward_B)
-    window = windows(middle, lines.outward_B, found.spread_mm)
+    to_middle = ((found.blocks.centre - lines.point_B) * lines.outward_B).sum(axis=1)
+    window = windows(_at(lines, to_middle), lines.outward_B, found.spread_mm)
     picked = _pick(lines, window, request, found.spread_mm)
-    best = polished(world, lines.take(picked), found.spread_mm, request)
+    near = polished(world, lines.take(picked), found.spread_mm, request)
+    leading = _leading(near, window[picked], request)
+    thorough = polished(world, near.take(leading), found.spread_mm, request, THOROUGH)
+    best = join_lines([thorough, near])
+    window_of_best = np.concatenate([window[picked][leading], window[picked]])
     measurer = Measurer(scene, request)
     point_P, outward_P = scene.grid.to_patient(best.point_B), scene.grid.vectors_to_patient(best.outward_B)
     window_of: dict[Measured, int] = {}
-    for n, number in enumerate(window[picked]):
+    for n, number in enumerate(window_of_best):
         measured = measurer.measure(point_P[n], outward_P[n])
         if measured is not None:
             window_of.setdefault(measured, int(number))
@@ -75,6 +76,10 @@ def _at(lines: SafeLines, s: np.ndarray) -> np.ndarray:
     return np.asarray(lines.point_B + s[:, None] * lines.outward_B)
 
 
+def _entries(lines: SafeLines) -> np.ndarray:
+    return _at(lines, lines.quantities[:, TIP] + lines.quantities[:, LENGTH])
+
+
 def _pick(lines: SafeLines, window: Int[np.ndarray, " n"], request: Request, spread_mm: float) -> np.ndarray:
     """Indices of lines to polish: the best that lie apart, of each of the windows with the best lines, and,
     closer together, of all. Narrow places are found by polishing from many sides."""
@@ -83,9 +88,7 @@ def _pick(lines: SafeLines, window: Int[np.ndarray, " n"], request: Request, spr
     leaders = np.sort(np.unique(by_window, return_index=True)[1])[
         : WINDOWS_MEASURED * request.search.max_paths
     ]
-    tip = _at(lines, lines.quantities[:, TIP])
-    entry = _at(lines, lines.quantities[:, TIP] + lines.quantities[:, LENGTH])
-    ends = np.concatenate([entry, tip], axis=1)
+    ends = np.concatenate([_at(lines, lines.quantities[:, TIP]), _entries(lines)], axis=1)
     separation = max(request.search.min_separation_mm, 1e-6)
     picked = _apart_from(order[:STARTS_FROM], ends, 2.0 * spread_mm, STARTS)
     for leader in leaders:
@@ -94,13 +97,23 @@ def _pick(lines: SafeLines, window: Int[np.ndarray, " n"], request: Request, spr
     return np.array(list(dict.fromkeys(picked)), int)
 
 
+def _leading(lines: SafeLines, window: Int[np.ndarray, " n"], request: Request) -> np.ndarray:
+    """Indices of lines likely to be the plan's: the best that lie apart, and the best of each window."""
+    order = best_first(preference(lines.quantities, request))
+    ends = np.concatenate([_at(lines, lines.quantities[:, TIP]), _entries(lines)], axis=1)
+    of_windows = np.sort(np.unique(window[order], return_index=True)[1])[: request.search.max_paths]
+    separation = max(request.search.min_separation_mm, 1e-6)
+    apart = _apart_from(order, ends, separation, request.search.max_paths)
+    return np.array(list(dict.fromkeys([*apart, *order[of_windows].tolist()])), int)
+
+
 def _apart_from(order: np.ndarray, ends: np.ndarray, least_mm: float, most: int) -> list[int]:
     """The first of `order`, and on: `most` at most, each `least_mm` from those before at entry or tip."""
     picked: list[int] = []
     while len(order) and len(picked) < most:
         picked.append(int(order[0]))
-        away = np.abs(ends[order] - ends[order[0]]).reshape(-1, 2, 3)
-        order = order[(np.linalg.norm(away, axis=2).max(axis=1)) >= least_mm]
+        away = np.linalg.norm((ends[order] - ends[order[0]]).reshape(-1, 2, 3), axis=2).max(axis=1)
+        order = order[away >= least_mm]
     return picked
 
 

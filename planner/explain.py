@@ -50,14 +50,15 @@ def blocked_by(scene: Scene, world: World) -> tuple[Blocker, ...]:
     corners = target_corners_B(world)
     middle = corners[np.argmin(np.linalg.norm(corners - corners.mean(axis=0), axis=1))]
     # A hair off the corner, so that no direction runs along voxel faces.
-    points = np.broadcast_to(middle + 0.01, (DIRECTIONS, 3))
+    points = np.tile(middle + 0.01, (DIRECTIONS, 1))
     outward = spread_directions(DIRECTIONS)
-    verdict, quantities = line.test_lines(world, np.ascontiguousarray(points), outward)
+    verdict, _ = line.test_lines(world, points, outward)
+    blocks = line.first_blocks(world, points, outward)
     obstacles = Obstacles(scene.of_role(Role.FORBIDDEN, Role.OUTSIDE), scene.grid)
     names: Counter[str] = Counter()
     for n in range(DIRECTIONS):
         if verdict[n] in (verdicts.BLOCKED, verdicts.HUB_BLOCKED):
-            at = points[n] + quantities[n, line.AT] * outward[n]
+            at = points[n] + blocks[n] * outward[n]
             at = np.clip(at, world.lower, world.upper)
             names[obstacles.nearest(at, at + 0.5 * outward[n], CLEARANCE_CAP_MM)[1]] += 1
         elif verdict[n] in LIMITS:

@@ -2,6 +2,7 @@
 
 from anatomy.scene import Scene
 from planner.candidates import Chosen
+from planner.kernels.line import LUNG
 from planner.records import Blocker, NearestMiss, Outcome, Path, SearchReport, Status
 from planner.request import Request
 from planner.search import Found
@@ -13,12 +14,19 @@ def search_report(scene: Scene, found: Found, chosen: Chosen, lung_bound_mm: flo
     return SearchReport(
         lines_tested=found.lines_tested,
         cells_proved_blocked=found.cells_proved_blocked,
-        safe_lines=len(found.lines),
+        safe_lines=found.safe_lines,
         covering_radius_mm=radius,
         complete=found.complete,
         lung_bound_mm=lung_bound_mm,
+        least_lung_mm=_least_lung_mm(found, chosen),
         claims=_claims(radius, found.complete, chosen.paths),
     )
+
+
+def _least_lung_mm(found: Found, chosen: Chosen) -> float | None:
+    tested = found.lines.quantities[:, LUNG]
+    lengths = [p.lung_length_mm for p in chosen.paths] + ([float(tested.min())] if len(tested) else [])
+    return min(lengths, default=None)
 
 
 def _claims(radius_mm: float, complete: bool, paths: tuple[Path, ...]) -> tuple[str, ...]:
@@ -32,7 +40,8 @@ def _claims(radius_mm: float, complete: bool, paths: tuple[Path, ...]) -> tuple[
         return (f"No path through the target stays safe under {displaced}.",)
     return (
         f"Every path that stays safe under {displaced} has a safe tested line within that distance.",
-        f"The least lung length found is at most the worst lung length, over {displaced}, of any such path.",
+        f"The least lung length found, least_lung_mm, is at most the worst lung length, over {displaced}, of "
+        "any such path.",
     )
 
 

@@ -1,13 +1,14 @@
 """Polish: move each candidate a little, at target and skin, as long as the request likes it better.
 
-A compass search in the four coordinates of a line. Every trial is tested in full, so a polished line is as
-safe as a found one. Deterministic: fixed directions, halving steps, the first best trial wins.
+A pattern search in the four coordinates of a line. Every trial is tested in full, so a polished line is as
+safe as a found one. Deterministic: fixed patterns, halving steps, the first best trial wins.
 """
 
 from itertools import product
 
 import numpy as np
 from jaxtyping import Float
+from scipy.stats import qmc
 
 from planner.kernels import line
 from planner.kernels.verdicts import SAFE
@@ -22,18 +23,32 @@ TRIES_PER_STEP = 6
 GAIN = 1e-6
 """A trial must be better by more than rounding."""
 
-_COMPASS = np.array(
+COMPASS = np.array(
     [sign * np.eye(4)[axis] for axis in range(4) for sign in (1.0, -1.0)]
     + [np.array(signs) for signs in product((0.7, -0.7), repeat=4)]
 )
+"""A few directions: quick, for many lines."""
+
+THOROUGH = 2.0 * qmc.Halton(4, scramble=False).random(257)[1:] - 1.0
+"""Many places of the neighbourhood: where safe lines are few, a compass gets stuck at the first edge."""
 
 
-def polished(world: World, lines: SafeLines, step_mm: float, request: Request) -> SafeLines:
-    """The lines, each moved to a local best within a few `step_mm`."""
+def polished(
+    world: World,
+    lines: SafeLines,
+    step_mm: float,
+    request: Request,
+    pattern: Float[np.ndarray, "m 4"] = COMPASS,
+) -> SafeLines:
+    """The lines, each moved to a local best within a few `step_mm`.
+
+    `pattern` holds moves of tip and entry across the line, two coordinates each, as parts of the step.
+    """
     point, outward, quantities = lines.point_B.copy(), lines.outward_B.copy(), lines.quantities.astype(float)
+    line.refine_margins(world, point, outward, quantities)
     while step_mm >= FINEST_MM and len(point):
         for _ in range(TRIES_PER_STEP):
-            moved = _improve(world, point, outward, quantities, step_mm, request)
+            moved = _improve(world, point, outward, quantities, step_mm * pattern, request)
             if not moved:
                 break
         step_mm *= 0.5
@@ -45,23 +60,26 @@ def _improve(
     point: np.ndarray,
     outward: np.ndarray,
     quantities: np.ndarray,
-    step_mm: float,
+    steps: np.ndarray,
     request: Request,
 ) -> bool:
     """Move each line to its best trial, in place. Says whether any moved."""
-    n, m = len(point), len(_COMPASS)
+    n, m = len(point), len(steps)
     tip = point + quantities[:, line.TIP, None] * outward
     entry = tip + quantities[:, line.LENGTH, None] * outward
     helper = np.where(np.abs(outward[:, 2:]) < 0.9, np.array([[0.0, 0.0, 1.0]]), np.array([[1.0, 0.0, 0.0]]))
     e1 = np.cross(helper, outward)
     e1 /= np.linalg.norm(e1, axis=1)[:, None]
     e2 = np.cross(outward, e1)
-    steps = step_mm * _COMPASS
     tips = tip[:, None] + steps[:, 0, None] * e1[:, None] + steps[:, 1, None] * e2[:, None]
     entries = entry[:, None] + steps[:, 2, None] * e1[:, None] + steps[:, 3, None] * e2[:, None]
     turned = entries - tips
     turned /= np.linalg.norm(turned, axis=2)[:, :, None]
     verdicts, trial = line.test_lines(world, tips.reshape(-1, 3), turned.reshape(-1, 3))
+    safe = np.flatnonzero(verdicts == SAFE)
+    better = trial[safe]
+    line.refine_margins(world, tips.reshape(-1, 3)[safe], turned.reshape(-1, 3)[safe], better)
+    trial[safe] = better
     keys = preference(trial, request)
     keys[verdicts != SAFE] = np.inf
     keys = keys.reshape(n, m, -1)

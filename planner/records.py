@@ -114,7 +114,9 @@ class Window:
 class SearchReport:
     """What was searched. `covering_radius_mm` is the radius reached; `complete` says that every cell of the
     net at that radius was tested or proved blocked, which the two statements in `claims` rest on.
-    `lung_bound_mm` is a true lower bound on the lung any safe path crosses; 0.0 says nothing."""
+    `lung_bound_mm` is a true lower bound on the lung any safe path crosses; 0.0 says nothing.
+    `least_lung_mm` is the least lung length of any safe line found, whatever the order of the paths; None
+    where none was found."""
 
     lines_tested: int
     cells_proved_blocked: int
@@ -122,6 +124,7 @@ class SearchReport:
     covering_radius_mm: float
     complete: bool
     lung_bound_mm: float
+    least_lung_mm: float | None
     claims: tuple[str, ...]
 
 

@@ -22,7 +22,7 @@ from jaxtyping import Float
 
 from planner.kernels.cell import ALIVE, ELSEWHERE
 from planner.kernels.level import Tested, test_children
-from planner.kernels.line import LUNG
+from planner.kernels.line import LUNG, MARGIN, QUANTITIES
 from planner.kernels.verdicts import SAFE
 from planner.net import QUARTERS, SIXTEENTHS, Blocks, Cells, blocks, children, join, lines_of, roots
 from planner.progress import GoOn, Phase, Progress
@@ -34,8 +34,11 @@ PARENTS_AT_A_TIME = 1 << 14
 """Sixteen times as many cells a piece: short enough to ask whether to go on, long enough for threads."""
 EXTRA_LEVELS = 6
 """A few cells reach deeper than their plane C and need further halving; each level halves what they cover."""
+NEIGHBOURHOOD_MM = 2.0
+"""Cells smaller than this give only the best safe line of their parent to choose from: polishing finds the
+others again."""
 MOST_LINES = 2_000_000
-"""Safe lines kept in full; beyond, only the best of each neighbourhood stays, so that memory is bounded."""
+"""Safe lines kept; beyond, only the best of each neighbourhood stays, so that memory is bounded."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,13 +58,28 @@ class SafeLines:
         return SafeLines(self.point_B[which], self.outward_B[which], self.quantities[which])
 
 
+def join_lines(parts: list[SafeLines]) -> SafeLines:
+    """All lines of the parts, in order."""
+    if not parts:
+        return SafeLines(np.zeros((0, 3)), np.zeros((0, 3)), np.zeros((0, QUANTITIES), np.float32))
+    return SafeLines(
+        np.concatenate([p.point_B for p in parts]),
+        np.concatenate([p.outward_B for p in parts]),
+        np.concatenate([p.quantities for p in parts]),
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Found:
     """What a search found, and how far it went. `radius_mm` is the covering radius of the finest completed
-    level, `complete` whether that is the one asked for. `spread_mm` is how far neighbouring lines of the last
-    level lie apart. `alive` are the cells, before the last level, that were not proved blocked."""
+    level, `complete` whether that is the one asked for. `alive` are the cells, before the last level, that
+    were not proved blocked.
+
+    `lines` are safe lines to choose from, neighbours `spread_mm` apart: all `safe_lines` of them while cells
+    are large, else the best of each small neighbourhood."""
 
     lines: SafeLines
+    safe_lines: int
     lines_tested: int
     cells_proved_blocked: int
     radius_mm: float
@@ -82,18 +100,19 @@ def search(world: World, radius_mm: float, go_on: GoOn) -> Found:
     cells = roots(b, corners, levels[0] * np.sqrt(2.0))
     alive, order = cells, np.zeros(len(cells))
     kept: list[SafeLines] = []
-    tested = proved = 0
+    tested = proved = safe = 0
     reached, covered = np.inf, 0.0
     for number in range(len(levels) + EXTRA_LEVELS):
         step = levels[min(number, len(levels) - 1)]
         per_parent = SIXTEENTHS if number < len(levels) else QUARTERS
-        done = _Level(world, b, cells, order, per_parent, radius_mm)
+        done = _Level(world, b, cells, order, per_parent, radius_mm, step < NEIGHBOURHOOD_MM)
         for fraction in done.run():
             more = go_on(Progress(Phase.SEARCH, fraction, f"covering radius {step:.3g} mm"))
             if not more and number > 0:
                 break
         kept = _thinned([*kept, *done.safe], max(step, 1.0))
         tested += done.tested
+        safe += done.safe_count
         proved += done.proved
         if not done.finished:
             break
@@ -106,12 +125,13 @@ def search(world: World, radius_mm: float, go_on: GoOn) -> Found:
         if number < len(levels) - 1:
             alive = cells
     return Found(
-        lines=_joined(kept),
+        lines=join_lines(kept),
+        safe_lines=safe,
         lines_tested=tested,
         cells_proved_blocked=proved,
         radius_mm=float(reached),
         complete=bool(reached <= radius_mm),
-        spread_mm=np.sqrt(2.0) * step,
+        spread_mm=np.sqrt(2.0) * max(step, NEIGHBOURHOOD_MM),
         blocks=b,
         alive=alive,
     )
@@ -129,15 +149,23 @@ class _Level:
     """One level: the children of `cells`, tested a piece at a time, the most promising parents first."""
 
     def __init__(
-        self, world: World, b: Blocks, cells: Cells, order: np.ndarray, per_parent: int, radius_mm: float
+        self,
+        world: World,
+        b: Blocks,
+        cells: Cells,
+        order: np.ndarray,
+        per_parent: int,
+        radius_mm: float,
+        fine: bool,
     ) -> None:
         self._world, self._blocks, self._radius_mm = world, b, radius_mm
         self._per_parent = per_parent
+        self._fine = fine
         self._cells = cells.take(np.argsort(order, kind="stable"))
         self._left: list[Cells] = []
         self._lung: list[np.ndarray] = []
         self.safe: list[SafeLines] = []
-        self.tested = self.proved = 0
+        self.tested = self.proved = self.safe_count = 0
         self.left = self.covered = 0.0
         self.finished = False
 
@@ -153,21 +181,29 @@ class _Level:
             yield min(1.0, (first + PARENTS_AT_A_TIME) / count)
 
     def _keep(self, parents: Cells, done: Tested) -> None:
-        rows = np.flatnonzero(done.state == ALIVE)
-        self.tested += len(rows)
-        self.proved += int(np.count_nonzero((done.state != ALIVE) & (done.state != ELSEWHERE)))
-        if not len(rows):
-            return
-        cells = children(parents, rows, self._per_parent, done.depths_mm[rows].astype(float))
-        radius, quantities = done.radius_mm[rows], done.quantities[rows]
-        safe = done.verdict[rows] == SAFE
-        point, outward = lines_of(self._blocks, cells.take(safe))
-        self.safe.append(SafeLines(point, outward, quantities[safe]))
-        left = radius > self._radius_mm
-        self._left.append(cells.take(left))
-        self._lung.append(np.where(safe, quantities[:, LUNG], np.inf)[left])
-        self.left = max(self.left, float(radius[left].max(initial=0.0)))
-        self.covered = max(self.covered, float(radius[~left].max(initial=0.0)))
+        alive = done.state == ALIVE
+        self.tested += int(np.count_nonzero(alive))
+        self.proved += int(np.count_nonzero(~alive & (done.state != ELSEWHERE)))
+        safe = alive & (done.verdict == SAFE)
+        self.safe_count += int(np.count_nonzero(safe))
+        best = self._best_of_parents(safe, done) if self._fine else np.flatnonzero(safe)
+        cells = children(parents, best, self._per_parent, done.depths_mm[best].astype(float))
+        self.safe.append(SafeLines(*lines_of(self._blocks, cells), done.quantities[best]))
+        left = np.flatnonzero(alive & (done.radius_mm > self._radius_mm))
+        self._left.append(children(parents, left, self._per_parent, done.depths_mm[left].astype(float)))
+        self._lung.append(np.where(safe[left], done.quantities[left, LUNG], np.inf))
+        self.left = max(self.left, float(done.radius_mm[left].max(initial=0.0)))
+        covered = alive & (done.radius_mm <= self._radius_mm)
+        self.covered = max(self.covered, float(done.radius_mm[covered].max(initial=0.0)))
+
+    def _best_of_parents(self, safe: np.ndarray, done: Tested) -> np.ndarray:
+        """Rows of one safe line of each parent that has any: of least lung, and of those with most margin."""
+        lung = np.where(safe, done.quantities[:, LUNG], np.inf).reshape(-1, self._per_parent)
+        margin = np.where(
+            lung == lung.min(axis=1, keepdims=True), done.quantities[:, MARGIN].reshape(lung.shape), -1.0
+        )
+        parent = np.flatnonzero(np.isfinite(lung).any(axis=1))
+        return np.asarray(parent * self._per_parent + margin.argmax(axis=1)[parent])
 
     def survivors(self) -> tuple[Cells, np.ndarray]:
         """Cells that still cover more than the radius asked for, and the lung lengths that order them (inf:
@@ -177,21 +213,11 @@ class _Level:
         return join(self._left), np.concatenate(self._lung)
 
 
-def _joined(parts: list[SafeLines]) -> SafeLines:
-    if not parts:
-        return SafeLines(np.zeros((0, 3)), np.zeros((0, 3)), np.zeros((0, 8), np.float32))
-    return SafeLines(
-        np.concatenate([p.point_B for p in parts]),
-        np.concatenate([p.outward_B for p in parts]),
-        np.concatenate([p.quantities for p in parts]),
-    )
-
-
 def _thinned(parts: list[SafeLines], neighbourhood_mm: float) -> list[SafeLines]:
     """The parts as they are while they are few; else one line of least lung in each neighbourhood."""
     if sum(len(p) for p in parts) <= MOST_LINES:
         return parts
-    lines = _joined(parts)
+    lines = join_lines(parts)
     near = np.round(lines.point_B / neighbourhood_mm).astype(np.int64)
     turned = np.round(lines.outward_B * 100.0 / neighbourhood_mm).astype(np.int64)
     order = np.lexsort((lines.quantities[:, LUNG], *near.T, *turned.T))

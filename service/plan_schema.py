@@ -42,6 +42,7 @@ class SearchReportModel(Strict):
     covering_radius_mm: Length
     complete: bool
     lung_bound_mm: Length
+    least_lung_mm: Length | None
     claims: tuple[str, ...]
 
 

@@ -26,7 +26,7 @@ def planned(request: Request) -> Plan:
         missing_structures=(),
         notes=(),
         outcome=Outcome(Status.NO_PATH, "Nothing was searched."),
-        search=SearchReport(0, 0, 0, 2.0, True, 0.0, ()),
+        search=SearchReport(0, 0, 0, 2.0, True, 0.0, None, ()),
         paths=(),
         windows=(),
         blocked_by=(),

@@ -95,7 +95,7 @@ def a_plan() -> Plan:
         missing_structures=(),
         notes=(),
         outcome=Outcome(Status.PLANNED, ""),
-        search=SearchReport(1, 0, 1, 2.0, True, 0.0, ()),
+        search=SearchReport(1, 0, 1, 2.0, True, 0.0, 0.0, ()),
         paths=(path,),
         windows=(Window("w1", "parasternal right", ("p1",), 100.0, 12.5),),
         blocked_by=(),

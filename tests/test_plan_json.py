@@ -92,7 +92,7 @@ def a_plan(**changes: Any) -> Plan:
         missing_structures=("azygos vein",),
         notes=("x is empty and was left out.",),
         outcome=Outcome(Status.PLANNED, "1 path."),
-        search=SearchReport(10, 5, 2, 2.0, True, 0.0, ("claim",)),
+        search=SearchReport(10, 5, 2, 2.0, True, 0.0, 0.0, ("claim",)),
         paths=(a_path(),),
         windows=(Window("w1", "parasternal right", ("p1",), 40.5, 0.0),),
         blocked_by=(Blocker("aorta", 0.25),),

@@ -12,7 +12,7 @@ Depths that all needles reach run from the shallowest tip to the end of the need
 
 from math import sqrt
 
-from planner.kernels.jit import loop
+from planner.kernels.jit import inlined
 from planner.kernels.line import bore_distance, table_distance
 from planner.kernels.lookup import bounds, clamped
 
@@ -30,14 +30,14 @@ STEP_MM = 1.0
 _ROOT_2 = sqrt(2.0)
 
 
-@loop
+@inlined
 def spread_at(s, length, half_a, half_c):  # type: ignore[no-untyped-def]
     """rho(s): how far lines of the cell lie from its centre line at depth s. [mm]"""
     t = s / length
     return _ROOT_2 * (abs(1.0 - t) * half_a + abs(t) * half_c)
 
 
-@loop
+@inlined
 def _target_depths(world, p, d, length, half_a, half_c, last):  # type: ignore[no-untyped-def]
     """(first, tip): no line of the cell touches the target before `first`, and every tip lies before `tip`.
 
@@ -69,7 +69,7 @@ def _target_depths(world, p, d, length, half_a, half_c, last):  # type: ignore[n
     return first, min(tip, last)
 
 
-@loop
+@inlined
 def test_cell(world, p, d, length, gap, half_a, half_c, last, tightest):  # type: ignore[no-untyped-def]
     """(state, first, skin, tightest): a proof that no line of the cell is safe, or ALIVE and depths. [mm]
 
@@ -116,7 +116,7 @@ def test_cell(world, p, d, length, gap, half_a, half_c, last, tightest):  # type
     return ALIVE, first, skin, tightest
 
 
-@loop
+@inlined
 def covered_radius(first, skin, gap, half_a, half_c):  # type: ignore[no-untyped-def]
     """How far any line of a cell lies from its centre line between two depths across the planes. [mm]
 
@@ -125,7 +125,7 @@ def covered_radius(first, skin, gap, half_a, half_c):  # type: ignore[no-untyped
     return max(spread_at(first, gap, half_a, half_c), spread_at(skin, gap, half_a, half_c))
 
 
-@loop
+@inlined
 def obstacle_above(world, p, d, s):  # type: ignore[no-untyped-def]
     """Upper bound of (distance - need) at p + s d. [mm]"""
     x = clamped(p[0] + s * d[0], world.lower[0], world.upper[0])
@@ -134,7 +134,7 @@ def obstacle_above(world, p, d, s):  # type: ignore[no-untyped-def]
     return bounds(world.obstacle, world.lower, world.obstacle_step, x, y, z)[1]
 
 
-@loop
+@inlined
 def _hub_cannot_fit(world, p, d, length, half_a, half_c, first, tip, shrink):  # type: ignore[no-untyped-def]
     """Whether every hub's end lies outside the bore. The free room is convex: a line that starts in it and
     has left it stays out, so the earliest end tells, where all tips surely start inside."""
@@ -146,7 +146,7 @@ def _hub_cannot_fit(world, p, d, length, half_a, half_c, first, tip, shrink):  #
     return bore_distance(world, p, d, hub_end) + wide < world.hub_radius
 
 
-@loop
+@inlined
 def _walk(world, p, d, length, half_a, half_c, start, end):  # type: ignore[no-untyped-def]
     """(state, skin, tightest): a proof from obstacles or the field's edge, else the depth from which every
     line is outside the body (-1 if there is none before `end`) and where obstacles came nearest."""

@@ -15,3 +15,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 def loop(function: F) -> F:
     """Compile one function, cached on disk, without the interpreter's lock."""
     return cast(F, njit(cache=True, nogil=True, error_model="numpy")(function))
+
+
+def inlined(function: F) -> F:
+    """As `loop`, and made part of what calls it: handing over a World costs more than most functions do."""
+    return cast(F, njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function))

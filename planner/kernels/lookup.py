@@ -14,21 +14,19 @@ its need exceeds the smallest need by.
 
 from math import sqrt
 
-from numba import njit
-
 from anatomy.distance import QUANTUM_MM, ROUNDING_QUANTA
-from planner.kernels.jit import loop
+from planner.kernels.jit import inlined
 
 _UP = ROUNDING_QUANTA * QUANTUM_MM
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def clamped(v, low, high):  # type: ignore[no-untyped-def]
     """v, brought into [low, high]."""
     return low if v < low else (high if v > high else v)
 
 
-@loop
+@inlined
 def bounds(field, lower, step, x, y, z):  # type: ignore[no-untyped-def]
     """Lower and upper bound of a 1-Lipschitz field at (x, y, z), from the nearest node."""
     nx, ny, nz = field.shape
@@ -46,9 +44,12 @@ def bounds(field, lower, step, x, y, z):  # type: ignore[no-untyped-def]
     return value - away, value + away + _UP
 
 
-@loop
-def concave_bound(field, lower, step, least_need, x, y, z):  # type: ignore[no-untyped-def]
-    """Lower bound of the obstacle field at (x, y, z) by the concavity of squared distance."""
+@inlined
+def enclosed(field, lower, step, least_need, x, y, z):  # type: ignore[no-untyped-def]
+    """Lower and upper bound of the obstacle field at (x, y, z): from all corners of the cell it lies in.
+
+    The lower one by the concavity of squared distance, the upper one from the nearest corner.
+    """
     nx, ny, nz = field.shape
     u = (x - lower[0]) * (1.0 / step[0])
     v = (y - lower[1]) * (1.0 / step[1])
@@ -68,11 +69,9 @@ def concave_bound(field, lower, step, least_need, x, y, z):  # type: ignore[no-u
                 e = field[i + di, j + dj, k + dk] * QUANTUM_MM + least_need
                 if e > 0.0:
                     squared += wj * (fw if dk == 1 else 1.0 - fw) * e * e
-    spread = (
-        step[0] * step[0] * fu * (1.0 - fu)
-        + step[1] * step[1] * fv * (1.0 - fv)
-        + step[2] * step[2] * fw * (1.0 - fw)
-    )
-    if squared <= spread:
-        return -least_need
-    return sqrt(squared - spread) - least_need
+    gu, gv, gw = step[0] * min(fu, 1.0 - fu), step[1] * min(fv, 1.0 - fv), step[2] * min(fw, 1.0 - fw)
+    spread = gu * (step[0] - gu) + gv * (step[1] - gv) + gw * (step[2] - gw)
+    nearest = field[i + (fu > 0.5), j + (fv > 0.5), k + (fw > 0.5)] * QUANTUM_MM
+    high = nearest + sqrt(gu * gu + gv * gv + gw * gw) + _UP
+    low = sqrt(squared - spread) - least_need if squared > spread else -least_need
+    return low, high

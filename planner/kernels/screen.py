@@ -1,34 +1,42 @@
-"""The screen: a coarse, small copy of the obstacle field that finds surely blocked lines fast.
+"""The screen: a small, coarse copy of the obstacle field that answers most questions from cache.
 
-Most lines are blocked deep inside an organ. To see that needs no fine field: tiles of 2 x 2 x 2 nodes hold a
-lower and an upper bound of (distance - need) over all points nearest to their nodes, in quarters of a
-millimetre. They take a byte each and stay in cache, where the fine field does not.
+Most lines are blocked deep inside an organ, and most of a clear line lies far from any. To see either needs
+no fine field: a tile of 2 x 2 x 2 nodes tells of all points nearest to its nodes, in one byte,
+
+    < 0   surely too near an obstacle
+    n     (distance - need) is at least n / PER_MM; 0 says nothing
 """
 
-from math import ceil, floor, sqrt
+from math import floor, sqrt
 
 import numpy as np
 from jaxtyping import Int8, Int16
 
 from anatomy.distance import QUANTUM_MM, ROUNDING_QUANTA
 from anatomy.threads import spread
-from planner.kernels.jit import loop
+from planner.kernels.jit import inlined, loop
 from planner.kernels.lookup import clamped
 
 TILE = 2
-"""Nodes of a tile along each axis: of 2, 3 and 4 the fastest (benchmarks/line_tests.py)."""
+"""Nodes of a tile along each axis. Larger tiles are faster to walk and leave more to the fine field."""
 PER_MM = 4.0
-LEAST_STEP_MM = 3.0
-"""A longer step can miss a block, never invent one; what is missed the exact walk finds."""
+LOOKS, LOOK_APART = 16, np.int64(28)
+STRIDE = np.int64(20)
+"""Steps between looks for blocks, at fixed places first: more miss thin ones, fewer take long."""
+ROUNDING_MM = 1e-5
+
+_LARGEST = 127.0
+_BITS = np.int64(32)
+_ONE = 2.0**32
 
 
 def screen(
     field: Int16[np.ndarray, "nx ny nz"], step_mm: tuple[float, float, float]
-) -> Int8[np.ndarray, "mx my mz 2"]:
-    """Lower and upper bounds of tiles. [1 / PER_MM mm]"""
+) -> Int8[np.ndarray, "mx my mz"]:
+    """The tiles of an obstacle field, values as above."""
     shape = [-(-n // TILE) for n in field.shape]
-    out = np.empty((shape[0], shape[1], shape[2], 2), np.int8)
-    reach = 0.5 * sqrt(step_mm[0] ** 2 + step_mm[1] ** 2 + step_mm[2] ** 2)
+    out = np.empty((shape[0], shape[1], shape[2]), np.int8)
+    reach = 0.5 * sqrt(step_mm[0] ** 2 + step_mm[1] ** 2 + step_mm[2] ** 2) + ROUNDING_MM
     spread(lambda first, last: _fill(field, reach, out, first, last), shape[0])
     return out
 
@@ -46,34 +54,64 @@ def _fill(field, reach, out, first, last):  # type: ignore[no-untyped-def]
                             value = field[a, b, c]
                             least = min(least, value)
                             most = max(most, value)
-                low = floor((least * QUANTUM_MM - reach) * PER_MM)
-                high = ceil(((most + ROUNDING_QUANTA) * QUANTUM_MM + reach) * PER_MM)
-                out[i, j, k, 0] = clamped(low, -127.0, 127.0)
-                out[i, j, k, 1] = clamped(high, -127.0, 127.0)
+                if (most + ROUNDING_QUANTA) * QUANTUM_MM + reach < 0.0:
+                    out[i, j, k] = -1
+                else:
+                    low = floor((least * QUANTUM_MM - reach) * PER_MM)
+                    out[i, j, k] = clamped(low, 0.0, _LARGEST)
 
 
-@loop
-def blocked_at(world, p, d, start, end):  # type: ignore[no-untyped-def]
-    """Some s of [start, end) where p + s d is surely too near an obstacle, or `end` if none shows."""
-    tiles = world.screen
-    nx, ny, nz, _ = tiles.shape
-    ix, iy, iz = (
-        1.0 / (TILE * world.obstacle_step[0]),
-        1.0 / (TILE * world.obstacle_step[1]),
-        1.0 / (TILE * world.obstacle_step[2]),
-    )
+@inlined
+def tile_walk(world, p, d, start):  # type: ignore[no-untyped-def]
+    """The line from s = `start` on, counted in whole steps of 1 / PER_MM: (x, y, z) and (dx, dy, dz).
+
+    In fixed point, tiles in the upper bits: the way from one look-up to the next is then a few quick
+    instructions. Over a needle's length the rounding stays below ROUNDING_MM.
+    """
     # Points nearest to a tile's nodes begin half a step before its first node.
     shift = 0.5 / TILE
-    x = (p[0] - world.lower[0]) * ix + shift
-    y = (p[1] - world.lower[1]) * iy + shift
-    z = (p[2] - world.lower[2]) * iz + shift
-    dx, dy, dz = d[0] * ix, d[1] * iy, d[2] * iz
-    s = start
-    while s < end:
-        i = clamped(int(x + s * dx), 0, nx - 1)
-        j = clamped(int(y + s * dy), 0, ny - 1)
-        k = clamped(int(z + s * dz), 0, nz - 1)
-        if tiles[i, j, k, 1] < 0:
-            return s
-        s += max(tiles[i, j, k, 0] * (1.0 / PER_MM), LEAST_STEP_MM)
-    return end
+    ix = 1.0 / (TILE * world.obstacle_step[0])
+    iy = 1.0 / (TILE * world.obstacle_step[1])
+    iz = 1.0 / (TILE * world.obstacle_step[2])
+    at = (
+        np.int64(((p[0] + start * d[0] - world.lower[0]) * ix + shift) * _ONE),
+        np.int64(((p[1] + start * d[1] - world.lower[1]) * iy + shift) * _ONE),
+        np.int64(((p[2] + start * d[2] - world.lower[2]) * iz + shift) * _ONE),
+    )
+    by = (
+        np.int64(d[0] * ix * (_ONE / PER_MM)),
+        np.int64(d[1] * iy * (_ONE / PER_MM)),
+        np.int64(d[2] * iz * (_ONE / PER_MM)),
+    )
+    return at, by
+
+
+@inlined
+def tile_at(tiles, at, by, step):  # type: ignore[no-untyped-def]
+    """The tile that the line of `tile_walk` is in after so many steps; beyond the field, the nearest."""
+    nx, ny, nz = tiles.shape
+    i = clamped((at[0] + step * by[0]) >> _BITS, 0, nx - 1)
+    j = clamped((at[1] + step * by[1]) >> _BITS, 0, ny - 1)
+    k = clamped((at[2] + step * by[2]) >> _BITS, 0, nz - 1)
+    return np.int64(tiles[i, j, k])
+
+
+@inlined
+def surely_blocked(world, p, d, start, end):  # type: ignore[no-untyped-def]
+    """Whether some point between `start` and `end` is surely too near an obstacle. Not all such are seen."""
+    at, by = tile_walk(world, p, d, start)
+    last = np.int64((end - start) * PER_MM)
+    seen = False
+    # Looks that do not depend on each other overlap in the processor; most lines end here.
+    for look in range(LOOKS):
+        step = min(look * LOOK_APART, last)
+        seen |= tile_at(world.screen, at, by, step) < 0
+    if seen:
+        return True
+    step = np.int64(0)
+    while step < last:
+        tile = tile_at(world.screen, at, by, step)
+        if tile < 0:
+            return True
+        step += max(tile, STRIDE)
+    return False

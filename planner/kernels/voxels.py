@@ -8,7 +8,7 @@
 
 from math import floor
 
-from planner.kernels.jit import loop
+from planner.kernels.jit import inlined
 from planner.kernels.lookup import bounds, clamped
 from planner.kernels.verdicts import CUT_EDGE, RE_ENTERS, SAFE, TOO_LONG
 
@@ -18,48 +18,70 @@ _INTO = 1e-9
 """A start on a face belongs to the voxel this far ahead. [mm]"""
 
 
-@loop
+@inlined
 def face(p, d, i, spacing):  # type: ignore[no-untyped-def]
-    """S at which the line leaves voxel i of one axis; p, d, spacing are that axis's."""
-    if d > _PARALLEL:
-        return ((i + 0.5) * spacing - p) / d
-    if d < -_PARALLEL:
-        return ((i - 0.5) * spacing - p) / d
+    """The s at which the line leaves voxel i of one axis; p, d, spacing are that axis's."""
+    return face_ahead(p, inverse(d), i, spacing)
+
+
+@inlined
+def inverse(d):  # type: ignore[no-untyped-def]
+    """1 / d; 0.0 where the line runs along the faces and never meets one."""
+    return 1.0 / d if abs(d) > _PARALLEL else 0.0
+
+
+@inlined
+def face_ahead(p, inverse_d, i, spacing):  # type: ignore[no-untyped-def]
+    """`face`, told the inverse of d."""
+    if inverse_d > 0.0:
+        return ((i + 0.5) * spacing - p) * inverse_d
+    if inverse_d < 0.0:
+        return ((i - 0.5) * spacing - p) * inverse_d
     return _NEVER
 
 
-@loop
+@inlined
 def voxel_of(p, d, s, spacing):  # type: ignore[no-untyped-def]
     """Index along one axis of the voxel at p + s d, or just ahead of it."""
     return floor((p + d * (s + _INTO)) / spacing + 0.5)
 
 
-@loop
-def target_span(world, p, d):  # type: ignore[no-untyped-def]
-    """First and last s in a target voxel, and the length inside; the last is before the first for a miss."""
+@inlined
+def box_span(world, p, d):  # type: ignore[no-untyped-def]
+    """First and last s in the box about the target, where every tip lies; the last is before the first for a
+    miss."""
     enter, leave = -_NEVER, _NEVER
     for a in range(3):
         low = (world.target_first_V[a] - 0.5) * world.spacing[a]
         high = low + world.target.shape[a] * world.spacing[a]
         if abs(d[a]) < _PARALLEL:
             if p[a] < low or p[a] > high:
-                return 0.0, -1.0, 0.0
+                return 0.0, -1.0
         else:
             s1 = (low - p[a]) / d[a]
             s2 = (high - p[a]) / d[a]
             enter = max(enter, min(s1, s2))
             leave = min(leave, max(s1, s2))
-    if enter >= leave:
-        return 0.0, -1.0, 0.0
+    return (enter, leave) if enter < leave else (0.0, -1.0)
+
+
+@inlined
+def target_span(world, p, d, enter, leave):  # type: ignore[no-untyped-def]
+    """First and last s in a target voxel, and the length inside; the last is before the first for a miss.
+
+    `enter` and `leave` are those of `box_span`.
+    """
     nx, ny, nz = world.target.shape
     fx, fy, fz = world.target_first_V
     hx, hy, hz = world.spacing
     i = clamped(voxel_of(p[0], d[0], enter, hx) - fx, 0, nx - 1)
     j = clamped(voxel_of(p[1], d[1], enter, hy) - fy, 0, ny - 1)
     k = clamped(voxel_of(p[2], d[2], enter, hz) - fz, 0, nz - 1)
-    sx = face(p[0], d[0], i + fx, hx)
-    sy = face(p[1], d[1], j + fy, hy)
-    sz = face(p[2], d[2], k + fz, hz)
+    vx, vy, vz = inverse(d[0]), inverse(d[1]), inverse(d[2])
+    tx, ty, tz = 1 if d[0] > 0.0 else -1, 1 if d[1] > 0.0 else -1, 1 if d[2] > 0.0 else -1
+    sx = face_ahead(p[0], vx, i + fx, hx)
+    sy = face_ahead(p[1], vy, j + fy, hy)
+    sz = face_ahead(p[2], vz, k + fz, hz)
     s = enter
     far, near, chord = 0.0, -1.0, 0.0
     while s < leave:
@@ -71,31 +93,31 @@ def target_span(world, p, d):  # type: ignore[no-untyped-def]
             chord += out - s
         s = out
         if sx <= sy and sx <= sz:
-            i += 1 if d[0] > 0.0 else -1
+            i += tx
             if i < 0 or i >= nx:
                 break
-            sx = face(p[0], d[0], i + fx, hx)
+            sx = face_ahead(p[0], vx, i + fx, hx)
         elif sy <= sz:
-            j += 1 if d[1] > 0.0 else -1
+            j += ty
             if j < 0 or j >= ny:
                 break
-            sy = face(p[1], d[1], j + fy, hy)
+            sy = face_ahead(p[1], vy, j + fy, hy)
         else:
-            k += 1 if d[2] > 0.0 else -1
+            k += tz
             if k < 0 or k >= nz:
                 break
-            sz = face(p[2], d[2], k + fz, hz)
+            sz = face_ahead(p[2], vz, k + fz, hz)
     if chord == 0.0:
         return 0.0, -1.0, 0.0
     return far, near, chord
 
 
-@loop
+@inlined
 def body_walk(world, p, d, tip):  # type: ignore[no-untyped-def]
     """From the tip to the skin: (verdict, length, lung length, pleural punctures, fissures crossed).
 
-    Goes on to the needle's end, where re-entry is refused. Beyond the field of view an index is brought
-    back to the nearest voxel: a body that the edge cuts goes on, and leaving through it is refused.
+    Goes on to the needle's end, where re-entry is refused. A body that the edge of the field of view cuts
+    goes on beyond it, and leaving through it is refused.
     """
     nx, ny, nz = world.tissue.shape
     hx, hy, hz = world.spacing
@@ -103,14 +125,16 @@ def body_walk(world, p, d, tip):  # type: ignore[no-untyped-def]
     i = voxel_of(p[0], d[0], tip, hx)
     j = voxel_of(p[1], d[1], tip, hy)
     k = voxel_of(p[2], d[2], tip, hz)
-    sx, sy, sz = face(p[0], d[0], i, hx), face(p[1], d[1], j, hy), face(p[2], d[2], k, hz)
+    vx, vy, vz = inverse(d[0]), inverse(d[1]), inverse(d[2])
+    tx, ty, tz = 1 if d[0] > 0.0 else -1, 1 if d[1] > 0.0 else -1, 1 if d[2] > 0.0 else -1
+    sx, sy, sz = face_ahead(p[0], vx, i, hx), face_ahead(p[1], vy, j, hy), face_ahead(p[2], vz, k, hz)
     s = tip
     lung, punctures, fissures = 0.0, 0, 0
     last, last_end = 0, -_NEVER
     while s < end:
-        here = world.tissue[clamped(i, 0, nx - 1), clamped(j, 0, ny - 1), clamped(k, 0, nz - 1)]
         if i < 0 or i >= nx or j < 0 or j >= ny or k < 0 or k >= nz:
             return CUT_EDGE, 0.0, 0.0, 0, 0
+        here = world.tissue[i, j, k]
         if here == 0:
             break
         out = max(s, min(sx, min(sy, sz)))
@@ -123,24 +147,25 @@ def body_walk(world, p, d, tip):  # type: ignore[no-untyped-def]
             last, last_end = here, out
         s = out
         if sx <= sy and sx <= sz:
-            i += 1 if d[0] > 0.0 else -1
-            sx = face(p[0], d[0], i, hx)
+            i += tx
+            sx = face_ahead(p[0], vx, i, hx)
         elif sy <= sz:
-            j += 1 if d[1] > 0.0 else -1
-            sy = face(p[1], d[1], j, hy)
+            j += ty
+            sy = face_ahead(p[1], vy, j, hy)
         else:
-            k += 1 if d[2] > 0.0 else -1
-            sz = face(p[2], d[2], k, hz)
+            k += tz
+            sz = face_ahead(p[2], vz, k, hz)
     if s >= end:
         return TOO_LONG, 0.0, 0.0, 0, 0
-    entry = s
-    verdict = _outside_walk(world, p, d, entry, end)
-    return verdict, entry - tip, lung, punctures, fissures
+    return _outside_walk(world, p, d, s, end), s - tip, lung, punctures, fissures
 
 
-@loop
+@inlined
 def _outside_walk(world, p, d, entry, end):  # type: ignore[no-untyped-def]
-    """Whether the line stays out of the body from `entry` to `end`."""
+    """Whether the line stays out of the body from `entry` to `end`.
+
+    Beyond the field of view an index is brought back to the nearest voxel.
+    """
     nx, ny, nz = world.tissue.shape
     hx, hy, hz = world.spacing
     jump = 2.0 * max(hx, max(hy, hz))

@@ -2,6 +2,8 @@
 
 from math import fsum
 
+import numpy as np
+
 from planner.records import Plan, Status
 from planner.verify.claims import Claims
 from planner.verify.tolerances import LENGTH_MM, SHARE
@@ -53,10 +55,12 @@ def _check_windows(claims: Claims, plan: Plan) -> None:
 
 
 def _check_bound(claims: Claims, plan: Plan) -> None:
-    """No path crosses less lung than any safe path can."""
+    """No path crosses less lung than any safe path can, nor than the least said to have been found."""
     lung = min((p.lung_length_mm for p in plan.paths), default=None)
     if lung is not None:
+        least = plan.search.least_lung_mm
         claims.at_least("lung bound", "search", plan.search.lung_bound_mm, lung, LENGTH_MM)
+        claims.at_least("least lung found", "search", np.inf if least is None else least, lung, LENGTH_MM)
 
 
 def _check_shares(claims: Claims, plan: Plan) -> None:
