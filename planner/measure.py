@@ -163,10 +163,14 @@ class Measurer:
             return None
         left_at = int(np.argmin(inside))
         length = float(bounds[left_at])
-        _, edge = span_in_box(self._lower_B, self._upper_B, tip_B, outward_B)
-        if inside[left_at:].any() or length >= edge - SHORTEST_MM:
+        if inside[left_at:].any() or self._at_the_edge(tip_B + (length - SHORTEST_MM) * outward_B):
             return None
         return length
+
+    def _at_the_edge(self, point_B: Float[np.ndarray, "3"]) -> bool:
+        """Whether the point lies in an outermost voxel of the field of view, or beyond it."""
+        index = np.floor(point_B / self._spacing_mm + 0.5)
+        return bool(((index < 1) | (index > np.array(self._scene.grid.shape) - 2)).any())
 
     def _clearance(self, tip_B: Float[np.ndarray, "3"], end_B: Float[np.ndarray, "3"]) -> tuple[float, str]:
         """From the needle's wall to the nearest forbidden structure over the whole needle, and its name."""

@@ -425,6 +425,7 @@ def failed(plan: Plan, who: Patient) -> list[str]:
     return [c.name for c in verification.checks if not c.passed]
 
 
+@pytest.mark.interpreted
 def test_the_true_plan_passes(true_plan: Plan, who: Patient) -> None:
     assert failed(true_plan, who) == []
 
@@ -471,6 +472,7 @@ UNSAFE_PATIENTS: dict[str, tuple[Mapping[str, tuple[Role, Voxels]], str]] = {
 }
 
 
+@pytest.mark.interpreted
 @pytest.mark.parametrize("danger", UNSAFE_PATIENTS)
 def test_a_path_in_an_unsafe_patient_is_refused(danger: str) -> None:
     organs, expected = UNSAFE_PATIENTS[danger]
@@ -479,7 +481,7 @@ def test_a_path_in_an_unsafe_patient_is_refused(danger: str) -> None:
     assert set(names) == {expected}
 
 
-CUT_EDGE = "the entry is not at the cut edge of the field of view"
+CUT_EDGE = "the entry is a voxel or more from the cut edge of the field of view"
 
 UNSAFE_LINES: dict[str, tuple[tuple, tuple, str]] = {
     "through the heart": ((55.0, 66.0, 55.0), (0.1, -1.0, -0.7), "the needle keeps its clearance"),
@@ -513,6 +515,7 @@ def test_a_needle_into_the_derived_table_is_refused() -> None:
     assert {"the needle keeps its clearance", "the hub keeps its clearance"} == set(names)
 
 
+@pytest.mark.interpreted
 def test_a_hub_that_meets_the_bore_is_refused() -> None:
     request = replace(REQUEST, pose=replace(REQUEST.pose, bore_diameter_mm=280.0))
     who = patient(request=request)

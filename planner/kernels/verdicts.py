@@ -15,7 +15,7 @@ SENTENCES = (
     "misses the target",
     "comes too near a structure",
     "the skin lies deeper than the needle is long",
-    "leaves through the cut edge of the field of view",
+    "leaves the body at the cut edge of the field of view",
     "enters the body a second time",
     "meets the table",
     "the hub reaches the bore's wall",

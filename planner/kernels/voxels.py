@@ -116,8 +116,8 @@ def target_span(world, p, d, enter, leave):  # type: ignore[no-untyped-def]
 def body_walk(world, p, d, tip):  # type: ignore[no-untyped-def]
     """From the tip to the skin: (verdict, length, lung length, pleural punctures, fissures crossed).
 
-    Goes on to the needle's end, where re-entry is refused. A body that the edge of the field of view cuts
-    goes on beyond it, and leaving through it is refused.
+    Goes on to the needle's end, where re-entry is refused. Body in the outermost voxels is cut by the edge of
+    the field of view: what lies beyond is not known, and leaving the body from there is refused.
     """
     nx, ny, nz = world.tissue.shape
     hx, hy, hz = world.spacing
@@ -129,6 +129,7 @@ def body_walk(world, p, d, tip):  # type: ignore[no-untyped-def]
     tx, ty, tz = 1 if d[0] > 0.0 else -1, 1 if d[1] > 0.0 else -1, 1 if d[2] > 0.0 else -1
     sx, sy, sz = face_ahead(p[0], vx, i, hx), face_ahead(p[1], vy, j, hy), face_ahead(p[2], vz, k, hz)
     s = tip
+    inner_i, inner_j, inner_k = i, j, k
     lung, punctures, fissures = 0.0, 0, 0
     last, last_end = 0, -_NEVER
     while s < end:
@@ -146,6 +147,7 @@ def body_walk(world, p, d, tip):  # type: ignore[no-untyped-def]
                 fissures += 1
             last, last_end = here, out
         s = out
+        inner_i, inner_j, inner_k = i, j, k
         if sx <= sy and sx <= sz:
             i += tx
             sx = face_ahead(p[0], vx, i, hx)
@@ -157,6 +159,8 @@ def body_walk(world, p, d, tip):  # type: ignore[no-untyped-def]
             sz = face_ahead(p[2], vz, k, hz)
     if s >= end:
         return TOO_LONG, 0.0, 0.0, 0, 0
+    if not (0 < inner_i < nx - 1 and 0 < inner_j < ny - 1 and 0 < inner_k < nz - 1):
+        return CUT_EDGE, 0.0, 0.0, 0, 0
     return _outside_walk(world, p, d, s, end), s - tip, lung, punctures, fissures
 
 
