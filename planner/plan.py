@@ -6,6 +6,7 @@ from anatomy.scene import Scene
 from planner.access import SkinAccess
 from planner.bound import lung_bound_mm
 from planner.candidates import choose
+from planner.defaults import resolved
 from planner.explain import blocked_by, nearest_miss
 from planner.outcome import outcome, search_report
 from planner.progress import GoOn, Phase, Progress, always
@@ -33,6 +34,7 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> Planning:
     """
     for name in (*request.ranking, *request.weights):
         score_named(name)
+    request = resolved(scene, request)
     go_on(Progress(Phase.FIELDS, 0.0, "distance fields"))
     near = world(scene, request)
     go_on(Progress(Phase.SEARCH, 0.0, "search"))

@@ -17,6 +17,11 @@ class RequestError(AnatomyError):
     """A request field is absurd, unknown, or contradicts another."""
 
 
+SEED_LENGTH_MM = 4.5
+SEED_DIAMETER_MM = 0.8
+"""A seed's outer size (Dong 2021, 10.1111/1759-7714.13932)."""
+
+
 @dataclass(frozen=True)
 class TargetRequest:
     """What is treated. Several structures are treated as one target, their union.
@@ -27,6 +32,9 @@ class TargetRequest:
     structures: tuple[str, ...] = ()
     margin_mm: float = 5.0
     """PTV = GTV + 5 mm (Dong 2021, 10.1111/1759-7714.13932)."""
+    min_chord_mm: float | None = None
+    """How far the needle runs in the target at least: a track that grazes it misses it at the first error of
+    the hand. None: a seed's length, or half the target's shortest side where that is less [U]."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +83,6 @@ class SearchRequest:
     time_limit_s: float | None = None
     min_separation_mm: float = 10.0
     field_resolution_mm: float = 1.0
-
-
-SEED_LENGTH_MM = 4.5
-SEED_DIAMETER_MM = 0.8
-"""A seed's outer size (Dong 2021, 10.1111/1759-7714.13932)."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import numpy as np
 from anatomy.distance import Lattice, lattice_over, signed_distance
 from anatomy.scene import Scene
 from anatomy.structures import Role
+from planner.defaults import least_chord_mm
 from planner.kernels.screen import screen
 from planner.records import PLEURAL_GAP_MM
 from planner.request import Request
@@ -44,6 +45,7 @@ class World(NamedTuple):
     tissue: np.ndarray
     target: np.ndarray
     target_first_V: tuple[int, int, int]
+    min_chord: float
     obstacle: np.ndarray
     obstacle_step: Triple
     screen: np.ndarray
@@ -105,6 +107,7 @@ def world(scene: Scene, request: Request) -> World:
         tissue=_tissue(scene, body),
         target=target.astype(np.uint8),
         target_first_V=scene.target.lower,
+        min_chord=least_chord_mm(scene, request),
         obstacle=obstacle,
         obstacle_step=step,
         screen=screen(obstacle, step),

@@ -26,6 +26,7 @@ LIMITS: dict[str, Limit] = {
     "/target/margin_mm": Limit(
         0.0, 30.0, "mm", "the source series used 5 mm; 30 mm already crosses the mediastinum"
     ),
+    "/target/min_chord_mm": Limit(0.0, 100.0, "mm", "null takes a seed's length, less for a small target"),
     "/needle/outer_diameter_mm": Limit(0.2, 5.0, "mm", "finer or thicker is no implant needle"),
     "/needle/max_length_mm": Limit(20.0, 400.0, "mm", "shorter reaches nothing, longer is not made"),
     "/clearance_mm/*": Limit(0.0, 50.0, "mm", "more than 50 mm from a structure leaves no chest"),

@@ -78,6 +78,7 @@ class TargetModel(Strict):
         ),
     ] = None
     margin_mm: Annotated[float, _within("/target/margin_mm")] = TargetRequest.margin_mm
+    min_chord_mm: Annotated[float, _within("/target/min_chord_mm")] | None = TargetRequest.min_chord_mm
 
     @field_validator("structure")
     @classmethod
@@ -183,7 +184,7 @@ class PlanRequest(Strict):
         """The request as the planner takes it, with all defaults in."""
         weights = self.ranking.weights if isinstance(self.ranking, WeightsModel) else {}
         return Request(
-            target=TargetRequest(self.target.structures(), self.target.margin_mm),
+            target=TargetRequest(self.target.structures(), self.target.margin_mm, self.target.min_chord_mm),
             needle=Needle(**dict(self.needle)),
             clearance_mm={**Request().clearance_mm, **self.clearance_mm},
             roles={name: str(role) for name, role in self.roles.items()},
@@ -194,6 +195,10 @@ class PlanRequest(Strict):
             seeds=SeedRequest(**dict(self.seeds)),
             random_seed=self.random_seed,
         )
+
+
+def _float_or_null(value: float | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def request_to_json(request: Request) -> dict[str, Any]:
@@ -208,6 +213,7 @@ def request_to_json(request: Request) -> dict[str, Any]:
         "target": {
             "structure": None if not names else names[0] if len(names) == 1 else list(names),
             "margin_mm": float(request.target.margin_mm),
+            "min_chord_mm": _float_or_null(request.target.min_chord_mm),
         },
         "needle": {
             "gauge": request.needle.gauge,
@@ -227,9 +233,7 @@ def request_to_json(request: Request) -> dict[str, Any]:
         "search": {
             "max_paths": request.search.max_paths,
             "covering_radius_mm": float(request.search.covering_radius_mm),
-            "time_limit_s": None
-            if request.search.time_limit_s is None
-            else float(request.search.time_limit_s),
+            "time_limit_s": _float_or_null(request.search.time_limit_s),
             "min_separation_mm": float(request.search.min_separation_mm),
             "field_resolution_mm": float(request.search.field_resolution_mm),
         },

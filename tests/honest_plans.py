@@ -54,7 +54,7 @@ ORGANS: dict[str, tuple[Role, Voxels]] = {
 and below; the node reaches into the right lung."""
 
 REQUEST = Request(
-    target=TargetRequest(("node",)),
+    target=TargetRequest(("node",), min_chord_mm=4.5),
     needle=Needle(max_length_mm=NEEDLE),
     clearance_mm=MappingProxyType({"default": 2.0, "aorta": 3.0}),
     pose=PoseRequest(bore_diameter_mm=500.0),

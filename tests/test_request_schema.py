@@ -67,14 +67,22 @@ def test_what_is_no_number_is_refused_as_one(where: str, value: Any) -> None:
     assert name in refusal(at(name, value))
 
 
-@pytest.mark.parametrize("where", sorted(set(LIMITS) - {"/search/time_limit_s"}))
-def test_null_is_no_number_but_for_the_time_limit(where: str) -> None:
+MAY_BE_NULL = {"/search/time_limit_s", "/target/min_chord_mm"}
+
+
+@pytest.mark.parametrize("where", sorted(set(LIMITS) - MAY_BE_NULL))
+def test_null_is_no_number_but_where_it_means_something(where: str) -> None:
     name = where.replace("*", SCORES[0].name)
     assert name in refusal(at(name, None))
 
 
 def test_no_time_limit_is_null() -> None:
     assert read('{"search": {"time_limit_s": null}}').to_request().search.time_limit_s is None
+
+
+def test_no_least_chord_is_null() -> None:
+    assert read('{"target": {"min_chord_mm": null}}').to_request().target.min_chord_mm is None
+    assert read('{"target": {"min_chord_mm": 2}}').to_request().target.min_chord_mm == 2.0
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
@@ -208,7 +216,7 @@ def test_a_request_reads_back_as_it_was_written(
     names: list[str],
 ) -> None:
     document: dict[str, Any] = {
-        "target": {"structure": names or None, "margin_mm": margin},
+        "target": {"structure": names or None, "margin_mm": margin, "min_chord_mm": None},
         "clearance_mm": clearances,
         "roles": {name: str(role) for name, role in roles.items()},
         "pose": {"position": str(position), "rotation_deg": rotation},

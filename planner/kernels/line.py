@@ -83,7 +83,7 @@ def test_line(world, p, d, quantities):  # type: ignore[no-untyped-def]
     """
     enter, leave = box_span(world, p, d)
     tip, near, chord = target_span(world, p, d, enter, leave)
-    if near < tip:
+    if near < tip or chord < world.min_chord:
         return MISSES_TARGET
     quantities[TIP] = tip
     quantities[CHORD] = chord

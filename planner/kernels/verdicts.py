@@ -12,7 +12,7 @@ HUB_BLOCKED = 8
 
 SENTENCES = (
     "safe",
-    "misses the target",
+    "misses the target, or runs in it too short a way",
     "comes too near a structure",
     "the skin lies deeper than the needle is long",
     "leaves the body at the cut edge of the field of view",

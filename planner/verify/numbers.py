@@ -60,6 +60,7 @@ def _absurd(request: Request) -> str | None:
     }
     never_negative = {
         "target.margin_mm": request.target.margin_mm,
+        "target.min_chord_mm": request.target.min_chord_mm or 0.0,
         "seeds.spacing_mm": request.seeds.spacing_mm,
         "seeds.min_spacing_mm": request.seeds.min_spacing_mm,
         "search.min_separation_mm": request.search.min_separation_mm,

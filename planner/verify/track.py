@@ -59,6 +59,14 @@ def _check_tip(claims: Claims, trial: Trial) -> None:
     claims.any_of("the tip is at the distal edge of the target", trial.subject, 0.0, tips, LENGTH_MM)
     chords = (total(sight.target) for sight in trial.sights())
     claims.any_of("target chord", trial.subject, trial.path.target_chord_mm, chords, LENGTH_MM)
+    asked = trial.request.target.min_chord_mm
+    claims.at_least(
+        "the needle runs far enough in the target",
+        trial.subject,
+        np.inf if asked is None else asked,
+        trial.path.target_chord_mm,
+        LENGTH_MM,
+    )
 
 
 def _first(spans: Spans) -> float:

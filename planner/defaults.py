@@ -1,0 +1,22 @@
+"""Defaults that depend on the scene: filled in before planning, so that a plan states all it used."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from anatomy.scene import Scene
+from planner.request import SEED_LENGTH_MM, Request
+
+
+def least_chord_mm(scene: Scene, request: Request) -> float:
+    """How far a needle runs in the target at least: as asked, or as `TargetRequest` says. [mm]"""
+    asked = request.target.min_chord_mm
+    if asked is not None:
+        return asked
+    sides_mm = (np.array(scene.target.upper) - np.array(scene.target.lower)) * scene.grid.spacing_mm
+    return min(SEED_LENGTH_MM, 0.5 * float(sides_mm.min()))
+
+
+def resolved(scene: Scene, request: Request) -> Request:
+    """The request with every such default filled in."""
+    return replace(request, target=replace(request.target, min_chord_mm=least_chord_mm(scene, request)))
