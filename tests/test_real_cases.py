@@ -1,0 +1,124 @@
+"""Real anatomy, planned end to end: through the command line, and through a real server."""
+
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from anatomy.read import read
+from anatomy.scene import scene
+from anatomy.structures import Role
+from planner.records import Plan
+from service import cli
+from service.app import create_app
+from service.plan_json import read_plan
+from service.server import beside
+from service.settings import Settings
+
+TARGETS = ("station_4R", "station_3A", "lung_right_upper")
+
+
+def chest_input(case: Path, target: str) -> list[str]:
+    """The arguments that name the chest CT and one of its targets."""
+    labels, names, ct = (str(case / name) for name in ("labels.nii.gz", "labels.json", "ct.nii.gz"))
+    return [labels, "--names", names, "--ct", ct, "--target", str(case / "targets" / f"{target}.nii.gz")]
+
+
+@pytest.fixture(scope="module")
+def chest_plans(real_case: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The plan file of each target, made by the command."""
+    folder = tmp_path_factory.mktemp("plans")
+    files = {target: folder / f"{target}.json" for target in TARGETS}
+    for target, file in files.items():
+        assert cli.main(["plan", *chest_input(real_case, target), "-o", str(file)]) == cli.PLANNED
+    return files
+
+
+def plan_in(file: Path) -> Plan:
+    return read_plan(file.read_bytes()).plan
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_chest_is_searched_whole_and_its_plan_holds(
+    target: str, chest_plans: dict[str, Path], real_case: Path
+) -> None:
+    plan = plan_in(chest_plans[target])
+    assert plan.search.complete and plan.search.covering_radius_mm <= 2.0
+    assert len(plan.paths) == 10
+    assert plan.verification is not None and plan.verification.passed
+    arguments = chest_input(real_case, target)
+    assert cli.main(["check", str(chest_plans[target]), *arguments]) == cli.PLANNED
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_no_needle_of_a_plan_comes_near_a_forbidden_voxel(
+    target: str, chest_plans: dict[str, Path], real_case: Path
+) -> None:
+    """Points along each needle against the centres of forbidden voxels: neither box nor field is asked."""
+    mask = real_case / "targets" / f"{target}.nii.gz"
+    segmentation, targets = read(
+        real_case / "labels.nii.gz", names=real_case / "labels.json", targets=(mask,)
+    )
+    chest = scene(segmentation, targets)
+    grid = chest.grid
+    forbidden = np.zeros(grid.shape, bool)
+    for structure in chest.of_role(Role.FORBIDDEN):
+        structure.mask.paint(forbidden, True)
+    for path in plan_in(chest_plans[target]).paths:
+        outward = -np.array(path.direction)
+        points_P = np.array(path.tip_mm) + np.arange(0.0, path.length_mm, 0.25)[:, None] * outward
+        # A box whose voxel holds the point is at no distance: the needle's need is 2.6 mm.
+        for offset in np.array([(0, 0, 0), *np.eye(3), *-np.eye(3)]) * 2.6:
+            index = np.rint(grid.to_box(points_P + offset) / grid.spacing_mm).astype(int)
+            inside = ((index >= 0) & (index < grid.shape)).all(axis=1)
+            assert not forbidden[tuple(index[inside].T)].any(), path.id
+
+
+def test_the_order_is_by_lung_and_paths_without_lung_come_first(chest_plans: dict[str, Path]) -> None:
+    for file in chest_plans.values():
+        lung = [p.lung_length_mm for p in plan_in(file).paths]
+        assert lung == sorted(lung)
+    assert plan_in(chest_plans["station_3A"]).paths[0].lung_length_mm == 0.0
+
+
+def test_a_plan_for_one_target_fails_for_another(chest_plans: dict[str, Path], real_case: Path) -> None:
+    asked = chest_input(real_case, "station_3A")
+    # The request names station_4R, which the files then lack.
+    assert cli.main(["check", str(chest_plans["station_4R"]), *asked]) == cli.BAD_INPUT
+
+
+@pytest.mark.parametrize("target", ["pancreas", "vertebrae_T12"])
+def test_a_totalsegmentator_result_is_planned_as_it_is(target: str, shared: Path, tmp_path: Path) -> None:
+    case = shared / "cases" / "totalseg_abdomen"
+    labels, names, ct = (str(case / name) for name in ("labels.nii.gz", "labels.json", "ct.nii.gz"))
+    given = [labels, "--names", names, "--ct", ct, "--target", target]
+    file = tmp_path / "plan.json"
+    assert cli.main(["plan", *given, "-o", str(file)]) == cli.PLANNED
+    plan = plan_in(file)
+    assert plan.search.complete
+    assert dict(plan.roles)[target] == "target"
+    # Lung bases only: what a chest would show is named as missing.
+    assert "esophagus" in plan.missing_structures
+    assert cli.main(["check", str(file), *given]) == cli.PLANNED
+
+
+def test_a_chest_is_planned_over_rest_to_the_same_bytes(
+    chest_plans: dict[str, Path], real_case: Path, tmp_path: Path
+) -> None:
+    parts = [
+        ("file", real_case / "labels.nii.gz"),
+        ("names", real_case / "labels.json"),
+        ("target", real_case / "targets" / "station_3A.nii.gz"),
+        ("ct", real_case / "ct.nii.gz"),
+    ]
+    files = [(part, (path.name, path.read_bytes())) for part, path in parts]
+    with (
+        beside(create_app(Settings(tmp_path / "data"))) as base,
+        httpx.Client(base_url=base, trust_env=False, timeout=300) as client,
+    ):
+        case = client.post("/v1/cases", files=files)
+        assert case.status_code == 201, case.text
+        answer = client.post(f"{case.headers['location']}/plans", json={}, headers={"Prefer": "wait=280"})
+        assert answer.status_code == 200, answer.text
+    assert answer.content == chest_plans["station_3A"].read_bytes()
