@@ -149,16 +149,16 @@ def _along_z(mask, wanted, spacing, nodes, out, first, last):  # type: ignore[no
         before = np.empty(nz, np.int64)
         after = np.empty(nz, np.int64)
         for j in range(ny):
-            last = -1
+            nearest = -1
             for k in range(nz):
                 if mask[i, j, k] == wanted:
-                    last = k
-                before[k] = last
-            last = nz
+                    nearest = k
+                before[k] = nearest
+            nearest = nz
             for k in range(nz - 1, -1, -1):
                 if mask[i, j, k] == wanted:
-                    last = k
-                after[k] = last
+                    nearest = k
+                after[k] = nearest
             for k in range(mz):
                 t = nodes[k]
                 d = 1e6
@@ -207,7 +207,8 @@ def _along_x(heights, spacing, nodes, sign, out, first, last):  # type: ignore[n
         for i in range(mx):
             for k in range(nz):
                 q = np.sqrt(min(g[k, i], np.float32(1e8))) * 64.0
+                # Within the guard of a face, a node lies on it.
                 if sign > 0:
-                    out[i, j, k] = min(int(np.floor(q - _GUARD)) if q > 0.0 else 0, _SATURATED)
-                elif q > 0.0 and out[i, j, k] == 0:
+                    out[i, j, k] = min(int(np.floor(q - _GUARD)) if q > _GUARD else 0, _SATURATED)
+                elif q > _GUARD and out[i, j, k] == 0:
                     out[i, j, k] = max(int(np.floor(-q - _GUARD)), -_SATURATED)

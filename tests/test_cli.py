@@ -299,7 +299,7 @@ def test_the_demo_plans_the_thorax_through_the_service() -> None:
         assert heading in shown.stdout
     assert "POST /v1/cases" in shown.stderr
     assert "every claim holds" in shown.stdout
-    # The session that the README shows is this one, but for digits that another processor may round otherwise.
+    # The session that the README shows is this one, but for digits that another processor may round.
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     outcome, headings, *_ = shown.stdout.splitlines()
     searched = next(line for line in shown.stdout.splitlines() if line.startswith("Searched"))

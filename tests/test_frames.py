@@ -83,6 +83,37 @@ def test_box_frame_is_the_patient_frame_turned(
     assert np.linalg.norm(grid.vectors_to_box(p_P), axis=1) == pytest.approx(np.linalg.norm(p_P, axis=1))
 
 
+@given(SPACINGS, ANGLES, ANGLES, ANGLES, st.floats(-9e-4, 9e-4))
+def test_distances_in_the_box_frame_are_those_in_the_patient_even_where_axes_lean(
+    spacing: tuple[float, float, float], a: float, b: float, c: float, lean: float
+) -> None:
+    X = matrix(spacing, rotation(a, b, c), (0.0, 0.0, 0.0))
+    X[:3, 1] += lean * X[:3, 0] * spacing[1] / spacing[0]
+    grid = Grid((5, 6, 7), X)
+    assert pytest.approx(np.eye(3), abs=1e-12) == grid.R_PB.T @ grid.R_PB
+    p_P = np.array([[30.0, -40.0, 50.0], [3.0, 4.0, -5.0]])
+    assert np.linalg.norm(np.subtract(*grid.to_box(p_P))) == pytest.approx(np.linalg.norm(np.subtract(*p_P)))
+    assert pytest.approx(rotation(a, b, c), abs=1e-3) == grid.R_PB
+
+
+def test_a_left_handed_grid_mirrors_and_keeps_its_axes() -> None:
+    X = matrix((2.0, 3.0, 4.0), rotation(0.1, 0.2, 0.3) @ np.diag([1.0, -1.0, 1.0]), (1.0, 2.0, 3.0))
+    grid = Grid((4, 4, 4), X)
+    assert np.linalg.det(grid.R_PB) == pytest.approx(-1.0)
+    for axis in range(3):
+        assert grid.to_box(X[:3, axis] + X[:3, 3]) == pytest.approx(np.eye(3)[axis] * grid.spacing_mm)
+
+
+@pytest.mark.parametrize(("spacing", "fits"), [(0.049, False), (0.05, True), (20.0, True), (20.1, False)])
+def test_spacings_are_those_of_a_scanner_in_mm(spacing: float, fits: bool) -> None:
+    X = np.diag([1.0, spacing, 1.0, 1.0])
+    if fits:
+        assert Grid((4, 4, 4), X).spacing_mm[1] == spacing
+    else:
+        with pytest.raises(GridError, match="spacing"):
+            Grid((4, 4, 4), X)
+
+
 def test_a_grid_reaches_half_a_voxel_beyond_its_centres() -> None:
     grid = Grid((10, 20, 30), np.diag([1.0, 2.0, 3.0, 1.0]))
     assert grid.lower_B.tolist() == [-0.5, -1.0, -1.5]
@@ -124,6 +155,29 @@ def test_all_48_storage_orders_become_the_same_arrays(
     assert array.flags.c_contiguous
     assert (array == truth).all()
     assert pytest.approx(X, abs=1e-9) == grid.X_PV
+
+
+@given(SPACINGS, st.sampled_from(ORDERS), st.sampled_from(FLIPS), ANGLES, ANGLES, ANGLES)
+def test_every_value_keeps_its_place_in_the_patient(
+    spacing: tuple[float, float, float],
+    order: tuple[int, int, int],
+    flip: tuple[bool, bool, bool],
+    a: float,
+    b: float,
+    c: float,
+) -> None:
+    signs = np.where(flip, -1.0, 1.0)
+    X = matrix(spacing, rotation(a, b, c)[:, order] * signs, (-20.0, 30.0, 40.0))
+    stored = np.arange(2 * 3 * 4).reshape(2, 3, 4)
+    array, grid = canonical(stored, X)
+
+    def places(values: np.ndarray, X_PV: np.ndarray) -> np.ndarray:
+        """Where each value lies, in order of the values."""
+        index = np.argwhere(np.ones(values.shape, bool))[np.argsort(values.ravel())]
+        return np.asarray(index @ X_PV[:3, :3].T + X_PV[:3, 3])
+
+    assert places(array, grid.X_PV) == pytest.approx(places(stored, X), abs=1e-9)
+    assert (np.diag(grid.X_PV)[:3] > 0).all()
 
 
 @given(ANGLES, ANGLES, ANGLES)

@@ -110,6 +110,12 @@ def backwards(p: Path) -> Path:
     return replace(p, crosses=(Crossing(first.structure, first.to_mm, first.from_mm), *p.crosses[1:]))
 
 
+def every_second_dropped(drops: tuple[SeedDrop, ...]) -> tuple[SeedDrop, ...]:
+    """The second seed is gone, and the third drawn back from the first."""
+    first, second, third, *others = drops
+    return (first, replace(third, retraction_mm=second.retraction_mm + third.retraction_mm), *others)
+
+
 def shifted_axis(p: Path) -> SeedDrop:
     """The first seed, a hair beside the axis."""
     x, y, z = p.seeds[0].position_mm
@@ -306,8 +312,14 @@ CLAIM_FAULTS: dict[str, tuple[Fault, str]] = {
     ),
     "a window's best worse than its path": (
         lambda plan: replace(plan, windows=tuple(replace(w, best_lung_length_mm=60.0) for w in plan.windows)),
-        "no path of the window crosses less",
+        "least lung of the window's paths",
     ),
+    "a negative lung bound": (
+        lambda plan: replace(plan, search=replace(plan.search, lung_bound_mm=-5.0)),
+        "lung bound is not negative",
+    ),
+    "the last seed dropped": (seeds("right", lambda drops: drops[:-1]), "no seed is left out"),
+    "a seed dropped between": (seeds("right", every_second_dropped), "no seed is left out"),
     "a lung bound above a path's lung": (
         lambda plan: replace(plan, search=replace(plan.search, lung_bound_mm=1.0)),
         "lung bound",

@@ -14,6 +14,7 @@ from anatomy.structures import Surface
 from planner.verify.compiled import loop
 from planner.verify.segments import point_segment2
 from planner.verify.spans import Spans, merged
+from planner.verify.tolerances import CORNER_MM
 from planner.verify.triangles import edge_side, piercing_depth, segment_triangle2
 
 
@@ -40,9 +41,12 @@ def spans_in_surface(
 ) -> Spans | None:
     """Where the whole line lies in the closed surface, as s along the unit vector `direction_P`. [mm]
 
-    None where the crossings do not add up: the line runs through an edge or corner within rounding, or the
-    surface is not closed.
+    None where the line tells nothing: it runs through a corner within rounding, or the crossings do not add
+    up, as through an edge, or where the surface is not closed.
     """
+    across = np.cross(surface.vertices_P - origin_P, direction_P)
+    if (across**2).sum(axis=1).min(initial=np.inf) < CORNER_MM**2:
+        return None
     found = np.array(
         crossings_of(tuple(origin_P), tuple(direction_P), surface.vertices_P, surface.faces), dtype=float
     ).reshape(-1, 2)

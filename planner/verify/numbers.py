@@ -28,8 +28,10 @@ def check_numbers(claims: Claims, plan: Plan) -> bool:
 
 
 def _sound(place: str, value: float) -> bool:
-    # Counts of lines may be large, and a seed of random numbers may be anything.
-    return isfinite(value) and (abs(value) <= LARGEST or isinstance(value, int))
+    # Counts of lines may be large, and a seed of random numbers may be anything; counts of a path may not.
+    if isinstance(value, int):
+        return not place.startswith("plan.paths") or abs(value) <= LARGEST
+    return bool(isfinite(value) and abs(value) <= LARGEST)
 
 
 def _numbers(value: object, place: str) -> Iterator[tuple[str, float]]:

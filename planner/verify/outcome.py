@@ -4,6 +4,7 @@ from math import fsum
 
 import numpy as np
 
+from anatomy.scene import Scene
 from planner.records import Plan, Status
 from planner.verify.claims import Claims
 from planner.verify.tolerances import LENGTH_MM, SHARE
@@ -17,7 +18,13 @@ PATHS_WITH = {
 """Whether a plan of each status has paths."""
 
 
-def check_outcome(claims: Claims, plan: Plan) -> None:
+NEEDLE_LENGTH = "/needle/max_length_mm"
+
+UNPROVED = "Unproved"
+"""How the claims of a search that ended early begin."""
+
+
+def check_outcome(claims: Claims, plan: Plan, scene: Scene) -> None:
     """All claims of this module."""
     claims.holds(
         "the outcome fits the paths",
@@ -26,9 +33,33 @@ def check_outcome(claims: Claims, plan: Plan) -> None:
         f"{len(plan.paths)} paths",
         bool(plan.paths) in PATHS_WITH[plan.outcome.status],
     )
+    _check_search(claims, plan, scene)
     _check_windows(claims, plan)
     _check_bound(claims, plan)
     _check_shares(claims, plan)
+    _check_miss(claims, plan)
+
+
+def _check_search(claims: Claims, plan: Plan, scene: Scene) -> None:
+    """A search is complete at the radius asked for or not at all, and only a complete one shows that no path
+    exists."""
+    search, status = plan.search, plan.outcome.status
+    extent = "complete" if search.complete else "ended early"
+    wanted = {Status.NO_PATH: "complete", Status.TIMED_OUT: "ended early"}.get(status, extent)
+    claims.same("the outcome fits the search", "search", wanted, extent)
+    if search.complete:
+        radius = plan.request.search.covering_radius_mm + scene.surface_slack_mm
+        claims.at_most("covering radius", "search", radius, search.covering_radius_mm, LENGTH_MM)
+    if status is Status.NO_PATH:
+        claims.equal("no safe line was found", "search", 0.0, float(search.safe_lines), 0.0)
+    called = any(claim.startswith(UNPROVED) for claim in search.claims)
+    claims.holds(
+        "an unfinished search claims nothing proved",
+        "search",
+        "; ".join(search.claims),
+        extent,
+        called != search.complete,
+    )
 
 
 def _check_windows(claims: Claims, plan: Plan) -> None:
@@ -42,13 +73,8 @@ def _check_windows(claims: Claims, plan: Plan) -> None:
         claims.at_least("the window has an area", subject, 0.0, window.area_mm2, 0.0)
         least = [p.lung_length_mm for p in plan.paths if p.window == window.id]
         if least:
-            claims.at_most(
-                "no path of the window crosses less lung than its best",
-                subject,
-                min(least),
-                window.best_lung_length_mm,
-                LENGTH_MM,
-            )
+            best = window.best_lung_length_mm
+            claims.equal("least lung of the window's paths", subject, best, min(least), LENGTH_MM)
     for path in plan.paths:
         known = "known" if path.window in ids else "unknown"
         claims.holds("the path's window", f"path {path.id}", path.window, known, path.window in ids)
@@ -59,6 +85,7 @@ def _check_bound(claims: Claims, plan: Plan) -> None:
     lung = min((p.lung_length_mm for p in plan.paths), default=None)
     if lung is not None:
         least = plan.search.least_lung_mm
+        claims.at_least("lung bound is not negative", "search", 0.0, plan.search.lung_bound_mm, 0.0)
         claims.at_least("lung bound", "search", plan.search.lung_bound_mm, lung, LENGTH_MM)
         claims.at_least("least lung found", "search", np.inf if least is None else least, lung, LENGTH_MM)
 
@@ -70,3 +97,36 @@ def _check_shares(claims: Claims, plan: Plan) -> None:
         "shares of blocked directions are not negative", "search", 0.0, min(shares, default=0.0), 0.0
     )
     claims.at_most("shares of blocked directions add up to 1 at most", "search", 1.0, fsum(shares), SHARE)
+
+
+def _check_miss(claims: Claims, plan: Plan) -> None:
+    """Relaxations are changes of what was asked, each in the direction that opens a path, smallest first."""
+    miss = plan.nearest_miss
+    if miss is None:
+        return
+    claims.equal("a miss is told where there is no path", "nearest miss", 0.0, float(len(plan.paths)), 0.0)
+    changes = [abs(r.to_mm - r.from_mm) for r in miss.relaxations]
+    least = min(changes, default=np.inf)
+    claims.equal("what is missing", "nearest miss", miss.missing_mm, least, LENGTH_MM)
+    claims.holds(
+        "relaxations, smallest first",
+        "nearest miss",
+        ", ".join(f"{c:g}" for c in changes),
+        "in order" if changes == sorted(changes) else "out of order",
+        changes == sorted(changes),
+    )
+    for relaxation in miss.relaxations:
+        length = relaxation.setting == NEEDLE_LENGTH
+        asked = (
+            plan.request.needle.max_length_mm if length else plan.request.clearance_of(relaxation.structure)
+        )
+        subject = f"nearest miss, {relaxation.setting}"
+        claims.equal("relaxed from what was asked", subject, relaxation.from_mm, asked, LENGTH_MM)
+        opens = relaxation.to_mm > asked if length else 0.0 <= relaxation.to_mm < asked
+        claims.holds(
+            "the relaxation can open a path",
+            subject,
+            f"{relaxation.to_mm:g} mm",
+            f"{'above' if length else 'from 0 to below'} {asked:g} mm",
+            opens,
+        )

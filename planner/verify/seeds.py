@@ -35,6 +35,7 @@ def check_seeds(claims: Claims, trial: Trial, target_voxels: Int[np.ndarray, "n 
             reach,
             LENGTH_MM,
         )
+    _check_none_left_out(claims, trial, near)
     at_tip_mm = trial.axis.length_mm - SEED_LENGTH_MM / 2
     if (
         at_tip_mm >= SEED_LENGTH_MM / 2
@@ -72,6 +73,22 @@ def _check_spacing(claims: Claims, trial: Trial) -> None:
         claims.equal("retraction", subject, seed.retraction_mm, back, LENGTH_MM)
         if number > 1:
             claims.at_least("seeds are distal first and spaced", subject, least, back, LENGTH_MM)
+
+
+def _check_none_left_out(claims: Claims, trial: Trial, near: Int[np.ndarray, "n 3"]) -> None:
+    """Where a seed fits at the asked spacing from the one before, there is one."""
+    spacing_mm = trial.request.seeds.spacing_mm
+    spacing, margin = triple(trial.scene.grid.spacing_mm), trial.request.target.margin_mm
+    depths = [seed.depth_mm for seed in trial.path.seeds]
+    for number, (depth, following) in enumerate(pairwise([*depths, -np.inf]), start=1):
+        proximal_mm = depth - spacing_mm
+        fits = (
+            proximal_mm >= SEED_LENGTH_MM / 2
+            and farthest_point(_samples(trial, proximal_mm), near, spacing) <= margin - LENGTH_MM
+        )
+        if fits:
+            subject = f"{trial.subject}, after seed {number}"
+            claims.equal("no seed is left out", subject, following, proximal_mm, LENGTH_MM)
 
 
 def _check_first(claims: Claims, trial: Trial) -> None:

@@ -30,5 +30,9 @@ GRAZE_MM = 1e-7
 """An axis that runs within rounding of a voxel's face or a triangle's edge may be counted to either side of
 it. Each side is what an axis shifted by this much sees."""
 
+CORNER_MM = 0.1 * GRAZE_MM
+"""An axis that passes a corner of a surface this closely may miss all faces that meet there; shifted by
+GRAZE_MM it no longer does."""
+
 SEED_SAMPLE_MM = 0.1
 """Points along a seed at which its distance to the target is taken."""

@@ -28,11 +28,6 @@ class Trial:
         """How checks name the path."""
         return f"path {self.path.id}"
 
-    @property
-    def sight(self) -> Sight:
-        """The axis as it is."""
-        return next(self.sights())
-
     def sights(self) -> Iterator[Sight]:
         """The axis as it is, then shifted by rounding; each made when first asked for."""
         yield from self._sights
