@@ -207,8 +207,8 @@ def _along_x(heights, spacing, nodes, sign, out, first, last):  # type: ignore[n
         for i in range(mx):
             for k in range(nz):
                 q = np.sqrt(min(g[k, i], np.float32(1e8))) * 64.0
-                # Within the guard of a face, a node lies on it.
+                # Rounding must not put a node that lies on a face, or within, outside.
                 if sign > 0:
                     out[i, j, k] = min(int(np.floor(q - _GUARD)) if q > _GUARD else 0, _SATURATED)
-                elif q > _GUARD and out[i, j, k] == 0:
+                elif q > 0.0 and out[i, j, k] == 0:
                     out[i, j, k] = max(int(np.floor(-q - _GUARD)), -_SATURATED)

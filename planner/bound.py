@@ -5,6 +5,8 @@ where the centre line lies deeper in lung than the cell is wide. Cells that graz
 the bound is often 0.0, which says nothing.
 """
 
+from math import sqrt
+
 import numpy as np
 
 from anatomy.distance import lattice_over, signed_distance
@@ -57,7 +59,9 @@ def _least(world, field, step, point, outward, w, gap, near_side, half, least, f
     for i in range(first, last):
         d = outward[i]
         along = 1.0 / (d[0] * w[i, 0] + d[1] * w[i, 1] + d[2] * w[i, 2])
-        length = gap[i] * along
+        # Beyond the needle's end of the line that leans most nothing counts.
+        more = sqrt(along * along - 1.0) + 4.0 * max(half[i, 0], half[i, 1]) / gap[i]
+        length = min(gap[i], world.needle_length / sqrt(1.0 + more * more)) * along
         # Between the target's near side and plane C all needles that stay in the body run; past the skin
         # there is no lung to count.
         s = near_side[i] * along
@@ -71,7 +75,7 @@ def _least(world, field, step, point, outward, w, gap, near_side, half, least, f
             ):
                 break
             low, high = bounds(field, world.lower, step, x, y, z)
-            wide = spread_at(s, length, half[i, 0], half[i, 1])
+            wide = spread_at(s, gap[i] * along, half[i, 0], half[i, 1])
             inside = -(high + wide)
             if inside > 0.0:
                 advance = min(max(inside, 0.5), length - s)

@@ -122,7 +122,11 @@ def _safe_lines(scene: Scene, request: Request, go_on: GoOn) -> tuple[World, Saf
 
 
 def _without_clearance(scene: Scene, request: Request, name: str, go_on: GoOn) -> _Opened | None:
-    """The line that, let touch one structure, stays farthest from it."""
+    """The line that, let touch one structure, stays farthest from it, needle and hub; None where there is
+    none, or nothing to relax."""
+    asked = request.clearance_of(name)
+    if asked == 0.0:
+        return None
     clearances = MappingProxyType({**request.clearance_mm, name: 0.0})
     relaxed = replace(request, clearance_mm=clearances)
     _, lines = _safe_lines(scene, relaxed, go_on)
@@ -132,20 +136,24 @@ def _without_clearance(scene: Scene, request: Request, name: str, go_on: GoOn) -
     tip = lines.point_B + lines.quantities[:, line.TIP, None] * lines.outward_B
     # Lines that keep most margin are the likeliest; each is then measured against this structure alone.
     likely = np.argsort(-lines.quantities[:, line.MARGIN], kind="stable")[:500]
-    wall = request.needle.radius_mm
+    needle_end = tip + request.needle.max_length_mm * lines.outward_B
+    hub_end = needle_end + request.pose.hub_length_mm * lines.outward_B
     away = [
-        only.nearest(tip[n], tip[n] + request.needle.max_length_mm * lines.outward_B[n], CLEARANCE_CAP_MM)[0]
-        - wall
+        min(
+            only.nearest(tip[n], needle_end[n], CLEARANCE_CAP_MM)[0] - request.needle.radius_mm,
+            only.nearest(needle_end[n], hub_end[n], CLEARANCE_CAP_MM)[0] - request.pose.hub_diameter_mm / 2,
+        )
         for n in likely
     ]
     best = int(np.argmax(away))
-    kept = max(0.0, np.floor(away[best] / STEP_MM) * STEP_MM)
+    kept = min(float(away[best]), asked - STEP_MM)
+    kept = max(0.0, np.floor(kept / STEP_MM + 1e-9) * STEP_MM)
     lung = float(lines.quantities[likely[best], line.LUNG])
     change = Relaxation(
         f"/clearance_mm/{name}",
         name,
-        request.clearance_of(name),
-        round(min(kept, request.clearance_of(name)), 3),
+        asked,
+        round(kept, 3),
         lung,
     )
     return _Opened(change, lines.take(likely[best : best + 1]))

@@ -85,6 +85,7 @@ class Measurer:
         self._spacing_mm = grid.spacing_mm
         self._lower_B, self._upper_B = grid.lower_B, grid.upper_B
         self._R_PB, self._origin_P = grid.R_PB, grid.origin_P
+        self._place = {s.name: n for n, s in enumerate(scene.structures)}
         self._layers = by_layer(s for s in scene.structures if s.role is not Role.SKIN)
         self._obstacles = Obstacles(scene.of_role(Role.FORBIDDEN), grid)
         target = scene.target
@@ -114,10 +115,9 @@ class Measurer:
 
         crossed = list(crossed_voxels(self._layers, self._spacing_mm, axis))
         target = mask_intervals(self._scene.target, self._spacing_mm, axis)
-        lung = passage(
-            [(s.name, span) for s, span in crossed if s.role is Role.LUNG],
-            target,
-        )
+        # In the scene's order, which decides where lungs overlap.
+        lungs = sorted((self._place[s.name], s.name, span) for s, span in crossed if s.role is Role.LUNG)
+        lung = passage([(name, span) for _, name, span in lungs], target)
         clearance, nearest = self._clearance(tip_B, needle_end_B)
         return Measured(
             entry_mm=_point(entry_P),
@@ -157,13 +157,18 @@ class Measurer:
         """Distance from the tip to where the axis leaves the body for good, as far as the needle is long."""
         body = self._scene.body
         max_length = self._request.needle.max_length_mm
-        labels, bounds = runs_along(body.layer, self._spacing_mm, tip_B, outward_B, max_length)
+        hub_end = max_length + self._request.pose.hub_length_mm
+        labels, bounds = runs_along(body.layer, self._spacing_mm, tip_B, outward_B, hub_end)
         inside = labels == body.label
         if not inside[0] or inside.all():
             return None
         left_at = int(np.argmin(inside))
         length = float(bounds[left_at])
-        if inside[left_at:].any() or self._at_the_edge(tip_B + (length - SHORTEST_MM) * outward_B):
+        if (
+            length > max_length
+            or inside[left_at:].any()
+            or self._at_the_edge(tip_B + (length - SHORTEST_MM) * outward_B)
+        ):
             return None
         return length
 

@@ -9,17 +9,16 @@ from planner.search import Found
 
 
 def search_report(scene: Scene, found: Found, chosen: Chosen, lung_bound_mm: float) -> SearchReport:
-    """What was searched. Where masks stand for surfaces, what they add is added to the radius covered."""
-    radius = found.radius_mm + scene.surface_slack_mm
+    """What was searched, and what that proves."""
     return SearchReport(
         lines_tested=found.lines_tested,
         cells_proved_blocked=found.cells_proved_blocked,
         safe_lines=found.safe_lines,
-        covering_radius_mm=radius,
+        covering_radius_mm=found.radius_mm,
         complete=found.complete,
         lung_bound_mm=lung_bound_mm,
         least_lung_mm=_least_lung_mm(found, chosen),
-        claims=_claims(radius, found.complete, chosen.paths),
+        claims=(*_claims(found), *_of_masks(scene)),
     )
 
 
@@ -29,19 +28,29 @@ def _least_lung_mm(found: Found, chosen: Chosen) -> float | None:
     return min(lengths, default=None)
 
 
-def _claims(radius_mm: float, complete: bool, paths: tuple[Path, ...]) -> tuple[str, ...]:
-    if not complete:
+def _claims(found: Found) -> tuple[str, ...]:
+    if not found.complete:
         return (
-            f"Unproved: the search ended early, with every line within {radius_mm:.2f} mm of a tested line. "
-            "Paths narrower than that may have been missed.",
+            f"Unproved: the search ended early, with every line within {found.radius_mm:.2f} mm of a tested "
+            "line or shown not to be safe. Paths narrower than that may have been missed.",
         )
-    displaced = f"all displacements up to {radius_mm:.2f} mm between tip and skin"
-    if not paths:
+    displaced = f"all displacements up to {found.radius_mm:.2f} mm between tip and skin"
+    if not found.safe_lines:
         return (f"No path through the target stays safe under {displaced}.",)
     return (
         f"Every path that stays safe under {displaced} has a safe tested line within that distance.",
         f"The least lung length found, least_lung_mm, is at most the worst lung length, over {displaced}, of "
         "any such path.",
+    )
+
+
+def _of_masks(scene: Scene) -> tuple[str, ...]:
+    """Where masks stand for surfaces, lines are tested against the masks."""
+    if scene.surface_slack_mm == 0.0:
+        return ()
+    return (
+        "This holds for the voxels that the surfaces touch, which reach at most "
+        f"{scene.surface_slack_mm:.2f} mm beyond them.",
     )
 
 

@@ -74,8 +74,9 @@ class PoseRequest:
 class SearchRequest:
     """How finely to search and how much to return.
 
-    `covering_radius_mm`: every line through the target lies within this of a tested line, anywhere in the
-    body. `min_separation_mm`: two returned paths of one window differ at least this much at entry or tip.
+    `covering_radius_mm`: every line through the target lies within this of a tested line between tip and
+    skin, or was shown not to be safe. `min_separation_mm`: two returned paths of one window differ at least
+    this much at entry or tip.
     """
 
     max_paths: int = 10

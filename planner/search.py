@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from planner.kernels.cell import ALIVE, ELSEWHERE
+from planner.kernels.cell import ALIVE, CENTRE_BLOCKED, ELSEWHERE
 from planner.kernels.level import Tested, test_children
 from planner.kernels.line import LUNG, MARGIN, QUANTITIES
 from planner.kernels.verdicts import SAFE
@@ -32,8 +32,10 @@ COARSEST_MM = 8.0
 """Radius at which the first cells are tested: coarser ones are hardly ever proved blocked."""
 PARENTS_AT_A_TIME = 1 << 14
 """Sixteen times as many cells a piece: short enough to ask whether to go on, long enough for threads."""
-EXTRA_LEVELS = 6
-"""A few cells reach deeper than their plane C and need further halving; each level halves what they cover."""
+EXTRA_LEVELS, DEEPER_LEVELS = 6, 3
+"""Some cells reach deeper than their plane C and need further halving: at plane C alone for the first levels,
+which is enough where they reach little deeper, then at both."""
+ROUNDING = 1e-9
 NEIGHBOURHOOD_MM = 2.0
 """Cells smaller than this give only the best safe line of their parent to choose from: polishing finds the
 others again."""
@@ -98,17 +100,21 @@ def search(world: World, radius_mm: float, go_on: GoOn) -> Found:
     b = blocks(world, corners)
     levels = _levels(radius_mm)
     cells = roots(b, corners, levels[0] * np.sqrt(2.0))
+    # Halving reaches the radius asked for up to rounding.
+    enough_mm = radius_mm * (1.0 + ROUNDING)
     alive, order = cells, np.zeros(len(cells))
     kept: list[SafeLines] = []
     tested = proved = safe = 0
+    stopped = False
     reached, covered = np.inf, 0.0
+    deeper = range(len(levels), len(levels) + DEEPER_LEVELS)
     for number in range(len(levels) + EXTRA_LEVELS):
         step = levels[min(number, len(levels) - 1)]
-        per_parent = SIXTEENTHS if number < len(levels) else QUARTERS
-        done = _Level(world, b, cells, order, per_parent, radius_mm, step < NEIGHBOURHOOD_MM)
+        per_parent = QUARTERS if number in deeper else SIXTEENTHS
+        done = _Level(world, b, cells, order, per_parent, enough_mm, step < NEIGHBOURHOOD_MM)
         for fraction in done.run():
-            more = go_on(Progress(Phase.SEARCH, fraction, f"covering radius {step:.3g} mm"))
-            if not more and number > 0:
+            stopped = not go_on(Progress(Phase.SEARCH, fraction, f"covering radius {step:.3g} mm")) or stopped
+            if stopped and number > 0:
                 break
         kept = _thinned([*kept, *done.safe], max(step, 1.0))
         tested += done.tested
@@ -124,13 +130,15 @@ def search(world: World, radius_mm: float, go_on: GoOn) -> Found:
         reached = max(covered, done.left)
         if number < len(levels) - 1:
             alive = cells
+        if stopped:
+            break
     return Found(
         lines=join_lines(kept),
         safe_lines=safe,
         lines_tested=tested,
         cells_proved_blocked=proved,
-        radius_mm=float(reached),
-        complete=bool(reached <= radius_mm),
+        radius_mm=float(min(reached, radius_mm) if reached <= enough_mm else reached),
+        complete=bool(reached <= enough_mm),
         spread_mm=np.sqrt(2.0) * max(step, NEIGHBOURHOOD_MM),
         blocks=b,
         alive=alive,
@@ -182,8 +190,9 @@ class _Level:
 
     def _keep(self, parents: Cells, done: Tested) -> None:
         alive = done.state == ALIVE
-        self.tested += int(np.count_nonzero(alive))
-        self.proved += int(np.count_nonzero(~alive & (done.state != ELSEWHERE)))
+        tested = alive | (done.state == CENTRE_BLOCKED)
+        self.tested += int(np.count_nonzero(tested))
+        self.proved += int(np.count_nonzero(~tested & (done.state != ELSEWHERE)))
         safe = alive & (done.verdict == SAFE)
         self.safe_count += int(np.count_nonzero(safe))
         best = self._best_of_parents(safe, done) if self._fine else np.flatnonzero(safe)
@@ -193,7 +202,7 @@ class _Level:
         self._left.append(children(parents, left, self._per_parent, done.depths_mm[left].astype(float)))
         self._lung.append(np.where(safe[left], done.quantities[left, LUNG], np.inf))
         self.left = max(self.left, float(done.radius_mm[left].max(initial=0.0)))
-        covered = alive & (done.radius_mm <= self._radius_mm)
+        covered = tested & (done.radius_mm <= self._radius_mm)
         self.covered = max(self.covered, float(done.radius_mm[covered].max(initial=0.0)))
 
     def _best_of_parents(self, safe: np.ndarray, done: Tested) -> np.ndarray:

@@ -145,6 +145,7 @@ def _tissue(scene: Scene, body: np.ndarray) -> np.ndarray:
     for index, lung in enumerate(scene.of_role(Role.LUNG)):
         lung.mask.paint(tissue, 2 + index)
     scene.target.paint(tissue, 1)
+    tissue[~body] = 0
     return tissue
 
 
@@ -162,9 +163,10 @@ def _obstacle_field(scene: Scene, classes: np.ndarray, needs: np.ndarray, lattic
 
 def _near_target(scene: Scene, request: Request) -> tuple[np.ndarray, Lattice]:
     grid = scene.grid
+    # Beyond the grid too: a target ends at its edge.
     pad = np.ceil(TARGET_PADDING_MM / grid.spacing_mm).astype(int)
-    lower = np.maximum(0, np.array(scene.target.lower) - pad)
-    upper = np.minimum(grid.shape, np.array(scene.target.upper) + pad)
+    lower = np.array(scene.target.lower) - pad
+    upper = np.array(scene.target.upper) + pad
     region = np.zeros(tuple(upper - lower), bool)
     inner = tuple(
         slice(a - o, b - o) for a, b, o in zip(scene.target.lower, scene.target.upper, lower, strict=True)

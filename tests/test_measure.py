@@ -26,7 +26,7 @@ from planner.measure import (
     to_path,
 )
 from planner.records import CLEARANCE_CAP_MM, PLEURAL_GAP_MM, SeedDrop
-from planner.request import Needle, Request
+from planner.request import Needle, PoseRequest, Request
 
 ANTERIOR = np.array([0.0, -1.0, 0.0])
 
@@ -119,7 +119,9 @@ class TestNoPath:
         point_P = at_voxel(grid, 10, 22, 10)
         leftwards = np.array([1.0, 0.0, 0.0])
         assert measure(made, Request(), point_P, leftwards) is None
-        short = Request(needle=Needle(max_length_mm=20.0))
+        hub_inside = Request(needle=Needle(max_length_mm=20.0), pose=PoseRequest(hub_length_mm=30.0))
+        assert measure(made, hub_inside, point_P, leftwards) is None
+        short = replace(hub_inside, pose=PoseRequest(hub_length_mm=2.0))
         path = measure(made, short, point_P, leftwards)
         assert path is not None
         assert path.length_mm == pytest.approx(7.0)

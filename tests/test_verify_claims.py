@@ -202,8 +202,8 @@ def test_an_earlier_verification_is_no_claim(true_plan: Plan, who: Patient) -> N
 ABSURD: dict[str, Callable[[Request], Request]] = {
     "needle.outer_diameter_mm": lambda r: replace(r, needle=replace(r.needle, outer_diameter_mm=0.0)),
     "needle.max_length_mm": lambda r: replace(r, needle=replace(r.needle, max_length_mm=-1.0)),
-    "pose.hub_length_mm": lambda r: replace(r, pose=replace(r.pose, hub_length_mm=0.0)),
-    "pose.hub_diameter_mm": lambda r: replace(r, pose=replace(r.pose, hub_diameter_mm=0.0)),
+    "pose.hub_length_mm": lambda r: replace(r, pose=replace(r.pose, hub_length_mm=-0.1)),
+    "pose.hub_diameter_mm": lambda r: replace(r, pose=replace(r.pose, hub_diameter_mm=-0.1)),
     "pose.bore_diameter_mm": lambda r: replace(r, pose=replace(r.pose, bore_diameter_mm=0.0)),
     "target.margin_mm": lambda r: replace(r, target=replace(r.target, margin_mm=-0.1)),
     "target.min_chord_mm": lambda r: replace(r, target=replace(r.target, min_chord_mm=-0.1)),
@@ -400,11 +400,11 @@ def impossible(plan: Plan) -> Plan:
     return replace(plan, search=replace(plan.search, safe_lines=0), paths=(), windows=(), outcome=outcome)
 
 
-def outcome_checks(plan: Plan, who: Patient) -> list[str]:
-    return failures(*checks_of(lambda claims: check_outcome(claims, plan, who.scene)))
+def outcome_checks(plan: Plan) -> list[str]:
+    return failures(*checks_of(lambda claims: check_outcome(claims, plan)))
 
 
-def test_a_window_of_two_paths_holds_both_and_its_best_is_the_lesser(true_plan: Plan, who: Patient) -> None:
+def test_a_window_of_two_paths_holds_both_and_its_best_is_the_lesser(true_plan: Plan) -> None:
     one, two = true_plan.paths[0], true_plan.paths[-1]
     assert one.lung_length_mm < two.lung_length_mm - 1.0
     window = replace(
@@ -415,44 +415,42 @@ def test_a_window_of_two_paths_holds_both_and_its_best_is_the_lesser(true_plan: 
     plan = replace(
         true_plan, paths=(one, replace(two, window=one.window)), windows=(replace(window, id=one.window),)
     )
-    assert outcome_checks(plan, who) == []
+    assert outcome_checks(plan) == []
     worse = replace(window, id=one.window, best_lung_length_mm=two.lung_length_mm)
-    assert outcome_checks(replace(plan, windows=(worse,)), who) == ["least lung of the window's paths"]
+    assert outcome_checks(replace(plan, windows=(worse,))) == ["least lung of the window's paths"]
 
 
-def test_a_window_may_hold_no_path(true_plan: Plan, who: Patient) -> None:
+def test_a_window_may_hold_no_path(true_plan: Plan) -> None:
     more = replace(true_plan.windows[0], id="empty", path_ids=())
-    assert outcome_checks(replace(true_plan, windows=(*true_plan.windows, more)), who) == []
+    assert outcome_checks(replace(true_plan, windows=(*true_plan.windows, more))) == []
 
 
-def test_a_bound_on_lung_holds_up_to_the_best_path_and_says_nothing_without_paths(
-    true_plan: Plan, who: Patient
-) -> None:
+def test_a_bound_on_lung_holds_up_to_the_best_path_and_says_nothing_without_paths(true_plan: Plan) -> None:
     least = min(p.lung_length_mm for p in true_plan.paths)
 
     def bounded(bound: float, plan: Plan) -> Plan:
         return replace(plan, search=replace(plan.search, lung_bound_mm=bound))
 
-    assert outcome_checks(bounded(least, true_plan), who) == []
-    assert outcome_checks(bounded(least + 2 * LENGTH_MM, true_plan), who) == ["lung bound"]
-    assert outcome_checks(bounded(5.0, impossible(true_plan)), who) == []
+    assert outcome_checks(bounded(least, true_plan)) == []
+    assert outcome_checks(bounded(least + 2 * LENGTH_MM, true_plan)) == ["lung bound"]
+    assert outcome_checks(bounded(5.0, impossible(true_plan))) == []
 
 
-def test_the_least_lung_found_is_no_more_than_any_path_crosses(true_plan: Plan, who: Patient) -> None:
+def test_the_least_lung_found_is_no_more_than_any_path_crosses(true_plan: Plan) -> None:
     least = min(p.lung_length_mm for p in true_plan.paths)
 
     def stating(found: float | None, plan: Plan) -> Plan:
         return replace(plan, search=replace(plan.search, least_lung_mm=found))
 
-    assert outcome_checks(stating(least, true_plan), who) == []
-    assert outcome_checks(stating(least + 2 * LENGTH_MM, true_plan), who) == ["least lung found"]
-    assert outcome_checks(stating(None, true_plan), who) == ["least lung found"]
+    assert outcome_checks(stating(least, true_plan)) == []
+    assert outcome_checks(stating(least + 2 * LENGTH_MM, true_plan)) == ["least lung found"]
+    assert outcome_checks(stating(None, true_plan)) == ["least lung found"]
     none = impossible(true_plan)
-    assert outcome_checks(stating(None, none), who) == []
+    assert outcome_checks(stating(None, none)) == []
 
 
-def test_nothing_blocked_adds_up_to_nothing(true_plan: Plan, who: Patient) -> None:
-    assert outcome_checks(replace(true_plan, blocked_by=()), who) == []
+def test_nothing_blocked_adds_up_to_nothing(true_plan: Plan) -> None:
+    assert outcome_checks(replace(true_plan, blocked_by=())) == []
 
 
 # --- the order

@@ -514,7 +514,7 @@ def test_entering_the_body_again_is_refused() -> None:
     bridge = {**chin, "neck": (Role.PASSABLE, ((20, 0, 37), (40, 12, 40)))}
     who = patient(bridge)
     names = failed(honest_plan(who, lines={"anterior": LINES["anterior"]}), who)
-    assert "the needle stays outside the body beyond the entry" in names
+    assert "needle and hub stay outside the body beyond the entry" in names
 
 
 def test_a_needle_into_the_derived_table_is_refused() -> None:

@@ -23,6 +23,8 @@ OBSTRUCTED = 3
 CUT = 4
 BURIED = 5
 NO_ROOM = 6
+CENTRE_BLOCKED = 7
+"""Not proved: of a cell small enough that only its centre line matters, that line is blocked."""
 
 STEP_MM = 1.0
 """Least advance of a walk. A longer one can only miss a proof, never make a false one."""
@@ -95,6 +97,9 @@ def test_cell(world, p, d, length, gap, half_a, half_c, last, tightest):  # type
     less = max(0.0, lean - 2.0 * _ROOT_2 * max(half_a, half_c) / gap)
     end = first + world.needle_length * along / sqrt(1.0 + more * more)
     end_late = tip + world.needle_length * along / sqrt(1.0 + less * less)
+    if end <= tip:
+        # A needle hardly longer than the target: no depth is reached by all.
+        return ALIVE, first, end_late, 0.0
     wide = spread_at(end, length, half_a, half_c)
     if table_distance(world, p, d, end) + wide < world.table_need:
         return NO_ROOM, 0.0, 0.0, 0.0
@@ -168,12 +173,13 @@ def _walk(world, p, d, length, half_a, half_c, start, end):  # type: ignore[no-u
         advance = low + wide
         if skin < 0.0:
             body_low, body_high = bounds(world.body, lower, world.body_step, cx, cy, cz)
-            if body_low > wide:
+            beyond = max(abs(x - cx), max(abs(y - cy), abs(z - cz)))
+            if beyond > wide and body_high + wide < 0.0:
+                return CUT, skin, s
+            # No safe line is in the body beyond the field of view: it has left the one before the other.
+            if body_low > wide or beyond > wide:
                 skin = s
             else:
-                beyond = max(abs(x - cx), max(abs(y - cy), abs(z - cz)))
-                if beyond > wide and body_high + wide < 0.0:
-                    return CUT, skin, s
                 advance = min(advance, wide - body_high)
         s += max(advance, STEP_MM)
     return ALIVE, skin, tightest

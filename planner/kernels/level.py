@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Float64, UInt8
 
 from anatomy.threads import spread
-from planner.kernels.cell import ALIVE, ELSEWHERE, OBSTRUCTED, covered_radius, obstacle_above, test_cell
+from planner.kernels.cell import ALIVE, CENTRE_BLOCKED, ELSEWHERE, covered_radius, obstacle_above, test_cell
 from planner.kernels.jit import loop
 from planner.kernels.line import QUANTITIES, test_line
 from planner.net import SIXTEENTHS, Blocks, Cells
@@ -64,7 +64,7 @@ def _test_range(  # type: ignore[no-untyped-def]
             # Fine enough: where the centre line is not safe, no path of the cell stays safe when displaced by
             # the radius, so nothing is left to prove.
             if obstacle_above(world, p, d, tightest * along) < 0.0:
-                state[i] = OBSTRUCTED
+                state[i] = CENTRE_BLOCKED
                 continue
             state[i] = ALIVE
         else:
@@ -87,7 +87,7 @@ class Tested:
     """
 
     state: UInt8[np.ndarray, "n"]
-    radius_mm: Float32[np.ndarray, "n"]
+    radius_mm: Float64[np.ndarray, "n"]
     depths_mm: Float32[np.ndarray, "n 3"]
     verdict: UInt8[np.ndarray, "n"]
     quantities: Float32[np.ndarray, "n q"]
@@ -101,7 +101,7 @@ def test_children(world: World, b: Blocks, parents: Cells, per_parent: int, radi
     n = len(parents) * per_parent
     done = Tested(
         np.empty(n, np.uint8),
-        np.zeros(n, np.float32),
+        np.zeros(n),
         np.zeros((n, 3), np.float32),
         np.zeros(n, np.uint8),
         np.zeros((n, QUANTITIES), np.float32),

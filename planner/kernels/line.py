@@ -55,7 +55,7 @@ def room_verdict(world, p, d, tip):  # type: ignore[no-untyped-def]
     least = min(table_distance(world, p, d, end), table_distance(world, p, d, hub_end))
     if least < world.table_need + world.hub_extra:
         return TABLE
-    if bore_distance(world, p, d, hub_end) < world.hub_radius:
+    if min(bore_distance(world, p, d, tip), bore_distance(world, p, d, hub_end)) < world.hub_radius:
         return BORE
     return SAFE
 
@@ -71,7 +71,7 @@ def sift(world, p, d):  # type: ignore[no-untyped-def]
     last_end = leave + world.needle_length
     if max(table_distance(world, p, d, end), table_distance(world, p, d, last_end)) < world.table_need:
         return TABLE
-    return BLOCKED if surely_blocked(world, p, d, leave, end) else SAFE
+    return BLOCKED if leave < end and surely_blocked(world, p, d, leave, end) else SAFE
 
 
 @loop

@@ -17,7 +17,9 @@ from math import sqrt
 from anatomy.distance import QUANTUM_MM, ROUNDING_QUANTA
 from planner.kernels.jit import inlined
 
-_UP = ROUNDING_QUANTA * QUANTUM_MM
+_UP = (ROUNDING_QUANTA + 1.0) * QUANTUM_MM
+"""How far a stored value may lie below the truth; one quantum more than a distance, for the need that an
+obstacle field has subtracted, rounded up."""
 
 
 @inlined

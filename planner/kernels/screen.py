@@ -54,7 +54,7 @@ def _fill(field, reach, out, first, last):  # type: ignore[no-untyped-def]
                             value = field[a, b, c]
                             least = min(least, value)
                             most = max(most, value)
-                if (most + ROUNDING_QUANTA) * QUANTUM_MM + reach < 0.0:
+                if (most + ROUNDING_QUANTA + 1.0) * QUANTUM_MM + reach < 0.0:
                     out[i, j, k] = -1
                 else:
                     low = floor((least * QUANTUM_MM - reach) * PER_MM)

@@ -9,6 +9,7 @@ RE_ENTERS = 5
 TABLE = 6
 BORE = 7
 HUB_BLOCKED = 8
+TIP_OUTSIDE = 9
 
 SENTENCES = (
     "safe",
@@ -20,4 +21,5 @@ SENTENCES = (
     "meets the table",
     "the hub reaches the bore's wall",
     "the hub comes too near a structure",
+    "the tip lies outside the body",
 )

@@ -10,7 +10,7 @@ from math import floor
 
 from planner.kernels.jit import inlined
 from planner.kernels.lookup import bounds, clamped
-from planner.kernels.verdicts import CUT_EDGE, RE_ENTERS, SAFE, TOO_LONG
+from planner.kernels.verdicts import CUT_EDGE, RE_ENTERS, SAFE, TIP_OUTSIDE, TOO_LONG
 
 _NEVER = 1e30
 _PARALLEL = 1e-12
@@ -116,8 +116,8 @@ def target_span(world, p, d, enter, leave):  # type: ignore[no-untyped-def]
 def body_walk(world, p, d, tip):  # type: ignore[no-untyped-def]
     """From the tip to the skin: (verdict, length, lung length, pleural punctures, fissures crossed).
 
-    Goes on to the needle's end, where re-entry is refused. Body in the outermost voxels is cut by the edge of
-    the field of view: what lies beyond is not known, and leaving the body from there is refused.
+    Goes on to the hub's end: the body may not be entered again. Body in the outermost voxels is cut by the
+    edge of the field of view: what lies beyond is not known, and leaving the body from there is refused.
     """
     nx, ny, nz = world.tissue.shape
     hx, hy, hz = world.spacing
@@ -157,11 +157,13 @@ def body_walk(world, p, d, tip):  # type: ignore[no-untyped-def]
         else:
             k += tz
             sz = face_ahead(p[2], vz, k, hz)
+    if s == tip:
+        return TIP_OUTSIDE, 0.0, 0.0, 0, 0
     if s >= end:
         return TOO_LONG, 0.0, 0.0, 0, 0
     if not (0 < inner_i < nx - 1 and 0 < inner_j < ny - 1 and 0 < inner_k < nz - 1):
         return CUT_EDGE, 0.0, 0.0, 0, 0
-    return _outside_walk(world, p, d, s, end), s - tip, lung, punctures, fissures
+    return _outside_walk(world, p, d, s, end + world.hub_length), s - tip, lung, punctures, fissures
 
 
 @inlined

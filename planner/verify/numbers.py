@@ -56,11 +56,11 @@ def _absurd(request: Request) -> str | None:
     positive = {
         "needle.outer_diameter_mm": request.needle.outer_diameter_mm,
         "needle.max_length_mm": request.needle.max_length_mm,
-        "pose.hub_length_mm": request.pose.hub_length_mm,
-        "pose.hub_diameter_mm": request.pose.hub_diameter_mm,
         "pose.bore_diameter_mm": request.pose.bore_diameter_mm,
     }
     never_negative = {
+        "pose.hub_length_mm": request.pose.hub_length_mm,
+        "pose.hub_diameter_mm": request.pose.hub_diameter_mm,
         "target.margin_mm": request.target.margin_mm,
         "target.min_chord_mm": request.target.min_chord_mm or 0.0,
         "seeds.spacing_mm": request.seeds.spacing_mm,

@@ -4,7 +4,6 @@ from math import fsum
 
 import numpy as np
 
-from anatomy.scene import Scene
 from planner.records import Plan, Status
 from planner.verify.claims import Claims
 from planner.verify.tolerances import LENGTH_MM, SHARE
@@ -24,7 +23,7 @@ UNPROVED = "Unproved"
 """How the claims of a search that ended early begin."""
 
 
-def check_outcome(claims: Claims, plan: Plan, scene: Scene) -> None:
+def check_outcome(claims: Claims, plan: Plan) -> None:
     """All claims of this module."""
     claims.holds(
         "the outcome fits the paths",
@@ -33,14 +32,14 @@ def check_outcome(claims: Claims, plan: Plan, scene: Scene) -> None:
         f"{len(plan.paths)} paths",
         bool(plan.paths) in PATHS_WITH[plan.outcome.status],
     )
-    _check_search(claims, plan, scene)
+    _check_search(claims, plan)
     _check_windows(claims, plan)
     _check_bound(claims, plan)
     _check_shares(claims, plan)
     _check_miss(claims, plan)
 
 
-def _check_search(claims: Claims, plan: Plan, scene: Scene) -> None:
+def _check_search(claims: Claims, plan: Plan) -> None:
     """A search is complete at the radius asked for or not at all, and only a complete one shows that no path
     exists."""
     search, status = plan.search, plan.outcome.status
@@ -48,7 +47,7 @@ def _check_search(claims: Claims, plan: Plan, scene: Scene) -> None:
     wanted = {Status.NO_PATH: "complete", Status.TIMED_OUT: "ended early"}.get(status, extent)
     claims.same("the outcome fits the search", "search", wanted, extent)
     if search.complete:
-        radius = plan.request.search.covering_radius_mm + scene.surface_slack_mm
+        radius = plan.request.search.covering_radius_mm
         claims.at_most("covering radius", "search", radius, search.covering_radius_mm, LENGTH_MM)
     if status is Status.NO_PATH:
         claims.equal("no safe line was found", "search", 0.0, float(search.safe_lines), 0.0)

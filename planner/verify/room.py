@@ -8,10 +8,10 @@ from planner.verify.trial import Trial
 
 
 def check_room(claims: Claims, trial: Trial) -> None:
-    """The hub's far end is at least the hub's radius from the bore's wall."""
+    """Tip and hub's far end are at least the hub's radius from the bore's wall, and so is all between."""
     pose, bore = trial.request.pose, trial.scene.pose.bore
-    end_P = trial.points_P(trial.request.needle.max_length_mm + pose.hub_length_mm)[0]
-    from_axis = float(np.linalg.norm(np.cross(bore.axis_P, end_P - bore.centre_P)))
+    ends_P = trial.points_P(0.0, trial.request.needle.max_length_mm + pose.hub_length_mm)
+    from_axis = float(np.linalg.norm(np.cross(bore.axis_P, ends_P - bore.centre_P), axis=1).max())
     claims.at_least(
         "the hub stays inside the bore",
         trial.subject,

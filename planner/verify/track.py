@@ -78,12 +78,12 @@ def _check_entry(claims: Claims, trial: Trial) -> None:
 
     Body in the outermost voxels is cut by the edge: nobody knows what lies beyond.
     """
-    subject, end_mm = trial.subject, trial.request.needle.max_length_mm
-    length = trial.axis.length_mm
+    subject, length = trial.subject, trial.axis.length_mm
+    end_mm = trial.request.needle.max_length_mm + trial.request.pose.hub_length_mm
     exits = (_exit(sight, end_mm) for sight in trial.sights())
     claims.any_of("the entry is on the skin", subject, length, exits, LENGTH_MM)
     again = (_beyond(sight, length, end_mm) for sight in trial.sights())
-    claims.any_of("the needle stays outside the body beyond the entry", subject, 0.0, again, LENGTH_MM)
+    claims.any_of("needle and hub stay outside the body beyond the entry", subject, 0.0, again, LENGTH_MM)
     entry_B = trial.axis.at(length)
     inside = np.minimum(entry_B - trial.axis.lower_B, trial.axis.upper_B - entry_B)
     voxels = float((inside / trial.scene.grid.spacing_mm).min())
@@ -100,5 +100,5 @@ def _exit(sight: Sight, end_mm: float) -> float:
 
 
 def _beyond(sight: Sight, length: float, end_mm: float) -> float:
-    """Length of axis in the body between entry and the needle's end. [mm]"""
+    """Length of axis in the body between entry and the hub's end. [mm]"""
     return total(between(sight.body(end_mm), length, np.inf))

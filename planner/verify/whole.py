@@ -27,7 +27,7 @@ def verify(plan: Plan, scene: Scene) -> Verification:
     check_inputs(claims, plan, scene)
     if not check_numbers(claims, plan):
         return claims.verification()
-    check_outcome(claims, plan, scene)
+    check_outcome(claims, plan)
     check_order(claims, plan)
     trials = []
     for path in plan.paths:
