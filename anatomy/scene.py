@@ -30,6 +30,13 @@ TABLE_WORDS = frozenset({"table", "couch", "bed"})
 
 DERIVE = "derive"
 
+BELOW = 0.5
+"""A table's middle lies beneath the patient's by more than this part of half his thickness [U]."""
+
+MAX_TARGET_MM = 150.0
+"""No target is longer than this along any axis of its grid: twice the largest of the source series (Dong
+2021, 10.1111/1759-7714.13932). What is longer is an organ or the whole image, taken by mistake."""
+
 MIN_TARGET_VOXELS = 4
 """Fewer voxels are a stray click, not a node: no seed position within them means anything [U]."""
 
@@ -111,6 +118,7 @@ def scene(
         )
     filled = tuple(s for s in named if s.mask.count > 0)
     target = _target(named, segmentation.grid)
+    _refuse_nothing_but_target(named)
     body, skin_source = body_of(filled, segmentation.grid)
     _refuse_target_outside(target, body)
     return Scene(
@@ -191,7 +199,24 @@ def _target(named: tuple[Structure, ...], grid: Grid) -> VoxelMask:
             f"the target has {target.count} voxel{'s' if target.count > 1 else ''}",
             f"A target needs at least {MIN_TARGET_VOXELS}: segment it whole, or on a finer grid.",
         )
+    longest_mm = float(((np.array(target.upper) - np.array(target.lower)) * grid.spacing_mm).max())
+    if longest_mm > MAX_TARGET_MM:
+        raise StructureError(
+            f"target/structure {', '.join(s.name for s in chosen)}",
+            f"the target is {longest_mm:.0f} mm long",
+            f"A target is at most {MAX_TARGET_MM:.0f} mm long: name a node or lesion, not an organ.",
+        )
     return target
+
+
+def _refuse_nothing_but_target(named: tuple[Structure, ...]) -> None:
+    empty = [s.name for s in named if s.role is Role.SKIN and s.mask.count == 0]
+    if empty:
+        raise StructureError(empty[0], "the body structure is empty", "Segment it, or leave it out.")
+    if all(s.role is Role.TARGET for s in named if s.mask.count > 0):
+        raise StructureError(
+            "input", "it holds nothing but the target", "Give the segmented organs and the body as well."
+        )
 
 
 def _refuse_target_outside(target: VoxelMask, body: VoxelMask) -> None:
@@ -208,8 +233,14 @@ def _refuse_target_outside(target: VoxelMask, body: VoxelMask) -> None:
 def _pose(asked: PoseInput, structures: tuple[Structure, ...], body: VoxelMask, grid: Grid) -> Pose:
     gravity = gravity_P(asked.position, asked.rotation_deg)
     ends_P = _row_ends_P(body, grid)
+    # A table that was segmented in another pose now stands beside or above the patient: he lies on another.
+    middle = 0.5 * (ends_P.min(axis=0) + ends_P.max(axis=0))
     segmented = asked.table != DERIVE or any(
-        s.role is Role.OUTSIDE and TABLE_WORDS & set(words_of(s.name)) for s in structures
+        s.role is Role.OUTSIDE
+        and TABLE_WORDS & set(words_of(s.name))
+        and float((_middle_P(s.mask, grid) - middle) @ gravity)
+        > 0.5 * float(np.ptp(ends_P @ gravity)) * BELOW
+        for s in structures
     )
     table = None if segmented else derived_table(ends_P, gravity)
     # The gantry's axis is taken along the patient's length, through the middle of the body: a segmentation
@@ -217,6 +248,11 @@ def _pose(asked: PoseInput, structures: tuple[Structure, ...], body: VoxelMask, 
     centre = 0.5 * (ends_P.min(axis=0) + ends_P.max(axis=0))
     bore = Bore(centre, np.array([0.0, 0.0, 1.0]), asked.bore_diameter_mm / 2)
     return Pose(asked.position, asked.rotation_deg, table, bore)
+
+
+def _middle_P(mask: VoxelMask, grid: Grid) -> Float[np.ndarray, "3"]:
+    """The middle of a mask's bounding box. [mm]"""
+    return grid.to_patient(0.5 * (np.array(mask.lower) + np.array(mask.upper) - 1) * grid.spacing_mm)
 
 
 def _row_ends_P(body: VoxelMask, grid: Grid) -> Float[np.ndarray, "n 3"]:

@@ -60,7 +60,7 @@ def _least(world, field, step, point, outward, w, gap, near_side, half, least, f
         d = outward[i]
         along = 1.0 / (d[0] * w[i, 0] + d[1] * w[i, 1] + d[2] * w[i, 2])
         # Beyond the needle's end of the line that leans most nothing counts.
-        more = sqrt(along * along - 1.0) + 4.0 * max(half[i, 0], half[i, 1]) / gap[i]
+        more = sqrt(max(0.0, along * along - 1.0)) + 4.0 * max(half[i, 0], half[i, 1]) / gap[i]
         length = min(gap[i], world.needle_length / sqrt(1.0 + more * more)) * along
         # Between the target's near side and plane C all needles that stay in the body run; past the skin
         # there is no lung to count.

@@ -31,8 +31,8 @@ RELAXED_FIELD_MM = 2.0
 """How finely a relaxed request is searched. The change named is one that opens a path, found to work."""
 BLOCKERS_RELAXED = 6
 """Structures tried, those that block most first."""
-LENGTH_FACTOR = 1.5
-"""The longest needle tried, as a multiple of the one asked for."""
+LONGEST_NEEDLE_MM = 300.0
+"""The longest needle tried, if none so long was asked for [U]."""
 STEP_MM = 0.1
 """Relaxations are told in tenths of a millimetre, rounded to the safe side."""
 
@@ -106,9 +106,13 @@ def _relaxations(
 ) -> Iterator[_Opened]:
     blocked = {s.name for s in scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)}
     for blocker in [b for b in blockers if b.structure in blocked][:BLOCKERS_RELAXED]:
-        opened = _without_clearance(scene, request, blocker.structure, go_on)
+        opened = _without_clearance(scene, request, blocker.structure, (blocker.structure,), go_on)
         if opened is not None:
             yield opened
+    by_default = tuple(sorted(blocked - request.clearance_mm.keys()))
+    opened = _without_clearance(scene, request, "default", by_default, go_on) if by_default else None
+    if opened is not None:
+        yield opened
     if any(b.structure == LIMITS[verdicts.TOO_LONG] for b in blockers):
         opened = _longer_needle(scene, request, go_on)
         if opened is not None:
@@ -121,9 +125,11 @@ def _safe_lines(scene: Scene, request: Request, go_on: GoOn) -> tuple[World, Saf
     return relaxed, search(relaxed, RELAXED_RADIUS_MM, go_on).lines
 
 
-def _without_clearance(scene: Scene, request: Request, name: str, go_on: GoOn) -> _Opened | None:
-    """The line that, let touch one structure, stays farthest from it, needle and hub; None where there is
-    none, or nothing to relax."""
+def _without_clearance(
+    scene: Scene, request: Request, name: str, structures: tuple[str, ...], go_on: GoOn
+) -> _Opened | None:
+    """The line that, with one clearance left out, stays farthest from the structures it holds for, needle and
+    hub; None where there is none, or nothing to relax."""
     asked = request.clearance_of(name)
     if asked == 0.0:
         return None
@@ -132,7 +138,7 @@ def _without_clearance(scene: Scene, request: Request, name: str, go_on: GoOn) -
     _, lines = _safe_lines(scene, relaxed, go_on)
     if not len(lines):
         return None
-    only = Obstacles((scene.structure(name),), scene.grid)
+    only = Obstacles((scene.structure(s) for s in structures), scene.grid)
     tip = lines.point_B + lines.quantities[:, line.TIP, None] * lines.outward_B
     # Lines that keep most margin are the likeliest; each is then measured against this structure alone.
     likely = np.argsort(-lines.quantities[:, line.MARGIN], kind="stable")[:500]
@@ -160,7 +166,9 @@ def _without_clearance(scene: Scene, request: Request, name: str, go_on: GoOn) -
 
 
 def _longer_needle(scene: Scene, request: Request, go_on: GoOn) -> _Opened | None:
-    longest = replace(request.needle, max_length_mm=LENGTH_FACTOR * request.needle.max_length_mm)
+    if request.needle.max_length_mm >= LONGEST_NEEDLE_MM:
+        return None
+    longest = replace(request.needle, max_length_mm=LONGEST_NEEDLE_MM)
     relaxed = replace(request, needle=longest)
     near, lines = _safe_lines(scene, relaxed, go_on)
     if not len(lines):

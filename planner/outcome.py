@@ -90,11 +90,14 @@ def outcome(
 
 def _remedy(miss: NearestMiss | None) -> str:
     if miss is None:
-        return "No single smaller clearance or longer needle opens a path: change pose, role or target."
+        return (
+            "No smaller clearance or longer needle, tried alone, opens a path: change pose, role or target."
+        )
     change = miss.relaxations[0]
     if change.setting.startswith("/needle"):
         return f"A needle of {change.to_mm:g} mm instead of {change.from_mm:g} mm would reach it."
+    whose = "by default" if change.structure == "default" else f"from {change.structure}"
     return (
-        f"A clearance of {change.to_mm:g} mm instead of {change.from_mm:g} mm from {change.structure} would "
+        f"A clearance of {change.to_mm:g} mm instead of {change.from_mm:g} mm {whose} would "
         f"open a path through {change.lung_length_mm:.1f} mm of lung."
     )

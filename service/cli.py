@@ -146,6 +146,8 @@ def _plan(asked: argparse.Namespace) -> int:
     # Before the work, not after it: a plan that cannot be written was made for nothing.
     if asked.output is not None and not asked.output.resolve().parent.is_dir():
         raise ReadError(str(asked.output), "its folder does not exist", "Make it, or write elsewhere.")
+    if asked.output is not None and asked.output.is_dir():
+        raise ReadError(str(asked.output), "it is a folder", "Name a file in it.")
     if asked.figures is not None:
         asked.figures.mkdir(parents=True, exist_ok=True)
     say(f"reading {asked.input}")

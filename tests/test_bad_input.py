@@ -398,3 +398,18 @@ def test_random_damage_is_read_or_refused_never_worse(
         assert refused.remedy
     else:
         assert segmentation.structures
+
+
+# --- scenes that are read but make no sense
+
+
+def test_an_input_of_nothing_but_the_target_is_refused(tmp_path: Path) -> None:
+    mask = np.zeros((12, 10, 8), np.uint8)
+    mask[4:7, 4:7, 3:6] = 1
+    segmentation, targets = read(
+        write_nifti(tmp_path / "labels.nii.gz", np.zeros_like(mask), OBLIQUE),
+        names=write_names(tmp_path / "labels.json", {"1": "aorta"}),
+        targets=(write_nifti(tmp_path / "node.nii.gz", mask, OBLIQUE),),
+    )
+    with pytest.raises(StructureError, match="nothing but the target"):
+        scene(segmentation, targets)
