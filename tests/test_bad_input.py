@@ -14,9 +14,10 @@ from case_files import NAMES, OBLIQUE, body_labels, label_table, write_names, wr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from anatomy.errors import AnatomyError, GridError, ReadError, SurfaceError
+from anatomy.errors import AnatomyError, GridError, ReadError, StructureError, SurfaceError
 from anatomy.limits import MAX_STRUCTURES
 from anatomy.read import read
+from anatomy.scene import scene
 
 Refused = type[AnatomyError]
 
