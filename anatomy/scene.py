@@ -62,7 +62,7 @@ class Scene:
     ct_hu: np.ndarray | None
 
     def of_role(self, *roles: Role) -> tuple[Structure, ...]:
-        """Structures in any of these roles, in input order."""
+        """Structures in any of these roles, by name."""
         return tuple(s for s in self.structures if s.role in roles)
 
     def structure(self, name: str) -> Structure:
@@ -73,7 +73,7 @@ class Scene:
         raise StructureError(name, "there is no such structure", f"Known: {', '.join(self.names())}.")
 
     def names(self) -> tuple[str, ...]:
-        """Structure names, in order."""
+        """Structure names, sorted."""
         return tuple(s.name for s in self.structures)
 
 
@@ -116,7 +116,8 @@ def scene(
             s.with_role(Role.PASSABLE) if s.role is Role.TARGET and s.name not in targets else s
             for s in named
         )
-    filled = tuple(s for s in named if s.mask.count > 0)
+    # By name, so that the order of the input never matters, not even where lungs overlap.
+    filled = tuple(sorted((s for s in named if s.mask.count > 0), key=lambda s: s.name))
     target = _target(named, segmentation.grid)
     _refuse_nothing_but_target(named)
     body, skin_source = body_of(filled, segmentation.grid)
@@ -161,12 +162,12 @@ def _checked_roles(
 
 def _notes(segmentation: Segmentation, overrides: Mapping[str, Role]) -> tuple[str, ...]:
     """What was assumed about structures, one sentence each."""
-    empty = [s.name for s in segmentation.structures if s.mask.count == 0]
-    guessed = [
+    empty = sorted(s.name for s in segmentation.structures if s.mask.count == 0)
+    guessed = sorted(
         s.name
         for s in segmentation.structures
         if s.mask.count > 0 and s.role is None and s.name not in overrides and not is_known(s.name)
-    ]
+    )
     left_out = f"Empty and left out: {', '.join(empty)}."
     return (
         *((left_out,) if empty else ()),

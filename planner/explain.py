@@ -153,7 +153,7 @@ def _without_clearance(
     ]
     best = int(np.argmax(away))
     kept = min(float(away[best]), asked - STEP_MM)
-    kept = max(0.0, np.floor(kept / STEP_MM + 1e-9) * STEP_MM)
+    kept = max(0.0, float(np.floor(kept / STEP_MM + 1e-9)) * STEP_MM)
     lung = float(lines.quantities[likely[best], line.LUNG])
     change = Relaxation(
         f"/clearance_mm/{name}",

@@ -28,7 +28,7 @@ def plan_text(plan: Plan) -> str:
         blocks.append(_columns([HEADINGS, *(_row(p, names.get(p.window, p.window)) for p in plan.paths)]))
     if plan.nearest_miss is not None:
         miss = plan.nearest_miss
-        blocks.append(f"Nearest miss: {miss.missing_mm:.1f} mm too close to {miss.structure}.")
+        blocks.append(f"Nearest miss: {miss.missing_mm:.1f} mm short of what was asked ({miss.structure}).")
     if plan.blocked_by:
         shares = [f"{b.structure} {100 * b.share:.0f} %" for b in plan.blocked_by[:6]]
         blocks.append("Blocked by: " + ", ".join(shares))
