@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from planner.kernels.line import CHORD, FISSURES, LENGTH, LUNG, MARGIN, PUNCTURES
+from planner.ranking import ROUNDING_DECIMALS
 from planner.request import DEFAULT_RANKING, Request
 
 _COLUMNS = {
@@ -23,17 +24,22 @@ constant away from clearance where all clearances are equal."""
 
 
 def preference(quantities: Float[np.ndarray, "n q"], request: Request) -> Float[np.ndarray, "n k"]:
-    """Keys of each line, the first deciding, less better. Lung is always among them."""
+    """Keys of each line, the first deciding, less better. Lung is always among them.
+
+    Rounded as in ranking: lines that differ by rounding alone are equal, so that it never decides which of
+    them is polished, and how.
+    """
     if request.weights:
         total = np.zeros(len(quantities))
         for name, weight in sorted(request.weights.items()):
             if name in _COLUMNS:
                 column, sign = _COLUMNS[name]
                 total += weight * sign * quantities[:, column]
-        return np.stack([total, quantities[:, LUNG]], axis=1)
+        return np.stack([total, quantities[:, LUNG]], axis=1).round(ROUNDING_DECIMALS)
     known = [name for name in (*request.ranking, *DEFAULT_RANKING) if name in _COLUMNS]
     columns = [_COLUMNS[name] for name in dict.fromkeys(known)]
-    return np.stack([sign * quantities[:, column] for column, sign in columns], axis=1)
+    keys = [sign * quantities[:, column] for column, sign in columns]
+    return np.stack(keys, axis=1).round(ROUNDING_DECIMALS)
 
 
 def best_first(keys: Float[np.ndarray, "n k"]) -> np.ndarray:

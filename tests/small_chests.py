@@ -118,8 +118,9 @@ def asked(length: float = 60.0, hub: float = 12.0, **pose) -> Request:
 
 
 def plain() -> Chest:
-    """Axes along the patient's, a table derived under him, a bore that some hubs reach."""
-    grid = grid_of((31, 30, 22), (2.0, 2.0, 2.5))
+    """Axes along the patient's, a table derived under him, a bore that some hubs reach; thin slices, of which
+    the last cuts the body."""
+    grid = grid_of((31, 30, 34), (2.0, 2.0, 1.3))
     return posed(grid, organs(grid, 1), asked(bore_diameter_mm=120.0))
 
 
@@ -142,12 +143,14 @@ def cut() -> Chest:
 
 
 def folded() -> Chest:
-    """A fold of skin in front; a needle barely longer than the way to the skin."""
+    """A fold of skin in front; a needle barely longer than the way to the skin, without a hub, and an arm so
+    near that it blocks needles which are not in as deep as others."""
     grid = grid_of((26, 31, 28), (2.4, 1.9, 2.0), pose_P((-30.0, 12.0, 5.0), (4.0, 0.0, -8.0)))
     groove = slab(grid, (25, 13, 0), (70, 18, 60))
     masks = {n: (role, mask & ~groove) for n, (role, mask) in organs(grid, 4, wrapped=True).items()}
+    masks["arm"] = (Role.OUTSIDE, slab(grid, (0, 0, 10), (62, 4, 45)))
     pose = {"position": Position.LEFT_LATERAL, "rotation_deg": 20.0}
-    return posed(grid, masks, asked(length=24.0, hub=8.0, **pose))
+    return posed(grid, masks, asked(length=24.0, hub=0.0, **pose))
 
 
 CHESTS = {"plain": plain, "oblique": oblique, "cut": cut, "folded": folded}

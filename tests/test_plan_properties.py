@@ -133,7 +133,7 @@ def assert_moves(seed: int, motion: np.ndarray, table: bool, bore_mm: float) -> 
     assert_verified(there)
 
 
-@pytest.mark.parametrize("seed", [1, 4, 5])
+@pytest.mark.parametrize("seed", [1, 6])
 @few(3)
 @given(turn=st.tuples(angles, angles, angles), shift=shifts)
 def test_moving_the_whole_scene_moves_the_plan_and_nothing_else(seed, turn, shift):
@@ -187,7 +187,7 @@ places = st.tuples(*[st.floats(-18.0, 18.0)] * 3)
 sizes = st.tuples(*[st.floats(2.0, 6.0)] * 3)
 
 
-@few(4)
+@few(3)
 @given(name=st.sampled_from(list(CHESTS)), place=places, size=sizes)
 def test_an_obstacle_more_adds_no_safe_line(name, place, size):
     easy = briefly(small_chest(name))
@@ -197,7 +197,7 @@ def test_an_obstacle_more_adds_no_safe_line(name, place, size):
         assert_no_line_gained(easy, with_structure(easy, "obstacle", Role.FORBIDDEN, obstacle))
 
 
-@few(4)
+@few(3)
 @given(name=st.sampled_from(list(CHESTS)), wider=st.tuples(*[st.floats(0.0, 3.0)] * 3))
 def test_a_wider_clearance_adds_no_safe_line(name, wider):
     easy = briefly(small_chest(name))

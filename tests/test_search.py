@@ -31,6 +31,7 @@ from planner.kernels.line import CHORD, FISSURES, LENGTH, LUNG, PUNCTURES, TIP
 from planner.kernels.verdicts import SAFE
 from planner.measure import Measurer
 from planner.net import (
+    BLOCKS,
     COVERING,
     QUARTERS,
     SIXTEENTHS,
@@ -62,7 +63,7 @@ def near(chest: Chest) -> World:
 
 def test_no_direction_is_farther_from_the_spread_ones_than_promised():
     """The farthest direction is the middle of a face of their convex hull: its normal."""
-    for count in range(40, 1001):
+    for count in (BLOCKS, *range(40, 1001, 3)):
         directions = spread_directions(count)
         offset = -ConvexHull(directions).equations[:, 3]
         assert np.arccos(offset.min()) <= COVERING / np.sqrt(count), count
@@ -88,11 +89,16 @@ def holding(cells: Cells, block: int, place: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("half_mm", [11.0, 4.0])
 @pytest.mark.parametrize("name", CHESTS)
 def test_every_line_through_the_target_lies_in_a_root_of_the_block_nearest_to_it(name, half_mm):
+    """At random, and through the target's corners along the directions that are farthest from all blocks."""
     chest = small_chest(name)
     corners = target_corners_B(near(chest))
     b = blocks(near(chest), corners)
     cells = roots(b, corners, half_mm)
-    lines = random_lines(chest, 2000, seed=1)
+    farthest = np.tile(ConvexHull(b.w).equations[:, :3], (5, 1))
+    outer = np.array(
+        [corners[np.argmax(corners @ d)] for d in np.random.default_rng(2).normal(size=farthest.shape)]
+    )
+    lines = joined([random_lines(chest, 1000, seed=1), Lines(outer, farthest)])
     block = np.argmax(lines.outward @ b.w.T, axis=1)
     for n, place in enumerate(coordinates(b, block, lines)):
         assert len(holding(cells, block[n], place))
@@ -151,12 +157,12 @@ def covered(chest: Chest, done: Found, half_node: float) -> float:
     rng = np.random.default_rng(3)
     middle = np.array(chest.scene.grid.shape) // 2 - 0.5
     off = half_node - done.radius_mm
-    at_random = Lines(middle + rng.uniform(-off, off, (150, 3)), unit(rng.normal(size=(150, 3))))
-    some = done.lines.take(rng.integers(len(done.lines), size=400))
+    at_random = Lines(middle + rng.uniform(-off, off, (60, 3)), unit(rng.normal(size=(60, 3))))
+    some = done.lines.take(rng.integers(len(done.lines), size=200))
     block = np.argmax(some.outward_B @ done.blocks.w.T, axis=1)
     place = coordinates(done.blocks, block, Lines(some.point_B, some.outward_B))
     place += rng.choice([-1.0, 1.0], place.shape) * done.radius_mm / np.sqrt(2.0)
-    at_corner = Lines(*lines_of(done.blocks, Cells(block, place, np.zeros((400, 2)), np.zeros((400, 3)))))
+    at_corner = Lines(*lines_of(done.blocks, Cells(block, place, np.zeros((200, 2)), np.zeros((200, 3)))))
     lines = joined([at_random, at_corner])
     from_middle = lines.point - middle
     passing = from_middle - (from_middle * lines.outward).sum(axis=1)[:, None] * lines.outward
@@ -438,7 +444,7 @@ def test_a_tiny_search_finds_safe_lines_and_tells_their_numbers():
 def test_small_cells_give_the_best_line_of_each_parent_and_lose_no_least_lung(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    chest = small_chest("oblique")
+    chest = small_chest("cut")
     every = search(near(chest), 1.0, always)
     monkeypatch.setattr("planner.search.NEIGHBOURHOOD_MM", 2.0)
     best = search(near(chest), 1.0, always)
