@@ -33,6 +33,8 @@ MIN_SPACING_MM, MAX_SPACING_MM = 0.05, 20.0
 MAX_OFFSET_MM = 1e5
 """No scanner's origin is 100 m away."""
 
+_REWRITE = "Write it again with the scanner's affine."
+
 _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -54,21 +56,27 @@ class Grid:
 
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or min(self.shape) < 1:
-            raise GridError("grid.shape", f"{self.shape}", "Give three sizes of at least one voxel.")
+            raise GridError("grid", f"its shape is {self.shape}", "Give three sizes of at least one voxel.")
         if not np.isfinite(self.X_PV).all():
-            raise GridError("affine", "it holds NaN or infinity", "Rewrite the file's affine.")
+            raise GridError("grid", "its affine holds NaN or infinity", _REWRITE)
         spacing = np.linalg.norm(self.X_PV[:3, :3], axis=0)
         if (spacing < MIN_SPACING_MM).any() or (spacing > MAX_SPACING_MM).any():
             raise GridError(
-                "affine",
-                f"voxel spacing {np.round(spacing, 4).tolist()} mm",
-                f"Spacings must lie between {MIN_SPACING_MM} and {MAX_SPACING_MM} mm: check the unit.",
+                "grid",
+                f"its affine gives a voxel spacing of {np.round(spacing, 4).tolist()} mm",
+                f"Spacings lie between {MIN_SPACING_MM} and {MAX_SPACING_MM} mm: check its affine and unit.",
             )
         if np.abs(self.X_PV[:3, 3]).max() > MAX_OFFSET_MM:
-            raise GridError("affine", "its origin lies over 100 m away", "Check the file's affine.")
+            raise GridError("grid", "the origin in its affine lies over 100 m away", _REWRITE)
         axes = self.X_PV[:3, :3] / spacing
+        if abs(np.linalg.det(axes)) < SHEAR_TOLERANCE:
+            raise GridError("grid", "its affine is singular: two of its axes are parallel", _REWRITE)
         if np.abs(axes.T @ axes - np.eye(3)).max() > SHEAR_TOLERANCE:
-            raise GridError("affine", "its axes are not orthogonal", "Resample (gantry tilt?) first.")
+            raise GridError(
+                "grid",
+                "the axes in its affine are not orthogonal",
+                "Resample it first (gantry tilt?), or write it with the scanner's affine.",
+            )
 
     @property
     def spacing_mm(self) -> Float[np.ndarray, "3"]:
@@ -130,6 +138,14 @@ class Grid:
         corners_V[:, :3] *= np.array(self.shape) - 1
         apart = corners_V @ (self.X_PV - other.X_PV).T
         return bool(np.abs(apart[:, :3]).max() <= tolerance_mm)
+
+
+def grid_of_file(file: str, shape: tuple[int, int, int], X_PV: Float[np.ndarray, "4 4"]) -> Grid:
+    """The grid that a file's header states. Raises GridError, which names the file, where it is none."""
+    try:
+        return Grid(shape, X_PV)
+    except GridError as error:
+        raise GridError(file, error.value, error.remedy) from None
 
 
 def canonical_axes(X_PV: Float[np.ndarray, "4 4"]) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:

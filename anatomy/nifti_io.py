@@ -6,7 +6,6 @@ as float64. NIfTI's world axes are RAS; everything that leaves here is LPS (`ana
 
 import gzip
 import io
-import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,11 +17,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Int16, UInt
 from nibabel.spatialimages import HeaderDataError
 
-from anatomy.errors import ReadError
-from anatomy.frames import Grid, canonical, lps_from_ras
+from anatomy.ct_values import ValuesSeen
+from anatomy.errors import AnatomyError, ReadError
+from anatomy.frames import Grid, canonical, grid_of_file, lps_from_ras
 from anatomy.label_names import names_from_xml
 from anatomy.label_values import LabelCount, whole_labels
-from anatomy.limits import MAX_HEADER_BYTES, check_volume_size
+from anatomy.limits import check_volume_size
+from anatomy.nifti_header import HEADER_BYTES, checked_version, version_of
 
 _SLAB_BYTES = 2**25
 """Float64 bytes of one slab."""
@@ -42,7 +43,7 @@ def is_nifti(path: Path) -> bool:
     """Whether the file's first bytes, unpacked if need be, are a NIfTI header."""
     try:
         with _opened(path) as stream:
-            return _version(stream.read(348)) is not None
+            return version_of(stream.read(HEADER_BYTES)) is not None
     except _DAMAGED:
         return False
 
@@ -100,7 +101,12 @@ def read_mask(path: Path) -> tuple[Bool[np.ndarray, "nx ny nz"], Grid]:
 
 
 def read_ct(path: Path) -> tuple[Int16[np.ndarray, "nx ny nz"], Grid]:
-    """CT as a canonical int16 array of Hounsfield units, rounded, and clipped where int16 ends."""
+    """CT as a canonical int16 array of Hounsfield units, rounded, and clipped where int16 ends.
+
+    Raises ReadError for a damaged file, and for values that are no CT's; GridError for an affine that is no
+    frame.
+    """
+    seen = ValuesSeen()
     limits = np.iinfo(np.int16)
     with _loaded(path) as volume:
         ct_hu = np.empty(volume.shape, np.int16, order="F")
@@ -112,6 +118,8 @@ def read_ct(path: Path) -> tuple[Int16[np.ndarray, "nx ny nz"], Grid]:
                     )
                 values = np.rint(values)
             ct_hu[:, :, where] = np.clip(values, limits.min, limits.max)
+            seen.add(ct_hu[:, :, where])
+    seen.refuse_labels(path.name)
     return canonical(ct_hu, volume.X_PV)
 
 
@@ -152,13 +160,6 @@ def _opened(path: Path) -> Iterator[io.BufferedIOBase]:
             yield raw
 
 
-def _version(start: bytes) -> int | None:
-    """1 or 2 where the first bytes are the header of a single-file NIfTI, else None."""
-    if len(start) >= 348 and start[344:348] == b"n+1\0":
-        return 1
-    return 2 if start[4:8] == b"n+2\0" else None
-
-
 @contextmanager
 def _loaded(path: Path) -> Iterator[_Volume]:
     """Open a NIfTI file and check its header, before any voxel is unpacked."""
@@ -172,7 +173,7 @@ def _loaded(path: Path) -> Iterator[_Volume]:
             X_RAS = np.asarray(image.affine, float)
             unit = str(image.header.get_xyzt_units()[0])
         except (*_DAMAGED, KeyError, TypeError) as error:
-            if isinstance(error, ReadError):
+            if isinstance(error, AnatomyError):
                 raise
             raise ReadError(
                 file, "it is cut short, damaged, or no NIfTI", "Give a .nii or .nii.gz file, copied whole."
@@ -189,32 +190,28 @@ def _loaded(path: Path) -> Iterator[_Volume]:
             )
         X_PV = lps_from_ras(X_RAS)
         X_PV[:3] *= _MM_PER_UNIT.get(unit, 1.0)
-        Grid(shape, X_PV)  # refuses NaN, shear and absurd spacings before the axes are sorted
+        grid_of_file(file, shape, X_PV)  # refuses NaN, shear and absurd spacings before the axes are sorted
         yield _Volume(file, image, shape, X_PV)
 
 
 def _image(stream: io.BufferedIOBase, file: str) -> _Image:
-    start = stream.read(540)
+    start = stream.read(HEADER_BYTES)
     stream.seek(0)
-    version = _version(start)
-    if version is None:
-        raise ReadError(
-            file, "it does not begin as a NIfTI file", "Give a single-file NIfTI (.nii or .nii.gz)."
-        )
-    order = "<" if struct.unpack("<i", start[:4])[0] in (348, 540) else ">"
-    offset = (
-        struct.unpack_from(f"{order}f", start, 108)
-        if version == 1
-        else struct.unpack_from(f"{order}q", start, 168)
-    )
-    if not 0 <= offset[0] <= MAX_HEADER_BYTES:
-        raise ReadError(
-            file,
-            f"its voxels are said to begin at byte {offset[0]:g}",
-            "Write the file again: its header is damaged.",
-        )
+    version = checked_version(start, file)
     kind = nib.Nifti1Image if version == 1 else nib.Nifti2Image
-    return kind.from_stream(stream)
+    with _silent():
+        return kind.from_stream(stream)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep nibabel from printing what it mends in a header: what matters of it is refused here."""
+    log = nib.imageglobals.logger
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
 
 
 def _three(stored: tuple[int, ...], file: str) -> tuple[int, int, int]:

@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Float, UInt
 
 from anatomy.errors import ReadError
-from anatomy.frames import Grid, canonical, lps_from_ras
+from anatomy.frames import Grid, canonical, grid_of_file, lps_from_ras
 from anatomy.label_values import LARGEST_LABEL, LabelCount, whole_labels
 from anatomy.limits import MAX_HEADER_BYTES, check_structure_count, check_volume_size
 from anatomy.structures import Structure, masks_from_labels
@@ -84,7 +84,9 @@ def read_segments(path: Path) -> tuple[Grid, tuple[Structure, ...]]:
                     file, f"{segment.name} is said to lie in layer {segment.layer}", "Save the file again."
                 )
         X_PV = _matrix(header, file)
-        Grid((shape[0], shape[1], shape[2]), X_PV)  # refuses NaN, shear and absurd spacings first
+        grid_of_file(
+            file, (shape[0], shape[1], shape[2]), X_PV
+        )  # refuses NaN, shear and absurd spacings first
         layers = _layers(stream, header, sizes, dtype, segments, file)
     structures: dict[str, Structure] = {}
     grid: Grid | None = None

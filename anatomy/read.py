@@ -17,6 +17,7 @@ import numpy as np
 
 from anatomy.digest import digest
 from anatomy.errors import FrameMismatch, ReadError, StructureError, SurfaceError
+from anatomy.extents import refuse_far_apart
 from anatomy.frames import Grid
 from anatomy.label_names import read_names
 from anatomy.masks_io import NIFTI_SUFFIXES, organ_name, read_masks
@@ -112,7 +113,7 @@ def _read_label_map(path: Path, names: Path | None) -> Segmentation:
         raise ReadError(
             path.name,
             "a label map needs the names of its labels, and it carries none",
-            'Give a JSON table such as {"1": "heart"} with --names labels.json.',
+            'Give a JSON table such as {"1": "heart"} by --names.',
         )
     layer, grid = read_labels(path, table)
     masks = masks_from_labels(layer, table)
@@ -147,6 +148,7 @@ def _read_folder(folder: Path, axes: MeshAxes) -> tuple[tuple[Path, ...], Segmen
 
 
 def _on_own_grid(surfaces: dict[Path, Surface]) -> Segmentation:
+    refuse_far_apart({file.name: surface for file, surface in surfaces.items()})
     grid = grid_around(surfaces.values(), SURFACE_VOXEL_MM)
     layers = Layers(grid.shape)
     structures: dict[str, Structure] = {}
@@ -189,6 +191,10 @@ def _read_target(path: Path, segmentation: Segmentation, axes: MeshAxes) -> Stru
     if is_nifti(path) or _called_nifti(path):
         mask, own = read_mask(path)
         _same_grid(path, own, grid)
+        if not mask.any():
+            raise StructureError(
+                path.name, "the target is empty: no voxel is set", "Segment it, and save it again."
+            )
         return Structure(organ_name(path), mask_from_bool(mask), Role.TARGET)
     raise ReadError(
         path.name, "it is no target that is read here", "Give a NIfTI mask, .seg.nrrd or a surface."

@@ -11,34 +11,22 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from anatomy.assignment import DERIVE, asked_roles, assigned, only_targets
 from anatomy.body import body_of
 from anatomy.errors import StructureError
 from anatomy.frames import Grid
+from anatomy.outside import notes_on_outside
 from anatomy.pose import Bore, Pose, Position, derived_table, gravity_P
-from anatomy.roles import expected_missing, is_known, role_of, words_of
-from anatomy.structures import (
-    InputDigest,
-    Role,
-    Segmentation,
-    Structure,
-    VoxelMask,
-    mask_from_bool,
-)
+from anatomy.roles import expected_missing, is_known, words_of
+from anatomy.structures import InputDigest, Role, Segmentation, Structure, VoxelMask
+from anatomy.suggest import nearest
+from anatomy.target import refuse_target_outside, target_of
 
 TABLE_WORDS = frozenset({"table", "couch", "bed"})
 """A structure outside the body with one of these words in its name is the table."""
 
-DERIVE = "derive"
-
 BELOW = 0.5
 """A table's middle lies beneath the patient's by more than this part of half his thickness [U]."""
-
-MAX_TARGET_MM = 150.0
-"""No target is longer than this along any axis of its grid: twice the largest of the source series (Dong
-2021, 10.1111/1759-7714.13932). What is longer is an organ or the whole image, taken by mistake."""
-
-MIN_TARGET_VOXELS = 4
-"""Fewer voxels are a stray click, not a node: no seed position within them means anything [U]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +58,7 @@ class Scene:
         for s in self.structures:
             if s.name == name:
                 return s
-        raise StructureError(name, "there is no such structure", f"Known: {', '.join(self.names())}.")
+        raise StructureError(name, "there is no such structure", nearest(name, self.names()))
 
     def names(self) -> tuple[str, ...]:
         """Structure names, sorted."""
@@ -96,32 +84,22 @@ def scene(
     """Give every structure its role and set the patient in his pose.
 
     `targets` names the target structures; empty means those whose role is target. `roles` overrides the
-    roles that names imply. Raises StructureError for an unknown name or role, an empty structure, no
-    target, or a target outside the body.
+    roles that names imply. Raises StructureError for an unknown name or role, roles that contradict
+    each other, an empty structure, no target, or a target outside the body; FrameMismatch where all organs
+    lie outside it.
     """
     asked = pose or PoseInput()
-    overrides = _checked_roles(segmentation, targets, roles or {})
-    if asked.table != DERIVE:
-        if asked.table not in segmentation.names():
-            raise StructureError(
-                "pose/table", f"{asked.table!r} is not in the input", f"Name a structure, or use {DERIVE!r}."
-            )
-        overrides.setdefault(asked.table, Role.OUTSIDE)
-    named = tuple(
-        s.with_role(overrides.get(s.name) or s.role or role_of(s.name)) for s in segmentation.structures
-    )
-    # A target asked for by name is the only target: other lesions are then tissue like any other.
+    overrides = asked_roles(segmentation, targets, roles or {}, asked.table)
+    named = assigned(segmentation, overrides)
     if targets:
-        named = tuple(
-            s.with_role(Role.PASSABLE) if s.role is Role.TARGET and s.name not in targets else s
-            for s in named
-        )
+        named = only_targets(named, targets)
     # By name, so that the order of the input never matters, not even where lungs overlap.
     filled = tuple(sorted((s for s in named if s.mask.count > 0), key=lambda s: s.name))
-    target = _target(named, segmentation.grid)
+    target = target_of(named, segmentation.grid)
     _refuse_nothing_but_target(named)
     body, skin_source = body_of(filled, segmentation.grid)
-    _refuse_target_outside(target, body)
+    refuse_target_outside(target, body)
+    apart = notes_on_outside(filled, body)
     return Scene(
         grid=segmentation.grid,
         structures=filled,
@@ -130,37 +108,14 @@ def scene(
         pose=_pose(asked, filled, body, segmentation.grid),
         skin_source=skin_source,
         missing=expected_missing(s.name for s in filled),
-        notes=_notes(segmentation, overrides),
+        notes=(*notes_on_names(segmentation, overrides), *_note_on_targets(filled), *apart),
         inputs=segmentation.inputs,
         surface_slack_mm=segmentation.surface_slack_mm,
         ct_hu=segmentation.ct_hu,
     )
 
 
-def _checked_roles(
-    segmentation: Segmentation, targets: tuple[str, ...], roles: Mapping[str, str]
-) -> dict[str, Role]:
-    known = segmentation.names()
-    overrides: dict[str, Role] = {}
-    for name, role in roles.items():
-        if name not in known:
-            raise StructureError(f"roles/{name}", "there is no such structure", f"Known: {', '.join(known)}.")
-        try:
-            overrides[name] = Role(role)
-        except ValueError:
-            raise StructureError(
-                f"roles/{name}", f"{role!r} is no role", f"Use one of: {', '.join(Role)}."
-            ) from None
-    for name in targets:
-        if name not in known:
-            raise StructureError(
-                "target/structure", f"{name!r} is not in the input", f"Known: {', '.join(known)}."
-            )
-        overrides[name] = Role.TARGET
-    return overrides
-
-
-def _notes(segmentation: Segmentation, overrides: Mapping[str, Role]) -> tuple[str, ...]:
+def notes_on_names(segmentation: Segmentation, overrides: Mapping[str, Role]) -> tuple[str, ...]:
     """What was assumed about structures, one sentence each."""
     empty = sorted(s.name for s in segmentation.structures if s.mask.count == 0)
     guessed = sorted(
@@ -175,39 +130,11 @@ def _notes(segmentation: Segmentation, overrides: Mapping[str, Role]) -> tuple[s
     )
 
 
-def _target(named: tuple[Structure, ...], grid: Grid) -> VoxelMask:
-    chosen = [s for s in named if s.role is Role.TARGET]
-    if not chosen:
-        raise StructureError(
-            "target/structure",
-            "no structure is the target",
-            "Name one of the input's structures, or give a target file.",
-        )
-    for s in chosen:
-        if s.mask.count == 0:
-            raise StructureError(
-                f"target/structure {s.name}", "the structure is empty", "Segment it, or name another."
-            )
-    target = chosen[0].mask
-    if len(chosen) > 1:
-        union = np.zeros(grid.shape, dtype=bool)
-        for s in chosen:
-            s.mask.paint(union, True)
-        target = mask_from_bool(union)
-    if target.count < MIN_TARGET_VOXELS:
-        raise StructureError(
-            f"target/structure {', '.join(s.name for s in chosen)}",
-            f"the target has {target.count} voxel{'s' if target.count > 1 else ''}",
-            f"A target needs at least {MIN_TARGET_VOXELS}: segment it whole, or on a finer grid.",
-        )
-    longest_mm = float(((np.array(target.upper) - np.array(target.lower)) * grid.spacing_mm).max())
-    if longest_mm > MAX_TARGET_MM:
-        raise StructureError(
-            f"target/structure {', '.join(s.name for s in chosen)}",
-            f"the target is {longest_mm:.0f} mm long",
-            f"A target is at most {MAX_TARGET_MM:.0f} mm long: name a node or lesion, not an organ.",
-        )
-    return target
+def _note_on_targets(structures: tuple[Structure, ...]) -> tuple[str, ...]:
+    names = [s.name for s in structures if s.role is Role.TARGET]
+    if len(names) == 1:
+        return ()
+    return (f"{', '.join(names)} are treated as one target, their union. To treat one, name it.",)
 
 
 def _refuse_nothing_but_target(named: tuple[Structure, ...]) -> None:
@@ -217,17 +144,6 @@ def _refuse_nothing_but_target(named: tuple[Structure, ...]) -> None:
     if all(s.role is Role.TARGET for s in named if s.mask.count > 0):
         raise StructureError(
             "input", "it holds nothing but the target", "Give the segmented organs and the body as well."
-        )
-
-
-def _refuse_target_outside(target: VoxelMask, body: VoxelMask) -> None:
-    inside = (body.layer[target.slices] == body.label) & target.cropped()
-    share = np.count_nonzero(inside) / target.count
-    if share < 0.5:
-        raise StructureError(
-            "target/structure",
-            f"{100 * (1 - share):.0f} % of the target lies outside the body",
-            "Check that target and body are in one frame, and that the body structure is whole.",
         )
 
 

@@ -16,6 +16,7 @@ import trimesh
 from jaxtyping import Bool, Float, Int
 
 from anatomy.errors import SurfaceError
+from anatomy.extents import refuse_absurd_extent
 from anatomy.frames import Grid
 from anatomy.structures import Surface
 from anatomy.voxelisation import fill_centres, mark_touched
@@ -35,13 +36,15 @@ def checked_surface(
 
     Mends what has one answer: corners stored apart, degenerate and doubled triangles, triangles that face
     the wrong way, bodies that are inside out. Raises SurfaceError for what has none: no triangle, NaN, open
-    edges, a surface with one side only, or no volume. Holes are not closed: nobody knows what was there.
+    edges, a surface with one side only, no volume, or a size that is no patient's. Holes are not closed:
+    nobody knows what was there.
     """
     vertices_P = np.asarray(vertices_P, float)
     if len(faces) == 0 or len(vertices_P) == 0:
         raise SurfaceError(name, "the surface has no triangle", "Export the structure again.")
     if not np.isfinite(vertices_P).all():
         raise SurfaceError(name, "the surface has NaN or infinite vertices", "Export the structure again.")
+    refuse_absurd_extent(name, vertices_P)
     if faces.min() < 0 or faces.max() >= len(vertices_P):
         raise SurfaceError(name, "a triangle names a vertex that does not exist", "Export it again.")
     mesh = trimesh.Trimesh(vertices_P, faces, process=False)

@@ -4,14 +4,16 @@ from dataclasses import dataclass, replace
 
 from anatomy.scene import Scene
 from planner.access import SkinAccess
+from planner.blockers import blocked_by
 from planner.bound import lung_bound_mm
 from planner.candidates import choose
 from planner.defaults import resolved
-from planner.explain import blocked_by, nearest_miss
+from planner.nearest_miss import nearest_miss
 from planner.outcome import outcome, search_report
 from planner.progress import GoOn, Phase, Progress, always
 from planner.ranking import score_named
 from planner.records import SCHEMA, SOFTWARE, Plan
+from planner.relaxations import relaxations
 from planner.request import Request
 from planner.search import search
 from planner.verify import verify
@@ -43,7 +45,8 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> Planning:
     chosen = choose(scene, near, found, request)
     go_on(Progress(Phase.EXPLAIN, 0.0, "what blocks the way"))
     blockers = blocked_by(scene, near)
-    miss = None if chosen.paths else nearest_miss(scene, request, blockers, go_on)
+    changes = () if chosen.paths else relaxations(scene, request, blockers, go_on)
+    miss = None if chosen.paths else nearest_miss(scene, request, near, changes)
     report = search_report(scene, found, chosen, lung_bound_mm(near, found.blocks, found.alive))
     unverified = Plan(
         schema=SCHEMA,

@@ -55,16 +55,13 @@ def polished(
     return SafeLines(point, outward, quantities)
 
 
-def _improve(
-    world: World,
-    point: np.ndarray,
-    outward: np.ndarray,
-    quantities: np.ndarray,
-    steps: np.ndarray,
-    request: Request,
-) -> bool:
-    """Move each line to its best trial, in place. Says whether any moved."""
-    n, m = len(point), len(steps)
+def displaced(
+    point: Float[np.ndarray, "n 3"],
+    outward: Float[np.ndarray, "n 3"],
+    quantities: Float[np.ndarray, "n q"],
+    steps: Float[np.ndarray, "m 4"],
+) -> tuple[Float[np.ndarray, "n m 3"], Float[np.ndarray, "n m 3"]]:
+    """Points and outward unit vectors of each line, moved across itself by each step. [mm]"""
     tip = point + quantities[:, line.TIP, None] * outward
     entry = tip + quantities[:, line.LENGTH, None] * outward
     helper = np.where(np.abs(outward[:, 2:]) < 0.9, np.array([[0.0, 0.0, 1.0]]), np.array([[1.0, 0.0, 0.0]]))
@@ -75,6 +72,20 @@ def _improve(
     entries = entry[:, None] + steps[:, 2, None] * e1[:, None] + steps[:, 3, None] * e2[:, None]
     turned = entries - tips
     turned /= np.linalg.norm(turned, axis=2)[:, :, None]
+    return tips, turned
+
+
+def _improve(
+    world: World,
+    point: np.ndarray,
+    outward: np.ndarray,
+    quantities: np.ndarray,
+    steps: np.ndarray,
+    request: Request,
+) -> bool:
+    """Move each line to its best trial, in place. Says whether any moved."""
+    n, m = len(point), len(steps)
+    tips, turned = displaced(point, outward, quantities, steps)
     verdicts, trial = line.test_lines(world, tips.reshape(-1, 3), turned.reshape(-1, 3))
     safe = np.flatnonzero(verdicts == SAFE)
     better = trial[safe]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from math import fsum
 from typing import TypeVar
 
+from anatomy.suggest import nearest
 from planner.request import Request, RequestError
 from planner.scores import SCORES, Quantities, Score
 
@@ -24,8 +25,8 @@ def score_named(name: str, field: str = "ranking") -> Score:
     for score in SCORES:
         if score.name == name:
             return score
-    known = ", ".join(score.name for score in SCORES)
-    raise RequestError(field, f"{name!r} is not a known score", f"Known: {known}.")
+    known = [score.name for score in SCORES]
+    raise RequestError(field, f"{name!r} is not a known score", nearest(name, known))
 
 
 def ranked(paths: Sequence[P], request: Request) -> list[P]:

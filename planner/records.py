@@ -138,20 +138,33 @@ class Blocker:
 
 @dataclass(frozen=True)
 class Relaxation:
-    """The smallest single change of the request that opens a path: `setting` is a JSON pointer into the
-    request, from and to in mm. `lung_length_mm` is what the opened path crosses."""
+    """A single change of the request that opens a path, as small as was found: `setting` is a JSON pointer
+    into the request, from and to in mm. Entry and tip are the opened path's, `lung_length_mm` is what it
+    crosses."""
 
     setting: str
     structure: str
     from_mm: float
     to_mm: float
+    entry_mm: Point
+    tip_mm: Point
     lung_length_mm: float
+
+
+NEEDLE_LENGTH, TABLE, BORE, NARROW = "needle length", "table", "bore", "covering radius"
+"""What a line may lack besides room beside a structure. NARROW: nothing, but displaced by the covering radius
+it is safe no longer."""
 
 
 @dataclass(frozen=True)
 class NearestMiss:
-    """The line that comes closest to being safe: where, what it lacks and by how much, and the smallest
-    single relaxations known to open a path, smallest change first."""
+    """The line, of those tried, that comes closest to being safe, and changes of the request that open a
+    path, the smallest first. One that runs through a structure comes closest only where all do.
+
+    `missing_mm` is the most that it lacks of anything, and `structure` what it lacks it of: of the clearance
+    asked for from the wall of needle or hub, or of NEEDLE_LENGTH, TABLE or BORE. A needle that runs through a
+    structure lacks the clearance and its own radius.
+    """
 
     entry_mm: Point
     tip_mm: Point
@@ -175,10 +188,12 @@ class Check:
 
 @dataclass(frozen=True)
 class Verification:
-    """All claims, recomputed from the original data by another route."""
+    """All claims, recomputed from the original data by another route. `not_recomputed` are JSON pointers to
+    what only making the plan again can tell; "*" stands for every item."""
 
     passed: bool
     checks: tuple[Check, ...]
+    not_recomputed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

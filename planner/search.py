@@ -22,7 +22,7 @@ from jaxtyping import Float
 
 from planner.kernels.cell import ALIVE, CENTRE_BLOCKED, ELSEWHERE
 from planner.kernels.level import Tested, test_children
-from planner.kernels.line import LUNG, MARGIN, QUANTITIES
+from planner.kernels.line import LUNG, MARGIN
 from planner.kernels.verdicts import SAFE
 from planner.net import QUARTERS, SIXTEENTHS, Blocks, Cells, blocks, children, join, lines_of, roots
 from planner.progress import GoOn, Phase, Progress
@@ -39,6 +39,9 @@ ROUNDING = 1e-9
 NEIGHBOURHOOD_MM = 2.0
 """Cells smaller than this give only the best safe line of their parent to choose from: polishing finds the
 others again."""
+MOST_CELLS = 10_000_000
+"""Cells left of one level, 80 bytes each. A search that leaves more, of a target too large for the radius,
+ends early: memory is bounded."""
 MOST_LINES = 2_000_000
 """Safe lines kept; beyond, only the best of each neighbourhood stays, so that memory is bounded."""
 
@@ -55,15 +58,13 @@ class SafeLines:
     def __len__(self) -> int:
         return len(self.point_B)
 
-    def take(self, which: np.ndarray) -> "SafeLines":
-        """Some of the lines, by index or mask."""
+    def take(self, which: np.ndarray | slice) -> "SafeLines":
+        """Some of the lines, by index, mask or slice."""
         return SafeLines(self.point_B[which], self.outward_B[which], self.quantities[which])
 
 
 def join_lines(parts: list[SafeLines]) -> SafeLines:
-    """All lines of the parts, in order."""
-    if not parts:
-        return SafeLines(np.zeros((0, 3)), np.zeros((0, 3)), np.zeros((0, QUANTITIES), np.float32))
+    """All lines of the parts, in order. One part at least."""
     return SafeLines(
         np.concatenate([p.point_B for p in parts]),
         np.concatenate([p.outward_B for p in parts]),
@@ -114,6 +115,7 @@ def search(world: World, radius_mm: float, go_on: GoOn) -> Found:
         done = _Level(world, b, cells, order, per_parent, enough_mm, step < NEIGHBOURHOOD_MM)
         for fraction in done.run():
             stopped = not go_on(Progress(Phase.SEARCH, fraction, f"covering radius {step:.3g} mm")) or stopped
+            stopped = stopped or done.cells_left > MOST_CELLS
             if stopped and number > 0:
                 break
         kept = _thinned([*kept, *done.safe], max(step, 1.0))
@@ -173,7 +175,7 @@ class _Level:
         self._left: list[Cells] = []
         self._lung: list[np.ndarray] = []
         self.safe: list[SafeLines] = []
-        self.tested = self.proved = self.safe_count = 0
+        self.tested = self.proved = self.safe_count = self.cells_left = 0
         self.left = self.covered = 0.0
         self.finished = False
 
@@ -199,6 +201,7 @@ class _Level:
         cells = children(parents, best, self._per_parent, done.depths_mm[best].astype(float))
         self.safe.append(SafeLines(*lines_of(self._blocks, cells), done.quantities[best]))
         left = np.flatnonzero(alive & (done.radius_mm > self._radius_mm))
+        self.cells_left += len(left)
         self._left.append(children(parents, left, self._per_parent, done.depths_mm[left].astype(float)))
         self._lung.append(np.where(safe[left], done.quantities[left, LUNG], np.inf))
         self.left = max(self.left, float(done.radius_mm[left].max(initial=0.0)))
@@ -217,8 +220,6 @@ class _Level:
     def survivors(self) -> tuple[Cells, np.ndarray]:
         """Cells that still cover more than the radius asked for, and the lung lengths that order them (inf:
         the centre line is not safe)."""
-        if not self._left:
-            return self._cells.take(slice(0, 0)), np.zeros(0)
         return join(self._left), np.concatenate(self._lung)
 
 

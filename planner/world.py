@@ -20,10 +20,9 @@ from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.defaults import least_chord_mm
 from planner.kernels.screen import screen
-from planner.records import PLEURAL_GAP_MM
+from planner.records import PLEURAL_GAP_MM, TABLE
 from planner.request import Request
 
-TABLE = "table"
 BODY_LATTICE_STEP_MM = 2.0
 """The body's field only guides; twice the default step costs an eighth."""
 TARGET_PADDING_MM = 20.0

@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from anatomy.errors import AnatomyError, ReadError
-from planner.records import SOFTWARE, Check, Plan, Status, Verification
+from planner.records import SOFTWARE, Check, Plan, Status
 from planner.request import Request, RequestError
+from service.again import why_not_again
 from service.app import create_app
 from service.demo import DemoFailed, demo
 from service.files import write_atomically
+from service.outputs import refuse_bad_outputs
 from service.plan_json import MAX_PLAN_BYTES, PlanFile, read_plan, write_plan
 from service.schema import MAX_REQUEST_BYTES, PlanRequest
 from service.server import address, listen, serve
@@ -80,6 +82,11 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("check", help="verify a plan against its inputs")
     command.add_argument("plan", type=Path, metavar="PLAN", help="plan.json")
+    command.add_argument(
+        "--quick",
+        action="store_true",
+        help="do not make the plan again, to compare what only a search can tell",
+    )
     _add_input(command)
     command.set_defaults(run=_check)
 
@@ -129,6 +136,12 @@ def _input(asked: argparse.Namespace) -> Input:
     return Input(Case(source, asked.names, tuple(map(Path, files)), asked.ct), names)
 
 
+def _files(case: Case, request: Path | None) -> list[Path]:
+    """Every file or folder that is read."""
+    given = [case.source, case.names, *case.targets, case.ct, request]
+    return [path for path in given if isinstance(path, Path)]
+
+
 def _is_file(target: str) -> bool:
     return Path(target).exists() or "/" in target or target.lower().endswith(FILE_SUFFIXES)
 
@@ -144,12 +157,7 @@ def _plan(asked: argparse.Namespace) -> int:
     given = _input(asked)
     request = _with_target(_request(asked.request), given)
     # Before the work, not after it: a plan that cannot be written was made for nothing.
-    if asked.output is not None and not asked.output.resolve().parent.is_dir():
-        raise ReadError(str(asked.output), "its folder does not exist", "Make it, or write elsewhere.")
-    if asked.output is not None and asked.output.is_dir():
-        raise ReadError(str(asked.output), "it is a folder", "Name a file in it.")
-    if asked.figures is not None:
-        asked.figures.mkdir(parents=True, exist_ok=True)
+    refuse_bad_outputs(asked.output, asked.figures, _files(given.case, asked.request))
     say(f"reading {asked.input}")
     planned = plan_case(given.case, request, ProgressLines())
     text = write_plan(planned.plan)
@@ -178,7 +186,7 @@ def _check(asked: argparse.Namespace) -> int:
                 "--target", f"{name!r} is not the plan's", f"Its targets: {', '.join(targets)}."
             )
     say(f"reading {asked.input}")
-    checked = check_case(given.case, file.plan)
+    checked = check_case(given.case, file.plan, ProgressLines(), again=not asked.quick)
     own = Check(
         "plan_sha256",
         asked.plan.name,
@@ -187,8 +195,11 @@ def _check(asked: argparse.Namespace) -> int:
         0.0,
         file.claimed_sha256 == file.content_sha256,
     )
-    every = Verification(checked.passed and own.passed, (own, *checked.checks))
+    every = replace(checked, passed=checked.passed and own.passed, checks=(own, *checked.checks))
     print(verification_text(every))
+    if every.not_recomputed:
+        reason = why_not_again(file.plan) or ("--quick" if asked.quick else "a claim failed")
+        print(f"Not made again ({reason}), so not checked: {', '.join(every.not_recomputed)}.")
     return PLANNED if every.passed else NOT_PLANNED
 
 

@@ -121,11 +121,13 @@ class RelaxationModel(Strict):
     structure: str
     from_mm: float
     to_mm: float
+    entry_mm: PointMm
+    tip_mm: PointMm
     lung_length_mm: Length
 
 
 class NearestMissModel(Strict):
-    """The line that comes closest to being safe."""
+    """The line that comes closest to being safe, and what it lacks."""
 
     entry_mm: PointMm
     tip_mm: PointMm
@@ -151,14 +153,16 @@ class CheckModel(Strict):
 
 
 class VerificationModel(Strict):
-    """All claims, recomputed by another route."""
+    """All claims, recomputed by another route, and pointers to what only a search can tell."""
 
     passed: bool
     checks: tuple[CheckModel, ...]
+    not_recomputed: tuple[str, ...]
 
     def to_record(self) -> records.Verification:
         """The planner's record."""
-        return records.Verification(self.passed, tuple(records.Check(**dict(c)) for c in self.checks))
+        checks = tuple(records.Check(**dict(c)) for c in self.checks)
+        return records.Verification(self.passed, checks, self.not_recomputed)
 
 
 class PlanModel(Strict):

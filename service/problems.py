@@ -4,6 +4,7 @@ Every kind has a name, a status and a meaning; `type` is /v1/problems/{kind}, wh
 No problem carries a traceback or a path of this machine.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,8 @@ KINDS: dict[str, Kind] = {
     "failed": Kind(500, "Failed", "The service failed. The fault is its own, not the request's."),
     "busy": Kind(503, "Busy", "Too many jobs wait. Try again later."),
 }
+
+_FLAG = re.compile(r"--(names|target|ct)\b")
 
 REQUEST_SECTIONS = ("target", "needle", "clearance_mm", "roles", "pose", "search", "ranking", "seeds")
 
@@ -104,6 +107,11 @@ def problem(kind: str, detail: str, errors: Sequence[FieldError] = ()) -> Proble
     return Problem(Report(kind, detail, tuple(errors)))
 
 
+def of_part(kind: str, part: str, detail: str) -> Problem:
+    """What is wrong with one part of a form."""
+    return problem(kind, f"{part}: {detail}", (FieldError(pointer((part,)), detail),))
+
+
 def of_json(error: NotJson | Refused) -> Problem:
     """What is wrong with a JSON body."""
     if isinstance(error, NotJson):
@@ -115,14 +123,17 @@ def of_json(error: NotJson | Refused) -> Problem:
 def of_input(error: AnatomyError, folder: Path, parts: Mapping[str, str]) -> Report:
     """What is wrong with a case in `folder`, or with what is asked of it.
 
-    `parts` says which part of the upload a file's name belongs to. Paths lose the folder.
+    `parts` says which part of the upload a file's name belongs to. Paths lose the folder, and advice for the
+    command line is turned into advice for the form.
     """
     where, value, remedy = (
         text.replace(f"{folder}/", "").replace(str(folder), "the input")
         for text in (error.field, error.value, error.remedy)
     )
-    asked = where.partition("/")[0] in REQUEST_SECTIONS
-    at = f"/{where}" if asked else f"/{parts.get(where, 'file')}"
+    remedy = _FLAG.sub(r"the part '\1'", remedy)
+    section, slash, name = where.partition("/")
+    asked = section in REQUEST_SECTIONS and where not in parts
+    at = pointer((section, name) if slash else (section,)) if asked else f"/{parts.get(where, 'file')}"
     detail = f"{value}. {remedy}" if asked else f"{where}: {value}. {remedy}"
     return Report("unusable-input", f"{where}: {value}. {remedy}", (FieldError(at, detail),))
 

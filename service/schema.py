@@ -18,6 +18,7 @@ from pydantic import (
 
 from anatomy.pose import Position
 from anatomy.structures import Role
+from anatomy.suggest import nearest
 from planner.request import (
     DEFAULT_RANKING,
     Needle,
@@ -29,7 +30,7 @@ from planner.request import (
 )
 from planner.scores import SCORES
 from service.limits import LIMITS, MAX_NAME_LENGTH, MAX_NAMES
-from service.strict_json import Strict, nearest
+from service.strict_json import Strict
 
 MAX_REQUEST_BYTES = 1_000_000
 """A request naming every structure it may name is shorter."""
@@ -54,7 +55,18 @@ def _known_score(name: str) -> str:
 
 
 ScoreName = Annotated[Name, AfterValidator(_known_score)]
-ScoreNames = Annotated[tuple[ScoreName, ...], Field(min_length=1, max_length=MAX_NAMES)]
+
+
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    for n, name in enumerate(names):
+        if name in names[:n]:
+            raise ValueError(f"{name!r} is named twice. Name each once.")
+    return names
+
+
+ScoreNames = Annotated[
+    tuple[ScoreName, ...], Field(min_length=1, max_length=MAX_NAMES), AfterValidator(_each_once)
+]
 
 
 def _kind(value: Any) -> str:
@@ -63,7 +75,9 @@ def _kind(value: Any) -> str:
         return "<null>"
     if isinstance(value, str):
         return "<one>"
-    return "<many>" if isinstance(value, list | tuple) else "<table>"
+    if isinstance(value, dict):
+        return "<table>"
+    return "<many>" if isinstance(value, list | tuple) else "<other>"
 
 
 class TargetModel(Strict):
@@ -83,9 +97,7 @@ class TargetModel(Strict):
     @field_validator("structure")
     @classmethod
     def _once(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
-        if isinstance(value, tuple) and len(set(value)) < len(value):
-            raise ValueError("A structure is named twice. Name each once.")
-        return value
+        return _each_once(value) if isinstance(value, tuple) else value
 
     def structures(self) -> tuple[str, ...]:
         """The names, as the planner takes them."""
@@ -174,7 +186,7 @@ class PlanRequest(Strict):
         Discriminator(
             _kind,
             custom_error_type="ranking",
-            custom_error_message="Give a list of score names, or {weights: {name: number}}",
+            custom_error_message='Give a list of score names, or {"weights": {name: number}}',
         ),
     ] = DEFAULT_RANKING
     seeds: SeedsModel = SeedsModel()

@@ -4,7 +4,7 @@ Stricter than `json`: no NaN, no infinity, no name twice in one object, and a li
 number and "2" is no number: the models are strict.
 """
 
-import difflib
+import codecs
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,13 +12,16 @@ from typing import Any, NoReturn, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from anatomy.suggest import nearest
 from service.limits import limit_at
-
-MAX_SHOWN = 80
-"""A refused value is shown up to this many characters."""
+from service.wording import plain
 
 MAX_ERRORS = 20
 """Wrong fields listed in one answer: enough to mend a request, too few to fill a log."""
+
+
+Path = list[str | int]
+"""Where a value stands in a document: names and indices."""
 
 
 class Strict(BaseModel):
@@ -54,6 +57,8 @@ def read_model(model: type[Model], data: bytes, max_bytes: int) -> Model:
     """Parse and validate. Raises NotJson or Refused."""
     if len(data) > max_bytes:
         raise NotJson(f"The text is longer than {max_bytes} bytes.")
+    # Windows editors put a byte order mark before UTF-8.
+    data = data.removeprefix(codecs.BOM_UTF8)
     document = parse(data)
     try:
         return model.model_validate_json(data)
@@ -61,8 +66,7 @@ def read_model(model: type[Model], data: bytes, max_bytes: int) -> Model:
         first = error.errors()[0]
         if first["type"] == "json_invalid":
             raise NotJson(f"{first['msg']}.") from None
-        found = [_field_error(model, document, e) for e in error.errors(include_url=False)[:MAX_ERRORS]]
-        raise Refused(found) from None
+        raise Refused(_field_errors(model, document, error.errors(include_url=False))) from None
 
 
 def parse(data: bytes) -> Any:
@@ -76,7 +80,7 @@ def parse(data: bytes) -> Any:
     except json.JSONDecodeError as error:
         raise NotJson(f"{error.msg} at line {error.lineno}, column {error.colno}.") from None
     except UnicodeDecodeError as error:
-        raise NotJson(f"The text is not UTF-8 (byte {error.start}).") from None
+        raise NotJson(f"The text is not UTF-8 (byte {error.start}). Save it as UTF-8.") from None
     except ValueError:
         raise NotJson("The text holds a number with too many digits.") from None
 
@@ -99,35 +103,42 @@ def pointer(parts: Sequence[str | int]) -> str:
     return "".join("/" + str(p).replace("~", "~0").replace("/", "~1") for p in parts)
 
 
-def nearest(name: str, known: Sequence[str]) -> str:
-    """A sentence that names the known name most like `name`, and all known names."""
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"Did you mean {close[0]!r}? " if close else ""
-    return f"{hint}Known: {', '.join(known)}."
+def _field_errors(model: type[BaseModel], document: Any, errors: Sequence[Any]) -> list[FieldError]:
+    """One error for each mistake: pydantic reports some twice."""
+    paths = [_path_in_document(document, e["loc"], e["type"] == "missing") for e in errors]
+    return [
+        _field_error(model, path, error)
+        for path, error in zip(paths, errors, strict=True)
+        if not _follows(path, error, paths, errors)
+    ][:MAX_ERRORS]
 
 
-def _field_error(model: type[BaseModel], document: Any, error: Any) -> FieldError:
-    path = _path_in_document(document, error["loc"], error["type"] == "missing")
-    where = pointer(path)
-    limit = limit_at(where)
-    value = _shown(error["input"])
+def _follows(path: Path, error: Any, paths: Sequence[Path], errors: Sequence[Any]) -> bool:
+    """Whether the error only follows from another: a list is short of the entries that were refused, or a
+    field is missing because its name is misspelt."""
     match error["type"]:
-        case "extra_forbidden":
-            known = sorted(_model_at(model, path[:-1]).model_fields)
-            return FieldError(where, f"Unknown field {path[-1]!r}. {nearest(str(path[-1]), known)}")
+        case "too_short":
+            return any(len(p) > len(path) and p[: len(path)] == path for p in paths)
         case "missing":
-            return FieldError(where, "The field is missing.")
-        case "greater_than_equal" | "less_than_equal" | "finite_number" if limit is not None:
-            return FieldError(where, f"{value} is out of range. Give a number {limit.sentence()}.")
-        case "value_error" | "assertion_error":
-            return FieldError(where, str(error["ctx"]["error"]))
+            return any(
+                e["type"] == "extra_forbidden" and p[:-1] == path[:-1]
+                for p, e in zip(paths, errors, strict=True)
+            )
         case _:
-            return FieldError(where, f"{value}: {error['msg']}.")
+            return False
 
 
-def _path_in_document(document: Any, loc: Sequence[str | int], missing: bool) -> list[str | int]:
+def _field_error(model: type[BaseModel], path: Path, error: Any) -> FieldError:
+    where = pointer(path)
+    if error["type"] == "extra_forbidden":
+        known = sorted(info.alias or name for name, info in _model_at(model, path[:-1]).model_fields.items())
+        return FieldError(where, f"Unknown field {path[-1]!r}. {nearest(str(path[-1]), known)}")
+    return FieldError(where, plain(error, limit_at(where)))
+
+
+def _path_in_document(document: Any, loc: Sequence[str | int], missing: bool) -> Path:
     """`loc` without the parts that pydantic adds for its own unions and keys."""
-    path: list[str | int] = []
+    path: Path = []
     at = document
     for n, part in enumerate(loc):
         known = part in at if isinstance(at, dict) else isinstance(at, list) and part in range(len(at))
@@ -153,8 +164,3 @@ def _models_in(annotation: Any) -> Any:
         yield annotation
     for inner in get_args(annotation):
         yield from _models_in(inner)
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + " ..."

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from planner.records import Path, Plan, Verification
+from planner.records import NearestMiss, Path, Plan, Verification
 
 HEADINGS = (
     "rank",
@@ -27,8 +27,7 @@ def plan_text(plan: Plan) -> str:
         names = {window.id: window.name for window in plan.windows}
         blocks.append(_columns([HEADINGS, *(_row(p, names.get(p.window, p.window)) for p in plan.paths)]))
     if plan.nearest_miss is not None:
-        miss = plan.nearest_miss
-        blocks.append(f"Nearest miss: {miss.missing_mm:.1f} mm short of what was asked ({miss.structure}).")
+        blocks.extend(_miss(plan.nearest_miss))
     if plan.blocked_by:
         shares = [f"{b.structure} {100 * b.share:.0f} %" for b in plan.blocked_by[:6]]
         blocks.append("Blocked by: " + ", ".join(shares))
@@ -57,6 +56,21 @@ def verification_text(verification: Verification) -> str:
     ]
     said = "every claim holds" if verification.passed else f"{len(failed)} failed"
     return "\n".join([*lines, f"Verification: {len(verification.checks)} checks, {said}."])
+
+
+def _miss(miss: NearestMiss) -> list[str]:
+    """Where the nearest line runs, and every change that would open a path."""
+    entry, tip = (", ".join(f"{x:.1f}" for x in place) for place in (miss.entry_mm, miss.tip_mm))
+    lines = [
+        f"Nearest line: from ({entry}) to ({tip}), {miss.missing_mm:.1f} mm short of what was asked "
+        f"({miss.structure})."
+    ]
+    lines += [
+        f"Would open a path: {r.setting} {r.to_mm:g} instead of {r.from_mm:g}, through "
+        f"{r.lung_length_mm:.1f} mm of lung."
+        for r in miss.relaxations
+    ]
+    return lines
 
 
 def _row(path: Path, window: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import zlib
 from pathlib import Path
 
 from service.names import refuse_bad_name
-from service.problems import problem
+from service.problems import of_part
 from service.settings import MIB, Settings
 
 CHUNK_BYTES = MIB
@@ -37,26 +37,28 @@ def unpack(archive: Path, folder: Path, settings: Settings) -> None:
             for entry, name in _checked(opened, settings):
                 room = _copy(opened, entry, folder / name, room)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise problem("malformed-upload", f"file: the zip is damaged ({error}). Pack it again.") from None
+        raise of_part("malformed-upload", "file", f"the zip is damaged ({error}). Pack it again.") from None
 
 
 def _checked(opened: zipfile.ZipFile, settings: Settings) -> list[tuple[zipfile.ZipInfo, str]]:
     """Entries to unpack and the names to give them."""
     entries = [e for e in opened.infolist() if not e.is_dir() and not _ignored(e.filename)]
     if not entries:
-        raise problem("malformed-upload", "file: the zip holds no file. Pack the masks or surfaces.")
+        raise of_part("malformed-upload", "file", "the zip holds no file. Pack the masks or surfaces.")
     if len(entries) > settings.max_zip_entries:
-        raise problem("too-large", f"file: the zip holds more than {settings.max_zip_entries} files.")
+        raise of_part("too-large", "file", f"the zip holds more than {settings.max_zip_entries} files.")
     for entry in entries:
         _refuse_hostile(entry)
     folders = {entry.filename.rpartition("/")[0] for entry in entries}
     if len(folders) > 1 or "/" in next(iter(folders)):
-        raise problem("malformed-upload", "file: the zip holds nested folders. Pack the files of one folder.")
+        raise of_part(
+            "malformed-upload", "file", "the zip holds nested folders. Pack the files of one folder."
+        )
     named = [(entry, entry.filename.rpartition("/")[2]) for entry in entries]
     for _, name in named:
         refuse_bad_name("file", name)
     if len({name for _, name in named}) < len(named):
-        raise problem("malformed-upload", "file: the zip holds two files of one name. Keep one of them.")
+        raise of_part("malformed-upload", "file", "the zip holds two files of one name. Keep one of them.")
     return named
 
 
@@ -67,13 +69,13 @@ def _ignored(name: str) -> bool:
 def _refuse_hostile(entry: zipfile.ZipInfo) -> None:
     name = entry.filename
     if name.startswith("/") or "\\" in name or ".." in name.split("/") or ":" in name.partition("/")[0]:
-        raise problem("malformed-upload", f"file: {name!r} in the zip leads out of its folder. Remove it.")
+        raise of_part("malformed-upload", "file", f"{name!r} in the zip leads out of its folder. Remove it.")
     if stat.S_ISLNK(entry.external_attr >> 16):
-        raise problem("malformed-upload", f"file: {name!r} in the zip is a link. Pack the file itself.")
+        raise of_part("malformed-upload", "file", f"{name!r} in the zip is a link. Pack the file itself.")
     if entry.flag_bits & 0x1:
-        raise problem("malformed-upload", f"file: {name!r} in the zip is encrypted. Pack it in the clear.")
+        raise of_part("malformed-upload", "file", f"{name!r} in the zip is encrypted. Pack it in the clear.")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise problem("malformed-upload", f"file: {name!r} is packed by a rare method. Use deflate.")
+        raise of_part("malformed-upload", "file", f"{name!r} is packed by a rare method. Use deflate.")
 
 
 def _copy(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, room: int) -> int:
@@ -82,6 +84,6 @@ def _copy(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, room: int
         while chunk := packed.read(CHUNK_BYTES):
             room -= len(chunk)
             if room < 0:
-                raise problem("too-large", "file: the zip unpacks to more than this service takes.")
+                raise of_part("too-large", "file", "the zip unpacks to more than this service takes.")
             file.write(chunk)
     return room

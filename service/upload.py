@@ -14,10 +14,12 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
+from anatomy.suggest import nearest
 from service.names import refuse_bad_name
-from service.problems import problem
+from service.problems import of_part, problem
 from service.settings import MIB, Settings
 from service.store import PARTS, StoredFile, sha256_of
+from service.strict_json import FieldError
 from service.unpack import is_zip, unpack
 
 REPEATABLE = ("target",)
@@ -37,7 +39,8 @@ async def receive(request: Request, folder: Path, settings: Settings) -> tuple[l
     try:
         form = await parser.parse()
     except MultiPartException as error:
-        raise problem("malformed-upload", f"{error.message} Parts, all files: {', '.join(PARTS)}.") from None
+        detail = f"{error.message.rstrip('.')}. Parts, all files: {', '.join(PARTS)}."
+        raise problem("malformed-upload", detail, (FieldError("", detail),)) from None
     except ClientDisconnect:
         raise problem("malformed-upload", "The upload broke off. Send it again.") from None
     try:
@@ -64,11 +67,15 @@ def _too_large(settings: Settings) -> Exception:
 def _refuse_wrong_parts(names: list[str]) -> None:
     for name in names:
         if name not in PARTS:
-            raise problem("malformed-upload", f"Unknown part {name!r}. Known: {', '.join(PARTS)}.")
+            raise of_part("malformed-upload", name, f"Unknown part {name!r}. {nearest(name, PARTS)}")
         if name not in REPEATABLE and names.count(name) > 1:
-            raise problem("malformed-upload", f"The part {name!r} may occur once.")
+            raise of_part("malformed-upload", name, f"The part {name!r} may occur once. Send one.")
     if "file" not in names:
-        raise problem("malformed-upload", "The part 'file' is missing: the label map, masks or surfaces.")
+        raise of_part(
+            "malformed-upload",
+            "file",
+            "The part 'file' is missing. Send the label map, masks or surfaces in it.",
+        )
 
 
 def _keep(

@@ -8,19 +8,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from anatomy.errors import StructureError
+from anatomy.errors import ReadError, StructureError
 from anatomy.read import read
 from anatomy.roles import is_known, role_of
-from anatomy.scene import PoseInput, Scene, scene
+from anatomy.scene import PoseInput, Scene, notes_on_names, scene
 from anatomy.structures import Role, Segmentation
+from anatomy.suggest import nearest
 from anatomy.thorax import thorax
 from planner.plan import Planning, plan
 from planner.progress import GoOn, Progress
 from planner.records import Plan, Verification
 from planner.request import Request, RequestError
 from planner.verify import verify
+from service.again import same_again, why_not_again
 from service.clock import go_on_until
-from service.strict_json import nearest
+from service.given import refuse_left_out
 
 BUILTINS: dict[str, Callable[[], Segmentation]] = {"thorax": thorax}
 """Cases that need no file."""
@@ -56,12 +58,19 @@ class Unverified(Exception):
 def open_case(case: Case) -> tuple[Segmentation, tuple[str, ...]]:
     """Read a case: its structures, and the names of those that came as target files.
 
-    Raises AnatomyError for anything that cannot be read.
+    Raises AnatomyError for anything that cannot be read, and for files given along with a built-in.
     """
     if isinstance(case.source, Path):
         return read(case.source, names=case.names, targets=case.targets, ct=case.ct)
     if case.source not in BUILTINS:
         raise StructureError("builtin", f"{case.source!r} is none", nearest(case.source, sorted(BUILTINS)))
+    for given in (case.names, *case.targets, case.ct):
+        if given is not None:
+            raise ReadError(
+                given.name,
+                f"the built-in {case.source} takes no files: it has its own structures, names and targets",
+                "Leave the file out, or give an input of your own.",
+            )
     return BUILTINS[case.source](), ()
 
 
@@ -71,7 +80,12 @@ def open_scene(case: Case, request: Request) -> tuple[Scene, Request]:
     Without a name in the request, the target is what came as target files, else every structure whose role
     is target. Raises AnatomyError where case and request do not fit together.
     """
-    segmentation, target_files = open_case(case)
+    return _scene_of(*open_case(case), request)
+
+
+def _scene_of(
+    segmentation: Segmentation, target_files: tuple[str, ...], request: Request
+) -> tuple[Scene, Request]:
     names = request.target.structures or target_files
     pose = request.pose
     asked = PoseInput(pose.position, pose.rotation_deg, pose.table, pose.bore_diameter_mm)
@@ -98,17 +112,32 @@ def plan_case(
     return Planned(made, planning)
 
 
-def check_case(case: Case, claimed: Plan) -> Verification:
-    """Rebuild a plan's scene from the case and the plan's own request, and recompute every claim.
+def check_case(case: Case, claimed: Plan, report: Callable[[Progress], None], *, again: bool) -> Verification:
+    """Rebuild a plan's scene from the case and the plan's own request, and recompute every claim. If all
+    hold and `again` is asked for, make the plan again where that can be done, and compare.
 
-    Raises AnatomyError where the case lacks what the plan's request names.
+    Raises AnatomyError where the case lacks a file that the plan was made from, or what its request names.
     """
-    made, _ = open_scene(case, claimed.request)
-    return verify(claimed, made)
+    segmentation, target_files = open_case(case)
+    refuse_left_out(claimed.inputs, segmentation.inputs, claimed.request.target.structures)
+    made, _ = _scene_of(segmentation, target_files, claimed.request)
+    verification = verify(claimed, made)
+    if not (again and verification.passed and why_not_again(claimed) is None):
+        return verification
+    # A search that was complete is so without a clock.
+    made_again = plan(made, _with_time(claimed.request, None), go_on_until(None, report)).plan
+    same = same_again(claimed, replace(made_again, request=_with_time(made_again.request, claimed.request)))
+    return Verification(all(c.passed for c in same), (*verification.checks, *same))
+
+
+def _with_time(request: Request, limit_of: Request | None) -> Request:
+    limit = None if limit_of is None else limit_of.search.time_limit_s
+    return replace(request, search=replace(request.search, time_limit_s=limit))
 
 
 def describe_case(case: Case) -> dict[str, Any]:
-    """What a case holds, as JSON values: grid, structures with the roles their names imply, targets, inputs.
+    """What a case holds, as JSON values: grid, structures with the roles their names imply, targets, inputs,
+    and notes on structures that are empty or not known.
 
     Raises AnatomyError for anything that cannot be read.
     """
@@ -126,6 +155,7 @@ def describe_case(case: Case) -> dict[str, Any]:
             for s in segmentation.structures
         ],
         "targets": list(targets),
+        "notes": list(notes_on_names(segmentation, {})),
         "inputs": [{"name": i.name, "sha256": i.sha256} for i in segmentation.inputs],
     }
 

@@ -29,6 +29,7 @@ from planner.records import (
     Window,
 )
 from planner.request import Needle, PoseRequest, Request, SearchRequest, SeedRequest, TargetRequest
+from planner.wording import claims_of, message_of
 
 SHAPE, SPACING = (60, 60, 40), np.array([2.0, 2.0, 3.0])
 RADIUS, NEEDLE, SEED = 0.635, 120.0, 4.5
@@ -139,7 +140,7 @@ def honest_plan(who: Patient, request: Request = REQUEST, lines: Mapping[str, tu
     paths = [replace(p, pareto=not any(beats(q, p) for q in paths)) for p in paths]
     paths = sorted(paths, key=quantities)
     paths = [replace(p, rank=n) for n, p in enumerate(paths, start=1)]
-    return Plan(
+    plan = Plan(
         schema=SCHEMA,
         software=SOFTWARE,
         frame="LPS",
@@ -148,13 +149,26 @@ def honest_plan(who: Patient, request: Request = REQUEST, lines: Mapping[str, tu
         roles=tuple((s.name, str(s.role)) for s in who.scene.structures),
         skin_source=who.scene.skin_source,
         missing_structures=who.scene.missing,
-        notes=(),
-        outcome=Outcome(Status.PLANNED, f"{len(paths)} paths."),
-        search=SearchReport(1000, 10, 100, 2.0, True, 0.0, 0.0, ("every line was tested",)),
+        notes=who.scene.notes,
+        outcome=Outcome(Status.PLANNED, ""),
+        search=SearchReport(1000, 10, 100, 2.0, True, 0.0, 0.0, ()),
         paths=tuple(paths),
         windows=tuple(Window(p.window, p.window, (p.id,), 100.0, p.lung_length_mm) for p in paths),
         blocked_by=(Blocker("vertebrae", 0.25), Blocker("table", 0.5)),
         nearest_miss=None,
+    )
+    return in_words(plan, who)
+
+
+def in_words(plan: Plan, who: Patient) -> Plan:
+    """The plan, with the sentences that its numbers call for: what is changed on purpose is to be the only
+    fault."""
+    message = message_of(
+        plan.outcome.status, plan.request, plan.search, plan.paths, plan.blocked_by, plan.nearest_miss
+    )
+    claims = claims_of(plan.search, who.scene.surface_slack_mm)
+    return replace(
+        plan, outcome=replace(plan.outcome, message=message), search=replace(plan.search, claims=claims)
     )
 
 

@@ -71,5 +71,6 @@ def describe(case: Case) -> dict[str, Any]:
             {"name": name, "role": "forbidden", "known_name": False, "volume_mm3": 1.0} for name in names
         ],
         "targets": [target.name for target in case.targets],
+        "notes": [],
         "inputs": [],
     }

@@ -14,10 +14,13 @@ from case_files import NAMES, OBLIQUE, body_labels, label_table, write_names, wr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from anatomy.errors import AnatomyError, GridError, ReadError, StructureError, SurfaceError
+from anatomy.assignment import DERIVE
+from anatomy.errors import AnatomyError, FrameMismatch, GridError, ReadError, StructureError, SurfaceError
 from anatomy.limits import MAX_STRUCTURES
 from anatomy.read import read
-from anatomy.scene import scene
+from anatomy.scene import PoseInput, scene
+from anatomy.structures import Role, Segmentation
+from anatomy.suggest import MAX_LISTED, nearest
 
 Refused = type[AnatomyError]
 
@@ -50,6 +53,12 @@ def labels(
     )
 
 
+def qform_only(tmp_path: Path, version: int = 1) -> Path:
+    """A label map whose affine is its quaternion's, with spacings from pixdim."""
+    codes, form = (252, "<2h") if version == 1 else (344, "<2i")
+    return patched(labels(tmp_path, version=version), codes, struct.pack(form, 1, 0))
+
+
 def cut(path: Path, share: float) -> Path:
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
@@ -74,6 +83,21 @@ VOLUMES: list[tuple[str, Callable[[Path], Path], Refused, str]] = [
     ("NaN in the affine", lambda t: patched(labels(t), 280, nan_affine()), GridError, "NaN"),
     ("no affine code", lambda t: patched(labels(t), 252, b"\0" * 4), ReadError, "sform"),
     ("no spacing", lambda t: patched(labels(t), 280, b"\0" * 48), GridError, "spacing"),
+    ("singular", lambda t: patched(labels(t), 280, b"\0" * 12), GridError, "singular"),
+    (
+        "a qform without spacings",
+        lambda t: patched(qform_only(t), 80, b"\0" * 12),
+        GridError,
+        "voxel spacings of 0, 0, 0 mm",
+    ),
+    (
+        "a qform of negative spacing",
+        lambda t: patched(qform_only(t), 80, struct.pack("<f", -0.8)),
+        GridError,
+        "voxel spacings of -0.8, 0.9, 5 mm",
+    ),
+    ("sheared", lambda t: patched(labels(t), 284, struct.pack("<f", 2.0)), GridError, "not orthogonal"),
+    ("far away", lambda t: patched(labels(t), 292, struct.pack("<f", 1e6)), GridError, "100 m away"),
     ("far voxels", lambda t: patched(labels(t), 108, struct.pack("<f", 1e9)), ReadError, "begin at byte"),
     ("unknown type", lambda t: patched(labels(t), 70, struct.pack("<h", 7)), ReadError, "NIfTI"),
     ("complex numbers", lambda t: labels(t, body_labels().astype(np.complex64)), ReadError, "type complex64"),
@@ -107,7 +131,17 @@ def test_damaged_label_maps(
     with pytest.raises(error, match=message) as refused:
         read(make(tmp_path), names=names)
     assert refused.value.remedy
+    assert refused.value.field.startswith("labels.nii")
     assert str(tmp_path) not in str(refused.value)
+
+
+def test_a_qform_alone_is_enough(tmp_path: Path, names: Path) -> None:
+    by_sform, _ = read(labels(tmp_path), names=names)
+    for version in (1, 2):
+        by_qform, _ = read(qform_only(tmp_path, version=version), names=names)
+        assert by_qform.grid.same_as(by_sform.grid, tolerance_mm=1e-4)
+    with pytest.raises(GridError, match="spacings of 0"):
+        read(patched(qform_only(tmp_path, version=2), 112, b"\0" * 24), names=names)
 
 
 def test_a_packed_bomb_is_not_unpacked_beyond_its_header(tmp_path: Path, names: Path) -> None:
@@ -363,6 +397,29 @@ def test_open_meshes_name_their_file(tmp_path: Path) -> None:
         read(tmp_path / "heart.ply")
 
 
+def write_balls(folder: Path, **centres_mm: tuple[float, float, float]) -> Path:
+    """Closed balls of 10 mm radius, one a file."""
+    folder.mkdir()
+    for name, centre in centres_mm.items():
+        ball = trimesh.creation.icosphere(subdivisions=2, radius=10)
+        ball.apply_translation(centre).export(folder / f"{name}.stl")
+    return folder
+
+
+def test_surfaces_too_large_for_a_patient_name_their_file(tmp_path: Path) -> None:
+    folder = write_balls(tmp_path / "meshes", heart=(0, 0, 0))
+    for scale, message in ((1e3, "is 20000 mm long"), (1e6, "from the origin"), (1e30, "from the origin")):
+        trimesh.creation.icosphere(subdivisions=2, radius=10 * scale).export(folder / "body.ply")
+        with pytest.raises(SurfaceError, match=rf"body\.ply: the surface .*{message}.*in mm"):
+            read(folder)
+
+
+def test_surfaces_too_far_apart_name_the_one_that_is_away(tmp_path: Path) -> None:
+    folder = write_balls(tmp_path / "meshes", body=(0, 0, 0), heart=(30, 0, 0), node_4R=(9000, 0, 0))
+    with pytest.raises(FrameMismatch, match=r"node_4R\.stl: the surface lies 8970 mm .*of one scan"):
+        read(folder)
+
+
 def test_points_are_no_surface(tmp_path: Path) -> None:
     (tmp_path / "heart.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\n", encoding="utf-8")
     with pytest.raises(AnatomyError, match=r"heart\.obj"):
@@ -414,3 +471,127 @@ def test_an_input_of_nothing_but_the_target_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(StructureError, match="nothing but the target"):
         scene(segmentation, targets)
+
+
+def made(values: np.ndarray, table: dict[str, str], tmp_path: Path) -> Segmentation:
+    path = write_nifti(tmp_path / "labels.nii.gz", values.astype(np.uint8), OBLIQUE)
+    return read(path, names=write_names(tmp_path / "labels.json", table))[0]
+
+
+def apart() -> np.ndarray:
+    """The small body with its heart and node, and two organs in the air beside it."""
+    values = np.zeros((30, 10, 8), np.uint8)
+    values[:12] = body_labels()
+    values[14:18, 2:8, 2:7] = 4
+    values[20:24, 2:8, 2:7] = 5
+    return values
+
+
+APART = {**NAMES, "4": "aorta", "5": "lung_left"}
+
+
+def test_organs_outside_the_body_are_named_in_a_note(tmp_path: Path) -> None:
+    notes = scene(made(apart(), APART, tmp_path)).notes
+    assert [n.split(" lies")[0] for n in notes if "wholly outside the body" in n] == ["aorta", "lung_left"]
+    assert all("LPS or RAS" in n and "mm, not cm" in n for n in notes)
+    inside = scene(made(body_labels(), NAMES, tmp_path))
+    assert not any("outside" in note for note in inside.notes)
+
+
+def test_a_body_beside_all_organs_is_refused(tmp_path: Path) -> None:
+    values = apart()
+    values[values == 2] = 1
+    with pytest.raises(
+        FrameMismatch, match=r"all forbidden and lung .*: aorta, lung_left\. .*LPS or RAS.*cm"
+    ):
+        scene(made(values, APART, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("targets", "roles", "table", "field", "message"),
+    [
+        (
+            ("node_4r",),
+            {},
+            DERIVE,
+            "target/structure",
+            r"'node_4r' is not in the input\. Did you mean 'node_4R'\?",
+        ),
+        ((), {"hart": "lung"}, DERIVE, "roles/hart", r"'hart' is not in the input\. Did you mean 'heart'\?"),
+        (
+            (),
+            {"heart": "forbiden"},
+            DERIVE,
+            "roles/heart",
+            r"'forbiden' is no role\. Did you mean 'forbidden'\?",
+        ),
+        ((), {}, "bodi", "pose/table", r"'bodi' is not in the input\. Did you mean 'body'\?"),
+        (("node_4R",), {"node_4R": "forbidden"}, DERIVE, "roles/node_4R", "asked for as the target"),
+        (("node_4R",), {}, "node_4R", "pose/table", "asked for as 'target' too"),
+        ((), {"heart": "lung"}, "heart", "pose/table", "asked for as 'lung' too"),
+        ((), {"body": "forbidden"}, DERIVE, "roles/body", "the whole body, which every needle enters"),
+        ((), {"body": "outside"}, DERIVE, "roles/body", "the whole body"),
+    ],
+)
+def test_what_is_asked_of_structures_must_fit_them(
+    tmp_path: Path, targets: tuple[str, ...], roles: dict[str, str], table: str, field: str, message: str
+) -> None:
+    segmentation = made(body_labels(), NAMES, tmp_path)
+    with pytest.raises(StructureError, match=message) as refused:
+        scene(segmentation, targets, roles, PoseInput(table=table))
+    assert refused.value.field == field
+
+
+def test_what_only_repeats_itself_is_no_contradiction(tmp_path: Path) -> None:
+    segmentation = made(body_labels(), NAMES, tmp_path)
+    roles = {"node_4R": "target", "heart": "outside", "body": "skin"}
+    posed = scene(segmentation, ("node_4R",), roles, PoseInput(table="heart"))
+    assert posed.structure("heart").role is Role.OUTSIDE
+    assert posed.structure("node_4R").role is Role.TARGET
+    # A node that is not treated is no target, whatever its name says.
+    aside = {"node_4R": "forbidden", "heart": "target"}
+    assert scene(segmentation, (), aside).structure("node_4R").role is Role.FORBIDDEN
+
+
+def test_a_target_without_voxels_is_told_from_one_that_is_not_there(tmp_path: Path, names: Path) -> None:
+    empty = write_nifti(tmp_path / "gtv.nii.gz", np.zeros((12, 10, 8), np.uint8))
+    with pytest.raises(StructureError, match=r"gtv\.nii\.gz: the target is empty"):
+        read(labels(tmp_path), names=names, targets=[empty])
+    with pytest.raises(StructureError, match=r"target/structure: 'gtv' is empty"):
+        scene(made(body_labels(), {**NAMES, "4": "gtv"}, tmp_path), ("gtv",))
+
+
+@pytest.mark.parametrize(
+    ("values", "seen"),
+    [
+        (body_labels(), "4 different values, from 0 to 3"),
+        ((body_labels() == 2).astype(np.float32), "2 different values, from 0 to 1"),
+        (np.zeros((12, 10, 8), np.int16), "one value, from 0 to 0"),
+        (np.linspace(0, 1, 960).reshape(12, 10, 8), "2 different values, from 0 to 1"),
+    ],
+)
+def test_labels_are_no_ct(tmp_path: Path, names: Path, values: np.ndarray, seen: str) -> None:
+    ct = write_nifti(tmp_path / "ct.nii.gz", values)
+    with pytest.raises(ReadError, match=rf"ct\.nii\.gz: it holds {seen}.*Hounsfield"):
+        read(labels(tmp_path), names=names, ct=ct)
+
+
+def test_a_ct_of_few_values_is_one_where_there_is_air(tmp_path: Path, names: Path) -> None:
+    ct = write_nifti(tmp_path / "ct.nii.gz", np.where(body_labels() > 0, 40, -1000).astype(np.int16))
+    assert read(labels(tmp_path), names=names, ct=ct)[0].ct_hu is not None
+
+
+@pytest.mark.parametrize("count", [0, 1, 39, 40, 41, 2000])
+def test_a_suggestion_lists_no_more_than_can_be_read(count: int) -> None:
+    known = [f"structure_{n}" for n in range(count)]
+    said = nearest("structure_x", known)
+    assert len(said) < 1000
+    assert said.endswith(f"and {count - MAX_LISTED} more.") == (count > MAX_LISTED)
+
+
+def test_a_suggestion_lets_case_be() -> None:
+    assert nearest("AORTA", ["aorta", "heart"]).startswith("Did you mean 'aorta'? Known: aorta, heart.")
+    assert nearest("nodes", ["node", "node_5", "nodus"]).startswith(
+        "Did you mean 'node', 'nodus' or 'node_5'?"
+    )
+    assert nearest("zzz", ["aorta"]) == "Known: aorta."

@@ -1,5 +1,7 @@
 """The command line: exit status, what goes where, one clear message, and the whole way on real inputs."""
 
+import gzip
+import hashlib
 import json
 import re
 import signal
@@ -7,17 +9,19 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import service_fakes as fakes
 from phantom import write_phantom
 
+from anatomy.structures import InputDigest
 from planner.progress import Phase, Progress
-from planner.request import Request
+from planner.request import Request, TargetRequest
 from service import cli
 from service.files import write_atomically
-from service.plan_json import read_plan
+from service.plan_json import read_plan, write_plan
 from service.settings import from_environment
 from service.strict_json import parse
 from service.terminal import ProgressLines
@@ -116,7 +120,11 @@ def test_a_truncated_label_map(
         ('{"search": {"covering_radius_mm": -1}}', "/search/covering_radius_mm: -1 is out of range"),
         ('{"clearance_mm": {"aota": 5}}', "Did you mean 'aorta'?"),
         ('{"target": {"structure": "aorta"}}', "the request names another"),
-        ('{"roles": {"spleen": "lung"}}', "roles/spleen"),
+        ('{"roles": {"spleen": "lung"}}', "roles/spleen: 'spleen' is not in the input"),
+        ('{"roles": {"aorta": "forbiden"}}', "Did you mean 'forbidden'?"),
+        ('{"roles": {"node_4R": "forbidden"}}', "'node_4R' is asked for as the target"),
+        ('{"roles": {"body": "forbidden"}}', "the whole body, which every needle enters"),
+        ('{"ranking": ["length_mm", "length_mm"]}', "/ranking: 'length_mm' is named twice"),
         ('{"pose": {"table": "bench"}}', "pose/table"),
     ],
 )
@@ -141,6 +149,133 @@ def test_an_output_without_a_folder_is_refused_before_the_work(
     output = str(tmp_path / "gone" / "plan.json")
     assert "its folder does not exist" in refused(capsys, "plan", *map_arguments, "-o", output)
     assert no_path == []
+
+
+@pytest.fixture
+def closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file can be made anywhere, as on a full or read-only disk: root writes where others may not."""
+
+    def mkstemp(**_: object) -> tuple[int, str]:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("service.outputs.tempfile.mkstemp", mkstemp)
+
+
+@pytest.mark.usefixtures("closed")
+@pytest.mark.parametrize("option", ["-o", "--figures"])
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(
+    capsys: pytest.CaptureFixture[str],
+    no_path: list[Request],
+    map_arguments: list[str],
+    tmp_path: Path,
+    option: str,
+) -> None:
+    message = refused(capsys, "plan", *map_arguments, option, str(tmp_path / "out"))
+    assert f"{tmp_path}/out" in message and "cannot be written (Permission denied)" in message
+    assert no_path == [] and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("option", "length"), [("-o", 250), ("-o", 300), ("--figures", 300)])
+def test_an_output_name_that_is_too_long_is_refused_before_the_work(
+    capsys: pytest.CaptureFixture[str],
+    no_path: list[Request],
+    map_arguments: list[str],
+    tmp_path: Path,
+    option: str,
+    length: int,
+) -> None:
+    message = refused(capsys, "plan", *map_arguments, option, str(tmp_path / ("p" * length)))
+    assert "cannot be written (File name too long)" in message
+    assert no_path == [] and list(tmp_path.iterdir()) == []
+
+
+def test_a_plan_replaces_no_input_and_no_device(
+    capsys: pytest.CaptureFixture[str], no_path: list[Request], map_arguments: list[str], tmp_path: Path
+) -> None:
+    labels = Path(map_arguments[0])
+    before = labels.read_bytes()
+    (tmp_path / "link.json").symlink_to(labels)
+    for place, said in (
+        (labels, "it is an input of this plan"),
+        (tmp_path / "link.json", "it is an input of this plan"),
+        (Path("/dev/null"), "it is no plain file"),
+        (tmp_path, "it is a folder"),
+    ):
+        assert said in refused(capsys, "plan", *map_arguments, "-o", str(place))
+    assert no_path == [] and labels.read_bytes() == before
+
+
+def test_figures_go_into_a_folder_of_their_own(
+    capsys: pytest.CaptureFixture[str], no_path: list[Request], map_arguments: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("x")
+    for figures in (file, file / "below"):
+        message = refused(capsys, "plan", *map_arguments, "--figures", str(figures))
+        assert "it is a file, and pictures need a folder" in message
+    out = str(tmp_path / "plan.json")
+    for figures in (out, f"{out}/below"):
+        message = refused(capsys, "plan", *map_arguments, "-o", out, "--figures", figures)
+        assert "the plan is to be written there" in message
+    assert no_path == [] and [f.name for f in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_is_refused_leaves_no_folder_for_figures(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, map_arguments: list[str]
+) -> None:
+    figures = tmp_path / "new" / "pictures"
+    arguments = [*map_arguments[:-1], "node_4L", "--figures", str(figures)]
+    assert "Did you mean 'node_4R'?" in refused(capsys, "plan", *arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["--names", "--ct", "--target"])
+def test_a_builtin_takes_no_files(capsys: pytest.CaptureFixture[str], phantom: Path, option: str) -> None:
+    message = refused(capsys, "plan", "builtin:thorax", option, str(phantom / "labels.nii.gz"))
+    assert "labels.nii.gz: the built-in thorax takes no files" in message
+
+
+def test_a_request_may_begin_with_a_byte_order_mark(
+    no_path: list[Request], map_arguments: list[str], tmp_path: Path
+) -> None:
+    request = tmp_path / "request.json"
+    request.write_text('{"target": {"margin_mm": 3}}', encoding="utf-8-sig")
+    assert cli.main(["plan", *map_arguments, "--request", str(request)]) == 1
+    assert no_path[0].target.margin_mm == 3.0
+
+
+def test_a_plan_is_checked_with_all_that_it_was_made_from(
+    capsys: pytest.CaptureFixture[str], phantom: Path, map_arguments: list[str], tmp_path: Path
+) -> None:
+    made_from = ("labels.nii.gz", "labels.json", "scan.nii.gz", "gtv.nii.gz", "names.json")
+    digests = {
+        n: hashlib.sha256((phantom / n).read_bytes() if (phantom / n).exists() else n.encode()).hexdigest()
+        for n in made_from
+    }
+
+    def check_without(*left_out: str) -> str:
+        request = replace(Request(), target=TargetRequest(("gtv",)))
+        inputs = tuple(InputDigest(n, digests[n]) for n in (*made_from[:2], *left_out))
+        plan = tmp_path / "plan.json"
+        plan.write_bytes(write_plan(replace(fakes.planned(request), inputs=inputs)))
+        return refused(capsys, "check", str(plan), *map_arguments[:3])
+
+    for name, how in (("scan.nii.gz", "--ct"), ("gtv.nii.gz", "--target"), ("names.json", "--names")):
+        message = check_without(name)
+        assert f"{name}: the plan was made with this file, and it is not given" in message
+        assert f"this one by {how}." in message
+    # Nothing is left out: the plan's target is what the input lacks.
+    assert "'gtv' is not in the input" in check_without()
+
+
+def test_an_invalid_plan_is_told_the_contracts_names(
+    capsys: pytest.CaptureFixture[str], map_arguments: list[str], tmp_path: Path
+) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text('{"schemas": "seedpath.plan/1"}')
+    message = refused(capsys, "check", str(plan), *map_arguments[:3])
+    assert "/schemas: Unknown field 'schemas'. Did you mean 'schema'?" in message
+    assert "schema_" not in message
 
 
 def test_a_folder_for_a_request(
@@ -241,6 +376,19 @@ def test_progress_is_quiet_for_a_second(capsys: pytest.CaptureFixture[str]) -> N
 # The real thing
 
 
+def test_libraries_say_nothing_about_a_bad_file(tmp_path: Path, map_arguments: list[str]) -> None:
+    header = bytearray(gzip.decompress(Path(map_arguments[0]).read_bytes()))
+    header[80:92], header[280:328] = bytes(12), bytes(48)
+    (tmp_path / "zero.nii.gz").write_bytes(gzip.compress(header))
+    shown = seedpath("plan", str(tmp_path / "zero.nii.gz"), *map_arguments[1:])
+    assert shown.returncode == 2 and shown.stdout == ""
+    reading, error = shown.stderr.splitlines()
+    assert reading.startswith("seedpath: reading ")
+    assert error.startswith(
+        "seedpath: error: zero.nii.gz: its affine gives a voxel spacing of [0.0, 0.0, 0.0] mm."
+    )
+
+
 def test_the_help_names_every_command() -> None:
     shown = seedpath("--help")
     assert shown.returncode == 0
@@ -273,6 +421,17 @@ def test_a_label_map_is_planned_and_its_plan_checked(
     assert cli.main(["check", str(forged), *map_arguments[:3]]) == 1
     said = capsys.readouterr().out
     assert "FAILED plan_sha256" in said and "clearance" in said.replace("plan_sha256", "")
+
+    # What geometry cannot tell, sealed with a hash that fits, is told by making the plan again.
+    embellished = replace(plan, windows=(replace(plan.windows[0], area_mm2=1.0), *plan.windows[1:]))
+    forged.write_bytes(write_plan(embellished))
+    assert cli.main(["check", str(forged), *map_arguments[:3]]) == 1
+    assert "FAILED made again, the plan is the same, /windows/0/area_mm2" in capsys.readouterr().out
+    assert cli.main(["check", "--quick", str(forged), *map_arguments[:3]]) == 0
+    assert "Not made again (--quick), so not checked: /software, " in capsys.readouterr().out
+    forged.write_bytes(write_plan(replace(embellished, software="seedpath 0.0.9")))
+    assert cli.main(["check", str(forged), *map_arguments[:3]]) == 0
+    assert "Not made again (it was made by seedpath 0.0.9" in capsys.readouterr().out
 
     document["paths"][0]["clearance_mm"] = "wide"
     forged.write_text(json.dumps(document))

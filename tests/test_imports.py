@@ -7,19 +7,25 @@ import pytest
 
 ALLOWED_TO_VERIFY = {
     "anatomy",
+    "anatomy.assignment",
     "anatomy.body",
     "anatomy.errors",
     "anatomy.frames",
+    "anatomy.outside",
     "anatomy.pose",
     "anatomy.roles",
     "anatomy.scene",
     "anatomy.structures",
+    "anatomy.suggest",
+    "anatomy.target",
     "planner",
     "planner.records",
     "planner.request",
+    "planner.wording",
 }
-"""Frames, structures, the scene with the modules it stands on, and the plan's data types: nothing that
-verification checks (design: no distance field, no search, no measuring, no scoring)."""
+"""Frames, structures, the scene with the modules it stands on, the plan's data types and the sentences
+written from them: nothing that verification checks (design: no distance field, no search, no measuring, no
+scoring)."""
 
 
 @pytest.fixture(scope="module")

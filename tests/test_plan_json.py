@@ -79,7 +79,7 @@ def a_plan(**changes: Any) -> Plan:
         (0.0, 60.0, 0.0),
         "aorta",
         0.7,
-        (Relaxation("/clearance_mm/aorta", "aorta", 2.0, 1.3, 4.0),),
+        (Relaxation("/clearance_mm/aorta", "aorta", 2.0, 1.3, (0.0, 0.0, 0.0), (0.0, 60.0, 0.0), 4.0),),
     )
     plan = Plan(
         schema=SCHEMA,
@@ -98,7 +98,9 @@ def a_plan(**changes: Any) -> Plan:
         blocked_by=(Blocker("aorta", 0.25),),
         nearest_miss=miss,
         verification=Verification(
-            True, (Check("length_mm", "p1", 60.0, 60.0, 1e-6, True), Check("sha", "in", "a", "a", 0.0, True))
+            True,
+            (Check("length_mm", "p1", 60.0, 60.0, 1e-6, True), Check("sha", "in", "a", "a", 0.0, True)),
+            ("/software",),
         ),
     )
     return dataclasses.replace(plan, **changes)
@@ -213,7 +215,8 @@ def test_a_missing_part_is_refused(key: str) -> None:
     del document[key]
     with pytest.raises(Refused) as caught:
         read_plan(json.dumps(document).encode())
-    assert [(e.pointer, e.detail) for e in caught.value.errors] == [(f"/{key}", "The field is missing.")]
+    told = [(e.pointer, e.detail) for e in caught.value.errors]
+    assert told == [(f"/{key}", "The field is missing. Give it.")]
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=20))

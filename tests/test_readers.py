@@ -300,7 +300,7 @@ def test_a_scaled_ct_is_unscaled(tmp_path: Path, case: tuple[Path, Path]) -> Non
 
 def test_every_file_that_went_in_is_named_by_its_digest(tmp_path: Path, case: tuple[Path, Path]) -> None:
     target = write_nifti(tmp_path / "t.nii.gz", (body_labels() == 2).astype(np.uint8))
-    ct = write_nifti(tmp_path / "ct.nii.gz", body_labels().astype(np.int16))
+    ct = write_nifti(tmp_path / "ct.nii.gz", 500 * body_labels().astype(np.int16) - 1000)
     segmentation, _ = read(case[0], names=case[1], targets=[target], ct=ct)
     files = [case[0], case[1], target, ct]
     assert [(d.name, d.sha256) for d in segmentation.inputs] == [
@@ -320,7 +320,8 @@ def test_what_lies_on_another_grid_is_refused(tmp_path: Path, case: tuple[Path, 
     with pytest.raises(FrameMismatch, match=r"t\.nii\.gz: it lies on another grid"):
         read(labels, names=names, targets=[moved])
     with pytest.raises(FrameMismatch, match="Resample"):
-        read(labels, names=names, ct=moved)
+        moved_ct = write_nifti(tmp_path / "ct.nii.gz", np.where(mask, 40, -1000).astype(np.int16), shifted)
+        read(labels, names=names, ct=moved_ct)
     small = write_seg_nrrd(tmp_path / "t.seg.nrrd", mask[:-1], [{"Name": "t", "LabelValue": 1, "Layer": 0}])
     with pytest.raises(FrameMismatch, match="11 x 10 x 8"):
         read(labels, names=names, targets=[small])

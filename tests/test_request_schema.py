@@ -14,7 +14,8 @@ from planner.request import Request
 from planner.scores import SCORES
 from service.limits import LIMITS
 from service.schema import MAX_REQUEST_BYTES, PlanRequest, request_to_json
-from service.strict_json import MAX_SHOWN, NotJson, Refused, parse, pointer, read_model
+from service.strict_json import NotJson, Refused, parse, pointer, read_model
+from service.wording import MAX_SHOWN
 
 
 def read(text: str | bytes) -> PlanRequest:
@@ -170,7 +171,7 @@ def test_scores_are_the_planners() -> None:
     names = [score.name for score in SCORES]
     assert read(json.dumps({"ranking": names})).to_request().ranking == tuple(names)
     found = refusal({"ranking": ["lung_length_m"]})
-    assert "Did you mean 'lung_length_mm'?" in found["/ranking/0"]
+    assert "Did you mean 'lung_length_mm'" in found["/ranking/0"]
     assert "known score" in next(iter(refusal({"ranking": {"weights": {"beauty": 1}}}).values()))
 
 
@@ -185,6 +186,97 @@ def test_another_gauge_needs_its_diameter() -> None:
     assert "outer_diameter_mm" in refusal({"needle": {"gauge": "17G"}})["/needle"]
     assert read('{"needle": {"gauge": "17G", "outer_diameter_mm": 1.47}}').to_request().needle.gauge == "17G"
     assert "/needle/gauge" in refusal({"needle": {"gauge": "eighteen"}})
+
+
+KINDS: list[tuple[Any, str, str]] = [
+    ({"random_seed": 1.5}, "/random_seed", "1.5 is not a whole number. Give one, without quotes."),
+    (
+        {"search": {"max_paths": "3"}},
+        "/search/max_paths",
+        '"3" is not a whole number. Give one, without quotes.',
+    ),
+    ({"target": {"margin_mm": "5"}}, "/target/margin_mm", '"5" is not a number. Give one, without quotes.'),
+    ({"target": []}, "/target", "[] is not an object. Give one in braces: {...}."),
+    ({"clearance_mm": 3}, "/clearance_mm", "3 is not an object. Give one in braces: {...}."),
+    ({"pose": {"table": None}}, "/pose/table", "null is not text. Give it in quotes."),
+    ({"target": {"structure": []}}, "/target/structure", "[] has too few entries. Give at least 1."),
+    ({"target": {"structure": ""}}, "/target/structure", '"" is empty. Give a name.'),
+    ({"target": {"structure": ["a", "a"]}}, "/target/structure", "'a' is named twice. Name each once."),
+    ({"needle": {"gauge": "18"}}, "/needle/gauge", '"18" is of another form. Give a gauge such as "18G".'),
+    ({"seeds": {"model": "x"}}, "/seeds/model", '"x" is not known. Known: amersham_6711.'),
+    (
+        {"roles": {"x": "forbiden"}},
+        "/roles/x",
+        "\"forbiden\" is not known. Did you mean 'forbidden'? "
+        "Known: target, skin, forbidden, lung, passable, outside.",
+    ),
+    ({"ranking": []}, "/ranking", "[] has too few entries. Give at least 1."),
+    ({"ranking": [5]}, "/ranking/0", "5 is not text. Give it in quotes."),
+    ({"ranking": ["length_mm", "length_mm"]}, "/ranking", "'length_mm' is named twice. Name each once."),
+    (
+        {"ranking": 5},
+        "/ranking",
+        '5 is of another kind. Give a list of score names, or {"weights": {name: number}}.',
+    ),
+    (
+        {"ranking": {"length_mm": 1}},
+        "/ranking/length_mm",
+        "Unknown field 'length_mm'. Known: weights.",
+    ),
+    ({"ranking": {}}, "/ranking/weights", "The field is missing. Give it."),
+]
+
+
+@pytest.mark.parametrize(("document", "where", "said"), KINDS)
+def test_each_mistake_is_told_once_in_plain_words(document: Any, where: str, said: str) -> None:
+    assert refusal(document) == {where: said}
+
+
+def test_one_mistake_of_several_in_a_list_hides_none() -> None:
+    assert list(refusal({"ranking": ["x", 5, "length_mm"]})) == ["/ranking/0", "/ranking/1"]
+
+
+def test_a_list_or_table_that_is_too_long_says_how_long_it_may_be() -> None:
+    many = [str(n) for n in range(501)]
+    assert refusal({"target": {"structure": many}})["/target/structure"].endswith("Give at most 500 entries.")
+    assert "at most 200 characters" in refusal({"target": {"structure": "x" * 201}})["/target/structure"]
+    assert "at most 500 entries" in refusal({"roles": dict.fromkeys(many, "lung")})["/roles"]
+
+
+@given(
+    where=st.sampled_from(
+        [
+            *(
+                "/target",
+                "/target/structure",
+                "/needle/gauge",
+                "/roles",
+                "/roles/*",
+                "/pose",
+                "/pose/position",
+            ),
+            *("/pose/table", "/ranking", "/ranking/weights", "/seeds/model", *LIMITS),
+        ]
+    ),
+    value=st.recursive(
+        st.none() | st.booleans() | st.floats(allow_nan=False) | st.integers() | st.text(max_size=3),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+        max_leaves=5,
+    ),
+)
+def test_no_refusal_speaks_the_validators_language(where: str, value: Any) -> None:
+    try:
+        read(json.dumps(at(where.replace("*", SCORES[0].name), value)).replace("Infinity", "1e999"))
+    except Refused as error:
+        for found in error.errors:
+            words = found.detail.lower()
+            assert not any(w in words for w in ("tuple", "valid", "should", "input", "dictionary", "openapi"))
+
+
+def test_a_byte_order_mark_is_let_be() -> None:
+    assert read(b"\xef\xbb\xbf{}").to_request() == Request()
+    with pytest.raises(NotJson, match="Save it as UTF-8"):
+        read('{"random_seed": 1}'.encode("utf-16"))
 
 
 def test_seeds_are_no_closer_than_their_minimum() -> None:

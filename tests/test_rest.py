@@ -1,5 +1,6 @@
 """The service through a real uvicorn on a loopback port: addresses, states, problems, limits."""
 
+import gzip
 import io
 import json
 import socket
@@ -10,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import nibabel
+import numpy as np
 import pytest
 import service_fakes as fakes
-from phantom import write_phantom
+from phantom import LABELS, write_phantom
 
 from planner.records import SCHEMA, SOFTWARE
 from service.app import create_app
@@ -222,6 +225,7 @@ def test_a_hostile_zip_leaves_nothing(client: httpx.Client, data_dir: Path, what
     content, kind, said = HOSTILE[what]
     found = problem(client.post("/v1/cases", **upload(("file", "seg.zip", content))), kind)
     assert said in found["detail"]
+    assert [e["pointer"] for e in found["errors"]] == ["/file"]
     assert stored(data_dir) == before
     assert not Path("/tmp/heart.nii.gz").exists()
 
@@ -279,12 +283,26 @@ BAD_FORMS: dict[str, tuple[dict[str, Any], str, str]] = {
 }
 
 
+POINTERS = {
+    "an unknown part": "/mask",
+    "too many targets": "",
+    "a field that is no file": "",
+    "no boundary": "",
+    "no parts": "",
+}
+"""Where a malformed form is wrong, but for its part "file"."""
+
+
 @pytest.mark.parametrize("what", BAD_FORMS)
 def test_a_bad_form_leaves_nothing(client: httpx.Client, data_dir: Path, what: str) -> None:
     before = stored(data_dir)
     sent, kind, said = BAD_FORMS[what]
     answer = client.post("/v1/cases", **sent)
-    assert said in problem(answer, kind)["detail"]
+    found = problem(answer, kind)
+    assert said in found["detail"]
+    if kind == "malformed-upload":
+        assert [e["pointer"] for e in found["errors"]] == [POINTERS.get(what, "/file")]
+        assert all(e["detail"] for e in found["errors"])
     assert str(data_dir) not in answer.text
     assert stored(data_dir) == before
 
@@ -494,6 +512,7 @@ def test_others_are_not_loopback(host: str) -> None:
 
 def test_an_upload_is_planned_end_to_end(tmp_path: Path) -> None:
     folder = write_phantom(tmp_path)
+    (folder / "labels.json").write_text(json.dumps({**LABELS, "6": "gtv"}), encoding="utf-8")
     files = [(part, folder / name) for part, name in (("file", "labels.nii.gz"), ("names", "labels.json"))]
     parts = upload(*((part, path.name, path.read_bytes()) for part, path in files))
     wait = {"Prefer": "wait=600"}
@@ -502,7 +521,16 @@ def test_an_upload_is_planned_end_to_end(tmp_path: Path) -> None:
         httpx.Client(base_url=base, trust_env=False, timeout=10 * GENEROUS_S) as client,
     ):
         found = problem(client.post("/v1/cases", files=parts["files"][:1]), "unusable-input")
-        assert "names" in found["detail"]
+        assert "by the part 'names'" in found["detail"] and "--" not in json.dumps(found)
+        zeros = nibabel.Nifti1Image(np.zeros((80, 80, 80), np.uint8), np.diag([-2.0, -2.0, 2.0, 1.0]))
+        empty = [("target", ("gtv.nii.gz", gzip.compress(zeros.to_bytes())))]
+        found = problem(client.post("/v1/cases", files=parts["files"] + empty), "unusable-input")
+        assert found["errors"] == [
+            {
+                "pointer": "/target",
+                "detail": "gtv.nii.gz: the target is empty: no voxel is set. Segment it, and save it again.",
+            }
+        ]
         cut = upload(("file", "labels.nii.gz", files[0][1].read_bytes()[:2000]))["files"]
         found = problem(client.post("/v1/cases", files=cut + parts["files"][1:]), "unusable-input")
         assert found["errors"][0]["pointer"] == "/file"
@@ -517,12 +545,18 @@ def test_an_upload_is_planned_end_to_end(tmp_path: Path) -> None:
             "aorta": "forbidden",
             "node_4R": "target",
             "spinal_cord": "forbidden",
+            "gtv": "target",
         }
+        assert case.json()["notes"] == ["Empty and left out: gtv."]
         assert case.json()["grid"] == {"shape": [80, 80, 80], "spacing_mm": [2.0, 2.0, 2.0]}
         plans = f"{case.headers['location']}/plans"
         for asked, pointer in (
             ({"target": {"structure": "node_4r"}}, "/target/structure"),
-            ({"clearance_mm": {"aota": 9}}, "/clearance_mm/aota"),
+            ({"target": {"structure": "gtv"}}, "/target/structure"),
+            # It is a target by its name, and so it is asked for where no other is.
+            ({}, "/target/structure"),
+            ({"target": {"structure": "node_4R"}, "clearance_mm": {"aota": 9}}, "/clearance_mm/aota"),
+            ({"roles": {"a/b~c": "lung"}}, "/roles/a~1b~0c"),
         ):
             found = problem(client.post(plans, json=asked, headers=wait), "unusable-input")
             assert found["errors"][0]["pointer"] == pointer

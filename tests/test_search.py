@@ -229,6 +229,17 @@ def test_a_no_after_the_first_level_is_the_last_that_is_asked(name):
     assert not done.complete
 
 
+def test_a_search_that_runs_out_of_levels_covers_what_it_says(monkeypatch):
+    """Cells that reach far beyond their plane C need the extra levels to cover the radius asked for."""
+    chest = open_chest(3)
+    assert search(near(chest), 2.0, always).complete
+    monkeypatch.setattr("planner.search.EXTRA_LEVELS", 0)
+    done = search(near(chest), 2.0, always)
+    assert not done.complete
+    assert covered(chest, done, 3.0) <= done.radius_mm
+    assert 2.0 < done.radius_mm < 4.0
+
+
 def test_progress_tells_how_far_each_level_has_come(monkeypatch):
     monkeypatch.setattr("planner.search.PARENTS_AT_A_TIME", 500)
     until = Until(10**6)
@@ -421,7 +432,9 @@ def test_a_narrow_fold_before_a_thick_part_of_the_body_is_searched_to_the_radius
 
 
 @pytest.mark.interpreted
-def test_a_tiny_search_finds_safe_lines_and_tells_their_numbers():
+def test_a_tiny_search_finds_safe_lines_and_tells_their_numbers(monkeypatch):
+    """With as few blocks as the promise of their directions allows."""
+    monkeypatch.setattr("planner.net.BLOCKS", 40)
     grid = grid_of((14, 13, 12), (3.0, 3.0, 3.0))
     masks = {
         "body": (Role.SKIN, box_mask(grid.shape, ((3, 3, 3), (11, 10, 9)))),
@@ -453,3 +466,31 @@ def test_small_cells_give_the_best_line_of_each_parent_and_lose_no_least_lung(
     assert (best.lines_tested, best.radius_mm) == (every.lines_tested, every.radius_mm)
     kept = {row.tobytes() for row in every.lines.point_B}
     assert {row.tobytes() for row in best.lines.point_B} <= kept
+
+
+def test_of_too_many_safe_lines_the_one_of_least_lung_stays_in_each_neighbourhood(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One fewer is allowed than there are, so that they are thinned once, at the last level: places are told
+    apart by a millimetre, directions by a hundredth."""
+    chest = small_chest("cut")
+    every = search(near(chest), 1.0, always)
+    monkeypatch.setattr("planner.search.MOST_LINES", len(every.lines) - 1)
+    few = search(near(chest), 1.0, always)
+    least: dict[tuple[int, ...], float] = {}
+    assert 0 < len(few.lines) < len(every.lines) - 1000
+    assert (few.safe_lines, few.lines_tested) == (every.safe_lines, every.lines_tested)
+
+    def neighbourhoods(lines: SafeLines) -> list[tuple[int, ...]]:
+        return [
+            (*map(round, point), *map(round, 100.0 * outward))
+            for point, outward in zip(lines.point_B.tolist(), lines.outward_B, strict=True)
+        ]
+
+    for key, lung in zip(neighbourhoods(every.lines), every.lines.quantities[:, LUNG], strict=True):
+        least[key] = min(lung, least.get(key, np.inf))
+    kept = neighbourhoods(few.lines)
+    assert len(kept) == len(set(kept)) == len(least)
+    assert [least[key] for key in kept] == few.lines.quantities[:, LUNG].tolist()
+    lines = rows(every.lines.point_B, every.lines.outward_B, every.lines.quantities)
+    assert rows(few.lines.point_B, few.lines.outward_B, few.lines.quantities) <= lines

@@ -19,6 +19,7 @@ from honest_plans import (
     Patient,
     axis_distance,
     honest_plan,
+    in_words,
     patient,
 )
 from hypothesis import given
@@ -26,11 +27,11 @@ from hypothesis import strategies as st
 from made_scenes import box_mask, grid_of, made_scene
 
 from anatomy.structures import InputDigest, Role, Structure, Surface
-from planner.records import Check, Crossing, NearestMiss, Path, Plan, Relaxation, Status, Verification
+from planner.records import Check, Crossing, Path, Plan, Status, Verification
 from planner.request import Request
 from planner.verify import verify
 from planner.verify.claims import Claims, first_agreeing
-from planner.verify.clearance import check_clearances
+from planner.verify.clearance import check_nearest, check_needs, passings_of
 from planner.verify.inputs import check_inputs
 from planner.verify.numbers import check_numbers
 from planner.verify.order import LESS_IS_BETTER, check_order
@@ -310,14 +311,12 @@ def test_a_named_table_must_be_the_scene_s_and_stand_for_the_derived_one(who: Pa
 def test_each_status_has_paths_or_has_none(
     status: Status, with_paths: bool, without: bool, true_plan: Plan, who: Patient
 ) -> None:
-    early = status is Status.TIMED_OUT
-    claims = (f"{UNPROVED}: the search ended early.",) if early else true_plan.search.claims
-    search = replace(true_plan.search, complete=not early, safe_lines=0, claims=claims)
+    search = replace(true_plan.search, complete=status is not Status.TIMED_OUT, safe_lines=0)
     ended = replace(true_plan, search=search, outcome=replace(true_plan.outcome, status=status))
     empty = replace(ended, paths=(), windows=())
     wrong = ["the outcome fits the paths"]
-    assert failed(ended, who) == ([] if with_paths else wrong)
-    assert failed(empty, who) == ([] if without else wrong)
+    assert outcome_checks(in_words(ended, who)) == ([] if with_paths else wrong)
+    assert outcome_checks(in_words(empty, who)) == ([] if without else wrong)
 
 
 SEARCHES: dict[str, tuple[Status, dict[str, object], str]] = {
@@ -326,16 +325,24 @@ SEARCHES: dict[str, tuple[Status, dict[str, object], str]] = {
         {"complete": False, "claims": (UNPROVED,)},
         "the outcome fits the search",
     ),
-    "out of time after a whole search": (Status.TIMED_OUT, {}, "the outcome fits the search"),
-    "impossible beside safe lines": (Status.NO_PATH, {"safe_lines": 3}, "no safe line was found"),
+    "out of time after a whole search": (
+        Status.TIMED_OUT,
+        {"claims": ("Proved.",)},
+        "the outcome fits the search",
+    ),
+    "impossible beside safe lines": (
+        Status.NO_PATH,
+        {"safe_lines": 3, "claims": ("Proved.",)},
+        "no safe line was found",
+    ),
     "complete at a larger radius than asked": (
         Status.NO_PATH,
-        {"covering_radius_mm": 2.1},
+        {"covering_radius_mm": 2.1, "claims": ("Proved.",)},
         "covering radius",
     ),
     "proved by a search that ended early": (
         Status.TIMED_OUT,
-        {"complete": False},
+        {"complete": False, "claims": ("Proved.",)},
         "an unfinished search claims nothing proved",
     ),
     "unproved after a whole search": (
@@ -347,51 +354,12 @@ SEARCHES: dict[str, tuple[Status, dict[str, object], str]] = {
 
 
 @pytest.mark.parametrize("fault", SEARCHES)
-def test_a_search_that_does_not_bear_the_outcome_is_caught(fault: str, true_plan: Plan, who: Patient) -> None:
+def test_a_search_that_does_not_bear_the_outcome_is_caught(fault: str, true_plan: Plan) -> None:
     status, changed, expected = SEARCHES[fault]
     search = replace(true_plan.search, **{"safe_lines": 0, **changed})
     empty = replace(true_plan, search=search, paths=(), windows=())
     plan = replace(empty, outcome=replace(empty.outcome, status=status))
-    assert failed(plan, who) == [expected]
-
-
-CLOSER = Relaxation("/clearance_mm/aorta", "aorta", 3.0, 1.5, 12.0)
-LONGER = Relaxation("/needle/max_length_mm", "needle length", NEEDLE, NEEDLE + 8.0, 0.0)
-
-
-def missing(*relaxations: Relaxation, missing_mm: float) -> NearestMiss:
-    return NearestMiss((0.0, 0.0, 0.0), (50.0, 0.0, 0.0), "aorta", missing_mm, relaxations)
-
-
-MISSES: dict[str, tuple[NearestMiss, list[str]]] = {
-    "true": (missing(CLOSER, LONGER, missing_mm=1.5), []),
-    "another gap": (missing(CLOSER, missing_mm=2.5), ["what is missing"]),
-    "largest first": (missing(LONGER, CLOSER, missing_mm=1.5), ["relaxations, smallest first"]),
-    "from another clearance": (
-        missing(replace(CLOSER, from_mm=2.5), missing_mm=1.0),
-        ["relaxed from what was asked"],
-    ),
-    "a wider clearance": (
-        missing(replace(CLOSER, to_mm=4.5), missing_mm=1.5),
-        ["the relaxation can open a path"],
-    ),
-    "a shorter needle": (
-        missing(replace(LONGER, to_mm=NEEDLE - 8.0), missing_mm=8.0),
-        ["the relaxation can open a path"],
-    ),
-    "without any": (missing(missing_mm=1.5), ["what is missing"]),
-}
-
-
-@pytest.mark.parametrize("told", MISSES)
-def test_a_nearest_miss_is_held_against_the_request(told: str, true_plan: Plan, who: Patient) -> None:
-    miss, expected = MISSES[told]
-    assert failed(replace(impossible(true_plan), nearest_miss=miss), who) == expected
-
-
-def test_a_nearest_miss_beside_paths_is_caught(true_plan: Plan, who: Patient) -> None:
-    plan = replace(true_plan, nearest_miss=missing(CLOSER, missing_mm=1.5))
-    assert failed(plan, who) == ["a miss is told where there is no path"]
+    assert outcome_checks(plan) == [expected]
 
 
 def impossible(plan: Plan) -> Plan:
@@ -649,13 +617,15 @@ def far_bone_checks(plan: Plan, first: int, clearance_mm: float, nearest: str) -
         clearance_mm=clearance_mm,
         nearest_structure=nearest,
     )
-    trial = trial_of(path, scene, plan.request)
-    assert trial is not None
-    return checks_of(lambda claims: check_clearances(claims, [trial], scene))
 
+    def check(claims: Claims) -> None:
+        trial = trial_of(claims, "path", path.entry_mm, path.tip_mm, scene, plan.request)
+        assert trial is not None
+        (passed,) = passings_of([trial], scene.of_role(Role.FORBIDDEN, Role.OUTSIDE))
+        check_needs(claims, trial, passed)
+        check_nearest(claims, trial, path, passed)
 
-def test_without_trials_nothing_is_claimed_of_clearances(who: Patient) -> None:
-    assert checks_of(lambda claims: check_clearances(claims, [], who.scene)) == ()
+    return checks_of(check)
 
 
 def test_a_needle_with_room_is_told_with_its_nearest_obstacle_and_a_blocked_one_with_all(
@@ -674,7 +644,8 @@ def test_a_needle_with_room_is_told_with_its_nearest_obstacle_and_a_blocked_one_
 
 
 def test_a_trial_sees_its_axis_nine_times_and_makes_each_sight_once(true_plan: Plan, who: Patient) -> None:
-    trial = trial_of(true_plan.paths[0], who.scene, REQUEST)
+    path = true_plan.paths[0]
+    trial = trial_of(Claims(), "path", path.entry_mm, path.tip_mm, who.scene, REQUEST)
     assert trial is not None
     first = next(trial.sights())
     every = list(trial.sights())
@@ -796,9 +767,10 @@ def test_a_clearance_passes_from_the_slack_below_the_truth_up_to_the_truth(
 def test_slack_is_for_forbidden_surfaces_only(true_plan: Plan, who: Patient) -> None:
     """The scene's slack stems from a target that came as a surface; clearance is to voxels, exactly."""
     slack = replace(who, scene=replace(who.scene, surface_slack_mm=SLACK))
-    assert failed(true_plan, slack) == []
-    path = path_named(true_plan, "right")
-    less = only(true_plan, clearance_mm=path.clearance_mm - 1e-5)
+    plan = in_words(true_plan, slack)
+    assert failed(plan, slack) == []
+    path = path_named(plan, "right")
+    less = only(plan, clearance_mm=path.clearance_mm - 1e-5)
     assert "clearance is not understated" in failed(less, slack)
 
 
@@ -1053,7 +1025,7 @@ def test_a_lung_without_an_inside_is_told_as_such(
     meshes = {name: faces_of(box) for name, box in bricks.items()}
     upper = LUNGS[0]
     meshed = with_surfaces(who, {**meshes, upper: broken(meshes[upper])})
-    plan = with_crossings(who, only_right(who), bricks)
+    plan = in_words(with_crossings(who, only_right(who), bricks), meshed)
     checks = {c.name: c for c in verify(plan, meshed.scene).checks if not c.passed}
     assert checks.keys() == {f"crosses {upper}", "lung length in surfaces"}
     assert checks[f"crosses {upper}"].recomputed == "the surface is open or ambiguous here"

@@ -24,12 +24,13 @@ def first_agreeing(readings: Iterable[T], agrees: Callable[[T], bool]) -> T:
 class Claims:
     """Checks, in the order they were made."""
 
-    def __init__(self) -> None:
+    def __init__(self, not_recomputed: tuple[str, ...] = ()) -> None:
         self._checks: list[Check] = []
+        self._not_recomputed = not_recomputed
 
     def verification(self) -> Verification:
         """All checks; passed only if every one is."""
-        return Verification(all(c.passed for c in self._checks), tuple(self._checks))
+        return Verification(all(c.passed for c in self._checks), tuple(self._checks), self._not_recomputed)
 
     def equal(self, name: str, subject: str, claimed: float, recomputed: float, tolerance: float) -> None:
         """A number that must agree to `tolerance`."""

@@ -5,14 +5,13 @@ whole surface and reach beyond it by at most the scene's slack: the true clearan
 the slack more.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from anatomy.scene import Scene
 from anatomy.structures import Role, Structure, Surface
-from planner.records import CLEARANCE_CAP_MM
+from planner.records import CLEARANCE_CAP_MM, TABLE, Path
 from planner.verify.axis import Pieces
 from planner.verify.claims import Claims
 from planner.verify.meshes import least_distance_to_faces
@@ -21,9 +20,6 @@ from planner.verify.spans import between
 from planner.verify.tolerances import DISTANCE_MM
 from planner.verify.trial import Trial
 from planner.verify.voxels import least_distance, spans_in_mask, voxels_of
-
-TABLE = "table"
-"""The derived half space, as a clearance names it."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +31,14 @@ class Passing:
     hub_mm: float
 
 
-def check_clearances(claims: Claims, trials: list[Trial], scene: Scene) -> None:
-    """All claims of this module, on all paths. One structure's voxels are listed at a time."""
+def passings_of(trials: Sequence[Trial], structures: Iterable[Structure]) -> list[list[Passing]]:
+    """How each trial's axis passes these structures. One structure's voxels are listed at a time."""
     passings: list[list[Passing]] = [[] for _ in trials]
-    for structure in scene.of_role(Role.FORBIDDEN, Role.OUTSIDE) if trials else ():
+    for structure in structures if trials else ():
         voxels = voxels_of(structure.mask, outer_only=True)
         for trial, passed in zip(trials, passings, strict=True):
             passed.append(_passing(trial, structure, voxels))
-    for trial, passed in zip(trials, passings, strict=True):
-        _check_needs(claims, trial, passed)
-        _check_nearest(claims, trial, [p for p in passed if p.structure.role is Role.FORBIDDEN])
+    return passings
 
 
 def _passing(trial: Trial, structure: Structure, voxels: np.ndarray) -> Passing:
@@ -84,13 +78,12 @@ def _distance_to_surface(
     return float(least_distance_to_faces(ends, surface.vertices_P, surface.faces, farthest))
 
 
-def _check_needs(claims: Claims, trial: Trial, passed: Iterable[Passing]) -> None:
-    """Of needle and hub, each structure that is too near; or the one with least to spare, if none is."""
-    request = trial.request
+def free_space(trial: Trial, passed: list[Passing]) -> dict[str, list[tuple[str, float]]]:
+    """From the walls of needle and hub to each structure and to a table that is derived. [mm]"""
+    request, table = trial.request, trial.scene.pose.table
     needle_radius, hub_radius = request.needle.radius_mm, request.pose.hub_diameter_mm / 2
     needle = [(p.structure.name, p.needle_mm - needle_radius) for p in passed]
     hub = [(p.structure.name, p.hub_mm - hub_radius) for p in passed]
-    table = trial.scene.pose.table
     if table is not None:
         needle_end = request.needle.max_length_mm
         stops = (0.0, needle_end, needle_end + request.pose.hub_length_mm)
@@ -98,7 +91,13 @@ def _check_needs(claims: Claims, trial: Trial, passed: Iterable[Passing]) -> Non
         # A half space is convex: of a straight piece, one end is nearest.
         needle.append((TABLE, min(beyond[0], beyond[1]) - needle_radius))
         hub.append((TABLE, min(beyond[1], beyond[2]) - hub_radius))
-    for part, clearances in (("needle", needle), ("hub", hub)):
+    return {"needle": needle, "hub": hub}
+
+
+def check_needs(claims: Claims, trial: Trial, passed: list[Passing]) -> None:
+    """Of needle and hub, each structure that is too near; or the one with least to spare, if none is."""
+    request = trial.request
+    for part, clearances in free_space(trial, passed).items():
         spare = sorted((free - request.clearance_of(name), name, free) for name, free in clearances)
         too_near = [s for s in spare if s[0] < -DISTANCE_MM]
         for _, name, free in too_near or spare[:1]:
@@ -108,9 +107,10 @@ def _check_needs(claims: Claims, trial: Trial, passed: Iterable[Passing]) -> Non
             )
 
 
-def _check_nearest(claims: Claims, trial: Trial, forbidden: list[Passing]) -> None:
-    """The clearance that the path states, and which structure it is to."""
-    path, radius = trial.path, trial.request.needle.radius_mm
+def check_nearest(claims: Claims, trial: Trial, path: Path, passed: list[Passing]) -> None:
+    """The clearance that the path states, and which forbidden structure it is to."""
+    forbidden = [p for p in passed if p.structure.role is Role.FORBIDDEN]
+    radius = trial.request.needle.radius_mm
     free = {p.structure.name: min(CLEARANCE_CAP_MM, p.needle_mm - radius) for p in forbidden}
     least = min(free.values(), default=CLEARANCE_CAP_MM)
     slack = trial.scene.surface_slack_mm if any(p.structure.surface is not None for p in forbidden) else 0.0

@@ -17,8 +17,6 @@ PATHS_WITH = {
 """Whether a plan of each status has paths."""
 
 
-NEEDLE_LENGTH = "/needle/max_length_mm"
-
 UNPROVED = "Unproved"
 """How the claims of a search that ended early begin."""
 
@@ -36,7 +34,6 @@ def check_outcome(claims: Claims, plan: Plan) -> None:
     _check_windows(claims, plan)
     _check_bound(claims, plan)
     _check_shares(claims, plan)
-    _check_miss(claims, plan)
 
 
 def _check_search(claims: Claims, plan: Plan) -> None:
@@ -96,36 +93,3 @@ def _check_shares(claims: Claims, plan: Plan) -> None:
         "shares of blocked directions are not negative", "search", 0.0, min(shares, default=0.0), 0.0
     )
     claims.at_most("shares of blocked directions add up to 1 at most", "search", 1.0, fsum(shares), SHARE)
-
-
-def _check_miss(claims: Claims, plan: Plan) -> None:
-    """Relaxations are changes of what was asked, each in the direction that opens a path, smallest first."""
-    miss = plan.nearest_miss
-    if miss is None:
-        return
-    claims.equal("a miss is told where there is no path", "nearest miss", 0.0, float(len(plan.paths)), 0.0)
-    changes = [abs(r.to_mm - r.from_mm) for r in miss.relaxations]
-    least = min(changes, default=np.inf)
-    claims.equal("what is missing", "nearest miss", miss.missing_mm, least, LENGTH_MM)
-    claims.holds(
-        "relaxations, smallest first",
-        "nearest miss",
-        ", ".join(f"{c:g}" for c in changes),
-        "in order" if changes == sorted(changes) else "out of order",
-        changes == sorted(changes),
-    )
-    for relaxation in miss.relaxations:
-        length = relaxation.setting == NEEDLE_LENGTH
-        asked = (
-            plan.request.needle.max_length_mm if length else plan.request.clearance_of(relaxation.structure)
-        )
-        subject = f"nearest miss, {relaxation.setting}"
-        claims.equal("relaxed from what was asked", subject, relaxation.from_mm, asked, LENGTH_MM)
-        opens = relaxation.to_mm > asked if length else 0.0 <= relaxation.to_mm < asked
-        claims.holds(
-            "the relaxation can open a path",
-            subject,
-            f"{relaxation.to_mm:g} mm",
-            f"{'above' if length else 'from 0 to below'} {asked:g} mm",
-            opens,
-        )

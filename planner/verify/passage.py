@@ -6,7 +6,7 @@ from itertools import pairwise, product
 import numpy as np
 
 from anatomy.structures import Role
-from planner.records import PLEURAL_GAP_MM
+from planner.records import PLEURAL_GAP_MM, Path
 from planner.verify.claims import Claims, first_agreeing
 from planner.verify.sight import Sight
 from planner.verify.spans import NONE, Spans, merged, total
@@ -14,30 +14,30 @@ from planner.verify.tolerances import LENGTH_MM, SLIVER_MM
 from planner.verify.trial import Trial
 
 
-def check_passage(claims: Claims, trial: Trial) -> None:
-    """All claims of this module on one path."""
-    _check_order(claims, trial)
-    for name in sorted({s.name for s in trial.scene.structures} | {c.structure for c in trial.path.crosses}):
-        _check_crossing(claims, trial, name)
-    _check_lung(claims, trial)
-    _check_counts(claims, trial)
+def check_passage(claims: Claims, trial: Trial, path: Path) -> None:
+    """What a path states of its passage."""
+    _check_order(claims, trial, path)
+    for name in sorted({s.name for s in trial.scene.structures} | {c.structure for c in path.crosses}):
+        _check_crossing(claims, trial, path, name)
+    check_lung(claims, trial, path.lung_length_mm)
+    _check_counts(claims, trial, path)
 
 
-def _check_order(claims: Claims, trial: Trial) -> None:
-    depths = [c.from_mm for c in trial.path.crosses]
+def _check_order(claims: Claims, trial: Trial, path: Path) -> None:
+    depths = [c.from_mm for c in path.crosses]
     in_order = all(a <= b + LENGTH_MM for a, b in pairwise(depths))
     claims.holds(
         "structures are crossed in the order given",
         trial.subject,
-        ", ".join(c.structure for c in trial.path.crosses),
+        ", ".join(c.structure for c in path.crosses),
         "in order" if in_order else "out of order",
         in_order,
     )
 
 
-def _check_crossing(claims: Claims, trial: Trial, name: str) -> None:
+def _check_crossing(claims: Claims, trial: Trial, path: Path, name: str) -> None:
     """One structure's depths from the entry, in the claim and as found."""
-    claimed = np.array([(c.from_mm, c.to_mm) for c in trial.path.crosses if c.structure == name], float)
+    claimed = np.array([(c.from_mm, c.to_mm) for c in path.crosses if c.structure == name], float)
     claimed = claimed.reshape(-1, 2)
     found = first_agreeing(_depths(trial, name), lambda depths: _agree(claimed, depths))
     if len(claimed) or found is None or len(found):
@@ -81,21 +81,22 @@ def _written(spans: Spans) -> str:
     return ", ".join(f"{a:.6f} to {b:.6f} mm" for a, b in spans) or "nowhere"
 
 
-def _check_lung(claims: Claims, trial: Trial) -> None:
-    path, subject = trial.path, trial.subject
+def check_lung(claims: Claims, trial: Trial, claimed_mm: float) -> None:
+    """The lung that an axis is said to run through, the target left out. [mm]"""
+    subject = trial.subject
     lengths = (total(sight.lung) for sight in trial.sights())
-    claims.any_of("lung length", subject, path.lung_length_mm, lengths, LENGTH_MM)
+    claims.any_of("lung length", subject, claimed_mm, lengths, LENGTH_MM)
     # Voxels of a lung that came as a surface reach beyond it, so the surface can only hold less.
     if any(s.surface is not None for s in trial.scene.of_role(Role.LUNG)):
         inside = (sight.lung_in_surfaces for sight in trial.sights())
         least = (np.inf if spans is None else total(spans) for spans in inside)
-        found = first_agreeing(least, lambda length: length <= path.lung_length_mm + LENGTH_MM)
-        claims.at_most("lung length in surfaces", subject, path.lung_length_mm, found, LENGTH_MM)
+        found = first_agreeing(least, lambda length: length <= claimed_mm + LENGTH_MM)
+        claims.at_most("lung length in surfaces", subject, claimed_mm, found, LENGTH_MM)
 
 
-def _check_counts(claims: Claims, trial: Trial) -> None:
+def _check_counts(claims: Claims, trial: Trial, path: Path) -> None:
     """Both counts of one reading: a reading of its own for each would let one contradict the other."""
-    claimed = (trial.path.pleural_punctures, trial.path.fissures_crossed)
+    claimed = (path.pleural_punctures, path.fissures_crossed)
     found = first_agreeing(_counts(trial), lambda counts: counts == claimed)
     claims.equal("pleural punctures", trial.subject, float(claimed[0]), float(found[0]), 0.0)
     claims.equal("fissures crossed", trial.subject, float(claimed[1]), float(found[1]), 0.0)

@@ -9,13 +9,14 @@ from planner.verify.trial import Trial
 
 def check_room(claims: Claims, trial: Trial) -> None:
     """Tip and hub's far end are at least the hub's radius from the bore's wall, and so is all between."""
-    pose, bore = trial.request.pose, trial.scene.pose.bore
-    ends_P = trial.points_P(0.0, trial.request.needle.max_length_mm + pose.hub_length_mm)
-    from_axis = float(np.linalg.norm(np.cross(bore.axis_P, ends_P - bore.centre_P), axis=1).max())
-    claims.at_least(
-        "the hub stays inside the bore",
-        trial.subject,
-        pose.hub_diameter_mm / 2,
-        bore.radius_mm - from_axis,
-        DISTANCE_MM,
-    )
+    radius = trial.request.pose.hub_diameter_mm / 2
+    claims.at_least("the hub stays inside the bore", trial.subject, radius, bore_room(trial), DISTANCE_MM)
+
+
+def bore_room(trial: Trial) -> float:
+    """From the bore's wall to the nearer of tip and hub's far end. [mm]"""
+    bore = trial.scene.pose.bore
+    end_mm = trial.request.needle.max_length_mm + trial.request.pose.hub_length_mm
+    ends_P = trial.points_P(0.0, end_mm)
+    from_axis = np.linalg.norm(np.cross(bore.axis_P, ends_P - bore.centre_P), axis=1)
+    return bore.radius_mm - float(from_axis.max())

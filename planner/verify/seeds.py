@@ -18,15 +18,17 @@ from planner.verify.trial import Trial
 from planner.verify.voxels import farthest_point, near_axis
 
 
-def check_seeds(claims: Claims, trial: Trial, target_voxels: Int[np.ndarray, "n 3"]) -> None:
-    """All claims of this module on one path. `target_voxels` are the indices of all voxels of the target."""
-    for number, seed in enumerate(trial.path.seeds, start=1):
+def check_seeds(
+    claims: Claims, trial: Trial, seeds: tuple[SeedDrop, ...], target_voxels: Int[np.ndarray, "n 3"]
+) -> None:
+    """All claims on one path's seeds. `target_voxels` are the indices of all voxels of the target."""
+    for number, seed in enumerate(seeds, start=1):
         _check_place(claims, trial, seed, f"{trial.subject}, seed {number}")
-    _check_spacing(claims, trial)
+    _check_spacing(claims, trial, seeds)
     margin = trial.request.target.margin_mm
     spacing = triple(trial.scene.grid.spacing_mm)
     near = near_axis(target_voxels, spacing, trial.axis.tip_B, trial.axis.outward_B, margin)
-    for number, seed in enumerate(trial.path.seeds, start=1):
+    for number, seed in enumerate(seeds, start=1):
         reach = farthest_point(_samples(trial, seed.depth_mm), near, spacing)
         claims.at_most(
             "the seed is in the target with its margin",
@@ -35,13 +37,13 @@ def check_seeds(claims: Claims, trial: Trial, target_voxels: Int[np.ndarray, "n 
             reach,
             LENGTH_MM,
         )
-    _check_none_left_out(claims, trial, near)
+    _check_none_left_out(claims, trial, seeds, near)
     at_tip_mm = trial.axis.length_mm - SEED_LENGTH_MM / 2
     if (
         at_tip_mm >= SEED_LENGTH_MM / 2
         and farthest_point(_samples(trial, at_tip_mm), near, spacing) <= margin
     ):
-        _check_first(claims, trial)
+        _check_first(claims, trial, seeds)
 
 
 def _check_place(claims: Claims, trial: Trial, seed: SeedDrop, subject: str) -> None:
@@ -63,9 +65,8 @@ def _check_place(claims: Claims, trial: Trial, seed: SeedDrop, subject: str) -> 
     )
 
 
-def _check_spacing(claims: Claims, trial: Trial) -> None:
+def _check_spacing(claims: Claims, trial: Trial, seeds: tuple[SeedDrop, ...]) -> None:
     """Each seed more proximal than the last by its retraction, and by no less than seeds need."""
-    seeds = trial.path.seeds
     apart = [0.0, *(distal.depth_mm - proximal.depth_mm for distal, proximal in pairwise(seeds))]
     least = max(trial.request.seeds.min_spacing_mm, SEED_LENGTH_MM)
     for number, (seed, back) in enumerate(zip(seeds, apart, strict=False), start=1):
@@ -75,11 +76,13 @@ def _check_spacing(claims: Claims, trial: Trial) -> None:
             claims.at_least("seeds are distal first and spaced", subject, least, back, LENGTH_MM)
 
 
-def _check_none_left_out(claims: Claims, trial: Trial, near: Int[np.ndarray, "n 3"]) -> None:
+def _check_none_left_out(
+    claims: Claims, trial: Trial, seeds: tuple[SeedDrop, ...], near: Int[np.ndarray, "n 3"]
+) -> None:
     """Where a seed fits at the asked spacing from the one before, there is one."""
     spacing_mm = trial.request.seeds.spacing_mm
     spacing, margin = triple(trial.scene.grid.spacing_mm), trial.request.target.margin_mm
-    depths = [seed.depth_mm for seed in trial.path.seeds]
+    depths = [seed.depth_mm for seed in seeds]
     for number, (depth, following) in enumerate(pairwise([*depths, -np.inf]), start=1):
         proximal_mm = depth - spacing_mm
         fits = (
@@ -91,9 +94,9 @@ def _check_none_left_out(claims: Claims, trial: Trial, near: Int[np.ndarray, "n 
             claims.equal("no seed is left out", subject, following, proximal_mm, LENGTH_MM)
 
 
-def _check_first(claims: Claims, trial: Trial) -> None:
+def _check_first(claims: Claims, trial: Trial, seeds: tuple[SeedDrop, ...]) -> None:
     """Where a seed fits at the tip, the first lies there, or no more than the asked spacing before it."""
-    first = max((s.depth_mm for s in trial.path.seeds), default=-np.inf)
+    first = max((s.depth_mm for s in seeds), default=-np.inf)
     claims.at_most(
         "the first seed lies near the tip",
         trial.subject,

@@ -1,42 +1,48 @@
-"""Claims on the track itself: its line, its angles, where it begins and where it ends."""
+"""Claims on the track itself: its line and its angles, and how it reaches from the skin into the target."""
 
 from math import cos, hypot, radians, sin
 
 import numpy as np
 
-from planner.verify.claims import Claims
+from planner.records import Path
+from planner.verify.claims import Claims, first_agreeing
 from planner.verify.sight import Sight
 from planner.verify.spans import Spans, between, total
 from planner.verify.tolerances import LENGTH_MM, TURN, UNIT
 from planner.verify.trial import Trial
 
 
-def check_track(claims: Claims, trial: Trial) -> None:
-    """All claims of this module on one path."""
-    _check_line(claims, trial)
-    _check_angles(claims, trial)
+def check_track(claims: Claims, trial: Trial, path: Path) -> None:
+    """What a path states of its track."""
+    _check_line(claims, trial, path)
+    _check_angles(claims, trial, path)
+    chords = (total(sight.target) for sight in trial.sights())
+    claims.any_of("target chord", trial.subject, path.target_chord_mm, chords, LENGTH_MM)
+
+
+def check_reach(claims: Claims, trial: Trial) -> None:
+    """What makes any axis a track: a needle that is long enough, from skin into the target."""
+    longest = trial.request.needle.max_length_mm
+    claims.at_most("the needle is long enough", trial.subject, longest, trial.axis.length_mm, LENGTH_MM)
     _check_tip(claims, trial)
     _check_entry(claims, trial)
 
 
-def _check_line(claims: Claims, trial: Trial) -> None:
-    path, subject = trial.path, trial.subject
+def _check_line(claims: Claims, trial: Trial, path: Path) -> None:
+    subject = trial.subject
     inward = np.subtract(path.tip_mm, path.entry_mm)
     length = hypot(*inward)
     off = float(np.abs(path.direction - inward / length).max())
     claims.equal("direction is the unit vector from entry to tip", subject, 0.0, off, UNIT)
     claims.equal("length", subject, path.length_mm, length, LENGTH_MM)
-    longest = trial.request.needle.max_length_mm
-    claims.at_most("the needle is long enough", subject, longest, length, LENGTH_MM)
 
 
-def _check_angles(claims: Claims, trial: Trial) -> None:
+def _check_angles(claims: Claims, trial: Trial, path: Path) -> None:
     """The two angles, put together again, must give the direction from entry to tip.
 
     A needle that is driven to posterior has neither: turned in the axial plane it points left, raised out
     of that plane it points cranial.
     """
-    path = trial.path
     inward = np.subtract(path.tip_mm, path.entry_mm)
     turned, raised = radians(path.axial_angle_deg), radians(path.craniocaudal_angle_deg)
     dialled = np.array([cos(raised) * sin(turned), cos(raised) * cos(turned), sin(raised)])
@@ -57,16 +63,11 @@ def _check_tip(claims: Claims, trial: Trial) -> None:
     """The tip is the target's last place on the line, as seen from the entry; claimed at s = 0."""
     tips = (_first(sight.target_line) for sight in trial.sights())
     claims.any_of("the tip is at the distal edge of the target", trial.subject, 0.0, tips, LENGTH_MM)
-    chords = (total(sight.target) for sight in trial.sights())
-    claims.any_of("target chord", trial.subject, trial.path.target_chord_mm, chords, LENGTH_MM)
     asked = trial.request.target.min_chord_mm
-    claims.at_least(
-        "the needle runs far enough in the target",
-        trial.subject,
-        np.inf if asked is None else asked,
-        trial.path.target_chord_mm,
-        LENGTH_MM,
-    )
+    least = np.inf if asked is None else asked
+    chords = (total(sight.target) for sight in trial.sights())
+    chord = first_agreeing(chords, lambda length: length >= least - LENGTH_MM)
+    claims.at_least("the needle runs far enough in the target", trial.subject, least, chord, LENGTH_MM)
 
 
 def _first(spans: Spans) -> float:

@@ -1,4 +1,4 @@
-"""Trial: one path under examination, with all equally true readings of what its axis runs through."""
+"""Trial: one axis under examination, with all equally true readings of what it runs through."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,26 +7,22 @@ import numpy as np
 from jaxtyping import Float
 
 from anatomy.scene import Scene
-from planner.records import Path
+from planner.records import Point
 from planner.request import Request
 from planner.verify.axis import Axis, axis_of
+from planner.verify.claims import Claims
 from planner.verify.sight import Sight
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """A path whose numbers are finite, its axis, and where it is to be examined."""
+    """An axis, how checks name it, where it is to be examined and by what request."""
 
-    path: Path
+    subject: str
     axis: Axis
     scene: Scene
     request: Request
     _sights: list[Sight] = field(default_factory=list)
-
-    @property
-    def subject(self) -> str:
-        """How checks name the path."""
-        return f"path {self.path.id}"
 
     def sights(self) -> Iterator[Sight]:
         """The axis as it is, then shifted by rounding; each made when first asked for."""
@@ -41,7 +37,11 @@ class Trial:
         return self.scene.grid.to_patient(np.array([self.axis.at(s) for s in s_mm]))
 
 
-def trial_of(path: Path, scene: Scene, request: Request) -> Trial | None:
-    """A path on trial, or None where entry and tip coincide, so that it has no axis."""
-    axis = axis_of(scene.grid, np.array(path.entry_mm, float), np.array(path.tip_mm, float))
-    return None if axis is None else Trial(path, axis, scene, request)
+def trial_of(
+    claims: Claims, subject: str, entry_mm: Point, tip_mm: Point, scene: Scene, request: Request
+) -> Trial | None:
+    """The axis between finite points on trial, or None where they coincide: then it has none, and the claim
+    that it has fails."""
+    axis = axis_of(scene.grid, np.array(entry_mm, float), np.array(tip_mm, float))
+    claims.same("entry and tip differ", subject, "differ", "coincide" if axis is None else "differ")
+    return None if axis is None else Trial(subject, axis, scene, request)

@@ -50,13 +50,15 @@ class StructureModel(BaseModel):
 
 
 class CaseModel(BaseModel):
-    """A case: its id, the files it is made of, and what was read in them."""
+    """A case: its id, the files it is made of, and what was read in them. `notes` tell of structures that are
+    empty, or whose names are not known."""
 
     id: str
     builtin: str | None
     grid: GridModel
     structures: list[StructureModel]
     targets: list[str]
+    notes: list[str]
     inputs: list[InputModel]
 
 

@@ -1,0 +1,46 @@
+"""Blockers: what comes first in the way of a needle, and in what share of directions."""
+
+from collections import Counter
+
+import numpy as np
+
+from anatomy.scene import Scene
+from anatomy.structures import Role
+from planner.clearance import Obstacles
+from planner.kernels import line, verdicts
+from planner.net import spread_directions
+from planner.records import BORE, CLEARANCE_CAP_MM, NEEDLE_LENGTH, TABLE, Blocker
+from planner.world import World, target_corners_B
+
+DIRECTIONS = 2000
+"""Directions asked for the shares: one for each 6 square degrees and more, so a share is good to 1 %."""
+
+LIMITS = {
+    verdicts.TOO_LONG: NEEDLE_LENGTH,
+    verdicts.CUT_EDGE: "edge of the field of view",
+    verdicts.RE_ENTERS: "body (second entry)",
+    verdicts.TABLE: TABLE,
+    verdicts.BORE: BORE,
+}
+
+
+def blocked_by(scene: Scene, world: World) -> tuple[Blocker, ...]:
+    """Shares of directions through the target's middle by what blocks them first, largest first."""
+    corners = target_corners_B(world)
+    middle = corners[np.argmin(np.linalg.norm(corners - corners.mean(axis=0), axis=1))]
+    # A hair off the corner, so that no direction runs along voxel faces.
+    points = np.tile(middle + 0.01, (DIRECTIONS, 1))
+    outward = spread_directions(DIRECTIONS)
+    verdict, _ = line.test_lines(world, points, outward)
+    blocks = line.first_blocks(world, points, outward)
+    obstacles = Obstacles(scene.of_role(Role.FORBIDDEN, Role.OUTSIDE), scene.grid)
+    names: Counter[str] = Counter()
+    for n in range(DIRECTIONS):
+        if verdict[n] in (verdicts.BLOCKED, verdicts.HUB_BLOCKED):
+            at = points[n] + blocks[n] * outward[n]
+            at = np.clip(at, world.lower, world.upper)
+            names[obstacles.nearest(at, at + 0.5 * outward[n], CLEARANCE_CAP_MM)[1]] += 1
+        elif verdict[n] in LIMITS:
+            names[LIMITS[int(verdict[n])]] += 1
+    shares = [Blocker(name, count / DIRECTIONS) for name, count in names.items() if name]
+    return tuple(sorted(shares, key=lambda b: (-b.share, b.structure)))

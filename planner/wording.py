@@ -1,0 +1,126 @@
+"""Wording: the sentences of a plan, from its records alone. Verification writes them again and compares."""
+
+from math import ceil, log10
+
+from planner.records import (
+    BORE,
+    NARROW,
+    NEEDLE_LENGTH,
+    TABLE,
+    Blocker,
+    NearestMiss,
+    Path,
+    Relaxation,
+    SearchReport,
+    Status,
+)
+from planner.request import Request
+
+
+def claims_of(search: SearchReport, surface_slack_mm: float) -> tuple[str, ...]:
+    """What a search with these numbers may claim. Where masks stand for surfaces, which reach beyond them by
+    the slack at most, lines were tested against the masks."""
+    radius = radius_text(search.covering_radius_mm)
+    if not search.complete:
+        return (
+            f"Unproved: the search ended early, with every line within {radius} of a tested line or shown "
+            "not to be safe. Paths narrower than that may have been missed.",
+            *_of_masks(surface_slack_mm),
+        )
+    displaced = f"all displacements up to {radius} between tip and skin"
+    if not search.safe_lines:
+        return (f"No path through the target stays safe under {displaced}.", *_of_masks(surface_slack_mm))
+    return (
+        f"Every path that stays safe under {displaced} has a safe tested line within that distance.",
+        f"The least lung length found, least_lung_mm, is at most the worst lung length, over {displaced}, of "
+        "any such path.",
+        *_of_masks(surface_slack_mm),
+    )
+
+
+def _of_masks(slack_mm: float) -> tuple[str, ...]:
+    if slack_mm == 0.0:
+        return ()
+    return (
+        "This holds for the voxels that the surfaces touch, which reach at most "
+        f"{slack_mm:.2f} mm beyond them.",
+    )
+
+
+def message_of(
+    status: Status,
+    request: Request,
+    search: SearchReport,
+    paths: tuple[Path, ...],
+    blockers: tuple[Blocker, ...],
+    miss: NearestMiss | None,
+) -> str:
+    """How planning ended, and what to do about it."""
+    target = ", ".join(request.target.structures) or "the target"
+    radius = radius_text(search.covering_radius_mm)
+    if status is Status.PLANNED and paths:
+        count = "one path" if len(paths) == 1 else f"{len(paths)} distinct paths"
+        early = "" if search.complete else f" The search ended early, at a covering radius of {radius}."
+        return f"{count} to {target}; the best is {paths[0].approach}, {_through(paths[0])}.{early}"
+    if status is Status.TIMED_OUT:
+        return (
+            f"No path to {target} was found before the search ended early, at a covering radius of {radius}. "
+            "Paths may exist: allow more time, or name a smaller target."
+        )
+    blocked = ", ".join(f"{b.structure} {100 * b.share:.0f} %" for b in blockers[:3])
+    mostly = f" Blocked mostly by {blocked}." if blocked else ""
+    shown = f"Shown: no path to {target} stays safe when displaced by {radius}.{mostly}"
+    return " ".join([shown, *_miss_text(miss)])
+
+
+def radius_text(radius_mm: float) -> str:
+    """A covering radius in mm, to two decimals or two digits. Rounded up: a claim for a wider radius is the
+    weaker one."""
+    if radius_mm <= 0.0:
+        return "0 mm"
+    decimals = max(2, 1 - int(log10(radius_mm) // 1))
+    return f"{ceil(radius_mm * 10**decimals - 1e-6) / 10**decimals:.{decimals}f} mm"
+
+
+def _through(path: Path) -> str:
+    if path.lung_length_mm == 0.0:
+        return "without crossing lung"
+    return f"through {path.lung_length_mm:.1f} mm of lung"
+
+
+def _miss_text(miss: NearestMiss | None) -> list[str]:
+    if miss is None:
+        return [
+            "No line from the target leaves the body through skin that is seen: widen the field of view, or "
+            "change pose or target."
+        ]
+    if miss.structure == NARROW:
+        return [
+            "The nearest line is safe where it is, but not when displaced so far: ask for a smaller "
+            "covering_radius_mm to see such narrow paths."
+        ]
+    nearest = f"The nearest line lacks {miss.missing_mm:.1f} mm {_lacking(miss.structure)}."
+    if not miss.relaxations:
+        return [
+            nearest,
+            "No smaller clearance or longer needle, tried alone, opens a path: change pose, role or target.",
+        ]
+    return [nearest, _remedy(miss.relaxations[0])]
+
+
+def _lacking(structure: str) -> str:
+    if structure == NEEDLE_LENGTH:
+        return "of needle length"
+    if structure in (TABLE, BORE):
+        return f"of room at the {structure}"
+    return f"of the clearance from {structure}"
+
+
+def _remedy(change: Relaxation) -> str:
+    if change.setting.startswith("/needle"):
+        return f"A needle of {change.to_mm:g} mm instead of {change.from_mm:g} mm would reach it."
+    whose = "by default" if change.structure == "default" else f"from {change.structure}"
+    return (
+        f"A clearance of {change.to_mm:g} mm instead of {change.from_mm:g} mm {whose} would "
+        f"open a path through {change.lung_length_mm:.1f} mm of lung."
+    )

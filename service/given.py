@@ -1,0 +1,35 @@
+"""Given: whether a plan is checked with all the files that it was made from."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from anatomy.errors import ReadError
+from anatomy.masks_io import organ_name
+from anatomy.structures import InputDigest
+
+
+def refuse_left_out(
+    claimed: Sequence[InputDigest], given: Sequence[InputDigest], targets: Sequence[str]
+) -> None:
+    """Raise ReadError where fewer files are given than the plan was made from, and name one that lacks.
+
+    `targets` are the names of the plan's targets. A file that was exchanged for another is no matter of this:
+    its sha256 fails verification.
+    """
+    if len(given) >= len(claimed):
+        return
+    names, contents = {g.name for g in given}, {g.sha256 for g in given}
+    for file in claimed:
+        if file.name not in names and file.sha256 not in contents:
+            raise ReadError(
+                file.name,
+                "the plan was made with this file, and it is not given",
+                f"Give all that the plan was made from, this one {_how(file.name, targets)}.",
+            )
+
+
+def _how(file: str, targets: Sequence[str]) -> str:
+    """How a companion file is given. Its name tells: a plan does not state what each input was."""
+    if file.lower().endswith(".json"):
+        return "by --names"
+    return "by --target" if organ_name(Path(file)) in targets else "by --ct"

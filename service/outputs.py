@@ -1,0 +1,81 @@
+"""Outputs: whether what is made can be written where it is asked for, found out before the work.
+
+Nothing is left behind: what is tried is removed at once.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from anatomy.errors import AnatomyError
+
+
+class OutputError(AnatomyError):
+    """A place to write to that cannot be written to, or must not be."""
+
+
+def refuse_bad_outputs(file: Path | None, folder: Path | None, inputs: Iterable[Path]) -> None:
+    """Raise OutputError where the plan's `file` or the figures' `folder` cannot be written, or would replace
+    one of `inputs` or each other. A folder that is not there yet may be made."""
+    if file is not None:
+        _refuse_bad_file(file, inputs)
+    if folder is not None:
+        _refuse_bad_folder(folder)
+    if file is not None and folder is not None and file.resolve() in _with_parents(folder.resolve()):
+        raise OutputError(str(folder), "the plan is to be written there, as a file", "Name two places.")
+
+
+def _refuse_bad_file(file: Path, inputs: Iterable[Path]) -> None:
+    _refuse_bad_name(file)
+    if not file.parent.is_dir():
+        raise OutputError(str(file), "its folder does not exist", "Make it, or write elsewhere.")
+    if file.is_dir():
+        raise OutputError(str(file), "it is a folder", "Name a file in it.")
+    if file.exists():
+        if not file.is_file():
+            raise OutputError(
+                str(file), "it is no plain file", "Name one, or leave it out to write to stdout."
+            )
+        for given in inputs:
+            if given.exists() and given.samefile(file):
+                raise OutputError(str(file), "it is an input of this plan", "Name another file.")
+    _try(file.parent, file.name, file)
+
+
+def _refuse_bad_folder(folder: Path) -> None:
+    _refuse_bad_name(folder)
+    # What is there of the way to it; the rest would be made.
+    there = next(place for place in _with_parents(folder.absolute()) if os.path.lexists(place))
+    if not there.is_dir():
+        raise OutputError(str(there), "it is a file, and pictures need a folder", "Name another folder.")
+    _try(there, "picture", folder)
+
+
+def _with_parents(place: Path) -> tuple[Path, ...]:
+    return (place, *place.parents)
+
+
+def _refuse_bad_name(place: Path) -> None:
+    """A name that the file system does not take is not found out by looking at its folder."""
+    try:
+        os.lstat(place)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise _unwritable(place, error) from None
+
+
+def _try(folder: Path, name: str, asked: Path) -> None:
+    try:
+        handle, made = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
+    except OSError as error:
+        raise _unwritable(asked, error) from None
+    os.close(handle)
+    Path(made).unlink()
+
+
+def _unwritable(asked: Path, error: OSError) -> OutputError:
+    return OutputError(
+        str(asked), f"it cannot be written ({error.strerror})", "Allow it, or write elsewhere."
+    )

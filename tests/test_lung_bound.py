@@ -1,0 +1,63 @@
+"""The lower bound on lung: never above what any line of a cell crosses, and near it for narrow cells."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from single_cells import Patient, along_x, cell_about, lines_in, patient, with_needle
+from test_search_oracle import Oracle
+
+from planner.bound import lung_bound_mm
+from planner.net import Cells, join
+
+pytestmark = pytest.mark.interpreted
+
+
+def breathing(lungs: bool = True) -> Patient:
+    """A node on 3..7 mm of x; behind it lung, 12 mm thick and 14 mm wide, and a wall of 2 mm."""
+    return patient(
+        body=((1, 1, 1), (11, 8, 8)),
+        nodes=(((2, 3, 3), (4, 6, 6)),),
+        lungs=(((4, 1, 1), (10, 8, 8)),) if lungs else (),
+        spacing=2.0,
+        shape=(12, 9, 9),
+    )
+
+
+def bound(one: Patient, cell: Cells, gap: float = 26.0) -> float:
+    return lung_bound_mm(one.world, along_x(one, gap), cell)
+
+
+PLACE = st.tuples(st.floats(-4.0, 4.0), st.floats(-4.0, 4.0))
+
+
+@given(
+    places=st.tuples(PLACE, PLACE),
+    halves=st.tuples(st.floats(0.05, 3.0), st.floats(0.05, 3.0)),
+    gap=st.floats(15.0, 40.0),
+    needle=st.floats(14.0, 40.0),
+)
+@settings(max_examples=25)
+def test_no_safe_line_of_a_cell_crosses_less_lung_than_the_bound(places, halves, gap, needle):
+    one, cell = with_needle(breathing(), needle), cell_about(*places, *halves)
+    true = Oracle(one.chest).judge(lines_in(along_x(one, gap), cell))
+    assert 0.0 <= bound(one, cell, gap) <= true.lung[true.safe].min(initial=np.inf)
+
+
+def test_the_bound_is_near_the_lung_of_a_narrow_cell_and_nothing_for_a_wide_one():
+    """12 mm of lung, of which each end loses the way to the field's nearest node, up to 1.7 mm, twice. A cell
+    as wide as the lung has lines beside it."""
+    narrow, wide = (cell_about((0, 0), (0, 0), half, half) for half in (0.01, 6.0))
+    assert 5.0 <= bound(breathing(), narrow) <= 12.0
+    assert bound(breathing(), wide) == 0.0
+
+
+def test_the_bound_of_several_cells_is_that_of_the_least():
+    cells = [cell_about((0, 0), (0, 0), half, half) for half in (0.01, 1.0, 0.5)]
+    assert bound(breathing(), join(cells)) == min(bound(breathing(), cell) for cell in cells)
+
+
+def test_without_lung_or_without_cells_the_bound_says_nothing():
+    cell = cell_about((0, 0), (0, 0), 0.01, 0.01)
+    assert bound(breathing(lungs=False), cell) == 0.0
+    assert bound(breathing(), cell.take(slice(0, 0))) == 0.0

@@ -1,0 +1,161 @@
+"""Where nothing fits: the line that comes nearest, what it lacks, and what would open a path."""
+
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+from honest_plans import NEEDLE, ORGANS, RADIUS, REQUEST, SHAPE, SPACING, Box, Patient, Voxels, patient
+
+from anatomy.structures import Role
+from planner.nearest_miss import nearest_miss
+from planner.plan import plan
+from planner.records import BORE, NARROW, NEEDLE_LENGTH, Plan, Status
+from planner.request import Request, SearchRequest
+from planner.world import world
+
+HUB_LENGTH, HUB_RADIUS = 30.0, 4.0
+WIDE = 30.0
+SAMPLE_MM = 0.25
+COARSE = SearchRequest(max_paths=3, covering_radius_mm=4.0, min_separation_mm=5.0)
+ASKED = replace(REQUEST, search=COARSE)
+CAUTIOUS = replace(ASKED, clearance_mm=MappingProxyType({"default": 2.0, "aorta": WIDE}))
+
+
+@pytest.fixture(scope="module")
+def who() -> Patient:
+    return patient()
+
+
+def planned(who: Patient, request: Request) -> Plan:
+    """The plan, every claim of which held."""
+    made = plan(who.scene, request).plan
+    assert made.verification is not None
+    assert [c for c in made.verification.checks if not c.passed] == []
+    return made
+
+
+def least_distance(box: Box, start: np.ndarray, d: np.ndarray, length: float) -> float:
+    """To a box, points outside the field of view being judged at the nearest point of it."""
+    points = start + np.multiply.outer(np.arange(0.0, length + SAMPLE_MM, SAMPLE_MM), d)
+    points = np.clip(points, -0.5 * SPACING, (np.array(SHAPE) - 0.5) * SPACING)
+    return float(box.distance(points).min())
+
+
+def lacks(who: Patient, request: Request, tip: np.ndarray, d: np.ndarray, length: float) -> float:
+    """The most that a line lacks, by the planes of the boxes at places SAMPLE_MM apart; infinite where it
+    runs through one. A bore is not looked at."""
+    needle = max(request.needle.max_length_mm, length)
+    most = length - request.needle.max_length_mm
+    for structure, box in who.of(Role.FORBIDDEN, Role.OUTSIDE):
+        asked = request.clearance_of(structure)
+        free = least_distance(box, tip, d, needle)
+        of_hub = least_distance(box, tip + needle * d, d, HUB_LENGTH)
+        if min(free, of_hub) == 0.0:
+            return np.inf
+        most = max(most, asked + RADIUS - free, asked + HUB_RADIUS - of_hub)
+    return most
+
+
+def least_at_random(who: Patient, request: Request, count: int) -> float:
+    """The least that any of so many random lines through the node lacks, of those that leave through skin."""
+    rng = np.random.default_rng(1)
+    node, body = who.boxes["node"], who.boxes["body"]
+    least = np.inf
+    for _ in range(count):
+        point, d = rng.uniform(node.low, node.high), rng.normal(size=3)
+        d /= np.linalg.norm(d)
+        first, last = node.span(point, d)
+        tip = point + first * d
+        length = body.span(tip, d)[1]
+        # Above and below, the body is cut by the field of view.
+        through_skin = (
+            abs(tip + length * d - 0.5 * (body.low + body.high))[2] < 0.5 * (body.high - body.low)[2] - 3
+        )
+        if last - first >= 4.5 and through_skin and length < 120.0:
+            least = min(least, lacks(who, request, tip, d, length))
+    return least
+
+
+@pytest.mark.parametrize(("needle", "clearance"), [(NEEDLE, WIDE), (20.0, 12.0)])
+def test_no_line_at_random_comes_nearer(needle: float, clearance: float, who: Patient) -> None:
+    request = replace(
+        CAUTIOUS,
+        needle=replace(REQUEST.needle, max_length_mm=needle),
+        clearance_mm=MappingProxyType({"default": clearance, "aorta": WIDE}),
+    )
+    made = planned(who, request)
+    assert made.outcome.status is Status.NO_PATH
+    assert made.nearest_miss is not None
+    assert made.nearest_miss.missing_mm <= least_at_random(who, request, 300) + SAMPLE_MM / 2
+
+
+def test_a_needle_too_short_by_a_little_is_told_by_how_much(who: Patient) -> None:
+    """From the right it is 32 mm to the node, of which 4.5 mm must be in; from the front it is 40 mm."""
+    made = planned(who, replace(ASKED, needle=replace(REQUEST.needle, max_length_mm=33.0)))
+    miss = made.nearest_miss
+    assert miss is not None
+    assert miss.structure == NEEDLE_LENGTH
+    assert miss.missing_mm == pytest.approx(32.0 + 4.5 - 33.0, abs=0.5)
+    longer = miss.relaxations[0]
+    assert longer.setting == "/needle/max_length_mm"
+    opened = planned(who, replace(ASKED, needle=replace(REQUEST.needle, max_length_mm=longer.to_mm)))
+    assert opened.outcome.status in (Status.PLANNED, Status.NO_PATH)
+    assert f"A needle of {longer.to_mm:g} mm instead of 33 mm would reach it." in made.outcome.message
+
+
+def test_each_relaxation_alone_opens_the_path_it_names(who: Patient) -> None:
+    made = planned(who, CAUTIOUS)
+    miss = made.nearest_miss
+    assert miss is not None
+    assert [r.setting for r in miss.relaxations] == ["/clearance_mm/aorta"]
+    (change,) = miss.relaxations
+    assert change.to_mm == pytest.approx(WIDE - miss.missing_mm, abs=0.2)
+    assert (
+        f"A clearance of {change.to_mm:g} mm instead of 30 mm from aorta would open" in made.outcome.message
+    )
+
+
+def test_a_bore_too_narrow_for_any_hub_is_what_is_missing() -> None:
+    narrow = replace(ASKED, pose=replace(REQUEST.pose, bore_diameter_mm=120.0))
+    made = planned(patient(request=narrow), narrow)
+    assert made.outcome.status is Status.NO_PATH
+    assert made.nearest_miss is not None
+    assert made.nearest_miss.structure == BORE
+    assert made.nearest_miss.relaxations == ()
+    assert "mm of room at the bore" in made.outcome.message
+    assert "change pose, role or target" in made.outcome.message
+
+
+def encased(*, cut: bool) -> Patient:
+    """The node in a box of bone all round; or the body, cut by the field of view on all sides."""
+    organs: dict[str, tuple[Role, Voxels]] = dict(ORGANS)
+    if cut:
+        organs = {"body": (Role.SKIN, ((0, 0, 0), (60, 60, 40))), "node": ORGANS["node"]}
+    else:
+        organs["bone"] = (Role.FORBIDDEN, ((22, 28, 15), (34, 39, 27)))
+    return patient(organs)
+
+
+def test_through_bone_all_round_the_needle_lacks_all_that_is_asked() -> None:
+    """The bone holds the tip too, so that every line runs through it."""
+    who = encased(cut=False)
+    made = planned(who, ASKED)
+    assert made.nearest_miss is not None
+    assert (made.nearest_miss.structure, made.nearest_miss.relaxations) == ("bone", ())
+    assert made.nearest_miss.missing_mm == pytest.approx(2.0 + RADIUS)
+    assert "No smaller clearance or longer needle, tried alone, opens a path" in made.outcome.message
+
+
+def test_where_no_skin_is_in_view_there_is_no_miss_and_the_plan_says_why() -> None:
+    who = encased(cut=True)
+    made = planned(who, ASKED)
+    assert made.outcome.status is Status.NO_PATH
+    assert made.nearest_miss is None
+    assert "widen the field of view" in made.outcome.message
+
+
+def test_a_line_that_lacks_nothing_is_told_to_be_too_narrow_for_the_radius(who: Patient) -> None:
+    miss = nearest_miss(who.scene, ASKED, world(who.scene, ASKED), ())
+    assert miss is not None
+    assert (miss.structure, miss.missing_mm) == (NARROW, 0.0)

@@ -1,0 +1,107 @@
+"""A plan's sentences: what they say of numbers must not be more than the numbers say."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.records import (
+    BORE,
+    NARROW,
+    NEEDLE_LENGTH,
+    TABLE,
+    Blocker,
+    NearestMiss,
+    Relaxation,
+    SearchReport,
+    Status,
+)
+from planner.request import Request, TargetRequest
+from planner.wording import claims_of, message_of, radius_text
+
+ASKED = Request(target=TargetRequest(("node_4R",)))
+COMPLETE = SearchReport(1000, 10, 0, 2.0, True, 0.0, None, ())
+HERE = (0.0, 0.0, 0.0)
+
+
+@given(st.floats(1e-6, 100.0))
+def test_a_radius_is_told_to_two_digits_and_never_too_small(radius: float) -> None:
+    number, unit = radius_text(radius).split()
+    assert unit == "mm"
+    assert radius - 1e-8 <= float(number) <= max(1.2 * radius, radius + 0.0101)
+
+
+@pytest.mark.parametrize(
+    ("radius", "text"),
+    [(2.0, "2.00 mm"), (1.0, "1.00 mm"), (2.8284, "2.83 mm"), (2.831, "2.84 mm"), (0.005, "0.0050 mm")],
+)
+def test_whole_radii_are_told_as_they_are(radius: float, text: str) -> None:
+    assert radius_text(radius) == text
+
+
+@given(st.booleans(), st.integers(0, 5), st.floats(0.001, 8.0), st.sampled_from([0.0, 0.7]))
+def test_only_a_whole_search_claims_anything_proved(
+    complete: bool, safe_lines: int, radius: float, slack: float
+) -> None:
+    search = replace(COMPLETE, complete=complete, safe_lines=safe_lines, covering_radius_mm=radius)
+    claims = claims_of(search, slack)
+    assert claims[0].startswith("Unproved") != complete
+    assert (claims[0].startswith("No path")) == (complete and safe_lines == 0)
+    assert any("0.70 mm beyond" in claim for claim in claims) == (slack > 0.0)
+    assert all(radius_text(radius) in claim for claim in claims if "voxels" not in claim)
+
+
+def message(miss: NearestMiss | None, search: SearchReport = COMPLETE) -> str:
+    status = Status.NO_PATH if search.complete else Status.TIMED_OUT
+    return message_of(status, ASKED, search, (), (Blocker("aorta", 0.6), Blocker("bore", 0.4)), miss)
+
+
+def test_without_a_path_the_message_names_target_radius_and_blockers() -> None:
+    said = message(None)
+    assert said.startswith(
+        "Shown: no path to node_4R stays safe when displaced by 2.00 mm. "
+        "Blocked mostly by aorta 60 %, bore 40 %."
+    )
+
+
+def test_out_of_time_nothing_is_said_to_be_shown() -> None:
+    said = message(None, replace(COMPLETE, complete=False, covering_radius_mm=6.0))
+    assert "Shown" not in said
+    assert "6.00 mm" in said and "allow more time" in said
+
+
+LACKS = {
+    "aorta": "lacks 1.5 mm of the clearance from aorta",
+    NEEDLE_LENGTH: "lacks 1.5 mm of needle length",
+    TABLE: "lacks 1.5 mm of room at the table",
+    BORE: "lacks 1.5 mm of room at the bore",
+    NARROW: "ask for a smaller covering_radius_mm",
+}
+
+
+@pytest.mark.parametrize("structure", LACKS)
+def test_what_the_nearest_line_lacks_is_told(structure: str) -> None:
+    assert LACKS[structure] in message(NearestMiss(HERE, HERE, structure, 1.5, ()))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            Relaxation("/clearance_mm/aorta", "aorta", 2.0, 0.5, HERE, HERE, 12.0),
+            "A clearance of 0.5 mm instead of 2 mm from aorta would open a path through 12.0 mm of lung.",
+        ),
+        (
+            Relaxation("/clearance_mm/default", "default", 2.0, 0.5, HERE, HERE, 0.0),
+            "A clearance of 0.5 mm instead of 2 mm by default would open a path through 0.0 mm of lung.",
+        ),
+        (
+            Relaxation("/needle/max_length_mm", NEEDLE_LENGTH, 100.0, 120.5, HERE, HERE, 0.0),
+            "A needle of 120.5 mm instead of 100 mm would reach it.",
+        ),
+    ],
+)
+def test_the_smallest_change_is_told_as_a_remedy(change: Relaxation, said: str) -> None:
+    other = replace(change, structure="heart", setting="/clearance_mm/heart")
+    assert message(NearestMiss(HERE, HERE, "aorta", 1.5, (change, other))).endswith(said)
