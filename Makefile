@@ -49,12 +49,14 @@ demo: $(VENV)/run
 serve: $(VENV)/run
 	@$(BIN)/seedpath serve
 
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
 # The second run sees inside numba's kernels, which no tracer can follow once they are compiled.
 test: $(VENV)/test
 	$(BIN)/lint-imports --no-logo
 	rm -f .coverage
-	$(BIN)/python -m pytest --cov --cov-report=
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -m interpreted --cov --cov-append --cov-report=
+	$(PYTEST) --cov --cov-report=
+	NUMBA_DISABLE_JIT=1 $(PYTEST) -m interpreted --cov --cov-append --cov-report=
 	$(BIN)/python tests/coverage_gate.py
 
 check: $(VENV)/dev

@@ -26,7 +26,7 @@ from planner.verify.trial import Trial
 from planner.verify.voxels import voxels_of
 
 LINES = 400
-SIZES, SIDES, TOWARDS = (0.5, 1.0, 1.5), 16, (1.0, -1.0)
+SIZES, SIDES, TOWARDS = (1.5, 1.0, 0.5), 16, (1.0, -1.0)
 """Displacements tried, as parts of the radius claimed: beyond it too, so that none between two of them is
 likely to be one that what survives them all does not."""
 
@@ -94,22 +94,27 @@ def _keeps(trial: Trial, passed: list[Passing]) -> bool:
 
 
 def _stays_safe(trial: Trial, radius_mm: float, structures: Sequence[Structure]) -> bool:
-    """Whether the line is safe however it is displaced by that radius at tip and skin."""
-    neighbours = [n for n in _neighbours(trial, radius_mm) if n is not None and _reaches(n)]
-    if len(neighbours) < len(SIZES) * SIDES * len(TOWARDS):
-        return False
-    return all(len(_safe(neighbours, [structure])) == len(neighbours) for structure in structures)
+    """Whether the line is safe however it is displaced by that radius at tip and skin, the farthest first."""
+    for size in SIZES:
+        neighbours = []
+        for neighbour in _neighbours(trial, size * radius_mm):
+            if neighbour is None or not _reaches(neighbour):
+                return False
+            neighbours.append(neighbour)
+        if any(len(_safe(neighbours, [s])) < len(neighbours) for s in structures):
+            return False
+    return True
 
 
-def _neighbours(trial: Trial, radius_mm: float) -> Iterator[Trial | None]:
+def _neighbours(trial: Trial, by_mm: float) -> Iterator[Trial | None]:
     """The line displaced to all sides, the skin's end to the tip's side or to the other."""
     axis = trial.axis
     u = np.cross(axis.outward_B, np.eye(3)[np.argmin(np.abs(axis.outward_B))])
     u /= np.linalg.norm(u)
     v = np.cross(axis.outward_B, u)
-    for size, side, towards in product(SIZES, range(SIDES), TOWARDS):
+    for side, towards in product(range(SIDES), TOWARDS):
         angle = 2.0 * np.pi * side / SIDES
-        off = size * radius_mm * (np.cos(angle) * u + np.sin(angle) * v)
+        off = by_mm * (np.cos(angle) * u + np.sin(angle) * v)
         tip_B, entry_B = axis.tip_B + off, axis.at(axis.length_mm) + towards * off
         yield _trial(trial.scene, trial.request, tip_B, entry_B - tip_B)
 
