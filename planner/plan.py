@@ -45,8 +45,11 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> Planning:
     chosen = choose(scene, near, found, request)
     go_on(Progress(Phase.EXPLAIN, 0.0, "what blocks the way"))
     blockers = blocked_by(scene, near)
-    changes = () if chosen.paths else relaxations(scene, request, blockers, go_on)
-    miss = None if chosen.paths else nearest_miss(scene, request, near, changes)
+    # Of a search that ended early it is not known that there is no path.
+    miss = None
+    if found.complete and not chosen.paths:
+        changes = relaxations(scene, request, blockers, go_on)
+        miss = nearest_miss(scene, request, near, changes)
     report = search_report(scene, found, chosen, lung_bound_mm(near, found.blocks, found.alive))
     unverified = Plan(
         schema=SCHEMA,

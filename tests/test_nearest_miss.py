@@ -10,6 +10,7 @@ from honest_plans import NEEDLE, ORGANS, RADIUS, REQUEST, SHAPE, SPACING, Box, P
 from anatomy.structures import Role
 from planner.nearest_miss import nearest_miss
 from planner.plan import plan
+from planner.progress import Phase
 from planner.records import BORE, NARROW, NEEDLE_LENGTH, Plan, Status
 from planner.request import Request, SearchRequest
 from planner.world import world
@@ -159,3 +160,12 @@ def test_a_line_that_lacks_nothing_is_told_to_be_too_narrow_for_the_radius(who: 
     miss = nearest_miss(who.scene, ASKED, world(who.scene, ASKED), ())
     assert miss is not None
     assert (miss.structure, miss.missing_mm) == (NARROW, 0.0)
+
+
+def test_out_of_time_nothing_is_said_of_misses(who: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("planner.search.PARENTS_AT_A_TIME", 500)
+    made = plan(who.scene, CAUTIOUS, lambda progress: progress.phase is not Phase.SEARCH).plan
+    assert made.verification is not None and made.verification.passed
+    assert made.outcome.status is Status.TIMED_OUT
+    assert made.nearest_miss is None
+    assert "allow more time" in made.outcome.message

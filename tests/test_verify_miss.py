@@ -24,6 +24,9 @@ from anatomy.structures import Role
 from planner.records import BORE, NARROW, NEEDLE_LENGTH, TABLE, NearestMiss, Outcome, Plan, Relaxation, Status
 from planner.request import Request
 from planner.verify import verify
+from planner.verify.at_random import stays_safe
+from planner.verify.claims import Claims
+from planner.verify.trial import trial_of
 
 HUB_LENGTH, HUB_RADIUS = 30.0, 4.0
 WIDE = 30.0
@@ -267,6 +270,21 @@ def test_a_false_sentence_is_caught(fault: str, who: Patient) -> None:
     true = honest_plan(who)
     assert change(true) != true
     assert failed(change(true), who) == [expected]
+
+
+def test_a_line_that_comes_too_near_a_structure_when_displaced_disproves_nothing() -> None:
+    """A rib beside the needle, on its way to the node; how far, the planes of its box tell."""
+    who = patient({**ORGANS, "rib": (Role.FORBIDDEN, ((14, 28, 22), (20, 36, 24)))})
+    path = honest_path(who, REQUEST, "right", *LINES["right"])
+    trial = trial_of(Claims(), "path", path.entry_mm, path.tip_mm, who.scene, REQUEST)
+    assert trial is not None
+    tip, d = who.scene.grid.to_box(np.array(path.tip_mm)), -np.array(path.direction)
+    spare = axis_distance(who.boxes["rib"], tip, d, NEEDLE) - RADIUS - 2.0
+    structures = who.scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)
+    assert 1.0 < spare < 5.0
+    assert stays_safe(trial, 0.1 * spare, structures)
+    assert not stays_safe(trial, 1.1 * spare, structures)
+    assert stays_safe(trial, 1.1 * spare, ())
 
 
 def test_tips_outside_the_body_disprove_nothing_and_others_still_do() -> None:

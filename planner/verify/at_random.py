@@ -38,22 +38,21 @@ def check_at_random(claims: Claims, plan: Plan, scene: Scene) -> None:
     structures = scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)
     tried = [t for t in _trials(scene, plan.request) if _reaches(t) and _keeps(t, [])]
     radius = plan.search.covering_radius_mm
-    staying = (t for t in _safe(tried, structures) if _stays_safe(t, radius, structures))
+    staying = (t for t in _safe(tried, structures) if stays_safe(t, radius, structures))
     found = next((f"from {_place(t, t.axis.length_mm)} to {_place(t, 0.0)}" for t in staying), "none")
     claims.same(f"of {LINES} lines at random, none stays safe when displaced", "search", "none", found)
 
 
-def _trials(scene: Scene, request: Request) -> Iterator[Trial]:
+def _trials(scene: Scene, request: Request) -> list[Trial]:
     """Lines through random points of the target in random directions, from the tip to where they leave the
     body for the first time."""
     rng = np.random.default_rng(abs(request.random_seed))
     voxels = voxels_of(scene.target, outer_only=False)
     at = voxels[rng.integers(len(voxels), size=LINES)] + rng.uniform(-0.5, 0.5, (LINES, 3))
     towards = rng.normal(size=(LINES, 3))
-    for point_B, outward_B in zip(at * scene.grid.spacing_mm, towards, strict=True):
-        trial = _trial(scene, request, point_B, outward_B)
-        if trial is not None:
-            yield trial
+    lines = zip(at * scene.grid.spacing_mm, towards, strict=True)
+    trials = (_trial(scene, request, point_B, outward_B) for point_B, outward_B in lines)
+    return [t for t in trials if t is not None]
 
 
 def _trial(
@@ -93,7 +92,7 @@ def _keeps(trial: Trial, passed: list[Passing]) -> bool:
     return claims.verification().passed
 
 
-def _stays_safe(trial: Trial, radius_mm: float, structures: Sequence[Structure]) -> bool:
+def stays_safe(trial: Trial, radius_mm: float, structures: Sequence[Structure]) -> bool:
     """Whether the line is safe however it is displaced by that radius at tip and skin, the farthest first."""
     for size in SIZES:
         neighbours = []

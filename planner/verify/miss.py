@@ -5,7 +5,7 @@ from itertools import pairwise
 from types import MappingProxyType
 
 from anatomy.scene import Scene
-from planner.records import BORE, NARROW, NEEDLE_LENGTH, NearestMiss, Plan, Relaxation
+from planner.records import BORE, NARROW, NEEDLE_LENGTH, NearestMiss, Plan, Relaxation, Status
 from planner.request import Request
 from planner.verify.claims import Claims
 from planner.verify.clearance import Passing, check_needs, free_space
@@ -23,7 +23,9 @@ def check_miss(claims: Claims, plan: Plan) -> None:
     miss = plan.nearest_miss
     if miss is None:
         return
-    claims.equal("a miss is told where there is no path", "nearest miss", 0.0, float(len(plan.paths)), 0.0)
+    claims.same(
+        "a miss is told where there is no path", "nearest miss", str(plan.outcome.status), str(Status.NO_PATH)
+    )
     changes = [abs(r.to_mm - r.from_mm) for r in miss.relaxations]
     in_order = all(a <= b + LENGTH_MM for a, b in pairwise(changes))
     claims.holds(
