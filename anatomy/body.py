@@ -16,6 +16,9 @@ from anatomy.structures import Role, Structure, VoxelMask, mask_from_bool
 CLOSING_MM = 10.0
 """Gaps between labelled organs up to twice this are bridged when no body structure is given [U]."""
 
+GUESSED_SKIN = "No body structure: skin is the surface of the union of all structures, closed and filled."
+"""Where the skin comes from when no structure tells."""
+
 CLOSING_STEP_MM = 2.0
 """Gaps are bridged on blocks of voxels up to this size [U]: a skin guessed from organs is no finer."""
 
@@ -42,7 +45,7 @@ def body_of(structures: tuple[Structure, ...], grid: Grid) -> tuple[VoxelMask, s
         names = ", ".join(s.name for s in skins)
         source = f"Skin is the surface of {names} joined with every structure inside the body."
     else:
-        source = "No body structure: skin is the surface of the union of all structures, closed and filled."
+        source = GUESSED_SKIN
         _close(body[box], grid)
     _fill_slices(body[box])
     _keep_largest_part(body[box])

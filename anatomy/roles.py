@@ -160,6 +160,11 @@ _EXPECTED = {
     "sternum": "sternum manubrium",
     "internal_mammary_vessels": "internal_mammary_artery internal_mammary_vein internal_mammary_vessel "
     "internal_thoracic_artery internal_thoracic_vein internal_thoracic_vessel",
+    "subclavian_vessels": "subclavian_artery subclavian_vein subclavian_vessel "
+    "mediastinal_great_vessel great_vessel",
+    "brachiocephalic_vessels": "brachiocephalic_trunk brachiocephalic_vein brachiocephalic_artery "
+    "mediastinal_great_vessel great_vessel",
+    "costal_cartilages": "costal_cartilage",
     "azygos_vein": "azygos azygos_vein",
     "intercostal_vessels": "intercostal_artery intercostal_vein intercostal_vessel",
 }

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from anatomy.assignment import DERIVE, asked_roles, assigned, only_targets
-from anatomy.body import body_of
+from anatomy.body import GUESSED_SKIN, body_of
 from anatomy.errors import StructureError
 from anatomy.frames import Grid
 from anatomy.outside import notes_on_outside
@@ -108,7 +108,12 @@ def scene(
         pose=_pose(asked, filled, body, segmentation.grid),
         skin_source=skin_source,
         missing=expected_missing(s.name for s in filled),
-        notes=(*notes_on_names(segmentation, overrides), *_note_on_targets(filled), *apart),
+        notes=(
+            *notes_on_names(segmentation, overrides),
+            *_note_on_skin(skin_source),
+            *_note_on_targets(filled),
+            *apart,
+        ),
         inputs=segmentation.inputs,
         surface_slack_mm=segmentation.surface_slack_mm,
         ct_hu=segmentation.ct_hu,
@@ -130,11 +135,22 @@ def notes_on_names(segmentation: Segmentation, overrides: Mapping[str, Role]) ->
     )
 
 
+def _note_on_skin(source: str) -> tuple[str, ...]:
+    if source != GUESSED_SKIN:
+        return ()
+    return (
+        "Without a body structure, skin and entries may lie centimetres inside the patient: segment the body "
+        "(TotalSegmentator: --task body) and give it with the organs.",
+    )
+
+
 def _note_on_targets(structures: tuple[Structure, ...]) -> tuple[str, ...]:
     names = [s.name for s in structures if s.role is Role.TARGET]
     if len(names) == 1:
         return ()
-    return (f"{', '.join(names)} are treated as one target, their union. To treat one, name it.",)
+    return (
+        f"{', '.join(names)} are treated as one target, their union. To treat one of them, name it alone.",
+    )
 
 
 def _refuse_nothing_but_target(named: tuple[Structure, ...]) -> None:

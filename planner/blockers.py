@@ -9,16 +9,24 @@ from anatomy.structures import Role
 from planner.clearance import Obstacles
 from planner.kernels import line, verdicts
 from planner.net import spread_directions
-from planner.records import BORE, CLEARANCE_CAP_MM, NEEDLE_LENGTH, TABLE, Blocker
-from planner.world import World, target_corners_B
+from planner.records import (
+    BORE,
+    CLEARANCE_CAP_MM,
+    NEEDLE_LENGTH,
+    SECOND_ENTRY,
+    TABLE,
+    VIEW_EDGE,
+    Blocker,
+)
+from planner.world import World
 
 DIRECTIONS = 2000
 """Directions asked for the shares: one for each 6 square degrees and more, so a share is good to 1 %."""
 
-LIMITS = {
+_LIMITS = {
     verdicts.TOO_LONG: NEEDLE_LENGTH,
-    verdicts.CUT_EDGE: "edge of the field of view",
-    verdicts.RE_ENTERS: "body (second entry)",
+    verdicts.CUT_EDGE: VIEW_EDGE,
+    verdicts.RE_ENTERS: SECOND_ENTRY,
     verdicts.TABLE: TABLE,
     verdicts.BORE: BORE,
 }
@@ -26,10 +34,11 @@ LIMITS = {
 
 def blocked_by(scene: Scene, world: World) -> tuple[Blocker, ...]:
     """Shares of directions through the target's middle by what blocks them first, largest first."""
-    corners = target_corners_B(world)
-    middle = corners[np.argmin(np.linalg.norm(corners - corners.mean(axis=0), axis=1))]
-    # A hair off the corner, so that no direction runs along voxel faces.
-    points = np.tile(middle + 0.01, (DIRECTIONS, 1))
+    voxels = np.argwhere(world.target)
+    middle = voxels[np.argmin(np.linalg.norm(voxels - voxels.mean(axis=0), axis=1))]
+    # A hair off the voxel's middle, so that no direction runs along voxel faces.
+    point_B = (middle + np.array(world.target_first_V) + 0.01) * np.array(world.spacing)
+    points = np.tile(point_B, (DIRECTIONS, 1))
     outward = spread_directions(DIRECTIONS)
     verdict, _ = line.test_lines(world, points, outward)
     blocks = line.first_blocks(world, points, outward)
@@ -40,7 +49,7 @@ def blocked_by(scene: Scene, world: World) -> tuple[Blocker, ...]:
             at = points[n] + blocks[n] * outward[n]
             at = np.clip(at, world.lower, world.upper)
             names[obstacles.nearest(at, at + 0.5 * outward[n], CLEARANCE_CAP_MM)[1]] += 1
-        elif verdict[n] in LIMITS:
-            names[LIMITS[int(verdict[n])]] += 1
+        elif verdict[n] in _LIMITS:
+            names[_LIMITS[int(verdict[n])]] += 1
     shares = [Blocker(name, count / DIRECTIONS) for name, count in names.items() if name]
     return tuple(sorted(shares, key=lambda b: (-b.share, b.structure)))

@@ -49,7 +49,6 @@ def choose(scene: Scene, world: World, found: Found, request: Request) -> Chosen
     """
     lines = found.lines
     entry_B = _entries(lines)
-    access = skin_access(entry_B, lines.quantities[:, LUNG], scene.grid)
     to_middle = ((found.blocks.centre - lines.point_B) * lines.outward_B).sum(axis=1)
     window = windows(_at(lines, to_middle), lines.outward_B, found.spread_mm)
     picked = _pick(lines, window, request, found.spread_mm)
@@ -69,6 +68,10 @@ def choose(scene: Scene, world: World, found: Found, request: Request) -> Chosen
     chosen = _distinct(order, window_of, request)
     paths = _paths(scene, request, chosen, window_of)
     areas = {number: area_mm2(entry_B[window == number]) for number in {window_of[m] for m in chosen}}
+    # With the paths themselves, which were moved to where none of the lines is.
+    entries_B = [entry_B, *(scene.grid.to_box(m.entry_P)[None] for m in chosen)]
+    lungs_mm = [lines.quantities[:, LUNG], *(np.array([m.lung_length_mm]) for m in chosen)]
+    access = skin_access(np.concatenate(entries_B), np.concatenate(lungs_mm), scene.grid)
     return Chosen(paths, _windows(scene, chosen, paths, window_of, areas), access)
 
 

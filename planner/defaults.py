@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from anatomy.scene import Scene
-from planner.request import SEED_LENGTH_MM, Request
+from planner.records import RESERVED
+from planner.request import SEED_LENGTH_MM, Request, RequestError
 
 
 def least_chord_mm(scene: Scene, request: Request) -> float:
@@ -18,5 +19,13 @@ def least_chord_mm(scene: Scene, request: Request) -> float:
 
 
 def resolved(scene: Scene, request: Request) -> Request:
-    """The request with every such default filled in."""
+    """The request with every such default filled in.
+
+    Raises RequestError for a structure whose name means something else in requests and plans.
+    """
+    for s in scene.structures:
+        if s.name in RESERVED:
+            raise RequestError(
+                f"clearance_mm/{s.name}", f"the structure {s.name!r} has the name of a setting", "Rename it."
+            )
     return replace(request, target=replace(request.target, min_chord_mm=least_chord_mm(scene, request)))

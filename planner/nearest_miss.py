@@ -22,8 +22,7 @@ from planner.measure import Measured, measure
 from planner.net import spread_directions
 from planner.polish import THOROUGH, displaced
 from planner.records import BORE, NARROW, NEEDLE_LENGTH, TABLE, NearestMiss, Relaxation
-from planner.relaxations import LONGEST_NEEDLE_MM
-from planner.request import Request
+from planner.request import LONGEST_NEEDLE_MM, Request
 from planner.room import bore_distance, table_distance
 from planner.search import SafeLines, join_lines
 from planner.world import World
@@ -63,18 +62,26 @@ class _Lack:
 def nearest_miss(
     scene: Scene, request: Request, world: World, relaxations: tuple[Relaxation, ...]
 ) -> NearestMiss | None:
-    """The line that lacks least, with what would open a path; None where no line leaves through skin."""
-    lines = _leading(world)
-    missed = [
-        m
-        for point_B, outward_B in zip(lines.point_B, lines.outward_B, strict=True)
-        if (m := _missed(scene, request, world, point_B, outward_B)) is not None
+    """The line that lacks least, with what would open a path; None where no line leaves through skin.
+
+    The lines that `relaxations` open are looked at too: none may be nearer than the nearest.
+    """
+    leading = _leading(world)
+    grid = scene.grid
+    points_P, outwards_P = grid.to_patient(leading.point_B), grid.vectors_to_patient(leading.outward_B)
+    lines = [
+        *zip(points_P, outwards_P, strict=True),
+        *((np.array(r.tip_mm), np.subtract(r.entry_mm, r.tip_mm)) for r in relaxations),
     ]
+    tried = (_missed(scene, request, world, point_P, outward_P) for point_P, outward_P in lines)
+    missed = [m for m in tried if m is not None]
     if not missed:
         return None
     least = min(missed, key=lambda m: (m.through, m.missing_mm, m.measured.entry_mm, m.measured.tip_mm))
+    # A line that lacks nothing asks for no change but a smaller covering radius.
+    opened = () if least.structure == NARROW else relaxations
     return NearestMiss(
-        least.measured.entry_mm, least.measured.tip_mm, least.structure, least.missing_mm, relaxations
+        least.measured.entry_mm, least.measured.tip_mm, least.structure, least.missing_mm, opened
     )
 
 
@@ -151,11 +158,10 @@ def _lacks(world: World, lines: SafeLines) -> Float[np.ndarray, " n"]:
 
 
 def _missed(
-    scene: Scene, request: Request, world: World, point_B: np.ndarray, outward_B: np.ndarray
+    scene: Scene, request: Request, world: World, point_P: np.ndarray, outward_P: np.ndarray
 ) -> _Missed | None:
     """What one line lacks, exactly."""
     grid = scene.grid
-    point_P, outward_P = grid.to_patient(point_B), grid.vectors_to_patient(outward_B)
     asked = request.needle.max_length_mm
     lengths = (asked, max(asked, LONGEST_NEEDLE_MM))
     tried = (measure(scene, _with_needle(request, length), point_P, outward_P) for length in lengths)

@@ -33,6 +33,7 @@ def _least_lung_mm(found: Found, chosen: Chosen) -> float | None:
 
 
 def outcome(
+    scene: Scene,
     request: Request,
     report: SearchReport,
     paths: tuple[Path, ...],
@@ -42,4 +43,6 @@ def outcome(
     """The status and its sentence."""
     unfinished = Status.NO_PATH if report.complete else Status.TIMED_OUT
     status = Status.PLANNED if paths else unfinished
-    return Outcome(status, message_of(status, request, report, paths, blockers, miss))
+    return Outcome(
+        status, message_of(status, request, report, paths, blockers, miss, scene.skin_source, scene.missing)
+    )

@@ -48,7 +48,7 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> Planning:
     # Of a search that ended early it is not known that there is no path.
     miss = None
     if found.complete and not chosen.paths:
-        changes = relaxations(scene, request, blockers, go_on)
+        changes = relaxations(scene, request, near, blockers, go_on)
         miss = nearest_miss(scene, request, near, changes)
     report = search_report(scene, found, chosen, lung_bound_mm(near, found.blocks, found.alive))
     unverified = Plan(
@@ -61,7 +61,7 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> Planning:
         skin_source=scene.skin_source,
         missing_structures=scene.missing,
         notes=scene.notes,
-        outcome=outcome(request, report, chosen.paths, blockers, miss),
+        outcome=outcome(scene, request, report, chosen.paths, blockers, miss),
         search=report,
         paths=chosen.paths,
         windows=chosen.windows,

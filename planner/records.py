@@ -155,6 +155,13 @@ NEEDLE_LENGTH, TABLE, BORE, NARROW = "needle length", "table", "bore", "covering
 """What a line may lack besides room beside a structure. NARROW: nothing, but displaced by the covering radius
 it is safe no longer."""
 
+VIEW_EDGE, SECOND_ENTRY = "edge of the field of view", "body (second entry)"
+"""What else may block a direction."""
+
+LIMITS = (NEEDLE_LENGTH, TABLE, BORE, VIEW_EDGE, SECOND_ENTRY)
+RESERVED = ("default", NEEDLE_LENGTH, BORE, NARROW, VIEW_EDGE, SECOND_ENTRY)
+"""Words that a structure's name must not be, or it would be taken for something else."""
+
 
 @dataclass(frozen=True)
 class NearestMiss:

@@ -5,7 +5,7 @@ opens, the one that needs the least change names it.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -17,9 +17,9 @@ from planner.kernels import line, verdicts
 from planner.measure import measure
 from planner.polish import polished
 from planner.preference import best_first
-from planner.progress import GoOn
+from planner.progress import GoOn, Progress
 from planner.records import CLEARANCE_CAP_MM, NEEDLE_LENGTH, TABLE, Blocker, Relaxation
-from planner.request import Request
+from planner.request import LONGEST_NEEDLE_MM, Request
 from planner.room import table_distance
 from planner.search import SafeLines, join_lines, search
 from planner.world import World, world
@@ -31,71 +31,114 @@ BLOCKERS_RELAXED = 6
 """Structures tried, those that block most first."""
 LIKELIEST = 500
 """Lines measured against the structure whose clearance is relaxed, those that keep most margin first."""
-POLISHED = 20
+POLISHED = 100
 """Of these, as many are moved to where they keep more."""
-LONGEST_NEEDLE_MM = 300.0
-"""The longest needle tried, if none so long was asked for [U]."""
+NEEDLE_PARTS = (1.0, 0.5, 0.25, 0.125)
+"""Needles tried, the longest first: parts of the way from the one asked for to LONGEST_NEEDLE_MM."""
 STEP_MM = 0.1
 """Relaxations are told in tenths of a millimetre, rounded to the safe side."""
 
 
 def relaxations(
-    scene: Scene, request: Request, blockers: tuple[Blocker, ...], go_on: GoOn
+    scene: Scene, request: Request, asked: World, blockers: tuple[Blocker, ...], go_on: GoOn
 ) -> tuple[Relaxation, ...]:
-    """The single changes that open a path, the smallest first."""
-    return tuple(
-        sorted(
-            _found(scene, request, blockers, go_on),
-            key=lambda r: (abs(r.to_mm - r.from_mm), r.structure),
+    """The single changes that open a path which is not safe as `asked`, the smallest first.
+
+    No time limit cuts them short, since equal work gives equal plans: what `go_on` answers is not heeded,
+    only what it raises.
+    """
+
+    def on(progress: Progress) -> bool:
+        go_on(progress)
+        return True
+
+    search = _Relaxing(scene, request, asked, on)
+    return tuple(sorted(search.found(blockers), key=lambda r: (abs(r.to_mm - r.from_mm), r.structure)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Relaxing:
+    """One scene and request, of which one setting at a time is relaxed."""
+
+    scene: Scene
+    request: Request
+    asked: World
+    go_on: GoOn
+
+    def found(self, blockers: tuple[Blocker, ...]) -> Iterator[Relaxation]:
+        """Structures that block most, then the default clearance, then the needle."""
+        names = {s.name for s in self.scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)}
+        kept_free = names | ({TABLE} if self.scene.pose.table is not None else set())
+        most = [b.structure for b in blockers if b.structure in kept_free][:BLOCKERS_RELAXED]
+        by_default = kept_free - self.request.clearance_mm.keys()
+        for name, whose in [*((n, {n}) for n in most), ("default", by_default)]:
+            yield from self._less_clearance(name, tuple(sorted(whose & names)), TABLE in whose)
+        yield from self._longer_needle()
+
+    def _opened(self, relaxed: Request) -> tuple[World, SafeLines]:
+        """The lines that are safe as relaxed."""
+        coarse = replace(relaxed.search, field_resolution_mm=FIELD_MM)
+        near = world(self.scene, replace(relaxed, search=coarse))
+        return near, search(near, RADIUS_MM, self.go_on).lines
+
+    def _unsafe_as_asked(self, lines: SafeLines) -> SafeLines:
+        """Lines that are safe as asked need no change, only a smaller covering radius."""
+        return lines.take(line.test_lines(self.asked, lines.point_B, lines.outward_B)[0] != verdicts.SAFE)
+
+    def _less_clearance(self, name: str, structures: tuple[str, ...], table: bool) -> Iterator[Relaxation]:
+        """The line that, with one clearance left out, stays farthest from what it holds for, needle and hub;
+        none where no line opens, or where there is nothing to relax."""
+        from_mm = self.request.clearance_of(name)
+        if from_mm == 0.0 or not (structures or table):
+            return
+        clearances = MappingProxyType({**self.request.clearance_mm, name: 0.0})
+        relaxed = replace(self.request, clearance_mm=clearances)
+        near, lines = self._opened(relaxed)
+        lines = lines.take(np.argsort(-lines.quantities[:, line.MARGIN], kind="stable")[:LIKELIEST])
+        by_clearance = replace(relaxed, ranking=("clearance_mm",), weights=MappingProxyType({}))
+        moved = polished(near, lines.take(slice(0, POLISHED)), RADIUS_MM, by_clearance)
+        lines = self._unsafe_as_asked(join_lines([moved, lines]))
+        if not len(lines):
+            return
+        away = _kept_from(self.scene, relaxed, near, structures, lines)
+        if table:
+            away = np.minimum(away, _kept_from_table(relaxed, near, lines))
+        best = int(np.argmax(away))
+        kept = min(float(away[best]), from_mm - STEP_MM)
+        kept = max(0.0, float(np.floor(kept / STEP_MM + 1e-9)) * STEP_MM)
+        setting = "/clearance_mm/" + name.replace("~", "~0").replace("/", "~1")
+        opened = lines.take(slice(best, best + 1))
+        yield from _relaxation(self.scene, relaxed, setting, name, from_mm, kept, opened)
+
+    def _longer_needle(self) -> Iterator[Relaxation]:
+        """The line that the shortest needle reaches, of those that some longer needle opens: a very long one
+        may not fit the bore."""
+        from_mm = self.request.needle.max_length_mm
+        for part in NEEDLE_PARTS:
+            longer = from_mm + part * (LONGEST_NEEDLE_MM - from_mm)
+            if longer <= from_mm:
+                return
+            relaxed = replace(self.request, needle=replace(self.request.needle, max_length_mm=longer))
+            near, lines = self._opened(relaxed)
+            lines = self._unsafe_as_asked(lines)
+            if len(lines):
+                break
+        else:
+            return
+        shortest = best_first(lines.quantities[:, [line.LENGTH, line.LUNG]])[:POLISHED]
+        by_length = replace(relaxed, ranking=("length_mm",), weights=MappingProxyType({}))
+        few = lines.take(shortest)
+        moved = self._unsafe_as_asked(polished(near, few, RADIUS_MM, by_length))
+        opened = join_lines([moved, few])
+        opened = opened.take(best_first(opened.quantities[:, [line.LENGTH, line.LUNG]])[:1])
+        length = max(float(np.ceil(opened.quantities[0, line.LENGTH] / STEP_MM) * STEP_MM), from_mm + STEP_MM)
+        # The hub of a needle just long enough comes nearer to the patient than that of the longer.
+        just = near._replace(needle_length=length)
+        if line.test_lines(just, opened.point_B, opened.outward_B)[0][0] != verdicts.SAFE:
+            length = longer
+        yield from _relaxation(
+            self.scene, relaxed, "/needle/max_length_mm", NEEDLE_LENGTH, from_mm, length, opened
         )
-    )
-
-
-def _found(
-    scene: Scene, request: Request, blockers: tuple[Blocker, ...], go_on: GoOn
-) -> Iterator[Relaxation]:
-    blocked = {s.name for s in scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)}
-    most = [b.structure for b in blockers if b.structure in blocked][:BLOCKERS_RELAXED]
-    for name in most:
-        yield from _less_clearance(scene, request, name, (name,), go_on)
-    by_default = tuple(sorted(blocked - request.clearance_mm.keys()))
-    if by_default:
-        yield from _less_clearance(scene, request, "default", by_default, go_on)
-    if any(b.structure == NEEDLE_LENGTH for b in blockers):
-        yield from _longer_needle(scene, request, go_on)
-
-
-def _safe_lines(scene: Scene, request: Request, go_on: GoOn) -> tuple[World, SafeLines]:
-    coarse = replace(request.search, field_resolution_mm=FIELD_MM)
-    relaxed = world(scene, replace(request, search=coarse))
-    return relaxed, search(relaxed, RADIUS_MM, go_on).lines
-
-
-def _less_clearance(
-    scene: Scene, request: Request, name: str, structures: tuple[str, ...], go_on: GoOn
-) -> Iterator[Relaxation]:
-    """The line that, with one clearance left out, stays farthest from the structures it holds for, needle and
-    hub; none where no line opens, or where there is nothing to relax."""
-    asked = request.clearance_of(name)
-    if asked == 0.0:
-        return
-    clearances = MappingProxyType({**request.clearance_mm, name: 0.0})
-    relaxed = replace(request, clearance_mm=clearances)
-    near, lines = _safe_lines(scene, relaxed, go_on)
-    if not len(lines):
-        return
-    lines = lines.take(np.argsort(-lines.quantities[:, line.MARGIN], kind="stable")[:LIKELIEST])
-    by_clearance = replace(relaxed, ranking=("clearance_mm",), weights=MappingProxyType({}))
-    few = lines.take(slice(0, POLISHED))
-    lines = join_lines([polished(near, few, RADIUS_MM, by_clearance), lines])
-    away = _kept_from(scene, relaxed, near, structures, lines)
-    if name == "default" and TABLE not in request.clearance_mm:
-        away = np.minimum(away, _kept_from_table(relaxed, near, lines))
-    best = int(np.argmax(away))
-    kept = min(float(away[best]), asked - STEP_MM)
-    kept = max(0.0, float(np.floor(kept / STEP_MM + 1e-9)) * STEP_MM)
-    setting = "/clearance_mm/" + name.replace("~", "~0").replace("/", "~1")
-    yield from _relaxation(scene, relaxed, setting, name, asked, kept, lines.take(slice(best, best + 1)))
 
 
 def _ends(near: World, lines: SafeLines) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -127,25 +170,6 @@ def _kept_from_table(request: Request, near: World, lines: SafeLines) -> np.ndar
     tip, end, hub_end = (table_distance(near, at) for at in _ends(near, lines))
     needle = np.minimum(tip, end) - request.needle.radius_mm
     return np.asarray(np.minimum(needle, np.minimum(end, hub_end) - near.hub_radius))
-
-
-def _longer_needle(scene: Scene, request: Request, go_on: GoOn) -> Iterator[Relaxation]:
-    asked = request.needle.max_length_mm
-    if asked >= LONGEST_NEEDLE_MM:
-        return
-    relaxed = replace(request, needle=replace(request.needle, max_length_mm=LONGEST_NEEDLE_MM))
-    near, lines = _safe_lines(scene, relaxed, go_on)
-    if not len(lines):
-        return
-    shortest = best_first(lines.quantities[:, [line.LENGTH, line.LUNG]])[:1]
-    by_length = replace(relaxed, ranking=("length_mm",), weights=MappingProxyType({}))
-    lines = polished(near, lines.take(shortest), RADIUS_MM, by_length)
-    length = float(np.ceil(lines.quantities[0, line.LENGTH] / STEP_MM) * STEP_MM)
-    # The hub of a needle just long enough comes nearer to the patient than that of the longest.
-    just = near._replace(needle_length=length)
-    if line.test_lines(just, lines.point_B, lines.outward_B)[0][0] != verdicts.SAFE:
-        length = LONGEST_NEEDLE_MM
-    yield from _relaxation(scene, relaxed, "/needle/max_length_mm", NEEDLE_LENGTH, asked, length, lines)
 
 
 def _relaxation(

@@ -59,7 +59,8 @@ class Needle:
 class PoseRequest:
     """How the patient lies. `table` names a structure, or "derive": a half space under the body.
 
-    Hub and guide are a cylinder of `hub_length_mm` by `hub_diameter_mm` beyond the needle's length.
+    Hub and guide are a cylinder of `hub_length_mm` by `hub_diameter_mm` beyond the needle's length, at least
+    as thick as the needle. Of length 0.0, there is none.
     """
 
     position: Position = Position.SUPINE
@@ -96,6 +97,9 @@ class SeedRequest:
     min_spacing_mm: float = 5.0
 
 
+LONGEST_NEEDLE_MM = 300.0
+"""The longest needle thought of where the one asked for does not reach [U]."""
+
 DEFAULT_RANKING = (
     "lung_length_mm",
     "pleural_punctures",
@@ -128,6 +132,12 @@ class Request:
     def clearance_of(self, structure: str) -> float:
         """Free distance from the needle's wall that this structure needs. [mm]"""
         return self.clearance_mm.get(structure, self.clearance_mm.get("default", 2.0))
+
+    @property
+    def hub_radius_mm(self) -> float:
+        """Half the hub's diameter; the needle's radius where there is no hub, or a thinner one."""
+        hub = self.pose.hub_diameter_mm / 2 if self.pose.hub_length_mm > 0.0 else 0.0
+        return max(hub, self.needle.radius_mm)
 
     def need_mm(self, structure: str) -> float:
         """Free distance from the needle's axis: its radius and the clearance. [mm]"""

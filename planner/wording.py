@@ -2,6 +2,7 @@
 
 from math import ceil, log10
 
+from anatomy.body import GUESSED_SKIN
 from planner.records import (
     BORE,
     NARROW,
@@ -16,6 +17,11 @@ from planner.records import (
 )
 from planner.request import Request
 
+MISSING_NAMED = 4
+"""Missing organs that a message names; the plan lists all."""
+MOST_DECIMALS = 9
+"""A millionth of a micrometre: below float64 rounding of any place in a patient."""
+
 
 def claims_of(search: SearchReport, surface_slack_mm: float) -> tuple[str, ...]:
     """What a search with these numbers may claim. Where masks stand for surfaces, which reach beyond them by
@@ -28,6 +34,9 @@ def claims_of(search: SearchReport, surface_slack_mm: float) -> tuple[str, ...]:
             *_of_masks(surface_slack_mm),
         )
     displaced = f"all displacements up to {radius} between tip and skin"
+    if search.covering_radius_mm == 0.0:
+        # Every cell was proved blocked with all its lines.
+        return ("No path through the target is safe.", *_of_masks(surface_slack_mm))
     if not search.safe_lines:
         return (f"No path through the target stays safe under {displaced}.", *_of_masks(surface_slack_mm))
     return (
@@ -54,14 +63,17 @@ def message_of(
     paths: tuple[Path, ...],
     blockers: tuple[Blocker, ...],
     miss: NearestMiss | None,
+    skin_source: str,
+    missing_structures: tuple[str, ...],
 ) -> str:
-    """How planning ended, and what to do about it."""
-    target = ", ".join(request.target.structures) or "the target"
+    """How planning ended, what to do about it, and what a path must be doubted for."""
+    target = " or ".join(request.target.structures) or "the target"
     radius = radius_text(search.covering_radius_mm)
     if status is Status.PLANNED and paths:
         count = "one path" if len(paths) == 1 else f"{len(paths)} distinct paths"
         early = "" if search.complete else f" The search ended early, at a covering radius of {radius}."
-        return f"{count} to {target}; the best is {paths[0].approach}, {_through(paths[0])}.{early}"
+        found = f"{count} to {target}; the best is {paths[0].approach}, {_through(paths[0])}.{early}"
+        return " ".join([found, *_cautions(skin_source, missing_structures)])
     if status is Status.TIMED_OUT:
         return (
             f"No path to {target} was found before the search ended early, at a covering radius of {radius}. "
@@ -69,16 +81,27 @@ def message_of(
         )
     blocked = ", ".join(f"{b.structure} {100 * b.share:.0f} %" for b in blockers[:3])
     mostly = f" Blocked mostly by {blocked}." if blocked else ""
-    shown = f"Shown: no path to {target} stays safe when displaced by {radius}.{mostly}"
+    safe = f"stays safe when displaced by {radius}" if search.covering_radius_mm > 0.0 else "is safe"
+    shown = f"Shown: no path to {target} {safe}.{mostly}"
     return " ".join([shown, *_miss_text(miss)])
+
+
+def _cautions(skin_source: str, missing: tuple[str, ...]) -> list[str]:
+    guessed = "Caution: without a body structure the skin is a guess and may lie inside the patient."
+    named = ", ".join(missing[:MISSING_NAMED])
+    more = f" and {len(missing) - MISSING_NAMED} more" if len(missing) > MISSING_NAMED else ""
+    return [
+        *([guessed] if skin_source == GUESSED_SKIN else []),
+        *([f"Not in the input, so not kept clear of: {named}{more}."] if missing else []),
+    ]
 
 
 def radius_text(radius_mm: float) -> str:
     """A covering radius in mm, to two decimals or two digits. Rounded up: a claim for a wider radius is the
     weaker one."""
     if radius_mm <= 0.0:
-        return "0 mm"
-    decimals = max(2, 1 - int(log10(radius_mm) // 1))
+        return f"{radius_mm:g} mm"
+    decimals = min(MOST_DECIMALS, max(2, 1 - int(log10(radius_mm) // 1)))
     return f"{ceil(radius_mm * 10**decimals - 1e-6) / 10**decimals:.{decimals}f} mm"
 
 
@@ -91,8 +114,8 @@ def _through(path: Path) -> str:
 def _miss_text(miss: NearestMiss | None) -> list[str]:
     if miss is None:
         return [
-            "No line from the target leaves the body through skin that is seen: widen the field of view, or "
-            "change pose or target."
+            "No line was found that runs far enough in the target and leaves the body once, through skin in "
+            "view: check the field of view, the body and target.min_chord_mm."
         ]
     if miss.structure == NARROW:
         return [
@@ -103,7 +126,8 @@ def _miss_text(miss: NearestMiss | None) -> list[str]:
     if not miss.relaxations:
         return [
             nearest,
-            "No smaller clearance or longer needle, tried alone, opens a path: change pose, role or target.",
+            "None of the smaller clearances and longer needles that were tried, each alone, opens a path: "
+            "change pose, role or target.",
         ]
     return [nearest, _remedy(miss.relaxations[0])]
 
@@ -118,7 +142,8 @@ def _lacking(structure: str) -> str:
 
 def _remedy(change: Relaxation) -> str:
     if change.setting.startswith("/needle"):
-        return f"A needle of {change.to_mm:g} mm instead of {change.from_mm:g} mm would reach it."
+        what = f"A needle of {change.to_mm:g} mm instead of {change.from_mm:g} mm"
+        return f"{what} would open a path through {change.lung_length_mm:.1f} mm of lung."
     whose = "by default" if change.structure == "default" else f"from {change.structure}"
     return (
         f"A clearance of {change.to_mm:g} mm instead of {change.from_mm:g} mm {whose} would "

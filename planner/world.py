@@ -123,8 +123,8 @@ def world(scene: Scene, request: Request) -> World:
         bore_radius=bore.radius_mm,
         needle_length=request.needle.max_length_mm,
         hub_length=request.pose.hub_length_mm,
-        hub_radius=request.pose.hub_diameter_mm / 2,
-        hub_extra=request.pose.hub_diameter_mm / 2 - request.needle.radius_mm,
+        hub_radius=request.hub_radius_mm,
+        hub_extra=request.hub_radius_mm - request.needle.radius_mm,
         pleural_gap=PLEURAL_GAP_MM,
     )
 

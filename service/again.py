@@ -20,8 +20,8 @@ def why_not_again(plan: Plan) -> str | None:
     """Why a plan cannot be made again by this software; None where it can."""
     if plan.software != SOFTWARE:
         return f"it was made by {plan.software}, and this is {SOFTWARE}"
-    if not plan.search.complete:
-        return "its search was ended early, by a clock that does not run twice alike"
+    if not plan.search.complete and plan.request.search.time_limit_s is not None:
+        return "its search ended early, and no clock runs twice alike"
     return None
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from planner.records import NearestMiss, Path, Plan, Verification
+from planner.records import CLEARANCE_CAP_MM, NARROW, NearestMiss, Path, Plan, Verification
 
 HEADINGS = (
     "rank",
@@ -14,6 +14,7 @@ HEADINGS = (
     "clearance mm",
     "nearest",
     "length mm",
+    "in target mm",
     "axial deg",
     "craniocaudal deg",
     "seeds",
@@ -61,10 +62,9 @@ def verification_text(verification: Verification) -> str:
 def _miss(miss: NearestMiss) -> list[str]:
     """Where the nearest line runs, and every change that would open a path."""
     entry, tip = (", ".join(f"{x:.1f}" for x in place) for place in (miss.entry_mm, miss.tip_mm))
-    lines = [
-        f"Nearest line: from ({entry}) to ({tip}), {miss.missing_mm:.1f} mm short of what was asked "
-        f"({miss.structure})."
-    ]
+    short = f"{miss.missing_mm:.1f} mm short of what was asked ({miss.structure})"
+    how = "safe where it is and not when displaced" if miss.structure == NARROW else short
+    lines = [f"Nearest line: from ({entry}) to ({tip}), {how}."]
     lines += [
         f"Would open a path: {r.setting} {r.to_mm:g} instead of {r.from_mm:g}, through "
         f"{r.lung_length_mm:.1f} mm of lung."
@@ -81,13 +81,18 @@ def _row(path: Path, window: str) -> tuple[str, ...]:
         f"{path.lung_length_mm:.1f}",
         str(path.pleural_punctures),
         str(path.fissures_crossed),
-        f"{path.clearance_mm:.1f}",
+        _clearance(path.clearance_mm),
         path.nearest_structure,
         f"{path.length_mm:.1f}",
+        f"{path.target_chord_mm:.1f}",
         f"{path.axial_angle_deg:.1f}",
         f"{path.craniocaudal_angle_deg:.1f}",
         str(len(path.seeds)),
     )
+
+
+def _clearance(clearance_mm: float) -> str:
+    return f"{clearance_mm:.1f}" if clearance_mm < CLEARANCE_CAP_MM else f"over {CLEARANCE_CAP_MM:.0f}"
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> str:

@@ -17,7 +17,7 @@ from anatomy.suggest import nearest
 from anatomy.thorax import thorax
 from planner.plan import Planning, plan
 from planner.progress import GoOn, Progress
-from planner.records import Plan, Verification
+from planner.records import TABLE, Plan, Verification
 from planner.request import Request, RequestError
 from planner.verify import verify
 from service.again import same_again, why_not_again
@@ -163,9 +163,11 @@ def describe_case(case: Case) -> dict[str, Any]:
 def _refuse_unknown_clearances(request: Request, known: Sequence[str]) -> None:
     """A clearance for a misspelt name would be a clearance that is not kept."""
     for name in request.clearance_mm:
-        if name != "default" and name not in known:
+        if name not in ("default", TABLE, *known):
             raise RequestError(
-                f"clearance_mm/{name}", "there is no such structure", nearest(name, ["default", *known])
+                f"clearance_mm/{name}",
+                "there is no such structure",
+                nearest(name, ["default", TABLE, *known]),
             )
 
 

@@ -164,7 +164,14 @@ def in_words(plan: Plan, who: Patient) -> Plan:
     """The plan, with the sentences that its numbers call for: what is changed on purpose is to be the only
     fault."""
     message = message_of(
-        plan.outcome.status, plan.request, plan.search, plan.paths, plan.blocked_by, plan.nearest_miss
+        plan.outcome.status,
+        plan.request,
+        plan.search,
+        plan.paths,
+        plan.blocked_by,
+        plan.nearest_miss,
+        plan.skin_source,
+        plan.missing_structures,
     )
     claims = claims_of(plan.search, who.scene.surface_slack_mm)
     return replace(

@@ -65,4 +65,6 @@ def test_what_cannot_be_made_again_says_why() -> None:
     assert why_not_again(PLAN) is None
     assert "made by seedpath 0.0.9" in str(why_not_again(replace(PLAN, software="seedpath 0.0.9")))
     early = replace(PLAN, search=replace(PLAN.search, complete=False))
-    assert "ended early" in str(why_not_again(early))
+    assert why_not_again(early) is None
+    timed = replace(early.request, search=replace(early.request.search, time_limit_s=1.0))
+    assert "no clock runs twice alike" in str(why_not_again(replace(early, request=timed)))

@@ -5,14 +5,16 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
+import trimesh
 from honest_plans import NEEDLE, ORGANS, RADIUS, REQUEST, SHAPE, SPACING, Box, Patient, Voxels, patient
 
-from anatomy.structures import Role
+from anatomy.pose import Position
+from anatomy.structures import Role, Structure, Surface
 from planner.nearest_miss import nearest_miss
 from planner.plan import plan
 from planner.progress import Phase
-from planner.records import BORE, NARROW, NEEDLE_LENGTH, Plan, Status
-from planner.request import Request, SearchRequest
+from planner.records import BORE, NARROW, NEEDLE_LENGTH, RESERVED, Plan, Status
+from planner.request import Request, RequestError, SearchRequest
 from planner.world import world
 
 HUB_LENGTH, HUB_RADIUS = 30.0, 4.0
@@ -102,7 +104,7 @@ def test_a_needle_too_short_by_a_little_is_told_by_how_much(who: Patient) -> Non
     assert longer.setting == "/needle/max_length_mm"
     opened = planned(who, replace(ASKED, needle=replace(REQUEST.needle, max_length_mm=longer.to_mm)))
     assert opened.outcome.status in (Status.PLANNED, Status.NO_PATH)
-    assert f"A needle of {longer.to_mm:g} mm instead of 33 mm would reach it." in made.outcome.message
+    assert f"A needle of {longer.to_mm:g} mm instead of 33 mm would open a path" in made.outcome.message
 
 
 def test_each_relaxation_alone_opens_the_path_it_names(who: Patient) -> None:
@@ -145,7 +147,99 @@ def test_through_bone_all_round_the_needle_lacks_all_that_is_asked() -> None:
     assert made.nearest_miss is not None
     assert (made.nearest_miss.structure, made.nearest_miss.relaxations) == ("bone", ())
     assert made.nearest_miss.missing_mm == pytest.approx(2.0 + RADIUS)
-    assert "No smaller clearance or longer needle, tried alone, opens a path" in made.outcome.message
+    assert "None of the smaller clearances and longer needles that were tried" in made.outcome.message
+
+
+def caged() -> dict[str, tuple[Role, Voxels]]:
+    """The node in a cage of bone that is open in front, through a gap of 8 by 6 mm."""
+    walls: dict[str, Voxels] = {
+        "left": ((34, 26, 13), (36, 41, 29)),
+        "right": ((20, 26, 13), (22, 41, 29)),
+        "back": ((20, 39, 13), (36, 41, 29)),
+        "below": ((20, 26, 13), (36, 41, 15)),
+        "above": ((20, 26, 27), (36, 41, 29)),
+        "front_right": ((20, 26, 13), (26, 28, 29)),
+        "front_left": ((30, 26, 13), (36, 28, 29)),
+        "front_below": ((20, 26, 13), (36, 28, 20)),
+        "front_above": ((20, 26, 22), (36, 28, 29)),
+    }
+    bones = {f"bone_{name}": (Role.FORBIDDEN, wall) for name, wall in walls.items()}
+    return {"body": ORGANS["body"], "node": ORGANS["node"], **bones}
+
+
+def test_where_only_the_radius_is_too_wide_no_setting_is_said_to_open_a_path() -> None:
+    coarse = replace(COARSE, covering_radius_mm=16.0)
+    needle = replace(REQUEST.needle, max_length_mm=65.0)
+    made = planned(patient(caged()), replace(ASKED, search=coarse, needle=needle))
+    assert made.outcome.status is Status.NO_PATH
+    assert made.nearest_miss is not None
+    assert (made.nearest_miss.structure, made.nearest_miss.relaxations) == (NARROW, ())
+    assert "ask for a smaller covering_radius_mm" in made.outcome.message
+
+
+@pytest.mark.parametrize("clearance", [40.0, 50.0])
+def test_a_table_that_was_segmented_and_one_that_is_derived_are_relaxed_together(clearance: float) -> None:
+    """He was scanned on his back and lies prone: the segmented table is above him, another below."""
+    pose = replace(REQUEST.pose, position=Position.PRONE, bore_diameter_mm=1200.0)
+    organs = {name: ORGANS[name] for name in ("body", "node", "table")}
+    needle = replace(REQUEST.needle, max_length_mm=60.0)
+    request = replace(
+        ASKED,
+        pose=pose,
+        needle=needle,
+        clearance_mm=MappingProxyType({"default": 2.0, "table": clearance}),
+    )
+    who = patient(organs, request)
+    assert who.scene.pose.table is not None
+    made = planned(who, request)
+    assert made.nearest_miss is not None or made.outcome.status is Status.PLANNED
+
+
+@pytest.mark.parametrize("needle", [67.0, 69.0])
+def test_a_hub_without_length_is_no_hub(needle: float) -> None:
+    """An arm all across the front, just beyond the needle's end."""
+    organs = {**caged(), "arm": (Role.OUTSIDE, ((0, 0, 0), (60, 1, 40)))}
+    pose = replace(REQUEST.pose, hub_length_mm=0.0)
+    request = replace(
+        ASKED,
+        ranking=("length_mm",),
+        pose=pose,
+        needle=replace(REQUEST.needle, max_length_mm=needle),
+        search=replace(COARSE, covering_radius_mm=2.0),
+    )
+    planned(patient(organs, request), request)
+
+
+def test_bones_that_came_as_surfaces_are_judged_as_the_search_judged_them() -> None:
+    """The gaps between ribs are wide enough between surfaces, and not between the voxels that hold them."""
+    organs = {name: organ for name, organ in caged().items() if "front" not in name}
+    ribs = {f"rib_{i}": (Role.FORBIDDEN, ((i, 24, 0), (i + 2, 26, 40))) for i in range(10, 50, 4)}
+    who = patient({**organs, **ribs})
+    inset = 0.95 * SPACING * (1.0, 1.0, 0.1)
+
+    def drawn(s: Structure) -> Structure:
+        if s.name not in ribs:
+            return s
+        mesh = trimesh.creation.box(bounds=[who.boxes[s.name].low + inset, who.boxes[s.name].high - inset])
+        return replace(s, surface=Surface(np.array(mesh.vertices), np.array(mesh.faces)))
+
+    slack = float(np.linalg.norm(SPACING))
+    scene = replace(who.scene, structures=tuple(map(drawn, who.scene.structures)), surface_slack_mm=slack)
+    request = replace(ASKED, search=replace(COARSE, covering_radius_mm=0.5))
+    made = planned(replace(who, scene=scene), request)
+    assert made.outcome.status is Status.NO_PATH
+
+
+def test_a_clock_that_ends_after_the_search_changes_nothing(who: Patient) -> None:
+    late = plan(who.scene, CAUTIOUS, lambda progress: progress.phase is not Phase.EXPLAIN).plan
+    assert late == planned(who, CAUTIOUS)
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_a_structure_named_as_a_setting_is_refused(name: str) -> None:
+    organs = {(name if n == "aorta" else n): organ for n, organ in ORGANS.items()}
+    with pytest.raises(RequestError, match="has the name of a setting"):
+        plan(patient(organs).scene, ASKED)
 
 
 def test_where_no_skin_is_in_view_there_is_no_miss_and_the_plan_says_why() -> None:
@@ -153,7 +247,9 @@ def test_where_no_skin_is_in_view_there_is_no_miss_and_the_plan_says_why() -> No
     made = planned(who, ASKED)
     assert made.outcome.status is Status.NO_PATH
     assert made.nearest_miss is None
-    assert "widen the field of view" in made.outcome.message
+    assert made.search.claims == ("No path through the target is safe.",)
+    assert "Shown: no path to node is safe." in made.outcome.message
+    assert "check the field of view" in made.outcome.message
 
 
 def test_a_line_that_lacks_nothing_is_told_to_be_too_narrow_for_the_radius(who: Patient) -> None:

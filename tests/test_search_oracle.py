@@ -59,6 +59,12 @@ BEYOND_MM = 1e4
 LINES_AT_A_TIME = 256
 
 
+def hub_radius_of(request: Request) -> float:
+    """Of a hub without length there is nothing but the needle, and no hub is thinner than that."""
+    radius = request.needle.outer_diameter_mm / 2
+    return max(radius, request.pose.hub_diameter_mm / 2) if request.pose.hub_length_mm > 0 else radius
+
+
 @dataclass(frozen=True, eq=False)
 class Boxes:
     """Lower and upper corners (n, 3) of boxes in B. [mm]"""
@@ -210,7 +216,7 @@ class Oracle:
         index = np.floor(last_in / self.grid.spacing_mm + 0.5)
         outermost = ((index < 1) | (index > np.array(self.grid.shape) - 2)).any(axis=1)
         needle = self._margin(lines, tip, end, 0.0)
-        hub_radius = 0.5 * request.pose.hub_diameter_mm
+        hub_radius = hub_radius_of(request)
         hub = self._margin(lines, end, hub_end, hub_radius - request.needle.radius_mm)
         table, bore = self._room(lines, tip, end, hub_end)
         reasons = np.zeros((len(lines), len(verdicts.SENTENCES)), bool)
@@ -235,7 +241,7 @@ class Oracle:
         `places`: tip, needle's end, hub's end."""
         request, pose = self.chest.request, self.chest.scene.pose
         at = [self.grid.to_patient(lines.point + s[:, None] * lines.outward) for s in places]
-        hub_radius = 0.5 * request.pose.hub_diameter_mm
+        hub_radius = hub_radius_of(request)
         from_axis = np.linalg.norm(np.cross(pose.bore.axis_P, at[2] - pose.bore.centre_P), axis=1)
         bore = pose.bore.radius_mm - from_axis - hub_radius
         if pose.table is None:

@@ -103,10 +103,25 @@ def test_a_needle_that_is_too_short_misses_by_what_it_lacks(who: Patient) -> Non
     assert failed(without_path(who, SHORT, miss), who) == []
 
 
-def test_without_a_miss_nothing_is_claimed_of_one(who: Patient) -> None:
-    plan = without_path(who, CAUTIOUS, None)
-    assert failed(plan, who) == []
-    assert not any("nearest" in c.name for c in verify(plan, who.scene).checks)
+def test_a_miss_that_is_kept_silent_is_caught(who: Patient) -> None:
+    """Its sentence says that no line leads from target to skin."""
+    assert failed(without_path(who, CAUTIOUS, None), who) == [NONE_REACHES]
+
+
+def test_a_path_that_is_safe_as_asked_is_no_relaxations(who: Patient) -> None:
+    """Its line keeps 3 mm from the aorta, and more from the heart."""
+    change = replace(closer(who), structure="heart", setting="/clearance_mm/heart", from_mm=2.0, to_mm=1.0)
+    miss = replace(honest_miss(who, REQUEST, "right", change), structure=NARROW, missing_mm=0.0)
+    assert "without the relaxation the path is not safe" in failed(without_path(who, REQUEST, miss), who)
+
+
+def test_a_relaxation_that_asks_for_less_than_the_nearest_line_lacks_is_caught(who: Patient) -> None:
+    true = honest_miss(who, CAUTIOUS, "right", closer(who, 3.0))
+    farther = honest_miss(who, CAUTIOUS, "right, longer")
+    far = replace(true, missing_mm=farther.missing_mm, entry_mm=farther.entry_mm, tip_mm=farther.tip_mm)
+    near = replace(true.relaxations[0], to_mm=WIDE - farther.missing_mm + 0.5)
+    found = failed(without_path(who, CAUTIOUS, replace(far, relaxations=(near,))), who)
+    assert "the nearest line lacks no more than any change" in found
 
 
 def lacking(**changed: object) -> Callable[[NearestMiss], NearestMiss]:
@@ -149,6 +164,10 @@ FAULTS: dict[str, tuple[Callable[[NearestMiss], NearestMiss], str]] = {
         first_change(structure="heart", from_mm=2.0, to_mm=1.0),
         "the setting is one to relax",
     ),
+    "relaxed in what does not exist": (
+        first_change(structure="pancreas", setting="/clearance_mm/pancreas", from_mm=2.0, to_mm=0.0),
+        "what is relaxed exists",
+    ),
     "relaxed in what cannot be": (
         first_change(setting="/pose/bore_diameter_mm"),
         "the setting is one to relax",
@@ -182,7 +201,7 @@ def test_a_false_miss_is_caught(fault: str, who: Patient) -> None:
 @pytest.mark.parametrize("to_mm", [20.0, 15.0])
 def test_a_needle_no_longer_than_asked_opens_nothing(to_mm: float, who: Patient) -> None:
     miss = honest_miss(who, SHORT, "right", replace(longer(who), to_mm=to_mm))
-    assert failed(without_path(who, SHORT, miss), who) == ["the relaxation can open a path"]
+    assert "the relaxation can open a path" in failed(without_path(who, SHORT, miss), who)
 
 
 @pytest.mark.usefixtures("few")
@@ -209,15 +228,16 @@ def test_a_line_that_lacks_nothing_is_narrow_and_no_more(who: Patient) -> None:
 
 # --- lines at random
 
+NONE_REACHES = "of 400 lines at random, none reaches from skin to target"
 AT_RANDOM = "of 400 lines at random, none stays safe when displaced"
 
 
 def test_no_path_is_not_believed_where_lines_at_random_stay_safe(who: Patient) -> None:
-    assert failed(without_path(who, REQUEST, None), who) == [AT_RANDOM]
+    assert AT_RANDOM in failed(without_path(who, REQUEST, None), who)
 
 
 def test_a_claim_made_for_another_request_is_not_believed(who: Patient) -> None:
-    true = without_path(who, CAUTIOUS, None)
+    true = without_path(who, CAUTIOUS, honest_miss(who, CAUTIOUS, "right"))
     assert failed(true, who) == []
     swapped = replace(true, request=REQUEST)
     assert AT_RANDOM in failed(in_words(swapped, who), who)

@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from honest_plans import LINES, ORGANS, honest_plan, patient
 from hypothesis import given
 from hypothesis import strategies as st
 
+from anatomy.body import GUESSED_SKIN
 from planner.records import (
     BORE,
     NARROW,
@@ -54,7 +56,8 @@ def test_only_a_whole_search_claims_anything_proved(
 
 def message(miss: NearestMiss | None, search: SearchReport = COMPLETE) -> str:
     status = Status.NO_PATH if search.complete else Status.TIMED_OUT
-    return message_of(status, ASKED, search, (), (Blocker("aorta", 0.6), Blocker("bore", 0.4)), miss)
+    blockers = (Blocker("aorta", 0.6), Blocker("bore", 0.4))
+    return message_of(status, ASKED, search, (), blockers, miss, "Skin is the surface of body.", ("heart",))
 
 
 def test_without_a_path_the_message_names_target_radius_and_blockers() -> None:
@@ -98,10 +101,32 @@ def test_what_the_nearest_line_lacks_is_told(structure: str) -> None:
         ),
         (
             Relaxation("/needle/max_length_mm", NEEDLE_LENGTH, 100.0, 120.5, HERE, HERE, 0.0),
-            "A needle of 120.5 mm instead of 100 mm would reach it.",
+            "A needle of 120.5 mm instead of 100 mm would open a path through 0.0 mm of lung.",
         ),
     ],
 )
 def test_the_smallest_change_is_told_as_a_remedy(change: Relaxation, said: str) -> None:
     other = replace(change, structure="heart", setting="/clearance_mm/heart")
     assert message(NearestMiss(HERE, HERE, "aorta", 1.5, (change, other))).endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("skin", "missing", "said"),
+    [
+        ("Skin is the surface of body.", (), "without crossing lung."),
+        ("Skin is the surface of body.", ("heart",), "lung. Not in the input, so not kept clear of: heart."),
+        (
+            GUESSED_SKIN,
+            ("heart", "aorta", "airway", "ribs", "sternum", "vertebrae"),
+            "lung. Caution: without a body structure the skin is a guess and may lie inside the patient. "
+            "Not in the input, so not kept clear of: heart, aorta, airway, ribs and 2 more.",
+        ),
+    ],
+)
+def test_what_a_path_must_be_doubted_for_is_said_beside_it(
+    skin: str, missing: tuple[str, ...], said: str
+) -> None:
+    who = patient({name: organ for name, organ in ORGANS.items() if "lung" not in name})
+    paths = honest_plan(who, lines={"anterior": LINES["anterior"]}).paths
+    search = replace(COMPLETE, safe_lines=3, least_lung_mm=0.0)
+    assert message_of(Status.PLANNED, ASKED, search, paths, (), None, skin, missing).endswith(said)

@@ -15,10 +15,10 @@ from jaxtyping import Float
 from anatomy.scene import Scene
 from anatomy.structures import Role, Structure
 from planner.records import Plan, Status
-from planner.request import Request
+from planner.request import LONGEST_NEEDLE_MM, Request
 from planner.verify.axis import Axis
 from planner.verify.claims import Claims
-from planner.verify.clearance import Passing, check_needs, passings_of
+from planner.verify.clearance import Passing, as_voxels, check_needs, passings_of
 from planner.verify.room import check_room
 from planner.verify.sight import Sight
 from planner.verify.track import check_reach
@@ -35,12 +35,25 @@ def check_at_random(claims: Claims, plan: Plan, scene: Scene) -> None:
     """That none of LINES lines disproves a plan's claim that no path stays safe."""
     if plan.outcome.status is not Status.NO_PATH:
         return
-    structures = scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)
+    if plan.nearest_miss is None:
+        _check_no_miss(claims, plan, scene)
+    structures = as_voxels(scene.of_role(Role.FORBIDDEN, Role.OUTSIDE))
     tried = [t for t in _trials(scene, plan.request) if _reaches(t) and _keeps(t, [])]
     radius = plan.search.covering_radius_mm
     staying = (t for t in _safe(tried, structures) if stays_safe(t, radius, structures))
-    found = next((f"from {_place(t, t.axis.length_mm)} to {_place(t, 0.0)}" for t in staying), "none")
+    found = next((_line(t) for t in staying), "none")
     claims.same(f"of {LINES} lines at random, none stays safe when displaced", "search", "none", found)
+
+
+def _check_no_miss(claims: Claims, plan: Plan, scene: Scene) -> None:
+    """That none of LINES lines would be a miss: a track of the longest needle, whatever is in its way."""
+    needle = plan.request.needle
+    longest = replace(needle, max_length_mm=max(needle.max_length_mm, LONGEST_NEEDLE_MM))
+    reaching = (t for t in _trials(scene, replace(plan.request, needle=longest)) if _reaches(t))
+    found = next((_line(t) for t in reaching), "none")
+    claims.same(
+        f"of {LINES} lines at random, none reaches from skin to target", "nearest miss", "none", found
+    )
 
 
 def _trials(scene: Scene, request: Request) -> list[Trial]:
@@ -118,5 +131,8 @@ def _neighbours(trial: Trial, by_mm: float) -> Iterator[Trial | None]:
         yield _trial(trial.scene, trial.request, tip_B, entry_B - tip_B)
 
 
-def _place(trial: Trial, s_mm: float) -> str:
-    return "(" + ", ".join(f"{x:.2f}" for x in trial.points_P(s_mm)[0]) + ")"
+def _line(trial: Trial) -> str:
+    entry, tip = (
+        ", ".join(f"{x:.2f}" for x in trial.points_P(s_mm)[0]) for s_mm in (trial.axis.length_mm, 0.0)
+    )
+    return f"from ({entry}) to ({tip})"

@@ -6,7 +6,7 @@ the slack more.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,6 +29,11 @@ class Passing:
     structure: Structure
     needle_mm: float
     hub_mm: float
+
+
+def as_voxels(structures: Iterable[Structure]) -> tuple[Structure, ...]:
+    """The structures as the search has them: it claims nothing of the slack beside surfaces."""
+    return tuple(replace(s, surface=None) for s in structures)
 
 
 def passings_of(trials: Sequence[Trial], structures: Iterable[Structure]) -> list[list[Passing]]:
@@ -55,7 +60,7 @@ def _distance(trial: Trial, structure: Structure, voxels: np.ndarray, first: flo
     """From the axis between two places to a structure, at most what matters to needle or hub. [mm]"""
     farthest = CLEARANCE_CAP_MM + max(
         trial.request.needle.radius_mm,
-        trial.request.pose.hub_diameter_mm / 2 + trial.request.clearance_of(structure.name),
+        trial.request.hub_radius_mm + trial.request.clearance_of(structure.name),
     )
     pieces = trial.axis.clamped(first, last)
     if structure.surface is not None:
@@ -81,7 +86,7 @@ def _distance_to_surface(
 def free_space(trial: Trial, passed: list[Passing]) -> dict[str, list[tuple[str, float]]]:
     """From the walls of needle and hub to each structure and to a table that is derived. [mm]"""
     request, table = trial.request, trial.scene.pose.table
-    needle_radius, hub_radius = request.needle.radius_mm, request.pose.hub_diameter_mm / 2
+    needle_radius, hub_radius = request.needle.radius_mm, request.hub_radius_mm
     needle = [(p.structure.name, p.needle_mm - needle_radius) for p in passed]
     hub = [(p.structure.name, p.hub_mm - hub_radius) for p in passed]
     if table is not None:
@@ -114,10 +119,9 @@ def check_nearest(claims: Claims, trial: Trial, path: Path, passed: list[Passing
     free = {p.structure.name: min(CLEARANCE_CAP_MM, p.needle_mm - radius) for p in forbidden}
     least = min(free.values(), default=CLEARANCE_CAP_MM)
     slack = trial.scene.surface_slack_mm if any(p.structure.surface is not None for p in forbidden) else 0.0
-    claims.at_most("clearance is not overstated", trial.subject, least, path.clearance_mm, DISTANCE_MM)
-    claims.at_least(
-        "clearance is not understated", trial.subject, least - slack, path.clearance_mm, DISTANCE_MM
-    )
+    stated = path.clearance_mm
+    claims.at_least("clearance is not overstated", trial.subject, stated, least, DISTANCE_MM)
+    claims.at_most("clearance is not understated", trial.subject, stated, least - slack, DISTANCE_MM)
     capped = path.clearance_mm >= CLEARANCE_CAP_MM - DISTANCE_MM
     nearest = sorted(n for n, f in free.items() if f <= least + slack + DISTANCE_MM and f < CLEARANCE_CAP_MM)
     accepted = nearest + ([""] if capped or not nearest else [])

@@ -4,8 +4,10 @@ from dataclasses import replace
 from itertools import pairwise
 from types import MappingProxyType
 
+import numpy as np
+
 from anatomy.scene import Scene
-from planner.records import BORE, NARROW, NEEDLE_LENGTH, NearestMiss, Plan, Relaxation, Status
+from planner.records import BORE, NARROW, NEEDLE_LENGTH, TABLE, NearestMiss, Plan, Relaxation, Status
 from planner.request import Request
 from planner.verify.claims import Claims
 from planner.verify.clearance import Passing, check_needs, free_space
@@ -55,6 +57,9 @@ def relaxed_trial(claims: Claims, plan: Plan, change: Relaxation, scene: Scene) 
     setting = LONGER_NEEDLE if length else _pointer(change.structure)
     claims.same("the structure is the relaxed setting's", subject, change.structure, structure)
     claims.same("the setting is one to relax", subject, change.setting, setting)
+    there = {s.name for s in scene.structures} | {"default", TABLE, NEEDLE_LENGTH}
+    known = change.structure if change.structure in there else "not in the scene"
+    claims.same("what is relaxed exists", subject, change.structure, known)
     claims.equal("relaxed from what was asked", subject, change.from_mm, asked, LENGTH_MM)
     opens = change.to_mm > asked if length else 0.0 <= change.to_mm < asked
     claims.holds(
@@ -74,10 +79,28 @@ def relaxed_trial(claims: Claims, plan: Plan, change: Relaxation, scene: Scene) 
 
 def check_opened(claims: Claims, trial: Trial, change: Relaxation, passed: list[Passing]) -> None:
     """A path that a relaxation opens is safe under the request as relaxed, and crosses the lung stated."""
+    _check_safe(claims, trial, passed)
+    check_lung(claims, trial, change.lung_length_mm)
+
+
+def asked_trial(trial: Trial, request: Request) -> Trial:
+    """The path that a relaxation opens, under the request as it was asked."""
+    return replace(trial, request=request)
+
+
+def check_needed(claims: Claims, asked: Trial, passed: list[Passing]) -> None:
+    """A path that is safe as asked, beside structures as the search has them, needs no relaxation."""
+    tried = Claims()
+    _check_safe(tried, asked, passed)
+    found = "safe" if tried.verification().passed else "not safe"
+    claims.same("without the relaxation the path is not safe", asked.subject, "not safe", found)
+
+
+def _check_safe(claims: Claims, trial: Trial, passed: list[Passing]) -> None:
+    """A track with room, clear of everything."""
     check_reach(claims, trial)
     check_room(claims, trial)
     check_needs(claims, trial, passed)
-    check_lung(claims, trial, change.lung_length_mm)
 
 
 def check_missed(
@@ -87,7 +110,7 @@ def check_missed(
     check_reach(claims, trial)
     lacks = [
         (trial.axis.length_mm - request.needle.max_length_mm, NEEDLE_LENGTH),
-        (request.pose.hub_diameter_mm / 2 - bore_room(trial), BORE),
+        (request.hub_radius_mm - bore_room(trial), BORE),
         *(
             (request.clearance_of(name) - free, name)
             for clearances in free_space(trial, passed).values()
@@ -102,6 +125,11 @@ def check_missed(
     subject = f"nearest miss, {miss.structure}"
     most = max(0.0, *(lack for lack, _ in lacks))
     claims.at_most("the nearest line lacks no more than stated", subject, miss.missing_mm, most, DISTANCE_MM)
+    changes = [abs(r.to_mm - r.from_mm) for r in miss.relaxations]
+    least = min(changes, default=np.inf)
+    claims.at_most(
+        "the nearest line lacks no more than any change", subject, least, miss.missing_mm, LENGTH_MM
+    )
     claims.at_least(
         "the nearest line lacks what is stated",
         subject,

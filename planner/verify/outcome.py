@@ -4,7 +4,7 @@ from math import fsum
 
 import numpy as np
 
-from planner.records import Plan, Status
+from planner.records import LIMITS, Plan, Status
 from planner.verify.claims import Claims
 from planner.verify.tolerances import LENGTH_MM, SHARE
 
@@ -43,6 +43,7 @@ def _check_search(claims: Claims, plan: Plan) -> None:
     extent = "complete" if search.complete else "ended early"
     wanted = {Status.NO_PATH: "complete", Status.TIMED_OUT: "ended early"}.get(status, extent)
     claims.same("the outcome fits the search", "search", wanted, extent)
+    claims.at_least("covering radius is not negative", "search", 0.0, search.covering_radius_mm, 0.0)
     if search.complete:
         radius = plan.request.search.covering_radius_mm
         claims.at_most("covering radius", "search", radius, search.covering_radius_mm, LENGTH_MM)
@@ -92,4 +93,7 @@ def _check_shares(claims: Claims, plan: Plan) -> None:
     claims.at_least(
         "shares of blocked directions are not negative", "search", 0.0, min(shares, default=0.0), 0.0
     )
+    known = {name for name, _ in plan.roles} | set(LIMITS)
+    unknown = ", ".join(sorted({b.structure for b in plan.blocked_by} - known)) or "none"
+    claims.same("what blocks is a structure or a limit", "search", "none", unknown)
     claims.at_most("shares of blocked directions add up to 1 at most", "search", 1.0, fsum(shares), SHARE)

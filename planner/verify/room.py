@@ -9,7 +9,7 @@ from planner.verify.trial import Trial
 
 def check_room(claims: Claims, trial: Trial) -> None:
     """Tip and hub's far end are at least the hub's radius from the bore's wall, and so is all between."""
-    radius = trial.request.pose.hub_diameter_mm / 2
+    radius = trial.request.hub_radius_mm
     claims.at_least("the hub stays inside the bore", trial.subject, radius, bore_room(trial), DISTANCE_MM)
 
 

@@ -12,7 +12,14 @@ from planner.wording import claims_of, message_of
 def check_sentences(claims: Claims, plan: Plan, scene: Scene) -> None:
     """The outcome's message, the search's claims and the notes."""
     message = message_of(
-        plan.outcome.status, plan.request, plan.search, plan.paths, plan.blocked_by, plan.nearest_miss
+        plan.outcome.status,
+        plan.request,
+        plan.search,
+        plan.paths,
+        plan.blocked_by,
+        plan.nearest_miss,
+        plan.skin_source,
+        plan.missing_structures,
     )
     claims.same("the message is the outcome's", "outcome", plan.outcome.message, message)
     proved = claims_of(plan.search, scene.surface_slack_mm)

@@ -5,9 +5,17 @@ from anatomy.structures import Role, Structure
 from planner.records import Path, Plan, Relaxation, Verification
 from planner.verify.at_random import check_at_random
 from planner.verify.claims import Claims
-from planner.verify.clearance import check_nearest, check_needs, passings_of
+from planner.verify.clearance import as_voxels, check_nearest, check_needs, passings_of
 from planner.verify.inputs import check_inputs
-from planner.verify.miss import check_miss, check_missed, check_opened, missed_trial, relaxed_trial
+from planner.verify.miss import (
+    asked_trial,
+    check_miss,
+    check_missed,
+    check_needed,
+    check_opened,
+    missed_trial,
+    relaxed_trial,
+)
 from planner.verify.numbers import check_numbers
 from planner.verify.order import check_order
 from planner.verify.outcome import check_outcome
@@ -25,14 +33,17 @@ NOT_RECOMPUTED = (
     "/search/cells_proved_blocked",
     "/search/safe_lines",
     "/search/covering_radius_mm",
+    "/search/complete",
     "/search/lung_bound_mm",
     "/search/least_lung_mm",
     "/paths/*/approach",
     "/windows/*/name",
     "/windows/*/area_mm2",
-    "/blocked_by/*/share",
+    "/blocked_by",
+    "/nearest_miss",
 )
-"""What no look at the result tells: these are held against each other, but only a search can find them."""
+"""What no look at the result tells: it is held against the rest, but only a search can find it, or that there
+is nothing better."""
 
 
 def verify(plan: Plan, scene: Scene) -> Verification:
@@ -88,9 +99,13 @@ def _check_miss_lines(claims: Claims, plan: Plan, scene: Scene) -> None:
         trial = relaxed_trial(claims, plan, change, scene)
         if trial is not None:
             opened.append((trial, change))
+    asked = [asked_trial(trial, plan.request) for trial, _ in opened]
     missed = missed_trial(claims, plan, miss, scene)
-    passings = passings_of([trial for trial, _ in opened] + ([missed] if missed else []), _kept_free(scene))
+    trials = [*(trial for trial, _ in opened), *([missed] if missed is not None else [])]
+    passings = passings_of(trials, _kept_free(scene))
     for (trial, change), passed in zip(opened, passings, strict=False):
         check_opened(claims, trial, change, passed)
+    for trial, passed in zip(asked, passings_of(asked, as_voxels(_kept_free(scene))), strict=True):
+        check_needed(claims, trial, passed)
     if missed is not None:
         check_missed(claims, missed, miss, plan.request, passings[-1])

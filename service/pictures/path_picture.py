@@ -203,7 +203,7 @@ def _draw_frame(axes: Axes, plane: Slice, name: str) -> None:
         [y, y],
         color="black",
         linewidth=3,
-        path_effects=_HALO,
+        path_effects=[withStroke(linewidth=6.0, foreground="white")],
         zorder=8,
         solid_capstyle="butt",
     )
