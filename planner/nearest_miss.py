@@ -124,26 +124,36 @@ def _empty(world: World, needle_length: float) -> World:
 
 
 def _least_lacking(world: World, lines: SafeLines) -> SafeLines:
-    lacks = [
+    """Of the lines the few that lack least, those that run through nothing first."""
+    parts = [
         _lacks(world, lines.take(slice(first, first + AT_A_TIME)))
         for first in range(0, len(lines), AT_A_TIME)
     ]
-    return lines.take(np.argsort(np.concatenate([np.zeros(0), *lacks]), kind="stable")[:LEADING])
+    lacks, through = np.concatenate([np.zeros((2, 0)), *parts], axis=1)
+    return lines.take(np.lexsort((lacks, through))[:LEADING])
 
 
-def _lacks(world: World, lines: SafeLines) -> Float[np.ndarray, " n"]:
-    """The most that each line lacks, obstacles as the field's nearest nodes tell: inside them it grows with
-    depth, so that the shallowest cut counts as the least. [mm]"""
+def _lacks(world: World, lines: SafeLines) -> Float[np.ndarray, "2 n"]:
+    """The most that each line lacks [mm], and whether it seems to run through something (0.0 or 1.0).
+
+    Obstacles as the field's nearest nodes tell, at samples of the axis: inside them it grows with depth, so
+    that the shallowest cut counts as the least.
+    """
     tip = lines.point_B + lines.quantities[:, line.TIP, None] * lines.outward_B
     needle = np.maximum(world.needle_length, lines.quantities[:, line.LENGTH])
     end = tip + needle[:, None] * lines.outward_B
     hub_end = end + world.hub_length * lines.outward_B
     hub_need = world.table_need + world.hub_extra
     s = np.arange(0.0, needle.max(initial=0.0) + world.hub_length, SAMPLE_MM)
-    along = tip[:, None] + s[:, None] * lines.outward_B[:, None]
-    node = (np.clip(along, world.lower, world.upper) - np.array(world.lower)) / np.array(world.obstacle_step)
+    along = np.clip(tip[:, None] + s[:, None] * lines.outward_B[:, None], world.lower, world.upper)
+    here = s <= needle[:, None] + world.hub_length
+    node = (along - np.array(world.lower)) / np.array(world.obstacle_step)
     i, j, k = np.moveaxis((node + 0.5).astype(int), -1, 0)
     free = world.obstacle[i, j, k] * QUANTUM_MM - np.where(s > needle[:, None], world.hub_extra, 0.0)
+    free = np.where(here, free, np.inf)
+    last = np.array(world.need_class.shape) - 1
+    i, j, k = np.moveaxis(np.clip((along / np.array(world.spacing) + 0.5).astype(int), 0, last), -1, 0)
+    through = ((world.need_class[i, j, k] > 0) & here).any(axis=1)
     worst = np.max(
         [
             needle - world.needle_length,
@@ -154,7 +164,7 @@ def _lacks(world: World, lines: SafeLines) -> Float[np.ndarray, " n"]:
         ],
         axis=0,
     )
-    return np.asarray(worst)
+    return np.stack([worst, through.astype(float)])
 
 
 def _missed(

@@ -113,7 +113,8 @@ def test_each_relaxation_alone_opens_the_path_it_names(who: Patient) -> None:
     assert miss is not None
     assert [r.setting for r in miss.relaxations] == ["/clearance_mm/aorta"]
     (change,) = miss.relaxations
-    assert change.to_mm == pytest.approx(WIDE - miss.missing_mm, abs=0.2)
+    # No line keeps more than the nearest, and the coarse search for changes finds one nearly as near.
+    assert 0.0 <= WIDE - miss.missing_mm - change.to_mm <= 1.0
     assert (
         f"A clearance of {change.to_mm:g} mm instead of 30 mm from aorta would open" in made.outcome.message
     )
