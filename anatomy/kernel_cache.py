@@ -30,4 +30,5 @@ def use_versioned_cache() -> None:
         return
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = base / "seedpath" / sources_digest(Path(__file__).parents[1])[:16]
+    # numba makes its settings when it is imported; no type says which there are.
     numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]

@@ -19,7 +19,7 @@ from planner.polish import polished
 from planner.preference import best_first
 from planner.progress import GoOn, Progress
 from planner.records import CLEARANCE_CAP_MM, NEEDLE_LENGTH, TABLE, Blocker, Relaxation
-from planner.request import LONGEST_NEEDLE_MM, Request
+from planner.request import LONGEST_NEEDLE_MM, NEEDLE_LENGTH_POINTER, Request, clearance_pointer
 from planner.room import table_distance
 from planner.search import SafeLines, join_lines, search
 from planner.world import World, world
@@ -106,7 +106,7 @@ class _Relaxing:
         best = int(np.argmax(away))
         kept = min(float(away[best]), from_mm - STEP_MM)
         kept = max(0.0, float(np.floor(kept / STEP_MM + 1e-9)) * STEP_MM)
-        setting = "/clearance_mm/" + name.replace("~", "~0").replace("/", "~1")
+        setting = clearance_pointer(name)
         opened = lines.take(slice(best, best + 1))
         yield from _relaxation(self.scene, relaxed, setting, name, from_mm, kept, opened)
 
@@ -137,7 +137,7 @@ class _Relaxing:
         if line.test_lines(just, opened.point_B, opened.outward_B)[0][0] != verdicts.SAFE:
             length = longer
         yield from _relaxation(
-            self.scene, relaxed, "/needle/max_length_mm", NEEDLE_LENGTH, from_mm, length, opened
+            self.scene, relaxed, NEEDLE_LENGTH_POINTER, NEEDLE_LENGTH, from_mm, length, opened
         )
 
 

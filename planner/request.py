@@ -100,6 +100,15 @@ class SeedRequest:
 LONGEST_NEEDLE_MM = 300.0
 """The longest needle thought of where the one asked for does not reach [U]."""
 
+NEEDLE_LENGTH_POINTER = "/needle/max_length_mm"
+"""JSON pointer (RFC 6901) to the needle's length in a request."""
+
+
+def clearance_pointer(structure: str) -> str:
+    """JSON pointer (RFC 6901) to a structure's clearance in a request."""
+    return "/clearance_mm/" + structure.replace("~", "~0").replace("/", "~1")
+
+
 DEFAULT_RANKING = (
     "lung_length_mm",
     "pleural_punctures",

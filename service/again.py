@@ -8,6 +8,7 @@ from typing import Any
 
 from planner.records import SOFTWARE, Check, Plan
 from service.plan_json import plan_to_json
+from service.strict_json import pointer
 
 NEARLY_MM = 1e-6
 """Numbers that differ by less are the same, as in verification [mm, degrees, shares]."""
@@ -30,19 +31,19 @@ def same_again(claimed: Plan, again: Plan) -> tuple[Check, ...]:
     one, two = (
         {k: v for k, v in plan_to_json(plan).items() if k not in LEFT_OUT} for plan in (claimed, again)
     )
-    differences = tuple(_differences(one, two, ""))
+    differences = tuple(_differences(one, two, ()))
     return differences or (Check(NAME, "plan", "the same", "the same", NEARLY_MM, True),)
 
 
-def _differences(one: Any, two: Any, place: str) -> Iterator[Check]:
+def _differences(one: Any, two: Any, place: tuple[str | int, ...]) -> Iterator[Check]:
     if isinstance(one, dict) and isinstance(two, dict):
         for key in dict.fromkeys([*one, *two]):
-            yield from _differences(one.get(key), two.get(key), f"{place}/{_escaped(key)}")
+            yield from _differences(one.get(key), two.get(key), (*place, key))
     elif isinstance(one, list) and isinstance(two, list) and len(one) == len(two):
         for n, (a, b) in enumerate(zip(one, two, strict=True)):
-            yield from _differences(a, b, f"{place}/{n}")
+            yield from _differences(a, b, (*place, n))
     elif not _same(one, two):
-        yield Check(NAME, place, _shown(one), _shown(two), NEARLY_MM, False)
+        yield Check(NAME, pointer(place), _shown(one), _shown(two), NEARLY_MM, False)
 
 
 def _same(one: Any, two: Any) -> bool:
@@ -59,8 +60,3 @@ def _shown(value: Any) -> float | str:
     if isinstance(value, list):
         return f"{len(value)} items"
     return float(value) if _is_number(value) else str(value)
-
-
-def _escaped(key: str) -> str:
-    """As JSON pointers have it (RFC 6901)."""
-    return key.replace("~", "~0").replace("/", "~1")

@@ -494,3 +494,16 @@ def test_of_too_many_safe_lines_the_one_of_least_lung_stays_in_each_neighbourhoo
     assert [least[key] for key in kept] == few.lines.quantities[:, LUNG].tolist()
     lines = rows(every.lines.point_B, every.lines.outward_B, every.lines.quantities)
     assert rows(few.lines.point_B, few.lines.outward_B, few.lines.quantities) <= lines
+
+
+def test_a_search_that_leaves_too_many_cells_ends_early_and_says_how_far_it_got(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = near(small_chest("plain"))
+    whole = search(world, 1.0, always)
+    monkeypatch.setattr("planner.search.MOST_CELLS", 2000)
+    monkeypatch.setattr("planner.search.PARENTS_AT_A_TIME", 100)
+    ended = search(world, 1.0, always)
+    assert whole.complete and not ended.complete
+    assert ended.radius_mm > 1.0
+    assert len(ended.alive) < len(whole.alive)

@@ -8,7 +8,7 @@ import numpy as np
 
 from anatomy.scene import Scene
 from planner.records import BORE, NARROW, NEEDLE_LENGTH, TABLE, NearestMiss, Plan, Relaxation, Status
-from planner.request import Request
+from planner.request import NEEDLE_LENGTH_POINTER, Request, clearance_pointer
 from planner.verify.claims import Claims
 from planner.verify.clearance import Passing, check_needs, free_space
 from planner.verify.passage import check_lung
@@ -16,8 +16,6 @@ from planner.verify.room import bore_room, check_room
 from planner.verify.tolerances import DISTANCE_MM, LENGTH_MM
 from planner.verify.track import check_reach
 from planner.verify.trial import Trial, trial_of
-
-LONGER_NEEDLE = "/needle/max_length_mm"
 
 
 def check_miss(claims: Claims, plan: Plan) -> None:
@@ -51,10 +49,10 @@ def missed_trial(claims: Claims, plan: Plan, miss: NearestMiss, scene: Scene) ->
 def relaxed_trial(claims: Claims, plan: Plan, change: Relaxation, scene: Scene) -> Trial | None:
     """The path that a relaxation opens, under the request as relaxed; None where that is no relaxation."""
     request, subject = plan.request, f"nearest miss, {change.setting}"
-    length = change.setting == LONGER_NEEDLE
+    length = change.setting == NEEDLE_LENGTH_POINTER
     asked = request.needle.max_length_mm if length else request.clearance_of(change.structure)
     structure = NEEDLE_LENGTH if length else change.structure
-    setting = LONGER_NEEDLE if length else _pointer(change.structure)
+    setting = NEEDLE_LENGTH_POINTER if length else clearance_pointer(change.structure)
     claims.same("the structure is the relaxed setting's", subject, change.structure, structure)
     claims.same("the setting is one to relax", subject, change.setting, setting)
     there = {s.name for s in scene.structures} | {"default", TABLE, NEEDLE_LENGTH}
@@ -81,11 +79,6 @@ def check_opened(claims: Claims, trial: Trial, change: Relaxation, passed: list[
     """A path that a relaxation opens is safe under the request as relaxed, and crosses the lung stated."""
     _check_safe(claims, trial, passed)
     check_lung(claims, trial, change.lung_length_mm)
-
-
-def asked_trial(trial: Trial, request: Request) -> Trial:
-    """The path that a relaxation opens, under the request as it was asked."""
-    return replace(trial, request=request)
 
 
 def check_needed(claims: Claims, asked: Trial, passed: list[Passing]) -> None:
@@ -141,7 +134,3 @@ def check_missed(
 
 def _with_needle(request: Request, length_mm: float) -> Request:
     return replace(request, needle=replace(request.needle, max_length_mm=length_mm))
-
-
-def _pointer(structure: str) -> str:
-    return "/clearance_mm/" + structure.replace("~", "~0").replace("/", "~1")

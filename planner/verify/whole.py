@@ -1,5 +1,7 @@
 """The whole verification: every claim of a plan, recomputed from the scene it was made for."""
 
+from dataclasses import replace
+
 from anatomy.scene import Scene
 from anatomy.structures import Role, Structure
 from planner.records import Path, Plan, Relaxation, Verification
@@ -8,7 +10,6 @@ from planner.verify.claims import Claims
 from planner.verify.clearance import as_voxels, check_nearest, check_needs, passings_of
 from planner.verify.inputs import check_inputs
 from planner.verify.miss import (
-    asked_trial,
     check_miss,
     check_missed,
     check_needed,
@@ -99,7 +100,7 @@ def _check_miss_lines(claims: Claims, plan: Plan, scene: Scene) -> None:
         trial = relaxed_trial(claims, plan, change, scene)
         if trial is not None:
             opened.append((trial, change))
-    asked = [asked_trial(trial, plan.request) for trial, _ in opened]
+    asked = [replace(trial, request=plan.request) for trial, _ in opened]
     missed = missed_trial(claims, plan, miss, scene)
     trials = [*(trial for trial, _ in opened), *([missed] if missed is not None else [])]
     passings = passings_of(trials, _kept_free(scene))
