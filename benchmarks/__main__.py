@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from benchmarks import fields, line_tests, memory, search_real
+from benchmarks import dose, fields, implant, line_tests, memory, search_real
 from benchmarks.table import Row, as_text
 
 ALL: dict[str, Callable[[], list[Row]]] = {
@@ -11,6 +11,8 @@ ALL: dict[str, Callable[[], list[Row]]] = {
     "fields": fields.run,
     "search_real": search_real.run,
     "memory": memory.run,
+    "dose": dose.run,
+    "implant": implant.run,
 }
 
 

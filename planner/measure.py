@@ -27,8 +27,8 @@ from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.clearance import Obstacles
 from planner.crossings import SHORTEST_MM, Axis, Interval, by_layer, crossed_voxels, crossings, mask_intervals
-from planner.records import CLEARANCE_CAP_MM, PLEURAL_GAP_MM, Crossing, Path, Point, SeedDrop
-from planner.request import Request
+from planner.records import CLEARANCE_CAP_MM, PLEURAL_GAP_MM, Aim, Crossing, Path, SeedDrop
+from planner.request import Point, Request
 from planner.voxelwalk import runs_along, span_in_box
 
 
@@ -100,10 +100,17 @@ class Measurer:
         view, or when the needle meets the body again outside the skin. Whether the path is safe is not asked.
         """
         outward_B = (outward_P / np.linalg.norm(outward_P)) @ self._R_PB
-        point_B = (point_P - self._origin_P) @ self._R_PB
-        tip_B = self._tip(point_B, outward_B)
-        if tip_B is None:
-            return None
+        tip_B = self._tip((point_P - self._origin_P) @ self._R_PB, outward_B)
+        return None if tip_B is None else self._measured(tip_B, outward_B)
+
+    def measure_from(
+        self, tip_P: Float[np.ndarray, "3"], outward_P: Float[np.ndarray, "3"]
+    ) -> Measured | None:
+        """As `measure`, with the tip where it is given, whether in the target or not."""
+        outward_B = (outward_P / np.linalg.norm(outward_P)) @ self._R_PB
+        return self._measured((tip_P - self._origin_P) @ self._R_PB, outward_B)
+
+    def _measured(self, tip_B: Float[np.ndarray, "3"], outward_B: Float[np.ndarray, "3"]) -> Measured | None:
         length = self._length_to_skin(tip_B, outward_B)
         if length is None:
             return None
@@ -253,6 +260,7 @@ def to_path(
     approach: str,
     pareto: bool,
     seeds: tuple[SeedDrop, ...],
+    aim: Aim = Aim.TARGET,
 ) -> Path:
     """The plan's record of a measured line."""
     return Path(
@@ -260,6 +268,7 @@ def to_path(
         rank=rank,
         window=window,
         approach=approach,
+        aim=aim,
         pareto=pareto,
         seeds=seeds,
         **{name: getattr(measured, name) for name in Measured.__dataclass_fields__},

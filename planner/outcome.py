@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from anatomy.scene import Scene
 from planner.candidates import Chosen
+from planner.implant_records import DoseReport, NeedleSet
 from planner.kernels.line import LUNG
 from planner.records import Blocker, NearestMiss, Outcome, Path, SearchReport, Status
 from planner.request import Request
@@ -39,10 +40,14 @@ def outcome(
     paths: tuple[Path, ...],
     blockers: tuple[Blocker, ...],
     miss: NearestMiss | None,
+    needle_set: NeedleSet | None,
+    dose: DoseReport | None,
 ) -> Outcome:
     """The status and its sentence."""
+    met = request.prescription is None or (dose is not None and all(goal.met for goal in dose.goals))
+    found = Status.PLANNED if met else Status.GOALS_NOT_MET
     unfinished = Status.NO_PATH if report.complete else Status.TIMED_OUT
-    status = Status.PLANNED if paths else unfinished
-    return Outcome(
-        status, message_of(status, request, report, paths, blockers, miss, scene.skin_source, scene.missing)
-    )
+    status = found if paths else unfinished
+    skin, missing = scene.skin_source, scene.missing
+    message = message_of(status, request, report, paths, blockers, miss, skin, missing, needle_set, dose)
+    return Outcome(status, message)

@@ -1,4 +1,4 @@
-"""The plan, in clinical order."""
+"""The plan, in clinical order: paths first, then the implant that is prescribed."""
 
 from dataclasses import dataclass, replace
 
@@ -6,18 +6,23 @@ from anatomy.scene import Scene
 from planner.access import SkinAccess
 from planner.blockers import blocked_by
 from planner.bound import lung_bound_mm
-from planner.candidates import choose
+from planner.candidates import Chosen, choose
 from planner.defaults import resolved
+from planner.dose_report import dose_report
+from planner.implant import implant
+from planner.implant_records import DoseReport, NeedleSet, Robustness
 from planner.nearest_miss import nearest_miss
 from planner.outcome import outcome, search_report
 from planner.progress import GoOn, Phase, Progress, always
 from planner.ranking import score_named
-from planner.records import SCHEMA, SOFTWARE, Plan
+from planner.records import SCHEMA, SOFTWARE, Path, Plan
 from planner.relaxations import relaxations
 from planner.request import Request
+from planner.robustness import robustness
 from planner.search import search
+from planner.set_report import set_report
 from planner.verify import verify
-from planner.world import world
+from planner.world import World, world
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +31,16 @@ class Planning:
 
     plan: Plan
     access: SkinAccess
+
+
+@dataclass(frozen=True)
+class Planted:
+    """An implant as the plan states it; empty where none is prescribed, or nothing leads to the target."""
+
+    needles: tuple[Path, ...] = ()
+    needle_set: NeedleSet | None = None
+    dose: DoseReport | None = None
+    robustness: Robustness | None = None
 
 
 def plan(scene: Scene, request: Request, go_on: GoOn = always) -> Planning:
@@ -51,6 +66,8 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> Planning:
         changes = relaxations(scene, request, near, blockers, go_on)
         miss = nearest_miss(scene, request, near, changes)
     report = search_report(scene, found, chosen, lung_bound_mm(near, found.blocks, found.alive))
+    planted = _planted(scene, request, near, chosen, go_on)
+    paths = (*chosen.paths, *planted.needles)
     unverified = Plan(
         schema=SCHEMA,
         software=SOFTWARE,
@@ -61,12 +78,34 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> Planning:
         skin_source=scene.skin_source,
         missing_structures=scene.missing,
         notes=scene.notes,
-        outcome=outcome(scene, request, report, chosen.paths, blockers, miss),
+        outcome=outcome(scene, request, report, paths, blockers, miss, planted.needle_set, planted.dose),
         search=report,
-        paths=chosen.paths,
+        paths=paths,
         windows=chosen.windows,
         blocked_by=blockers,
         nearest_miss=miss,
+        needle_set=planted.needle_set,
+        dose=planted.dose,
+        robustness=planted.robustness,
     )
     go_on(Progress(Phase.VERIFY, 0.0, "verification"))
     return Planning(replace(unverified, verification=verify(unverified, scene)), chosen.access)
+
+
+def _planted(scene: Scene, request: Request, near: World, chosen: Chosen, go_on: GoOn) -> Planted:
+    """The implant that the request prescribes. Needles are ranked after the paths to the target."""
+    prescription = request.prescription
+    if prescription is None or not chosen.paths:
+        return Planted()
+    go_on(Progress(Phase.NEEDLES, 0.0, "needles and seeds"))
+    made = implant(scene, request, prescription, near, go_on)
+    needle_set = set_report(request, prescription, made)
+    if needle_set is None:
+        return Planted()
+    go_on(Progress(Phase.DOSE, 0.0, "dose"))
+    given = request.needle_set.given_seeds
+    dose = dose_report(scene, request, prescription, made.ptv, made.dose, made.seeds(given))
+    risk = robustness(scene, request, made.needles, given, made.ptv, made.dose)
+    ranked = len(chosen.paths)
+    needles = tuple(replace(path, rank=ranked + path.rank) for path in made.needles)
+    return Planted(needles, needle_set, dose, risk)

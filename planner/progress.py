@@ -12,6 +12,8 @@ class Phase(StrEnum):
     SEARCH = "search"
     POLISH = "polish"
     EXPLAIN = "explain"
+    NEEDLES = "needles"
+    DOSE = "dose"
     VERIFY = "verify"
 
 

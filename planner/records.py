@@ -5,6 +5,7 @@ Plan
 |-- SearchReport       what was searched and what that proves
 |-- Path[m]            ranked; each with Crossing[k] and SeedDrop[s]
 |-- Window[w]          connected regions of safe lines
+|-- NeedleSet, DoseReport, Robustness   the implant, where a dose is prescribed (planner.implant_records)
 |-- Blocker[b], NearestMiss, Relaxation     why nothing, or not more, fits
 `-- Verification       every claim recomputed by another route
 """
@@ -13,7 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from anatomy.structures import InputDigest
-from planner.request import Request
+from planner.implant_records import DoseReport, NeedleSet, Robustness
+from planner.request import Point, Request
 
 SCHEMA = "seedpath.plan/1"
 
@@ -26,8 +28,6 @@ leave gaps at fissures [U]."""
 
 CLEARANCE_CAP_MM = 100.0
 """Clearance is reported up to here: beyond, no organ is near in any sense that matters [U]."""
-
-Point = tuple[float, float, float]
 
 
 class Status(StrEnum):
@@ -67,10 +67,23 @@ class SeedDrop:
     retraction_mm: float
 
 
+class Aim(StrEnum):
+    """What a path's tip is at."""
+
+    TARGET = "target"
+    """The distal edge of the target, as paths are ranked."""
+    PTV = "ptv"
+    """The distal edge of the PTV, where a needle of the set begins to leave seeds."""
+    GIVEN = "given"
+    """Where a needle of the request has it."""
+
+
 @dataclass(frozen=True)
 class Path:
-    """A straight needle path, from the skin to the distal edge of the target.
+    """A straight needle path, from the skin to what it aims at.
 
+    Ranked paths aim at the target; needles of the set that are none of these follow them, with ranks of their
+    own order, and name no window.
     `direction` is the unit vector from entry to tip. `lung_length_mm` is aerated lung along the axis, the
     target's own voxels left out. `clearance_mm` is from the needle's wall to the nearest forbidden
     structure, which `nearest_structure` names; it is measured over the whole needle. `axial_angle_deg` and
@@ -94,6 +107,7 @@ class Path:
     axial_angle_deg: float
     craniocaudal_angle_deg: float
     target_chord_mm: float
+    aim: Aim
     pareto: bool
     seeds: tuple[SeedDrop, ...]
 
@@ -222,4 +236,7 @@ class Plan:
     windows: tuple[Window, ...]
     blocked_by: tuple[Blocker, ...]
     nearest_miss: NearestMiss | None
+    needle_set: NeedleSet | None = None
+    dose: DoseReport | None = None
+    robustness: Robustness | None = None
     verification: Verification | None = None

@@ -7,6 +7,8 @@ in the request and is written into the plan.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
 from types import MappingProxyType
 
 from anatomy.errors import AnatomyError
@@ -16,6 +18,8 @@ from anatomy.pose import Position
 class RequestError(AnatomyError):
     """A request field is absurd, unknown, or contradicts another."""
 
+
+Point = tuple[float, float, float]
 
 SEED_LENGTH_MM = 4.5
 SEED_DIAMETER_MM = 0.8
@@ -35,6 +39,8 @@ class TargetRequest:
     min_chord_mm: float | None = None
     """How far the needle runs in the target at least: a track that grazes it misses it at the first error of
     the hand. None: a seed's length, or half the target's shortest side where that is less [U]."""
+    cut_back: tuple[str, ...] = ()
+    """Structures that the PTV leaves out: the margin does not reach into them."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +95,147 @@ class SearchRequest:
 
 @dataclass(frozen=True)
 class SeedRequest:
-    """Seeds along a track. 4.5 x 0.8 mm (Dong 2021, 10.1111/1759-7714.13932); spacing 0.5 to 1.0 cm
-    centre to centre (10.21037/jtd JTD 2020;12:5996)."""
+    """Seeds, and how they may stand along a track. 4.5 x 0.8 mm of 0.6 mCi (Dong 2021,
+    10.1111/1759-7714.13932); spacing 0.5 to 1.0 cm centre to centre (10.21037/jtd JTD 2020;12:5996).
+
+    `activity_mci` is apparent activity on `calibration_date`; it decays until `implant_date`. Without the two
+    dates it is that of the implant.
+    """
 
     model: str = "amersham_6711"
+    activity_mci: float = 0.6
     spacing_mm: float = 10.0
     min_spacing_mm: float = 5.0
+    calibration_date: date | None = None
+    implant_date: date | None = None
+
+    @property
+    def decay_days(self) -> float:
+        """Days from calibration to implant, 0.0 where the dates are not given."""
+        if self.calibration_date is None or self.implant_date is None:
+            return 0.0
+        return float((self.implant_date - self.calibration_date).days)
+
+
+class Arrangement(StrEnum):
+    """How the needles of a set stand to each other."""
+
+    FREE = "free"
+    """Each at its own angle."""
+    PARALLEL = "parallel"
+    """One bundle, on the holes of a coplanar template."""
+
+
+@dataclass(frozen=True)
+class GivenNeedle:
+    """A needle that is to be kept: where it enters, and where its tip is. [mm, P]"""
+
+    entry_mm: Point
+    tip_mm: Point
+
+
+@dataclass(frozen=True)
+class GivenSeed:
+    """A seed that is to be kept, or is in already. [mm, P] Without an axis its dose is that of the 1D
+    formalism."""
+
+    position_mm: Point
+    axis: Point | None = None
+
+
+@dataclass(frozen=True)
+class NeedleSetRequest:
+    """The needles together. All lengths in mm.
+
+    `clearance_mm` is the free distance between the shafts' walls. `grid_pitch_mm` is the distance of a
+    template's holes, for a parallel bundle. `puncture_cost_mm` is how many mm of lung a pleural puncture
+    counts as. What is given is kept, and the rest is planned around it.
+    """
+
+    arrangement: Arrangement = Arrangement.FREE
+    grid_pitch_mm: float = 5.0
+    clearance_mm: float = 1.0
+    puncture_cost_mm: float = 10.0
+    max_needles: int = 60
+    given_needles: tuple[GivenNeedle, ...] = ()
+    given_seeds: tuple[GivenSeed, ...] = ()
+
+
+@dataclass(frozen=True)
+class Goals:
+    """What the dose in the PTV is to reach: D90 and V100 at least, V150 and V200 at most.
+
+    `d90_gy` None: the prescribed dose. Ranges in use: V100 >= 90 to 95 %, V150 <= 50 to 70 %, V200 < 50 %
+    (inferred from Wang 2022, 10.5114/jcb.2022.113548, and others; no guideline).
+    """
+
+    d90_gy: float | None = None
+    v100_percent: float = 95.0
+    v150_percent: float = 70.0
+    v200_percent: float = 50.0
+
+
+@dataclass(frozen=True)
+class OrganGoal:
+    """The most dose that the hottest part of an organ may get. [Gy] None: no limit."""
+
+    d0_1cc_gy: float | None = None
+    d1cc_gy: float | None = None
+    d2cc_gy: float | None = None
+
+
+@dataclass(frozen=True)
+class PriorExternal:
+    """External beam therapy given before: total dose, number of fractions, and the days since. The interval
+    is stated and not counted as recovery."""
+
+    dose_gy: float
+    fractions: int
+    interval_days: float | None = None
+
+
+@dataclass(frozen=True)
+class BedRequest:
+    """What biologically effective dose is reckoned with: alpha/beta 10 Gy acute, 3 Gy late (Dong 2021,
+    10.1111/1759-7714.13932); half-time of repair [U]; the protocols whose organ limits are compared."""
+
+    alpha_beta_target_gy: float = 10.0
+    alpha_beta_organ_gy: float = 3.0
+    repair_half_time_h: float = 1.5
+    protocols: tuple[str, ...] = ("RTOG_0813_5fx",)
+
+
+@dataclass(frozen=True)
+class Prescription:
+    """The dose prescribed to the PTV's edge, and what the plan is to keep. 110 to 160 Gy, median 130 (Dong
+    2021, 10.1111/1759-7714.13932); 120 Gy is a setting in that range [U]."""
+
+    dose_gy: float = 120.0
+    goals: Goals = Goals()
+    organ_goals: Mapping[str, OrganGoal] = field(default_factory=lambda: MappingProxyType({}))
+    prior_external: PriorExternal | None = None
+    bed: BedRequest = BedRequest()
+
+    @property
+    def d90_goal_gy(self) -> float:
+        """What D90 is to reach: the prescribed dose where nothing else is asked for."""
+        return self.dose_gy if self.goals.d90_gy is None else self.goals.d90_gy
+
+
+class Placement(StrEnum):
+    """By what means needles are placed, which says how far they go wrong."""
+
+    TEMPLATE = "template"
+    ROBOT = "robot"
+    ELECTROMAGNETIC = "electromagnetic"
+
+
+@dataclass(frozen=True)
+class RobustnessRequest:
+    """How placement errors are sampled. No samples: robustness is not looked at."""
+
+    placement: Placement = Placement.TEMPLATE
+    samples: int = 200
 
 
 LONGEST_NEEDLE_MM = 300.0
@@ -124,7 +265,8 @@ class Request:
 
     `clearance_mm` maps structure names to the free distance from the needle's wall; "default" holds for
     all others. `roles` overrides the roles that names imply. `ranking` names scores in falling order of
-    weight; where `weights` is not empty, their weighted sum orders instead.
+    weight; where `weights` is not empty, their weighted sum orders instead. Without a `prescription` paths
+    alone are planned: no needle set, no dose.
     """
 
     target: TargetRequest = TargetRequest()
@@ -136,6 +278,9 @@ class Request:
     ranking: tuple[str, ...] = DEFAULT_RANKING
     weights: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     seeds: SeedRequest = SeedRequest()
+    needle_set: NeedleSetRequest = NeedleSetRequest()
+    prescription: Prescription | None = None
+    robustness: RobustnessRequest = RobustnessRequest()
     random_seed: int = 0
 
     def clearance_of(self, structure: str) -> float:

@@ -3,11 +3,13 @@
 from math import ceil, log10
 
 from anatomy.body import GUESSED_SKIN
+from planner.implant_records import REACH_MM, DoseReport, GoalResult, NeedleSet
 from planner.records import (
     BORE,
     NARROW,
     NEEDLE_LENGTH,
     TABLE,
+    Aim,
     Blocker,
     NearestMiss,
     Path,
@@ -17,6 +19,8 @@ from planner.records import (
 )
 from planner.request import Request
 
+WELL_REACHED_PERCENT = 95.0
+"""A PTV of which tracks reach less than this is named as what limits the dose [U]."""
 MISSING_NAMED = 4
 """Missing organs that a message names; the plan lists all."""
 MOST_DECIMALS = 9
@@ -65,15 +69,19 @@ def message_of(
     miss: NearestMiss | None,
     skin_source: str,
     missing_structures: tuple[str, ...],
+    needle_set: NeedleSet | None = None,
+    dose: DoseReport | None = None,
 ) -> str:
     """How planning ended, what to do about it, and what a path must be doubted for."""
     target = " or ".join(request.target.structures) or "the target"
     radius = radius_text(search.covering_radius_mm)
-    if status is Status.PLANNED and paths:
-        count = "one path" if len(paths) == 1 else f"{len(paths)} distinct paths"
+    ranked = [path for path in paths if path.aim is Aim.TARGET]
+    if status in (Status.PLANNED, Status.GOALS_NOT_MET) and ranked:
+        count = "one path" if len(ranked) == 1 else f"{len(ranked)} distinct paths"
         early = "" if search.complete else f" The search ended early, at a covering radius of {radius}."
-        found = f"{count} to {target}; the best is {paths[0].approach}, {_through(paths[0])}.{early}"
-        return " ".join([found, *_cautions(skin_source, missing_structures)])
+        found = f"{count} to {target}; the best is {ranked[0].approach}, {_through(ranked[0])}.{early}"
+        planted = _planted(request, needle_set, dose)
+        return " ".join([found, *planted, *_cautions(skin_source, missing_structures)])
     if status is Status.TIMED_OUT:
         return (
             f"No path to {target} was found before the search ended early, at a covering radius of {radius}. "
@@ -84,6 +92,60 @@ def message_of(
     safe = f"stays safe when displaced by {radius}" if search.covering_radius_mm > 0.0 else "is safe"
     shown = f"Shown: no path to {target} {safe}.{mostly}"
     return " ".join([shown, *_miss_text(miss)])
+
+
+def _planted(request: Request, needles: NeedleSet | None, dose: DoseReport | None) -> list[str]:
+    """What the implant reaches, and what limits it where that is not enough."""
+    if request.prescription is None:
+        return []
+    if dose is None or needles is None:
+        return [
+            "Goals not met: no seed can stand anywhere in the PTV along a safe track. Ask for smaller "
+            "clearances or a wider margin."
+        ]
+    count = f"{len(needles.path_ids)} needles and {len(needles.seeds)} seeds"
+    reached = f"{count} give D90 {dose.target.d90_gy:.1f} Gy and V100 {dose.target.v100_percent:.1f} %."
+    missed = [goal for goal in dose.goals if not goal.met]
+    if not missed:
+        return [f"All goals are met: {reached}"]
+    said = "; ".join(_missed(goal) for goal in missed)
+    return [reached, f"Goals not met: {said}.", *_limited_by(request, needles, missed)]
+
+
+GOAL_WORDS = {
+    "d90_gy": ("D90", "Gy"),
+    "v100_percent": ("V100", "%"),
+    "v150_percent": ("V150", "%"),
+    "v200_percent": ("V200", "%"),
+    "d0_1cc_gy": ("D0.1cc", "Gy"),
+    "d1cc_gy": ("D1cc", "Gy"),
+    "d2cc_gy": ("D2cc", "Gy"),
+}
+"""How a goal is spoken of, and its unit."""
+
+
+def _missed(goal: GoalResult) -> str:
+    word, unit = GOAL_WORDS[goal.name]
+    bound = "at least" if goal.at_least else "at most"
+    return f"{word} of {goal.structure} {goal.reached:.2f} {unit}, {bound} {goal.wanted:g} {unit} asked for"
+
+
+def _limited_by(request: Request, needles: NeedleSet, missed: list[GoalResult]) -> list[str]:
+    """Why no more was reached, as far as that is known."""
+    said = []
+    if needles.reachable_percent < WELL_REACHED_PERCENT:
+        said.append(
+            f"Safe tracks bring a seed within {REACH_MM:g} mm of {needles.reachable_percent:.0f} % of the "
+            "PTV only: cut it back where no needle may go, or ask for smaller clearances."
+        )
+    if len(needles.path_ids) >= request.needle_set.max_needles:
+        said.append(f"No more than {request.needle_set.max_needles} needles were allowed.")
+    if {goal.at_least for goal in missed} == {True, False} or not said:
+        said.append(
+            "On the tracks there are, coverage and hot spots pull against each other: allow more of either, "
+            "closer seeds, or another strength."
+        )
+    return said
 
 
 def _cautions(skin_source: str, missing: tuple[str, ...]) -> list[str]:

@@ -16,8 +16,9 @@ from typing import NamedTuple
 import numpy as np
 
 from anatomy.distance import Lattice, lattice_over, signed_distance
+from anatomy.frames import Grid
 from anatomy.scene import Scene
-from anatomy.structures import Role
+from anatomy.structures import Role, VoxelMask
 from planner.defaults import least_chord_mm
 from planner.kernels.screen import screen
 from planner.records import PLEURAL_GAP_MM, TABLE
@@ -90,8 +91,7 @@ def world(scene: Scene, request: Request) -> World:
     step = triple(everywhere.step_mm)
     obstacle = _obstacle_field(scene, need_class, needs, everywhere)
     body = scene.body.layer == scene.body.label
-    target = scene.target.cropped()
-    near, near_lattice = _near_target(scene, request)
+    near, near_lattice = _near_target(grid, scene.target, request.search.field_resolution_mm)
     table = scene.pose.table
     bore = scene.pose.bore
     normal = np.zeros(3) if table is None else grid.vectors_to_box(table.normal_P)
@@ -104,7 +104,7 @@ def world(scene: Scene, request: Request) -> World:
         need_class=need_class,
         needs_mm=needs,
         tissue=_tissue(scene, body),
-        target=target.astype(np.uint8),
+        target=scene.target.cropped().astype(np.uint8),
         target_first_V=scene.target.lower,
         min_chord=least_chord_mm(scene, request),
         obstacle=obstacle,
@@ -126,6 +126,21 @@ def world(scene: Scene, request: Request) -> World:
         hub_radius=request.hub_radius_mm,
         hub_extra=request.hub_radius_mm - request.needle.radius_mm,
         pleural_gap=PLEURAL_GAP_MM,
+    )
+
+
+def aimed_at(near: World, mask: VoxelMask, grid: Grid, resolution_mm: float) -> World:
+    """The same world with another target, whose distal edge the tips of its lines are at.
+
+    What is lung stays as it was: where the target proper lies, none is counted.
+    """
+    field, lattice = _near_target(grid, mask, resolution_mm)
+    return near._replace(
+        target=mask.cropped().astype(np.uint8),
+        target_first_V=mask.lower,
+        near_target=field,
+        near_target_lower=triple(lattice.lower_B),
+        near_target_step=triple(lattice.step_mm),
     )
 
 
@@ -160,21 +175,14 @@ def _obstacle_field(scene: Scene, classes: np.ndarray, needs: np.ndarray, lattic
     return np.full(lattice.shape, 32_000, np.int16) if merged is None else merged
 
 
-def _near_target(scene: Scene, request: Request) -> tuple[np.ndarray, Lattice]:
-    grid = scene.grid
+def _near_target(grid: Grid, mask: VoxelMask, resolution_mm: float) -> tuple[np.ndarray, Lattice]:
     # Beyond the grid too: a target ends at its edge.
     pad = np.ceil(TARGET_PADDING_MM / grid.spacing_mm).astype(int)
-    lower = np.array(scene.target.lower) - pad
-    upper = np.array(scene.target.upper) + pad
+    lower = np.array(mask.lower) - pad
+    upper = np.array(mask.upper) + pad
     region = np.zeros(tuple(upper - lower), bool)
-    inner = tuple(
-        slice(a - o, b - o) for a, b, o in zip(scene.target.lower, scene.target.upper, lower, strict=True)
-    )
-    region[inner] = scene.target.cropped()
-    lattice = lattice_over(
-        (lower - 0.5) * grid.spacing_mm,
-        (upper - 0.5) * grid.spacing_mm,
-        request.search.field_resolution_mm,
-    )
+    inner = tuple(slice(a - o, b - o) for a, b, o in zip(mask.lower, mask.upper, lower, strict=True))
+    region[inner] = mask.cropped()
+    lattice = lattice_over((lower - 0.5) * grid.spacing_mm, (upper - 0.5) * grid.spacing_mm, resolution_mm)
     first = (int(lower[0]), int(lower[1]), int(lower[2]))
     return signed_distance(region, grid.spacing_mm, lattice, first), lattice

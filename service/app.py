@@ -10,14 +10,18 @@ from planner.progress import Progress
 from planner.records import SOFTWARE, Plan
 from planner.request import Request
 from service import problems
-from service.jobs import Jobs, MakePlan
+from service.case import Case, describe_case
+from service.found_schema import EvaluateBody, ReplanBody
+from service.jobs import Jobs
 from service.local import refuse_other_hosts
+from service.openapi import describe_bodies
 from service.parts import Describe, Parts
 from service.pool import Pool
-from service.routes import about, cases, jobs, plans
+from service.routes import about, cases, implants, jobs, plans
 from service.settings import Settings
 from service.store import Store
-from service.work import Case, describe_case, plan_case
+from service.tasks import Evaluate, MakePlan, Replan
+from service.work import evaluate_case, plan_case, replan_case
 
 
 def make_plan(
@@ -28,14 +32,27 @@ def make_plan(
 
 
 def create_app(
-    settings: Settings, make_plan: MakePlan = make_plan, describe: Describe = describe_case
+    settings: Settings,
+    make_plan: MakePlan = make_plan,
+    describe: Describe = describe_case,
+    evaluate: Evaluate = evaluate_case,
+    replan: Replan = replan_case,
 ) -> FastAPI:
     """The service. It makes its folder at once, and its processes when they are first needed.
 
     Raises OSError when the folder cannot be made.
     """
     store = Store(settings.data_dir)
-    parts = Parts(settings, store, Jobs(settings, store, make_plan), Pool(1, settings.max_jobs), describe)
+    parts = Parts(
+        settings=settings,
+        store=store,
+        jobs=Jobs(settings, store),
+        reading=Pool(1, settings.max_jobs),
+        describe=describe,
+        make_plan=make_plan,
+        evaluate=evaluate,
+        replan=replan,
+    )
 
     @asynccontextmanager
     async def until_the_end(app: FastAPI) -> AsyncIterator[None]:
@@ -58,7 +75,8 @@ def create_app(
     app.state.parts = parts
     problems.install(app)
     v1 = APIRouter(prefix="/v1", responses=problems.documented("not-local"))
-    for module in (about, cases, plans, jobs):
+    for module in (about, cases, plans, implants, jobs):
         v1.include_router(module.router)
     app.include_router(v1)
+    describe_bodies(app, EvaluateBody, ReplanBody)
     return app

@@ -1,41 +1,34 @@
 """Command line: `seedpath`. Results go to stdout or the file, progress and messages to stderr.
 
-Exit status: 0 planned, or every claim holds; 1 no plan fits, or a claim fails; 2 bad input; 3 a fault of
-this software; 130 interrupted.
+Exit status: 0 planned, every claim holds, or the goals are met; 1 no plan fits, a claim fails, or the goals
+are not met; 2 bad input; 3 a fault of this software; 130 interrupted.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from anatomy.errors import AnatomyError, ReadError
+from anatomy.errors import AnatomyError
 from planner.records import SOFTWARE, Check, Plan, Status
 from planner.request import Request, RequestError
 from service.again import why_not_again
 from service.app import create_app
+from service.arguments import BadFile, Input, add_input, add_output, files_of, input_of, plan_file, read_file
 from service.demo import DemoFailed, demo
-from service.files import write_atomically
+from service.implant_commands import add_implant_commands
 from service.outputs import refuse_bad_outputs
-from service.plan_json import MAX_PLAN_BYTES, PlanFile, read_plan, write_plan
+from service.plan_json import write_plan
 from service.schema import MAX_REQUEST_BYTES, PlanRequest
 from service.server import address, listen, serve
 from service.settings import from_environment
-from service.strict_json import NotJson, Refused, read_model
+from service.strict_json import read_model
 from service.table import plan_text, verification_text
-from service.terminal import ProgressLines, say
-from service.work import Case, Unverified, check_case, plan_case
+from service.terminal import ProgressLines, deliver, say
+from service.work import Unverified, check_case, plan_case
 
 PLANNED, NOT_PLANNED, BAD_INPUT, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
-
-BUILTIN_PREFIX = "builtin:"
-FILE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".stl", ".obj", ".ply")
-"""A --target that ends so is a file, even where there is none."""
-
-
-class BadFile(ValueError):
-    """A JSON file of the user's that cannot be used."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,13 +63,11 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_demo)
 
     command = commands.add_parser("plan", help="plan a segmentation")
-    _add_input(command)
+    add_input(command)
     command.add_argument("--request", type=Path, metavar="FILE", help="request.json; every field optional")
+    add_output(command, "plan")
     command.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="write the plan here, not to stdout"
-    )
-    command.add_argument(
-        "--figures", type=Path, metavar="DIR", help="draw a picture per path, and skin access"
+        "--figures", type=Path, metavar="DIR", help="draw each path, skin access and the dose"
     )
     command.set_defaults(run=_plan)
 
@@ -87,8 +78,10 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="do not make the plan again, to compare what only a search can tell",
     )
-    _add_input(command)
+    add_input(command)
     command.set_defaults(run=_check)
+
+    add_implant_commands(commands)
 
     command = commands.add_parser("serve", help="start the REST service, on this machine only")
     command.add_argument("--host", default="127.0.0.1", help="a loopback address (127.0.0.1)")
@@ -97,53 +90,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_input(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "input",
-        metavar="INPUT",
-        help="NIfTI label map, .seg.nrrd, folder of one-organ masks or of surfaces, or builtin:thorax",
-    )
-    command.add_argument("--names", type=Path, metavar="FILE", help="labels.json, for a map without names")
-    command.add_argument(
-        "--target", action="append", default=[], metavar="NAME|FILE", help="what is treated; may be repeated"
-    )
-    command.add_argument("--ct", type=Path, metavar="FILE", help="the CT, on the same grid")
-
-
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) <= 65535):
         raise argparse.ArgumentTypeError(f"{text!r} is no port: give a number from 0 to 65535")
     return int(text)
-
-
-@dataclass(frozen=True)
-class Input:
-    """What the input arguments mean: a case, and the targets that were named rather than given as files."""
-
-    case: Case
-    target_names: tuple[str, ...]
-
-
-def _input(asked: argparse.Namespace) -> Input:
-    source: Path | str = Path(asked.input)
-    if asked.input.startswith(BUILTIN_PREFIX):
-        source = asked.input.removeprefix(BUILTIN_PREFIX)
-    files = tuple(t for t in asked.target if _is_file(t))
-    for given in [source, asked.names, asked.ct, *map(Path, files)]:
-        if isinstance(given, Path) and not given.exists():
-            raise ReadError(str(given), "there is no such file or folder", "Check the path.")
-    names = tuple(t for t in asked.target if t not in files)
-    return Input(Case(source, asked.names, tuple(map(Path, files)), asked.ct), names)
-
-
-def _files(case: Case, request: Path | None) -> list[Path]:
-    """Every file or folder that is read."""
-    given = [case.source, case.names, *case.targets, case.ct, request]
-    return [path for path in given if isinstance(path, Path)]
-
-
-def _is_file(target: str) -> bool:
-    return Path(target).exists() or "/" in target or target.lower().endswith(FILE_SUFFIXES)
 
 
 def _demo(asked: argparse.Namespace) -> int:
@@ -154,19 +104,13 @@ def _demo(asked: argparse.Namespace) -> int:
 
 
 def _plan(asked: argparse.Namespace) -> int:
-    given = _input(asked)
+    given = input_of(asked)
     request = _with_target(_request(asked.request), given)
     # Before the work, not after it: a plan that cannot be written was made for nothing.
-    refuse_bad_outputs(asked.output, asked.figures, _files(given.case, asked.request))
+    refuse_bad_outputs(asked.output, asked.figures, files_of(given.case, asked.request))
     say(f"reading {asked.input}")
     planned = plan_case(given.case, request, ProgressLines())
-    text = write_plan(planned.plan)
-    if asked.output is None:
-        sys.stdout.write(text.decode())
-        sys.stderr.write(plan_text(planned.plan))
-    else:
-        write_atomically(asked.output, text)
-        sys.stdout.write(plan_text(planned.plan))
+    deliver(write_plan(planned.plan), plan_text(planned.plan), asked.output)
     if asked.figures is not None:
         # Drawing needs matplotlib, which takes longer to load than a search.
         from service.figures import draw
@@ -177,14 +121,9 @@ def _plan(asked: argparse.Namespace) -> int:
 
 
 def _check(asked: argparse.Namespace) -> int:
-    given = _input(asked)
-    file = _plan_file(asked.plan)
-    targets = file.plan.request.target.structures
-    for name in given.target_names:
-        if name not in targets:
-            raise RequestError(
-                "--target", f"{name!r} is not the plan's", f"Its targets: {', '.join(targets)}."
-            )
+    given = input_of(asked)
+    file = plan_file(asked.plan)
+    given.refuse_other_targets(file.plan)
     say(f"reading {asked.input}")
     checked = check_case(given.case, file.plan, ProgressLines(), again=not asked.quick)
     own = Check(
@@ -213,25 +152,12 @@ def _serve(asked: argparse.Namespace) -> int:
 
 
 def _request(path: Path | None) -> Request:
-    if path is None:
-        return PlanRequest().to_request()
-    try:
-        return read_model(PlanRequest, _bytes(path, MAX_REQUEST_BYTES), MAX_REQUEST_BYTES).to_request()
-    except (NotJson, Refused) as error:
-        raise BadFile(f"{path.name}: {error}") from None
+    asked = PlanRequest() if path is None else read_file(path, _read_request, MAX_REQUEST_BYTES)
+    return asked.to_request()
 
 
-def _plan_file(path: Path) -> PlanFile:
-    try:
-        return read_plan(_bytes(path, MAX_PLAN_BYTES))
-    except (NotJson, Refused) as error:
-        raise BadFile(f"{path.name}: {error}") from None
-
-
-def _bytes(path: Path, most: int) -> bytes:
-    """A file's content, and one byte more than `most` of it at the most."""
-    with path.open("rb") as file:
-        return file.read(most + 1)
+def _read_request(data: bytes) -> PlanRequest:
+    return read_model(PlanRequest, data, MAX_REQUEST_BYTES)
 
 
 def _with_target(request: Request, given: Input) -> Request:

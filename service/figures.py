@@ -1,30 +1,68 @@
-"""Figures of a plan as PNG files: `path_01.png` ... in order of rank, and `skin_access.png`."""
+"""Figures of a plan as files: `path_01.png` ... in order of rank, and `skin_access.png`.
 
+With a dose also `dvh.png`, `isodose.png`, and the surfaces `isodose_50.stl` ... in patient LPS mm, by percent
+of the prescribed dose.
+"""
+
+from collections.abc import Iterator
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from anatomy.scene import Scene
+from planner.dose.isodose import isodose_surface
+from planner.dose.lattice import lattice_enclosing
 from planner.plan import Planning
+from planner.records import Aim, Plan
+from service.files import write_atomically
 from service.pictures.access_picture import access_figure
+from service.pictures.dvh_picture import dvh_figure
+from service.pictures.isodose_picture import LEVELS_PERCENT, isodose_figure
 from service.pictures.path_picture import path_figure
+from service.pictures.plan_dose import plan_dose, seeds_P
+from service.stl import write_stl
+
+SURFACE_STEP_MM = 1.0
+"""Between the points from which isodose surfaces are made [U]: about a seed's diameter."""
 
 
 def draw(planning: Planning, scene: Scene, folder: Path) -> list[Path]:
-    """Draw every path, and the skin access map; returns the files written, in that order.
+    """Draw every ranked path, the skin access map, and the dose; returns the files written, in that order.
 
     `folder` is made if it does not exist. The same plan and scene give the same bytes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     plan, access = planning.plan, planning.access
+    ranked = [path for path in plan.paths if path.aim is Aim.TARGET]
     files = [
-        _written(path_figure(plan, path, scene), folder / f"path_{path.rank:02d}.png") for path in plan.paths
+        _written(path_figure(plan, path, scene), folder / f"path_{path.rank:02d}.png") for path in ranked
     ]
     skin = access_figure(plan, scene, access.entry_mm, access.lung_length_mm)
-    return [*files, _written(skin, folder / "skin_access.png")]
+    files.append(_written(skin, folder / "skin_access.png"))
+    if plan.dose is not None:
+        files.append(_written(dvh_figure(plan), folder / "dvh.png"))
+        files.append(_written(isodose_figure(plan, scene), folder / "isodose.png"))
+        files.extend(_surfaces(plan, scene, folder))
+    return files
 
 
 def _written(figure: Figure, file: Path) -> Path:
     # Without the drawing library's name and version in it, equal pictures are equal bytes.
     figure.savefig(file, metadata={"Software": None})
     return file
+
+
+def _surfaces(plan: Plan, scene: Scene, folder: Path) -> Iterator[Path]:
+    """One file for each level that is reached anywhere."""
+    assert plan.dose is not None
+    seeds, prescribed_gy = seeds_P(plan), plan.dose.prescribed_gy
+    if len(seeds) == 0:
+        return
+    lowest_gy = min(LEVELS_PERCENT) / 100 * prescribed_gy
+    lattice = lattice_enclosing(plan_dose(plan), lowest_gy, seeds, scene.grid, SURFACE_STEP_MM)
+    for percent in LEVELS_PERCENT:
+        surface = isodose_surface(lattice, percent / 100 * prescribed_gy)
+        if len(surface.faces):
+            file = folder / f"isodose_{percent}.stl"
+            write_atomically(file, write_stl(surface, f"{percent} % of {prescribed_gy:g} Gy, LPS mm"))
+            yield file

@@ -1,4 +1,4 @@
-"""Given: whether a plan is checked with all the files that it was made from."""
+"""Given: whether a plan is used with the files that it was made from, and with all of them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +26,21 @@ def refuse_left_out(
                 "the plan was made with this file, and it is not given",
                 f"Give all that the plan was made from, this one {_how(file.name, targets)}.",
             )
+
+
+def refuse_other_files(claimed: Sequence[InputDigest], given: Sequence[InputDigest]) -> None:
+    """Raise ReadError where the files given are not those that the plan was made from, and name one."""
+    wanted, found = ({file.sha256: file.name for file in files} for files in (claimed, given))
+    for sha256, name in found.items():
+        if sha256 not in wanted:
+            raise ReadError(
+                name,
+                "the plan was made from other content than this (its sha256 differs)",
+                f"Give what it was made from: {', '.join(wanted.values()) or 'no file'}.",
+            )
+    for sha256, name in wanted.items():
+        if sha256 not in found:
+            raise ReadError(name, "the plan was made with this file, and it is not given", "Give it too.")
 
 
 def _how(file: str, targets: Sequence[str]) -> str:

@@ -1,10 +1,10 @@
-"""Jobs: planning that runs while the client does something else.
+"""Jobs: work that runs while the client does something else: planning, evaluating, planning again.
 
-    queued --> running --> done        the plan is in the store
+    queued --> running --> done        what was made is in the store
        |          |------> failed      a problem says why
-       '----------+------> cancelled   for good: a plan that came too late is dropped
+       '----------+------> cancelled   for good: what came too late is dropped
 
-They live in the service's memory: planning is deterministic, and a lost job is asked for again.
+They live in the service's memory: the work is deterministic, and a lost job is asked for again.
 """
 
 import logging
@@ -17,18 +17,12 @@ from enum import StrEnum
 from typing import Any
 
 from anatomy.errors import AnatomyError
-from planner.progress import Cancelled, Progress
-from planner.records import Plan
-from planner.request import Request
-from service.plan_json import plan_sha256, write_plan
-from service.pool import Desk, Pool, Task
+from planner.progress import Cancelled
+from service.made import Made
+from service.pool import Pool, Task
 from service.problems import Report, of_input, problem
 from service.settings import Settings
 from service.store import Store, StoredCase, parts_by_name
-from service.work import Case
-
-MakePlan = Callable[[Case, Request, Callable[[Progress], None], Callable[[], bool]], Plan]
-"""How a plan is made, in a worker process: so it must be picklable."""
 
 _log = logging.getLogger("seedpath.jobs")
 
@@ -45,7 +39,8 @@ class State(StrEnum):
 
 @dataclass(eq=False)
 class Job:
-    """One planning of one case. `ended` is resolved once the state is final."""
+    """One piece of work on one case. `ended` is resolved once the state is final; `result` is what was made,
+    without its text."""
 
     id: str
     case_id: str
@@ -53,7 +48,7 @@ class Job:
     ended: "Future[None]" = field(default_factory=Future)
     final: State | None = None
     cancel_requested: bool = False
-    plan_id: str | None = None
+    result: Made | None = None
     report: Report | None = None
 
     @property
@@ -73,7 +68,8 @@ class Job:
             "case": f"/v1/cases/{self.case_id}",
             "progress": None if progress is None else {"phase": progress[0], "fraction": progress[1]},
             "cancel_requested": self.cancel_requested,
-            "plan": None if self.plan_id is None else f"/v1/plans/{self.plan_id}",
+            "plan": None if self.result is None else self.result.plan_address,
+            "result": None if self.result is None else self.result.address,
             "problem": None if self.report is None else self.report.to_json(),
         }
 
@@ -81,17 +77,19 @@ class Job:
 class Jobs:
     """All jobs of a service, and the processes that do them."""
 
-    def __init__(self, settings: Settings, store: Store, make_plan: MakePlan) -> None:
+    def __init__(self, settings: Settings, store: Store) -> None:
         self._pool = Pool(settings.workers, settings.max_jobs)
         self._max_finished = settings.max_finished_jobs
         self._store = store
-        self._make_plan = make_plan
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
 
-    def submit(self, stored: StoredCase, request: Request) -> Job:
-        """Queue a planning. Raises Problem when too many wait."""
-        task = self._pool.submit(_plan, self._make_plan, stored.case, request)
+    def submit(self, stored: StoredCase, work: Callable[..., Made], *arguments: Any) -> Job:
+        """Queue work on a case: one of `service.tasks`, with its arguments after the desk.
+
+        Raises Problem when too many jobs wait.
+        """
+        task = self._pool.submit(work, *arguments)
         if task is None:
             raise problem("busy", "Too many jobs wait. Cancel some, or try again later.")
         job = Job(uuid.uuid4().hex, stored.record["id"], task)
@@ -106,7 +104,9 @@ class Jobs:
         with self._lock:
             job = self._jobs.get(job_id)
         if job is None:
-            raise problem("not-found", "There is no such job. Jobs end with the service; plans stay.")
+            raise problem(
+                "not-found", "There is no such job. Jobs end with the service; what they made stays."
+            )
         return job
 
     def cancel(self, job: Job) -> None:
@@ -134,14 +134,14 @@ class Jobs:
         """Cancel all jobs and wait for the processes to end."""
         self._pool.close()
 
-    def _end(self, job: Job, stored: StoredCase, future: "Future[tuple[str, bytes]]") -> None:
+    def _end(self, job: Job, stored: StoredCase, future: "Future[Made]") -> None:
         """Keep what came out. Runs in a thread of the pool."""
         error = None if future.cancelled() else future.exception()
-        plan_id = None
+        made = None
         if error is None and not future.cancelled() and not job.cancel_requested:
-            plan_id, text = future.result()
+            made = future.result()
             try:
-                self._store.add_plan(plan_id, text)
+                self._store.keep(made)
             except OSError as failure:
                 error = failure
         with self._lock:
@@ -154,10 +154,10 @@ class Jobs:
                 self._finish(job, State.FAILED)
             elif error is not None:
                 _log.error("job %s failed", job.id, exc_info=error)
-                job.report = Report("failed", "Planning failed unexpectedly. The service's log says more.")
+                job.report = Report("failed", "The work failed unexpectedly. The service's log says more.")
                 self._finish(job, State.FAILED)
             else:
-                job.plan_id = plan_id
+                job.result = None if made is None else made.without_text()
                 self._finish(job, State.DONE)
 
     def _finish(self, job: Job, state: State) -> None:
@@ -168,11 +168,3 @@ class Jobs:
         finished = [job.id for job in self._jobs.values() if job.final is not None]
         for job_id in finished[: max(0, len(finished) - self._max_finished)]:
             del self._jobs[job_id]
-
-
-def _plan(desk: Desk, make_plan: MakePlan, case: Case, request: Request) -> tuple[str, bytes]:
-    """In a worker: the plan's id and text."""
-    if desk.cancelled():
-        raise Cancelled
-    plan = make_plan(case, request, desk.report, desk.cancelled)
-    return plan_sha256(plan), write_plan(plan)

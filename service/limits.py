@@ -1,9 +1,11 @@
 """Limits: the range of every number in a request, and why it ends there.
 
-Keys are JSON pointers into the request, with * for any name. The ranges keep out mistakes (cm for mm, a
-missing zero) and requests without end; they are settings [U] unless a reason names a source.
+Keys are JSON pointers into the request, with * for any name and # for any place in a list. The ranges keep
+out mistakes (cm for mm, a missing zero) and requests without end; they are settings [U] unless a reason names
+a source.
 """
 
+import re
 from dataclasses import dataclass
 
 
@@ -21,6 +23,11 @@ class Limit:
         unit = f" {self.unit}" if self.unit else ""
         return f"from {self.low:.10g} to {self.high:.10g}{unit}: {self.reason}"
 
+
+COORDINATE = Limit(-10_000.0, 10_000.0, "mm", "no table moves a patient farther from the scanner's origin")
+AXIS = Limit(-1.001, 1.001, "", "an axis is a vector of length 1")
+PERCENT = Limit(0.0, 100.0, "%", "a share of a volume")
+ORGAN_DOSE = Limit(0.1, 2000.0, "Gy", "less is not measured, and 2000 Gy touches a seed; null is no limit")
 
 LIMITS: dict[str, Limit] = {
     "/target/margin_mm": Limit(
@@ -46,10 +53,55 @@ LIMITS: dict[str, Limit] = {
         0.5, 4.0, "mm", "finer fills the memory, coarser loses thin vessels"
     ),
     "/ranking/weights/*": Limit(-1e6, 1e6, "", "weights of a sum"),
+    "/seeds/activity_mci": Limit(
+        0.05, 5.0, "mCi", "the source series used 0.6 mCi; 1 mCi is 37 MBq of apparent activity"
+    ),
     "/seeds/spacing_mm": Limit(4.5, 50.0, "mm", "seeds are 4.5 mm long and must not overlap"),
     "/seeds/min_spacing_mm": Limit(4.5, 50.0, "mm", "seeds are 4.5 mm long and must not overlap"),
+    "/needle_set/grid_pitch_mm": Limit(1.0, 50.0, "mm", "templates have holes every 5 or 10 mm"),
+    "/needle_set/clearance_mm": Limit(0.0, 20.0, "mm", "needles are put about 10 mm apart"),
+    "/needle_set/puncture_cost_mm": Limit(
+        0.0, 1000.0, "mm", "more than the lung is wide: nothing outweighs a puncture"
+    ),
+    "/needle_set/max_needles": Limit(
+        1.0, 200.0, "", "published implants used 19 +- 13 needles (10.1186/s12885-020-07223-3)"
+    ),
+    "/needle_set/given_needles/#/entry_mm/#": COORDINATE,
+    "/needle_set/given_needles/#/tip_mm/#": COORDINATE,
+    "/needle_set/given_seeds/#/position_mm/#": COORDINATE,
+    "/needle_set/given_seeds/#/axis/#": AXIS,
+    "/prescription/dose_gy": Limit(
+        10.0,
+        500.0,
+        "Gy",
+        "the source series prescribed 110 to 160 Gy, given over months",
+    ),
+    "/prescription/goals/d90_gy": Limit(10.0, 1000.0, "Gy", "null takes the prescribed dose"),
+    "/prescription/goals/v100_percent": PERCENT,
+    "/prescription/goals/v150_percent": PERCENT,
+    "/prescription/goals/v200_percent": PERCENT,
+    "/prescription/organ_goals/*/d0_1cc_gy": ORGAN_DOSE,
+    "/prescription/organ_goals/*/d1cc_gy": ORGAN_DOSE,
+    "/prescription/organ_goals/*/d2cc_gy": ORGAN_DOSE,
+    "/prescription/prior_external/dose_gy": Limit(
+        0.0, 200.0, "Gy", "the whole dose of all fractions, not their BED"
+    ),
+    "/prescription/prior_external/fractions": Limit(1.0, 200.0, "", "twice a day for twenty weeks"),
+    "/prescription/prior_external/interval_days": Limit(0.0, 36_500.0, "days", "a hundred years"),
+    "/prescription/bed/alpha_beta_target_gy": Limit(0.5, 50.0, "Gy", "10 Gy is usual for acute effects"),
+    "/prescription/bed/alpha_beta_organ_gy": Limit(0.5, 50.0, "Gy", "3 Gy is usual for late effects"),
+    "/prescription/bed/repair_half_time_h": Limit(0.05, 48.0, "h", "tissues repair within minutes to a day"),
+    "/robustness/samples": Limit(0.0, 10_000.0, "", "0 leaves robustness out; more tell no more"),
     "/random_seed": Limit(0.0, 2.0**32 - 1, "", "32 bits"),
 }
+
+FOUND_LIMITS: dict[str, Limit] = {
+    "/seeds/#/position_mm/#": COORDINATE,
+    "/seeds/#/axis/#": AXIS,
+    "/needles/#/entry_mm/#": COORDINATE,
+    "/needles/#/tip_mm/#": COORDINATE,
+}
+"""The numbers of what was found in a patient: seeds after an implant, needles while they are in."""
 
 MAX_NAMES = 500
 """Longest list or table of structure names in a request: over four times TotalSegmentator's classes."""
@@ -58,7 +110,21 @@ MAX_NAME_LENGTH = 200
 """Longest structure name, in characters."""
 
 
+MAX_NEEDLES, MAX_SEEDS = 200, 500
+"""Longest lists of needles and of seeds: published implants had up to 105 seeds (PMC5808001)."""
+
+
 def limit_at(pointer: str) -> Limit | None:
     """The limit that holds at a JSON pointer, where there is one."""
-    parent = pointer.rpartition("/")[0]
-    return LIMITS.get(pointer) or LIMITS.get(f"{parent}/*")
+    for pattern, limit in _PATTERNS:
+        if pattern.fullmatch(pointer):
+            return limit
+    return None
+
+
+def _pattern(pointer: str) -> re.Pattern[str]:
+    parts = {"*": "[^/]*", "#": "[0-9]+"}
+    return re.compile("/".join(parts.get(part, re.escape(part)) for part in pointer.split("/")))
+
+
+_PATTERNS = [(_pattern(pointer), limit) for pointer, limit in (LIMITS | FOUND_LIMITS).items()]

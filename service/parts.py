@@ -6,11 +6,12 @@ from typing import Any
 
 from fastapi import Request
 
+from service.case import Case
 from service.jobs import Jobs
 from service.pool import Pool
 from service.settings import Settings
 from service.store import Store
-from service.work import Case
+from service.tasks import Evaluate, MakePlan, Replan
 
 Describe = Callable[[Case], dict[str, Any]]
 """How an uploaded case is read and described, in a worker process: so it must be picklable."""
@@ -18,7 +19,7 @@ Describe = Callable[[Case], dict[str, Any]]
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """The service's store, jobs and readers.
+    """The service's store, jobs and readers, and how its work is done.
 
     `reading` reads uploads in a process of its own, so that they neither wait for plans nor can take the
     service down.
@@ -29,6 +30,9 @@ class Parts:
     jobs: Jobs
     reading: Pool
     describe: Describe
+    make_plan: MakePlan
+    evaluate: Evaluate
+    replan: Replan
 
 
 def parts_of(request: Request) -> Parts:

@@ -1,20 +1,17 @@
 """Plan as JSON: one text for one plan, so that equal work gives equal bytes.
 
-The text is UTF-8, indented by one space, keys in the contract's order, floats in Python's shortest form
-that reads back exactly, a newline at the end. `plan_sha256` is the sha256 of the same text without the
-`plan_sha256` line.
+Keys are in the contract's order; the text is that of `service.plain_json`. `plan_sha256` is the sha256 of the
+same text without the `plan_sha256` line.
 """
 
 import hashlib
-import json
-import numbers
-from dataclasses import dataclass, fields, is_dataclass
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import Any
 
 from planner.records import Plan
+from service.plain_json import text_of, to_json
 from service.plan_schema import PlanModel
-from service.schema import request_to_json
+from service.request_json import request_to_json
 from service.strict_json import read_model
 
 MAX_PLAN_BYTES = 100_000_000
@@ -39,12 +36,12 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
 
 def plan_sha256(plan: Plan) -> str:
     """The plan's own hash, in hex. Raises ValueError for NaN or infinity in the plan."""
-    return hashlib.sha256(_text(_content(plan))).hexdigest()
+    return hashlib.sha256(text_of(_content(plan))).hexdigest()
 
 
 def write_plan(plan: Plan) -> bytes:
     """The plan's one text. Raises ValueError for NaN or infinity in the plan."""
-    return _text(plan_to_json(plan))
+    return text_of(plan_to_json(plan))
 
 
 def read_plan(data: bytes) -> PlanFile:
@@ -58,39 +55,21 @@ def _content(plan: Plan) -> dict[str, Any]:
     return {
         "schema": plan.schema,
         "software": plan.software,
-        "inputs": _plain(plan.inputs),
+        "inputs": to_json(plan.inputs),
         "frame": plan.frame,
         "request": request_to_json(plan.request),
         "roles": dict(plan.roles),
         "skin_source": plan.skin_source,
         "notes": list(plan.notes),
-        "outcome": _plain(plan.outcome),
-        "search": _plain(plan.search),
-        "paths": _plain(plan.paths),
-        "windows": _plain(plan.windows),
-        "blocked_by": _plain(plan.blocked_by),
+        "outcome": to_json(plan.outcome),
+        "search": to_json(plan.search),
+        "paths": to_json(plan.paths),
+        "windows": to_json(plan.windows),
+        "blocked_by": to_json(plan.blocked_by),
         "missing_structures": list(plan.missing_structures),
-        "nearest_miss": _plain(plan.nearest_miss),
-        "verification": _plain(plan.verification),
+        "nearest_miss": to_json(plan.nearest_miss),
+        "needle_set": to_json(plan.needle_set),
+        "dose": to_json(plan.dose),
+        "robustness": to_json(plan.robustness),
+        "verification": to_json(plan.verification),
     }
-
-
-def _plain(value: Any) -> Any:
-    """Records to JSON values, numpy's numbers to Python's."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, StrEnum | str):
-        return str(value)
-    if isinstance(value, numbers.Integral):
-        return int(value)
-    if isinstance(value, numbers.Real):
-        return float(value)
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    raise TypeError(f"a plan holds a {type(value).__name__}, which JSON has no form for")
-
-
-def _text(content: dict[str, Any]) -> bytes:
-    return (json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode()

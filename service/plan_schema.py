@@ -1,22 +1,20 @@
 """Plan schema: a plan file's JSON as strict models, the contract's names, each with its way into records.
 
-Frame P (LPS), mm, degrees where named. `planner.records` says what each quantity means.
+Frame P (LPS), mm, degrees where named. `planner.records` says what each quantity means. The parts about the
+implant are in `service.implant_plan_schema`.
 """
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from anatomy.structures import InputDigest, Role
-from planner import records
+from planner import implant_records, records
+from service.implant_plan_schema import DoseReportModel, NeedleSetModel, RobustnessModel
+from service.plan_fields import Count, Length, PointMm, Sha256, Share
 from service.schema import PlanRequest
 from service.strict_json import Strict
-
-PointMm = tuple[float, float, float]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Count = Annotated[int, Field(ge=0)]
-Length = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
+from service.to_record import optional_record, to_record
 
 
 class InputModel(Strict):
@@ -83,18 +81,9 @@ class PathModel(Strict):
     axial_angle_deg: float
     craniocaudal_angle_deg: float
     target_chord_mm: Length
+    aim: records.Aim
     pareto: bool
     seeds: tuple[SeedModel, ...]
-
-    def to_record(self) -> records.Path:
-        """The planner's record."""
-        return records.Path(
-            **dict(self)
-            | {
-                "crosses": tuple(records.Crossing(**dict(c)) for c in self.crosses),
-                "seeds": tuple(records.SeedDrop(**dict(s)) for s in self.seeds),
-            }
-        )
 
 
 class WindowModel(Strict):
@@ -135,11 +124,6 @@ class NearestMissModel(Strict):
     missing_mm: float
     relaxations: tuple[RelaxationModel, ...]
 
-    def to_record(self) -> records.NearestMiss:
-        """The planner's record."""
-        relaxations = tuple(records.Relaxation(**dict(r)) for r in self.relaxations)
-        return records.NearestMiss(**dict(self) | {"relaxations": relaxations})
-
 
 class CheckModel(Strict):
     """One claim, recomputed."""
@@ -158,11 +142,6 @@ class VerificationModel(Strict):
     passed: bool
     checks: tuple[CheckModel, ...]
     not_recomputed: tuple[str, ...]
-
-    def to_record(self) -> records.Verification:
-        """The planner's record."""
-        checks = tuple(records.Check(**dict(c)) for c in self.checks)
-        return records.Verification(self.passed, checks, self.not_recomputed)
 
 
 class PlanModel(Strict):
@@ -185,6 +164,9 @@ class PlanModel(Strict):
     blocked_by: tuple[BlockerModel, ...]
     missing_structures: tuple[str, ...]
     nearest_miss: NearestMissModel | None
+    needle_set: NeedleSetModel | None
+    dose: DoseReportModel | None
+    robustness: RobustnessModel | None
     verification: VerificationModel | None
 
     def to_record(self) -> records.Plan:
@@ -199,11 +181,14 @@ class PlanModel(Strict):
             skin_source=self.skin_source,
             missing_structures=self.missing_structures,
             notes=self.notes,
-            outcome=records.Outcome(self.outcome.status, self.outcome.message),
-            search=records.SearchReport(**dict(self.search)),
-            paths=tuple(p.to_record() for p in self.paths),
-            windows=tuple(records.Window(**dict(w)) for w in self.windows),
-            blocked_by=tuple(records.Blocker(**dict(b)) for b in self.blocked_by),
-            nearest_miss=None if self.nearest_miss is None else self.nearest_miss.to_record(),
-            verification=None if self.verification is None else self.verification.to_record(),
+            outcome=to_record(self.outcome, records.Outcome),
+            search=to_record(self.search, records.SearchReport),
+            paths=tuple(to_record(p, records.Path) for p in self.paths),
+            windows=tuple(to_record(w, records.Window) for w in self.windows),
+            blocked_by=tuple(to_record(b, records.Blocker) for b in self.blocked_by),
+            nearest_miss=optional_record(self.nearest_miss, records.NearestMiss),
+            needle_set=optional_record(self.needle_set, implant_records.NeedleSet),
+            dose=optional_record(self.dose, implant_records.DoseReport),
+            robustness=optional_record(self.robustness, implant_records.Robustness),
+            verification=optional_record(self.verification, records.Verification),
         )

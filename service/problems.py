@@ -37,7 +37,11 @@ KINDS: dict[str, Kind] = {
     "not-local": Kind(403, "Not a local request", "Without API keys only this machine is served."),
     "not-found": Kind(404, "Not found", "There is nothing of that name."),
     "method-not-allowed": Kind(405, "Method not allowed", "The address does not offer that method."),
-    "conflict": Kind(409, "Conflict", "A job uses what was to be changed."),
+    "conflict": Kind(
+        409,
+        "Conflict",
+        "What is stored does not allow it: a job uses it, or plan and case do not fit.",
+    ),
     "too-large": Kind(
         413, "Too large", "The body, or what it unpacks to, is larger than this service takes."
     ),
@@ -54,7 +58,14 @@ KINDS: dict[str, Kind] = {
 
 _FLAG = re.compile(r"--(names|target|ct)\b")
 
-REQUEST_SECTIONS = ("target", "needle", "clearance_mm", "roles", "pose", "search", "ranking", "seeds")
+REQUEST_SECTIONS = (
+    *("target", "needle", "clearance_mm", "roles", "pose", "search", "ranking", "seeds"),
+    *("needle_set", "prescription", "robustness", "needles"),
+)
+"""What a body may hold: a request's parts, and what was found in a patient."""
+
+TABLES = ("clearance_mm", "roles", "prescription/organ_goals")
+"""Where what follows is one name, whatever is in it."""
 
 
 class FieldErrorModel(BaseModel):
@@ -131,11 +142,18 @@ def of_input(error: AnatomyError, folder: Path, parts: Mapping[str, str]) -> Rep
         for text in (error.field, error.value, error.remedy)
     )
     remedy = _FLAG.sub(r"the part '\1'", remedy)
-    section, slash, name = where.partition("/")
-    asked = section in REQUEST_SECTIONS and where not in parts
-    at = pointer((section, name) if slash else (section,)) if asked else f"/{parts.get(where, 'file')}"
+    asked = where.partition("/")[0] in REQUEST_SECTIONS and where not in parts
+    at = _request_pointer(where) if asked else f"/{parts.get(where, 'file')}"
     detail = f"{value}. {remedy}" if asked else f"{where}: {value}. {remedy}"
     return Report("unusable-input", f"{where}: {value}. {remedy}", (FieldError(at, detail),))
+
+
+def _request_pointer(where: str) -> str:
+    """The JSON pointer to the field that an error names."""
+    for table in TABLES:
+        if where.startswith(f"{table}/"):
+            return pointer((*table.split("/"), where.removeprefix(f"{table}/")))
+    return pointer(where.split("/"))
 
 
 def answer(report: Report, headers: Mapping[str, str] | None = None) -> JSONResponse:

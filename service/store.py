@@ -1,12 +1,13 @@
-"""Store: cases and plans as files named by their sha256, in one folder.
+"""Store: cases, plans and results as files named by their sha256, in one folder.
 
     data_dir/cases/{id}/case.json     what the case is; id = sha256 of the list of its files
                         input/...     the label map, or the folder of masks or surfaces
                         names/ targets/0/ ct/
              plans/{id}.json          id = plan_sha256
+             results/evaluations/{id}.json, results/replans/{id}.json    id = sha256 of the text
              aside/                   what is being written or removed; never read
 
-A case or plan is there as a whole or not at all: everything is made aside and renamed into place.
+Each is there as a whole or not at all: everything is made aside and renamed into place.
 """
 
 import contextlib
@@ -21,13 +22,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from service.case import Case
 from service.files import write_atomically
-from service.problems import problem
+from service.made import Kind, Made
+from service.problems import Problem, problem
 from service.settings import MIB
-from service.work import Case
 
 ABANDONED_S = 24 * 3600.0
 """What lies aside longer than this was left by a service that died."""
+
+_CALLED = {Kind.PLAN: "plan", Kind.EVALUATION: "evaluation", Kind.REPLAN: "replanning"}
 
 _ID = re.compile(r"[0-9a-f]{64}")
 
@@ -51,11 +55,16 @@ class StoredCase:
 
 
 class Store:
-    """Cases and plans under one folder. Raises OSError where the disk does."""
+    """Cases, plans and results under one folder. Raises OSError where the disk does."""
 
     def __init__(self, folder: Path) -> None:
-        self._cases, self._plans, self._aside = (folder / name for name in ("cases", "plans", "aside"))
-        for made in (self._cases, self._plans, self._aside):
+        self._cases, self._aside = folder / "cases", folder / "aside"
+        self._kept = {
+            Kind.PLAN: folder / "plans",
+            Kind.EVALUATION: folder / "results" / "evaluations",
+            Kind.REPLAN: folder / "results" / "replans",
+        }
+        for made in (self._cases, self._aside, *self._kept.values()):
             # Patients' anatomy: for the owner's eyes only.
             made.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in self._aside.iterdir():
@@ -91,21 +100,30 @@ class Store:
         record = json.loads((folder / "case.json").read_bytes())
         return StoredCase(record, case_in(folder, record), folder)
 
+    def cases(self) -> Iterator[StoredCase]:
+        """Every case, in order of their ids."""
+        for folder in sorted(self._cases.iterdir()):
+            # One that is removed meanwhile is none.
+            with contextlib.suppress(Problem, FileNotFoundError):
+                yield self.case(folder.name)
+
     def remove_case(self, case_id: str) -> None:
         """Remove a case; its plans stay. Raises Problem when it is not there."""
         folder = self.case(case_id).folder
         with self.aside() as aside:
             folder.rename(aside / case_id)
 
-    def add_plan(self, plan_id: str, text: bytes) -> None:
-        """Keep a plan's text under its sha256."""
-        write_atomically(self._plans / f"{plan_id}.json", text)
+    def keep(self, made: Made) -> None:
+        """Keep what was made, and the plan within it first: who has the one can ask for the other."""
+        if made.plan is not None:
+            self.keep(made.plan)
+        write_atomically(self._kept[made.kind] / f"{made.id}.json", made.text)
 
-    def plan(self, plan_id: str) -> bytes:
-        """A plan's text. Raises Problem when it is not there."""
-        path = self._plans / f"{plan_id}.json"
-        if _ID.fullmatch(plan_id) is None or not path.is_file():
-            raise problem("not-found", "There is no such plan.")
+    def kept(self, kind: Kind, result_id: str) -> bytes:
+        """The text of what was made. Raises Problem when it is not there."""
+        path = self._kept[kind] / f"{result_id}.json"
+        if _ID.fullmatch(result_id) is None or not path.is_file():
+            raise problem("not-found", f"There is no such {_CALLED[kind]}.")
         return path.read_bytes()
 
 

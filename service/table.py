@@ -1,8 +1,8 @@
 """Table: a plan as text for a terminal."""
 
-from collections.abc import Sequence
-
-from planner.records import CLEARANCE_CAP_MM, NARROW, NearestMiss, Path, Plan, Verification
+from planner.records import CLEARANCE_CAP_MM, NARROW, Aim, NearestMiss, Path, Plan, Verification
+from service.columns import columns
+from service.implant_text import implant_lines
 
 HEADINGS = (
     "rank",
@@ -22,11 +22,13 @@ HEADINGS = (
 
 
 def plan_text(plan: Plan) -> str:
-    """Outcome, ranked paths, windows, what was searched, and what was assumed."""
+    """Outcome, ranked paths, the implant, what was searched, and what was assumed."""
     blocks = [f"{plan.outcome.status}: {plan.outcome.message}"]
-    if plan.paths:
+    ranked = [path for path in plan.paths if path.aim is Aim.TARGET]
+    if ranked:
         names = {window.id: window.name for window in plan.windows}
-        blocks.append(_columns([HEADINGS, *(_row(p, names.get(p.window, p.window)) for p in plan.paths)]))
+        blocks.append(columns([HEADINGS, *(_row(p, names.get(p.window, p.window)) for p in ranked)]))
+    blocks.extend(implant_lines(plan))
     if plan.nearest_miss is not None:
         blocks.extend(_miss(plan.nearest_miss))
     if plan.blocked_by:
@@ -93,10 +95,3 @@ def _row(path: Path, window: str) -> tuple[str, ...]:
 
 def _clearance(clearance_mm: float) -> str:
     return f"{clearance_mm:.1f}" if clearance_mm < CLEARANCE_CAP_MM else f"over {CLEARANCE_CAP_MM:.0f}"
-
-
-def _columns(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )

@@ -1,10 +1,12 @@
-"""Terminal: progress as lines on stderr, for work that takes over a second."""
+"""Terminal: results to a file or stdout; progress, of work that takes over a second, as lines on stderr."""
 
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from planner.progress import Phase, Progress
+from service.files import write_atomically
 
 QUIET_S = 1.0
 """Work shorter than this says nothing, and longer work speaks at most this often."""
@@ -13,6 +15,17 @@ QUIET_S = 1.0
 def say(text: str) -> None:
     """One line on stderr."""
     print(f"seedpath: {text}", file=sys.stderr, flush=True)
+
+
+def deliver(result: bytes, summary: str, output: Path | None) -> None:
+    """Write a result to its file and its summary to stdout; without a file, the result to stdout and the
+    summary to stderr."""
+    if output is None:
+        sys.stdout.write(result.decode())
+        sys.stderr.write(summary)
+    else:
+        write_atomically(output, result)
+        sys.stdout.write(summary)
 
 
 class ProgressLines:

@@ -1,41 +1,32 @@
-"""Work: from a case's files to a scene, a plan, a verification. Command line and REST take this one way.
+"""Work: from a case to a plan, its verification, its evaluation or its replanning. Command line and REST take
+this one way.
 
-Case --read--> Segmentation --roles, targets, pose--> Scene --plan--> Planning
+Case --service.case--> Scene --plan--> Planning
+                         |----evaluate, with a plan and the seeds found------> Evaluation
+                         `----replan, with a plan and the needles measured---> Replanned
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
-from anatomy.errors import ReadError, StructureError
-from anatomy.read import read
-from anatomy.roles import is_known, role_of
-from anatomy.scene import PoseInput, Scene, notes_on_names, scene
-from anatomy.structures import Role, Segmentation
+from anatomy.errors import AnatomyError
+from anatomy.scene import Scene
 from anatomy.suggest import nearest
-from anatomy.thorax import thorax
+from planner.evaluate import evaluate_implant
+from planner.implant_results import Evaluation, Replanned
 from planner.plan import Planning, plan
 from planner.progress import GoOn, Progress
-from planner.records import TABLE, Plan, Verification
-from planner.request import Request, RequestError
+from planner.records import Plan, Verification
+from planner.replan import MeasuredNeedle, replan
+from planner.request import GivenSeed, Request, RequestError
 from planner.verify import verify
 from service.again import same_again, why_not_again
+from service.case import Case, open_case, open_scene, scene_of
 from service.clock import go_on_until
-from service.given import refuse_left_out
-
-BUILTINS: dict[str, Callable[[], Segmentation]] = {"thorax": thorax}
-"""Cases that need no file."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """Where a case's input lies: a file or folder with its companions, or the name of a built-in."""
-
-    source: Path | str
-    names: Path | None = None
-    targets: tuple[Path, ...] = ()
-    ct: Path | None = None
+from service.found_schema import NeedlesMeasured
+from service.given import refuse_left_out, refuse_other_files
+from service.plan_json import plan_sha256 as sha256_of_content
+from service.to_record import to_record
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,46 +44,6 @@ class Planned:
 
 class Unverified(Exception):
     """A plan did not pass its own verification: a fault of this software, so the plan does not leave it."""
-
-
-def open_case(case: Case) -> tuple[Segmentation, tuple[str, ...]]:
-    """Read a case: its structures, and the names of those that came as target files.
-
-    Raises AnatomyError for anything that cannot be read, and for files given along with a built-in.
-    """
-    if isinstance(case.source, Path):
-        return read(case.source, names=case.names, targets=case.targets, ct=case.ct)
-    if case.source not in BUILTINS:
-        raise StructureError("builtin", f"{case.source!r} is none", nearest(case.source, sorted(BUILTINS)))
-    for given in (case.names, *case.targets, case.ct):
-        if given is not None:
-            raise ReadError(
-                given.name,
-                f"the built-in {case.source} takes no files: it has its own structures, names and targets",
-                "Leave the file out, or give an input of your own.",
-            )
-    return BUILTINS[case.source](), ()
-
-
-def open_scene(case: Case, request: Request) -> tuple[Scene, Request]:
-    """The scene that a request means, and the request with its target's names filled in.
-
-    Without a name in the request, the target is what came as target files, else every structure whose role
-    is target. Raises AnatomyError where case and request do not fit together.
-    """
-    return _scene_of(*open_case(case), request)
-
-
-def _scene_of(
-    segmentation: Segmentation, target_files: tuple[str, ...], request: Request
-) -> tuple[Scene, Request]:
-    names = request.target.structures or target_files
-    pose = request.pose
-    asked = PoseInput(pose.position, pose.rotation_deg, pose.table, pose.bore_diameter_mm)
-    made = scene(segmentation, names, request.roles, asked)
-    _refuse_unknown_clearances(request, segmentation.names())
-    names = names or tuple(s.name for s in made.of_role(Role.TARGET))
-    return made, replace(request, target=replace(request.target, structures=names))
 
 
 def plan_case(
@@ -120,7 +71,7 @@ def check_case(case: Case, claimed: Plan, report: Callable[[Progress], None], *,
     """
     segmentation, target_files = open_case(case)
     refuse_left_out(claimed.inputs, segmentation.inputs, claimed.request.target.structures)
-    made, _ = _scene_of(segmentation, target_files, claimed.request)
+    made, _ = scene_of(segmentation, target_files, claimed.request)
     verification = verify(claimed, made)
     if not (again and verification.passed and why_not_again(claimed) is None):
         return verification
@@ -130,45 +81,81 @@ def check_case(case: Case, claimed: Plan, report: Callable[[Progress], None], *,
     return Verification(all(c.passed for c in same), (*verification.checks, *same))
 
 
+def evaluate_case(
+    case: Case,
+    claimed: Plan,
+    plan_sha256: str,
+    seeds: tuple[GivenSeed, ...],
+    report: Callable[[Progress], None],
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Evaluation:
+    """What the seeds found after an implant give, beside what its plan promised, and what to add.
+
+    Raises AnatomyError where plan, case and seeds do not fit together, Cancelled, and Unverified.
+    """
+    made = _scene_of_plan(case, claimed, plan_sha256)
+    go_on = go_on_until(claimed.request.search.time_limit_s, report, cancelled)
+    evaluation = evaluate_implant(made, claimed, plan_sha256, seeds, go_on)
+    if evaluation.supplement is not None:
+        _refuse_unverified(evaluation.supplement)
+    return evaluation
+
+
+def replan_case(
+    case: Case,
+    claimed: Plan,
+    plan_sha256: str,
+    found: NeedlesMeasured,
+    report: Callable[[Progress], None],
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Replanned:
+    """A plan around needles as measured and seeds as dropped, and what changed against the plan before.
+
+    Raises AnatomyError where plan, case and needles do not fit together, Cancelled, and Unverified.
+    """
+    _refuse_unknown_paths(found, claimed)
+    made = _scene_of_plan(case, claimed, plan_sha256)
+    go_on = go_on_until(claimed.request.search.time_limit_s, report, cancelled)
+    needles = tuple(to_record(needle, MeasuredNeedle) for needle in found.needles)
+    replanned = replan(made, claimed, plan_sha256, needles, found.dropped(), go_on)
+    _refuse_unverified(replanned.plan)
+    return replanned
+
+
+def _scene_of_plan(case: Case, claimed: Plan, plan_sha256: str) -> Scene:
+    """The scene that a plan was made for. Raises AnatomyError for another case, or an altered plan."""
+    if sha256_of_content(claimed) != plan_sha256:
+        raise AnatomyError(
+            "plan_sha256",
+            "it does not fit the plan's content, which was changed after the plan was made",
+            "Give the plan as it was written.",
+        )
+    if claimed.request.prescription is None:
+        raise RequestError(
+            "prescription",
+            "the plan has none, so there is no dose to hold an implant against",
+            "Make a plan with a prescription.",
+        )
+    segmentation, target_files = open_case(case)
+    refuse_left_out(claimed.inputs, segmentation.inputs, claimed.request.target.structures)
+    refuse_other_files(claimed.inputs, segmentation.inputs)
+    return scene_of(segmentation, target_files, claimed.request)[0]
+
+
+def _refuse_unknown_paths(found: NeedlesMeasured, claimed: Plan) -> None:
+    known = [path.id for path in claimed.paths]
+    for n, needle in enumerate(found.needles):
+        if needle.path_id is not None and needle.path_id not in known:
+            raise RequestError(
+                f"needles/{n}/path_id",
+                f"{needle.path_id!r} is no path of the plan",
+                f"{nearest(needle.path_id, known)} null stands for a needle that was not planned.",
+            )
+
+
 def _with_time(request: Request, limit_of: Request | None) -> Request:
     limit = None if limit_of is None else limit_of.search.time_limit_s
     return replace(request, search=replace(request.search, time_limit_s=limit))
-
-
-def describe_case(case: Case) -> dict[str, Any]:
-    """What a case holds, as JSON values: grid, structures with the roles their names imply, targets, inputs,
-    and notes on structures that are empty or not known.
-
-    Raises AnatomyError for anything that cannot be read.
-    """
-    segmentation, targets = open_case(case)
-    grid = segmentation.grid
-    return {
-        "grid": {"shape": list(grid.shape), "spacing_mm": [round(float(s), 6) for s in grid.spacing_mm]},
-        "structures": [
-            {
-                "name": s.name,
-                "role": str(s.role or role_of(s.name)),
-                "known_name": is_known(s.name),
-                "volume_mm3": round(s.mask.count * grid.voxel_volume_mm3, 3),
-            }
-            for s in segmentation.structures
-        ],
-        "targets": list(targets),
-        "notes": list(notes_on_names(segmentation, {})),
-        "inputs": [{"name": i.name, "sha256": i.sha256} for i in segmentation.inputs],
-    }
-
-
-def _refuse_unknown_clearances(request: Request, known: Sequence[str]) -> None:
-    """A clearance for a misspelt name would be a clearance that is not kept."""
-    for name in request.clearance_mm:
-        if name not in ("default", TABLE, *known):
-            raise RequestError(
-                f"clearance_mm/{name}",
-                "there is no such structure",
-                nearest(name, ["default", TABLE, *known]),
-            )
 
 
 def _refuse_unverified(made: Plan) -> None:

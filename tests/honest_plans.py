@@ -18,6 +18,7 @@ from anatomy.structures import InputDigest, Layers, Role, Segmentation, Structur
 from planner.records import (
     SCHEMA,
     SOFTWARE,
+    Aim,
     Blocker,
     Crossing,
     Outcome,
@@ -231,6 +232,7 @@ def honest_path(who: Patient, request: Request, name: str, point: tuple, outward
         axial_angle_deg=degrees(atan2(direction[0], direction[1])),
         craniocaudal_angle_deg=degrees(asin(direction[2])),
         target_chord_mm=chord,
+        aim=Aim.TARGET,
         pareto=True,
         seeds=honest_seeds(entry, direction, length, chord + request.target.margin_mm, request),
     )

@@ -9,7 +9,7 @@ from anatomy.errors import ReadError
 from planner.progress import Cancelled, Phase, Progress
 from planner.records import SCHEMA, SOFTWARE, Outcome, Plan, SearchReport, Status, Verification
 from planner.request import Request, RequestError
-from service.work import Case
+from service.case import Case
 
 AT_ONCE, UNTIL_CANCELLED, REFUSED, BROKEN, KILLED, PATH_IN_MESSAGE = range(6)
 

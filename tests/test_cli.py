@@ -20,12 +20,12 @@ from anatomy.structures import InputDigest
 from planner.progress import Phase, Progress
 from planner.request import Request, TargetRequest
 from service import cli
+from service.case import Case
 from service.files import write_atomically
 from service.plan_json import read_plan, write_plan
 from service.settings import from_environment
 from service.strict_json import parse
 from service.terminal import ProgressLines
-from service.work import Case
 
 
 @pytest.fixture(scope="module")

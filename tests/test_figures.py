@@ -14,6 +14,7 @@ from anatomy.scene import Scene, scene
 from anatomy.structures import Role, Segmentation, Structure, mask_from_bool
 from planner.records import (
     SCHEMA,
+    Aim,
     Crossing,
     Outcome,
     Path,
@@ -81,6 +82,7 @@ def a_plan() -> Plan:
         axial_angle_deg=36.9,
         craniocaudal_angle_deg=0.0,
         target_chord_mm=18.0,
+        aim=Aim.TARGET,
         pareto=True,
         seeds=seeds,
     )

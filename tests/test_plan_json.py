@@ -18,6 +18,7 @@ from anatomy.structures import InputDigest
 from planner.records import (
     SCHEMA,
     SOFTWARE,
+    Aim,
     Blocker,
     Check,
     Crossing,
@@ -39,7 +40,8 @@ from service.strict_json import NotJson, Refused
 # The contract's keys that this plan holds, in the contract's order.
 CONTRACT = [
     *("schema", "plan_sha256", "software", "inputs", "frame", "request", "outcome", "search", "paths"),
-    *("windows", "blocked_by", "missing_structures", "nearest_miss", "verification"),
+    *("windows", "blocked_by", "missing_structures", "nearest_miss"),
+    *("needle_set", "dose", "robustness", "verification"),
 ]
 CONTRACT_PATH = [
     *("id", "rank", "window", "approach", "entry_mm", "tip_mm", "direction", "length_mm", "lung_length_mm"),
@@ -68,6 +70,7 @@ def a_path() -> Path:
         axial_angle_deg=0.0,
         craniocaudal_angle_deg=-1e-17,
         target_chord_mm=20.0,
+        aim=Aim.TARGET,
         pareto=True,
         seeds=(drop,),
     )

@@ -2,6 +2,8 @@
 
 import json
 import math
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,10 +12,11 @@ from hypothesis import strategies as st
 
 from anatomy.pose import Position
 from anatomy.structures import Role
-from planner.request import Request
+from planner.request import Prescription, Request
 from planner.scores import SCORES
 from service.limits import LIMITS
-from service.schema import MAX_REQUEST_BYTES, PlanRequest, request_to_json
+from service.request_json import request_to_json
+from service.schema import MAX_REQUEST_BYTES, PlanRequest
 from service.strict_json import NotJson, Refused, parse, pointer, read_model
 from service.wording import MAX_SHOWN
 
@@ -28,12 +31,32 @@ def refusal(document: Any) -> dict[str, str]:
     return {e.pointer: e.detail for e in caught.value.errors}
 
 
+NEEDED: dict[str, Any] = {
+    "needle_set": {
+        "given_needles": [{"entry_mm": [0.0, 0.0, 0.0], "tip_mm": [0.0, 90.0, 0.0]}],
+        "given_seeds": [{"position_mm": [0.0, 0.0, 0.0], "axis": [0.0, 0.0, 1.0]}],
+    },
+    "prescription": {
+        "prior_external": {"dose_gy": 60.0, "fractions": 30},
+        "bed": {"protocols": ["RTOG_0813_5fx"]},
+    },
+}
+"""What must stand beside some fields, or before they can stand."""
+
+
+def named(where: str) -> str:
+    """A limit's pointer with a name for *, and the first place for #."""
+    return where.replace("*", SCORES[0].name).replace("#", "0")
+
+
 def at(where: str, value: Any) -> dict[str, Any]:
-    """A request that sets one field; a name stands for *."""
-    *folders, last = where.strip("/").replace("*", "x").split("/")
-    document: dict[str, Any] = {last: value}
-    for folder in reversed(folders):
-        document = {folder: document}
+    """A request that sets one field."""
+    document = deepcopy(NEEDED)
+    inner: Any = document
+    *folders, last = [int(p) if p == "0" else p for p in named(where).strip("/").split("/")]
+    for part in folders:
+        inner = inner[part] if isinstance(inner, list) else inner.setdefault(part, {})
+    inner[last] = value
     return document
 
 
@@ -43,13 +66,13 @@ def within(where: str) -> st.SearchStrategy[float]:
 
 
 def test_an_empty_request_is_the_planners_defaults() -> None:
-    assert read("{}").to_request() == Request()
+    assert read("{}").to_request() == replace(Request(), prescription=Prescription())
 
 
 def test_every_limit_belongs_to_a_number_of_the_request() -> None:
     for where, limit in LIMITS.items():
         above = limit.high * 2 + 1000
-        name = where.replace("*", SCORES[0].name)
+        name = named(where)
         found = refusal(at(name, int(above) if above.is_integer() else above))
         assert list(found) == [name], where
         assert limit.reason in found[name]
@@ -64,16 +87,20 @@ def test_numbers_below_a_limit_are_refused_with_value_and_range() -> None:
 @pytest.mark.parametrize("where", sorted(LIMITS))
 @pytest.mark.parametrize("value", [True, False, "3", [3], {}])
 def test_what_is_no_number_is_refused_as_one(where: str, value: Any) -> None:
-    name = where.replace("*", SCORES[0].name)
+    name = named(where)
     assert name in refusal(at(name, value))
 
 
-MAY_BE_NULL = {"/search/time_limit_s", "/target/min_chord_mm"}
+MAY_BE_NULL = {
+    *("/search/time_limit_s", "/target/min_chord_mm", "/prescription/goals/d90_gy"),
+    "/prescription/prior_external/interval_days",
+    *(f"/prescription/organ_goals/*/{part}_gy" for part in ("d0_1cc", "d1cc", "d2cc")),
+}
 
 
 @pytest.mark.parametrize("where", sorted(set(LIMITS) - MAY_BE_NULL))
 def test_null_is_no_number_but_where_it_means_something(where: str) -> None:
-    name = where.replace("*", SCORES[0].name)
+    name = named(where)
     assert name in refusal(at(name, None))
 
 
@@ -121,9 +148,9 @@ def test_a_request_is_an_object(document: Any) -> None:
 
 
 def test_unknown_fields_are_refused_with_the_nearest_known_one() -> None:
-    found = refusal({"search": {"max_path": 3}, "prescription": {"dose_gy": 120}})
+    found = refusal({"search": {"max_path": 3}, "exports": ["dicom"]})
     assert "Did you mean 'max_paths'?" in found["/search/max_path"]
-    assert "Known: clearance_mm, needle, pose" in found["/prescription"]
+    assert "Known: clearance_mm, needle, needle_set, pose, prescription" in found["/exports"]
 
 
 def test_all_wrong_fields_are_said_at_once() -> None:
@@ -203,7 +230,11 @@ KINDS: list[tuple[Any, str, str]] = [
     ({"target": {"structure": ""}}, "/target/structure", '"" is empty. Give a name.'),
     ({"target": {"structure": ["a", "a"]}}, "/target/structure", "'a' is named twice. Name each once."),
     ({"needle": {"gauge": "18"}}, "/needle/gauge", '"18" is of another form. Give a gauge such as "18G".'),
-    ({"seeds": {"model": "x"}}, "/seeds/model", '"x" is not known. Known: amersham_6711.'),
+    (
+        {"pose": {"position": "sitting"}},
+        "/pose/position",
+        '"sitting" is not known. Known: supine, prone, left_lateral, right_lateral.',
+    ),
     (
         {"roles": {"x": "forbiden"}},
         "/roles/x",
@@ -256,6 +287,10 @@ def test_a_list_or_table_that_is_too_long_says_how_long_it_may_be() -> None:
                 "/pose/position",
             ),
             *("/pose/table", "/ranking", "/ranking/weights", "/seeds/model", *LIMITS),
+            *("/seeds/implant_date", "/needle_set/arrangement", "/needle_set/given_needles", "/prescription"),
+            *("/needle_set/given_needles/#/entry_mm", "/needle_set/given_seeds/#/axis", "/target/cut_back"),
+            *("/prescription/goals", "/prescription/organ_goals/*", "/prescription/prior_external"),
+            *("/prescription/bed/protocols", "/prescription/bed/protocols/#", "/robustness/placement"),
         ]
     ),
     value=st.recursive(
@@ -266,7 +301,7 @@ def test_a_list_or_table_that_is_too_long_says_how_long_it_may_be() -> None:
 )
 def test_no_refusal_speaks_the_validators_language(where: str, value: Any) -> None:
     try:
-        read(json.dumps(at(where.replace("*", SCORES[0].name), value)).replace("Infinity", "1e999"))
+        read(json.dumps(at(named(where), value)).replace("Infinity", "1e999"))
     except Refused as error:
         for found in error.errors:
             words = found.detail.lower()
@@ -274,7 +309,7 @@ def test_no_refusal_speaks_the_validators_language(where: str, value: Any) -> No
 
 
 def test_a_byte_order_mark_is_let_be() -> None:
-    assert read(b"\xef\xbb\xbf{}").to_request() == Request()
+    assert read(b"\xef\xbb\xbf{}").to_request() == read("{}").to_request()
     with pytest.raises(NotJson, match="Save it as UTF-8"):
         read('{"random_seed": 1}'.encode("utf-16"))
 

@@ -126,6 +126,10 @@ def test_openapi_names_every_address_and_resolves(client: httpx.Client) -> None:
         "/v1/cases/{case_id}",
         "/v1/cases/{case_id}/plans",
         "/v1/plans/{plan_id}",
+        "/v1/plans/{plan_id}:evaluate-implant",
+        "/v1/plans/{plan_id}:replan",
+        "/v1/evaluations/{evaluation_id}",
+        "/v1/replans/{replan_id}",
         "/v1/jobs/{job_id}",
     }
     planning = document["paths"]["/v1/cases/{case_id}/plans"]["post"]
@@ -434,7 +438,7 @@ def test_a_fault_is_told_without_its_traceback_and_the_service_goes_on(
 
 
 BAD_REQUESTS: dict[str, tuple[bytes, str, list[str]]] = {
-    "an unknown field": (b'{"prescription": {"dose_gy": 120}}', "invalid-request", ["/prescription"]),
+    "an unknown field": (b'{"exports": ["dicom"]}', "invalid-request", ["/exports"]),
     "false for a number": (b'{"target": {"margin_mm": false}}', "invalid-request", ["/target/margin_mm"]),
     "an absurd number": (b'{"needle": {"max_length_mm": 1e9}}', "invalid-request", ["/needle/max_length_mm"]),
     "NaN": (b'{"target": {"margin_mm": NaN}}', "malformed-json", []),

@@ -20,6 +20,8 @@ def check_sentences(claims: Claims, plan: Plan, scene: Scene) -> None:
         plan.nearest_miss,
         plan.skin_source,
         plan.missing_structures,
+        plan.needle_set,
+        plan.dose,
     )
     claims.same("the message is the outcome's", "outcome", plan.outcome.message, message)
     proved = claims_of(plan.search, scene.surface_slack_mm)

@@ -7,8 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from anatomy.scene import Scene
-from planner.records import Point
-from planner.request import Request
+from planner.request import Point, Request
 from planner.verify.axis import Axis, axis_of
 from planner.verify.claims import Claims
 from planner.verify.sight import Sight

@@ -17,7 +17,7 @@ from matplotlib.patheffects import withStroke
 from scipy import ndimage
 
 from anatomy.scene import Scene
-from planner.records import Plan
+from planner.records import Aim, Plan
 from service.pictures.oblique import LETTERS
 from service.pictures.palette import NO_LUNG
 
@@ -175,12 +175,13 @@ def _draw_entries_of_paths(
     axes: Axes, view: View, plan: Plan, scene: Scene, body: Bool[np.ndarray, "nx ny nz"]
 ) -> None:
     """Ranked paths by their number, worst first."""
-    if not plan.paths:
+    ranked = [path for path in plan.paths if path.aim is Aim.TARGET]
+    if not ranked:
         return
-    entries_B = scene.grid.to_box(np.array([p.entry_mm for p in plan.paths]))
+    entries_B = scene.grid.to_box(np.array([p.entry_mm for p in ranked]))
     shown = visible(view, entries_B, first_skin_mm(view, body, scene), scene)
     for path, at, seen in sorted(
-        zip(plan.paths, entries_B, shown, strict=True), key=lambda item: item[0].rank, reverse=True
+        zip(ranked, entries_B, shown, strict=True), key=lambda item: item[0].rank, reverse=True
     ):
         if seen:
             axes.text(

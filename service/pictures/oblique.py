@@ -43,6 +43,10 @@ class Slice:
         """Where points fall on the page. [mm from the centre]"""
         return np.asarray((p_P - self.centre_P) @ np.stack([self.u_P, self.v_P], axis=1))
 
+    def off_page_mm(self, p_P: Float[np.ndarray, "3"]) -> float:
+        """How far a point lies off the page, positive towards the viewer. [mm]"""
+        return float((p_P - self.centre_P) @ np.cross(self.u_P, self.v_P))
+
     def pixels_P(self, step_mm: float) -> Float[np.ndarray, "rows columns 3"]:
         """Centres of square pixels, the first row at the bottom. [mm]"""
         n = max(2, round(2 * self.half_mm / step_mm))

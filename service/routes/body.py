@@ -1,8 +1,9 @@
-"""Body: a request's media type, and a small body read within a limit."""
+"""Body: a request's media type, and a small body, or one of strict JSON, read within a limit."""
 
 from starlette.requests import ClientDisconnect, Request
 
-from service.problems import problem
+from service.problems import of_json, problem
+from service.strict_json import Model, NotJson, Refused, read_model
 
 
 def media_type(request: Request) -> str:
@@ -21,3 +22,13 @@ async def small_body(request: Request, max_bytes: int) -> bytes:
     except ClientDisconnect:
         raise problem("malformed-json", "The body broke off. Send it again.") from None
     return bytes(body)
+
+
+async def json_body(request: Request, model: type[Model], max_bytes: int, hint: str) -> Model:
+    """The body as strict JSON. Raises Problem for another media type, what is no JSON, and wrong fields."""
+    if media_type(request) != "application/json":
+        raise problem("unsupported-media-type", f"Send the body as application/json; {hint}.")
+    try:
+        return read_model(model, await small_body(request, max_bytes), max_bytes)
+    except (NotJson, Refused) as error:
+        raise of_json(error) from None

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from anatomy.errors import AnatomyError
 from planner.records import SOFTWARE
+from service.case import Case
 from service.parts import Describe, Parts, parts_of
 from service.plan_schema import InputModel
 from service.pool import Desk
@@ -19,7 +20,6 @@ from service.routes.body import media_type, small_body
 from service.store import StoredCase, StoredFile, case_in, identify, parts_by_name
 from service.strict_json import NotJson, Refused, Strict, read_model
 from service.upload import receive
-from service.work import Case
 
 router = APIRouter(prefix="/cases", tags=["cases"])
 

@@ -1,4 +1,4 @@
-"""Jobs: asking after a planning, and withdrawing it."""
+"""Jobs: asking after one, and withdrawing it."""
 
 from typing import Any
 
@@ -14,14 +14,15 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 
 class ProgressModel(BaseModel):
-    """The step of planning, and how far it has come, from 0 to 1."""
+    """The step of the work, and how far it has come, from 0 to 1."""
 
     phase: str
     fraction: float
 
 
 class JobModel(BaseModel):
-    """Where a job stands. `plan` is the plan's address once it is made; `problem` says why it failed."""
+    """Where a job stands. `result` is the address of what it made, `plan` that of the plan which is it, or is
+    in it; `problem` says why it failed."""
 
     id: str
     state: State
@@ -29,6 +30,7 @@ class JobModel(BaseModel):
     progress: ProgressModel | None
     cancel_requested: bool
     plan: str | None
+    result: str | None
     problem: ProblemModel | None
 
 

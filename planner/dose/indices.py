@@ -1,0 +1,95 @@
+"""Conformity, external and homogeneity index, as Wang et al. 2022 use them (10.5114/jcb.2022.113548).
+
+         .-----------.  reference isodose: V_ref
+       .'  .-------.  '.
+       |   | T,ref |   |      CI = (V_T,ref / V_T) (V_T,ref / V_ref)
+    ---+---+-------+---+--    EI = (V_ref - V_T,ref) / V_T
+       |   |   T   |   |      HI = (V_T,ref - V_T,1.5ref) / V_T,ref
+       '.  '-------'  .'
+         '-----------'
+
+The formulas are those that give the paper's means; the reference dose is the prescription. V_ref is the
+target's part, from the target's own samples, and what lies outside, from a lattice around the seeds: so
+V_ref is never less than V_T,ref, which one lattice for all of V_ref could not promise.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from anatomy.frames import Grid
+from anatomy.structures import VoxelMask
+from planner.dose.dvh import DoseVolume, volume_mm3_at
+from planner.dose.lattice import POINTS_AT_ONCE, DoseAt, lattice_enclosing
+
+HOT = 1.5
+"""The part of the reference dose that HI holds against it (10.5114/jcb.2022.113548)."""
+
+STEP_MM = 1.0
+"""Side of the cells by which volume outside the target is counted [U]."""
+
+
+@dataclass(frozen=True)
+class QualityIndices:
+    """CI and EI at `reference_gy`, and HI, which is None where no part of the target gets that dose.
+
+    CI is 1.0 at best, EI and HI 0.0. `reference_volume_mm3` is V_ref.
+    """
+
+    reference_gy: float
+    reference_volume_mm3: float
+    ci: float
+    ei: float
+    hi: float | None
+
+
+def quality_indices(target: DoseVolume, reference_gy: float, outside_mm3: float) -> QualityIndices:
+    """The three indices from the target's samples and the volume outside it that gets `reference_gy`.
+
+    Where nothing gets that dose CI is 0.0: no part of the target is covered. [Gy, mm3]
+    """
+    covered = volume_mm3_at(target, reference_gy)
+    hot = volume_mm3_at(target, HOT * reference_gy)
+    reference = covered + outside_mm3
+    return QualityIndices(
+        reference_gy=reference_gy,
+        reference_volume_mm3=reference,
+        ci=covered / target.volume_mm3 * (covered / reference) if covered > 0.0 else 0.0,
+        ei=outside_mm3 / target.volume_mm3,
+        hi=(covered - hot) / covered if covered > 0.0 else None,
+    )
+
+
+def outside_mm3(
+    dose: DoseAt,
+    level_gy: float,
+    seeds_P: Float[np.ndarray, "m 3"],
+    target: VoxelMask,
+    grid: Grid,
+    step_mm: float = STEP_MM,
+) -> float:
+    """Volume outside the target's voxels that gets `level_gy` or more. [mm3, Gy, mm]
+
+    Counts the cells of a lattice around the seeds, along the axes of `grid`, whose centre does and lies in
+    no voxel of the target. Its step may be wider than asked, and a level too low is refused: see
+    planner.dose.lattice.
+    """
+    lattice = lattice_enclosing(dose, level_gy, seeds_P, grid, step_mm)
+    nodes_V = np.argwhere(lattice.doses_gy >= level_gy)
+    outside = 0
+    for first in range(0, len(nodes_V), POINTS_AT_ONCE):
+        nodes = nodes_V[first : first + POINTS_AT_ONCE]
+        p_P = lattice.grid.to_patient(nodes * lattice.grid.spacing_mm)
+        outside += int(np.count_nonzero(~inside(target, grid, p_P)))
+    return outside * lattice.grid.voxel_volume_mm3
+
+
+def inside(mask: VoxelMask, grid: Grid, points_P: Float[np.ndarray, "n 3"]) -> Bool[np.ndarray, " n"]:
+    """Which points lie in a voxel of the mask. Boxes hold their lower sides, not their upper ones."""
+    index = np.floor(grid.to_box(points_P) / grid.spacing_mm + 0.5).astype(int)
+    within = ((index >= mask.lower) & (index < mask.upper)).all(axis=1)
+    held = np.zeros(len(points_P), dtype=bool)
+    i, j, k = index[within].T
+    held[within] = mask.layer[i, j, k] == mask.label
+    return held

@@ -1,0 +1,268 @@
+"""Implant records: the needle set, its seeds and their dose, as they leave the planner. Frame P, mm, Gy.
+
+NeedleSet
+|-- PlacedSeed[s]      every seed, along the needle that carries it
+`-- bounds             what no other set of the same candidates can beat
+DoseReport             dose to water in water, TG-43, for ever (a permanent implant)
+|-- TargetDose         PTV: what the goals are about, and GTV: VolumeDose
+|-- OrganDose[o], DvhCurve[c], GoalResult[g], PointDose[p]
+`-- BedReport          biologically effective dose, organ limits by protocol
+Robustness             what the published errors of placement do to needles and dose
+Achieved, ColdSpot[c]  what the seeds found after an implant give
+Changes                what replanning around measured needles changed
+"""
+
+from dataclasses import dataclass
+
+from planner.request import Point
+
+REACH_MM = 5.0
+"""How far from the nearest seed a place can be and still count as reached: one seed of 0.6 mCi gives about
+60 Gy there, half of what is prescribed [U]."""
+
+MEDIUM = "dose to water in water, TG-43"
+"""What every dose here is: beside lung the true dose can differ by up to a quarter."""
+
+
+@dataclass(frozen=True)
+class PlacedSeed:
+    """A seed of the set. `path_id` is the needle that carries it; None for a seed that was given, which then
+    has no depth and no retraction, and no axis where none was given."""
+
+    path_id: str | None
+    position_mm: Point
+    axis: Point | None
+    depth_mm: float | None
+    retraction_mm: float | None
+
+
+@dataclass(frozen=True)
+class NeedleSet:
+    """Needles that do not touch and together cover the PTV, and their seeds.
+
+    `path_ids` by rank; `order` is one of insertion in which no hub blocks a later needle. `objective` is what
+    the set costs, in mm of lung: lung crossed, punctures at the request's cost, and 1 mm for each needle. No
+    set of the `tracks_considered` that passes within `cover_radius_mm` of as many of the places where seeds
+    are wanted (`covered_percent` of them) costs less than `bound`; `gap` is what lies between the two, as a
+    share of the objective. `reachable_percent` of the PTV lies within REACH_MM of where some safe track may
+    leave a seed. No fewer than `seeds_bound` seeds on these needles reach the goal for V100.
+    """
+
+    arrangement: str
+    path_ids: tuple[str, ...]
+    order: tuple[str, ...]
+    conflicts_checked: int
+    tracks_considered: int
+    cover_radius_mm: float
+    covered_percent: float
+    reachable_percent: float
+    lung_length_mm: float
+    pleural_punctures: int
+    objective: float
+    bound: float
+    gap: float
+    seeds: tuple[PlacedSeed, ...]
+    seeds_bound: int
+    seeds_gap: float
+    claims: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class VolumeDose:
+    """Dose in a volume to treat. D100 is the least dose of its sample points."""
+
+    volume_cc: float
+    d90_gy: float
+    d100_gy: float
+    v100_percent: float
+    v150_percent: float
+    v200_percent: float
+
+
+@dataclass(frozen=True)
+class TargetDose:
+    """Dose in the PTV, with conformity (CI), external (EI) and homogeneity index (HI) as in Wang 2022
+    (10.5114/jcb.2022.113548). HI is None where nothing in the PTV gets the prescribed dose."""
+
+    volume_cc: float
+    d90_gy: float
+    d100_gy: float
+    v100_percent: float
+    v150_percent: float
+    v200_percent: float
+    ci: float
+    ei: float
+    hi: float | None
+
+
+@dataclass(frozen=True)
+class OrganDose:
+    """The least dose in an organ's hottest 0.1, 1 and 2 cm3; None where it is smaller."""
+
+    structure: str
+    volume_cc: float
+    d0_1cc_gy: float | None
+    d1cc_gy: float | None
+    d2cc_gy: float | None
+
+
+@dataclass(frozen=True)
+class DvhCurve:
+    """Cumulative dose-volume histogram: the share of `structure` that gets at least each dose."""
+
+    structure: str
+    dose_gy: tuple[float, ...]
+    volume_percent: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class GoalResult:
+    """A goal of the prescription, and what was reached. `structure` is "PTV" or an organ. `at_least` says in
+    which direction it is meant."""
+
+    structure: str
+    name: str
+    at_least: bool
+    wanted: float
+    reached: float
+    met: bool
+
+
+@dataclass(frozen=True)
+class PointDose:
+    """The dose at a point, named for what is found there."""
+
+    name: str
+    position_mm: Point
+    dose_gy: float
+
+
+@dataclass(frozen=True)
+class LimitComparison:
+    """A protocol's organ limit beside what the plan gives, both as BED. `met` None: it cannot be compared,
+    and `reason` says why."""
+
+    protocol: str
+    organ: str
+    structure: str
+    limit: str
+    limit_bed_gy: float | None
+    achieved_bed_gy: float | None
+    met: bool | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class BedReport:
+    """Biologically effective dose, voxel by voxel, with what external beams gave before. [Gy]"""
+
+    external_target_gy: float
+    external_organ_gy: float
+    target_d90_gy: float
+    target_d90_eqd2_gy: float
+    limits: tuple[LimitComparison, ...]
+
+
+@dataclass(frozen=True)
+class DoseReport:
+    """The dose of a plan. `air_kerma_strength_u` is each seed's on the day of the implant."""
+
+    medium: str
+    source: str
+    air_kerma_strength_u: float
+    prescribed_gy: float
+    target: TargetDose
+    gtv: VolumeDose
+    organs: tuple[OrganDose, ...]
+    dvh: tuple[DvhCurve, ...]
+    goals: tuple[GoalResult, ...]
+    points: tuple[PointDose, ...]
+    bed: BedReport
+
+
+@dataclass(frozen=True)
+class Touch:
+    """How likely a needle that goes wrong as published touches a structure, from 0 to 1."""
+
+    structure: str
+    chance: float
+
+
+@dataclass(frozen=True)
+class NeedleRisk:
+    """One needle under errors of placement. Turned about its entry by less than `tolerance_deg`, its wall
+    touches no forbidden structure. `touches` names those that at least one sample touched."""
+
+    path_id: str
+    tolerance_deg: float
+    touches: tuple[Touch, ...]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """5th, 50th and 95th percentile over the samples."""
+
+    p5: float
+    p50: float
+    p95: float
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """What errors of placement do, over `samples` of the errors published for `placement`."""
+
+    placement: str
+    samples: int
+    needles: tuple[NeedleRisk, ...]
+    d90_gy: Spread
+    v100_percent: Spread
+    goals_met_share: float
+
+
+@dataclass(frozen=True)
+class ColdSpot:
+    """A connected region of the PTV that gets less than the prescribed dose: its volume, the centre of its
+    volume, its least dose and where that is."""
+
+    volume_cc: float
+    centre_mm: Point
+    least_dose_gy: float
+    least_at_mm: Point
+
+
+@dataclass(frozen=True)
+class Achieved:
+    """What seeds that were found after the implant give: their number, how many of them lie outside the PTV,
+    the dose, and its cold spots, the largest first."""
+
+    seeds_found: int
+    seeds_outside_ptv: int
+    target: TargetDose
+    gtv: VolumeDose
+    cold_spots: tuple[ColdSpot, ...]
+
+
+@dataclass(frozen=True)
+class NeedleChange:
+    """A needle before and after replanning. What is None was not there. [mm]"""
+
+    before_id: str | None
+    after_id: str | None
+    entry_moved_mm: float | None
+    tip_moved_mm: float | None
+    seeds_before: int
+    seeds_after: int
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What replanning changed."""
+
+    needles: tuple[NeedleChange, ...]
+    seeds_before: int
+    seeds_after: int
+    d90_before_gy: float
+    d90_after_gy: float
+    v100_before_percent: float
+    v100_after_percent: float
+    sentences: tuple[str, ...]

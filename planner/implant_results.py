@@ -1,0 +1,33 @@
+"""Results of looking at an implant again: after it, or while needles are in. Each holds a plan of its own,
+verified like any other."""
+
+from dataclasses import dataclass
+
+from planner.implant_records import Achieved, Changes, TargetDose
+from planner.records import Outcome, Plan
+
+EVALUATION_SCHEMA = "seedpath.evaluation/1"
+REPLAN_SCHEMA = "seedpath.replan/1"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """An implant as it came out. `planned` is what the plan promised. `supplement` is a plan around the seeds
+    found, whose needle set brings D90 back; None where nothing needs to be added."""
+
+    schema: str
+    plan_sha256: str
+    outcome: Outcome
+    planned: TargetDose | None
+    achieved: Achieved
+    supplement: Plan | None
+
+
+@dataclass(frozen=True)
+class Replanned:
+    """A plan around needles as measured, and what changed against the plan before."""
+
+    schema: str
+    plan_sha256: str
+    changes: Changes
+    plan: Plan

@@ -1,0 +1,112 @@
+"""Pool: the tracks that a needle set is chosen from, those that are given first.
+
+A needle of a set need not go through the target: it carries seeds to the PTV. Nor need it go on to the PTV's
+far edge where a vessel runs there: it ends where the PTV keeps clear of everything forbidden.
+
+    |  PTV   : too near  |vessel        tips lie along the dotted line
+    o==|=|===:           |
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.ndimage import map_coordinates
+
+from anatomy.distance import QUANTUM_MM
+from anatomy.scene import Scene
+from anatomy.structures import VoxelMask, mask_from_bool
+from planner.measure import Measured, Measurer
+from planner.needles.bundle import bundles
+from planner.needles.tracks import Tracks, join_tracks, seed_spans, tracks_of, worth_choosing_from
+from planner.progress import GoOn, Phase
+from planner.request import Arrangement, GivenNeedle, Request, RequestError
+from planner.search import SafeLines, search
+from planner.world import World, aimed_at
+
+COVERING_MM = 2.0
+"""Needles of a set are searched to this covering radius, or a wider one where the request asks for it: a set
+needs many neighbours, not the narrowest windows [U]."""
+TIP_SPARE_MM = 1.0
+"""Tips lie where obstacles leave this much more than their need: the limit itself is not met exactly by
+voxels [U]."""
+
+
+def pools(scene: Scene, request: Request, near: World, ptv: VoxelMask, go_on: GoOn) -> list[Tracks]:
+    """What to choose a set from, the given needles first: one pool for free needles, one for each direction
+    of a bundle. Empty where nothing reaches the PTV."""
+    given = given_tracks(scene, request, ptv)
+    reachable = _reachable(scene, near, ptv)
+    if reachable is None:
+        return [given]
+    aimed = aimed_at(near, reachable, scene.grid, request.search.field_resolution_mm)
+    radius = max(COVERING_MM, request.search.covering_radius_mm)
+    lines = search(aimed, radius, lambda p: go_on(replace(p, phase=Phase.NEEDLES))).lines
+    found = [lines] if request.needle_set.arrangement is Arrangement.FREE else bundles(aimed, lines, request)
+    return [join_tracks(given, _tracks(scene, request, ptv, part)) for part in found] or [given]
+
+
+def _tracks(scene: Scene, request: Request, ptv: VoxelMask, lines: SafeLines) -> Tracks:
+    rows = worth_choosing_from(lines, ptv, scene.grid, request.needle_set.puncture_cost_mm)
+    return tracks_of(lines.take(rows), ptv, scene.grid)
+
+
+def _reachable(scene: Scene, near: World, ptv: VoxelMask) -> VoxelMask | None:
+    """The PTV's voxels that keep clear of all obstacles; None where there are none."""
+    index = np.argwhere(ptv.cropped()) + np.array(ptv.lower)
+    at = (index * scene.grid.spacing_mm - np.array(near.lower)) / np.array(near.obstacle_step)
+    spare_mm = map_coordinates(near.obstacle, at.T, output=float, order=1, mode="nearest") * QUANTUM_MM
+    index = index[spare_mm >= TIP_SPARE_MM]
+    if not len(index):
+        return None
+    clear = np.zeros(scene.grid.shape, bool)
+    clear[tuple(index.T)] = True
+    return mask_from_bool(clear)
+
+
+def given_tracks(scene: Scene, request: Request, ptv: VoxelMask) -> Tracks:
+    """The needles of the request as tracks, in its order; on one that does not reach the PTV no seed may
+    stand.
+
+    Raises RequestError for a needle that does not lead from skin into the body.
+    """
+    measurer = Measurer(scene, request)
+    measured = [
+        measured_given(measurer, n, number) for number, n in enumerate(request.needle_set.given_needles)
+    ]
+    grid = scene.grid
+    tip = grid.to_box(_rows([m.tip_mm for m in measured]))
+    outward = grid.vectors_to_box(-_rows([m.direction for m in measured]))
+    spans = tuple(seed_spans(ptv, grid, tip[n], outward[n], m.length_mm) for n, m in enumerate(measured))
+    return Tracks(
+        tip,
+        outward,
+        np.array([m.length_mm for m in measured], float),
+        np.array([m.lung_length_mm for m in measured], float),
+        np.array([m.pleural_punctures for m in measured], int),
+        spans,
+    )
+
+
+def measured_given(measurer: Measurer, needle: GivenNeedle, number: int) -> Measured:
+    """A given needle, measured from its tip. Raises RequestError where it does not lead through the skin."""
+    tip, entry = np.array(needle.tip_mm, float), np.array(needle.entry_mm, float)
+    if not float(np.linalg.norm(entry - tip)) > 0.0:
+        raise RequestError(f"needle_set/given_needles/{number}", "entry and tip coincide", "Measure again.")
+    measured = measurer.measure_from(tip, entry - tip)
+    if measured is None:
+        raise RequestError(
+            f"needle_set/given_needles/{number}",
+            "it does not lead from its tip out through the skin once, within the needle's length",
+            "Check the frame (LPS, mm), which end is the tip, and needle.max_length_mm.",
+        )
+    return measured
+
+
+def _rows(points: list[tuple[float, float, float]]) -> Float[np.ndarray, "n 3"]:
+    return np.array(points, float).reshape(-1, 3)
+
+
+def given_rows(request: Request) -> Int[np.ndarray, " g"]:
+    """Rows of a pool that are given needles."""
+    return np.arange(len(request.needle_set.given_needles))

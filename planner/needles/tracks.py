@@ -1,0 +1,193 @@
+"""Tracks: from all safe lines through the PTV to the few hundred that a needle set is chosen from.
+
+            outward
+    tip o===|-- where seeds' centres may lie --|===)......| entry
+        s = 0                                             s = length
+
+Around every place of the PTV the cheapest lines that enter well apart are kept: a set needs neighbours from
+different sides where the nearest needles would touch, and no more of each than one.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from anatomy.frames import Grid
+from anatomy.structures import VoxelMask
+from planner.crossings import Axis, mask_intervals
+from planner.kernels.line import LENGTH, LUNG, PUNCTURES, TIP
+from planner.request import SEED_LENGTH_MM
+from planner.search import SafeLines
+
+PLACES = 160
+"""Places of the PTV around which tracks are kept [U]."""
+PER_PLACE = 12
+"""Tracks kept around each [U]."""
+NEAR_MM = 3.0
+"""A track is around a place that it passes within this [U]."""
+ENTRIES_APART_MM = 12.0
+"""Entries of tracks around one place lie at least this far apart: hubs are 8 mm wide [U]."""
+LINES = 40_000
+"""Lines looked at: beyond, the cheapest of each neighbourhood."""
+
+Span = tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Tracks:
+    """n candidate needles in B, what each costs, and where along it seeds' centres may lie. [mm from the
+    tip]"""
+
+    tip_B: Float[np.ndarray, "n 3"]
+    outward_B: Float[np.ndarray, "n 3"]
+    length_mm: Float[np.ndarray, " n"]
+    lung_mm: Float[np.ndarray, " n"]
+    punctures: Int[np.ndarray, " n"]
+    spans: tuple[tuple[Span, ...], ...]
+
+    def __len__(self) -> int:
+        return len(self.tip_B)
+
+    def take(self, rows: Int[np.ndarray, " k"]) -> "Tracks":
+        """Some of the tracks, in that order."""
+        return Tracks(
+            self.tip_B[rows],
+            self.outward_B[rows],
+            self.length_mm[rows],
+            self.lung_mm[rows],
+            self.punctures[rows],
+            tuple(self.spans[row] for row in rows),
+        )
+
+
+def join_tracks(one: Tracks, two: Tracks) -> Tracks:
+    """The tracks of both, in order."""
+    return Tracks(
+        np.concatenate([one.tip_B, two.tip_B]),
+        np.concatenate([one.outward_B, two.outward_B]),
+        np.concatenate([one.length_mm, two.length_mm]),
+        np.concatenate([one.lung_mm, two.lung_mm]),
+        np.concatenate([one.punctures, two.punctures]),
+        one.spans + two.spans,
+    )
+
+
+def burden_mm(lung_mm: np.ndarray, punctures: np.ndarray, puncture_cost_mm: float) -> np.ndarray:
+    """What needles cost in mm of lung, each puncture at its price."""
+    return np.asarray(lung_mm + puncture_cost_mm * punctures)
+
+
+def tracks_of(lines: SafeLines, mask: VoxelMask, grid: Grid) -> Tracks:
+    """Lines as tracks, with where seeds may stand in the mask; without those on which none may."""
+    tip = lines.point_B + lines.quantities[:, TIP, None] * lines.outward_B
+    spans = tuple(
+        seed_spans(mask, grid, tip[n], lines.outward_B[n], float(lines.quantities[n, LENGTH]))
+        for n in range(len(lines))
+    )
+    tracks = Tracks(
+        tip,
+        lines.outward_B,
+        lines.quantities[:, LENGTH].astype(float),
+        lines.quantities[:, LUNG].astype(float),
+        lines.quantities[:, PUNCTURES].astype(int),
+        spans,
+    )
+    return tracks.take(np.flatnonzero([len(s) > 0 for s in spans]))
+
+
+def seed_spans(
+    mask: VoxelMask,
+    grid: Grid,
+    tip_B: Float[np.ndarray, "3"],
+    outward_B: Float[np.ndarray, "3"],
+    length_mm: float,
+) -> tuple[Span, ...]:
+    """Where the centre of a seed may lie that is wholly in the mask, between tip and skin. [mm from the
+    tip]"""
+    axis = Axis(tip_B + length_mm * outward_B, -outward_B, length_mm)
+    half = SEED_LENGTH_MM / 2
+    depths = mask_intervals(mask, grid.spacing_mm, axis)
+    spans = [(length_mm - b + half, length_mm - a - half) for a, b in reversed(depths)]
+    return tuple((a, b) for a, b in spans if b >= a)
+
+
+def worth_choosing_from(
+    lines: SafeLines, mask: VoxelMask, grid: Grid, puncture_cost_mm: float
+) -> Int[np.ndarray, " k"]:
+    """Rows of the cheapest lines around each place of the mask."""
+    cost = burden_mm(lines.quantities[:, LUNG], lines.quantities[:, PUNCTURES], puncture_cost_mm)
+    rows = _thinned(lines, cost)
+    tip = (lines.point_B + lines.quantities[:, TIP, None] * lines.outward_B)[rows]
+    outward = lines.outward_B[rows]
+    entry = tip + lines.quantities[rows, LENGTH, None] * outward
+    cost = cost[rows]
+    kept: set[int] = set()
+    for place in spread_points_B(mask, grid, PLACES):
+        towards = place - tip
+        along = (towards * outward).sum(axis=1)
+        across2 = (towards * towards).sum(axis=1) - along * along
+        near = np.flatnonzero((across2 < NEAR_MM * NEAR_MM) & (along > 0.0))
+        kept.update(rows[_cheapest_apart(near, cost, entry)].tolist())
+    return np.array(sorted(kept), int)
+
+
+def _cheapest_apart(near: np.ndarray, cost: np.ndarray, entry: np.ndarray) -> list[int]:
+    left = near[np.argsort(cost[near], kind="stable")]
+    chosen: list[int] = []
+    while len(left) and len(chosen) < PER_PLACE:
+        chosen.append(int(left[0]))
+        left = left[np.linalg.norm(entry[left] - entry[left[0]], axis=1) >= ENTRIES_APART_MM]
+    return chosen
+
+
+def _thinned(lines: SafeLines, cost: np.ndarray) -> Int[np.ndarray, " k"]:
+    """All rows while they are few; else the cheapest of each neighbourhood, as small as leaves few enough."""
+    rows = np.arange(len(lines))
+    size_mm = 2.0
+    while len(rows) > LINES:
+        keys = (
+            np.concatenate([lines.point_B / size_mm, lines.outward_B * (100.0 / size_mm)], axis=1)
+            .round()
+            .astype(np.int64)
+        )
+        order = np.lexsort((cost, *keys.T))
+        first = np.ones(len(order), bool)
+        first[1:] = (np.diff(keys[order], axis=0) != 0).any(axis=1)
+        rows = np.sort(order[first])
+        size_mm *= 1.5
+    return rows
+
+
+def spread_points_B(mask: VoxelMask, grid: Grid, most: int) -> Float[np.ndarray, "n 3"]:
+    """Points of a cubic lattice in the mask's voxels, so wide that there are `most` at the most. Each stands
+    for an equal part of the volume. [mm, B]"""
+    lower, upper = ((np.array(c) - 0.5) * grid.spacing_mm for c in (mask.lower, mask.upper))
+    side = (mask.count * grid.voxel_volume_mm3 / most) ** (1.0 / 3.0)
+    while True:
+        axes = [np.arange(a + 0.5 * side, b, side) for a, b in zip(lower, upper, strict=True)]
+        points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+        index = np.floor(points / grid.spacing_mm + 0.5).astype(int)
+        inside = points[mask.layer[tuple(index.T)] == mask.label]
+        if 0 < len(inside) <= most:
+            return np.asarray(inside)
+        # Too many; or none, where the mask is thinner than the lattice.
+        side *= 1.02 if len(inside) else 0.7
+
+
+def reach_mm(tracks: Tracks, points_B: Float[np.ndarray, "m 3"]) -> Float[np.ndarray, "n m"]:
+    """From each point to the nearest place on each track where a seed's centre may lie. [mm]"""
+    nearest = np.full((len(tracks), len(points_B)), np.inf)
+    for n, spans in enumerate(tracks.spans):
+        towards = points_B - tracks.tip_B[n]
+        along = towards @ tracks.outward_B[n]
+        across2 = np.maximum((towards * towards).sum(axis=1) - along * along, 0.0)
+        for a, b in spans:
+            beyond = along - np.clip(along, a, b)
+            nearest[n] = np.minimum(nearest[n], np.sqrt(across2 + beyond * beyond))
+    return nearest
+
+
+def covered(reach: Float[np.ndarray, "n m"], radius_mm: float) -> Bool[np.ndarray, "n m"]:
+    """Which points each track covers."""
+    return np.asarray(reach <= radius_mm)

@@ -1,0 +1,140 @@
+"""Replan: needles that are in stay where they were measured, and the rest is planned again around them."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from anatomy.scene import Scene
+from planner.implant_records import Changes, NeedleChange
+from planner.implant_results import REPLAN_SCHEMA, Replanned
+from planner.plan import plan as make_plan
+from planner.progress import GoOn, always
+from planner.records import Aim, Path, Plan
+from planner.request import GivenNeedle, GivenSeed, Point, RequestError
+
+SAME_MM = 5.0
+"""A new needle this near to one planned before, at entry and tip, is the same one, moved [U]."""
+
+
+@dataclass(frozen=True)
+class MeasuredNeedle:
+    """A needle as measured: entry and tip [mm, P], and the path it was meant for, where it was planned."""
+
+    path_id: str | None
+    entry_mm: Point
+    tip_mm: Point
+
+
+def replan(
+    scene: Scene,
+    plan: Plan,
+    plan_sha256: str,
+    needles: tuple[MeasuredNeedle, ...],
+    seeds: tuple[GivenSeed, ...] = (),
+    go_on: GoOn = always,
+) -> Replanned:
+    """A plan that keeps the needles as measured and the seeds already dropped, and what changed.
+
+    Raises RequestError for a plan without prescription or dose, a path that it does not have, or a needle
+    that does not lead from skin into the body.
+    """
+    if plan.request.prescription is None or plan.dose is None or plan.needle_set is None:
+        raise RequestError("plan", "it has no needle set and dose", "Replan one that has.")
+    known = {path.id for path in plan.paths}
+    for n, needle in enumerate(needles):
+        if needle.path_id is not None and needle.path_id not in known:
+            raise RequestError(
+                f"needles/{n}/path_id", f"the plan has no {needle.path_id!r}", "Name one of its."
+            )
+    given = tuple(GivenNeedle(n.entry_mm, n.tip_mm) for n in needles)
+    asked = replace(
+        plan.request.needle_set,
+        given_needles=given,
+        given_seeds=(*plan.request.needle_set.given_seeds, *seeds),
+    )
+    again = make_plan(scene, replace(plan.request, needle_set=asked), go_on).plan
+    return Replanned(REPLAN_SCHEMA, plan_sha256, _changes(plan, again, needles), again)
+
+
+def _changes(before: Plan, after: Plan, measured: tuple[MeasuredNeedle, ...]) -> Changes:
+    assert before.dose is not None and before.needle_set is not None
+    pairs = _pairs(before, after, measured)
+    old, new = before.dose.target, None if after.dose is None else after.dose.target
+    changes = tuple(_change(a, b) for a, b in pairs)
+    seeds_before = sum(s.path_id is not None for s in before.needle_set.seeds)
+    seeds_after = (
+        0 if after.needle_set is None else sum(s.path_id is not None for s in after.needle_set.seeds)
+    )
+    d90, v100 = (0.0, 0.0) if new is None else (new.d90_gy, new.v100_percent)
+    return Changes(
+        needles=changes,
+        seeds_before=seeds_before,
+        seeds_after=seeds_after,
+        d90_before_gy=old.d90_gy,
+        d90_after_gy=d90,
+        v100_before_percent=old.v100_percent,
+        v100_after_percent=v100,
+        sentences=_sentences(changes, after, old.d90_gy, d90),
+    )
+
+
+def _pairs(
+    before: Plan, after: Plan, measured: tuple[MeasuredNeedle, ...]
+) -> list[tuple[Path | None, Path | None]]:
+    """Needles before and after that are one: as measured, or where they lie near each other."""
+    old = {p.id: p for p in before.paths if p.aim is not Aim.TARGET}
+    new = [p for p in after.paths if p.aim is not Aim.TARGET]
+    planned = {path.id: path for path in before.paths}
+    pairs: list[tuple[Path | None, Path | None]] = []
+    for path in (p for p in new if p.aim is Aim.GIVEN):
+        nearest = min(measured, key=lambda n: _apart(path.tip_mm, n.tip_mm))
+        # A ranked path may have been driven as well as a needle of the set.
+        meant = None if nearest.path_id is None else planned[nearest.path_id]
+        pairs.append((meant, path))
+        old.pop("" if meant is None else meant.id, None)
+    for path in (p for p in new if p.aim is not Aim.GIVEN):
+        same = [o for o in old.values() if _moved(o, path) <= SAME_MM]
+        nearest_old = min(same, key=lambda o: (_moved(o, path), o.id), default=None)
+        pairs.append((nearest_old, path))
+        if nearest_old is not None:
+            del old[nearest_old.id]
+    return [*pairs, *((o, None) for o in old.values())]
+
+
+def _apart(one: Point, two: Point) -> float:
+    return float(np.linalg.norm(np.subtract(one, two)))
+
+
+def _moved(one: Path, two: Path) -> float:
+    return max(_apart(one.entry_mm, two.entry_mm), _apart(one.tip_mm, two.tip_mm))
+
+
+def _change(before: Path | None, after: Path | None) -> NeedleChange:
+    both = before is not None and after is not None
+    return NeedleChange(
+        before_id=None if before is None else before.id,
+        after_id=None if after is None else after.id,
+        entry_moved_mm=_apart(before.entry_mm, after.entry_mm) if both else None,  # type: ignore[union-attr]
+        tip_moved_mm=_apart(before.tip_mm, after.tip_mm) if both else None,  # type: ignore[union-attr]
+        seeds_before=0 if before is None else len(before.seeds),
+        seeds_after=0 if after is None else len(after.seeds),
+    )
+
+
+def _sentences(
+    changes: tuple[NeedleChange, ...], after: Plan, d90_before: float, d90_after: float
+) -> tuple[str, ...]:
+    kept = sum(c.before_id is not None and c.after_id is not None for c in changes)
+    new = sum(c.before_id is None for c in changes)
+    left = sum(c.after_id is None for c in changes)
+    idle = [p.id for p in after.paths if p.aim is Aim.GIVEN and not p.seeds]
+    said = [
+        f"{kept} needles kept or moved, {new} new, {left} no longer planned.",
+        f"D90 {d90_before:.1f} Gy before, {d90_after:.1f} Gy after.",
+    ]
+    if idle:
+        said.append(
+            f"{', '.join(idle)}, as measured, carry no seed: along them none can stand in the PTV, or none "
+            "is needed. Where a needle no longer reaches it, draw it back and drive it again."
+        )
+    return tuple(said)

@@ -1,0 +1,108 @@
+"""Set report: what is said of the needle set, and what of it is proved."""
+
+import numpy as np
+
+from planner.implant import Implant
+from planner.implant_records import NeedleSet, PlacedSeed
+from planner.needles.choose import NEEDLE_COST_MM, ChosenSet
+from planner.needles.conflicts import Needles, hardware_of, needles_between, why
+from planner.needles.order import insertion_order
+from planner.records import Aim, Path
+from planner.request import Prescription, Request
+from planner.seeding.bound import fewest_seeds
+
+
+def set_report(request: Request, prescription: Prescription, made: Implant) -> NeedleSet | None:
+    """The needle set of an implant; None where no seed may stand anywhere."""
+    chosen, rules = made.chosen, made.rules
+    if chosen is None or rules is None:
+        return None
+    paths = made.needles
+    lung, punctures = sum(p.lung_length_mm for p in paths), sum(p.pleural_punctures for p in paths)
+    objective = lung + request.needle_set.puncture_cost_mm * punctures + NEEDLE_COST_MM * len(paths)
+    bound = min(chosen.bound, objective)
+    count = sum(len(p.seeds) for p in paths)
+    few = _fewest(prescription, chosen, count)
+    return NeedleSet(
+        arrangement=str(request.needle_set.arrangement),
+        path_ids=tuple(p.id for p in paths),
+        order=_order(request, paths),
+        conflicts_checked=len(chosen.pool) * (len(chosen.pool) - 1) // 2,
+        tracks_considered=len(chosen.pool),
+        cover_radius_mm=chosen.radius_mm,
+        covered_percent=100.0 * chosen.passed_share,
+        reachable_percent=made.reachable_percent,
+        lung_length_mm=lung,
+        pleural_punctures=punctures,
+        objective=objective,
+        bound=bound,
+        gap=(objective - bound) / objective if objective > 0.0 else 0.0,
+        seeds=_seeds(request, paths),
+        seeds_bound=few,
+        seeds_gap=(count - few) / count if count else 0.0,
+        claims=(*_claims(chosen, bound, few), *_of_given(request, paths)),
+    )
+
+
+def _fewest(prescription: Prescription, chosen: ChosenSet, count: int) -> int:
+    target = chosen.problem.goals
+    share = prescription.goals.v100_percent / 100
+    return min(count, fewest_seeds(chosen.problem, share, prescription.dose_gy, int(target.last[0])))
+
+
+def _seeds(request: Request, paths: tuple[Path, ...]) -> tuple[PlacedSeed, ...]:
+    placed = [
+        PlacedSeed(p.id, s.position_mm, s.axis, s.depth_mm, s.retraction_mm) for p in paths for s in p.seeds
+    ]
+    given = [PlacedSeed(None, s.position_mm, s.axis, None, None) for s in request.needle_set.given_seeds]
+    return (*placed, *given)
+
+
+def needles_of(paths: tuple[Path, ...]) -> Needles:
+    """The paths as needles in place."""
+    return needles_between(
+        np.array([p.entry_mm for p in paths], float).reshape(-1, 3),
+        np.array([p.tip_mm for p in paths], float).reshape(-1, 3),
+    )
+
+
+def _order(request: Request, paths: tuple[Path, ...]) -> tuple[str, ...]:
+    """An order in which every needle can be driven, those that are in first; () where there is none."""
+    hardware = hardware_of(request, request.needle_set.clearance_mm)
+    given = [0.0 if p.aim is Aim.GIVEN else 1.0 for p in paths]
+    found = insertion_order(needles_of(paths), hardware, given)
+    return tuple(paths[n].id for n in found.order or ())
+
+
+def _claims(chosen: ChosenSet, bound: float, few: int) -> tuple[str, ...]:
+    return (
+        f"No set of the {len(chosen.pool)} tracks considered that passes within {chosen.radius_mm:g} mm of "
+        f"as many of the places where seeds are wanted costs less than {bound:.1f} mm of lung, punctures and "
+        "needles counted.",
+        f"No fewer than {few} seeds on these needles reach the goal for V100 on the points it is aimed at."
+        if few
+        else "Unproved: how few seeds would do.",
+    )
+
+
+def _of_given(request: Request, paths: tuple[Path, ...]) -> tuple[str, ...]:
+    """What is wrong with needles that are where they are."""
+    hardware = hardware_of(request, request.needle_set.clearance_mm)
+    needles = needles_of(paths)
+    given = [n for n, p in enumerate(paths) if p.aim is Aim.GIVEN]
+    said = []
+    for n in given:
+        if not paths[n].seeds:
+            said.append(f"{paths[n].id}, given, carries no seed: none may stand or is needed along it.")
+        near, name = paths[n].clearance_mm, paths[n].nearest_structure
+        if name and near < request.clearance_of(name):
+            said.append(
+                f"{paths[n].id}, given, passes {near:.1f} mm from {name}, where "
+                f"{request.clearance_of(name):g} mm are asked for."
+            )
+    for a in given:
+        for b in given:
+            reason = why(needles, hardware, a, b) if a < b else None
+            if reason is not None:
+                said.append(f"{paths[a].id} and {paths[b].id}, given, are too near: {reason}.")
+    return tuple(said)

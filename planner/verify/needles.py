@@ -1,0 +1,143 @@
+"""Claims on needles together: any two can be in place at once, and the order lets every one in.
+
+A needle is a shaft, from the tip outward, and beyond the needle's length a hub: all points within a radius of
+each one's axis. Driven, it sweeps that along its axis from where its tip meets the skin.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import inf, sqrt
+
+import numpy as np
+from jaxtyping import Float
+
+from planner.request import Point, Request
+from planner.verify.claims import Claims
+from planner.verify.segments import segment_segment2
+from planner.verify.sight import triple
+from planner.verify.tolerances import DISTANCE_MM
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """A needle in place: its name, tip and unit vector outward in P, and its length from tip to skin. [mm]"""
+
+    id: str
+    tip_P: Float[np.ndarray, "3"]
+    outward_P: Float[np.ndarray, "3"]
+    length_mm: float
+
+    def stretch(self, first_mm: float, last_mm: float) -> tuple[Point, Point]:
+        """The ends of a part of the axis, by their distances from the tip."""
+        return triple(self.tip_P + first_mm * self.outward_P), triple(self.tip_P + last_mm * self.outward_P)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Between the walls of two needles' parts, negative where they overlap, and what it must be at least."""
+
+    parts: str
+    wall_mm: float
+    need_mm: float
+
+    @property
+    def kept(self) -> bool:
+        """Whether it is as wide as it must be."""
+        return self.wall_mm >= self.need_mm - DISTANCE_MM
+
+
+def check_needles(
+    claims: Claims,
+    needles: Sequence[tuple[str, Point, Point]],
+    order: Sequence[str],
+    request: Request,
+    needle_clearance_mm: float,
+) -> None:
+    """All claims of this module on needles given by id, entry and tip (P, mm), driven in `order`.
+
+    A pair gets a claim of its own only where it fails. Shafts keep `needle_clearance_mm` between their walls.
+    """
+    ids = [id_ for id_, _, _ in needles]
+    claims.equal("needle ids differ", "needles", float(len(ids)), float(len(set(ids))), 0.0)
+    placed = [needle for n in needles if (needle := _placed(claims, *n)) is not None]
+    _check_together(claims, placed, request, needle_clearance_mm)
+    listed, known = ", ".join(sorted(order)), ", ".join(sorted(ids))
+    claims.same("the order names every needle once", "insertion order", listed, known)
+    _check_order(claims, placed, order, request, needle_clearance_mm)
+
+
+def _placed(claims: Claims, id_: str, entry_mm: Point, tip_mm: Point) -> Placed | None:
+    """The needle, or None where no line runs through its points: then the claim that one does fails."""
+    tip_P = np.array(tip_mm, float)
+    along = np.array(entry_mm, float) - tip_P
+    length = float(np.linalg.norm(along))
+    if not 0.0 < length < inf:
+        claims.same("entry and tip differ", f"needle {id_}", "differ", "coincide, or are no places")
+        return None
+    return Placed(id_, tip_P, along / length, length)
+
+
+def _gaps(
+    driven: Placed, travel_mm: float, other: Placed, request: Request, needle_clearance_mm: float
+) -> Iterator[Gap]:
+    """Between the parts of one needle, swept outward by its travel, and those of another in place."""
+    end, hub_mm = request.needle.max_length_mm, request.pose.hub_length_mm
+    thin, thick = request.needle.radius_mm, request.hub_radius_mm
+    shaft, other_shaft = driven.stretch(0.0, end + travel_mm), other.stretch(0.0, end)
+    yield Gap("shafts", sqrt(segment_segment2(*shaft, *other_shaft)) - 2 * thin, needle_clearance_mm)
+    if hub_mm > 0.0:
+        hub, other_hub = driven.stretch(end, end + hub_mm + travel_mm), other.stretch(end, end + hub_mm)
+        yield Gap("hubs", sqrt(segment_segment2(*hub, *other_hub)) - 2 * thick, 0.0)
+        yield Gap("hub and shaft", sqrt(segment_segment2(*hub, *other_shaft)) - thick - thin, 0.0)
+        yield Gap("shaft and hub", sqrt(segment_segment2(*shaft, *other_hub)) - thin - thick, 0.0)
+
+
+def _narrowest(gaps: Sequence[Gap]) -> Gap:
+    """The gap that lacks most."""
+    return min(gaps, key=lambda gap: gap.wall_mm - gap.need_mm)
+
+
+def _check_together(
+    claims: Claims, placed: Sequence[Placed], request: Request, needle_clearance_mm: float
+) -> None:
+    """That shafts keep their distance and no two needles touch, each pair in place."""
+    least_mm, least_shaft_mm = inf, inf
+    for one, two in combinations(placed, 2):
+        gaps = list(_gaps(one, 0.0, two, request, needle_clearance_mm))
+        least_mm = min(least_mm, *(gap.wall_mm for gap in gaps))
+        least_shaft_mm = min(least_shaft_mm, gaps[0].wall_mm)
+        worst = _narrowest(gaps)
+        if not worst.kept:
+            subject = f"needle {one.id}, needle {two.id}"
+            name = f"{worst.parts} are apart"
+            claims.at_least(name, subject, worst.need_mm, worst.wall_mm, DISTANCE_MM)
+    claims.at_least("no two needles touch", "needles", 0.0, least_mm, DISTANCE_MM)
+    claims.at_least(
+        "shafts keep their clearance", "needles", needle_clearance_mm, least_shaft_mm, DISTANCE_MM
+    )
+
+
+def _check_order(
+    claims: Claims,
+    placed: Sequence[Placed],
+    order: Sequence[str],
+    request: Request,
+    needle_clearance_mm: float,
+) -> None:
+    """That each needle, driven in its turn, gets past all that are in place by then."""
+    named = {needle.id: needle for needle in placed}
+    driven: list[Placed] = []
+    free = 0
+    for needle in (named[id_] for id_ in dict.fromkeys(order) if id_ in named):
+        stopped = False
+        for other in driven:
+            worst = _narrowest(list(_gaps(needle, needle.length_mm, other, request, needle_clearance_mm)))
+            if not worst.kept:
+                stopped = True
+                subject = f"needle {needle.id}, past needle {other.id}"
+                name = f"{worst.parts} are apart while it is driven"
+                claims.at_least(name, subject, worst.need_mm, worst.wall_mm, DISTANCE_MM)
+        free += not stopped
+        driven.append(needle)
+    claims.equal("the order lets every needle in", "insertion order", float(len(placed)), float(free), 0.0)

@@ -1,0 +1,115 @@
+"""Case: where a case's input lies, what it holds, and the scene that a request makes of it.
+
+Case --read--> Segmentation --roles, targets, pose--> Scene
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from anatomy.errors import ReadError, StructureError
+from anatomy.read import read
+from anatomy.roles import is_known, role_of
+from anatomy.scene import PoseInput, Scene, notes_on_names, scene
+from anatomy.structures import Role, Segmentation
+from anatomy.suggest import nearest
+from anatomy.thorax import thorax
+from planner.records import TABLE
+from planner.request import Request, RequestError
+
+BUILTINS: dict[str, Callable[[], Segmentation]] = {"thorax": thorax}
+"""Cases that need no file."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """Where a case's input lies: a file or folder with its companions, or the name of a built-in."""
+
+    source: Path | str
+    names: Path | None = None
+    targets: tuple[Path, ...] = ()
+    ct: Path | None = None
+
+
+def open_case(case: Case) -> tuple[Segmentation, tuple[str, ...]]:
+    """Read a case: its structures, and the names of those that came as target files.
+
+    Raises AnatomyError for anything that cannot be read, and for files given along with a built-in.
+    """
+    if isinstance(case.source, Path):
+        return read(case.source, names=case.names, targets=case.targets, ct=case.ct)
+    if case.source not in BUILTINS:
+        raise StructureError("builtin", f"{case.source!r} is none", nearest(case.source, sorted(BUILTINS)))
+    for given in (case.names, *case.targets, case.ct):
+        if given is not None:
+            raise ReadError(
+                given.name,
+                f"the built-in {case.source} takes no files: it has its own structures, names and targets",
+                "Leave the file out, or give an input of your own.",
+            )
+    return BUILTINS[case.source](), ()
+
+
+def open_scene(case: Case, request: Request) -> tuple[Scene, Request]:
+    """The scene that a request means, and the request with its target's names filled in.
+
+    Without a name in the request, the target is what came as target files, else every structure whose role
+    is target. Raises AnatomyError where case and request do not fit together.
+    """
+    return scene_of(*open_case(case), request)
+
+
+def scene_of(
+    segmentation: Segmentation, target_files: tuple[str, ...], request: Request
+) -> tuple[Scene, Request]:
+    """As `open_scene`, of a case that is open already."""
+    names = request.target.structures or target_files
+    pose = request.pose
+    asked = PoseInput(pose.position, pose.rotation_deg, pose.table, pose.bore_diameter_mm)
+    made = scene(segmentation, names, request.roles, asked)
+    _refuse_unknown_names(request, segmentation.names())
+    names = names or tuple(s.name for s in made.of_role(Role.TARGET))
+    return made, replace(request, target=replace(request.target, structures=names))
+
+
+def describe_case(case: Case) -> dict[str, Any]:
+    """What a case holds, as JSON values: grid, structures with the roles their names imply, targets, inputs,
+    and notes on structures that are empty or not known.
+
+    Raises AnatomyError for anything that cannot be read.
+    """
+    segmentation, targets = open_case(case)
+    grid = segmentation.grid
+    return {
+        "grid": {"shape": list(grid.shape), "spacing_mm": [round(float(s), 6) for s in grid.spacing_mm]},
+        "structures": [
+            {
+                "name": s.name,
+                "role": str(s.role or role_of(s.name)),
+                "known_name": is_known(s.name),
+                "volume_mm3": round(s.mask.count * grid.voxel_volume_mm3, 3),
+            }
+            for s in segmentation.structures
+        ],
+        "targets": list(targets),
+        "notes": list(notes_on_names(segmentation, {})),
+        "inputs": [{"name": i.name, "sha256": i.sha256} for i in segmentation.inputs],
+    }
+
+
+def _refuse_unknown_names(request: Request, structures: Sequence[str]) -> None:
+    """A clearance, a limit or a place left out for a misspelt name would be one that is not kept."""
+    organ_goals = () if request.prescription is None else request.prescription.organ_goals
+    for table, names, known in (
+        ("clearance_mm", request.clearance_mm, ("default", TABLE, *structures)),
+        ("prescription/organ_goals", organ_goals, structures),
+    ):
+        for name in names:
+            if name not in known:
+                raise RequestError(f"{table}/{name}", "there is no such structure", nearest(name, known))
+    for name in request.target.cut_back:
+        if name not in structures:
+            raise RequestError(
+                "target/cut_back", f"there is no structure {name!r}", nearest(name, structures)
+            )

@@ -1,0 +1,109 @@
+"""Implant as text: goals and dose, the needles in order of insertion with their seeds, and robustness."""
+
+from planner.implant_records import NeedleSet, Robustness, Spread
+from planner.records import Path, Plan
+from service.columns import columns
+from service.dose_text import bed_lines, goals_table, medium_line, organs_table, volume_line
+
+TOUCHES_SHOWN = 3
+"""Structures most likely to be touched."""
+
+
+def implant_lines(plan: Plan) -> list[str]:
+    """What a plan says of its needle set and dose, in blocks with empty lines between; nothing where it has
+    none."""
+    blocks = [_treated(plan), _set(plan), _organs(plan), _risks(plan)]
+    lines = [line for block in blocks if block for line in ("", *block)]
+    return [*lines, ""] if lines else []
+
+
+def _treated(plan: Plan) -> list[str]:
+    """Goals, and the dose in PTV and GTV."""
+    if plan.dose is None:
+        return []
+    dose = plan.dose
+    return [goals_table(dose.goals), volume_line("PTV", dose.target), volume_line("GTV", dose.gtv)]
+
+
+def _set(plan: Plan) -> list[str]:
+    """The needles in order of insertion, what they cost together, and what is proved of that."""
+    needles = plan.needle_set
+    if needles is None:
+        return []
+    table = [_needles(needles, plan.paths)] if needles.order else []
+    return [*table, *_totals(needles, plan.request.needle_set.puncture_cost_mm), *needles.claims]
+
+
+def _organs(plan: Plan) -> list[str]:
+    """The organs with the most dose, and their limits."""
+    if plan.dose is None:
+        return []
+    table = [organs_table(plan.dose.organs)] if plan.dose.organs else []
+    return [*table, *bed_lines(plan.dose.bed)]
+
+
+def _risks(plan: Plan) -> list[str]:
+    """What errors of placement do, and what is not known of the dose."""
+    errors = [] if plan.robustness is None else _robustness(plan.robustness)
+    return errors if plan.dose is None else [*errors, medium_line(plan.dose)]
+
+
+def _needles(needles: NeedleSet, paths: tuple[Path, ...]) -> str:
+    """One row for each needle, in order of insertion: its cost, and the depths of its seeds, distal first."""
+    by_id = {path.id: path for path in paths}
+    rows = [("insert", "needle", "approach", "lung mm", "punctures", "seeds", "at depths mm")]
+    for n, path_id in enumerate(needles.order, start=1):
+        path = by_id[path_id]
+        depths = [seed.depth_mm for seed in needles.seeds if seed.path_id == path_id]
+        rows.append(
+            (
+                str(n),
+                path_id,
+                path.approach,
+                f"{path.lung_length_mm:.1f}",
+                str(path.pleural_punctures),
+                str(len(depths)),
+                " ".join(f"{depth:.1f}" for depth in depths if depth is not None),
+            )
+        )
+    return columns(rows)
+
+
+def _totals(needles: NeedleSet, puncture_cost_mm: float) -> list[str]:
+    given = sum(seed.path_id is None for seed in needles.seeds)
+    seeds = _count(len(needles.seeds), "seed") + (f" ({given} of them given)" if given else "")
+    punctures = _count(needles.pleural_punctures, "pleural puncture")
+    return [
+        f"Needle set: lung {needles.lung_length_mm:.1f} mm, {punctures} (counted as {puncture_cost_mm:g} mm "
+        f"each), {_count(len(needles.path_ids), 'needle')}, {seeds}.",
+        f"Objective {needles.objective:.1f} mm, bound {needles.bound:.1f} mm, gap {100 * needles.gap:.1f} %; "
+        f"at least {_count(needles.seeds_bound, 'seed')} on these needles.",
+    ]
+
+
+def _spread(spread: Spread, unit: str) -> str:
+    return f"{spread.p50:.1f} {unit} ({spread.p5:.1f} to {spread.p95:.1f})"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
+
+
+def _robustness(robustness: Robustness) -> list[str]:
+    """Two lines: what errors of placement do to the dose, and to the needles."""
+    first = (
+        f"Placed by {robustness.placement}, {_count(robustness.samples, 'sample')} of its published errors: "
+        f"D90 {_spread(robustness.d90_gy, 'Gy')}, V100 {_spread(robustness.v100_percent, '%')} as median and "
+        f"5th to 95th percentile; all goals met in {100 * robustness.goals_met_share:.0f} %."
+    )
+    if not robustness.needles:
+        return [first]
+    tightest = min(robustness.needles, key=lambda n: (n.tolerance_deg, n.path_id))
+    touches = sorted(
+        (-touch.chance, touch.structure, needle.path_id)
+        for needle in robustness.needles
+        for touch in needle.touches
+    )[:TOUCHES_SHOWN]
+    likely = ", ".join(f"{structure} {-100 * chance:.3g} % ({path})" for chance, structure, path in touches)
+    second = f"Least tolerance: {tightest.path_id}, {tightest.tolerance_deg:.1f} deg about its entry."
+    return [first, f"{second} Most likely touched: {likely or 'nothing'}."]

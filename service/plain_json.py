@@ -1,0 +1,33 @@
+"""Plain JSON: records to JSON values, and JSON values to their one text.
+
+The text is UTF-8, indented by one space, floats in Python's shortest form that reads back exactly, a newline
+at the end: so that equal work gives equal bytes.
+"""
+
+import json
+import numbers
+from dataclasses import fields, is_dataclass
+from enum import StrEnum
+from typing import Any
+
+
+def to_json(value: Any) -> Any:
+    """Records to JSON values, numpy's numbers to Python's. Raises TypeError for a value that JSON lacks."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, StrEnum | str):
+        return str(value)
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value)
+    if isinstance(value, tuple | list):
+        return [to_json(item) for item in value]
+    if is_dataclass(value):
+        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+    raise TypeError(f"a plan holds a {type(value).__name__}, which JSON has no form for")
+
+
+def text_of(content: dict[str, Any]) -> bytes:
+    """The one text. Raises ValueError for NaN or infinity."""
+    return (json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode()

@@ -1,0 +1,67 @@
+"""Request fields: what the parts of a request are made of: numbers within limits, names, points, dates."""
+
+import contextlib
+import re
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+
+from anatomy.suggest import nearest
+from service.limits import FOUND_LIMITS, LIMITS, MAX_NAME_LENGTH, MAX_NAMES
+from service.wording import shown
+
+
+def within(pointer: str) -> Any:
+    """A number in the range of service.limits, which OpenAPI then states too."""
+    limit = (LIMITS | FOUND_LIMITS)[pointer]
+    return Field(ge=limit.low, le=limit.high, description=f"{limit.unit}; {limit.reason}".removeprefix("; "))
+
+
+def known_as(known: Sequence[str]) -> AfterValidator:
+    """A validator of names: each must be one of those known."""
+
+    def check(name: str) -> str:
+        if name not in known:
+            raise ValueError(f"{shown(name)} is not known. {nearest(name, known)}")
+        return name
+
+    return AfterValidator(check)
+
+
+def each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names, refused where one stands twice."""
+    for n, name in enumerate(names):
+        if name in names[:n]:
+            raise ValueError(f"{name!r} is named twice. Name each once.")
+    return names
+
+
+def kind_of(value: Any) -> str:
+    """Which member of a union a value means: tags that no document holds as a name by chance."""
+    if value is None:
+        return "<null>"
+    if isinstance(value, str):
+        return "<one>"
+    if isinstance(value, dict):
+        return "<table>"
+    return "<many>" if isinstance(value, list | tuple) else "<other>"
+
+
+def _iso_date(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        with contextlib.suppress(ValueError):
+            return date.fromisoformat(value)
+    raise ValueError(f'{shown(value)} is no date. Give year, month and day in quotes: "2026-03-31".')
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH)]
+Names = Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_NAMES)]
+NamesOrNone = Annotated[tuple[Name, ...], Field(max_length=MAX_NAMES), AfterValidator(each_once)]
+IsoDate = Annotated[date, BeforeValidator(_iso_date)]
+
+Coordinate = Annotated[float, within("/needles/#/entry_mm/#")]
+Component = Annotated[float, within("/seeds/#/axis/#")]
+PointMm = tuple[Coordinate, Coordinate, Coordinate]
+"""A point of the patient, P (LPS). [mm]"""

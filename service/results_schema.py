@@ -1,0 +1,95 @@
+"""Results schema: an evaluation and a replanning as strict models of JSON. A plan in them is a whole plan."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from planner import implant_records, implant_results, records
+from service.implant_plan_schema import TargetDoseModel, VolumeDoseModel
+from service.plan_fields import Count, Gy, Length, Percent, PointMm, Sha256
+from service.plan_schema import OutcomeModel, PlanModel
+from service.strict_json import Strict
+from service.to_record import optional_record, to_record
+
+
+class ColdSpotModel(Strict):
+    """A region of the PTV that gets less than the prescribed dose."""
+
+    volume_cc: Length
+    centre_mm: PointMm
+    least_dose_gy: Gy
+    least_at_mm: PointMm
+
+
+class AchievedModel(Strict):
+    """What the seeds found after an implant give."""
+
+    seeds_found: Count
+    seeds_outside_ptv: Count
+    target: TargetDoseModel
+    gtv: VolumeDoseModel
+    cold_spots: tuple[ColdSpotModel, ...]
+
+
+class EvaluationModel(Strict):
+    """An implant as it came out; `supplement` is a plan that brings D90 back, null where none is needed."""
+
+    schema_: Annotated[Literal["seedpath.evaluation/1"], Field(alias="schema")]
+    plan_sha256: Sha256
+    outcome: OutcomeModel
+    planned: TargetDoseModel | None
+    achieved: AchievedModel
+    supplement: PlanModel | None
+
+    def to_record(self) -> implant_results.Evaluation:
+        """The planner's record."""
+        return implant_results.Evaluation(
+            schema=self.schema_,
+            plan_sha256=self.plan_sha256,
+            outcome=to_record(self.outcome, records.Outcome),
+            planned=optional_record(self.planned, implant_records.TargetDose),
+            achieved=to_record(self.achieved, implant_records.Achieved),
+            supplement=None if self.supplement is None else self.supplement.to_record(),
+        )
+
+
+class NeedleChangeModel(Strict):
+    """A needle before and after replanning; null: it was not there."""
+
+    before_id: str | None
+    after_id: str | None
+    entry_moved_mm: Length | None
+    tip_moved_mm: Length | None
+    seeds_before: Count
+    seeds_after: Count
+
+
+class ChangesModel(Strict):
+    """What replanning changed."""
+
+    needles: tuple[NeedleChangeModel, ...]
+    seeds_before: Count
+    seeds_after: Count
+    d90_before_gy: Gy
+    d90_after_gy: Gy
+    v100_before_percent: Percent
+    v100_after_percent: Percent
+    sentences: tuple[str, ...]
+
+
+class ReplannedModel(Strict):
+    """A plan around needles as measured, and what changed against the plan before."""
+
+    schema_: Annotated[Literal["seedpath.replan/1"], Field(alias="schema")]
+    plan_sha256: Sha256
+    changes: ChangesModel
+    plan: PlanModel
+
+    def to_record(self) -> implant_results.Replanned:
+        """The planner's record."""
+        return implant_results.Replanned(
+            schema=self.schema_,
+            plan_sha256=self.plan_sha256,
+            changes=to_record(self.changes, implant_records.Changes),
+            plan=self.plan.to_record(),
+        )

@@ -1,0 +1,75 @@
+"""Results as text: an evaluation after the implant, and a replanning while needles are in."""
+
+from planner.implant_records import MEDIUM, NeedleChange
+from planner.implant_results import Evaluation, Replanned
+from service.columns import columns
+from service.dose_text import volume_line
+from service.table import plan_text
+
+COLD_SPOTS_SHOWN = 5
+"""The largest; the file has them all."""
+
+
+def evaluation_text(evaluation: Evaluation) -> str:
+    """What was found beside what was planned, the cold spots, and the supplement."""
+    achieved = evaluation.achieved
+    blocks = [
+        f"{evaluation.outcome.status}: {evaluation.outcome.message}",
+        f"{achieved.seeds_found} seeds found, {achieved.seeds_outside_ptv} of them outside the PTV.",
+    ]
+    if evaluation.planned is not None:
+        blocks.append("Planned:  " + volume_line("PTV", evaluation.planned))
+    blocks.append("Achieved: " + volume_line("PTV", achieved.target))
+    blocks.append("Achieved: " + volume_line("GTV", achieved.gtv))
+    if achieved.cold_spots:
+        rows = [("cold spot cc", "around mm", "least Gy", "at mm")]
+        for spot in achieved.cold_spots[:COLD_SPOTS_SHOWN]:
+            rows.append(
+                (
+                    f"{spot.volume_cc:.2f}",
+                    _point(spot.centre_mm),
+                    f"{spot.least_dose_gy:.1f}",
+                    _point(spot.least_at_mm),
+                )
+            )
+        blocks.append(columns(rows))
+    blocks.append(f"All doses are {MEDIUM}.")
+    text = "\n".join(blocks) + "\n"
+    if evaluation.supplement is None:
+        return text + "Nothing needs to be added.\n"
+    return text + "\nSupplement:\n" + plan_text(evaluation.supplement)
+
+
+def replanned_text(replanned: Replanned) -> str:
+    """What changed, then the plan."""
+    changes = replanned.changes
+    blocks = list(changes.sentences)
+    blocks.append(
+        f"Before: {changes.seeds_before} seeds, D90 {changes.d90_before_gy:.1f} Gy, "
+        f"V100 {changes.v100_before_percent:.1f} %. "
+        f"After: {changes.seeds_after} seeds, D90 {changes.d90_after_gy:.1f} Gy, "
+        f"V100 {changes.v100_after_percent:.1f} %."
+    )
+    if changes.needles:
+        rows = [("before", "after", "entry moved mm", "tip moved mm", "seeds before", "seeds after")]
+        blocks.append(columns([*rows, *(_change(needle) for needle in changes.needles)]))
+    return "\n".join(blocks) + "\n\n" + plan_text(replanned.plan)
+
+
+def _change(needle: NeedleChange) -> tuple[str, ...]:
+    return (
+        needle.before_id or "-",
+        needle.after_id or "-",
+        _moved(needle.entry_moved_mm),
+        _moved(needle.tip_moved_mm),
+        str(needle.seeds_before),
+        str(needle.seeds_after),
+    )
+
+
+def _moved(distance_mm: float | None) -> str:
+    return "-" if distance_mm is None else f"{distance_mm:.1f}"
+
+
+def _point(point_mm: tuple[float, float, float]) -> str:
+    return "(" + ", ".join(f"{x:.1f}" for x in point_mm) + ")"

@@ -1,0 +1,232 @@
+"""A plan with a needle set, a dose and robustness, and what is made of it later. The numbers are invented:
+what is tested with them is how they are written, shown and kept."""
+
+from dataclasses import replace
+
+from planner.implant_records import (
+    MEDIUM,
+    Achieved,
+    BedReport,
+    Changes,
+    ColdSpot,
+    DoseReport,
+    DvhCurve,
+    GoalResult,
+    LimitComparison,
+    NeedleChange,
+    NeedleRisk,
+    NeedleSet,
+    OrganDose,
+    PlacedSeed,
+    PointDose,
+    Robustness,
+    Spread,
+    TargetDose,
+    Touch,
+    VolumeDose,
+)
+from planner.implant_results import EVALUATION_SCHEMA, REPLAN_SCHEMA, Evaluation, Replanned
+from planner.records import (
+    SCHEMA,
+    SOFTWARE,
+    Aim,
+    Outcome,
+    Path,
+    Plan,
+    SearchReport,
+    SeedDrop,
+    Status,
+    Verification,
+    Window,
+)
+from planner.request import GivenSeed, Prescription, Request, TargetRequest
+
+ASKED = Request(target=TargetRequest(("node",)), prescription=Prescription())
+TARGET = TargetDose(12.3, 146.25, 98.5, 96.0, 62.5, 31.0, 0.71, 0.29, 0.35)
+GTV = VolumeDose(5.1, 171.0, 120.5, 100.0, 80.0, 44.0)
+
+ENTRY, TIP = (80.0, 12.0, 60.0), (80.0, 68.0, 60.0)
+"""The needle of these plans runs straight back through the middle of `small_chests`' node."""
+
+
+def a_path(id: str, aim: Aim, *, lung_mm: float = 0.0, shift_mm: float = 0.0) -> Path:
+    drop = SeedDrop((80.0 + shift_mm, 65.75, 60.0), (0.0, 1.0, 0.0), 53.75, 0.0)
+    return Path(
+        id=id,
+        rank=1,
+        window="w1" if aim is Aim.TARGET else "",
+        approach="parasternal",
+        entry_mm=(ENTRY[0] + shift_mm, *ENTRY[1:]),
+        tip_mm=(TIP[0] + shift_mm, *TIP[1:]),
+        direction=(0.0, 1.0, 0.0),
+        length_mm=56.0,
+        lung_length_mm=lung_mm,
+        pleural_punctures=int(lung_mm > 0),
+        fissures_crossed=0,
+        clearance_mm=4.5,
+        nearest_structure="heart",
+        crosses=(),
+        axial_angle_deg=0.0,
+        craniocaudal_angle_deg=0.0,
+        target_chord_mm=18.0,
+        aim=aim,
+        pareto=True,
+        seeds=(drop,) if aim is Aim.TARGET else (),
+    )
+
+
+def a_needle_set() -> NeedleSet:
+    axis = (0.0, 1.0, 0.0)
+    return NeedleSet(
+        arrangement="free",
+        path_ids=("N1", "N2"),
+        order=("N2", "N1"),
+        conflicts_checked=1,
+        tracks_considered=240,
+        cover_radius_mm=7.5,
+        covered_percent=99.5,
+        reachable_percent=88.0,
+        lung_length_mm=12.5,
+        pleural_punctures=1,
+        objective=22.75,
+        bound=20.0,
+        gap=0.12,
+        seeds=(
+            PlacedSeed("N1", (80.0, 65.75, 60.0), axis, 53.75, 0.0),
+            PlacedSeed("N1", (80.0, 55.75, 60.0), axis, 43.75, 10.0),
+            PlacedSeed("N2", (88.0, 60.0, 60.0), axis, 48.0, 0.0),
+            PlacedSeed(None, (72.0, 60.0, 60.0), None, None, None),
+        ),
+        seeds_bound=3,
+        seeds_gap=0.25,
+        claims=("No set of the 240 tracks that covers as much costs less than 20.0 mm.",),
+    )
+
+
+def a_dose() -> DoseReport:
+    return DoseReport(
+        medium=MEDIUM,
+        source="amersham_6711",
+        air_kerma_strength_u=0.762,
+        prescribed_gy=120.0,
+        target=TARGET,
+        gtv=GTV,
+        organs=(
+            OrganDose("heart", 600.0, 88.0, 61.5, 50.0),
+            OrganDose("lung_right", 900.0, 130.0, 99.0, 70.5),
+            OrganDose("vagus", 0.05, None, None, None),
+            *(OrganDose(f"rib_{n}", 9.0, 8.0 - n, 3.0, 1.0) for n in range(5)),
+        ),
+        dvh=(
+            DvhCurve("PTV", (0.0, 60.0, 120.0, 180.0, 240.0, 400.0), (100.0, 99.5, 96.0, 62.5, 31.0, 2.0)),
+            DvhCurve("GTV", (0.0, 60.0, 120.0, 180.0, 240.0, 400.0), (100.0, 100.0, 100.0, 80.0, 44.0, 3.0)),
+            DvhCurve("heart", (0.0, 60.0, 120.0), (100.0, 0.4, 0.0)),
+            DvhCurve("lung_right", (0.0, 60.0, 120.0), (100.0, 0.6, 0.1)),
+            *(DvhCurve(f"rib_{n}", (0.0, 6.0, 9.0), (100.0, 1.0, 0.0)) for n in range(9)),
+        ),
+        goals=(
+            GoalResult("PTV", "d90_gy", True, 120.0, 146.25, True),
+            GoalResult("PTV", "v200_percent", False, 30.0, 31.0, False),
+            GoalResult("heart", "d0_1cc_gy", False, 90.0, 88.0, True),
+        ),
+        points=(PointDose("least dose in the PTV", (70.0, 60.0, 60.0), 98.5),),
+        bed=BedReport(
+            external_target_gy=72.0,
+            external_organ_gy=100.0,
+            target_d90_gy=233.5,
+            target_d90_eqd2_gy=194.6,
+            limits=(
+                LimitComparison("RTOG_0813_5fx", "Heart", "heart", "D15cc < 32 Gy", 100.25, 60.0, True, ""),
+                LimitComparison(
+                    "RTOG_0813_5fx",
+                    "SpinalCord",
+                    "spinal_cord",
+                    "Dmax < 30 Gy",
+                    90.0,
+                    101.5,
+                    False,
+                    "It is near.",
+                ),
+                LimitComparison(
+                    "RTOG_0813_5fx", "Heart", "", "105 % Rx", None, None, None, "It has no meaning here."
+                ),
+            ),
+        ),
+    )
+
+
+def a_robustness() -> Robustness:
+    return Robustness(
+        placement="template",
+        samples=200,
+        needles=(
+            NeedleRisk("N1", 2.25, (Touch("heart", 0.12), Touch("aorta", 0.005))),
+            NeedleRisk("N2", 0.75, (Touch("aorta", 0.31),)),
+        ),
+        d90_gy=Spread(118.0, 140.5, 152.0),
+        v100_percent=Spread(88.0, 93.5, 97.0),
+        goals_met_share=0.81,
+    )
+
+
+def implant_plan(request: Request = ASKED, status: Status = Status.PLANNED) -> Plan:
+    """One ranked path that is a needle too, and one needle that is not ranked."""
+    return Plan(
+        schema=SCHEMA,
+        software=SOFTWARE,
+        frame="LPS",
+        inputs=(),
+        request=request,
+        roles=(("node", "target"),),
+        skin_source="Skin is the surface of body.",
+        missing_structures=(),
+        notes=(),
+        outcome=Outcome(status, "2 needles, 4 seeds."),
+        search=SearchReport(1000, 10, 5, 2.0, True, 0.0, 0.0, ()),
+        paths=(
+            a_path("N1", Aim.TARGET, lung_mm=12.5),
+            replace(a_path("N2", Aim.PTV, shift_mm=8.0), rank=1, approach="transsternal"),
+        ),
+        windows=(Window("w1", "parasternal right", ("N1",), 40.0, 12.5),),
+        blocked_by=(),
+        nearest_miss=None,
+        needle_set=a_needle_set(),
+        dose=a_dose(),
+        robustness=a_robustness(),
+        verification=Verification(True, ()),
+    )
+
+
+def an_evaluation(plan_sha256: str, found: int, supplement: Plan | None) -> Evaluation:
+    spot = ColdSpot(0.42, (70.0, 60.0, 60.0), 81.5, (68.0, 60.0, 60.0))
+    status = Status.GOALS_NOT_MET if supplement is not None else Status.PLANNED
+    return Evaluation(
+        schema=EVALUATION_SCHEMA,
+        plan_sha256=plan_sha256,
+        outcome=Outcome(status, f"{found} seeds were found."),
+        planned=TARGET,
+        achieved=Achieved(found, 1, replace(TARGET, d90_gy=101.5), GTV, (spot,) if supplement else ()),
+        supplement=supplement,
+    )
+
+
+def a_replanning(plan_sha256: str, plan: Plan) -> Replanned:
+    return Replanned(
+        schema=REPLAN_SCHEMA,
+        plan_sha256=plan_sha256,
+        changes=Changes(
+            needles=(NeedleChange("N1", "N1", 2.5, 4.25, 2, 3), NeedleChange("N2", None, None, None, 1, 0)),
+            seeds_before=4,
+            seeds_after=5,
+            d90_before_gy=146.25,
+            d90_after_gy=139.0,
+            v100_before_percent=96.0,
+            v100_after_percent=94.5,
+            sentences=("N2 is not there any more.",),
+        ),
+        plan=plan,
+    )
+
+
+def given(seeds: int) -> tuple[GivenSeed, ...]:
+    return tuple(GivenSeed((72.0, 60.0, 60.0 + n), None) for n in range(seeds))

@@ -1,0 +1,245 @@
+"""The dose kernel: as exact as it says, and the same whatever must not matter."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from planner.dose.kernel import DoseKernel, dose_kernel, dose_kernel_1d, dose_matrix, dose_sum
+from planner.dose.lookup import BLOCK, REACH_MM, node_angles_deg, node_radii_mm
+from planner.dose.tg43 import total_dose_1d_gy_per_u, total_dose_gy_per_u
+from planner.sources import SOURCES, Source, source_named
+from planner.sources.amersham_6711 import AMERSHAM_6711
+from planner.verify.tg43 import direct_dose_gy
+
+each_source = pytest.mark.parametrize("source", SOURCES, ids=lambda s: s.name)
+
+NEAR_MM = 2.0
+PERCENT_AT_99 = 0.02
+"""What the kernel is held to at 99 of 100 points beyond NEAR_MM."""
+PERCENT_ANYWHERE = 0.5
+
+POINTS, POINTS_1D = 50_000, 5_000
+"""Without an axis the formula integrates over directions for each point, which takes its time."""
+
+kernel_of = cache(dose_kernel)
+kernel_1d_of = cache(dose_kernel_1d)
+
+AT_ORIGIN = np.zeros((1, 3))
+ALONG_Z = np.array([[0.0, 0.0, 1.0]])
+
+
+def random_axes(rng: np.random.Generator, count: int) -> np.ndarray:
+    axes = rng.normal(size=(count, 3))
+    return np.asarray(axes / np.linalg.norm(axes, axis=1)[:, None])
+
+
+def on_spheres(rng: np.random.Generator, count: int, first_mm: float, last_mm: float) -> np.ndarray:
+    """Points uniform in distance and in angle to the z axis."""
+    r, theta = rng.uniform(first_mm, last_mm, count), rng.uniform(0, np.pi, count)
+    turn = rng.uniform(0, 2 * np.pi, count)
+    ring = r * np.sin(theta)
+    return np.stack([ring * np.cos(turn), ring * np.sin(turn), r * np.cos(theta)], axis=1)
+
+
+def in_cube(rng: np.random.Generator, count: int, half_mm: float) -> np.ndarray:
+    return rng.uniform(-half_mm, half_mm, (count, 3))
+
+
+def percent_off(source: Source, points: np.ndarray, known: bool) -> np.ndarray:
+    """Deviation of one seed's dose from the formula, at the origin along z. [%]"""
+    kernel = (kernel_of if known else kernel_1d_of)(source)
+    if known:
+        expected = total_dose_gy_per_u(source, points[:, 2].copy(), np.hypot(points[:, 0], points[:, 1]))
+    else:
+        expected = total_dose_1d_gy_per_u(source, np.linalg.norm(points, axis=1))
+    return np.asarray(100 * np.abs(dose_sum(kernel, points, AT_ORIGIN, ALONG_Z) / expected - 1))
+
+
+@each_source
+@pytest.mark.parametrize("known", [True, False], ids=["2D", "1D"])
+def test_the_kernel_is_the_formula(source: Source, known: bool) -> None:
+    rng, count = np.random.default_rng(43), POINTS if known else POINTS_1D
+    cube = in_cube(rng, count, 30.0)
+    for points in (
+        on_spheres(rng, count, NEAR_MM, 50.0),
+        cube[np.linalg.norm(cube, axis=1) > NEAR_MM],
+    ):
+        assert np.percentile(percent_off(source, points, known), 99) <= PERCENT_AT_99
+
+
+@each_source
+@pytest.mark.parametrize("known", [True, False], ids=["2D", "1D"])
+def test_the_kernel_is_nowhere_far_from_the_formula(source: Source, known: bool) -> None:
+    rng, count = np.random.default_rng(44), POINTS if known else POINTS_1D
+    # Inside, on the capsule's side, just beyond its ends, on the axis, and as far as the table goes.
+    axial = on_spheres(rng, count, 0.0, 30.0) * (1e-4, 1e-4, 1.0)
+    for points in (in_cube(rng, count, 3.0), axial, on_spheres(rng, count, 2.0, REACH_MM - 1.0)):
+        assert percent_off(source, points, known).max() <= PERCENT_ANYWHERE
+
+
+@pytest.mark.interpreted
+@pytest.mark.parametrize("known", [True, False], ids=["2D", "1D"])
+def test_a_few_points_by_the_formula(known: bool) -> None:
+    rng = np.random.default_rng(45)
+    points = np.concatenate([in_cube(rng, 30, 3.0), on_spheres(rng, 30, 2.0, 250.0)])
+    assert percent_off(AMERSHAM_6711, points, known).max() <= PERCENT_ANYWHERE
+    kernel = (kernel_of if known else kernel_1d_of)(AMERSHAM_6711)
+    row = dose_matrix(kernel, points, AT_ORIGIN, ALONG_Z)[0]
+    assert row == pytest.approx(dose_sum(kernel, points, AT_ORIGIN, ALONG_Z), rel=1e-6)
+
+
+@each_source
+def test_beyond_its_reach_there_is_no_dose_worth_a_mention(source: Source) -> None:
+    beyond = np.array([[0.0, 0.0, REACH_MM], [REACH_MM, 0.0, 0.0], [0.0, 1e3, 1e3]])
+    for kernel in (kernel_of(source), kernel_1d_of(source)):
+        assert (dose_sum(kernel, beyond, AT_ORIGIN, ALONG_Z) <= 1e-9).all()
+    edge = np.array([REACH_MM - 1.0, 0.0]), np.array([0.0, REACH_MM - 1.0])
+    assert total_dose_gy_per_u(source, *edge).max() <= 6e-6
+    assert total_dose_1d_gy_per_u(source, edge[0][:1]).max() <= 6e-6
+
+
+@each_source
+def test_kinks_of_the_published_tables_lie_on_nodes(source: Source) -> None:
+    radii, angles = node_radii_mm(), node_angles_deg()
+    for r_cm in {*source.radial.r_cm, *source.anisotropy.r_cm}:
+        assert np.abs(radii - 10 * r_cm).min() < 1e-9
+    assert set(source.anisotropy.theta_deg) <= set(angles.tolist())
+
+
+@each_source
+@pytest.mark.parametrize("known", [True, False], ids=["2D", "1D"])
+def test_an_implant_gets_the_dose_of_the_direct_sum(source: Source, known: bool) -> None:
+    rng = np.random.default_rng(46)
+    seeds, axes = in_cube(rng, 60, 15.0), random_axes(rng, 60)
+    points = in_cube(rng, 50, 30.0)
+    doses = dose_sum((kernel_of if known else kernel_1d_of)(source), points, seeds, axes)
+    direct = [direct_dose_gy(source, 1.0, seeds, axes if known else None, p) for p in points]
+    assert doses == pytest.approx(np.array(direct), rel=2e-3)
+    assert np.median(np.abs(doses / direct - 1)) < 1e-4
+
+
+@pytest.fixture
+def implant() -> tuple[DoseKernel, np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(47)
+    points = np.concatenate([in_cube(rng, 20 * BLOCK + 7, 30.0), np.zeros((1, 3))])
+    seeds = in_cube(rng, 24, 15.0)
+    seeds[1] = seeds[0]
+    seeds[2, 0] = 0.0
+    return kernel_of(AMERSHAM_6711), points, seeds, random_axes(rng, 24)
+
+
+Implant = tuple[DoseKernel, np.ndarray, np.ndarray, np.ndarray]
+
+
+def test_one_thread_or_many_give_the_same_bytes(implant: Implant, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel, points, seeds, axes = implant
+    results = []
+    for threads in ("1", "2", "5"):
+        monkeypatch.setenv("SEEDPATH_THREADS", threads)
+        sums, rows = dose_sum(kernel, points, seeds, axes), dose_matrix(kernel, points, seeds, axes)
+        results.append((sums.tobytes(), rows.tobytes()))
+    assert len(set(results)) == 1
+
+
+def test_a_point_s_dose_depends_on_no_other_point(implant: Implant) -> None:
+    kernel, points, seeds, axes = implant
+    doses = dose_sum(kernel, points, seeds, axes)
+    for part in (points[::3], points[5:6]):
+        assert np.isin(dose_sum(kernel, part, seeds, axes), doses).all()
+    assert np.array_equal(dose_sum(kernel, points[::-1], seeds, axes), doses[::-1])
+
+
+def test_the_order_of_seeds_changes_no_bit(implant: Implant) -> None:
+    # Doses are float32 and sums float64, exact as long as doses differ by less than some 1e8: so these differ
+    # by far more, in the steep fall-off of Pd-103, from a seed's side to the other end of the body.
+    kernel = kernel_of(source_named("best_2335"))
+    rng = np.random.default_rng(48)
+    seeds, axes = in_cube(rng, 60, 100.0), random_axes(rng, 60)
+    points = seeds + 0.5 * random_axes(rng, 60)
+    doses = dose_sum(kernel, points, seeds, axes)
+    rows = dose_matrix(kernel, points, seeds, axes).astype(float)
+    orders = [rng.permutation(len(seeds)) for _ in range(5)]
+    assert any(not np.array_equal(sum(rows[order]), sum(rows)) for order in orders), "the order is no matter"
+    for order in orders:
+        assert np.array_equal(dose_sum(kernel, points, seeds[order], axes[order]), doses)
+    kernel, points, seeds, axes = implant
+    order = rng.permutation(len(seeds))
+    shuffled = dose_sum(kernel, points, seeds[order], axes[order])
+    assert np.array_equal(shuffled, dose_sum(kernel, points, seeds, axes))
+
+
+def test_the_sense_of_an_axis_changes_no_bit(implant: Implant) -> None:
+    kernel, points, seeds, axes = implant
+    assert np.array_equal(dose_matrix(kernel, points, seeds, -axes), dose_matrix(kernel, points, seeds, axes))
+
+
+def test_a_sum_adds_the_rows_of_the_matrix(implant: Implant) -> None:
+    kernel, points, seeds, axes = implant
+    rows = dose_matrix(kernel, points, seeds, axes)
+    assert rows.dtype == np.float32 and rows.shape == (len(seeds), len(points))
+    assert dose_sum(kernel, points, seeds, axes) == pytest.approx(rows.sum(axis=0, dtype=float), rel=1e-12)
+    for n in range(3):
+        alone = dose_sum(kernel, points, seeds[n : n + 1], axes[n : n + 1])
+        assert np.array_equal(alone, rows[n].astype(float))
+
+
+coordinate = st.floats(-25, 25)
+place = st.tuples(coordinate, coordinate, coordinate).map(np.array)
+
+
+@pytest.mark.interpreted
+@given(
+    st.sampled_from(SOURCES[:3]),
+    st.lists(place, min_size=1, max_size=4),
+    st.lists(place, min_size=1, max_size=3),
+    place,
+    st.integers(0, 99),
+)
+def test_dose_moves_with_the_patient(
+    source: Source, seeds: list[np.ndarray], points: list[np.ndarray], by: np.ndarray, number: int
+) -> None:
+    seeds_P, points_P = np.stack(seeds), np.stack(points)
+    assume((np.linalg.norm(points_P[:, None] - seeds_P, axis=2) > 3.0).all())
+    rng = np.random.default_rng(number)
+    axes = random_axes(rng, len(seeds))
+    R, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+    kernel = kernel_of(source)
+    there = dose_sum(kernel, points_P @ R.T + by, seeds_P @ R.T + by, axes @ R.T)
+    assert there == pytest.approx(dose_sum(kernel, points_P, seeds_P, axes), rel=1e-5)
+
+
+@pytest.mark.interpreted
+def test_without_an_axis_any_axis_serves() -> None:
+    rng = np.random.default_rng(49)
+    points, seeds = in_cube(rng, 20, 3.0), in_cube(rng, 3, 3.0)
+    kernel = kernel_1d_of(AMERSHAM_6711)
+    one, other = (dose_sum(kernel, points, seeds, random_axes(rng, 3)) for _ in range(2))
+    assert one == pytest.approx(other, rel=1e-5)
+
+
+@pytest.mark.interpreted
+def test_nothing_asked_nothing_told() -> None:
+    kernel, none = kernel_of(AMERSHAM_6711), np.zeros((0, 3))
+    points = np.ones((2, 3))
+    assert np.array_equal(dose_sum(kernel, points, none, none), [0.0, 0.0])
+    assert dose_matrix(kernel, points, none, none).shape == (0, 2)
+    assert dose_sum(kernel, none, AT_ORIGIN, ALONG_Z).shape == (0,)
+    assert dose_matrix(kernel, none, AT_ORIGIN, ALONG_Z).shape == (1, 0)
+
+
+@pytest.mark.interpreted
+def test_what_is_not_a_number_reads_no_foreign_memory() -> None:
+    points = np.array([[np.nan, 0.0, 0.0], [1e9, 0.0, 0.0], [0.0, 0.0, 5.0]])
+    doses = dose_sum(kernel_of(AMERSHAM_6711), points, AT_ORIGIN, ALONG_Z)
+    assert np.isnan(doses[0]) and doses[1] <= 1e-9 and doses[2] > 0.0
+
+
+@pytest.mark.interpreted
+@pytest.mark.parametrize("wrong", [2.0, 0.0, np.nan])
+def test_axes_must_be_unit_vectors(wrong: float) -> None:
+    for ask in (dose_sum, dose_matrix):
+        with pytest.raises(ValueError, match="unit vectors"):
+            ask(kernel_of(AMERSHAM_6711), np.ones((1, 3)), AT_ORIGIN, wrong * ALONG_Z)

@@ -1,0 +1,359 @@
+"""The request's parts about seeds, needle set, prescription and robustness: strict, and no contradictions."""
+
+import json
+from datetime import date
+from math import hypot
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.dose.limit_tables import PROTOCOLS
+from planner.request import (
+    Arrangement,
+    GivenNeedle,
+    GivenSeed,
+    Goals,
+    NeedleSetRequest,
+    OrganGoal,
+    Placement,
+    Prescription,
+    PriorExternal,
+    Request,
+    RobustnessRequest,
+    SeedRequest,
+)
+from planner.sources import SOURCES
+from service.found_schema import MAX_FOUND_BYTES, EvaluateBody, NeedlesMeasured, SeedsFound
+from service.limits import FOUND_LIMITS, LIMITS
+from service.request_json import request_to_json
+from service.schema import MAX_REQUEST_BYTES, PlanRequest
+from service.strict_json import Refused, Strict, read_model
+
+
+def read(document: Any) -> Request:
+    return read_model(PlanRequest, json.dumps(document).encode(), MAX_REQUEST_BYTES).to_request()
+
+
+def refusal(document: Any, model: type[Strict] = PlanRequest) -> dict[str, str]:
+    with pytest.raises(Refused) as caught:
+        read_model(model, json.dumps(document).encode(), MAX_REQUEST_BYTES)
+    return {e.pointer: e.detail for e in caught.value.errors}
+
+
+# Defaults
+
+
+def test_what_is_not_said_is_the_planners_default() -> None:
+    asked = read({"seeds": {}, "needle_set": {}, "prescription": {}, "robustness": {}})
+    assert asked.seeds == SeedRequest() and asked.needle_set == NeedleSetRequest()
+    assert asked.prescription == Prescription() and asked.robustness == RobustnessRequest()
+    assert asked.target.cut_back == ()
+    assert read({}) == asked
+
+
+def test_without_a_prescription_paths_alone_are_asked_for() -> None:
+    asked = read({"prescription": None})
+    assert asked == Request()
+    assert request_to_json(asked)["prescription"] is None
+    assert read(request_to_json(asked)) == asked
+
+
+def test_all_that_can_be_asked_for_reaches_the_planner() -> None:
+    asked = read(
+        {
+            "target": {"cut_back": ["aorta", "trachea"]},
+            "seeds": {
+                "model": "bebig_i25_s06",
+                "activity_mci": 0.8,
+                "calibration_date": "2026-03-01",
+                "implant_date": "2026-03-31",
+            },
+            "needle_set": {
+                "arrangement": "parallel",
+                "grid_pitch_mm": 10,
+                "max_needles": 9,
+                "given_needles": [{"entry_mm": [0, -90, 5], "tip_mm": [0, 0, 5]}],
+                "given_seeds": [
+                    {"position_mm": [0, -2, 5], "axis": [0, 1, 0]},
+                    {"position_mm": [5, -2, 5], "axis": None},
+                    {"position_mm": [9, -2, 5]},
+                ],
+            },
+            "prescription": {
+                "dose_gy": 110,
+                "goals": {"d90_gy": 130, "v100_percent": 90, "v150_percent": 60, "v200_percent": 40},
+                "organ_goals": {"oesophagus": {"d0_1cc_gy": 90, "d2cc_gy": 70}},
+                "prior_external": {"dose_gy": 60, "fractions": 30},
+                "bed": {"protocols": []},
+            },
+            "robustness": {"placement": "robot", "samples": 0},
+        }
+    )
+    assert asked.target.cut_back == ("aorta", "trachea")
+    assert asked.seeds.implant_date == date(2026, 3, 31) and asked.seeds.decay_days == 30.0
+    assert asked.seeds.model == "bebig_i25_s06" and asked.seeds.activity_mci == 0.8
+    needles = asked.needle_set
+    assert needles.arrangement is Arrangement.PARALLEL and needles.max_needles == 9
+    assert needles.given_needles == (GivenNeedle((0.0, -90.0, 5.0), (0.0, 0.0, 5.0)),)
+    assert needles.given_seeds[0] == GivenSeed((0.0, -2.0, 5.0), (0.0, 1.0, 0.0))
+    assert [seed.axis for seed in needles.given_seeds[1:]] == [None, None]
+    prescribed = asked.prescription
+    assert prescribed is not None and prescribed.goals == Goals(130.0, 90.0, 60.0, 40.0)
+    assert dict(prescribed.organ_goals) == {"oesophagus": OrganGoal(90.0, None, 70.0)}
+    assert prescribed.prior_external == PriorExternal(60.0, 30) and prescribed.bed.protocols == ()
+    assert asked.robustness == RobustnessRequest(Placement.ROBOT, 0)
+
+
+def test_every_source_and_protocol_of_the_planner_may_be_named() -> None:
+    for source in SOURCES:
+        spacing = {"min_spacing_mm": max(5.0, source.seed_length_mm)}
+        assert read({"seeds": {"model": source.name} | spacing}).seeds.model == source.name
+    names = [protocol.name for protocol in PROTOCOLS]
+    asked = read({"prescription": {"bed": {"protocols": names}}}).prescription
+    assert asked is not None and asked.bed.protocols == tuple(names)
+    schema = PlanRequest.model_json_schema()["$defs"]
+    assert schema["SeedsModel"]["properties"]["model"]["enum"] == [source.name for source in SOURCES]
+    assert schema["BedRequestModel"]["properties"]["protocols"]["items"]["enum"] == names
+
+
+# Refusals
+
+NEEDLE = {"entry_mm": [0.0, 0.0, 0.0], "tip_mm": [0.0, 90.0, 0.0]}
+
+CONTRADICTIONS: list[tuple[dict[str, Any], str, str]] = [
+    ({"seeds": {"model": "amersham_6710"}}, "/seeds/model", "Did you mean 'amersham_6711'"),
+    ({"seeds": {"activity_mci": 0}}, "/seeds/activity_mci", "from 0.05 to 5 mCi"),
+    ({"seeds": {"min_spacing_mm": 4.4}}, "/seeds/min_spacing_mm", "4.5 mm long"),
+    (
+        {"seeds": {"model": "best_2301", "min_spacing_mm": 4.8}},
+        "/seeds",
+        "min_spacing_mm 4.8 is below the seed's length: best_2301 is 5 mm long. Give at least that.",
+    ),
+    (
+        {"seeds": {"calibration_date": "2026-03-31"}},
+        "/seeds",
+        "implant_date is missing: decay runs between two dates. Give it too, or leave both out.",
+    ),
+    ({"seeds": {"implant_date": "2026-03-31"}}, "/seeds", "calibration_date is missing"),
+    (
+        {"seeds": {"calibration_date": "2026-03-31", "implant_date": "2026-03-30"}},
+        "/seeds",
+        "calibration_date 2026-03-31 is after implant_date 2026-03-30.",
+    ),
+    (
+        {"seeds": {"calibration_date": "2024-03-31", "implant_date": "2026-03-30"}},
+        "/seeds",
+        "729 days lie between",
+    ),
+    (
+        {"needle_set": {"given_needles": [NEEDLE, NEEDLE], "max_needles": 1}},
+        "/needle_set",
+        "Raise max_needles",
+    ),
+    (
+        {"needle_set": {"given_needles": [NEEDLE | {"tip_mm": [0.0, 0.5, 0.0]}]}},
+        "/needle_set/given_needles/0",
+        "entry_mm and tip_mm lie 0.5 mm apart, which is no needle.",
+    ),
+    (
+        {"needle_set": {"given_seeds": [{"position_mm": [0, 0, 0], "axis": [0, 0, 0]}]}},
+        "/needle_set/given_seeds/0/axis",
+        "The axis has length 0. Give a vector of length 1, or null.",
+    ),
+    (
+        {"needle_set": {"given_seeds": [{"position_mm": [0, 0, 0], "axis": [0, 0.5, 0.8]}]}},
+        "/needle_set/given_seeds/0/axis",
+        "length 0.943",
+    ),
+    ({"needle_set": {"given_seeds": [{}]}}, "/needle_set/given_seeds/0/position_mm", "The field is missing."),
+    (
+        {"needle_set": {"given_needles": [NEEDLE] * 201}},
+        "/needle_set/given_needles",
+        "Give at most 200 entries.",
+    ),
+    ({"needle_set": {"arrangement": "fan"}}, "/needle_set/arrangement", "Known: free, parallel."),
+    (
+        {"prescription": {"goals": {"v150_percent": 40, "v200_percent": 45}}},
+        "/prescription/goals",
+        "v200_percent 45 is above v150_percent 40, but what gets 200 % gets 150 % too.",
+    ),
+    (
+        {"prescription": {"goals": {"v150_percent": 101}}},
+        "/prescription/goals/v150_percent",
+        "from 0 to 100 %",
+    ),
+    (
+        {"prescription": {"dose_gy": 100, "goals": {"d90_gy": 150}}},
+        "/prescription",
+        "d90_gy 150 has 90 % of the PTV get 1.5 times dose_gy 100, and v150_percent allows 70 %.",
+    ),
+    (
+        {"prescription": {"dose_gy": 100, "goals": {"d90_gy": 200, "v150_percent": 95}}},
+        "/prescription",
+        "2 times dose_gy 100, and v200_percent allows 50 %.",
+    ),
+    (
+        {"prescription": {"organ_goals": {"a/b": {"d0_1cc_gy": 60, "d2cc_gy": 70}}}},
+        "/prescription/organ_goals/a~1b",
+        "d0_1cc_gy 60 is below d2cc_gy 70",
+    ),
+    (
+        {"prescription": {"organ_goals": {"aorta": {"d1cc_gy": 60, "d2cc_gy": 70}}}},
+        "/prescription/organ_goals/aorta",
+        "d1cc_gy 60 is below d2cc_gy 70",
+    ),
+    (
+        {"prescription": {"prior_external": {"dose_gy": 60}}},
+        "/prescription/prior_external/fractions",
+        "missing",
+    ),
+    (
+        {"prescription": {"bed": {"protocols": ["RTOG_0813"]}}},
+        "/prescription/bed/protocols/0",
+        "Did you mean",
+    ),
+    (
+        {"prescription": {"bed": {"protocols": [PROTOCOLS[0].name] * 2}}},
+        "/prescription/bed/protocols",
+        "is named twice",
+    ),
+    ({"prescription": {"dose": 120}}, "/prescription/dose", "Did you mean 'dose_gy'?"),
+    ({"prescription": 120}, "/prescription", "120 is not an object."),
+    (
+        {"robustness": {"placement": "hand"}},
+        "/robustness/placement",
+        "Known: template, robot, electromagnetic.",
+    ),
+    ({"target": {"cut_back": ["aorta", "aorta"]}}, "/target/cut_back", "'aorta' is named twice."),
+    ({"target": {"cut_back": "aorta"}}, "/target/cut_back", '"aorta" is not a list.'),
+]
+
+
+@pytest.mark.parametrize(("document", "where", "said"), CONTRADICTIONS)
+def test_what_contradicts_is_refused_where_it_stands(document: dict[str, Any], where: str, said: str) -> None:
+    found = refusal(document)
+    assert list(found) == [where]
+    assert said in found[where]
+
+
+@pytest.mark.parametrize(
+    "value", ["31.03.2026", "2026-02-30", "2026-W13-2", "20260331", "2026-3-31", "", 5, True, []]
+)
+def test_a_date_is_year_month_and_day(value: Any) -> None:
+    found = refusal({"seeds": {"calibration_date": value}})["/seeds/calibration_date"]
+    assert 'is no date. Give year, month and day in quotes: "2026-03-31".' in found
+
+
+def test_goals_at_their_limits_are_let_be() -> None:
+    read({"prescription": {"goals": {"v150_percent": 50, "v200_percent": 50}}})
+    read({"prescription": {"dose_gy": 100, "goals": {"d90_gy": 150, "v150_percent": 90}}})
+    read({"prescription": {"dose_gy": 100, "goals": {"d90_gy": 149.9}}})
+    read({"prescription": {"organ_goals": {"aorta": {"d0_1cc_gy": 70, "d1cc_gy": 70, "d2cc_gy": 70}}}})
+    read({"seeds": {"calibration_date": "2026-03-31", "implant_date": "2026-03-31"}})
+
+
+# The way back
+
+number = st.floats(-1.0, 1.0)
+unit = st.tuples(number, number, number).filter(lambda v: hypot(*v) > 0.1)
+
+
+@given(unit, st.floats(-9e-4, 9e-4))
+def test_an_axis_that_is_nearly_of_length_1_is_made_so_and_stays(
+    v: tuple[float, float, float], longer: float
+) -> None:
+    scale = (1.0 + longer) / hypot(*v)
+    sent = {"position_mm": [1, 2, 3], "axis": [x * scale for x in v]}
+    asked = read({"needle_set": {"given_seeds": [sent]}})
+    axis = asked.needle_set.given_seeds[0].axis
+    assert axis is not None and abs(hypot(*axis) - 1.0) < 1e-12
+    assert read(request_to_json(asked)) == asked
+
+
+@given(
+    dates=st.none() | st.tuples(st.dates(date(2000, 1, 1), date(2100, 1, 1)), st.integers(0, 600)),
+    seeds=st.lists(st.tuples(*[st.floats(-999.0, 999.0)] * 3), max_size=3),
+    goals=st.dictionaries(st.text(min_size=1, max_size=9), st.floats(10.0, 99.0), max_size=3),
+    prior=st.none() | st.tuples(st.floats(0.0, 99.0), st.integers(1, 40), st.none() | st.floats(0.0, 999.0)),
+    arrangement=st.sampled_from(list(Arrangement)),
+    cut_back=st.lists(st.text(min_size=1, max_size=9), max_size=3, unique=True),
+)
+def test_what_is_written_reads_back_the_same(
+    dates: Any, seeds: Any, goals: Any, prior: Any, arrangement: Arrangement, cut_back: list[str]
+) -> None:
+    document: dict[str, Any] = {
+        "target": {"cut_back": cut_back},
+        "needle_set": {
+            "arrangement": str(arrangement),
+            "given_seeds": [{"position_mm": list(place)} for place in seeds],
+        },
+        "prescription": {"organ_goals": {name: {"d1cc_gy": dose} for name, dose in goals.items()}},
+    }
+    if dates is not None:
+        implant = date.fromordinal(dates[0].toordinal() + dates[1])
+        document["seeds"] = {"calibration_date": str(dates[0]), "implant_date": str(implant)}
+    if prior is not None:
+        dose, fractions, days = prior
+        document["prescription"]["prior_external"] = {
+            "dose_gy": dose,
+            "fractions": fractions,
+            "interval_days": days,
+        }
+    asked = read(document)
+    written = json.dumps(request_to_json(asked))
+    again = read_model(PlanRequest, written.encode(), MAX_REQUEST_BYTES).to_request()
+    assert again == asked
+    assert json.dumps(request_to_json(again)) == written
+
+
+# What was found in a patient
+
+
+def test_every_number_that_was_found_has_its_limit() -> None:
+    whole = {
+        "needles": [{"path_id": "N1", "entry_mm": [0, 0, 0], "tip_mm": [0, 9, 0]}],
+        "seeds": [{"position_mm": [0, 0, 0], "axis": [0, 0, 1]}],
+    }
+    for where, limit in FOUND_LIMITS.items():
+        assert where not in LIMITS
+        document = json.loads(json.dumps(whole))
+        part, _, name, _ = where.strip("/").split("/")
+        document[part][0][name][0] = 1e9
+        found = refusal(document, NeedlesMeasured)
+        assert list(found) == [where.replace("#", "0")]
+        assert limit.sentence() in next(iter(found.values()))
+
+
+FOUND: list[tuple[type[Strict], Any, str, str]] = [
+    (SeedsFound, {}, "/seeds", "The field is missing."),
+    (SeedsFound, {"seeds": []}, "/seeds", "Give at least 1."),
+    (SeedsFound, {"seeds": [{"position_mm": [0, 0, 0]}] * 501}, "/seeds", "Give at most 500 entries."),
+    (SeedsFound, {"seeds": [{"position_mm": [0, 0, 0]}], "case": "x"}, "/case", "Known: seeds."),
+    (EvaluateBody, {"seeds": [{"position_mm": [0, 0, 0]}], "case": "x"}, "/case", "Give a sha256"),
+    (NeedlesMeasured, {"needles": []}, "/needles", "Give at least 1."),
+    (NeedlesMeasured, {"needles": [NEEDLE | {"path_id": ""}]}, "/needles/0/path_id", "is empty"),
+    (NeedlesMeasured, {"needles": [NEEDLE | {"tip_mm": [0, 0, 0]}]}, "/needles/0", "no needle"),
+    (
+        NeedlesMeasured,
+        {"needles": [NEEDLE | {"path_id": "N1"}] * 2},
+        "",
+        "Two needles stand for path 'N1'. Name it for one, and give null for the other.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("model", "document", "where", "said"), FOUND)
+def test_what_was_found_is_read_strictly(model: type[Strict], document: Any, where: str, said: str) -> None:
+    found = refusal(document, model)
+    assert list(found) == [where] and said in found[where]
+
+
+def test_what_was_found_reaches_the_planner() -> None:
+    seeds = [{"position_mm": [1, 2, 3], "axis": [0, 0, 1]}, {"position_mm": [4, 5, 6], "axis": None}]
+    found = read_model(SeedsFound, json.dumps({"seeds": seeds}).encode(), MAX_FOUND_BYTES).found()
+    assert found == (GivenSeed((1.0, 2.0, 3.0), (0.0, 0.0, 1.0)), GivenSeed((4.0, 5.0, 6.0), None))
+    needles = {"needles": [NEEDLE, NEEDLE | {"path_id": None}, NEEDLE | {"path_id": "N1"}]}
+    asked = read_model(NeedlesMeasured, json.dumps(needles).encode(), MAX_FOUND_BYTES)
+    assert [needle.path_id for needle in asked.needles] == [None, None, "N1"] and asked.dropped() == ()
