@@ -10,7 +10,8 @@ from anatomy.structures import VoxelMask
 from planner.dose.sampling import SamplePoints, sampled
 from planner.implant_records import REACH_MM
 from planner.measure import Measurer
-from planner.needles.choose import ChosenSet, Rules, choose_set, rules_of
+from planner.needles.choose import choose_set, rules_of
+from planner.needles.chosen import ChosenSet, Rules
 from planner.needles.conflicts import Needles, hardware_of
 from planner.needles.cover import NoCover
 from planner.needles.pool import given_rows, pools

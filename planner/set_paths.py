@@ -5,7 +5,7 @@ import numpy as np
 from anatomy.scene import Scene
 from planner.measure import Measured, Measurer, to_path
 from planner.naming import approach_of
-from planner.needles.choose import ChosenSet
+from planner.needles.chosen import ChosenSet
 from planner.needles.pool import measured_given
 from planner.ranking import ranked
 from planner.records import Aim, Path, SeedDrop

@@ -4,7 +4,8 @@ import numpy as np
 
 from planner.implant import Implant
 from planner.implant_records import NeedleSet, PlacedSeed
-from planner.needles.choose import NEEDLE_COST_MM, ChosenSet
+from planner.needles.choose import NEEDLE_COST_MM
+from planner.needles.chosen import ChosenSet
 from planner.needles.conflicts import Needles, hardware_of, needles_between, why
 from planner.needles.order import insertion_order
 from planner.records import Aim, Path
@@ -77,8 +78,8 @@ def _order(request: Request, paths: tuple[Path, ...]) -> tuple[str, ...]:
 def _claims(chosen: ChosenSet, bound: float, few: int) -> tuple[str, ...]:
     return (
         f"No set of the {len(chosen.pool)} tracks considered that passes within {chosen.radius_mm:g} mm of "
-        f"as many of the places where seeds are wanted costs less than {bound:.1f} mm of lung, punctures and "
-        "needles counted.",
+        f"every place where these seeds stand costs less than {bound:.1f} mm of lung, punctures and needles "
+        "counted.",
         f"No fewer than {few} seeds on these needles reach the goal for V100 on the points it is aimed at."
         if few
         else "Unproved: how few seeds would do.",

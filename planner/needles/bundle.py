@@ -15,7 +15,7 @@ from planner.request import Request
 from planner.search import SafeLines
 from planner.world import World, target_corners_B
 
-DIRECTIONS = 40
+DIRECTIONS = 150
 """Directions whose lattices are tested [U]."""
 APART_DEG = 8.0
 """Directions differ by this much at least [U]."""

@@ -6,90 +6,46 @@
     smaller one nearly met: seeds may leave for further needles, each at its price; their places are the
     wanted ones then
 
-Cost rises as the radius falls, so the widest radius that meets the goals gives the cheapest set of the
-ladder. If none does, the set that misses least is kept, and the plan says what it reached.
+If no radius meets the goals, the set that misses least is kept, and the plan says what it reached. At last
+the programme is solved for the places where the seeds stand: its bound is the plan's.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import networkx as nx
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
+from planner.needles.chosen import (
+    LADDER_STEP_MM,
+    ChosenSet,
+    MakeProblem,
+    Rules,
+    nearest_slots,
+    refined,
+)
 from planner.needles.conflicts import Hardware, Needles, conflict_graph
 from planner.needles.cover import Rule, cheapest_cover, conflict_rules
-from planner.needles.order import insertion_order, must_precede, mutually_blocking_pairs
+from planner.needles.order import must_precede, mutually_blocking_pairs
+from planner.needles.prune import bounded, pruned
 from planner.needles.tracks import Tracks, burden_mm, covered, reach_mm
 from planner.seeding.aims import MISSED
-from planner.seeding.descent import Problem, as_few, descended
-from planner.seeding.slots import Slots, slots_on
+from planner.seeding.descent import descended
+from planner.seeding.slots import slots_on
 
-RADII_MM = (10.0, 8.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0)
+RADII_MM = (5.0, 4.0, 3.0, 2.0, 1.0)
 """How near a needle must pass a wanted place: the ladder [U]."""
 MENDED_RADII_MM = (1.0, 0.01)
 """The same for places where seeds of further needles stand: near them, or at them [U]."""
-FIRST = RADII_MM.index(4.0)
-"""Where the ladder is stepped on: with 0.6 mCi, seeds reach about that far with 120 Gy."""
 NEEDLE_COST_MM = 1.0
 """What a needle costs beside its lung and punctures: of two sets as dear, the one with fewer is taken [U]."""
-POOL_STEP_MM, LADDER_STEP_MM, SEED_STEP_MM = 3.0, 2.0, 1.0
-"""Steps of slots: on all tracks, while on the ladder, and for the seeds of the set [U]."""
+POOL_STEP_MM = 3.0
+"""Step of slots on all tracks [U]."""
 NEARLY = 0.04 * MISSED
 """Sets that miss the goals by this little may be mended by a needle more [U]."""
 OPENING = 0.0002
 """What a needle of 1 mm costs beside points on the wrong side, when seeds may leave for it [U]."""
-
-MakeProblem = Callable[[Slots, int, bool], Problem]
-"""The problem of seeds on slots of a number of tracks; on all points or, where False, on fewer."""
-
-
-@dataclass(frozen=True, eq=False)
-class ChosenSet:
-    """Needles of a pool (its rows), the problem of their seeds with the slots that hold one, what the set
-    costs and what none costs less than, and the radius within which it passes a share of the wanted
-    places."""
-
-    pool: Tracks
-    rows: Int[np.ndarray, " k"]
-    problem: Problem
-    seeded: Bool[np.ndarray, " n"]
-    objective: float
-    bound: float
-    radius_mm: float
-    passed_share: float
-
-    @property
-    def missed(self) -> float:
-        """What the goals missed cost on the points looked at; 0.0 where all are met."""
-        return self.problem.cost(self.seeded)[1]
-
-    @property
-    def seeds(self) -> Slots:
-        """Where the seeds stand; `track` counts the rows of the set."""
-        return self.problem.slots.take(self.seeded)
-
-
-@dataclass(frozen=True, eq=False)
-class Rules:
-    """What forbids needles of a pool to be together (`needles` are its tracks in P), and what each costs."""
-
-    pool: Tracks
-    needles: Needles
-    hardware: Hardware
-    given: Int[np.ndarray, " g"]
-    cost: Float[np.ndarray, " n"]
-    conflicts: nx.Graph
-    rules: list[Rule]
-
-    def broken(self, rows: Int[np.ndarray, " k"]) -> list[Rule]:
-        """The cycle that keeps a set from being driven one by one, where there is one of needles that are not
-        all in already."""
-        found = insertion_order(self.needles.of(rows), self.hardware)
-        cycle = tuple(int(rows[n]) for n in found.cycle)
-        if found.order is not None or set(cycle) <= set(self.given.tolist()):
-            return []
-        return [Rule(cycle, len(cycle) - 1)]
 
 
 def rules_of(
@@ -122,22 +78,12 @@ def choose_set(rules: Rules, make: MakeProblem, good: Callable[[ChosenSet], bool
         return None
     reach = reach_mm(rules.pool, _wanted_places(rules.pool, make))
     tried: list[ChosenSet] = []
-    good_ones: list[ChosenSet] = []
-    at, step = FIRST, 0
-    while 0 <= at < len(RADII_MM):
-        found = _best_within(rules, make, good, reach, RADII_MM[at])
+    for radius in RADII_MM:
+        found = _best_within(rules, make, good, reach, radius)
+        if found.missed == 0.0 and good(found):
+            return bounded(rules, make, good, pruned(rules, make, good, found))
         tried.append(found)
-        met = found.missed == 0.0 and good(found)
-        if met:
-            good_ones.append(found)
-        if step == 0:
-            step = -1 if met else 1
-        elif met == (step > 0):
-            break
-        at += step
-    if good_ones:
-        return min(good_ones, key=lambda s: s.objective)
-    return min(tried, key=lambda s: s.missed)
+    return bounded(rules, make, good, min(tried, key=lambda s: s.missed))
 
 
 def _best_within(
@@ -147,12 +93,12 @@ def _best_within(
     found = _set_within(rules, make, reach, radius)
     if found.missed > NEARLY:
         return found
-    found = _refined(found, make)
+    found = refined(found, make)
     if found.missed == 0.0 and good(found):
         return found
     reach = reach_mm(rules.pool, _mended(rules, make, found))
     for near in MENDED_RADII_MM:
-        mended = _refined(_set_within(rules, make, reach, near), make)
+        mended = refined(_set_within(rules, make, reach, near), make)
         if mended.missed < found.missed or mended.missed == 0.0:
             found = mended
         if mended.missed == 0.0 and good(mended):
@@ -174,20 +120,8 @@ def _mended(rules: Rules, make: MakeProblem, found: ChosenSet) -> Float[np.ndarr
     conflicts = nx.to_numpy_array(rules.conflicts, nodelist=range(len(rules.pool)), dtype=bool, weight=None)
     problem = replace(make(slots, len(rules.pool), False), opening=OPENING * rules.cost, conflicts=conflicts)
     seeds = found.seeds
-    start = _nearest_slots(slots, found.rows[seeds.track], seeds.from_tip_mm)
+    start = nearest_slots(slots, found.rows[seeds.track], seeds.from_tip_mm)
     return np.asarray(slots.centre_B[descended(problem, start)])
-
-
-def _nearest_slots(
-    slots: Slots, track: Int[np.ndarray, " k"], from_tip_mm: Float[np.ndarray, " k"]
-) -> Bool[np.ndarray, " n"]:
-    """The slots nearest to places along tracks, each taken once."""
-    start = np.zeros(len(slots), bool)
-    for row, s in zip(track, from_tip_mm, strict=True):
-        here = np.flatnonzero((slots.track == row) & ~start)
-        if len(here):
-            start[here[np.abs(slots.from_tip_mm[here] - s).argmin()]] = True
-    return start
 
 
 def _set_within(rules: Rules, make: MakeProblem, reach: np.ndarray, radius: float) -> ChosenSet:
@@ -213,11 +147,3 @@ def _set_within(rules: Rules, make: MakeProblem, reach: np.ndarray, radius: floa
         if len(used) == len(found.rows) or not dropped.any():
             return found
         needed = needed[:, ~dropped]
-
-
-def _refined(found: ChosenSet, make: MakeProblem) -> ChosenSet:
-    """The same needles with seeds to the millimetre, judged on all points, and as few as meet the goals."""
-    slots = slots_on(found.pool.take(found.rows), SEED_STEP_MM)
-    problem = make(slots, len(found.rows), True)
-    start = _nearest_slots(slots, found.seeds.track, found.seeds.from_tip_mm)
-    return replace(found, problem=problem, seeded=as_few(problem, descended(problem, start)))

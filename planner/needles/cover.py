@@ -22,7 +22,7 @@ from scipy.sparse import csr_matrix, eye_array, hstack
 
 RELATIVE_GAP = 0.04
 """How close to its bound the programme is solved [U]."""
-NODES = 500
+NODES = 100
 """Branches tried before the best set so far is taken, with the gap it has: a count, not a time, so that equal
 requests give equal sets [U]."""
 ROUNDS, FEW_ROUNDS = 40, 5

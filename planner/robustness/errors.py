@@ -1,18 +1,18 @@
-r"""Errors of placement: how far needles go wrong, by what guides them, and the displaced needles drawn from it.
+r"""Errors of placement: how far needles go wrong, by what guides them, and needles drawn so.
 
                  entry error, any way across the axis
     skin  ------o---E'---------------------
                 |    \                           planned axis E T, displaced axis E' T'
-                |     \  depth error along it: a needle or seed of depth s comes to depth s + error on E' T'
+                |     \  depth error along it: what was at depth s comes to s + error on E' T'
                 T      T'
                  tip error, any way across the axis
 
-Papers give the mean and SD of a magnitude. It is taken as Weibull with just that mean and SD: of all shapes
-that start at 0 the one that holds the isotropic normal error as a special case (shape 2, SD 0.52 of the mean),
-and its quantile is one line, so that a sample takes six uniform numbers, no more, no less. Its direction
-across the axis is uniform; depth errors are as often too deep as not deep enough [U]. Entry, tip and depth
-are independent [U]: over needles of 100 to 120 mm that gives a mean angle of 3.3 to 2.8 deg, where the same
-paper measured 2.8 deg.
+Papers give the mean and SD of a magnitude. It is taken to be Weibull with just that mean and SD [U]. That
+family holds the isotropic normal error (shape 2, SD 0.52 of the mean: near what templates show at the
+entry), and its quantile is one line, so that each sample takes six uniform numbers. The way across the axis
+is uniform; depth errors are as often too deep as not deep enough [U]. Entry, tip and depth are independent
+[U]: for templates and needles of 100 to 120 mm that makes angles of 3.2 +- 1.8 to 2.7 +- 1.5 deg [C], where
+the same paper measured 2.8 +- 1.7 deg.
 """
 
 from collections.abc import Mapping
@@ -60,11 +60,11 @@ ERRORS: Mapping[Placement, PlacementErrors] = MappingProxyType(
 )
 """Errors by what guides the needle.
 
-Template: 318 needles in 28 chests (10.1093/jrr/rrab068). Its tip error is less than its depth error, so it is
-taken as across the axis.
-Robot: 1.4 mm is the upper end of what robot guides state across the axis, 0.7 to 1.4 mm; SD half of that, as in
-PMC9474375, a phantom (0.73 +- 0.50 to 0.93 +- 0.45 mm). At the entry as at the tip [U]. Depth from the same:
-sqrt(2.04^2 - 0.93^2) = 1.8 mm, of its distances in all and across; SD half of that [U].
+Template: 318 needles in 28 chests (10.1093/jrr/rrab068). Its tip error is less than its depth error, so it
+is taken as across the axis.
+Robot: 1.4 mm is the upper end of what robot guides state across the axis, 0.7 to 1.4 mm; SD half of that, as
+in PMC9474375, a phantom (0.73 +- 0.50 to 0.93 +- 0.45 mm). At the entry as at the tip [U]. Depth from there
+too, where distances in all and across are given: sqrt(2.04^2 - 0.93^2) = 1.8 mm [C]; SD half of that [U].
 Electromagnetic: distance of planned and achieved line, median 4.1 mm, quartiles 2.7 and 9.1, in 60 patients
 (10.1371/journal.pone.0173751): mean and SD are those of the Weibull distribution with that median and that
 ratio of quartiles [C]. At the entry as at the tip [U]. Depth goes by the hand, as with a template [U].
@@ -73,7 +73,7 @@ ratio of quartiles [C]. At the entry as at the tip [U]. Depth goes by the hand, 
 
 @dataclass(frozen=True, eq=False)
 class Displaced:
-    """One needle, displaced k times: where it enters, where it points, and how much deeper it goes. [mm, B]"""
+    """One needle, displaced k times: where it enters, its direction, how much deeper it goes. [mm, B]"""
 
     entry_B: Float[np.ndarray, "k 3"]
     direction_B: Float[np.ndarray, "k 3"]
@@ -105,8 +105,8 @@ def displaced(
 ) -> Displaced:
     """The needle of that entry, unit direction and length, displaced once for each row of draws. [mm, B]
 
-    The displaced axis runs through both displaced ends. Its length stays, so the tip lies some 0.2 mm short of
-    where the leaning axis meets it. An error that would draw the tip out of the skin leaves it there.
+    The displaced axis runs through both displaced ends. The needle's length stays, so its tip lies some
+    0.2 mm short of the second. An error that would draw the tip out of the skin leaves it there.
     """
     u, v = _across(direction_B)
     ends = []

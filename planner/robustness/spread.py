@@ -1,7 +1,7 @@
 """Spread: D90 and V100 of the PTV where all needles go wrong at once, and their seeds with them.
 
-A seed stays where it is in its needle: at its depth, and the needle's error of depth, along the displaced axis,
-which is its own. Given seeds that no needle carries stay in place. Dose to water in water, TG-43.
+A seed stays where it is in its needle: at its depth, and the needle's error of depth, along the displaced
+axis, which is its own axis. Given seeds that no needle carries stay in place. Dose to water in water, TG-43.
 """
 
 from collections.abc import Sequence
@@ -12,16 +12,26 @@ from jaxtyping import Float
 
 from anatomy.frames import Grid
 from anatomy.structures import VoxelMask
-from planner.dose.dvh import dose_covering_percent, dose_volume, highest_outside_gy, reported, volume_percent_at
+from planner.dose.dvh import (
+    dose_covering_percent,
+    dose_volume,
+    highest_outside_gy,
+    reported,
+    volume_percent_at,
+)
 from planner.dose.in_seed import doses_outside, in_seed
 from planner.dose.kernel import dose_sum
 from planner.implant_records import Spread
-from planner.needles.tracks import spread_points_B
 from planner.request import GivenSeed
 from planner.seeding.dose import SeedDose
 
-POINTS = 1_500
-"""Points of the PTV at the most [U]: one of them is less than 0.1 % of V100."""
+POINTS = 4_000
+"""Points of the PTV [U]. D90 at them is off by some 1 %, V100 by 0.3 %, from what points 0.6 mm apart give:
+SD over seeds set at random in PTVs of 11 to 30 cm3 [C]."""
+
+STEPS = 1.1673039782614187 ** -np.arange(1.0, 5.0)
+"""Kronecker's sequence in four dimensions: multiples of these, without their whole parts, fill the unit cube
+evenly. They are powers of the root of x^5 = x + 1 (M. Roberts 2018, as the golden ratio in one dimension)."""
 
 NO_AXIS = np.zeros(3)
 """How `in_seed` knows a seed whose axis is not known."""
@@ -33,6 +43,18 @@ class DoseSamples:
 
     d90_gy: Float[np.ndarray, " k"]
     v100_percent: Float[np.ndarray, " k"]
+
+
+def points_of(mask: VoxelMask, grid: Grid) -> Float[np.ndarray, "n 3"]:
+    """POINTS points of the mask's voxels, each for an equal part of the volume. [mm, B]
+
+    Of the sequence's four numbers the first chooses a voxel and the others a place in its box. No lattice:
+    one whose layers fall in with the PTV's sides holds too much of its cold edge, or too little.
+    """
+    share = (0.5 + np.arange(1.0, POINTS + 1.0)[:, None] * STEPS) % 1.0
+    voxels = np.argwhere(mask.cropped()) + np.array(mask.lower)
+    chosen = voxels[(share[:, 0] * len(voxels)).astype(int)]
+    return np.asarray((chosen + share[:, 1:] - 0.5) * grid.spacing_mm)
 
 
 def dose_samples(
@@ -48,7 +70,7 @@ def dose_samples(
 
     Points inside a seed count as having reached every dose: see planner.dose.in_seed.
     """
-    points_B = spread_points_B(ptv, grid, POINTS)
+    points_B = points_of(ptv, grid)
     weights = np.ones(len(points_B))
     staying_B = grid.to_box(np.array([s.position_mm for s in given], float).reshape(-1, 3))
     staying_axes_P = np.array([NO_AXIS if s.axis is None else s.axis for s in given], float).reshape(-1, 3)

@@ -1,16 +1,17 @@
 r"""Tolerance: how far a needle may turn about its entry, any way, and certainly touch nothing forbidden.
 
         entry E
-           o          turned by an angle a about E, the axis' point at depth s moves by a chord of
-          /|\                        2 s sin(a/2)
-       a / | \       and the nearest structure, d(s) away before, is at least d(s) - 2 s sin(a/2) away. So while
-        /  |  \                     2 s sin(a/2) < d(s) - radius     at every depth s,
-       '---T---'      the wall touches nothing:    a = min over s of 2 asin((d(s) - radius) / (2 s)).
+           o          Turned by an angle a about E, the axis' point at depth s moves by a chord of
+          /|\                        2 s sin(a/2),
+       a / | \        so what was d(s) away is still d(s) - 2 s sin(a/2) away at least. While at every s
+        /  |  \                      2 s sin(a/2) < d(s) - radius
+       '---T---'      the wall touches nothing:    a < min over s of 2 asin((d(s) - radius) / (2 s)).
 
-That is a true lower bound for all ways to turn at once, and no more: of a structure that is narrow the needle
-may well pass beside. Towards a point it is exact but for terms in (radius / s)^2: the depth that is as far
-from E as the point tells. With asin((d - radius) / s) instead, which is how far the axis' point is from the turned
-axis, a structure beyond the tip's depth along the axis but within the tip's sweep would be missed.
+That is a true lower bound for all ways to turn at once, and no more: turned one way, the needle may well pass
+beside a structure. Of a point at an angle a, no farther from E than the tip, a needle without thickness is
+allowed 2 asin(sin(a) / 2) or more: 0.005 deg less than a at 5 deg, 0.07 at 12 [C]. asin((d - radius) / s),
+which compares with the foot on the turned axis, would be no bound: where the tip sweeps towards a structure,
+that foot lies beyond the tip.
 """
 
 from heapq import heappop, heappush
@@ -24,8 +25,9 @@ from planner.clearance import Obstacles
 MOST_RAD = radians(90.0)
 """Where nothing is in the way: a needle turned by this much runs along the skin. Tolerances end here."""
 
-FINE_RAD = radians(0.01)
-"""How much less than the bound at single depths is given at most, for depths are looked at in pieces [U]."""
+FINE = 0.01
+"""What is given may fall short of the bound at single depths, for depths are looked at in pieces: by this part
+of it at most [U]."""
 
 _GUARD_MM = 1e-6
 
@@ -45,7 +47,7 @@ def tolerance_deg(
     pieces = [(0.0, 0.0, length)]
     while True:
         at_least, a, b = heappop(pieces)
-        if at_most - at_least <= FINE_RAD:
+        if at_most - at_least <= FINE * at_most:
             return degrees(min(at_least, at_most))
         middle = 0.5 * (a + b)
         for first, last in ((a, middle), (middle, b)):

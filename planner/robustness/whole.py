@@ -18,7 +18,7 @@ from planner.robustness.touch import touched
 from planner.seeding.dose import SeedDose
 
 DOSE_SAMPLES = 60
-"""Dose is looked at in the first samples only, this many at the most [U]: it costs the most, and of 60 the 5th
+"""Dose is looked at in the first samples only, this many at the most [U]: it costs the most. Of 60 the 5th
 percentile lies between the third and fourth least."""
 
 
@@ -44,9 +44,7 @@ def robustness(
         for number, needle in enumerate(needles)
     ]
     doses = _dose(scene.grid, prescription, asked.samples, needles, wrong, extra_seeds, ptv, dose)
-    met = (doses.d90_gy >= prescription.d90_goal_gy) & (
-        doses.v100_percent >= prescription.goals.v100_percent
-    )
+    met = (doses.d90_gy >= prescription.d90_goal_gy) & (doses.v100_percent >= prescription.goals.v100_percent)
     return Robustness(
         placement=str(asked.placement),
         samples=asked.samples,
@@ -74,10 +72,11 @@ def _risks(
     forbidden = scene.of_role(Role.FORBIDDEN)
     obstacles = Obstacles(forbidden, scene.grid)
     risks = []
-    for needle, touches in zip(needles, _touches(forbidden, scene.grid, request, needles, wrong), strict=True):
+    touches = _touches(forbidden, scene.grid, request, needles, wrong)
+    for needle, touched_by in zip(needles, touches, strict=True):
         entry_B, tip_B = (scene.grid.to_box(np.array(p)) for p in (needle.entry_mm, needle.tip_mm))
         tolerance = tolerance_deg(obstacles, entry_B, tip_B, request.needle.radius_mm)
-        risks.append(NeedleRisk(needle.id, tolerance, touches))
+        risks.append(NeedleRisk(needle.id, tolerance, touched_by))
     return tuple(risks)
 
 

@@ -4,6 +4,9 @@ whole       the order of things
 |-- inputs, numbers, sentences, outcome, order      what needs no geometry
 |-- track, passage, seeds, room, clearance, miss      one path, or all, against the scene
 |       on a Trial: an axis with its Sights, the spans it runs through
+|-- implant: needle_set, needles, template, implant_seeds, ptv     needles together, and their seeds
+|-- dose: strength, volume_dose, hottest, conformity, goals        what these seeds give
+|       by the direct sum (tg43 at a point, planted at many) at points of their own (dvh)
 `-- voxels, meshes, boxes, triangles, segments, spans      geometry
 """
 

@@ -1,10 +1,11 @@
 """Claims on needles together: any two can be in place at once, and the order lets every one in.
 
 A needle is a shaft, from the tip outward, and beyond the needle's length a hub: all points within a radius of
-each one's axis. Driven, it sweeps that along its axis from where its tip meets the skin.
+each one's axis. Driven, it sweeps that along its axis from where its tip meets the skin. Needles that are in
+already are where they are: nothing is claimed of two of them, and all others must get past every one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import inf, sqrt
@@ -53,18 +54,23 @@ def check_needles(
     order: Sequence[str],
     request: Request,
     needle_clearance_mm: float,
+    in_already: Collection[str] = (),
 ) -> None:
     """All claims of this module on needles given by id, entry and tip (P, mm), driven in `order`.
 
     A pair gets a claim of its own only where it fails. Shafts keep `needle_clearance_mm` between their walls.
+    An order may be left out where those `in_already` have none among themselves.
     """
     ids = [id_ for id_, _, _ in needles]
     claims.equal("needle ids differ", "needles", float(len(ids)), float(len(set(ids))), 0.0)
     placed = [needle for n in needles if (needle := _placed(claims, *n)) is not None]
-    _check_together(claims, placed, request, needle_clearance_mm)
+    _check_together(claims, placed, request, needle_clearance_mm, in_already)
+    there = [needle for needle in placed if needle.id in in_already]
     listed, known = ", ".join(sorted(order)), ", ".join(sorted(ids))
-    claims.same("the order names every needle once", "insertion order", listed, known)
-    _check_order(claims, placed, order, request, needle_clearance_mm)
+    left_out = bool(there) and not order and not _orderable(there, request, needle_clearance_mm)
+    claims.same("the order names every needle once", "insertion order", listed, "" if left_out else known)
+    if not left_out:
+        _check_order(claims, placed, order, request, needle_clearance_mm, there)
 
 
 def _placed(claims: Claims, id_: str, entry_mm: Point, tip_mm: Point) -> Placed | None:
@@ -98,12 +104,47 @@ def _narrowest(gaps: Sequence[Gap]) -> Gap:
     return min(gaps, key=lambda gap: gap.wall_mm - gap.need_mm)
 
 
+def _stopped_by(
+    driven: Placed, others: Sequence[Placed], request: Request, needle_clearance_mm: float
+) -> Iterator[tuple[Placed, Gap]]:
+    """The needles in place that one cannot be driven past, and where each lacks most."""
+    for other in others:
+        worst = _narrowest(list(_gaps(driven, driven.length_mm, other, request, needle_clearance_mm)))
+        if not worst.kept:
+            yield other, worst
+
+
+def _orderable(needles: Sequence[Placed], request: Request, needle_clearance_mm: float) -> bool:
+    """Whether there is an order in which all can be driven. Taken out backwards, one after another: whatever
+    could be driven last can be, and what is taken out first stands in no other's way."""
+    left = list(needles)
+    while left:
+        last = next(
+            (
+                one
+                for one in left
+                if not any(_stopped_by(one, [n for n in left if n is not one], request, needle_clearance_mm))
+            ),
+            None,
+        )
+        if last is None:
+            return False
+        left.remove(last)
+    return True
+
+
 def _check_together(
-    claims: Claims, placed: Sequence[Placed], request: Request, needle_clearance_mm: float
+    claims: Claims,
+    placed: Sequence[Placed],
+    request: Request,
+    needle_clearance_mm: float,
+    in_already: Collection[str],
 ) -> None:
     """That shafts keep their distance and no two needles touch, each pair in place."""
     least_mm, least_shaft_mm = inf, inf
     for one, two in combinations(placed, 2):
+        if one.id in in_already and two.id in in_already:
+            continue
         gaps = list(_gaps(one, 0.0, two, request, needle_clearance_mm))
         least_mm = min(least_mm, *(gap.wall_mm for gap in gaps))
         least_shaft_mm = min(least_shaft_mm, gaps[0].wall_mm)
@@ -124,20 +165,19 @@ def _check_order(
     order: Sequence[str],
     request: Request,
     needle_clearance_mm: float,
+    there: Sequence[Placed],
 ) -> None:
     """That each needle, driven in its turn, gets past all that are in place by then."""
     named = {needle.id: needle for needle in placed}
-    driven: list[Placed] = []
-    free = 0
-    for needle in (named[id_] for id_ in dict.fromkeys(order) if id_ in named):
-        stopped = False
-        for other in driven:
-            worst = _narrowest(list(_gaps(needle, needle.length_mm, other, request, needle_clearance_mm)))
-            if not worst.kept:
-                stopped = True
-                subject = f"needle {needle.id}, past needle {other.id}"
-                name = f"{worst.parts} are apart while it is driven"
-                claims.at_least(name, subject, worst.need_mm, worst.wall_mm, DISTANCE_MM)
-        free += not stopped
-        driven.append(needle)
+    in_place = list(there)
+    driven = [named[id_] for id_ in dict.fromkeys(order) if id_ in named and named[id_] not in there]
+    free = len(there)
+    for needle in driven:
+        stops = list(_stopped_by(needle, in_place, request, needle_clearance_mm))
+        for other, worst in stops:
+            subject = f"needle {needle.id}, past needle {other.id}"
+            name = f"{worst.parts} are apart while it is driven"
+            claims.at_least(name, subject, worst.need_mm, worst.wall_mm, DISTANCE_MM)
+        free += not stops
+        in_place.append(needle)
     claims.equal("the order lets every needle in", "insertion order", float(len(placed)), float(free), 0.0)

@@ -5,11 +5,14 @@ from dataclasses import fields, is_dataclass
 from math import isfinite
 
 from planner.records import Plan
-from planner.request import Request
+from planner.request import Prescription, Request
 from planner.verify.claims import Claims
 
 LARGEST = 1e6
 """A kilometre in mm. Beyond, arithmetic on squares would lose what is to be checked."""
+
+LARGEST_COUNT = 10**15
+"""Beyond, counts are no longer whole as floats."""
 
 
 def check_numbers(claims: Claims, plan: Plan) -> bool:
@@ -30,6 +33,8 @@ def check_numbers(claims: Claims, plan: Plan) -> bool:
 def _sound(place: str, value: float) -> bool:
     # Counts of lines may be large, and a seed of random numbers may be anything; counts of a path may not.
     if isinstance(value, int):
+        if place.startswith(("plan.needle_set", "plan.dose", "plan.request.needle_set")):
+            return abs(value) <= LARGEST_COUNT
         return not place.startswith("plan.paths") or abs(value) <= LARGEST
     return bool(isfinite(value) and abs(value) <= LARGEST)
 
@@ -57,6 +62,9 @@ def _absurd(request: Request) -> str | None:
         "needle.outer_diameter_mm": request.needle.outer_diameter_mm,
         "needle.max_length_mm": request.needle.max_length_mm,
         "pose.bore_diameter_mm": request.pose.bore_diameter_mm,
+        "seeds.activity_mci": request.seeds.activity_mci,
+        "needle_set.grid_pitch_mm": request.needle_set.grid_pitch_mm,
+        **(_of_prescription(request.prescription) if request.prescription else {}),
     }
     never_negative = {
         "pose.hub_length_mm": request.pose.hub_length_mm,
@@ -65,9 +73,25 @@ def _absurd(request: Request) -> str | None:
         "target.min_chord_mm": request.target.min_chord_mm or 0.0,
         "seeds.spacing_mm": request.seeds.spacing_mm,
         "seeds.min_spacing_mm": request.seeds.min_spacing_mm,
+        "seeds.decay_days": request.seeds.decay_days,
+        "needle_set.clearance_mm": request.needle_set.clearance_mm,
+        "needle_set.puncture_cost_mm": request.needle_set.puncture_cost_mm,
+        "needle_set.max_needles": float(request.needle_set.max_needles),
         "search.min_separation_mm": request.search.min_separation_mm,
         **{f"clearance_mm.{name}": value for name, value in request.clearance_mm.items()},
     }
     wrong = [name for name, value in positive.items() if value <= 0.0]
     wrong += [name for name, value in never_negative.items() if value < 0.0]
     return f"{wrong[0]} is too small" if wrong else None
+
+
+def _of_prescription(asked: Prescription) -> dict[str, float]:
+    """What must be more than nothing, for doses and BED to be reckoned."""
+    prior = asked.prior_external
+    return {
+        "prescription.dose_gy": asked.dose_gy,
+        "prescription.bed.alpha_beta_target_gy": asked.bed.alpha_beta_target_gy,
+        "prescription.bed.alpha_beta_organ_gy": asked.bed.alpha_beta_organ_gy,
+        "prescription.bed.repair_half_time_h": asked.bed.repair_half_time_h,
+        "prescription.prior_external.fractions": 1.0 if prior is None else float(prior.fractions),
+    }

@@ -1,7 +1,9 @@
 """Claims on the paths together: their ranks, which of them no other beats, and that they are distinct.
 
-Quantities are those that the paths state; other modules hold them against the scene. Two scores within SCORE
-of each other are equal, so that either order of them is right.
+Paths to the target come first. Needles of a set that are none of these follow in an order of their own: they
+are on no front, and may lie as near to each other as needles can. Quantities are those that the paths state;
+other modules hold them against the scene. Two scores within SCORE of each other are equal, so that either
+order of them is right.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +12,7 @@ from math import fsum
 
 import numpy as np
 
-from planner.records import Path, Plan
+from planner.records import Aim, Path, Plan
 from planner.request import Request
 from planner.verify.claims import Claims
 from planner.verify.tolerances import LENGTH_MM, SCORE
@@ -32,20 +34,27 @@ FRONT = ("lung_length_mm", "pleural_punctures", "fissures_crossed", "clearance_m
 
 def check_order(claims: Claims, plan: Plan) -> None:
     """All claims of this module."""
-    _check_ranks(claims, plan)
-    _check_order(claims, plan)
-    _check_front(claims, plan)
-    _check_distinct(claims, plan)
+    ranked = tuple(path for path in plan.paths if path.aim is Aim.TARGET)
+    others = tuple(path for path in plan.paths if path.aim is not Aim.TARGET)
+    _check_ranks(claims, plan, ranked)
+    _check_order(claims, plan.request, ranked)
+    _check_order(claims, plan.request, others)
+    _check_front(claims, ranked)
+    for path in others:
+        claims.same("needles are on no front", f"path {path.id}", str(path.pareto), str(False))
+    _check_distinct(claims, plan.request, ranked)
 
 
-def _check_ranks(claims: Claims, plan: Plan) -> None:
+def _check_ranks(claims: Claims, plan: Plan, ranked: tuple[Path, ...]) -> None:
     ranks = ", ".join(str(p.rank) for p in plan.paths)
     counted = ", ".join(str(n) for n in range(1, len(plan.paths) + 1))
     claims.same("ranks count from 1", "paths", ranks, counted)
     ids = [p.id for p in plan.paths]
     claims.equal("path ids differ", "paths", float(len(ids)), float(len(set(ids))), 0.0)
     most = float(plan.request.search.max_paths)
-    claims.at_most("no more paths than asked for", "paths", most, float(len(ids)), 0.0)
+    claims.at_most("no more paths than asked for", "paths", most, float(len(ranked)), 0.0)
+    first = ", ".join(path.id for path in plan.paths[: len(ranked)])
+    claims.same("paths to the target come first", "paths", first, ", ".join(path.id for path in ranked))
 
 
 def _keys(request: Request) -> tuple[list[str], Callable[[Path], list[float]]]:
@@ -58,13 +67,13 @@ def _keys(request: Request) -> tuple[list[str], Callable[[Path], list[float]]]:
     return list(request.ranking), lambda p: [LESS_IS_BETTER[name](p) for name in request.ranking]
 
 
-def _check_order(claims: Claims, plan: Plan) -> None:
-    names, values = _keys(plan.request)
+def _check_order(claims: Claims, request: Request, paths: tuple[Path, ...]) -> None:
+    names, values = _keys(request)
     unknown = sorted(set(names) - LESS_IS_BETTER.keys())
     claims.same("every score can be recomputed", "ranking", "all known", ", ".join(unknown) or "all known")
     if unknown:
         return
-    for better, worse in pairwise(plan.paths):
+    for better, worse in pairwise(paths):
         claims.holds(
             "rank order",
             f"path {better.id} before path {worse.id}",
@@ -83,9 +92,9 @@ def _may_precede(one: list[float], two: list[float]) -> bool:
     return True
 
 
-def _check_front(claims: Claims, plan: Plan) -> None:
-    values = [np.array([LESS_IS_BETTER[name](p) for name in FRONT]) for p in plan.paths]
-    for n, path in enumerate(plan.paths):
+def _check_front(claims: Claims, paths: tuple[Path, ...]) -> None:
+    values = [np.array([LESS_IS_BETTER[name](p) for name in FRONT]) for p in paths]
+    for n, path in enumerate(paths):
         others = [v for m, v in enumerate(values) if m != n]
         beaten = any((v <= values[n]).all() and (v < values[n] - SCORE).any() for v in others)
         maybe = any((v <= values[n] + SCORE).all() and (v < values[n]).any() for v in others)
@@ -98,10 +107,10 @@ def _check_front(claims: Claims, plan: Plan) -> None:
         )
 
 
-def _check_distinct(claims: Claims, plan: Plan) -> None:
+def _check_distinct(claims: Claims, request: Request, paths: tuple[Path, ...]) -> None:
     """Two paths of one window differ by the least separation at entry or at tip."""
-    apart_mm = plan.request.search.min_separation_mm
-    for one, two in combinations(plan.paths, 2):
+    apart_mm = request.search.min_separation_mm
+    for one, two in combinations(paths, 2):
         if one.window == two.window:
             ends = (
                 np.subtract(one.entry_mm, two.entry_mm),

@@ -4,7 +4,7 @@ from math import fsum
 
 import numpy as np
 
-from planner.records import LIMITS, Plan, Status
+from planner.records import LIMITS, Aim, Plan, Status
 from planner.verify.claims import Claims
 from planner.verify.tolerances import LENGTH_MM, SHARE
 
@@ -30,10 +30,30 @@ def check_outcome(claims: Claims, plan: Plan) -> None:
         f"{len(plan.paths)} paths",
         bool(plan.paths) in PATHS_WITH[plan.outcome.status],
     )
+    _check_implant(claims, plan)
     _check_search(claims, plan)
     _check_windows(claims, plan)
     _check_bound(claims, plan)
     _check_shares(claims, plan)
+
+
+def _check_implant(claims: Claims, plan: Plan) -> None:
+    """An implant is there whole or not at all, only where one is prescribed; and the status says whether its
+    goals are met."""
+    prescribed = plan.request.prescription is not None
+    parts = [plan.needle_set is not None, plan.dose is not None]
+    whole = parts[0] == parts[1] and (prescribed or not any(parts))
+    said = "whole, as prescribed" if whole else "in part, or not prescribed"
+    claims.holds("an implant is whole, and prescribed", "outcome", "whole, as prescribed", said, whole)
+    needles = sum(path.aim is not Aim.TARGET for path in plan.paths)
+    if plan.needle_set is None:
+        claims.equal("needles without a set", "outcome", 0.0, float(needles), 0.0)
+    if plan.outcome.status in (Status.PLANNED, Status.GOALS_NOT_MET):
+        met = not prescribed or (plan.dose is not None and all(goal.met for goal in plan.dose.goals))
+        status = Status.PLANNED if met else Status.GOALS_NOT_MET
+        claims.same(
+            "the outcome says whether the goals are met", "outcome", str(plan.outcome.status), str(status)
+        )
 
 
 def _check_search(claims: Claims, plan: Plan) -> None:
@@ -60,7 +80,8 @@ def _check_search(claims: Claims, plan: Plan) -> None:
 
 
 def _check_windows(claims: Claims, plan: Plan) -> None:
-    """Every path in the window it names and in no other, and no window with a path that does not exist."""
+    """Every path in the window it names and in no other, and no window with a path that does not exist.
+    Needles of a set that do not aim at the target name none."""
     ids = [w.id for w in plan.windows]
     claims.equal("window ids differ", "windows", float(len(ids)), float(len(set(ids))), 0.0)
     for window in plan.windows:
@@ -73,13 +94,17 @@ def _check_windows(claims: Claims, plan: Plan) -> None:
             best = window.best_lung_length_mm
             claims.equal("least lung of the window's paths", subject, best, min(least), LENGTH_MM)
     for path in plan.paths:
+        if path.aim is not Aim.TARGET:
+            claims.same("a needle names no window", f"path {path.id}", path.window, "")
+            continue
         known = "known" if path.window in ids else "unknown"
         claims.holds("the path's window", f"path {path.id}", path.window, known, path.window in ids)
 
 
 def _check_bound(claims: Claims, plan: Plan) -> None:
-    """No path crosses less lung than any safe path can, nor than the least said to have been found."""
-    lung = min((p.lung_length_mm for p in plan.paths), default=None)
+    """No path crosses less lung than any safe path can, nor than the least said to have been found. Needles
+    that do not go through the target may."""
+    lung = min((p.lung_length_mm for p in plan.paths if p.aim is Aim.TARGET), default=None)
     if lung is not None:
         least = plan.search.least_lung_mm
         claims.at_least("lung bound is not negative", "search", 0.0, plan.search.lung_bound_mm, 0.0)

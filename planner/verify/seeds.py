@@ -22,9 +22,7 @@ def check_seeds(
     claims: Claims, trial: Trial, seeds: tuple[SeedDrop, ...], target_voxels: Int[np.ndarray, "n 3"]
 ) -> None:
     """All claims on one path's seeds. `target_voxels` are the indices of all voxels of the target."""
-    for number, seed in enumerate(seeds, start=1):
-        _check_place(claims, trial, seed, f"{trial.subject}, seed {number}")
-    _check_spacing(claims, trial, seeds)
+    check_places(claims, trial, seeds)
     margin = trial.request.target.margin_mm
     spacing = triple(trial.scene.grid.spacing_mm)
     near = near_axis(target_voxels, spacing, trial.axis.tip_B, trial.axis.outward_B, margin)
@@ -44,6 +42,13 @@ def check_seeds(
         and farthest_point(_samples(trial, at_tip_mm), near, spacing) <= margin
     ):
         _check_first(claims, trial, seeds)
+
+
+def check_places(claims: Claims, trial: Trial, seeds: tuple[SeedDrop, ...]) -> None:
+    """Where the seeds are said to be along the axis, whatever they are for."""
+    for number, seed in enumerate(seeds, start=1):
+        _check_place(claims, trial, seed, f"{trial.subject}, seed {number}")
+    _check_spacing(claims, trial, seeds)
 
 
 def _check_place(claims: Claims, trial: Trial, seed: SeedDrop, subject: str) -> None:

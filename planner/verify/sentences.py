@@ -6,11 +6,24 @@ Numbers are recomputed elsewhere; here the sentences are written again from them
 from anatomy.scene import Scene
 from planner.records import Plan
 from planner.verify.claims import Claims
+from planner.verify.goals import GOAL_NAMES
 from planner.wording import claims_of, message_of
 
 
 def check_sentences(claims: Claims, plan: Plan, scene: Scene) -> None:
     """The outcome's message, the search's claims and the notes."""
+    _check_message(claims, plan)
+    proved = claims_of(plan.search, scene.surface_slack_mm)
+    claims.same("what the search may claim", "search", "\n".join(plan.search.claims), "\n".join(proved))
+    claims.same("notes on the input", "notes", "\n".join(plan.notes), "\n".join(scene.notes))
+
+
+def _check_message(claims: Claims, plan: Plan) -> None:
+    named = set() if plan.dose is None else {goal.name for goal in plan.dose.goals}
+    unknown = ", ".join(sorted(named - set(GOAL_NAMES))) or "none"
+    claims.same("goals that no sentence can be made of", "outcome", "none", unknown)
+    if unknown != "none":
+        return
     message = message_of(
         plan.outcome.status,
         plan.request,
@@ -24,6 +37,3 @@ def check_sentences(claims: Claims, plan: Plan, scene: Scene) -> None:
         plan.dose,
     )
     claims.same("the message is the outcome's", "outcome", plan.outcome.message, message)
-    proved = claims_of(plan.search, scene.surface_slack_mm)
-    claims.same("what the search may claim", "search", "\n".join(plan.search.claims), "\n".join(proved))
-    claims.same("notes on the input", "notes", "\n".join(plan.notes), "\n".join(scene.notes))

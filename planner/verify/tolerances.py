@@ -36,3 +36,15 @@ GRAZE_MM it no longer does."""
 
 SEED_SAMPLE_MM = 0.1
 """Points along a seed at which its distance to the target is taken."""
+
+RATIO = 1e-9
+"""Shares of a whole, and whatever follows from stated numbers by a formula, as a part of itself."""
+
+DOSE = 1e-3
+"""Doses, as a part of themselves: the planner reads them off a table."""
+
+DOSE_NEAR, NEAR_SEED_MM = 5e-3, 2.0
+"""The same within so far of a seed's centre, where the table is at its worst."""
+
+DOSE_GY = 1e-3
+"""Doses in Gy, where that is more: a table ends somewhere, and this is nothing beside 100 Gy."""

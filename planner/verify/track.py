@@ -22,9 +22,14 @@ def check_track(claims: Claims, trial: Trial, path: Path) -> None:
 
 def check_reach(claims: Claims, trial: Trial) -> None:
     """What makes any axis a track: a needle that is long enough, from skin into the target."""
+    check_from_skin(claims, trial)
+    _check_tip(claims, trial)
+
+
+def check_from_skin(claims: Claims, trial: Trial) -> None:
+    """What makes any axis a needle's, wherever its tip is: it is long enough, and leaves the body once."""
     longest = trial.request.needle.max_length_mm
     claims.at_most("the needle is long enough", trial.subject, longest, trial.axis.length_mm, LENGTH_MM)
-    _check_tip(claims, trial)
     _check_entry(claims, trial)
 
 

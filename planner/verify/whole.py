@@ -4,10 +4,11 @@ from dataclasses import replace
 
 from anatomy.scene import Scene
 from anatomy.structures import Role, Structure
-from planner.records import Path, Plan, Relaxation, Verification
+from planner.records import Aim, Path, Plan, Relaxation, Verification
 from planner.verify.at_random import check_at_random
 from planner.verify.claims import Claims
 from planner.verify.clearance import as_voxels, check_nearest, check_needs, passings_of
+from planner.verify.implant import check_implant, check_needle
 from planner.verify.inputs import check_inputs
 from planner.verify.miss import (
     check_miss,
@@ -42,6 +43,16 @@ NOT_RECOMPUTED = (
     "/windows/*/area_mm2",
     "/blocked_by",
     "/nearest_miss",
+    "/needle_set/bound",
+    "/needle_set/seeds_bound",
+    "/needle_set/tracks_considered",
+    "/needle_set/conflicts_checked",
+    "/needle_set/cover_radius_mm",
+    "/needle_set/covered_percent",
+    "/needle_set/reachable_percent",
+    "/needle_set/claims",
+    "/dose/bed/limits",
+    "/robustness",
 )
 """What no look at the result tells: it is held against the rest, but only a search can find it, or that there
 is nothing better."""
@@ -79,15 +90,22 @@ def _check_paths(claims: Claims, plan: Plan, scene: Scene) -> None:
         if trial is not None:
             trials.append((trial, path))
     target = voxels_of(scene.target, outer_only=False)
+    ptv = check_implant(claims, plan, scene)
     for trial, path in trials:
         check_track(claims, trial, path)
-        check_reach(claims, trial)
         check_passage(claims, trial, path)
-        check_room(claims, trial)
-        check_seeds(claims, trial, path.seeds, target)
+        if path.aim is Aim.TARGET:
+            check_reach(claims, trial)
+            check_seeds(claims, trial, path.seeds, target)
+        else:
+            check_needle(claims, trial, path, ptv)
+        # Of a needle that is in already, nobody says that it is safe.
+        if path.aim is not Aim.GIVEN:
+            check_room(claims, trial)
     passings = passings_of([trial for trial, _ in trials], _kept_free(scene))
     for (trial, path), passed in zip(trials, passings, strict=True):
-        check_needs(claims, trial, passed)
+        if path.aim is not Aim.GIVEN:
+            check_needs(claims, trial, passed)
         check_nearest(claims, trial, path, passed)
 
 

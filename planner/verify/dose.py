@@ -1,0 +1,135 @@
+"""Claims on a plan's dose, from the seeds' places by the direct sum: volumes, points, indices, goals, BED."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from anatomy.scene import Scene
+from anatomy.structures import Role, VoxelMask
+from planner.implant_records import DoseReport, NeedleSet, TargetDose, VolumeDose
+from planner.records import Plan
+from planner.request import Prescription
+from planner.verify.claims import Claims
+from planner.verify.conformity import check_indices
+from planner.verify.dvh import CC_MM3, SampledDoses
+from planner.verify.goals import PTV, check_bed, check_goals
+from planner.verify.hottest import field_of, hottest_part
+from planner.verify.planted import Planted, planted
+from planner.verify.ptv import Ptv, holds
+from planner.verify.strength import check_strength
+from planner.verify.tolerances import DOSE, DOSE_GY, DOSE_NEAR, NEAR_SEED_MM
+from planner.verify.volume_dose import (
+    MANY_VOXELS,
+    check_curve,
+    check_levels,
+    check_organ,
+    check_treated,
+    sampled,
+)
+
+GTV = "GTV"
+
+
+def check_dose(
+    claims: Claims,
+    plan: Plan,
+    asked: Prescription,
+    needles: NeedleSet,
+    dose: DoseReport,
+    scene: Scene,
+    ptv: Ptv,
+) -> None:
+    """All claims on a dose report. Without a source that is known, none of them can be recomputed."""
+    check_goals(claims, asked, dose)
+    strong = check_strength(claims, plan, asked, dose)
+    if strong is None:
+        return
+    check_bed(claims, asked, dose, strong.source)
+    # Of the strength that the request means, not of the one that is stated.
+    seeds = planted(strong.source, strong.strength_u, needles.seeds)
+    treated = ptv.nearer_to(dose.target.volume_cc * CC_MM3 / scene.grid.voxel_volume_mm3)
+    curves = {
+        PTV: sampled(treated, scene.grid, seeds),
+        GTV: sampled(scene.target, scene.grid, seeds),
+    }
+    check_treated(claims, PTV, dose.target, curves[PTV], asked.dose_gy)
+    check_treated(claims, GTV, dose.gtv, curves[GTV], asked.dose_gy)
+    check_indices(claims, dose.target, seeds, treated, scene.grid, asked.dose_gy)
+    organs = {s.name: s.mask for s in scene.of_role(Role.FORBIDDEN, Role.LUNG, Role.PASSABLE)}
+    _check_points(claims, dose, seeds, {PTV: treated, GTV: scene.target}, organs, scene)
+    _check_organs(claims, dose, scene, seeds, organs)
+    _check_curves(claims, dose, scene, seeds, curves, organs)
+
+
+def _check_points(
+    claims: Claims,
+    dose: DoseReport,
+    seeds: Planted,
+    treated: Mapping[str, VoxelMask],
+    organs: Mapping[str, VoxelMask],
+    scene: Scene,
+) -> None:
+    """Each point's dose; that it lies in what it is named for; and the coldest ones' to be D100."""
+    places = {f"coldest sample of the {name}": mask for name, mask in treated.items()}
+    places |= {f"hottest sample of {name}": mask for name, mask in organs.items()}
+    coldest = {
+        f"coldest sample of the {PTV}": dose.target.d100_gy,
+        f"coldest sample of the {GTV}": dose.gtv.d100_gy,
+    }
+    for point in dose.points:
+        found = seeds.at(point.position_mm)
+        share = DOSE if seeds.nearest_mm(point.position_mm) > NEAR_SEED_MM else DOSE_NEAR
+        off = max(DOSE_GY, share * found)
+        claims.equal("dose at a point", point.name, point.dose_gy, found, off)
+        if point.name in coldest:
+            claims.equal("D100 is the dose of the coldest", point.name, coldest[point.name], found, off)
+        mask = places.get(point.name)
+        at_B = scene.grid.to_box(np.array([point.position_mm]))
+        there = mask is not None and bool(holds(mask, scene.grid.spacing_mm, at_B)[0])
+        # A sample for a block of voxels lies at the middle of those inside, which may be in none of them.
+        there |= mask is not None and mask.count > MANY_VOXELS
+        said = "there" if there else "elsewhere"
+        claims.holds("the point lies in what it is named for", point.name, "there", said, there)
+    missing = ", ".join(sorted(coldest.keys() - {point.name for point in dose.points})) or "none"
+    claims.same("coldest points that are not named", "dose", "none", missing)
+
+
+def _check_organs(
+    claims: Claims, dose: DoseReport, scene: Scene, seeds: Planted, organs: Mapping[str, VoxelMask]
+) -> None:
+    """Every organ once, and the dose in its hottest part."""
+    names = ", ".join(sorted(organ.structure for organ in dose.organs))
+    claims.same("organs with a dose", "dose", names, ", ".join(sorted(organs)))
+    field = field_of(seeds, scene.grid) if len(seeds.centres_P) else None
+    for stated in dose.organs:
+        mask = organs.get(stated.structure)
+        if mask is not None:
+            hot = hottest_part(mask, scene.grid, seeds, field)
+            found = sampled(hot, scene.grid, seeds, mask.count)
+            check_organ(claims, stated, mask.count * scene.grid.voxel_volume_mm3 / CC_MM3, found)
+
+
+def _check_curves(
+    claims: Claims,
+    dose: DoseReport,
+    scene: Scene,
+    seeds: Planted,
+    treated: Mapping[str, SampledDoses],
+    organs: Mapping[str, VoxelMask],
+) -> None:
+    """The histograms of PTV and GTV, and of those organs that have one."""
+    names = [curve.structure for curve in dose.dvh]
+    claims.equal("a structure has one histogram", "dose", float(len(names)), float(len(set(names))), 0.0)
+    missing = ", ".join(sorted(treated.keys() - set(names))) or "none"
+    claims.same("volumes to treat without a histogram", "dose", "none", missing)
+    unknown = ", ".join(sorted(set(names) - treated.keys() - organs.keys())) or "none"
+    claims.same("histograms of unknown structures", "dose", "none", unknown)
+    stated: dict[str, TargetDose | VolumeDose] = {PTV: dose.target, GTV: dose.gtv}
+    for curve in dose.dvh:
+        name = curve.structure
+        if name in treated:
+            check_curve(claims, curve, treated[name])
+            check_levels(claims, curve, stated[name], dose.prescribed_gy)
+        elif name in organs:
+            mask = organs[name]
+            check_curve(claims, curve, sampled(mask, scene.grid, seeds, mask.count))

@@ -1,0 +1,34 @@
+"""The implant part of a plan: its needle set, the seeds on each needle, and their dose."""
+
+from anatomy.scene import Scene
+from planner.records import Aim, Path, Plan
+from planner.verify.claims import Claims
+from planner.verify.dose import check_dose
+from planner.verify.implant_seeds import check_seeds_of_set, check_set_seeds, check_tip_in
+from planner.verify.needle_set import check_needle_set
+from planner.verify.ptv import Ptv, ptv_of
+from planner.verify.track import check_from_skin
+from planner.verify.trial import Trial
+
+
+def check_implant(claims: Claims, plan: Plan, scene: Scene) -> Ptv | None:
+    """All claims but those on single needles; the PTV, for these. None where nothing is implanted."""
+    prescription, needles, dose = plan.request.prescription, plan.needle_set, plan.dose
+    if needles is None:
+        return None
+    ptv = ptv_of(claims, scene, plan.request)
+    check_needle_set(claims, plan, needles)
+    check_seeds_of_set(claims, plan, needles)
+    if dose is not None and prescription is not None:
+        check_dose(claims, plan, prescription, needles, dose, scene, ptv)
+    return ptv
+
+
+def check_needle(claims: Claims, trial: Trial, path: Path, ptv: Ptv | None) -> None:
+    """A needle of a set: where it ends, and where its seeds lie. A given needle may end anywhere."""
+    check_from_skin(claims, trial)
+    if ptv is None:
+        return
+    if path.aim is Aim.PTV:
+        check_tip_in(claims, trial, ptv.most)
+    check_set_seeds(claims, trial, path, ptv.most)

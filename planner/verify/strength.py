@@ -1,0 +1,44 @@
+"""Claims on the seeds' kind and strength: the model asked for, and its strength on the day of the implant.
+
+mCi of apparent activity  x  U for each mCi  x  2^(-days / half-life)  =  air-kerma strength
+"""
+
+from dataclasses import dataclass
+
+from planner.implant_records import MEDIUM, DoseReport
+from planner.records import Plan
+from planner.request import Prescription
+from planner.sources import SOURCES
+from planner.sources.source import Source
+from planner.verify.claims import Claims
+from planner.verify.tolerances import RATIO
+
+SUBJECT = "dose"
+
+U_PER_MCI = {"I-125": 1.270, "Pd-103": 1.293}
+"""AAPM TG-43 (Nath 1995, 10.1118/1.597458): 1.45 and 1.476 R cm2/(mCi h), each by 0.876 cGy/R."""
+
+
+@dataclass(frozen=True)
+class Strong:
+    """A source, and each seed's air-kerma strength on the day of the implant."""
+
+    source: Source
+    strength_u: float
+
+
+def check_strength(claims: Claims, plan: Plan, asked: Prescription, dose: DoseReport) -> Strong | None:
+    """What the dose is of and for. None where the source is no known one: then no dose can be told."""
+    claims.same("medium", SUBJECT, dose.medium, MEDIUM)
+    claims.equal("prescribed dose", SUBJECT, dose.prescribed_gy, asked.dose_gy, RATIO)
+    claims.same("source", SUBJECT, dose.source, plan.request.seeds.model)
+    source = next((s for s in SOURCES if s.name == dose.source), None)
+    known = source is not None and source.nuclide in U_PER_MCI
+    claims.holds("the source is a known one", SUBJECT, dose.source, "known" if known else "unknown", known)
+    if source is None or not known:
+        return None
+    seeds = plan.request.seeds
+    fresh = seeds.activity_mci * U_PER_MCI[source.nuclide]
+    left = fresh * 0.5 ** (seeds.decay_days / source.half_life_d)
+    claims.equal("air-kerma strength", SUBJECT, dose.air_kerma_strength_u, left, RATIO * left)
+    return Strong(source, left)
