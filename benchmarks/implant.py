@@ -73,8 +73,10 @@ def _request(goals: Goals, cut_back: tuple[str, ...] = ()) -> Request:
 
 def _against_goals(what: str, timed: ours.Timed) -> list[Row]:
     made, dose = timed.plan.needle_set, timed.plan.dose
-    verified = timed.plan.verification is not None and timed.plan.verification.passed
-    said = "verified" if verified else "NOT verified"
+    checks = timed.plan.verification.checks if timed.plan.verification else ()
+    failed = sorted({f"{c.name} of {c.subject}" for c in checks if not c.passed})
+    verified = bool(checks) and not failed
+    said = "verified" if verified else f"NOT verified: {', '.join(failed) or 'unchecked'}"
     quick = verified and timed.total_s <= TIME_GOAL_S
     rows = [Row(NAME, f"{what}, all of it", timed.total_s, "s", said, f"<= {TIME_GOAL_S:g} s", quick)]
     if made is None or dose is None:

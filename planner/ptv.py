@@ -6,13 +6,16 @@ GTV  o o .        PTV  + + + + .      a voxel belongs where its centre lies with
 """
 
 import numpy as np
-from jaxtyping import Bool
-from scipy.ndimage import binary_dilation
+from jaxtyping import Bool, Float
 
 from anatomy.scene import Scene
 from anatomy.structures import VoxelMask, mask_from_bool
 from anatomy.suggest import nearest
 from planner.request import Request, RequestError
+
+
+ROUNDING = 1e-9
+"""A centre that lies on the margin belongs to the PTV, however the grid's spacing rounds."""
 
 
 def ptv_of(scene: Scene, request: Request) -> VoxelMask:
@@ -27,7 +30,7 @@ def ptv_of(scene: Scene, request: Request) -> VoxelMask:
     upper = np.minimum(np.array(scene.target.upper) + pad, grid.shape)
     box = tuple(slice(a, b) for a, b in zip(lower.tolist(), upper.tolist(), strict=True))
     target = scene.target.layer[box] == scene.target.label
-    grown = binary_dilation(target, _ball(grid.spacing_mm, margin)) if margin > 0.0 else target.copy()
+    grown = _grown(target, grid.spacing_mm, margin)
     grown &= scene.body.layer[box] == scene.body.label
     for name in request.target.cut_back:
         grown &= ~_mask_of(scene, name, box)
@@ -36,12 +39,23 @@ def ptv_of(scene: Scene, request: Request) -> VoxelMask:
     return mask_from_bool(whole)
 
 
-def _ball(spacing_mm: np.ndarray, radius_mm: float) -> Bool[np.ndarray, "i j k"]:
-    """Offsets of voxels whose centre lies within `radius_mm` of the box of the voxel in the middle."""
-    reach = [int(np.ceil(radius_mm / s)) for s in spacing_mm]
-    offsets = np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij")
-    beyond = [np.maximum(np.abs(o) - 0.5, 0.0) * s for o, s in zip(offsets, spacing_mm, strict=True)]
-    return np.asarray(sum(b * b for b in beyond) <= radius_mm * radius_mm)
+def _grown(
+    inside: Bool[np.ndarray, "i j k"], spacing_mm: Float[np.ndarray, "3"], margin_mm: float
+) -> Bool[np.ndarray, "i j k"]:
+    """Voxels whose centre lies within the margin of the box of a voxel inside.
+
+    The square of that distance is a sum over the axes: one axis after the other, the nearest is found.
+    """
+    nearest2 = np.where(inside, 0.0, np.inf)
+    for axis, side in enumerate(spacing_mm.tolist()):
+        before = np.moveaxis(nearest2, axis, 0)
+        after = before.copy()
+        for n in range(1, min(int(np.ceil(margin_mm / side)) + 1, len(before))):
+            beyond = (n - 0.5) * side
+            after[n:] = np.minimum(after[n:], before[:-n] + beyond * beyond)
+            after[:-n] = np.minimum(after[:-n], before[n:] + beyond * beyond)
+        nearest2 = np.moveaxis(after, 0, axis)
+    return np.asarray(nearest2 <= margin_mm * margin_mm * (1.0 + ROUNDING))
 
 
 def _mask_of(scene: Scene, name: str, box: tuple[slice, ...]) -> Bool[np.ndarray, "i j k"]:

@@ -94,7 +94,7 @@ def _robustness(robustness: Robustness) -> list[str]:
     first = (
         f"Placed by {robustness.placement}, {_count(robustness.samples, 'sample')} of its published errors: "
         f"D90 {_spread(robustness.d90_gy, 'Gy')}, V100 {_spread(robustness.v100_percent, '%')} as median and "
-        f"5th to 95th percentile; all goals met in {100 * robustness.goals_met_share:.0f} %."
+        f"5th to 95th percentile; D90 and V100 reached in {100 * robustness.goals_met_share:.0f} %."
     )
     if not robustness.needles:
         return [first]

@@ -93,7 +93,7 @@ WRONG: list[tuple[str, Any]] = [
     ("/needle_set/conflicts_checked", -1),
     ("/needle_set/cost", 1.0),
     ("/dose/target/d90_gy", -1.0),
-    ("/dose/target/hi", None),
+    ("/dose/target/ci", None),
     ("/dose/organs/0/d2cc_gy", "much"),
     ("/dose/dvh/0/volume_percent/0", 120.0),
     ("/dose/goals/0/met", 1),

@@ -129,7 +129,7 @@ def test_robustness_takes_two_lines() -> None:
     text = plan_text(implant_plan())
     assert line(text, "Placed by") == (
         "Placed by template, 200 samples of its published errors: D90 140.5 Gy (118.0 to 152.0), V100 93.5 % "
-        "(88.0 to 97.0) as median and 5th to 95th percentile; all goals met in 81 %."
+        "(88.0 to 97.0) as median and 5th to 95th percentile; D90 and V100 reached in 81 %."
     )
     assert line(text, "Least tolerance") == (
         "Least tolerance: N2, 0.8 deg about its entry. Most likely touched: aorta 31 % (N2), heart 12 % "

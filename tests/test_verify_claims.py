@@ -28,7 +28,7 @@ from made_scenes import box_mask, grid_of, made_scene
 
 from anatomy.structures import InputDigest, Role, Structure, Surface
 from planner.records import Check, Crossing, Path, Plan, Status, Verification
-from planner.request import Request
+from planner.request import Prescription, Request
 from planner.verify import verify
 from planner.verify.claims import Claims, first_agreeing
 from planner.verify.clearance import check_nearest, check_needs, passings_of
@@ -312,7 +312,14 @@ def test_each_status_has_paths_or_has_none(
     status: Status, with_paths: bool, without: bool, true_plan: Plan, who: Patient
 ) -> None:
     search = replace(true_plan.search, complete=status is not Status.TIMED_OUT, safe_lines=0)
-    ended = replace(true_plan, search=search, outcome=replace(true_plan.outcome, status=status))
+    # A dose that is prescribed and not there is a goal that is not met.
+    prescription = Prescription() if status is Status.GOALS_NOT_MET else None
+    ended = replace(
+        true_plan,
+        search=search,
+        request=replace(true_plan.request, prescription=prescription),
+        outcome=replace(true_plan.outcome, status=status),
+    )
     empty = replace(ended, paths=(), windows=())
     wrong = ["the outcome fits the paths"]
     assert outcome_checks(in_words(ended, who)) == ([] if with_paths else wrong)

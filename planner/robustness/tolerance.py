@@ -26,8 +26,8 @@ MOST_RAD = radians(90.0)
 """Where nothing is in the way: a needle turned by this much runs along the skin. Tolerances end here."""
 
 FINE = 0.01
-"""What is given may fall short of the bound at single depths, for depths are looked at in pieces: by this part
-of it at most [U]."""
+"""By this part of it at most, what is given falls short of the bound at single depths [U]: depths are looked
+at in pieces."""
 
 _GUARD_MM = 1e-6
 

@@ -24,8 +24,6 @@ POINTS = 100_000
 """Points of a box at most: no more than one for each mm3, which is what a plan counts by [U]."""
 FIRST_MARGIN_MM, MOST_MARGIN_MM, WIDER = 12.0, 320.0, 1.6
 """How far beyond the outermost seeds the dose is looked for: first, at last, and from box to box [U]."""
-SURFACE_MM = 0.25
-"""A plan's count of cells of 1 mm may be off by so thin a layer around what it counts [U]."""
 
 
 def check_indices(
@@ -64,9 +62,7 @@ def outside_mm3(seeds: Planted, ptv: VoxelMask, grid: Grid, prescribed_gy: float
         margin = min(MOST_MARGIN_MM, WIDER * margin)
     beyond = reached[~holds(ptv, grid.spacing_mm, reached)]
     box, share = float(np.prod(high - low)), len(beyond) / len(points_B)
-    # The surface of a ball of that volume, doubled: it has a hole where the PTV is.
-    surface = 2.0 * 4.836 * (len(reached) / len(points_B) * box) ** (2.0 / 3.0)
-    return share * box, share_tolerance(share, len(points_B)) * box + SURFACE_MM * surface * 0.2
+    return share * box, share_tolerance(share, len(points_B)) * box
 
 
 def _spread(low: Float[np.ndarray, "3"], high: Float[np.ndarray, "3"]) -> Float[np.ndarray, "n 3"]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.ndimage import map_coordinates
+from scipy.spatial import cKDTree
 
 from anatomy.frames import Grid
 from anatomy.structures import VoxelMask, bounding_box
@@ -80,8 +81,6 @@ def _in_reach(index: Int[np.ndarray, "n 3"], grid: Grid, field: Field, enough: i
 
 
 def _beside(points_B: Float[np.ndarray, "n 3"], grid: Grid, seeds: Planted) -> np.ndarray:
-    from scipy.spatial import cKDTree
-
     reach = BESIDE_MM + 0.5 * float(np.linalg.norm(grid.spacing_mm))
     away, _ = cKDTree(grid.to_box(seeds.centres_P)).query(points_B, distance_upper_bound=reach)
     return np.asarray(np.isfinite(away))

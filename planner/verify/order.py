@@ -6,7 +6,7 @@ other modules hold them against the scene. Two scores within SCORE of each other
 order of them is right.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations, pairwise
 from math import fsum
 
@@ -37,8 +37,7 @@ def check_order(claims: Claims, plan: Plan) -> None:
     ranked = tuple(path for path in plan.paths if path.aim is Aim.TARGET)
     others = tuple(path for path in plan.paths if path.aim is not Aim.TARGET)
     _check_ranks(claims, plan, ranked)
-    _check_order(claims, plan.request, ranked)
-    _check_order(claims, plan.request, others)
+    _check_order(claims, plan.request, (ranked, others))
     _check_front(claims, ranked)
     for path in others:
         claims.same("needles are on no front", f"path {path.id}", str(path.pareto), str(False))
@@ -67,13 +66,14 @@ def _keys(request: Request) -> tuple[list[str], Callable[[Path], list[float]]]:
     return list(request.ranking), lambda p: [LESS_IS_BETTER[name](p) for name in request.ranking]
 
 
-def _check_order(claims: Claims, request: Request, paths: tuple[Path, ...]) -> None:
+def _check_order(claims: Claims, request: Request, groups: Sequence[tuple[Path, ...]]) -> None:
+    """Each group by itself: needles of the set are ranked after the paths to the target."""
     names, values = _keys(request)
     unknown = sorted(set(names) - LESS_IS_BETTER.keys())
     claims.same("every score can be recomputed", "ranking", "all known", ", ".join(unknown) or "all known")
     if unknown:
         return
-    for better, worse in pairwise(paths):
+    for better, worse in (pair for group in groups for pair in pairwise(group)):
         claims.holds(
             "rank order",
             f"path {better.id} before path {worse.id}",

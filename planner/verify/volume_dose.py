@@ -4,6 +4,7 @@ from itertools import pairwise
 from math import ceil, inf, isfinite
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from anatomy.frames import Grid
 from anatomy.structures import VoxelMask
@@ -12,6 +13,7 @@ from planner.verify.claims import Claims
 from planner.verify.dvh import CC_MM3, Recomputed, SampledDoses, sampled_doses
 from planner.verify.planted import Planted
 from planner.verify.tolerances import DOSE, DOSE_GY, RATIO
+from planner.verify.voxels import voxels_of
 
 TREATED_POINTS, ORGAN_POINTS = 100_000, 20_000
 """Points of a volume to treat, and of an organ, at most [U]."""
@@ -19,6 +21,8 @@ TREATED_PART_MM3, ORGAN_PART_MM3 = 0.125, 1.0
 """Volume that a sample of a plan stands for at most, near seeds."""
 NEAR_MM = 30.0
 """So far from a seed voxels of organs are divided into such parts; beyond, each is one sample."""
+FEW_VOXELS = 50_000
+"""A mask of more is taken to reach farther [U]."""
 MANY_VOXELS = 1_000_000
 """Organs of more voxels may be sampled in blocks of them, far from seeds."""
 COLDEST_PART = 0.001
@@ -39,11 +43,12 @@ def sampled(mask: VoxelMask, grid: Grid, seeds: Planted, organ_voxels: int | Non
 
 
 def _near(mask: VoxelMask, grid: Grid, seeds: Planted) -> bool:
-    """Whether the mask's box lies within NEAR_MM of one seed, and so all of the mask."""
-    low, high = ((np.array(corner) - 0.5) * grid.spacing_mm for corner in (mask.lower, mask.upper))
-    centres = grid.to_box(seeds.centres_P)
-    farthest = np.linalg.norm(np.maximum(np.abs(centres - low), np.abs(centres - high)), axis=1)
-    return bool(farthest.min(initial=inf) <= NEAR_MM)
+    """Whether all of a small mask lies within NEAR_MM of seeds."""
+    if mask.count > FEW_VOXELS or not len(seeds.centres_P):
+        return False
+    centres_B = voxels_of(mask, outer_only=False) * grid.spacing_mm
+    away, _ = cKDTree(grid.to_box(seeds.centres_P)).query(centres_B)
+    return bool(away.max() <= NEAR_MM)
 
 
 def check_treated(
