@@ -13,7 +13,6 @@ from anatomy.structures import VoxelMask, mask_from_bool
 from anatomy.suggest import nearest
 from planner.request import Request, RequestError
 
-
 ROUNDING = 1e-9
 """A centre that lies on the margin belongs to the PTV, however the grid's spacing rounds."""
 

@@ -140,7 +140,13 @@ def _limited_by(request: Request, needles: NeedleSet, missed: list[GoalResult]) 
         )
     if len(needles.path_ids) >= request.needle_set.max_needles:
         said.append(f"No more than {request.needle_set.max_needles} needles were allowed.")
-    if {goal.at_least for goal in missed} == {True, False} or not said:
+    ways = {goal.at_least for goal in missed}
+    if ways == {True} and not said:
+        said.append(
+            "The seeds on the tracks there are do not reach it: ask for stronger or closer ones, or for a "
+            "lower dose."
+        )
+    elif len(ways) == 2 or not said:
         said.append(
             "On the tracks there are, coverage and hot spots pull against each other: allow more of either, "
             "closer seeds, or another strength."

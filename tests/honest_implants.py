@@ -1,15 +1,16 @@
-"""An implant that is true: a few needles from the front into the node of the chest of boxes, with seeds.
+r"""An implant that is true: a few needles from the front into the node of the chest of boxes, with seeds.
 
     hubs   . | .
-            \\|/       six needles, 7 mm apart in the node and farther apart at their hubs
+           \ | /      six needles, 7 mm apart in the node and farther apart at their hubs
             node
 
-Where needles and seeds lie is laid down here. What they cross and give is measured by the planner's own parts.
+Where needles and seeds lie is laid down here. What they cross and give the planner's own parts measure.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 from math import fsum
 
 import numpy as np
@@ -70,7 +71,7 @@ def measured(scene: Scene, request: Request, tip_B: Sequence[float], outward_B: 
 def drops(needle: Measured, stops_mm: Sequence[float]) -> tuple[SeedDrop, ...]:
     """Seeds at these distances from the tip."""
     places = [needle.entry_P + (needle.length_mm - s) * needle.direction_P for s in stops_mm]
-    backs = [0.0, *(b - a for a, b in zip(stops_mm, stops_mm[1:], strict=False))]
+    backs = [0.0, *(b - a for a, b in pairwise(stops_mm))]
     return tuple(
         SeedDrop(as_tuple(p), needle.direction, needle.length_mm - s, back)
         for p, s, back in zip(places, stops_mm, backs, strict=True)
@@ -108,7 +109,9 @@ def set_of(request: Request, paths: Sequence[Path]) -> NeedleSet:
     """The set of these needles. None of them is in another's way."""
     lung, punctures = fsum(p.lung_length_mm for p in paths), sum(p.pleural_punctures for p in paths)
     cost = lung + request.needle_set.puncture_cost_mm * punctures + len(paths)
-    seeds = [PlacedSeed(p.id, s.position_mm, s.axis, s.depth_mm, s.retraction_mm) for p in paths for s in p.seeds]
+    seeds = [
+        PlacedSeed(p.id, s.position_mm, s.axis, s.depth_mm, s.retraction_mm) for p in paths for s in p.seeds
+    ]
     given = [PlacedSeed(None, s.position_mm, s.axis, None, None) for s in request.needle_set.given_seeds]
     return NeedleSet(
         arrangement=str(request.needle_set.arrangement),
@@ -137,12 +140,15 @@ def seeds_in(needles: NeedleSet) -> list[GivenSeed]:
 
 def planted(plan: Plan, who: Patient, paths: Sequence[Path]) -> Plan:
     """The plan with these needles after its paths, their dose, and the words for it."""
-    request, scene = plan.request, who.scene
+    request = plan.request
     ranked_paths = tuple(p for p in plan.paths if p.aim is Aim.TARGET)
     needles = set_of(request, paths)
     plan = replace(
         plan,
-        paths=(*ranked_paths, *(replace(p, rank=len(ranked_paths) + n) for n, p in enumerate(paths, start=1))),
+        paths=(
+            *ranked_paths,
+            *(replace(p, rank=len(ranked_paths) + n) for n, p in enumerate(paths, start=1)),
+        ),
         needle_set=needles,
     )
     return dosed(plan, who)

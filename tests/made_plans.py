@@ -13,6 +13,7 @@ from anatomy.structures import Role
 from planner.plan import plan
 from planner.records import Plan
 from planner.request import (
+    Goals,
     Needle,
     NeedleSetRequest,
     PoseRequest,
@@ -32,10 +33,10 @@ REQUEST = Request(
     needle=Needle(max_length_mm=90.0),
     clearance_mm=MappingProxyType({"default": 1.5}),
     pose=PoseRequest(hub_length_mm=12.0, hub_diameter_mm=5.0),
-    search=SearchRequest(covering_radius_mm=3.0, max_paths=3),
+    search=SearchRequest(covering_radius_mm=4.0, max_paths=2),
     needle_set=NeedleSetRequest(puncture_cost_mm=10.0),
-    prescription=Prescription(),
-    robustness=RobustnessRequest(samples=20),
+    prescription=Prescription(goals=Goals(v100_percent=90.0)),
+    robustness=RobustnessRequest(samples=5),
 )
 
 

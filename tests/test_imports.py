@@ -26,8 +26,8 @@ ALLOWED_TO_VERIFY = {
     "planner.wording",
 }
 """Frames, structures, the scene with the modules it stands on, the plan's data types and the sentences
-written from them, and the sources' published tables, which are data: nothing that verification checks (design: no distance field, no search, no measuring, no
-scoring)."""
+written from them, and beside these the sources' published tables: nothing that verification checks (design:
+no distance field, no search, no measuring, no scoring)."""
 
 
 @pytest.fixture(scope="module")

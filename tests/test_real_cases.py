@@ -9,7 +9,7 @@ import pytest
 from anatomy.read import read
 from anatomy.scene import scene
 from anatomy.structures import Role
-from planner.records import Plan
+from planner.records import Aim, Plan
 from service import cli
 from service.app import create_app
 from service.plan_json import read_plan
@@ -45,7 +45,8 @@ def test_a_chest_is_searched_whole_and_its_plan_holds(
 ) -> None:
     plan = plan_in(chest_plans[target])
     assert plan.search.complete and plan.search.covering_radius_mm <= 2.0
-    assert len(plan.paths) == 10
+    assert sum(path.aim is Aim.TARGET for path in plan.paths) == 10
+    assert plan.dose is not None and plan.needle_set is not None and plan.needle_set.gap <= 0.05
     assert plan.verification is not None and plan.verification.passed
     arguments = chest_input(real_case, target)
     assert cli.main(["check", str(chest_plans[target]), *arguments]) == cli.PLANNED
@@ -77,7 +78,7 @@ def test_no_needle_of_a_plan_comes_near_a_forbidden_voxel(
 
 def test_the_order_is_by_lung_and_paths_without_lung_come_first(chest_plans: dict[str, Path]) -> None:
     for file in chest_plans.values():
-        lung = [p.lung_length_mm for p in plan_in(file).paths]
+        lung = [p.lung_length_mm for p in plan_in(file).paths if p.aim is Aim.TARGET]
         assert lung == sorted(lung)
     assert plan_in(chest_plans["station_3A"]).paths[0].lung_length_mm == 0.0
 
@@ -93,8 +94,10 @@ def test_a_totalsegmentator_result_is_planned_as_it_is(target: str, shared: Path
     case = shared / "cases" / "totalseg_abdomen"
     labels, names, ct = (str(case / name) for name in ("labels.nii.gz", "labels.json", "ct.nii.gz"))
     given = [labels, "--names", names, "--ct", ct, "--target", target]
-    file = tmp_path / "plan.json"
-    assert cli.main(["plan", *given, "-o", str(file)]) == cli.PLANNED
+    file, request = tmp_path / "plan.json", tmp_path / "request.json"
+    # Whole organs are no lesions: their paths alone are asked for.
+    request.write_text('{"prescription": null}')
+    assert cli.main(["plan", *given, "--request", str(request), "-o", str(file)]) == cli.PLANNED
     plan = plan_in(file)
     assert plan.search.complete
     assert dict(plan.roles)[target] == "target"

@@ -83,7 +83,7 @@ def choose_set(rules: Rules, make: MakeProblem, good: Callable[[ChosenSet], bool
         if found.missed == 0.0 and good(found):
             return bounded(rules, make, good, pruned(rules, make, good, found))
         tried.append(found)
-    return bounded(rules, make, good, min(tried, key=lambda s: s.missed))
+    return bounded(rules, make, good, min(tried, key=lambda s: s.value))
 
 
 def _best_within(
@@ -120,7 +120,7 @@ def _mended(rules: Rules, make: MakeProblem, found: ChosenSet) -> Float[np.ndarr
     conflicts = nx.to_numpy_array(rules.conflicts, nodelist=range(len(rules.pool)), dtype=bool, weight=None)
     problem = replace(make(slots, len(rules.pool), False), opening=OPENING * rules.cost, conflicts=conflicts)
     seeds = found.seeds
-    start = nearest_slots(slots, found.rows[seeds.track], seeds.from_tip_mm)
+    start = nearest_slots(problem, found.rows[seeds.track], seeds.from_tip_mm)
     return np.asarray(slots.centre_B[descended(problem, start)])
 
 

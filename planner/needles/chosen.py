@@ -42,6 +42,12 @@ class ChosenSet:
         return self.problem.cost(self.seeded)[1]
 
     @property
+    def value(self) -> float:
+        """What the set costs in all on the points looked at: of sets that miss as much, the colder is the
+        dearer."""
+        return self.problem.cost(self.seeded)[0]
+
+    @property
     def seeds(self) -> Slots:
         """Where the seeds stand; `track` counts the rows of the set."""
         return self.problem.slots.take(self.seeded)
@@ -70,12 +76,15 @@ class Rules:
 
 
 def nearest_slots(
-    slots: Slots, track: Int[np.ndarray, " k"], from_tip_mm: Float[np.ndarray, " k"]
+    problem: Problem, track: Int[np.ndarray, " k"], from_tip_mm: Float[np.ndarray, " k"]
 ) -> Bool[np.ndarray, " n"]:
-    """The slots nearest to places along tracks, each taken once."""
+    """The slots nearest to places along tracks, one after the other, as long as seeds keep their
+    distances."""
+    slots = problem.slots
     start = np.zeros(len(slots), bool)
     for row, s in zip(track, from_tip_mm, strict=True):
-        here = np.flatnonzero((slots.track == row) & ~start)
+        here = problem.free(start)
+        here = here[slots.track[here] == row]
         if len(here):
             start[here[np.abs(slots.from_tip_mm[here] - s).argmin()]] = True
     return start
@@ -85,5 +94,5 @@ def refined(found: ChosenSet, make: MakeProblem) -> ChosenSet:
     """The same needles with seeds to the millimetre, judged on all points, and as few as meet the goals."""
     slots = slots_on(found.pool.take(found.rows), SEED_STEP_MM)
     problem = make(slots, len(found.rows), True)
-    start = nearest_slots(slots, found.seeds.track, found.seeds.from_tip_mm)
+    start = nearest_slots(problem, found.seeds.track, found.seeds.from_tip_mm)
     return replace(found, problem=problem, seeded=as_few(problem, descended(problem, start)))

@@ -44,7 +44,7 @@ def _without(rules: Rules, make: MakeProblem, found: ChosenSet, row: int) -> Cho
     if not len(slots):
         return None
     problem = make(slots, len(rows), False)
-    seeded = descended(problem, nearest_slots(slots, tracks, seeds.from_tip_mm[stay]))
+    seeded = descended(problem, nearest_slots(problem, tracks, seeds.from_tip_mm[stay]))
     if problem.cost(seeded)[1] > 0.0:
         return None
     objective = float(rules.cost[rows].sum())
@@ -62,7 +62,7 @@ def bounded(rules: Rules, make: MakeProblem, good: Good, found: ChosenSet) -> Ch
     objective = float(rules.cost[used].sum())
     if cover.objective < objective - NEARLY_EQUAL_MM:
         other = _seeded_on(rules, make, found, cover)
-        as_good = good(other) if good(found) else other.missed <= found.missed
+        as_good = good(other) if good(found) else other.value <= found.value
         if as_good:
             return replace(other, bound=cover.bound, radius_mm=PLACE_RADIUS_MM, passed_share=1.0)
     return replace(

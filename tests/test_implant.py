@@ -1,0 +1,461 @@
+from dataclasses import replace
+from datetime import date
+from itertools import combinations
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_implants import ASKED, a_dose, a_needle_set
+from made_needles import spare_mm
+from made_plans import REQUEST, asked, ball_chest, ball_plan, ball_scene
+from made_scenes import box_mask, made_scene
+from small_chests import CHESTS, random_lines, small_chest
+
+from anatomy.scene import Scene
+from anatomy.structures import Role
+from planner.implant import implant
+from planner.measure import Measurer
+from planner.needles.conflicts import hardware_of, needles_between
+from planner.needles.pool import given_tracks
+from planner.plan import plan
+from planner.progress import Phase, always
+from planner.ptv import ptv_of
+from planner.records import Aim, Path, Plan, Status
+from planner.request import (
+    SEED_LENGTH_MM,
+    Arrangement,
+    GivenNeedle,
+    GivenSeed,
+    Needle,
+    NeedleSetRequest,
+    OrganGoal,
+    Prescription,
+    Request,
+    RequestError,
+    SearchRequest,
+    SeedRequest,
+    TargetRequest,
+)
+from planner.wording import _limited_by, message_of
+from planner.world import World, aimed_at, world
+
+
+def made(request: Request) -> Plan:
+    return plan(ball_scene(), request).plan
+
+
+def needles_of_set(planned: Plan) -> list[Path]:
+    assert planned.needle_set is not None
+    paths = {path.id: path for path in planned.paths}
+    return [paths[id] for id in planned.needle_set.path_ids]
+
+
+def placed(planned: Plan) -> list[GivenSeed]:
+    assert planned.needle_set is not None
+    return [GivenSeed(s.position_mm, s.axis) for s in planned.needle_set.seeds]
+
+
+@pytest.fixture(scope="module")
+def parallel() -> Plan:
+    return made(asked(needle_set=NeedleSetRequest(arrangement=Arrangement.PARALLEL, grid_pitch_mm=4.0)))
+
+
+@pytest.fixture(scope="module")
+def wide() -> Plan:
+    return made(asked(needle_set=NeedleSetRequest(clearance_mm=4.0)))
+
+
+GIVEN_SEED_B = np.array([44.0, 37.0, 37.0])
+
+
+def given_request() -> Request:
+    """The first needle of the plan, 2 mm beside where it was, and a seed that is in already."""
+    first = needles_of_set(ball_plan())[0]
+    aside = 2.0 * np.cross(first.direction, (0.36, 0.48, 0.8))
+    entry, tip = (tuple((np.array(p) + aside).tolist()) for p in (first.entry_mm, first.tip_mm))
+    seed = GivenSeed(tuple(ball_scene().grid.to_patient(GIVEN_SEED_B).tolist()))
+    return asked(
+        needle_set=NeedleSetRequest(given_needles=(GivenNeedle(entry, tip),), given_seeds=(seed,)),
+        seeds=SeedRequest(min_spacing_mm=6.0),
+    )
+
+
+@pytest.fixture(scope="module")
+def around_given() -> Plan:
+    return made(given_request())
+
+
+@pytest.fixture(scope="module")
+def out_of_reach() -> Plan:
+    return made(
+        asked(
+            target=TargetRequest(("node",), margin_mm=0.0),
+            seeds=SeedRequest(activity_mci=0.05),
+            prescription=Prescription(400.0, organ_goals=MappingProxyType({"aorta": OrganGoal(None, 90.0)})),
+        )
+    )
+
+
+PLANS = ["parallel", "wide", "around_given", "out_of_reach"]
+
+
+@pytest.fixture(params=["plain", *PLANS])
+def any_plan(request: pytest.FixtureRequest) -> Plan:
+    return ball_plan() if request.param == "plain" else request.getfixturevalue(request.param)
+
+
+# What holds of every plan
+
+
+def test_every_plan_is_verified(any_plan):
+    assert any_plan.verification is not None
+    assert [c for c in any_plan.verification.checks if not c.passed] == []
+
+
+def test_every_seed_placed_lies_wholly_in_the_ptv(any_plan):
+    grid, ptv = ball_scene().grid, ptv_of(ball_scene(), any_plan.request)
+    for path in needles_of_set(any_plan):
+        for seed in path.seeds:
+            along = np.linspace(-0.5, 0.5, 451) * (SEED_LENGTH_MM - 1e-6)
+            body_P = np.array(seed.position_mm) + along[:, None] * np.array(seed.axis)
+            index = np.floor(grid.to_box(body_P) / grid.spacing_mm + 0.5).astype(int)
+            assert (ptv.layer[tuple(index.T)] == ptv.label).all()
+            assert np.array(path.entry_mm) + seed.depth_mm * np.array(path.direction) == pytest.approx(
+                seed.position_mm
+            )
+
+
+def test_seeds_keep_their_spacing(any_plan):
+    spacing = any_plan.request.seeds.min_spacing_mm
+    seeds = any_plan.needle_set.seeds
+    for one, two in combinations(seeds, 2):
+        apart = np.linalg.norm(np.subtract(one.position_mm, two.position_mm))
+        same = one.path_id is not None and one.path_id == two.path_id
+        assert apart >= (spacing if same else SEED_LENGTH_MM) - 1e-5
+
+
+def test_seeds_are_dropped_distal_first_and_drawn_back_from_stop_to_stop(any_plan):
+    for path in needles_of_set(any_plan):
+        depths = [s.depth_mm for s in path.seeds]
+        assert depths == sorted(depths, reverse=True)
+        steps = [0.0, *(-np.diff(depths))][: len(depths)]
+        assert [s.retraction_mm for s in path.seeds] == pytest.approx(steps)
+
+
+def test_no_two_needles_conflict_and_the_order_can_be_driven(any_plan):
+    request = any_plan.request
+    paths = needles_of_set(any_plan)
+    hardware = hardware_of(request, request.needle_set.clearance_mm)
+    needles = needles_between(*(np.array([getattr(p, f) for p in paths]) for f in ("entry_mm", "tip_mm")))
+    for i, j in combinations(range(len(paths)), 2):
+        assert spare_mm(needles, hardware, i, j) > -1e-6
+    order = any_plan.needle_set.order
+    assert sorted(order) == sorted(any_plan.needle_set.path_ids)
+    place = [any_plan.needle_set.path_ids.index(id) for id in order]
+    for n, late in enumerate(place):
+        for early in place[:n]:
+            assert spare_mm(needles, hardware, late, early, needles.length_mm[late]) > -1e-6
+
+
+def test_what_is_stated_of_the_set_adds_up(any_plan):
+    stated, paths = any_plan.needle_set, needles_of_set(any_plan)
+    asked_for = any_plan.request.needle_set
+    assert stated.lung_length_mm == pytest.approx(sum(p.lung_length_mm for p in paths))
+    assert stated.pleural_punctures == sum(p.pleural_punctures for p in paths)
+    cost = stated.lung_length_mm + asked_for.puncture_cost_mm * stated.pleural_punctures + len(paths)
+    assert stated.objective == pytest.approx(cost)
+    assert 0.0 <= stated.bound <= stated.objective
+    assert stated.gap == pytest.approx((cost - stated.bound) / cost)
+    carried = [s for s in stated.seeds if s.path_id is not None]
+    assert len(carried) == sum(len(p.seeds) for p in paths)
+    assert stated.seeds_bound <= len(carried)
+    assert [s for s in stated.seeds if s.path_id is None] == [
+        s for s in stated.seeds if s.position_mm in [g.position_mm for g in asked_for.given_seeds]
+    ]
+
+
+def test_needles_of_the_set_are_ranked_after_the_paths_to_the_target(any_plan):
+    assert [p.rank for p in any_plan.paths] == list(range(1, len(any_plan.paths) + 1))
+    aims = [p.aim is Aim.TARGET for p in any_plan.paths]
+    assert aims == sorted(aims, reverse=True)
+    assert all(p.window == "" for p in any_plan.paths if p.aim is not Aim.TARGET)
+
+
+# One plan each
+
+
+def test_a_plan_meets_its_goals_and_says_so():
+    planned = ball_plan()
+    assert planned.outcome.status is Status.PLANNED
+    assert all(goal.met for goal in planned.dose.goals)
+    assert f"D90 {planned.dose.target.d90_gy:.1f} Gy" in planned.outcome.message
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_the_same_request_gives_the_same_plan_on_one_thread_or_two(monkeypatch, threads):
+    monkeypatch.setenv("SEEDPATH_THREADS", threads)
+    assert made(REQUEST) == ball_plan()
+
+
+def test_what_is_given_is_kept_and_the_rest_is_planned_around_it(around_given):
+    request = given_request().needle_set
+    (kept,) = [p for p in around_given.paths if p.aim is Aim.GIVEN]
+    (needle,), (seed,) = request.given_needles, request.given_seeds
+    assert kept.tip_mm == pytest.approx(needle.tip_mm)
+    towards = np.subtract(needle.entry_mm, needle.tip_mm)
+    assert np.allclose(np.cross(towards / np.linalg.norm(towards), kept.direction), 0.0, atol=1e-9)
+    assert around_given.needle_set.order[0] == kept.id
+    (stated,) = [s for s in around_given.needle_set.seeds if s.path_id is None]
+    assert (stated.position_mm, stated.depth_mm) == (seed.position_mm, None)
+    # The seed given counts: the dose is that of all.
+    assert around_given.dose.target.d90_gy >= 120.0
+
+
+def test_parallel_needles_have_one_direction_and_lie_on_the_templates_lattice(parallel):
+    paths = needles_of_set(parallel)
+    assert len(paths) > 2
+    direction = np.array(paths[0].direction)
+    assert all(np.allclose(p.direction, direction, atol=1e-12) for p in paths)
+    tips = np.array([p.tip_mm for p in paths])
+    across = tips - (tips @ direction)[:, None] * direction
+    apart = np.linalg.norm(across[:, None] - across[None], axis=2) / 4.0
+    # On a square lattice squares of distances are whole numbers, and so are products of differences.
+    assert np.allclose(apart**2, np.round(apart**2), atol=1e-6)
+    products = ((across - across[0]) / 4.0) @ ((across - across[0]) / 4.0).T
+    assert np.allclose(products, np.round(products), atol=1e-6)
+    assert parallel.needle_set.arrangement == "parallel"
+
+
+def test_a_set_with_wide_clearances_keeps_the_narrow_ones_too(wide):
+    hardware = hardware_of(REQUEST, 1.0)
+    paths = needles_of_set(wide)
+    needles = needles_between(*(np.array([getattr(p, f) for p in paths]) for f in ("entry_mm", "tip_mm")))
+    assert all(spare_mm(needles, hardware, *pair) > 0.0 for pair in combinations(range(len(paths)), 2))
+    shafts = replace(hardware_of(REQUEST, 4.0), hub_length_mm=0.0)
+    assert all(spare_mm(needles, shafts, *pair) > -1e-6 for pair in combinations(range(len(paths)), 2))
+
+
+def test_a_dose_out_of_reach_is_not_met_and_the_message_says_what_was_reached(out_of_reach):
+    assert out_of_reach.outcome.status is Status.GOALS_NOT_MET
+    message, target = out_of_reach.outcome.message, out_of_reach.dose.target
+    assert target.d90_gy < 100.0
+    assert f"D90 of PTV {target.d90_gy:.2f} Gy, at least 400 Gy asked for" in message
+    assert "ask for stronger" in message
+    assert "hot spots" not in message
+    # It is not that a seed or two were put somewhere: most of the room is used.
+    assert len(out_of_reach.needle_set.seeds) >= 4
+
+
+def test_organ_goals_are_listed_beside_those_of_the_ptv(out_of_reach):
+    names = [(g.structure, g.name, g.at_least) for g in out_of_reach.dose.goals]
+    assert names == [
+        ("PTV", "d90_gy", True),
+        ("PTV", "v100_percent", True),
+        ("PTV", "v150_percent", False),
+        ("PTV", "v200_percent", False),
+        ("aorta", "d1cc_gy", False),
+    ]
+
+
+def test_without_a_prescription_paths_alone_are_planned():
+    planned = made(asked(prescription=None))
+    assert planned.outcome.status is Status.PLANNED
+    assert (planned.needle_set, planned.dose, planned.robustness) == (None, None, None)
+    assert all(p.aim is Aim.TARGET for p in planned.paths)
+
+
+def test_where_no_seed_fits_the_goals_are_not_met_and_the_message_says_why():
+    scene = ball_scene()
+    speck = box_mask(scene.grid.shape, ((20, 17, 18), (22, 19, 20)))
+    masks = {s.name: (s.role, s.mask.layer == s.mask.label) for s in scene.structures if s.name != "node"}
+    small = made_scene(scene.grid, {**masks, "node": (Role.TARGET, speck)})
+    request = asked(target=TargetRequest(("node",), margin_mm=0.0, min_chord_mm=1.0))
+    planned = plan(small, request).plan
+    assert planned.outcome.status is Status.GOALS_NOT_MET
+    assert "no seed can stand anywhere in the PTV" in planned.outcome.message
+    assert planned.needle_set is None
+
+
+def test_progress_is_told_of_needles_and_of_dose():
+    told = []
+
+    def go_on(progress) -> bool:
+        told.append(progress.phase)
+        return True
+
+    request = asked(search=SearchRequest(covering_radius_mm=6.0, max_paths=1))
+    plan(ball_scene(), request, go_on)
+    assert [*dict.fromkeys(told)] == list(Phase)
+
+
+# What makes no sense
+
+
+@pytest.fixture(scope="module")
+def near() -> World:
+    return world(ball_scene(), REQUEST)
+
+
+def at(*p_B: float) -> tuple[float, float, float]:
+    x, y, z = ball_scene().grid.to_patient(np.array(p_B)).tolist()
+    return (x, y, z)
+
+
+OUTSIDE, MIDDLE = (2.0, 2.0, 2.0), (41.0, 35.0, 37.0)
+FRONT = (41.0, -5.0, 37.0)
+LATE = SeedRequest(calibration_date=date(2026, 5, 2), implant_date=date(2026, 5, 1))
+
+
+def through(entry, tip) -> NeedleSetRequest:
+    return NeedleSetRequest(given_needles=(GivenNeedle(at(*entry), at(*tip)),))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"seeds": LATE}, ["seeds/calibration_date", "1 days after the implant"]),
+        ({"seeds": SeedRequest(model="amersham_671")}, ["seeds/model", "amersham_6711"]),
+        ({"target": TargetRequest(("node",), cut_back=("aort",))}, ["target/cut_back", "aorta"]),
+        ({"needle_set": through(FRONT, OUTSIDE)}, ["needle_set/given_needles/0", "skin"]),
+        ({"needle_set": through(MIDDLE, MIDDLE)}, ["needle_set/given_needles/0", "coincide"]),
+        ({"needle_set": through(MIDDLE, FRONT)}, ["needle_set/given_needles/0", "skin"]),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_field_with_a_remedy(near, changes, words):
+    with pytest.raises(RequestError) as caught:
+        implant(ball_scene(), asked(**changes), Prescription(), near, always)
+    assert all(word in str(caught.value) for word in words)
+
+
+def test_a_given_needle_longer_than_its_length_is_refused():
+    request = asked(needle_set=through(FRONT, MIDDLE), needle=Needle(max_length_mm=20.0))
+    with pytest.raises(RequestError, match=r"needle\.max_length_mm"):
+        given_tracks(ball_scene(), request, ptv_of(ball_scene(), request))
+
+
+def test_an_organ_goal_of_an_unknown_organ_is_refused(near):
+    prescription = Prescription(organ_goals=MappingProxyType({"aorto": OrganGoal(90.0)}))
+    with pytest.raises(RequestError, match="prescription/organ_goals/aorto") as caught:
+        implant(ball_scene(), REQUEST, prescription, near, always)
+    assert "aorta" in str(caught.value)
+
+
+def test_more_given_needles_than_are_allowed_are_refused(near):
+    first, second = (through(FRONT, tip).given_needles[0] for tip in (MIDDLE, (49.0, 35.0, 37.0)))
+    request = asked(needle_set=NeedleSetRequest(given_needles=(first, second), max_needles=1))
+    with pytest.raises(RequestError, match="needle_set"):
+        implant(ball_scene(), request, Prescription(), near, always)
+
+
+# Measuring from a tip that is given
+
+
+@pytest.mark.parametrize("name", list(CHESTS))
+def test_measured_from_its_own_tip_a_path_is_the_same(name):
+    chest = small_chest(name)
+    grid = chest.scene.grid
+    lines = random_lines(chest, 60, 7)
+    measurer = Measurer(chest.scene, chest.request)
+    compared = 0
+    for point_B, outward_B in zip(lines.point, lines.outward, strict=True):
+        outward_P = grid.vectors_to_patient(outward_B)
+        one = measurer.measure(grid.to_patient(point_B), outward_P)
+        if one is not None:
+            two = measurer.measure_from(one.tip_P, outward_P)
+            assert two.entry_mm == pytest.approx(one.entry_mm)
+            assert two.lung_length_mm == pytest.approx(one.lung_length_mm)
+            assert two.clearance_mm == pytest.approx(one.clearance_mm)
+            assert two.target_chord_mm == pytest.approx(one.target_chord_mm, abs=1e-5)
+            compared += 1
+    assert compared > 0
+
+
+@given(st.floats(3.0, 40.0), st.floats(-6.0, 6.0))
+def test_a_tip_deeper_in_lengthens_the_needle_by_as_much(deeper, aside):
+    measurer = Measurer(ball_scene(), REQUEST)
+    outward = np.subtract(at(*FRONT), at(*MIDDLE))
+    outward /= np.linalg.norm(outward)
+    place = np.array(at(41.0 + aside, 20.0, 37.0))
+    one = measurer.measure_from(place, outward)
+    two = measurer.measure_from(place - deeper * outward, outward)
+    assert two.length_mm == pytest.approx(one.length_mm + deeper)
+    assert two.entry_mm == pytest.approx(one.entry_mm)
+    assert two.tip_mm == pytest.approx(place - deeper * outward)
+
+
+def test_a_tip_outside_the_body_measures_nothing():
+    measurer = Measurer(ball_scene(), REQUEST)
+    outward = np.subtract(at(*FRONT), at(*MIDDLE))
+    assert measurer.measure_from(np.array(at(*OUTSIDE)), outward) is None
+
+
+# The world aimed at something else
+
+
+def test_aimed_at_its_own_target_the_world_is_what_it_was(near):
+    scene = ball_scene()
+    again = aimed_at(near, scene.target, scene.grid, REQUEST.search.field_resolution_mm)
+    for name, one, two in zip(near._fields, near, again, strict=True):
+        assert np.array_equal(one, two), name
+
+
+def test_aimed_at_the_ptv_the_world_is_that_of_a_scene_with_it_as_target(near):
+    scene: Scene = ball_scene()
+    ptv = ptv_of(scene, REQUEST)
+    aimed = aimed_at(near, ptv, scene.grid, REQUEST.search.field_resolution_mm)
+    other = world(replace(scene, target=ptv), replace(REQUEST, target=replace(REQUEST.target)))
+    for name in ("target", "near_target", "near_target_lower", "near_target_step", "obstacle", "body"):
+        assert np.array_equal(getattr(aimed, name), getattr(other, name)), name
+    assert aimed.target_first_V == other.target_first_V
+    # Lung beside the target is lung still.
+    assert np.array_equal(aimed.tissue, near.tissue)
+
+
+# Wording
+
+
+def said(**changes: object) -> str:
+    planned = ball_plan()
+    needles = replace(a_needle_set(), **{k: v for k, v in changes.items() if k == "reachable_percent"})
+    goals = changes.get("goals", a_dose().goals)
+    return message_of(
+        Status.GOALS_NOT_MET,
+        changes.get("request", ASKED),
+        planned.search,
+        planned.paths,
+        (),
+        None,
+        "body",
+        (),
+        needles,
+        replace(a_dose(), goals=goals),
+    )
+
+
+def test_a_message_names_each_goal_that_is_missed_with_what_was_asked_for():
+    message = said(reachable_percent=100.0)
+    assert "V200 of PTV 31.00 %, at most 30 % asked for" in message
+    assert "D90 of PTV" not in message
+    assert "pull against each other" in message
+
+
+def test_a_message_says_what_limits_the_dose():
+    few = replace(ASKED, needle_set=NeedleSetRequest(max_needles=2))
+    message = said(reachable_percent=80.0, request=few)
+    assert "within 5 mm of 80 % of the PTV only" in message
+    assert "No more than 2 needles were allowed." in message
+    assert "pull against" not in message
+
+
+def test_cold_and_hot_goals_missed_together_are_said_to_pull():
+    cold, hot, _ = a_dose().goals
+    missed = [replace(cold, met=False), hot]
+    assert "pull against each other" in _limited_by(ASKED, a_needle_set(), missed)[-1]
+    (only,) = _limited_by(ASKED, replace(a_needle_set(), reachable_percent=99.0), missed[:1])
+    assert "stronger" in only
+
+
+def test_the_scene_is_as_small_as_it_says():
+    assert ball_chest().scene.target.count * 8.0 == pytest.approx(4 / 3 * np.pi * 7**3, rel=0.1)
