@@ -3,6 +3,7 @@ radiation. Dose to water in water, TG-43, until the seeds have decayed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import fsum
 
 import numpy as np
 from jaxtyping import Float
@@ -238,8 +239,8 @@ def _bed(prescription: Prescription, dose: SeedDose, ptv: Sampled, organs: Seque
         protocols=[protocol_named(name) for name in asked.protocols],
     )
     return BedReport(
-        external_target_gy=sum(external_bed_gy(beam, acute) for beam in before),
-        external_organ_gy=sum(external_bed_gy(beam, late) for beam in before),
+        external_target_gy=fsum(external_bed_gy(beam, acute) for beam in before),
+        external_organ_gy=fsum(external_bed_gy(beam, late) for beam in before),
         target_d90_gy=d90,
         target_d90_eqd2_gy=float(eqd2_gy(np.array(d90), acute)),
         limits=tuple(

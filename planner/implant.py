@@ -60,8 +60,8 @@ def implant(scene: Scene, request: Request, prescription: Prescription, near: Wo
     """
     dose = seed_dose(request.seeds)
     ptv = ptv_of(scene, request)
-    tracks = pools(scene, request, near, ptv, go_on)
     make = _Maker(scene, request, prescription, ptv, dose)
+    tracks = pools(scene, request, near, ptv, go_on)
     found = [_chosen(scene, request, make, pool) for pool in tracks]
     sets = [(rules, chosen) for rules, chosen in found if chosen is not None]
     reachable = _reachable_percent(scene, ptv, tracks)

@@ -1,6 +1,7 @@
 """Replan: needles that are in stay where they were measured, and the rest is planned again around them."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -87,7 +88,7 @@ def _pairs(
     planned = {path.id: path for path in before.paths}
     pairs: list[tuple[Path | None, Path | None]] = []
     for path in (p for p in new if p.aim is Aim.GIVEN):
-        nearest = min(measured, key=lambda n: _apart(path.tip_mm, n.tip_mm))
+        nearest = min(measured, key=partial(_off, path))
         # A ranked path may have been driven as well as a needle of the set.
         meant = None if nearest.path_id is None else planned[nearest.path_id]
         pairs.append((meant, path))
@@ -99,6 +100,11 @@ def _pairs(
         if nearest_old is not None:
             del old[nearest_old.id]
     return [*pairs, *((o, None) for o in old.values())]
+
+
+def _off(path: Path, needle: MeasuredNeedle) -> float:
+    """How far a path is from a needle: both ends count, for tips may meet."""
+    return _apart(path.tip_mm, needle.tip_mm) + _apart(path.entry_mm, needle.entry_mm)
 
 
 def _apart(one: Point, two: Point) -> float:

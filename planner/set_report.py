@@ -1,5 +1,7 @@
 """Set report: what is said of the needle set, and what of it is proved."""
 
+from math import fsum
+
 import numpy as np
 
 from planner.implant import Implant
@@ -19,7 +21,7 @@ def set_report(request: Request, prescription: Prescription, made: Implant) -> N
     if chosen is None or rules is None:
         return None
     paths = made.needles
-    lung, punctures = sum(p.lung_length_mm for p in paths), sum(p.pleural_punctures for p in paths)
+    lung, punctures = fsum(p.lung_length_mm for p in paths), sum(p.pleural_punctures for p in paths)
     objective = lung + request.needle_set.puncture_cost_mm * punctures + NEEDLE_COST_MM * len(paths)
     bound = min(chosen.bound, objective)
     count = sum(len(p.seeds) for p in paths)

@@ -47,8 +47,8 @@ def ball_chest() -> Chest:
     grid = grid_of((42, 36, 38), (2.0, 2.0, 2.0), pose_P((12.0, -7.0, 20.0), (30.0, -50.0, 10.0)))
     body = ellipsoid(grid, MIDDLE_B, (38.0, 32.0, 35.0))
     ball = ellipsoid(grid, MIDDLE_B, (RADIUS_MM,) * 3)
-    lung = ellipsoid(grid, MIDDLE_B + (22.0, 0.0, 0.0), (11.0, 20.0, 22.0)) & body & ~ball
-    aorta = ellipsoid(grid, MIDDLE_B + (-4.0, 15.0, 0.0), (4.0, 4.0, 60.0)) & body
+    lung = ellipsoid(grid, np.add(MIDDLE_B, (22.0, 0.0, 0.0)), (11.0, 20.0, 22.0)) & body & ~ball
+    aorta = ellipsoid(grid, np.add(MIDDLE_B, (-4.0, 15.0, 0.0)), (4.0, 4.0, 60.0)) & body
     masks = {
         "body": (Role.SKIN, body),
         "lung_upper_lobe_left": (Role.LUNG, lung),

@@ -1,0 +1,177 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from made_plans import ball_plan, ball_scene
+
+from anatomy.scene import Scene
+from planner.evaluate import SMALLEST_SPOT_CC, _outcome, evaluate_implant
+from planner.implant_results import EVALUATION_SCHEMA, Evaluation
+from planner.ptv import ptv_of
+from planner.records import Status
+from planner.request import GivenSeed, Goals, Point, RequestError, SeedRequest
+from planner.seeding.dose import seed_dose
+
+
+def planned_seeds() -> tuple[GivenSeed, ...]:
+    return tuple(GivenSeed(s.position_mm, s.axis) for s in ball_plan().needle_set.seeds)
+
+
+def evaluated(seeds: tuple[GivenSeed, ...]) -> Evaluation:
+    return evaluate_implant(ball_scene(), ball_plan(), "ab" * 32, seeds)
+
+
+def two_thirds() -> tuple[GivenSeed, ...]:
+    return tuple(s for n, s in enumerate(planned_seeds()) if n % 3)
+
+
+@pytest.fixture(scope="module")
+def as_planned() -> Evaluation:
+    return evaluated(planned_seeds())
+
+
+@pytest.fixture(scope="module")
+def lacking() -> Evaluation:
+    return evaluated(two_thirds())
+
+
+def cold_voxels(scene: Scene, seeds: tuple[GivenSeed, ...], prescribed_gy: float) -> dict:
+    """Dose of every voxel of the PTV whose centre gets less than prescribed, by its index."""
+    ptv = ptv_of(scene, ball_plan().request)
+    index = np.argwhere(ptv.layer == ptv.label)
+    doses = seed_dose(SeedRequest()).total(scene.grid.to_patient(index * scene.grid.spacing_mm), seeds)
+    return {tuple(i.tolist()): float(d) for i, d in zip(index, doses, strict=True) if d < prescribed_gy}
+
+
+def regions(voxels: dict) -> list[dict]:
+    """Parts that hang together by faces, filled one by one."""
+    left, found = dict(voxels), []
+    while left:
+        first = next(iter(left))
+        part, edge = {first: left.pop(first)}, [first]
+        while edge:
+            i, j, k = edge.pop()
+            for near in (
+                (i - 1, j, k),
+                (i + 1, j, k),
+                (i, j - 1, k),
+                (i, j + 1, k),
+                (i, j, k - 1),
+                (i, j, k + 1),
+            ):
+                if near in left:
+                    part[near] = left.pop(near)
+                    edge.append(near)
+        found.append(part)
+    return found
+
+
+def test_the_planned_seeds_as_found_give_the_planned_dose_and_need_no_supplement(as_planned):
+    planned = ball_plan().dose.target
+    assert as_planned.achieved.target.d90_gy == pytest.approx(planned.d90_gy, abs=0.1)
+    assert as_planned.achieved.target.v100_percent == pytest.approx(planned.v100_percent, abs=0.1)
+    assert as_planned.planned == planned
+    assert as_planned.supplement is None
+    assert as_planned.outcome.status is Status.PLANNED
+    assert as_planned.achieved.seeds_found == len(planned_seeds())
+    assert as_planned.achieved.seeds_outside_ptv == 0
+    assert (as_planned.schema, as_planned.plan_sha256) == (EVALUATION_SCHEMA, "ab" * 32)
+
+
+def test_the_order_in_which_seeds_are_found_never_matters(as_planned):
+    assert evaluated(planned_seeds()[::-1]) == as_planned
+
+
+def test_fewer_seeds_give_less_everywhere(as_planned, lacking):
+    less, more = lacking.achieved.target, as_planned.achieved.target
+    assert less.d90_gy < 120.0 <= more.d90_gy
+    assert less.d100_gy <= more.d100_gy
+    assert less.v100_percent < more.v100_percent
+    assert lacking.achieved.gtv.d90_gy < as_planned.achieved.gtv.d90_gy
+
+
+@pytest.mark.parametrize("which", ["as_planned", "lacking"])
+def test_cold_spots_are_the_cold_voxels_that_hang_together_the_largest_first(which, request):
+    seeds = planned_seeds() if which == "as_planned" else two_thirds()
+    spots = request.getfixturevalue(which).achieved.cold_spots
+    grid = ball_scene().grid
+    expected = [
+        r for r in regions(cold_voxels(ball_scene(), seeds, 120.0)) if len(r) * 0.008 >= SMALLEST_SPOT_CC
+    ]
+    assert sum(s.volume_cc for s in spots) == pytest.approx(sum(map(len, expected)) * 0.008)
+    assert sorted(s.volume_cc for s in spots) == pytest.approx(sorted(len(r) * 0.008 for r in expected))
+    assert [s.volume_cc for s in spots] == sorted((s.volume_cc for s in spots), reverse=True)
+    for spot in spots:
+        (region,) = [r for r in expected if min(r.values()) == pytest.approx(spot.least_dose_gy)]
+        coldest = np.array(min(region, key=region.__getitem__))
+        assert spot.least_at_mm == pytest.approx(grid.to_patient(coldest * grid.spacing_mm))
+        middle = np.mean(list(region), axis=0)
+        assert spot.centre_mm == pytest.approx(grid.to_patient(middle * grid.spacing_mm))
+
+
+def test_the_supplement_keeps_the_seeds_found_and_brings_d90_back(lacking):
+    supplement = lacking.supplement
+    assert supplement.dose.target.d90_gy >= 120.0
+    assert lacking.outcome.status is Status.PLANNED
+    found = [s.position_mm for s in supplement.needle_set.seeds if s.path_id is None]
+    assert found == [s.position_mm for s in two_thirds()]
+    assert f"D90 {lacking.achieved.target.d90_gy:.1f} Gy" in lacking.outcome.message
+    assert f"bring D90 to {supplement.dose.target.d90_gy:.1f} Gy" in lacking.outcome.message
+    assert supplement.verification.passed
+
+
+def test_the_message_says_when_the_supplement_is_not_enough_or_there_is_none(lacking):
+    prescription = replace(ball_plan().request.prescription, goals=Goals(d90_gy=500.0))
+    short = _outcome(prescription, lacking.achieved, lacking.supplement)
+    assert (short.status, short.message.endswith("not enough.")) == (Status.GOALS_NOT_MET, True)
+    nothing = replace(lacking.supplement, needle_set=None, dose=None)
+    none = _outcome(prescription, lacking.achieved, nothing)
+    assert none.status is Status.GOALS_NOT_MET
+    assert "No safe track to add seeds was found." in none.message
+
+
+def test_too_many_seeds_are_told_and_none_are_proposed():
+    aside = tuple(GivenSeed(tuple((np.array(s.position_mm) + 1.5).tolist()), None) for s in planned_seeds())
+    hot = evaluated((*planned_seeds(), *aside))
+    assert hot.supplement is None
+    assert hot.outcome.status is Status.GOALS_NOT_MET
+    assert "v150_percent" in hot.outcome.message
+    assert "Seeds cannot be taken out" in hot.outcome.message
+
+
+def test_seeds_outside_the_ptv_are_counted():
+    far = GivenSeed(at(41.0, 8.0, 37.0))
+    assert evaluated((*planned_seeds(), far)).achieved.seeds_outside_ptv == 1
+
+
+def at(*p_B: float) -> Point:
+    x, y, z = ball_scene().grid.to_patient(np.array(p_B)).tolist()
+    return (x, y, z)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (GivenSeed(at(1.0, 1.0, 1.0)), ["seeds/8/position_mm", "outside the body"]),
+        (GivenSeed(at(41.0, -200.0, 37.0)), ["seeds/8/position_mm", "outside the body"]),
+        (GivenSeed(at(41.0, -900.0, 37.0)), ["seeds/8/position_mm", "300 mm from the target"]),
+    ],
+)
+def test_a_seed_that_cannot_be_where_it_is_said_to_be_is_refused(more, words):
+    with pytest.raises(RequestError) as caught:
+        evaluated((*planned_seeds(), more))
+    assert all(word in str(caught.value) for word in words)
+
+
+def test_two_seeds_at_one_place_are_refused():
+    first = planned_seeds()[2]
+    with pytest.raises(RequestError, match="seed 2 is at the same place"):
+        evaluated((*planned_seeds(), replace(first, axis=None)))
+
+
+def test_no_seeds_at_all_and_a_plan_without_prescription_are_refused():
+    with pytest.raises(RequestError, match="no seed is given"):
+        evaluated(())
+    bare = replace(ball_plan(), request=replace(ball_plan().request, prescription=None))
+    with pytest.raises(RequestError, match="the plan has none"):
+        evaluate_implant(ball_scene(), bare, "ab" * 32, planned_seeds())
