@@ -245,7 +245,7 @@ def rank_order(terms: Terms, goal_percent: float) -> Entrant:
 def _refined(terms: Terms, tracks: Tracks, slots: Slots, aimed: AimPoints) -> Slots:
     """Seeds to the millimetre, on all points, and as few as meet the goals, as ours are."""
     problem = terms.problem(tracks, SEED_STEP_MM, aimed)
-    start = nearest_slots(problem.slots, slots.track, slots.from_tip_mm)
+    start = nearest_slots(problem, slots.track, slots.from_tip_mm)
     return problem.slots.take(as_few(problem, descended(problem, start)))
 
 

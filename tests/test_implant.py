@@ -29,6 +29,7 @@ from planner.request import (
     Arrangement,
     GivenNeedle,
     GivenSeed,
+    Goals,
     Needle,
     NeedleSetRequest,
     OrganGoal,
@@ -39,6 +40,7 @@ from planner.request import (
     SeedRequest,
     TargetRequest,
 )
+from planner.set_report import set_report
 from planner.wording import _limited_by, message_of
 from planner.world import World, aimed_at, world
 
@@ -349,6 +351,29 @@ def test_more_given_needles_than_are_allowed_are_refused(near):
     request = asked(needle_set=NeedleSetRequest(given_needles=(first, second), max_needles=1), search=COARSE)
     with pytest.raises(RequestError, match="needle_set"):
         implant(ball_scene(), request, Prescription(), near, always)
+
+
+# What is given and stands badly, and what nothing reaches
+
+
+def test_given_needles_too_near_each_other_or_a_vessel_are_kept_and_told(near):
+    pair = tuple(through((x, -5.0, 37.0), (x, 47.0, 37.0)).given_needles[0] for x in (38.0, 39.5))
+    request = asked(needle_set=NeedleSetRequest(given_needles=pair), search=COARSE)
+    prescription = Prescription(goals=Goals(v100_percent=0.0, d90_gy=1.0))
+    made_so = implant(ball_scene(), request, prescription, near, always)
+    stated = set_report(request, prescription, made_so)
+    assert {p.aim for p in made_so.needles[:2]} == {Aim.GIVEN}
+    told = " ".join(stated.claims)
+    assert "given, are too near: the hubs overlap by 3.5" in told
+    assert "from aorta, where 1.5 mm are asked for" in told
+
+
+def test_where_everything_is_too_near_to_something_no_needle_is_chosen():
+    request = asked(clearance_mm=MappingProxyType({"default": 45.0}))
+    blocked = world(ball_scene(), request)
+    made_so = implant(ball_scene(), request, Prescription(), blocked, always)
+    assert (made_so.chosen, made_so.needles, made_so.reachable_percent) == (None, (), 0.0)
+    assert set_report(request, Prescription(), made_so) is None
 
 
 # Measuring from a tip that is given

@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_plans import ball_scene
+from made_scenes import box_mask, grid_of, made_scene
 from scipy.optimize import Bounds, LinearConstraint, milp
 from small_chests import unit
 
+from anatomy.structures import Role
+from planner.kernels import seeding as kernels
 from planner.kernels.seeding import SLACK, UNIT, GoalTable, cost_with, costs_with
 from planner.needles.tracks import Tracks
 from planner.ptv import ptv_of
@@ -119,7 +122,9 @@ def test_sums_of_many_points_stay_whole_numbers():
     assert cost_with(table, hot, cold)[0] == pytest.approx(MISSED + HOT * 0.5, rel=1e-4)
 
 
+@pytest.mark.interpreted
 def test_one_thread_and_many_give_the_same_costs(monkeypatch):
+    monkeypatch.setattr(kernels, "WORTH_SPREADING", 1)
     rng = np.random.default_rng(5)
     table = goal_table([PointGoal(0, 50, 100.0, True, 0.9), PointGoal(0, 50, 150.0, False, 0.3)])
     dose, rows = (rng.uniform(0, 150, s).astype(np.float32) for s in (50, (40, 50)))
@@ -392,7 +397,28 @@ def test_points_of_the_ptv_come_first_and_an_organs_goal_is_a_share_of_its_near_
     assert 0.0 < organ[1].share < 1.0
 
 
-def test_an_organ_far_away_asks_nothing_and_an_unknown_one_is_named_with_what_is_like_it():
+def test_an_organ_far_away_asks_nothing():
+    grid = grid_of((60, 12, 12), (2.0, 2.0, 2.0))
+    masks = {
+        "body": (Role.SKIN, box_mask(grid.shape, ((1, 1, 1), (59, 11, 11)))),
+        "node": (Role.TARGET, box_mask(grid.shape, ((4, 4, 4), (8, 8, 8)))),
+        "heart": (Role.FORBIDDEN, box_mask(grid.shape, ((40, 2, 2), (50, 9, 9)))),
+        # Its box reaches near, it does not.
+        "ribs": (
+            Role.FORBIDDEN,
+            box_mask(grid.shape, ((20, 10, 10), (50, 11, 11)), ((50, 1, 1), (52, 11, 11))),
+        ),
+        "cord": (Role.FORBIDDEN, box_mask(grid.shape, ((50, 1, 1), (51, 3, 3)), ((51, 1, 1), (58, 2, 2)))),
+    }
+    scene = made_scene(grid, masks)
+    ptv = ptv_of(scene, Request(target=TargetRequest(("node",), margin_mm=0.0)))
+    goal = OrganGoal(d1cc_gy=50.0)
+    alone = aim_points(scene, ptv, asked(), 500)
+    assert aim_points(scene, ptv, asked(heart=goal, cord=goal), 500).goals == alone.goals
+    assert len(aim_points(scene, ptv, asked(ribs=goal), 500).goals) == len(alone.goals) + 1
+
+
+def test_an_unknown_organ_is_named_with_what_is_like_it():
     scene = ball_scene()
     ptv = ptv_of(scene, Request(target=TargetRequest(("node",), margin_mm=0.0)))
     with pytest.raises(RequestError, match="prescription/organ_goals/aort") as caught:
