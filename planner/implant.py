@@ -11,7 +11,7 @@ from planner.dose.sampling import SamplePoints, sampled
 from planner.implant_records import REACH_MM
 from planner.measure import Measurer
 from planner.needles.choose import choose_set, rules_of
-from planner.needles.chosen import ChosenSet, Rules
+from planner.needles.chosen import ChosenSet
 from planner.needles.conflicts import Needles, hardware_of
 from planner.needles.cover import NoCover
 from planner.needles.pool import given_rows, pools
@@ -42,7 +42,6 @@ class Implant:
     ptv: VoxelMask
     dose: SeedDose
     chosen: ChosenSet | None
-    rules: Rules | None
     needles: tuple[Path, ...]
     reachable_percent: float
 
@@ -63,23 +62,23 @@ def implant(scene: Scene, request: Request, prescription: Prescription, near: Wo
     make = _Maker(scene, request, prescription, ptv, dose)
     tracks = pools(scene, request, near, ptv, go_on)
     found = [_chosen(scene, request, make, pool) for pool in tracks]
-    sets = [(rules, chosen) for rules, chosen in found if chosen is not None]
+    sets = [chosen for chosen in found if chosen is not None]
     reachable = _reachable_percent(scene, ptv, tracks)
     if not sets:
-        return Implant(ptv, dose, None, None, (), reachable)
-    rules, chosen = min(sets, key=lambda s: (not make.good(s[1]), s[1].missed, s[1].objective))
+        return Implant(ptv, dose, None, (), reachable)
+    chosen = min(sets, key=lambda s: (not make.good(s), s.missed, s.objective))
     needles = paths_of_set(scene, request, Measurer(scene, request), chosen)
-    return Implant(ptv, dose, chosen, rules, needles, reachable)
+    return Implant(ptv, dose, chosen, needles, reachable)
 
 
-def _chosen(scene: Scene, request: Request, make: "_Maker", pool: Tracks) -> tuple[Rules, ChosenSet | None]:
+def _chosen(scene: Scene, request: Request, make: "_Maker", pool: Tracks) -> ChosenSet | None:
     asked = request.needle_set
     grid = scene.grid
     needles = Needles(grid.to_patient(pool.tip_B), grid.vectors_to_patient(pool.outward_B), pool.length_mm)
     hardware = hardware_of(request, asked.clearance_mm)
     rules = rules_of(pool, needles, hardware, given_rows(request), asked.puncture_cost_mm, asked.max_needles)
     try:
-        return rules, choose_set(rules, make, make.good)
+        return choose_set(rules, make, make.good)
     except NoCover:
         raise RequestError(
             "needle_set",

@@ -17,8 +17,8 @@ from planner.seeding.bound import fewest_seeds
 
 def set_report(request: Request, prescription: Prescription, made: Implant) -> NeedleSet | None:
     """The needle set of an implant; None where no seed may stand anywhere."""
-    chosen, rules = made.chosen, made.rules
-    if chosen is None or rules is None:
+    chosen = made.chosen
+    if chosen is None:
         return None
     paths = made.needles
     lung, punctures = fsum(p.lung_length_mm for p in paths), sum(p.pleural_punctures for p in paths)

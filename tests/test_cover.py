@@ -18,7 +18,6 @@ from planner.needles.cover import (
     Rule,
     cheapest_cover,
     conflict_rules,
-    greedy_cover,
 )
 from planner.needles.tracks import (
     ENTRIES_APART_MM,
@@ -115,17 +114,6 @@ def test_rules_hold_every_conflict_and_nothing_else_and_ask_nothing_of_two_given
         expected = {tuple(sorted(edge)) for edge in graph.edges if not set(edge) <= set(held.tolist())}
         assert asked == expected
         assert all(rule.most == 1 for rule in rules)
-
-
-@given(instances())
-def test_the_greedy_cover_keeps_apart_and_is_never_cheaper_than_the_bound(made):
-    cost, covers, graph, held = made
-    rows = greedy_cover(cost, covers, graph, held)
-    assert set(held) <= set(rows)
-    assert not any(graph.has_edge(a, b) for a, b in combinations(rows.tolist(), 2))
-    best = cheapest_cover(cost, covers, conflict_rules(graph, held), held, no_more)
-    if open_points(covers, rows) <= open_points(covers, best.rows):
-        assert cost[rows].sum() >= best.bound - 1e-6
 
 
 def test_given_needles_that_break_a_rule_have_no_cover():

@@ -1,10 +1,10 @@
 """Choose: the needles of a set and the seeds on them, together.
 
-    where would seeds stand best, were needles free?  -->  wanted places
-    the cheapest needles that pass every wanted place within a radius  -->  needles
-    (planner.needles.cover) the best seeds on those needles  -->  goals met?  yes: a wider radius; no: a
-    smaller one nearly met: seeds may leave for further needles, each at its price; their places are the
-    wanted ones then
+    where would seeds stand best, were needles free?                    -->  wanted places
+    the cheapest needles that pass every wanted place within a radius   -->  needles (planner.needles.cover)
+    the best seeds on those needles                                     -->  goals met? no: a smaller radius
+    nearly met: seeds may leave for further needles, each at its price  -->  their places are wanted then
+    met: needles that the others can do without are left out            (planner.needles.prune)
 
 If no radius meets the goals, the set that misses least is kept, and the plan says what it reached. At last
 the programme is solved for the places where the seeds stand: its bound is the plan's.

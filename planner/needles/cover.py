@@ -7,8 +7,8 @@
 
 A set-cover programme, solved by HiGHS (Huangfu and Hall 2018, 10.1007/s12532-017-0130-5). Conflicts are
 stated as cliques of the conflict graph: all pairs are in some clique, and a clique cuts off more than its
-pairs. Orders that cannot be driven join in as they turn up; until they do the programme is a relaxation, so
-its bound holds.
+pairs. Rules join in as sets turn up that break them, orders that cannot be driven among them; until all are
+in, the programme is a relaxation, so its bound holds.
 """
 
 from collections.abc import Callable
@@ -114,29 +114,6 @@ def _solved(cost: np.ndarray, needed: np.ndarray, rules: list[Rule], given: np.n
     left_open = price * float(answer.x[n:].sum())
     bound = float(answer.fun if answer.mip_dual_bound is None else answer.mip_dual_bound) - left_open
     return Cover(rows, objective, max(0.0, min(bound, objective)))
-
-
-def greedy_cover(
-    cost: Float[np.ndarray, " n"],
-    covers: Bool[np.ndarray, "n m"],
-    conflicts: nx.Graph,
-    given: Int[np.ndarray, " g"],
-) -> Int[np.ndarray, " k"]:
-    """Rows taken one by one, each the cheapest for what it newly covers: quick, and without a bound."""
-    chosen = given.tolist()
-    allowed = np.ones(len(cost), bool)
-    open_points = ~covers[chosen].any(axis=0)
-    for row in chosen:
-        allowed[[row, *conflicts[row]]] = False
-    while True:
-        new = (covers & open_points).sum(axis=1)
-        worth = np.where(allowed & (new > 0), new / np.maximum(cost, 1e-9), 0.0)
-        best = int(worth.argmax()) if len(worth) else 0
-        if not len(worth) or worth[best] == 0.0:
-            return np.array(sorted(chosen), int)
-        chosen.append(best)
-        open_points &= ~covers[best]
-        allowed[[best, *conflicts[best]]] = False
 
 
 def conflict_rules(conflicts: nx.Graph, given: Int[np.ndarray, " g"]) -> list[Rule]:
