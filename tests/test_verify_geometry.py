@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from scipy.optimize import lsq_linear
 from scipy.spatial.transform import Rotation
+from winding import winding_number
 
 from anatomy.frames import Grid
 from anatomy.structures import Layers, Surface, VoxelMask, mask_from_bool
@@ -701,15 +702,6 @@ def test_a_chord_of_a_fine_ball_is_that_of_the_sphere(seed) -> None:
     assert shortest - 1e-9 <= spans.total(found) <= longest + 1e-9
 
 
-def winding_number(surface: Surface, x: np.ndarray) -> float:
-    """By the solid angles of all faces (van Oosterom and Strackee, 10.1109/TBME.1983.325207)."""
-    a, b, c = (surface.vertices_P[surface.faces[:, n]] - x for n in range(3))
-    la, lb, lc = (np.linalg.norm(v, axis=1) for v in (a, b, c))
-    volume = np.einsum("ij,ij->i", a, np.cross(b, c))
-    ab, bc, ca = (np.einsum("ij,ij->i", u, v) for u, v in ((a, b), (b, c), (c, a)))
-    return float(np.arctan2(volume, la * lb * lc + ab * lc + bc * la + ca * lb).sum() / (2 * np.pi))
-
-
 SOLIDS = {
     "two balls that overlap": (ball(8.0, (-3, 0, 0)), ball(7.0, (4, 1, 0))),
     "two balls apart": (ball(4.0, (-6, 0, 0)), ball(4.0, (6, 0, 1))),
@@ -733,7 +725,9 @@ def test_a_line_is_inside_where_the_winding_number_is_above_zero(solid: str, see
     ends = np.concatenate([[-25.0], found.ravel(), [25.0]])
     for n, (s0, s1) in enumerate(pairwise(ends)):
         for part in (0.01, 0.37, 0.99):
-            winding = winding_number(surface, origin + (s0 + part * (s1 - s0)) * direction)
+            winding = winding_number(
+                surface.vertices_P, surface.faces, origin + (s0 + part * (s1 - s0)) * direction
+            )
             assert (winding > 0.5) == (n % 2 == 1)
 
 
