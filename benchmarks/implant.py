@@ -22,10 +22,9 @@ from benchmarks.table import Row
 from planner.defaults import resolved
 from planner.dose.sampling import SamplePoints, sampled
 from planner.dose_report import Dosimetry
-from planner.implant import FEW_POINTS, JUDGED_STEP_MM, MANY_POINTS
 from planner.implant_records import TargetDose
-from planner.needles.choose import rules_of
-from planner.needles.chosen import LADDER_STEP_MM, SEED_STEP_MM, Rules, nearest_slots
+from planner.needles.choose import IN_HAND, POOL_STEP_MM
+from planner.needles.chosen import SEED_STEP_MM, Rules, nearest_slots, rules_of
 from planner.needles.conflicts import Needles, hardware_of
 from planner.needles.pool import given_tracks, pools
 from planner.needles.tracks import Tracks, burden_mm
@@ -37,6 +36,7 @@ from planner.seeding.aims import goal_table
 from planner.seeding.descent import Problem, as_few, descended
 from planner.seeding.dose import SeedDose, seed_dose
 from planner.seeding.points import AimPoints, aim_points
+from planner.seeding.problems import JUDGED_STEP_MM, MANY, SOME
 from planner.seeding.slots import Slots, slots_on
 from planner.world import world
 
@@ -222,12 +222,12 @@ def rank_order(terms: Terms, goal_percent: float) -> Entrant:
     """The cheapest tracks that can be together, one more at a time; on each set of them our seeds."""
     pool, rules = _pool(terms)
     few, many = (
-        aim_points(terms.scene, terms.ptv, terms.prescription, count) for count in (FEW_POINTS, MANY_POINTS)
+        aim_points(terms.scene, terms.ptv, terms.prescription, count, IN_HAND[0]) for count in (SOME, MANY)
     )
     best: tuple[float, Tracks, Slots] | None = None
     for rows in _in_order(pool, rules, terms.request):
         tracks = pool.take(rows)
-        problem = terms.problem(tracks, LADDER_STEP_MM, few)
+        problem = terms.problem(tracks, POOL_STEP_MM, few)
         slots = problem.slots.take(descended(problem, problem.none()))
         reached = terms.v100_percent(terms.seeds(slots))
         if reached >= goal_percent - NEARLY_PERCENT:

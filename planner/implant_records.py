@@ -43,10 +43,10 @@ class NeedleSet:
     `path_ids` by rank; `order` is one of insertion in which no hub blocks a later needle. `objective` is what
     the set costs, in mm of lung: lung crossed, punctures at the request's cost, and 1 mm for each needle. No
     set of the `tracks_considered` that passes within `cover_radius_mm` of all places where its seeds stand
-    (`covered_percent` of them, were there any that none passes) costs less than `bound`; `gap` is what lies
+    costs less than `bound`; `gap` is what lies
     between the two, as a share of the objective. `reachable_percent` of the PTV lies within REACH_MM of
     where some safe track may leave a seed. No fewer than `seeds_bound` seeds on these needles reach the
-    goal for V100.
+    goal for V100. `time_ended` says that the request's time limit cut the exchange of needles short.
     """
 
     arrangement: str
@@ -55,7 +55,6 @@ class NeedleSet:
     conflicts_checked: int
     tracks_considered: int
     cover_radius_mm: float
-    covered_percent: float
     reachable_percent: float
     lung_length_mm: float
     pleural_punctures: int
@@ -65,6 +64,7 @@ class NeedleSet:
     seeds: tuple[PlacedSeed, ...]
     seeds_bound: int
     seeds_gap: float
+    time_ended: bool
     claims: tuple[str, ...]
 
 

@@ -1,18 +1,20 @@
 """Set report: what is said of the needle set, and what of it is proved."""
 
+from dataclasses import replace
 from math import fsum
 
 import numpy as np
 
 from planner.implant import Implant
 from planner.implant_records import NeedleSet, PlacedSeed
-from planner.needles.choose import NEEDLE_COST_MM
-from planner.needles.chosen import ChosenSet
+from planner.needles.chosen import NEEDLE_COST_MM, ChosenSet
 from planner.needles.conflicts import Needles, hardware_of, needles_between, why
 from planner.needles.order import insertion_order
+from planner.needles.prune import PLACE_RADIUS_MM
 from planner.records import Aim, Path
 from planner.request import Prescription, Request
 from planner.seeding.bound import fewest_seeds
+from planner.wording import given_claims, set_claims
 
 
 def set_report(request: Request, prescription: Prescription, made: Implant) -> NeedleSet | None:
@@ -26,14 +28,13 @@ def set_report(request: Request, prescription: Prescription, made: Implant) -> N
     bound = min(chosen.bound, objective)
     count = sum(len(p.seeds) for p in paths)
     few = _fewest(prescription, chosen, count)
-    return NeedleSet(
+    stated = NeedleSet(
         arrangement=str(request.needle_set.arrangement),
         path_ids=tuple(p.id for p in paths),
         order=_order(request, paths),
         conflicts_checked=len(chosen.pool) * (len(chosen.pool) - 1) // 2,
         tracks_considered=len(chosen.pool),
-        cover_radius_mm=chosen.radius_mm,
-        covered_percent=100.0 * chosen.passed_share,
+        cover_radius_mm=PLACE_RADIUS_MM,
         reachable_percent=made.reachable_percent,
         lung_length_mm=lung,
         pleural_punctures=punctures,
@@ -43,8 +44,10 @@ def set_report(request: Request, prescription: Prescription, made: Implant) -> N
         seeds=_seeds(request, paths),
         seeds_bound=few,
         seeds_gap=(count - few) / count if count else 0.0,
-        claims=(*_claims(chosen, bound, few), *_of_given(request, paths)),
+        time_ended=chosen.time_ended,
+        claims=(),
     )
+    return replace(stated, claims=(*set_claims(stated), *_of_given(request, paths)))
 
 
 def _fewest(prescription: Prescription, chosen: ChosenSet, count: int) -> int:
@@ -77,32 +80,12 @@ def _order(request: Request, paths: tuple[Path, ...]) -> tuple[str, ...]:
     return tuple(paths[n].id for n in found.order or ())
 
 
-def _claims(chosen: ChosenSet, bound: float, few: int) -> tuple[str, ...]:
-    return (
-        f"No set of the {len(chosen.pool)} tracks considered that passes within {chosen.radius_mm:g} mm of "
-        f"every place where these seeds stand costs less than {bound:.1f} mm of lung, punctures and needles "
-        "counted.",
-        f"No fewer than {few} seeds on these needles reach the goal for V100 on the points it is aimed at."
-        if few
-        else "Unproved: how few seeds would do.",
-    )
-
-
 def _of_given(request: Request, paths: tuple[Path, ...]) -> tuple[str, ...]:
     """What is wrong with needles that are where they are."""
     hardware = hardware_of(request, request.needle_set.clearance_mm)
     needles = needles_of(paths)
     given = [n for n, p in enumerate(paths) if p.aim is Aim.GIVEN]
-    said = []
-    for n in given:
-        if not paths[n].seeds:
-            said.append(f"{paths[n].id}, given, carries no seed: none may stand or is needed along it.")
-        near, name = paths[n].clearance_mm, paths[n].nearest_structure
-        if name and near < request.clearance_of(name):
-            said.append(
-                f"{paths[n].id}, given, passes {near:.1f} mm from {name}, where "
-                f"{request.clearance_of(name):g} mm are asked for."
-            )
+    said = list(given_claims(request, paths))
     for a in given:
         for b in given:
             reason = why(needles, hardware, a, b) if a < b else None

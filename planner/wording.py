@@ -112,6 +112,41 @@ def _planted(request: Request, needles: NeedleSet | None, dose: DoseReport | Non
     return [reached, f"Goals not met: {said}.", *_limited_by(request, needles, missed)]
 
 
+def set_claims(needles: NeedleSet) -> tuple[str, ...]:
+    """What is proved of a needle set with these numbers, and what is not."""
+    least = (
+        f"No set of the {needles.tracks_considered} tracks considered that passes within "
+        f"{needles.cover_radius_mm:g} mm of every place where these seeds stand costs less than "
+        f"{needles.bound:.1f} mm of lung, punctures and needles counted."
+    )
+    fewest = (
+        f"No fewer than {needles.seeds_bound} seeds on these needles reach the goal for V100 on the points "
+        "it is aimed at."
+        if needles.seeds_bound
+        else "Unproved: how few seeds would do."
+    )
+    other = "Unproved: whether seeds at other places do as well on needles that cost less."
+    early = "The time limit cut the exchange of needles short: more time may find a better set."
+    return (least, other, fewest, *([early] if needles.time_ended else []))
+
+
+def given_claims(request: Request, paths: tuple[Path, ...]) -> tuple[str, ...]:
+    """What is wrong with given needles, each for itself: they are kept all the same."""
+    said = []
+    for path in paths:
+        if path.aim is not Aim.GIVEN:
+            continue
+        if not path.seeds:
+            said.append(f"{path.id}, given, carries no seed: none may stand or is needed along it.")
+        near, name = path.clearance_mm, path.nearest_structure
+        if name and near < request.clearance_of(name):
+            said.append(
+                f"{path.id}, given, passes {near:.1f} mm from {name}, where "
+                f"{request.clearance_of(name):g} mm are asked for."
+            )
+    return tuple(said)
+
+
 GOAL_WORDS = {
     "d90_gy": ("D90", "Gy"),
     "v100_percent": ("V100", "%"),

@@ -26,7 +26,6 @@ class NeedleSetModel(Strict):
     conflicts_checked: Count
     tracks_considered: Count
     cover_radius_mm: Length
-    covered_percent: Percent
     reachable_percent: Percent
     lung_length_mm: Length
     pleural_punctures: Count

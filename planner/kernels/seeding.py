@@ -15,9 +15,7 @@ much; below that, every point costs a little by how far it is on the wrong side,
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float32, Int
 
-from anatomy.threads import spread
 from planner.kernels.jit import inlined, loop
 
 SLACK = np.float32(0.03)
@@ -25,10 +23,6 @@ SLACK = np.float32(0.03)
 [U]."""
 UNIT = 1 << 15
 """A point's cost of 1. Sums of 30,000 points stay within int32, which loops add several of at a time."""
-
-
-WORTH_SPREADING = 2_000_000
-"""Fewer doses are added up sooner than threads are started."""
 
 
 class GoalTable(NamedTuple):
@@ -77,6 +71,21 @@ def _hot(dose, row, allowed):  # type: ignore[no-untyped-def]
     return many, excess
 
 
+@inlined
+def _goal_cost(goals, g, dose, row):  # type: ignore[no-untyped-def]
+    """What one goal costs: for points on the wrong side, and for being missed."""
+    first, last = goals.first[g], goals.last[g]
+    count = max(last - first, 1)
+    if goals.sense[g] > 0:
+        wrong, by = _cold(dose[first:last], row[first:last], goals.dose_gy[g])
+        short = wrong - (1.0 - goals.share[g]) * count
+    else:
+        wrong, by = _hot(dose[first:last], row[first:last], goals.dose_gy[g])
+        short = wrong - goals.share[g] * count
+    missed = goals.missed_cost[g] * short / count if short > 0.0 else 0.0
+    return goals.slope_cost[g] * (by / UNIT) / count, missed
+
+
 @loop
 def cost_with(goals, dose, row):  # type: ignore[no-untyped-def]
     """Cost of dose (m) and a row (m) of dose added to it, both float32 [Gy]; and how much of it is for goals
@@ -84,36 +93,21 @@ def cost_with(goals, dose, row):  # type: ignore[no-untyped-def]
     total = 0.0
     missed = 0.0
     for g in range(goals.first.shape[0]):
-        first, last = goals.first[g], goals.last[g]
-        count = max(last - first, 1)
-        if goals.sense[g] > 0:
-            few, lack = _cold(dose[first:last], row[first:last], goals.dose_gy[g])
-            short = few - (1.0 - goals.share[g]) * count
-        else:
-            few, lack = _hot(dose[first:last], row[first:last], goals.dose_gy[g])
-            short = few - goals.share[g] * count
-        if short > 0.0:
-            missed += goals.missed_cost[g] * short / count
-        total += goals.slope_cost[g] * (lack / UNIT) / count
+        slope, short = _goal_cost(goals, g, dose, row)
+        total += slope
+        missed += short
     return total + missed, missed
 
 
 @loop
-def _cost_range(goals, dose, rows, which, costs, first, last):  # type: ignore[no-untyped-def]
-    for k in range(first, last):
-        costs[k] = cost_with(goals, dose, rows[which[k]])[0]
-
-
-def costs_with(
-    goals: GoalTable,
-    dose: Float32[np.ndarray, " m"],
-    rows: Float32[np.ndarray, "n m"],
-    which: Int[np.ndarray, " k"],
-) -> Float[np.ndarray, " k"]:
-    """Cost of the dose with each of some rows added to it."""
-    costs = np.empty(len(which))
-    if len(which) * len(dose) < WORTH_SPREADING:
-        _cost_range(goals, dose, rows, which, costs, 0, len(which))
-        return costs
-    spread(lambda a, b: _cost_range(goals, dose, rows, which, costs, a, b), len(which))
-    return costs
+def cost_below(goals, dose, row, limit):  # type: ignore[no-untyped-def]
+    """As `cost_with`, the cost alone; infinity as soon as it cannot stay below the limit."""
+    total = 0.0
+    missed = 0.0
+    for g in range(goals.first.shape[0]):
+        slope, short = _goal_cost(goals, g, dose, row)
+        total += slope
+        missed += short
+        if total + missed >= limit:
+            return np.inf
+    return total + missed

@@ -1,13 +1,12 @@
 """Choose: the needles of a set and the seeds on them, together.
 
-    where would seeds stand best, were needles free?                    -->  wanted places
-    the cheapest needles that pass every wanted place within a radius   -->  needles (planner.needles.cover)
-    the best seeds on those needles                                     -->  goals met? no: a smaller radius
-    nearly met: seeds may leave for further needles, each at its price  -->  their places are wanted then
-    met: needles that the others can do without are left out            (planner.needles.prune)
+    seeds on all tracks at once, each track at its price                -->  a first set
+    seeds and needles exchanged, a few at a time                        -->  (planner.seeding.exchange)
+    the best seeds on these needles, to the millimetre                  -->  goals missed? aim higher, again
+    met: needles that the others can do without are left out            -->  (planner.needles.prune)
+    the cheapest needles that pass near all places where seeds stand    -->  as good? taken; and the bound
 
-If no radius meets the goals, the set that misses least is kept, and the plan says what it reached. At last
-the programme is solved for the places where the seeds stand: its bound is the plan's.
+If nothing meets the goals, the set that misses least is kept, and the plan says what it reached.
 """
 
 from collections.abc import Callable
@@ -15,135 +14,119 @@ from dataclasses import replace
 
 import networkx as nx
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool
 
-from planner.needles.chosen import (
-    LADDER_STEP_MM,
-    ChosenSet,
-    MakeProblem,
-    Rules,
-    nearest_slots,
-    refined,
-)
-from planner.needles.conflicts import Hardware, Needles, conflict_graph
-from planner.needles.cover import Rule, cheapest_cover, conflict_rules
-from planner.needles.order import must_precede, mutually_blocking_pairs
+from planner.needles.chosen import ChosenSet, Rules, nearest_slots, seeded_on
+from planner.needles.cover import NoCover
 from planner.needles.prune import bounded, pruned
-from planner.needles.tracks import Tracks, burden_mm, covered, reach_mm
 from planner.seeding.aims import MISSED
-from planner.seeding.descent import descended
-from planner.seeding.slots import slots_on
+from planner.seeding.descent import Problem, descended
+from planner.seeding.exchange import exchanged
+from planner.seeding.problems import SOME, Problems
+from planner.seeding.slots import Slots, slots_on
 
-RADII_MM = (5.0, 4.0, 3.0, 2.0, 1.0)
-"""How near a needle must pass a wanted place: the ladder [U]."""
-MENDED_RADII_MM = (1.0, 0.01)
-"""The same for places where seeds of further needles stand: near them, or at them [U]."""
-NEEDLE_COST_MM = 1.0
-"""What a needle costs beside its lung and punctures: of two sets as dear, the one with fewer is taken [U]."""
 POOL_STEP_MM = 3.0
 """Step of slots on all tracks [U]."""
+OPENING = 0.0005
+"""What a needle of 1 mm costs beside points on the wrong side: what is saved by missing a goal by 1 % buys no
+needle of less than a metre of lung [U]."""
+IN_HAND = (0.008, 0.015, 0.025)
+"""Shares by which coverage is aimed at beyond its goal, one after the other, until the set meets it [U]."""
 NEARLY = 0.04 * MISSED
-"""Sets that miss the goals by this little may be mended by a needle more [U]."""
-OPENING = 0.0002
-"""What a needle of 1 mm costs beside points on the wrong side, when seeds may leave for it [U]."""
+"""Sets that miss the goals by more are not helped by aiming higher [U]."""
+
+More = Callable[[float], bool]
+"""Told how far choosing has come, 0.0 to 1.0; False: time is up."""
 
 
-def rules_of(
-    pool: Tracks,
-    needles: Needles,
-    hardware: Hardware,
-    given: Int[np.ndarray, " g"],
-    puncture_cost_mm: float,
-    most: int,
-) -> Rules:
-    """The rules of a pool."""
-    pairs = mutually_blocking_pairs(needles, hardware)
-    # Needles that are in cannot be driven later than those that are not.
-    held = np.isin(np.arange(len(pool)), given)
-    before = must_precede(needles, hardware)
-    late = before[~held[before[:, 0]] & held[before[:, 1]]]
-    conflicts = conflict_graph(np.concatenate([pairs, late]), len(pool))
-    rules = [Rule(tuple(range(len(pool))), most), *conflict_rules(conflicts, given)]
-    cost = burden_mm(pool.lung_mm, pool.punctures, puncture_cost_mm) + NEEDLE_COST_MM
-    return Rules(pool, needles, hardware, given, cost, conflicts, rules)
-
-
-def choose_set(rules: Rules, make: MakeProblem, good: Callable[[ChosenSet], bool]) -> ChosenSet | None:
+def choose_set(rules: Rules, problems: Problems, more: More, rng: np.random.Generator) -> ChosenSet | None:
     """The set for a pool, as the module's text says; None where no seed may stand anywhere.
 
-    `good` judges a set on finer points than it was made on. Raises NoCover where the given needles alone
-    break the rules.
+    Raises NoCover where the given needles alone break the rules, and whatever `more` raises.
     """
     if not any(rules.pool.spans):
         return None
-    reach = reach_mm(rules.pool, _wanted_places(rules.pool, make))
-    tried: list[ChosenSet] = []
-    for radius in RADII_MM:
-        found = _best_within(rules, make, good, reach, radius)
-        if found.missed == 0.0 and good(found):
-            return bounded(rules, make, good, pruned(rules, make, good, found))
-        tried.append(found)
-    return bounded(rules, make, good, min(tried, key=lambda s: s.value))
-
-
-def _best_within(
-    rules: Rules, make: MakeProblem, good: Callable[[ChosenSet], bool], reach: np.ndarray, radius: float
-) -> ChosenSet:
-    """The set for a radius, refined where it meets the goals or nearly does, and mended where it must be."""
-    found = _set_within(rules, make, reach, radius)
-    if found.missed > NEARLY:
-        return found
-    found = refined(found, make)
-    if found.missed == 0.0 and good(found):
-        return found
-    reach = reach_mm(rules.pool, _mended(rules, make, found))
-    for near in MENDED_RADII_MM:
-        mended = refined(_set_within(rules, make, reach, near), make)
-        if mended.missed < found.missed or mended.missed == 0.0:
-            found = mended
-        if mended.missed == 0.0 and good(mended):
+    if not rules.allow(np.empty(0, int)):
+        raise NoCover
+    seeds: Slots | None = None
+    best: ChosenSet | None = None
+    for number, in_hand in enumerate(IN_HAND):
+        time = _Time(more, number / len(IN_HAND), 1.0 / len(IN_HAND))
+        seeds = _exchanged(rules, problems, seeds, in_hand, time, rng)
+        found = replace(_refined(rules, problems, seeds, IN_HAND[number:]), time_ended=time.is_up)
+        good = problems.good(found.seeds)
+        if best is None or good or found.missed < best.missed:
+            best = found
+        if good or time.is_up or found.missed > NEARLY:
             break
-    return found
+    assert best is not None
+    return bounded(rules, problems, pruned(rules, problems, best, IN_HAND[0]), IN_HAND[0])
 
 
-def _wanted_places(pool: Tracks, make: MakeProblem) -> Float[np.ndarray, "k 3"]:
-    """Where seeds would stand if needles cost nothing and could cross each other."""
+class _Time:
+    """Asks for more time, of which a part starts at `done`, and remembers that it ended."""
+
+    def __init__(self, more: More, done: float, part: float) -> None:
+        self._more, self._done, self._part, self.is_up = more, done, part, False
+
+    def go_on(self, fraction: float) -> bool:
+        """Whether there is time for more."""
+        self.is_up = not self._more(self._done + fraction * self._part)
+        return not self.is_up
+
+
+def _exchanged(
+    rules: Rules,
+    problems: Problems,
+    seeds: Slots | None,
+    in_hand: float,
+    time: _Time,
+    rng: np.random.Generator,
+) -> Slots:
+    """Seeds and needles exchanged among all tracks of the pool, from `seeds` on, or from none."""
+    problem = _pool_problem(rules, problems, in_hand)
+    if seeds is None:
+        start = _fewer(problem, descended(problem, problem.none()), rules)
+    else:
+        start = nearest_slots(problem, seeds.track, seeds.from_tip_mm)
+    return problem.slots.take(exchanged(problem, start, rules.allow, time.go_on, rng))
+
+
+def _fewer(problem: Problem, chosen: Bool[np.ndarray, " n"], rules: Rules) -> Bool[np.ndarray, " n"]:
+    """The seeds without those of needles that carry fewest, until the rules allow what is left."""
+    left = chosen.copy()
+    while not rules.allow(problem.tracks(left)):
+        tracks, counts = np.unique(problem.slots.track[left], return_counts=True)
+        left &= problem.slots.track != tracks[counts.argmin()]
+    return left
+
+
+def _pool_problem(rules: Rules, problems: Problems, in_hand: float) -> Problem:
+    """The problem of seeds on all tracks, each at its price and in conflict with others; given needles are in
+    already, so they cost nothing, and whatever conflicts with them is shut."""
+    pool, given = rules.pool, rules.given
     slots = slots_on(pool, POOL_STEP_MM)
-    problem = make(slots, len(pool), False)
-    return np.asarray(slots.centre_B[descended(problem, problem.none())])
+    problem = problems.on(slots, len(pool), SOME, in_hand)
+    conflicts = nx.to_numpy_array(rules.conflicts, nodelist=range(len(pool)), dtype=bool, weight=None)
+    closed = conflicts[given].any(axis=0)
+    closed[given] = False
+    conflicts[given] = conflicts[:, given] = False
+    opening = OPENING * rules.cost
+    opening[given] = 0.0
+    return replace(problem, shut=problem.shut | closed[slots.track], opening=opening, conflicts=conflicts)
 
 
-def _mended(rules: Rules, make: MakeProblem, found: ChosenSet) -> Float[np.ndarray, "k 3"]:
-    """Where seeds stand best from the set's own on, if they may leave for any needle of the pool that has
-    room, at its price."""
-    slots = slots_on(rules.pool, POOL_STEP_MM)
-    conflicts = nx.to_numpy_array(rules.conflicts, nodelist=range(len(rules.pool)), dtype=bool, weight=None)
-    problem = replace(make(slots, len(rules.pool), False), opening=OPENING * rules.cost, conflicts=conflicts)
-    seeds = found.seeds
-    start = nearest_slots(problem, found.rows[seeds.track], seeds.from_tip_mm)
-    return np.asarray(slots.centre_B[descended(problem, start)])
-
-
-def _set_within(rules: Rules, make: MakeProblem, reach: np.ndarray, radius: float) -> ChosenSet:
-    """Needles that pass every wanted place within the radius and the seeds on them. Places that only needles
-    without a seed pass need no needle after all: then the set is chosen again without them."""
-    needed = covered(reach, radius)
-    while True:
-        cover = cheapest_cover(rules.cost, needed, rules.rules, rules.given, rules.broken)
-        slots = slots_on(rules.pool.take(cover.rows), LADDER_STEP_MM)
-        problem = make(slots, len(cover.rows), False)
-        found = ChosenSet(
-            pool=rules.pool,
-            rows=cover.rows,
-            problem=problem,
-            seeded=descended(problem, problem.none()),
-            objective=cover.objective,
-            bound=cover.bound,
-            radius_mm=radius,
-            passed_share=float(needed[cover.rows].any(axis=0).sum()) / max(reach.shape[1], 1),
-        )
-        used = np.union1d(found.rows[problem.tracks(found.seeded)], rules.given)
-        dropped = needed.any(axis=0) & ~needed[used].any(axis=0)
-        if len(used) == len(found.rows) or not dropped.any():
+def _refined(rules: Rules, problems: Problems, seeds: Slots, in_hand: tuple[float, ...]) -> ChosenSet:
+    """The needles of seeds with the best seeds on them, for the first aim that makes them good; or for the
+    first of all."""
+    rows = rules.with_given(np.unique(seeds.track))
+    first: ChosenSet | None = None
+    for aim in in_hand:
+        found = seeded_on(rules, problems, rows, seeds, aim)
+        first = found if first is None else first
+        if problems.good(found.seeds):
             return found
-        needed = needed[:, ~dropped]
+        if found.missed > NEARLY:
+            break
+    assert first is not None
+    return first

@@ -1,56 +1,24 @@
 """Chosen set: needles of a pool with the seeds on them, and the rules that such sets keep."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import networkx as nx
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from planner.needles.conflicts import Hardware, Needles
-from planner.needles.cover import Rule
-from planner.needles.order import insertion_order
-from planner.needles.tracks import Tracks
+from planner.needles.conflicts import Hardware, Needles, conflict_graph
+from planner.needles.cover import Cover, Rule, cheapest_cover, conflict_rules
+from planner.needles.order import insertion_order, must_precede, mutually_blocking_pairs
+from planner.needles.tracks import Tracks, burden_mm
 from planner.seeding.descent import Problem, as_few, descended
+from planner.seeding.problems import MANY, Problems
 from planner.seeding.slots import Slots, slots_on
 
-LADDER_STEP_MM, SEED_STEP_MM = 2.0, 1.0
-"""Steps of slots: while needles are chosen, and for the seeds of the set [U]."""
-
-MakeProblem = Callable[[Slots, int, bool], Problem]
-"""The problem of seeds on slots of a number of tracks; on all points or, where False, on fewer."""
-
-
-@dataclass(frozen=True, eq=False)
-class ChosenSet:
-    """Needles of a pool (its rows), the problem of their seeds with the slots that hold one, what the set
-    costs and what none costs less than, and the radius within which it passes a share of the wanted
-    places."""
-
-    pool: Tracks
-    rows: Int[np.ndarray, " k"]
-    problem: Problem
-    seeded: Bool[np.ndarray, " n"]
-    objective: float
-    bound: float
-    radius_mm: float
-    passed_share: float
-
-    @property
-    def missed(self) -> float:
-        """What the goals missed cost on the points looked at; 0.0 where all are met."""
-        return self.problem.cost(self.seeded)[1]
-
-    @property
-    def value(self) -> float:
-        """What the set costs in all on the points looked at: of sets that miss as much, the colder is the
-        dearer."""
-        return self.problem.cost(self.seeded)[0]
-
-    @property
-    def seeds(self) -> Slots:
-        """Where the seeds stand; `track` counts the rows of the set."""
-        return self.problem.slots.take(self.seeded)
+NEEDLE_COST_MM = 1.0
+"""What a needle costs beside its lung and punctures: of two sets as dear, the one with fewer is taken [U]."""
+SEED_STEP_MM = 1.0
+"""Step of slots for the seeds of a set [U]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +31,16 @@ class Rules:
     given: Int[np.ndarray, " g"]
     cost: Float[np.ndarray, " n"]
     conflicts: nx.Graph
-    rules: list[Rule]
+    most: int
+
+    def cover(self, needed: Bool[np.ndarray, "n m"]) -> Cover:
+        """The cheapest needles that pass all places that any does, and keep the rules. Raises NoCover."""
+        return cheapest_cover(self.cost, needed, self._rules, self.given, self.broken)
+
+    @cached_property
+    def _rules(self) -> list[Rule]:
+        every = tuple(range(len(self.pool)))
+        return [Rule(every, self.most), *conflict_rules(self.conflicts, self.given)]
 
     def broken(self, rows: Int[np.ndarray, " k"]) -> list[Rule]:
         """The cycle that keeps a set from being driven one by one, where there is one of needles that are not
@@ -73,6 +50,75 @@ class Rules:
         if found.order is not None or set(cycle) <= set(self.given.tolist()):
             return []
         return [Rule(cycle, len(cycle) - 1)]
+
+    def allow(self, rows: Int[np.ndarray, " k"]) -> bool:
+        """Whether these needles and the given ones are few enough and can be driven one by one; pairs of them
+        that conflict are not looked for."""
+        every = self.with_given(rows)
+        return len(every) <= self.most and not self.broken(every)
+
+    def with_given(self, rows: Int[np.ndarray, " k"]) -> Int[np.ndarray, " j"]:
+        """The rows and the given ones, in rising order."""
+        return np.union1d(rows, self.given).astype(int)
+
+    def cost_of(self, rows: Int[np.ndarray, " k"]) -> float:
+        """What needles cost together. [mm]"""
+        return float(self.cost[rows].sum())
+
+
+def rules_of(
+    pool: Tracks,
+    needles: Needles,
+    hardware: Hardware,
+    given: Int[np.ndarray, " g"],
+    puncture_cost_mm: float,
+    most: int,
+) -> Rules:
+    """The rules of a pool."""
+    pairs = mutually_blocking_pairs(needles, hardware)
+    # Needles that are in cannot be driven later than those that are not.
+    held = np.isin(np.arange(len(pool)), given)
+    before = must_precede(needles, hardware)
+    late = before[~held[before[:, 0]] & held[before[:, 1]]]
+    conflicts = conflict_graph(np.concatenate([pairs, late]), len(pool))
+    cost = burden_mm(pool.lung_mm, pool.punctures, puncture_cost_mm) + NEEDLE_COST_MM
+    return Rules(pool, needles, hardware, given, cost, conflicts, most)
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenSet:
+    """Needles of a pool (its rows), the problem of their seeds with the slots that hold one, what the set
+    costs, what no set costs less than that passes where its seeds stand, and whether time ended before all
+    was tried."""
+
+    pool: Tracks
+    rows: Int[np.ndarray, " k"]
+    problem: Problem
+    seeded: Bool[np.ndarray, " n"]
+    objective: float
+    bound: float = 0.0
+    time_ended: bool = False
+
+    @property
+    def missed(self) -> float:
+        """What the goals missed cost on the points looked at; 0.0 where all are met."""
+        return self.problem.cost(self.seeded)[1]
+
+    @property
+    def seeds(self) -> Slots:
+        """Where the seeds stand; `track` counts the rows of the set."""
+        return self.problem.slots.take(self.seeded)
+
+    @property
+    def seeds_of_pool(self) -> Slots:
+        """The seeds; `track` counts the rows of the pool."""
+        seeds = self.seeds
+        return replace(seeds, track=self.rows[seeds.track])
+
+    @property
+    def used(self) -> Int[np.ndarray, " j"]:
+        """Rows of the needles that carry a seed."""
+        return np.asarray(self.rows[self.problem.tracks(self.seeded)])
 
 
 def nearest_slots(
@@ -90,9 +136,14 @@ def nearest_slots(
     return start
 
 
-def refined(found: ChosenSet, make: MakeProblem) -> ChosenSet:
-    """The same needles with seeds to the millimetre, judged on all points, and as few as meet the goals."""
-    slots = slots_on(found.pool.take(found.rows), SEED_STEP_MM)
-    problem = make(slots, len(found.rows), True)
-    start = nearest_slots(problem, found.seeds.track, found.seeds.from_tip_mm)
-    return replace(found, problem=problem, seeded=as_few(problem, descended(problem, start)))
+def seeded_on(
+    rules: Rules, problems: Problems, rows: Int[np.ndarray, " k"], seeds: Slots, in_hand: float
+) -> ChosenSet:
+    """Needles with seeds to the millimetre, as few as meet the goals, found from `seeds` on, whose tracks are
+    rows of the pool; those on other needles are left out. Needles without a seed are, unless given."""
+    slots = slots_on(rules.pool.take(rows), SEED_STEP_MM)
+    problem = problems.on(slots, len(rows), MANY, in_hand)
+    stay = np.isin(seeds.track, rows)
+    start = nearest_slots(problem, np.searchsorted(rows, seeds.track[stay]), seeds.from_tip_mm[stay])
+    found = ChosenSet(rules.pool, rows, problem, as_few(problem, descended(problem, start)), 0.0)
+    return replace(found, objective=rules.cost_of(rules.with_given(found.used)))

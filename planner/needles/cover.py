@@ -128,12 +128,13 @@ def conflict_rules(conflicts: nx.Graph, given: Int[np.ndarray, " g"]) -> list[Ru
         while left[first, first:].any():
             second = first + int(left[first, first:].argmax())
             clique, common = [first, second], linked[first] & linked[second]
+            # How many pairs that no clique holds yet each track would bring in.
+            gain = left[first].astype(int) + left[second]
             while common.any():
                 candidates = np.flatnonzero(common)
-                # The one that brings in most pairs that no clique holds yet.
-                gain = left[candidates][:, clique].sum(axis=1)
-                clique.append(int(candidates[gain.argmax()]))
+                clique.append(int(candidates[gain[candidates].argmax()]))
                 common &= linked[clique[-1]]
+                gain += left[clique[-1]]
             left[np.ix_(np.array(clique), np.array(clique))] = False
             rules.append(Rule(tuple(clique), 1))
     return rules

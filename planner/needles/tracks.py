@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int
 from anatomy.frames import Grid
 from anatomy.structures import VoxelMask
 from planner.crossings import Axis, mask_intervals
+from planner.even_points import even_points_B
 from planner.kernels.line import LENGTH, LUNG, PUNCTURES, TIP
 from planner.request import SEED_LENGTH_MM
 from planner.search import SafeLines
@@ -30,8 +31,6 @@ ENTRIES_APART_MM = 12.0
 """Entries of tracks around one place lie at least this far apart: hubs are 8 mm wide [U]."""
 LINES = 40_000
 """Lines looked at: beyond, the cheapest of each neighbourhood."""
-LATTICES = 200
-"""Lattices tried until one has points in a mask, and not too many [U]."""
 
 Span = tuple[float, float]
 
@@ -125,7 +124,7 @@ def worth_choosing_from(
     entry = tip + lines.quantities[rows, LENGTH, None] * outward
     cost = cost[rows]
     kept: set[int] = set()
-    for place in spread_points_B(mask, grid, PLACES):
+    for place in even_points_B(mask, grid, PLACES):
         towards = place - tip
         along = (towards * outward).sum(axis=1)
         across2 = (towards * towards).sum(axis=1) - along * along
@@ -159,27 +158,6 @@ def _thinned(lines: SafeLines, cost: np.ndarray) -> Int[np.ndarray, " k"]:
         rows = np.sort(order[first])
         size_mm *= 1.5
     return rows
-
-
-def spread_points_B(mask: VoxelMask, grid: Grid, most: int) -> Float[np.ndarray, "n 3"]:
-    """Points of a cubic lattice in the mask's voxels, so wide that there are `most` at the most. Each stands
-    for an equal part of the volume. [mm, B]
-
-    Where no lattice fits, which takes specks apart or very few points, they are voxels' centres.
-    """
-    lower, upper = ((np.array(c) - 0.5) * grid.spacing_mm for c in (mask.lower, mask.upper))
-    side = (mask.count * grid.voxel_volume_mm3 / most) ** (1.0 / 3.0)
-    for _ in range(LATTICES):
-        axes = [np.arange(a + 0.5 * side, b, side) for a, b in zip(lower, upper, strict=True)]
-        points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-        index = np.floor(points / grid.spacing_mm + 0.5).astype(int)
-        inside = points[mask.layer[tuple(index.T)] == mask.label]
-        if 0 < len(inside) <= most:
-            return np.asarray(inside)
-        # Too many; or none, where the mask is thinner than the lattice.
-        side *= 1.02 if len(inside) else 0.7
-    index = np.argwhere(mask.cropped()) + np.array(mask.lower)
-    return np.asarray(index[:: -(-len(index) // most)] * grid.spacing_mm)
 
 
 def reach_mm(tracks: Tracks, points_B: Float[np.ndarray, "m 3"]) -> Float[np.ndarray, "n m"]:

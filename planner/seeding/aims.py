@@ -13,14 +13,11 @@ from jaxtyping import Float
 from planner.kernels.seeding import GoalTable
 from planner.request import Prescription
 
-MISSED = 20.0
+MISSED = 50.0
 """What a share of 1 that a goal misses costs: far above all that points cost on the right side of it [U]."""
 COLD, HOT = 5.0, 0.15
 """What points cost on the wrong side of a dose, in full. Cold ones weigh more: a cold spot grows again
 [U]."""
-IN_HAND = 0.01
-"""V100 and D90 are aimed at with this share in hand: seeds fit the points they are placed for better than the
-volume they are judged on [U]."""
 
 
 @dataclass(frozen=True)
@@ -34,15 +31,17 @@ class PointGoal:
     share: float
 
 
-def target_goals(prescription: Prescription, count: int) -> list[PointGoal]:
-    """The PTV's goals, on the first `count` points. Of two at one dose the stricter says all."""
+def target_goals(prescription: Prescription, count: int, in_hand: float) -> list[PointGoal]:
+    """The PTV's goals, on the first `count` points, each with a share `in_hand`: seeds fit the
+    points they are placed for better than the volume they are judged on. Of two at one dose the stricter says
+    all."""
     rx, goals = prescription.dose_gy, prescription.goals
     shares: dict[float, float] = {}
     for dose, share in ((rx, goals.v100_percent / 100), (prescription.d90_goal_gy, 0.9)):
-        shares[dose] = max(shares.get(dose, 0.0), min(1.0, share + IN_HAND))
+        shares[dose] = max(shares.get(dose, 0.0), min(1.0, share + in_hand))
     at_least = [PointGoal(0, count, dose, True, share) for dose, share in shares.items()]
     at_most = [
-        PointGoal(0, count, part * rx, False, percent / 100)
+        PointGoal(0, count, part * rx, False, max(0.0, percent / 100 - in_hand))
         for part, percent in ((1.5, goals.v150_percent), (2.0, goals.v200_percent))
     ]
     return [*at_least, *at_most]

@@ -30,7 +30,7 @@ def fewest_seeds(problem: Problem, share: float, prescribed_gy: float, count: in
     n, m = len(problem.slots), len(points)
     if n == 0:
         return 0
-    dose = np.minimum(problem.dose[:, points].astype(float) / prescribed_gy, 1.0)
+    dose = np.minimum(problem.dose[problem.row][:, points].astype(float) / prescribed_gy, 1.0)
     there = problem.there[points].astype(float) / prescribed_gy
     reach = hstack([csr_matrix(-dose.T), eye_array(m)])
     enough = csr_matrix(np.concatenate([np.zeros(n), -np.ones(m)])[None])

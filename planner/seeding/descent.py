@@ -6,12 +6,13 @@ Every step takes the best change of one seed, or of the next seed to be added, a
 equal requests give equal seeds. A set that meets its goals is then tried with a seed less, again and again.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
-from planner.kernels.seeding import GoalTable, cost_with, costs_with
+from planner.kernels.descent import Places, descend
+from planner.kernels.seeding import GoalTable, cost_with
 from planner.seeding.slots import Slots
 
 SEED = 0.0015
@@ -25,8 +26,9 @@ PASSES = 1_000
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """What seeds are chosen for: goals, slots, each slot's dose at all points (n, m), the dose that is there
-    already (m,) [Gy], how far apart seeds on one track must stand [mm], and slots that are taken (n,).
+    """What seeds are chosen for: goals, n slots, doses at all points of which each slot has a `row`, the dose
+    that is `there` already (m,) [Gy], how far apart seeds on one track must stand [mm], and slots that are
+    shut.
 
     Where tracks are still to be chosen: what the first seed on each costs (t,), and which tracks cannot both
     have seeds (t, t).
@@ -34,7 +36,8 @@ class Problem:
 
     goals: GoalTable
     slots: Slots
-    dose: Float32[np.ndarray, "n m"]
+    dose: Float32[np.ndarray, "r m"]
+    row: Int[np.ndarray, " n"]
     there: Float32[np.ndarray, " m"]
     spacing_mm: float
     shut: Bool[np.ndarray, " n"]
@@ -45,7 +48,7 @@ class Problem:
         """The dose of the chosen slots and what is there, always summed in the same order. [Gy]"""
         total = self.there.astype(float)
         for row in np.flatnonzero(chosen):
-            total += self.dose[row]
+            total += self.dose[self.row[row]]
         return total.astype(np.float32)
 
     def cost(self, chosen: Bool[np.ndarray, " n"]) -> tuple[float, float]:
@@ -64,6 +67,38 @@ class Problem:
         clear = self.slots.clear_of(chosen, self.spacing_mm) & ~self.shut
         return np.flatnonzero(clear & ~excluded[self.slots.track])
 
+    @property
+    def places(self) -> Places:
+        """The slots as the kernel takes them."""
+        same, any_track = self.slots.apart_mm(self.spacing_mm)
+        return Places(
+            self.dose,
+            self.row,
+            self.there,
+            self.slots.track,
+            self.slots.centre_B,
+            self.shut,
+            self.opening,
+            self.conflicts,
+            same**2,
+            any_track**2,
+        )
+
+    def part(self, rows: Int[np.ndarray, " k"], others: Bool[np.ndarray, " n"]) -> "Problem":
+        """The problem of seeds on some of the slots, beside `others` that stay in slots elsewhere."""
+        opening = self.opening.copy()
+        opening[self.tracks(others)] = 0.0
+        shut = np.ones(len(others), bool)
+        shut[self.free(others)] = False
+        return replace(
+            self,
+            slots=self.slots.take(rows),
+            row=self.row[rows],
+            there=self.dose_of(others),
+            shut=shut[rows],
+            opening=opening,
+        )
+
     def none(self) -> Bool[np.ndarray, " n"]:
         """No slot chosen."""
         return np.zeros(len(self.slots), bool)
@@ -74,11 +109,7 @@ def descended(
 ) -> Bool[np.ndarray, " n"]:
     """Slots changed one at a time from `start` on until no change of a single one helps."""
     chosen = start.copy()
-    for _ in range(PASSES):
-        moved = [_move(problem, chosen, row) for row in np.flatnonzero(chosen).tolist()]
-        added = may_add and _move(problem, chosen, None)
-        if not (any(moved) or added):
-            break
+    descend(problem.goals, problem.places, SEED, GAIN, PASSES, may_add, chosen)
     return chosen
 
 
@@ -104,29 +135,3 @@ def _without_least(problem: Problem, chosen: Bool[np.ndarray, " n"]) -> Bool[np.
     least = chosen.copy()
     least[min(costs)[1]] = False
     return least
-
-
-def _move(problem: Problem, chosen: Bool[np.ndarray, " n"], row: int | None) -> bool:
-    """Put one seed (None: one more) where it does best, in place, or take it away where that is better. Says
-    whether anything changed."""
-    here, _ = problem.cost(chosen)
-    rest = chosen.copy()
-    if row is not None:
-        rest[row] = False
-    free = problem.free(rest)
-    dose = problem.dose_of(rest)
-    opened = problem.tracks(rest)
-    standing = SEED * int(rest.sum()) + float(problem.opening[opened].sum())
-    opening = problem.opening.copy()
-    opening[opened] = 0.0
-    without = cost_with(problem.goals, dose, np.zeros_like(dose))[0] + standing
-    costs = costs_with(problem.goals, dose, problem.dose, free) + standing + SEED
-    costs += opening[problem.slots.track[free]]
-    best = int(costs.argmin()) if len(costs) else -1
-    least = min(without, float(costs[best]) if best >= 0 else np.inf)
-    if least >= here - GAIN:
-        return False
-    chosen[:] = rest
-    if least < without:
-        chosen[free[best]] = True
-    return True

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from anatomy.scene import Scene
 from anatomy.structures import VoxelMask
 from anatomy.suggest import nearest
-from planner.needles.tracks import spread_points_B
+from planner.even_points import even_points_B
 from planner.request import OrganGoal, Prescription, RequestError
 from planner.seeding.aims import PointGoal, target_goals
 
@@ -31,13 +31,15 @@ class AimPoints:
     goals: tuple[PointGoal, ...]
 
 
-def aim_points(scene: Scene, ptv: VoxelMask, prescription: Prescription, count: int) -> AimPoints:
+def aim_points(
+    scene: Scene, ptv: VoxelMask, prescription: Prescription, count: int, in_hand: float
+) -> AimPoints:
     """At most `count` points of the PTV, and those of the organs with goals.
 
     Raises RequestError for a goal of an organ that is not in the scene.
     """
-    parts = [spread_points_B(ptv, scene.grid, count)]
-    goals = target_goals(prescription, len(parts[0]))
+    parts = [even_points_B(ptv, scene.grid, count)]
+    goals = target_goals(prescription, len(parts[0]), in_hand)
     for name, goal in sorted(prescription.organ_goals.items()):
         if name not in scene.names():
             raise RequestError(
@@ -45,7 +47,7 @@ def aim_points(scene: Scene, ptv: VoxelMask, prescription: Prescription, count: 
             )
         near = _near(scene.structure(name).mask, ptv, scene)
         if near is not None:
-            points = spread_points_B(near, scene.grid, OF_ORGAN)
+            points = even_points_B(near, scene.grid, OF_ORGAN)
             volume_mm3 = near.count * scene.grid.voxel_volume_mm3
             goals += _organ_goals(goal, sum(map(len, parts)), len(points), volume_mm3)
             parts.append(points)

@@ -33,11 +33,15 @@ class Slots:
         """Some of the slots, by index or mask."""
         return Slots(self.track[rows], self.from_tip_mm[rows], self.centre_B[rows], self.axis_B[rows])
 
+    @staticmethod
+    def apart_mm(spacing_mm: float) -> tuple[float, float]:
+        """How far apart seeds stand at least, less rounding: on one track, and on any two."""
+        return max(spacing_mm, SEED_LENGTH_MM) - ROUNDING_MM, SEED_LENGTH_MM - ROUNDING_MM
+
     def clear_of(self, chosen: Bool[np.ndarray, " n"], spacing_mm: float) -> Bool[np.ndarray, " n"]:
         """Slots where one more seed may stand: none nearer than a seed's length to a chosen slot, nor nearer
         than `spacing_mm` on the same track."""
-        same = max(spacing_mm, SEED_LENGTH_MM) - ROUNDING_MM
-        any_track = SEED_LENGTH_MM - ROUNDING_MM
+        same, any_track = self.apart_mm(spacing_mm)
         free = ~chosen
         _shut(self.track, self.centre_B, np.flatnonzero(chosen), same**2, any_track**2, free)
         return free

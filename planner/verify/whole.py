@@ -48,9 +48,8 @@ NOT_RECOMPUTED = (
     "/needle_set/tracks_considered",
     "/needle_set/conflicts_checked",
     "/needle_set/cover_radius_mm",
-    "/needle_set/covered_percent",
     "/needle_set/reachable_percent",
-    "/needle_set/claims",
+    "/needle_set/time_ended",
     "/dose/bed/limits",
     "/robustness",
 )
