@@ -35,6 +35,7 @@ class NeedleSetModel(Strict):
     seeds: tuple[PlacedSeedModel, ...]
     seeds_bound: Count
     seeds_gap: float
+    time_ended: bool
     claims: tuple[str, ...]
 
 

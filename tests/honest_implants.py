@@ -34,7 +34,7 @@ from planner.request import (
     Request,
 )
 from planner.seeding.dose import seed_dose
-from planner.wording import message_of
+from planner.wording import given_claims, message_of, set_claims
 
 TIPS_B = [(x, 75.0, z) for x in (50.0, 57.0) for z in (55.0, 62.0, 69.0)]
 MIDDLE_B = (53.5, 62.0)
@@ -113,14 +113,13 @@ def set_of(request: Request, paths: Sequence[Path]) -> NeedleSet:
         PlacedSeed(p.id, s.position_mm, s.axis, s.depth_mm, s.retraction_mm) for p in paths for s in p.seeds
     ]
     given = [PlacedSeed(None, s.position_mm, s.axis, None, None) for s in request.needle_set.given_seeds]
-    return NeedleSet(
+    stated = NeedleSet(
         arrangement=str(request.needle_set.arrangement),
         path_ids=tuple(p.id for p in paths),
         order=tuple(p.id for p in paths),
         conflicts_checked=190,
         tracks_considered=20,
         cover_radius_mm=4.0,
-        covered_percent=100.0,
         reachable_percent=97.0,
         lung_length_mm=lung,
         pleural_punctures=punctures,
@@ -130,8 +129,10 @@ def set_of(request: Request, paths: Sequence[Path]) -> NeedleSet:
         seeds=(*seeds, *given),
         seeds_bound=len(seeds) // 2,
         seeds_gap=(len(seeds) - len(seeds) // 2) / len(seeds),
+        time_ended=False,
         claims=(),
     )
+    return replace(stated, claims=(*set_claims(stated), *given_claims(request, tuple(paths))))
 
 
 def seeds_in(needles: NeedleSet) -> list[GivenSeed]:

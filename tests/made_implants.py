@@ -84,7 +84,6 @@ def a_needle_set() -> NeedleSet:
         conflicts_checked=1,
         tracks_considered=240,
         cover_radius_mm=7.5,
-        covered_percent=99.5,
         reachable_percent=88.0,
         lung_length_mm=12.5,
         pleural_punctures=1,
@@ -99,6 +98,7 @@ def a_needle_set() -> NeedleSet:
         ),
         seeds_bound=3,
         seeds_gap=0.25,
+        time_ended=False,
         claims=("No set of the 240 tracks that covers as much costs less than 20.0 mm.",),
     )
 

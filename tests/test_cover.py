@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_scenes import box_mask, grid_of
+from made_scenes import grid_of
 from small_chests import unit
 
-from anatomy.structures import Layers, VoxelMask, mask_from_bool
+from anatomy.structures import VoxelMask, mask_from_bool
+from planner.even_points import even_points_B
 from planner.kernels.line import LENGTH, LUNG, PUNCTURES, TIP
 from planner.needles.bundle import APART_DEG, _directions, _holes
 from planner.needles.cover import (
@@ -22,13 +23,13 @@ from planner.needles.cover import (
 from planner.needles.tracks import (
     ENTRIES_APART_MM,
     NEAR_MM,
+    PLACES,
     Tracks,
     burden_mm,
     covered,
     join_tracks,
     reach_mm,
     seed_spans,
-    spread_points_B,
     tracks_of,
     worth_choosing_from,
 )
@@ -246,7 +247,7 @@ def test_the_cheapest_line_around_every_place_is_kept_and_entries_around_it_lie_
     assert np.array_equal(kept, np.unique(kept))
     cost = burden_mm(lines.quantities[:, LUNG], lines.quantities[:, PUNCTURES], 10.0)
     tip = lines.point_B + lines.quantities[:, TIP, None] * lines.outward_B
-    for place in spread_points_B(mask, grid, 160):
+    for place in even_points_B(mask, grid, PLACES):
         along = ((place - tip) * lines.outward_B).sum(axis=1)
         across = np.linalg.norm(place - tip - along[:, None] * lines.outward_B, axis=1)
         near = (across < NEAR_MM - 1e-9) & (along > 0.0)
@@ -266,27 +267,6 @@ def test_too_many_lines_are_thinned_to_the_cheapest_of_each_neighbourhood(monkey
     assert np.array_equal(rows, np.unique(rows))
     assert cost[rows].mean() < cost.mean()
     assert cost[rows].min() == cost.min()
-
-
-@given(st.integers(1, 400), st.floats(1.0, 9.0), st.sampled_from([(1.0, 1.0, 1.0), (0.7, 2.0, 3.1)]))
-def test_spread_points_lie_in_the_mask_evenly_and_are_never_too_many(most, radius_mm, spacing):
-    grid = grid_of((21, 21, 13), spacing)
-    mask = ball_mask(grid, radius_mm)
-    points = spread_points_B(mask, grid, most)
-    assert 0 < len(points) <= most
-    index = np.floor(points / grid.spacing_mm + 0.5).astype(int)
-    assert (mask.layer[tuple(index.T)] == mask.label).all()
-    if most >= 8 and len(points) > 1:
-        apart = np.linalg.norm(points[:, None] - points[None], axis=2) + 1e9 * np.eye(len(points))
-        assert np.ptp(apart.min(axis=1)) < apart.min()
-
-
-def test_one_voxel_alone_has_its_point():
-    grid = grid_of((5, 5, 5))
-    layers = Layers(grid.shape)
-    mask = layers.add("speck", box_mask(grid.shape, ((2, 2, 2), (3, 3, 3))))
-    assert len(spread_points_B(mask, grid, 1000)) >= 1
-    assert len(spread_points_B(mask, grid, 1)) == 1
 
 
 # Bundles

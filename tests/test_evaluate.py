@@ -152,15 +152,16 @@ def at(*p_B: float) -> Point:
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (GivenSeed(at(1.0, 1.0, 1.0)), ["seeds/8/position_mm", "outside the body"]),
-        (GivenSeed(at(41.0, -200.0, 37.0)), ["seeds/8/position_mm", "outside the body"]),
-        (GivenSeed(at(41.0, -900.0, 37.0)), ["seeds/8/position_mm", "300 mm from the target"]),
+        (GivenSeed(at(1.0, 1.0, 1.0)), "outside the body"),
+        (GivenSeed(at(41.0, -200.0, 37.0)), "outside the body"),
+        (GivenSeed(at(41.0, -900.0, 37.0)), "300 mm from the target"),
     ],
 )
 def test_a_seed_that_cannot_be_where_it_is_said_to_be_is_refused(more, words):
     with pytest.raises(RequestError) as caught:
         evaluated((*planned_seeds(), more))
-    assert all(word in str(caught.value) for word in words)
+    assert f"seeds/{len(planned_seeds())}/position_mm" in str(caught.value)
+    assert words in str(caught.value)
 
 
 def test_two_seeds_at_one_place_are_refused():

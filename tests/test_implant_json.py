@@ -89,7 +89,6 @@ WRONG: list[tuple[str, Any]] = [
     ("/needle_set/seeds/0/position_mm", [1.0, 2.0]),
     ("/needle_set/seeds/0/path_id", 1),
     ("/needle_set/seeds/0/depth_mm", "deep"),
-    ("/needle_set/covered_percent", 101.0),
     ("/needle_set/conflicts_checked", -1),
     ("/needle_set/cost", 1.0),
     ("/dose/target/d90_gy", -1.0),

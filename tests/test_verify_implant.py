@@ -307,7 +307,6 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "no order": (in_set(order=()), "the order names every needle once"),
     "fewer tracks than needles": (in_set(tracks_considered=3), "tracks considered"),
     "pairs of more tracks": (in_set(conflicts_checked=191), "pairs of tracks"),
-    "more than all is covered": (in_set(covered_percent=120.0), "the percentage covered is one"),
     "more needles than allowed": (
         asking(lambda r: replace(r, needle_set=NeedleSetRequest(max_needles=5))),
         "no more needles than allowed",

@@ -4,18 +4,35 @@ Numbers are recomputed elsewhere; here the sentences are written again from them
 """
 
 from anatomy.scene import Scene
-from planner.records import Plan
+from planner.records import Aim, Plan
 from planner.verify.claims import Claims
 from planner.verify.goals import GOAL_NAMES
-from planner.wording import claims_of, message_of
+from planner.wording import claims_of, given_claims, message_of, set_claims
 
 
 def check_sentences(claims: Claims, plan: Plan, scene: Scene) -> None:
-    """The outcome's message, the search's claims and the notes."""
+    """The outcome's message, the claims of search and needle set, and the notes."""
     _check_message(claims, plan)
     proved = claims_of(plan.search, scene.surface_slack_mm)
     claims.same("what the search may claim", "search", "\n".join(plan.search.claims), "\n".join(proved))
+    _check_set(claims, plan)
     claims.same("notes on the input", "notes", "\n".join(plan.notes), "\n".join(scene.notes))
+
+
+def _check_set(claims: Claims, plan: Plan) -> None:
+    """What is proved of the set, then of each given needle; the rest are pairs of those."""
+    if plan.needle_set is None:
+        return
+    said = plan.needle_set.claims
+    proved, of_given = set_claims(plan.needle_set), given_claims(plan.request, plan.paths)
+    written = (*proved, *of_given)
+    claims.same(
+        "what the set may claim", "needle set", "\n".join(said[: len(written)]), "\n".join(written)
+    )
+    given = [path.id for path in plan.paths if path.aim is Aim.GIVEN]
+    pairs = tuple(f"{a} and {b}, given, are too near: " for a in given for b in given)
+    other = [text for text in said[len(written) :] if not text.startswith(pairs)]
+    claims.same("claims that nothing calls for", "needle set", "none", "\n".join(other) or "none")
 
 
 def _check_message(claims: Claims, plan: Plan) -> None:
