@@ -1,10 +1,12 @@
 """Real anatomy, planned end to end: through the command line, and through a real server."""
 
+import json
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
+from golden_plans import GOLDEN, TOLERANCES, summary
 
 from anatomy.read import read
 from anatomy.scene import scene
@@ -13,6 +15,7 @@ from planner.records import Aim, Plan
 from service import cli
 from service.app import create_app
 from service.plan_json import read_plan
+from service.results_json import read_evaluation, read_replanned
 from service.server import beside
 from service.settings import Settings
 
@@ -106,9 +109,66 @@ def test_a_totalsegmentator_result_is_planned_as_it_is(target: str, shared: Path
     assert cli.main(["check", str(file), *given]) == cli.PLANNED
 
 
+def seeds_found(plan: Plan) -> list[dict[str, object]]:
+    """The plan's seeds as a CT may show them: up to 1.7 mm off, the first four not at all."""
+    assert plan.needle_set is not None
+    off = np.random.default_rng(0).uniform(-1.0, 1.0, (len(plan.needle_set.seeds), 3))
+    places = [
+        np.add(seed.position_mm, e).tolist() for seed, e in zip(plan.needle_set.seeds, off, strict=True)
+    ]
+    return [{"position_mm": place, "axis": None} for place in places[4:]]
+
+
+def needles_measured(plan: Plan) -> list[dict[str, object]]:
+    """The first two needles driven, each 2 mm aside at the tip."""
+    assert plan.needle_set is not None
+    first = [path for path in plan.paths if path.id in plan.needle_set.order[:2]]
+    return [
+        {"path_id": p.id, "entry_mm": [*p.entry_mm], "tip_mm": [p.tip_mm[0], p.tip_mm[1], p.tip_mm[2] + 2.0]}
+        for p in first
+    ]
+
+
+def test_an_implant_that_lacks_seeds_is_evaluated_and_brought_back(
+    chest_plans: dict[str, Path], real_case: Path, tmp_path: Path
+) -> None:
+    file, found, written = chest_plans["station_4R"], tmp_path / "seeds.json", tmp_path / "evaluation.json"
+    found.write_text(json.dumps({"seeds": seeds_found(plan_in(file))}))
+    given = [str(file), *chest_input(real_case, "station_4R"), "--seeds", str(found), "-o", str(written)]
+    assert cli.main(["evaluate-implant", *given]) == cli.PLANNED
+    made = read_evaluation(written.read_bytes())
+    assert made.planned is not None and made.achieved.target.d90_gy < 120.0 <= made.planned.d90_gy
+    assert made.achieved.cold_spots and made.achieved.cold_spots[0].least_dose_gy < 120.0
+    assert made.supplement is not None and made.supplement.dose is not None
+    assert made.supplement.dose.target.d90_gy >= 120.0
+    assert made.supplement.verification is not None and made.supplement.verification.passed
+
+
+def test_a_set_is_replanned_around_needles_that_are_in(
+    chest_plans: dict[str, Path], real_case: Path, tmp_path: Path
+) -> None:
+    file, measured, written = (
+        chest_plans["station_4R"],
+        tmp_path / "needles.json",
+        tmp_path / "replanned.json",
+    )
+    needles = needles_measured(plan_in(file))
+    measured.write_text(json.dumps({"needles": needles}))
+    given = [str(file), *chest_input(real_case, "station_4R"), "--needles", str(measured), "-o", str(written)]
+    assert cli.main(["replan", *given]) in (cli.PLANNED, cli.NOT_PLANNED)
+    made = read_replanned(written.read_bytes()).plan
+    kept = [p for p in made.paths if p.aim is Aim.GIVEN]
+    tips = sorted(tuple(n["tip_mm"]) for n in needles)
+    assert np.allclose(sorted(p.tip_mm for p in kept), tips, atol=1e-6)
+    assert made.needle_set is not None and set(made.needle_set.order[:2]) == {p.id for p in kept}
+    assert made.verification is not None and made.verification.passed
+
+
 def test_a_chest_is_planned_over_rest_to_the_same_bytes(
     chest_plans: dict[str, Path], real_case: Path, tmp_path: Path
 ) -> None:
+    """And its implant is evaluated and replanned there."""
+    planned = plan_in(chest_plans["station_3A"])
     parts = [
         ("file", real_case / "labels.nii.gz"),
         ("names", real_case / "labels.json"),
@@ -116,12 +176,42 @@ def test_a_chest_is_planned_over_rest_to_the_same_bytes(
         ("ct", real_case / "ct.nii.gz"),
     ]
     files = [(part, (path.name, path.read_bytes())) for part, path in parts]
+    wait = {"Prefer": "wait=280"}
     with (
         beside(create_app(Settings(tmp_path / "data"))) as base,
         httpx.Client(base_url=base, trust_env=False, timeout=300) as client,
     ):
         case = client.post("/v1/cases", files=files)
         assert case.status_code == 201, case.text
-        answer = client.post(f"{case.headers['location']}/plans", json={}, headers={"Prefer": "wait=280"})
+        answer = client.post(f"{case.headers['location']}/plans", json={}, headers=wait)
         assert answer.status_code == 200, answer.text
+        address = answer.headers["content-location"]
+        evaluation = client.post(
+            f"{address}:evaluate-implant", json={"seeds": seeds_found(planned)}, headers=wait
+        )
+        assert evaluation.status_code == 200, evaluation.text
+        replanned = client.post(
+            f"{address}:replan", json={"needles": needles_measured(planned)}, headers=wait
+        )
+        assert replanned.status_code == 200, replanned.text
     assert answer.content == chest_plans["station_3A"].read_bytes()
+    achieved = read_evaluation(evaluation.content).achieved
+    assert planned.dose is not None and achieved.target.d90_gy < planned.dose.target.d90_gy
+    kept = [p for p in read_replanned(replanned.content).plan.paths if p.aim is Aim.GIVEN]
+    assert len(kept) == 2
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_plans_are_as_good_as_they_were(target: str, chest_plans: dict[str, Path]) -> None:
+    """Golden plans: paths to the micrometre, the implant within what another set as good may differ by.
+
+    `python tests/golden_plans.py` writes them anew, after a change that is meant.
+    """
+    golden = json.loads((GOLDEN / f"{target}.json").read_text())
+    now = summary(plan_in(chest_plans[target]))
+    assert [p["id"] for p in now["paths"]] == [p["id"] for p in golden["paths"]]
+    for path, was in zip(now["paths"], golden["paths"], strict=True):
+        for key in ("entry_mm", "tip_mm", "lung_length_mm"):
+            assert path[key] == pytest.approx(was[key], abs=1e-3), f"{path['id']}: {key}"
+    for key, tolerance in TOLERANCES.items():
+        assert now["implant"][key] == pytest.approx(golden["implant"][key], abs=tolerance), key
