@@ -175,6 +175,8 @@ def _limited_by(request: Request, needles: NeedleSet, missed: list[GoalResult]) 
         )
     if len(needles.path_ids) >= request.needle_set.max_needles:
         said.append(f"No more than {request.needle_set.max_needles} needles were allowed.")
+    if needles.time_ended:
+        said.append("The time limit cut the exchange of needles short: allow more.")
     ways = {goal.at_least for goal in missed}
     if ways == {True} and not said:
         said.append(

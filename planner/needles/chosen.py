@@ -43,13 +43,11 @@ class Rules:
         return [Rule(every, self.most), *conflict_rules(self.conflicts, self.given)]
 
     def broken(self, rows: Int[np.ndarray, " k"]) -> list[Rule]:
-        """The cycle that keeps a set from being driven one by one, where there is one of needles that are not
-        all in already."""
-        found = insertion_order(self.needles.of(rows), self.hardware)
-        cycle = tuple(int(rows[n]) for n in found.cycle)
-        if found.order is not None or set(cycle) <= set(self.given.tolist()):
-            return []
-        return [Rule(cycle, len(cycle) - 1)]
+        """The cycle that keeps a set from being driven one by one, where there is one. Given needles are in
+        already, and what they would stop conflicts with them: only the others are looked at."""
+        planned = np.setdiff1d(rows, self.given)
+        cycle = insertion_order(self.needles.of(planned), self.hardware).cycle
+        return [Rule(tuple(int(planned[n]) for n in cycle), len(cycle) - 1)] if cycle else []
 
     def allow(self, rows: Int[np.ndarray, " k"]) -> bool:
         """Whether these needles and the given ones are few enough and can be driven one by one; pairs of them
