@@ -32,11 +32,9 @@ from planner.progress import always
 from planner.ptv import ptv_of
 from planner.records import Aim, Plan
 from planner.request import GivenNeedle, GivenSeed, Goals, Prescription, Request, TargetRequest
-from planner.seeding.aims import goal_table
 from planner.seeding.descent import Problem, as_few, descended
 from planner.seeding.dose import SeedDose, seed_dose
-from planner.seeding.points import AimPoints, aim_points
-from planner.seeding.problems import JUDGED_STEP_MM, MANY, SOME
+from planner.seeding.problems import JUDGED_STEP_MM, MANY, SOME, Problems
 from planner.seeding.slots import Slots, slots_on
 from planner.world import world
 
@@ -157,6 +155,7 @@ class Terms:
         self.ptv: VoxelMask = ptv_of(scene, request)
         self.dose: SeedDose = seed_dose(request.seeds)
         self.samples: SamplePoints = sampled(self.ptv, scene.grid, JUDGED_STEP_MM)
+        self.problems = Problems(scene, request, self.prescription, self.ptv, self.dose)
 
     def v100_of(self, dose_gy: Float[np.ndarray, " m"]) -> float:
         """V100 of a dose at the samples. [%]"""
@@ -173,19 +172,9 @@ class Terms:
         axis = self.scene.grid.vectors_to_patient(slots.axis_B).tolist()
         return [GivenSeed((*c,), (*a,)) for c, a in zip(centre, axis, strict=True)]
 
-    def problem(self, tracks: Tracks, step_mm: float, aimed: AimPoints) -> Problem:
+    def problem(self, tracks: Tracks, step_mm: float, count: int) -> Problem:
         """The problem of seeds on tracks that are chosen already."""
-        slots = slots_on(tracks, step_mm)
-        return Problem(
-            goals=goal_table(aimed.goals),
-            slots=slots,
-            dose=self.dose.matrix(aimed.points_B, slots.centre_B, slots.axis_B),
-            there=np.zeros(len(aimed.points_B), np.float32),
-            spacing_mm=self.request.seeds.min_spacing_mm,
-            shut=np.zeros(len(slots), bool),
-            opening=np.zeros(len(tracks)),
-            conflicts=np.zeros((len(tracks), len(tracks)), bool),
-        )
+        return self.problems.on(slots_on(tracks, step_mm), len(tracks), count, IN_HAND[0])
 
     def entrant(self, name: str, tracks: Tracks, seeded: Slots, note: str) -> Entrant:
         """The needles that carry seeds, and the dose by the plan's own samples."""
@@ -221,17 +210,14 @@ def greedy_filling(terms: Terms, plan: Plan, goal_percent: float) -> Entrant:
 def rank_order(terms: Terms, goal_percent: float) -> Entrant:
     """The cheapest tracks that can be together, one more at a time; on each set of them our seeds."""
     pool, rules = _pool(terms)
-    few, many = (
-        aim_points(terms.scene, terms.ptv, terms.prescription, count, IN_HAND[0]) for count in (SOME, MANY)
-    )
     best: tuple[float, Tracks, Slots] | None = None
     for rows in _in_order(pool, rules, terms.request):
         tracks = pool.take(rows)
-        problem = terms.problem(tracks, POOL_STEP_MM, few)
+        problem = terms.problem(tracks, POOL_STEP_MM, SOME)
         slots = problem.slots.take(descended(problem, problem.none()))
         reached = terms.v100_percent(terms.seeds(slots))
         if reached >= goal_percent - NEARLY_PERCENT:
-            slots = _refined(terms, tracks, slots, many)
+            slots = _refined(terms, tracks, slots)
             reached = terms.v100_percent(terms.seeds(slots))
         if best is None or reached > best[0]:
             best = (reached, tracks, slots)
@@ -242,9 +228,9 @@ def rank_order(terms: Terms, goal_percent: float) -> Entrant:
     return terms.entrant("rank order", tracks, slots, "stopped: no needle is left or allowed; its best")
 
 
-def _refined(terms: Terms, tracks: Tracks, slots: Slots, aimed: AimPoints) -> Slots:
+def _refined(terms: Terms, tracks: Tracks, slots: Slots) -> Slots:
     """Seeds to the millimetre, on all points, and as few as meet the goals, as ours are."""
-    problem = terms.problem(tracks, SEED_STEP_MM, aimed)
+    problem = terms.problem(tracks, SEED_STEP_MM, MANY)
     start = nearest_slots(problem, slots.track, slots.from_tip_mm)
     return problem.slots.take(as_few(problem, descended(problem, start)))
 

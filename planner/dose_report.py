@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from anatomy.scene import Scene
-from anatomy.structures import Role, VoxelMask
+from anatomy.structures import VoxelMask
+from planner.defaults import REPORTED_ROLES
 from planner.dose import organ_limits
 from planner.dose.bed import ExternalBeam, Tissue, eqd2_gy, external_bed_gy, summed_bed_gy
 from planner.dose.dvh import (
@@ -136,11 +137,8 @@ def dose_report(
     rx = prescription.dose_gy
     treated, target = dosimetry.target(ptv, rx)
     gtv = dosimetry.of("GTV", scene.target, TARGET_STEP_MM)
-    organs = [
-        dosimetry.of(s.name, s.mask, ORGAN_STEP_MM)
-        for s in scene.of_role(Role.FORBIDDEN, Role.LUNG, Role.PASSABLE)
-    ]
-    records = tuple(_organ_dose(o) for o in organs)
+    organs = [dosimetry.of(s.name, s.mask, ORGAN_STEP_MM) for s in scene.of_role(*REPORTED_ROLES)]
+    records = tuple(organ_dose(o) for o in organs)
     hot = [o for o, r in zip(organs, records, strict=True) if (r.d0_1cc_gy or 0.0) >= SHOWN_PART * rx]
     return DoseReport(
         medium=MEDIUM,
@@ -184,7 +182,8 @@ def _goal(structure: str, name: str, at_least: bool, wanted: float, reached: flo
     return GoalResult(structure, name, at_least, float(wanted), float(reached), bool(met))
 
 
-def _organ_dose(organ: Sampled) -> OrganDose:
+def organ_dose(organ: Sampled) -> OrganDose:
+    """The least dose in an organ's hottest parts."""
     dv = organ.volumes
     highest = highest_outside_gy(dv)
 

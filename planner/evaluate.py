@@ -13,8 +13,16 @@ from scipy.ndimage import label
 from anatomy.scene import Scene
 from anatomy.structures import VoxelMask
 from planner.dose.indices import inside
-from planner.dose_report import TARGET_STEP_MM, Dosimetry, goal_results, volume_dose
-from planner.implant_records import Achieved, ColdSpot
+from planner.dose_report import (
+    ORGAN_STEP_MM,
+    TARGET_STEP_MM,
+    Dosimetry,
+    goal_results,
+    organ_dose,
+    volume_dose,
+)
+from planner.given_seeds import refuse_impossible
+from planner.implant_records import Achieved, ColdSpot, GoalResult, OrganDose
 from planner.implant_results import EVALUATION_SCHEMA, Evaluation
 from planner.plan import plan as make_plan
 from planner.progress import GoOn, always
@@ -22,11 +30,10 @@ from planner.ptv import ptv_of
 from planner.records import Outcome, Plan, Status
 from planner.request import GivenSeed, Prescription, Request, RequestError
 from planner.seeding.dose import seed_dose
+from planner.wording import goal_text, near_pairs
 
 SMALLEST_SPOT_CC = 0.02
 """Cold regions smaller than this are not named: two of the voxels of a common planning CT [U]."""
-LIKELY_SPAN_MM = 300.0
-"""Seeds lie within this of the target; farther, they were found in another frame [U]."""
 MM3_PER_CC = 1000.0
 
 
@@ -39,49 +46,27 @@ def evaluate_implant(
 ) -> Evaluation:
     """What the seeds found give, beside what `plan` promised, and what to add. Frame P, mm, Gy.
 
-    Where D90 is not what the prescription asks for, a plan is made with the seeds found as given: its needles
-    are chosen from all safe tracks. Raises RequestError for a plan without prescription, no seeds, or seeds
-    that cannot be where they are said to be.
+    Where D90 or V100 is not what the prescription asks for, a plan is made with the seeds found as given: its
+    needles are chosen from all safe tracks. Raises RequestError for a plan without prescription, no seeds, or
+    seeds that cannot be where they are said to be.
     """
     request = plan.request
     prescription = request.prescription
     if prescription is None:
         raise RequestError("prescription", "the plan has none", "Make a plan with a prescription.")
-    _refuse_impossible(scene, seeds)
+    if not seeds:
+        raise RequestError("seeds", "no seed is given", "Give the positions found on the CT.")
+    refuse_impossible(scene, seeds, "seeds")
     ptv = ptv_of(scene, request)
     achieved = _achieved(scene, request, prescription, ptv, seeds)
     supplement = None
-    if achieved.target.d90_gy < prescription.d90_goal_gy:
+    organs = _organs_with_goals(scene, request, prescription, seeds)
+    missed = [g for g in goal_results(prescription, achieved.target, organs) if not g.met]
+    if any(goal.at_least for goal in missed):
         supplement = _supplement(scene, request, seeds, go_on)
-    outcome = _outcome(prescription, achieved, supplement)
+    outcome = _outcome(achieved, missed, supplement, near_pairs(seeds))
     planned = None if plan.dose is None else plan.dose.target
     return Evaluation(EVALUATION_SCHEMA, plan_sha256, outcome, planned, achieved, supplement)
-
-
-def _refuse_impossible(scene: Scene, seeds: Sequence[GivenSeed]) -> None:
-    if not seeds:
-        raise RequestError("seeds", "no seed is given", "Give the positions found on the CT.")
-    centres = np.array([s.position_mm for s in seeds], float)
-    target = scene.target
-    middle = scene.grid.to_patient(
-        0.5 * (np.array(target.lower) + np.array(target.upper) - 1) * scene.grid.spacing_mm
-    )
-    for n, centre in enumerate(centres):
-        if float(np.linalg.norm(centre - middle)) > LIKELY_SPAN_MM:
-            raise RequestError(
-                f"seeds/{n}/position_mm",
-                f"it lies over {LIKELY_SPAN_MM:g} mm from the target",
-                "Give LPS mm in the plan's frame: register the CT after the implant to it first.",
-            )
-        if not inside(scene.body, scene.grid, centre[None])[0]:
-            raise RequestError(
-                f"seeds/{n}/position_mm", "it lies outside the body", "Check the frame, or leave it out."
-            )
-        same = np.flatnonzero(np.linalg.norm(centres[:n] - centre, axis=1) < 1e-6)
-        if len(same):
-            raise RequestError(
-                f"seeds/{n}/position_mm", f"seed {same[0]} is at the same place", "Name each seed once."
-            )
 
 
 def _achieved(
@@ -101,6 +86,16 @@ def _achieved(
         gtv=volume_dose(dosimetry.of("GTV", scene.target, TARGET_STEP_MM), prescription.dose_gy),
         cold_spots=_cold_spots(scene, dosimetry, ptv, prescription.dose_gy),
     )
+
+
+def _organs_with_goals(
+    scene: Scene, request: Request, prescription: Prescription, seeds: tuple[GivenSeed, ...]
+) -> list[OrganDose]:
+    dosimetry = Dosimetry(scene, seed_dose(request.seeds), seeds)
+    return [
+        organ_dose(dosimetry.of(name, scene.structure(name).mask, ORGAN_STEP_MM))
+        for name in sorted(prescription.organ_goals)
+    ]
 
 
 def _cold_spots(
@@ -143,27 +138,34 @@ def _supplement(scene: Scene, request: Request, seeds: tuple[GivenSeed, ...], go
     return make_plan(scene, replace(request, needle_set=asked), go_on).plan
 
 
-def _outcome(prescription: Prescription, achieved: Achieved, supplement: Plan | None) -> Outcome:
+def _outcome(achieved: Achieved, missed: Sequence[GoalResult], supplement: Plan | None, near: int) -> Outcome:
     """What was reached, and what to do."""
-    target, goal = achieved.target, prescription.d90_goal_gy
+    target = achieved.target
     reached = f"D90 {target.d90_gy:.1f} Gy, V100 {target.v100_percent:.1f} %"
+    twice = (
+        f" {near} pairs of seeds lie nearer to each other than a seed is long: check that none was found "
+        "twice."
+        if near
+        else ""
+    )
+    if not missed:
+        return Outcome(Status.PLANNED, f"The implant meets its goals: {reached}.{twice}")
+    named = "; ".join(goal_text(goal) for goal in missed)
     if supplement is None:
-        missed = [
-            g.name for g in goal_results(prescription, target, ()) if not g.met and g.structure == "PTV"
-        ]
-        if not missed:
-            return Outcome(Status.PLANNED, f"The implant meets the goals of the PTV: {reached}.")
+        hot = f"The implant is hotter than asked for: {named}. {reached}."
         return Outcome(
-            Status.GOALS_NOT_MET,
-            f"{reached}: D90 is reached, other goals are not: {', '.join(missed)}. Seeds cannot be taken "
-            "out, and none are proposed.",
+            Status.GOALS_NOT_MET, f"{hot} Seeds cannot be taken out, and none are proposed.{twice}"
         )
-    cold = f"{reached}, at least {goal:g} Gy asked for. {len(achieved.cold_spots)} cold spots."
+    lacking = f"Goals not met: {named}. {len(achieved.cold_spots)} cold spots.{twice}"
     needles, dose = supplement.needle_set, supplement.dose
     if needles is None or dose is None:
-        return Outcome(Status.GOALS_NOT_MET, f"{cold} No safe track to add seeds was found.")
+        return Outcome(Status.GOALS_NOT_MET, f"{lacking} No safe track to add seeds was found.")
     added = sum(1 for s in needles.seeds if s.path_id is not None)
-    after = f"{added} seeds on {len(needles.path_ids)} needles bring D90 to {dose.target.d90_gy:.1f} Gy"
-    if dose.target.d90_gy >= goal:
-        return Outcome(Status.PLANNED, f"{cold} {after}.")
-    return Outcome(Status.GOALS_NOT_MET, f"{cold} {after}: not enough.")
+    after = (
+        f"{added} seeds on {len(needles.path_ids)} needles bring D90 to {dose.target.d90_gy:.1f} Gy and V100 "
+        f"to {dose.target.v100_percent:.1f} %"
+    )
+    left = [goal_text(goal) for goal in dose.goals if not goal.met]
+    if not left:
+        return Outcome(Status.PLANNED, f"{lacking} {after}: then all goals are met.")
+    return Outcome(Status.GOALS_NOT_MET, f"{lacking} {after}; still not met: {'; '.join(left)}.")

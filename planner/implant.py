@@ -1,13 +1,14 @@
 """Implant: from a scene and its prescription to needles, seeds and their dose, in clinical order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from anatomy.scene import Scene
 from anatomy.structures import VoxelMask
 from planner.even_points import even_points_B
+from planner.given_seeds import refuse_impossible
 from planner.implant_records import REACH_MM
 from planner.measure import Measurer
 from planner.needles.choose import More, choose_set
@@ -49,6 +50,7 @@ def implant(scene: Scene, request: Request, prescription: Prescription, near: Wo
     Raises RequestError for a source, strength, structure or needle that makes no sense, and whatever `go_on`
     raises.
     """
+    refuse_impossible(scene, request.needle_set.given_seeds, "needle_set/given_seeds")
     dose = seed_dose(request.seeds)
     ptv = ptv_of(scene, request)
     problems = Problems(scene, request, prescription, ptv, dose)
@@ -62,6 +64,7 @@ def implant(scene: Scene, request: Request, prescription: Prescription, near: Wo
     if not sets:
         return Implant(ptv, dose, None, (), reachable)
     chosen = min(sets, key=lambda s: (not problems.good(s.seeds), s.missed, s.objective))
+    chosen = replace(chosen, time_ended=any(s.time_ended for s in sets))
     needles = paths_of_set(scene, request, Measurer(scene, request), chosen)
     return Implant(ptv, dose, chosen, needles, reachable)
 

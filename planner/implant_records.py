@@ -210,10 +210,12 @@ class Spread:
 
 @dataclass(frozen=True)
 class Robustness:
-    """What errors of placement do, over `samples` of the errors published for `placement`."""
+    """What errors of placement do, over `samples` of the errors published for `placement`; to the dose, over
+    the first `dose_samples` of them."""
 
     placement: str
     samples: int
+    dose_samples: int
     needles: tuple[NeedleRisk, ...]
     d90_gy: Spread
     v100_percent: Spread

@@ -99,7 +99,7 @@ def _planted(scene: Scene, request: Request, near: World, chosen: Chosen, go_on:
         return Planted()
     go_on(Progress(Phase.NEEDLES, 0.0, "needles and seeds"))
     made = implant(scene, request, prescription, near, go_on)
-    needle_set = set_report(request, prescription, made)
+    needle_set = set_report(scene, request, prescription, made)
     if needle_set is None:
         return Planted()
     go_on(Progress(Phase.DOSE, 0.0, "dose"))

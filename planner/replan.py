@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from anatomy.scene import Scene
+from planner.given_seeds import beside, refuse_impossible
 from planner.implant_records import Changes, NeedleChange
 from planner.implant_results import REPLAN_SCHEMA, Replanned
 from planner.plan import plan as make_plan
@@ -36,6 +37,9 @@ def replan(
 ) -> Replanned:
     """A plan that keeps the needles as measured and the seeds already dropped, and what changed.
 
+    `needles` are all that are in now, also those that `plan` was given. `seeds` join those that it was given:
+    one that lies where one of those does is the same.
+
     Raises RequestError for a plan without prescription or dose, a path that it does not have, or a needle
     that does not lead from skin into the body.
     """
@@ -47,11 +51,12 @@ def replan(
             raise RequestError(
                 f"needles/{n}/path_id", f"the plan has no {needle.path_id!r}", "Name one of its."
             )
+    refuse_impossible(scene, seeds, "seeds")
     given = tuple(GivenNeedle(n.entry_mm, n.tip_mm) for n in needles)
     asked = replace(
         plan.request.needle_set,
         given_needles=given,
-        given_seeds=(*plan.request.needle_set.given_seeds, *seeds),
+        given_seeds=beside(plan.request.needle_set.given_seeds, seeds),
     )
     again = make_plan(scene, replace(plan.request, needle_set=asked), go_on).plan
     return Replanned(REPLAN_SCHEMA, plan_sha256, _changes(plan, again, needles), again)

@@ -5,6 +5,9 @@ from math import fsum
 
 import numpy as np
 
+from anatomy.scene import Scene
+from anatomy.structures import Role
+from planner.clearance import Obstacles
 from planner.implant import Implant
 from planner.implant_records import NeedleSet, PlacedSeed
 from planner.needles.chosen import NEEDLE_COST_MM, ChosenSet
@@ -17,7 +20,7 @@ from planner.seeding.bound import fewest_seeds
 from planner.wording import given_claims, set_claims
 
 
-def set_report(request: Request, prescription: Prescription, made: Implant) -> NeedleSet | None:
+def set_report(scene: Scene, request: Request, prescription: Prescription, made: Implant) -> NeedleSet | None:
     """The needle set of an implant; None where no seed may stand anywhere."""
     chosen = made.chosen
     if chosen is None:
@@ -47,7 +50,7 @@ def set_report(request: Request, prescription: Prescription, made: Implant) -> N
         time_ended=chosen.time_ended,
         claims=(),
     )
-    return replace(stated, claims=(*set_claims(stated), *_of_given(request, paths)))
+    return replace(stated, claims=(*set_claims(stated), *_of_given(scene, request, paths)))
 
 
 def _fewest(prescription: Prescription, chosen: ChosenSet, count: int) -> int:
@@ -73,22 +76,44 @@ def needles_of(paths: tuple[Path, ...]) -> Needles:
 
 
 def _order(request: Request, paths: tuple[Path, ...]) -> tuple[str, ...]:
-    """An order in which every needle can be driven, those that are in first; () where there is none."""
+    """The needles that are in, by rank where no order could have driven them; then an order in which every
+    other one can be driven."""
     hardware = hardware_of(request, request.needle_set.clearance_mm)
-    given = [0.0 if p.aim is Aim.GIVEN else 1.0 for p in paths]
-    found = insertion_order(needles_of(paths), hardware, given)
-    return tuple(paths[n].id for n in found.order or ())
+    given = tuple(p for p in paths if p.aim is Aim.GIVEN)
+    planned = tuple(p for p in paths if p.aim is not Aim.GIVEN)
+    first = insertion_order(needles_of(given), hardware).order or range(len(given))
+    then = insertion_order(needles_of(planned), hardware).order or ()
+    return (*(given[n].id for n in first), *(planned[n].id for n in then))
 
 
-def _of_given(request: Request, paths: tuple[Path, ...]) -> tuple[str, ...]:
-    """What is wrong with needles that are where they are."""
+def _of_given(scene: Scene, request: Request, paths: tuple[Path, ...]) -> tuple[str, ...]:
+    """What is wrong with seeds and needles that are where they are."""
     hardware = hardware_of(request, request.needle_set.clearance_mm)
-    needles = needles_of(paths)
-    given = [n for n, p in enumerate(paths) if p.aim is Aim.GIVEN]
+    given = [p for p in paths if p.aim is Aim.GIVEN]
+    needles = needles_of(tuple(given))
     said = list(given_claims(request, paths))
-    for a in given:
-        for b in given:
-            reason = why(needles, hardware, a, b) if a < b else None
+    for path in given:
+        said += _too_near(scene, request, path)
+    for b in range(len(given)):
+        for a in range(b):
+            reason = why(needles, hardware, a, b)
             if reason is not None:
-                said.append(f"{paths[a].id} and {paths[b].id}, given, are too near: {reason}.")
+                said.append(f"{given[a].id} and {given[b].id}, given, are too near: {reason}.")
     return tuple(said)
+
+
+def _too_near(scene: Scene, request: Request, path: Path) -> list[str]:
+    """Every forbidden structure that a given needle, in the body and outside, comes too near to."""
+    grid, radius = scene.grid, request.needle.radius_mm
+    tip_B = grid.to_box(np.array(path.tip_mm))
+    end_B = tip_B - request.needle.max_length_mm * grid.vectors_to_box(np.array(path.direction))
+    said = []
+    for structure in scene.of_role(Role.FORBIDDEN):
+        need = request.clearance_of(structure.name)
+        distance, _ = Obstacles([structure], grid).nearest(tip_B, end_B, need + radius)
+        if distance - radius < need:
+            said.append(
+                f"{path.id}, given, passes {max(0.0, distance - radius):.1f} mm from {structure.name}, where "
+                f"{need:g} mm are asked for."
+            )
+    return said

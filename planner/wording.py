@@ -1,6 +1,7 @@
 """Wording: the sentences of a plan, from its records alone. Verification writes them again and compares."""
 
-from math import ceil, log10
+from collections.abc import Sequence
+from math import ceil, dist, floor, log10
 
 from anatomy.body import GUESSED_SKIN
 from planner.implant_records import REACH_MM, DoseReport, GoalResult, NeedleSet
@@ -17,7 +18,7 @@ from planner.records import (
     SearchReport,
     Status,
 )
-from planner.request import Request
+from planner.request import SEED_LENGTH_MM, GivenSeed, Request
 
 WELL_REACHED_PERCENT = 95.0
 """A PTV of which tracks reach less than this is named as what limits the dose [U]."""
@@ -108,20 +109,22 @@ def _planted(request: Request, needles: NeedleSet | None, dose: DoseReport | Non
     missed = [goal for goal in dose.goals if not goal.met]
     if not missed:
         return [f"All goals are met: {reached}"]
-    said = "; ".join(_missed(goal) for goal in missed)
+    said = "; ".join(goal_text(goal) for goal in missed)
     return [reached, f"Goals not met: {said}.", *_limited_by(request, needles, missed)]
 
 
 def set_claims(needles: NeedleSet) -> tuple[str, ...]:
     """What is proved of a needle set with these numbers, and what is not."""
+    # A lower bound is rounded down: the claim for a lower one is the weaker.
     least = (
-        f"No set of the {needles.tracks_considered} tracks considered that passes within "
-        f"{needles.cover_radius_mm:g} mm of every place where these seeds stand costs less than "
-        f"{needles.bound:.1f} mm of lung, punctures and needles counted."
+        f"Of the {needles.tracks_considered} tracks considered, no set that keeps the rules (conflicts, "
+        f"order, number, given needles) and could leave a seed within {needles.cover_radius_mm:g} mm of each "
+        f"of these seeds costs less than {floor(10.0 * needles.bound) / 10.0:.1f} mm of lung, punctures and "
+        "needles counted."
     )
     fewest = (
-        f"No fewer than {needles.seeds_bound} seeds on these needles reach the goal for V100 on the points "
-        "it is aimed at."
+        f"Relaxed to parts of seeds, at some of the points and places 1 mm apart, V100 needs "
+        f"{needles.seeds_bound} seeds on these needles: an estimate of how few would do, no proof."
         if needles.seeds_bound
         else "Unproved: how few seeds would do."
     )
@@ -130,20 +133,28 @@ def set_claims(needles: NeedleSet) -> tuple[str, ...]:
     return (least, other, fewest, *([early] if needles.time_ended else []))
 
 
+def near_pairs(seeds: Sequence[GivenSeed]) -> int:
+    """How many pairs of seeds lie nearer to each other than a seed is long."""
+    return sum(
+        1
+        for n, one in enumerate(seeds)
+        for other in seeds[:n]
+        if dist(one.position_mm, other.position_mm) < SEED_LENGTH_MM
+    )
+
+
 def given_claims(request: Request, paths: tuple[Path, ...]) -> tuple[str, ...]:
-    """What is wrong with given needles, each for itself: they are kept all the same."""
+    """What is wrong with given seeds, and with given needles, each for itself: they are kept all the same."""
     said = []
+    near = near_pairs(request.needle_set.given_seeds)
+    if near:
+        said.append(
+            f"{near} pairs of given seeds lie nearer to each other than a seed is long: check that none was "
+            "given twice."
+        )
     for path in paths:
-        if path.aim is not Aim.GIVEN:
-            continue
-        if not path.seeds:
+        if path.aim is Aim.GIVEN and not path.seeds:
             said.append(f"{path.id}, given, carries no seed: none may stand or is needed along it.")
-        near, name = path.clearance_mm, path.nearest_structure
-        if name and near < request.clearance_of(name):
-            said.append(
-                f"{path.id}, given, passes {near:.1f} mm from {name}, where "
-                f"{request.clearance_of(name):g} mm are asked for."
-            )
     return tuple(said)
 
 
@@ -159,7 +170,8 @@ GOAL_WORDS = {
 """How a goal is spoken of, and its unit."""
 
 
-def _missed(goal: GoalResult) -> str:
+def goal_text(goal: GoalResult) -> str:
+    """What was reached of a goal, and what was asked for."""
     word, unit = GOAL_WORDS[goal.name]
     bound = "at least" if goal.at_least else "at most"
     return f"{word} of {goal.structure} {goal.reached:.2f} {unit}, {bound} {goal.wanted:g} {unit} asked for"
@@ -178,10 +190,10 @@ def _limited_by(request: Request, needles: NeedleSet, missed: list[GoalResult]) 
     if needles.time_ended:
         said.append("The time limit cut the exchange of needles short: allow more.")
     ways = {goal.at_least for goal in missed}
-    if ways == {True} and not said:
+    if ways == {True}:
         said.append(
-            "The seeds on the tracks there are do not reach it: ask for stronger or closer ones, or for a "
-            "lower dose."
+            "The seeds that were found for these tracks do not reach it: ask for stronger or closer ones, or "
+            "for a lower dose."
         )
     elif len(ways) == 2 or not said:
         said.append(

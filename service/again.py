@@ -21,6 +21,8 @@ def why_not_again(plan: Plan) -> str | None:
     """Why a plan cannot be made again by this software; None where it can."""
     if plan.software != SOFTWARE:
         return f"it was made by {plan.software}, and this is {SOFTWARE}"
+    if plan.needle_set is not None and plan.needle_set.time_ended:
+        return "its exchange of needles ended early, and no clock runs twice alike"
     if not plan.search.complete and plan.request.search.time_limit_s is not None:
         return "its search ended early, and no clock runs twice alike"
     return None

@@ -168,6 +168,7 @@ class RobustnessModel(Strict):
 
     placement: str
     samples: Count
+    dose_samples: Count
     needles: tuple[NeedleRiskModel, ...]
     d90_gy: SpreadModel
     v100_percent: SpreadModel

@@ -77,7 +77,7 @@ def _totals(needles: NeedleSet, puncture_cost_mm: float) -> list[str]:
         f"Needle set: lung {needles.lung_length_mm:.1f} mm, {punctures} (counted as {puncture_cost_mm:g} mm "
         f"each), {_count(len(needles.path_ids), 'needle')}, {seeds}.",
         f"Objective {needles.objective:.1f} mm, bound {needles.bound:.1f} mm, gap {100 * needles.gap:.1f} %; "
-        f"at least {_count(needles.seeds_bound, 'seed')} on these needles.",
+        f"relaxed, {_count(needles.seeds_bound, 'seed')} on these needles.",
     ]
 
 
@@ -94,7 +94,8 @@ def _robustness(robustness: Robustness) -> list[str]:
     first = (
         f"Placed by {robustness.placement}, {_count(robustness.samples, 'sample')} of its published errors: "
         f"D90 {_spread(robustness.d90_gy, 'Gy')}, V100 {_spread(robustness.v100_percent, '%')} as median and "
-        f"5th to 95th percentile; D90 and V100 reached in {100 * robustness.goals_met_share:.0f} %."
+        f"5th to 95th percentile of the first {robustness.dose_samples}; D90 and V100 reached in "
+        f"{100 * robustness.goals_met_share:.0f} % of those."
     )
     if not robustness.needles:
         return [first]

@@ -157,6 +157,7 @@ def a_dose() -> DoseReport:
 
 def a_robustness() -> Robustness:
     return Robustness(
+        dose_samples=60,
         placement="template",
         samples=200,
         needles=(

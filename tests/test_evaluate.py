@@ -1,4 +1,6 @@
 from dataclasses import replace
+from itertools import combinations
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -6,10 +8,11 @@ from made_plans import ball_plan, ball_scene
 
 from anatomy.scene import Scene
 from planner.evaluate import SMALLEST_SPOT_CC, _outcome, evaluate_implant
+from planner.implant_records import GoalResult
 from planner.implant_results import EVALUATION_SCHEMA, Evaluation
 from planner.ptv import ptv_of
 from planner.records import Status
-from planner.request import GivenSeed, Goals, Point, RequestError, SeedRequest
+from planner.request import GivenSeed, Goals, OrganGoal, Point, RequestError, SeedRequest
 from planner.seeding.dose import seed_dose
 
 
@@ -115,19 +118,39 @@ def test_the_supplement_keeps_the_seeds_found_and_brings_d90_back(lacking):
     assert lacking.outcome.status is Status.PLANNED
     found = [s.position_mm for s in supplement.needle_set.seeds if s.path_id is None]
     assert found == [s.position_mm for s in two_thirds()]
-    assert f"D90 {lacking.achieved.target.d90_gy:.1f} Gy" in lacking.outcome.message
+    assert f"D90 of PTV {lacking.achieved.target.d90_gy:.2f} Gy" in lacking.outcome.message
     assert f"bring D90 to {supplement.dose.target.d90_gy:.1f} Gy" in lacking.outcome.message
     assert supplement.verification.passed
 
 
 def test_the_message_says_when_the_supplement_is_not_enough_or_there_is_none(lacking):
-    prescription = replace(ball_plan().request.prescription, goals=Goals(d90_gy=500.0))
-    short = _outcome(prescription, lacking.achieved, lacking.supplement)
-    assert (short.status, short.message.endswith("not enough.")) == (Status.GOALS_NOT_MET, True)
+    missed = [GoalResult("PTV", "d90_gy", True, 500.0, lacking.achieved.target.d90_gy, False)]
+    still = replace(lacking.supplement, dose=replace(lacking.supplement.dose, goals=tuple(missed)))
+    short = _outcome(lacking.achieved, missed, still, 0)
+    assert (short.status, "still not met: D90 of PTV" in short.message) == (Status.GOALS_NOT_MET, True)
     nothing = replace(lacking.supplement, needle_set=None, dose=None)
-    none = _outcome(prescription, lacking.achieved, nothing)
+    none = _outcome(lacking.achieved, missed, nothing, 0)
     assert none.status is Status.GOALS_NOT_MET
     assert "No safe track to add seeds was found." in none.message
+
+
+def test_what_lacks_coverage_alone_is_brought_back_too():
+    """D90 is reached and V100 is not: what is missing is cold, so seeds help."""
+    plain = ball_plan()
+    reached = evaluated(planned_seeds()).achieved.target
+    goals = Goals(d90_gy=50.0, v100_percent=min(100.0, reached.v100_percent + 1.0))
+    asked = replace(plain.request, prescription=replace(plain.request.prescription, goals=goals))
+    made = evaluate_implant(ball_scene(), replace(plain, request=asked), "ab" * 32, planned_seeds())
+    assert made.achieved.target.d90_gy >= 50.0 and made.supplement is not None
+    assert made.supplement.dose.target.v100_percent > reached.v100_percent
+
+
+def test_an_organ_that_gets_more_than_its_goal_is_told():
+    plain = ball_plan()
+    goal = MappingProxyType({"aorta": OrganGoal(d0_1cc_gy=0.5)})
+    asked = replace(plain.request, prescription=replace(plain.request.prescription, organ_goals=goal))
+    made = evaluate_implant(ball_scene(), replace(plain, request=asked), "ab" * 32, planned_seeds())
+    assert made.outcome.status is Status.GOALS_NOT_MET and "D0.1cc of aorta" in made.outcome.message
 
 
 def test_too_many_seeds_are_told_and_none_are_proposed():
@@ -135,7 +158,10 @@ def test_too_many_seeds_are_told_and_none_are_proposed():
     hot = evaluated((*planned_seeds(), *aside))
     assert hot.supplement is None
     assert hot.outcome.status is Status.GOALS_NOT_MET
-    assert "v150_percent" in hot.outcome.message
+    assert "V150 of PTV" in hot.outcome.message
+    every = [np.array(s.position_mm) for s in (*planned_seeds(), *aside)]
+    near = sum(np.linalg.norm(a - b) < 4.5 for a, b in combinations(every, 2))
+    assert near >= len(aside) and f"{near} pairs of seeds lie nearer" in hot.outcome.message
     assert "Seeds cannot be taken out" in hot.outcome.message
 
 
@@ -166,7 +192,7 @@ def test_a_seed_that_cannot_be_where_it_is_said_to_be_is_refused(more, words):
 
 def test_two_seeds_at_one_place_are_refused():
     first = planned_seeds()[2]
-    with pytest.raises(RequestError, match="seed 2 is at the same place"):
+    with pytest.raises(RequestError, match=r"0\.00 mm from seed 2, nearer than a seed is thick"):
         evaluated((*planned_seeds(), replace(first, axis=None)))
 
 

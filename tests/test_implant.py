@@ -346,6 +346,29 @@ def test_an_organ_goal_of_an_unknown_organ_is_refused(near):
     assert "aorta" in str(caught.value)
 
 
+def test_an_organ_goal_of_what_is_no_organ_is_refused():
+    prescription = Prescription(organ_goals=MappingProxyType({"body": OrganGoal(90.0)}))
+    with pytest.raises(RequestError, match=r"prescription/organ_goals/body: its role is skin"):
+        plan(ball_scene(), replace(REQUEST, prescription=prescription))
+
+
+@pytest.mark.parametrize(
+    ("seeds_B", "words"),
+    [
+        ([(1.0, 1.0, 1.0)], r"given_seeds/0/position_mm: it lies outside the body"),
+        (
+            [MIDDLE, (MIDDLE[0] + 0.5, *MIDDLE[1:])],
+            r"given_seeds/1/position_mm: it lies 0\.50 mm",
+        ),
+    ],
+)
+def test_given_seeds_that_cannot_be_are_refused(near, seeds_B, words):
+    seeds = tuple(GivenSeed(tuple(ball_scene().grid.to_patient(np.array(p)).tolist())) for p in seeds_B)
+    request = asked(needle_set=NeedleSetRequest(given_seeds=seeds))
+    with pytest.raises(RequestError, match=words):
+        implant(ball_scene(), request, Prescription(), near, always)
+
+
 def test_more_given_needles_than_are_allowed_are_refused(near):
     first, second = (through(FRONT, tip).given_needles[0] for tip in (MIDDLE, (49.0, 35.0, 37.0)))
     request = asked(needle_set=NeedleSetRequest(given_needles=(first, second), max_needles=1), search=COARSE)
@@ -361,11 +384,15 @@ def test_given_needles_too_near_each_other_or_a_vessel_are_kept_and_told(near):
     request = asked(needle_set=NeedleSetRequest(given_needles=pair), search=COARSE)
     prescription = Prescription(goals=Goals(v100_percent=0.0, d90_gy=1.0))
     made_so = implant(ball_scene(), request, prescription, near, always)
-    stated = set_report(request, prescription, made_so)
+    stated = set_report(ball_scene(), request, prescription, made_so)
     assert {p.aim for p in made_so.needles[:2]} == {Aim.GIVEN}
     told = " ".join(stated.claims)
     assert "given, are too near: the hubs overlap by 3.5" in told
     assert "from aorta, where 1.5 mm are asked for" in told
+    # The needles that are in block each other; those to be driven have an order all the same.
+    given_ids = {p.id for p in made_so.needles if p.aim is Aim.GIVEN}
+    assert sorted(stated.order) == sorted(p.id for p in made_so.needles)
+    assert set(stated.order[:2]) == given_ids
 
 
 def test_where_everything_is_too_near_to_something_no_needle_is_chosen():
@@ -373,7 +400,7 @@ def test_where_everything_is_too_near_to_something_no_needle_is_chosen():
     blocked = world(ball_scene(), request)
     made_so = implant(ball_scene(), request, Prescription(), blocked, always)
     assert (made_so.chosen, made_so.needles, made_so.reachable_percent) == (None, (), 0.0)
-    assert set_report(request, Prescription(), made_so) is None
+    assert set_report(ball_scene(), request, Prescription(), made_so) is None
 
 
 # Measuring from a tip that is given

@@ -88,7 +88,7 @@ def test_needles_stand_in_order_of_insertion_with_their_seeds() -> None:
         "(1 of them given)."
     )
     assert rows[first + 4] == (
-        "Objective 22.8 mm, bound 20.0 mm, gap 12.0 %; at least 3 seeds on these needles."
+        "Objective 22.8 mm, bound 20.0 mm, gap 12.0 %; relaxed, 3 seeds on these needles."
     )
     assert rows[first + 5].startswith("No set of the 240 tracks")
 
@@ -129,7 +129,8 @@ def test_robustness_takes_two_lines() -> None:
     text = plan_text(implant_plan())
     assert line(text, "Placed by") == (
         "Placed by template, 200 samples of its published errors: D90 140.5 Gy (118.0 to 152.0), V100 93.5 % "
-        "(88.0 to 97.0) as median and 5th to 95th percentile; D90 and V100 reached in 81 %."
+        "(88.0 to 97.0) as median and 5th to 95th percentile of the first 60; D90 and V100 reached in 81 % "
+        "of those."
     )
     assert line(text, "Least tolerance") == (
         "Least tolerance: N2, 0.8 deg about its entry. Most likely touched: aorta 31 % (N2), heart 12 % "

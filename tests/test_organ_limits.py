@@ -221,15 +221,15 @@ def test_a_limit_is_converted_in_its_own_fractions() -> None:
 
 def test_a_maximum_is_held_against_the_hottest_tenth_of_a_cc() -> None:
     rows = of(RTOG_0236, "SpinalCord")
-    for hot_cc, met in ((0.05, True), (0.15, False)):
-        found = one(rows, organ("spinal_cord", (10.0, 20.0), (300.0, hot_cc)))
+    for hot_cc, met in ((0.0, True), (0.05, None), (0.15, False)):
+        found = one(rows, organ("spinal_cord", (10.0, 20.0), *([(300.0, hot_cc)] if hot_cc else [])))
         assert found.met is met
         assert found.structures == ("spinal_cord",)
         assert found.achieved_cc == pytest.approx(hot_cc)
         assert (
-            found.reason == "D0.1cc, the smallest volume reported, stands for the maximum; less may get more."
+            "D0.1cc, the smallest volume reported, stands for the maximum; less may get more." in found.reason
         )
-        bed = implant_bed_gy(np.array(10.0 if met else 300.0), HALF_LIFE_DAYS, LATE)
+        bed = implant_bed_gy(np.array(300.0 if met is False else 10.0), HALF_LIFE_DAYS, LATE)
         assert found.achieved_bed_gy == pytest.approx(float(bed))
 
 
@@ -272,7 +272,7 @@ def test_lungs_too_small_to_spare_so_much_are_not_judged() -> None:
 )
 def test_where_sources_disagree_both_must_agree(cold_cc: float, hot_cc: float, met: bool | None) -> None:
     rows = of(RTOG_0813, "Lungs", LimitKind.VOLUME_OR_SPARED, 12.5)
-    found = one(rows, organ("lung_right", (1.0, cold_cc), (90.0, hot_cc)))
+    found = one(rows, organ("lung", (1.0, cold_cc), (90.0, hot_cc)))
     assert found.met is met
     assert ("disagree" in found.reason) is (met is None)
     assert found.achieved_cc == pytest.approx(hot_cc)
@@ -377,3 +377,28 @@ def test_a_verdict_is_of_the_numbers_beside_it(parts: list[tuple[float, float]])
             assert found.achieved_cc is not None and found.limit_bed_gy is not None
             if found.achieved_bed_gy is not None and abs(found.achieved_bed_gy - found.limit_bed_gy) > 1e-6:
                 assert (found.achieved_bed_gy < found.limit_bed_gy) is found.met
+
+
+@pytest.mark.parametrize(
+    ("row", "names", "lacking"),
+    [
+        ("Heart", "heart_atrium_left", "the heart as a whole"),
+        ("GreatVessels", "pulmonary_vein", "the aorta"),
+        ("GreatVessels", "aorta pulmonary_vein superior_vena_cava", "the pulmonary artery"),
+        ("GreatVessels", "aorta pulmonary_artery superior_vena_cava", ""),
+        ("Trachea+ipsi bronchus (non-adjacent wall)", "trachea", "the main bronchi"),
+        ("Trachea/bronchi", "trachea main_bronchus_right main_bronchus_left", ""),
+        ("Lungs", "lung_upper_lobe_left lung_lower_lobe_left", "the right side"),
+        ("Lungs", "lung_left lung_right", ""),
+        ("Lungs", "lung_upper_lobe_left lung_upper_lobe_right", "the lower lobes"),
+    ],
+)
+def test_an_organ_of_which_a_part_is_missing_is_said_to_lack_it(row: str, names: str, lacking: str) -> None:
+    assert match(ORGAN_OF_ROW[row], names.split()).lacking == lacking
+
+
+def test_a_part_that_meets_a_limit_does_not_meet_it_for_the_whole_and_one_that_fails_it_does() -> None:
+    rows = of(TG101_5, "Heart/pericardium", LimitKind.MAX)
+    cold, hot = (one(rows, organ("heart_atrium_left", (gy, 30.0))) for gy in (1.0, 900.0))
+    assert cold.met is None and "lacks a part of this organ, the heart as a whole" in cold.reason
+    assert hot.met is False

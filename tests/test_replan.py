@@ -5,10 +5,13 @@ import pytest
 from made_implants import a_path
 from made_plans import ball_plan, ball_scene
 
+from planner.dose_report import Dosimetry
 from planner.implant_results import REPLAN_SCHEMA, Replanned
-from planner.records import Aim, Path
+from planner.ptv import ptv_of
+from planner.records import Aim, Path, Status
 from planner.replan import MeasuredNeedle, _pairs, replan
 from planner.request import GivenSeed, Point, RequestError
+from planner.seeding.dose import seed_dose
 
 SHIFT_MM = 3.0
 
@@ -107,6 +110,35 @@ def test_a_needle_that_misses_the_ptv_is_said_to_carry_no_seed(missing):
 def test_seeds_that_are_in_already_stay(missing):
     stay = [s.position_mm for s in missing.plan.needle_set.seeds if s.path_id is None]
     assert stay == [s.position_mm for s in needles_of_plan()[1].seeds[:DROPPED]]
+
+
+def test_what_was_lost_is_planned_anew(again, missing):
+    """Needles 3 mm aside and one that is lost still leave room for the dose that was prescribed."""
+    for replanned in (again, missing):
+        placed = [s for s in replanned.plan.needle_set.seeds if s.path_id is not None]
+        assert placed and replanned.changes.d90_after_gy >= 120.0
+        assert replanned.plan.outcome.status is Status.PLANNED
+
+
+def test_seeds_listed_again_when_replanned_in_turn_count_once(missing):
+    first, second = needles_of_plan()[:2]
+    all_that_are_in = tuple(GivenSeed(s.position_mm, s.axis) for s in second.seeds)
+    again = replan(ball_scene(), missing.plan, "ef" * 32, (shifted(first, 16.0, id="N1"),), all_that_are_in)
+    given = again.plan.request.needle_set.given_seeds
+    assert [s.position_mm for s in given] == [s.position_mm for s in second.seeds]
+    every = [GivenSeed(s.position_mm, s.axis) for s in again.plan.needle_set.seeds]
+    _, alone = Dosimetry(ball_scene(), seed_dose(again.plan.request.seeds), every).target(
+        ptv_of(ball_scene(), again.plan.request), 120.0
+    )
+    assert again.plan.dose.target.d90_gy == pytest.approx(alone.d90_gy)
+    assert again.plan.verification.passed
+
+
+def test_seeds_that_cannot_be_are_refused_before_planning():
+    first = needles_of_plan()[0]
+    seed = GivenSeed(first.seeds[0].position_mm)
+    with pytest.raises(RequestError, match=r"seeds/1/position_mm: it lies 0\.00 mm from seed 0"):
+        replan(ball_scene(), ball_plan(), "cd" * 32, (shifted(first, 0.0),), (seed, seed))
 
 
 def test_needles_measured_with_one_tip_are_told_apart_by_their_entries():

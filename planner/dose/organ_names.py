@@ -106,6 +106,27 @@ _HOLDING: dict[Organ, str] = {
 }
 """Names of what holds an organ and more."""
 
+_ALL_AIRWAY = "trachea_bronchi airway lung_trachea_bronchia"
+_ALL_VESSELS = "great_vessel mediastinal_great_vessel"
+_NEEDED: dict[Organ, dict[str, str]] = {
+    Organ.HEART: {"the heart as a whole": "heart heart_lower"},
+    Organ.GREAT_VESSELS: {
+        "the aorta": f"aorta a_aorta aorta_arch aortic_arch aorta_thoracic aorta_thoracica {_ALL_VESSELS}",
+        "the pulmonary artery": f"pulmonary_artery a_pulmonary pulmonary_trunk {_ALL_VESSELS}",
+        "the superior vena cava": "superior_vena_cava superior_venacava venacava v_venacava venacava_s "
+        + _ALL_VESSELS,
+    },
+    Organ.AIRWAY: {
+        "the trachea": f"trachea {_ALL_AIRWAY}",
+        "the main bronchi": f"bronchus main_bronchus bronchus_prox proximal_bronchial_tree {_ALL_AIRWAY}",
+    },
+    Organ.LUNGS: {"the upper lobes": "lung lung_upper_lobe", "the lower lobes": "lung lung_lower_lobe"},
+}
+"""Parts without which an organ is not whole, and the names that hold each."""
+
+_PAIRED = (Organ.LUNGS, Organ.BRONCHUS, Organ.BRACHIAL_PLEXUS)
+"""Organs of two sides."""
+
 _SIDES = frozenset(("left", "right"))
 
 
@@ -113,11 +134,13 @@ _SIDES = frozenset(("left", "right"))
 class Match:
     """Structures that together are an organ, as far as it was segmented, in the order of the scene.
 
-    `holds_more`: they are more than the organ, so what fails for them need not fail for it.
+    `holds_more`: they are more than the organ, so what fails for them need not fail for it. `lacking` names a
+    part of it that is not among them: what they meet it need not meet.
     """
 
     structures: tuple[str, ...]
     holds_more: bool = False
+    lacking: str = ""
 
 
 def match(organ: Organ, names: Iterable[str]) -> Match:
@@ -134,9 +157,19 @@ def match(organ: Organ, names: Iterable[str]) -> Match:
         found.update(wholes)
         found.update(name for name in _of(parts, scene) if not any(s.issubset(scene[name]) for s in sides))
     if found:
-        return Match(tuple(name for name in scene if name in found))
+        return Match(tuple(name for name in scene if name in found), lacking=_lacking(organ, found, scene))
     holding = _of(_HOLDING.get(organ, ""), scene)
     return Match(tuple(holding), holds_more=bool(holding))
+
+
+def _lacking(organ: Organ, found: Iterable[str], scene: Mapping[str, tuple[str, ...]]) -> str:
+    """The first part of an organ that none of the structures found is, or is a part of; "" where all are."""
+    keys = {_key(scene[name]) for name in found}
+    for part, names in _NEEDED.get(organ, {}).items():
+        if not keys & {_key(words_of(name)) for name in names.split()}:
+            return part
+    sides = _SIDES & {word for name in found for word in scene[name]}
+    return f"the {next(iter(_SIDES - sides))} side" if len(sides) == 1 and organ in _PAIRED else ""
 
 
 def _of(listed: str, scene: Mapping[str, tuple[str, ...]]) -> list[str]:

@@ -58,7 +58,10 @@ def judged(limit: OrganLimit, limit_bed: float, bed: DoseVolume) -> Verdict:
             reason = (
                 f"D{POINT_CC:g}cc, the smallest volume reported, stands for the maximum; less may get more."
             )
-        return Verdict(point <= limit_bed, reason, point, reaching_cc)
+        verdict = Verdict(point <= limit_bed, reason, point, reaching_cc)
+        if verdict.met and float(bed.doses_gy[-1]) > limit_bed:
+            return verdict.unsaid(f"Up to {reaching_cc:.3f} cc get more than the limit's BED: not judged.")
+        return verdict
     limit_cc = limit.volume_cc
     hottest = dose_to_hottest_cc(bed, limit_cc)
     few = reaching_cc < limit_cc
@@ -88,6 +91,8 @@ def doubted(limit: OrganLimit, matched: Match, verdict: Verdict) -> Verdict:
     doubts = []
     if limit.scope is Scope.NOT_ADJACENT:
         doubts.append("The row is said, without a source, to mean the wall away from the target only.")
+    if matched.lacking and verdict.met:
+        return verdict.unsaid(f"The input lacks a part of this organ, {matched.lacking}: not judged.")
     if matched.holds_more:
         doubts.append(f"{', '.join(matched.structures)} is more than this organ.")
     for doubt in doubts:

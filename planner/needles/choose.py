@@ -53,10 +53,11 @@ def choose_set(rules: Rules, problems: Problems, more: More, rng: np.random.Gene
     for number, in_hand in enumerate(IN_HAND):
         time = _Time(more, number / len(IN_HAND), 1.0 / len(IN_HAND))
         seeds = _exchanged(rules, problems, seeds, in_hand, time, rng)
-        found = replace(_refined(rules, problems, seeds, IN_HAND[number:]), time_ended=time.is_up)
+        found = _refined(rules, problems, seeds, IN_HAND[number:])
         good = problems.good(found.seeds)
         if best is None or good or found.missed < best.missed:
             best = found
+        best = replace(best, time_ended=time.is_up)
         if good or time.is_up or found.missed > NEARLY:
             break
     assert best is not None

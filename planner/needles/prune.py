@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from planner.needles.chosen import ChosenSet, Rules, seeded_on
-from planner.needles.cover import Cover
+from planner.needles.cover import Cover, NoCover
 from planner.needles.tracks import covered, reach_mm
 from planner.seeding.aims import MISSED
 from planner.seeding.problems import Problems
@@ -38,10 +38,11 @@ def pruned(rules: Rules, problems: Problems, found: ChosenSet, in_hand: float) -
 
 def bounded(rules: Rules, problems: Problems, found: ChosenSet, in_hand: float) -> ChosenSet:
     """The set with the bound of the programme for the places where its seeds stand; or one that passes near
-    them and is cheaper and as good, with its own."""
+    them and is cheaper and as good, with its own. Where the programme is not solved, nothing is bounded."""
     for radius in (*WIDER_MM, PLACE_RADIUS_MM):
         found = _cheaper(rules, problems, found, in_hand, radius)
-    return replace(found, bound=min(_cover(rules, found, PLACE_RADIUS_MM).bound, found.objective))
+    cover = _cover(rules, found, PLACE_RADIUS_MM)
+    return found if cover is None else replace(found, bound=min(cover.bound, found.objective))
 
 
 def _cheaper(
@@ -49,7 +50,7 @@ def _cheaper(
 ) -> ChosenSet:
     """The cheapest needles that pass within the radius if seeds on them do as well, else the set as it is."""
     cover = _cover(rules, found, radius_mm)
-    if cover.objective >= found.objective - NEARLY_EQUAL_MM:
+    if cover is None or cover.objective >= found.objective - NEARLY_EQUAL_MM:
         return found
     other = seeded_on(rules, problems, cover.rows, found.seeds_of_pool, in_hand)
     good = problems.good(found.seeds)
@@ -57,5 +58,8 @@ def _cheaper(
     return replace(other, time_ended=found.time_ended) if as_good else found
 
 
-def _cover(rules: Rules, found: ChosenSet, radius_mm: float) -> Cover:
-    return rules.cover(covered(reach_mm(rules.pool, found.seeds.centre_B), radius_mm))
+def _cover(rules: Rules, found: ChosenSet, radius_mm: float) -> Cover | None:
+    try:
+        return rules.cover(covered(reach_mm(rules.pool, found.seeds.centre_B), radius_mm))
+    except NoCover:
+        return None

@@ -48,6 +48,7 @@ def robustness(
     return Robustness(
         placement=str(asked.placement),
         samples=asked.samples,
+        dose_samples=len(doses.d90_gy),
         needles=_risks(scene, request, needles, wrong),
         d90_gy=spread_of(doses.d90_gy),
         v100_percent=spread_of(doses.v100_percent),

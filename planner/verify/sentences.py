@@ -20,18 +20,17 @@ def check_sentences(claims: Claims, plan: Plan, scene: Scene) -> None:
 
 
 def _check_set(claims: Claims, plan: Plan) -> None:
-    """What is proved of the set, then of each given needle; the rest are pairs of those."""
+    """What is proved of the set, then of each given needle; the rest is what those are too near to."""
     if plan.needle_set is None:
         return
     said = plan.needle_set.claims
     proved, of_given = set_claims(plan.needle_set), given_claims(plan.request, plan.paths)
     written = (*proved, *of_given)
-    claims.same(
-        "what the set may claim", "needle set", "\n".join(said[: len(written)]), "\n".join(written)
-    )
+    claims.same("what the set may claim", "needle set", "\n".join(said[: len(written)]), "\n".join(written))
     given = [path.id for path in plan.paths if path.aim is Aim.GIVEN]
-    pairs = tuple(f"{a} and {b}, given, are too near: " for a in given for b in given)
-    other = [text for text in said[len(written) :] if not text.startswith(pairs)]
+    pairs = [f"{a} and {b}, given, are too near: " for a in given for b in given]
+    known = (*pairs, *(f"{a}, given, passes " for a in given))
+    other = [text for text in said[len(written) :] if not text.startswith(known)]
     claims.same("claims that nothing calls for", "needle set", "none", "\n".join(other) or "none")
 
 

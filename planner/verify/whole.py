@@ -7,7 +7,7 @@ from anatomy.structures import Role, Structure
 from planner.records import Aim, Path, Plan, Relaxation, Verification
 from planner.verify.at_random import check_at_random
 from planner.verify.claims import Claims
-from planner.verify.clearance import as_voxels, check_nearest, check_needs, passings_of
+from planner.verify.clearance import as_voxels, check_nearest, check_needs, check_told, passings_of
 from planner.verify.implant import check_implant, check_needle
 from planner.verify.inputs import check_inputs
 from planner.verify.miss import (
@@ -105,6 +105,8 @@ def _check_paths(claims: Claims, plan: Plan, scene: Scene) -> None:
     for (trial, path), passed in zip(trials, passings, strict=True):
         if path.aim is not Aim.GIVEN:
             check_needs(claims, trial, passed)
+        elif plan.needle_set is not None:
+            check_told(claims, trial, path, passed, plan.needle_set.claims)
         check_nearest(claims, trial, path, passed)
 
 
