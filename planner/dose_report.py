@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import fsum
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from anatomy.scene import Scene
 from anatomy.structures import VoxelMask
@@ -41,6 +41,9 @@ from planner.implant_records import (
 from planner.request import GivenSeed, Prescription, Request
 from planner.seeding.dose import SeedDose
 
+HOTTEST_MM3, TOUCHING_MM = 4_000.0, 0.1
+"""The hottest part of an organ that is sampled finely wherever it lies, twice the largest volume reported;
+and how near voxels lie to it that are [U]."""
 TARGET_STEP_MM, ORGAN_STEP_MM = 0.5, 1.0
 """Sides of the parts that volumes to treat, and organs near the seeds, are sampled by [U]."""
 LEVELS_PERCENT = tuple(range(0, 305, 5))
@@ -84,6 +87,16 @@ class Dosimetry:
         """A mask's samples, fine near the seeds."""
         near = Near(self._centres_P) if len(self._centres_P) else None
         points = sampled(mask, self._scene.grid, step_mm if near else ORGAN_STEP_MM, near)
+        doses = self._outside_seeds(points)
+        if near is not None and float(points.weights_mm3[: points.near_count].sum()) < HOTTEST_MM3:
+            # Far from all seeds a voxel is one sample, which is too coarse for the hottest of them.
+            hot = hottest(doses, points.weights_mm3, HOTTEST_MM3)
+            points = sampled(mask, self._scene.grid, step_mm, Near(points.points_P[hot], TOUCHING_MM))
+            doses = self._outside_seeds(points)
+        return Sampled(name, points, doses)
+
+    def _outside_seeds(self, points: SamplePoints) -> Float[np.ndarray, " n"]:
+        """Doses at samples, infinite inside seeds. [Gy]"""
         source = self._dose.source
         inside = in_seed(
             points.points_P,
@@ -92,7 +105,7 @@ class Dosimetry:
             source.seed_length_mm,
             source.seed_diameter_mm,
         )
-        return Sampled(name, points, doses_outside(self.at(points.points_P), inside))
+        return doses_outside(self.at(points.points_P), inside)
 
     def target(self, ptv: VoxelMask, prescribed_gy: float) -> tuple[Sampled, TargetDose]:
         """The PTV and its dose."""
@@ -108,6 +121,15 @@ class Dosimetry:
             ei=indices.ei,
             hi=indices.hi,
         )
+
+
+def hottest(
+    doses_gy: Float[np.ndarray, " n"], weights_mm3: Float[np.ndarray, " n"], volume_mm3: float
+) -> Int[np.ndarray, " k"]:
+    """Rows of the samples of highest dose that make up the volume, or of all where there is less."""
+    order = np.argsort(-doses_gy, kind="stable")
+    count = int(np.searchsorted(np.cumsum(weights_mm3[order]), volume_mm3)) + 1
+    return np.asarray(order[:count])
 
 
 def volume_dose(samples: Sampled, prescribed_gy: float) -> VolumeDose:

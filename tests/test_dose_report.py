@@ -5,9 +5,18 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 from made_plans import REQUEST, ball_plan, ball_scene
+from made_scenes import grid_of
 
-from anatomy.structures import VoxelMask
-from planner.dose_report import SHOWN_PART, Dosimetry, dose_report, goal_results, volume_dose
+from anatomy.structures import VoxelMask, mask_from_bool
+from planner.dose_report import (
+    ORGAN_STEP_MM,
+    SHOWN_PART,
+    Dosimetry,
+    dose_report,
+    goal_results,
+    organ_dose,
+    volume_dose,
+)
 from planner.implant_records import MEDIUM, DoseReport, OrganDose
 from planner.ptv import ptv_of
 from planner.request import (
@@ -174,3 +183,19 @@ def test_where_a_seed_is_counts_as_hot_and_no_dose_is_stated_from_inside_one(ptv
     assert np.isinf(samples.doses_gy).any()
     assert np.isfinite([target.d90_gy, target.d100_gy]).all()
     assert volume_dose(samples, 120.0).v100_percent == target.v100_percent
+
+
+def test_the_hottest_part_of_an_organ_is_sampled_finely_however_far_it_lies() -> None:
+    """Voxels of 3 mm, far from the only seed: one sample for each would miss the corner next to it."""
+    scene = replace(ball_scene(), grid=grid_of(ball_scene().grid.shape, (3.0, 3.0, 3.0)))
+    inside = np.zeros(scene.grid.shape, bool)
+    inside[20:34, 20:34, 20:34] = True
+    seed = GivenSeed((18.0, 18.0, 18.0), (0.0, 0.0, 1.0))
+    amersham = seed_dose(SeedRequest())
+    sampled = Dosimetry(scene, amersham, [seed]).of("organ", mask_from_bool(inside), ORGAN_STEP_MM)
+    stated = organ_dose(sampled)
+    fine = 60.0 - 1.5 + (np.moveaxis(np.indices((60, 60, 60)), 0, -1).reshape(-1, 3) + 0.5) * 0.3
+    doses = np.sort(amersham.total(scene.grid.to_patient(fine), [seed]))[::-1]
+    for cc, dose in ((0.1, stated.d0_1cc_gy), (1.0, stated.d1cc_gy), (2.0, stated.d2cc_gy)):
+        assert dose == pytest.approx(doses[int(cc * 1000.0 / 0.3**3)], rel=0.01)
+    assert sampled.points.volume_mm3 == pytest.approx(inside.sum() * 27.0)

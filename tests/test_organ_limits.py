@@ -398,7 +398,7 @@ def test_an_organ_of_which_a_part_is_missing_is_said_to_lack_it(row: str, names:
 
 
 def test_a_part_that_meets_a_limit_does_not_meet_it_for_the_whole_and_one_that_fails_it_does() -> None:
-    rows = of(TG101_5, "Heart/pericardium", LimitKind.MAX)
+    rows = of(RTOG_0236, "Heart/pericardium", LimitKind.MAX)
     cold, hot = (one(rows, organ("heart_atrium_left", (gy, 30.0))) for gy in (1.0, 900.0))
     assert cold.met is None and "lacks a part of this organ, the heart as a whole" in cold.reason
     assert hot.met is False
