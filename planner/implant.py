@@ -26,6 +26,9 @@ from planner.seeding.problems import SOME, Problems
 from planner.set_paths import paths_of_set
 from planner.world import World
 
+SEARCHED = 0.3
+"""How far choosing needles has come when all tracks are found: about its part of the time [U]."""
+
 
 @dataclass(frozen=True, eq=False)
 class Implant:
@@ -54,7 +57,7 @@ def implant(scene: Scene, request: Request, prescription: Prescription, near: Wo
     dose = seed_dose(request.seeds)
     ptv = ptv_of(scene, request)
     problems = Problems(scene, request, prescription, ptv, dose)
-    tracks = pools(scene, request, near, ptv, go_on)
+    tracks = pools(scene, request, near, ptv, lambda p: go_on(replace(p, fraction=SEARCHED * p.fraction)))
     found = [
         _chosen(scene, request, problems, pool, _part_of(go_on, number, len(tracks)))
         for number, pool in enumerate(tracks)
@@ -73,7 +76,8 @@ def _part_of(go_on: GoOn, number: int, count: int) -> More:
     """Progress of one pool of several."""
 
     def more(fraction: float) -> bool:
-        return go_on(Progress(Phase.NEEDLES, (number + fraction) / count, "needles and seeds exchanged"))
+        done = SEARCHED + (1.0 - SEARCHED) * (number + fraction) / count
+        return go_on(Progress(Phase.NEEDLES, done, "needles and seeds exchanged"))
 
     return more
 
