@@ -41,6 +41,7 @@ from planner.request import (
     TargetRequest,
 )
 from planner.set_report import set_report
+from planner.verify import verify
 from planner.wording import _limited_by, message_of
 from planner.world import World, aimed_at, world
 
@@ -393,6 +394,25 @@ def test_given_needles_too_near_each_other_or_a_vessel_are_kept_and_told(near):
     given_ids = {p.id for p in made_so.needles if p.aim is Aim.GIVEN}
     assert sorted(stated.order) == sorted(p.id for p in made_so.needles)
     assert set(stated.order[:2]) == given_ids
+
+
+def test_verification_asks_for_what_a_given_needle_is_too_near_to_and_for_no_other_claim():
+    pair = tuple(through((x, -5.0, 37.0), (x, 47.0, 37.0)).given_needles[0] for x in (38.0, 39.5))
+    goals = Prescription(goals=Goals(v100_percent=0.0, d90_gy=1.0))
+    request = asked(needle_set=NeedleSetRequest(given_needles=pair), search=COARSE, prescription=goals)
+    honest = plan(ball_scene(), request).plan
+    assert honest.verification.passed
+    claims = honest.needle_set.claims
+    near = tuple(c for c in claims if "given, passes" in c)
+    assert near
+    for false, name in (
+        (tuple(c for c in claims if c not in near), "it is said what the needle is too near to"),
+        ((*claims, "All is well."), "claims that nothing calls for"),
+        (claims[1:], "what the set may claim"),
+    ):
+        planted = replace(honest, needle_set=replace(honest.needle_set, claims=false))
+        failed = {c.name for c in verify(planted, ball_scene()).checks if not c.passed}
+        assert name in failed
 
 
 def test_where_everything_is_too_near_to_something_no_needle_is_chosen():
