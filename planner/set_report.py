@@ -93,7 +93,7 @@ def _of_given(scene: Scene, request: Request, paths: tuple[Path, ...]) -> tuple[
     needles = needles_of(tuple(given))
     said = list(given_claims(request, paths))
     for path in given:
-        said += _too_near(scene, request, path)
+        said += too_near(scene, request, path)
     for b in range(len(given)):
         for a in range(b):
             reason = why(needles, hardware, a, b)
@@ -102,8 +102,8 @@ def _of_given(scene: Scene, request: Request, paths: tuple[Path, ...]) -> tuple[
     return tuple(said)
 
 
-def _too_near(scene: Scene, request: Request, path: Path) -> list[str]:
-    """Every forbidden structure that a given needle, in the body and outside, comes too near to."""
+def too_near(scene: Scene, request: Request, path: Path) -> list[str]:
+    """A sentence for every forbidden structure that a given needle, in the body or out, is too near to."""
     grid, radius = scene.grid, request.needle.radius_mm
     tip_B = grid.to_box(np.array(path.tip_mm))
     end_B = tip_B - request.needle.max_length_mm * grid.vectors_to_box(np.array(path.direction))

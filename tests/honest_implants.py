@@ -34,6 +34,7 @@ from planner.request import (
     Request,
 )
 from planner.seeding.dose import seed_dose
+from planner.set_report import too_near
 from planner.wording import given_claims, message_of, set_claims
 
 TIPS_B = [(x, 75.0, z) for x in (50.0, 57.0) for z in (55.0, 62.0, 69.0)]
@@ -105,7 +106,7 @@ def needle_paths(
     ]
 
 
-def set_of(request: Request, paths: Sequence[Path]) -> NeedleSet:
+def set_of(scene: Scene, request: Request, paths: Sequence[Path]) -> NeedleSet:
     """The set of these needles. None of them is in another's way."""
     lung, punctures = fsum(p.lung_length_mm for p in paths), sum(p.pleural_punctures for p in paths)
     cost = lung + request.needle_set.puncture_cost_mm * punctures + len(paths)
@@ -132,7 +133,8 @@ def set_of(request: Request, paths: Sequence[Path]) -> NeedleSet:
         time_ended=False,
         claims=(),
     )
-    return replace(stated, claims=(*set_claims(stated), *given_claims(request, tuple(paths))))
+    near = [text for p in paths if p.aim is Aim.GIVEN for text in too_near(scene, request, p)]
+    return replace(stated, claims=(*set_claims(stated), *given_claims(request, tuple(paths)), *near))
 
 
 def seeds_in(needles: NeedleSet) -> list[GivenSeed]:
@@ -143,7 +145,7 @@ def planted(plan: Plan, who: Patient, paths: Sequence[Path]) -> Plan:
     """The plan with these needles after its paths, their dose, and the words for it."""
     request = plan.request
     ranked_paths = tuple(p for p in plan.paths if p.aim is Aim.TARGET)
-    needles = set_of(request, paths)
+    needles = set_of(who.scene, request, paths)
     plan = replace(
         plan,
         paths=(

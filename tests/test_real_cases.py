@@ -124,7 +124,7 @@ def needles_measured(plan: Plan) -> list[dict[str, object]]:
     assert plan.needle_set is not None
     first = [path for path in plan.paths if path.id in plan.needle_set.order[:2]]
     return [
-        {"path_id": p.id, "entry_mm": [*p.entry_mm], "tip_mm": [p.tip_mm[0], p.tip_mm[1], p.tip_mm[2] + 2.0]}
+        {"path_id": p.id, "entry_mm": [*p.entry_mm], "tip_mm": [p.tip_mm[0], p.tip_mm[1], p.tip_mm[2] - 2.0]}
         for p in first
     ]
 
