@@ -388,6 +388,7 @@ def test_exchange_gives_the_same_seeds_on_one_thread_or_many(monkeypatch):
     assert found[0] == found[1] == found[2]
 
 
+@pytest.mark.interpreted
 def test_a_seed_that_helps_nothing_is_taken_away():
     slots = slots_on(tracks_with([[(0.0, 15.0)]]), 2.0)
     problem = problem_on(slots, 1, goals=goal_table([]))

@@ -102,11 +102,12 @@ def _check_paths(claims: Claims, plan: Plan, scene: Scene) -> None:
         if path.aim is not Aim.GIVEN:
             check_room(claims, trial)
     passings = passings_of([trial for trial, _ in trials], _kept_free(scene))
+    told = () if plan.needle_set is None else plan.needle_set.claims
     for (trial, path), passed in zip(trials, passings, strict=True):
         if path.aim is not Aim.GIVEN:
             check_needs(claims, trial, passed)
-        elif plan.needle_set is not None:
-            check_told(claims, trial, path, passed, plan.needle_set.claims)
+        else:
+            check_told(claims, trial, path, passed, told)
         check_nearest(claims, trial, path, passed)
 
 
