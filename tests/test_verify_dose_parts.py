@@ -177,6 +177,21 @@ def test_an_organ_far_from_all_seeds_is_searched_whole() -> None:
     assert part.count < mask.count
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_of_a_long_organ_beyond_the_lattice_the_hottest_part_is_what_is_nearest(seed: int) -> None:
+    """A rod, as a clavicle may lie: dose along it is not what distance to the lattice's box says."""
+    grid = grid_of((80, 80, 40), (3.0, 3.0, 3.0))
+    rod = np.zeros(grid.shape, bool)
+    for n in range(70):
+        rod[5 + n, 74 - n : 80 - n, 28:36] = True
+    seeds = planted(AMERSHAM_6711, 0.8, some_seeds(seed, 5))
+    part = hottest_part(mask_from_bool(rod), grid, seeds, field_of(seeds, grid))
+    index = np.argwhere(rod)
+    doses = seeds.doses(grid.to_patient(index * grid.spacing_mm))
+    hottest = index[np.argsort(-doses)[: int(np.ceil(2000.0 / 27.0))]]
+    assert as_bool(part, grid.shape)[tuple(hottest.T)].all()
+
+
 @pytest.mark.parametrize("name", ORGANS)
 @pytest.mark.parametrize("seed", range(4))
 def test_what_another_sample_of_an_organ_says_is_believed(name: str, seed: int) -> None:

@@ -35,10 +35,14 @@ class Field:
     log_dose: Float[np.ndarray, "i j k"]
     first_B: Float[np.ndarray, "3"]
 
+    @property
+    def last_B(self) -> Float[np.ndarray, "3"]:
+        """Its last node. [mm]"""
+        return self.first_B + STEP_MM * (np.array(self.log_dose.shape) - 1)
+
     def at(self, points_B: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
         """Between nodes, and beyond the lattice as FALL_MM says."""
-        last_B = self.first_B + STEP_MM * (np.array(self.log_dose.shape) - 1)
-        held = np.clip(points_B, self.first_B, last_B)
+        held = np.clip(points_B, self.first_B, self.last_B)
         inside = map_coordinates(self.log_dose, ((held - self.first_B) / STEP_MM).T, order=1)
         return np.asarray(inside - np.linalg.norm(points_B - held, axis=1) / FALL_MM)
 
@@ -67,6 +71,10 @@ def hottest_part(mask: VoxelMask, grid: Grid, seeds: Planted, field: Field | Non
     index = _in_reach(index, grid, field, 2 * wanted)
     points_B = index * grid.spacing_mm
     estimated = field.at(points_B)
+    # Beyond the lattice which of two places is hotter is not known from it.
+    beyond = (np.clip(points_B, field.first_B, field.last_B) != points_B).any(axis=1)
+    doses = seeds.doses(grid.to_patient(points_B[beyond]))
+    estimated[beyond] = np.log(np.maximum(doses, np.finfo(float).tiny))
     hot = estimated >= np.partition(estimated, len(index) - wanted)[len(index) - wanted]
     hot |= _beside(points_B, grid, seeds)
     return _mask(mask, index[hot])
@@ -74,9 +82,8 @@ def hottest_part(mask: VoxelMask, grid: Grid, seeds: Planted, field: Field | Non
 
 def _in_reach(index: Int[np.ndarray, "n 3"], grid: Grid, field: Field, enough: int) -> Int[np.ndarray, "m 3"]:
     """The voxels in the lattice, where these are enough; else all."""
-    last_B = field.first_B + STEP_MM * (np.array(field.log_dose.shape) - 1)
     points_B = index * grid.spacing_mm
-    inside = ((points_B >= field.first_B) & (points_B <= last_B)).all(axis=1)
+    inside = ((points_B >= field.first_B) & (points_B <= field.last_B)).all(axis=1)
     return index[inside] if int(inside.sum()) >= enough else index
 
 
