@@ -12,7 +12,7 @@ PLACE_RADIUS_MM = 1.0
 """How near to a place where a seed stands another needle must pass to do for it, for the bound [U]."""
 WIDER_MM = (2.0,)
 """The same for sets that are tried instead [U]."""
-NEARLY = 0.01 * MISSED
+WORTH_JUDGING = 0.01 * MISSED
 """Sets that miss the goals by more, on the points they were placed for, are not judged [U]."""
 NEARLY_EQUAL_MM = 1e-6
 """Costs this near are one."""
@@ -29,7 +29,7 @@ def pruned(rules: Rules, problems: Problems, found: ChosenSet, in_hand: float) -
         dearest = max(spare, key=lambda row: (rules.cost[row], -row))
         rows = rules.with_given(found.used[found.used != dearest])
         fewer = seeded_on(rules, problems, rows, found.seeds_of_pool, in_hand)
-        if fewer.missed <= NEARLY and problems.good(fewer.seeds):
+        if fewer.missed <= WORTH_JUDGING and problems.good(fewer.seeds):
             found = replace(fewer, time_ended=found.time_ended)
         else:
             needed.add(dearest)

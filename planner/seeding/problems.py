@@ -17,9 +17,8 @@ from planner.seeding.dose import SeedDose
 from planner.seeding.points import AimPoints, aim_points
 from planner.seeding.slots import Slots
 
-FEW, SOME, MANY = 500, 2_000, 6_000
-"""Points of the PTV that seeds are placed by: where they would stand best, while needles are exchanged, and
-to the millimetre [U]."""
+SOME, MANY = 2_000, 6_000
+"""Points of the PTV that seeds are placed by: while needles are exchanged, and to the millimetre [U]."""
 JUDGED_STEP_MM = 0.8
 """A set is judged on samples this far apart: a seed's diameter [U]."""
 SPARE_PERCENT = 0.1
@@ -82,14 +81,14 @@ class Problems:
         doses = doses_outside(self._dose.total(points_P, seeds), inside)
         volume = dose_volume(doses, self._judged.weights_mm3)
         return (
-            volume_percent_at(volume, rx) >= goals.v100_percent + SPARE_PERCENT
+            volume_percent_at(volume, rx) >= min(100.0, goals.v100_percent + SPARE_PERCENT)
             and dose_covering_percent(volume, 90.0 + SPARE_PERCENT) >= self._prescription.d90_goal_gy
-            and volume_percent_at(volume, 1.5 * rx) <= goals.v150_percent - SPARE_PERCENT
-            and volume_percent_at(volume, 2.0 * rx) <= goals.v200_percent - SPARE_PERCENT
+            and volume_percent_at(volume, 1.5 * rx) <= max(0.0, goals.v150_percent - SPARE_PERCENT)
+            and volume_percent_at(volume, 2.0 * rx) <= max(0.0, goals.v200_percent - SPARE_PERCENT)
         )
 
     def _organs_spared(self, seeds: list[GivenSeed]) -> bool:
-        points, _ = self._points(FEW, 0.0)
+        points, _ = self._points(SOME, 0.0)
         goals = [goal for goal in points.goals if not goal.at_least and goal.first > 0]
         doses = (
             self._dose.total(self._scene.grid.to_patient(points.points_B), seeds) if goals else np.empty(0)
