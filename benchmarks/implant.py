@@ -35,7 +35,7 @@ from planner.request import GivenNeedle, GivenSeed, Goals, Prescription, Request
 from planner.seeding.descent import Problem, as_few, descended
 from planner.seeding.dose import SeedDose, seed_dose
 from planner.seeding.problems import JUDGED_STEP_MM, MANY, SOME, Problems
-from planner.seeding.slots import Slots, slots_on
+from planner.seeding.slots import Slots, apart_of, slots_on
 from planner.world import world
 
 NAME = "implant c3n00249"
@@ -196,7 +196,7 @@ def greedy_filling(terms: Terms, plan: Plan, goal_percent: float) -> Entrant:
     dose_gy = np.zeros(len(terms.samples.points_P))
     note = ""
     while terms.v100_of(dose_gy) < goal_percent:
-        free = np.flatnonzero(slots.clear_of(chosen, terms.request.seeds.min_spacing_mm))
+        free = np.flatnonzero(slots.clear_of(chosen, apart_of(terms.request)))
         if not len(free):
             note = "stopped: no slot is left"
             break

@@ -8,7 +8,8 @@ from anatomy.scene import Scene
 from anatomy.structures import Role
 from anatomy.suggest import nearest
 from planner.records import RESERVED
-from planner.request import SEED_LENGTH_MM, Request, RequestError
+from planner.request import Request, RequestError
+from planner.sources import source_of
 
 REPORTED_ROLES = (Role.FORBIDDEN, Role.LUNG, Role.PASSABLE)
 """Roles of structures whose dose is reported: organs, not the target, skin or table."""
@@ -20,14 +21,14 @@ def least_chord_mm(scene: Scene, request: Request) -> float:
     if asked is not None:
         return asked
     sides_mm = (np.array(scene.target.upper) - np.array(scene.target.lower)) * scene.grid.spacing_mm
-    return min(SEED_LENGTH_MM, 0.5 * float(sides_mm.min()))
+    return min(source_of(request).seed_length_mm, 0.5 * float(sides_mm.min()))
 
 
 def resolved(scene: Scene, request: Request) -> Request:
     """The request with every such default filled in.
 
     Raises RequestError for a structure whose name means something else in requests and plans, and for a goal
-    of a structure whose dose is not reported.
+    of a structure whose dose is not reported, and for a seed model that is not known.
     """
     _refuse_goals_of_no_organ(scene, request)
     for s in scene.structures:

@@ -30,6 +30,7 @@ from planner.ptv import ptv_of
 from planner.records import Outcome, Plan, Status
 from planner.request import GivenSeed, Prescription, Request, RequestError
 from planner.seeding.dose import seed_dose
+from planner.sources import source_of
 from planner.wording import goal_text, near_pairs
 
 SMALLEST_SPOT_CC = 0.02
@@ -64,7 +65,7 @@ def evaluate_implant(
     missed = [g for g in goal_results(prescription, achieved.target, organs) if not g.met]
     if any(goal.at_least for goal in missed):
         supplement = _supplement(scene, request, seeds, go_on)
-    outcome = _outcome(achieved, missed, supplement, near_pairs(seeds))
+    outcome = _outcome(achieved, missed, supplement, near_pairs(seeds, source_of(request).seed_length_mm))
     planned = None if plan.dose is None else plan.dose.target
     return Evaluation(EVALUATION_SCHEMA, plan_sha256, outcome, planned, achieved, supplement)
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from anatomy.scene import Scene
 from planner.dose.indices import inside
-from planner.request import SEED_DIAMETER_MM, GivenSeed, RequestError
+from planner.request import GivenSeed, RequestError
+from planner.sources.source import SEED_DIAMETER_MM
 
 LIKELY_SPAN_MM = 300.0
 """Seeds lie within this of the target; farther, they were found in another frame [U]."""

@@ -21,10 +21,6 @@ class RequestError(AnatomyError):
 
 Point = tuple[float, float, float]
 
-SEED_LENGTH_MM = 4.5
-SEED_DIAMETER_MM = 0.8
-"""A seed's outer size (Dong 2021, 10.1111/1759-7714.13932)."""
-
 
 @dataclass(frozen=True)
 class TargetRequest:
@@ -95,8 +91,8 @@ class SearchRequest:
 
 @dataclass(frozen=True)
 class SeedRequest:
-    """Seeds, and how they may stand along a track. 4.5 x 0.8 mm of 0.6 mCi (Dong 2021,
-    10.1111/1759-7714.13932); spacing 0.5 to 1.0 cm centre to centre (10.21037/jtd JTD 2020;12:5996).
+    """Seeds, and how they may stand along a track: 0.6 mCi (Dong 2021, 10.1111/1759-7714.13932); spacing 0.5
+    to 1.0 cm centre to centre (10.21037/jtd JTD 2020;12:5996).
 
     `activity_mci` is apparent activity on `calibration_date`; it decays until `implant_date`. Without the two
     dates it is that of the implant.

@@ -18,8 +18,9 @@ from anatomy.structures import VoxelMask
 from planner.kernels.jit import loop
 from planner.measure import Measured
 from planner.records import SeedDrop
-from planner.request import SEED_LENGTH_MM, Request
+from planner.request import Request
 from planner.segments import span_within
+from planner.sources import source_of
 
 _TOUCH_MM = 1e-9
 """Intervals this close are one: boxes that share a face round apart."""
@@ -35,10 +36,11 @@ def seed_drops(scene: Scene, request: Request, measured: Measured) -> tuple[Seed
     allowed = within_margin(
         scene.target, scene.grid, measured.tip_P, measured.entry_P, request.target.margin_mm
     )
+    seed_mm = source_of(request).seed_length_mm
     drops: list[SeedDrop] = []
     previous = 0.0
-    for distal in distal_ends(allowed, measured.length_mm, request.seeds.spacing_mm):
-        depth = measured.length_mm - distal - SEED_LENGTH_MM / 2
+    for distal in distal_ends(allowed, measured.length_mm, request.seeds.spacing_mm, seed_mm):
+        depth = measured.length_mm - distal - seed_mm / 2
         centre_P = measured.entry_P + depth * measured.direction_P
         drops.append(
             SeedDrop(
@@ -105,8 +107,11 @@ def _spans(inside, first_V, spacing, tip_B, entry_B, margin_mm):  # type: ignore
     return spans
 
 
-def distal_ends(allowed: list[tuple[float, float]], length_mm: float, spacing_mm: float) -> list[float]:
-    """Distal ends of seeds along a track of `length_mm`, from the tip; `allowed` as `within_margin` gives it.
+def distal_ends(
+    allowed: list[tuple[float, float]], length_mm: float, spacing_mm: float, seed_mm: float
+) -> list[float]:
+    """Distal ends of seeds of `seed_mm` along a track of `length_mm`, from the tip; `allowed` as
+    `within_margin` gives it.
 
     Each lies as near the tip as fits: `spacing_mm` after the one before, or at the beginning of a later
     interval. [mm from the tip]
@@ -115,7 +120,7 @@ def distal_ends(allowed: list[tuple[float, float]], length_mm: float, spacing_mm
     wanted = 0.0
     for first, last in allowed:
         end = max(wanted, first)
-        while end + SEED_LENGTH_MM <= min(last, length_mm) + _TOUCH_MM:
+        while end + seed_mm <= min(last, length_mm) + _TOUCH_MM:
             ends.append(end)
             end = wanted = end + spacing_mm
     return ends

@@ -18,7 +18,8 @@ from planner.records import (
     SearchReport,
     Status,
 )
-from planner.request import SEED_LENGTH_MM, GivenSeed, Request
+from planner.request import GivenSeed, Request
+from planner.sources import source_of
 
 WELL_REACHED_PERCENT = 95.0
 """A PTV of which tracks reach less than this is named as what limits the dose [U]."""
@@ -133,20 +134,20 @@ def set_claims(needles: NeedleSet) -> tuple[str, ...]:
     return (least, other, fewest, *([early] if needles.time_ended else []))
 
 
-def near_pairs(seeds: Sequence[GivenSeed]) -> int:
-    """How many pairs of seeds lie nearer to each other than a seed is long."""
+def near_pairs(seeds: Sequence[GivenSeed], seed_mm: float) -> int:
+    """How many pairs of seeds lie nearer to each other than a seed is long: `seed_mm`."""
     return sum(
         1
         for n, one in enumerate(seeds)
         for other in seeds[:n]
-        if dist(one.position_mm, other.position_mm) < SEED_LENGTH_MM
+        if dist(one.position_mm, other.position_mm) < seed_mm
     )
 
 
 def given_claims(request: Request, paths: tuple[Path, ...]) -> tuple[str, ...]:
     """What is wrong with given seeds, and with given needles, each for itself: they are kept all the same."""
     said = []
-    near = near_pairs(request.needle_set.given_seeds)
+    near = near_pairs(request.needle_set.given_seeds, source_of(request).seed_length_mm)
     if near:
         said.append(
             f"{near} pairs of given seeds lie nearer to each other than a seed is long: check that none was "

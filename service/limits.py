@@ -56,8 +56,8 @@ LIMITS: dict[str, Limit] = {
     "/seeds/activity_mci": Limit(
         0.05, 5.0, "mCi", "the source series used 0.6 mCi; 1 mCi is 37 MBq of apparent activity"
     ),
-    "/seeds/spacing_mm": Limit(4.5, 50.0, "mm", "seeds are 4.5 mm long and must not overlap"),
-    "/seeds/min_spacing_mm": Limit(4.5, 50.0, "mm", "seeds are 4.5 mm long and must not overlap"),
+    "/seeds/spacing_mm": Limit(4.5, 50.0, "mm", "seeds are 4.5 mm long or more and must not overlap"),
+    "/seeds/min_spacing_mm": Limit(4.5, 50.0, "mm", "seeds are 4.5 mm long or more and must not overlap"),
     "/needle_set/grid_pitch_mm": Limit(1.0, 50.0, "mm", "templates have holes every 5 or 10 mm"),
     "/needle_set/clearance_mm": Limit(0.0, 20.0, "mm", "needles are put about 10 mm apart"),
     "/needle_set/puncture_cost_mm": Limit(

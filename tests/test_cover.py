@@ -33,7 +33,6 @@ from planner.needles.tracks import (
     tracks_of,
     worth_choosing_from,
 )
-from planner.request import SEED_LENGTH_MM
 from planner.search import SafeLines
 
 NONE = np.zeros(0, int)
@@ -171,8 +170,8 @@ def ball_mask(grid, radius_mm: float) -> VoxelMask:
     return mask_from_bool(np.linalg.norm(away, axis=-1) <= radius_mm)
 
 
-@given(st.integers(0, 9999))
-def test_a_seed_anywhere_in_a_span_lies_in_the_mask_and_one_beyond_its_ends_does_not(seed):
+@given(st.integers(0, 9999), st.sampled_from([4.5, 5.0]))
+def test_a_seed_anywhere_in_a_span_lies_in_the_mask_and_one_beyond_its_ends_does_not(seed, seed_mm):
     rng = np.random.default_rng(seed)
     grid = grid_of((21, 17, 15), (1.0, 1.3, 1.5))
     mask = ball_mask(grid, 9.0)
@@ -186,7 +185,7 @@ def test_a_seed_anywhere_in_a_span_lies_in_the_mask_and_one_beyond_its_ends_does
     length = 22.0
 
     def wholly_inside(s: float) -> bool:
-        first, last = s - SEED_LENGTH_MM / 2, s + SEED_LENGTH_MM / 2
+        first, last = s - seed_mm / 2, s + seed_mm / 2
         if first < -1e-9 or last > length + 1e-9:
             return False
         # In which voxel the axis is, between each two planes that it goes through.
@@ -198,7 +197,7 @@ def test_a_seed_anywhere_in_a_span_lies_in_the_mask_and_one_beyond_its_ends_does
         in_grid = ((index >= 0) & (index < grid.shape)).all(axis=1)
         return bool(in_grid.all() and whole[tuple(index.T)].all())
 
-    spans = seed_spans(mask, grid, tip, outward, length)
+    spans = seed_spans(mask, grid, tip, outward, length, seed_mm)
     assert all(a <= b for a, b in spans)
     assert list(spans) == sorted(spans)
     for s in np.linspace(0.0, length, 301):
@@ -232,7 +231,7 @@ def test_lines_become_tracks_from_their_tips_and_those_that_hold_no_seed_are_lef
     grid = grid_of((21, 21, 21))
     mask = ball_mask(grid, 6.0)
     lines = lines_through(mask, grid, 200, 1)
-    tracks = tracks_of(lines, mask, grid)
+    tracks = tracks_of(lines, mask, grid, 4.5)
     assert 0 < len(tracks) < len(lines)
     assert all(tracks.spans)
     tips = lines.point_B + lines.quantities[:, TIP, None] * lines.outward_B

@@ -25,7 +25,6 @@ from planner.progress import Phase, Progress, always
 from planner.ptv import ptv_of
 from planner.records import Aim, Path, Plan, Status
 from planner.request import (
-    SEED_LENGTH_MM,
     Arrangement,
     GivenNeedle,
     GivenSeed,
@@ -109,7 +108,16 @@ def out_of_reach() -> Plan:
     )
 
 
-PLANS = ["parallel", "wide", "around_given", "out_of_reach"]
+@pytest.fixture(scope="module")
+def longer_seeds() -> Plan:
+    return made(asked(seeds=SeedRequest(model="best_2301", activity_mci=0.6)))
+
+
+PLANS = ["parallel", "wide", "around_given", "out_of_reach", "longer_seeds"]
+
+
+def seed_mm(planned: Plan) -> float:
+    return {"amersham_6711": 4.5, "best_2301": 5.0}[planned.request.seeds.model]
 
 
 @pytest.fixture(params=["plain", *PLANS])
@@ -129,7 +137,7 @@ def test_every_seed_placed_lies_wholly_in_the_ptv(any_plan):
     grid, ptv = ball_scene().grid, ptv_of(ball_scene(), any_plan.request)
     for path in needles_of_set(any_plan):
         for seed in path.seeds:
-            along = np.linspace(-0.5, 0.5, 451) * (SEED_LENGTH_MM - 1e-6)
+            along = np.linspace(-0.5, 0.5, 451) * (seed_mm(any_plan) - 1e-6)
             body_P = np.array(seed.position_mm) + along[:, None] * np.array(seed.axis)
             index = np.floor(grid.to_box(body_P) / grid.spacing_mm + 0.5).astype(int)
             assert (ptv.layer[tuple(index.T)] == ptv.label).all()
@@ -144,7 +152,7 @@ def test_seeds_keep_their_spacing(any_plan):
     for one, two in combinations(seeds, 2):
         apart = np.linalg.norm(np.subtract(one.position_mm, two.position_mm))
         same = one.path_id is not None and one.path_id == two.path_id
-        assert apart >= (spacing if same else SEED_LENGTH_MM) - 1e-5
+        assert apart >= (spacing if same else seed_mm(any_plan)) - 1e-5
 
 
 def test_seeds_are_dropped_distal_first_and_drawn_back_from_stop_to_stop(any_plan):

@@ -32,26 +32,31 @@ def test_points_inside_are_those_of_any_cylinder(places: list[tuple[float, float
         along = ((points - seed) * axis).sum(axis=1)
         away = np.linalg.norm(np.cross(points - seed, axis), axis=1)
         expected |= (np.abs(along) <= 2.25) & (away < 0.4)
-    np.testing.assert_array_equal(in_seed(points, seeds, axes), expected)
+    np.testing.assert_array_equal(in_seed(points, seeds, axes, 4.5, 0.8), expected)
 
 
 def test_corners_belong_to_the_seed_and_its_side_does_not() -> None:
     seed, axis = np.zeros((1, 3)), np.array([[0.0, 0.0, 1.0]])
     points = np.array([[0.0, 0.0, 2.25], [0.3999, 0.0, -2.25], [0.4, 0.0, 0.0], [0.0, 0.0, 2.26]])
-    assert in_seed(points, seed, axis).tolist() == [True, True, False, False]
+    assert in_seed(points, seed, axis, 4.5, 0.8).tolist() == [True, True, False, False]
     assert in_seed(points, seed, axis, 4.6, 1.0).all()
 
 
 def test_of_a_seed_whose_axis_is_unknown_the_ball_counts_that_it_fills() -> None:
     points = np.array([[0.39, 0.0, 0.0], [0.0, 0.0, -0.39], [0.3, 0.3, 0.0], [0.0, 0.0, 2.0]])
-    assert in_seed(points, np.zeros((1, 3)), np.zeros((1, 3))).tolist() == [True, True, False, False]
+    assert in_seed(points, np.zeros((1, 3)), np.zeros((1, 3)), 4.5, 0.8).tolist() == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_the_volume_of_samples_inside_is_that_of_the_seeds() -> None:
     grid = grid_of((24, 24, 24), (1.0, 1.0, 1.0), pose_P((20.0, 10.0, 30.0), (5.0, 6.0, 7.0)))
     points = sampled(mask_from_bool(np.ones((24, 24, 24), bool)), grid, 0.25)
     seeds_P = grid.to_patient(np.array([[6.0, 7.0, 8.0], [15.0, 9.0, 14.0], [12.0, 17.0, 5.0]]))
-    inside = in_seed(points.points_P, seeds_P, axes_of(3))
+    inside = in_seed(points.points_P, seeds_P, axes_of(3), 4.5, 0.8)
     assert points.weights_mm3[inside].sum() == pytest.approx(3.0 * pi * 0.4**2 * 4.5, rel=0.03)
 
 

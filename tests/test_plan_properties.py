@@ -41,7 +41,6 @@ from planner.progress import Phase, Progress, always
 from planner.ranking import ranked
 from planner.records import Plan, Status
 from planner.request import (
-    SEED_LENGTH_MM,
     Needle,
     PoseRequest,
     Request,
@@ -321,10 +320,10 @@ def test_every_plan_keeps_what_it_promises(name, most, separation, margin, spaci
         ]
         assert max(apart) >= separation
     for path in made.paths:
-        along = np.linspace(-0.5, 0.5, 21)[:, None] * SEED_LENGTH_MM * np.array(path.direction)
+        along = np.linspace(-0.5, 0.5, 21)[:, None] * 4.5 * np.array(path.direction)
         for seed in path.seeds:
             assert away_from_target(chest, seed.position_mm + along).max() <= margin + 1e-6
-            assert SEED_LENGTH_MM / 2 - 1e-6 <= seed.depth_mm <= path.length_mm - SEED_LENGTH_MM / 2 + 1e-6
+            assert 4.5 / 2 - 1e-6 <= seed.depth_mm <= path.length_mm - 4.5 / 2 + 1e-6
 
 
 def in_bone(shaft_mm: int, clearance_mm: float) -> Chest:

@@ -120,7 +120,7 @@ def planned_dose(scene: Scene, ptv: VoxelMask, seeds: list[GivenSeed]) -> tuple[
     points_P = scene.grid.to_patient(even_points_B(ptv, scene.grid, POINTS))
     places = np.array([s.position_mm for s in seeds])
     axes = np.array([np.zeros(3) if s.axis is None else s.axis for s in seeds])
-    doses = doses_outside(amersham().total(points_P, seeds), in_seed(points_P, places, axes))
+    doses = doses_outside(amersham().total(points_P, seeds), in_seed(points_P, places, axes, 4.5, 0.8))
     volume = dose_volume(doses, np.ones(len(doses)))
     return dose_covering_percent(volume, 90.0), volume_percent_at(volume, 60.0)
 

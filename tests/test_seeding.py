@@ -19,7 +19,6 @@ from planner.kernels.seeding import SLACK, UNIT, GoalTable, cost_below, cost_wit
 from planner.needles.tracks import Tracks
 from planner.ptv import ptv_of
 from planner.request import (
-    SEED_LENGTH_MM,
     GivenSeed,
     Goals,
     OrganGoal,
@@ -35,7 +34,7 @@ from planner.seeding.descent import GAIN, SEED, Problem, as_few, descended
 from planner.seeding.dose import seed_dose
 from planner.seeding.exchange import exchanged
 from planner.seeding.points import aim_points
-from planner.seeding.slots import Slots, slots_on
+from planner.seeding.slots import ROUNDING_MM, Apart, Slots, apart_of, slots_on
 
 IN_HAND = 0.01
 
@@ -177,15 +176,26 @@ def test_slots_fill_every_span_from_its_distal_end_a_step_apart(all_spans, step)
 
 
 @pytest.mark.interpreted
-@given(st.integers(0, 9999), st.sampled_from([3.0, 4.5, 5.0, 8.0]))
-def test_what_is_clear_of_chosen_seeds_is_what_distances_say(seed, spacing):
+@given(st.integers(0, 9999), st.sampled_from([4.5, 5.0, 8.0]), st.sampled_from([4.5, 5.0]))
+def test_what_is_clear_of_chosen_seeds_is_what_distances_say(seed, same, any_track):
     rng = np.random.default_rng(seed)
     slots = slots_on(tracks_with([[(0.0, 15.0)], [(2.0, 12.0)], [(0.0, 4.0)]], seed), 1.0)
     chosen = rng.random(len(slots)) < 0.1
-    for row, free in enumerate(slots.clear_of(chosen, spacing)):
+    apart_mm = Apart(same - ROUNDING_MM, any_track - ROUNDING_MM)
+    for row, free in enumerate(slots.clear_of(chosen, apart_mm)):
         apart = np.linalg.norm(slots.centre_B - slots.centre_B[row], axis=1)
-        need = np.where(slots.track == slots.track[row], max(spacing, SEED_LENGTH_MM), SEED_LENGTH_MM)
-        assert free == (not (chosen & (apart < need - 1e-6)).any() and not chosen[row])
+        need = np.where(slots.track == slots.track[row], max(same, any_track), any_track)
+        assert free == (not (chosen & (apart < need - ROUNDING_MM)).any() and not chosen[row])
+
+
+@pytest.mark.parametrize(
+    ("model", "spacing", "same", "any_track"),
+    [("amersham_6711", 5.0, 5.0, 4.5), ("amersham_6711", 4.5, 4.5, 4.5), ("best_2335", 6.0, 6.0, 5.0)],
+)
+def test_seeds_stand_apart_as_asked_and_as_they_are_long(model, spacing, same, any_track):
+    apart = apart_of(Request(seeds=SeedRequest(model=model, min_spacing_mm=spacing)))
+    assert apart.same_track_mm == pytest.approx(same, abs=2 * ROUNDING_MM)
+    assert apart.any_track_mm == pytest.approx(any_track, abs=2 * ROUNDING_MM)
 
 
 # Descent and bound
@@ -207,7 +217,7 @@ def problem_on(slots: Slots, seed: int, *, rx: float = 100.0, percent: float = 7
         dose=(2500.0 / np.maximum(away2, 1.0)).astype(np.float32),
         row=np.arange(len(slots)),
         there=np.zeros(60, np.float32),
-        spacing_mm=5.0,
+        apart=Apart(5.0 - ROUNDING_MM, 4.5 - ROUNDING_MM),
         shut=more.get("shut", np.zeros(len(slots), bool)),
         opening=more.get("opening", np.zeros(tracks)),
         conflicts=more.get("conflicts", np.zeros((tracks, tracks), bool)),
@@ -219,7 +229,7 @@ def may_stand(problem: Problem, chosen: np.ndarray) -> bool:
     for a, b in combinations(np.flatnonzero(chosen), 2):
         apart = np.linalg.norm(slots.centre_B[a] - slots.centre_B[b])
         same = slots.track[a] == slots.track[b]
-        if apart < (max(problem.spacing_mm, SEED_LENGTH_MM) if same else SEED_LENGTH_MM) - 1e-5:
+        if apart < (problem.apart.same_track_mm if same else problem.apart.any_track_mm):
             return False
         if problem.conflicts[slots.track[a], slots.track[b]]:
             return False
@@ -407,7 +417,7 @@ def fewest_whole(problem: Problem, share: float, rx: float) -> int | None:
         (a, b)
         for a, b in combinations(range(n), 2)
         if problem.slots.track[a] == problem.slots.track[b]
-        and abs(problem.slots.from_tip_mm[a] - problem.slots.from_tip_mm[b]) < problem.spacing_mm - 1e-6
+        and abs(problem.slots.from_tip_mm[a] - problem.slots.from_tip_mm[b]) < problem.apart.same_track_mm
     ]
     pairs = np.zeros((len(close), n + m))
     for row, (a, b) in enumerate(close):

@@ -9,7 +9,7 @@ import pytest
 
 import planner.sources.source as source_module
 from planner.dose.strength import U_PER_MCI
-from planner.request import SEED_DIAMETER_MM, SEED_LENGTH_MM, RequestError, SeedRequest
+from planner.request import RequestError, SeedRequest
 from planner.sources import SOURCES, Source, source_named
 from planner.sources.amersham_6711 import AMERSHAM_6711
 from planner.sources.source import Anisotropy, Anisotropy1D, RadialDose
@@ -62,9 +62,9 @@ def test_no_table_of_the_reference_folder_is_left_out(shared: Path) -> None:
 
 
 def test_capsules_are_as_long_as_requests_think_unless_they_say_otherwise() -> None:
-    assert AMERSHAM_6711.seed_length_mm == SEED_LENGTH_MM
-    assert {s.seed_diameter_mm for s in SOURCES} == {SEED_DIAMETER_MM}
-    assert {s.name for s in SOURCES if s.seed_length_mm != SEED_LENGTH_MM} == {"best_2301", "best_2335"}
+    assert AMERSHAM_6711.seed_length_mm == 4.5
+    assert {s.seed_diameter_mm for s in SOURCES} == {0.8}
+    assert {s.name for s in SOURCES if s.seed_length_mm != 4.5} == {"best_2301", "best_2335"}
 
 
 def test_a_source_is_data_and_nothing_else() -> None:

@@ -118,7 +118,7 @@ def test_points_inside_seeds_are_infinitely_hot() -> None:
     seeds = planted(AMERSHAM_6711, 0.8, listed)
     near = np.repeat(seeds.centres_P, 50, axis=0)
     points = near + np.random.default_rng(6).uniform(-2.5, 2.5, near.shape) * (1.0, 0.4, 1.0)
-    assert (np.isinf(seeds.doses(points)) == in_seed(points, seeds.centres_P, seeds.axes_P)).all()
+    assert (np.isinf(seeds.doses(points)) == in_seed(points, seeds.centres_P, seeds.axes_P, 4.5, 0.8)).all()
 
 
 def test_an_axis_without_length_is_none_and_no_seeds_give_nothing() -> None:

@@ -2,7 +2,7 @@
 
            ___________________
     axis  (___________________)  points of the cylinder count as having got more than any dose
-           |<----- 4.5 ------>|
+           |<---- length ---->|
 
 Whoever computes dose caps it there, and such a cap can be less than twice the prescription: on a seed's side,
 TG-43 gives far less at its ends than at its middle. So the samples are marked instead, with an infinite dose:
@@ -14,15 +14,13 @@ from math import inf
 import numpy as np
 from jaxtyping import Bool, Float
 
-from planner.request import SEED_DIAMETER_MM, SEED_LENGTH_MM
-
 
 def in_seed(
     points_P: Float[np.ndarray, "n 3"],
     seeds_P: Float[np.ndarray, "m 3"],
     axes_P: Float[np.ndarray, "m 3"],
-    length_mm: float = SEED_LENGTH_MM,
-    diameter_mm: float = SEED_DIAMETER_MM,
+    length_mm: float,
+    diameter_mm: float,
 ) -> Bool[np.ndarray, " n"]:
     """Which points lie inside any of the seeds: cylinders about unit `axes_P`, ends included, sides not. [mm]
 

@@ -22,6 +22,7 @@ from planner.needles.tracks import Tracks, join_tracks, seed_spans, tracks_of, w
 from planner.progress import GoOn, Phase
 from planner.request import Arrangement, GivenNeedle, Request, RequestError
 from planner.search import SafeLines, search
+from planner.sources import source_of
 from planner.world import World, aimed_at
 
 COVERING_MM = 2.0
@@ -48,7 +49,7 @@ def pools(scene: Scene, request: Request, near: World, ptv: VoxelMask, go_on: Go
 
 def _tracks(scene: Scene, request: Request, ptv: VoxelMask, lines: SafeLines) -> Tracks:
     rows = worth_choosing_from(lines, ptv, scene.grid, request.needle_set.puncture_cost_mm)
-    return tracks_of(lines.take(rows), ptv, scene.grid)
+    return tracks_of(lines.take(rows), ptv, scene.grid, source_of(request).seed_length_mm)
 
 
 def _reachable(scene: Scene, near: World, ptv: VoxelMask) -> VoxelMask | None:
@@ -77,7 +78,10 @@ def given_tracks(scene: Scene, request: Request, ptv: VoxelMask) -> Tracks:
     grid = scene.grid
     tip = grid.to_box(_rows([m.tip_mm for m in measured]))
     outward = grid.vectors_to_box(-_rows([m.direction for m in measured]))
-    spans = tuple(seed_spans(ptv, grid, tip[n], outward[n], m.length_mm) for n, m in enumerate(measured))
+    seed_mm = source_of(request).seed_length_mm
+    spans = tuple(
+        seed_spans(ptv, grid, tip[n], outward[n], m.length_mm, seed_mm) for n, m in enumerate(measured)
+    )
     return Tracks(
         tip,
         outward,

@@ -18,7 +18,6 @@ from anatomy.structures import VoxelMask
 from planner.crossings import Axis, mask_intervals
 from planner.even_points import even_points_B
 from planner.kernels.line import LENGTH, LUNG, PUNCTURES, TIP
-from planner.request import SEED_LENGTH_MM
 from planner.search import SafeLines
 
 PLACES = 160
@@ -79,11 +78,12 @@ def burden_mm(lung_mm: np.ndarray, punctures: np.ndarray, puncture_cost_mm: floa
     return np.asarray(lung_mm + puncture_cost_mm * punctures)
 
 
-def tracks_of(lines: SafeLines, mask: VoxelMask, grid: Grid) -> Tracks:
-    """Lines as tracks, with where seeds may stand in the mask; without those on which none may."""
+def tracks_of(lines: SafeLines, mask: VoxelMask, grid: Grid, seed_mm: float) -> Tracks:
+    """Lines as tracks, with where seeds of `seed_mm` may stand in the mask; without those on which none
+    may."""
     tip = lines.point_B + lines.quantities[:, TIP, None] * lines.outward_B
     spans = tuple(
-        seed_spans(mask, grid, tip[n], lines.outward_B[n], float(lines.quantities[n, LENGTH]))
+        seed_spans(mask, grid, tip[n], lines.outward_B[n], float(lines.quantities[n, LENGTH]), seed_mm)
         for n in range(len(lines))
     )
     tracks = Tracks(
@@ -103,11 +103,12 @@ def seed_spans(
     tip_B: Float[np.ndarray, "3"],
     outward_B: Float[np.ndarray, "3"],
     length_mm: float,
+    seed_mm: float,
 ) -> tuple[Span, ...]:
-    """Where the centre of a seed may lie that is wholly in the mask, between tip and skin. [mm from the
-    tip]"""
+    """Where the centre of a seed of `seed_mm` may lie that is wholly in the mask, between tip and skin. [mm
+    from the tip]"""
     axis = Axis(tip_B + length_mm * outward_B, -outward_B, length_mm)
-    half = SEED_LENGTH_MM / 2
+    half = seed_mm / 2
     depths = mask_intervals(mask, grid.spacing_mm, axis)
     spans = [(length_mm - b + half, length_mm - a - half) for a, b in reversed(depths)]
     return tuple((a, b) for a, b in spans if b >= a)

@@ -56,15 +56,16 @@ def dose_samples(
     Points inside a seed count as having reached every dose: see planner.dose.in_seed.
     """
     points_B = even_points_B(ptv, grid, POINTS)
+    size_mm = dose.source.seed_length_mm, dose.source.seed_diameter_mm
     weights = np.ones(len(points_B))
     staying_B = grid.to_box(np.array([s.position_mm for s in given], float).reshape(-1, 3))
     staying_axes_P = np.array([NO_AXIS if s.axis is None else s.axis for s in given], float).reshape(-1, 3)
     of_given = dose.total(grid.to_patient(points_B), given)
-    in_given = in_seed(points_B, staying_B, grid.vectors_to_box(staying_axes_P))
+    in_given = in_seed(points_B, staying_B, grid.vectors_to_box(staying_axes_P), *size_mm)
     d90, v100 = np.empty(len(centres_B)), np.empty(len(centres_B))
     for k, (centres, axes) in enumerate(zip(centres_B, axes_B, strict=True)):
         doses = of_given + dose_sum(dose.kernel, points_B, centres, axes) * dose.strength_u
-        inside = in_given | in_seed(points_B, centres, axes)
+        inside = in_given | in_seed(points_B, centres, axes, *size_mm)
         samples = dose_volume(doses_outside(doses, inside), weights)
         d90[k] = reported(dose_covering_percent(samples, 90.0), highest_outside_gy(samples)).gy
         v100[k] = volume_percent_at(samples, prescribed_gy)

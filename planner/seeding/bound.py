@@ -14,9 +14,7 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix, eye_array, hstack, vstack
 
-from planner.request import SEED_LENGTH_MM
 from planner.seeding.descent import Problem
-from planner.seeding.slots import ROUNDING_MM
 
 POINTS = 500
 """Points of the programme: every so many of the problem's [U]."""
@@ -48,7 +46,7 @@ def fewest_seeds(problem: Problem, share: float, prescribed_gy: float, count: in
 def _windows(problem: Problem) -> csr_matrix:
     """Rows of slots of which one at most holds a seed: those that follow a slot within the spacing."""
     slots = problem.slots
-    spacing = max(problem.spacing_mm, SEED_LENGTH_MM) - ROUNDING_MM
+    spacing = problem.apart.same_track_mm
     at = [
         (row, int(other))
         for row in range(len(slots))

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Float32, Int
 
 from planner.kernels.descent import Places, descend
 from planner.kernels.seeding import GoalTable, cost_with
-from planner.seeding.slots import Slots
+from planner.seeding.slots import Apart, Slots
 
 SEED = 0.0015
 """What a seed costs beside points on the wrong side: enough that none is left that helps next to nothing
@@ -27,8 +27,7 @@ PASSES = 1_000
 @dataclass(frozen=True, eq=False)
 class Problem:
     """What seeds are chosen for: goals, n slots, doses at all points of which each slot has a `row`, the dose
-    that is `there` already (m,) [Gy], how far apart seeds on one track must stand [mm], and slots that are
-    shut.
+    that is `there` already (m,) [Gy], how far apart seeds must stand, and slots that are shut.
 
     Where tracks are still to be chosen: what the first seed on each costs (t,), and which tracks cannot both
     have seeds (t, t).
@@ -39,7 +38,7 @@ class Problem:
     dose: Float32[np.ndarray, "r m"]
     row: Int[np.ndarray, " n"]
     there: Float32[np.ndarray, " m"]
-    spacing_mm: float
+    apart: Apart
     shut: Bool[np.ndarray, " n"]
     opening: Float[np.ndarray, " t"]
     conflicts: Bool[np.ndarray, "t t"]
@@ -64,13 +63,12 @@ class Problem:
     def free(self, chosen: Bool[np.ndarray, " n"]) -> Int[np.ndarray, " k"]:
         """Slots where one more seed may stand."""
         excluded = self.conflicts[self.tracks(chosen)].any(axis=0)
-        clear = self.slots.clear_of(chosen, self.spacing_mm) & ~self.shut
+        clear = self.slots.clear_of(chosen, self.apart) & ~self.shut
         return np.flatnonzero(clear & ~excluded[self.slots.track])
 
     @property
     def places(self) -> Places:
         """The slots as the kernel takes them."""
-        same, any_track = self.slots.apart_mm(self.spacing_mm)
         return Places(
             self.dose,
             self.row,
@@ -80,8 +78,8 @@ class Problem:
             self.shut,
             self.opening,
             self.conflicts,
-            same**2,
-            any_track**2,
+            self.apart.same_track_mm**2,
+            self.apart.any_track_mm**2,
         )
 
     def part(self, rows: Int[np.ndarray, " k"], others: Bool[np.ndarray, " n"]) -> "Problem":

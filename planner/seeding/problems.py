@@ -10,12 +10,12 @@ from anatomy.structures import VoxelMask
 from planner.dose.dvh import dose_covering_percent, dose_volume, volume_percent_at
 from planner.dose.in_seed import doses_outside, in_seed
 from planner.dose.sampling import SamplePoints, sampled
-from planner.request import SEED_LENGTH_MM, GivenSeed, Prescription, Request
+from planner.request import GivenSeed, Prescription, Request
 from planner.seeding.aims import goal_table, missing
 from planner.seeding.descent import Problem
 from planner.seeding.dose import SeedDose
 from planner.seeding.points import AimPoints, aim_points
-from planner.seeding.slots import Slots
+from planner.seeding.slots import Slots, apart_of
 
 SOME, MANY = 2_000, 6_000
 """Points of the PTV that seeds are placed by: while needles are exchanged, and to the millimetre [U]."""
@@ -47,7 +47,7 @@ class Problems:
             dose=self._dose.matrix(points.points_B, slots.centre_B, slots.axis_B),
             row=np.arange(len(slots)),
             there=there,
-            spacing_mm=self._request.seeds.min_spacing_mm,
+            apart=apart_of(self._request),
             shut=self._taken(slots),
             opening=np.zeros(tracks),
             conflicts=np.zeros((tracks, tracks), bool),
@@ -63,7 +63,7 @@ class Problems:
         taken = np.zeros(len(slots), bool)
         for seed in self._given:
             centre_B = self._scene.grid.to_box(np.array(seed.position_mm, float))
-            taken |= np.linalg.norm(slots.centre_B - centre_B, axis=1) < SEED_LENGTH_MM
+            taken |= np.linalg.norm(slots.centre_B - centre_B, axis=1) < self._dose.source.seed_length_mm
         return taken
 
     def good(self, seeds: Slots) -> bool:

@@ -11,9 +11,24 @@ from jaxtyping import Bool, Float, Int
 
 from planner.kernels.jit import loop
 from planner.needles.tracks import Tracks
-from planner.request import SEED_LENGTH_MM
+from planner.request import Request
+from planner.sources import source_of
 
 ROUNDING_MM = 1e-6
+
+
+@dataclass(frozen=True)
+class Apart:
+    """How far apart the centres of seeds stand at least: on one track, and on any two. [mm]"""
+
+    same_track_mm: float
+    any_track_mm: float
+
+
+def apart_of(request: Request) -> Apart:
+    """As a request says, and its seeds are long, less rounding."""
+    seed_mm = source_of(request).seed_length_mm
+    return Apart(max(request.seeds.min_spacing_mm, seed_mm) - ROUNDING_MM, seed_mm - ROUNDING_MM)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,17 +48,11 @@ class Slots:
         """Some of the slots, by index or mask."""
         return Slots(self.track[rows], self.from_tip_mm[rows], self.centre_B[rows], self.axis_B[rows])
 
-    @staticmethod
-    def apart_mm(spacing_mm: float) -> tuple[float, float]:
-        """How far apart seeds stand at least, less rounding: on one track, and on any two."""
-        return max(spacing_mm, SEED_LENGTH_MM) - ROUNDING_MM, SEED_LENGTH_MM - ROUNDING_MM
-
-    def clear_of(self, chosen: Bool[np.ndarray, " n"], spacing_mm: float) -> Bool[np.ndarray, " n"]:
-        """Slots where one more seed may stand: none nearer than a seed's length to a chosen slot, nor nearer
-        than `spacing_mm` on the same track."""
-        same, any_track = self.apart_mm(spacing_mm)
+    def clear_of(self, chosen: Bool[np.ndarray, " n"], apart: Apart) -> Bool[np.ndarray, " n"]:
+        """Slots where one more seed may stand beside the chosen ones."""
         free = ~chosen
-        _shut(self.track, self.centre_B, np.flatnonzero(chosen), same**2, any_track**2, free)
+        same2, any2 = apart.same_track_mm**2, apart.any_track_mm**2
+        _shut(self.track, self.centre_B, np.flatnonzero(chosen), same2, any2, free)
         return free
 
 

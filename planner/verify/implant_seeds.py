@@ -12,7 +12,7 @@ import numpy as np
 from anatomy.structures import VoxelMask
 from planner.implant_records import NeedleSet, PlacedSeed
 from planner.records import Aim, Path, Plan
-from planner.request import SEED_LENGTH_MM
+from planner.sources import source_of
 from planner.verify.claims import Claims, first_agreeing
 from planner.verify.seeds import check_places
 from planner.verify.sight import triple
@@ -33,7 +33,7 @@ def check_set_seeds(claims: Claims, trial: Trial, path: Path, ptv: VoxelMask) ->
     if path.aim is not Aim.GIVEN:
         claims.at_least("the needle carries a seed", trial.subject, 1.0, float(len(path.seeds)), 0.0)
     check_places(claims, trial, path.seeds)
-    half = SEED_LENGTH_MM / 2
+    half = trial.seed_mm / 2
     for number, seed in enumerate(path.seeds, start=1):
         s = trial.axis.length_mm - seed.depth_mm
         whole = np.array([[s - half, s + half]])
@@ -75,7 +75,7 @@ def check_seeds_of_set(claims: Claims, plan: Plan, needles: NeedleSet) -> None:
         claims.same("the seed's needle", subject, _named(seed.path_id), _named(wanted.path_id))
         off = _off(seed, wanted)
         claims.equal("the seed is that of its needle, or the given one", subject, 0.0, off, LENGTH_MM)
-    _check_apart(claims, needles)
+    _check_apart(claims, needles, source_of(plan.request).seed_length_mm)
 
 
 def _named(path_id: str | None) -> str:
@@ -97,7 +97,7 @@ def _off(one: PlacedSeed, two: PlacedSeed) -> float:
     return max(off)
 
 
-def _check_apart(claims: Claims, needles: NeedleSet) -> None:
+def _check_apart(claims: Claims, needles: NeedleSet, seed_mm: float) -> None:
     """No planned seed is nearer to another, centre to centre, than a seed is long."""
     least, nearest = np.inf, "seeds"
     for (m, one), (n, two) in combinations(enumerate(needles.seeds, start=1), 2):
@@ -105,4 +105,4 @@ def _check_apart(claims: Claims, needles: NeedleSet) -> None:
             apart = float(np.linalg.norm(np.subtract(one.position_mm, two.position_mm)))
             if apart < least:
                 least, nearest = apart, f"needle set, seed {m} and seed {n}"
-    claims.at_least("no two seeds share a place", nearest, SEED_LENGTH_MM, least, LENGTH_MM)
+    claims.at_least("no two seeds share a place", nearest, seed_mm, least, LENGTH_MM)

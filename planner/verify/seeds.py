@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from planner.records import SeedDrop
-from planner.request import SEED_LENGTH_MM
 from planner.verify.claims import Claims
 from planner.verify.sight import triple
 from planner.verify.tolerances import LENGTH_MM, SEED_SAMPLE_MM, UNIT
@@ -36,11 +35,8 @@ def check_seeds(
             LENGTH_MM,
         )
     _check_none_left_out(claims, trial, seeds, near)
-    at_tip_mm = trial.axis.length_mm - SEED_LENGTH_MM / 2
-    if (
-        at_tip_mm >= SEED_LENGTH_MM / 2
-        and farthest_point(_samples(trial, at_tip_mm), near, spacing) <= margin
-    ):
+    at_tip_mm = trial.axis.length_mm - trial.seed_mm / 2
+    if at_tip_mm >= trial.seed_mm / 2 and farthest_point(_samples(trial, at_tip_mm), near, spacing) <= margin:
         _check_first(claims, trial, seeds)
 
 
@@ -59,7 +55,7 @@ def _check_place(claims: Claims, trial: Trial, seed: SeedDrop, subject: str) -> 
     inward_P = trial.scene.grid.vectors_to_patient(-trial.axis.outward_B)
     turned = float(np.abs(np.subtract(seed.axis, inward_P)).max())
     claims.equal("the seed's axis is the needle's", subject, 0.0, turned, UNIT)
-    half = SEED_LENGTH_MM / 2
+    half = trial.seed_mm / 2
     claims.at_least("the seed lies beneath the skin", subject, 0.0, seed.depth_mm - half, LENGTH_MM)
     claims.at_most(
         "the seed lies within the needle's reach",
@@ -73,7 +69,7 @@ def _check_place(claims: Claims, trial: Trial, seed: SeedDrop, subject: str) -> 
 def _check_spacing(claims: Claims, trial: Trial, seeds: tuple[SeedDrop, ...]) -> None:
     """Each seed more proximal than the last by its retraction, and by no less than seeds need."""
     apart = [0.0, *(distal.depth_mm - proximal.depth_mm for distal, proximal in pairwise(seeds))]
-    least = max(trial.request.seeds.min_spacing_mm, SEED_LENGTH_MM)
+    least = max(trial.request.seeds.min_spacing_mm, trial.seed_mm)
     for number, (seed, back) in enumerate(zip(seeds, apart, strict=False), start=1):
         subject = f"{trial.subject}, seed {number}"
         claims.equal("retraction", subject, seed.retraction_mm, back, LENGTH_MM)
@@ -91,7 +87,7 @@ def _check_none_left_out(
     for number, (depth, following) in enumerate(pairwise([*depths, -np.inf]), start=1):
         proximal_mm = depth - spacing_mm
         fits = (
-            proximal_mm >= SEED_LENGTH_MM / 2
+            proximal_mm >= trial.seed_mm / 2
             and farthest_point(_samples(trial, proximal_mm), near, spacing) <= margin - LENGTH_MM
         )
         if fits:
@@ -106,13 +102,13 @@ def _check_first(claims: Claims, trial: Trial, seeds: tuple[SeedDrop, ...]) -> N
         "the first seed lies near the tip",
         trial.subject,
         trial.request.seeds.spacing_mm,
-        trial.axis.length_mm - first - SEED_LENGTH_MM / 2,
+        trial.axis.length_mm - first - trial.seed_mm / 2,
         LENGTH_MM,
     )
 
 
 def _samples(trial: Trial, depth_mm: float) -> Float[np.ndarray, "n 3"]:
     """Points along a seed at that depth, both ends included, in B."""
-    count = 1 + int(np.ceil(SEED_LENGTH_MM / SEED_SAMPLE_MM))
-    s = trial.axis.length_mm - depth_mm + np.linspace(-0.5, 0.5, count) * SEED_LENGTH_MM
+    count = 1 + int(np.ceil(trial.seed_mm / SEED_SAMPLE_MM))
+    s = trial.axis.length_mm - depth_mm + np.linspace(-0.5, 0.5, count) * trial.seed_mm
     return np.asarray(trial.axis.tip_B + np.multiply.outer(s, trial.axis.outward_B))

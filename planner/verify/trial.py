@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from anatomy.scene import Scene
 from planner.request import Point, Request
+from planner.sources import source_of
 from planner.verify.axis import Axis, axis_of
 from planner.verify.claims import Claims
 from planner.verify.sight import Sight
@@ -30,6 +31,11 @@ class Trial:
             if n == len(self._sights):
                 self._sights.append(Sight(self.scene, axis))
                 yield self._sights[n]
+
+    @property
+    def seed_mm(self) -> float:
+        """How long the request's seeds are."""
+        return source_of(self.request).seed_length_mm
 
     def points_P(self, *s_mm: float) -> Float[np.ndarray, "n 3"]:
         """Points of the line at distances from the tip, in P."""

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle, Patch, Polygon
 
 from planner.records import Plan
-from planner.request import SEED_DIAMETER_MM, SEED_LENGTH_MM
+from planner.sources import source_of
 from service.pictures.oblique import Slice
 from service.pictures.palette import NEEDLE, SEED
 
@@ -44,20 +44,22 @@ def draw_needles(axes: Axes, plane: Slice, plan: Plan) -> None:
 
 def draw_seeds(axes: Axes, plane: Slice, plan: Plan) -> None:
     """Seeds whose centre is near the slice, in true size: as a disc where seen end on, or without an axis."""
+    source = source_of(plan.request)
+    length_mm, diameter_mm = source.seed_length_mm, source.seed_diameter_mm
     for seed in () if plan.needle_set is None else plan.needle_set.seeds:
         centre_P = np.array(seed.position_mm)
         if abs(plane.off_page_mm(centre_P)) > NEAR_MM:
             continue
-        half_P = 0.5 * SEED_LENGTH_MM * np.array(seed.axis or (0.0, 0.0, 0.0))
+        half_P = 0.5 * length_mm * np.array(seed.axis or (0.0, 0.0, 0.0))
         a, b = plane.on_page(np.stack([centre_P - half_P, centre_P + half_P]))
         length = float(np.linalg.norm(b - a))
         shape: Patch
-        if length < SEED_DIAMETER_MM:
+        if length < diameter_mm:
             x, y = (a + b) / 2
-            shape = Circle((float(x), float(y)), SEED_DIAMETER_MM)
+            shape = Circle((float(x), float(y)), diameter_mm)
         else:
             along = (b - a) / length
-            side = 0.5 * SEED_DIAMETER_MM * np.array([-along[1], along[0]])
+            side = 0.5 * diameter_mm * np.array([-along[1], along[0]])
             shape = Polygon(np.stack([a + side, b + side, b - side, a - side]), closed=True)
         shape.set(facecolor=SEED, edgecolor="white", linewidth=0.4, zorder=6)
         axes.add_patch(shape)

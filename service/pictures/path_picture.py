@@ -10,7 +10,7 @@ from matplotlib.patches import Patch, Polygon
 from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.records import Path, Plan
-from planner.request import SEED_DIAMETER_MM, SEED_LENGTH_MM
+from planner.sources import source_of
 from service.pictures.anatomy import (
     HALO,
     draw_anatomy,
@@ -76,10 +76,12 @@ def _draw_needle(axes: Axes, plane: Slice, plan: Plan, path: Path) -> None:
     outer_P = tip_P - needle.max_length_mm * d_P
     shaft = _bar(plane, outer_P, tip_P, needle.outer_diameter_mm)
     axes.add_patch(Polygon(shaft, closed=True, facecolor=NEEDLE, edgecolor="black", linewidth=0.35, zorder=5))
+    source = source_of(plan.request)
+    half_mm = 0.5 * source.seed_length_mm
     for seed in path.seeds:
         centre_P, axis_P = np.array(seed.position_mm), np.array(seed.axis)
-        ends = centre_P - 0.5 * SEED_LENGTH_MM * axis_P, centre_P + 0.5 * SEED_LENGTH_MM * axis_P
-        bar = _bar(plane, *ends, SEED_DIAMETER_MM)
+        ends = centre_P - half_mm * axis_P, centre_P + half_mm * axis_P
+        bar = _bar(plane, *ends, source.seed_diameter_mm)
         axes.add_patch(Polygon(bar, closed=True, facecolor=SEED, edgecolor="white", linewidth=0.3, zorder=6))
     for name, at, text in _marks(plane, path):
         axes.annotate(
