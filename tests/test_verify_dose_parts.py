@@ -24,7 +24,7 @@ from planner.sources.amersham_6711 import AMERSHAM_6711
 from planner.verify import volume_dose
 from planner.verify.claims import Claims
 from planner.verify.conformity import outside_mm3
-from planner.verify.dvh import Recomputed
+from planner.verify.dvh import Recomputed, SampledDoses
 from planner.verify.hottest import field_of, hottest_part
 from planner.verify.planted import Planted, planted
 from planner.verify.ptv import holds, ptv_of, squared_distances
@@ -243,6 +243,19 @@ def test_a_dose_far_out_is_followed_to_where_it_ends() -> None:
         assert abs(found - 4.0 / 3.0 * np.pi * radius**3) <= off
     # Almost everywhere: as far as is looked, and no farther.
     assert outside_mm3(seed, nothing, GRID, 1e-9)[0] > 640.0**3 * 0.9
+
+
+@given(st.integers(201, 400))
+def test_a_dose_that_falls_inside_seeds_is_that_of_a_sample_beside_them(inside: int) -> None:
+    """The hottest 100 mm3 are 200 of these samples, all in seeds. The hottest sample outside stands for them,
+    and another sample of the same organ may have met the seeds' sides a little farther out."""
+    doses = np.linspace(4000.0, 10.0, 20_000 - inside)
+    found = SampledDoses(np.concatenate([np.full(inside, inf), doses]), 10_000.0)
+    for stated, believed in ((3980.0, True), (1900.0, False)):
+        claims = Claims()
+        volume_dose.check_organ(claims, OrganDose("lung", 10.0, stated, 10.0, 10.0), 10.0, found)
+        (check,) = [c for c in claims.verification().checks if c.name == "D0.1cc"]
+        assert check.passed is believed
 
 
 def test_a_claim_without_a_bound_is_told_as_such() -> None:

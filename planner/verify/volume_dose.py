@@ -144,7 +144,8 @@ def check_within(
 def _outside_seeds(found: Recomputed, samples: SampledDoses) -> Recomputed:
     """A D is stated as the dose of a sample outside seeds: where it falls inside, the hottest of these stands
     for it, and how hot that one is depends on where it happens to lie."""
+    if isfinite(found.value):
+        return found
     outside = samples.doses_gy[np.isfinite(samples.doses_gy)]
     highest = float(outside.max(initial=0.0))
-    least = found.least if isfinite(found.least) else 0.5 * highest
-    return Recomputed(min(found.value, highest), min(least, highest), found.most)
+    return Recomputed(highest, min(found.least, 0.5 * highest), found.most)
