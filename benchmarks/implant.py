@@ -91,7 +91,7 @@ def _against_goals(what: str, timed: ours.Timed) -> list[Row]:
     return [
         *rows,
         Row(NAME, f"{what}, needles' gap", gap, "%", reach, f"<= {GAP_GOAL_PERCENT:g} %", met),
-        Row(NAME, f"{what}, seeds' gap", 100.0 * made.seeds_gap, "%", bound),
+        Row(NAME, f"{what}, seeds' gap", 100.0 * (made.seeds_gap or 0.0), "%", bound),
         Row(NAME, f"{what}, reachable within 5 mm", made.reachable_percent, "%"),
     ]
 

@@ -21,7 +21,7 @@ from planner.dose_report import (
     organ_dose,
     volume_dose,
 )
-from planner.given_seeds import refuse_impossible
+from planner.given import refuse_impossible_seeds
 from planner.implant_records import Achieved, ColdSpot, GoalResult, OrganDose
 from planner.implant_results import EVALUATION_SCHEMA, Evaluation
 from planner.plan import plan as make_plan
@@ -57,7 +57,7 @@ def evaluate_implant(
         raise RequestError("prescription", "the plan has none", "Make a plan with a prescription.")
     if not seeds:
         raise RequestError("seeds", "no seed is given", "Give the positions found on the CT.")
-    refuse_impossible(scene, seeds, "seeds")
+    refuse_impossible_seeds(scene, seeds, "seeds")
     ptv = ptv_of(scene, request)
     achieved = _achieved(scene, request, prescription, ptv, seeds)
     supplement = None

@@ -8,7 +8,6 @@ import numpy as np
 from anatomy.scene import Scene
 from anatomy.structures import VoxelMask
 from planner.even_points import even_points_B
-from planner.given_seeds import refuse_impossible
 from planner.implant_records import REACH_MM
 from planner.measure import Measurer
 from planner.needles.choose import More, choose_set
@@ -50,10 +49,8 @@ class Implant:
 def implant(scene: Scene, request: Request, prescription: Prescription, near: World, go_on: GoOn) -> Implant:
     """The needle set and its seeds for a prescription.
 
-    Raises RequestError for a source, strength, structure or needle that makes no sense, and whatever `go_on`
-    raises.
+    Raises RequestError for a source, strength or structure that makes no sense, and whatever `go_on` raises.
     """
-    refuse_impossible(scene, request.needle_set.given_seeds, "needle_set/given_seeds")
     dose = seed_dose(request.seeds)
     ptv = ptv_of(scene, request)
     problems = Problems(scene, request, prescription, ptv, dose)

@@ -42,12 +42,12 @@ class NeedleSet:
 
     `path_ids` by rank; `order` is one of insertion in which no hub blocks a later needle. `objective` is what
     the set costs, in mm of lung: lung crossed, punctures at the request's cost, and 1 mm for each needle. No
-    set of the `tracks_considered` that could leave a seed within `cover_radius_mm` of each of its seeds
-    costs less than `bound`; `gap` is what lies
-    between the two, as a share of the objective. `reachable_percent` of the PTV lies within REACH_MM of
-    where some safe track may leave a seed. `seeds_bound` estimates, by a relaxed programme, how few seeds on
-    these needles would reach the goal for V100. `time_ended` says that the request's time limit cut the
-    exchange of needles short.
+    set of the `tracks_considered` that could leave a seed within `cover_radius_mm` of each of its seeds costs
+    less than `bound`; `gap` is what lies between the two, as a share of the objective. `reachable_percent` of
+    the PTV lies within REACH_MM of where some safe track may leave a seed. `seeds_bound` estimates, by a
+    relaxed programme, how few seeds on these needles would reach the goal for V100: 0 where that is not
+    known, None (and no `seeds_gap`) where no number of them does. `time_ended` says that the request's time
+    limit cut the exchange of needles short.
     """
 
     arrangement: str
@@ -63,8 +63,8 @@ class NeedleSet:
     bound: float
     gap: float
     seeds: tuple[PlacedSeed, ...]
-    seeds_bound: int
-    seeds_gap: float
+    seeds_bound: int | None
+    seeds_gap: float | None
     time_ended: bool
     claims: tuple[str, ...]
 

@@ -9,6 +9,7 @@ from planner.bound import lung_bound_mm
 from planner.candidates import Chosen, choose
 from planner.defaults import resolved
 from planner.dose_report import dose_report
+from planner.given import refuse_impossible
 from planner.implant import implant
 from planner.implant_records import DoseReport, NeedleSet, Robustness
 from planner.nearest_miss import nearest_miss
@@ -46,12 +47,13 @@ class Planted:
 def plan(scene: Scene, request: Request, go_on: GoOn = always) -> Planning:
     """Every safe path that matters, ranked, with seeds, verified.
 
-    `go_on` is told of progress, and ends the search early by answering False. Raises RequestError for an
-    unknown score, and whatever `go_on` raises.
+    `go_on` is told of progress, and ends the search early by answering False. Raises RequestError for a
+    request that cannot be kept, and whatever `go_on` raises.
     """
     for name in (*request.ranking, *request.weights):
         score_named(name)
     request = resolved(scene, request)
+    refuse_impossible(scene, request)
     go_on(Progress(Phase.FIELDS, 0.0, "distance fields"))
     near = world(scene, request)
     go_on(Progress(Phase.SEARCH, 0.0, "search"))

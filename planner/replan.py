@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from anatomy.scene import Scene
-from planner.given_seeds import beside, refuse_impossible
+from planner.given import beside, measured_needles, refuse_impossible_seeds
 from planner.implant_records import Changes, NeedleChange
 from planner.implant_results import REPLAN_SCHEMA, Replanned
 from planner.plan import plan as make_plan
@@ -51,8 +51,9 @@ def replan(
             raise RequestError(
                 f"needles/{n}/path_id", f"the plan has no {needle.path_id!r}", "Name one of its."
             )
-    refuse_impossible(scene, seeds, "seeds")
+    refuse_impossible_seeds(scene, seeds, "seeds")
     given = tuple(GivenNeedle(n.entry_mm, n.tip_mm) for n in needles)
+    measured_needles(scene, plan.request, given, "needles")
     asked = replace(
         plan.request.needle_set,
         given_needles=given,

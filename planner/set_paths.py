@@ -3,27 +3,25 @@
 import numpy as np
 
 from anatomy.scene import Scene
+from planner.given import measured_given
 from planner.measure import Measured, Measurer, to_path
 from planner.naming import approach_of
 from planner.needles.chosen import ChosenSet
-from planner.needles.pool import measured_given
 from planner.ranking import ranked
 from planner.records import Aim, Path, SeedDrop
 from planner.request import Request
 
 
 def paths_of_set(scene: Scene, request: Request, measurer: Measurer, chosen: ChosenSet) -> tuple[Path, ...]:
-    """The needles that carry seeds, and those that were given, in rank order: N1, N2 ... Ranks count from 1.
-
-    Raises RequestError for a given needle that cannot be measured.
-    """
-    given = request.needle_set.given_needles
+    """The needles that carry seeds, and those that were given, in rank order: N1, N2 ... Ranks count from
+    1."""
+    given = measured_given(scene, request)
     drops: dict[Measured, tuple[SeedDrop, ...]] = {}
     aims: dict[Measured, Aim] = {}
     for place, row in enumerate(chosen.rows.tolist()):
         s = np.sort(chosen.seeds.from_tip_mm[chosen.seeds.track == place])
         if row < len(given):
-            measured: Measured | None = measured_given(measurer, given[row], row)
+            measured: Measured | None = given[row]
         elif len(s):
             tip_P = scene.grid.to_patient(chosen.pool.tip_B[row])
             outward_P = scene.grid.vectors_to_patient(chosen.pool.outward_B[row])

@@ -46,17 +46,18 @@ def set_report(scene: Scene, request: Request, prescription: Prescription, made:
         gap=(objective - bound) / objective if objective > 0.0 else 0.0,
         seeds=_seeds(request, paths),
         seeds_bound=few,
-        seeds_gap=(count - few) / count if count else 0.0,
+        seeds_gap=None if few is None else (count - few) / count if count else 0.0,
         time_ended=chosen.time_ended,
         claims=(),
     )
     return replace(stated, claims=(*set_claims(stated), *_of_given(scene, request, paths)))
 
 
-def _fewest(prescription: Prescription, chosen: ChosenSet, count: int) -> int:
+def _fewest(prescription: Prescription, chosen: ChosenSet, count: int) -> int | None:
     target = chosen.problem.goals
     share = prescription.goals.v100_percent / 100
-    return min(count, fewest_seeds(chosen.problem, share, prescription.dose_gy, int(target.last[0])))
+    few = fewest_seeds(chosen.problem, share, prescription.dose_gy, int(target.last[0]))
+    return None if few is None else min(count, few)
 
 
 def _seeds(request: Request, paths: tuple[Path, ...]) -> tuple[PlacedSeed, ...]:

@@ -123,12 +123,16 @@ def set_claims(needles: NeedleSet) -> tuple[str, ...]:
         f"of these seeds costs less than {floor(10.0 * needles.bound) / 10.0:.1f} mm of lung, punctures and "
         "needles counted."
     )
-    fewest = (
-        f"Relaxed to parts of seeds, at some of the points and places 1 mm apart, V100 needs "
-        f"{needles.seeds_bound} seeds on these needles: an estimate of how few would do, no proof."
-        if needles.seeds_bound
-        else "Unproved: how few seeds would do."
-    )
+    relaxed = "Relaxed to parts of seeds, at some of the points and places 1 mm apart,"
+    if needles.seeds_bound is None:
+        fewest = f"{relaxed} no number of seeds on these needles reaches V100: an estimate, no proof."
+    elif needles.seeds_bound:
+        fewest = (
+            f"{relaxed} V100 needs {needles.seeds_bound} seeds on these needles: an estimate of how few "
+            "would do, no proof."
+        )
+    else:
+        fewest = "Unproved: how few seeds would do."
     other = "Unproved: whether seeds at other places do as well on needles that cost less."
     early = "The time limit cut the exchange of needles short: more time may find a better set."
     return (least, other, fewest, *([early] if needles.time_ended else []))
@@ -190,6 +194,11 @@ def _limited_by(request: Request, needles: NeedleSet, missed: list[GoalResult]) 
         said.append(f"No more than {request.needle_set.max_needles} needles were allowed.")
     if needles.time_ended:
         said.append("The time limit cut the exchange of needles short: allow more.")
+    if needles.seeds_bound is None:
+        said.append(
+            "By an estimate no number of these seeds on these needles reaches V100: it takes stronger ones, "
+            "or other needles."
+        )
     ways = {goal.at_least for goal in missed}
     if ways == {True}:
         said.append(

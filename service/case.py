@@ -99,15 +99,11 @@ def describe_case(case: Case) -> dict[str, Any]:
 
 
 def _refuse_unknown_names(request: Request, structures: Sequence[str]) -> None:
-    """A clearance, a limit or a place left out for a misspelt name would be one that is not kept."""
-    organ_goals = () if request.prescription is None else request.prescription.organ_goals
-    for table, names, known in (
-        ("clearance_mm", request.clearance_mm, ("default", TABLE, *structures)),
-        ("prescription/organ_goals", organ_goals, structures),
-    ):
-        for name in names:
-            if name not in known:
-                raise RequestError(f"{table}/{name}", "there is no such structure", nearest(name, known))
+    """A clearance or a place left out for a misspelt name would be one that is not kept."""
+    known = ("default", TABLE, *structures)
+    for name in request.clearance_mm:
+        if name not in known:
+            raise RequestError(f"clearance_mm/{name}", "there is no such structure", nearest(name, known))
     for name in request.target.cut_back:
         if name not in structures:
             raise RequestError(

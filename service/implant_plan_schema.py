@@ -33,8 +33,8 @@ class NeedleSetModel(Strict):
     bound: float
     gap: float
     seeds: tuple[PlacedSeedModel, ...]
-    seeds_bound: Count
-    seeds_gap: float
+    seeds_bound: Count | None
+    seeds_gap: float | None
     time_ended: bool
     claims: tuple[str, ...]
 

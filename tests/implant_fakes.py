@@ -26,6 +26,8 @@ AskCancelled = Callable[[], bool]
 
 COMPLETE, LACKING, UNTIL_CANCELLED, REFUSED, BROKEN = range(1, 6)
 """Seeds found, or dropped before replanning."""
+NO_SEED_MAY_STAND = 7
+"""Random seed of the request for a plan without needles."""
 
 
 def inputs(case: Case) -> list[dict[str, str]]:
@@ -42,7 +44,10 @@ def describe(case: Case) -> dict[str, Any]:
 def plan(case: Case, request: Request, report: Report, cancelled: AskCancelled) -> Plan:
     del report, cancelled
     digests = tuple(InputDigest(file["name"], file["sha256"]) for file in inputs(case))
-    return replace(implant_plan(request), inputs=digests)
+    made = replace(implant_plan(request), inputs=digests)
+    if request.random_seed == NO_SEED_MAY_STAND:
+        return replace(made, needle_set=None, dose=None, robustness=None)
+    return made
 
 
 def evaluate(

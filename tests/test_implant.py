@@ -189,7 +189,7 @@ def test_what_is_stated_of_the_set_adds_up(any_plan):
     assert stated.gap == pytest.approx((cost - stated.bound) / cost)
     carried = [s for s in stated.seeds if s.path_id is not None]
     assert len(carried) == sum(len(p.seeds) for p in paths)
-    assert stated.seeds_bound <= len(carried)
+    assert stated.seeds_bound is None or stated.seeds_bound <= len(carried)
     assert [s for s in stated.seeds if s.path_id is None] == [
         s for s in stated.seeds if s.position_mm in [g.position_mm for g in asked_for.given_seeds]
     ]
@@ -263,7 +263,9 @@ def test_a_dose_out_of_reach_is_not_met_and_the_message_says_what_was_reached(ou
     assert f"D90 of PTV {target.d90_gy:.2f} Gy, at least 400 Gy asked for" in message
     assert "ask for stronger" in message
     assert "hot spots" not in message
-    # It is not that a seed or two were put somewhere: most of the room is used.
+    # Parts of seeds would not do either: so much is told, and the room is used all the same.
+    assert (out_of_reach.needle_set.seeds_bound, out_of_reach.needle_set.seeds_gap) == (None, None)
+    assert "no number of these seeds on these needles reaches V100" in message
     assert len(out_of_reach.needle_set.seeds) >= 4
 
 
@@ -348,10 +350,10 @@ def test_a_given_needle_longer_than_its_length_is_refused():
         given_tracks(ball_scene(), request, ptv_of(ball_scene(), request))
 
 
-def test_an_organ_goal_of_an_unknown_organ_is_refused(near):
+def test_an_organ_goal_of_an_unknown_organ_is_refused():
     prescription = Prescription(organ_goals=MappingProxyType({"aorto": OrganGoal(90.0)}))
     with pytest.raises(RequestError, match="prescription/organ_goals/aorto") as caught:
-        implant(ball_scene(), REQUEST, prescription, near, always)
+        plan(ball_scene(), replace(REQUEST, prescription=prescription))
     assert "aorta" in str(caught.value)
 
 

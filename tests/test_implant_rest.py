@@ -250,6 +250,12 @@ def test_what_cannot_be_asked_of_a_plan_is_a_problem(
     assert "no prescription" in found["detail"]
 
 
+def test_a_plan_without_needles_cannot_be_replanned(client: httpx.Client, case: str) -> None:
+    bare = made_plan(client, case, random_seed=fakes.NO_SEED_MAY_STAND)
+    found = problem(client.post(f"{bare}:replan", json={"needles": [NEEDLE]}), "conflict")
+    assert "no needle set" in found["detail"]
+
+
 def test_what_the_planner_refuses_is_said_with_its_field(client: httpx.Client, plan: str) -> None:
     body = {"needles": [NEEDLE], "seeds": seeds(fakes.REFUSED)}
     found = problem(client.post(f"{plan}:replan", json=body, headers=WAIT), "unusable-input")

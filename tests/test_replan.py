@@ -181,6 +181,6 @@ def test_a_needle_measured_outside_the_body_or_without_length_is_refused():
     first = needles_of_plan()[0]
     outside = shifted(first, 500.0)
     point = MeasuredNeedle(first.id, first.tip_mm, first.tip_mm)
-    for needle, words in ((outside, "skin"), (point, "coincide")):
+    for needle, words in ((outside, "needles/0: .*skin"), (point, "needles/0: .*coincide")):
         with pytest.raises(RequestError, match=words):
             replan(ball_scene(), ball_plan(), "cd" * 32, (needle,))

@@ -444,7 +444,8 @@ def test_the_bound_is_never_above_the_fewest_seeds_that_do(seed, share):
     problem = problem_on(slots, seed)
     bound = fewest_seeds(problem, share, 100.0, 60)
     whole = fewest_whole(problem, share, 100.0)
-    if whole is None:
+    if bound is None or whole is None:
+        assert whole is None
         return
     assert 0 <= bound <= whole
     chosen = descended(problem, problem.none())
@@ -455,7 +456,7 @@ def test_the_bound_is_never_above_the_fewest_seeds_that_do(seed, share):
 def test_what_cannot_be_reached_has_no_bound_and_what_is_there_needs_no_seed():
     slots = slots_on(tracks_with([[(0.0, 10.0)]]), 2.5)
     problem = problem_on(slots, 1)
-    assert fewest_seeds(problem, 1.0, 1e6, 60) == 0
+    assert fewest_seeds(problem, 1.0, 1e6, 60) is None
     warm = replace(problem, there=np.full(60, 200.0, np.float32))
     assert fewest_seeds(warm, 0.95, 100.0, 60) == 0
     one = replace(problem, dose=np.full((len(slots), 60), 100.0, np.float32))
@@ -543,14 +544,6 @@ def test_an_organ_far_away_asks_nothing():
     alone = aim_points(scene, ptv, asked(), 500, IN_HAND)
     assert aim_points(scene, ptv, asked(heart=goal, cord=goal), 500, IN_HAND).goals == alone.goals
     assert len(aim_points(scene, ptv, asked(ribs=goal), 500, IN_HAND).goals) == len(alone.goals) + 1
-
-
-def test_an_unknown_organ_is_named_with_what_is_like_it():
-    scene = ball_scene()
-    ptv = ptv_of(scene, Request(target=TargetRequest(("node",), margin_mm=0.0)))
-    with pytest.raises(RequestError, match="prescription/organ_goals/aort") as caught:
-        aim_points(scene, ptv, asked(aort=OrganGoal(d1cc_gy=50.0)), 500, IN_HAND)
-    assert "aorta" in str(caught.value)
 
 
 # Dose

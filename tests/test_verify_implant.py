@@ -298,6 +298,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "a bound below nothing": (in_set(bound=-1.0), "the bound is not negative"),
     "a smaller gap": (in_set(gap=0.1), "gap"),
     "a smaller gap in seeds": (in_set(seeds_gap=0.1), "gap in seeds"),
+    "no number of seeds, and a gap": (in_set(seeds_bound=None), "where no number of seeds does"),
     "more seeds needed than there are": (in_set(seeds_bound=13), "the fewest seeds are no more"),
     "an arrangement not asked for": (in_set(arrangement="parallel"), "arrangement"),
     "a needle not in the order": (

@@ -16,11 +16,11 @@ from scipy.ndimage import map_coordinates
 from anatomy.distance import QUANTUM_MM
 from anatomy.scene import Scene
 from anatomy.structures import VoxelMask, mask_from_bool
-from planner.measure import Measured, Measurer
+from planner.given import measured_given
 from planner.needles.bundle import bundles
 from planner.needles.tracks import Tracks, join_tracks, seed_spans, tracks_of, worth_choosing_from
 from planner.progress import GoOn, Phase
-from planner.request import Arrangement, GivenNeedle, Request, RequestError
+from planner.request import Arrangement, Request
 from planner.search import SafeLines, search
 from planner.sources import source_of
 from planner.world import World, aimed_at
@@ -71,10 +71,7 @@ def given_tracks(scene: Scene, request: Request, ptv: VoxelMask) -> Tracks:
 
     Raises RequestError for a needle that does not lead from skin into the body.
     """
-    measurer = Measurer(scene, request)
-    measured = [
-        measured_given(measurer, n, number) for number, n in enumerate(request.needle_set.given_needles)
-    ]
+    measured = measured_given(scene, request)
     grid = scene.grid
     tip = grid.to_box(_rows([m.tip_mm for m in measured]))
     outward = grid.vectors_to_box(-_rows([m.direction for m in measured]))
@@ -90,21 +87,6 @@ def given_tracks(scene: Scene, request: Request, ptv: VoxelMask) -> Tracks:
         np.array([m.pleural_punctures for m in measured], int),
         spans,
     )
-
-
-def measured_given(measurer: Measurer, needle: GivenNeedle, number: int) -> Measured:
-    """A given needle, measured from its tip. Raises RequestError where it does not lead through the skin."""
-    tip, entry = np.array(needle.tip_mm, float), np.array(needle.entry_mm, float)
-    if not float(np.linalg.norm(entry - tip)) > 0.0:
-        raise RequestError(f"needle_set/given_needles/{number}", "entry and tip coincide", "Measure again.")
-    measured = measurer.measure_from(tip, entry - tip)
-    if measured is None:
-        raise RequestError(
-            f"needle_set/given_needles/{number}",
-            "it does not lead from its tip out through the skin once, within the needle's length",
-            "Check the frame (LPS, mm), which end is the tip, and needle.max_length_mm.",
-        )
-    return measured
 
 
 def _rows(points: list[tuple[float, float, float]]) -> Float[np.ndarray, "n 3"]:

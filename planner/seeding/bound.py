@@ -19,11 +19,13 @@ from planner.seeding.descent import Problem
 POINTS = 500
 """Points of the programme: every so many of the problem's [U]."""
 ROUNDING = 1e-6
+SOLVED, INFEASIBLE = 0, 2
+"""What scipy.optimize.linprog says of a programme."""
 
 
-def fewest_seeds(problem: Problem, share: float, prescribed_gy: float, count: int) -> int:
-    """No fewer seeds bring `share` of every so many of the first `count` points to the prescribed dose. 0
-    where the programme has no answer: then nothing is claimed."""
+def fewest_seeds(problem: Problem, share: float, prescribed_gy: float, count: int) -> int | None:
+    """No fewer seeds bring `share` of every so many of the first `count` points to the prescribed dose. None
+    where no number of them does, 0 where the programme gave no answer: then nothing is claimed."""
     points = np.arange(0, count, max(1, count // POINTS))
     n, m = len(problem.slots), len(points)
     if n == 0:
@@ -40,7 +42,9 @@ def fewest_seeds(problem: Problem, share: float, prescribed_gy: float, count: in
         bounds=(0.0, 1.0),
         method="highs",
     )
-    return ceil(answer.fun - ROUNDING) if answer.status == 0 else 0
+    if answer.status == INFEASIBLE:
+        return None
+    return ceil(answer.fun - ROUNDING) if answer.status == SOLVED else 0
 
 
 def _windows(problem: Problem) -> csr_matrix:

@@ -11,9 +11,8 @@ from jaxtyping import Float
 
 from anatomy.scene import Scene
 from anatomy.structures import VoxelMask
-from anatomy.suggest import nearest
 from planner.even_points import even_points_B
-from planner.request import OrganGoal, Prescription, RequestError
+from planner.request import OrganGoal, Prescription
 from planner.seeding.aims import PointGoal, target_goals
 
 OF_ORGAN = 1_000
@@ -34,17 +33,10 @@ class AimPoints:
 def aim_points(
     scene: Scene, ptv: VoxelMask, prescription: Prescription, count: int, in_hand: float
 ) -> AimPoints:
-    """At most `count` points of the PTV, and those of the organs with goals.
-
-    Raises RequestError for a goal of an organ that is not in the scene.
-    """
+    """At most `count` points of the PTV, and those of the organs with goals."""
     parts = [even_points_B(ptv, scene.grid, count)]
     goals = target_goals(prescription, len(parts[0]), in_hand)
     for name, goal in sorted(prescription.organ_goals.items()):
-        if name not in scene.names():
-            raise RequestError(
-                f"prescription/organ_goals/{name}", "there is no such structure", nearest(name, scene.names())
-            )
         near = _near(scene.structure(name).mask, ptv, scene)
         if near is not None:
             points = even_points_B(near, scene.grid, OF_ORGAN)

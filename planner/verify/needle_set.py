@@ -86,6 +86,13 @@ def _check_cost(claims: Claims, plan: Plan, needles: NeedleSet, paths: tuple[Pat
     claims.equal("gap", SUBJECT, needles.gap, gap, RATIO)
     count = sum(seed.path_id is not None for seed in needles.seeds)
     few = needles.seeds_bound
+    if few is None or needles.seeds_gap is None:
+        both = few is None and needles.seeds_gap is None
+        said = "no number, no gap" if both else "one of them"
+        claims.holds(
+            "where no number of seeds does, no gap is told", SUBJECT, "no number, no gap", said, both
+        )
+        return
     claims.at_least("the fewest seeds are not negative", SUBJECT, 0.0, float(few), 0.0)
     claims.at_most("the fewest seeds are no more than there are", SUBJECT, float(count), float(few), 0.0)
     seeds_gap = (count - few) / count if count else 0.0

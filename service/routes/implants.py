@@ -80,6 +80,11 @@ async def replan(request: Request, plan_id: str) -> Response:
     """Plan again around needles as they were measured, and seeds that were dropped already."""
     parts = parts_of(request)
     file = await run_in_threadpool(_plan, parts, plan_id)
+    if file.plan.needle_set is None or file.plan.dose is None:
+        raise problem(
+            "conflict",
+            "The plan has no needle set, as its outcome says: there is nothing to keep or to change.",
+        )
     hint = 'as {"needles": [{"path_id": null, "entry_mm": [x, y, z], "tip_mm": [x, y, z]}]}'
     body = await json_body(request, ReplanBody, MAX_FOUND_BYTES, hint)
     stored = await run_in_threadpool(_case, parts, file, body.case)
