@@ -33,6 +33,7 @@ from planner.request import (
     PriorExternal,
     Request,
 )
+from planner.robustness import robustness
 from planner.seeding.dose import seed_dose
 from planner.set_report import too_near
 from planner.wording import given_claims, message_of, set_claims
@@ -162,8 +163,11 @@ def dosed(plan: Plan, who: Patient) -> Plan:
     request, scene = plan.request, who.scene
     assert plan.needle_set is not None and request.prescription is not None
     seeds, dose = seeds_in(plan.needle_set), seed_dose(request.seeds)
-    report = dose_report(scene, request, request.prescription, ptv_of(scene, request), dose, seeds)
-    return in_words(replace(plan, dose=report))
+    ptv = ptv_of(scene, request)
+    report = dose_report(scene, request, request.prescription, ptv, dose, seeds)
+    needles = tuple(path for path in plan.paths if path.aim is not Aim.TARGET)
+    risk = robustness(scene, request, needles, request.needle_set.given_seeds, ptv, dose)
+    return in_words(replace(plan, dose=report, robustness=risk))
 
 
 def in_words(plan: Plan) -> Plan:

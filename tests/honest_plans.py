@@ -29,7 +29,15 @@ from planner.records import (
     Status,
     Window,
 )
-from planner.request import Needle, PoseRequest, Request, SearchRequest, SeedRequest, TargetRequest
+from planner.request import (
+    Needle,
+    PoseRequest,
+    Request,
+    RobustnessRequest,
+    SearchRequest,
+    SeedRequest,
+    TargetRequest,
+)
 from planner.wording import claims_of, message_of
 
 SHAPE, SPACING = (60, 60, 40), np.array([2.0, 2.0, 3.0])
@@ -62,6 +70,7 @@ REQUEST = Request(
     pose=PoseRequest(bore_diameter_mm=500.0),
     search=SearchRequest(min_separation_mm=5.0),
     seeds=SeedRequest(spacing_mm=6.0),
+    robustness=RobustnessRequest(samples=12),
 )
 
 LINES = {

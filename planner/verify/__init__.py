@@ -7,6 +7,7 @@ whole       the order of things
 |-- implant: needle_set, needles, template, implant_seeds, ptv     needles together, and their seeds
 |-- dose: strength, volume_dose, hottest, conformity, goals        what these seeds give
 |       by the direct sum (tg43 at a point, planted at many) at points of their own (dvh)
+|-- robustness: risk, placement, touching      what errors of placement do, drawn again
 `-- voxels, meshes, boxes, triangles, segments, spans      geometry
 """
 

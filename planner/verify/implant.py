@@ -4,9 +4,11 @@ from anatomy.scene import Scene
 from planner.records import Aim, Path, Plan
 from planner.verify.claims import Claims
 from planner.verify.dose import check_dose
+from planner.verify.dvh import CC_MM3
 from planner.verify.implant_seeds import check_seeds_of_set, check_set_seeds, check_tip_in
 from planner.verify.needle_set import check_needle_set
 from planner.verify.ptv import Ptv, ptv_of
+from planner.verify.robustness import check_robustness
 from planner.verify.track import check_from_skin
 from planner.verify.trial import Trial
 
@@ -19,8 +21,11 @@ def check_implant(claims: Claims, plan: Plan, scene: Scene) -> Ptv | None:
     ptv = ptv_of(claims, scene, plan.request)
     check_needle_set(claims, plan, needles)
     check_seeds_of_set(claims, plan, needles)
+    strong, treated = None, ptv.most
     if dose is not None and prescription is not None:
-        check_dose(claims, plan, prescription, needles, dose, scene, ptv)
+        strong = check_dose(claims, plan, prescription, needles, dose, scene, ptv)
+        treated = ptv.nearer_to(dose.target.volume_cc * CC_MM3 / scene.grid.voxel_volume_mm3)
+    check_robustness(claims, plan, scene, treated, strong)
     return ptv
 
 

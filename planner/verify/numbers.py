@@ -6,10 +6,14 @@ from math import isfinite
 
 from planner.records import Plan
 from planner.request import Prescription, Request
+from planner.sources import SOURCES
 from planner.verify.claims import Claims
 
 LARGEST = 1e6
 """A kilometre in mm. Beyond, arithmetic on squares would lose what is to be checked."""
+
+MOST_SAMPLES = 10_000
+"""More tell no more of robustness, and would be drawn again."""
 
 LARGEST_COUNT = 10**15
 """Beyond, counts are no longer whole as floats."""
@@ -77,11 +81,16 @@ def _absurd(request: Request) -> str | None:
         "needle_set.clearance_mm": request.needle_set.clearance_mm,
         "needle_set.puncture_cost_mm": request.needle_set.puncture_cost_mm,
         "needle_set.max_needles": float(request.needle_set.max_needles),
+        "robustness.samples": float(request.robustness.samples),
         "search.min_separation_mm": request.search.min_separation_mm,
         **{f"clearance_mm.{name}": value for name, value in request.clearance_mm.items()},
     }
     wrong = [name for name, value in positive.items() if value <= 0.0]
     wrong += [name for name, value in never_negative.items() if value < 0.0]
+    if not wrong and request.seeds.model not in {source.name for source in SOURCES}:
+        return "seeds.model is unknown"
+    if not wrong and request.robustness.samples > MOST_SAMPLES:
+        return "robustness.samples is too large"
     return f"{wrong[0]} is too small" if wrong else None
 
 

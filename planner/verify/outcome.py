@@ -42,7 +42,7 @@ def _check_implant(claims: Claims, plan: Plan) -> None:
     goals are met."""
     prescribed = plan.request.prescription is not None
     parts = [plan.needle_set is not None, plan.dose is not None]
-    whole = parts[0] == parts[1] and (prescribed or not any(parts))
+    whole = parts[0] == parts[1] and (prescribed or not any(parts)) and (parts[0] or plan.robustness is None)
     said = "whole, as prescribed" if whole else "in part, or not prescribed"
     claims.holds("an implant is whole, and prescribed", "outcome", "whole, as prescribed", said, whole)
     needles = sum(path.aim is not Aim.TARGET for path in plan.paths)

@@ -51,7 +51,6 @@ NOT_RECOMPUTED = (
     "/needle_set/reachable_percent",
     "/needle_set/time_ended",
     "/dose/bed/limits",
-    "/robustness",
 )
 """What no look at the result tells: it is held against the rest, but only a search can find it, or that there
 is nothing better."""
