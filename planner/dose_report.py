@@ -87,25 +87,25 @@ class Dosimetry:
         """A mask's samples, fine near the seeds."""
         near = Near(self._centres_P) if len(self._centres_P) else None
         points = sampled(mask, self._scene.grid, step_mm if near else ORGAN_STEP_MM, near)
-        doses = self._outside_seeds(points)
+        doses = self.outside_seeds(points.points_P)
         if near is not None and float(points.weights_mm3[: points.near_count].sum()) < HOTTEST_MM3:
             # Far from all seeds a voxel is one sample, which is too coarse for the hottest of them.
             hot = hottest(doses, points.weights_mm3, HOTTEST_MM3)
             points = sampled(mask, self._scene.grid, step_mm, Near(points.points_P[hot], TOUCHING_MM))
-            doses = self._outside_seeds(points)
+            doses = self.outside_seeds(points.points_P)
         return Sampled(name, points, doses)
 
-    def _outside_seeds(self, points: SamplePoints) -> Float[np.ndarray, " n"]:
-        """Doses at samples, infinite inside seeds. [Gy]"""
+    def outside_seeds(self, points_P: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
+        """Dose at points, infinite inside seeds. [Gy]"""
         source = self._dose.source
         inside = in_seed(
-            points.points_P,
+            points_P,
             self._centres_P,
             self._axes_P,
             source.seed_length_mm,
             source.seed_diameter_mm,
         )
-        return doses_outside(self.at(points.points_P), inside)
+        return doses_outside(self.at(points_P), inside)
 
     def target(self, ptv: VoxelMask, prescribed_gy: float) -> tuple[Sampled, TargetDose]:
         """The PTV and its dose."""

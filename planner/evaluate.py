@@ -31,6 +31,7 @@ from planner.records import Outcome, Plan, Status
 from planner.request import GivenSeed, Prescription, Request, RequestError
 from planner.seeding.dose import seed_dose
 from planner.sources import source_of
+from planner.verify import verify_evaluation
 from planner.wording import goal_text, near_pairs
 
 SMALLEST_SPOT_CC = 0.02
@@ -67,7 +68,8 @@ def evaluate_implant(
         supplement = _supplement(scene, request, seeds, go_on)
     outcome = _outcome(achieved, missed, supplement, near_pairs(seeds, source_of(request).seed_length_mm))
     planned = None if plan.dose is None else plan.dose.target
-    return Evaluation(EVALUATION_SCHEMA, plan_sha256, outcome, planned, achieved, supplement)
+    made = Evaluation(EVALUATION_SCHEMA, plan_sha256, seeds, outcome, planned, achieved, supplement)
+    return replace(made, verification=verify_evaluation(made, plan, scene))
 
 
 def _achieved(
@@ -106,7 +108,7 @@ def _cold_spots(
     grid = scene.grid
     index = np.argwhere(ptv.cropped())
     centres_P = grid.to_patient((index + np.array(ptv.lower)) * grid.spacing_mm)
-    doses = dosimetry.at(centres_P)
+    doses = dosimetry.outside_seeds(centres_P)
     cold = np.zeros(ptv.cropped().shape, bool)
     cold[tuple(index[doses < prescribed_gy].T)] = True
     regions, count = label(cold)

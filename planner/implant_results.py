@@ -1,10 +1,11 @@
-"""Results of looking at an implant again: after it, or while needles are in. Each holds a plan of its own,
-verified like any other."""
+"""Results of looking at an implant again: after it, or while needles are in. What each says is
+verified, and the plan that it holds is, like any other."""
 
 from dataclasses import dataclass
 
 from planner.implant_records import Achieved, Changes, TargetDose
-from planner.records import Outcome, Plan
+from planner.records import Outcome, Plan, Verification
+from planner.request import GivenSeed
 
 EVALUATION_SCHEMA = "seedpath.evaluation/1"
 REPLAN_SCHEMA = "seedpath.replan/1"
@@ -12,15 +13,18 @@ REPLAN_SCHEMA = "seedpath.replan/1"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """An implant as it came out. `planned` is what the plan promised. `supplement` is a plan around the seeds
-    found, whose needle set brings D90 back; None where nothing needs to be added."""
+    """An implant as it came out: the `seeds` found, and what they give. `planned` is what the plan promised.
+    `supplement` is a plan around the seeds found, whose needle set brings D90 back; None where nothing needs
+    to be added."""
 
     schema: str
     plan_sha256: str
+    seeds: tuple[GivenSeed, ...]
     outcome: Outcome
     planned: TargetDose | None
     achieved: Achieved
     supplement: Plan | None
+    verification: Verification | None = None
 
 
 @dataclass(frozen=True)
@@ -31,3 +35,4 @@ class Replanned:
     plan_sha256: str
     changes: Changes
     plan: Plan
+    verification: Verification | None = None

@@ -13,6 +13,7 @@ from planner.plan import plan as make_plan
 from planner.progress import GoOn, always
 from planner.records import Aim, Path, Plan
 from planner.request import GivenNeedle, GivenSeed, Point, RequestError
+from planner.verify import verify_changes
 
 SAME_MM = 5.0
 """A new needle this near to one planned before, at entry and tip, is the same one, moved [U]."""
@@ -60,7 +61,8 @@ def replan(
         given_seeds=beside(plan.request.needle_set.given_seeds, seeds),
     )
     again = make_plan(scene, replace(plan.request, needle_set=asked), go_on).plan
-    return Replanned(REPLAN_SCHEMA, plan_sha256, _changes(plan, again, needles), again)
+    made = Replanned(REPLAN_SCHEMA, plan_sha256, _changes(plan, again, needles), again)
+    return replace(made, verification=verify_changes(made, plan))
 
 
 def _changes(before: Plan, after: Plan, measured: tuple[MeasuredNeedle, ...]) -> Changes:

@@ -18,10 +18,12 @@ def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "schema": evaluation.schema,
         "plan_sha256": evaluation.plan_sha256,
+        "seeds": to_json(evaluation.seeds),
         "outcome": to_json(evaluation.outcome),
         "planned": to_json(evaluation.planned),
         "achieved": to_json(evaluation.achieved),
         "supplement": None if supplement is None else plan_to_json(supplement),
+        "verification": to_json(evaluation.verification),
     }
 
 
@@ -32,6 +34,7 @@ def replanned_to_json(replanned: Replanned) -> dict[str, Any]:
         "plan_sha256": replanned.plan_sha256,
         "changes": to_json(replanned.changes),
         "plan": plan_to_json(replanned.plan),
+        "verification": to_json(replanned.verification),
     }
 
 

@@ -5,9 +5,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from planner import implant_records, implant_results, records
+from planner.request import GivenSeed
 from service.implant_plan_schema import TargetDoseModel, VolumeDoseModel
+from service.implant_schema import GivenSeedModel
 from service.plan_fields import Count, Gy, Length, Percent, PointMm, Sha256
-from service.plan_schema import OutcomeModel, PlanModel
+from service.plan_schema import OutcomeModel, PlanModel, VerificationModel
 from service.strict_json import Strict
 from service.to_record import optional_record, to_record
 
@@ -36,20 +38,24 @@ class EvaluationModel(Strict):
 
     schema_: Annotated[Literal["seedpath.evaluation/1"], Field(alias="schema")]
     plan_sha256: Sha256
+    seeds: tuple[GivenSeedModel, ...]
     outcome: OutcomeModel
     planned: TargetDoseModel | None
     achieved: AchievedModel
     supplement: PlanModel | None
+    verification: VerificationModel | None
 
     def to_record(self) -> implant_results.Evaluation:
         """The planner's record."""
         return implant_results.Evaluation(
             schema=self.schema_,
             plan_sha256=self.plan_sha256,
+            seeds=tuple(to_record(seed, GivenSeed) for seed in self.seeds),
             outcome=to_record(self.outcome, records.Outcome),
             planned=optional_record(self.planned, implant_records.TargetDose),
             achieved=to_record(self.achieved, implant_records.Achieved),
             supplement=None if self.supplement is None else self.supplement.to_record(),
+            verification=optional_record(self.verification, records.Verification),
         )
 
 
@@ -84,6 +90,7 @@ class ReplannedModel(Strict):
     plan_sha256: Sha256
     changes: ChangesModel
     plan: PlanModel
+    verification: VerificationModel | None
 
     def to_record(self) -> implant_results.Replanned:
         """The planner's record."""
@@ -92,4 +99,5 @@ class ReplannedModel(Strict):
             plan_sha256=self.plan_sha256,
             changes=to_record(self.changes, implant_records.Changes),
             plan=self.plan.to_record(),
+            verification=optional_record(self.verification, records.Verification),
         )

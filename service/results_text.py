@@ -4,7 +4,7 @@ from planner.implant_records import MEDIUM, NeedleChange
 from planner.implant_results import Evaluation, Replanned
 from service.columns import columns
 from service.dose_text import volume_line
-from service.table import plan_text
+from service.table import plan_text, verification_text
 
 COLD_SPOTS_SHOWN = 5
 """The largest; the file has them all."""
@@ -34,6 +34,8 @@ def evaluation_text(evaluation: Evaluation) -> str:
             )
         blocks.append(columns(rows))
     blocks.append(f"All doses are {MEDIUM}.")
+    if evaluation.verification is not None:
+        blocks.append(verification_text(evaluation.verification))
     text = "\n".join(blocks) + "\n"
     if evaluation.supplement is None:
         return text + "Nothing needs to be added.\n"
@@ -53,6 +55,8 @@ def replanned_text(replanned: Replanned) -> str:
     if changes.needles:
         rows = [("before", "after", "entry moved mm", "tip moved mm", "seeds before", "seeds after")]
         blocks.append(columns([*rows, *(_change(needle) for needle in changes.needles)]))
+    if replanned.verification is not None:
+        blocks.append(verification_text(replanned.verification))
     return "\n".join(blocks) + "\n\n" + plan_text(replanned.plan)
 
 

@@ -43,7 +43,8 @@ class Planned:
 
 
 class Unverified(Exception):
-    """A plan did not pass its own verification: a fault of this software, so the plan does not leave it."""
+    """A plan, or what is said of an implant, did not pass its verification: a fault of this software, so it
+    does not leave it."""
 
 
 def plan_case(
@@ -59,7 +60,7 @@ def plan_case(
     made, resolved = open_scene(case, request)
     go_on: GoOn = go_on_until(resolved.search.time_limit_s, report, cancelled)
     planning = plan(made, resolved, go_on)
-    _refuse_unverified(planning.plan)
+    _refuse_unverified("The plan", planning.plan.verification)
     return Planned(made, planning)
 
 
@@ -96,8 +97,9 @@ def evaluate_case(
     made = _scene_of_plan(case, claimed, plan_sha256)
     go_on = go_on_until(claimed.request.search.time_limit_s, report, cancelled)
     evaluation = evaluate_implant(made, claimed, plan_sha256, seeds, go_on)
+    _refuse_unverified("The evaluation", evaluation.verification)
     if evaluation.supplement is not None:
-        _refuse_unverified(evaluation.supplement)
+        _refuse_unverified("The supplement", evaluation.supplement.verification)
     return evaluation
 
 
@@ -118,7 +120,8 @@ def replan_case(
     go_on = go_on_until(claimed.request.search.time_limit_s, report, cancelled)
     needles = tuple(to_record(needle, MeasuredNeedle) for needle in found.needles)
     replanned = replan(made, claimed, plan_sha256, needles, found.dropped(), go_on)
-    _refuse_unverified(replanned.plan)
+    _refuse_unverified("The plan", replanned.plan.verification)
+    _refuse_unverified("The replanning", replanned.verification)
     return replanned
 
 
@@ -158,10 +161,9 @@ def _with_time(request: Request, limit_of: Request | None) -> Request:
     return replace(request, search=replace(request.search, time_limit_s=limit))
 
 
-def _refuse_unverified(made: Plan) -> None:
-    verification = made.verification
+def _refuse_unverified(what: str, verification: Verification | None) -> None:
     if verification is None:
-        raise Unverified("The plan was not verified.")
+        raise Unverified(f"{what} was not verified.")
     if not verification.passed:
         failed = [f"{c.name} of {c.subject}" for c in verification.checks if not c.passed]
-        raise Unverified(f"The plan failed its verification: {', '.join(failed[:10])}.")
+        raise Unverified(f"{what} failed its verification: {', '.join(failed[:10])}.")

@@ -204,10 +204,12 @@ def an_evaluation(plan_sha256: str, found: int, supplement: Plan | None) -> Eval
     return Evaluation(
         schema=EVALUATION_SCHEMA,
         plan_sha256=plan_sha256,
+        seeds=given(found),
         outcome=Outcome(status, f"{found} seeds were found."),
         planned=TARGET,
         achieved=Achieved(found, 1, replace(TARGET, d90_gy=101.5), GTV, (spot,) if supplement else ()),
         supplement=supplement,
+        verification=Verification(True, ()),
     )
 
 
@@ -226,6 +228,7 @@ def a_replanning(plan_sha256: str, plan: Plan) -> Replanned:
             sentences=("N2 is not there any more.",),
         ),
         plan=plan,
+        verification=Verification(True, ()),
     )
 
 

@@ -20,6 +20,7 @@ ALLOWED_TO_VERIFY = {
     "anatomy.target",
     "planner",
     "planner.implant_records",
+    "planner.implant_results",
     "planner.records",
     "planner.request",
     "planner.sources",

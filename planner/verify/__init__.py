@@ -8,9 +8,11 @@ whole       the order of things
 |-- dose: strength, volume_dose, hottest, conformity, goals        what these seeds give
 |       by the direct sum (tg43 at a point, planted at many) at points of their own (dvh)
 |-- robustness: risk, placement, touching      what errors of placement do, drawn again
+|-- results: cold_spots      what was found after an implant, and what replanning changed
 `-- voxels, meshes, boxes, triangles, segments, spans      geometry
 """
 
+from planner.verify.results import verify_changes, verify_evaluation
 from planner.verify.whole import verify
 
-__all__ = ["verify"]
+__all__ = ["verify", "verify_changes", "verify_evaluation"]

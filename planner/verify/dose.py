@@ -16,7 +16,7 @@ from planner.verify.goals import PTV, check_bed, check_goals
 from planner.verify.hottest import field_of, hottest_part
 from planner.verify.planted import Planted, planted
 from planner.verify.ptv import Ptv, holds
-from planner.verify.strength import Strong, check_strength
+from planner.verify.strength import check_strength
 from planner.verify.tolerances import DOSE, DOSE_GY, DOSE_NEAR, NEAR_SEED_MM
 from planner.verify.volume_dose import (
     MANY_VOXELS,
@@ -38,13 +38,10 @@ def check_dose(
     dose: DoseReport,
     scene: Scene,
     ptv: Ptv,
-) -> Strong | None:
-    """All claims on a dose report; what its seeds are. None where the source is no known one: then no dose
-    can be recomputed."""
+) -> None:
+    """All claims on a dose report."""
     check_goals(claims, asked, dose)
     strong = check_strength(claims, plan, asked, dose)
-    if strong is None:
-        return None
     check_bed(claims, asked, dose, strong.source)
     # Of the strength that the request means, not of the one that is stated.
     seeds = planted(strong.source, strong.strength_u, needles.seeds)
@@ -60,7 +57,6 @@ def check_dose(
     _check_points(claims, dose, seeds, {PTV: treated, GTV: scene.target}, organs, scene)
     _check_organs(claims, dose, scene, seeds, organs)
     _check_curves(claims, dose, scene, seeds, curves, organs)
-    return strong
 
 
 def _check_points(

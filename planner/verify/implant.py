@@ -21,11 +21,11 @@ def check_implant(claims: Claims, plan: Plan, scene: Scene) -> Ptv | None:
     ptv = ptv_of(claims, scene, plan.request)
     check_needle_set(claims, plan, needles)
     check_seeds_of_set(claims, plan, needles)
-    strong, treated = None, ptv.most
+    treated = ptv.most
     if dose is not None and prescription is not None:
-        strong = check_dose(claims, plan, prescription, needles, dose, scene, ptv)
+        check_dose(claims, plan, prescription, needles, dose, scene, ptv)
         treated = ptv.nearer_to(dose.target.volume_cc * CC_MM3 / scene.grid.voxel_volume_mm3)
-    check_robustness(claims, plan, scene, treated, strong)
+    check_robustness(claims, plan, scene, treated)
     return ptv
 
 

@@ -21,17 +21,23 @@ LARGEST_COUNT = 10**15
 
 def check_numbers(claims: Claims, plan: Plan) -> bool:
     """Whether every number of the plan and its request can be reckoned with."""
-    first = next((f for f in _numbers(plan, "plan") if not _sound(f[0], f[1])), None)
+    finite = check_finite(claims, plan, "plan")
+    absurd = _absurd(plan.request) if finite else None
+    claims.holds("the request makes sense", "request", "sensible", absurd or "sensible", absurd is None)
+    return finite and absurd is None
+
+
+def check_finite(claims: Claims, record: object, place: str) -> bool:
+    """Whether every number of a record, named as that place, can be reckoned with."""
+    first = next((f for f in _numbers(record, place) if not _sound(f[0], f[1])), None)
     claims.holds(
         "every number is finite and plausible",
-        "plan" if first is None else first[0],
+        place if first is None else first[0],
         "all" if first is None else repr(first[1]),
         "all" if first is None else "not a usable number",
         first is None,
     )
-    absurd = _absurd(plan.request) if first is None else None
-    claims.holds("the request makes sense", "request", "sensible", absurd or "sensible", absurd is None)
-    return first is None and absurd is None
+    return first is None
 
 
 def _sound(place: str, value: float) -> bool:

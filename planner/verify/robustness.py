@@ -20,7 +20,7 @@ from planner.verify.dvh import SampledDoses, points_in
 from planner.verify.placement import Misplaced, misplaced
 from planner.verify.planted import Planted, planted
 from planner.verify.risk import check_tolerances, check_touches
-from planner.verify.strength import Strong
+from planner.verify.strength import strong_of
 from planner.verify.tolerances import DOSE, RATIO
 
 SUBJECT = "robustness"
@@ -30,8 +30,8 @@ POINTS = 2_000
 """Points of the PTV in each of them: half of a plan's own [U]."""
 
 
-def check_robustness(claims: Claims, plan: Plan, scene: Scene, ptv: VoxelMask, strong: Strong | None) -> None:
-    """All claims on robustness. Without a source that is known, no dose can be told."""
+def check_robustness(claims: Claims, plan: Plan, scene: Scene, ptv: VoxelMask) -> None:
+    """All claims on robustness."""
     asked, prescription, stated = plan.request.robustness, plan.request.prescription, plan.robustness
     wanted = asked.samples > 0 and prescription is not None and plan.needle_set is not None
     said, found = ("told" if told else "none" for told in (stated is not None, wanted))
@@ -52,9 +52,10 @@ def check_robustness(claims: Claims, plan: Plan, scene: Scene, ptv: VoxelMask, s
     if needles:
         check_touches(claims, scene, plan.request.needle, stated.needles, needles, wrong)
         check_tolerances(claims, scene, plan.request.needle, stated.needles, needles)
-    if strong is not None:
-        seeds = [_seeds(plan, scene.grid, needles, wrong, sample) for sample in range(samples)]
-        _check_dose(claims, prescription, stated, scene.grid, ptv, [_planted(strong, s) for s in seeds])
+    strong = strong_of(plan.request)
+    places = [_seeds(plan, scene.grid, needles, wrong, sample) for sample in range(samples)]
+    seeds = [planted(strong.source, strong.strength_u, placed) for placed in places]
+    _check_dose(claims, prescription, stated, scene.grid, ptv, seeds)
 
 
 def _misplaced(plan: Plan, grid: Grid, path: Path, number: int) -> Misplaced:
@@ -80,10 +81,6 @@ def _seeds(
 
 def _point(p: Float[np.ndarray, "3"]) -> tuple[float, float, float]:
     return float(p[0]), float(p[1]), float(p[2])
-
-
-def _planted(strong: Strong, seeds: Sequence[PlacedSeed]) -> Planted:
-    return planted(strong.source, strong.strength_u, seeds)
 
 
 def _check_dose(

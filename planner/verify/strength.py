@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from planner.implant_records import MEDIUM, DoseReport
 from planner.records import Plan
-from planner.request import Prescription
+from planner.request import Prescription, Request
 from planner.sources import SOURCES
 from planner.sources.source import Source
 from planner.verify.claims import Claims
@@ -27,18 +27,20 @@ class Strong:
     strength_u: float
 
 
-def check_strength(claims: Claims, plan: Plan, asked: Prescription, dose: DoseReport) -> Strong | None:
-    """What the dose is of and for. None where the source is no known one: then no dose can be told."""
+def strong_of(request: Request) -> Strong:
+    """What a request's seeds are. Its model must be known, as `check_numbers` makes sure."""
+    source = next(s for s in SOURCES if s.name == request.seeds.model)
+    fresh = request.seeds.activity_mci * U_PER_MCI[source.nuclide]
+    return Strong(source, fresh * 0.5 ** (request.seeds.decay_days / source.half_life_d))
+
+
+def check_strength(claims: Claims, plan: Plan, asked: Prescription, dose: DoseReport) -> Strong:
+    """What the dose is of and for."""
+    strong = strong_of(plan.request)
     claims.same("medium", SUBJECT, dose.medium, MEDIUM)
     claims.equal("prescribed dose", SUBJECT, dose.prescribed_gy, asked.dose_gy, RATIO)
-    claims.same("source", SUBJECT, dose.source, plan.request.seeds.model)
-    source = next((s for s in SOURCES if s.name == dose.source), None)
-    known = source is not None and source.nuclide in U_PER_MCI
-    claims.holds("the source is a known one", SUBJECT, dose.source, "known" if known else "unknown", known)
-    if source is None or not known:
-        return None
-    seeds = plan.request.seeds
-    fresh = seeds.activity_mci * U_PER_MCI[source.nuclide]
-    left = fresh * 0.5 ** (seeds.decay_days / source.half_life_d)
-    claims.equal("air-kerma strength", SUBJECT, dose.air_kerma_strength_u, left, RATIO * left)
-    return Strong(source, left)
+    claims.same("source", SUBJECT, dose.source, strong.source.name)
+    claims.equal(
+        "air-kerma strength", SUBJECT, dose.air_kerma_strength_u, strong.strength_u, RATIO * strong.strength_u
+    )
+    return strong
