@@ -3,6 +3,7 @@ radiation. Dose to water in water, TG-43, until the seeds have decayed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import fsum
 
 import numpy as np
@@ -10,6 +11,7 @@ from jaxtyping import Float, Int
 
 from anatomy.scene import Scene
 from anatomy.structures import VoxelMask
+from anatomy.threads import spread
 from planner.defaults import REPORTED_ROLES
 from planner.dose import organ_limits
 from planner.dose.bed import ExternalBeam, Tissue, eqd2_gy, external_bed_gy, summed_bed_gy
@@ -64,7 +66,7 @@ class Sampled:
     points: SamplePoints
     doses_gy: Float[np.ndarray, " n"]
 
-    @property
+    @cached_property
     def volumes(self) -> DoseVolume:
         """Its dose-volume statistics."""
         return dose_volume(self.doses_gy, self.points.weights_mm3)
@@ -159,7 +161,7 @@ def dose_report(
     rx = prescription.dose_gy
     treated, target = dosimetry.target(ptv, rx)
     gtv = dosimetry.of("GTV", scene.target, TARGET_STEP_MM)
-    organs = [dosimetry.of(s.name, s.mask, ORGAN_STEP_MM) for s in scene.of_role(*REPORTED_ROLES)]
+    organs = _organs(dosimetry, scene)
     records = tuple(organ_dose(o) for o in organs)
     hot = [o for o, r in zip(organs, records, strict=True) if (r.d0_1cc_gy or 0.0) >= SHOWN_PART * rx]
     return DoseReport(
@@ -175,6 +177,19 @@ def dose_report(
         points=_points(dosimetry, treated, gtv, organs),
         bed=_bed(prescription, dose, treated, organs),
     )
+
+
+def _organs(dosimetry: Dosimetry, scene: Scene) -> list[Sampled]:
+    """The samples of every organ, in the scene's order."""
+    structures = scene.of_role(*REPORTED_ROLES)
+    found: dict[int, Sampled] = {}
+
+    def run(first: int, last: int) -> None:
+        for n in range(first, last):
+            found[n] = dosimetry.of(structures[n].name, structures[n].mask, ORGAN_STEP_MM)
+
+    spread(run, len(structures))
+    return [found[n] for n in range(len(structures))]
 
 
 def goal_results(

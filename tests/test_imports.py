@@ -18,6 +18,7 @@ ALLOWED_TO_VERIFY = {
     "anatomy.structures",
     "anatomy.suggest",
     "anatomy.target",
+    "anatomy.threads",
     "planner",
     "planner.implant_records",
     "planner.implant_results",
@@ -27,8 +28,8 @@ ALLOWED_TO_VERIFY = {
     "planner.wording",
 }
 """Frames, structures, the scene with the modules it stands on, the plan's data types and the sentences
-written from them, and beside these the sources' published tables: nothing that verification checks (design:
-no distance field, no search, no measuring, no scoring)."""
+written from them, threads, and the sources' published tables: nothing that verification checks (design: no
+distance field, no search, no measuring, no scoring)."""
 
 
 @pytest.fixture(scope="module")

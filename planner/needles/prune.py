@@ -21,11 +21,10 @@ NEARLY_EQUAL_MM = 1e-6
 def pruned(rules: Rules, problems: Problems, found: ChosenSet, in_hand: float) -> ChosenSet:
     """The set without needles that the others can do without, the dearest left out first; one that misses its
     goals as it is."""
+    if not problems.good(found.seeds):
+        return found
     needed = set(rules.given.tolist())
-    while problems.good(found.seeds):
-        spare = [row for row in found.used.tolist() if row not in needed]
-        if not spare:
-            break
+    while spare := [row for row in found.used.tolist() if row not in needed]:
         dearest = max(spare, key=lambda row: (rules.cost[row], -row))
         rows = rules.with_given(found.used[found.used != dearest])
         fewer = seeded_on(rules, problems, rows, found.seeds_of_pool, in_hand)

@@ -1,4 +1,4 @@
-"""How verification's loops are compiled: by numba, cached on disk, in one thread."""
+"""How verification's loops are compiled: by numba, cached on disk, without the interpreter's lock."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar, cast

@@ -16,6 +16,7 @@ from math import acos, atan2, exp, inf, pi, sqrt
 import numpy as np
 from jaxtyping import Float
 
+from anatomy.threads import spread
 from planner.implant_records import PlacedSeed
 from planner.request import Point
 from planner.sources.source import Source
@@ -66,19 +67,18 @@ class Planted:
         radii, g = source.radial
         r_F, angles, table = source.anisotropy
         total = np.zeros(len(points_P))
-        line_doses(
-            points_P * _CM_PER_MM,
-            self.centres_P[known] * _CM_PER_MM,
-            self.axes_P[known],
-            (
-                source.active_length_cm,
-                _CM_PER_MM * source.seed_length_mm / 2,
-                _CM_PER_MM * source.seed_diameter_mm / 2,
-            ),
-            (np.array(radii), np.log(g)),
-            (np.array(r_F), np.array(angles), np.array(table)),
-            total,
+        points_cm, centres_cm = points_P * _CM_PER_MM, self.centres_P[known] * _CM_PER_MM
+        sizes_cm = (
+            source.active_length_cm,
+            _CM_PER_MM * source.seed_length_mm / 2,
+            _CM_PER_MM * source.seed_diameter_mm / 2,
         )
+        tables = (np.array(radii), np.log(g)), (np.array(r_F), np.array(angles), np.array(table))
+
+        def run(a: int, b: int) -> None:
+            line_doses(points_cm[a:b], centres_cm, self.axes_P[known], sizes_cm, *tables, total[a:b])
+
+        spread(run, len(points_P))
         total *= self._gy_per_cgy_per_h
         for centre in self.centres_P[~known]:
             r = np.linalg.norm(points_P - centre, axis=1)
