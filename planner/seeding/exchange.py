@@ -22,6 +22,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from anatomy.threads import spread
+from planner.kernels.jit import loop
 from planner.seeding.descent import GAIN, Problem, descended
 
 AROUND_MM = 8.0
@@ -143,9 +144,19 @@ def _without(
 
 def _within(problem: Problem, out: Int[np.ndarray, " k"]) -> Int[np.ndarray, " j"]:
     """Slots around those that are taken out."""
-    centre = problem.slots.centre_B
-    near = np.zeros(len(centre), bool)
-    for row in out:
-        away = centre - centre[row]
-        near |= (away * away).sum(axis=1) <= AROUND_MM * AROUND_MM
+    near = np.zeros(len(problem.slots), bool)
+    _mark_near(problem.slots.centre_B, out, AROUND_MM * AROUND_MM, near)
     return np.flatnonzero(near)
+
+
+@loop
+def _mark_near(centre, out, reach2, near):  # type: ignore[no-untyped-def]
+    """Mark what lies within the square root of `reach2` of any row of `out`."""
+    for n in range(len(centre)):
+        for row in out:
+            away2 = 0.0
+            for a in range(3):
+                away2 += (centre[n, a] - centre[row, a]) ** 2
+            if away2 <= reach2:
+                near[n] = True
+                break
