@@ -23,8 +23,10 @@ from planner.needles.cover import (
 from planner.needles.tracks import (
     ENTRIES_APART_MM,
     NEAR_MM,
+    PER_PLACE,
     PLACES,
     Tracks,
+    _cheapest_apart,
     burden_mm,
     covered,
     join_tracks,
@@ -251,7 +253,21 @@ def test_the_cheapest_line_around_every_place_is_kept_and_entries_around_it_lie_
         across = np.linalg.norm(place - tip - along[:, None] * lines.outward_B, axis=1)
         near = (across < NEAR_MM - 1e-9) & (along > 0.0)
         assert not near.any() or cost[kept][near[kept]].min() == cost[near].min()
-    assert ENTRIES_APART_MM > 0.0
+
+
+@given(st.integers(0, 9999), st.integers(1, 120))
+def test_the_cheapest_around_a_place_are_kept_whose_entries_lie_apart(seed, count):
+    rng = np.random.default_rng(seed)
+    cost, entry = rng.integers(0, 20, count).astype(float), rng.uniform(0.0, 60.0, (count, 3))
+    near = np.flatnonzero(rng.random(count) < 0.7)
+    kept = _cheapest_apart(near, cost, entry)
+    assert set(kept) <= set(near.tolist()) and len(kept) <= PER_PLACE
+    away = np.linalg.norm(entry[:, None] - entry[None], axis=2)
+    assert all(away[a, b] >= ENTRIES_APART_MM for a, b in combinations(kept, 2))
+    # Whatever is left out stands behind one that is no dearer, or came too late.
+    for row in set(near.tolist()) - set(kept):
+        behind = any(away[row, k] < ENTRIES_APART_MM and cost[k] <= cost[row] for k in kept)
+        assert behind or (len(kept) == PER_PLACE and cost[row] >= max(cost[kept]))
 
 
 def test_too_many_lines_are_thinned_to_the_cheapest_of_each_neighbourhood(monkeypatch):

@@ -212,6 +212,13 @@ def test_a_plan_meets_its_goals_and_says_so():
     assert f"D90 {planned.dose.target.d90_gy:.1f} Gy" in planned.outcome.message
 
 
+@pytest.mark.parametrize("name", ["parallel", "wide", "around_given", "longer_seeds"])
+def test_every_set_that_can_meets_its_goals(name, request):
+    planned = request.getfixturevalue(name)
+    assert planned.outcome.status is Status.PLANNED
+    assert all(goal.met for goal in planned.dose.goals)
+
+
 def test_the_same_request_gives_the_same_plan_on_one_thread_or_many(monkeypatch):
     before = ball_plan()
     monkeypatch.setenv("SEEDPATH_THREADS", "3" if thread_count() == 1 else "1")

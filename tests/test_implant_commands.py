@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ class Planner:
     """What stands in for the planner: what it was asked, and what it answers."""
 
     asked: list[tuple[Any, ...]]
+    went_on: list[bool] = field(default_factory=list)
     supplement: Plan | None = None
     replanned: Plan | None = None
     status: Status = Status.PLANNED
@@ -48,7 +49,7 @@ class Planner:
     def evaluate_implant(
         self, scene: Scene, plan: Plan, plan_sha256: str, seeds: tuple[GivenSeed, ...], go_on: GoOn
     ) -> Evaluation:
-        go_on(Progress(Phase.VERIFY, 0.5, "dose"))
+        self.went_on.append(go_on(Progress(Phase.VERIFY, 0.5, "dose")))
         self.asked.append((scene, plan, plan_sha256, seeds))
         made = an_evaluation(plan_sha256, len(seeds), self.supplement)
         return replace(made, outcome=Outcome(self.status, "Evaluated."))
@@ -62,7 +63,7 @@ class Planner:
         seeds: tuple[GivenSeed, ...],
         go_on: GoOn,
     ) -> Replanned:
-        go_on(Progress(Phase.SEARCH, 0.5, "needles"))
+        self.went_on.append(go_on(Progress(Phase.SEARCH, 0.5, "needles")))
         self.asked.append((scene, plan, plan_sha256, needles, seeds))
         return a_replanning(plan_sha256, self.replanned or plan)
 
@@ -397,13 +398,16 @@ def test_the_requests_time_limit_and_the_callers_wish_reach_the_planner(
     planner: Planner, phantom: Path
 ) -> None:
     plan = plan_of(phantom)
-    timed = replace(plan, request=replace(plan.request, search=SearchRequest(time_limit_s=0.01)))
+    timed = replace(plan, request=replace(plan.request, search=SearchRequest(time_limit_s=1e-9)))
     case = Case(phantom / "labels.nii.gz", phantom / "labels.json")
     found = NeedlesMeasured.model_validate_json(json.dumps(NEEDLES))
     seen: list[Progress] = []
     replan_case(case, timed, plan_sha256(timed), found, seen.append)
     evaluate_case(case, timed, plan_sha256(timed), (), seen.append)
-    assert [progress.text for progress in seen] == ["needles", "dose"]
+    assert [progress.text for progress in seen] == ["needles", "dose"] and planner.went_on == [False, False]
+    replan_case(case, plan, plan_sha256(plan), found, seen.append)
+    evaluate_case(case, plan, plan_sha256(plan), (), seen.append)
+    assert planner.went_on == [False, False, True, True]
     for run in (
         lambda: replan_case(case, plan, plan_sha256(plan), found, seen.append, lambda: True),
         lambda: evaluate_case(case, plan, plan_sha256(plan), (), seen.append, lambda: True),

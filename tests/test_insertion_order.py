@@ -154,30 +154,16 @@ def test_there_is_an_order_exactly_where_one_of_all_is_free(seed, count) -> None
         assert order in free if free else order is None
 
 
-@given(seeds, st.integers(2, 9), st.data())
-def test_of_the_needles_that_are_free_the_one_of_least_key_goes_next(seed, count, data) -> None:
+@given(seeds, st.integers(2, 9))
+def test_of_the_needles_that_are_free_the_deepest_goes_next(seed, count) -> None:
     needles = crowd(seed, count)
-    n = len(needles)
-    keys = data.draw(st.lists(st.integers(0, 3).map(float), min_size=n, max_size=n))
-    order = insertion_order(needles, HARDWARE, keys).order
+    order = insertion_order(needles, HARDWARE).order
     assert order is not None
     stops = found(needles, HARDWARE)
     for at, driven in enumerate(order):
         left = order[at:]
         free = [i for i in left if not any((j, i) in stops for j in left)]
-        assert (keys[driven], -needles.length_mm[driven]) == min(
-            (keys[i], -needles.length_mm[i]) for i in free
-        )
-
-
-@given(seeds, st.integers(2, 9))
-def test_without_keys_the_deepest_free_needle_goes_first(seed, count) -> None:
-    needles = crowd(seed, count)
-    same = insertion_order(needles, HARDWARE, [7.0] * len(needles))
-    assert insertion_order(needles, HARDWARE) == same
-    if not found(needles, HARDWARE):
-        depths = needles.length_mm[list(same.order)]
-        assert all(a >= b for a, b in pairwise(depths))
+        assert needles.length_mm[driven] == max(needles.length_mm[i] for i in free)
 
 
 @given(seeds, st.integers(1, 9))
@@ -209,11 +195,6 @@ def test_a_needle_left_out_breaks_no_order(seed, count, data) -> None:
 
 def test_no_needles_are_in_order() -> None:
     assert insertion_order(random_needles(0, 0), HARDWARE).order == ()
-
-
-def test_as_many_keys_as_needles_are_asked_for() -> None:
-    with pytest.raises(ValueError, match="2 keys for 3 needles"):
-        insertion_order(NO_ORDER, HARDWARE, [1.0, 2.0])
 
 
 # --- cycles

@@ -9,7 +9,6 @@ outward by its length beneath the skin. Where that comes too near a needle in pl
 driven before that one. How it is brought to the skin, past those that stick out, is left to the hand.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import networkx as nx
@@ -43,16 +42,12 @@ def mutually_blocking_pairs(needles: Needles, hardware: Hardware) -> Int[np.ndar
     return np.argwhere(np.triu(stops & stops.T))
 
 
-def insertion_order(needles: Needles, hardware: Hardware, key: Sequence[float] | None = None) -> Order:
+def insertion_order(needles: Needles, hardware: Hardware) -> Order:
     """An order in which every needle can be driven, or a shortest cycle that shows there is none.
 
-    Meant for the needles of one plan. Of those free to be driven next, that of least `key` is, one number for
-    each needle. Of equal keys, or without any, the deepest is, then the first by place: in what order needles
-    are given never decides. Raises ValueError where there is not one key for each needle.
+    Meant for the needles of one plan. Of those free to be driven next, the deepest is, then the first by
+    place: in what order needles are given never decides.
     """
-    keys = [0.0] * len(needles) if key is None else list(key)
-    if len(keys) != len(needles):
-        raise ValueError(f"{len(keys)} keys for {len(needles)} needles: give one each")
     graph = nx.DiGraph()
     graph.add_nodes_from(range(len(needles)))
     graph.add_edges_from(must_precede(needles, hardware).tolist())
@@ -61,7 +56,7 @@ def insertion_order(needles: Needles, hardware: Hardware, key: Sequence[float] |
         return Order(None, cycle)
     depths, tips = (np.round(x, ROUNDING_DECIMALS) for x in (needles.length_mm, needles.tip_P))
     # Kahn's algorithm (10.1145/368996.369025), the free needles on a heap.
-    order = nx.lexicographical_topological_sort(graph, key=lambda i: (keys[i], -depths[i], *tips[i]))
+    order = nx.lexicographical_topological_sort(graph, key=lambda i: (-depths[i], *tips[i]))
     return Order(tuple(order))
 
 
