@@ -10,7 +10,7 @@ Whoever never gets there is shown where it stopped. Kernels are compiled before 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -22,6 +22,7 @@ from benchmarks.table import Row
 from planner.defaults import resolved
 from planner.dose.sampling import SamplePoints, sampled
 from planner.dose_report import Dosimetry
+from planner.given import measured_needles
 from planner.implant_records import TargetDose
 from planner.needles.choose import IN_HAND, POOL_STEP_MM
 from planner.needles.chosen import SEED_STEP_MM, Rules, nearest_slots, rules_of
@@ -36,6 +37,7 @@ from planner.seeding.descent import Problem, as_few, descended
 from planner.seeding.dose import SeedDose, seed_dose
 from planner.seeding.problems import JUDGED_STEP_MM, MANY, SOME, Problems
 from planner.seeding.slots import Slots, apart_of, slots_on
+from planner.sources import source_of
 from planner.world import world
 
 NAME = "implant c3n00249"
@@ -87,11 +89,14 @@ def _against_goals(what: str, timed: ours.Timed) -> list[Row]:
         rows.append(Row(NAME, f"{what}, {name.upper()}", g.reached, symbol, "", text, g.met))
     gap, reach = 100.0 * made.gap, f"places passed within {made.cover_radius_mm:g} mm"
     met = gap <= GAP_GOAL_PERCENT
-    bound = f"no fewer than {made.seeds_bound} of {len(made.seeds)}"
+    seeds_gap = []
+    if made.seeds_gap is not None:
+        bound = f"no fewer than {made.seeds_bound} of {len(made.seeds)}"
+        seeds_gap = [Row(NAME, f"{what}, seeds' gap", 100.0 * made.seeds_gap, "%", bound)]
     return [
         *rows,
         Row(NAME, f"{what}, needles' gap", gap, "%", reach, f"<= {GAP_GOAL_PERCENT:g} %", met),
-        Row(NAME, f"{what}, seeds' gap", 100.0 * (made.seeds_gap or 0.0), "%", bound),
+        *seeds_gap,
         Row(NAME, f"{what}, reachable within 5 mm", made.reachable_percent, "%"),
     ]
 
@@ -188,8 +193,8 @@ def greedy_filling(terms: Terms, plan: Plan, goal_percent: float) -> Entrant:
     """Our needles; seeds one by one at the free slot nearest to the coldest sample."""
     needles = [p for p in plan.paths if p.aim is Aim.PTV]
     given = tuple(GivenNeedle(p.entry_mm, p.tip_mm) for p in needles)
-    request = replace(terms.request, needle_set=replace(terms.request.needle_set, given_needles=given))
-    tracks = given_tracks(terms.scene, request, terms.ptv)
+    measured = measured_needles(terms.scene, terms.request, given, "needles of the plan")
+    tracks = given_tracks(measured, terms.ptv, terms.scene.grid, source_of(terms.request).seed_length_mm)
     slots = slots_on(tracks, SEED_STEP_MM)
     chosen = np.zeros(len(slots), bool)
     centre_P = terms.scene.grid.to_patient(slots.centre_B)
@@ -237,7 +242,7 @@ def _refined(terms: Terms, tracks: Tracks, slots: Slots) -> Slots:
 
 def _pool(terms: Terms) -> tuple[Tracks, Rules]:
     scene, request, asked = terms.scene, terms.request, terms.request.needle_set
-    pool = pools(scene, request, world(scene, request), terms.ptv, always)[0]
+    pool = pools(scene, request, (), world(scene, request), terms.ptv, always)[0]
     grid, none = scene.grid, np.zeros(0, int)
     needles = Needles(grid.to_patient(pool.tip_B), grid.vectors_to_patient(pool.outward_B), pool.length_mm)
     hardware = hardware_of(request, asked.clearance_mm)

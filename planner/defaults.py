@@ -27,9 +27,10 @@ def least_chord_mm(scene: Scene, request: Request) -> float:
 def resolved(scene: Scene, request: Request) -> Request:
     """The request with every such default filled in.
 
-    Raises RequestError for a structure whose name means something else in requests and plans, and for a goal
-    of a structure whose dose is not reported, and for a seed model that is not known.
+    Raises RequestError for a structure whose name means something else in requests and plans, for a goal of a
+    structure whose dose is not reported, and for a seed model that is not known.
     """
+    source_of(request)
     _refuse_goals_of_no_organ(scene, request)
     for s in scene.structures:
         if s.name in RESERVED:

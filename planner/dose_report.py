@@ -182,14 +182,14 @@ def dose_report(
 def _organs(dosimetry: Dosimetry, scene: Scene) -> list[Sampled]:
     """The samples of every organ, in the scene's order."""
     structures = scene.of_role(*REPORTED_ROLES)
-    found: dict[int, Sampled] = {}
+    found: list[Sampled | None] = [None] * len(structures)
 
     def run(first: int, last: int) -> None:
         for n in range(first, last):
             found[n] = dosimetry.of(structures[n].name, structures[n].mask, ORGAN_STEP_MM)
 
     spread(run, len(structures))
-    return [found[n] for n in range(len(structures))]
+    return [organ for organ in found if organ is not None]
 
 
 def goal_results(

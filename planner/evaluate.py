@@ -3,7 +3,6 @@
 seeds found --> dose in PTV and GTV --> cold spots --> a plan around them, whose needle set brings D90 back
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,17 +21,17 @@ from planner.dose_report import (
     volume_dose,
 )
 from planner.given import refuse_impossible_seeds
-from planner.implant_records import Achieved, ColdSpot, GoalResult, OrganDose
+from planner.implant_records import Achieved, ColdSpot
 from planner.implant_results import EVALUATION_SCHEMA, Evaluation
 from planner.plan import plan as make_plan
 from planner.progress import GoOn, always
 from planner.ptv import ptv_of
-from planner.records import Outcome, Plan, Status
+from planner.records import Plan
 from planner.request import GivenSeed, Prescription, Request, RequestError
+from planner.results_wording import implant_outcome
 from planner.seeding.dose import seed_dose
 from planner.sources import source_of
 from planner.verify import verify_evaluation
-from planner.wording import goal_text, near_pairs
 
 SMALLEST_SPOT_CC = 0.02
 """Cold regions smaller than this are not named: two of the voxels of a common planning CT [U]."""
@@ -58,15 +57,13 @@ def evaluate_implant(
         raise RequestError("prescription", "the plan has none", "Make a plan with a prescription.")
     if not seeds:
         raise RequestError("seeds", "no seed is given", "Give the positions found on the CT.")
-    refuse_impossible_seeds(scene, seeds, "seeds")
-    ptv = ptv_of(scene, request)
-    achieved = _achieved(scene, request, prescription, ptv, seeds)
-    supplement = None
-    organs = _organs_with_goals(scene, request, prescription, seeds)
-    missed = [g for g in goal_results(prescription, achieved.target, organs) if not g.met]
-    if any(goal.at_least for goal in missed):
-        supplement = _supplement(scene, request, seeds, go_on)
-    outcome = _outcome(achieved, missed, supplement, near_pairs(seeds, source_of(request).seed_length_mm))
+    refuse_impossible_seeds(scene, request, seeds, "seeds")
+    # In what order they were found decides nothing.
+    seeds = tuple(sorted(seeds, key=lambda seed: (seed.position_mm, seed.axis or ())))
+    achieved = _achieved(scene, request, prescription, ptv_of(scene, request), seeds)
+    lacking = any(goal.at_least and not goal.met for goal in achieved.goals)
+    supplement = _supplement(scene, request, seeds, go_on) if lacking else None
+    outcome = implant_outcome(achieved, seeds, source_of(request).seed_length_mm, supplement)
     planned = None if plan.dose is None else plan.dose.target
     made = Evaluation(EVALUATION_SCHEMA, plan_sha256, seeds, outcome, planned, achieved, supplement)
     return replace(made, verification=verify_evaluation(made, plan, scene))
@@ -82,23 +79,19 @@ def _achieved(
     dosimetry = Dosimetry(scene, seed_dose(request.seeds), seeds)
     centres = np.array([s.position_mm for s in seeds], float)
     _, target = dosimetry.target(ptv, prescription.dose_gy)
+    organs = tuple(
+        organ_dose(dosimetry.of(name, scene.structure(name).mask, ORGAN_STEP_MM))
+        for name in sorted(prescription.organ_goals)
+    )
     return Achieved(
         seeds_found=len(seeds),
         seeds_outside_ptv=int(np.count_nonzero(~inside(ptv, scene.grid, centres))),
         target=target,
         gtv=volume_dose(dosimetry.of("GTV", scene.target, TARGET_STEP_MM), prescription.dose_gy),
+        organs=organs,
+        goals=goal_results(prescription, target, organs),
         cold_spots=_cold_spots(scene, dosimetry, ptv, prescription.dose_gy),
     )
-
-
-def _organs_with_goals(
-    scene: Scene, request: Request, prescription: Prescription, seeds: tuple[GivenSeed, ...]
-) -> list[OrganDose]:
-    dosimetry = Dosimetry(scene, seed_dose(request.seeds), seeds)
-    return [
-        organ_dose(dosimetry.of(name, scene.structure(name).mask, ORGAN_STEP_MM))
-        for name in sorted(prescription.organ_goals)
-    ]
 
 
 def _cold_spots(
@@ -139,36 +132,3 @@ def _supplement(scene: Scene, request: Request, seeds: tuple[GivenSeed, ...], go
     """A plan around the seeds found: its needles carry what is missing."""
     asked = replace(request.needle_set, given_seeds=seeds, given_needles=())
     return make_plan(scene, replace(request, needle_set=asked), go_on).plan
-
-
-def _outcome(achieved: Achieved, missed: Sequence[GoalResult], supplement: Plan | None, near: int) -> Outcome:
-    """What was reached, and what to do."""
-    target = achieved.target
-    reached = f"D90 {target.d90_gy:.1f} Gy, V100 {target.v100_percent:.1f} %"
-    twice = (
-        f" {near} pairs of seeds lie nearer to each other than a seed is long: check that none was found "
-        "twice."
-        if near
-        else ""
-    )
-    if not missed:
-        return Outcome(Status.PLANNED, f"The implant meets its goals: {reached}.{twice}")
-    named = "; ".join(goal_text(goal) for goal in missed)
-    if supplement is None:
-        hot = f"The implant is hotter than asked for: {named}. {reached}."
-        return Outcome(
-            Status.GOALS_NOT_MET, f"{hot} Seeds cannot be taken out, and none are proposed.{twice}"
-        )
-    lacking = f"Goals not met: {named}. {len(achieved.cold_spots)} cold spots.{twice}"
-    needles, dose = supplement.needle_set, supplement.dose
-    if needles is None or dose is None:
-        return Outcome(Status.GOALS_NOT_MET, f"{lacking} No safe track to add seeds was found.")
-    added = sum(1 for s in needles.seeds if s.path_id is not None)
-    after = (
-        f"{added} seeds on {len(needles.path_ids)} needles bring D90 to {dose.target.d90_gy:.1f} Gy and V100 "
-        f"to {dose.target.v100_percent:.1f} %"
-    )
-    left = [goal_text(goal) for goal in dose.goals if not goal.met]
-    if not left:
-        return Outcome(Status.PLANNED, f"{lacking} {after}: then all goals are met.")
-    return Outcome(Status.GOALS_NOT_MET, f"{lacking} {after}; still not met: {'; '.join(left)}.")

@@ -13,13 +13,13 @@ from anatomy.scene import Scene
 from planner.dose.indices import inside
 from planner.measure import Measured, Measurer
 from planner.request import GivenNeedle, GivenSeed, Request, RequestError
-from planner.sources.source import SEED_DIAMETER_MM
+from planner.sources import source_of
 
 LIKELY_SPAN_MM = 300.0
 """Seeds lie within this of the target; farther, they were found in another frame [U]."""
 
 
-def refuse_impossible_seeds(scene: Scene, seeds: Sequence[GivenSeed], field: str) -> None:
+def refuse_impossible_seeds(scene: Scene, request: Request, seeds: Sequence[GivenSeed], field: str) -> None:
     """Raise RequestError for the first seed of a `field` that cannot be where it is said to be."""
     centres = np.array([s.position_mm for s in seeds], float).reshape(-1, 3)
     target = scene.target
@@ -37,7 +37,7 @@ def refuse_impossible_seeds(scene: Scene, seeds: Sequence[GivenSeed], field: str
         if not inside(scene.body, scene.grid, centre[None])[0]:
             raise RequestError(where, "it lies outside the body", "Check the frame, or leave it out.")
         apart = np.linalg.norm(centres[:n] - centre, axis=1)
-        if n and apart.min() < SEED_DIAMETER_MM:
+        if n and apart.min() < source_of(request).seed_diameter_mm:
             raise RequestError(
                 where,
                 f"it lies {apart.min():.2f} mm from seed {apart.argmin()}, nearer than a seed is thick",
@@ -45,13 +45,12 @@ def refuse_impossible_seeds(scene: Scene, seeds: Sequence[GivenSeed], field: str
             )
 
 
-def beside(known: Sequence[GivenSeed], more: Sequence[GivenSeed]) -> tuple[GivenSeed, ...]:
-    """All seeds, each once: of `more` those that are not among the known ones already."""
+def beside(request: Request, more: Sequence[GivenSeed]) -> tuple[GivenSeed, ...]:
+    """All seeds, each once: those given in a request, and of `more` those that are not among them already."""
+    known, diameter_mm = request.needle_set.given_seeds, source_of(request).seed_diameter_mm
     centres = np.array([s.position_mm for s in known], float).reshape(-1, 3)
     fresh = [
-        s
-        for s in more
-        if not (np.linalg.norm(centres - np.array(s.position_mm), axis=1) < SEED_DIAMETER_MM).any()
+        s for s in more if not (np.linalg.norm(centres - np.array(s.position_mm), axis=1) < diameter_mm).any()
     ]
     return (*known, *fresh)
 
@@ -64,8 +63,13 @@ def measured_given(scene: Scene, request: Request) -> tuple[Measured, ...]:
 def measured_needles(
     scene: Scene, request: Request, needles: Sequence[GivenNeedle], field: str
 ) -> tuple[Measured, ...]:
-    """The needles of a `field`, measured from their tips, in order. Raises RequestError for the first that
-    does not lead from its tip out through the skin."""
+    """The needles of a `field`, measured from their tips, in order. Raises RequestError where there are more
+    than a set may have, and for the first that does not lead from its tip out through the skin."""
+    most = request.needle_set.max_needles
+    if len(needles) > most:
+        raise RequestError(
+            field, f"there are {len(needles)}, and max_needles is {most}", "Allow more, or give fewer."
+        )
     measurer = Measurer(scene, request)
     return tuple(_measured(measurer, needle, f"{field}/{n}") for n, needle in enumerate(needles))
 
@@ -86,5 +90,5 @@ def _measured(measurer: Measurer, needle: GivenNeedle, where: str) -> Measured:
 
 def refuse_impossible(scene: Scene, request: Request) -> None:
     """Raise RequestError for the first needle or seed given in a request that cannot be true."""
-    refuse_impossible_seeds(scene, request.needle_set.given_seeds, "needle_set/given_seeds")
+    refuse_impossible_seeds(scene, request, request.needle_set.given_seeds, "needle_set/given_seeds")
     measured_given(scene, request)

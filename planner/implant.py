@@ -8,18 +8,17 @@ import numpy as np
 from anatomy.scene import Scene
 from anatomy.structures import VoxelMask
 from planner.even_points import even_points_B
+from planner.given import measured_given
 from planner.implant_records import REACH_MM
-from planner.measure import Measurer
 from planner.needles.choose import More, choose_set
 from planner.needles.chosen import ChosenSet, rules_of
 from planner.needles.conflicts import Needles, hardware_of
-from planner.needles.cover import NoCover
 from planner.needles.pool import given_rows, pools
 from planner.needles.tracks import Tracks, reach_mm
 from planner.progress import GoOn, Phase, Progress
 from planner.ptv import ptv_of
 from planner.records import Path
-from planner.request import GivenSeed, Prescription, Request, RequestError
+from planner.request import GivenSeed, Prescription, Request
 from planner.seeding.dose import SeedDose, seed_dose
 from planner.seeding.problems import SOME, Problems
 from planner.set_paths import paths_of_set
@@ -49,12 +48,16 @@ class Implant:
 def implant(scene: Scene, request: Request, prescription: Prescription, near: World, go_on: GoOn) -> Implant:
     """The needle set and its seeds for a prescription.
 
-    Raises RequestError for a source, strength or structure that makes no sense, and whatever `go_on` raises.
+    Raises RequestError for a source, strength, structure or needle that makes no sense, and whatever `go_on`
+    raises.
     """
     dose = seed_dose(request.seeds)
     ptv = ptv_of(scene, request)
     problems = Problems(scene, request, prescription, ptv, dose)
-    tracks = pools(scene, request, near, ptv, lambda p: go_on(replace(p, fraction=SEARCHED * p.fraction)))
+    given = measured_given(scene, request)
+    tracks = pools(
+        scene, request, given, near, ptv, lambda p: go_on(replace(p, fraction=SEARCHED * p.fraction))
+    )
     found = [
         _chosen(scene, request, problems, pool, _part_of(go_on, number, len(tracks)))
         for number, pool in enumerate(tracks)
@@ -65,7 +68,7 @@ def implant(scene: Scene, request: Request, prescription: Prescription, near: Wo
         return Implant(ptv, dose, None, (), reachable)
     chosen = min(sets, key=lambda s: (not problems.good(s.seeds), s.missed, s.objective))
     chosen = replace(chosen, time_ended=any(s.time_ended for s in sets))
-    needles = paths_of_set(scene, request, Measurer(scene, request), chosen)
+    needles = paths_of_set(scene, request, given, chosen)
     return Implant(ptv, dose, chosen, needles, reachable)
 
 
@@ -85,14 +88,7 @@ def _chosen(scene: Scene, request: Request, problems: Problems, pool: Tracks, mo
     needles = Needles(grid.to_patient(pool.tip_B), grid.vectors_to_patient(pool.outward_B), pool.length_mm)
     hardware = hardware_of(request, asked.clearance_mm)
     rules = rules_of(pool, needles, hardware, given_rows(request), asked.puncture_cost_mm, asked.max_needles)
-    try:
-        return choose_set(rules, problems, more, np.random.default_rng(request.random_seed))
-    except NoCover:
-        raise RequestError(
-            "needle_set",
-            f"no set of at most {asked.max_needles} needles keeps clear of the given ones",
-            "Allow more needles or less clearance_mm, or leave out given needles that stand in the way.",
-        ) from None
+    return choose_set(rules, problems, more, np.random.default_rng(request.random_seed))
 
 
 def _reachable_percent(scene: Scene, ptv: VoxelMask, tracks: list[Tracks]) -> float:

@@ -45,9 +45,9 @@ class NeedleSet:
     set of the `tracks_considered` that could leave a seed within `cover_radius_mm` of each of its seeds costs
     less than `bound`; `gap` is what lies between the two, as a share of the objective. `reachable_percent` of
     the PTV lies within REACH_MM of where some safe track may leave a seed. `seeds_bound` estimates, by a
-    relaxed programme, how few seeds on these needles would reach the goal for V100: 0 where that is not
-    known, None (and no `seeds_gap`) where no number of them does. `time_ended` says that the request's time
-    limit cut the exchange of needles short.
+    relaxed programme, how few seeds on these needles would reach the goal for V100, None (and no `seeds_gap`)
+    where that is not known; by the same programme, `v100_reachable` says whether any number of them would.
+    `time_ended` says that the request's time limit cut the exchange of needles short.
     """
 
     arrangement: str
@@ -65,6 +65,7 @@ class NeedleSet:
     seeds: tuple[PlacedSeed, ...]
     seeds_bound: int | None
     seeds_gap: float | None
+    v100_reachable: bool
     time_ended: bool
     claims: tuple[str, ...]
 
@@ -237,12 +238,14 @@ class ColdSpot:
 @dataclass(frozen=True)
 class Achieved:
     """What seeds that were found after the implant give: their number, how many of them lie outside the PTV,
-    the dose, and its cold spots, the largest first."""
+    the dose, that in organs with a goal, which goals it meets, and its cold spots, the largest first."""
 
     seeds_found: int
     seeds_outside_ptv: int
     target: TargetDose
     gtv: VolumeDose
+    organs: tuple[OrganDose, ...]
+    goals: tuple[GoalResult, ...]
     cold_spots: tuple[ColdSpot, ...]
 
 

@@ -101,12 +101,12 @@ def _planted(scene: Scene, request: Request, near: World, chosen: Chosen, go_on:
         return Planted()
     go_on(Progress(Phase.NEEDLES, 0.0, "needles and seeds"))
     made = implant(scene, request, prescription, near, go_on)
-    needle_set = set_report(scene, request, prescription, made)
-    if needle_set is None:
+    if made.chosen is None:
         return Planted()
     go_on(Progress(Phase.DOSE, 0.0, "dose"))
     given = request.needle_set.given_seeds
     dose = dose_report(scene, request, prescription, made.ptv, made.dose, made.seeds(given))
+    needle_set = set_report(scene, request, prescription, made, made.chosen, dose)
     risk = robustness(scene, request, made.needles, given, made.ptv, made.dose)
     ranked = len(chosen.paths)
     needles = tuple(replace(path, rank=ranked + path.rank) for path in made.needles)

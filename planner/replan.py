@@ -13,10 +13,15 @@ from planner.plan import plan as make_plan
 from planner.progress import GoOn, always
 from planner.records import Aim, Path, Plan
 from planner.request import GivenNeedle, GivenSeed, Point, RequestError
+from planner.results_wording import change_sentences
 from planner.verify import verify_changes
 
 SAME_MM = 5.0
 """A new needle this near to one planned before, at entry and tip, is the same one, moved [U]."""
+
+
+TIP_DECIMALS = 3
+"""Tips that agree to a micrometre are one."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +57,13 @@ def replan(
             raise RequestError(
                 f"needles/{n}/path_id", f"the plan has no {needle.path_id!r}", "Name one of its."
             )
-    refuse_impossible_seeds(scene, seeds, "seeds")
+    refuse_impossible_seeds(scene, plan.request, seeds, "seeds")
     given = tuple(GivenNeedle(n.entry_mm, n.tip_mm) for n in needles)
     measured_needles(scene, plan.request, given, "needles")
     asked = replace(
         plan.request.needle_set,
         given_needles=given,
-        given_seeds=beside(plan.request.needle_set.given_seeds, seeds),
+        given_seeds=beside(plan.request, seeds),
     )
     again = make_plan(scene, replace(plan.request, needle_set=asked), go_on).plan
     made = Replanned(REPLAN_SCHEMA, plan_sha256, _changes(plan, again, needles), again)
@@ -83,7 +88,7 @@ def _changes(before: Plan, after: Plan, measured: tuple[MeasuredNeedle, ...]) ->
         d90_after_gy=d90,
         v100_before_percent=old.v100_percent,
         v100_after_percent=v100,
-        sentences=_sentences(changes, after, old.d90_gy, d90),
+        sentences=change_sentences(changes, after, old.d90_gy, d90),
     )
 
 
@@ -95,10 +100,12 @@ def _pairs(
     new = [p for p in after.paths if p.aim is not Aim.TARGET]
     planned = {path.id: path for path in before.paths}
     pairs: list[tuple[Path | None, Path | None]] = []
+    left = list(measured)
     for path in (p for p in new if p.aim is Aim.GIVEN):
-        nearest = min(measured, key=partial(_off, path))
+        needle = min(left, key=partial(_off, path))
+        left.remove(needle)
         # A ranked path may have been driven as well as a needle of the set.
-        meant = None if nearest.path_id is None else planned[nearest.path_id]
+        meant = None if needle.path_id is None else planned[needle.path_id]
         pairs.append((meant, path))
         old.pop("" if meant is None else meant.id, None)
     for path in (p for p in new if p.aim is not Aim.GIVEN):
@@ -110,9 +117,12 @@ def _pairs(
     return [*pairs, *((o, None) for o in old.values())]
 
 
-def _off(path: Path, needle: MeasuredNeedle) -> float:
-    """How far a path is from a needle: both ends count, for tips may meet."""
-    return _apart(path.tip_mm, needle.tip_mm) + _apart(path.entry_mm, needle.entry_mm)
+def _off(path: Path, needle: MeasuredNeedle) -> tuple[float, float]:
+    """How far a path's line is from a needle's: its tip was kept, and, where tips meet, its direction; where
+    along the line the entry was measured says nothing."""
+    line = np.subtract(needle.tip_mm, needle.entry_mm)
+    turned = float(np.linalg.norm(line / np.linalg.norm(line) - np.array(path.direction)))
+    return round(_apart(path.tip_mm, needle.tip_mm), TIP_DECIMALS), turned
 
 
 def _apart(one: Point, two: Point) -> float:
@@ -133,22 +143,3 @@ def _change(before: Path | None, after: Path | None) -> NeedleChange:
         seeds_before=0 if before is None else len(before.seeds),
         seeds_after=0 if after is None else len(after.seeds),
     )
-
-
-def _sentences(
-    changes: tuple[NeedleChange, ...], after: Plan, d90_before: float, d90_after: float
-) -> tuple[str, ...]:
-    kept = sum(c.before_id is not None and c.after_id is not None for c in changes)
-    new = sum(c.before_id is None for c in changes)
-    left = sum(c.after_id is None for c in changes)
-    idle = [p.id for p in after.paths if p.aim is Aim.GIVEN and not p.seeds]
-    said = [
-        f"{kept} needles kept or moved, {new} new, {left} no longer planned.",
-        f"D90 {d90_before:.1f} Gy before, {d90_after:.1f} Gy after.",
-    ]
-    if idle:
-        said.append(
-            f"{', '.join(idle)}, as measured, carry no seed: along them none can stand in the PTV, or none "
-            "is needed. Where a needle no longer reaches it, draw it back and drive it again."
-        )
-    return tuple(said)

@@ -1,9 +1,10 @@
 """Paths of a set: its needles as the plan states them, each with the seeds it leaves."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from anatomy.scene import Scene
-from planner.given import measured_given
 from planner.measure import Measured, Measurer, to_path
 from planner.naming import approach_of
 from planner.needles.chosen import ChosenSet
@@ -12,10 +13,11 @@ from planner.records import Aim, Path, SeedDrop
 from planner.request import Request
 
 
-def paths_of_set(scene: Scene, request: Request, measurer: Measurer, chosen: ChosenSet) -> tuple[Path, ...]:
-    """The needles that carry seeds, and those that were given, in rank order: N1, N2 ... Ranks count from
-    1."""
-    given = measured_given(scene, request)
+def paths_of_set(
+    scene: Scene, request: Request, given: Sequence[Measured], chosen: ChosenSet
+) -> tuple[Path, ...]:
+    """The needles that carry seeds, and those `given`, in rank order: N1, N2 ... Ranks count from 1."""
+    measurer = Measurer(scene, request)
     drops: dict[Measured, tuple[SeedDrop, ...]] = {}
     aims: dict[Measured, Aim] = {}
     for place, row in enumerate(chosen.rows.tolist()):

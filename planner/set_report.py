@@ -9,28 +9,32 @@ from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.clearance import Obstacles
 from planner.implant import Implant
-from planner.implant_records import NeedleSet, PlacedSeed
+from planner.implant_records import DoseReport, NeedleSet, PlacedSeed
 from planner.needles.chosen import NEEDLE_COST_MM, ChosenSet
 from planner.needles.conflicts import Needles, hardware_of, needles_between, why
 from planner.needles.order import insertion_order
 from planner.needles.prune import PLACE_RADIUS_MM
 from planner.records import Aim, Path
 from planner.request import Prescription, Request
-from planner.seeding.bound import fewest_seeds
+from planner.seeding.bound import Fewest, fewest_seeds
 from planner.wording import given_claims, set_claims
 
 
-def set_report(scene: Scene, request: Request, prescription: Prescription, made: Implant) -> NeedleSet | None:
-    """The needle set of an implant; None where no seed may stand anywhere."""
-    chosen = made.chosen
-    if chosen is None:
-        return None
+def set_report(
+    scene: Scene,
+    request: Request,
+    prescription: Prescription,
+    made: Implant,
+    chosen: ChosenSet,
+    dose: DoseReport,
+) -> NeedleSet:
+    """The needle set of an implant, as it was chosen, with the dose of its seeds."""
     paths = made.needles
     lung, punctures = fsum(p.lung_length_mm for p in paths), sum(p.pleural_punctures for p in paths)
     objective = lung + request.needle_set.puncture_cost_mm * punctures + NEEDLE_COST_MM * len(paths)
     bound = min(chosen.bound, objective)
     count = sum(len(p.seeds) for p in paths)
-    few = _fewest(prescription, chosen, count)
+    few = _fewest(prescription, chosen, count, dose.target.v100_percent)
     stated = NeedleSet(
         arrangement=str(request.needle_set.arrangement),
         path_ids=tuple(p.id for p in paths),
@@ -45,19 +49,23 @@ def set_report(scene: Scene, request: Request, prescription: Prescription, made:
         bound=bound,
         gap=(objective - bound) / objective if objective > 0.0 else 0.0,
         seeds=_seeds(request, paths),
-        seeds_bound=few,
-        seeds_gap=None if few is None else (count - few) / count if count else 0.0,
+        seeds_bound=few.seeds,
+        seeds_gap=None if few.seeds is None else (count - few.seeds) / count if count else 0.0,
+        v100_reachable=few.reachable,
         time_ended=chosen.time_ended,
         claims=(),
     )
     return replace(stated, claims=(*set_claims(stated), *_of_given(scene, request, paths)))
 
 
-def _fewest(prescription: Prescription, chosen: ChosenSet, count: int) -> int | None:
-    target = chosen.problem.goals
-    share = prescription.goals.v100_percent / 100
-    few = fewest_seeds(chosen.problem, share, prescription.dose_gy, int(target.last[0]))
-    return None if few is None else min(count, few)
+def _fewest(prescription: Prescription, chosen: ChosenSet, count: int, v100_percent: float) -> Fewest:
+    """How few seeds would do: no more than there are. What some points say is an estimate: where the dose
+    itself reaches V100, it can be reached."""
+    goal = prescription.goals.v100_percent
+    points = int(chosen.problem.goals.last[0])
+    few = fewest_seeds(chosen.problem, goal / 100, prescription.dose_gy, points)
+    seeds = few.seeds if few.seeds is None else min(count, few.seeds)
+    return Fewest(seeds, few.reachable or v100_percent >= goal)
 
 
 def _seeds(request: Request, paths: tuple[Path, ...]) -> tuple[PlacedSeed, ...]:

@@ -124,9 +124,9 @@ def set_claims(needles: NeedleSet) -> tuple[str, ...]:
         "needles counted."
     )
     relaxed = "Relaxed to parts of seeds, at some of the points and places 1 mm apart,"
-    if needles.seeds_bound is None:
+    if not needles.v100_reachable:
         fewest = f"{relaxed} no number of seeds on these needles reaches V100: an estimate, no proof."
-    elif needles.seeds_bound:
+    elif needles.seeds_bound is not None:
         fewest = (
             f"{relaxed} V100 needs {needles.seeds_bound} seeds on these needles: an estimate of how few "
             "would do, no proof."
@@ -194,17 +194,15 @@ def _limited_by(request: Request, needles: NeedleSet, missed: list[GoalResult]) 
         said.append(f"No more than {request.needle_set.max_needles} needles were allowed.")
     if needles.time_ended:
         said.append("The time limit cut the exchange of needles short: allow more.")
-    if needles.seeds_bound is None:
-        said.append(
-            "By an estimate no number of these seeds on these needles reaches V100: it takes stronger ones, "
-            "or other needles."
-        )
     ways = {goal.at_least for goal in missed}
     if ways == {True}:
-        said.append(
-            "The seeds that were found for these tracks do not reach it: ask for stronger or closer ones, or "
-            "for a lower dose."
+        none = not needles.v100_reachable and "v100_percent" in {goal.name for goal in missed}
+        seeds = (
+            "By an estimate, no number of these seeds on these needles reaches V100"
+            if none
+            else "The seeds that were found for these tracks do not reach it"
         )
+        said.append(f"{seeds}: ask for stronger or closer ones, or for a lower dose.")
     elif len(ways) == 2 or not said:
         said.append(
             "On the tracks there are, coverage and hot spots pull against each other: allow more of either, "

@@ -35,6 +35,7 @@ class NeedleSetModel(Strict):
     seeds: tuple[PlacedSeedModel, ...]
     seeds_bound: Count | None
     seeds_gap: float | None
+    v100_reachable: bool
     time_ended: bool
     claims: tuple[str, ...]
 

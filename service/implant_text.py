@@ -73,7 +73,7 @@ def _totals(needles: NeedleSet, puncture_cost_mm: float) -> list[str]:
     given = sum(seed.path_id is None for seed in needles.seeds)
     seeds = _count(len(needles.seeds), "seed") + (f" ({given} of them given)" if given else "")
     punctures = _count(needles.pleural_punctures, "pleural puncture")
-    few = "no number of seeds" if needles.seeds_bound is None else _count(needles.seeds_bound, "seed")
+    few = "no bound" if needles.seeds_bound is None else _count(needles.seeds_bound, "seed")
     return [
         f"Needle set: lung {needles.lung_length_mm:.1f} mm, {punctures} (counted as {puncture_cost_mm:g} mm "
         f"each), {_count(len(needles.path_ids), 'needle')}, {seeds}.",

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from planner import implant_records, implant_results, records
 from planner.request import GivenSeed
-from service.implant_plan_schema import TargetDoseModel, VolumeDoseModel
+from service.implant_plan_schema import GoalResultModel, OrganDoseModel, TargetDoseModel, VolumeDoseModel
 from service.implant_schema import GivenSeedModel
 from service.plan_fields import Count, Gy, Length, Percent, PointMm, Sha256
 from service.plan_schema import OutcomeModel, PlanModel, VerificationModel
@@ -30,6 +30,8 @@ class AchievedModel(Strict):
     seeds_outside_ptv: Count
     target: TargetDoseModel
     gtv: VolumeDoseModel
+    organs: tuple[OrganDoseModel, ...]
+    goals: tuple[GoalResultModel, ...]
     cold_spots: tuple[ColdSpotModel, ...]
 
 

@@ -97,9 +97,9 @@ def evaluate_case(
     made = _scene_of_plan(case, claimed, plan_sha256)
     go_on = go_on_until(claimed.request.search.time_limit_s, report, cancelled)
     evaluation = evaluate_implant(made, claimed, plan_sha256, seeds, go_on)
-    _refuse_unverified("The evaluation", evaluation.verification)
     if evaluation.supplement is not None:
         _refuse_unverified("The supplement", evaluation.supplement.verification)
+    _refuse_unverified("The evaluation", evaluation.verification)
     return evaluation
 
 

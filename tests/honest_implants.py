@@ -131,6 +131,7 @@ def set_of(scene: Scene, request: Request, paths: Sequence[Path]) -> NeedleSet:
         seeds=(*seeds, *given),
         seeds_bound=len(seeds) // 2,
         seeds_gap=(len(seeds) - len(seeds) // 2) / len(seeds),
+        v100_reachable=True,
         time_ended=False,
         claims=(),
     )

@@ -98,6 +98,7 @@ def a_needle_set() -> NeedleSet:
         ),
         seeds_bound=3,
         seeds_gap=0.25,
+        v100_reachable=True,
         time_ended=False,
         claims=("No set of the 240 tracks that covers as much costs less than 20.0 mm.",),
     )
@@ -207,7 +208,15 @@ def an_evaluation(plan_sha256: str, found: int, supplement: Plan | None) -> Eval
         seeds=given(found),
         outcome=Outcome(status, f"{found} seeds were found."),
         planned=TARGET,
-        achieved=Achieved(found, 1, replace(TARGET, d90_gy=101.5), GTV, (spot,) if supplement else ()),
+        achieved=Achieved(
+            seeds_found=found,
+            seeds_outside_ptv=1,
+            target=replace(TARGET, d90_gy=101.5),
+            gtv=GTV,
+            organs=(OrganDose("aorta", 42.0, 61.0, 40.5, None),),
+            goals=(GoalResult("PTV", "d90_gy", True, 120.0, 101.5, False),),
+            cold_spots=(spot,) if supplement else (),
+        ),
         supplement=supplement,
         verification=Verification(True, ()),
     )

@@ -7,12 +7,13 @@ import pytest
 from made_plans import ball_plan, ball_scene
 
 from anatomy.scene import Scene
-from planner.evaluate import SMALLEST_SPOT_CC, _outcome, evaluate_implant
+from planner.evaluate import SMALLEST_SPOT_CC, evaluate_implant
 from planner.implant_records import GoalResult
 from planner.implant_results import EVALUATION_SCHEMA, Evaluation
 from planner.ptv import ptv_of
 from planner.records import Status
 from planner.request import GivenSeed, Goals, OrganGoal, Point, RequestError, SeedRequest
+from planner.results_wording import implant_outcome
 from planner.seeding.dose import seed_dose
 
 
@@ -117,7 +118,7 @@ def test_the_supplement_keeps_the_seeds_found_and_brings_d90_back(lacking):
     assert supplement.dose.target.d90_gy >= 120.0
     assert lacking.outcome.status is Status.PLANNED
     found = [s.position_mm for s in supplement.needle_set.seeds if s.path_id is None]
-    assert found == [s.position_mm for s in two_thirds()]
+    assert found == sorted(s.position_mm for s in two_thirds())
     assert f"D90 of PTV {lacking.achieved.target.d90_gy:.2f} Gy" in lacking.outcome.message
     assert f"bring D90 to {supplement.dose.target.d90_gy:.1f} Gy" in lacking.outcome.message
     assert supplement.verification.passed
@@ -125,11 +126,12 @@ def test_the_supplement_keeps_the_seeds_found_and_brings_d90_back(lacking):
 
 def test_the_message_says_when_the_supplement_is_not_enough_or_there_is_none(lacking):
     missed = [GoalResult("PTV", "d90_gy", True, 500.0, lacking.achieved.target.d90_gy, False)]
+    achieved = replace(lacking.achieved, goals=tuple(missed))
     still = replace(lacking.supplement, dose=replace(lacking.supplement.dose, goals=tuple(missed)))
-    short = _outcome(lacking.achieved, missed, still, 0)
+    short = implant_outcome(achieved, lacking.seeds, 4.5, still)
     assert (short.status, "still not met: D90 of PTV" in short.message) == (Status.GOALS_NOT_MET, True)
     nothing = replace(lacking.supplement, needle_set=None, dose=None)
-    none = _outcome(lacking.achieved, missed, nothing, 0)
+    none = implant_outcome(achieved, lacking.seeds, 4.5, nothing)
     assert none.status is Status.GOALS_NOT_MET
     assert "No safe track to add seeds was found." in none.message
 

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from datetime import date
 from itertools import combinations
@@ -16,10 +17,10 @@ from small_chests import CHESTS, random_lines, small_chest
 from anatomy.scene import Scene
 from anatomy.structures import Role
 from anatomy.threads import thread_count
+from planner.dose_report import dose_report
 from planner.implant import implant
 from planner.measure import Measurer
 from planner.needles.conflicts import hardware_of, needles_between
-from planner.needles.pool import given_tracks
 from planner.plan import plan
 from planner.progress import Phase, Progress, always
 from planner.ptv import ptv_of
@@ -189,6 +190,9 @@ def test_what_is_stated_of_the_set_adds_up(any_plan):
     assert stated.gap == pytest.approx((cost - stated.bound) / cost)
     carried = [s for s in stated.seeds if s.path_id is not None]
     assert len(carried) == sum(len(p.seeds) for p in paths)
+    # Only of a dose out of reach is it said that no number of seeds does.
+    in_reach = any_plan.request.prescription.dose_gy < 400.0
+    assert stated.v100_reachable == in_reach == (stated.seeds_bound is not None)
     assert stated.seeds_bound is None or stated.seeds_bound <= len(carried)
     assert [s for s in stated.seeds if s.path_id is None] == [
         s for s in stated.seeds if s.position_mm in [g.position_mm for g in asked_for.given_seeds]
@@ -272,6 +276,7 @@ def test_a_dose_out_of_reach_is_not_met_and_the_message_says_what_was_reached(ou
     assert "hot spots" not in message
     # Parts of seeds would not do either: so much is told, and the room is used all the same.
     assert (out_of_reach.needle_set.seeds_bound, out_of_reach.needle_set.seeds_gap) == (None, None)
+    assert not out_of_reach.needle_set.v100_reachable
     assert "no number of these seeds on these needles reaches V100" in message
     assert len(out_of_reach.needle_set.seeds) >= 4
 
@@ -340,9 +345,6 @@ def through(entry, tip) -> NeedleSetRequest:
         ({"seeds": LATE}, ["seeds/calibration_date", "1 days after the implant"]),
         ({"seeds": SeedRequest(model="amersham_671")}, ["seeds/model", "amersham_6711"]),
         ({"target": TargetRequest(("node",), cut_back=("aort",))}, ["target/cut_back", "aorta"]),
-        ({"needle_set": through(FRONT, OUTSIDE)}, ["needle_set/given_needles/0", "skin"]),
-        ({"needle_set": through(MIDDLE, MIDDLE)}, ["needle_set/given_needles/0", "coincide"]),
-        ({"needle_set": through(MIDDLE, FRONT)}, ["needle_set/given_needles/0", "skin"]),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_field_with_a_remedy(near, changes, words):
@@ -351,10 +353,27 @@ def test_what_makes_no_sense_is_refused_by_field_with_a_remedy(near, changes, wo
     assert all(word in str(caught.value) for word in words)
 
 
+def refused_before_the_search(request: Request) -> str:
+    """What a plan is refused for before anything is searched."""
+    seen: list[Phase] = []
+    with pytest.raises(RequestError) as caught:
+        plan(ball_scene(), request, lambda progress: not seen.append(progress.phase))
+    assert seen == []
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("entry", "tip", "word"),
+    [("FRONT", "OUTSIDE", "skin"), ("MIDDLE", "MIDDLE", "coincide"), ("MIDDLE", "FRONT", "skin")],
+)
+def test_a_given_needle_that_cannot_be_is_refused_before_the_search(entry, tip, word):
+    said = refused_before_the_search(asked(needle_set=through(globals()[entry], globals()[tip])))
+    assert said.startswith("needle_set/given_needles/0: ") and word in said
+
+
 def test_a_given_needle_longer_than_its_length_is_refused():
     request = asked(needle_set=through(FRONT, MIDDLE), needle=Needle(max_length_mm=20.0))
-    with pytest.raises(RequestError, match=r"needle\.max_length_mm"):
-        given_tracks(ball_scene(), request, ptv_of(ball_scene(), request))
+    assert "needle.max_length_mm" in refused_before_the_search(request)
 
 
 def test_an_organ_goal_of_an_unknown_organ_is_refused():
@@ -380,18 +399,17 @@ def test_an_organ_goal_of_what_is_no_organ_is_refused():
         ),
     ],
 )
-def test_given_seeds_that_cannot_be_are_refused(near, seeds_B, words):
+def test_given_seeds_that_cannot_be_are_refused_before_the_search(seeds_B, words):
     seeds = tuple(GivenSeed(tuple(ball_scene().grid.to_patient(np.array(p)).tolist())) for p in seeds_B)
     request = asked(needle_set=NeedleSetRequest(given_seeds=seeds))
-    with pytest.raises(RequestError, match=words):
-        implant(ball_scene(), request, Prescription(), near, always)
+    assert re.search(words, refused_before_the_search(request))
 
 
-def test_more_given_needles_than_are_allowed_are_refused(near):
+def test_more_given_needles_than_are_allowed_are_refused():
     first, second = (through(FRONT, tip).given_needles[0] for tip in (MIDDLE, (49.0, 35.0, 37.0)))
     request = asked(needle_set=NeedleSetRequest(given_needles=(first, second), max_needles=1), search=COARSE)
-    with pytest.raises(RequestError, match="needle_set"):
-        implant(ball_scene(), request, Prescription(), near, always)
+    said = refused_before_the_search(request)
+    assert said.startswith("needle_set/given_needles: there are 2, and max_needles is 1")
 
 
 # What is given and stands badly, and what nothing reaches
@@ -402,7 +420,9 @@ def test_given_needles_too_near_each_other_or_a_vessel_are_kept_and_told(near):
     request = asked(needle_set=NeedleSetRequest(given_needles=pair), search=COARSE)
     prescription = Prescription(goals=Goals(v100_percent=0.0, d90_gy=1.0))
     made_so = implant(ball_scene(), request, prescription, near, always)
-    stated = set_report(ball_scene(), request, prescription, made_so)
+    seeds = made_so.seeds(())
+    dose = dose_report(ball_scene(), request, prescription, made_so.ptv, made_so.dose, seeds)
+    stated = set_report(ball_scene(), request, prescription, made_so, made_so.chosen, dose)
     assert {p.aim for p in made_so.needles[:2]} == {Aim.GIVEN}
     told = " ".join(stated.claims)
     assert "given, are too near: the hubs overlap by 3.5" in told
@@ -437,7 +457,6 @@ def test_where_everything_is_too_near_to_something_no_needle_is_chosen():
     blocked = world(ball_scene(), request)
     made_so = implant(ball_scene(), request, Prescription(), blocked, always)
     assert (made_so.chosen, made_so.needles, made_so.reachable_percent) == (None, (), 0.0)
-    assert set_report(ball_scene(), request, Prescription(), made_so) is None
 
 
 # Measuring from a tip that is given

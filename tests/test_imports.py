@@ -24,6 +24,7 @@ ALLOWED_TO_VERIFY = {
     "planner.implant_results",
     "planner.records",
     "planner.request",
+    "planner.results_wording",
     "planner.sources",
     "planner.wording",
 }

@@ -141,13 +141,15 @@ def test_seeds_that_cannot_be_are_refused_before_planning():
         replan(ball_scene(), ball_plan(), "cd" * 32, (shifted(first, 0.0),), (seed, seed))
 
 
-def test_needles_measured_with_one_tip_are_told_apart_by_their_entries():
+def test_needles_measured_with_one_tip_are_told_apart_by_their_directions():
     before = replace(ball_plan(), paths=tuple(replace(a_path(id, Aim.PTV), id=id) for id in ("N1", "N2")))
     tip = (80.0, 68.0, 60.0)
     measured = tuple(MeasuredNeedle(id, (x, 12.0, 60.0), tip) for id, x in (("N1", 70.0), ("N2", 90.0)))
-    kept = [
-        replace(a_path(id, Aim.GIVEN), entry_mm=(x, 12.2, 60.0)) for id, x in (("N3", 90.0), ("N4", 70.0))
-    ]
+    kept = []
+    for id, x in (("N3", 90.0), ("N4", 70.0)):
+        line = np.subtract(tip, (x, 12.2, 60.0))
+        direction = tuple((line / np.linalg.norm(line)).tolist())
+        kept.append(replace(a_path(id, Aim.GIVEN), entry_mm=(x, 12.2, 60.0), tip_mm=tip, direction=direction))
     pairs = _pairs(before, replace(before, paths=tuple(kept)), measured)
     assert [(a.id, b.id) for a, b in pairs] == [("N2", "N3"), ("N1", "N4")]
 
@@ -184,3 +186,17 @@ def test_a_needle_measured_outside_the_body_or_without_length_is_refused():
     for needle, words in ((outside, "needles/0: .*skin"), (point, "needles/0: .*coincide")):
         with pytest.raises(RequestError, match=words):
             replan(ball_scene(), ball_plan(), "cd" * 32, (needle,))
+
+
+def test_where_along_its_line_an_entry_was_measured_decides_nothing():
+    """N1 was read off at its hub, 60 mm outside the skin; N2, 7 mm beside it, at the skin."""
+    before = replace(ball_plan(), paths=tuple(replace(a_path(id, Aim.PTV), id=id) for id in ("N1", "N2")))
+    tips = {"N1": (80.0, 68.0, 60.0), "N2": (87.0, 68.0, 60.0)}
+    entries = {"N1": (80.0, -48.0, 60.0), "N2": (87.0, 12.0, 60.0)}
+    measured = tuple(MeasuredNeedle(id, entries[id], tips[id]) for id in tips)
+    kept = [
+        replace(a_path(id, Aim.GIVEN), entry_mm=(tip[0], 12.0, 60.0), tip_mm=tip, direction=(0.0, 1.0, 0.0))
+        for id, tip in (("N3", tips["N2"]), ("N4", tips["N1"]))
+    ]
+    pairs = _pairs(before, replace(before, paths=tuple(kept)), measured)
+    assert [(a.id, b.id) for a, b in pairs] == [("N2", "N3"), ("N1", "N4")]

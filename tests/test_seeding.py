@@ -29,7 +29,7 @@ from planner.request import (
     TargetRequest,
 )
 from planner.seeding.aims import COLD, HOT, MISSED, PointGoal, goal_table, missing, target_goals
-from planner.seeding.bound import fewest_seeds
+from planner.seeding.bound import Fewest, fewest_seeds
 from planner.seeding.descent import GAIN, SEED, Problem, as_few, descended
 from planner.seeding.dose import seed_dose
 from planner.seeding.exchange import exchanged
@@ -442,12 +442,13 @@ def fewest_whole(problem: Problem, share: float, rx: float) -> int | None:
 def test_the_bound_is_never_above_the_fewest_seeds_that_do(seed, share):
     slots = slots_on(tracks_with([[(0.0, 10.0)], [(0.0, 8.0)]], seed), 2.5)
     problem = problem_on(slots, seed)
-    bound = fewest_seeds(problem, share, 100.0, 60)
+    fewest = fewest_seeds(problem, share, 100.0, 60)
     whole = fewest_whole(problem, share, 100.0)
-    if bound is None or whole is None:
+    if not fewest.reachable or whole is None:
         assert whole is None
         return
-    assert 0 <= bound <= whole
+    bound = fewest.seeds
+    assert bound is not None and 0 <= bound <= whole
     chosen = descended(problem, problem.none())
     if np.mean(problem.dose_of(chosen) >= 100.0) >= share:
         assert bound <= chosen.sum()
@@ -456,13 +457,13 @@ def test_the_bound_is_never_above_the_fewest_seeds_that_do(seed, share):
 def test_what_cannot_be_reached_has_no_bound_and_what_is_there_needs_no_seed():
     slots = slots_on(tracks_with([[(0.0, 10.0)]]), 2.5)
     problem = problem_on(slots, 1)
-    assert fewest_seeds(problem, 1.0, 1e6, 60) is None
+    assert fewest_seeds(problem, 1.0, 1e6, 60) == Fewest(None, reachable=False)
     warm = replace(problem, there=np.full(60, 200.0, np.float32))
-    assert fewest_seeds(warm, 0.95, 100.0, 60) == 0
+    assert fewest_seeds(warm, 0.95, 100.0, 60) == Fewest(0, reachable=True)
     one = replace(problem, dose=np.full((len(slots), 60), 100.0, np.float32))
-    assert fewest_seeds(one, 0.95, 100.0, 60) == 1
+    assert fewest_seeds(one, 0.95, 100.0, 60).seeds == 1
     half = replace(problem, dose=np.full((len(slots), 60), 50.0, np.float32))
-    assert fewest_seeds(half, 0.95, 100.0, 60) == 2
+    assert fewest_seeds(half, 0.95, 100.0, 60).seeds == 2
 
 
 def test_without_slots_there_is_no_bound():
@@ -475,7 +476,7 @@ def test_without_slots_there_is_no_bound():
         row=problem.row[:0],
         shut=problem.shut[:0],
     )
-    assert fewest_seeds(none, 0.9, 100.0, 60) == 0
+    assert fewest_seeds(none, 0.9, 100.0, 60) == Fewest(None, reachable=True)
 
 
 # Aims and points

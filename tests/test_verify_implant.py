@@ -298,7 +298,12 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "a bound below nothing": (in_set(bound=-1.0), "the bound is not negative"),
     "a smaller gap": (in_set(gap=0.1), "gap"),
     "a smaller gap in seeds": (in_set(seeds_gap=0.1), "gap in seeds"),
-    "no number of seeds, and a gap": (in_set(seeds_bound=None), "where no number of seeds does"),
+    "no number of seeds, and a gap": (in_set(seeds_bound=None), "fewest seeds and their gap"),
+    "out of reach, and reached": (
+        in_set(seeds_bound=None, seeds_gap=None, v100_reachable=False),
+        "V100 is out of reach only where",
+    ),
+    "out of reach, and a number": (in_set(v100_reachable=False), "V100 is out of reach only where"),
     "more seeds needed than there are": (in_set(seeds_bound=13), "the fewest seeds are no more"),
     "an arrangement not asked for": (in_set(arrangement="parallel"), "arrangement"),
     "a needle not in the order": (
@@ -333,7 +338,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     # strength
     "mCi for U": (in_dose(lambda d: replace(d, air_kerma_strength_u=0.6)), "air-kerma strength"),
     "another source": (in_dose(lambda d: replace(d, source="best_2301")), "source"),
-    "an unknown source": (in_dose(lambda d: replace(d, source="bone")), "the source is a known one"),
+    "an unknown source": (in_dose(lambda d: replace(d, source="bone")), "source"),
     "another strength asked for": (
         asking(lambda r: replace(r, seeds=replace(r.seeds, activity_mci=0.63))),
         "D90",

@@ -17,7 +17,6 @@ import numpy as np
 from jaxtyping import Bool
 
 from planner.needles.chosen import ChosenSet, Rules, nearest_slots, seeded_on
-from planner.needles.cover import NoCover
 from planner.needles.prune import bounded, pruned
 from planner.seeding.aims import MISSED
 from planner.seeding.descent import Problem, descended
@@ -42,12 +41,10 @@ More = Callable[[float], bool]
 def choose_set(rules: Rules, problems: Problems, more: More, rng: np.random.Generator) -> ChosenSet | None:
     """The set for a pool, as the module's text says; None where no seed may stand anywhere.
 
-    Raises NoCover where the given needles alone break the rules, and whatever `more` raises.
+    The given needles keep the rules. Raises whatever `more` raises.
     """
     if not any(rules.pool.spans):
         return None
-    if not rules.allow(np.empty(0, int)):
-        raise NoCover
     seeds: Slots | None = None
     best: ChosenSet | None = None
     for number, in_hand in enumerate(IN_HAND):

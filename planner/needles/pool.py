@@ -7,6 +7,7 @@ far edge where a vessel runs there: it ends where the PTV keeps clear of everyth
     o==|=|===:           |
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,9 +15,10 @@ from jaxtyping import Float, Int
 from scipy.ndimage import map_coordinates
 
 from anatomy.distance import QUANTUM_MM
+from anatomy.frames import Grid
 from anatomy.scene import Scene
 from anatomy.structures import VoxelMask, mask_from_bool
-from planner.given import measured_given
+from planner.measure import Measured
 from planner.needles.bundle import bundles
 from planner.needles.tracks import Tracks, join_tracks, seed_spans, tracks_of, worth_choosing_from
 from planner.progress import GoOn, Phase
@@ -33,18 +35,21 @@ TIP_SPARE_MM = 1.0
 voxels [U]."""
 
 
-def pools(scene: Scene, request: Request, near: World, ptv: VoxelMask, go_on: GoOn) -> list[Tracks]:
-    """What to choose a set from, the given needles first: one pool for free needles, one for each direction
+def pools(
+    scene: Scene, request: Request, given: Sequence[Measured], near: World, ptv: VoxelMask, go_on: GoOn
+) -> list[Tracks]:
+    """What to choose a set from, the `given` needles first: one pool for free needles, one for each direction
     of a bundle. Empty where nothing reaches the PTV."""
-    given = given_tracks(scene, request, ptv)
+    seed_mm = source_of(request).seed_length_mm
+    in_place = given_tracks(given, ptv, scene.grid, seed_mm)
     reachable = _reachable(scene, near, ptv)
     if reachable is None:
-        return [given]
+        return [in_place]
     aimed = aimed_at(near, reachable, scene.grid, request.search.field_resolution_mm)
     radius = max(COVERING_MM, request.search.covering_radius_mm)
     lines = search(aimed, radius, lambda p: go_on(replace(p, phase=Phase.NEEDLES))).lines
     found = [lines] if request.needle_set.arrangement is Arrangement.FREE else bundles(aimed, lines, request)
-    return [join_tracks(given, _tracks(scene, request, ptv, part)) for part in found] or [given]
+    return [join_tracks(in_place, _tracks(scene, request, ptv, part)) for part in found] or [in_place]
 
 
 def _tracks(scene: Scene, request: Request, ptv: VoxelMask, lines: SafeLines) -> Tracks:
@@ -65,26 +70,19 @@ def _reachable(scene: Scene, near: World, ptv: VoxelMask) -> VoxelMask | None:
     return mask_from_bool(clear)
 
 
-def given_tracks(scene: Scene, request: Request, ptv: VoxelMask) -> Tracks:
-    """The needles of the request as tracks, in its order; on one that does not reach the PTV no seed may
-    stand.
-
-    Raises RequestError for a needle that does not lead from skin into the body.
-    """
-    measured = measured_given(scene, request)
-    grid = scene.grid
-    tip = grid.to_box(_rows([m.tip_mm for m in measured]))
-    outward = grid.vectors_to_box(-_rows([m.direction for m in measured]))
-    seed_mm = source_of(request).seed_length_mm
+def given_tracks(given: Sequence[Measured], ptv: VoxelMask, grid: Grid, seed_mm: float) -> Tracks:
+    """Given needles as tracks, in their order; on one that does not reach the PTV no seed may stand."""
+    tip = grid.to_box(_rows([m.tip_mm for m in given]))
+    outward = grid.vectors_to_box(-_rows([m.direction for m in given]))
     spans = tuple(
-        seed_spans(ptv, grid, tip[n], outward[n], m.length_mm, seed_mm) for n, m in enumerate(measured)
+        seed_spans(ptv, grid, tip[n], outward[n], m.length_mm, seed_mm) for n, m in enumerate(given)
     )
     return Tracks(
         tip,
         outward,
-        np.array([m.length_mm for m in measured], float),
-        np.array([m.lung_length_mm for m in measured], float),
-        np.array([m.pleural_punctures for m in measured], int),
+        np.array([m.length_mm for m in given], float),
+        np.array([m.lung_length_mm for m in given], float),
+        np.array([m.pleural_punctures for m in given], int),
         spans,
     )
 

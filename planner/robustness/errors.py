@@ -123,6 +123,19 @@ def displaced(
     )
 
 
+def in_place(
+    errors: PlacementErrors,
+    entry_B: Float[np.ndarray, "3"],
+    direction_B: Float[np.ndarray, "3"],
+    length_mm: float,
+    draws: Float[np.ndarray, "k 6"],
+) -> Displaced:
+    """A needle that is in already: its line is known, and its seeds go wrong along it alone. [mm, B]"""
+    wrong = displaced(errors, entry_B, direction_B, length_mm, draws)
+    entry, direction = (np.broadcast_to(v, wrong.entry_B.shape).copy() for v in (entry_B, direction_B))
+    return Displaced(entry, direction, wrong.deeper_mm)
+
+
 def quantile_mm(magnitude: Magnitude, share: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
     """The size that this share of errors stays below, 0 <= share < 1. [mm]"""
     shape = _weibull_shape(magnitude.sd_mm / magnitude.mean_mm)

@@ -9,9 +9,9 @@ from anatomy.scene import Scene
 from anatomy.structures import Role, Structure, VoxelMask
 from planner.clearance import Obstacles
 from planner.implant_records import NeedleRisk, Robustness, Touch
-from planner.records import Path
+from planner.records import Aim, Path
 from planner.request import GivenSeed, Prescription, Request
-from planner.robustness.errors import ERRORS, Displaced, displaced, drawn
+from planner.robustness.errors import ERRORS, Displaced, displaced, drawn, in_place
 from planner.robustness.spread import DoseSamples, dose_samples, spread_of
 from planner.robustness.tolerance import tolerance_deg
 from planner.robustness.touch import touched
@@ -32,9 +32,10 @@ def robustness(
 ) -> Robustness | None:
     """What errors published for `request.robustness.placement` do to these needles and the PTV's dose.
 
-    `extra_seeds` stay in place. The share of goals met is of samples in which D90 and V100 reach theirs. A
-    needle's draws depend on `request.random_seed` and its place among `needles` alone. None where no sample
-    is asked for or no dose is prescribed.
+    Given needles are in already: their seeds go wrong in depth alone. `extra_seeds` stay in place. The share
+    of goals met is of samples in which D90 and V100 reach theirs. A needle's draws depend on
+    `request.random_seed` and its place among `needles` alone. None where no sample is asked for or no dose is
+    prescribed.
     """
     asked, prescription = request.robustness, request.prescription
     if asked.samples == 0 or prescription is None:
@@ -57,7 +58,8 @@ def robustness(
 
 
 def _displaced(grid: Grid, request: Request, needle: Path, draws: np.ndarray) -> Displaced:
-    return displaced(
+    wrong = in_place if needle.aim is Aim.GIVEN else displaced
+    return wrong(
         ERRORS[request.robustness.placement],
         grid.to_box(np.array(needle.entry_mm)),
         grid.vectors_to_box(np.array(needle.direction)),
@@ -95,7 +97,11 @@ def _touches(
     tips_B = np.concatenate([w.at(n.length_mm) for n, w in zip(needles, wrong, strict=True)])
     found = touched(forbidden, grid, entries_B, tips_B, request.needle.radius_mm)
     chances = found.by.reshape(len(needles), request.robustness.samples, len(found.names)).mean(axis=1)
-    return [_by_chance(found.names, row) for row in chances.tolist()]
+    # What a needle touches that is in already is no matter of chance: the set's claims say it.
+    return [
+        () if needle.aim is Aim.GIVEN else _by_chance(found.names, row)
+        for needle, row in zip(needles, chances.tolist(), strict=True)
+    ]
 
 
 def _by_chance(names: Sequence[str], chances: Sequence[float]) -> tuple[Touch, ...]:

@@ -8,6 +8,7 @@
 The programme with whole seeds, relaxed. Where a point gets Rx from one seed, more of it helps no other point.
 """
 
+from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -23,13 +24,20 @@ SOLVED, INFEASIBLE = 0, 2
 """What scipy.optimize.linprog says of a programme."""
 
 
-def fewest_seeds(problem: Problem, share: float, prescribed_gy: float, count: int) -> int | None:
-    """No fewer seeds bring `share` of every so many of the first `count` points to the prescribed dose. None
-    where no number of them does, 0 where the programme gave no answer: then nothing is claimed."""
+@dataclass(frozen=True)
+class Fewest:
+    """How few seeds would do, None where that is not known, and whether any number of them would."""
+
+    seeds: int | None
+    reachable: bool
+
+
+def fewest_seeds(problem: Problem, share: float, prescribed_gy: float, count: int) -> Fewest:
+    """No fewer seeds bring `share` of every so many of the first `count` points to the prescribed dose."""
     points = np.arange(0, count, max(1, count // POINTS))
     n, m = len(problem.slots), len(points)
     if n == 0:
-        return 0
+        return Fewest(None, reachable=True)
     dose = np.minimum(problem.dose[problem.row][:, points].astype(float) / prescribed_gy, 1.0)
     there = problem.there[points].astype(float) / prescribed_gy
     reach = hstack([csr_matrix(-dose.T), eye_array(m)])
@@ -42,9 +50,8 @@ def fewest_seeds(problem: Problem, share: float, prescribed_gy: float, count: in
         bounds=(0.0, 1.0),
         method="highs",
     )
-    if answer.status == INFEASIBLE:
-        return None
-    return ceil(answer.fun - ROUNDING) if answer.status == SOLVED else 0
+    seeds = ceil(answer.fun - ROUNDING) if answer.status == SOLVED else None
+    return Fewest(seeds, reachable=answer.status != INFEASIBLE)
 
 
 def _windows(problem: Problem) -> csr_matrix:

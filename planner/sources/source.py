@@ -18,7 +18,7 @@ from typing import NamedTuple
 HOURS_PER_DAY = 24.0
 
 SEED_LENGTH_MM, SEED_DIAMETER_MM = 4.5, 0.8
-"""A capsule's outer size where a source names no other: that of requests (10.1111/1759-7714.13932)."""
+"""A capsule's outer size where a source names no other (Dong 2021, 10.1111/1759-7714.13932)."""
 
 
 class RadialDose(NamedTuple):

@@ -45,7 +45,7 @@ def check_cold_spots(
     in_order = volumes == sorted(volumes, reverse=True)
     words = "in order" if in_order else "out of order"
     claims.holds("the largest cold spot comes first", SUBJECT, "in order", words, in_order)
-    told: set[int] = set()
+    told: list[int] = []
     for number, spot in enumerate(spots, start=1):
         subject = f"cold spot {number}"
         row = _row_of(index, grid, spot)
@@ -53,15 +53,18 @@ def check_cold_spots(
         words = "a cold voxel of the PTV" if cold else "elsewhere"
         claims.holds("its coldest place", subject, "a cold voxel of the PTV", words, cold)
         if row is not None and cold:
-            told.add(int(maybe[row]))
+            told.append(row)
             inner = surely == surely[row] if surely[row] >= 0 else np.zeros(len(index), bool)
             centres_P = grid.to_patient(index * grid.spacing_mm)
             _check_dose(claims, subject, spot, doses[inner], float(doses[row]))
             _check_size(claims, subject, spot, inner, maybe == maybe[row], centres_P, grid.voxel_volume_mm3)
     enough = SMALLEST_CC * CC_MM3 / grid.voxel_volume_mm3
     large = np.flatnonzero(np.bincount(surely[surely >= 0]) >= enough * (1.0 + RATIO))
-    left_out = [n for n in large if int(maybe[np.flatnonzero(surely == n)[0]]) not in told]
+    left_out = [n for n in large if int(maybe[np.flatnonzero(surely == n)[0]]) not in maybe[told]]
     claims.equal("cold regions left out", SUBJECT, 0.0, float(len(left_out)), 0.0)
+    inner = surely[told]
+    twice = len(set(told)) < len(told) or len(np.unique(inner[inner >= 0])) < np.count_nonzero(inner >= 0)
+    claims.holds("a cold region is told of once", SUBJECT, "once", "twice" if twice else "once", not twice)
 
 
 def _regions(index: Int[np.ndarray, "n 3"], cold: Bool[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:

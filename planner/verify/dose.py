@@ -1,12 +1,12 @@
 """Claims on a plan's dose, from the seeds' places by the direct sum: volumes, points, indices, goals, BED."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from anatomy.scene import Scene
 from anatomy.structures import Role, VoxelMask
-from planner.implant_records import DoseReport, NeedleSet, TargetDose, VolumeDose
+from planner.implant_records import DoseReport, NeedleSet, OrganDose, TargetDose, VolumeDose
 from planner.records import Plan
 from planner.request import Prescription
 from planner.verify.claims import Claims
@@ -15,7 +15,7 @@ from planner.verify.dvh import CC_MM3, SampledDoses
 from planner.verify.goals import PTV, check_bed, check_goals
 from planner.verify.hottest import field_of, hottest_part
 from planner.verify.planted import Planted, planted
-from planner.verify.ptv import Ptv, holds
+from planner.verify.ptv import holds
 from planner.verify.strength import check_strength
 from planner.verify.tolerances import DOSE, DOSE_GY, DOSE_NEAR, NEAR_SEED_MM
 from planner.verify.volume_dose import (
@@ -37,15 +37,14 @@ def check_dose(
     needles: NeedleSet,
     dose: DoseReport,
     scene: Scene,
-    ptv: Ptv,
+    treated: VoxelMask,
 ) -> None:
-    """All claims on a dose report."""
+    """All claims on a dose report, `treated` being the PTV."""
     check_goals(claims, asked, dose)
     strong = check_strength(claims, plan, asked, dose)
     check_bed(claims, asked, dose, strong.source)
     # Of the strength that the request means, not of the one that is stated.
     seeds = planted(strong.source, strong.strength_u, needles.seeds)
-    treated = ptv.nearer_to(dose.target.volume_cc * CC_MM3 / scene.grid.voxel_volume_mm3)
     curves = {
         PTV: sampled(treated, scene.grid, seeds),
         GTV: sampled(scene.target, scene.grid, seeds),
@@ -55,7 +54,7 @@ def check_dose(
     check_indices(claims, dose.target, seeds, treated, scene.grid, asked.dose_gy)
     organs = {s.name: s.mask for s in scene.of_role(Role.FORBIDDEN, Role.LUNG, Role.PASSABLE)}
     _check_points(claims, dose, seeds, {PTV: treated, GTV: scene.target}, organs, scene)
-    _check_organs(claims, dose, scene, seeds, organs)
+    check_organs(claims, dose.organs, scene, seeds, organs)
     _check_curves(claims, dose, scene, seeds, curves, organs)
 
 
@@ -92,14 +91,18 @@ def _check_points(
     claims.same("coldest points that are not named", "dose", "none", missing)
 
 
-def _check_organs(
-    claims: Claims, dose: DoseReport, scene: Scene, seeds: Planted, organs: Mapping[str, VoxelMask]
+def check_organs(
+    claims: Claims,
+    told: Sequence[OrganDose],
+    scene: Scene,
+    seeds: Planted,
+    organs: Mapping[str, VoxelMask],
 ) -> None:
-    """Every organ once, and the dose in its hottest part."""
-    names = ", ".join(sorted(organ.structure for organ in dose.organs))
+    """Each of the organs once, and the dose in its hottest part."""
+    names = ", ".join(sorted(organ.structure for organ in told))
     claims.same("organs with a dose", "dose", names, ", ".join(sorted(organs)))
     field = field_of(seeds, scene.grid) if len(seeds.centres_P) else None
-    for stated in dose.organs:
+    for stated in told:
         mask = organs.get(stated.structure)
         if mask is not None:
             hot = hottest_part(mask, scene.grid, seeds, field)

@@ -9,7 +9,7 @@
 from collections.abc import Iterator
 from math import log
 
-from planner.implant_records import DoseReport
+from planner.implant_records import Achieved, DoseReport
 from planner.request import Prescription
 from planner.sources.source import Source
 from planner.verify.claims import Claims
@@ -23,8 +23,8 @@ Goal = tuple[str, str, bool, float, float]
 """Structure, name, whether it is meant at least, what is wanted and what was reached."""
 
 
-def check_goals(claims: Claims, asked: Prescription, dose: DoseReport) -> None:
-    """Every goal of the prescription is listed with what the report says was reached, and no other."""
+def check_goals(claims: Claims, asked: Prescription, dose: DoseReport | Achieved) -> None:
+    """Every goal of the prescription is listed with what the doses say was reached, and no other."""
     expected = {(goal[0], goal[1]): goal for goal in _goals(asked, dose)}
     names = [(goal.structure, goal.name) for goal in dose.goals]
     listed = ", ".join(sorted(" ".join(name) for name in names))
@@ -47,7 +47,7 @@ def check_goals(claims: Claims, asked: Prescription, dose: DoseReport) -> None:
         claims.same("whether the goal is met", subject, said, found)
 
 
-def _goals(asked: Prescription, dose: DoseReport) -> Iterator[Goal]:
+def _goals(asked: Prescription, dose: DoseReport | Achieved) -> Iterator[Goal]:
     goals, target = asked.goals, dose.target
     yield PTV, "d90_gy", True, asked.d90_goal_gy, target.d90_gy
     yield PTV, "v100_percent", True, goals.v100_percent, target.v100_percent

@@ -21,11 +21,10 @@ def check_implant(claims: Claims, plan: Plan, scene: Scene) -> Ptv | None:
     ptv = ptv_of(claims, scene, plan.request)
     check_needle_set(claims, plan, needles)
     check_seeds_of_set(claims, plan, needles)
-    treated = ptv.most
     if dose is not None and prescription is not None:
-        check_dose(claims, plan, prescription, needles, dose, scene, ptv)
         treated = ptv.nearer_to(dose.target.volume_cc * CC_MM3 / scene.grid.voxel_volume_mm3)
-    check_robustness(claims, plan, scene, treated)
+        check_dose(claims, plan, prescription, needles, dose, scene, treated)
+        check_robustness(claims, plan, scene, treated)
     return ptv
 
 

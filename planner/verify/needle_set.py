@@ -85,18 +85,30 @@ def _check_cost(claims: Claims, plan: Plan, needles: NeedleSet, paths: tuple[Pat
     gap = (needles.objective - needles.bound) / needles.objective if needles.objective > 0.0 else 0.0
     claims.equal("gap", SUBJECT, needles.gap, gap, RATIO)
     count = sum(seed.path_id is not None for seed in needles.seeds)
-    few = needles.seeds_bound
-    if few is None or needles.seeds_gap is None:
-        both = few is None and needles.seeds_gap is None
-        said = "no number, no gap" if both else "one of them"
-        claims.holds(
-            "where no number of seeds does, no gap is told", SUBJECT, "no number, no gap", said, both
-        )
-        return
-    claims.at_least("the fewest seeds are not negative", SUBJECT, 0.0, float(few), 0.0)
-    claims.at_most("the fewest seeds are no more than there are", SUBJECT, float(count), float(few), 0.0)
-    seeds_gap = (count - few) / count if count else 0.0
-    claims.equal("gap in seeds", SUBJECT, needles.seeds_gap, seeds_gap, RATIO)
+    few, seeds_gap = needles.seeds_bound, needles.seeds_gap
+    alike = (few is None) == (seeds_gap is None)
+    said = "both or none" if alike else "one of them"
+    claims.holds("fewest seeds and their gap", SUBJECT, "both or none", said, alike)
+    prescribed, dose = plan.request.prescription, plan.dose
+    met = (
+        prescribed is not None
+        and dose is not None
+        and (dose.target.v100_percent >= prescribed.goals.v100_percent)
+    )
+    sound = needles.v100_reachable or (few is None and not met)
+    said = "reached" if met else "not reached" if few is None else "a number of seeds would do"
+    claims.holds(
+        "V100 is out of reach only where it is not reached",
+        SUBJECT,
+        "reachable" if needles.v100_reachable else "out of reach",
+        said,
+        sound,
+    )
+    if few is not None and seeds_gap is not None:
+        claims.at_least("the fewest seeds are not negative", SUBJECT, 0.0, float(few), 0.0)
+        claims.at_most("the fewest seeds are no more than there are", SUBJECT, float(count), float(few), 0.0)
+        wanted = (count - few) / count if count else 0.0
+        claims.equal("gap in seeds", SUBJECT, seeds_gap, wanted, RATIO)
 
 
 def _check_counts(claims: Claims, needles: NeedleSet) -> None:

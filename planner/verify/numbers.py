@@ -93,11 +93,11 @@ def _absurd(request: Request) -> str | None:
     }
     wrong = [name for name, value in positive.items() if value <= 0.0]
     wrong += [name for name, value in never_negative.items() if value < 0.0]
-    if not wrong and request.seeds.model not in {source.name for source in SOURCES}:
+    if wrong:
+        return f"{wrong[0]} is too small"
+    if request.seeds.model not in {source.name for source in SOURCES}:
         return "seeds.model is unknown"
-    if not wrong and request.robustness.samples > MOST_SAMPLES:
-        return "robustness.samples is too large"
-    return f"{wrong[0]} is too small" if wrong else None
+    return "robustness.samples is too large" if request.robustness.samples > MOST_SAMPLES else None
 
 
 def _of_prescription(asked: Prescription) -> dict[str, float]:

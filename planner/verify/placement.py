@@ -54,8 +54,10 @@ def misplaced(
     random_seed: int,
     number: int,
     samples: int,
+    in_already: bool = False,
 ) -> Misplaced:
-    """The needle of that number among those of its set, in every sample. [mm]"""
+    """The needle of that number among those of its set, in every sample; one that is in already goes wrong in
+    depth alone. [mm]"""
     stream = np.random.SeedSequence([abs(random_seed), 1 if random_seed < 0 else 0, number])
     u = np.random.Generator(np.random.PCG64(stream)).random((samples, 6))
     length = float(np.linalg.norm(tip_B - entry_B))
@@ -65,6 +67,8 @@ def misplaced(
     entry = entry_B + _sideways(at_entry, u[:, 0], u[:, 1], across)
     tip = tip_B + _sideways(at_tip, u[:, 2], u[:, 3], across)
     deeper = _sizes(in_depth, u[:, 4]) * np.where(u[:, 5] < 0.5, -1.0, 1.0)
+    if in_already:
+        entry, tip = np.tile(entry_B, (samples, 1)), np.tile(tip_B, (samples, 1))
     line = tip - entry
     return Misplaced(entry, line / np.linalg.norm(line, axis=1)[:, None], np.maximum(deeper, -length))
 

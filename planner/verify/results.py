@@ -1,18 +1,27 @@
 """Claims of an evaluation and of a replanning, beside those of the plans that they hold."""
 
+from dataclasses import replace
+from itertools import product
+
 import numpy as np
 
+from anatomy.frames import Grid
 from anatomy.scene import Scene
-from planner.implant_records import Changes, NeedleChange, PlacedSeed
+from anatomy.structures import VoxelMask
+from planner.implant_records import Achieved, Changes, NeedleChange, PlacedSeed
 from planner.implant_results import Evaluation, Replanned
-from planner.records import Aim, Path, Plan, Status, Verification
+from planner.records import Aim, Path, Plan, Verification
+from planner.request import Prescription
+from planner.results_wording import change_sentences, implant_outcome
 from planner.verify.claims import Claims
 from planner.verify.cold_spots import check_cold_spots
 from planner.verify.conformity import check_indices
+from planner.verify.dose import check_organs
 from planner.verify.dvh import CC_MM3
+from planner.verify.goals import check_goals
 from planner.verify.numbers import check_finite, check_numbers
-from planner.verify.planted import planted
-from planner.verify.ptv import holds, ptv_of
+from planner.verify.planted import Planted, planted
+from planner.verify.ptv import Ptv, holds, ptv_of
 from planner.verify.strength import strong_of
 from planner.verify.tolerances import LENGTH_MM
 from planner.verify.volume_dose import check_treated, sampled
@@ -22,48 +31,71 @@ def verify_evaluation(evaluation: Evaluation, plan: Plan, scene: Scene) -> Verif
     """Recompute what an evaluation says of the seeds found, by the direct sum, in the scene of its plan."""
     claims = Claims()
     asked = plan.request.prescription
-    if not (check_numbers(claims, plan) and check_finite(claims, evaluation, "evaluation")) or asked is None:
+    said = "none" if asked is None else "prescribed"
+    claims.holds("the plan has a prescription", "plan", "prescribed", said, asked is not None)
+    finite = check_numbers(claims, plan) and check_finite(claims, evaluation, "evaluation")
+    if asked is None or not finite:
         return claims.verification()
-    achieved, grid = evaluation.achieved, scene.grid
-    centres_P = np.array([seed.position_mm for seed in evaluation.seeds], float).reshape(-1, 3)
-    ptv = ptv_of(claims, scene, plan.request)
-    treated = ptv.nearer_to(achieved.target.volume_cc * CC_MM3 / grid.voxel_volume_mm3)
     strong = strong_of(plan.request)
     found = [PlacedSeed(None, seed.position_mm, seed.axis, None, None) for seed in evaluation.seeds]
     seeds = planted(strong.source, strong.strength_u, found)
-    claims.equal("seeds found", "achieved", float(achieved.seeds_found), float(len(found)), 0.0)
-    outside = float(np.count_nonzero(~holds(treated, grid.spacing_mm, grid.to_box(centres_P))))
-    claims.equal("seeds outside the PTV", "achieved", float(achieved.seeds_outside_ptv), outside, 0.0)
-    check_treated(claims, "PTV", achieved.target, sampled(treated, grid, seeds), asked.dose_gy)
-    check_treated(claims, "GTV", achieved.gtv, sampled(scene.target, grid, seeds), asked.dose_gy)
-    check_indices(claims, achieved.target, seeds, treated, grid, asked.dose_gy)
-    check_cold_spots(claims, achieved.cold_spots, seeds, treated, grid, asked.dose_gy)
+    _check_achieved(claims, evaluation.achieved, asked, seeds, ptv_of(claims, scene, plan.request), scene)
     as_planned = evaluation.planned == (None if plan.dose is None else plan.dose.target)
     said = "the plan's" if as_planned else "another"
     claims.holds("what was planned", "evaluation", "the plan's", said, as_planned)
-    _check_supplement(claims, evaluation)
+    _check_supplement(claims, evaluation, plan)
+    written = implant_outcome(
+        evaluation.achieved, evaluation.seeds, strong.source.seed_length_mm, evaluation.supplement
+    )
+    claims.same("status", "outcome", str(evaluation.outcome.status), str(written.status))
+    claims.same("message", "outcome", evaluation.outcome.message, written.message)
     return claims.verification()
 
 
-def _check_supplement(claims: Claims, evaluation: Evaluation) -> None:
-    """It keeps the seeds found, is verified, and meets all goals where the outcome says so."""
+def _check_achieved(
+    claims: Claims, achieved: Achieved, asked: Prescription, seeds: Planted, ptv: Ptv, scene: Scene
+) -> None:
+    """What the seeds found give: where they are, doses, goals and cold spots."""
+    grid = scene.grid
+    treated = ptv.nearer_to(achieved.target.volume_cc * CC_MM3 / grid.voxel_volume_mm3)
+    count = float(len(seeds.centres_P))
+    claims.equal("seeds found", "achieved", float(achieved.seeds_found), count, 0.0)
+    few, many = _outside(treated, grid, seeds)
+    stated = float(achieved.seeds_outside_ptv)
+    claims.equal("seeds outside the PTV", "achieved", stated, 0.5 * (few + many), 0.5 * (many - few))
+    check_treated(claims, "PTV", achieved.target, sampled(treated, grid, seeds), asked.dose_gy)
+    check_treated(claims, "GTV", achieved.gtv, sampled(scene.target, grid, seeds), asked.dose_gy)
+    check_indices(claims, achieved.target, seeds, treated, grid, asked.dose_gy)
+    organs = {s.name: s.mask for s in scene.structures if s.name in asked.organ_goals}
+    check_organs(claims, achieved.organs, scene, seeds, organs)
+    check_goals(claims, asked, achieved)
+    check_cold_spots(claims, achieved.cold_spots, seeds, treated, grid, asked.dose_gy)
+
+
+def _outside(ptv: VoxelMask, grid: Grid, seeds: Planted) -> tuple[int, int]:
+    """How many seeds' centres lie outside for sure, and how many may: on a face, rounding decides."""
+    centres_B = grid.to_box(seeds.centres_P)
+    shifts = LENGTH_MM * np.array(list(product((-1.0, 1.0), repeat=3)))
+    out = np.array([~holds(ptv, grid.spacing_mm, centres_B + shift) for shift in shifts])
+    return int(np.count_nonzero(out.all(axis=0))), int(np.count_nonzero(out.any(axis=0)))
+
+
+def _check_supplement(claims: Claims, evaluation: Evaluation, plan: Plan) -> None:
+    """It is there where more seeds are needed, answers the plan's request around those found, and is
+    verified."""
     added = evaluation.supplement
+    needed = any(goal.at_least and not goal.met for goal in evaluation.achieved.goals)
+    said, found = ("a supplement" if there else "none" for there in (added is not None, needed))
+    claims.same("a supplement where more is needed", "supplement", said, found)
     if added is None:
         return
-    kept = added.request.needle_set.given_seeds == evaluation.seeds
-    claims.holds(
-        "the supplement keeps the seeds found", "supplement", "kept", "kept" if kept else "others", kept
-    )
+    around = replace(plan.request.needle_set, given_seeds=evaluation.seeds, given_needles=())
+    asked = added.request == replace(plan.request, needle_set=around)
+    meant = "the plan's request, around the seeds found"
+    claims.holds("what the supplement is for", "supplement", meant, meant if asked else "another", asked)
     sound = added.verification is not None and added.verification.passed
-    claims.holds(
-        "the supplement is verified", "supplement", "verified", "verified" if sound else "not", sound
-    )
-    enough = added.outcome.status is Status.PLANNED
-    said, found = (
-        "goals met" if met else "goals not met"
-        for met in (evaluation.outcome.status is Status.PLANNED, enough)
-    )
-    claims.same("whether the supplement is enough", "outcome", said, found)
+    words = "verified" if sound else "not verified"
+    claims.holds("the supplement is verified", "supplement", "verified", words, sound)
 
 
 def verify_changes(replanned: Replanned, before: Plan) -> Verification:
@@ -82,6 +114,8 @@ def verify_changes(replanned: Replanned, before: Plan) -> Verification:
         claims.same("needles that are not told of", name, "none", missing)
         claims.equal("a needle is told of once", name, float(len(named)), float(len(set(named))), 0.0)
     _check_totals(claims, changes, before, after)
+    written = change_sentences(changes.needles, after, changes.d90_before_gy, changes.d90_after_gy)
+    claims.same("sentences", "changes", " ".join(changes.sentences), " ".join(written))
     return claims.verification()
 
 

@@ -1,13 +1,12 @@
-r"""Claims on the risk of each needle: what it touches in how many samples, and how far it may turn.
+"""Claims on the risk of each needle: what it touches in how many samples, and how far it may turn.
 
     stated chance      between what is touched for sure and what may be touched, in as many samples
-    stated tolerance   turned by so much about its entry, many ways, the needle touches nothing
+    stated tolerance   no more than the turn that brings the wall to the centre of any forbidden voxel
 
 That a needle might be turned farther than is told is no danger, and not looked for.
 """
 
 from collections.abc import Sequence
-from math import radians
 
 import numpy as np
 from jaxtyping import Float
@@ -15,17 +14,16 @@ from jaxtyping import Float
 from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.implant_records import NeedleRisk
-from planner.records import Path
+from planner.records import Aim, Path
 from planner.request import Needle
 from planner.verify.claims import Claims
 from planner.verify.placement import Misplaced
 from planner.verify.tolerances import RATIO
 from planner.verify.touching import touching
+from planner.verify.voxels import voxels_of
 
-WAYS = 36
-"""Ways in which a needle is turned [U]."""
-UNDER = 1.0 - 1e-9
-"""Of a tolerance: it is told of turns by less."""
+DEG = 1e-9
+"""Rounding of angles. [deg]"""
 
 
 def check_touches(
@@ -43,7 +41,7 @@ def check_touches(
     samples = len(entries) // len(wrong)
     shape = (len(wrong), samples, len(found.names))
     surely, maybe = (hits.reshape(shape).mean(axis=1) for hits in (found.surely, found.maybe))
-    for risk, least, most in zip(stated, surely.tolist(), maybe.tolist(), strict=True):
+    for risk, path, least, most in zip(stated, paths, surely.tolist(), maybe.tolist(), strict=True):
         subject = f"needle {risk.path_id}"
         chances = {touch.structure: touch.chance for touch in risk.touches}
         unknown = ", ".join(sorted(chances.keys() - set(found.names))) or "none"
@@ -53,6 +51,11 @@ def check_touches(
         in_order = once and list(risk.touches) == order
         words = "in order" if in_order else "out of order"
         claims.holds("what is touched, the likeliest first", subject, "in order", words, in_order)
+        if path.aim is Aim.GIVEN:
+            # It is in: what it touches is no matter of chance.
+            told = ", ".join(chances) or "none"
+            claims.same("chances of a needle that is in already", subject, "none", told)
+            continue
         for name, few, many in zip(found.names, least, most, strict=True):
             chance = chances.get(name, 0.0)
             if chance or few:
@@ -63,28 +66,30 @@ def check_touches(
 def check_tolerances(
     claims: Claims, scene: Scene, needle: Needle, stated: Sequence[NeedleRisk], paths: Sequence[Path]
 ) -> None:
-    """Turned about its entry by its tolerance, a needle touches nothing."""
-    forbidden = scene.of_role(Role.FORBIDDEN)
+    """Turned about its entry by less than its tolerance, whichever way, a needle meets the centre of no voxel
+    of a forbidden structure."""
+    outer = [voxels_of(s.mask, outer_only=True) for s in scene.of_role(Role.FORBIDDEN)]
+    centres_B = np.concatenate([np.empty((0, 3)), *outer]) * scene.grid.spacing_mm
     for risk, path in zip(stated, paths, strict=True):
-        subject = f"needle {risk.path_id}"
-        right = 0.0 <= risk.tolerance_deg <= 90.0
-        words = "an angle" if right else "none"
-        claims.holds("the tolerance is an angle of a quarter turn at most", subject, "an angle", words, right)
-        if right and risk.tolerance_deg > 0.0:
-            entry_B, tip_B = (scene.grid.to_box(np.array(p, float)) for p in (path.entry_mm, path.tip_mm))
-            tips = _turned(entry_B, tip_B, UNDER * radians(risk.tolerance_deg))
-            entries = np.broadcast_to(entry_B, tips.shape)
-            found = touching(forbidden, scene.grid, entries, tips, needle.outer_diameter_mm / 2)
-            hit = ", ".join(found.names[column] for column in np.flatnonzero(found.surely.any(axis=0)))
-            claims.same("what the needle touches within its tolerance", subject, "nothing", hit or "nothing")
+        subject, told = f"needle {risk.path_id}", risk.tolerance_deg
+        entry_B, tip_B = (scene.grid.to_box(np.array(p, float)) for p in (path.entry_mm, path.tip_mm))
+        most = _turn_that_touches(entry_B, tip_B, centres_B, needle.outer_diameter_mm / 2)
+        claims.at_most("the tolerance is no more than a turn that touches", subject, most, told, DEG)
+        claims.at_least("the tolerance is an angle", subject, 0.0, told, 0.0)
 
 
-def _turned(
-    entry_B: Float[np.ndarray, "3"], tip_B: Float[np.ndarray, "3"], angle: float
-) -> Float[np.ndarray, "w 3"]:
-    """The tip, and the tip turned about the entry by an angle, all ways around. [mm]"""
-    along = tip_B - entry_B
-    across = np.linalg.svd(along[None])[2][1:]
-    ways = 2.0 * np.pi * np.arange(WAYS) / WAYS
-    sideways = np.stack([np.cos(ways), np.sin(ways)], axis=1) @ across * np.linalg.norm(along)
-    return np.concatenate([tip_B[None], entry_B + np.cos(angle) * along + np.sin(angle) * sideways])
+def _turn_that_touches(
+    entry_B: Float[np.ndarray, "3"],
+    tip_B: Float[np.ndarray, "3"],
+    centres_B: Float[np.ndarray, "n 3"],
+    radius_mm: float,
+) -> float:
+    """The least turn about the entry at which the wall comes to one of the centres that the needle is long
+    enough for; a quarter turn where there is none. [deg]"""
+    along = (tip_B - entry_B) / np.linalg.norm(tip_B - entry_B)
+    towards = centres_B - entry_B
+    away = np.linalg.norm(towards, axis=1)
+    near = away <= np.linalg.norm(tip_B - entry_B)
+    away, towards = np.maximum(away[near], radius_mm), towards[near]
+    turn = np.arccos(np.clip(towards @ along / away, -1.0, 1.0)) - np.arcsin(radius_mm / away)
+    return float(np.degrees(max(0.0, turn.min(initial=np.pi / 2))))

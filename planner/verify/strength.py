@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from planner.implant_records import MEDIUM, DoseReport
 from planner.records import Plan
 from planner.request import Prescription, Request
-from planner.sources import SOURCES
+from planner.sources import source_of
 from planner.sources.source import Source
 from planner.verify.claims import Claims
 from planner.verify.tolerances import RATIO
@@ -29,7 +29,7 @@ class Strong:
 
 def strong_of(request: Request) -> Strong:
     """What a request's seeds are. Its model must be known, as `check_numbers` makes sure."""
-    source = next(s for s in SOURCES if s.name == request.seeds.model)
+    source = source_of(request)
     fresh = request.seeds.activity_mci * U_PER_MCI[source.nuclide]
     return Strong(source, fresh * 0.5 ** (request.seeds.decay_days / source.half_life_d))
 

@@ -45,12 +45,14 @@ NOT_RECOMPUTED = (
     "/nearest_miss",
     "/needle_set/bound",
     "/needle_set/seeds_bound",
+    "/needle_set/v100_reachable",
     "/needle_set/tracks_considered",
     "/needle_set/conflicts_checked",
     "/needle_set/cover_radius_mm",
     "/needle_set/reachable_percent",
     "/needle_set/time_ended",
     "/dose/bed/limits",
+    "/robustness/needles/*/tolerance_deg",
 )
 """What no look at the result tells: it is held against the rest, but only a search can find it, or that there
 is nothing better."""

@@ -1,0 +1,66 @@
+"""Wording of results: what an evaluation and a replanning say, from their records alone. Verification writes
+it again and compares."""
+
+from collections.abc import Sequence
+
+from planner.implant_records import Achieved, NeedleChange
+from planner.records import Aim, Outcome, Plan, Status
+from planner.request import GivenSeed
+from planner.wording import goal_text, near_pairs
+
+
+def implant_outcome(
+    achieved: Achieved, seeds: Sequence[GivenSeed], seed_mm: float, supplement: Plan | None
+) -> Outcome:
+    """What seeds found after an implant, each `seed_mm` long, have reached, and what to do."""
+    target = achieved.target
+    missed = [goal for goal in achieved.goals if not goal.met]
+    reached = f"D90 {target.d90_gy:.1f} Gy, V100 {target.v100_percent:.1f} %"
+    near = near_pairs(seeds, seed_mm)
+    twice = (
+        f" {near} pairs of seeds lie nearer to each other than a seed is long: check that none was found "
+        "twice."
+        if near
+        else ""
+    )
+    if not missed:
+        return Outcome(Status.PLANNED, f"The implant meets its goals: {reached}.{twice}")
+    named = "; ".join(goal_text(goal) for goal in missed)
+    if supplement is None:
+        hot = f"The implant is hotter than asked for: {named}. {reached}."
+        return Outcome(
+            Status.GOALS_NOT_MET, f"{hot} Seeds cannot be taken out, and none are proposed.{twice}"
+        )
+    lacking = f"Goals not met: {named}. {len(achieved.cold_spots)} cold spots.{twice}"
+    needles, dose = supplement.needle_set, supplement.dose
+    if needles is None or dose is None:
+        return Outcome(Status.GOALS_NOT_MET, f"{lacking} No safe track to add seeds was found.")
+    added = sum(1 for s in needles.seeds if s.path_id is not None)
+    after = (
+        f"{added} seeds on {len(needles.path_ids)} needles bring D90 to {dose.target.d90_gy:.1f} Gy and V100 "
+        f"to {dose.target.v100_percent:.1f} %"
+    )
+    left = [goal_text(goal) for goal in dose.goals if not goal.met]
+    if not left:
+        return Outcome(Status.PLANNED, f"{lacking} {after}: then all goals are met.")
+    return Outcome(Status.GOALS_NOT_MET, f"{lacking} {after}; still not met: {'; '.join(left)}.")
+
+
+def change_sentences(
+    changes: Sequence[NeedleChange], after: Plan, d90_before_gy: float, d90_after_gy: float
+) -> tuple[str, ...]:
+    """What replanning changed, and which needles as measured are of no use."""
+    kept = sum(c.before_id is not None and c.after_id is not None for c in changes)
+    new = sum(c.before_id is None for c in changes)
+    left = sum(c.after_id is None for c in changes)
+    idle = [p.id for p in after.paths if p.aim is Aim.GIVEN and not p.seeds]
+    said = [
+        f"{kept} needles kept or moved, {new} new, {left} no longer planned.",
+        f"D90 {d90_before_gy:.1f} Gy before, {d90_after_gy:.1f} Gy after.",
+    ]
+    if idle:
+        said.append(
+            f"{', '.join(idle)}, as measured, carry no seed: along them none can stand in the PTV, or none "
+            "is needed. Where a needle no longer reaches it, draw it back and drive it again."
+        )
+    return tuple(said)
