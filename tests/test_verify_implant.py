@@ -24,6 +24,7 @@ from planner.implant_records import (
     DoseReport,
     DvhCurve,
     GoalResult,
+    LimitComparison,
     NeedleSet,
     PlacedSeed,
     TargetDose,
@@ -141,6 +142,10 @@ def aiming(**changed: object) -> Fault:
 
 def curve(name: str, change: Callable[[DvhCurve], DvhCurve]) -> Fault:
     return in_dose(lambda d: replace(d, dvh=tuple(change(c) if c.structure == name else c for c in d.dvh)))
+
+
+def with_limits(change: Callable[[LimitComparison], LimitComparison]) -> Fault:
+    return lambda plan: with_bed(limits=tuple(change(limit) for limit in plan.dose.bed.limits))(plan)
 
 
 def with_bed(**changed: float) -> Fault:
@@ -473,6 +478,18 @@ FAULTS: dict[str, tuple[Fault, str]] = {
         "an implant is whole, and prescribed",
     ),
     # BED
+    "a limit said to be met": (
+        with_limits(lambda n: replace(n, met=True, achieved_bed_gy=60.0, limit_bed_gy=50.0)),
+        "a limit is met as its numbers say",
+    ),
+    "a limit said not to be met": (
+        with_limits(lambda n: replace(n, met=False, achieved_bed_gy=40.0, limit_bed_gy=50.0)),
+        "a limit is met as its numbers say",
+    ),
+    "a limit of another protocol": (
+        with_limits(lambda n: replace(n, protocol="RTOG_0236_3fx")),
+        "the limit's protocol",
+    ),
     "BED without the beams": (with_bed(external_target_gy=0.0), "BED of external beams"),
     "BED of organs as of the target": (
         lambda plan: with_bed(external_organ_gy=plan.dose.bed.external_target_gy)(plan),
