@@ -194,7 +194,8 @@ class Touch:
 @dataclass(frozen=True)
 class NeedleRisk:
     """One needle under errors of placement. Turned about its entry by less than `tolerance_deg`, its wall
-    touches no forbidden structure. `touches` names those that at least one sample touched."""
+    touches no forbidden structure. `touches` names those that at least one sample touched; none for a given
+    needle, which is in already."""
 
     path_id: str
     tolerance_deg: float

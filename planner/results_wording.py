@@ -34,7 +34,12 @@ def implant_outcome(
     lacking = f"Goals not met: {named}. {len(achieved.cold_spots)} cold spots.{twice}"
     needles, dose = supplement.needle_set, supplement.dose
     if needles is None or dose is None:
-        return Outcome(Status.GOALS_NOT_MET, f"{lacking} No safe track to add seeds was found.")
+        none = (
+            "No safe track to add seeds was found."
+            if supplement.search.complete
+            else "The search for tracks to add seeds ended early: allow more time."
+        )
+        return Outcome(Status.GOALS_NOT_MET, f"{lacking} {none}")
     added = sum(1 for s in needles.seeds if s.path_id is not None)
     after = (
         f"{added} seeds on {len(needles.path_ids)} needles bring D90 to {dose.target.d90_gy:.1f} Gy and V100 "

@@ -50,7 +50,7 @@ def set_report(
         gap=(objective - bound) / objective if objective > 0.0 else 0.0,
         seeds=_seeds(request, paths),
         seeds_bound=few.seeds,
-        seeds_gap=None if few.seeds is None else (count - few.seeds) / count if count else 0.0,
+        seeds_gap=None if few.seeds is None else max(0.0, (count - few.seeds) / count) if count else 0.0,
         v100_reachable=few.reachable,
         time_ended=chosen.time_ended,
         claims=(),
@@ -59,13 +59,14 @@ def set_report(
 
 
 def _fewest(prescription: Prescription, chosen: ChosenSet, count: int, v100_percent: float) -> Fewest:
-    """How few seeds would do: no more than there are. What some points say is an estimate: where the dose
-    itself reaches V100, it can be reached."""
+    """How few seeds would do. What some points say is an estimate: where the dose itself reaches V100, it can
+    be reached, and with no more seeds than there are."""
     goal = prescription.goals.v100_percent
     points = int(chosen.problem.goals.last[0])
     few = fewest_seeds(chosen.problem, goal / 100, prescription.dose_gy, points)
-    seeds = few.seeds if few.seeds is None else min(count, few.seeds)
-    return Fewest(seeds, few.reachable or v100_percent >= goal)
+    met = v100_percent >= goal
+    seeds = min(count, few.seeds) if met and few.seeds is not None else few.seeds
+    return Fewest(seeds, few.reachable or met)
 
 
 def _seeds(request: Request, paths: tuple[Path, ...]) -> tuple[PlacedSeed, ...]:

@@ -195,14 +195,16 @@ def _limited_by(request: Request, needles: NeedleSet, missed: list[GoalResult]) 
     if needles.time_ended:
         said.append("The time limit cut the exchange of needles short: allow more.")
     ways = {goal.at_least for goal in missed}
-    if ways == {True}:
-        none = not needles.v100_reachable and "v100_percent" in {goal.name for goal in missed}
-        seeds = (
-            "By an estimate, no number of these seeds on these needles reaches V100"
-            if none
-            else "The seeds that were found for these tracks do not reach it"
+    if not needles.v100_reachable and "v100_percent" in {goal.name for goal in missed}:
+        said.append(
+            "By an estimate, no number of these seeds on these needles reaches V100: ask for stronger or "
+            "closer ones, for a lower dose, or for what lets more needles in."
         )
-        said.append(f"{seeds}: ask for stronger or closer ones, or for a lower dose.")
+    elif ways == {True}:
+        said.append(
+            "The seeds that were found for these tracks do not reach it: ask for stronger or closer ones, or "
+            "for a lower dose."
+        )
     elif len(ways) == 2 or not said:
         said.append(
             "On the tracks there are, coverage and hot spots pull against each other: allow more of either, "

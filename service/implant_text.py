@@ -1,7 +1,7 @@
 """Implant as text: goals and dose, the needles in order of insertion with their seeds, and robustness."""
 
 from planner.implant_records import NeedleSet, Robustness, Spread
-from planner.records import Path, Plan
+from planner.records import Aim, Path, Plan
 from service.columns import columns
 from service.dose_text import bed_lines, goals_table, medium_line, organs_table, volume_line
 
@@ -44,7 +44,7 @@ def _organs(plan: Plan) -> list[str]:
 
 def _risks(plan: Plan) -> list[str]:
     """What errors of placement do, and what is not known of the dose."""
-    errors = [] if plan.robustness is None else _robustness(plan.robustness)
+    errors = [] if plan.robustness is None else _robustness(plan.robustness, _in_already(plan))
     return errors if plan.dose is None else [*errors, medium_line(plan.dose)]
 
 
@@ -90,21 +90,25 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}" + ("" if number == 1 else "s")
 
 
-def _robustness(robustness: Robustness) -> list[str]:
-    """Two lines: what errors of placement do to the dose, and to the needles."""
+def _in_already(plan: Plan) -> set[str]:
+    """Needles that were given."""
+    return {path.id for path in plan.paths if path.aim is Aim.GIVEN}
+
+
+def _robustness(robustness: Robustness, in_already: set[str]) -> list[str]:
+    """Two lines: what errors of placement do to the dose, and to the needles that are still to be driven."""
     first = (
         f"Placed by {robustness.placement}, {_count(robustness.samples, 'sample')} of its published errors: "
         f"D90 {_spread(robustness.d90_gy, 'Gy')}, V100 {_spread(robustness.v100_percent, '%')} as median and "
         f"5th to 95th percentile of the first {robustness.dose_samples}; D90 and V100 reached in "
         f"{100 * robustness.goals_met_share:.0f} % of those."
     )
-    if not robustness.needles:
+    needles = [needle for needle in robustness.needles if needle.path_id not in in_already]
+    if not needles:
         return [first]
-    tightest = min(robustness.needles, key=lambda n: (n.tolerance_deg, n.path_id))
+    tightest = min(needles, key=lambda n: (n.tolerance_deg, n.path_id))
     touches = sorted(
-        (-touch.chance, touch.structure, needle.path_id)
-        for needle in robustness.needles
-        for touch in needle.touches
+        (-touch.chance, touch.structure, needle.path_id) for needle in needles for touch in needle.touches
     )[:TOUCHES_SHOWN]
     likely = ", ".join(f"{structure} {-100 * chance:.3g} % ({path})" for chance, structure, path in touches)
     second = f"Least tolerance: {tightest.path_id}, {tightest.tolerance_deg:.1f} deg about its entry."

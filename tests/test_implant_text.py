@@ -14,7 +14,7 @@ from made_implants import (
 )
 
 from planner.implant_records import LimitComparison, NeedleRisk, OrganDose, Touch
-from planner.records import Plan
+from planner.records import Aim, Plan
 from service.dose_text import ORGANS_SHOWN, bed_lines, organs_table, quantity, volume_line
 from service.implant_text import implant_lines
 from service.results_text import evaluation_text, replanned_text
@@ -151,6 +151,16 @@ def test_robustness_with_little_to_say(needles: tuple[NeedleRisk, ...], said: st
     found = [row for row in implant_lines(plan) if row.startswith("Least")]
     assert len(found) == (said is not None)
     assert all(row.endswith(str(said)) for row in found)
+
+
+def test_of_needles_that_are_in_no_tolerance_is_told() -> None:
+    plan = implant_plan()
+    assert plan.robustness is not None
+    given = tuple(replace(p, aim=Aim.GIVEN) if p.id == "N2" else p for p in plan.paths)
+    (told,) = [row for row in implant_lines(replace(plan, paths=given)) if row.startswith("Least")]
+    assert "Least tolerance: N1, 2.2 deg" in told and "N2" not in told
+    both = tuple(replace(p, aim=Aim.GIVEN) for p in plan.paths)
+    assert not [row for row in implant_lines(replace(plan, paths=both)) if row.startswith("Least")]
 
 
 def test_every_dose_says_what_it_is_of() -> None:

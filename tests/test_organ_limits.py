@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.dose.bed import ACUTE, LATE, ExternalBeam, external_bed_gy, implant_bed_gy
+from planner.dose.dvh import dose_volume
 from planner.dose.limit_tables import (
     NCCN_5,
     PROTOCOLS,
@@ -22,6 +23,7 @@ from planner.dose.limit_tables import (
 from planner.dose.limits import LimitKind, OrganLimit, Protocol, Scope
 from planner.dose.organ_limits import Comparison, OrganDose, Radiobiology, compare_all
 from planner.dose.organ_names import ORGAN_OF_ROW, Match, Organ, match
+from planner.dose.verdicts import judged
 from planner.request import RequestError
 
 HALF_LIFE_DAYS = 59.4
@@ -237,6 +239,19 @@ def test_an_organ_smaller_than_that_is_held_by_its_hottest_sample() -> None:
     found = one(of(RTOG_0236, "SpinalCord"), organ("spinal_cord", (10.0, 0.02), (300.0, 0.02)))
     assert found.met is False
     assert "smaller than 0.1 cc" in found.reason
+
+
+@pytest.mark.parametrize("part_mm3", [2.5 / 3, 0.8 * 0.8, 0.8 * 0.8 * 2.5 / 3, 1.0])
+def test_a_volume_just_as_large_as_the_limit_is_judged_as_its_dose_is(part_mm3: float) -> None:
+    """Of so many samples of one weight that their sum rounds to either side of the limit's volume."""
+    (limit,) = of(RTOG_0813, "SpinalCord", LimitKind.VOLUME, 22.5).limits
+    assert limit.volume_cc is not None
+    count = round(1000.0 * limit.volume_cc / part_mm3)
+    weights = np.full(count + 50, 1000.0 * limit.volume_cc / count)
+    bed = dose_volume(np.concatenate([np.full(50, 10.0), np.full(count, 60.0)]), weights)
+    verdict = judged(limit, 59.9, bed)
+    assert verdict.bed_gy is not None
+    assert verdict.met is (verdict.bed_gy < 59.9)
 
 
 def test_a_volume_must_be_below_the_limit() -> None:

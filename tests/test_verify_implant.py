@@ -309,7 +309,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
         "V100 is out of reach only where",
     ),
     "out of reach, and a number": (in_set(v100_reachable=False), "V100 is out of reach only where"),
-    "more seeds needed than there are": (in_set(seeds_bound=13), "the fewest seeds are no more"),
+    "more seeds needed than there are": (in_set(seeds_bound=13), "no more seeds are needed than do"),
     "an arrangement not asked for": (in_set(arrangement="parallel"), "arrangement"),
     "a needle not in the order": (
         in_set(order=("N1", "N2", "N3", "N4", "N5")),
@@ -485,6 +485,10 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "a limit said not to be met": (
         with_limits(lambda n: replace(n, met=False, achieved_bed_gy=40.0, limit_bed_gy=50.0)),
         "a limit is met as its numbers say",
+    ),
+    "a limit met that has no dose": (
+        with_limits(lambda n: replace(n, met=True, limit_bed_gy=None)),
+        "a limit that is judged has a BED",
     ),
     "a limit of another protocol": (
         with_limits(lambda n: replace(n, protocol="RTOG_0236_3fx")),

@@ -20,6 +20,7 @@ from planner.implant_results import Evaluation, Replanned
 from planner.records import Plan, Status, Verification
 from planner.replan import MeasuredNeedle, replan
 from planner.request import GivenSeed, OrganGoal
+from planner.results_wording import implant_outcome
 from planner.seeding.dose import seed_dose
 from planner.sources.amersham_6711 import AMERSHAM_6711
 from planner.verify import verify_changes, verify_evaluation
@@ -282,3 +283,29 @@ def test_a_true_replanning_passes(moved: Replanned) -> None:
 def test_a_fault_in_a_replanning_is_caught(fault: str, moved: Replanned) -> None:
     change, expected = CHANGES[fault]
     assert expected in failed(verify_changes(replace(moved, changes=change(moved.changes)), ball_plan()))
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (
+            lambda r: replace(r, prescription=replace(r.prescription, dose_gy=60.0)),
+            "what the new plan is for",
+        ),
+        (
+            lambda r: replace(r, needle_set=replace(r.needle_set, given_seeds=(GivenSeed((1.0, 2.0, 3.0)),))),
+            "seeds given before are given still",
+        ),
+    ],
+)
+def test_a_replanning_for_another_request_is_caught(change: Callable, name: str, moved: Replanned) -> None:
+    before = replace(ball_plan(), request=change(ball_plan().request))
+    assert (name, "plan") in failed(verify_changes(moved, before))
+
+
+def test_where_time_ended_no_one_says_that_there_is_no_track(lacking: Evaluation) -> None:
+    bare = replace(lacking.supplement, needle_set=None, dose=None)
+    early = replace(bare, search=replace(bare.search, complete=False))
+    for supplement_made, words in ((bare, "No safe track"), (early, "ended early: allow more time")):
+        outcome = implant_outcome(lacking.achieved, lacking.seeds, 4.5, supplement_made)
+        assert outcome.status is Status.GOALS_NOT_MET and words in outcome.message

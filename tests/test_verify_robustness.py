@@ -155,24 +155,27 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "a touch that is none": (touches(("vertebrae", 0.25), ("aorta", 1 / 12)), "chance of a touch"),
     "an organ that is not there": (
         touches(("vertebrae", 0.25), ("hart", 0.1)),
-        "structures touched that there",
+        "structures touched that there are not",
     ),
     "a touch without a chance": (
         touches(("vertebrae", 0.25), ("aorta", 0.0)),
-        "what is touched, the likeliest",
+        "what is touched, the likeliest first",
     ),
     "a touch told twice": (
         touches(("vertebrae", 0.25), ("vertebrae", 0.25)),
-        "what is touched, the likeliest",
+        "what is touched, the likeliest first",
     ),
-    "the likeliest last": (touches(("aorta", 0.1), ("vertebrae", 0.25)), "what is touched, the likeliest"),
+    "the likeliest last": (
+        touches(("aorta", 0.1), ("vertebrae", 0.25)),
+        "what is touched, the likeliest first",
+    ),
     "the risk of another needle": (
         lambda r: replace(r, needles=(replace(r.needles[-1], path_id=r.needles[0].path_id), *r.needles[1:])),
         "chance of a touch",
     ),
     "more tolerance": (
         first(lambda n: replace(n, tolerance_deg=n.tolerance_deg + 10.0)),
-        "the tolerance is no more than a turn that touches",
+        "no turn by less than the tolerance touches",
     ),
     "a tolerance below nothing": (
         first(lambda n: replace(n, tolerance_deg=-1.0)),
@@ -200,7 +203,7 @@ def test_a_fault_is_caught(fault: str, truth: tuple[Plan, Patient]) -> None:
     change, name = FAULTS[fault]
     assert plan.robustness is not None
     found = failed(replace(plan, robustness=change(plan.robustness)), who)
-    assert any(failing.startswith(name) for failing in found), found
+    assert name in found
 
 
 def test_robustness_of_another_random_seed_is_not_that_of_this_one(truth: tuple[Plan, Patient]) -> None:
@@ -260,7 +263,7 @@ def test_a_structure_inside_the_cone_is_met_by_turning_less_than_its_tolerance()
         Obstacles(scene.of_role(Role.FORBIDDEN), grid), grid.to_box(entry), grid.to_box(tip), 0.635
     )
     assert 2.0 < safe < 4.0
-    for told, passes in ((safe, True), *((angle, False) for angle in (4.0, 7.0, 20.0, 45.0, 90.0))):
+    for told, passes in ((safe, True), *((angle, False) for angle in (safe + 0.1, 4.0, 20.0, 45.0, 90.0))):
         claims = Claims()
         check_tolerances(claims, scene, Needle(), (NeedleRisk("N1", told, ()),), (path,))
         assert claims.verification().passed is passes, told

@@ -7,7 +7,7 @@ that the organ meets it, and failing says nothing.
 
 from dataclasses import dataclass, replace
 
-from planner.dose.dvh import MM3_PER_CC, DoseVolume, dose_to_hottest_cc, volume_mm3_at
+from planner.dose.dvh import MM3_PER_CC, ROUNDING, DoseVolume, dose_to_hottest_cc, volume_mm3_at
 from planner.dose.limits import LimitKind, OrganLimit, Scope
 from planner.dose.organ_names import Match
 
@@ -64,7 +64,7 @@ def judged(limit: OrganLimit, limit_bed: float, bed: DoseVolume) -> Verdict:
         return verdict
     limit_cc = limit.volume_cc
     hottest = dose_to_hottest_cc(bed, limit_cc)
-    few = reaching_cc < limit_cc
+    few = reaching_cc < limit_cc * (1.0 - ROUNDING)
     received = f"{reaching_cc:.2f} cc get the limit's BED or more; less than {limit_cc:g} cc may."
     if limit.kind is LimitKind.VOLUME:
         return Verdict(few, received, hottest, reaching_cc)

@@ -130,7 +130,8 @@ def in_place(
     length_mm: float,
     draws: Float[np.ndarray, "k 6"],
 ) -> Displaced:
-    """A needle that is in already: its line is known, and its seeds go wrong along it alone. [mm, B]"""
+    """A needle that is in already: its line is known, and its seeds go wrong along it alone, by the error of
+    depth that was published for driving: none is known for drops by themselves [U]. [mm, B]"""
     wrong = displaced(errors, entry_B, direction_B, length_mm, draws)
     entry, direction = (np.broadcast_to(v, wrong.entry_B.shape).copy() for v in (entry_B, direction_B))
     return Displaced(entry, direction, wrong.deeper_mm)

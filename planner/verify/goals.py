@@ -92,6 +92,9 @@ def _check_limit(claims: Claims, asked: Prescription, limit: LimitComparison) ->
     words = "asked for" if known else "not asked for"
     claims.holds("the limit's protocol", subject, "asked for", words, known)
     most, achieved = limit.limit_bed_gy, limit.achieved_bed_gy
+    judged = limit.met is None or most is not None
+    words = "compared" if judged else "nothing to compare with"
+    claims.holds("a limit that is judged has a BED", subject, "compared", words, judged)
     if limit.met is None or most is None or achieved is None:
         return
     off = RATIO * max(1.0, most)

@@ -106,8 +106,9 @@ def _check_cost(claims: Claims, plan: Plan, needles: NeedleSet, paths: tuple[Pat
     )
     if few is not None and seeds_gap is not None:
         claims.at_least("the fewest seeds are not negative", SUBJECT, 0.0, float(few), 0.0)
-        claims.at_most("the fewest seeds are no more than there are", SUBJECT, float(count), float(few), 0.0)
-        wanted = (count - few) / count if count else 0.0
+        if met:
+            claims.at_most("no more seeds are needed than do", SUBJECT, float(count), float(few), 0.0)
+        wanted = max(0.0, (count - few) / count) if count else 0.0
         claims.equal("gap in seeds", SUBJECT, seeds_gap, wanted, RATIO)
 
 

@@ -11,7 +11,7 @@ from anatomy.structures import VoxelMask
 from planner.implant_records import Achieved, Changes, NeedleChange, PlacedSeed
 from planner.implant_results import Evaluation, Replanned
 from planner.records import Aim, Path, Plan, Verification
-from planner.request import Prescription
+from planner.request import Prescription, Request
 from planner.results_wording import change_sentences, implant_outcome
 from planner.verify.claims import Claims
 from planner.verify.cold_spots import check_cold_spots
@@ -104,6 +104,7 @@ def verify_changes(replanned: Replanned, before: Plan) -> Verification:
     if not check_finite(claims, replanned.changes, "changes"):
         return claims.verification()
     changes, after = replanned.changes, replanned.plan
+    _check_asked(claims, before.request, after.request)
     olds, news = ({path.id: path for path in plan.paths} for plan in (before, after))
     for number, change in enumerate(changes.needles, start=1):
         _check_change(claims, f"change {number}", change, olds, news)
@@ -117,6 +118,18 @@ def verify_changes(replanned: Replanned, before: Plan) -> Verification:
     written = change_sentences(changes.needles, after, changes.d90_before_gy, changes.d90_after_gy)
     claims.same("sentences", "changes", " ".join(changes.sentences), " ".join(written))
     return claims.verification()
+
+
+def _check_asked(claims: Claims, before: Request, after: Request) -> None:
+    """The new plan answers the request of the one before, but for what is in by now."""
+    known, more = before.needle_set, after.needle_set
+    back = replace(more, given_needles=known.given_needles, given_seeds=known.given_seeds)
+    same = replace(after, needle_set=back) == before
+    meant = "as before, around what is in"
+    claims.holds("what the new plan is for", "plan", meant, meant if same else "another", same)
+    kept = more.given_seeds[: len(known.given_seeds)] == known.given_seeds
+    words = "kept" if kept else "others"
+    claims.holds("seeds given before are given still", "plan", "kept", words, kept)
 
 
 def _check_change(

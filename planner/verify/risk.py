@@ -1,7 +1,7 @@
 """Claims on the risk of each needle: what it touches in how many samples, and how far it may turn.
 
     stated chance      between what is touched for sure and what may be touched, in as many samples
-    stated tolerance   no more than the turn that brings the wall to the centre of any forbidden voxel
+    stated tolerance   no more than the turn that brings the wall to a point of any forbidden voxel
 
 That a needle might be turned farther than is told is no danger, and not looked for.
 """
@@ -66,30 +66,38 @@ def check_touches(
 def check_tolerances(
     claims: Claims, scene: Scene, needle: Needle, stated: Sequence[NeedleRisk], paths: Sequence[Path]
 ) -> None:
-    """Turned about its entry by less than its tolerance, whichever way, a needle meets the centre of no voxel
-    of a forbidden structure."""
+    """Turned about its entry by less than its tolerance, whichever way, a needle touches no point that is
+    looked at of any voxel of a forbidden structure: its centre, and what of it lies nearest to the axis."""
+    spacing = scene.grid.spacing_mm
     outer = [voxels_of(s.mask, outer_only=True) for s in scene.of_role(Role.FORBIDDEN)]
-    centres_B = np.concatenate([np.empty((0, 3)), *outer]) * scene.grid.spacing_mm
+    centres_B = np.concatenate([np.empty((0, 3)), *outer]) * spacing
     for risk, path in zip(stated, paths, strict=True):
         subject, told = f"needle {risk.path_id}", risk.tolerance_deg
         entry_B, tip_B = (scene.grid.to_box(np.array(p, float)) for p in (path.entry_mm, path.tip_mm))
-        most = _turn_that_touches(entry_B, tip_B, centres_B, needle.outer_diameter_mm / 2)
-        claims.at_most("the tolerance is no more than a turn that touches", subject, most, told, DEG)
+        length = float(np.linalg.norm(tip_B - entry_B))
+        along = (tip_B - entry_B) / length
+        feet_B = entry_B + np.clip((centres_B - entry_B) @ along, 0.0, length)[:, None] * along
+        nearest_B = np.clip(feet_B, centres_B - 0.5 * spacing, centres_B + 0.5 * spacing)
+        radius = needle.outer_diameter_mm / 2
+        turns = (
+            _turn_that_touches(entry_B, along, length, points, radius) for points in (centres_B, nearest_B)
+        )
+        claims.at_least("no turn by less than the tolerance touches", subject, told, min(turns), DEG)
         claims.at_least("the tolerance is an angle", subject, 0.0, told, 0.0)
 
 
 def _turn_that_touches(
     entry_B: Float[np.ndarray, "3"],
-    tip_B: Float[np.ndarray, "3"],
-    centres_B: Float[np.ndarray, "n 3"],
+    along: Float[np.ndarray, "3"],
+    length_mm: float,
+    points_B: Float[np.ndarray, "n 3"],
     radius_mm: float,
 ) -> float:
-    """The least turn about the entry at which the wall comes to one of the centres that the needle is long
+    """The least turn about the entry at which the wall comes to one of the points that the needle is long
     enough for; a quarter turn where there is none. [deg]"""
-    along = (tip_B - entry_B) / np.linalg.norm(tip_B - entry_B)
-    towards = centres_B - entry_B
+    towards = points_B - entry_B
     away = np.linalg.norm(towards, axis=1)
-    near = away <= np.linalg.norm(tip_B - entry_B)
+    near = away <= length_mm
     away, towards = np.maximum(away[near], radius_mm), towards[near]
     turn = np.arccos(np.clip(towards @ along / away, -1.0, 1.0)) - np.arcsin(radius_mm / away)
     return float(np.degrees(max(0.0, turn.min(initial=np.pi / 2))))
