@@ -296,3 +296,17 @@ def test_of_a_needle_that_is_in_no_chance_is_told(truth: tuple[Plan, Patient]) -
     )
     found = failed(replace(plan, robustness=replace(plan.robustness, needles=told)), who)
     assert found == {"chances of a needle that is in already"}
+
+
+def test_a_set_without_needles_has_no_risk_to_tell(truth: tuple[Plan, Patient]) -> None:
+    """Where given seeds do all that is asked for."""
+    plan, who = truth
+    assert plan.needle_set is not None and plan.robustness is not None
+    none = replace(plan.needle_set, path_ids=(), order=(), seeds=())
+    bare = replace(
+        plan,
+        paths=plan.paths[:1],
+        needle_set=none,
+        robustness=replace(plan.robustness, needles=()),
+    )
+    assert "needles with a risk" not in failed(bare, who)
