@@ -20,20 +20,6 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 
-TOGETHER = {
-    *("test_real_cases", "test_implant", "test_evaluate", "test_replan", "test_verify_results"),
-    *("test_implant_pictures", "test_figures", "test_thorax", "test_verify_claims"),
-}
-"""Modules whose tests share plans that take long to make: one process runs each, and the largest go first."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of such a module in one process."""
-    for item in items:
-        if item.path.stem in TOGETHER:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The checkout's root."""
