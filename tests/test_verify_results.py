@@ -127,6 +127,10 @@ EVALUATIONS: dict[str, tuple[Fault, tuple[str, str]]] = {
         lambda e: achieved(goals=tuple(replace(g, met=True) for g in e.achieved.goals))(e),
         ("whether the goal is met", "goal d90_gy of PTV"),
     ),
+    "a goal of its own": (
+        lambda e: achieved(goals=tuple(replace(g, name="d50_gy") for g in e.achieved.goals))(e),
+        ("goals that no sentence can be made of", "outcome"),
+    ),
     "no cold spot": (achieved(cold_spots=()), ("cold regions left out", "cold spots")),
     "a smaller cold spot": (largest(volume_cc=0.03), ("volume", "cold spot 1")),
     "one elsewhere": (largest(least_at_mm=(0.0, 0.0, 0.0)), ("its coldest place", "cold spot 1")),

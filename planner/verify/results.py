@@ -18,7 +18,7 @@ from planner.verify.cold_spots import check_cold_spots
 from planner.verify.conformity import check_indices
 from planner.verify.dose import check_organs
 from planner.verify.dvh import CC_MM3
-from planner.verify.goals import check_goals
+from planner.verify.goals import GOAL_NAMES, check_goals
 from planner.verify.numbers import check_finite, check_numbers
 from planner.verify.planted import Planted, planted
 from planner.verify.ptv import Ptv, holds, ptv_of
@@ -44,12 +44,20 @@ def verify_evaluation(evaluation: Evaluation, plan: Plan, scene: Scene) -> Verif
     said = "the plan's" if as_planned else "another"
     claims.holds("what was planned", "evaluation", "the plan's", said, as_planned)
     _check_supplement(claims, evaluation, plan)
-    written = implant_outcome(
-        evaluation.achieved, evaluation.seeds, strong.source.seed_length_mm, evaluation.supplement
-    )
-    claims.same("status", "outcome", str(evaluation.outcome.status), str(written.status))
-    claims.same("message", "outcome", evaluation.outcome.message, written.message)
+    _check_outcome(claims, evaluation, strong.source.seed_length_mm)
     return claims.verification()
+
+
+def _check_outcome(claims: Claims, evaluation: Evaluation, seed_mm: float) -> None:
+    """The outcome is what the records call for."""
+    achieved, added = evaluation.achieved, evaluation.supplement
+    goals = (*achieved.goals, *(added.dose.goals if added is not None and added.dose is not None else ()))
+    unknown = ", ".join(sorted({goal.name for goal in goals} - set(GOAL_NAMES))) or "none"
+    claims.same("goals that no sentence can be made of", "outcome", "none", unknown)
+    if unknown == "none":
+        written = implant_outcome(achieved, evaluation.seeds, seed_mm, added)
+        claims.same("status", "outcome", str(evaluation.outcome.status), str(written.status))
+        claims.same("message", "outcome", evaluation.outcome.message, written.message)
 
 
 def _check_achieved(
