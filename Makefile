@@ -49,7 +49,7 @@ demo: $(VENV)/run
 serve: $(VENV)/run
 	@$(BIN)/seedpath serve
 
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 # The second run sees inside numba's kernels, which no tracer can follow once they are compiled.
 test: $(VENV)/test
