@@ -18,7 +18,7 @@ from planner.clearance import Obstacles
 from planner.implant_records import NeedleRisk, Robustness, Spread, Touch
 from planner.records import Aim, Plan
 from planner.request import Needle, Placement
-from planner.robustness.errors import ERRORS, displaced, drawn, in_place
+from planner.robustness.errors import ERRORS, displaced, drawn
 from planner.robustness.tolerance import tolerance_deg
 from planner.verify import verify
 from planner.verify.boxes import segment_box2
@@ -278,7 +278,8 @@ def test_needles_that_are_in_go_wrong_in_depth_alone() -> None:
     assert np.array_equal(held.deeper_mm, planned.deeper_mm)
     direction = (tip - entry) / np.linalg.norm(tip - entry)
     length = float(np.linalg.norm(tip - entry))
-    own = in_place(ERRORS[Placement.TEMPLATE], entry, direction, length, drawn(3, 1, 30))
+    wrong = displaced(ERRORS[Placement.TEMPLATE], entry, direction, length, drawn(3, 1, 30))
+    own = wrong.in_line(entry, direction)
     assert np.allclose(own.at(length), held.at(length), atol=1e-9)
 
 

@@ -84,6 +84,12 @@ class Displaced:
         depth = (depth_mm + self.deeper_mm)[:, None]
         return np.asarray(self.entry_B + depth * self.direction_B)
 
+    def in_line(self, entry_B: Float[np.ndarray, "3"], direction_B: Float[np.ndarray, "3"]) -> "Displaced":
+        """The same of a needle that is in already, on that line: its seeds go wrong along it alone, by the
+        error of depth that was published for driving: none is known for drops by themselves [U]."""
+        samples = len(self.deeper_mm)
+        return Displaced(np.tile(entry_B, (samples, 1)), np.tile(direction_B, (samples, 1)), self.deeper_mm)
+
 
 def drawn(random_seed: int, needle: int, samples: int) -> Float[np.ndarray, "k 6"]:
     """Uniform numbers in [0, 1) for one needle of that number, a row for each sample.
@@ -121,20 +127,6 @@ def displaced(
         towards / np.linalg.norm(towards, axis=1, keepdims=True),
         np.maximum(sign * quantile_mm(errors.depth, draws[:, DEPTH]), -length_mm),
     )
-
-
-def in_place(
-    errors: PlacementErrors,
-    entry_B: Float[np.ndarray, "3"],
-    direction_B: Float[np.ndarray, "3"],
-    length_mm: float,
-    draws: Float[np.ndarray, "k 6"],
-) -> Displaced:
-    """A needle that is in already: its line is known, and its seeds go wrong along it alone, by the error of
-    depth that was published for driving: none is known for drops by themselves [U]. [mm, B]"""
-    wrong = displaced(errors, entry_B, direction_B, length_mm, draws)
-    entry, direction = (np.broadcast_to(v, wrong.entry_B.shape).copy() for v in (entry_B, direction_B))
-    return Displaced(entry, direction, wrong.deeper_mm)
 
 
 def quantile_mm(magnitude: Magnitude, share: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:

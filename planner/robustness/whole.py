@@ -11,7 +11,7 @@ from planner.clearance import Obstacles
 from planner.implant_records import NeedleRisk, Robustness, Touch
 from planner.records import Aim, Path
 from planner.request import GivenSeed, Prescription, Request
-from planner.robustness.errors import ERRORS, Displaced, displaced, drawn, in_place
+from planner.robustness.errors import ERRORS, Displaced, displaced, drawn
 from planner.robustness.spread import DoseSamples, dose_samples, spread_of
 from planner.robustness.tolerance import tolerance_deg
 from planner.robustness.touch import touched
@@ -58,14 +58,11 @@ def robustness(
 
 
 def _displaced(grid: Grid, request: Request, needle: Path, draws: np.ndarray) -> Displaced:
-    wrong = in_place if needle.aim is Aim.GIVEN else displaced
-    return wrong(
-        ERRORS[request.robustness.placement],
-        grid.to_box(np.array(needle.entry_mm)),
-        grid.vectors_to_box(np.array(needle.direction)),
-        needle.length_mm,
-        draws,
-    )
+    entry_B = grid.to_box(np.array(needle.entry_mm))
+    direction_B = grid.vectors_to_box(np.array(needle.direction))
+    errors = ERRORS[request.robustness.placement]
+    wrong = displaced(errors, entry_B, direction_B, needle.length_mm, draws)
+    return wrong.in_line(entry_B, direction_B) if needle.aim is Aim.GIVEN else wrong
 
 
 def _risks(

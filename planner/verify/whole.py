@@ -61,7 +61,7 @@ is nothing better."""
 def verify(plan: Plan, scene: Scene) -> Verification:
     """Recompute every claim of `plan` from the original voxels or triangles of `scene`.
 
-    Nothing here is shared with the search, its distance fields or its measuring: boxes and triangles are
+    No computation is shared with the search, its distance fields or its measuring: boxes and triangles are
     measured exactly, lines are clipped to each box. A false plan fails checks and never raises. A plan whose
     numbers cannot be reckoned with gets no further than saying so.
     """
