@@ -1,34 +1,34 @@
-"""Case of a plan: which stored case a plan was made from. A plan states its inputs by sha256, and no case."""
+"""Case of a plan: which case a plan is held against: one it was made from, or one with the same files."""
 
 from planner.records import Plan
-from service.problems import problem
-from service.store import Store, StoredCase
+from service.keeper import Keeper
+from service.made import Kind
+from service.problems import Problem, problem
+from service.store import StoredCase
 from service.strict_json import FieldError
 
 
-def case_of_plan(store: Store, plan: Plan, named: str | None) -> StoredCase:
-    """The case of that id, or where none is named the only one with the plan's inputs.
+def case_of_plan(keeper: Keeper, owner: str, plan: Plan, plan_id: str, named: str | None) -> StoredCase:
+    """The case of that id, or where none is named the only one that the plan was made from.
 
-    Raises Problem for a case that is not there or was made from other files, and where none or several fit.
+    Raises Problem for a case that is not there or was made from other files, and where several fit.
     """
     if named is not None:
-        return _named(store, plan, named)
-    found = [stored for stored in store.cases() if _fits(stored, plan)]
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        detail = "No stored case has this plan's inputs. POST /v1/cases makes one of the same files."
-    else:
-        ids = ", ".join(stored.record["id"] for stored in found)
-        detail = f"Several stored cases have this plan's inputs: {ids}. Name the one that is meant as 'case'."
+        return _named(keeper, owner, plan, named)
+    made_from = keeper.cases_of(owner, Kind.PLAN, plan_id)
+    if len(made_from) == 1:
+        return keeper.stored(made_from[0])
+    detail = f"The plan was made from several cases: {', '.join(made_from)}. Name the one meant as 'case'."
     raise problem("conflict", detail, (FieldError("/case", detail),))
 
 
-def _named(store: Store, plan: Plan, case_id: str) -> StoredCase:
-    if not store.has_case(case_id):
+def _named(keeper: Keeper, owner: str, plan: Plan, case_id: str) -> StoredCase:
+    try:
+        stored = keeper.case(owner, case_id)
+    except Problem:
         detail = "There is no such case. POST /v1/cases makes one; leave it out to have it looked for."
-        raise problem("invalid-request", f"The case is not stored. {detail}", (FieldError("/case", detail),))
-    stored = store.case(case_id)
+        errors = (FieldError("/case", detail),)
+        raise problem("invalid-request", f"The case is not stored. {detail}", errors) from None
     if not _fits(stored, plan):
         detail = "The plan was made from other files than this case's. Name the plan's own case, or none."
         raise problem("conflict", detail, (FieldError("/case", detail),))

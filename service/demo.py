@@ -32,7 +32,7 @@ def demo() -> Plan:
     """Start a service with a folder of its own, upload, plan, and read the plan back."""
     with (
         tempfile.TemporaryDirectory(prefix="seedpath-demo-") as folder,
-        beside(create_app(Settings(Path(folder)))) as base,
+        beside(create_app(Settings(data_dir=Path(folder)))) as base,
         # No proxy of the environment stands between this machine and itself.
         httpx.Client(base_url=base, trust_env=False, timeout=ANSWER_S) as client,
     ):

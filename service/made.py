@@ -1,7 +1,7 @@
-"""Made: what jobs make, as texts with addresses: a plan, an evaluation, or a replanning."""
+"""Made: what jobs make, as texts: a plan, an evaluation, or a replanning."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from planner.implant_results import Evaluation, Replanned
@@ -22,7 +22,7 @@ class Kind(StrEnum):
 class Made:
     """A text and its id, a sha256: a plan's own, or that of the whole text.
 
-    `plan` is a plan within, which has an address of its own; a plan holds none.
+    `plan` is a plan within, which is kept as one too; a plan holds none.
     """
 
     kind: Kind
@@ -31,20 +31,11 @@ class Made:
     plan: "Made | None" = None
 
     @property
-    def address(self) -> str:
-        """Where the service answers it."""
-        return f"/v1/{self.kind}/{self.id}"
-
-    def without_text(self) -> "Made":
-        """Its id and addresses alone."""
-        return replace(self, text=b"", plan=None if self.plan is None else self.plan.without_text())
-
-    @property
-    def plan_address(self) -> str | None:
-        """Where the service answers the plan that was made, if one was."""
+    def plan_id(self) -> str | None:
+        """The plan that was made, if one was."""
         if self.kind is Kind.PLAN:
-            return self.address
-        return None if self.plan is None else self.plan.address
+            return self.id
+        return None if self.plan is None else self.plan.id
 
 
 def of_plan(plan: Plan) -> Made:

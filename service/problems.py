@@ -4,6 +4,8 @@ Every kind has a name, a status and a meaning; `type` is /v1/problems/{kind}, wh
 No problem carries a traceback or a path of this machine.
 """
 
+import errno
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from anatomy.errors import AnatomyError
+from service.database.connection import Unavailable
 from service.strict_json import FieldError, NotJson, Refused, pointer
 
 MEDIA_TYPE = "application/problem+json"
@@ -34,6 +37,7 @@ class Kind:
 KINDS: dict[str, Kind] = {
     "malformed-json": Kind(400, "Malformed JSON", "The body is no JSON text, or one that is ambiguous."),
     "malformed-upload": Kind(400, "Malformed upload", "The multipart form is damaged, or lacks a part."),
+    "bad-header": Kind(400, "Bad header", "A header of the request cannot be read."),
     "not-local": Kind(403, "Not a local request", "Without API keys only this machine is served."),
     "not-found": Kind(404, "Not found", "There is nothing of that name."),
     "method-not-allowed": Kind(405, "Method not allowed", "The address does not offer that method."),
@@ -42,6 +46,7 @@ KINDS: dict[str, Kind] = {
         "Conflict",
         "What is stored does not allow it: a job uses it, or plan and case do not fit.",
     ),
+    "precondition-failed": Kind(412, "Precondition failed", "What If-Match names is not what is there now."),
     "too-large": Kind(
         413, "Too large", "The body, or what it unpacks to, is larger than this service takes."
     ),
@@ -52,9 +57,25 @@ KINDS: dict[str, Kind] = {
     "unusable-input": Kind(
         422, "Unusable input", "The case's files, or what is asked of them, cannot be used."
     ),
+    "key-reused": Kind(
+        422, "Idempotency-Key reused", "The key came with another request before, and cannot mean both."
+    ),
+    "limit-reached": Kind(
+        422, "Limit reached", "The job took more time or memory than the service gives to one."
+    ),
     "failed": Kind(500, "Failed", "The service failed. The fault is its own, not the request's."),
     "busy": Kind(503, "Busy", "Too many jobs wait. Try again later."),
+    "unavailable": Kind(503, "Unavailable", "The database or the store is away. Try again later."),
+    "no-room": Kind(507, "No room", "The service's disk is full, or cannot be written."),
 }
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+"""What an operating system says of a disk that is full or cannot be written."""
+
+RETRY_AFTER_S = 5
+"""When a client should come back after a service that is busy, or whose database is away [U]."""
+
+_log = logging.getLogger("seedpath.http")
 
 _FLAG = re.compile(r"--(names|target|ct)\b")
 
@@ -180,7 +201,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Problem)
     async def _problem(request: Request, error: Problem) -> JSONResponse:
-        return answer(error.report, error.headers)
+        later = {"Retry-After": str(RETRY_AFTER_S)} if KINDS[error.report.kind].status == 503 else {}
+        return answer(error.report, later | dict(error.headers))
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
@@ -193,6 +215,18 @@ def install(app: FastAPI) -> None:
     async def _parameters(request: Request, error: RequestValidationError) -> JSONResponse:
         errors = tuple(FieldError(pointer(e["loc"]), e["msg"]) for e in error.errors())
         return answer(Report("invalid-request", "A parameter of the address is wrong.", errors))
+
+    @app.exception_handler(Unavailable)
+    async def _unavailable(request: Request, error: Unavailable) -> JSONResponse:
+        _log.error("%s", error)
+        return answer(Report("unavailable", str(error)), {"Retry-After": str(RETRY_AFTER_S)})
+
+    @app.exception_handler(OSError)
+    async def _disk(request: Request, error: OSError) -> JSONResponse:
+        _log.error("%s %s", request.method, request.url.path, exc_info=error)
+        if error.errno in NO_ROOM:
+            return answer(Report("no-room", "The service's disk is full, or cannot be written."))
+        return answer(Report("failed", "The service failed unexpectedly. Its log says more."))
 
     @app.exception_handler(Exception)
     async def _unforeseen(request: Request, error: Exception) -> JSONResponse:

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from anatomy.errors import AnatomyError
 from service.local import refuse_open_host
+from service.watch import Watch
 
 GRACE_S = 5
 """Seconds that open connections are given when the service ends [U]."""
@@ -54,8 +55,21 @@ def beside(app: FastAPI) -> Iterator[str]:
             thread.join()
 
 
+class _Server(uvicorn.Server):
+    """Tells those who wait for jobs that the service ends, before it waits for their connections to close."""
+
+    def __init__(self, config: uvicorn.Config, watch: Watch) -> None:
+        super().__init__(config)
+        self._watch = watch
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End gracefully."""
+        self._watch.close()
+        await super().shutdown(sockets)
+
+
 def _server(app: FastAPI, log_level: str) -> uvicorn.Server:
     config = uvicorn.Config(
         app, log_level=log_level, timeout_graceful_shutdown=GRACE_S, server_header=False, lifespan="on"
     )
-    return uvicorn.Server(config)
+    return _Server(config, app.state.parts.watch)

@@ -1,43 +1,119 @@
-"""Settings of the service: where it keeps its files, how many processes plan, and how much it takes in."""
+"""Settings of the service: where it keeps things, who does its work, and how much it takes in.
+
+Each is read from SEEDPATH_<NAME>, or from the TOML file that SEEDPATH_SETTINGS names; the environment wins.
+"""
 
 import os
+import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from anatomy.errors import AnatomyError
+from anatomy.suggest import nearest
 
 MIB = 1 << 20
 
+PREFIX = "SEEDPATH_"
+FILE = "SEEDPATH_SETTINGS"
+"""Names the TOML file."""
 
-@dataclass(frozen=True)
-class Settings:
+Count = Annotated[int, Field(ge=1, le=100_000)]
+Bytes = Annotated[int, Field(ge=1, le=1 << 44)]
+Seconds = Annotated[float, Field(gt=0.0, le=1e6)]
+
+
+def _data_home() -> Path:
+    share = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(share) / "seedpath"
+
+
+class SettingsError(AnatomyError):
+    """A setting that is unknown, cannot be read, or does not go with another."""
+
+
+class Settings(BaseModel):
     """What an installation chooses. All limits are settings [U].
 
+    `database_url` is a SQLAlchemy URL; without one, a SQLite file in `data_dir` keeps the records.
+    `scheduler` is the address of a Dask scheduler whose workers see `data_dir`; without one, `workers`
+    processes are started here. `job_memory_bytes` and `job_time_s` bound one job, `job_attempts` how often it
+    is begun where its worker dies. `nice` is how far work yields to answers.
     `max_unpacked_bytes` bounds an upload after unpacking, `max_expansion` its growth by unpacking.
     `max_jobs` bounds jobs that wait or run, `max_wait_s` what `Prefer: wait` may ask for.
+    `database_patience_s` is how long an answer waits for a database that is away, before it says so.
     """
 
-    data_dir: Path
-    workers: int = 1
-    max_upload_bytes: int = 1024 * MIB
-    max_unpacked_bytes: int = 4096 * MIB
-    max_expansion: float = 200.0
-    max_zip_entries: int = 1000
-    max_targets: int = 50
-    max_jobs: int = 32
-    max_finished_jobs: int = 1000
-    max_wait_s: float = 600.0
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+
+    data_dir: Path = Field(default_factory=_data_home)
+    database_url: SecretStr | None = None
+    database_patience_s: Seconds = 3.0
+    scheduler: str | None = None
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    nice: Annotated[int, Field(ge=0, le=19)] = 10
+    job_memory_bytes: Bytes = 8192 * MIB
+    job_time_s: Seconds = 3600.0
+    job_attempts: Annotated[int, Field(ge=1, le=10)] = 3
+    max_upload_bytes: Bytes = 1024 * MIB
+    max_unpacked_bytes: Bytes = 4096 * MIB
+    max_expansion: Annotated[float, Field(ge=1.0, le=1e6)] = 200.0
+    max_zip_entries: Count = 1000
+    max_targets: Count = 50
+    max_jobs: Count = 32
+    max_finished_jobs: Count = 1000
+    max_wait_s: Seconds = 600.0
+
+    @model_validator(mode="after")
+    def _parts_that_are_shared_are_shared(self) -> "Settings":
+        if self.scheduler is not None and "data_dir" not in self.model_fields_set:
+            raise ValueError(
+                "with a scheduler, data_dir must be named: a folder that its workers see under the same path"
+            )
+        return self
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL of the records, with its password."""
+        if self.database_url is None:
+            return f"sqlite:///{self.data_dir / 'seedpath.sqlite'}"
+        return self.database_url.get_secret_value()
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from SEEDPATH_DATA_DIR and SEEDPATH_WORKERS; defaults are the user's data folder and 1.
+    """Settings from a file and the environment, defaults for the rest.
 
-    Raises AnatomyError for a number of workers that is none.
+    Raises SettingsError for a name that is no setting, a value out of range, or values that do not go
+    together, and OSError for a file that cannot be read.
     """
-    share = environment.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    folder = environment.get("SEEDPATH_DATA_DIR") or str(Path(share) / "seedpath")
-    workers = environment.get("SEEDPATH_WORKERS", "1")
-    if not (workers.isascii() and workers.isdigit() and 1 <= int(workers) <= 64):
-        raise AnatomyError("SEEDPATH_WORKERS", repr(workers), "Give a whole number from 1 to 64.")
-    return Settings(data_dir=Path(folder), workers=int(workers))
+    given = _from_file(environment[FILE]) if FILE in environment else {}
+    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    for name, value in environment.items():
+        if name.startswith(PREFIX) and name != FILE:
+            if name not in known:
+                raise SettingsError(name, "there is no such setting", nearest(name, known))
+            given[name.removeprefix(PREFIX).lower()] = value
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise _refusal(error.errors(include_url=False)[0]) from None
+
+
+def _from_file(path: str) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(path, f"it is no TOML ({error})", "Write it as name = value.") from None
+    for name in content:
+        if name not in Settings.model_fields:
+            raise SettingsError(path, f"{name!r} is no setting", nearest(name, list(Settings.model_fields)))
+    return content
+
+
+def _refusal(error: ErrorDetails) -> SettingsError:
+    name = f"{PREFIX}{str(error['loc'][0]).upper()}" if error["loc"] else "settings"
+    said = error["msg"].removeprefix("Value error, ")
+    return SettingsError(name, said[:1].lower() + said[1:], "Change it, or leave it out for the default.")

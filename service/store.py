@@ -95,36 +95,52 @@ class Store:
     def case(self, case_id: str) -> StoredCase:
         """A case. Raises Problem when it is not there."""
         if not self.has_case(case_id):
-            raise problem("not-found", "There is no such case. POST /v1/cases makes one.")
+            raise no_such_case()
         folder = self._cases / case_id
         record = json.loads((folder / "case.json").read_bytes())
         return StoredCase(record, case_in(folder, record), folder)
 
-    def cases(self) -> Iterator[StoredCase]:
-        """Every case, in order of their ids."""
-        for folder in sorted(self._cases.iterdir()):
-            # One that is removed meanwhile is none.
-            with contextlib.suppress(Problem, FileNotFoundError):
-                yield self.case(folder.name)
-
     def remove_case(self, case_id: str) -> None:
-        """Remove a case; its plans stay. Raises Problem when it is not there."""
-        folder = self.case(case_id).folder
-        with self.aside() as aside:
-            folder.rename(aside / case_id)
+        """Remove a case's files, if they are there."""
+        with self.aside() as aside, contextlib.suppress(FileNotFoundError):
+            (self._cases / case_id).rename(aside / case_id)
 
     def keep(self, made: Made) -> None:
         """Keep what was made, and the plan within it first: who has the one can ask for the other."""
         if made.plan is not None:
             self.keep(made.plan)
-        write_atomically(self._kept[made.kind] / f"{made.id}.json", made.text)
+        write_atomically(self._file(made.kind, made.id), made.text)
+
+    def remove(self, kind: Kind, result_id: str) -> None:
+        """Remove what was made, if it is there; not the plan within it."""
+        self._file(kind, result_id).unlink(missing_ok=True)
 
     def kept(self, kind: Kind, result_id: str) -> bytes:
         """The text of what was made. Raises Problem when it is not there."""
-        path = self._kept[kind] / f"{result_id}.json"
-        if _ID.fullmatch(result_id) is None or not path.is_file():
-            raise problem("not-found", f"There is no such {_CALLED[kind]}.")
-        return path.read_bytes()
+        if _ID.fullmatch(result_id) is None:
+            raise no_such(kind)
+        try:
+            return self._file(kind, result_id).read_bytes()
+        except FileNotFoundError:
+            raise no_such(kind) from None
+
+    def refuse_writes_that_fail(self) -> None:
+        """Raises OSError where nothing can be written now."""
+        with self.aside() as folder:
+            write_atomically(folder / "tried", b"tried")
+
+    def _file(self, kind: Kind, result_id: str) -> Path:
+        return self._kept[kind] / f"{result_id}.json"
+
+
+def no_such_case() -> Problem:
+    """What is answered for a case that is not there, or is another's."""
+    return problem("not-found", "There is no such case. POST /v1/cases makes one.")
+
+
+def no_such(kind: Kind) -> Problem:
+    """What is answered for a result that is not there, or is another's."""
+    return problem("not-found", f"There is no such {_CALLED[kind]}.")
 
 
 def case_in(folder: Path, record: dict[str, Any]) -> Case:

@@ -1,46 +1,81 @@
-"""Tasks: the work of jobs, as worker processes do it. How it is done is handed in, and must be picklable."""
+"""Tasks: what jobs ask for, and the work that does it. The work is handed in, and must be picklable."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from planner.implant_results import Evaluation, Replanned
-from planner.progress import Cancelled, Progress
+from planner.progress import Progress
 from planner.records import Plan
 from planner.request import GivenSeed, Request
-from service.case import Case
-from service.found_schema import NeedlesMeasured
-from service.made import Made, of_evaluation, of_plan, of_replanned
-from service.pool import Desk
+from service.case import Case, describe_case
+from service.found_schema import MAX_FOUND_BYTES, EvaluateBody, NeedlesMeasured, ReplanBody
+from service.made import Kind, Made, of_evaluation, of_plan, of_replanned
+from service.plan_json import read_plan
+from service.schema import MAX_REQUEST_BYTES, PlanRequest
+from service.strict_json import read_model
+from service.work import evaluate_case, plan_case, replan_case
 
 Report = Callable[[Progress], None]
-AskCancelled = Callable[[], bool]
 
-MakePlan = Callable[[Case, Request, Report, AskCancelled], Plan]
-Evaluate = Callable[[Case, Plan, str, tuple[GivenSeed, ...], Report, AskCancelled], Evaluation]
-Replan = Callable[[Case, Plan, str, NeedlesMeasured, Report, AskCancelled], Replanned]
-
-
-def plan_task(desk: Desk, make_plan: MakePlan, case: Case, request: Request) -> Made:
-    """Make a plan."""
-    _refuse_cancelled(desk)
-    return of_plan(make_plan(case, request, desk.report, desk.cancelled))
+Describe = Callable[[Case], dict[str, Any]]
+MakePlan = Callable[[Case, Request, Report], Plan]
+Evaluate = Callable[[Case, Plan, str, tuple[GivenSeed, ...], Report], Evaluation]
+Replan = Callable[[Case, Plan, str, NeedlesMeasured, Report], Replanned]
 
 
-def evaluate_task(
-    desk: Desk, evaluate: Evaluate, case: Case, plan: Plan, plan_sha256: str, seeds: tuple[GivenSeed, ...]
-) -> Made:
-    """Evaluate an implant."""
-    _refuse_cancelled(desk)
-    return of_evaluation(evaluate(case, plan, plan_sha256, seeds, desk.report, desk.cancelled))
+def make_plan(case: Case, request: Request, report: Report) -> Plan:
+    """The plan alone: its scene stays in the worker."""
+    return plan_case(case, request, report).plan
 
 
-def replan_task(
-    desk: Desk, replan: Replan, case: Case, plan: Plan, plan_sha256: str, found: NeedlesMeasured
-) -> Made:
-    """Plan again around needles."""
-    _refuse_cancelled(desk)
-    return of_replanned(replan(case, plan, plan_sha256, found, desk.report, desk.cancelled))
+@dataclass(frozen=True)
+class Work:
+    """How cases are described and planned, and implants evaluated and planned again."""
+
+    describe: Describe = describe_case
+    make_plan: MakePlan = make_plan
+    evaluate: Evaluate = evaluate_case
+    replan: Replan = replan_case
 
 
-def _refuse_cancelled(desk: Desk) -> None:
-    if desk.cancelled():
-        raise Cancelled
+WORK = Work()
+"""The work as this software does it."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What one job asks for: the body that was sent, and what it is about, a case and perhaps a plan."""
+
+    kind: Kind
+    case: Case
+    body: bytes
+    plan_id: str | None
+    plan_text: bytes | None
+
+
+def do(report: Report, work: Work, asked: Asked) -> Made:
+    """Do what is asked. Raises what the work raises."""
+    match asked.kind:
+        case Kind.PLAN:
+            request = read_model(PlanRequest, asked.body, MAX_REQUEST_BYTES).to_request()
+            return of_plan(work.make_plan(asked.case, request, report))
+        case Kind.EVALUATION:
+            found = read_model(EvaluateBody, asked.body, MAX_FOUND_BYTES).found()
+            plan, plan_id = _plan(asked)
+            return of_evaluation(work.evaluate(asked.case, plan, plan_id, found, report))
+        case Kind.REPLAN:
+            needles = read_model(ReplanBody, asked.body, MAX_FOUND_BYTES)
+            plan, plan_id = _plan(asked)
+            return of_replanned(work.replan(asked.case, plan, plan_id, needles, report))
+
+
+def describe(report: Report, work: Work, case: Case) -> dict[str, Any]:
+    """What a case holds."""
+    del report
+    return work.describe(case)
+
+
+def _plan(asked: Asked) -> tuple[Plan, str]:
+    assert asked.plan_id is not None and asked.plan_text is not None
+    return read_plan(asked.plan_text).plan, asked.plan_id

@@ -51,14 +51,13 @@ def plan_case(
     case: Case,
     request: Request,
     report: Callable[[Progress], None],
-    cancelled: Callable[[], bool] = lambda: False,
 ) -> Planned:
     """Read, set the scene, plan and verify. The request's time limit counts from when planning begins.
 
-    Raises AnatomyError for bad input, Cancelled once `cancelled` says so, and Unverified.
+    Raises AnatomyError for bad input, and Unverified.
     """
     made, resolved = open_scene(case, request)
-    go_on: GoOn = go_on_until(resolved.search.time_limit_s, report, cancelled)
+    go_on: GoOn = go_on_until(resolved.search.time_limit_s, report)
     planning = plan(made, resolved, go_on)
     _refuse_unverified("The plan", planning.plan.verification)
     return Planned(made, planning)
@@ -88,14 +87,13 @@ def evaluate_case(
     plan_sha256: str,
     seeds: tuple[GivenSeed, ...],
     report: Callable[[Progress], None],
-    cancelled: Callable[[], bool] = lambda: False,
 ) -> Evaluation:
     """What the seeds found after an implant give, beside what its plan promised, and what to add.
 
-    Raises AnatomyError where plan, case and seeds do not fit together, Cancelled, and Unverified.
+    Raises AnatomyError where plan, case and seeds do not fit together, and Unverified.
     """
     made = _scene_of_plan(case, claimed, plan_sha256)
-    go_on = go_on_until(claimed.request.search.time_limit_s, report, cancelled)
+    go_on = go_on_until(claimed.request.search.time_limit_s, report)
     evaluation = evaluate_implant(made, claimed, plan_sha256, seeds, go_on)
     if evaluation.supplement is not None:
         _refuse_unverified("The supplement", evaluation.supplement.verification)
@@ -109,15 +107,14 @@ def replan_case(
     plan_sha256: str,
     found: NeedlesMeasured,
     report: Callable[[Progress], None],
-    cancelled: Callable[[], bool] = lambda: False,
 ) -> Replanned:
     """A plan around needles as measured and seeds as dropped, and what changed against the plan before.
 
-    Raises AnatomyError where plan, case and needles do not fit together, Cancelled, and Unverified.
+    Raises AnatomyError where plan, case and needles do not fit together, and Unverified.
     """
     _refuse_unknown_paths(found, claimed)
     made = _scene_of_plan(case, claimed, plan_sha256)
-    go_on = go_on_until(claimed.request.search.time_limit_s, report, cancelled)
+    go_on = go_on_until(claimed.request.search.time_limit_s, report)
     needles = tuple(to_record(needle, MeasuredNeedle) for needle in found.needles)
     replanned = replan(made, claimed, plan_sha256, needles, found.dropped(), go_on)
     _refuse_unverified("The plan", replanned.plan.verification)

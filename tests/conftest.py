@@ -1,10 +1,17 @@
 """What every test has: shapes checked in all signatures, deterministic examples, the shared cases."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+from postgres import Postgres, programs, server
 from shape_checks import install
+from sqlalchemy import create_engine, text
+
+if TYPE_CHECKING:
+    from service.database.connection import Database
 
 install("anatomy", "planner", "service")
 
@@ -39,3 +46,49 @@ def shared(repository: Path) -> Path:
 def real_case(shared: Path) -> Path:
     """The segmented chest CT c3n00249."""
     return shared / "cases" / "c3n00249"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """A PostgreSQL server; skips where its programs are missing."""
+    bin = programs()
+    if bin is None:
+        pytest.skip("no PostgreSQL on this machine (Debian: postgresql): records in PostgreSQL not tested")
+    with server(bin) as made:
+        yield made
+
+
+@pytest.fixture
+def postgres(postgres_server: Postgres) -> Postgres:
+    """The server with an empty database."""
+    engine = create_engine(postgres_server.url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+    return postgres_server
+
+
+@pytest.fixture
+def open_database() -> Iterator["Callable[[str, float], Database]"]:
+    """Opens databases by URL and patience, and closes them after the test."""
+    # Not before shapes are checked, which `install` above sees to.
+    from service.database.connection import Database
+
+    opened: list[Database] = []
+
+    def open_one(url: str, patience_s: float) -> "Database":
+        opened.append(Database(url, patience_s))
+        return opened[-1]
+
+    yield open_one
+    for database in opened:
+        database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'records.sqlite'}"
+    return str(request.getfixturevalue("postgres").url)

@@ -11,18 +11,18 @@ from dataclasses import replace
 from typing import Any
 
 from made_implants import a_replanning, an_evaluation, implant_plan
+from service_fakes import LONG_S
 from service_fakes import describe as describe_nothing
 
 from anatomy.structures import InputDigest
 from planner.implant_results import Evaluation, Replanned
-from planner.progress import Cancelled, Phase, Progress
+from planner.progress import Phase, Progress
 from planner.records import Outcome, Plan, Status
 from planner.request import GivenSeed, Request, RequestError
 from service.case import Case
 from service.found_schema import NeedlesMeasured
 
 Report = Callable[[Progress], None]
-AskCancelled = Callable[[], bool]
 
 COMPLETE, LACKING, UNTIL_CANCELLED, REFUSED, BROKEN = range(1, 6)
 """Seeds found, or dropped before replanning."""
@@ -41,8 +41,8 @@ def describe(case: Case) -> dict[str, Any]:
     return describe_nothing(case) | {"inputs": inputs(case)}
 
 
-def plan(case: Case, request: Request, report: Report, cancelled: AskCancelled) -> Plan:
-    del report, cancelled
+def plan(case: Case, request: Request, report: Report) -> Plan:
+    del report
     digests = tuple(InputDigest(file["name"], file["sha256"]) for file in inputs(case))
     made = replace(implant_plan(request), inputs=digests)
     if request.random_seed == NO_SEED_MAY_STAND:
@@ -56,10 +56,9 @@ def evaluate(
     plan_sha256: str,
     seeds: tuple[GivenSeed, ...],
     report: Report,
-    cancelled: AskCancelled,
 ) -> Evaluation:
     assert inputs(case) == [{"name": i.name, "sha256": i.sha256} for i in claimed.inputs]
-    end(len(seeds), report, cancelled)
+    end(len(seeds), report)
     supplement = None
     if len(seeds) == LACKING:
         supplement = replace(claimed, outcome=Outcome(Status.PLANNED, "2 seeds are added."))
@@ -72,21 +71,18 @@ def replan(
     plan_sha256: str,
     found: NeedlesMeasured,
     report: Report,
-    cancelled: AskCancelled,
 ) -> Replanned:
     assert inputs(case) == [{"name": i.name, "sha256": i.sha256} for i in claimed.inputs]
-    end(len(found.dropped()), report, cancelled)
+    end(len(found.dropped()), report)
     message = f"{len(found.needles)} needles as measured."
     return a_replanning(plan_sha256, replace(claimed, outcome=Outcome(Status.PLANNED, message)))
 
 
-def end(how: int, report: Report, cancelled: AskCancelled) -> None:
+def end(how: int, report: Report) -> None:
     match how:
         case n if n == UNTIL_CANCELLED:
             report(Progress(Phase.SEARCH, 0.5, ""))
-            while not cancelled():
-                time.sleep(0.01)
-            raise Cancelled
+            time.sleep(LONG_S)
         case n if n == REFUSED:
             raise RequestError("needles/0/path_id", "'N9' is no path of the plan", "Known: N1, N2.")
         case n if n == BROKEN:

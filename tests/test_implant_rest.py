@@ -16,7 +16,7 @@ from service.plan_json import read_plan
 from service.results_json import read_evaluation, read_replanned
 from service.server import beside
 from service.settings import Settings
-from service.store import Store
+from service.tasks import Work
 
 WAIT = {"Prefer": "wait=60"}
 NEEDLE = {"path_id": "N1", "entry_mm": [80.0, 12.0, 60.0], "tip_mm": [80.0, 68.0, 60.0]}
@@ -35,7 +35,8 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def client(data_dir: Path) -> Iterator[httpx.Client]:
     """A service whose work is done by stand-ins: what is tested is the service."""
-    app = create_app(Settings(data_dir, max_jobs=3), fakes.plan, fakes.describe, fakes.evaluate, fakes.replan)
+    work = Work(fakes.describe, fakes.plan, fakes.evaluate, fakes.replan)
+    app = create_app(Settings(data_dir=data_dir, max_jobs=3), work)
     with (
         beside(app) as base,
         httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
@@ -141,9 +142,8 @@ def test_a_replanning_shows_progress_and_can_be_cancelled(client: httpx.Client, 
     job = client.post(f"{plan}:replan", json=body).headers["location"]
     until(client, job, "running")
     problem(client.delete(f"/v1/cases/{case}"), "conflict")
-    assert client.delete(job).json()["cancel_requested"] is True
-    ended = until(client, job, "cancelled")
-    assert ended["plan"] is None and ended["result"] is None
+    ended = client.delete(job).json()
+    assert ended["state"] == "cancelled" and ended["plan"] is None and ended["result"] is None
 
 
 # Which case
@@ -158,7 +158,7 @@ def test_the_case_may_be_named(client: httpx.Client, plan: str, case: str) -> No
     assert [e["pointer"] for e in found["errors"]] == ["/case"] and "POST /v1/cases" in found["detail"]
 
 
-def test_a_plan_finds_the_case_that_it_was_made_from(client: httpx.Client) -> None:
+def test_a_plan_finds_the_case_that_it_was_made_from(client: httpx.Client, data_dir: Path) -> None:
     files = (("file", "a.nii", b"image"), ("target", "gtv.nii", b"gtv"))
     first = client.post("/v1/cases", **upload(*files)).json()["id"]
     plan = made_plan(client, first)
@@ -167,9 +167,10 @@ def test_a_plan_finds_the_case_that_it_was_made_from(client: httpx.Client) -> No
     assert job["case"] == f"/v1/cases/{first}"
     until(client, f"/v1/jobs/{job['id']}", "done")
 
-    # The same files in other parts are another case of the same inputs.
-    turned = (("file", "gtv.nii", b"gtv"), ("ct", "a.nii", b"image"))
+    # The same files in other parts are another case of the same inputs, and so of the same plan.
+    turned = (("file", "a.nii", b"image"), ("ct", "gtv.nii", b"gtv"))
     second = client.post("/v1/cases", **upload(*turned)).json()["id"]
+    assert made_plan(client, second) == plan
     found = problem(client.post(f"{plan}:replan", json=body), "conflict")
     assert first in found["detail"] and second in found["detail"]
     assert [e["pointer"] for e in found["errors"]] == ["/case"]
@@ -180,10 +181,13 @@ def test_a_plan_finds_the_case_that_it_was_made_from(client: httpx.Client) -> No
     found = problem(client.post(f"{plan}:replan", json=body | {"case": other}), "conflict")
     assert "other files" in found["detail"]
 
+    # What the plan was made from stays as long as the plan does.
     for made in (first, second, other):
         assert client.delete(f"/v1/cases/{made}").status_code == 204
-    found = problem(client.post(f"{plan}:replan", json=body), "conflict")
-    assert "No stored case has this plan's inputs." in found["detail"]
+        problem(client.get(f"/v1/cases/{made}"), "not-found")
+    assert "several cases" in problem(client.post(f"{plan}:replan", json=body), "conflict")["detail"]
+    assert (data_dir / "cases" / first).is_dir() and not (data_dir / "cases" / other).exists()
+    problem(client.post(f"{plan}:replan", json=body | {"case": other}), "invalid-request")
 
 
 # Problems
@@ -308,7 +312,10 @@ def test_openapi_describes_bodies_and_answers(client: httpx.Client) -> None:
         assert named.endswith(f"/{answer}")
         statuses = {"202", "400", "403", "404", "409", "413", "415", "422", "500", "503"}
         assert statuses <= set(described["responses"])
-        assert [p["name"] for p in described["parameters"] if p["in"] == "header"] == ["Prefer"]
+        assert [p["name"] for p in described["parameters"] if p["in"] == "header"] == [
+            "Prefer",
+            "Idempotency-Key",
+        ]
     assert {"result", "plan"} <= set(schemas["JobModel"]["properties"])
     text = json.dumps(document)
     for name in set(part.split('"')[0] for part in text.split("#/components/schemas/")[1:]):
@@ -323,13 +330,3 @@ def test_the_openapi_example_runs(client: httpx.Client, plan: str, action: str) 
     example = described["requestBody"]["content"]["application/json"]["example"]
     answer = client.post(f"{plan}:{action}", json=example, headers=WAIT)
     assert answer.status_code == 200, answer.text
-
-
-# The store
-
-
-def test_a_case_that_is_half_removed_is_no_case(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    (tmp_path / "cases" / "stray").mkdir()
-    (tmp_path / "cases" / ("0" * 64)).mkdir()
-    assert list(store.cases()) == []

@@ -178,7 +178,7 @@ def test_a_chest_is_planned_over_rest_to_the_same_bytes(
     files = [(part, (path.name, path.read_bytes())) for part, path in parts]
     wait = {"Prefer": "wait=280"}
     with (
-        beside(create_app(Settings(tmp_path / "data"))) as base,
+        beside(create_app(Settings(data_dir=tmp_path / "data"))) as base,
         httpx.Client(base_url=base, trust_env=False, timeout=300) as client,
     ):
         case = client.post("/v1/cases", files=files)

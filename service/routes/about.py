@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
 
 from planner.records import SCHEMA, SOFTWARE
 from service.parts import parts_of
@@ -35,7 +36,7 @@ class ProblemKind(BaseModel):
 @router.get("/health")
 async def health(request: Request) -> Health:
     """Whether the service is up."""
-    return Health(status="ok", jobs=parts_of(request).jobs.counts())
+    return Health(status="ok", jobs=await run_in_threadpool(parts_of(request).book.counts))
 
 
 @router.get("/version")

@@ -24,11 +24,15 @@ async def small_body(request: Request, max_bytes: int) -> bytes:
     return bytes(body)
 
 
-async def json_body(request: Request, model: type[Model], max_bytes: int, hint: str) -> Model:
-    """The body as strict JSON. Raises Problem for another media type, what is no JSON, and wrong fields."""
+async def json_body(request: Request, model: type[Model], max_bytes: int, hint: str) -> tuple[bytes, Model]:
+    """The body, and what it means as strict JSON.
+
+    Raises Problem for another media type, what is no JSON, and wrong fields.
+    """
     if media_type(request) != "application/json":
         raise problem("unsupported-media-type", f"Send the body as application/json; {hint}.")
     try:
-        return read_model(model, await small_body(request, max_bytes), max_bytes)
+        body = await small_body(request, max_bytes)
+        return body, read_model(model, body, max_bytes)
     except (NotJson, Refused) as error:
         raise of_json(error) from None

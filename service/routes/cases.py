@@ -1,7 +1,5 @@
 """Cases: what was uploaded, read once on arrival, and kept under the sha256 of its files."""
 
-import asyncio
-from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
@@ -9,15 +7,17 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from anatomy.errors import AnatomyError
 from planner.records import SOFTWARE
-from service.case import Case
-from service.parts import Describe, Parts, parts_of
+from service.holdings import CASE
+from service.owners import owner_of
+from service.parts import parts_of
 from service.plan_schema import InputModel
-from service.pool import Desk
-from service.problems import Problem, documented, of_input, of_json, problem
+from service.problems import documented, of_json, problem
 from service.routes.body import media_type, small_body
-from service.store import StoredCase, StoredFile, case_in, identify, parts_by_name
+from service.routes.conditional import IF_MATCH, IF_NONE_MATCH, NOT_MODIFIED, refuse_outdated, unless_known
+from service.routes.pages import DEFAULT_LIMIT, Cursor, Limit, cursor_after, page
+from service.stamp import stamp
+from service.store import StoredCase, StoredFile, identify
 from service.strict_json import NotJson, Refused, Strict, read_model
 from service.upload import receive
 
@@ -60,6 +60,20 @@ class CaseModel(BaseModel):
     targets: list[str]
     notes: list[str]
     inputs: list[InputModel]
+
+
+class CaseSummary(BaseModel):
+    """A case in a list."""
+
+    id: str
+    created: str
+
+
+class CasesModel(BaseModel):
+    """A page of cases, newest first; `next` is the address of the next one."""
+
+    items: list[CaseSummary]
+    next: str | None
 
 
 _UPLOAD = {
@@ -105,7 +119,9 @@ _THERE_ALREADY: dict[int | str, dict[str, Any]] = {
         "unsupported-media-type",
         "invalid-request",
         "unusable-input",
+        "limit-reached",
         "busy",
+        "no-room",
     ),
 )
 async def add_case(request: Request) -> Response:
@@ -120,28 +136,48 @@ async def add_case(request: Request) -> Response:
         else:
             raise problem("unsupported-media-type", "Send multipart/form-data, or application/json.")
         case_id = identify(content)
-        if parts.store.has_case(case_id):
-            return _answer(parts.store.case(case_id), 200)
-        described = await _described(parts, content, folder)
-        stored = await run_in_threadpool(
-            parts.store.add_case, folder, {"id": case_id} | content | {"description": described}
-        )
+        keeper, owner = parts.keeper, owner_of(request)
+        there = await run_in_threadpool(keeper.hold_case, owner, case_id)
+        if there is not None:
+            return _answer(there, 200)
+        described = await parts.reading.described(content, folder)
+        record = {"id": case_id} | content | {"description": described}
+        stored = await run_in_threadpool(keeper.add_case, owner, folder, record)
     return _answer(stored, 201)
 
 
-@router.get("/{case_id}", response_model=CaseModel, responses=documented("not-found"))
+@router.get("", response_model=CasesModel, responses=documented("invalid-request"))
+async def list_cases(request: Request, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Response:
+    """Cases, newest first."""
+    keeper, owner = parts_of(request).keeper, owner_of(request)
+    found = await run_in_threadpool(keeper.listed, owner, CASE, cursor, limit + 1)
+    items = [{"id": held.id, "created": stamp(held.created_s)} for held in found[:limit]]
+    return page(request, items, cursor_after([held.number for held in found], limit))
+
+
+@router.get(
+    "/{case_id}",
+    response_model=CaseModel,
+    responses=NOT_MODIFIED | documented("not-found"),
+    openapi_extra={"parameters": [IF_NONE_MATCH]},
+)
 async def get_case(request: Request, case_id: str) -> Response:
     """What a case holds."""
-    return _answer(parts_of(request).store.case(case_id), 200)
+    stored = await run_in_threadpool(parts_of(request).keeper.case, owner_of(request), case_id)
+    return unless_known(request, _etag(stored)) or _answer(stored, 200)
 
 
-@router.delete("/{case_id}", status_code=204, responses=documented("not-found", "conflict"))
+@router.delete(
+    "/{case_id}",
+    status_code=204,
+    responses=documented("not-found", "conflict", "precondition-failed"),
+    openapi_extra={"parameters": [IF_MATCH]},
+)
 async def remove_case(request: Request, case_id: str) -> Response:
-    """Remove a case and its files. Plans made from it stay."""
-    parts = parts_of(request)
-    if parts.jobs.uses(case_id):
-        raise problem("conflict", "A job works on this case. Cancel it first, or wait for its end.")
-    await run_in_threadpool(parts.store.remove_case, case_id)
+    """Remove a case. Plans made from it stay, and with them the files that they were made from."""
+    keeper, owner = parts_of(request).keeper, owner_of(request)
+    refuse_outdated(request, _etag(await run_in_threadpool(keeper.case, owner, case_id)))
+    await run_in_threadpool(keeper.remove_case, owner, case_id)
     return Response(status_code=204)
 
 
@@ -163,24 +199,12 @@ def _content(builtin: str | None, files: list[StoredFile], is_folder: bool) -> d
     }
 
 
-async def _described(parts: Parts, content: dict[str, Any], folder: Path) -> dict[str, Any]:
-    task = parts.reading.submit(_describe, parts.describe, case_in(folder, content))
-    if task is None:
-        raise problem("busy", "Too many uploads are being read. Try again later.")
-    try:
-        described: dict[str, Any] = await asyncio.wrap_future(task.future)
-    except AnatomyError as error:
-        raise Problem(of_input(error, folder, parts_by_name(content))) from None
-    return described
-
-
-def _describe(desk: Desk, describe: Describe, case: Case) -> dict[str, Any]:
-    del desk
-    return describe(case)
-
-
 def _answer(stored: StoredCase, status: int) -> JSONResponse:
     record = stored.record
     content = {"id": record["id"], "builtin": record["builtin"]} | record["description"]
-    headers = {"Location": f"/v1/cases/{record['id']}"} if status == 201 else None
-    return JSONResponse(content, status, headers)
+    headers = {"Location": f"/v1/cases/{record['id']}"} if status == 201 else {}
+    return JSONResponse(content, status, headers | {"ETag": _etag(stored)})
+
+
+def _etag(stored: StoredCase) -> str:
+    return f'"{stored.record["id"]}"'

@@ -1,4 +1,4 @@
-"""Implants: looking at an implant again, after it or while needles are in, and reading what came of it."""
+"""Implants: looking at an implant again, after it or while needles are in."""
 
 from typing import Any
 
@@ -8,17 +8,17 @@ from starlette.concurrency import run_in_threadpool
 
 from service.case_of_plan import case_of_plan
 from service.found_schema import MAX_FOUND_BYTES, EvaluateBody, ReplanBody
+from service.keeper import Keeper
 from service.made import Kind
-from service.parts import Parts, parts_of
+from service.owners import owner_of
+from service.parts import parts_of
 from service.plan_json import PlanFile, read_plan
 from service.problems import documented, problem
 from service.results_schema import EvaluationModel, ReplannedModel
 from service.routes.body import json_body
 from service.routes.jobs import JobModel
-from service.routes.waiting import PREFER, job_answer, kept_answer
-from service.store import StoredCase
+from service.routes.waiting import ORDERING, order
 from service.strict_json import NotJson, Refused
-from service.tasks import evaluate_task, replan_task
 
 router = APIRouter(tags=["implants"])
 
@@ -28,17 +28,20 @@ _MAY_BE = documented(
     "conflict",
     "too-large",
     "unsupported-media-type",
+    "bad-header",
     "invalid-request",
     "unusable-input",
-    "failed",
+    "key-reused",
+    "limit-reached",
     "busy",
+    "no-room",
 )
 
 
 def _body(name: str, example: dict[str, Any]) -> dict[str, Any]:
     schema = {"$ref": f"#/components/schemas/{name}"}
     content = {"application/json": {"schema": schema, "example": example}}
-    return {"requestBody": {"required": True, "content": content}, "parameters": [PREFER]}
+    return {"requestBody": {"required": True, "content": content}, "parameters": ORDERING}
 
 
 def _in_time(model: type[BaseModel], what: str) -> dict[int | str, dict[str, Any]]:
@@ -58,15 +61,12 @@ _NEEDLE = {"path_id": None, "entry_mm": [-40.0, -95.0, 215.0], "tip_mm": [-12.5,
 )
 async def evaluate_implant(request: Request, plan_id: str) -> Response:
     """Hold the seeds found after an implant against its plan, and plan what is lacking."""
-    parts = parts_of(request)
-    file = await run_in_threadpool(_plan, parts, plan_id)
+    keeper, owner = parts_of(request).keeper, owner_of(request)
+    file = await run_in_threadpool(_plan, keeper, owner, plan_id)
     hint = 'as {"seeds": [{"position_mm": [x, y, z], "axis": null}]}'
-    body = await json_body(request, EvaluateBody, MAX_FOUND_BYTES, hint)
-    stored = await run_in_threadpool(_case, parts, file, body.case)
-    job = parts.jobs.submit(
-        stored, evaluate_task, parts.evaluate, stored.case, file.plan, plan_id, body.found()
-    )
-    return await job_answer(request, job)
+    body, asked = await json_body(request, EvaluateBody, MAX_FOUND_BYTES, hint)
+    stored = await run_in_threadpool(case_of_plan, keeper, owner, file.plan, plan_id, asked.case)
+    return await order(request, Kind.EVALUATION, stored.record["id"], body, plan_id)
 
 
 @router.post(
@@ -78,35 +78,22 @@ async def evaluate_implant(request: Request, plan_id: str) -> Response:
 )
 async def replan(request: Request, plan_id: str) -> Response:
     """Plan again around needles as they were measured, and seeds that were dropped already."""
-    parts = parts_of(request)
-    file = await run_in_threadpool(_plan, parts, plan_id)
+    keeper, owner = parts_of(request).keeper, owner_of(request)
+    file = await run_in_threadpool(_plan, keeper, owner, plan_id)
     if file.plan.needle_set is None or file.plan.dose is None:
         raise problem(
             "conflict",
             "The plan has no needle set, as its outcome says: there is nothing to keep or to change.",
         )
     hint = 'as {"needles": [{"path_id": null, "entry_mm": [x, y, z], "tip_mm": [x, y, z]}]}'
-    body = await json_body(request, ReplanBody, MAX_FOUND_BYTES, hint)
-    stored = await run_in_threadpool(_case, parts, file, body.case)
-    job = parts.jobs.submit(stored, replan_task, parts.replan, stored.case, file.plan, plan_id, body)
-    return await job_answer(request, job)
+    body, asked = await json_body(request, ReplanBody, MAX_FOUND_BYTES, hint)
+    stored = await run_in_threadpool(case_of_plan, keeper, owner, file.plan, plan_id, asked.case)
+    return await order(request, Kind.REPLAN, stored.record["id"], body, plan_id)
 
 
-@router.get("/evaluations/{evaluation_id}", response_model=EvaluationModel, responses=documented("not-found"))
-async def get_evaluation(request: Request, evaluation_id: str) -> Response:
-    """An evaluation, byte for byte as it was made."""
-    return await kept_answer(request, Kind.EVALUATION, evaluation_id)
-
-
-@router.get("/replans/{replan_id}", response_model=ReplannedModel, responses=documented("not-found"))
-async def get_replan(request: Request, replan_id: str) -> Response:
-    """A replanning, byte for byte as it was made."""
-    return await kept_answer(request, Kind.REPLAN, replan_id)
-
-
-def _plan(parts: Parts, plan_id: str) -> PlanFile:
+def _plan(keeper: Keeper, owner: str, plan_id: str) -> PlanFile:
     """A stored plan that an implant can be held against. Raises Problem."""
-    text = parts.store.kept(Kind.PLAN, plan_id)
+    text = keeper.result(owner, Kind.PLAN, plan_id)
     try:
         file = read_plan(text)
     except (NotJson, Refused):
@@ -120,7 +107,3 @@ def _plan(parts: Parts, plan_id: str) -> PlanFile:
             "conflict", "The plan has no prescription, so there is no dose. Make a plan with a prescription."
         )
     return file
-
-
-def _case(parts: Parts, file: PlanFile, named: str | None) -> StoredCase:
-    return case_of_plan(parts.store, file.plan, named)

@@ -1,14 +1,20 @@
-"""Jobs: asking after one, and withdrawing it."""
+"""Jobs: asking after one, watching one, and withdrawing it."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
 
-from service.jobs import State
+from service.jobs.job import Job
+from service.jobs.states import State
+from service.made import Kind
+from service.owners import owner_of
 from service.parts import parts_of
 from service.problems import ProblemModel, documented
+from service.routes.conditional import IF_MATCH, IF_NONE_MATCH, NOT_MODIFIED, refuse_outdated, unless_known
+from service.routes.pages import DEFAULT_LIMIT, Cursor, Limit, cursor_after, page
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -21,32 +27,78 @@ class ProgressModel(BaseModel):
 
 
 class JobModel(BaseModel):
-    """Where a job stands. `result` is the address of what it made, `plan` that of the plan which is it, or is
-    in it; `problem` says why it failed."""
+    """Where a job stands. `attempt` counts how often it was begun, `result` is the address of what it made,
+    `plan` that of the plan which is it, or is in it; `problem` says why it failed."""
 
     id: str
+    kind: Kind
     state: State
     case: str
     progress: ProgressModel | None
-    cancel_requested: bool
+    attempt: int
+    created: str
+    ended: str | None
     plan: str | None
     result: str | None
     problem: ProblemModel | None
 
 
-_COMMON: dict[str, Any] = {"response_model": JobModel, "responses": documented("not-found")}
+class JobsModel(BaseModel):
+    """A page of jobs, newest first; `next` is the address of the next one."""
+
+    items: list[JobModel]
+    next: str | None
 
 
-@router.get("/{job_id}", **_COMMON)
+@router.get("", response_model=JobsModel, responses=documented("invalid-request"))
+async def list_jobs(
+    request: Request,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+    state: Annotated[State | None, Query(description="Only jobs in this state.")] = None,
+) -> Response:
+    """Jobs, newest first. Those that ended long ago are forgotten; what they made stays."""
+    listed = parts_of(request).book.listed
+    jobs = await run_in_threadpool(listed, owner_of(request), state, cursor, limit + 1)
+    numbers = [job.number for job in jobs]
+    return page(request, [job.to_json() for job in jobs[:limit]], cursor_after(numbers, limit))
+
+
+@router.get(
+    "/{job_id}",
+    response_model=JobModel,
+    responses=NOT_MODIFIED | documented("not-found"),
+    openapi_extra={"parameters": [IF_NONE_MATCH]},
+)
 async def get_job(request: Request, job_id: str) -> Response:
     """Where a job stands."""
-    return JSONResponse(parts_of(request).jobs.get(job_id).to_json())
+    job = await own_job(request, job_id)
+    return unless_known(request, _etag(job)) or _answer(job)
 
 
-@router.delete("/{job_id}", **_COMMON)
+@router.delete(
+    "/{job_id}",
+    response_model=JobModel,
+    responses=documented("not-found", "precondition-failed"),
+    openapi_extra={"parameters": [IF_MATCH]},
+)
 async def cancel_job(request: Request, job_id: str) -> Response:
-    """Withdraw a job. A running one ends within moments; one that has ended stays as it is."""
-    jobs = parts_of(request).jobs
-    job = jobs.get(job_id)
-    jobs.cancel(job)
-    return JSONResponse(job.to_json())
+    """Withdraw a job: at once, whatever it is at. One that has ended stays as it is."""
+    job = await own_job(request, job_id)
+    refuse_outdated(request, _etag(job))
+    await run_in_threadpool(parts_of(request).book.cancel, job.id)
+    return _answer(await own_job(request, job_id))
+
+
+async def own_job(request: Request, job_id: str) -> Job:
+    """A job of who asks. Raises Problem when it is not there."""
+    return await run_in_threadpool(parts_of(request).book.get, job_id, owner_of(request))
+
+
+def _etag(job: Job) -> str:
+    return f'W/"{job.last_event}"'
+
+
+def _answer(job: Job) -> JSONResponse:
+    content: dict[str, Any] = job.to_json()
+    return JSONResponse(content, headers={"ETag": _etag(job)})

@@ -1,18 +1,19 @@
-"""Plans: asking for one, waiting a little for it, and reading it again by its sha256."""
+"""Plans: asking for one, and waiting a little for it."""
 
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from service.made import Kind
+from service.owners import owner_of
 from service.parts import parts_of
 from service.plan_schema import PlanModel
 from service.problems import documented
 from service.routes.body import json_body
 from service.routes.jobs import JobModel
-from service.routes.waiting import PREFER, job_answer, kept_answer
+from service.routes.waiting import ORDERING, order
 from service.schema import MAX_REQUEST_BYTES, PlanRequest
-from service.tasks import plan_task
 
 router = APIRouter(tags=["plans"])
 
@@ -26,7 +27,7 @@ _REQUEST = {
             }
         },
     },
-    "parameters": [PREFER],
+    "parameters": ORDERING,
 }
 
 
@@ -46,22 +47,17 @@ _IN_TIME: dict[int | str, dict[str, Any]] = {
         "not-found",
         "too-large",
         "unsupported-media-type",
+        "bad-header",
         "invalid-request",
         "unusable-input",
-        "failed",
+        "key-reused",
+        "limit-reached",
         "busy",
+        "no-room",
     ),
 )
 async def add_plan(request: Request, case_id: str) -> Response:
     """Plan a case: 202 and a job to ask after, or the plan itself under `Prefer: wait=n`."""
-    parts = parts_of(request)
-    stored = parts.store.case(case_id)
-    asked = await json_body(request, PlanRequest, MAX_REQUEST_BYTES, "{} is all defaults")
-    job = parts.jobs.submit(stored, plan_task, parts.make_plan, stored.case, asked.to_request())
-    return await job_answer(request, job)
-
-
-@router.get("/plans/{plan_id}", response_model=PlanModel, responses=documented("not-found"))
-async def get_plan(request: Request, plan_id: str) -> Response:
-    """A plan, byte for byte as it was made."""
-    return await kept_answer(request, Kind.PLAN, plan_id)
+    await run_in_threadpool(parts_of(request).keeper.case, owner_of(request), case_id)
+    body, _ = await json_body(request, PlanRequest, MAX_REQUEST_BYTES, "{} is all defaults")
+    return await order(request, Kind.PLAN, case_id, body)

@@ -1,17 +1,22 @@
 """Waiting: a job is answered as 202 with its address, or under `Prefer: wait=n` with what it made."""
 
-import asyncio
+import hashlib
 import re
+import time
+import uuid
 from typing import Any
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from service.jobs import Job, State
+from service.jobs.job import Job, Order
+from service.jobs.states import FINAL, State
 from service.made import Kind
+from service.owners import owner_of
 from service.parts import parts_of
-from service.problems import Problem
+from service.problems import MEDIA_TYPE, problem
+from service.routes.conditional import unless_known
 
 PREFER: dict[str, Any] = {
     "in": "header",
@@ -19,36 +24,96 @@ PREFER: dict[str, Any] = {
     "schema": {"type": "string"},
     "description": "wait=n: answer with what is made, if it is made within n seconds (RFC 7240).",
 }
-"""The header, for OpenAPI."""
+IDEMPOTENCY_KEY: dict[str, Any] = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+    "description": "Names this request: sent again within a day, it is answered with the same job.",
+}
+ORDERING = [PREFER, IDEMPOTENCY_KEY]
+"""The headers of requests for work, for OpenAPI."""
+
+RETRY_AFTER_S = 1
+"""When a client should ask after a job [U]."""
+
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
-async def job_answer(request: Request, job: Job) -> Response:
+async def order(
+    request: Request, kind: Kind, case_id: str, body: bytes, plan_id: str | None = None
+) -> Response:
+    """Accept a job and answer it. Raises Problem."""
+    parts = parts_of(request)
+    asked = Order(
+        id=uuid.uuid4().hex,
+        owner=owner_of(request),
+        case_id=case_id,
+        kind=kind,
+        asked=body.decode(),
+        plan_id=plan_id,
+        key=_idempotency_key(request),
+        fingerprint=hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + body).hexdigest(),
+    )
+    job = await run_in_threadpool(parts.book.accept, asked)
+    parts.engine.nudge()
+    return await _answer(request, job)
+
+
+async def _answer(request: Request, job: Job) -> Response:
     """202 and the job, or 200 and what it made within the wait that is preferred.
 
-    Raises Problem where the job failed within that wait.
+    Where the job failed within that wait, its problem.
     """
     wait_s = _preferred_wait_s(request)
     headers = {"Location": f"/v1/jobs/{job.id}"}
     if wait_s is not None:
         headers["Preference-Applied"] = f"wait={wait_s}"
-        longest_s = parts_of(request).settings.max_wait_s
-        await asyncio.wait([asyncio.wrap_future(job.ended)], timeout=min(wait_s, longest_s))
-        if job.state is State.FAILED and job.report is not None:
-            raise Problem(job.report, headers)
-        if job.state is State.DONE and job.result is not None:
-            return await kept_answer(request, job.result.kind, job.result.id, headers)
-    return JSONResponse(job.to_json(), 202, headers)
+        job = await _ended(request, job, min(wait_s, parts_of(request).settings.max_wait_s))
+        if job.state is State.FAILED and job.problem is not None:
+            return JSONResponse(job.problem, job.problem["status"], headers, MEDIA_TYPE)
+        if job.state is State.DONE and job.result_id is not None:
+            return await kept_answer(request, job.kind, job.result_id, headers)
+    return JSONResponse(job.to_json(), 202, headers | {"Retry-After": str(RETRY_AFTER_S)})
+
+
+async def _ended(request: Request, job: Job, wait_s: float) -> Job:
+    """The job once it has ended, or as it stands after `wait_s`."""
+    parts = parts_of(request)
+    until = time.monotonic() + wait_s
+    while job.state not in FINAL and not parts.watch.closed:
+        left_s = until - time.monotonic()
+        if left_s <= 0:
+            break
+        await parts.watch.wait(job.id, job.last_event, left_s)
+        job = await run_in_threadpool(parts.book.get, job.id)
+    return job
 
 
 async def kept_answer(
     request: Request, kind: Kind, result_id: str, headers: dict[str, str] | None = None
 ) -> Response:
     """What was made, byte for byte. Raises Problem when it is not there."""
-    text = await run_in_threadpool(parts_of(request).store.kept, kind, result_id)
-    more = {"ETag": f'"{result_id}"'}
-    if headers is not None:
-        more = headers | {"Content-Location": f"/v1/{kind}/{result_id}"} | more
-    return Response(text, media_type="application/json", headers=more)
+    text = await run_in_threadpool(parts_of(request).keeper.result, owner_of(request), kind, result_id)
+    etag = f'"{result_id}"'
+    if headers is None:
+        known = unless_known(request, etag)
+        if known is not None:
+            return known
+        headers = {}
+    else:
+        headers = headers | {"Content-Location": f"/v1/{kind}/{result_id}"}
+    return Response(text, media_type="application/json", headers=headers | {"ETag": etag})
+
+
+def _idempotency_key(request: Request) -> str | None:
+    """The key, without the quotes that its draft standard has it in. Raises Problem for one that is none."""
+    given = request.headers.get("idempotency-key")
+    if given is None:
+        return None
+    key = given.strip().removeprefix('"').removesuffix('"')
+    if not _KEY.fullmatch(key):
+        raise problem("bad-header", "Idempotency-Key must be 1 to 200 visible ASCII characters.")
+    return key
 
 
 def _preferred_wait_s(request: Request) -> int | None:

@@ -1,0 +1,84 @@
+"""Holdings: who may see which case, plan or result. What nobody holds is not there, for anybody.
+
+Cases and results are named by their content, so that two owners may hold one file: it goes when the last
+lets go of it, and a case's files stay for as long as anything made from it is held.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, delete, exists, select
+
+from service.database.tables import holdings, jobs
+from service.jobs.states import OPEN
+
+CASE = "cases"
+"""The kind of a case; results have their made.Kind."""
+
+LOCK = "store"
+"""Held while a file of the store and its row come or go together."""
+
+
+@dataclass(frozen=True)
+class Holding:
+    """One thing that an owner holds; `number` rises with time."""
+
+    number: int
+    id: str
+    case_id: str
+    created_s: float
+
+
+def hold(connection: Connection, owner: str, kind: str, id: str, case_id: str) -> None:
+    """Have `owner` hold it, if he does not yet."""
+    if not case_ids(connection, owner, kind, id, case_id=case_id):
+        row = {"owner": owner, "kind": kind, "id": id, "case_id": case_id, "created_s": time.time()}
+        connection.execute(holdings.insert(), row)
+
+
+def case_ids(
+    connection: Connection, owner: str, kind: str, id: str, case_id: str | None = None
+) -> tuple[str, ...]:
+    """The cases that what `owner` holds was made from, or that one; empty where he does not hold it."""
+    asked = select(holdings.c.case_id).where(*_is(owner, kind, id)).order_by(holdings.c.number)
+    if case_id is not None:
+        asked = asked.where(holdings.c.case_id == case_id)
+    return tuple(connection.scalars(asked))
+
+
+def listed(
+    connection: Connection, owner: str, kind: str, before: int | None, most: int, case_id: str | None
+) -> Sequence[Holding]:
+    """What `owner` holds of a kind, newest first, from below the number `before`; all, or of one case."""
+    asked = select(holdings.c.number, holdings.c.id, holdings.c.case_id, holdings.c.created_s).where(
+        holdings.c.owner == owner, holdings.c.kind == kind
+    )
+    if before is not None:
+        asked = asked.where(holdings.c.number < before)
+    if case_id is not None:
+        asked = asked.where(holdings.c.case_id == case_id)
+    found = connection.execute(asked.order_by(holdings.c.number.desc()).limit(most))
+    return [Holding(*row) for row in found]
+
+
+def let_go(connection: Connection, owner: str, kind: str, id: str) -> tuple[str, ...]:
+    """Have `owner` hold it no more. Returns the cases it was made from; empty where he did not hold it."""
+    found = case_ids(connection, owner, kind, id)
+    connection.execute(delete(holdings).where(*_is(owner, kind, id)))
+    return found
+
+
+def is_held(connection: Connection, kind: str, id: str) -> bool:
+    """Whether anybody holds it."""
+    return bool(connection.scalar(select(exists().where(holdings.c.kind == kind, holdings.c.id == id))))
+
+
+def is_case_needed(connection: Connection, case_id: str) -> bool:
+    """Whether anything that is held, or an open job, needs the case's files."""
+    works = exists().where(jobs.c.case_id == case_id, jobs.c.state.in_(OPEN))
+    return bool(connection.scalar(select(works | exists().where(holdings.c.case_id == case_id))))
+
+
+def _is(owner: str, kind: str, id: str) -> tuple[ColumnElement[bool], ...]:
+    return holdings.c.owner == owner, holdings.c.kind == kind, holdings.c.id == id

@@ -1,0 +1,188 @@
+"""Bench: a process that does one piece of work at a time, stays warm between them, and can be ended at once.
+
+A piece of work is a function with arguments, all picklable. It is given to a process of its own because
+numba's loops do not look up: only ending the process ends them, and only a process has a bound on its memory.
+
+Errors of this module:
+
+BenchError
+|-- Stopped       the watcher wanted no more of it
+|-- Exceeded      it took more time or memory than it may
+|-- Lost          the process died
+`-- Fault         it raised something that is no refusal of its input; the text is its traceback
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+import psutil
+
+from anatomy.errors import AnatomyError
+from planner.progress import Progress
+
+LOOK_S = 0.1
+"""How often work is looked after: whether it is still wanted, and what it takes [U]."""
+
+
+class BenchError(Exception):
+    """Work that did not come to its end."""
+
+
+class Stopped(BenchError):
+    """The watcher wanted no more of it."""
+
+
+class Exceeded(BenchError):
+    """It took more time or memory than it may."""
+
+
+class Lost(BenchError):
+    """The process died."""
+
+
+class Fault(BenchError):
+    """It raised what is no refusal of its input. The message is the traceback."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What one piece of work may take, and how far it yields to others (`nice`, 0 to 19)."""
+
+    time_s: float
+    memory_bytes: int
+    nice: int
+
+
+Watch = Callable[[Progress | None], bool]
+"""Called every LOOK_S and at any progress, with that: whether to go on."""
+
+
+def always(progress: Progress | None) -> bool:
+    """A watcher that never ends work."""
+    del progress
+    return True
+
+
+class Bench:
+    """One process, started when first needed, and again after it was ended. For one thread at a time."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: Connection | None = None
+
+    def run(self, function: Callable[..., Any], *arguments: Any, watch: Watch = always) -> Any:
+        """What `function(report, *arguments)` returns, done in the process.
+
+        Raises what it raises of AnatomyError, and BenchError. Whatever `watch` raises ends the work as well.
+        """
+        connection = self._opened()
+        try:
+            _send(connection, (function, arguments))
+            told, content = self._outcome(connection, watch)
+        except BaseException:
+            self.end()
+            raise
+        if told == "refused":
+            assert isinstance(content, AnatomyError)
+            raise content
+        if told == "fault":
+            # What it left behind is not known: the next piece gets a new process.
+            self.end()
+            raise Fault(content)
+        return content
+
+    @property
+    def pid(self) -> int | None:
+        """The process, while there is one."""
+        return None if self._process is None else self._process.pid
+
+    def end(self) -> None:
+        """End the process, whatever it does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        if self._connection is not None:
+            self._connection.close()
+        self._process = self._connection = None
+
+    def _outcome(self, connection: Connection, watch: Watch) -> tuple[str, Any]:
+        until = time.monotonic() + self._bounds.time_s
+        while True:
+            progress = None
+            message = _received(connection)
+            if message is not None:
+                told, content = message
+                if told != "progress":
+                    return told, content
+                progress = content
+            if not watch(progress):
+                raise Stopped
+            self._refuse_excess(until)
+
+    def _refuse_excess(self, until: float) -> None:
+        if time.monotonic() > until:
+            raise Exceeded(f"It took longer than {self._bounds.time_s:g} s.")
+        assert self._process is not None
+        try:
+            used = psutil.Process(self._process.pid).memory_info().rss
+        except psutil.NoSuchProcess:
+            return
+        if used > self._bounds.memory_bytes:
+            raise Exceeded(f"It took more than {self._bounds.memory_bytes >> 20} MiB of memory.")
+
+    def _opened(self) -> Connection:
+        # From one that waits nothing can be read, but its end.
+        if self._connection is not None and not self._connection.poll():
+            return self._connection
+        self.end()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "service.jobs.bench_process",
+                    str(theirs.fileno()),
+                    str(self._bounds.nice),
+                ],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=sys.stderr.fileno() if _has_descriptor(sys.stderr) else subprocess.DEVNULL,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            )
+        self._connection = Connection(ours.detach())
+        return self._connection
+
+
+def _send(connection: Connection, message: Any) -> None:
+    try:
+        connection.send(message)
+    except OSError:
+        raise Lost(_DIED) from None
+
+
+def _received(connection: Connection) -> tuple[str, Any] | None:
+    """The next message; None if there is none for a moment."""
+    try:
+        return connection.recv() if connection.poll(LOOK_S) else None
+    except (EOFError, OSError):
+        raise Lost(_DIED) from None
+
+
+_DIED = "The process that worked on it died."
+
+
+def _has_descriptor(stream: Any) -> bool:
+    try:
+        stream.fileno()
+    except (AttributeError, OSError, ValueError):
+        return False
+    return True

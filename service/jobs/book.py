@@ -1,0 +1,294 @@
+"""Book: jobs as they are recorded, and every change of one.
+
+A change is one transaction, made only where the job stands as the change supposes: whoever comes second finds
+the job moved on, and is told so. `attempt` is the number of a worker's beginning; what an earlier one still
+has to say is not heard.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Executable, delete, func, select, update
+
+from service.database.connection import Database
+from service.database.tables import job_events, jobs, requests
+from service.holdings import CASE, LOCK, case_ids, hold
+from service.jobs.job import Event, Job, Order
+from service.jobs.states import FINAL, OPEN, Happening, State, leads_to, may_happen_in
+from service.made import Kind, Made
+from service.problems import Report, problem
+
+KEEP_KEYS_S = 24 * 3600.0
+"""How long an Idempotency-Key is remembered [U]."""
+
+
+class Book:
+    """All jobs of a service, in its database. Every method may raise database.connection.Unavailable."""
+
+    def __init__(self, database: Database, max_open: int, max_finished: int) -> None:
+        self._database = database
+        self._max_open = max_open
+        self._max_finished = max_finished
+
+    def accept(self, order: Order) -> Job:
+        """Record a job, or find the one that its Idempotency-Key was used for before.
+
+        Raises Problem when too many jobs are open, when the key came with another request, or when the case
+        was removed meanwhile.
+        """
+        return self._database.write(lambda connection: self._accept(connection, order), LOCK)
+
+    def get(self, job_id: str, owner: str | None = None) -> Job:
+        """A job, of that owner. Raises Problem when it is not there."""
+        asked = select(jobs).where(jobs.c.id == job_id)
+        if owner is not None:
+            asked = asked.where(jobs.c.owner == owner)
+        row = self._database.read(lambda c: _row(c, asked))
+        if row is None:
+            raise problem("not-found", "There is no such job.")
+        return _job(row)
+
+    def listed(self, owner: str, state: State | None, before: int | None, most: int) -> list[Job]:
+        """Jobs of an owner, newest first, from below the number `before`."""
+        asked = select(jobs).where(jobs.c.owner == owner).order_by(jobs.c.number.desc()).limit(most)
+        if state is not None:
+            asked = asked.where(jobs.c.state == state)
+        if before is not None:
+            asked = asked.where(jobs.c.number < before)
+        return self._database.read(lambda c: _jobs(c, asked))
+
+    def open_jobs(self) -> list[Job]:
+        """All jobs that have not ended, oldest first."""
+        asked = select(jobs).where(jobs.c.state.in_(OPEN)).order_by(jobs.c.number)
+        return self._database.read(lambda c: _jobs(c, asked))
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs are in each state."""
+        asked = select(jobs.c.state, func.count()).group_by(jobs.c.state)
+        found = dict(self._database.read(lambda c: [(s, n) for s, n in c.execute(asked)]))
+        return {str(state): found.get(state, 0) for state in State}
+
+    def events(self, job_id: str, after: int) -> list[Event]:
+        """What happened to a job since the event of that number."""
+        asked = (
+            select(job_events.c.number, job_events.c.state, job_events.c.phase, job_events.c.fraction)
+            .where(job_events.c.job_id == job_id, job_events.c.number > after)
+            .order_by(job_events.c.number)
+        )
+        rows = self._database.read(lambda c: c.execute(asked).all())
+        return [Event(number, State(state), phase, fraction) for number, state, phase, fraction in rows]
+
+    def last_events(self, job_ids: Sequence[str]) -> dict[str, int]:
+        """The number of the last event of each of these jobs."""
+        asked = select(jobs.c.id, jobs.c.last_event).where(jobs.c.id.in_(job_ids))
+        return dict(self._database.read(lambda c: [(id, n) for id, n in c.execute(asked)]))
+
+    def begin(self, job_id: str, most_attempts: int, lost: Report) -> Job | None:
+        """A worker begins. None when the job has ended, or ends now: `lost`, after too many attempts."""
+
+        def change(connection: Connection) -> Job | None:
+            worn_out = jobs.c.attempt >= most_attempts
+            ends = {"problem": _text(lost), "ended_s": time.time()}
+            if _moved(connection, job_id, Happening.FAIL, worn_out, **ends) is not None:
+                return None
+            begins = {"attempt": jobs.c.attempt + 1, "phase": None, "fraction": 0.0}
+            row = _moved(connection, job_id, Happening.BEGIN, **begins)
+            return None if row is None else _job(row)
+
+        return self._database.write(change)
+
+    def report(self, job: Job, phase: str, fraction: float) -> bool:
+        """Note how far a worker's attempt is; False when the job is no longer its own."""
+
+        def change(connection: Connection) -> bool:
+            changed = {"phase": phase, "fraction": fraction, "last_event": jobs.c.last_event + 1}
+            asked = update(jobs).where(*_is_attempt(job)).values(changed).returning(jobs)
+            row = _row(connection, asked)
+            if row is not None:
+                _note(connection, row)
+            return row is not None
+
+        return self._database.write(change)
+
+    def is_at(self, job: Job) -> bool:
+        """Whether a worker's attempt is still wanted."""
+        asked = select(jobs.c.id).where(*_is_attempt(job))
+        return self._database.read(lambda c: c.execute(asked).one_or_none()) is not None
+
+    def succeed(self, job: Job, made: Made, keep: Callable[[Made], None]) -> bool:
+        """Keep what an attempt made, by `keep`, and end the job; False when it is no longer its own."""
+
+        def change(connection: Connection) -> bool:
+            ends = {
+                "result_id": made.id,
+                "result_plan_id": made.plan_id,
+                "fraction": 1.0,
+                "ended_s": time.time(),
+            }
+            row = _moved(connection, job.id, Happening.SUCCEED, jobs.c.attempt == job.attempt, **ends)
+            if row is None:
+                return False
+            keep(made)
+            for one in (made, made.plan):
+                if one is not None:
+                    hold(connection, job.owner, one.kind, one.id, job.case_id)
+            return True
+
+        return self._database.write(change, LOCK)
+
+    def fail(self, job: Job, why: Report) -> bool:
+        """End a job with a problem; False when it is no longer that attempt's own."""
+        ends = {"problem": _text(why), "ended_s": time.time()}
+        return self._move(job, Happening.FAIL, **ends)
+
+    def lose(self, job: Job) -> bool:
+        """An attempt's worker died; False when the job is no longer its own."""
+        return self._move(job, Happening.LOSE, phase=None, fraction=0.0)
+
+    def cancel(self, job_id: str) -> None:
+        """Withdraw a job. One that has ended stays as it is."""
+        self._database.write(lambda c: _moved(c, job_id, Happening.CANCEL, ended_s=time.time()))
+
+    def submit_anew(self, job: Job) -> int | None:
+        """The number of a new submission, after that of `job` came to nothing; None if another was faster."""
+        asked = (
+            update(jobs)
+            .where(jobs.c.id == job.id, jobs.c.submission == job.submission, jobs.c.state.in_(OPEN))
+            .values(submission=jobs.c.submission + 1)
+            .returning(jobs.c.submission)
+        )
+        return self._database.write(lambda connection: connection.execute(asked).scalar_one_or_none())
+
+    def _move(self, job: Job, happening: Happening, **values: Any) -> bool:
+        """Whether it could happen to that attempt."""
+        own = jobs.c.attempt == job.attempt
+        return self._database.write(lambda c: _moved(c, job.id, happening, own, **values)) is not None
+
+    def _accept(self, connection: Connection, order: Order) -> Job:
+        known = _known(connection, order)
+        if known is not None:
+            return known
+        # A transaction whose end was not heard of runs again.
+        there = _row(connection, select(jobs).where(jobs.c.id == order.id))
+        if there is not None:
+            return _job(there)
+        waiting = connection.scalar(select(func.count()).where(jobs.c.state.in_(OPEN))) or 0
+        if waiting >= self._max_open:
+            raise problem("busy", "Too many jobs wait. Cancel some, or try again later.")
+        if not _has_case(connection, order):
+            raise problem("not-found", "The case was removed meanwhile.")
+        self._forget_oldest(connection)
+        accepted = (
+            jobs.insert()
+            .values(
+                id=order.id,
+                owner=order.owner,
+                case_id=order.case_id,
+                kind=order.kind,
+                asked=order.asked,
+                plan_id=order.plan_id,
+                state=State.QUEUED,
+                attempt=0,
+                submission=0,
+                fraction=0.0,
+                last_event=1,
+                created_s=time.time(),
+            )
+            .returning(jobs)
+        )
+        row = _row(connection, accepted)
+        assert row is not None
+        _note(connection, row)
+        if order.key is not None:
+            used = {"owner": order.owner, "key": order.key, "fingerprint": order.fingerprint}
+            connection.execute(requests.insert(), used | {"job_id": order.id, "created_s": time.time()})
+        return _job(row)
+
+    def _forget_oldest(self, connection: Connection) -> None:
+        """Jobs that ended long ago; what they made stays."""
+        last_kept = (
+            select(jobs.c.number)
+            .where(jobs.c.state.in_(FINAL))
+            .order_by(jobs.c.number.desc())
+            .offset(self._max_finished)
+            .limit(1)
+            .scalar_subquery()
+        )
+        connection.execute(delete(jobs).where(jobs.c.state.in_(FINAL), jobs.c.number <= last_kept))
+
+
+def _known(connection: Connection, order: Order) -> Job | None:
+    """The job that an Idempotency-Key was used for. Raises Problem where it came with another request."""
+    if order.key is None:
+        return None
+    connection.execute(delete(requests).where(requests.c.created_s < time.time() - KEEP_KEYS_S))
+    used = requests.c.owner == order.owner, requests.c.key == order.key
+    row = connection.execute(select(requests).where(*used)).one_or_none()
+    if row is None:
+        return None
+    if row.fingerprint != order.fingerprint:
+        raise problem(
+            "key-reused",
+            "This Idempotency-Key came with another request before. Send a new key for a new request.",
+        )
+    return _jobs(connection, select(jobs).where(jobs.c.id == row.job_id))[0]
+
+
+def _has_case(connection: Connection, order: Order) -> bool:
+    """Whether the case's files are there for sure: its owner holds the case, or the plan made from it."""
+    held = case_ids(connection, order.owner, CASE, order.case_id)
+    if not held and order.plan_id is not None:
+        held = case_ids(connection, order.owner, Kind.PLAN, order.plan_id, order.case_id)
+    return bool(held)
+
+
+def _moved(
+    connection: Connection, job_id: str, happening: Happening, *only: ColumnElement[bool], **values: Any
+) -> dict[str, Any] | None:
+    """The job's row after `happening`; None where it may not happen, or something of `only` is not so."""
+    where = (jobs.c.id == job_id, jobs.c.state.in_(may_happen_in(happening)), *only)
+    values |= {"state": leads_to(happening), "last_event": jobs.c.last_event + 1}
+    changed = update(jobs).where(*where).values(values).returning(jobs)
+    row = _row(connection, changed)
+    if row is not None:
+        _note(connection, row)
+    return row
+
+
+def _note(connection: Connection, row: dict[str, Any]) -> None:
+    connection.execute(
+        job_events.insert(),
+        {
+            "job_id": row["id"],
+            "number": row["last_event"],
+            "state": row["state"],
+            "phase": row["phase"],
+            "fraction": row["fraction"],
+            "at_s": time.time(),
+        },
+    )
+
+
+def _is_attempt(job: Job) -> tuple[ColumnElement[bool], ...]:
+    return jobs.c.id == job.id, jobs.c.state == State.RUNNING, jobs.c.attempt == job.attempt
+
+
+def _row(connection: Connection, statement: Executable) -> dict[str, Any] | None:
+    """The one row, by its columns' names, or None."""
+    row = connection.execute(statement).mappings().one_or_none()
+    return None if row is None else {str(name): value for name, value in row.items()}
+
+
+def _jobs(connection: Connection, asked: Executable) -> list[Job]:
+    return [_job(dict(row)) for row in connection.execute(asked).mappings()]
+
+
+def _job(row: dict[str, Any]) -> Job:
+    said = None if row["problem"] is None else json.loads(row["problem"])
+    return Job(**{**row, "kind": Kind(row["kind"]), "state": State(row["state"]), "problem": said})
+
+
+def _text(report: Report) -> str:
+    return json.dumps(report.to_json(), ensure_ascii=False)

@@ -1,0 +1,78 @@
+"""Job: one piece of work on one case, as it stood when the book was asked; its events; an order for one."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from service.jobs.states import State
+from service.made import Kind
+from service.stamp import stamp
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as it stood when the book was asked."""
+
+    number: int
+    id: str
+    owner: str
+    case_id: str
+    kind: Kind
+    asked: str
+    plan_id: str | None
+    state: State
+    attempt: int
+    submission: int
+    phase: str | None
+    fraction: float
+    result_id: str | None
+    result_plan_id: str | None
+    problem: dict[str, Any] | None
+    last_event: int
+    created_s: float
+    ended_s: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The job as the service answers it."""
+        at_work = self.state is State.RUNNING and self.phase is not None
+        return {
+            "id": self.id,
+            "kind": str(self.kind),
+            "state": str(self.state),
+            "case": f"/v1/cases/{self.case_id}",
+            "progress": {"phase": self.phase, "fraction": self.fraction} if at_work else None,
+            "attempt": self.attempt,
+            "created": stamp(self.created_s),
+            "ended": None if self.ended_s is None else stamp(self.ended_s),
+            "plan": None if self.result_plan_id is None else f"/v1/{Kind.PLAN}/{self.result_plan_id}",
+            "result": None if self.result_id is None else f"/v1/{self.kind}/{self.result_id}",
+            "problem": self.problem,
+        }
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a job; numbers of one job are 1, 2, 3, ..."""
+
+    number: int
+    state: State
+    phase: str | None
+    fraction: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The event as the service answers it."""
+        progress = None if self.phase is None else {"phase": self.phase, "fraction": self.fraction}
+        return {"state": str(self.state), "progress": progress}
+
+
+@dataclass(frozen=True)
+class Order:
+    """Work to accept. `key` is an Idempotency-Key, `fingerprint` the sha256 of what came with it."""
+
+    id: str
+    owner: str
+    case_id: str
+    kind: Kind
+    asked: str
+    plan_id: str | None
+    key: str | None = None
+    fingerprint: str = ""

@@ -1,0 +1,115 @@
+"""Perform: one job, in a Dask worker. It begins, works at a bench, and ends as the book allows.
+
+It may be called for one job any number of times, one after the other or at once: of several, the one that
+began last is heard, and a job that has ended is left alone.
+"""
+
+import functools
+import logging
+import threading
+import time
+
+from anatomy.errors import AnatomyError
+from planner.progress import Phase, Progress
+from service.database.connection import Database
+from service.jobs.bench import Bench, Bounds, Exceeded, Fault, Lost, Stopped
+from service.jobs.book import Book
+from service.jobs.job import Job
+from service.made import Kind, Made
+from service.problems import Report, of_input
+from service.settings import Settings
+from service.store import Store, StoredCase, parts_by_name
+from service.tasks import Asked, Work, do
+
+_log = logging.getLogger("seedpath.jobs")
+
+REPORT_S = 0.25
+"""Progress within one phase is noted this often at most [U]."""
+
+PATIENCE_S = 120.0
+"""How long a worker waits for a database that is away: it has work to lose [U]."""
+
+UNEXPECTED = Report("failed", "The work failed unexpectedly. The service's log says more.")
+
+
+def perform(settings: Settings, work: Work, job_id: str) -> None:
+    """Bring a job to its end, or find that it has come to one.
+
+    Raises database.connection.Unavailable when the database stays away.
+    """
+    store, book = _tools(settings)
+    died = Report("failed", f"The process that worked on it died, {settings.job_attempts} times.")
+    while (job := book.begin(job_id, settings.job_attempts, died)) is not None:
+        try:
+            _attempt(book, store, work, job, _bench(settings))
+            return
+        except Lost:
+            _log.warning("job %s lost its process, attempt %d", job.id, job.attempt)
+            if not book.lose(job):
+                return
+
+
+def _attempt(book: Book, store: Store, work: Work, job: Job, bench: Bench) -> None:
+    """One attempt. Raises Lost."""
+    stored = store.case(job.case_id)
+    try:
+        made = bench.run(do, work, _asked(store, stored, job), watch=_Watch(book, job))
+        assert isinstance(made, Made)
+        book.succeed(job, made, store.keep)
+    except Stopped:
+        _log.info("job %s is no longer wanted", job.id)
+    except AnatomyError as error:
+        book.fail(job, of_input(error, stored.folder, parts_by_name(stored.record)))
+    except Exceeded as error:
+        book.fail(job, Report("limit-reached", f"{error} Ask for less, or have the limit raised."))
+    except Fault as error:
+        _log.error("job %s failed:\n%s", job.id, error)
+        book.fail(job, UNEXPECTED)
+    except OSError as error:
+        _log.error("job %s cannot be kept", job.id, exc_info=error)
+        book.fail(job, Report("no-room", "What was made cannot be written. The service's log says more."))
+
+
+def _asked(store: Store, stored: StoredCase, job: Job) -> Asked:
+    plan_text = None if job.plan_id is None else store.kept(Kind.PLAN, job.plan_id)
+    return Asked(job.kind, stored.case, job.asked.encode(), job.plan_id, plan_text)
+
+
+class _Watch:
+    """Notes progress in the book, and asks it whether the job is still wanted."""
+
+    def __init__(self, book: Book, job: Job) -> None:
+        self._book, self._job = book, job
+        self._phase: Phase | None = None
+        self._last: Progress | None = None
+        self._due_s = 0.0
+
+    def __call__(self, progress: Progress | None) -> bool:
+        self._last = progress or self._last
+        new_phase = progress is not None and progress.phase is not self._phase
+        if not new_phase and time.monotonic() < self._due_s:
+            return True
+        self._due_s = time.monotonic() + REPORT_S
+        told, self._last = self._last, None
+        if told is None:
+            return self._book.is_at(self._job)
+        self._phase = told.phase
+        return self._book.report(self._job, told.phase, told.fraction)
+
+
+@functools.cache
+def _tools(settings: Settings) -> tuple[Store, Book]:
+    """Store and book, opened once in each process."""
+    database = Database(settings.database, PATIENCE_S)
+    return Store(settings.data_dir), Book(database, settings.max_jobs, settings.max_finished_jobs)
+
+
+_benches = threading.local()
+"""Each thread of a worker has a bench of its own, which stays warm from job to job."""
+
+
+def _bench(settings: Settings) -> Bench:
+    if not hasattr(_benches, "bench"):
+        _benches.bench = Bench(Bounds(settings.job_time_s, settings.job_memory_bytes, settings.nice))
+    bench: Bench = _benches.bench
+    return bench

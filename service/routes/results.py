@@ -1,0 +1,112 @@
+"""Results: plans, evaluations and replannings, read again by their sha256, listed, and let go."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+
+from service.made import Kind
+from service.owners import owner_of
+from service.parts import parts_of
+from service.plan_schema import PlanModel
+from service.problems import documented
+from service.results_schema import EvaluationModel, ReplannedModel
+from service.routes.conditional import IF_MATCH, IF_NONE_MATCH, NOT_MODIFIED, refuse_outdated
+from service.routes.pages import DEFAULT_LIMIT, Cursor, Limit, cursor_after, page
+from service.routes.waiting import kept_answer
+from service.stamp import stamp
+
+router = APIRouter(tags=["results"])
+
+
+class ResultSummary(BaseModel):
+    """A result in a list: its address, and that of the case it was made from, which may be removed."""
+
+    id: str
+    address: str
+    case: str
+    created: str
+
+
+class ResultsModel(BaseModel):
+    """A page of results, newest first; `next` is the address of the next one."""
+
+    items: list[ResultSummary]
+    next: str | None
+
+
+_READ: dict[str, Any] = {
+    "responses": NOT_MODIFIED | documented("not-found"),
+    "openapi_extra": {"parameters": [IF_NONE_MATCH]},
+}
+_REMOVED: dict[str, Any] = {
+    "status_code": 204,
+    "responses": documented("not-found", "precondition-failed"),
+    "openapi_extra": {"parameters": [IF_MATCH]},
+}
+
+
+@router.get("/plans", response_model=ResultsModel, responses=documented("invalid-request"))
+async def list_plans(
+    request: Request,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+    case: Annotated[str | None, Query(max_length=64, description="Only plans of this case.")] = None,
+) -> Response:
+    """Plans, newest first."""
+    keeper, owner = parts_of(request).keeper, owner_of(request)
+    found = await run_in_threadpool(keeper.listed, owner, Kind.PLAN, cursor, limit + 1, case)
+    items = [
+        {
+            "id": held.id,
+            "address": f"/v1/{Kind.PLAN}/{held.id}",
+            "case": f"/v1/cases/{held.case_id}",
+            "created": stamp(held.created_s),
+        }
+        for held in found[:limit]
+    ]
+    return page(request, items, cursor_after([held.number for held in found], limit))
+
+
+@router.get("/plans/{plan_id}", response_model=PlanModel, **_READ)
+async def get_plan(request: Request, plan_id: str) -> Response:
+    """A plan, byte for byte as it was made."""
+    return await kept_answer(request, Kind.PLAN, plan_id)
+
+
+@router.get("/evaluations/{evaluation_id}", response_model=EvaluationModel, **_READ)
+async def get_evaluation(request: Request, evaluation_id: str) -> Response:
+    """An evaluation, byte for byte as it was made."""
+    return await kept_answer(request, Kind.EVALUATION, evaluation_id)
+
+
+@router.get("/replans/{replan_id}", response_model=ReplannedModel, **_READ)
+async def get_replan(request: Request, replan_id: str) -> Response:
+    """A replanning, byte for byte as it was made."""
+    return await kept_answer(request, Kind.REPLAN, replan_id)
+
+
+@router.delete("/plans/{plan_id}", **_REMOVED)
+async def remove_plan(request: Request, plan_id: str) -> Response:
+    """Remove a plan. What was made of it stays; files of a removed case that only it needed go."""
+    return await _removed(request, Kind.PLAN, plan_id)
+
+
+@router.delete("/evaluations/{evaluation_id}", **_REMOVED)
+async def remove_evaluation(request: Request, evaluation_id: str) -> Response:
+    """Remove an evaluation. The supplement in it is a plan of its own, and stays."""
+    return await _removed(request, Kind.EVALUATION, evaluation_id)
+
+
+@router.delete("/replans/{replan_id}", **_REMOVED)
+async def remove_replan(request: Request, replan_id: str) -> Response:
+    """Remove a replanning. The plan in it stays."""
+    return await _removed(request, Kind.REPLAN, replan_id)
+
+
+async def _removed(request: Request, kind: Kind, result_id: str) -> Response:
+    refuse_outdated(request, f'"{result_id}"')
+    keeper, owner = parts_of(request).keeper, owner_of(request)
+    await run_in_threadpool(keeper.remove_result, owner, kind, result_id)
+    return Response(status_code=204)

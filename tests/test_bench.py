@@ -1,0 +1,130 @@
+"""The bench: a process whose work ends when it should, in every way that it can end."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+
+import bench_fakes as fakes
+import psutil
+import pytest
+
+from anatomy.errors import ReadError
+from planner.progress import Progress
+from service.jobs.bench import Bench, Bounds, Exceeded, Fault, Lost, Stopped
+
+GENEROUS_S = 60.0
+MIB = 1 << 20
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    made = Bench(Bounds(GENEROUS_S, 2048 * MIB, 3))
+    yield made
+    made.end()
+
+
+def is_gone(pid: int) -> bool:
+    end = time.monotonic() + GENEROUS_S
+    while time.monotonic() < end:
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_work_is_done_in_another_process_which_stays(bench: Bench) -> None:
+    seen: list[Progress | None] = []
+
+    def watch(progress: Progress | None) -> bool:
+        seen.append(progress)
+        return True
+
+    value, pid = bench.run(fakes.answer, {"a": [1.5]}, watch=watch)
+    assert value == {"a": [1.5]} and pid != os.getpid() and pid == bench.pid
+    assert [p.fraction for p in seen if p is not None] == [0.5]
+    assert bench.run(fakes.answer, 1)[1] == pid
+    assert bench.run(fakes.priority) == os.nice(0) + 3
+
+
+def test_a_refusal_comes_through_whole(bench: Bench) -> None:
+    with pytest.raises(ReadError) as caught:
+        bench.run(fakes.refuse)
+    assert (caught.value.field, caught.value.value) == ("a.nii", "it is no image")
+    assert bench.pid is not None
+
+
+@pytest.mark.parametrize("broken", [fakes.fail, fakes.fail_to_answer])
+def test_a_fault_is_told_and_the_next_work_gets_a_new_process(bench: Bench, broken: object) -> None:
+    before = bench.run(fakes.answer, 1)[1]
+    with pytest.raises(Fault, match="Traceback"):
+        bench.run(broken)  # type: ignore[arg-type]
+    assert is_gone(before)
+    assert bench.run(fakes.answer, 1)[1] != before
+
+
+def test_a_process_that_dies_is_told_as_lost(bench: Bench) -> None:
+    with pytest.raises(Lost):
+        bench.run(fakes.die)
+    bench.run(fakes.answer, 1)
+
+
+def test_a_process_that_died_while_idle_is_replaced(bench: Bench) -> None:
+    pid = bench.run(fakes.answer, 1)[1]
+    os.kill(pid, signal.SIGKILL)
+    assert is_gone(pid)
+    assert bench.run(fakes.answer, 1)[1] != pid
+
+
+def test_work_that_is_no_longer_wanted_ends_at_once(bench: Bench) -> None:
+    asked = time.monotonic()
+    with pytest.raises(Stopped):
+        bench.run(fakes.last, GENEROUS_S, watch=lambda _: time.monotonic() < asked + 1.0)
+    assert time.monotonic() - asked < GENEROUS_S / 2
+    assert bench.pid is None
+
+
+def test_what_the_watcher_raises_ends_the_work(bench: Bench) -> None:
+    def watch(progress: Progress | None) -> bool:
+        raise ConnectionError("the database is away")
+
+    with pytest.raises(ConnectionError):
+        bench.run(fakes.last, GENEROUS_S, watch=watch)
+    assert bench.pid is None
+
+
+def test_work_that_takes_too_long_is_ended() -> None:
+    bench = Bench(Bounds(1.0, 2048 * MIB, 0))
+    with pytest.raises(Exceeded, match="longer than 1 s"):
+        bench.run(fakes.last, GENEROUS_S)
+    assert bench.pid is None
+
+
+def test_work_that_takes_too_much_memory_is_ended() -> None:
+    bench = Bench(Bounds(GENEROUS_S, 400 * MIB, 0))
+    with pytest.raises(Exceeded, match="more than 400 MiB"):
+        bench.run(fakes.fill_memory, 600 * MIB)
+    assert bench.pid is None
+
+
+def test_a_bench_ends_with_its_parent() -> None:
+    """Kill -9 of who looks after it, in the middle of work."""
+    parent = textwrap.dedent(
+        f"""
+        import sys
+        sys.path[:0] = {sys.path!r}
+        import bench_fakes
+        from service.jobs.bench import Bench, Bounds
+        bench = Bench(Bounds(60.0, {2048 * MIB}, 0))
+        print(bench.run(bench_fakes.answer, 1)[1], flush=True)
+        bench.run(bench_fakes.last, 60.0)
+        """
+    )
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        process.kill()
+    assert is_gone(pid)

@@ -1,0 +1,154 @@
+"""The records' database: migrations, transactions that wait, locks, both kinds of database."""
+
+import errno
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from postgres import Postgres
+from sqlalchemy import Connection, func, inspect, select, text
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from anatomy.errors import AnatomyError
+from service.database.connection import Database, Unavailable
+from service.database.migrate import migrate, newest, revision
+from service.database.tables import holdings, metadata
+
+LONG_S = 30.0
+SHORT_S = 0.5
+
+Open = Callable[[str, float], Database]
+
+
+@pytest.fixture
+def database(database_url: str, open_database: Open) -> Database:
+    made = open_database(database_url, LONG_S)
+    migrate(made)
+    return made
+
+
+def row(id: str) -> dict[str, object]:
+    return {"owner": "o", "kind": "plans", "id": id, "case_id": "c", "created_s": 1.0}
+
+
+def count(connection: Connection) -> int:
+    return connection.scalar(select(func.count()).select_from(holdings)) or 0
+
+
+def test_migrations_lead_to_the_tables_that_are_used(database: Database) -> None:
+    assert revision(database) == newest()
+    differences = database.read(lambda c: compare_metadata(MigrationContext.configure(c), metadata))
+    assert differences == []
+    names = database.read(lambda c: set(inspect(c).get_table_names()))
+    assert names == {*metadata.tables, "alembic_version"}
+
+
+def test_migrating_again_changes_nothing(database: Database) -> None:
+    database.write(lambda c: c.execute(holdings.insert(), row("a")))
+    migrate(database)
+    assert database.read(count) == 1
+
+
+def test_servers_that_start_together_migrate_once(database_url: str, open_database: Open) -> None:
+    databases = [open_database(database_url, LONG_S) for _ in range(4)]
+    failed: list[BaseException] = []
+
+    def start(database: Database) -> None:
+        try:
+            migrate(database)
+        except BaseException as error:
+            failed.append(error)
+            raise
+
+    threads = [threading.Thread(target=start, args=(database,)) for database in databases]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == [] and {revision(database) for database in databases} == {newest()}
+
+
+def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
+    database.write(lambda c: c.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+    with pytest.raises(AnatomyError, match="newer version"):
+        migrate(database)
+
+
+def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
+    def change(connection: Connection) -> None:
+        connection.execute(holdings.insert(), row("a"))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        database.write(change)
+    assert database.read(count) == 0
+
+
+def test_a_wrong_statement_is_not_waited_for(database: Database) -> None:
+    started = time.monotonic()
+    with pytest.raises((ProgrammingError, OperationalError)):
+        database.read(lambda c: c.execute(text("SELECT nothing FROM nowhere")).all())
+    assert time.monotonic() - started < LONG_S / 2
+
+
+def test_of_two_with_one_lock_the_second_sees_what_the_first_did(database: Database) -> None:
+    entered, seen = threading.Event(), []
+
+    def first(connection: Connection) -> None:
+        assert count(connection) == 0
+        entered.set()
+        time.sleep(0.3)
+        connection.execute(holdings.insert(), row("a"))
+
+    def second(connection: Connection) -> None:
+        seen.append(count(connection))
+
+    thread = threading.Thread(target=database.write, args=(first, "store"))
+    thread.start()
+    assert entered.wait(LONG_S)
+    database.write(second, "store")
+    thread.join()
+    assert seen == [1]
+
+
+def test_sqlite_that_cannot_be_opened_is_unavailable(tmp_path: Path, open_database: Open) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'no-such-folder' / 'x.sqlite'}", SHORT_S)
+    with pytest.raises(Unavailable, match="does not answer"):
+        database.read(count)
+
+
+def test_a_full_disk_is_said_as_one(tmp_path: Path, open_database: Open) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'x.sqlite'}", LONG_S)
+    migrate(database)
+
+    def fill(connection: Connection) -> None:
+        connection.execute(text("PRAGMA max_page_count = 30"))
+        connection.execute(holdings.insert(), [row(str(n)) for n in range(20_000)])
+
+    with pytest.raises(OSError) as caught:
+        database.write(fill)
+    assert caught.value.errno == errno.ENOSPC
+    assert database.read(count) == 0
+
+
+def test_postgresql_that_stays_away_is_unavailable_and_comes_back(
+    postgres: Postgres, open_database: Open
+) -> None:
+    database, patient = open_database(postgres.url, SHORT_S), open_database(postgres.url, LONG_S)
+    migrate(database)
+    assert patient.read(count) == 0
+    postgres.stop()
+    waiting = threading.Timer(0.0, lambda: patient.write(lambda c: c.execute(holdings.insert(), row("a"))))
+    try:
+        with pytest.raises(Unavailable):
+            database.read(count)
+        waiting.start()
+        time.sleep(SHORT_S)
+    finally:
+        postgres.start()
+    waiting.join()
+    assert database.read(count) == 1

@@ -1,0 +1,173 @@
+"""One job, as a Dask worker does it: in this process, with a real bench, book and store."""
+
+import errno
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import service_fakes as fakes
+
+from service.database.migrate import migrate
+from service.jobs import perform as performing
+from service.jobs.bench import Bench
+from service.jobs.book import Book
+from service.jobs.job import Job, Order
+from service.jobs.perform import perform
+from service.jobs.states import State
+from service.keeper import Keeper
+from service.made import Kind
+from service.settings import Settings
+from service.store import Store
+from service.tasks import Work
+
+WORK = Work(fakes.describe, fakes.plan)
+OWNER = "owner"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path, job_time_s=30.0, nice=0)
+
+
+@pytest.fixture
+def tools(settings: Settings) -> Iterator[tuple[Store, Book]]:
+    """What `perform` uses too, with tables made."""
+    store, book = performing._tools(settings)
+    migrate(book._database)
+    yield store, book
+    book._database.close()
+    performing._tools.cache_clear()
+    performing._bench(settings).end()
+    del performing._benches.bench
+
+
+@pytest.fixture
+def book(tools: tuple[Store, Book]) -> Book:
+    return tools[1]
+
+
+@pytest.fixture
+def case_id(tools: tuple[Store, Book]) -> str:
+    store, book = tools
+    keeper = Keeper(book._database, store)
+    record: dict[str, Any] = {"id": "c" * 64, "builtin": "thorax", "folder": False, "files": []}
+    with store.aside() as folder:
+        keeper.add_case(OWNER, folder, record)
+    return "c" * 64
+
+
+def asked(book: Book, case_id: str, ending: int, id: str = "j") -> Job:
+    return book.accept(Order(id, OWNER, case_id, Kind.PLAN, f'{{"random_seed": {ending}}}', None))
+
+
+def test_a_job_is_done_and_its_plan_kept(settings: Settings, tools: tuple[Store, Book], case_id: str) -> None:
+    store, book = tools
+    perform(settings, WORK, asked(book, case_id, fakes.AT_ONCE).id)
+    done = book.get("j")
+    assert done.state is State.DONE and done.attempt == 1 and done.result_id is not None
+    text = store.kept(Kind.PLAN, done.result_id)
+    assert Keeper(book._database, store).result(OWNER, Kind.PLAN, done.result_id) == text
+    # A job that has ended is left alone.
+    perform(settings, WORK, "j")
+    assert book.get("j") == done
+
+
+def test_a_refusal_is_the_jobs_problem(settings: Settings, book: Book, case_id: str) -> None:
+    perform(settings, WORK, asked(book, case_id, fakes.REFUSED).id)
+    failed = book.get("j")
+    assert failed.state is State.FAILED and failed.problem is not None
+    assert failed.problem["errors"][0]["pointer"] == "/target/structure"
+
+
+def test_a_fault_is_logged_in_full_and_told_without(
+    settings: Settings, book: Book, case_id: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    perform(settings, WORK, asked(book, case_id, fakes.BROKEN).id)
+    assert book.get("j").problem == performing.UNEXPECTED.to_json()
+    assert "RuntimeError: secret" in caplog.text and "job j failed" in caplog.text
+
+
+def test_a_process_that_dies_each_time_ends_the_job(
+    settings: Settings, book: Book, case_id: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    perform(settings, WORK, asked(book, case_id, fakes.KILLED).id)
+    failed = book.get("j")
+    assert failed.state is State.FAILED and failed.attempt == settings.job_attempts
+    assert failed.problem is not None and "died, 3 times" in failed.problem["detail"]
+    states = [str(event.state) for event in book.events("j", 0)]
+    assert states == ["queued", *["running", "queued"] * 3, "failed"]
+
+
+def test_a_job_that_takes_too_long_reaches_its_limit(settings: Settings, book: Book, case_id: str) -> None:
+    short = settings.model_copy(update={"job_time_s": 1.0})
+    asked(book, case_id, fakes.UNTIL_CANCELLED)
+    # The bench of this thread has longer bounds.
+    thread = threading.Thread(target=perform, args=(short, WORK, "j"))
+    thread.start()
+    thread.join()
+    failed = book.get("j")
+    assert failed.problem is not None and failed.problem["type"].endswith("limit-reached")
+    assert "longer than 1 s" in failed.problem["detail"]
+
+
+def test_a_cancelled_job_frees_its_worker_within_a_second(
+    settings: Settings, book: Book, case_id: str
+) -> None:
+    perform(settings, WORK, asked(book, case_id, fakes.AT_ONCE, "warm").id)
+    asked(book, case_id, fakes.UNTIL_CANCELLED)
+    ended: list[float] = []
+
+    def run() -> None:
+        perform(settings, WORK, "j")
+        ended.append(time.monotonic())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    while book.get("j").phase is None:
+        time.sleep(0.01)
+    cancelled = time.monotonic()
+    book.cancel("j")
+    thread.join()
+    # One second is promised to a client; ten allow for a loaded machine, where work would go on for 600.
+    assert ended[0] - cancelled < 10.0
+    assert book.get("j").state is State.CANCELLED
+
+
+def test_a_plan_that_cannot_be_written_fails_its_job(
+    settings: Settings, tools: tuple[Store, Book], case_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, book = tools
+
+    def full(self: Store, made: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Store, "keep", full)
+    perform(settings, WORK, asked(book, case_id, fakes.AT_ONCE).id)
+    failed = book.get("j")
+    assert failed.problem is not None and failed.problem["type"].endswith("no-room")
+
+
+def test_a_later_attempt_takes_the_job_over(
+    settings: Settings, book: Book, case_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that the scheduler thought dead goes on: the book hears only the one that took over."""
+    asked(book, case_id, fakes.AT_ONCE)
+    run = Bench.run
+
+    def taken_over(self: Bench, *arguments: Any, **more: Any) -> Any:
+        made = run(self, *arguments, **more)
+        monkeypatch.undo()
+        assert book.begin("j", 3, performing.UNEXPECTED) is not None
+        return made
+
+    monkeypatch.setattr(Bench, "run", taken_over)
+    perform(settings, WORK, "j")
+    job = book.get("j")
+    assert job.state is State.RUNNING and job.attempt == 2 and job.result_id is None
+    perform(settings, WORK, "j")
+    assert book.get("j").state is State.DONE
