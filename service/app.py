@@ -3,33 +3,45 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp
 
 from planner.records import SOFTWARE
 from service import problems
+from service.allowance import Allowance
 from service.database.connection import Database
 from service.database.migrate import migrate
 from service.found_schema import EvaluateBody, ReplanBody
+from service.gate import HEADERS, Gate
 from service.jobs.book import Book
 from service.jobs.engine import Engine
 from service.keeper import Keeper
-from service.local import refuse_other_hosts
+from service.keys import Keys
+from service.metrics import Metrics
 from service.openapi import describe_bodies
 from service.parts import Parts
 from service.reading import Reading
-from service.routes import about, cases, events, implants, jobs, plans, results
+from service.routes import about, cases, events, implants, jobs, metrics, plans, results
 from service.settings import Settings
 from service.store import Store
 from service.tasks import WORK, Work
 from service.watch import Watch
+
+GZIP_FROM_BYTES, GZIP_LEVEL = 1000, 3
+"""What is smaller fits a packet anyway; a higher level holds everybody up for little [U]."""
+
+TOLD_TO_PAGES = [*HEADERS, "ETag", "Link", "Location", "Preference-Applied", "Retry-After", "X-Request-ID"]
+"""Headers that pages of other origins may read."""
 
 
 def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
     """The service. It makes its folder and its tables at once, and its processes when it starts.
 
     Raises OSError when the folder cannot be made, AnatomyError and database.connection.Unavailable when the
-    database cannot be used.
+    database or the keys cannot be used.
     """
     parts = _wired(settings, work)
 
@@ -51,15 +63,17 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=while_it_runs,
-        dependencies=[Depends(refuse_other_hosts)],
     )
     app.state.parts = parts
     problems.install(app)
-    v1 = APIRouter(prefix="/v1", responses=problems.documented("not-local", "failed", "unavailable"))
+    everywhere = ("no-key", "not-local", "too-many-requests", "failed", "unavailable")
+    v1 = APIRouter(prefix="/v1", responses=problems.documented(*everywhere))
     for module in (about, cases, plans, implants, results, jobs, events):
         v1.include_router(module.router)
     app.include_router(v1)
+    app.include_router(metrics.router)
     describe_bodies(app, EvaluateBody, ReplanBody)
+    _put_behind_gate(app, settings, parts)
     return app
 
 
@@ -67,14 +81,39 @@ def _wired(settings: Settings, work: Work) -> Parts:
     store = Store(settings.data_dir)
     database = Database(settings.database, settings.database_patience_s)
     migrate(database)
-    book = Book(database, settings.max_jobs, settings.max_finished_jobs)
+    book = Book(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
+    engine = Engine(settings, work, book)
     return Parts(
         settings=settings,
         database=database,
         store=store,
         keeper=Keeper(database, store),
         book=book,
-        engine=Engine(settings, work, book),
+        engine=engine,
         watch=Watch(book),
         reading=Reading(settings, work),
+        metrics=Metrics(book, engine),
     )
+
+
+def _put_behind_gate(app: FastAPI, settings: Settings, parts: Parts) -> None:
+    """Have everything pass the gate, answers to faults too."""
+    keys = None if settings.keys_file is None else Keys(settings.keys_file)
+    allowance = Allowance(settings.requests_per_s, settings.requests_burst, settings.requests_at_once)
+    inner = app.build_middleware_stack
+
+    def whole() -> ASGIApp:
+        packed = GZipMiddleware(inner(), GZIP_FROM_BYTES, GZIP_LEVEL)
+        gate = Gate(packed, keys, allowance, parts.metrics)
+        if not settings.cors_origins:
+            return gate
+        return CORSMiddleware(
+            gate,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=TOLD_TO_PAGES,
+        )
+
+    # Middleware that is added stays inside of what answers faults, so that those would go out without it.
+    app.build_middleware_stack = whole  # type: ignore[method-assign]

@@ -5,6 +5,7 @@ are not met; 2 bad input; 3 a fault of this software; 130 interrupted.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,8 +17,11 @@ from planner.request import Request, RequestError
 from service.again import why_not_again
 from service.app import create_app
 from service.arguments import BadFile, Input, add_input, add_output, files_of, input_of, plan_file, read_file
+from service.database.connection import Unavailable
 from service.demo import DemoFailed, demo
 from service.implant_commands import add_implant_commands
+from service.key_commands import add_key_commands
+from service.logs import audit_to, log_to_stderr
 from service.outputs import refuse_bad_outputs
 from service.plan_json import write_plan
 from service.schema import MAX_REQUEST_BYTES, PlanRequest
@@ -42,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BAD_INPUT
     except OSError as error:
         say(f"error: {error.filename or 'file system'}: {error.strerror or error}.")
+        return BAD_INPUT
+    except Unavailable as error:
+        say(f"error: {error} Start it, or mend SEEDPATH_DATABASE_URL.")
         return BAD_INPUT
     except (Unverified, DemoFailed) as error:
         say(f"fault: {error}")
@@ -82,10 +89,11 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_check)
 
     add_implant_commands(commands)
+    add_key_commands(commands)
 
-    command = commands.add_parser("serve", help="start the REST service, on this machine only")
-    command.add_argument("--host", default="127.0.0.1", help="a loopback address (127.0.0.1)")
-    command.add_argument("--port", type=_port, default=8000, help="8000; 0 takes a free one")
+    command = commands.add_parser("serve", help="start the REST service")
+    command.add_argument("--host", help="127.0.0.1; others need keys and TLS (SEEDPATH_HOST)")
+    command.add_argument("--port", type=_port, help="8000; 0 takes a free one (SEEDPATH_PORT)")
     command.set_defaults(run=_serve)
     return parser
 
@@ -143,10 +151,15 @@ def _check(asked: argparse.Namespace) -> int:
 
 
 def _serve(asked: argparse.Namespace) -> int:
-    settings = from_environment()
-    with listen(asked.host, asked.port) as listening:
+    given = {"SEEDPATH_HOST": asked.host, "SEEDPATH_PORT": asked.port}
+    told = {name: str(value) for name, value in given.items() if value is not None}
+    settings = from_environment(os.environ | told)
+    log_to_stderr(settings.log_format)
+    with listen(settings.host, settings.port) as listening:
         app = create_app(settings)
-        say(f"serving on {address(listening)}/v1, files in {settings.data_dir}")
+        audit_to(settings.audit)
+        scheme = "http" if settings.tls_certificate is None else "https"
+        say(f"serving on {address(listening, scheme)}/v1, files in {settings.data_dir}")
         serve(app, listening)
     return PLANNED
 

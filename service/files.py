@@ -5,8 +5,10 @@ import tempfile
 from pathlib import Path
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
     """Write `data` to `path`, replacing what was there. A reader, or a crash, never sees half of it.
+
+    `mode` says who may read and write it, less what the process's mask takes away.
 
     Raises OSError as the file system says it; the folder must exist.
     """
@@ -16,11 +18,21 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(aside, 0o666 & ~_umask())
+        os.chmod(aside, mode & ~_MASK)
         os.replace(aside, path)
     except BaseException:
         Path(aside).unlink(missing_ok=True)
         raise
+    flush_names(path.parent)
+
+
+def flush_names(folder: Path) -> None:
+    """Have the disk keep what names are in a folder: a file's content alone does not outlast a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _umask() -> int:
@@ -28,3 +40,7 @@ def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
+
+
+# Once, before there are threads: while one reads it, files of another would get the wrong mode.
+_MASK = _umask()

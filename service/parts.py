@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
 from service.database.connection import Database
 from service.jobs.book import Book
 from service.jobs.engine import Engine
 from service.keeper import Keeper
+from service.metrics import Metrics
 from service.reading import Reading
 from service.settings import Settings
 from service.store import Store
@@ -26,10 +28,16 @@ class Parts:
     engine: Engine
     watch: Watch
     reading: Reading
+    metrics: Metrics
 
 
 def parts_of(request: HTTPConnection) -> Parts:
     """The parts of the service that received this request."""
-    parts = request.app.state.parts
+    return parts_of_app(request.app)
+
+
+def parts_of_app(app: FastAPI) -> Parts:
+    """The parts that `service.app` made this app of."""
+    parts = app.state.parts
     assert isinstance(parts, Parts)
     return parts

@@ -38,9 +38,13 @@ KINDS: dict[str, Kind] = {
     "malformed-json": Kind(400, "Malformed JSON", "The body is no JSON text, or one that is ambiguous."),
     "malformed-upload": Kind(400, "Malformed upload", "The multipart form is damaged, or lacks a part."),
     "bad-header": Kind(400, "Bad header", "A header of the request cannot be read."),
+    "no-key": Kind(
+        401, "No key", "The service asks for an API key, and this request has none that is valid."
+    ),
     "not-local": Kind(403, "Not a local request", "Without API keys only this machine is served."),
     "not-found": Kind(404, "Not found", "There is nothing of that name."),
     "method-not-allowed": Kind(405, "Method not allowed", "The address does not offer that method."),
+    "too-slow": Kind(408, "Too slow", "The body did not arrive; the connection was waited for in vain."),
     "conflict": Kind(
         409,
         "Conflict",
@@ -62,6 +66,9 @@ KINDS: dict[str, Kind] = {
     ),
     "limit-reached": Kind(
         422, "Limit reached", "The job took more time or memory than the service gives to one."
+    ),
+    "too-many-requests": Kind(
+        429, "Too many requests", "This owner's requests, or open jobs, are as many as they may be."
     ),
     "failed": Kind(500, "Failed", "The service failed. The fault is its own, not the request's."),
     "busy": Kind(503, "Busy", "Too many jobs wait. Try again later."),

@@ -9,42 +9,47 @@ import uvicorn
 from fastapi import FastAPI
 
 from anatomy.errors import AnatomyError
-from service.local import refuse_open_host
+from service.parts import parts_of_app
 from service.watch import Watch
+
+MAX_MESSAGE_BYTES = 1 << 20
+"""A thousand entries and tips in one message of a WebSocket are shorter [U]."""
 
 GRACE_S = 5
 """Seconds that open connections are given when the service ends [U]."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens on a loopback address; port 0 takes a free one.
+    """A socket that listens; port 0 takes a free one. Settings have refused a host that is not safe.
 
-    Raises AnatomyError for a host that others can reach, or a port that is taken.
+    Raises AnatomyError for a host that is not this machine's, or a port that is taken.
     """
-    refuse_open_host(host)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        raise AnatomyError("--port", f"{port} cannot be used ({error.strerror})", "Give another.") from None
+        where = f"{host} port {port}"
+        raise AnatomyError(
+            "--port", f"{where} cannot be used ({error.strerror})", "Give another host or port."
+        ) from None
 
 
-def address(listening: socket.socket) -> str:
+def address(listening: socket.socket, scheme: str = "http") -> str:
     """The base address of a service on this socket."""
     host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def serve(app: FastAPI, listening: socket.socket) -> None:
     """Serve until a signal ends it."""
-    _server(app, "info").run(sockets=[listening])
+    _server(app).run(sockets=[listening])
 
 
 @contextlib.contextmanager
 def beside(app: FastAPI) -> Iterator[str]:
     """Serve on a free loopback port in a thread, for as long as the context lasts. Yields the address."""
     with listen("127.0.0.1", 0) as listening:
-        server = _server(app, "warning")
+        server = _server(app)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="seedpath-server")
         thread.start()
         try:
@@ -68,8 +73,19 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _server(app: FastAPI, log_level: str) -> uvicorn.Server:
+def _server(app: FastAPI) -> uvicorn.Server:
+    parts = parts_of_app(app)
+    settings = parts.settings
     config = uvicorn.Config(
-        app, log_level=log_level, timeout_graceful_shutdown=GRACE_S, server_header=False, lifespan="on"
+        app,
+        # `service.logs` says how it is logged, and the gate what.
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=GRACE_S,
+        server_header=False,
+        lifespan="on",
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+        ws_max_size=MAX_MESSAGE_BYTES,
     )
-    return _Server(config, app.state.parts.watch)
+    return _Server(config, parts.watch)

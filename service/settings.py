@@ -4,22 +4,38 @@ Each is read from SEEDPATH_<NAME>, or from the TOML file that SEEDPATH_SETTINGS 
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from anatomy.errors import AnatomyError
 from anatomy.suggest import nearest
+from service.logs import Format
+from service.loopback import is_loopback
 
 MIB = 1 << 20
+
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
 PREFIX = "SEEDPATH_"
 FILE = "SEEDPATH_SETTINGS"
 """Names the TOML file."""
+
+THREADS = "SEEDPATH_THREADS"
+"""How many threads a plan takes, which is the planner's own affair (`anatomy.threads`)."""
 
 Count = Annotated[int, Field(ge=1, le=100_000)]
 Bytes = Annotated[int, Field(ge=1, le=1 << 44)]
@@ -45,10 +61,18 @@ class Settings(BaseModel):
     `max_unpacked_bytes` bounds an upload after unpacking, `max_expansion` its growth by unpacking.
     `max_jobs` bounds jobs that wait or run, `max_wait_s` what `Prefer: wait` may ask for.
     `database_patience_s` is how long an answer waits for a database that is away, before it says so.
+    `keys_file` holds API keys; without it, only this machine is served. Beyond loopback, keys need TLS: our
+    own (`tls_certificate`, `tls_key`), or that of a proxy in front, which `behind_tls_proxy` vouches for.
+    `cors_origins` are the pages elsewhere that may ask, by comma in the environment.
+    `requests_per_s`, `requests_burst` and `requests_at_once` bound what one owner asks of one server,
+    `max_jobs_of_owner` his share of `max_jobs`. `body_idle_s` is how long a body may stand still.
+    `audit_file` is where it is noted who asked for what; without it, a file in `data_dir`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
     data_dir: Path = Field(default_factory=_data_home)
     database_url: SecretStr | None = None
     database_patience_s: Seconds = 3.0
@@ -66,14 +90,74 @@ class Settings(BaseModel):
     max_jobs: Count = 32
     max_finished_jobs: Count = 1000
     max_wait_s: Seconds = 600.0
+    max_jobs_of_owner: Count = 16
+    requests_per_s: Annotated[float, Field(gt=0.0, le=1e6)] = 500.0
+    requests_burst: Count = 1000
+    requests_at_once: Count = 256
+    body_idle_s: Seconds = 30.0
+    keys_file: Path | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    behind_tls_proxy: bool = False
+    cors_origins: tuple[str, ...] = ()
+    log_format: Format = "json"
+    audit_file: Path | None = None
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"{origin!r} is no origin: give scheme, host and port alone, as in https://pacs.example:8443"
+                )
+        return value
 
     @model_validator(mode="after")
     def _parts_that_are_shared_are_shared(self) -> "Settings":
-        if self.scheduler is not None and "data_dir" not in self.model_fields_set:
+        if self.scheduler is None:
+            return self
+        if "data_dir" not in self.model_fields_set:
             raise ValueError(
-                "with a scheduler, data_dir must be named: a folder that its workers see under the same path"
+                "with a scheduler, its workers must see data_dir: name one that has the same path for all"
+            )
+        if self.database.startswith("sqlite"):
+            raise ValueError(
+                "with a scheduler, SQLite's one file is not safe to share: name a PostgreSQL as database_url"
             )
         return self
+
+    @model_validator(mode="after")
+    def _nobody_else_is_let_in_unasked(self) -> "Settings":
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together: give both, or neither")
+        if is_loopback(self.host):
+            return self
+        if self.keys_file is None:
+            raise ValueError(
+                f"host {self.host!r} can be reached by others, and without keys_file there is no telling who "
+                "may ask: make a key by `seedpath keys create`, or listen on 127.0.0.1"
+            )
+        if self.tls_certificate is None and not self.behind_tls_proxy:
+            raise ValueError(
+                f"host {self.host!r} can be reached by others, and keys would go there in the clear: "
+                "give tls_certificate and tls_key, or say behind_tls_proxy=true where a proxy has TLS"
+            )
+        return self
+
+    @property
+    def audit(self) -> Path:
+        """Where it is noted who asked for what."""
+        return self.audit_file or self.data_dir / "audit.jsonl"
 
     @property
     def database(self) -> str:
@@ -92,7 +176,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     given = _from_file(environment[FILE]) if FILE in environment else {}
     known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
     for name, value in environment.items():
-        if name.startswith(PREFIX) and name != FILE:
+        if name.startswith(PREFIX) and name not in (FILE, THREADS):
             if name not in known:
                 raise SettingsError(name, "there is no such setting", nearest(name, known))
             given[name.removeprefix(PREFIX).lower()] = value
@@ -114,6 +198,10 @@ def _from_file(path: str) -> dict[str, Any]:
 
 
 def _refusal(error: ErrorDetails) -> SettingsError:
-    name = f"{PREFIX}{str(error['loc'][0]).upper()}" if error["loc"] else "settings"
     said = error["msg"].removeprefix("Value error, ")
-    return SettingsError(name, said[:1].lower() + said[1:], "Change it, or leave it out for the default.")
+    if not error["loc"]:
+        # Of settings that do not go together: what is wrong, and after the colon what to do.
+        wrong, _, remedy = said.rpartition(": ")
+        return SettingsError("settings", wrong, f"{remedy[:1].upper()}{remedy[1:]}.")
+    name = f"{PREFIX}{str(error['loc'][0]).upper()}"
+    return SettingsError(name, f"{said[:1].lower()}{said[1:]}", "Change it, or leave it out for the default.")

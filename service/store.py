@@ -23,7 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from service.case import Case
-from service.files import write_atomically
+from service.files import flush_names, write_atomically
 from service.made import Kind, Made
 from service.problems import Problem, problem
 from service.settings import MIB
@@ -86,6 +86,7 @@ class Store:
         # Whoever was faster brought the same content.
         with contextlib.suppress(FileExistsError):
             folder.rename(self._cases / record["id"])
+            flush_names(self._cases)
         return self.case(record["id"])
 
     def has_case(self, case_id: str) -> bool:

@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from anatomy.suggest import nearest
 from service.names import refuse_bad_name
 from service.problems import of_part, problem
+from service.routes.body import chunks
 from service.settings import MIB, Settings
 from service.store import PARTS, StoredFile, sha256_of
 from service.strict_json import FieldError
@@ -53,7 +54,7 @@ async def receive(request: Request, folder: Path, settings: Settings) -> tuple[l
 
 async def _counted(request: Request, settings: Settings) -> AsyncGenerator[bytes, None]:
     received = 0
-    async for chunk in request.stream():
+    async for chunk in chunks(request):
         received += len(chunk)
         if received > settings.max_upload_bytes:
             raise _too_large(settings)

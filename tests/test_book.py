@@ -33,10 +33,10 @@ def kept_nowhere(made: Made) -> None:
     del made
 
 
-def book_in(database: Database, max_open: int = 1000, max_finished: int = 1000) -> Book:
+def book_in(database: Database, max_open: int = 1000, max_finished: int = 1000, of_owner: int = 1000) -> Book:
     migrate(database)
     database.write(lambda c: hold(c, "owner", CASE, CASE_ID, CASE_ID))
-    return Book(database, max_open, max_finished)
+    return Book(database, max_open, of_owner, max_finished)
 
 
 def order(owner: str = "owner", key: str | None = None, fingerprint: str = "f", case: str = CASE_ID) -> Order:
@@ -151,6 +151,16 @@ def test_too_many_open_jobs_are_refused(database: Database) -> None:
     assert caught.value.report.kind == "busy"
     book.cancel(first.id)
     book.accept(order())
+
+
+def test_an_owner_has_his_share_of_open_jobs(database: Database) -> None:
+    book = book_in(database, of_owner=1)
+    database.write(lambda c: hold(c, "other", CASE, CASE_ID, CASE_ID))
+    book.accept(order())
+    with pytest.raises(Problem) as caught:
+        book.accept(order())
+    assert caught.value.report.kind == "too-many-requests"
+    book.accept(order("other"))
 
 
 def test_a_case_that_is_not_held_is_refused(book: Book) -> None:

@@ -286,7 +286,7 @@ def test_a_folder_for_a_request(
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "example.org", "::"])
 def test_serving_others_is_refused(capsys: pytest.CaptureFixture[str], host: str) -> None:
-    assert "no API keys" in refused(capsys, "serve", "--host", host)
+    assert "without keys_file" in refused(capsys, "serve", "--host", host)
 
 
 @pytest.mark.parametrize(
@@ -306,10 +306,12 @@ def test_a_wrong_setting_is_bad_input(
     assert "SEEDPATH_WORKERS" in refused(capsys, "serve", "--port", "0")
 
 
-def test_settings_come_from_the_environment(tmp_path: Path) -> None:
-    settings = from_environment({"SEEDPATH_DATA_DIR": str(tmp_path), "SEEDPATH_WORKERS": "2"})
+def test_settings_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"SEEDPATH_DATA_DIR": str(tmp_path), "SEEDPATH_WORKERS": "2", "SEEDPATH_THREADS": "1"}
+    settings = from_environment(given)
     assert (settings.data_dir, settings.workers) == (tmp_path, 2)
-    assert from_environment({"XDG_DATA_HOME": "/x"}).data_dir == Path("/x/seedpath")
+    monkeypatch.setenv("XDG_DATA_HOME", "/x")
+    assert from_environment({}).data_dir == Path("/x/seedpath")
 
 
 # Results
@@ -477,8 +479,8 @@ def test_serving_answers_until_it_is_interrupted(tmp_path: Path) -> None:
         assert server.stderr is not None
         address = re.search(r"http://127\.0\.0\.1:\d+/v1", server.stderr.readline())
         assert address is not None
-        with urllib.request.urlopen(f"{address[0]}/health", timeout=60) as answer:
-            assert json.load(answer)["status"] == "ok"
+        with urllib.request.urlopen(f"{address[0]}/version", timeout=60) as answer:
+            assert json.load(answer)["software"] == SOFTWARE
         server.send_signal(signal.SIGINT)
         _, rest = server.communicate(timeout=60)
         assert server.returncode in (0, 130)

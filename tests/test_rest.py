@@ -19,7 +19,7 @@ from phantom import LABELS, write_phantom
 
 from planner.records import SCHEMA, SOFTWARE
 from service.app import create_app
-from service.local import is_loopback
+from service.loopback import is_loopback
 from service.plan_json import read_plan
 from service.problems import KINDS
 from service.server import beside
@@ -100,6 +100,16 @@ def until(client: httpx.Client, job: str, *states: str) -> dict[str, Any]:
     raise AssertionError(f"{job} never became one of {states}: {found}")
 
 
+def healthy(client: httpx.Client) -> dict[str, Any]:
+    """What health says once the workers are up."""
+    end = time.monotonic() + GENEROUS_S
+    while (answer := client.get("/v1/health")).status_code != 200:
+        assert problem(answer, "unavailable") and time.monotonic() < end
+        time.sleep(0.1)
+    found: dict[str, Any] = answer.json()
+    return found
+
+
 def stored(data_dir: Path) -> list[str]:
     return sorted(str(p.relative_to(data_dir)) for p in data_dir.rglob("*"))
 
@@ -108,7 +118,7 @@ def stored(data_dir: Path) -> list[str]:
 
 
 def test_health_and_version(client: httpx.Client) -> None:
-    assert client.get("/v1/health").json()["status"] == "ok"
+    assert healthy(client)["status"] == "ok"
     assert client.get("/v1/version").json() == {"software": SOFTWARE, "plan_schema": SCHEMA}
 
 

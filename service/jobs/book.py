@@ -27,9 +27,9 @@ KEEP_KEYS_S = 24 * 3600.0
 class Book:
     """All jobs of a service, in its database. Every method may raise database.connection.Unavailable."""
 
-    def __init__(self, database: Database, max_open: int, max_finished: int) -> None:
+    def __init__(self, database: Database, max_open: int, max_open_of_owner: int, max_finished: int) -> None:
         self._database = database
-        self._max_open = max_open
+        self._max_open, self._max_open_of_owner = max_open, max_open_of_owner
         self._max_finished = max_finished
 
     def accept(self, order: Order) -> Job:
@@ -174,8 +174,12 @@ class Book:
         there = _row(connection, select(jobs).where(jobs.c.id == order.id))
         if there is not None:
             return _job(there)
-        waiting = connection.scalar(select(func.count()).where(jobs.c.state.in_(OPEN))) or 0
-        if waiting >= self._max_open:
+        is_open = jobs.c.state.in_(OPEN)
+        own = connection.scalar(select(func.count()).where(is_open, jobs.c.owner == order.owner)) or 0
+        if own >= self._max_open_of_owner:
+            detail = f"{own} jobs of this owner wait or run, and no more may. Cancel some, or wait for them."
+            raise problem("too-many-requests", detail)
+        if (connection.scalar(select(func.count()).where(is_open)) or 0) >= self._max_open:
             raise problem("busy", "Too many jobs wait. Cancel some, or try again later.")
         if not _has_case(connection, order):
             raise problem("not-found", "The case was removed meanwhile.")

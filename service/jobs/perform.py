@@ -15,6 +15,7 @@ from service.database.connection import Database
 from service.jobs.bench import Bench, Bounds, Exceeded, Fault, Lost, Stopped
 from service.jobs.book import Book
 from service.jobs.job import Job
+from service.logs import job_id as job_id_of_logs
 from service.made import Kind, Made
 from service.problems import Report, of_input
 from service.settings import Settings
@@ -38,6 +39,7 @@ def perform(settings: Settings, work: Work, job_id: str) -> None:
     Raises database.connection.Unavailable when the database stays away.
     """
     store, book = _tools(settings)
+    job_id_of_logs.set(job_id)
     died = Report("failed", f"The process that worked on it died, {settings.job_attempts} times.")
     while (job := book.begin(job_id, settings.job_attempts, died)) is not None:
         try:
@@ -101,7 +103,8 @@ class _Watch:
 def _tools(settings: Settings) -> tuple[Store, Book]:
     """Store and book, opened once in each process."""
     database = Database(settings.database, PATIENCE_S)
-    return Store(settings.data_dir), Book(database, settings.max_jobs, settings.max_finished_jobs)
+    book = Book(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
+    return Store(settings.data_dir), book
 
 
 _benches = threading.local()

@@ -1,20 +1,23 @@
 """About the service: is it up, which version is it, what do its problems mean."""
 
+from typing import Literal
+
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from planner.records import SCHEMA, SOFTWARE
-from service.parts import parts_of
+from service.parts import Parts, parts_of
 from service.problems import KINDS, documented, problem
 
 router = APIRouter(tags=["about"])
 
 
 class Health(BaseModel):
-    """The service answers, and how many jobs are in each state."""
+    """The service can take work: files and records can be written, and there are `workers` for jobs."""
 
-    status: str
+    status: Literal["ok"]
+    workers: int
     jobs: dict[str, int]
 
 
@@ -33,10 +36,10 @@ class ProblemKind(BaseModel):
     meaning: str
 
 
-@router.get("/health")
+@router.get("/health", responses=documented("no-room"))
 async def health(request: Request) -> Health:
-    """Whether the service is up."""
-    return Health(status="ok", jobs=await run_in_threadpool(parts_of(request).book.counts))
+    """Whether the service can take work: a file is written, the database asked, and workers counted."""
+    return await run_in_threadpool(_health, parts_of(request))
 
 
 @router.get("/version")
@@ -52,3 +55,13 @@ async def problem_kind(kind: str) -> ProblemKind:
         raise problem("not-found", f"There is no such kind of problem. Known: {', '.join(KINDS)}.")
     found = KINDS[kind]
     return ProblemKind(title=found.title, status=found.status, meaning=found.meaning)
+
+
+def _health(parts: Parts) -> Health:
+    """Raises Problem, OSError, and database.connection.Unavailable."""
+    parts.store.refuse_writes_that_fail()
+    jobs = parts.book.counts()
+    workers = parts.engine.workers()
+    if workers == 0:
+        raise problem("unavailable", "There is no worker for jobs. What is accepted waits.")
+    return Health(status="ok", workers=workers, jobs=jobs)

@@ -1,8 +1,12 @@
 """Body: a request's media type, and a small body, or one of strict JSON, read within a limit."""
 
+import asyncio
+from collections.abc import AsyncGenerator
+
 from starlette.requests import ClientDisconnect, Request
 
-from service.problems import of_json, problem
+from service.parts import parts_of
+from service.problems import Problem, of_json, problem
 from service.strict_json import Model, NotJson, Refused, read_model
 
 
@@ -11,11 +15,25 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+async def chunks(request: Request) -> AsyncGenerator[bytes, None]:
+    """The body as it arrives. Raises Problem when it stands still, and ClientDisconnect."""
+    idle_s = parts_of(request).settings.body_idle_s
+    stream = aiter(request.stream())
+    while True:
+        try:
+            yield await asyncio.wait_for(anext(stream), idle_s)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            detail = f"Nothing of the body arrived for {idle_s:g} s. Send it again, without a pause."
+            raise Problem(problem("too-slow", detail).report, {"Connection": "close"}) from None
+
+
 async def small_body(request: Request, max_bytes: int) -> bytes:
     """The body. Raises Problem as soon as it is longer than `max_bytes`, or when it breaks off."""
     body = bytearray()
     try:
-        async for chunk in request.stream():
+        async for chunk in chunks(request):
             body += chunk
             if len(body) > max_bytes:
                 raise problem("too-large", f"The body is longer than {max_bytes} bytes.")

@@ -116,6 +116,7 @@ _THERE_ALREADY: dict[int | str, dict[str, Any]] = {
         "malformed-json",
         "malformed-upload",
         "too-large",
+        "too-slow",
         "unsupported-media-type",
         "invalid-request",
         "unusable-input",

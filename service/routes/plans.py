@@ -45,6 +45,7 @@ _IN_TIME: dict[int | str, dict[str, Any]] = {
     | documented(
         "malformed-json",
         "not-found",
+        "too-slow",
         "too-large",
         "unsupported-media-type",
         "bad-header",

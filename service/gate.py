@@ -1,0 +1,167 @@
+"""Gate: every request passes here first and last: who asks, may he now, and what came of it.
+
+Without keys only this machine is served: requests addressed to it by name. With keys, every request under the
+API says whose it is, by `Authorization: Bearer KEY`; a WebSocket from a browser, which cannot set headers, by
+the subprotocol `bearer.KEY`.
+"""
+
+import re
+import time
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from planner.records import SOFTWARE
+from service.allowance import Allowance
+from service.keys import Key, Keys
+from service.logs import AUDIT, request_id
+from service.loopback import is_loopback
+from service.metrics import Metrics
+from service.problems import Problem, answer, problem
+
+LOCAL = "local"
+"""The owner where there are no keys: whoever sits at this machine."""
+
+OPEN_TO_ALL = re.compile(r"/(v1/(health|version|openapi\.json|problems/[^/]*))?|/page/.*")
+"""What is answered without a key: it tells nothing of any case."""
+
+BEARER_PROTOCOL = "bearer."
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+HEADERS = {
+    "Seedpath-Version": SOFTWARE.partition(" ")[2],
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-site",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+"""On every answer; the page has a policy of its own."""
+
+
+@dataclass
+class _Seen:
+    """What is known of a request, for its log line."""
+
+    owner: str | None = None
+    key_id: str | None = None
+    status: int = 0
+
+
+class Gate:
+    """ASGI middleware around the whole app."""
+
+    def __init__(self, app: ASGIApp, keys: Keys | None, allowance: Allowance, metrics: Metrics) -> None:
+        self._app = app
+        self._keys, self._allowance, self._metrics = keys, allowance, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer why not."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        id = _id_of(scope)
+        token = request_id.set(id)
+        seen, started = _Seen(), time.monotonic()
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
+                seen.status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = id
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            elif message["type"] == "websocket.accept":
+                seen.status = 101
+            await send(message)
+
+        self._metrics.under_way.inc()
+        try:
+            await self._pass(scope, receive, send_with_headers, seen)
+        finally:
+            self._metrics.under_way.dec()
+            self._note(scope, seen, time.monotonic() - started)
+            request_id.reset(token)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send, seen: _Seen) -> None:
+        try:
+            self._admit(scope, seen)
+            assert seen.owner is not None
+            wait_s = self._allowance.take(seen.owner)
+            if wait_s is not None:
+                later = {"Retry-After": str(max(1, round(wait_s)))}
+                raise Problem(problem("too-many-requests", "Too many requests at once.").report, later)
+        except Problem as refused:
+            await _refuse(refused, scope, receive, send)
+            return
+        scope.setdefault("state", {})["owner"] = seen.owner
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._allowance.give_back(seen.owner)
+
+    def _admit(self, scope: Scope, seen: _Seen) -> None:
+        """Note whose request it is. Raises Problem."""
+        if self._keys is None:
+            if not is_loopback(HTTPConnection(scope).url.hostname or ""):
+                raise problem(
+                    "not-local", "The Host header names another machine. Use 127.0.0.1 or localhost."
+                )
+            seen.owner = LOCAL
+            return
+        key = self._bearer(Headers(scope=scope))
+        if key is not None:
+            seen.owner, seen.key_id = key.owner, key.id
+        elif OPEN_TO_ALL.fullmatch(scope["path"]):
+            seen.owner = "anybody"
+        else:
+            detail = "Send a key that is valid: Authorization: Bearer KEY. `seedpath keys create` makes one."
+            raise Problem(problem("no-key", detail).report, {"WWW-Authenticate": "Bearer"})
+
+    def _bearer(self, headers: Headers) -> Key | None:
+        assert self._keys is not None
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            offered = [p.strip() for p in headers.get("sec-websocket-protocol", "").split(",")]
+            token = next((p for p in offered if p.startswith(BEARER_PROTOCOL)), "")
+            token = token.removeprefix(BEARER_PROTOCOL)
+        return self._keys.bearer(token.strip())
+
+    def _note(self, scope: Scope, seen: _Seen, seconds: float) -> None:
+        method = scope.get("method", "WEBSOCKET")
+        # The route, not the address: a metric for each case would grow without end.
+        route = getattr(scope.get("route"), "path", "none")
+        self._metrics.requests.labels(method, route, str(seen.status)).inc()
+        self._metrics.seconds.labels(method, route).observe(seconds)
+        AUDIT.info(
+            "%s %s",
+            method,
+            scope["path"],
+            extra={
+                "fields": {
+                    "owner": seen.owner,
+                    "key_id": seen.key_id,
+                    "status": seen.status,
+                    "seconds": round(seconds, 4),
+                    "client": (scope.get("client") or ("?",))[0],
+                }
+            },
+        )
+
+
+async def _refuse(refused: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "http":
+        await answer(refused.report, refused.headers)(scope, receive, send)
+        return
+    await send({"type": "websocket.close", "code": 1008, "reason": refused.report.detail[:120]})
+
+
+def _id_of(scope: Scope) -> str:
+    """The id that a proxy gave the request, or a new one."""
+    given: Any = Headers(scope=scope).get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex

@@ -1,0 +1,66 @@
+"""Logs: one line of JSON for each event on stderr, with the request and the job that it belongs to.
+
+The audit log, one line for each request that was answered, goes to a file of its own.
+"""
+
+import contextvars
+import json
+import logging
+import logging.handlers
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+from service.stamp import stamp
+
+request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request_id", default=None)
+"""Of the request that is being answered."""
+
+job_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("job_id", default=None)
+"""Of the job that is being done."""
+
+AUDIT = logging.getLogger("seedpath.audit")
+
+Format = Literal["json", "text"]
+
+
+class JsonLines(logging.Formatter):
+    """A record as one line of JSON; `extra={"fields": {...}}` adds members."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        content: dict[str, Any] = {
+            "time": stamp(record.created),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        for name, value in (("request_id", request_id.get()), ("job_id", job_id.get())):
+            if value is not None:
+                content[name] = value
+        content |= getattr(record, "fields", {})
+        if record.exc_info:
+            content["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(content, ensure_ascii=False)
+
+
+def log_to_stderr(format: Format, level: int = logging.INFO) -> None:
+    """Have this process's own loggers, and warnings of others, write to stderr."""
+    handler = logging.StreamHandler(sys.stderr)
+    text = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler.setFormatter(JsonLines() if format == "json" else text)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    for name in ("seedpath", "uvicorn.error"):
+        logging.getLogger(name).setLevel(level)
+
+
+def audit_to(path: Path) -> logging.Handler:
+    """Have the audit log written to a file, which may be moved away at any time. Returns its handler."""
+    handler = logging.handlers.WatchedFileHandler(path, encoding="utf-8")
+    handler.setFormatter(JsonLines())
+    AUDIT.addHandler(handler)
+    AUDIT.setLevel(logging.INFO)
+    AUDIT.propagate = False
+    return handler

@@ -1,0 +1,60 @@
+"""Metrics: what Prometheus scrapes. One registry for each app, since a process may hold several."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from service.database.connection import Unavailable
+from service.jobs.book import Book
+from service.jobs.engine import Engine
+
+BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0)
+"""From an evaluated path to a plan that was waited for [U]."""
+
+
+class Metrics:
+    """Requests as they are answered; jobs and workers as they are when asked."""
+
+    def __init__(self, book: Book, engine: Engine) -> None:
+        self._registry = CollectorRegistry()
+        labels = ("method", "route", "status")
+        self.requests = Counter("seedpath_requests", "Requests answered", labels, registry=self._registry)
+        self.seconds = Histogram(
+            "seedpath_request_seconds",
+            "Time to answer",
+            ("method", "route"),
+            buckets=BUCKETS_S,
+            registry=self._registry,
+        )
+        self.under_way = Gauge(
+            "seedpath_requests_under_way", "Requests not answered yet", registry=self._registry
+        )
+        self._registry.register(_Jobs(book, engine))
+
+    def text(self) -> bytes:
+        """The exposition, as text."""
+        return generate_latest(self._registry)
+
+
+class _Jobs(Collector):
+    def __init__(self, book: Book, engine: Engine) -> None:
+        self._book, self._engine = book, engine
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing that could be asked before the first scrape."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Jobs in each state, workers, and whether the database answers."""
+        jobs = GaugeMetricFamily("seedpath_jobs", "Jobs in each state", labels=("state",))
+        answers = 1.0
+        try:
+            for state, count in self._book.counts().items():
+                jobs.add_metric((state,), count)
+        except Unavailable:
+            answers = 0.0
+        yield jobs
+        yield GaugeMetricFamily("seedpath_database_up", "Whether the database answers", answers)
+        yield GaugeMetricFamily("seedpath_workers", "Workers for jobs", self._engine.workers())

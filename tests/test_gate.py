@@ -1,0 +1,219 @@
+"""Who may ask: keys, owners, allowances, headers, the audit log; through a real server."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import service_fakes as fakes
+from test_rest import GENEROUS_S, healthy, problem, until, upload
+
+from service.allowance import Allowance
+from service.app import create_app
+from service.keys import create, listed, revoke
+from service.logs import AUDIT, audit_to
+from service.server import beside
+from service.settings import Settings
+from service.tasks import Work
+
+ORIGIN = "https://gui.example"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("gate")
+
+
+@pytest.fixture(scope="module")
+def tokens(folder: Path) -> dict[str, str]:
+    return {owner: create(folder / "keys.json", owner) for owner in ("ann", "ben")}
+
+
+@pytest.fixture(scope="module")
+def base(folder: Path, tokens: dict[str, str]) -> Iterator[str]:
+    settings = Settings(
+        data_dir=folder / "data", keys_file=folder / "keys.json", cors_origins=(ORIGIN,), max_jobs_of_owner=2
+    )
+    app = create_app(settings, Work(fakes.describe, fakes.plan))
+    handler = audit_to(settings.audit)
+    with beside(app) as address:
+        yield address
+    AUDIT.removeHandler(handler)
+    handler.close()
+
+
+def client_of(base: str, token: str | None) -> httpx.Client:
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    return httpx.Client(base_url=base, headers=headers, trust_env=False, timeout=GENEROUS_S)
+
+
+@pytest.fixture
+def ann(base: str, tokens: dict[str, str]) -> Iterator[httpx.Client]:
+    with client_of(base, tokens["ann"]) as client:
+        yield client
+
+
+@pytest.fixture
+def ben(base: str, tokens: dict[str, str]) -> Iterator[httpx.Client]:
+    with client_of(base, tokens["ben"]) as client:
+        yield client
+
+
+@pytest.fixture
+def anybody(base: str) -> Iterator[httpx.Client]:
+    with client_of(base, None) as client:
+        yield client
+
+
+def test_without_a_key_nothing_is_told(anybody: httpx.Client, tokens: dict[str, str]) -> None:
+    for method, address in (
+        ("GET", "/v1/cases"),
+        ("POST", "/v1/cases"),
+        ("GET", "/v1/jobs"),
+        ("GET", "/metrics"),
+        ("GET", "/v1/nowhere"),
+        ("OPTIONS", "/v1/cases"),
+    ):
+        answer = anybody.request(method, address)
+        problem(answer, "no-key")
+        assert answer.headers["www-authenticate"] == "Bearer"
+    for wrong in ("Bearer x", f"Bearer {tokens['ann']}x", f"Basic {tokens['ann']}", "Bearer"):
+        problem(anybody.get("/v1/cases", headers={"Authorization": wrong}), "no-key")
+    assert healthy(anybody)["workers"] == 1
+    for address in ("/v1/version", "/v1/openapi.json", "/v1/problems/no-key"):
+        assert anybody.get(address).status_code == 200
+
+
+def test_what_is_anothers_is_not_there(ann: httpx.Client, ben: httpx.Client, folder: Path) -> None:
+    parts = upload(("file", "a.nii", b"shared image"))
+    case = ann.post("/v1/cases", **parts).headers["location"]
+    job = ann.post(f"{case}/plans", json={}).headers["location"]
+    plan = until(ann, job, "done")["plan"]
+    for address in (case, job, f"{job}/events", plan):
+        problem(ben.get(address), "not-found")
+    for address in (case, job, plan):
+        problem(ben.delete(address), "not-found")
+    problem(ben.post(f"{case}/plans", json={}), "not-found")
+    problem(ben.post(f"{plan}:replan", json={"needles": []}), "not-found")
+    for listing in ("/v1/cases", "/v1/plans", "/v1/jobs"):
+        assert ben.get(listing).json()["items"] == []
+        assert len(ann.get(listing).json()["items"]) == 1
+    # The same bytes are one case, which each holds for himself.
+    assert ben.post("/v1/cases", **parts).json()["id"] == case.rpartition("/")[2]
+    assert ben.delete(case).status_code == 204
+    assert ann.get(case).status_code == 200
+    assert ann.delete(plan).status_code == 204 and ann.delete(case).status_code == 204
+    assert list((folder / "data" / "cases").iterdir()) == []
+    assert list((folder / "data" / "plans").iterdir()) == []
+
+
+def test_a_revoked_key_is_refused_at_once(base: str, folder: Path) -> None:
+    token = create(folder / "keys.json", "cyd")
+    with client_of(base, token) as cyd:
+        assert cyd.get("/v1/cases").status_code == 200
+        revoke(folder / "keys.json", next(k.id for k in listed(folder / "keys.json") if k.owner == "cyd"))
+        problem(cyd.get("/v1/cases"), "no-key")
+
+
+def test_an_owner_has_his_share_of_jobs(ann: httpx.Client, ben: httpx.Client) -> None:
+    cases = [c.post("/v1/cases", json={"builtin": "thorax"}).headers.get("location") for c in (ann, ben)]
+    case = f"/v1/cases/{ann.post('/v1/cases', json={'builtin': 'thorax'}).json()['id']}"
+    assert case in cases
+    asked = {"random_seed": fakes.UNTIL_CANCELLED}
+    jobs = [ann.post(f"{case}/plans", json=asked).headers["location"] for _ in range(2)]
+    refused = ann.post(f"{case}/plans", json=asked)
+    problem(refused, "too-many-requests")
+    waiting = ben.post(f"{case}/plans", json=asked)
+    assert waiting.status_code == 202
+    for client, job in ((ann, jobs[0]), (ann, jobs[1]), (ben, waiting.headers["location"])):
+        client.delete(job)
+
+
+def test_every_answer_has_its_headers(ann: httpx.Client, anybody: httpx.Client) -> None:
+    for answer in (ann.get("/v1/version"), ann.get("/v1/nowhere"), anybody.get("/v1/cases")):
+        assert answer.headers["seedpath-version"] == ann.get("/v1/version").json()["software"].split()[-1]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert len(answer.headers["x-request-id"]) == 32
+    given = ann.get("/v1/version", headers={"X-Request-ID": "mine-1"})
+    assert given.headers["x-request-id"] == "mine-1"
+    bad = ann.get("/v1/version", headers={"X-Request-ID": 'a"b'})
+    assert len(bad.headers["x-request-id"]) == 32
+
+
+def test_pages_of_listed_origins_alone_may_ask(ann: httpx.Client, anybody: httpx.Client) -> None:
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    allowed = anybody.options("/v1/cases", headers={"Origin": ORIGIN} | asked)
+    assert allowed.status_code == 200 and allowed.headers["access-control-allow-origin"] == ORIGIN
+    other = anybody.options("/v1/cases", headers={"Origin": "https://evil.example"} | asked)
+    assert other.status_code == 400 and "access-control-allow-origin" not in other.headers
+    answer = ann.get("/v1/version", headers={"Origin": ORIGIN})
+    assert answer.headers["access-control-allow-origin"] == ORIGIN
+    assert "ETag" in answer.headers["access-control-expose-headers"]
+    refused = anybody.get("/v1/cases", headers={"Origin": ORIGIN})
+    assert refused.headers["access-control-allow-origin"] == ORIGIN
+
+
+def test_it_is_noted_who_asked_for_what(ann: httpx.Client, folder: Path, tokens: dict[str, str]) -> None:
+    id = ann.get("/v1/cases").headers["x-request-id"]
+    ann.get(f"/v1/plans/{'0' * 64}")
+    text = (folder / "data" / "audit.jsonl").read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in text.splitlines()]
+    noted = next(line for line in lines if line["request_id"] == id)
+    assert (noted["message"], noted["owner"], noted["status"]) == ("GET /v1/cases", "ann", 200)
+    assert noted["key_id"] == tokens["ann"].split("_")[1] and noted["client"] == "127.0.0.1"
+    assert lines[-1]["status"] == 404 and "0" * 64 in lines[-1]["message"]
+    assert not any(token in text for token in tokens.values())
+
+
+def test_metrics_count_requests_by_route(ann: httpx.Client) -> None:
+    ann.get(f"/v1/plans/{'0' * 64}")
+    text = ann.get("/metrics").text
+    line = next(
+        t for t in text.splitlines() if t.startswith("seedpath_requests_total") and 'status="404"' in t
+    )
+    assert "{plan_id}" in text and "0000" not in line
+    assert 'seedpath_jobs{state="queued"}' in text and "seedpath_database_up 1.0" in text
+    assert "seedpath_workers 1.0" in text
+
+
+# Allowances
+
+
+def test_an_allowance_fills_at_its_rate_and_counts_what_is_under_way() -> None:
+    now = [0.0]
+    allowance = Allowance(per_s=2.0, burst=3, at_once=5, clock_s=lambda: now[0])
+    assert [allowance.take("a") for _ in range(4)] == [None, None, None, 0.5]
+    assert allowance.take("b") is None
+    now[0] = 0.5
+    assert [allowance.take("a"), allowance.take("a")] == [None, 0.5]
+    now[0] = 100.0
+    assert allowance.take("a") is None
+    assert allowance.take("a") == 1.0
+    allowance.give_back("a")
+    assert allowance.take("a") is None
+
+
+def test_too_many_requests_are_told_when_to_come_back(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, requests_per_s=0.1, requests_burst=2)
+    with (
+        beside(create_app(settings, Work(fakes.describe, fakes.plan))) as base,
+        client_of(base, None) as client,
+    ):
+        for _ in range(2):
+            assert client.get("/v1/version").status_code == 200
+        refused = client.get("/v1/version")
+        problem(refused, "too-many-requests")
+        assert 1 <= int(refused.headers["retry-after"]) <= 10
+
+
+# Refusing to start
+
+
+def test_a_service_without_its_keys_does_not_start(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"keys\.json"):
+        create_app(Settings(data_dir=tmp_path, keys_file=tmp_path / "keys.json"))
+    (tmp_path / "keys.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(ValueError, match="no file of keys"):
+        create_app(Settings(data_dir=tmp_path, keys_file=tmp_path / "keys.json"))

@@ -1,0 +1,227 @@
+"""HTTP as users expect it: idempotent requests, conditional ones, pages, compression, events with resume."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import service_fakes as fakes
+from test_rest import GENEROUS_S, problem, until, upload
+
+from service.app import create_app
+from service.plan_json import read_plan
+from service.server import beside
+from service.settings import Settings
+from service.tasks import Work
+
+WAIT = {"Prefer": "wait=60"}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    settings = Settings(data_dir=tmp_path_factory.mktemp("data"), max_jobs=200, body_idle_s=1.0)
+    with (
+        beside(create_app(settings, Work(fakes.describe, fakes.plan))) as base,
+        httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="module")
+def case(client: httpx.Client) -> str:
+    return str(client.post("/v1/cases", json={"builtin": "thorax"}).headers["location"])
+
+
+# Idempotency-Key
+
+
+def test_a_request_sent_again_with_its_key_is_the_same_job(client: httpx.Client, case: str) -> None:
+    key = {"Idempotency-Key": '"4c0f-1"'}
+    first = client.post(f"{case}/plans", json={}, headers=key)
+    again = client.post(f"{case}/plans", json={}, headers=key | WAIT)
+    assert again.headers["location"] == first.headers["location"]
+    assert again.status_code == 200 and read_plan(again.content).plan.request.random_seed == 0
+    unquoted = client.post(f"{case}/plans", json={}, headers={"Idempotency-Key": "4c0f-1"})
+    assert unquoted.headers["location"] == first.headers["location"]
+    other = client.post(f"{case}/plans", json={}, headers={"Idempotency-Key": "4c0f-2"})
+    assert other.headers["location"] != first.headers["location"]
+
+
+def test_a_key_with_another_request_is_refused(client: httpx.Client, case: str) -> None:
+    key = {"Idempotency-Key": "4c0f-3"}
+    client.post(f"{case}/plans", json={}, headers=key)
+    problem(client.post(f"{case}/plans", json={"random_seed": 0}, headers=key), "key-reused")
+    other = client.post("/v1/cases", **upload(("file", "a.nii", b"a"))).headers["location"]
+    problem(client.post(f"{other}/plans", json={}, headers=key), "key-reused")
+
+
+@pytest.mark.parametrize("key", ["", '""', "a b", "x" * 201])
+def test_a_key_that_is_none_is_refused(client: httpx.Client, case: str, key: str) -> None:
+    problem(client.post(f"{case}/plans", json={}, headers={"Idempotency-Key": key}), "bad-header")
+
+
+# Conditional requests
+
+
+def test_what_the_client_has_is_not_sent_again(client: httpx.Client, case: str) -> None:
+    job = client.post(f"{case}/plans", json={}).headers["location"]
+    plan = until(client, job, "done")["plan"]
+    for address in (case, plan, job):
+        etag = client.get(address).headers["etag"]
+        for sent in (etag, f'"x", {etag}', "*"):
+            answer = client.get(address, headers={"If-None-Match": sent})
+            assert answer.status_code == 304 and answer.content == b"" and answer.headers["etag"] == etag
+        assert client.get(address, headers={"If-None-Match": '"x"'}).status_code == 200
+
+
+def test_what_has_changed_meanwhile_is_not_removed(client: httpx.Client, case: str) -> None:
+    job = client.post(f"{case}/plans", json={"random_seed": fakes.UNTIL_CANCELLED}).headers["location"]
+    while client.get(job).json()["progress"] is None:
+        time.sleep(0.02)
+    etag = client.get(job).headers["etag"]
+    problem(client.delete(job, headers={"If-Match": 'W/"1"'}), "precondition-failed")
+    assert client.delete(job, headers={"If-Match": etag}).json()["state"] == "cancelled"
+    other = client.post("/v1/cases", **upload(("file", "b.nii", b"b"))).headers["location"]
+    problem(client.delete(other, headers={"If-Match": '"x"'}), "precondition-failed")
+    assert client.delete(other, headers={"If-Match": client.get(other).headers["etag"]}).status_code == 204
+
+
+# Removing results
+
+
+def test_a_plan_is_removed_for_good(client: httpx.Client, case: str) -> None:
+    plan = until(client, client.post(f"{case}/plans", json={}).headers["location"], "done")["plan"]
+    problem(client.delete(plan, headers={"If-Match": '"x"'}), "precondition-failed")
+    assert client.delete(plan).status_code == 204
+    problem(client.get(plan), "not-found")
+    problem(client.delete(plan), "not-found")
+    # Equal work makes it again.
+    assert client.post(f"{case}/plans", json={}, headers=WAIT).headers["content-location"] == plan
+
+
+def test_files_of_a_removed_case_go_with_its_last_plan(client: httpx.Client) -> None:
+    address = client.post("/v1/cases", **upload(("file", "c.nii", b"c"))).headers["location"]
+    plan = until(client, client.post(f"{address}/plans", json={}).headers["location"], "done")["plan"]
+    assert client.delete(address).status_code == 204
+    assert client.get(plan).status_code == 200
+    problem(client.post(f"{address}/plans", json={}), "not-found")
+    assert client.delete(plan).status_code == 204
+
+
+# Pages
+
+
+def test_pages_hold_everything_once_whatever_is_added_meanwhile(client: httpx.Client, case: str) -> None:
+    made = [client.post(f"{case}/plans", json={}, headers=WAIT).headers["location"] for _ in range(5)]
+    newest_first = [address.rpartition("/")[2] for address in reversed(made)]
+    page = client.get("/v1/jobs", params={"limit": 2, "state": "done"})
+    assert page.headers["link"] == f'<{page.json()["next"]}>; rel="next"'
+    seen = [item["id"] for item in page.json()["items"]]
+    client.post(f"{case}/plans", json={}, headers=WAIT)
+    while page.json()["next"] is not None:
+        page = client.get(page.json()["next"])
+        seen += [item["id"] for item in page.json()["items"]]
+        assert all(item["state"] == "done" for item in page.json()["items"])
+    assert seen[:5] == newest_first and len(seen) == len(set(seen))
+    assert "link" not in page.headers
+
+
+def test_lists_of_cases_and_plans(client: httpx.Client, case: str) -> None:
+    plan = client.post(f"{case}/plans", json={}, headers=WAIT).headers["content-location"]
+    cases = client.get("/v1/cases", params={"limit": 100}).json()["items"]
+    assert case.rpartition("/")[2] in [item["id"] for item in cases]
+    plans = client.get("/v1/plans", params={"case": case.rpartition("/")[2]}).json()["items"]
+    assert plan in [item["address"] for item in plans] and {item["case"] for item in plans} == {case}
+    assert client.get("/v1/plans", params={"case": "0" * 64}).json() == {"items": [], "next": None}
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "cursor=x", "cursor=0", "state=lost"])
+def test_a_page_that_is_none_is_refused(client: httpx.Client, query: str) -> None:
+    found = problem(client.get(f"/v1/jobs?{query}"), "invalid-request")
+    assert [e["pointer"] for e in found["errors"]] == [f"/query/{query.partition('=')[0]}"]
+
+
+# Bytes
+
+
+def test_answers_are_compressed_for_who_asks(client: httpx.Client, case: str) -> None:
+    plan = client.post(f"{case}/plans", json={}, headers=WAIT).headers["content-location"]
+    packed = client.get(plan, headers={"Accept-Encoding": "gzip"})
+    plain = client.get(plan, headers={"Accept-Encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip" and "content-encoding" not in plain.headers
+    assert packed.content == plain.content
+    assert int(packed.headers["content-length"]) < len(plain.content)
+
+
+def test_a_body_that_stands_still_is_not_waited_for(client: httpx.Client, case: str) -> None:
+    def slowly() -> Iterator[bytes]:
+        yield b"{"
+        time.sleep(3.0)
+        yield b"}"
+
+    headers = {"content-type": "application/json"}
+    try:
+        answer = client.post(f"{case}/plans", content=slowly(), headers=headers)
+    except httpx.WriteError:
+        # The service closed the connection under the sender.
+        return
+    problem(answer, "too-slow")
+
+
+# Events
+
+
+def events(client: httpx.Client, job: str, last: int | None = None) -> Iterator[tuple[int, str, Any]]:
+    headers = {} if last is None else {"Last-Event-ID": str(last)}
+    with client.stream("GET", f"{job}/events", headers=headers) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.headers["cache-control"] == "no-store"
+        fields: dict[str, str] = {}
+        for line in answer.iter_lines():
+            name, _, value = line.partition(": ")
+            if line == "" and "data" in fields:
+                yield int(fields["id"]), fields["event"], json.loads(fields["data"])
+                fields = {}
+            elif name:
+                fields[name] = value
+
+
+def test_events_tell_a_job_to_its_end(client: httpx.Client, case: str) -> None:
+    job = client.post(f"{case}/plans", json={}).headers["location"]
+    told = list(events(client, job))
+    assert [number for number, _, _ in told] == list(range(1, len(told) + 1))
+    assert [name for _, name, _ in told] == ["queued", "running", "done"]
+    assert told[-1][2] == client.get(job).json()
+
+
+def test_events_resume_after_the_last_that_was_seen(client: httpx.Client, case: str) -> None:
+    job = client.post(f"{case}/plans", json={"random_seed": fakes.UNTIL_CANCELLED}).headers["location"]
+    stream = events(client, job)
+    seen = [next(stream) for _ in range(3)]
+    assert [name for _, name, _ in seen] == ["queued", "running", "progress"]
+    assert seen[2][2] == {"state": "running", "progress": {"phase": "search", "fraction": 0.25}}
+    stream.close()
+    client.delete(job)
+    assert [name for _, name, _ in events(client, job, last=2)] == ["progress", "cancelled"]
+    assert [name for _, name, _ in events(client, job, last=3)] == ["cancelled"]
+    # Who has seen the end is told not to come back.
+    assert client.get(f"{job}/events", headers={"Last-Event-ID": "4"}).status_code == 204
+
+
+def test_events_arrive_while_the_job_runs(client: httpx.Client, case: str) -> None:
+    job = client.post(f"{case}/plans", json={"random_seed": fakes.UNTIL_CANCELLED}).headers["location"]
+    stream = events(client, job)
+    while next(stream)[1] != "progress":
+        pass
+    assert client.get(job).json()["state"] == "running"
+    client.delete(job)
+    assert [name for _, name, _ in stream] == ["cancelled"]
+
+
+@pytest.mark.parametrize("last", ["x", "-1", "1.5", "9" * 10])
+def test_a_last_event_that_is_none_is_refused(client: httpx.Client, case: str, last: str) -> None:
+    job = client.post(f"{case}/plans", json={}).headers["location"]
+    problem(client.get(f"{job}/events", headers={"Last-Event-ID": last}), "bad-header")
+    problem(client.get("/v1/jobs/x/events"), "not-found")

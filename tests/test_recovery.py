@@ -1,0 +1,249 @@
+"""What was accepted outlives everything: kill -9 of benches, workers and servers, a database that is away."""
+
+import contextlib
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+import recovery_fakes
+from postgres import Postgres
+from service_process import PATHS, Service, ask, eventually, running
+
+from service.plan_json import read_plan
+
+KILLS = int(os.environ.get("SEEDPATH_TEST_KILLS", "6"))
+"""How often random processes are killed; docs/reliability.md has what a hundred showed."""
+
+
+@pytest.fixture
+def marks(tmp_path: Path) -> Path:
+    folder = tmp_path / "marks"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def service(tmp_path: Path, marks: Path) -> Iterator[Service]:
+    data = tmp_path / "data"
+    settings = {"SEEDPATH_DATA_DIR": str(data), recovery_fakes.MARKS: str(marks)}
+    with running(Service(settings | {"SEEDPATH_JOB_ATTEMPTS": "10"}, tmp_path / "log")) as made:
+        yield made
+
+
+def case_of(client: httpx.Client) -> str:
+    answer = client.post("/v1/cases", json={"builtin": "thorax"})
+    assert answer.status_code in (200, 201), answer.text
+    return f"/v1/cases/{answer.json()['id']}/plans"
+
+
+def accepted(client: httpx.Client, plans: str, seed: int) -> str:
+    answer = client.post(plans, json={"random_seed": seed})
+    assert answer.status_code == 202, answer.text
+    return answer.headers["location"]
+
+
+def until_done(service: Service, job: str) -> dict[str, Any]:
+    eventually(lambda: (ask(service, job) or {"state": "?"})["state"] in ("done", "failed", "cancelled"))
+    found: dict[str, Any] = ask(service, job)
+    assert found["state"] == "done", found
+    return found
+
+
+def until_running(service: Service, job: str) -> None:
+    eventually(lambda: ask(service, job)["progress"] is not None)
+
+
+def is_whole(service: Service, job: dict[str, Any], seed: int) -> bool:
+    with service.client() as client:
+        file = read_plan(client.get(job["plan"]).content)
+    return file.claimed_sha256 == file.content_sha256 and file.plan.request.random_seed == seed
+
+
+@pytest.mark.parametrize("what", ["bench_process", "spawn_main"])
+def test_a_job_outlives_its_worker(service: Service, what: str) -> None:
+    with service.client() as client:
+        job = accepted(client, case_of(client), 1)
+        until_running(service, job)
+        busy = service.processes(what)
+        assert busy
+        for process in busy:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        done = until_done(service, job)
+    assert done["attempt"] >= 2 and is_whole(service, done, 1)
+
+
+def test_a_job_outlives_its_server(service: Service) -> None:
+    with service.client() as client:
+        plans = case_of(client)
+        jobs = [accepted(client, plans, seed) for seed in range(3)]
+    until_running(service, jobs[0])
+    children = service.processes("")
+    service.kill()
+    eventually(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in children))
+    service.start()
+    service.until_up()
+    for seed, job in enumerate(jobs):
+        assert is_whole(service, until_done(service, job), seed)
+
+
+def test_a_server_ends_when_it_is_asked_to_and_jobs_go_on_at_its_next_start(service: Service) -> None:
+    with service.client() as client:
+        job = accepted(client, case_of(client), recovery_fakes.LONG)
+        until_running(service, job)
+        with client.stream("GET", f"{job}/events") as stream:
+            lines = stream.iter_lines()
+            next(lines)
+            assert service.end() in (0, -15)
+            # The stream has an end: the client is not left waiting.
+            assert list(lines) != []
+    log = service.log.read_text(encoding="utf-8")
+    assert "Traceback" not in log, log
+    service.start()
+    service.until_up()
+    done = until_done(service, job)
+    assert done["attempt"] >= 2 and is_whole(service, done, recovery_fakes.LONG)
+
+
+def test_whatever_is_killed_whenever_every_job_is_done_once(service: Service, marks: Path) -> None:
+    """Random processes are killed at random moments: nothing is lost, half written, or told twice."""
+    chance = random.Random(7)
+    with service.client() as client:
+        plans = case_of(client)
+    jobs: dict[str, int] = {}
+    for kill in range(KILLS):
+        with service.client() as client:
+            jobs[accepted(client, plans, kill)] = kill
+        time.sleep(chance.uniform(0.0, 1.5))
+        what = chance.choice(["bench_process", "spawn_main", "server"])
+        if what == "server":
+            service.kill()
+            service.start()
+            service.until_up()
+        else:
+            for process in service.processes(what):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+    for job, seed in jobs.items():
+        assert is_whole(service, until_done(service, job), seed)
+        with service.client() as client:
+            text = client.get(f"{job}/events").text
+        data = [json.loads(line[6:])["state"] for line in text.splitlines() if line.startswith("data: ")]
+        assert data[0] == "queued" and data.count("done") == 1 and data[-1] == "done"
+    folder = Path(service.settings["SEEDPATH_DATA_DIR"])
+    assert len(list((folder / "plans").iterdir())) == KILLS
+    assert len({p.name.split("-")[1] for p in marks.glob("ended-*")}) == KILLS
+
+
+# Several servers, one scheduler
+
+
+@contextlib.contextmanager
+def dask(tmp_path: Path, marks: Path) -> Iterator[str]:
+    """A scheduler with two workers, as `dask scheduler` and `dask worker` start them, on loopback."""
+    file = tmp_path / "scheduler.json"
+    environment = os.environ | {
+        "PYTHONPATH": PATHS,
+        recovery_fakes.MARKS: str(marks),
+        "DASK_DISTRIBUTED__SCHEDULER__HTTP__ROUTES": "[]",
+    }
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
+    scheduler = [
+        *command,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--no-dashboard",
+        "--scheduler-file",
+        str(file),
+    ]
+    worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(file)]
+    worker += ["--nthreads", "1", "--host", "127.0.0.1", "--no-dashboard", "--local-directory", str(tmp_path)]
+    started: list[subprocess.Popen[bytes]] = []
+    with (tmp_path / "dask.log").open("ab") as log:
+        try:
+            started.append(subprocess.Popen(scheduler, env=environment, stderr=log, stdout=log))
+            eventually(file.exists)
+            started += [subprocess.Popen(worker, env=environment, stderr=log, stdout=log) for _ in range(2)]
+            yield json.loads(file.read_text(encoding="utf-8"))["address"]
+        finally:
+            for process in started:
+                process.terminate()
+            for process in started:
+                process.wait(60)
+
+
+def test_several_servers_are_one_service(tmp_path: Path, marks: Path, postgres: Postgres) -> None:
+    with dask(tmp_path, marks) as scheduler, contextlib.ExitStack() as stack:
+        settings = {
+            "SEEDPATH_DATA_DIR": str(tmp_path / "data"),
+            "SEEDPATH_DATABASE_URL": postgres.url,
+            "SEEDPATH_SCHEDULER": scheduler,
+        }
+        one, two = (
+            stack.enter_context(running(Service(settings, tmp_path / f"log-{name}"))) for name in "ab"
+        )
+        for service in (one, two):
+            eventually(lambda s=service: (ask(s, "/v1/health") or {}).get("workers") == 2)
+        with one.client() as client:
+            plans = case_of(client)
+            jobs = [accepted(client, plans, seed) for seed in range(6)]
+        # What one accepted, the other knows, shows and can withdraw.
+        with two.client() as other:
+            assert {f"/v1/jobs/{j['id']}" for j in other.get("/v1/jobs").json()["items"]} == set(jobs)
+            withdrawn = accepted(other, plans, 9)
+            with one.client() as client:
+                assert client.delete(withdrawn).json()["state"] == "cancelled"
+        for seed, job in enumerate(jobs):
+            done = until_done(two, job)
+            assert is_whole(one, done, seed) and done["attempt"] == 1
+        # Nobody died, so that nothing was done twice, though two servers handed it over.
+        assert sorted(p.name.split("-")[1] for p in marks.glob("begun-*") if "-9-" not in p.name) == list(
+            "012345"
+        )
+        # What a server accepted is finished without it.
+        with one.client() as client:
+            last = accepted(client, plans, 7)
+        one.kill()
+        assert is_whole(two, until_done(two, last), 7)
+
+
+def test_a_database_that_is_away_for_ten_seconds_loses_nothing(
+    tmp_path: Path, marks: Path, postgres: Postgres
+) -> None:
+    settings = {
+        "SEEDPATH_DATA_DIR": str(tmp_path / "data"),
+        "SEEDPATH_DATABASE_URL": postgres.url,
+        "SEEDPATH_DATABASE_PATIENCE_S": "1",
+        recovery_fakes.MARKS: str(marks),
+    }
+    with running(Service(settings, tmp_path / "log")) as service, service.client() as client:
+        plans = case_of(client)
+        job = accepted(client, plans, 3)
+        until_running(service, job)
+        postgres.stop()
+        try:
+            away = time.monotonic()
+            for address in (job, "/v1/cases", "/v1/health"):
+                answer = client.get(address)
+                assert answer.status_code == 503 and answer.json()["type"] == "/v1/problems/unavailable"
+                assert "retry-after" in answer.headers
+            assert client.post(plans, json={}).status_code == 503
+            assert client.get("/v1/version").status_code == 200
+            assert "seedpath_database_up 0.0" in client.get("/metrics").text
+            time.sleep(max(0.0, 10.0 - (time.monotonic() - away)))
+        finally:
+            postgres.start()
+        done = until_done(service, job)
+        assert is_whole(service, done, 3)
+        assert len(list(marks.glob("ended-3-*"))) == 1

@@ -1,0 +1,94 @@
+"""Settings: read from environment and file, and refused where they are unsafe."""
+
+from pathlib import Path
+
+import pytest
+
+from service.settings import Settings, SettingsError, from_environment
+
+
+def refused(**environment: str) -> str:
+    with pytest.raises(SettingsError) as caught:
+        from_environment(environment)
+    return str(caught.value)
+
+
+def test_defaults_serve_this_machine_alone() -> None:
+    settings = from_environment({})
+    assert settings.host == "127.0.0.1" and settings.keys_file is None and settings.cors_origins == ()
+    assert settings.database == f"sqlite:///{settings.data_dir / 'seedpath.sqlite'}"
+    assert settings.audit == settings.data_dir / "audit.jsonl"
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "seedpath.toml"
+    file.write_text('workers = 3\nmax_jobs = 5\ncors_origins = ["https://a.example"]\n', encoding="utf-8")
+    settings = from_environment({"SEEDPATH_SETTINGS": str(file), "SEEDPATH_WORKERS": "2", "OTHER": "x"})
+    assert (settings.workers, settings.max_jobs) == (2, 5)
+    assert settings.cors_origins == ("https://a.example",)
+    listed = from_environment({"SEEDPATH_CORS_ORIGINS": "https://a.example, http://127.0.0.1:8080"})
+    assert listed.cors_origins == ("https://a.example", "http://127.0.0.1:8080")
+
+
+@pytest.mark.parametrize("content", ["workers", "workers = 2\nworkrs = 1", "\xff"])
+def test_a_file_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "seedpath.toml"
+    file.write_bytes(content.encode("latin-1"))
+    said = refused(SEEDPATH_SETTINGS=str(file))
+    assert str(file) in said and ("no TOML" in said or "Did you mean 'workers'" in said)
+
+
+def test_a_misspelt_name_is_not_ignored() -> None:
+    assert "Did you mean 'SEEDPATH_WORKERS'" in refused(SEEDPATH_WORKRS="2")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SEEDPATH_WORKERS", "two"),
+        ("SEEDPATH_WORKERS", "0"),
+        ("SEEDPATH_WORKERS", "65"),
+        ("SEEDPATH_MAX_WAIT_S", "nan"),
+        ("SEEDPATH_NICE", "-1"),
+        ("SEEDPATH_PORT", "70000"),
+        ("SEEDPATH_LOG_FORMAT", "xml"),
+        ("SEEDPATH_CORS_ORIGINS", "*"),
+        ("SEEDPATH_CORS_ORIGINS", "https://a.example/page"),
+    ],
+)
+def test_a_value_out_of_range_is_named(name: str, value: str) -> None:
+    assert refused(**{name: value}).startswith(f"{name}: ")
+
+
+UNSAFE: dict[str, tuple[dict[str, str], str]] = {
+    "others without keys": ({"SEEDPATH_HOST": "0.0.0.0"}, "without keys_file"),
+    "keys in the clear": ({"SEEDPATH_HOST": "0.0.0.0", "SEEDPATH_KEYS_FILE": "k"}, "in the clear"),
+    "half of TLS": ({"SEEDPATH_TLS_KEY": "k"}, "go together"),
+    "workers who see another folder": (
+        {"SEEDPATH_SCHEDULER": "tcp://10.0.0.1:8786", "SEEDPATH_DATABASE_URL": "postgresql://d/s"},
+        "must see data_dir",
+    ),
+    "SQLite across machines": (
+        {"SEEDPATH_SCHEDULER": "tcp://10.0.0.1:8786", "SEEDPATH_DATA_DIR": "/srv/seedpath"},
+        "SQLite's one file",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", UNSAFE)
+def test_what_is_unsafe_together_is_refused(what: str) -> None:
+    environment, said = UNSAFE[what]
+    assert said in refused(**environment)
+
+
+@pytest.mark.parametrize("extra", [{"SEEDPATH_BEHIND_TLS_PROXY": "true"}, {"TLS": "own"}])
+def test_others_may_be_served_with_keys_and_tls(extra: dict[str, str]) -> None:
+    own = {"SEEDPATH_TLS_CERTIFICATE": "c", "SEEDPATH_TLS_KEY": "k"} if "TLS" in extra else extra
+    given = {"SEEDPATH_HOST": "0.0.0.0", "SEEDPATH_KEYS_FILE": "keys.json"} | own
+    assert from_environment(given).host == "0.0.0.0"
+
+
+def test_a_password_is_not_shown() -> None:
+    settings = Settings(data_dir=Path("x"), database_url="postgresql://me:secret@h/d")  # type: ignore[arg-type]
+    assert "secret" not in repr(settings) and "secret" in settings.database
+    assert "secret" not in refused(SEEDPATH_DATABASE_URL="postgresql://me:secret@h/d", SEEDPATH_PORT="x")
