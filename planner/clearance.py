@@ -75,7 +75,7 @@ class Obstacles:
 
 
 @loop
-def _slab_part(one, two, axis, low, high):  # type: ignore[no-untyped-def]
+def slab_part(one, two, axis, low, high):  # type: ignore[no-untyped-def]
     """First and last t in [0, 1] with one + t (two - one) in [low, high] along `axis`; first > last: none."""
     d = two[axis] - one[axis]
     if d == 0.0:
@@ -86,9 +86,28 @@ def _slab_part(one, two, axis, low, high):  # type: ignore[no-untyped-def]
 
 
 @loop
-def _indices(low, high, spacing, count):  # type: ignore[no-untyped-def]
+def indices(low, high, spacing, count):  # type: ignore[no-untyped-def]
     """First and last index along one axis of voxels that meet [low, high]."""
     return max(floor(low / spacing + 0.5), 0), min(floor(high / spacing + 0.5), count - 1)
+
+
+@loop
+def across(one, two, m, u, t0, t1, centre, half, reach):  # type: ignore[no-untyped-def]
+    """Where along axis `u` anything of a slab may be within reach of the segment: first and last. [mm]
+
+    The slab is `centre` +- `half` along the segment's main axis `m`; `t0` to `t1` is the part of the segment
+    within reach of it. A cylinder of radius R about the unit vector d meets a plane across m in an ellipse
+    that reaches R sqrt(1 + (d_u / d_m)^2) to either side of the axis, which moves on by d_u / d_m.
+    """
+    at_t0, at_t1 = one[u] + t0 * (two[u] - one[u]), one[u] + t1 * (two[u] - one[u])
+    low, high = min(at_t0, at_t1) - reach, max(at_t0, at_t1) + reach
+    rise = two[m] - one[m]
+    if rise == 0.0:
+        return low, high
+    slope = (two[u] - one[u]) / rise
+    middle = one[u] + (centre - one[m]) * slope
+    wide = reach * sqrt(1.0 + slope * slope) + half * abs(slope)
+    return max(low, middle - wide), min(high, middle + wide)
 
 
 @loop
@@ -104,20 +123,20 @@ def _nearest_box(voxels, ranks, spacing, axis_B, reach, distance, rank):  # type
         two = axis_B[piece + 1]
         m = np.argmax(np.abs(two - one))
         u, v = (m + 1) % 3, (m + 2) % 3
-        first, last = _indices(
+        first, last = indices(
             min(one[m], two[m]) - reach, max(one[m], two[m]) + reach, spacing[m], voxels.shape[m]
         )
         for i in range(first, last + 1):
             centre = i * spacing[m]
             wide = 0.5 * spacing[m] + reach
-            t0, t1 = _slab_part(one, two, m, centre - wide, centre + wide)
+            t0, t1 = slab_part(one, two, m, centre - wide, centre + wide)
             if t0 > t1:
                 continue
             at[m] = i
-            u0, u1 = one[u] + t0 * (two[u] - one[u]), one[u] + t1 * (two[u] - one[u])
-            v0, v1 = one[v] + t0 * (two[v] - one[v]), one[v] + t1 * (two[v] - one[v])
-            first_u, last_u = _indices(min(u0, u1) - reach, max(u0, u1) + reach, spacing[u], voxels.shape[u])
-            first_v, last_v = _indices(min(v0, v1) - reach, max(v0, v1) + reach, spacing[v], voxels.shape[v])
+            low, high = across(one, two, m, u, t0, t1, centre, 0.5 * spacing[m], reach)
+            first_u, last_u = indices(low, high, spacing[u], voxels.shape[u])
+            low, high = across(one, two, m, v, t0, t1, centre, 0.5 * spacing[m], reach)
+            first_v, last_v = indices(low, high, spacing[v], voxels.shape[v])
             for j in range(first_u, last_u + 1):
                 at[u] = j
                 for k in range(first_v, last_v + 1):
@@ -127,7 +146,7 @@ def _nearest_box(voxels, ranks, spacing, axis_B, reach, distance, rank):  # type
                         continue
                     # The box lies within half its diagonal of its centre: most are too far by that alone.
                     far = sqrt(best2) + half_diagonal
-                    if _centre_distance2(one, two, at, spacing) > far * far:
+                    if centre_distance2(one, two, at, spacing) > far * far:
                         continue
                     for a in range(3):
                         lower[a] = (at[a] - 0.5) * spacing[a]
@@ -139,7 +158,7 @@ def _nearest_box(voxels, ranks, spacing, axis_B, reach, distance, rank):  # type
 
 
 @loop
-def _centre_distance2(one, two, at, spacing):  # type: ignore[no-untyped-def]
+def centre_distance2(one, two, at, spacing):  # type: ignore[no-untyped-def]
     """Squared distance from the segment to a voxel's centre. [mm2]"""
     along, length2 = 0.0, 0.0
     for a in range(3):

@@ -18,7 +18,7 @@ Both angles are of the direction entry to tip, so a needle driven from posterior
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from math import asin, atan2, degrees, fsum
+from math import fsum
 
 import numpy as np
 from jaxtyping import Float
@@ -237,13 +237,23 @@ def axial_angle_deg(direction: Float[np.ndarray, "3"]) -> float:
 
     0 is driven from anterior straight to posterior; positive turns towards the patient's left.
     """
-    angle = degrees(atan2(direction[0], direction[1]))
-    return 180.0 if angle == -180.0 else angle
+    return float(axial_angles_deg(direction[None])[0])
 
 
 def craniocaudal_angle_deg(direction: Float[np.ndarray, "3"]) -> float:
     """Angle out of the axial plane of a needle driven along `direction` (LPS), positive to cranial. [deg]"""
-    return degrees(asin(min(1.0, max(-1.0, direction[2]))))
+    return float(craniocaudal_angles_deg(direction[None])[0])
+
+
+def axial_angles_deg(directions: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
+    """As `axial_angle_deg`, of many."""
+    angles = np.degrees(np.arctan2(directions[:, 0], directions[:, 1]))
+    return np.where(angles == -180.0, 180.0, angles)
+
+
+def craniocaudal_angles_deg(directions: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
+    """As `craniocaudal_angle_deg`, of many."""
+    return np.asarray(np.degrees(np.arcsin(np.clip(directions[:, 2], -1.0, 1.0))))
 
 
 def _point(p_P: Float[np.ndarray, "3"]) -> Point:

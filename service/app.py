@@ -1,5 +1,6 @@
 """App: the service's parts wired together, under /v1."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,6 +13,8 @@ from starlette.types import ASGIApp
 from planner.records import SOFTWARE
 from service import problems
 from service.allowance import Allowance
+from service.appraisal_schema import NeedlesBody
+from service.appraising import Appraising
 from service.database.connection import Database
 from service.database.migrate import migrate
 from service.found_schema import EvaluateBody, ReplanBody
@@ -24,7 +27,7 @@ from service.metrics import Metrics
 from service.openapi import describe_bodies
 from service.parts import Parts
 from service.reading import Reading
-from service.routes import about, cases, events, implants, jobs, metrics, plans, results
+from service.routes import about, cases, events, implants, jobs, metrics, paths, plans, results
 from service.settings import Settings
 from service.store import Store
 from service.tasks import WORK, Work
@@ -48,9 +51,13 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
     @asynccontextmanager
     async def while_it_runs(app: FastAPI) -> AsyncIterator[None]:
         parts.engine.start()
+        # As in benches: what stays as long as the process is not looked through while somebody waits.
+        gc.collect()
+        gc.freeze()
         yield
         await run_in_threadpool(parts.engine.close)
         await run_in_threadpool(parts.reading.close)
+        await run_in_threadpool(parts.appraising.close)
         await run_in_threadpool(parts.database.close)
 
     name, _, version = SOFTWARE.partition(" ")
@@ -68,11 +75,11 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
     problems.install(app)
     everywhere = ("no-key", "not-local", "too-many-requests", "failed", "unavailable")
     v1 = APIRouter(prefix="/v1", responses=problems.documented(*everywhere))
-    for module in (about, cases, plans, implants, results, jobs, events):
+    for module in (about, cases, paths, plans, implants, results, jobs, events):
         v1.include_router(module.router)
     app.include_router(v1)
     app.include_router(metrics.router)
-    describe_bodies(app, EvaluateBody, ReplanBody)
+    describe_bodies(app, EvaluateBody, ReplanBody, NeedlesBody)
     _put_behind_gate(app, settings, parts)
     return app
 
@@ -92,6 +99,7 @@ def _wired(settings: Settings, work: Work) -> Parts:
         engine=engine,
         watch=Watch(book),
         reading=Reading(settings, work),
+        appraising=Appraising(settings),
         metrics=Metrics(book, engine),
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
+from service.appraising import Appraising
 from service.database.connection import Database
 from service.jobs.book import Book
 from service.jobs.engine import Engine
@@ -28,6 +29,7 @@ class Parts:
     engine: Engine
     watch: Watch
     reading: Reading
+    appraising: Appraising
     metrics: Metrics
 
 

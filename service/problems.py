@@ -159,10 +159,11 @@ def of_json(error: NotJson | Refused) -> Problem:
     return problem("invalid-request", f"The request has {fields} wrong.", error.errors)
 
 
-def of_input(error: AnatomyError, folder: Path, parts: Mapping[str, str]) -> Report:
+def of_input(error: AnatomyError, folder: Path, parts: Mapping[str, str], request_at: str = "") -> Report:
     """What is wrong with a case in `folder`, or with what is asked of it.
 
-    `parts` says which part of the upload a file's name belongs to. Paths lose the folder, and advice for the
+    `parts` says which part of the upload a file's name belongs to, `request_at` where in the body the request
+    stands. Paths lose the folder, and advice for the
     command line is turned into advice for the form.
     """
     where, value, remedy = (
@@ -171,7 +172,7 @@ def of_input(error: AnatomyError, folder: Path, parts: Mapping[str, str]) -> Rep
     )
     remedy = _FLAG.sub(r"the part '\1'", remedy)
     asked = where.partition("/")[0] in REQUEST_SECTIONS and where not in parts
-    at = _request_pointer(where) if asked else f"/{parts.get(where, 'file')}"
+    at = request_at + _request_pointer(where) if asked else f"/{parts.get(where, 'file')}"
     detail = f"{value}. {remedy}" if asked else f"{where}: {value}. {remedy}"
     return Report("unusable-input", f"{where}: {value}. {remedy}", (FieldError(at, detail),))
 

@@ -1,7 +1,7 @@
 """Reading: uploads are read at a bench of their own, so that they neither wait for plans nor can take the
 service down, however they are made."""
 
-import threading
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ class Reading:
         self._work = work
         self._most = settings.max_jobs
         self._waiting = 0
-        self._turn = threading.Lock()
+        self._turn = asyncio.Semaphore(1)
 
     async def described(self, content: dict[str, Any], folder: Path) -> dict[str, Any]:
         """What the case of `content`, whose files are in `folder`, holds.
@@ -34,7 +34,9 @@ class Reading:
             raise problem("busy", "Too many uploads are being read. Try again later.")
         self._waiting += 1
         try:
-            return await run_in_threadpool(self._described, content, folder)
+            # Waiting here costs no thread, of which there are few.
+            async with self._turn:
+                return await run_in_threadpool(self._described, content, folder)
         finally:
             self._waiting -= 1
 
@@ -44,8 +46,7 @@ class Reading:
 
     def _described(self, content: dict[str, Any], folder: Path) -> dict[str, Any]:
         try:
-            with self._turn:
-                found: dict[str, Any] = self._bench.run(describe, self._work, case_in(folder, content))
+            found: dict[str, Any] = self._bench.run(describe, self._work, case_in(folder, content))
         except AnatomyError as error:
             raise Problem(of_input(error, folder, parts_by_name(content))) from None
         except Exceeded as error:

@@ -15,6 +15,9 @@ from service.watch import Watch
 MAX_MESSAGE_BYTES = 1 << 20
 """A thousand entries and tips in one message of a WebSocket are shorter [U]."""
 
+KEEP_ALIVE_S = 60
+"""Seconds that a connection may stand idle between two requests: a hand rests for longer than five [U]."""
+
 GRACE_S = 5
 """Seconds that open connections are given when the service ends [U]."""
 
@@ -26,7 +29,10 @@ def listen(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family)
+        listening = socket.create_server((host, port), family=family)
+        # Connections inherit it. Without it each answer, sent as head and body, waits for an acknowledgement.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listening
     except OSError as error:
         where = f"{host} port {port}"
         raise AnatomyError(
@@ -82,6 +88,7 @@ def _server(app: FastAPI) -> uvicorn.Server:
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
         server_header=False,
         lifespan="on",
         ssl_certfile=settings.tls_certificate,

@@ -1,5 +1,6 @@
 """The command line: exit status, what goes where, one clear message, and the whole way on real inputs."""
 
+import contextlib
 import gzip
 import hashlib
 import json
@@ -469,14 +470,17 @@ def test_the_demo_plans_the_thorax_through_the_service() -> None:
 
 
 def test_serving_answers_until_it_is_interrupted(tmp_path: Path) -> None:
-    with subprocess.Popen(
+    served = subprocess.Popen(
         [sys.executable, "-m", "service.cli", "serve", "--port", "0"],
         cwd=Path(__file__).parents[1],
         env={"SEEDPATH_DATA_DIR": str(tmp_path), "PYTHONPATH": ":".join(sys.path)},
         stderr=subprocess.PIPE,
         text=True,
-    ) as server:
+    )
+    with served as server, contextlib.ExitStack() as stack:
         assert server.stderr is not None
+        # If a claim fails, nothing else ends it.
+        stack.callback(server.kill)
         address = re.search(r"http://127\.0\.0\.1:\d+/v1", server.stderr.readline())
         assert address is not None
         with urllib.request.urlopen(f"{address[0]}/version", timeout=60) as answer:

@@ -136,6 +136,7 @@ def test_openapi_names_every_address_and_resolves(client: httpx.Client) -> None:
         "/v1/cases",
         "/v1/cases/{case_id}",
         "/v1/cases/{case_id}/plans",
+        "/v1/cases/{case_id}/paths:evaluate",
         "/v1/plans",
         "/v1/plans/{plan_id}",
         "/v1/plans/{plan_id}:evaluate-implant",

@@ -1,0 +1,330 @@
+"""Appraisal: a needle that somebody holds to the patient, measured and judged at once.
+
+    entry o----------------------------> o tip          both as given: a hand moves them, no search does
+
+The same quantities as a plan's paths have, from the same voxels, for one needle or a thousand; the tip stays
+where it is given, the entry is where the line leaves the skin. Distances are exact. An appraisal is no plan:
+nothing of it is verified by a second route.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from jaxtyping import Float
+
+from anatomy.scene import Scene
+from anatomy.structures import Role, Structure
+from anatomy.surfaces import crossings as surface_crossings
+from anatomy.threads import spread
+from planner.defaults import least_chord_mm
+from planner.kernels import appraise as kernel
+from planner.kernels.clear import ROUNDING_MM
+from planner.kernels.verdicts import SAFE, SENTENCES
+from planner.measure import axial_angles_deg, craniocaudal_angles_deg
+from planner.records import CLEARANCE_CAP_MM, TABLE, Crossing
+from planner.request import Point, Request
+from planner.structure_sets import structure_sets
+from planner.world import world
+
+NEAR_MM = 5.0
+"""Structures this near to the needle's wall are told, whatever they need [U]."""
+
+
+CROSSINGS = 64
+"""Room for so many crossings of one needle at first; where it is not enough, it is made."""
+
+
+class Lack(StrEnum):
+    """What keeps a needle from being safe as asked."""
+
+    SKIN = "skin"
+    TARGET = "target"
+    NEEDLE = "needle"
+    HUB = "hub"
+    BORE = "bore"
+
+
+@dataclass(frozen=True)
+class Near:
+    """A structure near the needle: from the needle's wall to it, and what it needs. [mm]"""
+
+    structure: str
+    clearance_mm: float
+    needed_mm: float
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One lack: of the way to the skin, of the way in the target, or of free space beside a structure."""
+
+    lack: Lack
+    structure: str | None
+    detail: str
+
+
+@dataclass(frozen=True)
+class Appraisal:
+    """One needle. What depends on the skin is None where the line from the tip does not reach it; `crosses`
+    then counts from the entry as it was given. Otherwise fields are as in records.Path."""
+
+    entry_mm: Point | None
+    tip_mm: Point
+    direction: Point
+    length_mm: float | None
+    lung_length_mm: float | None
+    pleural_punctures: int | None
+    fissures_crossed: int | None
+    clearance_mm: float
+    nearest_structure: str
+    crosses: tuple[Crossing, ...]
+    axial_angle_deg: float
+    craniocaudal_angle_deg: float
+    target_chord_mm: float
+    clearances: tuple[Near, ...]
+    safe: bool
+    reasons: tuple[Reason, ...]
+
+
+class Appraiser:
+    """Appraises needles in one scene under one request. Holds what all share, so that each costs little."""
+
+    def __init__(self, scene: Scene, request: Request) -> None:
+        self._scene, self._request = scene, request
+        self._world = world(scene, request)
+        kept_free = scene.of_role(Role.FORBIDDEN), scene.of_role(Role.OUTSIDE)
+        others = tuple(s for s in scene.structures if s.role not in (Role.FORBIDDEN, Role.OUTSIDE, Role.SKIN))
+        # Forbidden ones first: their numbers say so.
+        self._structures = (*kept_free[0], *kept_free[1], *others)
+        self._forbidden, self._kept_free = len(kept_free[0]), len(kept_free[0]) + len(kept_free[1])
+        self._names = tuple(s.name for s in self._structures)
+        self._needs = np.array([request.clearance_of(name) for name in self._names[: self._kept_free]])
+        self._near = structure_sets(self._structures[: self._kept_free], scene.grid.shape)
+        crossed = tuple(s for s in self._structures if s.surface is None)
+        # The target last, as one: several structures may make it up.
+        crossed = (*crossed, Structure("", scene.target))
+        self._crossed_names = tuple(s.name for s in crossed)
+        self._crossed = structure_sets(crossed, scene.grid.shape)
+        self._surfaces = tuple(s for s in self._structures if s.surface is not None)
+        self._min_chord_mm = least_chord_mm(scene, request)
+        self._table_need_mm = request.clearance_of(TABLE)
+
+    def appraise(
+        self, entries_P: Float[np.ndarray, "n 3"], tips_P: Float[np.ndarray, "n 3"]
+    ) -> list[Appraisal]:
+        """The needles from these entries to these tips, in order. [mm]
+
+        Raises ValueError where an entry is its tip: such a needle has no direction.
+        """
+        given = np.linalg.norm(entries_P - tips_P, axis=1)
+        if (given == 0.0).any():
+            raise ValueError(f"needle {int(np.argmin(given))} has its entry at its tip")
+        outwards_P = (entries_P - tips_P) / given[:, None]
+        grid = self._scene.grid
+        tips_B, outwards_B = grid.to_box(tips_P), grid.vectors_to_box(outwards_P)
+        columns, needle, hub = self._looked_at(tips_B, outwards_B)
+        reached = columns[:, kernel.WALK] == SAFE
+        lengths = np.where(reached, columns[:, kernel.LENGTH], given)
+        found_P = tips_P + lengths[:, None] * outwards_P
+        radius, hub_radius = self._request.needle.radius_mm, self._request.hub_radius_mm
+        rows = zip(
+            # Adding zero turns -0.0 into 0.0: one number, one text.
+            map(tuple, (tips_P + 0.0).tolist()),
+            map(tuple, (found_P + 0.0).tolist()),
+            map(tuple, (0.0 - outwards_P).tolist()),
+            axial_angles_deg(-outwards_P).tolist(),
+            craniocaudal_angles_deg(-outwards_P).tolist(),
+            columns.tolist(),
+            self._nearest(needle),
+            self._passed(needle, columns[:, kernel.NEEDLE_TABLE], radius, NEAR_MM),
+            self._passed(hub, columns[:, kernel.HUB_TABLE], hub_radius, -np.inf),
+            self._crosses(grid.to_box(found_P), -outwards_B, lengths, found_P, tips_P),
+            strict=True,
+        )
+        return [self._appraisal(*row) for row in rows]
+
+    def _looked_at(self, tips_B: np.ndarray, outwards_B: np.ndarray) -> tuple[np.ndarray, ...]:
+        request, count = self._request, len(tips_B)
+        most = float(self._needs.max()) if len(self._needs) else 0.0
+        reach = request.needle.radius_mm + max(NEAR_MM, most)
+        columns = np.zeros((count, kernel.COLUMNS))
+        # One column more than there are, so that a scene without obstacles has a least.
+        needle = np.full((count, self._kept_free + 1), np.inf)
+        hub = np.full((count, self._kept_free + 1), np.inf)
+        spread(
+            lambda a, b: kernel.appraise_range(
+                self._world,
+                self._near.sets,
+                self._near.starts,
+                self._near.members,
+                max(1, self._forbidden),
+                reach,
+                max(reach, CLEARANCE_CAP_MM + request.needle.radius_mm),
+                request.hub_radius_mm + most,
+                tips_B,
+                outwards_B,
+                columns,
+                needle,
+                hub,
+                a,
+                b,
+            ),
+            count,
+        )
+        return columns, needle[:, : self._kept_free], hub[:, : self._kept_free]
+
+    def _crosses(
+        self,
+        entries_B: np.ndarray,
+        inwards_B: np.ndarray,
+        lengths: np.ndarray,
+        entries_P: np.ndarray,
+        tips_P: np.ndarray,
+    ) -> Iterator[tuple[tuple[Crossing, ...], float]]:
+        """Of each needle what it crosses, and for how long it runs in the target. [mm]"""
+        counts, crossed, spans = self._walked(entries_B, inwards_B, lengths)
+        last = len(self._crossed_names) - 1
+        for n, held in enumerate(counts.tolist()):
+            found, chord_mm = [], 0.0
+            rows = zip(crossed[n, :held].tolist(), spans[n, :held].tolist(), strict=True)
+            for s, (a, b) in rows:
+                if s == last:
+                    chord_mm += b - a
+                else:
+                    found.append(Crossing(self._crossed_names[s], a, b))
+            for structure in self._surfaces:
+                assert structure.surface is not None
+                for a, b in surface_crossings(structure.surface, entries_P[n], tips_P[n]).tolist():
+                    if b - a >= kernel.SHORTEST_MM:
+                        found.append(Crossing(structure.name, a, b))
+            yield tuple(sorted(found, key=lambda c: (c.from_mm, c.to_mm, c.structure))), chord_mm
+
+    def _walked(
+        self, entries_B: np.ndarray, inwards_B: np.ndarray, lengths: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What the kernel finds each axis to cross, with room enough for all of it."""
+        count, most = len(entries_B), CROSSINGS
+        while True:
+            counts = np.zeros(count, np.int64)
+            crossed, spans = np.zeros((count, most), np.int64), np.zeros((count, most, 2))
+
+            def walk(first: int, last: int, counts=counts, crossed=crossed, spans=spans) -> None:  # type: ignore[no-untyped-def]
+                kernel.cross_range(
+                    self._crossed.sets,
+                    self._crossed.starts,
+                    self._crossed.members,
+                    self._scene.grid.spacing_mm,
+                    entries_B,
+                    inwards_B,
+                    lengths,
+                    len(self._crossed_names),
+                    counts,
+                    crossed,
+                    spans,
+                    first,
+                    last,
+                )
+
+            spread(walk, count)
+            if counts.max(initial=0) <= most:
+                return counts, crossed, spans
+            most = int(counts.max())
+
+    def _appraisal(
+        self,
+        tip_mm: Point,
+        entry_mm: Point,
+        direction: Point,
+        axial_angle_deg: float,
+        craniocaudal_angle_deg: float,
+        row: list[float],
+        nearest: tuple[float, str],
+        passed: list[Near],
+        hub_passed: list[Near],
+        crossed: tuple[tuple[Crossing, ...], float],
+    ) -> Appraisal:
+        crosses, chord_mm = crossed
+        walk = int(row[kernel.WALK])
+        reached = walk == SAFE
+        reasons = (
+            *(() if reached else (Reason(Lack.SKIN, None, f"It {SENTENCES[walk]}."),)),
+            *self._lack_of_target(chord_mm),
+            *_lacks(Lack.NEEDLE, passed),
+            *_lacks(Lack.HUB, hub_passed),
+            *self._lack_of_room(row[kernel.BORE_ROOM]),
+        )
+        return Appraisal(
+            entry_mm=entry_mm if reached else None,
+            tip_mm=tip_mm,
+            direction=direction,
+            length_mm=row[kernel.LENGTH] if reached else None,
+            lung_length_mm=row[kernel.LUNG] if reached else None,
+            pleural_punctures=int(row[kernel.PUNCTURES]) if reached else None,
+            fissures_crossed=int(row[kernel.FISSURES]) if reached else None,
+            clearance_mm=nearest[0],
+            nearest_structure=nearest[1],
+            crosses=crosses,
+            axial_angle_deg=axial_angle_deg,
+            craniocaudal_angle_deg=craniocaudal_angle_deg,
+            target_chord_mm=chord_mm,
+            clearances=tuple(passed),
+            safe=not reasons,
+            reasons=reasons,
+        )
+
+    def _nearest(self, needle: np.ndarray) -> Iterator[tuple[float, str]]:
+        """Of each needle the clearance from the nearest forbidden structure, and its name. [mm]"""
+        forbidden = np.hstack([needle[:, : self._forbidden], np.full((len(needle), 1), np.inf)])
+        places = np.argmin(forbidden, axis=1)
+        free = forbidden[np.arange(len(needle)), places] - self._request.needle.radius_mm
+        for place, clearance_mm in zip(places.tolist(), free.tolist(), strict=True):
+            near = clearance_mm < CLEARANCE_CAP_MM
+            yield (clearance_mm, self._names[place]) if near else (CLEARANCE_CAP_MM, "")
+
+    def _passed(
+        self, distances: np.ndarray, table: np.ndarray, radius_mm: float, near_mm: float
+    ) -> Iterator[list[Near]]:
+        """Of each needle, or hub, the structures within `near_mm` of its wall and those that are nearer than
+        they may be, nearest first; the table too, where it is derived."""
+        names, needs = (*self._names[: self._kept_free], TABLE), [*self._needs.tolist(), self._table_need_mm]
+        free = np.hstack([distances, table[:, None]]) - radius_mm
+        near = (free <= near_mm) | (free < np.array(needs) - ROUNDING_MM)
+        # Nearest first, and of equal ones the first by name.
+        by_name = np.argsort(np.array(names), kind="stable")
+        told = np.where(near, free, np.inf)[:, by_name]
+        order = by_name[np.argsort(told, axis=1, kind="stable")]
+        for count, places, row in zip(near.sum(axis=1).tolist(), order, free, strict=True):
+            first = places[:count]
+            yield [
+                Near(names[s], clearance_mm, needs[s])
+                for s, clearance_mm in zip(first.tolist(), row[first].tolist(), strict=True)
+            ]
+
+    def _lack_of_target(self, chord_mm: float) -> tuple[Reason, ...]:
+        if chord_mm >= self._min_chord_mm - ROUNDING_MM and chord_mm > 0.0:
+            return ()
+        detail = f"It runs in the target for {chord_mm:.1f} mm; {self._min_chord_mm:.1f} mm are needed."
+        return (Reason(Lack.TARGET, None, detail),)
+
+    def _lack_of_room(self, bore_mm: float) -> tuple[Reason, ...]:
+        radius = self._request.hub_radius_mm
+        if bore_mm >= radius - ROUNDING_MM:
+            return ()
+        detail = f"The hub's axis comes within {bore_mm:.1f} mm of the bore's wall; it needs {radius:.1f} mm."
+        return (Reason(Lack.BORE, None, detail),)
+
+
+def _lacks(lack: Lack, passed: list[Near]) -> tuple[Reason, ...]:
+    return tuple(
+        Reason(
+            lack,
+            near.structure,
+            f"The {lack} passes {near.clearance_mm:.1f} mm from {near.structure}, "
+            f"which needs {near.needed_mm:.1f} mm."
+            if near.clearance_mm > 0.0
+            else f"The {lack} runs into {near.structure}.",
+        )
+        for near in passed
+        if near.clearance_mm < near.needed_mm - ROUNDING_MM
+    )

@@ -1,0 +1,109 @@
+"""Paths: needles that a hand moves, appraised at once, over HTTP or a WebSocket."""
+
+import json
+from typing import Any
+
+from fastapi import APIRouter, Request, Response, WebSocket, WebSocketDisconnect
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+
+from service.appraisal_schema import MAX_NEEDLES_BYTES, AppraisalsModel, NeedlesBody, NeedlesMessage
+from service.owners import owner_of
+from service.parts import Parts, parts_of
+from service.problems import Problem, documented, of_json
+from service.routes.body import json_body
+from service.schema import PlanRequest
+from service.store import StoredCase
+from service.strict_json import NotJson, Refused, read_model
+
+router = APIRouter(prefix="/cases", tags=["paths"])
+
+PROTOCOL = "seedpath.v1"
+"""The WebSocket's subprotocol, for browsers that offer a key as another."""
+
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"$ref": "#/components/schemas/NeedlesBody"},
+                "example": {
+                    "paths": [{"entry_mm": [20.0, -120.0, 10.0], "tip_mm": [-12.0, -20.0, 12.0]}],
+                    "request": {"target": {"structure": "node_4R"}},
+                },
+            }
+        },
+    }
+}
+
+
+@router.post(
+    "/{case_id}/paths:evaluate",
+    response_model=AppraisalsModel,
+    openapi_extra=_BODY,
+    responses=documented(
+        "malformed-json",
+        "not-found",
+        "too-slow",
+        "too-large",
+        "unsupported-media-type",
+        "invalid-request",
+        "unusable-input",
+        "limit-reached",
+        "busy",
+    ),
+)
+async def evaluate_paths(request: Request, case_id: str) -> Response:
+    """Appraise needles as they are held: where each runs, what it comes near, and whether it is safe."""
+    parts = parts_of(request)
+    stored = await run_in_threadpool(parts.keeper.case, owner_of(request), case_id)
+    hint = 'as {"paths": [{"entry_mm": [x, y, z], "tip_mm": [x, y, z]}]}'
+    _, body = await json_body(request, NeedlesBody, MAX_NEEDLES_BYTES, hint)
+    answer = await parts.appraising.appraised(stored, _text(body.request), body)
+    return Response(answer, media_type="application/json")
+
+
+@router.websocket("/{case_id}/paths")
+async def paths_socket(socket: WebSocket, case_id: str) -> None:
+    """The same over a WebSocket: one answer for each message, in order."""
+    parts = parts_of(socket)
+    stored = await run_in_threadpool(_case_or_none, parts, owner_of(socket), case_id)
+    if stored is None:
+        await socket.close(1008, "There is no such case.")
+        return
+    await socket.accept(PROTOCOL if PROTOCOL in socket.scope.get("subprotocols", []) else None)
+    request = PlanRequest()
+    try:
+        while True:
+            content = await socket.receive_text()
+            id: Any = None
+            try:
+                message = read_model(NeedlesMessage, content.encode(), MAX_NEEDLES_BYTES)
+                id = message.id
+                if "request" in message.model_fields_set:
+                    request = message.request
+                answer = await parts.appraising.appraised(stored, _text(request), message)
+                # The answer is JSON already, an object: the id becomes its first member.
+                await socket.send_text(f'{{"id":{json.dumps(id)},{answer.decode()[1:]}')
+            except (NotJson, Refused) as error:
+                await _send_problem(socket, id, of_json(error))
+            except Problem as refused:
+                await _send_problem(socket, id, refused)
+    except WebSocketDisconnect:
+        return
+
+
+async def _send_problem(socket: WebSocket, id: Any, refused: Problem) -> None:
+    await socket.send_text(json.dumps({"id": id, "problem": refused.report.to_json()}, ensure_ascii=False))
+
+
+def _case_or_none(parts: Parts, owner: str, case_id: str) -> StoredCase | None:
+    try:
+        return parts.keeper.case(owner, case_id)
+    except Problem:
+        return None
+
+
+def _text(request: BaseModel) -> bytes:
+    """One text for one request, so that its scene is found warm however it was written."""
+    return request.model_dump_json(by_alias=True).encode()

@@ -1,0 +1,269 @@
+"""Appraisal: against measuring, the search's own test of a line, and samples; for one needle and many."""
+
+from dataclasses import replace
+from functools import cache
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_scenes import at_voxel, box_mask, chest, grid_of, made_scene
+from small_chests import CHESTS, Chest, random_lines, small_chest, without_table
+from test_clearance import sampled
+
+from anatomy.structures import Role, Structure, Surface, mask_from_bool
+from planner import appraise as appraising
+from planner.appraise import NEAR_MM, Appraisal, Appraiser, Lack
+from planner.kernels import line
+from planner.kernels.verdicts import BLOCKED, BORE, HUB_BLOCKED, MISSES_TARGET, SAFE, SENTENCES, TABLE
+from planner.measure import Measured, Measurer
+from planner.records import CLEARANCE_CAP_MM
+from planner.records import TABLE as TABLE_NAME
+from planner.request import PoseRequest, Request, TargetRequest
+from planner.structure_sets import structure_sets
+from planner.world import world
+
+pytestmark = pytest.mark.interpreted
+
+seeds = st.integers(0, 10_000)
+EXACT = 1e-9
+
+
+def appraised(
+    made: Chest, tips_B: np.ndarray, outwards_B: np.ndarray, far_mm: float = 50.0
+) -> list[Appraisal]:
+    grid = made.scene.grid
+    tips_P = grid.to_patient(tips_B)
+    entries_P = tips_P + far_mm * grid.vectors_to_patient(outwards_B)
+    return appraiser(made).appraise(entries_P, tips_P)
+
+
+@cache
+def appraiser(made: Chest) -> Appraiser:
+    """The chest's appraiser, made once."""
+    return Appraiser(made.scene, made.request)
+
+
+def same_as_measured(one: Appraisal, path: Measured) -> None:
+    for name in ("entry_mm", "tip_mm", "direction", "length_mm", "lung_length_mm", "target_chord_mm"):
+        assert getattr(one, name) == pytest.approx(getattr(path, name), abs=EXACT), name
+    for name in ("clearance_mm", "axial_angle_deg", "craniocaudal_angle_deg"):
+        assert getattr(one, name) == pytest.approx(getattr(path, name), abs=EXACT), name
+    for name in ("pleural_punctures", "fissures_crossed", "nearest_structure"):
+        assert getattr(one, name) == getattr(path, name), name
+    assert [c.structure for c in one.crosses] == [c.structure for c in path.crosses]
+    spans = [[(c.from_mm, c.to_mm) for c in crosses] for crosses in (one.crosses, path.crosses)]
+    assert np.allclose(*spans, rtol=0.0, atol=EXACT)
+
+
+@given(seed=seeds, name=st.sampled_from(sorted(CHESTS)))
+@settings(max_examples=12)
+def test_quantities_are_those_of_measuring(seed: int, name: str) -> None:
+    made = small_chest(name)
+    lines = random_lines(made, 8, seed)
+    measurer = Measurer(made.scene, made.request)
+    grid = made.scene.grid
+    for n, one in enumerate(appraised(made, lines.point, lines.outward)):
+        tip_P, outward_P = grid.to_patient(lines.point[n]), grid.vectors_to_patient(lines.outward[n])
+        path = measurer.measure_from(tip_P, outward_P)
+        if path is None:
+            assert one.length_mm is one.entry_mm is one.lung_length_mm is one.pleural_punctures is None
+            assert not one.safe and one.reasons[0].lack is Lack.SKIN
+        else:
+            same_as_measured(one, path)
+
+
+@given(seed=seeds, name=st.sampled_from(sorted(CHESTS)))
+@settings(max_examples=12)
+def test_the_verdict_is_the_searchs(seed: int, name: str) -> None:
+    """A needle with its tip where the search puts it is safe where the search says so; else it lacks that."""
+    made = small_chest(name)
+    lines = random_lines(made, 40, seed)
+    verdicts, quantities = line.test_lines(world(made.scene, made.request), lines.point, lines.outward)
+    hit = np.flatnonzero((verdicts != MISSES_TARGET) & (quantities[:, line.CHORD] > 0.0))
+    if not len(hit):
+        return
+    tips = lines.point[hit] + quantities[hit, line.TIP, None] * lines.outward[hit]
+    found = appraised(made, tips + 1e-7 * lines.outward[hit], lines.outward[hit])
+    for verdict, one in zip(verdicts[hit].tolist(), found, strict=True):
+        lacks = {r.lack for r in one.reasons}
+        assert one.safe == (verdict == SAFE), (SENTENCES[verdict], one.reasons)
+        if verdict == BLOCKED:
+            assert Lack.NEEDLE in lacks
+        elif verdict == HUB_BLOCKED:
+            assert Lack.HUB in lacks
+        elif verdict == TABLE:
+            assert TABLE_NAME in {r.structure for r in one.reasons}
+        elif verdict == BORE:
+            assert Lack.BORE in lacks
+        elif verdict != SAFE:
+            assert f"It {SENTENCES[verdict]}." in [r.detail for r in one.reasons if r.lack is Lack.SKIN]
+
+
+@given(seed=seeds, name=st.sampled_from(["plain", "oblique"]))
+@settings(max_examples=5)
+def test_each_structure_near_is_told_with_its_exact_distance(seed: int, name: str) -> None:
+    made = without_table(small_chest(name))
+    lines = random_lines(made, 3, seed)
+    grid, request = made.scene.grid, made.request
+    kept_free = made.scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)
+    for n, one in enumerate(appraised(made, lines.point, lines.outward)):
+        end = lines.point[n] + request.needle.max_length_mm * lines.outward[n]
+        least = {
+            s.name: sampled(grid, s.mask.layer == s.mask.label, lines.point[n], end, 2000)
+            - request.needle.radius_mm
+            for s in kept_free
+        }
+        told = {near.structure: near.clearance_mm for near in one.clearances}
+        assert list(told.values()) == sorted(told.values())
+        for structure, clearance in least.items():
+            # Samples are 0.03 mm apart: they find no nearer place, and none much farther.
+            if clearance < NEAR_MM - 0.05:
+                assert told[structure] == pytest.approx(clearance, abs=0.03)
+            elif clearance > NEAR_MM + 0.05:
+                assert structure not in told
+        for near in one.clearances:
+            assert near.needed_mm == request.clearance_of(near.structure)
+            lacking = [r for r in one.reasons if r.structure == near.structure and r.lack is Lack.NEEDLE]
+            assert (near.clearance_mm < near.needed_mm - EXACT) == bool(lacking)
+
+
+@given(seed=seeds)
+@settings(max_examples=10)
+def test_many_are_appraised_as_one(seed: int) -> None:
+    made = small_chest("oblique")
+    lines = random_lines(made, 12, seed)
+    together = appraised(made, lines.point, lines.outward)
+    alone = [appraised(made, p[None], d[None])[0] for p, d in zip(lines.point, lines.outward, strict=True)]
+    for one, other in zip(together, alone, strict=True):
+        # Products of matrices of other sizes may round otherwise.
+        assert one.crosses == () or one.crosses[0].from_mm == pytest.approx(
+            other.crosses[0].from_mm, abs=EXACT
+        )
+        assert one.clearance_mm == pytest.approx(other.clearance_mm, abs=EXACT)
+        assert one.length_mm == pytest.approx(other.length_mm, abs=EXACT)
+        assert (one.safe, one.reasons) == (other.safe, other.reasons)
+
+
+def test_where_on_its_line_the_entry_is_given_does_not_matter() -> None:
+    made = small_chest("oblique")
+    lines = random_lines(made, 20, 3)
+    near, far = (appraised(made, lines.point, lines.outward, mm) for mm in (1.0, 300.0))
+    for one, other in zip(near, far, strict=True):
+        if one.entry_mm is not None:
+            assert other.entry_mm == pytest.approx(one.entry_mm, abs=1e-6)
+        assert one.safe == other.safe and [r.lack for r in one.reasons] == [r.lack for r in other.reasons]
+
+
+# As built
+
+
+def from_front(request: Request, i: float = 25.0, **more: object) -> Appraisal:
+    made = chest(**more)  # type: ignore[arg-type]
+    tip_P = at_voxel(made.grid, i, 27.4, 24)
+    return Appraiser(made, request).appraise((tip_P - [0.0, 90.0, 0.0])[None], tip_P[None])[0]
+
+
+def test_a_needle_from_the_front_is_appraised_as_built() -> None:
+    one = from_front(Request())
+    # As in test_measure; the vertebrae are 5 mm to the tip's left and 12.2 mm behind it.
+    assert one.safe and one.reasons == () and one.length_mm == pytest.approx(39.8)
+    assert one.nearest_structure == "vertebrae"
+    assert one.clearance_mm == pytest.approx(np.hypot(5.0, 12.2) - 0.635)
+    assert one.clearances == ()
+
+
+def test_a_wide_margin_is_lacked_by_name_and_number() -> None:
+    one = from_front(Request(clearance_mm=MappingProxyType({"default": 2.0, "vertebrae": 20.0})))
+    clearance = np.hypot(5.0, 12.2) - 0.635
+    assert [(near.structure, near.needed_mm) for near in one.clearances] == [("vertebrae", 20.0)]
+    detail = f"The needle passes {clearance:.1f} mm from vertebrae, which needs 20.0 mm."
+    assert detail in [reason.detail for reason in one.reasons]
+
+
+def test_what_the_needle_runs_into_is_said() -> None:
+    one = from_front(Request(), calcification=(Role.FORBIDDEN, ((24, 18, 23), (27, 20, 26))))
+    assert one.reasons[0].detail == "The needle runs into calcification." and not one.safe
+    assert one.clearance_mm == pytest.approx(-0.635)
+
+
+def test_too_short_a_way_in_the_target_is_said() -> None:
+    one = from_front(Request(target=TargetRequest(min_chord_mm=30.0)))
+    assert [r.detail for r in one.reasons] == ["It runs in the target for 11.8 mm; 30.0 mm are needed."]
+    beside = from_front(Request(target=TargetRequest(min_chord_mm=0.0)), i=14.0)
+    assert beside.target_chord_mm == 0.0 and Lack.TARGET in [r.lack for r in beside.reasons]
+
+
+def test_a_narrow_bore_is_said() -> None:
+    one = from_front(Request(pose=PoseRequest(bore_diameter_mm=300.0, hub_length_mm=60.0)))
+    assert Lack.BORE not in [r.lack for r in one.reasons]
+    made = chest()
+    narrow = replace(made, pose=replace(made.pose, bore=replace(made.pose.bore, radius_mm=100.0)))
+    tip_P = at_voxel(made.grid, 25, 27.4, 24)
+    found = Appraiser(narrow, Request()).appraise((tip_P - [0.0, 90.0, 0.0])[None], tip_P[None])[0]
+    assert Lack.BORE in [r.lack for r in found.reasons]
+
+
+def test_without_anything_to_keep_free_the_clearance_is_the_cap() -> None:
+    grid = grid_of((40, 40, 40), (2.0, 2.0, 2.0))
+    body, node = (
+        box_mask(grid.shape, ((4, 4, 4), (36, 36, 36))),
+        box_mask(grid.shape, ((18, 18, 18), (22, 22, 22))),
+    )
+    bare = made_scene(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
+    bare = replace(bare, pose=replace(bare.pose, table=None))
+    one = Appraiser(bare, Request()).appraise(
+        np.array([[40.0, -20.0, 40.0]]), np.array([[40.0, 41.0, 40.0]])
+    )[0]
+    assert (one.clearance_mm, one.nearest_structure) == (CLEARANCE_CAP_MM, "") and one.clearances == ()
+    assert one.safe
+
+
+def test_more_crossings_than_there_is_room_for_find_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = small_chest("oblique")
+    lines = random_lines(made, 6, 11)
+    before = appraised(made, lines.point, lines.outward)
+    monkeypatch.setattr(appraising, "CROSSINGS", 1)
+    assert appraised(made, lines.point, lines.outward) == before
+    assert max(len(one.crosses) for one in before) > 1
+
+
+def test_a_surface_is_crossed_where_its_triangles_are() -> None:
+    """A box that came as a mesh, and whose voxels reach farther than it does."""
+    corners = np.array([[x, y, z] for x in (44.0, 56.0) for y in (22.0, 30.0) for z in (66.0, 80.0)])
+    faces = [(0, 1, 3), (0, 3, 2), (4, 6, 7), (4, 7, 5), (0, 4, 5), (0, 5, 1), (2, 3, 7), (2, 7, 6)]
+    faces += [(0, 2, 6), (0, 6, 4), (1, 5, 7), (1, 7, 3)]
+    made = chest()
+    mask = mask_from_bool(box_mask(made.grid.shape, ((22, 11, 21), (29, 16, 28))))
+    cyst = Structure("cyst", mask, Role.PASSABLE, Surface(corners, np.array(faces)))
+    made = replace(made, structures=(*made.structures, cyst))
+    tip_P = at_voxel(made.grid, 25, 27.4, 24)
+    one = Appraiser(made, Request()).appraise((tip_P - [0.0, 90.0, 0.0])[None], tip_P[None])[0]
+    crossing = next(c for c in one.crosses if c.structure == "cyst")
+    # Skin at y = 15.
+    assert (crossing.from_mm, crossing.to_mm) == pytest.approx((7.0, 15.0))
+
+
+def test_a_needle_without_direction_is_refused() -> None:
+    made = chest()
+    points = np.array([[0.0, 0.0, 0.0], [50.0, 40.0, 70.0]])
+    with pytest.raises(ValueError, match="needle 1 has its entry at its tip"):
+        Appraiser(made, Request()).appraise(points + np.array([[1.0, 0.0, 0.0], [0.0] * 3]), points)
+
+
+# Sets of structures
+
+
+@given(seed=seeds)
+@settings(max_examples=20)
+def test_every_voxels_set_is_what_it_is_in(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    shape = (5, 4, 3)
+    masks = [rng.random(shape) < rng.uniform(0.1, 0.9) for _ in range(rng.integers(0, 6))]
+    masks = [mask for mask in masks if mask.any()]
+    made = structure_sets([Structure(f"s{n}", mask_from_bool(m)) for n, m in enumerate(masks)], shape)
+    for at in np.ndindex(*shape):
+        here = int(made.sets[at])
+        held = made.members[made.starts[here] : made.starts[here + 1]].tolist()
+        assert held == [n for n, mask in enumerate(masks) if mask[at]]

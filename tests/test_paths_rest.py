@@ -1,0 +1,197 @@
+"""Needles that a hand moves, over HTTP and a WebSocket, on a real service with a small real case."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from phantom import write_phantom
+from test_gate import client_of
+from test_rest import GENEROUS_S, problem, upload
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from service.app import create_app
+from service.appraisal_schema import AppraisalsModel
+from service.keys import create
+from service.server import beside
+from service.settings import Settings
+
+REQUEST = {"target": {"structure": "node_4R"}, "prescription": None}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("paths")
+
+
+@pytest.fixture(scope="module")
+def token(folder: Path) -> str:
+    return create(folder / "keys.json", "ann")
+
+
+@pytest.fixture(scope="module")
+def base(folder: Path, token: str) -> Iterator[str]:
+    settings = Settings(data_dir=folder / "data", keys_file=folder / "keys.json")
+    with beside(create_app(settings)) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def client(base: str, token: str) -> Iterator[httpx.Client]:
+    with client_of(base, token) as client:
+        client.timeout = 10 * GENEROUS_S
+        yield client
+
+
+@pytest.fixture(scope="module")
+def case(client: httpx.Client, folder: Path) -> str:
+    made = write_phantom(folder)
+    parts = [(part, name, (made / name).read_bytes()) for part, name in PARTS]
+    answer = client.post("/v1/cases", **upload(*parts))
+    assert answer.status_code == 201, answer.text
+    return answer.headers["location"]
+
+
+PARTS = (("file", "labels.nii.gz"), ("names", "labels.json"))
+
+
+@pytest.fixture(scope="module")
+def plan(client: httpx.Client, case: str) -> dict[str, Any]:
+    answer = client.post(f"{case}/plans", json=REQUEST, headers={"Prefer": "wait=600"})
+    assert answer.status_code == 200, answer.text
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+def needle(path: dict[str, Any]) -> dict[str, Any]:
+    return {"entry_mm": path["entry_mm"], "tip_mm": path["tip_mm"]}
+
+
+def test_a_plans_paths_are_appraised_as_the_plan_has_them(
+    client: httpx.Client, case: str, plan: dict[str, Any]
+) -> None:
+    body = {"paths": [needle(path) for path in plan["paths"]], "request": REQUEST}
+    answer = client.post(f"{case}/paths:evaluate", json=body)
+    assert answer.status_code == 200, answer.text
+    AppraisalsModel.model_validate_json(answer.content, strict=True)
+    found = answer.json()["paths"]
+    assert len(found) == len(plan["paths"]) > 1
+    for one, path in zip(found, plan["paths"], strict=True):
+        assert one["safe"] and one["reasons"] == []
+        for name in ("entry_mm", "length_mm", "lung_length_mm", "clearance_mm", "target_chord_mm"):
+            assert one[name] == pytest.approx(path[name], abs=1e-6), name
+        for name in ("pleural_punctures", "fissures_crossed", "nearest_structure"):
+            assert one[name] == path[name]
+        assert [c["structure"] for c in one["crosses"]] == [c["structure"] for c in path["crosses"]]
+
+
+def test_a_moved_needle_says_what_it_lacks(client: httpx.Client, case: str, plan: dict[str, Any]) -> None:
+    moved = needle(plan["paths"][0])
+    moved["tip_mm"] = [moved["tip_mm"][0] + 60.0, *moved["tip_mm"][1:]]
+    found = client.post(f"{case}/paths:evaluate", json={"paths": [moved], "request": REQUEST}).json()["paths"]
+    assert not found[0]["safe"]
+    assert {"target"} <= {reason["lack"] for reason in found[0]["reasons"]}
+    assert all(reason["detail"].endswith(".") for reason in found[0]["reasons"])
+
+
+def test_the_request_says_what_is_safe(client: httpx.Client, case: str, plan: dict[str, Any]) -> None:
+    path = plan["paths"][0]
+    wide = REQUEST | {"clearance_mm": {path["nearest_structure"]: min(50.0, path["clearance_mm"] + 1.0)}}
+    found = client.post(f"{case}/paths:evaluate", json={"paths": [needle(path)], "request": wide}).json()
+    assert [r["structure"] for r in found["paths"][0]["reasons"]] == [path["nearest_structure"]]
+
+
+BODIES: dict[str, tuple[Any, str, list[str]]] = {
+    "no needle": ({"paths": []}, "invalid-request", ["/paths"]),
+    "nothing": ({}, "invalid-request", ["/paths"]),
+    "false for a number": (
+        {"paths": [{"entry_mm": [False, 0, 0], "tip_mm": [0, 0, 1]}]},
+        "invalid-request",
+        ["/paths/0/entry_mm/0"],
+    ),
+    "no direction": (
+        {"paths": [{"entry_mm": [0, 0, 0], "tip_mm": [0, 0, 0]}]},
+        "invalid-request",
+        ["/paths/0"],
+    ),
+    "too many": (
+        {"paths": [{"entry_mm": [0, 0, 9], "tip_mm": [0, 0, 0]}] * 1001},
+        "invalid-request",
+        ["/paths"],
+    ),
+    "an unknown target": (
+        {"paths": [{"entry_mm": [0, 0, 9], "tip_mm": [0, 0, 0]}], "request": {"target": {"structure": "x"}}},
+        "unusable-input",
+        ["/request/target/structure"],
+    ),
+    "an unknown field": ({"paths": [], "plan": 1}, "invalid-request", ["/paths", "/plan"]),
+    "no JSON": (b'{"paths": [NaN]}', "malformed-json", []),
+}
+
+
+@pytest.mark.parametrize("what", BODIES)
+def test_a_bad_body_is_answered_with_its_fields(client: httpx.Client, case: str, what: str) -> None:
+    body, kind, pointers = BODIES[what]
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {"content-type": "application/json"}
+    found = problem(client.post(f"{case}/paths:evaluate", content=content, headers=headers), kind)
+    assert [e["pointer"] for e in found["errors"]] == pointers
+
+
+def test_another_case_is_not_there(client: httpx.Client, plan: dict[str, Any]) -> None:
+    body = {"paths": [needle(plan["paths"][0])]}
+    problem(client.post(f"/v1/cases/{'0' * 64}/paths:evaluate", json=body), "not-found")
+
+
+# The WebSocket
+
+
+def socket_address(base: str, case: str) -> str:
+    return f"{base.replace('http:', 'ws:')}{case}/paths"
+
+
+def test_a_socket_answers_each_message_in_order(
+    base: str, token: str, case: str, plan: dict[str, Any]
+) -> None:
+    headers = {"Authorization": f"Bearer {token}"}
+    paths = [needle(path) for path in plan["paths"]]
+    with connect(socket_address(base, case), additional_headers=headers, proxy=None) as socket:
+        for n in range(5):
+            # The request goes once; later messages mean it too.
+            message = {"id": n, "paths": paths[:1]} | ({"request": REQUEST} if n == 0 else {})
+            socket.send(json.dumps(message))
+        answers = [json.loads(socket.recv(timeout=10 * GENEROUS_S)) for _ in range(5)]
+        assert [answer["id"] for answer in answers] == list(range(5))
+        assert all(answer["paths"] == answers[0]["paths"] for answer in answers)
+        assert answers[0]["paths"][0]["safe"]
+        socket.send(json.dumps({"id": "bad", "paths": []}))
+        refused = json.loads(socket.recv(timeout=GENEROUS_S))
+        assert refused["problem"]["type"] == "/v1/problems/invalid-request"
+        socket.send("{")
+        refused = json.loads(socket.recv(timeout=GENEROUS_S))
+        assert refused["id"] is None and refused["problem"]["type"] == "/v1/problems/malformed-json"
+        # A mistake does not end the talk.
+        socket.send(json.dumps({"id": 9, "paths": paths}))
+        assert len(json.loads(socket.recv(timeout=GENEROUS_S))["paths"]) == len(paths)
+
+
+def test_a_browser_gives_its_key_as_a_subprotocol(base: str, token: str, case: str) -> None:
+    offered = ["seedpath.v1", f"bearer.{token}"]
+    with connect(socket_address(base, case), subprotocols=offered, proxy=None) as socket:  # type: ignore[arg-type]
+        assert socket.subprotocol == "seedpath.v1"
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}])
+def test_a_socket_without_a_key_is_refused(base: str, case: str, headers: dict[str, str]) -> None:
+    with pytest.raises(Exception, match="HTTP 403"):
+        connect(socket_address(base, case), additional_headers=headers, proxy=None)
+
+
+def test_a_socket_of_no_case_is_closed(base: str, token: str) -> None:
+    address = socket_address(base, f"/v1/cases/{'0' * 64}")
+    headers = {"Authorization": f"Bearer {token}"}
+    with pytest.raises((ConnectionClosed, Exception), match=r"HTTP 403|1008"):
+        connect(address, additional_headers=headers, proxy=None).recv(timeout=GENEROUS_S)
