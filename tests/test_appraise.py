@@ -8,23 +8,22 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_scenes import at_voxel, box_mask, chest, grid_of, made_scene
+from made_scenes import Box, at_voxel, box_mask, chest, grid_of, made_scene, pose_P
 from small_chests import CHESTS, Chest, random_lines, small_chest, without_table
 from test_clearance import sampled
 
 from anatomy.structures import Role, Structure, Surface, mask_from_bool
 from planner import appraise as appraising
 from planner.appraise import NEAR_MM, Appraisal, Appraiser, Lack
+from planner.kernels import appraise as kernel
 from planner.kernels import line
 from planner.kernels.verdicts import BLOCKED, BORE, HUB_BLOCKED, MISSES_TARGET, SAFE, SENTENCES, TABLE
 from planner.measure import Measured, Measurer
 from planner.records import CLEARANCE_CAP_MM
 from planner.records import TABLE as TABLE_NAME
-from planner.request import PoseRequest, Request, TargetRequest
+from planner.request import Needle, PoseRequest, Request, TargetRequest
 from planner.structure_sets import structure_sets
 from planner.world import world
-
-pytestmark = pytest.mark.interpreted
 
 seeds = st.integers(0, 10_000)
 EXACT = 1e-9
@@ -252,9 +251,77 @@ def test_a_needle_without_direction_is_refused() -> None:
         Appraiser(made, Request()).appraise(points + np.array([[1.0, 0.0, 0.0], [0.0] * 3]), points)
 
 
+# Small enough for the interpreter
+
+
+def tiny(*left_out: str) -> Chest:
+    """A body of 20 mm with two organs that overlap, and a node beside lung; a short needle with a hub."""
+    grid = grid_of((14, 13, 12), (2.0, 2.0, 2.5), pose_P((10.0, 20.0, -15.0), (3.0, 4.0, 5.0)))
+    parts: dict[str, tuple[Role, Box]] = {
+        "body": (Role.SKIN, ((2, 2, 2), (12, 11, 10))),
+        "lung_left": (Role.LUNG, ((3, 3, 3), (7, 9, 9))),
+        "aorta": (Role.FORBIDDEN, ((8, 4, 4), (10, 7, 8))),
+        "heart": (Role.FORBIDDEN, ((9, 5, 5), (11, 9, 9))),
+        "arm": (Role.OUTSIDE, ((0, 0, 0), (14, 1, 3))),
+        "node": (Role.TARGET, ((6, 6, 5), (8, 8, 8))),
+    }
+    kept = {name: part for name, part in parts.items() if name not in left_out}
+    masks = {name: (role, box_mask(grid.shape, box)) for name, (role, box) in kept.items()}
+    pose = PoseRequest(hub_length_mm=6.0, hub_diameter_mm=3.0)
+    request = Request(target=TargetRequest(min_chord_mm=1.0), needle=Needle(max_length_mm=26.0), pose=pose)
+    return Chest(made_scene(grid, masks), request)
+
+
+@pytest.mark.interpreted
+@pytest.mark.parametrize("left_out", [(), ("aorta", "heart", "arm")])
+def test_a_tiny_chest_is_appraised_as_measured(left_out: tuple[str, ...]) -> None:
+    made = tiny(*left_out)
+    lines = random_lines(made, 30, 5)
+    measurer = Measurer(made.scene, made.request)
+    grid = made.scene.grid
+    reached = 0
+    found = appraised(made, lines.point, lines.outward)
+    for n, one in enumerate(found):
+        tip_P, outward_P = grid.to_patient(lines.point[n]), grid.vectors_to_patient(lines.outward[n])
+        path = measurer.measure_from(tip_P, outward_P)
+        assert (path is None) == (one.length_mm is None)
+        if path is not None:
+            same_as_measured(one, path)
+            reached += 1
+    assert reached > 0
+    near = [{near.structure for near in one.clearances} for one in found]
+    assert any({"aorta", "heart"} <= names for names in near) == (left_out == ())
+
+
+@pytest.mark.interpreted
+def test_a_tiny_chest_finds_room_for_its_crossings(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = tiny()
+    lines = random_lines(made, 4, 5)
+    before = appraised(made, lines.point, lines.outward)
+    monkeypatch.setattr(appraising, "CROSSINGS", 1)
+    assert appraised(made, lines.point, lines.outward) == before
+
+
+@pytest.mark.interpreted
+def test_a_stretch_as_short_as_rounding_is_no_crossing() -> None:
+    sets = np.ones((2, 1, 1), np.uint16)
+    sets[1] = 2
+    starts, members = np.array([0, 0, 1, 2]), np.array([0, 1])
+    counts, crossed, spans = np.zeros(2, np.int64), np.zeros((2, 4), np.int64), np.zeros((2, 4, 2))
+    entries = np.array([[0.5 - 5e-7, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    inwards = np.array([[1.0, 0.0, 0.0]] * 2)
+    lengths = np.array([0.9, 0.9])
+    kernel.cross_range(
+        sets, starts, members, np.ones(3), entries, inwards, lengths, 2, counts, crossed, spans, 0, 2
+    )
+    assert counts.tolist() == [1, 2]
+    assert crossed[0, 0] == 1 and crossed[1, :2].tolist() == [0, 1]
+
+
 # Sets of structures
 
 
+@pytest.mark.interpreted
 @given(seed=seeds)
 @settings(max_examples=20)
 def test_every_voxels_set_is_what_it_is_in(seed: int) -> None:

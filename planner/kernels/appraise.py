@@ -92,8 +92,6 @@ def _nearest_of_each(sets, starts, members, spacing, axis_B, reach, nearest):  #
             centre = i * spacing[m]
             wide = 0.5 * spacing[m] + looked
             t0, t1 = slab_part(one, two, m, centre - wide, centre + wide)
-            if t0 > t1:
-                continue
             at[m] = i
             low, high = across(one, two, m, u, t0, t1, centre, 0.5 * spacing[m], looked)
             first_u, last_u = indices(low, high, spacing[u], sets.shape[u])
