@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from benchmarks import dose, fields, implant, line_tests, memory, search_real
+from benchmarks import dose, fields, implant, line_tests, memory, search_real, service
 from benchmarks.table import Row, as_text
 
 ALL: dict[str, Callable[[], list[Row]]] = {
@@ -13,6 +13,7 @@ ALL: dict[str, Callable[[], list[Row]]] = {
     "memory": memory.run,
     "dose": dose.run,
     "implant": implant.run,
+    "service": service.run,
 }
 
 

@@ -28,9 +28,11 @@ POINTS_AT_ONCE = 50_000
 PHI = 1.2207440846057596
 RECURRENCE = np.array([PHI**-1, PHI**-2, PHI**-3])
 
-SIGMAS, NONE_SEEN = 3.0, 3.0
-"""A claim from another sample may differ by three standard deviations; and where no sample of N was seen the
-share may still be 3/N (rule of three, Hanley 1983, 10.1001/jama.1983.03330370053031)."""
+SIGMAS, NONE_SEEN = 3.0, 6.6
+"""A claim from another sample may differ by three standard deviations; and where none of N points was seen, the
+share may still be x/N with exp(-x) as rare as three deviations to one side, 0.00135 (as the rule of three, which
+allows one miss in twenty, Hanley 1983, 10.1001/jama.1983.03330370053031). A plan is held at some thousand
+levels: what one check in twenty refuses would refuse every plan."""
 
 CC_MM3 = 1000.0
 
@@ -93,7 +95,7 @@ def share_tolerance(share: float, count: int) -> float:
     """How far a sample of `count` points and one of as many or more may differ in a share of the volume.
 
     Three standard deviations of the difference of two binomial shares, as if points were independent: they
-    are spread more evenly than that. At the ends, where that is 0, three points.
+    are spread more evenly than that. At the ends, where that is 0, NONE_SEEN points.
     """
     return SIGMAS * sqrt(2.0 * max(0.0, share * (1.0 - share)) / count) + NONE_SEEN / count
 

@@ -1,0 +1,235 @@
+"""Client: the service as Python calls, over HTTP. Small and typed; `httpx` does the talking.
+
+    with Client("http://127.0.0.1:8000", key=None) as client:
+        case = client.add_builtin("thorax")
+        plan = client.plan(case, {"target": {"structure": "node_4R"}}, on_progress=print)
+
+Requests for work carry an Idempotency-Key and are sent again where the service was away or busy; progress is
+followed by server-sent events, from where they broke off. So a plan survives a server that is restarted.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from service.plan_json import PlanFile, read_plan
+
+Json = dict[str, Any]
+
+ANSWER_S = 120.0
+"""No single answer takes longer: uploads are read, and scenes made, within it [U]."""
+
+PATIENCE_S = 60.0
+"""How long a service that is away or busy is asked again [U]."""
+
+PAUSE_S = 0.5
+"""Between two attempts, where the service names no other time [U]."""
+
+_AGAIN = (429, 503)
+"""Statuses that say: later."""
+
+OnProgress = Callable[[str, float], None]
+"""Told of each phase and its fraction, 0 to 1."""
+
+
+class ProblemError(Exception):
+    """The service answered with a problem (RFC 9457): `problem` is all of it."""
+
+    def __init__(self, problem: Json) -> None:
+        self.problem = problem
+        fields = "".join(f" {e['pointer']}: {e['detail']}" for e in problem.get("errors", ()))
+        super().__init__(f"{problem.get('title')}: {problem.get('detail')}{fields}")
+
+
+class Withdrawn(Exception):
+    """The job was cancelled before it came to an end."""
+
+
+class Client:
+    """One service, asked as one owner. Errors are ProblemError, Withdrawn, and httpx.TransportError where the
+    service stays away for longer than PATIENCE_S."""
+
+    def __init__(self, base_url: str, key: str | None = None, patience_s: float = PATIENCE_S) -> None:
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        # No proxy of the environment stands between a workstation and its service.
+        self._http = httpx.Client(base_url=base_url, headers=headers, timeout=ANSWER_S, trust_env=False)
+        self._patience_s = patience_s
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def version(self) -> Json:
+        """Which software answers."""
+        return self._json("GET", "/v1/version")
+
+    def health(self) -> Json:
+        """Whether it can take work; ProblemError where it cannot."""
+        return _content(self._http.get("/v1/health"))
+
+    def add_builtin(self, name: str) -> Json:
+        """A built-in case, with its `id`."""
+        return self._json("POST", "/v1/cases", json={"builtin": name})
+
+    def add_case(
+        self, file: Path, names: Path | None = None, targets: Sequence[Path] = (), ct: Path | None = None
+    ) -> Json:
+        """A case of files: what was read in them, with its `id`. The same files are the same case."""
+        given = [("file", file), ("names", names), *(("target", t) for t in targets), ("ct", ct)]
+        with ExitStack() as stack:
+            opened = [(p, (path.name, stack.enter_context(path.open("rb")))) for p, path in given if path]
+            return _content(self._http.post("/v1/cases", files=opened))
+
+    def cases(self) -> Iterator[Json]:
+        """All cases, newest first."""
+        return self._pages("/v1/cases")
+
+    def remove_case(self, case: Json) -> None:
+        """Remove a case."""
+        self._json("DELETE", f"/v1/cases/{case['id']}")
+
+    def plan(
+        self, case: Json, request: Json | None = None, on_progress: OnProgress | None = None
+    ) -> PlanFile:
+        """Plan a case, and wait for the plan."""
+        job = self.order(f"/v1/cases/{case['id']}/plans", request or {})
+        return read_plan(self.made(job, on_progress))
+
+    def evaluate_implant(self, plan_id: str, seeds: Json, on_progress: OnProgress | None = None) -> Json:
+        """Hold seeds that were found against a plan."""
+        job = self.order(f"/v1/plans/{plan_id}:evaluate-implant", seeds)
+        content: Json = json.loads(self.made(job, on_progress))
+        return content
+
+    def replan(self, plan_id: str, needles: Json, on_progress: OnProgress | None = None) -> Json:
+        """Plan again around needles as measured."""
+        job = self.order(f"/v1/plans/{plan_id}:replan", needles)
+        content: Json = json.loads(self.made(job, on_progress))
+        return content
+
+    def appraise(self, case: Json, paths: Sequence[Json], request: Json | None = None) -> list[Json]:
+        """Needles as they are held: {"entry_mm", "tip_mm"} each, and what is found of each."""
+        body = {"paths": list(paths), "request": request or {}}
+        found = self._json("POST", f"/v1/cases/{case['id']}/paths:evaluate", json=body)
+        return list(found["paths"])
+
+    def order(self, address: str, body: Json) -> Json:
+        """Ask for work; returns the job. Sent again, it is the same job."""
+        return self._json("POST", address, json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
+
+    def job(self, job_id: str) -> Json:
+        """Where a job stands."""
+        return self._json("GET", f"/v1/jobs/{job_id}")
+
+    def jobs(self) -> Iterator[Json]:
+        """All jobs, newest first."""
+        return self._pages("/v1/jobs")
+
+    def cancel(self, job_id: str) -> Json:
+        """Withdraw a job."""
+        return self._json("DELETE", f"/v1/jobs/{job_id}")
+
+    def made(self, job: Json, on_progress: OnProgress | None = None) -> bytes:
+        """What a job makes, byte for byte, once it has; Withdrawn or ProblemError where it does not."""
+        for event in self.events(job["id"]):
+            if on_progress is not None and event["state"] == "running" and event["progress"] is not None:
+                on_progress(event["progress"]["phase"], event["progress"]["fraction"])
+        ended = self.job(job["id"])
+        if ended["problem"] is not None:
+            raise ProblemError(ended["problem"])
+        if ended["result"] is None:
+            raise Withdrawn(f"Job {job['id']} was cancelled.")
+        return self._answer("GET", ended["result"]).content
+
+    def events(self, job_id: str) -> Iterator[Json]:
+        """What happens to a job until it ends, wherever the stream breaks off."""
+        last, until = 0, time.monotonic() + self._patience_s
+        while True:
+            try:
+                headers = {"Last-Event-ID": str(last)}
+                with self._http.stream("GET", f"/v1/jobs/{job_id}/events", headers=headers) as answer:
+                    if answer.status_code == 204:
+                        return
+                    if answer.status_code not in _AGAIN:
+                        _refuse_problem(answer)
+                        for number, data in _events(answer.iter_lines()):
+                            last = number
+                            until = time.monotonic() + self._patience_s
+                            yield data
+                            if data["state"] not in ("queued", "running"):
+                                return
+            except httpx.TransportError:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(PAUSE_S)
+
+    def _pages(self, address: str | None) -> Iterator[Json]:
+        while address is not None:
+            page = self._json("GET", address)
+            yield from page["items"]
+            address = page["next"]
+
+    def _json(self, method: str, address: str, **more: Any) -> Json:
+        return _content(self._answer(method, address, **more))
+
+    def _answer(self, method: str, address: str, **more: Any) -> httpx.Response:
+        """The answer, once the service is there and not too busy."""
+        until = time.monotonic() + self._patience_s
+        while True:
+            try:
+                answer = self._http.request(method, address, **more)
+            except httpx.TransportError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(PAUSE_S)
+                continue
+            if answer.status_code not in _AGAIN or time.monotonic() > until:
+                _refuse_problem(answer)
+                return answer
+            time.sleep(_pause_s(answer.headers))
+
+
+def _pause_s(headers: Mapping[str, str]) -> float:
+    asked = headers.get("retry-after", "")
+    return float(asked) if asked.isdigit() else PAUSE_S
+
+
+def _content(answer: httpx.Response) -> Json:
+    _refuse_problem(answer)
+    content: Json = answer.json() if answer.content else {}
+    return content
+
+
+def _refuse_problem(answer: httpx.Response) -> None:
+    if answer.is_error:
+        answer.read()
+        raise ProblemError(answer.json())
+
+
+def _events(lines: Iterator[str]) -> Iterator[tuple[int, Json]]:
+    """Ids and data of server-sent events."""
+    id, data = 0, ""
+    for text in lines:
+        name, _, value = text.partition(": ")
+        if name == "id":
+            id = int(value)
+        elif name == "data":
+            data = value
+        elif text == "" and data:
+            yield id, json.loads(data)
+            data = ""

@@ -1,0 +1,114 @@
+"""The Python client, against a service that is real but for its work, and that is restarted under it."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import service_fakes as fakes
+from service_process import Service, running
+
+from planner.records import SOFTWARE
+from service.app import create_app
+from service.client import Client, ProblemError, Withdrawn
+from service.keys import create
+from service.server import beside
+from service.settings import Settings
+from service.tasks import Work
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    settings = Settings(data_dir=tmp_path_factory.mktemp("data"))
+    with beside(create_app(settings, Work(fakes.describe, fakes.plan))) as address:
+        yield address
+
+
+@pytest.fixture
+def client(base: str) -> Iterator[Client]:
+    with Client(base) as client:
+        yield client
+
+
+def test_a_case_is_planned_and_told_of(client: Client, tmp_path: Path) -> None:
+    for name in ("labels.nii.gz", "labels.json", "gtv.nii.gz", "ct.nii.gz"):
+        (tmp_path / name).write_bytes(name.encode())
+    case = client.add_case(
+        tmp_path / "labels.nii.gz",
+        tmp_path / "labels.json",
+        [tmp_path / "gtv.nii.gz"],
+        tmp_path / "ct.nii.gz",
+    )
+    assert case["targets"] == ["gtv.nii.gz"]
+    file = client.plan(case, {"random_seed": 0})
+    assert file.claimed_sha256 == file.content_sha256 and file.plan.software == SOFTWARE
+    assert case["id"] in [one["id"] for one in client.cases()]
+    assert [job["state"] for job in client.jobs()].count("done") >= 1
+    client.remove_case(case)
+    with pytest.raises(ProblemError, match="There is no such case"):
+        client.plan(case)
+
+
+def test_version_and_health(client: Client) -> None:
+    assert client.version()["software"] == SOFTWARE
+    client.plan(client.add_builtin("thorax"))
+    assert client.health()["workers"] == 1
+
+
+def test_a_problem_is_raised_with_its_fields(client: Client) -> None:
+    case = client.add_builtin("thorax")
+    with pytest.raises(ProblemError, match="/target/structure: 'x' is not in the input") as caught:
+        client.plan(case, {"random_seed": fakes.REFUSED})
+    assert caught.value.problem["status"] == 422
+    with pytest.raises(ProblemError, match="/targt: Unknown field"):
+        client.plan(case, {"targt": {}})
+
+
+def test_progress_is_told_and_a_cancelled_job_ends_the_wait(client: Client) -> None:
+    case = client.add_builtin("thorax")
+    job = client.order(f"/v1/cases/{case['id']}/plans", {"random_seed": fakes.UNTIL_CANCELLED})
+    told: list[tuple[str, float]] = []
+
+    def note(phase: str, fraction: float) -> None:
+        told.append((phase, fraction))
+        client.cancel(job["id"])
+
+    with pytest.raises(Withdrawn):
+        client.made(job, note)
+    assert told == [("search", 0.25)]
+
+
+def test_a_key_is_sent(tmp_path: Path) -> None:
+    token = create(tmp_path / "keys.json", "ann")
+    settings = Settings(data_dir=tmp_path / "data", keys_file=tmp_path / "keys.json")
+    with beside(create_app(settings, Work(fakes.describe, fakes.plan))) as base:
+        with Client(base, key=token) as client:
+            assert list(client.cases()) == []
+        with Client(base) as client, pytest.raises(ProblemError, match="No key"):
+            list(client.cases())
+
+
+def test_a_service_that_stays_away_is_said() -> None:
+    with Client("http://127.0.0.1:9", patience_s=0.5) as client, pytest.raises(httpx.TransportError):
+        client.version()
+
+
+def test_a_plan_outlives_the_restart_of_its_service(tmp_path: Path) -> None:
+    service = Service({"SEEDPATH_DATA_DIR": str(tmp_path / "data")}, tmp_path / "log")
+    with running(service), Client(service.base) as client:
+        case = client.add_builtin("thorax")
+        seen = threading.Event()
+
+        def restart() -> None:
+            seen.wait()
+            service.kill()
+            time.sleep(1.0)
+            service.start()
+
+        thread = threading.Thread(target=restart)
+        thread.start()
+        file = client.plan(case, {"random_seed": 7}, lambda phase, fraction: seen.set())
+        thread.join()
+        assert file.plan.request.random_seed == 7
