@@ -29,10 +29,10 @@ PHI = 1.2207440846057596
 RECURRENCE = np.array([PHI**-1, PHI**-2, PHI**-3])
 
 SIGMAS, NONE_SEEN = 3.0, 6.6
-"""A claim from another sample may differ by three standard deviations; and where none of N points was seen, the
-share may still be x/N with exp(-x) as rare as three deviations to one side, 0.00135 (as the rule of three, which
-allows one miss in twenty, Hanley 1983, 10.1001/jama.1983.03330370053031). A plan is held at some thousand
-levels: what one check in twenty refuses would refuse every plan."""
+"""A claim from another sample may differ by three standard deviations; and where none of N points was seen,
+the share may still be x/N, where exp(-x) is as rare as three deviations to one side, 0.00135. The rule of three
+(Hanley 1983, 10.1001/jama.1983.03330370053031) allows one miss in twenty; a plan is held at some thousand
+levels, and would always miss one."""
 
 CC_MM3 = 1000.0
 
