@@ -30,9 +30,9 @@ RECURRENCE = np.array([PHI**-1, PHI**-2, PHI**-3])
 
 SIGMAS, NONE_SEEN = 3.0, 6.6
 """A claim from another sample may differ by three standard deviations; and where none of N points was seen,
-the share may still be x/N, where exp(-x) is as rare as three deviations to one side, 0.00135. The rule of three
-(Hanley 1983, 10.1001/jama.1983.03330370053031) allows one miss in twenty; a plan is held at some thousand
-levels, and would always miss one."""
+the share may still be x/N, where exp(-x) is as rare as three deviations to one side, 0.00135. The rule of
+three (Hanley 1983, 10.1001/jama.1983.03330370053031) allows one miss in twenty; a plan is held at some
+thousand levels, and would always miss one."""
 
 CC_MM3 = 1000.0
 
