@@ -73,7 +73,7 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
     )
     app.state.parts = parts
     problems.install(app)
-    everywhere = ("no-key", "not-local", "too-many-requests", "failed", "unavailable")
+    everywhere = ("no-key", "not-local", "foreign-page", "too-many-requests", "failed", "unavailable")
     v1 = APIRouter(prefix="/v1", responses=problems.documented(*everywhere))
     for module in (about, cases, paths, plans, implants, results, jobs, events):
         v1.include_router(module.router)
@@ -112,7 +112,7 @@ def _put_behind_gate(app: FastAPI, settings: Settings, parts: Parts) -> None:
 
     def whole() -> ASGIApp:
         packed = GZipMiddleware(inner(), GZIP_FROM_BYTES, GZIP_LEVEL)
-        gate = Gate(packed, keys, allowance, parts.metrics)
+        gate = Gate(packed, keys, settings.cors_origins, allowance, parts.metrics)
         if not settings.cors_origins:
             return gate
         return CORSMiddleware(

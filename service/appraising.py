@@ -5,9 +5,10 @@ long as it takes to make.
 """
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+import functools
 
 import numpy as np
+from anyio import CapacityLimiter, to_thread
 
 from anatomy.errors import AnatomyError
 from service.appraisal_schema import NeedlesBody
@@ -30,7 +31,7 @@ class Appraising:
         self._benches = [Bench(bounds) for _ in range(settings.appraisers)]
         self._turns = [asyncio.Semaphore(1) for _ in self._benches]
         self._waiting = [0] * len(self._benches)
-        self._threads = ThreadPoolExecutor(len(self._benches), "seedpath-appraising")
+        self._threads = CapacityLimiter(len(self._benches))
 
     async def appraised(self, stored: StoredCase, request: bytes, body: NeedlesBody) -> bytes:
         """The appraisals of the body's needles as JSON. `request` is the body's request, as it came.
@@ -49,8 +50,9 @@ class Appraising:
         self._waiting[place] += 1
         try:
             async with self._turns[place]:
-                loop, run = asyncio.get_running_loop(), self._benches[place].run
-                answer: bytes = await loop.run_in_executor(self._threads, run, appraise, needles)
+                # Not given up where the client leaves: a bench is one's alone until its work has ended.
+                run = functools.partial(self._benches[place].run, appraise, needles)
+                answer: bytes = await to_thread.run_sync(run, limiter=self._threads)
         except AnatomyError as error:
             report = of_input(error, stored.folder, parts_by_name(stored.record), request_at="/request")
             raise Problem(report) from None
@@ -64,4 +66,3 @@ class Appraising:
         """End the processes."""
         for bench in self._benches:
             bench.end()
-        self._threads.shutdown()

@@ -5,9 +5,11 @@ API says whose it is, by `Authorization: Bearer KEY`; a WebSocket from a browser
 the subprotocol `bearer.KEY`.
 """
 
+import logging
 import re
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +19,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from planner.records import SOFTWARE
 from service.allowance import Allowance
-from service.keys import Key, Keys
+from service.keys import Key, Keys, KeysError
 from service.logs import AUDIT, request_id
 from service.loopback import is_loopback
 from service.metrics import Metrics
 from service.problems import Problem, answer, problem
+
+_log = logging.getLogger("seedpath.gate")
 
 LOCAL = "local"
 """The owner where there are no keys: whoever sits at this machine."""
@@ -56,9 +60,17 @@ class _Seen:
 class Gate:
     """ASGI middleware around the whole app."""
 
-    def __init__(self, app: ASGIApp, keys: Keys | None, allowance: Allowance, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        keys: Keys | None,
+        origins: Sequence[str],
+        allowance: Allowance,
+        metrics: Metrics,
+    ) -> None:
         self._app = app
-        self._keys, self._allowance, self._metrics = keys, allowance, metrics
+        self._keys, self._origins = keys, frozenset(origins)
+        self._allowance, self._metrics = allowance, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer why not."""
@@ -107,6 +119,7 @@ class Gate:
 
     def _admit(self, scope: Scope, seen: _Seen) -> None:
         """Note whose request it is. Raises Problem."""
+        self._refuse_foreign_pages(Headers(scope=scope))
         if self._keys is None:
             if not is_loopback(HTTPConnection(scope).url.hostname or ""):
                 raise problem(
@@ -123,6 +136,17 @@ class Gate:
             detail = "Send a key that is valid: Authorization: Bearer KEY. `seedpath keys create` makes one."
             raise Problem(problem("no-key", detail).report, {"WWW-Authenticate": "Bearer"})
 
+    def _refuse_foreign_pages(self, headers: Headers) -> None:
+        """A page elsewhere can have a browser send forms and open sockets here, and needs no leave for it."""
+        origin = headers.get("origin")
+        if origin is None or origin in self._origins:
+            return
+        if origin.partition("://")[2] != headers.get("host"):
+            detail = (
+                f"Pages of {origin[:100]!r} may not ask here. SEEDPATH_CORS_ORIGINS lists those that may."
+            )
+            raise problem("foreign-page", detail)
+
     def _bearer(self, headers: Headers) -> Key | None:
         assert self._keys is not None
         scheme, _, token = headers.get("authorization", "").partition(" ")
@@ -130,7 +154,11 @@ class Gate:
             offered = [p.strip() for p in headers.get("sec-websocket-protocol", "").split(",")]
             token = next((p for p in offered if p.startswith(BEARER_PROTOCOL)), "")
             token = token.removeprefix(BEARER_PROTOCOL)
-        return self._keys.bearer(token.strip())
+        try:
+            return self._keys.bearer(token.strip())
+        except (KeysError, OSError) as error:
+            _log.error("the keys cannot be read: %s", error)
+            raise problem("unavailable", "The service cannot read its keys. Its log says more.") from None
 
     def _note(self, scope: Scope, seen: _Seen, seconds: float) -> None:
         method = scope.get("method", "WEBSOCKET")

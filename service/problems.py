@@ -42,6 +42,9 @@ KINDS: dict[str, Kind] = {
         401, "No key", "The service asks for an API key, and this request has none that is valid."
     ),
     "not-local": Kind(403, "Not a local request", "Without API keys only this machine is served."),
+    "foreign-page": Kind(
+        403, "Foreign page", "A page of another origin asks, which is not among those that may."
+    ),
     "not-found": Kind(404, "Not found", "There is nothing of that name."),
     "method-not-allowed": Kind(405, "Method not allowed", "The address does not offer that method."),
     "too-slow": Kind(408, "Too slow", "The body did not arrive; the connection was waited for in vain."),

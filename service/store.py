@@ -81,7 +81,9 @@ class Store:
             shutil.rmtree(folder, ignore_errors=True)
 
     def add_case(self, folder: Path, record: dict[str, Any]) -> StoredCase:
-        """Take in a case made aside, with its record, which holds its id."""
+        """Take in a case made aside, with its record, which holds its id. Once more, it changes nothing."""
+        if self.has_case(record["id"]):
+            return self.case(record["id"])
         write_atomically(folder / "case.json", json.dumps(record, ensure_ascii=False, indent=1).encode())
         # Whoever was faster brought the same content.
         with contextlib.suppress(FileExistsError):

@@ -58,7 +58,7 @@ class Watch:
             asked = list({waiter.job_id for waiter in self._waiters})
             try:
                 found = await run_in_threadpool(self._book.last_events, asked)
-            except Unavailable as error:
+            except (Unavailable, OSError) as error:
                 _log.warning("%s Those who wait for jobs go on waiting.", error)
             else:
                 for waiter in self._waiters:

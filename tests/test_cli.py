@@ -19,6 +19,7 @@ from phantom import write_phantom
 
 from anatomy.structures import InputDigest
 from planner.progress import Phase, Progress
+from planner.records import SOFTWARE
 from planner.request import Request, TargetRequest
 from service import cli
 from service.case import Case

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 import service_fakes as fakes
+from service_process import eventually
 from test_rest import GENEROUS_S, healthy, problem, until, upload
 
 from service.allowance import Allowance
@@ -155,10 +156,34 @@ def test_pages_of_listed_origins_alone_may_ask(ann: httpx.Client, anybody: httpx
     assert refused.headers["access-control-allow-origin"] == ORIGIN
 
 
+def test_a_page_elsewhere_can_neither_send_forms_nor_open_sockets(ann: httpx.Client, base: str) -> None:
+    evil = {"Origin": "https://evil.example"}
+    problem(ann.post("/v1/cases", headers=evil, **upload(("file", "a.nii", b"a"))), "foreign-page")
+    problem(ann.get("/v1/version", headers={"Origin": "null"}), "foreign-page")
+    assert ann.get("/v1/version", headers={"Origin": base}).status_code == 200
+
+
+def test_keys_that_cannot_be_read_let_nobody_in(tmp_path: Path) -> None:
+    token = create(tmp_path / "keys.json", "ann")
+    settings = Settings(data_dir=tmp_path / "data", keys_file=tmp_path / "keys.json")
+    with (
+        beside(create_app(settings, Work(fakes.describe, fakes.plan))) as base,
+        client_of(base, token) as client,
+    ):
+        assert client.get("/v1/cases").status_code == 200
+        (tmp_path / "keys.json").write_text("{", encoding="utf-8")
+        problem(client.get("/v1/cases"), "unavailable")
+        (tmp_path / "keys.json").unlink()
+        problem(client.get("/v1/cases"), "unavailable")
+
+
 def test_it_is_noted_who_asked_for_what(ann: httpx.Client, folder: Path, tokens: dict[str, str]) -> None:
     id = ann.get("/v1/cases").headers["x-request-id"]
-    ann.get(f"/v1/plans/{'0' * 64}")
-    text = (folder / "data" / "audit.jsonl").read_text(encoding="utf-8")
+    last = ann.get(f"/v1/plans/{'0' * 64}").headers["x-request-id"]
+    audit = folder / "data" / "audit.jsonl"
+    # A line is written once its answer has gone out.
+    eventually(lambda: last in audit.read_text(encoding="utf-8"))
+    text = audit.read_text(encoding="utf-8")
     lines = [json.loads(line) for line in text.splitlines()]
     noted = next(line for line in lines if line["request_id"] == id)
     assert (noted["message"], noted["owner"], noted["status"]) == ("GET /v1/cases", "ann", 200)

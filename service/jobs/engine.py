@@ -95,8 +95,8 @@ class Engine:
             except Unavailable as error:
                 _log.warning("%s Jobs wait.", error)
             except DASK_ERRORS as error:
-                _log.warning("the scheduler does not answer (%s); jobs wait", error)
-                self._disconnect()
+                # Of a scheduler, or of a disk that the book is on: what runs meanwhile goes on.
+                _log.warning("jobs wait: %s: %s", type(error).__name__, error)
             self._wake.wait(LOOK_S)
             self._wake.clear()
 
