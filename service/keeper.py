@@ -65,9 +65,9 @@ class Keeper:
                 raise problem("conflict", "A job works on this case. Cancel it first, or wait for its end.")
             if not let_go(connection, owner, CASE, case_id):
                 raise no_such_case()
-            self._drop_unneeded(connection, (case_id,))
 
         self._database.write(change, LOCK)
+        self._drop_unneeded((case_id,))
 
     def result(self, owner: str, kind: Kind, result_id: str) -> bytes:
         """The text of a result. Raises Problem when `owner` holds none of that id."""
@@ -77,17 +77,25 @@ class Keeper:
 
     def remove_result(self, owner: str, kind: Kind, result_id: str) -> None:
         """Have `owner` hold a result no more. Its file goes when nobody does; so do files of cases that only
-        results still needed. Raises Problem when he does not hold it."""
+        results still needed. Raises Problem when he does not hold it, or a job of his works on it."""
 
-        def change(connection: Connection) -> None:
-            made_from = let_go(connection, owner, kind, result_id)
-            if not made_from:
+        def change(connection: Connection) -> tuple[str, ...]:
+            held = case_ids(connection, owner, kind, result_id)
+            about = jobs.c.owner == owner, jobs.c.plan_id == result_id, jobs.c.state.in_(OPEN)
+            if held and kind is Kind.PLAN and connection.scalar(select(exists().where(*about))):
+                raise problem("conflict", "A job works on this plan. Cancel it first, or wait for its end.")
+            if not let_go(connection, owner, kind, result_id):
                 raise no_such(kind)
+            return held
+
+        made_from = self._database.write(change, LOCK)
+
+        def drop(connection: Connection) -> None:
             if not is_held(connection, kind, result_id):
                 self._store.remove(kind, result_id)
-            self._drop_unneeded(connection, made_from)
 
-        self._database.write(change, LOCK)
+        self._database.write(drop, LOCK)
+        self._drop_unneeded(made_from)
 
     def cases_of(self, owner: str, kind: Kind, result_id: str) -> tuple[str, ...]:
         """The cases that a result of `owner` was made from."""
@@ -103,7 +111,13 @@ class Keeper:
         """A case's files, for something made from it. Raises Problem when they are not there."""
         return self._store.case(case_id)
 
-    def _drop_unneeded(self, connection: Connection, cases: Sequence[str]) -> None:
-        for case_id in cases:
-            if not is_case_needed(connection, case_id):
-                self._store.remove_case(case_id)
+    def _drop_unneeded(self, cases: Sequence[str]) -> None:
+        """Files go once it is settled that no row needs them: a row without its files would be a loss, files
+        without a row are none."""
+
+        def drop(connection: Connection) -> None:
+            for case_id in cases:
+                if not is_case_needed(connection, case_id):
+                    self._store.remove_case(case_id)
+
+        self._database.write(drop, LOCK)

@@ -11,6 +11,7 @@ Each is there as a whole or not at all: everything is made aside and renamed int
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import re
@@ -68,8 +69,10 @@ class Store:
             # Patients' anatomy: for the owner's eyes only.
             made.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in self._aside.iterdir():
-            if time.time() - left.stat().st_mtime > ABANDONED_S:
-                shutil.rmtree(left, ignore_errors=True)
+            # Others come and go there meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - left.stat().st_mtime > ABANDONED_S:
+                    shutil.rmtree(left, ignore_errors=True)
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[Path]:
@@ -84,11 +87,18 @@ class Store:
         """Take in a case made aside, with its record, which holds its id. Once more, it changes nothing."""
         if self.has_case(record["id"]):
             return self.case(record["id"])
-        write_atomically(folder / "case.json", json.dumps(record, ensure_ascii=False, indent=1).encode())
-        # Whoever was faster brought the same content.
-        with contextlib.suppress(FileExistsError):
-            folder.rename(self._cases / record["id"])
+        # From here it is this caller's alone: who made the folder may remove it while this one works.
+        taken = folder.with_name(f"{folder.name}.taken")
+        folder.rename(taken)
+        try:
+            write_atomically(taken / "case.json", json.dumps(record, ensure_ascii=False, indent=1).encode())
+            taken.rename(self._cases / record["id"])
             flush_names(self._cases)
+        except OSError as error:
+            shutil.rmtree(taken, ignore_errors=True)
+            # Whoever was faster brought the same content.
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
         return self.case(record["id"])
 
     def has_case(self, case_id: str) -> bool:
@@ -100,7 +110,10 @@ class Store:
         if not self.has_case(case_id):
             raise no_such_case()
         folder = self._cases / case_id
-        record = json.loads((folder / "case.json").read_bytes())
+        try:
+            record = json.loads((folder / "case.json").read_bytes())
+        except FileNotFoundError:
+            raise no_such_case() from None
         return StoredCase(record, case_in(folder, record), folder)
 
     def remove_case(self, case_id: str) -> None:

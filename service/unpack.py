@@ -1,5 +1,6 @@
 """Unpack: a zip of masks or surfaces into a folder, within limits, and nothing outside that folder."""
 
+import os
 import stat
 import zipfile
 import zlib
@@ -86,4 +87,6 @@ def _copy(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, room: int
             if room < 0:
                 raise of_part("too-large", "file", "the zip unpacks to more than this service takes.")
             file.write(chunk)
+        file.flush()
+        os.fsync(file.fileno())
     return room

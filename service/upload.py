@@ -6,6 +6,7 @@ target  a target mask or surface; may be repeated
 ct      the CT on the same grid
 """
 
+import os
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -92,6 +93,8 @@ def _keep(
         with (place / name).open("xb") as file:
             while chunk := upload.file.read(MIB):
                 file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
         kept.append(place / name)
     source = next(path for path, (part, _) in zip(kept, parts, strict=True) if part == "file")
     zipped = is_zip(source)

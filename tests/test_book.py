@@ -104,6 +104,32 @@ def test_a_job_whose_workers_die_fails_in_the_end(book: Book) -> None:
     assert failed.problem is not None and failed.problem["detail"] == "Its workers died."
 
 
+def test_restarts_are_not_the_jobs_fault(book: Book) -> None:
+    job = book.accept(order())
+    for attempt in range(1, 3 * ATTEMPTS):
+        assert begun(book, job).attempt == attempt
+
+
+def test_a_cancellation_of_what_has_moved_on_does_nothing(book: Book) -> None:
+    job = book.accept(order())
+    begun(book, job)
+    assert not book.cancel(job.id, last_event=job.last_event)
+    assert book.get(job.id).state is State.RUNNING
+    assert book.cancel(job.id, last_event=2) and book.get(job.id).state is State.CANCELLED
+
+
+def test_a_job_with_a_key_is_remembered_as_long_as_its_key(database: Database) -> None:
+    book = book_in(database, max_finished=0)
+    keyed, plain = book.accept(order(key="k")), book.accept(order())
+    for job in (keyed, plain):
+        book.cancel(job.id)
+    book.cancel(book.accept(order()).id)
+    book.accept(order())
+    assert book.accept(order(key="k")).id == keyed.id
+    with pytest.raises(Problem):
+        book.get(plain.id)
+
+
 def test_a_result_that_cannot_be_kept_leaves_the_job_as_it_was(book: Book) -> None:
     job = book.accept(order())
     attempt = begun(book, job)
@@ -230,6 +256,7 @@ class AnyOrder(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.attempts: list[Job] = []
+        self.losses = 0
 
     @initialize()
     def accept(self) -> None:
@@ -240,7 +267,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule()
     def begin(self) -> None:
-        spent = len(self.attempts) >= ATTEMPTS
+        spent = self.losses >= ATTEMPTS
         found = self.book.begin(self.id, ATTEMPTS, LOST)
         if self.state in OPEN and spent:
             self._expect(Happening.FAIL, found is None)
@@ -259,6 +286,7 @@ class AnyOrder(RuleBasedStateMachine):
             Happening.FAIL: lambda: self.book.fail(attempt, WHY),
         }[what]()
         if attempt is self.attempts[-1]:
+            self.losses += what is Happening.LOSE and happened
             self._expect(what, happened)
         else:
             assert not happened

@@ -1,8 +1,10 @@
 """HTTP as users expect it: idempotent requests, conditional ones, pages, compression, events with resume."""
 
 import json
+import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,8 +22,13 @@ WAIT = {"Prefer": "wait=60"}
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    settings = Settings(data_dir=tmp_path_factory.mktemp("data"), max_jobs=200, body_idle_s=1.0)
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def client(data_dir: Path) -> Iterator[httpx.Client]:
+    settings = Settings(data_dir=data_dir, max_jobs=200, body_idle_s=1.0)
     with (
         beside(create_app(settings, Work(fakes.describe, fakes.plan))) as base,
         httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
@@ -101,13 +108,33 @@ def test_a_plan_is_removed_for_good(client: httpx.Client, case: str) -> None:
     assert client.post(f"{case}/plans", json={}, headers=WAIT).headers["content-location"] == plan
 
 
-def test_files_of_a_removed_case_go_with_its_last_plan(client: httpx.Client) -> None:
+def test_files_of_a_removed_case_go_with_its_last_plan(client: httpx.Client, data_dir: Path) -> None:
     address = client.post("/v1/cases", **upload(("file", "c.nii", b"c"))).headers["location"]
     plan = until(client, client.post(f"{address}/plans", json={}).headers["location"], "done")["plan"]
     assert client.delete(address).status_code == 204
     assert client.get(plan).status_code == 200
     problem(client.post(f"{address}/plans", json={}), "not-found")
+    folder = data_dir / "cases" / address.rpartition("/")[2]
+    file = data_dir / "plans" / f"{plan.rpartition('/')[2]}.json"
+    held = [item["case"] for item in client.get("/v1/plans", params={"limit": 100}).json()["items"]]
+    assert folder.is_dir() and file.is_file() and held.count(address) == 1
     assert client.delete(plan).status_code == 204
+    assert not folder.exists()
+
+
+def test_uploads_of_one_content_at_once_are_one_case(client: httpx.Client, data_dir: Path) -> None:
+    parts = upload(("file", "d.nii", b"d"))
+    answers: list[httpx.Response] = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(client.post("/v1/cases", **parts))) for _ in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {answer.status_code for answer in answers} <= {200, 201} and len(answers) == 6
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert list((data_dir / "aside").iterdir()) == []
 
 
 # Pages

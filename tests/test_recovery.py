@@ -35,7 +35,8 @@ def marks(tmp_path: Path) -> Path:
 def service(tmp_path: Path, marks: Path) -> Iterator[Service]:
     data = tmp_path / "data"
     settings = {"SEEDPATH_DATA_DIR": str(data), recovery_fakes.MARKS: str(marks)}
-    with running(Service(settings | {"SEEDPATH_JOB_ATTEMPTS": "10"}, tmp_path / "log")) as made:
+    settings |= {"SEEDPATH_MAX_JOBS": "500", "SEEDPATH_MAX_JOBS_OF_OWNER": "500"}
+    with running(Service(settings, tmp_path / "log")) as made:
         yield made
 
 
@@ -124,8 +125,12 @@ def test_whatever_is_killed_whenever_every_job_is_done_once(service: Service, ma
         with service.client() as client:
             jobs[accepted(client, plans, kill)] = kill
         time.sleep(chance.uniform(0.0, 1.5))
-        what = chance.choice(["bench_process", "spawn_main", "server"])
-        if what == "server":
+        what = chance.choice(["bench_process", "spawn_main", "server", "both"])
+        if what in ("server", "both"):
+            if what == "both":
+                for process in service.processes(""):
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        process.kill()
             service.kill()
             service.start()
             service.until_up()
@@ -142,6 +147,24 @@ def test_whatever_is_killed_whenever_every_job_is_done_once(service: Service, ma
     folder = Path(service.settings["SEEDPATH_DATA_DIR"])
     assert len(list((folder / "plans").iterdir())) == KILLS
     assert len({p.name.split("-")[1] for p in marks.glob("ended-*")}) == KILLS
+
+
+def test_of_two_servers_without_a_scheduler_one_does_the_jobs_and_the_other_takes_over(
+    service: Service, tmp_path: Path, marks: Path
+) -> None:
+    with running(Service(service.settings, tmp_path / "second")) as second:
+        with second.client() as client:
+            plans = case_of(client)
+            jobs = [accepted(client, plans, seed) for seed in range(3)]
+        for seed, job in enumerate(jobs):
+            done = until_done(second, job)
+            assert is_whole(service, done, seed) and done["attempt"] == 1
+        assert len(list(marks.glob("begun-*"))) == 3
+        with second.client() as client:
+            last = accepted(client, plans, recovery_fakes.LONG)
+        until_running(second, last)
+        service.kill()
+        assert is_whole(second, until_done(second, last), recovery_fakes.LONG)
 
 
 # Several servers, one scheduler
@@ -213,9 +236,10 @@ def test_several_servers_are_one_service(tmp_path: Path, marks: Path, postgres: 
         )
         # What a server accepted is finished without it.
         with one.client() as client:
-            last = accepted(client, plans, 7)
+            last = accepted(client, plans, recovery_fakes.LONG)
+        until_running(two, last)
         one.kill()
-        assert is_whole(two, until_done(two, last), 7)
+        assert is_whole(two, until_done(two, last), recovery_fakes.LONG)
 
 
 def test_a_database_that_is_away_for_ten_seconds_loses_nothing(

@@ -23,6 +23,16 @@ BUSY_S = 10.0
 CONNECT_S = 3
 """How long a connection to a server may take to open [U]."""
 
+POSTGRES = {
+    "connect_timeout": CONNECT_S,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+    "options": "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=30s",
+}
+"""A server, or another that holds a lock, that is gone without a word is noticed within these [U]."""
+
 PAUSE_S = 0.2
 """Between two attempts [U]."""
 
@@ -113,9 +123,7 @@ def _engine(url: str) -> Engine:
         return engine
     if asked.drivername == "postgresql":
         asked = asked.set(drivername="postgresql+psycopg")
-    return create_engine(
-        asked, pool_pre_ping=True, pool_timeout=CONNECT_S, connect_args={"connect_timeout": CONNECT_S}
-    )
+    return create_engine(asked, pool_pre_ping=True, pool_timeout=CONNECT_S, connect_args=POSTGRES)
 
 
 def _open_sqlite(connection: Any, record: Any) -> None:

@@ -62,8 +62,11 @@ jobs = Table(
     Column("asked", Text, nullable=False),
     Column("plan_id", String(64)),
     Column("state", String(10), nullable=False, index=True),
-    # How often a worker has begun it, and how often it was handed to the scheduler anew.
+    # How often a worker has begun it, and by which call; how often the process that worked died under it; and
+    # how often it was handed to the scheduler anew.
     Column("attempt", Integer, nullable=False),
+    Column("begun_by", String(32)),
+    Column("losses", Integer, nullable=False),
     Column("submission", Integer, nullable=False),
     Column("phase", String(20)),
     Column("fraction", Float, nullable=False),

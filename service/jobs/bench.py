@@ -74,7 +74,7 @@ class Bench:
     """One process, started when first needed, and again after it was ended. For one thread at a time."""
 
     def __init__(self, bounds: Bounds) -> None:
-        self._bounds = bounds
+        self.bounds = bounds
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
 
@@ -83,10 +83,14 @@ class Bench:
 
         Raises what it raises of AnatomyError, and BenchError. Whatever `watch` raises ends the work as well.
         """
-        connection = self._opened()
+        connection, is_new = self._opened()
+        until = time.monotonic() + self.bounds.time_s
         try:
+            if is_new:
+                # It reads nothing before it is up, and who sends would wait with eyes shut.
+                self._outcome(connection, watch, until)
             _send(connection, (function, arguments))
-            told, content = self._outcome(connection, watch)
+            told, content = self._outcome(connection, watch, until)
         except BaseException:
             self.end()
             raise
@@ -113,8 +117,7 @@ class Bench:
             self._connection.close()
         self._process = self._connection = None
 
-    def _outcome(self, connection: Connection, watch: Watch) -> tuple[str, Any]:
-        until = time.monotonic() + self._bounds.time_s
+    def _outcome(self, connection: Connection, watch: Watch, until: float) -> tuple[str, Any]:
         while True:
             progress = None
             message = _received(connection)
@@ -129,37 +132,40 @@ class Bench:
 
     def _refuse_excess(self, until: float) -> None:
         if time.monotonic() > until:
-            raise Exceeded(f"It took longer than {self._bounds.time_s:g} s.")
+            raise Exceeded(f"It took longer than {self.bounds.time_s:g} s.")
         assert self._process is not None
         try:
             used = psutil.Process(self._process.pid).memory_info().rss
         except psutil.NoSuchProcess:
             return
-        if used > self._bounds.memory_bytes:
-            raise Exceeded(f"It took more than {self._bounds.memory_bytes >> 20} MiB of memory.")
+        if used > self.bounds.memory_bytes:
+            raise Exceeded(f"It took more than {self.bounds.memory_bytes >> 20} MiB of memory.")
 
-    def _opened(self) -> Connection:
+    def _opened(self) -> tuple[Connection, bool]:
+        """The connection, and whether its process is new. Raises Lost where none can be started."""
         # From one that waits nothing can be read, but its end.
         if self._connection is not None and not self._connection.poll():
-            return self._connection
+            return self._connection, False
         self.end()
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "service.jobs.bench_process",
-                    str(theirs.fileno()),
-                    str(self._bounds.nice),
-                ],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=sys.stderr.fileno() if _has_descriptor(sys.stderr) else subprocess.DEVNULL,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-            )
+            try:
+                self._process = self._started(theirs.fileno())
+            except OSError as error:
+                ours.close()
+                raise Lost(f"No process can be started ({error.strerror}).") from error
         self._connection = Connection(ours.detach())
-        return self._connection
+        return self._connection, True
+
+    def _started(self, descriptor: int) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "service.jobs.bench_process", str(descriptor), str(self.bounds.nice)]
+        return subprocess.Popen(
+            command,
+            pass_fds=[descriptor],
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr.fileno() if _has_descriptor(sys.stderr) else subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        )
 
 
 def _send(connection: Connection, message: Any) -> None:

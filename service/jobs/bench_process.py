@@ -27,6 +27,7 @@ def main(descriptor: int, nice: int) -> None:
     sys.excepthook = tell
     sent: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(connection, sent), daemon=True).start()
+    connection.send(("ready", None))
     while True:
         function, arguments = sent.get()
         connection.send(_outcome(connection, function, arguments))

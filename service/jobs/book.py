@@ -7,6 +7,7 @@ has to say is not heard.
 
 import json
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +20,9 @@ from service.jobs.job import Event, Job, Order
 from service.jobs.states import FINAL, OPEN, Happening, State, leads_to, may_happen_in
 from service.made import Kind, Made
 from service.problems import Report, problem
+
+MOST_ATTEMPTS = 100
+"""Beginnings of one job, whatever ended them: more, and it is the job that takes its machine down [U]."""
 
 KEEP_KEYS_S = 24 * 3600.0
 """How long an Idempotency-Key is remembered [U]."""
@@ -85,15 +89,21 @@ class Book:
         asked = select(jobs.c.id, jobs.c.last_event).where(jobs.c.id.in_(job_ids))
         return dict(self._database.read(lambda c: [(id, n) for id, n in c.execute(asked)]))
 
-    def begin(self, job_id: str, most_attempts: int, lost: Report) -> Job | None:
-        """A worker begins. None when the job has ended, or ends now: `lost`, after too many attempts."""
+    def begin(self, job_id: str, most_losses: int, lost: Report) -> Job | None:
+        """A worker begins. None when the job has ended, or ends now: `lost`, where the process that worked on
+        it died `most_losses` times. A server or a scheduler that was restarted is not the job's fault."""
+        call = uuid.uuid4().hex
 
         def change(connection: Connection) -> Job | None:
-            worn_out = jobs.c.attempt >= most_attempts
+            # A transaction whose end was not heard of runs again.
+            begun = _row(connection, select(jobs).where(jobs.c.id == job_id, jobs.c.begun_by == call))
+            if begun is not None:
+                return _job(begun)
+            worn_out = (jobs.c.losses >= most_losses) | (jobs.c.attempt >= MOST_ATTEMPTS)
             ends = {"problem": _text(lost), "ended_s": time.time()}
             if _moved(connection, job_id, Happening.FAIL, worn_out, **ends) is not None:
                 return None
-            begins = {"attempt": jobs.c.attempt + 1, "phase": None, "fraction": 0.0}
+            begins = {"attempt": jobs.c.attempt + 1, "begun_by": call, "phase": None, "fraction": 0.0}
             row = _moved(connection, job_id, Happening.BEGIN, **begins)
             return None if row is None else _job(row)
 
@@ -144,12 +154,15 @@ class Book:
         return self._move(job, Happening.FAIL, **ends)
 
     def lose(self, job: Job) -> bool:
-        """An attempt's worker died; False when the job is no longer its own."""
-        return self._move(job, Happening.LOSE, phase=None, fraction=0.0)
+        """The process that worked on an attempt died; False when the job is no longer its own."""
+        return self._move(job, Happening.LOSE, phase=None, fraction=0.0, losses=jobs.c.losses + 1)
 
-    def cancel(self, job_id: str) -> None:
-        """Withdraw a job. One that has ended stays as it is."""
-        self._database.write(lambda c: _moved(c, job_id, Happening.CANCEL, ended_s=time.time()))
+    def cancel(self, job_id: str, last_event: int | None = None) -> bool:
+        """Withdraw a job, if `last_event` is still its last; False where nothing happened. One that has ended
+        stays as it is."""
+        only = () if last_event is None else (jobs.c.last_event == last_event,)
+        ends = {"ended_s": time.time()}
+        return self._database.write(lambda c: _moved(c, job_id, Happening.CANCEL, *only, **ends)) is not None
 
     def submit_anew(self, job: Job) -> int | None:
         """The number of a new submission, after that of `job` came to nothing; None if another was faster."""
@@ -182,7 +195,7 @@ class Book:
         if (connection.scalar(select(func.count()).where(is_open)) or 0) >= self._max_open:
             raise problem("busy", "Too many jobs wait. Cancel some, or try again later.")
         if not _has_case(connection, order):
-            raise problem("not-found", "The case was removed meanwhile.")
+            raise problem("not-found", "The case, or the plan, was removed meanwhile.")
         self._forget_oldest(connection)
         accepted = (
             jobs.insert()
@@ -195,6 +208,7 @@ class Book:
                 plan_id=order.plan_id,
                 state=State.QUEUED,
                 attempt=0,
+                losses=0,
                 submission=0,
                 fraction=0.0,
                 last_event=1,
@@ -211,16 +225,18 @@ class Book:
         return _job(row)
 
     def _forget_oldest(self, connection: Connection) -> None:
-        """Jobs that ended long ago; what they made stays."""
+        """Jobs that ended long ago, unless their Idempotency-Key is remembered; what they made stays."""
         last_kept = (
-            select(jobs.c.number)
+            select(jobs.c.ended_s)
             .where(jobs.c.state.in_(FINAL))
-            .order_by(jobs.c.number.desc())
+            .order_by(jobs.c.ended_s.desc())
             .offset(self._max_finished)
             .limit(1)
             .scalar_subquery()
         )
-        connection.execute(delete(jobs).where(jobs.c.state.in_(FINAL), jobs.c.number <= last_kept))
+        keyed = select(requests.c.job_id).where(requests.c.created_s >= time.time() - KEEP_KEYS_S)
+        old = jobs.c.state.in_(FINAL), jobs.c.ended_s <= last_kept, jobs.c.id.not_in(keyed)
+        connection.execute(delete(jobs).where(*old))
 
 
 def _known(connection: Connection, order: Order) -> Job | None:
@@ -241,11 +257,13 @@ def _known(connection: Connection, order: Order) -> Job | None:
 
 
 def _has_case(connection: Connection, order: Order) -> bool:
-    """Whether the case's files are there for sure: its owner holds the case, or the plan made from it."""
-    held = case_ids(connection, order.owner, CASE, order.case_id)
-    if not held and order.plan_id is not None:
-        held = case_ids(connection, order.owner, Kind.PLAN, order.plan_id, order.case_id)
-    return bool(held)
+    """Whether all files are there for sure: the plan's, where it is about one, and the case's, which its
+    owner holds, or the plan made from it."""
+    if order.plan_id is not None:
+        made_from = case_ids(connection, order.owner, Kind.PLAN, order.plan_id)
+        if not made_from or order.case_id in made_from:
+            return bool(made_from)
+    return bool(case_ids(connection, order.owner, CASE, order.case_id))
 
 
 def _moved(

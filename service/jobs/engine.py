@@ -7,7 +7,9 @@ the scheduler takes each name once.
 """
 
 import contextlib
+import fcntl
 import logging
+import os
 import threading
 import time
 from dataclasses import dataclass
@@ -36,6 +38,10 @@ MOST_SUBMISSIONS = 20
 LONGEST_PAUSE_S = 60.0
 """Between two submissions of one job; the first are 1, 2, 4 ... seconds apart [U]."""
 
+DESERTED_S = 30.0
+"""Without a worker for so long, our own cluster is started anew: Dask does not restart one that died twice
+in a short time [U]."""
+
 WORKER_BYTES = 1024 * MIB
 """A Dask worker only looks after its bench, which has a bound of its own [U]."""
 
@@ -63,6 +69,9 @@ class Engine:
         self._submitted: dict[str, _Submitted] = {}
         self._wake = threading.Event()
         self._closing = False
+        self._lock: int | None = None
+        self._waits = False
+        self._deserted_s: float | None = None
         self._thread = threading.Thread(target=self._run, name="seedpath-engine", daemon=True)
 
     def start(self) -> None:
@@ -87,9 +96,30 @@ class Engine:
         if self._thread.is_alive():
             self._thread.join()
         self._disconnect()
+        if self._lock is not None:
+            os.close(self._lock)
 
     def _run(self) -> None:
-        while not self._closing:
+        try:
+            while not self._closing:
+                self._look()
+        finally:
+            # A fault is told by the thread's own hook; jobs are looked after all the same.
+            if not self._closing:
+                self._thread = threading.Thread(target=self._run_again, name="seedpath-engine", daemon=True)
+                self._thread.start()
+
+    def _run_again(self) -> None:
+        time.sleep(LOOK_S)
+        self._disconnect()
+        self._run()
+
+    def _look(self) -> None:
+        if not self._leads():
+            if not self._waits:
+                _log.warning("another server with this data folder does the jobs; this one waits for its end")
+            self._waits = True
+        else:
             try:
                 self._compare(self._connected())
             except Unavailable as error:
@@ -97,8 +127,22 @@ class Engine:
             except DASK_ERRORS as error:
                 # Of a scheduler, or of a disk that the book is on: what runs meanwhile goes on.
                 _log.warning("jobs wait: %s: %s", type(error).__name__, error)
-            self._wake.wait(LOOK_S)
-            self._wake.clear()
+        self._wake.wait(LOOK_S)
+        self._wake.clear()
+
+    def _leads(self) -> bool:
+        """Whether it is for this server to have jobs done: with a scheduler, which takes each job once, for
+        all; without one, for the first that has the data folder."""
+        if self._settings.scheduler is not None or self._lock is not None:
+            return True
+        handle = os.open(self._settings.data_dir / "engine.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return False
+        self._lock = handle
+        return True
 
     def _compare(self, client: Client) -> None:
         # In this order: a submission that ends after its status was read is looked at the next time.
@@ -107,6 +151,9 @@ class Engine:
         for job in jobs:
             held = self._submitted.get(job.id)
             if held is None or held.submission < job.submission:
+                self._submit(client, job, job.submission)
+            elif statuses.get(job.id) in ("cancelled", "lost"):
+                # Of a scheduler that was away for a moment: it may still have it, by the same name.
                 self._submit(client, job, job.submission)
             elif statuses.get(job.id, "pending") != "pending":
                 self._submit_anew(client, job, held)
@@ -134,7 +181,7 @@ class Engine:
                 self._submit(client, job, submission)
 
     def _connected(self) -> Client:
-        if self._client is not None and self._client.status == "running":
+        if self._client is not None and self._client.status == "running" and not self._is_deserted():
             return self._client
         self._disconnect()
         if self._settings.scheduler is None:
@@ -143,6 +190,14 @@ class Engine:
             self._cluster or self._settings.scheduler, timeout=CONNECT_S, set_as_default=False
         )
         return self._client
+
+    def _is_deserted(self) -> bool:
+        """Whether our own workers are gone for so long that Dask has given them up."""
+        if self._cluster is None or self.workers() > 0:
+            self._deserted_s = None
+            return False
+        self._deserted_s = self._deserted_s or time.monotonic()
+        return time.monotonic() - self._deserted_s > DESERTED_S
 
     def _started(self) -> LocalCluster:
         """Workers of our own: one thread each, since planning uses all threads itself."""
@@ -165,6 +220,7 @@ class Engine:
 
     def _disconnect(self) -> None:
         self._submitted.clear()
+        self._deserted_s = None
         client, cluster = self._client, self._cluster
         self._client = self._cluster = None
         for opened in (client, cluster):

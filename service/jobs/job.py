@@ -21,6 +21,8 @@ class Job:
     plan_id: str | None
     state: State
     attempt: int
+    begun_by: str | None
+    losses: int
     submission: int
     phase: str | None
     fraction: float

@@ -17,7 +17,7 @@ from service.jobs.book import Book
 from service.jobs.job import Job
 from service.logs import job_id as job_id_of_logs
 from service.made import Kind, Made
-from service.problems import Report, of_input
+from service.problems import Problem, Report, of_input
 from service.settings import Settings
 from service.store import Store, StoredCase, parts_by_name
 from service.tasks import Asked, Work, do
@@ -53,11 +53,16 @@ def perform(settings: Settings, work: Work, job_id: str) -> None:
 
 def _attempt(book: Book, store: Store, work: Work, job: Job, bench: Bench) -> None:
     """One attempt. Raises Lost."""
-    stored = store.case(job.case_id)
     try:
-        made = bench.run(do, work, _asked(store, stored, job), watch=_Watch(book, job))
+        stored = store.case(job.case_id)
+        asked = _asked(store, stored, job)
+    except Problem as error:
+        book.fail(job, error.report)
+        return
+    try:
+        made = bench.run(do, work, asked, watch=_Watch(book, job))
         assert isinstance(made, Made)
-        book.succeed(job, made, store.keep)
+        _keep(book, store, job, made)
     except Stopped:
         _log.info("job %s is no longer wanted", job.id)
     except AnatomyError as error:
@@ -67,6 +72,11 @@ def _attempt(book: Book, store: Store, work: Work, job: Job, bench: Bench) -> No
     except Fault as error:
         _log.error("job %s failed:\n%s", job.id, error)
         book.fail(job, UNEXPECTED)
+
+
+def _keep(book: Book, store: Store, job: Job, made: Made) -> None:
+    try:
+        book.succeed(job, made, store.keep)
     except OSError as error:
         _log.error("job %s cannot be kept", job.id, exc_info=error)
         book.fail(job, Report("no-room", "What was made cannot be written. The service's log says more."))
@@ -96,7 +106,12 @@ class _Watch:
         if told is None:
             return self._book.is_at(self._job)
         self._phase = told.phase
-        return self._book.report(self._job, told.phase, told.fraction)
+        try:
+            return self._book.report(self._job, told.phase, told.fraction)
+        except OSError as error:
+            # A disk that is full now need not be at the end, and progress is not worth the work.
+            _log.warning("progress of job %s is not noted: %s", self._job.id, error)
+            return True
 
 
 @functools.cache
@@ -112,7 +127,11 @@ _benches = threading.local()
 
 
 def _bench(settings: Settings) -> Bench:
-    if not hasattr(_benches, "bench"):
-        _benches.bench = Bench(Bounds(settings.job_time_s, settings.job_memory_bytes, settings.nice))
-    bench: Bench = _benches.bench
+    bounds = Bounds(settings.job_time_s, settings.job_memory_bytes, settings.nice)
+    bench: Bench | None = getattr(_benches, "bench", None)
+    if bench is None or bench.bounds != bounds:
+        # A server that was started anew may ask the same worker for other bounds.
+        if bench is not None:
+            bench.end()
+        bench = _benches.bench = Bench(bounds)
     return bench

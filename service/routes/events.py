@@ -12,7 +12,7 @@ from service.database.connection import Unavailable
 from service.jobs.job import Event, Job
 from service.jobs.states import FINAL
 from service.parts import Parts, parts_of
-from service.problems import documented, problem
+from service.problems import Problem, documented, problem
 from service.routes.jobs import own_job
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
@@ -76,8 +76,18 @@ async def _stream(parts: Parts, job: Job, after: int) -> AsyncIterator[str]:
             # The client comes back, and says what it has seen.
             return
         if not events:
+            if await _is_over(parts, job):
+                return
             yield ": nothing new\n\n"
         await parts.watch.wait(job.id, after, HEARTBEAT_S)
+
+
+async def _is_over(parts: Parts, job: Job) -> bool:
+    """Whether nothing more will happen: it has ended, for who claims to have seen more, or is forgotten."""
+    try:
+        return (await run_in_threadpool(parts.book.get, job.id)).state in FINAL
+    except (Problem, Unavailable):
+        return True
 
 
 def _written(event: Event, data: dict[str, Any]) -> str:

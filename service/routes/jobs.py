@@ -86,8 +86,13 @@ async def cancel_job(request: Request, job_id: str) -> Response:
     """Withdraw a job: at once, whatever it is at. One that has ended stays as it is."""
     job = await own_job(request, job_id)
     refuse_outdated(request, _etag(job))
-    await run_in_threadpool(parts_of(request).book.cancel, job.id)
-    return _answer(await own_job(request, job_id))
+    # What If-Match insists on is looked at again where the job is changed.
+    only = job.last_event if "if-match" in request.headers else None
+    withdrawn = await run_in_threadpool(parts_of(request).book.cancel, job.id, only)
+    job = await own_job(request, job_id)
+    if not withdrawn:
+        refuse_outdated(request, _etag(job))
+    return _answer(job)
 
 
 async def own_job(request: Request, job_id: str) -> Job:

@@ -37,6 +37,8 @@ def upgrade() -> None:
         sa.Column("plan_id", sa.String(64)),
         sa.Column("state", sa.String(10), nullable=False),
         sa.Column("attempt", sa.Integer, nullable=False),
+        sa.Column("begun_by", sa.String(32)),
+        sa.Column("losses", sa.Integer, nullable=False),
         sa.Column("submission", sa.Integer, nullable=False),
         sa.Column("phase", sa.String(20)),
         sa.Column("fraction", sa.Float, nullable=False),
