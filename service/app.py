@@ -69,6 +69,7 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
         # The interactive pages would load scripts from elsewhere.
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=while_it_runs,
     )
     app.state.parts = parts

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from planner.appraise import Lack
 from service.implant_schema import refuse_no_direction
@@ -30,11 +30,18 @@ class NeedleAt(Strict):
 
 
 class NeedlesBody(Strict):
-    """Needles to appraise, and the request that says what is safe; of it, target, needle, clearances, roles
-    and pose matter."""
+    """Needles to appraise, one by one, and the request that says what is safe; of it, target, needle,
+    clearances, roles and pose matter."""
 
     paths: Annotated[tuple[NeedleAt, ...], Field(min_length=1, max_length=MAX_NEEDLES_AT_ONCE)]
     request: PlanRequest = PlanRequest()
+
+    @field_validator("request")
+    @classmethod
+    def _without_needles_that_are_in(cls, value: PlanRequest) -> PlanRequest:
+        if value.needle_set.given_needles or value.needle_set.given_seeds:
+            raise ValueError("Needles and seeds that are in are not looked at here. Leave them out.")
+        return value
 
 
 class NeedlesMessage(NeedlesBody):
@@ -92,6 +99,10 @@ class AppraisalModel(BaseModel):
 
 
 class AppraisalsModel(BaseModel):
-    """One appraisal for each needle, in order."""
+    """One appraisal for each needle, in order, and what no verdict knows of: forbidden organs that the case
+    lacks, notes on it, and where its skin is from."""
 
     paths: list[AppraisalModel]
+    missing_structures: list[str]
+    notes: list[str]
+    skin_source: str

@@ -3,6 +3,7 @@
 import gc
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import orjson
@@ -33,15 +34,18 @@ class Needles:
 def appraise(report: Report, asked: Needles) -> bytes:
     """The needles' appraisals as JSON. Raises AnatomyError where case and request do not fit together."""
     del report
-    found = _appraiser(asked).appraise(asked.entries_mm, asked.tips_mm)
-    return orjson.dumps({"paths": found})
+    appraiser, caveats = _appraiser(asked)
+    return orjson.dumps({"paths": appraiser.appraise(asked.entries_mm, asked.tips_mm)} | caveats)
 
 
-_warm: "OrderedDict[tuple[Case, bytes], Appraiser]" = OrderedDict()
+Warm = tuple[Appraiser, dict[str, Any]]
+"""An appraiser, and what its scene lacks, which no verdict knows of."""
+
+_warm: "OrderedDict[tuple[Case, bytes], Warm]" = OrderedDict()
 """In a bench's process only: the last used is last."""
 
 
-def _appraiser(asked: Needles) -> Appraiser:
+def _appraiser(asked: Needles) -> Warm:
     key = (asked.case, asked.request)
     if key in _warm:
         _warm.move_to_end(key)
@@ -52,11 +56,16 @@ def _appraiser(asked: Needles) -> Appraiser:
         _warm.popitem(last=False)
     made = Appraiser(scene, resolved(scene, request))
     _compile(made, scene)
-    _warm[key] = made
+    caveats = {
+        "missing_structures": scene.missing,
+        "notes": scene.notes,
+        "skin_source": scene.skin_source,
+    }
+    _warm[key] = made, caveats
     # What stays is not looked through again: that would hold up an answer for a tenth of a second and more.
     gc.collect()
     gc.freeze()
-    return made
+    return _warm[key]
 
 
 def _compile(made: Appraiser, scene: Scene) -> None:

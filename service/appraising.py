@@ -6,6 +6,7 @@ long as it takes to make.
 
 import asyncio
 import functools
+import logging
 
 import numpy as np
 from anyio import CapacityLimiter, to_thread
@@ -13,10 +14,12 @@ from anyio import CapacityLimiter, to_thread
 from anatomy.errors import AnatomyError
 from service.appraisal_schema import NeedlesBody
 from service.appraise_task import Needles, appraise
-from service.jobs.bench import Bench, Bounds, Exceeded
+from service.jobs.bench import Bench, Bounds, Exceeded, Fault, Lost
 from service.problems import Problem, of_input, problem
 from service.settings import Settings
 from service.store import StoredCase, parts_by_name
+
+_log = logging.getLogger("seedpath.appraising")
 
 MOST_WAITING = 100
 """At one bench [U]."""
@@ -58,6 +61,9 @@ class Appraising:
             raise Problem(report) from None
         except Exceeded as error:
             raise problem("limit-reached", f"{error} Ask for less, or have the limit raised.") from None
+        except (Lost, Fault) as error:
+            _log.error("appraising failed: %s", error)
+            raise problem("failed", "Appraising failed. The service's log says more.") from None
         finally:
             self._waiting[place] -= 1
         return answer

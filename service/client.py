@@ -32,7 +32,7 @@ PATIENCE_S = 60.0
 PAUSE_S = 0.5
 """Between two attempts, where the service names no other time [U]."""
 
-_AGAIN = (429, 503)
+_AGAIN = (429, 502, 503, 504)
 """Statuses that say: later."""
 
 OnProgress = Callable[[str, float], None]
@@ -165,7 +165,7 @@ class Client:
                 with self._http.stream("GET", f"/v1/jobs/{job_id}/events", headers=headers) as answer:
                     if answer.status_code == 204:
                         return
-                    if answer.status_code not in _AGAIN:
+                    if answer.status_code not in _AGAIN or time.monotonic() > until:
                         _refuse_problem(answer)
                         for number, data in _events(answer.iter_lines()):
                             last = number
@@ -216,9 +216,16 @@ def _content(answer: httpx.Response) -> Json:
 
 
 def _refuse_problem(answer: httpx.Response) -> None:
-    if answer.is_error:
-        answer.read()
-        raise ProblemError(answer.json())
+    if answer.is_success:
+        return
+    answer.read()
+    try:
+        problem: Json = answer.json()
+    except ValueError:
+        # Not from the service: from a proxy, say.
+        title = f"{answer.status_code} {answer.reason_phrase}"
+        problem = {"title": title, "detail": answer.text[:200], "status": answer.status_code, "errors": []}
+    raise ProblemError(problem)
 
 
 def _events(lines: Iterator[str]) -> Iterator[tuple[int, Json]]:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from planner.records import SOFTWARE
@@ -23,7 +22,7 @@ from service.keys import Key, Keys, KeysError
 from service.logs import AUDIT, request_id
 from service.loopback import is_loopback
 from service.metrics import Metrics
-from service.problems import Problem, answer, problem
+from service.problems import KINDS, Problem, answer, problem
 
 _log = logging.getLogger("seedpath.gate")
 
@@ -36,6 +35,17 @@ OPEN_TO_ALL = re.compile(r"/(v1/(health|version|openapi\.json|problems/[^/]*))?|
 BEARER_PROTOCOL = "bearer."
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS", "WEBSOCKET")
+"""What metrics tell apart: a sender may make up as many as he likes."""
+
+LONGEST_NOTED = 300
+"""Characters of an address that the audit log takes: every real one is shorter."""
+
+_HOST = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+
+PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "via", "x-real-ip")
+"""Headers of proxies: behind one, whoever it serves would be taken for this machine."""
 
 HEADERS = {
     "Seedpath-Version": SOFTWARE.partition(" ")[2],
@@ -109,6 +119,7 @@ class Gate:
                 later = {"Retry-After": str(max(1, round(wait_s)))}
                 raise Problem(problem("too-many-requests", "Too many requests at once.").report, later)
         except Problem as refused:
+            seen.status = KINDS[refused.report.kind].status
             await _refuse(refused, scope, receive, send)
             return
         scope.setdefault("state", {})["owner"] = seen.owner
@@ -119,15 +130,13 @@ class Gate:
 
     def _admit(self, scope: Scope, seen: _Seen) -> None:
         """Note whose request it is. Raises Problem."""
-        self._refuse_foreign_pages(Headers(scope=scope))
+        headers = Headers(scope=scope)
+        self._refuse_foreign_pages(headers)
         if self._keys is None:
-            if not is_loopback(HTTPConnection(scope).url.hostname or ""):
-                raise problem(
-                    "not-local", "The Host header names another machine. Use 127.0.0.1 or localhost."
-                )
+            _refuse_others(scope, headers)
             seen.owner = LOCAL
             return
-        key = self._bearer(Headers(scope=scope))
+        key = self._bearer(headers)
         if key is not None:
             seen.owner, seen.key_id = key.owner, key.id
         elif OPEN_TO_ALL.fullmatch(scope["path"]):
@@ -164,12 +173,13 @@ class Gate:
         method = scope.get("method", "WEBSOCKET")
         # The route, not the address: a metric for each case would grow without end.
         route = getattr(scope.get("route"), "path", "none")
-        self._metrics.requests.labels(method, route, str(seen.status)).inc()
-        self._metrics.seconds.labels(method, route).observe(seconds)
+        counted = method if method in METHODS else "other"
+        self._metrics.requests.labels(counted, route, str(seen.status)).inc()
+        self._metrics.seconds.labels(counted, route).observe(seconds)
         AUDIT.info(
             "%s %s",
-            method,
-            scope["path"],
+            method[:20],
+            scope["path"][:LONGEST_NOTED],
             extra={
                 "fields": {
                     "owner": seen.owner,
@@ -180,6 +190,20 @@ class Gate:
                 }
             },
         )
+
+
+def _refuse_others(scope: Scope, headers: Headers) -> None:
+    """Raises Problem for a request that was not sent from this machine, and to it by name: a page whose own
+    name was resolved to 127.0.0.1 sends that name as host."""
+    found = _HOST.fullmatch(headers.get("host", ""))
+    if found is None or not is_loopback(found[1]) or len(headers.getlist("host")) != 1:
+        raise problem("not-local", "The Host header names another machine. Use 127.0.0.1 or localhost.")
+    client = scope.get("client")
+    if client is not None and not is_loopback(client[0]):
+        raise problem("not-local", "The request comes from another machine, and the service has no API keys.")
+    for name in PASSED_ON:
+        if name in headers:
+            raise problem("not-local", f"A proxy passed this on ({name}), and the service has no API keys.")
 
 
 async def _refuse(refused: Problem, scope: Scope, receive: Receive, send: Send) -> None:

@@ -12,7 +12,7 @@ from service.holdings import CASE, LOCK, Holding, case_ids, hold, is_case_needed
 from service.jobs.states import OPEN
 from service.made import Kind
 from service.problems import problem
-from service.store import Store, StoredCase, no_such, no_such_case
+from service.store import Store, StoredCase, is_id, no_such, no_such_case
 
 
 class Keeper:
@@ -48,7 +48,7 @@ class Keeper:
 
     def case(self, owner: str, case_id: str) -> StoredCase:
         """A case. Raises Problem when `owner` holds none of that id."""
-        if not self._database.read(lambda c: case_ids(c, owner, CASE, case_id)):
+        if not is_id(case_id) or not self._database.read(lambda c: case_ids(c, owner, CASE, case_id)):
             raise no_such_case()
         return self._store.case(case_id)
 
@@ -80,13 +80,13 @@ class Keeper:
         results still needed. Raises Problem when he does not hold it, or a job of his works on it."""
 
         def change(connection: Connection) -> tuple[str, ...]:
-            held = case_ids(connection, owner, kind, result_id)
+            held = case_ids(connection, owner, kind, result_id) if is_id(result_id) else ()
             about = jobs.c.owner == owner, jobs.c.plan_id == result_id, jobs.c.state.in_(OPEN)
             if held and kind is Kind.PLAN and connection.scalar(select(exists().where(*about))):
                 raise problem("conflict", "A job works on this plan. Cancel it first, or wait for its end.")
-            if not let_go(connection, owner, kind, result_id):
+            if not held:
                 raise no_such(kind)
-            return held
+            return let_go(connection, owner, kind, result_id)
 
         made_from = self._database.write(change, LOCK)
 
@@ -99,6 +99,8 @@ class Keeper:
 
     def cases_of(self, owner: str, kind: Kind, result_id: str) -> tuple[str, ...]:
         """The cases that a result of `owner` was made from."""
+        if not is_id(result_id):
+            return ()
         return self._database.read(lambda c: case_ids(c, owner, kind, result_id))
 
     def listed(

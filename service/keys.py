@@ -6,12 +6,16 @@ whenever it changes, so that a revoked key is refused at once, by every server.
     {"keys": [{"id": "5f3a9c0e", "owner": "radiology", "sha256": "...", "created": "...", "revoked": null}]}
 """
 
+import contextlib
+import fcntl
 import hashlib
 import hmac
 import json
+import os
 import re
 import secrets
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -51,23 +55,24 @@ def create(path: Path, owner: str) -> str:
         raise KeysError(
             "--owner", f"{owner!r} is no usable name", "Use small letters, digits, '.', '_' and '-'."
         )
-    known = listed(path)
     # The id tells keys apart in logs; only the rest is secret.
     id, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
     token = f"{PREFIX}_{id}_{secret}"
-    _write(path, [*known, Key(id, owner, _digest(token), stamp(time.time()), None)])
+    with _alone(path):
+        _write(path, [*listed(path), Key(id, owner, _digest(token), stamp(time.time()), None)])
     return token
 
 
 def revoke(path: Path, id: str) -> Key:
     """Revoke a key for good. Raises KeysError for one that is not there, or a damaged file, and OSError."""
-    known = listed(path)
-    found = next((key for key in known if key.id == id), None)
-    if found is None:
-        ids = ", ".join(key.id for key in known) or "none"
-        raise KeysError("key", f"there is no {id!r}", f"Known: {ids}.")
-    revoked = replace(found, revoked=found.revoked or stamp(time.time()))
-    _write(path, [revoked if key.id == id else key for key in known])
+    with _alone(path):
+        known = listed(path)
+        found = next((key for key in known if key.id == id), None)
+        if found is None:
+            ids = ", ".join(key.id for key in known) or "none"
+            raise KeysError("key", f"there is no {id!r}", f"Known: {ids}.")
+        revoked = replace(found, revoked=found.revoked or stamp(time.time()))
+        _write(path, [revoked if key.id == id else key for key in known])
     return revoked
 
 
@@ -112,7 +117,19 @@ def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _write(path: Path, keys: list[Key]) -> None:
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One change of the file at a time: two at once could undo a revocation."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with path.with_name(f"{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _write(path: Path, keys: list[Key]) -> None:
+    whose = (path if path.exists() else path.parent).stat()
     content = json.dumps({"keys": [asdict(key) for key in keys]}, indent=1) + "\n"
     write_atomically(path, content.encode(), mode=0o600)
+    if os.geteuid() == 0:
+        # Made by an administrator, read by the service's own user.
+        os.chown(path, whose.st_uid, whose.st_gid)

@@ -58,6 +58,7 @@ def log_to_stderr(format: Format, level: int = logging.INFO) -> None:
 
 def audit_to(path: Path) -> logging.Handler:
     """Have the audit log written to a file, which may be moved away at any time. Returns its handler."""
+    path.touch(mode=0o600)
     handler = logging.handlers.WatchedFileHandler(path, encoding="utf-8")
     handler.setFormatter(JsonLines())
     AUDIT.addHandler(handler)

@@ -62,6 +62,7 @@ class Settings(BaseModel):
     yields to answers.
     `max_unpacked_bytes` bounds an upload after unpacking, `max_expansion` its growth by unpacking.
     `max_jobs` bounds jobs that wait or run, `max_wait_s` what `Prefer: wait` may ask for.
+    `scheduler_is_private` vouches for the network of a scheduler that is neither here nor asked by TLS.
     `database_patience_s` is how long an answer waits for a database that is away, before it says so.
     `keys_file` holds API keys; without it, only this machine is served. Beyond loopback, keys need TLS: our
     own (`tls_certificate`, `tls_key`), or that of a proxy in front, which `behind_tls_proxy` vouches for.
@@ -79,6 +80,7 @@ class Settings(BaseModel):
     database_url: SecretStr | None = None
     database_patience_s: Seconds = 3.0
     scheduler: str | None = None
+    scheduler_is_private: bool = False
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     nice: Annotated[int, Field(ge=0, le=19)] = 19
     job_memory_bytes: Bytes = 8192 * MIB
@@ -134,6 +136,12 @@ class Settings(BaseModel):
             raise ValueError(
                 "with a scheduler, its workers must see data_dir: name one that has the same path for all"
             )
+        where = self.scheduler.partition("://")[2].rpartition(":")[0]
+        if not (self.scheduler_is_private or self.scheduler.startswith("tls://") or is_loopback(where)):
+            raise ValueError(
+                f"whoever reaches the scheduler at {where!r} may run anything on its workers: use tls://, or "
+                "say scheduler_is_private=true where nobody else is on its network"
+            )
         if self.database.startswith("sqlite"):
             raise ValueError(
                 "with a scheduler, SQLite's one file is not safe to share: name a PostgreSQL as database_url"
@@ -144,6 +152,11 @@ class Settings(BaseModel):
     def _nobody_else_is_let_in_unasked(self) -> "Settings":
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key go together: give both, or neither")
+        if self.behind_tls_proxy and self.keys_file is None:
+            raise ValueError(
+                "behind a proxy everybody it serves comes from this machine, and without keys_file there is "
+                "no telling who may ask: make a key by `seedpath keys create`"
+            )
         if is_loopback(self.host):
             return self
         if self.keys_file is None:

@@ -65,7 +65,8 @@ class Store:
             Kind.EVALUATION: folder / "results" / "evaluations",
             Kind.REPLAN: folder / "results" / "replans",
         }
-        for made in (self._cases, self._aside, *self._kept.values()):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        for made in (folder, self._cases, self._aside, *self._kept.values()):
             # Patients' anatomy: for the owner's eyes only.
             made.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in self._aside.iterdir():
@@ -147,6 +148,11 @@ class Store:
 
     def _file(self, kind: Kind, result_id: str) -> Path:
         return self._kept[kind] / f"{result_id}.json"
+
+
+def is_id(text: str) -> bool:
+    """Whether it can be the id of a case or a result: databases refuse some of what cannot."""
+    return _ID.fullmatch(text) is not None
 
 
 def no_such_case() -> Problem:

@@ -77,6 +77,9 @@ def test_a_plans_paths_are_appraised_as_the_plan_has_them(
     answer = client.post(f"{case}/paths:evaluate", json=body)
     assert answer.status_code == 200, answer.text
     AppraisalsModel.model_validate_json(answer.content, strict=True)
+    # What no verdict knows of is told beside them, as the plan tells it.
+    for name in ("missing_structures", "notes", "skin_source"):
+        assert answer.json()[name] == plan[name]
     found = answer.json()["paths"]
     assert len(found) == len(plan["paths"]) > 1
     for one, path in zip(found, plan["paths"], strict=True):
@@ -169,7 +172,9 @@ def test_a_socket_answers_each_message_in_order(
         assert answers[0]["paths"][0]["safe"]
         socket.send(json.dumps({"id": "bad", "paths": []}))
         refused = json.loads(socket.recv(timeout=GENEROUS_S))
-        assert refused["problem"]["type"] == "/v1/problems/invalid-request"
+        assert refused["problem"]["type"] == "/v1/problems/invalid-request" and refused["id"] == "bad"
+        socket.send(json.dumps({"id": "bytes", "paths": paths[:1]}).encode())
+        assert json.loads(socket.recv(timeout=GENEROUS_S))["id"] == "bytes"
         socket.send("{")
         refused = json.loads(socket.recv(timeout=GENEROUS_S))
         assert refused["id"] is None and refused["problem"]["type"] == "/v1/problems/malformed-json"

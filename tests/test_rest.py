@@ -111,7 +111,9 @@ def healthy(client: httpx.Client) -> dict[str, Any]:
 
 
 def stored(data_dir: Path) -> list[str]:
-    return sorted(str(p.relative_to(data_dir)) for p in data_dir.rglob("*"))
+    """What lies in the data folder, but for what the database and Dask put beside it while they run."""
+    found = (str(p.relative_to(data_dir)) for p in data_dir.rglob("*"))
+    return sorted(name for name in found if not name.startswith(("seedpath.sqlite-", "scratch/")))
 
 
 # About
@@ -510,9 +512,16 @@ def test_a_wrong_method_is_a_problem(client: httpx.Client) -> None:
 # Who may ask
 
 
-@pytest.mark.parametrize("host", ["example.org", "192.168.0.7", "localhost.example.org", "0.0.0.0"])
+@pytest.mark.parametrize(
+    "host", ["example.org", "192.168.0.7", "localhost.example.org", "0.0.0.0", "x{.example.org"]
+)
 def test_a_request_to_another_host_name_is_refused(client: httpx.Client, host: str) -> None:
     problem(client.get("/v1/health", headers={"Host": host}), "not-local")
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "Via"])
+def test_a_request_that_a_proxy_passed_on_is_refused(client: httpx.Client, header: str) -> None:
+    problem(client.get("/v1/version", headers={header: "127.0.0.1"}), "not-local")
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "::1", "[::1]"])

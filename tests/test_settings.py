@@ -68,8 +68,17 @@ UNSAFE: dict[str, tuple[dict[str, str], str]] = {
         {"SEEDPATH_SCHEDULER": "tcp://10.0.0.1:8786", "SEEDPATH_DATABASE_URL": "postgresql://d/s"},
         "must see data_dir",
     ),
+    "a scheduler that anybody may reach": (
+        {
+            "SEEDPATH_SCHEDULER": "tcp://10.0.0.1:8786",
+            "SEEDPATH_DATA_DIR": "/srv/seedpath",
+            "SEEDPATH_DATABASE_URL": "postgresql://d/s",
+        },
+        "may run anything",
+    ),
+    "a proxy without keys": ({"SEEDPATH_BEHIND_TLS_PROXY": "true"}, "behind a proxy"),
     "SQLite across machines": (
-        {"SEEDPATH_SCHEDULER": "tcp://10.0.0.1:8786", "SEEDPATH_DATA_DIR": "/srv/seedpath"},
+        {"SEEDPATH_SCHEDULER": "tcp://127.0.0.1:8786", "SEEDPATH_DATA_DIR": "/srv/seedpath"},
         "SQLite's one file",
     ),
 }

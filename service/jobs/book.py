@@ -46,6 +46,8 @@ class Book:
 
     def get(self, job_id: str, owner: str | None = None) -> Job:
         """A job, of that owner. Raises Problem when it is not there."""
+        if not (job_id.isascii() and job_id.isalnum()):
+            raise problem("not-found", "There is no such job.")
         asked = select(jobs).where(jobs.c.id == job_id)
         if owner is not None:
             asked = asked.where(jobs.c.owner == owner)

@@ -101,18 +101,15 @@ class Engine:
 
     def _run(self) -> None:
         try:
+            self._disconnect()
             while not self._closing:
                 self._look()
         finally:
             # A fault is told by the thread's own hook; jobs are looked after all the same.
             if not self._closing:
-                self._thread = threading.Thread(target=self._run_again, name="seedpath-engine", daemon=True)
+                time.sleep(LOOK_S)
+                self._thread = threading.Thread(target=self._run, name="seedpath-engine", daemon=True)
                 self._thread.start()
-
-    def _run_again(self) -> None:
-        time.sleep(LOOK_S)
-        self._disconnect()
-        self._run()
 
     def _look(self) -> None:
         if not self._leads():

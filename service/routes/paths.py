@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from fastapi import APIRouter, Request, Response, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Request, Response, WebSocket
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
@@ -14,12 +14,15 @@ from service.problems import Problem, documented, of_json
 from service.routes.body import json_body
 from service.schema import PlanRequest
 from service.store import StoredCase
-from service.strict_json import NotJson, Refused, read_model
+from service.strict_json import NotJson, Refused, parse, read_model
 
 router = APIRouter(prefix="/cases", tags=["paths"])
 
 PROTOCOL = "seedpath.v1"
 """The WebSocket's subprotocol, for browsers that offer a key as another."""
+
+MATTERS = {"target", "needle", "clearance_mm", "roles", "pose", "seeds", "search"}
+"""What an appraisal depends on: of seeds their length, of the search its field."""
 
 _BODY = {
     "requestBody": {
@@ -73,24 +76,36 @@ async def paths_socket(socket: WebSocket, case_id: str) -> None:
         return
     await socket.accept(PROTOCOL if PROTOCOL in socket.scope.get("subprotocols", []) else None)
     request = PlanRequest()
-    try:
-        while True:
-            content = await socket.receive_text()
-            id: Any = None
-            try:
-                message = read_model(NeedlesMessage, content.encode(), MAX_NEEDLES_BYTES)
-                id = message.id
-                if "request" in message.model_fields_set:
-                    request = message.request
-                answer = await parts.appraising.appraised(stored, _text(request), message)
-                # The answer is JSON already, an object: the id becomes its first member.
-                await socket.send_text(f'{{"id":{json.dumps(id)},{answer.decode()[1:]}')
-            except (NotJson, Refused) as error:
-                await _send_problem(socket, id, of_json(error))
-            except Problem as refused:
-                await _send_problem(socket, id, refused)
-    except WebSocketDisconnect:
-        return
+    while (content := await _received(socket)) is not None:
+        id: Any = None
+        try:
+            id = _id_in(content)
+            message = read_model(NeedlesMessage, content, MAX_NEEDLES_BYTES)
+            asked = message.request if "request" in message.model_fields_set else request
+            answer = await parts.appraising.appraised(stored, _text(asked), message)
+            request = asked
+            # The answer is JSON already, an object: the id becomes its first member.
+            await socket.send_text(f'{{"id":{json.dumps(id)},{answer.decode()[1:]}')
+        except (NotJson, Refused) as error:
+            await _send_problem(socket, id, of_json(error))
+        except Problem as refused:
+            await _send_problem(socket, id, refused)
+
+
+async def _received(socket: WebSocket) -> bytes | None:
+    """The next message, text or bytes; None when the client has gone."""
+    message = await socket.receive()
+    if message["type"] == "websocket.disconnect":
+        return None
+    given: bytes = message.get("bytes") or (message.get("text") or "").encode()
+    return given
+
+
+def _id_in(content: bytes) -> Any:
+    """The message's id, so that a refusal too says which one it answers. Raises NotJson."""
+    found = parse(content)
+    id = found.get("id") if isinstance(found, dict) else None
+    return id if isinstance(id, int | str) and len(str(id)) <= 100 else None
 
 
 async def _send_problem(socket: WebSocket, id: Any, refused: Problem) -> None:
@@ -106,4 +121,4 @@ def _case_or_none(parts: Parts, owner: str, case_id: str) -> StoredCase | None:
 
 def _text(request: BaseModel) -> bytes:
     """One text for one request, so that its scene is found warm however it was written."""
-    return request.model_dump_json(by_alias=True).encode()
+    return request.model_dump_json(by_alias=True, include=MATTERS).encode()

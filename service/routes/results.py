@@ -52,7 +52,9 @@ async def list_plans(
     request: Request,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
-    case: Annotated[str | None, Query(max_length=64, description="Only plans of this case.")] = None,
+    case: Annotated[
+        str | None, Query(pattern=r"^[0-9a-f]{64}$", description="Only plans of this case, by its id.")
+    ] = None,
 ) -> Response:
     """Plans, newest first."""
     keeper, owner = parts_of(request).keeper, owner_of(request)
