@@ -20,7 +20,7 @@ from service_process import PATHS, Service, ask, eventually, running
 
 from service.plan_json import read_plan
 
-KILLS = int(os.environ.get("SEEDPATH_TEST_KILLS", "6"))
+KILLS = int(os.environ.get("TEST_KILLS", "6"))
 """How often random processes are killed; docs/reliability.md has what a hundred showed."""
 
 
