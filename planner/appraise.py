@@ -8,16 +8,15 @@ nothing of it is verified by a second route.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from jaxtyping import Float
 
 from anatomy.scene import Scene
-from anatomy.structures import Role, Structure
-from anatomy.surfaces import crossings as surface_crossings
+from anatomy.structures import Role
 from anatomy.threads import spread
+from planner.appraisals import Appraisal, Lack, Near, Reason
+from planner.crossed import Crossed
 from planner.defaults import least_chord_mm
 from planner.kernels import appraise as kernel
 from planner.kernels.clear import ROUNDING_MM
@@ -32,61 +31,6 @@ NEAR_MM = 5.0
 """Structures this near to the needle's wall are told, whatever they need [U]."""
 
 
-CROSSINGS = 64
-"""Room for so many crossings of one needle at first; where it is not enough, it is made."""
-
-
-class Lack(StrEnum):
-    """What keeps a needle from being safe as asked."""
-
-    SKIN = "skin"
-    TARGET = "target"
-    NEEDLE = "needle"
-    HUB = "hub"
-    BORE = "bore"
-
-
-@dataclass(frozen=True)
-class Near:
-    """A structure near the needle: from the needle's wall to it, and what it needs. [mm]"""
-
-    structure: str
-    clearance_mm: float
-    needed_mm: float
-
-
-@dataclass(frozen=True)
-class Reason:
-    """One lack: of the way to the skin, of the way in the target, or of free space beside a structure."""
-
-    lack: Lack
-    structure: str | None
-    detail: str
-
-
-@dataclass(frozen=True)
-class Appraisal:
-    """One needle. What depends on the skin is None where the line from the tip does not reach it; `crosses`
-    then counts from the entry as it was given. Otherwise fields are as in records.Path."""
-
-    entry_mm: Point | None
-    tip_mm: Point
-    direction: Point
-    length_mm: float | None
-    lung_length_mm: float | None
-    pleural_punctures: int | None
-    fissures_crossed: int | None
-    clearance_mm: float
-    nearest_structure: str
-    crosses: tuple[Crossing, ...]
-    axial_angle_deg: float
-    craniocaudal_angle_deg: float
-    target_chord_mm: float
-    clearances: tuple[Near, ...]
-    safe: bool
-    reasons: tuple[Reason, ...]
-
-
 class Appraiser:
     """Appraises needles in one scene under one request. Holds what all share, so that each costs little."""
 
@@ -94,19 +38,13 @@ class Appraiser:
         self._scene, self._request = scene, request
         self._world = world(scene, request)
         kept_free = scene.of_role(Role.FORBIDDEN), scene.of_role(Role.OUTSIDE)
-        others = tuple(s for s in scene.structures if s.role not in (Role.FORBIDDEN, Role.OUTSIDE, Role.SKIN))
         # Forbidden ones first: their numbers say so.
-        self._structures = (*kept_free[0], *kept_free[1], *others)
-        self._forbidden, self._kept_free = len(kept_free[0]), len(kept_free[0]) + len(kept_free[1])
-        self._names = tuple(s.name for s in self._structures)
-        self._needs = np.array([request.clearance_of(name) for name in self._names[: self._kept_free]])
-        self._near = structure_sets(self._structures[: self._kept_free], scene.grid.shape)
-        crossed = tuple(s for s in self._structures if s.surface is None)
-        # The target last, as one: several structures may make it up.
-        crossed = (*crossed, Structure("", scene.target))
-        self._crossed_names = tuple(s.name for s in crossed)
-        self._crossed = structure_sets(crossed, scene.grid.shape)
-        self._surfaces = tuple(s for s in self._structures if s.surface is not None)
+        structures = (*kept_free[0], *kept_free[1])
+        self._forbidden, self._kept_free = len(kept_free[0]), len(structures)
+        self._names = tuple(s.name for s in structures)
+        self._needs = np.array([request.clearance_of(name) for name in self._names])
+        self._near = structure_sets(structures, scene.grid.shape)
+        self._crossed = Crossed(scene)
         self._min_chord_mm = least_chord_mm(scene, request)
         self._table_need_mm = request.clearance_of(TABLE)
 
@@ -139,7 +77,7 @@ class Appraiser:
             self._nearest(needle),
             self._passed(needle, columns[:, kernel.NEEDLE_TABLE], radius, NEAR_MM),
             self._passed(hub, columns[:, kernel.HUB_TABLE], hub_radius, -np.inf),
-            self._crosses(grid.to_box(found_P), -outwards_B, lengths, found_P, tips_P),
+            self._crossed.along(found_P, tips_P),
             strict=True,
         )
         return [self._appraisal(*row) for row in rows]
@@ -173,63 +111,6 @@ class Appraiser:
             count,
         )
         return columns, needle[:, : self._kept_free], hub[:, : self._kept_free]
-
-    def _crosses(
-        self,
-        entries_B: np.ndarray,
-        inwards_B: np.ndarray,
-        lengths: np.ndarray,
-        entries_P: np.ndarray,
-        tips_P: np.ndarray,
-    ) -> Iterator[tuple[tuple[Crossing, ...], float]]:
-        """Of each needle what it crosses, and for how long it runs in the target. [mm]"""
-        counts, crossed, spans = self._walked(entries_B, inwards_B, lengths)
-        last = len(self._crossed_names) - 1
-        for n, held in enumerate(counts.tolist()):
-            found, chord_mm = [], 0.0
-            rows = zip(crossed[n, :held].tolist(), spans[n, :held].tolist(), strict=True)
-            for s, (a, b) in rows:
-                if s == last:
-                    chord_mm += b - a
-                else:
-                    found.append(Crossing(self._crossed_names[s], a, b))
-            for structure in self._surfaces:
-                assert structure.surface is not None
-                for a, b in surface_crossings(structure.surface, entries_P[n], tips_P[n]).tolist():
-                    if b - a >= kernel.SHORTEST_MM:
-                        found.append(Crossing(structure.name, a, b))
-            yield tuple(sorted(found, key=lambda c: (c.from_mm, c.to_mm, c.structure))), chord_mm
-
-    def _walked(
-        self, entries_B: np.ndarray, inwards_B: np.ndarray, lengths: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What the kernel finds each axis to cross, with room enough for all of it."""
-        count, most = len(entries_B), CROSSINGS
-        while True:
-            counts = np.zeros(count, np.int64)
-            crossed, spans = np.zeros((count, most), np.int64), np.zeros((count, most, 2))
-
-            def walk(first: int, last: int, counts=counts, crossed=crossed, spans=spans) -> None:  # type: ignore[no-untyped-def]
-                kernel.cross_range(
-                    self._crossed.sets,
-                    self._crossed.starts,
-                    self._crossed.members,
-                    self._scene.grid.spacing_mm,
-                    entries_B,
-                    inwards_B,
-                    lengths,
-                    len(self._crossed_names),
-                    counts,
-                    crossed,
-                    spans,
-                    first,
-                    last,
-                )
-
-            spread(walk, count)
-            if counts.max(initial=0) <= most:
-                return counts, crossed, spans
-            most = int(counts.max())
 
     def _appraisal(
         self,
@@ -287,7 +168,7 @@ class Appraiser:
     ) -> Iterator[list[Near]]:
         """Of each needle, or hub, the structures within `near_mm` of its wall and those that are nearer than
         they may be, nearest first; the table too, where it is derived."""
-        names, needs = (*self._names[: self._kept_free], TABLE), [*self._needs.tolist(), self._table_need_mm]
+        names, needs = (*self._names, TABLE), [*self._needs.tolist(), self._table_need_mm]
         free = np.hstack([distances, table[:, None]]) - radius_mm
         near = (free <= near_mm) | (free < np.array(needs) - ROUNDING_MM)
         # Nearest first, and of equal ones the first by name.

@@ -95,9 +95,21 @@ def crossings(
         for structure, (a, b) in voxel_intervals
         if structure.role is not Role.SKIN and structure.surface is None
     ]
-    for structure in scene.structures:
-        if structure.surface is not None and structure.role is not Role.SKIN:
+    surfaces = (s for s in scene.structures if s.role is not Role.SKIN)
+    return in_order([*found, *crossed_surfaces(surfaces, entry_P, tip_P)])
+
+
+def crossed_surfaces(
+    structures: Iterable[Structure], entry_P: Float[np.ndarray, "3"], tip_P: Float[np.ndarray, "3"]
+) -> Iterator[Crossing]:
+    """Where the axis crosses those of the structures that came as surfaces."""
+    for structure in structures:
+        if structure.surface is not None:
             for a, b in surface_crossings(structure.surface, entry_P, tip_P).tolist():
                 if b - a >= SHORTEST_MM:
-                    found.append(Crossing(structure.name, a, b))
+                    yield Crossing(structure.name, a, b)
+
+
+def in_order(found: Iterable[Crossing]) -> tuple[Crossing, ...]:
+    """As a needle's axis meets them: by where they begin, where they end, and by name."""
     return tuple(sorted(found, key=lambda c: (c.from_mm, c.to_mm, c.structure)))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
-from planner.appraise import Lack
+from planner.appraisals import Lack
 from service.implant_schema import refuse_no_direction
 from service.request_fields import PointMm
 from service.schema import PlanRequest

@@ -29,7 +29,7 @@ _log = logging.getLogger("seedpath.gate")
 LOCAL = "local"
 """The owner where there are no keys: whoever sits at this machine."""
 
-OPEN_TO_ALL = re.compile(r"/(v1/(health|version|openapi\.json|problems/[^/]*))?|/page/.*")
+OPEN_TO_ALL = re.compile(r"/v1/(health|version|openapi\.json|problems/[^/]*)")
 """What is answered without a key: it tells nothing of any case."""
 
 BEARER_PROTOCOL = "bearer."
@@ -55,7 +55,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-site",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
-"""On every answer; the page has a policy of its own."""
+"""On every answer."""
 
 
 @dataclass
@@ -95,9 +95,7 @@ class Gate:
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 seen.status = message["status"]
                 headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = id
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                headers.update(HEADERS | {"X-Request-ID": id})
             elif message["type"] == "websocket.accept":
                 seen.status = 101
             await send(message)

@@ -13,8 +13,9 @@ from small_chests import CHESTS, Chest, random_lines, small_chest, without_table
 from test_clearance import sampled
 
 from anatomy.structures import Role, Structure, Surface, mask_from_bool
-from planner import appraise as appraising
-from planner.appraise import NEAR_MM, Appraisal, Appraiser, Lack
+from planner import crossed as crossing
+from planner.appraisals import Appraisal, Lack
+from planner.appraise import NEAR_MM, Appraiser
 from planner.kernels import appraise as kernel
 from planner.kernels import line
 from planner.kernels.verdicts import BLOCKED, BORE, HUB_BLOCKED, MISSES_TARGET, SAFE, SENTENCES, TABLE
@@ -98,6 +99,17 @@ def test_the_verdict_is_the_searchs(seed: int, name: str) -> None:
             assert Lack.BORE in lacks
         elif verdict != SAFE:
             assert f"It {SENTENCES[verdict]}." in [r.detail for r in one.reasons if r.lack is Lack.SKIN]
+
+
+def test_some_needles_are_called_safe() -> None:
+    """So that the test before this one has been true of something."""
+    made = small_chest("plain")
+    lines = random_lines(made, 2000, 1)
+    verdicts, quantities = line.test_lines(world(made.scene, made.request), lines.point, lines.outward)
+    safe = np.flatnonzero(verdicts == SAFE)
+    tips = lines.point[safe] + (quantities[safe, line.TIP, None] + 1e-7) * lines.outward[safe]
+    found = appraised(made, tips, lines.outward[safe])
+    assert len(found) > 5 and all(one.safe for one in found)
 
 
 @given(seed=seeds, name=st.sampled_from(["plain", "oblique"]))
@@ -223,7 +235,7 @@ def test_more_crossings_than_there_is_room_for_find_room(monkeypatch: pytest.Mon
     made = small_chest("oblique")
     lines = random_lines(made, 6, 11)
     before = appraised(made, lines.point, lines.outward)
-    monkeypatch.setattr(appraising, "CROSSINGS", 1)
+    monkeypatch.setattr(crossing, "CROSSINGS", 1)
     assert appraised(made, lines.point, lines.outward) == before
     assert max(len(one.crosses) for one in before) > 1
 
@@ -298,7 +310,7 @@ def test_a_tiny_chest_finds_room_for_its_crossings(monkeypatch: pytest.MonkeyPat
     made = tiny()
     lines = random_lines(made, 4, 5)
     before = appraised(made, lines.point, lines.outward)
-    monkeypatch.setattr(appraising, "CROSSINGS", 1)
+    monkeypatch.setattr(crossing, "CROSSINGS", 1)
     assert appraised(made, lines.point, lines.outward) == before
 
 

@@ -1,5 +1,6 @@
 """HTTP as users expect it: idempotent requests, conditional ones, pages, compression, events with resume."""
 
+import errno
 import json
 import threading
 import time
@@ -16,6 +17,7 @@ from service.app import create_app
 from service.plan_json import read_plan
 from service.server import beside
 from service.settings import Settings
+from service.store import Store
 from service.tasks import Work
 
 WAIT = {"Prefer": "wait=60"}
@@ -135,6 +137,14 @@ def test_uploads_of_one_content_at_once_are_one_case(client: httpx.Client, data_
     assert {answer.status_code for answer in answers} <= {200, 201} and len(answers) == 6
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert list((data_dir / "aside").iterdir()) == []
+
+
+def test_a_full_disk_is_answered_as_no_room(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Store, folder: Path, record: dict[str, Any]) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Store, "add_case", full)
+    problem(client.post("/v1/cases", **upload(("file", "e.nii", b"e"))), "no-room")
 
 
 # Pages

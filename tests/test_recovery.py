@@ -81,6 +81,10 @@ def test_a_job_outlives_its_worker(service: Service, what: str) -> None:
                 process.kill()
         done = until_done(service, job)
     assert done["attempt"] >= 2 and is_whole(service, done, 1)
+    if what == "bench_process":
+        lines = [json.loads(t) for t in service.log.read_text(encoding="utf-8").splitlines() if t[:1] == "{"]
+        told = [line for line in lines if line["logger"] == "seedpath.jobs"]
+        assert [line["job_id"] for line in told] == [job.rpartition("/")[2]]
 
 
 def test_a_job_outlives_its_server(service: Service) -> None:

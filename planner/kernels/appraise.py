@@ -12,6 +12,7 @@ from math import sqrt
 import numpy as np
 
 from planner.clearance import across, centre_distance2, indices, slab_part
+from planner.crossings import SHORTEST_MM
 from planner.kernels.jit import loop
 from planner.kernels.line import bore_distance, table_distance
 from planner.kernels.voxels import body_walk
@@ -22,9 +23,6 @@ from planner.voxelwalk import runs_along
 # distances of axis to table (needle, hub) and bore.
 WALK, LENGTH, LUNG, PUNCTURES, FISSURES, NEEDLE_TABLE, HUB_TABLE, BORE_ROOM = range(8)
 COLUMNS = 8
-
-SHORTEST_MM = 1e-6
-"""As planner.crossings: a shorter stretch is left out."""
 
 _GUARD_MM = 1e-9
 

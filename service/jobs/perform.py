@@ -16,6 +16,7 @@ from service.jobs.bench import Bench, Bounds, Exceeded, Fault, Lost, Stopped
 from service.jobs.book import Book
 from service.jobs.job import Job
 from service.logs import job_id as job_id_of_logs
+from service.logs import log_to_stderr
 from service.made import Kind, Made
 from service.problems import Problem, Report, of_input
 from service.settings import Settings
@@ -116,7 +117,9 @@ class _Watch:
 
 @functools.cache
 def _tools(settings: Settings) -> tuple[Store, Book]:
-    """Store and book, opened once in each process."""
+    """Store and book, opened once in each process, which logs as the server does."""
+    if not logging.getLogger().handlers:
+        log_to_stderr(settings.log_format)
     database = Database(settings.database, PATIENCE_S)
     book = Book(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
     return Store(settings.data_dir), book

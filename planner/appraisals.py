@@ -1,0 +1,58 @@
+"""Appraisals: what is said of a needle that somebody holds to the patient."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from planner.records import Crossing
+from planner.request import Point
+
+
+class Lack(StrEnum):
+    """What keeps a needle from being safe as asked."""
+
+    SKIN = "skin"
+    TARGET = "target"
+    NEEDLE = "needle"
+    HUB = "hub"
+    BORE = "bore"
+
+
+@dataclass(frozen=True)
+class Near:
+    """A structure near the needle: from the needle's wall to it, and what it needs. [mm]"""
+
+    structure: str
+    clearance_mm: float
+    needed_mm: float
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One lack: of the way to the skin, of the way in the target, or of free space beside a structure."""
+
+    lack: Lack
+    structure: str | None
+    detail: str
+
+
+@dataclass(frozen=True)
+class Appraisal:
+    """One needle. What depends on the skin is None where the line from the tip does not reach it; `crosses`
+    then counts from the entry as it was given. Otherwise fields are as in records.Path."""
+
+    entry_mm: Point | None
+    tip_mm: Point
+    direction: Point
+    length_mm: float | None
+    lung_length_mm: float | None
+    pleural_punctures: int | None
+    fissures_crossed: int | None
+    clearance_mm: float
+    nearest_structure: str
+    crosses: tuple[Crossing, ...]
+    axial_angle_deg: float
+    craniocaudal_angle_deg: float
+    target_chord_mm: float
+    clearances: tuple[Near, ...]
+    safe: bool
+    reasons: tuple[Reason, ...]

@@ -1,0 +1,62 @@
+"""Crossed: what many needles cross, each as planner.crossings has it of one, in one call."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Float
+
+from anatomy.scene import Scene
+from anatomy.structures import Role, Structure
+from anatomy.threads import spread
+from planner.crossings import crossed_surfaces, in_order
+from planner.kernels.appraise import cross_range
+from planner.records import Crossing
+from planner.structure_sets import structure_sets
+
+CROSSINGS = 64
+"""Room for so many crossings of one needle at first; where it is not enough, it is made."""
+
+
+class Crossed:
+    """The structures of one scene, ready to be asked what needles cross."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._grid = scene.grid
+        structures = [s for s in scene.structures if s.role is not Role.SKIN]
+        self._surfaces = tuple(s for s in structures if s.surface is not None)
+        # The target last, as one: several structures may make it up.
+        asked = (*(s for s in structures if s.surface is None), Structure("", scene.target))
+        self._names = tuple(s.name for s in asked)
+        self._sets = structure_sets(asked, scene.grid.shape)
+
+    def along(
+        self, entries_P: Float[np.ndarray, "n 3"], tips_P: Float[np.ndarray, "n 3"]
+    ) -> Iterator[tuple[tuple[Crossing, ...], float]]:
+        """Of each needle what it crosses from entry to tip, and for how long it runs in the target. [mm]"""
+        inwards = tips_P - entries_P
+        lengths = np.linalg.norm(inwards, axis=1)
+        entries_B = self._grid.to_box(entries_P)
+        inwards_B = self._grid.vectors_to_box(inwards / lengths[:, None])
+        counts, crossed, spans = self._walked(entries_B, inwards_B, lengths, CROSSINGS)
+        target = len(self._names) - 1
+        for n, held in enumerate(counts.tolist()):
+            found, chord_mm = [], 0.0
+            for s, (a, b) in zip(crossed[n, :held].tolist(), spans[n, :held].tolist(), strict=True):
+                if s == target:
+                    chord_mm += b - a
+                else:
+                    found.append(Crossing(self._names[s], a, b))
+            yield in_order([*found, *crossed_surfaces(self._surfaces, entries_P[n], tips_P[n])]), chord_mm
+
+    def _walked(
+        self, entries_B: np.ndarray, inwards_B: np.ndarray, lengths: np.ndarray, room: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What the kernel finds each axis to cross, with room enough for all of it."""
+        count, sets = len(entries_B), self._sets
+        counts = np.zeros(count, np.int64)
+        crossed, spans = np.zeros((count, room), np.int64), np.zeros((count, room, 2))
+        axes = entries_B, inwards_B, lengths
+        shared = sets.sets, sets.starts, sets.members, self._grid.spacing_mm, *axes, len(self._names)
+        spread(lambda a, b: cross_range(*shared, counts, crossed, spans, a, b), count)
+        most = int(counts.max(initial=0))
+        return (counts, crossed, spans) if most <= room else self._walked(*axes, most)
