@@ -4,6 +4,7 @@
                         input/...     the label map, or the folder of masks or surfaces
                         names/ targets/0/ ct/
              plans/{id}.json          id = plan_sha256
+             access/{id}.json         the skin access map of the plan with that id
              results/evaluations/{id}.json, results/replans/{id}.json    id = sha256 of the text
              aside/                   what is being written or removed; never read
 
@@ -65,8 +66,9 @@ class Store:
             Kind.EVALUATION: folder / "results" / "evaluations",
             Kind.REPLAN: folder / "results" / "replans",
         }
+        self._access = folder / "access"
         folder.parent.mkdir(parents=True, exist_ok=True)
-        for made in (folder, self._cases, self._aside, *self._kept.values()):
+        for made in (folder, self._cases, self._aside, self._access, *self._kept.values()):
             # Patients' anatomy: for the owner's eyes only.
             made.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in self._aside.iterdir():
@@ -126,11 +128,15 @@ class Store:
         """Keep what was made, and the plan within it first: who has the one can ask for the other."""
         if made.plan is not None:
             self.keep(made.plan)
+        if made.access is not None:
+            write_atomically(self._access / f"{made.id}.json", made.access)
         write_atomically(self._file(made.kind, made.id), made.text)
 
     def remove(self, kind: Kind, result_id: str) -> None:
         """Remove what was made, if it is there; not the plan within it."""
         self._file(kind, result_id).unlink(missing_ok=True)
+        if kind is Kind.PLAN:
+            (self._access / f"{result_id}.json").unlink(missing_ok=True)
 
     def kept(self, kind: Kind, result_id: str) -> bytes:
         """The text of what was made. Raises Problem when it is not there."""
@@ -140,6 +146,17 @@ class Store:
             return self._file(kind, result_id).read_bytes()
         except FileNotFoundError:
             raise no_such(kind) from None
+
+    def access(self, plan_id: str) -> bytes:
+        """The skin access map of a plan that is there. Raises Problem where it has none."""
+        try:
+            return (self._access / f"{plan_id}.json").read_bytes()
+        except FileNotFoundError:
+            detail = (
+                "There is no map of this plan: it was made while needles were in, or to add to an implant. "
+                "POST to the case's plans makes plans with maps."
+            )
+            raise problem("not-found", detail) from None
 
     def refuse_writes_that_fail(self) -> None:
         """Raises OSError where nothing can be written now."""

@@ -62,7 +62,7 @@ async def evaluate_paths(request: Request, case_id: str) -> Response:
     stored = await run_in_threadpool(parts.keeper.case, owner_of(request), case_id)
     hint = 'as {"paths": [{"entry_mm": [x, y, z], "tip_mm": [x, y, z]}]}'
     _, body = await json_body(request, NeedlesBody, MAX_NEEDLES_BYTES, hint)
-    answer = await parts.appraising.appraised(stored, _text(body.request), body)
+    answer = await parts.appraising.appraised(stored, what_matters(body.request), body)
     return Response(answer, media_type="application/json")
 
 
@@ -82,7 +82,7 @@ async def paths_socket(socket: WebSocket, case_id: str) -> None:
             id = _id_in(content)
             message = read_model(NeedlesMessage, content, MAX_NEEDLES_BYTES)
             asked = message.request if "request" in message.model_fields_set else request
-            answer = await parts.appraising.appraised(stored, _text(asked), message)
+            answer = await parts.appraising.appraised(stored, what_matters(asked), message)
             request = asked
             # The answer is JSON already, an object: the id becomes its first member.
             await socket.send_text(f'{{"id":{json.dumps(id)},{answer.decode()[1:]}')
@@ -119,6 +119,6 @@ def _case_or_none(parts: Parts, owner: str, case_id: str) -> StoredCase | None:
         return None
 
 
-def _text(request: BaseModel) -> bytes:
+def what_matters(request: BaseModel) -> bytes:
     """One text for one request, so that its scene is found warm however it was written."""
     return request.model_dump_json(by_alias=True, include=MATTERS).encode()
