@@ -27,7 +27,7 @@ from service.metrics import Metrics
 from service.openapi import describe_bodies
 from service.parts import Parts
 from service.reading import Reading
-from service.routes import about, cases, events, implants, jobs, metrics, paths, plans, results, views
+from service.routes import about, cases, events, implants, jobs, metrics, page, paths, plans, results, views
 from service.settings import Settings
 from service.slice_schema import SlicesBody
 from service.store import Store
@@ -81,6 +81,7 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
         v1.include_router(module.router)
     app.include_router(v1)
     app.include_router(metrics.router)
+    app.include_router(page.router)
     describe_bodies(app, EvaluateBody, ReplanBody, NeedlesBody, SlicesBody)
     _put_behind_gate(app, settings, parts)
     return app
