@@ -1,14 +1,16 @@
 """Appraising: needles that a hand moves are answered at once, at benches that keep their scenes warm.
 
-A case is always asked at the same bench. A scene that is not warm holds up the others of its bench for as
-long as it takes to make.
+A few needles of a case are always asked at the same bench, many at all benches at once. A scene that is not
+warm holds up the others of its bench for as long as it takes to make.
 """
+
+import asyncio
 
 import numpy as np
 
 from anatomy.errors import AnatomyError
 from service.appraisal_schema import NeedlesBody
-from service.appraise_task import Needles, appraise
+from service.appraise_task import Needles, appraise, joined
 from service.jobs.bench import Bounds
 from service.problems import Problem, of_input
 from service.settings import Settings
@@ -17,6 +19,9 @@ from service.store import StoredCase, parts_by_name
 
 MOST_WAITING = 100
 """At one bench [U]."""
+
+SHARED_FROM = 100
+"""Needles of one message. Fewer are answered sooner than they are parted, and keep other benches free [U]."""
 
 
 class Appraising:
@@ -38,13 +43,18 @@ class Appraising:
             np.array([needle.entry_mm for needle in body.paths], float),
             np.array([needle.tip_mm for needle in body.paths], float),
         )
-        bench = self._benches[int(stored.record["id"][:8], 16) % len(self._benches)]
+        parts = needles.parts(len(self._benches)) if len(body.paths) >= SHARED_FROM else [needles]
+        # Benches in turn from the case's own: different cases begin at different ones.
+        own = int(stored.record["id"][:8], 16)
+        benches = [self._benches[(own + n) % len(self._benches)] for n in range(len(parts))]
         try:
-            answer: bytes = await bench.run(appraise, needles)
+            found = await asyncio.gather(
+                *(bench.run(appraise, part) for bench, part in zip(benches, parts, strict=True))
+            )
         except AnatomyError as error:
             report = of_input(error, stored.folder, parts_by_name(stored.record), request_at="/request")
             raise Problem(report) from None
-        return answer
+        return joined(found)
 
     def close(self) -> None:
         """End the processes."""
