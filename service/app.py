@@ -101,6 +101,7 @@ def _wired(settings: Settings, work: Work) -> Parts:
         watch=Watch(book),
         reading=Reading(settings, work),
         appraising=Appraising(settings),
+        allowance=Allowance(settings.requests_per_s, settings.requests_burst, settings.requests_at_once),
         metrics=Metrics(book, engine),
     )
 
@@ -108,12 +109,11 @@ def _wired(settings: Settings, work: Work) -> Parts:
 def _put_behind_gate(app: FastAPI, settings: Settings, parts: Parts) -> None:
     """Have everything pass the gate, answers to faults too."""
     keys = None if settings.keys_file is None else Keys(settings.keys_file)
-    allowance = Allowance(settings.requests_per_s, settings.requests_burst, settings.requests_at_once)
     inner = app.build_middleware_stack
 
     def whole() -> ASGIApp:
         packed = GZipMiddleware(inner(), GZIP_FROM_BYTES, GZIP_LEVEL)
-        gate = Gate(packed, keys, settings.cors_origins, allowance, parts.metrics)
+        gate = Gate(packed, keys, settings.cors_origins, parts.allowance, parts.metrics)
         if not settings.cors_origins:
             return gate
         return CORSMiddleware(

@@ -17,8 +17,8 @@ from service.settings import Settings
 from service.shared_bench import SharedBench
 from service.store import StoredCase, parts_by_name
 
-MOST_WAITING = 100
-"""At one bench [U]."""
+MOST_WAITING, MOST_OF_OWNER = 100, 25
+"""At one bench, of all and of one owner [U]."""
 
 SHARED_FROM = 100
 """Needles of one message. Fewer are answered sooner than they are parted, and keep other benches free [U]."""
@@ -30,10 +30,13 @@ class Appraising:
     def __init__(self, settings: Settings) -> None:
         # Not as nice as planning: a hand waits for the answer.
         bounds = Bounds(settings.appraisal_time_s, settings.job_memory_bytes, 0)
-        self._benches = [SharedBench("Appraising", bounds, MOST_WAITING) for _ in range(settings.appraisers)]
+        self._benches = [
+            SharedBench("Appraising", bounds, MOST_WAITING, MOST_OF_OWNER) for _ in range(settings.appraisers)
+        ]
 
-    async def appraised(self, stored: StoredCase, request: bytes, body: NeedlesBody) -> bytes:
-        """The appraisals of the body's needles as JSON. `request` is what matters of its request.
+    async def appraised(self, owner: str, stored: StoredCase, request: bytes, body: NeedlesBody) -> bytes:
+        """The appraisals of the body's needles as JSON, for `owner`, who waits for them. `request` is what
+        matters of its request.
 
         Raises Problem where case and request do not fit together, and as SharedBench does.
         """
@@ -49,7 +52,7 @@ class Appraising:
         benches = [self._benches[(own + n) % len(self._benches)] for n in range(len(parts))]
         try:
             found = await asyncio.gather(
-                *(bench.run(appraise, part) for bench, part in zip(benches, parts, strict=True))
+                *(bench.run(owner, appraise, part) for bench, part in zip(benches, parts, strict=True))
             )
         except AnatomyError as error:
             report = of_input(error, stored.folder, parts_by_name(stored.record), request_at="/request")

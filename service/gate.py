@@ -17,7 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from planner.records import SOFTWARE
-from service.allowance import Allowance
+from service.allowance import Allowance, too_many
 from service.keys import Key, Keys, KeysError
 from service.logs import AUDIT, request_id
 from service.loopback import is_loopback
@@ -114,8 +114,7 @@ class Gate:
             assert seen.owner is not None
             wait_s = self._allowance.take(seen.owner)
             if wait_s is not None:
-                later = {"Retry-After": str(max(1, round(wait_s)))}
-                raise Problem(problem("too-many-requests", "Too many requests at once.").report, later)
+                raise too_many(wait_s)
         except Problem as refused:
             seen.status = KINDS[refused.report.kind].status
             await _refuse(refused, scope, receive, send)

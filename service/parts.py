@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
+from service.allowance import Allowance
 from service.appraising import Appraising
 from service.database.connection import Database
 from service.jobs.book import Book
@@ -19,7 +20,7 @@ from service.watch import Watch
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """The service's settings, records and files, its jobs, and who reads uploads."""
+    """The service's settings, records and files, its jobs, who reads uploads, and what owners may ask."""
 
     settings: Settings
     database: Database
@@ -30,6 +31,7 @@ class Parts:
     watch: Watch
     reading: Reading
     appraising: Appraising
+    allowance: Allowance
     metrics: Metrics
 
 

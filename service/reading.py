@@ -18,16 +18,18 @@ class Reading:
 
     def __init__(self, settings: Settings, work: Work) -> None:
         bounds = Bounds(settings.job_time_s, settings.job_memory_bytes, settings.nice)
-        self._bench = SharedBench("Reading the upload", bounds, settings.max_jobs)
+        self._bench = SharedBench("Reading the upload", bounds, settings.max_jobs, settings.max_jobs_of_owner)
         self._work = work
 
-    async def described(self, content: dict[str, Any], folder: Path) -> dict[str, Any]:
-        """What the case of `content`, whose files are in `folder`, holds.
+    async def described(self, owner: str, content: dict[str, Any], folder: Path) -> dict[str, Any]:
+        """What the case of `content`, whose files are in `folder`, holds. `owner` waits for it.
 
         Raises Problem for input that cannot be used, and as SharedBench does.
         """
         try:
-            found: dict[str, Any] = await self._bench.run(describe, self._work, case_in(folder, content))
+            found: dict[str, Any] = await self._bench.run(
+                owner, describe, self._work, case_in(folder, content)
+            )
         except AnatomyError as error:
             raise Problem(of_input(error, folder, parts_by_name(content))) from None
         return found

@@ -40,7 +40,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
 def answer(benches: Appraising, case: Case, asked: NeedlesBody) -> bytes:
     request = asked.request.model_dump_json(by_alias=True).encode()
     stored = StoredCase({"id": ID, "files": []}, case, Path("/nowhere"))
-    return asyncio.run(benches.appraised(stored, request, asked))
+    return asyncio.run(benches.appraised("ann", stored, request, asked))
 
 
 @pytest.fixture(scope="module")

@@ -220,6 +220,16 @@ def test_an_allowance_fills_at_its_rate_and_counts_what_is_under_way() -> None:
     assert allowance.take("a") is None
 
 
+def test_messages_are_counted_with_requests_but_not_as_under_way() -> None:
+    now = [0.0]
+    allowance = Allowance(per_s=2.0, burst=3, at_once=1, clock_s=lambda: now[0])
+    assert allowance.take("a") is None
+    assert [allowance.spend("a") for _ in range(3)] == [None, None, 0.5]
+    assert allowance.spend("b") is None
+    now[0] = 0.5
+    assert [allowance.spend("a"), allowance.take("a")] == [None, 0.5]
+
+
 def test_too_many_requests_are_told_when_to_come_back(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, requests_per_s=0.1, requests_burst=2)
     with (

@@ -141,7 +141,7 @@ async def add_case(request: Request) -> Response:
         there = await run_in_threadpool(keeper.hold_case, owner, case_id)
         if there is not None:
             return _answer(there, 200)
-        described = await parts.reading.described(content, folder)
+        described = await parts.reading.described(owner, content, folder)
         record = {"id": case_id} | content | {"description": described}
         stored = await run_in_threadpool(keeper.add_case, owner, folder, record)
     return _answer(stored, 201)
