@@ -17,7 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from planner.records import SOFTWARE
-from service.allowance import Allowance, too_many
+from service.allowance import Allowance, stranger, too_many
 from service.keys import Key, Keys, KeysError
 from service.logs import AUDIT, request_id
 from service.loopback import is_loopback
@@ -60,9 +60,10 @@ HEADERS = {
 
 @dataclass
 class _Seen:
-    """What is known of a request, for its log line."""
+    """What is known of a request, for its log line; `account` is what its allowance is counted by."""
 
     owner: str | None = None
+    account: str = ""
     key_id: str | None = None
     status: int = 0
 
@@ -112,7 +113,7 @@ class Gate:
         try:
             self._admit(scope, seen)
             assert seen.owner is not None
-            wait_s = self._allowance.take(seen.owner)
+            wait_s = self._allowance.take(seen.account)
             if wait_s is not None:
                 raise too_many(wait_s)
         except Problem as refused:
@@ -123,7 +124,7 @@ class Gate:
         try:
             await self._app(scope, receive, send)
         finally:
-            self._allowance.give_back(seen.owner)
+            self._allowance.give_back(seen.account)
 
     def _admit(self, scope: Scope, seen: _Seen) -> None:
         """Note whose request it is. Raises Problem."""
@@ -131,13 +132,13 @@ class Gate:
         self._refuse_foreign_pages(headers)
         if self._keys is None:
             _refuse_others(scope, headers)
-            seen.owner = LOCAL
+            seen.owner = seen.account = LOCAL
             return
         key = self._bearer(headers)
         if key is not None:
-            seen.owner, seen.key_id = key.owner, key.id
+            seen.owner, seen.account, seen.key_id = key.owner, key.owner, key.id
         elif OPEN_TO_ALL.fullmatch(scope["path"]):
-            seen.owner = "anybody"
+            seen.owner, seen.account = "anybody", stranger(_client_of(scope))
         else:
             detail = "Send a key that is valid: Authorization: Bearer KEY. `seedpath keys create` makes one."
             raise Problem(problem("no-key", detail).report, {"WWW-Authenticate": "Bearer"})
@@ -183,7 +184,7 @@ class Gate:
                     "key_id": seen.key_id,
                     "status": seen.status,
                     "seconds": round(seconds, 4),
-                    "client": (scope.get("client") or ("?",))[0],
+                    "client": _client_of(scope),
                 }
             },
         )
@@ -208,6 +209,11 @@ async def _refuse(refused: Problem, scope: Scope, receive: Receive, send: Send) 
         await answer(refused.report, refused.headers)(scope, receive, send)
         return
     await send({"type": "websocket.close", "code": 1008, "reason": refused.report.detail[:120]})
+
+
+def _client_of(scope: Scope) -> str:
+    """The address that the request came from, as the server or the proxy in front of it has it."""
+    return str((scope.get("client") or ("?",))[0])
 
 
 def _id_of(scope: Scope) -> str:

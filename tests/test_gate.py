@@ -10,9 +10,9 @@ import service_fakes as fakes
 from service_process import eventually
 from test_rest import GENEROUS_S, healthy, problem, until, upload
 
-from service.allowance import Allowance
+from service.allowance import Allowance, stranger
 from service.app import create_app
-from service.keys import create, listed, revoke
+from service.keys import OWNER, create, listed, revoke
 from service.logs import AUDIT, audit_to
 from service.server import beside
 from service.settings import Settings
@@ -228,6 +228,56 @@ def test_messages_are_counted_with_requests_but_not_as_under_way() -> None:
     assert allowance.spend("b") is None
     now[0] = 0.5
     assert [allowance.spend("a"), allowance.take("a")] == [None, 0.5]
+
+
+def test_accounts_are_so_many_and_those_under_way_stay() -> None:
+    allowance = Allowance(per_s=1.0, burst=2, at_once=9, clock_s=lambda: 0.0, most_accounts=2)
+    assert [allowance.take("busy"), allowance.take("busy"), allowance.take("busy")] == [None, None, 1.0]
+    assert [allowance.spend("idle"), allowance.spend("idle"), allowance.spend("idle")] == [None, None, 1.0]
+    # Others come: the idle one is forgotten, the busy one is not.
+    assert [allowance.spend("other"), allowance.spend("another")] == [None, None]
+    assert [allowance.spend("busy"), allowance.spend("idle")] == [1.0, None]
+    assert len(allowance._accounts) == 2
+
+
+def test_with_all_accounts_under_way_one_more_is_made() -> None:
+    allowance = Allowance(per_s=1.0, burst=2, at_once=9, clock_s=lambda: 0.0, most_accounts=1)
+    assert [allowance.take("a"), allowance.take("b")] == [None, None]
+    allowance.give_back("a")
+    allowance.give_back("b")
+    assert allowance.take("c") is None and len(allowance._accounts) == 2
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("10.0.0.1", "10.0.0.2", False),
+        ("10.0.0.1", "::ffff:10.0.0.1", True),
+        ("2001:db8::1", "2001:db8::ffff:2", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("fe80::1%eth0", "fe80::2", True),
+        ("?", "", True),
+    ],
+)
+def test_strangers_are_told_apart_by_their_addresses(one: str, other: str, same: bool) -> None:
+    assert (stranger(one) == stranger(other)) is same
+    assert not OWNER.fullmatch(stranger(one))
+
+
+def test_one_stranger_does_not_starve_another(tmp_path: Path) -> None:
+    token = create(tmp_path / "keys.json", "ann")
+    settings = Settings(
+        data_dir=tmp_path / "data", keys_file=tmp_path / "keys.json", requests_per_s=0.1, requests_burst=2
+    )
+    with beside(create_app(settings, Work(fakes.describe, fakes.plan))) as base:
+        transports = [httpx.HTTPTransport(local_address=address) for address in ("127.0.0.1", "127.0.0.2")]
+        one, other = (httpx.Client(base_url=base, transport=transport) for transport in transports)
+        with one, other, client_of(base, token) as ann:
+            for _ in range(2):
+                assert one.get("/v1/version").status_code == 200
+            problem(one.get("/v1/version"), "too-many-requests")
+            assert other.get("/v1/version").status_code == 200
+            assert ann.get("/v1/version").status_code == 200
 
 
 def test_too_many_requests_are_told_when_to_come_back(tmp_path: Path) -> None:
