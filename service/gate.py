@@ -23,6 +23,7 @@ from service.logs import AUDIT, request_id
 from service.loopback import is_loopback
 from service.metrics import Metrics
 from service.problems import KINDS, Problem, answer, problem
+from service.revocation import Revocation
 
 _log = logging.getLogger("seedpath.gate")
 
@@ -64,7 +65,7 @@ class _Seen:
 
     owner: str | None = None
     account: str = ""
-    key_id: str | None = None
+    key: Key | None = None
     status: int = 0
 
 
@@ -81,6 +82,7 @@ class Gate:
     ) -> None:
         self._app = app
         self._keys, self._origins = keys, frozenset(origins)
+        self._revocation = None if keys is None else Revocation(keys)
         self._allowance, self._metrics = allowance, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,7 +124,10 @@ class Gate:
             return
         scope.setdefault("state", {})["owner"] = seen.owner
         try:
-            await self._app(scope, receive, send)
+            if self._revocation is None or seen.key is None:
+                await self._app(scope, receive, send)
+            else:
+                await self._revocation.serve(self._app, seen.key, scope, receive, send)
         finally:
             self._allowance.give_back(seen.account)
 
@@ -136,7 +141,7 @@ class Gate:
             return
         key = self._bearer(headers)
         if key is not None:
-            seen.owner, seen.account, seen.key_id = key.owner, key.owner, key.id
+            seen.owner, seen.account, seen.key = key.owner, key.owner, key
         elif OPEN_TO_ALL.fullmatch(scope["path"]):
             seen.owner, seen.account = "anybody", stranger(_client_of(scope))
         else:
@@ -181,7 +186,7 @@ class Gate:
             extra={
                 "fields": {
                     "owner": seen.owner,
-                    "key_id": seen.key_id,
+                    "key_id": None if seen.key is None else seen.key.id,
                     "status": seen.status,
                     "seconds": round(seconds, 4),
                     "client": _client_of(scope),
