@@ -1,12 +1,12 @@
 """App: the service's parts wired together, under /v1."""
 
+import functools
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
-from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
@@ -15,6 +15,7 @@ from service import problems
 from service.allowance import Allowance
 from service.appraisal_schema import NeedlesBody
 from service.appraising import Appraising
+from service.cors import Cors
 from service.database.connection import Database
 from service.database.migrate import migrate
 from service.found_schema import EvaluateBody, ReplanBody
@@ -113,16 +114,15 @@ def _put_behind_gate(app: FastAPI, settings: Settings, parts: Parts) -> None:
 
     def whole() -> ASGIApp:
         packed = GZipMiddleware(inner(), GZIP_FROM_BYTES, GZIP_LEVEL)
-        gate = Gate(packed, keys, settings.cors_origins, parts.allowance, parts.metrics)
-        if not settings.cors_origins:
-            return gate
-        return CORSMiddleware(
-            gate,
+        cors = functools.partial(
+            Cors,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["*"],
             expose_headers=TOLD_TO_PAGES,
         )
+        asked = cors if settings.cors_origins else None
+        return Gate(packed, keys, settings.cors_origins, parts.allowance, parts.metrics, asked)
 
     # Middleware that is added stays inside of what answers faults, so that those would go out without it.
     app.build_middleware_stack = whole  # type: ignore[method-assign]

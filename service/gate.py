@@ -9,7 +9,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from planner.records import SOFTWARE
 from service.allowance import Allowance, stranger, too_many
+from service.cors import foreign_page
 from service.keys import Key, Keys, KeysError
 from service.logs import AUDIT, request_id
 from service.loopback import is_loopback
@@ -42,6 +43,9 @@ METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS", "WEBSOCKET")
 
 LONGEST_NOTED = 300
 """Characters of an address that the audit log takes: every real one is shorter."""
+
+EVENT_STREAM = "text/event-stream"
+"""The media type of answers that stay open."""
 
 _HOST = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
@@ -79,11 +83,14 @@ class Gate:
         origins: Sequence[str],
         allowance: Allowance,
         metrics: Metrics,
+        cors: Callable[[ASGIApp], ASGIApp] | None = None,
     ) -> None:
         self._app = app
         self._keys, self._origins = keys, frozenset(origins)
         self._revocation = None if keys is None else Revocation(keys)
         self._allowance, self._metrics = allowance, metrics
+        # Inside of what is noted, and around what may be refused: pages are told of that too.
+        self._admitted = self._pass if cors is None else cors(self._pass)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer why not."""
@@ -93,25 +100,34 @@ class Gate:
         id = _id_of(scope)
         token = request_id.set(id)
         seen, started = _Seen(), time.monotonic()
+        scope.setdefault("state", {})["seen"] = seen
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 seen.status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers.update(HEADERS | {"X-Request-ID": id})
+                opens = headers.get("content-type", "").startswith(EVENT_STREAM)
             elif message["type"] == "websocket.accept":
                 seen.status = 101
+                opens = True
+            else:
+                opens = False
+            if opens:
+                # Its end may be hours away.
+                _audit(scope, seen, time.monotonic() - started, {"open": True})
             await send(message)
 
         self._metrics.under_way.inc()
         try:
-            await self._pass(scope, receive, send_with_headers, seen)
+            await self._admitted(scope, receive, send_with_headers)
         finally:
             self._metrics.under_way.dec()
             self._note(scope, seen, time.monotonic() - started)
             request_id.reset(token)
 
-    async def _pass(self, scope: Scope, receive: Receive, send: Send, seen: _Seen) -> None:
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        seen: _Seen = scope["state"]["seen"]
         try:
             self._admit(scope, seen)
             assert seen.owner is not None
@@ -122,7 +138,7 @@ class Gate:
             seen.status = KINDS[refused.report.kind].status
             await _refuse(refused, scope, receive, send)
             return
-        scope.setdefault("state", {})["owner"] = seen.owner
+        scope["state"]["owner"] = seen.owner
         try:
             if self._revocation is None or seen.key is None:
                 await self._app(scope, receive, send)
@@ -154,10 +170,7 @@ class Gate:
         if origin is None or origin in self._origins:
             return
         if origin.partition("://")[2] != headers.get("host"):
-            detail = (
-                f"Pages of {origin[:100]!r} may not ask here. SEEDPATH_CORS_ORIGINS lists those that may."
-            )
-            raise problem("foreign-page", detail)
+            raise foreign_page(origin)
 
     def _bearer(self, headers: Headers) -> Key | None:
         assert self._keys is not None
@@ -179,20 +192,20 @@ class Gate:
         counted = method if method in METHODS else "other"
         self._metrics.requests.labels(counted, route, str(seen.status)).inc()
         self._metrics.seconds.labels(counted, route).observe(seconds)
-        AUDIT.info(
-            "%s %s",
-            method[:20],
-            scope["path"][:LONGEST_NOTED],
-            extra={
-                "fields": {
-                    "owner": seen.owner,
-                    "key_id": None if seen.key is None else seen.key.id,
-                    "status": seen.status,
-                    "seconds": round(seconds, 4),
-                    "client": _client_of(scope),
-                }
-            },
-        )
+        _audit(scope, seen, seconds, {})
+
+
+def _audit(scope: Scope, seen: _Seen, seconds: float, more: dict[str, Any]) -> None:
+    """Write the audit log's line of a request, once it was answered or has opened what stays open."""
+    fields = {
+        "owner": seen.owner,
+        "key_id": None if seen.key is None else seen.key.id,
+        "status": seen.status,
+        "seconds": round(seconds, 4),
+        "client": _client_of(scope),
+    }
+    method = scope.get("method", "WEBSOCKET")[:20]
+    AUDIT.info("%s %s", method, scope["path"][:LONGEST_NOTED], extra={"fields": fields | more})
 
 
 def _refuse_others(scope: Scope, headers: Headers) -> None:

@@ -9,6 +9,7 @@ import pytest
 import service_fakes as fakes
 from service_process import eventually
 from test_rest import GENEROUS_S, healthy, problem, until, upload
+from websockets.sync.client import connect
 
 from service.allowance import Allowance, stranger
 from service.app import create_app
@@ -143,12 +144,22 @@ def test_every_answer_has_its_headers(ann: httpx.Client, anybody: httpx.Client) 
     assert len(bad.headers["x-request-id"]) == 32
 
 
-def test_pages_of_listed_origins_alone_may_ask(ann: httpx.Client, anybody: httpx.Client) -> None:
+def test_pages_of_listed_origins_alone_may_ask(
+    ann: httpx.Client, anybody: httpx.Client, folder: Path
+) -> None:
     asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
     allowed = anybody.options("/v1/cases", headers={"Origin": ORIGIN} | asked)
     assert allowed.status_code == 200 and allowed.headers["access-control-allow-origin"] == ORIGIN
     other = anybody.options("/v1/cases", headers={"Origin": "https://evil.example"} | asked)
-    assert other.status_code == 400 and "access-control-allow-origin" not in other.headers
+    problem(other, "foreign-page")
+    assert "access-control-allow-origin" not in other.headers
+    unoffered = {"Access-Control-Request-Method": "PUT"}
+    put = anybody.options("/v1/cases", headers={"Origin": ORIGIN} | unoffered)
+    assert "DELETE" in problem(put, "foreign-page")["detail"]
+    for preflight in (allowed, other, put):
+        assert "default-src 'none'" in preflight.headers["content-security-policy"]
+        id = preflight.headers["x-request-id"]
+        eventually(lambda id=id: id in (folder / "data" / "audit.jsonl").read_text(encoding="utf-8"))
     answer = ann.get("/v1/version", headers={"Origin": ORIGIN})
     assert answer.headers["access-control-allow-origin"] == ORIGIN
     assert "ETag" in answer.headers["access-control-expose-headers"]
@@ -190,6 +201,29 @@ def test_it_is_noted_who_asked_for_what(ann: httpx.Client, folder: Path, tokens:
     assert noted["key_id"] == tokens["ann"].split("_")[1] and noted["client"] == "127.0.0.1"
     assert lines[-1]["status"] == 404 and "0" * 64 in lines[-1]["message"]
     assert not any(token in text for token in tokens.values())
+
+
+def test_what_stays_open_is_noted_when_it_is_opened_and_when_it_ends(
+    ann: httpx.Client, base: str, folder: Path, tokens: dict[str, str]
+) -> None:
+    case = f"/v1/cases/{ann.post('/v1/cases', json={'builtin': 'thorax'}).json()['id']}"
+    job = ann.post(f"{case}/plans", json={"random_seed": fakes.UNTIL_CANCELLED}).headers["location"]
+
+    def noted(message: str) -> list[tuple[str, int, bool]]:
+        lines = (folder / "data" / "audit.jsonl").read_text(encoding="utf-8").splitlines()
+        found = [line for line in map(json.loads, lines) if line["message"] == message]
+        return [(line["owner"], line["status"], line.get("open", False)) for line in found]
+
+    message = f"GET {job}/events"
+    with ann.stream("GET", f"{job}/events"):
+        eventually(lambda: noted(message) == [("ann", 200, True)])
+    eventually(lambda: noted(message) == [("ann", 200, True), ("ann", 200, False)])
+    ann.delete(job)
+    message = f"WEBSOCKET {case}/paths"
+    headers = {"Authorization": f"Bearer {tokens['ann']}"}
+    with connect(f"{base.replace('http:', 'ws:')}{case}/paths", additional_headers=headers, proxy=None):
+        eventually(lambda: noted(message) == [("ann", 101, True)])
+    eventually(lambda: noted(message) == [("ann", 101, True), ("ann", 101, False)])
 
 
 def test_metrics_count_requests_by_route(ann: httpx.Client) -> None:
