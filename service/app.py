@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
 from planner.records import SOFTWARE
@@ -26,6 +25,7 @@ from service.keeper import Keeper
 from service.keys import Keys
 from service.metrics import Metrics
 from service.openapi import describe_bodies
+from service.packed import Packed
 from service.parts import Parts
 from service.reading import Reading
 from service.routes import about, cases, events, implants, jobs, metrics, paths, plans, results
@@ -33,9 +33,6 @@ from service.settings import Settings
 from service.store import Store
 from service.tasks import WORK, Work
 from service.watch import Watch
-
-GZIP_FROM_BYTES, GZIP_LEVEL = 1000, 3
-"""What is smaller fits a packet anyway; a higher level holds everybody up for little [U]."""
 
 TOLD_TO_PAGES = [*HEADERS, "ETag", "Link", "Location", "Preference-Applied", "Retry-After", "X-Request-ID"]
 """Headers that pages of other origins may read."""
@@ -113,7 +110,6 @@ def _put_behind_gate(app: FastAPI, settings: Settings, parts: Parts) -> None:
     inner = app.build_middleware_stack
 
     def whole() -> ASGIApp:
-        packed = GZipMiddleware(inner(), GZIP_FROM_BYTES, GZIP_LEVEL)
         cors = functools.partial(
             Cors,
             allow_origins=settings.cors_origins,
@@ -122,7 +118,7 @@ def _put_behind_gate(app: FastAPI, settings: Settings, parts: Parts) -> None:
             expose_headers=TOLD_TO_PAGES,
         )
         asked = cors if settings.cors_origins else None
-        return Gate(packed, keys, settings.cors_origins, parts.allowance, parts.metrics, asked)
+        return Gate(Packed(inner()), keys, settings.cors_origins, parts.allowance, parts.metrics, asked)
 
     # Middleware that is added stays inside of what answers faults, so that those would go out without it.
     app.build_middleware_stack = whole  # type: ignore[method-assign]

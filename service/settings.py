@@ -61,7 +61,7 @@ class Settings(BaseModel):
     `appraisal_time_s`, for most of which a scene is made when it is first asked about. `nice` is how far work
     yields to answers.
     `max_unpacked_bytes` bounds an upload after unpacking, `max_expansion` its growth by unpacking.
-    `max_jobs` bounds jobs that wait or run, `max_wait_s` what `Prefer: wait` may ask for.
+    `max_jobs` bounds jobs that wait or run, `max_wait_s` what `Prefer: wait` is given, in whole seconds.
     `scheduler_is_private` vouches for the network of a scheduler that is neither here nor asked by TLS.
     `database_patience_s` is how long an answer waits for a database that is away, before it says so.
     `keys_file` holds API keys; without it, only this machine is served. Beyond loopback, keys need TLS: our
