@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -33,6 +34,8 @@ from service.settings import Settings
 from service.store import Store
 from service.tasks import WORK, Work
 from service.watch import Watch
+
+_log = logging.getLogger("seedpath.store")
 
 TOLD_TO_PAGES = [*HEADERS, "ETag", "Link", "Location", "Preference-Applied", "Retry-After", "X-Request-ID"]
 """Headers that pages of other origins may read."""
@@ -87,13 +90,17 @@ def _wired(settings: Settings, work: Work) -> Parts:
     store = Store(settings.data_dir)
     database = Database(settings.database, settings.database_patience_s)
     migrate(database)
+    keeper = Keeper(database, store)
+    swept = keeper.sweep()
+    if swept:
+        _log.warning("%d files without a row were removed: a server was killed when it wrote them", swept)
     book = Book(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
     engine = Engine(settings, work, book)
     return Parts(
         settings=settings,
         database=database,
         store=store,
-        keeper=Keeper(database, store),
+        keeper=keeper,
         book=book,
         engine=engine,
         watch=Watch(book),

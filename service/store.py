@@ -102,6 +102,14 @@ class Store:
                 raise
         return self.case(record["id"])
 
+    def old_cases(self, before_s: float) -> list[str]:
+        """The ids of cases whose files were there before that time, in seconds since 1970."""
+        return [f.name for f in self._cases.iterdir() if is_id(f.name) and _is_older(f, before_s)]
+
+    def old_results(self, kind: Kind, before_s: float) -> list[str]:
+        """The ids of results that were written before that time, in seconds since 1970."""
+        return [f.stem for f in self._kept[kind].glob("*.json") if is_id(f.stem) and _is_older(f, before_s)]
+
     def has_case(self, case_id: str) -> bool:
         """Whether the case is there."""
         return _ID.fullmatch(case_id) is not None and (self._cases / case_id).is_dir()
@@ -148,6 +156,14 @@ class Store:
 
     def _file(self, kind: Kind, result_id: str) -> Path:
         return self._kept[kind] / f"{result_id}.json"
+
+
+def _is_older(path: Path, before_s: float) -> bool:
+    """Whether it was last written before; what goes meanwhile was not."""
+    try:
+        return path.stat().st_mtime < before_s
+    except FileNotFoundError:
+        return False
 
 
 def is_id(text: str) -> bool:

@@ -102,7 +102,7 @@ _UPLOAD = {
 
 
 _THERE_ALREADY: dict[int | str, dict[str, Any]] = {
-    200: {"model": CaseModel, "description": "The case was there already."}
+    200: {"model": CaseModel, "description": "The owner holds the case already."}
 }
 
 
@@ -140,7 +140,9 @@ async def add_case(request: Request) -> Response:
         keeper, owner = parts.keeper, owner_of(request)
         there = await run_in_threadpool(keeper.hold_case, owner, case_id)
         if there is not None:
-            return _answer(there, 200)
+            found, is_new = there
+            # As if the files were new: whether others hold the same is not for this owner to know.
+            return _answer(found, 201 if is_new else 200)
         described = await parts.reading.described(owner, content, folder)
         record = {"id": case_id} | content | {"description": described}
         stored = await run_in_threadpool(keeper.add_case, owner, folder, record)
