@@ -28,6 +28,7 @@ from service.metrics import Metrics
 from service.openapi import describe_bodies
 from service.packed import Packed
 from service.parts import Parts
+from service.quota import Quota
 from service.reading import Reading
 from service.routes import about, cases, events, implants, jobs, metrics, paths, plans, results
 from service.settings import Settings
@@ -90,7 +91,8 @@ def _wired(settings: Settings, work: Work) -> Parts:
     store = Store(settings.data_dir)
     database = Database(settings.database, settings.database_patience_s)
     migrate(database)
-    keeper = Keeper(database, store)
+    quota = Quota(store, settings.max_bytes_of_owner)
+    keeper = Keeper(database, store, quota)
     swept = keeper.sweep()
     if swept:
         _log.warning("%d files without a row were removed: a server was killed when it wrote them", swept)
@@ -101,6 +103,7 @@ def _wired(settings: Settings, work: Work) -> Parts:
         database=database,
         store=store,
         keeper=keeper,
+        quota=quota,
         book=book,
         engine=engine,
         watch=Watch(book),

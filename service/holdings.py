@@ -73,7 +73,17 @@ def let_go(connection: Connection, owner: str, kind: str, id: str) -> tuple[str,
 
 def everything(connection: Connection) -> set[tuple[str, str]]:
     """Kind and id of all that anybody holds, and of the cases that it was made from."""
-    rows = connection.execute(select(holdings.c.kind, holdings.c.id, holdings.c.case_id)).all()
+    return _needed(connection)
+
+
+def held_by(connection: Connection, owner: str) -> set[tuple[str, str]]:
+    """Kind and id of all that `owner` holds, and of the cases that it was made from."""
+    return _needed(connection, holdings.c.owner == owner)
+
+
+def _needed(connection: Connection, *only: ColumnElement[bool]) -> set[tuple[str, str]]:
+    asked = select(holdings.c.kind, holdings.c.id, holdings.c.case_id).where(*only)
+    rows = connection.execute(asked).all()
     return {(kind, id) for kind, id, _ in rows} | {(CASE, case_id) for _, _, case_id in rows}
 
 

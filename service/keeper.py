@@ -25,7 +25,8 @@ from service.holdings import (
 from service.jobs.states import OPEN
 from service.made import Kind
 from service.problems import problem
-from service.store import ABANDONED_S, Store, StoredCase, is_id, no_such, no_such_case
+from service.quota import Quota
+from service.store import ABANDONED_S, Store, StoredCase, bytes_in, is_id, no_such, no_such_case
 
 _log = logging.getLogger("seedpath.store")
 
@@ -36,26 +37,35 @@ class Keeper:
     Every method may raise database.connection.Unavailable, and those that write OSError.
     """
 
-    def __init__(self, database: Database, store: Store) -> None:
+    def __init__(self, database: Database, store: Store, quota: Quota) -> None:
         self._database = database
         self._store = store
+        self._quota = quota
 
     def hold_case(self, owner: str, case_id: str) -> tuple[StoredCase, bool] | None:
         """Have `owner` hold a case whose files are there, and say whether he did not before; None where they
-        are not there."""
+        are not there. Raises Problem where he may keep no more."""
 
         def change(connection: Connection) -> bool | None:
             if not self._store.has_case(case_id):
                 return None
+            if not case_ids(connection, owner, CASE, case_id):
+                self._quota.refuse_more(connection, owner, self._store.case_bytes(case_id))
             return hold(connection, owner, CASE, case_id, case_id)
 
         is_new = self._database.write(change, LOCK)
         return None if is_new is None else (self._store.case(case_id), is_new)
 
     def add_case(self, owner: str, folder: Path, record: dict[str, Any]) -> StoredCase:
-        """Take in a case made aside, with its record, which holds its id."""
+        """Take in a case made aside, with its record, which holds its id.
+
+        Raises Problem where `owner` may keep no more.
+        """
+        size = bytes_in(folder)
 
         def change(connection: Connection) -> StoredCase:
+            if not case_ids(connection, owner, CASE, record["id"]):
+                self._quota.refuse_more(connection, owner, size)
             stored = self._store.add_case(folder, record)
             hold(connection, owner, CASE, record["id"], record["id"])
             return stored
@@ -118,6 +128,14 @@ class Keeper:
         if not is_id(result_id):
             return ()
         return self._database.read(lambda c: case_ids(c, owner, kind, result_id))
+
+    def kept_bytes(self, owner: str) -> int:
+        """The bytes that `owner` keeps."""
+        return self._database.read(lambda c: self._quota.kept_bytes(c, owner))
+
+    def refuse_full(self, owner: str) -> None:
+        """Raises Problem where `owner` keeps all that he may, and more work would make more."""
+        self._database.read(lambda c: self._quota.refuse_more(c, owner, 1))
 
     def listed(
         self, owner: str, kind: str, before: int | None, most: int, case_id: str | None = None

@@ -12,6 +12,7 @@ from service.jobs.book import Book
 from service.jobs.engine import Engine
 from service.keeper import Keeper
 from service.metrics import Metrics
+from service.quota import Quota
 from service.reading import Reading
 from service.settings import Settings
 from service.store import Store
@@ -26,6 +27,7 @@ class Parts:
     database: Database
     store: Store
     keeper: Keeper
+    quota: Quota
     book: Book
     engine: Engine
     watch: Watch

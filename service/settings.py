@@ -61,6 +61,7 @@ class Settings(BaseModel):
     together, each within `appraisal_time_s`, for most of which a scene is made when it is first asked about.
     `nice` is how far work yields to answers.
     `max_unpacked_bytes` bounds an upload after unpacking, `max_expansion` its growth by unpacking.
+    `max_bytes_of_owner` is what one owner may keep: 100 GiB are some five hundred chests with their CT.
     `max_jobs` bounds jobs that wait or run, `max_wait_s` what `Prefer: wait` is given, in whole seconds.
     `scheduler_is_private` vouches for the network of a scheduler that is neither here nor asked by TLS.
     `database_patience_s` is how long an answer waits for a database that is away, before it says so.
@@ -91,6 +92,7 @@ class Settings(BaseModel):
     max_upload_bytes: Bytes = 1024 * MIB
     max_unpacked_bytes: Bytes = 4096 * MIB
     max_expansion: Annotated[float, Field(ge=1.0, le=1e6)] = 200.0
+    max_bytes_of_owner: Bytes = 102_400 * MIB
     max_zip_entries: Count = 1000
     max_targets: Count = 50
     max_jobs: Count = 32

@@ -16,6 +16,7 @@ from service.jobs.book import Book
 from service.jobs.job import Order
 from service.keeper import Keeper
 from service.made import Kind, Made
+from service.quota import Quota
 from service.store import ABANDONED_S, Store
 
 IDS = {name: f"{n:064x}" for n, name in enumerate(("held", "left", "new", "plans", "open"))}
@@ -49,7 +50,7 @@ def parts(
     database = open_database(database_url, 5.0)
     migrate(database)
     store = Store(tmp_path / "data")
-    return store, Keeper(database, store), database
+    return store, Keeper(database, store, Quota(store, 1 << 40)), database
 
 
 def test_files_without_rows_are_swept_and_no_others(

@@ -128,16 +128,17 @@ _THERE_ALREADY: dict[int | str, dict[str, Any]] = {
 async def add_case(request: Request) -> Response:
     """Take in a case: a segmentation with its companions as a form, or a built-in by name."""
     parts = parts_of(request)
-    with parts.store.aside() as folder:
+    keeper, owner = parts.keeper, owner_of(request)
+    kept_bytes = await run_in_threadpool(keeper.kept_bytes, owner)
+    with parts.store.aside() as folder, parts.quota.sending(owner, kept_bytes) as take:
         if media_type(request) == "multipart/form-data":
-            files, is_folder = await receive(request, folder, parts.settings)
+            files, is_folder = await receive(request, folder, parts.settings, take)
             content = _content(None, files, is_folder)
         elif media_type(request) == "application/json":
             content = _content(await _builtin(request), [], False)
         else:
             raise problem("unsupported-media-type", "Send multipart/form-data, or application/json.")
         case_id = identify(content)
-        keeper, owner = parts.keeper, owner_of(request)
         there = await run_in_threadpool(keeper.hold_case, owner, case_id)
         if there is not None:
             found, is_new = there

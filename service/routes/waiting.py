@@ -55,6 +55,7 @@ async def order(
         key=_idempotency_key(request),
         fingerprint=hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + body).hexdigest(),
     )
+    await run_in_threadpool(parts.keeper.refuse_full, asked.owner)
     job = await run_in_threadpool(parts.book.accept, asked)
     parts.engine.nudge()
     return await _answer(request, job)
