@@ -32,7 +32,24 @@ PLANS = 4
 
 
 def run() -> list[Row]:
-    """Start a service with two workers, and ask."""
+    """Start a service with two workers, and ask; before that, one whose needles all go to one bench."""
+    return [*_at_one_bench(), *_as_it_comes()]
+
+
+def _at_one_bench() -> list[Row]:
+    with (
+        tempfile.TemporaryDirectory(prefix="seedpath-bench-") as folder,
+        _serving(Path(folder), SEEDPATH_APPRAISERS="1") as base,
+        Client(base) as client,
+    ):
+        case = client.add_builtin("thorax")
+        path = client.plan(case, REQUEST).plan.paths[0]
+        bodies = {1000: _bodies(path.entry_mm, path.tip_mm, 1000)}
+        address = f"/v1/cases/{case['id']}/paths:evaluate"
+        return _latencies(base, address, bodies, "at one bench, nothing else running", {})
+
+
+def _as_it_comes() -> list[Row]:
     with (
         tempfile.TemporaryDirectory(prefix="seedpath-bench-") as folder,
         _serving(Path(folder)) as base,
@@ -113,8 +130,8 @@ def _bodies(entry_mm: Sequence[float], tip_mm: Sequence[float], needles: int) ->
 
 
 @contextlib.contextmanager
-def _serving(folder: Path) -> Iterator[str]:
-    environment = os.environ | {"SEEDPATH_DATA_DIR": str(folder / "data"), "SEEDPATH_WORKERS": "2"}
+def _serving(folder: Path, **more: str) -> Iterator[str]:
+    environment = os.environ | {"SEEDPATH_DATA_DIR": str(folder / "data"), "SEEDPATH_WORKERS": "2"} | more
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "service.cli", "serve", "--port", "0"],

@@ -12,6 +12,7 @@ class Lack(StrEnum):
 
     SKIN = "skin"
     TARGET = "target"
+    TIP = "tip"
     NEEDLE = "needle"
     HUB = "hub"
     BORE = "bore"
@@ -28,7 +29,8 @@ class Near:
 
 @dataclass(frozen=True)
 class Reason:
-    """One lack: of the way to the skin, of the way in the target, or of free space beside a structure."""
+    """One lack: of the way to the skin, of the way in the target, of a tip that goes no farther than that, or
+    of free space beside a structure."""
 
     lack: Lack
     structure: str | None

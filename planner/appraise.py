@@ -17,6 +17,7 @@ from anatomy.structures import Role
 from anatomy.threads import spread
 from planner.appraisals import Appraisal, Lack, Near, Reason
 from planner.crossed import Crossed
+from planner.crossings import SHORTEST_MM
 from planner.defaults import least_chord_mm
 from planner.kernels import appraise as kernel
 from planner.kernels.clear import ROUNDING_MM
@@ -123,14 +124,15 @@ class Appraiser:
         nearest: tuple[float, str],
         passed: list[Near],
         hub_passed: list[Near],
-        crossed: tuple[tuple[Crossing, ...], float],
+        crossed: tuple[tuple[Crossing, ...], float, float],
     ) -> Appraisal:
-        crosses, chord_mm = crossed
+        crosses, chord_mm, past_mm = crossed
         walk = int(row[kernel.WALK])
         reached = walk == SAFE
         reasons = (
             *(() if reached else (Reason(Lack.SKIN, None, f"It {SENTENCES[walk]}."),)),
             *self._lack_of_target(chord_mm),
+            *_too_deep(past_mm),
             *_lacks(Lack.NEEDLE, passed),
             *_lacks(Lack.HUB, hub_passed),
             *self._lack_of_room(row[kernel.BORE_ROOM]),
@@ -194,6 +196,14 @@ class Appraiser:
             return ()
         detail = f"The hub's axis comes within {bore_mm:.1f} mm of the bore's wall; it needs {radius:.1f} mm."
         return (Reason(Lack.BORE, None, detail),)
+
+
+def _too_deep(past_mm: float) -> tuple[Reason, ...]:
+    """A plan's tip lies at the target's far edge: what is beyond is pierced for nothing."""
+    if past_mm <= SHORTEST_MM:
+        return ()
+    far = f"{past_mm:.1f} mm" if past_mm >= 0.1 else "less than 0.1 mm"
+    return (Reason(Lack.TIP, None, f"The tip lies {far} beyond the target's far edge."),)
 
 
 def _lacks(lack: Lack, passed: list[Near]) -> tuple[Reason, ...]:

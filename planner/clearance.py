@@ -6,12 +6,11 @@ Boxes are looked at slab by slab across the needle, first within a few millimetr
     . . | x-x-x---> .         within reach of the part of the axis that comes within reach of the slab
     . . | x x x | . .
 
-A box nearer than the reach is certainly among them. If none is, but a farther one was seen, one more look as
-far as that one settles it; if nothing was seen, the reach doubles. So the answer is exact, and a needle close
-to something costs little.
+A box nearer than the reach is certainly among them. If none is, the reach doubles. So the answer is exact,
+and a needle close to something costs little.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import floor, sqrt
 
 import numpy as np
@@ -26,7 +25,6 @@ from planner.segments import clamped_polyline, segment_box_distance2
 FIRST_REACH_MM = 6.0
 """How far the first look goes. It decides on time only: safe needles pass organs at 3 to 10 mm."""
 
-_NOTHING = -1
 _GUARD_MM = 1e-9
 
 
@@ -37,19 +35,23 @@ class Obstacles:
         chosen = tuple(structures)
         self._names = tuple(sorted({s.name for s in chosen}))
         self._layers = tuple(
-            (layer.voxels, self._ranks(layer.voxels, layer.structures.values())) for layer in by_layer(chosen)
+            (layer.voxels, *self._table(layer.voxels, layer.structures)) for layer in by_layer(chosen)
         )
         self._spacing_mm = grid.spacing_mm
         self._lower_B = grid.lower_B
         self._upper_B = grid.upper_B
 
-    def _ranks(self, voxels: np.ndarray, groups: Iterable[tuple[Structure, ...]]) -> np.ndarray:
-        """For each label of a layer, the place of its structure's name in order, or -1: a label's table."""
+    def _table(
+        self, voxels: np.ndarray, held: Mapping[int, tuple[Structure, ...]]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The structures of each label of a layer, by the places of their names in order: where each label's
+        begin, and all of them, as `nearest_of_each` takes them."""
         size = int(np.iinfo(voxels.dtype).max) if voxels.dtype.itemsize <= 2 else int(voxels.max())
-        ranks = np.full(size + 1, _NOTHING, np.int64)
-        for group in groups:
-            ranks[group[0].mask.label] = min(self._names.index(s.name) for s in group)
-        return ranks
+        counts = np.zeros(size + 2, np.int64)
+        for label, group in held.items():
+            counts[label + 1] = len(group)
+        members = [self._names.index(s.name) for label in sorted(held) for s in held[label]]
+        return np.cumsum(counts), np.array(members, np.int64)
 
     def nearest(
         self, one_B: Float[np.ndarray, "3"], two_B: Float[np.ndarray, "3"], reach_mm: float
@@ -60,18 +62,19 @@ class Obstacles:
         same distance the first by name is given. (inf, "") where none lies within `reach_mm`.
         """
         axis_B = clamped_polyline(one_B, two_B, self._lower_B, self._upper_B)
+        if not self._names:
+            return np.inf, ""
         reach = min(FIRST_REACH_MM, reach_mm)
+        nearest = np.full(len(self._names), np.inf)
         while True:
-            distance, rank = np.inf, _NOTHING
-            for voxels, ranks in self._layers:
-                distance, rank = _nearest_box(
-                    voxels, ranks, self._spacing_mm, axis_B, reach + _GUARD_MM, distance, rank
-                )
-            if distance <= reach:
-                return float(distance), self._names[rank]
+            for voxels, starts, members in self._layers:
+                nearest_of_each(voxels, starts, members, self._spacing_mm, axis_B, reach, nearest)
+            first = int(np.argmin(nearest))
+            if nearest[first] <= reach:
+                return float(nearest[first]), self._names[first]
             if reach >= reach_mm:
                 return np.inf, ""
-            reach = min(reach_mm, distance if rank != _NOTHING else 2.0 * reach)
+            reach = min(reach_mm, 2.0 * reach)
 
 
 @loop
@@ -111,50 +114,58 @@ def across(one, two, m, u, t0, t1, centre, half, reach):  # type: ignore[no-unty
 
 
 @loop
-def _nearest_box(voxels, ranks, spacing, axis_B, reach, distance, rank):  # type: ignore[no-untyped-def]
-    """The nearest ranked box among those looked at, and its rank, or what was given where that is nearer."""
+def nearest_of_each(voxels, starts, members, spacing, axis_B, reach, nearest):  # type: ignore[no-untyped-def]
+    """Lower `nearest` (structures) to the distance from the axis to each structure within `reach`. [mm]
+
+    A voxel that holds c is of the structures members[starts[c]:starts[c + 1]], by their numbers; `axis_B`
+    (n, 3) is a polyline.
+    """
     half_diagonal = 0.5 * sqrt(spacing[0] ** 2 + spacing[1] ** 2 + spacing[2] ** 2)
     at = np.empty(3, np.int64)
     lower = np.empty(3)
     upper = np.empty(3)
-    best2 = distance * distance
     for piece in range(axis_B.shape[0] - 1):
         one = axis_B[piece]
         two = axis_B[piece + 1]
         m = np.argmax(np.abs(two - one))
         u, v = (m + 1) % 3, (m + 2) % 3
+        looked = reach + _GUARD_MM
         first, last = indices(
-            min(one[m], two[m]) - reach, max(one[m], two[m]) + reach, spacing[m], voxels.shape[m]
+            min(one[m], two[m]) - looked, max(one[m], two[m]) + looked, spacing[m], voxels.shape[m]
         )
         for i in range(first, last + 1):
             centre = i * spacing[m]
-            wide = 0.5 * spacing[m] + reach
+            wide = 0.5 * spacing[m] + looked
             t0, t1 = slab_part(one, two, m, centre - wide, centre + wide)
             if t0 > t1:
                 continue
             at[m] = i
-            low, high = across(one, two, m, u, t0, t1, centre, 0.5 * spacing[m], reach)
+            low, high = across(one, two, m, u, t0, t1, centre, 0.5 * spacing[m], looked)
             first_u, last_u = indices(low, high, spacing[u], voxels.shape[u])
-            low, high = across(one, two, m, v, t0, t1, centre, 0.5 * spacing[m], reach)
+            low, high = across(one, two, m, v, t0, t1, centre, 0.5 * spacing[m], looked)
             first_v, last_v = indices(low, high, spacing[v], voxels.shape[v])
             for j in range(first_u, last_u + 1):
                 at[u] = j
                 for k in range(first_v, last_v + 1):
                     at[v] = k
-                    here = ranks[voxels[at[0], at[1], at[2]]]
-                    if here == _NOTHING:
+                    here = voxels[at[0], at[1], at[2]]
+                    if starts[here] == starts[here + 1]:
                         continue
+                    farthest = 0.0
+                    for n in range(starts[here], starts[here + 1]):
+                        farthest = max(farthest, min(nearest[members[n]], looked))
                     # The box lies within half its diagonal of its centre: most are too far by that alone.
-                    far = sqrt(best2) + half_diagonal
+                    far = farthest + half_diagonal
                     if centre_distance2(one, two, at, spacing) > far * far:
                         continue
                     for a in range(3):
                         lower[a] = (at[a] - 0.5) * spacing[a]
                         upper[a] = (at[a] + 0.5) * spacing[a]
-                    d2 = segment_box_distance2(one, two, lower, upper)
-                    if d2 < best2 or (d2 == best2 and here < rank):
-                        best2, rank = d2, here
-    return sqrt(best2), rank
+                    distance = sqrt(segment_box_distance2(one, two, lower, upper))
+                    if distance > reach:
+                        continue
+                    for n in range(starts[here], starts[here + 1]):
+                        nearest[members[n]] = min(nearest[members[n]], distance)
 
 
 @loop

@@ -31,8 +31,9 @@ class Crossed:
 
     def along(
         self, entries_P: Float[np.ndarray, "n 3"], tips_P: Float[np.ndarray, "n 3"]
-    ) -> Iterator[tuple[tuple[Crossing, ...], float]]:
-        """Of each needle what it crosses from entry to tip, and for how long it runs in the target. [mm]"""
+    ) -> Iterator[tuple[tuple[Crossing, ...], float, float]]:
+        """Of each needle what it crosses from entry to tip, for how long it runs in the target, and how far
+        the tip lies beyond the target's last place on that way; 0.0 where there is none. [mm]"""
         inwards = tips_P - entries_P
         lengths = np.linalg.norm(inwards, axis=1)
         entries_B = self._grid.to_box(entries_P)
@@ -40,13 +41,16 @@ class Crossed:
         counts, crossed, spans = self._walked(entries_B, inwards_B, lengths, CROSSINGS)
         target = len(self._names) - 1
         for n, held in enumerate(counts.tolist()):
-            found, chord_mm = [], 0.0
+            found, chord_mm, left_mm = [], 0.0, 0.0
             for s, (a, b) in zip(crossed[n, :held].tolist(), spans[n, :held].tolist(), strict=True):
                 if s == target:
                     chord_mm += b - a
+                    left_mm = max(left_mm, b)
                 else:
                     found.append(Crossing(self._names[s], a, b))
-            yield in_order([*found, *crossed_surfaces(self._surfaces, entries_P[n], tips_P[n])]), chord_mm
+            past_mm = float(lengths[n]) - left_mm if chord_mm > 0.0 else 0.0
+            crosses = in_order([*found, *crossed_surfaces(self._surfaces, entries_P[n], tips_P[n])])
+            yield crosses, chord_mm, past_mm
 
     def _walked(
         self, entries_B: np.ndarray, inwards_B: np.ndarray, lengths: np.ndarray, room: int

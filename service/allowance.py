@@ -1,11 +1,22 @@
 """Allowance: how much one owner may ask at a time, so that none takes the service from the others.
 
-Counted in each server by itself: with several servers, an owner has the allowance of each.
+Counted in each server by itself: with several servers, an owner has the allowance of each. Who comes without
+a key is told apart by his address.
 """
 
+import ipaddress
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from service.problems import Problem, problem
+
+MOST_ACCOUNTS = 10_000
+"""Accounts that are kept: whoever comes from more addresses than these gets around any count of them [U]."""
+
+SITE_BITS = 64
+"""Of an IPv6 address: one site has all that begin with these (RFC 6177)."""
 
 
 @dataclass
@@ -19,26 +30,78 @@ class Allowance:
     """A bucket of requests for each owner, filled at a steady rate, and a count of those under way."""
 
     def __init__(
-        self, per_s: float, burst: int, at_once: int, clock_s: Callable[[], float] = time.monotonic
+        self,
+        per_s: float,
+        burst: int,
+        at_once: int,
+        clock_s: Callable[[], float] = time.monotonic,
+        most_accounts: int = MOST_ACCOUNTS,
     ) -> None:
         self._per_s, self._burst, self._at_once = per_s, burst, at_once
-        self._clock_s = clock_s
-        self._accounts: dict[str, _Account] = {}
+        self._clock_s, self._most_accounts = clock_s, most_accounts
+        # Seen last is last.
+        self._accounts: OrderedDict[str, _Account] = OrderedDict()
 
     def take(self, owner: str) -> float | None:
         """Begin a request. None where it may begin, else when to come back. [s]"""
-        now = self._clock_s()
-        account = self._accounts.setdefault(owner, _Account(self._burst, now))
-        account.tokens = min(self._burst, account.tokens + (now - account.seen_s) * self._per_s)
-        account.seen_s = now
-        if account.tokens < 1.0:
-            return (1.0 - account.tokens) / self._per_s
-        if account.at_once >= self._at_once:
+        account = self._filled(owner)
+        if account.tokens >= 1.0 and account.at_once >= self._at_once:
             return 1.0
-        account.tokens -= 1.0
-        account.at_once += 1
-        return None
+        wait_s = self._spend(account)
+        if wait_s is None:
+            account.at_once += 1
+        return wait_s
 
     def give_back(self, owner: str) -> None:
         """A request has ended."""
         self._accounts[owner].at_once -= 1
+
+    def spend(self, owner: str) -> float | None:
+        """Count a message of a request that is under way. None where it may be answered, else when to come
+        back. [s]"""
+        return self._spend(self._filled(owner))
+
+    def _spend(self, account: _Account) -> float | None:
+        if account.tokens < 1.0:
+            return (1.0 - account.tokens) / self._per_s
+        account.tokens -= 1.0
+        return None
+
+    def _filled(self, owner: str) -> _Account:
+        now = self._clock_s()
+        account = self._accounts.get(owner)
+        if account is None:
+            self._make_room()
+            account = self._accounts[owner] = _Account(self._burst, now)
+        self._accounts.move_to_end(owner)
+        account.tokens = min(self._burst, account.tokens + (now - account.seen_s) * self._per_s)
+        account.seen_s = now
+        return account
+
+    def _make_room(self) -> None:
+        """Forget the account that was seen longest ago, of those that have nothing under way."""
+        if len(self._accounts) >= self._most_accounts:
+            idle = next((name for name, account in self._accounts.items() if account.at_once == 0), None)
+            if idle is not None:
+                del self._accounts[idle]
+
+
+def stranger(address: str) -> str:
+    """The account of whoever comes from an address without a key: no owner has such a name."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        # A socket of this machine has no address of that kind.
+        return "from ?"
+    if found.version == 4:
+        return f"from {found}"
+    if found.ipv4_mapped is not None:
+        return f"from {found.ipv4_mapped}"
+    return f"from {ipaddress.ip_network((int(found), SITE_BITS), strict=False)}"
+
+
+def too_many(wait_s: float) -> Problem:
+    """What is answered where an allowance is used up, for so long. [s]"""
+    seconds = max(1, round(wait_s))
+    detail = f"Too many requests at once. Come back in {seconds} s."
+    return Problem(problem("too-many-requests", detail).report, {"Retry-After": str(seconds)})

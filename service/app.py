@@ -1,13 +1,13 @@
 """App: the service's parts wired together, under /v1."""
 
+import functools
 import gc
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
-from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
 from planner.records import SOFTWARE
@@ -15,6 +15,7 @@ from service import problems
 from service.allowance import Allowance
 from service.appraisal_schema import NeedlesBody
 from service.appraising import Appraising
+from service.cors import Cors
 from service.database.connection import Database
 from service.database.migrate import migrate
 from service.found_schema import EvaluateBody, ReplanBody
@@ -25,7 +26,9 @@ from service.keeper import Keeper
 from service.keys import Keys
 from service.metrics import Metrics
 from service.openapi import describe_bodies
+from service.packed import Packed
 from service.parts import Parts
+from service.quota import Quota
 from service.reading import Reading
 from service.routes import about, cases, events, implants, jobs, metrics, page, paths, plans, results, views
 from service.settings import Settings
@@ -34,8 +37,7 @@ from service.store import Store
 from service.tasks import WORK, Work
 from service.watch import Watch
 
-GZIP_FROM_BYTES, GZIP_LEVEL = 1000, 3
-"""What is smaller fits a packet anyway; a higher level holds everybody up for little [U]."""
+_log = logging.getLogger("seedpath.store")
 
 TOLD_TO_PAGES = [*HEADERS, "ETag", "Link", "Location", "Preference-Applied", "Retry-After", "X-Request-ID"]
 """Headers that pages of other origins may read."""
@@ -91,18 +93,25 @@ def _wired(settings: Settings, work: Work) -> Parts:
     store = Store(settings.data_dir)
     database = Database(settings.database, settings.database_patience_s)
     migrate(database)
+    quota = Quota(store, settings.max_bytes_of_owner)
+    keeper = Keeper(database, store, quota)
+    swept = keeper.sweep()
+    if swept:
+        _log.warning("%d files without a row were removed: a server was killed when it wrote them", swept)
     book = Book(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
     engine = Engine(settings, work, book)
     return Parts(
         settings=settings,
         database=database,
         store=store,
-        keeper=Keeper(database, store),
+        keeper=keeper,
+        quota=quota,
         book=book,
         engine=engine,
         watch=Watch(book),
         reading=Reading(settings, work),
         appraising=Appraising(settings),
+        allowance=Allowance(settings.requests_per_s, settings.requests_burst, settings.requests_at_once),
         metrics=Metrics(book, engine),
     )
 
@@ -110,21 +119,18 @@ def _wired(settings: Settings, work: Work) -> Parts:
 def _put_behind_gate(app: FastAPI, settings: Settings, parts: Parts) -> None:
     """Have everything pass the gate, answers to faults too."""
     keys = None if settings.keys_file is None else Keys(settings.keys_file)
-    allowance = Allowance(settings.requests_per_s, settings.requests_burst, settings.requests_at_once)
     inner = app.build_middleware_stack
 
     def whole() -> ASGIApp:
-        packed = GZipMiddleware(inner(), GZIP_FROM_BYTES, GZIP_LEVEL)
-        gate = Gate(packed, keys, settings.cors_origins, allowance, parts.metrics)
-        if not settings.cors_origins:
-            return gate
-        return CORSMiddleware(
-            gate,
+        cors = functools.partial(
+            Cors,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["*"],
             expose_headers=TOLD_TO_PAGES,
         )
+        asked = cors if settings.cors_origins else None
+        return Gate(Packed(inner()), keys, settings.cors_origins, parts.allowance, parts.metrics, asked)
 
     # Middleware that is added stays inside of what answers faults, so that those would go out without it.
     app.build_middleware_stack = whole  # type: ignore[method-assign]

@@ -68,7 +68,8 @@ class NearModel(BaseModel):
 
 
 class ReasonModel(BaseModel):
-    """What a needle lacks: its way to the skin, its way in the target, or free space beside a structure."""
+    """What a needle lacks: its way to the skin, its way in the target, a tip that goes no farther than that,
+    or free space beside a structure."""
 
     lack: Lack
     structure: str | None

@@ -1,17 +1,18 @@
 """Appraising: needles that a hand moves are answered at once, at benches that keep their scenes warm.
 
-A case is always asked at the same bench. A scene that is not warm holds up the others of its bench for as
-long as it takes to make.
+A few needles of a case are always asked at the same bench, many at all benches at once. A scene that is not
+warm holds up the others of its bench for as long as it takes to make.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from anatomy.errors import AnatomyError
 from service.appraisal_schema import NeedlesBody
-from service.appraise_task import Needles, appraise
+from service.appraise_task import Needles, appraise, joined
 from service.jobs.bench import Bounds
 from service.problems import Problem, of_input, problem
 from service.settings import Settings
@@ -20,8 +21,11 @@ from service.slice_schema import SlicesBody
 from service.slices import Cut, OtherVersion, cut
 from service.store import StoredCase, parts_by_name
 
-MOST_WAITING = 100
-"""At one bench [U]."""
+MOST_WAITING, MOST_OF_OWNER = 100, 25
+"""At one bench, of all and of one owner [U]."""
+
+SHARED_FROM = 100
+"""Needles of one message. Fewer are answered sooner than they are parted, and keep other benches free [U]."""
 
 
 class Appraising:
@@ -30,10 +34,13 @@ class Appraising:
     def __init__(self, settings: Settings) -> None:
         # Not as nice as planning: a hand waits for the answer.
         bounds = Bounds(settings.appraisal_time_s, settings.job_memory_bytes, 0)
-        self._benches = [SharedBench("Appraising", bounds, MOST_WAITING) for _ in range(settings.appraisers)]
+        self._benches = [
+            SharedBench("Appraising", bounds, MOST_WAITING, MOST_OF_OWNER) for _ in range(settings.appraisers)
+        ]
 
-    async def appraised(self, stored: StoredCase, request: bytes, body: NeedlesBody) -> bytes:
-        """The appraisals of the body's needles as JSON. `request` is what matters of its request.
+    async def appraised(self, owner: str, stored: StoredCase, request: bytes, body: NeedlesBody) -> bytes:
+        """The appraisals of the body's needles as JSON, for `owner`, who waits for them. `request` is what
+        matters of its request.
 
         Raises Problem where case and request do not fit together, and as SharedBench does.
         """
@@ -43,9 +50,12 @@ class Appraising:
             np.array([needle.entry_mm for needle in body.paths], float),
             np.array([needle.tip_mm for needle in body.paths], float),
         )
-        return await self._at_bench(stored, appraise, needles)
+        parts = needles.parts(len(self._benches)) if len(body.paths) >= SHARED_FROM else [needles]
+        return joined(await self._at_benches(owner, stored, appraise, parts))
 
-    async def sliced(self, stored: StoredCase, request: bytes, body: SlicesBody, plan: bytes | None) -> bytes:
+    async def sliced(
+        self, owner: str, stored: StoredCase, request: bytes, body: SlicesBody, plan: bytes | None
+    ) -> bytes:
         """The slices that the body asks for as JSON, with the dose of the plan whose text is given.
 
         Raises Problem where case and request do not fit together, or another version made the plan, and as
@@ -54,23 +64,27 @@ class Appraising:
         entry_mm, tip_mm = np.array(body.entry_mm, float), np.array(body.tip_mm, float)
         asked = Cut(stored.case, request, entry_mm, tip_mm, body.half_mm, body.pixel_mm, plan)
         try:
-            return await self._at_bench(stored, cut, asked)
+            found: bytes = (await self._at_benches(owner, stored, cut, [asked]))[0]
         except OtherVersion as error:
             raise problem("conflict", str(error)) from None
+        return found
 
-    async def _at_bench(
-        self, stored: StoredCase, function: Callable[..., bytes], asked: Needles | Cut
-    ) -> bytes:
-        bench = self._benches[int(stored.record["id"][:8], 16) % len(self._benches)]
+    async def _at_benches(
+        self, owner: str, stored: StoredCase, function: Callable[..., Any], parts: Sequence[Needles | Cut]
+    ) -> list[Any]:
+        """What the function returns for each part, in order."""
+        # Benches in turn from the case's own: different cases begin at different ones.
+        own = int(stored.record["id"][:8], 16)
+        benches = [self._benches[(own + n) % len(self._benches)] for n in range(len(parts))]
         try:
-            answer: Any = await bench.run(function, asked)
+            return await asyncio.gather(
+                *(bench.run(owner, function, part) for bench, part in zip(benches, parts, strict=True))
+            )
         except OtherVersion:
             raise
         except AnatomyError as error:
             report = of_input(error, stored.folder, parts_by_name(stored.record), request_at="/request")
             raise Problem(report) from None
-        assert isinstance(answer, bytes)
-        return answer
 
     def close(self) -> None:
         """End the processes."""

@@ -167,9 +167,12 @@ class Client:
                         return
                     if answer.status_code not in _AGAIN or time.monotonic() > until:
                         _refuse_problem(answer)
-                        for number, data in _events(answer.iter_lines()):
-                            last = number
+                        for told in _events(answer.iter_lines()):
+                            # Comments too are signs of life.
                             until = time.monotonic() + self._patience_s
+                            if told is None:
+                                continue
+                            last, data = told
                             yield data
                             if data["state"] not in ("queued", "running"):
                                 return
@@ -228,12 +231,14 @@ def _refuse_problem(answer: httpx.Response) -> None:
     raise ProblemError(problem)
 
 
-def _events(lines: Iterator[str]) -> Iterator[tuple[int, Json]]:
-    """Ids and data of server-sent events."""
+def _events(lines: Iterator[str]) -> Iterator[tuple[int, Json] | None]:
+    """Ids and data of server-sent events; None for each comment between them."""
     id, data = 0, ""
     for text in lines:
         name, _, value = text.partition(": ")
-        if name == "id":
+        if text.startswith(":"):
+            yield None
+        elif name == "id":
             id = int(value)
         elif name == "data":
             data = value

@@ -9,7 +9,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +17,14 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from planner.records import SOFTWARE
-from service.allowance import Allowance
+from service.allowance import Allowance, stranger, too_many
+from service.cors import foreign_page
 from service.keys import Key, Keys, KeysError
 from service.logs import AUDIT, request_id
 from service.loopback import is_loopback
 from service.metrics import Metrics
 from service.problems import KINDS, Problem, answer, problem
+from service.revocation import Revocation
 
 _log = logging.getLogger("seedpath.gate")
 
@@ -42,6 +44,9 @@ METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS", "WEBSOCKET")
 LONGEST_NOTED = 300
 """Characters of an address that the audit log takes: every real one is shorter."""
 
+EVENT_STREAM = "text/event-stream"
+"""The media type of answers that stay open."""
+
 _HOST = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "via", "x-real-ip")
@@ -60,10 +65,11 @@ HEADERS = {
 
 @dataclass
 class _Seen:
-    """What is known of a request, for its log line."""
+    """What is known of a request, for its log line; `account` is what its allowance is counted by."""
 
     owner: str | None = None
-    key_id: str | None = None
+    account: str = ""
+    key: Key | None = None
     status: int = 0
 
 
@@ -77,10 +83,14 @@ class Gate:
         origins: Sequence[str],
         allowance: Allowance,
         metrics: Metrics,
+        cors: Callable[[ASGIApp], ASGIApp] | None = None,
     ) -> None:
         self._app = app
         self._keys, self._origins = keys, frozenset(origins)
+        self._revocation = None if keys is None else Revocation(keys)
         self._allowance, self._metrics = allowance, metrics
+        # Inside of what is noted, and around what may be refused: pages are told of that too.
+        self._admitted = self._pass if cors is None else cors(self._pass)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer why not."""
@@ -90,6 +100,7 @@ class Gate:
         id = _id_of(scope)
         token = request_id.set(id)
         seen, started = _Seen(), time.monotonic()
+        scope.setdefault("state", {})["seen"] = seen
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
@@ -98,35 +109,45 @@ class Gate:
                 headers["X-Request-ID"] = id
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                opens = headers.get("content-type", "").startswith(EVENT_STREAM)
             elif message["type"] == "websocket.accept":
                 seen.status = 101
+                opens = True
+            else:
+                opens = False
+            if opens:
+                # Its end may be hours away.
+                _audit(scope, seen, time.monotonic() - started, {"open": True})
             await send(message)
 
         self._metrics.under_way.inc()
         try:
-            await self._pass(scope, receive, send_with_headers, seen)
+            await self._admitted(scope, receive, send_with_headers)
         finally:
             self._metrics.under_way.dec()
             self._note(scope, seen, time.monotonic() - started)
             request_id.reset(token)
 
-    async def _pass(self, scope: Scope, receive: Receive, send: Send, seen: _Seen) -> None:
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        seen: _Seen = scope["state"]["seen"]
         try:
             self._admit(scope, seen)
             assert seen.owner is not None
-            wait_s = self._allowance.take(seen.owner)
+            wait_s = self._allowance.take(seen.account)
             if wait_s is not None:
-                later = {"Retry-After": str(max(1, round(wait_s)))}
-                raise Problem(problem("too-many-requests", "Too many requests at once.").report, later)
+                raise too_many(wait_s)
         except Problem as refused:
             seen.status = KINDS[refused.report.kind].status
             await _refuse(refused, scope, receive, send)
             return
-        scope.setdefault("state", {})["owner"] = seen.owner
+        scope["state"]["owner"] = seen.owner
         try:
-            await self._app(scope, receive, send)
+            if self._revocation is None or seen.key is None:
+                await self._app(scope, receive, send)
+            else:
+                await self._revocation.serve(self._app, seen.key, scope, receive, send)
         finally:
-            self._allowance.give_back(seen.owner)
+            self._allowance.give_back(seen.account)
 
     def _admit(self, scope: Scope, seen: _Seen) -> None:
         """Note whose request it is. Raises Problem."""
@@ -134,13 +155,13 @@ class Gate:
         self._refuse_foreign_pages(headers)
         if self._keys is None:
             _refuse_others(scope, headers)
-            seen.owner = LOCAL
+            seen.owner = seen.account = LOCAL
             return
         key = self._bearer(headers)
         if key is not None:
-            seen.owner, seen.key_id = key.owner, key.id
+            seen.owner, seen.account, seen.key = key.owner, key.owner, key
         elif OPEN_TO_ALL.fullmatch(scope["path"]):
-            seen.owner = "anybody"
+            seen.owner, seen.account = "anybody", stranger(_client_of(scope))
         else:
             detail = "Send a key that is valid: Authorization: Bearer KEY. `seedpath keys create` makes one."
             raise Problem(problem("no-key", detail).report, {"WWW-Authenticate": "Bearer"})
@@ -151,10 +172,7 @@ class Gate:
         if origin is None or origin in self._origins:
             return
         if origin.partition("://")[2] != headers.get("host"):
-            detail = (
-                f"Pages of {origin[:100]!r} may not ask here. SEEDPATH_CORS_ORIGINS lists those that may."
-            )
-            raise problem("foreign-page", detail)
+            raise foreign_page(origin)
 
     def _bearer(self, headers: Headers) -> Key | None:
         assert self._keys is not None
@@ -176,20 +194,20 @@ class Gate:
         counted = method if method in METHODS else "other"
         self._metrics.requests.labels(counted, route, str(seen.status)).inc()
         self._metrics.seconds.labels(counted, route).observe(seconds)
-        AUDIT.info(
-            "%s %s",
-            method[:20],
-            scope["path"][:LONGEST_NOTED],
-            extra={
-                "fields": {
-                    "owner": seen.owner,
-                    "key_id": seen.key_id,
-                    "status": seen.status,
-                    "seconds": round(seconds, 4),
-                    "client": (scope.get("client") or ("?",))[0],
-                }
-            },
-        )
+        _audit(scope, seen, seconds, {})
+
+
+def _audit(scope: Scope, seen: _Seen, seconds: float, more: dict[str, Any]) -> None:
+    """Write the audit log's line of a request, once it was answered or has opened what stays open."""
+    fields = {
+        "owner": seen.owner,
+        "key_id": None if seen.key is None else seen.key.id,
+        "status": seen.status,
+        "seconds": round(seconds, 4),
+        "client": _client_of(scope),
+    }
+    method = scope.get("method", "WEBSOCKET")[:20]
+    AUDIT.info("%s %s", method, scope["path"][:LONGEST_NOTED], extra={"fields": fields | more})
 
 
 def _refuse_others(scope: Scope, headers: Headers) -> None:
@@ -211,6 +229,11 @@ async def _refuse(refused: Problem, scope: Scope, receive: Receive, send: Send) 
         await answer(refused.report, refused.headers)(scope, receive, send)
         return
     await send({"type": "websocket.close", "code": 1008, "reason": refused.report.detail[:120]})
+
+
+def _client_of(scope: Scope) -> str:
+    """The address that the request came from, as the server or the proxy in front of it has it."""
+    return str((scope.get("client") or ("?",))[0])
 
 
 def _id_of(scope: Scope) -> str:

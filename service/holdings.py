@@ -30,11 +30,13 @@ class Holding:
     created_s: float
 
 
-def hold(connection: Connection, owner: str, kind: str, id: str, case_id: str) -> None:
-    """Have `owner` hold it, if he does not yet."""
-    if not case_ids(connection, owner, kind, id, case_id=case_id):
+def hold(connection: Connection, owner: str, kind: str, id: str, case_id: str) -> bool:
+    """Have `owner` hold it, if he does not yet; returns whether he did not."""
+    is_new = not case_ids(connection, owner, kind, id, case_id=case_id)
+    if is_new:
         row = {"owner": owner, "kind": kind, "id": id, "case_id": case_id, "created_s": time.time()}
         connection.execute(holdings.insert(), row)
+    return is_new
 
 
 def case_ids(
@@ -67,6 +69,22 @@ def let_go(connection: Connection, owner: str, kind: str, id: str) -> tuple[str,
     found = case_ids(connection, owner, kind, id)
     connection.execute(delete(holdings).where(*_is(owner, kind, id)))
     return found
+
+
+def everything(connection: Connection) -> set[tuple[str, str]]:
+    """Kind and id of all that anybody holds, and of the cases that it was made from."""
+    return _needed(connection)
+
+
+def held_by(connection: Connection, owner: str) -> set[tuple[str, str]]:
+    """Kind and id of all that `owner` holds, and of the cases that it was made from."""
+    return _needed(connection, holdings.c.owner == owner)
+
+
+def _needed(connection: Connection, *only: ColumnElement[bool]) -> set[tuple[str, str]]:
+    asked = select(holdings.c.kind, holdings.c.id, holdings.c.case_id).where(*only)
+    rows = connection.execute(asked).all()
+    return {(kind, id) for kind, id, _ in rows} | {(CASE, case_id) for _, _, case_id in rows}
 
 
 def is_held(connection: Connection, kind: str, id: str) -> bool:

@@ -1,5 +1,7 @@
 """Keeper: rows and files together: what an owner asks to add, see or remove."""
 
+import logging
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,11 +10,25 @@ from sqlalchemy import Connection, exists, select
 
 from service.database.connection import Database
 from service.database.tables import jobs
-from service.holdings import CASE, LOCK, Holding, case_ids, hold, is_case_needed, is_held, let_go, listed
+from service.holdings import (
+    CASE,
+    LOCK,
+    Holding,
+    case_ids,
+    everything,
+    hold,
+    is_case_needed,
+    is_held,
+    let_go,
+    listed,
+)
 from service.jobs.states import OPEN
 from service.made import Kind
 from service.problems import problem
-from service.store import Store, StoredCase, is_id, no_such, no_such_case
+from service.quota import Quota
+from service.store import ABANDONED_S, Store, StoredCase, bytes_in, is_id, no_such, no_such_case
+
+_log = logging.getLogger("seedpath.store")
 
 
 class Keeper:
@@ -21,25 +37,35 @@ class Keeper:
     Every method may raise database.connection.Unavailable, and those that write OSError.
     """
 
-    def __init__(self, database: Database, store: Store) -> None:
+    def __init__(self, database: Database, store: Store, quota: Quota) -> None:
         self._database = database
         self._store = store
+        self._quota = quota
 
-    def hold_case(self, owner: str, case_id: str) -> StoredCase | None:
-        """Have `owner` hold a case whose files are there; None where they are not."""
+    def hold_case(self, owner: str, case_id: str) -> tuple[StoredCase, bool] | None:
+        """Have `owner` hold a case whose files are there, and say whether he did not before; None where they
+        are not there. Raises Problem where he may keep no more."""
 
-        def change(connection: Connection) -> bool:
+        def change(connection: Connection) -> bool | None:
             if not self._store.has_case(case_id):
-                return False
-            hold(connection, owner, CASE, case_id, case_id)
-            return True
+                return None
+            if not case_ids(connection, owner, CASE, case_id):
+                self._quota.refuse_more(connection, owner, self._store.case_bytes(case_id))
+            return hold(connection, owner, CASE, case_id, case_id)
 
-        return self._store.case(case_id) if self._database.write(change, LOCK) else None
+        is_new = self._database.write(change, LOCK)
+        return None if is_new is None else (self._store.case(case_id), is_new)
 
     def add_case(self, owner: str, folder: Path, record: dict[str, Any]) -> StoredCase:
-        """Take in a case made aside, with its record, which holds its id."""
+        """Take in a case made aside, with its record, which holds its id.
+
+        Raises Problem where `owner` may keep no more.
+        """
+        size = bytes_in(folder)
 
         def change(connection: Connection) -> StoredCase:
+            if not case_ids(connection, owner, CASE, record["id"]):
+                self._quota.refuse_more(connection, owner, size)
             stored = self._store.add_case(folder, record)
             hold(connection, owner, CASE, record["id"], record["id"])
             return stored
@@ -109,6 +135,14 @@ class Keeper:
             return ()
         return self._database.read(lambda c: case_ids(c, owner, kind, result_id))
 
+    def kept_bytes(self, owner: str) -> int:
+        """The bytes that `owner` keeps."""
+        return self._database.read(lambda c: self._quota.kept_bytes(c, owner))
+
+    def refuse_full(self, owner: str) -> None:
+        """Raises Problem where `owner` keeps all that he may, and more work would make more."""
+        self._database.read(lambda c: self._quota.refuse_more(c, owner, 1))
+
     def listed(
         self, owner: str, kind: str, before: int | None, most: int, case_id: str | None = None
     ) -> Sequence[Holding]:
@@ -118,6 +152,33 @@ class Keeper:
     def stored(self, case_id: str) -> StoredCase:
         """A case's files, for something made from it. Raises Problem when they are not there."""
         return self._store.case(case_id)
+
+    def sweep(self) -> int:
+        """Remove files without a row, which a server left that was killed between the two; returns how many.
+
+        Only what has lain there for long: a file that is new may be about to get its row. Where there is no
+        row at all nothing is removed: more likely than such a loss is that this is another database.
+        """
+        before_s = time.time() - ABANDONED_S
+        left: list[tuple[Kind | None, str]] = [(None, id) for id in self._store.old_cases(before_s)]
+        left += [(kind, id) for kind in Kind for id in self._store.old_results(kind, before_s)]
+        held = self._database.read(everything)
+        left = [(kind, id) for kind, id in left if (kind or CASE, id) not in held]
+        if left and not held:
+            _log.warning("%d files without any row are left alone: is this their database?", len(left))
+            return 0
+
+        def drop(connection: Connection) -> int:
+            # Looked at again under the lock: some may have got their rows meanwhile.
+            cases = [id for kind, id in left if kind is None and not is_case_needed(connection, id)]
+            results = [(k, id) for k, id in left if k is not None and not is_held(connection, k, id)]
+            for id in cases:
+                self._store.remove_case(id)
+            for kind, id in results:
+                self._store.remove(kind, id)
+            return len(cases) + len(results)
+
+        return self._database.write(drop, LOCK) if left else 0
 
     def _drop_unneeded(self, cases: Sequence[str]) -> None:
         """Files go once it is settled that no row needs them: a row without its files would be a loss, files

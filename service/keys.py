@@ -1,7 +1,7 @@
 """Keys: who may ask. A bearer key is shown once, when it is made; the file keeps its sha256.
 
 A key is 256 random bits, so that one hash is enough: there is nothing to guess. The file is read again
-whenever it changes, so that a revoked key is refused at once, by every server.
+whenever it changes, so that a revoked key is refused at once, by every server; what is open under it ends.
 
     {"keys": [{"id": "5f3a9c0e", "owner": "radiology", "sha256": "...", "created": "...", "revoked": null}]}
 """
@@ -104,6 +104,11 @@ class Keys:
         if key is None or key.revoked is not None:
             return None
         return key if hmac.compare_digest(key.sha256, _digest(token)) else None
+
+    def is_good(self, key: Key) -> bool:
+        """Whether a key that was good still is. Raises KeysError and OSError."""
+        self._refresh()
+        return self._by_id.get(key.id) == key
 
     def _refresh(self) -> None:
         state = self._path.stat()

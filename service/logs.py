@@ -1,6 +1,7 @@
 """Logs: one line of JSON for each event on stderr, with the request and the job that it belongs to.
 
-The audit log, one line for each request that was answered, goes to a file of its own.
+The audit log, one line for each request that was answered, goes to a file of its own. What stays open, a
+WebSocket or a stream of events, has another line when it is opened, with `"open": true`.
 """
 
 import contextvars

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
+from service.allowance import Allowance
 from service.appraising import Appraising
 from service.database.connection import Database
 from service.jobs.book import Book
 from service.jobs.engine import Engine
 from service.keeper import Keeper
 from service.metrics import Metrics
+from service.quota import Quota
 from service.reading import Reading
 from service.settings import Settings
 from service.store import Store
@@ -19,17 +21,19 @@ from service.watch import Watch
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """The service's settings, records and files, its jobs, and who reads uploads."""
+    """The service's settings, records and files, its jobs, who reads uploads, and what owners may ask."""
 
     settings: Settings
     database: Database
     store: Store
     keeper: Keeper
+    quota: Quota
     book: Book
     engine: Engine
     watch: Watch
     reading: Reading
     appraising: Appraising
+    allowance: Allowance
     metrics: Metrics
 
 

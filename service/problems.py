@@ -76,7 +76,11 @@ KINDS: dict[str, Kind] = {
     "failed": Kind(500, "Failed", "The service failed. The fault is its own, not the request's."),
     "busy": Kind(503, "Busy", "Too many jobs wait. Try again later."),
     "unavailable": Kind(503, "Unavailable", "The database or the store is away. Try again later."),
-    "no-room": Kind(507, "No room", "The service's disk is full, or cannot be written."),
+    "no-room": Kind(
+        507,
+        "No room",
+        "The service's disk is full, or cannot be written, or the owner keeps as much as he may.",
+    ),
 }
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)

@@ -19,24 +19,26 @@ class Reading:
 
     def __init__(self, settings: Settings, work: Work) -> None:
         bounds = Bounds(settings.job_time_s, settings.job_memory_bytes, settings.nice)
-        self._bench = SharedBench("Reading the upload", bounds, settings.max_jobs)
+        self._bench = SharedBench("Reading the upload", bounds, settings.max_jobs, settings.max_jobs_of_owner)
         self._work = work
 
-    async def described(self, content: dict[str, Any], folder: Path) -> dict[str, Any]:
-        """What the case of `content`, whose files are in `folder`, holds.
+    async def described(self, owner: str, content: dict[str, Any], folder: Path) -> dict[str, Any]:
+        """What the case of `content`, whose files are in `folder`, holds. `owner` waits for it.
 
         Raises Problem for input that cannot be used, and as SharedBench does.
         """
         try:
-            found: dict[str, Any] = await self._bench.run(describe, self._work, case_in(folder, content))
+            found: dict[str, Any] = await self._bench.run(
+                owner, describe, self._work, case_in(folder, content)
+            )
         except AnatomyError as error:
             raise Problem(of_input(error, folder, parts_by_name(content))) from None
         return found
 
-    async def shapes(self, stored: StoredCase) -> list[dict[str, Any]]:
-        """The shapes of a case's structures. Raises Problem as `described` does."""
+    async def shapes(self, owner: str, stored: StoredCase) -> list[dict[str, Any]]:
+        """The shapes of a case's structures, for which `owner` waits. Raises Problem as `described` does."""
         try:
-            found: list[dict[str, Any]] = await self._bench.run(shapes, stored.case)
+            found: list[dict[str, Any]] = await self._bench.run(owner, shapes, stored.case)
         except AnatomyError as error:
             raise Problem(of_input(error, stored.folder, parts_by_name(stored.record))) from None
         return found

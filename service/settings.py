@@ -57,11 +57,12 @@ class Settings(BaseModel):
     `database_url` is a SQLAlchemy URL; without one, a SQLite file in `data_dir` keeps the records.
     `scheduler` is the address of a Dask scheduler whose workers see `data_dir`; without one, `workers`
     processes are started here. `job_memory_bytes` and `job_time_s` bound one job, `job_attempts` how often it
-    is begun where its worker dies. `appraisers` processes answer needles that a hand moves, each within
-    `appraisal_time_s`, for most of which a scene is made when it is first asked about. `nice` is how far work
-    yields to answers.
+    is begun where its worker dies. `appraisers` processes answer needles that a hand moves, many of them
+    together, each within `appraisal_time_s`, for most of which a scene is made when it is first asked about.
+    `nice` is how far work yields to answers.
     `max_unpacked_bytes` bounds an upload after unpacking, `max_expansion` its growth by unpacking.
-    `max_jobs` bounds jobs that wait or run, `max_wait_s` what `Prefer: wait` may ask for.
+    `max_bytes_of_owner` is what one owner may keep: 100 GiB are some five hundred chests with their CT.
+    `max_jobs` bounds jobs that wait or run, `max_wait_s` what `Prefer: wait` is given, in whole seconds.
     `scheduler_is_private` vouches for the network of a scheduler that is neither here nor asked by TLS.
     `database_patience_s` is how long an answer waits for a database that is away, before it says so.
     `keys_file` holds API keys; without it, only this machine is served. Beyond loopback, keys need TLS: our
@@ -85,12 +86,13 @@ class Settings(BaseModel):
     nice: Annotated[int, Field(ge=0, le=19)] = 19
     job_memory_bytes: Bytes = 8192 * MIB
     job_time_s: Seconds = 3600.0
-    appraisers: Annotated[int, Field(ge=1, le=16)] = 1
+    appraisers: Annotated[int, Field(ge=1, le=16)] = 2
     appraisal_time_s: Seconds = 120.0
     job_attempts: Annotated[int, Field(ge=1, le=10)] = 3
     max_upload_bytes: Bytes = 1024 * MIB
     max_unpacked_bytes: Bytes = 4096 * MIB
     max_expansion: Annotated[float, Field(ge=1.0, le=1e6)] = 200.0
+    max_bytes_of_owner: Bytes = 102_400 * MIB
     max_zip_entries: Count = 1000
     max_targets: Count = 50
     max_jobs: Count = 32

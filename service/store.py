@@ -19,7 +19,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -32,6 +32,11 @@ from service.settings import MIB
 
 ABANDONED_S = 24 * 3600.0
 """What lies aside longer than this was left by a service that died."""
+
+MOST_SIZES = 100_000
+"""Sizes of files that are remembered, some ten megabytes of them [U]."""
+
+_CASE = "cases"
 
 _CALLED = {Kind.PLAN: "plan", Kind.EVALUATION: "evaluation", Kind.REPLAN: "replanning"}
 
@@ -67,6 +72,7 @@ class Store:
             Kind.REPLAN: folder / "results" / "replans",
         }
         self._access = folder / "access"
+        self._sizes: dict[tuple[str, str], int] = {}
         folder.parent.mkdir(parents=True, exist_ok=True)
         for made in (folder, self._cases, self._aside, self._access, *self._kept.values()):
             # Patients' anatomy: for the owner's eyes only.
@@ -104,6 +110,34 @@ class Store:
                 raise
         return self.case(record["id"])
 
+    def old_cases(self, before_s: float) -> list[str]:
+        """The ids of cases whose files were there before that time, in seconds since 1970."""
+        return [f.name for f in self._cases.iterdir() if is_id(f.name) and _is_older(f, before_s)]
+
+    def old_results(self, kind: Kind, before_s: float) -> list[str]:
+        """The ids of results that were written before that time, in seconds since 1970."""
+        return [f.stem for f in self._kept[kind].glob("*.json") if is_id(f.stem) and _is_older(f, before_s)]
+
+    def case_bytes(self, case_id: str) -> int:
+        """The bytes of a case's files; 0 where they are not there."""
+        return self._size((_CASE, case_id), lambda: bytes_in(self._cases / case_id))
+
+    def result_bytes(self, kind: Kind, result_id: str) -> int:
+        """The bytes of a result, with a plan's map; 0 where it is not there."""
+        files = [self._file(kind, result_id), *([self._map(result_id)] if kind is Kind.PLAN else [])]
+        return self._size((kind, result_id), lambda: sum(_file_bytes(file) for file in files))
+
+    def _size(self, key: tuple[str, str], look: Callable[[], int]) -> int:
+        """As `look` found it first: what is named by its content keeps its size."""
+        size = self._sizes.get(key, 0)
+        if size == 0:
+            size = look()
+            if len(self._sizes) >= MOST_SIZES:
+                self._sizes.clear()
+            if size > 0:
+                self._sizes[key] = size
+        return size
+
     def has_case(self, case_id: str) -> bool:
         """Whether the case is there."""
         return _ID.fullmatch(case_id) is not None and (self._cases / case_id).is_dir()
@@ -128,15 +162,16 @@ class Store:
         """Keep what was made, and the plan within it first: who has the one can ask for the other."""
         if made.plan is not None:
             self.keep(made.plan)
-        if made.access is not None:
-            write_atomically(self._access / f"{made.id}.json", made.access)
         write_atomically(self._file(made.kind, made.id), made.text)
+        # Last: a map without its plan would not be swept.
+        if made.access is not None:
+            write_atomically(self._map(made.id), made.access)
 
     def remove(self, kind: Kind, result_id: str) -> None:
         """Remove what was made, if it is there; not the plan within it."""
         self._file(kind, result_id).unlink(missing_ok=True)
         if kind is Kind.PLAN:
-            (self._access / f"{result_id}.json").unlink(missing_ok=True)
+            self._map(result_id).unlink(missing_ok=True)
 
     def kept(self, kind: Kind, result_id: str) -> bytes:
         """The text of what was made. Raises Problem when it is not there."""
@@ -150,7 +185,7 @@ class Store:
     def access(self, plan_id: str) -> bytes:
         """The skin access map of a plan that is there. Raises Problem where it has none."""
         try:
-            return (self._access / f"{plan_id}.json").read_bytes()
+            return self._map(plan_id).read_bytes()
         except FileNotFoundError:
             detail = (
                 "There is no map of this plan: it was made while needles were in, or to add to an implant. "
@@ -165,6 +200,29 @@ class Store:
 
     def _file(self, kind: Kind, result_id: str) -> Path:
         return self._kept[kind] / f"{result_id}.json"
+
+    def _map(self, plan_id: str) -> Path:
+        return self._access / f"{plan_id}.json"
+
+
+def bytes_in(folder: Path) -> int:
+    """The bytes of all files in a folder; 0 where there is none."""
+    return sum(_file_bytes(file) for file in folder.rglob("*") if not file.is_dir())
+
+
+def _file_bytes(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _is_older(path: Path, before_s: float) -> bool:
+    """Whether it was last written before; what goes meanwhile was not."""
+    try:
+        return path.stat().st_mtime < before_s
+    except FileNotFoundError:
+        return False
 
 
 def is_id(text: str) -> bool:

@@ -4,6 +4,7 @@ import os
 import stat
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 from service.names import refuse_bad_name
@@ -25,18 +26,18 @@ def is_zip(path: Path) -> bool:
         return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
 
 
-def unpack(archive: Path, folder: Path, settings: Settings) -> None:
+def unpack(archive: Path, folder: Path, settings: Settings, take: Callable[[int], None]) -> None:
     """Unpack the files of `archive` into `folder`, which must be empty.
 
-    One folder around all files is taken off. Raises Problem for a damaged, encrypted, empty, oversized or
-    hostile archive; what was unpacked by then is the caller's to remove.
+    One folder around all files is taken off, and `take` counts the bytes. Raises Problem for a damaged,
+    encrypted, empty, oversized or hostile archive; what was unpacked by then is the caller's to remove.
     """
     try:
         with zipfile.ZipFile(archive) as opened:
             growth = settings.max_expansion * max(archive.stat().st_size, SMALL_ZIP_BYTES)
             room = min(settings.max_unpacked_bytes, int(growth))
             for entry, name in _checked(opened, settings):
-                room = _copy(opened, entry, folder / name, room)
+                room = _copy(opened, entry, folder / name, room, take)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise of_part("malformed-upload", "file", f"the zip is damaged ({error}). Pack it again.") from None
 
@@ -79,13 +80,16 @@ def _refuse_hostile(entry: zipfile.ZipInfo) -> None:
         raise of_part("malformed-upload", "file", f"{name!r} is packed by a rare method. Use deflate.")
 
 
-def _copy(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, room: int) -> int:
+def _copy(
+    opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, room: int, take: Callable[[int], None]
+) -> int:
     """Unpack one file; return the room left. What the entry says of its size is not trusted."""
     with opened.open(entry) as packed, path.open("xb") as file:
         while chunk := packed.read(CHUNK_BYTES):
             room -= len(chunk)
             if room < 0:
                 raise of_part("too-large", "file", "the zip unpacks to more than this service takes.")
+            take(len(chunk))
             file.write(chunk)
         file.flush()
         os.fsync(file.fileno())

@@ -6,16 +6,14 @@ target  a target mask or surface; may be repeated
 ct      the CT on the same grid
 """
 
-import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from anatomy.suggest import nearest
+from service.form import FilePart, FormError, read_files
 from service.names import refuse_bad_name
 from service.problems import of_part, problem
 from service.routes.body import chunks
@@ -27,7 +25,13 @@ from service.unpack import is_zip, unpack
 REPEATABLE = ("target",)
 
 
-async def receive(request: Request, folder: Path, settings: Settings) -> tuple[list[StoredFile], bool]:
+Take = Callable[[int], None]
+"""Counts bytes of an owner as they come in. Raises Problem where they are too many."""
+
+
+async def receive(
+    request: Request, folder: Path, settings: Settings, take: Take
+) -> tuple[list[StoredFile], bool]:
     """Write the form's files into `folder`. Returns them, and whether the input is a folder of files.
 
     Raises Problem for a form that is damaged, too large, or has unknown, missing or repeated parts.
@@ -35,30 +39,27 @@ async def receive(request: Request, folder: Path, settings: Settings) -> tuple[l
     stated = request.headers.get("content-length", "0")
     if stated.isdigit() and int(stated) > settings.max_upload_bytes:
         raise _too_large(settings)
-    parser = MultiPartParser(
-        request.headers, _counted(request, settings), max_files=settings.max_targets + 3, max_fields=0
-    )
+    arrived = folder / "arrived"
+    arrived.mkdir()
+    content_type, most = request.headers["content-type"], settings.max_targets + 3
     try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        detail = f"{error.message.rstrip('.')}. Parts, all files: {', '.join(PARTS)}."
+        files = await read_files(content_type, _counted(request, settings, take), arrived, most)
+    except FormError as error:
+        detail = f"{error}. Parts, all files: {', '.join(PARTS)}."
         raise problem("malformed-upload", detail, (FieldError("", detail),)) from None
     except ClientDisconnect:
         raise problem("malformed-upload", "The upload broke off. Send it again.") from None
-    try:
-        parts = [(name, part) for name, part in form.multi_items() if isinstance(part, UploadFile)]
-        _refuse_wrong_parts([name for name, _ in parts])
-        return await run_in_threadpool(_keep, parts, folder, settings)
-    finally:
-        await form.close()
+    _refuse_wrong_parts([file.part for file in files])
+    return await run_in_threadpool(_keep, files, folder, settings, take)
 
 
-async def _counted(request: Request, settings: Settings) -> AsyncGenerator[bytes, None]:
+async def _counted(request: Request, settings: Settings, take: Take) -> AsyncIterator[bytes]:
     received = 0
     async for chunk in chunks(request):
         received += len(chunk)
         if received > settings.max_upload_bytes:
             raise _too_large(settings)
+        take(len(chunk))
         yield chunk
 
 
@@ -81,29 +82,26 @@ def _refuse_wrong_parts(names: list[str]) -> None:
 
 
 def _keep(
-    parts: list[tuple[str, UploadFile]], folder: Path, settings: Settings
+    files: list[FilePart], folder: Path, settings: Settings, take: Take
 ) -> tuple[list[StoredFile], bool]:
     kept: list[Path] = []
-    for number, (part, upload) in enumerate(parts):
-        name = upload.filename or ""
-        refuse_bad_name(part, name)
+    for number, file in enumerate(files):
+        refuse_bad_name(file.part, file.name)
         # A folder for each: two targets may have one file name.
-        place = folder / (part if part != "target" else f"target/{number}")
+        place = folder / (file.part if file.part != "target" else f"target/{number}")
         place.mkdir(parents=True)
-        with (place / name).open("xb") as file:
-            while chunk := upload.file.read(MIB):
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
-        kept.append(place / name)
-    source = next(path for path, (part, _) in zip(kept, parts, strict=True) if part == "file")
+        kept.append(file.path.rename(place / file.name))
+    (folder / "arrived").rmdir()
+    source = next(path for path, file in zip(kept, files, strict=True) if file.part == "file")
     zipped = is_zip(source)
     if zipped:
         (folder / "input").mkdir()
-        unpack(source, folder / "input", settings)
+        unpack(source, folder / "input", settings, take)
         source.unlink()
     placed = [
-        (part, path) for path, (part, _) in zip(kept, parts, strict=True) if not (zipped and part == "file")
+        (file.part, path)
+        for path, file in zip(kept, files, strict=True)
+        if not (zipped and file.part == "file")
     ]
     unpacked = [("file", path) for path in sorted((folder / "input").iterdir())] if zipped else []
     return [

@@ -207,13 +207,44 @@ def test_too_short_a_way_in_the_target_is_said() -> None:
 
 
 def test_a_narrow_bore_is_said() -> None:
-    one = from_front(Request(pose=PoseRequest(bore_diameter_mm=300.0, hub_length_mm=60.0)))
-    assert Lack.BORE not in [r.lack for r in one.reasons]
-    made = chest()
-    narrow = replace(made, pose=replace(made.pose, bore=replace(made.pose.bore, radius_mm=100.0)))
+    """The hub's far end is farthest from the bore's axis: its wall must be the hub's radius farther."""
+    made, request = chest(), Request(pose=PoseRequest(hub_length_mm=60.0, hub_diameter_mm=20.0))
     tip_P = at_voxel(made.grid, 25, 27.4, 24)
-    found = Appraiser(narrow, Request()).appraise((tip_P - [0.0, 90.0, 0.0])[None], tip_P[None])[0]
-    assert Lack.BORE in [r.lack for r in found.reasons]
+    end_P = tip_P - [0.0, request.needle.max_length_mm + 60.0, 0.0]
+    bore = made.pose.bore
+    far_mm = float(np.linalg.norm(np.cross(bore.axis_P, end_P - bore.centre_P)))
+    for radius_mm, lacks in ((far_mm + 10.0 + 1e-6, False), (far_mm + 10.0 - 1e-6, True), (100.0, True)):
+        posed = replace(made, pose=replace(made.pose, bore=replace(bore, radius_mm=radius_mm)))
+        found = Appraiser(posed, request).appraise((tip_P - [0.0, 90.0, 0.0])[None], tip_P[None])[0]
+        assert (Lack.BORE in [r.lack for r in found.reasons]) is lacks
+    left = f"The hub's axis comes within {100.0 - far_mm:.1f} mm of the bore's wall; it needs 10.0 mm."
+    assert left in [reason.detail for reason in found.reasons]
+
+
+@pytest.mark.parametrize(
+    ("past_mm", "detail"),
+    [
+        (3.0, "The tip lies 3.0 mm beyond the target's far edge."),
+        (0.01, "The tip lies less than 0.1 mm beyond the target's far edge."),
+        (0.0, None),
+        (-1.0, None),
+    ],
+)
+def test_a_tip_beyond_the_target_is_said(past_mm: float, detail: str | None) -> None:
+    made = chest()
+    # The node ends at voxel 27, and nothing but body is behind it.
+    tip_P = at_voxel(made.grid, 25, 27.5, 24) + np.array([0.0, past_mm, 0.0])
+    one = Appraiser(made, Request()).appraise((tip_P - [0.0, 90.0, 0.0])[None], tip_P[None])[0]
+    assert [r.detail for r in one.reasons] == ([] if detail is None else [detail])
+    assert all(r.lack is Lack.TIP for r in one.reasons) and one.safe == (detail is None)
+
+
+def test_a_tip_far_from_the_target_lacks_the_target_alone() -> None:
+    made = chest()
+    tip_P = at_voxel(made.grid, 14, 40.0, 24)
+    one = Appraiser(made, Request()).appraise((tip_P - [0.0, 90.0, 0.0])[None], tip_P[None])[0]
+    lacks = [r.lack for r in one.reasons]
+    assert Lack.TARGET in lacks and Lack.TIP not in lacks
 
 
 def test_without_anything_to_keep_free_the_clearance_is_the_cap() -> None:

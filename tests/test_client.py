@@ -1,5 +1,6 @@
 """The Python client, against a service that is real but for its work, and that is restarted under it."""
 
+import http.server
 import threading
 import time
 from collections.abc import Iterator
@@ -93,6 +94,39 @@ def test_a_key_is_sent(tmp_path: Path) -> None:
 def test_a_service_that_stays_away_is_said() -> None:
     with Client("http://127.0.0.1:9", patience_s=0.5) as client, pytest.raises(httpx.TransportError):
         client.version()
+
+
+class Talkative(http.server.BaseHTTPRequestHandler):
+    """Says nothing but comments at first, and breaks off; asked again, it tells the end of the job."""
+
+    protocol_version = "HTTP/1.1"
+    asked = 0
+
+    def do_GET(self) -> None:
+        Talkative.asked += 1
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Content-Length", "1000000")
+        self.end_headers()
+        for _ in range(8):
+            self.wfile.write(b": nothing new\n\n")
+            time.sleep(0.25)
+        if Talkative.asked > 1:
+            self.wfile.write(b'id: 1\ndata: {"state": "done"}\n\n')
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:
+        del format, args
+
+
+def test_a_stream_that_says_it_is_there_is_asked_again_when_it_breaks_off() -> None:
+    """It broke off when more time had passed than a service is waited for that says nothing."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Talkative) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with Client(f"http://127.0.0.1:{server.server_port}", patience_s=1.0) as client:
+            assert list(client.events("x")) == [{"state": "done"}]
+        server.shutdown()
+    assert Talkative.asked == 2
 
 
 def test_a_plan_outlives_the_restart_of_its_service(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ import pytest
 import service_fakes as fakes
 from service_process import eventually
 from test_rest import GENEROUS_S, healthy, problem, until, upload
+from websockets.sync.client import connect
 
-from service.allowance import Allowance
+from service.allowance import Allowance, stranger
 from service.app import create_app
-from service.keys import create, listed, revoke
+from service.keys import OWNER, create, listed, revoke
 from service.logs import AUDIT, audit_to
 from service.server import beside
 from service.settings import Settings
@@ -101,7 +102,11 @@ def test_what_is_anothers_is_not_there(ann: httpx.Client, ben: httpx.Client, fol
         assert ben.get(listing).json()["items"] == []
         assert len(ann.get(listing).json()["items"]) == 1
     # The same bytes are one case, which each holds for himself.
-    assert ben.post("/v1/cases", **parts).json()["id"] == case.rpartition("/")[2]
+    again = ben.post("/v1/cases", **parts)
+    assert again.json()["id"] == case.rpartition("/")[2]
+    # He is not told that another was first; only that he has it, once he has.
+    assert again.status_code == 201 and again.headers["location"] == case
+    assert ben.post("/v1/cases", **parts).status_code == 200
     assert ben.delete(case).status_code == 204
     assert ann.get(case).status_code == 200
     assert ann.delete(plan).status_code == 204 and ann.delete(case).status_code == 204
@@ -143,12 +148,22 @@ def test_every_answer_has_its_headers(ann: httpx.Client, anybody: httpx.Client) 
     assert len(bad.headers["x-request-id"]) == 32
 
 
-def test_pages_of_listed_origins_alone_may_ask(ann: httpx.Client, anybody: httpx.Client) -> None:
+def test_pages_of_listed_origins_alone_may_ask(
+    ann: httpx.Client, anybody: httpx.Client, folder: Path
+) -> None:
     asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
     allowed = anybody.options("/v1/cases", headers={"Origin": ORIGIN} | asked)
     assert allowed.status_code == 200 and allowed.headers["access-control-allow-origin"] == ORIGIN
     other = anybody.options("/v1/cases", headers={"Origin": "https://evil.example"} | asked)
-    assert other.status_code == 400 and "access-control-allow-origin" not in other.headers
+    problem(other, "foreign-page")
+    assert "access-control-allow-origin" not in other.headers
+    unoffered = {"Access-Control-Request-Method": "PUT"}
+    put = anybody.options("/v1/cases", headers={"Origin": ORIGIN} | unoffered)
+    assert "DELETE" in problem(put, "foreign-page")["detail"]
+    for preflight in (allowed, other, put):
+        assert "default-src 'none'" in preflight.headers["content-security-policy"]
+        id = preflight.headers["x-request-id"]
+        eventually(lambda id=id: id in (folder / "data" / "audit.jsonl").read_text(encoding="utf-8"))
     answer = ann.get("/v1/version", headers={"Origin": ORIGIN})
     assert answer.headers["access-control-allow-origin"] == ORIGIN
     assert "ETag" in answer.headers["access-control-expose-headers"]
@@ -192,6 +207,29 @@ def test_it_is_noted_who_asked_for_what(ann: httpx.Client, folder: Path, tokens:
     assert not any(token in text for token in tokens.values())
 
 
+def test_what_stays_open_is_noted_when_it_is_opened_and_when_it_ends(
+    ann: httpx.Client, base: str, folder: Path, tokens: dict[str, str]
+) -> None:
+    case = f"/v1/cases/{ann.post('/v1/cases', json={'builtin': 'thorax'}).json()['id']}"
+    job = ann.post(f"{case}/plans", json={"random_seed": fakes.UNTIL_CANCELLED}).headers["location"]
+
+    def noted(message: str) -> list[tuple[str, int, bool]]:
+        lines = (folder / "data" / "audit.jsonl").read_text(encoding="utf-8").splitlines()
+        found = [line for line in map(json.loads, lines) if line["message"] == message]
+        return [(line["owner"], line["status"], line.get("open", False)) for line in found]
+
+    message = f"GET {job}/events"
+    with ann.stream("GET", f"{job}/events"):
+        eventually(lambda: noted(message) == [("ann", 200, True)])
+    eventually(lambda: noted(message) == [("ann", 200, True), ("ann", 200, False)])
+    ann.delete(job)
+    message = f"WEBSOCKET {case}/paths"
+    headers = {"Authorization": f"Bearer {tokens['ann']}"}
+    with connect(f"{base.replace('http:', 'ws:')}{case}/paths", additional_headers=headers, proxy=None):
+        eventually(lambda: noted(message) == [("ann", 101, True)])
+    eventually(lambda: noted(message) == [("ann", 101, True), ("ann", 101, False)])
+
+
 def test_metrics_count_requests_by_route(ann: httpx.Client) -> None:
     ann.get(f"/v1/plans/{'0' * 64}")
     text = ann.get("/metrics").text
@@ -218,6 +256,66 @@ def test_an_allowance_fills_at_its_rate_and_counts_what_is_under_way() -> None:
     assert allowance.take("a") == 1.0
     allowance.give_back("a")
     assert allowance.take("a") is None
+
+
+def test_messages_are_counted_with_requests_but_not_as_under_way() -> None:
+    now = [0.0]
+    allowance = Allowance(per_s=2.0, burst=3, at_once=1, clock_s=lambda: now[0])
+    assert allowance.take("a") is None
+    assert [allowance.spend("a") for _ in range(3)] == [None, None, 0.5]
+    assert allowance.spend("b") is None
+    now[0] = 0.5
+    assert [allowance.spend("a"), allowance.take("a")] == [None, 0.5]
+
+
+def test_accounts_are_so_many_and_those_under_way_stay() -> None:
+    allowance = Allowance(per_s=1.0, burst=2, at_once=9, clock_s=lambda: 0.0, most_accounts=2)
+    assert [allowance.take("busy"), allowance.take("busy"), allowance.take("busy")] == [None, None, 1.0]
+    assert [allowance.spend("idle"), allowance.spend("idle"), allowance.spend("idle")] == [None, None, 1.0]
+    # Others come: the idle one is forgotten, the busy one is not.
+    assert [allowance.spend("other"), allowance.spend("another")] == [None, None]
+    assert [allowance.spend("busy"), allowance.spend("idle")] == [1.0, None]
+    assert len(allowance._accounts) == 2
+
+
+def test_with_all_accounts_under_way_one_more_is_made() -> None:
+    allowance = Allowance(per_s=1.0, burst=2, at_once=9, clock_s=lambda: 0.0, most_accounts=1)
+    assert [allowance.take("a"), allowance.take("b")] == [None, None]
+    allowance.give_back("a")
+    allowance.give_back("b")
+    assert allowance.take("c") is None and len(allowance._accounts) == 2
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("10.0.0.1", "10.0.0.2", False),
+        ("10.0.0.1", "::ffff:10.0.0.1", True),
+        ("2001:db8::1", "2001:db8::ffff:2", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("fe80::1%eth0", "fe80::2", True),
+        ("?", "", True),
+    ],
+)
+def test_strangers_are_told_apart_by_their_addresses(one: str, other: str, same: bool) -> None:
+    assert (stranger(one) == stranger(other)) is same
+    assert not OWNER.fullmatch(stranger(one))
+
+
+def test_one_stranger_does_not_starve_another(tmp_path: Path) -> None:
+    token = create(tmp_path / "keys.json", "ann")
+    settings = Settings(
+        data_dir=tmp_path / "data", keys_file=tmp_path / "keys.json", requests_per_s=0.1, requests_burst=2
+    )
+    with beside(create_app(settings, Work(fakes.describe, fakes.plan))) as base:
+        transports = [httpx.HTTPTransport(local_address=address) for address in ("127.0.0.1", "127.0.0.2")]
+        one, other = (httpx.Client(base_url=base, transport=transport) for transport in transports)
+        with one, other, client_of(base, token) as ann:
+            for _ in range(2):
+                assert one.get("/v1/version").status_code == 200
+            problem(one.get("/v1/version"), "too-many-requests")
+            assert other.get("/v1/version").status_code == 200
+            assert ann.get("/v1/version").status_code == 200
 
 
 def test_too_many_requests_are_told_when_to_come_back(tmp_path: Path) -> None:

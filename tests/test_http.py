@@ -2,6 +2,7 @@
 
 import errno
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -79,10 +80,31 @@ def test_what_the_client_has_is_not_sent_again(client: httpx.Client, case: str) 
     plan = until(client, job, "done")["plan"]
     for address in (case, plan, job):
         etag = client.get(address).headers["etag"]
-        for sent in (etag, f'"x", {etag}', "*"):
+        assert not etag.startswith("W/")
+        for sent in (etag, f'"x", {etag}', f"W/{etag}"):
             answer = client.get(address, headers={"If-None-Match": sent})
             assert answer.status_code == 304 and answer.content == b"" and answer.headers["etag"] == etag
         assert client.get(address, headers={"If-None-Match": '"x"'}).status_code == 200
+        assert client.get(address, headers={"If-None-Match": "*"}).status_code == 304
+
+
+def test_packed_and_plain_bytes_have_tags_of_their_own(client: httpx.Client, case: str) -> None:
+    plan = client.post(f"{case}/plans", json={"random_seed": 0}, headers=WAIT).headers["content-location"]
+    tags = {}
+    for coding in ("gzip", "identity"):
+        answer = client.get(plan, headers={"Accept-Encoding": coding})
+        assert answer.headers.get("content-encoding", "identity") == coding
+        tags[coding] = answer.headers["etag"]
+    assert tags["gzip"] != tags["identity"]
+    for coding, tag in tags.items():
+        known = client.get(plan, headers={"Accept-Encoding": coding, "If-None-Match": tag})
+        assert known.status_code == 304 and known.headers["etag"] == tag
+    for wrong in (f"W/{tags['gzip']}", f"W/{tags['identity']}", f'{tags["gzip"][:-1]}-gzip"'):
+        problem(client.delete(plan, headers={"If-Match": wrong}), "precondition-failed")
+    # Either is what is there.
+    assert client.delete(plan, headers={"If-Match": f'"x", {tags["gzip"]}'}).status_code == 204
+    client.post(f"{case}/plans", json={"random_seed": 0}, headers=WAIT)
+    assert client.delete(plan, headers={"If-Match": tags["identity"]}).status_code == 204
 
 
 def test_what_has_changed_meanwhile_is_not_removed(client: httpx.Client, case: str) -> None:
@@ -90,11 +112,32 @@ def test_what_has_changed_meanwhile_is_not_removed(client: httpx.Client, case: s
     while client.get(job).json()["progress"] is None:
         time.sleep(0.02)
     etag = client.get(job).headers["etag"]
-    problem(client.delete(job, headers={"If-Match": 'W/"1"'}), "precondition-failed")
+    for wrong in ('"1"', f"W/{etag}"):
+        problem(client.delete(job, headers={"If-Match": wrong}), "precondition-failed")
     assert client.delete(job, headers={"If-Match": etag}).json()["state"] == "cancelled"
     other = client.post("/v1/cases", **upload(("file", "b.nii", b"b"))).headers["location"]
     problem(client.delete(other, headers={"If-Match": '"x"'}), "precondition-failed")
     assert client.delete(other, headers={"If-Match": client.get(other).headers["etag"]}).status_code == 204
+
+
+def test_no_longer_wait_is_applied_than_the_service_gives(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, max_wait_s=1.5)
+    with (
+        beside(create_app(settings, Work(fakes.describe, fakes.plan))) as base,
+        httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
+    ):
+        case = client.post("/v1/cases", json={"builtin": "thorax"}).headers["location"]
+        for preferred, applied in (("60", "wait=1"), ("0", "wait=0")):
+            body = {"random_seed": fakes.UNTIL_CANCELLED}
+            answer = client.post(f"{case}/plans", json=body, headers={"Prefer": f"wait={preferred}"})
+            assert answer.status_code == 202 and answer.headers["preference-applied"] == applied
+
+
+def test_every_removal_is_documented_with_a_full_disk(client: httpx.Client) -> None:
+    found = client.get("/v1/openapi.json").json()["paths"]
+    removals = {address: methods["delete"] for address, methods in found.items() if "delete" in methods}
+    assert len(removals) == 5
+    assert all("507" in removal["responses"] for removal in removals.values())
 
 
 # Removing results
@@ -193,18 +236,14 @@ def test_answers_are_compressed_for_who_asks(client: httpx.Client, case: str) ->
 
 
 def test_a_body_that_stands_still_is_not_waited_for(client: httpx.Client, case: str) -> None:
-    def slowly() -> Iterator[bytes]:
-        yield b"{"
-        time.sleep(3.0)
-        yield b"}"
-
-    headers = {"content-type": "application/json"}
-    try:
-        answer = client.post(f"{case}/plans", content=slowly(), headers=headers)
-    except httpx.WriteError:
-        # The service closed the connection under the sender.
-        return
-    problem(answer, "too-slow")
+    head = f"POST {case}/plans HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    with socket.create_connection((client.base_url.host, client.base_url.port), GENEROUS_S) as raw:
+        raw.sendall(f"{head}Content-Length: 2\r\n\r\n{{".encode())
+        # Read to its end: the service closes the connection, though the client never does.
+        said = b"".join(iter(lambda: raw.recv(65536), b""))
+    first, _, content = said.partition(b"\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 408 ") and b"\nconnection: close" in first.lower()
+    assert json.loads(content)["type"] == "/v1/problems/too-slow"
 
 
 # Events

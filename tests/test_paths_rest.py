@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -280,3 +281,32 @@ def test_a_map_goes_with_its_plan(client, case):
     assert client.get(f"{address}/skin-access").status_code == 200
     assert client.delete(address).status_code == 204
     assert problem(client.get(f"{address}/skin-access"), "not-found")
+
+
+# What one owner may ask
+
+
+def test_messages_count_as_requests_do(tmp_path: Path) -> None:
+    """Messages that come too soon are refused by their ids, and do not end the talk."""
+    token = create(tmp_path / "keys.json", "ann")
+    settings = Settings(
+        data_dir=tmp_path / "data", keys_file=tmp_path / "keys.json", requests_per_s=4.0, requests_burst=4
+    )
+    headers = {"Authorization": f"Bearer {token}"}
+    made = write_phantom(tmp_path)
+    parts = [(part, name, (made / name).read_bytes()) for part, name in PARTS]
+    asked = {"paths": [{"entry_mm": [0, -90, 0], "tip_mm": [0, 0, 0]}], "request": REQUEST}
+    with beside(create_app(settings)) as base, client_of(base, token) as client:
+        case = client.post("/v1/cases", **upload(*parts)).headers["location"]
+        with connect(socket_address(base, case), additional_headers=headers, proxy=None) as socket:
+            for n in range(12):
+                socket.send(json.dumps({"id": n} | asked))
+            answers = [json.loads(socket.recv(timeout=10 * GENEROUS_S)) for _ in range(12)]
+            assert [answer["id"] for answer in answers] == list(range(12))
+            refused = [answer["problem"] for answer in answers if "problem" in answer]
+            assert {p["type"] for p in refused} == {"/v1/problems/too-many-requests"}
+            assert 0 < len(refused) < 12
+            # After a pause it goes on.
+            time.sleep(1.0)
+            socket.send(json.dumps({"id": "later"} | asked))
+            assert "paths" in json.loads(socket.recv(timeout=GENEROUS_S))

@@ -20,6 +20,7 @@ from service.jobs.perform import perform
 from service.jobs.states import State
 from service.keeper import Keeper
 from service.made import Kind
+from service.quota import Quota
 from service.settings import Settings
 from service.store import Store
 from service.tasks import Work
@@ -53,7 +54,7 @@ def book(tools: tuple[Store, Book]) -> Book:
 @pytest.fixture
 def case_id(tools: tuple[Store, Book]) -> str:
     store, book = tools
-    keeper = Keeper(book._database, store)
+    keeper = Keeper(book._database, store, Quota(store, 1 << 40))
     record: dict[str, Any] = {"id": "c" * 64, "builtin": "thorax", "folder": False, "files": []}
     with store.aside() as folder:
         keeper.add_case(OWNER, folder, record)
@@ -70,7 +71,8 @@ def test_a_job_is_done_and_its_plan_kept(settings: Settings, tools: tuple[Store,
     done = book.get("j")
     assert done.state is State.DONE and done.attempt == 1 and done.result_id is not None
     text = store.kept(Kind.PLAN, done.result_id)
-    assert Keeper(book._database, store).result(OWNER, Kind.PLAN, done.result_id) == text
+    keeper = Keeper(book._database, store, Quota(store, 1 << 40))
+    assert keeper.result(OWNER, Kind.PLAN, done.result_id) == text
     # A job that has ended is left alone.
     perform(settings, WORK, "j")
     assert book.get("j") == done

@@ -158,6 +158,8 @@ def test_of_two_servers_without_a_scheduler_one_does_the_jobs_and_the_other_take
 ) -> None:
     with running(Service(service.settings, tmp_path / "second")) as second:
         with second.client() as client:
+            # The one that waits says how many workers there are at the other.
+            eventually(lambda: (ask(second, "/v1/health") or {}).get("workers") == 1)
             plans = case_of(client)
             jobs = [accepted(client, plans, seed) for seed in range(3)]
         for seed, job in enumerate(jobs):

@@ -7,24 +7,20 @@ A structure's number below `forbidden` says that its role is forbidden. All dist
 original voxels' boxes.
 """
 
-from math import sqrt
-
 import numpy as np
 
-from planner.clearance import across, centre_distance2, indices, slab_part
+from planner.clearance import nearest_of_each
 from planner.crossings import SHORTEST_MM
 from planner.kernels.jit import loop
 from planner.kernels.line import bore_distance, table_distance
 from planner.kernels.voxels import body_walk
-from planner.segments import clamped_polyline, segment_box_distance2
+from planner.segments import clamped_polyline
 from planner.voxelwalk import runs_along
 
 # Columns of what is found of one needle: the verdict of its walk to the skin, lengths in mm, counts, and free
 # distances of axis to table (needle, hub) and bore.
 WALK, LENGTH, LUNG, PUNCTURES, FISSURES, NEEDLE_TABLE, HUB_TABLE, BORE_ROOM = range(8)
 COLUMNS = 8
-
-_GUARD_MM = 1e-9
 
 
 @loop
@@ -61,62 +57,13 @@ def appraise_range(  # type: ignore[no-untyped-def]
         within = reach
         while True:
             needle[i] = np.inf
-            _nearest_of_each(sets, starts, members, spacing, axis_B, within, needle[i])
+            nearest_of_each(sets, starts, members, spacing, axis_B, within, needle[i])
             if within >= cap or needle[i, :forbidden].min() < np.inf:
                 break
             within = min(cap, 2.0 * within)
         hub[i] = np.inf
         hub_B = clamped_polyline(needle_end_B, tips[i] + hub_end * outwards[i], lower, upper)
-        _nearest_of_each(sets, starts, members, spacing, hub_B, hub_reach, hub[i])
-
-
-@loop
-def _nearest_of_each(sets, starts, members, spacing, axis_B, reach, nearest):  # type: ignore[no-untyped-def]
-    """The distance from the axis to each structure within `reach`; others stay infinite."""
-    half_diagonal = 0.5 * sqrt(spacing[0] ** 2 + spacing[1] ** 2 + spacing[2] ** 2)
-    at = np.empty(3, np.int64)
-    lower = np.empty(3)
-    upper = np.empty(3)
-    for piece in range(axis_B.shape[0] - 1):
-        one = axis_B[piece]
-        two = axis_B[piece + 1]
-        m = np.argmax(np.abs(two - one))
-        u, v = (m + 1) % 3, (m + 2) % 3
-        looked = reach + _GUARD_MM
-        first, last = indices(
-            min(one[m], two[m]) - looked, max(one[m], two[m]) + looked, spacing[m], sets.shape[m]
-        )
-        for i in range(first, last + 1):
-            centre = i * spacing[m]
-            wide = 0.5 * spacing[m] + looked
-            t0, t1 = slab_part(one, two, m, centre - wide, centre + wide)
-            at[m] = i
-            low, high = across(one, two, m, u, t0, t1, centre, 0.5 * spacing[m], looked)
-            first_u, last_u = indices(low, high, spacing[u], sets.shape[u])
-            low, high = across(one, two, m, v, t0, t1, centre, 0.5 * spacing[m], looked)
-            first_v, last_v = indices(low, high, spacing[v], sets.shape[v])
-            for j in range(first_u, last_u + 1):
-                at[u] = j
-                for k in range(first_v, last_v + 1):
-                    at[v] = k
-                    here = sets[at[0], at[1], at[2]]
-                    if here == 0:
-                        continue
-                    farthest = 0.0
-                    for n in range(starts[here], starts[here + 1]):
-                        farthest = max(farthest, min(nearest[members[n]], looked))
-                    # The box lies within half its diagonal of its centre: most are too far by that alone.
-                    far = farthest + half_diagonal
-                    if centre_distance2(one, two, at, spacing) > far * far:
-                        continue
-                    for a in range(3):
-                        lower[a] = (at[a] - 0.5) * spacing[a]
-                        upper[a] = (at[a] + 0.5) * spacing[a]
-                    distance = sqrt(segment_box_distance2(one, two, lower, upper))
-                    if distance > reach:
-                        continue
-                    for n in range(starts[here], starts[here + 1]):
-                        nearest[members[n]] = min(nearest[members[n]], distance)
+        nearest_of_each(sets, starts, members, spacing, hub_B, hub_reach, hub[i])
 
 
 @loop

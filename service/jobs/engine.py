@@ -13,6 +13,7 @@ import os
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import dask
 from distributed import Client, Future, LocalCluster
@@ -83,7 +84,13 @@ class Engine:
         self._wake.set()
 
     def workers(self) -> int:
-        """How many workers there are for jobs; 0 where the scheduler is away, or nobody hands jobs over."""
+        """How many workers there are for jobs; 0 where the scheduler is away, or nobody hands jobs over.
+
+        Where another server does the jobs, as many as it has told.
+        """
+        return self._told() if self._waits else self._own_workers()
+
+    def _own_workers(self) -> int:
         client = self._client
         if client is None or client.status != "running" or not self._thread.is_alive():
             return 0
@@ -117,8 +124,11 @@ class Engine:
                 _log.warning("another server with this data folder does the jobs; this one waits for its end")
             self._waits = True
         else:
+            self._waits = False
             try:
-                self._compare(self._connected())
+                client = self._connected()
+                self._tell()
+                self._compare(client)
             except Unavailable as error:
                 _log.warning("%s Jobs wait.", error)
             except DASK_ERRORS as error:
@@ -132,7 +142,7 @@ class Engine:
         all; without one, for the first that has the data folder."""
         if self._settings.scheduler is not None or self._lock is not None:
             return True
-        handle = os.open(self._settings.data_dir / "engine.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        handle = os.open(self._lock_file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -140,6 +150,21 @@ class Engine:
             return False
         self._lock = handle
         return True
+
+    @property
+    def _lock_file(self) -> Path:
+        return self._settings.data_dir / "engine.lock"
+
+    def _tell(self) -> None:
+        """Write how many workers there are into the lock, for servers that wait for its release."""
+        if self._lock is not None:
+            os.pwrite(self._lock, f"{self._own_workers():6d}\n".encode(), 0)
+
+    def _told(self) -> int:
+        """What the server that does the jobs has written last. It is gone for a moment at most: its lock goes
+        with it, and this server takes over."""
+        text = self._lock_file.read_text(encoding="ascii").strip()
+        return int(text) if text.isdigit() else 0
 
     def _compare(self, client: Client) -> None:
         # In this order: a submission that ends after its status was read is looked at the next time.
@@ -190,7 +215,7 @@ class Engine:
 
     def _is_deserted(self) -> bool:
         """Whether our own workers are gone for so long that Dask has given them up."""
-        if self._cluster is None or self.workers() > 0:
+        if self._cluster is None or self._own_workers() > 0:
             self._deserted_s = None
             return False
         self._deserted_s = self._deserted_s or time.monotonic()

@@ -102,7 +102,7 @@ _UPLOAD = {
 
 
 _THERE_ALREADY: dict[int | str, dict[str, Any]] = {
-    200: {"model": CaseModel, "description": "The case was there already."}
+    200: {"model": CaseModel, "description": "The owner holds the case already."}
 }
 
 
@@ -128,20 +128,23 @@ _THERE_ALREADY: dict[int | str, dict[str, Any]] = {
 async def add_case(request: Request) -> Response:
     """Take in a case: a segmentation with its companions as a form, or a built-in by name."""
     parts = parts_of(request)
-    with parts.store.aside() as folder:
+    keeper, owner = parts.keeper, owner_of(request)
+    kept_bytes = await run_in_threadpool(keeper.kept_bytes, owner)
+    with parts.store.aside() as folder, parts.quota.sending(owner, kept_bytes) as take:
         if media_type(request) == "multipart/form-data":
-            files, is_folder = await receive(request, folder, parts.settings)
+            files, is_folder = await receive(request, folder, parts.settings, take)
             content = _content(None, files, is_folder)
         elif media_type(request) == "application/json":
             content = _content(await _builtin(request), [], False)
         else:
             raise problem("unsupported-media-type", "Send multipart/form-data, or application/json.")
         case_id = identify(content)
-        keeper, owner = parts.keeper, owner_of(request)
         there = await run_in_threadpool(keeper.hold_case, owner, case_id)
         if there is not None:
-            return _answer(there, 200)
-        described = await parts.reading.described(content, folder)
+            found, is_new = there
+            # As if the files were new: whether others hold the same is not for this owner to know.
+            return _answer(found, 201 if is_new else 200)
+        described = await parts.reading.described(owner, content, folder)
         record = {"id": case_id} | content | {"description": described}
         stored = await run_in_threadpool(keeper.add_case, owner, folder, record)
     return _answer(stored, 201)
@@ -171,7 +174,7 @@ async def get_case(request: Request, case_id: str) -> Response:
 @router.delete(
     "/{case_id}",
     status_code=204,
-    responses=documented("not-found", "conflict", "precondition-failed"),
+    responses=documented("not-found", "conflict", "precondition-failed", "no-room"),
     openapi_extra={"parameters": [IF_MATCH]},
 )
 async def remove_case(request: Request, case_id: str) -> Response:

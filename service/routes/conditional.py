@@ -1,13 +1,19 @@
-"""Conditional: ETags, and requests that depend on them (RFC 9110, 13.1)."""
+"""Conditional: ETags, and requests that depend on them (RFC 9110, 13.1).
+
+All tags are strong. A case and what was made are named by their content; a job's tag is the number of its
+last event, since nothing that is told of a job changes without one. What goes out packed has a tag of its own
+(service.packed), and either may be sent back.
+"""
 
 import re
 from typing import Any
 
 from fastapi import Request, Response
 
+from service.packed import SUFFIX
 from service.problems import problem
 
-_TAG = re.compile(r'(?:W/)?"([^"]*)"')
+_TAG = re.compile(r'(W/)?("[^"]*")')
 
 IF_NONE_MATCH: dict[str, Any] = {
     "in": "header",
@@ -19,7 +25,7 @@ IF_MATCH: dict[str, Any] = {
     "in": "header",
     "name": "If-Match",
     "schema": {"type": "string"},
-    "description": "An ETag, or several: 412 where none is current.",
+    "description": "An ETag, or several: 412 where none is current. Weak ones never are.",
 }
 
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
@@ -29,18 +35,23 @@ NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
 
 def unless_known(request: Request, etag: str) -> Response | None:
     """304 where the client has what `etag` names, else None."""
-    asked = request.headers.getlist("if-none-match")
-    return Response(status_code=304, headers={"ETag": etag}) if asked and _matches(asked, etag) else None
+    known = _first_match(request.headers.getlist("if-none-match"), etag, weak_too=True)
+    return None if known is None else Response(status_code=304, headers={"ETag": known})
 
 
 def refuse_outdated(request: Request, etag: str) -> None:
     """Raises Problem where the client insists on another version than `etag` names."""
     asked = request.headers.getlist("if-match")
-    if asked and not _matches(asked, etag):
+    if asked and _first_match(asked, etag, weak_too=False) is None:
         raise problem("precondition-failed", f"It is {etag} now. Read it again, then decide.")
 
 
-def _matches(asked: list[str], etag: str) -> bool:
-    """The weak comparison: what is named is never changed in place, but for jobs, whose tags are weak."""
+def _first_match(asked: list[str], etag: str, weak_too: bool) -> str | None:
+    """The first of the tags that names what `etag` does, packed or not; `etag` for any, None where there is
+    none. If-None-Match takes weak tags for what they are weak forms of, If-Match takes none (13.1)."""
     given = ",".join(asked)
-    return given.strip() == "*" or etag.removeprefix("W/").strip('"') in _TAG.findall(given)
+    if given.strip() == "*":
+        return etag
+    current = (etag, f'{etag[:-1]}{SUFFIX}"')
+    tags = (tag for weak, tag in _TAG.findall(given) if weak_too or not weak)
+    return next((tag for tag in tags if tag in current), None)

@@ -79,7 +79,7 @@ async def get_job(request: Request, job_id: str) -> Response:
 @router.delete(
     "/{job_id}",
     response_model=JobModel,
-    responses=documented("not-found", "precondition-failed"),
+    responses=documented("not-found", "precondition-failed", "no-room"),
     openapi_extra={"parameters": [IF_MATCH]},
 )
 async def cancel_job(request: Request, job_id: str) -> Response:
@@ -101,7 +101,7 @@ async def own_job(request: Request, job_id: str) -> Job:
 
 
 def _etag(job: Job) -> str:
-    return f'W/"{job.last_event}"'
+    return f'"{job.last_event}"'
 
 
 def _answer(job: Job) -> JSONResponse:

@@ -1,5 +1,6 @@
 """Paths: needles that a hand moves, appraised at once, over HTTP or a WebSocket."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -7,6 +8,7 @@ from fastapi import APIRouter, Request, Response, WebSocket
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
+from service.allowance import too_many
 from service.appraisal_schema import MAX_NEEDLES_BYTES, AppraisalsModel, NeedlesBody, NeedlesMessage
 from service.owners import owner_of
 from service.parts import Parts, parts_of
@@ -23,6 +25,9 @@ PROTOCOL = "seedpath.v1"
 
 MATTERS = {"target", "needle", "clearance_mm", "roles", "pose", "seeds", "search"}
 """What an appraisal depends on: of seeds their length, of the search its field."""
+
+LONGEST_PAUSE_S = 1.0
+"""After a message that came too soon: a socket that is closed meanwhile is noticed so late at most [U]."""
 
 _BODY = {
     "requestBody": {
@@ -62,15 +67,16 @@ async def evaluate_paths(request: Request, case_id: str) -> Response:
     stored = await run_in_threadpool(parts.keeper.case, owner_of(request), case_id)
     hint = 'as {"paths": [{"entry_mm": [x, y, z], "tip_mm": [x, y, z]}]}'
     _, body = await json_body(request, NeedlesBody, MAX_NEEDLES_BYTES, hint)
-    answer = await parts.appraising.appraised(stored, what_matters(body.request), body)
+    matters = what_matters(body.request)
+    answer = await parts.appraising.appraised(owner_of(request), stored, matters, body)
     return Response(answer, media_type="application/json")
 
 
 @router.websocket("/{case_id}/paths")
 async def paths_socket(socket: WebSocket, case_id: str) -> None:
-    """The same over a WebSocket: one answer for each message, in order."""
-    parts = parts_of(socket)
-    stored = await run_in_threadpool(_case_or_none, parts, owner_of(socket), case_id)
+    """The same over a WebSocket: one answer for each message, in order. Each counts as a request does."""
+    parts, owner = parts_of(socket), owner_of(socket)
+    stored = await run_in_threadpool(_case_or_none, parts, owner, case_id)
     if stored is None:
         await socket.close(1008, "There is no such case.")
         return
@@ -80,9 +86,15 @@ async def paths_socket(socket: WebSocket, case_id: str) -> None:
         id: Any = None
         try:
             id = _id_in(content)
+            wait_s = parts.allowance.spend(owner)
+            if wait_s is not None:
+                await _send_problem(socket, id, too_many(wait_s))
+                # Nor is the next one read sooner: to refuse costs time as well.
+                await asyncio.sleep(min(wait_s, LONGEST_PAUSE_S))
+                continue
             message = read_model(NeedlesMessage, content, MAX_NEEDLES_BYTES)
             asked = message.request if "request" in message.model_fields_set else request
-            answer = await parts.appraising.appraised(stored, what_matters(asked), message)
+            answer = await parts.appraising.appraised(owner, stored, what_matters(asked), message)
             request = asked
             # The answer is JSON already, an object: the id becomes its first member.
             await socket.send_text(f'{{"id":{json.dumps(id)},{answer.decode()[1:]}')

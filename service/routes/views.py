@@ -61,14 +61,14 @@ class ShapesModel(BaseModel):
 )
 async def case_shapes(request: Request, case_id: str) -> Response:
     """The structures of a case as triangle meshes to look at."""
-    parts = parts_of(request)
-    stored = await run_in_threadpool(parts.keeper.case, owner_of(request), case_id)
+    parts, owner = parts_of(request), owner_of(request)
+    stored = await run_in_threadpool(parts.keeper.case, owner, case_id)
     version = SOFTWARE.partition(" ")[2]
     etag = f'"shapes-{version}-{stored.record["id"]}"'
     known = unless_known(request, etag)
     if known is not None:
         return known
-    shapes = await parts.reading.shapes(stored)
+    shapes = await parts.reading.shapes(owner, stored)
     return Response(orjson.dumps({"shapes": shapes}), media_type="application/json", headers={"ETag": etag})
 
 
@@ -100,7 +100,7 @@ async def case_slices(request: Request, case_id: str) -> Response:
         plan = await run_in_threadpool(parts.keeper.result, owner, Kind.PLAN, body.plan)
         if case_id not in await run_in_threadpool(parts.keeper.cases_of, owner, Kind.PLAN, body.plan):
             raise problem("conflict", "The plan was made from another case. Name a plan of this one.")
-    answer = await parts.appraising.sliced(stored, what_matters(body.request), body, plan)
+    answer = await parts.appraising.sliced(owner, stored, what_matters(body.request), body, plan)
     return Response(answer, media_type="application/json")
 
 

@@ -22,7 +22,8 @@ PREFER: dict[str, Any] = {
     "in": "header",
     "name": "Prefer",
     "schema": {"type": "string"},
-    "description": "wait=n: answer with what is made, if it is made within n seconds (RFC 7240).",
+    "description": "wait=n: answer with what is made, if it is made within n seconds (RFC 7240). "
+    "Preference-Applied says how long was waited, which may be less.",
 }
 IDEMPOTENCY_KEY: dict[str, Any] = {
     "in": "header",
@@ -54,6 +55,7 @@ async def order(
         key=_idempotency_key(request),
         fingerprint=hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + body).hexdigest(),
     )
+    await run_in_threadpool(parts.keeper.refuse_full, asked.owner)
     job = await run_in_threadpool(parts.book.accept, asked)
     parts.engine.nudge()
     return await _answer(request, job)
@@ -64,11 +66,13 @@ async def _answer(request: Request, job: Job) -> Response:
 
     Where the job failed within that wait, its problem.
     """
-    wait_s = _preferred_wait_s(request)
+    preferred_s = _preferred_wait_s(request)
     headers = {"Location": f"/v1/jobs/{job.id}"}
-    if wait_s is not None:
+    if preferred_s is not None:
+        wait_s = min(preferred_s, int(parts_of(request).settings.max_wait_s))
+        # What is applied, which may be less than what was preferred.
         headers["Preference-Applied"] = f"wait={wait_s}"
-        job = await _ended(request, job, min(wait_s, parts_of(request).settings.max_wait_s))
+        job = await _ended(request, job, wait_s)
         if job.state is State.FAILED and job.problem is not None:
             return JSONResponse(job.problem, job.problem["status"], headers, MEDIA_TYPE)
         if job.state is State.DONE and job.result_id is not None:

@@ -1,0 +1,160 @@
+"""Form: the files of a multipart body (RFC 7578), each written where it will stay, as it arrives.
+
+folder/0, folder/1, ...     the files in order, by number: no name of a sender's is a path here
+"""
+
+import codecs
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.concurrency import run_in_threadpool
+
+from service.settings import MIB
+
+
+class FormError(Exception):
+    """A form that is damaged, or holds what it may not. The message is a sentence without its full stop."""
+
+
+@dataclass(frozen=True)
+class FilePart:
+    """A file of the form: its part's name, the name that its sender gave it, and where it lies."""
+
+    part: str
+    name: str
+    path: Path
+
+
+async def read_files(
+    content_type: str, body: AsyncIterator[bytes], folder: Path, most: int
+) -> list[FilePart]:
+    """Write the files of a form into `folder`, which must be empty.
+
+    Raises FormError, OSError, and what `body` raises; what was written by then is the caller's to remove.
+    """
+    form = _Form(content_type, folder, most)
+    try:
+        async for chunk in body:
+            form.parse(chunk)
+            if form.waiting_bytes >= MIB:
+                await run_in_threadpool(form.write)
+        await run_in_threadpool(form.finish)
+    except FormParserError:
+        raise FormError("The form is damaged") from None
+    finally:
+        form.close()
+    if not form.is_whole:
+        raise FormError("The form ends in the middle of a part")
+    return form.files
+
+
+class _Form:
+    """What the parser has found so far. It calls back on the event loop; files are written elsewhere."""
+
+    def __init__(self, content_type: str, folder: Path, most: int) -> None:
+        _, options = parse_options_header(content_type)
+        if b"boundary" not in options:
+            raise FormError("The form's type names no boundary")
+        self.files: list[FilePart] = []
+        self.is_whole = True
+        self.waiting_bytes = 0
+        self._charset = _charset_of(options)
+        self._folder, self._most = folder, most
+        self._headers: dict[bytes, bytes] = {}
+        self._field = self._value = b""
+        self._waiting: list[tuple[int, bytes]] = []
+        self._open: tuple[int, BinaryIO] | None = None
+        self._parser = MultipartParser(
+            options[b"boundary"],
+            {
+                "on_part_begin": self._begin,
+                "on_header_field": self._read_field,
+                "on_header_value": self._read_value,
+                "on_header_end": self._end_header,
+                "on_headers_finished": self._name,
+                "on_part_data": self._take,
+                "on_part_end": self._end,
+            },
+        )
+
+    def parse(self, chunk: bytes) -> None:
+        """Find what is in the next piece of the body. Raises FormParserError and FormError."""
+        self._parser.write(chunk)
+
+    def write(self) -> None:
+        """Write what waits."""
+        for number, data in self._waiting:
+            if self._open is None or self._open[0] != number:
+                self.close(flush=True)
+                self._open = number, self.files[number].path.open("xb")
+            self._open[1].write(data)
+        self._waiting.clear()
+        self.waiting_bytes = 0
+
+    def finish(self) -> None:
+        """Write the rest, and flush all to the disk."""
+        self.write()
+        self.close(flush=True)
+
+    def close(self, flush: bool = False) -> None:
+        """Close the file that is open; one that is to be kept is flushed first."""
+        if self._open is None:
+            return
+        _, file = self._open
+        self._open = None
+        with file:
+            if flush:
+                file.flush()
+                os.fsync(file.fileno())
+
+    def _begin(self) -> None:
+        self._headers, self.is_whole = {}, False
+
+    def _read_field(self, data: bytes, start: int, end: int) -> None:
+        self._field += data[start:end]
+
+    def _read_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _end_header(self) -> None:
+        self._headers[self._field.lower()] = self._value
+        self._field = self._value = b""
+
+    def _name(self) -> None:
+        _, options = parse_options_header(self._headers.get(b"content-disposition"))
+        if b"name" not in options:
+            raise FormError("A part of the form has no name")
+        part = self._text(options[b"name"])
+        if b"filename" not in options:
+            raise FormError(f"The part {part!r} is no file")
+        if len(self.files) >= self._most:
+            raise FormError(f"Too many files: the form may hold {self._most}")
+        number = len(self.files)
+        self.files.append(FilePart(part, self._text(options[b"filename"]), self._folder / str(number)))
+        # An empty file is one too.
+        self._waiting.append((number, b""))
+
+    def _take(self, data: bytes, start: int, end: int) -> None:
+        self._waiting.append((len(self.files) - 1, data[start:end]))
+        self.waiting_bytes += end - start
+
+    def _end(self) -> None:
+        self.is_whole = True
+
+    def _text(self, name: bytes) -> str:
+        try:
+            return name.decode(self._charset)
+        except UnicodeDecodeError:
+            return name.decode("latin-1")
+
+
+def _charset_of(options: dict[bytes, bytes]) -> str:
+    try:
+        return codecs.lookup(options.get(b"charset", b"utf-8").decode("latin-1")).name
+    except LookupError:
+        return "latin-1"

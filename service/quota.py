@@ -1,0 +1,66 @@
+"""Quota: how many bytes one owner may have here: cases, results, and what he is sending now.
+
+Cases that results were made from count for as long as the results are held. What two owners hold counts for
+each. What is being sent is counted in each server by itself; what is kept is counted for all.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection
+
+from service.holdings import CASE, held_by
+from service.made import Kind
+from service.problems import Problem, problem
+from service.settings import MIB
+from service.store import Store
+
+
+class Quota:
+    """The bytes that each owner has, and the most that he may."""
+
+    def __init__(self, store: Store, most_bytes: int) -> None:
+        self._store, self._most_bytes = store, most_bytes
+        self._sent: Counter[str] = Counter()
+        # Uploads are counted on the event loop, what they unpack to elsewhere.
+        self._counting = threading.Lock()
+
+    def kept_bytes(self, connection: Connection, owner: str) -> int:
+        """The bytes of all that `owner` holds, and of the cases that it was made from."""
+        held = held_by(connection, owner)
+        cases = sum(self._store.case_bytes(id) for kind, id in held if kind == CASE)
+        return cases + sum(self._store.result_bytes(Kind(kind), id) for kind, id in held if kind != CASE)
+
+    def refuse_more(self, connection: Connection, owner: str, bytes: int) -> None:
+        """Raises Problem where `owner` may not keep so many more."""
+        if self.kept_bytes(connection, owner) + bytes > self._most_bytes:
+            raise self._full()
+
+    @contextmanager
+    def sending(self, owner: str, kept_bytes: int) -> Iterator[Callable[[int], None]]:
+        """While the context lasts, what is yielded counts bytes that arrive of `owner`, who keeps so many.
+        It raises Problem where they are too many, with those of his other uploads."""
+        sent = 0
+
+        def take(bytes: int) -> None:
+            nonlocal sent
+            with self._counting:
+                sent += bytes
+                self._sent[owner] += bytes
+                if kept_bytes + self._sent[owner] > self._most_bytes:
+                    raise self._full()
+
+        try:
+            take(0)
+            yield take
+        finally:
+            with self._counting:
+                self._sent[owner] -= sent
+                # Who sends nothing is not remembered.
+                self._sent += Counter()
+
+    def _full(self) -> Problem:
+        most = f"{self._most_bytes / MIB:,.1f} MiB"
+        return problem("no-room", f"An owner may keep {most}. This is more: remove cases or results first.")

@@ -1,0 +1,115 @@
+"""Appraising at benches: many needles are shared out, and nobody can tell by the answer."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from phantom import write_phantom
+
+from service import appraising as module
+from service.appraisal_schema import NeedlesBody
+from service.appraise_task import Needles, appraise, joined
+from service.appraising import SHARED_FROM, Appraising
+from service.case import Case
+from service.problems import Problem
+from service.settings import Settings
+from service.store import StoredCase
+
+REQUEST: dict[str, Any] = {"target": {"structure": "node_4R"}}
+ID = f"{1:08x}{'0' * 56}"
+"""A case whose own bench, of two, is the second."""
+
+
+def body(count: int, request: dict[str, Any] = REQUEST) -> NeedlesBody:
+    rng = np.random.default_rng(0)
+    entries = np.array([0.0, -150.0, 20.0]) + rng.normal(scale=15.0, size=(count, 3))
+    paths = [{"entry_mm": entry, "tip_mm": [-18.2, 6.8, 8.0]} for entry in entries.tolist()]
+    return NeedlesBody.model_validate_json(json.dumps({"paths": paths, "request": request}))
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    folder = write_phantom(tmp_path_factory.mktemp("phantom"))
+    return Case(folder / "labels.nii.gz", folder / "labels.json")
+
+
+def answer(benches: Appraising, case: Case, asked: NeedlesBody) -> bytes:
+    request = asked.request.model_dump_json(by_alias=True).encode()
+    stored = StoredCase({"id": ID, "files": []}, case, Path("/nowhere"))
+    return asyncio.run(benches.appraised("ann", stored, request, asked))
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appraising]:
+    made = Appraising(Settings(data_dir=tmp_path_factory.mktemp("data"), appraisers=2))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def asked_at(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, int]]:
+    """Which bench was asked for how many needles, as they are asked."""
+    noted: list[tuple[object, int]] = []
+    found = module.SharedBench.run
+
+    async def run(self: module.SharedBench, *given: Any) -> Any:
+        noted.append((self, len(given[-1].entries_mm)))
+        return await found(self, *given)
+
+    monkeypatch.setattr(module.SharedBench, "run", run)
+    return noted
+
+
+def test_many_needles_are_shared_out_and_answered_as_by_one(
+    two: Appraising, case: Case, asked_at: list[tuple[object, int]], tmp_path: Path
+) -> None:
+    asked = body(SHARED_FROM + 1)
+    shared = answer(two, case, asked)
+    assert sorted(count for _, count in asked_at) == [50, 51]
+    assert len({bench for bench, _ in asked_at}) == 2
+    one = Appraising(Settings(data_dir=tmp_path, appraisers=1))
+    try:
+        alone = answer(one, case, asked)
+    finally:
+        one.close()
+    assert alone == shared
+    found = json.loads(shared)
+    assert len(found["paths"]) == SHARED_FROM + 1
+    assert set(found) == {"paths", "missing_structures", "notes", "skin_source"}
+    assert len({tuple(path["direction"]) for path in found["paths"]}) == SHARED_FROM + 1
+
+
+def test_few_needles_stay_at_the_cases_own_bench(
+    two: Appraising, case: Case, asked_at: list[tuple[object, int]]
+) -> None:
+    for count in (1, SHARED_FROM - 1):
+        answer(two, case, body(count))
+    assert [count for _, count in asked_at] == [1, SHARED_FROM - 1]
+    assert {bench for bench, _ in asked_at} == {two._benches[1]}
+
+
+def test_what_cannot_be_asked_of_a_case_is_one_problem_from_all_benches(two: Appraising, case: Case) -> None:
+    with pytest.raises(Problem) as caught:
+        answer(two, case, body(SHARED_FROM, {"target": {"structure": "x"}}))
+    assert [error.pointer for error in caught.value.report.errors] == ["/request/target/structure"]
+
+
+@pytest.mark.parametrize(("count", "most", "sizes"), [(5, 2, [2, 3]), (3, 4, [1, 1, 1]), (4, 1, [4])])
+def test_parts_are_in_order_and_of_about_one_size(count: int, most: int, sizes: list[int]) -> None:
+    entries, tips = np.arange(3.0 * count).reshape(-1, 3), np.zeros((count, 3))
+    parts = Needles(Case("thorax"), b"{}", entries, tips).parts(most)
+    assert [len(part.tips_mm) for part in parts] == sizes
+    assert np.array_equal(np.vstack([part.entries_mm for part in parts]), entries)
+
+
+def test_however_needles_are_parted_the_bytes_are_the_same(case: Case) -> None:
+    asked = body(12)
+    entries, tips = (np.array([getattr(n, name) for n in asked.paths]) for name in ("entry_mm", "tip_mm"))
+    needles = Needles(case, asked.request.model_dump_json(by_alias=True).encode(), entries, tips)
+    whole = joined([appraise(lambda _: None, needles)])
+    for most in (2, 5, 12):
+        assert joined([appraise(lambda _: None, part) for part in needles.parts(most)]) == whole

@@ -1,0 +1,96 @@
+"""A form's files, as they arrive in pieces of any size."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.form import FilePart, FormError, read_files
+
+TYPE = "multipart/form-data; boundary=b"
+
+
+def read(body: bytes, folder: Path, sizes: list[int], type: str = TYPE, most: int = 5) -> list[FilePart]:
+    async def pieces() -> AsyncIterator[bytes]:
+        left = body
+        for size in [*sizes, len(body)]:
+            if left:
+                yield left[:size]
+            left = left[size:]
+
+    return asyncio.run(read_files(type, pieces(), folder, most))
+
+
+def part(disposition: str, content: bytes = b"") -> bytes:
+    return b"--b\r\nContent-Disposition: form-data; " + disposition.encode() + b"\r\n\r\n" + content + b"\r\n"
+
+
+def file(name: str, content: bytes = b"") -> bytes:
+    return part(f'name="file"; filename="{name}"', content)
+
+
+@given(
+    contents=st.lists(st.binary(max_size=40), min_size=1, max_size=4),
+    sizes=st.lists(st.integers(1, 30), max_size=20),
+)
+@settings(max_examples=40)
+def test_files_are_what_was_sent_however_they_arrive(
+    tmp_path_factory: pytest.TempPathFactory, contents: list[bytes], sizes: list[int]
+) -> None:
+    folder = tmp_path_factory.mktemp("form")
+    sent = [("target", (f"{n} ä.nii", content)) for n, content in enumerate(contents)]
+    request = httpx.Request("POST", "http://x", files=sent)
+    found = read(request.read(), folder, sizes, request.headers["content-type"])
+    assert [(f.part, f.name, f.path.read_bytes()) for f in found] == [
+        ("target", name, content) for _, (name, content) in sent
+    ]
+    assert sorted(folder.iterdir()) == sorted(f.path for f in found)
+
+
+def test_large_files_are_written_before_all_has_arrived(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 12_000
+    seen: list[int] = []
+
+    async def pieces() -> AsyncIterator[bytes]:
+        body = file("a", content) + b"--b--\r\n"
+        for at in range(0, len(body), 100_000):
+            yield body[at : at + 100_000]
+            seen.append(sum(f.stat().st_size for f in tmp_path.iterdir()))
+
+    found = asyncio.run(read_files(TYPE, pieces(), tmp_path, 1))
+    assert found[0].path.read_bytes() == content
+    assert 0 < seen[len(seen) // 2] < len(content)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"x", "damaged"),
+        (file("a", b"abc")[:-2], "middle of a part"),
+        (part('name="file"', b"text") + b"--b--\r\n", "'file' is no file"),
+        (part('filename="a"', b"text") + b"--b--\r\n", "no name"),
+        (b"--b\r\nX: y\r\n\r\ntext\r\n--b--\r\n", "no name"),
+        (file("a") * 6 + b"--b--\r\n", "Too many files"),
+    ],
+)
+def test_what_is_no_form_of_files_is_refused(tmp_path: Path, body: bytes, said: str) -> None:
+    with pytest.raises(FormError, match=said):
+        read(body, tmp_path, [7, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("type", "name"),
+    [(f"{TYPE}; charset=latin-1", "\xe4"), (f"{TYPE}; charset=klingon", "\xe4"), (TYPE, "\xe4")],
+)
+def test_names_are_read_by_the_charset_or_as_latin_1(tmp_path: Path, type: str, name: str) -> None:
+    body = b'--b\r\nContent-Disposition: form-data; name="file"; filename="\xe4"\r\n\r\n\r\n--b--\r\n'
+    assert [f.name for f in read(body, tmp_path, [], type)] == [name]
+
+
+def test_a_type_without_a_boundary_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FormError, match="boundary"):
+        read(b"x", tmp_path, [], "multipart/form-data")

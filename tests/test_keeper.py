@@ -1,0 +1,95 @@
+"""Rows and files: what is left by a server that was killed between the two is swept, and nothing else."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from service.database.connection import Database
+from service.database.migrate import migrate
+from service.holdings import CASE, hold, let_go
+from service.jobs.book import Book
+from service.jobs.job import Order
+from service.keeper import Keeper
+from service.made import Kind, Made
+from service.quota import Quota
+from service.store import ABANDONED_S, Store
+
+IDS = {name: f"{n:064x}" for n, name in enumerate(("held", "left", "new", "plans", "open"))}
+
+
+def made_case(store: Store, name: str, old: bool = True) -> Path:
+    with store.aside() as folder:
+        (folder / "file").mkdir()
+        (folder / "file" / "a.nii").write_bytes(b"a")
+        files = [{"part": "file", "place": "file/a.nii", "sha256": "5e"}]
+        record = {"id": IDS[name], "builtin": None, "folder": False, "files": files}
+        store.add_case(folder, record)
+    return aged(store.case(IDS[name]).folder, old)
+
+
+def made_result(store: Store, folder: Path, kind: Kind, id: str, old: bool = True) -> Path:
+    store.keep(Made(kind, id, json.dumps({}).encode()))
+    return aged(next(folder.rglob(f"{kind}/{id}.json")), old)
+
+
+def aged(path: Path, old: bool) -> Path:
+    then = time.time() - ABANDONED_S - (60.0 if old else -60.0)
+    os.utime(path, (then, then))
+    return path
+
+
+@pytest.fixture
+def parts(
+    tmp_path: Path, database_url: str, open_database: Callable[[str, float], Database]
+) -> tuple[Store, Keeper, Database]:
+    database = open_database(database_url, 5.0)
+    migrate(database)
+    store = Store(tmp_path / "data")
+    return store, Keeper(database, store, Quota(store, 1 << 40)), database
+
+
+def test_files_without_rows_are_swept_and_no_others(
+    parts: tuple[Store, Keeper, Database], tmp_path: Path
+) -> None:
+    store, keeper, database = parts
+    cases = {name: made_case(store, name, old=name != "new") for name in IDS}
+    results = {
+        (kind, name): made_result(store, tmp_path, kind, IDS[name], old=name != "new")
+        for kind in Kind
+        for name in ("held", "left", "new")
+    }
+
+    def rows(connection: Connection) -> None:
+        for name in ("held", "open"):
+            hold(connection, "ann", CASE, IDS[name], IDS[name])
+        for kind in Kind:
+            # Made from a case that was removed, whose files it needs.
+            hold(connection, "ann", kind, IDS["held"], IDS["plans"])
+
+    database.write(rows)
+    assert keeper.sweep() == 1 + len(Kind)
+    assert [name for name, folder in cases.items() if not folder.exists()] == ["left"]
+    assert {name for (_, name), file in results.items() if not file.exists()} == {"left"}
+    assert keeper.sweep() == 0
+
+
+def test_a_case_that_only_an_open_job_needs_stays(parts: tuple[Store, Keeper, Database]) -> None:
+    store, keeper, database = parts
+    folder, other = made_case(store, "open"), made_case(store, "left")
+    database.write(lambda c: hold(c, "ann", CASE, IDS["open"], IDS["open"]))
+    Book(database, 10, 10, 10).accept(Order("j1", "ann", IDS["open"], Kind.PLAN, "{}", None))
+    database.write(lambda c: hold(c, "ben", CASE, IDS["held"], IDS["held"]))
+    database.write(lambda c: let_go(c, "ann", CASE, IDS["open"]))
+    assert keeper.sweep() == 1
+    assert folder.exists() and not other.exists()
+
+
+def test_files_of_another_database_are_left_alone(parts: tuple[Store, Keeper, Database]) -> None:
+    store, keeper, _ = parts
+    folder = made_case(store, "left")
+    assert keeper.sweep() == 0 and folder.exists()

@@ -1,0 +1,151 @@
+"""What one owner may keep, and send: over HTTP, and counted."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import service_fakes as fakes
+from test_gate import client_of
+from test_rest import problem, until, upload, zipped
+
+from service.app import create_app
+from service.database.connection import Database
+from service.database.migrate import migrate
+from service.holdings import CASE, hold
+from service.keys import create
+from service.made import Kind, Made
+from service.problems import Problem
+from service.quota import Quota
+from service.server import beside
+from service.settings import Settings
+from service.store import Store
+from service.tasks import Work
+
+MOST = 200_000
+
+
+@pytest.fixture(scope="module")
+def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Client, httpx.Client]]:
+    """Two owners of a service that lets each keep little."""
+    folder = tmp_path_factory.mktemp("quota")
+    tokens = [create(folder / "keys.json", owner) for owner in ("ann", "ben")]
+    settings = Settings(
+        data_dir=folder / "data", keys_file=folder / "keys.json", max_bytes_of_owner=MOST, max_expansion=1e6
+    )
+    with beside(create_app(settings, Work(fakes.describe, fakes.plan))) as base:
+        ann, ben = (client_of(base, token) for token in tokens)
+        with ann, ben:
+            yield ann, ben
+
+
+def sent(client: httpx.Client, name: str, size: int) -> httpx.Response:
+    return client.post("/v1/cases", **upload(("file", name, name.encode() + b"a" * (size - len(name)))))
+
+
+def test_an_owner_keeps_so_much_and_no_more(clients: tuple[httpx.Client, httpx.Client]) -> None:
+    ann, ben = clients
+    first = sent(ann, "a.nii", 150_000)
+    assert first.status_code == 201
+    refused = problem(sent(ann, "b.nii", 100_000), "no-room")
+    assert "remove cases or results" in refused["detail"]
+    # What unpacks to more is more.
+    zeros = zipped(("a.nii", b"\0" * 100_000))
+    assert len(zeros) < 1000
+    problem(ann.post("/v1/cases", **upload(("file", "a.zip", zeros))), "no-room")
+    # Another has room of his own, though he sends the same.
+    assert sent(ben, "a.nii", 150_000).status_code == 201
+    assert ann.delete(first.headers["location"]).status_code == 204
+    second = sent(ann, "b.nii", 100_000)
+    assert second.status_code == 201
+    # What another brought first takes room of his as well.
+    problem(sent(ann, "a.nii", 150_000), "no-room")
+    small = sent(ann, "e.nii", 40_000)
+    # What he keeps already takes no more.
+    assert small.status_code == 201 and sent(ann, "e.nii", 40_000).status_code == 200
+    assert ann.delete(small.headers["location"]).status_code == 204
+    for client, case in ((ann, second), (ben, first)):
+        assert client.delete(case.headers["location"]).status_code == 204
+
+
+def test_results_count_and_who_is_full_makes_no_more(clients: tuple[httpx.Client, httpx.Client]) -> None:
+    ann, _ = clients
+    case = sent(ann, "c.nii", MOST - 5000).headers["location"]
+    plans = []
+    for seed in range(7, 20):
+        answer = ann.post(f"{case}/plans", json={"random_seed": seed})
+        if answer.status_code == 507:
+            break
+        plans.append(until(ann, answer.headers["location"], "done")["plan"])
+    problem(answer, "no-room")
+    assert plans
+    # The case stays for the plans made from it, and counts.
+    assert ann.delete(case).status_code == 204
+    problem(sent(ann, "d.nii", 50_000), "no-room")
+    for plan in plans:
+        assert ann.delete(plan).status_code == 204
+    assert sent(ann, "d.nii", 50_000).status_code == 201
+
+
+def test_an_upload_needs_no_room_but_the_stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(data_dir=tmp_path / "data")
+    with (
+        beside(create_app(settings, Work(fakes.describe, fakes.plan))) as base,
+        client_of(base, None) as client,
+    ):
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+        assert sent(client, "a.nii", 3_000_000).status_code == 201
+    assert list((tmp_path / "data" / "aside").iterdir()) == []
+
+
+# Counted
+
+
+def test_what_is_held_is_counted_once(
+    tmp_path: Path, database_url: str, open_database: Callable[[str, float], Database]
+) -> None:
+    database = open_database(database_url, 5.0)
+    migrate(database)
+    store = Store(tmp_path / "data")
+    quota = Quota(store, 1000)
+    case, plan = "1" * 64, "2" * 64
+    with store.aside() as folder:
+        (folder / "a.nii").write_bytes(b"a" * 300)
+        files = [{"part": "file", "place": "a.nii", "sha256": "5e"}]
+        store.add_case(folder, {"id": case, "builtin": None, "folder": False, "files": files})
+    store.keep(Made(Kind.PLAN, plan, b"p" * 200))
+    size = 300 + (store.case(case).folder / "case.json").stat().st_size
+
+    def kept(owner: str) -> int:
+        return database.read(lambda c: quota.kept_bytes(c, owner))
+
+    assert kept("ann") == 0
+    database.write(lambda c: hold(c, "ann", CASE, case, case))
+    assert kept("ann") == size
+    # A case counts once, whatever was made from it, and for who holds the plan alone as well.
+    database.write(lambda c: hold(c, "ann", Kind.PLAN, plan, case))
+    database.write(lambda c: hold(c, "ben", Kind.PLAN, plan, case))
+    assert kept("ann") == kept("ben") == size + 200
+    left = 1000 - size - 200
+    database.read(lambda c: quota.refuse_more(c, "ann", left))
+    with pytest.raises(Problem):
+        database.read(lambda c: quota.refuse_more(c, "ann", left + 1))
+
+
+def test_uploads_at_once_count_together(tmp_path: Path) -> None:
+    quota = Quota(Store(tmp_path), 1000)
+    with quota.sending("ann", 500) as one:
+        one(300)
+        with quota.sending("ben", 0) as other:
+            other(1000)
+        with quota.sending("ann", 500) as two, pytest.raises(Problem):
+            two(201)
+        # The second is gone, and so is what came of it.
+        one(200)
+        with pytest.raises(Problem):
+            one(1)
+    with quota.sending("ann", 500) as again:
+        again(500)
+    with pytest.raises(Problem), quota.sending("ann", 1001):
+        pass
