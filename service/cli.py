@@ -25,6 +25,7 @@ from service.outputs import refuse_bad_outputs
 from service.plan_json import write_plan
 from service.server import address, listen, serve
 from service.settings import from_environment
+from service.study_command import add_study_command
 from service.table import plan_text, verification_text
 from service.terminal import ProgressLines, deliver, say
 from service.work import Unverified, check_case, plan_case
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_check)
 
     add_implant_commands(commands)
+    add_study_command(commands)
     add_key_commands(commands)
 
     command = commands.add_parser("serve", help="start the REST service")
