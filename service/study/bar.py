@@ -4,7 +4,6 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from typing import TextIO
 
 from service.study.run import Standing
 from service.terminal import PROGRAM
@@ -22,8 +21,8 @@ CLEAR = "\r\x1b[K"
 class Bar:
     """Draws a study's standing. Use as a context, which ends the line."""
 
-    def __init__(self, stream: TextIO | None = None, clock_s: Callable[[], float] = time.monotonic) -> None:
-        self._stream = sys.stderr if stream is None else stream
+    def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._stream = sys.stderr
         self._clock_s = clock_s
         self._is_terminal = self._stream.isatty()
         self._standing: Standing | None = None

@@ -9,6 +9,7 @@ NAME=...                                any of these, by a name of one's own
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -84,18 +85,22 @@ def _weighted(text: str, name: str, parts: Sequence[str]) -> Ranking:
     weights: dict[str, float] = {}
     for part in parts:
         score, _, number = part.rpartition(":")
-        try:
-            weight = float(number)
-        except ValueError:
-            raise RequestError(
-                f"{OPTION} {text}",
-                f"{part!r} has no weight",
-                "Give each score with its weight: SCORE:NUMBER.",
-            ) from None
+        weight = _number(number)
+        if weight is None:
+            remedy = "Give each score with its weight: SCORE:NUMBER."
+            raise RequestError(f"{OPTION} {text}", f"{part!r} has no weight", remedy)
         if score.strip() in weights:
             raise RequestError(f"{OPTION} {text}", f"{score.strip()!r} is named twice", "Name each once.")
         weights[score.strip()] = weight
     return _read(text, name, {"weights": weights})
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if isfinite(number) else None
 
 
 def _from_file(name: str, path: Path) -> Ranking:

@@ -108,18 +108,20 @@ def _withdraw_others(book: Book, jobs: Sequence[Job]) -> None:
 
 def _work(at: Desk, work: Work, plans: Sequence[Asked], jobs: Sequence[Job], tell: Tell) -> None:
     ended_before = sum(job.state not in OPEN for job in jobs)
+
+    def look() -> Standing:
+        return _standing(plans, jobs, {job.id: job for job in at.book.open_jobs()}, ended_before)
+
     engine = Engine(at.settings, work, at.book)
     try:
         engine.start()
-        while True:
-            still_open = {job.id: job for job in at.book.open_jobs()}
-            standing = _standing(plans, jobs, still_open, ended_before)
+        while (standing := look()).ended < standing.total:
             tell(standing)
-            if standing.ended == standing.total:
-                return
             time.sleep(LOOK_S)
     finally:
         engine.close()
+        # What was done meanwhile, whether it ended or was interrupted.
+        tell(look())
 
 
 def _standing(
