@@ -14,8 +14,10 @@ import pytest
 import recovery_fakes
 import study_fakes as fakes
 from phantom import write_phantom
+from postgres import Postgres
 from service_process import eventually
 from study_process import family, is_alive, started
+from test_recovery import dask
 
 from service import cli, study_command
 from service.plan_json import read_plan
@@ -258,6 +260,28 @@ def test_a_study_that_was_killed_or_interrupted_goes_on_where_it_was(tmp_path: P
     study = started(arguments, {})
     study.communicate(timeout=120)
     assert study.returncode == 0 and results(tmp_path) == broken
+
+
+# Elsewhere
+
+
+def test_a_scheduler_s_workers_do_a_study_whose_database_is_its_own(
+    tmp_path: Path, marks: Path, postgres: Postgres
+) -> None:
+    cases = [fakes.write_case(tmp_path / f"p{n}.nii.gz", more=str(n)) for n in range(2)]
+    asked = [*map(str, cases), "--ranking", LUNG, "--ranking", CLEAR]
+    with dask(tmp_path, marks) as scheduler:
+        settings = {"SEEDPATH_SCHEDULER": scheduler, "SEEDPATH_DATABASE_URL": postgres.url}
+        study = started([*asked, "-o", str(tmp_path / "out")], settings)
+        out, said = study.communicate(timeout=120)
+        assert study.returncode == 0 and "All 4 plans are made" in out, said
+        assert begun(marks).total() == 4
+        other = started([*asked, "-o", str(tmp_path / "other")], settings)
+        out, said = other.communicate(timeout=120)
+    assert other.returncode == 2 and out == ""
+    assert "Name one of this study's own" in said.splitlines()[-1] and begun(marks).total() == 4
+    # Its records are not in the folder, its results are.
+    assert not (tmp_path / "out" / "seedpath.sqlite").exists() and len(rows(tmp_path)) == 4
 
 
 # The real thing

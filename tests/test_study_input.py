@@ -1,6 +1,7 @@
 """What a study is asked for: rankings and cohorts as the command line gives them."""
 
 import json
+import os
 from itertools import combinations
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from anatomy.errors import AnatomyError
 from planner.request import DEFAULT_RANKING, Request
 from planner.scores import SCORES
 from service.arguments import BadFile
+from service.case import Case
 from service.study.cohort import Shared, _telling_apart, cohort
+from service.study.intake import _files
 from service.study.rankings import rankings
 
 NAMES = [score.name for score in SCORES]
@@ -75,6 +78,7 @@ def test_rankings_are_taken_where_all_differ_and_refused_where_not(wanted: list[
         (["length_mm:nan"], "'length_mm:nan' has no weight"),
         ([""], "is empty"),
         (["=length_mm"], "its name is empty"),
+        (["a\udcff=length_mm"], "it cannot be written down"),
         (["a=length_mm", "a=clearance_mm"], "another ranking is called 'a'"),
         (["length_mm:2", "w=length_mm:2.0"], "it is the same as"),
         (["gone.json"], "gone.json: there is no such file"),
@@ -112,7 +116,7 @@ def patient(folder: Path, name: str) -> Path:
     """A folder of masks as TotalSegmentator leaves it, the target among them."""
     masks = folder / name / "segmentations"
     masks.mkdir(parents=True)
-    (masks / "node.nii.gz").write_bytes(name.encode())
+    (masks / "node.nii.gz").write_bytes(os.fsencode(name))
     return masks
 
 
@@ -191,6 +195,14 @@ def test_a_table_that_cannot_be_used_is_told_in_a_sentence(tmp_path: Path, text:
     with pytest.raises((AnatomyError, BadFile)) as told:
         cohort([str(tmp_path / "cohort.csv")], Shared())
     assert said in str(told.value)
+
+
+def test_names_that_cannot_be_written_down_are_refused(tmp_path: Path) -> None:
+    masks = patient(tmp_path, "p\udcff")
+    with pytest.raises(AnatomyError, match="its name cannot be written down"):
+        cohort([str(masks), str(patient(tmp_path, "p1"))], Shared())
+    with pytest.raises(AnatomyError, match="its name cannot be written down"):
+        list(_files(Case(masks.rename(tmp_path / "p2"), targets=(tmp_path / "\udcff.nii.gz",))))
 
 
 def test_one_target_file_is_not_taken_for_several_patients(tmp_path: Path) -> None:

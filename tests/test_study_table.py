@@ -139,7 +139,7 @@ def test_better_is_upwards_on_every_axis() -> None:
 
 
 @pytest.mark.parametrize("cases", [1, 50])
-@pytest.mark.parametrize("rankings", [("a",), ("a", "b"), ("a" * 40, "b" * 40, "c")])
+@pytest.mark.parametrize("rankings", [("a",), ("a", "b"), ("a" * 40, "$x^$", "c$"), ("$", "$$_")])
 def test_every_case_is_drawn_however_many_and_whatever_is_missing(
     cases: int, rankings: tuple[str, ...]
 ) -> None:
@@ -160,6 +160,12 @@ def test_every_case_is_drawn_however_many_and_whatever_is_missing(
         assert all(low < one.get_ydata()[0] < high for one in rings)
         assert all(tick >= 0.0 for tick in axes.get_yticks())
     assert digest(figure) == digest(study_figure(rows, rankings))
+
+
+def test_what_no_plan_has_is_not_drawn() -> None:
+    rows = [made_row("p1", "a", {q.column: None if q.column == "d90_gy" else 1.0 for q in QUANTITIES})]
+    titles = [axes.get_title(loc="left") for axes in study_figure(rows, ("a",)).axes]
+    assert len(titles) == len(QUANTITIES) - 1 and not any("D90" in title for title in titles)
 
 
 def test_a_study_in_which_nothing_was_planned_has_a_picture_too() -> None:
@@ -233,6 +239,10 @@ def test_the_time_left_is_that_of_plans_made_since_the_start_and_runs_down(
         clock.now_s += 4.0
         bar(Standing(10, 5, 4, ()))
         assert stream.getvalue().endswith("about 46 s left")
+        # One that takes longer than those before lets it grow again.
+        clock.now_s += 16.0
+        bar(Standing(10, 5, 4, ()))
+        assert stream.getvalue().endswith("about 60 s left")
 
 
 # The summary
@@ -246,4 +256,4 @@ def test_the_summary_tells_what_did_not_end_well(plans: dict[str, Plan | None]) 
     assert not all_planned(mixed)
     text = summary_text(mixed, ("lung",))
     assert "1 of 3 plans are made and meet their goals: 1 found no path, 1 failed." in text
-    assert "p1, lung: no_path: Shown: no path." in text and "it is no image" in text
+    assert "p1 (lung): no_path: Shown: no path." in text and "it is no image" in text

@@ -59,19 +59,25 @@ LONGEST_LABEL = 16
 
 
 def study_figure(rows: Sequence[Row], rankings: Sequence[str]) -> Figure:
-    """Six sets of axes, with what lines mean and which ranking is which below."""
+    """Axes for each quantity that any plan has; what lines mean and which ranking is which stands below."""
     figure = Figure(figsize=(11.0, 7.4), dpi=150, layout="constrained")
     values = _by_case(rows)
     labels, key = _labels(rankings)
-    for axes, quantity in zip(figure.subplots(2, 3).flat, QUANTITIES, strict=True):
+    drawn = [q for q in QUANTITIES if any(row[q.column] is not None for row in rows)] or QUANTITIES
+    for n, quantity in enumerate(drawn, 1):
+        axes = figure.add_subplot(2, 3, n)
         _draw(axes, quantity, values, rankings)
-        axes.set_xticks(range(len(rankings)), labels)
+        # A name may hold a dollar, which would begin mathematics.
+        axes.set_xticks(range(len(rankings)), labels, parse_math=False)
     figure.suptitle(_title(rows, len(values), rankings), fontsize=11)
     handles = [
         Line2D([], [], color=COLOURS[n], linestyle=STYLES[n], linewidth=2.0, label=WORDS[n]) for n in COLOURS
     ]
     handles.append(Line2D([], [], color=BLACK, linestyle="none", **MEDIAN, label="median"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9, title=key)
+    legend = figure.legend(
+        handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9, title=key
+    )
+    legend.get_title().set_parse_math(False)
     return figure
 
 

@@ -65,13 +65,16 @@ class Bar:
         self._stream.flush()
 
     def _left_s(self, standing: Standing, now: float) -> float | None:
-        """At the pace of those that ended since the start. None before any has, and after all have."""
+        """At the pace of those that ended since the start, or of the next where it takes longer. None before
+        any has ended, and where nothing is left."""
         ended, left = standing.ended - standing.ended_before, standing.total - standing.ended
         if ended == 0 or left == 0:
             return None
         assert self._started_s is not None
-        pace_s = (self._last_end_s - self._started_s) / ended
-        return max(0.0, pace_s * left - (now - self._last_end_s))
+        since_s, in_all_s = now - self._last_end_s, now - self._started_s
+        pace_s = max((in_all_s - since_s) / ended, in_all_s / (ended + 1))
+        left_s = pace_s * left - min(since_s, pace_s)
+        return left_s if left_s >= 1.0 else None
 
     def _is_due(self, standing: Standing, now: float) -> bool:
         if self._ended < 0 or standing.ended == standing.total:
@@ -98,7 +101,7 @@ def _counted(standing: Standing) -> str:
 
 def _spoken(seconds: float) -> str:
     if seconds < 90:
-        return f"{max(1, round(seconds))} s"
+        return f"{round(seconds)} s"
     if seconds < 90 * 60:
         return f"{round(seconds / 60)} min"
     return f"{seconds / 3600:.1f} h"

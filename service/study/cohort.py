@@ -79,6 +79,11 @@ def cohort(given: Sequence[str], shared: Shared) -> tuple[Member, ...]:
     members = [_member(line, name, shared) for line, name in zip(lines, _names(lines), strict=True)]
     if shared.names is not None and all(member.case.names is None for member in members):
         raise RequestError("--names", "no case is a NIfTI label map, which takes names", "Leave it out.")
+    for member in members:
+        if not member.name.isprintable():
+            raise RequestError(
+                f"case {member.name!a}", "its name cannot be written down", "Rename it, or its folder."
+            )
     members.sort(key=lambda member: member.name)
     for one, two in pairwise(members):
         if one.name == two.name:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from anatomy.errors import ReadError
 from anatomy.masks_io import NIFTI_SUFFIXES
 from anatomy.surface_io import SURFACE_SUFFIXES
 from planner.records import SOFTWARE
@@ -18,13 +19,13 @@ from service.store import Store, identify, sha256_of
 from service.study.asked import OWNER
 
 READ_SUFFIXES = (*NIFTI_SUFFIXES, *SURFACE_SUFFIXES, ".nrrd")
-"""Files of a folder that are read; others are let be, and may change."""
+"""Files of a folder that are read, where it has any; others are let be, and may change."""
 
 
 def take_in(case: Case, store: Store, keeper: Keeper) -> str:
     """Have the study hold a case; its id. What cannot be read of it is found out when it is planned.
 
-    Raises OSError where a file cannot be read or copied.
+    Raises ReadError for a file whose name cannot be written down, OSError where one cannot be read or copied.
     """
     content = _content(case, {place: path for _, place, path in _files(case)})
     case_id = identify(content)
@@ -60,25 +61,32 @@ def _content(case: Case, paths: dict[str, Path]) -> dict[str, Any]:
 
 
 def _files(case: Case) -> Iterator[tuple[str, str, Path]]:
-    """Each file: its part, its place in the store, and where it is."""
+    """Each file: its part, its place in the store, and where it is. Raises ReadError for a name that cannot
+    be written down."""
+    for part, folder, path in _parts(case):
+        if not path.name.isprintable():
+            raise ReadError(ascii(path.name), "its name cannot be written down", "Rename the file.")
+        yield part, f"{folder}/{path.name}", path
+
+
+def _parts(case: Case) -> Iterator[tuple[str, str, Path]]:
     if isinstance(case.source, Path):
-        if case.source.is_dir():
-            for path in sorted(case.source.iterdir()):
-                if path.is_file() and not path.name.startswith(".") and _is_read(path):
-                    yield "file", f"input/{path.name}", path
+        if _is_folder(case):
+            yield from (("file", "input", path) for path in _read_in(case.source))
         else:
-            yield "file", f"file/{case.source.name}", case.source
+            yield "file", "file", case.source
     if case.names is not None:
-        yield "names", f"names/{case.names.name}", case.names
+        yield "names", "names", case.names
     for number, path in enumerate(case.targets):
-        yield "target", f"target/{number}/{path.name}", path
+        yield "target", f"target/{number}", path
     if case.ct is not None:
-        yield "ct", f"ct/{case.ct.name}", case.ct
+        yield "ct", "ct", case.ct
+
+
+def _read_in(folder: Path) -> list[Path]:
+    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    return [path for path in files if path.name.lower().endswith(READ_SUFFIXES)] or files
 
 
 def _is_folder(case: Case) -> bool:
     return isinstance(case.source, Path) and case.source.is_dir()
-
-
-def _is_read(path: Path) -> bool:
-    return path.name.lower().endswith(READ_SUFFIXES)

@@ -71,8 +71,10 @@ def _ranking(text: str) -> Ranking:
     own, is_named, what = text.partition("=")
     if not is_named:
         own, what = "", text
-    elif not own.strip() or len(own) > MAX_NAME_LENGTH or not own.isprintable():
+    elif not own.strip() or len(own) > MAX_NAME_LENGTH:
         raise RequestError(f"{OPTION} {text}", "its name is empty or too long", "Give a short one: NAME=...")
+    if not text.isprintable():
+        raise RequestError(f"{OPTION} {text!a}", "it cannot be written down", "Give a name: NAME=...")
     if what.lower().endswith(FILE_SUFFIX):
         return _from_file(own.strip() or Path(what).stem, Path(what))
     parts = [part.strip() for part in what.split(",")]

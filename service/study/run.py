@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from sqlalchemy import select
+
 from service.database.connection import Database
 from service.database.migrate import migrate
+from service.database.tables import holdings
 from service.jobs.book import Book
 from service.jobs.engine import Engine
 from service.jobs.job import Job
@@ -18,7 +21,7 @@ from service.keeper import Keeper
 from service.made import Kind
 from service.plan_json import read_plan
 from service.problems import Problem
-from service.settings import Settings
+from service.settings import Settings, SettingsError
 from service.store import Store
 from service.study.asked import Asked, Ended, is_worth_trying_again, kind_of_problem
 from service.tasks import Work
@@ -53,15 +56,32 @@ class Desk:
 
 @contextmanager
 def desk(settings: Settings) -> Iterator[Desk]:
-    """Store, records and book in the settings' folder. Raises OSError and database.connection.Unavailable."""
+    """Store, records and book in the settings' folder.
+
+    Raises SettingsError for records of something else, OSError and database.connection.Unavailable.
+    """
     store = Store(settings.data_dir)
     database = Database(settings.database, settings.database_patience_s)
     try:
         migrate(database)
+        if settings.scheduler is not None:
+            _refuse_foreign(database, store)
         book = Book(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
         yield Desk(settings, store, Keeper(database, store), book)
     finally:
         database.close()
+
+
+def _refuse_foreign(database: Database, store: Store) -> None:
+    """A database that a service or another study works with would have each do the other's jobs, with its
+    own folder. Raises SettingsError where cases are held whose files are not here."""
+    held = database.read(lambda c: list(c.scalars(select(holdings.c.case_id).distinct())))
+    if not all(store.has_case(case_id) for case_id in held):
+        raise SettingsError(
+            "SEEDPATH_DATABASE_URL",
+            "the database holds what a service or another study works on",
+            "Name one of this study's own.",
+        )
 
 
 def run(at: Desk, work: Work, plans: Sequence[Asked], tell: Tell) -> list[Ended]:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import median
+from textwrap import shorten
 
 from planner.records import Status
 from service.columns import columns as as_columns
@@ -18,8 +19,8 @@ MEDIANS = (
 )
 """Columns whose median is shown, their heading and decimals."""
 
-TOLD = 10
-"""Plans that are named with what is wrong; the table has them all."""
+TOLD, LONGEST = 10, 240
+"""Lines on what is wrong, and characters of a message in one; the table has it all."""
 
 PLURALS = {
     Status.GOALS_NOT_MET: "did not meet the goals",
@@ -42,10 +43,8 @@ def summary_text(rows: Sequence[Row], rankings: Sequence[str]) -> str:
     table = [headings, *(_line(name, [r for r in rows if r["ranking"] == name]) for name in rankings)]
     blocks = [as_columns(table), "Medians over the cases; of the best path, and of the dose in the PTV.", ""]
     blocks.append(ending(rows))
-    wrong = [row for row in rows if row["status"] != Status.PLANNED]
-    blocks.extend(
-        f"{row['case']}, {row['ranking']}: {row['status']}: {row['message']}" for row in wrong[:TOLD]
-    )
+    wrong = _wrong(rows)
+    blocks.extend(wrong[:TOLD])
     if len(wrong) > TOLD:
         blocks.append(f"... and {len(wrong) - TOLD} more: see the table's columns status and message.")
     return "\n".join(blocks) + "\n"
@@ -58,6 +57,23 @@ def ending(rows: Sequence[Row]) -> str:
         return f"All {len(rows)} plans are made, and meet the goals they have."
     others = ", ".join(f"{count[status]} {said}" for status, said in PLURALS.items() if count[status])
     return f"{count[Status.PLANNED]} of {len(rows)} plans are made and meet their goals: {others}."
+
+
+def _wrong(rows: Sequence[Row]) -> list[str]:
+    """A line for each case and what is wrong with it, with the rankings of which it is so."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for row in rows:
+        if row["status"] != Status.PLANNED:
+            what = (
+                str(row["case"]),
+                str(row["status"]),
+                shorten(str(row["message"]), LONGEST, placeholder=" ..."),
+            )
+            found.setdefault(what, []).append(str(row["ranking"]))
+    return [
+        f"{case} ({'; '.join(rankings)}): {status}: {message}"
+        for (case, status, message), rankings in found.items()
+    ]
 
 
 def _line(name: str, rows: Sequence[Row]) -> list[str]:
