@@ -14,7 +14,8 @@ intake      a case's files, taken into the study's store
 folder      the study's folder: one study at a time, and nobody else's
 run         orders, the engine, and what came of each
 bar         how far it is, on stderr
-columns     the table's columns: name, unit, what it is, and where a plan has it
+columns     the table's columns: name, unit, what it is, and where it is found
+in_plan     where that is in a plan
 parquet     the table as a file
 summary     the study as text
 """

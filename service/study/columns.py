@@ -4,18 +4,28 @@ A column is empty (None) where its plan has no such thing. Names are those of th
 path and of the dose in its PTV without a prefix, of the rest with one. None tells when or where it was made.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Literal
 
-from planner.implant_records import DoseReport, NeedleRisk, NeedleSet, Robustness
-from planner.records import Aim, Path, Plan
 from planner.scores import RISK_MODELS
 from service.study.asked import Ended
-
-FAILED = "failed"
-"""The status of a plan that there is none of; others are planner.records.Status."""
+from service.study.in_plan import (
+    best_path,
+    dose,
+    goals_met,
+    itself,
+    joined,
+    least_tolerance_deg,
+    most_touched,
+    needle_set,
+    plan,
+    ranked_paths,
+    robustness,
+    status,
+    window_of_best,
+)
 
 Kind = Literal["text", "number", "count", "flag"]
 Value = str | float | int | bool | None
@@ -35,13 +45,6 @@ class Column:
 Part = Callable[[Ended], Any]
 Entry = tuple[str, Kind, str, str, "str | Callable[[Any], Value]"]
 """Name, kind, unit, what it is, and where in the part: an attribute, or a function."""
-
-
-def best_path(ended: Ended) -> Path | None:
-    """The path that the ranking puts first."""
-    if ended.plan is None:
-        return None
-    return next((path for path in ended.plan.paths if path.aim is Aim.TARGET), None)
 
 
 def row(ended: Ended) -> dict[str, Value]:
@@ -65,99 +68,40 @@ def _reader(part: Part, get: Callable[[Any], Any]) -> Callable[[Ended], Value]:
     return of
 
 
-def _whole(ended: Ended) -> Ended:
-    return ended
-
-
-def _plan(ended: Ended) -> Plan | None:
-    return ended.plan
-
-
-def _needle_set(ended: Ended) -> NeedleSet | None:
-    return None if ended.plan is None else ended.plan.needle_set
-
-
-def _dose(ended: Ended) -> DoseReport | None:
-    return None if ended.plan is None else ended.plan.dose
-
-
-def _robustness(ended: Ended) -> Robustness | None:
-    return None if ended.plan is None else ended.plan.robustness
-
-
-def _status(ended: Ended) -> str:
-    return FAILED if ended.plan is None else str(ended.plan.outcome.status)
-
-
-def _window_of_best(ended: Ended) -> str | None:
-    best, plan = best_path(ended), ended.plan
-    if best is None or plan is None:
-        return None
-    return next((w.name for w in plan.windows if w.id == best.window), best.window)
-
-
-def _itself(value: Any) -> Any:
-    return value
-
-
-def _joined(values: Sequence[str]) -> str:
-    return ", ".join(values)
-
-
-def _least_tolerance(robustness: Robustness) -> float | None:
-    return min((needle.tolerance_deg for needle in robustness.needles), default=None)
-
-
-def _most_touched(needles: Sequence[NeedleRisk]) -> tuple[str, float] | None:
-    touches = [touch for needle in needles for touch in needle.touches]
-    worst = min(touches, key=lambda t: (-t.chance, t.structure), default=None)
-    return None if worst is None else (worst.structure, worst.chance)
-
-
-def _touched(robustness: Robustness) -> str | None:
-    worst = _most_touched(robustness.needles)
-    return None if worst is None else worst[0]
-
-
-def _touch_chance(robustness: Robustness) -> float | None:
-    worst = _most_touched(robustness.needles)
-    return None if worst is None else worst[1]
-
-
 COLUMNS: tuple[Column, ...] = (
     *_found_in(
-        _whole,
+        itself,
         ("case", "text", "", "name of the case in this study", "asked.case"),
         ("case_sha256", "text", "", "sha256 of the list of the case's files with theirs", "asked.case_id"),
         ("ranking", "text", "", "name of the ranking, as the file's metadata defines it", "asked.ranking"),
-        ("status", "text", "", "planned, goals_not_met, no_path, timed_out, or failed", _status),
+        ("status", "text", "", "planned, goals_not_met, no_path, timed_out, or failed", status),
         ("message", "text", "", "how planning ended, in words", "message"),
         ("problem", "text", "", "why there is no plan at all: the kind of problem", "problem"),
         ("plan_sha256", "text", "", "the plan, in plans/<plan_sha256>.json", "plan_sha256"),
     ),
     *_found_in(
-        _plan,
+        plan,
         ("software", "text", "", "what made the plan", "software"),
         (
             "target",
             "text",
             "",
             "structures treated as the target",
-            lambda p: _joined(p.request.target.structures),
+            lambda p: joined(p.request.target.structures),
         ),
         (
             "missing_structures",
             "text",
             "",
             "organs not in the input, so not kept clear of",
-            lambda p: _joined(p.missing_structures),
+            lambda p: joined(p.missing_structures),
         ),
         (
             "paths",
             "count",
             "",
             "distinct paths to the target that are ranked",
-            lambda p: sum(path.aim is Aim.TARGET for path in p.paths),
+            ranked_paths,
         ),
         ("windows", "count", "", "connected regions of safe lines", lambda p: len(p.windows)),
         ("search_complete", "flag", "", "every line was tested or proved not safe", "search.complete"),
@@ -173,7 +117,7 @@ COLUMNS: tuple[Column, ...] = (
         ),
         ("search_least_lung_mm", "number", "mm", "least lung of any safe line found", "search.least_lung_mm"),
     ),
-    *_found_in(_window_of_best, ("window", "text", "", "best path: the window it enters by", _itself)),
+    *_found_in(itself, ("window", "text", "", "best path: the window it enters by", window_of_best)),
     *_found_in(
         best_path,
         ("approach", "text", "", "best path: approach, as a radiologist names it", "approach"),
@@ -213,7 +157,7 @@ COLUMNS: tuple[Column, ...] = (
         ],
     ),
     *_found_in(
-        _needle_set,
+        needle_set,
         ("set_needles", "count", "", "needle set: needles", lambda s: len(s.path_ids)),
         ("set_seeds", "count", "", "needle set: seeds", lambda s: len(s.seeds)),
         ("set_lung_length_mm", "number", "mm", "needle set: lung, all needles", "lung_length_mm"),
@@ -231,14 +175,14 @@ COLUMNS: tuple[Column, ...] = (
         ("set_time_ended", "flag", "", "needle set: a time limit cut it short", "time_ended"),
     ),
     *_found_in(
-        _dose,
+        dose,
         ("prescribed_gy", "number", "Gy", "prescribed dose", "prescribed_gy"),
         (
             "goals_met",
             "flag",
             "",
             "all goals of the prescription are met",
-            lambda d: all(g.met for g in d.goals),
+            goals_met,
         ),
         ("ptv_volume_cc", "number", "cm3", "PTV: volume", "target.volume_cc"),
         ("d90_gy", "number", "Gy", "PTV: least dose in the hottest 90 %", "target.d90_gy"),
@@ -253,7 +197,7 @@ COLUMNS: tuple[Column, ...] = (
         ("gtv_d90_gy", "number", "Gy", "target: least dose in the hottest 90 %", "gtv.d90_gy"),
     ),
     *_found_in(
-        _robustness,
+        robustness,
         ("placement", "text", "", "whose published errors of placement were sampled", "placement"),
         ("placement_samples", "count", "", "samples of them", "samples"),
         ("d90_gy_p5", "number", "Gy", "PTV under these errors: D90, 5th percentile", "d90_gy.p5"),
@@ -274,10 +218,13 @@ COLUMNS: tuple[Column, ...] = (
             "number",
             "deg",
             "least turn about its entry by which a needle touches something",
-            _least_tolerance,
+            least_tolerance_deg,
         ),
-        ("most_touched", "text", "", "structure that a needle most likely touches", _touched),
-        ("touch_chance", "number", "", "chance that it does", _touch_chance),
+    ),
+    *_found_in(
+        most_touched,
+        ("most_touched", "text", "", "structure that a needle most likely touches", "structure"),
+        ("touch_chance", "number", "", "chance that it does", "chance"),
     ),
 )
 """The table, from left to right."""

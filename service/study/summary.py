@@ -7,7 +7,8 @@ from textwrap import shorten
 
 from planner.records import Status
 from service.columns import columns as as_columns
-from service.study.columns import FAILED, Value
+from service.study.columns import Value
+from service.study.in_plan import FAILED
 
 MEDIANS = (
     ("lung_length_mm", "lung mm", 1),
