@@ -1,17 +1,18 @@
 """Arguments: what the commands have in common: the input, its companions, and JSON files of the user's."""
 
 import argparse
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from anatomy.errors import ReadError
 from planner.records import Plan
-from planner.request import RequestError
+from planner.request import Request, RequestError
 from service.case import Case
 from service.plan_json import MAX_PLAN_BYTES, PlanFile, read_plan
-from service.strict_json import NotJson, Refused
+from service.schema import MAX_REQUEST_BYTES, PlanRequest
+from service.strict_json import NotJson, Refused, read_model
 
 BUILTIN_PREFIX = "builtin:"
 FILE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".stl", ".obj", ".ply")
@@ -40,6 +41,17 @@ class Input:
                     "--target", f"{name!r} is not the plan's", f"Its targets: {', '.join(targets)}."
                 )
 
+    def asked(self, request: Request) -> Request:
+        """The request with the targets that were named. Raises RequestError where it names others."""
+        if self.target_names and self.case.targets:
+            raise RequestError(
+                "--target", "both names and files are given", "Give all as names, or all as files."
+            )
+        named, asked = self.target_names, request.target.structures
+        if asked and named and set(asked) != set(named):
+            raise RequestError("--target", "the request names another", "Leave it out of one of the two.")
+        return replace(request, target=replace(request.target, structures=named)) if named else request
+
 
 def add_input(command: argparse.ArgumentParser) -> None:
     """The arguments that name a case."""
@@ -64,15 +76,20 @@ def add_output(command: argparse.ArgumentParser, what: str) -> None:
 
 def input_of(asked: argparse.Namespace) -> Input:
     """What the input arguments mean. Raises ReadError for a file that is not there."""
-    source: Path | str = Path(asked.input)
-    if asked.input.startswith(BUILTIN_PREFIX):
-        source = asked.input.removeprefix(BUILTIN_PREFIX)
-    files = tuple(t for t in asked.target if _is_file(t))
-    for given in [source, asked.names, asked.ct, *map(Path, files)]:
-        if isinstance(given, Path) and not given.exists():
-            raise ReadError(str(given), "there is no such file or folder", "Check the path.")
-    names = tuple(t for t in asked.target if t not in files)
-    return Input(Case(source, asked.names, tuple(map(Path, files)), asked.ct), names)
+    return input_from(asked.input, asked.names, asked.target, asked.ct)
+
+
+def input_from(given: str, names: Path | None, targets: Sequence[str], ct: Path | None) -> Input:
+    """What an input with its companions means. Raises ReadError for a file that is not there."""
+    source: Path | str = Path(given)
+    if given.startswith(BUILTIN_PREFIX):
+        source = given.removeprefix(BUILTIN_PREFIX)
+    files = tuple(t for t in targets if is_target_file(t))
+    for path in [source, names, ct, *map(Path, files)]:
+        if isinstance(path, Path) and not path.exists():
+            raise ReadError(str(path), "there is no such file or folder", "Check the path.")
+    named = tuple(t for t in targets if t not in files)
+    return Input(Case(source, names, tuple(map(Path, files)), ct), named)
 
 
 def files_of(case: Case, *others: Path | None) -> list[Path]:
@@ -81,13 +98,23 @@ def files_of(case: Case, *others: Path | None) -> list[Path]:
     return [path for path in given if isinstance(path, Path)]
 
 
-def _is_file(target: str) -> bool:
+def is_target_file(target: str) -> bool:
+    """Whether a target is given as a file, there or not, rather than by name."""
     return Path(target).exists() or "/" in target or target.lower().endswith(FILE_SUFFIXES)
 
 
 def plan_file(path: Path) -> PlanFile:
     """A plan's file. Raises BadFile."""
     return read_file(path, read_plan, MAX_PLAN_BYTES)
+
+
+def request_file(path: Path | None) -> PlanRequest:
+    """A request's file, or without one the request for every default. Raises BadFile."""
+    return PlanRequest() if path is None else read_file(path, _request, MAX_REQUEST_BYTES)
+
+
+def _request(data: bytes) -> PlanRequest:
+    return read_model(PlanRequest, data, MAX_REQUEST_BYTES)
 
 
 def read_file(path: Path, read: Callable[[bytes], Read], most: int) -> Read:

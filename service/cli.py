@@ -13,10 +13,9 @@ from pathlib import Path
 
 from anatomy.errors import AnatomyError
 from planner.records import SOFTWARE, Check, Plan, Status
-from planner.request import Request, RequestError
 from service.again import why_not_again
 from service.app import create_app
-from service.arguments import BadFile, Input, add_input, add_output, files_of, input_of, plan_file, read_file
+from service.arguments import BadFile, add_input, add_output, files_of, input_of, plan_file, request_file
 from service.database.connection import Unavailable
 from service.demo import DemoFailed, demo
 from service.implant_commands import add_implant_commands
@@ -24,10 +23,9 @@ from service.key_commands import add_key_commands
 from service.logs import audit_to, log_to_stderr
 from service.outputs import refuse_bad_outputs
 from service.plan_json import write_plan
-from service.schema import MAX_REQUEST_BYTES, PlanRequest
 from service.server import address, listen, serve
 from service.settings import from_environment
-from service.strict_json import read_model
+from service.study_command import add_study_command
 from service.table import plan_text, verification_text
 from service.terminal import ProgressLines, deliver, say
 from service.work import Unverified, check_case, plan_case
@@ -89,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_check)
 
     add_implant_commands(commands)
+    add_study_command(commands)
     add_key_commands(commands)
 
     command = commands.add_parser("serve", help="start the REST service")
@@ -113,7 +112,7 @@ def _demo(asked: argparse.Namespace) -> int:
 
 def _plan(asked: argparse.Namespace) -> int:
     given = input_of(asked)
-    request = _with_target(_request(asked.request), given)
+    request = given.asked(request_file(asked.request).to_request())
     # Before the work, not after it: a plan that cannot be written was made for nothing.
     refuse_bad_outputs(asked.output, asked.figures, files_of(given.case, asked.request))
     say(f"reading {asked.input}")
@@ -162,28 +161,6 @@ def _serve(asked: argparse.Namespace) -> int:
         say(f"serving on {address(listening, scheme)}/v1, files in {settings.data_dir}")
         serve(app, listening)
     return PLANNED
-
-
-def _request(path: Path | None) -> Request:
-    asked = PlanRequest() if path is None else read_file(path, _read_request, MAX_REQUEST_BYTES)
-    return asked.to_request()
-
-
-def _read_request(data: bytes) -> PlanRequest:
-    return read_model(PlanRequest, data, MAX_REQUEST_BYTES)
-
-
-def _with_target(request: Request, given: Input) -> Request:
-    """The request with the targets that the command line names."""
-    if given.target_names and given.case.targets:
-        raise RequestError(
-            "--target", "both names and files are given", "Give all as names, or all as files."
-        )
-    named = given.target_names
-    asked = request.target.structures
-    if asked and named and set(asked) != set(named):
-        raise RequestError("--target", "the request names another", "Leave it out of one of the two.")
-    return replace(request, target=replace(request.target, structures=named)) if named else request
 
 
 def _status(plan: Plan) -> int:

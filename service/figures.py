@@ -35,18 +35,19 @@ def draw(planning: Planning, scene: Scene, folder: Path) -> list[Path]:
     plan, access = planning.plan, planning.access
     ranked = [path for path in plan.paths if path.aim is Aim.TARGET]
     files = [
-        _written(path_figure(plan, path, scene), folder / f"path_{path.rank:02d}.png") for path in ranked
+        write_figure(path_figure(plan, path, scene), folder / f"path_{path.rank:02d}.png") for path in ranked
     ]
     skin = access_figure(plan, scene, access.entry_mm, access.lung_length_mm)
-    files.append(_written(skin, folder / "skin_access.png"))
+    files.append(write_figure(skin, folder / "skin_access.png"))
     if plan.dose is not None:
-        files.append(_written(dvh_figure(plan), folder / "dvh.png"))
-        files.append(_written(isodose_figure(plan, scene), folder / "isodose.png"))
+        files.append(write_figure(dvh_figure(plan), folder / "dvh.png"))
+        files.append(write_figure(isodose_figure(plan, scene), folder / "isodose.png"))
         files.extend(_surfaces(plan, scene, folder))
     return files
 
 
-def _written(figure: Figure, file: Path) -> Path:
+def write_figure(figure: Figure, file: Path) -> Path:
+    """Write a figure as PNG; returns the file."""
     # Without the drawing library's name and version in it, equal pictures are equal bytes.
     figure.savefig(file, metadata={"Software": None})
     return file

@@ -8,13 +8,16 @@ from pathlib import Path
 from planner.progress import Phase, Progress
 from service.files import write_atomically
 
+PROGRAM = "seedpath"
+"""What lines on stderr begin with."""
+
 QUIET_S = 1.0
 """Work shorter than this says nothing, and longer work speaks at most this often."""
 
 
 def say(text: str) -> None:
     """One line on stderr."""
-    print(f"seedpath: {text}", file=sys.stderr, flush=True)
+    print(f"{PROGRAM}: {text}", file=sys.stderr, flush=True)
 
 
 def deliver(result: bytes, summary: str, output: Path | None) -> None:

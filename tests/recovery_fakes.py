@@ -23,10 +23,10 @@ LONG = 100
 """The random seed of a plan that takes long."""
 
 
-def mark(what: str, seed: int) -> None:
+def mark(what: str, name: object) -> None:
     folder = os.environ.get(MARKS)
     if folder is not None:
-        (Path(folder) / f"{what}-{seed}-{uuid.uuid4().hex}").touch()
+        (Path(folder) / f"{what}-{name}-{uuid.uuid4().hex}").touch()
 
 
 def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> Planning:

@@ -396,7 +396,7 @@ def test_libraries_say_nothing_about_a_bad_file(tmp_path: Path, map_arguments: l
 def test_the_help_names_every_command() -> None:
     shown = seedpath("--help")
     assert shown.returncode == 0
-    for command in ("demo", "plan", "check", "serve"):
+    for command in ("demo", "plan", "check", "study", "serve"):
         assert re.search(rf"^ +{command} ", shown.stdout, re.MULTILINE)
 
 

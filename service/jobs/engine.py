@@ -10,9 +10,11 @@ import contextlib
 import fcntl
 import logging
 import os
+import signal
 import threading
 import time
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import dask
@@ -107,6 +109,10 @@ class Engine:
             os.close(self._lock)
 
     def _run(self) -> None:
+        # Ctrl-C reaches the whole process group, and workers are ended by this one: what is started from here
+        # does not hear it. multiprocessing's tracker lifts the block when it starts, so it goes first.
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             self._disconnect()
             while not self._closing:

@@ -1,0 +1,198 @@
+"""Cohort: cases as the command line gives them, each with a name, and what is asked of it but the ranking.
+
+A case is an input as `seedpath plan` takes it, a built-in's name, or a line of a table of cases (.csv), whose
+columns are
+
+    input      the file or folder; the one column that must be there
+    case       its name; without one, what tells its path from the others'
+    target     names of structures or files, by semicolon
+    names, ct  as `seedpath plan` takes them
+    request    a request of its own: patients do not all lie alike
+
+Paths in a table are relative to the table. What a line leaves out is what the options say for all.
+"""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from anatomy.masks_io import NIFTI_SUFFIXES, organ_name
+from anatomy.suggest import nearest
+from planner.request import Request, RequestError
+from service.arguments import BUILTIN_PREFIX, BadFile, input_from, is_target_file, request_file
+from service.case import BUILTINS, Case
+
+TABLE_SUFFIX = ".csv"
+COLUMNS = ("case", "input", "names", "target", "ct", "request")
+
+MAX_TABLE_BYTES = 10_000_000
+"""A cohort of ten thousand cases is shorter."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One case of a cohort, by its name in the table, and what is asked of it, all but the ranking."""
+
+    name: str
+    case: Case
+    request: Request
+    request_file: Path | None
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the options say for every case that does not say otherwise."""
+
+    names: Path | None = None
+    targets: tuple[str, ...] = ()
+    request: Path | None = None
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A case as it was given; texts are paths from here, or names."""
+
+    input: str
+    case: str = ""
+    names: str = ""
+    targets: tuple[str, ...] = ()
+    ct: str = ""
+    request: str = ""
+
+
+def cohort(given: Sequence[str], shared: Shared) -> tuple[Member, ...]:
+    """The cases, by name.
+
+    Raises AnatomyError for a file that is not there, names that are not different, or options that fit no
+    case, and arguments.BadFile for a table or a request that cannot be used.
+    """
+    lines = [line for text in given for line in _lines(text)]
+    files = [t for t in shared.targets if is_target_file(t)]
+    if files and len(lines) > 1:
+        raise RequestError(
+            f"--target {files[0]}",
+            "a file is one patient's target, and there are several cases",
+            "Name a structure that all have, or give a table of cases (.csv) with a column 'target'.",
+        )
+    members = [_member(line, name, shared) for line, name in zip(lines, _names(lines), strict=True)]
+    if shared.names is not None and all(member.case.names is None for member in members):
+        raise RequestError("--names", "no case is a NIfTI label map, which takes names", "Leave it out.")
+    for member in members:
+        if not member.name.isprintable():
+            raise RequestError(
+                f"case {member.name!a}", "its name cannot be written down", "Rename it, or its folder."
+            )
+    members.sort(key=lambda member: member.name)
+    for one, two in pairwise(members):
+        if one.name == two.name:
+            raise RequestError(
+                f"case {one.name}",
+                "two cases have this name",
+                "Give each once, or names of their own in a table of cases (.csv) with a column 'case'.",
+            )
+    return tuple(members)
+
+
+def _member(line: _Line, name: str, shared: Shared) -> Member:
+    names = Path(line.names) if line.names else None
+    if names is None and line.input.lower().endswith(NIFTI_SUFFIXES) and not Path(line.input).is_dir():
+        names = shared.names
+    given = input_from(line.input, names, line.targets or shared.targets, Path(line.ct) if line.ct else None)
+    file = Path(line.request) if line.request else shared.request
+    asked = request_file(file)
+    if "ranking" in asked.model_fields_set:
+        assert file is not None
+        raise BadFile(f"{file.name}: /ranking: a study's rankings are its options. Leave it out.")
+    return Member(name, given.case, given.asked(asked.to_request()), file)
+
+
+def _lines(text: str) -> Iterator[_Line]:
+    if text.lower().endswith(TABLE_SUFFIX) and not Path(text).is_dir():
+        yield from _table(Path(text))
+    else:
+        yield _Line(_builtin(text, Path(text)))
+
+
+def _builtin(text: str, path: Path) -> str:
+    """A built-in may go by its bare name, where no file has it."""
+    return f"{BUILTIN_PREFIX}{text}" if text in BUILTINS and not path.exists() else text
+
+
+def _table(path: Path) -> Iterator[_Line]:
+    with path.open("rb") as file:
+        data = file.read(MAX_TABLE_BYTES + 1)
+    if len(data) > MAX_TABLE_BYTES:
+        raise BadFile(f"{path.name}: it is longer than {MAX_TABLE_BYTES} bytes. Split it.")
+    try:
+        rows = list(csv.DictReader(data.decode("utf-8-sig").splitlines(), strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadFile(f"{path.name}: it is no table ({error}). Save it as CSV in UTF-8.") from None
+    if not rows:
+        raise BadFile(f"{path.name}: it has no line below its head. Give one for each case.")
+    for column in rows[0]:
+        if column is not None and column not in COLUMNS:
+            raise BadFile(f"{path.name}: there is no column {column!r}. {nearest(column, COLUMNS)}")
+    for number, row in enumerate(rows, 1):
+        # Python files what is too much under None, and says None for what is missing.
+        if None in row or None in row.values():
+            raise BadFile(f"{path.name}: case {number} has not as many cells as the head. Mend the line.")
+        yield _of_row(path, number, row)
+
+
+def _of_row(path: Path, number: int, row: Mapping[str, str]) -> _Line:
+    cells = {column: (row.get(column) or "").strip() for column in COLUMNS}
+    text = cells["input"]
+    if not text:
+        raise BadFile(f"{path.name}: case {number} has no input. Give its file or folder.")
+
+    def placed(cell: str) -> str:
+        return str(path.parent / cell) if cell else ""
+
+    if not text.startswith(BUILTIN_PREFIX):
+        there = path.parent / text
+        text = _builtin(text, there) if not there.exists() else str(there)
+        text = text if text.startswith(BUILTIN_PREFIX) else str(there)
+    targets = [target.strip() for target in cells["target"].split(";") if target.strip()]
+    placed_targets = tuple(
+        placed(t) if (path.parent / t).exists() or is_target_file(t) else t for t in targets
+    )
+    return _Line(
+        text,
+        cells["case"],
+        placed(cells["names"]),
+        placed_targets,
+        placed(cells["ct"]),
+        placed(cells["request"]),
+    )
+
+
+def _names(lines: Sequence[_Line]) -> list[str]:
+    """Each case's own name, or the least of its path that tells it from the others'."""
+    parts = [_parts(line.input) for line in lines]
+    unnamed = [p for line, p in zip(lines, parts, strict=True) if not line.case]
+    tails = _telling_apart(unnamed)
+    told = iter(tails)
+    return [line.case or next(told) for line in lines]
+
+
+def _parts(source: str) -> tuple[str, ...]:
+    if source.startswith(BUILTIN_PREFIX):
+        return (source.removeprefix(BUILTIN_PREFIX),)
+    path = Path(source).resolve()
+    return (*path.parts[1:-1], path.name if path.is_dir() else organ_name(path))
+
+
+def _telling_apart(paths: Sequence[tuple[str, ...]]) -> list[str]:
+    """The shortest ends of paths that all differ, less the end that all share: "p01" and "p02" for
+    p01/segmentations and p02/segmentations. Equal paths stay equal."""
+    longest = max((len(path) for path in paths), default=0)
+    ends: list[tuple[str, ...]] = list(paths)
+    for length in range(1, longest + 1):
+        ends = [path[-length:] for path in paths]
+        if len(set(ends)) == len(ends):
+            break
+    while len(ends) > 1 and all(len(end) > 1 for end in ends) and len({end[-1] for end in ends}) == 1:
+        ends = [end[:-1] for end in ends]
+    return ["/".join(end) for end in ends]

@@ -1,0 +1,92 @@
+"""Intake: a case's files into the study's store, where its workers read them.
+
+A case is known by its files' content, so that one whose file has changed since is another case. It is copied:
+a file that changes while the study runs changes nothing of it.
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from anatomy.errors import ReadError
+from anatomy.masks_io import NIFTI_SUFFIXES
+from anatomy.surface_io import SURFACE_SUFFIXES
+from planner.records import SOFTWARE
+from service.case import Case
+from service.keeper import Keeper
+from service.store import Store, identify, sha256_of
+from service.study.asked import OWNER
+
+READ_SUFFIXES = (*NIFTI_SUFFIXES, *SURFACE_SUFFIXES, ".nrrd")
+"""Files of a folder that are read, where it has any; others are let be, and may change."""
+
+
+def take_in(case: Case, store: Store, keeper: Keeper) -> str:
+    """Have the study hold a case; its id. What cannot be read of it is found out when it is planned.
+
+    Raises ReadError for a file whose name cannot be written down, OSError where one cannot be read or copied.
+    """
+    content = _content(case, {place: path for _, place, path in _files(case)})
+    case_id = identify(content)
+    if keeper.hold_case(OWNER, case_id) is not None:
+        return case_id
+    with store.aside() as folder:
+        copies: dict[str, Path] = {}
+        for _, place, path in _files(case):
+            copies[place] = folder / place
+            copies[place].parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copies[place])
+        if _is_folder(case):
+            (folder / "input").mkdir(exist_ok=True)
+        # Of the copies: a file may have changed between two looks.
+        content = _content(case, copies)
+        case_id = identify(content)
+        keeper.add_case(OWNER, folder, {"id": case_id} | content)
+    return case_id
+
+
+def _content(case: Case, paths: dict[str, Path]) -> dict[str, Any]:
+    """What a case's id is made of, as for an upload. A built-in belongs to the software that made it."""
+    builtin = case.source if isinstance(case.source, str) else None
+    return {
+        "builtin": builtin,
+        "software": None if builtin is None else SOFTWARE,
+        "folder": _is_folder(case),
+        "files": [
+            {"part": part, "place": place, "sha256": sha256_of(paths[place])}
+            for part, place, _ in _files(case)
+        ],
+    }
+
+
+def _files(case: Case) -> Iterator[tuple[str, str, Path]]:
+    """Each file: its part, its place in the store, and where it is. Raises ReadError for a name that cannot
+    be written down."""
+    for part, folder, path in _parts(case):
+        if not path.name.isprintable():
+            raise ReadError(ascii(path.name), "its name cannot be written down", "Rename the file.")
+        yield part, f"{folder}/{path.name}", path
+
+
+def _parts(case: Case) -> Iterator[tuple[str, str, Path]]:
+    if isinstance(case.source, Path):
+        if _is_folder(case):
+            yield from (("file", "input", path) for path in _read_in(case.source))
+        else:
+            yield "file", "file", case.source
+    if case.names is not None:
+        yield "names", "names", case.names
+    for number, path in enumerate(case.targets):
+        yield "target", f"target/{number}", path
+    if case.ct is not None:
+        yield "ct", "ct", case.ct
+
+
+def _read_in(folder: Path) -> list[Path]:
+    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    return [path for path in files if path.name.lower().endswith(READ_SUFFIXES)] or files
+
+
+def _is_folder(case: Case) -> bool:
+    return isinstance(case.source, Path) and case.source.is_dir()

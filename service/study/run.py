@@ -1,0 +1,169 @@
+"""Run: a study's orders in the book, the engine that has them done, and what came of each.
+
+Nothing is remembered but the book: what has ended there is not done again, whoever was killed meanwhile.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from service.database.connection import Database
+from service.database.migrate import migrate
+from service.database.tables import holdings
+from service.jobs.book import Book
+from service.jobs.engine import Engine
+from service.jobs.job import Job
+from service.jobs.states import OPEN, State
+from service.keeper import Keeper
+from service.made import Kind
+from service.plan_json import read_plan
+from service.problems import Problem
+from service.quota import Quota
+from service.settings import Settings, SettingsError
+from service.store import Store
+from service.study.asked import Asked, Ended, is_worth_trying_again, kind_of_problem
+from service.tasks import Work
+
+LOOK_S = 0.5
+"""How often the book is asked how far the study is [U]."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a study is: plans in all, those that have ended, those that had when it began, and the plan and
+    the phase that are worked on now."""
+
+    total: int
+    ended: int
+    ended_before: int
+    at_work: tuple[tuple[Asked, str], ...]
+
+
+Tell = Callable[[Standing], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Desk:
+    """What a study works with, as the service does."""
+
+    settings: Settings
+    store: Store
+    keeper: Keeper
+    book: Book
+
+
+@contextmanager
+def desk(settings: Settings) -> Iterator[Desk]:
+    """Store, records and book in the settings' folder.
+
+    Raises SettingsError for records of something else, OSError and database.connection.Unavailable.
+    """
+    store = Store(settings.data_dir)
+    database = Database(settings.database, settings.database_patience_s)
+    try:
+        migrate(database)
+        if settings.scheduler is not None:
+            _refuse_foreign(database, store)
+        book = Book(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
+        # The disk is his who runs the study.
+        quota = Quota(store, sys.maxsize)
+        yield Desk(settings, store, Keeper(database, store, quota), book)
+    finally:
+        database.close()
+
+
+def _refuse_foreign(database: Database, store: Store) -> None:
+    """A database that a service or another study works with would have each do the other's jobs, with its
+    own folder. Raises SettingsError where cases are held whose files are not here."""
+    held = database.read(lambda c: list(c.scalars(select(holdings.c.case_id).distinct())))
+    if not all(store.has_case(case_id) for case_id in held):
+        raise SettingsError(
+            "SEEDPATH_DATABASE_URL",
+            "the database holds what a service or another study works on",
+            "Name one of this study's own.",
+        )
+
+
+def run(at: Desk, work: Work, plans: Sequence[Asked], tell: Tell) -> list[Ended]:
+    """Have every plan made that is not made yet, and tell how far it is. Returns what came of each, in order.
+
+    KeyboardInterrupt ends the workers and leaves the book as it stands. Raises OSError and Unavailable.
+    """
+    jobs = [_accepted(at, asked) for asked in plans]
+    _withdraw_others(at.book, jobs)
+    if any(job.state in OPEN for job in jobs):
+        _work(at, work, plans, jobs, tell)
+    return [_ended(at, asked, at.book.get(job.id)) for asked, job in zip(plans, jobs, strict=True)]
+
+
+def _accepted(at: Desk, asked: Asked) -> Job:
+    """Its job: one from before, unless that came to nothing that is worth trying again."""
+    attempt = 0
+    while True:
+        job = at.book.accept(asked.order(attempt))
+        if not is_worth_trying_again(job) and not _is_lost(at.store, job):
+            return job
+        attempt += 1
+
+
+def _is_lost(store: Store, job: Job) -> bool:
+    """Whether a plan was made and somebody removed it."""
+    if job.state is not State.DONE:
+        return False
+    assert job.result_id is not None
+    try:
+        store.kept(Kind.PLAN, job.result_id)
+    except Problem:
+        return True
+    return False
+
+
+def _withdraw_others(book: Book, jobs: Sequence[Job]) -> None:
+    """What an earlier command asked for and this one does not is not done."""
+    wanted = {job.id for job in jobs}
+    for job in book.open_jobs():
+        if job.id not in wanted:
+            book.cancel(job.id)
+
+
+def _work(at: Desk, work: Work, plans: Sequence[Asked], jobs: Sequence[Job], tell: Tell) -> None:
+    ended_before = sum(job.state not in OPEN for job in jobs)
+
+    def look() -> Standing:
+        return _standing(plans, jobs, {job.id: job for job in at.book.open_jobs()}, ended_before)
+
+    engine = Engine(at.settings, work, at.book)
+    try:
+        engine.start()
+        while (standing := look()).ended < standing.total:
+            tell(standing)
+            time.sleep(LOOK_S)
+    finally:
+        engine.close()
+        # What was done meanwhile, whether it ended or was interrupted.
+        tell(look())
+
+
+def _standing(
+    plans: Sequence[Asked], jobs: Sequence[Job], still_open: dict[str, Job], ended_before: int
+) -> Standing:
+    at_work = tuple(
+        (asked, still_open[job.id].phase or "reading")
+        for asked, job in zip(plans, jobs, strict=True)
+        if job.id in still_open and still_open[job.id].state is State.RUNNING
+    )
+    ended = sum(job.id not in still_open for job in jobs)
+    return Standing(len(jobs), ended, ended_before, at_work)
+
+
+def _ended(at: Desk, asked: Asked, job: Job) -> Ended:
+    if job.state is State.DONE:
+        assert job.result_id is not None
+        plan = read_plan(at.store.kept(Kind.PLAN, job.result_id)).plan
+        return Ended(asked, plan, job.result_id, None, plan.outcome.message)
+    said = "" if job.problem is None else str(job.problem["detail"])
+    return Ended(asked, None, None, kind_of_problem(job), said)
