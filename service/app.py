@@ -30,8 +30,9 @@ from service.packed import Packed
 from service.parts import Parts
 from service.quota import Quota
 from service.reading import Reading
-from service.routes import about, cases, events, implants, jobs, metrics, paths, plans, results
+from service.routes import about, cases, events, implants, jobs, metrics, page, paths, plans, results, views
 from service.settings import Settings
+from service.slice_schema import SlicesBody
 from service.store import Store
 from service.tasks import WORK, Work
 from service.watch import Watch
@@ -78,11 +79,12 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
     problems.install(app)
     everywhere = ("no-key", "not-local", "foreign-page", "too-many-requests", "failed", "unavailable")
     v1 = APIRouter(prefix="/v1", responses=problems.documented(*everywhere))
-    for module in (about, cases, paths, plans, implants, results, jobs, events):
+    for module in (about, cases, paths, views, plans, implants, results, jobs, events):
         v1.include_router(module.router)
     app.include_router(v1)
     app.include_router(metrics.router)
-    describe_bodies(app, EvaluateBody, ReplanBody, NeedlesBody)
+    app.include_router(page.router)
+    describe_bodies(app, EvaluateBody, ReplanBody, NeedlesBody, SlicesBody)
     _put_behind_gate(app, settings, parts)
     return app
 

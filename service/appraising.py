@@ -5,6 +5,8 @@ warm holds up the others of its bench for as long as it takes to make.
 """
 
 import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +14,11 @@ from anatomy.errors import AnatomyError
 from service.appraisal_schema import NeedlesBody
 from service.appraise_task import Needles, appraise, joined
 from service.jobs.bench import Bounds
-from service.problems import Problem, of_input
+from service.problems import Problem, of_input, problem
 from service.settings import Settings
 from service.shared_bench import SharedBench
+from service.slice_schema import SlicesBody
+from service.slices import Cut, OtherVersion, cut
 from service.store import StoredCase, parts_by_name
 
 MOST_WAITING, MOST_OF_OWNER = 100, 25
@@ -25,7 +29,7 @@ SHARED_FROM = 100
 
 
 class Appraising:
-    """The benches at which needles are appraised."""
+    """The benches at which needles are appraised, and slices along them are cut."""
 
     def __init__(self, settings: Settings) -> None:
         # Not as nice as planning: a hand waits for the answer.
@@ -47,17 +51,40 @@ class Appraising:
             np.array([needle.tip_mm for needle in body.paths], float),
         )
         parts = needles.parts(len(self._benches)) if len(body.paths) >= SHARED_FROM else [needles]
+        return joined(await self._at_benches(owner, stored, appraise, parts))
+
+    async def sliced(
+        self, owner: str, stored: StoredCase, request: bytes, body: SlicesBody, plan: bytes | None
+    ) -> bytes:
+        """The slices that the body asks for as JSON, with the dose of the plan whose text is given.
+
+        Raises Problem where case and request do not fit together, or another version made the plan, and as
+        SharedBench does.
+        """
+        entry_mm, tip_mm = np.array(body.entry_mm, float), np.array(body.tip_mm, float)
+        asked = Cut(stored.case, request, entry_mm, tip_mm, body.half_mm, body.pixel_mm, plan)
+        try:
+            found: bytes = (await self._at_benches(owner, stored, cut, [asked]))[0]
+        except OtherVersion as error:
+            raise problem("conflict", str(error)) from None
+        return found
+
+    async def _at_benches(
+        self, owner: str, stored: StoredCase, function: Callable[..., Any], parts: Sequence[Needles | Cut]
+    ) -> list[Any]:
+        """What the function returns for each part, in order."""
         # Benches in turn from the case's own: different cases begin at different ones.
         own = int(stored.record["id"][:8], 16)
         benches = [self._benches[(own + n) % len(self._benches)] for n in range(len(parts))]
         try:
-            found = await asyncio.gather(
-                *(bench.run(owner, appraise, part) for bench, part in zip(benches, parts, strict=True))
+            return await asyncio.gather(
+                *(bench.run(owner, function, part) for bench, part in zip(benches, parts, strict=True))
             )
+        except OtherVersion:
+            raise
         except AnatomyError as error:
             report = of_input(error, stored.folder, parts_by_name(stored.record), request_at="/request")
             raise Problem(report) from None
-        return joined(found)
 
     def close(self) -> None:
         """End the processes."""

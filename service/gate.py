@@ -31,8 +31,8 @@ _log = logging.getLogger("seedpath.gate")
 LOCAL = "local"
 """The owner where there are no keys: whoever sits at this machine."""
 
-OPEN_TO_ALL = re.compile(r"/v1/(health|version|openapi\.json|problems/[^/]*)")
-"""What is answered without a key: it tells nothing of any case."""
+OPEN_TO_ALL = re.compile(r"/(page/[^/]*)?|/v1/(health|version|openapi\.json|problems/[^/]*)")
+"""What is answered without a key: it tells nothing of any case. The page asks its user for one."""
 
 BEARER_PROTOCOL = "bearer."
 
@@ -60,7 +60,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-site",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
-"""On every answer."""
+"""On every answer; the page has a content policy of its own."""
 
 
 @dataclass
@@ -106,7 +106,9 @@ class Gate:
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 seen.status = message["status"]
                 headers = MutableHeaders(scope=message)
-                headers.update(HEADERS | {"X-Request-ID": id})
+                headers["X-Request-ID"] = id
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
                 opens = headers.get("content-type", "").startswith(EVENT_STREAM)
             elif message["type"] == "websocket.accept":
                 seen.status = 101

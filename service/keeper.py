@@ -101,6 +101,12 @@ class Keeper:
             raise no_such(kind)
         return self._store.kept(kind, result_id)
 
+    def access(self, owner: str, plan_id: str) -> bytes:
+        """The skin access map of a plan. Raises Problem when `owner` holds no such plan, or it has no map."""
+        if not self.cases_of(owner, Kind.PLAN, plan_id):
+            raise no_such(Kind.PLAN)
+        return self._store.access(plan_id)
+
     def remove_result(self, owner: str, kind: Kind, result_id: str) -> None:
         """Have `owner` hold a result no more. Its file goes when nobody does; so do files of cases that only
         results still needed. Raises Problem when he does not hold it, or a job of his works on it."""

@@ -4,8 +4,11 @@ import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
+from planner.access import SkinAccess
 from planner.implant_results import Evaluation, Replanned
+from planner.plan import Planning
 from planner.records import Plan
+from service.access_json import write_access
 from service.plan_json import plan_sha256, write_plan
 from service.results_json import write_evaluation, write_replanned
 
@@ -22,13 +25,15 @@ class Kind(StrEnum):
 class Made:
     """A text and its id, a sha256: a plan's own, or that of the whole text.
 
-    `plan` is a plan within, which is kept as one too; a plan holds none.
+    `plan` is a plan within, which is kept as one too; a plan holds none. `access` is the skin access map that
+    a plan was chosen from, where it was made by planning alone.
     """
 
     kind: Kind
     id: str
     text: bytes
     plan: "Made | None" = None
+    access: bytes | None = None
 
     @property
     def plan_id(self) -> str | None:
@@ -38,9 +43,15 @@ class Made:
         return None if self.plan is None else self.plan.id
 
 
-def of_plan(plan: Plan) -> Made:
+def of_planning(planning: Planning) -> Made:
+    """A plan, with its skin access map."""
+    return of_plan(planning.plan, planning.access)
+
+
+def of_plan(plan: Plan, access: SkinAccess | None = None) -> Made:
     """A plan."""
-    return Made(Kind.PLAN, plan_sha256(plan), write_plan(plan))
+    id = plan_sha256(plan)
+    return Made(Kind.PLAN, id, write_plan(plan), access=None if access is None else write_access(id, access))
 
 
 def of_evaluation(evaluation: Evaluation) -> Made:

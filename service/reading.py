@@ -8,13 +8,14 @@ from anatomy.errors import AnatomyError
 from service.jobs.bench import Bounds
 from service.problems import Problem, of_input
 from service.settings import Settings
+from service.shapes import shapes
 from service.shared_bench import SharedBench
-from service.store import case_in, parts_by_name
+from service.store import StoredCase, case_in, parts_by_name
 from service.tasks import Work, describe
 
 
 class Reading:
-    """The bench at which uploads are read."""
+    """The bench at which uploads are read, and shapes are made of them."""
 
     def __init__(self, settings: Settings, work: Work) -> None:
         bounds = Bounds(settings.job_time_s, settings.job_memory_bytes, settings.nice)
@@ -32,6 +33,14 @@ class Reading:
             )
         except AnatomyError as error:
             raise Problem(of_input(error, folder, parts_by_name(content))) from None
+        return found
+
+    async def shapes(self, owner: str, stored: StoredCase) -> list[dict[str, Any]]:
+        """The shapes of a case's structures, for which `owner` waits. Raises Problem as `described` does."""
+        try:
+            found: list[dict[str, Any]] = await self._bench.run(owner, shapes, stored.case)
+        except AnatomyError as error:
+            raise Problem(of_input(error, stored.folder, parts_by_name(stored.record))) from None
         return found
 
     def close(self) -> None:

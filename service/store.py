@@ -4,6 +4,7 @@
                         input/...     the label map, or the folder of masks or surfaces
                         names/ targets/0/ ct/
              plans/{id}.json          id = plan_sha256
+             access/{id}.json         the skin access map of the plan with that id
              results/evaluations/{id}.json, results/replans/{id}.json    id = sha256 of the text
              aside/                   what is being written or removed; never read
 
@@ -65,8 +66,9 @@ class Store:
             Kind.EVALUATION: folder / "results" / "evaluations",
             Kind.REPLAN: folder / "results" / "replans",
         }
+        self._access = folder / "access"
         folder.parent.mkdir(parents=True, exist_ok=True)
-        for made in (folder, self._cases, self._aside, *self._kept.values()):
+        for made in (folder, self._cases, self._aside, self._access, *self._kept.values()):
             # Patients' anatomy: for the owner's eyes only.
             made.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in self._aside.iterdir():
@@ -115,8 +117,9 @@ class Store:
         return bytes_in(self._cases / case_id)
 
     def result_bytes(self, kind: Kind, result_id: str) -> int:
-        """The bytes of a result; 0 where it is not there."""
-        return _file_bytes(self._file(kind, result_id))
+        """The bytes of a result, with a plan's map; 0 where it is not there."""
+        files = [self._file(kind, result_id), *([self._map(result_id)] if kind is Kind.PLAN else [])]
+        return sum(_file_bytes(file) for file in files)
 
     def has_case(self, case_id: str) -> bool:
         """Whether the case is there."""
@@ -143,10 +146,15 @@ class Store:
         if made.plan is not None:
             self.keep(made.plan)
         write_atomically(self._file(made.kind, made.id), made.text)
+        # Last: a map without its plan would not be swept.
+        if made.access is not None:
+            write_atomically(self._map(made.id), made.access)
 
     def remove(self, kind: Kind, result_id: str) -> None:
         """Remove what was made, if it is there; not the plan within it."""
         self._file(kind, result_id).unlink(missing_ok=True)
+        if kind is Kind.PLAN:
+            self._map(result_id).unlink(missing_ok=True)
 
     def kept(self, kind: Kind, result_id: str) -> bytes:
         """The text of what was made. Raises Problem when it is not there."""
@@ -157,6 +165,17 @@ class Store:
         except FileNotFoundError:
             raise no_such(kind) from None
 
+    def access(self, plan_id: str) -> bytes:
+        """The skin access map of a plan that is there. Raises Problem where it has none."""
+        try:
+            return self._map(plan_id).read_bytes()
+        except FileNotFoundError:
+            detail = (
+                "There is no map of this plan: it was made while needles were in, or to add to an implant. "
+                "POST to the case's plans makes plans with maps."
+            )
+            raise problem("not-found", detail) from None
+
     def refuse_writes_that_fail(self) -> None:
         """Raises OSError where nothing can be written now."""
         with self.aside() as folder:
@@ -164,6 +183,9 @@ class Store:
 
     def _file(self, kind: Kind, result_id: str) -> Path:
         return self._kept[kind] / f"{result_id}.json"
+
+    def _map(self, plan_id: str) -> Path:
+        return self._access / f"{plan_id}.json"
 
 
 def bytes_in(folder: Path) -> int:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from planner.implant_results import Evaluation, Replanned
+from planner.plan import Planning
 from planner.progress import Progress
 from planner.records import Plan
 from planner.request import GivenSeed, Request
 from service.case import Case, describe_case
 from service.found_schema import MAX_FOUND_BYTES, EvaluateBody, NeedlesMeasured, ReplanBody
-from service.made import Kind, Made, of_evaluation, of_plan, of_replanned
+from service.made import Kind, Made, of_evaluation, of_planning, of_replanned
 from service.plan_json import read_plan
 from service.schema import MAX_REQUEST_BYTES, PlanRequest
 from service.strict_json import read_model
@@ -19,14 +20,14 @@ from service.work import evaluate_case, plan_case, replan_case
 Report = Callable[[Progress], None]
 
 Describe = Callable[[Case], dict[str, Any]]
-MakePlan = Callable[[Case, Request, Report], Plan]
+MakePlan = Callable[[Case, Request, Report], Planning]
 Evaluate = Callable[[Case, Plan, str, tuple[GivenSeed, ...], Report], Evaluation]
 Replan = Callable[[Case, Plan, str, NeedlesMeasured, Report], Replanned]
 
 
-def make_plan(case: Case, request: Request, report: Report) -> Plan:
-    """The plan alone: its scene stays in the worker."""
-    return plan_case(case, request, report).plan
+def make_plan(case: Case, request: Request, report: Report) -> Planning:
+    """The planning alone: its scene stays in the worker."""
+    return plan_case(case, request, report).planning
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def do(report: Report, work: Work, asked: Asked) -> Made:
     match asked.kind:
         case Kind.PLAN:
             request = read_model(PlanRequest, asked.body, MAX_REQUEST_BYTES).to_request()
-            return of_plan(work.make_plan(asked.case, request, report))
+            return of_planning(work.make_plan(asked.case, request, report))
         case Kind.EVALUATION:
             found = read_model(EvaluateBody, asked.body, MAX_FOUND_BYTES).found()
             plan, plan_id = _plan(asked)

@@ -10,12 +10,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from made_implants import a_replanning, an_evaluation, implant_plan
 from service_fakes import LONG_S
 from service_fakes import describe as describe_nothing
 
 from anatomy.structures import InputDigest
+from planner.access import SkinAccess
 from planner.implant_results import Evaluation, Replanned
+from planner.plan import Planning
 from planner.progress import Phase, Progress
 from planner.records import Outcome, Plan, Status
 from planner.request import GivenSeed, Request, RequestError
@@ -41,13 +44,13 @@ def describe(case: Case) -> dict[str, Any]:
     return describe_nothing(case) | {"inputs": inputs(case)}
 
 
-def plan(case: Case, request: Request, report: Report) -> Plan:
+def plan(case: Case, request: Request, report: Report) -> Planning:
     del report
     digests = tuple(InputDigest(file["name"], file["sha256"]) for file in inputs(case))
     made = replace(implant_plan(request), inputs=digests)
     if request.random_seed == NO_SEED_MAY_STAND:
-        return replace(made, needle_set=None, dose=None, robustness=None)
-    return made
+        made = replace(made, needle_set=None, dose=None, robustness=None)
+    return Planning(made, SkinAccess(np.zeros((0, 3)), np.zeros(0)))
 
 
 def evaluate(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import service_fakes
 
+from planner.plan import Planning
 from planner.progress import Phase, Progress
-from planner.records import Plan
 from planner.request import Request
 from service.case import Case
 from service.tasks import Work
@@ -29,7 +29,7 @@ def mark(what: str, seed: int) -> None:
         (Path(folder) / f"{what}-{seed}-{uuid.uuid4().hex}").touch()
 
 
-def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> Plan:
+def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> Planning:
     """A plan that depends on the request alone, after a second, or after LONG_STEPS."""
     mark("begun", request.random_seed)
     steps = LONG_STEPS if request.random_seed == LONG else STEPS
@@ -37,7 +37,7 @@ def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> Pl
         report(Progress(Phase.SEARCH, step / steps, ""))
         time.sleep(STEP_S)
     mark("ended", request.random_seed)
-    return service_fakes.planned(request)
+    return service_fakes.planning(request)
 
 
 WORK = Work(service_fakes.describe, plan)

@@ -5,7 +5,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from anatomy.errors import ReadError
+from planner.access import SkinAccess
+from planner.plan import Planning
 from planner.progress import Phase, Progress
 from planner.records import SCHEMA, SOFTWARE, Outcome, Plan, SearchReport, Status, Verification
 from planner.request import Request, RequestError
@@ -38,7 +42,15 @@ def planned(request: Request) -> Plan:
     )
 
 
-def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> Plan:
+ENTRY_MM, LUNG_MM = (1.0, -2.0, 0.0), 12.5
+"""The one place of the skin access map."""
+
+
+def planning(request: Request) -> Planning:
+    return Planning(planned(request), SkinAccess(np.array([ENTRY_MM]), np.array([LUNG_MM])))
+
+
+def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> Planning:
     match request.random_seed:
         case n if n == UNTIL_CANCELLED:
             report(Progress(Phase.SEARCH, 0.25, ""))
@@ -51,7 +63,7 @@ def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> Pl
             os._exit(9)
         case n if n == PATH_IN_MESSAGE:
             raise ReadError(f"{case.source}", f"{case.source} is damaged", "Mend it.")
-    return planned(request)
+    return planning(request)
 
 
 def describe(case: Case) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Needles that a hand moves, over HTTP and a WebSocket, on a real service with a small real case."""
 
+import base64
 import json
 import time
 from collections.abc import Iterator
@@ -7,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+import trimesh
 from phantom import write_phantom
 from test_gate import client_of
 from test_rest import GENEROUS_S, problem, upload
@@ -15,11 +18,14 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
+from service.access_json import SkinAccessModel
 from service.app import create_app
 from service.appraisal_schema import AppraisalsModel
 from service.keys import create
+from service.routes.views import ShapesModel
 from service.server import beside
 from service.settings import Settings
+from service.slice_schema import SlicesModel
 
 REQUEST = {"target": {"structure": "node_4R"}, "prescription": None}
 
@@ -211,6 +217,70 @@ def test_a_socket_of_no_case_is_closed(base: str, token: str) -> None:
     headers = {"Authorization": f"Bearer {token}"}
     with pytest.raises(InvalidStatus, match="HTTP 403"):
         connect(address, additional_headers=headers, proxy=None)
+
+
+def cut(path: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return needle(path) | {"request": REQUEST} | more
+
+
+def test_slices_along_a_path_of_the_plan_show_its_target(client, case, plan):
+    answer = client.post(f"{case}/slices", json=cut(plan["paths"][0]))
+    assert answer.status_code == 200, answer.text
+    found = SlicesModel.model_validate_json(answer.content)
+    target = [s.structure for s in found.structures].index("node_4R") + 1
+    for plane in found.slices:
+        labels = np.frombuffer(base64.b64decode(plane.labels), "<u2")
+        assert (labels == target).any()
+        assert plane.dose_gy is None
+
+
+def test_slices_with_the_dose_of_a_plan_need_a_plan_of_the_case(client, case, plan):
+    path = plan["paths"][0]
+    assert problem(client.post(f"{case}/slices", json=cut(path, plan="0" * 64)), "not-found")
+    other = client.post("/v1/cases", json={"builtin": "thorax"}).headers["location"]
+    refused = client.post(f"{other}/slices", json=cut(path, plan=plan["plan_sha256"]))
+    assert "another case" in problem(refused, "conflict")["detail"]
+    # The plan has no prescription, so no dose.
+    own = client.post(f"{case}/slices", json=cut(path, plan=plan["plan_sha256"]))
+    assert own.status_code == 200
+    assert own.json()["slices"][0]["dose_gy"] is None
+
+
+def test_slices_of_a_target_that_is_not_there_are_refused_at_its_place(client, case, plan):
+    answer = client.post(f"{case}/slices", json=cut(plan["paths"][0], request={"target": {"structure": "x"}}))
+    assert problem(answer, "unusable-input")["errors"][0]["pointer"].startswith("/request")
+
+
+def test_shapes_of_a_case_are_closed_and_told_once(client, case):
+    answer = client.get(f"{case}/shapes")
+    assert answer.status_code == 200
+    found = ShapesModel.model_validate_json(answer.content).shapes
+    assert {s.structure for s in found} == {"body", "lung_left", "aorta", "node_4R", "spinal_cord"}
+    for s in found:
+        assert trimesh.Trimesh(s.vertices_mm, s.triangles, process=False).is_watertight
+    again = client.get(f"{case}/shapes", headers={"If-None-Match": answer.headers["etag"]})
+    assert again.status_code == 304
+
+
+def test_every_entry_of_the_skin_access_map_leads_a_safe_path_in(client, plan):
+    answer = client.get(f"/v1/plans/{plan['plan_sha256']}/skin-access")
+    assert answer.status_code == 200
+    found = SkinAccessModel.model_validate_json(answer.content)
+    assert found.plan == plan["plan_sha256"]
+    assert len(found.entry_mm) == len(found.lung_length_mm) > 0
+    # The plan's own entries are within a box of one of the map, with as much lung or less.
+    for path in plan["paths"]:
+        away = np.abs(np.array(found.entry_mm) - path["entry_mm"]).max(axis=1)
+        near = np.array(found.lung_length_mm)[away <= 2 * found.square_mm]
+        assert near.min() <= path["lung_length_mm"] + 1e-3
+
+
+def test_a_map_goes_with_its_plan(client, case):
+    made = client.post(f"{case}/plans", json=REQUEST | {"random_seed": 5}, headers={"Prefer": "wait=600"})
+    address = made.headers["content-location"]
+    assert client.get(f"{address}/skin-access").status_code == 200
+    assert client.delete(address).status_code == 204
+    assert problem(client.get(f"{address}/skin-access"), "not-found")
 
 
 # What one owner may ask

@@ -67,7 +67,8 @@ async def evaluate_paths(request: Request, case_id: str) -> Response:
     stored = await run_in_threadpool(parts.keeper.case, owner_of(request), case_id)
     hint = 'as {"paths": [{"entry_mm": [x, y, z], "tip_mm": [x, y, z]}]}'
     _, body = await json_body(request, NeedlesBody, MAX_NEEDLES_BYTES, hint)
-    answer = await parts.appraising.appraised(owner_of(request), stored, _text(body.request), body)
+    matters = what_matters(body.request)
+    answer = await parts.appraising.appraised(owner_of(request), stored, matters, body)
     return Response(answer, media_type="application/json")
 
 
@@ -93,7 +94,7 @@ async def paths_socket(socket: WebSocket, case_id: str) -> None:
                 continue
             message = read_model(NeedlesMessage, content, MAX_NEEDLES_BYTES)
             asked = message.request if "request" in message.model_fields_set else request
-            answer = await parts.appraising.appraised(owner, stored, _text(asked), message)
+            answer = await parts.appraising.appraised(owner, stored, what_matters(asked), message)
             request = asked
             # The answer is JSON already, an object: the id becomes its first member.
             await socket.send_text(f'{{"id":{json.dumps(id)},{answer.decode()[1:]}')
@@ -130,6 +131,6 @@ def _case_or_none(parts: Parts, owner: str, case_id: str) -> StoredCase | None:
         return None
 
 
-def _text(request: BaseModel) -> bytes:
+def what_matters(request: BaseModel) -> bytes:
     """One text for one request, so that its scene is found warm however it was written."""
     return request.model_dump_json(by_alias=True, include=MATTERS).encode()

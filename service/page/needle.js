@@ -1,0 +1,169 @@
+// Needle: moving its entry or tip by hand, and what is said of it at once.
+
+import { byId, fill, h, number, spoken, table } from "./dom.js";
+import { startLive } from "./live.js";
+import { on, set, state } from "./state.js";
+import { acrossNeedle, add, rounded, times } from "./vectors.js";
+
+const STEPS_MM = [0.5, 1, 2, 5, 10];
+const AXES = ["left (L)", "posterior (P)", "superior (S)"];
+const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+
+const verdict = h("div", { id: "verdict", role: "status" });
+const found = h("div", { id: "found" });
+const inputs = { entry_mm: [], tip_mm: [] };
+
+/** Draw the panel whenever a needle is held first, then keep it up to date. */
+export function startNeedle() {
+  startLive();
+  on(["patient"], () => {
+    byId("needle").hidden = true;
+  });
+  on(["needle"], () => {
+    if (state.needle === null) byId("needle").hidden = true;
+    else if (byId("needle").hidden) build();
+    showPoints();
+  });
+  on(["appraisal"], showAppraisal);
+}
+
+/** Which end is moved, and by how much. */
+const moving = { end: "entry_mm", step: 1 };
+
+function build() {
+  fill(
+    byId("needle"),
+    verdict,
+    h(
+      "fieldset",
+      { class: "moving" },
+      h("legend", {}, "Move"),
+      ...[["entry_mm", "entry"], ["tip_mm", "tip"]].map(([end, name]) =>
+        h(
+          "label",
+          { class: "inline" },
+          h("input", { type: "radio", name: "end", value: end, checked: moving.end === end, on: { change: () => { moving.end = end; } } }),
+          name,
+        ),
+      ),
+      h("label", { class: "inline" }, "by", stepPicker(), "mm"),
+      pad(),
+    ),
+    h("details", {}, h("summary", {}, "Points, mm, LPS"), points("entry_mm", "Entry"), points("tip_mm", "Tip")),
+    found,
+  );
+}
+
+function stepPicker() {
+  const picker = h("select", {}, ...STEPS_MM.map((s) => h("option", { value: s, selected: s === moving.step }, s)));
+  picker.addEventListener("change", () => {
+    moving.step = Number(picker.value);
+  });
+  return picker;
+}
+
+/** Four buttons, which arrow keys press too wherever the focus is among them. */
+function pad() {
+  const button = (text, name, key) => h("button", { type: "button", "aria-label": name, on: { click: () => move(...KEYS[key]) } }, text);
+  const made = h(
+    "div",
+    { class: "pad", id: "pad", role: "group", "aria-label": "Move across the needle; arrow keys do too" },
+    button("←", "to the patient's right", "ArrowLeft"),
+    button("↑", "up", "ArrowUp"),
+    button("↓", "down", "ArrowDown"),
+    button("→", "to the patient's left", "ArrowRight"),
+  );
+  made.addEventListener("keydown", (event) => {
+    const by = KEYS[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    move(...by);
+  });
+  return made;
+}
+
+function move(right, up) {
+  const { entry_mm: entry, tip_mm: tip } = state.needle;
+  const across = acrossNeedle(entry, tip);
+  const by = add(times(right * moving.step, across.right), times(up * moving.step, across.up));
+  hold({ ...state.needle, [moving.end]: rounded(add(state.needle[moving.end], by)) });
+}
+
+/** Hold the needle there: it is no path of the plan any more. */
+export const hold = (needle) => set({ path: null, needle });
+
+function points(end, name) {
+  inputs[end] = AXES.map((axis, n) => {
+    const input = h("input", { type: "number", step: 0.1, "aria-label": `${name}, ${axis}` });
+    input.addEventListener("change", () => {
+      if (input.value === "" || !Number.isFinite(Number(input.value))) return;
+      hold({ ...state.needle, [end]: state.needle[end].with(n, Number(input.value)) });
+    });
+    return input;
+  });
+  return h("p", { class: "points" }, `${name} `, ...inputs[end]);
+}
+
+function showPoints() {
+  if (state.needle === null) return;
+  for (const end of ["entry_mm", "tip_mm"]) {
+    inputs[end].forEach((input, n) => {
+      input.value = state.needle[end][n].toFixed(1);
+    });
+  }
+}
+
+function showAppraisal() {
+  const said = state.appraisal;
+  if (said === null) {
+    verdict.replaceChildren(h("p", {}, "Asking …"));
+    verdict.className = "";
+    found.replaceChildren();
+    return;
+  }
+  verdict.className = said.safe ? "safe" : "unsafe";
+  verdict.replaceChildren(
+    h("p", {}, h("strong", {}, said.safe ? "✓ Safe as asked" : "✕ Not safe")),
+    said.reasons.length ? h("ul", {}, ...said.reasons.map(({ detail }) => h("li", {}, detail))) : "",
+  );
+  found.replaceChildren(
+    h(
+      "dl",
+      {},
+      ...[
+        ["lung crossed", `${number(said.lung_length_mm)} mm`],
+        ["pleural punctures", number(said.pleural_punctures, 0)],
+        ["fissures", number(said.fissures_crossed, 0)],
+        ["clearance", `${number(said.clearance_mm)} mm to ${spoken(said.nearest_structure)}`],
+        ["length", `${number(said.length_mm)} mm`],
+        ["in the target", `${number(said.target_chord_mm)} mm`],
+        ["axial angle", `${number(said.axial_angle_deg)}°`],
+        ["craniocaudal angle", `${number(said.craniocaudal_angle_deg)}°`],
+      ].flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]),
+    ),
+    h("details", { open: !said.safe }, h("summary", {}, "Near the needle"), near(said)),
+    h("details", {}, h("summary", {}, "What it runs through"), crossed(said)),
+  );
+}
+
+const near = ({ clearances }) =>
+  h(
+    "div",
+    { class: "scroll" },
+    table(
+      "From the needle's wall",
+      ["structure", "clearance mm", "needed mm"],
+      clearances.map((c) => [
+        `${c.clearance_mm < c.needed_mm ? "✕ " : ""}${spoken(c.structure)}`,
+        number(c.clearance_mm),
+        number(c.needed_mm),
+      ]),
+    ),
+  );
+
+const crossed = ({ crosses }) =>
+  h(
+    "div",
+    { class: "scroll" },
+    table("Depths from the entry", ["structure", "from mm", "to mm"], crosses.map((c) => [spoken(c.structure), number(c.from_mm), number(c.to_mm)])),
+  );

@@ -1,0 +1,107 @@
+// Patient: the built-in thorax, an upload, or a case that is there already.
+
+import { guarded } from "./alerts.js";
+import { get, post, remove, upload } from "./api.js";
+import { byId, fill, h, spoken } from "./dom.js";
+import { set, state } from "./state.js";
+
+const MOST_LISTED = 50;
+
+/** Show a case, without a plan. */
+export async function openPatient(id) {
+  const patient = await get(`cases/${id}`);
+  set({ patient, shapes: null, plan: null, access: null, path: null, needle: null, appraisal: null });
+  await draw();
+  const { shapes } = await get(`cases/${id}/shapes`);
+  // Another case may have been picked meanwhile.
+  if (state.patient?.id === id) set({ shapes });
+}
+
+/** Draw the panel, with the cases that are there. */
+export const startPatient = () => draw();
+
+async function draw() {
+  const { items } = await get(`cases?limit=${MOST_LISTED}`);
+  fill(byId("patient"), builtin(), uploading(), items.length ? listed(items) : null, described());
+}
+
+function builtin() {
+  const take = guarded(async () => openPatient((await post("cases", { builtin: "thorax" })).id));
+  return h("p", {}, h("button", { id: "builtin", on: { click: take } }, "Take the built-in thorax"));
+}
+
+function uploading() {
+  const bar = h("progress", { max: 1, value: 0, hidden: true, "aria-label": "Upload" });
+  const send = guarded(async (event) => {
+    event.preventDefault();
+    const given = new FormData(event.target);
+    const form = new FormData();
+    for (const [name, file] of given) if (file.size > 0) form.append(name, file);
+    bar.hidden = false;
+    try {
+      const made = await upload("cases", form, (share) => {
+        bar.value = share;
+      });
+      await openPatient(made.id);
+    } finally {
+      bar.hidden = true;
+    }
+  });
+  const file = (name, label, more = {}) => h("label", {}, label, h("input", { type: "file", name, ...more }));
+  return h(
+    "details",
+    {},
+    h("summary", {}, "Upload a segmentation"),
+    h(
+      "form",
+      { id: "upload", on: { submit: send } },
+      file("file", "Label map, .seg.nrrd, or a zip of masks or surfaces", { required: true }),
+      file("names", "Names of labels (.json), if the map has none", { accept: ".json" }),
+      file("target", "Target masks, if the target is none of the structures", { multiple: true }),
+      file("ct", "CT on the same grid, to look at"),
+      h("button", {}, "Upload"),
+      bar,
+    ),
+  );
+}
+
+function listed(items) {
+  const name = ({ id, created }) => `${id.slice(0, 12)}, ${created.slice(0, 16).replace("T", " ")}`;
+  const picker = h(
+    "select",
+    { on: { change: guarded(() => (picker.value ? openPatient(picker.value) : undefined)) } },
+    h("option", { value: "" }, "choose"),
+    ...items.map((item) => h("option", { value: item.id, selected: item.id === state.patient?.id }, name(item))),
+  );
+  return h("label", {}, "Cases that are here", picker);
+}
+
+function described() {
+  const patient = state.patient;
+  if (patient === null) return null;
+  const { shape, spacing_mm } = patient.grid;
+  const drop = guarded(async () => {
+    await remove(`cases/${patient.id}`);
+    set({ patient: null, shapes: null, plan: null, access: null, path: null, needle: null, appraisal: null });
+    await draw();
+  });
+  return h(
+    "div",
+    { id: "described" },
+    h(
+      "p",
+      {},
+      `${patient.builtin ? `Built-in ${patient.builtin}` : patient.inputs.map((i) => i.name).join(", ")}: `,
+      `${patient.structures.length} structures, ${shape.join(" × ")} voxels of `,
+      `${spacing_mm.map((s) => s.toFixed(2)).join(" × ")} mm.`,
+    ),
+    patient.notes.length ? h("ul", {}, ...patient.notes.map((note) => h("li", {}, note))) : null,
+    h(
+      "details",
+      {},
+      h("summary", {}, "Structures"),
+      h("ul", { class: "columns" }, ...patient.structures.map((s) => h("li", {}, `${spoken(s.name)} (${s.role})`))),
+    ),
+    h("button", { class: "quiet", on: { click: drop } }, "Remove this case"),
+  );
+}

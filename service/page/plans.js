@@ -1,0 +1,29 @@
+// Plans: showing one, with the skin access map that it was chosen from.
+
+import { Problem, get } from "./api.js";
+import { set } from "./state.js";
+
+/** Show a plan, its best path picked. */
+export async function openPlan(id) {
+  const [plan, access] = await Promise.all([get(`plans/${id}`), accessOf(id)]);
+  const best = plan.paths[0] ?? null;
+  const miss = plan.nearest_miss;
+  const held = best ?? miss;
+  set({
+    plan,
+    access,
+    path: best?.id ?? null,
+    needle: held && { entry_mm: held.entry_mm, tip_mm: held.tip_mm },
+    appraisal: null,
+  });
+}
+
+/** Plans made while needles are in have no map. */
+async function accessOf(id) {
+  try {
+    return await get(`plans/${id}/skin-access`);
+  } catch (error) {
+    if (error instanceof Problem && error.status === 404) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,42 @@
+// State: what the page shows, in one place. Panels listen for what they draw.
+
+/**
+ * patient     the case as GET /v1/cases/{id} answers it, or null
+ * shapes      its structures as meshes
+ * plan        the plan, and `access` its skin access map or null
+ * path        the id of the path that was picked, or null
+ * needle      {entry_mm, tip_mm} as a hand holds it
+ * appraisal   what the service says of that needle
+ */
+export const state = {
+  patient: null,
+  shapes: null,
+  plan: null,
+  access: null,
+  path: null,
+  needle: null,
+  appraisal: null,
+};
+
+const listeners = [];
+
+/** Call `listener` whenever one of `names` is set. */
+export function on(names, listener) {
+  listeners.push({ names, listener });
+}
+
+/** Change the state, then tell those who listen for any of it, once each. */
+export function set(changes) {
+  Object.assign(state, changes);
+  for (const { names, listener } of listeners) {
+    if (names.some((name) => name in changes)) listener();
+  }
+}
+
+/** What says which paths are safe: the parts of the plan's request that matter for a needle. */
+export function request() {
+  const asked = state.plan === null ? {} : state.plan.request;
+  return Object.fromEntries(MATTERS.filter((name) => name in asked).map((name) => [name, asked[name]]));
+}
+
+const MATTERS = ["target", "needle", "clearance_mm", "roles", "pose", "seeds", "search"];

@@ -1,0 +1,396 @@
+"""The page in a real Chromium: upload, plan, look, edit, download, by mouse and by keyboard.
+
+What the page shows is held against what the API answers. Nothing else than the service is asked, and nothing
+is said on the browser's console.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from phantom import write_phantom
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from test_gate import client_of
+
+from service.app import create_app
+from service.keys import create
+from service.server import beside
+from service.settings import Settings
+
+CHROMIUM = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
+if CHROMIUM is None:
+    pytest.skip("no chromium: the page is not tried in a browser", allow_module_level=True)
+
+PATIENCE_MS = 120_000
+"""Longer than any of this takes on a loaded machine that draws without a graphics card."""
+
+expect.set_options(timeout=PATIENCE_MS)
+
+SOFTWARE_GL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+
+CONTROLS = """() => [...document.querySelectorAll("button, input, select, textarea, summary")]
+    .filter((e) => e.checkVisibility())
+    .filter((e) => !(e.textContent.trim() || e.labels?.length || e.getAttribute("aria-label")))
+    .map((e) => e.outerHTML)"""
+"""What has neither a text nor a label."""
+
+TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("page")
+
+
+@pytest.fixture(scope="module")
+def token(folder: Path) -> str:
+    return create(folder / "keys.json", "ann")
+
+
+@pytest.fixture(scope="module")
+def base(folder: Path, token: str) -> Iterator[str]:
+    settings = Settings(data_dir=folder / "data", keys_file=folder / "keys.json")
+    with beside(create_app(settings)) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def api(base: str, token: str) -> Iterator[httpx.Client]:
+    with client_of(base, token) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    # Chromium has no sandbox for the superuser.
+    alone = ["--no-sandbox"] if os.geteuid() == 0 else []
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SOFTWARE_GL + alone)
+    yield browser
+    browser.close()
+
+
+class Said:
+    """What a page said on the console, and whom it asked."""
+
+    def __init__(self, page: Page) -> None:
+        self.problems: list[str] = []
+        self.hosts: set[str] = set()
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
+
+    def _console(self, message: Any) -> None:
+        # A refusal that a test provokes is told by the browser too; hints on speed are none.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.problems.append(message.text)
+
+
+@pytest.fixture
+def page(browser: Browser, base: str, token: str) -> Iterator[Page]:
+    """A page whose user has given his key."""
+    yield from _page(browser, base, token)
+
+
+def _page(browser: Browser, base: str, token: str | None, **how: Any) -> Iterator[Page]:
+    context = browser.new_context(accept_downloads=True, **how)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    said = Said(page)
+    page.goto(base)
+    if token is not None:
+        give_key(page, token)
+        expect(page.locator("#key")).to_be_hidden()
+    yield page
+    context.close()
+    assert said.problems == []
+    assert {host for host in said.hosts if host} <= {urlsplit(base).netloc}
+
+
+def give_key(page: Page, token: str) -> None:
+    page.get_by_label("API key").fill(token)
+    page.get_by_role("button", name="Use it").click()
+
+
+@pytest.fixture(scope="module")
+def planned(browser: Browser, base: str, token: str, folder: Path, api: httpx.Client) -> dict[str, Any]:
+    """The plan of the phantom, uploaded and asked for on the page. Its address is that of the page."""
+    made = write_phantom(folder)
+    pages = _page(browser, base, token)
+    page = next(pages)
+    page.get_by_text("Upload a segmentation").click()
+    page.get_by_label("Label map").set_input_files(made / "labels.nii.gz")
+    page.get_by_label("Names of labels").set_input_files(made / "labels.json")
+    page.get_by_role("button", name="Upload", exact=True).click()
+    page.get_by_role("combobox", name="Target").select_option("node_4R")
+    page.get_by_role("button", name="Plan", exact=True).click()
+    expect(page.locator("#status")).to_be_visible(timeout=PATIENCE_MS)
+    address = page.url
+    id = parse_qs(urlsplit(address).query)["plan"][0]
+    assert next(pages, None) is None
+    return {"address": address, "id": id, "plan": api.get(f"/v1/plans/{id}").json()}
+
+
+@pytest.fixture
+def shown(page: Page, planned: dict[str, Any]) -> Page:
+    """A page with the phantom's plan on it: its address alone says so."""
+    page.goto(planned["address"])
+    expect(page.locator("#status")).to_be_visible(timeout=PATIENCE_MS)
+    return page
+
+
+def test_without_a_key_the_page_asks_for_one_and_says_when_it_is_wrong(browser, base, token):
+    pages = _page(browser, base, None)
+    page = next(pages)
+    expect(page.locator("#alert")).to_contain_text("key")
+    give_key(page, "not a key")
+    expect(page.locator("#alert")).to_contain_text("Send a key that is valid")
+    expect(page.locator("#patient button")).to_have_count(0)
+    give_key(page, token)
+    expect(page.locator("#builtin")).to_be_visible()
+    expect(page.locator("#alert")).to_be_empty()
+    assert next(pages, None) is None
+
+
+def test_an_upload_that_cannot_be_used_says_why(page, folder):
+    (folder / "broken.nii.gz").write_bytes(b"no image")
+    page.get_by_text("Upload a segmentation").click()
+    page.get_by_label("Label map").set_input_files(folder / "broken.nii.gz")
+    page.get_by_role("button", name="Upload", exact=True).click()
+    expect(page.locator("#alert")).to_contain_text("broken.nii.gz")
+
+
+def test_the_table_holds_every_path_of_the_plan_by_rank(shown, planned):
+    rows = shown.locator("#paths tr[data-path]")
+    expect(rows).to_have_count(len(planned["plan"]["paths"]))
+    for row, path in zip(rows.all(), planned["plan"]["paths"], strict=True):
+        text = row.inner_text()
+        assert f"{path['lung_length_mm']:.1f}" in text
+        assert path["nearest_structure"].replace("_", " ") in text
+    expect(shown.locator("#status")).to_contain_text(planned["plan"]["outcome"]["message"])
+
+
+def test_the_scene_shows_organs_access_needles_and_seeds(shown, planned, api):
+    shown.wait_for_selector("#scene-plot .main-svg")
+    points = shown.evaluate(
+        """() => Object.fromEntries(document.getElementById("scene-plot").data
+            .map((t) => [t.name, t.visible === false ? 0 : t.x.length]))"""
+    )
+    assert {"target", "lung", "artery", "skin", "access-free", "access-lung", "set", "seeds", "hand"} <= {
+        name for name, count in points.items() if count
+    } | {"access-free", "access-lung"}
+    plan = planned["plan"]
+    access = api.get(f"/v1/plans/{planned['id']}/skin-access").json()
+    assert points["access-free"] + points["access-lung"] == len(access["entry_mm"])
+    assert points["seeds"] == 3 * len(plan["needle_set"]["seeds"])
+    assert points["set"] == 3 * len(plan["needle_set"]["path_ids"])
+    shown.get_by_label("seeds", exact=True).uncheck()
+    shown.wait_for_function(
+        """() => document.getElementById("scene-plot").data
+            .find((t) => t.name === "seeds").visible === false"""
+    )
+
+
+def test_slices_hold_the_target_and_lines_of_dose(shown):
+    shown.wait_for_selector("#slices:not([hidden])")
+    for canvas in shown.locator("#slices canvas").all():
+        pixels = canvas.evaluate(
+            """(c) => [...new Set(new Uint32Array(
+                c.getContext("2d").getImageData(0, 0, c.width, c.height).data.buffer))].length"""
+        )
+        assert pixels > 20
+    expect(shown.locator("#slices")).to_contain_text("Lines of dose")
+    middle = shown.locator("#slices canvas").first
+    middle.hover()
+    expect(shown.locator("#slices output").first).to_contain_text("Gy")
+
+
+def test_curves_and_goals_of_the_dose_are_the_plan_s(shown, planned):
+    dose = planned["plan"]["dose"]
+    shown.wait_for_selector("#dvh-plot .main-svg")
+    names = shown.evaluate("""() => document.getElementById("dvh-plot").data.map((t) => t.name)""")
+    assert {"PTV", "GTV"} <= set(names)
+    goals = shown.locator("#dose table").first.locator("tbody tr")
+    expect(goals).to_have_count(len(dose["goals"]))
+    for row, goal in zip(goals.all(), dose["goals"], strict=True):
+        assert f"{goal['reached']:.1f}" in row.inner_text()
+        assert ("yes" if goal["met"] else "no") in row.inner_text()
+
+
+def test_a_path_is_picked_in_the_table_by_arrow_keys_and_on_the_front(shown, planned):
+    ids = [path["id"] for path in planned["plan"]["paths"]]
+    shown.locator(f"#paths input[value={ids[0]}]").focus()
+    shown.keyboard.press("ArrowDown")
+    expect(shown.locator("#paths tr.picked")).to_have_attribute("data-path", ids[1])
+    bigger = shown.evaluate(
+        """() => document.getElementById("pareto-plot").data
+            .flatMap((t) => t.customdata.filter((_, n) => t.marker.size[n] > 11))"""
+    )
+    assert bigger == [ids[1]]
+
+
+def test_a_needle_moved_by_keys_alone_gets_the_api_s_verdict(shown, planned, api):
+    expect(shown.locator("#verdict.safe")).to_be_visible()
+    shown.get_by_label("to the patient's left").focus()
+    for _ in range(80):
+        shown.keyboard.press("ArrowRight")
+        if shown.locator("#verdict.unsafe").count():
+            break
+    expect(shown.locator("#verdict.unsafe")).to_be_visible()
+    # What is in the fields is what the verdict is of.
+    shown.wait_for_timeout(1000)
+    shown.get_by_text("Points, mm, LPS").click()
+    entry_mm, tip_mm = (
+        [float(shown.get_by_label(f"{end}, {axis}").input_value()) for axis in AXES]
+        for end in ("Entry", "Tip")
+    )
+    case = parse_qs(urlsplit(planned["address"]).query)["case"][0]
+    request = {k: v for k, v in planned["plan"]["request"].items() if k in MATTERS}
+    said = api.post(
+        f"/v1/cases/{case}/paths:evaluate",
+        json={"paths": [{"entry_mm": entry_mm, "tip_mm": tip_mm}], "request": request},
+    ).json()["paths"][0]
+    assert not said["safe"]
+    verdict = shown.locator("#verdict").inner_text()
+    # Fields show a tenth of a millimetre, so sentences agree up to their last digit.
+    for reason in said["reasons"]:
+        assert (reason["structure"] or reason["detail"].split(" for ")[0]) in verdict
+    assert shown.locator("#paths tr.picked").count() == 0
+
+
+AXES = ("left (L)", "posterior (P)", "superior (S)")
+MATTERS = ("target", "needle", "clearance_mm", "roles", "pose", "seeds", "search")
+
+
+def test_the_entry_is_dragged_in_a_slice_and_the_verdict_follows(shown):
+    shown.wait_for_selector("#slices:not([hidden])")
+    expect(shown.locator("#verdict.safe")).to_be_visible()
+    canvas = shown.locator("#slices canvas").first
+    canvas.scroll_into_view_if_needed()
+    place = entry_on(canvas)
+    box = canvas.bounding_box()
+    assert box is not None and place is not None
+    x, y = box["x"] + place[0] * box["width"], box["y"] + place[1] * box["height"]
+    before = shown.locator("#found").inner_text()
+    shown.mouse.move(x, y)
+    shown.mouse.down()
+    for step in range(1, 8):
+        shown.mouse.move(x + 12 * step, y)
+    shown.mouse.up()
+    expect(shown.locator("#found")).not_to_have_text(before)
+    assert shown.locator("#paths tr.picked").count() == 0
+
+
+def entry_on(canvas: Any) -> list[float] | None:
+    """Where the round mark of the entry is, as parts of the slice: the one place so filled."""
+    found: list[float] | None = canvas.evaluate(
+        """(c) => {
+          const { data } = c.getContext("2d").getImageData(0, 0, c.width, c.height);
+          const safe = getComputedStyle(document.documentElement).getPropertyValue("--safe").trim();
+          const [r, g, b] = [1, 3, 5].map((n) => parseInt(safe.slice(n, n + 2), 16));
+          const near = [-5, -3, 0, 3, 5];
+          const is = (x, y) => {
+            const n = 4 * (y * c.width + x);
+            return data[n] === r && data[n + 1] === g && data[n + 2] === b;
+          };
+          const filled = (x, y) => near.every((dy) => near.every((dx) => is(x + dx, y + dy)));
+          for (let y = 8; y < c.height - 8; y += 1) {
+            for (let x = 8; x < c.width - 8; x += 1) {
+              if (filled(x, y)) return [x / c.width, y / c.height];
+            }
+          }
+          return null;
+        }"""
+    )
+    return found
+
+
+def test_why_paths_are_blocked_is_listed(shown, planned):
+    for blocker in planned["plan"]["blocked_by"][:5]:
+        expect(shown.locator("#blocked")).to_contain_text(blocker["structure"].replace("_", " "))
+
+
+def test_a_downloaded_plan_is_the_plan_byte_for_byte(shown, planned, api):
+    with shown.expect_download() as download:
+        shown.get_by_role("link", name="Plan (JSON").click()
+    saved = Path(download.value.path()).read_bytes()
+    assert saved == api.get(f"/v1/plans/{planned['id']}").content
+    assert json.loads(saved)["plan_sha256"] == planned["id"]
+
+
+def test_where_no_path_is_safe_the_page_shows_what_comes_nearest(shown):
+    shown.get_by_label("Needle length").fill("30")
+    shown.get_by_label("Needles, seeds and dose").uncheck()
+    shown.get_by_role("button", name="Plan", exact=True).click()
+    expect(shown.locator("#status")).to_contain_text("no path")
+    shown.locator("#blocked").get_by_role("button", name="Show it").first.click()
+    expect(shown.locator("#verdict.unsafe")).to_be_visible()
+
+
+def test_the_built_in_thorax_is_drawn_and_its_planning_withdrawn(page):
+    page.get_by_role("button", name="Take the built-in thorax").click()
+    page.wait_for_selector("#scene-plot .main-svg")
+    page.get_by_role("button", name="Plan", exact=True).click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#job")).to_contain_text("cancelled")
+    expect(page.locator("#status")).to_have_count(0)
+
+
+def test_fields_that_are_wrong_are_named(shown):
+    shown.get_by_text("Everything else, as JSON").click()
+    shown.get_by_label("Fields here win").fill('{"search": {"max_paths": 10, "wrong": 1}}')
+    shown.get_by_role("button", name="Plan", exact=True).click()
+    expect(shown.locator("#alert")).to_contain_text("/search/wrong")
+    shown.get_by_label("Fields here win").fill("{")
+    shown.get_by_role("button", name="Plan", exact=True).click()
+    expect(shown.locator("#alert")).to_contain_text("cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("size", "scheme"), [((1366, 768), "light"), ((834, 1112), "dark"), ((1112, 834), "light")]
+)
+def test_it_fits_laptops_and_tablets_in_light_and_dark_with_every_control_named(
+    browser, base, token, planned, size, scheme
+):
+    how = {"viewport": {"width": size[0], "height": size[1]}, "color_scheme": scheme}
+    pages = _page(browser, base, token, **how)
+    page = next(pages)
+    page.goto(planned["address"])
+    expect(page.locator("#status")).to_be_visible(timeout=PATIENCE_MS)
+    page.wait_for_selector("#slices:not([hidden])")
+    assert page.evaluate(TOO_WIDE) <= 0
+    assert page.evaluate(CONTROLS) == []
+    ground = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+    light = sum(int(part) for part in ground.removeprefix("rgb(").removesuffix(")").split(",")) > 3 * 128
+    assert light == (scheme == "light")
+    page.get_by_label("Colours").select_option("dark" if light else "light")
+    assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") != ground
+    assert next(pages, None) is None
+
+
+def test_the_page_has_a_policy_of_its_own_and_answers_what_it_has(base, api):
+    with httpx.Client(base_url=base, trust_env=False) as anybody:
+        answer = anybody.get("/")
+        assert answer.status_code == 200
+        policy = answer.headers["content-security-policy"]
+        assert "script-src 'self';" in policy
+        assert "default-src 'none'" in policy
+        again = anybody.get("/", headers={"If-None-Match": answer.headers["etag"]})
+        assert again.status_code == 304
+        library = anybody.get("/page/plotly.min.js")
+        assert library.headers["content-type"].startswith("text/javascript")
+        for name in ("nothing.js", "..%2fapp.py", "%2e%2e/app.py", "main.js/"):
+            assert anybody.get(f"/page/{name}").status_code in (401, 404), name
+        assert anybody.get("/v1/cases").status_code == 401
+        assert "default-src 'none'" in anybody.get("/v1/health").headers["content-security-policy"]

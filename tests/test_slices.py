@@ -1,0 +1,148 @@
+"""Slices for GUIs: each pixel says what lies at the place that the answer itself gives it."""
+
+import base64
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as bounded
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from small_chests import CHESTS, small_chest
+
+from anatomy.scene import Scene
+from anatomy.structures import Role
+from service.case import Case
+from service.slice_schema import MOST_PIXELS, SlicesBody, SlicesModel
+from service.slices import BODY, NO_CT, Cut, sliced
+
+IMPORTANCE = [Role.TARGET, Role.FORBIDDEN, Role.LUNG, Role.PASSABLE, Role.OUTSIDE, Role.SKIN]
+
+
+def asked(entry_mm: np.ndarray, tip_mm: np.ndarray, half_mm: float = 30.0, pixel_mm: float = 1.5) -> Cut:
+    return Cut(Case("none"), b"", entry_mm, tip_mm, half_mm, pixel_mm, None)
+
+
+def needle_in(scene: Scene, away: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:
+    middle_B = (scene.grid.lower_B + scene.grid.upper_B) / 2
+    return scene.grid.to_patient(middle_B + np.array(away)), scene.grid.to_patient(middle_B)
+
+
+def numbers(text: str, kind: str, plane: dict[str, Any]) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), kind).reshape(plane["rows"], plane["columns"])
+
+
+def places_mm(plane: dict[str, Any]) -> np.ndarray:
+    """Where pixels are, by the formula that the schema states."""
+    row, column = np.mgrid[: plane["rows"], : plane["columns"]]
+    steps = column[..., None] * np.array(plane["right"]) + row[..., None] * np.array(plane["down"])
+    return np.asarray(np.array(plane["first_mm"]) + plane["pixel_mm"] * steps)
+
+
+def at(scene: Scene, p_mm: np.ndarray) -> tuple[tuple[int, ...] | None, bool]:
+    """The voxel that holds a place, and whether it is too near to another to tell."""
+    index = scene.grid.to_box(p_mm) / scene.grid.spacing_mm
+    unsure = bool((np.abs(index - np.floor(index) - 0.5) < 1e-3).any())
+    nearest = np.rint(index).astype(int)
+    inside = (nearest >= 0).all() and (nearest < scene.grid.shape).all()
+    return (tuple(nearest.tolist()) if inside else None), unsure
+
+
+@pytest.mark.parametrize("name", CHESTS)
+@given(st.tuples(*[st.floats(-30.0, 30.0)] * 3).filter(lambda d: np.linalg.norm(d) > 1.0), st.integers())
+@bounded(max_examples=5, deadline=None)
+def test_pixels_say_what_lies_where_they_are(name, away, seed):
+    scene = small_chest(name).scene
+    found = sliced(scene, asked(*needle_in(scene, away)), None)
+    SlicesModel.model_validate(found)
+    shown = found["structures"]
+    masks = {s.name: s.mask.layer == s.mask.label for s in scene.structures}
+    masks[BODY] = scene.body.layer == scene.body.label
+    rng = np.random.default_rng(abs(seed))
+    for plane in found["slices"]:
+        labels, where_mm = numbers(plane["labels"], "<u2", plane), places_mm(plane)
+        for _ in range(40):
+            row, column = rng.integers(plane["rows"]), rng.integers(plane["columns"])
+            voxel, unsure = at(scene, where_mm[row, column])
+            if unsure:
+                continue
+            here = [] if voxel is None else [s for s in shown if masks[s["structure"]][voxel]]
+            label = labels[row, column]
+            if not here:
+                assert label == 0
+            else:
+                first = min(IMPORTANCE.index(s["role"]) for s in here)
+                assert shown[label - 1] in [s for s in here if IMPORTANCE.index(s["role"]) == first]
+
+
+def test_both_slices_hold_the_needle_and_are_square_on_each_other():
+    scene = small_chest("oblique").scene
+    entry_mm, tip_mm = needle_in(scene, (11.0, -23.0, 5.0))
+    found = sliced(scene, asked(entry_mm, tip_mm), None)
+    normals = []
+    for plane in found["slices"]:
+        normal = np.cross(plane["right"], plane["down"])
+        normals.append(normal)
+        for point in (entry_mm, tip_mm):
+            assert (point - np.array(plane["first_mm"])) @ normal == pytest.approx(0.0, abs=1e-4)
+    assert normals[0] @ normals[1] == pytest.approx(0.0, abs=1e-5)
+
+
+def test_the_first_slice_is_read_as_ct_is():
+    scene = small_chest("plain").scene
+    # Level, so that the slice nearest to axial is axial.
+    first = sliced(scene, asked(*needle_in(scene, (5.0, -20.0, 0.0))), None)["slices"][0]
+    assert first["edges"] == {"right": "L", "left": "R", "top": "A", "bottom": "P"}
+
+
+def test_ct_and_dose_lie_on_the_same_pixels():
+    scene = small_chest("plain").scene
+    hu = np.random.default_rng(0).integers(-1000, 1000, scene.grid.shape).astype(np.int16)
+    scene = replace(scene, ct_hu=hu)
+    cut = asked(*needle_in(scene, (5.0, -20.0, 9.0)), half_mm=60.0)
+    for plane in sliced(scene, cut, lambda p_mm: p_mm @ np.array([1.0, 10.0, 100.0]))["slices"]:
+        where_mm = places_mm(plane)
+        assert numbers(plane["dose_gy"], "<f4", plane) == pytest.approx(
+            where_mm @ np.array([1.0, 10.0, 100.0]), rel=1e-4, abs=1e-2
+        )
+        ct = numbers(plane["ct_hu"], "<i2", plane)
+        seen = 0
+        for row, column in np.random.default_rng(1).integers(plane["rows"], size=(200, 2)):
+            voxel, unsure = at(scene, where_mm[row, column])
+            if not unsure:
+                assert ct[row, column] == (NO_CT if voxel is None else hu[voxel])
+                seen += voxel is not None
+        assert seen > 20
+
+
+def test_without_ct_and_plan_there_is_neither():
+    scene = small_chest("plain").scene
+    for plane in sliced(scene, asked(*needle_in(scene, (5.0, -20.0, 9.0))), None)["slices"]:
+        assert plane["ct_hu"] is None
+        assert plane["dose_gy"] is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"half_mm": 400.0, "pixel_mm": 0.25},
+        {"tip_mm": (1.0, 2.0, 3.0)},
+        {"pixel_mm": 0.0},
+        {"half_mm": float("nan")},
+        {"plan": "../../etc"},
+    ],
+)
+def test_what_cannot_be_cut_is_refused(wrong):
+    right: dict[str, Any] = {"entry_mm": (1.0, 2.0, 3.0), "tip_mm": (4.0, 5.0, 6.0)}
+    SlicesBody(**right)
+    with pytest.raises(ValidationError):
+        SlicesBody(**(right | wrong))
+
+
+def test_the_most_pixels_can_be_asked_for():
+    body = SlicesBody(
+        entry_mm=(1.0, 2.0, 3.0), tip_mm=(4.0, 5.0, 6.0), half_mm=128.0, pixel_mm=256.0 / MOST_PIXELS
+    )
+    assert body.half_mm == 128.0
