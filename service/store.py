@@ -19,7 +19,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -32,11 +32,6 @@ from service.settings import MIB
 
 ABANDONED_S = 24 * 3600.0
 """What lies aside longer than this was left by a service that died."""
-
-MOST_SIZES = 100_000
-"""Sizes of files that are remembered, some ten megabytes of them [U]."""
-
-_CASE = "cases"
 
 _CALLED = {Kind.PLAN: "plan", Kind.EVALUATION: "evaluation", Kind.REPLAN: "replanning"}
 
@@ -72,7 +67,6 @@ class Store:
             Kind.REPLAN: folder / "results" / "replans",
         }
         self._access = folder / "access"
-        self._sizes: dict[tuple[str, str], int] = {}
         folder.parent.mkdir(parents=True, exist_ok=True)
         for made in (folder, self._cases, self._aside, self._access, *self._kept.values()):
             # Patients' anatomy: for the owner's eyes only.
@@ -120,23 +114,12 @@ class Store:
 
     def case_bytes(self, case_id: str) -> int:
         """The bytes of a case's files; 0 where they are not there."""
-        return self._size((_CASE, case_id), lambda: bytes_in(self._cases / case_id))
+        return bytes_in(self._cases / case_id)
 
     def result_bytes(self, kind: Kind, result_id: str) -> int:
         """The bytes of a result, with a plan's map; 0 where it is not there."""
         files = [self._file(kind, result_id), *([self._map(result_id)] if kind is Kind.PLAN else [])]
-        return self._size((kind, result_id), lambda: sum(_file_bytes(file) for file in files))
-
-    def _size(self, key: tuple[str, str], look: Callable[[], int]) -> int:
-        """As `look` found it first: what is named by its content keeps its size."""
-        size = self._sizes.get(key, 0)
-        if size == 0:
-            size = look()
-            if len(self._sizes) >= MOST_SIZES:
-                self._sizes.clear()
-            if size > 0:
-                self._sizes[key] = size
-        return size
+        return sum(_file_bytes(file) for file in files)
 
     def has_case(self, case_id: str) -> bool:
         """Whether the case is there."""

@@ -6,7 +6,7 @@ import httpx
 import pytest
 import service_fakes as fakes
 from service_process import eventually
-from test_rest import GENEROUS_S, healthy
+from test_rest import GENEROUS_S, healthy, problem
 
 from service.app import create_app
 from service.jobs import engine as engine_of
@@ -47,4 +47,16 @@ def test_a_cluster_that_lost_its_workers_is_started_anew(
         engine._cluster.scale(0)
         eventually(lambda: engine.workers() == 0)
         assert client.get("/v1/health").status_code == 503
+        assert healthy(client)["workers"] == 1
+
+
+def test_a_scheduler_that_has_told_nothing_yet_is_one_without_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
+    with beside(app) as base, httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client:
+        healthy(client)
+        with monkeypatch.context() as patched:
+            patched.setattr(engine_of.Client, "scheduler_info", lambda self, n_workers: {})
+            problem(client.get("/v1/health"), "unavailable")
         assert healthy(client)["workers"] == 1

@@ -96,7 +96,8 @@ class Engine:
         client = self._client
         if client is None or client.status != "running" or not self._thread.is_alive():
             return 0
-        return len(client.scheduler_info(n_workers=-1)["workers"])
+        # A client that is connected since a moment ago may know of no workers yet, nor that there are none.
+        return len(client.scheduler_info(n_workers=-1).get("workers", ()))
 
     def close(self) -> None:
         """Let go of the scheduler. Jobs that have not ended go on where the server starts again."""
