@@ -23,6 +23,7 @@ from service.jobs.book import Book
 from service.jobs.engine import Engine
 from service.keeper import Keeper
 from service.keys import Keys
+from service.methods import Methods
 from service.metrics import Metrics
 from service.openapi import describe_bodies
 from service.parts import Parts
@@ -112,7 +113,7 @@ def _put_behind_gate(app: FastAPI, settings: Settings, parts: Parts) -> None:
     inner = app.build_middleware_stack
 
     def whole() -> ASGIApp:
-        packed = GZipMiddleware(inner(), GZIP_FROM_BYTES, GZIP_LEVEL)
+        packed = Methods(GZipMiddleware(inner(), GZIP_FROM_BYTES, GZIP_LEVEL), app.router)
         gate = Gate(packed, keys, settings.cors_origins, allowance, parts.metrics)
         if not settings.cors_origins:
             return gate
