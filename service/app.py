@@ -71,6 +71,8 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # Clients that are generated name their functions after these.
+        generate_unique_id_function=lambda route: route.name,
         lifespan=while_it_runs,
     )
     app.state.parts = parts

@@ -17,7 +17,7 @@ from service.problems import documented, problem
 from service.results_schema import EvaluationModel, ReplannedModel
 from service.routes.body import json_body
 from service.routes.jobs import JobModel
-from service.routes.waiting import ORDERING, order
+from service.routes.waiting import order, ordering
 from service.strict_json import NotJson, Refused
 
 router = APIRouter(tags=["implants"])
@@ -42,7 +42,7 @@ _MAY_BE = documented(
 def _body(name: str, example: dict[str, Any]) -> dict[str, Any]:
     schema = {"$ref": f"#/components/schemas/{name}"}
     content = {"application/json": {"schema": schema, "example": example}}
-    return {"requestBody": {"required": True, "content": content}, "parameters": ORDERING}
+    return {"requestBody": {"required": True, "content": content}, "parameters": ordering(name)}
 
 
 def _in_time(model: type[BaseModel], what: str) -> dict[int | str, dict[str, Any]]:
