@@ -5,7 +5,7 @@ nothing of a prescription asks for the planner's Prescription, one that says nul
 planner cannot use yet has no field here, so that asking for it is refused, not ignored.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -133,6 +133,12 @@ class WeightsModel(Strict):
     weights: Annotated[dict[ScoreName, Weight], Field(min_length=1, max_length=MAX_NAMES)]
 
 
+def _default_in_words(schema: dict[str, Any]) -> None:
+    """Generators of clients stumble over an object as the default of what may be null."""
+    del schema["default"]
+    schema["description"] = "Left out: the defaults of its fields. null: paths alone, without seeds and dose."
+
+
 class PlanRequest(Strict):
     """What is asked of a plan. `{}` asks for every default."""
 
@@ -152,7 +158,9 @@ class PlanRequest(Strict):
     ] = DEFAULT_RANKING
     seeds: SeedsModel = SeedsModel()
     needle_set: NeedleSetRequestModel = NeedleSetRequestModel()
-    prescription: PrescriptionModel | None = PrescriptionModel()
+    prescription: Annotated[PrescriptionModel | None, Field(json_schema_extra=_default_in_words)] = (
+        PrescriptionModel()
+    )
     robustness: RobustnessRequestModel = RobustnessRequestModel()
     random_seed: Annotated[int, within("/random_seed"), WHOLE] = 0
 

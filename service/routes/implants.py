@@ -17,7 +17,7 @@ from service.problems import documented, problem
 from service.results_schema import EvaluationModel, ReplannedModel
 from service.routes.body import json_body
 from service.routes.jobs import JobModel
-from service.routes.waiting import order, ordering
+from service.routes.waiting import ACCEPTED, order, ordering
 from service.strict_json import NotJson, Refused
 
 router = APIRouter(tags=["implants"])
@@ -58,7 +58,7 @@ _NEEDLE = {"path_id": None, "entry_mm": [-40.0, -95.0, 215.0], "tip_mm": [-12.5,
     status_code=202,
     response_model=JobModel,
     openapi_extra=_body("EvaluateBody", {"seeds": [_SEED]}),
-    responses=_in_time(EvaluationModel, "evaluation") | _MAY_BE,
+    responses=ACCEPTED | _in_time(EvaluationModel, "evaluation") | _MAY_BE,
 )
 async def evaluate_implant(request: Request, plan_id: str) -> Response:
     """Hold the seeds found after an implant against its plan, and plan what is lacking."""
@@ -75,7 +75,7 @@ async def evaluate_implant(request: Request, plan_id: str) -> Response:
     status_code=202,
     response_model=JobModel,
     openapi_extra=_body("ReplanBody", {"needles": [_NEEDLE], "seeds": []}),
-    responses=_in_time(ReplannedModel, "replanning") | _MAY_BE,
+    responses=ACCEPTED | _in_time(ReplannedModel, "replanning") | _MAY_BE,
 )
 async def replan(request: Request, plan_id: str) -> Response:
     """Plan again around needles as they were measured, and seeds that were dropped already."""

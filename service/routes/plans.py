@@ -12,7 +12,7 @@ from service.plan_schema import PlanModel
 from service.problems import documented
 from service.routes.body import json_body
 from service.routes.jobs import JobModel
-from service.routes.waiting import order, ordering
+from service.routes.waiting import ACCEPTED, order, ordering
 from service.schema import MAX_REQUEST_BYTES, PlanRequest
 
 router = APIRouter(tags=["plans"])
@@ -48,7 +48,8 @@ _IN_TIME: dict[int | str, dict[str, Any]] = {
     status_code=202,
     response_model=JobModel,
     openapi_extra=_REQUEST,
-    responses=_IN_TIME
+    responses=ACCEPTED
+    | _IN_TIME
     | documented(
         "malformed-json",
         "not-found",

@@ -41,6 +41,19 @@ def ordering(what: str) -> list[dict[str, Any]]:
 RETRY_AFTER_S = 1
 """When a client should ask after a job [U]."""
 
+ACCEPTED: dict[int | str, dict[str, Any]] = {
+    202: {
+        "headers": {
+            "Location": {
+                "required": True,
+                "schema": {"type": "string", "pattern": "^/v1/jobs/[0-9a-f]{32}$"},
+            },
+            "Retry-After": {"required": True, "schema": {"type": "integer"}, "description": "Seconds."},
+        }
+    }
+}
+"""What is said of a job that was accepted, for OpenAPI."""
+
 _KEY = re.compile(r"[!#-~]{1,200}")
 
 
