@@ -34,6 +34,7 @@ class Service:
     settings: dict[str, str]
     log: Path
     port: int = 0
+    script: Path = Path(__file__)
     process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -47,7 +48,7 @@ class Service:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, __file__, "serve", "--port", str(self.port)],
+                [sys.executable, str(self.script), "serve", "--port", str(self.port)],
                 env=os.environ | {"PYTHONPATH": PATHS} | self.settings,
                 stderr=log,
                 stdout=log,
