@@ -44,8 +44,8 @@ TOLD_TO_PAGES = [*HEADERS, "ETag", "Link", "Location", "Preference-Applied", "Re
 def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
     """The service. It makes its folder and its tables at once, and its processes when it starts.
 
-    Raises OSError when the folder cannot be made, AnatomyError and database.connection.Unavailable when the
-    database or the keys cannot be used.
+    Raises OSError when the folder cannot be made or written, AnatomyError and database.connection.Unavailable
+    when the database or the keys cannot be used.
     """
     parts = _wired(settings, work)
 
@@ -90,6 +90,8 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
 
 def _wired(settings: Settings, work: Work) -> Parts:
     store = Store(settings.data_dir)
+    # Said of the folder, before it is said of the database in it.
+    store.refuse_writes_that_fail()
     database = Database(settings.database, settings.database_patience_s)
     migrate(database)
     book = Book(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)

@@ -173,7 +173,7 @@ async def get_case(request: Request, case_id: str) -> Response:
 @router.delete(
     "/{case_id}",
     status_code=204,
-    responses=documented("not-found", "conflict", "precondition-failed"),
+    responses=documented("not-found", "conflict", "precondition-failed", "no-room"),
     openapi_extra={"parameters": [IF_MATCH]},
 )
 async def remove_case(request: Request, case_id: str) -> Response:

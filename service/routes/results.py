@@ -52,7 +52,7 @@ _READ: dict[str, Any] = {
 }
 _REMOVED: dict[str, Any] = {
     "status_code": 204,
-    "responses": documented("not-found", "conflict", "precondition-failed"),
+    "responses": documented("not-found", "conflict", "precondition-failed", "no-room"),
     "openapi_extra": {"parameters": [IF_MATCH]},
 }
 
