@@ -1,4 +1,4 @@
-# make demo | test | check | bench | serve: each installs what it needs into .venv, once, and then does its one thing.
+# make demo | test | fuzz | check | bench | serve: each installs what it needs into .venv, once, and then does its one thing.
 # Needs Python 3.11 to 3.14 and make. PYTHON=/path/to/python chooses another interpreter than the first that fits.
 
 VENV := .venv
@@ -8,11 +8,12 @@ PYTHON ?= $(shell for p in python3 python python3.14 python3.13 python3.12 pytho
 	"$$p" -c '$(FITS)' 2>/dev/null && echo "$$p" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench serve lock clean
+.PHONY: help demo test fuzz check format bench serve lock clean
 
 help:
 	@echo "make demo    plan the built-in thorax and print its ranked paths"
 	@echo "make test    all tests, with the import contracts and the coverage gate"
+	@echo "make fuzz    ask a running service at random, for longer than the tests do"
 	@echo "make check   lint, format, types, import contracts, Dockerfile"
 	@echo "make bench   benchmarks, as ratios measured in one run"
 	@echo "make serve   start the service on this machine"
@@ -58,6 +59,11 @@ test: $(VENV)/test
 	$(PYTEST) --cov --cov-report=
 	NUMBA_DISABLE_JIT=1 $(PYTEST) -m interpreted --cov --cov-append --cov-report=
 	$(BIN)/python tests/coverage_gate.py
+
+# EXAMPLES=100 is about five minutes.
+EXAMPLES := 100
+fuzz: $(VENV)/test
+	TEST_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_fuzz.py
 
 check: $(VENV)/dev
 	$(BIN)/ruff check .

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from benchmarks import dose, fields, implant, line_tests, memory, search_real, service
+from benchmarks import cluster, dose, fields, implant, line_tests, memory, search_real, service
 from benchmarks.table import Row, as_text
 
 ALL: dict[str, Callable[[], list[Row]]] = {
@@ -14,6 +14,7 @@ ALL: dict[str, Callable[[], list[Row]]] = {
     "dose": dose.run,
     "implant": implant.run,
     "service": service.run,
+    "cluster": cluster.run,
 }
 
 

@@ -39,7 +39,7 @@ def run() -> list[Row]:
 def _at_one_bench() -> list[Row]:
     with (
         tempfile.TemporaryDirectory(prefix="seedpath-bench-") as folder,
-        _serving(Path(folder), SEEDPATH_APPRAISERS="1") as base,
+        serving(Path(folder), {"SEEDPATH_WORKERS": "2", "SEEDPATH_APPRAISERS": "1"}) as base,
         Client(base) as client,
     ):
         case = client.add_builtin("thorax")
@@ -52,9 +52,14 @@ def _at_one_bench() -> list[Row]:
 def _as_it_comes() -> list[Row]:
     with (
         tempfile.TemporaryDirectory(prefix="seedpath-bench-") as folder,
-        _serving(Path(folder)) as base,
-        Client(base) as client,
+        serving(Path(folder), {"SEEDPATH_WORKERS": "2"}) as base,
     ):
+        return measured(base)
+
+
+def measured(base: str) -> list[Row]:
+    """How soon a service at `base` that has two workers answers, and how many plans it makes."""
+    with Client(base) as client:
         case = client.add_builtin("thorax")
         path = client.plan(case, REQUEST).plan.paths[0]
         bodies = {n: _bodies(path.entry_mm, path.tip_mm, n) for n in ANSWERS}
@@ -130,8 +135,9 @@ def _bodies(entry_mm: Sequence[float], tip_mm: Sequence[float], needles: int) ->
 
 
 @contextlib.contextmanager
-def _serving(folder: Path, **more: str) -> Iterator[str]:
-    environment = os.environ | {"SEEDPATH_DATA_DIR": str(folder / "data"), "SEEDPATH_WORKERS": "2"} | more
+def serving(folder: Path, settings: dict[str, str]) -> Iterator[str]:
+    """A service in a process of its own, with its files in `folder`. Yields its address on loopback."""
+    environment = os.environ | {"SEEDPATH_DATA_DIR": str(folder / "data")} | settings
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "service.cli", "serve", "--port", "0"],

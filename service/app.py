@@ -24,6 +24,7 @@ from service.jobs.book import Book
 from service.jobs.engine import Engine
 from service.keeper import Keeper
 from service.keys import Keys
+from service.methods import Methods
 from service.metrics import Metrics
 from service.openapi import describe_bodies
 from service.packed import Packed
@@ -46,8 +47,8 @@ TOLD_TO_PAGES = [*HEADERS, "ETag", "Link", "Location", "Preference-Applied", "Re
 def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
     """The service. It makes its folder and its tables at once, and its processes when it starts.
 
-    Raises OSError when the folder cannot be made, AnatomyError and database.connection.Unavailable when the
-    database or the keys cannot be used.
+    Raises OSError when the folder cannot be made or written, AnatomyError and database.connection.Unavailable
+    when the database or the keys cannot be used.
     """
     parts = _wired(settings, work)
 
@@ -73,6 +74,8 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # Clients that are generated name their functions after these.
+        generate_unique_id_function=lambda route: route.name,
         lifespan=while_it_runs,
     )
     app.state.parts = parts
@@ -91,6 +94,8 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
 
 def _wired(settings: Settings, work: Work) -> Parts:
     store = Store(settings.data_dir)
+    # Said of the folder, before it is said of the database in it.
+    store.refuse_writes_that_fail()
     database = Database(settings.database, settings.database_patience_s)
     migrate(database)
     quota = Quota(store, settings.max_bytes_of_owner)
@@ -130,7 +135,8 @@ def _put_behind_gate(app: FastAPI, settings: Settings, parts: Parts) -> None:
             expose_headers=TOLD_TO_PAGES,
         )
         asked = cors if settings.cors_origins else None
-        return Gate(Packed(inner()), keys, settings.cors_origins, parts.allowance, parts.metrics, asked)
+        answered = Methods(Packed(inner()), app.router)
+        return Gate(answered, keys, settings.cors_origins, parts.allowance, parts.metrics, asked)
 
     # Middleware that is added stays inside of what answers faults, so that those would go out without it.
     app.build_middleware_stack = whole  # type: ignore[method-assign]

@@ -190,7 +190,7 @@ class Gate:
     def _note(self, scope: Scope, seen: _Seen, seconds: float) -> None:
         method = scope.get("method", "WEBSOCKET")
         # The route, not the address: a metric for each case would grow without end.
-        route = getattr(scope.get("route"), "path", "none")
+        route = getattr(scope.get("route"), "path_format", "none")
         counted = method if method in METHODS else "other"
         self._metrics.requests.labels(counted, route, str(seen.status)).inc()
         self._metrics.seconds.labels(counted, route).observe(seconds)

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from planner.request import Arrangement, NeedleSetRequest, Placement, RobustnessRequest, SeedRequest
 from planner.sources import SOURCES, source_named
 from service.limits import MAX_NEEDLES, MAX_SEEDS
-from service.request_fields import Component, IsoDate, PointMm, known_as, within
+from service.request_fields import WHOLE, Component, IsoDate, PointMm, known_as, within
 from service.strict_json import Strict
 
 _SOURCES = [source.name for source in SOURCES]
@@ -121,7 +121,7 @@ class NeedleSetRequestModel(Strict):
     puncture_cost_mm: Annotated[float, within("/needle_set/puncture_cost_mm")] = (
         NeedleSetRequest.puncture_cost_mm
     )
-    max_needles: Annotated[int, within("/needle_set/max_needles")] = NeedleSetRequest.max_needles
+    max_needles: Annotated[int, within("/needle_set/max_needles"), WHOLE] = NeedleSetRequest.max_needles
     given_needles: Annotated[tuple[GivenNeedleModel, ...], Field(max_length=MAX_NEEDLES)] = ()
     given_seeds: Annotated[tuple[GivenSeedModel, ...], Field(max_length=MAX_SEEDS)] = ()
 
@@ -139,7 +139,7 @@ class RobustnessRequestModel(Strict):
     """How errors of placement are sampled. No samples: robustness is not looked at."""
 
     placement: Placement = RobustnessRequest.placement
-    samples: Annotated[int, within("/robustness/samples")] = RobustnessRequest.samples
+    samples: Annotated[int, within("/robustness/samples"), WHOLE] = RobustnessRequest.samples
 
 
 def refuse_no_direction(entry_mm: PointMm, tip_mm: PointMm) -> None:

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from planner.dose.limit_tables import PROTOCOLS
 from planner.request import BedRequest, Goals, OrganGoal, Prescription, PriorExternal
 from service.limits import MAX_NAMES
-from service.request_fields import Name, each_once, known_as, within
+from service.request_fields import UNIQUE, WHOLE, Name, each_once, known_as, within
 from service.strict_json import Strict
 
 Percent = Annotated[float, within("/prescription/goals/v100_percent")]
@@ -17,7 +17,11 @@ AlphaBeta = Annotated[float, within("/prescription/bed/alpha_beta_organ_gy")]
 
 _PROTOCOLS = [protocol.name for protocol in PROTOCOLS]
 ProtocolName = Annotated[str, known_as(_PROTOCOLS), Field(json_schema_extra={"enum": _PROTOCOLS})]
-Protocols = Annotated[tuple[ProtocolName, ...], Field(max_length=MAX_NAMES), AfterValidator(each_once)]
+Protocols = Annotated[
+    tuple[ProtocolName, ...],
+    Field(max_length=MAX_NAMES, json_schema_extra=UNIQUE),
+    AfterValidator(each_once),
+]
 """The tables of organ limits that the planner has."""
 
 D90_PERCENT = 90.0
@@ -77,7 +81,7 @@ class PriorExternalModel(Strict):
     """External beam therapy given before: total dose, fractions, and the days since."""
 
     dose_gy: Annotated[float, within("/prescription/prior_external/dose_gy")]
-    fractions: Annotated[int, within("/prescription/prior_external/fractions")]
+    fractions: Annotated[int, within("/prescription/prior_external/fractions"), WHOLE]
     interval_days: Annotated[float, within("/prescription/prior_external/interval_days")] | None = (
         PriorExternal.interval_days
     )

@@ -203,9 +203,9 @@ def documented(*kinds: str) -> dict[int | str, dict[str, Any]]:
     """OpenAPI entries of the problems that a route may answer."""
     return {
         status: {
-            "model": ProblemModel,
             "description": " ".join(KINDS[k].meaning for k in kinds if KINDS[k].status == status),
-            "content": {MEDIA_TYPE: {}},
+            # By name: as a model it would be stated as plain JSON. JobModel holds one, so it is described.
+            "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{ProblemModel.__name__}"}}},
         }
         for status in sorted({KINDS[k].status for k in kinds})
     }

@@ -56,9 +56,23 @@ def _iso_date(value: Any) -> Any:
     raise ValueError(f'{shown(value)} is no date. Give year, month and day in quotes: "2026-03-31".')
 
 
+def _whole(value: Any) -> Any:
+    """20.0 is a whole number: so JSON Schema has it, and so some languages write it."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH)]
-Names = Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_NAMES)]
-NamesOrNone = Annotated[tuple[Name, ...], Field(max_length=MAX_NAMES), AfterValidator(each_once)]
+UNIQUE: dict[str, Any] = {"uniqueItems": True}
+"""What `each_once` asks, for OpenAPI."""
+Names = Annotated[
+    tuple[Name, ...],
+    Field(min_length=1, max_length=MAX_NAMES, json_schema_extra=UNIQUE),
+    AfterValidator(each_once),
+]
+NamesOrNone = Annotated[
+    tuple[Name, ...], Field(max_length=MAX_NAMES, json_schema_extra=UNIQUE), AfterValidator(each_once)
+]
 IsoDate = Annotated[date, BeforeValidator(_iso_date)]
 
 Coordinate = Annotated[float, within("/needles/#/entry_mm/#")]

@@ -5,7 +5,7 @@ nothing of a prescription asks for the planner's Prescription, one that says nul
 planner cannot use yet has no field here, so that asking for it is refused, not ignored.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -13,7 +13,6 @@ from pydantic import (
     Field,
     StringConstraints,
     Tag,
-    field_validator,
     model_validator,
 )
 
@@ -36,7 +35,7 @@ from planner.scores import SCORES
 from service.implant_schema import NeedleSetRequestModel, RobustnessRequestModel, SeedsModel
 from service.limits import MAX_NAMES
 from service.prescription_schema import PrescriptionModel
-from service.request_fields import Name, Names, NamesOrNone, each_once, kind_of, within
+from service.request_fields import UNIQUE, WHOLE, Name, Names, NamesOrNone, each_once, kind_of, within
 from service.strict_json import Strict
 from service.to_record import to_record
 
@@ -47,18 +46,22 @@ ClearanceMm = Annotated[float, within("/clearance_mm/*")]
 Weight = Annotated[float, within("/ranking/weights/*")]
 
 
+_SCORES = [score.name for score in SCORES]
+
+
 def _known_score(name: str) -> str:
-    known = [score.name for score in SCORES]
-    if name not in known:
-        raise ValueError(f"{name!r} is not a known score. {nearest(name, known)}")
+    if name not in _SCORES:
+        raise ValueError(f"{name!r} is not a known score. {nearest(name, _SCORES)}")
     return name
 
 
-ScoreName = Annotated[Name, AfterValidator(_known_score)]
+ScoreName = Annotated[Name, AfterValidator(_known_score), Field(json_schema_extra={"enum": _SCORES})]
 
 
 ScoreNames = Annotated[
-    tuple[ScoreName, ...], Field(min_length=1, max_length=MAX_NAMES), AfterValidator(each_once)
+    tuple[ScoreName, ...],
+    Field(min_length=1, max_length=MAX_NAMES, json_schema_extra=UNIQUE),
+    AfterValidator(each_once),
 ]
 
 
@@ -76,11 +79,6 @@ class TargetModel(Strict):
     margin_mm: Annotated[float, within("/target/margin_mm")] = TargetRequest.margin_mm
     min_chord_mm: Annotated[float, within("/target/min_chord_mm")] | None = TargetRequest.min_chord_mm
     cut_back: NamesOrNone = TargetRequest.cut_back
-
-    @field_validator("structure")
-    @classmethod
-    def _once(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
-        return each_once(value) if isinstance(value, tuple) else value
 
     def to_record(self) -> TargetRequest:
         """As the planner takes it: a tuple of names, empty for null."""
@@ -118,7 +116,7 @@ class PoseModel(Strict):
 class SearchModel(Strict):
     """How finely to search, for how long, and how much to return."""
 
-    max_paths: Annotated[int, within("/search/max_paths")] = SearchRequest.max_paths
+    max_paths: Annotated[int, within("/search/max_paths"), WHOLE] = SearchRequest.max_paths
     covering_radius_mm: Annotated[float, within("/search/covering_radius_mm")] = (
         SearchRequest.covering_radius_mm
     )
@@ -133,6 +131,12 @@ class WeightsModel(Strict):
     """Order by a weighted sum of scores."""
 
     weights: Annotated[dict[ScoreName, Weight], Field(min_length=1, max_length=MAX_NAMES)]
+
+
+def _default_in_words(schema: dict[str, Any]) -> None:
+    """Generators of clients stumble over an object as the default of what may be null."""
+    del schema["default"]
+    schema["description"] = "Left out: the defaults of its fields. null: paths alone, without seeds and dose."
 
 
 class PlanRequest(Strict):
@@ -154,9 +158,11 @@ class PlanRequest(Strict):
     ] = DEFAULT_RANKING
     seeds: SeedsModel = SeedsModel()
     needle_set: NeedleSetRequestModel = NeedleSetRequestModel()
-    prescription: PrescriptionModel | None = PrescriptionModel()
+    prescription: Annotated[PrescriptionModel | None, Field(json_schema_extra=_default_in_words)] = (
+        PrescriptionModel()
+    )
     robustness: RobustnessRequestModel = RobustnessRequestModel()
-    random_seed: Annotated[int, within("/random_seed")] = 0
+    random_seed: Annotated[int, within("/random_seed"), WHOLE] = 0
 
     def to_request(self) -> Request:
         """The request as the planner takes it, with all defaults in."""

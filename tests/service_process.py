@@ -29,11 +29,16 @@ PATHS = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[
 
 @dataclass
 class Service:
-    """A server that is started, ended and killed, always with the same settings on the same port."""
+    """A server that is started, ended and killed, always with the same settings on the same port.
+
+    `prefix` is a command that becomes the server's, such as one that gives it a view of its own of the disk.
+    """
 
     settings: dict[str, str]
     log: Path
     port: int = 0
+    script: Path = Path(__file__)
+    prefix: tuple[str, ...] = ()
     process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -47,7 +52,7 @@ class Service:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, __file__, "serve", "--port", str(self.port)],
+                [*self.prefix, sys.executable, str(self.script), "serve", "--port", str(self.port)],
                 env=os.environ | {"PYTHONPATH": PATHS} | self.settings,
                 stderr=log,
                 stdout=log,

@@ -316,6 +316,7 @@ def test_openapi_describes_bodies_and_answers(client: httpx.Client) -> None:
         assert [p["name"] for p in described["parameters"] if p["in"] == "header"] == [
             "Prefer",
             "Idempotency-Key",
+            "X-Request-ID",
         ]
     assert {"result", "plan"} <= set(schemas["JobModel"]["properties"])
     text = json.dumps(document)

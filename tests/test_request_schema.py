@@ -209,6 +209,28 @@ def test_weights_replace_the_ranking() -> None:
     assert "/ranking" in refusal({"ranking": "lung_length_mm"})
 
 
+def test_a_whole_number_may_be_written_with_a_point() -> None:
+    """JSON Schema has it so, and several languages write it so."""
+    assert read('{"search": {"max_paths": 7.0}, "random_seed": 2e1}') == read(
+        '{"search": {"max_paths": 7}, "random_seed": 20}'
+    )
+    assert "/random_seed" in refusal({"random_seed": 20.5})
+    assert "/random_seed" in refusal({"random_seed": 1e300})
+
+
+def test_the_schema_states_what_is_refused() -> None:
+    defined = PlanRequest.model_json_schema()
+    seed = defined["properties"]["random_seed"]
+    assert (seed["minimum"], seed["maximum"]) == (0, 2**32 - 1)
+    names, table = defined["properties"]["ranking"]["oneOf"]
+    assert names["uniqueItems"] and names["items"]["enum"] == [score.name for score in SCORES]
+    weights = defined["$defs"][table["$ref"].rpartition("/")[2]]["properties"]["weights"]
+    assert weights["propertyNames"]["enum"] == names["items"]["enum"]
+    target = defined["$defs"]["TargetModel"]["properties"]
+    assert target["structure"]["oneOf"][1]["uniqueItems"] and target["cut_back"]["uniqueItems"]
+    assert defined["$defs"]["BedRequestModel"]["properties"]["protocols"]["uniqueItems"]
+
+
 def test_another_gauge_needs_its_diameter() -> None:
     assert "outer_diameter_mm" in refusal({"needle": {"gauge": "17G"}})["/needle"]
     assert read('{"needle": {"gauge": "17G", "outer_diameter_mm": 1.47}}').to_request().needle.gauge == "17G"

@@ -84,6 +84,7 @@ _UPLOAD = {
                 "schema": {
                     "type": "object",
                     "required": ["file"],
+                    "additionalProperties": False,
                     "properties": {
                         "file": {"type": "string", "format": "binary"},
                         "names": {"type": "string", "format": "binary"},
@@ -101,8 +102,9 @@ _UPLOAD = {
 }
 
 
-_THERE_ALREADY: dict[int | str, dict[str, Any]] = {
-    200: {"model": CaseModel, "description": "The owner holds the case already."}
+_TAKEN_IN: dict[int | str, dict[str, Any]] = {
+    200: {"model": CaseModel, "description": "The owner holds the case already."},
+    201: {"headers": {"Location": {"required": True, "schema": {"type": "string"}}}},
 }
 
 
@@ -111,7 +113,7 @@ _THERE_ALREADY: dict[int | str, dict[str, Any]] = {
     status_code=201,
     response_model=CaseModel,
     openapi_extra=_UPLOAD,
-    responses=_THERE_ALREADY
+    responses=_TAKEN_IN
     | documented(
         "malformed-json",
         "malformed-upload",

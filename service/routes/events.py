@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from service.database.connection import Unavailable
 from service.jobs.job import Event, Job
-from service.jobs.states import FINAL
+from service.jobs.states import FINAL, State
 from service.parts import Parts, parts_of
 from service.problems import Problem, documented, problem
 from service.routes.jobs import own_job
@@ -28,17 +28,41 @@ _DESCRIBED: dict[str, Any] = {
         {
             "in": "header",
             "name": "Last-Event-ID",
-            "schema": {"type": "string"},
+            "schema": {"type": "string", "pattern": "^[0-9]{0,9}$"},
+            "example": "2",
             "description": "The last event that was received; those after it are sent.",
         }
     ]
 }
 
+_EVENT: dict[str, Any] = {
+    "type": "object",
+    "required": ["id", "event", "data"],
+    "properties": {
+        "id": {"type": "string", "pattern": "^[0-9]+$"},
+        "event": {"enum": ["progress", *State]},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {
+                "type": "object",
+                "required": ["state", "progress"],
+                "properties": {
+                    "state": {"$ref": "#/components/schemas/State"},
+                    "progress": {"anyOf": [{"$ref": "#/components/schemas/ProgressModel"}, {"type": "null"}]},
+                },
+            },
+        },
+        "retry": {"type": "integer"},
+    },
+}
+"""One event of the stream: as FastAPI describes its own, and OpenAPI 3.2 all."""
+
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Events named `progress`, or as the state that was reached; data is JSON: state and "
         "progress, of the last event the whole job.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"itemSchema": _EVENT}},
     },
     204: {"description": "The job has ended, and the client has all its events."},
 }

@@ -17,7 +17,7 @@ from service.problems import documented, problem
 from service.results_schema import EvaluationModel, ReplannedModel
 from service.routes.body import json_body
 from service.routes.jobs import JobModel
-from service.routes.waiting import ORDERING, order
+from service.routes.waiting import ACCEPTED, order, ordering
 from service.strict_json import NotJson, Refused
 
 router = APIRouter(tags=["implants"])
@@ -42,7 +42,7 @@ _MAY_BE = documented(
 def _body(name: str, example: dict[str, Any]) -> dict[str, Any]:
     schema = {"$ref": f"#/components/schemas/{name}"}
     content = {"application/json": {"schema": schema, "example": example}}
-    return {"requestBody": {"required": True, "content": content}, "parameters": ORDERING}
+    return {"requestBody": {"required": True, "content": content}, "parameters": ordering(name)}
 
 
 def _in_time(model: type[BaseModel], what: str) -> dict[int | str, dict[str, Any]]:
@@ -58,7 +58,7 @@ _NEEDLE = {"path_id": None, "entry_mm": [-40.0, -95.0, 215.0], "tip_mm": [-12.5,
     status_code=202,
     response_model=JobModel,
     openapi_extra=_body("EvaluateBody", {"seeds": [_SEED]}),
-    responses=_in_time(EvaluationModel, "evaluation") | _MAY_BE,
+    responses=ACCEPTED | _in_time(EvaluationModel, "evaluation") | _MAY_BE,
 )
 async def evaluate_implant(request: Request, plan_id: str) -> Response:
     """Hold the seeds found after an implant against its plan, and plan what is lacking."""
@@ -75,7 +75,7 @@ async def evaluate_implant(request: Request, plan_id: str) -> Response:
     status_code=202,
     response_model=JobModel,
     openapi_extra=_body("ReplanBody", {"needles": [_NEEDLE], "seeds": []}),
-    responses=_in_time(ReplannedModel, "replanning") | _MAY_BE,
+    responses=ACCEPTED | _in_time(ReplannedModel, "replanning") | _MAY_BE,
 )
 async def replan(request: Request, plan_id: str) -> Response:
     """Plan again around needles as they were measured, and seeds that were dropped already."""

@@ -12,7 +12,7 @@ from service.plan_schema import PlanModel
 from service.problems import documented
 from service.routes.body import json_body
 from service.routes.jobs import JobModel
-from service.routes.waiting import ORDERING, order
+from service.routes.waiting import ACCEPTED, order, ordering
 from service.schema import MAX_REQUEST_BYTES, PlanRequest
 
 router = APIRouter(tags=["plans"])
@@ -27,12 +27,19 @@ _REQUEST = {
             }
         },
     },
-    "parameters": ORDERING,
+    "parameters": ordering("plan"),
 }
 
 
 _IN_TIME: dict[int | str, dict[str, Any]] = {
-    200: {"model": PlanModel, "description": "The plan, made within the wait that was preferred."}
+    200: {
+        "model": PlanModel,
+        "description": "The plan, made within the wait that was preferred.",
+        "links": {
+            operation: {"operationId": operation, "parameters": {"plan_id": "$response.body#/plan_sha256"}}
+            for operation in ("get_plan", "evaluate_implant", "replan", "remove_plan")
+        },
+    }
 }
 
 
@@ -41,7 +48,8 @@ _IN_TIME: dict[int | str, dict[str, Any]] = {
     status_code=202,
     response_model=JobModel,
     openapi_extra=_REQUEST,
-    responses=_IN_TIME
+    responses=ACCEPTED
+    | _IN_TIME
     | documented(
         "malformed-json",
         "not-found",

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from service.made import Kind
 from service.owners import owner_of
@@ -18,6 +19,15 @@ from service.routes.waiting import kept_answer
 from service.stamp import stamp
 
 router = APIRouter(tags=["results"])
+
+
+class PlainId(StringConvertor):
+    """An id that ends before a colon: else /plans/{plan_id}:replan would be the address of a plan too."""
+
+    regex = "[^/:]+"
+
+
+register_url_convertor("id", PlainId())
 
 
 class ResultSummary(BaseModel):
@@ -71,7 +81,7 @@ async def list_plans(
     return page(request, items, cursor_after([held.number for held in found], limit))
 
 
-@router.get("/plans/{plan_id}", response_model=PlanModel, **_READ)
+@router.get("/plans/{plan_id:id}", response_model=PlanModel, **_READ)
 async def get_plan(request: Request, plan_id: str) -> Response:
     """A plan, byte for byte as it was made."""
     return await kept_answer(request, Kind.PLAN, plan_id)
@@ -89,7 +99,7 @@ async def get_replan(request: Request, replan_id: str) -> Response:
     return await kept_answer(request, Kind.REPLAN, replan_id)
 
 
-@router.delete("/plans/{plan_id}", **_REMOVED)
+@router.delete("/plans/{plan_id:id}", **_REMOVED)
 async def remove_plan(request: Request, plan_id: str) -> Response:
     """Remove a plan. What was made of it stays; files of a removed case that only it needed go."""
     return await _removed(request, Kind.PLAN, plan_id)

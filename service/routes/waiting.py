@@ -22,22 +22,40 @@ PREFER: dict[str, Any] = {
     "in": "header",
     "name": "Prefer",
     "schema": {"type": "string"},
+    "example": "wait=60",
     "description": "wait=n: answer with what is made, if it is made within n seconds (RFC 7240). "
     "Preference-Applied says how long was waited, which may be less.",
 }
 IDEMPOTENCY_KEY: dict[str, Any] = {
     "in": "header",
     "name": "Idempotency-Key",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+    "schema": {"type": "string", "pattern": '^"?[!#-~]{1,200}"?$'},
     "description": "Names this request: sent again within a day, it is answered with the same job.",
 }
-ORDERING = [PREFER, IDEMPOTENCY_KEY]
-"""The headers of requests for work, for OpenAPI."""
+
+
+def ordering(what: str) -> list[dict[str, Any]]:
+    """The headers of requests for work, for OpenAPI. A key names one request: each has its own as example."""
+    return [PREFER, IDEMPOTENCY_KEY | {"example": f'"{what}-1"'}]
+
 
 RETRY_AFTER_S = 1
 """When a client should ask after a job [U]."""
 
-_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+ACCEPTED: dict[int | str, dict[str, Any]] = {
+    202: {
+        "headers": {
+            "Location": {
+                "required": True,
+                "schema": {"type": "string", "pattern": "^/v1/jobs/[0-9a-f]{32}$"},
+            },
+            "Retry-After": {"required": True, "schema": {"type": "integer"}, "description": "Seconds."},
+        }
+    }
+}
+"""What is said of a job that was accepted, for OpenAPI."""
+
+_KEY = re.compile(r"[!#-~]{1,200}")
 
 
 async def order(
@@ -116,7 +134,8 @@ def _idempotency_key(request: Request) -> str | None:
         return None
     key = given.strip().removeprefix('"').removesuffix('"')
     if not _KEY.fullmatch(key):
-        raise problem("bad-header", "Idempotency-Key must be 1 to 200 visible ASCII characters.")
+        detail = "Idempotency-Key must be 1 to 200 visible ASCII characters, none of them a quote."
+        raise problem("bad-header", detail)
     return key
 
 
