@@ -1,14 +1,18 @@
 """Access JSON: where on the skin safe paths enter, as the service answers it. Equal maps give equal bytes."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import orjson
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from planner.access import SQUARE_MM, SkinAccess
 
 DECIMALS = 3
 """Of millimetres: more than any needle is steered by."""
+
+
+Triple = Annotated[list[float], Field(min_length=3, max_length=3)]
+"""Coordinates. Readers of schemas take lists of these better than lists of tuples."""
 
 
 class SkinAccessModel(BaseModel):
@@ -21,7 +25,7 @@ class SkinAccessModel(BaseModel):
     plan: str
     frame: Literal["LPS"]
     square_mm: float
-    entry_mm: list[tuple[float, float, float]]
+    entry_mm: list[Triple]
     lung_length_mm: list[float]
 
 

@@ -13,6 +13,7 @@ RELATIONS = re.compile(
         (
             # One number or point and another
             "apart, which is no needle",
+            "pixels along a side are more than ",
             "^The axis has length ",
             "^The gauge is ",
             " is above v150_percent ",

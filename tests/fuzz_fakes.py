@@ -1,23 +1,26 @@
 """Stand-ins for work that end at once and well, whatever is asked: with them the service's edge is tried."""
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from made_implants import a_replanning, an_evaluation, implant_plan
 from service_fakes import describe as describe_nothing
 
 from anatomy.structures import InputDigest
+from planner.access import SkinAccess
 from planner.implant_results import Evaluation, Replanned
+from planner.plan import Planning
 from planner.progress import Progress
 from planner.records import Plan
 from planner.request import GivenSeed, Request
-from service import appraise_task
-from service.appraise_task import Needles
+from service import appraise_task, slices
+from service.appraise_task import Appraised, Needles
 from service.case import Case
 from service.found_schema import NeedlesMeasured
+from service.slices import Cut
 from service.tasks import Work
 
 Report = Callable[[Progress], None]
@@ -36,9 +39,10 @@ def describe(case: Case) -> dict[str, Any]:
     return describe_nothing(case) | {"inputs": inputs(case)}
 
 
-def plan(case: Case, request: Request, report: Report) -> Plan:
+def plan(case: Case, request: Request, report: Report) -> Planning:
     del report
-    return replace(implant_plan(request), inputs=tuple(InputDigest(**file) for file in inputs(case)))
+    made = replace(implant_plan(request), inputs=tuple(InputDigest(**file) for file in inputs(case)))
+    return Planning(made, SkinAccess(np.array([[1.0, -2.0, 0.0]]), np.array([12.5])))
 
 
 def evaluate(
@@ -56,8 +60,15 @@ def replan(case: Case, claimed: Plan, plan_sha256: str, found: NeedlesMeasured, 
 WORK = Work(describe, plan, evaluate, replan)
 
 
-def appraise(report: Report, asked: Needles) -> bytes:
+def appraise(report: Report, asked: Needles) -> Appraised:
     """As it is done, but for the built-in thorax, which takes seconds to make: of it nothing is known."""
     if isinstance(asked.case.source, str):
-        return json.dumps({"paths": [], "missing_structures": [], "notes": [], "skin_source": ""}).encode()
+        return Appraised(b"", b'{"missing_structures":[],"notes":[],"skin_source":""}')
     return appraise_task.appraise(report, asked)
+
+
+def cut(report: Report, asked: Cut) -> bytes:
+    """As it is done, but for the built-in thorax: of it nothing is shown."""
+    if isinstance(asked.case.source, str):
+        return b'{"structures":[],"slices":[]}'
+    return slices.cut(report, asked)

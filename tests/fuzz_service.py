@@ -19,6 +19,6 @@ if __name__ == "__main__":
     def app_of_fakes(settings: Settings) -> object:
         return create_app(settings, fuzz_fakes.WORK)
 
-    appraising.appraise = fuzz_fakes.appraise
+    appraising.appraise, appraising.cut = fuzz_fakes.appraise, fuzz_fakes.cut
     cli.create_app = app_of_fakes
     sys.exit(cli.main(sys.argv[1:]))

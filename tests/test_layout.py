@@ -55,7 +55,7 @@ def test_the_tests_run_on_the_locked_versions(project: dict, pins: dict[str, str
 
 def test_a_lock_line_is_a_name_and_a_version(repository: Path) -> None:
     for line in (repository / "requirements.lock").read_text(encoding="utf-8").splitlines():
-        assert line.startswith("#") or re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*", line), line
+        assert line.startswith("#") or re.fullmatch(r"[a-z0-9.-]+==[0-9][0-9a-z.]*", line), line
 
 
 def test_every_dependency_is_explained(project: dict, repository: Path) -> None:

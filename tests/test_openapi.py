@@ -17,7 +17,7 @@ from service.app import create_app
 from service.server import beside
 from service.settings import Settings
 
-WITH_BODIES = {"add_case", "add_plan", "evaluate_paths", "evaluate_implant", "replan"}
+WITH_BODIES = {"add_case", "add_plan", "evaluate_paths", "evaluate_implant", "replan", "case_slices"}
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +29,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
     ):
         patch.setattr(appraising, "appraise", fuzz_fakes.appraise)
+        patch.setattr(appraising, "cut", fuzz_fakes.cut)
         yield client
 
 

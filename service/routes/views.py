@@ -1,14 +1,14 @@
 """Views: what GUIs draw: shapes of structures, slices along a needle, and where on the skin paths enter."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from planner.records import SOFTWARE
-from service.access_json import SkinAccessModel
+from service.access_json import SkinAccessModel, Triple
 from service.made import Kind
 from service.owners import owner_of
 from service.parts import parts_of
@@ -37,14 +37,17 @@ _SLICES_BODY = {
 }
 
 
+Places = Annotated[list[int], Field(min_length=3, max_length=3)]
+
+
 class ShapeModel(BaseModel):
     """A structure's shape, coarse: triangles are triples of places in `vertices_mm`, which are in patient
     LPS, and turn right-handed about their outward normal. `role` is what its name implies."""
 
     structure: str
     role: str
-    vertices_mm: list[tuple[float, float, float]]
-    triangles: list[tuple[int, int, int]]
+    vertices_mm: list[Triple]
+    triangles: list[Places]
 
 
 class ShapesModel(BaseModel):
