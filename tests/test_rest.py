@@ -510,7 +510,7 @@ def test_planning_a_case_that_is_not_there_is_a_problem(client: httpx.Client) ->
 def test_a_wrong_method_is_a_problem(client: httpx.Client) -> None:
     answer = client.put("/v1/health")
     problem(answer, "method-not-allowed")
-    assert answer.headers["allow"] == "GET"
+    assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
 
 
 # Who may ask
