@@ -245,6 +245,8 @@ def test_a_needle_moved_by_keys_alone_gets_the_api_s_verdict(shown, planned, api
     shown.get_by_label("to the patient's left").focus()
     for _ in range(80):
         shown.keyboard.press("ArrowRight")
+        # Time for the verdict, or the needle is moved past what is in the way.
+        shown.wait_for_timeout(100)
         if shown.locator("#verdict.unsafe").count():
             break
     expect(shown.locator("#verdict.unsafe")).to_be_visible()
