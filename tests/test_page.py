@@ -275,6 +275,29 @@ AXES = ("left (L)", "posterior (P)", "superior (S)")
 MATTERS = ("target", "needle", "clearance_mm", "roles", "pose", "seeds", "search")
 
 
+def test_a_needle_of_which_nothing_is_known_yet_is_not_called_safe(page, planned):
+    page.route_web_socket("**/paths", lambda socket: None)
+    page.goto(planned["address"])
+    expect(page.locator("#verdict")).to_contain_text("Asking")
+    page.locator(f"#paths input[value={planned['plan']['paths'][1]['id']}]").check()
+    page.wait_for_timeout(1000)
+    expect(page.locator("#verdict")).to_contain_text("Asking")
+    expect(page.locator("#verdict.safe, #verdict.unsafe")).to_have_count(0)
+
+
+def test_without_a_socket_the_verdict_comes_all_the_same(page, planned):
+    page.route_web_socket("**/paths", lambda socket: socket.close())
+    page.goto(planned["address"])
+    expect(page.locator("#verdict.safe")).to_be_visible()
+
+
+def test_a_verdict_names_organs_that_it_does_not_look_at(shown, planned):
+    missing = planned["plan"]["missing_structures"]
+    assert missing
+    expect(shown.locator("#verdict.safe")).to_contain_text("not looked at")
+    expect(shown.locator("#verdict")).to_contain_text(missing[0].replace("_", " "))
+
+
 def test_the_entry_is_dragged_in_a_slice_and_the_verdict_follows(shown):
     shown.wait_for_selector("#slices:not([hidden])")
     expect(shown.locator("#verdict.safe")).to_be_visible()

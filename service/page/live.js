@@ -1,7 +1,7 @@
 // Live: the needle that a hand moves is appraised over the WebSocket, one question at a time, the latest first.
 
 import { alertOf } from "./alerts.js";
-import { Problem, post, socket } from "./api.js";
+import { post, Problem, socket } from "./api.js";
 import { on, request, set, state } from "./state.js";
 
 /** A socket that closes this often in a row is not tried again; requests over HTTP do as well. */
@@ -11,6 +11,8 @@ let open = null;
 let failures = 0;
 let asked = null;
 let underWay = false;
+/** Another patient or plan begins another talk: what is still answered of the one before is not heard. */
+let talk = 0;
 
 /** Appraise every needle that the state holds. */
 export function startLive() {
@@ -22,6 +24,7 @@ export function startLive() {
 }
 
 function restart() {
+  talk += 1;
   open?.close();
   open = null;
   failures = 0;
@@ -31,28 +34,36 @@ function restart() {
 async function next() {
   if (underWay || asked === null || state.patient === null) return;
   const needle = asked;
-  const patient = state.patient;
+  const mine = talk;
+  const { id } = state.patient;
   asked = null;
   underWay = true;
+  let broken = false;
   try {
     const body = { paths: [needle], request: request() };
-    const { paths } = await (failures < MOST_FAILURES ? overSocket(body) : post(`cases/${patient.id}/paths:evaluate`, body));
-    // What has changed meanwhile is asked about next.
-    if (state.patient === patient && asked === null) set({ appraisal: paths[0] });
+    const overHttp = failures >= MOST_FAILURES;
+    const answer = await (overHttp ? post(`cases/${id}/paths:evaluate`, body) : overSocket(id, body));
+    const { paths, missing_structures } = answer;
+    // A needle that has moved meanwhile is asked about next.
+    if (mine === talk && state.needle === needle) set({ appraisal: { ...paths[0], missing_structures }, unanswered: null });
   } catch (error) {
-    if (error === BROKEN && state.patient === patient) asked ??= needle;
-    else if (error !== BROKEN) alertOf(error);
-  } finally {
-    underWay = false;
+    broken = error === BROKEN;
+    if (mine === talk && !broken) {
+      alertOf(error);
+      set({ appraisal: null, unanswered: error.message });
+    }
   }
+  if (mine !== talk) return;
+  underWay = false;
+  if (broken) asked ??= state.needle;
   next();
 }
 
 /** The socket closed before it answered. */
 const BROKEN = new Error("The socket closed.");
 
-function overSocket(body) {
-  open ??= socket(`cases/${state.patient.id}/paths`);
+function overSocket(id, body) {
+  open ??= socket(`cases/${id}/paths`);
   const through = open;
   return new Promise((resolve, reject) => {
     const closed = () => {

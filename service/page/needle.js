@@ -16,7 +16,7 @@ const inputs = { entry_mm: [], tip_mm: [] };
 /** Draw the panel whenever a needle is held first, then keep it up to date. */
 export function startNeedle() {
   startLive();
-  on(["patient"], () => {
+  on(["patient", "plan"], () => {
     byId("needle").hidden = true;
   });
   on(["needle"], () => {
@@ -24,7 +24,7 @@ export function startNeedle() {
     else if (byId("needle").hidden) build();
     showPoints();
   });
-  on(["appraisal"], showAppraisal);
+  on(["appraisal", "unanswered"], showAppraisal);
 }
 
 /** Which end is moved, and by how much. */
@@ -34,6 +34,7 @@ function build() {
   fill(
     byId("needle"),
     verdict,
+    h("p", { class: "note" }, judgedBy()),
     h(
       "fieldset",
       { class: "moving" },
@@ -52,6 +53,13 @@ function build() {
     h("details", {}, h("summary", {}, "Points, mm, LPS"), points("entry_mm", "Entry"), points("tip_mm", "Tip")),
     found,
   );
+}
+
+/** Whose rules the verdict goes by: those of the plan, whatever the form says by now. */
+function judgedBy() {
+  const { target, clearance_mm: clearance } = state.plan.request;
+  const names = [target.structure].flat().map(spoken).join(" and ");
+  return `Judged by the request of the plan shown: to ${names}, ${number(clearance.default)} mm clear unless a structure has its own. Measured at once, not verified as plans are.`;
 }
 
 function stepPicker() {
@@ -115,16 +123,19 @@ function showPoints() {
 
 function showAppraisal() {
   const said = state.appraisal;
+  found.classList.toggle("stale", said === null);
   if (said === null) {
-    verdict.replaceChildren(h("p", {}, "Asking …"));
     verdict.className = "";
-    found.replaceChildren();
+    verdict.replaceChildren(h("p", {}, h("strong", {}, state.unanswered === null ? "… Asking" : "? Not known")));
     return;
   }
   verdict.className = said.safe ? "safe" : "unsafe";
   verdict.replaceChildren(
     h("p", {}, h("strong", {}, said.safe ? "✓ Safe as asked" : "✕ Not safe")),
     said.reasons.length ? h("ul", {}, ...said.reasons.map(({ detail }) => h("li", {}, detail))) : "",
+    said.missing_structures.length
+      ? h("p", {}, `Not in the input, so not looked at: ${said.missing_structures.map(spoken).join(", ")}.`)
+      : "",
   );
   found.replaceChildren(
     h(

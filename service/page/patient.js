@@ -3,14 +3,18 @@
 import { guarded } from "./alerts.js";
 import { get, post, remove, upload } from "./api.js";
 import { byId, fill, h, spoken } from "./dom.js";
-import { set, state } from "./state.js";
+import { NOTHING, set, state } from "./state.js";
 
 const MOST_LISTED = 50;
 
-/** Show a case, without a plan. */
+let opened = null;
+
+/** Show a case, without a plan. Of several that are picked one after the other, the last. */
 export async function openPatient(id) {
+  opened = id;
   const patient = await get(`cases/${id}`);
-  set({ patient, shapes: null, plan: null, access: null, path: null, needle: null, appraisal: null });
+  if (opened !== id) return;
+  set({ patient, ...NOTHING });
   await draw();
   const { shapes } = await get(`cases/${id}/shapes`);
   // Another case may have been picked meanwhile.
@@ -82,7 +86,7 @@ function described() {
   const { shape, spacing_mm } = patient.grid;
   const drop = guarded(async () => {
     await remove(`cases/${patient.id}`);
-    set({ patient: null, shapes: null, plan: null, access: null, path: null, needle: null, appraisal: null });
+    set({ patient: null, ...NOTHING });
     await draw();
   });
   return h(

@@ -1,11 +1,14 @@
 // Plans: showing one, with the skin access map that it was chosen from.
 
 import { Problem, get } from "./api.js";
-import { set } from "./state.js";
+import { set, state } from "./state.js";
 
-/** Show a plan, its best path picked. */
+/** Show a plan of the patient who is shown, its best path picked. */
 export async function openPlan(id) {
+  const { patient } = state;
   const [plan, access] = await Promise.all([get(`plans/${id}`), accessOf(id)]);
+  // Another patient may have been picked meanwhile, and this plan is none of his.
+  if (state.patient !== patient) return;
   const best = plan.paths[0] ?? null;
   const miss = plan.nearest_miss;
   const held = best ?? miss;
@@ -14,7 +17,6 @@ export async function openPlan(id) {
     access,
     path: best?.id ?? null,
     needle: held && { entry_mm: held.entry_mm, tip_mm: held.tip_mm },
-    appraisal: null,
   });
 }
 

@@ -171,14 +171,14 @@ function seeds() {
   });
 }
 
-/** The needle in hand: red and dotted where it is not safe. */
+/** The needle in hand: red and dotted where it is not safe, grey while nothing is known of it. */
 function inHand() {
   const { needle, appraisal } = state;
   if (needle === null) return segments("hand", [], {});
   const entry = appraisal?.entry_mm ?? needle.entry_mm;
   const outer = add(entry, times(OUTSIDE_MM, unit(minus(needle.entry_mm, needle.tip_mm))));
-  const safe = appraisal?.safe ?? true;
-  return segments("hand", [[outer, needle.tip_mm]], { color: colour(safe ? "safe" : "unsafe"), width: 9, dash: safe ? "solid" : "dot" });
+  const [name, dash] = appraisal === null ? ["muted", "solid"] : appraisal.safe ? ["safe", "solid"] : ["unsafe", "dot"];
+  return segments("hand", [[outer, needle.tip_mm]], { color: colour(name), width: 9, dash });
 }
 
 const HIDDEN_AXIS = { visible: false, showspikes: false };

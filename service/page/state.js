@@ -6,7 +6,8 @@
  * plan        the plan, and `access` its skin access map or null
  * path        the id of the path that was picked, or null
  * needle      {entry_mm, tip_mm} as a hand holds it
- * appraisal   what the service says of that needle
+ * appraisal   what the service says of that needle, or null while it has said nothing of it
+ * unanswered  why it says nothing, or null
  */
 export const state = {
   patient: null,
@@ -16,7 +17,11 @@ export const state = {
   path: null,
   needle: null,
   appraisal: null,
+  unanswered: null,
 };
+
+/** What is shown of a patient, of whom nothing is known yet. */
+export const NOTHING = { shapes: null, plan: null, access: null, path: null, needle: null };
 
 const listeners = [];
 
@@ -25,8 +30,12 @@ export function on(names, listener) {
   listeners.push({ names, listener });
 }
 
-/** Change the state, then tell those who listen for any of it, once each. */
-export function set(changes) {
+/**
+ * Change the state, then tell those who listen for any of it, once each. A needle that is held elsewhere has
+ * no verdict: the one before it must not be taken for its own.
+ */
+export function set(given) {
+  const changes = "needle" in given ? { appraisal: null, unanswered: null, ...given } : given;
   Object.assign(state, changes);
   for (const { names, listener } of listeners) {
     if (names.some((name) => name in changes)) listener();

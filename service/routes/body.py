@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import Any
 
+from pydantic import BaseModel
 from starlette.requests import ClientDisconnect, Request
 
 from service.parts import parts_of
@@ -40,6 +42,13 @@ async def small_body(request: Request, max_bytes: int) -> bytes:
     except ClientDisconnect:
         raise problem("malformed-json", "The body broke off. Send it again.") from None
     return bytes(body)
+
+
+def stated(model: type[BaseModel], example: Any) -> dict[str, Any]:
+    """How OpenAPI states a body of strict JSON that `json_body` reads."""
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    content = {"application/json": {"schema": schema, "example": example}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 async def json_body(request: Request, model: type[Model], max_bytes: int, hint: str) -> tuple[bytes, Model]:

@@ -15,7 +15,7 @@ from service.parts import parts_of
 from service.plan_json import PlanFile, read_plan
 from service.problems import documented, problem
 from service.results_schema import EvaluationModel, ReplannedModel
-from service.routes.body import json_body
+from service.routes.body import json_body, stated
 from service.routes.jobs import JobModel
 from service.routes.waiting import ACCEPTED, order, ordering
 from service.strict_json import NotJson, Refused
@@ -39,25 +39,22 @@ _MAY_BE = documented(
 )
 
 
-def _body(name: str, example: dict[str, Any]) -> dict[str, Any]:
-    schema = {"$ref": f"#/components/schemas/{name}"}
-    content = {"application/json": {"schema": schema, "example": example}}
-    return {"requestBody": {"required": True, "content": content}, "parameters": ordering(name)}
-
-
 def _in_time(model: type[BaseModel], what: str) -> dict[int | str, dict[str, Any]]:
     return {200: {"model": model, "description": f"The {what}, made within the wait that was preferred."}}
 
 
-_SEED = {"position_mm": [-12.5, 4.0, 210.0], "axis": None}
-_NEEDLE = {"path_id": None, "entry_mm": [-40.0, -95.0, 215.0], "tip_mm": [-12.5, 8.0, 210.0]}
+_FOUND = {"seeds": [{"position_mm": [-12.5, 4.0, 210.0], "axis": None}]}
+_MEASURED = {
+    "needles": [{"path_id": None, "entry_mm": [-40.0, -95.0, 215.0], "tip_mm": [-12.5, 8.0, 210.0]}],
+    "seeds": [],
+}
 
 
 @router.post(
     "/plans/{plan_id}:evaluate-implant",
     status_code=202,
     response_model=JobModel,
-    openapi_extra=_body("EvaluateBody", {"seeds": [_SEED]}),
+    openapi_extra=stated(EvaluateBody, _FOUND) | {"parameters": ordering("evaluation")},
     responses=ACCEPTED | _in_time(EvaluationModel, "evaluation") | _MAY_BE,
 )
 async def evaluate_implant(request: Request, plan_id: str) -> Response:
@@ -74,7 +71,7 @@ async def evaluate_implant(request: Request, plan_id: str) -> Response:
     "/plans/{plan_id}:replan",
     status_code=202,
     response_model=JobModel,
-    openapi_extra=_body("ReplanBody", {"needles": [_NEEDLE], "seeds": []}),
+    openapi_extra=stated(ReplanBody, _MEASURED) | {"parameters": ordering("replanning")},
     responses=ACCEPTED | _in_time(ReplannedModel, "replanning") | _MAY_BE,
 )
 async def replan(request: Request, plan_id: str) -> Response:

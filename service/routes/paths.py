@@ -13,7 +13,7 @@ from service.appraisal_schema import MAX_NEEDLES_BYTES, AppraisalsModel, Needles
 from service.owners import owner_of
 from service.parts import Parts, parts_of
 from service.problems import Problem, documented, of_json
-from service.routes.body import json_body
+from service.routes.body import json_body, stated
 from service.schema import PlanRequest
 from service.store import StoredCase
 from service.strict_json import NotJson, Refused, parse, read_model
@@ -29,26 +29,16 @@ MATTERS = {"target", "needle", "clearance_mm", "roles", "pose", "seeds", "search
 LONGEST_PAUSE_S = 1.0
 """After a message that came too soon: a socket that is closed meanwhile is noticed so late at most [U]."""
 
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {"$ref": "#/components/schemas/NeedlesBody"},
-                "example": {
-                    "paths": [{"entry_mm": [20.0, -120.0, 10.0], "tip_mm": [-12.0, -20.0, 12.0]}],
-                    "request": {"target": {"structure": "node_4R"}},
-                },
-            }
-        },
-    }
+_EXAMPLE = {
+    "paths": [{"entry_mm": [20.0, -120.0, 10.0], "tip_mm": [-12.0, -20.0, 12.0]}],
+    "request": {"target": {"structure": "node_4R"}},
 }
 
 
 @router.post(
     "/{case_id}/paths:evaluate",
     response_model=AppraisalsModel,
-    openapi_extra=_BODY,
+    openapi_extra=stated(NeedlesBody, _EXAMPLE),
     responses=documented(
         "malformed-json",
         "not-found",

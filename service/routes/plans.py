@@ -10,26 +10,14 @@ from service.owners import owner_of
 from service.parts import parts_of
 from service.plan_schema import PlanModel
 from service.problems import documented
-from service.routes.body import json_body
+from service.routes.body import json_body, stated
 from service.routes.jobs import JobModel
 from service.routes.waiting import ACCEPTED, order, ordering
 from service.schema import MAX_REQUEST_BYTES, PlanRequest
 
 router = APIRouter(tags=["plans"])
 
-_REQUEST = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {"$ref": "#/components/schemas/PlanRequest"},
-                "example": {"target": {"structure": "node_4R"}, "search": {"covering_radius_mm": 2.0}},
-            }
-        },
-    },
-    "parameters": ordering("plan"),
-}
-
+_EXAMPLE = {"target": {"structure": "node_4R"}, "search": {"covering_radius_mm": 2.0}}
 
 _IN_TIME: dict[int | str, dict[str, Any]] = {
     200: {
@@ -47,7 +35,7 @@ _IN_TIME: dict[int | str, dict[str, Any]] = {
     "/cases/{case_id}/plans",
     status_code=202,
     response_model=JobModel,
-    openapi_extra=_REQUEST,
+    openapi_extra=stated(PlanRequest, _EXAMPLE) | {"parameters": ordering("plan")},
     responses=ACCEPTED
     | _IN_TIME
     | documented(

@@ -13,27 +13,17 @@ from service.made import Kind
 from service.owners import owner_of
 from service.parts import parts_of
 from service.problems import documented, problem
-from service.routes.body import json_body
+from service.routes.body import json_body, stated
 from service.routes.conditional import IF_NONE_MATCH, NOT_MODIFIED, unless_known
 from service.routes.paths import what_matters
 from service.slice_schema import MAX_SLICES_BYTES, SlicesBody, SlicesModel
 
 router = APIRouter(tags=["views"])
 
-_SLICES_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {"$ref": "#/components/schemas/SlicesBody"},
-                "example": {
-                    "entry_mm": [-14.0, -76.0, 56.4],
-                    "tip_mm": [-18.2, 6.8, 8.0],
-                    "request": {"target": {"structure": "node_4R"}},
-                },
-            }
-        },
-    }
+_NEEDLE = {
+    "entry_mm": [-14.0, -76.0, 56.4],
+    "tip_mm": [-18.2, 6.8, 8.0],
+    "request": {"target": {"structure": "node_4R"}},
 }
 
 
@@ -78,7 +68,7 @@ async def case_shapes(request: Request, case_id: str) -> Response:
 @router.post(
     "/cases/{case_id}/slices",
     response_model=SlicesModel,
-    openapi_extra=_SLICES_BODY,
+    openapi_extra=stated(SlicesBody, _NEEDLE),
     responses=documented(
         "malformed-json",
         "not-found",
