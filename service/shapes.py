@@ -1,6 +1,6 @@
 """Shapes: structures as triangle meshes to look at, coarse enough for a browser. Nothing is computed on them.
 
-    voxels --mean of blocks--> share of each block inside --blur--> marching cubes at one half --> triangles
+    voxels --mean of blocks--> share of each block inside --blur--> marching cubes at LEVEL --> triangles
 
 A thin structure keeps small blocks; a large one gets blocks as large as its number of triangles allows.
 """
@@ -8,21 +8,29 @@ A thin structure keeps small blocks; a large one gets blocks as large as its num
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from scipy import ndimage
 from skimage.measure import marching_cubes
 
 from anatomy.frames import Grid
 from anatomy.roles import role_of
-from anatomy.structures import Structure, Surface
+from anatomy.structures import Role, Structure, Surface
 from service.case import Case, open_case
 from service.tasks import Report
 
 MOST_TRIANGLES = 2000
 """About so many for each structure [U]: eighty structures are then a few megabytes of JSON."""
 
-LARGEST_BLOCK_MM = 6.0
-"""A larger structure gets more triangles instead: blocks of a finger's width would hide what shape it has."""
+LARGEST_BLOCK_MM = 2.0
+"""Structures get more triangles instead: thin branches of vessels must not vanish [U]."""
+
+LARGEST_BLOCK_OF_BULK_MM = 6.0
+"""As above, of what has no thin branches: lungs, skin, and what lies outside."""
+
+BULK = (Role.LUNG, Role.SKIN, Role.OUTSIDE)
+
+LEVEL = 0.35
+"""Share inside at which the shape is drawn: below one half, so that a row of single voxels is seen."""
 
 BLUR = 0.6
 """Of a block, so that voxels do not show as steps [U]."""
@@ -65,11 +73,16 @@ def shape(structure: Structure, grid: Grid) -> Surface:
     if mask.count == 0:
         return Surface(np.zeros((0, 3)), np.zeros((0, 3), np.int64))
     voxels = mask.cropped()
-    block = _block(voxels, grid)
-    share = np.pad(_shares(voxels, block), 1)
+    role = structure.role or role_of(structure.name)
+    block = _block(voxels, grid, LARGEST_BLOCK_OF_BULK_MM if role in BULK else LARGEST_BLOCK_MM)
+    shares = _blocks(voxels, block).mean(axis=(1, 3, 5))
+    if role is Role.FORBIDDEN:
+        # What must not be touched fills every block that it reaches into: no branch of it goes unseen.
+        shares = np.ceil(shares)
+    share = np.pad(shares, 1)
     blurred = ndimage.gaussian_filter(share, BLUR)
     # A structure of one voxel must not vanish under the blur.
-    level = min(0.5, 0.5 * float(blurred.max()))
+    level = min(LEVEL, 0.5 * float(blurred.max()))
     vertices, faces, _, _ = marching_cubes(blurred, level)  # type: ignore[no-untyped-call]
     # The middle of block n, without the padding, as a place among the voxels.
     place_V = (vertices.astype(np.float64) - 1.0 + 0.5) * block - 0.5 + np.array(mask.lower)
@@ -79,20 +92,19 @@ def shape(structure: Structure, grid: Grid) -> Surface:
     return Surface(grid.to_patient(place_V * grid.spacing_mm), faces.astype(np.int64))
 
 
-def _block(voxels: Bool[np.ndarray, "nx ny nz"], grid: Grid) -> np.ndarray:
+def _block(voxels: Bool[np.ndarray, "nx ny nz"], grid: Grid, largest_mm: float) -> np.ndarray:
     """Voxels along each axis that are taken as one, (3,)."""
     faces = [int(np.count_nonzero(np.diff(np.pad(voxels, 1), axis=axis))) for axis in range(3)]
     sizes = np.prod(grid.spacing_mm) / grid.spacing_mm
     area_mm2 = float(np.array(faces) @ sizes)
     step_mm = np.sqrt(TRIANGLES_PER_BLOCK_FACE * area_mm2 / MOST_TRIANGLES)
-    voxels_across = np.rint(min(step_mm, LARGEST_BLOCK_MM) / grid.spacing_mm)
+    voxels_across = np.rint(min(step_mm, largest_mm) / grid.spacing_mm)
     return np.asarray(np.maximum(1, voxels_across), dtype=np.int64)
 
 
-def _shares(voxels: Bool[np.ndarray, "nx ny nz"], block: np.ndarray) -> Float[np.ndarray, "mx my mz"]:
-    """How much of each block is inside, 0 to 1."""
+def _blocks(voxels: Bool[np.ndarray, "nx ny nz"], block: np.ndarray) -> Bool[np.ndarray, "mx bx my by mz bz"]:
+    """The voxels of each block."""
     missing = -np.array(voxels.shape) % block
     whole = np.pad(voxels, [(0, int(m)) for m in missing])
     a, b, c = (np.array(whole.shape) // block).tolist()
-    parts = whole.reshape(a, block[0], b, block[1], c, block[2])
-    return np.asarray(parts.mean(axis=(1, 3, 5)), dtype=np.float64)
+    return whole.reshape(a, block[0], b, block[1], c, block[2])

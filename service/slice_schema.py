@@ -45,10 +45,11 @@ class SliceModel(BaseModel):
     """A square slice, laid out as radiologists read it. Pixels run row by row from the top left.
 
     The centre of pixel (row, column) is `first_mm` + `pixel_mm` (column `right` + row `down`), in patient
-    LPS. `labels` (uint16) are 0 for nothing, n for number n of `structures`, the first being 1; of several
-    that overlap, the one that matters most: target, forbidden, lung, passable, outside, body. Nothing is
-    interpolated between voxels. `ct_hu` (int16, -32768 beyond the field of view) and `dose_gy` (float32) are
-    null where there is no CT, and where no plan was named. All are base64 of little-endian numbers.
+    LPS. `labels` (uint16) are 0 for nothing, n for number n of `structures`, the first being 1, and 65535
+    beyond the field of view, where anything may be; of several that overlap, the one that matters most:
+    target, forbidden, lung, passable, outside, body. Nothing is interpolated between voxels. `ct_hu` (int16,
+    -32768 beyond the field of view) and `dose_gy` (float32) are null where there is no CT, and where no plan
+    was named. All are base64 of little-endian numbers.
     """
 
     name: Literal["nearest_axial", "across"]

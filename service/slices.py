@@ -32,6 +32,9 @@ BODY = "body"
 
 FRONT_TO_BACK = (Role.TARGET, Role.FORBIDDEN, Role.LUNG, Role.PASSABLE, Role.OUTSIDE)
 
+BEYOND = np.iinfo(np.uint16).max
+"""The label of pixels beyond the field of view, where anything may be."""
+
 NO_CT = np.iinfo(np.int16).min
 """Beyond the field of view, as the answer says it."""
 
@@ -126,9 +129,9 @@ def _voxels(
 def _labels(
     index: Int[np.ndarray, "3 rows columns"], inside: Bool[np.ndarray, "rows columns"], shown: list[Structure]
 ) -> UInt16[np.ndarray, "rows columns"]:
-    """The number of what is in front at each pixel."""
+    """The number of what is in front at each pixel; BEYOND where nothing is known."""
     i, j, k = index
-    found = np.zeros(inside.shape, "<u2")
+    found = np.where(inside, 0, BEYOND).astype("<u2")
     layers = {id(layer.voxels): layer.voxels[i, j, k] for layer in by_layer(shown)}
     for number, structure in enumerate(shown, start=1):
         found[inside & (layers[id(structure.mask.layer)] == structure.mask.label)] = number

@@ -61,6 +61,16 @@ def test_the_smallest_structure_is_still_seen():
     assert found.bounds.mean(axis=0) == pytest.approx([7.0, 8.0, 36.0])
 
 
+def test_a_branch_of_single_voxels_is_seen_to_its_end():
+    grid = grid_of((80, 36, 32))
+    mask = ball(grid, np.array([18.0, 18.0, 16.0]), 12.0)
+    mask[30:70, 18, 16] = True
+    found = mesh(shape(structure(mask), grid))
+    assert found.is_watertight
+    assert found.bounds[1, 0] == pytest.approx(69.0, abs=1.0)
+    assert len(found.split()) == 1
+
+
 def test_a_structure_at_the_edge_of_the_grid_is_closed_there():
     grid = grid_of(SHAPE)
     assert mesh(shape(structure(np.ones(SHAPE, bool)), grid)).is_watertight
@@ -94,4 +104,4 @@ def test_every_structure_of_the_thorax_is_closed_and_has_its_volume():
         assert solid.is_watertight, asked.name
         volume_mm3 = asked.mask.count * segmentation.grid.voxel_volume_mm3
         # The blur takes most of thin plates.
-        assert 0.6 * volume_mm3 < solid.volume < 1.2 * volume_mm3, asked.name
+        assert 0.6 * volume_mm3 < solid.volume < 1.6 * volume_mm3, asked.name

@@ -16,7 +16,7 @@ from anatomy.scene import Scene
 from anatomy.structures import Role
 from service.case import Case
 from service.slice_schema import MOST_PIXELS, SlicesBody, SlicesModel
-from service.slices import BODY, NO_CT, Cut, sliced
+from service.slices import BEYOND, BODY, NO_CT, Cut, sliced
 
 IMPORTANCE = [Role.TARGET, Role.FORBIDDEN, Role.LUNG, Role.PASSABLE, Role.OUTSIDE, Role.SKIN]
 
@@ -70,7 +70,9 @@ def test_pixels_say_what_lies_where_they_are(name, away, seed):
                 continue
             here = [] if voxel is None else [s for s in shown if masks[s["structure"]][voxel]]
             label = labels[row, column]
-            if not here:
+            if voxel is None:
+                assert label == BEYOND
+            elif not here:
                 assert label == 0
             else:
                 first = min(IMPORTANCE.index(s["role"]) for s in here)

@@ -57,5 +57,8 @@ export function table(caption, head, rows) {
 /** A structure's name as people write it. */
 export const spoken = (name) => name.replaceAll("_", " ");
 
+/** A name for Plotly, which reads some marks in texts. */
+export const plain = (name) => spoken(name).replaceAll("<", "&lt;");
+
 /** A number with so many decimals, or a dash where there is none. */
 export const number = (value, decimals = 1) => (value === null ? "–" : value.toFixed(decimals));

@@ -1,6 +1,6 @@
 // Dose: goals and what was reached, and how much of each volume gets how much.
 
-import { byId, fill, h, number, spoken, table } from "./dom.js";
+import { byId, fill, h, number, plain, spoken, table } from "./dom.js";
 import { on, state } from "./state.js";
 import { CONFIG, axis, colour, layout, onTheme } from "./theme.js";
 
@@ -50,10 +50,10 @@ function draw() {
 const UNITS = { gy: "Gy", percent: "%", cc: "cc" };
 
 const goal = (g) => {
-  const [quantity, suffix] = g.name.split("_");
-  const unit = UNITS[suffix] ?? "";
+  const [, quantity, suffix] = g.name.match(/^(.*)_([a-z]+)$/);
+  const unit = UNITS[suffix] ?? suffix;
   const wanted = `${g.at_least ? "at least" : "at most"} ${number(g.wanted)} ${unit}`;
-  return [quantity.toUpperCase(), g.structure, wanted, `${number(g.reached)} ${unit}`, g.met ? "✓ yes" : "✕ no"];
+  return [quantity.replace(/^[dv]/, (first) => first.toUpperCase()).replace("_", "."), g.structure, wanted, `${number(g.reached)} ${unit}`, g.met ? "✓ yes" : "✕ no"];
 };
 
 const volumes = ({ target, gtv }) =>
@@ -96,7 +96,7 @@ function drawCurves() {
       ...dose.dvh
         .filter((c) => TREATED.includes(c.structure))
         .map((c) => curve(c, c.structure, { color: colour("target"), width: 4, dash: c.structure === "PTV" ? "solid" : "dash" })),
-      ...beside.map((c, n) => curve(c, spoken(c.structure), { color: COLOURS[n % COLOURS.length], width: 2, dash: DASHES[n % DASHES.length] })),
+      ...beside.map((c, n) => curve(c, plain(c.structure), { color: COLOURS[n % COLOURS.length], width: 2, dash: DASHES[n % DASHES.length] })),
     ],
     layout({
       xaxis: axis("dose, Gy", { range: [0, SHOWN_TO * dose.prescribed_gy] }),

@@ -1,6 +1,5 @@
 // Live: the needle that a hand moves is appraised over the WebSocket, one question at a time, the latest first.
 
-import { alertOf } from "./alerts.js";
 import { post, Problem, socket } from "./api.js";
 import { on, request, set, state } from "./state.js";
 
@@ -21,6 +20,13 @@ export function startLive() {
     asked = state.needle;
     next();
   });
+}
+
+/** Ask once more about the needle of which nothing is known. */
+export function askAgain() {
+  set({ unanswered: null });
+  asked = state.needle;
+  next();
 }
 
 function restart() {
@@ -49,7 +55,6 @@ async function next() {
   } catch (error) {
     broken = error === BROKEN;
     if (mine === talk && !broken) {
-      alertOf(error);
       set({ appraisal: null, unanswered: error.message });
     }
   }

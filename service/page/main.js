@@ -29,7 +29,7 @@ function remember() {
 async function restore() {
   const shown = new URLSearchParams(location.search);
   if (shown.has("case")) await openPatient(shown.get("case"));
-  if (shown.has("case") && shown.has("plan")) await openPlan(shown.get("plan"));
+  if (shown.has("plan") && state.patient?.id === shown.get("case")) await openPlan(shown.get("plan"));
 }
 
 async function start() {

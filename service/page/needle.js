@@ -1,9 +1,10 @@
 // Needle: moving its entry or tip by hand, and what is said of it at once.
 
 import { byId, fill, h, number, spoken, table } from "./dom.js";
-import { startLive } from "./live.js";
+import { askAgain, startLive } from "./live.js";
+import { named } from "./request.js";
 import { on, set, state } from "./state.js";
-import { acrossNeedle, add, rounded, times } from "./vectors.js";
+import { acrossNeedle, add, rounded, times, wayOf } from "./vectors.js";
 
 const STEPS_MM = [0.5, 1, 2, 5, 10];
 const AXES = ["left (L)", "posterior (P)", "superior (S)"];
@@ -12,12 +13,14 @@ const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDow
 const verdict = h("div", { id: "verdict", role: "status" });
 const found = h("div", { id: "found" });
 const inputs = { entry_mm: [], tip_mm: [] };
+const buttons = {};
 
 /** Draw the panel whenever a needle is held first, then keep it up to date. */
 export function startNeedle() {
   startLive();
   on(["patient", "plan"], () => {
     byId("needle").hidden = true;
+    found.replaceChildren();
   });
   on(["needle"], () => {
     if (state.needle === null) byId("needle").hidden = true;
@@ -58,8 +61,11 @@ function build() {
 /** Whose rules the verdict goes by: those of the plan, whatever the form says by now. */
 function judgedBy() {
   const { target, clearance_mm: clearance } = state.plan.request;
-  const names = [target.structure].flat().map(spoken).join(" and ");
-  return `Judged by the request of the plan shown: to ${names}, ${number(clearance.default)} mm clear unless a structure has its own. Measured at once, not verified as plans are.`;
+  return (
+    `Judged by the request of the plan shown: to ${named(target.structure)}, ${number(clearance.default)} mm clear ` +
+    "unless a structure has its own. By itself: other needles of the plan and their hubs are not looked at. " +
+    "Measured at once, not verified as plans are."
+  );
 }
 
 function stepPicker() {
@@ -72,14 +78,17 @@ function stepPicker() {
 
 /** Four buttons, which arrow keys press too wherever the focus is among them. */
 function pad() {
-  const button = (text, name, key) => h("button", { type: "button", "aria-label": name, on: { click: () => move(...KEYS[key]) } }, text);
+  const button = (text, key) => {
+    buttons[key] = h("button", { type: "button", on: { click: () => move(...KEYS[key]) } }, text);
+    return buttons[key];
+  };
   const made = h(
     "div",
     { class: "pad", id: "pad", role: "group", "aria-label": "Move across the needle; arrow keys do too" },
-    button("←", "to the patient's right", "ArrowLeft"),
-    button("↑", "up", "ArrowUp"),
-    button("↓", "down", "ArrowDown"),
-    button("→", "to the patient's left", "ArrowRight"),
+    button("←", "ArrowLeft"),
+    button("↑", "ArrowUp"),
+    button("↓", "ArrowDown"),
+    button("→", "ArrowRight"),
   );
   made.addEventListener("keydown", (event) => {
     const by = KEYS[event.key];
@@ -95,6 +104,16 @@ function move(right, up) {
   const across = acrossNeedle(entry, tip);
   const by = add(times(right * moving.step, across.right), times(up * moving.step, across.up));
   hold({ ...state.needle, [moving.end]: rounded(add(state.needle[moving.end], by)) });
+}
+
+/** Say of each button which way of the patient it moves: that depends on the needle. */
+function nameButtons() {
+  const across = acrossNeedle(state.needle.entry_mm, state.needle.tip_mm);
+  for (const [key, [right, up]] of Object.entries(KEYS)) {
+    const way = wayOf(add(times(right, across.right), times(up, across.up)));
+    buttons[key].ariaLabel = way;
+    buttons[key].title = way;
+  }
 }
 
 /** Hold the needle there: it is no path of the plan any more. */
@@ -114,6 +133,7 @@ function points(end, name) {
 
 function showPoints() {
   if (state.needle === null) return;
+  nameButtons();
   for (const end of ["entry_mm", "tip_mm"]) {
     inputs[end].forEach((input, n) => {
       input.value = state.needle[end][n].toFixed(1);
@@ -124,9 +144,11 @@ function showPoints() {
 function showAppraisal() {
   const said = state.appraisal;
   found.classList.toggle("stale", said === null);
+  found.ariaHidden = said === null;
   if (said === null) {
     verdict.className = "";
-    verdict.replaceChildren(h("p", {}, h("strong", {}, state.unanswered === null ? "… Asking" : "? Not known")));
+    if (state.unanswered === null) verdict.replaceChildren(h("p", {}, h("strong", {}, "… Asking")));
+    else showNoAnswer();
     return;
   }
   verdict.className = said.safe ? "safe" : "unsafe";
@@ -154,6 +176,14 @@ function showAppraisal() {
     ),
     h("details", { open: !said.safe }, h("summary", {}, "Near the needle"), near(said)),
     h("details", {}, h("summary", {}, "What it runs through"), crossed(said)),
+  );
+}
+
+function showNoAnswer() {
+  found.replaceChildren();
+  verdict.replaceChildren(
+    h("p", {}, h("strong", {}, "? Not known"), ` ${state.unanswered}`),
+    h("button", { type: "button", class: "quiet", on: { click: askAgain } }, "Ask again"),
   );
 }
 

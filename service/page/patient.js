@@ -26,7 +26,10 @@ export const startPatient = () => draw();
 
 async function draw() {
   const { items } = await get(`cases?limit=${MOST_LISTED}`);
+  const focused = document.activeElement?.id;
   fill(byId("patient"), builtin(), uploading(), items.length ? listed(items) : null, described());
+  // What was pressed is drawn anew: whoever works by keyboard stays where he was.
+  if (focused) document.getElementById(focused)?.focus();
 }
 
 function builtin() {
@@ -73,11 +76,11 @@ function listed(items) {
   const name = ({ id, created }) => `${id.slice(0, 12)}, ${created.slice(0, 16).replace("T", " ")}`;
   const picker = h(
     "select",
-    { on: { change: guarded(() => (picker.value ? openPatient(picker.value) : undefined)) } },
-    h("option", { value: "" }, "choose"),
+    {},
     ...items.map((item) => h("option", { value: item.id, selected: item.id === state.patient?.id }, name(item))),
   );
-  return h("label", {}, "Cases that are here", picker);
+  const open = guarded(() => openPatient(picker.value));
+  return h("p", {}, h("label", {}, "Cases that are here", picker), h("button", { id: "open", class: "quiet", on: { click: open } }, "Open"));
 }
 
 function described() {
@@ -85,6 +88,7 @@ function described() {
   if (patient === null) return null;
   const { shape, spacing_mm } = patient.grid;
   const drop = guarded(async () => {
+    if (!confirm("Remove this case? Plans made from it stay.")) return;
     await remove(`cases/${patient.id}`);
     set({ patient: null, ...NOTHING });
     await draw();

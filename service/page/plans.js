@@ -1,5 +1,6 @@
 // Plans: showing one, with the skin access map that it was chosen from.
 
+import { Mistake } from "./alerts.js";
 import { Problem, get } from "./api.js";
 import { set, state } from "./state.js";
 
@@ -9,6 +10,10 @@ export async function openPlan(id) {
   const [plan, access] = await Promise.all([get(`plans/${id}`), accessOf(id)]);
   // Another patient may have been picked meanwhile, and this plan is none of his.
   if (state.patient !== patient) return;
+  const known = patient.inputs.map(({ sha256 }) => sha256);
+  if (!plan.inputs.every(({ sha256 }) => known.includes(sha256))) {
+    throw new Mistake("This plan was made from another case than the one shown. Open the case it belongs to.");
+  }
   const best = plan.paths[0] ?? null;
   const miss = plan.nearest_miss;
   const held = best ?? miss;

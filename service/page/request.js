@@ -50,7 +50,7 @@ function draw() {
       h(
         "details",
         {},
-        h("summary", {}, "Everything else, as JSON"),
+        h("summary", {}, "Everything else, as JSON; of the plan shown, if there is one"),
         h("label", {}, "Fields here win over those above", h("textarea", { name: "json", rows: 6, spellcheck: "false", placeholder: '{"roles": {"pleural_effusion": "passable"}}' })),
       ),
       h("button", { id: "plan" }, "Plan"),
@@ -63,20 +63,38 @@ function fillFromPlan() {
   if (state.plan === null) return;
   const asked = state.plan.request;
   const form = byId("request").querySelector("form");
-  form.elements.target.value = [asked.target.structure].flat()[0];
+  showTarget(form.elements.target, asked.target.structure);
   form.elements.position.value = asked.pose.position;
   if ((asked.prescription !== null) !== form.elements.planted.checked) form.elements.planted.click();
+  const rest = structuredClone(asked);
+  delete rest.target.structure;
+  delete rest.pose.position;
   for (const [, [part, field]] of [...NUMBERS, ...DOSE]) {
-    if (asked[part] !== null) form.elements[`${part}/${field}`].value = asked[part][field];
+    if (asked[part] === null) continue;
+    form.elements[`${part}/${field}`].value = asked[part][field];
+    delete rest[part][field];
   }
+  // Without a prescription the box above says so.
+  if (rest.prescription === null) delete rest.prescription;
+  form.elements.json.value = JSON.stringify(rest, null, 1);
 }
+
+/** Pick what a plan treats; what is none of the structures alone gets an option of its own. */
+function showTarget(picker, structure) {
+  const value = JSON.stringify(structure);
+  if (![...picker.options].some((option) => option.value === value)) picker.prepend(h("option", { value }, named(structure)));
+  picker.value = value;
+}
+
+/** A target as people say it: one structure, several, or all that have the role. */
+export const named = (structure) => (structure === null ? "every target" : [structure].flat().map(spoken).join(" and "));
 
 function targets() {
   const { structures, targets: files } = state.patient;
   const known = structures.filter((s) => s.role === "target").map((s) => s.name);
   const first = files.length ? files : known;
   const others = structures.map((s) => s.name).filter((name) => !first.includes(name));
-  const options = (names) => names.map((name) => h("option", { value: name }, spoken(name)));
+  const options = (names) => names.map((name) => h("option", { value: JSON.stringify(name) }, spoken(name)));
   return [...options(first), h("optgroup", { label: "other structures" }, ...options(others))];
 }
 
@@ -87,13 +105,14 @@ function numberInput([label, place, value, min, max, step]) {
 async function send(event) {
   event.preventDefault();
   const given = new FormData(event.target);
-  const asked = { target: { structure: given.get("target") }, pose: { position: given.get("position") } };
-  if (!given.has("planted")) asked.prescription = null;
+  const asked = { target: { structure: JSON.parse(given.get("target")) }, pose: { position: given.get("position") } };
   for (const [, place] of [...NUMBERS, ...(given.has("planted") ? DOSE : [])]) {
     const [part, field] = place;
     asked[part] = { ...asked[part], [field]: Number(given.get(place.join("/"))) };
   }
-  await order(merged(asked, parsed(given.get("json"))));
+  const whole = merged(asked, parsed(given.get("json")));
+  if (!given.has("planted")) whole.prescription = null;
+  await order(whole);
 }
 
 /** The object that a text means. Throws Mistake where it means none. */

@@ -1,6 +1,6 @@
 // Scene: the patient in 3D, with the skin access map, the plan's needles and seeds, and the needle in hand.
 
-import { byId, fill, h, spoken } from "./dom.js";
+import { byId, fill, h, plain } from "./dom.js";
 import { groupOf, groups } from "./groups.js";
 import { hold } from "./needle.js";
 import { on, state } from "./state.js";
@@ -23,8 +23,15 @@ const HALF_SEED_MM = 2.25;
 
 const shown = Object.fromEntries([...groups.map((g) => [g.id, g.shown]), ["access", true], ["needles", true], ["seeds", true]]);
 const plot = h("div", { id: "scene-plot", class: "plot" });
+/** A pointer that goes farther between down and up turns the view, CSS pixels. */
+const STILL_PX = 5;
+/** Plotly tells of what is under a pointer a frame later, ms. */
+const TOLD_MS = 60;
+
 let drawn = null;
 let resting = 0;
+let pressed = null;
+let pointed = null;
 
 /** Draw the scene whenever any of it changes. */
 export function startScene() {
@@ -34,12 +41,14 @@ export function startScene() {
   on(["shapes", "plan"], build);
   on(["needle", "appraisal"], needleMoved);
   onTheme(draw);
+  plot.addEventListener("pointerdown", press, true);
+  plot.addEventListener("pointerup", release, true);
 }
 
 function build() {
   if (state.shapes === null) return;
   if (byId("scene").hidden) {
-    fill(byId("scene"), toggles(), views(), plot, h("p", { class: "note" }, "A click on the skin or on an access point moves the entry there."));
+    fill(byId("scene"), toggles(), views(), plot, h("p", { class: "note" }, NOTE));
   }
   draw();
 }
@@ -88,7 +97,7 @@ function meshes() {
     if (!shown[group.id]) continue;
     const { x, y, z, i, j, k, text } = parts.get(group);
     const first = x.length;
-    const name = spoken(shape.structure);
+    const name = plain(shape.structure);
     for (const [a, b, c] of shape.vertices_mm) {
       x.push(a);
       y.push(b);
@@ -181,6 +190,9 @@ function inHand() {
   return segments("hand", [[outer, needle.tip_mm]], { color: colour(name), width: 9, dash });
 }
 
+const NOTE =
+  "A click on the skin or on an access point moves the entry there. Shapes here are coarse, and thin vessels may be missing: slices and verdict look at every voxel.";
+
 const HIDDEN_AXIS = { visible: false, showspikes: false };
 
 function draw() {
@@ -208,7 +220,9 @@ function draw() {
     CONFIG,
   );
   plot.removeAllListeners?.("plotly_click");
-  plot.on("plotly_click", clicked);
+  plot.on("plotly_click", ({ points: [point] }) => {
+    pointed = point;
+  });
 }
 
 function needleMoved() {
@@ -222,8 +236,22 @@ function drawNeedle() {
   Plotly.restyle(plot, { x: [x], y: [y], z: [z], "line.color": line.color, "line.dash": line.dash, "line.width": line.width }, [drawn.indexOf("hand")]);
 }
 
-function clicked({ points: [point] }) {
-  const trace = drawn[point.curveNumber];
-  if (state.needle === null || !(trace === "skin" || trace.startsWith("access"))) return;
-  hold({ ...state.needle, entry_mm: rounded([point.x, point.y, point.z]) });
+/** Plotly calls a press a click, whatever comes of it, and a touch one without end: what counts is the release. */
+function press(event) {
+  pressed = [event.clientX, event.clientY];
+  pointed = null;
+}
+
+function release(event) {
+  const still = pressed !== null && Math.hypot(event.clientX - pressed[0], event.clientY - pressed[1]) < STILL_PX;
+  pressed = null;
+  if (still) setTimeout(moveEntry, TOLD_MS);
+}
+
+function moveEntry() {
+  if (pointed === null || state.needle === null) return;
+  const trace = drawn[pointed.curveNumber];
+  const at = [pointed.x, pointed.y, pointed.z];
+  pointed = null;
+  if (trace === "skin" || trace.startsWith("access")) hold({ ...state.needle, entry_mm: rounded(at) });
 }

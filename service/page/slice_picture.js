@@ -10,6 +10,12 @@ const WINDOW_HU = [-900, 500];
 const ISODOSES = [[0.5, 1], [1, 2], [1.5, 3], [2, 4]];
 /** Seeds this near to the page are drawn, mm. */
 const SEEN_WITHIN_MM = 3;
+/** How far off the page a needle may end that lies in it, mm. */
+const IN_PLANE_MM = 0.5;
+/** The label of pixels beyond the field of view. */
+export const BEYOND = 65535;
+/** How much of a slice is left to see that does not hold the needle. */
+const DIMMED = 0.35;
 const FILL = 0.35;
 /** Picture pixels along the side of a slice's pixel: lines between pixels need room. */
 const SCALE = 3;
@@ -44,16 +50,20 @@ export function place(slice, [x, y], off = 0) {
   return add(add(corner(slice), inPlane), times(off, cross(slice.right, slice.down)));
 }
 
-/** Draw a slice's anatomy with the needle in hand and the plan's seeds. */
+/** Draw a slice's anatomy with the plan's seeds, and the needle in hand if it lies in the slice; else dimmed. */
 export function paint(canvas, slice, picture, { needle, safe, seeds }) {
   const pen = canvas.getContext("2d");
+  const holds = needle !== null && [needle.entry_mm, needle.tip_mm].every((p) => Math.abs(offPage(slice, p)) < IN_PLANE_MM);
+  pen.clearRect(0, 0, canvas.width, canvas.height);
+  pen.globalAlpha = holds ? 1 : DIMMED;
   pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
+  pen.globalAlpha = 1;
   letters(pen, canvas, slice);
   const at = (p) => onPage(slice, p).map((part) => part * canvas.width);
   for (const seed of seeds) {
     if (Math.abs(offPage(slice, seed.position_mm)) <= SEEN_WITHIN_MM) dot2d(pen, at(seed.position_mm), 5, colour("seed"));
   }
-  if (needle !== null) drawNeedle(pen, at(needle.entry_mm), at(needle.tip_mm), safe);
+  if (holds) drawNeedle(pen, at(needle.entry_mm), at(needle.tip_mm), safe);
 }
 
 /** What a slice cuts, with lines of dose where the slice has one, as a picture. */
@@ -69,7 +79,8 @@ export function anatomy(slice, structures, prescribedGy) {
     const label = labels[n];
     const grey = slice.ct === null ? null : greyOf(slice.ct[n]);
     let shade = grey === null ? air : [grey, grey, grey];
-    if (label > 0 && grey === null) shade = mixed(air, colours[label], structures[label - 1].role === "skin" ? 0.18 : 2 * FILL);
+    if (label === BEYOND) shade = hatched(n, columns, air);
+    else if (label > 0 && grey === null) shade = mixed(air, colours[label], structures[label - 1].role === "skin" ? 0.18 : 2 * FILL);
     else if (label > 0 && structures[label - 1].role === "target") shade = mixed(shade, colours[label], FILL);
     pixels.data.set([...shade, 255], 4 * n);
   }
@@ -77,13 +88,19 @@ export function anatomy(slice, structures, prescribedGy) {
   const pen = picture.getContext("2d");
   pen.imageSmoothingEnabled = slice.ct !== null;
   pen.drawImage(small, 0, 0, picture.width, picture.height);
-  borders(pen, slice, (n) => labels[n], (a, b) => css(colours[Math.max(a, b)]), 1.2);
+  borders(pen, slice, (n) => labels[n], (a, b) => css(colours[Math.max(a % BEYOND, b % BEYOND)] ?? rgb(colour("muted"))), 1.2);
   if (slice.dose !== null && prescribedGy !== null) {
     for (const [part, width] of ISODOSES) {
       borders(pen, slice, (n) => slice.dose[n] >= part * prescribedGy, () => colour("isodose"), width);
     }
   }
   return picture;
+}
+
+/** Beyond the field of view there may be anything: it must not look like air. */
+function hatched(n, columns, air) {
+  const stripe = (Math.floor(n / columns) + (n % columns)) % 8 < 2;
+  return stripe ? mixed(air, rgb(colour("muted")), 0.6) : air;
 }
 
 /** Lines between pixels of which `value` tells different things. */

@@ -1,10 +1,9 @@
 // Slices: the two planes that hold the needle, asked for again when it has moved, and its entry dragged in them.
 
-import { guarded } from "./alerts.js";
 import { post } from "./api.js";
 import { byId, fill, h, number, spoken } from "./dom.js";
 import { hold } from "./needle.js";
-import { anatomy, decoded, offPage, onPage, paint, place } from "./slice_picture.js";
+import { BEYOND, anatomy, decoded, offPage, onPage, paint, place } from "./slice_picture.js";
 import { on, request, state } from "./state.js";
 import { onTheme } from "./theme.js";
 import { length, minus, rounded } from "./vectors.js";
@@ -42,11 +41,12 @@ export function startSlices() {
   onTheme(redrawAnatomy);
 }
 
-const cut = guarded(async () => {
+async function cut() {
   if (underWay || !wanted) return;
   wanted = false;
   underWay = true;
   const { patient, plan, needle } = state;
+  const isShown = () => state.patient === patient && state.plan === plan;
   try {
     const found = await post(`cases/${patient.id}/slices`, {
       ...needle,
@@ -55,16 +55,33 @@ const cut = guarded(async () => {
       request: request(),
       plan: plan?.dose ? plan.plan_sha256 : null,
     });
-    if (state.patient !== patient || state.plan !== plan) return;
-    structures = found.structures;
-    for (const view of views) view.slice = decoded(found.slices.find((s) => s.name === view.name));
-    if (byId("slices").hidden) build();
-    redrawAnatomy();
-  } finally {
-    underWay = false;
+    if (isShown()) show(found);
+  } catch (error) {
+    if (isShown() && state.needle === needle) showNone(error.message);
   }
+  underWay = false;
   cut();
-});
+}
+
+function show(found) {
+  structures = found.structures;
+  for (const view of views) {
+    view.slice = decoded(found.slices.find((s) => s.name === view.name));
+    view.under.textContent = "";
+  }
+  if (byId("slices").hidden) build();
+  redrawAnatomy();
+}
+
+/** Slices that do not hold the needle must not stand beside its verdict. */
+function showNone(why) {
+  if (byId("slices").hidden) build();
+  for (const { canvas, under } of views) {
+    canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+    under.textContent = `No slice: ${why}`;
+  }
+  for (const view of views) view.slice = null;
+}
 
 function build() {
   fill(
@@ -126,7 +143,7 @@ function wire(view) {
   view.canvas.addEventListener("pointerup", release);
   view.canvas.addEventListener("pointercancel", release);
   view.canvas.addEventListener("pointerleave", () => {
-    view.under.textContent = "";
+    if (view.slice !== null) view.under.textContent = "";
   });
 }
 
@@ -136,6 +153,7 @@ function told(slice, [x, y]) {
   const row = Math.min(slice.rows - 1, Math.max(0, Math.floor(y * slice.rows)));
   const pixel = row * slice.columns + column;
   const label = slice.labels[pixel];
+  if (label === BEYOND) return "beyond the field of view: nothing is known";
   const said = [label === 0 ? "outside the body" : spoken(structures[label - 1].structure)];
   if (slice.ct !== null && slice.ct[pixel] > -32768) said.push(`${slice.ct[pixel]} HU`);
   if (slice.dose !== null) said.push(`${number(slice.dose[pixel], 0)} Gy`);

@@ -37,9 +37,17 @@ export function on(names, listener) {
 export function set(given) {
   const changes = "needle" in given ? { appraisal: null, unanswered: null, ...given } : given;
   Object.assign(state, changes);
+  const faults = [];
   for (const { names, listener } of listeners) {
-    if (names.some((name) => name in changes)) listener();
+    if (!names.some((name) => name in changes)) continue;
+    try {
+      listener();
+    } catch (fault) {
+      // The others must not go on to show what was before.
+      faults.push(fault);
+    }
   }
+  if (faults.length) throw faults[0];
 }
 
 /** What says which paths are safe: the parts of the plan's request that matter for a needle. */

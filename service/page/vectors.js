@@ -11,6 +11,19 @@ export const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * 
 /** To a hundredth of a millimetre: finer than any hand moves. */
 export const rounded = (p) => p.map((x) => Math.round(100 * x) / 100);
 
+const WAYS = [
+  ["to the patient's left", "to the patient's right"],
+  ["towards posterior", "towards anterior"],
+  ["towards superior", "towards inferior"],
+];
+
+/** A direction in words, by its largest part. */
+export function wayOf(direction) {
+  const sizes = direction.map(Math.abs);
+  const axis = sizes.indexOf(Math.max(...sizes));
+  return WAYS[axis][direction[axis] > 0 ? 0 : 1];
+}
+
 /**
  * Two directions across a needle as its operator sees them: towards the patient's left, or for a needle that
  * comes from a side towards posterior, and the one across both that is nearest to superior or anterior.
