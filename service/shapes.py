@@ -21,16 +21,15 @@ from service.tasks import Report
 MOST_TRIANGLES = 2000
 """About so many for each structure [U]: eighty structures are then a few megabytes of JSON."""
 
-LARGEST_BLOCK_MM = 2.0
-"""Structures get more triangles instead: thin branches of vessels must not vanish [U]."""
+SMALLEST_LIMIT_MM, LARGEST_BLOCK_MM = 2.5, 6.0
+"""Blocks are no larger than a structure's volume over its area, within these: a tube keeps its wall [U]."""
 
-LARGEST_BLOCK_OF_BULK_MM = 6.0
-"""As above, of what has no thin branches: lungs, skin, and what lies outside."""
+BRANCHED_BELOW_MM = 4.0
+"""Below this volume over area a structure may have branches thinner than a block [U]."""
 
-BULK = (Role.LUNG, Role.SKIN, Role.OUTSIDE)
-
-LEVEL = 0.35
-"""Share inside at which the shape is drawn: below one half, so that a row of single voxels is seen."""
+LEVEL, LEVEL_OF_BRANCHES = 0.5, 0.2
+"""Share inside at which the shape is drawn; the second of the square root of the share, where branches may be
+thinner than a block: they keep their place, and all is drawn up to a millimetre too thick [U]."""
 
 BLUR = 0.6
 """Of a block, so that voxels do not show as steps [U]."""
@@ -73,16 +72,16 @@ def shape(structure: Structure, grid: Grid) -> Surface:
     if mask.count == 0:
         return Surface(np.zeros((0, 3)), np.zeros((0, 3), np.int64))
     voxels = mask.cropped()
-    role = structure.role or role_of(structure.name)
-    block = _block(voxels, grid, LARGEST_BLOCK_OF_BULK_MM if role in BULK else LARGEST_BLOCK_MM)
+    area_mm2 = _area_mm2(voxels, grid)
+    across_mm = mask.count * grid.voxel_volume_mm3 / area_mm2
+    block = _block(area_mm2, across_mm, grid)
     shares = _blocks(voxels, block).mean(axis=(1, 3, 5))
-    if role is Role.FORBIDDEN:
-        # What must not be touched fills every block that it reaches into: no branch of it goes unseen.
-        shares = np.ceil(shares)
-    share = np.pad(shares, 1)
-    blurred = ndimage.gaussian_filter(share, BLUR)
+    level = LEVEL
+    if (structure.role or role_of(structure.name)) is Role.FORBIDDEN and across_mm < BRANCHED_BELOW_MM:
+        shares, level = np.sqrt(shares), LEVEL_OF_BRANCHES
+    blurred = ndimage.gaussian_filter(np.pad(shares, 1), BLUR)
     # A structure of one voxel must not vanish under the blur.
-    level = min(LEVEL, 0.5 * float(blurred.max()))
+    level = min(level, 0.5 * float(blurred.max()))
     vertices, faces, _, _ = marching_cubes(blurred, level)  # type: ignore[no-untyped-call]
     # The middle of block n, without the padding, as a place among the voxels.
     place_V = (vertices.astype(np.float64) - 1.0 + 0.5) * block - 0.5 + np.array(mask.lower)
@@ -92,13 +91,17 @@ def shape(structure: Structure, grid: Grid) -> Surface:
     return Surface(grid.to_patient(place_V * grid.spacing_mm), faces.astype(np.int64))
 
 
-def _block(voxels: Bool[np.ndarray, "nx ny nz"], grid: Grid, largest_mm: float) -> np.ndarray:
+def _area_mm2(voxels: Bool[np.ndarray, "nx ny nz"], grid: Grid) -> float:
+    """The area of all voxel sides between inside and outside."""
+    sides = [int(np.count_nonzero(np.diff(np.pad(voxels, 1), axis=axis))) for axis in range(3)]
+    return float(np.array(sides) @ (grid.voxel_volume_mm3 / grid.spacing_mm))
+
+
+def _block(area_mm2: float, across_mm: float, grid: Grid) -> np.ndarray:
     """Voxels along each axis that are taken as one, (3,)."""
-    faces = [int(np.count_nonzero(np.diff(np.pad(voxels, 1), axis=axis))) for axis in range(3)]
-    sizes = np.prod(grid.spacing_mm) / grid.spacing_mm
-    area_mm2 = float(np.array(faces) @ sizes)
     step_mm = np.sqrt(TRIANGLES_PER_BLOCK_FACE * area_mm2 / MOST_TRIANGLES)
-    voxels_across = np.rint(min(step_mm, largest_mm) / grid.spacing_mm)
+    most_mm = np.clip(across_mm, SMALLEST_LIMIT_MM, LARGEST_BLOCK_MM)
+    voxels_across = np.rint(min(step_mm, most_mm) / grid.spacing_mm)
     return np.asarray(np.maximum(1, voxels_across), dtype=np.int64)
 
 

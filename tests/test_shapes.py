@@ -67,7 +67,7 @@ def test_a_branch_of_single_voxels_is_seen_to_its_end():
     mask[30:70, 18, 16] = True
     found = mesh(shape(structure(mask), grid))
     assert found.is_watertight
-    assert found.bounds[1, 0] == pytest.approx(69.0, abs=1.0)
+    assert found.bounds[1, 0] == pytest.approx(69.0, abs=2.0)
     assert len(found.split()) == 1
 
 
@@ -103,5 +103,5 @@ def test_every_structure_of_the_thorax_is_closed_and_has_its_volume():
         solid = trimesh.Trimesh(made["vertices_mm"], made["triangles"], process=False)
         assert solid.is_watertight, asked.name
         volume_mm3 = asked.mask.count * segmentation.grid.voxel_volume_mm3
-        # The blur takes most of thin plates.
-        assert 0.6 * volume_mm3 < solid.volume < 1.6 * volume_mm3, asked.name
+        # Thin ones are drawn thicker than they are.
+        assert 0.8 * volume_mm3 < solid.volume < 2.5 * volume_mm3, asked.name
