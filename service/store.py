@@ -25,7 +25,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from service.case import Case
-from service.files import flush_names, write_atomically
+from service.files import flush, write_atomically
 from service.made import Kind, Made
 from service.problems import Problem, problem
 from service.settings import MIB
@@ -87,16 +87,22 @@ class Store:
             shutil.rmtree(folder, ignore_errors=True)
 
     def add_case(self, folder: Path, record: dict[str, Any]) -> StoredCase:
-        """Take in a case made aside, with its record, which holds its id. Once more, it changes nothing."""
+        """Take in a case made aside, with its record, which holds its id. Once more, it changes nothing.
+
+        Its files' content must have been flushed; the names of files are flushed here.
+        """
         if self.has_case(record["id"]):
             return self.case(record["id"])
         # From here it is this caller's alone: who made the folder may remove it while this one works.
         taken = folder.with_name(f"{folder.name}.taken")
         folder.rename(taken)
         try:
+            for inside in taken.rglob("*"):
+                if inside.is_dir():
+                    flush(inside)
             write_atomically(taken / "case.json", json.dumps(record, ensure_ascii=False, indent=1).encode())
             taken.rename(self._cases / record["id"])
-            flush_names(self._cases)
+            flush(self._cases)
         except OSError as error:
             shutil.rmtree(taken, ignore_errors=True)
             # Whoever was faster brought the same content.

@@ -14,6 +14,7 @@ from anatomy.masks_io import NIFTI_SUFFIXES
 from anatomy.surface_io import SURFACE_SUFFIXES
 from planner.records import SOFTWARE
 from service.case import Case
+from service.files import flush
 from service.keeper import Keeper
 from service.store import Store, identify, sha256_of
 from service.study.asked import OWNER
@@ -37,6 +38,7 @@ def take_in(case: Case, store: Store, keeper: Keeper) -> str:
             copies[place] = folder / place
             copies[place].parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copies[place])
+            flush(copies[place])
         if _is_folder(case):
             (folder / "input").mkdir(exist_ok=True)
         # Of the copies: a file may have changed between two looks.
