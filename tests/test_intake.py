@@ -1,4 +1,4 @@
-"""A study's intake: files are flushed before they are named."""
+"""A study's intake: files as they were listed once, flushed before they are named."""
 
 import os
 import zipfile
@@ -15,6 +15,8 @@ from service.case import Case
 from service.client import Client
 from service.server import beside
 from service.settings import Settings
+from service.store import sha256_of
+from service.study import intake
 from service.study.intake import take_in
 from service.study.run import Desk, desk
 from service.study_command import settings_in
@@ -99,3 +101,19 @@ def test_all_of_a_case_is_flushed_before_it_is_named(
     stored = at.store.case(ids[0]).case
     assert [t.read_bytes() for t in stored.targets] == [t.read_bytes() for t in files.targets]
     assert stored.names is not None and stored.ct is not None and stored.ct.read_bytes() == b"ct"
+
+
+def test_a_file_that_comes_while_a_folder_is_taken_in_is_not_of_it(
+    at: Desk, masks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def while_one_adds(path: Path) -> str:
+        study_fakes.write_case(masks / "new.nii.gz")
+        return sha256_of(path)
+
+    monkeypatch.setattr(intake, "sha256_of", while_one_adds)
+    case_id = take_in(Case(masks), at.store, at.keeper)
+    names = {Path(file["place"]).name for file in at.store.case(case_id).record["files"]}
+    assert names == {"node.nii.gz", "aorta.nii.gz", "Aorta_2.nii.gz"}
+    (masks / "new.nii.gz").unlink()
+    monkeypatch.undo()
+    assert take_in(Case(masks), at.store, at.keeper) == case_id
