@@ -1,8 +1,10 @@
 """Store: cases, plans and results as files named by their sha256, in one folder.
 
     data_dir/cases/{id}/case.json     what the case is; id = sha256 of the list of its files
-                        input/...     the label map, or the folder of masks or surfaces
-                        names/ targets/0/ ct/
+                        file/         the label map or surface, or
+                        input/        the masks or surfaces, where they are several
+                        names/ ct/
+                        target/1/     each target, by the number of its part in the form, from 0
              plans/{id}.json          id = plan_sha256
              access/{id}.json         the skin access map of the plan with that id
              results/evaluations/{id}.json, results/replans/{id}.json    id = sha256 of the text
@@ -19,11 +21,12 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from planner.records import SOFTWARE
 from service.case import Case
 from service.files import flush, write_atomically
 from service.made import Kind, Made
@@ -246,6 +249,16 @@ def parts_by_name(record: dict[str, Any]) -> dict[str, str]:
 
 PARTS = ("file", "names", "target", "ct")
 """The parts of an upload."""
+
+
+def content_of(builtin: str | None, files: Sequence[StoredFile], is_folder: bool) -> dict[str, Any]:
+    """What a case's id is made of. A built-in belongs to the software that made it."""
+    return {
+        "builtin": builtin,
+        "software": None if builtin is None else SOFTWARE,
+        "folder": is_folder,
+        "files": [{"part": f.part, "place": f.place, "sha256": f.sha256} for f in files],
+    }
 
 
 def identify(content: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""A study's intake: files as they were listed once, flushed before they are named."""
+"""A study's intake: files as they were listed once, flushed before they are named, and known as uploads are."""
 
 import os
 import zipfile
@@ -80,7 +80,7 @@ def client(tmp_path: Path) -> Iterator[Client]:
 
 
 @pytest.mark.usefixtures("only_flushed")
-def test_all_of_a_case_is_flushed_before_it_is_named(
+def test_the_same_files_are_the_same_case_in_a_study_and_uploaded(
     at: Desk, client: Client, files: Case, masks: Path, tmp_path: Path
 ) -> None:
     assert isinstance(files.source, Path)
@@ -97,6 +97,7 @@ def test_all_of_a_case_is_flushed_before_it_is_named(
     ]
     cases = [files, unnamed, Case(masks), Case("thorax")]
     ids = [take_in(case, at.store, at.keeper) for case in cases]
+    assert ids == [case["id"] for case in uploaded]
     assert len(NAMED) == 8
     stored = at.store.case(ids[0]).case
     assert [t.read_bytes() for t in stored.targets] == [t.read_bytes() for t in files.targets]

@@ -13,11 +13,10 @@ from typing import Any
 from anatomy.errors import ReadError
 from anatomy.masks_io import NIFTI_SUFFIXES
 from anatomy.surface_io import SURFACE_SUFFIXES
-from planner.records import SOFTWARE
 from service.case import Case
 from service.files import flush
 from service.keeper import Keeper
-from service.store import Store, identify, sha256_of
+from service.store import Store, StoredFile, content_of, identify, sha256_of
 from service.study.asked import OWNER
 
 READ_SUFFIXES = (*NIFTI_SUFFIXES, *SURFACE_SUFFIXES, ".nrrd")
@@ -64,14 +63,10 @@ def _copied(file: _File, folder: Path) -> _File:
 
 
 def _content(case: Case, files: Sequence[_File]) -> dict[str, Any]:
-    """What a case's id is made of, as for an upload. A built-in belongs to the software that made it."""
+    """What a case's id is made of: the same as of an upload of these files."""
     builtin = case.source if isinstance(case.source, str) else None
-    return {
-        "builtin": builtin,
-        "software": None if builtin is None else SOFTWARE,
-        "folder": _is_folder(case),
-        "files": [{"part": f.part, "place": f.place, "sha256": sha256_of(f.path)} for f in files],
-    }
+    stored = [StoredFile(file.part, file.place, sha256_of(file.path)) for file in files]
+    return content_of(builtin, stored, _is_folder(case))
 
 
 def _files(case: Case) -> list[_File]:
@@ -91,7 +86,8 @@ def _parts(case: Case) -> Iterator[tuple[str, str, Path]]:
             yield "file", "file", case.source
     if case.names is not None:
         yield "names", "names", case.names
-    for number, path in enumerate(case.targets):
+    # In a form the file comes first, and names before targets.
+    for number, path in enumerate(case.targets, 1 if case.names is None else 2):
         yield "target", f"target/{number}", path
     if case.ct is not None:
         yield "ct", "ct", case.ct
