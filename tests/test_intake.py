@@ -1,4 +1,4 @@
-"""A study's intake: files as they were listed once, flushed before they are named, and known as uploads are."""
+"""A study's intake: files as listed once, flushed before they are named, and known as uploads are."""
 
 import os
 import zipfile

@@ -7,6 +7,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pyarrow.parquet as pq
@@ -22,6 +23,7 @@ from test_recovery import dask
 from service import cli, study_command
 from service.plan_json import read_plan
 from service.settings import Settings, SettingsError
+from service.study import run as study_run
 from service.study_command import settings_in
 
 LUNG, CLEAR = "lung=lung_length_mm", "clear=clearance_mm"
@@ -122,6 +124,36 @@ def test_each_case_is_planned_by_each_ranking_and_never_again(
     assert study(two, rankings=(LUNG,)) == 0
     assert begun(marks)["good-lung_length_mm"] == 5
     assert [r["plan_sha256"] for r in rows(tmp_path)] == [hashes["two", "lung"]]
+
+
+def test_a_plan_s_file_that_was_changed_is_made_again(
+    study: Study, tmp_path: Path, marks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = fakes.write_case(tmp_path / "p.nii.gz")
+    assert study(case, rankings=(LUNG,)) == 0
+    before = results(tmp_path)
+    [plan] = (tmp_path / "out" / "plans").iterdir()
+    text = plan.read_bytes()
+    for number, changed in enumerate((b"", text[:-100], text.replace(b"As planned.", b"As wished.")), 2):
+        plan.write_bytes(changed)
+        assert study(case, rankings=(LUNG,)) == 0
+        assert begun(marks).total() == number and results(tmp_path) == before
+
+    # While the study runs: a row that says so, and the next one makes it again.
+    work = study_run._work
+
+    def and_change(*given: Any) -> None:
+        work(*given)
+        plan.write_bytes(b"")
+
+    plan.unlink()
+    monkeypatch.setattr(study_run, "_work", and_change)
+    assert study(case, rankings=(LUNG,)) == 1
+    [row] = rows(tmp_path)
+    assert row["status"] == "failed" and row["plan_sha256"] is None and "changed" in str(row["message"])
+    monkeypatch.setattr(study_run, "_work", work)
+    assert study(case, rankings=(LUNG,)) == 0
+    assert results(tmp_path) == before
 
 
 def test_what_cannot_be_planned_is_a_row_and_the_rest_goes_on(
