@@ -20,10 +20,15 @@ from service_process import eventually
 from study_process import family, is_alive, started
 from test_recovery import dask
 
+from planner.request import Request
 from service import cli, study_command
+from service.case import Case
 from service.plan_json import read_plan
-from service.settings import Settings, SettingsError
+from service.settings import SettingsError
 from service.study import run as study_run
+from service.study.asked import Asked
+from service.study.intake import take_in
+from service.study.run import desk
 from service.study_command import settings_in
 
 LUNG, CLEAR = "lung=lung_length_mm", "clear=clearance_mm"
@@ -156,6 +161,28 @@ def test_a_plan_s_file_that_was_changed_is_made_again(
     assert results(tmp_path) == before
 
 
+def test_records_that_somebody_removed_in_part_are_told_in_a_sentence(
+    study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = fakes.write_case(tmp_path / "p.nii.gz")
+    assert study(case, rankings=(LUNG,)) == 0
+    [record] = (tmp_path / "out" / "cases").glob("*/case.json")
+    record.unlink()
+    capsys.readouterr()
+    assert study(case, rankings=(LUNG,)) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith(f"seedpath: error: {tmp_path / 'out'}: ") and said.endswith("Name a new folder.")
+
+
+def test_a_study_takes_as_many_plans_as_are_asked_for(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path / "out", {"SEEDPATH_MAX_JOBS": "1", "SEEDPATH_MAX_JOBS_OF_OWNER": "1"})
+    with desk(settings) as at:
+        case_id = take_in(Case(fakes.write_case(tmp_path / "p.nii.gz")), at.store, at.keeper)
+        for seed in range(3):
+            at.book.accept(Asked("p", "lung", case_id, Request(random_seed=seed)).order(0))
+        assert len(at.book.open_jobs()) == 3
+
+
 def test_what_cannot_be_planned_is_a_row_and_the_rest_goes_on(
     study: Study, tmp_path: Path, marks: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -240,7 +267,6 @@ def test_records_are_the_study_s_own_unless_a_scheduler_needs_a_database(tmp_pat
     assert settings_in(tmp_path, url | scheduler).database == url["SEEDPATH_DATABASE_URL"]
     with pytest.raises(SettingsError, match="Name a PostgreSQL"):
         settings_in(tmp_path, scheduler)
-    assert isinstance(alone, Settings) and alone.max_jobs > 32
 
 
 # Interrupted, killed

@@ -71,10 +71,9 @@ def desk(settings: Settings) -> Iterator[Desk]:
         migrate(database)
         if settings.scheduler is not None:
             _refuse_foreign(database, store)
-        book = Book(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
-        # The disk is his who runs the study.
-        quota = Quota(store, sys.maxsize)
-        yield Desk(settings, store, Keeper(database, store, quota), book)
+        # Machine and disk are his who runs the study: all its plans wait at once, and none is forgotten.
+        keeper = Keeper(database, store, Quota(store, sys.maxsize))
+        yield Desk(settings, store, keeper, Book(database, sys.maxsize, sys.maxsize, sys.maxsize))
     finally:
         database.close()
 
