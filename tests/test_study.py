@@ -22,11 +22,15 @@ from test_recovery import dask
 
 from planner.request import Request
 from service import cli, study_command
+from service.app import create_app
 from service.case import Case
+from service.outputs import OutputError
 from service.plan_json import read_plan
-from service.settings import SettingsError
+from service.settings import Settings, SettingsError
+from service.store import Store
 from service.study import run as study_run
 from service.study.asked import Asked
+from service.study.folder import opened
 from service.study.intake import take_in
 from service.study.run import desk
 from service.study_command import settings_in
@@ -267,6 +271,29 @@ def test_records_are_the_study_s_own_unless_a_scheduler_needs_a_database(tmp_pat
     assert settings_in(tmp_path, url | scheduler).database == url["SEEDPATH_DATABASE_URL"]
     with pytest.raises(SettingsError, match="Name a PostgreSQL"):
         settings_in(tmp_path, scheduler)
+
+
+def test_a_service_works_in_no_study_s_folder_and_no_study_in_a_service_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study, service = tmp_path / "study", tmp_path / "service"
+    with opened(study), desk(settings_in(study, {})):
+        pass
+    there = sorted(study.rglob("*"))
+    monkeypatch.setattr(cli, "log_to_stderr", lambda _: None)
+    monkeypatch.setenv("SEEDPATH_DATA_DIR", str(study))
+    assert cli.main(["serve", "--port", "0"]) == 2
+    said = f"SEEDPATH_DATA_DIR: {study} is a study's folder. Name another, or leave it out for the default."
+    assert capsys.readouterr().err == f"seedpath: error: {said}\n"
+    assert sorted(study.rglob("*")) == there
+    (study / "study.lock").unlink()
+    (study / "study.json").write_text("{}")
+    with pytest.raises(SettingsError, match="is a study's folder"):
+        create_app(Settings(data_dir=study))
+
+    Store(service)
+    with pytest.raises(OutputError, match="it holds other things than a study"), opened(service):
+        pass
 
 
 # Interrupted, killed
