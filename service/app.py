@@ -32,9 +32,10 @@ from service.parts import Parts
 from service.quota import Quota
 from service.reading import Reading
 from service.routes import about, cases, events, implants, jobs, metrics, page, paths, plans, results, views
-from service.settings import Settings
+from service.settings import Settings, SettingsError
 from service.slice_schema import SlicesBody
 from service.store import Store
+from service.study.folder import is_study
 from service.tasks import WORK, Work
 from service.watch import Watch
 
@@ -47,8 +48,8 @@ TOLD_TO_PAGES = [*HEADERS, "ETag", "Link", "Location", "Preference-Applied", "Re
 def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
     """The service. It makes its folder and its tables at once, and its processes when it starts.
 
-    Raises OSError when the folder cannot be made or written, AnatomyError and database.connection.Unavailable
-    when the database or the keys cannot be used.
+    Raises OSError when the folder cannot be made or written, SettingsError when it is a study's, AnatomyError
+    and database.connection.Unavailable when the database or the keys cannot be used.
     """
     parts = _wired(settings, work)
 
@@ -93,6 +94,13 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
 
 
 def _wired(settings: Settings, work: Work) -> Parts:
+    if is_study(settings.data_dir):
+        # It keeps less of a case than a service answers.
+        raise SettingsError(
+            "SEEDPATH_DATA_DIR",
+            f"{settings.data_dir} is a study's folder",
+            "Name another, or leave it out for the default.",
+        )
     store = Store(settings.data_dir)
     # Said of the folder, before it is said of the database in it.
     store.refuse_writes_that_fail()

@@ -23,12 +23,12 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
     except BaseException:
         Path(aside).unlink(missing_ok=True)
         raise
-    flush_names(path.parent)
+    flush(path.parent)
 
 
-def flush_names(folder: Path) -> None:
-    """Have the disk keep what names are in a folder: a file's content alone does not outlast a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
+def flush(path: Path) -> None:
+    """Have the disk keep what is in a file, or what names are in a folder: a power cut spares no other."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -12,7 +12,7 @@ from planner.records import Plan
 from service.plain_json import text_of, to_json
 from service.plan_schema import PlanModel
 from service.request_json import request_to_json
-from service.strict_json import read_model
+from service.strict_json import NotJson, Refused, read_model
 
 MAX_PLAN_BYTES = 100_000_000
 """A thousand paths of a hundred crossings and seeds each are shorter."""
@@ -49,6 +49,15 @@ def read_plan(data: bytes) -> PlanFile:
     model = read_model(PlanModel, data, MAX_PLAN_BYTES)
     plan = model.to_record()
     return PlanFile(plan, model.plan_sha256, plan_sha256(plan))
+
+
+def read_kept_plan(data: bytes, plan_id: str) -> Plan | None:
+    """The plan that was kept under its hash; None where the text is not that plan's, or cannot be read."""
+    try:
+        file = read_plan(data)
+    except (NotJson, Refused):
+        return None
+    return file.plan if file.content_sha256 == plan_id else None
 
 
 def _content(plan: Plan) -> dict[str, Any]:

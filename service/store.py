@@ -1,8 +1,10 @@
 """Store: cases, plans and results as files named by their sha256, in one folder.
 
     data_dir/cases/{id}/case.json     what the case is; id = sha256 of the list of its files
-                        input/...     the label map, or the folder of masks or surfaces
-                        names/ targets/0/ ct/
+                        file/         the label map or surface, or
+                        input/        the masks or surfaces, where they are several
+                        names/ ct/
+                        target/1/     each target, by the number of its part in the form, from 0
              plans/{id}.json          id = plan_sha256
              access/{id}.json         the skin access map of the plan with that id
              results/evaluations/{id}.json, results/replans/{id}.json    id = sha256 of the text
@@ -19,13 +21,14 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from planner.records import SOFTWARE
 from service.case import Case
-from service.files import flush_names, write_atomically
+from service.files import flush, write_atomically
 from service.made import Kind, Made
 from service.problems import Problem, problem
 from service.settings import MIB
@@ -87,16 +90,22 @@ class Store:
             shutil.rmtree(folder, ignore_errors=True)
 
     def add_case(self, folder: Path, record: dict[str, Any]) -> StoredCase:
-        """Take in a case made aside, with its record, which holds its id. Once more, it changes nothing."""
+        """Take in a case made aside, with its record, which holds its id. Once more, it changes nothing.
+
+        Its files' content must have been flushed; the names of files are flushed here.
+        """
         if self.has_case(record["id"]):
             return self.case(record["id"])
         # From here it is this caller's alone: who made the folder may remove it while this one works.
         taken = folder.with_name(f"{folder.name}.taken")
         folder.rename(taken)
         try:
+            for inside in taken.rglob("*"):
+                if inside.is_dir():
+                    flush(inside)
             write_atomically(taken / "case.json", json.dumps(record, ensure_ascii=False, indent=1).encode())
             taken.rename(self._cases / record["id"])
-            flush_names(self._cases)
+            flush(self._cases)
         except OSError as error:
             shutil.rmtree(taken, ignore_errors=True)
             # Whoever was faster brought the same content.
@@ -240,6 +249,16 @@ def parts_by_name(record: dict[str, Any]) -> dict[str, str]:
 
 PARTS = ("file", "names", "target", "ct")
 """The parts of an upload."""
+
+
+def content_of(builtin: str | None, files: Sequence[StoredFile], is_folder: bool) -> dict[str, Any]:
+    """What a case's id is made of. A built-in belongs to the software that made it."""
+    return {
+        "builtin": builtin,
+        "software": None if builtin is None else SOFTWARE,
+        "folder": is_folder,
+        "files": [{"part": f.part, "place": f.place, "sha256": f.sha256} for f in files],
+    }
 
 
 def identify(content: dict[str, Any]) -> str:

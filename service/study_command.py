@@ -16,7 +16,9 @@ from planner.records import SOFTWARE
 from planner.scores import SCORES
 from service.files import write_atomically
 from service.logs import log_to_stderr
+from service.outputs import OutputError
 from service.plain_json import text_of
+from service.problems import Problem
 from service.request_json import request_to_json
 from service.settings import PREFIX, Settings, from_environment
 from service.study.asked import Asked
@@ -34,9 +36,6 @@ from service.terminal import say
 ALL_PLANNED, NOT_ALL_PLANNED, INTERRUPTED = 0, 1, 130
 
 FOLDER = Path("study")
-
-MOST_JOBS = 100_000
-"""A study's plans all wait at once, and are remembered for good."""
 
 
 def add_study_command(commands: Any) -> None:
@@ -81,7 +80,14 @@ def _study(asked: argparse.Namespace) -> int:
     settings = settings_in(folder)
     log_to_stderr(settings.log_format)
     with _terminated_as_interrupted(), opened(folder), desk(settings) as at:
-        return _run(at, folder, members, orders)
+        try:
+            return _run(at, folder, members, orders)
+        except Problem as error:
+            # Nothing of a study is refused, unless somebody removed a part of what it keeps.
+            said = error.report.detail.partition(".")[0]
+            raise OutputError(
+                str(folder), f"what it keeps was changed ({said})", "Name a new folder."
+            ) from None
 
 
 def _run(at: Desk, folder: Path, members: Sequence[Member], orders: Sequence[Ranking]) -> int:
@@ -125,8 +131,7 @@ def settings_in(folder: Path, environment: Mapping[str, str] = os.environ) -> Se
     """
     own = {f"{PREFIX}DATA_DIR": str(folder.resolve())}
     settings = from_environment({**environment, **own})
-    most = {"max_jobs": MOST_JOBS, "max_jobs_of_owner": MOST_JOBS, "max_finished_jobs": MOST_JOBS}
-    changed: dict[str, Any] = {**most, "log_format": "text"}
+    changed: dict[str, Any] = {"log_format": "text"}
     if settings.scheduler is None:
         changed["database_url"] = None
     return settings.model_copy(update=changed)

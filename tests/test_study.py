@@ -7,6 +7,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pyarrow.parquet as pq
@@ -19,9 +20,19 @@ from service_process import eventually
 from study_process import family, is_alive, started
 from test_recovery import dask
 
+from planner.request import Request
 from service import cli, study_command
+from service.app import create_app
+from service.case import Case
+from service.outputs import OutputError
 from service.plan_json import read_plan
 from service.settings import Settings, SettingsError
+from service.store import Store
+from service.study import run as study_run
+from service.study.asked import Asked
+from service.study.folder import opened
+from service.study.intake import take_in
+from service.study.run import desk
 from service.study_command import settings_in
 
 LUNG, CLEAR = "lung=lung_length_mm", "clear=clearance_mm"
@@ -124,6 +135,58 @@ def test_each_case_is_planned_by_each_ranking_and_never_again(
     assert [r["plan_sha256"] for r in rows(tmp_path)] == [hashes["two", "lung"]]
 
 
+def test_a_plan_s_file_that_was_changed_is_made_again(
+    study: Study, tmp_path: Path, marks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = fakes.write_case(tmp_path / "p.nii.gz")
+    assert study(case, rankings=(LUNG,)) == 0
+    before = results(tmp_path)
+    [plan] = (tmp_path / "out" / "plans").iterdir()
+    text = plan.read_bytes()
+    for number, changed in enumerate((b"", text[:-100], text.replace(b"As planned.", b"As wished.")), 2):
+        plan.write_bytes(changed)
+        assert study(case, rankings=(LUNG,)) == 0
+        assert begun(marks).total() == number and results(tmp_path) == before
+
+    # While the study runs: a row that says so, and the next one makes it again.
+    work = study_run._work
+
+    def and_change(*given: Any) -> None:
+        work(*given)
+        plan.write_bytes(b"")
+
+    plan.unlink()
+    monkeypatch.setattr(study_run, "_work", and_change)
+    assert study(case, rankings=(LUNG,)) == 1
+    [row] = rows(tmp_path)
+    assert row["status"] == "failed" and row["plan_sha256"] is None and "changed" in str(row["message"])
+    monkeypatch.setattr(study_run, "_work", work)
+    assert study(case, rankings=(LUNG,)) == 0
+    assert results(tmp_path) == before
+
+
+def test_records_that_somebody_removed_in_part_are_told_in_a_sentence(
+    study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = fakes.write_case(tmp_path / "p.nii.gz")
+    assert study(case, rankings=(LUNG,)) == 0
+    [record] = (tmp_path / "out" / "cases").glob("*/case.json")
+    record.unlink()
+    capsys.readouterr()
+    assert study(case, rankings=(LUNG,)) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith(f"seedpath: error: {tmp_path / 'out'}: ") and said.endswith("Name a new folder.")
+
+
+def test_a_study_takes_as_many_plans_as_are_asked_for(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path / "out", {"SEEDPATH_MAX_JOBS": "1", "SEEDPATH_MAX_JOBS_OF_OWNER": "1"})
+    with desk(settings) as at:
+        case_id = take_in(Case(fakes.write_case(tmp_path / "p.nii.gz")), at.store, at.keeper)
+        for seed in range(3):
+            at.book.accept(Asked("p", "lung", case_id, Request(random_seed=seed)).order(0))
+        assert len(at.book.open_jobs()) == 3
+
+
 def test_what_cannot_be_planned_is_a_row_and_the_rest_goes_on(
     study: Study, tmp_path: Path, marks: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -208,7 +271,29 @@ def test_records_are_the_study_s_own_unless_a_scheduler_needs_a_database(tmp_pat
     assert settings_in(tmp_path, url | scheduler).database == url["SEEDPATH_DATABASE_URL"]
     with pytest.raises(SettingsError, match="Name a PostgreSQL"):
         settings_in(tmp_path, scheduler)
-    assert isinstance(alone, Settings) and alone.max_jobs > 32
+
+
+def test_a_service_works_in_no_study_s_folder_and_no_study_in_a_service_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study, service = tmp_path / "study", tmp_path / "service"
+    with opened(study), desk(settings_in(study, {})):
+        pass
+    there = sorted(study.rglob("*"))
+    monkeypatch.setattr(cli, "log_to_stderr", lambda _: None)
+    monkeypatch.setenv("SEEDPATH_DATA_DIR", str(study))
+    assert cli.main(["serve", "--port", "0"]) == 2
+    said = f"SEEDPATH_DATA_DIR: {study} is a study's folder. Name another, or leave it out for the default."
+    assert capsys.readouterr().err == f"seedpath: error: {said}\n"
+    assert sorted(study.rglob("*")) == there
+    (study / "study.lock").unlink()
+    (study / "study.json").write_text("{}")
+    with pytest.raises(SettingsError, match="is a study's folder"):
+        create_app(Settings(data_dir=study))
+
+    Store(service)
+    with pytest.raises(OutputError, match="it holds other things than a study"), opened(service):
+        pass
 
 
 # Interrupted, killed

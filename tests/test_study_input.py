@@ -202,7 +202,7 @@ def test_names_that_cannot_be_written_down_are_refused(tmp_path: Path) -> None:
     with pytest.raises(AnatomyError, match="its name cannot be written down"):
         cohort([str(masks), str(patient(tmp_path, "p1"))], Shared())
     with pytest.raises(AnatomyError, match="its name cannot be written down"):
-        list(_files(Case(masks.rename(tmp_path / "p2"), targets=(tmp_path / "\udcff.nii.gz",))))
+        _files(Case(masks.rename(tmp_path / "p2"), targets=(tmp_path / "\udcff.nii.gz",)))
 
 
 def test_one_target_file_is_not_taken_for_several_patients(tmp_path: Path) -> None:

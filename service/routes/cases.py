@@ -7,7 +7,6 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from planner.records import SOFTWARE
 from service.holdings import CASE
 from service.owners import owner_of
 from service.parts import parts_of
@@ -17,7 +16,7 @@ from service.routes.body import media_type, small_body
 from service.routes.conditional import IF_MATCH, IF_NONE_MATCH, NOT_MODIFIED, refuse_outdated, unless_known
 from service.routes.pages import DEFAULT_LIMIT, Cursor, Limit, cursor_after, page
 from service.stamp import stamp
-from service.store import StoredCase, StoredFile, identify
+from service.store import StoredCase, content_of, identify
 from service.strict_json import NotJson, Refused, Strict, read_model
 from service.upload import receive
 
@@ -135,9 +134,9 @@ async def add_case(request: Request) -> Response:
     with parts.store.aside() as folder, parts.quota.sending(owner, kept_bytes) as take:
         if media_type(request) == "multipart/form-data":
             files, is_folder = await receive(request, folder, parts.settings, take)
-            content = _content(None, files, is_folder)
+            content = content_of(None, files, is_folder)
         elif media_type(request) == "application/json":
-            content = _content(await _builtin(request), [], False)
+            content = content_of(await _builtin(request), [], False)
         else:
             raise problem("unsupported-media-type", "Send multipart/form-data, or application/json.")
         case_id = identify(content)
@@ -193,16 +192,6 @@ async def _builtin(request: Request) -> str:
         return read_model(BuiltinCase, body, MAX_BUILTIN_BYTES).builtin
     except (NotJson, Refused) as error:
         raise of_json(error) from None
-
-
-def _content(builtin: str | None, files: list[StoredFile], is_folder: bool) -> dict[str, Any]:
-    """What a case's id is made of. A built-in belongs to the software that made it."""
-    return {
-        "builtin": builtin,
-        "software": SOFTWARE if builtin else None,
-        "folder": is_folder,
-        "files": [{"part": f.part, "place": f.place, "sha256": f.sha256} for f in files],
-    }
 
 
 def _answer(stored: StoredCase, status: int) -> JSONResponse:

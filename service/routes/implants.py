@@ -6,19 +6,19 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
+from planner.records import Plan
 from service.case_of_plan import case_of_plan
 from service.found_schema import MAX_FOUND_BYTES, EvaluateBody, ReplanBody
 from service.keeper import Keeper
 from service.made import Kind
 from service.owners import owner_of
 from service.parts import parts_of
-from service.plan_json import PlanFile, read_plan
+from service.plan_json import read_kept_plan
 from service.problems import documented, problem
 from service.results_schema import EvaluationModel, ReplannedModel
 from service.routes.body import json_body, stated
 from service.routes.jobs import JobModel
 from service.routes.waiting import ACCEPTED, order, ordering
-from service.strict_json import NotJson, Refused
 
 router = APIRouter(tags=["implants"])
 
@@ -60,10 +60,10 @@ _MEASURED = {
 async def evaluate_implant(request: Request, plan_id: str) -> Response:
     """Hold the seeds found after an implant against its plan, and plan what is lacking."""
     keeper, owner = parts_of(request).keeper, owner_of(request)
-    file = await run_in_threadpool(_plan, keeper, owner, plan_id)
+    plan = await run_in_threadpool(_plan, keeper, owner, plan_id)
     hint = 'as {"seeds": [{"position_mm": [x, y, z], "axis": null}]}'
     body, asked = await json_body(request, EvaluateBody, MAX_FOUND_BYTES, hint)
-    stored = await run_in_threadpool(case_of_plan, keeper, owner, file.plan, plan_id, asked.case)
+    stored = await run_in_threadpool(case_of_plan, keeper, owner, plan, plan_id, asked.case)
     return await order(request, Kind.EVALUATION, stored.record["id"], body, plan_id)
 
 
@@ -77,31 +77,27 @@ async def evaluate_implant(request: Request, plan_id: str) -> Response:
 async def replan(request: Request, plan_id: str) -> Response:
     """Plan again around needles as they were measured, and seeds that were dropped already."""
     keeper, owner = parts_of(request).keeper, owner_of(request)
-    file = await run_in_threadpool(_plan, keeper, owner, plan_id)
-    if file.plan.needle_set is None or file.plan.dose is None:
+    plan = await run_in_threadpool(_plan, keeper, owner, plan_id)
+    if plan.needle_set is None or plan.dose is None:
         raise problem(
             "conflict",
             "The plan has no needle set, as its outcome says: there is nothing to keep or to change.",
         )
     hint = 'as {"needles": [{"path_id": null, "entry_mm": [x, y, z], "tip_mm": [x, y, z]}]}'
     body, asked = await json_body(request, ReplanBody, MAX_FOUND_BYTES, hint)
-    stored = await run_in_threadpool(case_of_plan, keeper, owner, file.plan, plan_id, asked.case)
+    stored = await run_in_threadpool(case_of_plan, keeper, owner, plan, plan_id, asked.case)
     return await order(request, Kind.REPLAN, stored.record["id"], body, plan_id)
 
 
-def _plan(keeper: Keeper, owner: str, plan_id: str) -> PlanFile:
+def _plan(keeper: Keeper, owner: str, plan_id: str) -> Plan:
     """A stored plan that an implant can be held against. Raises Problem."""
-    text = keeper.result(owner, Kind.PLAN, plan_id)
-    try:
-        file = read_plan(text)
-    except (NotJson, Refused):
-        file = None
-    if file is None or file.content_sha256 != plan_id:
+    plan = read_kept_plan(keeper.result(owner, Kind.PLAN, plan_id), plan_id)
+    if plan is None:
         raise problem(
             "conflict", "The stored plan was made by another version of this software. Make the plan again."
         )
-    if file.plan.request.prescription is None:
+    if plan.request.prescription is None:
         raise problem(
             "conflict", "The plan has no prescription, so there is no dose. Make a plan with a prescription."
         )
-    return file
+    return plan

@@ -19,6 +19,11 @@ from service.outputs import OutputError, refuse_bad_outputs
 LOCK, ABOUT, TABLE, PICTURE = "study.lock", "study.json", "study.parquet", "study.png"
 
 
+def is_study(folder: Path) -> bool:
+    """Whether a study works or has worked in that folder."""
+    return (folder / LOCK).exists() or (folder / ABOUT).exists()
+
+
 @contextlib.contextmanager
 def opened(folder: Path) -> Iterator[None]:
     """The folder, made if need be, for this process alone.

@@ -5,21 +5,31 @@ a file that changes while the study runs changes nothing of it.
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from anatomy.errors import ReadError
 from anatomy.masks_io import NIFTI_SUFFIXES
 from anatomy.surface_io import SURFACE_SUFFIXES
-from planner.records import SOFTWARE
 from service.case import Case
+from service.files import flush
 from service.keeper import Keeper
-from service.store import Store, identify, sha256_of
+from service.store import Store, StoredFile, content_of, identify, sha256_of
 from service.study.asked import OWNER
 
 READ_SUFFIXES = (*NIFTI_SUFFIXES, *SURFACE_SUFFIXES, ".nrrd")
 """Files of a folder that are read, where it has any; others are let be, and may change."""
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file of a case: its part, its place in the store, and where it is."""
+
+    part: str
+    place: str
+    path: Path
 
 
 def take_in(case: Case, store: Store, keeper: Keeper) -> str:
@@ -27,16 +37,13 @@ def take_in(case: Case, store: Store, keeper: Keeper) -> str:
 
     Raises ReadError for a file whose name cannot be written down, OSError where one cannot be read or copied.
     """
-    content = _content(case, {place: path for _, place, path in _files(case)})
+    files = _files(case)
+    content = _content(case, files)
     case_id = identify(content)
     if keeper.hold_case(OWNER, case_id) is not None:
         return case_id
     with store.aside() as folder:
-        copies: dict[str, Path] = {}
-        for _, place, path in _files(case):
-            copies[place] = folder / place
-            copies[place].parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copies[place])
+        copies = [_copied(file, folder) for file in files]
         if _is_folder(case):
             (folder / "input").mkdir(exist_ok=True)
         # Of the copies: a file may have changed between two looks.
@@ -46,27 +53,29 @@ def take_in(case: Case, store: Store, keeper: Keeper) -> str:
     return case_id
 
 
-def _content(case: Case, paths: dict[str, Path]) -> dict[str, Any]:
-    """What a case's id is made of, as for an upload. A built-in belongs to the software that made it."""
+def _copied(file: _File, folder: Path) -> _File:
+    """A copy of it at its place in a folder, flushed."""
+    copy = folder / file.place
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(file.path, copy)
+    flush(copy)
+    return replace(file, path=copy)
+
+
+def _content(case: Case, files: Sequence[_File]) -> dict[str, Any]:
+    """What a case's id is made of: the same as of an upload of these files."""
     builtin = case.source if isinstance(case.source, str) else None
-    return {
-        "builtin": builtin,
-        "software": None if builtin is None else SOFTWARE,
-        "folder": _is_folder(case),
-        "files": [
-            {"part": part, "place": place, "sha256": sha256_of(paths[place])}
-            for part, place, _ in _files(case)
-        ],
-    }
+    stored = [StoredFile(file.part, file.place, sha256_of(file.path)) for file in files]
+    return content_of(builtin, stored, _is_folder(case))
 
 
-def _files(case: Case) -> Iterator[tuple[str, str, Path]]:
-    """Each file: its part, its place in the store, and where it is. Raises ReadError for a name that cannot
-    be written down."""
-    for part, folder, path in _parts(case):
-        if not path.name.isprintable():
-            raise ReadError(ascii(path.name), "its name cannot be written down", "Rename the file.")
-        yield part, f"{folder}/{path.name}", path
+def _files(case: Case) -> list[_File]:
+    """All files of a case, as they lie there now. Raises ReadError for a name that cannot be written down."""
+    files = [_File(part, f"{folder}/{path.name}", path) for part, folder, path in _parts(case)]
+    for file in files:
+        if not file.path.name.isprintable():
+            raise ReadError(ascii(file.path.name), "its name cannot be written down", "Rename the file.")
+    return files
 
 
 def _parts(case: Case) -> Iterator[tuple[str, str, Path]]:
@@ -77,7 +86,8 @@ def _parts(case: Case) -> Iterator[tuple[str, str, Path]]:
             yield "file", "file", case.source
     if case.names is not None:
         yield "names", "names", case.names
-    for number, path in enumerate(case.targets):
+    # In a form the file comes first, and names before targets.
+    for number, path in enumerate(case.targets, 1 if case.names is None else 2):
         yield "target", f"target/{number}", path
     if case.ct is not None:
         yield "ct", "ct", case.ct

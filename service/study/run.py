@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from planner.records import Plan
 from service.database.connection import Database
 from service.database.migrate import migrate
 from service.database.tables import holdings
@@ -20,7 +21,7 @@ from service.jobs.job import Job
 from service.jobs.states import OPEN, State
 from service.keeper import Keeper
 from service.made import Kind
-from service.plan_json import read_plan
+from service.plan_json import read_kept_plan
 from service.problems import Problem
 from service.quota import Quota
 from service.settings import Settings, SettingsError
@@ -30,6 +31,8 @@ from service.tasks import Work
 
 LOOK_S = 0.5
 """How often the book is asked how far the study is [U]."""
+
+CHANGED = "The plan's file was changed or removed while the study ran. Run it again: the plan is made again."
 
 
 @dataclass(frozen=True)
@@ -68,10 +71,9 @@ def desk(settings: Settings) -> Iterator[Desk]:
         migrate(database)
         if settings.scheduler is not None:
             _refuse_foreign(database, store)
-        book = Book(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
-        # The disk is his who runs the study.
-        quota = Quota(store, sys.maxsize)
-        yield Desk(settings, store, Keeper(database, store, quota), book)
+        # Machine and disk are his who runs the study: all its plans wait at once, and none is forgotten.
+        keeper = Keeper(database, store, Quota(store, sys.maxsize))
+        yield Desk(settings, store, keeper, Book(database, sys.maxsize, sys.maxsize, sys.maxsize))
     finally:
         database.close()
 
@@ -111,15 +113,17 @@ def _accepted(at: Desk, asked: Asked) -> Job:
 
 
 def _is_lost(store: Store, job: Job) -> bool:
-    """Whether a plan was made and somebody removed it."""
-    if job.state is not State.DONE:
-        return False
+    """Whether a plan was made and somebody removed or changed its file."""
+    return job.state is State.DONE and _plan(store, job) is None
+
+
+def _plan(store: Store, job: Job) -> Plan | None:
+    """The plan that a job made; None where its file is not there, or not as it was written."""
     assert job.result_id is not None
     try:
-        store.kept(Kind.PLAN, job.result_id)
+        return read_kept_plan(store.kept(Kind.PLAN, job.result_id), job.result_id)
     except Problem:
-        return True
-    return False
+        return None
 
 
 def _withdraw_others(book: Book, jobs: Sequence[Job]) -> None:
@@ -162,8 +166,9 @@ def _standing(
 
 def _ended(at: Desk, asked: Asked, job: Job) -> Ended:
     if job.state is State.DONE:
-        assert job.result_id is not None
-        plan = read_plan(at.store.kept(Kind.PLAN, job.result_id)).plan
+        plan = _plan(at.store, job)
+        if plan is None:
+            return Ended(asked, None, None, "failed", CHANGED)
         return Ended(asked, plan, job.result_id, None, plan.outcome.message)
     said = "" if job.problem is None else str(job.problem["detail"])
     return Ended(asked, None, None, kind_of_problem(job), said)
