@@ -7,6 +7,7 @@
              access/{id}.json         the skin access map of the plan with that id
              results/evaluations/{id}.json, results/replans/{id}.json    id = sha256 of the text
              aside/                   what is being written or removed; never read
+             swept/{name}/            what had no row when a server started, each in its place; never read
 
 Each is there as a whole or not at all: everything is made aside and renamed into place.
 """
@@ -19,7 +20,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -60,6 +61,7 @@ class Store:
     """Cases, plans and results under one folder. Raises OSError where the disk does."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder, self._swept = folder, folder / "swept"
         self._cases, self._aside = folder / "cases", folder / "aside"
         self._kept = {
             Kind.PLAN: folder / "plans",
@@ -68,7 +70,7 @@ class Store:
         }
         self._access = folder / "access"
         folder.parent.mkdir(parents=True, exist_ok=True)
-        for made in (folder, self._cases, self._aside, self._access, *self._kept.values()):
+        for made in (folder, self._cases, self._aside, self._swept, self._access, *self._kept.values()):
             # Patients' anatomy: for the owner's eyes only.
             made.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in self._aside.iterdir():
@@ -118,8 +120,7 @@ class Store:
 
     def result_bytes(self, kind: Kind, result_id: str) -> int:
         """The bytes of a result, with a plan's map; 0 where it is not there."""
-        files = [self._file(kind, result_id), *([self._map(result_id)] if kind is Kind.PLAN else [])]
-        return sum(_file_bytes(file) for file in files)
+        return sum(_file_bytes(file) for file in self._files(kind, result_id))
 
     def has_case(self, case_id: str) -> bool:
         """Whether the case is there."""
@@ -176,6 +177,20 @@ class Store:
             )
             raise problem("not-found", detail) from None
 
+    def put_by(self, left: Sequence[tuple[Kind | None, str]]) -> Path:
+        """Move files of results, and of cases (None), to their places in a new folder under swept/.
+
+        Returns that folder.
+        """
+        kept = Path(tempfile.mkdtemp(dir=self._swept))
+        for kind, id in left:
+            for file in (self._cases / id,) if kind is None else self._files(kind, id):
+                to = kept / file.relative_to(self._folder)
+                to.parent.mkdir(parents=True, exist_ok=True)
+                with contextlib.suppress(FileNotFoundError):
+                    file.rename(to)
+        return kept
+
     def refuse_writes_that_fail(self) -> None:
         """Raises OSError where nothing can be written now."""
         with self.aside() as folder:
@@ -183,6 +198,10 @@ class Store:
 
     def _file(self, kind: Kind, result_id: str) -> Path:
         return self._kept[kind] / f"{result_id}.json"
+
+    def _files(self, kind: Kind, result_id: str) -> list[Path]:
+        """A result's file, and a plan's map."""
+        return [self._file(kind, result_id), *([self._map(result_id)] if kind is Kind.PLAN else [])]
 
     def _map(self, plan_id: str) -> Path:
         return self._access / f"{plan_id}.json"

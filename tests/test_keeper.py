@@ -54,7 +54,7 @@ def parts(
 
 
 def test_files_without_rows_are_swept_and_no_others(
-    parts: tuple[Store, Keeper, Database], tmp_path: Path
+    parts: tuple[Store, Keeper, Database], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     store, keeper, database = parts
     cases = {name: made_case(store, name, old=name != "new") for name in IDS}
@@ -72,10 +72,17 @@ def test_files_without_rows_are_swept_and_no_others(
             hold(connection, "ann", kind, IDS["held"], IDS["plans"])
 
     database.write(rows)
+    left = [path for (_, name), path in results.items() if name == "left"] + [cases["left"]]
     assert keeper.sweep() == 1 + len(Kind)
     assert [name for name, folder in cases.items() if not folder.exists()] == ["left"]
     assert {name for (_, name), file in results.items() if not file.exists()} == {"left"}
-    assert keeper.sweep() == 0
+    # Nothing of it is lost: each lies where it lay here, in a folder that is kept.
+    data = tmp_path / "data"
+    (kept,) = (data / "swept").iterdir()
+    assert all((kept / path.relative_to(data)).exists() for path in left)
+    assert (kept / "cases" / IDS["left"] / "file" / "a.nii").read_bytes() == b"a"
+    assert f"{kept}" in caplog.text and "can be removed" in caplog.text
+    assert keeper.sweep() == 0 and list((data / "swept").iterdir()) == [kept]
 
 
 def test_a_case_that_only_an_open_job_needs_stays(parts: tuple[Store, Keeper, Database]) -> None:
@@ -83,6 +90,7 @@ def test_a_case_that_only_an_open_job_needs_stays(parts: tuple[Store, Keeper, Da
     folder, other = made_case(store, "open"), made_case(store, "left")
     database.write(lambda c: hold(c, "ann", CASE, IDS["open"], IDS["open"]))
     Book(database, 10, 10, 10).accept(Order("j1", "ann", IDS["open"], Kind.PLAN, "{}", None))
+    made_case(store, "held")
     database.write(lambda c: hold(c, "ben", CASE, IDS["held"], IDS["held"]))
     database.write(lambda c: let_go(c, "ann", CASE, IDS["open"]))
     assert keeper.sweep() == 1
@@ -93,3 +101,14 @@ def test_files_of_another_database_are_left_alone(parts: tuple[Store, Keeper, Da
     store, keeper, _ = parts
     folder = made_case(store, "left")
     assert keeper.sweep() == 0 and folder.exists()
+
+
+def test_files_are_left_alone_by_a_database_that_holds_what_is_not_here(
+    parts: tuple[Store, Keeper, Database], caplog: pytest.LogCaptureFixture
+) -> None:
+    store, keeper, database = parts
+    left = [made_case(store, name) for name in ("left", "held")]
+    database.write(lambda c: hold(c, "ann", CASE, IDS["held"], IDS["held"]))
+    database.write(lambda c: hold(c, "ann", Kind.PLAN, IDS["plans"], IDS["open"]))
+    assert keeper.sweep() == 0 and all(folder.exists() for folder in left)
+    assert "about another folder" in caplog.text
