@@ -142,10 +142,6 @@ class Keeper:
         """The bytes that `owner` keeps."""
         return self._database.read(lambda c: self._quota.kept_bytes(c, owner))
 
-    def refuse_full(self, owner: str) -> None:
-        """Raises Problem where `owner` keeps all that he may, and more work would make more."""
-        self._database.read(lambda c: self._quota.refuse_more(c, owner, 1))
-
     def listed(
         self, owner: str, kind: str, before: int | None, most: int, case_id: str | None = None
     ) -> Sequence[Holding]:

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -74,12 +75,20 @@ def test_results_count_and_who_is_full_makes_no_more(clients: tuple[httpx.Client
     case = sent(ann, "c.nii", MOST - 5000).headers["location"]
     plans = []
     for seed in range(7, 20):
-        answer = ann.post(f"{case}/plans", json={"random_seed": seed})
+        order: dict[str, Any] = {
+            "json": {"random_seed": seed},
+            "headers": {"Idempotency-Key": f"plan-{seed}"},
+        }
+        answer = ann.post(f"{case}/plans", **order)
         if answer.status_code == 507:
             break
-        plans.append(until(ann, answer.headers["location"], "done")["plan"])
+        last, job = order, answer.headers["location"]
+        plans.append(until(ann, job, "done")["plan"])
     problem(answer, "no-room")
     assert plans
+    # What was accepted while there was room is answered again as it was.
+    again = ann.post(f"{case}/plans", **last)
+    assert again.status_code == 202 and again.headers["location"] == job
     # The case stays for the plans made from it, and counts.
     assert ann.delete(case).status_code == 204
     problem(sent(ann, "d.nii", 50_000), "no-room")
