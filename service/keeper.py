@@ -84,7 +84,7 @@ class Keeper:
         Raises Problem when he does not hold it, or a job of his works on it.
         """
         # Else he would hold it no more, and its files would stay.
-        self._store.refuse_writes_that_fail()
+        self._store.refuse_removals_that_fail()
 
         def change(connection: Connection) -> None:
             own_job = exists().where(jobs.c.owner == owner, jobs.c.case_id == case_id, jobs.c.state.in_(OPEN))
@@ -112,7 +112,7 @@ class Keeper:
     def remove_result(self, owner: str, kind: Kind, result_id: str) -> None:
         """Have `owner` hold a result no more. Its file goes when nobody does; so do files of cases that only
         results still needed. Raises Problem when he does not hold it, or a job of his works on it."""
-        self._store.refuse_writes_that_fail()
+        self._store.refuse_removals_that_fail()
 
         def change(connection: Connection) -> tuple[str, ...]:
             held = case_ids(connection, owner, kind, result_id) if is_id(result_id) else ()

@@ -20,6 +20,7 @@ import re
 import shutil
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -28,7 +29,7 @@ from typing import Any
 from service.case import Case
 from service.files import flush_names, write_atomically
 from service.made import Kind, Made
-from service.problems import Problem, problem
+from service.problems import FULL, Problem, problem
 from service.settings import MIB
 
 ABANDONED_S = 24 * 3600.0
@@ -97,14 +98,26 @@ class Store:
         folder.rename(taken)
         try:
             write_atomically(taken / "case.json", json.dumps(record, ensure_ascii=False, indent=1).encode())
-            taken.rename(self._cases / record["id"])
+            self._place(taken, record["id"])
             flush_names(self._cases)
-        except OSError as error:
+        except OSError:
             shutil.rmtree(taken, ignore_errors=True)
-            # Whoever was faster brought the same content.
+            raise
+        return self.case(record["id"])
+
+    def _place(self, taken: Path, case_id: str) -> None:
+        try:
+            taken.rename(self._cases / case_id)
+        except OSError as error:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                 raise
-        return self.case(record["id"])
+            if self.has_case(case_id):
+                # Whoever was faster brought the same content.
+                shutil.rmtree(taken, ignore_errors=True)
+                return
+            # What is there was removed by half.
+            shutil.rmtree(self._cases / case_id)
+            taken.rename(self._cases / case_id)
 
     def old_cases(self, before_s: float) -> list[str]:
         """The ids of cases whose files were there before that time, in seconds since 1970."""
@@ -123,8 +136,8 @@ class Store:
         return sum(_file_bytes(file) for file in self._files(kind, result_id))
 
     def has_case(self, case_id: str) -> bool:
-        """Whether the case is there."""
-        return _ID.fullmatch(case_id) is not None and (self._cases / case_id).is_dir()
+        """Whether the case is there: its record goes first when it is removed."""
+        return is_id(case_id) and (self._cases / case_id / "case.json").is_file()
 
     def case(self, case_id: str) -> StoredCase:
         """A case. Raises Problem when it is not there."""
@@ -138,9 +151,20 @@ class Store:
         return StoredCase(record, case_in(folder, record), folder)
 
     def remove_case(self, case_id: str) -> None:
-        """Remove a case's files, if they are there."""
-        with self.aside() as aside, contextlib.suppress(FileNotFoundError):
-            (self._cases / case_id).rename(aside / case_id)
+        """Remove a case's files, if they are there. No room is needed."""
+        folder = self._cases / case_id
+        removed = self._aside / f"{case_id}.{uuid.uuid4().hex}"
+        try:
+            folder.rename(removed)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            # In place, and so that what a kill leaves is no case.
+            (folder / "case.json").unlink(missing_ok=True)
+            removed = folder
+        shutil.rmtree(removed, ignore_errors=True)
 
     def keep(self, made: Made) -> None:
         """Keep what was made, and the plan within it first: who has the one can ask for the other."""
@@ -195,6 +219,14 @@ class Store:
         """Raises OSError where nothing can be written now."""
         with self.aside() as folder:
             write_atomically(folder / "tried", b"tried")
+
+    def refuse_removals_that_fail(self) -> None:
+        """Raises OSError where nothing can be removed now. A full disk lets go of what it has."""
+        try:
+            self.refuse_writes_that_fail()
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
 
     def _file(self, kind: Kind, result_id: str) -> Path:
         return self._kept[kind] / f"{result_id}.json"

@@ -1,5 +1,6 @@
 """Rows and files: what is left by a server that was killed between the two is swept, and nothing else."""
 
+import errno
 import json
 import os
 import time
@@ -112,3 +113,59 @@ def test_files_are_left_alone_by_a_database_that_holds_what_is_not_here(
     database.write(lambda c: hold(c, "ann", Kind.PLAN, IDS["plans"], IDS["open"]))
     assert keeper.sweep() == 0 and all(folder.exists() for folder in left)
     assert "about another folder" in caplog.text
+
+
+# Removing on a disk that is full, or read-only
+
+
+@pytest.fixture
+def held(parts: tuple[Store, Keeper, Database], tmp_path: Path) -> tuple[Keeper, list[Path]]:
+    """A case and a plan of ann's, and where their files lie."""
+    store, keeper, database = parts
+    files = [made_case(store, "held"), made_result(store, tmp_path, Kind.PLAN, IDS["plans"])]
+    database.write(lambda c: hold(c, "ann", CASE, IDS["held"], IDS["held"]))
+    database.write(lambda c: hold(c, "ann", Kind.PLAN, IDS["plans"], IDS["held"]))
+    return keeper, files
+
+
+def fails(number: int) -> Callable[..., None]:
+    def fail(*args: object, **named: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_what_is_removed_needs_no_room(
+    held: tuple[Keeper, list[Path]], monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    keeper, files = held
+    for made in ("mkdir", "rename"):
+        monkeypatch.setattr(os, made, fails(number))
+    keeper.remove_result("ann", Kind.PLAN, IDS["plans"])
+    keeper.remove_case("ann", IDS["held"])
+    assert not any(file.exists() for file in files)
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_nothing_is_removed_where_nothing_can_be_written(
+    held: tuple[Keeper, list[Path]], monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    keeper, files = held
+    monkeypatch.setattr(os, "mkdir", fails(number))
+    with pytest.raises(OSError, match=os.strerror(number)):
+        keeper.remove_result("ann", Kind.PLAN, IDS["plans"])
+    with pytest.raises(OSError, match=os.strerror(number)):
+        keeper.remove_case("ann", IDS["held"])
+    assert all(file.exists() for file in files)
+    assert keeper.case("ann", IDS["held"]) and keeper.cases_of("ann", Kind.PLAN, IDS["plans"])
+
+
+def test_a_case_that_was_removed_by_half_is_taken_in_anew(parts: tuple[Store, Keeper, Database]) -> None:
+    store, _, _ = parts
+    folder = made_case(store, "left")
+    (folder / "case.json").unlink()
+    (folder / "file" / "a.nii").write_bytes(b"half")
+    assert not store.has_case(IDS["left"])
+    made_case(store, "left")
+    assert (folder / "file" / "a.nii").read_bytes() == b"a"
