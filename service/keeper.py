@@ -162,34 +162,38 @@ class Keeper:
         before_s = time.time() - ABANDONED_S
         old: list[tuple[Kind | None, str]] = [(None, id) for id in self._store.old_cases(before_s)]
         old += [(kind, id) for kind in Kind for id in self._store.old_results(kind, before_s)]
+        half = self._store.half_written(before_s)
         held = self._database.read(everything)
         left = [(kind, id) for kind, id in old if (kind or CASE, id) not in held]
-        if left and not held:
-            _log.warning("%d files without any row are left alone: is this their database?", len(left))
+        if (left or half) and not held:
+            _log.warning(
+                "%d files without any row are left alone: is this their database?", len(left) + len(half)
+            )
             return 0
 
         def put_by(connection: Connection) -> int:
             # Looked at again under the lock: some may have got their rows meanwhile.
             unheld = [(kind, id) for kind, id in left if not _is_needed(connection, kind, id)]
-            if not unheld:
+            count = len(unheld) + len(half)
+            if count == 0:
                 return 0
             if is_about_another_folder(connection, self._store):
                 _log.warning(
                     "%d files without a row are left alone: the database is about another folder, or files "
                     "of this one are lost",
-                    len(unheld),
+                    count,
                 )
                 return 0
-            kept = self._store.put_by(unheld)
+            kept = self._store.put_by(unheld, half)
             _log.warning(
                 "%d files without a row were moved to %s: a server was killed when it wrote them, or rows "
                 "are lost. Where nothing is missed, that folder can be removed.",
-                len(unheld),
+                count,
                 kept,
             )
-            return len(unheld)
+            return count
 
-        return self._database.write(put_by, LOCK) if left else 0
+        return self._database.write(put_by, LOCK) if left or half else 0
 
     def _drop_unneeded(self, cases: Sequence[str]) -> None:
         """Files go once it is settled that no row needs them: a row without its files would be a loss, files

@@ -124,8 +124,20 @@ class Store:
         return [f.name for f in self._cases.iterdir() if is_id(f.name) and _is_older(f, before_s)]
 
     def old_results(self, kind: Kind, before_s: float) -> list[str]:
-        """The ids of results that were written before that time, in seconds since 1970."""
-        return [f.stem for f in self._kept[kind].glob("*.json") if is_id(f.stem) and _is_older(f, before_s)]
+        """The ids of results whose files, and those of plans' maps, were all written before that time, in
+        seconds since 1970."""
+        folders = [self._kept[kind], *([self._access] if kind is Kind.PLAN else [])]
+        ids = {f.stem for folder in folders for f in folder.glob("*.json") if is_id(f.stem)}
+        return [
+            id
+            for id in sorted(ids)
+            if all(_is_older(f, before_s) for f in self._files(kind, id) if f.exists())
+        ]
+
+    def half_written(self, before_s: float) -> list[Path]:
+        """What write_atomically had not finished beside results before that time, in seconds since 1970."""
+        folders = (*self._kept.values(), self._access)
+        return [f for folder in folders for f in folder.glob(".*.json.*") if _is_older(f, before_s)]
 
     def case_bytes(self, case_id: str) -> int:
         """The bytes of a case's files; 0 where they are not there."""
@@ -167,19 +179,30 @@ class Store:
         shutil.rmtree(removed, ignore_errors=True)
 
     def keep(self, made: Made) -> None:
-        """Keep what was made, and the plan within it first: who has the one can ask for the other."""
-        if made.plan is not None:
-            self.keep(made.plan)
-        write_atomically(self._file(made.kind, made.id), made.text)
-        # Last: a map without its plan would not be swept.
-        if made.access is not None:
-            write_atomically(self._map(made.id), made.access)
+        """Keep what was made, and the plan within it first: who has the one can ask for the other.
+
+        Where one cannot be written, those that were not there before are gone again. A process that is killed
+        in between leaves some, for who sweeps.
+        """
+        files = [(self._file(one.kind, one.id), one.text) for one in (made.plan, made) if one is not None]
+        files += [
+            (self._map(one.id), one.access)
+            for one in (made.plan, made)
+            if one is not None and one.access is not None
+        ]
+        new = [file for file, _ in files if not file.exists()]
+        try:
+            for file, text in files:
+                write_atomically(file, text)
+        except OSError:
+            for file in new:
+                file.unlink(missing_ok=True)
+            raise
 
     def remove(self, kind: Kind, result_id: str) -> None:
-        """Remove what was made, if it is there; not the plan within it."""
-        self._file(kind, result_id).unlink(missing_ok=True)
-        if kind is Kind.PLAN:
-            self._map(result_id).unlink(missing_ok=True)
+        """Remove what was made, if it is there; not the plan within it. A map goes before its plan."""
+        for file in reversed(self._files(kind, result_id)):
+            file.unlink(missing_ok=True)
 
     def kept(self, kind: Kind, result_id: str) -> bytes:
         """The text of what was made. Raises Problem when it is not there."""
@@ -201,18 +224,20 @@ class Store:
             )
             raise problem("not-found", detail) from None
 
-    def put_by(self, left: Sequence[tuple[Kind | None, str]]) -> Path:
+    def put_by(self, left: Sequence[tuple[Kind | None, str]], half_written: Sequence[Path]) -> Path:
         """Move files of results, and of cases (None), to their places in a new folder under swept/.
 
         Returns that folder.
         """
         kept = Path(tempfile.mkdtemp(dir=self._swept))
+        files = list(half_written)
         for kind, id in left:
-            for file in (self._cases / id,) if kind is None else self._files(kind, id):
-                to = kept / file.relative_to(self._folder)
-                to.parent.mkdir(parents=True, exist_ok=True)
-                with contextlib.suppress(FileNotFoundError):
-                    file.rename(to)
+            files += [self._cases / id] if kind is None else self._files(kind, id)
+        for file in files:
+            to = kept / file.relative_to(self._folder)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                file.rename(to)
         return kept
 
     def refuse_writes_that_fail(self) -> None:

@@ -115,6 +115,45 @@ def test_files_are_left_alone_by_a_database_that_holds_what_is_not_here(
     assert "about another folder" in caplog.text
 
 
+def test_maps_without_plans_and_what_was_written_by_half_are_swept(
+    parts: tuple[Store, Keeper, Database], tmp_path: Path
+) -> None:
+    store, keeper, database = parts
+    made_case(store, "held")
+    new_plan = made_result(store, tmp_path, Kind.PLAN, IDS["new"], old=False)
+    database.write(lambda c: hold(c, "ann", CASE, IDS["held"], IDS["held"]))
+    data = tmp_path / "data"
+
+    def written(place: str, old: bool) -> Path:
+        (data / place).write_bytes(b"{")
+        return aged(data / place, old)
+
+    # As write_atomically names what it has not finished.
+    left = [written(f"{folder}/.{IDS['left']}.json.x1y2", True) for folder in ("plans", "access")]
+    left += [written(f"access/{IDS['left']}.json", True)]
+    kept = [new_plan, written(f"access/{IDS['new']}.json", True)]
+    kept += [written(f"access/.{IDS['new']}.json.x1y2", False)]
+    assert keeper.sweep() == len(left)
+    assert not any(file.exists() for file in left) and all(file.exists() for file in kept)
+    (swept,) = (data / "swept").iterdir()
+    assert all((swept / file.relative_to(data)).exists() for file in left)
+
+
+def test_a_kill_in_the_middle_of_a_removal_leaves_no_map_alone(
+    parts: tuple[Store, Keeper, Database], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, _, _ = parts
+    store.keep(Made(Kind.PLAN, IDS["left"], b"{}", access=b"{}"))
+    removed: list[str] = []
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        removed.append(path.parent.name)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    store.remove(Kind.PLAN, IDS["left"])
+    assert removed == ["access", "plans"]
+
+
 # Removing on a disk that is full, or read-only
 
 
