@@ -37,7 +37,11 @@ from service.store import Store
 from service.tasks import WORK, Work
 from service.watch import Watch
 
-TOLD_TO_PAGES = [*HEADERS, "ETag", "Link", "Location", "Preference-Applied", "Retry-After", "X-Request-ID"]
+TOLD_TO_PAGES = [
+    *HEADERS,
+    *("Allow", "Content-Location", "ETag", "Link", "Location"),
+    *("Preference-Applied", "Retry-After", "X-Request-ID"),
+]
 """Headers that pages of other origins may read."""
 
 
@@ -125,7 +129,7 @@ def _put_behind_gate(app: FastAPI, settings: Settings, parts: Parts) -> None:
         cors = functools.partial(
             Cors,
             allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST", "DELETE"],
+            allow_methods=["GET", "HEAD", "POST", "DELETE"],
             allow_headers=["*"],
             expose_headers=TOLD_TO_PAGES,
         )
