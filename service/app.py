@@ -2,7 +2,6 @@
 
 import functools
 import gc
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -39,9 +38,11 @@ from service.study.folder import is_study
 from service.tasks import WORK, Work
 from service.watch import Watch
 
-_log = logging.getLogger("seedpath.store")
-
-TOLD_TO_PAGES = [*HEADERS, "ETag", "Link", "Location", "Preference-Applied", "Retry-After", "X-Request-ID"]
+TOLD_TO_PAGES = [
+    *HEADERS,
+    *("Allow", "Content-Location", "ETag", "Link", "Location"),
+    *("Preference-Applied", "Retry-After", "X-Request-ID"),
+]
 """Headers that pages of other origins may read."""
 
 
@@ -108,9 +109,7 @@ def _wired(settings: Settings, work: Work) -> Parts:
     migrate(database)
     quota = Quota(store, settings.max_bytes_of_owner)
     keeper = Keeper(database, store, quota)
-    swept = keeper.sweep()
-    if swept:
-        _log.warning("%d files without a row were removed: a server was killed when it wrote them", swept)
+    keeper.sweep()
     book = Book(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
     engine = Engine(settings, work, book)
     return Parts(
@@ -138,7 +137,7 @@ def _put_behind_gate(app: FastAPI, settings: Settings, parts: Parts) -> None:
         cors = functools.partial(
             Cors,
             allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST", "DELETE"],
+            allow_methods=["GET", "HEAD", "POST", "DELETE"],
             allow_headers=["*"],
             expose_headers=TOLD_TO_PAGES,
         )

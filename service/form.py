@@ -37,7 +37,10 @@ async def read_files(
 
     Raises FormError, OSError, and what `body` raises; what was written by then is the caller's to remove.
     """
-    form = _Form(content_type, folder, most)
+    try:
+        form = _Form(content_type, folder, most)
+    except FormParserError:
+        raise FormError("The form's type is damaged") from None
     try:
         async for chunk in body:
             form.parse(chunk)
@@ -148,13 +151,19 @@ class _Form:
 
     def _text(self, name: bytes) -> str:
         try:
-            return name.decode(self._charset)
+            text = name.decode(self._charset)
+            # Not all that can be read can be written: half of a surrogate pair cannot.
+            text.encode()
         except UnicodeDecodeError:
             return name.decode("latin-1")
+        except (LookupError, UnicodeError):
+            # Codecs that make no text, or fail in their own ways.
+            raise FormError(f"The form's charset {self._charset!r} does not fit its names") from None
+        return text
 
 
 def _charset_of(options: dict[bytes, bytes]) -> str:
     try:
         return codecs.lookup(options.get(b"charset", b"utf-8").decode("latin-1")).name
-    except LookupError:
+    except (LookupError, ValueError):
         return "latin-1"

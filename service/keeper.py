@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, exists, select
 
 from service.database.connection import Database
-from service.database.tables import jobs
+from service.database.tables import holdings, jobs
 from service.holdings import (
     CASE,
     LOCK,
@@ -84,7 +84,7 @@ class Keeper:
         Raises Problem when he does not hold it, or a job of his works on it.
         """
         # Else he would hold it no more, and its files would stay.
-        self._store.refuse_writes_that_fail()
+        self._store.refuse_removals_that_fail()
 
         def change(connection: Connection) -> None:
             own_job = exists().where(jobs.c.owner == owner, jobs.c.case_id == case_id, jobs.c.state.in_(OPEN))
@@ -112,7 +112,7 @@ class Keeper:
     def remove_result(self, owner: str, kind: Kind, result_id: str) -> None:
         """Have `owner` hold a result no more. Its file goes when nobody does; so do files of cases that only
         results still needed. Raises Problem when he does not hold it, or a job of his works on it."""
-        self._store.refuse_writes_that_fail()
+        self._store.refuse_removals_that_fail()
 
         def change(connection: Connection) -> tuple[str, ...]:
             held = case_ids(connection, owner, kind, result_id) if is_id(result_id) else ()
@@ -142,10 +142,6 @@ class Keeper:
         """The bytes that `owner` keeps."""
         return self._database.read(lambda c: self._quota.kept_bytes(c, owner))
 
-    def refuse_full(self, owner: str) -> None:
-        """Raises Problem where `owner` keeps all that he may, and more work would make more."""
-        self._database.read(lambda c: self._quota.refuse_more(c, owner, 1))
-
     def listed(
         self, owner: str, kind: str, before: int | None, most: int, case_id: str | None = None
     ) -> Sequence[Holding]:
@@ -157,31 +153,47 @@ class Keeper:
         return self._store.case(case_id)
 
     def sweep(self) -> int:
-        """Remove files without a row, which a server left that was killed between the two; returns how many.
+        """Put files without a row by, which a server left that was killed between the two; returns how many.
 
-        Only what has lain there for long: a file that is new may be about to get its row. Where there is no
-        row at all nothing is removed: more likely than such a loss is that this is another database.
+        Only what has lain there for long: a file that is new may be about to get its row. Nothing is put by
+        where there is no row at all, or where the rows are about files that are not here: more likely than
+        such a loss is that this is another database. What is put by is kept: rows may be lost too.
         """
         before_s = time.time() - ABANDONED_S
-        left: list[tuple[Kind | None, str]] = [(None, id) for id in self._store.old_cases(before_s)]
-        left += [(kind, id) for kind in Kind for id in self._store.old_results(kind, before_s)]
+        old: list[tuple[Kind | None, str]] = [(None, id) for id in self._store.old_cases(before_s)]
+        old += [(kind, id) for kind in Kind for id in self._store.old_results(kind, before_s)]
+        half = self._store.half_written(before_s)
         held = self._database.read(everything)
-        left = [(kind, id) for kind, id in left if (kind or CASE, id) not in held]
-        if left and not held:
-            _log.warning("%d files without any row are left alone: is this their database?", len(left))
+        left = [(kind, id) for kind, id in old if (kind or CASE, id) not in held]
+        if (left or half) and not held:
+            _log.warning(
+                "%d files without any row are left alone: is this their database?", len(left) + len(half)
+            )
             return 0
 
-        def drop(connection: Connection) -> int:
+        def put_by(connection: Connection) -> int:
             # Looked at again under the lock: some may have got their rows meanwhile.
-            cases = [id for kind, id in left if kind is None and not is_case_needed(connection, id)]
-            results = [(k, id) for k, id in left if k is not None and not is_held(connection, k, id)]
-            for id in cases:
-                self._store.remove_case(id)
-            for kind, id in results:
-                self._store.remove(kind, id)
-            return len(cases) + len(results)
+            unheld = [(kind, id) for kind, id in left if not _is_needed(connection, kind, id)]
+            count = len(unheld) + len(half)
+            if count == 0:
+                return 0
+            if is_about_another_folder(connection, self._store):
+                _log.warning(
+                    "%d files without a row are left alone: the database is about another folder, or files "
+                    "of this one are lost",
+                    count,
+                )
+                return 0
+            kept = self._store.put_by(unheld, half)
+            _log.warning(
+                "%d files without a row were moved to %s: a server was killed when it wrote them, or rows "
+                "are lost. Where nothing is missed, that folder can be removed.",
+                count,
+                kept,
+            )
+            return count
 
-        return self._database.write(drop, LOCK) if left else 0
+        return self._database.write(put_by, LOCK) if left or half else 0
 
     def _drop_unneeded(self, cases: Sequence[str]) -> None:
         """Files go once it is settled that no row needs them: a row without its files would be a loss, files
@@ -193,3 +205,13 @@ class Keeper:
                     self._store.remove_case(case_id)
 
         self._database.write(drop, LOCK)
+
+
+def _is_needed(connection: Connection, kind: Kind | None, id: str) -> bool:
+    return is_case_needed(connection, id) if kind is None else is_held(connection, kind, id)
+
+
+def is_about_another_folder(connection: Connection, store: Store) -> bool:
+    """Whether the database holds cases whose files are not in this store."""
+    held = connection.scalars(select(holdings.c.case_id).distinct())
+    return not all(store.has_case(case_id) for case_id in held)

@@ -83,7 +83,10 @@ KINDS: dict[str, Kind] = {
     ),
 }
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What an operating system says of a disk that is full."""
+
+NO_ROOM = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM)
 """What an operating system says of a disk that is full or cannot be written."""
 
 RETRY_AFTER_S = 5

@@ -56,7 +56,10 @@ class Quota:
     @contextmanager
     def sending(self, owner: str, kept_bytes: int) -> Iterator[Callable[[int], None]]:
         """While the context lasts, what is yielded counts bytes that arrive of `owner`, who keeps so many.
-        It raises Problem where they are too many, with those of his other uploads."""
+        Fewer than none are given back.
+
+        It raises Problem where they are too many, with those of his other uploads.
+        """
         sent = 0
 
         def take(bytes: int) -> None:
@@ -64,11 +67,10 @@ class Quota:
             with self._counting:
                 sent += bytes
                 self._sent[owner] += bytes
-                if kept_bytes + self._sent[owner] > self._most_bytes:
+                if bytes > 0 and kept_bytes + self._sent[owner] > self._most_bytes:
                     raise self._full()
 
         try:
-            take(0)
             yield take
         finally:
             with self._counting:

@@ -9,6 +9,7 @@
              access/{id}.json         the skin access map of the plan with that id
              results/evaluations/{id}.json, results/replans/{id}.json    id = sha256 of the text
              aside/                   what is being written or removed; never read
+             swept/{name}/            what had no row when a server started, each in its place; never read
 
 Each is there as a whole or not at all: everything is made aside and renamed into place.
 """
@@ -21,6 +22,7 @@ import re
 import shutil
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -30,7 +32,7 @@ from planner.records import SOFTWARE
 from service.case import Case
 from service.files import flush, write_atomically
 from service.made import Kind, Made
-from service.problems import Problem, problem
+from service.problems import FULL, Problem, problem
 from service.settings import MIB
 
 ABANDONED_S = 24 * 3600.0
@@ -63,6 +65,7 @@ class Store:
     """Cases, plans and results under one folder. Raises OSError where the disk does."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder, self._swept = folder, folder / "swept"
         self._cases, self._aside = folder / "cases", folder / "aside"
         self._kept = {
             Kind.PLAN: folder / "plans",
@@ -71,7 +74,7 @@ class Store:
         }
         self._access = folder / "access"
         folder.parent.mkdir(parents=True, exist_ok=True)
-        for made in (folder, self._cases, self._aside, self._access, *self._kept.values()):
+        for made in (folder, self._cases, self._aside, self._swept, self._access, *self._kept.values()):
             # Patients' anatomy: for the owner's eyes only.
             made.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in self._aside.iterdir():
@@ -104,22 +107,46 @@ class Store:
                 if inside.is_dir():
                     flush(inside)
             write_atomically(taken / "case.json", json.dumps(record, ensure_ascii=False, indent=1).encode())
-            taken.rename(self._cases / record["id"])
+            self._place(taken, record["id"])
             flush(self._cases)
-        except OSError as error:
+        except OSError:
             shutil.rmtree(taken, ignore_errors=True)
-            # Whoever was faster brought the same content.
+            raise
+        return self.case(record["id"])
+
+    def _place(self, taken: Path, case_id: str) -> None:
+        try:
+            taken.rename(self._cases / case_id)
+        except OSError as error:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                 raise
-        return self.case(record["id"])
+            if self.has_case(case_id):
+                # Whoever was faster brought the same content.
+                shutil.rmtree(taken, ignore_errors=True)
+                return
+            # What is there was removed by half.
+            shutil.rmtree(self._cases / case_id)
+            taken.rename(self._cases / case_id)
 
     def old_cases(self, before_s: float) -> list[str]:
         """The ids of cases whose files were there before that time, in seconds since 1970."""
         return [f.name for f in self._cases.iterdir() if is_id(f.name) and _is_older(f, before_s)]
 
     def old_results(self, kind: Kind, before_s: float) -> list[str]:
-        """The ids of results that were written before that time, in seconds since 1970."""
-        return [f.stem for f in self._kept[kind].glob("*.json") if is_id(f.stem) and _is_older(f, before_s)]
+        """The ids of results whose files, and those of plans' maps, were all written before that time, in
+        seconds since 1970."""
+        folders = [self._kept[kind], *([self._access] if kind is Kind.PLAN else [])]
+        ids = {f.stem for folder in folders for f in folder.glob("*.json") if is_id(f.stem)}
+        return [
+            id
+            for id in sorted(ids)
+            if all(_is_older(f, before_s) for f in self._files(kind, id) if f.exists())
+        ]
+
+    def half_written(self, before_s: float) -> list[Path]:
+        """What write_atomically had not finished beside results before that time, in seconds since 1970."""
+        folders = (*self._kept.values(), self._access)
+        return [f for folder in folders for f in folder.glob(".*.json.*") if _is_older(f, before_s)]
 
     def case_bytes(self, case_id: str) -> int:
         """The bytes of a case's files; 0 where they are not there."""
@@ -127,12 +154,11 @@ class Store:
 
     def result_bytes(self, kind: Kind, result_id: str) -> int:
         """The bytes of a result, with a plan's map; 0 where it is not there."""
-        files = [self._file(kind, result_id), *([self._map(result_id)] if kind is Kind.PLAN else [])]
-        return sum(_file_bytes(file) for file in files)
+        return sum(_file_bytes(file) for file in self._files(kind, result_id))
 
     def has_case(self, case_id: str) -> bool:
-        """Whether the case is there."""
-        return _ID.fullmatch(case_id) is not None and (self._cases / case_id).is_dir()
+        """Whether the case is there: its record goes first when it is removed."""
+        return is_id(case_id) and (self._cases / case_id / "case.json").is_file()
 
     def case(self, case_id: str) -> StoredCase:
         """A case. Raises Problem when it is not there."""
@@ -146,24 +172,46 @@ class Store:
         return StoredCase(record, case_in(folder, record), folder)
 
     def remove_case(self, case_id: str) -> None:
-        """Remove a case's files, if they are there."""
-        with self.aside() as aside, contextlib.suppress(FileNotFoundError):
-            (self._cases / case_id).rename(aside / case_id)
+        """Remove a case's files, if they are there. No room is needed."""
+        folder = self._cases / case_id
+        removed = self._aside / f"{case_id}.{uuid.uuid4().hex}"
+        try:
+            folder.rename(removed)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            # In place, and so that what a kill leaves is no case.
+            (folder / "case.json").unlink(missing_ok=True)
+            removed = folder
+        shutil.rmtree(removed, ignore_errors=True)
 
     def keep(self, made: Made) -> None:
-        """Keep what was made, and the plan within it first: who has the one can ask for the other."""
-        if made.plan is not None:
-            self.keep(made.plan)
-        write_atomically(self._file(made.kind, made.id), made.text)
-        # Last: a map without its plan would not be swept.
-        if made.access is not None:
-            write_atomically(self._map(made.id), made.access)
+        """Keep what was made, and the plan within it first: who has the one can ask for the other.
+
+        Where one cannot be written, those that were not there before are gone again. A process that is killed
+        in between leaves some, for who sweeps.
+        """
+        files = [(self._file(one.kind, one.id), one.text) for one in (made.plan, made) if one is not None]
+        files += [
+            (self._map(one.id), one.access)
+            for one in (made.plan, made)
+            if one is not None and one.access is not None
+        ]
+        new = [file for file, _ in files if not file.exists()]
+        try:
+            for file, text in files:
+                write_atomically(file, text)
+        except OSError:
+            for file in new:
+                file.unlink(missing_ok=True)
+            raise
 
     def remove(self, kind: Kind, result_id: str) -> None:
-        """Remove what was made, if it is there; not the plan within it."""
-        self._file(kind, result_id).unlink(missing_ok=True)
-        if kind is Kind.PLAN:
-            self._map(result_id).unlink(missing_ok=True)
+        """Remove what was made, if it is there; not the plan within it. A map goes before its plan."""
+        for file in reversed(self._files(kind, result_id)):
+            file.unlink(missing_ok=True)
 
     def kept(self, kind: Kind, result_id: str) -> bytes:
         """The text of what was made. Raises Problem when it is not there."""
@@ -185,13 +233,41 @@ class Store:
             )
             raise problem("not-found", detail) from None
 
+    def put_by(self, left: Sequence[tuple[Kind | None, str]], half_written: Sequence[Path]) -> Path:
+        """Move files of results, and of cases (None), to their places in a new folder under swept/.
+
+        Returns that folder.
+        """
+        kept = Path(tempfile.mkdtemp(dir=self._swept))
+        files = list(half_written)
+        for kind, id in left:
+            files += [self._cases / id] if kind is None else self._files(kind, id)
+        for file in files:
+            to = kept / file.relative_to(self._folder)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                file.rename(to)
+        return kept
+
     def refuse_writes_that_fail(self) -> None:
         """Raises OSError where nothing can be written now."""
         with self.aside() as folder:
             write_atomically(folder / "tried", b"tried")
 
+    def refuse_removals_that_fail(self) -> None:
+        """Raises OSError where nothing can be removed now. A full disk lets go of what it has."""
+        try:
+            self.refuse_writes_that_fail()
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+
     def _file(self, kind: Kind, result_id: str) -> Path:
         return self._kept[kind] / f"{result_id}.json"
+
+    def _files(self, kind: Kind, result_id: str) -> list[Path]:
+        """A result's file, and a plan's map."""
+        return [self._file(kind, result_id), *([self._map(result_id)] if kind is Kind.PLAN else [])]
 
     def _map(self, plan_id: str) -> Path:
         return self._access / f"{plan_id}.json"

@@ -26,7 +26,7 @@ REPEATABLE = ("target",)
 
 
 Take = Callable[[int], None]
-"""Counts bytes of an owner as they come in. Raises Problem where they are too many."""
+"""Counts bytes of an owner as they come in, or go again (below 0). Raises Problem where they are too many."""
 
 
 async def receive(
@@ -97,7 +97,9 @@ def _keep(
     if zipped:
         (folder / "input").mkdir()
         unpack(source, folder / "input", settings, take)
+        packed_bytes = source.stat().st_size
         source.unlink()
+        take(-packed_bytes)
     placed = [
         (file.part, path)
         for path, file in zip(kept, files, strict=True)

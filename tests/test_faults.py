@@ -234,6 +234,10 @@ class Disk:
         self._run("mount", "--bind", self._folder, self._folder)
         self._run("mount", "-o", "remount,bind,ro", self._folder)
 
+    def becomes_full(self) -> None:
+        fill = f'cat /dev/zero > "{self._folder}/filling"; test -s "{self._folder}/filling"'
+        self._run("sh", "-c", fill)
+
     def is_mended(self) -> None:
         self._run("umount", self._folder)
 
@@ -283,6 +287,30 @@ def test_a_store_that_becomes_read_only_is_said_and_goes_on_to_be_read(tmp_path:
         assert client.delete(first["plan"]).status_code == 204
         assert client.delete(case).status_code == 204
         assert files_in(data) == {"results/evaluations", "results/replans"}
+
+
+@pytest.mark.usefixtures("may_mount")
+def test_a_store_that_is_full_is_said_and_goes_on_to_be_read_and_emptied(tmp_path: Path) -> None:
+    """Records are elsewhere: whether a full SQLite can note a removal is for SQLite to say."""
+    data = tmp_path / "data"
+    data.mkdir()
+    small = f'mount -t tmpfs -o size=8m none "{data}" && exec "$0" "$@"'
+    settings = {"SEEDPATH_DATA_DIR": str(data), "SEEDPATH_DATABASE_URL": f"sqlite:///{tmp_path}/records.db"}
+    apart = Service(settings, tmp_path / "log", prefix=("unshare", "-m", "sh", "-c", small))
+    with running(apart) as service, service.client() as client:
+        healthy(client)
+        case = client.post("/v1/cases", **upload(("file", "a.nii", b"a" * 2_000_000))).headers["location"]
+        plan = until(client, client.post(f"{case}/plans", json={}).headers["location"], "done")["plan"]
+        Disk(service, data).becomes_full()
+        problem(client.post("/v1/cases", **upload(("file", "b.nii", b"b"))), "no-room")
+        for address in (case, plan):
+            assert client.get(address).status_code == 200
+        for address in (plan, case):
+            assert client.delete(address).status_code == 204
+            assert client.get(address).status_code == 404
+        # What they took is free again.
+        again = client.post("/v1/cases", **upload(("file", "a.nii", b"a" * 1_900_000)))
+        assert again.status_code == 201
 
 
 @pytest.mark.usefixtures("may_mount")

@@ -84,11 +84,39 @@ def test_what_is_no_form_of_files_is_refused(tmp_path: Path, body: bytes, said: 
 
 @pytest.mark.parametrize(
     ("type", "name"),
-    [(f"{TYPE}; charset=latin-1", "\xe4"), (f"{TYPE}; charset=klingon", "\xe4"), (TYPE, "\xe4")],
+    [
+        (f"{TYPE}; charset=latin-1", "\xe4"),
+        (f"{TYPE}; charset=klingon", "\xe4"),
+        (f"{TYPE}; charset=a\0b", "\xe4"),
+        (TYPE, "\xe4"),
+    ],
 )
 def test_names_are_read_by_the_charset_or_as_latin_1(tmp_path: Path, type: str, name: str) -> None:
     body = b'--b\r\nContent-Disposition: form-data; name="file"; filename="\xe4"\r\n\r\n\r\n--b--\r\n'
     assert [f.name for f in read(body, tmp_path, [], type)] == [name]
+
+
+@pytest.mark.parametrize(
+    ("charset", "name"),
+    [
+        ("base64", "a.nii"),
+        ("hex", "a.nii"),
+        ("rot13", "a.nii"),
+        ("undefined", "a.nii"),
+        ("punycode", "a!"),
+        # Half a character, which nothing can write.
+        ("unicode_escape", r"\ud800"),
+        ("utf-7", "+2AA-"),
+    ],
+)
+def test_a_charset_that_makes_no_text_of_a_name_is_refused(tmp_path: Path, charset: str, name: str) -> None:
+    with pytest.raises(FormError, match="charset"):
+        read(file(name, b"x") + b"--b--\r\n", tmp_path, [], f"{TYPE}; charset={charset}")
+
+
+def test_a_boundary_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FormError, match="damaged"):
+        read(b"x", tmp_path, [], f"multipart/form-data; boundary={'b' * 257}")
 
 
 def test_a_type_without_a_boundary_is_refused(tmp_path: Path) -> None:

@@ -154,6 +154,10 @@ def test_pages_of_listed_origins_alone_may_ask(
     asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
     allowed = anybody.options("/v1/cases", headers={"Origin": ORIGIN} | asked)
     assert allowed.status_code == 200 and allowed.headers["access-control-allow-origin"] == ORIGIN
+    head = anybody.options(
+        "/v1/cases", headers={"Origin": ORIGIN} | asked | {"Access-Control-Request-Method": "HEAD"}
+    )
+    assert head.status_code == 200 and "HEAD" in head.headers["access-control-allow-methods"]
     other = anybody.options("/v1/cases", headers={"Origin": "https://evil.example"} | asked)
     problem(other, "foreign-page")
     assert "access-control-allow-origin" not in other.headers
@@ -166,7 +170,8 @@ def test_pages_of_listed_origins_alone_may_ask(
         eventually(lambda id=id: id in (folder / "data" / "audit.jsonl").read_text(encoding="utf-8"))
     answer = ann.get("/v1/version", headers={"Origin": ORIGIN})
     assert answer.headers["access-control-allow-origin"] == ORIGIN
-    assert "ETag" in answer.headers["access-control-expose-headers"]
+    exposed = answer.headers["access-control-expose-headers"].split(", ")
+    assert {"Allow", "Content-Location", "ETag", "Location"} <= set(exposed)
     refused = anybody.get("/v1/cases", headers={"Origin": ORIGIN})
     assert refused.headers["access-control-allow-origin"] == ORIGIN
 

@@ -1,5 +1,6 @@
 """Rows and files: what is left by a server that was killed between the two is swept, and nothing else."""
 
+import errno
 import json
 import os
 import time
@@ -54,7 +55,7 @@ def parts(
 
 
 def test_files_without_rows_are_swept_and_no_others(
-    parts: tuple[Store, Keeper, Database], tmp_path: Path
+    parts: tuple[Store, Keeper, Database], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     store, keeper, database = parts
     cases = {name: made_case(store, name, old=name != "new") for name in IDS}
@@ -72,10 +73,17 @@ def test_files_without_rows_are_swept_and_no_others(
             hold(connection, "ann", kind, IDS["held"], IDS["plans"])
 
     database.write(rows)
+    left = [path for (_, name), path in results.items() if name == "left"] + [cases["left"]]
     assert keeper.sweep() == 1 + len(Kind)
     assert [name for name, folder in cases.items() if not folder.exists()] == ["left"]
     assert {name for (_, name), file in results.items() if not file.exists()} == {"left"}
-    assert keeper.sweep() == 0
+    # Nothing of it is lost: each lies where it lay here, in a folder that is kept.
+    data = tmp_path / "data"
+    (kept,) = (data / "swept").iterdir()
+    assert all((kept / path.relative_to(data)).exists() for path in left)
+    assert (kept / "cases" / IDS["left"] / "file" / "a.nii").read_bytes() == b"a"
+    assert f"{kept}" in caplog.text and "can be removed" in caplog.text
+    assert keeper.sweep() == 0 and list((data / "swept").iterdir()) == [kept]
 
 
 def test_a_case_that_only_an_open_job_needs_stays(parts: tuple[Store, Keeper, Database]) -> None:
@@ -83,6 +91,7 @@ def test_a_case_that_only_an_open_job_needs_stays(parts: tuple[Store, Keeper, Da
     folder, other = made_case(store, "open"), made_case(store, "left")
     database.write(lambda c: hold(c, "ann", CASE, IDS["open"], IDS["open"]))
     Book(database, 10, 10, 10).accept(Order("j1", "ann", IDS["open"], Kind.PLAN, "{}", None))
+    made_case(store, "held")
     database.write(lambda c: hold(c, "ben", CASE, IDS["held"], IDS["held"]))
     database.write(lambda c: let_go(c, "ann", CASE, IDS["open"]))
     assert keeper.sweep() == 1
@@ -93,3 +102,109 @@ def test_files_of_another_database_are_left_alone(parts: tuple[Store, Keeper, Da
     store, keeper, _ = parts
     folder = made_case(store, "left")
     assert keeper.sweep() == 0 and folder.exists()
+
+
+def test_files_are_left_alone_by_a_database_that_holds_what_is_not_here(
+    parts: tuple[Store, Keeper, Database], caplog: pytest.LogCaptureFixture
+) -> None:
+    store, keeper, database = parts
+    left = [made_case(store, name) for name in ("left", "held")]
+    database.write(lambda c: hold(c, "ann", CASE, IDS["held"], IDS["held"]))
+    database.write(lambda c: hold(c, "ann", Kind.PLAN, IDS["plans"], IDS["open"]))
+    assert keeper.sweep() == 0 and all(folder.exists() for folder in left)
+    assert "about another folder" in caplog.text
+
+
+def test_maps_without_plans_and_what_was_written_by_half_are_swept(
+    parts: tuple[Store, Keeper, Database], tmp_path: Path
+) -> None:
+    store, keeper, database = parts
+    made_case(store, "held")
+    new_plan = made_result(store, tmp_path, Kind.PLAN, IDS["new"], old=False)
+    database.write(lambda c: hold(c, "ann", CASE, IDS["held"], IDS["held"]))
+    data = tmp_path / "data"
+
+    def written(place: str, old: bool) -> Path:
+        (data / place).write_bytes(b"{")
+        return aged(data / place, old)
+
+    # As write_atomically names what it has not finished.
+    left = [written(f"{folder}/.{IDS['left']}.json.x1y2", True) for folder in ("plans", "access")]
+    left += [written(f"access/{IDS['left']}.json", True)]
+    kept = [new_plan, written(f"access/{IDS['new']}.json", True)]
+    kept += [written(f"access/.{IDS['new']}.json.x1y2", False)]
+    assert keeper.sweep() == len(left)
+    assert not any(file.exists() for file in left) and all(file.exists() for file in kept)
+    (swept,) = (data / "swept").iterdir()
+    assert all((swept / file.relative_to(data)).exists() for file in left)
+
+
+def test_a_kill_in_the_middle_of_a_removal_leaves_no_map_alone(
+    parts: tuple[Store, Keeper, Database], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, _, _ = parts
+    store.keep(Made(Kind.PLAN, IDS["left"], b"{}", access=b"{}"))
+    removed: list[str] = []
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        removed.append(path.parent.name)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    store.remove(Kind.PLAN, IDS["left"])
+    assert removed == ["access", "plans"]
+
+
+# Removing on a disk that is full, or read-only
+
+
+@pytest.fixture
+def held(parts: tuple[Store, Keeper, Database], tmp_path: Path) -> tuple[Keeper, list[Path]]:
+    """A case and a plan of ann's, and where their files lie."""
+    store, keeper, database = parts
+    files = [made_case(store, "held"), made_result(store, tmp_path, Kind.PLAN, IDS["plans"])]
+    database.write(lambda c: hold(c, "ann", CASE, IDS["held"], IDS["held"]))
+    database.write(lambda c: hold(c, "ann", Kind.PLAN, IDS["plans"], IDS["held"]))
+    return keeper, files
+
+
+def fails(number: int) -> Callable[..., None]:
+    def fail(*args: object, **named: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_what_is_removed_needs_no_room(
+    held: tuple[Keeper, list[Path]], monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    keeper, files = held
+    for made in ("mkdir", "rename"):
+        monkeypatch.setattr(os, made, fails(number))
+    keeper.remove_result("ann", Kind.PLAN, IDS["plans"])
+    keeper.remove_case("ann", IDS["held"])
+    assert not any(file.exists() for file in files)
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_nothing_is_removed_where_nothing_can_be_written(
+    held: tuple[Keeper, list[Path]], monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    keeper, files = held
+    monkeypatch.setattr(os, "mkdir", fails(number))
+    with pytest.raises(OSError, match=os.strerror(number)):
+        keeper.remove_result("ann", Kind.PLAN, IDS["plans"])
+    with pytest.raises(OSError, match=os.strerror(number)):
+        keeper.remove_case("ann", IDS["held"])
+    assert all(file.exists() for file in files)
+    assert keeper.case("ann", IDS["held"]) and keeper.cases_of("ann", Kind.PLAN, IDS["plans"])
+
+
+def test_a_case_that_was_removed_by_half_is_taken_in_anew(parts: tuple[Store, Keeper, Database]) -> None:
+    store, _, _ = parts
+    folder = made_case(store, "left")
+    (folder / "case.json").unlink()
+    (folder / "file" / "a.nii").write_bytes(b"half")
+    assert not store.has_case(IDS["left"])
+    made_case(store, "left")
+    assert (folder / "file" / "a.nii").read_bytes() == b"a"

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 import service_fakes as fakes
 
+from service import store as store_module
 from service.database.migrate import migrate
+from service.files import write_atomically
 from service.jobs import perform as performing
 from service.jobs.bench import Bench
 from service.jobs.book import Book
@@ -144,14 +146,38 @@ def test_a_plan_that_cannot_be_written_fails_its_job(
     settings: Settings, tools: tuple[Store, Book], case_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, book = tools
+    written: list[str] = []
 
-    def full(self: Store, made: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def full_at_the_map(path: Path, data: bytes) -> None:
+        written.append(path.parent.name)
+        if written[-1] == "access":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_atomically(path, data)
 
-    monkeypatch.setattr(Store, "keep", full)
+    monkeypatch.setattr(store_module, "write_atomically", full_at_the_map)
     perform(settings, WORK, asked(book, case_id, fakes.AT_ONCE).id)
     failed = book.get("j")
     assert failed.problem is not None and failed.problem["type"].endswith("no-room")
+    assert written == ["plans", "access"]
+    assert [*(settings.data_dir / "plans").iterdir(), *(settings.data_dir / "access").iterdir()] == []
+
+
+def test_what_cannot_be_written_again_stays_for_who_holds_it(
+    settings: Settings, tools: tuple[Store, Book], case_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, book = tools
+    perform(settings, WORK, asked(book, case_id, fakes.AT_ONCE, "first").id)
+    plan_id = book.get("first").result_id
+    assert plan_id is not None
+    before = store.kept(Kind.PLAN, plan_id), store.access(plan_id)
+
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store_module, "write_atomically", full)
+    perform(settings, WORK, asked(book, case_id, fakes.AT_ONCE).id)
+    assert book.get("j").state is State.FAILED
+    assert (store.kept(Kind.PLAN, plan_id), store.access(plan_id)) == before
 
 
 def test_a_later_attempt_takes_the_job_over(

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from test_rest import problem, until, upload, zipped
 from service.app import create_app
 from service.database.connection import Database
 from service.database.migrate import migrate
+from service.form import FilePart
 from service.holdings import CASE, hold
 from service.keys import create
 from service.made import Kind, Made
@@ -22,6 +24,7 @@ from service.server import beside
 from service.settings import Settings
 from service.store import Store
 from service.tasks import Work
+from service.upload import _keep
 
 MOST = 200_000
 
@@ -71,19 +74,30 @@ def test_an_owner_keeps_so_much_and_no_more(clients: tuple[httpx.Client, httpx.C
 
 def test_results_count_and_who_is_full_makes_no_more(clients: tuple[httpx.Client, httpx.Client]) -> None:
     ann, _ = clients
+    builtin = ann.post("/v1/cases", json={"builtin": "thorax"}).headers["location"]
     case = sent(ann, "c.nii", MOST - 5000).headers["location"]
     plans = []
     for seed in range(7, 20):
-        answer = ann.post(f"{case}/plans", json={"random_seed": seed})
+        order: dict[str, Any] = {
+            "json": {"random_seed": seed},
+            "headers": {"Idempotency-Key": f"plan-{seed}"},
+        }
+        answer = ann.post(f"{case}/plans", **order)
         if answer.status_code == 507:
             break
-        plans.append(until(ann, answer.headers["location"], "done")["plan"])
+        last, job = order, answer.headers["location"]
+        plans.append(until(ann, job, "done")["plan"])
     problem(answer, "no-room")
     assert plans
+    # What was accepted while there was room is answered again as it was.
+    again = ann.post(f"{case}/plans", **last)
+    assert again.status_code == 202 and again.headers["location"] == job
+    # What he holds already is no more of anything.
+    assert ann.post("/v1/cases", json={"builtin": "thorax"}).status_code == 200
     # The case stays for the plans made from it, and counts.
     assert ann.delete(case).status_code == 204
     problem(sent(ann, "d.nii", 50_000), "no-room")
-    for plan in plans:
+    for plan in (*plans, builtin):
         assert ann.delete(plan).status_code == 204
     assert sent(ann, "d.nii", 50_000).status_code == 201
 
@@ -147,5 +161,25 @@ def test_uploads_at_once_count_together(tmp_path: Path) -> None:
             one(1)
     with quota.sending("ann", 500) as again:
         again(500)
-    with pytest.raises(Problem), quota.sending("ann", 1001):
-        pass
+    # Who keeps too much is refused once he sends something.
+    with quota.sending("ann", 1001) as full, pytest.raises(Problem):
+        full(1)
+
+
+def test_what_is_given_back_is_room_again(tmp_path: Path) -> None:
+    quota = Quota(Store(tmp_path), 1000)
+    with quota.sending("ann", 500) as one:
+        one(500)
+        one(-200)
+        with quota.sending("ann", 500) as two:
+            two(200)
+
+
+def test_a_zip_counts_as_what_was_in_it_once_it_is_unpacked(tmp_path: Path) -> None:
+    packed = zipped(("a.nii", b"a" * 70_000), ("b.nii", b"b" * 50_000))
+    (tmp_path / "arrived").mkdir()
+    (tmp_path / "arrived" / "0").write_bytes(packed)
+    taken = [len(packed)]
+    parts = [FilePart("file", "a.zip", tmp_path / "arrived" / "0")]
+    files, is_folder = _keep(parts, tmp_path, Settings(data_dir=tmp_path), taken.append)
+    assert is_folder and len(files) == 2 and sum(taken) == 120_000

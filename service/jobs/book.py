@@ -36,13 +36,22 @@ class Book:
         self._max_open, self._max_open_of_owner = max_open, max_open_of_owner
         self._max_finished = max_finished
 
-    def accept(self, order: Order) -> Job:
+    def accept(self, order: Order, refuse: Callable[[Connection], None] | None = None) -> Job:
         """Record a job, or find the one that its Idempotency-Key was used for before.
 
         Raises Problem when too many jobs are open, when the key came with another request, or when the case
-        was removed meanwhile.
+        was removed meanwhile; and what `refuse` raises, which looks at new orders only.
         """
-        return self._database.write(lambda connection: self._accept(connection, order), LOCK)
+
+        def change(connection: Connection) -> Job:
+            there = _known(connection, order) or _recorded(connection, order)
+            if there is not None:
+                return there
+            if refuse is not None:
+                refuse(connection)
+            return self._accept(connection, order)
+
+        return self._database.write(change, LOCK)
 
     def get(self, job_id: str, owner: str | None = None) -> Job:
         """A job, of that owner. Raises Problem when it is not there."""
@@ -182,13 +191,6 @@ class Book:
         return self._database.write(lambda c: _moved(c, job.id, happening, own, **values)) is not None
 
     def _accept(self, connection: Connection, order: Order) -> Job:
-        known = _known(connection, order)
-        if known is not None:
-            return known
-        # A transaction whose end was not heard of runs again.
-        there = _row(connection, select(jobs).where(jobs.c.id == order.id))
-        if there is not None:
-            return _job(there)
         is_open = jobs.c.state.in_(OPEN)
         own = connection.scalar(select(func.count()).where(is_open, jobs.c.owner == order.owner)) or 0
         if own >= self._max_open_of_owner:
@@ -239,6 +241,12 @@ class Book:
         keyed = select(requests.c.job_id).where(requests.c.created_s >= time.time() - KEEP_KEYS_S)
         old = jobs.c.state.in_(FINAL), jobs.c.ended_s <= last_kept, jobs.c.id.not_in(keyed)
         connection.execute(delete(jobs).where(*old))
+
+
+def _recorded(connection: Connection, order: Order) -> Job | None:
+    """The job of this very order: a transaction whose end was not heard of runs again."""
+    row = _row(connection, select(jobs).where(jobs.c.id == order.id))
+    return None if row is None else _job(row)
 
 
 def _known(connection: Connection, order: Order) -> Job | None:

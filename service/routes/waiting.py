@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
+from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
 from service.jobs.job import Job, Order
@@ -73,8 +74,12 @@ async def order(
         key=_idempotency_key(request),
         fingerprint=hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + body).hexdigest(),
     )
-    await run_in_threadpool(parts.keeper.refuse_full, asked.owner)
-    job = await run_in_threadpool(parts.book.accept, asked)
+
+    def refuse_full(connection: Connection) -> None:
+        # Work makes something, however little.
+        parts.quota.refuse_more(connection, asked.owner, 1)
+
+    job = await run_in_threadpool(parts.book.accept, asked, refuse_full)
     parts.engine.nudge()
     return await _answer(request, job)
 

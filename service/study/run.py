@@ -9,17 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import select
-
 from planner.records import Plan
 from service.database.connection import Database
 from service.database.migrate import migrate
-from service.database.tables import holdings
 from service.jobs.book import Book
 from service.jobs.engine import Engine
 from service.jobs.job import Job
 from service.jobs.states import OPEN, State
-from service.keeper import Keeper
+from service.keeper import Keeper, is_about_another_folder
 from service.made import Kind
 from service.plan_json import read_kept_plan
 from service.problems import Problem
@@ -81,8 +78,7 @@ def desk(settings: Settings) -> Iterator[Desk]:
 def _refuse_foreign(database: Database, store: Store) -> None:
     """A database that a service or another study works with would have each do the other's jobs, with its
     own folder. Raises SettingsError where cases are held whose files are not here."""
-    held = database.read(lambda c: list(c.scalars(select(holdings.c.case_id).distinct())))
-    if not all(store.has_case(case_id) for case_id in held):
+    if database.read(lambda c: is_about_another_folder(c, store)):
         raise SettingsError(
             "SEEDPATH_DATABASE_URL",
             "the database holds what a service or another study works on",
