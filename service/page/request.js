@@ -106,9 +106,9 @@ async function send(event) {
   event.preventDefault();
   const given = new FormData(event.target);
   const asked = { target: { structure: JSON.parse(given.get("target")) }, pose: { position: given.get("position") } };
-  for (const [, place] of [...NUMBERS, ...(given.has("planted") ? DOSE : [])]) {
-    const [part, field] = place;
-    asked[part] = { ...asked[part], [field]: Number(given.get(place.join("/"))) };
+  for (const [, [part, field]] of [...NUMBERS, ...DOSE]) {
+    // Inputs that are disabled are no part of the form's data.
+    asked[part] = { ...asked[part], [field]: Number(event.target.elements[`${part}/${field}`].value) };
   }
   const whole = merged(asked, parsed(given.get("json")));
   if (!given.has("planted")) whole.prescription = null;
