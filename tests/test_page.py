@@ -63,6 +63,7 @@ def base(folder: Path, token: str) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def api(base: str, token: str) -> Iterator[httpx.Client]:
     with client_of(base, token) as client:
+        client.timeout = PATIENCE_MS / 1000
         yield client
 
 
@@ -398,7 +399,7 @@ def test_turning_the_view_moves_no_needle_and_a_click_on_the_skin_does(shown):
 def test_a_plan_asked_again_after_a_reload_keeps_what_the_form_does_not_show(page, planned, api):
     case = parse_qs(urlsplit(planned["address"]).query)["case"][0]
     asked = {"clearance_mm": {"aorta": 4.5}, "prescription": None, "search": {"covering_radius_mm": 4}}
-    made = api.post(f"/v1/cases/{case}/plans", json=asked, headers={"Prefer": "wait=300"}).json()
+    made = api.post(f"/v1/cases/{case}/plans", json=asked, headers={"Prefer": "wait=250"}).json()
     # Without a name the target is every structure of that role.
     assert made["request"]["target"]["structure"] is not None
     page.goto(planned["address"].replace(planned["id"], made["plan_sha256"]))
