@@ -241,7 +241,7 @@ class Disk:
         self._run("sh", "-c", fill)
 
     def is_mended(self) -> None:
-        self._run("umount", self._folder)
+        self._run("umount", "--lazy", self._folder)
 
     def _run(self, *command: str) -> None:
         assert self._service.process is not None

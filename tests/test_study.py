@@ -165,17 +165,14 @@ def test_a_plan_s_file_that_was_changed_is_made_again(
     assert results(tmp_path) == before
 
 
-def test_records_that_somebody_removed_in_part_are_told_in_a_sentence(
-    study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_case_that_somebody_removed_in_part_is_taken_in_again(study: Study, tmp_path: Path) -> None:
     case = fakes.write_case(tmp_path / "p.nii.gz")
     assert study(case, rankings=(LUNG,)) == 0
     [record] = (tmp_path / "out" / "cases").glob("*/case.json")
+    before = record.read_bytes()
     record.unlink()
-    capsys.readouterr()
-    assert study(case, rankings=(LUNG,)) == 2
-    said = capsys.readouterr().err.splitlines()[-1]
-    assert said.startswith(f"seedpath: error: {tmp_path / 'out'}: ") and said.endswith("Name a new folder.")
+    assert study(case, rankings=(LUNG,)) == 0
+    assert record.read_bytes() == before
 
 
 def test_a_study_takes_as_many_plans_as_are_asked_for(tmp_path: Path) -> None:
