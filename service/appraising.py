@@ -13,13 +13,14 @@ import numpy as np
 from anatomy.errors import AnatomyError
 from service.appraisal_schema import NeedlesBody
 from service.appraise_task import Needles, appraise, joined
+from service.case_content import parts_by_name
 from service.jobs.bench import Bounds
 from service.problems import Problem, of_input, problem
 from service.settings import Settings
 from service.shared_bench import SharedBench
 from service.slice_schema import SlicesBody
 from service.slices import Cut, OtherVersion, cut
-from service.store import StoredCase, parts_by_name
+from service.store import StoredCase
 
 MOST_WAITING, MOST_OF_OWNER = 100, 25
 """At one bench, of all and of one owner [U]."""

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from anatomy.errors import AnatomyError
+from service.case_content import case_in, parts_by_name
 from service.jobs.bench import Bounds
 from service.problems import Problem, of_input
 from service.settings import Settings
 from service.shapes import shapes
 from service.shared_bench import SharedBench
-from service.store import StoredCase, case_in, parts_by_name
+from service.store import StoredCase
 from service.tasks import Work, describe
 
 

@@ -29,7 +29,7 @@ BRANCHED_BELOW_MM = 4.0
 
 LEVEL, LEVEL_OF_BRANCHES = 0.5, 0.2
 """Share inside at which the shape is drawn; the second of the square root of the share, where branches may be
-thinner than a block: they keep their place, and all is drawn up to a millimetre too thick [U]."""
+thinner than a block: they keep their place, and all of it is drawn thicker than it is [U]."""
 
 BLUR = 0.6
 """Of a block, so that voxels do not show as steps [U]."""

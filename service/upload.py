@@ -13,12 +13,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
 from anatomy.suggest import nearest
+from service.case_content import PARTS, StoredFile, sha256_of
 from service.form import FilePart, FormError, read_files
 from service.names import refuse_bad_name
 from service.problems import of_part, problem
 from service.routes.body import chunks
 from service.settings import MIB, Settings
-from service.store import PARTS, StoredFile, sha256_of
 from service.strict_json import FieldError
 from service.unpack import is_zip, unpack
 

@@ -12,10 +12,10 @@ import study_fakes
 
 from service.app import create_app
 from service.case import Case
+from service.case_content import sha256_of
 from service.client import Client
 from service.server import beside
 from service.settings import Settings
-from service.store import sha256_of
 from service.study import intake
 from service.study.intake import take_in
 from service.study.run import Desk, desk

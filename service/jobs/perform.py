@@ -11,6 +11,7 @@ import time
 
 from anatomy.errors import AnatomyError
 from planner.progress import Phase, Progress
+from service.case_content import parts_by_name
 from service.database.connection import Database
 from service.jobs.bench import Bench, Bounds, Exceeded, Fault, Lost, Stopped
 from service.jobs.book import Book
@@ -20,7 +21,7 @@ from service.logs import log_to_stderr
 from service.made import Kind, Made
 from service.problems import Problem, Report, of_input
 from service.settings import Settings
-from service.store import Store, StoredCase, parts_by_name
+from service.store import Store, StoredCase
 from service.tasks import Asked, Work, do
 
 _log = logging.getLogger("seedpath.jobs")

@@ -76,11 +76,11 @@ function show(found) {
 /** Slices that do not hold the needle must not stand beside its verdict. */
 function showNone(why) {
   if (byId("slices").hidden) build();
-  for (const { canvas, under } of views) {
-    canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
-    under.textContent = `No slice: ${why}`;
+  for (const view of views) {
+    view.canvas.getContext("2d").clearRect(0, 0, view.canvas.width, view.canvas.height);
+    view.under.textContent = `No slice: ${why}`;
+    view.slice = null;
   }
-  for (const view of views) view.slice = null;
 }
 
 function build() {

@@ -28,8 +28,8 @@ export const axis = (title, more = {}) => ({
   ...more,
 });
 
-/** Plotly's settings: nothing that leaves this machine. */
-export const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["sendDataToCloud"] };
+/** Plotly's settings. */
+export const CONFIG = { responsive: true, displaylogo: false };
 
 function apply() {
   document.documentElement.dataset.theme = localStorage.getItem(CHOSEN) || (dark.matches ? "dark" : "light");

@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
+from service.case_content import content_of, identify
 from service.holdings import CASE
 from service.owners import owner_of
 from service.parts import parts_of
@@ -16,7 +17,7 @@ from service.routes.body import media_type, small_body
 from service.routes.conditional import IF_MATCH, IF_NONE_MATCH, NOT_MODIFIED, refuse_outdated, unless_known
 from service.routes.pages import DEFAULT_LIMIT, Cursor, Limit, cursor_after, page
 from service.stamp import stamp
-from service.store import StoredCase, content_of, identify
+from service.store import StoredCase
 from service.strict_json import NotJson, Refused, Strict, read_model
 from service.upload import receive
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 
+from service.case_content import sha256_of
 from service.problems import problem
 from service.routes.conditional import unless_known
-from service.store import sha256_of
 
 router = APIRouter(include_in_schema=False)
 

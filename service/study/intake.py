@@ -14,9 +14,10 @@ from anatomy.errors import ReadError
 from anatomy.masks_io import NIFTI_SUFFIXES
 from anatomy.surface_io import SURFACE_SUFFIXES
 from service.case import Case
+from service.case_content import StoredFile, content_of, identify, sha256_of
 from service.files import flush
 from service.keeper import Keeper
-from service.store import Store, StoredFile, content_of, identify, sha256_of
+from service.store import Store
 from service.study.asked import OWNER
 
 READ_SUFFIXES = (*NIFTI_SUFFIXES, *SURFACE_SUFFIXES, ".nrrd")

@@ -1,0 +1,63 @@
+"""Case content: which files a case is made of, what its id is, and where its input lies."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from planner.records import SOFTWARE
+from service.case import Case
+from service.settings import MIB
+
+PARTS = ("file", "names", "target", "ct")
+"""The parts of an upload."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file of a case: which part of the upload it belongs to, its place, and its content's sha256."""
+
+    part: str
+    place: str
+    sha256: str
+
+
+def case_in(folder: Path, record: dict[str, Any]) -> Case:
+    """Where the input of a case in `folder` lies, by its record."""
+    if record["builtin"] is not None:
+        return Case(record["builtin"])
+    places = {part: [folder / f["place"] for f in record["files"] if f["part"] == part] for part in PARTS}
+    source = folder / "input" if record["folder"] else places["file"][0]
+    names, ct = (next(iter(places[part]), None) for part in ("names", "ct"))
+    return Case(source, names, tuple(places["target"]), ct)
+
+
+def parts_by_name(record: dict[str, Any]) -> dict[str, str]:
+    """Which part of the upload each file name belongs to."""
+    return {PurePosixPath(f["place"]).name: f["part"] for f in record["files"]}
+
+
+def content_of(builtin: str | None, files: Sequence[StoredFile], is_folder: bool) -> dict[str, Any]:
+    """What a case's id is made of. A built-in belongs to the software that made it."""
+    return {
+        "builtin": builtin,
+        "software": None if builtin is None else SOFTWARE,
+        "folder": is_folder,
+        "files": [{"part": f.part, "place": f.place, "sha256": f.sha256} for f in files],
+    }
+
+
+def identify(content: dict[str, Any]) -> str:
+    """A case's id: the sha256 of what it is made of, as sorted JSON."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file's content, in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(MIB):
+            digest.update(chunk)
+    return digest.hexdigest()
