@@ -109,6 +109,7 @@ def scene(
         skin_source=skin_source,
         missing=expected_missing(s.name for s in filled),
         notes=(
+            *segmentation.notes,
             *notes_on_names(segmentation, overrides),
             *_note_on_skin(skin_source),
             *_note_on_targets(filled),

@@ -97,8 +97,8 @@ class Segmentation:
     """What a reader returns: named structures on one grid, not yet given roles.
 
     `surface_slack_mm` bounds how far a mask may reach beyond the surface it stands for: 0.0 where the
-    input was voxels. `ct_hu` is CT on the same grid, where given. `declared` holds roles that the input
-    itself fixes (a file given as the target).
+    input was voxels. `ct_hu` is CT on the same grid, where given. `notes` are sentences on what a reader
+    took, passed over or decided.
     """
 
     grid: Grid
@@ -106,6 +106,7 @@ class Segmentation:
     inputs: tuple[InputDigest, ...]
     surface_slack_mm: float = 0.0
     ct_hu: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
     def names(self) -> tuple[str, ...]:
         """Structure names, in order."""

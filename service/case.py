@@ -93,7 +93,7 @@ def describe_case(case: Case) -> dict[str, Any]:
             for s in segmentation.structures
         ],
         "targets": list(targets),
-        "notes": list(notes_on_names(segmentation, {})),
+        "notes": [*segmentation.notes, *notes_on_names(segmentation, {})],
         "inputs": [{"name": i.name, "sha256": i.sha256} for i in segmentation.inputs],
     }
 
