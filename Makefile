@@ -1,4 +1,4 @@
-# make demo | test | fuzz | check | bench | serve: each installs what it needs into .venv, once, and then does its one thing.
+# make demo | test | test-long | fuzz | check | bench | serve: each installs what it needs into .venv, once, and then does its one thing.
 # Needs Python 3.11 to 3.14 and make. PYTHON=/path/to/python chooses another interpreter than the first that fits.
 
 VENV := .venv
@@ -8,11 +8,12 @@ PYTHON ?= $(shell for p in python3 python python3.14 python3.13 python3.12 pytho
 	"$$p" -c '$(FITS)' 2>/dev/null && echo "$$p" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz check format bench serve lock clean
+.PHONY: help demo test test-long fuzz check format bench serve lock clean
 
 help:
 	@echo "make demo    plan the built-in thorax and print its ranked paths"
 	@echo "make test    all tests, with the import contracts and the coverage gate"
+	@echo "make test-long  what needs minutes: random plans, long fuzz"
 	@echo "make fuzz    ask a running service at random, for longer than the tests do"
 	@echo "make check   lint, format, types, import contracts, Dockerfile"
 	@echo "make bench   benchmarks, as ratios measured in one run"
@@ -56,9 +57,12 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist lo
 test: $(VENV)/test
 	$(BIN)/lint-imports --no-logo
 	rm -f .coverage
-	$(PYTEST) --cov --cov-report=
-	NUMBA_DISABLE_JIT=1 $(PYTEST) -m interpreted --cov --cov-append --cov-report=
+	$(PYTEST) -m 'not long' --cov --cov-report=
+	NUMBA_DISABLE_JIT=1 $(PYTEST) -m 'interpreted and not long' --cov --cov-append --cov-report=
 	$(BIN)/python tests/coverage_gate.py
+
+test-long: $(VENV)/test
+	$(PYTEST) -m long
 
 # EXAMPLES=100 is about five minutes.
 EXAMPLES := 100
