@@ -170,9 +170,8 @@ def _request(rng: np.random.Generator, names: list[str]) -> Request:
     for name in names:
         if name != "node" and rng.random() < 0.25:
             clearances[name] = number(0.0, 4.0)
-    roles = (
-        {"mystery_organ": str(rng.choice(["passable", "lung", "forbidden"]))} if rng.random() < 0.5 else {}
-    )
+    role = str(rng.choice(["passable", "lung", "forbidden"]))
+    roles = {"mystery_organ": role} if rng.random() < 0.5 and "mystery_organ" in names else {}
     hub = {"hub_length_mm": one_of(0.0, 12.0, 30.0), "hub_diameter_mm": number(0.0, 10.0)}
     cushioned = "vacuum_cushion" in names and rng.random() < 0.5
     weighted = rng.random() < 0.15
