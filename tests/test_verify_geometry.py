@@ -18,7 +18,7 @@ from winding import winding_number
 from anatomy.frames import Grid
 from anatomy.structures import Layers, Surface, VoxelMask, mask_from_bool
 from planner.verify import axis as axes
-from planner.verify import boxes, meshes, segments, spans, triangles, voxels
+from planner.verify import boxes, grown, meshes, segments, spans, triangles, voxels
 from planner.verify.tolerances import GRAZE_MM, LENGTH_MM
 
 Distances = Callable[[np.ndarray], np.ndarray]
@@ -609,19 +609,35 @@ def test_nothing_is_as_far_as_the_cap() -> None:
 
 
 @pytest.mark.interpreted
-@given(seeds)
-def test_the_farthest_point_is_the_one_farthest_from_its_nearest_box(seed) -> None:
-    rng = np.random.default_rng(seed)
-    index, spacing, low, high = random_voxels(rng)
-    points = rng.uniform(-15.0, 30.0, (int(rng.integers(1, 6)), 3))
-    away = to_boxes(low, high)(points[:, None])
-    got = voxels.farthest_point(points, index, triple(spacing))
-    assert got == pytest.approx(away.min(axis=1).max(), abs=1e-9)
+@given(point, point, point, extent, st.sampled_from([0.0, 0.5, 1.0, 2.75, 9.0]))
+def test_a_line_is_within_the_margin_of_a_box_from_the_first_place_to_the_last(
+    p, q, low, size, margin
+) -> None:
+    assume(p != q)
+    high = np.add(low, size)
+    p, d = np.array(p), np.subtract(q, p) / np.linalg.norm(np.subtract(q, p))
+    away = to_boxes(np.array(low), high)
+    first, last = grown.grown_box_clip(triple(p), triple(d), low, triple(high), margin)
+    least = least_along(p - 100.0 * d, p + 100.0 * d, away)[0]
+    assert (first <= last) == (least <= margin) or abs(least - margin) < 1e-6
+    if first <= last:
+        inside = p + np.linspace(first, last, 21)[:, None, None] * d
+        assert (away(inside) <= margin + 1e-9).all()
+        beyond = p + np.array([first - 1e-4, last + 1e-4])[:, None, None] * d
+        assert (away(beyond) > margin).all() or least > margin - 1e-6
 
 
-@pytest.mark.interpreted
-def test_of_no_box_every_point_is_infinitely_far() -> None:
-    assert voxels.farthest_point(np.zeros((1, 3)), np.empty((0, 3), np.int32), (1.0, 1.0, 1.0)) == inf
+def test_within_the_margin_of_no_voxel_is_nowhere() -> None:
+    none = np.empty((0, 3), np.int32)
+    assert len(grown.spans_within(5.0, none, (1.0, 1.0, 1.0), np.zeros(3), np.eye(3)[0])) == 0
+
+
+@pytest.mark.parametrize(("apart", "count"), [(0.5 * grown.JOIN_MM, 1), (3.0 * grown.JOIN_MM, 2)])
+def test_stretches_within_the_margin_are_joined_where_rounding_parts_them(apart, count) -> None:
+    voxels_apart = np.array([[0, 0, 0], [2, 0, 0]], np.int32)
+    margin = 0.5 - 0.5 * apart
+    found = grown.spans_within(margin, voxels_apart, (1.0, 1.0, 1.0), np.zeros(3), np.eye(3)[0])
+    assert len(found) == count
 
 
 @given(seeds, st.floats(0.0, 12.0))

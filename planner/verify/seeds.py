@@ -2,19 +2,24 @@
 
 tip |--seed 1--|      |--seed 2--|                          entry
     |<- retraction ->|                   depth grows from the entry
+
+Where the axis runs within the margin is known exactly (planner.verify.grown). By a hair more decides whether
+a seed may stand where it is, by a hair less whether one must: rounding refuses no true path.
 """
 
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from planner.records import SeedDrop
 from planner.verify.claims import Claims
+from planner.verify.grown import JOIN_MM, spans_within
 from planner.verify.sight import triple
-from planner.verify.tolerances import LENGTH_MM, SEED_SAMPLE_MM, UNIT
+from planner.verify.spans import Spans, minus, total
+from planner.verify.tolerances import LENGTH_MM, UNIT
 from planner.verify.trial import Trial
-from planner.verify.voxels import farthest_point, near_axis
+from planner.verify.voxels import near_axis
 
 
 def check_seeds(
@@ -23,21 +28,37 @@ def check_seeds(
     """All claims on one path's seeds. `target_voxels` are the indices of all voxels of the target."""
     check_places(claims, trial, seeds)
     margin = trial.request.target.margin_mm
-    spacing = triple(trial.scene.grid.spacing_mm)
-    near = near_axis(target_voxels, spacing, trial.axis.tip_B, trial.axis.outward_B, margin)
+    allowed = _within(trial, target_voxels, margin + LENGTH_MM)
     for number, seed in enumerate(seeds, start=1):
-        reach = farthest_point(_samples(trial, seed.depth_mm), near, spacing)
         claims.at_most(
             "the seed is in the target with its margin",
             f"{trial.subject}, seed {number}",
-            margin,
-            reach,
+            0.0,
+            _outside(trial, seed.depth_mm, allowed),
             LENGTH_MM,
         )
-    _check_none_left_out(claims, trial, seeds, near)
-    at_tip_mm = trial.axis.length_mm - trial.seed_mm / 2
-    if at_tip_mm >= trial.seed_mm / 2 and farthest_point(_samples(trial, at_tip_mm), near, spacing) <= margin:
+    surely = _within(trial, target_voxels, max(0.0, margin - LENGTH_MM))
+    _check_none_left_out(claims, trial, seeds, surely)
+    if _fits(trial, trial.axis.length_mm - trial.seed_mm / 2, surely):
         _check_first(claims, trial, seeds)
+
+
+def _within(trial: Trial, target_voxels: Int[np.ndarray, "n 3"], margin_mm: float) -> Spans:
+    """Where the axis runs within the margin of the target."""
+    spacing, axis = triple(trial.scene.grid.spacing_mm), trial.axis
+    near = near_axis(target_voxels, spacing, axis.tip_B, axis.outward_B, margin_mm)
+    return spans_within(margin_mm, near, spacing, axis.tip_B, axis.outward_B)
+
+
+def _outside(trial: Trial, depth_mm: float, allowed: Spans) -> float:
+    """How much of a seed at that depth lies outside of what is allowed. [mm]"""
+    middle = trial.axis.length_mm - depth_mm
+    return total(minus(middle + np.array([[-0.5, 0.5]]) * trial.seed_mm, allowed))
+
+
+def _fits(trial: Trial, depth_mm: float, surely: Spans) -> bool:
+    """Whether a seed at that depth lies beneath the skin and where it surely may."""
+    return depth_mm >= trial.seed_mm / 2 and _outside(trial, depth_mm, surely) <= JOIN_MM
 
 
 def check_places(claims: Claims, trial: Trial, seeds: tuple[SeedDrop, ...]) -> None:
@@ -77,20 +98,13 @@ def _check_spacing(claims: Claims, trial: Trial, seeds: tuple[SeedDrop, ...]) ->
             claims.at_least("seeds are distal first and spaced", subject, least, back, LENGTH_MM)
 
 
-def _check_none_left_out(
-    claims: Claims, trial: Trial, seeds: tuple[SeedDrop, ...], near: Int[np.ndarray, "n 3"]
-) -> None:
+def _check_none_left_out(claims: Claims, trial: Trial, seeds: tuple[SeedDrop, ...], surely: Spans) -> None:
     """Where a seed fits at the asked spacing from the one before, there is one."""
     spacing_mm = trial.request.seeds.spacing_mm
-    spacing, margin = triple(trial.scene.grid.spacing_mm), trial.request.target.margin_mm
     depths = [seed.depth_mm for seed in seeds]
     for number, (depth, following) in enumerate(pairwise([*depths, -np.inf]), start=1):
         proximal_mm = depth - spacing_mm
-        fits = (
-            proximal_mm >= trial.seed_mm / 2
-            and farthest_point(_samples(trial, proximal_mm), near, spacing) <= margin - LENGTH_MM
-        )
-        if fits:
+        if _fits(trial, proximal_mm, surely):
             subject = f"{trial.subject}, after seed {number}"
             claims.equal("no seed is left out", subject, following, proximal_mm, LENGTH_MM)
 
@@ -105,10 +119,3 @@ def _check_first(claims: Claims, trial: Trial, seeds: tuple[SeedDrop, ...]) -> N
         trial.axis.length_mm - first - trial.seed_mm / 2,
         LENGTH_MM,
     )
-
-
-def _samples(trial: Trial, depth_mm: float) -> Float[np.ndarray, "n 3"]:
-    """Points along a seed at that depth, both ends included, in B."""
-    count = 1 + int(np.ceil(trial.seed_mm / SEED_SAMPLE_MM))
-    s = trial.axis.length_mm - depth_mm + np.linspace(-0.5, 0.5, count) * trial.seed_mm
-    return np.asarray(trial.axis.tip_B + np.multiply.outer(s, trial.axis.outward_B))

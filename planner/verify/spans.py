@@ -12,13 +12,13 @@ Spans = Float[np.ndarray, "_n 2"]
 NONE = np.empty((0, 2))
 
 
-def merged(intervals: Spans) -> Spans:
-    """The union of any intervals. Those that come within LENGTH_MM of each other become one."""
+def merged(intervals: Spans, join_mm: float = LENGTH_MM) -> Spans:
+    """The union of any intervals. Those that come within `join_mm` of each other become one."""
     if len(intervals) == 0:
         return NONE
     ordered = intervals[np.argsort(intervals[:, 0], kind="stable")]
     reach = np.maximum.accumulate(ordered[:, 1])
-    begins = np.concatenate([[True], ordered[1:, 0] > reach[:-1] + LENGTH_MM])
+    begins = np.concatenate([[True], ordered[1:, 0] > reach[:-1] + join_mm])
     ends = np.append(np.flatnonzero(begins)[1:], len(ordered)) - 1
     return np.column_stack([ordered[begins, 0], reach[ends]])
 

@@ -34,9 +34,6 @@ CORNER_MM = 0.1 * GRAZE_MM
 """An axis that passes a corner of a surface this closely may miss all faces that meet there; shifted by
 GRAZE_MM it no longer does."""
 
-SEED_SAMPLE_MM = 0.1
-"""Points along a seed at which its distance to the target is taken."""
-
 RATIO = 1e-9
 """Shares of a whole, and whatever follows from stated numbers by a formula, as a part of itself."""
 

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 
 from anatomy.structures import VoxelMask
 from planner.verify.axis import Pieces
-from planner.verify.boxes import point_box2, segment_box2, slab_clip
+from planner.verify.boxes import segment_box2, slab_clip
 from planner.verify.compiled import loop
 from planner.verify.segments import point_segment2
 from planner.verify.spans import Spans, merged
@@ -147,22 +147,6 @@ def least_distance(pieces, voxels, spacing, cap):  # type: ignore[no-untyped-def
                 high = (centre[0] + 0.5 * hx, centre[1] + 0.5 * hy, centre[2] + 0.5 * hz)
                 best = min(best, sqrt(segment_box2(p, q, low, high)))
     return best
-
-
-@loop
-def farthest_point(points, voxels, spacing):  # type: ignore[no-untyped-def]
-    """Largest distance of any of `points` (m, 3) in B from its nearest box of `voxels` (n, 3). [mm]"""
-    hx, hy, hz = spacing
-    farthest2 = 0.0
-    for m in range(points.shape[0]):
-        x = (points[m, 0], points[m, 1], points[m, 2])
-        nearest2 = np.inf
-        for n in range(voxels.shape[0]):
-            low = ((voxels[n, 0] - 0.5) * hx, (voxels[n, 1] - 0.5) * hy, (voxels[n, 2] - 0.5) * hz)
-            high = ((voxels[n, 0] + 0.5) * hx, (voxels[n, 1] + 0.5) * hy, (voxels[n, 2] + 0.5) * hz)
-            nearest2 = min(nearest2, point_box2(x, low, high))
-        farthest2 = max(farthest2, nearest2)
-    return sqrt(farthest2)
 
 
 def near_axis(
