@@ -8,19 +8,32 @@ AnatomyError            bad input: which field, which value, what to do
 `-- SurfaceError        a mesh that bounds no volume
 """
 
+MOST_OF_FIELD, MOST_OF_VALUE, MOST_OF_REMEDY = 200, 500, 1200
+"""Characters of each part of an error. A damaged file can hold a number of a million digits: to repeat it
+whole would hide what is wrong with it."""
+
+
+def shortened(text: str, most: int) -> str:
+    """`text` with its middle left out where it has more than `most` characters."""
+    if len(text) <= most:
+        return text
+    gap = " ... "
+    end = (most - len(gap)) // 2
+    return text[: most - len(gap) - end] + gap + text[-end:]
+
 
 class AnatomyError(ValueError):
     """Bad input, said so that the sender can mend it.
 
     `field` names the input (a file, a structure, a request field), `value` what was found there,
-    `remedy` what to do about it.
+    `remedy` what to do about it. Each is kept short enough to be read.
     """
 
     def __init__(self, field: str, value: str, remedy: str) -> None:
-        self.field = field
-        self.value = value
-        self.remedy = remedy
-        super().__init__(f"{field}: {value}. {remedy}")
+        self.field = shortened(field, MOST_OF_FIELD)
+        self.value = shortened(value, MOST_OF_VALUE)
+        self.remedy = shortened(remedy, MOST_OF_REMEDY)
+        super().__init__(f"{self.field}: {self.value}. {self.remedy}")
 
     def __reduce__(self) -> tuple[type["AnatomyError"], tuple[str, str, str]]:
         """Errors cross process borders whole: an exception pickles by its constructor's arguments."""

@@ -59,7 +59,8 @@ class Grid:
             raise GridError("grid", f"its shape is {self.shape}", "Give three sizes of at least one voxel.")
         if not np.isfinite(self.X_PV).all():
             raise GridError("grid", "its affine holds NaN or infinity", _REWRITE)
-        spacing = np.linalg.norm(self.X_PV[:3, :3], axis=0)
+        with np.errstate(over="ignore"):  # a square beyond float64 is infinite, and refused as too large
+            spacing = np.linalg.norm(self.X_PV[:3, :3], axis=0)
         if (spacing < MIN_SPACING_MM).any() or (spacing > MAX_SPACING_MM).any():
             raise GridError(
                 "grid",

@@ -11,8 +11,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from anatomy.errors import ReadError
-from anatomy.label_values import LARGEST_LABEL
+from anatomy.label_values import LARGEST_LABEL, whole_number
 from anatomy.limits import MAX_NAMES_BYTES, check_file_size, check_structure_count
+
+_LONGEST_LABEL = 20
+"""Characters of a label as a number: far more than the largest has."""
 
 _REMEDY = 'Give one JSON object such as {"1": "heart", "2": "aorta"}, with each label and name once.'
 
@@ -23,7 +26,7 @@ def read_names(path: Path) -> dict[int, str]:
         raise ReadError(path.name, "there is no such file", "Give the JSON file that names the labels.")
     check_file_size(path, MAX_NAMES_BYTES)
     try:
-        table = json.loads(path.read_bytes(), object_pairs_hook=_no_repeats)
+        table = json.loads(path.read_bytes(), object_pairs_hook=_no_repeats, parse_int=_number)
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
         raise ReadError(path.name, "it is not JSON", _REMEDY) from None
     except _Repeated as error:
@@ -46,7 +49,7 @@ def names_from_xml(content: bytes, file: str) -> dict[int, str] | None:
         raise ReadError(file, "its embedded label table declares entities", "Give the names by --names.")
     try:
         root = ElementTree.fromstring(content.rstrip(b"\0 \r\n\t"))
-    except ElementTree.ParseError:
+    except (ElementTree.ParseError, LookupError, ValueError):  # no XML, or in an encoding that nobody knows
         raise ReadError(file, "its embedded label table is damaged", "Give the names by --names.") from None
     labels = root.iter("Label")
     return _checked((_pair(label.get("Key", ""), label.text or "", file) for label in labels), file)
@@ -54,6 +57,12 @@ def names_from_xml(content: bytes, file: str) -> dict[int, str] | None:
 
 class _Repeated(ValueError):
     pass
+
+
+def _number(digits: str) -> int | float:
+    """A whole number of JSON. Python reads none of more than 4,300 digits; one too long to be a label may as
+    well be a real number, which is no label."""
+    return int(digits) if len(digits) <= _LONGEST_LABEL else float(digits)
 
 
 def _no_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -67,8 +76,9 @@ def _no_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _pair(key: str, value: object, file: str) -> tuple[int, str]:
     """One entry, whichever way round it is written."""
-    if isinstance(value, str) and key.strip().isdecimal():
-        label, name = int(key), value
+    number = whole_number(key)
+    if isinstance(value, str) and number is not None:
+        label, name = number, value
     elif isinstance(value, int) and not isinstance(value, bool):
         label, name = value, key
     else:

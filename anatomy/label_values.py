@@ -3,6 +3,7 @@
 A voxel with a label that nobody named could be an aorta: it is an error, never background.
 """
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,6 +15,16 @@ LARGEST_LABEL = 65535
 
 WHOLE_TOLERANCE = 1e-4
 """Stored label times a header's float32 scale may miss a whole number by its rounding, not by more."""
+
+
+_DECIMAL = re.compile(r"0*([0-9]{1,10})")
+
+
+def whole_number(text: str) -> int | None:
+    """The number from 0 that plain decimal digits stand for, spaces around them let be; None for any other
+    text. More than ten digits are no number of anything here, and Python itself reads no more than 4,300."""
+    found = _DECIMAL.fullmatch(text.strip())
+    return None if found is None else int(found.group(1))
 
 
 def whole_labels(values: np.ndarray, file: str) -> UInt[np.ndarray, "..."]:

@@ -6,6 +6,7 @@ as float64. NIfTI's world axes are RAS; everything that leaves here is LPS (`ana
 
 import gzip
 import io
+import warnings
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -172,7 +173,7 @@ def _loaded(path: Path) -> Iterator[_Volume]:
             qform_code, sform_code = int(image.header["qform_code"]), int(image.header["sform_code"])
             X_RAS = np.asarray(image.affine, float)
             unit = str(image.header.get_xyzt_units()[0])
-        except (*_DAMAGED, KeyError, TypeError) as error:
+        except (*_DAMAGED, KeyError, TypeError, OverflowError) as error:
             if isinstance(error, AnatomyError):
                 raise
             raise ReadError(
@@ -209,7 +210,8 @@ def _silent() -> Iterator[None]:
     log = nib.imageglobals.logger
     before, log.disabled = log.disabled, True
     try:
-        yield
+        with warnings.catch_warnings(action="ignore"):
+            yield
     finally:
         log.disabled = before
 

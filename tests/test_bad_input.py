@@ -97,6 +97,7 @@ VOLUMES: list[tuple[str, Callable[[Path], Path], Refused, str]] = [
         "voxel spacings of -0.8, 0.9, 5 mm",
     ),
     ("sheared", lambda t: patched(labels(t), 284, struct.pack("<f", 2.0)), GridError, "not orthogonal"),
+    ("huge spacing", lambda t: labels(t, X_PV=OBLIQUE @ np.diag([1e38, 1, 1, 1])), GridError, "spacing"),
     ("far away", lambda t: patched(labels(t), 292, struct.pack("<f", 1e6)), GridError, "100 m away"),
     ("far voxels", lambda t: patched(labels(t), 108, struct.pack("<f", 1e9)), ReadError, "begin at byte"),
     ("unknown type", lambda t: patched(labels(t), 70, struct.pack("<h", 7)), ReadError, "NIfTI"),
@@ -173,6 +174,10 @@ def test_a_packed_bomb_is_not_unpacked_beyond_its_header(tmp_path: Path, names: 
         (b'{"heart": 1.5}', "no label and name"),
         (b'{"heart": -1}', "out of range"),
         (b'{"99999": "heart"}', "out of range"),
+        (b'{"' + b"9" * 5000 + b'": "heart"}', "no label and name"),
+        (b'{"heart": ' + b"9" * 5000 + b"}", "no label and name"),
+        (b'{"heart": 123456789012345678901234567890}', "no label and name"),
+        ('{"\u0663": "heart"}'.encode(), "no label and name"),
         (b'{"1": "' + b"a" * 5_000_000 + b'"}', "bytes"),
         (json.dumps({str(n): f"s{n}" for n in range(1, MAX_STRUCTURES + 2)}).encode(), "structures"),
     ],
@@ -183,6 +188,7 @@ def test_bad_names_tables(tmp_path: Path, content: bytes, message: str) -> None:
     with pytest.raises(ReadError, match=message) as refused:
         read(labels(tmp_path), names=table)
     assert refused.value.field == "table.json"
+    assert len(str(refused.value)) < 1000
 
 
 def test_a_label_map_without_names_says_how_to_give_them(tmp_path: Path) -> None:
@@ -198,6 +204,8 @@ def test_a_label_map_without_names_says_how_to_give_them(tmp_path: Path) -> None
         (label_table()[:-40], "damaged"),
         (b'<!DOCTYPE x [<!ENTITY a "b">]>' + label_table(), "entities"),
         (label_table({"x": "heart"}), "no label and name"),
+        (label_table({"9" * 5000: "heart"}), "no label and name"),
+        (label_table().replace(b"UTF-8", b"UTF-x"), "damaged"),
     ],
 )
 def test_bad_embedded_names(tmp_path: Path, table: bytes, message: str) -> None:

@@ -1,0 +1,35 @@
+"""Some hundred damaged files of each kind: read, or refused by our own errors. More by hand: fuzz_readers."""
+
+from pathlib import Path
+
+import pytest
+from fuzz_readers import KINDS, run
+
+INPUTS = 200
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_damage_is_read_or_refused_never_worse(kind: str, tmp_path: Path) -> None:
+    tried = list(run(kind, INPUTS, 0, tmp_path))
+    assert [t.told() for t in tried if t.fault is not None] == []
+    # Both happen: a kind that is always refused, or never, tries nothing.
+    assert 0 < sum(t.read for t in tried) < INPUTS
+
+
+def test_a_fault_is_seen_and_can_be_seen_again(tmp_path: Path) -> None:
+    from fuzz_kind import Bench, Kind
+
+    def written(folder: Path) -> list[Path]:
+        (folder / "number.txt").write_bytes(b"value 17 end")
+        return [folder / "number.txt"]
+
+    def read(path: Path) -> int:
+        return int(path.read_bytes().split()[1])
+
+    bench = Bench("number", {"number": Kind(written, read)}, tmp_path / "number")
+    faults = [tried for tried in map(bench.tried, range(100)) if tried.fault is not None]
+    assert faults
+    again = bench.tried(faults[0].seed)
+    assert repr(again.fault) == repr(faults[0].fault)
+    assert f"number 1 --seed {again.seed}" in again.told()
+    assert bench.files[0].read_bytes() == b"value 17 end"
