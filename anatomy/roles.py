@@ -9,7 +9,7 @@ A name that nobody knows is forbidden: the only guess that cannot hurt.
 """
 
 import re
-from collections.abc import Iterable
+from functools import lru_cache
 
 from anatomy.structures import Role
 
@@ -44,7 +44,7 @@ _SPELLING = {
     "rt": "right",
 }
 
-_SIDES = ("left", "right")
+SIDES = ("left", "right")
 
 _TARGET_NAMES = re.compile(r"gtv|(lesion|lymph_?node|metastasi|node|station|target|tumor)(?![a-z])")
 """How names of what is treated begin. A CTV or PTV is not among them: it is no tissue, and holds its own
@@ -144,33 +144,12 @@ _HEAD_NECK = """
     superior_oblique_muscle  inferior_oblique_muscle  levator_palpebrae_superioris
 """
 
-_EXPECTED = {
-    "heart": "heart heart_lower heart_myocardium heart_ventricle",
-    "aorta": "aorta a_aorta aorta_ascending aorta_arch aorta_descending aortic_arch "
-    "aorta_thoracic aorta_thoracica",
-    "pulmonary_artery": "pulmonary_artery a_pulmonary pulmonary_trunk mediastinal_great_vessel great_vessel",
-    "pulmonary_vein": "pulmonary_vein",
-    "superior_vena_cava": "superior_vena_cava superior_venacava venacava_s "
-    "mediastinal_great_vessel great_vessel",
-    "airway": "airway trachea trachea_bronchi lung_trachea_bronchia main_bronchus bronchus bronchus_prox",
-    "esophagus": "esophagus",
-    "spinal_cord": "spinal_cord spinal_canal cord",
-    "vertebrae": "vertebrae vertebrae_body spine",
-    "ribs": "rib",
-    "sternum": "sternum manubrium",
-    "internal_mammary_vessels": "internal_mammary_artery internal_mammary_vein internal_mammary_vessel "
-    "internal_thoracic_artery internal_thoracic_vein internal_thoracic_vessel",
-    "subclavian_vessels": "subclavian_artery subclavian_vein subclavian_vessel "
-    "mediastinal_great_vessel great_vessel",
-    "brachiocephalic_vessels": "brachiocephalic_trunk brachiocephalic_vein brachiocephalic_artery "
-    "mediastinal_great_vessel great_vessel",
-    "costal_cartilages": "costal_cartilage",
-    "azygos_vein": "azygos azygos_vein",
-    "intercostal_vessels": "intercostal_artery intercostal_vein intercostal_vessel",
-}
-"""What every chest has and no needle may touch, with the names that stand for each."""
+
+NAMES_KEPT = 4096
+"""Names whose words are kept: a case has a few hundred, and each is asked about by every group."""
 
 
+@lru_cache(NAMES_KEPT)
 def words_of(name: str) -> tuple[str, ...]:
     """A name as folded words, in its own order: lower case, American spelling, singular, sides in full.
 
@@ -188,18 +167,27 @@ def words_of(name: str) -> tuple[str, ...]:
 
 _LEVEL = re.compile(r"[ctls]\d{1,2}")
 
-_Key = tuple[str, ...]
+Key = tuple[str, ...]
+"""What is left of a name when side, number and vertebral level are gone, in a fixed order: its family."""
 
 
-def _key(words: Iterable[str]) -> _Key:
-    """What is left of a name when side, number and vertebral level are gone, in a fixed order."""
-    kept = [w for w in words if w not in _SIDES and not w.isdigit()]
+@lru_cache(NAMES_KEPT)
+def key_of(name: str) -> Key:
+    """The family of a name: "rib_left_4" and "Ribs" are both of ("rib",)."""
+    kept = [w for w in words_of(name) if w not in SIDES and not w.isdigit()]
     if "vertebrae" in kept:
         kept = [w for w in kept if not _LEVEL.fullmatch(w)]
     return tuple(sorted(kept))
 
 
-def _table() -> dict[_Key, Role]:
+def level_of(name: str) -> str | None:
+    """The level of a single vertebra, "T4" of "vertebrae_T4", else None."""
+    words = words_of(name)
+    levels = [word for word in words if _LEVEL.fullmatch(word)]
+    return levels[0].upper() if "vertebrae" in words and len(levels) == 1 else None
+
+
+def _table() -> dict[Key, Role]:
     forbidden = (_HEART, _VESSELS, _AIRWAY_GULLET_NERVE, _BONE, _ABDOMEN_PELVIS, _HEAD_NECK)
     families = [(Role.FORBIDDEN, names) for names in forbidden]
     families += [
@@ -209,20 +197,17 @@ def _table() -> dict[_Key, Role]:
         (Role.TARGET, _TARGET),
         (Role.PASSABLE, _PASSABLE),
     ]
-    return {_key(words_of(name)): role for role, names in families for name in names.split()}
+    return {key_of(name): role for role, names in families for name in names.split()}
 
 
 _ROLES = _table()
-_EXPECTED_KEYS = {
-    group: frozenset(_key(words_of(name)) for name in names.split()) for group, names in _EXPECTED.items()
-}
 
 
 def _known_role(name: str) -> Role | None:
     words = words_of(name)
     if _TARGET_NAMES.match("_".join(words)):
         return Role.TARGET
-    return _ROLES.get(_key(words))
+    return _ROLES.get(key_of(name))
 
 
 def is_known(name: str) -> bool:
@@ -238,12 +223,3 @@ def role_of(name: str) -> Role:
     passable; nodes, lesions and GTVs target; table, cushion and arms outside.
     """
     return _known_role(name) or Role.FORBIDDEN
-
-
-def expected_missing(names: Iterable[str]) -> tuple[str, ...]:
-    """Groups of forbidden organs that a chest has and `names` lack, in a fixed order.
-
-    One name of a group is enough: a trachea stands for the airway.
-    """
-    keys = {_key(words_of(name)) for name in names}
-    return tuple(group for group, any_of in _EXPECTED_KEYS.items() if not any_of & keys)

@@ -2,7 +2,7 @@
 
     Segmentation --roles, targets, pose--> Scene
 
-What was assumed is said: where the skin came from, and which forbidden organs the input lacks.
+What was assumed is said: where the skin came from, and which forbidden organs and lung the input lacks.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,14 @@ import numpy as np
 from jaxtyping import Float
 
 from anatomy.assignment import DERIVE, asked_roles, assigned, only_targets
-from anatomy.body import GUESSED_SKIN, body_of
+from anatomy.body import body_of
 from anatomy.errors import StructureError
+from anatomy.expected import expected_missing
 from anatomy.frames import Grid
+from anatomy.notes import note_on_skin, note_on_targets, notes_on_lung, notes_on_names
 from anatomy.outside import notes_on_outside
 from anatomy.pose import Bore, Pose, Position, derived_table, gravity_P
-from anatomy.roles import expected_missing, is_known, words_of
+from anatomy.roles import words_of
 from anatomy.structures import InputDigest, Role, Segmentation, Structure, VoxelMask
 from anatomy.suggest import nearest
 from anatomy.target import refuse_target_outside, target_of
@@ -100,6 +102,8 @@ def scene(
     body, skin_source = body_of(filled, segmentation.grid)
     refuse_target_outside(target, body)
     apart = notes_on_outside(filled, body)
+    given = {s.name: s.role for s in filled if s.role is not None}
+    missing = expected_missing(given)
     return Scene(
         grid=segmentation.grid,
         structures=filled,
@@ -107,50 +111,18 @@ def scene(
         target=target,
         pose=_pose(asked, filled, body, segmentation.grid),
         skin_source=skin_source,
-        missing=expected_missing(s.name for s in filled),
+        missing=missing,
         notes=(
             *segmentation.notes,
             *notes_on_names(segmentation, overrides),
-            *_note_on_skin(skin_source),
-            *_note_on_targets(filled),
+            *note_on_skin(skin_source),
+            *note_on_targets(given),
+            *notes_on_lung(given, missing),
             *apart,
         ),
         inputs=segmentation.inputs,
         surface_slack_mm=segmentation.surface_slack_mm,
         ct_hu=segmentation.ct_hu,
-    )
-
-
-def notes_on_names(segmentation: Segmentation, overrides: Mapping[str, Role]) -> tuple[str, ...]:
-    """What was assumed about structures, one sentence each."""
-    empty = sorted(s.name for s in segmentation.structures if s.mask.count == 0)
-    guessed = sorted(
-        s.name
-        for s in segmentation.structures
-        if s.mask.count > 0 and s.role is None and s.name not in overrides and not is_known(s.name)
-    )
-    left_out = f"Empty and left out: {', '.join(empty)}."
-    return (
-        *((left_out,) if empty else ()),
-        *(f"{name} is not a known name: taken as forbidden." for name in guessed),
-    )
-
-
-def _note_on_skin(source: str) -> tuple[str, ...]:
-    if source != GUESSED_SKIN:
-        return ()
-    return (
-        "Without a body structure, skin and entries may lie centimetres inside the patient: segment the body "
-        "(TotalSegmentator: --task body) and give it with the organs.",
-    )
-
-
-def _note_on_targets(structures: tuple[Structure, ...]) -> tuple[str, ...]:
-    names = [s.name for s in structures if s.role is Role.TARGET]
-    if len(names) == 1:
-        return ()
-    return (
-        f"{', '.join(names)} are treated as one target, their union. To treat one of them, name it alone.",
     )
 
 

@@ -24,7 +24,7 @@ def search_report(scene: Scene, found: Found, chosen: Chosen, lung_bound_mm: flo
         least_lung_mm=_least_lung_mm(found, chosen),
         claims=(),
     )
-    return replace(report, claims=claims_of(report, scene.surface_slack_mm))
+    return replace(report, claims=claims_of(report, scene.surface_slack_mm, scene.missing))
 
 
 def _least_lung_mm(found: Found, chosen: Chosen) -> float | None:

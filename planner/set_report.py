@@ -55,7 +55,7 @@ def set_report(
         time_ended=chosen.time_ended,
         claims=(),
     )
-    return replace(stated, claims=(*set_claims(stated), *_of_given(scene, request, paths)))
+    return replace(stated, claims=(*set_claims(stated, scene.missing), *_of_given(scene, request, paths)))
 
 
 def _fewest(prescription: Prescription, chosen: ChosenSet, count: int, v100_percent: float) -> Fewest:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from math import ceil, dist, floor, log10
 
 from anatomy.body import GUESSED_SKIN
+from anatomy.expected import LUNG_NAMES
 from planner.implant_records import REACH_MM, DoseReport, GoalResult, NeedleSet
+from planner.lung_words import a_path, least_claim, of_lung, through
 from planner.records import (
     BORE,
     NARROW,
@@ -29,9 +31,9 @@ MOST_DECIMALS = 9
 """A millionth of a micrometre: below float64 rounding of any place in a patient."""
 
 
-def claims_of(search: SearchReport, surface_slack_mm: float) -> tuple[str, ...]:
-    """What a search with these numbers may claim. Where masks stand for surfaces, which reach beyond them by
-    the slack at most, lines were tested against the masks."""
+def claims_of(search: SearchReport, surface_slack_mm: float, missing: tuple[str, ...]) -> tuple[str, ...]:
+    """What a search with these numbers may claim, of an input that lacks `missing`. Where masks stand for
+    surfaces, which reach beyond them by the slack at most, lines were tested against the masks."""
     radius = radius_text(search.covering_radius_mm)
     if not search.complete:
         return (
@@ -47,8 +49,7 @@ def claims_of(search: SearchReport, surface_slack_mm: float) -> tuple[str, ...]:
         return (f"No path through the target stays safe under {displaced}.", *_of_masks(surface_slack_mm))
     return (
         f"Every path that stays safe under {displaced} has a safe tested line within that distance.",
-        f"The least lung length found, least_lung_mm, is at most the worst lung length, over {displaced}, of "
-        "any such path.",
+        least_claim(displaced, missing),
         *_of_masks(surface_slack_mm),
     )
 
@@ -81,7 +82,8 @@ def message_of(
     if status in (Status.PLANNED, Status.GOALS_NOT_MET) and ranked:
         count = "one path" if len(ranked) == 1 else f"{len(ranked)} distinct paths"
         early = "" if search.complete else f" The search ended early, at a covering radius of {radius}."
-        found = f"{count} to {target}; the best is {ranked[0].approach}, {_through(ranked[0])}.{early}"
+        crosses = through(ranked[0].lung_length_mm, missing_structures)
+        found = f"{count} to {target}; the best is {ranked[0].approach}, {crosses}.{early}"
         planted = _planted(request, needle_set, dose)
         return " ".join([found, *planted, *_cautions(skin_source, missing_structures)])
     if status is Status.TIMED_OUT:
@@ -93,7 +95,7 @@ def message_of(
     mostly = f" Blocked mostly by {blocked}." if blocked else ""
     safe = f"stays safe when displaced by {radius}" if search.covering_radius_mm > 0.0 else "is safe"
     shown = f"Shown: no path to {target} {safe}.{mostly}"
-    return " ".join([shown, *_miss_text(miss)])
+    return " ".join([shown, *_miss_text(miss, missing_structures)])
 
 
 def _planted(request: Request, needles: NeedleSet | None, dose: DoseReport | None) -> list[str]:
@@ -114,14 +116,14 @@ def _planted(request: Request, needles: NeedleSet | None, dose: DoseReport | Non
     return [reached, f"Goals not met: {said}.", *_limited_by(request, needles, missed)]
 
 
-def set_claims(needles: NeedleSet) -> tuple[str, ...]:
-    """What is proved of a needle set with these numbers, and what is not."""
+def set_claims(needles: NeedleSet, missing: tuple[str, ...]) -> tuple[str, ...]:
+    """What is proved of a needle set with these numbers, and what not, of an input that lacks `missing`."""
     # A lower bound is rounded down: the claim for a lower one is the weaker.
     least = (
         f"Of the {needles.tracks_considered} tracks considered, no set that keeps the rules (conflicts, "
         f"order, number, given needles) and could leave a seed within {needles.cover_radius_mm:g} mm of each "
-        f"of these seeds costs less than {floor(10.0 * needles.bound) / 10.0:.1f} mm of lung, punctures and "
-        "needles counted."
+        f"of these seeds costs less than {floor(10.0 * needles.bound) / 10.0:.1f} mm of {of_lung(missing)}, "
+        "punctures and needles counted."
     )
     relaxed = "Relaxed to parts of seeds, at some of the points and places 1 mm apart,"
     if not needles.v100_reachable:
@@ -215,11 +217,13 @@ def _limited_by(request: Request, needles: NeedleSet, missed: list[GoalResult]) 
 
 def _cautions(skin_source: str, missing: tuple[str, ...]) -> list[str]:
     guessed = "Caution: without a body structure the skin is a guess and may lie inside the patient."
-    named = ", ".join(missing[:MISSING_NAMED])
-    more = f" and {len(missing) - MISSING_NAMED} more" if len(missing) > MISSING_NAMED else ""
+    # What lacks of the lung is said where lung is spoken of: no needle is kept clear of it.
+    organs = [name for name in missing if name not in LUNG_NAMES]
+    named = ", ".join(organs[:MISSING_NAMED])
+    more = f" and {len(organs) - MISSING_NAMED} more" if len(organs) > MISSING_NAMED else ""
     return [
         *([guessed] if skin_source == GUESSED_SKIN else []),
-        *([f"Not in the input, so not kept clear of: {named}{more}."] if missing else []),
+        *([f"Not in the input, so not kept clear of: {named}{more}."] if organs else []),
     ]
 
 
@@ -232,13 +236,7 @@ def radius_text(radius_mm: float) -> str:
     return f"{ceil(radius_mm * 10**decimals - 1e-6) / 10**decimals:.{decimals}f} mm"
 
 
-def _through(path: Path) -> str:
-    if path.lung_length_mm == 0.0:
-        return "without crossing lung"
-    return f"through {path.lung_length_mm:.1f} mm of lung"
-
-
-def _miss_text(miss: NearestMiss | None) -> list[str]:
+def _miss_text(miss: NearestMiss | None, missing: tuple[str, ...]) -> list[str]:
     if miss is None:
         return [
             "No line was found that runs far enough in the target and leaves the body once, through skin in "
@@ -256,7 +254,7 @@ def _miss_text(miss: NearestMiss | None) -> list[str]:
             "None of the smaller clearances and longer needles that were tried, each alone, opens a path: "
             "change pose, role or target.",
         ]
-    return [nearest, _remedy(miss.relaxations[0])]
+    return [nearest, _remedy(miss.relaxations[0], missing)]
 
 
 def _lacking(structure: str) -> str:
@@ -267,12 +265,10 @@ def _lacking(structure: str) -> str:
     return f"of the clearance from {structure}"
 
 
-def _remedy(change: Relaxation) -> str:
+def _remedy(change: Relaxation, missing: tuple[str, ...]) -> str:
+    opened = a_path(change.lung_length_mm, missing)
     if change.setting.startswith("/needle"):
         what = f"A needle of {change.to_mm:g} mm instead of {change.from_mm:g} mm"
-        return f"{what} would open a path through {change.lung_length_mm:.1f} mm of lung."
+        return f"{what} would open {opened}."
     whose = "by default" if change.structure == "default" else f"from {change.structure}"
-    return (
-        f"A clearance of {change.to_mm:g} mm instead of {change.from_mm:g} mm {whose} would "
-        f"open a path through {change.lung_length_mm:.1f} mm of lung."
-    )
+    return f"A clearance of {change.to_mm:g} mm instead of {change.from_mm:g} mm {whose} would open {opened}."

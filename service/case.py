@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from anatomy.errors import ReadError, StructureError
+from anatomy.notes import notes_on_names
 from anatomy.read import read
 from anatomy.roles import is_known, role_of
-from anatomy.scene import PoseInput, Scene, notes_on_names, scene
+from anatomy.scene import PoseInput, Scene, scene
 from anatomy.structures import Role, Segmentation
 from anatomy.suggest import nearest
 from anatomy.thorax import thorax

@@ -1,6 +1,7 @@
 """Implant as text: goals and dose, the needles in order of insertion with their seeds, and robustness."""
 
 from planner.implant_records import NeedleSet, Robustness, Spread
+from planner.lung_words import at_least, of_lung
 from planner.records import Aim, Path, Plan
 from service.columns import columns
 from service.dose_text import bed_lines, goals_table, medium_line, organs_table, volume_line
@@ -30,8 +31,10 @@ def _set(plan: Plan) -> list[str]:
     needles = plan.needle_set
     if needles is None:
         return []
-    table = [_needles(needles, plan.paths)] if needles.order else []
-    return [*table, *_totals(needles, plan.request.needle_set.puncture_cost_mm), *needles.claims]
+    missing = plan.missing_structures
+    table = [_needles(needles, plan.paths, missing)] if needles.order else []
+    totals = _totals(needles, plan.request.needle_set.puncture_cost_mm, missing)
+    return [*table, *totals, *needles.claims]
 
 
 def _organs(plan: Plan) -> list[str]:
@@ -48,7 +51,7 @@ def _risks(plan: Plan) -> list[str]:
     return errors if plan.dose is None else [*errors, medium_line(plan.dose)]
 
 
-def _needles(needles: NeedleSet, paths: tuple[Path, ...]) -> str:
+def _needles(needles: NeedleSet, paths: tuple[Path, ...], missing: tuple[str, ...]) -> str:
     """One row for each needle, in order of insertion: its cost, and the depths of its seeds, distal first."""
     by_id = {path.id: path for path in paths}
     rows = [("insert", "needle", "approach", "lung mm", "punctures", "seeds", "at depths mm")]
@@ -60,8 +63,8 @@ def _needles(needles: NeedleSet, paths: tuple[Path, ...]) -> str:
                 str(n),
                 path_id,
                 path.approach,
-                f"{path.lung_length_mm:.1f}",
-                str(path.pleural_punctures),
+                at_least(f"{path.lung_length_mm:.1f}", missing),
+                at_least(str(path.pleural_punctures), missing),
                 str(len(depths)),
                 " ".join(f"{depth:.1f}" for depth in depths if depth is not None),
             )
@@ -69,14 +72,14 @@ def _needles(needles: NeedleSet, paths: tuple[Path, ...]) -> str:
     return columns(rows)
 
 
-def _totals(needles: NeedleSet, puncture_cost_mm: float) -> list[str]:
+def _totals(needles: NeedleSet, puncture_cost_mm: float, missing: tuple[str, ...]) -> list[str]:
     given = sum(seed.path_id is None for seed in needles.seeds)
     seeds = _count(len(needles.seeds), "seed") + (f" ({given} of them given)" if given else "")
     punctures = _count(needles.pleural_punctures, "pleural puncture")
     few = "no bound" if needles.seeds_bound is None else _count(needles.seeds_bound, "seed")
     return [
-        f"Needle set: lung {needles.lung_length_mm:.1f} mm, {punctures} (counted as {puncture_cost_mm:g} mm "
-        f"each), {_count(len(needles.path_ids), 'needle')}, {seeds}.",
+        f"Needle set: {of_lung(missing)} {needles.lung_length_mm:.1f} mm, {punctures} (counted as "
+        f"{puncture_cost_mm:g} mm each), {_count(len(needles.path_ids), 'needle')}, {seeds}.",
         f"Objective {needles.objective:.1f} mm, bound {needles.bound:.1f} mm, gap {100 * needles.gap:.1f} %; "
         f"relaxed, {few} on these needles.",
     ]

@@ -1,5 +1,7 @@
 """Table: a plan as text for a terminal."""
 
+from anatomy.expected import LUNG_NAMES
+from planner.lung_words import a_path, at_least
 from planner.records import CLEARANCE_CAP_MM, NARROW, Aim, NearestMiss, Path, Plan, Verification
 from service.columns import columns
 from service.implant_text import implant_lines
@@ -23,14 +25,15 @@ HEADINGS = (
 
 def plan_text(plan: Plan) -> str:
     """Outcome, ranked paths, the implant, what was searched, and what was assumed."""
+    missing = plan.missing_structures
     blocks = [f"{plan.outcome.status}: {plan.outcome.message}"]
     ranked = [path for path in plan.paths if path.aim is Aim.TARGET]
     if ranked:
         names = {window.id: window.name for window in plan.windows}
-        blocks.append(columns([HEADINGS, *(_row(p, names.get(p.window, p.window)) for p in ranked)]))
+        blocks.append(columns([HEADINGS, *(_row(p, names.get(p.window, p.window), missing) for p in ranked)]))
     blocks.extend(implant_lines(plan))
     if plan.nearest_miss is not None:
-        blocks.extend(_miss(plan.nearest_miss))
+        blocks.extend(_miss(plan.nearest_miss, missing))
     if plan.blocked_by:
         shares = [f"{b.structure} {100 * b.share:.0f} %" for b in plan.blocked_by[:6]]
         blocks.append("Blocked by: " + ", ".join(shares))
@@ -41,8 +44,9 @@ def plan_text(plan: Plan) -> str:
     )
     blocks.extend(search.claims)
     blocks.append(plan.skin_source)
-    if plan.missing_structures:
-        blocks.append("Not in the input, so not kept clear of: " + ", ".join(plan.missing_structures))
+    organs = [name for name in missing if name not in LUNG_NAMES]
+    if organs:
+        blocks.append("Not in the input, so not kept clear of: " + ", ".join(organs))
     blocks.extend(plan.notes)
     if plan.verification is not None:
         blocks.append(verification_text(plan.verification))
@@ -61,28 +65,27 @@ def verification_text(verification: Verification) -> str:
     return "\n".join([*lines, f"Verification: {len(verification.checks)} checks, {said}."])
 
 
-def _miss(miss: NearestMiss) -> list[str]:
+def _miss(miss: NearestMiss, missing: tuple[str, ...]) -> list[str]:
     """Where the nearest line runs, and every change that would open a path."""
     entry, tip = (", ".join(f"{x:.1f}" for x in place) for place in (miss.entry_mm, miss.tip_mm))
     short = f"{miss.missing_mm:.1f} mm short of what was asked ({miss.structure})"
     how = "safe where it is and not when displaced" if miss.structure == NARROW else short
     lines = [f"Nearest line: from ({entry}) to ({tip}), {how}."]
     lines += [
-        f"Would open a path: {r.setting} {r.to_mm:g} instead of {r.from_mm:g}, through "
-        f"{r.lung_length_mm:.1f} mm of lung."
+        f"{r.setting} {r.to_mm:g} instead of {r.from_mm:g} would open {a_path(r.lung_length_mm, missing)}."
         for r in miss.relaxations
     ]
     return lines
 
 
-def _row(path: Path, window: str) -> tuple[str, ...]:
+def _row(path: Path, window: str, missing: tuple[str, ...]) -> tuple[str, ...]:
     return (
         str(path.rank),
         window,
         path.approach,
-        f"{path.lung_length_mm:.1f}",
-        str(path.pleural_punctures),
-        str(path.fissures_crossed),
+        at_least(f"{path.lung_length_mm:.1f}", missing),
+        at_least(str(path.pleural_punctures), missing),
+        at_least(str(path.fissures_crossed), missing),
         _clearance(path.clearance_mm),
         path.nearest_structure,
         f"{path.length_mm:.1f}",

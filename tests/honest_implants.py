@@ -136,7 +136,9 @@ def set_of(scene: Scene, request: Request, paths: Sequence[Path]) -> NeedleSet:
         claims=(),
     )
     near = [text for p in paths if p.aim is Aim.GIVEN for text in too_near(scene, request, p)]
-    return replace(stated, claims=(*set_claims(stated), *given_claims(request, tuple(paths)), *near))
+    return replace(
+        stated, claims=(*set_claims(stated, scene.missing), *given_claims(request, tuple(paths)), *near)
+    )
 
 
 def seeds_in(needles: NeedleSet) -> list[GivenSeed]:

@@ -183,7 +183,7 @@ def in_words(plan: Plan, who: Patient) -> Plan:
         plan.skin_source,
         plan.missing_structures,
     )
-    claims = claims_of(plan.search, who.scene.surface_slack_mm)
+    claims = claims_of(plan.search, who.scene.surface_slack_mm, who.scene.missing)
     return replace(
         plan, outcome=replace(plan.outcome, message=message), search=replace(plan.search, claims=claims)
     )

@@ -13,18 +13,19 @@ from planner.wording import claims_of, given_claims, message_of, set_claims
 def check_sentences(claims: Claims, plan: Plan, scene: Scene) -> None:
     """The outcome's message, the claims of search and needle set, and the notes."""
     _check_message(claims, plan)
-    proved = claims_of(plan.search, scene.surface_slack_mm)
+    proved = claims_of(plan.search, scene.surface_slack_mm, scene.missing)
     claims.same("what the search may claim", "search", "\n".join(plan.search.claims), "\n".join(proved))
-    _check_set(claims, plan)
+    _check_set(claims, plan, scene)
     claims.same("notes on the input", "notes", "\n".join(plan.notes), "\n".join(scene.notes))
 
 
-def _check_set(claims: Claims, plan: Plan) -> None:
+def _check_set(claims: Claims, plan: Plan, scene: Scene) -> None:
     """What is proved of the set, then of each given needle; the rest is what those are too near to."""
     if plan.needle_set is None:
         return
     said = plan.needle_set.claims
-    proved, of_given = set_claims(plan.needle_set), given_claims(plan.request, plan.paths)
+    proved = set_claims(plan.needle_set, scene.missing)
+    of_given = given_claims(plan.request, plan.paths)
     written = (*proved, *of_given)
     claims.same("what the set may claim", "needle set", "\n".join(said[: len(written)]), "\n".join(written))
     given = [path.id for path in plan.paths if path.aim is Aim.GIVEN]

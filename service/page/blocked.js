@@ -1,6 +1,7 @@
 // Blocked: which structures stand in the way, and what would have to give for a path where there is none.
 
 import { byId, fill, h, number, spoken, table } from "./dom.js";
+import { ofLung } from "./lung.js";
 import { on, set, state } from "./state.js";
 
 /** So many are shown at first. */
@@ -46,7 +47,7 @@ function missed(miss) {
       "li",
       {},
       `${spoken(r.setting)}${r.structure ? ` of ${spoken(r.structure)}` : ""} from ${number(r.from_mm)} to ${number(r.to_mm)} mm, `,
-      `then a path crosses ${number(r.lung_length_mm)} mm of lung. `,
+      `then there is a path; lung crossed: ${ofLung(`${number(r.lung_length_mm)} mm`, state.plan.missing_structures)}. `,
       h("button", { class: "quiet", on: { click: hold(r) } }, "Show it"),
     ),
   );

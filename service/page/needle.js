@@ -2,6 +2,7 @@
 
 import { byId, fill, h, number, spoken, table } from "./dom.js";
 import { askAgain, startLive } from "./live.js";
+import { ofLung } from "./lung.js";
 import { named } from "./request.js";
 import { on, set, state } from "./state.js";
 import { acrossNeedle, add, rounded, times, wayOf } from "./vectors.js";
@@ -164,9 +165,9 @@ function showAppraisal() {
       "dl",
       {},
       ...[
-        ["lung crossed", `${number(said.lung_length_mm)} mm`],
-        ["pleural punctures", number(said.pleural_punctures, 0)],
-        ["fissures", number(said.fissures_crossed, 0)],
+        ["lung crossed", ofLung(`${number(said.lung_length_mm)} mm`, said.missing_structures)],
+        ["pleural punctures", ofLung(number(said.pleural_punctures, 0), said.missing_structures)],
+        ["fissures", ofLung(number(said.fissures_crossed, 0), said.missing_structures)],
         ["clearance", `${number(said.clearance_mm)} mm to ${spoken(said.nearest_structure)}`],
         ["length", `${number(said.length_mm)} mm`],
         ["in the target", `${number(said.target_chord_mm)} mm`],

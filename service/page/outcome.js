@@ -1,6 +1,7 @@
 // Outcome: how planning ended, what was searched, and what that proves.
 
 import { byId, fill, h, number } from "./dom.js";
+import { ofLung } from "./lung.js";
 import { on, state } from "./state.js";
 
 /** Draw the panel whenever a plan is shown. */
@@ -28,17 +29,18 @@ function draw() {
     ),
     h("details", {}, h("summary", {}, "What that proves"), h("ul", {}, ...search.claims.map((claim) => h("li", {}, claim)))),
     h("p", {}, verification.passed ? `Verified: all ${held} checks hold.` : `Not verified: of ${held} checks some fail.`),
-    implant(plan.needle_set),
+    implant(plan),
   );
 }
 
 function warnings({ missing_structures: missing, notes }) {
   const said = [...notes];
-  if (missing.length) said.unshift(`Not in the input, so not kept clear of: ${missing.join(", ")}.`);
+  if (missing.length) said.unshift(`Not in the input, so not looked at: ${missing.join(", ")}.`);
   return said.length ? h("ul", { class: "warning" }, ...said.map((text) => h("li", {}, text))) : null;
 }
 
-function implant(set) {
+function implant(plan) {
+  const set = plan.needle_set;
   if (set === null) return null;
   return h(
     "div",
@@ -46,7 +48,7 @@ function implant(set) {
     h(
       "p",
       {},
-      `Needle set: ${set.path_ids.length} needles, ${set.seeds.length} seeds, lung ${number(set.lung_length_mm)} mm, `,
+      `Needle set: ${set.path_ids.length} needles, ${set.seeds.length} seeds, lung ${ofLung(`${number(set.lung_length_mm)} mm`, plan.missing_structures)}, `,
       `${set.pleural_punctures} pleural punctures. Objective ${number(set.objective)} mm, bound ${number(set.bound)} mm.`,
     ),
     h("p", {}, `Insert in this order: ${set.order.join(", ")}.`),

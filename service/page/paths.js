@@ -1,14 +1,15 @@
 // Paths: the ranked table. A row is picked by its radio button, so arrow keys go from path to path.
 
 import { byId, fill, h, number, spoken } from "./dom.js";
+import { ofLung } from "./lung.js";
 import { on, set, state } from "./state.js";
 
 const COLUMNS = [
   ["window", (p) => windowName(p)],
   ["approach", (p) => p.approach],
-  ["lung mm", (p) => number(p.lung_length_mm)],
-  ["pleura", (p) => p.pleural_punctures],
-  ["fissures", (p) => p.fissures_crossed],
+  ["lung mm", (p) => ofLung(number(p.lung_length_mm), state.plan.missing_structures)],
+  ["pleura", (p) => ofLung(p.pleural_punctures, state.plan.missing_structures)],
+  ["fissures", (p) => ofLung(p.fissures_crossed, state.plan.missing_structures)],
   ["clearance mm", (p) => number(p.clearance_mm)],
   ["nearest", (p) => spoken(p.nearest_structure)],
   ["length mm", (p) => number(p.length_mm)],

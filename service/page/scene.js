@@ -2,6 +2,7 @@
 
 import { byId, fill, h, plain } from "./dom.js";
 import { groupOf, groups } from "./groups.js";
+import { ofLung } from "./lung.js";
 import { hold } from "./needle.js";
 import { on, state } from "./state.js";
 import { CONFIG, colour, layout, onTheme } from "./theme.js";
@@ -136,7 +137,7 @@ function access() {
     y: chosen.map((n) => map.entry_mm[n][1]),
     z: chosen.map((n) => map.entry_mm[n][2]),
     hoverinfo: "text",
-    text: chosen.map((n) => `least lung from here: ${map.lung_length_mm[n].toFixed(1)} mm`),
+    text: chosen.map((n) => `least lung from here: ${ofLung(`${map.lung_length_mm[n].toFixed(1)} mm`, state.plan.missing_structures)}`),
     marker: { size: 3, ...marker },
   });
   const all = visible ? map.lung_length_mm.map((_, n) => n) : [];

@@ -16,7 +16,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from scipy import ndimage
 
+from anatomy.expected import LUNG, lung_lacking
 from anatomy.scene import Scene
+from planner.lung_words import of_lung
 from planner.records import Aim, Plan
 from service.pictures.oblique import LETTERS
 from service.pictures.palette import NO_LUNG
@@ -71,18 +73,28 @@ def access_figure(
         _draw_entries_of_paths(axes, view, plan, scene, body)
     bar = figure.colorbar(ScalarMappable(scale, COLOURS), ax=panels, shrink=0.7, extend="max", pad=0.02)
     bar.set_label("least lung crossed from this entry [mm]")
-    figure.suptitle(f"Skin access: {_sentence(lung_length_mm)}", fontsize=11)
-    figure.legend(handles=_legend(), loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
+    figure.suptitle(f"Skin access: {_sentence(lung_length_mm, plan.missing_structures)}", fontsize=11)
+    figure.legend(
+        handles=_legend(of_lung(plan.missing_structures)),
+        loc="outside lower center",
+        ncols=3,
+        frameon=False,
+        fontsize=8.5,
+    )
     return figure
 
 
-def _sentence(lung_length_mm: Float[np.ndarray, " n"]) -> str:
+def _sentence(lung_length_mm: Float[np.ndarray, " n"], missing: tuple[str, ...]) -> str:
     n = len(lung_length_mm)
     if n == 0:
         return "no safe entry was found"
+    lacks = lung_lacking(missing)
+    if lacks == (LUNG,):
+        return f"{n} entries of safe paths; what lung they cross is not known, as none is in the input"
     free = int((lung_length_mm <= 0).sum())
     least = f"the least lung crossed is {lung_length_mm.min():.1f} mm"
-    return f"{n} entries of safe paths, {free} of them without lung; {least}"
+    but = f"\nnot in the input: {', '.join(lacks)}" if lacks else ""
+    return f"{n} entries of safe paths, {free} of them without {of_lung(missing)}; {least}{but}"
 
 
 def best_in_cells(
@@ -227,9 +239,9 @@ def _draw_frame(axes: Axes, view: View, scene: Scene) -> None:
         )
 
 
-def _legend() -> list[Line2D]:
+def _legend(lung: str) -> list[Line2D]:
     meanings = (
-        ("entry of a path without lung", NO_LUNG, NO_LUNG),
+        (f"entry of a path without {lung}", NO_LUNG, NO_LUNG),
         ("skin without a safe path", RELIEF, RELIEF),
         ("entry of a ranked path", "white", "black"),
     )
