@@ -1,6 +1,6 @@
 """Body: everything inside the skin, from a body structure or from all structures together.
 
-    body structure + organs  --or-->  organs, gaps closed  -->  holes filled by slice  -->  largest part
+    body structure + organs  --or-->  organs, gaps closed  -->  holes filled by slice  -->  parts
 
 Works on the bounding box of what there is, slice by slice where it can: a 512 x 512 x 300 scan must not need
 more than a few bytes a voxel.
@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Bool
 from scipy import ndimage
 
+from anatomy.body_parts import BodyParts, parts_of
 from anatomy.frames import Grid
-from anatomy.structures import Role, Structure, VoxelMask, mask_from_bool
+from anatomy.structures import Role, Structure
 
 CLOSING_MM = 10.0
 """Gaps between labelled organs up to twice this are bridged when no body structure is given [U]."""
@@ -23,8 +24,8 @@ CLOSING_STEP_MM = 2.0
 """Gaps are bridged on blocks of voxels up to this size [U]: a skin guessed from organs is no finer."""
 
 
-def body_of(structures: tuple[Structure, ...], grid: Grid) -> tuple[VoxelMask, str]:
-    """The inside of the skin, and a sentence on where it came from.
+def body_of(structures: tuple[Structure, ...], grid: Grid) -> tuple[BodyParts, str]:
+    """The inside of the skin in its parts, and a sentence on where it came from.
 
     `structures` have roles and are not empty. What lies outside the body by its role (table, cushion, arms)
     is taken out of a body structure that includes it; every other structure is inside the body.
@@ -39,6 +40,7 @@ def body_of(structures: tuple[Structure, ...], grid: Grid) -> tuple[VoxelMask, s
         for s in structures:
             if s.role is Role.OUTSIDE:
                 s.mask.paint(body, False)
+        drawn = body.copy()
     for s in inside:
         s.mask.paint(body, True)
     if skins:
@@ -48,8 +50,7 @@ def body_of(structures: tuple[Structure, ...], grid: Grid) -> tuple[VoxelMask, s
         source = GUESSED_SKIN
         _close(body[box], grid)
     _fill_slices(body[box])
-    _keep_largest_part(body[box])
-    return mask_from_bool(body), source
+    return parts_of(body, box, drawn if skins else body, grid), source
 
 
 def _box_around(structures: list[Structure]) -> tuple[slice, slice, slice]:
@@ -101,15 +102,3 @@ def _fill_slices(body: Bool[np.ndarray, "nx ny nz"]) -> None:
         air = np.pad(~body[:, :, k], 1, constant_values=True)
         parts, _ = ndimage.label(air)
         body[:, :, k] = (parts != parts[0, 0])[1:-1, 1:-1]
-
-
-def _keep_largest_part(body: Bool[np.ndarray, "nx ny nz"]) -> None:
-    """Clear, in place, all but the largest connected part: a stray voxel in the air is no skin."""
-    parts, count = ndimage.label(body)
-    if count < 2:
-        return
-    sizes = np.zeros(count + 1, np.int64)
-    for i in range(body.shape[0]):
-        sizes += np.bincount(parts[i].ravel(), minlength=count + 1)
-    sizes[0] = 0
-    np.equal(parts, int(np.argmax(sizes)), out=body)

@@ -8,13 +8,14 @@ from anatomy.structures import Role, Structure, VoxelMask
 _REMEDY = "Check its frame (LPS or RAS), its unit (mm, not cm) and that it is of the same scan."
 
 
-def notes_on_outside(structures: tuple[Structure, ...], body: VoxelMask) -> tuple[str, ...]:
+def notes_on_outside(structures: tuple[Structure, ...], body: tuple[VoxelMask, ...]) -> tuple[str, ...]:
     """One sentence for each forbidden or lung structure that lies wholly outside the body.
 
-    `structures` have roles and are not empty. Raises FrameMismatch where all of them lie there.
+    `structures` have roles and are not empty; `body` is the body and the parts of it that lie apart. Raises
+    FrameMismatch where all of them lie there.
     """
     organs = [s for s in structures if s.role in (Role.FORBIDDEN, Role.LUNG)]
-    outside = [s.name for s in organs if not _meets(s.mask, body)]
+    outside = [s.name for s in organs if not any(_meets(s.mask, part) for part in body)]
     if outside and len(outside) == len(organs):
         raise FrameMismatch(
             "input",

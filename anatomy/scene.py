@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Float
 
 from anatomy.assignment import DERIVE, asked_roles, assigned, only_targets
-from anatomy.body import body_of
+from anatomy.body import GUESSED_SKIN, body_of
+from anatomy.body_parts import notes_on_parts, obstacles_of
 from anatomy.errors import StructureError
 from anatomy.expected import expected_missing
 from anatomy.frames import Grid
@@ -35,8 +36,9 @@ BELOW = 0.5
 class Scene:
     """Structures with roles on one grid, the body, the pose, and what had to be assumed.
 
-    `body` is everything inside the skin. `target` is the union of the target structures. Beyond the field
-    of view the scene goes on as at its nearest voxel: a body cut by the edge goes on, unseen.
+    `body` is everything inside the skin; parts of it that lie apart are structures outside the body.
+    `target` is the union of the target structures. Beyond the field of view the scene goes on as at its
+    nearest voxel: a body cut by the edge goes on, unseen.
     """
 
     grid: Grid
@@ -99,17 +101,21 @@ def scene(
     filled = tuple(sorted((s for s in named if s.mask.count > 0), key=lambda s: s.name))
     target = target_of(named, segmentation.grid)
     _refuse_nothing_but_target(named)
-    body, skin_source = body_of(filled, segmentation.grid)
-    refuse_target_outside(target, body)
-    apart = notes_on_outside(filled, body)
+    parts, skin_source = body_of(filled, segmentation.grid)
+    refuse_target_outside(target, parts.body)
+    # A guessed skin is made of organs: that they lie in it says nothing of their frame.
+    of_body = (parts.body,) if skin_source == GUESSED_SKIN else (parts.body, *parts.apart)
+    apart = notes_on_outside(filled, of_body)
+    obstacles = obstacles_of(parts, segmentation.names())
+    filled = tuple(sorted((*filled, *obstacles), key=lambda s: s.name))
     given = {s.name: s.role for s in filled if s.role is not None}
     missing = expected_missing(given)
     return Scene(
         grid=segmentation.grid,
         structures=filled,
-        body=body,
+        body=parts.body,
         target=target,
-        pose=_pose(asked, filled, body, segmentation.grid),
+        pose=_pose(asked, filled, parts.body, segmentation.grid),
         skin_source=skin_source,
         missing=missing,
         notes=(
@@ -119,6 +125,7 @@ def scene(
             *note_on_targets(given),
             *notes_on_lung(given, missing),
             *apart,
+            *notes_on_parts(parts, obstacles, segmentation.grid),
         ),
         inputs=segmentation.inputs,
         surface_slack_mm=segmentation.surface_slack_mm,

@@ -69,7 +69,7 @@ def scene_of(
     pose = request.pose
     asked = PoseInput(pose.position, pose.rotation_deg, pose.table, pose.bore_diameter_mm)
     made = scene(segmentation, names, request.roles, asked)
-    _refuse_unknown_names(request, segmentation.names())
+    _refuse_unknown_names(request, sorted({*segmentation.names(), *made.names()}))
     names = names or tuple(s.name for s in made.of_role(Role.TARGET))
     return made, replace(request, target=replace(request.target, structures=names))
 

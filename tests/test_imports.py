@@ -9,6 +9,7 @@ ALLOWED_TO_VERIFY = {
     "anatomy",
     "anatomy.assignment",
     "anatomy.body",
+    "anatomy.body_parts",
     "anatomy.errors",
     "anatomy.expected",
     "anatomy.frames",

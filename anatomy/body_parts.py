@@ -1,0 +1,106 @@
+"""Body parts: the trunk is the body; an arm or a chin beside it is an obstacle; specks are dropped.
+
+connected parts  -->  largest: the body  |  large, or cut by the view's edge: apart  |  the rest: dropped
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Int
+from scipy import ndimage
+
+from anatomy.frames import Grid
+from anatomy.structures import Role, Structure, VoxelMask, masks_from_labels
+
+LEAST_PART_MM3 = 10_000.0
+"""A part of the body of this volume is a limb or a piece of one, and no speck [U]: about a finger."""
+
+LEAST_CUT_PART_MM3 = 1_000.0
+"""The same, of a part that the edge of the field of view cuts: it goes on out of view [U]."""
+
+MOST_PARTS = 200
+"""More parts than this, smaller than all of these, are one [U]: a layer holds few labels."""
+
+
+@dataclass(frozen=True, eq=False)
+class BodyParts:
+    """The body, what lies apart from it, largest first, and how much was dropped."""
+
+    body: VoxelMask
+    apart: tuple[VoxelMask, ...]
+    dropped: int
+    dropped_mm3: float
+
+
+def parts_of(
+    inside: Bool[np.ndarray, "nx ny nz"], box: tuple[slice, slice, slice], drawn: np.ndarray, grid: Grid
+) -> BodyParts:
+    """Take the inside of the skin apart. `box` holds all of it; `drawn` (nx, ny, nz) is what was given as
+    body: a part that holds nothing of it is an organ in the air, and no part of a body."""
+    numbers, count = ndimage.label(inside[box])
+    sizes, of_body = np.zeros(count + 1, np.int64), np.zeros(count + 1, bool)
+    for numbered, given in zip(numbers, drawn[box], strict=True):
+        sizes += np.bincount(numbered.ravel(), minlength=count + 1)
+        of_body[numbered[given]] = True
+    sizes[0] = 0
+    main = int(np.argmax(sizes))
+    least = np.where(_at_the_edge(numbers, box, grid, count), LEAST_CUT_PART_MM3, LEAST_PART_MM3)
+    kept = of_body & (sizes * grid.voxel_volume_mm3 >= least)
+    kept[[0, main]] = False
+    # Equal sizes keep the order in which the parts were found.
+    apart = np.flatnonzero(kept)[np.argsort(-sizes[kept], kind="stable")]
+    labels = np.zeros(count + 1, np.uint8)
+    labels[main] = 1
+    labels[apart] = 2 + np.minimum(np.arange(len(apart)), MOST_PARTS - 1)
+    layer = np.zeros(inside.shape, np.uint8)
+    layer[box] = labels[numbers]
+    masks = masks_from_labels(layer, sorted({1, *labels[apart].tolist()}))
+    dropped = (labels == 0) & (sizes > 0)
+    return BodyParts(
+        masks[1],
+        tuple(mask for label, mask in masks.items() if label > 1),
+        int(np.count_nonzero(dropped)),
+        float(sizes[dropped].sum()) * grid.voxel_volume_mm3,
+    )
+
+
+def _at_the_edge(
+    numbers: Int[np.ndarray, "mx my mz"], box: tuple[slice, slice, slice], grid: Grid, count: int
+) -> Bool[np.ndarray, " n"]:
+    """Which parts have voxels in the outermost layer of the field of view."""
+    found = np.zeros(count + 1, bool)
+    for axis, span in enumerate(box):
+        faces = np.moveaxis(numbers, axis, 0)
+        if span.start == 0:
+            found[np.unique(faces[0])] = True
+        if span.stop == grid.shape[axis]:
+            found[np.unique(faces[-1])] = True
+    return found
+
+
+def obstacles_of(parts: BodyParts, names: tuple[str, ...]) -> tuple[Structure, ...]:
+    """The parts apart from the body as structures outside it, under names that no other structure has."""
+    numbered = (f"body_part_{n}" for n in range(2, 2 + len(names) + len(parts.apart)))
+    free = [name for name in numbered if name not in names]
+    return tuple(Structure(name, mask, Role.OUTSIDE) for name, mask in zip(free, parts.apart, strict=False))
+
+
+def notes_on_parts(parts: BodyParts, obstacles: tuple[Structure, ...], grid: Grid) -> tuple[str, ...]:
+    """What lies apart from the body, and what was dropped."""
+    said = []
+    if obstacles:
+        named = ", ".join(f"{s.name} ({_cc(s.mask.count * grid.voxel_volume_mm3)})" for s in obstacles)
+        said.append(
+            f"The body is in {1 + len(obstacles)} parts. Needles enter the largest, and keep clear of the "
+            f"others as of what is outside the body: {named}."
+        )
+    if parts.dropped:
+        few = "1 part" if parts.dropped == 1 else f"{parts.dropped} parts"
+        said.append(
+            f"Left out of the body as specks apart from it: {few}, {_cc(parts.dropped_mm3)} together."
+        )
+    return tuple(said)
+
+
+def _cc(volume_mm3: float) -> str:
+    return f"{volume_mm3 / 1000.0:.3g} cc"
