@@ -25,8 +25,9 @@ from planner.dose.dvh import (
     volume_percent_at,
 )
 from planner.dose.in_seed import doses_outside, in_seed
-from planner.dose.indices import outside_mm3, quality_indices
+from planner.dose.indices import quality_indices
 from planner.dose.limit_tables import protocol_named
+from planner.dose.outside import outside_mm3
 from planner.dose.sampling import Near, SamplePoints, sampled
 from planner.implant_records import (
     MEDIUM,
@@ -47,7 +48,8 @@ HOTTEST_MM3, TOUCHING_MM = 4_000.0, 0.1
 """The hottest part of an organ that is sampled finely wherever it lies, twice the largest volume reported;
 and how near voxels lie to it that are [U]."""
 TARGET_STEP_MM, ORGAN_STEP_MM = 0.5, 1.0
-"""Sides of the parts that volumes to treat, and organs near the seeds, are sampled by [U]."""
+"""Sides of the parts that volumes to treat, wherever they lie, and organs near the seeds are sampled by
+[U]."""
 LEVELS_PERCENT = tuple(range(0, 305, 5))
 """Levels of histograms, in percent of the prescription [U]."""
 SHOWN_PART = 0.2
@@ -86,7 +88,7 @@ class Dosimetry:
         return self._dose.total(points_P, self._seeds)
 
     def of(self, name: str, mask: VoxelMask, step_mm: float) -> Sampled:
-        """A mask's samples, fine near the seeds."""
+        """An organ's samples: fine near the seeds, or where it is hottest."""
         near = Near(self._centres_P) if len(self._centres_P) else None
         points = sampled(mask, self._scene.grid, step_mm if near else ORGAN_STEP_MM, near)
         doses = self.outside_seeds(points.points_P)
@@ -96,6 +98,11 @@ class Dosimetry:
             points = sampled(mask, self._scene.grid, step_mm, Near(points.points_P[hot], TOUCHING_MM))
             doses = self.outside_seeds(points.points_P)
         return Sampled(name, points, doses)
+
+    def treated(self, name: str, mask: VoxelMask) -> Sampled:
+        """A volume to treat, fine all over: what is far from all seeds decides its D90 and D100."""
+        points = sampled(mask, self._scene.grid, TARGET_STEP_MM)
+        return Sampled(name, points, self.outside_seeds(points.points_P))
 
     def outside_seeds(self, points_P: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
         """Dose at points, infinite inside seeds. [Gy]"""
@@ -111,7 +118,7 @@ class Dosimetry:
 
     def target(self, ptv: VoxelMask, prescribed_gy: float) -> tuple[Sampled, TargetDose]:
         """The PTV and its dose."""
-        samples = self.of("PTV", ptv, TARGET_STEP_MM)
+        samples = self.treated("PTV", ptv)
         volume = volume_dose(samples, prescribed_gy)
         outside = 0.0
         if len(self._centres_P):
@@ -160,7 +167,7 @@ def dose_report(
     dosimetry = Dosimetry(scene, dose, seeds)
     rx = prescription.dose_gy
     treated, target = dosimetry.target(ptv, rx)
-    gtv = dosimetry.of("GTV", scene.target, TARGET_STEP_MM)
+    gtv = dosimetry.treated("GTV", scene.target)
     organs = _organs(dosimetry, scene)
     records = tuple(organ_dose(o) for o in organs)
     hot = [o for o, r in zip(organs, records, strict=True) if (r.d0_1cc_gy or 0.0) >= SHOWN_PART * rx]

@@ -14,7 +14,6 @@ from anatomy.structures import VoxelMask
 from planner.dose.indices import inside
 from planner.dose_report import (
     ORGAN_STEP_MM,
-    TARGET_STEP_MM,
     Dosimetry,
     goal_results,
     organ_dose,
@@ -87,7 +86,7 @@ def _achieved(
         seeds_found=len(seeds),
         seeds_outside_ptv=int(np.count_nonzero(~inside(ptv, scene.grid, centres))),
         target=target,
-        gtv=volume_dose(dosimetry.of("GTV", scene.target, TARGET_STEP_MM), prescription.dose_gy),
+        gtv=volume_dose(dosimetry.treated("GTV", scene.target), prescription.dose_gy),
         organs=organs,
         goals=goal_results(prescription, target, organs),
         cold_spots=_cold_spots(scene, dosimetry, ptv, prescription.dose_gy),

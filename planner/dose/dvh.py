@@ -87,6 +87,16 @@ def dose_volume(doses_gy: Float[np.ndarray, " n"], weights_mm3: Float[np.ndarray
     return DoseVolume(doses_gy[order], np.cumsum(weights_mm3[order][::-1])[::-1])
 
 
+def percent_of(part: float, whole: float) -> float:
+    """`part` in percent of `whole`: never above 100 for a part that is no larger, and never less for a larger
+    part. [%]
+
+    The quotient comes first. Rounding keeps order, so it is at most 1; 100 part / whole may round to
+    100.00000000000001.
+    """
+    return 100.0 * (part / whole)
+
+
 def volume_mm3_at(samples: DoseVolume, dose_gy: float) -> float:
     """V: the volume that gets `dose_gy` or more. [mm3]"""
     first = int(np.searchsorted(samples.doses_gy, dose_gy, side="left"))
@@ -95,7 +105,7 @@ def volume_mm3_at(samples: DoseVolume, dose_gy: float) -> float:
 
 def volume_percent_at(samples: DoseVolume, dose_gy: float) -> float:
     """V100 where `dose_gy` is the prescription: the share of the volume that gets that dose or more. [%]"""
-    return 100.0 * volume_mm3_at(samples, dose_gy) / samples.volume_mm3
+    return percent_of(volume_mm3_at(samples, dose_gy), samples.volume_mm3)
 
 
 def _hottest(samples: DoseVolume, volume_mm3: float) -> float:
@@ -158,7 +168,5 @@ def dose_levels_gy(prescribed_gy: float, highest_gy: float = inf) -> tuple[float
 
 def cumulative(name: str, samples: DoseVolume, levels_gy: Sequence[float]) -> Dvh:
     """The share of the volume that gets each of `levels_gy` or more. [Gy, %]"""
-    first = np.searchsorted(samples.doses_gy, np.array(levels_gy), side="left")
-    volumes = np.append(samples.volumes_mm3, 0.0)[first]
-    percent = 100.0 * volumes / samples.volume_mm3
-    return Dvh(name, samples.volume_mm3 / MM3_PER_CC, tuple(levels_gy), tuple(percent.tolist()))
+    percent = tuple(volume_percent_at(samples, level) for level in levels_gy)
+    return Dvh(name, samples.volume_mm3 / MM3_PER_CC, tuple(levels_gy), percent)

@@ -9,8 +9,8 @@
          '-----------'
 
 The formulas are those that give the paper's means; the reference dose is the prescription. V_ref is the
-target's part, from the target's own samples, and what lies outside, from a lattice around the seeds: so
-V_ref is never less than V_T,ref, which one lattice for all of V_ref could not promise.
+target's part, from the target's own samples, and what lies outside (planner.dose.outside): so V_ref is never
+less than V_T,ref, which one count of all of V_ref could not promise.
 """
 
 from dataclasses import dataclass
@@ -21,13 +21,9 @@ from jaxtyping import Bool, Float
 from anatomy.frames import Grid
 from anatomy.structures import VoxelMask
 from planner.dose.dvh import DoseVolume, volume_mm3_at
-from planner.dose.lattice import POINTS_AT_ONCE, DoseAt, lattice_enclosing
 
 HOT = 1.5
 """The part of the reference dose that HI holds against it (10.5114/jcb.2022.113548)."""
-
-STEP_MM = 1.0
-"""Side of the cells by which volume outside the target is counted [U]."""
 
 
 @dataclass(frozen=True)
@@ -59,30 +55,6 @@ def quality_indices(target: DoseVolume, reference_gy: float, outside_mm3: float)
         ei=outside_mm3 / target.volume_mm3,
         hi=(covered - hot) / covered if covered > 0.0 else None,
     )
-
-
-def outside_mm3(
-    dose: DoseAt,
-    level_gy: float,
-    seeds_P: Float[np.ndarray, "m 3"],
-    target: VoxelMask,
-    grid: Grid,
-    step_mm: float = STEP_MM,
-) -> float:
-    """Volume outside the target's voxels that gets `level_gy` or more. [mm3, Gy, mm]
-
-    Counts the cells of a lattice around the seeds, along the axes of `grid`, whose centre does and lies in
-    no voxel of the target. Its step may be wider than asked, and a level too low is refused: see
-    planner.dose.lattice.
-    """
-    lattice = lattice_enclosing(dose, level_gy, seeds_P, grid, step_mm)
-    nodes_V = np.argwhere(lattice.doses_gy >= level_gy)
-    outside = 0
-    for first in range(0, len(nodes_V), POINTS_AT_ONCE):
-        nodes = nodes_V[first : first + POINTS_AT_ONCE]
-        p_P = lattice.grid.to_patient(nodes * lattice.grid.spacing_mm)
-        outside += int(np.count_nonzero(~inside(target, grid, p_P)))
-    return outside * lattice.grid.voxel_volume_mm3
 
 
 def inside(mask: VoxelMask, grid: Grid, points_P: Float[np.ndarray, "n 3"]) -> Bool[np.ndarray, " n"]:

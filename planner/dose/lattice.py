@@ -54,29 +54,46 @@ def dose_lattice(dose: DoseAt, grid: Grid) -> Lattice:
     return Lattice(grid, doses.reshape(grid.shape))
 
 
-def lattice_around(points_P: Float[np.ndarray, "m 3"], frame: Grid, margin_mm: float, step_mm: float) -> Grid:
-    """A cubic grid along the axes of `frame` that reaches `margin_mm` or more beyond all points. [mm]
+Boxes = Callable[[float], Float[np.ndarray, "3"]]
+"""A step to the sides of a lattice's boxes. [mm]"""
+
+
+def cubes(step_mm: float) -> Float[np.ndarray, "3"]:
+    """Boxes as long as the step along each axis. [mm]"""
+    return np.full(3, step_mm)
+
+
+def lattice_around(
+    points_P: Float[np.ndarray, "m 3"], frame: Grid, margin_mm: float, step_mm: float, boxes: Boxes = cubes
+) -> Grid:
+    """A grid of `boxes` along the axes of `frame` that reaches `margin_mm` or more beyond all points. [mm]
 
     Its boxes tile space from the corner of the first voxel of `frame`: seeds that move do not move them, and
-    where a voxel is a whole number of steps no node lies on its sides. Where there would be more nodes than
+    where a voxel is a whole number of boxes no node lies on its sides. Where there would be more nodes than
     MOST_NODES the step is wider, as its spacing tells. Raises GridError for a step that no Grid may have.
     """
     p_B = frame.to_box(points_P) - frame.lower_B
     low, high = p_B.min(axis=0) - margin_mm, p_B.max(axis=0) + margin_mm
     while True:
-        first = np.floor(low / step_mm - 0.5) + 0.5
-        sizes = np.ceil(high / step_mm - 0.5) + 0.5 - first + 1.0
+        sides_mm = boxes(step_mm)
+        first = np.floor(low / sides_mm - 0.5) + 0.5
+        sizes = np.ceil(high / sides_mm - 0.5) + 0.5 - first + 1.0
         if np.prod(sizes) <= MOST_NODES:
             break
         step_mm *= STEP_GROWTH
     X_PV = np.eye(4)
-    X_PV[:3, :3] = frame.R_PB * step_mm
-    X_PV[:3, 3] = frame.to_patient(frame.lower_B + first * step_mm)
+    X_PV[:3, :3] = frame.R_PB * sides_mm
+    X_PV[:3, 3] = frame.to_patient(frame.lower_B + first * sides_mm)
     return Grid((int(sizes[0]), int(sizes[1]), int(sizes[2])), X_PV)
 
 
 def lattice_enclosing(
-    dose: DoseAt, level_gy: float, seeds_P: Float[np.ndarray, "m 3"], frame: Grid, step_mm: float
+    dose: DoseAt,
+    level_gy: float,
+    seeds_P: Float[np.ndarray, "m 3"],
+    frame: Grid,
+    step_mm: float,
+    boxes: Boxes = cubes,
 ) -> Lattice:
     """Doses on a lattice so wide that all of `level_gy` lies within it. [Gy, mm]
 
@@ -87,7 +104,7 @@ def lattice_enclosing(
         raise RequestError("dose level", f"it is {level_gy:g} Gy", "Give a dose above 0 Gy.")
     margin_mm = FIRST_MARGIN_MM
     while margin_mm <= MOST_MARGIN_MM:
-        lattice = dose_lattice(dose, lattice_around(seeds_P, frame, margin_mm, step_mm))
+        lattice = dose_lattice(dose, lattice_around(seeds_P, frame, margin_mm, step_mm, boxes))
         if lattice.border_gy < level_gy:
             return lattice
         margin_mm *= 2.0

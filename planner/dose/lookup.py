@@ -5,7 +5,7 @@ line, nearly flat where D has its poles. Rows are steps in r, columns steps in t
 
     row    20 r           up to 10 mm      each 0.05 mm
            160 + 4 r      up to 100 mm     each 0.25 mm
-           460 + r        up to 300 mm     each 1 mm
+           460 + r        up to 1 m        each 1 mm
     column 2 theta        up to 90 deg     each 0.5 deg
 
 so that the radii of published g and F, and the angles of F, where both have kinks, lie on nodes.
@@ -28,9 +28,10 @@ from planner.kernels.jit import inlined, loop
 BLOCK = 256
 """Points of one pass: what is kept between the two passes stays in the innermost cache."""
 
-ROWS, COLUMNS = 761, 181
-REACH_MM = 300.0
-"""Where the table ends. Beyond, dose is taken as 0: there no source gives more than 6e-6 Gy/U."""
+ROWS, COLUMNS = 1461, 181
+REACH_MM = 1000.0
+"""Where the table ends: farther apart than any two points of a patient. Beyond, dose is taken as 0: there no
+source gives more than 4e-16 Gy/U."""
 
 _f = np.float32
 _LAST_ROW, _LAST_COLUMN = (np.nextafter(_f(n - 1), _f(0.0)) for n in (ROWS, COLUMNS))

@@ -2,28 +2,31 @@
 
 CI = (V_T,ref / V_T) (V_T,ref / V_ref)   EI = (V_ref - V_T,ref) / V_T   HI = (V_T,ref - V_T,1.5ref) / V_T,ref
 
-(Wang 2022, 10.5114/jcb.2022.113548). HI and CI follow from the V values and EI; EI is sampled: points all
-over a box around the seeds, outside the PTV, are counted.
+(Wang 2022, 10.5114/jcb.2022.113548). HI and CI follow from the V values and EI; EI is sampled: of points all
+over the cubes that may get the dose, those outside the PTV that do are counted.
 """
 
+from math import sqrt
+
 import numpy as np
-from jaxtyping import Float
 
 from anatomy.frames import Grid
 from anatomy.structures import VoxelMask
 from planner.implant_records import TargetDose
 from planner.verify.claims import Claims
-from planner.verify.dvh import CC_MM3, RECURRENCE, share_tolerance
+from planner.verify.dvh import CC_MM3, NONE_SEEN, RECURRENCE, SIGMAS
 from planner.verify.planted import Planted
 from planner.verify.ptv import holds
-from planner.verify.tolerances import RATIO
+from planner.verify.reach import cubes_that_may_get
+from planner.verify.tolerances import DOSE_NEAR, RATIO
 
 SUBJECT = "dose in the PTV"
 
 POINTS = 100_000
-"""Points of a box at most: no more than one for each mm3, which is what a plan counts by [U]."""
-FIRST_MARGIN_MM, MOST_MARGIN_MM, WIDER = 12.0, 320.0, 1.6
-"""How far beyond the outermost seeds the dose is looked for: first, at last, and from box to box [U]."""
+"""Points looked at [U]: of a PTV as large as half of where they lie, EI is held to 0.01."""
+COUNTED_PART = 0.005
+"""How much of V_ref a plan's count of what lies outside the PTV may be off by: what its cells are tested
+for."""
 
 
 def check_indices(
@@ -47,25 +50,26 @@ def check_indices(
 
 
 def outside_mm3(seeds: Planted, ptv: VoxelMask, grid: Grid, prescribed_gy: float) -> tuple[float, float]:
-    """Volume outside the PTV that gets the prescribed dose, and how far a plan's count may be off. [mm3]"""
+    """Volume outside the PTV that gets the prescribed dose, and how far a plan's may be from it. [mm3]
+
+    Three standard deviations of this count; the part that a plan's is off by; and what lies so near the
+    isodose that doses which differ as they may put it on the other side.
+    """
     if not len(seeds.centres_P):
         return 0.0, 0.0
-    centres_B = grid.to_box(seeds.centres_P)
-    margin = FIRST_MARGIN_MM
-    while True:
-        low, high = centres_B.min(axis=0) - margin, centres_B.max(axis=0) + margin
-        points_B = _spread(low, high)
-        reached = points_B[seeds.doses(grid.to_patient(points_B)) >= prescribed_gy]
-        at_side = np.minimum(reached - low, high - reached).min(axis=1, initial=margin) < 0.2 * margin
-        if not at_side.any() or margin >= MOST_MARGIN_MM:
-            break
-        margin = min(MOST_MARGIN_MM, WIDER * margin)
-    beyond = reached[~holds(ptv, grid.spacing_mm, reached)]
-    box, share = float(np.prod(high - low)), len(beyond) / len(points_B)
-    return share * box, share_tolerance(share, len(points_B)) * box
-
-
-def _spread(low: Float[np.ndarray, "3"], high: Float[np.ndarray, "3"]) -> Float[np.ndarray, "n 3"]:
-    """Points spread evenly over a box."""
-    count = max(1, min(POINTS, int(np.prod(high - low))))
-    return np.asarray(low + (np.outer(np.arange(1, count + 1), RECURRENCE) % 1.0) * (high - low))
+    middles_B, side = cubes_that_may_get((1.0 - DOSE_NEAR) * prescribed_gy, seeds, grid)
+    if not len(middles_B):
+        return 0.0, 0.0
+    n = np.arange(POINTS)
+    held = middles_B[(2 * n + 1) * len(middles_B) // (2 * POINTS)]
+    points_B = held + side * (np.outer(n + 1, RECURRENCE) % 1.0 - 0.5)
+    doses = seeds.doses(grid.to_patient(points_B))
+    beyond = doses[~holds(ptv, grid.spacing_mm, points_B)]
+    few, share, many, reference = (
+        float(np.count_nonzero(part >= level * prescribed_gy)) / POINTS
+        for part, level in ((beyond, 1.0 + DOSE_NEAR), (beyond, 1.0), (beyond, 1.0 - DOSE_NEAR), (doses, 1.0))
+    )
+    off = SIGMAS * sqrt(share * (1.0 - share) / POINTS) + NONE_SEEN / POINTS
+    off += COUNTED_PART * reference + max(many - share, share - few)
+    volume = len(middles_B) * side**3
+    return share * volume, off * volume

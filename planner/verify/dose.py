@@ -10,6 +10,7 @@ from planner.implant_records import DoseReport, NeedleSet, OrganDose, TargetDose
 from planner.records import Plan
 from planner.request import Prescription
 from planner.verify.claims import Claims
+from planner.verify.coldest import coldest
 from planner.verify.conformity import check_indices
 from planner.verify.dvh import CC_MM3, SampledDoses
 from planner.verify.goals import PTV, check_bed, check_goals
@@ -49,8 +50,9 @@ def check_dose(
         PTV: sampled(treated, scene.grid, seeds),
         GTV: sampled(scene.target, scene.grid, seeds),
     }
-    check_treated(claims, PTV, dose.target, curves[PTV], asked.dose_gy)
-    check_treated(claims, GTV, dose.gtv, curves[GTV], asked.dose_gy)
+    for name, stated, mask in ((PTV, dose.target, treated), (GTV, dose.gtv, scene.target)):
+        least = coldest(mask, scene.grid, seeds, curves[name])
+        check_treated(claims, name, stated, curves[name], least, asked.dose_gy)
     check_indices(claims, dose.target, seeds, treated, scene.grid, asked.dose_gy)
     organs = {s.name: s.mask for s in scene.of_role(Role.FORBIDDEN, Role.LUNG, Role.PASSABLE)}
     _check_points(claims, dose, seeds, {PTV: treated, GTV: scene.target}, organs, scene)

@@ -15,6 +15,7 @@ from planner.request import Prescription, Request
 from planner.results_wording import change_sentences, implant_outcome
 from planner.verify.claims import Claims
 from planner.verify.cold_spots import check_cold_spots
+from planner.verify.coldest import coldest
 from planner.verify.conformity import check_indices
 from planner.verify.dose import check_organs
 from planner.verify.dvh import CC_MM3
@@ -71,8 +72,10 @@ def _check_achieved(
     few, many = _outside(treated, grid, seeds)
     stated = float(achieved.seeds_outside_ptv)
     claims.equal("seeds outside the PTV", "achieved", stated, 0.5 * (few + many), 0.5 * (many - few))
-    check_treated(claims, "PTV", achieved.target, sampled(treated, grid, seeds), asked.dose_gy)
-    check_treated(claims, "GTV", achieved.gtv, sampled(scene.target, grid, seeds), asked.dose_gy)
+    for name, stated, mask in (("PTV", achieved.target, treated), ("GTV", achieved.gtv, scene.target)):
+        found = sampled(mask, grid, seeds)
+        least = coldest(mask, grid, seeds, found)
+        check_treated(claims, name, stated, found, least, asked.dose_gy)
     check_indices(claims, achieved.target, seeds, treated, grid, asked.dose_gy)
     organs = {s.name: s.mask for s in scene.structures if s.name in asked.organ_goals}
     check_organs(claims, achieved.organs, scene, seeds, organs)

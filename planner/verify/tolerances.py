@@ -43,5 +43,6 @@ DOSE = 1e-3
 DOSE_NEAR, NEAR_SEED_MM = 5e-3, 2.0
 """The same within so far of a seed's centre, where the table is at its worst."""
 
-DOSE_GY = 1e-3
-"""Doses in Gy, where that is more: a table ends somewhere, and this is nothing beside 100 Gy."""
+DOSE_GY = 1e-12
+"""Doses in Gy, where that is more: the planner's table ends at a metre, where a hundred of the strongest
+seeds give less."""

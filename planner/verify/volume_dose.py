@@ -10,6 +10,7 @@ from anatomy.frames import Grid
 from anatomy.structures import VoxelMask
 from planner.implant_records import DvhCurve, OrganDose, TargetDose, VolumeDose
 from planner.verify.claims import Claims
+from planner.verify.coldest import Coldest
 from planner.verify.dvh import CC_MM3, Recomputed, SampledDoses, sampled_doses
 from planner.verify.planted import Planted
 from planner.verify.tolerances import DOSE, DOSE_GY, RATIO
@@ -25,8 +26,6 @@ FEW_VOXELS = 50_000
 """A mask of more is taken to reach farther [U]."""
 MANY_VOXELS = 1_000_000
 """Organs of more voxels may be sampled in blocks of them, far from seeds."""
-COLDEST_PART = 0.001
-"""D100 is the dose of one sample: of all others, no more than this part get less [U]."""
 
 
 def sampled(mask: VoxelMask, grid: Grid, seeds: Planted, organ_voxels: int | None = None) -> SampledDoses:
@@ -52,14 +51,20 @@ def _near(mask: VoxelMask, grid: Grid, seeds: Planted) -> bool:
 
 
 def check_treated(
-    claims: Claims, name: str, stated: VolumeDose | TargetDose, found: SampledDoses, prescribed_gy: float
+    claims: Claims,
+    name: str,
+    stated: VolumeDose | TargetDose,
+    found: SampledDoses,
+    least: Coldest,
+    prescribed_gy: float,
 ) -> None:
-    """D90, D100 and V100 to V200 of the PTV or the GTV."""
+    """D90, D100 and V100 to V200 of the PTV or the GTV. D100 is the dose of one sample."""
     subject, cc = f"dose in the {name}", found.volume_mm3 / CC_MM3
     claims.equal("volume", subject, stated.volume_cc, cc, RATIO * max(1.0, cc))
     check_within(claims, "D90", subject, stated.d90_gy, _outside_seeds(found.covering_percent(90.0), found))
-    coldest = found.covering_percent(100.0 * (1.0 - COLDEST_PART)).most
-    claims.at_least("D100 is not overstated", subject, stated.d100_gy, coldest, DOSE * coldest)
+    off = DOSE * least.most if isfinite(least.most) else 0.0
+    claims.at_least("D100 is not overstated", subject, stated.d100_gy, least.most, off)
+    claims.at_most("D100 is not understated", subject, stated.d100_gy, least.least, DOSE * least.least)
     for part, percent in (
         (1.0, stated.v100_percent),
         (1.5, stated.v150_percent),
