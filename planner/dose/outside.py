@@ -56,7 +56,8 @@ def outside_mm3(
     surely = binary_erosion(hot, around)
     maybe = (binary_dilation(hot, around) | _near_seeds(lattice, seeds_P)) & ~surely
     cell, voxels = lattice.grid.spacing_mm, _voxels_in(lattice.grid.spacing_mm, grid.spacing_mm)
-    fine = min(MOST, max(FEWEST, int((PARTS / max(1, np.count_nonzero(maybe))) ** (1.0 / 3.0))))
+    each = (PARTS / max(1, int(np.count_nonzero(maybe)))) ** (1.0 / 3.0)
+    fine = min(MOST, max(FEWEST, int(each)))
     parts = voxels * -(-fine // voxels)
     whole = _counted(np.argwhere(surely), voxels, lattice.grid, target, grid)
     cut = _counted(np.argwhere(maybe), parts, lattice.grid, target, grid, dose, level_gy)
@@ -73,7 +74,7 @@ def cell_sides_mm(spacing_mm: Float[np.ndarray, "3"], step_mm: float) -> Float[n
 
 def _voxels_in(cell_mm: Float[np.ndarray, "3"], spacing_mm: Float[np.ndarray, "3"]) -> Int[np.ndarray, "3"]:
     """How many voxels a cell is long; 1 where it lies in one."""
-    return np.maximum(np.rint(cell_mm / spacing_mm), 1.0).astype(int)
+    return np.asarray(np.maximum(np.rint(cell_mm / spacing_mm), 1.0).astype(int))
 
 
 def _near_seeds(lattice: Lattice, seeds_P: Float[np.ndarray, "m 3"]) -> Bool[np.ndarray, "nx ny nz"]:

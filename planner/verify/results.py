@@ -72,10 +72,10 @@ def _check_achieved(
     few, many = _outside(treated, grid, seeds)
     stated = float(achieved.seeds_outside_ptv)
     claims.equal("seeds outside the PTV", "achieved", stated, 0.5 * (few + many), 0.5 * (many - few))
-    for name, stated, mask in (("PTV", achieved.target, treated), ("GTV", achieved.gtv, scene.target)):
+    for name, dose, mask in (("PTV", achieved.target, treated), ("GTV", achieved.gtv, scene.target)):
         found = sampled(mask, grid, seeds)
         least = coldest(mask, grid, seeds, found)
-        check_treated(claims, name, stated, found, least, asked.dose_gy)
+        check_treated(claims, name, dose, found, least, asked.dose_gy)
     check_indices(claims, achieved.target, seeds, treated, grid, asked.dose_gy)
     organs = {s.name: s.mask for s in scene.structures if s.name in asked.organ_goals}
     check_organs(claims, achieved.organs, scene, seeds, organs)
