@@ -6,13 +6,21 @@
 """
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree
 
 from anatomy.errors import ReadError
 from anatomy.label_values import LARGEST_LABEL, whole_number
-from anatomy.limits import MAX_NAMES_BYTES, check_file_size, check_structure_count
+from anatomy.limits import MAX_NAME_LENGTH, MAX_NAMES_BYTES, check_file_size, check_structure_count
+
+_BACKGROUND = re.compile(
+    "|background|backgrnd|bg|air|clear label|empty|exterior|ignore|no label|none|nothing|null|outside"
+    "|unassigned|unknown|unlabell?ed|void|zero"
+)
+"""What tools call label 0: nnU-Net and TotalSegmentator background, ITK-SNAP Clear Label, FreeSurfer Unknown,
+Workbench ???, which has no letters."""
 
 _LONGEST_LABEL = 20
 """Characters of a label as a number: far more than the largest has."""
@@ -38,21 +46,30 @@ def read_names(path: Path) -> dict[int, str]:
     return _checked(((_pair(key, value, path.name)) for key, value in table.items()), path.name)
 
 
-def names_from_xml(content: bytes, file: str) -> dict[int, str] | None:
-    """The names in an XML LabelTable as TotalSegmentator embeds it in a NIfTI header extension.
+def embedded_names(extensions: Iterable[bytes], file: str) -> dict[int, str] | None:
+    """The names in all XML LabelTables among the contents of a NIfTI header's extensions, of any code.
 
-    None where `content` holds no LabelTable. Raises ReadError for a damaged one.
+    TotalSegmentator writes one under code 0, Connectome Workbench under 30; tables that repeat each other are
+    one. None where there is none. Raises ReadError for a damaged one, and for tables that contradict each
+    other.
     """
-    if b"<LabelTable" not in content:
-        return None
+    pairs: dict[tuple[int, str], None] = {}
+    tables = [content for content in extensions if b"<LabelTable" in content]
+    for content in tables:
+        pairs.update(dict.fromkeys(_pair(key, name, file) for key, name in _labels(content, file)))
+    return _checked(pairs, file) if tables else None
+
+
+def _labels(content: bytes, file: str) -> Iterable[tuple[str, str]]:
+    """Key and text of each Label element in one XML document."""
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
         raise ReadError(file, "its embedded label table declares entities", "Give the names by --names.")
     try:
-        root = ElementTree.fromstring(content.rstrip(b"\0 \r\n\t"))
+        root = ElementTree.fromstring(content.strip(b"\0 \r\n\t"))
     except (ElementTree.ParseError, LookupError, ValueError):  # no XML, or in an encoding that nobody knows
         raise ReadError(file, "its embedded label table is damaged", "Give the names by --names.") from None
-    labels = root.iter("Label")
-    return _checked((_pair(label.get("Key", ""), label.text or "", file) for label in labels), file)
+    for label in root.iter("Label"):
+        yield label.get("Key", ""), "".join(label.itertext())
 
 
 class _Repeated(ValueError):
@@ -92,9 +109,12 @@ def _checked(pairs: Iterable[tuple[int, str]], file: str) -> dict[int, str]:
     table: dict[int, str] = {}
     for label, name in pairs:
         if label == 0:
+            _refuse_structure_at_0(name, file)
             continue
-        if not name or not name.isprintable():
-            raise ReadError(file, f"label {label} has no printable name", _REMEDY)
+        if not name or not name.isprintable() or len(name) > MAX_NAME_LENGTH:
+            raise ReadError(
+                file, f"label {label} has no printable name of up to {MAX_NAME_LENGTH} characters", _REMEDY
+            )
         if label in table:
             raise ReadError(file, f"label {label} is named twice", _REMEDY)
         if name in table.values():
@@ -104,3 +124,14 @@ def _checked(pairs: Iterable[tuple[int, str]], file: str) -> dict[int, str]:
         raise ReadError(file, "it names no label", _REMEDY)
     check_structure_count(file, len(table))
     return table
+
+
+def _refuse_structure_at_0(name: str, file: str) -> None:
+    """A table that was counted from 0 gives each organ its neighbour's name."""
+    words = " ".join(re.findall("[a-z]+", name.lower()))
+    if not _BACKGROUND.fullmatch(words):
+        raise ReadError(
+            file,
+            f"it names label 0 {name!r}, but 0 is background: is the table counted from 0?",
+            "Count labels as the voxels do, and leave 0 out or call it background.",
+        )

@@ -20,6 +20,9 @@ MAX_HEADER_BYTES = 2**24
 MAX_NAMES_BYTES = 2**22
 """A names table: a hundred times TotalSegmentator's."""
 
+MAX_NAME_LENGTH = 200
+"""Characters of a structure's name: what file systems allow a file, less a suffix."""
+
 MAX_SURFACE_BYTES = 2**29
 """One mesh file: ten million triangles of binary STL."""
 

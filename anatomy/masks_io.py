@@ -19,8 +19,10 @@ def organ_name(path: Path) -> str:
     return path.stem
 
 
-def read_masks(files: tuple[Path, ...]) -> tuple[Grid, tuple[Structure, ...]]:
-    """One structure for each mask file, all on the grid of the first.
+def read_masks(
+    files: tuple[Path, ...],
+) -> tuple[Grid, tuple[Structure, ...], tuple[tuple[str, str], ...]]:
+    """One structure for each mask file, all on the grid of the first, and remarks as pairs (file, remark).
 
     Raises FrameMismatch for a mask on another grid, and what `anatomy.nifti_io.read_mask` raises.
     """
@@ -28,8 +30,10 @@ def read_masks(files: tuple[Path, ...]) -> tuple[Grid, tuple[Structure, ...]]:
     grid: Grid | None = None
     layers: Layers | None = None
     structures: dict[str, Structure] = {}
+    remarks: list[tuple[str, str]] = []
     for path in files:
-        mask, mask_grid = read_mask(path)
+        mask, mask_grid, own = read_mask(path)
+        remarks += [(path.name, remark) for remark in own]
         if grid is None or layers is None:
             grid, layers = mask_grid, Layers(mask_grid.shape)
         elif not grid.same_as(mask_grid):
@@ -44,4 +48,4 @@ def read_masks(files: tuple[Path, ...]) -> tuple[Grid, tuple[Structure, ...]]:
         structures[name] = Structure(name, layers.add(name, mask))
     if grid is None:
         raise ReadError("the folder of masks", "it holds no mask", "Give a folder of NIfTI masks.")
-    return grid, tuple(structures.values())
+    return grid, tuple(structures.values()), tuple(remarks)

@@ -19,10 +19,11 @@ from anatomy.digest import digest
 from anatomy.errors import FrameMismatch, ReadError, StructureError, SurfaceError
 from anatomy.extents import refuse_far_apart
 from anatomy.frames import Grid
-from anatomy.label_names import read_names
+from anatomy.label_map import read_label_map
 from anatomy.masks_io import NIFTI_SUFFIXES, organ_name, read_masks
-from anatomy.nifti_io import embedded_names, is_nifti, read_ct, read_labels, read_mask
+from anatomy.nifti_io import Remarks, is_nifti, read_ct, read_mask
 from anatomy.nrrd_io import is_nrrd, read_segments
+from anatomy.remarks import notes_on_files
 from anatomy.roles import role_of
 from anatomy.structures import (
     Layers,
@@ -31,7 +32,6 @@ from anatomy.structures import (
     Structure,
     Surface,
     mask_from_bool,
-    masks_from_labels,
 )
 from anatomy.surface_io import MeshAxes, is_surface, read_surface
 from anatomy.surfaces import grid_around, voxelise
@@ -69,8 +69,10 @@ def read(
             raise ReadError(names.name, "only a NIfTI label map takes names", "Leave the names table out.")
         files = (*files, names)
     declared: list[str] = []
+    remarks: list[tuple[str, str]] = []
     for target in targets:
-        structure = _read_target(target, segmentation, mesh_axes)
+        structure, told = _read_target(target, segmentation, mesh_axes)
+        remarks += [(target.name, remark) for remark in told]
         if structure.name in segmentation.names():
             raise StructureError(
                 target.name,
@@ -85,9 +87,16 @@ def read(
         )
         declared.append(structure.name)
     if ct is not None:
-        segmentation = replace(segmentation, ct_hu=_read_ct(ct, segmentation.grid))
+        ct_hu, told = _read_ct(ct, segmentation.grid)
+        segmentation = replace(segmentation, ct_hu=ct_hu)
+        remarks += [(ct.name, remark) for remark in told]
     sources = (*files, *targets, *(() if ct is None else (ct,)))
-    return replace(segmentation, inputs=tuple(digest(file) for file in sources)), tuple(declared)
+    read_whole = replace(
+        segmentation,
+        inputs=tuple(digest(file) for file in sources),
+        notes=(*segmentation.notes, *notes_on_files(remarks)),
+    )
+    return read_whole, tuple(declared)
 
 
 def _needs_names(path: Path) -> bool:
@@ -108,16 +117,9 @@ def _read_file(path: Path, names: Path | None, axes: MeshAxes) -> Segmentation:
 
 
 def _read_label_map(path: Path, names: Path | None) -> Segmentation:
-    table = embedded_names(path) if names is None else read_names(names)
-    if table is None:
-        raise ReadError(
-            path.name,
-            "a label map needs the names of its labels, and it carries none",
-            'Give a JSON table such as {"1": "heart"} by --names.',
-        )
-    layer, grid = read_labels(path, table)
-    masks = masks_from_labels(layer, table)
-    return Segmentation(grid, tuple(Structure(table[label], mask) for label, mask in masks.items()), ())
+    grid, structures, remarks = read_label_map(path, names)
+    notes = notes_on_files((path.name, remark) for remark in remarks)
+    return Segmentation(grid, structures, (), notes=notes)
 
 
 def _read_folder(folder: Path, axes: MeshAxes) -> tuple[tuple[Path, ...], Segmentation]:
@@ -134,8 +136,8 @@ def _read_folder(folder: Path, axes: MeshAxes) -> tuple[tuple[Path, ...], Segmen
             folder.name, f"the folder holds {' and '.join(found)}", "Keep one kind in it, or name one file."
         )
     if kinds["NIfTI masks"]:
-        grid, structures = read_masks(kinds["NIfTI masks"])
-        return kinds["NIfTI masks"], Segmentation(grid, structures, ())
+        grid, structures, remarks = read_masks(kinds["NIfTI masks"])
+        return kinds["NIfTI masks"], Segmentation(grid, structures, (), notes=notes_on_files(remarks))
     if kinds["surfaces"]:
         surfaces = {file: read_surface(file, axes) for file in kinds["surfaces"]}
         return kinds["surfaces"], _on_own_grid(surfaces)
@@ -167,8 +169,8 @@ def _diagonal_mm(grid: Grid) -> float:
     return float(np.linalg.norm(grid.spacing_mm))
 
 
-def _read_target(path: Path, segmentation: Segmentation, axes: MeshAxes) -> Structure:
-    """One target file as a structure whose role is target, on the segmentation's grid."""
+def _read_target(path: Path, segmentation: Segmentation, axes: MeshAxes) -> tuple[Structure, Remarks]:
+    """One target file as a structure whose role is target, on the segmentation's grid, and remarks on it."""
     grid = segmentation.grid
     if path.is_dir():
         raise ReadError(path.name, "a target is one file, and this is a folder", "Give a mask or a surface.")
@@ -180,22 +182,22 @@ def _read_target(path: Path, segmentation: Segmentation, axes: MeshAxes) -> Stru
                 path.name, f"it holds {len(filled)} segments with voxels", "Save the target alone in it."
             )
         _same_grid(path, own, grid)
-        return replace(filled[0], role=Role.TARGET)
+        return replace(filled[0], role=Role.TARGET), ()
     if is_surface(path):
         surface = read_surface(path, axes)
         _refuse_beyond(path, surface, grid)
         mask = voxelise(surface, grid, touching=False)
         if not mask.any():
             raise SurfaceError(path.name, "it holds no voxel centre of the input's grid", "Use finer voxels.")
-        return Structure(path.stem, mask_from_bool(mask), Role.TARGET, surface)
+        return Structure(path.stem, mask_from_bool(mask), Role.TARGET, surface), ()
     if is_nifti(path) or _called_nifti(path):
-        mask, own = read_mask(path)
+        mask, own, remarks = read_mask(path)
         _same_grid(path, own, grid)
         if not mask.any():
             raise StructureError(
                 path.name, "the target is empty: no voxel is set", "Segment it, and save it again."
             )
-        return Structure(organ_name(path), mask_from_bool(mask), Role.TARGET)
+        return Structure(organ_name(path), mask_from_bool(mask), Role.TARGET), remarks
     raise ReadError(
         path.name, "it is no target that is read here", "Give a NIfTI mask, .seg.nrrd or a surface."
     )
@@ -228,12 +230,12 @@ def _refuse_beyond(path: Path, surface: Surface, grid: Grid) -> None:
         )
 
 
-def _read_ct(path: Path, grid: Grid) -> np.ndarray:
+def _read_ct(path: Path, grid: Grid) -> tuple[np.ndarray, Remarks]:
     if not path.is_file() or not (is_nifti(path) or _called_nifti(path)):
         raise ReadError(path.name, "CT is read from NIfTI only", "Convert it to .nii.gz on the labels' grid.")
-    ct_hu, own = read_ct(path)
+    ct_hu, own, remarks = read_ct(path)
     _same_grid(path, own, grid)
-    return ct_hu
+    return ct_hu, remarks
 
 
 def _called_nifti(path: Path) -> bool:

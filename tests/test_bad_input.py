@@ -75,26 +75,26 @@ SHORTS = struct.Struct("<8h")
 
 VOLUMES: list[tuple[str, Callable[[Path], Path], Refused, str]] = [
     ("cut short, packed", lambda t: cut(labels(t), 0.7), ReadError, "cut short"),
-    ("cut short", lambda t: cut(labels(t, suffix=".nii"), 0.7), ReadError, "cut short or damaged"),
+    ("cut short", lambda t: cut(labels(t, suffix=".nii"), 0.7), ReadError, "voxels are cut short"),
     ("cut in the header", lambda t: cut(labels(t, suffix=".nii"), 0.2), ReadError, "NIfTI"),
     ("empty", lambda t: cut(labels(t, suffix=".nii"), 0.0), ReadError, "NIfTI"),
     ("wrong magic", lambda t: patched(labels(t), 344, b"xxx\0"), ReadError, "does not begin as a NIfTI"),
     ("header of a pair", lambda t: patched(labels(t), 344, b"ni1\0"), ReadError, "single-file"),
     ("NaN in the affine", lambda t: patched(labels(t), 280, nan_affine()), GridError, "NaN"),
-    ("no affine code", lambda t: patched(labels(t), 252, b"\0" * 4), ReadError, "sform"),
+    ("no affine code", lambda t: patched(labels(t), 252, b"\0" * 4), GridError, "sform"),
     ("no spacing", lambda t: patched(labels(t), 280, b"\0" * 48), GridError, "spacing"),
     ("singular", lambda t: patched(labels(t), 280, b"\0" * 12), GridError, "singular"),
     (
         "a qform without spacings",
         lambda t: patched(qform_only(t), 80, b"\0" * 12),
         GridError,
-        "voxel spacings of 0, 0, 0 mm",
+        "voxel spacings of 0, 0, 0, which",
     ),
     (
         "a qform of negative spacing",
         lambda t: patched(qform_only(t), 80, struct.pack("<f", -0.8)),
         GridError,
-        "voxel spacings of -0.8, 0.9, 5 mm",
+        "voxel spacings of -0.8, 0.9, 5, which",
     ),
     ("sheared", lambda t: patched(labels(t), 284, struct.pack("<f", 2.0)), GridError, "not orthogonal"),
     ("huge spacing", lambda t: labels(t, X_PV=OBLIQUE @ np.diag([1e38, 1, 1, 1])), GridError, "spacing"),
@@ -143,14 +143,6 @@ def test_a_qform_alone_is_enough(tmp_path: Path, names: Path) -> None:
         assert by_qform.grid.same_as(by_sform.grid, tolerance_mm=1e-4)
     with pytest.raises(GridError, match="spacings of 0"):
         read(patched(qform_only(tmp_path, version=2), 112, b"\0" * 24), names=names)
-
-
-def test_a_packed_bomb_is_not_unpacked_beyond_its_header(tmp_path: Path, names: Path) -> None:
-    path = labels(tmp_path)
-    raw = gzip.decompress(path.read_bytes())
-    # Ten million zeros after the voxels: they belong to nobody and are never read.
-    path.write_bytes(gzip.compress(raw + bytes(10_000_000)))
-    assert read(path, names=names)[0].names() == tuple(NAMES.values())
 
 
 @pytest.mark.parametrize(

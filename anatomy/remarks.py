@@ -1,0 +1,25 @@
+"""Remarks: what readers decided about single files, made into notes that name each file once.
+
+A remark is a predicate with a file for its subject: "its affine is in metres, and was converted to mm".
+"""
+
+from collections.abc import Iterable
+
+MOST_LISTED = 5
+"""Files, labels or names that one note lists."""
+
+
+def listed(items: Iterable[str], most: int = MOST_LISTED) -> str:
+    """The first few of them, and how many more there are."""
+    known = list(items)
+    more = len(known) - most
+    return ", ".join(known[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def notes_on_files(remarks: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """One sentence for each remark, with all files of which it is true. `remarks` are pairs (file,
+    remark)."""
+    files: dict[str, list[str]] = {}
+    for file, remark in remarks:
+        files.setdefault(remark, []).append(file)
+    return tuple(f"{listed(known)}: {remark}." for remark, known in files.items())

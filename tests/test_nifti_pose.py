@@ -1,0 +1,216 @@
+"""Where a NIfTI volume lies: both affines of a header, codes, unit and spacings. nibabel is the oracle."""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from case_files import OBLIQUE, RAS_FROM_LPS, body_labels, label_table, write_nifti
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from anatomy.errors import GridError
+from anatomy.nifti_header import decoded
+from anatomy.nifti_pose import placed
+from anatomy.read import read
+
+SHAPE = (512, 512, 300)
+
+
+@st.composite
+def affines(draw: st.DrawFn) -> np.ndarray:
+    """Rigid, scaled, perhaps mirrored frames (RAS mm), often within 1e-4 rad of a half turn or of no turn."""
+    spin = draw(st.sampled_from([0.0, 1e-7, 1e-5, 1e-4, 1e-2, 1.0]))
+    axis = np.array(draw(st.tuples(*[st.floats(-1, 1)] * 3)))
+    axis[0] += 2.0
+    quarter = draw(
+        st.sampled_from([[0, 0, 0], [0, 0, 180], [180, 0, 0], [0, 180, 0], [90, 0, 0], [90, 0, 90]])
+    )
+    R = Rotation.from_rotvec(spin * axis / np.linalg.norm(axis)) * Rotation.from_euler(
+        "xyz", quarter, degrees=True
+    )
+    spacing = np.array(draw(st.tuples(*[st.floats(0.3, 8.0)] * 3)))
+    mirror = draw(st.sampled_from([1.0, -1.0]))
+    X = np.eye(4)
+    X[:3, :3] = R.as_matrix() * spacing * [1.0, 1.0, mirror]
+    X[:3, 3] = draw(st.tuples(*[st.floats(-600, 600)] * 3))
+    return X
+
+
+def header(
+    sform: np.ndarray, sform_code: int, qform: np.ndarray, qform_code: int, version: int = 1, unit: str = "mm"
+) -> nib.Nifti1Header:
+    made = (nib.Nifti1Header if version == 1 else nib.Nifti2Header)()
+    made.set_data_shape(SHAPE)
+    made.set_xyzt_units(unit)
+    made.set_qform(qform, qform_code)
+    made.set_sform(sform, sform_code)
+    made["magic"] = b"n+1" if version == 1 else b"n+2"
+    made["vox_offset"] = 352 if version == 1 else 544
+    return made
+
+
+def pose(made: nib.Nifti1Header) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Voxel to RAS mm, and remarks."""
+    X_PV, remarks = placed(decoded(made.binaryblock, "x.nii"), SHAPE, "x.nii")
+    return RAS_FROM_LPS @ X_PV, remarks
+
+
+def corners_apart(A: np.ndarray, B: np.ndarray) -> float:
+    corners = np.array([[i, j, k, 1.0] for i in (0, 511) for j in (0, 511) for k in (0, 299)])
+    return float(np.abs(corners @ (A - B).T).max())
+
+
+@given(affines(), st.sampled_from([1, 2]), st.sampled_from("<>"))
+def test_one_form_alone_places_as_nibabel_does(X: np.ndarray, version: int, order: str) -> None:
+    by_sform = header(X, 2, X, 0, version).as_byteswapped(order)
+    taken, remarks = pose(by_sform)
+    assert remarks == ()
+    assert corners_apart(taken, by_sform.get_sform()) < 1e-9
+    by_qform = header(X, 0, X, 1, version).as_byteswapped(order)
+    taken, remarks = pose(by_qform)
+    assert remarks == ()
+    # The quaternion's real part is the root of a difference: nibabel and the reference reader round it apart.
+    assert corners_apart(taken, by_qform.get_qform()) < 0.7
+
+
+@given(affines(), st.sampled_from([1, 2, 3, 4, 5]), st.sampled_from([1, 2]))
+def test_forms_that_say_the_same_need_no_word(X: np.ndarray, code: int, version: int) -> None:
+    taken, remarks = pose(header(X, code, X, code, version))
+    assert corners_apart(taken, X) < 1e-3
+    assert [r for r in remarks if "template" not in r] == []
+    assert bool(remarks) == (code >= 3)
+
+
+RAS = RAS_FROM_LPS @ OBLIQUE
+
+
+def moved(mm: float) -> np.ndarray:
+    X = RAS.copy()
+    X[0, 3] += mm
+    return X
+
+
+def turned(degrees: float) -> np.ndarray:
+    X = np.eye(4)
+    X[:3, :3] = Rotation.from_euler("z", degrees, degrees=True).as_matrix()
+    return np.asarray(X @ RAS)
+
+
+OTHERS = {
+    "mirrored": np.diag([-1.0, 1, 1, 1]) @ RAS,
+    "40 mm away": moved(40),
+    "half a voxel away": moved(0.4),
+    "turned by 1 degree": turned(1),
+    "of other spacing": RAS @ np.diag([1.2, 1, 1, 1]),
+}
+
+
+@pytest.mark.parametrize("codes", [(1, 1), (2, 2), (2, 4), (3, 2)])
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS.keys())
+def test_forms_that_differ_are_refused_by_both_their_names(other: np.ndarray, codes: tuple[int, int]) -> None:
+    with pytest.raises(
+        GridError, match=rf"x\.nii: its sform \(code {codes[0]}, .*qform \(code {codes[1]}, .* mm"
+    ):
+        pose(header(RAS, codes[0], other, codes[1]))
+
+
+@pytest.mark.parametrize("code", [2, 3, 4, 5])
+@pytest.mark.parametrize("other", list(OTHERS.values())[:4], ids=list(OTHERS)[:4])
+def test_the_scanner_s_form_is_taken_with_a_remark_where_the_other_leads_elsewhere(
+    other: np.ndarray, code: int
+) -> None:
+    taken, (remark,) = pose(header(RAS, 1, other, code))
+    assert corners_apart(taken, RAS) < 1e-3
+    assert remark.startswith("it was placed by its sform (code 1, scanner); its qform (code")
+    taken, (remark,) = pose(header(other, code, RAS, 1))
+    assert corners_apart(taken, RAS) < 1e-2
+    assert remark.startswith("it was placed by its qform (code 1, scanner); its sform (code")
+
+
+@pytest.mark.parametrize(("code", "space"), [(3, "Talairach"), (4, "MNI 152"), (5, "another template")])
+def test_a_template_s_space_alone_is_said(code: int, space: str) -> None:
+    for made in (header(RAS, code, RAS, 0), header(RAS, 0, RAS, code)):
+        _, (remark,) = pose(made)
+        assert f"(code {code}, {space})" in remark
+
+
+def test_codes_and_units_that_nifti_lacks_are_refused() -> None:
+    with pytest.raises(GridError, match="sform code is 7"):
+        made = header(RAS, 1, RAS, 1)
+        made["sform_code"] = 7
+        pose(made)
+    with pytest.raises(GridError, match="unit of length has the code 5"):
+        made = header(RAS, 1, RAS, 1)
+        made["xyzt_units"] = 5
+        pose(made)
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor", "said"),
+    [("meter", 1e-3, "metres"), ("micron", 1e3, "micrometres"), ("unknown", 1, None)],
+)
+def test_lengths_of_another_unit_are_converted_with_a_remark(
+    unit: str, factor: float, said: str | None
+) -> None:
+    X = np.diag([factor, factor, factor, 1.0]) @ RAS
+    for made in (header(X, 1, X, 0, unit=unit), header(X, 0, X, 1, unit=unit), header(X, 1, X, 1, unit=unit)):
+        taken, remarks = pose(made)
+        assert corners_apart(taken, RAS) < 2e-2
+        assert remarks == (() if said is None else (f"its affine is in {said}, and was converted to mm",))
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.011, 1.2, 10.0])
+@pytest.mark.parametrize("axis", range(3))
+def test_spacings_that_contradict_the_sform_are_refused(axis: int, factor: float) -> None:
+    made = header(RAS, 1, RAS, 0)
+    made["pixdim"][1 + axis] *= factor
+    with pytest.raises(GridError, match=r"voxel spacings of .* mm, but its affine 0\.8, 0\.9, 5 mm"):
+        pose(made)
+
+
+def test_spacings_that_are_rounded_or_not_there_are_remarked() -> None:
+    for changed, said in ((0.803, "of 0.803, 0.9, 5 mm"), (0.0, "of 0, 0.9, 5"), (np.nan, "of nan, 0.9, 5")):
+        made = header(RAS, 1, RAS, 0)
+        made["pixdim"][1] = changed
+        taken, (remark,) = pose(made)
+        assert corners_apart(taken, RAS) < 1e-3
+        assert said in remark
+    # The sign of a spacing means nothing in NIfTI.
+    made = header(RAS, 1, RAS, 0)
+    made["pixdim"][1] *= -1
+    assert pose(made)[1] == ()
+
+
+@pytest.mark.parametrize("spacing", [0.0, -0.8, np.nan, np.inf])
+def test_a_qform_needs_its_spacings(spacing: float) -> None:
+    for sform_code in (0, 1):
+        made = header(RAS, sform_code, RAS, 1)
+        made["pixdim"][1] = spacing
+        with pytest.raises(GridError, match="which its qform needs"):
+            pose(made)
+
+
+def test_a_quaternion_that_is_no_rotation_is_refused() -> None:
+    for value in (1.5, np.nan, np.inf):
+        made = header(RAS, 0, RAS, 1)
+        made["quatern_b"] = value
+        with pytest.raises(GridError, match="holds no rotation"):
+            pose(made)
+
+
+def test_remarks_reach_the_notes_once_for_all_files(tmp_path: Path) -> None:
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    metres = np.diag([1e-3, 1e-3, 1e-3, 1.0]) @ OBLIQUE
+    for n in range(7):
+        write_nifti(masks / f"rib_{n}.nii.gz", (body_labels() == 2).astype(np.uint8), metres, unit="meter")
+    note = "its affine is in metres, and was converted to mm."
+    first = "rib_0.nii.gz, rib_1.nii.gz, rib_2.nii.gz, rib_3.nii.gz, rib_4.nii.gz and 2 more"
+    assert read(masks)[0].notes == (f"{first}: {note}",)
+    labels = write_nifti(tmp_path / "labels.nii.gz", body_labels(), extension=label_table())
+    target = write_nifti(tmp_path / "t.nii", (body_labels() == 3).astype(np.uint8), metres, unit="meter")
+    ct_hu = 500 * body_labels().astype(np.int16) - 1000
+    ct = write_nifti(tmp_path / "ct.nii", ct_hu, metres, unit="meter")
+    assert read(labels, targets=[target], ct=ct)[0].notes == (f"t.nii, ct.nii: {note}",)
