@@ -9,7 +9,7 @@
 What a file is, is decided by its content where the format has a signature, and by its suffix where not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,10 +21,12 @@ from anatomy.extents import refuse_far_apart
 from anatomy.frames import Grid
 from anatomy.label_map import read_label_map
 from anatomy.masks_io import NIFTI_SUFFIXES, organ_name, read_masks
+from anatomy.mesh_axes import MeshAxes, settled_axes
 from anatomy.nifti_io import Remarks, is_nifti, read_ct, read_mask
 from anatomy.nrrd_io import is_nrrd, read_segments
 from anatomy.remarks import notes_on_files
 from anatomy.roles import role_of
+from anatomy.sizes import refuse_unlikely_surface, refuse_unlikely_target
 from anatomy.structures import (
     Layers,
     Role,
@@ -33,7 +35,7 @@ from anatomy.structures import (
     Surface,
     mask_from_bool,
 )
-from anatomy.surface_io import MeshAxes, is_surface, read_surface
+from anatomy.surface_io import axes_stated_in, is_surface, read_surface
 from anatomy.surfaces import grid_around, voxelise
 
 SURFACE_VOXEL_MM = 1.5
@@ -49,21 +51,21 @@ def read(
     names: Path | None = None,
     targets: Sequence[Path] = (),
     ct: Path | None = None,
-    mesh_axes: MeshAxes = MeshAxes.LPS,
+    mesh_axes: MeshAxes | None = None,
 ) -> tuple[Segmentation, tuple[str, ...]]:
     """A case's structures, and the names of those that came as target files.
 
     `targets` are files of one structure each: a mask on the same grid, a surface, or a .seg.nrrd with one
-    segment. `ct` must lie on the same grid. Raises ReadError for what cannot be read, FrameMismatch for
-    what lies elsewhere, GridError, SurfaceError and StructureError as their docstrings say.
+    segment. `ct` must lie on the same grid. `mesh_axes` is for surfaces whose files do not state theirs.
+    Raises ReadError for what cannot be read, FrameMismatch for what lies elsewhere, GridError, SurfaceError
+    and StructureError as their docstrings say.
     """
     for given in (path, names, *targets, ct):
         if given is not None and not given.exists():
             raise ReadError(given.name, "there is no such file or folder", "Check the path.")
-    if path.is_dir():
-        files, segmentation = _read_folder(path, mesh_axes)
-    else:
-        files, segmentation = (path,), _read_file(path, names, mesh_axes)
+    files = _files_of(path) if path.is_dir() else (path,)
+    axes, axes_notes = _settled_axes((*files, *targets), mesh_axes)
+    segmentation = _read_folder(files, axes) if path.is_dir() else _read_file(path, names, axes)
     if names is not None:
         if not _needs_names(path):
             raise ReadError(names.name, "only a NIfTI label map takes names", "Leave the names table out.")
@@ -71,7 +73,7 @@ def read(
     declared: list[str] = []
     remarks: list[tuple[str, str]] = []
     for target in targets:
-        structure, told = _read_target(target, segmentation, mesh_axes)
+        structure, told = _read_target(target, segmentation, axes)
         remarks += [(target.name, remark) for remark in told]
         if structure.name in segmentation.names():
             raise StructureError(
@@ -93,22 +95,33 @@ def read(
     sources = (*files, *targets, *(() if ct is None else (ct,)))
     read_whole = replace(
         segmentation,
-        inputs=tuple(digest(file) for file in sources),
-        notes=(*segmentation.notes, *notes_on_files(remarks)),
+        inputs=tuple(digest(file, axes.get(file)) for file in sources),
+        notes=(*axes_notes, *segmentation.notes, *notes_on_files(remarks)),
     )
     return read_whole, tuple(declared)
+
+
+def _settled_axes(
+    files: Sequence[Path], asked: MeshAxes | None
+) -> tuple[dict[Path, MeshAxes], tuple[str, ...]]:
+    """The axes of each surface among the files, and notes on them. Raises as `settled_axes` does, and
+    ReadError where axes are asked for and no file is a surface."""
+    surfaces = [file for file in files if file.is_file() and is_surface(file)]
+    if asked is not None and not surfaces:
+        raise ReadError("mesh_axes", "the input has no surface, which takes them", "Leave --mesh-axes out.")
+    return settled_axes({file: axes_stated_in(file) for file in surfaces}, asked)
 
 
 def _needs_names(path: Path) -> bool:
     return path.is_file() and is_nifti(path)
 
 
-def _read_file(path: Path, names: Path | None, axes: MeshAxes) -> Segmentation:
+def _read_file(path: Path, names: Path | None, axes: Mapping[Path, MeshAxes]) -> Segmentation:
     if is_nrrd(path):
         grid, structures = read_segments(path)
         return Segmentation(grid, structures, ())
     if is_surface(path):
-        return _on_own_grid({path: read_surface(path, axes)})
+        return _on_own_grid({path: read_surface(path, axes[path])})
     if is_nifti(path) or _called_nifti(path):
         return _read_label_map(path, names)
     if _is_dicom(path):
@@ -122,8 +135,8 @@ def _read_label_map(path: Path, names: Path | None) -> Segmentation:
     return Segmentation(grid, structures, (), notes=notes)
 
 
-def _read_folder(folder: Path, axes: MeshAxes) -> tuple[tuple[Path, ...], Segmentation]:
-    """The folder's own files of the one kind it holds, and what they say. Other files are let be."""
+def _files_of(folder: Path) -> tuple[Path, ...]:
+    """The folder's own files of the one kind it holds. Other files are let be."""
     files = sorted(f for f in folder.iterdir() if f.is_file() and not f.name.startswith("."))
     kinds = {
         "NIfTI masks": tuple(f for f in files if _called_nifti(f)),
@@ -135,18 +148,22 @@ def _read_folder(folder: Path, axes: MeshAxes) -> tuple[tuple[Path, ...], Segmen
         raise ReadError(
             folder.name, f"the folder holds {' and '.join(found)}", "Keep one kind in it, or name one file."
         )
-    if kinds["NIfTI masks"]:
-        grid, structures, remarks = read_masks(kinds["NIfTI masks"])
-        return kinds["NIfTI masks"], Segmentation(grid, structures, (), notes=notes_on_files(remarks))
-    if kinds["surfaces"]:
-        surfaces = {file: read_surface(file, axes) for file in kinds["surfaces"]}
-        return kinds["surfaces"], _on_own_grid(surfaces)
     if kinds[".seg.nrrd files"]:
         raise ReadError(folder.name, "the folder holds .seg.nrrd", "Name the file itself as the input.")
+    if found:
+        return kinds[found[0]]
     for file in files:
         if _is_dicom(file):
             raise _dicom(folder)
     raise ReadError(folder.name, "the folder holds nothing that is read here", f"Give {KINDS}.")
+
+
+def _read_folder(files: tuple[Path, ...], axes: Mapping[Path, MeshAxes]) -> Segmentation:
+    """What a folder's files say, which are all of one kind."""
+    if is_surface(files[0]):
+        return _on_own_grid({file: read_surface(file, axes[file]) for file in files})
+    grid, structures, remarks = read_masks(files)
+    return Segmentation(grid, structures, (), notes=notes_on_files(remarks))
 
 
 def _on_own_grid(surfaces: dict[Path, Surface]) -> Segmentation:
@@ -156,6 +173,7 @@ def _on_own_grid(surfaces: dict[Path, Surface]) -> Segmentation:
     structures: dict[str, Structure] = {}
     for file, surface in surfaces.items():
         name = file.stem
+        refuse_unlikely_surface(file.name, name, surface)
         if name in structures:
             raise ReadError(file.name, f"two files give the structure {name!r}", "Remove one of them.")
         # A target grown to whole voxels would be treated beyond its edge; all else errs towards avoidance.
@@ -169,7 +187,9 @@ def _diagonal_mm(grid: Grid) -> float:
     return float(np.linalg.norm(grid.spacing_mm))
 
 
-def _read_target(path: Path, segmentation: Segmentation, axes: MeshAxes) -> tuple[Structure, Remarks]:
+def _read_target(
+    path: Path, segmentation: Segmentation, axes: Mapping[Path, MeshAxes]
+) -> tuple[Structure, Remarks]:
     """One target file as a structure whose role is target, on the segmentation's grid, and remarks on it."""
     grid = segmentation.grid
     if path.is_dir():
@@ -184,7 +204,8 @@ def _read_target(path: Path, segmentation: Segmentation, axes: MeshAxes) -> tupl
         _same_grid(path, own, grid)
         return replace(filled[0], role=Role.TARGET), ()
     if is_surface(path):
-        surface = read_surface(path, axes)
+        surface = read_surface(path, axes[path])
+        refuse_unlikely_target(path.name, surface)
         _refuse_beyond(path, surface, grid)
         mask = voxelise(surface, grid, touching=False)
         if not mask.any():

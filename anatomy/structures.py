@@ -86,10 +86,12 @@ class Structure:
 
 @dataclass(frozen=True)
 class InputDigest:
-    """Which bytes went in: a name without any folder, and the sha256 of the content in hex."""
+    """Which bytes went in: a name without any folder, and the sha256 of the content in hex. `axes` are those
+    that a surface's numbers were read in, "lps" or "ras"; None where the file is no surface."""
 
     name: str
     sha256: str
+    axes: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,7 @@
-"""Closed surfaces from STL, OBJ and PLY files: one structure a file, in patient LPS mm unless told RAS."""
+"""Closed surfaces from STL, OBJ and PLY files: one structure a file, in mm."""
 
 import io
 import struct
-from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import trimesh
 
 from anatomy.errors import ReadError
 from anatomy.limits import MAX_SURFACE_BYTES, check_file_size
+from anatomy.mesh_axes import MeshAxes, is_ascii_stl, stated_axes
 from anatomy.structures import Surface
 from anatomy.surfaces import checked_surface
 
@@ -30,30 +30,29 @@ _DAMAGED = (
 """What trimesh's readers raise on bytes that are no mesh."""
 
 
-class MeshAxes(StrEnum):
-    """Patient axes of a mesh file. The formats do not say: STL, OBJ and PLY hold bare numbers."""
-
-    LPS = "lps"
-    RAS = "ras"
-
-
 def is_surface(path: Path) -> bool:
     """Whether the file's name is that of a mesh."""
     return path.suffix.lower() in SURFACE_SUFFIXES
 
 
+def axes_stated_in(path: Path) -> MeshAxes | None:
+    """The axes that a mesh file states; None where it states none. Raises ReadError as `stated_axes` does."""
+    check_file_size(path, MAX_SURFACE_BYTES)
+    return stated_axes(path.name, _kind(path), path.read_bytes())
+
+
 def read_surface(path: Path, axes: MeshAxes = MeshAxes.LPS) -> Surface:
-    """One closed surface in P. [mm]
+    """One closed surface in P, from a file whose numbers are in `axes`. [mm]
 
     Raises ReadError for a file that is no mesh, SurfaceError for a mesh that bounds no volume.
     """
     check_file_size(path, MAX_SURFACE_BYTES)
     content = path.read_bytes()
-    kind = path.suffix.lower()[1:]
+    kind = _kind(path)
     _refuse_wrong_kind(path.name, kind, content)
     try:
         # trimesh would guess at the encoding of bytes that are no UTF-8; only comments may hold such.
-        if kind == "obj" or _is_ascii_stl(content):
+        if kind == "obj" or is_ascii_stl(content):
             content = content.decode("utf-8", errors="replace").encode()
         loaded = trimesh.load_mesh(io.BytesIO(content), file_type=kind, process=False, skip_materials=True)
         vertices_P, faces = np.array(loaded.vertices, float), np.array(loaded.faces, np.int64)
@@ -61,16 +60,16 @@ def read_surface(path: Path, axes: MeshAxes = MeshAxes.LPS) -> Surface:
         raise ReadError(
             path.name, f"it is cut short, damaged, or no {kind.upper()} mesh", "Export or copy it again."
         ) from None
+    if vertices_P.ndim != 2 or vertices_P.shape[1:] != (3,) or faces.ndim != 2 or faces.shape[1:] != (3,):
+        raise ReadError(path.name, "it holds no triangles", "Export the structure as a triangle mesh.")
     if axes is MeshAxes.RAS:
         # Both axes turn, so the triangles go on facing outwards.
         vertices_P[:, :2] *= -1.0
-    if vertices_P.ndim != 2 or vertices_P.shape[1:] != (3,) or faces.ndim != 2 or faces.shape[1:] != (3,):
-        raise ReadError(path.name, "it holds no triangles", "Export the structure as a triangle mesh.")
     return checked_surface(path.name, vertices_P, faces)
 
 
-def _is_ascii_stl(content: bytes) -> bool:
-    return content.lstrip()[:5].lower() == b"solid" and b"\0" not in content[:4096]
+def _kind(path: Path) -> str:
+    return path.suffix.lower()[1:]
 
 
 def _refuse_wrong_kind(file: str, kind: str, content: bytes) -> None:
@@ -79,7 +78,7 @@ def _refuse_wrong_kind(file: str, kind: str, content: bytes) -> None:
         wrong = not content.startswith((b"ply\n", b"ply\r"))
     elif kind == "obj":
         wrong = b"\0" in content[:4096]
-    elif _is_ascii_stl(content):
+    elif is_ascii_stl(content):
         wrong = b"endsolid" not in content[-4096:].lower()
     else:
         # Binary STL: 80 bytes of header, a count, and 50 bytes for each triangle.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from anatomy.errors import ReadError
+from anatomy.mesh_axes import MeshAxes
 from planner.records import Plan
 from planner.request import Request, RequestError
 from service.case import Case
@@ -65,6 +66,18 @@ def add_input(command: argparse.ArgumentParser) -> None:
         "--target", action="append", default=[], metavar="NAME|FILE", help="what is treated; may be repeated"
     )
     command.add_argument("--ct", type=Path, metavar="FILE", help="the CT, on the same grid")
+    add_mesh_axes(command)
+
+
+def add_mesh_axes(command: argparse.ArgumentParser) -> None:
+    """Which axes surfaces are in."""
+    command.add_argument(
+        "--mesh-axes",
+        type=MeshAxes,
+        choices=list(MeshAxes),
+        metavar="lps|ras",
+        help="axes of surfaces whose files do not say (SPACE=...); lps without it",
+    )
 
 
 def add_output(command: argparse.ArgumentParser, what: str) -> None:
@@ -76,10 +89,16 @@ def add_output(command: argparse.ArgumentParser, what: str) -> None:
 
 def input_of(asked: argparse.Namespace) -> Input:
     """What the input arguments mean. Raises ReadError for a file that is not there."""
-    return input_from(asked.input, asked.names, asked.target, asked.ct)
+    return input_from(asked.input, asked.names, asked.target, asked.ct, asked.mesh_axes)
 
 
-def input_from(given: str, names: Path | None, targets: Sequence[str], ct: Path | None) -> Input:
+def input_from(
+    given: str,
+    names: Path | None,
+    targets: Sequence[str],
+    ct: Path | None,
+    mesh_axes: MeshAxes | None,
+) -> Input:
     """What an input with its companions means. Raises ReadError for a file that is not there."""
     source: Path | str = Path(given)
     if given.startswith(BUILTIN_PREFIX):
@@ -89,7 +108,7 @@ def input_from(given: str, names: Path | None, targets: Sequence[str], ct: Path 
         if isinstance(path, Path) and not path.exists():
             raise ReadError(str(path), "there is no such file or folder", "Check the path.")
     named = tuple(t for t in targets if t not in files)
-    return Input(Case(source, names, tuple(map(Path, files)), ct), named)
+    return Input(Case(source, names, tuple(map(Path, files)), ct, mesh_axes), named)
 
 
 def files_of(case: Case, *others: Path | None) -> list[Path]:

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from anatomy.errors import ReadError, StructureError
+from anatomy.mesh_axes import MeshAxes
 from anatomy.notes import notes_on_names
 from anatomy.read import read
 from anatomy.roles import is_known, role_of
 from anatomy.scene import PoseInput, Scene, scene
+from anatomy.sizes import refuse_unlikely_voxels
 from anatomy.structures import Role, Segmentation
 from anatomy.suggest import nearest
 from anatomy.thorax import thorax
 from planner.records import TABLE
 from planner.request import Request, RequestError
+from service.plan_json import inputs_to_json
 
 BUILTINS: dict[str, Callable[[], Segmentation]] = {"thorax": thorax}
 """Cases that need no file."""
@@ -25,12 +28,14 @@ BUILTINS: dict[str, Callable[[], Segmentation]] = {"thorax": thorax}
 
 @dataclass(frozen=True)
 class Case:
-    """Where a case's input lies: a file or folder with its companions, or the name of a built-in."""
+    """Where a case's input lies: a file or folder with its companions, or the name of a built-in. `mesh_axes`
+    are those of surfaces whose files do not state theirs."""
 
     source: Path | str
     names: Path | None = None
     targets: tuple[Path, ...] = ()
     ct: Path | None = None
+    mesh_axes: MeshAxes | None = None
 
 
 def open_case(case: Case) -> tuple[Segmentation, tuple[str, ...]]:
@@ -39,7 +44,7 @@ def open_case(case: Case) -> tuple[Segmentation, tuple[str, ...]]:
     Raises AnatomyError for anything that cannot be read, and for files given along with a built-in.
     """
     if isinstance(case.source, Path):
-        return read(case.source, names=case.names, targets=case.targets, ct=case.ct)
+        return read(case.source, names=case.names, targets=case.targets, ct=case.ct, mesh_axes=case.mesh_axes)
     if case.source not in BUILTINS:
         raise StructureError("builtin", f"{case.source!r} is none", nearest(case.source, sorted(BUILTINS)))
     for given in (case.names, *case.targets, case.ct):
@@ -49,6 +54,12 @@ def open_case(case: Case) -> tuple[Segmentation, tuple[str, ...]]:
                 f"the built-in {case.source} takes no files: it has its own structures, names and targets",
                 "Leave the file out, or give an input of your own.",
             )
+    if case.mesh_axes is not None:
+        raise ReadError(
+            "mesh_axes",
+            f"the built-in {case.source} has no surface, which takes them",
+            "Leave --mesh-axes out.",
+        )
     return BUILTINS[case.source](), ()
 
 
@@ -69,6 +80,7 @@ def scene_of(
     pose = request.pose
     asked = PoseInput(pose.position, pose.rotation_deg, pose.table, pose.bore_diameter_mm)
     made = scene(segmentation, names, request.roles, asked)
+    refuse_unlikely_voxels(made.structures, made.grid)
     _refuse_unknown_names(request, sorted({*segmentation.names(), *made.names()}))
     names = names or tuple(s.name for s in made.of_role(Role.TARGET))
     return made, replace(request, target=replace(request.target, structures=names))
@@ -82,6 +94,7 @@ def describe_case(case: Case) -> dict[str, Any]:
     """
     segmentation, targets = open_case(case)
     grid = segmentation.grid
+    refuse_unlikely_voxels(segmentation.structures, grid)
     return {
         "grid": {"shape": list(grid.shape), "spacing_mm": [round(float(s), 6) for s in grid.spacing_mm]},
         "structures": [
@@ -95,7 +108,7 @@ def describe_case(case: Case) -> dict[str, Any]:
         ],
         "targets": list(targets),
         "notes": [*segmentation.notes, *notes_on_names(segmentation, {})],
-        "inputs": [{"name": i.name, "sha256": i.sha256} for i in segmentation.inputs],
+        "inputs": inputs_to_json(segmentation.inputs),
     }
 
 

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from anatomy.mesh_axes import MeshAxes
 from planner.records import SOFTWARE
 from service.case import Case
 from service.settings import MIB
 
 PARTS = ("file", "names", "target", "ct")
-"""The parts of an upload."""
+"""The parts of an upload that are files."""
+
+MESH_AXES = "mesh_axes"
+"""The part of an upload, and the field of a case's record, that says in which axes surfaces are."""
 
 
 @dataclass(frozen=True)
@@ -28,25 +32,33 @@ def case_in(folder: Path, record: dict[str, Any]) -> Case:
     """Where the input of a case in `folder` lies, by its record."""
     if record["builtin"] is not None:
         return Case(record["builtin"])
+    axes = record.get(MESH_AXES)
     places = {part: [folder / f["place"] for f in record["files"] if f["part"] == part] for part in PARTS}
     source = folder / "input" if record["folder"] else places["file"][0]
     names, ct = (next(iter(places[part]), None) for part in ("names", "ct"))
-    return Case(source, names, tuple(places["target"]), ct)
+    return Case(source, names, tuple(places["target"]), ct, None if axes is None else MeshAxes(axes))
 
 
 def parts_by_name(record: dict[str, Any]) -> dict[str, str]:
-    """Which part of the upload each file name belongs to."""
-    return {PurePosixPath(f["place"]).name: f["part"] for f in record["files"]}
+    """Which part of the upload each file name belongs to, and what is said beside the files."""
+    return {MESH_AXES: MESH_AXES} | {PurePosixPath(f["place"]).name: f["part"] for f in record["files"]}
 
 
-def content_of(builtin: str | None, files: Sequence[StoredFile], is_folder: bool) -> dict[str, Any]:
-    """What a case's id is made of. A built-in belongs to the software that made it."""
-    return {
+def content_of(
+    builtin: str | None,
+    files: Sequence[StoredFile],
+    is_folder: bool,
+    mesh_axes: MeshAxes | None = None,
+) -> dict[str, Any]:
+    """What a case's id is made of. A built-in belongs to the software that made it. Surfaces that are to be
+    read in other axes are another case."""
+    content = {
         "builtin": builtin,
         "software": None if builtin is None else SOFTWARE,
         "folder": is_folder,
         "files": [{"part": f.part, "place": f.place, "sha256": f.sha256} for f in files],
     }
+    return content if mesh_axes is None else content | {MESH_AXES: str(mesh_axes)}
 
 
 def identify(content: dict[str, Any]) -> str:

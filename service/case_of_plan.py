@@ -36,5 +36,5 @@ def _named(keeper: Keeper, owner: str, plan: Plan, case_id: str) -> StoredCase:
 
 
 def _fits(stored: StoredCase, plan: Plan) -> bool:
-    held = {file["sha256"] for file in stored.record["description"]["inputs"]}
-    return held == {file.sha256 for file in plan.inputs}
+    held = {(file["sha256"], file.get("axes")) for file in stored.record["description"]["inputs"]}
+    return held == {(file.sha256, file.axes) for file in plan.inputs}

@@ -87,13 +87,22 @@ class Client:
         return self._json("POST", "/v1/cases", json={"builtin": name})
 
     def add_case(
-        self, file: Path, names: Path | None = None, targets: Sequence[Path] = (), ct: Path | None = None
+        self,
+        file: Path,
+        names: Path | None = None,
+        targets: Sequence[Path] = (),
+        ct: Path | None = None,
+        mesh_axes: str | None = None,
     ) -> Json:
-        """A case of files: what was read in them, with its `id`. The same files are the same case."""
+        """A case of files: what was read in them, with its `id`. The same files are the same case.
+
+        `mesh_axes`, "lps" or "ras", is for surfaces whose files do not say.
+        """
+        texts = {} if mesh_axes is None else {"mesh_axes": mesh_axes}
         given = [("file", file), ("names", names), *(("target", t) for t in targets), ("ct", ct)]
         with ExitStack() as stack:
             opened = [(p, (path.name, stack.enter_context(path.open("rb")))) for p, path in given if path]
-            return _content(self._http.post("/v1/cases", files=opened))
+            return _content(self._http.post("/v1/cases", files=opened, data=texts))
 
     def cases(self) -> Iterator[Json]:
         """All cases, newest first."""

@@ -1,11 +1,11 @@
-"""Form: the files of a multipart body (RFC 7578), each written where it will stay, as it arrives.
+"""Form: the parts of a multipart body (RFC 7578), each written where it will stay, as it arrives.
 
 folder/0, folder/1, ...     the files in order, by number: no name of a sender's is a path here
 """
 
 import codecs
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -23,7 +23,7 @@ class FormError(Exception):
 
 @dataclass(frozen=True)
 class FilePart:
-    """A file of the form: its part's name, the name that its sender gave it, and where it lies."""
+    """A part of the form: its name, the file name that its sender gave it ("" for a text), where it lies."""
 
     part: str
     name: str
@@ -31,14 +31,15 @@ class FilePart:
 
 
 async def read_files(
-    content_type: str, body: AsyncIterator[bytes], folder: Path, most: int
+    content_type: str, body: AsyncIterator[bytes], folder: Path, most: int, texts: Sequence[str] = ()
 ) -> list[FilePart]:
-    """Write the files of a form into `folder`, which must be empty.
+    """Write the files of a form into `folder`, which must be empty; and the parts in `texts`, which need no
+    file name.
 
     Raises FormError, OSError, and what `body` raises; what was written by then is the caller's to remove.
     """
     try:
-        form = _Form(content_type, folder, most)
+        form = _Form(content_type, folder, most, texts)
     except FormParserError:
         raise FormError("The form's type is damaged") from None
     try:
@@ -59,7 +60,7 @@ async def read_files(
 class _Form:
     """What the parser has found so far. It calls back on the event loop; files are written elsewhere."""
 
-    def __init__(self, content_type: str, folder: Path, most: int) -> None:
+    def __init__(self, content_type: str, folder: Path, most: int, texts: Sequence[str]) -> None:
         _, options = parse_options_header(content_type)
         if b"boundary" not in options:
             raise FormError("The form's type names no boundary")
@@ -67,7 +68,7 @@ class _Form:
         self.is_whole = True
         self.waiting_bytes = 0
         self._charset = _charset_of(options)
-        self._folder, self._most = folder, most
+        self._folder, self._most, self._texts = folder, most, texts
         self._headers: dict[bytes, bytes] = {}
         self._field = self._value = b""
         self._waiting: list[tuple[int, bytes]] = []
@@ -133,12 +134,13 @@ class _Form:
         if b"name" not in options:
             raise FormError("A part of the form has no name")
         part = self._text(options[b"name"])
-        if b"filename" not in options:
+        if b"filename" not in options and part not in self._texts:
             raise FormError(f"The part {part!r} is no file")
         if len(self.files) >= self._most:
             raise FormError(f"Too many files: the form may hold {self._most}")
         number = len(self.files)
-        self.files.append(FilePart(part, self._text(options[b"filename"]), self._folder / str(number)))
+        name = self._text(options.get(b"filename", b""))
+        self.files.append(FilePart(part, name, self._folder / str(number)))
         # An empty file is one too.
         self._waiting.append((number, b""))
 

@@ -11,11 +11,13 @@ from anatomy.structures import InputDigest
 def refuse_left_out(
     claimed: Sequence[InputDigest], given: Sequence[InputDigest], targets: Sequence[str]
 ) -> None:
-    """Raise ReadError where fewer files are given than the plan was made from, and name one that lacks.
+    """Raise ReadError where fewer files are given than the plan was made from, and name one that lacks; and
+    where a surface is read in other axes than the plan's.
 
     `targets` are the names of the plan's targets. A file that was exchanged for another is no matter of this:
     its sha256 fails verification.
     """
+    _refuse_other_axes(claimed, given)
     if len(given) >= len(claimed):
         return
     names, contents = {g.name for g in given}, {g.sha256 for g in given}
@@ -41,6 +43,19 @@ def refuse_other_files(claimed: Sequence[InputDigest], given: Sequence[InputDige
     for sha256, name in wanted.items():
         if sha256 not in found:
             raise ReadError(name, "the plan was made with this file, and it is not given", "Give it too.")
+
+
+def _refuse_other_axes(claimed: Sequence[InputDigest], given: Sequence[InputDigest]) -> None:
+    """The content is the same, so the file states no axes: they are what was asked for."""
+    wanted = {file.sha256: file.axes for file in claimed if file.axes is not None}
+    for file in given:
+        asked = wanted.get(file.sha256, file.axes)
+        if file.axes is not None and asked is not None and asked != file.axes:
+            raise ReadError(
+                file.name,
+                f"the plan was made with it in {asked.upper()}, and it is read as {file.axes.upper()}",
+                f"Give --mesh-axes {asked}.",
+            )
 
 
 def _how(file: str, targets: Sequence[str]) -> str:

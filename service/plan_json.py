@@ -5,9 +5,11 @@ same text without the `plan_sha256` line.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from anatomy.structures import InputDigest
 from planner.records import Plan
 from service.plain_json import text_of, to_json
 from service.plan_schema import PlanModel
@@ -60,11 +62,16 @@ def read_kept_plan(data: bytes, plan_id: str) -> Plan | None:
     return file.plan if file.content_sha256 == plan_id else None
 
 
+def inputs_to_json(inputs: Sequence[InputDigest]) -> list[dict[str, Any]]:
+    """Input files as JSON values; `axes` stands with surfaces only."""
+    return [{key: value for key, value in to_json(file).items() if value is not None} for file in inputs]
+
+
 def _content(plan: Plan) -> dict[str, Any]:
     return {
         "schema": plan.schema,
         "software": plan.software,
-        "inputs": to_json(plan.inputs),
+        "inputs": inputs_to_json(plan.inputs),
         "frame": plan.frame,
         "request": request_to_json(plan.request),
         "roles": dict(plan.roles),

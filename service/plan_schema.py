@@ -18,10 +18,12 @@ from service.to_record import optional_record, to_record
 
 
 class InputModel(Strict):
-    """An input file: its name without folder, and its sha256."""
+    """An input file: its name without folder, its sha256, and of a surface the axes that its numbers were
+    read in."""
 
     name: str
     sha256: Sha256
+    axes: Literal["lps", "ras"] | None = None
 
 
 class OutcomeModel(Strict):
@@ -175,7 +177,7 @@ class PlanModel(Strict):
             schema=self.schema_,
             software=self.software,
             frame=self.frame,
-            inputs=tuple(InputDigest(i.name, i.sha256) for i in self.inputs),
+            inputs=tuple(InputDigest(i.name, i.sha256, i.axes) for i in self.inputs),
             request=self.request.to_request(),
             roles=tuple((name, str(role)) for name, role in self.roles.items()),
             skin_source=self.skin_source,

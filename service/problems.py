@@ -94,7 +94,7 @@ RETRY_AFTER_S = 5
 
 _log = logging.getLogger("seedpath.http")
 
-_FLAG = re.compile(r"--(names|target|ct)\b")
+_FLAG = re.compile(r"--(names|target|ct|mesh-axes)\b")
 
 REQUEST_SECTIONS = (
     *("target", "needle", "clearance_mm", "roles", "pose", "search", "ranking", "seeds"),
@@ -180,7 +180,7 @@ def of_input(error: AnatomyError, folder: Path, parts: Mapping[str, str], reques
         text.replace(f"{folder}/", "").replace(str(folder), "the input")
         for text in (error.field, error.value, error.remedy)
     )
-    remedy = _FLAG.sub(r"the part '\1'", remedy)
+    remedy = _FLAG.sub(lambda flag: f"the part '{flag[1].replace('-', '_')}'", remedy)
     asked = where.partition("/")[0] in REQUEST_SECTIONS and where not in parts
     at = request_at + _request_pointer(where) if asked else f"/{parts.get(where, 'file')}"
     detail = f"{value}. {remedy}" if asked else f"{where}: {value}. {remedy}"

@@ -14,6 +14,7 @@ from typing import Any
 
 from planner.records import SOFTWARE
 from planner.scores import SCORES
+from service.arguments import add_mesh_axes
 from service.files import write_atomically
 from service.logs import log_to_stderr
 from service.outputs import OutputError
@@ -67,6 +68,7 @@ def add_study_command(commands: Any) -> None:
     command.add_argument(
         "--request", type=Path, metavar="FILE", help="request.json for all cases, without a ranking"
     )
+    add_mesh_axes(command)
     command.add_argument(
         "-o", "--output", type=Path, default=FOLDER, metavar="FOLDER", help="the study's folder (study)"
     )
@@ -75,7 +77,8 @@ def add_study_command(commands: Any) -> None:
 
 def _study(asked: argparse.Namespace) -> int:
     orders = rankings(asked.ranking)
-    members = cohort(asked.cases, Shared(asked.names, tuple(asked.target), asked.request))
+    shared = Shared(asked.names, tuple(asked.target), asked.request, asked.mesh_axes)
+    members = cohort(asked.cases, shared)
     folder: Path = asked.output
     settings = settings_in(folder)
     log_to_stderr(settings.log_format)

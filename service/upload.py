@@ -4,16 +4,19 @@ file    the input: a NIfTI label map, .seg.nrrd, a surface, or a zip of masks or
 names   labels.json, where the label map has no names of its own
 target  a target mask or surface; may be repeated
 ct      the CT on the same grid
+mesh_axes   a text, lps or ras: the axes of surfaces whose files do not say
 """
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
+from anatomy.mesh_axes import MeshAxes
 from anatomy.suggest import nearest
-from service.case_content import PARTS, StoredFile, sha256_of
+from service.case_content import MESH_AXES, PARTS, StoredFile, content_of, sha256_of
 from service.form import FilePart, FormError, read_files
 from service.names import refuse_bad_name
 from service.problems import of_part, problem
@@ -24,15 +27,16 @@ from service.unpack import is_zip, unpack
 
 REPEATABLE = ("target",)
 
+MAX_AXES_BYTES = 100
+"""So much of the part is looked at: three letters are to be in it."""
+
 
 Take = Callable[[int], None]
 """Counts bytes of an owner as they come in, or go again (below 0). Raises Problem where they are too many."""
 
 
-async def receive(
-    request: Request, folder: Path, settings: Settings, take: Take
-) -> tuple[list[StoredFile], bool]:
-    """Write the form's files into `folder`. Returns them, and whether the input is a folder of files.
+async def receive(request: Request, folder: Path, settings: Settings, take: Take) -> dict[str, Any]:
+    """Write the form's files into `folder`. Returns what the case is made of.
 
     Raises Problem for a form that is damaged, too large, or has unknown, missing or repeated parts.
     """
@@ -41,16 +45,20 @@ async def receive(
         raise _too_large(settings)
     arrived = folder / "arrived"
     arrived.mkdir()
-    content_type, most = request.headers["content-type"], settings.max_targets + 3
+    content_type, most = request.headers["content-type"], settings.max_targets + 4
     try:
-        files = await read_files(content_type, _counted(request, settings, take), arrived, most)
+        body = _counted(request, settings, take)
+        files = await read_files(content_type, body, arrived, most, (MESH_AXES,))
     except FormError as error:
-        detail = f"{error}. Parts, all files: {', '.join(PARTS)}."
+        detail = f"{error}. Parts: {', '.join(PARTS)}, which are files, and {MESH_AXES}, a text."
         raise problem("malformed-upload", detail, (FieldError("", detail),)) from None
     except ClientDisconnect:
         raise problem("malformed-upload", "The upload broke off. Send it again.") from None
     _refuse_wrong_parts([file.part for file in files])
-    return await run_in_threadpool(_keep, files, folder, settings, take)
+    axes = await run_in_threadpool(_axes, files)
+    given = [file for file in files if file.part != MESH_AXES]
+    stored, is_folder = await run_in_threadpool(_keep, given, folder, settings, take)
+    return content_of(None, stored, is_folder, axes)
 
 
 async def _counted(request: Request, settings: Settings, take: Take) -> AsyncIterator[bytes]:
@@ -69,8 +77,9 @@ def _too_large(settings: Settings) -> Exception:
 
 def _refuse_wrong_parts(names: list[str]) -> None:
     for name in names:
-        if name not in PARTS:
-            raise of_part("malformed-upload", name, f"Unknown part {name!r}. {nearest(name, PARTS)}")
+        known = (*PARTS, MESH_AXES)
+        if name not in known:
+            raise of_part("malformed-upload", name, f"Unknown part {name!r}. {nearest(name, known)}")
         if name not in REPEATABLE and names.count(name) > 1:
             raise of_part("malformed-upload", name, f"The part {name!r} may occur once. Send one.")
     if "file" not in names:
@@ -79,6 +88,21 @@ def _refuse_wrong_parts(names: list[str]) -> None:
             "file",
             "The part 'file' is missing. Send the label map, masks or surfaces in it.",
         )
+
+
+def _axes(files: list[FilePart]) -> MeshAxes | None:
+    """The axes that the form says, whose part is removed."""
+    for file in files:
+        if file.part == MESH_AXES:
+            with file.path.open("rb") as part:
+                said = part.read(MAX_AXES_BYTES).decode("ascii", "replace").strip()
+            file.path.unlink()
+            try:
+                return MeshAxes(said.lower())
+            except ValueError:
+                detail = f"{said!a} is none that surfaces are read in. Send lps or ras."
+                raise of_part("malformed-upload", MESH_AXES, detail) from None
+    return None
 
 
 def _keep(

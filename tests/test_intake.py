@@ -10,6 +10,7 @@ import pytest
 import service_fakes
 import study_fakes
 
+from anatomy.mesh_axes import MeshAxes
 from service.app import create_app
 from service.case import Case
 from service.case_content import sha256_of
@@ -93,12 +94,13 @@ def test_the_same_files_are_the_same_case_in_a_study_and_uploaded(
         client.add_case(files.source, files.names, files.targets, files.ct),
         client.add_case(files.source, targets=files.targets),
         client.add_case(zipped),
+        client.add_case(zipped, mesh_axes="ras"),
         client.add_builtin("thorax"),
     ]
-    cases = [files, unnamed, Case(masks), Case("thorax")]
+    cases = [files, unnamed, Case(masks), Case(masks, mesh_axes=MeshAxes.RAS), Case("thorax")]
     ids = [take_in(case, at.store, at.keeper) for case in cases]
     assert ids == [case["id"] for case in uploaded]
-    assert len(NAMED) == 8
+    assert len(NAMED) == 10
     stored = at.store.case(ids[0]).case
     assert [t.read_bytes() for t in stored.targets] == [t.read_bytes() for t in files.targets]
     assert stored.names is not None and stored.ct is not None and stored.ct.read_bytes() == b"ct"

@@ -118,7 +118,10 @@ def test_a_form_has_the_parts_that_are_documented_and_no_other(
 ) -> None:
     content = document["paths"]["/v1/cases"]["post"]["requestBody"]["content"]["multipart/form-data"]
     assert content["schema"]["additionalProperties"] is False
-    parts = [(name, f"{name}.nii", name.encode()) for name in content["schema"]["properties"]]
+    known = content["schema"]["properties"]
+    files = [(name, f"{name}.nii", name.encode()) for name in known if "enum" not in known[name]]
+    texts = [(name, None, part["enum"][0].encode()) for name, part in known.items() if "enum" in part]
+    parts = [*files, *texts]
     assert client.post("/v1/cases", **upload(*parts)).status_code == 201
     other = client.post("/v1/cases", **upload(*parts, ("mask", "m.nii", b"m")))
     problem(other, "malformed-upload")

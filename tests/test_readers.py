@@ -20,9 +20,9 @@ from case_files import (
 
 from anatomy.errors import FrameMismatch, ReadError, StructureError, SurfaceError
 from anatomy.frames import Grid
+from anatomy.mesh_axes import MeshAxes
 from anatomy.read import read
 from anatomy.structures import Role, Segmentation
-from anatomy.surface_io import MeshAxes
 
 
 def points_P(segmentation: Segmentation, name: str) -> np.ndarray:
@@ -236,7 +236,7 @@ def test_a_folder_of_surfaces(tmp_path: Path, axes: MeshAxes) -> None:
 
 
 def test_one_surface_is_a_case_of_its_own(tmp_path: Path) -> None:
-    sphere(20, (0, 0, 0)).export(tmp_path / "body.stl", file_type="stl_ascii")
+    sphere(40, (0, 0, 0)).export(tmp_path / "body.stl", file_type="stl_ascii")
     assert read(tmp_path / "body.stl")[0].names() == ("body",)
 
 
@@ -344,9 +344,11 @@ def test_a_target_needs_a_name_of_its_own_and_voxels(tmp_path: Path, case: tuple
     with pytest.raises(StructureError, match="Rename"):
         read(labels, names=names, targets=[same])
     centre = Grid(mask.shape, OBLIQUE).to_patient(np.array([5.5 * 0.8, 5.5 * 0.9, 3.5 * 5.0]))
-    sphere(0.7, (float(centre[0]), float(centre[1]), float(centre[2]))).export(tmp_path / "speck.stl")
-    with pytest.raises(SurfaceError, match="no voxel centre"):
-        read(labels, names=names, targets=[tmp_path / "speck.stl"])
+    for radius, message in ((0.7, "none is shorter than 4 mm"), (2.2, "no voxel centre")):
+        between = sphere(radius, (float(centre[0]), float(centre[1]), float(centre[2])))
+        between.export(tmp_path / "speck.stl")
+        with pytest.raises(SurfaceError, match=message):
+            read(labels, names=names, targets=[tmp_path / "speck.stl"])
     two = write_seg_nrrd(tmp_path / "two.seg.nrrd", body_labels(), SEGMENTS)
     with pytest.raises(ReadError, match="3 segments"):
         read(labels, names=names, targets=[two])

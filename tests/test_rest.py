@@ -78,7 +78,7 @@ def problem(answer: httpx.Response, kind: str) -> dict[str, Any]:
     return content
 
 
-def upload(*parts: tuple[str, str, bytes]) -> dict[str, Any]:
+def upload(*parts: tuple[str, str | None, bytes]) -> dict[str, Any]:
     return {"files": [(part, (name, content)) for part, name, content in parts]}
 
 

@@ -23,9 +23,12 @@ def check_inputs(claims: Claims, plan: Plan, scene: Scene) -> None:
 
 
 def _check_digests(claims: Claims, plan: Plan, scene: Scene) -> None:
-    """The same files, by name and content."""
+    """The same files, by name and content, surfaces read in the same axes."""
     claimed = sorted((d.name, d.sha256) for d in plan.inputs)
     found = sorted((d.name, d.sha256) for d in scene.inputs)
+    axes = [sorted((d.name, d.axes) for d in of.inputs if d.axes is not None) for of in (plan, scene)]
+    if any(axes):
+        claims.same("axes of the surfaces", "input", *(", ".join(map(" in ".join, read)) for read in axes))
     for entry in sorted({*claimed, *found}):
         name, sha256 = entry
         claims.holds(

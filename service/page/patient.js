@@ -43,7 +43,8 @@ function uploading() {
     event.preventDefault();
     const given = new FormData(event.target);
     const form = new FormData();
-    for (const [name, file] of given) if (file.size > 0) form.append(name, file);
+    // A file that was not picked has no size, axes that were not said no letters.
+    for (const [name, value] of given) if (value.size > 0 || value.length > 0) form.append(name, value);
     bar.hidden = false;
     try {
       const made = await upload("cases", form, (share) => {
@@ -66,6 +67,18 @@ function uploading() {
       file("names", "Names of labels (.json), if the map has none", { accept: ".json" }),
       file("target", "Target masks, if the target is none of the structures", { multiple: true }),
       file("ct", "CT on the same grid, to look at"),
+      h(
+        "label",
+        {},
+        "Axes of surfaces whose files do not say",
+        h(
+          "select",
+          { name: "mesh_axes" },
+          h("option", { value: "" }, "not said (taken as LPS)"),
+          h("option", { value: "lps" }, "LPS"),
+          h("option", { value: "ras" }, "RAS"),
+        ),
+      ),
       h("button", {}, "Upload"),
       bar,
     ),

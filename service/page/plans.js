@@ -10,8 +10,10 @@ export async function openPlan(id) {
   const [plan, access] = await Promise.all([get(`plans/${id}`), accessOf(id)]);
   // Another patient may have been picked meanwhile, and this plan is none of his.
   if (state.patient !== patient) return;
-  const known = patient.inputs.map(({ sha256 }) => sha256);
-  if (!plan.inputs.every(({ sha256 }) => known.includes(sha256))) {
+  // The same surfaces read in other axes are another patient.
+  const named = ({ sha256, axes }) => `${sha256} ${axes ?? ""}`;
+  const known = patient.inputs.map(named);
+  if (!plan.inputs.every((input) => known.includes(named(input)))) {
     throw new Mistake("This plan was made from another case than the one shown. Open the case it belongs to.");
   }
   const best = plan.paths[0] ?? null;

@@ -7,7 +7,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from service.case_content import content_of, identify
+from anatomy.mesh_axes import MeshAxes
+from service.case_content import MESH_AXES, content_of, identify
 from service.holdings import CASE
 from service.owners import owner_of
 from service.parts import parts_of
@@ -90,6 +91,11 @@ _UPLOAD = {
                         "names": {"type": "string", "format": "binary"},
                         "target": {"type": "array", "items": {"type": "string", "format": "binary"}},
                         "ct": {"type": "string", "format": "binary"},
+                        MESH_AXES: {
+                            "type": "string",
+                            "enum": list(MeshAxes),
+                            "description": "Axes of surfaces whose files do not say; lps without it.",
+                        },
                     },
                 }
             },
@@ -134,8 +140,7 @@ async def add_case(request: Request) -> Response:
     kept_bytes = await run_in_threadpool(keeper.kept_bytes, owner)
     with parts.store.aside() as folder, parts.quota.sending(owner, kept_bytes) as take:
         if media_type(request) == "multipart/form-data":
-            files, is_folder = await receive(request, folder, parts.settings, take)
-            content = content_of(None, files, is_folder)
+            content = await receive(request, folder, parts.settings, take)
         elif media_type(request) == "application/json":
             content = content_of(await _builtin(request), [], False)
         else:

@@ -8,6 +8,7 @@ columns are
     target     names of structures or files, by semicolon
     names, ct  as `seedpath plan` takes them
     request    a request of its own: patients do not all lie alike
+    mesh_axes  lps or ras, of surfaces whose files do not say
 
 Paths in a table are relative to the table. What a line leaves out is what the options say for all.
 """
@@ -19,13 +20,15 @@ from itertools import pairwise
 from pathlib import Path
 
 from anatomy.masks_io import NIFTI_SUFFIXES, organ_name
+from anatomy.mesh_axes import MeshAxes
 from anatomy.suggest import nearest
+from anatomy.surface_io import is_surface
 from planner.request import Request, RequestError
 from service.arguments import BUILTIN_PREFIX, BadFile, input_from, is_target_file, request_file
 from service.case import BUILTINS, Case
 
 TABLE_SUFFIX = ".csv"
-COLUMNS = ("case", "input", "names", "target", "ct", "request")
+COLUMNS = ("case", "input", "names", "target", "ct", "request", "mesh_axes")
 
 MAX_TABLE_BYTES = 10_000_000
 """A cohort of ten thousand cases is shorter."""
@@ -48,6 +51,7 @@ class Shared:
     names: Path | None = None
     targets: tuple[str, ...] = ()
     request: Path | None = None
+    mesh_axes: MeshAxes | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class _Line:
     targets: tuple[str, ...] = ()
     ct: str = ""
     request: str = ""
+    mesh_axes: MeshAxes | None = None
 
 
 def cohort(given: Sequence[str], shared: Shared) -> tuple[Member, ...]:
@@ -79,6 +84,8 @@ def cohort(given: Sequence[str], shared: Shared) -> tuple[Member, ...]:
     members = [_member(line, name, shared) for line, name in zip(lines, _names(lines), strict=True)]
     if shared.names is not None and all(member.case.names is None for member in members):
         raise RequestError("--names", "no case is a NIfTI label map, which takes names", "Leave it out.")
+    if shared.mesh_axes is not None and all(member.case.mesh_axes is None for member in members):
+        raise RequestError("--mesh-axes", "no case has a surface, which takes them", "Leave it out.")
     for member in members:
         if not member.name.isprintable():
             raise RequestError(
@@ -99,13 +106,23 @@ def _member(line: _Line, name: str, shared: Shared) -> Member:
     names = Path(line.names) if line.names else None
     if names is None and line.input.lower().endswith(NIFTI_SUFFIXES) and not Path(line.input).is_dir():
         names = shared.names
-    given = input_from(line.input, names, line.targets or shared.targets, Path(line.ct) if line.ct else None)
+    targets = line.targets or shared.targets
+    axes = line.mesh_axes
+    if axes is None and _has_surface(line.input, targets):
+        axes = shared.mesh_axes
+    given = input_from(line.input, names, targets, Path(line.ct) if line.ct else None, axes)
     file = Path(line.request) if line.request else shared.request
     asked = request_file(file)
     if "ranking" in asked.model_fields_set:
         assert file is not None
         raise BadFile(f"{file.name}: /ranking: a study's rankings are its options. Leave it out.")
     return Member(name, given.case, given.asked(asked.to_request()), file)
+
+
+def _has_surface(input: str, targets: Sequence[str]) -> bool:
+    source = Path(input)
+    files = sorted(source.iterdir()) if source.is_dir() else [source]
+    return any(is_surface(file) for file in (*files, *(Path(t) for t in targets if is_target_file(t))))
 
 
 def _lines(text: str) -> Iterator[_Line]:
@@ -165,7 +182,15 @@ def _of_row(path: Path, number: int, row: Mapping[str, str]) -> _Line:
         placed_targets,
         placed(cells["ct"]),
         placed(cells["request"]),
+        _axes(path, number, cells["mesh_axes"]),
     )
+
+
+def _axes(path: Path, number: int, cell: str) -> MeshAxes | None:
+    try:
+        return MeshAxes(cell.lower()) if cell else None
+    except ValueError:
+        raise BadFile(f"{path.name}: case {number} has mesh_axes {cell!a}. Give lps or ras.") from None
 
 
 def _names(lines: Sequence[_Line]) -> list[str]:

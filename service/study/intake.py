@@ -67,7 +67,7 @@ def _content(case: Case, files: Sequence[_File]) -> dict[str, Any]:
     """What a case's id is made of: the same as of an upload of these files."""
     builtin = case.source if isinstance(case.source, str) else None
     stored = [StoredFile(file.part, file.place, sha256_of(file.path)) for file in files]
-    return content_of(builtin, stored, _is_folder(case))
+    return content_of(builtin, stored, _is_folder(case), case.mesh_axes)
 
 
 def _files(case: Case) -> list[_File]:

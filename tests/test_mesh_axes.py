@@ -1,0 +1,246 @@
+"""Which axes a mesh file's numbers are in: what the file states, what is asked, and what is refused."""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import trimesh
+from hypothesis import given
+from hypothesis import strategies as st
+from phantom import write_phantom
+
+from anatomy.errors import FrameMismatch, ReadError
+from anatomy.mesh_axes import MeshAxes, settled_axes, stated_axes
+from anatomy.read import read
+from anatomy.structures import InputDigest
+from service import cli
+from service.app import create_app
+from service.arguments import BadFile
+from service.case import Case, open_case
+from service.given import refuse_left_out
+from service.server import beside
+from service.settings import Settings
+from service.study.cohort import Shared, cohort
+
+RAS, LPS = MeshAxes.RAS, MeshAxes.LPS
+
+HEART_P = (20.0, -10.0, 5.0)
+
+TURN = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+KINDS = ("stl", "stl_ascii", "obj", "ply", "ply_ascii")
+
+
+def mesh(kind: str, says: str | None, axes: MeshAxes, radius: float = 40.0) -> bytes:
+    """A ball about HEART_P in a file of that kind, whose numbers are in `axes`, and which says `says`."""
+    ball = trimesh.creation.icosphere(subdivisions=2, radius=radius).apply_translation(HEART_P)
+    if axes is RAS:
+        ball.apply_transform(TURN)
+    words = b"" if says is None else says.encode()
+    if kind == "stl":
+        return words.ljust(80, b"\0") + ball.export(file_type="stl")[80:]
+    if kind == "stl_ascii":
+        return b"solid " + words + b"\n" + ball.export(file_type="stl_ascii").encode().partition(b"\n")[2]
+    if kind == "obj":
+        return b"# " + words + b"\n" + ball.export(file_type="obj", header="").encode()
+    encoding = "ascii" if kind == "ply_ascii" else "binary"
+    content = ball.export(file_type="ply", encoding=encoding)
+    head, _, rest = content.partition(b"\nelement vertex")
+    return head + b"\ncomment " + words + b"\nelement vertex" + rest
+
+
+def write(path: Path, kind: str, says: str | None, axes: MeshAxes, radius: float = 40.0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path = path.with_suffix("." + kind.partition("_")[0])
+    path.write_bytes(mesh(kind, says, axes, radius))
+    return path
+
+
+def middle_P(case: Path, structure: str = "heart", **more: object) -> np.ndarray:
+    segmentation, _ = read(case, **more)  # type: ignore[arg-type]
+    surface = next(s.surface for s in segmentation.structures if s.name == structure)
+    assert surface is not None
+    return np.asarray(surface.vertices_P.mean(axis=0))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "says",
+    [
+        "3D Slicer output. SPACE=RAS",
+        "space = ras",
+        "Space:RAS;UNITS=mm",
+        "SPACE='RAS'",
+        "COORDINATE_SYSTEM=RAS",
+        "coordinate system: right-anterior-superior",
+    ],
+)
+def test_a_file_that_says_ras_is_read_so(tmp_path: Path, kind: str, says: str) -> None:
+    file = write(tmp_path / "heart", kind, says, RAS)
+    assert middle_P(file) == pytest.approx(HEART_P, abs=1e-4)
+    segmentation, _ = read(file)
+    assert segmentation.notes == (f"Surfaces read as RAS, as their files say: {file.name}.",)
+    assert segmentation.inputs[0].axes == "ras"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_that_says_lps_or_nothing_is_read_as_lps(tmp_path: Path, kind: str) -> None:
+    says = write(tmp_path / "says" / "heart", kind, "SPACE=LPS", LPS)
+    silent = write(tmp_path / "silent" / "heart", kind, "color space = RGB, namespace=ras", LPS)
+    assert middle_P(says) == pytest.approx(HEART_P, abs=1e-4)
+    assert middle_P(silent) == pytest.approx(HEART_P, abs=1e-4)
+    assert read(says)[0].notes == (f"Surfaces read as LPS, as their files say: {says.name}.",)
+    (note,) = read(silent)[0].notes
+    assert "because nothing says otherwise" in note and "180 degrees" in note
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_asked_is_for_files_that_say_nothing(tmp_path: Path, kind: str) -> None:
+    file = write(tmp_path / "heart", kind, None, RAS)
+    assert middle_P(file, mesh_axes=RAS) == pytest.approx(HEART_P, abs=1e-4)
+    assert read(file, mesh_axes=RAS)[0].notes == (f"Surfaces read as RAS, as asked: {file.name}.",)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_asked_does_not_overrule_a_file(tmp_path: Path, kind: str) -> None:
+    file = write(tmp_path / "heart", kind, "SPACE=RAS", RAS)
+    with pytest.raises(FrameMismatch, match="SPACE=RAS, and LPS is asked for") as refused:
+        read(file, mesh_axes=LPS)
+    assert refused.value.field == file.name
+    assert middle_P(file, mesh_axes=RAS) == pytest.approx(HEART_P, abs=1e-4)
+
+
+def test_files_of_a_folder_are_each_read_by_their_own_statement(tmp_path: Path) -> None:
+    write(tmp_path / "f" / "heart", "stl", "SPACE=RAS", RAS)
+    write(tmp_path / "f" / "body", "ply", "SPACE=LPS", LPS, radius=90.0)
+    assert middle_P(tmp_path / "f", "heart") == pytest.approx(HEART_P, abs=1e-4)
+    assert middle_P(tmp_path / "f", "body") == pytest.approx(HEART_P, abs=1e-4)
+    assert read(tmp_path / "f")[0].notes == (
+        "Surfaces read as LPS, as their files say: body.ply.",
+        "Surfaces read as RAS, as their files say: heart.stl.",
+    )
+
+
+@pytest.mark.parametrize("as_target", [False, True])
+def test_a_file_that_says_nothing_beside_one_in_ras_is_refused(tmp_path: Path, as_target: bool) -> None:
+    write(tmp_path / "f" / "body", "stl", "SPACE=RAS", RAS, radius=90.0)
+    silent = write(tmp_path / ("t" if as_target else "f") / "gtv", "obj", None, RAS, radius=10.0)
+    targets = [silent] if as_target else []
+    with pytest.raises(FrameMismatch, match=r"does not say .* body.stl says RAS"):
+        read(tmp_path / "f", targets=targets)
+    assert middle_P(tmp_path / "f", "gtv", targets=targets, mesh_axes=RAS) == pytest.approx(HEART_P, abs=1e-4)
+
+
+def test_axes_are_for_surfaces(tmp_path: Path) -> None:
+    write_phantom(tmp_path)
+    with pytest.raises(ReadError, match="no surface"):
+        read(tmp_path / "labels.nii.gz", names=tmp_path / "labels.json", mesh_axes=RAS)
+    with pytest.raises(ReadError, match="no surface"):
+        open_case(Case("thorax", mesh_axes=RAS))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_statements_that_cannot_be_followed_are_refused(kind: str) -> None:
+    suffix = kind.partition("_")[0]
+    with pytest.raises(ReadError, match="both"):
+        stated_axes("a", suffix, mesh(kind, "SPACE=RAS SPACE=LPS", RAS))
+    with pytest.raises(ReadError, match="LAS"):
+        stated_axes("a", suffix, mesh(kind, "SPACE=LAS", RAS))
+
+
+def test_only_free_text_states_axes() -> None:
+    assert stated_axes("a", "stl", b"x" * 80 + b"\0\0\0\0SPACE=RAS") is None
+    assert stated_axes("a", "ply", b"ply\nelement SPACE=RAS 1\nend_header\ncomment SPACE=RAS\n") is None
+    assert stated_axes("a", "ply", b"ply\r\nobj_info SPACE=RAS\r\nend_header\r\n") is RAS
+    assert stated_axes("a", "obj", b"o SPACE=LPS\nv 1 2 3 # SPACE=RAS\n") is RAS
+
+
+@given(st.binary(max_size=400), st.sampled_from(["stl", "obj", "ply"]))
+def test_any_bytes_state_axes_or_none(content: bytes, kind: str) -> None:
+    assert stated_axes("a", kind, content) in (None, LPS, RAS)
+
+
+@given(
+    st.dictionaries(st.integers(0, 30), st.sampled_from([None, LPS, RAS])), st.sampled_from([None, *MeshAxes])
+)
+def test_no_file_is_read_against_what_is_said_of_it(
+    stated: dict[int, MeshAxes | None], asked: MeshAxes | None
+) -> None:
+    files = {Path(f"{n}.stl"): axes for n, axes in stated.items()}
+    try:
+        axes, notes = settled_axes(files, asked)
+    except FrameMismatch:
+        assert RAS in files.values() if asked is None else len({*files.values(), asked} - {None}) == 2
+        return
+    assert set(axes) == set(files) and bool(notes) == bool(files)
+    assert all(axes[file] is (own or asked or LPS) for file, own in files.items())
+
+
+def test_a_plan_is_not_held_against_its_surfaces_in_other_axes() -> None:
+    made = [InputDigest("heart.stl", "a", "ras")]
+    refuse_left_out(made, made, ())
+    with pytest.raises(ReadError, match=r"in RAS, and it is read as LPS. Give --mesh-axes ras"):
+        refuse_left_out(made, [InputDigest("heart.stl", "a", "lps")], ())
+
+
+def test_axes_of_a_cohort(tmp_path: Path) -> None:
+    write(tmp_path / "p1" / "heart", "stl", None, RAS)
+    write_phantom(tmp_path)
+    labels, names = str(tmp_path / "labels.nii.gz"), tmp_path / "labels.json"
+    members = cohort([labels, str(tmp_path / "p1")], Shared(names, mesh_axes=RAS))
+    assert {m.name: m.case.mesh_axes for m in members} == {"labels": None, "p1": RAS}
+    table = tmp_path / "cohort.csv"
+    table.write_text("input,mesh_axes\np1,RAS\n")
+    assert cohort([str(table)], Shared(mesh_axes=LPS))[0].case.mesh_axes is RAS
+    table.write_text("input,mesh_axes\np1,las\n")
+    with pytest.raises(BadFile, match="'las'"):
+        cohort([str(table)], Shared())
+
+
+def test_the_command_line_takes_axes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path / "heart", "stl", "SPACE=RAS", RAS)
+    assert cli.main(["plan", str(file), "--mesh-axes", "lps"]) == cli.BAD_INPUT
+    assert "SPACE=RAS, and LPS is asked for" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("data")))
+    with beside(app) as base, httpx.Client(base_url=base, trust_env=False, timeout=60.0) as client:
+        yield client
+
+
+def zipped(says: str | None) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("body.stl", mesh("stl", says, RAS, radius=90.0))
+        archive.writestr("heart.stl", mesh("stl", says, RAS))
+    return buffer.getvalue()
+
+
+def test_an_upload_says_its_axes_and_is_another_case_in_others(client: httpx.Client) -> None:
+    files = {"file": ("x.zip", zipped(None))}
+    silent = client.post("/v1/cases", files=files).json()
+    ras = client.post("/v1/cases", files=files, data={"mesh_axes": "RAS\n"}).json()
+    assert silent["id"] != ras["id"]
+    assert [[i["axes"] for i in made["inputs"]] for made in (silent, ras)] == [["lps"] * 2, ["ras"] * 2]
+    assert "as asked" in ras["notes"][0]
+    # What the store makes of it later is what was uploaded.
+    shapes = client.get(f"/v1/cases/{ras['id']}/shapes").json()["shapes"]
+    heart = next(s for s in shapes if s["structure"] == "heart")
+    assert np.mean(heart["vertices_mm"], axis=0) == pytest.approx(HEART_P, abs=0.1)
+
+
+def test_an_upload_whose_axes_cannot_be_used(client: httpx.Client) -> None:
+    files = {"file": ("x.zip", zipped("SPACE=RAS"))}
+    wrong = client.post("/v1/cases", files=files, data={"mesh_axes": "lsp"})
+    assert wrong.status_code == 400 and wrong.json()["errors"][0]["pointer"] == "/mesh_axes"
+    against = client.post("/v1/cases", files=files, data={"mesh_axes": "lps"})
+    assert against.status_code == 422 and "the part 'mesh_axes'" in json.dumps(against.json())
+    twice = [("mesh_axes", (None, b"ras")), ("mesh_axes", (None, b"ras"))]
+    assert client.post("/v1/cases", files=[*files.items(), *twice]).status_code == 400
