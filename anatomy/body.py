@@ -28,7 +28,8 @@ def body_of(structures: tuple[Structure, ...], grid: Grid) -> tuple[BodyParts, s
     """The inside of the skin in its parts, and a sentence on where it came from.
 
     `structures` have roles and are not empty. What lies outside the body by its role (table, cushion, arms)
-    is taken out of a body structure that includes it; every other structure is inside the body.
+    is taken out of a body structure that includes it; every other structure is inside the body. The target is
+    not painted into a body structure: whether it lies in it is a question.
     """
     skins = [s for s in structures if s.role is Role.SKIN]
     inside = [s for s in structures if s.role not in (Role.OUTSIDE, Role.SKIN)]
@@ -42,7 +43,8 @@ def body_of(structures: tuple[Structure, ...], grid: Grid) -> tuple[BodyParts, s
                 s.mask.paint(body, False)
         drawn = body.copy()
     for s in inside:
-        s.mask.paint(body, True)
+        if not (skins and s.role is Role.TARGET):
+            s.mask.paint(body, True)
     if skins:
         names = ", ".join(s.name for s in skins)
         source = f"Skin is the surface of {names} joined with every structure inside the body."

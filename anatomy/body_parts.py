@@ -3,7 +3,7 @@
 connected parts  -->  largest: the body  |  large, or cut by the view's edge: apart  |  the rest: dropped
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -76,6 +76,27 @@ def _at_the_edge(
         if span.stop == grid.shape[axis]:
             found[np.unique(faces[-1])] = True
     return found
+
+
+def joined_with(parts: BodyParts, target: VoxelMask) -> BodyParts:
+    """The parts, with what of the target lies in none of them joined to the body."""
+    box = parts.body.layer[target.slices]
+    free = target.cropped() & (box == 0)
+    if not free.any():
+        return parts
+    layer = parts.body.layer.copy()
+    layer[target.slices][free] = parts.body.label
+    lower, upper = (
+        tuple(int(n) for n in pick([own, its], axis=0))
+        for pick, own, its in (
+            (np.min, parts.body.lower, target.lower),
+            (np.max, parts.body.upper, target.upper),
+        )
+    )
+    i, j, k = lower
+    a, b, c = upper
+    body = VoxelMask(layer, parts.body.label, (i, j, k), (a, b, c))
+    return replace(parts, body=body, apart=tuple(replace(part, layer=layer) for part in parts.apart))
 
 
 def obstacles_of(parts: BodyParts, names: tuple[str, ...]) -> tuple[Structure, ...]:

@@ -43,6 +43,22 @@ def note_on_targets(roles: Mapping[str, Role]) -> tuple[str, ...]:
     )
 
 
+def notes_on_place(share_outside: float, cut: tuple[str, ...]) -> tuple[str, ...]:
+    """A target that reaches out of the body, or out of the field of view at these sides."""
+    said = []
+    if share_outside > 0.0:
+        said.append(
+            f"{100 * share_outside:.2g} % of the target lies outside the body structure: the skin is drawn "
+            "around it."
+        )
+    if cut:
+        said.append(
+            f"The target is cut by the edge of the field of view ({', '.join(cut)}): what of it lies beyond "
+            "is not treated."
+        )
+    return tuple(said)
+
+
 def notes_on_lung(roles: Mapping[str, Role], missing: tuple[str, ...]) -> tuple[str, ...]:
     """What no number on lung says: lung that is not there, and fissures that no lobes show."""
     lacks, whole = lung_lacking(missing), whole_lungs(roles)

@@ -13,17 +13,18 @@ from jaxtyping import Float
 
 from anatomy.assignment import DERIVE, asked_roles, assigned, only_targets
 from anatomy.body import GUESSED_SKIN, body_of
-from anatomy.body_parts import notes_on_parts, obstacles_of
+from anatomy.body_parts import joined_with, notes_on_parts, obstacles_of
 from anatomy.errors import StructureError
 from anatomy.expected import expected_missing
 from anatomy.frames import Grid
-from anatomy.notes import note_on_skin, note_on_targets, notes_on_lung, notes_on_names
+from anatomy.notes import note_on_skin, note_on_targets, notes_on_lung, notes_on_names, notes_on_place
 from anatomy.outside import notes_on_outside
 from anatomy.pose import Bore, Pose, Position, derived_table, gravity_P
 from anatomy.roles import words_of
 from anatomy.structures import InputDigest, Role, Segmentation, Structure, VoxelMask
 from anatomy.suggest import nearest
-from anatomy.target import refuse_target_outside, target_of
+from anatomy.target import cut_sides, refuse_target_outside, share_outside, target_of
+from anatomy.target_parts import TargetPart, notes_on_parts_of, without_specks
 
 TABLE_WORDS = frozenset({"table", "couch", "bed"})
 """A structure outside the body with one of these words in its name is the table."""
@@ -97,12 +98,15 @@ def scene(
     named = assigned(segmentation, overrides)
     if targets:
         named = only_targets(named, targets)
+    named, told_of_parts = _without_specks(named, segmentation.grid)
     # By name, so that the order of the input never matters, not even where lungs overlap.
     filled = tuple(sorted((s for s in named if s.mask.count > 0), key=lambda s: s.name))
     target = target_of(named, segmentation.grid)
     _refuse_nothing_but_target(named)
     parts, skin_source = body_of(filled, segmentation.grid)
-    refuse_target_outside(target, parts.body)
+    outside = share_outside(target, parts.body, (s.mask for s in filled if s.role is Role.SKIN))
+    refuse_target_outside(outside)
+    parts = joined_with(parts, target)
     # A guessed skin is made of organs: that they lie in it says nothing of their frame.
     of_body = (parts.body,) if skin_source == GUESSED_SKIN else (parts.body, *parts.apart)
     apart = notes_on_outside(filled, of_body)
@@ -123,6 +127,8 @@ def scene(
             *notes_on_names(segmentation, overrides),
             *note_on_skin(skin_source),
             *note_on_targets(given),
+            *told_of_parts,
+            *notes_on_place(outside, cut_sides(target, segmentation.grid)),
             *notes_on_lung(given, missing),
             *apart,
             *notes_on_parts(parts, obstacles, segmentation.grid),
@@ -131,6 +137,21 @@ def scene(
         surface_slack_mm=segmentation.surface_slack_mm,
         ct_hu=segmentation.ct_hu,
     )
+
+
+def _without_specks(
+    named: tuple[Structure, ...], grid: Grid
+) -> tuple[tuple[Structure, ...], tuple[str, ...]]:
+    """The structures, targets without their specks, and what is to be said of the parts these are in."""
+    kept: list[Structure] = []
+    said: list[str] = []
+    for s in named:
+        parts: tuple[TargetPart, ...] = ()
+        if s.role is Role.TARGET and s.mask.count > 0:
+            s, parts = without_specks(s, grid)
+        kept.append(s)
+        said += notes_on_parts_of(s.name, parts)
+    return tuple(kept), tuple(sorted(said))
 
 
 def _refuse_nothing_but_target(named: tuple[Structure, ...]) -> None:

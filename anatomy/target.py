@@ -1,6 +1,9 @@
 """Target: the voxels to treat, and what can be none: nothing, a stray click, an organ, a place in the air."""
 
+from collections.abc import Iterable
+
 import numpy as np
+from jaxtyping import Bool, Int
 
 from anatomy.errors import StructureError
 from anatomy.frames import Grid
@@ -13,7 +16,13 @@ MAX_TARGET_MM = 150.0
 MIN_TARGET_VOXELS = 4
 """Fewer voxels are a stray click, not a node: no seed position within them means anything [U]."""
 
+LEAST_CONTACT = 0.25
+"""A target that meets the body with this share of its surface grows from it; one in the air beside it touches
+it with less [U]."""
+
 _FIELD = "target/structure"
+_DIRECTIONS = (("right", "left"), ("anterior", "posterior"), ("caudal", "cranial"))
+"""Where P's axes come from and lead to."""
 
 
 def target_of(structures: tuple[Structure, ...], grid: Grid) -> VoxelMask:
@@ -57,13 +66,57 @@ def _refuse_absurd_size(names: str, target: VoxelMask, grid: Grid) -> None:
         )
 
 
-def refuse_target_outside(target: VoxelMask, body: VoxelMask) -> None:
+def share_outside(target: VoxelMask, body: VoxelMask, drawn: Iterable[VoxelMask]) -> float:
+    """How much of the target lies outside the body, from 0 to 1.
+
+    `body` is what it is without the target, and `drawn` what was given as body. A label map's body has a hole
+    where the target is, and one at the skin is open to the air: a target that overlaps nothing drawn lies in
+    the body wholly where LEAST_CONTACT or more of its surface meets it.
+    """
+    within = _around(body, target) == body.label
+    inside = _around(target, target) == target.label
+    share = 1.0 - np.count_nonzero(within & inside) / target.count
+    overlaps = any(((_around(one, target) == one.label) & inside).any() for one in drawn)
+    grown = not overlaps and _contact(inside, within & ~inside) >= LEAST_CONTACT
+    return 0.0 if grown else share
+
+
+def refuse_target_outside(share: float) -> None:
     """Raise StructureError where more than half of the target lies outside the body."""
-    inside = (body.layer[target.slices] == body.label) & target.cropped()
-    share = np.count_nonzero(inside) / target.count
-    if share < 0.5:
+    if share > 0.5:
         raise StructureError(
             _FIELD,
-            f"{100 * (1 - share):.0f} % of the target lies outside the body",
+            f"{100 * share:.0f} % of the target lies outside the body",
             "Check that target and body are in one frame, and that the body structure is whole.",
         )
+
+
+def _around(mask: VoxelMask, target: VoxelMask) -> Int[np.ndarray, "i j k"]:
+    """The mask's layer over the target and one voxel around it; -1 beyond the grid."""
+    box = tuple(slice(max(a - 1, 0), b + 1) for a, b in zip(target.lower, target.upper, strict=True))
+    sizes = mask.layer.shape
+    beyond = [(int(a == 0), int(b == n)) for a, b, n in zip(target.lower, target.upper, sizes, strict=True)]
+    return np.pad(mask.layer[box].astype(np.int64), beyond, constant_values=-1)
+
+
+def _contact(inside: Bool[np.ndarray, "i j k"], beside: Bool[np.ndarray, "i j k"]) -> float:
+    """Of the faces of the voxels inside that look out, the share that look at a voxel beside."""
+    met, faces = 0, 0
+    for axis in range(3):
+        one, other = np.moveaxis(inside, axis, 0), np.moveaxis(beside, axis, 0)
+        for a, b in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
+            faces += int(np.count_nonzero(one[a] & ~one[b]))
+            met += int(np.count_nonzero(one[a] & other[b]))
+    return met / faces if faces else 0.0
+
+
+def cut_sides(target: VoxelMask, grid: Grid) -> tuple[str, ...]:
+    """Sides of the field of view that the target reaches, as directions of the patient nearest to them."""
+    found = []
+    for axis in range(3):
+        direction_P = grid.R_PB[:, axis]
+        along = int(np.argmax(np.abs(direction_P)))
+        low, high = _DIRECTIONS[along] if direction_P[along] > 0 else _DIRECTIONS[along][::-1]
+        found += [low] if target.lower[axis] == 0 else []
+        found += [high] if target.upper[axis] == grid.shape[axis] else []
+    return tuple(found)

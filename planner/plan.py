@@ -15,6 +15,7 @@ from planner.implant_records import DoseReport, NeedleSet, Robustness
 from planner.nearest_miss import nearest_miss
 from planner.outcome import outcome, search_report
 from planner.progress import GoOn, Phase, Progress, always
+from planner.ptv import beyond_view_mm
 from planner.ranking import score_named
 from planner.records import SCHEMA, SOFTWARE, Path, Plan
 from planner.relaxations import relaxations
@@ -23,6 +24,7 @@ from planner.robustness import robustness
 from planner.search import search
 from planner.set_report import set_report
 from planner.verify import verify
+from planner.wording import notes_on_ptv
 from planner.world import World, world
 
 
@@ -79,7 +81,7 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> Planning:
         roles=tuple((s.name, str(s.role)) for s in scene.structures),
         skin_source=scene.skin_source,
         missing_structures=scene.missing,
-        notes=scene.notes,
+        notes=(*scene.notes, *_notes(scene, request)),
         outcome=outcome(scene, request, report, paths, blockers, miss, planted.needle_set, planted.dose),
         search=report,
         paths=paths,
@@ -92,6 +94,10 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> Planning:
     )
     go_on(Progress(Phase.VERIFY, 0.0, "verification"))
     return Planning(replace(unverified, verification=verify(unverified, scene)), chosen.access)
+
+
+def _notes(scene: Scene, request: Request) -> tuple[str, ...]:
+    return () if request.prescription is None else notes_on_ptv(beyond_view_mm(scene, request))
 
 
 def _planted(scene: Scene, request: Request, near: World, chosen: Chosen, go_on: GoOn) -> Planted:

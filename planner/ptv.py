@@ -38,6 +38,14 @@ def ptv_of(scene: Scene, request: Request) -> VoxelMask:
     return mask_from_bool(whole)
 
 
+def beyond_view_mm(scene: Scene, request: Request) -> float:
+    """How far the margin around the target reaches beyond the edge of the field of view. [mm]"""
+    below = np.array(scene.target.lower)
+    above = np.array(scene.grid.shape) - np.array(scene.target.upper)
+    nearest_mm = float((np.minimum(below, above) * scene.grid.spacing_mm).min())
+    return max(0.0, request.target.margin_mm - nearest_mm)
+
+
 def _grown(
     inside: Bool[np.ndarray, "i j k"], spacing_mm: Float[np.ndarray, "3"], margin_mm: float
 ) -> Bool[np.ndarray, "i j k"]:

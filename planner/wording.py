@@ -140,6 +140,18 @@ def set_claims(needles: NeedleSet, missing: tuple[str, ...]) -> tuple[str, ...]:
     return (least, other, fewest, *([early] if needles.time_ended else []))
 
 
+def notes_on_ptv(beyond_view_mm: float) -> tuple[str, ...]:
+    """A PTV whose margin reaches so far beyond the edge of the field of view."""
+    # Rounded in two steps: two ways to reckon it may differ by what float64 leaves over.
+    told_mm = round(round(beyond_view_mm, 6), 1)
+    if told_mm == 0.0:
+        return ()
+    return (
+        f"The PTV reaches up to {told_mm:.1f} mm beyond the edge of the field of view: what lies there is "
+        "neither covered nor counted.",
+    )
+
+
 def near_pairs(seeds: Sequence[GivenSeed], seed_mm: float) -> int:
     """How many pairs of seeds lie nearer to each other than a seed is long: `seed_mm`."""
     return sum(

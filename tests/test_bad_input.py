@@ -492,8 +492,9 @@ APART = {**NAMES, "4": "aorta", "5": "lung_left"}
 
 def test_organs_outside_the_body_are_named_in_a_note(tmp_path: Path) -> None:
     notes = scene(made(apart(), APART, tmp_path)).notes
-    assert [n.split(" lies")[0] for n in notes if "wholly outside the body" in n] == ["aorta", "lung_left"]
-    assert all("LPS or RAS" in n and "mm, not cm" in n for n in notes)
+    outside = [n for n in notes if "wholly outside the body" in n]
+    assert [n.split(" lies")[0] for n in outside] == ["aorta", "lung_left"]
+    assert all("LPS or RAS" in n and "mm, not cm" in n for n in outside)
     inside = scene(made(body_labels(), NAMES, tmp_path))
     assert not any("outside" in note for note in inside.notes)
 

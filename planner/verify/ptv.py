@@ -53,6 +53,15 @@ def ptv_of(claims: Claims, scene: Scene, request: Request) -> Ptv:
     return Ptv(least, most)
 
 
+def beyond_view_mm(scene: Scene, request: Request) -> float:
+    """How far the box around the target, grown by the margin, reaches out of the grid's. [mm]"""
+    grid, margin = scene.grid, request.target.margin_mm
+    index = np.argwhere(scene.target.cropped()) + np.array(scene.target.lower)
+    low_B = (index.min(axis=0) - 0.5) * grid.spacing_mm - margin
+    high_B = (index.max(axis=0) + 0.5) * grid.spacing_mm + margin
+    return max(0.0, float((grid.lower_B - low_B).max()), float((high_B - grid.upper_B).max()))
+
+
 def squared_distances(
     target: Bool[np.ndarray, "i j k"], spacing_mm: Float[np.ndarray, "3"], reach_mm: float
 ) -> Float[np.ndarray, "i j k"]:

@@ -7,7 +7,8 @@ from anatomy.scene import Scene
 from planner.records import Aim, Plan
 from planner.verify.claims import Claims
 from planner.verify.goals import GOAL_NAMES
-from planner.wording import claims_of, given_claims, message_of, set_claims
+from planner.verify.ptv import beyond_view_mm
+from planner.wording import claims_of, given_claims, message_of, notes_on_ptv, set_claims
 
 
 def check_sentences(claims: Claims, plan: Plan, scene: Scene) -> None:
@@ -16,7 +17,14 @@ def check_sentences(claims: Claims, plan: Plan, scene: Scene) -> None:
     proved = claims_of(plan.search, scene.surface_slack_mm, scene.missing)
     claims.same("what the search may claim", "search", "\n".join(plan.search.claims), "\n".join(proved))
     _check_set(claims, plan, scene)
-    claims.same("notes on the input", "notes", "\n".join(plan.notes), "\n".join(scene.notes))
+    claims.same("notes on the input", "notes", "\n".join(plan.notes), "\n".join(_notes(plan, scene)))
+
+
+def _notes(plan: Plan, scene: Scene) -> tuple[str, ...]:
+    """The scene's, and what the margin around the target calls for where a dose is prescribed."""
+    if plan.request.prescription is None:
+        return scene.notes
+    return (*scene.notes, *notes_on_ptv(beyond_view_mm(scene, plan.request)))
 
 
 def _check_set(claims: Claims, plan: Plan, scene: Scene) -> None:
