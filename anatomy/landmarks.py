@@ -1,6 +1,6 @@
 """Landmarks by name: the ribs, lobes and sides that a radiologist names a path by."""
 
-from anatomy.roles import words_of
+from anatomy.roles import key_of, words_of
 
 _LOBES = ("upper", "middle", "lower")
 
@@ -38,11 +38,23 @@ def lung_side(name: str) -> str | None:
     return side_of(name)
 
 
+_VERTEBRAE = frozenset(key_of(name) for name in ("vertebrae", "vertebrae_body", "spine"))
+_STERNUM = frozenset(
+    key_of(name)
+    for name in ("sternum", "manubrium", "xiphoid", "xiphoid_process", "sternum_body", "sternum_manubrium")
+)
+
+
 def is_vertebra(name: str) -> bool:
-    """Whether the name is of one vertebra, its body, or the column."""
-    return bool({"vertebrae", "spine"} & set(words_of(name))) and "artery" not in words_of(name)
+    """Whether the name is of one vertebra, its body, or the column: no vessel or canal of it."""
+    return key_of(name) in _VERTEBRAE
 
 
 def is_sternum(name: str) -> bool:
     """Whether the name is of the breastbone or a part of it."""
-    return bool({"sternum", "manubrium", "xiphoid"} & set(words_of(name)))
+    return key_of(name) in _STERNUM
+
+
+def is_clavicle(name: str) -> bool:
+    """Whether the name is of a collarbone, or of both."""
+    return key_of(name) == key_of("clavicula")

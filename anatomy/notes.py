@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from anatomy.body import GUESSED_SKIN
 from anatomy.expected import LUNG, lung_lacking, whole_lungs
-from anatomy.roles import is_known
+from anatomy.roles import is_known, role_of
 from anatomy.structures import Role, Segmentation
 
 
@@ -16,9 +16,19 @@ def notes_on_names(segmentation: Segmentation, overrides: Mapping[str, Role]) ->
         for s in segmentation.structures
         if s.mask.count > 0 and s.role is None and s.name not in overrides and not is_known(s.name)
     )
+    passable = sorted(
+        s.name
+        for s in segmentation.structures
+        if s.mask.count > 0
+        and s.role is None
+        and s.name not in overrides
+        and role_of(s.name) is Role.PASSABLE
+    )
     left_out = f"Empty and left out: {', '.join(empty)}."
+    through = f"Taken as passable by their names: {', '.join(passable)}."
     return (
         *((left_out,) if empty else ()),
+        *((through,) if passable else ()),
         *(f"{name} is not a known name: taken as forbidden." for name in guessed),
     )
 
@@ -41,6 +51,14 @@ def note_on_targets(roles: Mapping[str, Role]) -> tuple[str, ...]:
     return (
         f"{', '.join(names)} are treated as one target, their union. To treat one of them, name it alone.",
     )
+
+
+def note_on_other_lesions(before: Mapping[str, Role], after: Mapping[str, Role]) -> tuple[str, ...]:
+    """What is a target by its name or file, and is passable as another was asked for."""
+    others = sorted(
+        name for name, role in after.items() if role is Role.PASSABLE and before[name] is Role.TARGET
+    )
+    return (f"Not the target, so taken as passable: {', '.join(others)}.",) if others else ()
 
 
 def notes_on_place(share_outside: float, cut: tuple[str, ...]) -> tuple[str, ...]:

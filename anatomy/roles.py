@@ -12,6 +12,7 @@ import re
 from functools import lru_cache
 
 from anatomy.structures import Role
+from anatomy.target_names import names_a_target
 
 _SPELLING = {
     "oesophagus": "esophagus",
@@ -36,6 +37,20 @@ _SPELLING = {
     "spinalcord": "spinal_cord",
     "chestwall": "chest_wall",
     "azygous": "azygos",
+    "tabletop": "table_top",
+    "couchsurface": "couch_surface",
+    "couchinterior": "couch_interior",
+    "armrest": "arm_rest",
+    "headrest": "head_rest",
+    "vaclok": "vac_lok",
+    "vacbag": "vac_bag",
+    "lul": "lung_upper_lobe_left",
+    "lll": "lung_lower_lobe_left",
+    "rul": "lung_upper_lobe_right",
+    "rml": "lung_middle_lobe_right",
+    "rll": "lung_lower_lobe_right",
+    "llung": "lung_left",
+    "rlung": "lung_right",
     "svc": "superior_vein_cava",
     "ivc": "inferior_vein_cava",
     "l": "left",
@@ -46,26 +61,23 @@ _SPELLING = {
 
 SIDES = ("left", "right")
 
-_TARGET_NAMES = re.compile(r"gtv|(lesion|lymph_?node|metastasi|node|station|target|tumor)(?![a-z])")
-"""How names of what is treated begin. A CTV or PTV is not among them: it is no tissue, and holds its own
-margin already."""
-
 _SKIN = """
     body  body_trunk  body_contour  external  skin
 """
 
+# Couches as planning systems and AAPM TG-263 name them: their surface and their inside.
 _OUTSIDE = """
-    arm  bed  body_extremities  couch  ct_table  cushion  extremities  hand  mattress  table  upper_limb
-    vacuum_cushion
+    arm  forearm  upper_arm  hand  upper_limb  extremities  body_extremities
+    table  ct_table  table_top  scanner_table  treatment_table  bed  ct_bed  patient_bed
+    couch  ct_couch  couch_surface  couch_interior  couch_outer  couch_inner  couch_external  couch_internal
+    couch_shell  couch_core  couch_top  couch_rail  couch_support
+    cushion  vacuum_cushion  vacuum_bag  vac_bag  vac_lok  mattress  arm_rest  head_rest  knee_rest
+    wing_board  breast_board  immobilization_device  immobilization
 """
 
 _LUNG = """
     lung  lung_pleural  lung_covid_infiltrate
     lung_upper_lobe  lung_middle_lobe  lung_lower_lobe
-"""
-
-_TARGET = """
-    lung_lesion  lung_nodule  lung_tumor
 """
 
 # Containers (mediastinum, thoracic cavity, chest wall) and drawn volumes hold tissue of every kind: what is
@@ -149,20 +161,41 @@ NAMES_KEPT = 4096
 """Names whose words are kept: a case has a few hundred, and each is asked about by every group."""
 
 
+_WITHOUT_TARGET = re.compile(r"(?i)^(.*lungs?.*?)\s*-\s*(i?gtv|ctv|itv|ptv)\w*$")
+"""Lung that a target was cut out of, as AAPM TG-263 names it: "Lungs-GTV"."""
+
+
 @lru_cache(NAMES_KEPT)
 def words_of(name: str) -> tuple[str, ...]:
     """A name as folded words, in its own order: lower case, American spelling, singular, sides in full.
 
-    "Lungs_L" becomes ("lung", "left"); "vertebrae_T4" becomes ("vertebrae", "t4").
+    "Lungs_L" becomes ("lung", "left"); "vertebrae_T4" becomes ("vertebrae", "t4"); "LUL" and
+    "LeftSuperiorLobe" both hold lung, upper, lobe and left.
     """
-    split = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip())
+    split = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", _WITHOUT_TARGET.sub(r"\1", name.strip()))
     split = re.sub(r"[^a-z0-9]+", "_", split.lower())
     split = re.sub(r"\b(ribs?|vertebrae?)(?=\d)", r"\1_", split.replace("_", " "))
     words: list[str] = []
     for word in split.split():
         for part in _SPELLING.get(word, word).split("_"):
             words.append(part[:-1] if len(part) > 3 and part.endswith("s") else part)
-    return tuple(words)
+    return _as_lung(tuple(words))
+
+
+_LOBES = {"superior": "upper", "inferior": "lower", "mid": "middle"}
+_BOTH = frozenset(("whole", "both", "total", "parenchyma"))
+
+
+def _as_lung(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Lobes and lungs in one way of saying them; other words as they are."""
+    own = set(words) - {"lung", *SIDES}
+    lobe = {_LOBES.get(word, word) for word in own}
+    if "lobe" in own and len(own) == 2 and lobe & {"upper", "middle", "lower"}:
+        said = ("lung", *(_LOBES.get(word, word) for word in words if word != "lung"))
+        return tuple(dict.fromkeys(said))
+    if "lung" in words and own and own <= _BOTH:
+        return tuple(word for word in words if word not in _BOTH)
+    return words
 
 
 _LEVEL = re.compile(r"[ctls]\d{1,2}")
@@ -194,7 +227,6 @@ def _table() -> dict[Key, Role]:
         (Role.SKIN, _SKIN),
         (Role.OUTSIDE, _OUTSIDE),
         (Role.LUNG, _LUNG),
-        (Role.TARGET, _TARGET),
         (Role.PASSABLE, _PASSABLE),
     ]
     return {key_of(name): role for role, names in families for name in names.split()}
@@ -204,8 +236,7 @@ _ROLES = _table()
 
 
 def _known_role(name: str) -> Role | None:
-    words = words_of(name)
-    if _TARGET_NAMES.match("_".join(words)):
+    if names_a_target(words_of(name)):
         return Role.TARGET
     return _ROLES.get(key_of(name))
 

@@ -17,7 +17,14 @@ from anatomy.body_parts import joined_with, notes_on_parts, obstacles_of
 from anatomy.errors import StructureError
 from anatomy.expected import expected_missing
 from anatomy.frames import Grid
-from anatomy.notes import note_on_skin, note_on_targets, notes_on_lung, notes_on_names, notes_on_place
+from anatomy.notes import (
+    note_on_other_lesions,
+    note_on_skin,
+    note_on_targets,
+    notes_on_lung,
+    notes_on_names,
+    notes_on_place,
+)
 from anatomy.outside import notes_on_outside
 from anatomy.pose import Bore, Pose, Position, derived_table, gravity_P
 from anatomy.roles import words_of
@@ -96,8 +103,10 @@ def scene(
     asked = pose or PoseInput()
     overrides = asked_roles(segmentation, targets, roles or {}, asked.table)
     named = assigned(segmentation, overrides)
+    others: tuple[str, ...] = ()
     if targets:
-        named = only_targets(named, targets)
+        before, named = named, only_targets(named, targets)
+        others = note_on_other_lesions(_roles_of(before), _roles_of(named))
     named, told_of_parts = _without_specks(named, segmentation.grid)
     # By name, so that the order of the input never matters, not even where lungs overlap.
     filled = tuple(sorted((s for s in named if s.mask.count > 0), key=lambda s: s.name))
@@ -112,7 +121,7 @@ def scene(
     apart = notes_on_outside(filled, of_body)
     obstacles = obstacles_of(parts, segmentation.names())
     filled = tuple(sorted((*filled, *obstacles), key=lambda s: s.name))
-    given = {s.name: s.role for s in filled if s.role is not None}
+    given = _roles_of(filled)
     missing = expected_missing(given)
     return Scene(
         grid=segmentation.grid,
@@ -125,6 +134,7 @@ def scene(
         notes=(
             *segmentation.notes,
             *notes_on_names(segmentation, overrides),
+            *others,
             *note_on_skin(skin_source),
             *note_on_targets(given),
             *told_of_parts,
@@ -137,6 +147,11 @@ def scene(
         surface_slack_mm=segmentation.surface_slack_mm,
         ct_hu=segmentation.ct_hu,
     )
+
+
+def _roles_of(structures: tuple[Structure, ...]) -> dict[str, Role]:
+    """Roles by name, of what holds voxels."""
+    return {s.name: s.role for s in structures if s.role is not None and s.mask.count > 0}
 
 
 def _without_specks(

@@ -17,7 +17,7 @@ from scipy import ndimage
 
 from anatomy.frames import Grid
 from anatomy.landmarks import rib_of, side_of
-from anatomy.roles import words_of
+from anatomy.roles import key_of
 from anatomy.scene import Scene
 from anatomy.structures import Structure, VoxelMask
 from planner.measure import Measured
@@ -71,7 +71,7 @@ class RibSpace:
 
 def is_rib(name: str) -> bool:
     """Whether the name is of a rib or of the ribs of a side; cartilage is no rib."""
-    return "rib" in words_of(name)
+    return key_of(name) == ("rib",)
 
 
 def points_between(

@@ -20,8 +20,7 @@ from math import atan2, degrees, inf
 import numpy as np
 from jaxtyping import Float
 
-from anatomy.landmarks import is_sternum, is_vertebra
-from anatomy.roles import words_of
+from anatomy.landmarks import is_clavicle, is_sternum, is_vertebra
 from anatomy.scene import Scene
 from planner.chest_wall import RibSpace, is_rib, points_between, rib_space
 from planner.measure import Measured
@@ -194,7 +193,7 @@ def _view(scene: Scene, measured: Measured) -> _View:
     sternum_P = points_between((s for s in bones if is_sternum(s.name)), scene.grid, all_lower_P, all_upper_P)
     spine_P = points_between((s for s in bones if is_vertebra(s.name)), scene.grid, lower_P, upper_P)
     clavicle_P = points_between(
-        (s for s in bones if "clavicula" in words_of(s.name)), scene.grid, all_lower_P, all_upper_P
+        (s for s in bones if is_clavicle(s.name)), scene.grid, all_lower_P, all_upper_P
     )
     centre_P = _centre(scene, sternum_P, spine_P)
     return _View(measured, sternum_P, spine_P, clavicle_P, centre_P, rib_space(scene, measured))

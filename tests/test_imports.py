@@ -21,6 +21,7 @@ ALLOWED_TO_VERIFY = {
     "anatomy.structures",
     "anatomy.suggest",
     "anatomy.target",
+    "anatomy.target_names",
     "anatomy.target_parts",
     "anatomy.threads",
     "planner",

@@ -1,5 +1,7 @@
 """What a scene had to assume is said in its notes."""
 
+from dataclasses import replace
+
 from honest_plans import ORGANS, patient
 
 from anatomy.body import GUESSED_SKIN
@@ -22,3 +24,17 @@ def test_several_targets_are_said_to_be_one() -> None:
     both = scene(segmentation)
     assert "node, other are treated as one target, their union." in " ".join(both.notes)
     assert not any("one target" in note for note in scene(segmentation, ("node",)).notes)
+
+
+def test_what_a_name_makes_passable_is_noted_once_and_nothing_that_was_asked_for() -> None:
+    one = patient({**ORGANS, "other": (Role.TARGET, ((20, 20, 17), (24, 24, 20)))}).scene
+    named = {"aorta": "pleural_effusion", "heart": "autochthon_left", "other": "lesion_2"}
+    given = Segmentation(
+        one.grid, tuple(replace(s, name=named.get(s.name, s.name), role=None) for s in one.structures), ()
+    )
+    notes = scene(given, ("node",)).notes
+    assert "Taken as passable by their names: autochthon_left, pleural_effusion." in notes
+    assert "Not the target, so taken as passable: lesion_2." in notes
+    asked = scene(given, ("node",), {"autochthon_left": "passable", "lesion_2": "forbidden"}).notes
+    assert "Taken as passable by their names: pleural_effusion." in asked
+    assert not any("Not the target" in note for note in asked)
