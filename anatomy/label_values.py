@@ -63,12 +63,13 @@ class LabelCount:
     """How often each label occurs, slab by slab."""
 
     def __init__(self) -> None:
-        self._counts = np.zeros(LARGEST_LABEL + 1, dtype=np.int64)
+        self._counts = np.zeros(1, dtype=np.int64)
 
     def add(self, labels: UInt[np.ndarray, "..."]) -> None:
         """Count one slab."""
-        counts = np.bincount(labels.ravel(order="K"))
-        self._counts[: counts.size] += counts
+        counts = np.bincount(labels.ravel(order="K"), minlength=self._counts.size)
+        counts[: self._counts.size] += self._counts
+        self._counts = counts
 
     def present(self) -> tuple[int, ...]:
         """Labels other than 0 that occur, ascending."""

@@ -2,28 +2,32 @@
 
     3D:  axes (x, y, z)             one layer of labels
     4D:  axes (layer, x, y, z)      one layer of labels for each index of the first axis
+    4D:  axes (x, y, z, layer)      the same, as tools that append an axis write it
     Segment<N>_Name, _Layer, _LabelValue name a segment and say where it lies.
 
 `Segment<N>_Extent` only repeats where the voxels are, is often stale, and is not used.
 """
 
-import gzip
-import io
 import re
-import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
 
-import nrrd
 import numpy as np
 from jaxtyping import Float, UInt
 
+from anatomy.byte_stream import ByteStream, unpacked
 from anatomy.errors import ReadError
 from anatomy.frames import Grid, canonical, grid_of_file, lps_from_ras
 from anatomy.label_values import LARGEST_LABEL, LabelCount, whole_labels
-from anatomy.limits import MAX_HEADER_BYTES, check_structure_count, check_volume_size
+from anatomy.limits import (
+    MAX_HEADER_BYTES,
+    MAX_NAME_LENGTH,
+    MAX_UNPACKED_BYTES,
+    check_structure_count,
+    check_volume_size,
+)
+from anatomy.nrrd_header import NrrdHeader, damaged, parsed
 from anatomy.structures import Structure, masks_from_labels
 
 _DTYPES = {
@@ -46,12 +50,7 @@ _SPACES = {
 
 _RAW, _GZIP = ("raw",), ("gzip", "gz")
 
-
-@dataclass(frozen=True)
-class _Segment:
-    name: str
-    layer: int
-    label: int
+_SEGMENT_KEY = re.compile(r"Segment([0-9]{1,6})_\w+")
 
 
 def is_nrrd(path: Path) -> bool:
@@ -67,30 +66,28 @@ def read_segments(path: Path) -> tuple[Grid, tuple[Structure, ...]]:
     no frame.
     """
     file = path.name
-    with path.open("rb") as stream:
-        header = _header(stream, file)
-        sizes = tuple(int(n) for n in cast(Iterable[int], header["sizes"]))
-        dtype = _dtype(header, file)
-        layered = len(sizes) == 4
-        if len(sizes) not in (3, 4):
-            raise ReadError(file, f"it has {len(sizes)} dimensions", "Give a 3D or layered segmentation.")
-        check_volume_size(file, sizes, dtype.itemsize)
-        shape = sizes[-3:]
-        segments = _segments(header, layered, file)
-        count_of_layers = sizes[0] if layered else 1
+    with path.open("rb") as raw:
+        header = parsed(raw.read(MAX_HEADER_BYTES), file)
+        axes = _axes(header)
+        dtype = _dtype(header)
+        check_volume_size(file, axes.sizes, dtype.itemsize)
+        check_structure_count(file, axes.layers)
+        segments = _segments(header, axes.layered)
         for segment in segments:
-            if segment.layer >= count_of_layers:
+            if segment.layer >= axes.layers:
                 raise ReadError(
                     file, f"{segment.name} is said to lie in layer {segment.layer}", "Save the file again."
                 )
-        X_PV = _matrix(header, file)
-        grid_of_file(
-            file, (shape[0], shape[1], shape[2]), X_PV
-        )  # refuses NaN, shear and absurd spacings first
-        layers = _layers(stream, header, sizes, dtype, segments, file)
+        X_PV = _matrix(header, axes)
+        grid_of_file(file, axes.shape, X_PV)  # refuses NaN, shear and absurd spacings first
+        raw.seek(header.size)
+        packed = _is_packed(header)
+        layers = _layers(
+            unpacked(raw, file) if packed else ByteStream(raw, file), axes, dtype, segments, file
+        )
     structures: dict[str, Structure] = {}
     grid: Grid | None = None
-    for index in range(count_of_layers):
+    for index in range(axes.layers):
         # Each layer is let go as soon as it stands in canonical order.
         layer, grid = canonical(layers.pop(0), X_PV)
         own = [s for s in segments if s.layer == index]
@@ -100,68 +97,99 @@ def read_segments(path: Path) -> tuple[Grid, tuple[Structure, ...]]:
     return grid, tuple(structures[s.name] for s in segments)
 
 
-def _header(stream: BinaryIO, file: str) -> Mapping[str, object]:
-    """The parsed header; the stream is left at the first byte of data."""
-    start = stream.read(MAX_HEADER_BYTES)
-    end = re.search(rb"\r?\n\r?\n", start)
-    if not start.startswith(b"NRRD") or end is None:
-        raise ReadError(file, "it does not begin with a NRRD header", "Give a .seg.nrrd file, copied whole.")
-    try:
-        header = nrrd.read_header(io.BytesIO(start[: end.end()]))
-    except (nrrd.NRRDError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise ReadError(file, f"its header is damaged ({error})", "Save the file again.") from None
-    for needed in ("sizes", "type", "encoding", "space", "space directions", "space origin"):
-        if needed not in header:
-            raise ReadError(file, f"its header has no {needed!r}", "Save it again as a segmentation.")
-    stated, axes = header.get("dimension"), len(cast(Sequence[int], header["sizes"]))
-    if stated != axes:
-        raise ReadError(
-            file, f"its header is damaged (dimension {stated}, but {axes} sizes)", "Save the file again."
-        )
-    for foreign in ("data file", "datafile", "line skip", "byte skip"):
-        if header.get(foreign) not in (None, 0):
+@dataclass(frozen=True)
+class _Segment:
+    name: str
+    layer: int
+    label: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Axes:
+    """Sizes as stored, the axis that counts layers (None where there is one), and the others' directions."""
+
+    sizes: tuple[int, ...]
+    layer_axis: int | None
+    directions: tuple[Float[np.ndarray, "3"], ...]
+
+    @property
+    def layered(self) -> bool:
+        return self.layer_axis is not None
+
+    @property
+    def layers(self) -> int:
+        return 1 if self.layer_axis is None else self.sizes[self.layer_axis]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        nx, ny, nz = (n for axis, n in enumerate(self.sizes) if axis != self.layer_axis)
+        return nx, ny, nz
+
+
+def _axes(header: NrrdHeader) -> _Axes:
+    """Sizes and directions of the axes, which must be three in space, with layers before or after them."""
+    file = header.file
+    for foreign in ("data file", "datafile", "line skip", "lineskip", "byte skip", "byteskip"):
+        if header.fields.get(foreign, "0") != "0":
             raise ReadError(file, f"its header has {foreign!r}", "Save header and data in one plain file.")
-    stream.seek(end.end())
-    return cast(Mapping[str, object], header)
+    sizes, stated = header.whole_numbers("sizes"), header.fields.get("dimension")
+    if stated != str(len(sizes)):
+        raise damaged(file, f"dimension {stated}, but {len(sizes)} sizes")
+    if len(sizes) not in (3, 4):
+        raise ReadError(file, f"it has {len(sizes)} dimensions", "Give a 3D or layered segmentation.")
+    vectors = header.vectors("space directions")
+    directions = tuple(v for v in vectors if v is not None)
+    if len(vectors) != len(sizes) or [v.shape for v in directions] != [(3,)] * 3:
+        raise ReadError(file, "it does not have three space directions and an origin", "Save it again.")
+    layer_axis = next((axis for axis, v in enumerate(vectors) if v is None), None)
+    if layer_axis not in (None, 0, 3):
+        raise ReadError(
+            file,
+            f"its layers lie along axis {layer_axis + 1} of 4, between axes of space",
+            "Save it with the layers along the first axis, as 3D Slicer does, or along the last.",
+        )
+    return _Axes(sizes, layer_axis, directions)
 
 
-def _dtype(header: Mapping[str, object], file: str) -> np.dtype:
+def _is_packed(header: NrrdHeader) -> bool:
+    encoding = header.field("encoding").lower()
+    if encoding not in _RAW + _GZIP:
+        raise ReadError(header.file, f"its encoding is {encoding!r}", "Save it raw or gzip-compressed.")
+    return encoding in _GZIP
+
+
+def _dtype(header: NrrdHeader) -> np.dtype:
     for code, names in _DTYPES.items():
-        if header["type"] in names:
-            little = str(header.get("endian", "little")).lower() == "little"
+        if header.field("type").lower() in names:
+            little = header.fields.get("endian", "little").lower() == "little"
             return np.dtype(("<" if little else ">") + code)
-    raise ReadError(file, f"its voxels are of type {header['type']!r}", "Save it with whole-number labels.")
+    kind = header.field("type")
+    raise ReadError(header.file, f"its voxels are of type {kind!r}", "Save it with whole-number labels.")
 
 
-def _matrix(header: Mapping[str, object], file: str) -> Float[np.ndarray, "4 4"]:
+def _matrix(header: NrrdHeader, axes: _Axes) -> Float[np.ndarray, "4 4"]:
     """Stored index of the three space axes to LPS mm."""
-    space = str(header["space"]).lower()
+    file, space = header.file, header.field("space").lower()
     if space not in _SPACES:
         raise ReadError(
             file, f"its space is {space!r}", "Save it in left-posterior-superior or right-anterior-superior."
         )
-    units = header.get("space units")
-    if units is not None and any(unit not in ("mm", "", "none", "None") for unit in cast(list[str], units)):
-        raise ReadError(file, f"its space units are {units}", "Save it in mm.")
-    rows = [row for row in cast(np.ndarray, header["space directions"]) if _is_axis(row)]
-    origin = np.asarray(header["space origin"], float)
-    if len(rows) != 3 or origin.shape != (3,):
-        raise ReadError(file, "it does not have three space directions and an origin", "Save it again.")
+    units = header.fields.get("space units", "").replace('"', " ").split()
+    if any(unit not in ("mm", "none", "None") for unit in units):
+        raise ReadError(file, f"its space units are {', '.join(units)}", "Save it in mm.")
+    origin = header.vectors("space origin")
+    if len(origin) != 1 or origin[0] is None or origin[0].shape != (3,):
+        raise ReadError(file, "it has no space origin of three numbers that are not NaN", "Save it again.")
     X = np.eye(4)
-    X[:3, :3] = np.array(rows, float).T
-    X[:3, 3] = origin
+    X[:3, :3] = np.array(axes.directions).T
+    X[:3, 3] = origin[0]
+    grid_of_file(file, axes.shape, X)  # before infinity is multiplied
     return lps_from_ras(X) if _SPACES[space] else X
 
 
-def _is_axis(row: object) -> bool:
-    """Whether a row of the space directions is a direction; the layer axis has none."""
-    return row is not None and not np.isnan(np.asarray(row, float)).all()
-
-
-def _segments(header: Mapping[str, object], layered: bool, file: str) -> tuple[_Segment, ...]:
-    indices = sorted(
-        {int(found.group(1)) for key in header if (found := re.fullmatch(r"Segment(\d{1,6})_\w+", key))}
-    )
+def _segments(header: NrrdHeader, layered: bool) -> tuple[_Segment, ...]:
+    file, pairs = header.file, header.pairs
+    indices = sorted({int(found.group(1)) for key in pairs if (found := _SEGMENT_KEY.fullmatch(key))})
     if not indices:
         raise ReadError(
             file,
@@ -171,12 +199,16 @@ def _segments(header: Mapping[str, object], layered: bool, file: str) -> tuple[_
     check_structure_count(file, len(indices))
     segments = []
     for n in indices:
-        name = str(header.get(f"Segment{n}_Name") or header.get(f"Segment{n}_ID") or "").strip()
+        name = pairs.get(f"Segment{n}_Name") or pairs.get(f"Segment{n}_ID") or ""
         # Before layers could hold several segments, each had one of its own, with label 1.
-        layer = _whole(header, f"Segment{n}_Layer", n if layered else 0, file)
-        label = _whole(header, f"Segment{n}_LabelValue", 1, file)
-        if not name or not name.isprintable():
-            raise ReadError(file, f"segment {n} has no printable name", "Name it and save the file again.")
+        layer = header.whole_number(f"Segment{n}_Layer", n if layered else 0)
+        label = header.whole_number(f"Segment{n}_LabelValue", 1)
+        if not name or not name.isprintable() or len(name) > MAX_NAME_LENGTH:
+            raise ReadError(
+                file,
+                f"segment {n} has no printable name of up to {MAX_NAME_LENGTH} characters in UTF-8",
+                "Name it and save the file again.",
+            )
         if not 1 <= label <= LARGEST_LABEL:
             raise ReadError(file, f"{name} has the label {label}", f"Labels are 1 to {LARGEST_LABEL}.")
         segments.append(_Segment(name, layer, label))
@@ -187,43 +219,35 @@ def _segments(header: Mapping[str, object], layered: bool, file: str) -> tuple[_
     return tuple(segments)
 
 
-def _whole(header: Mapping[str, object], key: str, default: int, file: str) -> int:
-    text = str(header.get(key, default)).strip()
-    if not text.isdecimal():
-        raise ReadError(file, f"its header has {key} = {text!r}", "It must be a whole number from 0.")
-    return int(text)
-
-
 def _layers(
-    stream: BinaryIO,
-    header: Mapping[str, object],
-    sizes: tuple[int, ...],
-    dtype: np.dtype,
-    segments: tuple[_Segment, ...],
-    file: str,
+    stream: ByteStream, axes: _Axes, dtype: np.dtype, segments: tuple[_Segment, ...], file: str
 ) -> list[UInt[np.ndarray, "nx ny nz"]]:
-    """Each layer's labels, read slice by slice. The data's first axis runs fastest."""
-    encoding = str(header["encoding"]).lower()
-    if encoding not in _RAW + _GZIP:
-        raise ReadError(file, f"its encoding is {encoding!r}", "Save it raw or gzip-compressed.")
-    source = cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if encoding in _GZIP else stream
-    count, shape = (sizes[0], sizes[1:]) if len(sizes) == 4 else (1, sizes)
+    """Each layer's labels, read slice by slice to the file's end."""
     small = max(s.label for s in segments) <= 255
-    layers = [np.empty(shape, np.uint8 if small else np.uint16, order="F") for _ in range(count)]
-    counts = [LabelCount() for _ in range(count)]
-    per_slice = count * shape[0] * shape[1]
-    for k in range(shape[2]):
-        try:
-            content = source.read(per_slice * dtype.itemsize)
-        except (EOFError, OSError, zlib.error):
-            content = b""
-        if len(content) < per_slice * dtype.itemsize:
-            raise ReadError(file, "its voxels are cut short or damaged", "Copy or save the file again.")
-        stored = np.frombuffer(content, dtype).reshape((count, shape[0], shape[1]), order="F")
-        whole = whole_labels(stored, file)
-        for index in range(count):
-            counts[index].add(whole[index])
-            layers[index][:, :, k] = whole[index]
-    for index in range(count):
-        counts[index].check_named({s.label: s.name for s in segments if s.layer == index}, file)
+    layers = [np.empty(axes.shape, np.uint8 if small else np.uint16, order="F") for _ in range(axes.layers)]
+    counts = [LabelCount() for _ in layers]
+    try:
+        for first, k, stored in _slices(stream, axes, dtype):
+            whole = whole_labels(stored, file)
+            for index, labels in enumerate(whole, first):
+                counts[index].add(labels)
+                layers[index][:, :, k] = labels
+        stream.finish()
+    except ReadError:
+        # Where damage is what made the voxels strange, the check sum says so.
+        stream.exhaust(MAX_UNPACKED_BYTES)
+        raise
+    for index, count in enumerate(counts):
+        count.check_named({s.label: s.name for s in segments if s.layer == index}, file)
     return layers
+
+
+def _slices(stream: ByteStream, axes: _Axes, dtype: np.dtype) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Slices in the order in which they are stored: the first layer of each, its k, and its values
+    (layers, nx, ny). The data's first axis runs fastest."""
+    nx, ny, nz = axes.shape
+    together, apart = (1, axes.layers) if axes.layer_axis == 3 else (axes.layers, 1)
+    for first in range(apart):
+        for k in range(nz):
+            content = stream.exactly(together * nx * ny * dtype.itemsize, "voxels")
+            yield first, k, np.frombuffer(content, dtype).reshape((together, nx, ny), order="F")

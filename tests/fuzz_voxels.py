@@ -132,6 +132,7 @@ VOXEL_KINDS: dict[str, Kind] = {
     "nifti-mask": Kind(_case_and_targets, _read_as_target, NIFTI_TOKENS, inside=_in_gzip_if_packed),
     "nifti-ct": Kind(_ct, _read_as_ct, NIFTI_TOKENS, inside=_in_gzip_if_packed),
     "mask-folder": Kind(_masks, lambda path: read(path.parent), NIFTI_TOKENS, inside=_in_gzip_if_packed),
+    "seg-nrrd": Kind(_segmentations, read, NRRD_TOKENS, inside=_in_nrrd_if_packed),
     "label-table": Kind(_tables, read_names, JSON_TOKENS),
     "embedded-table": Kind(_embedded, read, XML_TOKENS),
 }
