@@ -7,6 +7,7 @@ What was assumed is said: where the skin came from, and which forbidden organs a
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
@@ -32,6 +33,7 @@ from anatomy.structures import InputDigest, Role, Segmentation, Structure, Voxel
 from anatomy.suggest import nearest
 from anatomy.target import cut_sides, refuse_target_outside, share_outside, target_of
 from anatomy.target_parts import TargetPart, notes_on_parts_of, without_specks
+from anatomy.voids import lung_voids
 
 TABLE_WORDS = frozenset({"table", "couch", "bed"})
 """A structure outside the body with one of these words in its name is the table."""
@@ -64,6 +66,11 @@ class Scene:
     def of_role(self, *roles: Role) -> tuple[Structure, ...]:
         """Structures in any of these roles, by name."""
         return tuple(s for s in self.structures if s.role in roles)
+
+    @cached_property
+    def lung_voids(self) -> VoxelMask | None:
+        """What the lungs enclose on all sides and is none: see anatomy.voids."""
+        return lung_voids((s.mask for s in self.of_role(Role.LUNG)), self.target)
 
     def structure(self, name: str) -> Structure:
         """The structure of that name. Raises StructureError when there is none."""

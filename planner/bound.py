@@ -15,7 +15,7 @@ from planner.kernels.cell import spread_at
 from planner.kernels.jit import loop
 from planner.kernels.lookup import bounds
 from planner.net import Blocks, Cells, lines_of
-from planner.world import BODY_LATTICE_STEP_MM, World
+from planner.world import BODY_LATTICE_STEP_MM, LUNG, World
 
 
 def lung_bound_mm(world: World, b: Blocks, alive: Cells) -> float:
@@ -23,7 +23,7 @@ def lung_bound_mm(world: World, b: Blocks, alive: Cells) -> float:
 
     `alive` must hold every safe line: the cells that a level left, with their depths. 0.0 without lung.
     """
-    lung = world.tissue >= 2
+    lung = world.tissue >= LUNG
     if not len(alive) or not lung.any():
         return 0.0
     lower, upper = np.array(world.lower), np.array(world.upper)

@@ -16,10 +16,10 @@ from jaxtyping import Float
 from anatomy.scene import Scene
 from anatomy.structures import Role, Structure, VoxelMask
 from anatomy.surfaces import crossings as surface_crossings
-from planner.records import Crossing
+from planner.records import LUNG_ROUNDING_MM, Crossing
 from planner.voxelwalk import runs_along
 
-SHORTEST_MM = 1e-6
+SHORTEST_MM = LUNG_ROUNDING_MM
 """An interval shorter than this is left out: the axis grazes an edge, and rounding decides on which side."""
 
 

@@ -4,6 +4,7 @@
 """
 
 from anatomy.expected import LUNG, lung_lacking
+from planner.number_text import mm_text
 
 
 def through(length_mm: float, missing: tuple[str, ...]) -> str:
@@ -13,8 +14,8 @@ def through(length_mm: float, missing: tuple[str, ...]) -> str:
         return "and what lung it crosses is not known: none is in the input"
     if lacks:
         rest = f"lung in the input, which lacks {', '.join(lacks)}"
-        return f"crossing no {rest}" if length_mm == 0.0 else f"through {length_mm:.1f} mm of {rest}"
-    return "without crossing lung" if length_mm == 0.0 else f"through {length_mm:.1f} mm of lung"
+        return f"crossing no {rest}" if length_mm == 0.0 else f"through {mm_text(length_mm)} of {rest}"
+    return "without crossing lung" if length_mm == 0.0 else f"through {mm_text(length_mm)} of lung"
 
 
 def a_path(length_mm: float, missing: tuple[str, ...]) -> str:

@@ -27,7 +27,8 @@ from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.clearance import Obstacles
 from planner.crossings import SHORTEST_MM, Axis, Interval, by_layer, crossed_voxels, crossings, mask_intervals
-from planner.records import CLEARANCE_CAP_MM, PLEURAL_GAP_MM, Aim, Crossing, Path, SeedDrop
+from planner.kernels.pleura import punctures_and_fissures
+from planner.records import CLEARANCE_CAP_MM, Aim, Crossing, Path, SeedDrop
 from planner.request import Point, Request
 from planner.voxelwalk import runs_along, span_in_box
 
@@ -124,7 +125,9 @@ class Measurer:
         target = mask_intervals(self._scene.target, self._spacing_mm, axis)
         # In the scene's order, which decides where lungs overlap.
         lungs = sorted((self._place[s.name], s.name, span) for s, span in crossed if s.role is Role.LUNG)
-        lung = passage([(name, span) for _, name, span in lungs], target)
+        voids = self._scene.lung_voids if len(lungs) > 1 or (lungs and target) else None
+        within = [] if voids is None else mask_intervals(voids, self._spacing_mm, axis)
+        lung = passage([(name, span) for _, name, span in lungs], target, within)
         clearance, nearest = self._clearance(tip_B, needle_end_B)
         return Measured(
             entry_mm=_point(entry_P),
@@ -199,33 +202,45 @@ def measure(
     return Measurer(scene, request).measure(point_P, outward_P)
 
 
-def passage(lung: list[tuple[str, Interval]], target: list[Interval]) -> LungPassage:
-    """How an axis passes through lung, from the depths at which it is in each lung and in the target. [mm]
+def passage(lung: list[tuple[str, Interval]], target: list[Interval], voids: list[Interval]) -> LungPassage:
+    """How an axis passes through lung, from the depths at which it is in each lung, in the target and in
+    voids that lung encloses. [mm]
 
-    Runs of lung that lie closer than PLEURAL_GAP_MM are one pleural puncture. Within a puncture each change
-    of the lung's name is a fissure crossed. Where lungs overlap, the last in the list counts.
+    What is a puncture and what a fissure: planner.kernels.pleura. Where lungs overlap, the last in the list
+    counts.
     """
     runs = _lung_runs(lung, target)
-    punctures = fissures = 0
-    for n, (name, (start, _)) in enumerate(runs):
-        if n == 0 or start - runs[n - 1][1][1] >= PLEURAL_GAP_MM:
-            punctures += 1
-        elif name != runs[n - 1][0]:
-            fissures += 1
+    names = sorted({name for name, _ in runs})
+    lobes = np.array([names.index(name) for name, _ in runs], np.int64)
+    spans = np.array([span for _, span in runs], float).reshape(-1, 2)
+    leaves = np.array(
+        [n > 0 and _leaves(runs[n - 1][1][1], runs[n][1][0], voids) for n in range(len(runs))], bool
+    )
+    starts, ends = np.ascontiguousarray(spans[:, 0]), np.ascontiguousarray(spans[:, 1])
+    punctures, fissures = punctures_and_fissures(lobes, starts, ends, leaves)
     return LungPassage(fsum(b - a for _, (a, b) in runs), punctures, fissures)
 
 
+def _leaves(ended: float, begun: float, voids: list[Interval]) -> bool:
+    """Whether the axis leaves lung and its voids between two runs of lung."""
+    held = fsum(max(0.0, min(b, begun) - max(a, ended)) for a, b in voids)
+    return begun - ended - held >= SHORTEST_MM
+
+
 def _lung_runs(lung: list[tuple[str, Interval]], target: list[Interval]) -> list[tuple[str, Interval]]:
-    """Lung without target, cut where anything begins or ends, in order of depth."""
+    """Lung without target, in order of depth, the longest runs of one name each."""
     spans = [span for _, span in lung] + target
     cuts = sorted({place for span in spans for place in span})
     runs: list[tuple[str, Interval]] = []
     for a, b in pairwise(cuts):
         middle = 0.5 * (a + b)
         names = [name for name, span in lung if span[0] < middle < span[1]]
-        if names and b - a >= SHORTEST_MM and not _any_holds(target, middle):
-            runs.append((names[-1], (a, b)))
-    return runs
+        if names and not _any_holds(target, middle):
+            if runs and runs[-1][0] == names[-1] and runs[-1][1][1] == a:
+                runs[-1] = (names[-1], (runs[-1][1][0], b))
+            else:
+                runs.append((names[-1], (a, b)))
+    return [(name, (a, b)) for name, (a, b) in runs if b - a >= SHORTEST_MM]
 
 
 def _any_holds(spans: Iterable[Interval], depth: float) -> bool:

@@ -26,6 +26,18 @@ PLEURAL_GAP_MM = 5.0
 """Two runs through lung that lie closer than this along the axis are one pleural puncture: segmented lobes
 leave gaps at fissures [U]."""
 
+PLEURAL_RUN_MM = 2.0
+"""Less lung than this in one place is no pleural puncture: it is what a segmentation does not resolve, an
+island in the mediastinum or a clip of an edge [U]. It is lung all the same, and counts as length."""
+
+LOBE_RUN_MM = 2.0
+"""A lobe that holds less of the axis than this in one place makes no fissure: single voxels of one lobe in
+another are less [U]."""
+
+LUNG_ROUNDING_MM = 1e-6
+"""Shorter stretches of lung are none, and lengths nearer to the three above than this are equal to them: it
+is above the rounding of a walk from voxel to voxel, and far below what can be measured or driven."""
+
 CLEARANCE_CAP_MM = 100.0
 """Clearance is reported up to here: beyond, no organ is near in any sense that matters [U]."""
 

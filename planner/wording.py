@@ -7,6 +7,7 @@ from anatomy.body import GUESSED_SKIN
 from anatomy.expected import LUNG_NAMES
 from planner.implant_records import REACH_MM, DoseReport, GoalResult, NeedleSet
 from planner.lung_words import a_path, least_claim, of_lung, through
+from planner.number_text import mm_text
 from planner.records import (
     BORE,
     NARROW,
@@ -259,7 +260,7 @@ def _miss_text(miss: NearestMiss | None, missing: tuple[str, ...]) -> list[str]:
             "The nearest line is safe where it is, but not when displaced so far: ask for a smaller "
             "covering_radius_mm to see such narrow paths."
         ]
-    nearest = f"The nearest line lacks {miss.missing_mm:.1f} mm {_lacking(miss.structure)}."
+    nearest = f"The nearest line lacks {mm_text(miss.missing_mm)} {_lacking(miss.structure)}."
     if not miss.relaxations:
         return [
             nearest,

@@ -4,7 +4,7 @@ Truth lives in the original voxels (`need_class`, `tissue`, `target`); the dista
 how far truth is at least, or at most. No result depends on a field's resolution, only the time does.
 
     need_class   0 free, c > 0: a needle's axis must keep needs_mm[c] from this voxel's box
-    tissue       0 air, 1 body, 2 + i: lung structure i, outside the target
+    tissue       0 air, 1 body, 2 a void that lung encloses, 3 + i: lung structure i, outside the target
     obstacle     signed distance to the need-dilated obstacles: min over classes of (distance - need)
     screen       bounds of it over tiles, small and quick
     body         signed distance to the body's boxes, positive outside
@@ -21,7 +21,7 @@ from anatomy.scene import Scene
 from anatomy.structures import Role, VoxelMask
 from planner.defaults import least_chord_mm
 from planner.kernels.screen import screen
-from planner.records import PLEURAL_GAP_MM, TABLE
+from planner.records import TABLE
 from planner.request import Request
 
 BODY_LATTICE_STEP_MM = 2.0
@@ -29,6 +29,8 @@ BODY_LATTICE_STEP_MM = 2.0
 TARGET_PADDING_MM = 20.0
 """How far around the target its own field reaches. Beyond, the distance to that region stands in."""
 
+VOID, LUNG = 2, 3
+"""Tissue of a void and of the first lung structure."""
 
 Triple = tuple[float, float, float]
 
@@ -64,7 +66,6 @@ class World(NamedTuple):
     hub_length: float
     hub_radius: float
     hub_extra: float
-    pleural_gap: float
 
 
 def triple(v: np.ndarray) -> Triple:
@@ -125,7 +126,6 @@ def world(scene: Scene, request: Request) -> World:
         hub_length=request.pose.hub_length_mm,
         hub_radius=request.hub_radius_mm,
         hub_extra=request.hub_radius_mm - request.needle.radius_mm,
-        pleural_gap=PLEURAL_GAP_MM,
     )
 
 
@@ -157,8 +157,10 @@ def _needs(scene: Scene, request: Request) -> tuple[np.ndarray, np.ndarray]:
 def _tissue(scene: Scene, body: np.ndarray) -> np.ndarray:
     tissue = body.astype(np.uint8)
     for index, lung in enumerate(scene.of_role(Role.LUNG)):
-        lung.mask.paint(tissue, 2 + index)
+        lung.mask.paint(tissue, LUNG + index)
     scene.target.paint(tissue, 1)
+    if scene.lung_voids is not None:
+        scene.lung_voids.paint(tissue, VOID)
     tissue[~body] = 0
     return tissue
 

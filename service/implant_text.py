@@ -2,6 +2,7 @@
 
 from planner.implant_records import NeedleSet, Robustness, Spread
 from planner.lung_words import at_least, of_lung
+from planner.number_text import mm_text, tenths
 from planner.records import Aim, Path, Plan
 from service.columns import columns
 from service.dose_text import bed_lines, goals_table, medium_line, organs_table, volume_line
@@ -63,7 +64,7 @@ def _needles(needles: NeedleSet, paths: tuple[Path, ...], missing: tuple[str, ..
                 str(n),
                 path_id,
                 path.approach,
-                at_least(f"{path.lung_length_mm:.1f}", missing),
+                at_least(tenths(path.lung_length_mm), missing),
                 at_least(str(path.pleural_punctures), missing),
                 str(len(depths)),
                 " ".join(f"{depth:.1f}" for depth in depths if depth is not None),
@@ -78,7 +79,7 @@ def _totals(needles: NeedleSet, puncture_cost_mm: float, missing: tuple[str, ...
     punctures = _count(needles.pleural_punctures, "pleural puncture")
     few = "no bound" if needles.seeds_bound is None else _count(needles.seeds_bound, "seed")
     return [
-        f"Needle set: {of_lung(missing)} {needles.lung_length_mm:.1f} mm, {punctures} (counted as "
+        f"Needle set: {of_lung(missing)} {mm_text(needles.lung_length_mm)}, {punctures} (counted as "
         f"{puncture_cost_mm:g} mm each), {_count(len(needles.path_ids), 'needle')}, {seeds}.",
         f"Objective {needles.objective:.1f} mm, bound {needles.bound:.1f} mm, gap {100 * needles.gap:.1f} %; "
         f"relaxed, {few} on these needles.",

@@ -2,6 +2,7 @@
 
 from anatomy.expected import LUNG_NAMES
 from planner.lung_words import a_path, at_least
+from planner.number_text import mm_text, tenths
 from planner.records import CLEARANCE_CAP_MM, NARROW, Aim, NearestMiss, Path, Plan, Verification
 from service.columns import columns
 from service.implant_text import implant_lines
@@ -68,7 +69,7 @@ def verification_text(verification: Verification) -> str:
 def _miss(miss: NearestMiss, missing: tuple[str, ...]) -> list[str]:
     """Where the nearest line runs, and every change that would open a path."""
     entry, tip = (", ".join(f"{x:.1f}" for x in place) for place in (miss.entry_mm, miss.tip_mm))
-    short = f"{miss.missing_mm:.1f} mm short of what was asked ({miss.structure})"
+    short = f"{mm_text(miss.missing_mm)} short of what was asked ({miss.structure})"
     how = "safe where it is and not when displaced" if miss.structure == NARROW else short
     lines = [f"Nearest line: from ({entry}) to ({tip}), {how}."]
     lines += [
@@ -83,7 +84,7 @@ def _row(path: Path, window: str, missing: tuple[str, ...]) -> tuple[str, ...]:
         str(path.rank),
         window,
         path.approach,
-        at_least(f"{path.lung_length_mm:.1f}", missing),
+        at_least(tenths(path.lung_length_mm), missing),
         at_least(str(path.pleural_punctures), missing),
         at_least(str(path.fissures_crossed), missing),
         _clearance(path.clearance_mm),

@@ -24,10 +24,12 @@ ALLOWED_TO_VERIFY = {
     "anatomy.target_names",
     "anatomy.target_parts",
     "anatomy.threads",
+    "anatomy.voids",
     "planner",
     "planner.implant_records",
     "planner.implant_results",
     "planner.lung_words",
+    "planner.number_text",
     "planner.records",
     "planner.request",
     "planner.results_wording",
@@ -50,6 +52,12 @@ def test_verification_shares_no_code_with_what_it_checks(graph: grimp.ImportGrap
     inside = {m for m in used if m.partition(".")[0] in ("anatomy", "planner", "service")}
     sources = graph.find_descendants("planner.sources")
     assert inside <= ALLOWED_TO_VERIFY | sources
+
+
+def test_verification_asks_no_scene_for_the_voids_of_its_lungs(repository: Path) -> None:
+    texts = [p.read_text(encoding="utf-8") for p in (repository / "planner" / "verify").glob("*.py")]
+    assert texts
+    assert not [text for text in texts if "lung_voids" in text]
 
 
 def test_only_readers_import_file_formats(graph: grimp.ImportGraph) -> None:

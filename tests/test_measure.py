@@ -25,7 +25,7 @@ from planner.measure import (
     passage,
     to_path,
 )
-from planner.records import CLEARANCE_CAP_MM, PLEURAL_GAP_MM, SeedDrop
+from planner.records import CLEARANCE_CAP_MM, LOBE_RUN_MM, PLEURAL_GAP_MM, PLEURAL_RUN_MM, SeedDrop
 from planner.request import Needle, PoseRequest, Request
 
 ANTERIOR = np.array([0.0, -1.0, 0.0])
@@ -187,7 +187,7 @@ def test_quantities_agree_with_one_another(outward):
     assert np.allclose(path.entry_P + path.length_mm * path.direction_P, path.tip_P, atol=1e-9)
     assert np.linalg.norm(path.direction_P) == pytest.approx(1.0)
     assert 0 <= path.lung_length_mm <= path.length_mm - path.target_chord_mm + 1e-9
-    assert (path.pleural_punctures == 0) == (path.lung_length_mm < SHORTEST_MM)
+    assert (path.pleural_punctures == 0) == (path.lung_length_mm < PLEURAL_RUN_MM)
     assert all(0 <= c.from_mm < c.to_mm <= path.length_mm + 1e-9 for c in path.crosses)
     d = path.direction_P
     angles = np.deg2rad([path.axial_angle_deg, path.craniocaudal_angle_deg])
@@ -199,31 +199,97 @@ def test_quantities_agree_with_one_another(outward):
     assert np.allclose(d, rebuilt, atol=1e-9)
 
 
-GAP = PLEURAL_GAP_MM
+GAP, RUN, LOBE = PLEURAL_GAP_MM, PLEURAL_RUN_MM, LOBE_RUN_MM
 
 
 @pytest.mark.parametrize(
-    ("lung", "target", "wanted"),
+    ("lung", "target", "voids", "wanted"),
     [
-        ([], [], (0.0, 0, 0)),
-        ([("right", (10, 30))], [], (20.0, 1, 0)),
-        ([("right", (10, 30))], [(25, 40)], (15.0, 1, 0)),
-        ([("right", (10, 30))], [(18, 18 + GAP)], (20.0 - GAP, 2, 0)),
-        ([("right", (10, 30))], [(18, 17.9 + GAP)], (20.1 - GAP, 1, 0)),
-        ([("upper", (10, 20)), ("middle", (20, 30))], [], (20.0, 1, 1)),
-        ([("upper", (10, 20)), ("middle", (22, 30))], [], (18.0, 1, 1)),
-        ([("upper", (10, 20)), ("middle", (22, 30)), ("upper", (30, 31))], [], (19.0, 1, 2)),
-        ([("upper", (10, 20)), ("middle", (20 + GAP, 30))], [], (20.0 - GAP, 2, 0)),
-        ([("right", (10, 20)), ("right", (19.9 + GAP, 30))], [], (20.1 - GAP, 1, 0)),
-        ([("whole", (10, 30)), ("lower", (20, 30))], [], (20.0, 1, 1)),
-        ([("right", (10, 10 + SHORTEST_MM / 2))], [], (0.0, 0, 0)),
-        ([("right", (10, 30))], [(5, 35)], (0.0, 0, 0)),
+        ([], [], [], (0.0, 0, 0)),
+        ([("right", (10, 30))], [], [], (20.0, 1, 0)),
+        ([("right", (10, 30))], [(25, 40)], [], (15.0, 1, 0)),
+        ([("right", (10, 30))], [(18, 18 + GAP)], [], (20.0 - GAP, 2, 0)),
+        ([("right", (10, 30))], [(18, 17.9 + GAP)], [], (20.1 - GAP, 1, 0)),
+        ([("upper", (10, 20)), ("middle", (20, 30))], [], [], (20.0, 1, 1)),
+        ([("upper", (10, 20)), ("middle", (22, 30))], [], [], (18.0, 1, 1)),
+        ([("upper", (10, 20)), ("middle", (22, 30)), ("upper", (30, 32))], [], [], (20.0, 1, 2)),
+        ([("upper", (10, 20)), ("middle", (20 + GAP, 30))], [], [], (20.0 - GAP, 2, 0)),
+        ([("right", (10, 20)), ("right", (19.9 + GAP, 30))], [], [], (20.1 - GAP, 1, 0)),
+        ([("whole", (10, 30)), ("lower", (20, 30))], [], [], (20.0, 1, 1)),
+        ([("right", (10, 10 + SHORTEST_MM / 2))], [], [], (0.0, 0, 0)),
+        ([("right", (10, 30))], [(5, 35)], [], (0.0, 0, 0)),
+        # What is too short for a puncture is lung all the same.
+        ([("right", (10, 10 + 2e-5))], [], [], (2e-5, 0, 0)),
+        ([("right", (10, 9.9 + RUN))], [], [], (RUN - 0.1, 0, 0)),
+        ([("right", (10, 10 + RUN))], [], [], (RUN, 1, 0)),
+        # An island far from lung, beside it, and between two visits.
+        ([("right", (10, 30)), ("right", (40, 41))], [], [], (21.0, 1, 0)),
+        ([("right", (10, 30)), ("right", (32, 33))], [], [], (21.0, 1, 0)),
+        ([("right", (10, 30)), ("right", (33, 34)), ("right", (37, 50))], [], [], (34.0, 2, 0)),
+        # Islands that come to a run, close together and apart.
+        ([("right", (10, 11)), ("right", (12, 13)), ("right", (14, 15))], [], [], (3.0, 1, 0)),
+        ([("right", (10, 11)), ("right", (20, 21)), ("right", (30, 31))], [], [], (3.0, 1, 0)),
+        ([("right", (10, 30)), ("right", (40, 41)), ("right", (42, 43))], [], [], (22.0, 2, 0)),
+        # A speck of one lobe in another, and specks along a fissure.
+        ([("upper", (10, 30)), ("middle", (20, 19.9 + LOBE))], [], [], (20.0, 1, 0)),
+        ([("upper", (10, 30)), ("middle", (20, 20 + LOBE))], [], [], (20.0, 1, 2)),
+        (
+            [("lower", (10, 12)), ("lower", (13, 14)), ("upper", (12, 13)), ("upper", (14, 20))],
+            [],
+            [],
+            (10, 1, 1),
+        ),
+        (
+            [("lower", (10, 11)), ("lower", (12, 13)), ("upper", (11, 12)), ("upper", (13, 14))],
+            [],
+            [],
+            (4, 1, 1),
+        ),
+        # A nodule's hole: lung on both sides of it is one visit, of one lobe or of two.
+        ([("right", (10, 20)), ("right", (32, 40))], [], [(20, 32)], (18.0, 1, 0)),
+        ([("right", (10, 40))], [(20, 32)], [(20, 32)], (18.0, 1, 0)),
+        ([("upper", (10, 20)), ("lower", (32, 40))], [], [(20, 32)], (18.0, 1, 1)),
+        ([("right", (10, 20)), ("right", (32, 40))], [], [(20, 31)], (18.0, 2, 0)),
     ],
 )
-def test_punctures_and_fissures(lung, target, wanted):
-    lung = [(name, (float(a), float(b))) for name, (a, b) in lung]
-    got = passage(lung, [(float(a), float(b)) for a, b in target])
+def test_punctures_and_fissures(lung, target, voids, wanted):
+    lung, target, voids = ([*map(as_floats, spans)] for spans in (lung, target, voids))
+    got = passage(lung, target, voids)
     assert (got.length_mm, got.punctures, got.fissures) == pytest.approx(wanted)
+    # From the other end it is the same.
+    back = passage(
+        [(n, (-b, -a)) for n, (a, b) in lung], [(-b, -a) for a, b in target], [(-b, -a) for a, b in voids]
+    )
+    assert (back.length_mm, back.punctures, back.fissures) == pytest.approx(wanted)
+
+
+def as_floats(span):
+    """The span, or the named span, in floats."""
+    return (span[0], as_floats(span[1])) if isinstance(span[0], str) else (float(span[0]), float(span[1]))
+
+
+lengths = st.floats(6.0, 30.0)
+LOBES = ("upper", "middle", "lower")
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(LOBES), lengths), min_size=1, max_size=5),
+    st.sampled_from([0.0, 1.0, 3.5, 6.5, 20.0]),
+    st.floats(0.0, 1.0),
+    st.floats(0.01, 1.0),
+    st.sampled_from([*LOBES, "hole"]),
+)
+def test_a_speck_anywhere_changes_no_count(pieces, gap, where, size, kind):
+    """Lobes of 6 mm and more, with gaps that 1 mm makes neither narrow nor wide; a speck of lung or a hole is
+    put anywhere."""
+    lung, at = [], 0.0
+    for name, length in pieces:
+        lung.append((name, (at, at + length)))
+        at += length + gap
+    speck = (where * at, where * at + size)
+    plain = passage(lung, [], [])
+    other = passage(lung, [speck], []) if kind == "hole" else passage([*lung, (kind, speck)], [], [])
+    assert (other.punctures, other.fissures) == (plain.punctures, plain.fissures)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from planner.clearance import nearest_of_each
 from planner.crossings import SHORTEST_MM
 from planner.kernels.jit import loop
 from planner.kernels.line import bore_distance, table_distance
+from planner.kernels.pleura import counts_along
 from planner.kernels.voxels import body_walk
 from planner.segments import clamped_polyline
 from planner.voxelwalk import runs_along
@@ -40,7 +41,8 @@ def appraise_range(  # type: ignore[no-untyped-def]
     for i in range(first, last):
         p = (tips[i, 0], tips[i, 1], tips[i, 2])
         d = (outwards[i, 0], outwards[i, 1], outwards[i, 2])
-        walk, length, lung, punctures, fissures = body_walk(world, p, d, 0.0)
+        walk, length, lung, pieces = body_walk(world, p, d, 0.0)
+        punctures, fissures = counts_along(world, p, d, 0.0, length, lung, pieces)
         end = world.needle_length
         hub_end = end + world.hub_length
         columns[i, WALK] = walk

@@ -13,6 +13,7 @@ from jaxtyping import Float, UInt8
 from anatomy.threads import spread
 from planner.kernels.clear import clear_until, least_margin
 from planner.kernels.jit import inlined, loop
+from planner.kernels.pleura import counts_along
 from planner.kernels.screen import surely_blocked
 from planner.kernels.verdicts import BLOCKED, BORE, HUB_BLOCKED, MISSES_TARGET, SAFE, TABLE
 from planner.kernels.voxels import body_walk, box_span, target_span
@@ -94,17 +95,18 @@ def test_line(world, p, d, quantities):  # type: ignore[no-untyped-def]
     at, margin = clear_until(world, p, d, tip, end, 0.0)
     if at < end:
         return BLOCKED
-    verdict, length, lung, punctures, fissures = body_walk(world, p, d, tip)
+    verdict, length, lung, pieces = body_walk(world, p, d, tip)
     quantities[LENGTH] = length
     quantities[LUNG] = lung
-    quantities[PUNCTURES] = punctures
-    quantities[FISSURES] = fissures
     quantities[MARGIN] = margin
     if verdict != SAFE:
         return verdict
     hub_end = end + world.hub_length
     if clear_until(world, p, d, end, hub_end, world.hub_extra)[0] < hub_end:
         return HUB_BLOCKED
+    punctures, fissures = counts_along(world, p, d, tip, length, lung, pieces)
+    quantities[PUNCTURES] = punctures
+    quantities[FISSURES] = fissures
     return SAFE
 
 

@@ -11,6 +11,8 @@ from math import floor
 from planner.kernels.jit import inlined
 from planner.kernels.lookup import bounds, clamped
 from planner.kernels.verdicts import CUT_EDGE, RE_ENTERS, SAFE, TIP_OUTSIDE, TOO_LONG
+from planner.records import LUNG_ROUNDING_MM
+from planner.world import LUNG
 
 _NEVER = 1e30
 _PARALLEL = 1e-12
@@ -114,7 +116,7 @@ def target_span(world, p, d, enter, leave):  # type: ignore[no-untyped-def]
 
 @inlined
 def body_walk(world, p, d, tip):  # type: ignore[no-untyped-def]
-    """From the tip to the skin: (verdict, length, lung length, pleural punctures, fissures crossed).
+    """From the tip to the skin: (verdict, length, lung length, pieces of lung that are of one lobe each).
 
     Goes on to the hub's end: the body may not be entered again. Body in the outermost voxels is cut by the
     edge of the field of view: what lies beyond is not known, and leaving the body from there is refused.
@@ -130,22 +132,20 @@ def body_walk(world, p, d, tip):  # type: ignore[no-untyped-def]
     sx, sy, sz = face_ahead(p[0], vx, i, hx), face_ahead(p[1], vy, j, hy), face_ahead(p[2], vz, k, hz)
     s = tip
     inner_i, inner_j, inner_k = i, j, k
-    lung, punctures, fissures = 0.0, 0, 0
-    last, last_end = 0, -_NEVER
+    lung, pieces = 0.0, 0
+    last, begun = 0, tip
     while s < end:
         if i < 0 or i >= nx or j < 0 or j >= ny or k < 0 or k >= nz:
-            return CUT_EDGE, 0.0, 0.0, 0, 0
+            return CUT_EDGE, 0.0, 0.0, 0
         here = world.tissue[i, j, k]
         if here == 0:
             break
         out = max(s, min(sx, min(sy, sz)))
-        if here >= 2 and out > s:
-            lung += out - s
-            if last == 0 or s - last_end >= world.pleural_gap:
-                punctures += 1
-            elif here != last:
-                fissures += 1
-            last, last_end = here, out
+        if here != last and out > s:
+            if last >= LUNG and s - begun >= LUNG_ROUNDING_MM:
+                lung += s - begun
+                pieces += 1
+            last, begun = here, s
         s = out
         inner_i, inner_j, inner_k = i, j, k
         if sx <= sy and sx <= sz:
@@ -157,13 +157,16 @@ def body_walk(world, p, d, tip):  # type: ignore[no-untyped-def]
         else:
             k += tz
             sz = face_ahead(p[2], vz, k, hz)
+    if last >= LUNG and s - begun >= LUNG_ROUNDING_MM:
+        lung += s - begun
+        pieces += 1
     if s == tip:
-        return TIP_OUTSIDE, 0.0, 0.0, 0, 0
+        return TIP_OUTSIDE, 0.0, 0.0, 0
     if s >= end:
-        return TOO_LONG, 0.0, 0.0, 0, 0
+        return TOO_LONG, 0.0, 0.0, 0
     if not (0 < inner_i < nx - 1 and 0 < inner_j < ny - 1 and 0 < inner_k < nz - 1):
-        return CUT_EDGE, 0.0, 0.0, 0, 0
-    return _outside_walk(world, p, d, s, end + world.hub_length), s - tip, lung, punctures, fissures
+        return CUT_EDGE, 0.0, 0.0, 0
+    return _outside_walk(world, p, d, s, end + world.hub_length), s - tip, lung, pieces
 
 
 @inlined

@@ -1,15 +1,16 @@
 """Claims on what the axis runs through between entry and tip: structures, lung, pleura and fissures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import pairwise, product
 
 import numpy as np
 
 from anatomy.structures import Role
-from planner.records import PLEURAL_GAP_MM, Path
+from planner.records import LOBE_RUN_MM, PLEURAL_GAP_MM, PLEURAL_RUN_MM, Path
 from planner.verify.claims import Claims, first_agreeing
 from planner.verify.sight import Sight
-from planner.verify.spans import NONE, Spans, merged, total
+from planner.verify.spans import NONE, Spans, between, merged, total, union
 from planner.verify.tolerances import LENGTH_MM, SLIVER_MM
 from planner.verify.trial import Trial
 
@@ -102,24 +103,69 @@ def _check_counts(claims: Claims, trial: Trial, path: Path) -> None:
     claims.equal("fissures crossed", trial.subject, float(claimed[1]), float(found[1]), 0.0)
 
 
+@dataclass(frozen=True)
+class Rules:
+    """What counts as lung, run, gap and stretch of a lobe, in one of several equally true readings. [mm]"""
+
+    shortest: float
+    run: float
+    gap: float
+    lobe: float
+
+
+def _readings() -> Iterator[Rules]:
+    """The plan's rules, where rounding decides to either side of each."""
+    below = (-LENGTH_MM, -2.0 * LENGTH_MM, 0.0)
+    for shortest, run, gap, lobe in product((SLIVER_MM, LENGTH_MM), below, below, below):
+        yield Rules(shortest, PLEURAL_RUN_MM + run, PLEURAL_GAP_MM + gap, LOBE_RUN_MM + lobe)
+
+
 def _counts(trial: Trial) -> Iterator[tuple[int, int]]:
-    shortest_mm = (SLIVER_MM, LENGTH_MM)
-    widest_mm = (PLEURAL_GAP_MM, PLEURAL_GAP_MM - LENGTH_MM, PLEURAL_GAP_MM + LENGTH_MM)
     for sight in trial.sights():
-        for shortest, gap in product(shortest_mm, widest_mm):
-            yield _punctures_and_fissures(sight, shortest, gap)
+        for rules in _readings():
+            yield punctures_and_fissures(sight, rules)
 
 
-def _punctures_and_fissures(sight: Sight, shortest_mm: float, gap_mm: float) -> tuple[int, int]:
-    """Runs of lung that lie `gap` or more apart, and changes of lobe between runs that lie closer."""
-    runs = sorted(
-        (float(first), float(last), name)
-        for name, spans in sight.lungs
-        for first, last in spans
-        if last - first > shortest_mm
-    )
-    apart = [b[0] - a[1] >= gap_mm for a, b in pairwise(runs)]
-    fissures = sum(
-        not far and one[2] != two[2] for far, (one, two) in zip(apart, pairwise(runs), strict=True)
-    )
-    return sum(apart) + (1 if runs else 0), fissures
+def punctures_and_fissures(sight: Sight, rules: Rules) -> tuple[int, int]:
+    """Visits to the lung, each through the pleura once, and changes of lobe in them.
+
+    A visit is lung with gaps that are narrow or in voids of the lung. Where runs are long enough, it goes
+    from one to the next, and what is shorter tells nothing; where none is, all that lies close must be.
+    """
+    lobes = {name: _longer(spans, rules.shortest) for name, spans in sight.lungs}
+    lung = union(lobes.values())
+    visits: list[Spans] = []
+    for cluster in _together(sight, lung, rules):
+        runs = _longer(cluster, rules.run)
+        if len(runs):
+            visits += _together(sight, runs, rules)
+        elif total(cluster) >= rules.run:
+            visits.append(cluster)
+    least = 1 if total(lung) >= rules.run else 0
+    ways = [(float(visit[0, 0]), float(visit[-1, 1])) for visit in visits]
+    return max(least, len(visits)), sum(_fissures(lobes, way, rules) for way in ways)
+
+
+def _longer(spans: Spans, least_mm: float) -> Spans:
+    return np.asarray(spans[spans[:, 1] - spans[:, 0] >= least_mm])
+
+
+def _together(sight: Sight, runs: Spans, rules: Rules) -> list[Spans]:
+    """Runs, cut into those that follow one another through narrow gaps or voids."""
+    cuts = [
+        n + 1
+        for n, (one, two) in enumerate(pairwise(runs))
+        if two[0] - one[1] >= rules.gap and not sight.in_void(one[1], two[0])
+    ]
+    return [part for part in np.split(runs, cuts) if len(part)]
+
+
+def _fissures(lobes: Mapping[str, Spans], way: tuple[float, float], rules: Rules) -> int:
+    """Changes of lobe on the way from the first to the last place of a visit."""
+    found = []
+    for name, spans in lobes.items():
+        held = between(spans, *way)
+        for first, last in merged(held, rules.lobe):
+            if total(between(held, first, last)) >= rules.lobe:
+                found.append((first + last, name))
+    return sum(one[1] != two[1] for one, two in pairwise(sorted(found)))

@@ -9,6 +9,8 @@ from anatomy.structures import Role, Structure, Surface
 from planner.verify.axis import Axis
 from planner.verify.meshes import spans_in_surface
 from planner.verify.spans import Spans, between, minus, union
+from planner.verify.tolerances import LENGTH_MM
+from planner.verify.voids import Lungs
 from planner.verify.voxels import spans_in_mask
 
 Triple = tuple[float, float, float]
@@ -28,6 +30,7 @@ class Sight:
         self._spacing_mm = triple(scene.grid.spacing_mm)
         self._in_view = axis.in_view()
         self._in_masks: dict[str, Spans] = {}
+        self._in_voids: dict[tuple[float, float], bool] = {}
 
     @cached_property
     def target_line(self) -> Spans:
@@ -57,6 +60,25 @@ class Sight:
     def lung(self) -> Spans:
         """All lung between tip and entry, without target."""
         return union(spans for _, spans in self.lungs)
+
+    @cached_property
+    def _lung_voxels(self) -> Lungs:
+        masks = (s.mask for s in self._scene.of_role(Role.LUNG))
+        return Lungs(masks, self._scene.target, self._spacing_mm)
+
+    def in_void(self, first_mm: float, last_mm: float) -> bool:
+        """Whether all that is no lung between two places lies in voids that lung encloses. [mm]
+
+        Voxels that follow one another on a line share a face: a stretch without lung is all in one void, or
+        in none.
+        """
+        way = (float(first_mm), float(last_mm))
+        if way not in self._in_voids:
+            gaps = minus(np.array([way]), self.lung)
+            middles = gaps[gaps[:, 1] - gaps[:, 0] > LENGTH_MM].mean(axis=1)
+            enclosed = all(self._lung_voxels.enclose(self.axis.at(float(s))) for s in middles)
+            self._in_voids[way] = enclosed
+        return self._in_voids[way]
 
     @cached_property
     def lung_in_surfaces(self) -> Spans | None:

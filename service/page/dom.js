@@ -60,5 +60,9 @@ export const spoken = (name) => name.replaceAll("_", " ");
 /** A name for Plotly, which reads some marks in texts. */
 export const plain = (name) => spoken(name).replaceAll("<", "&lt;");
 
-/** A number with so many decimals, or a dash where there is none. */
-export const number = (value, decimals = 1) => (value === null ? "–" : value.toFixed(decimals));
+/** A number with so many decimals, or a dash where there is none. What is more than nothing is never said to be 0. */
+export const number = (value, decimals = 1) => {
+  if (value === null) return "–";
+  const least = 10 ** -decimals;
+  return value > 0 && value < least / 2 ? `< ${least.toFixed(decimals)}` : value.toFixed(decimals);
+};

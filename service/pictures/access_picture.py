@@ -19,6 +19,7 @@ from scipy import ndimage
 from anatomy.expected import LUNG, lung_lacking
 from anatomy.scene import Scene
 from planner.lung_words import of_lung
+from planner.number_text import mm_text
 from planner.records import Aim, Plan
 from service.pictures.oblique import LETTERS
 from service.pictures.palette import NO_LUNG
@@ -92,7 +93,7 @@ def _sentence(lung_length_mm: Float[np.ndarray, " n"], missing: tuple[str, ...])
     if lacks == (LUNG,):
         return f"{n} entries of safe paths; what lung they cross is not known, as none is in the input"
     free = int((lung_length_mm <= 0).sum())
-    least = f"the least lung crossed is {lung_length_mm.min():.1f} mm"
+    least = f"the least lung crossed is {mm_text(float(lung_length_mm.min()))}"
     but = f"\nnot in the input: {', '.join(lacks)}" if lacks else ""
     return f"{n} entries of safe paths, {free} of them without {of_lung(missing)}; {least}{but}"
 

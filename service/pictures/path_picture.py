@@ -10,6 +10,7 @@ from matplotlib.patches import Patch, Polygon
 from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.lung_words import at_least
+from planner.number_text import mm_text
 from planner.records import Path, Plan
 from planner.sources import source_of
 from service.pictures.anatomy import (
@@ -52,7 +53,7 @@ def path_figure(plan: Plan, path: Path, scene: Scene) -> Figure:
 def _title(plan: Plan, path: Path, scene: Scene) -> str:
     targets = " and ".join(spoken(s.name) for s in scene.of_role(Role.TARGET))
     window = next((w.name for w in plan.windows if w.id == path.window), path.window)
-    lung = f"lung {at_least(f'{path.lung_length_mm:.1f} mm', plan.missing_structures)}"
+    lung = f"lung {at_least(mm_text(path.lung_length_mm), plan.missing_structures)}"
     nearest = f" to {spoken(path.nearest_structure)}" if path.nearest_structure else ""
     return (
         f"Path {path.rank} to {targets}: {window}\n"
