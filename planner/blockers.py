@@ -14,6 +14,7 @@ from planner.records import (
     CLEARANCE_CAP_MM,
     NEEDLE_LENGTH,
     SECOND_ENTRY,
+    SHORT_CHORD,
     TABLE,
     VIEW_EDGE,
     Blocker,
@@ -24,6 +25,8 @@ DIRECTIONS = 2000
 """Directions asked for the shares: one for each 6 square degrees and more, so a share is good to 1 %."""
 
 _LIMITS = {
+    # A line through a voxel of the target does not miss it.
+    verdicts.MISSES_TARGET: SHORT_CHORD,
     verdicts.TOO_LONG: NEEDLE_LENGTH,
     verdicts.CUT_EDGE: VIEW_EDGE,
     verdicts.RE_ENTERS: SECOND_ENTRY,
@@ -33,14 +36,14 @@ _LIMITS = {
 
 
 def blocked_by(scene: Scene, world: World) -> tuple[Blocker, ...]:
-    """Shares of directions through the target's middle by what blocks them first, largest first."""
+    """Shares of directions through the target's middle by what blocks them, largest first."""
     voxels = np.argwhere(world.target)
     middle = voxels[np.argmin(np.linalg.norm(voxels - voxels.mean(axis=0), axis=1))]
     # A hair off the voxel's middle, so that no direction runs along voxel faces.
     point_B = (middle + np.array(world.target_first_V) + 0.01) * np.array(world.spacing)
     points = np.tile(point_B, (DIRECTIONS, 1))
     outward = spread_directions(DIRECTIONS)
-    verdict, _ = line.test_lines(world, points, outward)
+    verdict = line.verdicts_in_order(world, points, outward)
     blocks = line.first_blocks(world, points, outward)
     obstacles = Obstacles(scene.of_role(Role.FORBIDDEN, Role.OUTSIDE), scene.grid)
     names: Counter[str] = Counter()

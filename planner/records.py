@@ -156,7 +156,12 @@ class SearchReport:
 
 @dataclass(frozen=True)
 class Blocker:
-    """A structure (or limit) and the share of directions through the target that it is first to block."""
+    """A structure (or limit) and the share of directions through the target that it blocks.
+
+    Each direction counts once, for the first of these that it lacks: a run in the target that is long enough;
+    room at table and bore; clearance of the needle, from the tip outward; an exit through skin in view,
+    within the needle's length, that is the only one; clearance of the hub.
+    """
 
     structure: str
     share: float
@@ -181,11 +186,12 @@ NEEDLE_LENGTH, TABLE, BORE, NARROW = "needle length", "table", "bore", "covering
 """What a line may lack besides room beside a structure. NARROW: nothing, but displaced by the covering radius
 it is safe no longer."""
 
+SHORT_CHORD = "runs too short in the target"
 VIEW_EDGE, SECOND_ENTRY = "edge of the field of view", "body (second entry)"
 """What else may block a direction."""
 
-LIMITS = (NEEDLE_LENGTH, TABLE, BORE, VIEW_EDGE, SECOND_ENTRY)
-RESERVED = ("default", NEEDLE_LENGTH, BORE, NARROW, VIEW_EDGE, SECOND_ENTRY)
+LIMITS = (SHORT_CHORD, NEEDLE_LENGTH, TABLE, BORE, VIEW_EDGE, SECOND_ENTRY)
+RESERVED = ("default", SHORT_CHORD, NEEDLE_LENGTH, BORE, NARROW, VIEW_EDGE, SECOND_ENTRY)
 """Words that a structure's name must not be, or it would be taken for something else."""
 
 

@@ -7,7 +7,7 @@ from anatomy.body import GUESSED_SKIN
 from anatomy.expected import LUNG_NAMES
 from planner.implant_records import REACH_MM, DoseReport, GoalResult, NeedleSet
 from planner.lung_words import a_path, least_claim, of_lung, through
-from planner.number_text import mm_text
+from planner.number_text import mm_text, share_text
 from planner.records import (
     BORE,
     NARROW,
@@ -92,7 +92,7 @@ def message_of(
             f"No path to {target} was found before the search ended early, at a covering radius of {radius}. "
             "Paths may exist: allow more time, or name a smaller target."
         )
-    blocked = ", ".join(f"{b.structure} {100 * b.share:.0f} %" for b in blockers[:3])
+    blocked = ", ".join(f"{b.structure} {share_text(b.share)}" for b in blockers[:3])
     mostly = f" Blocked mostly by {blocked}." if blocked else ""
     safe = f"stays safe when displaced by {radius}" if search.covering_radius_mm > 0.0 else "is safe"
     shown = f"Shown: no path to {target} {safe}.{mostly}"

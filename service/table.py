@@ -2,7 +2,7 @@
 
 from anatomy.expected import LUNG_NAMES
 from planner.lung_words import a_path, at_least
-from planner.number_text import mm_text, tenths
+from planner.number_text import mm_text, share_text, tenths
 from planner.records import CLEARANCE_CAP_MM, NARROW, Aim, NearestMiss, Path, Plan, Verification
 from service.columns import columns
 from service.implant_text import implant_lines
@@ -36,7 +36,7 @@ def plan_text(plan: Plan) -> str:
     if plan.nearest_miss is not None:
         blocks.extend(_miss(plan.nearest_miss, missing))
     if plan.blocked_by:
-        shares = [f"{b.structure} {100 * b.share:.0f} %" for b in plan.blocked_by[:6]]
+        shares = [f"{b.structure} {share_text(b.share)}" for b in plan.blocked_by[:6]]
         blocks.append("Blocked by: " + ", ".join(shares))
     search = plan.search
     extent = "complete" if search.complete else "not complete"

@@ -13,6 +13,7 @@ from random_chests import random_chest
 from small_chests import Chest
 
 from planner.plan import plan
+from planner.records import LUNG_ROUNDING_MM, PLEURAL_RUN_MM
 from planner.verify import verify
 from service.plan_json import read_plan, write_plan
 from service.strict_json import NotJson, Refused
@@ -53,6 +54,11 @@ def _faults(chest: Chest, text: bytes, number: int) -> Iterator[str]:
         for check in held.checks:
             if not check.passed:
                 yield f"as {said}: {check.name}, {check.subject}: {check.claimed} for {check.recomputed}"
+    if " 0.0 mm" in file.plan.outcome.message:
+        yield f"more than nothing, called 0.0: {file.plan.outcome.message}"
+    for path in file.plan.paths:
+        if (path.pleural_punctures == 0) != (path.lung_length_mm < PLEURAL_RUN_MM - LUNG_ROUNDING_MM):
+            yield f"{path.id}: {path.pleural_punctures} punctures by {path.lung_length_mm} mm of lung"
     if number % MADE_AGAIN == 0 and write_plan(plan(chest.scene, file.plan.request).plan) != text:
         yield "not made again"
 

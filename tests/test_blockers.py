@@ -4,11 +4,12 @@ from dataclasses import replace
 from math import fsum
 
 import numpy as np
-from honest_plans import ORGANS, REQUEST, Patient, Voxels, patient
+from honest_plans import ORGANS, RADIUS, REQUEST, Patient, Voxels, patient
 
 from anatomy.structures import Layers, Role, Structure
-from planner.blockers import blocked_by
-from planner.records import LIMITS
+from planner.blockers import DIRECTIONS, blocked_by
+from planner.net import spread_directions
+from planner.records import LIMITS, SHORT_CHORD, TABLE
 from planner.world import world
 
 ASKED = replace(REQUEST, clearance_mm={"default": 2.0})
@@ -45,3 +46,48 @@ def test_a_target_in_two_parts_is_asked_about_from_a_voxel_of_its_own() -> None:
     assert fsum(b.share for b in blockers) <= 1.0 + 1e-12
     assert {b.structure for b in blockers} <= {s.name for s in scene.structures} | set(LIMITS)
     assert [b.share for b in blockers] == sorted((b.share for b in blockers), reverse=True)
+
+
+def test_each_direction_is_blamed_on_one_thing_by_the_stated_order() -> None:
+    """A node of 16 x 14 x 24 mm in which 20 mm are asked for, above a table, behind a bone. Counted anew: the
+    run in the node from its box's planes, the table from its plane, the bone from samples of the axis."""
+    bone: Voxels = ((20, 20, 10), (36, 22, 32))
+    organs = {name: ORGANS[name] for name in ("body", "node")} | {"bone": (Role.FORBIDDEN, bone)}
+    asked = replace(ASKED, target=replace(ASKED.target, min_chord_mm=20.0))
+    who = patient(organs, replace(asked, pose=replace(asked.pose, table="derive")))
+    table = who.scene.pose.table
+    assert table is not None
+    shares = {b.structure: b.share for b in blocked_by(who.scene, world(who.scene, asked))}
+    # As the planner does, from a voxel in the node's middle.
+    middle = (np.array([27, 33, 20]) + 0.01) * np.array([2.0, 2.0, 3.0])
+    counts = {SHORT_CHORD: 0, TABLE: 0, "bone": 0}
+    need = RADIUS + 2.0
+    for d in spread_directions(DIRECTIONS):
+        first, last = who.boxes["node"].span(middle, d)
+        tip, end = middle + first * d, middle + (first + asked.needle.max_length_mm) * d
+        hub = end + asked.pose.hub_length_mm * d
+        at_tip, at_end, at_hub = (table.offset_mm - float(table.normal_P @ p) for p in (tip, end, hub))
+        along = tip + np.linspace(0.0, asked.needle.max_length_mm, 400)[:, None] * d
+        if last - first < 20.0:
+            counts[SHORT_CHORD] += 1
+        elif min(at_tip, at_end) < need or min(at_end, at_hub) < need + asked.hub_radius_mm - RADIUS:
+            counts[TABLE] += 1
+        elif who.boxes["bone"].distance(along).min() < need:
+            counts["bone"] += 1
+    for name, count in counts.items():
+        assert count > 20, name
+        assert abs(shares[name] - count / DIRECTIONS) <= 0.004, name
+
+
+def test_without_a_least_run_in_the_target_none_is_too_short() -> None:
+    one = patient()
+    asked = replace(ASKED, target=replace(ASKED.target, min_chord_mm=0.0))
+    assert SHORT_CHORD not in {b.structure for b in blocked_by(one.scene, world(one.scene, asked))}
+
+
+def test_a_run_that_no_direction_has_blocks_all_of_them() -> None:
+    one = patient()
+    asked = replace(ASKED, target=replace(ASKED.target, min_chord_mm=100.0))
+    assert [(b.structure, b.share) for b in blocked_by(one.scene, world(one.scene, asked))] == [
+        (SHORT_CHORD, 1.0)
+    ]

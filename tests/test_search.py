@@ -27,7 +27,7 @@ from small_chests import (
 from anatomy.structures import Role
 from planner.bound import lung_bound_mm
 from planner.kernels import line
-from planner.kernels.line import CHORD, FISSURES, LENGTH, LUNG, PUNCTURES, TIP
+from planner.kernels.line import CHORD, FISSURES, LENGTH, LUNG, PUNCTURES, QUANTITIES, TIP
 from planner.kernels.verdicts import SAFE
 from planner.measure import Measurer
 from planner.net import (
@@ -45,7 +45,7 @@ from planner.net import (
 )
 from planner.progress import Cancelled, Phase, Progress, always
 from planner.request import Needle, PoseRequest, Request, SearchRequest
-from planner.search import Found, SafeLines, search
+from planner.search import Found, SafeLines, _thinned, search
 from planner.world import World, target_corners_B, world
 
 
@@ -494,6 +494,55 @@ def test_of_too_many_safe_lines_the_one_of_least_lung_stays_in_each_neighbourhoo
     assert [least[key] for key in kept] == few.lines.quantities[:, LUNG].tolist()
     lines = rows(every.lines.point_B, every.lines.outward_B, every.lines.quantities)
     assert rows(few.lines.point_B, few.lines.outward_B, few.lines.quantities) <= lines
+
+
+def some_lines(count: int, seed: int) -> SafeLines:
+    """Lines close together, with lung of few lengths, so that some are equal."""
+    rng = np.random.default_rng(seed)
+    quantities = np.zeros((count, QUANTITIES))
+    quantities[:, LUNG] = rng.integers(0, 4, count)
+    quantities[:, TIP] = np.arange(count)
+    outward = np.array([0.0, 0.0, 1.0]) + rng.uniform(-0.06, 0.06, (count, 3))
+    return SafeLines(
+        rng.uniform(-6.0, 6.0, (count, 3)), outward / np.linalg.norm(outward, axis=1)[:, None], quantities
+    )
+
+
+@pytest.mark.parametrize("apart_mm", [1.0, 2.5, 8.0])
+@pytest.mark.parametrize("parts", [1, 3])
+def test_thinning_keeps_the_first_of_least_lung_in_each_neighbourhood(monkeypatch, apart_mm, parts) -> None:
+    lines = some_lines(600, parts)
+    split = [lines.take(slice(n * 600 // parts, (n + 1) * 600 // parts)) for n in range(parts)]
+    monkeypatch.setattr("planner.search.MOST_LINES", 599)
+    best: dict[tuple[float, ...], int] = {}
+    for n in range(600):
+        place = (*np.rint(lines.point_B[n] / apart_mm), *np.rint(lines.outward_B[n] * 100.0 / apart_mm))
+        if place not in best or lines.quantities[n, LUNG] < lines.quantities[best[place], LUNG]:
+            best[place] = n
+    assert 5 < len(best) < 600
+    [few] = _thinned(split, apart_mm)
+    assert few.quantities[:, TIP].tolist() == sorted(best.values())
+    assert np.array_equal(few.point_B, lines.point_B[sorted(best.values())])
+
+
+def test_as_many_lines_as_are_kept_are_not_thinned(monkeypatch) -> None:
+    parts = [some_lines(20, 1), some_lines(30, 2)]
+    monkeypatch.setattr("planner.search.MOST_LINES", 50)
+    assert _thinned(parts, 1.0) is parts
+    monkeypatch.setattr("planner.search.MOST_LINES", 49)
+    assert sum(map(len, _thinned(parts, 1000.0))) == 1
+
+
+def test_each_level_is_thinned_to_its_own_radius_and_never_below_a_millimetre(monkeypatch) -> None:
+    asked: list[float] = []
+
+    def noted(parts: list[SafeLines], neighbourhood_mm: float) -> list[SafeLines]:
+        asked.append(neighbourhood_mm)
+        return _thinned(parts, neighbourhood_mm)
+
+    monkeypatch.setattr("planner.search._thinned", noted)
+    search(near(small_chest("plain")), 4.0, always)
+    assert asked[:2] == [8.0, 4.0]
 
 
 def test_a_search_that_leaves_too_many_cells_ends_early_and_says_how_far_it_got(

@@ -146,6 +146,19 @@ def test_lines(
     return verdicts, quantities
 
 
+def verdicts_in_order(
+    world: World, points_B: Float[np.ndarray, "n 3"], outwards_B: Float[np.ndarray, "n 3"]
+) -> UInt8[np.ndarray, "n"]:
+    """Verdicts of lines, each the first reason that `test_line` comes to: no first look forestalls it."""
+    verdicts = np.empty(len(points_B), np.uint8)
+    quantities = np.zeros((len(points_B), QUANTITIES))
+    order = by_direction(outwards_B)
+    spread(
+        lambda a, b: _test_range(world, points_B, outwards_B, order, verdicts, quantities, a, b), len(order)
+    )
+    return verdicts
+
+
 @loop
 def _direction_range(outwards, keys, first, last):  # type: ignore[no-untyped-def]
     """Place on the octahedron's faces, unfolded to a square; the bits of its two coordinates interleaved."""
