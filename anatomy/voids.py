@@ -15,8 +15,9 @@ from anatomy.structures import VoxelMask, mask_from_bool
 
 
 def lung_voids(lungs: Iterable[VoxelMask], target: VoxelMask) -> VoxelMask | None:
-    """The voids of the lungs together, the target's voxels being no lung; None where there are none."""
-    masks = [mask for mask in lungs if mask.count]
+    """The voids of the lungs together, none of them empty, the target's voxels being no lung; None where
+    there are no voids."""
+    masks = list(lungs)
     if not masks:
         return None
     shape = masks[0].layer.shape

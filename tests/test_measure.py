@@ -252,6 +252,7 @@ GAP, RUN, LOBE = PLEURAL_GAP_MM, PLEURAL_RUN_MM, LOBE_RUN_MM
         ([("right", (10, 20)), ("right", (32, 40))], [], [(20, 31)], (18.0, 2, 0)),
     ],
 )
+@pytest.mark.interpreted
 def test_punctures_and_fissures(lung, target, voids, wanted):
     lung, target, voids = ([*map(as_floats, spans)] for spans in (lung, target, voids))
     got = passage(lung, target, voids)

@@ -78,6 +78,7 @@ def assert_agreed(made: Scene, request: Request, measured: Measured) -> None:
 MOTIONS = [None, pose_P((20.0, -35.0, 60.0), (10.0, -200.0, 31.0)) @ np.diag([1.0, 1.0, -1.0, 1.0])]
 
 
+@pytest.mark.interpreted
 @pytest.mark.parametrize("motion", MOTIONS, ids=["still", "moved"])
 @pytest.mark.parametrize("slope", [0.0, 0.11])
 def test_lobes_count_as_anybody_would_count_them(motion, slope) -> None:
@@ -115,12 +116,30 @@ def test_a_speck_changes_no_count(specks, slope) -> None:
     assert counts(made_scene(plain.grid, masks), slope) == (1, 1)
 
 
+@pytest.mark.interpreted
 def test_lung_on_both_sides_of_a_nodules_hole_is_one_puncture() -> None:
     nodule = ((7, 10, 7), (17, 20, 17))
     assert counts(breathing(LOBES, [nodule])) == (1, 1)
     # A channel from the hole to the side of the lung, and it is a way out.
     channel = ((17, 14, 11), (22, 16, 13))
     assert counts(breathing(LOBES, [nodule, channel])) == (2, 1)
+
+
+@pytest.mark.interpreted
+@pytest.mark.parametrize(
+    ("depths", "wanted"),
+    [
+        ([3], (0, 0)),
+        ([3, 13, 23], (1, 0)),
+        ([3, 6, 9], (1, 0)),
+        ([3, 20, 22, 40], (1, 0)),
+        # Lung up to the skin.
+        ([1, 2, 3, 5], (1, 0)),
+    ],
+)
+def test_islands_are_a_puncture_where_they_come_to_one(depths, wanted) -> None:
+    lung = {"lung_left": [((4, y, 4), (20, y + 1, 20)) for y in depths]}
+    assert counts(breathing(lung)) == wanted
 
 
 def test_a_part_of_the_target_within_lung_is_such_a_hole() -> None:

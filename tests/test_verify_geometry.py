@@ -627,11 +627,13 @@ def test_a_line_is_within_the_margin_of_a_box_from_the_first_place_to_the_last(
         assert (away(beyond) > margin).all() or least > margin - 1e-6
 
 
+@pytest.mark.interpreted
 def test_within_the_margin_of_no_voxel_is_nowhere() -> None:
     none = np.empty((0, 3), np.int32)
     assert len(grown.spans_within(5.0, none, (1.0, 1.0, 1.0), np.zeros(3), np.eye(3)[0])) == 0
 
 
+@pytest.mark.interpreted
 @pytest.mark.parametrize(("apart", "count"), [(0.5 * grown.JOIN_MM, 1), (3.0 * grown.JOIN_MM, 2)])
 def test_stretches_within_the_margin_are_joined_where_rounding_parts_them(apart, count) -> None:
     voxels_apart = np.array([[0, 0, 0], [2, 0, 0]], np.int32)

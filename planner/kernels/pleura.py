@@ -118,8 +118,8 @@ def counts_along(world, p, d, tip, length, lung, pieces):  # type: ignore[no-unt
 
 @loop
 def _counts_of_pieces(world, p, d, tip, end, most):  # type: ignore[no-untyped-def]
-    """Both counts from s = `tip` to `end`, with room for as many pieces."""
-    nx, ny, nz = world.tissue.shape
+    """Both counts from s = `tip` to `end`, where the body is left a voxel or more inside the field of view;
+    room for `most` pieces."""
     hx, hy, hz = world.spacing
     i, j, k = voxel_of(p[0], d[0], tip, hx), voxel_of(p[1], d[1], tip, hy), voxel_of(p[2], d[2], tip, hz)
     sx, sy, sz = face(p[0], d[0], i, hx), face(p[1], d[1], j, hy), face(p[2], d[2], k, hz)
@@ -131,16 +131,15 @@ def _counts_of_pieces(world, p, d, tip, end, most):  # type: ignore[no-untyped-d
     while s < end:
         out = min(end, max(s, min(sx, min(sy, sz))))
         here = np.int64(world.tissue[i, j, k])
-        if out > s:
-            if here != last:
-                if last >= LUNG and s - begun >= LUNG_ROUNDING_MM and count < most:
-                    lobes[count], starts[count], ends[count] = last, begun, s
-                    leaves[count] = outside >= LUNG_ROUNDING_MM
-                    outside = 0.0
-                    count += 1
-                last, begun = here, s
-            if here < VOID:
-                outside += out - s
+        if here != last and out > s:
+            if last >= LUNG and s - begun >= LUNG_ROUNDING_MM and count < most:
+                lobes[count], starts[count], ends[count] = last, begun, s
+                leaves[count] = outside >= LUNG_ROUNDING_MM
+                outside = 0.0
+                count += 1
+            last, begun = here, s
+        if here < VOID:
+            outside += out - s
         s = out
         if sx <= sy and sx <= sz:
             i += 1 if d[0] > 0.0 else -1
@@ -151,8 +150,6 @@ def _counts_of_pieces(world, p, d, tip, end, most):  # type: ignore[no-untyped-d
         else:
             k += 1 if d[2] > 0.0 else -1
             sz = face(p[2], d[2], k, hz)
-        if i < 0 or i >= nx or j < 0 or j >= ny or k < 0 or k >= nz:
-            break
     if last >= LUNG and s - begun >= LUNG_ROUNDING_MM and count < most:
         lobes[count], starts[count], ends[count] = last, begun, s
         leaves[count] = outside >= LUNG_ROUNDING_MM

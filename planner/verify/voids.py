@@ -39,15 +39,15 @@ def leads_out(lung, i, j, k):  # type: ignore[no-untyped-def]
 
 
 class Lungs:
-    """The voxels of all lungs together, without the target's, in their box."""
+    """The voxels of all lungs together, of one at least, without the target's, in their box."""
 
     def __init__(
         self, masks: Iterable[VoxelMask], target: VoxelMask, spacing_mm: tuple[float, float, float]
     ) -> None:
-        found = [mask for mask in masks if mask.count]
+        found = list(masks)
         self._spacing_mm = np.array(spacing_mm)
-        self._lower = np.min([mask.lower for mask in found], axis=0) if found else np.zeros(3, int)
-        upper = np.max([mask.upper for mask in found], axis=0) if found else np.zeros(3, int)
+        self._lower = np.min([mask.lower for mask in found], axis=0)
+        upper = np.max([mask.upper for mask in found], axis=0)
         box = tuple(slice(a, b) for a, b in zip(self._lower, upper, strict=True))
         self._lung: Bool[np.ndarray, "nx ny nz"] = np.zeros(tuple(upper - self._lower), bool)
         for mask in found:
@@ -55,8 +55,8 @@ class Lungs:
         self._lung &= target.layer[box] != target.label
 
     def enclose(self, p_B: Float[np.ndarray, "3"]) -> bool:
-        """Whether a place that is not in lung lies in a void of it."""
+        """Whether a place between two others in lung, and not in it itself, lies in a void of it."""
         index = np.floor(p_B / self._spacing_mm + 0.5).astype(int) - self._lower
-        if (index < 0).any() or (index >= self._lung.shape).any():
-            return False
+        # Between two places in lung all lies in the lungs' box, but for rounding.
+        index = np.clip(index, 0, np.array(self._lung.shape) - 1)
         return not leads_out(self._lung, *index)
