@@ -15,11 +15,12 @@ from service.appraisal_schema import NeedlesBody
 from service.appraise_task import Needles, appraise, joined
 from service.case_content import parts_by_name
 from service.jobs.bench import Bounds
+from service.plan_json import Unreadable
 from service.problems import Problem, of_input, problem
 from service.settings import Settings
 from service.shared_bench import SharedBench
 from service.slice_schema import SlicesBody
-from service.slices import Cut, OtherVersion, cut
+from service.slices import Cut, cut
 from service.store import StoredCase
 
 MOST_WAITING, MOST_OF_OWNER = 100, 25
@@ -59,14 +60,14 @@ class Appraising:
     ) -> bytes:
         """The slices that the body asks for as JSON, with the dose of the plan whose text is given.
 
-        Raises Problem where case and request do not fit together, or another version made the plan, and as
+        Raises Problem where case and request do not fit together, or the plan cannot be read back, and as
         SharedBench does.
         """
         entry_mm, tip_mm = np.array(body.entry_mm, float), np.array(body.tip_mm, float)
         asked = Cut(stored.case, request, entry_mm, tip_mm, body.half_mm, body.pixel_mm, plan)
         try:
             found: bytes = (await self._at_benches(owner, stored, cut, [asked]))[0]
-        except OtherVersion as error:
+        except Unreadable as error:
             raise problem("conflict", str(error)) from None
         return found
 
@@ -81,7 +82,7 @@ class Appraising:
             return await asyncio.gather(
                 *(bench.run(owner, function, part) for bench, part in zip(benches, parts, strict=True))
             )
-        except OtherVersion:
+        except Unreadable:
             raise
         except AnatomyError as error:
             report = of_input(error, stored.folder, parts_by_name(stored.record), request_at="/request")

@@ -9,15 +9,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from anatomy.errors import AnatomyError
 from anatomy.structures import InputDigest
-from planner.records import Plan
+from planner.records import SCHEMA, Plan
 from service.plain_json import text_of, to_json
 from service.plan_schema import PlanModel
 from service.request_json import request_to_json
-from service.strict_json import NotJson, Refused, read_model
+from service.strict_json import NotJson, Refused, parse, read_model
 
 MAX_PLAN_BYTES = 100_000_000
 """A thousand paths of a hundred crossings and seeds each are shorter."""
+
+
+MAKE_AGAIN = "Bring the file back from a backup, or make the plan again."
+
+
+class Unreadable(AnatomyError):
+    """A plan that was written here and cannot be read back."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +61,31 @@ def read_plan(data: bytes) -> PlanFile:
     return PlanFile(plan, model.plan_sha256, plan_sha256(plan))
 
 
-def read_kept_plan(data: bytes, plan_id: str) -> Plan | None:
-    """The plan that was kept under its hash; None where the text is not that plan's, or cannot be read."""
+def read_kept_plan(data: bytes, plan_id: str) -> Plan:
+    """The plan that was kept under its hash. Raises Unreadable."""
     try:
         file = read_plan(data)
-    except (NotJson, Refused):
-        return None
-    return file.plan if file.content_sha256 == plan_id else None
+    except (NotJson, Refused) as error:
+        raise unreadable(data, error) from None
+    if file.content_sha256 != plan_id:
+        raise Unreadable("plan", "its content is not what its name says: the file is damaged", MAKE_AGAIN)
+    return file.plan
+
+
+def unreadable(data: bytes, error: NotJson | Refused) -> Unreadable:
+    """Why a plan that was written here cannot be read back: of another version it is only where its schema
+    says so."""
+    try:
+        content = parse(data)
+    except NotJson:
+        content = None
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if isinstance(schema, str) and schema != SCHEMA:
+        made_by = (
+            f"it was made by another version of this software: {schema!r}, where this one has {SCHEMA!r}"
+        )
+        return Unreadable("plan", made_by, "Make the plan again.")
+    return Unreadable("plan", f"its file is damaged: {str(error).rstrip('.')}", MAKE_AGAIN)
 
 
 def inputs_to_json(inputs: Sequence[InputDigest]) -> list[dict[str, Any]]:

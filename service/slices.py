@@ -14,7 +14,6 @@ import numpy as np
 import orjson
 from jaxtyping import Bool, Float, Int, UInt16
 
-from anatomy.errors import AnatomyError
 from anatomy.scene import Scene
 from anatomy.structures import Role, Structure
 from planner.crossings import by_layer
@@ -22,7 +21,7 @@ from planner.dose.lattice import DoseAt
 from service.case import Case
 from service.pictures.oblique import Slice, along_needle
 from service.pictures.plan_dose import plan_dose
-from service.plan_json import read_plan
+from service.plan_json import read_plan, unreadable
 from service.strict_json import NotJson, Refused
 from service.tasks import Report
 from service.warm import warm
@@ -42,10 +41,6 @@ DECIMALS = 6
 """Of unit vectors and millimetres, in JSON."""
 
 
-class OtherVersion(AnatomyError):
-    """A plan that this software cannot read."""
-
-
 @dataclass(frozen=True)
 class Cut:
     """What is asked: a case and the request that says what is what, as its JSON; a needle's entry and tip,
@@ -63,7 +58,7 @@ class Cut:
 def cut(report: Report, asked: Cut) -> bytes:
     """The slices as JSON.
 
-    Raises AnatomyError where case and request do not fit together, and OtherVersion.
+    Raises AnatomyError where case and request do not fit together, and Unreadable.
     """
     del report
     scene = warm(asked.case, asked.request).scene
@@ -148,13 +143,11 @@ def _ct(
 
 @functools.lru_cache(maxsize=4)
 def _dose(text: bytes) -> DoseAt | None:
-    """The dose of a plan's seeds; None for a plan without. Raises OtherVersion."""
+    """The dose of a plan's seeds; None for a plan without. Raises Unreadable."""
     try:
         plan = read_plan(text).plan
-    except (NotJson, Refused):
-        raise OtherVersion(
-            "plan", "it was made by another version of this software", "Make the plan again."
-        ) from None
+    except (NotJson, Refused) as error:
+        raise unreadable(text, error) from None
     return None if plan.dose is None else plan_dose(plan)
 
 

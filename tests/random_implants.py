@@ -25,6 +25,7 @@ from planner.plan import plan
 from planner.records import Aim, Plan, Verification
 from planner.replan import MeasuredNeedle, replan
 from planner.request import (
+    DEFAULT_RANKING,
     Arrangement,
     GivenNeedle,
     GivenSeed,
@@ -164,6 +165,8 @@ def _asked(rng: np.random.Generator, scene: Scene, paths: Request) -> Request:
     dated = rng.random() < 0.2
     request = replace(
         paths,
+        # Read from JSON, a request has either: what weights order, no ranking does.
+        ranking=DEFAULT_RANKING if paths.weights else paths.ranking,
         target=TargetRequest(
             structures=paths.target.structures,
             margin_mm=float(rng.choice([0.0, 0.1, 1.3, 2.0, 3.0, 5.0, 8.0, 15.0])),

@@ -276,17 +276,25 @@ def test_a_worker_that_dies_is_told_and_the_service_goes_on(client: httpx.Client
     assert client.post(f"{plan}:evaluate-implant", json=body, headers=WAIT).status_code == 200
 
 
-@pytest.mark.parametrize(("old", "new"), [('"dose"', '"doses"'), ("2 needles", "3 needles")])
-def test_a_stored_plan_of_another_version_is_to_be_made_again(
-    client: httpx.Client, case: str, data_dir: Path, old: str, new: str
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("seedpath.plan/1", "seedpath.plan/10", "another version"),
+        ('"dose"', '"doses"', "damaged"),
+        ("2 needles", "3 needles", "damaged"),
+        ('"GTV"', "GTV", "damaged"),
+    ],
+)
+def test_a_stored_plan_that_cannot_be_read_back_says_why(
+    client: httpx.Client, case: str, data_dir: Path, old: str, new: str, why: str
 ) -> None:
-    plan = made_plan(client, case, random_seed=len(old))
+    plan = made_plan(client, case, random_seed=len(old + why))
     file = data_dir / "plans" / f"{plan.rpartition('/')[2]}.json"
     text = file.read_text(encoding="utf-8")
     assert old in text
     file.write_text(text.replace(old, new), encoding="utf-8")
     found = problem(client.post(f"{plan}:replan", json={"needles": [NEEDLE]}), "conflict")
-    assert "another version" in found["detail"]
+    assert [word for word in ("another version", "damaged") if word in found["detail"]] == [why]
 
 
 @pytest.mark.parametrize("kind", ["evaluations", "replans"])

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_implants import implant_plan
 
 from anatomy.structures import InputDigest
 from planner.records import (
@@ -34,7 +35,7 @@ from planner.records import (
     Window,
 )
 from planner.request import Request
-from service.plan_json import plan_sha256, plan_to_json, read_plan, write_plan
+from service.plan_json import Unreadable, plan_sha256, plan_to_json, read_kept_plan, read_plan, write_plan
 from service.strict_json import NotJson, Refused
 
 # The contract's keys that this plan holds, in the contract's order.
@@ -234,3 +235,31 @@ def test_a_truncated_file_is_refused(kept: int) -> None:
     text = write_plan(a_plan())
     with pytest.raises((NotJson, Refused)):
         read_plan(text[: len(text) * kept // 401])
+
+
+def test_a_kept_plan_is_read_back_by_its_name() -> None:
+    plan = implant_plan()
+    assert read_kept_plan(write_plan(plan), plan_sha256(plan)) == plan
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why", "where"),
+    [
+        ("seedpath.plan/1", "seedpath.plan/10", "another version", "seedpath.plan/10"),
+        ('"dose"', '"doses"', "damaged", "/doses"),
+        ("2 needles", "3 needles", "damaged", "not what its name says"),
+        ('"GTV"', "GTV", "damaged", "line"),
+        ("100.0,", "100.00000000000001,", "damaged", "v100_percent"),
+    ],
+)
+def test_a_kept_plan_is_of_another_version_only_where_its_schema_is(
+    old: str, new: str, why: str, where: str
+) -> None:
+    plan = implant_plan()
+    text = write_plan(plan)
+    assert old.encode() in text
+    with pytest.raises(Unreadable) as refusal:
+        read_kept_plan(text.replace(old.encode(), new.encode(), 1), plan_sha256(plan))
+    said = str(refusal.value)
+    assert [word for word in ("another version", "damaged") if word in said] == [why]
+    assert where in said and "make the plan again" in said.lower()

@@ -33,7 +33,8 @@ from planner.seeding.bound import Fewest, fewest_seeds
 from planner.seeding.descent import GAIN, SEED, Problem, as_few, descended
 from planner.seeding.dose import seed_dose
 from planner.seeding.exchange import exchanged
-from planner.seeding.points import aim_points
+from planner.seeding.points import OF_ORGAN, aim_points
+from planner.seeding.problems import MANY
 from planner.seeding.slots import ROUNDING_MM, Apart, Slots, apart_of, slots_on
 
 IN_HAND = 0.01
@@ -130,7 +131,8 @@ def test_without_goals_nothing_costs():
 
 
 def test_sums_of_many_points_stay_whole_numbers():
-    points = 30_000
+    points = 60_000
+    assert max(MANY, OF_ORGAN) < points < np.iinfo(np.int32).max / (UNIT * (1.0 + SLACK) ** 2) < 2 * points
     table = goal_table([PointGoal(0, points, 100.0, True, 1.0), PointGoal(0, points, 1.0, False, 0.0)])
     cold, hot = np.zeros(points, np.float32), np.full(points, 1e6, np.float32)
     assert cost_with(table, cold, cold)[0] == pytest.approx(MISSED + COLD * 1.03**2, rel=1e-4)

@@ -22,7 +22,8 @@ SLACK = np.float32(0.03)
 """Cold points cost until they have this much more than asked for: points between the samples are colder
 [U]."""
 UNIT = 1 << 15
-"""A point's cost of 1. Sums of 30,000 points stay within int32, which loops add several of at a time."""
+"""A point's cost of 1. Sums of 60,000 points stay within int32, which loops add several of at a time: a point
+costs (1 + SLACK)^2 at the most."""
 
 
 class GoalTable(NamedTuple):

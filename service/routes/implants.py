@@ -13,7 +13,7 @@ from service.keeper import Keeper
 from service.made import Kind
 from service.owners import owner_of
 from service.parts import parts_of
-from service.plan_json import read_kept_plan
+from service.plan_json import Unreadable, read_kept_plan
 from service.problems import documented, problem
 from service.results_schema import EvaluationModel, ReplannedModel
 from service.routes.body import json_body, stated
@@ -91,11 +91,11 @@ async def replan(request: Request, plan_id: str) -> Response:
 
 def _plan(keeper: Keeper, owner: str, plan_id: str) -> Plan:
     """A stored plan that an implant can be held against. Raises Problem."""
-    plan = read_kept_plan(keeper.result(owner, Kind.PLAN, plan_id), plan_id)
-    if plan is None:
-        raise problem(
-            "conflict", "The stored plan was made by another version of this software. Make the plan again."
-        )
+    text = keeper.result(owner, Kind.PLAN, plan_id)
+    try:
+        plan = read_kept_plan(text, plan_id)
+    except Unreadable as error:
+        raise problem("conflict", str(error)) from None
     if plan.request.prescription is None:
         raise problem(
             "conflict", "The plan has no prescription, so there is no dose. Make a plan with a prescription."

@@ -18,7 +18,7 @@ from service.jobs.job import Job
 from service.jobs.states import OPEN, State
 from service.keeper import Keeper, is_about_another_folder
 from service.made import Kind
-from service.plan_json import read_kept_plan
+from service.plan_json import Unreadable, read_kept_plan
 from service.problems import Problem
 from service.quota import Quota
 from service.settings import Settings, SettingsError
@@ -118,7 +118,7 @@ def _plan(store: Store, job: Job) -> Plan | None:
     assert job.result_id is not None
     try:
         return read_kept_plan(store.kept(Kind.PLAN, job.result_id), job.result_id)
-    except Problem:
+    except (Problem, Unreadable):
         return None
 
 
