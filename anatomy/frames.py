@@ -133,12 +133,14 @@ class Grid:
         The default is a hundredth of a millimetre: above float32 rounding of an affine, below any effect
         on a clearance.
         """
-        if self.shape != other.shape:
-            return False
+        return self.shape == other.shape and self.apart_mm(other) <= tolerance_mm
+
+    def apart_mm(self, other: "Grid") -> float:
+        """How far apart, along an axis of P, both grids put the same voxel at most. Shapes must be equal."""
         corners_V = np.array([[i, j, k, 1] for i in (0, 1) for j in (0, 1) for k in (0, 1)], dtype=float)
         corners_V[:, :3] *= np.array(self.shape) - 1
         apart = corners_V @ (self.X_PV - other.X_PV).T
-        return bool(np.abs(apart[:, :3]).max() <= tolerance_mm)
+        return float(np.abs(apart[:, :3]).max())
 
 
 def grid_of_file(file: str, shape: tuple[int, int, int], X_PV: Float[np.ndarray, "4 4"]) -> Grid:

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from anatomy.errors import FrameMismatch, ReadError
+from anatomy.errors import ReadError
 from anatomy.frames import Grid
 from anatomy.limits import check_structure_count
 from anatomy.nifti_io import read_mask
+from anatomy.same_grid import refuse_other_grid
 from anatomy.structures import Layers, Structure
 
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
@@ -36,12 +37,8 @@ def read_masks(
         remarks += [(path.name, remark) for remark in own]
         if grid is None or layers is None:
             grid, layers = mask_grid, Layers(mask_grid.shape)
-        elif not grid.same_as(mask_grid):
-            raise FrameMismatch(
-                path.name,
-                f"it lies on another grid than {files[0].name}",
-                "Resample all masks of the folder onto one grid, with nearest neighbour.",
-            )
+        else:
+            refuse_other_grid(path.name, mask_grid, files[0].name, grid)
         name = organ_name(path)
         if name in structures:
             raise ReadError(path.name, f"two files give the structure {name!r}", "Remove one of them.")

@@ -19,13 +19,15 @@ from anatomy.digest import digest
 from anatomy.errors import FrameMismatch, ReadError, StructureError, SurfaceError
 from anatomy.extents import refuse_far_apart
 from anatomy.frames import Grid
+from anatomy.kinds import KINDS, called_nifti, dicom, files_of, is_dicom
 from anatomy.label_map import read_label_map
-from anatomy.masks_io import NIFTI_SUFFIXES, organ_name, read_masks
+from anatomy.masks_io import organ_name, read_masks
 from anatomy.mesh_axes import MeshAxes, settled_axes
 from anatomy.nifti_io import Remarks, is_nifti, read_ct, read_mask
 from anatomy.nrrd_io import is_nrrd, read_segments
 from anatomy.remarks import notes_on_files
 from anatomy.roles import role_of
+from anatomy.same_grid import refuse_other_grid
 from anatomy.sizes import refuse_unlikely_surface, refuse_unlikely_target
 from anatomy.structures import (
     Layers,
@@ -41,8 +43,6 @@ from anatomy.surfaces import grid_around, voxelise
 SURFACE_VOXEL_MM = 1.5
 """Voxel size of the grid that surfaces are put on [U]: half of a common slice spacing, small against what
 masks of surfaces are for (search; distances are verified on the triangles)."""
-
-KINDS = "a NIfTI label map with names, a folder of NIfTI masks, .seg.nrrd, or STL/OBJ/PLY surfaces"
 
 
 def read(
@@ -63,7 +63,7 @@ def read(
     for given in (path, names, *targets, ct):
         if given is not None and not given.exists():
             raise ReadError(given.name, "there is no such file or folder", "Check the path.")
-    files = _files_of(path) if path.is_dir() else (path,)
+    files, passed_over = files_of(path) if path.is_dir() else ((path,), ())
     axes, axes_notes = _settled_axes((*files, *targets), mesh_axes)
     segmentation = _read_folder(files, axes) if path.is_dir() else _read_file(path, names, axes)
     if names is not None:
@@ -96,7 +96,7 @@ def read(
     read_whole = replace(
         segmentation,
         inputs=tuple(digest(file, axes.get(file)) for file in sources),
-        notes=(*axes_notes, *segmentation.notes, *notes_on_files(remarks)),
+        notes=(*passed_over, *axes_notes, *segmentation.notes, *notes_on_files(remarks)),
     )
     return read_whole, tuple(declared)
 
@@ -122,10 +122,10 @@ def _read_file(path: Path, names: Path | None, axes: Mapping[Path, MeshAxes]) ->
         return Segmentation(grid, structures, ())
     if is_surface(path):
         return _on_own_grid({path: read_surface(path, axes[path])})
-    if is_nifti(path) or _called_nifti(path):
+    if is_nifti(path) or called_nifti(path.name):
         return _read_label_map(path, names)
-    if _is_dicom(path):
-        raise _dicom(path)
+    if is_dicom(path):
+        raise dicom(path)
     raise ReadError(path.name, "it is of no kind that is read here", f"Give {KINDS}.")
 
 
@@ -133,29 +133,6 @@ def _read_label_map(path: Path, names: Path | None) -> Segmentation:
     grid, structures, remarks = read_label_map(path, names)
     notes = notes_on_files((path.name, remark) for remark in remarks)
     return Segmentation(grid, structures, (), notes=notes)
-
-
-def _files_of(folder: Path) -> tuple[Path, ...]:
-    """The folder's own files of the one kind it holds. Other files are let be."""
-    files = sorted(f for f in folder.iterdir() if f.is_file() and not f.name.startswith("."))
-    kinds = {
-        "NIfTI masks": tuple(f for f in files if _called_nifti(f)),
-        "surfaces": tuple(f for f in files if is_surface(f)),
-        ".seg.nrrd files": tuple(f for f in files if f.name.lower().endswith(".nrrd")),
-    }
-    found = [kind for kind, members in kinds.items() if members]
-    if len(found) > 1:
-        raise ReadError(
-            folder.name, f"the folder holds {' and '.join(found)}", "Keep one kind in it, or name one file."
-        )
-    if kinds[".seg.nrrd files"]:
-        raise ReadError(folder.name, "the folder holds .seg.nrrd", "Name the file itself as the input.")
-    if found:
-        return kinds[found[0]]
-    for file in files:
-        if _is_dicom(file):
-            raise _dicom(folder)
-    raise ReadError(folder.name, "the folder holds nothing that is read here", f"Give {KINDS}.")
 
 
 def _read_folder(files: tuple[Path, ...], axes: Mapping[Path, MeshAxes]) -> Segmentation:
@@ -201,7 +178,7 @@ def _read_target(
             raise ReadError(
                 path.name, f"it holds {len(filled)} segments with voxels", "Save the target alone in it."
             )
-        _same_grid(path, own, grid)
+        refuse_other_grid(path.name, own, "the input", grid)
         return replace(filled[0], role=Role.TARGET), ()
     if is_surface(path):
         surface = read_surface(path, axes[path])
@@ -211,9 +188,9 @@ def _read_target(
         if not mask.any():
             raise SurfaceError(path.name, "it holds no voxel centre of the input's grid", "Use finer voxels.")
         return Structure(path.stem, mask_from_bool(mask), Role.TARGET, surface), ()
-    if is_nifti(path) or _called_nifti(path):
+    if is_nifti(path) or called_nifti(path.name):
         mask, own, remarks = read_mask(path)
-        _same_grid(path, own, grid)
+        refuse_other_grid(path.name, own, "the input", grid)
         if not mask.any():
             raise StructureError(
                 path.name, "the target is empty: no voxel is set", "Segment it, and save it again."
@@ -222,22 +199,6 @@ def _read_target(
     raise ReadError(
         path.name, "it is no target that is read here", "Give a NIfTI mask, .seg.nrrd or a surface."
     )
-
-
-def _same_grid(path: Path, own: Grid, grid: Grid) -> None:
-    if not own.same_as(grid):
-        raise FrameMismatch(
-            path.name,
-            f"it lies on another grid than the input: {_described(own)}, not {_described(grid)}",
-            "Resample it onto the input's grid.",
-        )
-
-
-def _described(grid: Grid) -> str:
-    size = " x ".join(map(str, grid.shape))
-    spacing = " x ".join(f"{s:.4g}" for s in grid.spacing_mm)
-    origin = ", ".join(f"{o:.2f}" for o in grid.origin_P)
-    return f"{size} voxels of {spacing} mm from LPS ({origin})"
 
 
 def _refuse_beyond(path: Path, surface: Surface, grid: Grid) -> None:
@@ -252,26 +213,8 @@ def _refuse_beyond(path: Path, surface: Surface, grid: Grid) -> None:
 
 
 def _read_ct(path: Path, grid: Grid) -> tuple[np.ndarray, Remarks]:
-    if not path.is_file() or not (is_nifti(path) or _called_nifti(path)):
+    if not path.is_file() or not (is_nifti(path) or called_nifti(path.name)):
         raise ReadError(path.name, "CT is read from NIfTI only", "Convert it to .nii.gz on the labels' grid.")
     ct_hu, own, remarks = read_ct(path)
-    _same_grid(path, own, grid)
+    refuse_other_grid(path.name, own, "the input", grid)
     return ct_hu, remarks
-
-
-def _called_nifti(path: Path) -> bool:
-    return path.name.lower().endswith(NIFTI_SUFFIXES)
-
-
-def _is_dicom(path: Path) -> bool:
-    with path.open("rb") as stream:
-        start = stream.read(132)
-    return start[128:132] == b"DICM" or (start[:2] == b"PK" and path.suffix.lower() == ".zip")
-
-
-def _dicom(path: Path) -> ReadError:
-    return ReadError(
-        path.name,
-        "it is DICOM or a zip, which is not read here",
-        f"Convert or unpack it first. Give {KINDS}.",
-    )
