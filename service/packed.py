@@ -2,7 +2,8 @@
 
     plain "5e5e..."        packed "5e5e...-gzip"
 
-Both are strong: each names certain bytes, and who has read either may insist on it by If-Match.
+Both are strong: each names certain bytes, and who has read either may insist on it by If-Match. That there
+are two is said by `Vary` on whatever has a tag, on a 304 too, which must say what its 200 says (15.4.5).
 """
 
 from starlette.datastructures import MutableHeaders
@@ -29,8 +30,11 @@ class Packed:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 tag = headers.get("etag")
-                if tag is not None and headers.get("content-encoding") == "gzip":
-                    headers["etag"] = f'{tag[:-1]}{SUFFIX}"'
+                if tag is not None:
+                    if "accept-encoding" not in headers.get("vary", "").lower():
+                        headers.add_vary_header("Accept-Encoding")
+                    if headers.get("content-encoding") == "gzip":
+                        headers["etag"] = f'{tag[:-1]}{SUFFIX}"'
             await send(message)
 
         await self._app(scope, receive, send_told_apart)

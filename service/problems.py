@@ -197,9 +197,9 @@ def _request_pointer(where: str) -> str:
 
 def answer(report: Report, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """The HTTP answer of a report."""
-    return JSONResponse(
-        report.to_json(), KINDS[report.kind].status, headers=dict(headers or {}), media_type=MEDIA_TYPE
-    )
+    # A refusal is of one moment: without a word against it, some may be kept (RFC 9110, 15.1).
+    told = {"Cache-Control": "no-store", **(headers or {})}
+    return JSONResponse(report.to_json(), KINDS[report.kind].status, headers=told, media_type=MEDIA_TYPE)
 
 
 def documented(*kinds: str) -> dict[int | str, dict[str, Any]]:

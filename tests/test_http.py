@@ -2,6 +2,7 @@
 
 import errno
 import json
+import re
 import socket
 import threading
 import time
@@ -16,6 +17,7 @@ from test_rest import GENEROUS_S, problem, until, upload
 
 from service.app import create_app
 from service.plan_json import read_plan
+from service.routes.page import FILES
 from service.server import beside
 from service.settings import Settings
 from service.store import Store
@@ -86,6 +88,70 @@ def test_what_the_client_has_is_not_sent_again(client: httpx.Client, case: str) 
             assert answer.status_code == 304 and answer.content == b"" and answer.headers["etag"] == etag
         assert client.get(address, headers={"If-None-Match": '"x"'}).status_code == 200
         assert client.get(address, headers={"If-None-Match": "*"}).status_code == 304
+
+
+OF_ONE_ANSWER = {"date", "x-request-id"}
+"""Headers that are another's at each answer."""
+
+OF_CONTENT = {f"content-{what}" for what in ("type", "length", "encoding")} | {
+    *("last-modified", "accept-ranges", "transfer-encoding"),
+}
+"""Headers of what is sent, which a 304 does not send (RFC 9110, 15.4.5)."""
+
+
+def said(answer: httpx.Response) -> dict[str, str]:
+    return {name: value for name, value in answer.headers.items() if name not in OF_ONE_ANSWER}
+
+
+@pytest.fixture(scope="module")
+def kept(client: httpx.Client, case: str) -> list[str]:
+    """An address of each route that tells what the client has from what is there."""
+    job = client.post(f"{case}/plans", json={}).headers["location"]
+    plan = until(client, job, "done")["plan"]
+    files = [f"/page/{name}" for name in sorted(FILES)]
+    return [case, job, plan, f"{plan}/skin-access", f"{case}/shapes", "/", *files]
+
+
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+def test_what_the_client_keeps_keeps_its_headers(client: httpx.Client, kept: list[str], coding: str) -> None:
+    # A 304's headers replace those of the answer that was kept, so it must have all that matter.
+    for address in kept:
+        whole = client.get(address, headers={"Accept-Encoding": coding})
+        assert whole.status_code == 200, address
+        again = client.get(
+            address, headers={"Accept-Encoding": coding, "If-None-Match": whole.headers["etag"]}
+        )
+        assert again.status_code == 304 and again.content == b"", address
+        assert said(again) == {n: v for n, v in said(whole).items() if n not in OF_CONTENT}, address
+        assert "accept-encoding" in whole.headers["vary"].lower(), address
+
+
+def test_a_head_says_what_a_get_says(client: httpx.Client, kept: list[str]) -> None:
+    # What HEAD says is put on what is kept, too (RFC 9111, 4.3.5).
+    for address in kept:
+        whole = client.get(address)
+        head = client.head(address)
+        assert head.content == b"" and said(head) == said(whole), address
+        known = {"If-None-Match": whole.headers["etag"]}
+        assert said(client.head(address, headers=known)) == said(client.get(address, headers=known)), address
+
+
+def test_every_route_that_has_a_tag_is_tried_above(client: httpx.Client, kept: list[str]) -> None:
+    paths = client.get("/v1/openapi.json").json()["paths"]
+    told = {
+        address for address, methods in paths.items() if "304" in methods.get("get", {}).get("responses", {})
+    }
+    tried = {
+        route for route in told for address in kept if re.fullmatch(re.sub(r"{\w+}", "[^/]+", route), address)
+    }
+    # Evaluations and replans are answered by the function that answers plans.
+    assert told - tried == {"/v1/evaluations/{evaluation_id}", "/v1/replans/{replan_id}"}
+
+
+@pytest.mark.parametrize("address", ["/page/nothing.js", "/v1/plans/0", "/v1/nothing"])
+def test_what_went_wrong_is_not_kept(client: httpx.Client, address: str) -> None:
+    # A 404 may be kept by whoever has no word against it (RFC 9110, 15.1).
+    assert client.get(address).headers["cache-control"] == "no-store"
 
 
 def test_packed_and_plain_bytes_have_tags_of_their_own(client: httpx.Client, case: str) -> None:

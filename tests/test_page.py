@@ -34,6 +34,9 @@ expect.set_options(timeout=PATIENCE_MS)
 
 SOFTWARE_GL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
+ARGUMENTS = [*SOFTWARE_GL, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+"""Of Chromium, which has no sandbox for the superuser."""
+
 CONTROLS = """() => [...document.querySelectorAll("button, input, select, textarea, summary")]
     .filter((e) => e.checkVisibility())
     .filter((e) => !(e.textContent.trim() || e.labels?.length || e.getAttribute("aria-label")))
@@ -75,9 +78,7 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
-    # Chromium has no sandbox for the superuser.
-    alone = ["--no-sandbox"] if os.geteuid() == 0 else []
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SOFTWARE_GL + alone)
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
     yield browser
     browser.close()
 
@@ -162,6 +163,28 @@ def test_without_a_key_the_page_asks_for_one_and_says_when_it_is_wrong(browser, 
     expect(page.locator("#builtin")).to_be_visible()
     expect(page.locator("#alert")).to_be_empty()
     assert next(pages, None) is None
+
+
+def test_a_second_visit_is_as_alive_as_the_first(playwright, base, tmp_path):
+    # A browser that keeps its cache on disk, as everybody's does, asks whether what it has is current.
+    known: list[bool] = []
+    for _ in range(3):
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path, executable_path=CHROMIUM, args=ARGUMENTS
+        )
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        said = Said(page)
+        answer = page.goto(base)
+        # The script ran: it shows the form for a key, and says why.
+        expect(page.locator("#key")).to_be_visible()
+        expect(page.locator("#alert")).to_contain_text("key")
+        assert page.evaluate("() => getComputedStyle(document.querySelector('main')).display") == "grid"
+        assert said.problems == [] and answer is not None
+        # DevTools call what was asked about by its tag 200, too.
+        known.append("if-none-match" in answer.request.all_headers())
+        context.close()
+    assert known == [False, True, True]
 
 
 def test_an_upload_that_cannot_be_used_says_why(page, folder):

@@ -6,6 +6,7 @@ last event, since nothing that is told of a job changes without one. What goes o
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Request, Response
@@ -33,10 +34,15 @@ NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
 }
 
 
-def unless_known(request: Request, etag: str) -> Response | None:
-    """304 where the client has what `etag` names, else None."""
+def unless_known(request: Request, etag: str, headers: Mapping[str, str] | None = None) -> Response | None:
+    """304 where the client has what `etag` names, else None.
+
+    `headers` are those that go with the 200. A client puts a 304's headers over those that it has kept
+    (RFC 9111, 3.2), so that a 304 which says less takes from what is kept: where the gate's content policy
+    stands in for the page's own, the kept page has no style and no script.
+    """
     known = _first_match(request.headers.getlist("if-none-match"), etag, weak_too=True)
-    return None if known is None else Response(status_code=304, headers={"ETag": known})
+    return None if known is None else Response(status_code=304, headers={**(headers or {}), "ETag": known})
 
 
 def refuse_outdated(request: Request, etag: str) -> None:

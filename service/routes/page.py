@@ -64,15 +64,15 @@ async def page_file(request: Request, name: str) -> Response:
 
 
 def _sent(request: Request, name: str) -> Response:
-    known = unless_known(request, _ETAGS[name])
-    if known is not None:
-        return known
     headers = {
         "Content-Security-Policy": POLICY,
         # Asked after each time, so that a page and its modules are never of two versions.
         "Cache-Control": "no-cache",
         "ETag": _ETAGS[name],
     }
+    known = unless_known(request, _ETAGS[name], headers)
+    if known is not None:
+        return known
     # Browsers refuse modules that are not called JavaScript, and some systems' tables call them otherwise.
     kind = "text/javascript" if name.endswith(".js") else mimetypes.guess_type(name)[0]
     return FileResponse(FILES[name], media_type=kind, headers=headers)
