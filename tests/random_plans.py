@@ -12,6 +12,7 @@ from time import perf_counter
 from random_chests import random_chest
 from small_chests import Chest
 
+from anatomy.errors import AnatomyError
 from planner.plan import plan
 from planner.records import LUNG_ROUNDING_MM, PLEURAL_RUN_MM
 from planner.verify import verify
@@ -20,6 +21,8 @@ from service.strict_json import NotJson, Refused
 
 MADE_AGAIN = 10
 """Of so many plans one is made again: it takes as long as the first time."""
+TOLD_EVERY = 25
+"""Of so many plans one tells how far it is."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +71,19 @@ def main(first: int, count: int) -> int:
     begun, ends = perf_counter(), Counter[str]()
     failed = 0
     for number in range(first, first + count):
-        tried = trial(number)
+        try:
+            tried = trial(number)
+        except AnatomyError as refusal:
+            # Of a chest that is refused no plan is made, and none is wrong.
+            print(f"{number}: refused: {refusal}", flush=True)
+            ends["refused"] += 1
+            continue
         ends[tried.status] += 1
         failed += bool(tried.faults)
         for fault in tried.faults:
             print(f"{number}: {fault}", flush=True)
+        if sum(ends.values()) % TOLD_EVERY == 0:
+            print(f"{sum(ends.values())} done, {failed} failed", file=sys.stderr, flush=True)
     told = ", ".join(f"{n} {status}" for status, n in sorted(ends.items()))
     print(f"{count} plans from {first} on: {told}; {failed} failed; {perf_counter() - begun:.0f} s")
     return 1 if failed else 0
