@@ -52,11 +52,17 @@ def patient(
     spacing: float = SPACING_MM,
     shape: tuple[int, int, int] = SHAPE,
     clearance: float = 1.0,
+    limbs: tuple[Box, ...] = (),
+    hub: float = 4.0,
 ) -> Patient:
-    """A body with a node, and with bones, vessels and a lung if asked; a needle of 28 mm with a hub of 4 mm.
-    Bones need the clearance, vessels 2.5 mm. Fields are as coarse as the voxels."""
+    """A body with a node, and with limbs, bones, vessels and a lung if asked; a needle of
+    28 mm with a hub of that length. Bones and arms need the clearance, vessels 2.5 mm. Fields are as coarse
+    as the voxels."""
     grid = grid_of(shape, (spacing,) * 3)
-    masks = {"body": (Role.SKIN, box_mask(shape, body)), "node": (Role.TARGET, box_mask(shape, *nodes))}
+    masks = {
+        "body": (Role.SKIN, box_mask(shape, body, *limbs)),
+        "node": (Role.TARGET, box_mask(shape, *nodes)),
+    }
     if bones:
         masks["sternum"] = (Role.FORBIDDEN, box_mask(shape, *bones))
     if vessels:
@@ -67,7 +73,7 @@ def patient(
         target=TargetRequest(min_chord_mm=1.0),
         needle=Needle(max_length_mm=28.0),
         clearance_mm={"default": clearance, "aorta": 2.5},
-        pose=PoseRequest(hub_length_mm=4.0, hub_diameter_mm=6.0),
+        pose=PoseRequest(hub_length_mm=hub, hub_diameter_mm=6.0),
         search=SearchRequest(field_resolution_mm=spacing),
     )
     chest = without_table(posed(grid, masks, request))

@@ -12,6 +12,7 @@ from made_scenes import Box, at_voxel, box_mask, chest, grid_of, made_scene, pos
 from small_chests import CHESTS, Chest, random_lines, small_chest, without_table
 from test_clearance import sampled
 
+from anatomy.pose import Bore, HalfSpace
 from anatomy.structures import Role, Structure, Surface, mask_from_bool
 from planner import crossed as crossing
 from planner.appraisals import Appraisal, Lack
@@ -334,6 +335,61 @@ def test_a_tiny_chest_is_appraised_as_measured(left_out: tuple[str, ...]) -> Non
     assert reached > 0
     near = [{near.structure for near in one.clearances} for one in found]
     assert any({"aorta", "heart"} <= names for names in near) == (left_out == ())
+
+
+def along_needle(tip_P: np.ndarray, outward_P: np.ndarray, first_mm: float, last_mm: float) -> np.ndarray:
+    """Points (n, 3) all along a piece of a needle, its ends among them."""
+    return np.asarray(tip_P + np.linspace(first_mm, last_mm, 41)[:, None] * outward_P)
+
+
+@pytest.mark.interpreted
+@pytest.mark.parametrize("seed", range(3))
+def test_the_table_is_told_where_needle_and_hub_come_nearest_to_it(seed: int) -> None:
+    """At the tip or at the end: the planes lie any way about the patient."""
+    made = tiny()
+    request, rng = made.request, np.random.default_rng(seed)
+    normal_P = rng.normal(size=3)
+    normal_P /= np.linalg.norm(normal_P)
+    lines = random_lines(made, 16, seed)
+    tips_P = made.scene.grid.to_patient(lines.point)
+    outwards_P = made.scene.grid.vectors_to_patient(lines.outward)
+    offset = float((tips_P @ normal_P).max() + 1.0)
+    posed = replace(made.scene, pose=replace(made.scene.pose, table=HalfSpace(normal_P, offset)))
+    length, hub = request.needle.max_length_mm, request.pose.hub_length_mm
+    need, at_tip, at_end = request.clearance_of(TABLE_NAME), 0, 0
+    for n, one in enumerate(appraised(Chest(posed, request), lines.point, lines.outward)):
+        from_table = offset - along_needle(tips_P[n], outwards_P[n], 0.0, length) @ normal_P
+        clearance = from_table.min() - request.needle.radius_mm
+        told = {near.structure: near.clearance_mm for near in one.clearances}
+        assert (TABLE_NAME in told) == (clearance <= max(NEAR_MM, need))
+        if TABLE_NAME in told:
+            assert told[TABLE_NAME] == pytest.approx(clearance, abs=EXACT)
+            at_tip, at_end = at_tip + (from_table.argmin() == 0), at_end + (from_table.argmin() > 0)
+        of_hub = offset - along_needle(tips_P[n], outwards_P[n], length, length + hub) @ normal_P
+        lacks = {r.lack for r in one.reasons if r.structure == TABLE_NAME}
+        assert (Lack.NEEDLE in lacks) == (clearance < need)
+        assert (Lack.HUB in lacks) == (of_hub.min() - request.hub_radius_mm < need)
+    assert at_tip and at_end
+
+
+@pytest.mark.interpreted
+def test_the_bores_wall_is_kept_by_the_tip_too() -> None:
+    """A bore so far to one side of the patient that some tips lie nearer to its wall than their hubs do."""
+    made = tiny()
+    lines = random_lines(made, 25, 7)
+    tips_P = made.scene.grid.to_patient(lines.point)
+    outwards_P = made.scene.grid.vectors_to_patient(lines.outward)
+    axis_P = np.array([0.0, 0.0, 1.0])
+    bore = Bore(tips_P.mean(axis=0) + np.array([26.0, 0.0, 0.0]), axis_P, 28.0)
+    posed = replace(made.scene, pose=replace(made.scene.pose, table=None, bore=bore))
+    request, nearer_at_tip = made.request, 0
+    end_mm = request.needle.max_length_mm + request.pose.hub_length_mm
+    for n, one in enumerate(appraised(Chest(posed, request), lines.point, lines.outward)):
+        away = along_needle(tips_P[n], outwards_P[n], 0.0, end_mm) - bore.centre_P
+        free = 28.0 - np.linalg.norm(np.cross(axis_P, away), axis=1)
+        assert (Lack.BORE in {r.lack for r in one.reasons}) == (free.min() < request.hub_radius_mm)
+        nearer_at_tip += free.argmin() == 0 and free.min() < request.hub_radius_mm <= free[-1]
+    assert nearer_at_tip > 0
 
 
 @pytest.mark.interpreted

@@ -261,6 +261,83 @@ def test_the_gap_between_two_parts_of_a_target_is_no_miss():
     assert_true(both, along_x(both, before=6.0), beside, proved(both, along_x(both, before=6.0), beside))
 
 
+# Lines of a cell that lean more than its centre line reach less deep, those that lean less reach deeper.
+
+GAP_MM = 20.0
+"""So near planes that cells 7 mm wide hold lines of very different lean."""
+LEANING = cell_about((-2.4, -2.4), (11.6, 11.6), 3.5, 3.5)
+"""Its centre line leans as much along y as along z: the corners of a cell lean most and least."""
+LENGTHS = np.arange(22.0, 36.0, 0.15)
+"""Needles that end before, in and beyond the bones. [mm]"""
+
+
+def depths_of_ends(one: Patient, b: Blocks, cell: Cells) -> np.ndarray:
+    """How deep, across the planes, needles reach on those lines of the cell that touch the target. [mm]"""
+    lines, true = lines_in(b, cell), judged(one, b, cell)
+    end = lines.point + (true.tip + one.world.needle_length)[:, None] * lines.outward
+    return ((end - b.centre) @ b.w[0] - b.depth_a[0])[true.chord > 0.0]
+
+
+@pytest.mark.parametrize("bone", [PLATE, STUD])
+def test_obstacles_come_nearest_where_the_needle_that_leans_most_still_reaches(bone):
+    """A cell's parts are asked there first, and are proved blocked by what they meet there: a bone beyond the
+    end of one needle would lose that needle."""
+    near_the_end = 0
+    for length in LENGTHS:
+        one = with_needle(patient(bones=(bone,)), length)
+        b = along_x(one, GAP_MM)
+        says, ends = proved(one, b, LEANING), depths_of_ends(one, b, LEANING)
+        assert says.tightest <= ends.min() + ROUNDING_MM
+        near_the_end += says.state == ALIVE and says.tightest > ends.min() - 1.0
+    assert near_the_end > 0
+
+
+def test_the_skin_is_told_as_deep_as_the_needle_that_leans_least_finds_it():
+    """The skin is 24 mm from plane A, where only some of the needles reach; the target is 2 mm thick."""
+    thin = patient(((2, 1, 1), (15, 17, 17)), (((3, 3, 3), (4, 14, 14)),), spacing=2.0, shape=(24, 18, 18))
+    found = 0
+    for length in LENGTHS[::5]:
+        one = with_needle(thin, length)
+        b = along_x(one, GAP_MM)
+        assert_true(one, b, LEANING, proved(one, b, LEANING))
+        ends = depths_of_ends(one, b, LEANING)
+        found += judged(one, b, LEANING).safe.any() and ends.min() < 24.0 < ends.max()
+    assert found > 0
+
+
+@given(
+    lean=st.floats(0.3, 1.2),
+    turn=st.sampled_from([0.0, 0.4, np.pi / 4]),
+    gap=st.floats(20.0, 40.0),
+    half=st.floats(1.0, 5.0),
+    share=st.sampled_from([1.0, 0.5, 0.125]),
+    length=st.floats(34.0, 60.0),
+    corner=st.integers(1, 16),
+    beyond=st.floats(0.0, 6.0),
+)
+@settings(max_examples=300)
+def test_a_table_just_beyond_the_end_of_a_leaning_needle_blocks_no_cell(
+    lean, turn, gap, half, share, length, corner, beyond
+):
+    """The plane touches, but for its need, the end of a needle at a corner of the cell, and faces where the
+    centre line is somewhat deeper: no plane that spares the one lies farther across the other."""
+    one = with_needle(patient(hub=0.0), length)
+    b = along_x(one, gap)
+    c = np.array([np.cos(turn), np.sin(turn)]) * lean * gap
+    cell = cell_about((-5.0, -5.0), tuple(c - 5.0), half, share * half)
+    lines, true = lines_in(b, cell), judged(one, b, cell)
+    centre_line, needle = lines.take(slice(0, 1)), lines.take(slice(corner, corner + 1))
+    tip = needle.point[0] + true.tip[corner] * needle.outward[0]
+    end = tip + length * needle.outward[0]
+    depth = end[0] - needle.point[0, 0] + beyond
+    across = centre_line.point[0] + depth / centre_line.outward[0, 0] * centre_line.outward[0] - end
+    normal = across / np.linalg.norm(across)
+    offset = max(end @ normal, tip @ normal) + one.world.table_need + ROUNDING_MM
+    beside = with_table(one, normal, offset)
+    if Oracle(beside.chest).judge(needle).safe[0]:
+        assert proved(beside, b, cell).state == ALIVE
+
+
 @pytest.mark.parametrize("per_parent", [QUARTERS, SIXTEENTHS])
 def test_of_a_fine_cell_only_the_centre_line_is_asked(per_parent):
     """The radius asked for is that of the children. What is known of their parent holds for them: no line
