@@ -75,7 +75,7 @@ def files_of(folder: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
             folder.name, f"the folder holds {' and '.join(found)}", "Keep one kind in it, or name one file."
         )
     if kinds[".seg.nrrd files"]:
-        raise ReadError(folder.name, "the folder holds .seg.nrrd", "Name the file itself as the input.")
+        raise ReadError(folder.name, "the folder holds .seg.nrrd", "Give the file itself, not its folder.")
     if found:
         return kinds[found[0]], _note_on_others(entries, kinds[found[0]], found[0])
     if any(is_dicom(file) for file in files):

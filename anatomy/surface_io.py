@@ -25,9 +25,10 @@ _DAMAGED = (
     OverflowError,
     MemoryError,
     NotImplementedError,
+    NameError,
     struct.error,
 )
-"""What trimesh's readers raise on bytes that are no mesh."""
+"""What trimesh's readers raise on bytes that are no mesh; NameError where a header lacks what they expect."""
 
 
 def is_surface(path: Path) -> bool:

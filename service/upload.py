@@ -14,6 +14,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
+from anatomy.masks_io import NIFTI_SUFFIXES
 from anatomy.mesh_axes import MeshAxes
 from anatomy.suggest import nearest
 from service.case_content import MESH_AXES, PARTS, StoredFile, content_of, sha256_of
@@ -124,6 +125,11 @@ def _keep(
         packed_bytes = source.stat().st_size
         source.unlink()
         take(-packed_bytes)
+        alone = _alone_in(folder / "input")
+        if alone is not None:
+            # Readers take such a file by itself, not as a folder of one.
+            kept = [alone if path == source else path for path in kept]
+            zipped = False
     placed = [
         (file.part, path)
         for path, file in zip(kept, files, strict=True)
@@ -133,3 +139,23 @@ def _keep(
     return [
         StoredFile(part, str(path.relative_to(folder)), sha256_of(path)) for part, path in unpacked + placed
     ], zipped
+
+
+def _alone_in(folder: Path) -> Path | None:
+    """The .seg.nrrd that is all of a zip, where it would have been had it been sent unpacked; None where
+    the zip holds other files. Raises Problem for a label map with its names."""
+    files = sorted(folder.iterdir())
+    maps = [file for file in files if file.name.lower().endswith(NIFTI_SUFFIXES)]
+    tables = [file for file in files if file.suffix.lower() == ".json"]
+    if len(maps) == len(tables) == 1:
+        raise of_part(
+            "malformed-upload",
+            "file",
+            "the zip holds a label map and a table of names. Send them as two parts: "
+            f"{maps[0].name} as 'file', {tables[0].name} as 'names'.",
+        )
+    if len(files) > 1 or files[0].suffix.lower() != ".nrrd":
+        return None
+    alone = files[0].rename(folder.parent / "file" / files[0].name)
+    folder.rmdir()
+    return alone

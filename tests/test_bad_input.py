@@ -253,7 +253,7 @@ def test_folders_of_no_kind_or_of_two(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="DICOM"):
         read(folder)
     write_seg_nrrd(folder / "s.seg.nrrd", body_labels(), SEGMENTS)
-    with pytest.raises(ReadError, match="Name the file itself"):
+    with pytest.raises(ReadError, match="Give the file itself"):
         read(folder)
     write_nifti(folder / "heart.nii.gz", (body_labels() == 2).astype(np.uint8))
     with pytest.raises(ReadError, match=r"NIfTI masks and \.seg\.nrrd"):
@@ -418,6 +418,21 @@ def test_surfaces_too_far_apart_name_the_one_that_is_away(tmp_path: Path) -> Non
     folder = write_balls(tmp_path / "meshes", body=(0, 0, 0), heart=(30, 0, 0), node_4R=(9000, 0, 0))
     with pytest.raises(FrameMismatch, match=r"node_4R\.stl: the surface lies 8970 mm .*of one scan"):
         read(folder)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nelement face 1\nend_header\n0\n3 0 0\n",
+        b"ply\nformat ascii 1.0\nproperty float x\nelement vertex 1\nend_header\n0\n",
+        b"ply\nformat binary_little_endian 1.0\nelement vertex 1\nproperty float x\nend_header\n",
+        b"ply\nformat binary_little_endian 1.0\nproperty list uchar int vertex_indices\nend_header\n\3",
+    ],
+)
+def test_a_ply_header_without_a_mesh_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "heart.ply").write_bytes(content)
+    with pytest.raises(ReadError, match=r"heart\.ply"):
+        read(tmp_path / "heart.ply")
 
 
 def test_points_are_no_surface(tmp_path: Path) -> None:

@@ -1,0 +1,156 @@
+"""Zips as users' systems make them are taken, and damaged ones are refused as such."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from service.problems import Problem
+from service.settings import Settings
+from service.unpack import unpack
+from service.upload import _alone_in
+
+
+def zipped(*files: tuple[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files:
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def unpacked(tmp_path: Path, content: bytes) -> dict[str, bytes]:
+    folder = tmp_path / "input"
+    folder.mkdir()
+    (tmp_path / "a.zip").write_bytes(content)
+    unpack(tmp_path / "a.zip", folder, Settings(data_dir=tmp_path), lambda count: None)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+MASKS = {"body.nii.gz": b"b", "heart.nii.gz": b"h"}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "{}",
+        "seg/{}",
+        "patient 1/ct/segmentations/{}",
+        "./{}",
+        "./seg/./{}",
+        "seg\\{}",
+        ".\\patient\\seg\\{}",
+    ],
+)
+def test_folders_around_all_files_are_taken_off(tmp_path: Path, written: str) -> None:
+    assert unpacked(tmp_path, zipped(*((written.format(n), d) for n, d in MASKS.items()))) == MASKS
+
+
+def test_what_desktop_systems_add_is_passed_over(tmp_path: Path) -> None:
+    added = (
+        "__MACOSX/seg/._body.nii.gz",
+        "seg/._heart.nii.gz",
+        "seg/.DS_Store",
+        "Thumbs.db",
+        "seg/desktop.ini",
+    )
+    folders = ("seg/", "empty/", "back\\")
+    files = [*((f"seg/{n}", d) for n, d in MASKS.items()), *((n, b"") for n in (*added, *folders))]
+    assert unpacked(tmp_path, zipped(*files)) == MASKS
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a: b.nii", "no usable file name"),
+        ("C:\\a.nii", "leads out"),
+        ("..\\a.nii", "leads out"),
+        ("s/../a.nii", "leads out"),
+        ("\\a.nii", "leads out"),
+    ],
+)
+def test_names_that_cannot_be_used_are_told_why(tmp_path: Path, name: str, said: str) -> None:
+    with pytest.raises(Problem) as refused:
+        unpacked(tmp_path, zipped((name, b"a")))
+    assert said in refused.value.report.detail
+
+
+def patched(field: str) -> bytes:
+    """A zip whose one entry, in the directory at its end or before its data, says what cannot be."""
+    data = bytearray(zipped(("heart.nii.gz", b"h" * 99)))
+    central = data.index(b"PK\1\2")
+    match field:
+        case "version":
+            data[central + 6] = 99
+        case "offset of the entry":
+            data[central + 42 : central + 46] = b"\xff\xff\xff\x7f"
+        case "place of the directory":
+            data[-6:-2] = b"\xff\xff\xff\x7f"
+        case "name in the directory":
+            data[central + 9] |= 8
+            data[central + 46] = 0xFF
+        case "name before the data":
+            data[7] |= 8
+            data[30] = 0xFF
+        case "length of the name":
+            data[central + 28 : central + 30] = b"\0\0"
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "version",
+        "offset of the entry",
+        "place of the directory",
+        "name in the directory",
+        "name before the data",
+        "length of the name",
+    ],
+)
+def test_a_damaged_zip_is_refused(tmp_path: Path, field: str) -> None:
+    with pytest.raises(Problem) as refused:
+        unpacked(tmp_path, patched(field))
+    assert refused.value.report.kind == "malformed-upload"
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=4)), min_size=1, max_size=5))
+def test_any_damage_is_refused_or_read(
+    tmp_path_factory: pytest.TempPathFactory, patches: list[tuple[float, bytes]]
+) -> None:
+    content = bytearray(zipped(("s/heart.nii.gz", b"h" * 99), ("s/body.nii.gz", b"b")))
+    for where, patch in patches:
+        at = int(where * (len(content) - 1))
+        content[at : at + len(patch)] = patch
+    try:
+        unpacked(tmp_path_factory.mktemp("zip"), bytes(content))
+    except Problem as refused:
+        assert refused.report.kind in ("malformed-upload", "too-large")
+
+
+def test_a_disk_that_is_full_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, mode: str = "r") -> io.BytesIO:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "open", full)
+    (tmp_path / "input").mkdir()
+    packed = io.BytesIO(zipped(("heart.nii.gz", b"h")))
+    archive = tmp_path / "a.zip"
+    with open(archive, "wb") as file:
+        file.write(packed.getvalue())
+    with pytest.raises(OSError, match="No space"):
+        unpack(archive, tmp_path / "input", Settings(data_dir=tmp_path), lambda count: None)
+
+
+def test_a_seg_nrrd_alone_is_no_folder_and_a_map_with_names_is_two_parts(tmp_path: Path) -> None:
+    (tmp_path / "file").mkdir()
+    unpacked(tmp_path, zipped(("x.seg.nrrd", b"NRRD")))
+    assert _alone_in(tmp_path / "input") == tmp_path / "file" / "x.seg.nrrd"
+    unpacked(tmp_path, zipped(("labels.nii.gz", b"n"), ("labels.json", b"{}")))
+    with pytest.raises(Problem) as refused:
+        _alone_in(tmp_path / "input")
+    assert "two parts: labels.nii.gz as 'file', labels.json as 'names'" in refused.value.report.detail
