@@ -23,7 +23,7 @@ from honest_plans import (
 from anatomy.frames import Grid
 from anatomy.pose import Position
 from anatomy.structures import InputDigest, Role
-from planner.records import Blocker, Crossing, Path, Plan, SeedDrop, Status
+from planner.records import SHORT_CHORD, Blocker, Crossing, Path, Plan, SeedDrop, Status
 from planner.verify import verify
 
 Fault = Callable[[Plan], Plan]
@@ -331,6 +331,14 @@ CLAIM_FAULTS: dict[str, tuple[Fault, str]] = {
     "a negative share of directions": (
         lambda plan: replace(plan, blocked_by=(Blocker("heart", -0.1),)),
         "shares of blocked directions are not negative",
+    ),
+    "runs that are too short where none is asked for": (
+        lambda plan: replace(
+            plan,
+            request=replace(plan.request, target=replace(plan.request.target, min_chord_mm=0.0)),
+            blocked_by=(Blocker(SHORT_CHORD, 0.1),),
+        ),
+        "where no run in the target is asked for",
     ),
     "another schema": (lambda plan: replace(plan, schema="seedpath.plan/0"), "schema"),
     # inputs

@@ -4,7 +4,7 @@ from math import fsum
 
 import numpy as np
 
-from planner.records import LIMITS, Aim, Plan, Status
+from planner.records import LIMITS, SHORT_CHORD, Aim, Plan, Status
 from planner.verify.claims import Claims
 from planner.verify.tolerances import LENGTH_MM, SHARE
 
@@ -113,7 +113,8 @@ def _check_bound(claims: Claims, plan: Plan) -> None:
 
 
 def _check_shares(claims: Claims, plan: Plan) -> None:
-    """Each direction is blocked first by one structure."""
+    """Each direction is blocked by one thing, and a run in the target is too short only where one is asked
+    for."""
     shares = [b.share for b in plan.blocked_by]
     claims.at_least(
         "shares of blocked directions are not negative", "search", 0.0, min(shares, default=0.0), 0.0
@@ -121,4 +122,7 @@ def _check_shares(claims: Claims, plan: Plan) -> None:
     known = {name for name, _ in plan.roles} | set(LIMITS)
     unknown = ", ".join(sorted({b.structure for b in plan.blocked_by} - known)) or "none"
     claims.same("what blocks is a structure or a limit", "search", "none", unknown)
+    if plan.request.target.min_chord_mm == 0.0:
+        short = fsum(b.share for b in plan.blocked_by if b.structure == SHORT_CHORD)
+        claims.equal("where no run in the target is asked for none is too short", "search", short, 0.0, 0.0)
     claims.at_most("shares of blocked directions add up to 1 at most", "search", 1.0, fsum(shares), SHARE)
