@@ -20,6 +20,7 @@ from planner.dose_report import (
     volume_dose,
 )
 from planner.given import refuse_impossible_seeds
+from planner.given_near import near_pairs
 from planner.implant_records import Achieved, ColdSpot
 from planner.implant_results import EVALUATION_SCHEMA, Evaluation
 from planner.plan import plan as make_plan
@@ -62,7 +63,7 @@ def evaluate_implant(
     achieved = _achieved(scene, request, prescription, ptv_of(scene, request), seeds)
     lacking = any(goal.at_least and not goal.met for goal in achieved.goals)
     supplement = _supplement(scene, request, seeds, go_on) if lacking else None
-    outcome = implant_outcome(achieved, seeds, source_of(request).seed_length_mm, supplement)
+    outcome = implant_outcome(achieved, supplement)
     planned = None if plan.dose is None else plan.dose.target
     made = Evaluation(EVALUATION_SCHEMA, plan_sha256, seeds, outcome, planned, achieved, supplement)
     return replace(made, verification=verify_evaluation(made, plan, scene))
@@ -85,6 +86,7 @@ def _achieved(
     return Achieved(
         seeds_found=len(seeds),
         seeds_outside_ptv=int(np.count_nonzero(~inside(ptv, scene.grid, centres))),
+        seed_pairs_near=near_pairs(seeds, source_of(request).seed_length_mm),
         target=target,
         gtv=volume_dose(dosimetry.treated("GTV", scene.target), prescription.dose_gy),
         organs=organs,

@@ -2,6 +2,7 @@
 
 NeedleSet
 |-- PlacedSeed[s]      every seed, along the needle that carries it
+|-- TooNear[g]         what needles that are in already lie too near to
 `-- bounds             what no other set of the same candidates can beat
 DoseReport             dose to water in water, TG-43, for ever (a permanent implant)
 |-- TargetDose         PTV: what the goals are about, and GTV: VolumeDose
@@ -37,6 +38,24 @@ class PlacedSeed:
 
 
 @dataclass(frozen=True)
+class TooNear:
+    """A given needle, `path_id`, and what it lies too near to: a forbidden `structure`, or another given
+    needle, `other_path_id`; the one that it is not is None.
+
+    `parts` says what of it: "needle" for a structure; for two needles those parts that lack most, the part of
+    `path_id` first. `clearance_mm` is free between walls and less than `asked_mm`; it is negative where two
+    needles overlap, and minus the needle's radius where its axis runs through a structure.
+    """
+
+    path_id: str
+    structure: str | None
+    other_path_id: str | None
+    parts: str
+    clearance_mm: float
+    asked_mm: float
+
+
+@dataclass(frozen=True)
 class NeedleSet:
     """Needles that do not touch and together cover the PTV, and their seeds.
 
@@ -47,7 +66,9 @@ class NeedleSet:
     the PTV lies within REACH_MM of where some safe track may leave a seed. `seeds_bound` estimates, by a
     relaxed programme, how few seeds on these needles would reach the goal for V100, None (and no `seeds_gap`)
     where that is not known; by the same programme, `v100_reachable` says whether any number of them would.
-    `time_ended` says that the request's time limit cut the exchange of needles short.
+    `time_ended` says that the request's time limit cut the exchange of needles short. `given_too_near` has
+    all that given needles lie too near to, structures by needle first, then pairs; `given_seed_pairs_near`
+    counts the pairs of given seeds that lie nearer to each other than a seed is long.
     """
 
     arrangement: str
@@ -67,6 +88,8 @@ class NeedleSet:
     seeds_gap: float | None
     v100_reachable: bool
     time_ended: bool
+    given_too_near: tuple[TooNear, ...]
+    given_seed_pairs_near: int
     claims: tuple[str, ...]
 
 
@@ -239,10 +262,12 @@ class ColdSpot:
 @dataclass(frozen=True)
 class Achieved:
     """What seeds that were found after the implant give: their number, how many of them lie outside the PTV,
-    the dose, that in organs with a goal, which goals it meets, and its cold spots, the largest first."""
+    how many pairs lie nearer to each other than a seed is long, the dose, that in organs with a goal, which
+    goals it meets, and its cold spots, the largest first."""
 
     seeds_found: int
     seeds_outside_ptv: int
+    seed_pairs_near: int
     target: TargetDose
     gtv: VolumeDose
     organs: tuple[OrganDose, ...]

@@ -5,18 +5,15 @@ from collections.abc import Sequence
 
 from planner.implant_records import Achieved, NeedleChange
 from planner.records import Aim, Outcome, Plan, Status
-from planner.request import GivenSeed
-from planner.wording import goal_text, near_pairs
+from planner.wording import goal_text
 
 
-def implant_outcome(
-    achieved: Achieved, seeds: Sequence[GivenSeed], seed_mm: float, supplement: Plan | None
-) -> Outcome:
-    """What seeds found after an implant, each `seed_mm` long, have reached, and what to do."""
+def implant_outcome(achieved: Achieved, supplement: Plan | None) -> Outcome:
+    """What seeds found after an implant have reached, and what to do."""
     target = achieved.target
     missed = [goal for goal in achieved.goals if not goal.met]
     reached = f"D90 {target.d90_gy:.1f} Gy, V100 {target.v100_percent:.1f} %"
-    near = near_pairs(seeds, seed_mm)
+    near = achieved.seed_pairs_near
     twice = (
         f" {near} pairs of seeds lie nearer to each other than a seed is long: check that none was found "
         "twice."

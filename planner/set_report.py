@@ -3,21 +3,19 @@
 from dataclasses import replace
 from math import fsum
 
-import numpy as np
-
 from anatomy.scene import Scene
-from anatomy.structures import Role
-from planner.clearance import Obstacles
+from planner.given_near import near_pairs, needles_of, too_near
 from planner.implant import Implant
 from planner.implant_records import DoseReport, NeedleSet, PlacedSeed
 from planner.needles.chosen import NEEDLE_COST_MM, ChosenSet
-from planner.needles.conflicts import Needles, hardware_of, needles_between, why
+from planner.needles.conflicts import hardware_of
 from planner.needles.order import insertion_order
 from planner.needles.prune import PLACE_RADIUS_MM
 from planner.records import Aim, Path
 from planner.request import Prescription, Request
 from planner.seeding.bound import Fewest, fewest_seeds
-from planner.wording import given_claims, set_claims
+from planner.sources import source_of
+from planner.wording import set_claims
 
 
 def set_report(
@@ -53,9 +51,11 @@ def set_report(
         seeds_gap=None if few.seeds is None else max(0.0, (count - few.seeds) / count) if count else 0.0,
         v100_reachable=few.reachable,
         time_ended=chosen.time_ended,
+        given_too_near=too_near(scene, request, paths),
+        given_seed_pairs_near=near_pairs(request.needle_set.given_seeds, source_of(request).seed_length_mm),
         claims=(),
     )
-    return replace(stated, claims=(*set_claims(stated, scene.missing), *_of_given(scene, request, paths)))
+    return replace(stated, claims=set_claims(stated, paths, scene.missing))
 
 
 def _fewest(prescription: Prescription, chosen: ChosenSet, count: int, v100_percent: float) -> Fewest:
@@ -77,14 +77,6 @@ def _seeds(request: Request, paths: tuple[Path, ...]) -> tuple[PlacedSeed, ...]:
     return (*placed, *given)
 
 
-def needles_of(paths: tuple[Path, ...]) -> Needles:
-    """The paths as needles in place."""
-    return needles_between(
-        np.array([p.entry_mm for p in paths], float).reshape(-1, 3),
-        np.array([p.tip_mm for p in paths], float).reshape(-1, 3),
-    )
-
-
 def _order(request: Request, paths: tuple[Path, ...]) -> tuple[str, ...]:
     """The needles that are in, by rank where no order could have driven them; then an order in which every
     other one can be driven."""
@@ -94,36 +86,3 @@ def _order(request: Request, paths: tuple[Path, ...]) -> tuple[str, ...]:
     first = insertion_order(needles_of(given), hardware).order or range(len(given))
     then = insertion_order(needles_of(planned), hardware).order or ()
     return (*(given[n].id for n in first), *(planned[n].id for n in then))
-
-
-def _of_given(scene: Scene, request: Request, paths: tuple[Path, ...]) -> tuple[str, ...]:
-    """What is wrong with seeds and needles that are where they are."""
-    hardware = hardware_of(request, request.needle_set.clearance_mm)
-    given = [p for p in paths if p.aim is Aim.GIVEN]
-    needles = needles_of(tuple(given))
-    said = list(given_claims(request, paths))
-    for path in given:
-        said += too_near(scene, request, path)
-    for b in range(len(given)):
-        for a in range(b):
-            reason = why(needles, hardware, a, b)
-            if reason is not None:
-                said.append(f"{given[a].id} and {given[b].id}, given, are too near: {reason}.")
-    return tuple(said)
-
-
-def too_near(scene: Scene, request: Request, path: Path) -> list[str]:
-    """A sentence for every forbidden structure that a given needle, in the body or out, is too near to."""
-    grid, radius = scene.grid, request.needle.radius_mm
-    tip_B = grid.to_box(np.array(path.tip_mm))
-    end_B = tip_B - request.needle.max_length_mm * grid.vectors_to_box(np.array(path.direction))
-    said = []
-    for structure in scene.of_role(Role.FORBIDDEN):
-        need = request.clearance_of(structure.name)
-        distance, _ = Obstacles([structure], grid).nearest(tip_B, end_B, need + radius)
-        if distance - radius < need:
-            said.append(
-                f"{path.id}, given, passes {max(0.0, distance - radius):.1f} mm from {structure.name}, where "
-                f"{need:g} mm are asked for."
-            )
-    return said

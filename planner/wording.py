@@ -1,11 +1,10 @@
 """Wording: the sentences of a plan, from its records alone. Verification writes them again and compares."""
 
-from collections.abc import Sequence
-from math import ceil, dist, floor, log10
+from math import ceil, floor, log10
 
 from anatomy.body import GUESSED_SKIN
 from anatomy.expected import LUNG_NAMES
-from planner.implant_records import REACH_MM, DoseReport, GoalResult, NeedleSet
+from planner.implant_records import REACH_MM, DoseReport, GoalResult, NeedleSet, TooNear
 from planner.lung_words import a_path, least_claim, of_lung, through
 from planner.number_text import mm_text, share_text
 from planner.records import (
@@ -21,8 +20,7 @@ from planner.records import (
     SearchReport,
     Status,
 )
-from planner.request import GivenSeed, Request
-from planner.sources import source_of
+from planner.request import Request
 
 WELL_REACHED_PERCENT = 95.0
 """A PTV of which tracks reach less than this is named as what limits the dose [U]."""
@@ -117,8 +115,9 @@ def _planted(request: Request, needles: NeedleSet | None, dose: DoseReport | Non
     return [reached, f"Goals not met: {said}.", *_limited_by(request, needles, missed)]
 
 
-def set_claims(needles: NeedleSet, missing: tuple[str, ...]) -> tuple[str, ...]:
-    """What is proved of a needle set with these numbers, and what not, of an input that lacks `missing`."""
+def set_claims(needles: NeedleSet, paths: tuple[Path, ...], missing: tuple[str, ...]) -> tuple[str, ...]:
+    """What is proved of a needle set with these numbers, and what is not, of an input that lacks `missing`;
+    then what is wrong with what was given."""
     # A lower bound is rounded down: the claim for a lower one is the weaker.
     least = (
         f"Of the {needles.tracks_considered} tracks considered, no set that keeps the rules (conflicts, "
@@ -138,7 +137,7 @@ def set_claims(needles: NeedleSet, missing: tuple[str, ...]) -> tuple[str, ...]:
         fewest = "Unproved: how few seeds would do."
     other = "Unproved: whether seeds at other places do as well on needles that cost less."
     early = "The time limit cut the exchange of needles short: more time may find a better set."
-    return (least, other, fewest, *([early] if needles.time_ended else []))
+    return (least, other, fewest, *([early] if needles.time_ended else []), *_given_claims(needles, paths))
 
 
 def notes_on_ptv(beyond_view_mm: float) -> tuple[str, ...]:
@@ -153,20 +152,10 @@ def notes_on_ptv(beyond_view_mm: float) -> tuple[str, ...]:
     )
 
 
-def near_pairs(seeds: Sequence[GivenSeed], seed_mm: float) -> int:
-    """How many pairs of seeds lie nearer to each other than a seed is long: `seed_mm`."""
-    return sum(
-        1
-        for n, one in enumerate(seeds)
-        for other in seeds[:n]
-        if dist(one.position_mm, other.position_mm) < seed_mm
-    )
-
-
-def given_claims(request: Request, paths: tuple[Path, ...]) -> tuple[str, ...]:
-    """What is wrong with given seeds, and with given needles, each for itself: they are kept all the same."""
+def _given_claims(needles: NeedleSet, paths: tuple[Path, ...]) -> list[str]:
+    """What is wrong with given seeds, and with given needles: they are kept all the same."""
     said = []
-    near = near_pairs(request.needle_set.given_seeds, source_of(request).seed_length_mm)
+    near = needles.given_seed_pairs_near
     if near:
         said.append(
             f"{near} pairs of given seeds lie nearer to each other than a seed is long: check that none was "
@@ -175,7 +164,26 @@ def given_claims(request: Request, paths: tuple[Path, ...]) -> tuple[str, ...]:
     for path in paths:
         if path.aim is Aim.GIVEN and not path.seeds:
             said.append(f"{path.id}, given, carries no seed: none may stand or is needed along it.")
-    return tuple(said)
+    return [*said, *(too_near_text(near) for near in needles.given_too_near)]
+
+
+def too_near_text(near: TooNear) -> str:
+    """What a given needle lies too near to. Distances are rounded down."""
+    if near.other_path_id is None:
+        where = (
+            f"passes {floor(10.0 * near.clearance_mm) / 10.0:.1f} mm from"
+            if near.clearance_mm > 0.0
+            else "touches or runs through"
+        )
+        return f"{near.path_id}, given, {where} {near.structure}, where {near.asked_mm:g} mm are asked for."
+    parts = "the " + near.parts if near.parts in ("shafts", "hubs") else "hub and shaft"
+    shown = floor(100.0 * near.clearance_mm) / 100.0
+    apart = (
+        f"overlap by {-shown:.2f} mm"
+        if shown < 0.0
+        else f"run {shown:.2f} mm apart and need {near.asked_mm:g} mm"
+    )
+    return f"{near.path_id} and {near.other_path_id}, given, are too near: {parts} {apart}."
 
 
 GOAL_WORDS = {

@@ -44,11 +44,12 @@ def _differences(one: Any, two: Any, place: tuple[str | int, ...]) -> Iterator[C
     elif isinstance(one, list) and isinstance(two, list) and len(one) == len(two):
         for n, (a, b) in enumerate(zip(one, two, strict=True)):
             yield from _differences(a, b, (*place, n))
-    elif not _same(one, two):
+    elif not nearly_same(one, two):
         yield Check(NAME, pointer(place), _shown(one), _shown(two), NEARLY_MM, False)
 
 
-def _same(one: Any, two: Any) -> bool:
+def nearly_same(one: Any, two: Any) -> bool:
+    """Whether two values are equal, numbers but for what other processors round differently."""
     if _is_number(one) and _is_number(two):
         return bool(abs(one - two) <= NEARLY_MM)
     return bool(one == two)

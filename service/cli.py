@@ -1,7 +1,7 @@
 """Command line: `seedpath`. Results go to stdout or the file, progress and messages to stderr.
 
-Exit status: 0 planned, every claim holds, or the goals are met; 1 no plan fits, a claim fails, or the goals
-are not met; 2 bad input; 3 a fault of this software; 130 interrupted.
+Exit status: 0 planned, verified, or the goals are met; 1 no plan fits, a claim fails or could not be checked,
+or the goals are not met; 2 bad input; 3 a fault of this software; 130 interrupted.
 """
 
 import argparse
@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from anatomy.errors import AnatomyError
-from planner.records import SOFTWARE, Check, Plan, Status
-from service.again import why_not_again
+from planner.records import SOFTWARE, Plan, Status
 from service.app import create_app
 from service.arguments import BadFile, add_input, add_output, files_of, input_of, plan_file, request_file
+from service.check_text import check_text, hash_check, holds
 from service.database.connection import Unavailable
 from service.demo import DemoFailed, demo
 from service.implant_commands import add_implant_commands
@@ -26,7 +26,7 @@ from service.plan_json import write_plan
 from service.server import address, listen, serve
 from service.settings import from_environment
 from service.study_command import add_study_command
-from service.table import plan_text, verification_text
+from service.table import plan_text
 from service.terminal import ProgressLines, deliver, say
 from service.work import Unverified, check_case, plan_case
 
@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--quick",
         action="store_true",
-        help="do not make the plan again, to compare what only a search can tell",
+        help="recompute claims alone: do not make the plan again, which tells what only a search can",
     )
     add_input(command)
     command.set_defaults(run=_check)
@@ -133,20 +133,14 @@ def _check(asked: argparse.Namespace) -> int:
     given.refuse_other_targets(file.plan)
     say(f"reading {asked.input}")
     checked = check_case(given.case, file.plan, ProgressLines(), again=not asked.quick)
-    own = Check(
-        "plan_sha256",
-        asked.plan.name,
-        file.claimed_sha256,
-        file.content_sha256,
-        0.0,
-        file.claimed_sha256 == file.content_sha256,
+    verification = checked.verification
+    own = hash_check(asked.plan.name, file.claimed_sha256, file.content_sha256)
+    every = replace(
+        verification, passed=verification.passed and own.passed, checks=(own, *verification.checks)
     )
-    every = replace(checked, passed=checked.passed and own.passed, checks=(own, *checked.checks))
-    print(verification_text(every))
-    if every.not_recomputed:
-        reason = why_not_again(file.plan) or ("--quick" if asked.quick else "a claim failed")
-        print(f"Not made again ({reason}), so not checked: {', '.join(every.not_recomputed)}.")
-    return PLANNED if every.passed else NOT_PLANNED
+    checked = replace(checked, verification=every)
+    print(check_text(checked, quick=asked.quick))
+    return PLANNED if holds(checked, quick=asked.quick) else NOT_PLANNED
 
 
 def _serve(asked: argparse.Namespace) -> int:

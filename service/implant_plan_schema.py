@@ -17,6 +17,17 @@ class PlacedSeedModel(Strict):
     retraction_mm: float | None
 
 
+class TooNearModel(Strict):
+    """A given needle, and the structure or the other given needle that it lies too near to."""
+
+    path_id: str
+    structure: str | None
+    other_path_id: str | None
+    parts: str
+    clearance_mm: float
+    asked_mm: float
+
+
 class NeedleSetModel(Strict):
     """Needles that together cover the PTV, their seeds, and what no other set can beat."""
 
@@ -37,6 +48,8 @@ class NeedleSetModel(Strict):
     seeds_gap: float | None
     v100_reachable: bool
     time_ended: bool
+    given_too_near: tuple[TooNearModel, ...]
+    given_seed_pairs_near: Count
     claims: tuple[str, ...]
 
 

@@ -28,6 +28,7 @@ class AchievedModel(Strict):
 
     seeds_found: Count
     seeds_outside_ptv: Count
+    seed_pairs_near: Count
     target: TargetDoseModel
     gtv: VolumeDoseModel
     organs: tuple[OrganDoseModel, ...]

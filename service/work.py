@@ -25,6 +25,7 @@ from service.case import Case, open_case, open_scene, scene_of
 from service.clock import go_on_until
 from service.found_schema import NeedlesMeasured
 from service.given import refuse_left_out, refuse_other_files
+from service.own_block import lacks_verification, own_block
 from service.plan_json import plan_sha256 as sha256_of_content
 from service.to_record import to_record
 
@@ -63,9 +64,19 @@ def plan_case(
     return Planned(made, planning)
 
 
-def check_case(case: Case, claimed: Plan, report: Callable[[Progress], None], *, again: bool) -> Verification:
-    """Rebuild a plan's scene from the case and the plan's own request, and recompute every claim. If all
-    hold and `again` is asked for, make the plan again where that can be done, and compare.
+@dataclass(frozen=True)
+class Checked:
+    """What a check found. `not_made_again` says why the plan was not made again; None: it was, and every
+    field was compared. A plan that was not is not verified: what only a search can tell may be false."""
+
+    verification: Verification
+    not_made_again: str | None
+
+
+def check_case(case: Case, claimed: Plan, report: Callable[[Progress], None], *, again: bool) -> Checked:
+    """Rebuild a plan's scene from the case and the plan's own request, recompute every claim, and hold the
+    plan's own verification against that. If all hold and `again` is asked for, make the plan again where that
+    can be done, and compare.
 
     Raises AnatomyError where the case lacks a file that the plan was made from, or what its request names.
     """
@@ -73,12 +84,17 @@ def check_case(case: Case, claimed: Plan, report: Callable[[Progress], None], *,
     refuse_left_out(claimed.inputs, segmentation.inputs, claimed.request.target.structures)
     made, _ = scene_of(segmentation, target_files, claimed.request)
     verification = verify(claimed, made)
-    if not (again and verification.passed and why_not_again(claimed) is None):
-        return verification
+    checks = (*verification.checks, *own_block(claimed.verification, verification))
+    verification = replace(verification, passed=all(c.passed for c in checks), checks=checks)
+    reason = "that was not asked for" if not again else why_not_again(claimed)
+    if reason is None and not verification.passed:
+        reason = "a claim failed"
+    if reason is not None:
+        return Checked(verification, reason)
     # A search that was complete is so without a clock.
     made_again = plan(made, _with_time(claimed.request, None), go_on_until(None, report)).plan
     same = same_again(claimed, replace(made_again, request=_with_time(made_again.request, claimed.request)))
-    return Verification(all(c.passed for c in same), (*verification.checks, *same))
+    return Checked(Verification(all(c.passed for c in same), (*verification.checks, *same)), None)
 
 
 def evaluate_case(
@@ -123,13 +139,17 @@ def replan_case(
 
 
 def _scene_of_plan(case: Case, claimed: Plan, plan_sha256: str) -> Scene:
-    """The scene that a plan was made for. Raises AnatomyError for another case, or an altered plan."""
+    """The scene that a verified plan was made for. Raises AnatomyError for another case, an altered plan, or
+    one that does not carry a verification that passed."""
     if sha256_of_content(claimed) != plan_sha256:
         raise AnatomyError(
             "plan_sha256",
             "it does not fit the plan's content, which was changed after the plan was made",
             "Give the plan as it was written.",
         )
+    lacks = lacks_verification(claimed.verification)
+    if lacks is not None:
+        raise AnatomyError("verification", f"the plan is not verified: {lacks}", "Make the plan again.")
     if claimed.request.prescription is None:
         raise RequestError(
             "prescription",

@@ -18,6 +18,7 @@ from honest_plans import REQUEST, Patient, as_tuple, honest_plan, patient
 
 from anatomy.scene import Scene
 from planner.dose_report import dose_report
+from planner.given_near import near_pairs, too_near
 from planner.implant_records import NeedleSet, PlacedSeed
 from planner.measure import Measured, Measurer, to_path
 from planner.ptv import ptv_of
@@ -35,8 +36,8 @@ from planner.request import (
 )
 from planner.robustness import robustness
 from planner.seeding.dose import seed_dose
-from planner.set_report import too_near
-from planner.wording import given_claims, message_of, set_claims
+from planner.sources import source_of
+from planner.wording import message_of, set_claims
 
 TIPS_B = [(x, 75.0, z) for x in (50.0, 57.0) for z in (55.0, 62.0, 69.0)]
 MIDDLE_B = (53.5, 62.0)
@@ -133,12 +134,11 @@ def set_of(scene: Scene, request: Request, paths: Sequence[Path]) -> NeedleSet:
         seeds_gap=(len(seeds) - len(seeds) // 2) / len(seeds),
         v100_reachable=True,
         time_ended=False,
+        given_too_near=too_near(scene, request, paths),
+        given_seed_pairs_near=near_pairs(request.needle_set.given_seeds, source_of(request).seed_length_mm),
         claims=(),
     )
-    near = [text for p in paths if p.aim is Aim.GIVEN for text in too_near(scene, request, p)]
-    return replace(
-        stated, claims=(*set_claims(stated, scene.missing), *given_claims(request, tuple(paths)), *near)
-    )
+    return replace(stated, claims=set_claims(stated, tuple(paths), scene.missing))
 
 
 def seeds_in(needles: NeedleSet) -> list[GivenSeed]:

@@ -22,6 +22,7 @@ from planner.implant_records import (
     Robustness,
     Spread,
     TargetDose,
+    TooNear,
     Touch,
     VolumeDose,
 )
@@ -100,6 +101,11 @@ def a_needle_set() -> NeedleSet:
         seeds_gap=0.25,
         v100_reachable=True,
         time_ended=False,
+        given_too_near=(
+            TooNear("N1", "aorta", None, "needle", 0.75, 2.0),
+            TooNear("N1", None, "N2", "hub and shaft", -0.5, 0.0),
+        ),
+        given_seed_pairs_near=1,
         claims=("No set of the 240 tracks that covers as much costs less than 20.0 mm.",),
     )
 
@@ -211,6 +217,7 @@ def an_evaluation(plan_sha256: str, found: int, supplement: Plan | None) -> Eval
         achieved=Achieved(
             seeds_found=found,
             seeds_outside_ptv=1,
+            seed_pairs_near=0,
             target=replace(TARGET, d90_gy=101.5),
             gtv=GTV,
             organs=(OrganDose("aorta", 42.0, 61.0, 40.5, None),),

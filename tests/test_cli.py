@@ -19,7 +19,7 @@ from phantom import write_phantom
 
 from anatomy.structures import InputDigest
 from planner.progress import Phase, Progress
-from planner.records import SOFTWARE
+from planner.records import SOFTWARE, Verification
 from planner.request import Request, TargetRequest
 from service import cli
 from service.case import Case
@@ -432,10 +432,25 @@ def test_a_label_map_is_planned_and_its_plan_checked(
     assert cli.main(["check", str(forged), *map_arguments[:3]]) == 1
     assert "FAILED made again, the plan is the same, /windows/0/area_mm2" in capsys.readouterr().out
     assert cli.main(["check", "--quick", str(forged), *map_arguments[:3]]) == 0
-    assert "Not made again (--quick), so not checked: /software, " in capsys.readouterr().out
+    assert capsys.readouterr().out.startswith("Quick, as asked for: the plan was not made again. Not checked")
+
+    # What was not made again is not verified.
     forged.write_bytes(write_plan(replace(embellished, software="seedpath 0.0.9")))
-    assert cli.main(["check", str(forged), *map_arguments[:3]]) == 0
-    assert "Not made again (it was made by seedpath 0.0.9" in capsys.readouterr().out
+    assert cli.main(["check", str(forged), *map_arguments[:3]]) == 1
+    said = capsys.readouterr().out
+    assert said.startswith("NOT VERIFIED: the plan was not made again: it was made by seedpath 0.0.9, ")
+    assert "/windows/*/area_mm2" in said.splitlines()[0]
+    assert cli.main(["check", "--quick", str(forged), *map_arguments[:3]]) == 0
+    capsys.readouterr()
+
+    for block in (
+        None,
+        Verification(True, ()),
+        replace(plan.verification, checks=plan.verification.checks[1:]),
+    ):
+        forged.write_bytes(write_plan(replace(plan, verification=block)))
+        assert cli.main(["check", "--quick", str(forged), *map_arguments[:3]]) == 1
+        assert "FAILED the plan's own verification, " in capsys.readouterr().out
 
     document["paths"][0]["clearance_mm"] = "wide"
     forged.write_text(json.dumps(document))

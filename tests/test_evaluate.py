@@ -128,10 +128,10 @@ def test_the_message_says_when_the_supplement_is_not_enough_or_there_is_none(lac
     missed = [GoalResult("PTV", "d90_gy", True, 500.0, lacking.achieved.target.d90_gy, False)]
     achieved = replace(lacking.achieved, goals=tuple(missed))
     still = replace(lacking.supplement, dose=replace(lacking.supplement.dose, goals=tuple(missed)))
-    short = implant_outcome(achieved, lacking.seeds, 4.5, still)
+    short = implant_outcome(achieved, still)
     assert (short.status, "still not met: D90 of PTV" in short.message) == (Status.GOALS_NOT_MET, True)
     nothing = replace(lacking.supplement, needle_set=None, dose=None)
-    none = implant_outcome(achieved, lacking.seeds, 4.5, nothing)
+    none = implant_outcome(achieved, nothing)
     assert none.status is Status.GOALS_NOT_MET
     assert "No safe track to add seeds was found." in none.message
 

@@ -42,7 +42,7 @@ from planner.request import (
 )
 from planner.set_report import set_report
 from planner.verify import verify
-from planner.wording import _limited_by, message_of
+from planner.wording import _limited_by, message_of, set_claims
 from planner.world import World, aimed_at, world
 
 
@@ -426,30 +426,90 @@ def test_given_needles_too_near_each_other_or_a_vessel_are_kept_and_told(near):
     assert {p.aim for p in made_so.needles[:2]} == {Aim.GIVEN}
     told = " ".join(stated.claims)
     assert "given, are too near: the hubs overlap by 3.5" in told
-    assert "from aorta, where 1.5 mm are asked for" in told
+    assert "given, touches or runs through aorta, where 1.5 mm are asked for" in told
     # The needles that are in block each other; those to be driven have an order all the same.
     given_ids = {p.id for p in made_so.needles if p.aim is Aim.GIVEN}
     assert sorted(stated.order) == sorted(p.id for p in made_so.needles)
     assert set(stated.order[:2]) == given_ids
 
 
-def test_verification_asks_for_what_a_given_needle_is_too_near_to_and_for_no_other_claim():
+@pytest.fixture(scope="module")
+def beside_what_is_given():
+    """A plan around two given needles that touch each other and the aorta."""
     pair = tuple(through((x, -5.0, 37.0), (x, 47.0, 37.0)).given_needles[0] for x in (38.0, 39.5))
     goals = Prescription(goals=Goals(v100_percent=0.0, d90_gy=1.0))
     request = asked(needle_set=NeedleSetRequest(given_needles=pair), search=COARSE, prescription=goals)
-    honest = plan(ball_scene(), request).plan
-    assert honest.verification.passed
+    return plan(ball_scene(), request).plan
+
+
+def failed_with(honest, **changes):
+    """What fails where the set is changed and its sentences are written for the change."""
+    changed = replace(honest.needle_set, **changes)
+    changed = replace(changed, claims=set_claims(changed, honest.paths, honest.missing_structures))
+    checks = verify(replace(honest, needle_set=changed), ball_scene()).checks
+    return {c.name for c in checks if not c.passed}
+
+
+TOLD = "what given needles are too near to, each once and in order"
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (lambda near: near[1:], TOLD),
+        (lambda near: near[:-1], TOLD),
+        (lambda near: near[::-1], TOLD),
+        (lambda near: (*near, near[0]), TOLD),
+        (lambda near: (*near, replace(near[0], structure="vena_cava")), "a given needle is too near"),
+        (lambda near: (*near[:-1], replace(near[-1], parts="hub and shaft")), "a given needle is too near"),
+        (lambda near: (replace(near[0], path_id="N9"), *near[1:]), "a given needle is too near"),
+        (lambda near: (moved_by(near[0], 2e-6), *near[1:]), "its clearance is not overstated"),
+        (lambda near: (moved_by(near[0], -2e-6), *near[1:]), "its clearance is not understated"),
+        (lambda near: (*near[:-1], moved_by(near[-1], 2e-6)), "its clearance is not overstated"),
+        (lambda near: (*near[:-1], moved_by(near[-1], -2e-6)), "its clearance is not understated"),
+        (lambda near: (moved_by(near[0], 99.8), *near[1:]), "it is less than what is asked for"),
+        (lambda near: (replace(near[0], asked_mm=near[0].asked_mm + 0.1), *near[1:]), "what is asked for"),
+    ],
+)
+def test_verification_measures_again_what_a_given_needle_is_too_near_to(beside_what_is_given, change, name):
+    honest = beside_what_is_given
+    near = honest.needle_set.given_too_near
+    assert {n.structure for n in near} == {"aorta", None} and honest.verification.passed
+    assert failed_with(honest, given_too_near=near) == set()
+    assert name in failed_with(honest, given_too_near=change(near))
+
+
+def moved_by(near, mm):
+    return replace(near, clearance_mm=near.clearance_mm + mm)
+
+
+def test_within_a_micrometre_by_a_thousand_a_clearance_is_the_same(beside_what_is_given):
+    near = beside_what_is_given.needle_set.given_too_near
+    for mm in (-9e-7, 9e-7):
+        assert failed_with(beside_what_is_given, given_too_near=tuple(moved_by(n, mm) for n in near)) == set()
+
+
+def test_the_set_says_what_its_records_say_and_nothing_else(beside_what_is_given):
+    honest = beside_what_is_given
     claims = honest.needle_set.claims
-    near = tuple(c for c in claims if "given, passes" in c)
+    near = tuple(c for c in claims if "touches or runs through aorta" in c)
     assert near
-    for false, name in (
-        (tuple(c for c in claims if c not in near), "it is said what the needle is too near to"),
-        ((*claims, "All is well."), "claims that nothing calls for"),
-        (claims[1:], "what the set may claim"),
+    wide = near[0].replace("touches or runs through", "passes 99.9 mm from")
+    for false in (
+        tuple(c for c in claims if c not in near),
+        tuple(wide if c == near[0] else c for c in claims),
+        (*claims, "All is well."),
+        claims[1:],
     ):
         planted = replace(honest, needle_set=replace(honest.needle_set, claims=false))
         failed = {c.name for c in verify(planted, ball_scene()).checks if not c.passed}
-        assert name in failed
+        assert failed == {"what the set may claim"}
+
+
+def test_how_many_given_seeds_may_be_one_found_twice_is_counted_again(beside_what_is_given):
+    assert failed_with(beside_what_is_given, given_seed_pairs_near=1) == {
+        "pairs of seeds nearer than a seed is long"
+    }
 
 
 def test_where_everything_is_too_near_to_something_no_needle_is_chosen():

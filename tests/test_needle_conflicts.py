@@ -31,8 +31,8 @@ from planner.needles.conflicts import (
     conflict_graph,
     conflict_pairs,
     hardware_of,
+    lacking_most,
     needles_between,
-    why,
 )
 from planner.request import PoseRequest, Request
 
@@ -210,33 +210,40 @@ def test_a_bundle_spaced_just_as_it_needs_conflicts_in_no_frame(seed, pitch) -> 
 
 @pytest.mark.interpreted
 @pytest.mark.parametrize(
-    ("tip", "outward", "reason"),
+    ("tip", "outward", "parts", "apart_mm"),
     [
-        ((3.0, 0.0, 0.0), (0, 0, 1), "the hubs overlap by 5.00 mm"),
-        ((1.275, -50.0, 150.0), (0, 1, 0), "the shafts run 0.00 mm apart and need 1 mm"),
-        ((2.005, -50.0, 150.0), (0, 1, 0), "the shafts run 0.73 mm apart and need 1 mm"),
-        ((2.2695, -50.0, 150.0), (0, 1, 0), "the shafts run 0.99 mm apart and need 1 mm"),
-        ((2.0, 0.0, 100.0), (0, 0, 1), "hub and shaft overlap by 2.64 mm"),
-        ((0.5, -50.0, 150.0), (0, 1, 0), "the shafts overlap by 0.77 mm"),
-        ((2.635, -50.0, 215.0), (0, 1, 0), "hub and shaft overlap by 2.00 mm"),
-        ((-215.0, 2.635, 50.0), (1, 0, 0), "hub and shaft overlap by 2.00 mm"),
-        ((8.0, 0.0, 0.0), (0, 0, 1), None),
-        ((4.635, 0.0, 240.0), (0, 0, 1), None),
-        ((2.27, -50.0, 150.0), (0, 1, 0), None),
+        ((3.0, 0.0, 0.0), (0, 0, 1), "hubs", -5.0),
+        ((1.275, -50.0, 150.0), (0, 1, 0), "shafts", 0.005),
+        ((2.005, -50.0, 150.0), (0, 1, 0), "shafts", 0.735),
+        ((2.2695, -50.0, 150.0), (0, 1, 0), "shafts", 0.9995),
+        ((2.0, 0.0, 100.0), (0, 0, 1), "hub and shaft", -2.635),
+        ((0.5, -50.0, 150.0), (0, 1, 0), "shafts", -0.77),
+        ((2.635, -50.0, 215.0), (0, 1, 0), "hub and shaft", -2.0),
+        ((-215.0, 2.635, 50.0), (1, 0, 0), "shaft and hub", -2.0),
+        ((8.0, 0.0, 0.0), (0, 0, 1), None, None),
+        ((4.635, 0.0, 240.0), (0, 0, 1), None, None),
+        ((2.27, -50.0, 150.0), (0, 1, 0), None, None),
     ],
 )
-def test_why_two_needles_conflict_known_by_hand(tip, outward, reason) -> None:
+def test_which_parts_of_two_needles_lack_most_known_by_hand(tip, outward, parts, apart_mm) -> None:
     """One stands on the origin along z: shaft to 200 mm, hub to 230 mm."""
     both = needles_at([(0.0, 0.0, 0.0), tip], [(0, 0, 1), outward], [80.0, 80.0])
-    assert why(both, HARDWARE, 0, 1) == why(both, HARDWARE, 1, 0) == reason
-    assert pairs_of(both, HARDWARE) == ([] if reason is None else [[0, 1]])
+    lack, turned = lacking_most(both, HARDWARE, 0, 1), lacking_most(both, HARDWARE, 1, 0)
+    assert pairs_of(both, HARDWARE) == ([] if parts is None else [[0, 1]])
+    if parts is None:
+        assert lack is turned is None
+        return
+    swapped = {"hub and shaft": "shaft and hub", "shaft and hub": "hub and shaft"}.get(parts, parts)
+    assert (lack.parts, turned.parts) == (parts, swapped)
+    assert lack.apart_mm == turned.apart_mm == pytest.approx(apart_mm, abs=1e-9)
+    assert lack.need_mm == (HARDWARE.needle_clearance_mm if parts == "shafts" else 0.0)
 
 
 @given(seeds, st.integers(2, 7), st.sampled_from([HARDWARE, BARE]))
-def test_there_is_a_reason_for_every_conflict_and_for_no_other_pair(seed, count, hardware) -> None:
+def test_there_is_a_lack_for_every_conflict_and_for_no_other_pair(seed, count, hardware) -> None:
     needles = random_needles(seed, count)
-    reasons = {(i, j): why(needles, hardware, i, j) for i, j in combinations(range(count), 2)}
-    assert [list(pair) for pair, reason in reasons.items() if reason] == pairs_of(needles, hardware)
+    lacks = {(i, j): lacking_most(needles, hardware, i, j) for i, j in combinations(range(count), 2)}
+    assert [list(pair) for pair, lack in lacks.items() if lack] == pairs_of(needles, hardware)
 
 
 def test_the_graph_holds_all_needles_and_the_pairs() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anatomy.body import GUESSED_SKIN
+from planner.implant_records import TooNear
 from planner.records import (
     BORE,
     NARROW,
@@ -20,7 +21,7 @@ from planner.records import (
     Status,
 )
 from planner.request import Request, TargetRequest
-from planner.wording import claims_of, message_of, radius_text
+from planner.wording import claims_of, message_of, radius_text, too_near_text
 
 ASKED = Request(target=TargetRequest(("node_4R",)))
 COMPLETE = SearchReport(1000, 10, 0, 2.0, True, 0.0, None, ())
@@ -130,3 +131,31 @@ def test_what_a_path_must_be_doubted_for_is_said_beside_it(
     paths = honest_plan(who, lines={"anterior": LINES["anterior"]}).paths
     search = replace(COMPLETE, safe_lines=3, least_lung_mm=0.0)
     assert message_of(Status.PLANNED, ASKED, search, paths, (), None, skin, missing).endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("near", "said"),
+    [
+        (
+            TooNear("N1", "aorta", None, "needle", 1.29, 1.5),
+            "passes 1.2 mm from aorta, where 1.5 mm",
+        ),
+        (TooNear("N1", "aorta", None, "needle", 0.0, 1.5), "N1, given, touches or runs through aorta"),
+        (
+            TooNear("N1", "aorta", None, "needle", -0.6, 1.5),
+            "N1, given, touches or runs through aorta",
+        ),
+        (TooNear("N1", None, "N2", "shafts", 0.739, 1.0), "the shafts run 0.73 mm apart and need 1 mm."),
+        (TooNear("N1", None, "N2", "shafts", -0.77, 1.0), "are too near: the shafts overlap by 0.77 mm."),
+        (
+            TooNear("N1", None, "N2", "hubs", -5.0, 0.0),
+            "N1 and N2, given, are too near: the hubs",
+        ),
+        (
+            TooNear("N1", None, "N2", "shaft and hub", -2.0, 0.0),
+            "too near: hub and shaft overlap by 2.00",
+        ),
+    ],
+)
+def test_what_a_given_needle_is_too_near_to_is_told_rounded_down(near: TooNear, said: str) -> None:
+    assert said in too_near_text(near)

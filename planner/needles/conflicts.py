@@ -6,7 +6,7 @@ apart than cylinders would need.
 """
 
 from dataclasses import dataclass
-from math import floor, sqrt
+from math import sqrt
 
 import networkx as nx
 import numpy as np
@@ -110,31 +110,30 @@ def conflict_graph(pairs: Int[np.ndarray, "k 2"], n: int) -> nx.Graph:
     return graph
 
 
-def why(needles: Needles, hardware: Hardware, i: int, j: int) -> str | None:
-    """Which parts of two needles lack most of their distance, and how near they come; None: no conflict.
+@dataclass(frozen=True)
+class Lack:
+    """Parts of two needles that lack of their distance: free between their walls, and asked for. [mm]"""
 
-    Distances are rounded down.
-    """
-    i, j = min(i, j), max(i, j)
+    parts: str
+    apart_mm: float
+    need_mm: float
+
+
+def lacking_most(needles: Needles, hardware: Hardware, i: int, j: int) -> Lack | None:
+    """Of two needles that conflict, the parts that lack most of their distance, needle i's first; None: no
+    conflict."""
     one, two = (needles.tip_P[i], needles.outward_P[i]), (needles.tip_P[j], needles.outward_P[j])
     if not clash(*one, 0.0, *two, hardware.sizes):
         return None
     end, thin, thick = hardware.needle_length_mm, hardware.needle_radius_mm, hardware.hub_radius_mm
     shaft, hub = (0.0, end), (end, end + hardware.hub_length_mm)
-    walls = [("the shafts", shaft, shaft, 2.0 * thin, hardware.needle_clearance_mm)]
+    walls = [("shafts", shaft, shaft, 2.0 * thin, hardware.needle_clearance_mm)]
     if hardware.hub_length_mm > 0.0:
-        walls.append(("the hubs", hub, hub, 2.0 * thick, 0.0))
+        walls.append(("hubs", hub, hub, 2.0 * thick, 0.0))
         walls.append(("hub and shaft", hub, shaft, thick + thin, 0.0))
-        walls.append(("hub and shaft", shaft, hub, thin + thick, 0.0))
-    gaps = [
-        (sqrt(stretch_distance2(*one, *a, *two, *b)) - radii, need, parts)
+        walls.append(("shaft and hub", shaft, hub, thin + thick, 0.0))
+    lacks = [
+        Lack(parts, sqrt(stretch_distance2(*one, *a, *two, *b)) - radii, need)
         for parts, a, b, radii, need in walls
     ]
-    return _sentence(*min(gaps, key=lambda gap: gap[0] - gap[1]))
-
-
-def _sentence(apart_mm: float, need_mm: float, parts: str) -> str:
-    shown = floor(100.0 * apart_mm) / 100.0
-    if shown < 0.0:
-        return f"{parts} overlap by {-shown:.2f} mm"
-    return f"{parts} run {shown:.2f} mm apart and need {need_mm:g} mm"
+    return min(lacks, key=lambda lack: lack.apart_mm - lack.need_mm)

@@ -112,19 +112,6 @@ def check_needs(claims: Claims, trial: Trial, passed: list[Passing]) -> None:
             )
 
 
-def check_told(claims: Claims, trial: Trial, path: Path, passed: list[Passing], told: Sequence[str]) -> None:
-    """Of a needle that is in already: each forbidden structure that it is too near to is said to be."""
-    request = trial.request
-    for p in passed:
-        name, need = p.structure.name, request.clearance_of(p.structure.name)
-        near = p.needle_mm - request.needle.radius_mm < need - DISTANCE_MM
-        if p.structure.role is Role.FORBIDDEN and near:
-            start = f"{path.id}, given, passes "
-            said = any(text.startswith(start) and f" mm from {name}, " in text for text in told)
-            what = "it is said what the needle is too near to"
-            claims.holds(what, f"{trial.subject}, {name}", "said" if said else "not said", "said", said)
-
-
 def check_nearest(claims: Claims, trial: Trial, path: Path, passed: list[Passing]) -> None:
     """The clearance that the path states, and which forbidden structure it is to."""
     forbidden = [p for p in passed if p.structure.role is Role.FORBIDDEN]

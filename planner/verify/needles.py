@@ -13,6 +13,7 @@ from math import inf, sqrt
 import numpy as np
 from jaxtyping import Float
 
+from planner.records import Path
 from planner.request import Point, Request
 from planner.verify.claims import Claims
 from planner.verify.segments import segment_segment2
@@ -75,13 +76,26 @@ def check_needles(
 
 def _placed(claims: Claims, id_: str, entry_mm: Point, tip_mm: Point) -> Placed | None:
     """The needle, or None where no line runs through its points: then the claim that one does fails."""
+    placed = _between(id_, entry_mm, tip_mm)
+    if placed is None:
+        claims.same("entry and tip differ", f"needle {id_}", "differ", "coincide, or are no places")
+    return placed
+
+
+def _between(id_: str, entry_mm: Point, tip_mm: Point) -> Placed | None:
     tip_P = np.array(tip_mm, float)
     along = np.array(entry_mm, float) - tip_P
     length = float(np.linalg.norm(along))
-    if not 0.0 < length < inf:
-        claims.same("entry and tip differ", f"needle {id_}", "differ", "coincide, or are no places")
-        return None
-    return Placed(id_, tip_P, along / length, length)
+    return Placed(id_, tip_P, along / length, length) if 0.0 < length < inf else None
+
+
+def gaps_in_place(one: Path, other: Path, request: Request, needle_clearance_mm: float) -> list[Gap]:
+    """Between the parts of two paths' needles where they stand; none where one has no length."""
+    placed = [_between(path.id, path.entry_mm, path.tip_mm) for path in (one, other)]
+    first, second = placed
+    if first is None or second is None:
+        return []
+    return list(_gaps(first, 0.0, second, request, needle_clearance_mm))
 
 
 def _gaps(

@@ -19,6 +19,7 @@ from planner.verify.coldest import coldest
 from planner.verify.conformity import check_indices
 from planner.verify.dose import check_organs
 from planner.verify.dvh import CC_MM3
+from planner.verify.given import check_seed_pairs
 from planner.verify.goals import GOAL_NAMES, check_goals
 from planner.verify.numbers import check_finite, check_numbers
 from planner.verify.planted import Planted, planted
@@ -40,23 +41,25 @@ def verify_evaluation(evaluation: Evaluation, plan: Plan, scene: Scene) -> Verif
     strong = strong_of(plan.request)
     found = [PlacedSeed(None, seed.position_mm, seed.axis, None, None) for seed in evaluation.seeds]
     seeds = planted(strong.source, strong.strength_u, found)
+    near = evaluation.achieved.seed_pairs_near
+    check_seed_pairs(claims, "achieved", near, evaluation.seeds, strong.source.seed_length_mm)
     _check_achieved(claims, evaluation.achieved, asked, seeds, ptv_of(claims, scene, plan.request), scene)
     as_planned = evaluation.planned == (None if plan.dose is None else plan.dose.target)
     said = "the plan's" if as_planned else "another"
     claims.holds("what was planned", "evaluation", "the plan's", said, as_planned)
     _check_supplement(claims, evaluation, plan)
-    _check_outcome(claims, evaluation, strong.source.seed_length_mm)
+    _check_outcome(claims, evaluation)
     return claims.verification()
 
 
-def _check_outcome(claims: Claims, evaluation: Evaluation, seed_mm: float) -> None:
+def _check_outcome(claims: Claims, evaluation: Evaluation) -> None:
     """The outcome is what the records call for."""
     achieved, added = evaluation.achieved, evaluation.supplement
     goals = (*achieved.goals, *(added.dose.goals if added is not None and added.dose is not None else ()))
     unknown = ", ".join(sorted({goal.name for goal in goals} - set(GOAL_NAMES))) or "none"
     claims.same("goals that no sentence can be made of", "outcome", "none", unknown)
     if unknown == "none":
-        written = implant_outcome(achieved, evaluation.seeds, seed_mm, added)
+        written = implant_outcome(achieved, added)
         claims.same("status", "outcome", str(evaluation.outcome.status), str(written.status))
         claims.same("message", "outcome", evaluation.outcome.message, written.message)
 

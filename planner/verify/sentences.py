@@ -4,11 +4,11 @@ Numbers are recomputed elsewhere; here the sentences are written again from them
 """
 
 from anatomy.scene import Scene
-from planner.records import Aim, Plan
+from planner.records import Plan
 from planner.verify.claims import Claims
 from planner.verify.goals import GOAL_NAMES
 from planner.verify.ptv import beyond_view_mm
-from planner.wording import claims_of, given_claims, message_of, notes_on_ptv, set_claims
+from planner.wording import claims_of, message_of, notes_on_ptv, set_claims
 
 
 def check_sentences(claims: Claims, plan: Plan, scene: Scene) -> None:
@@ -28,19 +28,12 @@ def _notes(plan: Plan, scene: Scene) -> tuple[str, ...]:
 
 
 def _check_set(claims: Claims, plan: Plan, scene: Scene) -> None:
-    """What is proved of the set, then of each given needle; the rest is what those are too near to."""
+    """What is proved of the set, then what is wrong with what was given."""
     if plan.needle_set is None:
         return
-    said = plan.needle_set.claims
-    proved = set_claims(plan.needle_set, scene.missing)
-    of_given = given_claims(plan.request, plan.paths)
-    written = (*proved, *of_given)
-    claims.same("what the set may claim", "needle set", "\n".join(said[: len(written)]), "\n".join(written))
-    given = [path.id for path in plan.paths if path.aim is Aim.GIVEN]
-    pairs = [f"{a} and {b}, given, are too near: " for a in given for b in given]
-    known = (*pairs, *(f"{a}, given, passes " for a in given))
-    other = [text for text in said[len(written) :] if not text.startswith(known)]
-    claims.same("claims that nothing calls for", "needle set", "none", "\n".join(other) or "none")
+    written = set_claims(plan.needle_set, plan.paths, scene.missing)
+    said = "\n".join(plan.needle_set.claims)
+    claims.same("what the set may claim", "needle set", said, "\n".join(written))
 
 
 def _check_message(claims: Claims, plan: Plan) -> None:

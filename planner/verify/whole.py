@@ -5,9 +5,11 @@ from dataclasses import replace
 from anatomy.scene import Scene
 from anatomy.structures import Role, Structure
 from planner.records import Aim, Path, Plan, Relaxation, Verification
+from planner.sources import source_of
 from planner.verify.at_random import check_at_random
 from planner.verify.claims import Claims
-from planner.verify.clearance import as_voxels, check_nearest, check_needs, check_told, passings_of
+from planner.verify.clearance import as_voxels, check_nearest, check_needs, passings_of
+from planner.verify.given import check_given, check_seed_pairs
 from planner.verify.implant import check_implant, check_needle
 from planner.verify.inputs import check_inputs
 from planner.verify.miss import (
@@ -103,13 +105,17 @@ def _check_paths(claims: Claims, plan: Plan, scene: Scene) -> None:
         if path.aim is not Aim.GIVEN:
             check_room(claims, trial)
     passings = passings_of([trial for trial, _ in trials], _kept_free(scene))
-    told = () if plan.needle_set is None else plan.needle_set.claims
-    for (trial, path), passed in zip(trials, passings, strict=True):
+    passed_by = [(*both, passed) for both, passed in zip(trials, passings, strict=True)]
+    for trial, path, passed in passed_by:
         if path.aim is not Aim.GIVEN:
             check_needs(claims, trial, passed)
-        else:
-            check_told(claims, trial, path, passed, told)
         check_nearest(claims, trial, path, passed)
+    needles = plan.needle_set
+    if needles is not None:
+        given = plan.request.needle_set.given_seeds
+        seed_mm = source_of(plan.request).seed_length_mm
+        check_given(claims, needles, plan.request, scene.surface_slack_mm, passed_by)
+        check_seed_pairs(claims, "given seeds", needles.given_seed_pairs_near, given, seed_mm)
 
 
 def _check_miss_lines(claims: Claims, plan: Plan, scene: Scene) -> None:
