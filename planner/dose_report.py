@@ -35,7 +35,6 @@ from planner.implant_records import (
     DoseReport,
     DvhCurve,
     GoalResult,
-    LimitComparison,
     OrganDose,
     PointDose,
     TargetDose,
@@ -286,17 +285,5 @@ def _bed(prescription: Prescription, dose: SeedDose, ptv: Sampled, organs: Seque
         external_organ_gy=fsum(external_bed_gy(beam, late) for beam in before),
         target_d90_gy=d90,
         target_d90_eqd2_gy=float(eqd2_gy(np.array(d90), acute)),
-        limits=tuple(
-            LimitComparison(
-                protocol=c.protocol,
-                organ=c.organ,
-                structure=", ".join(c.structures),
-                limit=c.limit,
-                limit_bed_gy=c.limit_bed_gy,
-                achieved_bed_gy=c.achieved_bed_gy,
-                met=c.met,
-                reason=c.reason,
-            )
-            for c in compared
-        ),
+        limits=compared,
     )

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from anatomy.scene import Scene
 from planner.candidates import Chosen
-from planner.implant_records import DoseReport, NeedleSet
+from planner.implant_records import DoseReport, NeedleSet, Robustness
 from planner.kernels.line import LUNG
 from planner.records import Blocker, NearestMiss, Outcome, Path, SearchReport, Status
 from planner.request import Request
@@ -42,6 +42,7 @@ def outcome(
     miss: NearestMiss | None,
     needle_set: NeedleSet | None,
     dose: DoseReport | None,
+    robustness: Robustness | None,
 ) -> Outcome:
     """The status and its sentence."""
     met = request.prescription is None or (dose is not None and all(goal.met for goal in dose.goals))
@@ -49,5 +50,7 @@ def outcome(
     unfinished = Status.NO_PATH if report.complete else Status.TIMED_OUT
     status = found if paths else unfinished
     skin, missing = scene.skin_source, scene.missing
-    message = message_of(status, request, report, paths, blockers, miss, skin, missing, needle_set, dose)
+    message = message_of(
+        status, request, report, paths, blockers, miss, skin, missing, needle_set, dose, robustness
+    )
     return Outcome(status, message)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from planner.implant_records import Achieved, NeedleChange
 from planner.records import Aim, Outcome, Plan, Status
-from planner.wording import goal_text
+from planner.wording import goal_text, harm_of, worst_first
 
 
 def implant_outcome(achieved: Achieved, supplement: Plan | None) -> Outcome:
@@ -43,20 +43,22 @@ def implant_outcome(achieved: Achieved, supplement: Plan | None) -> Outcome:
         f"to {dose.target.v100_percent:.1f} %"
     )
     left = [goal_text(goal) for goal in dose.goals if not goal.met]
-    if not left:
-        return Outcome(Status.PLANNED, f"{lacking} {after}: then all goals are met.")
-    return Outcome(Status.GOALS_NOT_MET, f"{lacking} {after}; still not met: {'; '.join(left)}.")
+    ends = f"; still not met: {'; '.join(left)}." if left else ": then all goals are met."
+    status = Status.GOALS_NOT_MET if left else Status.PLANNED
+    return Outcome(status, " ".join([f"{lacking} {after}{ends}", *harm_of(dose, supplement.robustness)]))
 
 
 def change_sentences(
     changes: Sequence[NeedleChange], after: Plan, d90_before_gy: float, d90_after_gy: float
 ) -> tuple[str, ...]:
-    """What replanning changed, and which needles as measured are of no use."""
+    """What must be known first of the plan made, what replanning changed, and which needles as measured are
+    of no use."""
     kept = sum(c.before_id is not None and c.after_id is not None for c in changes)
     new = sum(c.before_id is None for c in changes)
     left = sum(c.after_id is None for c in changes)
     idle = [p.id for p in after.paths if p.aim is Aim.GIVEN and not p.seeds]
     said = [
+        *worst_first(after.request, after.dose, after.robustness),
         f"{kept} needles kept or moved, {new} new, {left} no longer planned.",
         f"D90 {d90_before_gy:.1f} Gy before, {d90_after_gy:.1f} Gy after.",
     ]

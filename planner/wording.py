@@ -4,7 +4,8 @@ from math import ceil, floor, log10
 
 from anatomy.body import GUESSED_SKIN
 from anatomy.expected import LUNG_NAMES
-from planner.implant_records import REACH_MM, DoseReport, GoalResult, NeedleSet, TooNear
+from planner.implant_records import REACH_MM, DoseReport, GoalResult, NeedleSet, Robustness, TooNear
+from planner.limit_wording import exceeded_text
 from planner.lung_words import a_path, least_claim, of_lung, through
 from planner.number_text import mm_text, share_text
 from planner.records import (
@@ -24,6 +25,10 @@ from planner.request import Request
 
 WELL_REACHED_PERCENT = 95.0
 """A PTV of which tracks reach less than this is named as what limits the dose [U]."""
+LIMITS_NAMED = 2
+"""Exceeded organ limits that a message names; the plan lists all."""
+ROBUST_SHARE = 0.95
+"""Where goals are reached in less of the samples, errors of placement are said first [U]."""
 MISSING_NAMED = 4
 """Missing organs that a message names; the plan lists all."""
 MOST_DECIMALS = 9
@@ -73,8 +78,10 @@ def message_of(
     missing_structures: tuple[str, ...],
     needle_set: NeedleSet | None = None,
     dose: DoseReport | None = None,
+    robustness: Robustness | None = None,
 ) -> str:
-    """How planning ended, what to do about it, and what a path must be doubted for."""
+    """How planning ended, the worst first: what the implant does not reach, what it exceeds, what errors of
+    placement leave of it; then what was found, what to do about it, and what a path must be doubted for."""
     target = " or ".join(request.target.structures) or "the target"
     radius = radius_text(search.covering_radius_mm)
     ranked = [path for path in paths if path.aim is Aim.TARGET]
@@ -83,8 +90,10 @@ def message_of(
         early = "" if search.complete else f" The search ended early, at a covering radius of {radius}."
         crosses = through(ranked[0].lung_length_mm, missing_structures)
         found = f"{count} to {target}; the best is {ranked[0].approach}, {crosses}.{early}"
+        worst = worst_first(request, dose, robustness)
+        begun = found[:1].upper() + found[1:] if worst else found
         planted = _planted(request, needle_set, dose)
-        return " ".join([found, *planted, *_cautions(skin_source, missing_structures)])
+        return " ".join([*worst, begun, *planted, *_cautions(skin_source, missing_structures)])
     if status is Status.TIMED_OUT:
         return (
             f"No path to {target} was found before the search ended early, at a covering radius of {radius}. "
@@ -97,22 +106,58 @@ def message_of(
     return " ".join([shown, *_miss_text(miss, missing_structures)])
 
 
+def worst_first(request: Request, dose: DoseReport | None, robustness: Robustness | None) -> list[str]:
+    """What must be known first of an implant that is prescribed: goals not met, organ limits exceeded, and
+    errors of placement that undo it. Nothing where there is no such news."""
+    if request.prescription is None:
+        return []
+    if dose is None:
+        return ["Goals not met: no seed can stand anywhere in the PTV along a safe track."]
+    missed = [goal_text(goal) for goal in dose.goals if not goal.met]
+    said = [f"Goals not met: {'; '.join(missed)}."] if missed else []
+    return [*said, *harm_of(dose, robustness)]
+
+
+def harm_of(dose: DoseReport, robustness: Robustness | None) -> list[str]:
+    """Organ limits that are exceeded, and errors of placement that undo what was planned."""
+    return [*_exceeded(dose), *([] if robustness is None else _undone(robustness))]
+
+
+def _exceeded(dose: DoseReport) -> list[str]:
+    over = [exceeded_text(limit) for limit in dose.bed.limits if limit.met is False]
+    more = f"; and {len(over) - LIMITS_NAMED} more" if len(over) > LIMITS_NAMED else ""
+    return [f"Organ limits exceeded: {'; '.join(over[:LIMITS_NAMED])}{more}."] if over else []
+
+
+def _undone(robustness: Robustness) -> list[str]:
+    """What errors of placement leave, where they undo too much of what was planned."""
+    if robustness.goals_met_share >= ROBUST_SHARE:
+        return []
+    d90, v100 = robustness.d90_gy, robustness.v100_percent
+    # A share is rounded down: nothing is said to be reached more often than it was.
+    return [
+        f"With errors as published for placement by {robustness.placement}, D90 and V100 are reached in "
+        f"{floor(100.0 * robustness.goals_met_share + 1e-9)} % of {robustness.dose_samples} samples: D90 "
+        f"{d90.p50:.1f} Gy ({d90.p5:.1f} to {d90.p95:.1f}), V100 {v100.p50:.1f} % ({v100.p5:.1f} to "
+        f"{v100.p95:.1f})."
+    ]
+
+
 def _planted(request: Request, needles: NeedleSet | None, dose: DoseReport | None) -> list[str]:
     """What the implant reaches, and what limits it where that is not enough."""
     if request.prescription is None:
         return []
     if dose is None or needles is None:
-        return [
-            "Goals not met: no seed can stand anywhere in the PTV along a safe track. Ask for smaller "
-            "clearances or a wider margin."
-        ]
+        return ["Ask for smaller clearances or a wider margin."]
     count = f"{len(needles.path_ids)} needles and {len(needles.seeds)} seeds"
-    reached = f"{count} give D90 {dose.target.d90_gy:.1f} Gy and V100 {dose.target.v100_percent:.1f} %."
+    reached = (
+        f"{count} give D90 {dose.target.d90_gy:.1f} Gy (BED {dose.bed.target_d90_gy:.1f} Gy) and V100 "
+        f"{dose.target.v100_percent:.1f} %."
+    )
     missed = [goal for goal in dose.goals if not goal.met]
     if not missed:
-        return [f"All goals are met: {reached}"]
-    said = "; ".join(goal_text(goal) for goal in missed)
-    return [reached, f"Goals not met: {said}.", *_limited_by(request, needles, missed)]
+        return [f"All goals are met as planned: {reached}"]
+    return [reached, *_limited_by(request, needles, missed)]
 
 
 def set_claims(needles: NeedleSet, paths: tuple[Path, ...], missing: tuple[str, ...]) -> tuple[str, ...]:

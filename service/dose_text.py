@@ -4,11 +4,11 @@ from planner.implant_records import (
     BedReport,
     DoseReport,
     GoalResult,
-    LimitComparison,
     OrganDose,
     TargetDose,
     VolumeDose,
 )
+from planner.limit_wording import exceeded_text
 from service.columns import columns
 
 ORGANS_SHOWN = 6
@@ -66,16 +66,20 @@ def hottest_gy(organ: OrganDose) -> float:
     return next((d for d in (organ.d0_1cc_gy, organ.d1cc_gy, organ.d2cc_gy) if d is not None), 0.0)
 
 
+def exceeded_lines(bed: BedReport) -> list[str]:
+    """Every organ limit that is exceeded, and what is unsure of that."""
+    return [f"EXCEEDED {exceeded_text(limit)}." for limit in bed.limits if limit.met is False]
+
+
 def bed_lines(bed: BedReport) -> list[str]:
-    """Effective dose of the target, every organ limit that is not met, and how many cannot be compared."""
-    over = [limit for limit in bed.limits if limit.met is False]
+    """Effective dose of the target, and how many organ limits ended how."""
+    over = sum(limit.met is False for limit in bed.limits)
     unknown = sum(limit.met is None for limit in bed.limits)
-    held = len(bed.limits) - len(over) - unknown
+    held = len(bed.limits) - over - unknown
     before = f", {bed.external_target_gy:.1f} Gy of it given before" if bed.external_target_gy > 0.0 else ""
     return [
         f"BED of the PTV: D90 {bed.target_d90_gy:.1f} Gy{before} (EQD2 {bed.target_d90_eqd2_gy:.1f} Gy).",
-        *(_over(limit) for limit in over),
-        f"Organ limits, as BED: {held} met, {len(over)} not met, {unknown} cannot be compared.",
+        f"Organ limits, as BED: {over} exceeded, {held} met, {unknown} cannot be compared.",
     ]
 
 
@@ -86,12 +90,6 @@ def medium_line(dose: DoseReport) -> str:
         f"{medium}: seeds {dose.source}, {dose.air_kerma_strength_u:.3f} U each. "
         "Beside lung the true dose can differ by up to a quarter."
     )
-
-
-def _over(limit: LimitComparison) -> str:
-    numbers = f"BED {_dose(limit.achieved_bed_gy)} Gy, the limit is {_dose(limit.limit_bed_gy)} Gy"
-    what = f"{limit.organ} ({limit.structure})" if limit.structure else limit.organ
-    return f"NOT MET {limit.protocol}, {what}, {limit.limit}: {numbers}. {limit.reason}".rstrip()
 
 
 def _dose(dose_gy: float | None) -> str:

@@ -3,6 +3,7 @@
 Frame P (LPS), mm, Gy. `planner.implant_records` says what each quantity means.
 """
 
+from planner.implant_records import Doubt, LimitKind
 from service.plan_fields import Count, Gy, Length, Percent, PointMm, Share
 from service.strict_json import Strict
 
@@ -116,15 +117,22 @@ class PointDoseModel(Strict):
 
 
 class LimitComparisonModel(Strict):
-    """A protocol's organ limit beside what the plan gives; met null: it cannot be compared."""
+    """A protocol's organ limit beside what the plan gives; met false: exceeded, whatever the doubts; null:
+    neither can be said."""
 
     protocol: str
     organ: str
     structure: str
     limit: str
+    kind: LimitKind
+    volume_cc: Length | None
     limit_bed_gy: Gy | None
     achieved_bed_gy: Gy | None
+    achieved_cc: Length | None
+    organ_cc: Length | None
     met: bool | None
+    doubts: tuple[Doubt, ...]
+    lacking: str
     reason: str
 
 

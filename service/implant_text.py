@@ -1,11 +1,11 @@
-"""Implant as text: goals and dose, the needles in order of insertion with their seeds, and robustness."""
+"""Implant as text, the worst first: goals, limits exceeded, robustness; then needles, seeds and doses."""
 
 from planner.implant_records import NeedleSet, Robustness, Spread
 from planner.lung_words import at_least, of_lung
 from planner.number_text import mm_text, tenths
 from planner.records import Aim, Path, Plan
 from service.columns import columns
-from service.dose_text import bed_lines, goals_table, medium_line, organs_table, volume_line
+from service.dose_text import bed_lines, exceeded_lines, goals_table, medium_line, organs_table, volume_line
 
 TOUCHES_SHOWN = 3
 """Structures most likely to be touched."""
@@ -14,7 +14,7 @@ TOUCHES_SHOWN = 3
 def implant_lines(plan: Plan) -> list[str]:
     """What a plan says of its needle set and dose, in blocks with empty lines between; nothing where it has
     none."""
-    blocks = [_treated(plan), _set(plan), _organs(plan), _risks(plan)]
+    blocks = [_treated(plan), _worst(plan), _set(plan), _organs(plan)]
     lines = [line for block in blocks if block for line in ("", *block)]
     return [*lines, ""] if lines else []
 
@@ -39,17 +39,17 @@ def _set(plan: Plan) -> list[str]:
 
 
 def _organs(plan: Plan) -> list[str]:
-    """The organs with the most dose, and their limits."""
+    """The organs with the most dose, their limits, and what is not known of the dose."""
     if plan.dose is None:
         return []
     table = [organs_table(plan.dose.organs)] if plan.dose.organs else []
-    return [*table, *bed_lines(plan.dose.bed)]
+    return [*table, *bed_lines(plan.dose.bed), medium_line(plan.dose)]
 
 
-def _risks(plan: Plan) -> list[str]:
-    """What errors of placement do, and what is not known of the dose."""
-    errors = [] if plan.robustness is None else _robustness(plan.robustness, _in_already(plan))
-    return errors if plan.dose is None else [*errors, medium_line(plan.dose)]
+def _worst(plan: Plan) -> list[str]:
+    """Organ limits that are exceeded, and what errors of placement do."""
+    over = [] if plan.dose is None else exceeded_lines(plan.dose.bed)
+    return [*over, *([] if plan.robustness is None else _robustness(plan.robustness, _in_already(plan)))]
 
 
 def _needles(needles: NeedleSet, paths: tuple[Path, ...], missing: tuple[str, ...]) -> str:

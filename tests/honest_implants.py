@@ -189,6 +189,7 @@ def in_words(plan: Plan) -> Plan:
         plan.missing_structures,
         plan.needle_set,
         plan.dose,
+        plan.robustness,
     )
     return replace(plan, outcome=replace(plan.outcome, status=status, message=message))
 

@@ -26,8 +26,12 @@ ALLOWED_TO_VERIFY = {
     "anatomy.threads",
     "anatomy.voids",
     "planner",
+    "planner.dose",
+    "planner.dose.limit_tables",
+    "planner.dose.limits",
     "planner.implant_records",
     "planner.implant_results",
+    "planner.limit_wording",
     "planner.lung_words",
     "planner.number_text",
     "planner.records",
@@ -37,8 +41,8 @@ ALLOWED_TO_VERIFY = {
     "planner.wording",
 }
 """Frames, structures, the scene with the modules it stands on, the plan's data types and the sentences
-written from them, threads, and the sources' published tables: nothing that verification checks (design: no
-distance field, no search, no measuring, no scoring)."""
+written from them, threads, and the published tables of sources and of organ limits: nothing that verification
+checks (design: no distance field, no search, no measuring, no scoring)."""
 
 
 @pytest.fixture(scope="module")

@@ -20,10 +20,12 @@ from planner.dose.limit_tables import (
     TG101_5,
     protocol_named,
 )
-from planner.dose.limits import LimitKind, OrganLimit, Protocol, Scope
-from planner.dose.organ_limits import Comparison, OrganDose, Radiobiology, compare_all
+from planner.dose.limits import OrganLimit, Protocol, Scope
+from planner.dose.organ_limits import OrganDose, Radiobiology, compare_all
 from planner.dose.organ_names import ORGAN_OF_ROW, Match, Organ, match
 from planner.dose.verdicts import judged
+from planner.implant_records import Doubt, LimitComparison, LimitKind
+from planner.limit_wording import exceeded_text
 from planner.request import RequestError
 
 HALF_LIFE_DAYS = 59.4
@@ -50,7 +52,7 @@ def of(
     return Protocol(protocol.name, protocol.fractions, protocol.source, limits)
 
 
-def one(protocol: Protocol, *organs: OrganDose, made: Radiobiology = MADE, **more) -> Comparison:
+def one(protocol: Protocol, *organs: OrganDose, made: Radiobiology = MADE, **more) -> LimitComparison:
     """The single comparison of a protocol with one row."""
     (found,) = compare_all(organs, made, protocols=(protocol,), **more)
     return found
@@ -187,7 +189,7 @@ TOTAL = (
 def test_structures_that_make_up_an_organ(asked: Organ, names: str, expected: str) -> None:
     found = match(asked, names.split())
     assert " ".join(found.structures) == expected
-    assert not found.holds_more
+    assert not found.holds_more and not found.holds_target
 
 
 @pytest.mark.parametrize(
@@ -200,7 +202,8 @@ def test_structures_that_make_up_an_organ(asked: Organ, names: str, expected: st
     ],
 )
 def test_structures_that_hold_more_than_the_organ(asked: Organ, names: str, expected: str) -> None:
-    assert match(asked, names.split()) == Match((expected,), holds_more=True)
+    solid = asked is Organ.SKIN
+    assert match(asked, names.split()) == Match((expected,), holds_more=True, holds_target=solid)
 
 
 def test_nothing_holds_lungs_and_more() -> None:
@@ -213,9 +216,9 @@ def test_nothing_holds_lungs_and_more() -> None:
 
 def test_a_limit_is_converted_in_its_own_fractions() -> None:
     found = one(of(RTOG_0813, "SpinalCord", LimitKind.MAX), organ("spinal_cord", (20.0, 1.0)))
-    assert (found.limit_gy, found.limit_bed_gy) == (30.0, pytest.approx(30.0 * (1.0 + 6.0 / 3.0)))
+    assert found.limit_bed_gy == pytest.approx(30.0 * (1.0 + 6.0 / 3.0))
     found = one(of(RTOG_0236, "SpinalCord"), organ("spinal_cord", (20.0, 1.0)))
-    assert (found.limit_gy, found.limit_bed_gy) == (18.0, pytest.approx(18.0 * (1.0 + 6.0 / 3.0)))
+    assert found.limit_bed_gy == pytest.approx(18.0 * (1.0 + 6.0 / 3.0))
     acute = Radiobiology(HALF_LIFE_DAYS, ACUTE)
     found = one(of(RTOG_0236, "Skin"), organ("skin_shell", (9.0, 1.0)), made=acute)
     assert found.limit_bed_gy == pytest.approx(24.0 * 1.8)
@@ -226,7 +229,7 @@ def test_a_maximum_is_held_against_the_hottest_tenth_of_a_cc() -> None:
     for hot_cc, met in ((0.0, True), (0.05, None), (0.15, False)):
         found = one(rows, organ("spinal_cord", (10.0, 20.0), *([(300.0, hot_cc)] if hot_cc else [])))
         assert found.met is met
-        assert found.structures == ("spinal_cord",)
+        assert found.structure == "spinal_cord"
         assert found.achieved_cc == pytest.approx(hot_cc)
         assert (
             "D0.1cc, the smallest volume reported, stands for the maximum; less may get more." in found.reason
@@ -272,7 +275,7 @@ def test_a_volume_to_spare_is_what_gets_less(cold_cc: float, met: bool) -> None:
     lungs = [organ("lung_left", (1.0, cold_cc / 2), (90.0, 300.0)), organ("lung_right", (1.0, cold_cc / 2))]
     found = one(rows, *lungs)
     assert found.met is met
-    assert found.structures == ("lung_left", "lung_right")
+    assert found.structure == "lung_left, lung_right"
     assert found.achieved_cc == pytest.approx(cold_cc)
 
 
@@ -283,40 +286,52 @@ def test_lungs_too_small_to_spare_so_much_are_not_judged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cold_cc", "hot_cc", "met"), [(2000.0, 500.0, True), (2000.0, 1600.0, None), (900.0, 1600.0, False)]
+    ("cold_cc", "hot_cc", "met", "other"),
+    [
+        (2000.0, 500.0, True, ""),
+        (2000.0, 1600.0, False, "By the other it is met."),
+        (900.0, 1600.0, False, ""),
+        (900.0, 500.0, None, "The two disagree: not judged."),
+    ],
 )
-def test_where_sources_disagree_both_must_agree(cold_cc: float, hot_cc: float, met: bool | None) -> None:
+def test_where_sources_disagree_met_is_what_both_call_so_and_an_excess_is_one(
+    cold_cc: float, hot_cc: float, met: bool | None, other: str
+) -> None:
     rows = of(RTOG_0813, "Lungs", LimitKind.VOLUME_OR_SPARED, 12.5)
-    found = one(rows, organ("lung", (1.0, cold_cc), (90.0, hot_cc)))
+    found = one(rows, organ("lungs", (1.0, cold_cc), (90.0, hot_cc)))
     assert found.met is met
-    assert ("disagree" in found.reason) is (met is None)
+    assert (Doubt.OTHER_READING in found.doubts) is bool(other) and other in found.reason
     assert found.achieved_cc == pytest.approx(hot_cc)
 
 
-def test_a_wall_away_from_the_target_meets_what_the_whole_meets_and_fails_nothing() -> None:
+def test_a_wall_away_from_the_target_meets_what_the_whole_meets_and_an_excess_is_told() -> None:
     rows = of(RTOG_0813, "Esophagus (non-adjacent wall)")
     assert rows.limits[0].scope is Scope.NOT_ADJACENT
     met = one(rows, organ("esophagus", (5.0, 20.0), (200.0, 4.0)))
     assert (met.met, met.achieved_cc) == (True, pytest.approx(4.0))
     assert "The whole meets it" in met.reason
     failed = one(rows, organ("esophagus", (5.0, 20.0), (200.0, 6.0)))
-    assert (failed.met, failed.achieved_cc) == (None, pytest.approx(6.0))
-    assert "without a source" in failed.reason and "not judged" in failed.reason
+    assert (failed.met, failed.achieved_cc) == (False, pytest.approx(6.0))
+    assert failed.doubts == (Doubt.WALL,) and "without a source" in failed.reason
+    assert exceeded_text(failed) == (
+        "Esophagus (non-adjacent wall) (esophagus) gets BED 77.9 Gy or more in 6.0 cc, less than 5 cc "
+        "allowed (RTOG_0813_5fx; unsure: the row may mean the wall away from the target only)"
+    )
 
 
 def test_a_solid_body_fails_nothing_for_the_skin() -> None:
     rows = of(RTOG_0236, "Skin")
     body = one(rows, organ("body", (5.0, 9000.0), (200.0, 30.0)))
     assert body.met is None
-    assert "body is more than this organ" in body.reason
+    assert "body holds the target as well, and is more than this organ." in body.reason
     assert one(rows, organ("body", (5.0, 9000.0))).met is True
     assert one(rows, organ("skin_shell", (5.0, 900.0), (200.0, 3.0))).met is False
 
 
-def test_a_row_that_no_protocol_is_known_to_have_is_not_judged() -> None:
-    for hot_cc in (1.0, 100.0):
+def test_a_row_that_no_protocol_is_known_to_have_may_be_exceeded_and_is_not_met() -> None:
+    for hot_cc, met in ((1.0, None), (100.0, False)):
         found = one(of(RTOG_0813, "ChestWall"), organ("chest_wall", (5.0, 900.0), (200.0, hot_cc)))
-        assert found.met is None
+        assert found.met is met and found.doubts == (Doubt.UNVERIFIED,)
         assert found.achieved_cc == pytest.approx(hot_cc)
         assert "one score card" in found.reason
 
@@ -329,7 +344,7 @@ def test_rows_without_a_dose_say_why_they_are_not_compared() -> None:
         (of(RTOG_0236, "GreatVessels"), "states no limit"),
     ):
         found = one(rows, heart, lungs)
-        assert (found.met, found.limit_gy, found.limit_bed_gy, found.achieved_bed_gy) == (None,) * 4
+        assert (found.met, found.organ_cc, found.limit_bed_gy, found.achieved_bed_gy) == (None,) * 4
         assert words in found.reason
 
 
@@ -337,7 +352,7 @@ def test_an_organ_that_is_not_there_is_said_to_be() -> None:
     for organs in ([], [OrganDose("spinal_cord", np.empty(0), np.empty(0))]):
         for found in compare_all(organs, MADE):
             assert found.met is None
-            assert found.limit_gy is None or "no voxel of this organ" in found.reason
+            assert found.limit_bed_gy is None or "no voxel of this organ" in found.reason
 
 
 def test_radiation_before_counts_in_full() -> None:
@@ -387,7 +402,7 @@ def test_more_dose_never_mends_a_failed_limit(parts: list[tuple[float, float]], 
 def test_a_verdict_is_of_the_numbers_beside_it(parts: list[tuple[float, float]]) -> None:
     for found in compare_all([organ(n, *parts) for n in ("heart", "esophagus", "cord", "lungs")], MADE):
         assert found.reason.endswith(".")
-        assert found.limit_bed_gy is None or found.limit_gy is not None
+        assert (found.limit_bed_gy is None) is (Doubt.NO_DOSE in found.doubts)
         if found.met is not None and found.kind in (LimitKind.MAX, LimitKind.VOLUME):
             assert found.achieved_cc is not None and found.limit_bed_gy is not None
             if found.achieved_bed_gy is not None and abs(found.achieved_bed_gy - found.limit_bed_gy) > 1e-6:
@@ -416,4 +431,22 @@ def test_a_part_that_meets_a_limit_does_not_meet_it_for_the_whole_and_one_that_f
     rows = of(RTOG_0236, "Heart/pericardium", LimitKind.MAX)
     cold, hot = (one(rows, organ("heart_atrium_left", (gy, 30.0))) for gy in (1.0, 900.0))
     assert cold.met is None and "lacks a part of this organ, the heart as a whole" in cold.reason
-    assert hot.met is False
+    assert hot.met is False and "the heart as a whole: it may be more." in hot.reason
+    assert "unsure: a part of it was not segmented, so it may be more" in exceeded_text(hot)
+
+
+def test_an_organ_in_a_structure_that_is_more_is_exceeded_with_that_doubt() -> None:
+    rows = of(RTOG_0236, "Heart/pericardium", LimitKind.MAX)
+    found = one(rows, organ("pericardium", (900.0, 30.0)))
+    assert found.met is False and Doubt.HOLDS_MORE in found.doubts
+    assert "unsure: what was segmented is more than this organ" in exceeded_text(found)
+
+
+def test_what_an_exceeded_limit_is_called() -> None:
+    cord = one(of(RTOG_0236, "SpinalCord"), organ("spinal_cord", (300.0, 1.0)))
+    assert exceeded_text(cord).startswith("SpinalCord (spinal_cord) gets BED ")
+    assert exceeded_text(cord).endswith(" Gy, at most 54.0 Gy allowed (RTOG_0236_3fx_Dmax)")
+    spared = one(of(TG101_5, "Lung", dose=13.5), organ("lungs", (1.0, 900.0), (90.0, 900.0)))
+    assert exceeded_text(spared) == (
+        "Lung (lungs) has 900 cc below BED 25.6 Gy, more than 1000 cc needed (TG101_like_5fx)"
+    )

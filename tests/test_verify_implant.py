@@ -22,6 +22,7 @@ from honest_plans import Patient, as_tuple
 
 from planner.implant_records import (
     DoseReport,
+    Doubt,
     DvhCurve,
     GoalResult,
     LimitComparison,
@@ -144,8 +145,15 @@ def curve(name: str, change: Callable[[DvhCurve], DvhCurve]) -> Fault:
     return in_dose(lambda d: replace(d, dvh=tuple(change(c) if c.structure == name else c for c in d.dvh)))
 
 
-def with_limits(change: Callable[[LimitComparison], LimitComparison]) -> Fault:
-    return lambda plan: with_bed(limits=tuple(change(limit) for limit in plan.dose.bed.limits))(plan)
+def with_limit(which: Callable[[LimitComparison], object], **changes: object) -> Fault:
+    """The first limit that is such, changed."""
+
+    def fault(plan: Plan) -> Plan:
+        limits = plan.dose.bed.limits
+        n = next(n for n, limit in enumerate(limits) if which(limit))
+        return with_bed(limits=(*limits[:n], replace(limits[n], **changes), *limits[n + 1 :]))(plan)
+
+    return fault
 
 
 def with_bed(**changed: float) -> Fault:
@@ -479,20 +487,44 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     ),
     # BED
     "a limit said to be met": (
-        with_limits(lambda n: replace(n, met=True, achieved_bed_gy=60.0, limit_bed_gy=50.0)),
-        "a limit is met as its numbers say",
+        with_limit(lambda n: n.limit_bed_gy is not None, met=True, achieved_bed_gy=1.0, limit_bed_gy=50.0),
+        "the limit as BED",
     ),
-    "a limit said not to be met": (
-        with_limits(lambda n: replace(n, met=False, achieved_bed_gy=40.0, limit_bed_gy=50.0)),
-        "a limit is met as its numbers say",
+    "an exceeded limit said not to be comparable": (
+        with_limit(lambda n: n.met, met=None),
+        "how the limit ends",
     ),
-    "a limit met that has no dose": (
-        with_limits(lambda n: replace(n, met=True, limit_bed_gy=None)),
-        "a limit that is judged has a BED",
+    "a limit met said to be exceeded": (with_limit(lambda n: n.met, met=False), "how the limit ends"),
+    "an organ with less of the limit's dose": (
+        with_limit(lambda n: n.met, achieved_cc=1e5),
+        "volume that gets the limit's BED",
     ),
+    "an organ with a colder hottest part": (
+        with_limit(lambda n: n.achieved_bed_gy is not None, achieved_bed_gy=1.0),
+        "BED of the hottest part",
+    ),
+    "a larger organ": (with_limit(lambda n: n.met, organ_cc=1e4), "volume compared"),
+    "a doubt that nothing calls for": (
+        with_limit(lambda n: n.met, doubts=(Doubt.UNVERIFIED,)),
+        "what is in doubt",
+    ),
+    "an excess that is undone": (
+        with_limit(lambda n: n.met, doubts=(Doubt.HOLDS_TARGET,)),
+        "what is compared holds the target",
+    ),
+    "another reason": (with_limit(lambda n: n.met, reason="0.00 cc get it."), "what is said of the limit"),
+    "a limit of a structure that is not there": (
+        with_limit(lambda n: n.met, structure="nothing"),
+        "the structures compared",
+    ),
+    "a limit of another volume": (with_limit(lambda n: n.met, volume_cc=99.0), "what the row says"),
     "a limit of another protocol": (
-        with_limits(lambda n: replace(n, protocol="RTOG_0236_3fx")),
-        "the limit's protocol",
+        with_limit(lambda n: n.met, protocol="RTOG_0236_3fx"),
+        "the limits are those of the protocols asked for",
+    ),
+    "a limit left out": (
+        lambda plan: with_bed(limits=plan.dose.bed.limits[1:])(plan),
+        "the limits are those of the protocols asked for",
     ),
     "BED without the beams": (with_bed(external_target_gy=0.0), "BED of external beams"),
     "BED of organs as of the target": (
@@ -567,7 +599,7 @@ def test_an_absurd_request_gets_no_further(request_changed: dict, truth: tuple[P
 def test_what_is_not_recomputed_is_said(truth: tuple[Plan, Patient]) -> None:
     plan, who = truth
     assert verify(plan, who.scene).not_recomputed == NOT_RECOMPUTED
-    assert {"/needle_set/bound", "/dose/bed/limits"} <= set(NOT_RECOMPUTED)
+    assert {"/needle_set/bound", "/dose/bed/limits/*/structure"} <= set(NOT_RECOMPUTED)
 
 
 def test_goals_that_are_not_met_are_an_outcome_too() -> None:

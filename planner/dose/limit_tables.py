@@ -6,7 +6,8 @@ No readable guideline gives thoracic limits for iodine-125.
 """
 
 from anatomy.suggest import nearest
-from planner.dose.limits import LimitKind, OrganLimit, Protocol, Scope
+from planner.dose.limits import OrganLimit, Protocol, Scope
+from planner.implant_records import LimitKind
 from planner.request import RequestError
 
 _Row = tuple[str, LimitKind, float | None, float | None, Scope, str]

@@ -7,22 +7,7 @@ organ      kind     dose, volume           fractions
 from dataclasses import dataclass
 from enum import StrEnum
 
-
-class LimitKind(StrEnum):
-    """What a limit says of an organ."""
-
-    MAX = "max"
-    """No point gets more than the dose."""
-    VOLUME = "volume"
-    """Less than the volume gets the dose or more."""
-    SPARED = "spared"
-    """More than the volume gets less than the dose."""
-    VOLUME_OR_SPARED = "volume or spared"
-    """Sources give the same numbers for both."""
-    RELATIVE = "relative"
-    """A part of a prescription, or of an organ: nothing to hold an implant against."""
-    UNSTATED = "unstated"
-    """The table has the row, and no limit in it."""
+from planner.implant_records import LimitKind
 
 
 class Scope(StrEnum):

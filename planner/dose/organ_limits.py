@@ -3,12 +3,12 @@
     limit    D in N fractions  --N d (1 + d / (a/b))-->  BED  <--D (1 + R0 ...)--  implant, each sample
                                                           ^----- and external beams before
 
-A comparison may end in three ways. True: the limit is met. False: it is not. None: it cannot be said, and
-`reason` says why; numbers are given all the same where there are any. planner.dose.verdicts decides.
+A comparison may end in three ways. True: the limit is met. False: it is exceeded. None: neither can be said.
+What is in doubt is named, and numbers are given wherever there are any. planner.dose.verdicts decides.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 import numpy as np
@@ -17,9 +17,11 @@ from jaxtyping import Float
 from planner.dose.bed import LATE, ExternalBeam, Tissue, external_bed_gy, summed_bed_gy
 from planner.dose.dvh import DoseVolume, dose_volume
 from planner.dose.limit_tables import PROTOCOLS
-from planner.dose.limits import LimitKind, OrganLimit, Protocol
+from planner.dose.limits import OrganLimit, Protocol
 from planner.dose.organ_names import ORGAN_OF_ROW, Match, match
-from planner.dose.verdicts import Verdict, doubted, judged, without_dose
+from planner.dose.verdicts import Verdict, doubted, judged
+from planner.implant_records import Doubt, LimitComparison
+from planner.limit_wording import reason_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,35 +50,12 @@ class Radiobiology:
         return summed_bed_gy(doses_gy, self.half_life_days, self.tissue, self.before)
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """A limit, also in words, and what an implant does. `structures` are those compared, together. [Gy, cc]
-
-    `achieved_bed_gy` is what the hottest `volume_cc` (POINT_CC for a maximum) get at least, and
-    `achieved_cc` the volume that gets `limit_bed_gy` or more; for a limit on what is spared, `achieved_cc` is
-    the volume that gets less. None where there is no such number.
-    """
-
-    protocol: str
-    organ: str
-    kind: LimitKind
-    structures: tuple[str, ...]
-    limit: str
-    limit_gy: float | None
-    limit_bed_gy: float | None
-    volume_cc: float | None
-    achieved_bed_gy: float | None
-    achieved_cc: float | None
-    met: bool | None
-    reason: str
-
-
 def compare_all(
     organs: Sequence[OrganDose],
     radiobiology: Radiobiology,
     highest_gy: float = inf,
     protocols: Sequence[Protocol] = PROTOCOLS,
-) -> tuple[Comparison, ...]:
+) -> tuple[LimitComparison, ...]:
     """Every limit of the protocols, in their order, against the organs' samples.
 
     Doses above `highest_gy` count as that, and infinite ones, of samples inside seeds, as the organ's hottest
@@ -117,7 +96,7 @@ def compare(
     bed: DoseVolume | None,
     highest_bed_gy: float,
     radiobiology: Radiobiology,
-) -> Comparison:
+) -> LimitComparison:
     """One limit against the BED of the structures matched; `bed` is None where they have no sample. [Gy]
 
     The limit's BED is that of its dose in its own protocol's fractions. Of what reaches `highest_bed_gy` no
@@ -125,27 +104,30 @@ def compare(
     """
     limit_bed: float | None = None
     if limit.dose_gy is None:
-        verdict = Verdict(None, without_dose(limit))
+        verdict = Verdict(None, (Doubt.NO_DOSE,))
     else:
         limit_bed = external_bed_gy(ExternalBeam(limit.dose_gy, limit.fractions), radiobiology.tissue)
-        verdict = Verdict(None, "The input has no voxel of this organ: not compared.")
+        verdict = Verdict(None, (Doubt.NOT_IN_INPUT,))
         if bed is not None:
             verdict = doubted(limit, matched, judged(limit, limit_bed, bed))
             if verdict.bed_gy is not None and verdict.bed_gy >= highest_bed_gy:
-                verdict = verdict.floored()
+                verdict = verdict.unless_met(Doubt.IN_SEED)
             if radiobiology.before:
-                verdict = verdict.but("External beams before count in full everywhere.")
-    return Comparison(
+                verdict = verdict.but(Doubt.BEAMS_IN_FULL)
+    compared = LimitComparison(
         protocol=limit.protocol,
         organ=limit.organ,
-        kind=limit.kind,
-        structures=matched.structures,
+        structure=", ".join(matched.structures),
         limit=limit.words,
-        limit_gy=limit.dose_gy,
-        limit_bed_gy=limit_bed,
+        kind=limit.kind,
         volume_cc=limit.volume_cc,
+        limit_bed_gy=limit_bed,
         achieved_bed_gy=verdict.bed_gy,
         achieved_cc=verdict.achieved_cc,
+        organ_cc=verdict.organ_cc,
         met=verdict.met,
-        reason=verdict.reason,
+        doubts=verdict.doubts,
+        lacking=matched.lacking if Doubt.LACKING in verdict.doubts else "",
+        reason="",
     )
+    return replace(compared, reason=reason_of(compared))

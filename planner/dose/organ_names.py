@@ -134,13 +134,15 @@ _SIDES = frozenset(("left", "right"))
 class Match:
     """Structures that together are an organ, as far as it was segmented, in the order of the scene.
 
-    `holds_more`: they are more than the organ, so what fails for them need not fail for it. `lacking` names a
-    part of it that is not among them: what they meet it need not meet.
+    `holds_more`: they are more than the organ, so what fails for them need not fail for it; `holds_target`:
+    they are a solid that holds the target too, so that its dose says nothing of the organ. `lacking` names a
+    part of the organ that is not among them: what they meet it need not meet.
     """
 
     structures: tuple[str, ...]
     holds_more: bool = False
     lacking: str = ""
+    holds_target: bool = False
 
 
 def match(organ: Organ, names: Iterable[str]) -> Match:
@@ -159,7 +161,7 @@ def match(organ: Organ, names: Iterable[str]) -> Match:
     if found:
         return Match(tuple(name for name in scene if name in found), lacking=_lacking(organ, found, scene))
     holding = _of(_HOLDING.get(organ, ""), scene)
-    return Match(tuple(holding), holds_more=bool(holding))
+    return Match(tuple(holding), holds_more=bool(holding), holds_target=bool(holding) and organ is Organ.SKIN)
 
 
 def _lacking(organ: Organ, found: Iterable[str], scene: Mapping[str, tuple[str, ...]]) -> str:

@@ -6,7 +6,7 @@ whole       the order of things
 |       on a Trial: an axis with its Sights, the spans it runs through
 |-- implant: needle_set, needles, template, implant_seeds, ptv     needles together, and their seeds
 |-- given      what needles that are in already lie too near to
-|-- dose: strength, volume_dose, hottest, conformity, goals        what these seeds give
+|-- dose: strength, volume_dose, hottest, conformity, goals, organ_limits        what these seeds give
 |       by the direct sum (tg43 at a point, planted at many) at points of their own (dvh)
 |-- robustness: risk, placement, touching      what errors of placement do, drawn again
 |-- results: cold_spots      what was found after an implant, and what replanning changed

@@ -15,6 +15,7 @@ from planner.verify.conformity import check_indices
 from planner.verify.dvh import CC_MM3, SampledDoses
 from planner.verify.goals import PTV, check_bed, check_goals
 from planner.verify.hottest import field_of, hottest_part
+from planner.verify.organ_limits import check_limits, effect_of
 from planner.verify.planted import Planted, planted
 from planner.verify.ptv import holds
 from planner.verify.strength import check_strength
@@ -57,6 +58,8 @@ def check_dose(
     organs = {s.name: s.mask for s in scene.of_role(Role.FORBIDDEN, Role.LUNG, Role.PASSABLE)}
     _check_points(claims, dose, seeds, {PTV: treated, GTV: scene.target}, organs, scene)
     check_organs(claims, dose.organs, scene, seeds, organs)
+    effect = effect_of(asked, strong.source, dose.bed.external_organ_gy)
+    check_limits(claims, asked, dose.bed, effect, organs, scene.grid, seeds, scene.target)
     _check_curves(claims, dose, scene, seeds, curves, organs)
 
 

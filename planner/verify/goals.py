@@ -9,7 +9,7 @@
 from collections.abc import Iterator
 from math import log
 
-from planner.implant_records import Achieved, DoseReport, LimitComparison
+from planner.implant_records import Achieved, DoseReport
 from planner.request import Prescription
 from planner.sources.source import Source
 from planner.verify.claims import Claims
@@ -64,7 +64,7 @@ def _goals(asked: Prescription, dose: DoseReport | Achieved) -> Iterator[Goal]:
 
 
 def check_bed(claims: Claims, asked: Prescription, dose: DoseReport, source: Source) -> None:
-    """BED of external beams and of the PTV's D90, and what is said of organ limits."""
+    """BED of external beams and of the PTV's D90."""
     bed, ask, prior = dose.bed, asked.bed, asked.prior_external
     for tissue, alpha_beta, stated in (
         ("target", ask.alpha_beta_target_gy, bed.external_target_gy),
@@ -81,24 +81,3 @@ def check_bed(claims: Claims, asked: Prescription, dose: DoseReport, source: Sou
     claims.equal("D90 as BED", "BED of target", bed.target_d90_gy, both, RATIO * max(1.0, both))
     eqd2 = bed.target_d90_gy / (1.0 + 2.0 / alpha_beta)
     claims.equal("D90 as EQD2", "BED of target", bed.target_d90_eqd2_gy, eqd2, RATIO * max(1.0, eqd2))
-    for limit in bed.limits:
-        _check_limit(claims, asked, limit)
-
-
-def _check_limit(claims: Claims, asked: Prescription, limit: LimitComparison) -> None:
-    """A limit is of a protocol that was asked for; met or not met it is only as its numbers are."""
-    subject = f"limit {limit.limit} of {limit.organ}"
-    known = limit.protocol in asked.bed.protocols
-    words = "asked for" if known else "not asked for"
-    claims.holds("the limit's protocol", subject, "asked for", words, known)
-    most, achieved = limit.limit_bed_gy, limit.achieved_bed_gy
-    judged = limit.met is None or most is not None
-    words = "compared" if judged else "nothing to compare with"
-    claims.holds("a limit that is judged has a BED", subject, "compared", words, judged)
-    if limit.met is None or most is None or achieved is None:
-        return
-    off = RATIO * max(1.0, most)
-    sound = achieved <= most + off if limit.met else achieved >= most - off
-    said = "met" if limit.met else "not met"
-    found = f"{achieved:g} Gy, the limit being {most:g} Gy"
-    claims.holds("a limit is met as its numbers say", subject, said, found, sound)

@@ -53,5 +53,6 @@ def _check_message(claims: Claims, plan: Plan) -> None:
         plan.missing_structures,
         plan.needle_set,
         plan.dose,
+        plan.robustness,
     )
     claims.same("the message is the outcome's", "outcome", plan.outcome.message, message)

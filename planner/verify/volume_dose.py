@@ -31,14 +31,18 @@ MANY_VOXELS = 1_000_000
 def sampled(mask: VoxelMask, grid: Grid, seeds: Planted, organ_voxels: int | None = None) -> SampledDoses:
     """Doses at points of a mask, no more than the plan's own samples of it: of a volume to treat, or of an
     organ of so many voxels, or part of it."""
+    return sampled_doses(mask, grid, seeds.doses, points_of(mask, grid, seeds, organ_voxels))
+
+
+def points_of(mask: VoxelMask, grid: Grid, seeds: Planted, organ_voxels: int | None = None) -> int:
+    """How many points `sampled` takes."""
     voxel = grid.voxel_volume_mm3
     part, most = TREATED_PART_MM3, TREATED_POINTS
     if organ_voxels is not None:
         part, most = ORGAN_PART_MM3, ORGAN_POINTS
         if not _near(mask, grid, seeds):
             part = max(part, voxel * ceil(organ_voxels / MANY_VOXELS))
-    count = max(1, min(most, int(mask.count * voxel / part)))
-    return sampled_doses(mask, grid, seeds.doses, count)
+    return max(1, min(most, int(mask.count * voxel / part)))
 
 
 def _near(mask: VoxelMask, grid: Grid, seeds: Planted) -> bool:
@@ -61,7 +65,7 @@ def check_treated(
     """D90, D100 and V100 to V200 of the PTV or the GTV. D100 is the dose of one sample."""
     subject, cc = f"dose in the {name}", found.volume_mm3 / CC_MM3
     claims.equal("volume", subject, stated.volume_cc, cc, RATIO * max(1.0, cc))
-    check_within(claims, "D90", subject, stated.d90_gy, _outside_seeds(found.covering_percent(90.0), found))
+    check_within(claims, "D90", subject, stated.d90_gy, outside_seeds(found.covering_percent(90.0), found))
     off = DOSE * least.most if isfinite(least.most) else 0.0
     claims.at_least("D100 is not overstated", subject, stated.d100_gy, least.most, off)
     claims.at_most("D100 is not understated", subject, stated.d100_gy, least.least, DOSE * least.least)
@@ -86,7 +90,7 @@ def check_organ(claims: Claims, stated: OrganDose, volume_cc: float, hot: Sample
             claims.same(f"{name} where there is so much", subject, stated_as, found_as)
         found = hot.hottest_cc(cc)
         if dose is not None and found is not None:
-            check_within(claims, name, subject, dose, _outside_seeds(found, hot))
+            check_within(claims, name, subject, dose, outside_seeds(found, hot))
 
 
 def check_curve(claims: Claims, curve: DvhCurve, found: SampledDoses) -> None:
@@ -146,7 +150,7 @@ def check_within(
         claims.at_least(name, subject, min(stated, found.value), found.value, 0.0)
 
 
-def _outside_seeds(found: Recomputed, samples: SampledDoses) -> Recomputed:
+def outside_seeds(found: Recomputed, samples: SampledDoses) -> Recomputed:
     """A D is stated as the dose of a sample outside seeds: where it falls inside, the hottest of these stands
     for it, and how hot that one is depends on where it happens to lie."""
     if isfinite(found.value):

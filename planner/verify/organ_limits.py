@@ -1,0 +1,295 @@
+"""Claims on organ limits: every row of the tables asked for, its numbers again, and how each ends.
+
+    rows      those of the published tables, each once; what they leave in doubt
+    BED       rises with dose, D (1 + k D) + beams: that of the dose in so much of an organ is that of its BED
+    volumes   by counting points of the structures compared, of equal parts
+    ends      exceeded, met, or neither, from the numbers and doubts as stated
+
+Which structures are the organ of a row, and what they lack of it, is taken as stated.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import inf, isfinite, log, sqrt
+
+import numpy as np
+
+from anatomy.frames import Grid
+from anatomy.structures import VoxelMask
+from planner.dose.limit_tables import PROTOCOLS
+from planner.dose.limits import OrganLimit, Scope
+from planner.implant_records import BedReport, Doubt, LimitComparison, LimitKind
+from planner.limit_wording import reason_of
+from planner.request import Prescription
+from planner.sources.source import Source
+from planner.verify.claims import Claims
+from planner.verify.dvh import CC_MM3, Recomputed, SampledDoses, sampled_doses
+from planner.verify.hottest import field_of, hottest_part
+from planner.verify.planted import Planted
+from planner.verify.ptv import holds
+from planner.verify.tolerances import DOSE_NEAR, RATIO
+from planner.verify.volume_dose import check_within, outside_seeds, points_of
+from planner.verify.voxels import voxels_of
+
+POINT_CC, HOTTEST_CC = 0.1, 2.0
+"""What stands for a point of an organ; and volumes up to which its hottest part alone is looked at."""
+TAKEN_AS_STATED = (Doubt.HOLDS_MORE, Doubt.HOLDS_TARGET, Doubt.IN_SEED, Doubt.PART_GETS_MORE)
+"""Doubts that follow from names, or from where single samples lie. None but HOLDS_TARGET undoes an excess."""
+ENDS = {True: "met", False: "exceeded", None: "neither can be said"}
+
+
+@dataclass(frozen=True)
+class Effect:
+    """BED of a dose D: D (1 + k D) + beams. [Gy]"""
+
+    alpha_beta_gy: float
+    per_gy: float
+    beams_gy: float
+
+    def bed_gy(self, dose_gy: float) -> float:
+        """Of implant and beams."""
+        return dose_gy * (1.0 + self.per_gy * dose_gy) + self.beams_gy
+
+    def dose_gy(self, bed_gy: float) -> float:
+        """The implant's dose of which that is the BED; 0 where beams alone have it."""
+        rest = max(0.0, bed_gy - self.beams_gy)
+        return 2.0 * rest / (1.0 + sqrt(1.0 + 4.0 * self.per_gy * rest))
+
+    def of_fractions(self, dose_gy: float, fractions: int) -> float:
+        """BED of external beams. [Gy]"""
+        each = dose_gy / fractions
+        return fractions * each * (1.0 + each / self.alpha_beta_gy)
+
+
+def effect_of(asked: Prescription, source: Source, beams_gy: float) -> Effect:
+    """On organs, with what beams before have given. [Gy]"""
+    repair, decay = log(2.0) * 24.0 / asked.bed.repair_half_time_h, log(2.0) / source.half_life_d
+    alpha_beta = asked.bed.alpha_beta_organ_gy
+    return Effect(alpha_beta, decay / ((repair + decay) * alpha_beta), beams_gy)
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """The structures that a row is compared with, together: where they overlap, that part counts twice."""
+
+    masks: tuple[VoxelMask, ...]
+    grid: Grid
+    seeds: Planted
+
+    @property
+    def volume_cc(self) -> float:
+        """Of all. [cc]"""
+        return sum(mask.count for mask in self.masks) * self.grid.voxel_volume_mm3 / CC_MM3
+
+    def holds(self, target: VoxelMask) -> bool:
+        """Whether some of the target lies in them."""
+        centres_B = voxels_of(target, outer_only=False) * self.grid.spacing_mm
+        return any(bool(holds(mask, self.grid.spacing_mm, centres_B).any()) for mask in self.masks)
+
+    @cached_property
+    def whole(self) -> SampledDoses:
+        """Doses at points of all their voxels."""
+        return self._sampled(self.masks)
+
+    @cached_property
+    def hottest(self) -> SampledDoses:
+        """Doses at points of their hottest part."""
+        field = field_of(self.seeds, self.grid) if len(self.seeds.centres_P) else None
+        return self._sampled([hottest_part(mask, self.grid, self.seeds, field) for mask in self.masks])
+
+    def _sampled(self, parts: Sequence[VoxelMask]) -> SampledDoses:
+        """Points as dense in every part as in the one where they are sparsest."""
+        voxel = self.grid.voxel_volume_mm3
+        counts = [
+            points_of(part, self.grid, self.seeds, mask.count)
+            for part, mask in zip(parts, self.masks, strict=True)
+        ]
+        density = min(count / part.count for count, part in zip(counts, parts, strict=True))
+        doses = [
+            sampled_doses(part, self.grid, self.seeds.doses, max(1, round(density * part.count))).doses_gy
+            for part in parts
+        ]
+        return SampledDoses(np.concatenate(doses), sum(part.count for part in parts) * voxel)
+
+    def hottest_gy(self, volume_cc: float) -> Recomputed | None:
+        """The least dose of their hottest volume, outside seeds; None where there is less. [Gy]"""
+        if volume_cc > self.volume_cc * (1.0 + RATIO):
+            return None
+        samples = self.hottest if volume_cc <= HOTTEST_CC else self.whole
+        found = samples.hottest_cc(volume_cc)
+        return None if found is None else outside_seeds(found, samples)
+
+    def reaching_cc(self, dose_gy: float) -> Recomputed:
+        """The volume that gets a dose or more, of which tables leave so much open. [cc]"""
+        hot = _reaching(self.hottest, dose_gy)
+        return hot if hot.most <= HOTTEST_CC else _reaching(self.whole, dose_gy)
+
+
+def _reaching(samples: SampledDoses, dose_gy: float) -> Recomputed:
+    sure, there, maybe = (samples.percent_at(dose_gy * (1.0 + off)) for off in (DOSE_NEAR, 0.0, -DOSE_NEAR))
+    cc = 0.01 * samples.volume_mm3 / CC_MM3
+    return Recomputed(cc * there.value, cc * sure.least, cc * maybe.most)
+
+
+def check_limits(
+    claims: Claims,
+    asked: Prescription,
+    bed: BedReport,
+    effect: Effect,
+    organs: Mapping[str, VoxelMask],
+    grid: Grid,
+    seeds: Planted,
+    target: VoxelMask,
+) -> None:
+    """All claims of this module. What is said to hold the target must."""
+    tables = {protocol.name: protocol.limits for protocol in PROTOCOLS}
+    rows = [row for name in asked.bed.protocols for row in tables.get(name, ())]
+    wanted = [f"{row.protocol}, {row.organ}: {row.words}" for row in rows]
+    told = [f"{limit.protocol}, {limit.organ}: {limit.limit}" for limit in bed.limits]
+    claims.same("the limits are those of the protocols asked for", "BED", "; ".join(told), "; ".join(wanted))
+    if told != wanted:
+        return
+    known: dict[str, Compared | None] = {}
+    for row, limit in zip(rows, bed.limits, strict=True):
+        if limit.structure not in known:
+            masks = _masks(limit.structure, organs)
+            known[limit.structure] = Compared(masks, grid, seeds) if masks else None
+        compared = known[limit.structure]
+        _check_limit(claims, asked, effect, row, limit, compared)
+        if Doubt.HOLDS_TARGET in limit.doubts:
+            held = compared is not None and compared.holds(target)
+            said = "holds it" if held else "holds none of it"
+            subject = f"limit {limit.limit} of {limit.organ}"
+            claims.holds("what is compared holds the target", subject, "holds it", said, held)
+
+
+def _masks(structure: str, organs: Mapping[str, VoxelMask]) -> tuple[VoxelMask, ...]:
+    """The structures named, which stand in the scene's order; none where one is not there."""
+    masks, rest = [], structure
+    for name, mask in organs.items():
+        if rest == name or rest.startswith(f"{name}, "):
+            masks.append(mask)
+            rest = rest[len(name) :].removeprefix(", ")
+    return () if rest else tuple(masks)
+
+
+def _check_limit(
+    claims: Claims,
+    asked: Prescription,
+    effect: Effect,
+    row: OrganLimit,
+    limit: LimitComparison,
+    compared: Compared | None,
+) -> None:
+    subject = f"limit {limit.limit} of {limit.organ}"
+    said, found = (f"{one.kind}, {one.volume_cc}" for one in (limit, row))
+    claims.same("what the row says", subject, said, found)
+    there = "there" if compared is not None or not limit.structure else "not all there"
+    claims.holds("the structures compared", subject, limit.structure or "none", there, there == "there")
+    _check_numbers(claims, subject, effect, row, limit, compared)
+    doubts = _doubts(asked, row, limit, compared)
+    stated = [doubt for doubt in limit.doubts if doubt not in TAKEN_AS_STATED]
+    claims.same("what is in doubt", subject, ", ".join(sorted(stated)), ", ".join(sorted(doubts)))
+    claims.same("how the limit ends", subject, ENDS[limit.met], ENDS[_ends(row, limit)])
+    written = reason_of(replace(limit, reason=""))
+    claims.same("what is said of the limit", subject, limit.reason, written)
+
+
+def _check_numbers(
+    claims: Claims,
+    subject: str,
+    effect: Effect,
+    row: OrganLimit,
+    limit: LimitComparison,
+    compared: Compared | None,
+) -> None:
+    """The limit's BED, and what the structures get."""
+    if row.dose_gy is None or compared is None:
+        numbers = [limit.achieved_bed_gy, limit.achieved_cc, limit.organ_cc]
+        numbers += [] if row.dose_gy is not None else [limit.limit_bed_gy]
+        found = "some" if any(number is not None for number in numbers) else "none"
+        claims.same("what is not compared has no numbers", subject, found, "none")
+    if row.dose_gy is None:
+        return
+    most = effect.of_fractions(row.dose_gy, row.fractions)
+    _check_number(claims, "the limit as BED", subject, limit.limit_bed_gy, Recomputed(most, most, most))
+    if compared is None:
+        return
+    whole = compared.volume_cc
+    all_of_it = Recomputed(whole, whole, whole)
+    _check_number(claims, "volume compared", subject, limit.organ_cc, all_of_it)
+    beams_alone = most <= effect.beams_gy
+    reaching = all_of_it if beams_alone else compared.reaching_cc(effect.dose_gy(most))
+    hottest = None
+    if row.kind is LimitKind.SPARED:
+        reaching = Recomputed(whole - reaching.value, whole - reaching.most, whole - reaching.least)
+    else:
+        hottest = compared.hottest_gy(row.volume_cc or POINT_CC)
+    name = "volume that is spared" if row.kind is LimitKind.SPARED else "volume that gets the limit's BED"
+    _check_number(claims, name, subject, limit.achieved_cc, reaching)
+    if Doubt.TINY in limit.doubts:
+        # A single sample stands for it.
+        hottest = compared.hottest_gy(0.5 * whole)
+        least = 0.0 if hottest is None else effect.bed_gy(hottest.least * (1.0 - DOSE_NEAR))
+        hottest = Recomputed(inf, least, inf)
+    _check_number(claims, "BED of the hottest part", subject, limit.achieved_bed_gy, _as_bed(effect, hottest))
+
+
+def _as_bed(effect: Effect, dose: Recomputed | None) -> Recomputed | None:
+    if dose is None or not isfinite(dose.value):
+        return dose
+    least, most = dose.least * (1.0 - DOSE_NEAR), dose.most * (1.0 + DOSE_NEAR)
+    return Recomputed(effect.bed_gy(dose.value), effect.bed_gy(least), effect.bed_gy(most))
+
+
+def _check_number(
+    claims: Claims, name: str, subject: str, stated: float | None, found: Recomputed | None
+) -> None:
+    if stated is None or found is None:
+        said, wanted = ("none" if value is None else "a number" for value in (stated, found))
+        claims.same(name, subject, said, wanted)
+    elif not isfinite(found.value):
+        claims.at_least(name, subject, found.least, stated, RATIO)
+    else:
+        check_within(claims, name, subject, stated, found, max(1.0, found.value))
+
+
+def _doubts(
+    asked: Prescription, row: OrganLimit, limit: LimitComparison, compared: Compared | None
+) -> list[Doubt]:
+    """Those that row, volumes and numbers as stated call for."""
+    if row.dose_gy is None:
+        return [Doubt.NO_DOSE]
+    if compared is None:
+        return [Doubt.NOT_IN_INPUT]
+    whole, got = limit.organ_cc or 0.0, limit.achieved_cc or 0.0
+    few = row.volume_cc is None or got < row.volume_cc
+    calls = {
+        Doubt.TINY: row.volume_cc is None and whole < POINT_CC * (1.0 - RATIO),
+        Doubt.SMALL: row.kind is LimitKind.SPARED and whole <= (row.volume_cc or 0.0),
+        Doubt.OTHER_READING: row.kind is LimitKind.VOLUME_OR_SPARED
+        and few != (whole - got > (row.volume_cc or 0.0)),
+        Doubt.UNVERIFIED: row.scope is Scope.UNVERIFIED,
+        Doubt.WALL: row.scope is Scope.NOT_ADJACENT,
+        Doubt.LACKING: bool(limit.lacking),
+        Doubt.BEAMS_IN_FULL: asked.prior_external is not None,
+    }
+    return [doubt for doubt, called in calls.items() if called]
+
+
+def _ends(row: OrganLimit, limit: LimitComparison) -> bool | None:
+    """Exceeded or met by the numbers as stated, unless a doubt undoes it."""
+    most, bed, got = limit.limit_bed_gy, limit.achieved_bed_gy, limit.achieved_cc
+    undone = {Doubt.PART_GETS_MORE, Doubt.OTHER_READING, Doubt.UNVERIFIED, Doubt.LACKING, Doubt.IN_SEED}
+    if most is None or got is None or Doubt.SMALL in limit.doubts:
+        return None
+    if row.volume_cc is None:
+        met = bed is not None and bed <= most
+    elif row.kind is LimitKind.SPARED:
+        met = got > row.volume_cc
+    else:
+        met = got < row.volume_cc * (1.0 - RATIO)
+    if met:
+        return None if undone & set(limit.doubts) else True
+    return None if Doubt.HOLDS_TARGET in limit.doubts else False
