@@ -33,6 +33,7 @@ from planner.records import (
     SCHEMA,
     SOFTWARE,
     Aim,
+    Check,
     Outcome,
     Path,
     Plan,
@@ -50,6 +51,8 @@ GTV = VolumeDose(5.1, 171.0, 120.5, 100.0, 80.0, 44.0)
 
 ENTRY, TIP = (80.0, 12.0, 60.0), (80.0, 68.0, 60.0)
 """The needle of these plans runs straight back through the middle of `small_chests`' node."""
+
+VERIFIED = Verification(True, (Check("a claim", "plan", "held", "held", 0.0, True),))
 
 
 def a_path(id: str, aim: Aim, *, lung_mm: float = 0.0, shift_mm: float = 0.0) -> Path:
@@ -237,7 +240,7 @@ def implant_plan(request: Request = ASKED, status: Status = Status.PLANNED) -> P
         needle_set=a_needle_set(),
         dose=a_dose(),
         robustness=a_robustness(),
-        verification=Verification(True, ()),
+        verification=VERIFIED,
     )
 
 
@@ -261,7 +264,7 @@ def an_evaluation(plan_sha256: str, found: int, supplement: Plan | None) -> Eval
             cold_spots=(spot,) if supplement else (),
         ),
         supplement=supplement,
-        verification=Verification(True, ()),
+        verification=VERIFIED,
     )
 
 
@@ -280,7 +283,7 @@ def a_replanning(plan_sha256: str, plan: Plan) -> Replanned:
             sentences=("N2 is not there any more.",),
         ),
         plan=plan,
-        verification=Verification(True, ()),
+        verification=VERIFIED,
     )
 
 

@@ -11,7 +11,7 @@ from anatomy.errors import ReadError
 from planner.access import SkinAccess
 from planner.plan import Planning
 from planner.progress import Phase, Progress
-from planner.records import SCHEMA, SOFTWARE, Outcome, Plan, SearchReport, Status, Verification
+from planner.records import SCHEMA, SOFTWARE, Check, Outcome, Plan, SearchReport, Status, Verification
 from planner.request import Request, RequestError
 from service.case import Case
 
@@ -38,7 +38,7 @@ def planned(request: Request) -> Plan:
         windows=(),
         blocked_by=(),
         nearest_miss=None,
-        verification=Verification(True, ()),
+        verification=Verification(True, (Check("a claim", "plan", "held", "held", 0.0, True),)),
     )
 
 

@@ -16,7 +16,7 @@ from planner.access import SkinAccess
 from planner.plan import Planning
 from planner.progress import Phase, Progress
 from planner.ranking import ranked
-from planner.records import Outcome, Plan, Status, Verification
+from planner.records import Check, Outcome, Plan, Status, Verification
 from planner.request import Request
 from service.case import Case
 from service.tasks import Work
@@ -66,7 +66,7 @@ def _planned(request: Request, how: str) -> Plan:
         request=request,
         paths=paths,
         outcome=Outcome(status, "As planned."),
-        verification=Verification(True, ()),
+        verification=Verification(True, (Check("a claim", "plan", "held", "held", 0.0, True),)),
     )
 
 

@@ -3,6 +3,7 @@ what lies just beyond fails, on each side that has one."""
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date, timedelta
 from math import inf, nan, nextafter
 from types import MappingProxyType
 
@@ -178,7 +179,6 @@ NEVER_NEGATIVE: dict[str, Callable[[float], Plan]] = {
     "chord": lambda v: asking("target", min_chord_mm=v),
     "spacing": lambda v: asking("seeds", spacing_mm=v),
     "least spacing": lambda v: asking("seeds", min_spacing_mm=v),
-    "decay": lambda v: asking("seeds", decay_days=v),
     "needle clearance": lambda v: asking("needle_set", clearance_mm=v),
     "puncture cost": lambda v: asking("needle_set", puncture_cost_mm=v),
     "separation": lambda v: asking("search", min_separation_mm=v),
@@ -207,5 +207,9 @@ def test_counts_of_a_request_are_within_what_can_be_reckoned() -> None:
     assert sound(asking("needle_set", max_needles=0)) and not sound(asking("needle_set", max_needles=-1))
     for fractions, sane in ((1, True), (0, False)):
         assert sound(prescribed(prior_external=PriorExternal(50.0, fractions))) is sane
+    day = date(2026, 3, 2)
+    for days, sane in ((0, True), (-1, False)):
+        implanted = day + timedelta(days)
+        assert sound(asking("seeds", calibration_date=day, implant_date=implanted)) is sane
     assert sound(asking("seeds", model=Request().seeds.model))
     assert not sound(asking("seeds", model="unknown"))

@@ -500,7 +500,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
         "volume that gets the limit's BED",
     ),
     "an organ with a colder hottest part": (
-        with_limit(lambda n: n.achieved_bed_gy is not None, achieved_bed_gy=1.0),
+        with_limit(lambda n: n.met, achieved_bed_gy=1.0),
         "BED of the hottest part",
     ),
     "a larger organ": (with_limit(lambda n: n.met, organ_cc=1e4), "volume compared"),

@@ -1,7 +1,8 @@
 """Claims on the risk of each needle: what it touches in how many samples, and how far it may turn.
 
     stated chance      between what is touched for sure and what may be touched, in as many samples
-    stated tolerance   no more than the turn that brings the wall to a point of any forbidden voxel
+    stated tolerance   no more than the turn that brings the wall to a point of any forbidden voxel, nor than
+                       the one whose chord is as long as the room there is at any depth looked at
 
 That a needle might be turned farther than is told is no danger, and not looked for.
 """
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
+from scipy.spatial import cKDTree
 
 from anatomy.scene import Scene
 from anatomy.structures import Role
@@ -24,6 +26,9 @@ from planner.verify.voxels import voxels_of
 
 DEG = 1e-9
 """Rounding of angles. [deg]"""
+DEPTHS, NEAREST = 128, 8
+"""Depths at which room is taken, and how many voxels, the nearest by their centres, it is taken to [U]: room
+to any voxel is no less than there is."""
 
 
 def check_touches(
@@ -71,6 +76,7 @@ def check_tolerances(
     spacing = scene.grid.spacing_mm
     outer = [voxels_of(s.mask, outer_only=True) for s in scene.of_role(Role.FORBIDDEN)]
     centres_B = np.concatenate([np.empty((0, 3)), *outer]) * spacing
+    tree = cKDTree(centres_B)
     for risk, path in zip(stated, paths, strict=True):
         subject, told = f"needle {risk.path_id}", risk.tolerance_deg
         entry_B, tip_B = (scene.grid.to_box(np.array(p, float)) for p in (path.entry_mm, path.tip_mm))
@@ -83,6 +89,8 @@ def check_tolerances(
             _turn_that_touches(entry_B, along, length, points, radius) for points in (centres_B, nearest_B)
         )
         claims.at_least("no turn by less than the tolerance touches", subject, told, min(turns), DEG)
+        chord = _chord_in_the_room(tree, centres_B, spacing, entry_B, tip_B, radius)
+        claims.at_least("the tolerance's chord is no longer than the room", subject, told, chord, DEG)
         claims.at_least("the tolerance is an angle", subject, 0.0, told, 0.0)
 
 
@@ -101,3 +109,25 @@ def _turn_that_touches(
     away, towards = np.maximum(away[near], radius_mm), towards[near]
     turn = np.arccos(np.clip(towards @ along / away, -1.0, 1.0)) - np.arcsin(radius_mm / away)
     return float(np.degrees(max(0.0, turn.min(initial=np.pi / 2))))
+
+
+def _chord_in_the_room(
+    tree: cKDTree,
+    centres_B: Float[np.ndarray, "n 3"],
+    spacing_mm: Float[np.ndarray, "3"],
+    entry_B: Float[np.ndarray, "3"],
+    tip_B: Float[np.ndarray, "3"],
+    radius_mm: float,
+) -> float:
+    """The least turn, over depths s, by which a point moves as far as there is room: 2 s sin(turn / 2) is the
+    chord that it runs through. A quarter turn at most. [deg]"""
+    if not len(centres_B):
+        return 90.0
+    parts = np.arange(1, DEPTHS + 1) / DEPTHS
+    points_B = entry_B + parts[:, None] * (tip_B - entry_B)
+    _, rows = tree.query(points_B, k=min(NEAREST, len(centres_B)))
+    away = np.abs(points_B[:, None, :] - centres_B[rows.reshape(DEPTHS, -1)]) - 0.5 * spacing_mm
+    room = np.linalg.norm(np.maximum(away, 0.0), axis=2).min(axis=1) - radius_mm
+    depths = parts * float(np.linalg.norm(tip_B - entry_B))
+    halves = np.clip(0.5 * room / depths, 0.0, np.sin(np.pi / 4))
+    return float(np.degrees(2.0 * np.arcsin(halves.min())))
