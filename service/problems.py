@@ -53,6 +53,11 @@ KINDS: dict[str, Kind] = {
         "Conflict",
         "What is stored does not allow it: a job uses it, or plan and case do not fit.",
     ),
+    "damaged": Kind(
+        409,
+        "Damaged file",
+        "A file in the service's store is damaged. The detail names it and says how to bring it back.",
+    ),
     "precondition-failed": Kind(412, "Precondition failed", "What If-Match names is not what is there now."),
     "too-large": Kind(
         413, "Too large", "The body, or what it unpacks to, is larger than this service takes."

@@ -36,6 +36,11 @@ from service.problems import FULL, Problem, problem
 ABANDONED_S = 24 * 3600.0
 """What lies aside longer than this was left by a service that died."""
 
+RECORD = "case.json"
+
+RECORD_FIELDS = frozenset({"builtin", "folder", "files"})
+"""What a case is opened by, beside its id."""
+
 _CALLED = {Kind.PLAN: "plan", Kind.EVALUATION: "evaluation", Kind.REPLAN: "replanning"}
 
 _ID = re.compile(r"[0-9a-f]{64}")
@@ -113,7 +118,7 @@ class Store:
                 # Whoever was faster brought the same content.
                 shutil.rmtree(taken, ignore_errors=True)
                 return
-            # What is there was removed by half.
+            # What is there was removed by half, or its record is damaged.
             shutil.rmtree(self._cases / case_id)
             taken.rename(self._cases / case_id)
 
@@ -146,18 +151,21 @@ class Store:
         return sum(_file_bytes(file) for file in self._files(kind, result_id))
 
     def has_case(self, case_id: str) -> bool:
-        """Whether the case is there: its record goes first when it is removed."""
-        return is_id(case_id) and (self._cases / case_id / "case.json").is_file()
+        """Whether the case is there, with a record that can be read: it goes first when a case is removed."""
+        return is_id(case_id) and _record(self._cases / case_id, case_id) is not None
 
     def case(self, case_id: str) -> StoredCase:
-        """A case. Raises Problem when it is not there."""
-        if not self.has_case(case_id):
-            raise no_such_case()
+        """A case. Raises Problem when it is not there, or its record is damaged."""
         folder = self._cases / case_id
-        try:
-            record = json.loads((folder / "case.json").read_bytes())
-        except FileNotFoundError:
-            raise no_such_case() from None
+        if not is_id(case_id) or not (folder / RECORD).is_file():
+            raise no_such_case()
+        record = _record(folder, case_id)
+        if record is None:
+            raise problem(
+                "damaged",
+                f"The file cases/{case_id}/{RECORD} in the service's data folder is damaged. POST the case's "
+                "files to /v1/cases again, which makes it anew, or bring the file back from a backup.",
+            )
         return StoredCase(record, case_in(folder, record), folder)
 
     def remove_case(self, case_id: str) -> None:
@@ -260,6 +268,16 @@ class Store:
 
     def _map(self, plan_id: str) -> Path:
         return self._access / f"{plan_id}.json"
+
+
+def _record(folder: Path, case_id: str) -> dict[str, Any] | None:
+    """The record of the case in `folder`; None where there is none, or one that is damaged."""
+    try:
+        record = json.loads((folder / RECORD).read_bytes())
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
+        return None
+    whole = isinstance(record, dict) and record.get("id") == case_id and record.keys() >= RECORD_FIELDS
+    return record if whole and isinstance(record["files"], list) else None
 
 
 def bytes_in(folder: Path) -> int:

@@ -169,7 +169,7 @@ async def list_cases(request: Request, limit: Limit = DEFAULT_LIMIT, cursor: Cur
 @router.get(
     "/{case_id}",
     response_model=CaseModel,
-    responses=NOT_MODIFIED | documented("not-found"),
+    responses=NOT_MODIFIED | documented("not-found", "damaged"),
     openapi_extra={"parameters": [IF_NONE_MATCH]},
 )
 async def get_case(request: Request, case_id: str) -> Response:
@@ -181,7 +181,7 @@ async def get_case(request: Request, case_id: str) -> Response:
 @router.delete(
     "/{case_id}",
     status_code=204,
-    responses=documented("not-found", "conflict", "precondition-failed", "no-room"),
+    responses=documented("not-found", "damaged", "conflict", "precondition-failed", "no-room"),
     openapi_extra={"parameters": [IF_MATCH]},
 )
 async def remove_case(request: Request, case_id: str) -> Response:

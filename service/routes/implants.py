@@ -25,6 +25,7 @@ router = APIRouter(tags=["implants"])
 _MAY_BE = documented(
     "malformed-json",
     "not-found",
+    "damaged",
     "too-slow",
     "conflict",
     "too-large",

@@ -42,6 +42,7 @@ _EXAMPLE = {
     responses=documented(
         "malformed-json",
         "not-found",
+        "damaged",
         "too-slow",
         "too-large",
         "unsupported-media-type",

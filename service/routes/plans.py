@@ -41,6 +41,7 @@ _IN_TIME: dict[int | str, dict[str, Any]] = {
     | documented(
         "malformed-json",
         "not-found",
+        "damaged",
         "too-slow",
         "too-large",
         "unsupported-media-type",

@@ -49,7 +49,7 @@ class ShapesModel(BaseModel):
 @router.get(
     "/cases/{case_id}/shapes",
     response_model=ShapesModel,
-    responses=NOT_MODIFIED | documented("not-found", "unusable-input", "limit-reached", "busy"),
+    responses=NOT_MODIFIED | documented("not-found", "damaged", "unusable-input", "limit-reached", "busy"),
     openapi_extra={"parameters": [IF_NONE_MATCH]},
 )
 async def case_shapes(request: Request, case_id: str) -> Response:
