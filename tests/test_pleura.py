@@ -78,7 +78,6 @@ def assert_agreed(made: Scene, request: Request, measured: Measured) -> None:
 MOTIONS = [None, pose_P((20.0, -35.0, 60.0), (10.0, -200.0, 31.0)) @ np.diag([1.0, 1.0, -1.0, 1.0])]
 
 
-@pytest.mark.interpreted
 @pytest.mark.parametrize("motion", MOTIONS, ids=["still", "moved"])
 @pytest.mark.parametrize("slope", [0.0, 0.11])
 def test_lobes_count_as_anybody_would_count_them(motion, slope) -> None:
