@@ -1,5 +1,8 @@
 """Numbers as text: rounded, and what is more than nothing is never said to be nothing."""
 
+MOST_DECIMALS = 15
+"""Decimals that a float64 of a few hundred has to tell."""
+
 
 def tenths(length_mm: float, less: str = "<") -> str:
     """A length to a tenth of a millimetre."""
@@ -14,3 +17,15 @@ def mm_text(length_mm: float) -> str:
 def share_text(share: float) -> str:
     """A share in whole per cent."""
     return "< 1 %" if 0.0 < share < 0.005 else f"{100 * share:.0f} %"
+
+
+def decimals_apart(one: float, other: float, least: int) -> int:
+    """How many decimals, at least `least`, show which of two numbers is the larger: rounding must not print a
+    goal that was missed as reached."""
+    enough = (
+        n
+        for n in range(least, MOST_DECIMALS)
+        if (round(one, n) < round(other, n)) == (one < other)
+        and (round(one, n) > round(other, n)) == (one > other)
+    )
+    return next(enough, MOST_DECIMALS)

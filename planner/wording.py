@@ -7,7 +7,7 @@ from anatomy.expected import LUNG_NAMES
 from planner.implant_records import REACH_MM, DoseReport, GoalResult, NeedleSet, Robustness, TooNear
 from planner.limit_wording import exceeded_text
 from planner.lung_words import a_path, least_claim, of_lung, through
-from planner.number_text import mm_text, share_text
+from planner.number_text import decimals_apart, mm_text, share_text
 from planner.records import (
     BORE,
     NARROW,
@@ -247,7 +247,9 @@ def goal_text(goal: GoalResult) -> str:
     """What was reached of a goal, and what was asked for."""
     word, unit = GOAL_WORDS[goal.name]
     bound = "at least" if goal.at_least else "at most"
-    return f"{word} of {goal.structure} {goal.reached:.2f} {unit}, {bound} {goal.wanted:g} {unit} asked for"
+    shown = decimals_apart(goal.reached, goal.wanted, 2)
+    reached = f"{goal.reached:.{shown}f} {unit}"
+    return f"{word} of {goal.structure} {reached}, {bound} {goal.wanted:g} {unit} asked for"
 
 
 def _limited_by(request: Request, needles: NeedleSet, missed: list[GoalResult]) -> list[str]:

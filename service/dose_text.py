@@ -9,6 +9,7 @@ from planner.implant_records import (
     VolumeDose,
 )
 from planner.limit_wording import exceeded_text
+from planner.number_text import decimals_apart
 from service.columns import columns
 
 ORGANS_SHOWN = 6
@@ -23,12 +24,13 @@ def goals_table(goals: tuple[GoalResult, ...]) -> str:
     for goal in goals:
         name, unit = quantity(goal.name)
         sense = "at least" if goal.at_least else "at most"
+        shown = decimals_apart(goal.reached, goal.wanted, 1)
         rows.append(
             (
                 name,
                 goal.structure,
-                f"{sense} {goal.wanted:.1f} {unit}".rstrip(),
-                f"{goal.reached:.1f} {unit}".rstrip(),
+                f"{sense} {goal.wanted:.{shown}f} {unit}".rstrip(),
+                f"{goal.reached:.{shown}f} {unit}".rstrip(),
                 "yes" if goal.met else "NO",
             )
         )
