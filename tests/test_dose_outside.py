@@ -25,7 +25,7 @@ from planner.verify.planted import planted
 from planner.verify.reach import cubes_that_may_get
 
 K = 12_000.0
-COUNTED = 0.005
+COUNTED = 0.002
 """What the count is held to, as a part of the volume that gets the dose."""
 
 spacings = st.tuples(*[st.floats(0.3, 5.0).map(lambda h: round(h, 2))] * 3)

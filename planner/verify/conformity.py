@@ -18,13 +18,13 @@ from planner.verify.dvh import CC_MM3, NONE_SEEN, RECURRENCE, SIGMAS
 from planner.verify.planted import Planted
 from planner.verify.ptv import holds
 from planner.verify.reach import cubes_that_may_get
-from planner.verify.tolerances import DOSE_NEAR, RATIO
+from planner.verify.tolerances import DOSE, RATIO
 
 SUBJECT = "dose in the PTV"
 
 POINTS = 100_000
 """Points looked at [U]: of a PTV as large as half of where they lie, EI is held to 0.01."""
-COUNTED_PART = 0.005
+COUNTED_PART = 0.002
 """How much of V_ref a plan's count of what lies outside the PTV may be off by: what its cells are tested
 for."""
 
@@ -57,7 +57,7 @@ def outside_mm3(seeds: Planted, ptv: VoxelMask, grid: Grid, prescribed_gy: float
     """
     if not len(seeds.centres_P):
         return 0.0, 0.0
-    middles_B, side = cubes_that_may_get((1.0 - DOSE_NEAR) * prescribed_gy, seeds, grid)
+    middles_B, side = cubes_that_may_get((1.0 - DOSE) * prescribed_gy, seeds, grid)
     if not len(middles_B):
         return 0.0, 0.0
     n = np.arange(POINTS)
@@ -67,7 +67,7 @@ def outside_mm3(seeds: Planted, ptv: VoxelMask, grid: Grid, prescribed_gy: float
     beyond = doses[~holds(ptv, grid.spacing_mm, points_B)]
     few, share, many, reference = (
         float(np.count_nonzero(part >= level * prescribed_gy)) / POINTS
-        for part, level in ((beyond, 1.0 + DOSE_NEAR), (beyond, 1.0), (beyond, 1.0 - DOSE_NEAR), (doses, 1.0))
+        for part, level in ((beyond, 1.0 + DOSE), (beyond, 1.0), (beyond, 1.0 - DOSE), (doses, 1.0))
     )
     off = SIGMAS * sqrt(share * (1.0 - share) / POINTS) + NONE_SEEN / POINTS
     off += COUNTED_PART * reference + max(many - share, share - few)
