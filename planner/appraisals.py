@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from planner.records import Crossing
+from planner.records import Aim, Crossing
 from planner.request import Point
 
 
 class Lack(StrEnum):
-    """What keeps a needle from being safe as asked."""
+    """What keeps a needle from being safe as asked: its way to the skin, its way in what it aims at, a tip
+    that goes on beyond that, or free space around needle, hub and bore."""
 
     SKIN = "skin"
     TARGET = "target"
@@ -29,8 +30,7 @@ class Near:
 
 @dataclass(frozen=True)
 class Reason:
-    """One lack: of the way to the skin, of the way in the target, of a tip that goes no farther than that, or
-    of free space beside a structure."""
+    """One lack, and beside which structure where it is one of free space."""
 
     lack: Lack
     structure: str | None
@@ -40,8 +40,13 @@ class Reason:
 @dataclass(frozen=True)
 class Appraisal:
     """One needle. What depends on the skin is None where the line from the tip does not reach it; `crosses`
-    then counts from the entry as it was given. Otherwise fields are as in records.Path."""
+    then counts from the entry as it was given. Otherwise fields are as in records.Path.
 
+    `safe` is by its aim: what verification asks of a plan's path with that aim, but that a tip may end before
+    the far edge. Of a needle that is given nobody asks where it ends; `safe` then says that it comes too near
+    to nothing."""
+
+    aim: Aim
     entry_mm: Point | None
     tip_mm: Point
     direction: Point

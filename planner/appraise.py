@@ -3,11 +3,12 @@
     entry o----------------------------> o tip          both as given: a hand moves them, no search does
 
 The same quantities as a plan's paths have, from the same voxels, for one needle or a thousand; the tip stays
-where it is given, the entry is where the line leaves the skin. Distances are exact. An appraisal is no plan:
-nothing of it is verified by a second route.
+where it is given, the entry is where the line leaves the skin. Distances are exact. The verdict goes by what
+the needle aims at (planner.aiming). An appraisal is no plan: nothing of it is verified by a second route.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from math import dist, fsum
 
 import numpy as np
 from jaxtyping import Float
@@ -15,15 +16,15 @@ from jaxtyping import Float
 from anatomy.scene import Scene
 from anatomy.structures import Role
 from anatomy.threads import spread
+from planner.aiming import Aiming
 from planner.appraisals import Appraisal, Lack, Near, Reason
-from planner.crossed import Crossed
-from planner.crossings import SHORTEST_MM
-from planner.defaults import least_chord_mm
+from planner.crossed import Along, Crossed
 from planner.kernels import appraise as kernel
 from planner.kernels.clear import ROUNDING_MM
 from planner.kernels.verdicts import SAFE, SENTENCES
 from planner.measure import axial_angles_deg, craniocaudal_angles_deg
-from planner.records import CLEARANCE_CAP_MM, TABLE, Crossing
+from planner.ptv import ptv_of
+from planner.records import CLEARANCE_CAP_MM, TABLE, Aim
 from planner.request import Point, Request
 from planner.structure_sets import structure_sets
 from planner.world import world
@@ -33,7 +34,10 @@ NEAR_MM = 5.0
 
 
 class Appraiser:
-    """Appraises needles in one scene under one request. Holds what all share, so that each costs little."""
+    """Appraises needles in one scene under one request. Holds what all share, so that each costs little.
+
+    Raises RequestError for a structure to cut the PTV back from that is not in the scene.
+    """
 
     def __init__(self, scene: Scene, request: Request) -> None:
         self._scene, self._request = scene, request
@@ -45,14 +49,18 @@ class Appraiser:
         self._names = tuple(s.name for s in structures)
         self._needs = np.array([request.clearance_of(name) for name in self._names])
         self._near = structure_sets(structures, scene.grid.shape)
-        self._crossed = Crossed(scene)
-        self._min_chord_mm = least_chord_mm(scene, request)
+        self._crossed = Crossed(scene, ptv_of(scene, request))
+        self._aiming = Aiming(scene, request)
         self._table_need_mm = request.clearance_of(TABLE)
 
     def appraise(
-        self, entries_P: Float[np.ndarray, "n 3"], tips_P: Float[np.ndarray, "n 3"]
+        self,
+        entries_P: Float[np.ndarray, "n 3"],
+        tips_P: Float[np.ndarray, "n 3"],
+        aims: Sequence[Aim] | None = None,
     ) -> list[Appraisal]:
-        """The needles from these entries to these tips, in order. [mm]
+        """The needles from these entries to these tips, in order, each by its aim; without, by the target.
+        [mm]
 
         Raises ValueError where an entry is its tip: such a needle has no direction.
         """
@@ -68,6 +76,7 @@ class Appraiser:
         found_P = tips_P + lengths[:, None] * outwards_P
         radius, hub_radius = self._request.needle.radius_mm, self._request.hub_radius_mm
         rows = zip(
+            [Aim.TARGET] * len(tips_P) if aims is None else aims,
             # Adding zero turns -0.0 into 0.0: one number, one text.
             map(tuple, (tips_P + 0.0).tolist()),
             map(tuple, (found_P + 0.0).tolist()),
@@ -115,6 +124,7 @@ class Appraiser:
 
     def _appraisal(
         self,
+        aim: Aim,
         tip_mm: Point,
         entry_mm: Point,
         direction: Point,
@@ -124,20 +134,19 @@ class Appraiser:
         nearest: tuple[float, str],
         passed: list[Near],
         hub_passed: list[Near],
-        crossed: tuple[tuple[Crossing, ...], float, float],
+        along: Along,
     ) -> Appraisal:
-        crosses, chord_mm, past_mm = crossed
         walk = int(row[kernel.WALK])
         reached = walk == SAFE
         reasons = (
             *(() if reached else (Reason(Lack.SKIN, None, f"It {SENTENCES[walk]}."),)),
-            *self._lack_of_target(chord_mm),
-            *_too_deep(past_mm),
+            *self._aiming.lacks(aim, along, dist(entry_mm, tip_mm)),
             *_lacks(Lack.NEEDLE, passed),
             *_lacks(Lack.HUB, hub_passed),
             *self._lack_of_room(row[kernel.BORE_ROOM]),
         )
         return Appraisal(
+            aim=aim,
             entry_mm=entry_mm if reached else None,
             tip_mm=tip_mm,
             direction=direction,
@@ -147,10 +156,10 @@ class Appraiser:
             fissures_crossed=int(row[kernel.FISSURES]) if reached else None,
             clearance_mm=nearest[0],
             nearest_structure=nearest[1],
-            crosses=crosses,
+            crosses=along.crosses,
             axial_angle_deg=axial_angle_deg,
             craniocaudal_angle_deg=craniocaudal_angle_deg,
-            target_chord_mm=chord_mm,
+            target_chord_mm=fsum(b - a for a, b in along.target),
             clearances=tuple(passed),
             safe=not reasons,
             reasons=reasons,
@@ -184,26 +193,12 @@ class Appraiser:
                 for s, clearance_mm in zip(first.tolist(), row[first].tolist(), strict=True)
             ]
 
-    def _lack_of_target(self, chord_mm: float) -> tuple[Reason, ...]:
-        if chord_mm >= self._min_chord_mm - ROUNDING_MM and chord_mm > 0.0:
-            return ()
-        detail = f"It runs in the target for {chord_mm:.1f} mm; {self._min_chord_mm:.1f} mm are needed."
-        return (Reason(Lack.TARGET, None, detail),)
-
     def _lack_of_room(self, bore_mm: float) -> tuple[Reason, ...]:
         radius = self._request.hub_radius_mm
         if bore_mm >= radius - ROUNDING_MM:
             return ()
         detail = f"The hub's axis comes within {bore_mm:.1f} mm of the bore's wall; it needs {radius:.1f} mm."
         return (Reason(Lack.BORE, None, detail),)
-
-
-def _too_deep(past_mm: float) -> tuple[Reason, ...]:
-    """A plan's tip lies at the target's far edge: what is beyond is pierced for nothing."""
-    if past_mm <= SHORTEST_MM:
-        return ()
-    far = f"{past_mm:.1f} mm" if past_mm >= 0.1 else "less than 0.1 mm"
-    return (Reason(Lack.TIP, None, f"The tip lies {far} beyond the target's far edge."),)
 
 
 def _lacks(lack: Lack, passed: list[Near]) -> tuple[Reason, ...]:

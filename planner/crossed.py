@@ -1,14 +1,15 @@
 """Crossed: what many needles cross, each as planner.crossings has it of one, in one call."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 from anatomy.scene import Scene
-from anatomy.structures import Role, Structure
+from anatomy.structures import Role, Structure, VoxelMask
 from anatomy.threads import spread
-from planner.crossings import crossed_surfaces, in_order
+from planner.crossings import Interval, crossed_surfaces, in_order
 from planner.kernels.appraise import cross_range
 from planner.records import Crossing
 from planner.structure_sets import structure_sets
@@ -17,40 +18,47 @@ CROSSINGS = 64
 """Room for so many crossings of one needle at first; where it is not enough, it is made."""
 
 
-class Crossed:
-    """The structures of one scene, ready to be asked what needles cross."""
+@dataclass(frozen=True)
+class Along:
+    """What one needle crosses from entry to tip, and the depths from the entry between which it runs in the
+    target and in the PTV. [mm]"""
 
-    def __init__(self, scene: Scene) -> None:
+    crosses: tuple[Crossing, ...]
+    target: tuple[Interval, ...]
+    ptv: tuple[Interval, ...]
+
+
+class Crossed:
+    """The structures of one scene and its PTV, ready to be asked what needles cross."""
+
+    def __init__(self, scene: Scene, ptv: VoxelMask) -> None:
         self._grid = scene.grid
         structures = [s for s in scene.structures if s.role is not Role.SKIN]
         self._surfaces = tuple(s for s in structures if s.surface is not None)
-        # The target last, as one: several structures may make it up.
-        asked = (*(s for s in structures if s.surface is None), Structure("", scene.target))
+        # The target as one, since several structures may make it up, and the PTV: the last two.
+        treated = Structure("", scene.target), Structure("", ptv)
+        asked = (*(s for s in structures if s.surface is None), *treated)
         self._names = tuple(s.name for s in asked)
         self._sets = structure_sets(asked, scene.grid.shape)
 
-    def along(
-        self, entries_P: Float[np.ndarray, "n 3"], tips_P: Float[np.ndarray, "n 3"]
-    ) -> Iterator[tuple[tuple[Crossing, ...], float, float]]:
-        """Of each needle what it crosses from entry to tip, for how long it runs in the target, and how far
-        the tip lies beyond the target's last place on that way; 0.0 where there is none. [mm]"""
+    def along(self, entries_P: Float[np.ndarray, "n 3"], tips_P: Float[np.ndarray, "n 3"]) -> Iterator[Along]:
+        """Each needle, in order."""
         inwards = tips_P - entries_P
         lengths = np.linalg.norm(inwards, axis=1)
         entries_B = self._grid.to_box(entries_P)
         inwards_B = self._grid.vectors_to_box(inwards / lengths[:, None])
         counts, crossed, spans = self._walked(entries_B, inwards_B, lengths, CROSSINGS)
-        target = len(self._names) - 1
+        target, ptv = len(self._names) - 2, len(self._names) - 1
         for n, held in enumerate(counts.tolist()):
-            found, chord_mm, left_mm = [], 0.0, 0.0
+            found: list[Crossing] = []
+            treated: dict[int, list[Interval]] = {target: [], ptv: []}
             for s, (a, b) in zip(crossed[n, :held].tolist(), spans[n, :held].tolist(), strict=True):
-                if s == target:
-                    chord_mm += b - a
-                    left_mm = max(left_mm, b)
+                if s in treated:
+                    treated[s].append((a, b))
                 else:
                     found.append(Crossing(self._names[s], a, b))
-            past_mm = float(lengths[n]) - left_mm if chord_mm > 0.0 else 0.0
             crosses = in_order([*found, *crossed_surfaces(self._surfaces, entries_P[n], tips_P[n])])
-            yield crosses, chord_mm, past_mm
+            yield Along(crosses, tuple(treated[target]), tuple(treated[ptv]))
 
     def _walked(
         self, entries_B: np.ndarray, inwards_B: np.ndarray, lengths: np.ndarray, room: int

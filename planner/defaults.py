@@ -7,6 +7,7 @@ import numpy as np
 from anatomy.scene import Scene
 from anatomy.structures import Role
 from anatomy.suggest import nearest
+from planner.ptv import refuse_unknown_cut_back
 from planner.records import RESERVED
 from planner.request import Request, RequestError
 from planner.sources import source_of
@@ -31,6 +32,7 @@ def resolved(scene: Scene, request: Request) -> Request:
     structure whose dose is not reported, and for a seed model that is not known.
     """
     source_of(request)
+    refuse_unknown_cut_back(scene, request)
     _refuse_goals_of_no_organ(scene, request)
     for s in scene.structures:
         if s.name in RESERVED:

@@ -14,7 +14,7 @@ from planner.implant import implant
 from planner.implant_records import DoseReport, NeedleSet, Robustness
 from planner.nearest_miss import nearest_miss
 from planner.outcome import outcome, search_report
-from planner.progress import GoOn, Phase, Progress, always
+from planner.progress import GoOn, Phase, Progress, Whole, always
 from planner.ptv import beyond_view_mm
 from planner.ranking import score_named
 from planner.records import SCHEMA, SOFTWARE, Path, Plan
@@ -26,6 +26,9 @@ from planner.set_report import set_report
 from planner.verify import verify
 from planner.wording import notes_on_ptv
 from planner.world import World, world
+
+OF_IMPLANT = (Phase.NEEDLES, Phase.DOSE)
+"""Phases of a plan with a prescription only."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +52,14 @@ class Planted:
 def plan(scene: Scene, request: Request, go_on: GoOn = always) -> Planning:
     """Every safe path that matters, ranked, with seeds, verified.
 
-    `go_on` is told of progress, and ends the search early by answering False. Raises RequestError for a
-    request that cannot be kept, and whatever `go_on` raises.
+    `go_on` is told how far the whole has come, never less than before, and ends the search early by
+    answering False. Raises RequestError for a request that cannot be kept, and whatever `go_on` raises.
     """
     for name in (*request.ranking, *request.weights):
         score_named(name)
     request = resolved(scene, request)
     refuse_impossible(scene, request)
+    go_on = Whole(go_on, [p for p in Phase if request.prescription is not None or p not in OF_IMPLANT])
     go_on(Progress(Phase.FIELDS, 0.0, "distance fields"))
     near = world(scene, request)
     go_on(Progress(Phase.SEARCH, 0.0, "search"))
@@ -103,7 +107,9 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> Planning:
         robustness=planted.robustness,
     )
     go_on(Progress(Phase.VERIFY, 0.0, "verification"))
-    return Planning(replace(unverified, verification=verify(unverified, scene)), chosen.access)
+    verified = replace(unverified, verification=verify(unverified, scene))
+    go_on(Progress(Phase.VERIFY, 1.0, "verified"))
+    return Planning(verified, chosen.access)
 
 
 def _notes(scene: Scene, request: Request) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ def ptv_of(scene: Scene, request: Request) -> VoxelMask:
     The target itself is never cut back. Raises RequestError for a structure to cut back from that is not in
     the scene.
     """
+    refuse_unknown_cut_back(scene, request)
     grid, margin = scene.grid, request.target.margin_mm
     pad = np.ceil(margin / grid.spacing_mm).astype(int)
     lower = np.maximum(np.array(scene.target.lower) - pad, 0)
@@ -65,8 +66,15 @@ def _grown(
     return np.asarray(nearest2 <= margin_mm * margin_mm * (1.0 + ROUNDING))
 
 
+def refuse_unknown_cut_back(scene: Scene, request: Request) -> None:
+    """Raise RequestError for a structure to cut the PTV back from that is not in the scene."""
+    for name in request.target.cut_back:
+        if name not in scene.names():
+            raise RequestError(
+                "target/cut_back", f"there is no structure {name!r}", nearest(name, scene.names())
+            )
+
+
 def _mask_of(scene: Scene, name: str, box: tuple[slice, ...]) -> Bool[np.ndarray, "i j k"]:
-    if name not in scene.names():
-        raise RequestError("target/cut_back", f"there is no structure {name!r}", nearest(name, scene.names()))
     mask = scene.structure(name).mask
     return np.asarray(mask.layer[box] == mask.label)

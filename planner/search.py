@@ -35,6 +35,8 @@ PARENTS_AT_A_TIME = 1 << 14
 EXTRA_LEVELS, DEEPER_LEVELS = 6, 3
 """Some cells reach deeper than their plane C and need further halving: at plane C alone for the first levels,
 which is enough where they reach little deeper, then at both."""
+LEVEL_COST = 2.0
+"""A level of the net is taken for so many times as long as the one before, to say how far a search is [U]."""
 ROUNDING = 1e-9
 NEIGHBOURHOOD_MM = 2.0
 """Cells smaller than this give only the best safe line of their parent to choose from: polishing finds the
@@ -113,7 +115,8 @@ def search(world: World, radius_mm: float, go_on: GoOn) -> Found:
         step = levels[min(number, len(levels) - 1)]
         per_parent = QUARTERS if number in deeper else SIXTEENTHS
         done = _Level(world, b, cells, order, per_parent, enough_mm, step < NEIGHBOURHOOD_MM)
-        for fraction in done.run():
+        for part in done.run():
+            fraction = _searched(number, part, len(levels))
             stopped = not go_on(Progress(Phase.SEARCH, fraction, f"covering radius {step:.3g} mm")) or stopped
             stopped = stopped or done.cells_left > MOST_CELLS
             if stopped and number > 0:
@@ -153,6 +156,13 @@ def _levels(radius_mm: float) -> list[float]:
     while radii[0] < COARSEST_MM:
         radii.insert(0, 2.0 * radii[0])
     return radii
+
+
+def _searched(number: int, part: float, levels: int) -> float:
+    """How far a search has come that is done with `number` of its levels and a part of the next, 0.0 to 1.0:
+    each level is taken for LEVEL_COST times as long as the one before."""
+    before, after = LEVEL_COST**number - 1.0, LEVEL_COST ** (number + 1) - 1.0
+    return min(1.0, (before + part * (after - before)) / (LEVEL_COST**levels - 1.0))
 
 
 class _Level:

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from planner.appraisals import Lack
+from planner.records import Aim
 from service.implant_schema import refuse_no_direction
 from service.request_fields import PointMm
 from service.schema import PlanRequest
@@ -18,10 +19,15 @@ MAX_NEEDLES_BYTES = 1_000_000
 
 
 class NeedleAt(Strict):
-    """A needle as it is held: any point of its line outside the tip as entry, and its tip. [mm, LPS]"""
+    """A needle as it is held: any point of its line outside the tip as entry, and its tip. [mm, LPS]
+
+    `aim` is what its tip is at, as the paths of a plan state it, and says by what it is judged: the target;
+    the PTV, for needles that leave seeds; or nothing, for needles that are in already.
+    """
 
     entry_mm: PointMm
     tip_mm: PointMm
+    aim: Aim = Aim.TARGET
 
     @model_validator(mode="after")
     def _has_a_direction(self) -> "NeedleAt":
@@ -31,7 +37,7 @@ class NeedleAt(Strict):
 
 class NeedlesBody(Strict):
     """Needles to appraise, one by one, and the request that says what is safe; of it, target, needle,
-    clearances, roles and pose matter."""
+    clearances, roles, pose and the seeds' model matter."""
 
     paths: Annotated[tuple[NeedleAt, ...], Field(min_length=1, max_length=MAX_NEEDLES_AT_ONCE)]
     request: PlanRequest = PlanRequest()
@@ -68,8 +74,8 @@ class NearModel(BaseModel):
 
 
 class ReasonModel(BaseModel):
-    """What a needle lacks: its way to the skin, its way in the target, a tip that goes no farther than that,
-    or free space beside a structure."""
+    """What a needle lacks: its way to the skin, its way in the target or PTV, a tip that goes no farther than
+    that, or free space beside a structure."""
 
     lack: Lack
     structure: str | None
@@ -79,8 +85,10 @@ class ReasonModel(BaseModel):
 class AppraisalModel(BaseModel):
     """One needle, with the fields of a plan's path and a verdict. The tip is as given, the entry where the
     line leaves the skin; where it does not, what depends on it is null, and `crosses` counts from the entry
-    given. Not verified by a second route, as plans are."""
+    given. `safe` is by its `aim`; of a needle with the aim "given" it says that it comes too near to nothing.
+    Not verified by a second route, as plans are."""
 
+    aim: Aim
     entry_mm: tuple[float, float, float] | None
     tip_mm: tuple[float, float, float]
     direction: tuple[float, float, float]

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import orjson
 
+from planner.records import Aim
 from service.case import Case
 from service.tasks import Report
 from service.warm import warm
@@ -14,20 +15,21 @@ from service.warm import warm
 
 @dataclass(frozen=True)
 class Needles:
-    """What is asked: a case, the request that says what is safe, as its JSON, and entries and tips, (n, 3)
-    each. [mm, P]"""
+    """What is asked: a case, the request that says what is safe, as its JSON, entries and tips, (n, 3) each,
+    and what each tip is at. [mm, P]"""
 
     case: Case
     request: bytes
     entries_mm: np.ndarray
     tips_mm: np.ndarray
+    aims: tuple[Aim, ...]
 
     def parts(self, most: int) -> "list[Needles]":
         """The needles in order, in `most` parts of about one size, or as many as there are needles."""
         count = len(self.entries_mm)
         edges = np.linspace(0, count, min(most, count) + 1).astype(int)
         return [
-            replace(self, entries_mm=self.entries_mm[a:b], tips_mm=self.tips_mm[a:b])
+            replace(self, entries_mm=self.entries_mm[a:b], tips_mm=self.tips_mm[a:b], aims=self.aims[a:b])
             for a, b in pairwise(edges)
         ]
 
@@ -53,7 +55,7 @@ def appraise(report: Report, asked: Needles) -> Appraised:
         "notes": at.scene.notes,
         "skin_source": at.scene.skin_source,
     }
-    found = at.appraiser.appraise(asked.entries_mm, asked.tips_mm)
+    found = at.appraiser.appraise(asked.entries_mm, asked.tips_mm, asked.aims)
     return Appraised(orjson.dumps(found)[1:-1], orjson.dumps(caveats))
 
 

@@ -51,6 +51,7 @@ class Appraising:
             request,
             np.array([needle.entry_mm for needle in body.paths], float),
             np.array([needle.tip_mm for needle in body.paths], float),
+            tuple(needle.aim for needle in body.paths),
         )
         parts = needles.parts(len(self._benches)) if len(body.paths) >= SHARED_FROM else [needles]
         return joined(await self._at_benches(owner, stored, appraise, parts))

@@ -36,7 +36,7 @@ _AGAIN = (429, 502, 503, 504)
 """Statuses that say: later."""
 
 OnProgress = Callable[[str, float], None]
-"""Told of each phase and its fraction, 0 to 1."""
+"""Told of the phase, and how far the whole has come, 0 to 1."""
 
 
 class ProblemError(Exception):
@@ -132,7 +132,8 @@ class Client:
         return content
 
     def appraise(self, case: Json, paths: Sequence[Json], request: Json | None = None) -> list[Json]:
-        """Needles as they are held: {"entry_mm", "tip_mm"} each, and what is found of each."""
+        """Needles as they are held, and what is found of each: {"entry_mm", "tip_mm"}, and "aim" where it is
+        another than "target": "ptv", "given", as a plan's paths have it."""
         body = {"paths": list(paths), "request": request or {}}
         found = self._json("POST", f"/v1/cases/{case['id']}/paths:evaluate", json=body)
         return list(found["paths"])

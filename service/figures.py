@@ -1,4 +1,5 @@
-"""Figures of a plan as files: `path_01.png` ... in order of rank, and `skin_access.png`.
+"""Figures of a plan as files: `path_01.png` ... in order of rank, `needle_N1.png` ... of the needles of its
+set, and `skin_access.png`.
 
 With a dose also `dvh.png`, `isodose.png`, and the surfaces `isodose_50.stl` ... in patient LPS mm, by percent
 of the prescribed dose.
@@ -10,6 +11,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from anatomy.scene import Scene
+from planner import records
 from planner.dose.isodose import isodose_surface
 from planner.dose.lattice import lattice_enclosing
 from planner.plan import Planning
@@ -27,15 +29,15 @@ SURFACE_STEP_MM = 1.0
 
 
 def draw(planning: Planning, scene: Scene, folder: Path) -> list[Path]:
-    """Draw every ranked path, the skin access map, and the dose; returns the files written, in that order.
+    """Draw every ranked path, every needle of the set, the skin access map, and the dose; returns the files
+    written, in that order.
 
     `folder` is made if it does not exist. The same plan and scene give the same bytes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     plan, access = planning.plan, planning.access
-    ranked = [path for path in plan.paths if path.aim is Aim.TARGET]
     files = [
-        write_figure(path_figure(plan, path, scene), folder / f"path_{path.rank:02d}.png") for path in ranked
+        write_figure(path_figure(plan, path, scene), folder / f"{_name(path)}.png") for path in plan.paths
     ]
     skin = access_figure(plan, scene, access.entry_mm, access.lung_length_mm)
     files.append(write_figure(skin, folder / "skin_access.png"))
@@ -44,6 +46,11 @@ def draw(planning: Planning, scene: Scene, folder: Path) -> list[Path]:
         files.append(write_figure(isodose_figure(plan, scene), folder / "isodose.png"))
         files.extend(_surfaces(plan, scene, folder))
     return files
+
+
+def _name(path: records.Path) -> str:
+    """Ranked paths by rank, needles of the set by name."""
+    return f"path_{path.rank:02d}" if path.aim is Aim.TARGET else f"needle_{path.id}"
 
 
 def write_figure(figure: Figure, file: Path) -> Path:

@@ -3,9 +3,14 @@
 from planner.implant_records import NeedleSet, Robustness, Spread
 from planner.lung_words import at_least, of_lung
 from planner.number_text import mm_text, tenths
-from planner.records import Aim, Path, Plan
+from planner.records import CLEARANCE_CAP_MM, Aim, Path, Plan
 from service.columns import columns
 from service.dose_text import bed_lines, exceeded_lines, goals_table, medium_line, organs_table, volume_line
+
+NEEDLE_HEADINGS = (
+    *("insert", "needle", "approach", "entry mm (L P S)", "axial deg", "craniocaudal deg", "length mm"),
+    *("lung mm", "punctures", "clearance mm", "nearest", "seeds", "at depths mm"),
+)
 
 TOUCHES_SHOWN = 3
 """Structures most likely to be touched."""
@@ -52,10 +57,17 @@ def _worst(plan: Plan) -> list[str]:
     return [*over, *([] if plan.robustness is None else _robustness(plan.robustness, _in_already(plan)))]
 
 
+def clearance_text(path: Path) -> str:
+    """The clearance in mm, as far as it was looked for."""
+    clearance_mm = path.clearance_mm
+    return f"{clearance_mm:.1f}" if clearance_mm < CLEARANCE_CAP_MM else f"over {CLEARANCE_CAP_MM:.0f}"
+
+
 def _needles(needles: NeedleSet, paths: tuple[Path, ...], missing: tuple[str, ...]) -> str:
-    """One row for each needle, in order of insertion: its cost, and the depths of its seeds, distal first."""
+    """One row for each needle, in order of insertion: where it enters and how it is turned, how deep it goes,
+    its cost, what it comes near, and the depths of its seeds, distal first."""
     by_id = {path.id: path for path in paths}
-    rows = [("insert", "needle", "approach", "lung mm", "punctures", "seeds", "at depths mm")]
+    rows = [NEEDLE_HEADINGS]
     for n, path_id in enumerate(needles.order, start=1):
         path = by_id[path_id]
         depths = [seed.depth_mm for seed in needles.seeds if seed.path_id == path_id]
@@ -64,8 +76,14 @@ def _needles(needles: NeedleSet, paths: tuple[Path, ...], missing: tuple[str, ..
                 str(n),
                 path_id,
                 path.approach,
+                " ".join(f"{x:.1f}" for x in path.entry_mm),
+                f"{path.axial_angle_deg:.1f}",
+                f"{path.craniocaudal_angle_deg:.1f}",
+                f"{path.length_mm:.1f}",
                 at_least(tenths(path.lung_length_mm), missing),
                 at_least(str(path.pleural_punctures), missing),
+                clearance_text(path),
+                path.nearest_structure,
                 str(len(depths)),
                 " ".join(f"{depth:.1f}" for depth in depths if depth is not None),
             )

@@ -3,9 +3,9 @@
 from anatomy.expected import LUNG_NAMES
 from planner.lung_words import a_path, at_least
 from planner.number_text import mm_text, share_text, tenths
-from planner.records import CLEARANCE_CAP_MM, NARROW, Aim, NearestMiss, Path, Plan, Verification
+from planner.records import NARROW, Aim, NearestMiss, Path, Plan, Verification
 from service.columns import columns
-from service.implant_text import implant_lines
+from service.implant_text import clearance_text, implant_lines
 
 HEADINGS = (
     "rank",
@@ -87,7 +87,7 @@ def _row(path: Path, window: str, missing: tuple[str, ...]) -> tuple[str, ...]:
         at_least(tenths(path.lung_length_mm), missing),
         at_least(str(path.pleural_punctures), missing),
         at_least(str(path.fissures_crossed), missing),
-        _clearance(path.clearance_mm),
+        clearance_text(path),
         path.nearest_structure,
         f"{path.length_mm:.1f}",
         f"{path.target_chord_mm:.1f}",
@@ -95,7 +95,3 @@ def _row(path: Path, window: str, missing: tuple[str, ...]) -> tuple[str, ...]:
         f"{path.craniocaudal_angle_deg:.1f}",
         str(len(path.seeds)),
     )
-
-
-def _clearance(clearance_mm: float) -> str:
-    return f"{clearance_mm:.1f}" if clearance_mm < CLEARANCE_CAP_MM else f"over {CLEARANCE_CAP_MM:.0f}"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from planner.progress import Phase, Progress
 from service.files import write_atomically
+from service.time_left import spoken_left, time_left_s
 
 PROGRAM = "seedpath"
 """What lines on stderr begin with."""
@@ -32,7 +33,7 @@ def deliver(result: bytes, summary: str, output: Path | None) -> None:
 
 
 class ProgressLines:
-    """Says how far planning is: at a new phase, and otherwise once a second."""
+    """Says how far planning is, and how long it may take: at a new phase, and otherwise once a second."""
 
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._clock_s = clock_s
@@ -44,5 +45,7 @@ class ProgressLines:
         now = self._clock_s()
         new_phase = progress.phase is not self._phase and now - self._started > QUIET_S
         if new_phase or now - self._said > QUIET_S:
-            say(f"{progress.phase} {100 * progress.fraction:.0f} % {progress.text}".rstrip())
+            left_s = time_left_s(now - self._started, progress.fraction)
+            left = "" if left_s is None else f", {spoken_left(left_s)}"
+            say(f"{100 * progress.fraction:.0f} %{left}: {progress.phase} {progress.text}".rstrip())
             self._said, self._phase = now, progress.phase

@@ -215,7 +215,7 @@ def test_a_dose_is_drawn_into_files_that_equal_work_makes_equal(tmp_path: FilePa
     first, again = (draw(planning, patient, tmp_path / name) for name in ("first", "again"))
     surfaces = [f"isodose_{percent}.stl" for percent in LEVELS_PERCENT]
     assert [file.name for file in first] == [
-        *("path_01.png", "skin_access.png", "dvh.png", "isodose.png"),
+        *("path_01.png", "needle_N2.png", "skin_access.png", "dvh.png", "isodose.png"),
         *surfaces,
     ]
     assert sorted(f.name for f in (tmp_path / "first").iterdir()) == sorted(f.name for f in first)

@@ -1,5 +1,6 @@
 """What a plan with an implant, an evaluation and a replanning say in a terminal."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -16,7 +17,7 @@ from made_implants import (
 from planner.implant_records import NeedleRisk, OrganDose, Touch
 from planner.records import Aim, Plan
 from service.dose_text import ORGANS_SHOWN, bed_lines, exceeded_lines, organs_table, quantity, volume_line
-from service.implant_text import implant_lines
+from service.implant_text import NEEDLE_HEADINGS, implant_lines
 from service.results_text import evaluation_text, replanned_text
 from service.table import plan_text
 
@@ -79,10 +80,19 @@ def test_the_volumes_treated_have_a_line_each() -> None:
 def test_needles_stand_in_order_of_insertion_with_their_seeds() -> None:
     rows = plan_text(implant_plan()).splitlines()
     first = next(n for n, row in enumerate(rows) if row.startswith("insert"))
-    assert [row.split() for row in rows[first + 1 : first + 3]] == [
-        ["1", "N2", "transsternal", "0.0", "0", "1", "48.0"],
-        ["2", "N1", "parasternal", "12.5", "1", "2", "53.8", "43.8"],
-    ]
+    where = {"N1": "80.0 12.0 60.0", "N2": "88.0 12.0 60.0"}
+    for n, (id, approach, lung, punctures, seeds, depths) in enumerate(
+        [
+            ("N2", "transsternal", "0.0", "0", "1", "48.0"),
+            ("N1", "parasternal", "12.5", "1", "2", "53.8 43.8"),
+        ],
+        start=1,
+    ):
+        assert re.split(r"\s{2,}", rows[first + n]) == [
+            *(str(n), id, approach, where[id], "0.0", "0.0", "56.0", lung, punctures, "4.5", "heart"),
+            *(seeds, depths),
+        ]
+    assert re.split(r"\s{2,}", rows[first]) == list(NEEDLE_HEADINGS)
     assert rows[first + 3] == (
         "Needle set: lung 12.5 mm, 1 pleural puncture (counted as 10 mm each), 2 needles, 4 seeds "
         "(1 of them given)."

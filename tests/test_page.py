@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import numpy as np
 import pytest
 from phantom import write_phantom
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
@@ -320,23 +321,87 @@ def test_a_verdict_names_organs_that_it_does_not_look_at(shown, planned):
     expect(shown.locator("#verdict")).to_contain_text(missing[0].replace("_", " "))
 
 
-def test_the_entry_is_dragged_in_a_slice_and_the_verdict_follows(shown):
-    shown.wait_for_selector("#slices:not([hidden])")
-    expect(shown.locator("#verdict.safe")).to_be_visible()
-    canvas = shown.locator("#slices canvas").first
+@pytest.fixture
+def sliced(page: Page, planned: dict[str, Any]) -> tuple[Page, list[dict[str, Any]]]:
+    """A page with the phantom's plan on it, and the first slices that it was sent, as they come."""
+    found: list[dict[str, Any]] = []
+
+    def noted(answer: Any) -> None:
+        if answer.url.endswith("/slices") and answer.ok:
+            found.append(answer.json()["slices"][0])
+
+    page.on("response", noted)
+    page.goto(planned["address"])
+    # What is drawn late moves what is below it.
+    page.wait_for_selector("#scene-plot .main-svg")
+    page.wait_for_selector("#slices:not([hidden])")
+    expect(page.locator("#verdict.safe")).to_be_visible()
+    return page, found
+
+
+def taken_hold_of(page: Page) -> tuple[float, float, float]:
+    """The pointer pressed on the entry in the first slice: where, and the slice's width. [CSS pixels]"""
+    canvas = page.locator("#slices canvas").first
     canvas.scroll_into_view_if_needed()
-    place = entry_on(canvas)
-    box = canvas.bounding_box()
+    place, box = entry_on(canvas), canvas.bounding_box()
     assert box is not None and place is not None
     x, y = box["x"] + place[0] * box["width"], box["y"] + place[1] * box["height"]
-    before = shown.locator("#found").inner_text()
-    shown.mouse.move(x, y)
-    shown.mouse.down()
-    for step in range(1, 8):
-        shown.mouse.move(x + 12 * step, y)
-    shown.mouse.up()
-    expect(shown.locator("#found")).not_to_have_text(before)
-    assert shown.locator("#paths tr.picked").count() == 0
+    page.mouse.move(x, y)
+    page.mouse.down()
+    return x, y, box["width"]
+
+
+def end_mm(page: Page, end: str) -> np.ndarray:
+    """Where the page says that the needle's entry or tip is, to a tenth of a millimetre."""
+    return np.array([float(page.get_by_label(f"{end}, {axis}").input_value()) for axis in AXES])
+
+
+def test_an_entry_that_is_dragged_goes_as_far_as_the_pointer_does(sliced):
+    page, slices = sliced
+    page.get_by_text("Points, mm, LPS").click()
+    before, tip = end_mm(page, "Entry"), end_mm(page, "Tip")
+    x, y, width = taken_hold_of(page)
+    slice, sent = slices[-1], len(slices)
+    mm_of_pixel = slice["pixel_mm"] * slice["columns"] / width
+    for by in (4, 7, 10):
+        page.mouse.move(x + by, y)
+    # A hand that rests still trembles, while verdicts come and the page around the slice grows.
+    for n in range(30):
+        page.mouse.move(x + 10 + n % 2, y)
+        page.wait_for_timeout(50)
+    page.mouse.move(x + 10, y + 3)
+    went = mm_of_pixel * (10 * np.array(slice["right"]) + 3 * np.array(slice["down"]))
+    assert end_mm(page, "Entry") - before == pytest.approx(went, abs=0.11)
+    assert (end_mm(page, "Tip") == tip).all()
+    assert len(slices) == sent, "a slice was cut under the pointer"
+    with page.expect_response("**/slices"):
+        page.mouse.up()
+    page.wait_for_timeout(500)
+    assert end_mm(page, "Entry") - before == pytest.approx(went, abs=0.11)
+    assert page.locator("#paths tr.picked").count() == 0
+
+
+def test_slices_stay_small_wherever_an_entry_is_put(sliced):
+    page, slices = sliced
+    page.get_by_text("Points, mm, LPS").click()
+    for far in ("-900", "1500", "-4000"):
+        with page.expect_response("**/slices") as answer:
+            page.get_by_label("Entry, posterior (P)").fill(far)
+            page.get_by_label("Entry, posterior (P)").press("Tab")
+        answer.value.finished()
+        page.wait_for_timeout(300)
+        assert slices[-1]["columns"] <= 400 and slices[-1]["pixel_mm"] < 1.5
+        # The target is on it.
+        assert pixels_near(page.locator("#slices canvas").first, "--target") > 50
+
+
+def test_the_needles_of_the_set_are_judged_by_what_they_aim_at(shown, planned):
+    needles = planned["plan"]["needle_set"]["path_ids"]
+    for id in [path["id"] for path in planned["plan"]["paths"] if path["id"] in needles]:
+        shown.locator(f"#paths input[value={id}]").check()
+        expect(shown.locator("#verdict.safe")).to_contain_text("as a needle of the set")
+    shown.locator(f"#paths input[value={planned['plan']['paths'][0]['id']}]").check()
+    expect(shown.locator("#verdict.safe")).to_contain_text("as a path to the target")
 
 
 def entry_on(canvas: Any) -> list[float] | None:

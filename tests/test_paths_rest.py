@@ -28,6 +28,8 @@ from service.settings import Settings
 from service.slice_schema import SlicesModel
 
 REQUEST = {"target": {"structure": "node_4R"}, "prescription": None}
+WIDE = REQUEST | {"target": {"structure": "node_4R", "margin_mm": 10}}
+"""With a margin wide enough for a seed beside the target."""
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +99,25 @@ def test_a_plans_paths_are_appraised_as_the_plan_has_them(
         for name in ("pleural_punctures", "fissures_crossed", "nearest_structure"):
             assert one[name] == path[name]
         assert [c["structure"] for c in one["crosses"]] == [c["structure"] for c in path["crosses"]]
+
+
+def test_needles_are_judged_by_what_they_aim_at(
+    client: httpx.Client, case: str, plan: dict[str, Any]
+) -> None:
+    """With its tip drawn back from the target into the margin: a set's needle, and no path to the target."""
+    path = plan["paths"][0]
+    drawn_back = path["target_chord_mm"] + 2.0
+    tip = [t - drawn_back * d for t, d in zip(path["tip_mm"], path["direction"], strict=True)]
+    held = {"entry_mm": path["entry_mm"], "tip_mm": tip}
+    body = {"paths": [held, *(held | {"aim": aim} for aim in ("target", "ptv", "given"))], "request": WIDE}
+    by_default, by_target, by_ptv, given = client.post(f"{case}/paths:evaluate", json=body).json()["paths"]
+    assert by_default == by_target and [r["lack"] for r in by_target["reasons"]] == ["target"]
+    assert [(one["aim"], one["safe"]) for one in (by_target, by_ptv, given)] == [
+        *(("target", False), ("ptv", True), ("given", True)),
+    ]
+    wrong = {"paths": [held | {"aim": "heart"}], "request": REQUEST}
+    found = problem(client.post(f"{case}/paths:evaluate", json=wrong), "invalid-request")
+    assert [e["pointer"] for e in found["errors"]] == ["/paths/0/aim"]
 
 
 def test_a_moved_needle_says_what_it_lacks(client: httpx.Client, case: str, plan: dict[str, Any]) -> None:

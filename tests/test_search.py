@@ -216,7 +216,8 @@ def test_the_first_level_always_completes(monkeypatch):
     done = search(near(open_chest(3)), 4.0, until)
     assert {p.text for p in until.asked} == {"covering radius 8 mm"}
     assert len(until.asked) > 9
-    assert until.asked[-1].fraction == 1.0
+    # Of two levels the second is taken for twice as long.
+    assert until.asked[-1].fraction == pytest.approx(1 / 3)
     assert not done.complete
     assert done.radius_mm < np.inf
 
@@ -240,18 +241,16 @@ def test_a_search_that_runs_out_of_levels_covers_what_it_says(monkeypatch):
     assert 2.0 < done.radius_mm < 4.0
 
 
-def test_progress_tells_how_far_each_level_has_come(monkeypatch):
+def test_progress_tells_how_far_the_whole_search_has_come(monkeypatch):
     monkeypatch.setattr("planner.search.PARENTS_AT_A_TIME", 500)
     until = Until(10**6)
     search(near(small_chest("plain")), 4.0, until)
     assert {p.phase for p in until.asked} == {Phase.SEARCH}
     levels = list(dict.fromkeys(p.text for p in until.asked))
     assert levels == ["covering radius 8 mm", "covering radius 4 mm"]
-    for level in levels:
-        fractions = [p.fraction for p in until.asked if p.text == level]
-        assert fractions == sorted(fractions)
-        assert fractions[0] > 0.0
-        assert fractions[-1] == 1.0
+    fractions = [p.fraction for p in until.asked]
+    assert fractions == sorted(fractions) and len(set(fractions)) > len(levels)
+    assert fractions[0] > 0.0 and fractions[-1] == 1.0
 
 
 def test_a_search_that_is_cancelled_gives_nothing():

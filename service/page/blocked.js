@@ -41,7 +41,7 @@ function draw() {
 
 function missed(miss) {
   if (miss === null) return null;
-  const hold = ({ entry_mm, tip_mm }) => () => set({ path: null, needle: { entry_mm, tip_mm } });
+  const hold = ({ entry_mm, tip_mm }) => () => set({ path: null, needle: { entry_mm, tip_mm, aim: "target" } });
   const opening = miss.relaxations.map((r) =>
     h(
       "li",

@@ -1,6 +1,7 @@
 // Dose: goals and what was reached, and how much of each volume gets how much.
 
 import { byId, fill, h, number, plain, spoken, table } from "./dom.js";
+import { goalInWords } from "./goals.js";
 import { on, state } from "./state.js";
 import { CONFIG, axis, colour, layout, onTheme } from "./theme.js";
 
@@ -46,14 +47,9 @@ function draw() {
   drawCurves();
 }
 
-/** A goal is named as "d90_gy": its quantity, and its unit. */
-const UNITS = { gy: "Gy", percent: "%", cc: "cc" };
-
 const goal = (g) => {
-  const [, quantity, suffix] = g.name.match(/^(.*)_([a-z]+)$/);
-  const unit = UNITS[suffix] ?? suffix;
-  const wanted = `${g.at_least ? "at least" : "at most"} ${number(g.wanted)} ${unit}`;
-  return [quantity.replace(/^[dv]/, (first) => first.toUpperCase()).replace("_", "."), g.structure, wanted, `${number(g.reached)} ${unit}`, g.met ? "✓ yes" : "✕ no"];
+  const { quantity, of, wanted, reached } = goalInWords(g);
+  return [quantity, of, wanted, reached, g.met ? "✓ yes" : "✕ no"];
 };
 
 const volumes = ({ target, gtv }) =>

@@ -63,7 +63,7 @@ function build() {
 function judgedBy() {
   const { target, clearance_mm: clearance } = state.plan.request;
   return (
-    `Judged by the request of the plan shown: to ${named(target.structure)}, ${number(clearance.default)} mm clear ` +
+    `By the request of the plan shown: to ${named(target.structure)}, ${number(clearance.default)} mm clear ` +
     "unless a structure has its own. By itself: other needles of the plan and their hubs are not looked at. " +
     "Measured at once, not verified as plans are."
   );
@@ -117,8 +117,11 @@ function nameButtons() {
   }
 }
 
-/** Hold the needle there: it is no path of the plan any more. */
-export const hold = (needle) => set({ path: null, needle });
+/**
+ * Hold the needle there: it is no path of the plan any more. It aims at what it aimed at before; one that was in
+ * already is judged as one that is to be driven.
+ */
+export const hold = (needle) => set({ path: null, needle: { ...needle, aim: needle.aim === "given" ? "ptv" : needle.aim } });
 
 function points(end, name) {
   inputs[end] = AXES.map((axis, n) => {
@@ -154,7 +157,7 @@ function showAppraisal() {
   }
   verdict.className = said.safe ? "safe" : "unsafe";
   verdict.replaceChildren(
-    h("p", {}, h("strong", {}, said.safe ? "✓ Safe as asked" : "✕ Not safe")),
+    h("p", {}, h("strong", {}, said.safe ? "✓ " : "✕ ", VERDICTS[said.aim][said.safe ? 0 : 1]), ` ${JUDGED[said.aim]}`),
     said.reasons.length ? h("ul", {}, ...said.reasons.map(({ detail }) => h("li", {}, detail))) : "",
     said.missing_structures.length
       ? h("p", {}, `Not in the input, so not looked at: ${said.missing_structures.map(spoken).join(", ")}.`)
@@ -179,6 +182,18 @@ function showAppraisal() {
     h("details", {}, h("summary", {}, "What it runs through"), crossed(said)),
   );
 }
+
+const VERDICTS = {
+  target: ["Safe as asked", "Not safe"],
+  ptv: ["Safe as asked", "Not safe"],
+  given: ["In place, and near to nothing", "In place, and too near"],
+};
+/** What the tip is at decides what is asked of a needle. */
+const JUDGED = {
+  target: "as a path to the target",
+  ptv: "as a needle of the set: its tip in the PTV, with room for a seed",
+  given: "as a needle that is in: where its tip is does not matter",
+};
 
 function showNoAnswer() {
   found.replaceChildren();

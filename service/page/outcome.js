@@ -1,7 +1,8 @@
-// Outcome: how planning ended, what was searched, and what that proves.
+// Outcome: the worst news first, then how planning ended, what was searched, and what that proves.
 
 import { byId, fill, h, number } from "./dom.js";
 import { ofLung } from "./lung.js";
+import { news } from "./news.js";
 import { on, state } from "./state.js";
 
 /** Draw the panel whenever a plan is shown. */
@@ -19,6 +20,7 @@ function draw() {
   const held = verification.checks.length;
   fill(
     byId("outcome"),
+    news(plan),
     h("p", { id: "status" }, h("strong", {}, outcome.status.replaceAll("_", " ")), ` ${outcome.message}`),
     warnings(plan),
     h(

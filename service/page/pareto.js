@@ -81,6 +81,6 @@ function draw() {
   plot.removeAllListeners?.("plotly_click");
   plot.on("plotly_click", ({ points: [point] }) => {
     const path = paths.find((p) => p.id === point.customdata);
-    set({ path: path.id, needle: { entry_mm: path.entry_mm, tip_mm: path.tip_mm } });
+    set({ path: path.id, needle: { entry_mm: path.entry_mm, tip_mm: path.tip_mm, aim: path.aim } });
   });
 }

@@ -15,7 +15,7 @@ const COLUMNS = [
   ["length mm", (p) => number(p.length_mm)],
   ["in target mm", (p) => number(p.target_chord_mm)],
   ["axial °", (p) => number(p.axial_angle_deg)],
-  ["craniocaudal °", (p) => number(p.craniocaudal_angle_deg)],
+  ["cranio\u00ADcaudal °", (p) => number(p.craniocaudal_angle_deg)],
   ["seeds", (p) => p.seeds.length],
   ["Pareto", (p) => (p.pareto ? "front" : "")],
 ];
@@ -57,7 +57,7 @@ function draw() {
 }
 
 function row(path, name) {
-  const pick = () => set({ path: path.id, needle: { entry_mm: path.entry_mm, tip_mm: path.tip_mm } });
+  const pick = () => set({ path: path.id, needle: { entry_mm: path.entry_mm, tip_mm: path.tip_mm, aim: path.aim } });
   const radio = h("input", { type: "radio", name: "path", value: path.id, on: { change: pick } });
   const made = h(
     "tr",

@@ -23,7 +23,7 @@ export async function openPlan(id) {
     plan,
     access,
     path: best?.id ?? null,
-    needle: held && { entry_mm: held.entry_mm, tip_mm: held.tip_mm },
+    needle: held && { entry_mm: held.entry_mm, tip_mm: held.tip_mm, aim: best?.aim ?? "target" },
   });
 }
 

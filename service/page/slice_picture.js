@@ -44,11 +44,8 @@ export function onPage(slice, p) {
 /** How far a point lies off the page, mm, towards the far side. */
 export const offPage = (slice, p) => dot(minus(p, corner(slice)), cross(slice.right, slice.down));
 
-/** The point at a place of the page, as parts of its width, so far off it. */
-export function place(slice, [x, y], off = 0) {
-  const inPlane = add(times(x * size(slice), slice.right), times(y * size(slice), slice.down));
-  return add(add(corner(slice), inPlane), times(off, cross(slice.right, slice.down)));
-}
+/** The way in the patient, mm, of a way on the page as parts of its width. */
+export const millimetres = (slice, [x, y]) => add(times(x * size(slice), slice.right), times(y * size(slice), slice.down));
 
 /** Draw a slice's anatomy with the plan's seeds, and the needle in hand if it lies in the slice; else dimmed. */
 export function paint(canvas, slice, picture, { needle, safe, seeds }) {

@@ -1,14 +1,19 @@
-// Slices: the two planes that hold the needle, asked for again when it has moved, and its entry dragged in them.
+// Slices: the two planes that hold the needle, asked for again when it has moved, and its ends dragged in them.
+//
+// While an end is dragged, its slice stays as it is: a slice that was cut, centred and scaled anew under the
+// pointer would carry the end away by itself.
 
 import { post } from "./api.js";
 import { byId, fill, h, number, spoken } from "./dom.js";
 import { hold } from "./needle.js";
-import { BEYOND, anatomy, decoded, offPage, onPage, paint, place } from "./slice_picture.js";
+import { BEYOND, anatomy, decoded, millimetres, onPage, paint } from "./slice_picture.js";
 import { on, request, state } from "./state.js";
 import { onTheme } from "./theme.js";
-import { length, minus, rounded } from "./vectors.js";
+import { add, length, minus, rounded, times, unit } from "./vectors.js";
 
+/** The least side of a pixel, mm, and how many a side of a slice has at most: what is sent stays small. */
 const PIXEL_MM = 1;
+const MOST_PIXELS = 400;
 /** Around the needle, and the least half of a slice, mm. */
 const MARGIN_MM = 30;
 const LEAST_HALF_MM = 60;
@@ -24,11 +29,14 @@ const views = ["nearest_axial", "across"].map((name) => {
 let structures = [];
 let underWay = false;
 let wanted = false;
+/** The end that a pointer holds, with where both were when it was taken; null while none is held. */
+let drag = null;
 
 /** Draw the slices whenever the needle moves. */
 export function startSlices() {
   for (const view of views) wire(view);
   on(["patient", "plan"], () => {
+    drag = null;
     for (const view of views) view.slice = null;
     byId("slices").hidden = true;
   });
@@ -41,23 +49,34 @@ export function startSlices() {
   onTheme(redrawAnatomy);
 }
 
+/** The needle as slices are cut along it: no longer than a needle is, wherever the entry was put on its line. */
+function shownLine({ entry_mm: entry, tip_mm: tip }) {
+  const outward = minus(entry, tip);
+  const longest = state.plan.request.needle.max_length_mm;
+  return { entry_mm: length(outward) > longest ? add(tip, times(longest, unit(outward))) : entry, tip_mm: tip };
+}
+
 async function cut() {
-  if (underWay || !wanted) return;
+  if (underWay || !wanted || drag !== null) return;
   wanted = false;
   underWay = true;
   const { patient, plan, needle } = state;
   const isShown = () => state.patient === patient && state.plan === plan;
+  const line = shownLine(needle);
+  const half = Math.max(LEAST_HALF_MM, length(minus(line.entry_mm, line.tip_mm)) / 2 + MARGIN_MM);
   try {
     const found = await post(`cases/${patient.id}/slices`, {
-      ...needle,
-      half_mm: Math.max(LEAST_HALF_MM, length(minus(needle.entry_mm, needle.tip_mm)) / 2 + MARGIN_MM),
-      pixel_mm: PIXEL_MM,
+      ...line,
+      half_mm: half,
+      pixel_mm: Math.max(PIXEL_MM, (2 * half) / MOST_PIXELS),
       request: request(),
       plan: plan?.dose ? plan.plan_sha256 : null,
     });
-    if (isShown()) show(found);
+    if (drag !== null) wanted = true;
+    else if (isShown()) show(found);
   } catch (error) {
-    if (isShown() && state.needle === needle) showNone(error.message);
+    if (drag !== null) wanted = true;
+    else if (isShown() && state.needle === needle) showNone(error.message);
   }
   underWay = false;
   cut();
@@ -115,34 +134,36 @@ function redraw() {
 }
 
 function wire(view) {
-  let held = null;
+  const { canvas } = view;
   const at = (event) => {
-    const box = view.canvas.getBoundingClientRect();
+    const box = canvas.getBoundingClientRect();
     return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
   };
-  view.canvas.addEventListener("pointerdown", (event) => {
-    if (view.slice === null || state.needle === null) return;
-    const size = view.canvas.getBoundingClientRect().width;
-    const away = (end) => size * Math.hypot(...minus(onPage(view.slice, state.needle[end]), at(event)));
+  canvas.addEventListener("pointerdown", (event) => {
+    if (view.slice === null || state.needle === null || drag !== null) return;
+    const { width } = canvas.getBoundingClientRect();
+    const away = (end) => width * Math.hypot(...minus(onPage(view.slice, state.needle[end]), at(event)));
     const [end] = ["entry_mm", "tip_mm"].sort((a, b) => away(a) - away(b));
     if (away(end) > REACH_PX) return;
-    held = end;
-    view.canvas.setPointerCapture(event.pointerId);
+    drag = { view, end, pointer: event.pointerId, from: state.needle[end], down: [event.clientX, event.clientY], width };
+    canvas.setPointerCapture(event.pointerId);
     event.preventDefault();
   });
-  view.canvas.addEventListener("pointermove", (event) => {
+  canvas.addEventListener("pointermove", (event) => {
     if (view.slice === null) return;
     view.under.textContent = told(view.slice, at(event));
-    if (held === null) return;
-    const off = offPage(view.slice, state.needle[held]);
-    hold({ ...state.needle, [held]: rounded(place(view.slice, at(event), off)) });
+    if (drag === null || drag.view !== view || drag.pointer !== event.pointerId) return;
+    // By how far the pointer went, not by where it is: the page may move beneath it, as the verdict grows.
+    const by = minus([event.clientX, event.clientY], drag.down).map((pixels) => pixels / drag.width);
+    hold({ ...state.needle, [drag.end]: rounded(add(drag.from, millimetres(view.slice, by))) });
   });
-  const release = () => {
-    held = null;
+  const release = (event) => {
+    if (drag === null || drag.view !== view || drag.pointer !== event.pointerId) return;
+    drag = null;
+    cut();
   };
-  view.canvas.addEventListener("pointerup", release);
-  view.canvas.addEventListener("pointercancel", release);
-  view.canvas.addEventListener("pointerleave", () => {
+  for (const ends of ["pointerup", "pointercancel", "lostpointercapture"]) canvas.addEventListener(ends, release);
+  canvas.addEventListener("pointerleave", () => {
     if (view.slice !== null) view.under.textContent = "";
   });
 }

@@ -5,7 +5,7 @@
  * shapes      its structures as meshes
  * plan        the plan, and `access` its skin access map or null
  * path        the id of the path that was picked, or null
- * needle      {entry_mm, tip_mm} as a hand holds it
+ * needle      {entry_mm, tip_mm, aim} as a hand holds it; the aim is that of a plan's paths: "target", "ptv", "given"
  * appraisal   what the service says of that needle, or null while it has said nothing of it
  * unanswered  why it says nothing, or null
  */

@@ -11,7 +11,7 @@ from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.lung_words import at_least
 from planner.number_text import mm_text
-from planner.records import Path, Plan
+from planner.records import Aim, Path, Plan
 from planner.sources import source_of
 from service.pictures.anatomy import (
     HALO,
@@ -52,11 +52,12 @@ def path_figure(plan: Plan, path: Path, scene: Scene) -> Figure:
 
 def _title(plan: Plan, path: Path, scene: Scene) -> str:
     targets = " and ".join(spoken(s.name) for s in scene.of_role(Role.TARGET))
-    window = next((w.name for w in plan.windows if w.id == path.window), path.window)
+    window = next((w.name for w in plan.windows if w.id == path.window), path.approach)
     lung = f"lung {at_least(mm_text(path.lung_length_mm), plan.missing_structures)}"
     nearest = f" to {spoken(path.nearest_structure)}" if path.nearest_structure else ""
+    named = f"Path {path.rank}" if path.aim is Aim.TARGET else f"Needle {path.id} of the set"
     return (
-        f"Path {path.rank} to {targets}: {window}\n"
+        f"{named} to {targets}: {window}\n"
         f"{lung}, clearance {path.clearance_mm:.1f} mm{nearest}, "
         f"depth {path.length_mm:.0f} mm"
     )

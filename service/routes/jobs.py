@@ -20,7 +20,8 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 
 class ProgressModel(BaseModel):
-    """The step of the work, and how far it has come, from 0 to 1."""
+    """The step of the work, and how far the whole has come, from 0 to 1. It falls only where work that was
+    lost begins again."""
 
     phase: str
     fraction: float

@@ -30,7 +30,7 @@ LONGEST_PAUSE_S = 1.0
 """After a message that came too soon: a socket that is closed meanwhile is noticed so late at most [U]."""
 
 _EXAMPLE = {
-    "paths": [{"entry_mm": [20.0, -120.0, 10.0], "tip_mm": [-12.0, -20.0, 12.0]}],
+    "paths": [{"entry_mm": [20.0, -120.0, 10.0], "tip_mm": [-12.0, -20.0, 12.0], "aim": "ptv"}],
     "request": {"target": {"structure": "node_4R"}},
 }
 
