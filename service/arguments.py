@@ -10,7 +10,7 @@ from anatomy.errors import ReadError
 from anatomy.mesh_axes import MeshAxes
 from planner.records import Plan
 from planner.request import Request, RequestError
-from service.case import Case
+from service.case import BUILTINS, Case
 from service.plan_json import MAX_PLAN_BYTES, PlanFile, read_plan
 from service.schema import MAX_REQUEST_BYTES, PlanRequest
 from service.strict_json import NotJson, Refused, read_model
@@ -106,7 +106,9 @@ def input_from(
     files = tuple(t for t in targets if is_target_file(t))
     for path in [source, names, ct, *map(Path, files)]:
         if isinstance(path, Path) and not path.exists():
-            raise ReadError(str(path), "there is no such file or folder", "Check the path.")
+            built_in = path == source and given in BUILTINS
+            remedy = f"Did you mean {BUILTIN_PREFIX}{given}?" if built_in else "Check the path."
+            raise ReadError(str(path), "there is no such file or folder", remedy)
     named = tuple(t for t in targets if t not in files)
     return Input(Case(source, names, tuple(map(Path, files)), ct, mesh_axes), named)
 

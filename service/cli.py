@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from anatomy.errors import AnatomyError
+from anatomy.suggest import nearest
 from planner.records import SOFTWARE, Plan, Status
 from service.app import create_app
 from service.arguments import BadFile, add_input, add_output, files_of, input_of, plan_file, request_file
@@ -35,7 +36,11 @@ PLANNED, NOT_PLANNED, BAD_INPUT, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
-    asked = _parser().parse_args(arguments)
+    parser, commands = _parser()
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given and not given[0].startswith("-") and given[0] not in commands:
+        parser.error(f"{given[0]!r} is no command. {nearest(given[0], (*commands, '--version'))}")
+    asked = parser.parse_args(given)
     try:
         status: int = asked.run(asked)
         return status
@@ -56,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[argparse.ArgumentParser, tuple[str, ...]]:
+    """The parser, and the names of the commands."""
     parser = argparse.ArgumentParser(
         prog="seedpath",
         description="Safe straight needle paths for iodine-125 seeds in the chest. Research use.",
@@ -94,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--host", help="127.0.0.1; others need keys and TLS (SEEDPATH_HOST)")
     command.add_argument("--port", type=_port, help="8000; 0 takes a free one (SEEDPATH_PORT)")
     command.set_defaults(run=_serve)
-    return parser
+    return parser, tuple(commands.choices)
 
 
 def _port(text: str) -> int:
