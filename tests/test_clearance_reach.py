@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from made_scenes import box_mask, grid_of
+from test_search_oracle import segment_distance
 
 from anatomy.structures import Role, Structure, mask_from_bool
 from planner.clearance import Obstacles
@@ -29,3 +30,21 @@ def test_a_box_a_hair_beyond_the_reach_is_not_found_and_one_a_hair_within_is(k):
         for beyond in (1e-9, 0.5 * NANOMETRE):
             assert bone.nearest(behind, tip, gap - beyond) == (np.inf, "")
         assert bone.nearest(behind, tip, gap + NANOMETRE) == (pytest.approx(gap, abs=1e-9), "bone")
+
+
+@pytest.mark.interpreted
+def test_a_box_beside_a_slanting_needle_is_found_from_its_very_distance_on():
+    """One voxel of any shape, at any side of a needle that slants across slabs. The distance is another
+    program's, by halving."""
+    rng = np.random.default_rng(2)
+    shape, at = (11, 11, 11), np.array([5, 5, 5])
+    for _ in range(120):
+        grid = grid_of(shape, tuple(rng.uniform(0.7, 5.0, 3)))
+        low, high = (at - 0.5) * grid.spacing_mm, (at + 0.5) * grid.spacing_mm
+        mask = mask_from_bool(box_mask(shape, (at, at + 1)))
+        bone = Obstacles([Structure("bone", mask, Role.FORBIDDEN)], grid)
+        one, two = (rng.uniform(grid.lower_B, grid.upper_B) for _ in range(2))
+        away = float(segment_distance(one[None], two[None], low[None], high[None])[0])
+        if away > NANOMETRE:
+            assert bone.nearest(one, two, away - NANOMETRE) == (np.inf, "")
+            assert bone.nearest(one, two, away + NANOMETRE) == (pytest.approx(away, abs=1e-9), "bone")

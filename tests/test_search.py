@@ -35,6 +35,7 @@ from planner.net import (
     COVERING,
     QUARTERS,
     SIXTEENTHS,
+    SKIN_MARGIN_MM,
     Blocks,
     Cells,
     blocks,
@@ -102,6 +103,21 @@ def test_every_line_through_the_target_lies_in_a_root_of_the_block_nearest_to_it
     block = np.argmax(lines.outward @ b.w.T, axis=1)
     for n, place in enumerate(coordinates(b, block, lines)):
         assert len(holding(cells, block[n], place))
+
+
+def test_plane_c_lies_just_beyond_the_skin_whatever_the_voxels_sizes():
+    """A ball of a body of 35 mm about a node: its skin is as deep in every direction, to a step of the rays
+    that look for it and half a voxel's diagonal."""
+    grid = grid_of((42, 28, 20), (2.0, 3.0, 4.0))
+    middle = np.array([20, 13, 10]) * grid.spacing_mm
+    masks = {
+        "body": (Role.SKIN, ellipsoid(grid, middle, (35.0, 35.0, 35.0))),
+        "node": (Role.TARGET, ellipsoid(grid, middle, (5.0, 5.0, 5.0))),
+    }
+    one = near(without_table(posed(grid, masks, Request())))
+    b = blocks(one, target_corners_B(one))
+    half_diagonal = 0.5 * float(np.linalg.norm(grid.spacing_mm))
+    assert np.abs(b.depth_c - 35.0 - SKIN_MARGIN_MM).max() <= half_diagonal + 2.0
 
 
 def test_a_cell_is_the_lines_between_two_squares_and_its_centre_line_is_the_middle_one():
