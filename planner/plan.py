@@ -12,6 +12,7 @@ from planner.dose_report import dose_report
 from planner.given import refuse_impossible
 from planner.implant import implant
 from planner.implant_records import DoseReport, NeedleSet, Robustness
+from planner.implant_wording import notes_on_ptv
 from planner.nearest_miss import nearest_miss
 from planner.outcome import outcome, search_report
 from planner.progress import GoOn, Phase, Progress, Whole, always
@@ -24,7 +25,6 @@ from planner.robustness import robustness
 from planner.search import search
 from planner.set_report import set_report
 from planner.verify import verify
-from planner.wording import notes_on_ptv
 from planner.world import World, world
 
 OF_IMPLANT = (Phase.NEEDLES, Phase.DOSE)

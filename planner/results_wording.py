@@ -4,8 +4,8 @@ it again and compares."""
 from collections.abc import Sequence
 
 from planner.implant_records import Achieved, NeedleChange
+from planner.implant_wording import goal_text, harm_of, worst_first
 from planner.records import Aim, Outcome, Plan, Status
-from planner.wording import goal_text, harm_of, worst_first
 
 
 def implant_outcome(achieved: Achieved, supplement: Plan | None) -> Outcome:

@@ -7,6 +7,7 @@ from anatomy.scene import Scene
 from planner.given_near import near_pairs, needles_of, too_near
 from planner.implant import Implant
 from planner.implant_records import DoseReport, NeedleSet, PlacedSeed
+from planner.implant_wording import set_claims
 from planner.needles.chosen import NEEDLE_COST_MM, ChosenSet
 from planner.needles.conflicts import hardware_of
 from planner.needles.order import insertion_order
@@ -15,7 +16,6 @@ from planner.records import Aim, Path
 from planner.request import Prescription, Request
 from planner.seeding.bound import Fewest, fewest_seeds
 from planner.sources import source_of
-from planner.wording import set_claims
 
 
 def set_report(

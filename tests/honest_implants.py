@@ -20,6 +20,7 @@ from anatomy.scene import Scene
 from planner.dose_report import dose_report
 from planner.given_near import near_pairs, too_near
 from planner.implant_records import NeedleSet, PlacedSeed
+from planner.implant_wording import set_claims
 from planner.measure import Measured, Measurer, to_path
 from planner.ptv import ptv_of
 from planner.ranking import ranked
@@ -37,7 +38,7 @@ from planner.request import (
 from planner.robustness import robustness
 from planner.seeding.dose import seed_dose
 from planner.sources import source_of
-from planner.wording import message_of, set_claims
+from planner.wording import message_of
 
 TIPS_B = [(x, 75.0, z) for x in (50.0, 57.0) for z in (55.0, 62.0, 69.0)]
 MIDDLE_B = (53.5, 62.0)

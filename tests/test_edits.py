@@ -8,9 +8,9 @@ from functools import cache
 import pytest
 from honest_implants import honest_implant, in_words
 
+from planner.implant_wording import set_claims
 from planner.records import Plan
 from planner.verify import verify
-from planner.wording import set_claims
 from service.again import same_again
 from service.own_block import own_block
 

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.implant_records import GoalResult
+from planner.implant_wording import goal_text
 from planner.number_text import decimals_apart
-from planner.wording import goal_text
 from service.dose_text import goals_table
 
 

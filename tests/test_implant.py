@@ -19,6 +19,7 @@ from anatomy.structures import Role
 from anatomy.threads import thread_count
 from planner.dose_report import dose_report
 from planner.implant import implant
+from planner.implant_wording import _limited_by, set_claims
 from planner.measure import Measurer
 from planner.needles.conflicts import hardware_of, needles_between
 from planner.plan import plan
@@ -42,7 +43,7 @@ from planner.request import (
 )
 from planner.set_report import set_report
 from planner.verify import verify
-from planner.wording import _limited_by, message_of, set_claims
+from planner.wording import message_of
 from planner.world import World, aimed_at, world
 
 

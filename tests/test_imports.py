@@ -31,6 +31,7 @@ ALLOWED_TO_VERIFY = {
     "planner.dose.limits",
     "planner.implant_records",
     "planner.implant_results",
+    "planner.implant_wording",
     "planner.limit_wording",
     "planner.lung_words",
     "planner.number_text",

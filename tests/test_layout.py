@@ -108,7 +108,11 @@ def test_ci_runs_check_and_all_tests(repository: Path) -> None:
     script = repository / ".ci" / "run"
     assert script.stat().st_mode & 0o111, ".ci/run is not executable"
     lines = script.read_text(encoding="utf-8").splitlines()
-    assert [line for line in lines if line.startswith("make")] == ["make check", "make test", "make test-long"]
+    assert [line for line in lines if line.startswith("make")] == [
+        "make check",
+        "make test",
+        "make test-long",
+    ]
     assert "set -euo pipefail" in lines
 
 

@@ -13,12 +13,12 @@ from anatomy.frames import Grid
 from anatomy.scene import Scene, scene
 from anatomy.structures import Layers, Role, Segmentation, Structure, Surface
 from anatomy.target_parts import SPECK_AWAY_MM, SPECK_MM3, SPECK_SHARE, without_specks
+from planner.implant_wording import notes_on_ptv
 from planner.ptv import beyond_view_mm
 from planner.records import Plan
 from planner.request import Prescription
 from planner.verify import verify
 from planner.verify.ptv import beyond_view_mm as verified_beyond_view_mm
-from planner.wording import notes_on_ptv
 
 GRID = Grid((40, 40, 40), np.diag([2.0, 2.0, 2.0, 1.0]))
 VOXEL_MM3 = 8.0

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from anatomy.body import GUESSED_SKIN
 from planner.implant_records import TooNear
+from planner.implant_wording import too_near_text
 from planner.records import (
     BORE,
     NARROW,
@@ -21,7 +22,7 @@ from planner.records import (
     Status,
 )
 from planner.request import Request, TargetRequest
-from planner.wording import claims_of, message_of, radius_text, too_near_text
+from planner.wording import claims_of, message_of, radius_text
 
 ASKED = Request(target=TargetRequest(("node_4R",)))
 COMPLETE = SearchReport(1000, 10, 0, 2.0, True, 0.0, None, ())

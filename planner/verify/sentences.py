@@ -4,11 +4,12 @@ Numbers are recomputed elsewhere; here the sentences are written again from them
 """
 
 from anatomy.scene import Scene
+from planner.implant_wording import notes_on_ptv, set_claims
 from planner.records import Plan
 from planner.verify.claims import Claims
 from planner.verify.goals import GOAL_NAMES
 from planner.verify.ptv import beyond_view_mm
-from planner.wording import claims_of, message_of, notes_on_ptv, set_claims
+from planner.wording import claims_of, message_of
 
 
 def check_sentences(claims: Claims, plan: Plan, scene: Scene) -> None:
