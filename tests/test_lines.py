@@ -24,6 +24,13 @@ def judged(one: Patient, lines: Lines) -> tuple[np.ndarray, np.ndarray, Judged]:
     return verdict, quantities, true
 
 
+def test_every_verdict_has_a_number_of_its_own_and_a_sentence():
+    numbers = [
+        number for name, number in vars(verdicts).items() if name.isupper() and isinstance(number, int)
+    ]
+    assert sorted(numbers) == list(range(len(verdicts.SENTENCES)))
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 @pytest.mark.parametrize("towards", [-1.0, 1.0])
 def test_lines_along_an_axis_are_judged_as_brute_force_does(axis, towards):
