@@ -26,7 +26,8 @@ from planner.dose.organ_names import ORGAN_OF_ROW, Match, Organ, match
 from planner.dose.verdicts import judged
 from planner.implant_records import Doubt, LimitComparison, LimitKind
 from planner.limit_wording import exceeded_text
-from planner.request import RequestError
+from planner.request import Prescription, RequestError
+from planner.verify.organ_limits import Compared, _doubts
 
 HALF_LIFE_DAYS = 59.4
 MADE = Radiobiology(HALF_LIFE_DAYS)
@@ -302,6 +303,9 @@ def test_where_sources_disagree_met_is_what_both_call_so_and_an_excess_is_one(
     assert found.met is met
     assert (Doubt.OTHER_READING in found.doubts) is bool(other) and other in found.reason
     assert found.achieved_cc == pytest.approx(hot_cc)
+    # Verification calls for the same doubts; of what was compared it asks only whether it is there.
+    there = Compared.__new__(Compared)
+    assert tuple(_doubts(Prescription(), rows.limits[0], found, there)) == found.doubts
 
 
 def test_a_wall_away_from_the_target_meets_what_the_whole_meets_and_an_excess_is_told() -> None:
