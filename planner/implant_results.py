@@ -7,8 +7,8 @@ from planner.implant_records import Achieved, Changes, TargetDose
 from planner.records import Outcome, Plan, Verification
 from planner.request import GivenSeed
 
-EVALUATION_SCHEMA = "seedpath.evaluation/1"
-REPLAN_SCHEMA = "seedpath.replan/1"
+EVALUATION_SCHEMA = "seedpath.evaluation/2"
+REPLAN_SCHEMA = "seedpath.replan/2"
 
 
 @dataclass(frozen=True)

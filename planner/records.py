@@ -17,7 +17,7 @@ from anatomy.structures import InputDigest
 from planner.implant_records import DoseReport, NeedleSet, Robustness
 from planner.request import Point, Request
 
-SCHEMA = "seedpath.plan/1"
+SCHEMA = "seedpath.plan/2"
 
 SOFTWARE = "seedpath 0.1.0"
 """Name and version as plans state them; a test holds the version to the distribution's."""

@@ -15,11 +15,13 @@ from planner.records import SCHEMA, Plan
 from service.plain_json import text_of, to_json
 from service.plan_schema import PlanModel
 from service.request_json import request_to_json
-from service.strict_json import NotJson, Refused, parse, read_model
+from service.strict_json import FieldError, NotJson, Refused, parse, read_model
 
 MAX_PLAN_BYTES = 100_000_000
 """A thousand paths of a hundred crossings and seeds each are shorter."""
 
+
+PLAN_AGAIN = "Make the plan again."
 
 MAKE_AGAIN = "Bring the file back from a backup, or make the plan again."
 
@@ -55,8 +57,15 @@ def write_plan(plan: Plan) -> bytes:
 
 
 def read_plan(data: bytes) -> PlanFile:
-    """Read a plan's text back. Raises strict_json.NotJson or strict_json.Refused."""
-    model = read_model(PlanModel, data, MAX_PLAN_BYTES)
+    """Read a plan's text back. Raises strict_json.NotJson or strict_json.Refused; a plan of another version
+    is refused for that alone, whatever else it has or lacks."""
+    try:
+        model = read_model(PlanModel, data, MAX_PLAN_BYTES)
+    except Refused:
+        made_by = _another_version(data)
+        if made_by is None:
+            raise
+        raise Refused((FieldError("/schema", f"The plan was {made_by}. {PLAN_AGAIN}"),)) from None
     plan = model.to_record()
     return PlanFile(plan, model.plan_sha256, plan_sha256(plan))
 
@@ -75,17 +84,22 @@ def read_kept_plan(data: bytes, plan_id: str) -> Plan:
 def unreadable(data: bytes, error: NotJson | Refused) -> Unreadable:
     """Why a plan that was written here cannot be read back: of another version it is only where its schema
     says so."""
+    made_by = _another_version(data)
+    if made_by is not None:
+        return Unreadable("plan", f"it was {made_by}", PLAN_AGAIN)
+    return Unreadable("plan", f"its file is damaged: {str(error).rstrip('.')}", MAKE_AGAIN)
+
+
+def _another_version(data: bytes) -> str | None:
+    """Which other version made a plan, by its schema; None where its schema does not say so."""
     try:
         content = parse(data)
     except NotJson:
-        content = None
+        return None
     schema = content.get("schema") if isinstance(content, dict) else None
-    if isinstance(schema, str) and schema != SCHEMA:
-        made_by = (
-            f"it was made by another version of this software: {schema!r}, where this one has {SCHEMA!r}"
-        )
-        return Unreadable("plan", made_by, "Make the plan again.")
-    return Unreadable("plan", f"its file is damaged: {str(error).rstrip('.')}", MAKE_AGAIN)
+    if not isinstance(schema, str) or schema == SCHEMA:
+        return None
+    return f"made by another version of this software: {schema!r}, where this one has {SCHEMA!r}"
 
 
 def inputs_to_json(inputs: Sequence[InputDigest]) -> list[dict[str, Any]]:

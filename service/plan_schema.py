@@ -150,7 +150,7 @@ class PlanModel(Strict):
     """A plan, as files hold it and the service answers it."""
 
     # The contract names the key "schema"; pydantic keeps that attribute name for itself.
-    schema_: Annotated[Literal["seedpath.plan/1"], Field(alias="schema")]
+    schema_: Annotated[Literal["seedpath.plan/2"], Field(alias="schema")]
     plan_sha256: Sha256
     software: str
     inputs: tuple[InputModel, ...]

@@ -39,7 +39,7 @@ class AchievedModel(Strict):
 class EvaluationModel(Strict):
     """An implant as it came out; `supplement` is a plan that brings D90 back, null where none is needed."""
 
-    schema_: Annotated[Literal["seedpath.evaluation/1"], Field(alias="schema")]
+    schema_: Annotated[Literal["seedpath.evaluation/2"], Field(alias="schema")]
     plan_sha256: Sha256
     seeds: tuple[GivenSeedModel, ...]
     outcome: OutcomeModel
@@ -89,7 +89,7 @@ class ChangesModel(Strict):
 class ReplannedModel(Strict):
     """A plan around needles as measured, and what changed against the plan before."""
 
-    schema_: Annotated[Literal["seedpath.replan/1"], Field(alias="schema")]
+    schema_: Annotated[Literal["seedpath.replan/2"], Field(alias="schema")]
     plan_sha256: Sha256
     changes: ChangesModel
     plan: PlanModel

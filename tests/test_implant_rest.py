@@ -100,7 +100,7 @@ def test_an_evaluation_without_wait_is_a_job(client: httpx.Client, plan: str, ca
     assert answer.status_code == 202
     assert answer.json()["case"] == f"/v1/cases/{case}"
     ended = until(client, answer.headers["location"], "done")
-    assert client.get(ended["result"]).json()["schema"] == "seedpath.evaluation/1"
+    assert client.get(ended["result"]).json()["schema"] == "seedpath.evaluation/2"
 
 
 def test_equal_work_has_one_address(client: httpx.Client, plan: str, data_dir: Path) -> None:
@@ -279,7 +279,7 @@ def test_a_worker_that_dies_is_told_and_the_service_goes_on(client: httpx.Client
 @pytest.mark.parametrize(
     ("old", "new", "why"),
     [
-        ("seedpath.plan/1", "seedpath.plan/10", "another version"),
+        ("seedpath.plan/2", "seedpath.plan/1", "another version"),
         ('"dose"', '"doses"', "damaged"),
         ("2 needles", "3 needles", "damaged"),
         ('"GTV"', "GTV", "damaged"),

@@ -117,7 +117,7 @@ def test_keys_are_the_contracts_in_its_order() -> None:
     assert [key for key in path if key in CONTRACT_PATH] == CONTRACT_PATH
     assert list(path["seeds"][0]) == ["position_mm", "axis", "depth_mm", "retraction_mm"]
     assert list(path["crosses"][0]) == ["structure", "from_mm", "to_mm"]
-    assert written["schema"] == "seedpath.plan/1" and written["frame"] == "LPS"
+    assert written["schema"] == "seedpath.plan/2" and written["frame"] == "LPS"
     assert written["roles"] == {"node_4R": "target", "Aorta ä": "forbidden"}
 
 
@@ -178,7 +178,7 @@ def test_no_plan_holds_nan_or_infinity(value: float) -> None:
 
 
 WRONG: list[tuple[str, Any]] = [
-    ("/schema", "seedpath.plan/2"),
+    ("/schema", "seedpath.plan/1"),
     ("/plan_sha256", "abc"),
     ("/frame", "RAS"),
     ("/inputs/0/sha256", "0" * 63),
@@ -213,6 +213,17 @@ def test_a_wrong_value_is_refused_where_it_is(where: str, value: Any) -> None:
     assert all(e.pointer.startswith(where) for e in caught.value.errors), caught.value.errors
 
 
+def test_a_plan_of_another_version_is_refused_for_that_alone() -> None:
+    """Its fields are another version's: what it lacks of this one's is no damage."""
+    document = json.loads(write_plan(a_plan())) | {"schema": "seedpath.plan/1", "of_old": 1}
+    del document["notes"]
+    with pytest.raises(Refused) as caught:
+        read_plan(json.dumps(document).encode())
+    (error,) = caught.value.errors
+    assert error.pointer == "/schema" and "another version of this software" in error.detail
+    assert "'seedpath.plan/1'" in error.detail and error.detail.endswith("Make the plan again.")
+
+
 @pytest.mark.parametrize("key", list(plan_to_json(a_plan())))
 def test_a_missing_part_is_refused(key: str) -> None:
     document = json.loads(write_plan(a_plan()))
@@ -245,7 +256,7 @@ def test_a_kept_plan_is_read_back_by_its_name() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "why", "where"),
     [
-        ("seedpath.plan/1", "seedpath.plan/10", "another version", "seedpath.plan/10"),
+        ("seedpath.plan/2", "seedpath.plan/1", "another version", "seedpath.plan/1"),
         ('"dose"', '"doses"', "damaged", "/doses"),
         ("2 needles", "3 needles", "damaged", "not what its name says"),
         ('"GTV"', "GTV", "damaged", "line"),
