@@ -17,7 +17,7 @@ from anatomy.scene import Scene
 from anatomy.structures import Role, Structure, VoxelMask
 from anatomy.surfaces import crossings as surface_crossings
 from planner.records import LUNG_ROUNDING_MM, Crossing
-from planner.voxelwalk import runs_along
+from planner.voxelwalk import runs_along, span_in_box
 
 SHORTEST_MM = LUNG_ROUNDING_MM
 """An interval shorter than this is left out: the axis grazes an edge, and rounding decides on which side."""
@@ -59,6 +59,24 @@ def mask_intervals(mask: VoxelMask, spacing_mm: Float[np.ndarray, "3"], axis: Ax
     """Depths between which the axis runs in a mask's voxels, each interval as long as it goes. [mm]"""
     runs = runs_along(mask.layer, spacing_mm, axis.entry_B, axis.direction_B, axis.length_mm)
     return [(a, b) for label, a, b in _long_runs(*runs) if label == mask.label]
+
+
+def first_inside(
+    mask: VoxelMask,
+    spacing_mm: Float[np.ndarray, "3"],
+    point_B: Float[np.ndarray, "3"],
+    outward_B: Float[np.ndarray, "3"],
+) -> Float[np.ndarray, "3"] | None:
+    """The first point in a mask's voxels of the whole line through `point_B`, going outward: a needle's tip
+    where the mask is aimed at. None where the line misses it. [mm, B]"""
+    lower_B, upper_B = ((np.array(side) - 0.5) * spacing_mm for side in (mask.lower, mask.upper))
+    first, last = span_in_box(lower_B, upper_B, point_B, outward_B)
+    if first >= last:
+        return None
+    start_B = point_B + first * outward_B
+    labels, bounds = runs_along(mask.layer, spacing_mm, start_B, outward_B, last - first)
+    inside = np.flatnonzero(labels == mask.label)
+    return None if inside.size == 0 else np.asarray(start_B + bounds[inside[0]] * outward_B)
 
 
 def crossed_voxels(

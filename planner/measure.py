@@ -26,11 +26,20 @@ from jaxtyping import Float
 from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.clearance import Obstacles
-from planner.crossings import SHORTEST_MM, Axis, Interval, by_layer, crossed_voxels, crossings, mask_intervals
+from planner.crossings import (
+    SHORTEST_MM,
+    Axis,
+    Interval,
+    by_layer,
+    crossed_voxels,
+    crossings,
+    first_inside,
+    mask_intervals,
+)
 from planner.kernels.pleura import punctures_and_fissures
 from planner.records import CLEARANCE_CAP_MM, Aim, Crossing, Path, SeedDrop
 from planner.request import Point, Request
-from planner.voxelwalk import runs_along, span_in_box
+from planner.voxelwalk import runs_along
 
 
 @dataclass(frozen=True)
@@ -89,9 +98,6 @@ class Measurer:
         self._place = {s.name: n for n, s in enumerate(scene.structures)}
         self._layers = by_layer(s for s in scene.structures if s.role is not Role.SKIN)
         self._obstacles = Obstacles(scene.of_role(Role.FORBIDDEN), grid)
-        target = scene.target
-        self._target_lower_B = (np.array(target.lower) - 0.5) * self._spacing_mm
-        self._target_upper_B = (np.array(target.upper) - 0.5) * self._spacing_mm
 
     def measure(self, point_P: Float[np.ndarray, "3"], outward_P: Float[np.ndarray, "3"]) -> Measured | None:
         """The path on the line through `point_P` that leaves the body along `outward_P`, measured.
@@ -100,21 +106,40 @@ class Measurer:
         skin lies deeper than the needle is long, when the body is left through the cut edge of the field of
         view, or when the needle meets the body again outside the skin. Whether the path is safe is not asked.
         """
-        outward_B = (outward_P / np.linalg.norm(outward_P)) @ self._R_PB
-        tip_B = self._tip((point_P - self._origin_P) @ self._R_PB, outward_B)
-        return None if tip_B is None else self._measured(tip_B, outward_B)
+        point_B, outward_B = self._to_box(point_P, outward_P)
+        tip_B = first_inside(self._scene.target, self._spacing_mm, point_B, outward_B)
+        if tip_B is None:
+            return None
+        length = self._length_to_skin(tip_B, outward_B)
+        return None if length is None else self._measured(tip_B, outward_B, length)
 
     def measure_from(
         self, tip_P: Float[np.ndarray, "3"], outward_P: Float[np.ndarray, "3"]
     ) -> Measured | None:
         """As `measure`, with the tip where it is given, whether in the target or not."""
-        outward_B = (outward_P / np.linalg.norm(outward_P)) @ self._R_PB
-        return self._measured((tip_P - self._origin_P) @ self._R_PB, outward_B)
+        length = self.length_from(tip_P, outward_P)
+        return None if length is None else self.measure_to(tip_P, outward_P, length)
 
-    def _measured(self, tip_B: Float[np.ndarray, "3"], outward_B: Float[np.ndarray, "3"]) -> Measured | None:
-        length = self._length_to_skin(tip_B, outward_B)
-        if length is None:
-            return None
+    def length_from(self, tip_P: Float[np.ndarray, "3"], outward_P: Float[np.ndarray, "3"]) -> float | None:
+        """How long the path from that tip is; None where there is none, as `measure_from` has it. [mm]"""
+        return self._length_to_skin(*self._to_box(tip_P, outward_P))
+
+    def measure_to(
+        self, tip_P: Float[np.ndarray, "3"], outward_P: Float[np.ndarray, "3"], length_mm: float
+    ) -> Measured:
+        """The path from that tip whose length is what `length_from` says of it, measured."""
+        return self._measured(*self._to_box(tip_P, outward_P), length_mm)
+
+    def _to_box(
+        self, point_P: Float[np.ndarray, "3"], outward_P: Float[np.ndarray, "3"]
+    ) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
+        """A point and a direction, of any length, in B; the direction as a unit vector."""
+        outward_B = (outward_P / np.linalg.norm(outward_P)) @ self._R_PB
+        return (point_P - self._origin_P) @ self._R_PB, outward_B
+
+    def _measured(
+        self, tip_B: Float[np.ndarray, "3"], outward_B: Float[np.ndarray, "3"], length: float
+    ) -> Measured:
         needle_end_B = tip_B + self._request.needle.max_length_mm * outward_B
         entry_B = tip_B + length * outward_B
         axis = Axis(entry_B, -outward_B, length)
@@ -147,19 +172,6 @@ class Measurer:
 
     def _to_patient(self, p_B: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3"]:
         return np.asarray(self._R_PB @ p_B + self._origin_P)
-
-    def _tip(
-        self, point_B: Float[np.ndarray, "3"], outward_B: Float[np.ndarray, "3"]
-    ) -> Float[np.ndarray, "3"] | None:
-        """The line's first point in a target voxel, going outward."""
-        first, last = span_in_box(self._target_lower_B, self._target_upper_B, point_B, outward_B)
-        if first >= last:
-            return None
-        start_B = point_B + first * outward_B
-        target = self._scene.target
-        labels, bounds = runs_along(target.layer, self._spacing_mm, start_B, outward_B, last - first)
-        inside = np.flatnonzero(labels == target.label)
-        return None if inside.size == 0 else np.asarray(start_B + bounds[inside[0]] * outward_B)
 
     def _length_to_skin(
         self, tip_B: Float[np.ndarray, "3"], outward_B: Float[np.ndarray, "3"]

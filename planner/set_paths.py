@@ -23,15 +23,13 @@ def paths_of_set(
     for place, row in enumerate(chosen.rows.tolist()):
         s = np.sort(chosen.seeds.from_tip_mm[chosen.seeds.track == place])
         if row < len(given):
-            measured: Measured | None = given[row]
+            measured = given[row]
         elif len(s):
             tip_P = scene.grid.to_patient(chosen.pool.tip_B[row])
             outward_P = scene.grid.vectors_to_patient(chosen.pool.outward_B[row])
-            measured = measurer.measure_from(tip_P, outward_P)
+            measured = measurer.measure_to(tip_P, outward_P, float(chosen.pool.length_mm[row]))
         else:
             continue
-        # What the search found safe leaves the body once.
-        assert measured is not None
         drops[measured] = _drops(measured, s.tolist())
         aims[measured] = Aim.GIVEN if row < len(given) else Aim.PTV
     return tuple(

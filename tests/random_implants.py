@@ -2,10 +2,11 @@
 what was found. None may fail, none be refused on reading.
 
 python tests/random_implants.py FIRST COUNT plans the chests of these numbers and tells of every one that
-fails.
+fails, by an exception too.
 """
 
 import sys
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -50,6 +51,8 @@ from service.strict_json import NotJson, Refused
 
 EVALUATED, REPLANNED = 0.5, 0.2
 """Parts of the implants that are evaluated, and planned again."""
+TOLD_EVERY = 10
+"""Of so many implants one tells how far it is."""
 LEAST_SPACING_MM = 4.5
 """No request may have less."""
 REACHING_MM = 60.0
@@ -256,16 +259,28 @@ def _point(p: np.ndarray) -> Point:
     return x, y, z
 
 
+def _tried(number: int) -> Trial:
+    """The trial of that number; an exception is a fault of it, so that the numbers after it are tried too."""
+    try:
+        return trial(number)
+    except Exception as fault:
+        last = traceback.extract_tb(fault.__traceback__)[-1]
+        told = f"{type(fault).__name__} in {last.name}, {last.filename}, line {last.lineno}: {fault}"
+        return Trial(number, ("exception",), (told,))
+
+
 def main(first: int, count: int) -> int:
     """Try that many implants from number `first` on; the exit status is 1 where one failed."""
     begun, ends = perf_counter(), Counter[str]()
     failed = 0
     for number in range(first, first + count):
-        tried = trial(number)
+        tried = _tried(number)
         ends.update(tried.made)
         failed += bool(tried.faults)
         for fault in tried.faults:
             print(f"{number}: {fault}", flush=True)
+        if (number + 1 - first) % TOLD_EVERY == 0:
+            print(f"{number + 1 - first} done, {failed} failed", file=sys.stderr, flush=True)
     told = ", ".join(f"{n} {end}" for end, n in sorted(ends.items()))
     print(f"{count} chests from {first} on: {told}; {failed} failed; {perf_counter() - begun:.0f} s")
     return 1 if failed else 0

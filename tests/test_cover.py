@@ -32,7 +32,6 @@ from planner.needles.tracks import (
     join_tracks,
     reach_mm,
     seed_spans,
-    tracks_of,
     worth_choosing_from,
 )
 from planner.search import SafeLines
@@ -227,17 +226,6 @@ def lines_through(mask: VoxelMask, grid, count: int, seed: int) -> SafeLines:
     quantities[:, LUNG] = rng.integers(0, 30, count)
     quantities[:, PUNCTURES] = rng.integers(0, 3, count)
     return SafeLines(point, unit(rng.normal(size=(count, 3))), quantities)
-
-
-def test_lines_become_tracks_from_their_tips_and_those_that_hold_no_seed_are_left_out():
-    grid = grid_of((21, 21, 21))
-    mask = ball_mask(grid, 6.0)
-    lines = lines_through(mask, grid, 200, 1)
-    tracks = tracks_of(lines, mask, grid, 4.5)
-    assert 0 < len(tracks) < len(lines)
-    assert all(tracks.spans)
-    tips = lines.point_B + lines.quantities[:, TIP, None] * lines.outward_B
-    assert {tuple(t) for t in tracks.tip_B} <= {tuple(t) for t in tips}
 
 
 def test_the_cheapest_line_around_every_place_is_kept_and_entries_around_it_lie_apart():

@@ -18,12 +18,12 @@ from anatomy.distance import QUANTUM_MM
 from anatomy.frames import Grid
 from anatomy.scene import Scene
 from anatomy.structures import VoxelMask, mask_from_bool
-from planner.measure import Measured
+from planner.measure import Measured, Measurer
 from planner.needles.bundle import bundles
 from planner.needles.tracks import Tracks, join_tracks, seed_spans, tracks_of, worth_choosing_from
 from planner.progress import GoOn, Phase
 from planner.request import Arrangement, Request
-from planner.search import SafeLines, search
+from planner.search import search
 from planner.sources import source_of
 from planner.world import World, aimed_at
 
@@ -49,12 +49,10 @@ def pools(
     radius = max(COVERING_MM, request.search.covering_radius_mm)
     lines = search(aimed, radius, lambda p: go_on(replace(p, phase=Phase.NEEDLES))).lines
     found = [lines] if request.needle_set.arrangement is Arrangement.FREE else bundles(aimed, lines, request)
-    return [join_tracks(in_place, _tracks(scene, request, ptv, part)) for part in found] or [in_place]
-
-
-def _tracks(scene: Scene, request: Request, ptv: VoxelMask, lines: SafeLines) -> Tracks:
-    rows = worth_choosing_from(lines, ptv, scene.grid, request.needle_set.puncture_cost_mm)
-    return tracks_of(lines.take(rows), ptv, scene.grid, source_of(request).seed_length_mm)
+    measurer, price = Measurer(scene, request), request.needle_set.puncture_cost_mm
+    looked_at = (part.take(worth_choosing_from(part, ptv, scene.grid, price)) for part in found)
+    tracks = (tracks_of(part, reachable, ptv, measurer, scene.grid, seed_mm) for part in looked_at)
+    return [join_tracks(in_place, part) for part in tracks] or [in_place]
 
 
 def _reachable(scene: Scene, near: World, ptv: VoxelMask) -> VoxelMask | None:

@@ -15,9 +15,10 @@ from jaxtyping import Bool, Float, Int
 
 from anatomy.frames import Grid
 from anatomy.structures import VoxelMask
-from planner.crossings import Axis, mask_intervals
+from planner.crossings import Axis, first_inside, mask_intervals
 from planner.even_points import even_points_B
 from planner.kernels.line import LENGTH, LUNG, PUNCTURES, TIP
+from planner.measure import Measurer
 from planner.search import SafeLines
 
 PLACES = 160
@@ -78,23 +79,34 @@ def burden_mm(lung_mm: np.ndarray, punctures: np.ndarray, puncture_cost_mm: floa
     return np.asarray(lung_mm + puncture_cost_mm * punctures)
 
 
-def tracks_of(lines: SafeLines, mask: VoxelMask, grid: Grid, seed_mm: float) -> Tracks:
-    """Lines as tracks, with where seeds of `seed_mm` may stand in the mask; without those on which none
-    may."""
-    tip = lines.point_B + lines.quantities[:, TIP, None] * lines.outward_B
-    spans = tuple(
-        seed_spans(mask, grid, tip[n], lines.outward_B[n], float(lines.quantities[n, LENGTH]), seed_mm)
-        for n in range(len(lines))
+def tracks_of(
+    lines: SafeLines, aimed: VoxelMask, mask: VoxelMask, measurer: Measurer, grid: Grid, seed_mm: float
+) -> Tracks:
+    """Lines as tracks, their tips at the distal edge of what is `aimed` at, with where seeds of `seed_mm` may
+    stand in the mask; without those on which none may.
+
+    Tips and lengths are measured, as lines hold them in float32 only: what measuring refuses is no track.
+    """
+    held: list[tuple[int, Float[np.ndarray, 3], float, tuple[Span, ...]]] = []
+    for n, (point_B, outward_B) in enumerate(zip(lines.point_B, lines.outward_B, strict=True)):
+        tip_B = first_inside(aimed, grid.spacing_mm, point_B, outward_B)
+        if tip_B is None:
+            continue
+        length = measurer.length_from(grid.to_patient(tip_B), grid.vectors_to_patient(outward_B))
+        if length is None:
+            continue
+        spans = seed_spans(mask, grid, tip_B, outward_B, length, seed_mm)
+        if spans:
+            held.append((n, tip_B, length, spans))
+    rows = np.array([n for n, *_ in held], int)
+    return Tracks(
+        np.array([tip_B for _, tip_B, _, _ in held], float).reshape(-1, 3),
+        lines.outward_B[rows],
+        np.array([length for _, _, length, _ in held], float),
+        lines.quantities[rows, LUNG].astype(float),
+        lines.quantities[rows, PUNCTURES].astype(int),
+        tuple(spans for *_, spans in held),
     )
-    tracks = Tracks(
-        tip,
-        lines.outward_B,
-        lines.quantities[:, LENGTH].astype(float),
-        lines.quantities[:, LUNG].astype(float),
-        lines.quantities[:, PUNCTURES].astype(int),
-        spans,
-    )
-    return tracks.take(np.flatnonzero([len(s) > 0 for s in spans]))
 
 
 def seed_spans(
