@@ -158,6 +158,11 @@ def expected_missing(roles: Mapping[str, Role]) -> tuple[str, ...]:
     return tuple(missing)
 
 
+def is_expected(name: str, role: Role) -> bool:
+    """Whether a structure of this name and role stands for anything that every chest has."""
+    return expected_missing({name: role}) != _NOTHING_THERE
+
+
 def lung_lacking(missing: Iterable[str]) -> tuple[str, ...]:
     """What of the lung is among the missing."""
     return tuple(name for name in missing if name in LUNG_NAMES)
@@ -261,3 +266,6 @@ def _vertebrae_lacking(names: Iterable[str], group: _Group) -> list[str]:
     return [
         f"vertebrae_{LEVELS[run[0]]}" + (f"_to_{LEVELS[run[-1]]}" if len(run) > 1 else "") for run in runs
     ]
+
+
+_NOTHING_THERE = expected_missing({})

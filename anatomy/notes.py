@@ -81,7 +81,7 @@ def notes_on_lung(roles: Mapping[str, Role], missing: tuple[str, ...]) -> tuple[
     """What no number on lung says: lung that is not there, and fissures that no lobes show."""
     lacks, whole = lung_lacking(missing), whole_lungs(roles)
     said = []
-    if lacks == (LUNG,):
+    if lacks == (LUNG,) and Role.LUNG not in roles.values():
         said.append(
             "No structure is taken as lung: what a path crosses of it, pleural punctures and fissures are "
             "not known, and stand as 0."

@@ -28,7 +28,7 @@ from anatomy.nrrd_io import is_nrrd, read_segments
 from anatomy.remarks import notes_on_files
 from anatomy.roles import role_of
 from anatomy.same_grid import refuse_other_grid
-from anatomy.sizes import refuse_unlikely_surface, refuse_unlikely_target
+from anatomy.sizes import refuse_unlikely_surfaces, refuse_unlikely_target
 from anatomy.structures import (
     Layers,
     Role,
@@ -145,12 +145,12 @@ def _read_folder(files: tuple[Path, ...], axes: Mapping[Path, MeshAxes]) -> Segm
 
 def _on_own_grid(surfaces: dict[Path, Surface]) -> Segmentation:
     refuse_far_apart({file.name: surface for file, surface in surfaces.items()})
+    refuse_unlikely_surfaces({file.name: (file.stem, surface) for file, surface in surfaces.items()})
     grid = grid_around(surfaces.values(), SURFACE_VOXEL_MM)
     layers = Layers(grid.shape)
     structures: dict[str, Structure] = {}
     for file, surface in surfaces.items():
         name = file.stem
-        refuse_unlikely_surface(file.name, name, surface)
         if name in structures:
             raise ReadError(file.name, f"two files give the structure {name!r}", "Remove one of them.")
         # A target grown to whole voxels would be treated beyond its edge; all else errs towards avoidance.

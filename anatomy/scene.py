@@ -28,6 +28,7 @@ from anatomy.notes import (
 )
 from anatomy.outside import notes_on_outside
 from anatomy.pose import Bore, Pose, Position, derived_table, gravity_P
+from anatomy.remnants import note_on_remnants, remnants_of
 from anatomy.roles import words_of
 from anatomy.structures import InputDigest, Role, Segmentation, Structure, VoxelMask
 from anatomy.suggest import nearest
@@ -129,7 +130,9 @@ def scene(
     obstacles = obstacles_of(parts, segmentation.names())
     filled = tuple(sorted((*filled, *obstacles), key=lambda s: s.name))
     given = _roles_of(filled)
-    missing = expected_missing(given)
+    remnants = remnants_of(filled, segmentation.grid)
+    crumbs = {remnant.name for remnant in remnants}
+    missing = expected_missing({name: role for name, role in given.items() if name not in crumbs})
     return Scene(
         grid=segmentation.grid,
         structures=filled,
@@ -146,6 +149,7 @@ def scene(
             *note_on_targets(given),
             *told_of_parts,
             *notes_on_place(outside, cut_sides(target, segmentation.grid)),
+            *note_on_remnants(remnants),
             *notes_on_lung(given, missing),
             *apart,
             *notes_on_parts(parts, obstacles, segmentation.grid),

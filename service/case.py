@@ -12,6 +12,7 @@ from anatomy.errors import ReadError, StructureError
 from anatomy.mesh_axes import MeshAxes
 from anatomy.notes import notes_on_names
 from anatomy.read import read
+from anatomy.remnants import note_on_remnants, remnants_of
 from anatomy.roles import is_known, role_of
 from anatomy.scene import PoseInput, Scene, scene
 from anatomy.sizes import refuse_unlikely_voxels
@@ -95,6 +96,7 @@ def describe_case(case: Case) -> dict[str, Any]:
     segmentation, targets = open_case(case)
     grid = segmentation.grid
     refuse_unlikely_voxels(segmentation.structures, grid)
+    roled = [s.with_role(s.role or role_of(s.name)) for s in segmentation.structures]
     return {
         "grid": {"shape": list(grid.shape), "spacing_mm": [round(float(s), 6) for s in grid.spacing_mm]},
         "structures": [
@@ -107,7 +109,11 @@ def describe_case(case: Case) -> dict[str, Any]:
             for s in segmentation.structures
         ],
         "targets": list(targets),
-        "notes": [*segmentation.notes, *notes_on_names(segmentation, {})],
+        "notes": [
+            *segmentation.notes,
+            *notes_on_names(segmentation, {}),
+            *note_on_remnants(remnants_of(roled, grid)),
+        ],
         "inputs": inputs_to_json(segmentation.inputs),
     }
 

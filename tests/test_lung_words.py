@@ -108,3 +108,17 @@ def test_words_on_lung_are_as_weak_as_what_is_known() -> None:
         "at least 3",
         "unknown",
     ]
+
+
+def test_crumbs_of_lung_are_no_lung() -> None:
+    bare = {name: organ for name, organ in WHOLE.items() if "lung" not in name}
+    crumb = {
+        "lung_left": (Role.LUNG, ((40, 20, 20), (41, 22, 22))),
+        "lung_right": (Role.LUNG, ((14, 20, 20), (15, 22, 22))),
+    }
+    plan = planned(patient({**bare, **crumb}))
+    assert plan.missing_structures[0] == "lung"
+    assert not any(claim in said(plan) for claim in CLAIMS)
+    assert "No structure is taken as lung" not in " ".join(plan.notes)
+    assert "Not in the input as lung: lung." in " ".join(plan.notes)
+    assert any(note.startswith("Only") and "cm3 of lung_left" in note for note in plan.notes)

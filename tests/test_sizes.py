@@ -7,11 +7,16 @@ import pytest
 import trimesh
 
 from anatomy.errors import AnatomyError, StructureError, SurfaceError
+from anatomy.expected import is_expected
 from anatomy.frames import Grid
 from anatomy.read import read
+from anatomy.remnants import remnants_of
+from anatomy.roles import role_of
+from anatomy.scene import scene
 from anatomy.sizes import refuse_unlikely_voxels
 from anatomy.structures import Role, Structure, mask_from_bool
 from anatomy.thorax import thorax
+from service.case import Case, describe_case
 
 ADULT_MM = {
     "body": (170, 120, 150),
@@ -103,7 +108,89 @@ def test_a_surface_in_another_unit_is_refused_by_it(
 ) -> None:
     with pytest.raises(SurfaceError, match=f"likely in .*{unit}") as refused:
         read(folder_of(tmp_path, length_mm, only))
-    assert refused.value.field == f"{only or 'aorta'}.stl"
+    assert refused.value.field == f"{only or 'body'}.stl"
+
+
+PLACES_MM = {
+    "body": (0, 0, -600),
+    "heart": (-15, -20, -620),
+    "lung_left": (80, 0, -600),
+    "aorta": (20, 45, -600),
+}
+"""About where an adult's organs lie in a scan whose origin is far below it."""
+
+
+def placed_folder(
+    tmp_path: Path, organs: dict[str, tuple[float, float, float]], in_cm: tuple[str, ...] = ()
+) -> Path:
+    """Ellipsoids of these half axes at their places, some of them written in cm."""
+    for name, axes in organs.items():
+        ball = trimesh.creation.icosphere(subdivisions=2)
+        ball.apply_scale(axes)
+        ball.apply_translation(PLACES_MM[name])
+        ball.apply_scale(0.1 if name in in_cm else 1.0)
+        ball.export(tmp_path / f"{name}.stl")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "axes", "said"),
+    [
+        ("aorta", (5, 5, 5), "0.51 cm3 of aorta"),
+        ("lung_left", (14, 14, 14), "11 cm3 of lung_left"),
+    ],
+)
+def test_what_was_cropped_or_cut_out_is_a_remnant(
+    tmp_path: Path, name: str, axes: tuple[float, float, float], said: str
+) -> None:
+    """An obstacle, told, and named among what lacks."""
+    organs = {**ADULT_MM, name: axes}
+    folder = placed_folder(tmp_path, organs)
+    trimesh.creation.icosphere(radius=9).apply_translation((0, 0, -550)).export(folder / "node.stl")
+    made = scene(read(folder)[0])
+    [note] = [note for note in made.notes if "remnant" in note]
+    assert note.startswith(f"Only {said}: taken as a remnant")
+    assert name.removesuffix("_left") in made.missing
+    assert made.structure(name).role in (Role.FORBIDDEN, Role.LUNG) and made.structure(name).mask.count > 0
+    assert note in describe_case(Case(folder))["notes"]
+
+
+@pytest.mark.parametrize("name", [name for name in ADULT_MM if name != "body"])
+def test_one_organ_in_cm_far_from_the_origin_is_no_remnant(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SurfaceError, match="likely in cm: write it in mm") as refused:
+        read(placed_folder(tmp_path, ADULT_MM, (name,)))
+    assert refused.value.field == f"{name}.stl"
+    assert f"call it {name}_remnant" in refused.value.remedy and "remove" not in refused.value.remedy
+    assert role_of(f"{name}_remnant") is Role.FORBIDDEN and not is_expected(f"{name}_remnant", Role.FORBIDDEN)
+
+
+def test_most_organs_in_cm_are_refused_beside_a_body_in_mm(tmp_path: Path) -> None:
+    with pytest.raises(SurfaceError, match="likely in cm"):
+        read(placed_folder(tmp_path, ADULT_MM, ("heart", "lung_left", "aorta")))
+
+
+def crumbs(*names: str) -> tuple[Structure, ...]:
+    """Structures of one voxel of 8 mm3 each, with the roles that their names imply."""
+    made = []
+    for n, name in enumerate(names):
+        mask = np.zeros((40, 40, 40), bool)
+        mask[n, n, n] = True
+        made.append(Structure(name, mask_from_bool(mask), role_of(name)))
+    return tuple(made)
+
+
+def test_a_crumb_stands_for_no_organ() -> None:
+    names = ("lung_left", "lung_upper_lobe_right", "aorta", "pulmonary_vein", "rib_left_4", "vertebrae_T5")
+    found = remnants_of(crumbs(*names), grid_of(2.0))
+    assert tuple(one.name for one in found) == names
+    assert all(one.volume_cm3 == pytest.approx(0.008) for one in found)
+    # What no chest need have is no remnant, and what a request calls lung is measured as lung.
+    assert remnants_of(crumbs("kidney_left", "node", "lung_covid_infiltrate"), grid_of(2.0)) == ()
+    mask = np.zeros((40, 40, 40), bool)
+    mask[:10, :10, :10] = True
+    called = Structure("pulmo", mask_from_bool(mask), Role.LUNG)
+    assert [one.name for one in remnants_of([called], grid_of(2.0))] == ["pulmo"]
+    assert remnants_of([called], grid_of(3.0)) == ()
 
 
 def test_surfaces_in_m_bound_no_volume_or_are_refused(tmp_path: Path) -> None:

@@ -1,0 +1,48 @@
+"""Remnants: crumbs of an organ, left by a cropped field of view, an operation or a network.
+
+A remnant is avoided where it lies, as lung or as what is forbidden, and stands for no organ: the scene names
+the organ among what the input lacks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from anatomy.expected import is_expected
+from anatomy.frames import Grid
+from anatomy.remarks import listed
+from anatomy.sizes import least_cm3_of, volume_cm3
+from anatomy.structures import Structure
+
+MOST_REMNANTS = 10
+"""Remnants that the note lists."""
+
+
+@dataclass(frozen=True)
+class Remnant:
+    """A structure too small to be the organ that its name says, and how much of it there is."""
+
+    name: str
+    volume_cm3: float
+
+
+def remnants_of(structures: Sequence[Structure], grid: Grid) -> tuple[Remnant, ...]:
+    """Structures that would stand for what every chest has, and are below its least volume, in order.
+
+    `structures` have roles; empty ones are left out.
+    """
+    return tuple(
+        Remnant(s.name, cm3)
+        for s in structures
+        if s.role is not None and s.mask.count > 0 and is_expected(s.name, s.role)
+        if (cm3 := volume_cm3(s, grid)) < least_cm3_of(s.name, s.role)
+    )
+
+
+def note_on_remnants(remnants: Sequence[Remnant]) -> tuple[str, ...]:
+    """What is there only in part."""
+    if not remnants:
+        return ()
+    some = listed([f"{r.volume_cm3:.2g} cm3 of {r.name}" for r in remnants], MOST_REMNANTS)
+    if len(remnants) == 1:
+        return (f"Only {some}: taken as a remnant, which is avoided where it lies and stands for no organ.",)
+    return (f"Only {some}: taken as remnants, which are avoided where they lie and stand for no organ.",)
