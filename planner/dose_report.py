@@ -1,7 +1,7 @@
 """Dose report: what seeds give to target and organs, which goals that meets, and what it means beside earlier
 radiation. Dose to water in water, TG-43, until the seeds have decayed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import fsum
@@ -29,6 +29,7 @@ from planner.dose.indices import quality_indices
 from planner.dose.limit_tables import protocol_named
 from planner.dose.outside import outside_mm3
 from planner.dose.sampling import Near, SamplePoints, sampled
+from planner.dose.solids import holds_most
 from planner.implant_records import (
     MEDIUM,
     BedReport,
@@ -181,7 +182,7 @@ def dose_report(
         dvh=tuple(_curve(s, rx) for s in (treated, gtv, *hot)),
         goals=goal_results(prescription, target, records),
         points=_points(dosimetry, treated, gtv, organs),
-        bed=_bed(prescription, dose, treated, organs),
+        bed=_bed(prescription, dose, treated, organs, _solids(scene)),
     )
 
 
@@ -263,7 +264,18 @@ def _points(
     return tuple(found)
 
 
-def _bed(prescription: Prescription, dose: SeedDose, ptv: Sampled, organs: Sequence[Sampled]) -> BedReport:
+def _solids(scene: Scene) -> frozenset[str]:
+    """Organs that most of the target lies in."""
+    return frozenset(s.name for s in scene.of_role(*REPORTED_ROLES) if holds_most(s.mask, scene.target))
+
+
+def _bed(
+    prescription: Prescription,
+    dose: SeedDose,
+    ptv: Sampled,
+    organs: Sequence[Sampled],
+    solids: Collection[str],
+) -> BedReport:
     asked, prior = prescription.bed, prescription.prior_external
     repair_days = asked.repair_half_time_h / HOURS_PER_DAY
     acute, late = (
@@ -276,7 +288,7 @@ def _bed(prescription: Prescription, dose: SeedDose, ptv: Sampled, organs: Seque
     bed = dose_volume(summed_bed_gy(finite, half_life, acute, before), ptv.points.weights_mm3)
     d90 = dose_covering_percent(bed, 90.0)
     compared = organ_limits.compare_all(
-        [organ_limits.OrganDose(o.name, o.doses_gy, o.points.weights_mm3) for o in organs],
+        [organ_limits.OrganDose(o.name, o.doses_gy, o.points.weights_mm3, o.name in solids) for o in organs],
         organ_limits.Radiobiology(half_life, late, before),
         protocols=[protocol_named(name) for name in asked.protocols],
     )

@@ -29,6 +29,7 @@ ALLOWED_TO_VERIFY = {
     "planner.dose",
     "planner.dose.limit_tables",
     "planner.dose.limits",
+    "planner.dose.organ_table",
     "planner.implant_records",
     "planner.implant_results",
     "planner.implant_wording",
@@ -42,7 +43,8 @@ ALLOWED_TO_VERIFY = {
     "planner.wording",
 }
 """Frames, structures, the scene with the modules it stands on, the plan's data types and the sentences
-written from them, threads, and the published tables of sources and of organ limits: nothing that verification
+written from them, threads, the published tables of sources and of organ limits, and
+the table of organs' names: nothing that verification
 checks (design: no distance field, no search, no measuring, no scoring)."""
 
 

@@ -3,11 +3,13 @@
 import json
 import re
 from collections import Counter
+from dataclasses import replace
+from math import isclose
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from planner.dose.bed import ACUTE, LATE, ExternalBeam, external_bed_gy, implant_bed_gy
@@ -22,12 +24,14 @@ from planner.dose.limit_tables import (
 )
 from planner.dose.limits import OrganLimit, Protocol, Scope
 from planner.dose.organ_limits import OrganDose, Radiobiology, compare_all
-from planner.dose.organ_names import ORGAN_OF_ROW, Match, Organ, match
-from planner.dose.verdicts import judged
+from planner.dose.organ_names import Match, match
+from planner.dose.organ_table import ORGAN_OF_ROW, Organ
+from planner.dose.verdicts import Verdict, doubted, judged
 from planner.implant_records import Doubt, LimitComparison, LimitKind
-from planner.limit_wording import exceeded_text
+from planner.limit_wording import exceeded_text, reason_of
 from planner.request import Prescription, RequestError
 from planner.verify.organ_limits import Compared, _doubts
+from planner.verify.organ_match import Matched, matched
 
 HALF_LIFE_DAYS = 59.4
 MADE = Radiobiology(HALF_LIFE_DAYS)
@@ -177,7 +181,7 @@ TOTAL = (
         (Organ.LUNGS, CHEST, "lung_left lung_right"),
         (Organ.LUNGS, TOTAL, "lung_upper_lobe_left lung_lower_lobe_left lung_middle_lobe_right"),
         (Organ.LUNGS, f"lung_left {TOTAL}", "lung_left lung_middle_lobe_right"),
-        (Organ.LUNGS, "Lungs lung_left lung_upper_lobe_right", "Lungs lung_left"),
+        (Organ.LUNGS, "Lungs lung_left lung_upper_lobe_right", "Lungs"),
         (Organ.RIBS, CHEST, "ribs_left ribs_right"),
         (Organ.RIBS, TOTAL, "rib_left_7 rib_right_12"),
         (Organ.SKIN, "skin_shell body", "skin_shell"),
@@ -204,7 +208,15 @@ def test_structures_that_make_up_an_organ(asked: Organ, names: str, expected: st
 )
 def test_structures_that_hold_more_than_the_organ(asked: Organ, names: str, expected: str) -> None:
     solid = asked is Organ.SKIN
-    assert match(asked, names.split()) == Match((expected,), holds_more=True, holds_target=solid)
+    found = match(asked, names.split(), solids=["body_trunk"])
+    assert found == Match((expected,), holds_more=True, holds_target=solid)
+
+
+def test_a_skin_that_holds_no_target_is_taken_before_a_solid() -> None:
+    assert match(Organ.SKIN, ["body", "skin"], ["body"]) == Match(("skin",), holds_more=True)
+    assert match(Organ.SKIN, ["body", "skin"], ["body", "skin"]).holds_target
+    # Any other organ that the target lies in is what it is.
+    assert not match(Organ.TRACHEA, ["airway"], ["airway"]).holds_target
 
 
 def test_nothing_holds_lungs_and_more() -> None:
@@ -305,7 +317,7 @@ def test_where_sources_disagree_met_is_what_both_call_so_and_an_excess_is_one(
     assert found.achieved_cc == pytest.approx(hot_cc)
     # Verification calls for the same doubts; of what was compared it asks only whether it is there.
     there = Compared.__new__(Compared)
-    assert tuple(_doubts(Prescription(), rows.limits[0], found, there)) == found.doubts
+    assert tuple(_doubts(Prescription(), rows.limits[0], found, Matched(("lungs",)), there)) == found.doubts
 
 
 def test_a_wall_away_from_the_target_meets_what_the_whole_meets_and_an_excess_is_told() -> None:
@@ -325,11 +337,12 @@ def test_a_wall_away_from_the_target_meets_what_the_whole_meets_and_an_excess_is
 
 def test_a_solid_body_fails_nothing_for_the_skin() -> None:
     rows = of(RTOG_0236, "Skin")
-    body = one(rows, organ("body", (5.0, 9000.0), (200.0, 30.0)))
+    body = one(rows, replace(organ("body", (5.0, 9000.0), (200.0, 30.0)), holds_target=True))
     assert body.met is None
     assert "body holds the target as well, and is more than this organ." in body.reason
     assert one(rows, organ("body", (5.0, 9000.0))).met is True
-    assert one(rows, organ("skin_shell", (5.0, 900.0), (200.0, 3.0))).met is False
+    for shell in ("skin_shell", "skin"):
+        assert one(rows, organ(shell, (5.0, 900.0), (200.0, 3.0))).met is False
 
 
 def test_a_row_that_no_protocol_is_known_to_have_may_be_exceeded_and_is_not_met() -> None:
@@ -413,22 +426,75 @@ def test_a_verdict_is_of_the_numbers_beside_it(parts: list[tuple[float, float]])
                 assert (found.achieved_bed_gy < found.limit_bed_gy) is found.met
 
 
+ALL_RIBS = " ".join(f"rib_{side}_{n}" for side in ("left", "right") for n in range(1, 11))
+LOBES = "lung_upper_lobe_left lung_lower_lobe_left lung_upper_lobe_right lung_lower_lobe_right"
+
+
 @pytest.mark.parametrize(
     ("row", "names", "lacking"),
     [
         ("Heart", "heart_atrium_left", "the heart as a whole"),
-        ("GreatVessels", "pulmonary_vein", "the aorta"),
-        ("GreatVessels", "aorta pulmonary_vein superior_vena_cava", "the pulmonary artery"),
+        ("GreatVessels", "pulmonary_vein", "the aorta as a whole"),
+        ("GreatVessels", "aorta_arch pulmonary_artery superior_vena_cava", "the aorta as a whole"),
+        (
+            "GreatVessels",
+            "aorta_ascending aorta_arch aorta_descending pulmonary_artery superior_vena_cava",
+            "",
+        ),
+        ("GreatVessels", "aorta pulmonary_vein superior_vena_cava", "the pulmonary arteries"),
+        ("GreatVessels", "aorta pulmonary_artery_left superior_vena_cava", "the pulmonary arteries (right)"),
         ("GreatVessels", "aorta pulmonary_artery superior_vena_cava", ""),
         ("Trachea+ipsi bronchus (non-adjacent wall)", "trachea", "the main bronchi"),
+        ("Trachea/bronchi", "trachea bronchus_left", "the main bronchi (right)"),
         ("Trachea/bronchi", "trachea main_bronchus_right main_bronchus_left", ""),
+        ("Trachea/bronchi", "trachea_bronchi", ""),
+        ("Bronchus", "bronchus_left", "the right side"),
+        ("BrachialPlexus", "BrachialPlexus_L", "the right side"),
+        ("ChestWall", "chest_wall_left", "the right side"),
+        ("ChestWall", "ChestWall", ""),
         ("Lungs", "lung_upper_lobe_left lung_lower_lobe_left", "the right side"),
         ("Lungs", "lung_left lung_right", ""),
-        ("Lungs", "lung_upper_lobe_left lung_upper_lobe_right", "the lower lobes"),
+        ("Lungs", "lungs", ""),
+        ("Lungs", "lung_left lung_upper_lobe_right", "the middle lobe"),
+        ("Lungs", "lung_upper_lobe_left lung_lower_lobe_right", "the upper lobes (right)"),
+        ("Lungs", LOBES, "the middle lobe"),
+        ("Lungs", f"{LOBES} lung_middle_lobe_right", ""),
+        ("Rib", "rib_left_5", "the right side"),
+        ("Ribs", "ribs_left", "the right side"),
+        ("Ribs", "ribs", ""),
+        ("Ribs", ALL_RIBS, ""),
+        ("Ribs", ALL_RIBS.replace("rib_left_4 ", ""), "rib 4 (left)"),
+        ("Ribs", f"{ALL_RIBS} rib_left_12 rib_right_12", "rib 11"),
+        ("Ribs", "ribs_left rib_right_3", "rib 1 (right)"),
     ],
 )
 def test_an_organ_of_which_a_part_is_missing_is_said_to_lack_it(row: str, names: str, lacking: str) -> None:
     assert match(ORGAN_OF_ROW[row], names.split()).lacking == lacking
+
+
+SOME_NAMES = [
+    *sorted({*CHEST.split(), *TOTAL.split(), *ALL_RIBS.split(), *LOBES.split()}),
+    *("lungs", "lung_left", "ribs", "rib_left", "skin", "body", "external", "skin_shell", "pericardium"),
+    *("airway", "bronchus_left", "main_bronchus_right", "aorta_arch", "aorta_descending", "ascending_aorta"),
+    *("chest_wall_left", "BrachialPlexus_R", "a_pulmonary", "SVC", "heart", "pulmonary_artery_right"),
+]
+
+
+@given(st.sampled_from(Organ), st.lists(st.sampled_from(SOME_NAMES), max_size=30, unique=True), st.data())
+def test_verification_matches_names_as_the_planner_does(organ: Organ, names: list[str], data) -> None:
+    solids = data.draw(st.lists(st.sampled_from(names), unique=True)) if names else []
+    found, again = match(organ, names, solids), matched(organ, names, solids)
+    assert found == Match(again.structures, again.holds_more, again.lacking, again.holds_target)
+
+
+@given(st.sampled_from(Organ), st.lists(st.sampled_from(SOME_NAMES), max_size=30, unique=True))
+def test_an_organ_lacks_nothing_only_if_none_of_its_names_could_add_to_it(
+    organ: Organ, names: list[str]
+) -> None:
+    """What is lacking may not come back when more is segmented, numbered members between two aside."""
+    found = match(organ, names)
+    if found.structures and not found.lacking and not found.holds_more and organ is not Organ.RIBS:
+        assert not match(organ, SOME_NAMES).lacking
 
 
 def test_a_part_that_meets_a_limit_does_not_meet_it_for_the_whole_and_one_that_fails_it_does() -> None:
@@ -436,7 +502,73 @@ def test_a_part_that_meets_a_limit_does_not_meet_it_for_the_whole_and_one_that_f
     cold, hot = (one(rows, organ("heart_atrium_left", (gy, 30.0))) for gy in (1.0, 900.0))
     assert cold.met is None and "lacks a part of this organ, the heart as a whole" in cold.reason
     assert hot.met is False and "the heart as a whole: it may be more." in hot.reason
-    assert "unsure: a part of it was not segmented, so it may be more" in exceeded_text(hot)
+    assert exceeded_text(hot).endswith("(RTOG_0236_3fx_Dmax; may be more: a part of it was not segmented)")
+
+
+def test_what_an_organ_lacks_could_only_add_to_what_is_spared() -> None:
+    rows = of(TG101_5, "Lung", dose=13.5)
+    enough = one(rows, organ("lung_right", (1.0, 1100.0), (90.0, 300.0)))
+    assert enough.met is True and Doubt.LACKING in enough.doubts
+    assert "the left side: it would only spare more." in enough.reason
+    less = one(rows, organ("lung_right", (1.0, 900.0), (90.0, 300.0)))
+    assert less.met is None and "the left side: not judged." in less.reason
+    more = doubted(rows.limits[0], Match(("lungs",), holds_more=True), Verdict(True))
+    assert more.met is None
+    assert doubted(rows.limits[0], Match(("lungs",), holds_more=True), Verdict(False)).met is False
+
+
+def test_lungs_that_are_there_as_a_whole_and_by_side_count_once() -> None:
+    sides = [organ(f"lung_{side}", (1.0, 600.0), (90.0, 300.0)) for side in ("left", "right")]
+    found = one(of(TG101_5, "Lung", dose=13.5), organ("lungs", (1.0, 1200.0), (90.0, 600.0)), *sides)
+    assert (found.structure, found.achieved_cc) == ("lungs", pytest.approx(1200.0))
+
+
+def test_beams_counted_in_full_are_said_beside_an_excess() -> None:
+    before = Radiobiology(HALF_LIFE_DAYS, before=(ExternalBeam(60.0, 30),))
+    found = one(of(RTOG_0236, "SpinalCord"), organ("spinal_cord", (10.0, 20.0)), made=before)
+    assert "(RTOG_0236_3fx_Dmax; external beams before counted in full everywhere)" in exceeded_text(found)
+
+
+@given(
+    st.sampled_from([LimitKind.MAX, LimitKind.VOLUME, LimitKind.SPARED]),
+    st.floats(0.01, 2000.0),
+    st.floats(1e-8, 0.5) | st.just(0.0),
+)
+def test_no_excess_is_rounded_away(kind: LimitKind, limit: float, over: float) -> None:
+    limit = round(limit, 2)
+    got = limit * (1.0 + (-over if kind is LimitKind.SPARED else over))
+    assume(got != limit or kind is not LimitKind.MAX)
+    stated = LimitComparison(
+        protocol="P",
+        organ="O",
+        structure="o",
+        limit="",
+        kind=kind,
+        volume_cc=None if kind is LimitKind.MAX else limit,
+        limit_bed_gy=limit if kind is LimitKind.MAX else 50.0,
+        achieved_bed_gy=got if kind is LimitKind.MAX else None,
+        achieved_cc=0.1 if kind is LimitKind.MAX else got,
+        organ_cc=1e5,
+        met=False,
+        doubts=(),
+        lacking="",
+        reason="",
+    )
+    numbers = [float(n) for n in re.findall(r"\d+\.?\d*(?:e-?\d+)?", exceeded_text(stated))]
+    if kind is LimitKind.MAX:
+        assert numbers[0] > numbers[1]
+    elif kind is LimitKind.VOLUME:
+        assert numbers[1] >= numbers[2] and (numbers[1] > numbers[2] or isclose(got, limit))
+    else:
+        assert numbers[0] <= numbers[2] and (numbers[0] < numbers[2] or isclose(got, limit))
+    if kind is not LimitKind.MAX:
+        said = [float(n) for n in re.findall(r"\d+\.?\d*", reason_of(stated))]
+        assert (said[0] == said[1]) is isclose(got, limit)
+
+
+def test_what_is_more_in_part_is_not_said_to_be_nothing() -> None:
+    found = one(of(RTOG_0236, "SpinalCord"), organ("spinal_cord", (10.0, 20.0), (300.0, 0.0004)))
+    assert found.met is None and "Less than 0.001 cc get more than the limit's BED" in found.reason
 
 
 def test_an_organ_in_a_structure_that_is_more_is_exceeded_with_that_doubt() -> None:

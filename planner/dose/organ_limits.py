@@ -18,7 +18,8 @@ from planner.dose.bed import LATE, ExternalBeam, Tissue, external_bed_gy, summed
 from planner.dose.dvh import DoseVolume, dose_volume
 from planner.dose.limit_tables import PROTOCOLS
 from planner.dose.limits import OrganLimit, Protocol
-from planner.dose.organ_names import ORGAN_OF_ROW, Match, match
+from planner.dose.organ_names import Match, match
+from planner.dose.organ_table import ORGAN_OF_ROW
 from planner.dose.verdicts import Verdict, doubted, judged
 from planner.implant_records import Doubt, LimitComparison
 from planner.limit_wording import reason_of
@@ -27,11 +28,15 @@ from planner.limit_wording import reason_of
 @dataclass(frozen=True, eq=False)
 class OrganDose:
     """One structure's samples: the implant's dose until the seeds have decayed, infinity inside a seed, and
-    volumes; none where the structure is empty. [Gy, mm3]"""
+    volumes; none where the structure is empty. [Gy, mm3]
+
+    `holds_target`: most of the target lies in it.
+    """
 
     name: str
     doses_gy: Float[np.ndarray, " n"]
     weights_mm3: Float[np.ndarray, " n"]
+    holds_target: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,10 +68,11 @@ def compare_all(
     one organ are taken together: where they overlap, that part counts twice.
     """
     by_name = {organ.name: organ for organ in organs if len(organ.doses_gy)}
+    solids = frozenset(organ.name for organ in organs if organ.holds_target)
     known: dict[tuple[str, ...], _Known] = {}
     found = []
     for limit in (limit for protocol in protocols for limit in protocol.limits):
-        matched = match(ORGAN_OF_ROW[limit.organ], by_name)
+        matched = match(ORGAN_OF_ROW[limit.organ], by_name, solids)
         parts = [by_name[name] for name in matched.structures]
         if matched.structures not in known:
             known[matched.structures] = _bed_of(parts, radiobiology, highest_gy)

@@ -2,132 +2,17 @@
 
     "Trachea+ipsi bronchus"  --row-->  Organ.AIRWAY  --words-->  trachea, bronchus_right
 
-Each organ lists the names it goes by in segmentations (TotalSegmentator's and the usual ones of planning),
-compared as `anatomy.roles` folds them: without case, side, number, plural or British spelling.
+`planner.dose.organ_table` lists what they go by and consist of.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
-from anatomy.roles import words_of
+from anatomy.roles import SIDES, words_of
+from planner.dose.organ_table import ALL_IN_ONE, HOLDING, NAMES, NUMBERED, PARTS, Organ, OrganPart
 
-
-class Organ(StrEnum):
-    """An organ that limits are stated for."""
-
-    SPINAL_CORD = "spinal cord"
-    BRACHIAL_PLEXUS = "brachial plexus"
-    SKIN = "skin"
-    ESOPHAGUS = "oesophagus"
-    HEART = "heart"
-    GREAT_VESSELS = "great vessels"
-    TRACHEA = "trachea"
-    BRONCHUS = "bronchi"
-    AIRWAY = "trachea and bronchi"
-    LUNGS = "lungs"
-    RIBS = "ribs"
-    CHEST_WALL = "chest wall"
-
-
-ORGAN_OF_ROW = {
-    "SpinalCord": Organ.SPINAL_CORD,
-    "BrachialPlexus": Organ.BRACHIAL_PLEXUS,
-    "BrachialPlexus_Ipsi": Organ.BRACHIAL_PLEXUS,
-    "Skin": Organ.SKIN,
-    "Esophagus": Organ.ESOPHAGUS,
-    "Esophagus (non-adjacent wall)": Organ.ESOPHAGUS,
-    "Heart": Organ.HEART,
-    "Heart/pericardium": Organ.HEART,
-    "GreatVessels": Organ.GREAT_VESSELS,
-    "GreatVessels (non-adjacent wall)": Organ.GREAT_VESSELS,
-    "Trachea": Organ.TRACHEA,
-    "Bronchus": Organ.BRONCHUS,
-    "Trachea+bronchus": Organ.AIRWAY,
-    "Trachea+ipsi bronchus (non-adjacent wall)": Organ.AIRWAY,
-    "Trachea+proximal bronchi": Organ.AIRWAY,
-    "Trachea/bronchi": Organ.AIRWAY,
-    "Lung": Organ.LUNGS,
-    "Lungs": Organ.LUNGS,
-    "Rib": Organ.RIBS,
-    "Ribs": Organ.RIBS,
-    "ChestWall": Organ.CHEST_WALL,
-}
-"""The organ that a table's row means. "Ipsi" is taken as both sides: which one is not known, and both are the
-stricter."""
-
-
-_NAMES: dict[Organ, tuple[tuple[str, str], ...]] = {
-    # RTOG protocols contour the cord by its bony canal.
-    Organ.SPINAL_CORD: (("spinal_cord cord spinal_canal", ""),),
-    Organ.BRACHIAL_PLEXUS: (("brachial_plexus", ""),),
-    Organ.SKIN: (("skin_shell skin_rind", ""),),
-    Organ.ESOPHAGUS: (("esophagus", ""),),
-    Organ.HEART: (
-        (
-            "heart heart_lower",
-            "heart_myocardium heart_atrium heart_ventricle heart_tissue heart_ventricular_wall atrium "
-            "atrial_appendage",
-        ),
-    ),
-    Organ.GREAT_VESSELS: (
-        (
-            "aorta a_aorta",
-            "aorta_ascending aorta_arch aorta_descending aorta_thoracic aorta_thoracica aorta_abdominal "
-            "aortic_arch aortic_root ascending_aorta descending_aorta",
-        ),
-        ("great_vessel mediastinal_great_vessel", ""),
-        ("pulmonary_artery a_pulmonary pulmonary_trunk pulmonary_vein", ""),
-        ("superior_vena_cava superior_venacava inferior_vena_cava inferior_venacava", ""),
-        ("venacava v_venacava venacava_s venacava_i", ""),
-        ("brachiocephalic_trunk brachiocephalic_artery brachiocephalic_vein", ""),
-        ("innominate_artery innominate_vein subclavian_artery subclavian_vein common_carotid_artery", ""),
-    ),
-    Organ.TRACHEA: (("trachea", ""),),
-    Organ.BRONCHUS: (("bronchus main_bronchus bronchus_prox proximal_bronchial_tree", ""),),
-    Organ.AIRWAY: (
-        (
-            "trachea_bronchi airway lung_trachea_bronchia",
-            "trachea carina bronchus main_bronchus bronchus_prox proximal_bronchial_tree",
-        ),
-    ),
-    Organ.LUNGS: (("lung", "lung_upper_lobe lung_middle_lobe lung_lower_lobe"),),
-    Organ.RIBS: (("rib", ""),),
-    Organ.CHEST_WALL: (("chest_wall", ""),),
-}
-"""Names of an organ, or of its members that overlap in nothing, each with the names of what it is made of."""
-
-_HOLDING: dict[Organ, str] = {
-    # A body's mask is solid, and so is a skin's that a needle enters through: it holds the target as well.
-    Organ.SKIN: "skin body body_trunk body_contour external",
-    Organ.HEART: "pericardium pericardial_sac",
-    Organ.TRACHEA: "trachea_bronchi airway lung_trachea_bronchia",
-    Organ.BRONCHUS: "trachea_bronchi airway lung_trachea_bronchia",
-}
-"""Names of what holds an organ and more."""
-
-_ALL_AIRWAY = "trachea_bronchi airway lung_trachea_bronchia"
-_ALL_VESSELS = "great_vessel mediastinal_great_vessel"
-_NEEDED: dict[Organ, dict[str, str]] = {
-    Organ.HEART: {"the heart as a whole": "heart heart_lower"},
-    Organ.GREAT_VESSELS: {
-        "the aorta": f"aorta a_aorta aorta_arch aortic_arch aorta_thoracic aorta_thoracica {_ALL_VESSELS}",
-        "the pulmonary artery": f"pulmonary_artery a_pulmonary pulmonary_trunk {_ALL_VESSELS}",
-        "the superior vena cava": "superior_vena_cava superior_venacava venacava v_venacava venacava_s "
-        + _ALL_VESSELS,
-    },
-    Organ.AIRWAY: {
-        "the trachea": f"trachea {_ALL_AIRWAY}",
-        "the main bronchi": f"bronchus main_bronchus bronchus_prox proximal_bronchial_tree {_ALL_AIRWAY}",
-    },
-    Organ.LUNGS: {"the upper lobes": "lung lung_upper_lobe", "the lower lobes": "lung lung_lower_lobe"},
-}
-"""Parts without which an organ is not whole, and the names that hold each."""
-
-_PAIRED = (Organ.LUNGS, Organ.BRONCHUS, Organ.BRACHIAL_PLEXUS)
-"""Organs of two sides."""
-
-_SIDES = frozenset(("left", "right"))
+_Scene = Mapping[str, tuple[str, ...]]
+"""Names of structures, with their folded words."""
 
 
 @dataclass(frozen=True)
@@ -145,40 +30,81 @@ class Match:
     holds_target: bool = False
 
 
-def match(organ: Organ, names: Iterable[str]) -> Match:
+def match(organ: Organ, names: Iterable[str], solids: Collection[str] = ()) -> Match:
     """The structures among `names` that make up the organ; none where none does.
 
     A part is left out where its whole, or its side's, is there: it would count twice. What holds the organ
-    and more is taken only where nothing else is.
+    and more is taken only where nothing else is. `solids` are those that hold the target: a skin that is one
+    is taken only where there is no shell.
     """
     scene = {name: words_of(name) for name in names}
     found: set[str] = set()
-    for whole, parts in _NAMES[organ]:
+    for whole, parts in NAMES[organ]:
         wholes = _of(whole, scene)
-        sides = [_SIDES.intersection(scene[name]) for name in wholes]
+        sided = [name for name in wholes if _sides(scene[name]) != set(SIDES)]
+        if organ in ALL_IN_ONE and len(sided) < len(wholes):
+            wholes = [name for name in wholes if name not in sided]
+        covered = {side for name in wholes for side in _sides(scene[name])}
         found.update(wholes)
-        found.update(name for name in _of(parts, scene) if not any(s.issubset(scene[name]) for s in sides))
+        found.update(name for name in _of(parts, scene) if not _sides(scene[name]) <= covered)
     if found:
         return Match(tuple(name for name in scene if name in found), lacking=_lacking(organ, found, scene))
-    holding = _of(_HOLDING.get(organ, ""), scene)
-    return Match(tuple(holding), holds_more=bool(holding), holds_target=bool(holding) and organ is Organ.SKIN)
+    holding = _of(HOLDING.get(organ, ""), scene)
+    if organ is not Organ.SKIN:
+        return Match(tuple(holding), holds_more=bool(holding))
+    shells = [name for name in holding if name not in solids]
+    taken = shells or holding
+    return Match(tuple(taken), holds_more=bool(taken), holds_target=bool(taken) and not shells)
 
 
-def _lacking(organ: Organ, found: Iterable[str], scene: Mapping[str, tuple[str, ...]]) -> str:
-    """The first part of an organ that none of the structures found is, or is a part of; "" where all are."""
-    keys = {_key(scene[name]) for name in found}
-    for part, names in _NEEDED.get(organ, {}).items():
-        if not keys & {_key(words_of(name)) for name in names.split()}:
-            return part
-    sides = _SIDES & {word for name in found for word in scene[name]}
-    return f"the {next(iter(_SIDES - sides))} side" if len(sides) == 1 and organ in _PAIRED else ""
+def _lacking(organ: Organ, found: Iterable[str], scene: _Scene) -> str:
+    """What of an organ none of the structures found stands for: a side, or the first part; "" where nothing.
+
+    "the left side", "the aorta as a whole", "the lower lobes (left)", "rib 4"
+    """
+    found = tuple(found)
+    lacks = [
+        (part, [s for s in part.sides if not any(_stands(scene[name], part, s) for name in found)])
+        for part in _parts(organ, found, scene)
+    ]
+    bare = [side for side in SIDES if all(side in sides for part, sides in lacks if side in part.sides)]
+    if len(bare) == 1:
+        return f"the {bare[0]} side"
+    part, sides = next(((part, sides) for part, sides in lacks if sides), (None, []))
+    if part is None:
+        return ""
+    return part.name if len(sides) == len(part.sides) else f"{part.name} ({sides[0]})"
 
 
-def _of(listed: str, scene: Mapping[str, tuple[str, ...]]) -> list[str]:
+def _parts(organ: Organ, found: Iterable[str], scene: _Scene) -> tuple[OrganPart, ...]:
+    every = " ".join(name for names in NAMES[organ] for name in names if name)
+    if organ not in NUMBERED:
+        return PARTS.get(organ, (OrganPart(f"the {organ} as a whole", every),))
+    given = [int(word) for name in found for word in scene[name] if word.isdigit()]
+    expected = {*NUMBERED[organ], *range(min(given, default=1), max(given, default=0) + 1)}
+    # The number is a word of its own: "rib 4" stands for itself, "ribs" for all.
+    return tuple(OrganPart(f"{every} {n}", every) for n in sorted(expected))
+
+
+def _stands(words: tuple[str, ...], part: OrganPart, side: str) -> bool:
+    """Whether a name of these words stands for a part on a side."""
+    numbers = {word for word in words if word.isdigit()}
+    wanted = {word for word in part.name.split() if word.isdigit()}
+    numbered = not wanted or not numbers or wanted <= numbers
+    keys = {_key(words_of(name)) for name in part.stands.split()}
+    return _key(words) in keys and side in _sides(words) and numbered
+
+
+def _sides(words: tuple[str, ...]) -> set[str]:
+    """The sides that a name stands for: both where it says none."""
+    return set(SIDES).intersection(words) or set(SIDES)
+
+
+def _of(listed: str, scene: _Scene) -> list[str]:
     keys = {_key(words_of(name)) for name in listed.split()}
     return [name for name, words in scene.items() if _key(words) in keys]
 
 
 def _key(words: tuple[str, ...]) -> tuple[str, ...]:
     """What is left of folded words without side and number, in a fixed order."""
-    return tuple(sorted(w for w in words if w not in _SIDES and not w.isdigit()))
+    return tuple(sorted(w for w in words if w not in SIDES and not w.isdigit()))

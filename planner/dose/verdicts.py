@@ -1,8 +1,9 @@
 """Verdicts: what one row of a table says of an organ's samples, and what that leaves open.
 
 Exceeded is exceeded: what was segmented gets more than the row as it reads allows, and what is in doubt
-stands beside it. Met is said only where no doubt undoes it, such as a part that was not segmented. Of a solid
-that holds the target itself an excess says nothing.
+stands beside it. Met is said only where no doubt undoes it, such as a part that was not segmented. Of a skin
+that is a solid and holds the target an excess says nothing. Where a volume must be spared, a part that was
+not segmented would add to it: that undoes an excess, and what holds more than the organ undoes a limit met.
 
     True   met        False   exceeded        None   neither can be said
 """
@@ -76,9 +77,11 @@ def doubted(limit: OrganLimit, matched: Match, verdict: Verdict) -> Verdict:
         # The whole meets it, so the wall does.
         verdict = verdict.but(Doubt.WALL)
     if matched.lacking:
-        verdict = verdict.unless_met(Doubt.LACKING)
+        spared = limit.kind is LimitKind.SPARED
+        verdict = verdict.unless_exceeded(Doubt.LACKING) if spared else verdict.unless_met(Doubt.LACKING)
     if matched.holds_target:
         verdict = verdict.unless_exceeded(Doubt.HOLDS_TARGET)
     elif matched.holds_more:
-        verdict = verdict.but(Doubt.HOLDS_MORE)
+        spares = limit.kind in (LimitKind.SPARED, LimitKind.VOLUME_OR_SPARED)
+        verdict = verdict.unless_met(Doubt.HOLDS_MORE) if spares else verdict.but(Doubt.HOLDS_MORE)
     return verdict

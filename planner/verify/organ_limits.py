@@ -1,11 +1,10 @@
 """Claims on organ limits: every row of the tables asked for, its numbers again, and how each ends.
 
-    rows      those of the published tables, each once; what they leave in doubt
-    BED       rises with dose, D (1 + k D) + beams: that of the dose in so much of an organ is that of its BED
-    volumes   by counting points of the structures compared, of equal parts
-    ends      exceeded, met, or neither, from the numbers and doubts as stated
-
-Which structures are the organ of a row, and what they lack of it, is taken as stated.
+rows      those of the published tables, each once; what they leave in doubt
+BED       rises with dose, D (1 + k D) + beams: that of the dose in so much of an organ is that of its BED
+volumes   by counting points of the structures compared, of equal parts
+names     the structures of the organ and what they lack of it, by `organ_match`
+ends      exceeded, met, or neither, from the numbers and doubts as stated
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from anatomy.frames import Grid
 from anatomy.structures import VoxelMask
 from planner.dose.limit_tables import PROTOCOLS
 from planner.dose.limits import OrganLimit, Scope
+from planner.dose.organ_table import ORGAN_OF_ROW
 from planner.implant_records import BedReport, Doubt, LimitComparison, LimitKind
 from planner.limit_wording import reason_of
 from planner.request import Prescription
@@ -26,6 +26,7 @@ from planner.sources.source import Source
 from planner.verify.claims import Claims
 from planner.verify.dvh import CC_MM3, Recomputed, SampledDoses, sampled_doses
 from planner.verify.hottest import field_of, hottest_part
+from planner.verify.organ_match import Matched, matched
 from planner.verify.planted import Planted
 from planner.verify.ptv import holds
 from planner.verify.tolerances import DOSE_NEAR, RATIO
@@ -34,8 +35,8 @@ from planner.verify.voxels import voxels_of
 
 POINT_CC, HOTTEST_CC = 0.1, 2.0
 """What stands for a point of an organ; and volumes up to which its hottest part alone is looked at."""
-TAKEN_AS_STATED = (Doubt.HOLDS_MORE, Doubt.HOLDS_TARGET, Doubt.IN_SEED, Doubt.PART_GETS_MORE)
-"""Doubts that follow from names, or from where single samples lie. None but HOLDS_TARGET undoes an excess."""
+TAKEN_AS_STATED = (Doubt.IN_SEED,)
+"""What follows from where single samples lie. It undoes no excess."""
 ENDS = {True: "met", False: "exceeded", None: "neither can be said"}
 
 
@@ -81,11 +82,6 @@ class Compared:
     def volume_cc(self) -> float:
         """Of all. [cc]"""
         return sum(mask.count for mask in self.masks) * self.grid.voxel_volume_mm3 / CC_MM3
-
-    def holds(self, target: VoxelMask) -> bool:
-        """Whether some of the target lies in them."""
-        centres_B = voxels_of(target, outer_only=False) * self.grid.spacing_mm
-        return any(bool(holds(mask, self.grid.spacing_mm, centres_B).any()) for mask in self.masks)
 
     @cached_property
     def whole(self) -> SampledDoses:
@@ -142,7 +138,7 @@ def check_limits(
     seeds: Planted,
     target: VoxelMask,
 ) -> None:
-    """All claims of this module. What is said to hold the target must."""
+    """All claims of this module."""
     tables = {protocol.name: protocol.limits for protocol in PROTOCOLS}
     rows = [row for name in asked.bed.protocols for row in tables.get(name, ())]
     wanted = [f"{row.protocol}, {row.organ}: {row.words}" for row in rows]
@@ -150,28 +146,17 @@ def check_limits(
     claims.same("the limits are those of the protocols asked for", "BED", "; ".join(told), "; ".join(wanted))
     if told != wanted:
         return
-    known: dict[str, Compared | None] = {}
+    there = {name: mask for name, mask in organs.items() if mask.count}
+    centres_B = voxels_of(target, outer_only=False) * grid.spacing_mm
+    # A body's mask holds the target; a shell may share a voxel with it.
+    solids = [name for name, mask in there.items() if holds(mask, grid.spacing_mm, centres_B).mean() > 0.5]
+    known: dict[tuple[str, ...], Compared | None] = {}
     for row, limit in zip(rows, bed.limits, strict=True):
-        if limit.structure not in known:
-            masks = _masks(limit.structure, organs)
-            known[limit.structure] = Compared(masks, grid, seeds) if masks else None
-        compared = known[limit.structure]
-        _check_limit(claims, asked, effect, row, limit, compared)
-        if Doubt.HOLDS_TARGET in limit.doubts:
-            held = compared is not None and compared.holds(target)
-            said = "holds it" if held else "holds none of it"
-            subject = f"limit {limit.limit} of {limit.organ}"
-            claims.holds("what is compared holds the target", subject, "holds it", said, held)
-
-
-def _masks(structure: str, organs: Mapping[str, VoxelMask]) -> tuple[VoxelMask, ...]:
-    """The structures named, which stand in the scene's order; none where one is not there."""
-    masks, rest = [], structure
-    for name, mask in organs.items():
-        if rest == name or rest.startswith(f"{name}, "):
-            masks.append(mask)
-            rest = rest[len(name) :].removeprefix(", ")
-    return () if rest else tuple(masks)
+        found = matched(ORGAN_OF_ROW[row.organ], there, solids)
+        if found.structures not in known:
+            masks = tuple(there[name] for name in found.structures)
+            known[found.structures] = Compared(masks, grid, seeds) if masks else None
+        _check_limit(claims, asked, effect, row, limit, found, known[found.structures])
 
 
 def _check_limit(
@@ -180,15 +165,19 @@ def _check_limit(
     effect: Effect,
     row: OrganLimit,
     limit: LimitComparison,
+    found: Matched,
     compared: Compared | None,
 ) -> None:
     subject = f"limit {limit.limit} of {limit.organ}"
-    said, found = (f"{one.kind}, {one.volume_cc}" for one in (limit, row))
-    claims.same("what the row says", subject, said, found)
-    there = "there" if compared is not None or not limit.structure else "not all there"
-    claims.holds("the structures compared", subject, limit.structure or "none", there, there == "there")
+    said, means = (f"{one.kind}, {one.volume_cc}" for one in (limit, row))
+    claims.same("what the row says", subject, said, means)
+    claims.same(
+        "the structures compared", subject, limit.structure or "none", ", ".join(found.structures) or "none"
+    )
     _check_numbers(claims, subject, effect, row, limit, compared)
-    doubts = _doubts(asked, row, limit, compared)
+    doubts = _doubts(asked, row, limit, found, compared)
+    lacking = found.lacking if Doubt.LACKING in doubts else ""
+    claims.same("what the organ lacks", subject, limit.lacking or "nothing", lacking or "nothing")
     stated = [doubt for doubt in limit.doubts if doubt not in TAKEN_AS_STATED]
     claims.same("what is in doubt", subject, ", ".join(sorted(stated)), ", ".join(sorted(doubts)))
     claims.same("how the limit ends", subject, ENDS[limit.met], ENDS[_ends(row, limit)])
@@ -256,23 +245,30 @@ def _check_number(
 
 
 def _doubts(
-    asked: Prescription, row: OrganLimit, limit: LimitComparison, compared: Compared | None
+    asked: Prescription, row: OrganLimit, limit: LimitComparison, found: Matched, compared: Compared | None
 ) -> list[Doubt]:
-    """Those that row, volumes and numbers as stated call for."""
+    """Those that row, names, volumes and numbers as stated call for."""
     if row.dose_gy is None:
         return [Doubt.NO_DOSE]
     if compared is None:
         return [Doubt.NOT_IN_INPUT]
     whole, got = limit.organ_cc or 0.0, limit.achieved_cc or 0.0
     few = row.volume_cc is None or got < row.volume_cc
+    tiny = row.volume_cc is None and whole < POINT_CC * (1.0 - RATIO)
+    bed, most = limit.achieved_bed_gy, limit.limit_bed_gy
+    met = row.volume_cc is None and bed is not None and most is not None and bed <= most
     calls = {
-        Doubt.TINY: row.volume_cc is None and whole < POINT_CC * (1.0 - RATIO),
+        Doubt.TINY: tiny,
+        # What stands for a point meets a maximum, and some get more.
+        Doubt.PART_GETS_MORE: met and not tiny and got > 0.0,
         Doubt.SMALL: row.kind is LimitKind.SPARED and whole <= (row.volume_cc or 0.0),
         Doubt.OTHER_READING: row.kind is LimitKind.VOLUME_OR_SPARED
         and few != (whole - got > (row.volume_cc or 0.0)),
         Doubt.UNVERIFIED: row.scope is Scope.UNVERIFIED,
         Doubt.WALL: row.scope is Scope.NOT_ADJACENT,
-        Doubt.LACKING: bool(limit.lacking),
+        Doubt.LACKING: bool(found.lacking),
+        Doubt.HOLDS_MORE: found.holds_more and not found.holds_target,
+        Doubt.HOLDS_TARGET: found.holds_target,
         Doubt.BEAMS_IN_FULL: asked.prior_external is not None,
     }
     return [doubt for doubt, called in calls.items() if called]
@@ -281,7 +277,12 @@ def _doubts(
 def _ends(row: OrganLimit, limit: LimitComparison) -> bool | None:
     """Exceeded or met by the numbers as stated, unless a doubt undoes it."""
     most, bed, got = limit.limit_bed_gy, limit.achieved_bed_gy, limit.achieved_cc
-    undone = {Doubt.PART_GETS_MORE, Doubt.OTHER_READING, Doubt.UNVERIFIED, Doubt.LACKING, Doubt.IN_SEED}
+    excused = {Doubt.HOLDS_TARGET}
+    undone = {Doubt.PART_GETS_MORE, Doubt.OTHER_READING, Doubt.UNVERIFIED, Doubt.IN_SEED}
+    spares = row.kind in (LimitKind.SPARED, LimitKind.VOLUME_OR_SPARED)
+    undone |= {Doubt.HOLDS_MORE} if spares else set()
+    # What an organ lacks could only add to what is spared.
+    (excused if row.kind is LimitKind.SPARED else undone).add(Doubt.LACKING)
     if most is None or got is None or Doubt.SMALL in limit.doubts:
         return None
     if row.volume_cc is None:
@@ -292,4 +293,4 @@ def _ends(row: OrganLimit, limit: LimitComparison) -> bool | None:
         met = got < row.volume_cc * (1.0 - RATIO)
     if met:
         return None if undone & set(limit.doubts) else True
-    return None if Doubt.HOLDS_TARGET in limit.doubts else False
+    return None if excused & set(limit.doubts) else False

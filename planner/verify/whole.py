@@ -53,8 +53,6 @@ NOT_RECOMPUTED = (
     "/needle_set/cover_radius_mm",
     "/needle_set/reachable_percent",
     "/needle_set/time_ended",
-    "/dose/bed/limits/*/structure",
-    "/dose/bed/limits/*/lacking",
     "/robustness/needles/*/tolerance_deg",
 )
 """What no look at the result tells: it is held against the rest, but only a search can find it, or that there

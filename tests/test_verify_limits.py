@@ -1,0 +1,104 @@
+"""Limits of organs that hold the target, or a voxel of it: only a solid skin's excess may be left unsaid."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from honest_implants import ASKED, PRESCRIPTION, needle_paths
+from honest_plans import SHAPE, patient
+from made_scenes import box_mask
+
+from anatomy.structures import VoxelMask, mask_from_bool
+from planner.dose.limit_tables import protocol_named
+from planner.dose.organ_limits import OrganDose, Radiobiology, compare_all
+from planner.dose.solids import holds_most
+from planner.dose_report import Dosimetry
+from planner.implant_records import BedReport, Doubt, LimitComparison, PlacedSeed
+from planner.limit_wording import reason_of
+from planner.request import GivenSeed
+from planner.seeding.dose import seed_dose
+from planner.sources import source_of
+from planner.verify.claims import Claims
+from planner.verify.organ_limits import check_limits, effect_of
+from planner.verify.planted import planted
+
+PROTOCOL = "RTOG_0236_3fx_Dmax"
+ASKED_FOR = replace(PRESCRIPTION, prior_external=None, bed=replace(PRESCRIPTION.bed, protocols=(PROTOCOL,)))
+WHO = patient(request=ASKED)
+SEEDS = [
+    PlacedSeed(path.id, s.position_mm, s.axis, s.depth_mm, s.retraction_mm)
+    for path in needle_paths(WHO.scene, ASKED)
+    for s in path.seeds
+]
+NEAR = ((22, 26, 15), (34, 32, 27))
+"""Beside the seeds, with a layer of the target in it."""
+SHELL = ((22, 24, 15), (34, 29, 27))
+"""Beside the seeds, in front of the target."""
+BODY = ((8, 10, 0), (52, 50, 40))
+
+
+def compared(name: str, mask: VoxelMask) -> list[LimitComparison]:
+    """The planner's comparison with one organ."""
+    dose = seed_dose(ASKED.seeds)
+    dosimetry = Dosimetry(WHO.scene, dose, [GivenSeed(s.position_mm, s.axis) for s in SEEDS])
+    found = dosimetry.of(name, mask, 1.0)
+    organ = OrganDose(name, found.doses_gy, found.points.weights_mm3, holds_most(mask, WHO.scene.target))
+    made = Radiobiology(source_of(ASKED).half_life_d)
+    return list(compare_all([organ], made, protocols=[protocol_named(PROTOCOL)]))
+
+
+def failed(limits: list[LimitComparison], name: str, mask: VoxelMask) -> set[str]:
+    """Names of the checks that the limits fail."""
+    claims, source = Claims(()), source_of(ASKED)
+    seeds = planted(source, seed_dose(ASKED.seeds).strength_u, SEEDS)
+    bed = BedReport(0.0, 0.0, 0.0, 0.0, tuple(limits))
+    effect = effect_of(ASKED_FOR, source, 0.0)
+    check_limits(claims, ASKED_FOR, bed, effect, {name: mask}, WHO.scene.grid, seeds, WHO.scene.target)
+    return {check.name for check in claims.verification().checks if not check.passed}
+
+
+def undone(limit: LimitComparison) -> LimitComparison:
+    """An excess as if of a solid that holds the target."""
+    if limit.met is not False:
+        return limit
+    doubts = [d for d in limit.doubts if d is not Doubt.HOLDS_MORE]
+    said = replace(limit, met=None, doubts=(*doubts, Doubt.HOLDS_TARGET), reason="")
+    return replace(said, reason=reason_of(said))
+
+
+@pytest.mark.parametrize(
+    ("name", "box", "ends"),
+    [
+        ("heart", NEAR, False),
+        ("skin_shell", SHELL, False),
+        ("skin", SHELL, False),
+        ("skin", NEAR, False),
+        ("body", BODY, None),
+    ],
+)
+def test_an_excess_is_left_unsaid_only_of_a_solid_skin(name: str, box: tuple, ends: bool | None) -> None:
+    mask = mask_from_bool(box_mask(SHAPE, box))
+    limits = compared(name, mask)
+    assert [n.met for n in limits if n.structure] == [ends]
+    assert failed(limits, name, mask) == set()
+    if ends is False:
+        assert "what is in doubt" in failed([undone(n) for n in limits], name, mask)
+
+
+def test_a_maximum_is_not_met_where_some_get_more() -> None:
+    mask = mask_from_bool(box_mask(SHAPE, NEAR))
+    met = [
+        replace(n, achieved_bed_gy=0.9 * (n.limit_bed_gy or 0.0), achieved_cc=0.05, met=True, doubts=())
+        if n.structure
+        else n
+        for n in compared("heart", mask)
+    ]
+    assert "what is in doubt" in failed(met, "heart", mask)
+
+
+def test_most_of_the_target_is_counted_in_voxels() -> None:
+    target = mask_from_bool(box_mask((9, 9, 9), ((2, 2, 2), (6, 4, 4))))
+    for last, most in ((4, False), (5, True), (9, True)):
+        assert holds_most(mask_from_bool(box_mask((9, 9, 9), ((0, 0, 0), (last, 9, 9)))), target) is most
+    assert not holds_most(mask_from_bool(box_mask((9, 9, 9), ((7, 7, 7), (9, 9, 9)))), target)
+    assert not holds_most(mask_from_bool(np.zeros((9, 9, 9), bool)), target)
