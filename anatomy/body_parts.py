@@ -10,7 +10,7 @@ from jaxtyping import Bool, Int
 from scipy import ndimage
 
 from anatomy.frames import Grid
-from anatomy.structures import Role, Structure, VoxelMask, masks_from_labels
+from anatomy.structures import Role, Structure, VoxelMask, mask_from_bool, masks_from_labels
 
 LEAST_PART_MM3 = 10_000.0
 """A part of the body of this volume is a limb or a piece of one, and no speck [U]: about a finger."""
@@ -24,9 +24,13 @@ MOST_PARTS = 200
 
 @dataclass(frozen=True, eq=False)
 class BodyParts:
-    """The body, what lies apart from it, largest first, and how much was dropped."""
+    """The body, what lies apart from it, largest first, and how much was dropped.
+
+    `drawn` is what was given as body, before organs were joined and holes filled; the guess where none was.
+    """
 
     body: VoxelMask
+    drawn: VoxelMask
     apart: tuple[VoxelMask, ...]
     dropped: int
     dropped_mm3: float
@@ -58,6 +62,7 @@ def parts_of(
     dropped = (labels == 0) & (sizes > 0)
     return BodyParts(
         masks[1],
+        mask_from_bool(drawn),
         tuple(mask for label, mask in masks.items() if label > 1),
         int(np.count_nonzero(dropped)),
         float(sizes[dropped].sum()) * grid.voxel_volume_mm3,

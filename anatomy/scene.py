@@ -34,6 +34,7 @@ from anatomy.structures import InputDigest, Role, Segmentation, Structure, Voxel
 from anatomy.suggest import nearest
 from anatomy.target import cut_sides, refuse_target_outside, share_outside, target_of
 from anatomy.target_parts import TargetPart, notes_on_parts_of, without_specks
+from anatomy.view_ends import ended, view_ends
 from anatomy.voids import lung_voids
 
 TABLE_WORDS = frozenset({"table", "couch", "bed"})
@@ -106,7 +107,7 @@ def scene(
     `targets` names the target structures; empty means those whose role is target. `roles` overrides the
     roles that names imply. Raises StructureError for an unknown name or role, roles that contradict
     each other, an empty structure, no target, or a target outside the body; FrameMismatch where all organs
-    lie outside it.
+    lie outside it. Where the body ends flat short of the grid's edge, the scene's grid ends with it.
     """
     asked = pose or PoseInput()
     overrides = asked_roles(segmentation, targets, roles or {}, asked.table)
@@ -123,6 +124,9 @@ def scene(
     parts, skin_source = body_of(filled, segmentation.grid)
     outside = share_outside(target, parts.body, (s.mask for s in filled if s.role is Role.SKIN))
     refuse_target_outside(outside)
+    ends = view_ends(parts, segmentation.grid)
+    if ends is not None:
+        return scene(ended(segmentation, ends), targets, roles, pose)
     parts = joined_with(parts, target)
     # A guessed skin is made of organs: that they lie in it says nothing of their frame.
     of_body = (parts.body,) if skin_source == GUESSED_SKIN else (parts.body, *parts.apart)

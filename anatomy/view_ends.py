@@ -1,0 +1,147 @@
+"""View ends: where the field of view cut the body short of the grid's edge, the grid is made to end as well.
+
+    . . . . . . .   air: a padded scan, or the space that is put around surfaces
+    . # # # # # .   <- flat: a large area, and in the next slice nothing. No skin: the body goes on, unseen
+    . # # # # # .
+    . . # # # . .
+    . . . # . . .   <- rounded: skin
+
+A face of the body at the grid's edge is taken as cut by all that searches, measures and verifies. So the
+slices beyond a flat end are left out.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from anatomy.body_parts import BodyParts
+from anatomy.errors import StructureError
+from anatomy.frames import Grid, canonical_axes
+from anatomy.structures import Segmentation, VoxelMask
+
+LEAST_CUT_MM2 = 3_000.0
+"""A body's last slice below this is the end of a limb, a chin or a crown [U]: a cut neck has some 100 cm2."""
+
+LEAST_CUT_SHARE = 0.6
+"""A last slice of at least this part of the next one's area is flat [U]. Near the end of an ellipsoid areas
+grow with depth: the last slice has at most half of the next one's, however thick slices are."""
+
+MOST_BEYOND_MM = 10.0
+"""Organs may go on beyond a flat end by this [U]: coarse body models lose a slice or two at the ends. It
+is left out with the slices."""
+
+
+@dataclass(frozen=True)
+class ViewEnds:
+    """Slices `first` to `stop` (half-open) along `axis` hold what the field of view shows. `cut_z_mm` are the
+    flat ends' places in P."""
+
+    axis: int
+    first: int
+    stop: int
+    cut_z_mm: tuple[float, ...]
+
+
+def view_ends(parts: BodyParts, grid: Grid) -> ViewEnds | None:
+    """Where the body as drawn ends flat along the patient's length, short of the grid's edge; None where it
+    does not.
+
+    Where a part that lies apart from the body goes on beyond, the field of view does not end. Raises
+    StructureError where organs go on beyond by more than MOST_BEYOND_MM: there the skin was not drawn.
+    """
+    axis = canonical_axes(grid.X_PV)[0][2]
+    others = tuple(a for a in range(3) if a != axis)
+    body, step_mm, size = parts.body, float(grid.spacing_mm[axis]), grid.shape[axis]
+    drawn = body.cropped() & (parts.drawn.layer[body.slices] == parts.drawn.label)
+    counts = np.count_nonzero(drawn, axis=others)
+    filled = np.flatnonzero(counts)
+    if len(filled) < 2:
+        return None
+    areas_mm2 = counts[filled[0] : filled[-1] + 1] * (grid.voxel_volume_mm3 / step_mm)
+    # Of each end: slices beyond it, those of them that organs reach, whether no other part of the body does.
+    low, high = body.lower[axis] + int(filled[0]), body.lower[axis] + int(filled[-1]) + 1
+    at_low = (low, low - body.lower[axis], all(p.lower[axis] >= low for p in parts.apart))
+    at_high = (size - high, body.upper[axis] - high, all(p.upper[axis] <= high for p in parts.apart))
+    cut = []
+    for face, inwards, (free, beyond, alone) in ((low, 1, at_low), (high, -1, at_high)):
+        if free and alone and _is_flat(areas_mm2[::inwards]):
+            z_mm = _z_mm(body, grid, axis, face - 0.5)
+            _refuse_short(z_mm, beyond * step_mm)
+            cut.append((face, z_mm))
+    if not cut:
+        return None
+    faces = [face for face, _ in cut]
+    first, stop = low if low in faces else 0, high if high in faces else size
+    return ViewEnds(axis, first, stop, tuple(z_mm for _, z_mm in cut))
+
+
+def _refuse_short(z_mm: float, beyond_mm: float) -> None:
+    if beyond_mm > MOST_BEYOND_MM:
+        raise StructureError(
+            "body",
+            f"it ends flat at z = {z_mm:.1f} mm, and other structures go on beyond it for {beyond_mm:.0f} "
+            "mm: skin is not known there",
+            "Segment the body on all slices of the scan.",
+        )
+
+
+def _is_flat(areas_mm2: Float[np.ndarray, " n"]) -> bool:
+    """Whether areas, from the end on inwards, begin flat."""
+    return bool(areas_mm2[0] >= LEAST_CUT_MM2) and bool(areas_mm2[0] >= LEAST_CUT_SHARE * areas_mm2[1])
+
+
+def _z_mm(body: VoxelMask, grid: Grid, axis: int, face: float) -> float:
+    """Z in P of the middle of the body's box at a slice's face. [mm]"""
+    middle_V = 0.5 * (np.array(body.lower) + np.array(body.upper) - 1)
+    middle_V[axis] = face
+    return float(grid.to_patient(middle_V * grid.spacing_mm)[2])
+
+
+def ended(segmentation: Segmentation, ends: ViewEnds) -> Segmentation:
+    """The segmentation on the slices that the field of view shows, and a note for each flat end.
+
+    Surfaces stay whole: what lies beyond the grid is not looked at.
+    """
+    grid, axis = segmentation.grid, ends.axis
+    shape = tuple(ends.stop - ends.first if a == axis else n for a, n in enumerate(grid.shape))
+    X_PV = grid.X_PV.copy()
+    X_PV[:3, 3] += ends.first * X_PV[:3, axis]
+    shown: list[slice] = [slice(None)] * 3
+    shown[axis] = slice(ends.first, ends.stop)
+    box = tuple(shown)
+    layers: dict[int, np.ndarray] = {}
+    structures = []
+    for s in segmentation.structures:
+        if s.mask.count > 0:
+            # Structures share layers: each is copied once.
+            if id(s.mask.layer) not in layers:
+                layers[id(s.mask.layer)] = np.ascontiguousarray(s.mask.layer[box])
+            s = replace(s, mask=_shown(s.mask, layers[id(s.mask.layer)], ends))
+        structures.append(s)
+    ct_hu = segmentation.ct_hu
+    return replace(
+        segmentation,
+        grid=Grid((shape[0], shape[1], shape[2]), X_PV),
+        structures=tuple(structures),
+        ct_hu=None if ct_hu is None else np.ascontiguousarray(ct_hu[box]),
+        notes=(*segmentation.notes, *(_note(z_mm) for z_mm in ends.cut_z_mm)),
+    )
+
+
+def _shown(mask: VoxelMask, layer: np.ndarray, ends: ViewEnds) -> VoxelMask:
+    """What of a mask the field of view shows; its bounding box, which may then be larger than need be, is cut
+    to it."""
+    lower, upper = list(mask.lower), list(mask.upper)
+    lower[ends.axis] = max(lower[ends.axis], ends.first) - ends.first
+    upper[ends.axis] = min(upper[ends.axis], ends.stop) - ends.first
+    if lower[ends.axis] >= upper[ends.axis]:
+        return VoxelMask(layer, mask.label, (0, 0, 0), (0, 0, 0))
+    return VoxelMask(layer, mask.label, (lower[0], lower[1], lower[2]), (upper[0], upper[1], upper[2]))
+
+
+def _note(z_mm: float) -> str:
+    return (
+        f"The body ends flat at z = {z_mm:.1f} mm: it is taken as cut there by the field of view, and no "
+        "needle enters through it."
+    )

@@ -1,0 +1,147 @@
+"""Where the field of view cuts the body short of the grid's edge, no needle enters through the cut."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from made_scenes import grid_of, pose_P
+
+from anatomy.errors import StructureError
+from anatomy.frames import Grid
+from anatomy.read import read
+from anatomy.scene import Scene, scene
+from anatomy.structures import InputDigest, Layers, Segmentation, Structure
+from planner.appraise import Appraiser
+from planner.request import Request
+from planner.verify.claims import Claims
+from planner.verify.track import check_from_skin
+from planner.verify.trial import trial_of
+
+SPACING_MM = 2.0
+SLICES = 40
+"""Slices that the field of view shows."""
+
+
+def cylinder(pad: tuple[int, int], shape: str = "flat", motion: np.ndarray | None = None, **more: np.ndarray):
+    """A trunk of 40 x 36 mm half axes on SLICES slices, with empty ones below and above, and organs in it."""
+    size = (50, 50, pad[0] + SLICES + pad[1])
+    grid = grid_of(size, (SPACING_MM,) * 3, motion)
+    i, j, k = np.indices(size)
+    k = k - pad[0]
+    across = ((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2
+    body = (across <= 1) & (k >= 0) & (k < SLICES)
+    if shape == "round":
+        body = across + ((k - 19.5) / 20) ** 2 <= 1
+    masks = {
+        "body": body,
+        "node_4R": (abs(i - 25) < 3) & (abs(j - 25) < 3) & (abs(k - 29) < 3),
+        "lung_right": (abs(i - 13) < 3) & (abs(j - 25) < 5) & (abs(k - 20) < 10),
+        "heart": (abs(i - 33) < 3) & (abs(j - 25) < 5) & (abs(k - 12) < 6),
+        **more,
+    }
+    layers = Layers(size)
+    parts = tuple(Structure(n, layers.add(n, m)) for n, m in masks.items())
+    ct = np.broadcast_to(k, size).astype(np.int16)
+    return Segmentation(grid, parts, (InputDigest("labels.nii.gz", "0" * 64),), ct_hu=ct)
+
+
+def through_the_top(made: Scene, entry_P=(50.0, 10.0, 100.0), tip_P=(50.0, 51.0, 60.0)):
+    return Appraiser(made, Request()).appraise(np.array([entry_P], float), np.array([tip_P], float))[0]
+
+
+@pytest.mark.parametrize("pad", [(0, 0), (0, 1), (0, 6), (5, 6)])
+def test_a_cut_face_is_no_skin_however_many_empty_slices_lie_beyond(pad: tuple[int, int]) -> None:
+    made = scene(cylinder(pad))
+    shift = np.array([0.0, 0.0, SPACING_MM * pad[0]])
+    track = through_the_top(made, np.array([50.0, 10.0, 100.0]) + shift, np.array([50.0, 51.0, 60.0]) + shift)
+    assert track.reasons[0].detail == "It leaves the body at the cut edge of the field of view."
+
+
+def test_the_grid_ends_with_the_body_and_all_that_lies_on_it_as_well() -> None:
+    whole, made = cylinder((5, 6)), scene(cylinder((5, 6)))
+    assert made.grid.shape == (50, 50, SLICES)
+    assert made.ct_hu is not None and made.ct_hu.shape == made.grid.shape
+    assert (made.ct_hu[0, 0] == np.arange(SLICES)).all()
+    for s in made.structures:
+        before = next(old for old in whole.structures if old.name == s.name)
+        places = [
+            on.to_patient((np.argwhere(mask.cropped()) + mask.lower) * SPACING_MM)
+            for on, mask in ((made.grid, s.mask), (whole.grid, before.mask))
+        ]
+        assert np.array_equal(*places), s.name
+    assert [note for note in made.notes if "flat" in note] == [
+        f"The body ends flat at z = {z:.1f} mm: it is taken as cut there by the field of view, and no needle "
+        "enters through it."
+        for z in (9.0, 89.0)
+    ]
+
+
+def test_a_rounded_end_is_skin() -> None:
+    made = scene(cylinder((5, 6), "round"))
+    assert made.grid.shape == (50, 50, SLICES + 11)
+    assert not any("flat" in note for note in made.notes)
+
+
+@pytest.mark.parametrize("thick_mm", [1.0, 3.0, 5.0, 10.0])
+def test_no_ellipsoid_ends_flat_however_thick_its_slices_are(thick_mm: float) -> None:
+    grid = grid_of((60, 50, round(240 / thick_mm)), (7.0, 7.0, thick_mm))
+    for middle in np.linspace(120.0, 120.0 + thick_mm, 5):
+        x, y, z = (np.arange(n) * h for n, h in zip(grid.shape, grid.spacing_mm, strict=True))
+        d = (
+            ((x[:, None, None] - 210) / 190) ** 2
+            + ((y[None, :, None] - 170) / 150) ** 2
+            + ((z[None, None] - middle) / 95) ** 2
+        )
+        layers = Layers(grid.shape)
+        parts = {"body": d <= 1, "node_4R": d <= 0.01, "heart": (d > 0.1) & (d < 0.2)}
+        made = Segmentation(grid, tuple(Structure(n, layers.add(n, m)) for n, m in parts.items()), ())
+        assert scene(made).grid is grid
+
+
+def test_the_axis_that_runs_along_the_patient_is_found_in_any_pose() -> None:
+    made = scene(cylinder((0, 6), motion=pose_P((20.0, -10.0, 40.0), (5.0, 6.0, 7.0))))
+    assert made.grid.shape == (50, 50, SLICES)
+
+
+def test_verification_sees_the_cut() -> None:
+    made = scene(cylinder((0, 6)))
+    claims = Claims()
+    trial = trial_of(claims, "path 1", (50.0, 27.0, 78.9), (50.0, 51.0, 60.0), made, Request())
+    assert trial is not None
+    check_from_skin(claims, trial)
+    assert any("cut edge" in check.name for check in claims.verification().checks if not check.passed)
+
+
+def test_a_body_that_is_drawn_on_some_slices_only_is_refused() -> None:
+    """Skin would be the surface of the lung there, under the chest wall."""
+    size = (50, 50, SLICES + 20)
+    i, j, k = np.indices(size)
+    lung = (((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2 <= 0.6) & (i < 18) & (k < SLICES + 15)
+    with pytest.raises(StructureError, match=r"ends flat at z = 79.0 mm, .* go on beyond it for 30 mm"):
+        scene(cylinder((0, 20), lung_right=lung))
+
+
+def test_an_organ_that_is_a_slice_longer_than_the_body_does_not_hide_the_cut() -> None:
+    i, j, k = np.indices((50, 50, SLICES + 20))
+    aorta = (abs(i - 34) < 3) & (abs(j - 36) < 3) & (k < SLICES + 2)
+    made = scene(cylinder((0, 20), aorta=aorta))
+    assert made.grid.shape == (50, 50, SLICES)
+    assert not through_the_top(made).safe
+
+
+def test_the_flat_caps_of_a_surface_are_no_skin(tmp_path: Path) -> None:
+    def placed(made: trimesh.Trimesh, name: str, at: tuple[float, float, float]) -> None:
+        made.apply_translation(at)
+        made.export(tmp_path / f"{name}.stl")
+
+    placed(trimesh.creation.cylinder(45, 80, sections=48), "body", (0, 0, 40))
+    placed(trimesh.creation.icosphere(2, 7), "node_4R", (0, 0, 58))
+    placed(trimesh.creation.icosphere(2, 16), "lung_right", (-25, 0, 30))
+    placed(trimesh.creation.icosphere(2, 10), "heart", (20, 0, 25))
+    made = scene(read(tmp_path)[0])
+    track = through_the_top(made, (0.0, -40.0, 100.0), (0.0, 1.0, 58.0))
+    assert not track.safe
+    assert isinstance(made.grid, Grid) and sum("ends flat" in note for note in made.notes) == 2
+    beside = through_the_top(made, (0.0, -60.0, 60.0), (0.0, 1.0, 58.0))
+    assert beside.safe
