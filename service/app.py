@@ -35,6 +35,7 @@ from service.settings import Settings, SettingsError
 from service.slice_schema import SlicesBody
 from service.store import Store
 from service.study.folder import is_study
+from service.summaries import Summaries
 from service.tasks import WORK, Work
 from service.watch import Watch
 
@@ -117,6 +118,7 @@ def _wired(settings: Settings, work: Work) -> Parts:
         database=database,
         store=store,
         keeper=keeper,
+        summaries=Summaries(database, store),
         quota=quota,
         book=book,
         engine=engine,

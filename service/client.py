@@ -105,8 +105,17 @@ class Client:
             return _content(self._http.post("/v1/cases", files=opened, data=texts))
 
     def cases(self) -> Iterator[Json]:
-        """All cases, newest first."""
+        """All cases, newest first, each with a `summary`: its name, structures and targets."""
         return self._pages("/v1/cases")
+
+    def plans(self, case: Json | None = None) -> Iterator[Json]:
+        """All plans, or those of a case, newest first, each with a `summary`: target, main figures, and worst
+        news. `kept_plan` reads one."""
+        return self._pages("/v1/plans" if case is None else f"/v1/plans?case={case['id']}")
+
+    def kept_plan(self, plan_id: str) -> PlanFile:
+        """A plan that was made before."""
+        return read_plan(self._answer("GET", f"/v1/plans/{plan_id}").content)
 
     def remove_case(self, case: Json) -> None:
         """Remove a case."""

@@ -6,12 +6,13 @@ lets go of it, and a case's files stay for as long as anything made from it is h
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, select
+from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
 
 from service.database.tables import holdings, jobs
 from service.jobs.states import OPEN
+from service.made import Kind
 
 CASE = "cases"
 """The kind of a case; results have their made.Kind."""
@@ -22,20 +23,23 @@ LOCK = "store"
 
 @dataclass(frozen=True)
 class Holding:
-    """One thing that an owner holds; `number` rises with time."""
+    """One thing that an owner holds; `number` rises with time. `summary` is that of a plan, as JSON."""
 
     number: int
     id: str
     case_id: str
     created_s: float
+    summary: str | None
 
 
-def hold(connection: Connection, owner: str, kind: str, id: str, case_id: str) -> bool:
+def hold(
+    connection: Connection, owner: str, kind: str, id: str, case_id: str, summary: str | None = None
+) -> bool:
     """Have `owner` hold it, if he does not yet; returns whether he did not."""
     is_new = not case_ids(connection, owner, kind, id, case_id=case_id)
     if is_new:
-        row = {"owner": owner, "kind": kind, "id": id, "case_id": case_id, "created_s": time.time()}
-        connection.execute(holdings.insert(), row)
+        row = {"owner": owner, "kind": kind, "id": id, "case_id": case_id, "summary": summary}
+        connection.execute(holdings.insert(), row | {"created_s": time.time()})
     return is_new
 
 
@@ -53,15 +57,21 @@ def listed(
     connection: Connection, owner: str, kind: str, before: int | None, most: int, case_id: str | None
 ) -> Sequence[Holding]:
     """What `owner` holds of a kind, newest first, from below the number `before`; all, or of one case."""
-    asked = select(holdings.c.number, holdings.c.id, holdings.c.case_id, holdings.c.created_s).where(
-        holdings.c.owner == owner, holdings.c.kind == kind
-    )
+    told = (holdings.c[field.name] for field in fields(Holding))
+    asked = select(*told).where(holdings.c.owner == owner, holdings.c.kind == kind)
     if before is not None:
         asked = asked.where(holdings.c.number < before)
     if case_id is not None:
         asked = asked.where(holdings.c.case_id == case_id)
     found = connection.execute(asked.order_by(holdings.c.number.desc()).limit(most))
     return [Holding(*row) for row in found]
+
+
+def summarise(connection: Connection, id: str, summary: str) -> None:
+    """Note the summary of a plan with all who hold it."""
+    connection.execute(
+        update(holdings).where(holdings.c.kind == Kind.PLAN, holdings.c.id == id).values(summary=summary)
+    )
 
 
 def let_go(connection: Connection, owner: str, kind: str, id: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from planner.records import Plan
 from service.access_json import write_access
 from service.plan_json import plan_sha256, write_plan
 from service.results_json import write_evaluation, write_replanned
+from service.summary_schema import summary_text
 
 
 class Kind(StrEnum):
@@ -26,7 +27,7 @@ class Made:
     """A text and its id, a sha256: a plan's own, or that of the whole text.
 
     `plan` is a plan within, which is kept as one too; a plan holds none. `access` is the skin access map that
-    a plan was chosen from, where it was made by planning alone.
+    a plan was chosen from, where it was made by planning alone. `summary` is by what lists know a plan.
     """
 
     kind: Kind
@@ -34,6 +35,7 @@ class Made:
     text: bytes
     plan: "Made | None" = None
     access: bytes | None = None
+    summary: str | None = None
 
     @property
     def plan_id(self) -> str | None:
@@ -51,7 +53,8 @@ def of_planning(planning: Planning) -> Made:
 def of_plan(plan: Plan, access: SkinAccess | None = None) -> Made:
     """A plan."""
     id = plan_sha256(plan)
-    return Made(Kind.PLAN, id, write_plan(plan), access=None if access is None else write_access(id, access))
+    drawn = None if access is None else write_access(id, access)
+    return Made(Kind.PLAN, id, write_plan(plan), access=drawn, summary=summary_text(plan))
 
 
 def of_evaluation(evaluation: Evaluation) -> Made:

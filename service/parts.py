@@ -16,6 +16,7 @@ from service.quota import Quota
 from service.reading import Reading
 from service.settings import Settings
 from service.store import Store
+from service.summaries import Summaries
 from service.watch import Watch
 
 
@@ -27,6 +28,7 @@ class Parts:
     database: Database
     store: Store
     keeper: Keeper
+    summaries: Summaries
     quota: Quota
     book: Book
     engine: Engine

@@ -84,6 +84,32 @@ def test_a_job_goes_its_way_and_tells_it(book: Book) -> None:
     assert book.last_events([job.id, "none"]) == {job.id: 4}
 
 
+def test_the_time_left_is_told_from_when_the_attempt_began(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 1_000_000.0
+    monkeypatch.setattr("time.time", lambda: now_s)
+    job = book.accept(order())
+    # Its turn comes late, and work that is lost tells nothing of the pace.
+    for fractions in ((0.5, 0.75), (0.01, 0.25, 1.0)):
+        now_s += 300.0
+        attempt = begun(book, job)
+        assert attempt.begun_s == now_s and attempt.left_s is None
+        for fraction in fractions:
+            now_s += 15.0
+            assert book.report(attempt, "search", fraction)
+        if fractions[-1] < 1.0:
+            assert book.lose(attempt) and book.get(job.id).left_s is None
+    told = [event.left_s for event in book.events(job.id, 0)]
+    assert told == [None, None, 15.0, 10.0, None, None, None, 90.0, 0.0]
+    assert book.events(job.id, 7)[0].to_json()["progress"] == {
+        "phase": "search",
+        "fraction": 0.25,
+        "left_s": 90.0,
+    }
+    assert book.get(job.id).to_json()["progress"] == {"phase": "search", "fraction": 1.0, "left_s": 0.0}
+
+
 def test_what_an_earlier_attempt_still_says_is_not_heard(book: Book) -> None:
     job = book.accept(order())
     first, second = begun(book, job), begun(book, job)

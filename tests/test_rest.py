@@ -396,7 +396,10 @@ def test_progress_shows_and_cancellation_takes_effect(client: httpx.Client, case
     end = time.monotonic() + GENEROUS_S
     while client.get(running).json()["progress"] is None and time.monotonic() < end:
         time.sleep(0.02)
-    assert client.get(running).json()["progress"] == {"phase": "search", "fraction": 0.25}
+    progress = client.get(running).json()["progress"]
+    # On a machine that took long to begin, some time is left.
+    left_s = progress.pop("left_s")
+    assert progress == {"phase": "search", "fraction": 0.25} and (left_s is None or left_s > 0.0)
     assert client.get(waiting).json()["state"] == "queued"
     problem(client.delete(case.removesuffix("/plans")), "conflict")
     assert client.get("/v1/health").json()["jobs"]["running"] == 1

@@ -46,6 +46,8 @@ holdings = Table(
     # The case that it was made from; a case's own.
     Column("case_id", String(64), nullable=False, index=True),
     Column("created_s", Float, nullable=False),
+    # By what a plan is known in lists, as JSON: made again from the plan's file where it lacks.
+    Column("summary", Text),
     UniqueConstraint("owner", "kind", "id", "case_id"),
     Index(None, "kind", "id"),
 )
@@ -70,6 +72,9 @@ jobs = Table(
     Column("submission", Integer, nullable=False),
     Column("phase", String(20)),
     Column("fraction", Float, nullable=False),
+    # When the attempt began, and what the rest of it takes, as estimated with its last event.
+    Column("begun_s", Float),
+    Column("left_s", Float),
     Column("result_id", String(64)),
     # The plan that was made, or is in what was made.
     Column("result_plan_id", String(64)),
@@ -87,6 +92,7 @@ job_events = Table(
     Column("state", String(10), nullable=False),
     Column("phase", String(20)),
     Column("fraction", Float, nullable=False),
+    Column("left_s", Float),
     Column("at_s", Float, nullable=False),
 )
 

@@ -9,6 +9,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Executable, delete, func, select, update
@@ -20,12 +21,16 @@ from service.jobs.job import Event, Job, Order
 from service.jobs.states import FINAL, OPEN, Happening, State, leads_to, may_happen_in
 from service.made import Kind, Made
 from service.problems import Report, problem
+from service.time_left import time_left_s
 
 MOST_ATTEMPTS = 100
 """Beginnings of one job, whatever ended them: more, and it is the job that takes its machine down [U]."""
 
 KEEP_KEYS_S = 24 * 3600.0
 """How long an Idempotency-Key is remembered [U]."""
+
+_NOTHING_DONE: dict[str, Any] = {"phase": None, "fraction": 0.0, "left_s": None}
+"""How far an attempt is that begins, or of which nothing is left."""
 
 
 class Book:
@@ -88,12 +93,12 @@ class Book:
     def events(self, job_id: str, after: int) -> list[Event]:
         """What happened to a job since the event of that number."""
         asked = (
-            select(job_events.c.number, job_events.c.state, job_events.c.phase, job_events.c.fraction)
+            select(*(job_events.c[field.name] for field in fields(Event)))
             .where(job_events.c.job_id == job_id, job_events.c.number > after)
             .order_by(job_events.c.number)
         )
         rows = self._database.read(lambda c: c.execute(asked).all())
-        return [Event(number, State(state), phase, fraction) for number, state, phase, fraction in rows]
+        return [Event(number, State(state), *told) for number, state, *told in rows]
 
     def last_events(self, job_ids: Sequence[str]) -> dict[str, int]:
         """The number of the last event of each of these jobs."""
@@ -114,17 +119,20 @@ class Book:
             ends = {"problem": _text(lost), "ended_s": time.time()}
             if _moved(connection, job_id, Happening.FAIL, worn_out, **ends) is not None:
                 return None
-            begins = {"attempt": jobs.c.attempt + 1, "begun_by": call, "phase": None, "fraction": 0.0}
-            row = _moved(connection, job_id, Happening.BEGIN, **begins)
+            begins = {"attempt": jobs.c.attempt + 1, "begun_by": call, "begun_s": time.time()}
+            row = _moved(connection, job_id, Happening.BEGIN, **begins, **_NOTHING_DONE)
             return None if row is None else _job(row)
 
         return self._database.write(change)
 
     def report(self, job: Job, phase: str, fraction: float) -> bool:
-        """Note how far a worker's attempt is; False when the job is no longer its own."""
+        """Note how far a worker's attempt is, and what the rest takes at its pace; False when the job is no
+        longer its own."""
+        left_s = None if job.begun_s is None else time_left_s(time.time() - job.begun_s, fraction)
 
         def change(connection: Connection) -> bool:
-            changed = {"phase": phase, "fraction": fraction, "last_event": jobs.c.last_event + 1}
+            told = {"phase": phase, "fraction": fraction, "left_s": left_s}
+            changed = told | {"last_event": jobs.c.last_event + 1}
             asked = update(jobs).where(*_is_attempt(job)).values(changed).returning(jobs)
             row = _row(connection, asked)
             if row is not None:
@@ -154,7 +162,7 @@ class Book:
             keep(made)
             for one in (made, made.plan):
                 if one is not None:
-                    hold(connection, job.owner, one.kind, one.id, job.case_id)
+                    hold(connection, job.owner, one.kind, one.id, job.case_id, one.summary)
             return True
 
         return self._database.write(change, LOCK)
@@ -166,7 +174,7 @@ class Book:
 
     def lose(self, job: Job) -> bool:
         """The process that worked on an attempt died; False when the job is no longer its own."""
-        return self._move(job, Happening.LOSE, phase=None, fraction=0.0, losses=jobs.c.losses + 1)
+        return self._move(job, Happening.LOSE, losses=jobs.c.losses + 1, **_NOTHING_DONE)
 
     def cancel(self, job_id: str, last_event: int | None = None) -> bool:
         """Withdraw a job, if `last_event` is still its last; False where nothing happened. One that has ended
@@ -298,6 +306,7 @@ def _note(connection: Connection, row: dict[str, Any]) -> None:
             "state": row["state"],
             "phase": row["phase"],
             "fraction": row["fraction"],
+            "left_s": row["left_s"],
             "at_s": time.time(),
         },
     )

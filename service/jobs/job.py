@@ -26,6 +26,8 @@ class Job:
     submission: int
     phase: str | None
     fraction: float
+    begun_s: float | None
+    left_s: float | None
     result_id: str | None
     result_plan_id: str | None
     problem: dict[str, Any] | None
@@ -41,7 +43,7 @@ class Job:
             "kind": str(self.kind),
             "state": str(self.state),
             "case": f"/v1/cases/{self.case_id}",
-            "progress": {"phase": self.phase, "fraction": self.fraction} if at_work else None,
+            "progress": progress_to_json(self) if at_work else None,
             "attempt": self.attempt,
             "created": stamp(self.created_s),
             "ended": None if self.ended_s is None else stamp(self.ended_s),
@@ -59,11 +61,18 @@ class Event:
     state: State
     phase: str | None
     fraction: float
+    left_s: float | None
 
     def to_json(self) -> dict[str, Any]:
         """The event as the service answers it."""
-        progress = None if self.phase is None else {"phase": self.phase, "fraction": self.fraction}
+        progress = None if self.phase is None else progress_to_json(self)
         return {"state": str(self.state), "progress": progress}
+
+
+def progress_to_json(at: Job | Event) -> dict[str, Any]:
+    """How far it is, as the service answers it; the time left to a tenth of a second."""
+    left_s = None if at.left_s is None else round(at.left_s, 1)
+    return {"phase": at.phase, "fraction": at.fraction, "left_s": left_s}
 
 
 @dataclass(frozen=True)

@@ -43,16 +43,11 @@ async function finish(job) {
   if (job.state === "done") await openPlan(job.plan.split("/").pop());
 }
 
-/** Work of which less was seen, in seconds or as a share, tells nothing of its pace. */
-const LEAST_S = 2;
-const LEAST_SHARE = 0.03;
-
-/** What the rest takes at the pace since the page began to watch, in words. */
-function timeLeft(elapsed, from, to) {
-  if (elapsed < LEAST_S || to - from < LEAST_SHARE) return "";
-  const left = (elapsed * (1 - to)) / (to - from);
-  if (left < 5) return "a moment left";
-  return left < 120 ? `about ${5 * Math.round(left / 5)} s left` : `about ${Math.round(left / 60)} min left`;
+/** Seconds left in words, as coarsely as the service knows them; nothing while it does not. */
+function inWords(left) {
+  if (left === null) return "";
+  if (left < 5) return "A moment left";
+  return left < 120 ? `About ${5 * Math.round(left / 5)} s left` : `About ${Math.round(left / 60)} min left`;
 }
 
 /** Draws the panel; returns what shows an event on it. */
@@ -60,7 +55,6 @@ function progressPanel(job) {
   const text = h("p", { role: "status" }, "Waiting for its turn");
   const left = h("p", { class: "note" });
   const bar = h("progress", { max: 1, "aria-label": "Progress of planning" });
-  let begun = null;
   const cancel = h("button", { class: "quiet", on: { click: guarded(() => remove(`jobs/${job.id}`)) } }, "Cancel");
   fill(byId("job"), text, bar, left, h("p", {}, cancel));
   byId("job").scrollIntoView({ block: "nearest" });
@@ -70,8 +64,7 @@ function progressPanel(job) {
     if (ended) bar.value = now === "done" ? 1 : 0;
     else if (progress?.fraction) bar.value = progress.fraction;
     else bar.removeAttribute("value");
-    if (progress !== null) begun ??= { at: performance.now(), fraction: progress.fraction };
-    left.textContent = ended || progress === null ? "" : timeLeft((performance.now() - begun.at) / 1000, begun.fraction, progress.fraction);
+    left.textContent = ended || progress === null ? "" : inWords(progress.left_s);
     // Said only when it changes: a reader of the screen would repeat it.
     const words = progress === null || ended ? now : (PHASES[progress.phase] ?? progress.phase);
     if (text.textContent !== words) text.textContent = words;

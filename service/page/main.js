@@ -12,7 +12,7 @@ import { startOutcome } from "./outcome.js";
 import { startPareto } from "./pareto.js";
 import { startPaths } from "./paths.js";
 import { openPatient, startPatient } from "./patient.js";
-import { openPlan } from "./plans.js";
+import { openPlan, startPlans } from "./plans.js";
 import { startRequest } from "./request.js";
 import { startScene } from "./scene.js";
 import { startSlices } from "./slices.js";
@@ -35,6 +35,7 @@ async function restore() {
 async function start() {
   startTheme();
   for (const panel of [
+    startPlans,
     startRequest,
     startJob,
     startOutcome,

@@ -25,7 +25,8 @@ function exceeded({ structure, organ, limit, protocol, limit_bed_gy: most, achie
   return `Exceeded: ${spoken(structure)}, ${limit} for ${spoken(organ)} (${protocol})${doses}. ${reason}`.trim();
 }
 
-const missed = (goal) => {
+/** A goal that is missed, in words. */
+export const missed = (goal) => {
   const { quantity, of, wanted, reached } = goalInWords(goal);
   return `Not met: ${quantity} of ${of} is ${reached}, ${wanted} is wanted.`;
 };

@@ -86,7 +86,8 @@ function uploading() {
 }
 
 function listed(items) {
-  const name = ({ id, created }) => `${id.slice(0, 12)}, ${created.slice(0, 16).replace("T", " ")}`;
+  const name = ({ id, created, summary }) =>
+    `${summary === null ? "Damaged" : inWords(summary)}; ${created.slice(0, 16).replace("T", " ")}; ${id.slice(0, 8)}`;
   const picker = h(
     "select",
     {},
@@ -94,6 +95,12 @@ function listed(items) {
   );
   const open = guarded(() => openPatient(picker.value));
   return h("p", {}, h("label", {}, "Cases that are here", picker), h("button", { id: "open", class: "quiet", on: { click: open } }, "Open"));
+}
+
+/** A case by its name, targets and structures. */
+function inWords({ name, builtin, files, structures, targets }) {
+  const called = builtin ? `Built-in ${name}` : files > 1 ? `${name} and ${files - 1} more` : name;
+  return `${called}: ${targets.length ? `${targets.map(spoken).join(", ")}; ` : ""}${structures} structures`;
 }
 
 function described() {

@@ -12,6 +12,7 @@ from service.case_content import MESH_AXES, content_of, identify
 from service.holdings import CASE
 from service.owners import owner_of
 from service.parts import parts_of
+from service.plain_json import to_json
 from service.plan_schema import InputModel
 from service.problems import documented, of_json, problem
 from service.routes.body import media_type, small_body
@@ -20,6 +21,7 @@ from service.routes.pages import DEFAULT_LIMIT, Cursor, Limit, cursor_after, pag
 from service.stamp import stamp
 from service.store import StoredCase
 from service.strict_json import NotJson, Refused, Strict, read_model
+from service.summary_schema import CaseSummaryModel
 from service.upload import receive
 
 router = APIRouter(prefix="/cases", tags=["cases"])
@@ -63,17 +65,18 @@ class CaseModel(BaseModel):
     inputs: list[InputModel]
 
 
-class CaseSummary(BaseModel):
-    """A case in a list."""
+class ListedCase(BaseModel):
+    """A case in a list; `summary` is null where its record is damaged."""
 
     id: str
     created: str
+    summary: CaseSummaryModel | None
 
 
 class CasesModel(BaseModel):
     """A page of cases, newest first; `next` is the address of the next one."""
 
-    items: list[CaseSummary]
+    items: list[ListedCase]
     next: str | None
 
 
@@ -160,9 +163,13 @@ async def add_case(request: Request) -> Response:
 @router.get("", response_model=CasesModel, responses=documented("invalid-request"))
 async def list_cases(request: Request, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Response:
     """Cases, newest first."""
-    keeper, owner = parts_of(request).keeper, owner_of(request)
-    found = await run_in_threadpool(keeper.listed, owner, CASE, cursor, limit + 1)
-    items = [{"id": held.id, "created": stamp(held.created_s)} for held in found[:limit]]
+    parts, owner = parts_of(request), owner_of(request)
+    found = await run_in_threadpool(parts.keeper.listed, owner, CASE, cursor, limit + 1)
+    summaries = await run_in_threadpool(parts.summaries.of_cases, found[:limit])
+    items = [
+        {"id": held.id, "created": stamp(held.created_s), "summary": to_json(summary)}
+        for held, summary in zip(found[:limit], summaries, strict=True)
+    ]
     return page(request, items, cursor_after([held.number for held in found], limit))
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from service.jobs.job import Job
@@ -20,11 +20,17 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 
 class ProgressModel(BaseModel):
-    """The step of the work, and how far the whole has come, from 0 to 1. It falls only where work that was
-    lost begins again."""
+    """The step of the work; how far the whole has come, from 0 to 1, which falls only where work that was
+    lost begins again; and the seconds that the rest takes at the pace so far, as of when this was noted: null
+    while too little is done to tell."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"phase": "search", "fraction": 0.4, "left_s": 21.5}]}
+    )
 
     phase: str
     fraction: float
+    left_s: Annotated[float, Field(ge=0)] | None
 
 
 class JobModel(BaseModel):

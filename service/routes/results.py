@@ -17,6 +17,7 @@ from service.routes.conditional import IF_MATCH, IF_NONE_MATCH, NOT_MODIFIED, re
 from service.routes.pages import DEFAULT_LIMIT, Cursor, Limit, cursor_after, page
 from service.routes.waiting import kept_answer
 from service.stamp import stamp
+from service.summary_schema import PlanSummaryModel
 
 router = APIRouter(tags=["results"])
 
@@ -30,19 +31,21 @@ class PlainId(StringConvertor):
 register_url_convertor("id", PlainId())
 
 
-class ResultSummary(BaseModel):
-    """A result in a list: its address, and that of the case it was made from, which may be removed."""
+class ListedPlan(BaseModel):
+    """A plan in a list: its address, and that of the case it was made from, which may be removed; `summary`
+    is null where the plan's file cannot be read."""
 
     id: str
     address: str
     case: str
     created: str
+    summary: PlanSummaryModel | None
 
 
-class ResultsModel(BaseModel):
-    """A page of results, newest first; `next` is the address of the next one."""
+class PlansModel(BaseModel):
+    """A page of plans, newest first; `next` is the address of the next one."""
 
-    items: list[ResultSummary]
+    items: list[ListedPlan]
     next: str | None
 
 
@@ -57,7 +60,7 @@ _REMOVED: dict[str, Any] = {
 }
 
 
-@router.get("/plans", response_model=ResultsModel, responses=documented("invalid-request"))
+@router.get("/plans", response_model=PlansModel, responses=documented("invalid-request"))
 async def list_plans(
     request: Request,
     limit: Limit = DEFAULT_LIMIT,
@@ -66,17 +69,19 @@ async def list_plans(
         str | None, Query(pattern=r"^[0-9a-f]{64}$", description="Only plans of this case, by its id.")
     ] = None,
 ) -> Response:
-    """Plans, newest first."""
-    keeper, owner = parts_of(request).keeper, owner_of(request)
-    found = await run_in_threadpool(keeper.listed, owner, Kind.PLAN, cursor, limit + 1, case)
+    """Plans, newest first, with what they are known by: target, main figures, and worst news."""
+    parts, owner = parts_of(request), owner_of(request)
+    found = await run_in_threadpool(parts.keeper.listed, owner, Kind.PLAN, cursor, limit + 1, case)
+    summaries = await run_in_threadpool(parts.summaries.of_plans, found[:limit])
     items = [
         {
             "id": held.id,
             "address": f"/v1/{Kind.PLAN}/{held.id}",
             "case": f"/v1/cases/{held.case_id}",
             "created": stamp(held.created_s),
+            "summary": None if summary is None else summary.model_dump(mode="json"),
         }
-        for held in found[:limit]
+        for held, summary in zip(found[:limit], summaries, strict=True)
     ]
     return page(request, items, cursor_after([held.number for held in found], limit))
 

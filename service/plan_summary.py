@@ -1,0 +1,134 @@
+"""Plan summary: by what a plan is known in a list: its target, its main figures, and its worst news.
+
+Made once from the plan's record, as values, and kept in the plan's row, so that a list reads no plan file.
+Names are those of the plan's JSON; nothing here is rounded.
+"""
+
+from dataclasses import dataclass
+
+from planner.implant_records import DoseReport, GoalResult, NeedleSet, Robustness, Spread
+from planner.records import Aim, Path, Plan, Status
+
+
+@dataclass(frozen=True)
+class PathSummary:
+    """The path that the ranking puts first. [mm]"""
+
+    lung_length_mm: float
+    pleural_punctures: int
+    clearance_mm: float
+
+
+@dataclass(frozen=True)
+class SetSummary:
+    """The needles together: how many, their seeds, and what they cross [mm]; and how often a given needle
+    lies too near to a structure or to another."""
+
+    needles: int
+    seeds: int
+    lung_length_mm: float
+    pleural_punctures: int
+    given_too_near: int
+
+
+@dataclass(frozen=True)
+class LimitExceeded:
+    """A protocol's organ limit that is exceeded."""
+
+    protocol: str
+    organ: str
+    structure: str
+    limit: str
+
+
+@dataclass(frozen=True)
+class DoseSummary:
+    """Dose in the PTV [Gy, %]; how many goals, and those that are missed; how many organ limits, those that
+    are exceeded, and how many can be said to be neither met nor exceeded."""
+
+    prescribed_gy: float
+    d90_gy: float
+    v100_percent: float
+    goals: int
+    goals_missed: tuple[GoalResult, ...]
+    limits: int
+    limits_exceeded: tuple[LimitExceeded, ...]
+    limits_unknown: int
+
+
+@dataclass(frozen=True)
+class RobustnessSummary:
+    """The PTV's dose when needles go astray [Gy, %], and the share of samples in which both goals are met."""
+
+    placement: str
+    d90_gy: Spread
+    v100_percent: Spread
+    goals_met_share: float
+
+
+@dataclass(frozen=True)
+class PlanSummary:
+    """A plan in a list. `paths` counts those that are ranked; what the plan has not is None. Where
+    `missing_structures` names the lung, figures of lung are unknown; where it names a lobe, lower bounds."""
+
+    status: Status
+    targets: tuple[str, ...]
+    missing_structures: tuple[str, ...]
+    verified: bool
+    paths: int
+    best_path: PathSummary | None
+    needle_set: SetSummary | None
+    dose: DoseSummary | None
+    robustness: RobustnessSummary | None
+
+
+def summary_of(plan: Plan) -> PlanSummary:
+    """The summary of a plan."""
+    ranked = [path for path in plan.paths if path.aim is Aim.TARGET]
+    return PlanSummary(
+        status=plan.outcome.status,
+        targets=plan.request.target.structures,
+        missing_structures=plan.missing_structures,
+        verified=plan.verification is not None and plan.verification.passed,
+        paths=len(ranked),
+        best_path=_of_path(ranked[0]) if ranked else None,
+        needle_set=None if plan.needle_set is None else _of_set(plan.needle_set),
+        dose=None if plan.dose is None else _of_dose(plan.dose),
+        robustness=None if plan.robustness is None else _of_robustness(plan.robustness),
+    )
+
+
+def _of_path(path: Path) -> PathSummary:
+    return PathSummary(path.lung_length_mm, path.pleural_punctures, path.clearance_mm)
+
+
+def _of_set(found: NeedleSet) -> SetSummary:
+    return SetSummary(
+        needles=len(found.path_ids),
+        seeds=len(found.seeds),
+        lung_length_mm=found.lung_length_mm,
+        pleural_punctures=found.pleural_punctures,
+        given_too_near=len(found.given_too_near),
+    )
+
+
+def _of_dose(report: DoseReport) -> DoseSummary:
+    limits = report.bed.limits
+    return DoseSummary(
+        prescribed_gy=report.prescribed_gy,
+        d90_gy=report.target.d90_gy,
+        v100_percent=report.target.v100_percent,
+        goals=len(report.goals),
+        goals_missed=tuple(goal for goal in report.goals if not goal.met),
+        limits=len(limits),
+        limits_exceeded=tuple(
+            LimitExceeded(limit.protocol, limit.organ, limit.structure, limit.limit)
+            for limit in limits
+            if limit.met is False
+        ),
+        limits_unknown=sum(limit.met is None for limit in limits),
+    )
+
+
+def _of_robustness(found: Robustness) -> RobustnessSummary:
+    return RobustnessSummary(found.placement, found.d90_gy, found.v100_percent, found.goals_met_share)

@@ -1,0 +1,33 @@
+"""Stand-ins for work whose plans fill the page: all that can be wrong with a plan, and the longest words."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import fuzz_fakes
+from made_implants import a_path
+
+from planner.plan import Planning
+from planner.progress import Progress
+from planner.records import Aim, Path
+from planner.request import Request
+from service.case import Case
+from service.tasks import Work
+
+
+def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> Planning:
+    made = fuzz_fakes.plan(case, request, report)
+    long = [wordy(f"P{n + 1}", Aim.TARGET) for n in range(12)] + [wordy("N1", Aim.PTV), wordy("N2", Aim.PTV)]
+    return replace(made, plan=replace(made.plan, paths=tuple(long)))
+
+
+def wordy(id: str, aim: Aim) -> Path:
+    return replace(
+        a_path(id, aim, lung_mm=112.5),
+        approach="paravertebral right",
+        nearest_structure="pulmonary_vein_and_left_atrial_appendage",
+        axial_angle_deg=-135.5,
+        craniocaudal_angle_deg=-22.5,
+    )
+
+
+WORK = Work(fuzz_fakes.describe, plan, fuzz_fakes.evaluate, fuzz_fakes.replan)
