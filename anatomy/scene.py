@@ -33,7 +33,7 @@ from anatomy.roles import words_of
 from anatomy.structures import InputDigest, Role, Segmentation, Structure, VoxelMask
 from anatomy.suggest import nearest
 from anatomy.target import cut_sides, refuse_target_outside, share_outside, target_of
-from anatomy.target_parts import TargetPart, notes_on_parts_of, without_specks
+from anatomy.target_parts import TargetPart, notes_on_parts_of, without_crumbs
 from anatomy.view_ends import ended, view_ends
 from anatomy.voids import lung_voids
 
@@ -116,7 +116,7 @@ def scene(
     if targets:
         before, named = named, only_targets(named, targets)
         others = note_on_other_lesions(_roles_of(before), _roles_of(named))
-    named, told_of_parts = _without_specks(named, segmentation.grid)
+    named, told_of_parts = _without_crumbs(named, segmentation.grid)
     # By name, so that the order of the input never matters, not even where lungs overlap.
     filled = tuple(sorted((s for s in named if s.mask.count > 0), key=lambda s: s.name))
     target = target_of(named, segmentation.grid)
@@ -169,16 +169,16 @@ def _roles_of(structures: tuple[Structure, ...]) -> dict[str, Role]:
     return {s.name: s.role for s in structures if s.role is not None and s.mask.count > 0}
 
 
-def _without_specks(
+def _without_crumbs(
     named: tuple[Structure, ...], grid: Grid
 ) -> tuple[tuple[Structure, ...], tuple[str, ...]]:
-    """The structures, targets without their specks, and what is to be said of the parts these are in."""
+    """The structures, targets without their crumbs, and what is to be said of the parts these are in."""
     kept: list[Structure] = []
     said: list[str] = []
     for s in named:
         parts: tuple[TargetPart, ...] = ()
         if s.role is Role.TARGET and s.mask.count > 0:
-            s, parts = without_specks(s, grid)
+            s, parts = without_crumbs(s, grid)
         kept.append(s)
         said += notes_on_parts_of(s.name, parts)
     return tuple(kept), tuple(sorted(said))

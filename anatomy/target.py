@@ -20,7 +20,9 @@ LEAST_CONTACT = 0.25
 """A target that meets the body with this share of its surface grows from it; one in the air beside it touches
 it with less [U]."""
 
-_FIELD = "target/structure"
+TARGET_FIELD = "target/structure"
+"""Where a request names the target."""
+
 _DIRECTIONS = (("right", "left"), ("anterior", "posterior"), ("caudal", "cranial"))
 """Where P's axes come from and lead to."""
 
@@ -33,12 +35,14 @@ def target_of(structures: tuple[Structure, ...], grid: Grid) -> VoxelMask:
     chosen = [s for s in structures if s.role is Role.TARGET]
     if not chosen:
         raise StructureError(
-            _FIELD, "no structure is the target", "Name one of the input's structures, or give a target file."
+            TARGET_FIELD,
+            "no structure is the target",
+            "Name one of the input's structures, or give a target file.",
         )
     for s in chosen:
         if s.mask.count == 0:
             raise StructureError(
-                _FIELD, f"{s.name!r} is empty: no voxel holds it", "Segment it, or name another."
+                TARGET_FIELD, f"{s.name!r} is empty: no voxel holds it", "Segment it, or name another."
             )
     target = chosen[0].mask
     if len(chosen) > 1:
@@ -53,14 +57,22 @@ def target_of(structures: tuple[Structure, ...], grid: Grid) -> VoxelMask:
 def _refuse_absurd_size(names: str, target: VoxelMask, grid: Grid) -> None:
     if target.count < MIN_TARGET_VOXELS:
         raise StructureError(
-            _FIELD,
+            TARGET_FIELD,
             f"the target {names} has {target.count} voxel{'s' if target.count > 1 else ''}",
             f"A target needs at least {MIN_TARGET_VOXELS}: segment it whole, or on a finer grid.",
         )
+    refuse_absurd_length(names, target, grid)
+
+
+def refuse_absurd_length(names: str, target: VoxelMask, grid: Grid, volume_alone: bool = False) -> None:
+    """Raise StructureError where a target is longer than MAX_TARGET_MM along an axis of its grid. By
+    `volume_alone`, only where it fits no cube of that length: parts that are far away may yet be left out."""
+    if volume_alone and target.count * grid.voxel_volume_mm3 <= MAX_TARGET_MM**3:
+        return
     longest_mm = float(((np.array(target.upper) - np.array(target.lower)) * grid.spacing_mm).max())
     if longest_mm > MAX_TARGET_MM:
         raise StructureError(
-            _FIELD,
+            TARGET_FIELD,
             f"the target {names} is {longest_mm:.0f} mm long",
             f"A target is at most {MAX_TARGET_MM:.0f} mm long: name a node or lesion, not an organ.",
         )
@@ -85,7 +97,7 @@ def refuse_target_outside(share: float) -> None:
     """Raise StructureError where more than half of the target lies outside the body."""
     if share > 0.5:
         raise StructureError(
-            _FIELD,
+            TARGET_FIELD,
             f"{100 * share:.0f} % of the target lies outside the body",
             "Check that target and body are in one frame, and that the body structure is whole.",
         )

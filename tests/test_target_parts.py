@@ -7,12 +7,13 @@ import pytest
 from honest_plans import ORGANS, REQUEST, Patient, honest_plan, patient
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from anatomy.errors import StructureError
 from anatomy.frames import Grid
 from anatomy.scene import Scene, scene
-from anatomy.structures import Layers, Role, Segmentation, Structure, Surface
-from anatomy.target_parts import SPECK_AWAY_MM, SPECK_MM3, SPECK_SHARE, without_specks
+from anatomy.structures import Layers, Role, Segmentation, Structure, Surface, mask_from_bool
+from anatomy.target_parts import CRUMB_MM3, MOST_PARTS, SPECK_AWAY_MM, SPECK_MM3, SPECK_SHARE, without_crumbs
 from planner.implant_wording import notes_on_ptv
 from planner.ptv import beyond_view_mm
 from planner.records import Plan
@@ -90,18 +91,80 @@ def test_parts_that_touch_at_a_corner_are_one() -> None:
     assert voxels(who) == 8**3 + 1
 
 
+def test_a_small_node_far_away_in_one_mask_is_not_for_a_program_to_leave_out() -> None:
+    """Main part of 4.1 cc; two voxels are 16 mm3, a crumb, and four are 32 mm3, which may be a node."""
+    assert voxels(made(boxes(MAIN, ((30, 30, 30), (32, 31, 31))))) == 8**3
+    with pytest.raises(
+        StructureError,
+        match=r"'node' has a part of 0\.032 cc at LPS \(60, 60, 60\), 66 mm from the main one: ",
+    ) as refused:
+        made(boxes(MAIN, ((30, 30, 30), (32, 32, 31))))
+    assert "remove it from the mask" in refused.value.remedy
+    assert "name both as the target" in refused.value.remedy
+    with pytest.raises(StructureError, match=r"and 1 more such"):
+        made(boxes(MAIN, ((30, 30, 30), (32, 32, 31)), ((30, 20, 30), (32, 22, 31))))
+
+
+def test_one_voxel_of_a_coarse_grid_is_a_crumb_and_three_are_none() -> None:
+    coarse = Grid(GRID.shape, np.diag([4.0, 4.0, 4.0, 1.0]))
+    kept, _ = without_crumbs(target(boxes(MAIN, ((30, 30, 30), (31, 31, 31)))), coarse)
+    assert kept.mask.count == 8**3
+    with pytest.raises(StructureError, match=r"a part of 0\.19 cc"):
+        without_crumbs(target(boxes(MAIN, ((30, 30, 30), (33, 31, 31)))), coarse)
+
+
+def speckle(count: int, size: int) -> Structure:
+    """A target of so many voxels that touch each other nowhere."""
+    mask = np.zeros((size, size, size), bool)
+    places = np.argwhere(np.ones((size // 2,) * 3))[:: (size // 2) ** 3 // count][:count] * 2
+    mask[tuple(places.T)] = True
+    return Structure("speckle", mask_from_bool(mask), Role.TARGET)
+
+
+def test_speckle_is_refused_by_its_parts_and_an_organ_by_its_length_before_it_is_taken_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    grid = Grid((60, 60, 60), np.diag([1.0, 1.0, 1.0, 1.0]))
+    assert len(without_crumbs(speckle(MOST_PARTS, 60), grid)[1]) == MOST_PARTS
+    with pytest.raises(StructureError, match=f"'speckle' is in {MOST_PARTS + 1} parts"):
+        without_crumbs(speckle(MOST_PARTS + 1, 60), grid)
+    monkeypatch.setattr("anatomy.target_parts.ndimage.label", None)
+    whole = Structure("lungs", mask_from_bool(np.ones((60, 60, 60), bool)), Role.TARGET)
+    with pytest.raises(StructureError, match="'lungs' is 180 mm long"):
+        without_crumbs(whole, Grid((60, 60, 60), np.diag([3.0, 3.0, 3.0, 1.0])))
+
+
+def test_parts_are_looked_at_in_their_own_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One pass over all of the target's box for each part would take hours on a large image."""
+    many = speckle(100, 60)
+    seen: list[int] = []
+    argwhere = np.argwhere
+    monkeypatch.setattr("anatomy.target_parts.np.argwhere", lambda a: seen.append(a.size) or argwhere(a))
+    without_crumbs(many, Grid((60, 60, 60), np.eye(4)))
+    assert seen == [1] * 101  # the main one for its tree, too
+
+
 @given(st.lists(st.tuples(*[st.integers(0, 36)] * 3, *[st.integers(1, 4)] * 3), min_size=1, max_size=6))
-def test_no_voxel_is_left_out_but_of_specks_and_parts_are_told_in_full(corners: list) -> None:
+def test_no_voxel_is_left_out_but_of_crumbs_and_parts_are_told_in_full(corners: list) -> None:
     mask = boxes(*((c[:3], tuple(np.add(c[:3], c[3:]))) for c in corners))
-    kept, parts = without_specks(target(mask), GRID)
+    try:
+        kept, parts = without_crumbs(target(mask), GRID)
+    except StructureError as refused:
+        # Some part is small, far away and more than a crumb.
+        numbers, _ = ndimage.label(mask, np.ones((3, 3, 3)))
+        sizes = np.bincount(numbers.ravel())[1:] * VOXEL_MM3
+        assert "a node of its own, or noise" in refused.value
+        assert ((sizes >= CRUMB_MM3) & (sizes < min(SPECK_MM3, SPECK_SHARE * sizes.max()))).any()
+        return
     left = mask & ~(kept.mask.layer == kept.mask.label)
-    specks = [part for part in parts if part.speck]
-    assert np.count_nonzero(left) * VOXEL_MM3 == pytest.approx(sum(p.volume_mm3 for p in specks))
+    crumbs = [part for part in parts if part.crumb]
+    assert np.count_nonzero(left) * VOXEL_MM3 == pytest.approx(sum(p.volume_mm3 for p in crumbs))
+    assert all(p.crumb for p in parts if p.speck)
     if parts:
         assert sum(p.volume_mm3 for p in parts) == pytest.approx(np.count_nonzero(mask) * VOXEL_MM3)
         assert parts[0].away_mm == 0.0 and not parts[0].speck
-        assert all(p.volume_mm3 < min(SPECK_MM3, SPECK_SHARE * parts[0].volume_mm3) for p in specks)
-        assert all(p.away_mm > SPECK_AWAY_MM for p in specks)
+        assert all(p.volume_mm3 < min(CRUMB_MM3, SPECK_SHARE * parts[0].volume_mm3) for p in crumbs)
+        assert all(p.away_mm > SPECK_AWAY_MM for p in crumbs)
     else:
         assert not left.any()
 
@@ -110,7 +173,7 @@ def test_a_surface_with_specks_is_refused() -> None:
     node = target(boxes(MAIN, ((30, 30, 30), (31, 31, 31))))
     shown = replace(node, surface=Surface(np.zeros((0, 3)), np.zeros((0, 3), int)))
     with pytest.raises(StructureError, match=r"'node' is in 2 parts, and 1 of them .* LPS \(60, 60, 60\)"):
-        without_specks(shown, GRID)
+        without_crumbs(shown, GRID)
 
 
 def test_a_target_in_the_air_is_refused_though_it_touches_the_skin() -> None:
