@@ -6,21 +6,14 @@
 """
 
 import json
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree
 
+from anatomy.background import names_background
 from anatomy.errors import ReadError
 from anatomy.label_values import LARGEST_LABEL, whole_number
 from anatomy.limits import MAX_NAME_LENGTH, MAX_NAMES_BYTES, check_file_size, check_structure_count
-
-_BACKGROUND = re.compile(
-    "|background|backgrnd|bg|air|clear label|empty|exterior|ignore|no label|none|nothing|null|outside"
-    "|unassigned|unknown|unlabell?ed|void|zero"
-)
-"""What tools call label 0: nnU-Net and TotalSegmentator background, ITK-SNAP Clear Label, FreeSurfer Unknown,
-Workbench ???, which has no letters."""
 
 _LONGEST_LABEL = 20
 """Characters of a label as a number: far more than the largest has."""
@@ -128,8 +121,7 @@ def _checked(pairs: Iterable[tuple[int, str]], file: str) -> dict[int, str]:
 
 def _refuse_structure_at_0(name: str, file: str) -> None:
     """A table that was counted from 0 gives each organ its neighbour's name."""
-    words = " ".join(re.findall("[a-z]+", name.lower()))
-    if not _BACKGROUND.fullmatch(words):
+    if not names_background(name):
         raise ReadError(
             file,
             f"it names label 0 {name!r}, but 0 is background: is the table counted from 0?",

@@ -161,8 +161,10 @@ NAMES_KEPT = 4096
 """Names whose words are kept: a case has a few hundred, and each is asked about by every group."""
 
 
-_WITHOUT_TARGET = re.compile(r"(?i)^(.*lungs?.*?)\s*-\s*(i?gtv|ctv|itv|ptv)\w*$")
-"""Lung that a target was cut out of, as AAPM TG-263 names it: "Lungs-GTV"."""
+_WITHOUT_TARGET = re.compile(r"(?i)^(.+?)\s*-\s*(?:i?gtv|ctv|itv|ptv)\w*$")
+"""Something that a target was cut out of. Only lung is known so, as AAPM TG-263 names it: "Lungs-GTV"."""
+
+_LUNG_ALONE = frozenset(("lung", "upper", "middle", "lower", "lobe", "left", "right"))
 
 
 @lru_cache(NAMES_KEPT)
@@ -170,9 +172,19 @@ def words_of(name: str) -> tuple[str, ...]:
     """A name as folded words, in its own order: lower case, American spelling, singular, sides in full.
 
     "Lungs_L" becomes ("lung", "left"); "vertebrae_T4" becomes ("vertebrae", "t4"); "LUL" and
-    "LeftSuperiorLobe" both hold lung, upper, lobe and left.
+    "LeftSuperiorLobe" both hold lung, upper, lobe and left. "Lungs-GTV" is ("lung",), where nothing but lung
+    or a lobe stands before the target: "lung_lesion-GTV" keeps all its words, and is not known.
     """
-    split = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", _WITHOUT_TARGET.sub(r"\1", name.strip()))
+    without = _WITHOUT_TARGET.match(name.strip())
+    if without is not None:
+        words = _folded(without[1])
+        if "lung" in words and _LUNG_ALONE.issuperset(words):
+            return words
+    return _folded(name.strip())
+
+
+def _folded(name: str) -> tuple[str, ...]:
+    split = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)
     split = re.sub(r"[^a-z0-9]+", "_", split.lower())
     split = re.sub(r"\b(ribs?|vertebrae?)(?=\d)", r"\1_", split.replace("_", " "))
     words: list[str] = []

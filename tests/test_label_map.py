@@ -7,8 +7,12 @@ import nibabel as nib
 import numpy as np
 import pytest
 from case_files import NAMES, OBLIQUE, RAS_FROM_LPS, body_labels, label_table, write_names, write_nifti
+from hypothesis import given
+from hypothesis import strategies as st
 
+from anatomy.background import names_background
 from anatomy.errors import ReadError
+from anatomy.label_names import read_names
 from anatomy.read import read
 
 
@@ -116,10 +120,58 @@ def test_a_damaged_table_of_the_file_is_noted_where_it_is_not_needed(tmp_path: P
     )
 
 
-@pytest.mark.parametrize("background", ["background", "Background", "Clear Label", "unlabeled", "???", ""])
+BACKGROUNDS = [
+    *("background", "Background", "Clear Label", "ClearLabel", "no label", "unlabeled", "???", "", "_"),
+    *(
+        "Background (air)",
+        "unlabeled/background",
+        "Label 0",
+        "0",
+        "none",
+        "none of the above",
+        "other",
+        "rest",
+    ),
+    *("exterior", "air", "Unknown", "Hintergrund", "fond", "arrière-plan", "arriere_plan", "fondo", "fundo"),
+    *("achtergrond", "arka plan", "фон", "Фон", "背景", "背景标签", "배경", "خلفية"),
+]
+ORGANS_AT_0 = [
+    *(
+        "body",
+        "External",
+        "heart",
+        "心脏",
+        "不",
+        "сердце",
+        "καρδιά",
+        "القلب",
+        "7",
+        "10",
+        "٣",
+        "l",
+        "all",
+        "tissue",
+    ),
+    *("larynx_air", "fondo gástrico", "Label 1", "airway", "rest of heart"),
+]
+
+
+@pytest.mark.parametrize("background", BACKGROUNDS)
 def test_label_0_may_have_the_names_of_background(tmp_path: Path, background: str) -> None:
     labels = write_nifti(tmp_path / "labels.nii", body_labels())
     read(labels, names=table(tmp_path, {"0": background, **NAMES}))
+
+
+@pytest.mark.parametrize("organ", ORGANS_AT_0)
+def test_no_other_name_stands_at_label_0_in_any_script(tmp_path: Path, organ: str) -> None:
+    path = table(tmp_path, {"0": organ, "1": "one", "2": "two"})
+    with pytest.raises(ReadError, match=r"it names label 0 .*counted from 0\?"):
+        read_names(path)
+
+
+@given(st.text(max_size=6))
+def test_what_holds_no_letter_and_no_digit_of_any_script_is_an_empty_name(text: str) -> None:
+    assert names_background("".join(c for c in text if not c.isalnum()))
 
 
 def test_a_table_counted_from_0_is_refused(tmp_path: Path) -> None:

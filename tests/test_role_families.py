@@ -100,6 +100,22 @@ def test_lung_that_something_else_was_cut_out_of_is_not_guessed() -> None:
     assert role_of("Body-PTV") is Role.FORBIDDEN
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("lung_lesion-GTV", "lung_tumor-PTV", "GTV_lung-PTV", "lung_nodule-GTV_2", "lung_GTV-GTV"),
+        *("lung_vessels-GTV", "PTV-GTV", "lesion-GTV", "node_4R-PTV", "Lungs-GTV-PTV", "lung_effusion-CTV"),
+    ],
+)
+def test_what_a_target_was_cut_out_of_is_no_target(name: str) -> None:
+    assert (role_of(name), is_known(name)) == (Role.FORBIDDEN, False)
+
+
+@pytest.mark.parametrize("name", ["LUL-GTV", "lung_upper_lobe_left-ITV", "Left Upper Lobe - PTV_5000"])
+def test_a_lobe_without_the_target_is_that_lobe(name: str) -> None:
+    assert (role_of(name), lobe_of(name)) == (Role.LUNG, "left upper lobe")
+
+
 def test_landmarks_are_exact_families_too() -> None:
     assert not any(is_vertebra(n) for n in ("vertebral_vein_left", "vertebral_plexus", "spine_implant"))
     assert not any(is_sternum(n) for n in ("sternum_wire", "manubrium_joint"))
