@@ -20,8 +20,9 @@ _BACKGROUND = """
 _NO_ORGAN = """
     air  bg  clear  empty  exterior  ignore  ignored  nan  nil  nolabel  none  nothing  null  other  others
     outside  remainder  rest  undefined  unknown  unspecified  void  zero  0
-    aer  aire  altro  andere  ar  aria  aucun  autre  diger  exterieur  fond  fondo  fundal  fundo  geen
-    keine  leer  luft  nada  nenhum  nessuno  nichts  ninguno  otro  outro  reste  resto  rien  tlo  vacio  vide  yok
+    aer  aire  altro  andere  ar  aria  aucun  autre  diger  exterieur  fond  fondo  fundal  fundo
+    geen  keine  leer  luft  nada  nenhum  nessuno  nichts  ninguno  otro  outro  reste  resto  rien  tlo
+    vacio  vide  yok
     воздух  нет  ничего  空气  空気  無  无  其他  その他  공기  기타
 """
 """Words that name no organ by themselves: with another word they may be part of one ("larynx_air", "fondo

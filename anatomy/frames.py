@@ -43,6 +43,17 @@ def lps_from_ras(X_RAS: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, "4 4"]:
     return np.asarray(_LPS_FROM_RAS @ X_RAS)
 
 
+def sheared(X: Float[np.ndarray, "4 4"]) -> bool:
+    """Whether two axes of a voxel-to-patient matrix are further from a right angle than SHEAR_TOLERANCE.
+
+    An axis of no length has no angle.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        axes = X[:3, :3] / np.maximum(np.linalg.norm(X[:3, :3], axis=0), np.finfo(float).tiny)
+        cosines = np.triu(axes.T @ axes, 1)
+    return bool(np.abs(cosines).max() > SHEAR_TOLERANCE)
+
+
 @dataclass(frozen=True, eq=False)
 class Grid:
     """A regular voxel grid, placed in the patient: shape and pose, apart from any voxel values.
@@ -72,7 +83,7 @@ class Grid:
         axes = self.X_PV[:3, :3] / spacing
         if abs(np.linalg.det(axes)) < SHEAR_TOLERANCE:
             raise GridError("grid", "its affine is singular: two of its axes are parallel", _REWRITE)
-        if np.abs(axes.T @ axes - np.eye(3)).max() > SHEAR_TOLERANCE:
+        if sheared(self.X_PV):
             raise GridError(
                 "grid",
                 "the axes in its affine are not orthogonal",
