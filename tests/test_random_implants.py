@@ -9,7 +9,7 @@ from random_implants import trial
 from service import cli
 from service.plan_json import read_plan
 
-QUICK, LONG = range(2), range(2, 17)
+QUICK, LONG = range(2), range(2, 10)
 SCENES = ("ei_of_a_small_ptv", "share_above_100_percent")
 
 
