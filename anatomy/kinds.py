@@ -60,7 +60,7 @@ def files_of(folder: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     Raises ReadError for a folder of no kind or of several, and for what looks like a structure that is
     missing.
     """
-    entries = sorted(entry for entry in folder.iterdir() if not _is_of_desktops(entry.name))
+    entries = sorted(entry for entry in folder.iterdir() if not is_of_desktops(entry.name))
     for entry in entries:
         _refuse_missing(entry)
     files = tuple(entry for entry in entries if entry.is_file())
@@ -85,8 +85,14 @@ def files_of(folder: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     raise ReadError(folder.name, f"the folder holds nothing that is read here{held}", f"Give {KINDS}.")
 
 
-def _is_of_desktops(name: str) -> bool:
+def is_of_desktops(name: str) -> bool:
+    """Whether desktop systems add a file or folder of that name of their own accord."""
     return name.startswith(".") or name.lower() in _OF_DESKTOPS
+
+
+def is_document(name: str) -> bool:
+    """Whether a file of that name holds neither voxels nor surfaces."""
+    return _DOCUMENT.fullmatch(Path(name).suffix) is not None
 
 
 def _is_called_as_input(name: str) -> bool:
@@ -114,6 +120,6 @@ def _note_on_others(entries: list[Path], taken: tuple[Path, ...], kind: str) -> 
     others = [
         f"{entry.name}/" if entry.is_dir() else entry.name
         for entry in entries
-        if entry not in taken and (entry.is_dir() or not _DOCUMENT.fullmatch(entry.suffix))
+        if entry not in taken and (entry.is_dir() or not is_document(entry.name))
     ]
     return (f"Passed over beside the {kind}: {listed(others, MOST_PASSED_OVER)}.",) if others else ()

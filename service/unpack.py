@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from anatomy.kinds import is_document, is_of_desktops
 from service.names import refuse_bad_name
 from service.problems import Problem, of_part
 from service.settings import MIB, Settings
@@ -24,9 +25,6 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 
 SMALL_ZIP_BYTES = 64 * 1024
 """Below this, growth is counted as if the zip were this large: tiny masks of zeros shrink a lot, honestly."""
-
-IGNORED = ("__MACOSX", "Thumbs.db", "desktop.ini")
-"""What desktop systems add to zips of their own accord, beside names that begin with a dot."""
 
 _DAMAGED = (
     zipfile.BadZipFile,
@@ -84,7 +82,7 @@ def _damaged() -> Problem:
 
 
 def _checked(opened: zipfile.ZipFile, settings: Settings) -> list[tuple[zipfile.ZipInfo, str]]:
-    """Entries to unpack and the names to give them."""
+    """Entries to unpack and the names to give them. Of documents of one name, the first is taken."""
     entries = [
         (entry, parts)
         for entry in opened.infolist()
@@ -96,15 +94,18 @@ def _checked(opened: zipfile.ZipFile, settings: Settings) -> list[tuple[zipfile.
         raise of_part("too-large", "file", f"the zip holds more than {settings.max_zip_entries} files.")
     for entry, parts in entries:
         _refuse_hostile(entry, parts)
-    if len({parts[:-1] for _, parts in entries}) > 1:
+    # Documents may lie elsewhere: statistics above the masks, a README beside their folder.
+    inputs = [(entry, parts) for entry, parts in entries if not is_document(parts[-1])]
+    if len({parts[:-1] for _, parts in inputs or entries}) > 1:
         raise of_part(
             "malformed-upload", "file", "the zip holds several folders. Pack the files of one folder."
         )
     for _, parts in entries:
         refuse_bad_name("file", parts[-1])
-    if len({parts[-1] for _, parts in entries}) < len(entries):
+    named = {parts[-1]: entry for entry, parts in reversed(entries)}
+    if len({parts[-1] for _, parts in inputs}) < len(inputs):
         raise of_part("malformed-upload", "file", "the zip holds two files of one name. Keep one of them.")
-    return [(entry, parts[-1]) for entry, parts in entries]
+    return [(entry, name) for name, entry in named.items()]
 
 
 def _parts(name: str) -> tuple[str, ...]:
@@ -114,7 +115,8 @@ def _parts(name: str) -> tuple[str, ...]:
 
 
 def _ignored(parts: tuple[str, ...]) -> bool:
-    return any(part in IGNORED for part in parts) or parts[-1].startswith(".")
+    """Whether a folder's reader would pass the file over, or a folder that it lies in."""
+    return any(is_of_desktops(part) for part in parts if part not in ("", ".."))
 
 
 def _refuse_hostile(entry: zipfile.ZipInfo, parts: tuple[str, ...]) -> None:

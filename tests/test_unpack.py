@@ -62,9 +62,40 @@ def test_what_desktop_systems_add_is_passed_over(tmp_path: Path) -> None:
     assert unpacked(tmp_path, zipped(*files)) == MASKS
 
 
+def test_what_lies_in_hidden_folders_is_passed_over(tmp_path: Path) -> None:
+    hidden = (".ipynb_checkpoints/body-checkpoint.nii.gz", ".git/objects/ab", "__macosx/heart.nii.gz")
+    files = [*((f"seg/{n}", d) for n, d in MASKS.items()), *((f"seg/{n}", b"x") for n in hidden)]
+    assert unpacked(tmp_path, zipped(*files)) == MASKS
+
+
+@pytest.mark.parametrize(
+    "document", ["out/statistics.json", "README.txt", "out/seg/log.csv", "out/a/b/report.PDF"]
+)
+def test_documents_may_lie_in_other_folders(tmp_path: Path, document: str) -> None:
+    files = [(f"out/seg/{n}", d) for n, d in MASKS.items()]
+    found = unpacked(tmp_path, zipped((document, b"d"), *files))
+    assert found == {**MASKS, document.split("/")[-1]: b"d"}
+
+
+def test_documents_of_one_name_are_no_contradiction_and_masks_are(tmp_path: Path) -> None:
+    files = [(f"out/{n}", d) for n, d in MASKS.items()]
+    found = unpacked(tmp_path, zipped(("log.txt", b"1"), ("out/log.txt", b"2"), *files))
+    assert found == {**MASKS, "log.txt": b"1"}
+    for other, said in (
+        ("other/heart.nii.gz", "several folders"),
+        ("out/./heart.nii.gz", "two files of one"),
+    ):
+        folder = tmp_path / said
+        folder.mkdir()
+        with pytest.raises(Problem) as refused:
+            unpacked(folder, zipped((other, b"h"), *files))
+        assert said in refused.value.report.detail
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
+        ("s/..", "leads out"),
         ("a: b.nii", "no usable file name"),
         ("C:\\a.nii", "leads out"),
         ("..\\a.nii", "leads out"),
