@@ -26,6 +26,7 @@ from anatomy.notes import (
     notes_on_names,
     notes_on_place,
 )
+from anatomy.orientation import notes_on_orientation
 from anatomy.outside import notes_on_outside
 from anatomy.pose import Bore, Pose, Position, derived_table, gravity_P
 from anatomy.remnants import note_on_remnants, remnants_of
@@ -107,7 +108,8 @@ def scene(
     `targets` names the target structures; empty means those whose role is target. `roles` overrides the
     roles that names imply. Raises StructureError for an unknown name or role, roles that contradict
     each other, an empty structure, no target, or a target outside the body; FrameMismatch where all organs
-    lie outside it. Where the body ends flat short of the grid's edge, the scene's grid ends with it.
+    lie outside it, or lie otherwise than their names say. Where the body ends flat short of the grid's edge,
+    the scene's grid ends with it.
     """
     asked = pose or PoseInput()
     overrides = asked_roles(segmentation, targets, roles or {}, asked.table)
@@ -127,6 +129,7 @@ def scene(
     ends = view_ends(parts, segmentation.grid)
     if ends is not None:
         return scene(ended(segmentation, ends), targets, roles, pose)
+    turned = notes_on_orientation(filled, segmentation.grid)
     parts = joined_with(parts, target)
     # A guessed skin is made of organs: that they lie in it says nothing of their frame.
     of_body = (parts.body,) if skin_source == GUESSED_SKIN else (parts.body, *parts.apart)
@@ -155,6 +158,7 @@ def scene(
             *notes_on_place(outside, cut_sides(target, segmentation.grid)),
             *note_on_remnants(remnants),
             *notes_on_lung(given, missing),
+            *turned,
             *apart,
             *notes_on_parts(parts, obstacles, segmentation.grid),
         ),
