@@ -1,6 +1,7 @@
 """Closed surfaces from STL, OBJ and PLY files: one structure a file, in mm."""
 
 import io
+import logging
 import struct
 from pathlib import Path
 
@@ -30,6 +31,9 @@ _DAMAGED = (
 )
 """What trimesh's readers raise on bytes that are no mesh; NameError where a header lacks what they expect."""
 
+# What is wrong with a file is told by our own errors; trimesh would print tracebacks of it beside them.
+logging.getLogger("trimesh").setLevel(logging.CRITICAL)
+
 
 def is_surface(path: Path) -> bool:
     """Whether the file's name is that of a mesh."""
@@ -55,8 +59,16 @@ def read_surface(path: Path, axes: MeshAxes = MeshAxes.LPS) -> Surface:
         # trimesh would guess at the encoding of bytes that are no UTF-8; only comments may hold such.
         if kind == "obj" or is_ascii_stl(content):
             content = content.decode("utf-8", errors="replace").encode()
-        loaded = trimesh.load_mesh(io.BytesIO(content), file_type=kind, process=False, skip_materials=True)
-        vertices_P, faces = np.array(loaded.vertices, float), np.array(loaded.faces, np.int64)
+        # An index that no integer holds would be cast to one that may well exist.
+        with np.errstate(invalid="raise", over="ignore", divide="ignore"):
+            loaded = trimesh.load_mesh(
+                io.BytesIO(content), file_type=kind, process=False, skip_materials=True
+            )
+            vertices_P, faces = np.array(loaded.vertices, float), np.array(loaded.faces, np.int64)
+    except FloatingPointError:
+        raise ReadError(
+            path.name, "it holds numbers that are infinite, none, or too large", "Export or copy it again."
+        ) from None
     except _DAMAGED:
         raise ReadError(
             path.name, f"it is cut short, damaged, or no {kind.upper()} mesh", "Export or copy it again."

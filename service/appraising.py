@@ -15,8 +15,9 @@ from service.appraisal_schema import NeedlesBody
 from service.appraise_task import Needles, appraise, joined
 from service.case_content import parts_by_name
 from service.jobs.bench import Bounds
+from service.kept_plan import of_plan
 from service.plan_json import Unreadable
-from service.problems import Problem, of_input, problem
+from service.problems import Problem, of_input
 from service.settings import Settings
 from service.shared_bench import SharedBench
 from service.slice_schema import SlicesBody
@@ -69,7 +70,8 @@ class Appraising:
         try:
             found: bytes = (await self._at_benches(owner, stored, cut, [asked]))[0]
         except Unreadable as error:
-            raise problem("conflict", str(error)) from None
+            assert body.plan is not None
+            raise of_plan(error, body.plan) from None
         return found
 
     async def _at_benches(

@@ -4,6 +4,7 @@ folder/0, folder/1, ...     the files in order, by number: no name of a sender's
 """
 
 import codecs
+import logging
 import os
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 
 from service.settings import MIB
+
+# What is wrong with a form is answered to its sender; the parser would fill the service's log with it.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
 class FormError(Exception):

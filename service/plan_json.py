@@ -30,6 +30,10 @@ class Unreadable(AnatomyError):
     """A plan that was written here and cannot be read back."""
 
 
+class Damaged(Unreadable):
+    """A plan whose file is not what was written."""
+
+
 @dataclass(frozen=True)
 class PlanFile:
     """A plan read back: what hash it claims, and what hash its content has."""
@@ -77,7 +81,7 @@ def read_kept_plan(data: bytes, plan_id: str) -> Plan:
     except (NotJson, Refused) as error:
         raise unreadable(data, error) from None
     if file.content_sha256 != plan_id:
-        raise Unreadable("plan", "its content is not what its name says: the file is damaged", MAKE_AGAIN)
+        raise Damaged("plan", "its content is not what its name says: the file is damaged", MAKE_AGAIN)
     return file.plan
 
 
@@ -87,7 +91,7 @@ def unreadable(data: bytes, error: NotJson | Refused) -> Unreadable:
     made_by = _another_version(data)
     if made_by is not None:
         return Unreadable("plan", f"it was {made_by}", PLAN_AGAIN)
-    return Unreadable("plan", f"its file is damaged: {str(error).rstrip('.')}", MAKE_AGAIN)
+    return Damaged("plan", f"its file is damaged: {str(error).rstrip('.')}", MAKE_AGAIN)
 
 
 def _another_version(data: bytes) -> str | None:

@@ -5,8 +5,9 @@ number and "2" is no number: the models are strict.
 """
 
 import codecs
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar, get_args
 
@@ -63,10 +64,10 @@ def read_model(model: type[Model], data: bytes, max_bytes: int) -> Model:
     try:
         return model.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        if first["type"] == "json_invalid":
-            raise NotJson(f"{first['msg']}.") from None
-        raise Refused(_field_errors(model, document, error.errors(include_url=False))) from None
+        errors = error.errors(include_url=False)
+        if errors[0]["type"] == "json_invalid":
+            raise NotJson(f"{errors[0]['msg']}.") from None
+        raise Refused(_field_errors(model, document, errors)) from None
 
 
 def parse(data: bytes) -> Any:
@@ -104,28 +105,32 @@ def pointer(parts: Sequence[str | int]) -> str:
 
 
 def _field_errors(model: type[BaseModel], document: Any, errors: Sequence[Any]) -> list[FieldError]:
-    """One error for each mistake: pydantic reports some twice."""
+    """One error for each of the first mistakes: pydantic reports some twice. A text may hold a hundred
+    thousand of them, so the time taken grows as their number."""
     paths = [_path_in_document(document, e["loc"], e["type"] == "missing") for e in errors]
-    return [
-        _field_error(model, path, error)
+    above = {tuple(path[:n]) for path in paths for n in range(len(path))}
+    misspelt = {
+        tuple(path[:-1])
         for path, error in zip(paths, errors, strict=True)
-        if not _follows(path, error, paths, errors)
-    ][:MAX_ERRORS]
+        if error["type"] == "extra_forbidden"
+    }
+    told = (
+        (path, error)
+        for path, error in zip(paths, errors, strict=True)
+        if not _follows(path, error["type"], above, misspelt)
+    )
+    return [_field_error(model, path, error) for path, error in itertools.islice(told, MAX_ERRORS)]
 
 
-def _follows(path: Path, error: Any, paths: Sequence[Path], errors: Sequence[Any]) -> bool:
+def _follows(
+    path: Path, kind: str, above: Set[tuple[str | int, ...]], misspelt: Set[tuple[str | int, ...]]
+) -> bool:
     """Whether the error only follows from another: a list is short of the entries that were refused, or a
-    field is missing because its name is misspelt."""
-    match error["type"]:
-        case "too_short":
-            return any(len(p) > len(path) and p[: len(path)] == path for p in paths)
-        case "missing":
-            return any(
-                e["type"] == "extra_forbidden" and p[:-1] == path[:-1]
-                for p, e in zip(paths, errors, strict=True)
-            )
-        case _:
-            return False
+    field is missing because its name is misspelt. `above` are all places with an error inside them,
+    `misspelt` those of objects with an unknown name."""
+    if kind == "too_short":
+        return tuple(path) in above
+    return kind == "missing" and tuple(path[:-1]) in misspelt
 
 
 def _field_error(model: type[BaseModel], path: Path, error: Any) -> FieldError:
@@ -141,13 +146,17 @@ def _path_in_document(document: Any, loc: Sequence[str | int], missing: bool) ->
     path: Path = []
     at = document
     for n, part in enumerate(loc):
-        known = part in at if isinstance(at, dict) else isinstance(at, list) and part in range(len(at))
+        known = part in at if isinstance(at, dict) else _is_index(part, at)
         if known:
             at = at[part]
         elif not (missing and n == len(loc) - 1):
             continue
         path.append(part)
     return path
+
+
+def _is_index(part: str | int, at: Any) -> bool:
+    return isinstance(at, list) and isinstance(part, int) and 0 <= part < len(at)
 
 
 def _model_at(model: type[BaseModel], path: Sequence[str | int]) -> type[BaseModel]:

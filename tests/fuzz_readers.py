@@ -4,7 +4,8 @@
     python tests/fuzz_readers.py nifti-labels 100000                so many inputs of one kind
     python tests/fuzz_readers.py nifti-labels 1 --seed 4711         one of them again
 
-A kind is a row of `KINDS`; the rows stand in modules of their own (fuzz_voxels).
+A kind is a row of `KINDS`; the rows stand in modules of their own (fuzz_voxels, fuzz_surfaces,
+fuzz_requests, fuzz_uploads).
 """
 
 import argparse
@@ -17,9 +18,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fuzz_kind import Bench, Kind, Tried
+from fuzz_requests import REQUEST_KINDS
+from fuzz_surfaces import SURFACE_KINDS
+from fuzz_uploads import UPLOAD_KINDS
 from fuzz_voxels import VOXEL_KINDS
 
-KINDS: dict[str, Kind] = {**VOXEL_KINDS}
+KINDS: dict[str, Kind] = {**VOXEL_KINDS, **SURFACE_KINDS, **REQUEST_KINDS, **UPLOAD_KINDS}
 
 MOST_FAULTS = 20
 """A run ends after as many: they have few causes."""
@@ -45,10 +49,8 @@ def main() -> int:
     warnings.simplefilter("error")
     began, slowest, read, faults = time.monotonic(), (0.0, asked.seed), 0, 0
     with tempfile.TemporaryDirectory() as folder:
-        before = began
         for tried in run(asked.kind, asked.count, asked.seed, Path(folder)):
-            now = time.monotonic()
-            slowest, before = max(slowest, (now - before, tried.seed)), now
+            slowest = max(slowest, (tried.took_s, tried.seed))
             read += tried.read
             if tried.fault is not None:
                 faults += 1

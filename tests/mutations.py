@@ -4,11 +4,14 @@ Every function takes the random numbers it uses, so that one seed is one input.
 """
 
 import gzip
+import json
 import random
 import re
 import struct
 import zlib
 from collections.abc import Callable, Sequence
+from copy import deepcopy
+from typing import Any
 
 Mutate = Callable[[bytes], bytes]
 
@@ -40,6 +43,13 @@ BINARY_BOUNDARIES = (
     ),
 )
 
+JSON_BOUNDARIES: tuple[Any, ...] = (
+    *(None, True, False, 0, -0.0, 1, -1, 0.5, 1e-320, 1e308, -1e308, 2**31, 2**63, -(2**63) - 1, 10**25),
+    *("", " ", "0", "x", "\0", "\ud800", "\u202e", "a/b~c", "x" * 5000, "2024-02-30", "nan"),
+    *([], {}, [[]], [None], {"": None}, [0, 0, 0], [1e308, 1e308, 1e308], list(range(3000))),
+)
+"""Values of every type, at the ends of what it holds."""
+
 
 def mutated(content: bytes, rng: random.Random, tokens: Sequence[bytes] = ()) -> bytes:
     """`content` with one to a few changes. `tokens` are the format's own words."""
@@ -60,6 +70,16 @@ def in_gzip_after_header(content: bytes, mutate: Mutate) -> bytes:
     return header + line + gzip.compress(data, compresslevel=1, mtime=0)
 
 
+def in_json(content: bytes, mutate: Mutate) -> bytes:
+    """JSON with one to a few values exchanged, left out, doubled or under another name. `mutate` serves for
+    chance alone: what it makes of the text is mostly no JSON, which asks little of what reads the values."""
+    rng = random.Random(mutate(content))
+    document = json.loads(content)
+    for _ in range(rng.choice(CHANGES)):
+        _change_one_value(document, rng)
+    return json.dumps(document).encode()
+
+
 def is_packed(content: bytes) -> bool:
     """Whether `content` is a whole gzip file."""
     try:
@@ -67,6 +87,33 @@ def is_packed(content: bytes) -> bool:
     except (OSError, EOFError, zlib.error):
         return False
     return bool(content)
+
+
+def _change_one_value(document: Any, rng: random.Random) -> None:
+    """Walk to any value but the whole document, and do something to it."""
+    inside, key = document, None
+    while True:
+        keys = list(inside) if isinstance(inside, dict) else list(range(len(inside)))
+        if not keys:
+            return
+        key = rng.choice(keys)
+        if not isinstance(inside[key], dict | list) or not inside[key] or rng.random() < 0.1:
+            break
+        inside = inside[key]
+    match rng.randrange(6):
+        case 0:
+            del inside[key]
+        case 1:
+            other = rng.choice(keys)
+            inside[key], inside[other] = inside[other], inside[key]
+        case 2 if isinstance(inside, dict):
+            inside[f"{key}x"] = inside.pop(key)
+        case 2 | 3 if isinstance(inside, list):
+            inside.append(deepcopy(inside[key]))
+        case 4 if isinstance(inside[key], int | float):
+            inside[key] = inside[key] * rng.choice((-1, 1 + 1e-12, 1.001, 1e3, 0)) + rng.choice((0, 1, -1))
+        case _:
+            inside[key] = deepcopy(rng.choice(JSON_BOUNDARIES))
 
 
 def _place(content: bytes, rng: random.Random) -> int:

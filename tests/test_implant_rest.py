@@ -293,8 +293,13 @@ def test_a_stored_plan_that_cannot_be_read_back_says_why(
     text = file.read_text(encoding="utf-8")
     assert old in text
     file.write_text(text.replace(old, new), encoding="utf-8")
-    found = problem(client.post(f"{plan}:replan", json={"needles": [NEEDLE]}), "conflict")
+    kind = "damaged" if why == "damaged" else "conflict"
+    found = problem(client.post(f"{plan}:replan", json={"needles": [NEEDLE]}), kind)
     assert [word for word in ("another version", "damaged") if word in found["detail"]] == [why]
+    assert plan in found["detail"] and str(data_dir) not in found["detail"]
+    # The way out that it tells: the same request writes it anew.
+    assert made_plan(client, case, random_seed=len(old + why)) == plan
+    assert file.read_text(encoding="utf-8") == text
 
 
 @pytest.mark.parametrize("kind", ["evaluations", "replans"])

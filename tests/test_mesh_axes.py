@@ -2,8 +2,11 @@
 
 import io
 import json
+import re
+import warnings
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -244,3 +247,28 @@ def test_an_upload_whose_axes_cannot_be_used(client: httpx.Client) -> None:
     assert against.status_code == 422 and "the part 'mesh_axes'" in json.dumps(against.json())
     twice = [("mesh_axes", (None, b"ras")), ("mesh_axes", (None, b"ras"))]
     assert client.post("/v1/cases", files=[*files.items(), *twice]).status_code == 400
+
+
+@pytest.mark.parametrize("number", ["1e309", "nan", "9" * 400])
+def test_an_index_that_is_no_integer_is_refused_not_cast(tmp_path: Path, number: str) -> None:
+    content = mesh("ply_ascii", None, LPS)
+    head, _, _ = content.rstrip().rpartition(b" ")
+    file = tmp_path / "heart.ply"
+    file.write_bytes(head + b" " + number.encode() + b"\n")
+    with warnings.catch_warnings(), pytest.raises(ReadError, match="infinite, none, or too large"):
+        warnings.simplefilter("error")
+        read(file)
+
+
+def test_a_facets_own_normal_may_be_none(tmp_path: Path) -> None:
+    content = re.sub(rb"facet normal [^\n]*", b"facet normal nan nan nan", mesh("stl_ascii", None, LPS))
+    (tmp_path / "heart.stl").write_bytes(content)
+    assert np.allclose(middle_P(tmp_path / "heart.stl"), HEART_P)
+
+
+def test_a_damaged_file_is_told_by_its_error_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    content = mesh("stl_ascii", None, LPS).replace(b"facet normal ", b"facet normal x", 1)
+    (tmp_path / "heart.stl").write_bytes(content)
+    with suppress(ReadError):
+        read(tmp_path / "heart.stl")
+    assert caplog.records == []

@@ -209,3 +209,9 @@ def test_one_target_file_is_not_taken_for_several_patients(tmp_path: Path) -> No
     given_paths = [str(patient(tmp_path, name)) for name in ("p1", "p2")]
     with pytest.raises(AnatomyError, match="a file is one patient's target"):
         cohort(given_paths, Shared(targets=("node.nii.gz",)))
+
+
+def test_a_zero_byte_in_a_table_is_told_by_its_case(tmp_path: Path) -> None:
+    (tmp_path / "cases.csv").write_bytes(b"input\nthorax\nbody\0.nii.gz\n")
+    with pytest.raises(BadFile, match="case 2 holds a zero byte"):
+        cohort([str(tmp_path / "cases.csv")], Shared())

@@ -10,6 +10,7 @@ from planner.records import Plan
 from service.case_of_plan import case_of_plan
 from service.found_schema import MAX_FOUND_BYTES, EvaluateBody, ReplanBody
 from service.keeper import Keeper
+from service.kept_plan import of_plan
 from service.made import Kind
 from service.owners import owner_of
 from service.parts import parts_of
@@ -96,7 +97,7 @@ def _plan(keeper: Keeper, owner: str, plan_id: str) -> Plan:
     try:
         plan = read_kept_plan(text, plan_id)
     except Unreadable as error:
-        raise problem("conflict", str(error)) from None
+        raise of_plan(error, plan_id) from None
     if plan.request.prescription is None:
         raise problem(
             "conflict", "The plan has no prescription, so there is no dose. Make a plan with a prescription."

@@ -72,6 +72,7 @@ async def case_shapes(request: Request, case_id: str) -> Response:
     responses=documented(
         "malformed-json",
         "not-found",
+        "damaged",
         "too-slow",
         "conflict",
         "too-large",

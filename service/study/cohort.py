@@ -155,6 +155,8 @@ def _table(path: Path) -> Iterator[_Line]:
         # Python files what is too much under None, and says None for what is missing.
         if None in row or None in row.values():
             raise BadFile(f"{path.name}: case {number} has not as many cells as the head. Mend the line.")
+        if any("\0" in cell for cell in row.values()):
+            raise BadFile(f"{path.name}: case {number} holds a zero byte, which no name may. Mend the line.")
         yield _of_row(path, number, row)
 
 
