@@ -125,7 +125,13 @@ def scene(
     _refuse_nothing_but_target(named)
     parts, skin_source = body_of(filled, segmentation.grid)
     outside = share_outside(target, parts.body, (s.mask for s in filled if s.role is Role.SKIN))
-    refuse_target_outside(outside)
+    refuse_target_outside(
+        outside,
+        target,
+        (s for s in filled if s.role is Role.OUTSIDE),
+        obstacles_of(parts, segmentation.names()),
+        skin_source == GUESSED_SKIN,
+    )
     ends = view_ends(parts, segmentation.grid)
     if ends is not None:
         return scene(ended(segmentation, ends), targets, roles, pose)

@@ -93,14 +93,52 @@ def share_outside(target: VoxelMask, body: VoxelMask, drawn: Iterable[VoxelMask]
     return 0.0 if grown else share
 
 
-def refuse_target_outside(share: float) -> None:
-    """Raise StructureError where more than half of the target lies outside the body."""
-    if share > 0.5:
+def refuse_target_outside(
+    share: float, target: VoxelMask, beside: Iterable[Structure], apart: Iterable[Structure], guessed: bool
+) -> None:
+    """Raise StructureError where more than half of the target lies outside the body.
+
+    `beside` are structures whose role is outside, and `apart` the parts of the body beside the largest: the
+    one that holds most of the target is named. `guessed`: no body structure was given.
+    """
+    if share <= 0.5:
+        return
+    where = f"{100 * share:.0f} % of the target lies outside the body"
+    if (holder := _holder(target, beside)) is not None:
         raise StructureError(
             TARGET_FIELD,
-            f"{100 * share:.0f} % of the target lies outside the body",
-            "Check that target and body are in one frame, and that the body structure is whole.",
+            f"{where}, in {holder!r}, whose role is outside",
+            f'If needles may pass it, give it another role: in roles, "{holder}": "passable".',
         )
+    if guessed:
+        raise StructureError(
+            TARGET_FIELD,
+            f"{where} that was guessed from the organs, as no body structure was given",
+            "Give one (TotalSegmentator: --task body), and check that target and organs are in one frame.",
+        )
+    if (holder := _holder(target, apart)) is not None:
+        raise StructureError(
+            TARGET_FIELD,
+            f"{where}, in {holder}, a part of the body structure apart from the largest",
+            "Needles enter the largest part alone. Keep the part with the target in the body structure, and "
+            "save the others as structures of their own, with the role outside in roles.",
+        )
+    raise StructureError(
+        TARGET_FIELD,
+        where,
+        "Check that target and body are in one frame, and that the body structure is whole.",
+    )
+
+
+def _holder(target: VoxelMask, structures: Iterable[Structure]) -> str | None:
+    """The structure that holds most of the target, where one holds half of it."""
+    inside = target.cropped()
+    held = {
+        s.name: int(np.count_nonzero((s.mask.layer[target.slices] == s.mask.label) & inside))
+        for s in structures
+    }
+    name = max(held, key=lambda name: held[name], default=None)
+    return name if name is not None and 2 * held[name] >= target.count else None
 
 
 def _around(mask: VoxelMask, target: VoxelMask) -> Int[np.ndarray, "i j k"]:

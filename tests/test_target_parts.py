@@ -184,6 +184,49 @@ def test_a_target_in_the_air_is_refused_though_it_touches_the_skin() -> None:
         made(boxes(((6, 10, 10), (14, 18, 18))), body)
 
 
+def placed(node: np.ndarray, parts: dict[str, np.ndarray], roles: dict[str, str]) -> Scene:
+    """Those parts and a node, with the roles of their names but for those asked for."""
+    layers = Layers(GRID.shape)
+    kept = [Structure(name, layers.add(name, mask)) for name, mask in {**parts, "node": node}.items()]
+    return scene(Segmentation(GRID, tuple(kept), ()), (), roles)
+
+
+HEART = boxes(((14, 20, 20), (18, 24, 24)))
+
+
+def test_a_target_in_what_is_outside_by_its_role_names_it_and_the_way_out() -> None:
+    """An axillary node beneath a structure of arms: with the role that the error names, it is planned."""
+    node, arms = boxes(((32, 18, 18), (36, 22, 22))), boxes(((28, 14, 10), (38, 28, 30)))
+    parts = {"body": boxes(BODY), "body_extremities": arms, "heart": HEART}
+    with pytest.raises(
+        StructureError, match="100 % of the target lies outside the body, in 'body_extremities', whose role"
+    ) as refused:
+        placed(node, parts, {})
+    assert '"body_extremities": "passable"' in refused.value.remedy
+    assert voxels(placed(node, parts, {"body_extremities": "passable"})) == 4**3
+
+
+def test_a_target_in_a_part_of_the_body_names_it_and_the_way_out() -> None:
+    """An arm beside the trunk: with the trunk as a structure outside, needles enter the arm."""
+    trunk, arm = boxes(((2, 2, 0), (26, 38, 40))), boxes(((29, 8, 0), (39, 30, 40)))
+    node = boxes(((32, 18, 18), (36, 22, 22)))
+    with pytest.raises(StructureError, match="in body_part_2, a part of the body structure apart") as refused:
+        placed(node, {"body": trunk | arm, "heart": HEART}, {})
+    assert "with the role outside in roles" in refused.value.remedy
+    shoulder = boxes(((30, 10, 4), (32, 12, 8)))
+    who = placed(node, {"body": arm, "trunk_rest": trunk, "humerus": shoulder}, {"trunk_rest": "outside"})
+    assert np.array_equal(who.body.layer == who.body.label, arm)
+
+
+def test_a_target_far_from_organs_without_a_body_says_that_one_is_lacking() -> None:
+    node = boxes(((36, 36, 36), (39, 39, 39)))
+    with pytest.raises(
+        StructureError, match="guessed from the organs, as no body structure was given"
+    ) as got:
+        placed(node, {"heart": boxes(((2, 2, 2), (12, 12, 12)))}, {})
+    assert "Give one" in got.value.remedy
+
+
 @pytest.mark.parametrize("depth", [1, 2, 3, 4, 6, 8])
 def test_a_target_that_reaches_out_of_the_body_is_told_or_refused(depth: int) -> None:
     """Of eight layers so many lie in the body: a quarter of its surface meets the body even by one."""
