@@ -15,6 +15,7 @@ from planner.crossed import Along
 from planner.crossings import SHORTEST_MM, Interval
 from planner.defaults import least_chord_mm
 from planner.kernels.clear import ROUNDING_MM
+from planner.number_text import apart
 from planner.records import Aim
 from planner.request import Request
 from planner.sources import source_of
@@ -39,16 +40,16 @@ class Aiming:
         chord_mm = fsum(b - a for a, b in runs)
         if chord_mm >= self._chord_mm - ROUNDING_MM and chord_mm > 0.0:
             return ()
-        detail = f"It runs in the target for {chord_mm:.1f} mm; {self._chord_mm:.1f} mm are needed."
+        got, needed = apart(chord_mm, self._chord_mm, 1)
+        detail = f"It runs in the target for {got} mm; {needed} mm are needed."
         return (Reason(Lack.TARGET, None, detail),)
 
     def _lack_of_ptv(self, runs: tuple[Interval, ...]) -> tuple[Reason, ...]:
         longest_mm = max((b - a for a, b in runs), default=0.0)
         if longest_mm >= self._seed_mm - SHORTEST_MM:
             return ()
-        detail = (
-            f"It runs in the PTV for {longest_mm:.1f} mm at a stretch; a seed is {self._seed_mm:.1f} mm long."
-        )
+        got, needed = apart(longest_mm, self._seed_mm, 1)
+        detail = f"It runs in the PTV for {got} mm at a stretch; a seed is {needed} mm long."
         return (Reason(Lack.TARGET, None, detail),)
 
 

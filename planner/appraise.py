@@ -23,6 +23,7 @@ from planner.kernels import appraise as kernel
 from planner.kernels.clear import ROUNDING_MM
 from planner.kernels.verdicts import SAFE, SENTENCES
 from planner.measure import axial_angles_deg, craniocaudal_angles_deg
+from planner.number_text import apart
 from planner.ptv import ptv_of
 from planner.records import CLEARANCE_CAP_MM, TABLE, Aim
 from planner.request import Point, Request
@@ -197,20 +198,21 @@ class Appraiser:
         radius = self._request.hub_radius_mm
         if bore_mm >= radius - ROUNDING_MM:
             return ()
-        detail = f"The hub's axis comes within {bore_mm:.1f} mm of the bore's wall; it needs {radius:.1f} mm."
+        within, needed = apart(bore_mm, radius, 1)
+        detail = f"The hub's axis comes within {within} mm of the bore's wall; it needs {needed} mm."
         return (Reason(Lack.BORE, None, detail),)
 
 
 def _lacks(lack: Lack, passed: list[Near]) -> tuple[Reason, ...]:
     return tuple(
-        Reason(
-            lack,
-            near.structure,
-            f"The {lack} passes {near.clearance_mm:.1f} mm from {near.structure}, "
-            f"which needs {near.needed_mm:.1f} mm."
-            if near.clearance_mm > 0.0
-            else f"The {lack} runs into {near.structure}.",
-        )
+        Reason(lack, near.structure, _too_near(lack, near))
         for near in passed
         if near.clearance_mm < near.needed_mm - ROUNDING_MM
     )
+
+
+def _too_near(lack: Lack, near: Near) -> str:
+    if near.clearance_mm <= 0.0:
+        return f"The {lack} runs into {near.structure}."
+    passes, needs = apart(near.clearance_mm, near.needed_mm, 1)
+    return f"The {lack} passes {passes} mm from {near.structure}, which needs {needs} mm."

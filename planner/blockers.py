@@ -11,7 +11,6 @@ from planner.kernels import line, verdicts
 from planner.net import spread_directions
 from planner.records import (
     BORE,
-    CLEARANCE_CAP_MM,
     NEEDLE_LENGTH,
     SECOND_ENTRY,
     SHORT_CHORD,
@@ -19,10 +18,14 @@ from planner.records import (
     VIEW_EDGE,
     Blocker,
 )
+from planner.request import Request
 from planner.world import World
 
 DIRECTIONS = 2000
 """Directions asked for the shares: one for each 6 square degrees and more, so a share is good to 1 %."""
+
+STEP_MM = 0.5
+"""Length of axis at the first place too near that is asked what it is too near to [U]."""
 
 _LIMITS = {
     # A line through a voxel of the target does not miss it.
@@ -35,8 +38,11 @@ _LIMITS = {
 }
 
 
-def blocked_by(scene: Scene, world: World) -> tuple[Blocker, ...]:
-    """Shares of directions through the target's middle by what blocks them, largest first."""
+def blocked_by(scene: Scene, request: Request, world: World) -> tuple[Blocker, ...]:
+    """Shares of directions through the target's middle by what blocks them, largest first.
+
+    Where needle or hub first comes too near anything, what lacks most of its clearance is what blocks.
+    """
     voxels = np.argwhere(world.target)
     middle = voxels[np.argmin(np.linalg.norm(voxels - voxels.mean(axis=0), axis=1))]
     # A hair off the voxel's middle, so that no direction runs along voxel faces.
@@ -45,13 +51,17 @@ def blocked_by(scene: Scene, world: World) -> tuple[Blocker, ...]:
     outward = spread_directions(DIRECTIONS)
     verdict = line.verdicts_in_order(world, points, outward)
     blocks = line.first_blocks(world, points, outward)
-    obstacles = Obstacles(scene.of_role(Role.FORBIDDEN, Role.OUTSIDE), scene.grid)
+    kept_free = scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)
+    obstacles = Obstacles(kept_free, scene.grid)
+    needs = {s.name: request.needle.radius_mm + request.clearance_of(s.name) for s in kept_free}
+    # A hub is wider than a shaft by the same beside every structure.
+    reach = max(needs.values(), default=0.0) + world.hub_extra + STEP_MM
     names: Counter[str] = Counter()
     for n in range(DIRECTIONS):
         if verdict[n] in (verdicts.BLOCKED, verdicts.HUB_BLOCKED):
             at = points[n] + blocks[n] * outward[n]
             at = np.clip(at, world.lower, world.upper)
-            names[obstacles.nearest(at, at + 0.5 * outward[n], CLEARANCE_CAP_MM)[1]] += 1
+            names[obstacles.lacking_most(at, at + STEP_MM * outward[n], needs, reach)] += 1
         elif verdict[n] in _LIMITS:
             names[_LIMITS[int(verdict[n])]] += 1
     shares = [Blocker(name, count / DIRECTIONS) for name, count in names.items() if name]

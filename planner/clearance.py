@@ -76,6 +76,24 @@ class Obstacles:
                 return np.inf, ""
             reach = min(reach_mm, 2.0 * reach)
 
+    def lacking_most(
+        self,
+        one_B: Float[np.ndarray, "3"],
+        two_B: Float[np.ndarray, "3"],
+        needs_mm: Mapping[str, float],
+        reach_mm: float,
+    ) -> str:
+        """The structure that lacks most of what is asked for: least distance less need. [mm]
+
+        Of equal ones the first by name; "" where none lies within `reach_mm`, which no need may exceed.
+        """
+        axis_B = clamped_polyline(one_B, two_B, self._lower_B, self._upper_B)
+        nearest = np.full(len(self._names), np.inf)
+        for voxels, starts, members in self._layers:
+            nearest_of_each(voxels, starts, members, self._spacing_mm, axis_B, reach_mm, nearest)
+        lacks = nearest - np.array([needs_mm[name] for name in self._names])
+        return self._names[int(np.argmin(lacks))] if np.isfinite(lacks).any() else ""
+
 
 @loop
 def slab_part(one, two, axis, low, high):  # type: ignore[no-untyped-def]

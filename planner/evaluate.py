@@ -24,7 +24,7 @@ from planner.given_near import near_pairs
 from planner.implant_records import Achieved, ColdSpot
 from planner.implant_results import EVALUATION_SCHEMA, Evaluation
 from planner.plan import plan as make_plan
-from planner.progress import GoOn, always
+from planner.progress import GoOn, Phase, Progress, always, part_of
 from planner.ptv import ptv_of
 from planner.records import Plan
 from planner.request import GivenSeed, Prescription, Request, RequestError
@@ -36,6 +36,8 @@ from planner.verify import verify_evaluation
 SMALLEST_SPOT_CC = 0.02
 """Cold regions smaller than this are not named: two of the voxels of a common planning CT [U]."""
 MM3_PER_CC = 1000.0
+PLANNED = (0.05, 0.95)
+"""About which part of the time the plan to add seeds takes [U]."""
 
 
 def evaluate_implant(
@@ -60,13 +62,17 @@ def evaluate_implant(
     refuse_impossible_seeds(scene, request, seeds, "seeds")
     # In what order they were found decides nothing.
     seeds = tuple(sorted(seeds, key=lambda seed: (seed.position_mm, seed.axis or ())))
+    go_on(Progress(Phase.FIELDS, 0.0, "dose of the seeds found"))
     achieved = _achieved(scene, request, prescription, ptv_of(scene, request), seeds)
     lacking = any(goal.at_least and not goal.met for goal in achieved.goals)
-    supplement = _supplement(scene, request, seeds, go_on) if lacking else None
+    supplement = _supplement(scene, request, seeds, part_of(go_on, *PLANNED)) if lacking else None
     outcome = implant_outcome(achieved, supplement)
     planned = None if plan.dose is None else plan.dose.target
     made = Evaluation(EVALUATION_SCHEMA, plan_sha256, seeds, outcome, planned, achieved, supplement)
-    return replace(made, verification=verify_evaluation(made, plan, scene))
+    go_on(Progress(Phase.VERIFY, PLANNED[1], "verification"))
+    verified = replace(made, verification=verify_evaluation(made, plan, scene))
+    go_on(Progress(Phase.VERIFY, 1.0, "verified"))
+    return verified
 
 
 def _achieved(

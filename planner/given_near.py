@@ -46,11 +46,12 @@ def needles_of(paths: Sequence[Path]) -> Needles:
 
 
 def _structures(scene: Scene, request: Request, path: Path) -> Iterator[TooNear]:
-    """Every forbidden structure that the needle, in the body or out, is too near to, in the scene's order."""
+    """Every structure, of the body or beside it, that the needle is too near to, in the scene's order. Its
+    hub is held against other needles alone."""
     grid, radius = scene.grid, request.needle.radius_mm
     tip_B = grid.to_box(np.array(path.tip_mm))
     end_B = tip_B - request.needle.max_length_mm * grid.vectors_to_box(np.array(path.direction))
-    for structure in scene.of_role(Role.FORBIDDEN):
+    for structure in scene.of_role(Role.FORBIDDEN, Role.OUTSIDE):
         need = request.clearance_of(structure.name)
         distance, _ = Obstacles([structure], grid).nearest(tip_B, end_B, need + radius)
         if distance - radius < need:

@@ -2,17 +2,25 @@
 
 from math import floor
 
-from planner.implant_records import REACH_MM, DoseReport, GoalResult, NeedleSet, Robustness, TooNear
-from planner.limit_wording import exceeded_text
+from planner.implant_records import (
+    REACH_MM,
+    DoseReport,
+    GoalResult,
+    LimitComparison,
+    NeedleSet,
+    Robustness,
+    TooNear,
+)
+from planner.limit_wording import exceeded_text, excess_ratio
 from planner.lung_words import of_lung
-from planner.number_text import decimals_apart
+from planner.number_text import decimals_apart, sure_percent
 from planner.records import Aim, Path
 from planner.request import Request
 
 WELL_REACHED_PERCENT = 95.0
 """A PTV of which tracks reach less than this is named as what limits the dose [U]."""
 LIMITS_NAMED = 2
-"""Exceeded organ limits that a message names; the plan lists all."""
+"""Organs beyond a limit that a message names; the plan lists all limits."""
 ROBUST_SHARE = 0.95
 """Where goals are reached in less of the samples, errors of placement are said first [U]."""
 
@@ -23,7 +31,8 @@ def worst_first(request: Request, dose: DoseReport | None, robustness: Robustnes
     if request.prescription is None:
         return []
     if dose is None:
-        return ["Goals not met: no seed can stand anywhere in the PTV along a safe track."]
+        # How far the search for tracks got is in no record: that there is no place is not known.
+        return ["Goals not met: no place for a seed in the PTV was found along a safe track."]
     missed = [goal_text(goal) for goal in dose.goals if not goal.met]
     said = [f"Goals not met: {'; '.join(missed)}."] if missed else []
     return [*said, *harm_of(dose, robustness)]
@@ -35,9 +44,14 @@ def harm_of(dose: DoseReport, robustness: Robustness | None) -> list[str]:
 
 
 def _exceeded(dose: DoseReport) -> list[str]:
-    over = [exceeded_text(limit) for limit in dose.bed.limits if limit.met is False]
-    more = f"; and {len(over) - LIMITS_NAMED} more" if len(over) > LIMITS_NAMED else ""
-    return [f"Organ limits exceeded: {'; '.join(over[:LIMITS_NAMED])}{more}."] if over else []
+    """Each organ once, by what it exceeds most; the largest excess first."""
+    over = [limit for limit in dose.bed.limits if limit.met is False]
+    worst: dict[str, LimitComparison] = {}
+    for limit in sorted(over, key=excess_ratio, reverse=True):
+        worst.setdefault(limit.structure, limit)
+    named = [exceeded_text(limit) for limit in list(worst.values())[:LIMITS_NAMED]]
+    more = f"; and {len(over) - len(named)} more" if len(over) > len(named) else ""
+    return [f"Organ limits exceeded: {'; '.join(named)}{more}."] if over else []
 
 
 def _undone(robustness: Robustness) -> list[str]:
@@ -45,10 +59,9 @@ def _undone(robustness: Robustness) -> list[str]:
     if robustness.goals_met_share >= ROBUST_SHARE:
         return []
     d90, v100 = robustness.d90_gy, robustness.v100_percent
-    # A share is rounded down: nothing is said to be reached more often than it was.
     return [
         f"With errors as published for placement by {robustness.placement}, D90 and V100 are reached in "
-        f"{floor(100.0 * robustness.goals_met_share + 1e-9)} % of {robustness.dose_samples} samples: D90 "
+        f"{sure_percent(robustness.goals_met_share)} % of {robustness.dose_samples} samples: D90 "
         f"{d90.p50:.1f} Gy ({d90.p5:.1f} to {d90.p95:.1f}), V100 {v100.p50:.1f} % ({v100.p5:.1f} to "
         f"{v100.p95:.1f})."
     ]
@@ -59,7 +72,7 @@ def reached_text(request: Request, needles: NeedleSet | None, dose: DoseReport |
     if request.prescription is None:
         return []
     if dose is None or needles is None:
-        return ["Ask for smaller clearances or a wider margin."]
+        return ["Ask for smaller clearances or a wider margin, or allow more time."]
     count = f"{len(needles.path_ids)} needles and {len(needles.seeds)} seeds"
     reached = (
         f"{count} give D90 {dose.target.d90_gy:.1f} Gy (BED {dose.bed.target_d90_gy:.1f} Gy) and V100 "
@@ -120,6 +133,8 @@ def _given_claims(needles: NeedleSet, paths: tuple[Path, ...]) -> list[str]:
     for path in paths:
         if path.aim is Aim.GIVEN and not path.seeds:
             said.append(f"{path.id}, given, carries no seed: none may stand or is needed along it.")
+    if any(path.aim is Aim.GIVEN for path in paths):
+        said.append("Of given needles the shaft alone is held against structures: a hub may touch one.")
     return [*said, *(too_near_text(near) for near in needles.given_too_near)]
 
 
@@ -159,8 +174,10 @@ def goal_text(goal: GoalResult) -> str:
     word, unit = GOAL_WORDS[goal.name]
     bound = "at least" if goal.at_least else "at most"
     shown = decimals_apart(goal.reached, goal.wanted, 2)
-    reached = f"{goal.reached:.{shown}f} {unit}"
-    return f"{word} of {goal.structure} {reached}, {bound} {goal.wanted:g} {unit} asked for"
+    # "120" as asked for, but 120.0004 where that is what decides.
+    short = f"{goal.wanted:g}"
+    wanted = short if float(short) == goal.wanted else f"{goal.wanted:.{shown}f}"
+    return f"{word} of {goal.structure} {goal.reached:.{shown}f} {unit}, {bound} {wanted} {unit} asked for"
 
 
 def _limited_by(request: Request, needles: NeedleSet, missed: list[GoalResult]) -> list[str]:

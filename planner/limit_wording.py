@@ -1,6 +1,6 @@
 """Limit wording: what is said of an organ limit, from its record alone."""
 
-from math import isclose
+from math import inf, isclose
 
 from planner.implant_records import Doubt, LimitComparison, LimitKind
 from planner.number_text import decimals_apart
@@ -46,6 +46,16 @@ def exceeded_text(limit: LimitComparison) -> str:
         why = [words[doubt] for doubt in limit.doubts if doubt in words]
         beside += [f"{said}: {', '.join(why)}"] if why else []
     return f"{limit.organ}{of} {_excess(limit)} ({'; '.join(beside)})"
+
+
+def excess_ratio(limit: LimitComparison) -> float:
+    """How many times an exceeded limit is reached, by BED; of what is spared, by volume."""
+    volume, got_cc = limit.volume_cc, limit.achieved_cc
+    if limit.kind is LimitKind.SPARED:
+        return inf if not volume or not got_cc else volume / got_cc
+    if limit.achieved_bed_gy is None or not limit.limit_bed_gy:
+        return inf
+    return limit.achieved_bed_gy / limit.limit_bed_gy
 
 
 def _excess(limit: LimitComparison) -> str:

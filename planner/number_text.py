@@ -1,5 +1,9 @@
 """Numbers as text: rounded, and what is more than nothing is never said to be nothing."""
 
+from math import floor
+
+PERCENT_ROUNDING = 1e-9
+"""What float64 leaves of a share that is a whole per cent."""
 MOST_DECIMALS = 15
 """Decimals that a float64 of a few hundred has to tell."""
 
@@ -19,6 +23,11 @@ def share_text(share: float) -> str:
     return "< 1 %" if 0.0 < share < 0.005 else f"{100 * share:.0f} %"
 
 
+def sure_percent(share: float) -> int:
+    """A share in whole per cent, rounded down: nothing is said to be reached more often than it was."""
+    return floor(100.0 * share + PERCENT_ROUNDING)
+
+
 def decimals_apart(one: float, other: float, least: int) -> int:
     """How many decimals, at least `least`, show which of two numbers is the larger: rounding must not print a
     goal that was missed as reached."""
@@ -29,3 +38,9 @@ def decimals_apart(one: float, other: float, least: int) -> int:
         and (round(one, n) > round(other, n)) == (one > other)
     )
     return next(enough, MOST_DECIMALS)
+
+
+def apart(one: float, other: float, least: int) -> tuple[str, str]:
+    """Both numbers to so many decimals."""
+    decimals = decimals_apart(one, other, least)
+    return f"{one:.{decimals}f}", f"{other:.{decimals}f}"

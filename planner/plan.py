@@ -67,7 +67,7 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> Planning:
     go_on(Progress(Phase.POLISH, 0.0, "windows, polish, seeds"))
     chosen = choose(scene, near, found, request)
     go_on(Progress(Phase.EXPLAIN, 0.0, "what blocks the way"))
-    blockers = blocked_by(scene, near)
+    blockers = blocked_by(scene, request, near)
     # Of a search that ended early it is not known that there is no path.
     miss = None
     if found.complete and not chosen.paths:

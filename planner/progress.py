@@ -59,14 +59,19 @@ class Whole:
         self._at, self._fraction = 0, 0.0
 
     def __call__(self, progress: Progress) -> bool:
-        """Pass it on, and the answer back."""
-        at = self._order.index(progress.phase)
-        before = sum(PARTS[phase] for phase in self._order[:at])
+        """Pass it on, and the answer back. A phase that is not among those to come keeps the place."""
+        at = self._order.index(progress.phase) if progress.phase in self._order else -1
+        before = sum(PARTS[phase] for phase in self._order[: max(at, 0)])
         within = PARTS[progress.phase] * min(1.0, max(0.0, progress.fraction))
         # What an earlier phase tells is told of a part of the present one.
         if at >= self._at:
             self._at, self._fraction = at, max(self._fraction, (before + within) / self._parts)
         return self._go_on(replace(progress, phase=self._order[self._at], fraction=self._fraction))
+
+
+def part_of(go_on: GoOn, first: float, last: float) -> GoOn:
+    """A GoOn for a step within another: its whole is from `first` to `last` of the other's."""
+    return lambda p: go_on(replace(p, fraction=first + (last - first) * p.fraction))
 
 
 def always(progress: Progress) -> bool:

@@ -10,12 +10,14 @@ from planner.given import beside, measured_needles, refuse_impossible_seeds
 from planner.implant_records import Changes, NeedleChange
 from planner.implant_results import REPLAN_SCHEMA, Replanned
 from planner.plan import plan as make_plan
-from planner.progress import GoOn, always
+from planner.progress import GoOn, Phase, Progress, always, part_of
 from planner.records import Aim, Path, Plan
 from planner.request import GivenNeedle, GivenSeed, Point, RequestError
 from planner.results_wording import change_sentences
 from planner.verify import verify_changes
 
+PLANNED = 0.98
+"""About which part of the time planning again takes [U]."""
 SAME_MM = 5.0
 """A new needle this near to one planned before, at entry and tip, is the same one, moved [U]."""
 
@@ -65,9 +67,11 @@ def replan(
         given_needles=given,
         given_seeds=beside(plan.request, seeds),
     )
-    again = make_plan(scene, replace(plan.request, needle_set=asked), go_on).plan
+    again = make_plan(scene, replace(plan.request, needle_set=asked), part_of(go_on, 0.0, PLANNED)).plan
     made = Replanned(REPLAN_SCHEMA, plan_sha256, _changes(plan, again, needles), again)
-    return replace(made, verification=verify_changes(made, plan))
+    verified = replace(made, verification=verify_changes(made, plan))
+    go_on(Progress(Phase.VERIFY, 1.0, "verified"))
+    return verified
 
 
 def _changes(before: Plan, after: Plan, measured: tuple[MeasuredNeedle, ...]) -> Changes:

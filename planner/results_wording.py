@@ -7,6 +7,9 @@ from planner.implant_records import Achieved, NeedleChange
 from planner.implant_wording import goal_text, harm_of, worst_first
 from planner.records import Aim, Outcome, Plan, Status
 
+NOT_COMPARED = "Organ limits were not compared with the dose of the seeds found."
+"""Where no plan to add seeds was made: only a plan's dose report compares them."""
+
 
 def implant_outcome(achieved: Achieved, supplement: Plan | None) -> Outcome:
     """What seeds found after an implant have reached, and what to do."""
@@ -21,12 +24,14 @@ def implant_outcome(achieved: Achieved, supplement: Plan | None) -> Outcome:
         else ""
     )
     if not missed:
-        return Outcome(Status.PLANNED, f"The implant meets its goals: {reached}.{twice}")
-    named = "; ".join(goal_text(goal) for goal in missed)
+        return Outcome(Status.PLANNED, f"The implant meets its goals: {reached}. {NOT_COMPARED}{twice}")
+    # What harms comes first.
+    named = "; ".join(goal_text(goal) for goal in sorted(missed, key=lambda goal: goal.at_least))
     if supplement is None:
         hot = f"The implant is hotter than asked for: {named}. {reached}."
         return Outcome(
-            Status.GOALS_NOT_MET, f"{hot} Seeds cannot be taken out, and none are proposed.{twice}"
+            Status.GOALS_NOT_MET,
+            f"{hot} Seeds cannot be taken out, and none are proposed. {NOT_COMPARED}{twice}",
         )
     lacking = f"Goals not met: {named}. {len(achieved.cold_spots)} cold spots.{twice}"
     needles, dose = supplement.needle_set, supplement.dose
@@ -36,7 +41,7 @@ def implant_outcome(achieved: Achieved, supplement: Plan | None) -> Outcome:
             if supplement.search.complete
             else "The search for tracks to add seeds ended early: allow more time."
         )
-        return Outcome(Status.GOALS_NOT_MET, f"{lacking} {none}")
+        return Outcome(Status.GOALS_NOT_MET, f"{lacking} {none} {NOT_COMPARED}")
     added = sum(1 for s in needles.seeds if s.path_id is not None)
     after = (
         f"{added} seeds on {len(needles.path_ids)} needles bring D90 to {dose.target.d90_gy:.1f} Gy and V100 "
@@ -45,7 +50,7 @@ def implant_outcome(achieved: Achieved, supplement: Plan | None) -> Outcome:
     left = [goal_text(goal) for goal in dose.goals if not goal.met]
     ends = f"; still not met: {'; '.join(left)}." if left else ": then all goals are met."
     status = Status.GOALS_NOT_MET if left else Status.PLANNED
-    return Outcome(status, " ".join([f"{lacking} {after}{ends}", *harm_of(dose, supplement.robustness)]))
+    return Outcome(status, " ".join([*harm_of(dose, supplement.robustness), f"{lacking} {after}{ends}"]))
 
 
 def change_sentences(

@@ -2,7 +2,7 @@
 
 from planner.implant_records import NeedleSet, Robustness, Spread
 from planner.lung_words import at_least, of_lung
-from planner.number_text import mm_text, tenths
+from planner.number_text import mm_text, sure_percent, tenths
 from planner.records import CLEARANCE_CAP_MM, Aim, Path, Plan
 from service.columns import columns
 from service.dose_text import bed_lines, exceeded_lines, goals_table, medium_line, organs_table, volume_line
@@ -123,7 +123,7 @@ def _robustness(robustness: Robustness, in_already: set[str]) -> list[str]:
         f"Placed by {robustness.placement}, {_count(robustness.samples, 'sample')} of its published errors: "
         f"D90 {_spread(robustness.d90_gy, 'Gy')}, V100 {_spread(robustness.v100_percent, '%')} as median and "
         f"5th to 95th percentile of the first {robustness.dose_samples}; D90 and V100 reached in "
-        f"{100 * robustness.goals_met_share:.0f} % of those."
+        f"{sure_percent(robustness.goals_met_share)} % of those."
     )
     needles = [needle for needle in robustness.needles if needle.path_id not in in_already]
     if not needles:

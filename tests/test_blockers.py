@@ -7,7 +7,8 @@ import numpy as np
 from honest_plans import ORGANS, RADIUS, REQUEST, Patient, Voxels, patient
 
 from anatomy.structures import Layers, Role, Structure
-from planner.blockers import DIRECTIONS, blocked_by
+from planner.blockers import DIRECTIONS, STEP_MM, blocked_by
+from planner.kernels import line, verdicts
 from planner.net import spread_directions
 from planner.records import LIMITS, SHORT_CHORD, TABLE
 from planner.world import world
@@ -23,12 +24,13 @@ def wrapped(bone: Voxels) -> Patient:
 
 def test_a_bone_all_round_blocks_every_direction() -> None:
     who = wrapped(((22, 28, 15), (34, 39, 27)))
-    assert [(b.structure, b.share) for b in blocked_by(who.scene, world(who.scene, ASKED))] == [("bone", 1.0)]
+    blockers = blocked_by(who.scene, ASKED, world(who.scene, ASKED))
+    assert [(b.structure, b.share) for b in blockers] == [("bone", 1.0)]
 
 
 def test_a_wide_plate_in_front_blocks_about_half_of_what_is_free_without_it() -> None:
     who = wrapped(((9, 26, 1), (51, 28, 39)))
-    shares = {b.structure: b.share for b in blocked_by(who.scene, world(who.scene, ASKED))}
+    shares = {b.structure: b.share for b in blocked_by(who.scene, ASKED, world(who.scene, ASKED))}
     assert 0.35 < shares["bone"] < 0.55
 
 
@@ -41,7 +43,7 @@ def test_a_target_in_two_parts_is_asked_about_from_a_voxel_of_its_own() -> None:
     others = tuple(s for s in one.scene.structures if s.name != "node")
     scene = replace(one.scene, structures=(*others, node), target=node.mask)
     with np.errstate(all="raise"):
-        blockers = blocked_by(scene, world(scene, ASKED))
+        blockers = blocked_by(scene, ASKED, world(scene, ASKED))
     assert blockers
     assert fsum(b.share for b in blockers) <= 1.0 + 1e-12
     assert {b.structure for b in blockers} <= {s.name for s in scene.structures} | set(LIMITS)
@@ -57,7 +59,7 @@ def test_each_direction_is_blamed_on_one_thing_by_the_stated_order() -> None:
     who = patient(organs, replace(asked, pose=replace(asked.pose, table="derive")))
     table = who.scene.pose.table
     assert table is not None
-    shares = {b.structure: b.share for b in blocked_by(who.scene, world(who.scene, asked))}
+    shares = {b.structure: b.share for b in blocked_by(who.scene, asked, world(who.scene, asked))}
     # As the planner does, from a voxel in the node's middle.
     middle = (np.array([27, 33, 20]) + 0.01) * np.array([2.0, 2.0, 3.0])
     counts = {SHORT_CHORD: 0, TABLE: 0, "bone": 0}
@@ -79,15 +81,42 @@ def test_each_direction_is_blamed_on_one_thing_by_the_stated_order() -> None:
         assert abs(shares[name] - count / DIRECTIONS) <= 0.004, name
 
 
+def test_what_lacks_most_is_blamed_and_not_what_is_nearest() -> None:
+    """An aorta that needs 7 mm, and a rib 6 mm beside it that needs 0.5 mm. Counted anew from the boxes."""
+    organs = {
+        **{name: ORGANS[name] for name in ("body", "node")},
+        "aorta": (Role.FORBIDDEN, ((24, 16, 14), (26, 28, 28))),
+        "rib": (Role.FORBIDDEN, ((29, 16, 14), (46, 28, 28))),
+    }
+    asked = replace(ASKED, clearance_mm={"default": 0.5, "aorta": 7.0})
+    who = patient(organs, asked)
+    who = replace(who, scene=replace(who.scene, pose=replace(who.scene.pose, table=None)))
+    near = world(who.scene, asked)
+    shares = {b.structure: b.share for b in blocked_by(who.scene, asked, near)}
+    middle = (np.array([27, 33, 20]) + 0.01) * np.array([2.0, 2.0, 3.0])
+    outward = spread_directions(DIRECTIONS)
+    verdict = line.verdicts_in_order(near, np.tile(middle, (DIRECTIONS, 1)), outward)
+    blocks = line.first_blocks(near, np.tile(middle, (DIRECTIONS, 1)), outward)
+    counts = {"aorta": 0, "rib": 0}
+    for d, ends, s in zip(outward, verdict, blocks, strict=True):
+        if ends in (verdicts.BLOCKED, verdicts.HUB_BLOCKED):
+            at = middle + (s + np.linspace(0.0, STEP_MM, 11)[:, None]) * d
+            lacks = {n: who.boxes[n].distance(at).min() - asked.clearance_of(n) for n in counts}
+            counts[min(lacks, key=lambda name: lacks[name])] += 1
+    for name, count in counts.items():
+        assert count > 0, name
+        assert abs(shares[name] - count / DIRECTIONS) <= 0.01, name
+
+
 def test_without_a_least_run_in_the_target_none_is_too_short() -> None:
     one = patient()
     asked = replace(ASKED, target=replace(ASKED.target, min_chord_mm=0.0))
-    assert SHORT_CHORD not in {b.structure for b in blocked_by(one.scene, world(one.scene, asked))}
+    assert SHORT_CHORD not in {b.structure for b in blocked_by(one.scene, asked, world(one.scene, asked))}
 
 
 def test_a_run_that_no_direction_has_blocks_all_of_them() -> None:
     one = patient()
     asked = replace(ASKED, target=replace(ASKED.target, min_chord_mm=100.0))
-    assert [(b.structure, b.share) for b in blocked_by(one.scene, world(one.scene, asked))] == [
+    assert [(b.structure, b.share) for b in blocked_by(one.scene, asked, world(one.scene, asked))] == [
         (SHORT_CHORD, 1.0)
     ]

@@ -13,7 +13,7 @@ from planner.implant_results import EVALUATION_SCHEMA, Evaluation
 from planner.ptv import ptv_of
 from planner.records import Status
 from planner.request import GivenSeed, Goals, OrganGoal, Point, RequestError, SeedRequest
-from planner.results_wording import implant_outcome
+from planner.results_wording import NOT_COMPARED, implant_outcome
 from planner.seeding.dose import seed_dose
 
 
@@ -134,6 +134,15 @@ def test_the_message_says_when_the_supplement_is_not_enough_or_there_is_none(lac
     none = implant_outcome(achieved, nothing)
     assert none.status is Status.GOALS_NOT_MET
     assert "No safe track to add seeds was found." in none.message
+    assert NOT_COMPARED in none.message and NOT_COMPARED not in short.message
+
+
+def test_harm_is_said_first_of_an_evaluation(lacking):
+    over = next(n for n in lacking.supplement.dose.bed.limits if n.limit_bed_gy is not None)
+    over = replace(over, met=False, structure="aorta", achieved_bed_gy=500.0, achieved_cc=3.0, doubts=())
+    bed = replace(lacking.supplement.dose.bed, limits=(over,))
+    harmful = replace(lacking.supplement, dose=replace(lacking.supplement.dose, bed=bed))
+    assert implant_outcome(lacking.achieved, harmful).message.startswith("Organ limits exceeded: ")
 
 
 def test_what_lacks_coverage_alone_is_brought_back_too():

@@ -309,7 +309,7 @@ def test_where_no_seed_fits_the_goals_are_not_met_and_the_message_says_why():
     request = asked(target=TargetRequest(("node",), margin_mm=0.0, min_chord_mm=1.0))
     planned = plan(small, request).plan
     assert planned.outcome.status is Status.GOALS_NOT_MET
-    assert "no seed can stand anywhere in the PTV" in planned.outcome.message
+    assert "no place for a seed in the PTV was found" in planned.outcome.message
     assert planned.needle_set is None
 
 

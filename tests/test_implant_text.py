@@ -126,7 +126,7 @@ def test_limits_that_are_exceeded_are_named_before_the_needles_and_the_others_co
     (over,) = exceeded_lines(a_dose().bed)
     assert over == (
         "EXCEEDED SpinalCord (spinal_cord) gets BED 101.5 Gy, at most 90.0 Gy allowed (RTOG_0813_5fx; "
-        "unsure: it may be more, for dose inside a seed is not known)."
+        "may be more: dose inside a seed is not known)."
     )
     text = plan_text(implant_plan())
     assert text.index("goal ") < text.index(over) < text.index("Placed by") < text.index("Needle set:")

@@ -4,13 +4,14 @@ import json
 import re
 from collections import Counter
 from dataclasses import replace
-from math import isclose
+from math import inf, isclose
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from made_implants import a_dose
 
 from planner.dose.bed import ACUTE, LATE, ExternalBeam, external_bed_gy, implant_bed_gy
 from planner.dose.dvh import dose_volume
@@ -28,7 +29,8 @@ from planner.dose.organ_names import Match, match
 from planner.dose.organ_table import ORGAN_OF_ROW, Organ
 from planner.dose.verdicts import Verdict, doubted, judged
 from planner.implant_records import Doubt, LimitComparison, LimitKind
-from planner.limit_wording import exceeded_text, reason_of
+from planner.implant_wording import harm_of
+from planner.limit_wording import exceeded_text, excess_ratio, reason_of
 from planner.request import Prescription, RequestError
 from planner.verify.organ_limits import Compared, _doubts
 from planner.verify.organ_match import Matched, matched
@@ -586,3 +588,28 @@ def test_what_an_exceeded_limit_is_called() -> None:
     assert exceeded_text(spared) == (
         "Lung (lungs) has 900 cc below BED 25.6 Gy, more than 1000 cc needed (TG101_like_5fx)"
     )
+
+
+def test_a_message_names_each_organ_once_the_largest_excess_first() -> None:
+    cord, heart, lungs = (
+        organ("spinal_cord", (90.0, 5.0), (120.0, 1.0)),
+        organ("heart", (2000.0, 20.0)),
+        organ("lungs", (90.0, 1500.0), (1.0, 500.0)),
+    )
+    limits = compare_all([cord, heart, lungs], MADE)
+    over = [limit for limit in limits if limit.met is False]
+    report = replace(a_dose(), bed=replace(a_dose().bed, limits=limits))
+    (said,) = harm_of(report, None)
+    worst = max(over, key=excess_ratio)
+    assert worst.structure == "heart"
+    assert said.startswith(f"Organ limits exceeded: {exceeded_text(worst)}; ")
+    assert said.count("(heart)") == 1 and said.endswith(f"; and {len(over) - 2} more.")
+
+
+def test_how_many_times_a_limit_is_reached() -> None:
+    point = one(of(RTOG_0236, "SpinalCord"), organ("spinal_cord", (300.0, 1.0)))
+    assert excess_ratio(point) == pytest.approx(point.achieved_bed_gy / 54.0)  # type: ignore[operator]
+    spared = one(of(TG101_5, "Lung", dose=13.5), organ("lungs", (1.0, 800.0), (90.0, 900.0)))
+    assert excess_ratio(spared) == pytest.approx(1.25)
+    assert excess_ratio(replace(spared, achieved_cc=0.0)) == inf
+    assert excess_ratio(replace(point, achieved_bed_gy=None)) == inf

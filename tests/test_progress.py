@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from made_plans import REQUEST, ball_scene
 
 from planner.plan import plan
-from planner.progress import Phase, Progress, Whole
+from planner.progress import Phase, Progress, Whole, part_of
 from service.time_left import spoken_left, time_left_s
 
 phases = st.sampled_from(list(Phase))
@@ -32,6 +32,25 @@ def test_whatever_phases_tell_the_whole_never_goes_back_and_ends_at_one(
 def test_what_is_answered_is_passed_back() -> None:
     whole = Whole(lambda p: p.phase is not Phase.SEARCH, list(Phase))
     assert whole(Progress(Phase.FIELDS, 0.0, "")) and not whole(Progress(Phase.SEARCH, 0.5, ""))
+
+
+@given(told=st.lists(st.tuples(phases, st.floats(0.0, 1.0))))
+def test_a_phase_that_was_not_to_come_keeps_the_place(told: list[tuple[Phase, float]]) -> None:
+    seen: list[Progress] = []
+    few = [Phase.SEARCH, Phase.VERIFY]
+    whole = Whole(lambda p: seen.append(p) is None, few)
+    for phase, fraction in told:
+        before = seen[-1] if seen else Progress(Phase.SEARCH, 0.0, "")
+        assert whole(Progress(phase, fraction, ""))
+        assert phase in few or seen[-1] == before
+    assert [p.fraction for p in seen] == sorted(p.fraction for p in seen)
+
+
+def test_a_step_within_another_is_a_part_of_it() -> None:
+    seen: list[float] = []
+    part = part_of(lambda p: seen.append(p.fraction) is None, 0.2, 0.6)
+    assert all(part(Progress(Phase.SEARCH, f, "")) for f in (0.0, 0.5, 1.0))
+    assert seen == pytest.approx([0.2, 0.4, 0.6])
 
 
 @pytest.mark.parametrize("prescribed", [True, False])

@@ -23,8 +23,9 @@ from planner.sources import SOURCES
 from planner.sources.amersham_6711 import AMERSHAM_6711
 from planner.verify import volume_dose
 from planner.verify.claims import Claims
+from planner.verify.coldest import coldest
 from planner.verify.conformity import outside_mm3
-from planner.verify.dvh import Recomputed, SampledDoses
+from planner.verify.dvh import Recomputed, SampledDoses, sampled_doses
 from planner.verify.hottest import field_of, hottest_part
 from planner.verify.planted import Planted, planted
 from planner.verify.ptv import holds, ptv_of, squared_distances
@@ -263,6 +264,33 @@ def test_a_claim_without_a_bound_is_told_as_such() -> None:
     volume_dose.check_within(claims, "D0.1cc", "heart", 200.0, Recomputed(400.0, 300.0, inf))
     first, second = claims.verification().checks
     assert first.passed and not second.passed
+
+
+def test_a_true_coldest_sample_is_not_refused_where_points_are_fewer_than_voxels() -> None:
+    """A ball, and one voxel some way off that no point lies in: its dose is D100."""
+    grid = grid_of((40, 40, 40), (1.0, 1.0, 1.0))
+    index = np.indices(grid.shape).reshape(3, -1).T
+    ball = (np.linalg.norm(index - 16.0, axis=1) <= 10.0).reshape(grid.shape)
+    seeds = planted(
+        AMERSHAM_6711,
+        0.8,
+        [
+            replace(s, position_mm=(16.0 + s.position_mm[0], 16.0, 16.0))
+            for s in some_seeds(2, 5, within_mm=8.0)
+        ],
+    )
+    ball[16, 36, 16] = True
+    mask = mask_from_bool(ball)
+    d100 = float(seeds.doses(grid.to_patient(np.array([[16.0, 36.2, 16.0]])))[0])
+    refused = []
+    for count in (200, 8 * mask.count):
+        found = sampled_doses(mask, grid, seeds.doses, count)
+        least = coldest(mask, grid, seeds, found)
+        assert d100 <= least.most * 1.001
+        refused.append(d100 < least.least * 0.999)
+    assert refused == [False, False]
+    few = sampled_doses(mask, grid, seeds.doses, 200)
+    assert few.doses_gy.min() > 2.0 * d100
 
 
 # --- the helper

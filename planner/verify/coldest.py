@@ -7,6 +7,7 @@
     +-----+-----+
 
 Dose is looked at in 26 directions about a point: no direction is farther than 28 degrees from one of them.
+Where there are fewer points than voxels, a part of the volume may have none near it: then no least is known.
 """
 
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ AS_FAR = 1.0 / np.cos(np.radians(28.0))
 
 @dataclass(frozen=True)
 class Coldest:
-    """The least and the most that the coldest sample may get. [Gy]"""
+    """The least, 0 where it is not known, and the most that the coldest sample may get. [Gy]"""
 
     least: float
     most: float
@@ -52,9 +53,11 @@ def coldest(mask: VoxelMask, grid: Grid, seeds: Planted, found: SampledDoses) ->
     apart = sqrt(3.0) * side * (1.0 if float(grid.spacing_mm.min()) <= side / 2 else 0.5)
     cube = (found.volume_mm3 / count) ** (1.0 / 3.0)
     here = found.doses_gy[rows]
-    hottest = np.maximum(here, _about(seeds, points_P, AS_FAR * apart).max(axis=1))
+    most = np.maximum(here, _about(seeds, points_P, AS_FAR * apart).max(axis=1))
+    if count < mask.count:
+        return Coldest(0.0, float(most.min()))
     least = np.minimum(here, _about(seeds, points_P, AS_FAR * SPREAD * cube).min(axis=1))
-    return Coldest(float(least.min()), float(hottest.min()))
+    return Coldest(float(least.min()), float(most.min()))
 
 
 def _about(seeds: Planted, points_P: np.ndarray, reach_mm: float) -> np.ndarray:

@@ -14,7 +14,6 @@ from math import inf
 import numpy as np
 from scipy.spatial import cKDTree
 
-from anatomy.structures import Role
 from planner.implant_records import NeedleSet, TooNear
 from planner.records import Aim, Path
 from planner.request import GivenSeed, Request
@@ -89,7 +88,7 @@ def _structures(
         structure, need = passing.structure, request.clearance_of(passing.structure.name)
         free = passing.needle_mm - request.needle.radius_mm
         least = free if structure.surface is None else max(free - slack_mm, -request.needle.radius_mm)
-        if structure.role is Role.FORBIDDEN and least < need + DISTANCE_MM:
+        if least < need + DISTANCE_MM:
             found = Found({NEEDLE: (least, free)}, need, free < need - DISTANCE_MM)
             yield (path.id, structure.name, None), found
 
