@@ -14,6 +14,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
+from anatomy.kinds import is_document
 from anatomy.masks_io import NIFTI_SUFFIXES
 from anatomy.mesh_axes import MeshAxes
 from anatomy.suggest import nearest
@@ -125,8 +126,10 @@ def _keep(
         packed_bytes = source.stat().st_size
         source.unlink()
         take(-packed_bytes)
+        unpacked_bytes = sum(path.stat().st_size for path in (folder / "input").iterdir())
         alone = _alone_in(folder / "input")
         if alone is not None:
+            take(alone.stat().st_size - unpacked_bytes)
             # Readers take such a file by itself, not as a folder of one.
             kept = [alone if path == source else path for path in kept]
             zipped = False
@@ -142,8 +145,11 @@ def _keep(
 
 
 def _alone_in(folder: Path) -> Path | None:
-    """The .seg.nrrd that is all of a zip, where it would have been had it been sent unpacked; None where
-    the zip holds other files. Raises Problem for a label map with its names."""
+    """The .seg.nrrd that is all of a zip but for documents, which are removed, where it would have been had
+    it been sent unpacked; None where the zip holds other files.
+
+    Raises Problem for a label map with its names.
+    """
     files = sorted(folder.iterdir())
     maps = [file for file in files if file.name.lower().endswith(NIFTI_SUFFIXES)]
     tables = [file for file in files if file.suffix.lower() == ".json"]
@@ -154,8 +160,12 @@ def _alone_in(folder: Path) -> Path | None:
             "the zip holds a label map and a table of names. Send them as two parts: "
             f"{maps[0].name} as 'file', {tables[0].name} as 'names'.",
         )
-    if len(files) > 1 or files[0].suffix.lower() != ".nrrd":
+    documents = [file for file in files if is_document(file.name)]
+    inputs = [file for file in files if file not in documents]
+    if len(inputs) != 1 or inputs[0].suffix.lower() != ".nrrd":
         return None
-    alone = files[0].rename(folder.parent / "file" / files[0].name)
+    alone = inputs[0].rename(folder.parent / "file" / inputs[0].name)
+    for document in documents:
+        document.unlink()
     folder.rmdir()
     return alone

@@ -181,6 +181,9 @@ def test_a_seg_nrrd_alone_is_no_folder_and_a_map_with_names_is_two_parts(tmp_pat
     (tmp_path / "file").mkdir()
     unpacked(tmp_path, zipped(("x.seg.nrrd", b"NRRD")))
     assert _alone_in(tmp_path / "input") == tmp_path / "file" / "x.seg.nrrd"
+    unpacked(tmp_path, zipped(("seg/y.seg.nrrd", b"NRRD"), ("README.txt", b"r")))
+    assert _alone_in(tmp_path / "input") == tmp_path / "file" / "y.seg.nrrd"
+    assert not (tmp_path / "input").exists()
     unpacked(tmp_path, zipped(("labels.nii.gz", b"n"), ("labels.json", b"{}")))
     with pytest.raises(Problem) as refused:
         _alone_in(tmp_path / "input")
