@@ -11,18 +11,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from anatomy.errors import AnatomyError
+from anatomy.errors import AnatomyError, StructureError
 from anatomy.suggest import nearest
 from planner.records import SOFTWARE, Plan, Status
 from service.app import create_app
 from service.arguments import BadFile, add_input, add_output, files_of, input_of, plan_file, request_file
+from service.case import describe_case
 from service.check_text import check_text, hash_check, holds
 from service.database.connection import Unavailable
 from service.demo import DemoFailed, demo
+from service.description_text import description_text
 from service.implant_commands import add_implant_commands
 from service.key_commands import add_key_commands
 from service.logs import audit_to, log_to_stderr
 from service.outputs import refuse_bad_outputs
+from service.plain_json import text_of
 from service.plan_json import write_plan
 from service.server import address, listen, serve
 from service.settings import from_environment
@@ -82,6 +85,11 @@ def _parser() -> tuple[argparse.ArgumentParser, tuple[str, ...]]:
     )
     command.set_defaults(run=_plan)
 
+    command = commands.add_parser("describe", help="tell what was read: grid, structures, notes")
+    add_input(command)
+    add_output(command, "description")
+    command.set_defaults(run=_describe)
+
     command = commands.add_parser("check", help="verify a plan against its inputs")
     command.add_argument("plan", type=Path, metavar="PLAN", help="plan.json")
     command.add_argument(
@@ -131,6 +139,20 @@ def _plan(asked: argparse.Namespace) -> int:
         for path in draw(planned.planning, planned.scene, asked.figures):
             say(f"drew {path}")
     return _status(planned.plan)
+
+
+def _describe(asked: argparse.Namespace) -> int:
+    given = input_of(asked)
+    refuse_bad_outputs(asked.output, None, files_of(given.case))
+    say(f"reading {asked.input}")
+    described = describe_case(given.case)
+    names = [structure["name"] for structure in described["structures"]]
+    for name in given.target_names:
+        if name not in names:
+            raise StructureError("--target", f"{name!r} is not in the input", nearest(name, names))
+    described["targets"] = [*described["targets"], *given.target_names]
+    deliver(text_of(described), description_text(described), asked.output)
+    return PLANNED
 
 
 def _check(asked: argparse.Namespace) -> int:

@@ -1,0 +1,57 @@
+"""`seedpath describe`: what was read of an input, as JSON and as text."""
+
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from service import cli
+
+
+@pytest.fixture
+def masks(tmp_path: Path) -> Path:
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    body = np.zeros((30, 20, 10), np.uint8)
+    body[3:27, 2:18] = 1
+    node = np.zeros_like(body)
+    node[10:12, 9:11, 4:6] = 1
+    for name, mask in (("body", body), ("node_4R", node), ("teapot", node[::-1])):
+        nib.save(nib.Nifti1Image(mask, np.diag([-10.0, -10.0, 12.0, 1.0])), folder / f"{name}.nii.gz")
+    (folder / "stray.bin").write_bytes(b"?")
+    return folder
+
+
+def test_it_tells_grid_roles_volumes_and_what_was_passed_over(
+    masks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "described.json"
+    assert cli.main(["describe", str(masks), "--target", "node_4R", "-o", str(file)]) == 0
+    told, text = json.loads(file.read_bytes()), capsys.readouterr().out
+    assert told["grid"] == {"shape": [30, 20, 10], "spacing_mm": [10.0, 10.0, 12.0]}
+    roles = {s["name"]: (s["role"], s["known_name"], s["volume_mm3"]) for s in told["structures"]}
+    # 8 voxels of 10 x 10 x 12 mm
+    assert roles["node_4R"] == ("target", True, 9600.0)
+    assert roles["teapot"] == ("forbidden", False, 9600.0)
+    assert told["targets"] == ["node_4R"]
+    assert len(told["inputs"]) == 3
+    assert "stray.bin" in " ".join(told["notes"]) and "stray.bin" in text
+    assert "30 x 20 x 10 voxels of 10 x 10 x 12 mm" in text
+    assert "9.60" in text
+
+
+def test_without_a_file_the_result_goes_to_stdout(masks: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["describe", str(masks)]) == 0
+    assert json.loads(capsys.readouterr().out)["targets"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"), [(["--target", "node_4L"], "node_4R"), (["--names", "no.json"], "no.json")]
+)
+def test_bad_input_is_one_sentence(
+    masks: Path, arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["describe", str(masks), *arguments]) == cli.BAD_INPUT
+    assert named in capsys.readouterr().err
