@@ -31,6 +31,7 @@ from anatomy.outside import notes_on_outside
 from anatomy.pose import Bore, Pose, Position, derived_table, gravity_P
 from anatomy.remnants import note_on_remnants, remnants_of
 from anatomy.roles import words_of
+from anatomy.shells import refuse_no_body
 from anatomy.structures import InputDigest, Role, Segmentation, Structure, VoxelMask
 from anatomy.suggest import nearest
 from anatomy.target import cut_sides, refuse_target_outside, share_outside, target_of
@@ -124,6 +125,8 @@ def scene(
     target = target_of(named, segmentation.grid)
     _refuse_nothing_but_target(named)
     parts, skin_source = body_of(filled, segmentation.grid)
+    if skin_source != GUESSED_SKIN:
+        refuse_no_body(parts, segmentation.grid)
     outside = share_outside(target, parts.body, (s.mask for s in filled if s.role is Role.SKIN))
     refuse_target_outside(
         outside,
@@ -137,9 +140,7 @@ def scene(
         return scene(ended(segmentation, ends), targets, roles, pose)
     turned = notes_on_orientation(filled, segmentation.grid)
     parts = joined_with(parts, target)
-    # A guessed skin is made of organs: that they lie in it says nothing of their frame.
-    of_body = (parts.body,) if skin_source == GUESSED_SKIN else (parts.body, *parts.apart)
-    apart = notes_on_outside(filled, of_body)
+    apart = notes_on_outside(filled, parts, guessed=skin_source == GUESSED_SKIN)
     obstacles = obstacles_of(parts, segmentation.names())
     filled = tuple(sorted((*filled, *obstacles), key=lambda s: s.name))
     given = _roles_of(filled)

@@ -494,11 +494,11 @@ def made(values: np.ndarray, table: dict[str, str], tmp_path: Path) -> Segmentat
 
 
 def apart() -> np.ndarray:
-    """The small body with its heart and node, and two organs in the air beside it."""
+    """The small body with its heart and node, and two smaller organs in the air beside it."""
     values = np.zeros((30, 10, 8), np.uint8)
     values[:12] = body_labels()
-    values[14:18, 2:8, 2:7] = 4
-    values[20:24, 2:8, 2:7] = 5
+    values[14:16, 2:4, 2:4] = 4
+    values[20:22, 2:4, 2:4] = 5
     return values
 
 
