@@ -25,7 +25,9 @@ def case_of_plan(keeper: Keeper, owner: str, plan: Plan, plan_id: str, named: st
 def _named(keeper: Keeper, owner: str, plan: Plan, case_id: str) -> StoredCase:
     try:
         stored = keeper.case(owner, case_id)
-    except Problem:
+    except Problem as error:
+        if error.report.kind != "not-found":
+            raise
         detail = "There is no such case. POST /v1/cases makes one; leave it out to have it looked for."
         errors = (FieldError("/case", detail),)
         raise problem("invalid-request", f"The case is not stored. {detail}", errors) from None
@@ -36,5 +38,5 @@ def _named(keeper: Keeper, owner: str, plan: Plan, case_id: str) -> StoredCase:
 
 
 def _fits(stored: StoredCase, plan: Plan) -> bool:
-    held = {(file["sha256"], file.get("axes")) for file in stored.record["description"]["inputs"]}
+    held = {(file["sha256"], file.get("axes")) for file in stored.description["inputs"]}
     return held == {(file.sha256, file.axes) for file in plan.inputs}

@@ -73,10 +73,14 @@ class Keeper:
         return self._database.write(change, LOCK)
 
     def case(self, owner: str, case_id: str) -> StoredCase:
-        """A case. Raises Problem when `owner` holds none of that id."""
+        """A case. Raises Problem when `owner` holds none of that id, or its record is damaged."""
+        self.refuse_unheld(owner, case_id)
+        return self._store.case(case_id)
+
+    def refuse_unheld(self, owner: str, case_id: str) -> None:
+        """Raises Problem when `owner` holds no case of that id."""
         if not is_id(case_id) or not self._database.read(lambda c: case_ids(c, owner, CASE, case_id)):
             raise no_such_case()
-        return self._store.case(case_id)
 
     def remove_case(self, owner: str, case_id: str) -> None:
         """Have `owner` hold a case no more. Its files go with it, unless something made from it is held.

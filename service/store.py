@@ -29,6 +29,7 @@ from typing import Any
 
 from service.case import Case
 from service.case_content import case_in
+from service.case_record import read_record
 from service.files import flush, write_atomically
 from service.made import Kind, Made
 from service.problems import FULL, Problem, problem
@@ -37,9 +38,6 @@ ABANDONED_S = 24 * 3600.0
 """What lies aside longer than this was left by a service that died."""
 
 RECORD = "case.json"
-
-RECORD_FIELDS = frozenset({"builtin", "folder", "files"})
-"""What a case is opened by, beside its id."""
 
 _CALLED = {Kind.PLAN: "plan", Kind.EVALUATION: "evaluation", Kind.REPLAN: "replanning"}
 
@@ -53,6 +51,14 @@ class StoredCase:
     record: dict[str, Any]
     case: Case
     folder: Path
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What was read in it on arrival. Raises Problem where its record lacks it."""
+        if self.record.get("description") is None:
+            raise _damaged(self.record["id"])
+        described: dict[str, Any] = self.record["description"]
+        return described
 
 
 class Store:
@@ -161,11 +167,7 @@ class Store:
             raise no_such_case()
         record = _record(folder, case_id)
         if record is None:
-            raise problem(
-                "damaged",
-                f"The file cases/{case_id}/{RECORD} in the service's data folder is damaged. POST the case's "
-                "files to /v1/cases again, which makes it anew, or bring the file back from a backup.",
-            )
+            raise _damaged(case_id)
         return StoredCase(record, case_in(folder, record), folder)
 
     def remove_case(self, case_id: str) -> None:
@@ -273,11 +275,18 @@ class Store:
 def _record(folder: Path, case_id: str) -> dict[str, Any] | None:
     """The record of the case in `folder`; None where there is none, or one that is damaged."""
     try:
-        record = json.loads((folder / RECORD).read_bytes())
-    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
+        text = (folder / RECORD).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    whole = isinstance(record, dict) and record.get("id") == case_id and record.keys() >= RECORD_FIELDS
-    return record if whole and isinstance(record["files"], list) else None
+    return read_record(text, case_id)
+
+
+def _damaged(case_id: str) -> Problem:
+    return problem(
+        "damaged",
+        f"The file cases/{case_id}/{RECORD} in the service's data folder is damaged. POST the case's "
+        "files to /v1/cases again, which makes it anew, or bring the file back from a backup.",
+    )
 
 
 def bytes_in(folder: Path) -> int:

@@ -1,19 +1,64 @@
 """A damaged record of a case is told by the file's name, and the same files make the case anew."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from service_fakes import planned
 
-from service.problems import Problem
-from service.store import Store
+from service.case_content import StoredFile, content_of, identify
+from service.case_of_plan import case_of_plan
+from service.case_record import read_record
+from service.keeper import Keeper
+from service.problems import Problem, problem
+from service.schema import PlanRequest
+from service.store import Store, StoredCase
 
-ID = "a" * 64
+CONTENT = content_of("thorax", [StoredFile("ct", "ct/a.nii", "b" * 64)], False)
+ID = identify(CONTENT)
+DESCRIPTION: dict[str, Any] = {
+    "grid": {"shape": [2, 3, 4], "spacing_mm": [1.0, 1.0, 2.0]},
+    "structures": [{"name": "heart", "role": "organ", "known_name": True, "volume_mm3": 3.5}],
+    "targets": [],
+    "notes": ["a note"],
+    "inputs": [{"name": "a.nii", "sha256": "b" * 64}],
+}
+RECORD: dict[str, Any] = {"id": ID} | CONTENT | {"description": DESCRIPTION}
 
-RECORD: dict[str, Any] = {"id": ID, "builtin": "thorax", "software": "x", "folder": False, "files": []}
+
+def altered(**changes: Any) -> bytes:
+    return json.dumps(RECORD | changes).encode()
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"\xff", b'{"id": 1}', b"[" * 100_000, b"9" * 5000])
+DESCRIBED_OTHERWISE = [
+    altered(description=description)
+    for description in (
+        5,
+        {},
+        {k: v for k, v in DESCRIPTION.items() if k != "inputs"},
+        DESCRIPTION | {"inputs": [1]},
+        DESCRIPTION | {"inputs": [{"name": "a.nii"}]},
+        DESCRIPTION | {"notes": "a note"},
+        DESCRIPTION | {"grid": {"shape": [2, 3]}},
+    )
+]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *(b"", b"{", b"[]", b"\xff", b'{"id": 1}', b"[" * 100_000, b"9" * 5000, b'{"\\ud800": 1}'),
+        *(altered(files=files) for files in ([], [1], [{"part": "ct", "place": 5, "sha256": "b" * 64}], {})),
+        altered(mesh_axes="xyz"),
+        altered(mesh_axes="ras"),
+        altered(builtin=5),
+        altered(builtin=None),
+        altered(software="another"),
+        altered(more=1),
+        *DESCRIBED_OTHERWISE,
+    ],
+)
 def test_a_damaged_record_is_named_and_made_anew(tmp_path: Path, damage: bytes) -> None:
     store = Store(tmp_path)
     with store.aside() as folder:
@@ -33,3 +78,37 @@ def test_a_case_that_is_not_there_is_not_damaged(tmp_path: Path) -> None:
     with pytest.raises(Problem) as refused:
         Store(tmp_path).case(ID)
     assert refused.value.report.kind == "not-found"
+
+
+def test_a_record_without_input_is_damaged_whatever_its_id() -> None:
+    content = CONTENT | {"builtin": None}
+    id = identify(content)
+    assert read_record(json.dumps({"id": id} | content).encode(), id) is None
+    content |= {"folder": True}
+    id = identify(content)
+    assert read_record(json.dumps({"id": id} | content).encode(), id) is not None
+
+
+@pytest.mark.parametrize(("kind", "told"), [("damaged", "damaged"), ("not-found", "invalid-request")])
+def test_a_named_case_that_is_damaged_is_not_told_as_missing(kind: str, told: str) -> None:
+    class Refusing(Keeper):
+        def __init__(self) -> None:
+            """Nothing is kept."""
+
+        def case(self, owner: str, case_id: str) -> StoredCase:
+            raise problem(kind, "so it is")
+
+    plan = planned(PlanRequest().to_request())
+    with pytest.raises(Problem) as refused:
+        case_of_plan(Refusing(), "ann", plan, "p", ID)
+    assert refused.value.report.kind == told
+
+
+def test_a_case_without_a_description_tells_none(tmp_path: Path) -> None:
+    """A study's cases have none; the service's have."""
+    store = Store(tmp_path)
+    with store.aside() as folder:
+        stored = store.add_case(folder, {"id": ID} | CONTENT)
+    with pytest.raises(Problem) as refused:
+        _ = stored.description
+    assert refused.value.report.kind == "damaged"

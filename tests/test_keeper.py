@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
+from service.case_content import StoredFile, content_of, identify
 from service.database.connection import Database
 from service.database.migrate import migrate
 from service.holdings import CASE, hold, let_go
@@ -20,16 +21,18 @@ from service.made import Kind, Made
 from service.quota import Quota
 from service.store import ABANDONED_S, Store
 
-IDS = {name: f"{n:064x}" for n, name in enumerate(("held", "left", "new", "plans", "open"))}
+CONTENTS = {
+    name: content_of(None, [StoredFile("file", "file/a.nii", f"{n:064x}")], False)
+    for n, name in enumerate(("held", "left", "new", "plans", "open"))
+}
+IDS = {name: identify(content) for name, content in CONTENTS.items()}
 
 
 def made_case(store: Store, name: str, old: bool = True) -> Path:
     with store.aside() as folder:
         (folder / "file").mkdir()
         (folder / "file" / "a.nii").write_bytes(b"a")
-        files = [{"part": "file", "place": "file/a.nii", "sha256": "5e"}]
-        record = {"id": IDS[name], "builtin": None, "folder": False, "files": files}
-        store.add_case(folder, record)
+        store.add_case(folder, {"id": IDS[name]} | CONTENTS[name])
     return aged(store.case(IDS[name]).folder, old)
 
 

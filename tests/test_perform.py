@@ -12,6 +12,7 @@ import pytest
 import service_fakes as fakes
 
 from service import store as store_module
+from service.case_content import content_of, identify
 from service.database.migrate import migrate
 from service.files import write_atomically
 from service.jobs import perform as performing
@@ -57,10 +58,11 @@ def book(tools: tuple[Store, Book]) -> Book:
 def case_id(tools: tuple[Store, Book]) -> str:
     store, book = tools
     keeper = Keeper(book._database, store, Quota(store, 1 << 40))
-    record: dict[str, Any] = {"id": "c" * 64, "builtin": "thorax", "folder": False, "files": []}
+    content = content_of("thorax", [], False)
+    id = identify(content)
     with store.aside() as folder:
-        keeper.add_case(OWNER, folder, record)
-    return "c" * 64
+        keeper.add_case(OWNER, folder, {"id": id} | content)
+    return id
 
 
 def asked(book: Book, case_id: str, ending: int, id: str = "j") -> Job:

@@ -12,6 +12,7 @@ from test_gate import client_of
 from test_rest import problem, until, upload, zipped
 
 from service.app import create_app
+from service.case_content import StoredFile, content_of, identify
 from service.database.connection import Database
 from service.database.migrate import migrate
 from service.form import FilePart
@@ -123,11 +124,11 @@ def test_what_is_held_is_counted_once(
     migrate(database)
     store = Store(tmp_path / "data")
     quota = Quota(store, 1000)
-    case, plan = "1" * 64, "2" * 64
+    content = content_of(None, [StoredFile("file", "a.nii", "5e" * 32)], False)
+    case, plan = identify(content), "2" * 64
     with store.aside() as folder:
         (folder / "a.nii").write_bytes(b"a" * 300)
-        files = [{"part": "file", "place": "a.nii", "sha256": "5e"}]
-        store.add_case(folder, {"id": case, "builtin": None, "folder": False, "files": files})
+        store.add_case(folder, {"id": case} | content)
     store.keep(Made(Kind.PLAN, plan, b"p" * 200))
     size = 300 + (store.case(case).folder / "case.json").stat().st_size
 

@@ -203,6 +203,18 @@ def test_an_upload_is_named_by_its_content_and_can_be_removed(client: httpx.Clie
     assert stored(data_dir) == before
 
 
+def test_a_case_whose_record_is_damaged_can_be_removed(client: httpx.Client, data_dir: Path) -> None:
+    before = stored(data_dir)
+    address = client.post("/v1/cases", **upload(("file", "a.nii", b"soon damaged"))).headers["location"]
+    record = data_dir / "cases" / address.rpartition("/")[2] / "case.json"
+    record.write_text(record.read_text(encoding="utf-8").replace('"file"', '"ct"'), encoding="utf-8")
+    problem(client.get(address), "damaged")
+    problem(client.delete(address, headers={"If-Match": '"x"'}), "precondition-failed")
+    assert client.delete(address).status_code == 204
+    problem(client.delete(address, headers={"If-Match": '"x"'}), "not-found")
+    assert stored(data_dir) == before
+
+
 def test_a_zip_is_unpacked_without_its_outer_folder(client: httpx.Client) -> None:
     files = (("seg/heart.nii.gz", b"h"), ("seg/aorta.nii.gz", b"a"), ("__MACOSX/seg/._heart.nii.gz", b"x"))
     answer = client.post("/v1/cases", **upload(("file", "seg.zip", zipped(*files))))

@@ -1,0 +1,75 @@
+"""Case record: what a stored case's record holds, as strict models, and whether it is what its id says.
+
+id            sha256 of the rest without `description`
+builtin ...   what the case is made of (service.case_content)
+description   what was read in it on arrival; a study's cases have none
+"""
+
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from service.case_content import MESH_AXES, identify
+from service.plan_fields import Sha256
+from service.plan_schema import InputModel
+from service.strict_json import Strict
+
+APART = ("id", "description")
+"""What is in a record beside that which its id is made of."""
+
+
+class _File(Strict):
+    part: Literal["file", "names", "target", "ct"]
+    place: str
+    sha256: Sha256
+
+
+class _Grid(Strict):
+    shape: tuple[int, int, int]
+    spacing_mm: tuple[float, float, float]
+
+
+class _Structure(Strict):
+    name: str
+    role: str
+    known_name: bool
+    volume_mm3: float
+
+
+class _Description(BaseModel):
+    """What is shown of a case. More may be told of it."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    grid: _Grid
+    structures: tuple[_Structure, ...]
+    targets: tuple[str, ...]
+    notes: tuple[str, ...]
+    inputs: tuple[InputModel, ...]
+
+
+class _Record(Strict):
+    id: Sha256
+    builtin: str | None
+    software: str | None
+    folder: bool
+    files: tuple[_File, ...]
+    mesh_axes: Literal["lps", "ras"] | None = None
+    description: _Description | None = None
+
+
+assert MESH_AXES in _Record.model_fields
+
+
+def read_record(text: bytes, case_id: str) -> dict[str, Any] | None:
+    """The record of the case with that id, as JSON values; None where the text is another, or damaged."""
+    try:
+        record = json.loads(text)
+        model = _Record.model_validate_json(text)
+        content = {key: value for key, value in record.items() if key not in APART}
+        whole = model.id == case_id == identify(content)
+    except (ValidationError, ValueError, RecursionError):
+        return None
+    opens = model.builtin is not None or model.folder or any(file.part == "file" for file in model.files)
+    return record if whole and opens else None
