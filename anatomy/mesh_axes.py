@@ -30,11 +30,21 @@ _LONG_NAMES = {"left-posterior-superior": "lps", "right-anterior-superior": "ras
 _PAIRS = (frozenset("lr"), frozenset("ap"), frozenset("si"))
 
 
+SEND_AXES = "Send lps or ras."
+"""What to do about a text that names no axes."""
+
+
 class MeshAxes(StrEnum):
     """Patient axes of a mesh file's numbers, by the ends that they point to."""
 
     LPS = "lps"
     RAS = "ras"
+
+
+def axes_asked(text: str) -> MeshAxes | None:
+    """The axes that a user's text names, in any case and with spaces around; None where it names none."""
+    said = text.strip().lower()
+    return MeshAxes(said) if said in tuple(MeshAxes) else None
 
 
 def stated_axes(file: str, kind: str, content: bytes) -> MeshAxes | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from anatomy.errors import ReadError
-from anatomy.mesh_axes import MeshAxes
+from anatomy.mesh_axes import SEND_AXES, MeshAxes, axes_asked
 from planner.records import Plan
 from planner.request import Request, RequestError
 from service.case import BUILTINS, Case
@@ -73,11 +73,17 @@ def add_mesh_axes(command: argparse.ArgumentParser) -> None:
     """Which axes surfaces are in."""
     command.add_argument(
         "--mesh-axes",
-        type=MeshAxes,
-        choices=list(MeshAxes),
+        type=_axes,
         metavar="lps|ras",
         help="axes of surfaces whose files do not say (SPACE=...); lps without it",
     )
+
+
+def _axes(text: str) -> MeshAxes:
+    axes = axes_asked(text)
+    if axes is None:
+        raise argparse.ArgumentTypeError(f"{text!a} is none that surfaces are read in. {SEND_AXES}")
+    return axes
 
 
 def add_output(command: argparse.ArgumentParser, what: str) -> None:

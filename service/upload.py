@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from anatomy.kinds import is_document
 from anatomy.masks_io import NIFTI_SUFFIXES
-from anatomy.mesh_axes import MeshAxes
+from anatomy.mesh_axes import SEND_AXES, MeshAxes, axes_asked
 from anatomy.suggest import nearest
 from service.case_content import MESH_AXES, PARTS, StoredFile, content_of, sha256_of
 from service.form import FilePart, FormError, read_files
@@ -97,13 +97,13 @@ def _axes(files: list[FilePart]) -> MeshAxes | None:
     for file in files:
         if file.part == MESH_AXES:
             with file.path.open("rb") as part:
-                said = part.read(MAX_AXES_BYTES).decode("ascii", "replace").strip()
+                said = part.read(MAX_AXES_BYTES).decode("ascii", "replace")
             file.path.unlink()
-            try:
-                return MeshAxes(said.lower())
-            except ValueError:
-                detail = f"{said!a} is none that surfaces are read in. Send lps or ras."
-                raise of_part("malformed-upload", MESH_AXES, detail) from None
+            axes = axes_asked(said)
+            if axes is None:
+                detail = f"{said!a} is none that surfaces are read in. {SEND_AXES}"
+                raise of_part("malformed-upload", MESH_AXES, detail)
+            return axes
     return None
 
 

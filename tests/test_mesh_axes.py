@@ -1,5 +1,6 @@
 """Which axes a mesh file's numbers are in: what the file states, what is asked, and what is refused."""
 
+import argparse
 import io
 import json
 import re
@@ -18,12 +19,12 @@ from hypothesis import strategies as st
 from phantom import write_phantom
 
 from anatomy.errors import FrameMismatch, ReadError
-from anatomy.mesh_axes import MeshAxes, settled_axes, stated_axes
+from anatomy.mesh_axes import MeshAxes, axes_asked, settled_axes, stated_axes
 from anatomy.read import read
 from anatomy.structures import InputDigest
 from service import cli
 from service.app import create_app
-from service.arguments import BadFile
+from service.arguments import BadFile, add_mesh_axes
 from service.case import Case, open_case
 from service.given import refuse_left_out
 from service.server import beside
@@ -209,6 +210,21 @@ def test_the_command_line_takes_axes(tmp_path: Path, capsys: pytest.CaptureFixtu
     file = write(tmp_path / "heart", "stl", "SPACE=RAS", RAS)
     assert cli.main(["plan", str(file), "--mesh-axes", "lps"]) == cli.BAD_INPUT
     assert "SPACE=RAS, and LPS is asked for" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "axes"), [("RAS", "ras"), (" Lps\n", "lps"), ("las", None), ("", None)])
+def test_one_reading_of_axes_that_are_asked_for(
+    text: str, axes: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert axes_asked(text) == axes
+    parser = argparse.ArgumentParser()
+    add_mesh_axes(parser)
+    if axes is not None:
+        assert parser.parse_args(["--mesh-axes", text]).mesh_axes is MeshAxes(axes)
+        return
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--mesh-axes", text])
+    assert f"{text!a} is none that surfaces are read in. Send lps or ras." in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

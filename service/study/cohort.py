@@ -20,7 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from anatomy.masks_io import NIFTI_SUFFIXES, organ_name
-from anatomy.mesh_axes import MeshAxes
+from anatomy.mesh_axes import SEND_AXES, MeshAxes, axes_asked
 from anatomy.suggest import nearest
 from anatomy.surface_io import is_surface
 from planner.request import Request, RequestError
@@ -189,10 +189,12 @@ def _of_row(path: Path, number: int, row: Mapping[str, str]) -> _Line:
 
 
 def _axes(path: Path, number: int, cell: str) -> MeshAxes | None:
-    try:
-        return MeshAxes(cell.lower()) if cell else None
-    except ValueError:
-        raise BadFile(f"{path.name}: case {number} has mesh_axes {cell!a}. Give lps or ras.") from None
+    if not cell:
+        return None
+    axes = axes_asked(cell)
+    if axes is None:
+        raise BadFile(f"{path.name}: case {number} has mesh_axes {cell!a}. {SEND_AXES}")
+    return axes
 
 
 def _names(lines: Sequence[_Line]) -> list[str]:
