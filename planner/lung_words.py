@@ -46,6 +46,13 @@ def at_least(number: str, missing: tuple[str, ...]) -> str:
     return f"at least {number}" if lacks else number
 
 
+def totals(length: str, punctures: str, missing: tuple[str, ...]) -> str:
+    """What lung several axes run through, and its pleural punctures, both with their units."""
+    if lung_lacking(missing) == (LUNG,):
+        return "lung and pleural punctures unknown"
+    return f"lung {at_least(length, missing)}, {at_least(punctures, missing)}"
+
+
 def of_lung(missing: tuple[str, ...]) -> str:
     """Words for the lung that is counted."""
     return "lung in the input" if lung_lacking(missing) else "lung"

@@ -1,7 +1,7 @@
 """Implant as text, the worst first: goals, limits exceeded, robustness; then needles, seeds and doses."""
 
 from planner.implant_records import NeedleSet, Robustness, Spread
-from planner.lung_words import at_least, of_lung
+from planner.lung_words import at_least, totals
 from planner.number_text import mm_text, sure_percent, tenths
 from planner.records import CLEARANCE_CAP_MM, Aim, Path, Plan
 from service.columns import columns
@@ -39,8 +39,8 @@ def _set(plan: Plan) -> list[str]:
         return []
     missing = plan.missing_structures
     table = [_needles(needles, plan.paths, missing)] if needles.order else []
-    totals = _totals(needles, plan.request.needle_set.puncture_cost_mm, missing)
-    return [*table, *totals, *needles.claims]
+    sums = _totals(needles, plan.request.needle_set.puncture_cost_mm, missing)
+    return [*table, *sums, *needles.claims]
 
 
 def _organs(plan: Plan) -> list[str]:
@@ -95,10 +95,11 @@ def _totals(needles: NeedleSet, puncture_cost_mm: float, missing: tuple[str, ...
     given = sum(seed.path_id is None for seed in needles.seeds)
     seeds = _count(len(needles.seeds), "seed") + (f" ({given} of them given)" if given else "")
     punctures = _count(needles.pleural_punctures, "pleural puncture")
+    lung = totals(mm_text(needles.lung_length_mm), punctures, missing)
     few = "no bound" if needles.seeds_bound is None else _count(needles.seeds_bound, "seed")
     return [
-        f"Needle set: {of_lung(missing)} {mm_text(needles.lung_length_mm)}, {punctures} (counted as "
-        f"{puncture_cost_mm:g} mm each), {_count(len(needles.path_ids), 'needle')}, {seeds}.",
+        f"Needle set: {lung} (counted as {puncture_cost_mm:g} mm each), "
+        f"{_count(len(needles.path_ids), 'needle')}, {seeds}.",
         f"Objective {needles.objective:.1f} mm, bound {needles.bound:.1f} mm, gap {100 * needles.gap:.1f} %; "
         f"relaxed, {few} on these needles.",
     ]

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import pytest
 from honest_plans import LINES, ORGANS, Patient, honest_plan, patient
+from made_implants import implant_plan
 
 from anatomy.structures import Role
 from planner.lung_words import a_path, at_least, through
 from planner.records import Plan
 from planner.verify import verify
+from service.implant_text import implant_lines
 from service.table import plan_text
 
 CLAIMS = ("without crossing lung", "The least lung length found, least_lung_mm, is at most the worst")
@@ -96,6 +98,20 @@ def test_a_plan_that_keeps_silent_on_lung_that_lacks_fails_verification() -> Non
     assert {"organs missing", "what the search may claim", "notes on the input"} <= {
         check.name for check in checks if not check.passed
     }
+
+
+@pytest.mark.parametrize(
+    ("missing", "told"),
+    [
+        ((), "lung 12.5 mm, 1 pleural puncture (counted"),
+        (("lung_left",), "lung at least 12.5 mm, at least 1 pleural puncture (counted"),
+        (("lung",), "lung and pleural punctures unknown (counted"),
+    ],
+)
+def test_totals_of_a_needle_set_are_as_weak_as_what_is_known(missing: tuple[str, ...], told: str) -> None:
+    plan = replace(implant_plan(), missing_structures=missing)
+    (line,) = (line for line in implant_lines(plan) if line.startswith("Needle set: "))
+    assert line.startswith(f"Needle set: {told}")
 
 
 def test_words_on_lung_are_as_weak_as_what_is_known() -> None:
