@@ -6,6 +6,7 @@ another plan says something else than what verification finds.
 
 from collections import Counter
 from collections.abc import Iterator
+from math import isclose
 from operator import attrgetter
 
 from planner.records import Check, Verification
@@ -13,10 +14,15 @@ from service.again import NEARLY_MM, nearly_same
 
 NAME = "the plan's own verification"
 
+TOLERANCE_ROUNDING = 1e-9
+"""Tolerances that differ by less, as a part of themselves, are the same: some are parts of a recomputed dose,
+which processors round differently."""
+
 
 def own_block(claimed: Verification | None, found: Verification) -> tuple[Check, ...]:
     """One check for each place where a plan's own verification differs from the recomputed one; one that
-    passes where it does not. Recomputed values may differ within each check's tolerance, and are left out."""
+    passes where it does not. What was recomputed is what this software recomputes: numbers may differ by
+    NEARLY_MM, as where a plan is made again, texts not at all."""
     differences = tuple(_differences(claimed, found))
     return differences or (_check("verification", "the same", "the same", True),)
 
@@ -55,7 +61,9 @@ def _altered(claimed: Verification, found: Verification) -> Iterator[Check]:
         subject = f"{one.name}, {one.subject}"
         if not nearly_same(one.claimed, other.claimed):
             yield _check(subject, one.claimed, other.claimed)
-        if one.tolerance > other.tolerance + NEARLY_MM:
+        if not nearly_same(one.recomputed, other.recomputed):
+            yield _check(f"recomputed value of {subject}", one.recomputed, other.recomputed)
+        if not isclose(one.tolerance, other.tolerance, rel_tol=TOLERANCE_ROUNDING):
             yield _check(f"tolerance of {subject}", one.tolerance, other.tolerance)
 
 

@@ -66,11 +66,13 @@ def plan_case(
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check found. `not_made_again` says why the plan was not made again; None: it was, and every
-    field was compared. A plan that was not is not verified: what only a search can tell may be false."""
+    """What a check found. `not_made_again` says why the plan was not made again, though that was asked for:
+    it is then not verified, since what only a search can tell may be false. With `quick` that was not asked
+    for. Otherwise the plan was made again, and every field was compared."""
 
     verification: Verification
     not_made_again: str | None
+    quick: bool = False
 
 
 def check_case(case: Case, claimed: Plan, report: Callable[[Progress], None], *, again: bool) -> Checked:
@@ -86,7 +88,9 @@ def check_case(case: Case, claimed: Plan, report: Callable[[Progress], None], *,
     verification = verify(claimed, made)
     checks = (*verification.checks, *own_block(claimed.verification, verification))
     verification = replace(verification, passed=all(c.passed for c in checks), checks=checks)
-    reason = "that was not asked for" if not again else why_not_again(claimed)
+    if not again:
+        return Checked(verification, None, quick=True)
+    reason = why_not_again(claimed)
     if reason is None and not verification.passed:
         reason = "a claim failed"
     if reason is not None:

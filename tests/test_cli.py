@@ -427,8 +427,16 @@ def test_a_label_map_is_planned_and_its_plan_checked(
     said = capsys.readouterr().out
     assert "FAILED plan_sha256" in said and "clearance" in said.replace("plan_sha256", "")
 
-    # What geometry cannot tell, sealed with a hash that fits, is told by making the plan again.
-    embellished = replace(plan, windows=(replace(plan.windows[0], area_mm2=1.0), *plan.windows[1:]))
+    # What geometry cannot tell, sealed with a verification and a hash that fit, is told by making it again.
+    window = plan.windows[0]
+    checks = tuple(
+        replace(c, recomputed=1.0) if c.recomputed == window.area_mm2 else c for c in plan.verification.checks
+    )
+    embellished = replace(
+        plan,
+        windows=(replace(window, area_mm2=1.0), *plan.windows[1:]),
+        verification=replace(plan.verification, checks=checks),
+    )
     forged.write_bytes(write_plan(embellished))
     assert cli.main(["check", str(forged), *map_arguments[:3]]) == 1
     assert "FAILED made again, the plan is the same, /windows/0/area_mm2" in capsys.readouterr().out

@@ -24,7 +24,11 @@ def with_check(n: int, **changes: object) -> Verification:
 
 
 def first_number() -> int:
-    return next(n for n, c in enumerate(FOUND.checks) if isinstance(c.claimed, float))
+    return next(n for n, c in enumerate(FOUND.checks) if isinstance(c.claimed, float) and c.tolerance > 0.0)
+
+
+def first_text() -> int:
+    return next(n for n, c in enumerate(FOUND.checks) if isinstance(c.recomputed, str))
 
 
 ALTERED: dict[str, tuple[Callable[[], Verification | None], str]] = {
@@ -43,7 +47,25 @@ ALTERED: dict[str, tuple[Callable[[], Verification | None], str]] = {
         lambda: with_check(first_number(), claimed=FOUND.checks[first_number()].claimed + 1e-5),
         FOUND.checks[first_number()].name,
     ),
+    "another recomputed number": (
+        lambda: with_check(first_number(), recomputed=FOUND.checks[first_number()].recomputed + 1e-5),
+        "recomputed value of ",
+    ),
+    "another recomputed text": (lambda: with_check(first_text(), recomputed="x"), "recomputed value of "),
+    "a text for a recomputed number": (
+        lambda: with_check(first_number(), recomputed=str(FOUND.checks[first_number()].recomputed)),
+        "recomputed value of ",
+    ),
     "a wider tolerance": (lambda: with_check(first_number(), tolerance=1.0), "tolerance of "),
+    "a little wider tolerance": (
+        lambda: with_check(first_number(), tolerance=FOUND.checks[first_number()].tolerance + 1e-7),
+        "tolerance of ",
+    ),
+    "a narrower tolerance": (
+        lambda: with_check(first_number(), tolerance=0.5 * FOUND.checks[first_number()].tolerance),
+        "tolerance of ",
+    ),
+    "no tolerance": (lambda: with_check(first_number(), tolerance=0.0), "tolerance of "),
     "less left to a search": (lambda: replace(FOUND, not_recomputed=()), "not_recomputed"),
 }
 
@@ -60,7 +82,13 @@ def test_its_own_block_fits_though_what_was_recomputed_is_rounded_otherwise() ->
     assert FOUND.passed
     (check,) = own_block(FOUND, FOUND)
     assert check.passed
-    (check,) = own_block(with_check(first_number(), recomputed=0.0), FOUND)
+    n = first_number()
+    other = replace(
+        FOUND.checks[n],
+        recomputed=FOUND.checks[n].recomputed + 1e-9,
+        tolerance=FOUND.checks[n].tolerance * (1.0 + 1e-12),
+    )
+    (check,) = own_block(replace(FOUND, checks=(*FOUND.checks[:n], other, *FOUND.checks[n + 1 :])), FOUND)
     assert check.passed
 
 
@@ -73,11 +101,27 @@ def test_what_lacks_a_verification_that_passed() -> None:
 
 def test_not_made_again_is_not_verified_and_comes_first() -> None:
     again, early = Checked(FOUND, None), Checked(FOUND, "its search ended early")
-    assert holds(again, quick=False) and not holds(early, quick=False) and holds(early, quick=True)
-    assert check_text(again, quick=False).startswith("Verification: ")
-    assert check_text(early, quick=False).startswith(
+    quick = Checked(FOUND, None, quick=True)
+    assert holds(again) and not holds(early) and holds(quick)
+    assert check_text(again) == f"Verification: {len(FOUND.checks)} checks, every claim holds."
+    assert check_text(early).startswith(
         "NOT VERIFIED: the plan was not made again: its search ended early. Not checked, which only"
     )
-    assert check_text(early, quick=True).startswith("Quick, as asked for: the plan was not made again. Not")
-    failed = Checked(replace(FOUND, passed=False), "a claim failed")
-    assert not holds(failed, quick=True)
+    assert check_text(quick).startswith(
+        "Quick, as asked for: the plan was not made again. Not checked, which"
+    )
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_what_failed_comes_first(quick: bool) -> None:
+    failed = replace(with_check(0, passed=False), passed=False)
+    checked = Checked(failed, None if quick else "a claim failed", quick)
+    assert not holds(checked)
+    first, summary, last = check_text(checked).splitlines()
+    assert first.startswith(f"FAILED {FOUND.checks[0].name}, {FOUND.checks[0].subject}: ")
+    assert summary == f"Verification: {len(FOUND.checks)} checks, 1 failed."
+    assert last.startswith(
+        "Quick, as asked for: the plan was not made again. Not checked, which"
+        if quick
+        else "The plan was not made again: a claim failed. Not checked, which"
+    )
