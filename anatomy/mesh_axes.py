@@ -14,11 +14,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from anatomy.errors import FrameMismatch, ReadError
+from anatomy.remarks import listed
 
 STL_HEADER_BYTES = 80
-
-MAX_LISTED = 10
-"""File names listed in one note."""
 
 _STATEMENT = re.compile(
     rb"(?<![a-z0-9])(?:space|coordinate[ _]?system)[ \t]*[=:][ \t]*[\"']?([a-z]+(?:-[a-z]+)*)", re.IGNORECASE
@@ -105,13 +103,13 @@ def _notes(stated: Mapping[Path, MeshAxes | None], asked: MeshAxes | None) -> tu
     for axes in MeshAxes:
         files = [path.name for path, own in stated.items() if own is axes]
         if files:
-            notes.append(f"Surfaces read as {_shown(axes)}, as their files say: {_listed(files)}.")
+            notes.append(f"Surfaces read as {_shown(axes)}, as their files say: {listed(files)}.")
     silent = [path.name for path, own in stated.items() if own is None]
     if silent and asked is not None:
-        notes.append(f"Surfaces read as {_shown(asked)}, as asked: {_listed(silent)}.")
+        notes.append(f"Surfaces read as {_shown(asked)}, as asked: {listed(silent)}.")
     elif silent:
         notes.append(
-            f"Surfaces read as LPS, because nothing says otherwise: {_listed(silent)}. If they are in RAS, "
+            f"Surfaces read as LPS, because nothing says otherwise: {listed(silent)}. If they are in RAS, "
             "this turns the patient by 180 degrees: then give them with mesh axes ras."
         )
     return tuple(notes)
@@ -136,8 +134,3 @@ def _is_axes(said: str) -> bool:
 
 def _shown(axes: MeshAxes) -> str:
     return str(axes).upper()
-
-
-def _listed(files: list[str]) -> str:
-    more = f" and {len(files) - MAX_LISTED} more" if len(files) > MAX_LISTED else ""
-    return ", ".join(files[:MAX_LISTED]) + more

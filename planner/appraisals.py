@@ -43,8 +43,8 @@ class Appraisal:
     then counts from the entry as it was given. Otherwise fields are as in records.Path.
 
     `safe` is by its aim: what verification asks of a plan's path with that aim, but that a tip may end before
-    the far edge. Of a needle that is given nobody asks where it ends; `safe` then says that it comes too near
-    to nothing."""
+    the far edge. Nothing is asked of the tip of a given needle; skin, clearance, table and
+    bore are asked of it as of others."""
 
     aim: Aim
     entry_mm: Point | None

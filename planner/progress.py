@@ -26,7 +26,7 @@ class Progress:
     text: str
 
 
-PARTS = {
+TIME_SHARES = {
     Phase.FIELDS: 4,
     Phase.SEARCH: 30,
     Phase.POLISH: 4,
@@ -54,15 +54,15 @@ class Whole:
     """
 
     def __init__(self, go_on: GoOn, phases: Collection[Phase]) -> None:
-        self._go_on, self._parts = go_on, sum(PARTS[phase] for phase in phases)
+        self._go_on, self._parts = go_on, sum(TIME_SHARES[phase] for phase in phases)
         self._order = [phase for phase in Phase if phase in phases]
         self._at, self._fraction = 0, 0.0
 
     def __call__(self, progress: Progress) -> bool:
         """Pass it on, and the answer back. A phase that is not among those to come keeps the place."""
         at = self._order.index(progress.phase) if progress.phase in self._order else -1
-        before = sum(PARTS[phase] for phase in self._order[: max(at, 0)])
-        within = PARTS[progress.phase] * min(1.0, max(0.0, progress.fraction))
+        before = sum(TIME_SHARES[phase] for phase in self._order[: max(at, 0)])
+        within = TIME_SHARES[progress.phase] * min(1.0, max(0.0, progress.fraction))
         # What an earlier phase tells is told of a part of the present one.
         if at >= self._at:
             self._at, self._fraction = at, max(self._fraction, (before + within) / self._parts)

@@ -85,8 +85,8 @@ class ReasonModel(BaseModel):
 class AppraisalModel(BaseModel):
     """One needle, with the fields of a plan's path and a verdict. The tip is as given, the entry where the
     line leaves the skin; where it does not, what depends on it is null, and `crosses` counts from the entry
-    given. `safe` is by its `aim`; of a needle with the aim "given" it says that it comes too near to nothing.
-    Not verified by a second route, as plans are."""
+    given. `safe` is by its `aim`; nothing is asked of the tip of a needle with the aim "given", while skin,
+    clearance, table and bore are asked as of others. Not verified by a second route, as plans are."""
 
     aim: Aim
     entry_mm: tuple[float, float, float] | None

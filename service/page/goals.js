@@ -4,14 +4,26 @@ import { number } from "./dom.js";
 
 const UNITS = { gy: "Gy", percent: "%", cc: "cc" };
 
+/** Decimals of a goal's figures, and the most that are shown to tell two of them apart. */
+const FEWEST = 1;
+const MOST = 9;
+
+/** As many decimals as tell what was reached from what is wanted: 94.98 of 95 is not 95.0. */
+function decimalsApart(reached, wanted) {
+  let decimals = FEWEST;
+  while (decimals < MOST && reached !== wanted && number(reached, decimals) === number(wanted, decimals)) decimals += 1;
+  return decimals;
+}
+
 /** A goal's quantity, whose it is, what is wanted and what was reached, with units. */
 export function goalInWords(goal) {
   const [, quantity, suffix] = goal.name.match(/^(.*)_([a-z]+)$/);
   const unit = UNITS[suffix] ?? suffix;
+  const decimals = decimalsApart(goal.reached, goal.wanted);
   return {
     quantity: quantity.replace(/^[dv]/, (first) => first.toUpperCase()).replace("_", "."),
     of: goal.structure,
-    wanted: `${goal.at_least ? "at least" : "at most"} ${number(goal.wanted)} ${unit}`,
-    reached: `${number(goal.reached)} ${unit}`,
+    wanted: `${goal.at_least ? "at least" : "at most"} ${number(goal.wanted, decimals)} ${unit}`,
+    reached: `${number(goal.reached, decimals)} ${unit}`,
   };
 }

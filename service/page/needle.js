@@ -186,7 +186,7 @@ function showAppraisal() {
 const VERDICTS = {
   target: ["Safe as asked", "Not safe"],
   ptv: ["Safe as asked", "Not safe"],
-  given: ["In place, and near to nothing", "In place, and too near"],
+  given: ["In place, clear as asked", "In place, not as asked"],
 };
 /** What the tip is at decides what is asked of a needle. */
 const JUDGED = {

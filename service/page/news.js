@@ -33,6 +33,7 @@ export const missed = (goal) => {
 
 function placed({ placement, dose_samples: samples, d90_gy: d90, v100_percent: v100, goals_met_share: share, needles }) {
   const spread = ({ p5, p50, p95 }, unit) => `${number(p50)} ${unit} (${number(p5)} to ${number(p95)})`;
+  // A share is rounded down: nothing is said to be reached more often than it was.
   const touches = needles
     .flatMap((needle) => needle.touches.map((touch) => ({ ...touch, id: needle.path_id })))
     .sort((a, b) => b.chance - a.chance)
@@ -40,7 +41,7 @@ function placed({ placement, dose_samples: samples, d90_gy: d90, v100_percent: v
     .map(({ structure, chance, id }) => `${spoken(structure)} ${number(100 * chance, 0)} % (${id})`);
   return [
     `Placed by ${spoken(placement)} with its published errors: D90 ${spread(d90, "Gy")}, V100 ${spread(v100, "%")}; ` +
-      `both goals are reached in ${number(100 * share, 0)} % of ${samples} samples.`,
+      `both goals are reached in ${Math.floor(100 * share + 1e-9)} % of ${samples} samples.`,
     ...(touches.length ? [`Most likely touched: ${touches.join(", ")}.`] : []),
   ];
 }

@@ -51,7 +51,7 @@ function implant(plan) {
       "p",
       {},
       `Needle set: ${set.path_ids.length} needles, ${set.seeds.length} seeds, lung ${ofLung(`${number(set.lung_length_mm)} mm`, plan.missing_structures)}, `,
-      `${set.pleural_punctures} pleural punctures. Objective ${number(set.objective)} mm, bound ${number(set.bound)} mm.`,
+      `${ofLung(set.pleural_punctures, plan.missing_structures)} pleural punctures. Objective ${number(set.objective)} mm, bound ${number(set.bound)} mm.`,
     ),
     h("p", {}, `Insert in this order: ${set.order.join(", ")}.`),
     h("details", {}, h("summary", {}, "What is proved of the set"), h("ul", {}, ...set.claims.map((claim) => h("li", {}, claim)))),
