@@ -19,6 +19,9 @@ MOST_OF_ALL = 0.5
 """Where more than this part of all organs' volume, and of their number, lies there, the body or they are of
 another frame [U]. One large stray organ is no such case."""
 
+FEWEST_ORGANS = 3
+"""A majority says something of a frame from this many organs on [U]: of fewer, each is told of."""
+
 _REMEDY = "Check its frame (LPS or RAS), its unit (mm, not cm) and that it is of the same scan."
 
 
@@ -44,7 +47,8 @@ def notes_on_outside(structures: Sequence[Structure], parts: BodyParts, *, guess
     outside = sum(shares[s.name] * s.mask.count for s in organs)
     partly = [name for name, share in shares.items() if share > MOST_OUTSIDE and name not in wholly]
     mostly = sum(share > MOST_OF_ALL for share in shares.values())
-    if outside > MOST_OF_ALL * total and mostly > MOST_OF_ALL * len(organs):
+    judged = len(organs) >= FEWEST_ORGANS
+    if judged and outside > MOST_OF_ALL * total and mostly > MOST_OF_ALL * len(organs):
         raise _mismatch(
             f"{100 * outside / total:.0f} % of the volume of forbidden and lung structures lies outside the "
             f"body as it was drawn: {_some([*wholly, *partly])}"
