@@ -84,13 +84,18 @@ def _at_the_edge(
 
 
 def joined_with(parts: BodyParts, target: VoxelMask) -> BodyParts:
-    """The parts, with what of the target lies in none of them joined to the body."""
-    box = parts.body.layer[target.slices]
-    free = target.cropped() & (box == 0)
-    if not free.any():
+    """The parts, with what of the target lies in none of them joined to the body that it touches. What of it
+    lies in the air by itself stays there."""
+    box = tuple(slice(max(s.start - 1, 0), s.stop + 1) for s in target.slices)
+    near = parts.body.layer[box]
+    free = (target.layer[box] == target.label) & (near == 0)
+    numbers, _ = ndimage.label(free)
+    touching = np.unique(numbers[free & ndimage.binary_dilation(near == parts.body.label)])
+    joined = free & np.isin(numbers, touching)
+    if not joined.any():
         return parts
     layer = parts.body.layer.copy()
-    layer[target.slices][free] = parts.body.label
+    layer[box][joined] = parts.body.label
     lower, upper = (
         tuple(int(n) for n in pick([own, its], axis=0))
         for pick, own, its in (
