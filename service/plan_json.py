@@ -16,6 +16,7 @@ from service.plain_json import text_of, to_json
 from service.plan_schema import PlanModel
 from service.request_json import request_to_json
 from service.strict_json import FieldError, NotJson, Refused, parse, read_model
+from service.wording import shown
 
 MAX_PLAN_BYTES = 100_000_000
 """A thousand paths of a hundred crossings and seeds each are shorter."""
@@ -103,7 +104,7 @@ def _another_version(data: bytes) -> str | None:
     schema = content.get("schema") if isinstance(content, dict) else None
     if not isinstance(schema, str) or schema == SCHEMA:
         return None
-    return f"made by another version of this software: {schema!r}, where this one has {SCHEMA!r}"
+    return f"made by another version of this software: {shown(schema)}, where this one has {SCHEMA!r}"
 
 
 def inputs_to_json(inputs: Sequence[InputDigest]) -> list[dict[str, Any]]:

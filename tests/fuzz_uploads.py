@@ -7,7 +7,6 @@ import shutil
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -137,8 +136,8 @@ def _received(path: Path) -> object:
 
 def _app(settings: Settings) -> Any:
     """As much of a service as an upload asks for: its settings."""
-    nothing: Any = None
-    parts = Parts(settings, *[nothing] * (len(fields(Parts)) - 1))
+    parts = object.__new__(Parts)
+    object.__setattr__(parts, "settings", settings)
     return SimpleNamespace(state=SimpleNamespace(parts=parts))
 
 

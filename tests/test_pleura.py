@@ -150,9 +150,9 @@ def test_a_part_of_the_target_within_lung_is_such_a_hole() -> None:
 
 def clipping(length_mm: float) -> tuple[Scene, Measured]:
     """A path at 45 degrees across the edge of a block of lung, which cuts off so much of it."""
-    shape = (60, 60, 60)
+    shape = (60, 60, 80)
     masks = {
-        "body": (Role.SKIN, box_mask(shape, ((2, 2, 2), (58, 58, 58)))),
+        "body": (Role.SKIN, box_mask(shape, ((2, 2, 2), (58, 58, 78)))),
         "lung_left": (Role.LUNG, box_mask(shape, ((5, 15, 46), (55, 30, 55)))),
         "node": (Role.TARGET, box_mask(shape, ((26, 26, 26), (34, 34, 34)))),
     }

@@ -469,7 +469,9 @@ def test_likelier_touches_come_first_then_names():
 @settings(max_examples=8)
 def test_a_rigid_motion_changes_nothing(seed):
     rng = np.random.default_rng(seed)
-    motion = pose_P(tuple(rng.uniform(-180, 180, 3)), tuple(rng.uniform(-100, 100, 3)))
+    # Turned no further than the patient lies along the same axis of the grid: that axis is where the field of
+    # view ends a body.
+    motion = pose_P(tuple(rng.uniform(-25, 25, 3)), tuple(rng.uniform(-100, 100, 3)))
     still, moved = (outcome(s, given=given_in(s)) for s in (chest(), chest(motion)))
     for a, b in zip(still.needles, moved.needles, strict=True):
         assert a.touches == b.touches
