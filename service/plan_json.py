@@ -104,7 +104,7 @@ def _another_version(data: bytes) -> str | None:
     schema = content.get("schema") if isinstance(content, dict) else None
     if not isinstance(schema, str) or schema == SCHEMA:
         return None
-    return f"made by another version of this software: {shown(schema)}, where this one has {SCHEMA!r}"
+    return f"made by another version of this software: {shown(schema)}, where this one has {shown(SCHEMA)}"
 
 
 def inputs_to_json(inputs: Sequence[InputDigest]) -> list[dict[str, Any]]:

@@ -8,10 +8,9 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import httpx
+from fastapi import FastAPI
 from fuzz_kind import Kind
 from starlette.requests import Request
 from starlette.types import Message
@@ -134,11 +133,13 @@ def _received(path: Path) -> object:
         return asyncio.run(receive(Request(scope, arrive), folder, settings, lambda count: None))
 
 
-def _app(settings: Settings) -> Any:
+def _app(settings: Settings) -> FastAPI:
     """As much of a service as an upload asks for: its settings."""
     parts = object.__new__(Parts)
     object.__setattr__(parts, "settings", settings)
-    return SimpleNamespace(state=SimpleNamespace(parts=parts))
+    app = FastAPI()
+    app.state.parts = parts
+    return app
 
 
 def _told(refused: Exception) -> Sequence[str]:

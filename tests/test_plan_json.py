@@ -221,7 +221,7 @@ def test_a_plan_of_another_version_is_refused_for_that_alone() -> None:
         read_plan(json.dumps(document).encode())
     (error,) = caught.value.errors
     assert error.pointer == "/schema" and "another version of this software" in error.detail
-    assert "'seedpath.plan/1'" in error.detail and error.detail.endswith("Make the plan again.")
+    assert '"seedpath.plan/1"' in error.detail and error.detail.endswith("Make the plan again.")
 
 
 @pytest.mark.parametrize("key", list(plan_to_json(a_plan())))
