@@ -339,12 +339,22 @@ def sliced(page: Page, planned: dict[str, Any]) -> tuple[Page, list[dict[str, An
     return page, found
 
 
+def at_rest(page: Page, canvas: Any) -> dict[str, float]:
+    """Where the canvas is, once what is drawn late above it has moved it for the last time. [CSS pixels]"""
+    for _ in range(60):
+        before = canvas.bounding_box()
+        page.wait_for_timeout(500)
+        if before is not None and before == canvas.bounding_box():
+            return dict(before)
+    raise AssertionError("the page goes on moving")
+
+
 def taken_hold_of(page: Page) -> tuple[float, float, float]:
     """The pointer pressed on the entry in the first slice: where, and the slice's width. [CSS pixels]"""
     canvas = page.locator("#slices canvas").first
     canvas.scroll_into_view_if_needed()
-    place, box = entry_on(canvas), canvas.bounding_box()
-    assert box is not None and place is not None
+    place, box = entry_on(canvas), at_rest(page, canvas)
+    assert place is not None
     x, y = box["x"] + place[0] * box["width"], box["y"] + place[1] * box["height"]
     page.mouse.move(x, y)
     page.mouse.down()
