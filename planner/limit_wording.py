@@ -6,7 +6,8 @@ from planner.implant_records import Doubt, LimitComparison, LimitKind
 from planner.number_text import decimals_apart
 
 POINT_CC = 0.1
-"""The volume that stands for a point, as `planner.dose.verdicts` has it."""
+"""The volume that stands for a point where a limit is a maximum: the smallest that is reported [U]. Protocols
+often mean 0.03 cc, which may get more."""
 
 _SENTENCES = {
     Doubt.NOT_IN_INPUT: "The input has no voxel of this organ: not compared.",

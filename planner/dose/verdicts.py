@@ -14,10 +14,7 @@ from planner.dose.dvh import MM3_PER_CC, ROUNDING, DoseVolume, dose_to_hottest_c
 from planner.dose.limits import OrganLimit, Scope
 from planner.dose.organ_names import Match
 from planner.implant_records import Doubt, LimitKind
-
-POINT_CC = 0.1
-"""The volume that stands for a point where a limit is a maximum: the smallest that is reported [U]. Protocols
-often mean 0.03 cc, which may get more."""
+from planner.limit_wording import POINT_CC
 
 
 @dataclass(frozen=True)
