@@ -28,6 +28,10 @@ APART_MM = 20.0
 NEIGHBOURS_APART_MM = 5.0
 """The same, of vertebrae and ribs that follow one another [U]: a third of the lowest vertebra's height."""
 
+NEIGHBOURS_ALIKE_MM = 20.0
+"""They vote only where their middles are no further apart than this from front to back [U]: the front end of
+a rib lies below the back end of the next one, and a small field of view may show just these."""
+
 LEAST_SHARE = 2 / 3
 """Votes of one kind contradict an input where at least this part of them does [U]."""
 
@@ -124,8 +128,9 @@ def _votes(structures: Sequence[Structure], grid: Grid) -> Iterator[Vote]:
         upper, lower = (by_words.get(("lung", part, "lobe", side), "") for part in ("upper", "lower"))
         yield from _vote("height", upper, "lies above", lower, middles, 2, APART_MM)
     for column in _columns(middles):
-        for above_name, below_name in pairwise(column):
-            yield from _vote("height", above_name, "lies above", below_name, middles, 2, NEIGHBOURS_APART_MM)
+        for upper, lower in pairwise(column):
+            if abs(middles[upper][1] - middles[lower][1]) <= NEIGHBOURS_ALIKE_MM:
+                yield from _vote("height", upper, "lies above", lower, middles, 2, NEIGHBOURS_APART_MM)
 
 
 def _said(key: tuple[str, ...]) -> str:

@@ -26,9 +26,10 @@ SPECK_SHARE = 0.1
 SPECK_AWAY_MM = 20.0
 """Nearer to the main part than this, a small part may be a satellite, and is treated [U]."""
 
-CRUMB_MM3 = 30.0
-"""A speck smaller than this, or of one voxel, is a crumb, and left out [U]: a ball of less than 4 mm. A
-larger one may be a node: to leave it out, or to treat it, is not for a program to choose."""
+CRUMB_MM3 = 65.0
+"""A speck smaller than this, or of one voxel, is a crumb, and left out [U]: a ball of less than 5 mm, in
+which no seed has room. A larger one may be a node: to leave it out, or to treat it, is not for a program to
+choose."""
 
 MOST_PARTS = 200
 """What is in more parts than this is no target [U]: vessels, speckle, the whole image."""

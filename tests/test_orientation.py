@@ -94,6 +94,20 @@ def test_vertebrae_numbered_from_below_are_refused() -> None:
         scene(patient(left_out=ribs, renamed=turned))
 
 
+def test_the_front_of_a_rib_below_the_back_of_the_next_tells_nothing() -> None:
+    """A small field of view shows just these: ribs slope."""
+    pieces = {
+        f"rib_{side}_{number}": ((i, j, k), (i + 3, j + 4, k + 2))
+        for side, i in (("left", 66), ("right", 8))
+        for number, j, k in ((3, 14, 24), (4, 42, 36))
+    }
+    layers = Layers(SHAPE)
+    others = {name: box for name, box in PATIENT.items() if not name.startswith("rib")}
+    boxes = {**others, **pieces}
+    parts = tuple(Structure(name, layers.add(name, box_mask(SHAPE, box))) for name, box in boxes.items())
+    assert notes(Segmentation(GRID, parts, ())) == []
+
+
 def test_situs_inversus_is_taken() -> None:
     """Organs lie mirrored; ribs, lungs and spine lie as their sides say, whatever shape a lung has."""
     i, j, k = np.indices(SHAPE)

@@ -284,7 +284,7 @@ BAD_FORMS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a field that is no file": (
         {"data": {"file": "text"}, "files": [("ct", ("ct", b"x"))]},
         "malformed-upload",
-        "all files",
+        "The part 'file' is no file",
     ),
     "too much": (upload(("file", "a.nii", b"a" * 250_000)), "too-large", "larger than"),
     "an unreadable image": (upload(("file", "a.nii", b"bad")), "unusable-input", "is no image"),

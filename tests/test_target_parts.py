@@ -92,17 +92,17 @@ def test_parts_that_touch_at_a_corner_are_one() -> None:
 
 
 def test_a_small_node_far_away_in_one_mask_is_not_for_a_program_to_leave_out() -> None:
-    """Main part of 4.1 cc; two voxels are 16 mm3, a crumb, and four are 32 mm3, which may be a node."""
-    assert voxels(made(boxes(MAIN, ((30, 30, 30), (32, 31, 31))))) == 8**3
+    """Main part of 4.1 cc; eight voxels are 64 mm3, a crumb, and nine are 72 mm3, which may be a node."""
+    assert voxels(made(boxes(MAIN, ((30, 30, 30), (32, 32, 32))))) == 8**3
     with pytest.raises(
         StructureError,
-        match=r"'node' has a part of 0\.032 cc at LPS \(60, 60, 60\), 66 mm from the main one: ",
+        match=r"'node' has a part of 0\.072 cc at LPS \(60, 60, 60\), 66 mm from the main one: ",
     ) as refused:
-        made(boxes(MAIN, ((30, 30, 30), (32, 32, 31))))
+        made(boxes(MAIN, ((30, 30, 30), (33, 33, 31))))
     assert "remove it from the mask" in refused.value.remedy
     assert "name both as the target" in refused.value.remedy
     with pytest.raises(StructureError, match=r"and 1 more such"):
-        made(boxes(MAIN, ((30, 30, 30), (32, 32, 31)), ((30, 20, 30), (32, 22, 31))))
+        made(boxes(MAIN, ((30, 30, 30), (33, 33, 31)), ((30, 20, 30), (33, 23, 31))))
 
 
 def test_one_voxel_of_a_coarse_grid_is_a_crumb_and_three_are_none() -> None:
