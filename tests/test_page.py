@@ -353,7 +353,7 @@ def taken_hold_of(page: Page) -> tuple[float, float, float]:
     """The pointer pressed on the entry in the first slice: where, and the slice's width. [CSS pixels]"""
     canvas = page.locator("#slices canvas").first
     canvas.scroll_into_view_if_needed()
-    place, box = entry_on(canvas), at_rest(page, canvas)
+    box, place = at_rest(page, canvas), entry_on(canvas)
     assert place is not None
     x, y = box["x"] + place[0] * box["width"], box["y"] + place[1] * box["height"]
     page.mouse.move(x, y)
@@ -415,18 +415,21 @@ def test_the_needles_of_the_set_are_judged_by_what_they_aim_at(shown, planned):
 
 
 def entry_on(canvas: Any) -> list[float] | None:
-    """Where the round mark of the entry is, as parts of the slice: the one place so filled."""
+    """Where the round mark of the entry is, as parts of the slice: the tip's square does not reach as far."""
     found: list[float] | None = canvas.evaluate(
         """(c) => {
           const { data } = c.getContext("2d").getImageData(0, 0, c.width, c.height);
           const safe = getComputedStyle(document.documentElement).getPropertyValue("--safe").trim();
           const [r, g, b] = [1, 3, 5].map((n) => parseInt(safe.slice(n, n + 2), 16));
           const near = [-5, -3, 0, 3, 5];
+          const across = [[-7, 0], [7, 0], [0, -7], [0, 7]];
           const is = (x, y) => {
             const n = 4 * (y * c.width + x);
             return data[n] === r && data[n + 1] === g && data[n + 2] === b;
           };
-          const filled = (x, y) => near.every((dy) => near.every((dx) => is(x + dx, y + dy)));
+          const filled = (x, y) =>
+            near.every((dy) => near.every((dx) => is(x + dx, y + dy))) &&
+            across.every(([dx, dy]) => is(x + dx, y + dy));
           for (let y = 8; y < c.height - 8; y += 1) {
             for (let x = 8; x < c.width - 8; x += 1) {
               if (filled(x, y)) return [x / c.width, y / c.height];
