@@ -42,19 +42,27 @@ ANTERIOR_DEG, POSTERIOR_DEG = 60.0, 120.0
 
 @dataclass(frozen=True)
 class _View:
-    """What the rules look at."""
+    """What the rules look at. `midline_mm` is from the least to the largest x of sternum and spine; without
+    them, of all."""
 
     measured: Measured
     sternum_P: Float[np.ndarray, "n 3"]
     spine_P: Float[np.ndarray, "m 3"]
     clavicle_P: Float[np.ndarray, "c 3"]
     centre_P: Float[np.ndarray, "3"]
+    midline_mm: tuple[float, float]
     space: RibSpace
 
     @property
     def side(self) -> str:
-        """The patient's side on which the path enters."""
-        return self.space.side or ("left" if self.measured.entry_mm[0] > self.centre_P[0] else "right")
+        """The patient's side on which the path enters. Near the midline, which curves, ribs tell it best."""
+        x = self.measured.entry_mm[0]
+        least, most = self.midline_mm
+        if x < least:
+            return "right"
+        if x > most:
+            return "left"
+        return self.space.side or ("left" if x > self.centre_P[0] else "right")
 
     @property
     def sector(self) -> str:
@@ -185,18 +193,25 @@ def _view(scene: Scene, measured: Measured) -> _View:
     # An oblique grid's corners do not bound it in P: its diagonal does.
     diagonal = float(np.linalg.norm(body_P[1] - body_P[0]))
     all_lower_P, all_upper_P = body_P.mean(axis=0) - diagonal, body_P.mean(axis=0) + diagonal
-    # The spine curves: only what lies at the path's levels says where the midline is there.
-    lower_P, upper_P = all_lower_P.copy(), all_upper_P.copy()
-    lower_P[2] = min(measured.entry_mm[2], measured.tip_mm[2]) - LEVEL_MM
-    upper_P[2] = max(measured.entry_mm[2], measured.tip_mm[2]) + LEVEL_MM
     bones = [s for s in scene.structures if not is_rib(s.name)]
-    sternum_P = points_between((s for s in bones if is_sternum(s.name)), scene.grid, all_lower_P, all_upper_P)
-    spine_P = points_between((s for s in bones if is_vertebra(s.name)), scene.grid, lower_P, upper_P)
-    clavicle_P = points_between(
-        (s for s in bones if is_clavicle(s.name)), scene.grid, all_lower_P, all_upper_P
+    sternum_P, all_spine_P, clavicle_P = (
+        points_between((s for s in bones if is_one(s.name)), scene.grid, all_lower_P, all_upper_P)
+        for is_one in (is_sternum, is_vertebra, is_clavicle)
     )
-    centre_P = _centre(scene, sternum_P, spine_P)
-    return _View(measured, sternum_P, spine_P, clavicle_P, centre_P, rib_space(scene, measured))
+    midline = np.concatenate([sternum_P[:, 0], all_spine_P[:, 0]])
+    # The spine curves: only what lies at the path's levels says where the midline is there.
+    lower = min(measured.entry_mm[2], measured.tip_mm[2]) - LEVEL_MM
+    upper = max(measured.entry_mm[2], measured.tip_mm[2]) + LEVEL_MM
+    spine_P = all_spine_P[(all_spine_P[:, 2] >= lower) & (all_spine_P[:, 2] <= upper)]
+    return _View(
+        measured,
+        sternum_P,
+        spine_P,
+        clavicle_P,
+        centre_P=_centre(scene, sternum_P, spine_P),
+        midline_mm=(float(midline.min()), float(midline.max())) if len(midline) else (-inf, inf),
+        space=rib_space(scene, measured),
+    )
 
 
 def _centre(

@@ -126,6 +126,16 @@ def test_paths_are_named_as_a_radiologist_would(path, approach, window):
     assert window_name(WHOLE, path) == window
 
 
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_beside_the_spine_a_path_is_on_the_side_that_it_enters_by(side):
+    """Ribs of one side alone are drawn, and the path comes near them from the other."""
+    half = caged(lambda name: not name.startswith("rib") or side in name)
+    sign, other = (1, "right") if side == "left" else (-1, "left")
+    path = line((-25 * sign, -110, 10), (70 * sign, -80, 10))
+    assert rib_space(half, path).side == side
+    assert f" {other}" in window_name(half, path)
+
+
 @pytest.mark.parametrize("side", [-1, 1])
 @pytest.mark.parametrize("number", [1, 3, 5])
 @pytest.mark.parametrize("y", [-50.0, 0.0, 50.0])

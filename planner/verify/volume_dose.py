@@ -24,6 +24,8 @@ NEAR_MM = 30.0
 """So far from a seed voxels of organs are divided into such parts; beyond, each is one sample."""
 FEW_VOXELS = 50_000
 """A mask of more is taken to reach farther [U]."""
+D90_PERCENT = 90.0 - 1e-7
+"""Shares are quotients of sums of volumes: what is 90 % but for their rounding is."""
 MANY_VOXELS = 1_000_000
 """Organs of more voxels may be sampled in blocks of them, far from seeds."""
 
@@ -120,7 +122,7 @@ def check_curve(claims: Claims, curve: DvhCurve, found: SampledDoses) -> None:
 def check_levels(
     claims: Claims, curve: DvhCurve, stated: VolumeDose | TargetDose, prescribed_gy: float
 ) -> None:
-    """That a histogram says what V100, V150 and V200 do."""
+    """That a histogram says what V100, V150, V200 and D90 do: at D90 it falls through 90 %."""
     for part, percent in (
         (1.0, stated.v100_percent),
         (1.5, stated.v150_percent),
@@ -135,6 +137,19 @@ def check_levels(
         for share in shares:
             name = f"the histogram gives V{100 * part:.0f}"
             claims.equal(name, f"histogram of {curve.structure}", share, percent, 100.0 * RATIO)
+    _check_d90(claims, curve, stated)
+
+
+def _check_d90(claims: Claims, curve: DvhCurve, stated: VolumeDose | TargetDose) -> None:
+    """That a histogram falls through 90 % at D90. Where it never does, D90 is beyond its last level, or the
+    hottest dose outside seeds."""
+    pairs = list(zip(curve.dose_gy, curve.volume_percent, strict=False))
+    above = max((dose for dose, share in pairs if share >= D90_PERCENT), default=0.0)
+    below = min((dose for dose, share in pairs if share < D90_PERCENT), default=None)
+    if below is not None:
+        holds = above * (1.0 - RATIO) <= stated.d90_gy <= below * (1.0 + RATIO)
+        subject, between = f"histogram of {curve.structure}", f"{above:g} to {below:g} Gy"
+        claims.holds("the histogram gives D90", subject, f"{stated.d90_gy:g} Gy", between, holds)
 
 
 def check_within(

@@ -27,6 +27,7 @@ from planner.verify.passage import check_passage
 from planner.verify.room import check_room
 from planner.verify.seeds import check_seeds
 from planner.verify.sentences import check_sentences
+from planner.verify.sides import check_sides
 from planner.verify.track import check_reach, check_track
 from planner.verify.trial import Trial, trial_of
 from planner.verify.voxels import voxels_of
@@ -72,6 +73,7 @@ def verify(plan: Plan, scene: Scene) -> Verification:
         return claims.verification()
     check_sentences(claims, plan, scene)
     check_outcome(claims, plan)
+    check_sides(claims, plan, scene)
     check_order(claims, plan)
     _check_paths(claims, plan, scene)
     check_at_random(claims, plan, scene)
