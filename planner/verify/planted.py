@@ -98,8 +98,13 @@ class Planted:
         return sum(sums)
 
     def nearest_mm(self, point: Point) -> float:
-        """From a point to the nearest seed's centre. [mm]"""
-        return float(np.linalg.norm(self.centres_P - np.array(point), axis=1).min(initial=inf))
+        """From a point to the nearest seed's axis, as long as its capsule; of a seed whose axis is not known,
+        to the ball of its ends. [mm]"""
+        half = self.source.seed_length_mm / 2
+        offsets = np.array(point) - self.centres_P
+        along = np.clip((offsets * self.axes_P).sum(axis=1, keepdims=True), -half, half)
+        away = np.linalg.norm(offsets - along * self.axes_P, axis=1)
+        return float(np.where(self._known, away, np.maximum(0.0, away - half)).min(initial=inf))
 
 
 def planted(source: Source, strength_u: float, seeds: Sequence[PlacedSeed]) -> Planted:

@@ -40,8 +40,9 @@ RATIO = 1e-9
 DOSE = 1e-3
 """Doses, as a part of themselves: the planner reads them off a table."""
 
-DOSE_NEAR, NEAR_SEED_MM = 5e-3, 2.0
-"""The same within so far of a seed's centre, where the table is at its worst."""
+DOSE_NEAR, NEAR_SEED_MM = 5e-3, 1.0
+"""The same within so far of a seed's axis, where the table is at its worst: just outside its capsule, above
+all beyond the ends of the active line."""
 
 DOSE_GY = 1e-12
 """Doses in Gy, where that is more: the planner's table ends at a metre, where a hundred of the strongest
