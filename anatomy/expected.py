@@ -85,7 +85,7 @@ _GROUPS = (
         f"a_pulmonary {_GREAT}",
         (_Part("pulmonary_artery", "pulmonary_artery", SIDES),),
     ),
-    _one("pulmonary_vein", "pulmonary_vein", SIDES),
+    _one("pulmonary_vein", "pulmonary_vein pulmonary_venous_system", SIDES),
     _one("superior_vena_cava", f"superior_vena_cava superior_venacava venacava_s {_GREAT}"),
     _Group(
         "airway",

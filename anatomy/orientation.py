@@ -47,7 +47,8 @@ on the other side."""
 _IN_FRONT = (("sternum",), ("heart",), ("trachea",))
 _BEHIND = (("vertebrae",), ("cord", "spinal"))
 _ABOVE = (("heart",), ("lung",))
-_BELOW = (("liver",), ("spleen",), ("stomach",), ("kidney",))
+_BELOW = (("liver",), ("spleen",), ("kidney",))
+"""No stomach: after an oesophagus was replaced by it, it lies in the chest."""
 _RIBS = range(1, 10)
 """The last ones are short and behind: their middles lie above those of longer ribs before them."""
 
@@ -78,8 +79,8 @@ class Vote:
 def notes_on_orientation(structures: Sequence[Structure], grid: Grid) -> tuple[str, ...]:
     """One sentence for each comparison that contradicts its names, where most of its kind agree.
 
-    `structures` have roles and are not empty. Raises FrameMismatch where LEAST_SHARE of the votes of one kind
-    contradict.
+    `structures` have roles, are not empty, and are no remnants. Raises FrameMismatch where LEAST_SHARE of the
+    votes of one kind contradict.
     """
     votes = tuple(_votes([s for s in structures if s.role in _VOTING], grid))
     against = {kind: [v for v in votes if v.kind == kind and v.by_mm < 0] for kind in _LEAST_VOTES}

@@ -23,6 +23,7 @@ from anatomy.kinds import KINDS, called_nifti, dicom, files_of, is_dicom
 from anatomy.label_map import read_label_map
 from anatomy.masks_io import organ_name, read_masks
 from anatomy.mesh_axes import MeshAxes, settled_axes
+from anatomy.mesh_names import mesh_names
 from anatomy.nifti_io import Remarks, is_nifti, read_ct, read_mask
 from anatomy.nrrd_io import is_nrrd, read_segments
 from anatomy.remarks import notes_on_files
@@ -38,7 +39,7 @@ from anatomy.structures import (
     mask_from_bool,
 )
 from anatomy.surface_io import axes_stated_in, is_surface, read_surface
-from anatomy.surfaces import grid_around, voxelise
+from anatomy.surfaces import bodies_without_voxels, grid_around, voxelise
 
 SURFACE_VOXEL_MM = 1.5
 """Voxel size of the grid that surfaces are put on [U]: half of a common slice spacing, small against what
@@ -145,19 +146,24 @@ def _read_folder(files: tuple[Path, ...], axes: Mapping[Path, MeshAxes]) -> Segm
 
 def _on_own_grid(surfaces: dict[Path, Surface]) -> Segmentation:
     refuse_far_apart({file.name: surface for file, surface in surfaces.items()})
-    refuse_unlikely_surfaces({file.name: (file.stem, surface) for file, surface in surfaces.items()})
+    names, notes = mesh_names(list(surfaces))
+    refuse_unlikely_surfaces({file.name: (names[file], surface) for file, surface in surfaces.items()})
     grid = grid_around(surfaces.values(), SURFACE_VOXEL_MM)
     layers = Layers(grid.shape)
     structures: dict[str, Structure] = {}
     for file, surface in surfaces.items():
-        name = file.stem
+        name = names[file]
         if name in structures:
             raise ReadError(file.name, f"two files give the structure {name!r}", "Remove one of them.")
         # A target grown to whole voxels would be treated beyond its edge; all else errs towards avoidance.
         touching = role_of(name) is not Role.TARGET
         mask = voxelise(surface, grid, touching=touching)
+        if not touching and mask.any():
+            _refuse_lost(file.name, surface, mask, grid)
         structures[name] = Structure(name, layers.add(name, mask), surface=surface)
-    return Segmentation(grid, tuple(structures.values()), (), surface_slack_mm=_diagonal_mm(grid))
+    return Segmentation(
+        grid, tuple(structures.values()), (), surface_slack_mm=_diagonal_mm(grid), notes=notes
+    )
 
 
 def _diagonal_mm(grid: Grid) -> float:
@@ -185,8 +191,7 @@ def _read_target(
         refuse_unlikely_target(path.name, surface)
         _refuse_beyond(path, surface, grid)
         mask = voxelise(surface, grid, touching=False)
-        if not mask.any():
-            raise SurfaceError(path.name, "it holds no voxel centre of the input's grid", "Use finer voxels.")
+        _refuse_lost(path.name, surface, mask, grid)
         return Structure(path.stem, mask_from_bool(mask), Role.TARGET, surface), ()
     if is_nifti(path) or called_nifti(path.name):
         mask, own, remarks = read_mask(path)
@@ -199,6 +204,21 @@ def _read_target(
     raise ReadError(
         path.name, "it is no target that is read here", "Give a NIfTI mask, .seg.nrrd or a surface."
     )
+
+
+def _refuse_lost(file: str, target: Surface, mask: np.ndarray, grid: Grid) -> None:
+    """Raise SurfaceError where a target, or a part of it, lies between the centres of voxels: it would not be
+    treated."""
+    if not mask.any():
+        raise SurfaceError(file, "it holds no voxel centre of the input's grid", "Use finer voxels.")
+    lost = bodies_without_voxels(target, mask, grid)
+    if lost:
+        parts = "one of its parts holds" if lost == 1 else f"{lost} of its parts hold"
+        raise SurfaceError(
+            file,
+            f"{parts} no voxel centre of the input's grid, and would not be treated",
+            "Use finer voxels, or remove what is noise from the surface.",
+        )
 
 
 def _refuse_beyond(path: Path, surface: Surface, grid: Grid) -> None:

@@ -107,7 +107,7 @@ _VESSELS = """
     a_aorta  a_pulmonary  v_venacava  left_ventricular_outflow_tract  coronary_cusp  non_coronary_cusp
     aortic_arch  aortic_root  aortic_annulus  aortic_sinus  ascending_aorta  descending_aorta
     aortic_dissection  great_vessel  mediastinal_great_vessel
-    pulmonary_trunk  pulmonary_artery  pulmonary_vein  lung_vessel  hilar_vessel
+    pulmonary_trunk  pulmonary_artery  pulmonary_vein  pulmonary_venous_system  lung_vessel  hilar_vessel
     superior_vena_cava  inferior_vena_cava  superior_venacava  inferior_venacava
     venacava  venacava_s  venacava_i
     azygos  azygos_vein  hemiazygos_vein  brachiocephalic_trunk  brachiocephalic_vein  brachiocephalic_artery
@@ -189,6 +189,8 @@ def _folded(name: str) -> tuple[str, ...]:
     split = re.sub(r"\b(ribs?|vertebrae?)(?=\d)", r"\1_", split.replace("_", " "))
     words: list[str] = []
     for word in split.split():
+        if word in _SMALL_WORDS:
+            continue
         for part in _SPELLING.get(word, word).split("_"):
             words.append(part[:-1] if len(part) > 3 and part.endswith("s") else part)
     return _as_lung(tuple(words))
@@ -196,6 +198,7 @@ def _folded(name: str) -> tuple[str, ...]:
 
 _LOBES = {"superior": "upper", "inferior": "lower", "mid": "middle"}
 _BOTH = frozenset(("whole", "both", "total", "parenchyma"))
+_SMALL_WORDS = frozenset(("of", "the"))
 
 
 def _as_lung(words: tuple[str, ...]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float
 
+from anatomy.arms import notes_on_arms
 from anatomy.assignment import DERIVE, asked_roles, assigned, only_targets
 from anatomy.body import GUESSED_SKIN, body_of
 from anatomy.body_parts import joined_with, notes_on_parts, obstacles_of
@@ -30,20 +31,14 @@ from anatomy.orientation import notes_on_orientation
 from anatomy.outside import notes_on_outside
 from anatomy.pose import Bore, Pose, Position, derived_table, gravity_P
 from anatomy.remnants import note_on_remnants, remnants_of
-from anatomy.roles import words_of
 from anatomy.shells import refuse_no_body
 from anatomy.structures import InputDigest, Role, Segmentation, Structure, VoxelMask
 from anatomy.suggest import nearest
+from anatomy.table import is_table, lies_below, notes_on_tables, row_ends_P
 from anatomy.target import cut_sides, refuse_target_outside, share_outside, target_of
 from anatomy.target_parts import TargetPart, notes_on_parts_of, without_crumbs
 from anatomy.view_ends import ended, view_ends
 from anatomy.voids import lung_voids
-
-TABLE_WORDS = frozenset({"table", "couch", "bed"})
-"""A structure outside the body with one of these words in its name is the table."""
-
-BELOW = 0.5
-"""A table's middle lies beneath the patient's by more than this part of half his thickness [U]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +92,11 @@ class PoseInput:
     table: str = DERIVE
     bore_diameter_mm: float = 700.0
 
+    @property
+    def gravity_P(self) -> Float[np.ndarray, "3"]:
+        """Unit vector of gravity in P."""
+        return gravity_P(self.position, self.rotation_deg)
+
 
 def scene(
     segmentation: Segmentation,
@@ -135,17 +135,17 @@ def scene(
         obstacles_of(parts, segmentation.names()),
         skin_source == GUESSED_SKIN,
     )
-    ends = view_ends(parts, segmentation.grid)
+    ends = view_ends(parts, [s.mask for s in filled if s.role is Role.OUTSIDE], segmentation.grid)
     if ends is not None:
         return scene(ended(segmentation, ends), targets, roles, pose)
-    turned = notes_on_orientation(filled, segmentation.grid)
+    remnants = remnants_of(filled, segmentation.grid)
+    crumbs = {remnant.name for remnant in remnants}
+    turned = notes_on_orientation([s for s in filled if s.name not in crumbs], segmentation.grid)
     parts = joined_with(parts, target)
     apart = notes_on_outside(filled, parts, guessed=skin_source == GUESSED_SKIN)
     obstacles = obstacles_of(parts, segmentation.names())
     filled = tuple(sorted((*filled, *obstacles), key=lambda s: s.name))
     given = _roles_of(filled)
-    remnants = remnants_of(filled, segmentation.grid)
-    crumbs = {remnant.name for remnant in remnants}
     missing = expected_missing({name: role for name, role in given.items() if name not in crumbs})
     return Scene(
         grid=segmentation.grid,
@@ -168,6 +168,8 @@ def scene(
             *turned,
             *apart,
             *notes_on_parts(parts, obstacles, segmentation.grid),
+            *notes_on_arms(filled, parts.body, segmentation.grid),
+            *notes_on_tables(filled, parts.body, segmentation.grid, asked.position, asked.gravity_P),
         ),
         inputs=segmentation.inputs,
         surface_slack_mm=segmentation.surface_slack_mm,
@@ -206,16 +208,10 @@ def _refuse_nothing_but_target(named: tuple[Structure, ...]) -> None:
 
 
 def _pose(asked: PoseInput, structures: tuple[Structure, ...], body: VoxelMask, grid: Grid) -> Pose:
-    gravity = gravity_P(asked.position, asked.rotation_deg)
-    ends_P = _row_ends_P(body, grid)
+    gravity, ends_P = asked.gravity_P, row_ends_P(body, grid)
     # A table that was segmented in another pose now stands beside or above the patient: he lies on another.
-    middle = 0.5 * (ends_P.min(axis=0) + ends_P.max(axis=0))
     segmented = asked.table != DERIVE or any(
-        s.role is Role.OUTSIDE
-        and TABLE_WORDS & set(words_of(s.name))
-        and float((_middle_P(s.mask, grid) - middle) @ gravity)
-        > 0.5 * float(np.ptp(ends_P @ gravity)) * BELOW
-        for s in structures
+        is_table(s) and lies_below(s.mask, ends_P, gravity, grid) for s in structures
     )
     table = None if segmented else derived_table(ends_P, gravity)
     # The gantry's axis is taken along the patient's length, through the middle of the body: a segmentation
@@ -223,19 +219,3 @@ def _pose(asked: PoseInput, structures: tuple[Structure, ...], body: VoxelMask, 
     centre = 0.5 * (ends_P.min(axis=0) + ends_P.max(axis=0))
     bore = Bore(centre, np.array([0.0, 0.0, 1.0]), asked.bore_diameter_mm / 2)
     return Pose(asked.position, asked.rotation_deg, table, bore)
-
-
-def _middle_P(mask: VoxelMask, grid: Grid) -> Float[np.ndarray, "3"]:
-    """The middle of a mask's bounding box. [mm]"""
-    return grid.to_patient(0.5 * (np.array(mask.lower) + np.array(mask.upper) - 1) * grid.spacing_mm)
-
-
-def _row_ends_P(body: VoxelMask, grid: Grid) -> Float[np.ndarray, "n 3"]:
-    """Centres of the first and last body voxel of every row along i: whatever direction one looks in, the
-    outermost body voxel is among them."""
-    cropped = body.cropped()
-    j, k = np.nonzero(cropped.any(axis=0))
-    first = cropped.argmax(axis=0)[j, k]
-    last = cropped.shape[0] - 1 - cropped[::-1].argmax(axis=0)[j, k]
-    ends_V = np.stack([np.concatenate([first, last]), np.tile(j, 2), np.tile(k, 2)], axis=1)
-    return grid.to_patient((ends_V + np.array(body.lower)) * grid.spacing_mm)

@@ -47,6 +47,11 @@ _SIZES: Mapping[Key, _Size] = {
         ("rib", _Size(0.1, 15.0)),
         ("sternum", _Size(0.3, 60.0)),
         ("scapula", _Size(0.5, 80.0)),
+        ("pulmonary_artery", _Size(0.3, 60.0)),
+        ("pulmonary_vein pulmonary_venous_system", _Size(0.3, 60.0)),
+        ("superior_vena_cava inferior_vena_cava", _Size(0.1, 20.0)),
+        ("costal_cartilage", _Size(0.3, 80.0)),
+        ("spinal_cord", _Size(0.2, 30.0)),
         ("trachea", _Size(0.15, 30.0)),
         ("esophagus", _Size(0.15, 30.0)),
     )

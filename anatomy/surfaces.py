@@ -121,6 +121,24 @@ def _bodies(faces: Int[np.ndarray, "f 3"]) -> tuple[int, Int[np.ndarray, "f"]]:
     return len(bodies), np.asarray(of_face, np.int64)
 
 
+def bodies_without_voxels(surface: Surface, mask: Bool[np.ndarray, "nx ny nz"], grid: Grid) -> int:
+    """How many connected bodies of a surface have no voxel of its mask in the box around them; cavities,
+    which face inwards, are none."""
+    count, body_of_face = _bodies(surface.faces)
+    p_V = grid.to_box(surface.vertices_P) / grid.spacing_mm
+    lost = 0
+    for n in range(count):
+        faces = surface.faces[body_of_face == n]
+        if _volume_mm3(surface.vertices_P, faces) < 0.0:
+            continue
+        own = p_V[np.unique(faces)]
+        first = np.clip(np.ceil(own.min(axis=0)), 0, mask.shape).astype(int)
+        last = np.clip(np.floor(own.max(axis=0)) + 1, first, mask.shape).astype(int)
+        box = tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+        lost += not mask[box].any()
+    return lost
+
+
 def _winding_at(surface: Surface, p_P: Float[np.ndarray, "3"], outside_P: Float[np.ndarray, "3"]) -> int:
     """Winding number at a point, counted along the line from a point known to be outside."""
     depth, turn = _turns(surface, outside_P, p_P)

@@ -10,10 +10,11 @@ A face of the body at the grid's edge is taken as cut by all that searches, meas
 slices beyond a flat end are left out.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from anatomy.body_parts import BodyParts
 from anatomy.errors import StructureError
@@ -22,6 +23,15 @@ from anatomy.structures import Segmentation, VoxelMask
 
 LEAST_CUT_MM2 = 3_000.0
 """A body's last slice below this is the end of a limb, a chin or a crown [U]: a cut neck has some 100 cm2."""
+
+RAGGED_SHARE = 0.85
+"""Beyond a slice of at least this part of the next one's area, one slice may be ragged: it is left out with
+the rest [U]. One slice in from an ellipsoid's end, areas have at most two thirds of the next one's; three
+quarters, where slices are very thick."""
+
+LEAST_GOING_ON = 0.5
+"""What was drawn outside the body, and covers this part of a flat end, is the body going on under another
+name [U]: limbs beyond a trunk."""
 
 LEAST_CUT_SHARE = 0.6
 """A last slice of at least this part of the next one's area is flat [U]. Near the end of an ellipsoid areas
@@ -43,11 +53,12 @@ class ViewEnds:
     cut_z_mm: tuple[float, ...]
 
 
-def view_ends(parts: BodyParts, grid: Grid) -> ViewEnds | None:
+def view_ends(parts: BodyParts, outside: Sequence[VoxelMask], grid: Grid) -> ViewEnds | None:
     """Where the body as drawn ends flat along the patient's length, short of the grid's edge; None where it
     does not.
 
-    Where a part that lies apart from the body goes on beyond, the field of view does not end. Raises
+    Where a part that lies apart from the body goes on beyond, or one of the masks `outside` the body covers
+    the end, the field of view does not end. Raises
     StructureError where organs go on beyond by more than MOST_BEYOND_MM: there the skin was not drawn.
     """
     axis = canonical_axes(grid.X_PV)[0][2]
@@ -63,17 +74,38 @@ def view_ends(parts: BodyParts, grid: Grid) -> ViewEnds | None:
     low, high = body.lower[axis] + int(filled[0]), body.lower[axis] + int(filled[-1]) + 1
     at_low = (low, low - body.lower[axis], all(p.lower[axis] >= low for p in parts.apart))
     at_high = (size - high, body.upper[axis] - high, all(p.upper[axis] <= high for p in parts.apart))
-    cut = []
+    cuts_mm: list[float] = []
+    first, stop = 0, size
     for face, inwards, (free, beyond, alone) in ((low, 1, at_low), (high, -1, at_high)):
-        if free and alone and _is_flat(areas_mm2[::inwards]):
-            z_mm = _z_mm(body, grid, axis, face - 0.5)
-            _refuse_short(z_mm, beyond * step_mm)
-            cut.append((face, z_mm))
-    if not cut:
-        return None
-    faces = [face for face, _ in cut]
-    first, stop = low if low in faces else 0, high if high in faces else size
-    return ViewEnds(axis, first, stop, tuple(z_mm for _, z_mm in cut))
+        ragged = _ragged_slices(areas_mm2[::inwards])
+        last = face if inwards > 0 else face - 1
+        if not free or not alone or ragged is None or _goes_on(drawn, body, outside, axis, last, inwards):
+            continue
+        cut = face + inwards * ragged
+        z_mm = _z_mm(body, grid, axis, cut - 0.5)
+        _refuse_short(z_mm, (beyond + ragged) * step_mm)
+        cuts_mm.append(z_mm)
+        first, stop = (cut, stop) if inwards > 0 else (first, cut)
+    return ViewEnds(axis, first, stop, tuple(cuts_mm)) if cuts_mm else None
+
+
+def _goes_on(
+    drawn: Bool[np.ndarray, "mx my mz"],
+    body: VoxelMask,
+    outside: Sequence[VoxelMask],
+    axis: int,
+    last: int,
+    inwards: int,
+) -> bool:
+    """Whether what lies outside the body covers its last slice from beyond."""
+    end = np.take(drawn, last - body.lower[axis], axis)
+    beyond = last - inwards
+    index = tuple(beyond if a == axis else s for a, s in enumerate(body.slices))
+    covered = np.zeros_like(end)
+    for mask in outside:
+        if 0 <= beyond < mask.layer.shape[axis]:
+            covered |= mask.layer[index] == mask.label
+    return bool(np.count_nonzero(covered & end) >= LEAST_GOING_ON * np.count_nonzero(end))
 
 
 def _refuse_short(z_mm: float, beyond_mm: float) -> None:
@@ -86,9 +118,15 @@ def _refuse_short(z_mm: float, beyond_mm: float) -> None:
         )
 
 
-def _is_flat(areas_mm2: Float[np.ndarray, " n"]) -> bool:
-    """Whether areas, from the end on inwards, begin flat."""
-    return bool(areas_mm2[0] >= LEAST_CUT_MM2) and bool(areas_mm2[0] >= LEAST_CUT_SHARE * areas_mm2[1])
+def _ragged_slices(areas_mm2: Float[np.ndarray, " n"]) -> int | None:
+    """How many slices lie before a flat end, by areas from the end on inwards; None where none is flat."""
+    for ragged, share in ((0, LEAST_CUT_SHARE), (1, RAGGED_SHARE)):
+        if len(areas_mm2) < ragged + 2:
+            return None
+        here, next_mm2 = areas_mm2[ragged], areas_mm2[ragged + 1]
+        if here >= max(LEAST_CUT_MM2, share * next_mm2):
+            return ragged
+    return None
 
 
 def _z_mm(body: VoxelMask, grid: Grid, axis: int, face: float) -> float:

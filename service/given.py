@@ -1,6 +1,6 @@
 """Given: whether a plan is used with the files that it was made from, and with all of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from anatomy.errors import ReadError
@@ -31,7 +31,8 @@ def refuse_left_out(
 
 
 def refuse_other_files(claimed: Sequence[InputDigest], given: Sequence[InputDigest]) -> None:
-    """Raise ReadError where the files given are not those that the plan was made from, and name one."""
+    """Raise ReadError where the files given are not those that the plan was made from, or exchanged names,
+    which are organs' where each has a file of its own; and name one."""
     wanted, found = ({file.sha256: file.name for file in files} for files in (claimed, given))
     for sha256, name in found.items():
         if sha256 not in wanted:
@@ -43,6 +44,24 @@ def refuse_other_files(claimed: Sequence[InputDigest], given: Sequence[InputDige
     for sha256, name in wanted.items():
         if sha256 not in found:
             raise ReadError(name, "the plan was made with this file, and it is not given", "Give it too.")
+    swapped = exchanged(wanted, found)
+    if swapped is not None:
+        raise ReadError(
+            swapped[0],
+            f"the plan was made with this content under the name {swapped[1]}: names were exchanged",
+            "Give each file its own name: a mask or surface is the organ that its name says.",
+        )
+
+
+def exchanged(wanted: Mapping[str, str], found: Mapping[str, str]) -> tuple[str, str] | None:
+    """Of two lists of names by sha256, a name that stands for other content in the second than in the first,
+    and what that content is called in the first; None where there is none. A name that is in one list alone
+    was given anew, and says nothing."""
+    for sha256, name in sorted(found.items()):
+        called = wanted.get(sha256, name)
+        if called != name and name in wanted.values():
+            return name, called
+    return None
 
 
 def _refuse_other_axes(claimed: Sequence[InputDigest], given: Sequence[InputDigest]) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 ALLOWED_TO_VERIFY = {
     "anatomy",
+    "anatomy.arms",
     "anatomy.assignment",
     "anatomy.body",
     "anatomy.body_parts",
@@ -25,6 +26,7 @@ ALLOWED_TO_VERIFY = {
     "anatomy.sizes",
     "anatomy.structures",
     "anatomy.suggest",
+    "anatomy.table",
     "anatomy.target",
     "anatomy.target_names",
     "anatomy.target_parts",

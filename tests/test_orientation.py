@@ -108,6 +108,27 @@ def test_the_front_of_a_rib_below_the_back_of_the_next_tells_nothing() -> None:
     assert notes(Segmentation(GRID, parts, ())) == []
 
 
+@pytest.mark.parametrize("rest", [((14, 20, 20), (15, 21, 21)), ((14, 20, 20), (15, 22, 22))])
+def test_a_crumb_of_an_organ_says_nothing_of_sides(rest: Box) -> None:
+    """Of a lung that was taken out, a network left one voxel in the other: no patient is mirrored by it."""
+    others = {
+        name: box for name, box in PATIENT.items() if name in ("body", "heart", "node_4R", "lung_right")
+    }
+    layers = Layers(SHAPE)
+    boxes = {**others, "lung_left": rest}
+    parts = tuple(Structure(name, layers.add(name, box_mask(SHAPE, box))) for name, box in boxes.items())
+    assert notes(Segmentation(GRID, parts, ())) == []
+
+
+def test_a_stomach_in_the_chest_is_no_patient_upside_down() -> None:
+    """It stands for an oesophagus that was taken out."""
+    kept = ("body", "heart", "lung_left", "lung_right", "node_4R")
+    layers = Layers(SHAPE)
+    boxes = {**{name: PATIENT[name] for name in kept}, "stomach": ((34, 38, 40), (42, 46, 58))}
+    parts = tuple(Structure(name, layers.add(name, box_mask(SHAPE, box))) for name, box in boxes.items())
+    assert notes(Segmentation(GRID, parts, ())) == []
+
+
 def test_situs_inversus_is_taken() -> None:
     """Organs lie mirrored; ribs, lungs and spine lie as their sides say, whatever shape a lung has."""
     i, j, k = np.indices(SHAPE)

@@ -125,6 +125,9 @@ def test_a_name_nobody_knows_is_forbidden_and_said_to_be_unknown(name: str) -> N
     [
         ("esophagus", "Oesophagus", "ESOPHAGUS", "oesophagus "),
         ("lung_upper_lobe_left", "Left Upper Lobe Lung", "lung-upper-lobe-left", "Lung.Upper.Lobe.L"),
+        ("lung_upper_lobe_left", "superior lobe of left lung", "Superior lobe of the left lung"),
+        ("lung_lower_lobe_right", "inferior lobe of right lung"),
+        ("pulmonary_vein", "pulmonary venous system"),
         ("spinal_cord", "SpinalCord", "Spinal Cord", "spinalcord"),
         ("superior_vena_cava", "SVC", "Superior Vena Cava"),
         ("trachea_bronchi", "trachea_bronchus"),

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 import trimesh
@@ -196,6 +197,24 @@ def test_a_crumb_stands_for_no_organ() -> None:
 def test_surfaces_in_m_bound_no_volume_or_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SurfaceError, match="in mm"):
         read(folder_of(tmp_path, 1000.0))
+
+
+def test_a_target_of_which_a_part_holds_no_voxel_is_refused(tmp_path: Path) -> None:
+    """It would not be treated. Voxels of 5 mm; the small ball lies between their centres."""
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    body = np.zeros((40, 40, 40), np.uint8)
+    body[5:35, 5:35] = 1
+    nibabel.save(nibabel.Nifti1Image(body, np.diag([-5.0, -5.0, 5.0, 1.0])), masks / "body.nii.gz")
+    main, small = trimesh.creation.icosphere(3, 10.0), trimesh.creation.icosphere(3, 2.0)
+    main.apply_translation((100, 100, 100))
+    small.apply_translation((122.5, 122.5, 122.5))
+    file = tmp_path / "node.stl"
+    trimesh.util.concatenate([main, small]).export(file)
+    with pytest.raises(SurfaceError, match=r"one of its parts holds no voxel centre"):
+        read(masks, targets=[file])
+    main.export(file)
+    read(masks, targets=[file])
 
 
 def test_a_target_in_cm_is_refused(tmp_path: Path) -> None:

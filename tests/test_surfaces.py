@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from anatomy.errors import SurfaceError
 from anatomy.frames import Grid
 from anatomy.structures import Surface
-from anatomy.surfaces import checked_surface, crossings, grid_around, voxelise
+from anatomy.surfaces import bodies_without_voxels, checked_surface, crossings, grid_around, voxelise
 
 FLAT = np.array([[0, 0, 0], [5, 0, 0], [0, 5, 0], [5, 5, 0]], float)
 
@@ -288,6 +288,26 @@ def test_a_thin_sheet_between_centres_is_touched_but_holds_no_centre() -> None:
     even = grid(n=30)  # centres at half millimetres
     assert not voxelise(sheet, even, touching=False).any()
     assert np.count_nonzero(voxelise(sheet, even, touching=True)) >= 20 * 20
+
+
+def test_a_body_between_centres_is_counted_as_lost_and_a_cavity_is_not() -> None:
+    grid = Grid((12, 12, 12), np.diag([5.0, 5.0, 5.0, 1.0]))
+
+    def hollow(radius: float) -> trimesh.Trimesh:
+        made = ball(radius, (20.0, 20.0, 20.0))
+        made.invert()
+        return made
+
+    for others, lost in (
+        ([], 0),
+        ([ball(2.0, (42.5, 42.5, 42.5))], 1),
+        ([ball(2.0, (42.5, 42.5, 42.5)), ball(1.5, (2.5, 2.5, 2.5))], 2),
+        ([ball(2.0, (45.0, 45.0, 45.0))], 0),
+        ([hollow(4.0)], 0),
+        ([hollow(9.0)], 0),
+    ):
+        node = surface(ball(12.0, (20.0, 20.0, 20.0)), *others)
+        assert bodies_without_voxels(node, voxelise(node, grid, touching=False), grid) == lost
 
 
 def test_overlapping_bodies_are_filled_and_cavities_left() -> None:

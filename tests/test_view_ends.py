@@ -122,6 +122,34 @@ def test_a_body_that_is_drawn_on_some_slices_only_is_refused() -> None:
         scene(cylinder((0, 20), lung_right=lung))
 
 
+@pytest.mark.parametrize("pad", [(0, 6), (6, 6)])
+def test_a_ragged_last_slice_does_not_hide_the_cut(pad: tuple[int, int]) -> None:
+    """A network's edge: of the last slice a third is left. It is left out with what lies beyond."""
+    size = (50, 50, pad[0] + SLICES + pad[1])
+    i, j, k = np.indices(size)
+    across = ((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2
+    last = k == pad[0] + SLICES
+    body = (across <= 1) & (k >= pad[0]) & (k < pad[0] + SLICES) | (across <= 0.33) & last
+    made = scene(cylinder(pad, body=body))
+    assert made.grid.shape == (50, 50, SLICES)
+    shift = np.array([0.0, 0.0, SPACING_MM * pad[0]])
+    beside = (np.array([50.0, 40.0, 100.0]) + shift, np.array([50.0, 51.0, 60.0]) + shift)
+    assert not through_the_top(made, *beside).safe
+
+
+def test_limbs_beyond_a_trunk_are_no_end_of_the_view() -> None:
+    """A network's trunk ends where its limbs begin, and bones go on in them."""
+    size = (50, 50, SLICES + 30)
+    i, j, k = np.indices(size)
+    across = ((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2
+    limbs = (across <= 1) & (k >= SLICES) & (k < SLICES + 25)
+    femur = (abs(i - 34) < 3) & (abs(j - 30) < 3) & (k > SLICES - 5) & (k < SLICES + 20)
+    made = scene(cylinder((0, 30), body_extremities=limbs, femur_left=femur))
+    assert made.grid.shape == size
+    assert not any("flat" in note for note in made.notes)
+    assert not through_the_top(made, (50.0, 10.0, 105.0)).safe
+
+
 def test_an_organ_that_is_a_slice_longer_than_the_body_does_not_hide_the_cut() -> None:
     i, j, k = np.indices((50, 50, SLICES + 20))
     aorta = (abs(i - 34) < 3) & (abs(j - 36) < 3) & (k < SLICES + 2)

@@ -1,0 +1,40 @@
+"""Arms that touch the trunk are one body with it: their bones tell, and a note says so."""
+
+import numpy as np
+import pytest
+from made_scenes import box_mask, grid_of
+
+from anatomy.scene import scene
+from anatomy.structures import Layers, Segmentation, Structure
+
+SHAPE, GRID = (60, 40, 60), grid_of((60, 40, 60), (5.0, 5.0, 5.0))
+TRUNK, ARM, APART = ((5, 5, 0), (40, 35, 60)), ((40, 12, 2), (50, 24, 58)), ((44, 12, 2), (54, 24, 58))
+ORGANS = {"heart": ((18, 12, 20), (26, 20, 28)), "node_4R": ((18, 22, 30), (22, 26, 34))}
+
+
+def notes(arm, humerus) -> list[str]:
+    layers = Layers(SHAPE)
+    masks = {"body": box_mask(SHAPE, TRUNK, arm), "humerus_left": box_mask(SHAPE, humerus)}
+    masks |= {name: box_mask(SHAPE, box) for name, box in ORGANS.items()}
+    parts = tuple(Structure(name, layers.add(name, mask)) for name, mask in masks.items())
+    return [note for note in scene(Segmentation(GRID, parts, ())).notes if "arm" in note]
+
+
+def test_an_arm_that_touches_the_trunk_is_told() -> None:
+    said = notes(ARM, ((44, 16, 6), (47, 19, 56)))
+    assert len(said) == 1
+    assert said[0].startswith("humerus_left lies far within the body: an arm that touches the trunk counts")
+
+
+@pytest.mark.parametrize(("slices", "told"), [(23, False), (25, True)])
+def test_a_shoulder_belongs_to_the_trunk(slices: int, told: bool) -> None:
+    """23 and 25 slices of 5 mm: 110 and 120 mm between the outermost centres, and a little across."""
+    assert bool(notes(ARM, ((44, 16, 6), (46, 18, 6 + slices)))) is told
+
+
+def test_an_arm_apart_is_an_obstacle_and_no_part_of_the_body() -> None:
+    assert notes(APART, ((47, 16, 6), (50, 19, 56))) == []
+
+
+def test_a_bone_outside_the_body_says_nothing() -> None:
+    assert np.all(notes(APART, ((55, 2, 2), (58, 4, 58))) == [])
