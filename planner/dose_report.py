@@ -122,7 +122,7 @@ class Dosimetry:
         volume = volume_dose(samples, prescribed_gy)
         outside = 0.0
         if len(self._centres_P):
-            outside = outside_mm3(self.at, prescribed_gy, self._centres_P, ptv, self._scene.grid)
+            outside = outside_mm3(self.outside_seeds, prescribed_gy, self._centres_P, ptv, self._scene.grid)
         indices = quality_indices(samples.volumes, prescribed_gy, outside)
         return samples, TargetDose(
             **{name: getattr(volume, name) for name in VolumeDose.__dataclass_fields__},

@@ -181,7 +181,7 @@ def _asked(rng: np.random.Generator, scene: Scene, paths: Request) -> Request:
         search=replace(paths.search, covering_radius_mm=4.0),
         seeds=SeedRequest(
             model=source.name,
-            activity_mci=round(float(rng.uniform(0.2, 1.5)), 2),
+            activity_mci=_of_the_range(rng, float(rng.uniform(0.2, 1.5)), 0.05, 5.0),
             spacing_mm=spacing,
             min_spacing_mm=min(max(5.0, least), spacing),
             calibration_date=calibrated if dated else None,
@@ -203,10 +203,17 @@ def _asked(rng: np.random.Generator, scene: Scene, paths: Request) -> Request:
     return _with_given(rng, scene, request) if rng.random() < 0.3 else request
 
 
+def _of_the_range(rng: np.random.Generator, usual: float, least: float, most: float) -> float:
+    """The usual value, or now and then one from all that a request may have."""
+    if rng.random() < 0.7:
+        return round(usual, 2)
+    return round(float(np.exp(rng.uniform(np.log(least), np.log(most)))), 2)
+
+
 def _prescribed(rng: np.random.Generator, organs: list[str]) -> Prescription:
     limited = {name: OrganGoal(d0_1cc_gy=150.0, d1cc_gy=60.0) for name in organs if rng.random() < 0.15}
     return Prescription(
-        dose_gy=float(rng.choice([80.0, 110.0, 120.0, 160.0])),
+        dose_gy=_of_the_range(rng, float(rng.choice([80.0, 110.0, 120.0, 160.0])), 10.0, 500.0),
         goals=Goals(
             v100_percent=float(rng.choice([80.0, 95.0, 99.9])),
             v150_percent=float(rng.choice([60.0, 100.0])),

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_scenes import grid_of, pose_P
+from made_scenes import box_mask, grid_of, made_scene, pose_P
 from scipy.spatial import cKDTree
 from scipy.stats import qmc
 
 from anatomy.frames import Grid
-from anatomy.structures import VoxelMask, mask_from_bool
+from anatomy.structures import Role, VoxelMask, mask_from_bool
 from planner.dose.indices import inside
 from planner.dose.outside import STEP_MM, cell_sides_mm, outside_mm3
+from planner.dose_report import Dosimetry
 from planner.implant_records import PlacedSeed
 from planner.request import GivenSeed, SeedRequest
 from planner.seeding.dose import seed_dose
@@ -171,3 +172,40 @@ def test_no_place_that_gets_the_dose_lies_outside_the_cubes(number: int, level: 
 
 def test_cells_are_a_millimetre_where_voxels_allow_it() -> None:
     assert cell_sides_mm(np.array([5.0, 1.5, 0.3]), STEP_MM) == pytest.approx([1.0, 0.75, 0.9])
+
+
+@pytest.mark.parametrize(
+    ("model", "activity_mci", "dose_gy"),
+    [
+        ("amersham_6711", 0.05, 120.0),
+        ("amersham_6711", 0.05, 500.0),
+        ("amersham_6711", 0.3, 500.0),
+        ("best_2335", 0.3, 160.0),
+    ],
+)
+def test_the_inside_of_weak_seeds_gets_any_dose(model: str, activity_mci: float, dose_gy: float) -> None:
+    """Their isodose may lie within them, where a formula says little: each capsule counts."""
+    grid = grid_about((1.5, 1.5, 1.5), 90.0)
+    made = made_scene(
+        grid,
+        {
+            "body": (Role.SKIN, box_mask(grid.shape, ((2, 2, 2), (58, 58, 58)))),
+            "node": (Role.TARGET, box_mask(grid.shape, ((30, 30, 30), (38, 38, 38)))),
+        },
+    )
+    rng = np.random.default_rng(5)
+    places_B = np.array([[15.0, 20.0, 20.0], [25.0, 30.0, 20.0], [20.0, 20.0, 32.0]])
+    axes = rng.normal(size=places_B.shape)
+    axes /= np.linalg.norm(axes, axis=1)[:, None]
+    seeds = [
+        GivenSeed(tuple(place), tuple(axis))
+        for place, axis in zip(grid.to_patient(places_B).tolist(), axes.tolist(), strict=True)
+    ]
+    dose = seed_dose(SeedRequest(model=model, activity_mci=activity_mci))
+    _, target = Dosimetry(made, dose, seeds).target(made.target, dose_gy)
+    own = [PlacedSeed("N1", seed.position_mm, seed.axis, 1.0, 0.0) for seed in seeds]
+    found, off = verified_outside_mm3(planted(dose.source, dose.strength_u, own), made.target, grid, dose_gy)
+    stated = target.ei * target.volume_cc * 1000.0
+    assert abs(stated - found) <= off
+    capsule = pi * dose.source.seed_diameter_mm**2 / 4.0 * dose.source.seed_length_mm
+    assert stated >= 0.97 * len(seeds) * capsule

@@ -132,6 +132,36 @@ def test_an_axis_without_length_is_none_and_no_seeds_give_nothing() -> None:
     assert none.at((3.0, 4.0, 5.0)) == 0.0 and none.nearest_mm((3.0, 4.0, 5.0)) == inf
 
 
+@pytest.mark.parametrize("source", SOURCES, ids=lambda s: s.name)
+def test_no_place_outside_seeds_gets_more_than_the_highest(source) -> None:
+    """Near three seeds, of which one has no axis and two touch: on their surfaces, and a little outside."""
+    listed = [
+        PlacedSeed("N1", (0.0, 0.0, 0.0), (0.0, 0.0, 1.0), 1.0, 0.0),
+        PlacedSeed("N1", (0.81, 0.0, 1.0), (0.0, 0.0, 1.0), 1.0, 0.0),
+        PlacedSeed("N2", (3.0, 2.0, 0.0), None, 1.0, 0.0),
+    ]
+    seeds = planted(source, 0.8, listed)
+    rng = np.random.default_rng(7)
+    near = np.repeat(seeds.centres_P, 4000, axis=0)
+    points = near + rng.uniform(-1.0, 1.0, near.shape) * (0.6, 0.6, 3.0)
+    doses = seeds.doses(points)
+    hottest = doses[np.isfinite(doses)].max()
+    assert 0.5 * seeds.highest_outside_gy <= hottest <= seeds.highest_outside_gy
+
+
+def test_without_seeds_nothing_is_hot() -> None:
+    assert planted(AMERSHAM_6711, 1.0, []).highest_outside_gy == 0.0
+
+
+def test_whether_the_hottest_lies_in_seeds_is_said_where_no_other_sample_says_otherwise() -> None:
+    doses = np.arange(10_000.0)
+    doses[-100:] = inf
+    found = SampledDoses(doses, 10_000.0)
+    # 1 % of 10 cc: 0.1 cc, give or take three standard deviations of 0.014 cc.
+    assert found.in_seeds(0.04) is True and found.in_seeds(0.16) is False
+    assert found.in_seeds(0.1) is None
+
+
 # --- the hottest of an organ
 
 GRID = grid_of((70, 60, 30), (1.5, 1.5, 3.0), pose_P((10.0, 25.0, -15.0), (5.0, -8.0, 40.0)))

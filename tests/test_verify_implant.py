@@ -196,6 +196,15 @@ def point(number: int, **changed: object) -> Fault:
     return in_dose(change)
 
 
+def hottest_of_the_coolest(plan: Plan) -> Plan:
+    """A point of an organ that is named, called that of the coolest organ."""
+    coolest = min(plan.dose.organs, key=lambda o: o.d0_1cc_gy or 0.0)
+    last = replace(plan.dose.points[-1], name=f"hottest sample of {coolest.structure}", dose_gy=0.01)
+    return replace(
+        plan, dose=replace(plan.dose, points=(*plan.dose.points[:2], *plan.dose.points[2:-1], last))
+    )
+
+
 def stale(plan: Plan) -> Plan:
     """One seed is left out of needle and set; the dose is still that of all."""
     return seeds_of("N1", lambda p: p.seeds[:-1])(plan)
@@ -411,7 +420,26 @@ FAULTS: dict[str, tuple[Fault, str]] = {
         in_dose(lambda d: replace(d, points=d.points[1:])),
         "coldest points that are not named",
     ),
+    "a hottest point where it is cool": (
+        in_dose(
+            lambda d: replace(d, points=(*d.points[:2], replace(d.points[2], dose_gy=1.0), *d.points[3:]))
+        ),
+        "it gets what the hottest 0.1 cm3 do",
+    ),
+    "the hottest points left out": (
+        in_dose(lambda d: replace(d, points=d.points[:2])),
+        "organs whose hottest point is named",
+    ),
+    "the points of the coolest organs named": (hottest_of_the_coolest, "points of hotter organs are named"),
     # histograms
+    "a histogram cut to one level": (
+        curve("GTV", lambda c: replace(c, dose_gy=c.dose_gy[:1], volume_percent=c.volume_percent[:1])),
+        "its levels",
+    ),
+    "no histogram of hot organs": (
+        in_dose(lambda d: replace(d, dvh=d.dvh[:2])),
+        "volumes to treat, and hot organs, without",
+    ),
     "a histogram shifted": (
         curve("PTV", lambda c: replace(c, volume_percent=(100.0, *c.volume_percent[:-1]))),
         "share at",
@@ -440,7 +468,10 @@ FAULTS: dict[str, tuple[Fault, str]] = {
         curve("vertebrae", lambda c: replace(c, structure="pancreas")),
         "histograms of unknown structures",
     ),
-    "no histogram of the PTV": (in_dose(lambda d: replace(d, dvh=d.dvh[1:])), "volumes to treat without"),
+    "no histogram of the PTV": (
+        in_dose(lambda d: replace(d, dvh=d.dvh[1:])),
+        "volumes to treat, and hot organs, without",
+    ),
     "two histograms of one structure": (
         in_dose(lambda d: replace(d, dvh=(*d.dvh, d.dvh[-1]))),
         "a structure has one histogram",

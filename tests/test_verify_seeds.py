@@ -73,6 +73,8 @@ def test_a_stretch_just_beyond_the_margin_moves_the_first_seed_and_is_seen() -> 
     [
         (at_tip, "the seed is in the target with its margin"),
         (lambda drops: (drops[0],), "no seed is left out"),
+        (lambda drops: drops[1:], "no seed is left out"),
+        (lambda _: (), "no seed is left out"),
     ],
 )
 def test_a_seed_across_such_a_stretch_and_one_left_out_are_caught(change, wanted: str) -> None:

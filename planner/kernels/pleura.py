@@ -10,7 +10,8 @@ one visit, if they come to PLEURAL_RUN_MM. Each visit is a puncture; any lung of
 
 Within a visit pieces of one lobe that lie closer than LOBE_RUN_MM are one stretch of it, whatever lies
 between. Stretches that hold LOBE_RUN_MM or more of their lobe, ordered by their middles, make a fissure
-wherever the lobe changes. No rule depends on the direction in which an axis is walked.
+wherever the lobe changes; of two with one middle only the longer, around the other, counts. No rule depends
+on the direction in which an axis is walked.
 """
 
 import numpy as np
@@ -100,11 +101,22 @@ def _lobe_changes(lobes, starts, ends, first, last):  # type: ignore[no-untyped-
     order = np.argsort(begun[:count] + ended[:count], kind="mergesort")
     changes, before = 0, -1
     for at in order:
-        if held[at] >= _LEAST_LOBE_MM:
+        if held[at] >= _LEAST_LOBE_MM and not _in_the_middle(begun, ended, held, count, at):
             if before >= 0 and lobe[at] != before:
                 changes += 1
             before = lobe[at]
     return changes
+
+
+@inlined
+def _in_the_middle(begun, ended, held, count, at):  # type: ignore[no-untyped-def]
+    """Whether a stretch lies within another that holds enough, and their middles are one."""
+    within = False
+    for other in range(count):
+        apart = abs(begun[other] + ended[other] - begun[at] - ended[at])
+        if apart < 2.0 * LUNG_ROUNDING_MM and begun[other] < begun[at] and held[other] >= _LEAST_LOBE_MM:
+            within = True
+    return within
 
 
 @inlined

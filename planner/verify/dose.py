@@ -30,6 +30,11 @@ from planner.verify.volume_dose import (
 )
 
 GTV = "GTV"
+HOTTEST = "hottest sample of "
+SHOWN_PART = 0.2
+"""Organs whose hottest 0.1 cm3 gets this part of the prescription have a histogram [U]."""
+HOT_POINTS = 5
+"""So many organs' hottest points are named [U]."""
 
 
 def check_dose(
@@ -73,7 +78,7 @@ def _check_points(
 ) -> None:
     """Each point's dose; that it lies in what it is named for; and the coldest ones' to be D100."""
     places = {f"coldest sample of the {name}": mask for name, mask in treated.items()}
-    places |= {f"hottest sample of {name}": mask for name, mask in organs.items()}
+    places |= {f"{HOTTEST}{name}": mask for name, mask in organs.items()}
     coldest = {
         f"coldest sample of the {PTV}": dose.target.d100_gy,
         f"coldest sample of the {GTV}": dose.gtv.d100_gy,
@@ -94,6 +99,24 @@ def _check_points(
         claims.holds("the point lies in what it is named for", point.name, "there", said, there)
     missing = ", ".join(sorted(coldest.keys() - {point.name for point in dose.points})) or "none"
     claims.same("coldest points that are not named", "dose", "none", missing)
+    _check_hottest(claims, dose)
+
+
+def _check_hottest(claims: Claims, dose: DoseReport) -> None:
+    """The hottest point of an organ gets no less than its hottest 0.1 cm3, and no organ whose point is not
+    named has a hotter part than one whose is."""
+    stated = {point.name.removeprefix(HOTTEST): point.dose_gy for point in dose.points}
+    named = {organ.structure for organ in dose.organs if organ.structure in stated}
+    wanted = min(HOT_POINTS, len(dose.organs))
+    claims.equal("organs whose hottest point is named", "dose", float(len(named)), float(wanted), 0.0)
+    coolest = min((stated[name] for name in named), default=0.0)
+    for organ in dose.organs:
+        least = organ.d0_1cc_gy or 0.0
+        point, subject = stated.get(organ.structure, coolest), f"{HOTTEST}{organ.structure}"
+        if organ.structure in named:
+            claims.at_least("it gets what the hottest 0.1 cm3 do", subject, least, point, DOSE_NEAR * least)
+        else:
+            claims.at_least("points of hotter organs are named", subject, least, point, DOSE_NEAR * least)
 
 
 def check_organs(
@@ -126,16 +149,18 @@ def _check_curves(
     """The histograms of PTV and GTV, and of those organs that have one."""
     names = [curve.structure for curve in dose.dvh]
     claims.equal("a structure has one histogram", "dose", float(len(names)), float(len(set(names))), 0.0)
-    missing = ", ".join(sorted(treated.keys() - set(names))) or "none"
-    claims.same("volumes to treat without a histogram", "dose", "none", missing)
+    hot = {o.structure for o in dose.organs if (o.d0_1cc_gy or 0.0) >= SHOWN_PART * dose.prescribed_gy}
+    missing = ", ".join(sorted((treated.keys() | hot) - set(names))) or "none"
+    claims.same("volumes to treat, and hot organs, without a histogram", "dose", "none", missing)
     unknown = ", ".join(sorted(set(names) - treated.keys() - organs.keys())) or "none"
     claims.same("histograms of unknown structures", "dose", "none", unknown)
     stated: dict[str, TargetDose | VolumeDose] = {PTV: dose.target, GTV: dose.gtv}
     for curve in dose.dvh:
         name = curve.structure
         if name in treated:
-            check_curve(claims, curve, treated[name])
-            check_levels(claims, curve, stated[name], dose.prescribed_gy)
+            check_curve(claims, curve, treated[name], dose.prescribed_gy)
+            check_levels(claims, curve, stated[name], treated[name], dose.prescribed_gy)
         elif name in organs:
             mask = organs[name]
-            check_curve(claims, curve, sampled(mask, scene.grid, seeds, mask.count))
+            found = sampled(mask, scene.grid, seeds, mask.count)
+            check_curve(claims, curve, found, dose.prescribed_gy)

@@ -11,7 +11,7 @@ quasirandom sequences"). No DVH is built: a V is a count, a D one order statisti
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import floor, inf, sqrt
+from math import floor, inf, isfinite, sqrt
 
 import numpy as np
 from jaxtyping import Float
@@ -51,10 +51,12 @@ class Recomputed:
 
 @dataclass(frozen=True, eq=False)
 class SampledDoses:
-    """Doses at points that stand for equal parts of `volume_mm3`, in the order drawn. [Gy]"""
+    """Doses at points that stand for equal parts of `volume_mm3`, in the order drawn. No place outside seeds
+    gets more than `highest_gy`. [Gy]"""
 
     doses_gy: Float[np.ndarray, " n"]
     volume_mm3: float
+    highest_gy: float = inf
 
     def covering_percent(self, percent: float) -> Recomputed:
         """D90 for 90.0: the largest dose that so much of the volume gets. [Gy]
@@ -78,7 +80,14 @@ class SampledDoses:
     def _reached_by(self, share: float) -> Recomputed:
         off = share_tolerance(share, len(self.doses_gy))
         value, least, most = (self._order_statistic(s) for s in (share, share + off, share - off))
-        return Recomputed(value, least, most)
+        # What lies in seeds is stated as the hottest place outside.
+        return Recomputed(value, least, min(most, self.highest_gy) if isfinite(value) else most)
+
+    def in_seeds(self, volume_cc: float) -> bool | None:
+        """Whether the hottest so many cc all lie in seeds; None where another sample may say otherwise."""
+        share, count = volume_cc * CC_MM3 / self.volume_mm3, len(self.doses_gy)
+        inside, off = float(np.isinf(self.doses_gy).mean()), share_tolerance(min(1.0, share), count)
+        return None if abs(inside - share) <= off else inside > share
 
     def _order_statistic(self, share: float) -> float:
         """The largest dose that a share of the points get: all get 0, and none has a bound."""

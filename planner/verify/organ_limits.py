@@ -35,8 +35,6 @@ from planner.verify.voxels import voxels_of
 
 POINT_CC, HOTTEST_CC = 0.1, 2.0
 """What stands for a point of an organ; and volumes up to which its hottest part alone is looked at."""
-TAKEN_AS_STATED = (Doubt.IN_SEED,)
-"""What follows from where single samples lie. It undoes no excess."""
 ENDS = {True: "met", False: "exceeded", None: "neither can be said"}
 
 
@@ -106,7 +104,8 @@ class Compared:
             sampled_doses(part, self.grid, self.seeds.doses, max(1, round(density * part.count))).doses_gy
             for part in parts
         ]
-        return SampledDoses(np.concatenate(doses), sum(part.count for part in parts) * voxel)
+        volume = sum(part.count for part in parts) * voxel
+        return SampledDoses(np.concatenate(doses), volume, self.seeds.highest_outside_gy)
 
     def hottest_gy(self, volume_cc: float) -> Recomputed | None:
         """The least dose of their hottest volume, outside seeds; None where there is less. [Gy]"""
@@ -115,6 +114,12 @@ class Compared:
         samples = self.hottest if volume_cc <= HOTTEST_CC else self.whole
         found = samples.hottest_cc(volume_cc)
         return None if found is None else outside_seeds(found, samples)
+
+    def in_seeds(self, volume_cc: float) -> bool | None:
+        """Whether their hottest volume lies in seeds; None where another sample may say otherwise."""
+        if volume_cc > self.volume_cc:
+            return None
+        return (self.hottest if volume_cc <= HOTTEST_CC else self.whole).in_seeds(volume_cc)
 
     def reaching_cc(self, dose_gy: float) -> Recomputed:
         """The volume that gets a dose or more, of which tables leave so much open. [cc]"""
@@ -178,11 +183,26 @@ def _check_limit(
     doubts = _doubts(asked, row, limit, found, compared)
     lacking = found.lacking if Doubt.LACKING in doubts else ""
     claims.same("what the organ lacks", subject, limit.lacking or "nothing", lacking or "nothing")
-    stated = [doubt for doubt in limit.doubts if doubt not in TAKEN_AS_STATED]
+    stated = [doubt for doubt in limit.doubts if doubt is not Doubt.IN_SEED]
     claims.same("what is in doubt", subject, ", ".join(sorted(stated)), ", ".join(sorted(doubts)))
+    _check_in_seeds(claims, subject, row, limit, compared)
     claims.same("how the limit ends", subject, ENDS[limit.met], ENDS[_ends(row, limit)])
     written = reason_of(replace(limit, reason=""))
     claims.same("what is said of the limit", subject, limit.reason, written)
+
+
+def _check_in_seeds(
+    claims: Claims, subject: str, row: OrganLimit, limit: LimitComparison, compared: Compared | None
+) -> None:
+    """Whether the hottest part lies in seeds, of whose dose nothing is known. Where single samples decide, a
+    plan's own do."""
+    stated = Doubt.IN_SEED in limit.doubts
+    found: bool | None = False
+    if compared is not None and limit.achieved_bed_gy is not None:
+        found = None if Doubt.TINY in limit.doubts else compared.in_seeds(row.volume_cc or POINT_CC)
+    if found is not None:
+        said, wanted = ("in seeds" if inside else "outside" for inside in (stated, found))
+        claims.same("where the hottest part lies", subject, said, wanted)
 
 
 def _check_numbers(

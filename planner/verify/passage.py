@@ -105,19 +105,22 @@ def _check_counts(claims: Claims, trial: Trial, path: Path) -> None:
 
 @dataclass(frozen=True)
 class Rules:
-    """What counts as lung, run, gap and stretch of a lobe, in one of several equally true readings. [mm]"""
+    """What counts as lung, run, gap and stretch of a lobe, and how near middles are one, in one of several
+    equally true readings. [mm]"""
 
     shortest: float
     run: float
     gap: float
     lobe: float
+    tie: float
 
 
 def _readings() -> Iterator[Rules]:
     """The plan's rules, where rounding decides to either side of each."""
     below = (-LENGTH_MM, -2.0 * LENGTH_MM, 0.0)
-    for shortest, run, gap, lobe in product((SLIVER_MM, LENGTH_MM), below, below, below):
-        yield Rules(shortest, PLEURAL_RUN_MM + run, PLEURAL_GAP_MM + gap, LOBE_RUN_MM + lobe)
+    ties = (0.1 * LENGTH_MM, 10.0 * LENGTH_MM)
+    for shortest, tie, run, gap, lobe in product((SLIVER_MM, LENGTH_MM), ties, below, below, below):
+        yield Rules(shortest, PLEURAL_RUN_MM + run, PLEURAL_GAP_MM + gap, LOBE_RUN_MM + lobe, tie)
 
 
 def _counts(trial: Trial) -> Iterator[tuple[int, int]]:
@@ -161,11 +164,17 @@ def _together(sight: Sight, runs: Spans, rules: Rules) -> list[Spans]:
 
 
 def _fissures(lobes: Mapping[str, Spans], way: tuple[float, float], rules: Rules) -> int:
-    """Changes of lobe on the way from the first to the last place of a visit."""
-    found = []
+    """Changes of lobe on the way from the first to the last place of a visit. A stretch with another of one
+    middle around it makes none."""
+    found: list[tuple[float, float, str]] = []
     for name, spans in lobes.items():
         held = between(spans, *way)
         for first, last in merged(held, rules.lobe):
             if total(between(held, first, last)) >= rules.lobe:
-                found.append((first + last, name))
-    return sum(one[1] != two[1] for one, two in pairwise(sorted(found)))
+                found.append((0.5 * (first + last), last - first, name))
+    outer = sorted(
+        (middle, name)
+        for middle, length, name in found
+        if not any(abs(m - middle) <= rules.tie and around > length for m, around, _ in found)
+    )
+    return sum(one != two for (_, one), (_, two) in pairwise(outer))

@@ -25,6 +25,9 @@ from planner.verify.tg43 import direct_dose_gy
 
 _CM_PER_MM = 0.1
 _FARTHEST_MM = 3000.0
+ALONG, AROUND, OUTSIDE, HIGHER = 31, 12, 1.0 + 1e-9, 1.2
+"""Points on a seed's surface: rings along it, points of a ring, as far out as makes them lie outside; and
+what more there may be between them [U]."""
 _NODES = 2000
 """Radii at which the 1D formalism is worked out, in equal steps of log r."""
 
@@ -96,6 +99,24 @@ class Planted:
             if rows.any()
         ]
         return sum(sums)
+
+    @cached_property
+    def highest_outside_gy(self) -> float:
+        """More than any place outside seeds gets: dose falls away from each, so that it is highest on one's
+        surface. A grid over each surface, and HIGHER for what lies between its points. [Gy]"""
+        half, radius = self.source.seed_length_mm / 2, self.source.seed_diameter_mm / 2 * OUTSIDE
+        turns = 2.0 * np.pi * np.arange(AROUND) / AROUND
+        rings = [(z, radius) for z in np.linspace(-half, half, ALONG)]
+        rings += [(end * OUTSIDE * half, part * radius) for end in (-1.0, 1.0) for part in (0.0, 0.5, 1.0)]
+        points = []
+        for centre, axis in zip(self.centres_P, self.axes_P, strict=True):
+            along = axis if axis.any() else np.array([0.0, 0.0, 1.0])
+            one = np.cross(along, np.eye(3)[int(np.argmin(np.abs(along)))])
+            one /= np.linalg.norm(one)
+            across = np.cos(turns)[:, None] * one + np.sin(turns)[:, None] * np.cross(along, one)
+            points += [centre + z * along + r * across for z, r in rings]
+        doses = self.doses(np.concatenate([np.zeros((0, 3)), *points]))
+        return HIGHER * float(doses[np.isfinite(doses)].max(initial=0.0))
 
     def nearest_mm(self, point: Point) -> float:
         """From a point to the nearest seed's axis, as long as its capsule; of a seed whose axis is not known,

@@ -14,7 +14,7 @@ from jaxtyping import Int
 
 from planner.records import SeedDrop
 from planner.verify.claims import Claims
-from planner.verify.grown import JOIN_MM, spans_within
+from planner.verify.grown import spans_within
 from planner.verify.sight import triple
 from planner.verify.spans import Spans, minus, total
 from planner.verify.tolerances import LENGTH_MM, UNIT
@@ -39,8 +39,6 @@ def check_seeds(
         )
     surely = _within(trial, target_voxels, max(0.0, margin - LENGTH_MM))
     _check_none_left_out(claims, trial, seeds, surely)
-    if _fits(trial, trial.axis.length_mm - trial.seed_mm / 2, surely):
-        _check_first(claims, trial, seeds)
 
 
 def _within(trial: Trial, target_voxels: Int[np.ndarray, "n 3"], margin_mm: float) -> Spans:
@@ -54,11 +52,6 @@ def _outside(trial: Trial, depth_mm: float, allowed: Spans) -> float:
     """How much of a seed at that depth lies outside of what is allowed. [mm]"""
     middle = trial.axis.length_mm - depth_mm
     return total(minus(middle + np.array([[-0.5, 0.5]]) * trial.seed_mm, allowed))
-
-
-def _fits(trial: Trial, depth_mm: float, surely: Spans) -> bool:
-    """Whether a seed at that depth lies beneath the skin and where it surely may."""
-    return depth_mm >= trial.seed_mm / 2 and _outside(trial, depth_mm, surely) <= JOIN_MM
 
 
 def check_places(claims: Claims, trial: Trial, seeds: tuple[SeedDrop, ...]) -> None:
@@ -99,23 +92,21 @@ def _check_spacing(claims: Claims, trial: Trial, seeds: tuple[SeedDrop, ...]) ->
 
 
 def _check_none_left_out(claims: Claims, trial: Trial, seeds: tuple[SeedDrop, ...], surely: Spans) -> None:
-    """Where a seed fits at the asked spacing from the one before, there is one."""
+    """From the tip, and from the asked spacing after each seed, the next begins where one first fits, and is
+    there where one fits."""
     spacing_mm = trial.request.seeds.spacing_mm
-    depths = [seed.depth_mm for seed in seeds]
-    for number, (depth, following) in enumerate(pairwise([*depths, -np.inf]), start=1):
-        proximal_mm = depth - spacing_mm
-        if _fits(trial, proximal_mm, surely):
-            subject = f"{trial.subject}, after seed {number}"
-            claims.equal("no seed is left out", subject, following, proximal_mm, LENGTH_MM)
+    begins = [trial.axis.length_mm - seed.depth_mm - trial.seed_mm / 2 for seed in seeds]
+    for number, (before, begin) in enumerate(pairwise([-spacing_mm, *begins, np.inf]), start=1):
+        first = _first_fit(trial, before + spacing_mm, surely)
+        if first is not None:
+            claims.at_most("no seed is left out", f"{trial.subject}, seed {number}", first, begin, LENGTH_MM)
 
 
-def _check_first(claims: Claims, trial: Trial, seeds: tuple[SeedDrop, ...]) -> None:
-    """Where a seed fits at the tip, the first lies there, or no more than the asked spacing before it."""
-    first = max((s.depth_mm for s in seeds), default=-np.inf)
-    claims.at_most(
-        "the first seed lies near the tip",
-        trial.subject,
-        trial.request.seeds.spacing_mm,
-        trial.axis.length_mm - first - trial.seed_mm / 2,
-        LENGTH_MM,
-    )
+def _first_fit(trial: Trial, begin_mm: float, surely: Spans) -> float | None:
+    """The first place, from there on, from which a whole seed surely may lie, beneath the skin. [mm from the
+    tip]"""
+    for first, last in surely.tolist():
+        begin = max(first, begin_mm)
+        if begin + trial.seed_mm <= min(last, trial.axis.length_mm):
+            return float(begin)
+    return None

@@ -1,5 +1,6 @@
 """Claims on doses in volumes: D and V of what is treated, the hottest cm3 of organs, and their histograms."""
 
+from dataclasses import replace
 from itertools import pairwise
 from math import ceil, inf, isfinite
 
@@ -26,6 +27,8 @@ FEW_VOXELS = 50_000
 """A mask of more is taken to reach farther [U]."""
 D90_PERCENT = 90.0 - 1e-7
 """Shares are quotients of sums of volumes: what is 90 % but for their rounding is."""
+LEVELS_PERCENT = range(0, 305, 5)
+"""Doses at which a histogram tells the share, in percent of the prescription [U]."""
 MANY_VOXELS = 1_000_000
 """Organs of more voxels may be sampled in blocks of them, far from seeds."""
 
@@ -33,7 +36,8 @@ MANY_VOXELS = 1_000_000
 def sampled(mask: VoxelMask, grid: Grid, seeds: Planted, organ_voxels: int | None = None) -> SampledDoses:
     """Doses at points of a mask, no more than the plan's own samples of it: of a volume to treat, or of an
     organ of so many voxels, or part of it."""
-    return sampled_doses(mask, grid, seeds.doses, points_of(mask, grid, seeds, organ_voxels))
+    count = points_of(mask, grid, seeds, organ_voxels)
+    return replace(sampled_doses(mask, grid, seeds.doses, count), highest_gy=seeds.highest_outside_gy)
 
 
 def points_of(mask: VoxelMask, grid: Grid, seeds: Planted, organ_voxels: int | None = None) -> int:
@@ -95,7 +99,7 @@ def check_organ(claims: Claims, stated: OrganDose, volume_cc: float, hot: Sample
             check_within(claims, name, subject, dose, outside_seeds(found, hot))
 
 
-def check_curve(claims: Claims, curve: DvhCurve, found: SampledDoses) -> None:
+def check_curve(claims: Claims, curve: DvhCurve, found: SampledDoses, prescribed_gy: float) -> None:
     """A histogram: from all of the volume at no dose it falls, as samples do. Only the level at which the two
     differ most, beyond what samples may, is told."""
     subject = f"histogram of {curve.structure}"
@@ -107,6 +111,12 @@ def check_curve(claims: Claims, curve: DvhCurve, found: SampledDoses) -> None:
     claims.equal("all of the volume gets that", subject, first[1], 100.0, 100.0 * RATIO)
     rising = all(a < b for a, b in pairwise(levels))
     falling = all(a >= b for a, b in pairwise(shares))
+    wanted = [prescribed_gy * percent / 100.0 for percent in LEVELS_PERCENT]
+    as_asked = len(levels) == len(wanted) and all(
+        abs(a - b) <= RATIO * b for a, b in zip(levels, wanted, strict=True)
+    )
+    said = "as they should be" if as_asked else f"{len(levels)} of another kind"
+    claims.holds("its levels", subject, f"{len(wanted)} to 300 %", said, as_asked)
     in_order = rising and falling
     said = "in order" if in_order else "out of order"
     claims.holds("levels rise and shares fall", subject, "in order", said, in_order)
@@ -120,7 +130,11 @@ def check_curve(claims: Claims, curve: DvhCurve, found: SampledDoses) -> None:
 
 
 def check_levels(
-    claims: Claims, curve: DvhCurve, stated: VolumeDose | TargetDose, prescribed_gy: float
+    claims: Claims,
+    curve: DvhCurve,
+    stated: VolumeDose | TargetDose,
+    found: SampledDoses,
+    prescribed_gy: float,
 ) -> None:
     """That a histogram says what V100, V150, V200 and D90 do: at D90 it falls through 90 %."""
     for part, percent in (
@@ -137,19 +151,21 @@ def check_levels(
         for share in shares:
             name = f"the histogram gives V{100 * part:.0f}"
             claims.equal(name, f"histogram of {curve.structure}", share, percent, 100.0 * RATIO)
-    _check_d90(claims, curve, stated)
+    _check_d90(claims, curve, stated, found)
 
 
-def _check_d90(claims: Claims, curve: DvhCurve, stated: VolumeDose | TargetDose) -> None:
-    """That a histogram falls through 90 % at D90. Where it never does, D90 is beyond its last level, or the
-    hottest dose outside seeds."""
+def _check_d90(claims: Claims, curve: DvhCurve, stated: VolumeDose | TargetDose, found: SampledDoses) -> None:
+    """That a histogram falls through 90 % at D90. Where it never does, D90 is beyond its last level, or that
+    of the hottest sample outside seeds."""
     pairs = list(zip(curve.dose_gy, curve.volume_percent, strict=False))
     above = max((dose for dose, share in pairs if share >= D90_PERCENT), default=0.0)
-    below = min((dose for dose, share in pairs if share < D90_PERCENT), default=None)
-    if below is not None:
-        holds = above * (1.0 - RATIO) <= stated.d90_gy <= below * (1.0 + RATIO)
-        subject, between = f"histogram of {curve.structure}", f"{above:g} to {below:g} Gy"
-        claims.holds("the histogram gives D90", subject, f"{stated.d90_gy:g} Gy", between, holds)
+    below = min((dose for dose, share in pairs if share < D90_PERCENT), default=inf)
+    if below == inf:
+        outside = found.doses_gy[np.isfinite(found.doses_gy)]
+        above = min(above, 0.5 * float(outside.max(initial=0.0)))
+    holds = above * (1.0 - RATIO) <= stated.d90_gy <= below * (1.0 + RATIO)
+    subject, between = f"histogram of {curve.structure}", f"{above:g} to {below:g} Gy"
+    claims.holds("the histogram gives D90", subject, f"{stated.d90_gy:g} Gy", between, holds)
 
 
 def check_within(
@@ -172,4 +188,4 @@ def outside_seeds(found: Recomputed, samples: SampledDoses) -> Recomputed:
         return found
     outside = samples.doses_gy[np.isfinite(samples.doses_gy)]
     highest = float(outside.max(initial=0.0))
-    return Recomputed(highest, min(found.least, 0.5 * highest), found.most)
+    return Recomputed(highest, min(found.least, 0.5 * highest), samples.highest_gy)
