@@ -1,5 +1,6 @@
 """Wording of an implant: the worst news, what is reached, what a set proves; from its records alone."""
 
+from collections.abc import Iterable
 from math import floor
 
 from planner.implant_records import (
@@ -11,7 +12,7 @@ from planner.implant_records import (
     Robustness,
     TooNear,
 )
-from planner.limit_wording import exceeded_text, excess_ratio
+from planner.limit_wording import exceeded, exceeded_text
 from planner.lung_words import of_lung
 from planner.number_text import decimals_apart, sure_percent
 from planner.records import Aim, Path
@@ -19,44 +20,65 @@ from planner.request import Request
 
 WELL_REACHED_PERCENT = 95.0
 """A PTV of which tracks reach less than this is named as what limits the dose [U]."""
+NEAR_NAMED = 2
+"""What given needles come too near to that a message names; the plan lists all."""
 LIMITS_NAMED = 2
 """Organs beyond a limit that a message names; the plan lists all limits."""
 ROBUST_SHARE = 0.95
 """Where goals are reached in less of the samples, errors of placement are said first [U]."""
 
 
-def worst_first(request: Request, dose: DoseReport | None, robustness: Robustness | None) -> list[str]:
-    """What must be known first of an implant that is prescribed: goals not met, organ limits exceeded, and
-    errors of placement that undo it. Nothing where there is no such news."""
+def worst_first(
+    request: Request, needles: NeedleSet | None, dose: DoseReport | None, robustness: Robustness | None
+) -> list[str]:
+    """What must be known first of an implant that is prescribed: given needles that lie too near, goals not
+    met, organ limits exceeded, and errors of placement that undo it. Nothing where there is no such news."""
     if request.prescription is None:
         return []
     if dose is None:
         # How far the search for tracks got is in no record: that there is no place is not known.
-        return ["Goals not met: no place for a seed in the PTV was found along a safe track."]
+        return [
+            *_too_near(needles),
+            "Goals not met: no place for a seed in the PTV was found along a safe track.",
+        ]
     missed = [goal_text(goal) for goal in dose.goals if not goal.met]
     said = [f"Goals not met: {'; '.join(missed)}."] if missed else []
-    return [*said, *harm_of(dose, robustness)]
+    return [*_too_near(needles), *said, *_exceeded(dose), *_undone(robustness)]
 
 
-def harm_of(dose: DoseReport, robustness: Robustness | None) -> list[str]:
-    """Organ limits that are exceeded, and errors of placement that undo what was planned."""
-    return [*_exceeded(dose), *([] if robustness is None else _undone(robustness))]
+def harm_of(needles: NeedleSet, dose: DoseReport, robustness: Robustness | None) -> list[str]:
+    """Given needles that lie too near, organ limits that are exceeded, and errors of placement that undo what
+    was planned."""
+    return [*_too_near(needles), *_exceeded(dose), *_undone(robustness)]
+
+
+def nearest_first(near: Iterable[TooNear]) -> list[TooNear]:
+    """What given needles lie too near to: structures first, which bleed or leak as needles do not."""
+    return sorted(near, key=lambda one: (one.structure is None, one.clearance_mm))
+
+
+def _too_near(needles: NeedleSet | None) -> list[str]:
+    """Given needles that are where none would be planned; the nearest first."""
+    near = [] if needles is None else nearest_first(needles.given_too_near)
+    named = [too_near_text(one) for one in near[:NEAR_NAMED]]
+    more = f"; and {len(near) - NEAR_NAMED} more" if len(near) > NEAR_NAMED else ""
+    return [f"Given needles too near: {'; '.join(named)}{more}."] if near else []
 
 
 def _exceeded(dose: DoseReport) -> list[str]:
     """Each organ once, by what it exceeds most; the largest excess first."""
-    over = [limit for limit in dose.bed.limits if limit.met is False]
+    over = exceeded(dose.bed.limits)
     worst: dict[str, LimitComparison] = {}
-    for limit in sorted(over, key=excess_ratio, reverse=True):
+    for limit in over:
         worst.setdefault(limit.structure, limit)
     named = [exceeded_text(limit) for limit in list(worst.values())[:LIMITS_NAMED]]
     more = f"; and {len(over) - len(named)} more" if len(over) > len(named) else ""
     return [f"Organ limits exceeded: {'; '.join(named)}{more}."] if over else []
 
 
-def _undone(robustness: Robustness) -> list[str]:
+def _undone(robustness: Robustness | None) -> list[str]:
     """What errors of placement leave, where they undo too much of what was planned."""
-    if robustness.goals_met_share >= ROBUST_SHARE:
+    if robustness is None or robustness.goals_met_share >= ROBUST_SHARE:
         return []
     d90, v100 = robustness.d90_gy, robustness.v100_percent
     return [
@@ -135,18 +157,18 @@ def _given_claims(needles: NeedleSet, paths: tuple[Path, ...]) -> list[str]:
             said.append(f"{path.id}, given, carries no seed: none may stand or is needed along it.")
     if any(path.aim is Aim.GIVEN for path in paths):
         said.append("Of given needles the shaft alone is held against structures: a hub may touch one.")
-    return [*said, *(too_near_text(near) for near in needles.given_too_near)]
+    return [*said, *(f"{too_near_text(near)}." for near in needles.given_too_near)]
 
 
 def too_near_text(near: TooNear) -> str:
-    """What a given needle lies too near to. Distances are rounded down."""
+    """What a given needle lies too near to, in a clause. Distances are rounded down."""
     if near.other_path_id is None:
         where = (
             f"passes {floor(10.0 * near.clearance_mm) / 10.0:.1f} mm from"
             if near.clearance_mm > 0.0
             else "touches or runs through"
         )
-        return f"{near.path_id}, given, {where} {near.structure}, where {near.asked_mm:g} mm are asked for."
+        return f"{near.path_id}, given, {where} {near.structure}, where {near.asked_mm:g} mm are asked for"
     parts = "the " + near.parts if near.parts in ("shafts", "hubs") else "hub and shaft"
     shown = floor(100.0 * near.clearance_mm) / 100.0
     apart = (
@@ -154,7 +176,7 @@ def too_near_text(near: TooNear) -> str:
         if shown < 0.0
         else f"run {shown:.2f} mm apart and need {near.asked_mm:g} mm"
     )
-    return f"{near.path_id} and {near.other_path_id}, given, are too near: {parts} {apart}."
+    return f"{near.path_id} and {near.other_path_id}, given, are too near: {parts} {apart}"
 
 
 GOAL_WORDS = {

@@ -1,5 +1,6 @@
 """Limit wording: what is said of an organ limit, from its record alone."""
 
+from collections.abc import Iterable
 from math import inf, isclose
 
 from planner.implant_records import Doubt, LimitComparison, LimitKind
@@ -47,6 +48,11 @@ def exceeded_text(limit: LimitComparison) -> str:
         why = [words[doubt] for doubt in limit.doubts if doubt in words]
         beside += [f"{said}: {', '.join(why)}"] if why else []
     return f"{limit.organ}{of} {_excess(limit)} ({'; '.join(beside)})"
+
+
+def exceeded(limits: Iterable[LimitComparison]) -> list[LimitComparison]:
+    """The limits that are exceeded, the largest excess first."""
+    return sorted((limit for limit in limits if limit.met is False), key=excess_ratio, reverse=True)
 
 
 def excess_ratio(limit: LimitComparison) -> float:

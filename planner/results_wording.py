@@ -50,7 +50,8 @@ def implant_outcome(achieved: Achieved, supplement: Plan | None) -> Outcome:
     left = [goal_text(goal) for goal in dose.goals if not goal.met]
     ends = f"; still not met: {'; '.join(left)}." if left else ": then all goals are met."
     status = Status.GOALS_NOT_MET if left else Status.PLANNED
-    return Outcome(status, " ".join([*harm_of(dose, supplement.robustness), f"{lacking} {after}{ends}"]))
+    harm = harm_of(needles, dose, supplement.robustness)
+    return Outcome(status, " ".join([*harm, f"{lacking} {after}{ends}"]))
 
 
 def change_sentences(
@@ -63,7 +64,7 @@ def change_sentences(
     left = sum(c.after_id is None for c in changes)
     idle = [p.id for p in after.paths if p.aim is Aim.GIVEN and not p.seeds]
     said = [
-        *worst_first(after.request, after.dose, after.robustness),
+        *worst_first(after.request, after.needle_set, after.dose, after.robustness),
         f"{kept} needles kept or moved, {new} new, {left} no longer planned.",
         f"D90 {d90_before_gy:.1f} Gy before, {d90_after_gy:.1f} Gy after.",
     ]

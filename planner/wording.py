@@ -74,8 +74,9 @@ def message_of(
     dose: DoseReport | None = None,
     robustness: Robustness | None = None,
 ) -> str:
-    """How planning ended, the worst first: what the implant does not reach, what it exceeds, what errors of
-    placement leave of it; then what was found, what to do about it, and what a path must be doubted for."""
+    """How planning ended, the worst first: what given needles lie too near to, what the implant does not
+    reach, what it exceeds, what errors of placement leave of it; then what was found, what to do about it,
+    and what a path must be doubted for."""
     target = " or ".join(request.target.structures) or "the target"
     radius = radius_text(search.covering_radius_mm)
     ranked = [path for path in paths if path.aim is Aim.TARGET]
@@ -84,7 +85,7 @@ def message_of(
         early = "" if search.complete else f" The search ended early, at a covering radius of {radius}."
         crosses = through(ranked[0].lung_length_mm, missing_structures)
         found = f"{count} to {target}; the best is {ranked[0].approach}, {crosses}.{early}"
-        worst = worst_first(request, dose, robustness)
+        worst = worst_first(request, needle_set, dose, robustness)
         begun = found[:1].upper() + found[1:] if worst else found
         reached = reached_text(request, needle_set, dose)
         return " ".join([*worst, begun, *reached, *_cautions(skin_source, missing_structures)])

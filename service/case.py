@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from anatomy.errors import ReadError, StructureError
+from anatomy.frames import Grid, canonical_axes
 from anatomy.mesh_axes import MeshAxes
 from anatomy.notes import notes_on_names
 from anatomy.read import read
@@ -98,7 +99,11 @@ def describe_case(case: Case) -> dict[str, Any]:
     refuse_unlikely_voxels(segmentation.structures, grid)
     roled = [s.with_role(s.role or role_of(s.name)) for s in segmentation.structures]
     return {
-        "grid": {"shape": list(grid.shape), "spacing_mm": [round(float(s), 6) for s in grid.spacing_mm]},
+        "grid": {
+            "shape": list(grid.shape),
+            "spacing_mm": [round(float(s), 6) for s in grid.spacing_mm],
+            "orientation": _orientation(grid),
+        },
         "structures": [
             {
                 "name": s.name,
@@ -116,6 +121,16 @@ def describe_case(case: Case) -> dict[str, Any]:
         ],
         "inputs": inputs_to_json(segmentation.inputs),
     }
+
+
+def _orientation(grid: Grid) -> str:
+    """Which way of the patient each voxel axis runs most nearly, as letters: "LPS" runs left, posterior and
+    superior. Readers re-store every volume so."""
+    order, backwards = canonical_axes(grid.X_PV)
+    letters = {
+        axis: pair[back] for axis, pair, back in zip(order, ("LR", "PA", "SI"), backwards, strict=True)
+    }
+    return "".join(letters[axis] for axis in range(3))
 
 
 def _refuse_unknown_names(request: Request, structures: Sequence[str]) -> None:

@@ -28,6 +28,7 @@ class _File(Strict):
 class _Grid(Strict):
     shape: tuple[int, int, int]
     spacing_mm: tuple[float, float, float]
+    orientation: str = "LPS"
 
 
 class _Structure(Strict):

@@ -8,7 +8,7 @@ from planner.implant_records import (
     TargetDose,
     VolumeDose,
 )
-from planner.limit_wording import exceeded_text
+from planner.limit_wording import exceeded, exceeded_text
 from planner.number_text import decimals_apart
 from service.columns import columns
 
@@ -69,8 +69,8 @@ def hottest_gy(organ: OrganDose) -> float:
 
 
 def exceeded_lines(bed: BedReport) -> list[str]:
-    """Every organ limit that is exceeded, and what is unsure of that."""
-    return [f"EXCEEDED {exceeded_text(limit)}." for limit in bed.limits if limit.met is False]
+    """Every organ limit that is exceeded, the largest excess first, and what is unsure of that."""
+    return [f"EXCEEDED {exceeded_text(limit)}." for limit in exceeded(bed.limits)]
 
 
 def bed_lines(bed: BedReport) -> list[str]:

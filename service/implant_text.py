@@ -1,6 +1,8 @@
-"""Implant as text, the worst first: goals, limits exceeded, robustness; then needles, seeds and doses."""
+"""Implant as text, the worst first: given needles too near, goals, limits exceeded, robustness; then needles,
+seeds and doses."""
 
 from planner.implant_records import NeedleSet, Robustness, Spread
+from planner.implant_wording import nearest_first, too_near_text
 from planner.lung_words import at_least, totals
 from planner.number_text import mm_text, sure_percent, tenths
 from planner.records import CLEARANCE_CAP_MM, Aim, Path, Plan
@@ -19,9 +21,15 @@ TOUCHES_SHOWN = 3
 def implant_lines(plan: Plan) -> list[str]:
     """What a plan says of its needle set and dose, in blocks with empty lines between; nothing where it has
     none."""
-    blocks = [_treated(plan), _worst(plan), _set(plan), _organs(plan)]
+    blocks = [_too_near(plan), _treated(plan), _worst(plan), _set(plan), _organs(plan)]
     lines = [line for block in blocks if block for line in ("", *block)]
     return [*lines, ""] if lines else []
+
+
+def _too_near(plan: Plan) -> list[str]:
+    """All that given needles lie too near to."""
+    near = () if plan.needle_set is None else plan.needle_set.given_too_near
+    return [f"TOO NEAR {too_near_text(one)}." for one in nearest_first(near)]
 
 
 def _treated(plan: Plan) -> list[str]:

@@ -1,12 +1,16 @@
 """Plan summary: by what a plan is known in a list: its target, its main figures, and its worst news.
 
 Made once from the plan's record, as values, and kept in the plan's row, so that a list reads no plan file.
-Names are those of the plan's JSON; nothing here is rounded.
+Quantities have their names in the plan's JSON, and nothing is rounded. `paths`, `needles`, `seeds`, `goals`,
+`limits` and `given_too_near` are counts here of what the JSON lists under these names, or as `path_ids`.
 """
 
 from dataclasses import dataclass
 
-from planner.implant_records import DoseReport, GoalResult, NeedleSet, Robustness, Spread
+from anatomy.structures import Role
+from planner.implant_records import DoseReport, GoalResult, NeedleSet, Robustness, Spread, TooNear
+from planner.implant_wording import nearest_first
+from planner.limit_wording import exceeded
 from planner.records import Aim, Path, Plan, Status
 
 
@@ -21,14 +25,15 @@ class PathSummary:
 
 @dataclass(frozen=True)
 class SetSummary:
-    """The needles together: how many, their seeds, and what they cross [mm]; and how often a given needle
-    lies too near to a structure or to another."""
+    """The needles together: how many, their seeds, and what they cross [mm]; how often a given needle lies
+    too near to a structure or to another, and each of these, structures first, then the nearest."""
 
     needles: int
     seeds: int
     lung_length_mm: float
     pleural_punctures: int
     given_too_near: int
+    too_near: tuple[TooNear, ...]
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class LimitExceeded:
 @dataclass(frozen=True)
 class DoseSummary:
     """Dose in the PTV [Gy, %]; how many goals, and those that are missed; how many organ limits, those that
-    are exceeded, and how many can be said to be neither met nor exceeded."""
+    are exceeded, the largest excess first, and how many can be said to be neither met nor exceeded."""
 
     prescribed_gy: float
     d90_gy: float
@@ -68,8 +73,9 @@ class RobustnessSummary:
 
 @dataclass(frozen=True)
 class PlanSummary:
-    """A plan in a list. `paths` counts those that are ranked; what the plan has not is None. Where
-    `missing_structures` names the lung, figures of lung are unknown; where it names a lobe, lower bounds."""
+    """A plan in a list. `targets` are those that the request names, else the structures whose role is target;
+    `paths` counts those that are ranked; what the plan has not is None. Where `missing_structures` names the
+    lung, figures of lung are unknown; where it names a lobe, lower bounds."""
 
     status: Status
     targets: tuple[str, ...]
@@ -85,9 +91,10 @@ class PlanSummary:
 def summary_of(plan: Plan) -> PlanSummary:
     """The summary of a plan."""
     ranked = [path for path in plan.paths if path.aim is Aim.TARGET]
+    by_role = tuple(name for name, role in plan.roles if role == Role.TARGET)
     return PlanSummary(
         status=plan.outcome.status,
-        targets=plan.request.target.structures,
+        targets=plan.request.target.structures or by_role,
         missing_structures=plan.missing_structures,
         verified=plan.verification is not None and plan.verification.passed,
         paths=len(ranked),
@@ -109,6 +116,7 @@ def _of_set(found: NeedleSet) -> SetSummary:
         lung_length_mm=found.lung_length_mm,
         pleural_punctures=found.pleural_punctures,
         given_too_near=len(found.given_too_near),
+        too_near=tuple(nearest_first(found.given_too_near)),
     )
 
 
@@ -123,8 +131,7 @@ def _of_dose(report: DoseReport) -> DoseSummary:
         limits=len(limits),
         limits_exceeded=tuple(
             LimitExceeded(limit.protocol, limit.organ, limit.structure, limit.limit)
-            for limit in limits
-            if limit.met is False
+            for limit in exceeded(limits)
         ),
         limits_unknown=sum(limit.met is None for limit in limits),
     )

@@ -8,7 +8,7 @@ import json
 from pydantic import ConfigDict, ValidationError
 
 from planner.records import Plan, Status
-from service.implant_plan_schema import GoalResultModel, SpreadModel
+from service.implant_plan_schema import GoalResultModel, SpreadModel, TooNearModel
 from service.plain_json import to_json
 from service.plan_fields import Count, Gy, Length, Percent, Share
 from service.plan_summary import summary_of
@@ -43,13 +43,15 @@ class PathSummaryModel(Strict):
 
 
 class SetSummaryModel(Strict):
-    """The needles together, what they cross, and how often a given one lies too near to something."""
+    """The needles together, what they cross, and how often a given one lies too near to something: to what,
+    in `too_near`, structures first, then the nearest."""
 
     needles: Count
     seeds: Count
     lung_length_mm: Length
     pleural_punctures: Count
     given_too_near: Count
+    too_near: tuple[TooNearModel, ...]
 
 
 class LimitExceededModel(Strict):
@@ -104,6 +106,7 @@ class PlanSummaryModel(Strict):
                         "lung_length_mm": 12.4,
                         "pleural_punctures": 2,
                         "given_too_near": 0,
+                        "too_near": [],
                     },
                     "dose": {
                         "prescribed_gy": 120.0,

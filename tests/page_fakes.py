@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import fuzz_fakes
-from made_implants import a_path
+from made_implants import a_dose, a_path
 
+from planner.implant_records import DoseReport
 from planner.plan import Planning
 from planner.progress import Progress
 from planner.records import Aim, Path
@@ -16,8 +17,18 @@ from service.tasks import Work
 
 def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> Planning:
     made = fuzz_fakes.plan(case, request, report)
-    long = [wordy(f"P{n + 1}", Aim.TARGET) for n in range(12)] + [wordy("N1", Aim.PTV), wordy("N2", Aim.PTV)]
-    return replace(made, plan=replace(made.plan, paths=tuple(long)))
+    needles = [wordy("N1", Aim.GIVEN), wordy("N2", Aim.PTV)]
+    long = [wordy(f"P{n + 1}", Aim.TARGET) for n in range(12)] + needles
+    roles = (("node_4R", "target"), ("aorta", "forbidden"))
+    return replace(made, plan=replace(made.plan, roles=roles, paths=tuple(long), dose=too_much()))
+
+
+def too_much() -> DoseReport:
+    """A dose that exceeds two limits: the first of them by a hair."""
+    dose = a_dose()
+    heart, *others = dose.bed.limits
+    over = replace(heart, met=False, achieved_bed_gy=100.27, achieved_cc=15.5)
+    return replace(dose, bed=replace(dose.bed, limits=(over, *others)))
 
 
 def wordy(id: str, aim: Aim) -> Path:

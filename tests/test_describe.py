@@ -7,7 +7,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from anatomy.frames import Grid
 from service import cli
+from service.case import Case, _orientation, describe_case
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def test_it_tells_grid_roles_volumes_and_what_was_passed_over(
     file = tmp_path / "described.json"
     assert cli.main(["describe", str(masks), "--target", "node_4R", "-o", str(file)]) == 0
     told, text = json.loads(file.read_bytes()), capsys.readouterr().out
-    assert told["grid"] == {"shape": [30, 20, 10], "spacing_mm": [10.0, 10.0, 12.0]}
+    assert told["grid"] == {"shape": [30, 20, 10], "spacing_mm": [10.0, 10.0, 12.0], "orientation": "LPS"}
     roles = {s["name"]: (s["role"], s["known_name"], s["volume_mm3"]) for s in told["structures"]}
     # 8 voxels of 10 x 10 x 12 mm
     assert roles["node_4R"] == ("target", True, 9600.0)
@@ -38,13 +40,55 @@ def test_it_tells_grid_roles_volumes_and_what_was_passed_over(
     assert told["targets"] == ["node_4R"]
     assert len(told["inputs"]) == 3
     assert "stray.bin" in " ".join(told["notes"]) and "stray.bin" in text
-    assert "30 x 20 x 10 voxels of 10 x 10 x 12 mm" in text
+    assert "30 x 20 x 10 voxels of 10 x 10 x 12 mm, axes towards L, P, S." in text
+    assert "Targets: node_4R." in text
     assert "9.60" in text
 
 
 def test_without_a_file_the_result_goes_to_stdout(masks: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["describe", str(masks)]) == 0
     assert json.loads(capsys.readouterr().out)["targets"] == []
+
+
+def test_without_a_target_those_by_role_are_named_or_that_there_is_none(
+    masks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = str(tmp_path / "described.json")
+    assert cli.main(["describe", str(masks), "-o", file]) == 0
+    assert "Targets: none given; by role node_4R." in capsys.readouterr().out
+    (masks / "node_4R.nii.gz").unlink()
+    assert cli.main(["describe", str(masks), "-o", file]) == 0
+    assert "Targets: none given, and no structure has the role of target" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("stored", ["RAS", "LPS", "IRP", "ASL"])
+def test_the_orientation_is_that_of_the_voxels_as_read(stored: str, tmp_path: Path) -> None:
+    body = np.zeros((30, 20, 10), np.uint8)
+    body[3:27, 2:18] = 1
+    image = nib.Nifti1Image(body, np.diag([10.0, 10.0, 12.0, 1.0]))
+    to = nib.orientations.ornt_transform(
+        nib.io_orientation(image.affine), nib.orientations.axcodes2ornt(stored)
+    )
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    nib.save(image.as_reoriented(to), folder / "body.nii.gz")
+    # However it is stored, it is read in one way.
+    assert describe_case(Case(folder))["grid"] == {
+        "shape": [30, 20, 10],
+        "spacing_mm": [10.0, 10.0, 12.0],
+        "orientation": "LPS",
+    }
+
+
+def test_letters_name_the_way_each_axis_runs() -> None:
+    turned = np.array([[0.0, 0, -2, 0], [-1, 0, 0, 0], [0, 3, 0, 0], [0, 0, 0, 1]])
+    assert _orientation(Grid((2, 3, 4), turned)) == "ASR"
+    for codes in ("LPS", "RAS", "SAL", "PIR"):
+        affine = nib.orientations.inv_ornt_aff(nib.orientations.axcodes2ornt(codes), (2, 3, 4))
+        # From voxels to RAS, as nibabel has it, and on to LPS.
+        assert "".join(nib.aff2axcodes(affine)) == _orientation(
+            Grid((2, 3, 4), np.diag([-1, -1, 1, 1]) @ affine)
+        )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from made_plans import ball_plan, ball_scene
 
 from anatomy.scene import Scene
 from planner.evaluate import SMALLEST_SPOT_CC, evaluate_implant
-from planner.implant_records import GoalResult
+from planner.implant_records import GoalResult, TooNear
 from planner.implant_results import EVALUATION_SCHEMA, Evaluation
 from planner.ptv import ptv_of
 from planner.records import Status
@@ -143,6 +143,10 @@ def test_harm_is_said_first_of_an_evaluation(lacking):
     bed = replace(lacking.supplement.dose.bed, limits=(over,))
     harmful = replace(lacking.supplement, dose=replace(lacking.supplement.dose, bed=bed))
     assert implant_outcome(lacking.achieved, harmful).message.startswith("Organ limits exceeded: ")
+    near = replace(harmful.needle_set, given_too_near=(TooNear("N1", "aorta", None, "needle", 0.5, 2.0),))
+    message = implant_outcome(lacking.achieved, replace(harmful, needle_set=near)).message
+    assert message.startswith("Given needles too near: N1, given, passes 0.5 mm from aorta, where 2 mm ")
+    assert "asked for. Organ limits exceeded: " in message
 
 
 def test_what_lacks_coverage_alone_is_brought_back_too():

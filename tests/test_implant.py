@@ -476,6 +476,8 @@ def test_verification_measures_again_what_a_given_needle_is_too_near_to(beside_w
     honest = beside_what_is_given
     near = honest.needle_set.given_too_near
     assert {n.structure for n in near} == {"aorta", None} and honest.verification.passed
+    assert honest.outcome.message.startswith("Given needles too near: ")
+    assert "touches or runs through aorta" in honest.outcome.message.split(";")[0]
     assert failed_with(honest, given_too_near=near) == set()
     assert name in failed_with(honest, given_too_near=change(near))
 

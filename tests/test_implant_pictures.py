@@ -21,7 +21,7 @@ from planner.access import SkinAccess
 from planner.dose.kernel import dose_kernel, dose_kernel_1d, dose_sum
 from planner.implant_records import PlacedSeed
 from planner.plan import Planning
-from planner.records import Plan
+from planner.records import Aim, Plan
 from planner.sources import source_named
 from service.figures import draw
 from service.pictures.dvh_picture import ORGANS_DRAWN, dvh_figure, hottest_curves
@@ -29,6 +29,7 @@ from service.pictures.implant_marks import NEAR_MM, near_part
 from service.pictures.isodose_picture import LEVELS_PERCENT, isodose_figure, slices
 from service.pictures.oblique import Slice
 from service.pictures.palette import GREEN, NEEDLE, SEED
+from service.pictures.path_picture import path_figure
 from service.pictures.plan_dose import plan_dose, seeds_P
 from service.stl import write_stl
 
@@ -227,6 +228,15 @@ def test_a_dose_is_drawn_into_files_that_equal_work_makes_equal(tmp_path: FilePa
     assert volumes == sorted(volumes, reverse=True) and volumes[-1] > 0.0
     peak = meshes[1]
     assert all(winding_number(peak.vertices, peak.faces, x) > 0.99 for x in seeds_P(PLAN))
+
+
+def test_titles_tell_paths_needles_to_be_driven_and_needles_that_are_in_apart() -> None:
+    patient, (path, needle) = chest(ct=False), PLAN.paths
+    given_ = replace(needle, id="N3", aim=Aim.GIVEN)
+    titles = [
+        path_figure(PLAN, one, patient).get_suptitle().split(" to ")[0] for one in (path, needle, given_)
+    ]
+    assert titles == ["Path 1", "Needle N2 of the set", "Needle N3 of the set, given"]
 
 
 def test_without_a_dose_no_dose_is_drawn(tmp_path: FilePath) -> None:

@@ -135,6 +135,17 @@ def test_limits_that_are_exceeded_are_named_before_the_needles_and_the_others_co
     assert exceeded_lines(alone) == []
 
 
+def test_what_given_needles_are_too_near_to_stands_before_all_else_of_an_implant() -> None:
+    lines = implant_lines(implant_plan())
+    assert lines[:3] == [
+        "",
+        "TOO NEAR N1, given, passes 0.7 mm from aorta, where 2 mm are asked for.",
+        "TOO NEAR N1 and N2, given, are too near: hub and shaft overlap by 0.50 mm.",
+    ]
+    clear = replace(implant_plan(), needle_set=replace(a_needle_set(), given_too_near=()))
+    assert not [line for line in implant_lines(clear) if "TOO NEAR" in line]
+
+
 def test_robustness_takes_two_lines() -> None:
     text = plan_text(implant_plan())
     assert line(text, "Placed by") == (

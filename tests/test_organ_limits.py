@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from made_implants import a_dose
+from made_implants import a_dose, a_needle_set, implant_plan
 
 from planner.dose.bed import ACUTE, LATE, ExternalBeam, external_bed_gy, implant_bed_gy
 from planner.dose.dvh import dose_volume
@@ -30,10 +30,12 @@ from planner.dose.organ_table import ORGAN_OF_ROW, Organ
 from planner.dose.verdicts import Verdict, doubted, judged
 from planner.implant_records import Doubt, LimitComparison, LimitKind
 from planner.implant_wording import harm_of
-from planner.limit_wording import exceeded_text, excess_ratio, reason_of
+from planner.limit_wording import exceeded, exceeded_text, excess_ratio, reason_of
 from planner.request import Prescription, RequestError
 from planner.verify.organ_limits import Compared, _doubts
 from planner.verify.organ_match import Matched, matched
+from service.dose_text import exceeded_lines
+from service.plan_summary import summary_of
 
 HALF_LIFE_DAYS = 59.4
 MADE = Radiobiology(HALF_LIFE_DAYS)
@@ -599,11 +601,20 @@ def test_a_message_names_each_organ_once_the_largest_excess_first() -> None:
     limits = compare_all([cord, heart, lungs], MADE)
     over = [limit for limit in limits if limit.met is False]
     report = replace(a_dose(), bed=replace(a_dose().bed, limits=limits))
-    (said,) = harm_of(report, None)
+    (said,) = harm_of(replace(a_needle_set(), given_too_near=()), report, None)
     worst = max(over, key=excess_ratio)
     assert worst.structure == "heart"
     assert said.startswith(f"Organ limits exceeded: {exceeded_text(worst)}; ")
     assert said.count("(heart)") == 1 and said.endswith(f"; and {len(over) - 2} more.")
+    # The terminal and lists have the same order, of all of them.
+    shown = [f"EXCEEDED {exceeded_text(limit)}." for limit in exceeded(limits)]
+    assert exceeded_lines(report.bed) == shown and exceeded_text(worst) in shown[0]
+    ratios = [excess_ratio(limit) for limit in exceeded(limits)]
+    assert ratios == sorted(ratios, reverse=True) and len(ratios) == len(over)
+    listed = summary_of(replace(implant_plan(), dose=report)).dose
+    assert listed is not None
+    assert [one.structure for one in listed.limits_exceeded] == [one.structure for one in exceeded(limits)]
+    assert [one.structure for one in over] != [one.structure for one in exceeded(limits)]
 
 
 def test_how_many_times_a_limit_is_reached() -> None:

@@ -317,7 +317,7 @@ def test_without_a_socket_the_verdict_comes_all_the_same(page, planned):
 def test_a_verdict_names_organs_that_it_does_not_look_at(shown, planned):
     missing = planned["plan"]["missing_structures"]
     assert missing
-    expect(shown.locator("#verdict.safe")).to_contain_text("not looked at")
+    expect(shown.locator("#verdict.safe")).to_contain_text("not kept clear of")
     expect(shown.locator("#verdict")).to_contain_text(missing[0].replace("_", " "))
 
 

@@ -4,6 +4,7 @@ Plans are stand-ins, with all that can be wrong with one, and the longest words;
 """
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,9 +13,19 @@ import fuzz_fakes
 import httpx
 import page_fakes
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from made_implants import ASKED, a_needle_set, a_robustness
+from playwright.sync_api import (
+    Browser,
+    Locator,
+    Page,
+    Route,
+    WebSocketRoute,
+    expect,
+    sync_playwright,
+)
 from test_page import ARGUMENTS, CHROMIUM, PATIENCE_MS, TOO_WIDE, Said
 
+from planner.implant_wording import worst_first
 from service import appraising
 from service.app import create_app
 from service.server import beside
@@ -22,6 +33,17 @@ from service.settings import Settings
 
 SIZES = [(1280, 720), (1440, 900), (820, 1180)]
 """A small laptop, a large one, and a tablet held upright. [CSS pixels]"""
+
+WORST_FIRST = (
+    ("N1, given, passes 0.7 mm from aorta, where 2 mm are asked for.",),
+    ("N1 and N2, given, are too near: hub and shaft overlap by 0.50 mm.",),
+    ("Not met: V200 of PTV is 31.0 %, at most 30.0 % is wanted.",),
+    ("Exceeded: spinal cord, at most 30 Gy anywhere", "BED 101.5 Gy of 90.0 Gy. It is near."),
+    ("Exceeded: heart, less than 15 cc", "BED 100.27 Gy of 100.25 Gy."),
+    ("Placed by template with its published errors", "reached in 81 % of 60 samples."),
+)
+"""All that is wrong with the plans of `page_fakes`, how each begins and what more it says."""
+IN_THE_MESSAGE = ("from aorta", "N1 and N2", "V200 of PTV", "SpinalCord", "Heart", "errors as published")
 
 EVENT = {"state": "running", "progress": {"phase": "search", "fraction": 0.25, "left_s": 90.0}}
 
@@ -42,7 +64,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def plans(base: str) -> list[dict[str, Any]]:
     """Two plans of the built-in case, the newest first, as they are listed."""
     with httpx.Client(base_url=base, trust_env=False, timeout=PATIENCE_MS / 1000) as client:
-        case = client.post("/v1/cases", json={"builtin": "thorax"}).json()["id"]
+        made = client.post("/v1/cases", json={"builtin": "thorax"})
+        assert made.status_code == 201, made.text
+        case = made.json()["id"]
         for seed in (1, 2):
             asked = {"random_seed": seed}
             headers = {"Prefer": "wait=250"}
@@ -77,8 +101,14 @@ def address(base: str, listed: dict[str, Any], *, with_plan: bool = True) -> str
 
 def is_above_the_fold(page: Page, shown: Locator) -> bool:
     """Whether all of it is seen of a page that nobody has scrolled."""
+    assert page.evaluate("() => window.scrollY") == 0
+    return is_seen(page, shown)
+
+
+def is_seen(page: Page, shown: Locator) -> bool:
+    """Whether all of it is seen, wherever the page is scrolled to."""
     box, size = shown.bounding_box(), page.viewport_size
-    assert box is not None and size is not None and page.evaluate("() => window.scrollY") == 0
+    assert box is not None and size is not None
     return (
         box["x"] >= 0.0
         and box["y"] >= 0.0
@@ -96,13 +126,17 @@ def test_the_worst_news_stands_first_and_is_seen_without_scrolling(
     news = page.locator("#news")
     expect(news).to_be_visible()
     bad = news.locator("ul.warning")
-    dose = plans[0]["summary"]["dose"]
-    assert dose["limits_exceeded"] and dose["goals_missed"]
-    expect(bad.locator("li")).to_have_count(len(dose["limits_exceeded"]) + len(dose["goals_missed"]))
-    for structure in (one["structure"] for one in dose["limits_exceeded"] + dose["goals_missed"]):
-        expect(bad).to_contain_text(structure.replace("_", " "))
-    expect(news).to_contain_text("Placed by")
-    assert is_above_the_fold(page, news)
+    said = bad.locator("li").all_inner_texts()
+    for one, words in zip(said, WORST_FIRST, strict=True):
+        assert one.startswith(words[0]) and all(more in one for more in words[1:]), one
+    # A plan's message has them in the same order.
+    message = " ".join(worst_first(ASKED, a_needle_set(), page_fakes.too_much(), a_robustness()))
+    places = [message.index(words) for words in IN_THE_MESSAGE]
+    assert len(places) == len(said) and places == sorted(places)
+    expect(news.locator("ul").last).to_contain_text("BED of the PTV: D90 233.5 Gy (EQD2 194.6 Gy).")
+    expect(news.locator("ul").last).not_to_contain_text("Placed by")
+    # All that is wrong is seen; what is said beside it may lie below.
+    assert is_above_the_fold(page, bad)
     # Nothing of the plan stands above it.
     assert bad.evaluate("(e) => e.parentElement.firstElementChild === e")
     assert news.evaluate("(e) => e.previousElementSibling?.tagName") == "H2"
@@ -124,7 +158,7 @@ def test_the_table_of_paths_is_no_wider_than_its_frame(
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_progress_and_the_time_left_are_seen_without_scrolling(
+def test_progress_and_the_time_left_are_seen_where_the_user_is(
     page: Page, base: str, plans: list[dict[str, Any]], size: tuple[int, int]
 ) -> None:
     page.set_viewport_size({"width": size[0], "height": size[1]})
@@ -133,11 +167,11 @@ def test_progress_and_the_time_left_are_seen_without_scrolling(
     # A plan is shown, as when another is asked for.
     page.goto(address(base, plans[0]))
     expect(page.locator("#status")).to_be_visible()
+    page.evaluate("() => window.scrollTo(0, document.body.scrollHeight)")
     page.get_by_role("button", name="Plan", exact=True).click()
     expect(page.locator("#job")).to_contain_text("About 90 s left")
-    page.evaluate("() => window.scrollTo(0, 0)")
     for part in ("progress", "[role=status]", ".note"):
-        assert is_above_the_fold(page, page.locator(f"#job {part}"))
+        assert is_seen(page, page.locator(f"#job {part}")), part
     assert page.locator("#job progress").get_attribute("value") == "0.25"
 
 
@@ -151,25 +185,180 @@ def test_plans_of_a_patient_are_found_again_by_target_figures_and_worst_news(
         said, summary = row.inner_text(), listed["summary"]
         set, dose = summary["needle_set"], summary["dose"]
         assert row.get_attribute("data-plan") == listed["id"]
+        # By its role: the request names none.
+        assert summary["targets"] == ["node_4R"] and "node 4R, planned" in said
         assert listed["created"][:16].replace("T", " ") in said
         for text in (
-            *summary["targets"],
-            summary["status"].replace("_", " "),
             f"{set['needles']} needles, {set['seeds']} seeds",
             f"{set['lung_length_mm']:.1f} mm",
             f"punctures {set['pleural_punctures']}",
             # A half is rounded otherwise here than there.
             f"D90 {int(dose['d90_gy'])}.",
             f"V100 {int(dose['v100_percent'])}.",
-            f"{100 * summary['robustness']['goals_met_share']:.0f} % of samples",
         ):
             assert text in said, text
-        assert row.locator(".warning li").count() >= len(dose["limits_exceeded"] + dose["goals_missed"])
+        bad = row.locator(".warning li").all_inner_texts()
+        for one, words in zip(bad, WORST_FIRST, strict=True):
+            assert one.startswith(words[0])
+        assert bad[-1].endswith("both goals are reached in 81 % of samples.")
     older = plans[1]["id"]
     page.locator(f'#plans li[data-plan="{older}"]').get_by_role("button", name="Open").click()
     expect(page.locator("#status")).to_be_visible()
     expect(page.locator("#plans li[aria-current]")).to_have_attribute("data-plan", older)
     assert parse_qs(urlsplit(page.url).query)["plan"] == [older]
+
+
+NO_DOSE = {"status": "goals_not_met", "needle_set": None, "dose": None, "robustness": None}
+NO_PLACE = "Goals not met: no place for a seed in the PTV was found along a safe track."
+
+
+def test_a_plan_of_which_nothing_was_checked_says_so_first(
+    page: Page, base: str, plans: list[dict[str, Any]]
+) -> None:
+    plan = httpx.get(f"{base}/v1/plans/{plans[0]['id']}", trust_env=False).json()
+    plan |= NO_DOSE | {"verification": None, "missing_structures": ["pulmonary_artery", "lung_left"]}
+    plan["outcome"]["status"] = NO_DOSE["status"]
+    page.route(f"**/v1/plans/{plans[0]['id']}", lambda route: route.fulfill(json=plan))
+    page.goto(address(base, plans[0]))
+    bad = page.locator("#news ul.warning li")
+    expect(bad).to_have_text(["Not verified: nothing of it was checked.", NO_PLACE])
+    expect(page.locator("#outcome")).to_contain_text(
+        "Not in the input, so not kept clear of: pulmonary artery."
+    )
+    expect(page.locator("#outcome")).to_contain_text("Not in the input, so not counted as lung: lung left.")
+    plan["verification"] = {"passed": False, "checks": [{"passed": True}, {"passed": False}]}
+    page.reload()
+    expect(bad).to_have_text(["Not verified: of 2 checks 1 failed.", NO_PLACE])
+
+
+def test_what_is_said_of_plans_in_a_list(page: Page, base: str, plans: list[dict[str, Any]]) -> None:
+    whole = plans[0]["summary"]
+    one_path = whole | NO_DOSE | {"status": "planned", "paths": 1}
+    nothing = one_path | {"paths": 0, "best_path": None}
+    sure = whole | {"robustness": whole["robustness"] | {"goals_met_share": 0.996}}
+    kinds = {
+        "Made by another version, or damaged.": None,
+        "1 path, the best: lung 112.5 mm": one_path,
+        NO_PLACE: one_path | {"status": "goals_not_met"},
+        "The search ended early: paths may exist.": nothing | {"status": "timed_out"},
+        "No path.": nothing | {"status": "no_path"},
+        "both goals in 99 % of samples.": sure,
+        "Not verified.": whole | {"verified": False},
+    }
+    items = [plans[0] | {"id": f"{n:064x}", "summary": told} for n, told in enumerate(kinds.values())]
+    page.route("**/v1/plans?*", lambda route: route.fulfill(json={"items": items, "next": None}))
+    page.goto(address(base, plans[0], with_plan=False))
+    rows = page.locator("#plans li[data-plan]")
+    expect(rows).to_have_count(len(kinds))
+    for row, words in zip(rows.all(), kinds, strict=True):
+        expect(row).to_contain_text(words)
+    expect(rows.nth(3)).not_to_contain_text("No path.")
+    expect(rows.nth(5).locator(".warning")).not_to_contain_text("Placed by")
+    expect(rows.last.locator(".warning li").first).to_have_text("Not verified.")
+
+
+def test_opening_an_older_plan_leaves_list_and_keyboard_where_they_are(
+    page: Page, base: str, plans: list[dict[str, Any]]
+) -> None:
+    count, asked = 230, []
+    plan = httpx.get(f"{base}/v1/plans/{plans[0]['id']}", trust_env=False).json()
+    items = [plans[0] | {"id": f"{n:064x}"} for n in range(count)]
+
+    def answer(route: Route) -> None:
+        query = parse_qs(urlsplit(route.request.url).query)
+        limit, begin = int(query["limit"][0]), int(query.get("cursor", ["0"])[0])
+        asked.append(limit)
+        end = begin + limit
+        following = f"/v1/plans?limit={limit}&cursor={end}" if end < count else None
+        route.fulfill(json={"items": items[begin:end], "next": following})
+
+    def one(route: Route) -> None:
+        id = urlsplit(route.request.url).path.rpartition("/")[2]
+        route.fulfill(json=plan | {"plan_sha256": id})
+
+    page.route("**/v1/plans?*", answer)
+    page.route(re.compile(r"/v1/plans/[0-9a-f]{64}$"), one)
+    page.route("**/skin-access", lambda route: route.fulfill(status=404, json={}))
+    page.goto(address(base, plans[0], with_plan=False))
+    rows = page.locator("#plans li[data-plan]")
+    expect(rows).to_have_count(4)
+    page.get_by_role("button", name="Show more").click()
+    expect(rows).to_have_count(8)
+    time = plans[0]["created"][:16].replace("T", " ")
+    button = rows.nth(6).get_by_role("button", name=f"Open: plan of {time} to node 4R", exact=True)
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(rows.nth(6)).to_have_attribute("aria-current", "true")
+    expect(rows).to_have_count(8)
+    open_one = rows.nth(6).get_by_role("button")
+    expect(open_one).to_be_focused()
+    expect(open_one).to_have_attribute("aria-disabled", "true")
+    # Beyond what the API tells at once.
+    more = page.locator("#more-plans")
+    shown = 8
+    while shown < 100:
+        more.press("Enter")
+        shown += 4
+        expect(rows).to_have_count(shown)
+    more.press("Enter")
+    expect(rows).to_have_count(200)
+    expect(more).to_be_focused()
+    assert max(asked) == 100
+
+
+CLEAR = {
+    "safe": True,
+    "reasons": [],
+    "lung_length_mm": 0.0,
+    "pleural_punctures": 0,
+    "fissures_crossed": 0,
+    "clearance_mm": 1.96,
+    "nearest_structure": "aorta",
+    "length_mm": 56.0,
+    "target_chord_mm": 18.0,
+    "axial_angle_deg": 0.0,
+    "craniocaudal_angle_deg": 0.0,
+    "clearances": [{"structure": "aorta", "clearance_mm": 1.96, "needed_mm": 2.0}],
+    "crosses": [],
+}
+
+
+def test_a_given_needle_is_judged_as_it_is_in_place_and_as_one_to_be_driven_once_it_is_moved(
+    page: Page, base: str, plans: list[dict[str, Any]]
+) -> None:
+    aims = []
+
+    def answer(socket: WebSocketRoute) -> None:
+        def said(message: str | bytes) -> None:
+            (needle,) = json.loads(message)["paths"]
+            aims.append(needle["aim"])
+            told = CLEAR | {"aim": needle["aim"]}
+            socket.send(json.dumps({"paths": [told], "missing_structures": ["pulmonary_artery"]}))
+
+        socket.on_message(said)
+
+    page.route_web_socket("**/paths", answer)
+    page.goto(address(base, plans[0]))
+    verdict = page.locator("#verdict")
+    expect(verdict).to_contain_text("Safe as asked as a path to the target")
+    expect(verdict).to_contain_text("not kept clear of: pulmonary artery.")
+    page.locator("#paths input[value=N1]").check()
+    expect(verdict).to_contain_text("In place, clear as asked as a needle that is in")
+    # 1.96 is not 2.0.
+    page.get_by_text("Near the needle").click()
+    expect(page.locator("#found table").first).to_contain_text("✕ aorta1.962.00")
+    page.locator("#pad button").first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(verdict).to_contain_text("Safe as asked as a needle of the set")
+    assert aims[-2:] == ["given", "ptv"]
+    page.locator("#paths input[value=N2]").check()
+    page.locator("#paths input[value=N1]").check()
+    expect(verdict).to_contain_text("In place")
+    page.get_by_text("Points, mm, LPS").click()
+    page.get_by_label("Tip, left (L)").fill("81")
+    page.get_by_label("Tip, left (L)").press("Tab")
+    expect(verdict).to_contain_text("Safe as asked as a needle of the set")
+    assert aims[-1] == "ptv"
 
 
 def test_cases_are_found_again_by_name(page: Page, base: str, plans: list[dict[str, Any]]) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import select, text, update
 from test_rest import GENEROUS_S, upload, zipped
 
 from planner.records import Plan, Status
+from planner.request import Prescription, Request
 from service.app import create_app
 from service.case_summary import CaseSummary, case_summary_of
 from service.client import Client
@@ -84,7 +85,8 @@ def told_of(content: dict[str, Any]) -> dict[str, Any]:
     verification = content["verification"]
     return {
         "status": content["outcome"]["status"],
-        "targets": asked_target(content["request"]["target"]["structure"]),
+        "targets": asked_target(content["request"]["target"]["structure"])
+        or [name for name, role in content["roles"].items() if role == "target"],
         "missing_structures": content["missing_structures"],
         "verified": verification is not None and verification["passed"],
         "paths": len(ranked),
@@ -96,6 +98,7 @@ def told_of(content: dict[str, Any]) -> dict[str, Any]:
             "lung_length_mm": set["lung_length_mm"],
             "pleural_punctures": set["pleural_punctures"],
             "given_too_near": len(set["given_too_near"]),
+            "too_near": set["given_too_near"],
         },
         "dose": dose
         and {
@@ -156,6 +159,17 @@ def test_the_worst_news_is_in_it() -> None:
     assert [goal.name for goal in dose.goals_missed] == ["v200_percent"] and dose.goals == 3
     exceeded = [limit for limit in implant_plan(ASKED).dose.bed.limits if limit.met is False]  # type: ignore[union-attr]
     assert exceeded and [limit.organ for limit in dose.limits_exceeded] == [limit.organ for limit in exceeded]
+    needles = summary_of(implant_plan(ASKED)).needle_set
+    assert needles is not None and [near.structure for near in needles.too_near] == ["aorta", None]
+
+
+def test_a_plan_whose_request_names_no_target_is_listed_with_what_is_one_by_role() -> None:
+    plan = implant_plan(Request(prescription=Prescription()))
+    assert plan.request.target.structures == ()
+    roles = (("aorta", "forbidden"), ("gtv", "target"), ("node_7", "target"))
+    assert summary_of(replace(plan, roles=roles)).targets == ("gtv", "node_7")
+    named = replace(implant_plan(ASKED), roles=roles)
+    assert summary_of(named).targets == ("node",)
 
 
 # Lists
@@ -167,6 +181,14 @@ def test_a_list_of_plans_tells_target_figures_and_worst_news(
     (item,) = listed(client, "plans")
     assert item["id"] == plan["plan_sha256"] and item["summary"] == told_of(plan)
     assert item["summary"]["dose"]["goals_missed"] and item["summary"]["robustness"]
+    # The case's address, as it is listed, and its bare id ask for the same.
+    for case in (item["case"], item["case"].rpartition("/")[2]):
+        asked = client.get("/v1/plans", params={"case": case})
+        assert asked.status_code == 200 and [one["id"] for one in asked.json()["items"]] == [item["id"]]
+    for other in ("/v1/cases/" + "0" * 64, "0" * 64):
+        assert client.get("/v1/plans", params={"case": other}).json()["items"] == []
+    for wrong in ("/v1/plans/" + "0" * 64, "/v1/cases/", "0" * 63):
+        assert client.get("/v1/plans", params={"case": wrong}).status_code == 422
     # As documented: the example too.
     schemas = client.get("/v1/openapi.json").json()["components"]["schemas"]
     assert PlanSummaryModel.model_validate(item["summary"], strict=False)

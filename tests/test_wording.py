@@ -1,15 +1,17 @@
 """A plan's sentences: what they say of numbers must not be more than the numbers say."""
 
 from dataclasses import replace
+from itertools import permutations
 
 import pytest
 from honest_plans import LINES, ORGANS, honest_plan, patient
 from hypothesis import given
 from hypothesis import strategies as st
+from made_implants import a_dose, a_needle_set, a_robustness
 
 from anatomy.body import GUESSED_SKIN
 from planner.implant_records import TooNear
-from planner.implant_wording import too_near_text
+from planner.implant_wording import harm_of, too_near_text, worst_first
 from planner.records import (
     BORE,
     NARROW,
@@ -21,10 +23,11 @@ from planner.records import (
     SearchReport,
     Status,
 )
-from planner.request import Request, TargetRequest
+from planner.request import Prescription, Request, TargetRequest
 from planner.wording import claims_of, message_of, radius_text
 
 ASKED = Request(target=TargetRequest(("node_4R",)))
+PRESCRIBED = replace(ASKED, prescription=Prescription())
 COMPLETE = SearchReport(1000, 10, 0, 2.0, True, 0.0, None, ())
 HERE = (0.0, 0.0, 0.0)
 
@@ -146,8 +149,8 @@ def test_what_a_path_must_be_doubted_for_is_said_beside_it(
             TooNear("N1", "aorta", None, "needle", -0.6, 1.5),
             "N1, given, touches or runs through aorta",
         ),
-        (TooNear("N1", None, "N2", "shafts", 0.739, 1.0), "the shafts run 0.73 mm apart and need 1 mm."),
-        (TooNear("N1", None, "N2", "shafts", -0.77, 1.0), "are too near: the shafts overlap by 0.77 mm."),
+        (TooNear("N1", None, "N2", "shafts", 0.739, 1.0), "the shafts run 0.73 mm apart and need 1 mm"),
+        (TooNear("N1", None, "N2", "shafts", -0.77, 1.0), "are too near: the shafts overlap by 0.77 mm"),
         (
             TooNear("N1", None, "N2", "hubs", -5.0, 0.0),
             "N1 and N2, given, are too near: the hubs",
@@ -160,3 +163,40 @@ def test_what_a_path_must_be_doubted_for_is_said_beside_it(
 )
 def test_what_a_given_needle_is_too_near_to_is_told_rounded_down(near: TooNear, said: str) -> None:
     assert said in too_near_text(near)
+
+
+FAR, NEAR, THROUGH, OVERLAP = (
+    TooNear("N2", "heart", None, "needle", 1.96, 2.0),
+    TooNear("N3", "aorta", None, "needle", 0.75, 2.0),
+    TooNear("N1", "vena_cava", None, "needle", -0.6, 2.0),
+    TooNear("N1", None, "N2", "hubs", -5.0, 0.0),
+)
+
+
+@pytest.mark.parametrize("near", list(permutations((FAR, NEAR, THROUGH, OVERLAP))))
+def test_given_needles_in_organs_are_the_first_words_of_an_implant(near: tuple[TooNear, ...]) -> None:
+    needles = replace(a_needle_set(), given_too_near=near)
+    said = (
+        "Given needles too near: N1, given, touches or runs through vena_cava, where 2 mm are asked for; "
+        "N3, given, passes 0.7 mm from aorta, where 2 mm are asked for; and 2 more."
+    )
+    worst = worst_first(PRESCRIBED, needles, a_dose(), a_robustness())
+    assert [one.split(":")[0] for one in worst[1:3]] == ["Goals not met", "Organ limits exceeded"]
+    assert worst[0] == said and len(worst) == 4
+    # Without a place for seeds, and beside what is added after an implant, too.
+    assert worst_first(PRESCRIBED, needles, None, None)[0] == said
+    assert harm_of(needles, a_dose(), None)[0] == said
+
+
+def test_of_given_needles_as_asked_nothing_is_said() -> None:
+    needles = replace(a_needle_set(), given_too_near=())
+    for worst in (
+        worst_first(PRESCRIBED, needles, a_dose(), None),
+        worst_first(PRESCRIBED, None, None, None),
+    ):
+        assert worst and not any("too near" in said for said in worst)
+    one = replace(needles, given_too_near=(FAR,))
+    # 1.96 mm is not 2.
+    assert worst_first(PRESCRIBED, one, a_dose(), None)[0] == (
+        "Given needles too near: N2, given, passes 1.9 mm from heart, where 2 mm are asked for."
+    )

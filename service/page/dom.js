@@ -60,6 +60,12 @@ export const spoken = (name) => name.replaceAll("_", " ");
 /** A name for Plotly, which reads some marks in texts. */
 export const plain = (name) => spoken(name).replaceAll("<", "&lt;");
 
+/** So many of something, which takes an s where it is not one. */
+export const counted = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
+
+/** A share in whole per cent, rounded down: nothing is said to be reached more often than it was. */
+export const surePercent = (share) => `${Math.floor(100 * share + 1e-9)} %`;
+
 /** A number with so many decimals, or a dash where there is none. What is more than nothing is never said to be 0. */
 export const number = (value, decimals = 1) => {
   if (value === null) return "–";

@@ -9,7 +9,7 @@ const FEWEST = 1;
 const MOST = 9;
 
 /** As many decimals as tell what was reached from what is wanted: 94.98 of 95 is not 95.0. */
-function decimalsApart(reached, wanted) {
+export function decimalsApart(reached, wanted) {
   let decimals = FEWEST;
   while (decimals < MOST && reached !== wanted && number(reached, decimals) === number(wanted, decimals)) decimals += 1;
   return decimals;

@@ -1,8 +1,9 @@
 // Needle: moving its entry or tip by hand, and what is said of it at once.
 
 import { byId, fill, h, number, spoken, table } from "./dom.js";
+import { decimalsApart } from "./goals.js";
 import { askAgain, startLive } from "./live.js";
-import { ofLung } from "./lung.js";
+import { lacking, ofLung } from "./lung.js";
 import { named } from "./request.js";
 import { on, set, state } from "./state.js";
 import { acrossNeedle, add, rounded, times, wayOf } from "./vectors.js";
@@ -159,9 +160,7 @@ function showAppraisal() {
   verdict.replaceChildren(
     h("p", {}, h("strong", {}, said.safe ? "✓ " : "✕ ", VERDICTS[said.aim][said.safe ? 0 : 1]), ` ${JUDGED[said.aim]}`),
     said.reasons.length ? h("ul", {}, ...said.reasons.map(({ detail }) => h("li", {}, detail))) : "",
-    said.missing_structures.length
-      ? h("p", {}, `Not in the input, so not looked at: ${said.missing_structures.map(spoken).join(", ")}.`)
-      : "",
+    ...lacking(said.missing_structures).map((text) => h("p", {}, text)),
   );
   found.replaceChildren(
     h(
@@ -210,11 +209,10 @@ const near = ({ clearances }) =>
     table(
       "From the needle's wall",
       ["structure", "clearance mm", "needed mm"],
-      clearances.map((c) => [
-        `${c.clearance_mm < c.needed_mm ? "✕ " : ""}${spoken(c.structure)}`,
-        number(c.clearance_mm),
-        number(c.needed_mm),
-      ]),
+      clearances.map(({ structure, clearance_mm: clear, needed_mm: needed }) => {
+        const decimals = decimalsApart(clear, needed);
+        return [`${clear < needed ? "✕ " : ""}${spoken(structure)}`, number(clear, decimals), number(needed, decimals)];
+      }),
     ),
   );
 

@@ -1,49 +1,99 @@
-// News: what must be known of a plan before anything else, the worst first: limits that are exceeded, goals that
-// are missed, what errors of placement leave of the dose, and its biological dose.
+// News: what must be known of a plan before anything else. The worst is first, in the order of the plan's message:
+// given needles that are too near, goals that are missed, limits that are exceeded, what errors of placement undo.
 
-import { h, number, spoken } from "./dom.js";
+import { h, number, spoken, surePercent } from "./dom.js";
 import { goalInWords } from "./goals.js";
+import { byExcess, exceeded } from "./limits.js";
+import { byNearness, tooNear } from "./near.js";
 
+/** Where goals are reached in less of the samples, errors of placement are bad news; of a plan's message too. */
+const ROBUST_SHARE = 0.95;
 /** Structures most likely to be touched that are named. */
 const TOUCHES_SHOWN = 3;
 
-/** A list of them; null where no dose is planned. */
-export function news({ dose, robustness }) {
-  if (dose === null) return null;
-  const bad = [...dose.bed.limits.filter(({ met }) => met === false).map(exceeded), ...dose.goals.filter(({ met }) => !met).map(missed)];
-  const rest = [...(robustness === null ? [] : placed(robustness)), biological(dose.bed)];
+/** A list of a plan's news; null where there is none. */
+export function news(plan) {
+  const { dose, robustness } = plan;
+  const bad = badNews(plan);
+  const rest = [
+    ...(robustness === null ? [] : [...(isUndone(robustness) ? [] : [placed(robustness)]), ...touched(robustness)]),
+    ...(dose === null ? [] : [biological(dose.bed)]),
+  ];
+  if (bad.length + rest.length === 0) return null;
   return h(
     "div",
     { id: "news" },
-    bad.length ? h("ul", { class: "warning" }, ...bad.map((text) => h("li", {}, text))) : null,
-    h("ul", {}, ...rest.map((text) => h("li", {}, text))),
+    warning(bad),
+    rest.length ? h("ul", {}, ...rest.map((text) => h("li", {}, text))) : null,
   );
 }
 
-function exceeded({ structure, organ, limit, protocol, limit_bed_gy: most, achieved_bed_gy: reached, reason }) {
-  const doses = most === null || reached === null ? "" : `: BED ${number(reached)} Gy of ${number(most)} Gy`;
-  return `Exceeded: ${spoken(structure)}, ${limit} for ${spoken(organ)} (${protocol})${doses}. ${reason}`.trim();
+/** Bad news as a list; null where there is none. */
+export const warning = (bad) => (bad.length ? h("ul", { class: "warning" }, ...bad.map((text) => h("li", {}, text))) : null);
+
+function badNews({ outcome, verification, needle_set: set, dose, robustness }) {
+  return inOrder({
+    unverified: unverified(verification),
+    near: byNearness(set?.given_too_near ?? []),
+    unplaced: dose === null && outcome.status === "goals_not_met",
+    missed: (dose?.goals ?? []).filter(({ met }) => !met),
+    exceeded: byExcess(dose?.bed.limits ?? []).map((limit) => `${exceeded(limit)} ${limit.reason}`.trim()),
+    robustness,
+  });
 }
 
-/** A goal that is missed, in words. */
-export const missed = (goal) => {
+/** The bad news of a plan in a list, by its summary. */
+export function badNewsListed({ status, verified, needle_set: set, dose, robustness }) {
+  return inOrder({
+    unverified: verified ? [] : ["Not verified."],
+    near: set?.too_near ?? [],
+    unplaced: dose === null && status === "goals_not_met",
+    missed: dose?.goals_missed ?? [],
+    exceeded: (dose?.limits_exceeded ?? []).map(exceeded),
+    robustness,
+  });
+}
+
+const inOrder = ({ unverified, near, unplaced, missed, exceeded, robustness }) => [
+  ...unverified,
+  ...near.map(tooNear),
+  ...(unplaced ? ["Goals not met: no place for a seed in the PTV was found along a safe track."] : []),
+  ...missed.map(missedInWords),
+  ...exceeded,
+  ...(robustness !== null && isUndone(robustness) ? [placed(robustness)] : []),
+];
+
+/** A plan of which nothing was checked is as little verified as one that failed. */
+function unverified(verification) {
+  if (verification === null) return ["Not verified: nothing of it was checked."];
+  const failed = verification.checks.filter(({ passed }) => !passed).length;
+  return verification.passed ? [] : [`Not verified: of ${verification.checks.length} checks ${failed} failed.`];
+}
+
+function missedInWords(goal) {
   const { quantity, of, wanted, reached } = goalInWords(goal);
   return `Not met: ${quantity} of ${of} is ${reached}, ${wanted} is wanted.`;
-};
+}
 
-function placed({ placement, dose_samples: samples, d90_gy: d90, v100_percent: v100, goals_met_share: share, needles }) {
+/** Whether errors of placement undo too much of what was planned. */
+export const isUndone = ({ goals_met_share: share }) => share < ROBUST_SHARE;
+
+/** What errors of placement leave. Of how many samples, a list does not tell. */
+function placed({ placement, dose_samples: samples, d90_gy: d90, v100_percent: v100, goals_met_share: share }) {
   const spread = ({ p5, p50, p95 }, unit) => `${number(p50)} ${unit} (${number(p5)} to ${number(p95)})`;
-  // A share is rounded down: nothing is said to be reached more often than it was.
+  return (
+    `Placed by ${spoken(placement)} with its published errors: D90 ${spread(d90, "Gy")}, V100 ${spread(v100, "%")}; ` +
+    `both goals are reached in ${surePercent(share)} of ${samples === undefined ? "" : `${samples} `}samples.`
+  );
+}
+
+function touched({ needles }) {
   const touches = needles
     .flatMap((needle) => needle.touches.map((touch) => ({ ...touch, id: needle.path_id })))
     .sort((a, b) => b.chance - a.chance)
     .slice(0, TOUCHES_SHOWN)
     .map(({ structure, chance, id }) => `${spoken(structure)} ${number(100 * chance, 0)} % (${id})`);
-  return [
-    `Placed by ${spoken(placement)} with its published errors: D90 ${spread(d90, "Gy")}, V100 ${spread(v100, "%")}; ` +
-      `both goals are reached in ${Math.floor(100 * share + 1e-9)} % of ${samples} samples.`,
-    ...(touches.length ? [`Most likely touched: ${touches.join(", ")}.`] : []),
-  ];
+  return touches.length ? [`Most likely touched: ${touches.join(", ")}.`] : [];
 }
 
 const biological = ({ target_d90_gy: bed, target_d90_eqd2_gy: eqd2, limits }) => {

@@ -1,8 +1,8 @@
 // Outcome: the worst news first, then how planning ended, what was searched, and what that proves.
 
-import { byId, fill, h, number } from "./dom.js";
-import { ofLung } from "./lung.js";
-import { news } from "./news.js";
+import { byId, counted, fill, h, number } from "./dom.js";
+import { crossed, lacking } from "./lung.js";
+import { news, warning } from "./news.js";
 import { on, state } from "./state.js";
 
 /** Draw the panel whenever a plan is shown. */
@@ -17,12 +17,11 @@ function draw() {
     return;
   }
   const { outcome, search, verification } = plan;
-  const held = verification.checks.length;
   fill(
     byId("outcome"),
     news(plan),
     h("p", { id: "status" }, h("strong", {}, outcome.status.replaceAll("_", " ")), ` ${outcome.message}`),
-    warnings(plan),
+    warning([...lacking(plan.missing_structures), ...plan.notes]),
     h(
       "p",
       {},
@@ -30,15 +29,9 @@ function draw() {
       `${number(search.covering_radius_mm)} mm, ${search.complete ? "complete" : "not complete"}.`,
     ),
     h("details", {}, h("summary", {}, "What that proves"), h("ul", {}, ...search.claims.map((claim) => h("li", {}, claim)))),
-    h("p", {}, verification.passed ? `Verified: all ${held} checks hold.` : `Not verified: of ${held} checks some fail.`),
+    verification?.passed ? h("p", {}, `Verified: all ${verification.checks.length} checks hold.`) : null,
     implant(plan),
   );
-}
-
-function warnings({ missing_structures: missing, notes }) {
-  const said = [...notes];
-  if (missing.length) said.unshift(`Not in the input, so not looked at: ${missing.join(", ")}.`);
-  return said.length ? h("ul", { class: "warning" }, ...said.map((text) => h("li", {}, text))) : null;
 }
 
 function implant(plan) {
@@ -50,8 +43,8 @@ function implant(plan) {
     h(
       "p",
       {},
-      `Needle set: ${set.path_ids.length} needles, ${set.seeds.length} seeds, lung ${ofLung(`${number(set.lung_length_mm)} mm`, plan.missing_structures)}, `,
-      `${ofLung(set.pleural_punctures, plan.missing_structures)} pleural punctures. Objective ${number(set.objective)} mm, bound ${number(set.bound)} mm.`,
+      `Needle set: ${counted(set.path_ids.length, "needle")}, ${counted(set.seeds.length, "seed")}, ${crossed(set, plan.missing_structures)}. `,
+      `Objective ${number(set.objective)} mm, bound ${number(set.bound)} mm.`,
     ),
     h("p", {}, `Insert in this order: ${set.order.join(", ")}.`),
     h("details", {}, h("summary", {}, "What is proved of the set"), h("ul", {}, ...set.claims.map((claim) => h("li", {}, claim)))),

@@ -2,22 +2,28 @@
 
 import { Mistake, alertOf, guarded } from "./alerts.js";
 import { Problem, get } from "./api.js";
-import { byId, fill, h, number, spoken } from "./dom.js";
-import { ofLung } from "./lung.js";
-import { missed } from "./news.js";
+import { byId, counted, fill, h, number, spoken, surePercent } from "./dom.js";
+import { crossed } from "./lung.js";
+import { badNewsListed, isUndone, warning } from "./news.js";
 import { on, set, state } from "./state.js";
 
-/** Plans shown at first, and with each press for more. */
+/** Plans shown at first, and with each press for more; and the most that the API tells at once. */
 const A_PAGE = 4;
+const AT_ONCE = 100;
 
 let listing = 0;
+/** How many plans of the patient are shown, at most. */
+let most = A_PAGE;
 
 /** List the patient's plans whenever he, or the plan that is shown, is another. */
 export function startPlans() {
-  on(["patient", "plan"], () => void list(A_PAGE).catch(alertOf));
+  on(["patient"], () => {
+    most = A_PAGE;
+  });
+  on(["patient", "plan"], () => void list().catch(alertOf));
 }
 
-async function list(most) {
+async function list() {
   listing += 1;
   const mine = listing;
   const { patient } = state;
@@ -25,51 +31,74 @@ async function list(most) {
     byId("plans").hidden = true;
     return;
   }
-  const { items, next } = await get(`plans?case=${patient.id}&limit=${most}`);
+  const { items, next } = await newest(patient);
   // Another patient, or a newer plan, may be shown meanwhile.
   if (mine !== listing) return;
-  const focused = document.activeElement?.id;
-  const more = next && h("p", {}, h("button", { id: "more-plans", class: "quiet", on: { click: guarded(() => list(most + A_PAGE)) } }, "Show more"));
+  const focused = byId("plans").contains(document.activeElement) ? document.activeElement.id : null;
+  const more = next && h("p", {}, h("button", { id: "more-plans", class: "quiet", on: { click: guarded(showMore) } }, "Show more"));
   fill(byId("plans"), items.length ? h("ol", { class: "plans" }, ...items.map(listed)) : h("p", { class: "note" }, "None yet."), more);
   // What was pressed is drawn anew: whoever works by keyboard stays where he was.
-  if (focused) document.getElementById(focused)?.focus();
+  // The button for more goes with the last of them.
+  if (focused) (document.getElementById(focused) ?? byId("plans").querySelector("li:last-child button"))?.focus();
+}
+
+function showMore() {
+  most += A_PAGE;
+  return list();
+}
+
+/** The newest plans, at least `most` where there are so many, and the address of what follows. */
+async function newest(patient) {
+  const items = [];
+  let next = `plans?case=${patient.id}&limit=${Math.min(most, AT_ONCE)}`;
+  while (next !== null && items.length < most) {
+    const page = await get(next);
+    items.push(...page.items);
+    next = page.next;
+  }
+  return { items, next };
 }
 
 function listed({ id, created, summary }) {
   const shown = id === state.plan?.plan_sha256;
-  const open = h("button", { id: `plan-${id}`, class: "quiet", disabled: shown, on: { click: guarded(() => openPlan(id)) } }, shown ? "Shown" : "Open");
-  const said = summary === null ? [h("p", {}, "Its file cannot be read.")] : told(summary);
-  return h("li", { "data-plan": id, "aria-current": shown ? "true" : null }, h("p", { class: "note" }, created.slice(0, 16).replace("T", " "), open), ...said);
+  const time = created.slice(0, 16).replace("T", " ");
+  const word = shown ? "Shown" : "Open";
+  const to = (summary?.targets ?? []).map(spoken).join(", ");
+  const open = h(
+    "button",
+    {
+      id: `plan-${id}`,
+      class: "quiet",
+      "aria-label": `${word}: plan of ${time}${to && ` to ${to}`}`,
+      // Not disabled: it would lose the focus.
+      "aria-disabled": shown ? "true" : null,
+      on: shown ? {} : { click: guarded(() => openPlan(id)) },
+    },
+    word,
+  );
+  const said = summary === null ? [h("p", {}, "Made by another version, or damaged.")] : told(summary);
+  return h("li", { "data-plan": id, "aria-current": shown ? "true" : null }, h("p", { class: "note" }, time, open), ...said);
 }
 
 /** What is known of a plan: its bad news, then how it ended, its figures, and what errors of placement leave. */
 function told(summary) {
   const { status, targets, robustness: placed } = summary;
-  const bad = badNews(summary);
   return [
-    bad.length ? h("ul", { class: "warning" }, ...bad.map((text) => h("li", {}, text))) : null,
+    warning(badNewsListed(summary)),
     h("p", {}, h("strong", {}, `${targets.map((name) => `${spoken(name)}, `).join("")}${status.replaceAll("_", " ")}`)),
     h("p", {}, figures(summary)),
-    placed && h("p", { class: "note" }, `Placed by ${spoken(placed.placement)}: both goals in ${number(100 * placed.goals_met_share, 0)} % of samples.`),
+    placed && !isUndone(placed)
+      ? h("p", { class: "note" }, `Placed by ${spoken(placed.placement)}: both goals in ${surePercent(placed.goals_met_share)} of samples.`)
+      : null,
   ];
 }
 
-function badNews({ verified, dose, needle_set: set }) {
-  return [
-    ...(verified ? [] : ["Not verified."]),
-    ...(dose?.limits_exceeded ?? []).map(
-      ({ structure, organ, limit, protocol }) => `Exceeded: ${spoken(structure)}, ${limit} for ${spoken(organ)} (${protocol}).`,
-    ),
-    ...(dose?.goals_missed ?? []).map(missed),
-    ...(set?.given_too_near ? [`Given needles too near to something: ${set.given_too_near}.`] : []),
-  ];
-}
-
-function figures({ paths, best_path: best, needle_set: set, dose, missing_structures: missing }) {
-  const crossed = ({ lung_length_mm: lung, pleural_punctures: punctures }) =>
-    `lung ${ofLung(`${number(lung)} mm`, missing)}, pleural punctures ${ofLung(punctures, missing)}`;
-  if (best === null && set === null) return "No path.";
-  const all = set === null ? `${paths} paths, the best: ${crossed(best)}` : `${set.needles} needles, ${set.seeds} seeds, ${crossed(set)}`;
+function figures({ status, paths, best_path: best, needle_set: set, dose, missing_structures: missing }) {
+  if (best === null && set === null) return status === "timed_out" ? "The search ended early: paths may exist." : "No path.";
+  const all =
+    set === null
+      ? `${counted(paths, "path")}, the best: ${crossed(best, missing)}`
+      : `${counted(set.needles, "needle")}, ${counted(set.seeds, "seed")}, ${crossed(set, missing)}`;
   return dose === null ? `${all}.` : `${all}, D90 ${number(dose.d90_gy)} Gy of ${number(dose.prescribed_gy)}, V100 ${number(dose.v100_percent)} %.`;
 }
 

@@ -55,7 +55,8 @@ def _title(plan: Plan, path: Path, scene: Scene) -> str:
     window = next((w.name for w in plan.windows if w.id == path.window), path.approach)
     lung = f"lung {at_least(mm_text(path.lung_length_mm), plan.missing_structures)}"
     nearest = f" to {spoken(path.nearest_structure)}" if path.nearest_structure else ""
-    named = f"Path {path.rank}" if path.aim is Aim.TARGET else f"Needle {path.id} of the set"
+    given = ", given" if path.aim is Aim.GIVEN else ""
+    named = f"Path {path.rank}" if path.aim is Aim.TARGET else f"Needle {path.id} of the set{given}"
     return (
         f"{named} to {targets}: {window}\n"
         f"{lung}, clearance {path.clearance_mm:.1f} mm{nearest}, "

@@ -37,10 +37,12 @@ class BuiltinCase(Strict):
 
 
 class GridModel(BaseModel):
-    """The voxel grid: its shape, and the spacing along each axis. [mm]"""
+    """The voxel grid: its shape, the spacing along each axis [mm], and which way of the patient each axis
+    runs most nearly: L or R, P or A, S or I."""
 
     shape: tuple[int, int, int]
     spacing_mm: tuple[float, float, float]
+    orientation: str = "LPS"
 
 
 class StructureModel(BaseModel):

@@ -66,12 +66,17 @@ async def list_plans(
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
     case: Annotated[
-        str | None, Query(pattern=r"^[0-9a-f]{64}$", description="Only plans of this case, by its id.")
+        str | None,
+        Query(
+            pattern=r"^(/v1/cases/)?[0-9a-f]{64}$",
+            description="Only plans of this case, by its id or its address.",
+        ),
     ] = None,
 ) -> Response:
     """Plans, newest first, with what they are known by: target, main figures, and worst news."""
     parts, owner = parts_of(request), owner_of(request)
-    found = await run_in_threadpool(parts.keeper.listed, owner, Kind.PLAN, cursor, limit + 1, case)
+    case_id = None if case is None else case.rpartition("/")[2]
+    found = await run_in_threadpool(parts.keeper.listed, owner, Kind.PLAN, cursor, limit + 1, case_id)
     summaries = await run_in_threadpool(parts.summaries.of_plans, found[:limit])
     items = [
         {
