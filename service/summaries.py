@@ -20,8 +20,8 @@ _log = logging.getLogger("seedpath.store")
 
 
 class Summaries:
-    """Summaries of what a service keeps. None stands for a file that cannot be read: it is listed all the
-    same, and whoever asks for it is told why."""
+    """Summaries of what a service keeps. None stands for a file that another version made, or that is
+    damaged: it is listed all the same, and whoever asks for it is told why."""
 
     def __init__(self, database: Database, store: Store) -> None:
         self._database = database

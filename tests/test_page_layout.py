@@ -345,6 +345,7 @@ def test_a_given_needle_is_judged_as_it_is_in_place_and_as_one_to_be_driven_once
     page.locator("#paths input[value=N1]").check()
     expect(verdict).to_contain_text("In place, clear as asked as a needle that is in")
     # 1.96 is not 2.0.
+    expect(page.locator("#found dl")).to_contain_text("1.96 mm to aorta")
     page.get_by_text("Near the needle").click()
     expect(page.locator("#found table").first).to_contain_text("✕ aorta1.962.00")
     page.locator("#pad button").first.focus()

@@ -1,7 +1,7 @@
 // Limits in words: organ limits that are exceeded, the largest excess first, as in the plan's message.
 
-import { number, spoken } from "./dom.js";
-import { decimalsApart } from "./goals.js";
+import { spoken } from "./dom.js";
+import { apart } from "./goals.js";
 
 /** The limits that are exceeded, the largest excess first. */
 export const byExcess = (limits) => limits.filter(({ met }) => met === false).sort((a, b) => excess(b) - excess(a));
@@ -16,6 +16,5 @@ function excess({ kind, volume_cc: needed, achieved_cc: spared, limit_bed_gy: mo
 export function exceeded({ structure, organ, limit, protocol, limit_bed_gy: most = null, achieved_bed_gy: reached = null }) {
   const said = `Exceeded: ${spoken(structure)}, ${limit} for ${spoken(organ)} (${protocol})`;
   if (most === null || reached === null) return `${said}.`;
-  const decimals = decimalsApart(reached, most);
-  return `${said}: BED ${number(reached, decimals)} Gy of ${number(most, decimals)} Gy.`;
+  return `${said}: BED ${apart(reached, most).join(" Gy of ")} Gy.`;
 }

@@ -1,7 +1,7 @@
 // Needle: moving its entry or tip by hand, and what is said of it at once.
 
 import { byId, fill, h, number, spoken, table } from "./dom.js";
-import { decimalsApart } from "./goals.js";
+import { apart } from "./goals.js";
 import { askAgain, startLive } from "./live.js";
 import { lacking, ofLung } from "./lung.js";
 import { named } from "./request.js";
@@ -170,7 +170,7 @@ function showAppraisal() {
         ["lung crossed", ofLung(`${number(said.lung_length_mm)} mm`, said.missing_structures)],
         ["pleural punctures", ofLung(number(said.pleural_punctures, 0), said.missing_structures)],
         ["fissures", ofLung(number(said.fissures_crossed, 0), said.missing_structures)],
-        ["clearance", `${number(said.clearance_mm)} mm to ${spoken(said.nearest_structure)}`],
+        ["clearance", `${clearance(said)} mm to ${spoken(said.nearest_structure)}`],
         ["length", `${number(said.length_mm)} mm`],
         ["in the target", `${number(said.target_chord_mm)} mm`],
         ["axial angle", `${number(said.axial_angle_deg)}°`],
@@ -202,6 +202,12 @@ function showNoAnswer() {
   );
 }
 
+/** The clearance as it is told where it stands beside what is needed. */
+function clearance({ clearance_mm: clear, nearest_structure: nearest, clearances }) {
+  const listed = clearances.find(({ structure }) => structure === nearest);
+  return listed ? apart(clear, listed.needed_mm)[0] : number(clear);
+}
+
 const near = ({ clearances }) =>
   h(
     "div",
@@ -210,8 +216,8 @@ const near = ({ clearances }) =>
       "From the needle's wall",
       ["structure", "clearance mm", "needed mm"],
       clearances.map(({ structure, clearance_mm: clear, needed_mm: needed }) => {
-        const decimals = decimalsApart(clear, needed);
-        return [`${clear < needed ? "✕ " : ""}${spoken(structure)}`, number(clear, decimals), number(needed, decimals)];
+        const [told, asked] = apart(clear, needed);
+        return [`${clear < needed ? "✕ " : ""}${spoken(structure)}`, told, asked];
       }),
     ),
   );

@@ -33,7 +33,7 @@ register_url_convertor("id", PlainId())
 
 class ListedPlan(BaseModel):
     """A plan in a list: its address, and that of the case it was made from, which may be removed; `summary`
-    is null where the plan's file cannot be read."""
+    is null where the plan's file was made by another version, or is damaged."""
 
     id: str
     address: str
