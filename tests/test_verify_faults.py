@@ -236,8 +236,8 @@ CLAIM_FAULTS: dict[str, tuple[Fault, str]] = {
     ),
     "seeds too near each other": (on("left", lambda p: slid(p, 1.6, (1,))), "seeds are distal first"),
     "seed beyond the tip": (on("left", lambda p: slid(p, 0.5, (0,))), "the seed lies within"),
-    "first seed far from the tip": (seeds("left", lambda s: first_left_out(s)), "the first seed lies near"),
-    "no seeds at all": (seeds("left", lambda s: ()), "the first seed lies near"),
+    "first seed far from the tip": (seeds("left", lambda s: first_left_out(s)), "no seed is left out"),
+    "no seeds at all": (seeds("left", lambda s: ()), "no seed is left out"),
     "seeds proximal first": (seeds("left", lambda s: s[::-1]), "seeds are distal first"),
     "seed's axis turned around": (
         seeds("left", lambda s: (replace(s[0], axis=tuple(-x for x in s[0].axis)), *s[1:])),
