@@ -209,3 +209,12 @@ def test_the_inside_of_weak_seeds_gets_any_dose(model: str, activity_mci: float,
     assert abs(stated - found) <= off
     capsule = pi * dose.source.seed_diameter_mm**2 / 4.0 * dose.source.seed_length_mm
     assert stated >= 0.97 * len(seeds) * capsule
+
+
+def test_of_a_seed_that_gives_next_to_nothing_its_capsule_counts() -> None:
+    grid = grid_about((1.5, 1.5, 1.5), 30.0)
+    place = tuple(grid.to_patient(middle_B(grid)).tolist())
+    weak = planted(AMERSHAM_6711, 1e-6, [PlacedSeed("N1", place, (0.0, 0.0, 1.0), 1.0, 0.0)])
+    far = mask_from_bool(box_mask(grid.shape, ((0, 0, 0), (2, 2, 2))))
+    found, off = verified_outside_mm3(weak, far, grid, 1e9)
+    assert abs(found - pi * 0.4**2 * 4.5) <= off < 0.5

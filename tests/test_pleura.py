@@ -94,6 +94,7 @@ def striped(apart: tuple[int, int], stripes: int, outer: str, inner: str) -> Sce
     return breathing({f"lung_{outer}_lobe_left": outers, f"lung_{inner}_lobe_left": inners})
 
 
+@pytest.mark.interpreted
 @pytest.mark.parametrize(("apart", "stripes"), [((4, 9), 12), ((12, 17), 4)])
 @pytest.mark.parametrize(("outer", "inner"), [("lower", "upper"), ("upper", "lower")])
 @pytest.mark.parametrize("slope", [0.0, 0.11])

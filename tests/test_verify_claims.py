@@ -277,6 +277,15 @@ def test_inputs_and_missing_organs_may_come_in_any_order(true_plan: Plan, who: P
     assert input_checks(replace(plan, missing_structures=("a",)), Patient(scene)) == ["organs missing"]
 
 
+def test_surfaces_must_be_read_in_the_axes_that_are_stated(true_plan: Plan, who: Patient) -> None:
+    ras, lps = (InputDigest("node.stl", "11" * 32, axes) for axes in ("ras", "lps"))
+    scene = replace(who.scene, inputs=(*who.scene.inputs, ras))
+    plan = replace(true_plan, inputs=(*true_plan.inputs, ras))
+    assert input_checks(plan, Patient(scene)) == []
+    other = replace(true_plan, inputs=(*true_plan.inputs, lps))
+    assert input_checks(other, Patient(scene)) == ["axes of the surfaces"]
+
+
 def test_an_input_of_another_content_is_shown_with_what_was_found(true_plan: Plan, who: Patient) -> None:
     stale = replace(true_plan, inputs=(InputDigest("labels.nii.gz", "00" * 32),))
     checks = checks_of(lambda claims: check_inputs(claims, stale, who.scene))

@@ -13,7 +13,7 @@ from planner.dose.limit_tables import protocol_named
 from planner.dose.organ_limits import OrganDose, Radiobiology, compare_all
 from planner.dose.solids import holds_most
 from planner.dose_report import Dosimetry
-from planner.implant_records import BedReport, Doubt, LimitComparison, PlacedSeed
+from planner.implant_records import BedReport, Doubt, LimitComparison, LimitKind, PlacedSeed
 from planner.limit_wording import reason_of
 from planner.request import GivenSeed
 from planner.seeding.dose import seed_dose
@@ -37,23 +37,24 @@ SHELL = ((22, 24, 15), (34, 29, 27))
 BODY = ((8, 10, 0), (52, 50, 40))
 
 
-def compared(name: str, mask: VoxelMask) -> list[LimitComparison]:
+def compared(name: str, mask: VoxelMask, protocol: str = PROTOCOL) -> list[LimitComparison]:
     """The planner's comparison with one organ."""
     dose = seed_dose(ASKED.seeds)
     dosimetry = Dosimetry(WHO.scene, dose, [GivenSeed(s.position_mm, s.axis) for s in SEEDS])
     found = dosimetry.of(name, mask, 1.0)
     organ = OrganDose(name, found.doses_gy, found.points.weights_mm3, holds_most(mask, WHO.scene.target))
     made = Radiobiology(source_of(ASKED).half_life_d)
-    return list(compare_all([organ], made, protocols=[protocol_named(PROTOCOL)]))
+    return list(compare_all([organ], made, protocols=[protocol_named(protocol)]))
 
 
-def failed(limits: list[LimitComparison], name: str, mask: VoxelMask) -> set[str]:
+def failed(limits: list[LimitComparison], name: str, mask: VoxelMask, protocol: str = PROTOCOL) -> set[str]:
     """Names of the checks that the limits fail."""
     claims, source = Claims(()), source_of(ASKED)
     seeds = planted(source, seed_dose(ASKED.seeds).strength_u, SEEDS)
     bed = BedReport(0.0, 0.0, 0.0, 0.0, tuple(limits))
     effect = effect_of(ASKED_FOR, source, 0.0)
-    check_limits(claims, ASKED_FOR, bed, effect, {name: mask}, WHO.scene.grid, seeds, WHO.scene.target)
+    asked = replace(ASKED_FOR, bed=replace(ASKED_FOR.bed, protocols=(protocol,)))
+    check_limits(claims, asked, bed, effect, {name: mask}, WHO.scene.grid, seeds, WHO.scene.target)
     return {check.name for check in claims.verification().checks if not check.passed}
 
 
@@ -102,3 +103,35 @@ def test_most_of_the_target_is_counted_in_voxels() -> None:
         assert holds_most(mask_from_bool(box_mask((9, 9, 9), ((0, 0, 0), (last, 9, 9)))), target) is most
     assert not holds_most(mask_from_bool(box_mask((9, 9, 9), ((7, 7, 7), (9, 9, 9)))), target)
     assert not holds_most(mask_from_bool(np.zeros((9, 9, 9), bool)), target)
+
+
+def test_volumes_that_are_spared_are_counted_again() -> None:
+    """A lung of 1.7 l all round the seeds, and one of a tenth of that."""
+    ends = set()
+    for corner in ((60, 60, 40), (60, 60, 4)):
+        mask = mask_from_bool(box_mask(SHAPE, ((0, 0, 0), corner)))
+        limits = compared("lung_left", mask, "TG101_like_5fx")
+        assert failed(limits, "lung_left", mask, "TG101_like_5fx") == set()
+        spared = [n for n in limits if n.kind is LimitKind.SPARED]
+        assert len(spared) == 2 and all(n.achieved_cc is not None for n in spared)
+        ends |= {n.met for n in spared}
+        more = [replace(n, achieved_cc=1.05 * n.achieved_cc + 1.0) if n in spared else n for n in limits]
+        assert "volume that is spared" in failed(more, "lung_left", mask, "TG101_like_5fx")
+    assert len(ends) > 1
+
+
+def test_of_an_organ_smaller_than_a_point_a_sample_stands_for_its_hottest_part() -> None:
+    mask = mask_from_bool(box_mask(SHAPE, ((27, 27, 18), (29, 29, 19))))
+    limits = compared("heart", mask)
+    assert [n.doubts for n in limits if n.structure and Doubt.TINY in n.doubts]
+    assert failed(limits, "heart", mask) == set()
+    colder = [replace(n, achieved_bed_gy=0.1) if n.structure else n for n in limits]
+    assert "BED of the hottest part" in failed(colder, "heart", mask)
+
+
+def test_a_hottest_part_in_seeds_is_told_as_the_samples_have_it() -> None:
+    mask = mask_from_bool(box_mask(SHAPE, NEAR))
+    limits = compared("heart", mask)
+    assert not any(Doubt.IN_SEED in n.doubts for n in limits)
+    doubted = [replace(n, doubts=(*n.doubts, Doubt.IN_SEED)) if n.structure else n for n in limits]
+    assert "where the hottest part lies" in failed(doubted, "heart", mask)

@@ -5,6 +5,7 @@ from itertools import combinations, permutations
 
 import numpy as np
 import pytest
+from honest_implants import honest_implant
 from hypothesis import given
 from hypothesis import strategies as st
 from made_needles import (
@@ -26,7 +27,7 @@ from planner.needles.order import insertion_order, must_precede
 from planner.records import Check
 from planner.request import Point
 from planner.verify.claims import Claims
-from planner.verify.needles import check_needles
+from planner.verify.needles import check_needles, gaps_in_place
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -216,6 +217,16 @@ def test_two_needles_of_one_name_are_told() -> None:
 def test_a_needle_without_a_direction_is_told(bad) -> None:
     points = [*points_of(PAIR), ("n2", bad, (0.0, 0.0, 0.0))]
     assert failures(*checked(points, ["n1", "n0", "n2"])) == [("entry and tip differ", "needle n2")]
+
+
+def test_between_a_needle_without_length_and_another_there_are_no_gaps() -> None:
+    plan, _ = honest_implant()
+    one, other = plan.paths[-2:]
+    point = replace(one, tip_mm=one.entry_mm)
+    assert gaps_in_place(one, other, plan.request, 0.0) != []
+    assert (
+        gaps_in_place(point, other, plan.request, 0.0) == gaps_in_place(other, point, plan.request, 0.0) == []
+    )
 
 
 @pytest.mark.parametrize("by", [0.01, 1.0, 8.0])

@@ -57,9 +57,8 @@ def outside_mm3(seeds: Planted, ptv: VoxelMask, grid: Grid, prescribed_gy: float
     """
     if not len(seeds.centres_P):
         return 0.0, 0.0
+    # There are some: the inside of a seed gets any dose.
     middles_B, side = cubes_that_may_get((1.0 - DOSE) * prescribed_gy, seeds, grid)
-    if not len(middles_B):
-        return 0.0, 0.0
     n = np.arange(POINTS)
     held = middles_B[(2 * n + 1) * len(middles_B) // (2 * POINTS)]
     points_B = held + side * (np.outer(n + 1, RECURRENCE) % 1.0 - 0.5)
