@@ -489,8 +489,9 @@ def test_the_demo_plans_the_thorax_through_the_service() -> None:
     # The session that the README shows is this one, but for digits that another processor may round.
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     outcome, headings, *_ = shown.stdout.splitlines()
-    searched = next(line for line in shown.stdout.splitlines() if line.startswith("Searched"))
-    for line in (outcome, headings, searched):
+    counted = [line for line in shown.stdout.splitlines() if line.startswith(("Searched", "Verification:"))]
+    assert len(counted) == 2
+    for line in (outcome, headings, *counted):
         assert f"    {line}\n" in readme
 
 
