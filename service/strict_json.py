@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from anatomy.errors import MOST_OF_FIELD, shortened
 from anatomy.suggest import nearest
 from service.limits import limit_at
 from service.wording import plain
@@ -137,8 +138,11 @@ def _field_error(model: type[BaseModel], path: Path, error: Any) -> FieldError:
     where = pointer(path)
     if error["type"] == "extra_forbidden":
         known = sorted(info.alias or name for name, info in _model_at(model, path[:-1]).model_fields.items())
-        return FieldError(where, f"Unknown field {path[-1]!r}. {nearest(str(path[-1]), known)}")
-    return FieldError(where, plain(error, limit_at(where)))
+        unknown = shortened(repr(path[-1]), MOST_OF_FIELD)
+        return FieldError(
+            shortened(where, MOST_OF_FIELD), f"Unknown field {unknown}. {nearest(str(path[-1]), known)}"
+        )
+    return FieldError(shortened(where, MOST_OF_FIELD), plain(error, limit_at(where)))
 
 
 def _path_in_document(document: Any, loc: Sequence[str | int], missing: bool) -> Path:

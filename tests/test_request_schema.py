@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from anatomy.errors import MOST_OF_FIELD
 from anatomy.pose import Position
 from anatomy.structures import Role
 from planner.request import Prescription, Request
@@ -167,6 +168,13 @@ def test_pointers_escape_names() -> None:
 def test_long_values_are_shown_short() -> None:
     detail = refusal({"pose": {"position": "x" * 1000}})["/pose/position"]
     assert len(detail) < 4 * MAX_SHOWN
+
+
+@pytest.mark.parametrize("document", [{"y" * 5000: 1}, {"clearance_mm": {"y" * 5000: -1}}])
+def test_long_names_are_shown_short(document: dict[str, Any]) -> None:
+    [(where, detail)] = refusal(document).items()
+    assert len(where) <= MOST_OF_FIELD and len(detail) < 4 * MOST_OF_FIELD
+    assert "yyy ... yyy" in where
 
 
 def test_roles_are_the_scenes() -> None:

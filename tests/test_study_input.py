@@ -178,6 +178,7 @@ def test_a_table_of_cases_says_what_each_has_of_its_own(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("case,inptu\na,b\n", "there is no column 'inptu'. Did you mean 'input'"),
+        (f"case,{'y' * 5000}\na,b\n", "yyy ... yyy"),
         ("input\n", "it has no line below its head"),
         ("case,input\na\n", "case 1 has not as many cells"),
         ("input\na,b\n", "case 1 has not as many cells"),

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from anatomy.errors import MOST_OF_FIELD, shortened
 from anatomy.masks_io import NIFTI_SUFFIXES, organ_name
 from anatomy.mesh_axes import SEND_AXES, MeshAxes, axes_asked
 from anatomy.suggest import nearest
@@ -150,7 +151,8 @@ def _table(path: Path) -> Iterator[_Line]:
         raise BadFile(f"{path.name}: it has no line below its head. Give one for each case.")
     for column in rows[0]:
         if column is not None and column not in COLUMNS:
-            raise BadFile(f"{path.name}: there is no column {column!r}. {nearest(column, COLUMNS)}")
+            unknown = shortened(repr(column), MOST_OF_FIELD)
+            raise BadFile(f"{path.name}: there is no column {unknown}. {nearest(column, COLUMNS)}")
     for number, row in enumerate(rows, 1):
         # Python files what is too much under None, and says None for what is missing.
         if None in row or None in row.values():
@@ -193,7 +195,8 @@ def _axes(path: Path, number: int, cell: str) -> MeshAxes | None:
         return None
     axes = axes_asked(cell)
     if axes is None:
-        raise BadFile(f"{path.name}: case {number} has mesh_axes {cell!a}. {SEND_AXES}")
+        said = shortened(ascii(cell), MOST_OF_FIELD)
+        raise BadFile(f"{path.name}: case {number} has mesh_axes {said}. {SEND_AXES}")
     return axes
 
 
