@@ -11,6 +11,7 @@ from anatomy.roles import SIDES, key_of, words_of
 from anatomy.scene import Scene
 from planner.records import Plan
 from planner.verify.claims import Claims
+from planner.verify.tolerances import LENGTH_MM
 from planner.verify.voxels import voxels_of
 
 MIDLINE = frozenset(
@@ -39,12 +40,13 @@ def check_sides(claims: Claims, plan: Plan, scene: Scene) -> None:
     ]
     if not x:
         return
-    middle = np.concatenate(x)
+    # On the border itself rounding would decide.
+    least, most = np.concatenate(x).min() - LENGTH_MM, np.concatenate(x).max() + LENGTH_MM
     entries = {path.id: path.entry_mm[0] for path in plan.paths}
     for window in plan.windows:
         named = [word for word in words_of(window.name) if word in SIDES]
         first = entries.get(window.path_ids[0]) if window.path_ids else None
-        if not named or first is None or middle.min() <= first <= middle.max():
+        if not named or first is None or least <= first <= most:
             continue
-        side = "left" if first > middle.max() else "right"
+        side = "left" if first > most else "right"
         claims.same("the side of the window", f"window {window.id}", " and ".join(named), side)
