@@ -69,9 +69,9 @@ def evaluate_implant(
     outcome = implant_outcome(achieved, supplement)
     planned = None if plan.dose is None else plan.dose.target
     made = Evaluation(EVALUATION_SCHEMA, plan_sha256, seeds, outcome, planned, achieved, supplement)
-    go_on(Progress(Phase.VERIFY, PLANNED[1], "verification"))
+    go_on(Progress(Phase.VERIFY, PLANNED[1], "every claim"))
     verified = replace(made, verification=verify_evaluation(made, plan, scene))
-    go_on(Progress(Phase.VERIFY, 1.0, "verified"))
+    go_on(Progress(Phase.VERIFY, 1.0, "every claim"))
     return verified
 
 

@@ -77,7 +77,7 @@ def _part_of(go_on: GoOn, number: int, count: int) -> More:
 
     def more(fraction: float) -> bool:
         done = SEARCHED + (1.0 - SEARCHED) * (number + fraction) / count
-        return go_on(Progress(Phase.NEEDLES, done, "needles and seeds exchanged"))
+        return go_on(Progress(Phase.NEEDLES, done, "exchanged, with their seeds"))
 
     return more
 

@@ -62,9 +62,9 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> Planning:
     go_on = Whole(go_on, [p for p in Phase if request.prescription is not None or p not in OF_IMPLANT])
     go_on(Progress(Phase.FIELDS, 0.0, "distance fields"))
     near = world(scene, request)
-    go_on(Progress(Phase.SEARCH, 0.0, "search"))
+    go_on(Progress(Phase.SEARCH, 0.0, ""))
     found = search(near, request.search.covering_radius_mm, go_on)
-    go_on(Progress(Phase.POLISH, 0.0, "windows, polish, seeds"))
+    go_on(Progress(Phase.POLISH, 0.0, "windows and distinct paths"))
     chosen = choose(scene, near, found, request)
     go_on(Progress(Phase.EXPLAIN, 0.0, "what blocks the way"))
     blockers = blocked_by(scene, request, near)
@@ -106,9 +106,9 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> Planning:
         dose=planted.dose,
         robustness=planted.robustness,
     )
-    go_on(Progress(Phase.VERIFY, 0.0, "verification"))
+    go_on(Progress(Phase.VERIFY, 0.0, "every claim"))
     verified = replace(unverified, verification=verify(unverified, scene))
-    go_on(Progress(Phase.VERIFY, 1.0, "verified"))
+    go_on(Progress(Phase.VERIFY, 1.0, "every claim"))
     return Planning(verified, chosen.access)
 
 
@@ -121,11 +121,11 @@ def _planted(scene: Scene, request: Request, near: World, chosen: Chosen, go_on:
     prescription = request.prescription
     if prescription is None or not chosen.paths:
         return Planted()
-    go_on(Progress(Phase.NEEDLES, 0.0, "needles and seeds"))
+    go_on(Progress(Phase.NEEDLES, 0.0, "with their seeds"))
     made = implant(scene, request, prescription, near, go_on)
     if made.chosen is None:
         return Planted()
-    go_on(Progress(Phase.DOSE, 0.0, "dose"))
+    go_on(Progress(Phase.DOSE, 0.0, ""))
     given = request.needle_set.given_seeds
     dose = dose_report(scene, request, prescription, made.ptv, made.dose, made.seeds(given))
     needle_set = set_report(scene, request, prescription, made, made.chosen, dose)

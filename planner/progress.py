@@ -19,7 +19,8 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a phase, or the whole, has come, 0.0 to 1.0, with a short text for a person."""
+    """How far a phase, or the whole, has come, 0.0 to 1.0, with what is done within the phase, in a few words
+    for a person; empty where the phase says it all."""
 
     phase: Phase
     fraction: float

@@ -70,7 +70,7 @@ def replan(
     again = make_plan(scene, replace(plan.request, needle_set=asked), part_of(go_on, 0.0, PLANNED)).plan
     made = Replanned(REPLAN_SCHEMA, plan_sha256, _changes(plan, again, needles), again)
     verified = replace(made, verification=verify_changes(made, plan))
-    go_on(Progress(Phase.VERIFY, 1.0, "verified"))
+    go_on(Progress(Phase.VERIFY, 1.0, "every claim"))
     return verified
 
 

@@ -47,5 +47,6 @@ class ProgressLines:
         if new_phase or now - self._said > QUIET_S:
             left_s = time_left_s(now - self._started, progress.fraction)
             left = "" if left_s is None else f", {spoken_left(left_s)}"
-            say(f"{100 * progress.fraction:.0f} %{left}: {progress.phase} {progress.text}".rstrip())
+            doing = ", ".join(filter(None, (progress.phase, progress.text)))
+            say(f"{100 * progress.fraction:.0f} %{left}: {doing}")
             self._said, self._phase = now, progress.phase

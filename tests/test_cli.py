@@ -365,17 +365,22 @@ def test_writing_replaces_whole_files_and_leaves_none_aside(tmp_path: Path) -> N
 def test_progress_is_quiet_for_a_second(capsys: pytest.CaptureFixture[str]) -> None:
     seen = [
         (100.9, Phase.FIELDS, ""),
-        (101.1, Phase.FIELDS, "seedpath: 50 %: fields now\n"),
+        (101.1, Phase.FIELDS, "seedpath: 50 %: fields, now\n"),
         (101.2, Phase.FIELDS, ""),
-        (101.3, Phase.SEARCH, "seedpath: 50 %: search now\n"),
+        (101.3, Phase.SEARCH, "seedpath: 50 %: search, now\n"),
         (102.2, Phase.SEARCH, ""),
-        (102.4, Phase.SEARCH, "seedpath: 50 %, a moment left: search now\n"),
-        (130.0, Phase.SEARCH, "seedpath: 50 %, about 30 s left: search now\n"),
+        (102.4, Phase.SEARCH, "seedpath: 50 %, a moment left: search, now\n"),
+        (130.0, Phase.SEARCH, "seedpath: 50 %, about 30 s left: search, now\n"),
     ]
     lines = ProgressLines(iter([100.0, *(now for now, _, _ in seen)]).__next__)
     for _, phase, said in seen:
         lines(Progress(phase, 0.5, "now"))
         assert capsys.readouterr().err == said
+
+
+def test_a_phase_that_says_it_all_is_told_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    ProgressLines(iter([0.0, 1.5]).__next__)(Progress(Phase.DOSE, 0.5, ""))
+    assert capsys.readouterr().err == "seedpath: 50 %: dose\n"
 
 
 # The real thing
