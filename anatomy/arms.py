@@ -7,22 +7,33 @@ it, and nothing but its bones tells.
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Bool
+from scipy import ndimage
 
 from anatomy.frames import Grid
 from anatomy.roles import key_of
-from anatomy.structures import Structure, VoxelMask
-
-_BONES = frozenset(key_of(name) for name in ("humerus", "radius", "ulna", "carpal", "metacarpal"))
+from anatomy.structures import Role, Structure, VoxelMask
 
 SHOULDER_MM = 120.0
 """As much of a humerus belongs to the shoulder, which is joined to the trunk in any pose [U]; the whole bone
 is some 300 mm long."""
 
+LEAST_MM = 20.0
+"""Of the other bones no part belongs to the trunk; less than this is a speck [U]."""
+
+_MOST_MM = {key_of("humerus"): SHOULDER_MM} | {
+    key_of(name): LEAST_MM for name in ("radius", "ulna", "carpal", "metacarpal")
+}
+
 
 def notes_on_arms(structures: Sequence[Structure], body: VoxelMask, grid: Grid) -> tuple[str, ...]:
-    """Arms that are part of the body. `structures` are not empty."""
-    bones = (s for s in structures if key_of(s.name) in _BONES)
-    long = [s.name for s in bones if _within_mm(s, body, grid) > SHOULDER_MM]
+    """Arms that are part of the body. `structures` have roles and are not empty."""
+    outside = [s.mask for s in structures if s.role is Role.OUTSIDE]
+    long = [
+        s.name
+        for s in structures
+        if key_of(s.name) in _MOST_MM and _within_mm(s.mask, body, outside, grid) > _MOST_MM[key_of(s.name)]
+    ]
     if not long:
         return ()
     return (
@@ -32,8 +43,29 @@ def notes_on_arms(structures: Sequence[Structure], body: VoxelMask, grid: Grid) 
     )
 
 
-def _within_mm(bone: Structure, body: VoxelMask, grid: Grid) -> float:
-    """The length of a bone within the body: the diagonal of the box around that. [mm]"""
-    box = bone.mask.slices
-    inside = np.argwhere(bone.mask.cropped() & (body.layer[box] == body.label))
-    return float(np.linalg.norm(np.ptp(inside * grid.spacing_mm, axis=0))) if len(inside) else 0.0
+def _within_mm(bone: VoxelMask, body: VoxelMask, outside: Sequence[VoxelMask], grid: Grid) -> float:
+    """The length of a bone's longest connected part within the body: the diagonal of the box around it. What
+    lies in an arm outside the body is none of it. [mm]"""
+    within = bone.cropped() & (body.layer[bone.slices] == body.label)
+    for k in np.flatnonzero(within.any(axis=(0, 1))):
+        within[:, :, k] &= ~_enclosed(outside, bone.lower[2] + int(k), body.layer.shape)[bone.slices[:2]]
+    parts, _ = ndimage.label(within)
+    return max(
+        (
+            float(
+                np.linalg.norm(
+                    [(s.stop - s.start - 1) * h for s, h in zip(part, grid.spacing_mm, strict=True)]
+                )
+            )
+            for part in ndimage.find_objects(parts)
+        ),
+        default=0.0,
+    )
+
+
+def _enclosed(masks: Sequence[VoxelMask], k: int, shape: tuple[int, ...]) -> Bool[np.ndarray, "nx ny"]:
+    """What the masks hold or enclose in a slice: in a label map, no voxel of a bone is one of the arm."""
+    held = np.zeros(shape[:2], bool)
+    for mask in masks:
+        held |= mask.layer[:, :, k] == mask.label
+    return np.asarray(ndimage.binary_fill_holes(held))

@@ -34,7 +34,7 @@ from anatomy.remnants import note_on_remnants, remnants_of
 from anatomy.shells import refuse_no_body
 from anatomy.structures import InputDigest, Role, Segmentation, Structure, VoxelMask
 from anatomy.suggest import nearest
-from anatomy.table import is_table, lies_below, notes_on_tables, row_ends_P
+from anatomy.table import lies_below, notes_on_tables, row_ends_P, tables_of
 from anatomy.target import cut_sides, refuse_target_outside, share_outside, target_of
 from anatomy.target_parts import TargetPart, notes_on_parts_of, without_crumbs
 from anatomy.view_ends import ended, view_ends
@@ -112,8 +112,19 @@ def scene(
     lie outside it, or lie otherwise than their names say. Where the body ends flat short of the grid's edge,
     the scene's grid ends with it.
     """
-    asked = pose or PoseInput()
-    overrides = asked_roles(segmentation, targets, roles or {}, asked.table)
+    return _scene_of(segmentation, targets, roles or {}, pose or PoseInput(), ends_sought=True)
+
+
+def _scene_of(
+    segmentation: Segmentation,
+    targets: tuple[str, ...],
+    roles: Mapping[str, str],
+    asked: PoseInput,
+    *,
+    ends_sought: bool,
+) -> Scene:
+    """The scene; on a grid that ends with the body where that is sought, and found."""
+    overrides = asked_roles(segmentation, targets, roles, asked.table)
     named = assigned(segmentation, overrides)
     others: tuple[str, ...] = ()
     if targets:
@@ -135,9 +146,10 @@ def scene(
         obstacles_of(parts, segmentation.names()),
         skin_source == GUESSED_SKIN,
     )
-    ends = view_ends(parts, [s.mask for s in filled if s.role is Role.OUTSIDE], segmentation.grid)
+    beside = [s.mask for s in filled if s.role is Role.OUTSIDE]
+    ends = view_ends(parts, beside, segmentation.grid) if ends_sought else None
     if ends is not None:
-        return scene(ended(segmentation, ends), targets, roles, pose)
+        return _scene_of(ended(segmentation, ends), targets, roles, asked, ends_sought=False)
     remnants = remnants_of(filled, segmentation.grid)
     crumbs = {remnant.name for remnant in remnants}
     turned = notes_on_orientation([s for s in filled if s.name not in crumbs], segmentation.grid)
@@ -145,6 +157,7 @@ def scene(
     apart = notes_on_outside(filled, parts, guessed=skin_source == GUESSED_SKIN)
     obstacles = obstacles_of(parts, segmentation.names())
     filled = tuple(sorted((*filled, *obstacles), key=lambda s: s.name))
+    tables = tables_of(filled, asked.table)
     given = _roles_of(filled)
     missing = expected_missing({name: role for name, role in given.items() if name not in crumbs})
     return Scene(
@@ -152,7 +165,7 @@ def scene(
         structures=filled,
         body=parts.body,
         target=target,
-        pose=_pose(asked, filled, parts.body, segmentation.grid),
+        pose=_pose(asked, tables, parts.body, segmentation.grid),
         skin_source=skin_source,
         missing=missing,
         notes=(
@@ -169,7 +182,7 @@ def scene(
             *apart,
             *notes_on_parts(parts, obstacles, segmentation.grid),
             *notes_on_arms(filled, parts.body, segmentation.grid),
-            *notes_on_tables(filled, parts.body, segmentation.grid, asked.position, asked.gravity_P),
+            *notes_on_tables(tables, parts.body, segmentation.grid, asked.position, asked.gravity_P),
         ),
         inputs=segmentation.inputs,
         surface_slack_mm=segmentation.surface_slack_mm,
@@ -207,12 +220,10 @@ def _refuse_nothing_but_target(named: tuple[Structure, ...]) -> None:
         )
 
 
-def _pose(asked: PoseInput, structures: tuple[Structure, ...], body: VoxelMask, grid: Grid) -> Pose:
+def _pose(asked: PoseInput, tables: tuple[Structure, ...], body: VoxelMask, grid: Grid) -> Pose:
     gravity, ends_P = asked.gravity_P, row_ends_P(body, grid)
     # A table that was segmented in another pose now stands beside or above the patient: he lies on another.
-    segmented = asked.table != DERIVE or any(
-        is_table(s) and lies_below(s.mask, ends_P, gravity, grid) for s in structures
-    )
+    segmented = any(lies_below(s.mask, ends_P, gravity, grid) for s in tables)
     table = None if segmented else derived_table(ends_P, gravity)
     # The gantry's axis is taken along the patient's length, through the middle of the body: a segmentation
     # does not say where the isocentre was.

@@ -17,8 +17,12 @@ BELOW = 0.5
 """A table's middle lies beneath the patient's by more than this part of half his thickness [U]."""
 
 
-def is_table(structure: Structure) -> bool:
-    """Whether a structure, which has a role, is a table by its name."""
+def tables_of(structures: Sequence[Structure], named: str) -> tuple[Structure, ...]:
+    """Those of the structures, which have roles, that are tables: by their names, or as `named`."""
+    return tuple(s for s in structures if s.name == named or _is_table(s))
+
+
+def _is_table(structure: Structure) -> bool:
     return structure.role is Role.OUTSIDE and bool(TABLE_WORDS & set(words_of(structure.name)))
 
 
@@ -32,20 +36,19 @@ def lies_below(
 
 
 def notes_on_tables(
-    structures: Sequence[Structure],
+    tables: Sequence[Structure],
     body: VoxelMask,
     grid: Grid,
     position: Position,
     gravity: Float[np.ndarray, "3"],
 ) -> tuple[str, ...]:
     """Tables that do not lie below the patient: he is planned in another pose than he was scanned in."""
-    tables = [s for s in structures if is_table(s)]
     ends_P = row_ends_P(body, grid) if tables else np.zeros((0, 3))
+    stray = [s.name for s in tables if not lies_below(s.mask, ends_P, gravity, grid)]
+    instead = "; a plane below his skin stands in for the table" if len(stray) == len(tables) else ""
     return tuple(
-        f"{s.name} does not lie below the patient, who is planned {position}: check the position. If he is "
-        "planned in another than he was scanned in, he lies on a table behind his skin as it is now."
-        for s in tables
-        if not lies_below(s.mask, ends_P, gravity, grid)
+        f"{name} does not lie below the patient, who is planned {position}{instead}. Check the position."
+        for name in stray
     )
 
 

@@ -1,7 +1,8 @@
 """View ends: where the field of view cut the body short of the grid's edge, the grid is made to end as well.
 
     . . . . . . .   air: a padded scan, or the space that is put around surfaces
-    . # # # # # .   <- flat: a large area, and in the next slice nothing. No skin: the body goes on, unseen
+    . # . # . . .   <- ragged: what a segmentation left of the last slices. Left out with the air
+    . # # # # # .   <- flat: a large area, and beyond it next to nothing. No skin: the body goes on, unseen
     . # # # # # .
     . . # # # . .
     . . . # . . .   <- rounded: skin
@@ -24,22 +25,23 @@ from anatomy.structures import Segmentation, VoxelMask
 LEAST_CUT_MM2 = 3_000.0
 """A body's last slice below this is the end of a limb, a chin or a crown [U]: a cut neck has some 100 cm2."""
 
-RAGGED_SHARE = 0.85
-"""Beyond a slice of at least this part of the next one's area, one slice may be ragged: it is left out with
-the rest [U]. One slice in from an ellipsoid's end, areas have at most two thirds of the next one's; three
-quarters, where slices are very thick."""
+MOST_RAGGED_MM = 6.0
+"""Segmentations lose parts of the last slices, as far in as this [U]; of one slice, however thick."""
 
-LEAST_GOING_ON = 0.5
+LEAST_EVEN = 0.95
+"""A slice of less than this part of the area that the slices further in lead to is ragged [U]."""
+
+LEAST_CUT_SHARE = 0.6
+"""An end is flat where a slice has at least this part of the area twice as deep [U]. Near the end of an
+ellipsoid areas grow with depth: half of it, whatever the depth and the slices' thickness."""
+
+LEAST_GOING_ON = 0.8
 """What was drawn outside the body, and covers this part of a flat end, is the body going on under another
 name [U]: limbs beyond a trunk."""
 
-LEAST_CUT_SHARE = 0.6
-"""A last slice of at least this part of the next one's area is flat [U]. Near the end of an ellipsoid areas
-grow with depth: the last slice has at most half of the next one's, however thick slices are."""
-
 MOST_BEYOND_MM = 10.0
-"""Organs may go on beyond a flat end by this [U]: coarse body models lose a slice or two at the ends. It
-is left out with the slices."""
+"""Organs, and parts of the body that lie apart, may go on beyond a flat end by this [U]: coarse body models
+lose a slice or two at the ends. It is left out with the slices."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,9 @@ def view_ends(parts: BodyParts, outside: Sequence[VoxelMask], grid: Grid) -> Vie
     """Where the body as drawn ends flat along the patient's length, short of the grid's edge; None where it
     does not.
 
-    Where a part that lies apart from the body goes on beyond, or one of the masks `outside` the body covers
-    the end, the field of view does not end. Raises
-    StructureError where organs go on beyond by more than MOST_BEYOND_MM: there the skin was not drawn.
+    Where the masks `outside` the body cover the end, the field of view does not end. Raises StructureError
+    where organs, or parts of the body that lie apart, go on beyond by more than MOST_BEYOND_MM: there the
+    skin was not drawn.
     """
     axis = canonical_axes(grid.X_PV)[0][2]
     others = tuple(a for a in range(3) if a != axis)
@@ -67,44 +69,52 @@ def view_ends(parts: BodyParts, outside: Sequence[VoxelMask], grid: Grid) -> Vie
     drawn = body.cropped() & (parts.drawn.layer[body.slices] == parts.drawn.label)
     counts = np.count_nonzero(drawn, axis=others)
     filled = np.flatnonzero(counts)
-    if len(filled) < 2:
+    if len(filled) == 0:
         return None
     areas_mm2 = counts[filled[0] : filled[-1] + 1] * (grid.voxel_volume_mm3 / step_mm)
-    # Of each end: slices beyond it, those of them that organs reach, whether no other part of the body does.
     low, high = body.lower[axis] + int(filled[0]), body.lower[axis] + int(filled[-1]) + 1
-    at_low = (low, low - body.lower[axis], all(p.lower[axis] >= low for p in parts.apart))
-    at_high = (size - high, body.upper[axis] - high, all(p.upper[axis] <= high for p in parts.apart))
+    lowest = min(mask.lower[axis] for mask in (body, *parts.apart))
+    highest = max(mask.upper[axis] for mask in (body, *parts.apart))
     cuts_mm: list[float] = []
     first, stop = 0, size
-    for face, inwards, (free, beyond, alone) in ((low, 1, at_low), (high, -1, at_high)):
-        ragged = _ragged_slices(areas_mm2[::inwards])
-        last = face if inwards > 0 else face - 1
-        if not free or not alone or ragged is None or _goes_on(drawn, body, outside, axis, last, inwards):
+    for inwards, last, free, beyond in (
+        (1, low, low, low - lowest),
+        (-1, high - 1, size - high, highest - high),
+    ):
+        ragged = ragged_slices(areas_mm2[::inwards], step_mm)
+        # An end that is flat at the grid's edge is cut there as it is.
+        if ragged is None or free + ragged == 0:
             continue
-        cut = face + inwards * ragged
-        z_mm = _z_mm(body, grid, axis, cut - 0.5)
-        _refuse_short(z_mm, (beyond + ragged) * step_mm)
+        end = last + inwards * ragged
+        if _goes_on(
+            np.take(drawn, end - body.lower[axis], axis),
+            body,
+            outside,
+            axis,
+            range(last - inwards, end, inwards),
+        ):
+            continue
+        z_mm = _z_mm(body, grid, axis, end - 0.5 * inwards)
+        _refuse_short(z_mm, beyond * step_mm)
         cuts_mm.append(z_mm)
-        first, stop = (cut, stop) if inwards > 0 else (first, cut)
+        first, stop = (end, stop) if inwards > 0 else (first, end + 1)
     return ViewEnds(axis, first, stop, tuple(cuts_mm)) if cuts_mm else None
 
 
 def _goes_on(
-    drawn: Bool[np.ndarray, "mx my mz"],
+    end: Bool[np.ndarray, "mx my"],
     body: VoxelMask,
     outside: Sequence[VoxelMask],
     axis: int,
-    last: int,
-    inwards: int,
+    beyond: range,
 ) -> bool:
-    """Whether what lies outside the body covers its last slice from beyond."""
-    end = np.take(drawn, last - body.lower[axis], axis)
-    beyond = last - inwards
-    index = tuple(beyond if a == axis else s for a, s in enumerate(body.slices))
+    """Whether what lies outside the body, on the slices beyond, covers its flat end."""
     covered = np.zeros_like(end)
     for mask in outside:
-        if 0 <= beyond < mask.layer.shape[axis]:
-            covered |= mask.layer[index] == mask.label
+        for n in beyond:
+            if 0 <= n < mask.layer.shape[axis]:
+                index = tuple(n if a == axis else s for a, s in enumerate(body.slices))
+                covered |= mask.layer[index] == mask.label
     return bool(np.count_nonzero(covered & end) >= LEAST_GOING_ON * np.count_nonzero(end))
 
 
@@ -118,15 +128,20 @@ def _refuse_short(z_mm: float, beyond_mm: float) -> None:
         )
 
 
-def _ragged_slices(areas_mm2: Float[np.ndarray, " n"]) -> int | None:
+def ragged_slices(areas_mm2: Float[np.ndarray, " n"], step_mm: float) -> int | None:
     """How many slices lie before a flat end, by areas from the end on inwards; None where none is flat."""
-    for ragged, share in ((0, LEAST_CUT_SHARE), (1, RAGGED_SHARE)):
-        if len(areas_mm2) < ragged + 2:
-            return None
-        here, next_mm2 = areas_mm2[ragged], areas_mm2[ragged + 1]
-        if here >= max(LEAST_CUT_MM2, share * next_mm2):
-            return ragged
-    return None
+    zone = min(max(1, int(MOST_RAGGED_MM / step_mm)), (len(areas_mm2) - 1) // 2)
+    if zone < 1:
+        return None
+    # How areas change further in, which a neck's do by themselves, is led on outwards to the end.
+    near_mm2, deep_mm2 = areas_mm2[zone], areas_mm2[2 * zone]
+    change = 1.0 if near_mm2 >= deep_mm2 else float(near_mm2 / deep_mm2) ** (1.0 / zone)
+    due_mm2 = near_mm2 * change ** np.arange(zone, 0, -1)
+    uneven = np.flatnonzero(areas_mm2[:zone] < LEAST_EVEN * due_mm2)
+    ragged = int(uneven[-1]) + 1 if len(uneven) else 0
+    twice_as_deep_mm2 = areas_mm2[min(2 * ragged + 1, len(areas_mm2) - 1)]
+    flat = areas_mm2[ragged] >= max(LEAST_CUT_MM2, LEAST_CUT_SHARE * twice_as_deep_mm2)
+    return ragged if flat else None
 
 
 def _z_mm(body: VoxelMask, grid: Grid, axis: int, face: float) -> float:

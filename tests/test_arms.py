@@ -13,9 +13,12 @@ ORGANS = {"heart": ((18, 12, 20), (26, 20, 28)), "node_4R": ((18, 22, 30), (22, 
 
 
 def notes(arm, humerus) -> list[str]:
+    return said_of_arms({"body": box_mask(SHAPE, TRUNK, arm), "humerus_left": box_mask(SHAPE, humerus)})
+
+
+def said_of_arms(masks) -> list[str]:
     layers = Layers(SHAPE)
-    masks = {"body": box_mask(SHAPE, TRUNK, arm), "humerus_left": box_mask(SHAPE, humerus)}
-    masks |= {name: box_mask(SHAPE, box) for name, box in ORGANS.items()}
+    masks = masks | {name: box_mask(SHAPE, box) for name, box in ORGANS.items()}
     parts = tuple(Structure(name, layers.add(name, mask)) for name, mask in masks.items())
     return [note for note in scene(Segmentation(GRID, parts, ())).notes if "arm" in note]
 
@@ -34,6 +37,26 @@ def test_a_shoulder_belongs_to_the_trunk(slices: int, told: bool) -> None:
 
 def test_an_arm_apart_is_an_obstacle_and_no_part_of_the_body() -> None:
     assert notes(APART, ((47, 16, 6), (50, 19, 56))) == []
+
+
+def test_an_arm_drawn_outside_the_body_is_no_part_of_it() -> None:
+    """Its bone is drawn apart, and joins the body at the shoulder."""
+    bone = box_mask(SHAPE, ((36, 16, 6), (47, 19, 9)), ((44, 16, 6), (47, 19, 56)))
+    masks = {"body": box_mask(SHAPE, TRUNK), "humerus_left": bone}
+    masks["body_extremities"] = box_mask(SHAPE, ARM) & ~bone
+    assert said_of_arms(masks) == []
+
+
+@pytest.mark.parametrize("name", ["radius_left", "ulna_left", "carpal_left", "metacarpal_left"])
+@pytest.mark.parametrize(("slices", "told"), [(4, False), (6, True)])
+def test_of_a_forearm_nothing_belongs_to_the_trunk(name: str, slices: int, told: bool) -> None:
+    masks = {"body": box_mask(SHAPE, TRUNK, ARM), name: box_mask(SHAPE, ((46, 16, 6), (47, 17, 6 + slices)))}
+    assert bool(said_of_arms(masks)) is told
+
+
+def test_two_shoulders_in_one_structure_are_no_arm() -> None:
+    heads = box_mask(SHAPE, ((6, 16, 40), (9, 19, 50)), ((36, 16, 40), (39, 19, 50)))
+    assert said_of_arms({"body": box_mask(SHAPE, TRUNK), "humerus": heads}) == []
 
 
 def test_a_bone_outside_the_body_says_nothing() -> None:

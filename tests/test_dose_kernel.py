@@ -93,7 +93,7 @@ def test_verification_allows_what_the_kernel_is_off_near_a_seed(source: Source, 
     beyond = np.abs(points[:, 2]) > source.seed_length_mm / 2
     points = points[(beside | beyond) & (np.linalg.norm(points, axis=1) > source.seed_diameter_mm / 2)]
     seed = Planted(source, 1.0, AT_ORIGIN, ALONG_Z if known else np.zeros((1, 3)))
-    near = np.array([seed.nearest_mm(tuple(p)) <= NEAR_SEED_MM for p in points.tolist()])
+    near = seed.nearest_mm(points) <= NEAR_SEED_MM
     off = 0.01 * percent_off(source, points, known)
     assert near.any() and not near.all()
     assert off[near].max() <= DOSE_NEAR and off[~near].max() <= DOSE

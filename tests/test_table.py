@@ -1,7 +1,5 @@
 """Tables: one that does not lie below the patient was segmented in another pose, and that is told."""
 
-from dataclasses import replace
-
 import pytest
 from made_scenes import box_mask, grid_of
 
@@ -18,11 +16,11 @@ PARTS = {
 BEHIND, BEFORE = ((5, 48, 0), (55, 52, 40)), ((5, 8, 0), (55, 12, 40))
 
 
-def made(table, position: Position, name: str = "ct_table") -> Scene:
+def made(table, position: Position, name: str = "ct_table", named: str = "derive") -> Scene:
     layers = Layers(SHAPE)
     boxes = {**PARTS, name: table}
     parts = tuple(Structure(n, layers.add(n, box_mask(SHAPE, box))) for n, box in boxes.items())
-    return scene(Segmentation(GRID, parts, ()), pose=replace(PoseInput(), position=position))
+    return scene(Segmentation(GRID, parts, ()), pose=PoseInput(position, table=named))
 
 
 @pytest.mark.parametrize(
@@ -35,12 +33,23 @@ def made(table, position: Position, name: str = "ct_table") -> Scene:
         (BEHIND, Position.LEFT_LATERAL, False),
     ],
 )
-def test_a_table_that_is_not_below_is_told_and_another_stands_in_for_it(table, position, below) -> None:
-    here = made(table, position)
-    told = [note for note in here.notes if note.startswith("ct_table does not lie below the patient")]
-    assert bool(told) is not below
+@pytest.mark.parametrize(
+    ("name", "named"), [("ct_table", "derive"), ("ct_table", "ct_table"), ("mattress", "mattress")]
+)
+def test_a_table_that_is_not_below_is_told_and_a_plane_stands_in_for_it(
+    name, named, table, position, below
+) -> None:
+    here = made(table, position, name, named)
+    told = [note for note in here.notes if "does not lie below" in note]
     assert (here.pose.table is None) is below
-    assert all(f"planned {position}:" in note for note in told)
+    assert told == (
+        []
+        if below
+        else [
+            f"{name} does not lie below the patient, who is planned {position}; a plane below his skin "
+            "stands in for the table. Check the position."
+        ]
+    )
 
 
 def test_what_is_no_table_by_its_name_is_not_looked_at() -> None:

@@ -8,6 +8,7 @@ import pytest
 from honest_implants import measured
 from hypothesis import given
 from hypothesis import strategies as st
+from made_implants import a_dose
 from made_scenes import box_mask, grid_of, made_scene, pose_P
 from small_chests import CHESTS, small_chest
 
@@ -16,7 +17,7 @@ from anatomy.structures import Role, VoxelMask, mask_from_bool
 from planner.dose.dvh import dose_to_hottest_cc, dose_volume
 from planner.dose.in_seed import in_seed
 from planner.dose.sampling import Near, sampled
-from planner.implant_records import OrganDose, PlacedSeed
+from planner.implant_records import OrganDose, PlacedSeed, PointDose
 from planner.ptv import ptv_of as planners_ptv
 from planner.request import Request, TargetRequest
 from planner.sources import SOURCES
@@ -25,6 +26,7 @@ from planner.verify import volume_dose
 from planner.verify.claims import Claims
 from planner.verify.coldest import coldest
 from planner.verify.conformity import outside_mm3
+from planner.verify.dose import check_hottest
 from planner.verify.dvh import Recomputed, SampledDoses, sampled_doses
 from planner.verify.hottest import field_of, hottest_part
 from planner.verify.planted import Planted, planted
@@ -129,7 +131,7 @@ def test_an_axis_without_length_is_none_and_no_seeds_give_nothing() -> None:
     assert len({float(s.doses(point)[0]) for s in same}) == 1
     none = planted(AMERSHAM_6711, 1.0, [])
     assert none.doses(point).tolist() == [0.0]
-    assert none.at((3.0, 4.0, 5.0)) == 0.0 and none.nearest_mm((3.0, 4.0, 5.0)) == inf
+    assert none.at((3.0, 4.0, 5.0)) == 0.0 and none.nearest_mm(np.array([[3.0, 4.0, 5.0]])) == [inf]
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda s: s.name)
@@ -338,3 +340,17 @@ def test_true_needles_of_the_helper_are_what_they_seem() -> None:
     needle = measured(scene, Request(), (20.0, 25.0, 20.0), np.array([0.0, -1.0, 0.0]))
     assert needle.length_mm == pytest.approx(25.0 - 5.0)
     assert needle.target_chord_mm == pytest.approx(23.0 - 15.0)
+
+
+HOT = [("oesophagus", 0.05, None), ("a", 9.0, 50.0), ("b", 9.0, 40.0), ("c", 9.0, 30.0), ("d", 9.0, 20.0)]
+HOT += [("e", 9.0, 10.0)]
+"""Name, volume [cc] and D0.1cc [Gy] of organs, of which the first is too small for one."""
+
+
+def test_a_tiny_organ_that_is_hot_is_a_named_point() -> None:
+    told = tuple(OrganDose(name, volume, dose, None, None) for name, volume, dose in HOT)
+    points = tuple(PointDose(f"hottest sample of {name}", (0.0, 0.0, 0.0), dose) for name, _, dose in HOT[1:])
+    for tiny_gy, fails in ((9.0, False), (400.0, True)):
+        claims = Claims(())
+        check_hottest(claims, replace(a_dose(), organs=told, points=points), {"oesophagus": tiny_gy})
+        assert any(not check.passed for check in claims.verification().checks) is fails

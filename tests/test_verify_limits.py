@@ -21,6 +21,7 @@ from planner.sources import source_of
 from planner.verify.claims import Claims
 from planner.verify.organ_limits import check_limits, effect_of
 from planner.verify.planted import planted
+from planner.verify.tiny import hottest_sample
 
 PROTOCOL = "RTOG_0236_3fx_Dmax"
 ASKED_FOR = replace(PRESCRIPTION, prior_external=None, bed=replace(PRESCRIPTION.bed, protocols=(PROTOCOL,)))
@@ -120,13 +121,38 @@ def test_volumes_that_are_spared_are_counted_again() -> None:
     assert len(ends) > 1
 
 
-def test_of_an_organ_smaller_than_a_point_a_sample_stands_for_its_hottest_part() -> None:
-    mask = mask_from_bool(box_mask(SHAPE, ((27, 27, 18), (29, 29, 19))))
+TINY_BOXES = [
+    ((27, 27, 18), (29, 29, 19)),
+    ((26, 24, 20), (27, 28, 21)),
+    ((30, 29, 24), (32, 30, 26)),
+    ((50, 12, 34), (52, 14, 35)),
+]
+"""Organs of less than 0.1 cm3, from some mm from the seeds to some 60."""
+
+
+@pytest.mark.parametrize("box", TINY_BOXES)
+def test_of_an_organ_smaller_than_a_point_a_sample_stands_for_its_hottest_part(box: tuple) -> None:
+    mask = mask_from_bool(box_mask(SHAPE, box))
     limits = compared("heart", mask)
     assert [n.doubts for n in limits if n.structure and Doubt.TINY in n.doubts]
     assert failed(limits, "heart", mask) == set()
-    colder = [replace(n, achieved_bed_gy=0.1) if n.structure else n for n in limits]
-    assert "BED of the hottest part" in failed(colder, "heart", mask)
+    for factor in (0.01, 0.4, 3.0, 1000.0):
+        other = [
+            replace(n, achieved_bed_gy=factor * n.achieved_bed_gy) if n.achieved_bed_gy is not None else n
+            for n in limits
+        ]
+        assert "BED of the hottest part" in failed(other, "heart", mask)
+
+
+@pytest.mark.parametrize("box", TINY_BOXES)
+@pytest.mark.parametrize("step_mm", [0.5, 1.0])
+def test_no_sample_of_a_plan_is_hotter_than_it_may_be(box: tuple, step_mm: float) -> None:
+    mask = mask_from_bool(box_mask(SHAPE, box))
+    dose = seed_dose(ASKED.seeds)
+    dosimetry = Dosimetry(WHO.scene, dose, [GivenSeed(s.position_mm, s.axis) for s in SEEDS])
+    hottest = float(dosimetry.of("heart", mask, step_mm).doses_gy.max())
+    found = hottest_sample([mask], WHO.scene.grid, planted(source_of(ASKED), dose.strength_u, SEEDS))
+    assert found.least <= hottest <= found.most and found.least <= found.value <= found.most
 
 
 def test_a_hottest_part_in_seeds_is_told_as_the_samples_have_it() -> None:

@@ -1,10 +1,13 @@
 """Where the field of view cuts the body short of the grid's edge, no needle enters through the cut."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import trimesh
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from made_scenes import grid_of, pose_P
 
 from anatomy.errors import StructureError
@@ -12,6 +15,7 @@ from anatomy.frames import Grid
 from anatomy.read import read
 from anatomy.scene import Scene, scene
 from anatomy.structures import InputDigest, Layers, Segmentation, Structure
+from anatomy.view_ends import ragged_slices
 from planner.appraise import Appraiser
 from planner.request import Request
 from planner.verify.claims import Claims
@@ -122,19 +126,70 @@ def test_a_body_that_is_drawn_on_some_slices_only_is_refused() -> None:
         scene(cylinder((0, 20), lung_right=lung))
 
 
-@pytest.mark.parametrize("pad", [(0, 6), (6, 6)])
-def test_a_ragged_last_slice_does_not_hide_the_cut(pad: tuple[int, int]) -> None:
-    """A network's edge: of the last slice a third is left. It is left out with what lies beyond."""
+def _with_last_slices(pad: tuple[int, int], shares: Sequence[float]) -> Segmentation:
+    """A trunk that is flat at the top, with slices beyond of which these shares of its area are left, from
+    the inner one outwards."""
     size = (50, 50, pad[0] + SLICES + pad[1])
     i, j, k = np.indices(size)
     across = ((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2
-    last = k == pad[0] + SLICES
-    body = (across <= 1) & (k >= pad[0]) & (k < pad[0] + SLICES) | (across <= 0.33) & last
-    made = scene(cylinder(pad, body=body))
-    assert made.grid.shape == (50, 50, SLICES)
+    body = (across <= 1) & (k >= pad[0]) & (k < pad[0] + SLICES - len(shares))
+    for n, share in enumerate(shares):
+        body |= (across <= share) & (k == pad[0] + SLICES - len(shares) + n)
+    return cylinder(pad, body=body)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    shares=st.lists(st.floats(0.02, 1.0), max_size=3),
+    pad=st.tuples(st.sampled_from([0, 6]), st.sampled_from([0, 1, 6])),
+)
+@example(shares=[0.33], pad=(0, 6))
+@example(shares=[0.33, 0.33], pad=(0, 6))
+@example(shares=[0.7, 0.33], pad=(0, 6))
+@example(shares=[0.5, 0.2], pad=(0, 6))
+@example(shares=[0.59], pad=(0, 0))
+@example(shares=[0.02], pad=(6, 0))
+def test_ragged_last_slices_hide_no_cut(shares: list[float], pad: tuple[int, int]) -> None:
+    """A network's edge. Neither what is left of it nor what it leaves bare is skin."""
+    made = scene(_with_last_slices(pad, shares))
     shift = np.array([0.0, 0.0, SPACING_MM * pad[0]])
-    beside = (np.array([50.0, 40.0, 100.0]) + shift, np.array([50.0, 51.0, 60.0]) + shift)
-    assert not through_the_top(made, *beside).safe
+    for entry_P in ((50.0, 40.0, 100.0), (50.0, -5.0, 100.0)):
+        assert _refused_as_cut(made, np.array(entry_P) + shift, np.array([50.0, 51.0, 56.0]) + shift)
+
+
+def _refused_as_cut(made: Scene, entry_P: np.ndarray, tip_P: np.ndarray) -> bool:
+    """Whether nothing but the cut speaks against a needle."""
+    found = [reason.detail for reason in through_the_top(made, entry_P, tip_P).reasons]
+    return found == ["It leaves the body at the cut edge of the field of view."]
+
+
+@given(
+    half_mm=st.floats(75.0, 200.0),
+    step_mm=st.floats(0.4, 10.0),
+    first=st.floats(0.01, 1.0),
+    rest=st.booleans(),
+)
+def test_no_ellipsoid_ends_flat_wherever_its_slices_lie(
+    half_mm: float, step_mm: float, first: float, rest: bool
+) -> None:
+    depth_mm = np.arange(first * step_mm, half_mm * (1.0 if rest else 2.0), step_mm)
+    areas_mm2 = np.pi * 0.8 * depth_mm * (2.0 * half_mm - depth_mm)
+    assert ragged_slices(areas_mm2, step_mm) is None
+
+
+@given(step_mm=st.floats(0.4, 6.0), widens=st.floats(0.0, 0.1), data=st.data())
+def test_a_neck_that_widens_ends_where_it_is_whole(
+    step_mm: float, widens: float, data: st.DataObject
+) -> None:
+    """`widens` is the part by which its area grows within a centimetre."""
+    whole_mm2 = 12_000.0 * (1.0 + widens) ** (np.arange(60) * step_mm / 10.0)
+    most = max(1, int(6.0 / step_mm))
+    shares = np.array(data.draw(st.lists(st.floats(0.01, 1.0), max_size=most)))
+    areas_mm2 = whole_mm2.copy()
+    areas_mm2[: len(shares)] *= shares
+    ragged = ragged_slices(areas_mm2, step_mm)
+    assert ragged is not None and ragged <= len(shares)
+    assert (areas_mm2[ragged:] >= 0.95 * whole_mm2[ragged:]).all()
 
 
 def test_limbs_beyond_a_trunk_are_no_end_of_the_view() -> None:
@@ -147,7 +202,44 @@ def test_limbs_beyond_a_trunk_are_no_end_of_the_view() -> None:
     made = scene(cylinder((0, 30), body_extremities=limbs, femur_left=femur))
     assert made.grid.shape == size
     assert not any("flat" in note for note in made.notes)
-    assert not through_the_top(made, (50.0, 10.0, 105.0)).safe
+    track = through_the_top(made, np.array([50.0, 10.0, 105.0]), np.array([50.0, 51.0, 56.0]))
+    assert [reason.detail for reason in track.reasons] == ["The needle runs into body_extremities."]
+
+
+def test_a_crumb_beyond_a_ragged_slice_is_no_limb() -> None:
+    size = (50, 50, SLICES + 6)
+    i, j, k = np.indices(size)
+    across = ((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2
+    body = (across <= 1) & (k < SLICES) | (across <= 0.1) & (k == SLICES)
+    crumb = (across <= 0.1) & (k == SLICES + 1)
+    made = scene(cylinder((0, 6), body=body, body_extremities=crumb))
+    assert made.grid.shape == (50, 50, SLICES)
+    assert _refused_as_cut(made, np.array([50.0, -5.0, 100.0]), np.array([50.0, 51.0, 56.0]))
+
+
+def _with_arm(longer: int) -> Segmentation:
+    size = (70, 50, SLICES + 20)
+    i, j, k = np.indices(size)
+    trunk = (((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2 <= 1) & (k < SLICES)
+    arm = ((i - 58) ** 2 + (j - 25) ** 2 <= 50) & (k < SLICES + longer)
+    node = (abs(i - 25) < 3) & (abs(j - 25) < 3) & (abs(k - 29) < 3)
+    heart = (abs(i - 33) < 3) & (abs(j - 25) < 5) & (abs(k - 12) < 6)
+    layers = Layers(size)
+    masks = {"body": trunk | arm, "node_4R": node, "heart": heart}
+    parts = tuple(Structure(n, layers.add(n, m)) for n, m in masks.items())
+    return Segmentation(grid_of(size, (SPACING_MM,) * 3), parts, ())
+
+
+@pytest.mark.parametrize("longer", [-3, 0, 1, 4])
+def test_an_arm_that_is_some_slices_longer_than_the_trunk_does_not_hide_the_cut(longer: int) -> None:
+    made = scene(_with_arm(longer))
+    assert made.grid.shape == (70, 50, SLICES)
+    assert _refused_as_cut(made, np.array([50.0, 10.0, 100.0]), np.array([50.0, 51.0, 56.0]))
+
+
+def test_a_trunk_that_ends_flat_beside_an_arm_that_goes_on_is_refused() -> None:
+    with pytest.raises(StructureError, match=r"ends flat at z = 79.0 mm, .* go on beyond it for 20 mm"):
+        scene(_with_arm(10))
 
 
 def test_an_organ_that_is_a_slice_longer_than_the_body_does_not_hide_the_cut() -> None:
@@ -155,7 +247,7 @@ def test_an_organ_that_is_a_slice_longer_than_the_body_does_not_hide_the_cut() -
     aorta = (abs(i - 34) < 3) & (abs(j - 36) < 3) & (k < SLICES + 2)
     made = scene(cylinder((0, 20), aorta=aorta))
     assert made.grid.shape == (50, 50, SLICES)
-    assert not through_the_top(made).safe
+    assert _refused_as_cut(made, np.array([50.0, 10.0, 100.0]), np.array([50.0, 51.0, 56.0]))
 
 
 def test_the_flat_caps_of_a_surface_are_no_skin(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from planner.verify.organ_limits import check_limits, effect_of
 from planner.verify.planted import Planted, planted
 from planner.verify.ptv import holds
 from planner.verify.strength import check_strength
+from planner.verify.tiny import hottest_sample
 from planner.verify.tolerances import DOSE, DOSE_GY, DOSE_NEAR, NEAR_SEED_MM
 from planner.verify.volume_dose import (
     MANY_VOXELS,
@@ -85,7 +86,8 @@ def _check_points(
     }
     for point in dose.points:
         found = seeds.at(point.position_mm)
-        share = DOSE if seeds.nearest_mm(point.position_mm) > NEAR_SEED_MM else DOSE_NEAR
+        away_mm = float(seeds.nearest_mm(np.array([point.position_mm]))[0])
+        share = DOSE if away_mm > NEAR_SEED_MM else DOSE_NEAR
         off = max(DOSE_GY, share * found)
         claims.equal("dose at a point", point.name, point.dose_gy, found, off)
         if point.name in coldest:
@@ -99,19 +101,21 @@ def _check_points(
         claims.holds("the point lies in what it is named for", point.name, "there", said, there)
     missing = ", ".join(sorted(coldest.keys() - {point.name for point in dose.points})) or "none"
     claims.same("coldest points that are not named", "dose", "none", missing)
-    _check_hottest(claims, dose)
+    tiny = [o.structure for o in dose.organs if o.d0_1cc_gy is None and o.structure in organs]
+    least = {name: hottest_sample([organs[name]], scene.grid, seeds).least for name in tiny}
+    check_hottest(claims, dose, least)
 
 
-def _check_hottest(claims: Claims, dose: DoseReport) -> None:
-    """The hottest point of an organ gets no less than its hottest 0.1 cm3, and no organ whose point is not
-    named has a hotter part than one whose is."""
+def check_hottest(claims: Claims, dose: DoseReport, tiny_gy: Mapping[str, float]) -> None:
+    """The hottest point of an organ gets no less than its hottest 0.1 cm3, or what `tiny_gy` says of one that
+    has less; and no organ whose point is not named has a hotter part than one whose is. [Gy]"""
     stated = {point.name.removeprefix(HOTTEST): point.dose_gy for point in dose.points}
     named = {organ.structure for organ in dose.organs if organ.structure in stated}
     wanted = min(HOT_POINTS, len(dose.organs))
     claims.equal("organs whose hottest point is named", "dose", float(len(named)), float(wanted), 0.0)
     coolest = min((stated[name] for name in named), default=0.0)
     for organ in dose.organs:
-        least = organ.d0_1cc_gy or 0.0
+        least = tiny_gy.get(organ.structure, 0.0) if organ.d0_1cc_gy is None else organ.d0_1cc_gy
         point, subject = stated.get(organ.structure, coolest), f"{HOTTEST}{organ.structure}"
         if organ.structure in named:
             claims.at_least("it gets what the hottest 0.1 cm3 do", subject, least, point, DOSE_NEAR * least)

@@ -118,14 +118,17 @@ class Planted:
         doses = self.doses(np.concatenate([np.zeros((0, 3)), *points]))
         return HIGHER * float(doses[np.isfinite(doses)].max(initial=0.0))
 
-    def nearest_mm(self, point: Point) -> float:
-        """From a point to the nearest seed's axis, as long as its capsule; of a seed whose axis is not known,
-        to the ball of its ends. [mm]"""
+    def nearest_mm(self, points_P: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
+        """From each point to the nearest seed's axis, as long as its capsule; of a seed whose axis is not
+        known, to the ball of its ends. [mm]"""
         half = self.source.seed_length_mm / 2
-        offsets = np.array(point) - self.centres_P
-        along = np.clip((offsets * self.axes_P).sum(axis=1, keepdims=True), -half, half)
-        away = np.linalg.norm(offsets - along * self.axes_P, axis=1)
-        return float(np.where(self._known, away, np.maximum(0.0, away - half)).min(initial=inf))
+        least = np.full(len(points_P), inf)
+        for centre, axis, known in zip(self.centres_P, self.axes_P, self._known, strict=True):
+            offsets = points_P - centre
+            along = np.clip(offsets @ axis, -half, half)
+            away = np.linalg.norm(offsets - along[:, None] * axis, axis=1)
+            least = np.minimum(least, away if known else np.maximum(0.0, away - half))
+        return least
 
 
 def planted(source: Source, strength_u: float, seeds: Sequence[PlacedSeed]) -> Planted:
