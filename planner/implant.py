@@ -31,7 +31,7 @@ SEARCHED = 0.3
 @dataclass(frozen=True, eq=False)
 class Implant:
     """What is planted and where: the PTV, the seeds' dose, and the set with its needles as paths. `chosen` is
-    None where no seed may stand anywhere."""
+    None where no seed may stand anywhere and nothing was given."""
 
     ptv: VoxelMask
     dose: SeedDose

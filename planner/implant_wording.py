@@ -36,11 +36,8 @@ def worst_first(
     if request.prescription is None:
         return []
     if dose is None:
-        # How far the search for tracks got is in no record: that there is no place is not known.
-        return [
-            *_too_near(needles),
-            "Goals not met: no place for a seed in the PTV was found along a safe track.",
-        ]
+        # Whether places for seeds were looked for, and how far that got, is in no record.
+        return ["Goals not met: no seed is planned."]
     missed = [goal_text(goal) for goal in dose.goals if not goal.met]
     said = [f"Goals not met: {'; '.join(missed)}."] if missed else []
     return [*_too_near(needles), *said, *_exceeded(dose), *_undone(robustness)]

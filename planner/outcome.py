@@ -6,7 +6,7 @@ from anatomy.scene import Scene
 from planner.candidates import Chosen
 from planner.implant_records import DoseReport, NeedleSet, Robustness
 from planner.kernels.line import LUNG
-from planner.records import Blocker, NearestMiss, Outcome, Path, SearchReport, Status
+from planner.records import Aim, Blocker, NearestMiss, Outcome, Path, SearchReport, Status
 from planner.request import Request
 from planner.search import Found
 from planner.wording import claims_of, message_of
@@ -44,11 +44,13 @@ def outcome(
     dose: DoseReport | None,
     robustness: Robustness | None,
 ) -> Outcome:
-    """The status and its sentence."""
+    """The status and its sentence. Needles that are in already are no path found: what they do not reach, no
+    path does."""
     met = request.prescription is None or (dose is not None and all(goal.met for goal in dose.goals))
     found = Status.PLANNED if met else Status.GOALS_NOT_MET
     unfinished = Status.NO_PATH if report.complete else Status.TIMED_OUT
-    status = found if paths else unfinished
+    planned = any(path.aim is not Aim.GIVEN for path in paths) or (dose is not None and met)
+    status = found if planned else unfinished
     skin, missing = scene.skin_source, scene.missing
     message = message_of(
         status, request, report, paths, blockers, miss, skin, missing, needle_set, dose, robustness

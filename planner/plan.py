@@ -41,7 +41,8 @@ class Planning:
 
 @dataclass(frozen=True)
 class Planted:
-    """An implant as the plan states it; empty where none is prescribed, or nothing leads to the target."""
+    """An implant as the plan states it; empty where none is prescribed, or nothing leads to the target and
+    nothing is in already."""
 
     needles: tuple[Path, ...] = ()
     needle_set: NeedleSet | None = None
@@ -117,9 +118,10 @@ def _notes(scene: Scene, request: Request) -> tuple[str, ...]:
 
 
 def _planted(scene: Scene, request: Request, near: World, chosen: Chosen, go_on: GoOn) -> Planted:
-    """The implant that the request prescribes. Needles are ranked after the paths to the target."""
-    prescription = request.prescription
-    if prescription is None or not chosen.paths:
+    """The implant that the request prescribes. Needles are ranked after the paths to the target. What is in
+    the patient already is told of though nothing leads to the target."""
+    prescription, asked = request.prescription, request.needle_set
+    if prescription is None or not (chosen.paths or asked.given_needles or asked.given_seeds):
         return Planted()
     go_on(Progress(Phase.NEEDLES, 0.0, "with their seeds"))
     made = implant(scene, request, prescription, near, go_on)

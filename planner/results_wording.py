@@ -35,14 +35,14 @@ def implant_outcome(achieved: Achieved, supplement: Plan | None) -> Outcome:
         )
     lacking = f"Goals not met: {named}. {len(achieved.cold_spots)} cold spots.{twice}"
     needles, dose = supplement.needle_set, supplement.dose
-    if needles is None or dose is None:
+    added = 0 if needles is None else sum(1 for s in needles.seeds if s.path_id is not None)
+    if needles is None or dose is None or added == 0:
         none = (
-            "No safe track to add seeds was found."
+            "No seed could be added along a safe track."
             if supplement.search.complete
             else "The search for tracks to add seeds ended early: allow more time."
         )
         return Outcome(Status.GOALS_NOT_MET, f"{lacking} {none} {NOT_COMPARED}")
-    added = sum(1 for s in needles.seeds if s.path_id is not None)
     after = (
         f"{added} seeds on {len(needles.path_ids)} needles bring D90 to {dose.target.d90_gy:.1f} Gy and V100 "
         f"to {dose.target.v100_percent:.1f} %"
@@ -51,7 +51,9 @@ def implant_outcome(achieved: Achieved, supplement: Plan | None) -> Outcome:
     ends = f"; still not met: {'; '.join(left)}." if left else ": then all goals are met."
     status = Status.GOALS_NOT_MET if left else Status.PLANNED
     harm = harm_of(needles, dose, supplement.robustness)
-    return Outcome(status, " ".join([*harm, f"{lacking} {after}{ends}"]))
+    # What they would do is not what was found.
+    added_too = [f"With these added: {harm[0]}", *harm[1:]] if harm else []
+    return Outcome(status, " ".join([f"{lacking} {after}{ends}", *added_too]))
 
 
 def change_sentences(

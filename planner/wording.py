@@ -80,25 +80,39 @@ def message_of(
     target = " or ".join(request.target.structures) or "the target"
     radius = radius_text(search.covering_radius_mm)
     ranked = [path for path in paths if path.aim is Aim.TARGET]
-    if status in (Status.PLANNED, Status.GOALS_NOT_MET) and ranked:
+    worst = worst_first(request, needle_set, dose, robustness)
+    reached = reached_text(request, needle_set, dose)
+    cautions = _cautions(skin_source, missing_structures)
+    if ranked:
         count = "one path" if len(ranked) == 1 else f"{len(ranked)} distinct paths"
         early = "" if search.complete else f" The search ended early, at a covering radius of {radius}."
         crosses = through(ranked[0].lung_length_mm, missing_structures)
         found = f"{count} to {target}; the best is {ranked[0].approach}, {crosses}.{early}"
-        worst = worst_first(request, needle_set, dose, robustness)
         begun = found[:1].upper() + found[1:] if worst else found
-        reached = reached_text(request, needle_set, dose)
-        return " ".join([*worst, begun, *reached, *_cautions(skin_source, missing_structures)])
-    if status is Status.TIMED_OUT:
-        return (
+        return " ".join([*worst, begun, *reached, *cautions])
+    none = _none_found(target, radius, search, blockers, miss, missing_structures)
+    # What is in already is told of all the same.
+    return " ".join(none if dose is None else [*worst, *none, *reached, *cautions])
+
+
+def _none_found(
+    target: str,
+    radius: str,
+    search: SearchReport,
+    blockers: tuple[Blocker, ...],
+    miss: NearestMiss | None,
+    missing: tuple[str, ...],
+) -> list[str]:
+    """That no path was found, or shown that there is none, and what to do about it."""
+    if not search.complete:
+        return [
             f"No path to {target} was found before the search ended early, at a covering radius of {radius}. "
             "Paths may exist: allow more time, or name a smaller target."
-        )
+        ]
     blocked = ", ".join(f"{b.structure} {share_text(b.share)}" for b in blockers[:3])
     mostly = f" Blocked mostly by {blocked}." if blocked else ""
     safe = f"stays safe when displaced by {radius}" if search.covering_radius_mm > 0.0 else "is safe"
-    shown = f"Shown: no path to {target} {safe}.{mostly}"
-    return " ".join([shown, *_miss_text(miss, missing_structures)])
+    return [f"Shown: no path to {target} {safe}.{mostly}", *_miss_text(miss, missing)]
 
 
 def _cautions(skin_source: str, missing: tuple[str, ...]) -> list[str]:

@@ -8,7 +8,7 @@ from made_plans import ball_plan, ball_scene
 
 from anatomy.scene import Scene
 from planner.evaluate import SMALLEST_SPOT_CC, evaluate_implant
-from planner.implant_records import GoalResult, TooNear
+from planner.implant_records import GoalResult
 from planner.implant_results import EVALUATION_SCHEMA, Evaluation
 from planner.ptv import ptv_of
 from planner.records import Status
@@ -133,20 +133,26 @@ def test_the_message_says_when_the_supplement_is_not_enough_or_there_is_none(lac
     nothing = replace(lacking.supplement, needle_set=None, dose=None)
     none = implant_outcome(achieved, nothing)
     assert none.status is Status.GOALS_NOT_MET
-    assert "No safe track to add seeds was found." in none.message
+    assert "No seed could be added along a safe track." in none.message
     assert NOT_COMPARED in none.message and NOT_COMPARED not in short.message
 
 
-def test_harm_is_said_first_of_an_evaluation(lacking):
+def test_what_was_found_is_said_before_what_would_be_added_and_its_harm(lacking):
     over = next(n for n in lacking.supplement.dose.bed.limits if n.limit_bed_gy is not None)
     over = replace(over, met=False, structure="aorta", achieved_bed_gy=500.0, achieved_cc=3.0, doubts=())
     bed = replace(lacking.supplement.dose.bed, limits=(over,))
     harmful = replace(lacking.supplement, dose=replace(lacking.supplement.dose, bed=bed))
-    assert implant_outcome(lacking.achieved, harmful).message.startswith("Organ limits exceeded: ")
-    near = replace(harmful.needle_set, given_too_near=(TooNear("N1", "aorta", None, "needle", 0.5, 2.0),))
-    message = implant_outcome(lacking.achieved, replace(harmful, needle_set=near)).message
-    assert message.startswith("Given needles too near: N1, given, passes 0.5 mm from aorta, where 2 mm ")
-    assert "asked for. Organ limits exceeded: " in message
+    message = implant_outcome(lacking.achieved, harmful).message
+    told = ["Goals not met: D90 of PTV ", "bring D90 to ", "With these added: Organ limits exceeded: "]
+    places = [message.find(words) for words in told]
+    assert places[0] == 0 and -1 not in places and places == sorted(places)
+
+
+def test_where_no_seed_is_added_none_is_said_to_help(lacking):
+    given = tuple(s for s in lacking.supplement.needle_set.seeds if s.path_id is None)
+    bare = replace(lacking.supplement.needle_set, path_ids=(), seeds=given)
+    message = implant_outcome(lacking.achieved, replace(lacking.supplement, needle_set=bare)).message
+    assert "No seed could be added along a safe track." in message and "bring D90" not in message
 
 
 def test_what_lacks_coverage_alone_is_brought_back_too():

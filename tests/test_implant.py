@@ -17,7 +17,7 @@ from small_chests import CHESTS, random_lines, small_chest
 from anatomy.scene import Scene
 from anatomy.structures import Role
 from anatomy.threads import thread_count
-from planner.dose_report import dose_report
+from planner.dose_report import Dosimetry, dose_report
 from planner.implant import implant
 from planner.implant_wording import _limited_by, set_claims
 from planner.measure import Measurer
@@ -41,6 +41,7 @@ from planner.request import (
     SeedRequest,
     TargetRequest,
 )
+from planner.seeding.dose import seed_dose
 from planner.set_report import set_report
 from planner.verify import verify
 from planner.wording import message_of
@@ -309,8 +310,56 @@ def test_where_no_seed_fits_the_goals_are_not_met_and_the_message_says_why():
     request = asked(target=TargetRequest(("node",), margin_mm=0.0, min_chord_mm=1.0))
     planned = plan(small, request).plan
     assert planned.outcome.status is Status.GOALS_NOT_MET
-    assert "no place for a seed in the PTV was found" in planned.outcome.message
+    assert "no seed is planned" in planned.outcome.message
     assert planned.needle_set is None
+
+
+def without_a_way(given: NeedleSetRequest) -> Plan:
+    """Nothing leads to the target with so much clearance."""
+    planned = made(replace(asked(needle_set=given), clearance_mm=MappingProxyType({"default": 200.0})))
+    assert not any(path.aim is Aim.TARGET for path in planned.paths) and planned.search.complete
+    assert planned.verification.passed
+    return planned
+
+
+def direct_d90_gy(request: Request, seeds: list[GivenSeed]) -> float:
+    scene, dose = ball_scene(), seed_dose(request.seeds)
+    treated = Dosimetry(scene, dose, seeds).target(ptv_of(scene, request), request.prescription.dose_gy)[1]
+    return float(treated.d90_gy)
+
+
+def test_what_is_in_is_told_of_where_nothing_else_can_be_planned():
+    request = given_request().needle_set
+    planned = without_a_way(request)
+    assert planned.outcome.status is Status.NO_PATH
+    assert [path.aim for path in planned.paths] == [Aim.GIVEN]
+    assert placed(planned) == list(request.given_seeds)
+    assert planned.dose.target.d90_gy == pytest.approx(direct_d90_gy(planned.request, placed(planned)))
+    assert planned.needle_set.given_too_near and planned.nearest_miss is not None
+    told = ["Given needles too near: ", "Goals not met: D90 of PTV ", "Shown: no path to node "]
+    places = [planned.outcome.message.find(words) for words in told]
+    assert -1 not in places and places == sorted(places)
+
+
+def test_seeds_alone_that_are_in_are_told_of_and_may_be_enough():
+    seeds = tuple(placed(ball_plan()))
+    few, all_of_them = (without_a_way(NeedleSetRequest(given_seeds=some)) for some in (seeds[:3], seeds))
+    assert few.outcome.status is Status.NO_PATH and all_of_them.outcome.status is Status.PLANNED
+    assert all_of_them.dose.target.d90_gy == pytest.approx(ball_plan().dose.target.d90_gy)
+    for planned in (few, all_of_them):
+        assert planned.needle_set.path_ids == () and placed(planned) == list(
+            planned.request.needle_set.given_seeds
+        )
+    assert "All goals are met" in all_of_them.outcome.message
+    forged = replace(few, outcome=all_of_them.outcome, needle_set=None, dose=None, robustness=None)
+    failed = {check.name for check in verify(forged, ball_scene()).checks if not check.passed}
+    assert "the outcome fits the paths" in failed
+
+
+def test_where_nothing_leads_to_the_target_and_nothing_is_in_there_is_no_implant():
+    planned = without_a_way(NeedleSetRequest())
+    assert planned.outcome.status is Status.NO_PATH
+    assert (planned.needle_set, planned.dose, planned.robustness) == (None, None, None)
 
 
 def test_progress_is_told_of_every_phase_in_order(wide):

@@ -209,7 +209,7 @@ def test_plans_of_a_patient_are_found_again_by_target_figures_and_worst_news(
 
 
 NO_DOSE = {"status": "goals_not_met", "needle_set": None, "dose": None, "robustness": None}
-NO_PLACE = "Goals not met: no place for a seed in the PTV was found along a safe track."
+NO_PLACE = "Goals not met: no seed is planned."
 
 
 def test_a_plan_of_which_nothing_was_checked_says_so_first(

@@ -16,7 +16,7 @@ import networkx as nx
 import numpy as np
 from jaxtyping import Bool
 
-from planner.needles.chosen import ChosenSet, Rules, nearest_slots, seeded_on
+from planner.needles.chosen import SEED_STEP_MM, ChosenSet, Rules, nearest_slots, seeded_on
 from planner.needles.prune import bounded, pruned
 from planner.seeding.aims import MISSED
 from planner.seeding.descent import Problem, descended
@@ -39,12 +39,13 @@ More = Callable[[float], bool]
 
 
 def choose_set(rules: Rules, problems: Problems, more: More, rng: np.random.Generator) -> ChosenSet | None:
-    """The set for a pool, as the module's text says; None where no seed may stand anywhere.
+    """The set for a pool, as the module's text says. Where no seed may stand anywhere, what was given; None
+    where that is nothing.
 
     The given needles keep the rules. Raises whatever `more` raises.
     """
     if not any(rules.pool.spans):
-        return None
+        return _as_given(rules, problems)
     seeds: Slots | None = None
     best: ChosenSet | None = None
     for number, in_hand in enumerate(IN_HAND):
@@ -59,6 +60,15 @@ def choose_set(rules: Rules, problems: Problems, more: More, rng: np.random.Gene
             break
     assert best is not None
     return bounded(rules, problems, pruned(rules, problems, best, IN_HAND[0]), IN_HAND[0])
+
+
+def _as_given(rules: Rules, problems: Problems) -> ChosenSet | None:
+    """The given needles, to which no seed is added: no set that keeps them costs less."""
+    if not len(rules.given) and not problems.anything_given:
+        return None
+    nowhere = slots_on(rules.pool, SEED_STEP_MM)
+    found = seeded_on(rules, problems, rules.given, nowhere, IN_HAND[0])
+    return replace(found, bound=found.objective)
 
 
 class _Time:

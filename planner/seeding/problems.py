@@ -37,6 +37,11 @@ class Problems:
         self._points = cache(lambda count, in_hand: self._seen(ptv, count, in_hand))
         self._judged: SamplePoints = sampled(ptv, scene.grid, JUDGED_STEP_MM)
 
+    @property
+    def anything_given(self) -> bool:
+        """Whether seeds are in place already."""
+        return bool(self._given)
+
     def on(self, slots: Slots, tracks: int, count: int, in_hand: float) -> Problem:
         """The problem of seeds on slots of a number of tracks, seen at `count` points of the PTV. Its goals
         are aimed at with a share `in_hand`."""

@@ -57,7 +57,7 @@ export function badNewsListed({ status, verified, needle_set: set, dose, robustn
 const inOrder = ({ unverified, near, unplaced, missed, exceeded, robustness }) => [
   ...unverified,
   ...near.map(tooNear),
-  ...(unplaced ? ["Goals not met: no place for a seed in the PTV was found along a safe track."] : []),
+  ...(unplaced ? ["Goals not met: no seed is planned."] : []),
   ...missed.map(missedInWords),
   ...exceeded,
   ...(robustness !== null && isUndone(robustness) ? [placed(robustness)] : []),
