@@ -123,7 +123,7 @@ def _bodies(faces: Int[np.ndarray, "f 3"]) -> tuple[int, Int[np.ndarray, "f"]]:
 
 def bodies_without_voxels(surface: Surface, mask: Bool[np.ndarray, "nx ny nz"], grid: Grid) -> int:
     """How many connected bodies of a surface have no voxel of its mask in the box around them; cavities,
-    which face inwards, are none."""
+    which face inwards, and bodies within others are none."""
     count, body_of_face = _bodies(surface.faces)
     p_V = grid.to_box(surface.vertices_P) / grid.spacing_mm
     lost = 0
@@ -135,8 +135,17 @@ def bodies_without_voxels(surface: Surface, mask: Bool[np.ndarray, "nx ny nz"], 
         first = np.clip(np.ceil(own.min(axis=0)), 0, mask.shape).astype(int)
         last = np.clip(np.floor(own.max(axis=0)) + 1, first, mask.shape).astype(int)
         box = tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
-        lost += not mask[box].any()
+        lost += not mask[box].any() and not _within(surface, body_of_face == n)
     return lost
+
+
+def _within(surface: Surface, own: Bool[np.ndarray, " f"]) -> bool:
+    """Whether the body of these faces lies in the solid that the others bound."""
+    if own.all():
+        return False
+    others = Surface(surface.vertices_P, surface.faces[~own])
+    start_P = surface.vertices_P[surface.faces[own][0]].mean(axis=0)
+    return _winding_at(others, start_P, surface.vertices_P.min(axis=0) - 1.0) != 0
 
 
 def _winding_at(surface: Surface, p_P: Float[np.ndarray, "3"], outside_P: Float[np.ndarray, "3"]) -> int:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from anatomy.errors import AnatomyError
 from anatomy.pose import Position
+from planner.gauge import gauge_of
 
 
 class RequestError(AnatomyError):
@@ -47,9 +48,13 @@ class Needle:
     must be clear of the body, table, cushion and bore as well.
     """
 
-    gauge: str = "18G"
     outer_diameter_mm: float = 1.27
     max_length_mm: float = 200.0
+
+    @property
+    def gauge(self) -> str | None:
+        """Its gauge, by the outer diameter; None where there is none."""
+        return gauge_of(self.outer_diameter_mm)
 
     @property
     def radius_mm(self) -> float:

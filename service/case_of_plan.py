@@ -1,5 +1,7 @@
 """Case of a plan: which case a plan is held against: one it was made from, or one with the same files."""
 
+from collections import Counter
+
 from planner.records import Plan
 from service.given import exchanged
 from service.keeper import Keeper
@@ -40,7 +42,8 @@ def _named(keeper: Keeper, owner: str, plan: Plan, case_id: str) -> StoredCase:
 
 def _fits(stored: StoredCase, plan: Plan) -> bool:
     inputs = stored.description["inputs"]
-    if {(file["sha256"], file.get("axes")) for file in inputs} != {(f.sha256, f.axes) for f in plan.inputs}:
+    wanted = Counter((file.sha256, file.axes) for file in plan.inputs)
+    if Counter((file["sha256"], file.get("axes")) for file in inputs) != wanted:
         return False
-    names = ({f.sha256: f.name for f in plan.inputs}, {file["sha256"]: file["name"] for file in inputs})
+    names = ([(f.sha256, f.name) for f in plan.inputs], [(file["sha256"], file["name"]) for file in inputs])
     return exchanged(*names) is None

@@ -1,5 +1,6 @@
 """Given: whether a plan is used with the files that it was made from, and with all of them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -33,16 +34,19 @@ def refuse_left_out(
 def refuse_other_files(claimed: Sequence[InputDigest], given: Sequence[InputDigest]) -> None:
     """Raise ReadError where the files given are not those that the plan was made from, or exchanged names,
     which are organs' where each has a file of its own; and name one."""
-    wanted, found = ({file.sha256: file.name for file in files} for files in (claimed, given))
-    for sha256, name in found.items():
-        if sha256 not in wanted:
+    wanted, found = ([(file.sha256, file.name) for file in files] for files in (claimed, given))
+    counted, there = (Counter(sha256 for sha256, _ in files) for files in (wanted, found))
+    for sha256, name in found:
+        if there[sha256] > counted[sha256]:
             raise ReadError(
                 name,
-                "the plan was made from other content than this (its sha256 differs)",
-                f"Give what it was made from: {', '.join(wanted.values()) or 'no file'}.",
+                "the plan was made from other content than this (its sha256 differs)"
+                if counted[sha256] == 0
+                else "it has the content of another file that is given, and the plan was made without it",
+                f"Give what it was made from: {', '.join(name for _, name in wanted) or 'no file'}.",
             )
-    for sha256, name in wanted.items():
-        if sha256 not in found:
+    for sha256, name in wanted:
+        if counted[sha256] > there[sha256]:
             raise ReadError(name, "the plan was made with this file, and it is not given", "Give it too.")
     swapped = exchanged(wanted, found)
     if swapped is not None:
@@ -53,14 +57,29 @@ def refuse_other_files(claimed: Sequence[InputDigest], given: Sequence[InputDige
         )
 
 
-def exchanged(wanted: Mapping[str, str], found: Mapping[str, str]) -> tuple[str, str] | None:
-    """Of two lists of names by sha256, a name that stands for other content in the second than in the first,
+def refuse_other_roles(claimed: Mapping[str, str], found: Mapping[str, str]) -> None:
+    """Raise ReadError where the structures are not the plan's, each in its role, and name one: the content is
+    the same, so a file is called by the name of another organ."""
+    for name in sorted({*claimed, *found}):
+        was, now = claimed.get(name, "not there"), found.get(name, "not there")
+        if was != now:
+            raise ReadError(
+                name,
+                f"in the plan it is {was}, and in what is given {now}",
+                "Give each file the name that it had: a mask or surface is the organ that its name says.",
+            )
+
+
+def exchanged(wanted: Sequence[tuple[str, str]], found: Sequence[tuple[str, str]]) -> tuple[str, str] | None:
+    """Of two lists of (sha256, name), a name that stands for other content in the second than in the first,
     and what that content is called in the first; None where there is none. A name that is in one list alone
-    was given anew, and says nothing."""
-    for sha256, name in sorted(found.items()):
-        called = wanted.get(sha256, name)
-        if called != name and name in wanted.values():
-            return name, called
+    was given anew: a label map or a CT means the same under any."""
+    contents: dict[str, set[str]] = {}
+    for sha256, name in wanted:
+        contents.setdefault(name, set()).add(sha256)
+    for sha256, name in sorted(found):
+        if name in contents and sha256 not in contents[name]:
+            return name, next((called for other, called in wanted if other == sha256), name)
     return None
 
 

@@ -19,6 +19,7 @@ from pydantic import (
 from anatomy.pose import Position
 from anatomy.structures import Role
 from anatomy.suggest import nearest
+from planner.gauge import OUTSIDE_MM
 from planner.request import (
     DEFAULT_RANKING,
     Needle,
@@ -87,17 +88,24 @@ class TargetModel(Strict):
 
 
 class NeedleModel(Strict):
-    """The coaxial needle. `max_length_mm` runs from tip to hub."""
+    """The coaxial needle. `max_length_mm` runs from tip to hub. The diameter tells the gauge: where that is
+    given, it must be the diameter's."""
 
-    gauge: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,2}G$")] = Needle.gauge
+    gauge: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,2}G$")] | None = None
     outer_diameter_mm: Annotated[float, within("/needle/outer_diameter_mm")] = Needle.outer_diameter_mm
     max_length_mm: Annotated[float, within("/needle/max_length_mm")] = Needle.max_length_mm
 
     @model_validator(mode="after")
     def _gauge_and_diameter_agree(self) -> "NeedleModel":
-        if self.gauge != Needle.gauge and "outer_diameter_mm" not in self.model_fields_set:
+        if self.gauge is None:
+            return self
+        if self.gauge not in OUTSIDE_MM:
+            raise ValueError(f"The gauge is {self.gauge}, of which no diameter is known: leave it out.")
+        least, most = OUTSIDE_MM[self.gauge]
+        if not least <= self.outer_diameter_mm <= most:
             raise ValueError(
-                f"The gauge is {self.gauge}, the diameter that of {Needle.gauge}: give outer_diameter_mm too."
+                f"The gauge is {self.gauge}, which is {least:.2f} to {most:.2f} mm thick outside, and "
+                f"outer_diameter_mm is {self.outer_diameter_mm:g}: give those of one needle."
             )
         return self
 
@@ -169,7 +177,7 @@ class PlanRequest(Strict):
         weights = self.ranking.weights if isinstance(self.ranking, WeightsModel) else {}
         return Request(
             target=self.target.to_record(),
-            needle=Needle(**dict(self.needle)),
+            needle=Needle(self.needle.outer_diameter_mm, self.needle.max_length_mm),
             clearance_mm={**Request().clearance_mm, **self.clearance_mm},
             roles={name: str(role) for name, role in self.roles.items()},
             pose=PoseRequest(**dict(self.pose)),

@@ -24,7 +24,7 @@ from service.again import same_again, why_not_again
 from service.case import Case, open_case, open_scene, scene_of
 from service.clock import go_on_until
 from service.found_schema import NeedlesMeasured
-from service.given import refuse_left_out, refuse_other_files
+from service.given import refuse_left_out, refuse_other_files, refuse_other_roles
 from service.own_block import lacks_verification, own_block
 from service.plan_json import plan_sha256 as sha256_of_content
 from service.to_record import to_record
@@ -163,7 +163,9 @@ def _scene_of_plan(case: Case, claimed: Plan, plan_sha256: str) -> Scene:
     segmentation, target_files = open_case(case)
     refuse_left_out(claimed.inputs, segmentation.inputs, claimed.request.target.structures)
     refuse_other_files(claimed.inputs, segmentation.inputs)
-    return scene_of(segmentation, target_files, claimed.request)[0]
+    made = scene_of(segmentation, target_files, claimed.request)[0]
+    refuse_other_roles(dict(claimed.roles), {s.name: str(s.role) for s in made.structures})
+    return made
 
 
 def _refuse_unknown_paths(found: NeedlesMeasured, claimed: Plan) -> None:

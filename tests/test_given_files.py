@@ -4,7 +4,7 @@ import pytest
 
 from anatomy.errors import ReadError
 from anatomy.structures import InputDigest
-from service.given import exchanged, refuse_other_files
+from service.given import exchanged, refuse_other_files, refuse_other_roles
 
 MADE = [InputDigest("aorta.nii.gz", "a"), InputDigest("fat.nii.gz", "f"), InputDigest("ct.nii.gz", "c")]
 
@@ -14,7 +14,7 @@ def test_the_same_files_in_any_order_are_taken() -> None:
 
 
 def test_a_file_under_a_new_name_is_taken() -> None:
-    """A label map or a CT means the same under any name; of a mask, verification tells."""
+    """A label map or a CT means the same under any name; of a mask, its structure's role tells."""
     refuse_other_files(MADE, [*MADE[:2], InputDigest("scan.nii.gz", "c")])
 
 
@@ -38,5 +38,33 @@ def test_files_that_lack_or_are_others_are_refused(given: list[InputDigest]) -> 
         refuse_other_files(MADE, given)
 
 
+EMPTY = [InputDigest("node_5.nii.gz", "0"), InputDigest("node_7.nii.gz", "0")]
+"""Empty masks are all alike."""
+
+
+def test_names_exchanged_with_one_of_two_files_of_one_content_are_refused() -> None:
+    swapped = [InputDigest("aorta.nii.gz", "0"), EMPTY[1], InputDigest("node_5.nii.gz", "a")]
+    with pytest.raises(ReadError, match="exchanged"):
+        refuse_other_files([MADE[0], *EMPTY], swapped)
+
+
+def test_a_file_more_of_a_content_that_is_there_is_refused() -> None:
+    with pytest.raises(ReadError, match="the content of another file that is given"):
+        refuse_other_files(MADE, [*MADE, InputDigest("node_7.nii.gz", "a")])
+
+
 def test_two_files_of_one_content_are_told_by_neither_name() -> None:
-    assert exchanged({"empty": "rib_left_4"}, {"empty": "rib_right_4"}) is None
+    assert exchanged([("empty", "rib_left_4")], [("empty", "rib_right_4")]) is None
+    refuse_other_files(EMPTY, EMPTY[::-1])
+
+
+def test_structures_of_other_names_or_roles_are_refused() -> None:
+    roles = {"heart": "forbidden", "node": "target"}
+    refuse_other_roles(roles, dict(roles))
+    for other in (
+        {"muscle": "passable", "node": "target"},
+        roles | {"heart": "passable"},
+        {"node": "target"},
+    ):
+        with pytest.raises(ReadError, match="in the plan it is"):
+            refuse_other_roles(roles, other)

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from case_files import write_nifti
 from made_implants import ASKED, a_replanning, an_evaluation, implant_plan
+from made_scenes import box_mask
 from phantom import LABELS, write_phantom
 from test_cli import refused, seedpath
 
-from anatomy.read import read
 from anatomy.scene import Scene
 from planner.implant_results import Evaluation, Replanned
 from planner.progress import GoOn, Phase, Progress
@@ -88,9 +90,15 @@ def given(phantom: Path) -> list[str]:
 
 def plan_of(phantom: Path, **changes: Any) -> Plan:
     """A plan that was made from the phantom."""
-    inputs = read(phantom / "labels.nii.gz", names=phantom / "labels.json")[0].inputs
-    request = replace(ASKED, target=TargetRequest(("node_4R",)))
-    return replace(implant_plan(request), inputs=inputs, **changes)
+    case = Case(phantom / "labels.nii.gz", names=phantom / "labels.json")
+    return replace(plan_of_case(case, "node_4R"), **changes)
+
+
+def plan_of_case(case: Case, target: str) -> Plan:
+    """Its numbers are invented; its files and roles are the case's."""
+    made, request = open_scene(case, replace(ASKED, target=TargetRequest((target,))))
+    roles = tuple((s.name, str(s.role)) for s in made.structures)
+    return replace(implant_plan(request), inputs=made.inputs, roles=roles)
 
 
 @pytest.fixture
@@ -116,6 +124,29 @@ def replan(files: dict[str, str], given: list[str], *more: str) -> list[str]:
 
 Command = Callable[..., list[str]]
 BOTH = pytest.mark.parametrize("command", [evaluate, replan])
+
+
+@BOTH
+def test_a_mask_under_the_name_of_another_organ_is_refused(
+    capsys: pytest.CaptureFixture[str],
+    command: Command,
+    files: dict[str, str],
+    planner: Planner,
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    boxes = {"body": ((4, 5, 0), (46, 39, 40)), "heart": ((14, 8, 10), (36, 18, 30))}
+    boxes |= {"vertebrae": ((22, 30, 0), (28, 38, 40)), "node": ((23, 21, 18), (27, 25, 22))}
+    for name, box in boxes.items():
+        inside = box_mask((50, 44, 40), box).astype(np.uint8)
+        write_nifti(folder / f"{name}.nii.gz", inside, np.diag([4.0, 4.0, 4.0, 1.0]))
+    Path(files["plan"]).write_bytes(write_plan(plan_of_case(Case(folder), "node")))
+    assert cli.main(command(files, [str(folder)])) == 0 and planner.asked
+    capsys.readouterr()
+    (folder / "heart.nii.gz").rename(folder / "muscle.nii.gz")
+    message = refused(capsys, *command(files, [str(folder)]))
+    assert "heart: in the plan it is forbidden, and in what is given not there." in message
 
 
 # Results

@@ -5,6 +5,7 @@ import math
 import time
 from copy import deepcopy
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from anatomy.errors import MOST_OF_FIELD
 from anatomy.pose import Position
 from anatomy.structures import Role
-from planner.request import Prescription, Request
+from planner.gauge import OUTSIDE_MM
+from planner.request import Needle, Prescription, Request
 from planner.scores import SCORES
 from service.limits import LIMITS
 from service.request_json import request_to_json
@@ -240,10 +242,23 @@ def test_the_schema_states_what_is_refused() -> None:
     assert defined["$defs"]["BedRequestModel"]["properties"]["protocols"]["uniqueItems"]
 
 
-def test_another_gauge_needs_its_diameter() -> None:
+def test_gauge_and_diameter_are_of_one_needle() -> None:
+    def needle(**fields: object) -> Needle:
+        return read(json.dumps({"needle": fields})).to_request().needle
+
+    assert needle().gauge == "18G" and needle(gauge="18G").outer_diameter_mm == 1.27
+    assert needle(gauge="17G", outer_diameter_mm=1.47) == needle(outer_diameter_mm=1.47)
+    assert needle(outer_diameter_mm=1.47).gauge == "17G" and needle(outer_diameter_mm=1.0).gauge is None
     assert "outer_diameter_mm" in refusal({"needle": {"gauge": "17G"}})["/needle"]
-    assert read('{"needle": {"gauge": "17G", "outer_diameter_mm": 1.47}}').to_request().needle.gauge == "17G"
+    assert "1.20 to 1.30 mm" in refusal({"needle": {"gauge": "18G", "outer_diameter_mm": 1.47}})["/needle"]
+    assert "leave it out" in refusal({"needle": {"gauge": "99G"}})["/needle"]
     assert "/needle/gauge" in refusal({"needle": {"gauge": "eighteen"}})
+
+
+def test_ranges_of_gauges_do_not_meet() -> None:
+    ranges = sorted(OUTSIDE_MM.values())
+    assert all(least < most for least, most in ranges)
+    assert all(one[1] < two[0] for one, two in pairwise(ranges))
 
 
 KINDS: list[tuple[Any, str, str]] = [

@@ -290,7 +290,7 @@ def test_a_thin_sheet_between_centres_is_touched_but_holds_no_centre() -> None:
     assert np.count_nonzero(voxelise(sheet, even, touching=True)) >= 20 * 20
 
 
-def test_a_body_between_centres_is_counted_as_lost_and_a_cavity_is_not() -> None:
+def test_a_body_between_centres_is_counted_as_lost_and_one_within_another_is_not() -> None:
     grid = Grid((12, 12, 12), np.diag([5.0, 5.0, 5.0, 1.0]))
 
     def hollow(radius: float) -> trimesh.Trimesh:
@@ -303,6 +303,7 @@ def test_a_body_between_centres_is_counted_as_lost_and_a_cavity_is_not() -> None
         ([ball(2.0, (42.5, 42.5, 42.5))], 1),
         ([ball(2.0, (42.5, 42.5, 42.5)), ball(1.5, (2.5, 2.5, 2.5))], 2),
         ([ball(2.0, (45.0, 45.0, 45.0))], 0),
+        ([ball(2.0, (22.5, 22.5, 22.5))], 0),
         ([hollow(4.0)], 0),
         ([hollow(9.0)], 0),
     ):

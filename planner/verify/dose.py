@@ -65,7 +65,7 @@ def check_dose(
     _check_points(claims, dose, seeds, {PTV: treated, GTV: scene.target}, organs, scene)
     check_organs(claims, dose.organs, scene, seeds, organs)
     effect = effect_of(asked, strong.source, dose.bed.external_organ_gy)
-    check_limits(claims, asked, dose.bed, effect, organs, scene.grid, seeds, scene.target)
+    check_limits(claims, asked, dose.bed, effect, organs, scene.grid, seeds, scene.target, dose.organs)
     _check_curves(claims, dose, scene, seeds, curves, organs)
 
 

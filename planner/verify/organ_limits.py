@@ -19,7 +19,7 @@ from anatomy.structures import VoxelMask
 from planner.dose.limit_tables import PROTOCOLS
 from planner.dose.limits import OrganLimit, Scope
 from planner.dose.organ_table import ORGAN_OF_ROW
-from planner.implant_records import BedReport, Doubt, LimitComparison, LimitKind
+from planner.implant_records import BedReport, Doubt, LimitComparison, LimitKind, OrganDose
 from planner.limit_wording import reason_of
 from planner.request import Prescription
 from planner.sources.source import Source
@@ -143,8 +143,9 @@ def check_limits(
     grid: Grid,
     seeds: Planted,
     target: VoxelMask,
+    stated: Sequence[OrganDose] = (),
 ) -> None:
-    """All claims of this module."""
+    """All claims of this module; `stated` are the doses of single organs."""
     tables = {protocol.name: protocol.limits for protocol in PROTOCOLS}
     rows = [row for name in asked.bed.protocols for row in tables.get(name, ())]
     wanted = [f"{row.protocol}, {row.organ}: {row.words}" for row in rows]
@@ -157,12 +158,15 @@ def check_limits(
     # A body's mask holds the target; a shell may share a voxel with it.
     solids = [name for name, mask in there.items() if holds(mask, grid.spacing_mm, centres_B).mean() > 0.5]
     known: dict[tuple[str, ...], Compared | None] = {}
+    doses = {(organ.structure,): organ for organ in stated}
     for row, limit in zip(rows, bed.limits, strict=True):
         found = matched(ORGAN_OF_ROW[row.organ], there, solids)
         if found.structures not in known:
             masks = tuple(there[name] for name in found.structures)
             known[found.structures] = Compared(masks, grid, seeds) if masks else None
         _check_limit(claims, asked, effect, row, limit, found, known[found.structures])
+        if found.structures in doses:
+            _check_as_told(claims, effect, row, limit, doses[found.structures])
 
 
 def _check_limit(
@@ -190,6 +194,20 @@ def _check_limit(
     claims.same("how the limit ends", subject, ENDS[limit.met], ENDS[_ends(row, limit)])
     written = reason_of(replace(limit, reason=""))
     claims.same("what is said of the limit", subject, limit.reason, written)
+
+
+def _check_as_told(
+    claims: Claims, effect: Effect, row: OrganLimit, limit: LimitComparison, organ: OrganDose
+) -> None:
+    """That a limit's BED is that of the dose which the plan states of the organ. What lies in seeds has
+    none."""
+    told = {0.1: organ.d0_1cc_gy, 1.0: organ.d1cc_gy, 2.0: organ.d2cc_gy}.get(row.volume_cc or POINT_CC)
+    if told is None or limit.achieved_bed_gy is None or {Doubt.TINY, Doubt.IN_SEED} & set(limit.doubts):
+        return
+    wanted = effect.bed_gy(told)
+    subject = f"limit {limit.limit} of {limit.organ}"
+    name = "the BED is that of the organ's dose"
+    claims.equal(name, subject, limit.achieved_bed_gy, wanted, RATIO * max(1.0, wanted))
 
 
 def _check_in_seeds(

@@ -34,6 +34,7 @@ from planner.verify.voxels import voxels_of
 
 NOT_RECOMPUTED = (
     "/software",
+    "/request/search",
     "/search/lines_tested",
     "/search/cells_proved_blocked",
     "/search/safe_lines",
