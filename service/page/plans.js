@@ -47,16 +47,24 @@ function showMore() {
   return list();
 }
 
-/** The newest plans, at least `most` where there are so many, and the address of what follows. */
+/** The newest plans, `most` where there are so many, and the address of what follows. */
 async function newest(patient) {
   const items = [];
-  let next = `plans?case=${patient.id}&limit=${Math.min(most, AT_ONCE)}`;
+  let next = `plans?case=${patient.id}`;
   while (next !== null && items.length < most) {
-    const page = await get(next);
+    const page = await get(atMost(next, Math.min(most - items.length, AT_ONCE)));
     items.push(...page.items);
     next = page.next;
   }
   return { items, next };
+}
+
+/** The address of a page of plans, with so many on it. */
+function atMost(address, count) {
+  const [path, query] = address.split("?");
+  const asked = new URLSearchParams(query);
+  asked.set("limit", count);
+  return `${path}?${asked}`;
 }
 
 function listed({ id, created, summary }) {
