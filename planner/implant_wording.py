@@ -14,7 +14,7 @@ from planner.implant_records import (
 )
 from planner.limit_wording import exceeded, exceeded_text
 from planner.lung_words import of_lung
-from planner.number_text import decimals_apart, sure_percent
+from planner.number_text import counted, decimals_apart, sure_percent
 from planner.records import Aim, Path
 from planner.request import Request
 
@@ -31,8 +31,9 @@ ROBUST_SHARE = 0.95
 def worst_first(
     request: Request, needles: NeedleSet | None, dose: DoseReport | None, robustness: Robustness | None
 ) -> list[str]:
-    """What must be known first of an implant that is prescribed: given needles that lie too near, goals not
-    met, organ limits exceeded, and errors of placement that undo it. Nothing where there is no such news."""
+    """What must be known first of an implant that is prescribed: given needles that lie too near, given seeds
+    that may be one, goals not met, organ limits exceeded, and errors of placement that undo it. Nothing where
+    there is no such news."""
     if request.prescription is None:
         return []
     if dose is None:
@@ -40,13 +41,12 @@ def worst_first(
         return ["Goals not met: no seed is planned."]
     missed = [goal_text(goal) for goal in dose.goals if not goal.met]
     said = [f"Goals not met: {'; '.join(missed)}."] if missed else []
-    return [*_too_near(needles), *said, *_exceeded(dose), *_undone(robustness)]
+    return [*_too_near(needles), *given_twice(needles), *said, *_exceeded(dose), *_undone(robustness)]
 
 
-def harm_of(needles: NeedleSet, dose: DoseReport, robustness: Robustness | None) -> list[str]:
-    """Given needles that lie too near, organ limits that are exceeded, and errors of placement that undo what
-    was planned."""
-    return [*_too_near(needles), *_exceeded(dose), *_undone(robustness)]
+def harm_of(dose: DoseReport, robustness: Robustness | None) -> list[str]:
+    """Organ limits that are exceeded, and errors of placement that undo what was planned."""
+    return [*_exceeded(dose), *_undone(robustness)]
 
 
 def nearest_first(near: Iterable[TooNear]) -> list[TooNear]:
@@ -80,7 +80,7 @@ def _undone(robustness: Robustness | None) -> list[str]:
     d90, v100 = robustness.d90_gy, robustness.v100_percent
     return [
         f"With errors as published for placement by {robustness.placement}, D90 and V100 are reached in "
-        f"{sure_percent(robustness.goals_met_share)} % of {robustness.dose_samples} samples: D90 "
+        f"{sure_percent(robustness.goals_met_share)} % of {counted(robustness.dose_samples, 'sample')}: D90 "
         f"{d90.p50:.1f} Gy ({d90.p5:.1f} to {d90.p95:.1f}), V100 {v100.p50:.1f} % ({v100.p5:.1f} to "
         f"{v100.p95:.1f})."
     ]
@@ -92,7 +92,7 @@ def reached_text(request: Request, needles: NeedleSet | None, dose: DoseReport |
         return []
     if dose is None or needles is None:
         return ["Ask for smaller clearances or a wider margin, or allow more time."]
-    count = f"{len(needles.path_ids)} needles and {len(needles.seeds)} seeds"
+    count = f"{counted(len(needles.path_ids), 'needle')} and {counted(len(needles.seeds), 'seed')}"
     reached = (
         f"{count} give D90 {dose.target.d90_gy:.1f} Gy (BED {dose.bed.target_d90_gy:.1f} Gy) and V100 "
         f"{dose.target.v100_percent:.1f} %."
@@ -107,19 +107,20 @@ def set_claims(needles: NeedleSet, paths: tuple[Path, ...], missing: tuple[str, 
     """What is proved of a needle set with these numbers, and what is not, of an input that lacks `missing`;
     then what is wrong with what was given."""
     # A lower bound is rounded down: the claim for a lower one is the weaker.
+    bound = f"{floor(10.0 * needles.bound) / 10.0:.1f} mm"
     least = (
-        f"Of the {needles.tracks_considered} tracks considered, no set that keeps the rules (conflicts, "
-        f"order, number, given needles) and could leave a seed within {needles.cover_radius_mm:g} mm of each "
-        f"of these seeds costs less than {floor(10.0 * needles.bound) / 10.0:.1f} mm of {of_lung(missing)}, "
-        "punctures and needles counted."
+        f"Of the {counted(needles.tracks_considered, 'track')} considered, no set that keeps the rules "
+        f"(conflicts, order, number, given needles) and could leave a seed within "
+        f"{needles.cover_radius_mm:g} mm of each of these seeds costs less than {bound} of "
+        f"{of_lung(missing)}, punctures and needles counted."
     )
     relaxed = "Relaxed to parts of seeds, at some of the points and places 1 mm apart,"
     if not needles.v100_reachable:
         fewest = f"{relaxed} no number of seeds on these needles reaches V100: an estimate, no proof."
     elif needles.seeds_bound is not None:
         fewest = (
-            f"{relaxed} V100 needs {needles.seeds_bound} seeds on these needles: an estimate of how few "
-            "would do, no proof."
+            f"{relaxed} V100 needs {counted(needles.seeds_bound, 'seed')} on these needles: an estimate of "
+            "how few would do, no proof."
         )
     else:
         fewest = "Unproved: how few seeds would do."
@@ -142,19 +143,26 @@ def notes_on_ptv(beyond_view_mm: float) -> tuple[str, ...]:
 
 def _given_claims(needles: NeedleSet, paths: tuple[Path, ...]) -> list[str]:
     """What is wrong with given seeds, and with given needles: they are kept all the same."""
-    said = []
-    near = needles.given_seed_pairs_near
-    if near:
-        said.append(
-            f"{near} pairs of given seeds lie nearer to each other than a seed is long: check that none was "
-            "given twice."
-        )
+    said = given_twice(needles)
     for path in paths:
         if path.aim is Aim.GIVEN and not path.seeds:
             said.append(f"{path.id}, given, carries no seed: none may stand or is needed along it.")
     if any(path.aim is Aim.GIVEN for path in paths):
         said.append("Of given needles the shaft alone is held against structures: a hub may touch one.")
-    return [*said, *(f"{too_near_text(near)}." for near in needles.given_too_near)]
+    near = [too_near_text(one) for one in needles.given_too_near]
+    return [*said, *(f"{text[:1].upper()}{text[1:]}." for text in near)]
+
+
+def given_twice(needles: NeedleSet | None) -> list[str]:
+    """That given seeds may be counted twice, which makes every dose too high; nothing where none may."""
+    pairs = 0 if needles is None else needles.given_seed_pairs_near
+    if not pairs:
+        return []
+    lie = "lies" if pairs == 1 else "lie"
+    return [
+        f"{counted(pairs, 'pair')} of given seeds {lie} nearer to each other than a seed is long: check that "
+        "none was given twice."
+    ]
 
 
 def too_near_text(near: TooNear) -> str:
@@ -173,7 +181,7 @@ def too_near_text(near: TooNear) -> str:
         if shown < 0.0
         else f"run {shown:.2f} mm apart and need {near.asked_mm:g} mm"
     )
-    return f"{near.path_id} and {near.other_path_id}, given, are too near: {parts} {apart}"
+    return f"{parts} of {near.path_id} and {near.other_path_id}, given, {apart}"
 
 
 GOAL_WORDS = {
@@ -208,7 +216,8 @@ def _limited_by(request: Request, needles: NeedleSet, missed: list[GoalResult]) 
             "PTV only: cut it back where no needle may go, or ask for smaller clearances."
         )
     if len(needles.path_ids) >= request.needle_set.max_needles:
-        said.append(f"No more than {request.needle_set.max_needles} needles were allowed.")
+        most = request.needle_set.max_needles
+        said.append(f"No more than {counted(most, 'needle')} {'was' if most == 1 else 'were'} allowed.")
     if needles.time_ended:
         said.append("The time limit cut the exchange of needles short: allow more.")
     ways = {goal.at_least for goal in missed}

@@ -44,3 +44,8 @@ def apart(one: float, other: float, least: int) -> tuple[str, str]:
     """Both numbers to so many decimals."""
     decimals = decimals_apart(one, other, least)
     return f"{one:.{decimals}f}", f"{other:.{decimals}f}"
+
+
+def counted(number: int, what: str, several: str | None = None) -> str:
+    """So many of something: "1 seed", "2 seeds", "3 entries"."""
+    return f"{number} {what if number == 1 else several or what + 's'}"

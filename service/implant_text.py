@@ -1,10 +1,10 @@
-"""Implant as text, the worst first: given needles too near, goals, limits exceeded, robustness; then needles,
-seeds and doses."""
+"""Implant as text, the worst first: given needles and seeds too near, goals, limits exceeded, robustness;
+then needles, seeds and doses."""
 
 from planner.implant_records import NeedleSet, Robustness, Spread
-from planner.implant_wording import nearest_first, too_near_text
+from planner.implant_wording import given_twice, nearest_first, too_near_text
 from planner.lung_words import at_least, totals
-from planner.number_text import mm_text, sure_percent, tenths
+from planner.number_text import counted, mm_text, sure_percent, tenths
 from planner.records import CLEARANCE_CAP_MM, Aim, Path, Plan
 from service.columns import columns
 from service.dose_text import bed_lines, exceeded_lines, goals_table, medium_line, organs_table, volume_line
@@ -27,9 +27,10 @@ def implant_lines(plan: Plan) -> list[str]:
 
 
 def _too_near(plan: Plan) -> list[str]:
-    """All that given needles lie too near to."""
+    """All that given needles lie too near to, and given seeds that may be one."""
     near = () if plan.needle_set is None else plan.needle_set.given_too_near
-    return [f"TOO NEAR {too_near_text(one)}." for one in nearest_first(near)]
+    said = [f"{too_near_text(one)}." for one in nearest_first(near)]
+    return [f"TOO NEAR: {text}" for text in (*said, *given_twice(plan.needle_set))]
 
 
 def _treated(plan: Plan) -> list[str]:
@@ -101,13 +102,13 @@ def _needles(needles: NeedleSet, paths: tuple[Path, ...], missing: tuple[str, ..
 
 def _totals(needles: NeedleSet, puncture_cost_mm: float, missing: tuple[str, ...]) -> list[str]:
     given = sum(seed.path_id is None for seed in needles.seeds)
-    seeds = _count(len(needles.seeds), "seed") + (f" ({given} of them given)" if given else "")
-    punctures = _count(needles.pleural_punctures, "pleural puncture")
+    seeds = counted(len(needles.seeds), "seed") + (f" ({given} of them given)" if given else "")
+    punctures = counted(needles.pleural_punctures, "pleural puncture")
     lung = totals(mm_text(needles.lung_length_mm), punctures, missing)
-    few = "no bound" if needles.seeds_bound is None else _count(needles.seeds_bound, "seed")
+    few = "no bound" if needles.seeds_bound is None else counted(needles.seeds_bound, "seed")
     return [
         f"Needle set: {lung} (counted as {puncture_cost_mm:g} mm each), "
-        f"{_count(len(needles.path_ids), 'needle')}, {seeds}.",
+        f"{counted(len(needles.path_ids), 'needle')}, {seeds}.",
         f"Objective {needles.objective:.1f} mm, bound {needles.bound:.1f} mm, gap {100 * needles.gap:.1f} %; "
         f"relaxed, {few} on these needles.",
     ]
@@ -115,10 +116,6 @@ def _totals(needles: NeedleSet, puncture_cost_mm: float, missing: tuple[str, ...
 
 def _spread(spread: Spread, unit: str) -> str:
     return f"{spread.p50:.1f} {unit} ({spread.p5:.1f} to {spread.p95:.1f})"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def _in_already(plan: Plan) -> set[str]:
@@ -129,7 +126,7 @@ def _in_already(plan: Plan) -> set[str]:
 def _robustness(robustness: Robustness, in_already: set[str]) -> list[str]:
     """Two lines: what errors of placement do to the dose, and to the needles that are still to be driven."""
     first = (
-        f"Placed by {robustness.placement}, {_count(robustness.samples, 'sample')} of its published errors: "
+        f"Placed by {robustness.placement}, {counted(robustness.samples, 'sample')} of its published errors: "
         f"D90 {_spread(robustness.d90_gy, 'Gy')}, V100 {_spread(robustness.v100_percent, '%')} as median and "
         f"5th to 95th percentile of the first {robustness.dose_samples}; D90 and V100 reached in "
         f"{sure_percent(robustness.goals_met_share)} % of those."

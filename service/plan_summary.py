@@ -1,14 +1,22 @@
 """Plan summary: by what a plan is known in a list: its target, its main figures, and its worst news.
 
 Made once from the plan's record, as values, and kept in the plan's row, so that a list reads no plan file.
-Quantities have their names in the plan's JSON, and nothing is rounded. `paths`, `needles`, `seeds`, `goals`,
-`limits` and `given_too_near` are counts here of what the JSON lists under these names, or as `path_ids`.
+Quantities have their names in the plan's JSON, and nothing is rounded. `paths`, `needles`, `seeds`, `goals`
+and `limits` are counts here of what the JSON lists under these names, or as `path_ids`.
 """
 
 from dataclasses import dataclass
 
 from anatomy.structures import Role
-from planner.implant_records import DoseReport, GoalResult, NeedleSet, Robustness, Spread, TooNear
+from planner.implant_records import (
+    DoseReport,
+    GoalResult,
+    LimitComparison,
+    NeedleSet,
+    Robustness,
+    Spread,
+    TooNear,
+)
 from planner.implant_wording import nearest_first
 from planner.limit_wording import exceeded
 from planner.records import Aim, Path, Plan, Status
@@ -25,25 +33,15 @@ class PathSummary:
 
 @dataclass(frozen=True)
 class SetSummary:
-    """The needles together: how many, their seeds, and what they cross [mm]; how often a given needle lies
-    too near to a structure or to another, and each of these, structures first, then the nearest."""
+    """The needles together: how many, their seeds, and what they cross [mm]; what given needles lie too near
+    to, structures first, then the nearest; how many pairs of given seeds are nearer than a seed is long."""
 
     needles: int
     seeds: int
     lung_length_mm: float
     pleural_punctures: int
-    given_too_near: int
-    too_near: tuple[TooNear, ...]
-
-
-@dataclass(frozen=True)
-class LimitExceeded:
-    """A protocol's organ limit that is exceeded."""
-
-    protocol: str
-    organ: str
-    structure: str
-    limit: str
+    given_too_near: tuple[TooNear, ...]
+    given_seed_pairs_near: int
 
 
 @dataclass(frozen=True)
@@ -57,13 +55,14 @@ class DoseSummary:
     goals: int
     goals_missed: tuple[GoalResult, ...]
     limits: int
-    limits_exceeded: tuple[LimitExceeded, ...]
+    limits_exceeded: tuple[LimitComparison, ...]
     limits_unknown: int
 
 
 @dataclass(frozen=True)
 class RobustnessSummary:
-    """The PTV's dose when needles go astray [Gy, %], and the share of samples in which both goals are met."""
+    """The PTV's dose when needles go astray [Gy, %], and the share of samples in which D90 and V100 are
+    reached."""
 
     placement: str
     d90_gy: Spread
@@ -115,8 +114,8 @@ def _of_set(found: NeedleSet) -> SetSummary:
         seeds=len(found.seeds),
         lung_length_mm=found.lung_length_mm,
         pleural_punctures=found.pleural_punctures,
-        given_too_near=len(found.given_too_near),
-        too_near=tuple(nearest_first(found.given_too_near)),
+        given_too_near=tuple(nearest_first(found.given_too_near)),
+        given_seed_pairs_near=found.given_seed_pairs_near,
     )
 
 
@@ -129,10 +128,7 @@ def _of_dose(report: DoseReport) -> DoseSummary:
         goals=len(report.goals),
         goals_missed=tuple(goal for goal in report.goals if not goal.met),
         limits=len(limits),
-        limits_exceeded=tuple(
-            LimitExceeded(limit.protocol, limit.organ, limit.structure, limit.limit)
-            for limit in exceeded(limits)
-        ),
+        limits_exceeded=tuple(exceeded(limits)),
         limits_unknown=sum(limit.met is None for limit in limits),
     )
 

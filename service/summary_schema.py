@@ -8,7 +8,12 @@ import json
 from pydantic import ConfigDict, ValidationError
 
 from planner.records import Plan, Status
-from service.implant_plan_schema import GoalResultModel, SpreadModel, TooNearModel
+from service.implant_plan_schema import (
+    GoalResultModel,
+    LimitComparisonModel,
+    SpreadModel,
+    TooNearModel,
+)
 from service.plain_json import to_json
 from service.plan_fields import Count, Gy, Length, Percent, Share
 from service.plan_summary import summary_of
@@ -43,29 +48,20 @@ class PathSummaryModel(Strict):
 
 
 class SetSummaryModel(Strict):
-    """The needles together, what they cross, and how often a given one lies too near to something: to what,
-    in `too_near`, structures first, then the nearest."""
+    """The needles together, what they cross, and what given ones lie too near to, structures first, then the
+    nearest; how many pairs of given seeds lie nearer to each other than a seed is long."""
 
     needles: Count
     seeds: Count
     lung_length_mm: Length
     pleural_punctures: Count
-    given_too_near: Count
-    too_near: tuple[TooNearModel, ...]
-
-
-class LimitExceededModel(Strict):
-    """A protocol's organ limit that is exceeded."""
-
-    protocol: str
-    organ: str
-    structure: str
-    limit: str
+    given_too_near: tuple[TooNearModel, ...]
+    given_seed_pairs_near: Count
 
 
 class DoseSummaryModel(Strict):
-    """Dose in the PTV; of the goals those that are missed, of the organ limits those that are exceeded, and
-    how many can be said to be neither."""
+    """Dose in the PTV; of the goals those that are missed, of the organ limits those that are exceeded, the
+    largest excess first, and how many can be said to be neither met nor exceeded."""
 
     prescribed_gy: Gy
     d90_gy: Gy
@@ -73,12 +69,12 @@ class DoseSummaryModel(Strict):
     goals: Count
     goals_missed: tuple[GoalResultModel, ...]
     limits: Count
-    limits_exceeded: tuple[LimitExceededModel, ...]
+    limits_exceeded: tuple[LimitComparisonModel, ...]
     limits_unknown: Count
 
 
 class RobustnessSummaryModel(Strict):
-    """The PTV's dose under errors of placement, and the share of samples in which both goals are met."""
+    """The PTV's dose under errors of placement; the share of samples in which D90 and V100 are reached."""
 
     placement: str
     d90_gy: SpreadModel
@@ -105,8 +101,8 @@ class PlanSummaryModel(Strict):
                         "seeds": 24,
                         "lung_length_mm": 12.4,
                         "pleural_punctures": 2,
-                        "given_too_near": 0,
-                        "too_near": [],
+                        "given_too_near": [],
+                        "given_seed_pairs_near": 0,
                     },
                     "dose": {
                         "prescribed_gy": 120.0,
@@ -124,7 +120,24 @@ class PlanSummaryModel(Strict):
                             }
                         ],
                         "limits": 5,
-                        "limits_exceeded": [],
+                        "limits_exceeded": [
+                            {
+                                "protocol": "RTOG_0813_5fx",
+                                "organ": "Heart",
+                                "structure": "heart",
+                                "limit": "less than 15 cc with 32 Gy or more, in 5 fractions",
+                                "kind": "volume",
+                                "volume_cc": 15.0,
+                                "limit_bed_gy": 100.3,
+                                "achieved_bed_gy": 104.9,
+                                "achieved_cc": 16.8,
+                                "organ_cc": 612.0,
+                                "met": False,
+                                "doubts": [],
+                                "lacking": "",
+                                "reason": "16.80 cc get the limit's BED or more; less than 15 cc may.",
+                            }
+                        ],
                         "limits_unknown": 1,
                     },
                     "robustness": {

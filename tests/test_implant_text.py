@@ -122,12 +122,13 @@ def test_the_hottest_organs_come_first_and_few_of_them() -> None:
 def test_limits_that_are_exceeded_are_named_before_the_needles_and_the_others_counted() -> None:
     first, counted = bed_lines(a_dose().bed)
     assert first == "BED of the PTV: D90 233.5 Gy, 72.0 Gy of it given before (EQD2 194.6 Gy)."
-    assert counted == "Organ limits, as BED: 1 exceeded, 1 met, 1 cannot be compared."
-    (over,) = exceeded_lines(a_dose().bed)
+    assert counted == "Organ limits, as BED: 2 exceeded, 1 met, 1 cannot be compared."
+    over, by_a_hair = exceeded_lines(a_dose().bed)
     assert over == (
         "EXCEEDED SpinalCord (spinal_cord) gets BED 101.5 Gy, at most 90.0 Gy allowed (RTOG_0813_5fx; "
         "may be more: dose inside a seed is not known)."
     )
+    assert by_a_hair.startswith("EXCEEDED Heart (heart) gets BED 100.2 Gy or more in 15.5 cc")
     text = plan_text(implant_plan())
     assert text.index("goal ") < text.index(over) < text.index("Placed by") < text.index("Needle set:")
     alone = replace(a_dose().bed, external_target_gy=0.0, limits=())
@@ -137,12 +138,15 @@ def test_limits_that_are_exceeded_are_named_before_the_needles_and_the_others_co
 
 def test_what_given_needles_are_too_near_to_stands_before_all_else_of_an_implant() -> None:
     lines = implant_lines(implant_plan())
-    assert lines[:3] == [
+    assert lines[:4] == [
         "",
-        "TOO NEAR N1, given, passes 0.7 mm from aorta, where 2 mm are asked for.",
-        "TOO NEAR N1 and N2, given, are too near: hub and shaft overlap by 0.50 mm.",
+        "TOO NEAR: N1, given, passes 0.7 mm from aorta, where 2 mm are asked for.",
+        "TOO NEAR: hub and shaft of N1 and N2, given, overlap by 0.50 mm.",
+        "TOO NEAR: 1 pair of given seeds lies nearer to each other than a seed is long: check that none was "
+        "given twice.",
     ]
-    clear = replace(implant_plan(), needle_set=replace(a_needle_set(), given_too_near=()))
+    as_asked = replace(a_needle_set(), given_too_near=(), given_seed_pairs_near=0)
+    clear = replace(implant_plan(), needle_set=as_asked)
     assert not [line for line in implant_lines(clear) if "TOO NEAR" in line]
 
 

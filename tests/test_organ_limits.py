@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from made_implants import a_dose, a_needle_set, implant_plan
+from made_implants import a_dose, implant_plan
 
 from planner.dose.bed import ACUTE, LATE, ExternalBeam, external_bed_gy, implant_bed_gy
 from planner.dose.dvh import dose_volume
@@ -601,7 +601,7 @@ def test_a_message_names_each_organ_once_the_largest_excess_first() -> None:
     limits = compare_all([cord, heart, lungs], MADE)
     over = [limit for limit in limits if limit.met is False]
     report = replace(a_dose(), bed=replace(a_dose().bed, limits=limits))
-    (said,) = harm_of(replace(a_needle_set(), given_too_near=()), report, None)
+    (said,) = harm_of(report, None)
     worst = max(over, key=excess_ratio)
     assert worst.structure == "heart"
     assert said.startswith(f"Organ limits exceeded: {exceeded_text(worst)}; ")

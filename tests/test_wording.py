@@ -11,7 +11,7 @@ from made_implants import a_dose, a_needle_set, a_robustness
 
 from anatomy.body import GUESSED_SKIN
 from planner.implant_records import TooNear
-from planner.implant_wording import harm_of, too_near_text, worst_first
+from planner.implant_wording import reached_text, set_claims, too_near_text, worst_first
 from planner.records import (
     BORE,
     NARROW,
@@ -23,7 +23,7 @@ from planner.records import (
     SearchReport,
     Status,
 )
-from planner.request import Prescription, Request, TargetRequest
+from planner.request import NeedleSetRequest, Prescription, Request, TargetRequest
 from planner.wording import claims_of, message_of, radius_text
 
 ASKED = Request(target=TargetRequest(("node_4R",)))
@@ -149,15 +149,21 @@ def test_what_a_path_must_be_doubted_for_is_said_beside_it(
             TooNear("N1", "aorta", None, "needle", -0.6, 1.5),
             "N1, given, touches or runs through aorta",
         ),
-        (TooNear("N1", None, "N2", "shafts", 0.739, 1.0), "the shafts run 0.73 mm apart and need 1 mm"),
-        (TooNear("N1", None, "N2", "shafts", -0.77, 1.0), "are too near: the shafts overlap by 0.77 mm"),
+        (
+            TooNear("N1", None, "N2", "shafts", 0.739, 1.0),
+            "the shafts of N1 and N2, given, run 0.73 mm apart and need 1 mm",
+        ),
+        (
+            TooNear("N1", None, "N2", "shafts", -0.77, 1.0),
+            "the shafts of N1 and N2, given, overlap by 0.77 mm",
+        ),
         (
             TooNear("N1", None, "N2", "hubs", -5.0, 0.0),
-            "N1 and N2, given, are too near: the hubs",
+            "the hubs of N1 and N2, given, overlap by 5.00 mm",
         ),
         (
             TooNear("N1", None, "N2", "shaft and hub", -2.0, 0.0),
-            "too near: hub and shaft overlap by 2.00",
+            "hub and shaft of N1 and N2, given, overlap by 2.00 mm",
         ),
     ],
 )
@@ -181,22 +187,46 @@ def test_given_needles_in_organs_are_the_first_words_of_an_implant(near: tuple[T
         "N3, given, passes 0.7 mm from aorta, where 2 mm are asked for; and 2 more."
     )
     worst = worst_first(PRESCRIBED, needles, a_dose(), a_robustness())
-    assert [one.split(":")[0] for one in worst[1:3]] == ["Goals not met", "Organ limits exceeded"]
-    assert worst[0] == said and len(worst) == 4
-    # Without a place for seeds, and beside what is added after an implant, too.
-    assert worst_first(PRESCRIBED, needles, None, None)[0] == said
-    assert harm_of(needles, a_dose(), None)[0] == said
+    assert [one.split(":")[0] for one in worst[2:4]] == ["Goals not met", "Organ limits exceeded"]
+    assert worst[0] == said and len(worst) == 5
 
 
 def test_of_given_needles_as_asked_nothing_is_said() -> None:
-    needles = replace(a_needle_set(), given_too_near=())
+    needles = replace(a_needle_set(), given_too_near=(), given_seed_pairs_near=0)
     for worst in (
         worst_first(PRESCRIBED, needles, a_dose(), None),
         worst_first(PRESCRIBED, None, None, None),
     ):
-        assert worst and not any("too near" in said for said in worst)
+        assert worst and not any("too near" in said or "given seeds" in said for said in worst)
     one = replace(needles, given_too_near=(FAR,))
     # 1.96 mm is not 2.
     assert worst_first(PRESCRIBED, one, a_dose(), None)[0] == (
         "Given needles too near: N2, given, passes 1.9 mm from heart, where 2 mm are asked for."
     )
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [(1, "1 pair of given seeds lies nearer to"), (3, "3 pairs of given seeds lie nearer to")],
+)
+def test_given_seeds_that_may_be_one_are_said_before_the_doses_that_they_add_to(
+    pairs: int, said: str
+) -> None:
+    needles = replace(a_needle_set(), given_seed_pairs_near=pairs)
+    near, twice, goals, *_ = worst_first(PRESCRIBED, needles, a_dose(), a_robustness())
+    assert near.startswith("Given needles") and goals.startswith("Goals not met")
+    assert twice.startswith(said) and twice in set_claims(needles, (), ())
+
+
+def test_one_of_something_is_not_said_in_the_plural() -> None:
+    one = replace(
+        a_needle_set(), path_ids=("N1",), seeds=a_needle_set().seeds[:1], seeds_bound=1, tracks_considered=1
+    )
+    single = replace(PRESCRIBED, needle_set=NeedleSetRequest(max_needles=1))
+    said = " ".join([*reached_text(single, one, a_dose()), *set_claims(one, (), ())])
+    for words in (
+        *("1 needle and 1 seed give D90", "No more than 1 needle was allowed.", "Of the 1 track considered,"),
+        "V100 needs 1 seed on these needles",
+    ):
+        assert words in said
+    assert "1 needles" not in said and "1 seeds" not in said

@@ -1,6 +1,6 @@
 // Dose: goals and what was reached, and how much of each volume gets how much.
 
-import { byId, fill, h, number, plain, spoken, table } from "./dom.js";
+import { byId, counted, fill, h, number, plain, spoken, table } from "./dom.js";
 import { goalInWords } from "./goals.js";
 import { on, state } from "./state.js";
 import { CONFIG, axis, colour, layout, onTheme } from "./theme.js";
@@ -31,7 +31,7 @@ function draw() {
     h(
       "p",
       {},
-      `${spoken(dose.medium)}, ${state.plan.needle_set.seeds.length} seeds ${dose.source} of `,
+      `${spoken(dose.medium)}, ${counted(state.plan.needle_set.seeds.length, "seed")} ${dose.source} of `,
       `${number(dose.air_kerma_strength_u, 3)} U. Beside lung the true dose can differ by up to a quarter.`,
     ),
     plot,

@@ -10,7 +10,11 @@ export function lacking(missing) {
   const lung = lungLacks(missing);
   const organs = missing.filter((name) => !lung.includes(name));
   const said = (names, what) => (names.length ? [`Not in the input, so not ${what}: ${names.map(spoken).join(", ")}.`] : []);
-  return [...said(organs, "kept clear of"), ...said(lung, "counted as lung")];
+  const none = lung.includes("lung");
+  return [
+    ...said(organs, "kept clear of"),
+    ...(none ? ["No lung is in the input: what needles cross of it is not known."] : said(lung, "counted as lung")),
+  ];
 }
 
 /** A number on lung as text: a lower bound where lung lacks, nothing where none is there. */

@@ -1,10 +1,11 @@
 // News: what must be known of a plan before anything else. The worst is first, in the order of the plan's message:
-// given needles that are too near, goals that are missed, limits that are exceeded, what errors of placement undo.
+// given needles that are too near, given seeds that may be one, goals that are missed, limits that are exceeded, what
+// errors of placement undo.
 
-import { h, number, spoken, surePercent } from "./dom.js";
-import { goalInWords } from "./goals.js";
+import { counted, h, number, spoken, surePercent } from "./dom.js";
+import { missed } from "./goals.js";
 import { byExcess, exceeded } from "./limits.js";
-import { byNearness, tooNear } from "./near.js";
+import { byNearness, givenTwice, tooNear } from "./near.js";
 
 /** Where goals are reached in less of the samples, errors of placement are bad news; of a plan's message too. */
 const ROBUST_SHARE = 0.95;
@@ -35,9 +36,10 @@ function badNews({ outcome, verification, needle_set: set, dose, robustness }) {
   return inOrder({
     unverified: unverified(verification),
     near: byNearness(set?.given_too_near ?? []),
+    twice: set?.given_seed_pairs_near ?? 0,
     unplaced: dose === null && outcome.status === "goals_not_met",
-    missed: (dose?.goals ?? []).filter(({ met }) => !met),
-    exceeded: byExcess(dose?.bed.limits ?? []).map((limit) => `${exceeded(limit)} ${limit.reason}`.trim()),
+    goals: (dose?.goals ?? []).filter(({ met }) => !met),
+    over: byExcess(dose?.bed.limits ?? []),
     robustness,
   });
 }
@@ -46,20 +48,22 @@ function badNews({ outcome, verification, needle_set: set, dose, robustness }) {
 export function badNewsListed({ status, verified, needle_set: set, dose, robustness }) {
   return inOrder({
     unverified: verified ? [] : ["Not verified."],
-    near: set?.too_near ?? [],
+    near: set?.given_too_near ?? [],
+    twice: set?.given_seed_pairs_near ?? 0,
     unplaced: dose === null && status === "goals_not_met",
-    missed: dose?.goals_missed ?? [],
-    exceeded: (dose?.limits_exceeded ?? []).map(exceeded),
+    goals: dose?.goals_missed ?? [],
+    over: dose?.limits_exceeded ?? [],
     robustness,
   });
 }
 
-const inOrder = ({ unverified, near, unplaced, missed, exceeded, robustness }) => [
+const inOrder = ({ unverified, near, twice, unplaced, goals, over, robustness }) => [
   ...unverified,
   ...near.map(tooNear),
+  ...givenTwice(twice),
   ...(unplaced ? ["Goals not met: no seed is planned."] : []),
-  ...missed.map(missedInWords),
-  ...exceeded,
+  ...goals.map(missed),
+  ...over.map(exceeded),
   ...(robustness !== null && isUndone(robustness) ? [placed(robustness)] : []),
 ];
 
@@ -67,12 +71,7 @@ const inOrder = ({ unverified, near, unplaced, missed, exceeded, robustness }) =
 function unverified(verification) {
   if (verification === null) return ["Not verified: nothing of it was checked."];
   const failed = verification.checks.filter(({ passed }) => !passed).length;
-  return verification.passed ? [] : [`Not verified: of ${verification.checks.length} checks ${failed} failed.`];
-}
-
-function missedInWords(goal) {
-  const { quantity, of, wanted, reached } = goalInWords(goal);
-  return `Not met: ${quantity} of ${of} is ${reached}, ${wanted} is wanted.`;
+  return verification.passed ? [] : [`Not verified: of ${counted(verification.checks.length, "check")} ${failed} failed.`];
 }
 
 /** Whether errors of placement undo too much of what was planned. */
@@ -83,7 +82,7 @@ function placed({ placement, dose_samples: samples, d90_gy: d90, v100_percent: v
   const spread = ({ p5, p50, p95 }, unit) => `${number(p50)} ${unit} (${number(p5)} to ${number(p95)})`;
   return (
     `Placed by ${spoken(placement)} with its published errors: D90 ${spread(d90, "Gy")}, V100 ${spread(v100, "%")}; ` +
-    `both goals are reached in ${surePercent(share)} of ${samples === undefined ? "" : `${samples} `}samples.`
+    `D90 and V100 are reached in ${surePercent(share)} of ${samples === undefined ? "" : `${samples} `}samples.`
   );
 }
 

@@ -2,7 +2,7 @@
 
 import { guarded } from "./alerts.js";
 import { get, post, remove, upload } from "./api.js";
-import { byId, fill, h, spoken } from "./dom.js";
+import { byId, counted, fill, h, spoken } from "./dom.js";
 import { NOTHING, set, state } from "./state.js";
 
 const MOST_LISTED = 50;
@@ -100,7 +100,7 @@ function listed(items) {
 /** A case by its name, targets and structures. */
 function inWords({ name, builtin, files, structures, targets }) {
   const called = builtin ? `Built-in ${name}` : files > 1 ? `${name} and ${files - 1} more` : name;
-  return `${called}: ${targets.length ? `${targets.map(spoken).join(", ")}; ` : ""}${structures} structures`;
+  return `${called}: ${targets.length ? `${targets.map(spoken).join(", ")}; ` : ""}${counted(structures, "structure")}`;
 }
 
 function described() {
@@ -120,7 +120,7 @@ function described() {
       "p",
       {},
       `${patient.builtin ? `Built-in ${patient.builtin}` : patient.inputs.map((i) => i.name).join(", ")}: `,
-      `${patient.structures.length} structures, ${shape.join(" × ")} voxels of `,
+      `${counted(patient.structures.length, "structure")}, ${shape.join(" × ")} voxels of `,
       `${spacing_mm.map((s) => s.toFixed(2)).join(" × ")} mm.`,
     ),
     patient.notes.length ? h("ul", {}, ...patient.notes.map((note) => h("li", {}, note))) : null,

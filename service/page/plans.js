@@ -3,7 +3,7 @@
 import { Mistake, alertOf, guarded } from "./alerts.js";
 import { Problem, get } from "./api.js";
 import { byId, counted, fill, h, number, spoken, surePercent } from "./dom.js";
-import { crossed } from "./lung.js";
+import { crossed, lacking } from "./lung.js";
 import { badNewsListed, isUndone, warning } from "./news.js";
 import { on, set, state } from "./state.js";
 
@@ -88,7 +88,7 @@ function listed({ id, created, summary }) {
   return h("li", { "data-plan": id, "aria-current": shown ? "true" : null }, h("p", { class: "note" }, time, open), ...said);
 }
 
-/** What is known of a plan: its bad news, then how it ended, its figures, and what errors of placement leave. */
+/** What is known of a plan: its bad news, how it ended, its figures, what errors of placement leave, what the input lacks. */
 function told(summary) {
   const { status, targets, robustness: placed } = summary;
   return [
@@ -96,8 +96,9 @@ function told(summary) {
     h("p", {}, h("strong", {}, `${targets.map((name) => `${spoken(name)}, `).join("")}${status.replaceAll("_", " ")}`)),
     h("p", {}, figures(summary)),
     placed && !isUndone(placed)
-      ? h("p", { class: "note" }, `Placed by ${spoken(placed.placement)}: both goals in ${surePercent(placed.goals_met_share)} of samples.`)
+      ? h("p", { class: "note" }, `Placed by ${spoken(placed.placement)}: D90 and V100 reached in ${surePercent(placed.goals_met_share)} of samples.`)
       : null,
+    ...lacking(summary.missing_structures).map((text) => h("p", { class: "note" }, text)),
   ];
 }
 
