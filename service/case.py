@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from anatomy.errors import ReadError, StructureError
-from anatomy.frames import Grid, canonical_axes
 from anatomy.mesh_axes import MeshAxes
 from anatomy.notes import notes_on_names
 from anatomy.read import read
@@ -89,8 +88,8 @@ def scene_of(
 
 
 def describe_case(case: Case) -> dict[str, Any]:
-    """What a case holds, as JSON values: grid, structures with the roles their names imply, targets, inputs,
-    and notes on structures that are empty or not known.
+    """What a case holds, as JSON values: grid, structures with the roles their names imply, targets (those
+    that came as such, else those by role), inputs, and notes on structures that are empty or not known.
 
     Raises AnatomyError for anything that cannot be read.
     """
@@ -98,11 +97,11 @@ def describe_case(case: Case) -> dict[str, Any]:
     grid = segmentation.grid
     refuse_unlikely_voxels(segmentation.structures, grid)
     roled = [s.with_role(s.role or role_of(s.name)) for s in segmentation.structures]
+    by_role = [s.name for s in roled if s.role is Role.TARGET]
     return {
         "grid": {
             "shape": list(grid.shape),
             "spacing_mm": [round(float(s), 6) for s in grid.spacing_mm],
-            "orientation": _orientation(grid),
         },
         "structures": [
             {
@@ -113,7 +112,7 @@ def describe_case(case: Case) -> dict[str, Any]:
             }
             for s in segmentation.structures
         ],
-        "targets": list(targets),
+        "targets": list(targets) or by_role,
         "notes": [
             *segmentation.notes,
             *notes_on_names(segmentation, {}),
@@ -121,16 +120,6 @@ def describe_case(case: Case) -> dict[str, Any]:
         ],
         "inputs": inputs_to_json(segmentation.inputs),
     }
-
-
-def _orientation(grid: Grid) -> str:
-    """Which way of the patient each voxel axis runs most nearly, as letters: "LPS" runs left, posterior and
-    superior. Readers re-store every volume so."""
-    order, backwards = canonical_axes(grid.X_PV)
-    letters = {
-        axis: pair[back] for axis, pair, back in zip(order, ("LR", "PA", "SI"), backwards, strict=True)
-    }
-    return "".join(letters[axis] for axis in range(3))
 
 
 def _refuse_unknown_names(request: Request, structures: Sequence[str]) -> None:

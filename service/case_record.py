@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from anatomy.structures import Role
 from service.case_content import MESH_AXES, identify
 from service.plan_fields import Sha256
 from service.plan_schema import InputModel
@@ -25,10 +26,11 @@ class _File(Strict):
     sha256: Sha256
 
 
-class _Grid(Strict):
+class _Grid(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+
     shape: tuple[int, int, int]
     spacing_mm: tuple[float, float, float]
-    orientation: str = "LPS"
 
 
 class _Structure(Strict):
@@ -61,6 +63,19 @@ class _Record(Strict):
 
 
 assert MESH_AXES in _Record.model_fields
+
+
+def treated(described: dict[str, Any]) -> list[str]:
+    """The targets of a description where a request names none: of records that list only those that came as
+    such, else the structures whose role is target."""
+    by_role = (s["name"] for s in described["structures"] if s["role"] == Role.TARGET)
+    return list(described["targets"]) or list(by_role)
+
+
+def answered(described: dict[str, Any]) -> dict[str, Any]:
+    """A record's description as it is told of a case, whichever version wrote it."""
+    grid = {name: described["grid"][name] for name in _Grid.model_fields}
+    return described | {"grid": grid, "targets": treated(described)}
 
 
 def read_record(text: bytes, case_id: str) -> dict[str, Any] | None:

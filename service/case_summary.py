@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from anatomy.structures import Role
+from service.case_record import treated
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,10 @@ def case_summary_of(record: dict[str, Any]) -> CaseSummary | None:
     if described is None or name is None:
         return None
     structures = described["structures"]
-    by_role = (s["name"] for s in structures if s["role"] == Role.TARGET)
     return CaseSummary(
         name=name,
         builtin=record["builtin"] is not None,
         files=len(files),
         structures=len(structures),
-        targets=tuple(described["targets"]) or tuple(by_role),
+        targets=tuple(treated(described)),
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 from anatomy.errors import AnatomyError, StructureError
 from anatomy.suggest import nearest
 from planner.records import SOFTWARE, Plan, Status
+from planner.request import Request
 from service.app import create_app
 from service.arguments import BadFile, add_input, add_output, files_of, input_of, plan_file, request_file
 from service.case import describe_case
@@ -150,7 +151,7 @@ def _describe(asked: argparse.Namespace) -> int:
     for name in given.target_names:
         if name not in names:
             raise StructureError("--target", f"{name!r} is not in the input", nearest(name, names))
-    described["targets"] = [*described["targets"], *given.target_names]
+    described["targets"] = list(given.asked(Request()).target.structures) or described["targets"]
     deliver(text_of(described), description_text(described), asked.output)
     return PLANNED
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from anatomy.structures import Role
 from planner.dose.dvh import MM3_PER_CC
 from service.columns import columns
 
@@ -17,9 +16,8 @@ def description_text(described: dict[str, Any]) -> str:
         rows.append(
             (structure["name"], structure["role"], volume_cc, "yes" if structure["known_name"] else "no")
         )
-    axes = ", ".join(grid["orientation"])
     blocks = [
-        f"Grid: {size} voxels of {spacing} mm, axes towards {axes}.",
+        f"Grid: {size} voxels of {spacing} mm.",
         columns(rows),
         _targets(described),
     ]
@@ -30,7 +28,4 @@ def _targets(described: dict[str, Any]) -> str:
     """What is treated where a request names nothing."""
     if described["targets"]:
         return f"Targets: {', '.join(described['targets'])}."
-    by_role = [s["name"] for s in described["structures"] if s["role"] == Role.TARGET]
-    if by_role:
-        return f"Targets: none given; by role {', '.join(by_role)}."
     return "Targets: none given, and no structure has the role of target: name one to plan."

@@ -29,7 +29,7 @@ from typing import Any
 
 from service.case import Case
 from service.case_content import case_in
-from service.case_record import read_record
+from service.case_record import answered, read_record
 from service.files import flush, write_atomically
 from service.made import Kind, Made
 from service.problems import FULL, Problem, problem
@@ -58,7 +58,7 @@ class StoredCase:
         if self.record.get("description") is None:
             raise _damaged(self.record["id"])
         described: dict[str, Any] = self.record["description"]
-        return described
+        return answered(described)
 
 
 class Store:

@@ -77,7 +77,7 @@ def describe(case: Case) -> dict[str, Any]:
         if case.source.read_bytes().startswith(b"bad"):
             raise ReadError(case.source.name, f"{case.source} is no image", "Give one.")
     return {
-        "grid": {"shape": [1, 1, 1], "spacing_mm": [1.0, 1.0, 1.0], "orientation": "LPS"},
+        "grid": {"shape": [1, 1, 1], "spacing_mm": [1.0, 1.0, 1.0]},
         "structures": [
             {"name": name, "role": "forbidden", "known_name": False, "volume_mm3": 1.0} for name in names
         ],

@@ -7,9 +7,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from anatomy.frames import Grid
 from service import cli
-from service.case import Case, _orientation, describe_case
+from service.case import Case, describe_case
 
 
 @pytest.fixture
@@ -32,7 +31,7 @@ def test_it_tells_grid_roles_volumes_and_what_was_passed_over(
     file = tmp_path / "described.json"
     assert cli.main(["describe", str(masks), "--target", "node_4R", "-o", str(file)]) == 0
     told, text = json.loads(file.read_bytes()), capsys.readouterr().out
-    assert told["grid"] == {"shape": [30, 20, 10], "spacing_mm": [10.0, 10.0, 12.0], "orientation": "LPS"}
+    assert told["grid"] == {"shape": [30, 20, 10], "spacing_mm": [10.0, 10.0, 12.0]}
     roles = {s["name"]: (s["role"], s["known_name"], s["volume_mm3"]) for s in told["structures"]}
     # 8 voxels of 10 x 10 x 12 mm
     assert roles["node_4R"] == ("target", True, 9600.0)
@@ -40,14 +39,14 @@ def test_it_tells_grid_roles_volumes_and_what_was_passed_over(
     assert told["targets"] == ["node_4R"]
     assert len(told["inputs"]) == 3
     assert "stray.bin" in " ".join(told["notes"]) and "stray.bin" in text
-    assert "30 x 20 x 10 voxels of 10 x 10 x 12 mm, axes towards L, P, S." in text
+    assert "30 x 20 x 10 voxels of 10 x 10 x 12 mm." in text
     assert "Targets: node_4R." in text
     assert "9.60" in text
 
 
 def test_without_a_file_the_result_goes_to_stdout(masks: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["describe", str(masks)]) == 0
-    assert json.loads(capsys.readouterr().out)["targets"] == []
+    assert json.loads(capsys.readouterr().out)["targets"] == ["node_4R"]
 
 
 def test_without_a_target_those_by_role_are_named_or_that_there_is_none(
@@ -55,14 +54,16 @@ def test_without_a_target_those_by_role_are_named_or_that_there_is_none(
 ) -> None:
     file = str(tmp_path / "described.json")
     assert cli.main(["describe", str(masks), "-o", file]) == 0
-    assert "Targets: none given; by role node_4R." in capsys.readouterr().out
+    assert "Targets: node_4R." in capsys.readouterr().out
+    assert cli.main(["describe", str(masks), "--target", "teapot", "-o", file]) == 0
+    assert "Targets: teapot." in capsys.readouterr().out
     (masks / "node_4R.nii.gz").unlink()
     assert cli.main(["describe", str(masks), "-o", file]) == 0
     assert "Targets: none given, and no structure has the role of target" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("stored", ["RAS", "LPS", "IRP", "ASL"])
-def test_the_orientation_is_that_of_the_voxels_as_read(stored: str, tmp_path: Path) -> None:
+def test_the_grid_is_that_of_the_voxels_as_read(stored: str, tmp_path: Path) -> None:
     body = np.zeros((30, 20, 10), np.uint8)
     body[3:27, 2:18] = 1
     image = nib.Nifti1Image(body, np.diag([10.0, 10.0, 12.0, 1.0]))
@@ -76,19 +77,7 @@ def test_the_orientation_is_that_of_the_voxels_as_read(stored: str, tmp_path: Pa
     assert describe_case(Case(folder))["grid"] == {
         "shape": [30, 20, 10],
         "spacing_mm": [10.0, 10.0, 12.0],
-        "orientation": "LPS",
     }
-
-
-def test_letters_name_the_way_each_axis_runs() -> None:
-    turned = np.array([[0.0, 0, -2, 0], [-1, 0, 0, 0], [0, 3, 0, 0], [0, 0, 0, 1]])
-    assert _orientation(Grid((2, 3, 4), turned)) == "ASR"
-    for codes in ("LPS", "RAS", "SAL", "PIR"):
-        affine = nib.orientations.inv_ornt_aff(nib.orientations.axcodes2ornt(codes), (2, 3, 4))
-        # From voxels to RAS, as nibabel has it, and on to LPS.
-        assert "".join(nib.aff2axcodes(affine)) == _orientation(
-            Grid((2, 3, 4), np.diag([-1, -1, 1, 1]) @ affine)
-        )
 
 
 @pytest.mark.parametrize(

@@ -233,10 +233,8 @@ def test_a_dose_is_drawn_into_files_that_equal_work_makes_equal(tmp_path: FilePa
 def test_titles_tell_paths_needles_to_be_driven_and_needles_that_are_in_apart() -> None:
     patient, (path, needle) = chest(ct=False), PLAN.paths
     given_ = replace(needle, id="N3", aim=Aim.GIVEN)
-    titles = [
-        path_figure(PLAN, one, patient).get_suptitle().split(" to ")[0] for one in (path, needle, given_)
-    ]
-    assert titles == ["Path 1", "Needle N2 of the set", "Needle N3 of the set, given"]
+    titles = [path_figure(PLAN, one, patient).get_suptitle().split(": ")[0] for one in (path, needle, given_)]
+    assert titles == ["Path 1 to node", "Needle N2 for node", "Given needle N3"]
 
 
 def test_without_a_dose_no_dose_is_drawn(tmp_path: FilePath) -> None:

@@ -596,7 +596,6 @@ def test_an_upload_is_planned_end_to_end(tmp_path: Path) -> None:
         assert case.json()["grid"] == {
             "shape": [80, 80, 80],
             "spacing_mm": [2.0, 2.0, 2.0],
-            "orientation": "LPS",
         }
         plans = f"{case.headers['location']}/plans"
         for asked, pointer in (

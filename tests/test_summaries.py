@@ -19,6 +19,7 @@ from planner.implant_records import Doubt
 from planner.records import Plan, Status
 from planner.request import Prescription, Request
 from service.app import create_app
+from service.case import Case
 from service.case_summary import CaseSummary, case_summary_of
 from service.client import Client
 from service.database.connection import Database
@@ -28,6 +29,7 @@ from service.made import Kind, of_plan
 from service.plan_summary import summary_of
 from service.server import beside
 from service.settings import Settings
+from service.store import StoredCase
 from service.summary_schema import PlanSummaryModel, read_summary, summary_text
 
 WAIT = {"Prefer": "wait=60"}
@@ -282,6 +284,12 @@ def test_a_case_s_targets_are_those_that_came_as_such_or_are_by_role() -> None:
     assert case_summary_of(record) == CaseSummary("thorax", True, 0, 2, ("gtv",))
     record["description"] = described | {"targets": ["node"]}
     assert case_summary_of(record) == CaseSummary("thorax", True, 0, 2, ("node",))
+    # The case itself is told of in the same way, whichever version wrote its record.
+    grid = {"shape": [2, 3, 4], "spacing_mm": [1.0, 1.0, 2.0]}
+    for targets, told in (([], ["gtv"]), (["node"], ["node"])):
+        was = {"structures": structures, "targets": targets, "grid": grid | {"orientation": "LPS"}}
+        stored = StoredCase(record | {"description": was}, Case("thorax"), Path("/nowhere"))
+        assert (stored.description["targets"], stored.description["grid"]) == (told, grid)
     # A record of which only the files are known.
     assert case_summary_of({"builtin": "thorax", "files": []}) is None
 

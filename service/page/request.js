@@ -90,9 +90,7 @@ function showTarget(picker, structure) {
 export const named = (structure) => (structure === null ? "every target" : [structure].flat().map(spoken).join(" and "));
 
 function targets() {
-  const { structures, targets: files } = state.patient;
-  const known = structures.filter((s) => s.role === "target").map((s) => s.name);
-  const first = files.length ? files : known;
+  const { structures, targets: first } = state.patient;
   const others = structures.map((s) => s.name).filter((name) => !first.includes(name));
   const options = (names) => names.map((name) => h("option", { value: JSON.stringify(name) }, spoken(name)));
   return [...options(first), h("optgroup", { label: "other structures" }, ...options(others))];

@@ -51,17 +51,22 @@ def path_figure(plan: Plan, path: Path, scene: Scene) -> Figure:
 
 
 def _title(plan: Plan, path: Path, scene: Scene) -> str:
-    targets = " and ".join(spoken(s.name) for s in scene.of_role(Role.TARGET))
     window = next((w.name for w in plan.windows if w.id == path.window), path.approach)
     lung = f"lung {at_least(mm_text(path.lung_length_mm), plan.missing_structures)}"
     nearest = f" to {spoken(path.nearest_structure)}" if path.nearest_structure else ""
-    given = ", given" if path.aim is Aim.GIVEN else ""
-    named = f"Path {path.rank}" if path.aim is Aim.TARGET else f"Needle {path.id} of the set{given}"
     return (
-        f"{named} to {targets}: {window}\n"
+        f"{_named(path, scene)}: {window}\n"
         f"{lung}, clearance {path.clearance_mm:.1f} mm{nearest}, "
         f"depth {path.length_mm:.0f} mm"
     )
+
+
+def _named(path: Path, scene: Scene) -> str:
+    """What is drawn. Of a given needle nobody has claimed that it leads to the target."""
+    if path.aim is Aim.GIVEN:
+        return f"Given needle {path.id}"
+    targets = " and ".join(spoken(s.name) for s in scene.of_role(Role.TARGET))
+    return f"Path {path.rank} to {targets}" if path.aim is Aim.TARGET else f"Needle {path.id} for {targets}"
 
 
 def _bar(

@@ -37,12 +37,11 @@ class BuiltinCase(Strict):
 
 
 class GridModel(BaseModel):
-    """The voxel grid: its shape, the spacing along each axis [mm], and which way of the patient each axis
-    runs most nearly: L or R, P or A, S or I."""
+    """The voxel grid as it was read, whose axes run nearest to left, posterior and superior: its shape, and
+    the spacing along each axis [mm]."""
 
     shape: tuple[int, int, int]
     spacing_mm: tuple[float, float, float]
-    orientation: str = "LPS"
 
 
 class StructureModel(BaseModel):
@@ -55,7 +54,8 @@ class StructureModel(BaseModel):
 
 
 class CaseModel(BaseModel):
-    """A case: its id, the files it is made of, and what was read in them. `notes` tell of structures that are
+    """A case: its id, the files it is made of, and what was read in them. `targets` are treated where a
+    request names none: those that came as such, else those by role. `notes` tell of structures that are
     empty, or whose names are not known."""
 
     id: str
