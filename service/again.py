@@ -6,6 +6,7 @@ Numbers may differ by what other processors round differently; everything else m
 from collections.abc import Iterator
 from typing import Any
 
+from planner.number_text import counted
 from planner.records import SOFTWARE, Check, Plan
 from service.plan_json import plan_to_json
 from service.strict_json import pointer
@@ -61,5 +62,5 @@ def _is_number(value: Any) -> bool:
 
 def _shown(value: Any) -> float | str:
     if isinstance(value, list):
-        return f"{len(value)} items"
+        return counted(len(value), "item")
     return float(value) if _is_number(value) else str(value)

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from anatomy.errors import AnatomyError
+from planner.number_text import counted
 from service.database.connection import Unavailable
 from service.strict_json import FieldError, NotJson, Refused, pointer
 
@@ -170,7 +171,7 @@ def of_json(error: NotJson | Refused) -> Problem:
     """What is wrong with a JSON body."""
     if isinstance(error, NotJson):
         return problem("malformed-json", f"The body cannot be read as JSON. {error}")
-    fields = "1 field" if len(error.errors) == 1 else f"{len(error.errors)} fields"
+    fields = counted(len(error.errors), "field")
     return problem("invalid-request", f"The request has {fields} wrong.", error.errors)
 
 

@@ -2,6 +2,7 @@
 
 from planner.implant_records import MEDIUM, NeedleChange
 from planner.implant_results import Evaluation, Replanned
+from planner.number_text import counted
 from service.columns import columns
 from service.dose_text import volume_line
 from service.table import plan_text, verification_text
@@ -15,7 +16,8 @@ def evaluation_text(evaluation: Evaluation) -> str:
     achieved = evaluation.achieved
     blocks = [
         f"{evaluation.outcome.status}: {evaluation.outcome.message}",
-        f"{achieved.seeds_found} seeds found, {achieved.seeds_outside_ptv} of them outside the PTV.",
+        f"{counted(achieved.seeds_found, 'seed')} found, of which outside the PTV: "
+        f"{achieved.seeds_outside_ptv}.",
     ]
     if evaluation.planned is not None:
         blocks.append("Planned:  " + volume_line("PTV", evaluation.planned))
@@ -47,9 +49,9 @@ def replanned_text(replanned: Replanned) -> str:
     changes = replanned.changes
     blocks = list(changes.sentences)
     blocks.append(
-        f"Before: {changes.seeds_before} seeds, D90 {changes.d90_before_gy:.1f} Gy, "
+        f"Before: {counted(changes.seeds_before, 'seed')}, D90 {changes.d90_before_gy:.1f} Gy, "
         f"V100 {changes.v100_before_percent:.1f} %. "
-        f"After: {changes.seeds_after} seeds, D90 {changes.d90_after_gy:.1f} Gy, "
+        f"After: {counted(changes.seeds_after, 'seed')}, D90 {changes.d90_after_gy:.1f} Gy, "
         f"V100 {changes.v100_after_percent:.1f} %."
     )
     if changes.needles:

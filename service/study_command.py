@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from planner.number_text import counted
 from planner.records import SOFTWARE
 from planner.scores import SCORES
 from service.arguments import add_mesh_axes
@@ -94,7 +95,7 @@ def _study(asked: argparse.Namespace) -> int:
 
 
 def _run(at: Desk, folder: Path, members: Sequence[Member], orders: Sequence[Ranking]) -> int:
-    say("taking in 1 case" if len(members) == 1 else f"taking in {len(members)} cases")
+    say(f"taking in {counted(len(members), 'case')}")
     ids = {member.name: take_in(member.case, at.store, at.keeper) for member in members}
     plans = [
         Asked(member.name, order.name, ids[member.name], order.applied(member.request))

@@ -2,7 +2,7 @@
 
 from anatomy.expected import LUNG_NAMES
 from planner.lung_words import a_path, at_least
-from planner.number_text import mm_text, share_text, tenths
+from planner.number_text import counted, mm_text, share_text, tenths
 from planner.records import NARROW, Aim, NearestMiss, Path, Plan, Verification
 from service.columns import columns
 from service.implant_text import clearance_text, implant_lines
@@ -63,7 +63,7 @@ def verification_text(verification: Verification) -> str:
         for c in failed
     ]
     said = "every claim holds" if verification.passed else f"{len(failed)} failed"
-    return "\n".join([*lines, f"Verification: {len(verification.checks)} checks, {said}."])
+    return "\n".join([*lines, f"Verification: {counted(len(verification.checks), 'check')}, {said}."])
 
 
 def _miss(miss: NearestMiss, missing: tuple[str, ...]) -> list[str]:

@@ -11,7 +11,7 @@ from planner.appraisals import Lack, Near
 from planner.appraise import _too_near
 from planner.implant_records import GoalResult
 from planner.implant_wording import goal_text
-from planner.number_text import decimals_apart, sure_percent
+from planner.number_text import counted, decimals_apart, sure_percent
 from service.dose_text import goals_table
 
 
@@ -66,3 +66,8 @@ def test_shares_of_samples_are_rounded_down() -> None:
 def test_printed_numbers_stand_in_the_order_of_the_true_ones(one: float, other: float) -> None:
     n = decimals_apart(one, other, 1)
     assert n >= 1 and (n == 15 or (float(f"{one:.{n}f}") < float(f"{other:.{n}f}")) == (one < other))
+
+
+def test_one_is_not_counted_in_the_plural() -> None:
+    assert [counted(n, "seed") for n in (0, 1, 2)] == ["0 seeds", "1 seed", "2 seeds"]
+    assert [counted(n, "entry", "entries") for n in (0, 1, 2)] == ["0 entries", "1 entry", "2 entries"]

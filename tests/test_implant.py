@@ -392,7 +392,7 @@ def through(entry, tip) -> NeedleSetRequest:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"seeds": LATE}, ["seeds/calibration_date", "1 days after the implant"]),
+        ({"seeds": LATE}, ["seeds/calibration_date", "1 day after the implant"]),
         ({"seeds": SeedRequest(model="amersham_671")}, ["seeds/model", "amersham_6711"]),
         ({"target": TargetRequest(("node",), cut_back=("aort",))}, ["target/cut_back", "aorta"]),
     ],

@@ -202,13 +202,16 @@ def test_every_dose_says_what_it_is_of() -> None:
 
 def test_an_evaluation_says_what_was_found_beside_what_was_planned() -> None:
     text = evaluation_text(an_evaluation(SHA256, 4, None))
-    assert text.startswith("planned: 4 seeds were found.\n4 seeds found, 1 of them outside the PTV.\n")
+    assert text.startswith("planned: 4 seeds were found.\n4 seeds found, of which outside the PTV: 1.\n")
     assert "D90 146.2 Gy" in line(text, "Planned:") and "D90 101.5 Gy" in line(text, "Achieved: PTV")
     assert "Nothing needs to be added." in text and "cold spot" not in text
     lacking = evaluation_text(an_evaluation(SHA256, 3, implant_plan()))
     assert lacking.startswith("goals_not_met: ")
     assert "0.42          (70.0, 60.0, 60.0)  81.5      (68.0, 60.0, 60.0)" in lacking
     assert plan_text(implant_plan()) in lacking.partition("\nSupplement:\n")[2]
+    single = an_evaluation(SHA256, 1, None)
+    single = replace(single, achieved=replace(single.achieved, seeds_outside_ptv=0))
+    assert "\n1 seed found, of which outside the PTV: 0.\n" in evaluation_text(single)
     unplanned = replace(an_evaluation(SHA256, 4, None), planned=None)
     assert "Planned:" not in evaluation_text(unplanned)
 
@@ -223,5 +226,7 @@ def test_a_replanning_says_what_changed() -> None:
     assert line(text, "N1      N1").split() == ["N1", "N1", "2.5", "4.2", "2", "3"]
     assert line(text, "N2      -").split() == ["N2", "-", "-", "-", "1", "0"]
     assert text.endswith("\n\n" + plan_text(made.plan))
+    one = replace(made, changes=replace(made.changes, seeds_before=1, seeds_after=1))
+    assert "Before: 1 seed, D90" in replanned_text(one) and "After: 1 seed, D90" in replanned_text(one)
     alone = replace(made, changes=replace(made.changes, needles=()))
     assert "tip moved" not in replanned_text(alone)

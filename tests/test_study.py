@@ -202,7 +202,7 @@ def test_what_cannot_be_planned_is_a_row_and_the_rest_goes_on(
     assert "it is no image" in str(told["unreadable"]["message"])
     assert str(tmp_path) not in json.dumps(rows(tmp_path)) and "secret" not in json.dumps(rows(tmp_path))
     out = capsys.readouterr().out
-    assert "1 of 5 plans are made and meet their goals" in out
+    assert "Made, with all goals met: 1 of 5 plans; " in out
     # Refused once, refused for good; a fault may be mended by then.
     assert study(*cases, rankings=(LUNG,)) == 1
     assert begun(marks) == {f"{how}-lung_length_mm": 2 if how == fakes.BROKEN else 1 for how in hows}

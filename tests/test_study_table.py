@@ -171,7 +171,7 @@ def test_what_no_plan_has_is_not_drawn() -> None:
 def test_a_study_in_which_nothing_was_planned_has_a_picture_too() -> None:
     rows = [made_row("p1", "a", {q.column: None for q in QUANTITIES}) | {"plan_sha256": None}]
     figure = study_figure(rows, ("a",))
-    assert "1 of 1 plans failed" in figure.get_suptitle()
+    assert "1 of 1 plan failed" in figure.get_suptitle()
     assert digest(figure)
 
 
@@ -251,9 +251,9 @@ def test_the_time_left_is_that_of_plans_made_since_the_start_and_runs_down(
 def test_the_summary_tells_what_did_not_end_well(plans: dict[str, Plan | None]) -> None:
     good = [row(ended(plans["paths"]))]
     assert all_planned(good)
-    assert "All 1 plans are made" in summary_text(good, ("lung",))
+    assert "The plan is made, and meets the goals it has." in summary_text(good, ("lung",))
     mixed = [*good, row(ended(plans["nothing"])), row(ended(None))]
     assert not all_planned(mixed)
     text = summary_text(mixed, ("lung",))
-    assert "1 of 3 plans are made and meet their goals: 1 found no path, 1 failed." in text
+    assert "Made, with all goals met: 1 of 3 plans; 1 found no path, 1 failed." in text
     assert "p1 (lung): no_path: Shown: no path." in text and "it is no image" in text

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from planner.implant_records import LimitKind
+from planner.number_text import counted
 
 
 class Scope(StrEnum):
@@ -36,7 +37,7 @@ class OrganLimit:
     @property
     def words(self) -> str:
         """The limit in words, without organ and protocol."""
-        fractions = f"in {self.fractions} fractions"
+        fractions = f"in {counted(self.fractions, 'fraction')}"
         match self.kind:
             case LimitKind.MAX:
                 return f"at most {self.dose_gy:g} Gy anywhere, {fractions}"

@@ -44,7 +44,7 @@ def decayed_strength_u(strength_u: float, half_life_d: float, days: float) -> fl
     if not (isfinite(days) and days >= 0.0):
         raise RequestError(
             CALIBRATION_FIELD,
-            f"the calibration lies {-days:g} days after the implant",
+            f"the calibration lies {-days:g} {'day' if days == -1.0 else 'days'} after the implant",
             "Give the date on the seeds' certificate, and the day of the implant: not before it.",
         )
     return _checked(strength_u, ACTIVITY_FIELD, "U") * exp(-log(2.0) * days / half_life_d)

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Executable, delete, func, select, update
 
+from planner.number_text import counted
 from service.database.connection import Database
 from service.database.tables import job_events, jobs, requests
 from service.holdings import CASE, LOCK, case_ids, hold
@@ -202,7 +203,8 @@ class Book:
         is_open = jobs.c.state.in_(OPEN)
         own = connection.scalar(select(func.count()).where(is_open, jobs.c.owner == order.owner)) or 0
         if own >= self._max_open_of_owner:
-            detail = f"{own} jobs of this owner wait or run, and no more may. Cancel some, or wait for them."
+            wait = "waits or runs" if own == 1 else "wait or run"
+            detail = f"{counted(own, 'job')} of this owner {wait}, and no more may. Cancel one, or wait."
             raise problem("too-many-requests", detail)
         if (connection.scalar(select(func.count()).where(is_open)) or 0) >= self._max_open:
             raise problem("busy", "Too many jobs wait. Cancel some, or try again later.")

@@ -10,6 +10,7 @@ import threading
 import time
 
 from anatomy.errors import AnatomyError
+from planner.number_text import counted
 from planner.progress import Phase, Progress
 from service.case_content import parts_by_name
 from service.database.connection import Database
@@ -42,7 +43,7 @@ def perform(settings: Settings, work: Work, job_id: str) -> None:
     """
     store, book = _tools(settings)
     job_id_of_logs.set(job_id)
-    died = Report("failed", f"The process that worked on it died, {settings.job_attempts} times.")
+    died = Report("failed", f"The process that worked on it died, {counted(settings.job_attempts, 'time')}.")
     while (job := book.begin(job_id, settings.job_attempts, died)) is not None:
         try:
             _attempt(book, store, work, job, _bench(settings))

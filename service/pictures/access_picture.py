@@ -19,7 +19,7 @@ from scipy import ndimage
 from anatomy.expected import LUNG, lung_lacking
 from anatomy.scene import Scene
 from planner.lung_words import of_lung
-from planner.number_text import mm_text
+from planner.number_text import counted, mm_text
 from planner.records import Aim, Plan
 from service.pictures.oblique import LETTERS
 from service.pictures.palette import NO_LUNG
@@ -89,13 +89,14 @@ def _sentence(lung_length_mm: Float[np.ndarray, " n"], missing: tuple[str, ...])
     n = len(lung_length_mm)
     if n == 0:
         return "no safe entry was found"
+    entries = f"{counted(n, 'entry', 'entries')} of safe paths"
     lacks = lung_lacking(missing)
     if lacks == (LUNG,):
-        return f"{n} entries of safe paths; what lung they cross is not known, as none is in the input"
+        return f"{entries}; what lung they cross is not known, as none is in the input"
     free = int((lung_length_mm <= 0).sum())
     least = f"the least lung crossed is {mm_text(float(lung_length_mm.min()))}"
     but = f"\nnot in the input: {', '.join(lacks)}" if lacks else ""
-    return f"{n} entries of safe paths, {free} of them without {of_lung(missing)}; {least}{but}"
+    return f"{entries}, {free} of them without {of_lung(missing)}; {least}{but}"
 
 
 def best_in_cells(

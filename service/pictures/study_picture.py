@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from planner.number_text import counted
 from service.pictures.palette import BLACK, BLUE, GREY, VERMILION, LineStyle
 
 Row = Mapping[str, str | float | int | bool | None]
@@ -187,7 +188,6 @@ def _number(row: Row, column: str) -> float | None:
 
 def _title(rows: Sequence[Row], cases: int, rankings: Sequence[str]) -> str:
     planned = sum(row["plan_sha256"] is not None for row in rows)
-    of = "1 case" if cases == 1 else f"{cases} cases"
-    by = "1 ranking" if len(rankings) == 1 else f"{len(rankings)} rankings"
-    none = "" if planned == len(rows) else f"; {len(rows) - planned} of {len(rows)} plans failed"
+    of, by = counted(cases, "case"), counted(len(rankings), "ranking")
+    none = "" if planned == len(rows) else f"; {len(rows) - planned} of {counted(len(rows), 'plan')} failed"
     return f"{of}, {by}: from each ranking to the next, the best at the top{none}"

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from planner.number_text import counted
 from service.study.run import Standing
 from service.terminal import PROGRAM
 
@@ -96,7 +97,7 @@ def line(standing: Standing, left_s: float | None) -> str:
 
 
 def _counted(standing: Standing) -> str:
-    return f"{standing.ended} of {standing.total} plans done"
+    return f"{standing.ended} of {counted(standing.total, 'plan')} done"
 
 
 def _spoken(seconds: float) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from textwrap import shorten
 
+from planner.number_text import counted
 from planner.records import Status
 from service.columns import columns as as_columns
 from service.study.columns import Value
@@ -55,9 +56,11 @@ def ending(rows: Sequence[Row]) -> str:
     """How many plans ended how, in a sentence."""
     count = Counter(str(row["status"]) for row in rows)
     if all_planned(rows):
+        if len(rows) == 1:
+            return "The plan is made, and meets the goals it has."
         return f"All {len(rows)} plans are made, and meet the goals they have."
     others = ", ".join(f"{count[status]} {said}" for status, said in PLURALS.items() if count[status])
-    return f"{count[Status.PLANNED]} of {len(rows)} plans are made and meet their goals: {others}."
+    return f"Made, with all goals met: {count[Status.PLANNED]} of {counted(len(rows), 'plan')}; {others}."
 
 
 def _wrong(rows: Sequence[Row]) -> list[str]:
