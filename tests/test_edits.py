@@ -70,17 +70,6 @@ def kept_limits(plan: Plan) -> Plan:
     return replace(plan, dose=replace(plan.dose, bed=replace(plan.dose.bed, limits=tuple(limits))))
 
 
-def hotter_limits(plan: Plan) -> Plan:
-    """The BED of every organ's hottest part 1 % higher, beside doses that are as they were."""
-    limits = (
-        limit
-        if limit.achieved_bed_gy is None
-        else replace(limit, achieved_bed_gy=1.01 * limit.achieved_bed_gy)
-        for limit in plan.dose.bed.limits
-    )
-    return replace(plan, dose=replace(plan.dose, bed=replace(plan.dose.bed, limits=tuple(limits))))
-
-
 EDITS: dict[str, tuple[Edit, bool]] = {
     # The edit, and whether verification alone finds it.
     "a bound raised": (raised_bound, False),
@@ -93,7 +82,6 @@ EDITS: dict[str, tuple[Edit, bool]] = {
     "the window of the other side": (other_side, False),
     "the order reversed": (lambda p: of_set(order=p.needle_set.order[::-1])(p), False),
     "organ limits kept": (kept_limits, True),
-    "organ limits hotter": (hotter_limits, True),
 }
 
 

@@ -1,5 +1,6 @@
 """Limits of organs that hold the target, or a voxel of it: only a solid skin's excess may be left unsaid."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,8 @@ from honest_plans import SHAPE, patient
 from made_scenes import box_mask
 
 from anatomy.structures import VoxelMask, mask_from_bool
+from planner import implant_records
+from planner.dose.dvh import dose_to_hottest_cc, dose_volume
 from planner.dose.limit_tables import protocol_named
 from planner.dose.organ_limits import OrganDose, Radiobiology, compare_all
 from planner.dose.solids import holds_most
@@ -48,14 +51,20 @@ def compared(name: str, mask: VoxelMask, protocol: str = PROTOCOL) -> list[Limit
     return list(compare_all([organ], made, protocols=[protocol_named(protocol)]))
 
 
-def failed(limits: list[LimitComparison], name: str, mask: VoxelMask, protocol: str = PROTOCOL) -> set[str]:
-    """Names of the checks that the limits fail."""
+def failed(
+    limits: list[LimitComparison],
+    name: str,
+    mask: VoxelMask,
+    protocol: str = PROTOCOL,
+    stated: Sequence[implant_records.OrganDose] = (),
+) -> set[str]:
+    """Names of the checks that the limits fail, beside the doses stated of organs."""
     claims, source = Claims(()), source_of(ASKED)
     seeds = planted(source, seed_dose(ASKED.seeds).strength_u, SEEDS)
     bed = BedReport(0.0, 0.0, 0.0, 0.0, tuple(limits))
     effect = effect_of(ASKED_FOR, source, 0.0)
     asked = replace(ASKED_FOR, bed=replace(ASKED_FOR.bed, protocols=(protocol,)))
-    check_limits(claims, asked, bed, effect, {name: mask}, WHO.scene.grid, seeds, WHO.scene.target)
+    check_limits(claims, asked, bed, effect, {name: mask}, WHO.scene.grid, seeds, WHO.scene.target, stated)
     return {check.name for check in claims.verification().checks if not check.passed}
 
 
@@ -85,6 +94,21 @@ def test_an_excess_is_left_unsaid_only_of_a_solid_skin(name: str, box: tuple, en
     assert failed(limits, name, mask) == set()
     if ends is False:
         assert "what is in doubt" in failed([undone(n) for n in limits], name, mask)
+
+
+@pytest.mark.parametrize("factor", [0.97, 1.0, 1.3])
+def test_a_maximum_is_held_against_the_organs_own_dose(factor: float) -> None:
+    mask = mask_from_bool(box_mask(SHAPE, NEAR))
+    dose = seed_dose(ASKED.seeds)
+    found = Dosimetry(WHO.scene, dose, [GivenSeed(s.position_mm, s.axis) for s in SEEDS]).of(
+        "heart", mask, 1.0
+    )
+    point_gy = dose_to_hottest_cc(dose_volume(found.doses_gy, found.points.weights_mm3), 0.1)
+    told = implant_records.OrganDose("heart", 1.0, factor * point_gy, None, None)
+    limits = compared("heart", mask)
+    assert any(n.volume_cc is None and n.achieved_bed_gy is not None for n in limits)
+    wrong = "the BED is that of the organ's dose" in failed(limits, "heart", mask, stated=[told])
+    assert wrong is (factor != 1.0)
 
 
 def test_a_maximum_is_not_met_where_some_get_more() -> None:
