@@ -7,7 +7,6 @@ and `limits` are counts here of what the JSON lists under these names, or as `pa
 
 from dataclasses import dataclass
 
-from anatomy.structures import Role
 from planner.implant_records import (
     DoseReport,
     GoalResult,
@@ -72,8 +71,8 @@ class RobustnessSummary:
 
 @dataclass(frozen=True)
 class PlanSummary:
-    """A plan in a list. `targets` are those that the request names, else the structures whose role is target;
-    `paths` counts those that are ranked; what the plan has not is None. Where `missing_structures` names the
+    """A plan in a list. `targets` are the request's, filled in where the scene is made; `paths`
+    counts those that are ranked; what the plan has not is None. Where `missing_structures` names the
     lung, figures of lung are unknown; where it names a lobe, lower bounds."""
 
     status: Status
@@ -90,10 +89,9 @@ class PlanSummary:
 def summary_of(plan: Plan) -> PlanSummary:
     """The summary of a plan."""
     ranked = [path for path in plan.paths if path.aim is Aim.TARGET]
-    by_role = tuple(name for name, role in plan.roles if role == Role.TARGET)
     return PlanSummary(
         status=plan.outcome.status,
-        targets=plan.request.target.structures or by_role,
+        targets=plan.request.target.structures,
         missing_structures=plan.missing_structures,
         verified=plan.verification is not None and plan.verification.passed,
         paths=len(ranked),

@@ -15,7 +15,9 @@ from service.tasks import Work
 
 
 def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> Planning:
-    made = fuzz_fakes.plan(case, request, report)
+    # As where the scene is made: the request names its target.
+    asked = replace(request, target=replace(request.target, structures=("node_4R",)))
+    made = fuzz_fakes.plan(case, asked, report)
     needles = [wordy("N1", Aim.GIVEN), wordy("N2", Aim.PTV)]
     long = [wordy(f"P{n + 1}", Aim.TARGET) for n in range(12)] + needles
     roles = (("node_4R", "target"), ("aorta", "forbidden"))

@@ -201,7 +201,6 @@ def test_plans_of_a_patient_are_found_again_by_target_figures_and_worst_news(
         said, summary = row.inner_text(), listed["summary"]
         set, dose = summary["needle_set"], summary["dose"]
         assert row.get_attribute("data-plan") == listed["id"]
-        # By its role: the request names none.
         assert summary["targets"] == ["node_4R"] and "node 4R, planned" in said
         assert listed["created"][:16].replace("T", " ") in said
         for text in (

@@ -17,7 +17,6 @@ from test_rest import GENEROUS_S, upload, zipped
 
 from planner.implant_records import Doubt
 from planner.records import Plan, Status
-from planner.request import Prescription, Request
 from service.app import create_app
 from service.case import Case
 from service.case_summary import CaseSummary, case_summary_of
@@ -88,8 +87,7 @@ def told_of(content: dict[str, Any]) -> dict[str, Any]:
     verification = content["verification"]
     return {
         "status": content["outcome"]["status"],
-        "targets": asked_target(content["request"]["target"]["structure"])
-        or [name for name, role in content["roles"].items() if role == "target"],
+        "targets": asked_target(content["request"]["target"]["structure"]),
         "missing_structures": content["missing_structures"],
         "verified": verification is not None and verification["passed"],
         "paths": len(ranked),
@@ -169,15 +167,6 @@ def test_the_worst_news_is_in_it() -> None:
     needles = summary_of(implant_plan(ASKED)).needle_set
     assert needles is not None and needles.given_seed_pairs_near == 1
     assert [near.structure for near in needles.given_too_near] == ["aorta", None]
-
-
-def test_a_plan_whose_request_names_no_target_is_listed_with_what_is_one_by_role() -> None:
-    plan = implant_plan(Request(prescription=Prescription()))
-    assert plan.request.target.structures == ()
-    roles = (("aorta", "forbidden"), ("gtv", "target"), ("node_7", "target"))
-    assert summary_of(replace(plan, roles=roles)).targets == ("gtv", "node_7")
-    named = replace(implant_plan(ASKED), roles=roles)
-    assert summary_of(named).targets == ("node",)
 
 
 # Lists
