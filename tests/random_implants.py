@@ -51,6 +51,8 @@ from service.strict_json import NotJson, Refused
 
 EVALUATED, REPLANNED = 0.5, 0.2
 """Parts of the implants that are evaluated, and planned again."""
+CLOSED = 0.3
+"""Part of what is planned again in which no other path is left."""
 TOLD_EVERY = 10
 """Of so many implants one tells how far it is."""
 LEAST_SPACING_MM = 4.5
@@ -150,7 +152,17 @@ def _replanned(scene: Scene, made: Plan, rng: np.random.Generator) -> Iterator[s
             )
             if _leads_in(scene, made.request, GivenNeedle(entry, tip)):
                 needles.append(MeasuredNeedle(path.id, entry, tip))
-    replanned = replan(scene, made, plan_sha256(made), tuple(needles))
+    seeds: list[GivenSeed] = []
+    for seed in () if made.needle_set is None else made.needle_set.seeds:
+        known = [*seeds, GivenSeed(_point(np.array(seed.position_mm) + rng.normal(0.0, 1.5, 3)), seed.axis)]
+        if rng.random() < 0.3 and _possible(
+            scene, made.request, [*made.request.needle_set.given_seeds, *known]
+        ):
+            seeds = known
+    if rng.random() < CLOSED:
+        far = MappingProxyType({"default": 50.0})
+        made = replace(made, request=replace(made.request, clearance_mm=far))
+    replanned = replan(scene, made, plan_sha256(made), tuple(needles), tuple(seeds))
     yield from _refuted("as made", replanned.verification)
     yield from (f"plan: {fault}" for fault in _faults_of_plan(scene, replanned.plan))
     try:
