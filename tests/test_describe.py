@@ -88,3 +88,16 @@ def test_bad_input_is_one_sentence(
 ) -> None:
     assert cli.main(["describe", str(masks), *arguments]) == cli.BAD_INPUT
     assert named in capsys.readouterr().err
+
+
+def test_targets_are_all_named_or_all_files_as_they_are_where_it_is_planned(
+    masks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "gtv.nii.gz"
+    own.write_bytes((masks / "node_4R.nii.gz").read_bytes())
+    out = str(tmp_path / "described.json")
+    assert cli.main(["describe", str(masks), "--target", str(own), "-o", out]) == 0
+    assert "Targets: gtv." in capsys.readouterr().out
+    both = ["--target", str(own), "--target", "node_4R"]
+    assert cli.main(["describe", str(masks), *both, "-o", out]) == cli.BAD_INPUT
+    assert "both names and files are given" in capsys.readouterr().err
