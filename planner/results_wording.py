@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from planner.implant_records import Achieved, NeedleChange
 from planner.implant_wording import goal_text, harm_of, worst_first
+from planner.number_text import counted
 from planner.records import Aim, Outcome, Plan, Status
 
 NOT_COMPARED = "Organ limits were not compared with the dose of the seeds found."
@@ -17,9 +18,10 @@ def implant_outcome(achieved: Achieved, supplement: Plan | None) -> Outcome:
     missed = [goal for goal in achieved.goals if not goal.met]
     reached = f"D90 {target.d90_gy:.1f} Gy, V100 {target.v100_percent:.1f} %"
     near = achieved.seed_pairs_near
+    lie = "lies" if near == 1 else "lie"
     twice = (
-        f" {near} pairs of seeds lie nearer to each other than a seed is long: check that none was found "
-        "twice."
+        f" {counted(near, 'pair')} of seeds {lie} nearer to each other than a seed is long: check that none "
+        "was found twice."
         if near
         else ""
     )
@@ -33,7 +35,7 @@ def implant_outcome(achieved: Achieved, supplement: Plan | None) -> Outcome:
             Status.GOALS_NOT_MET,
             f"{hot} Seeds cannot be taken out, and none are proposed. {NOT_COMPARED}{twice}",
         )
-    lacking = f"Goals not met: {named}. {len(achieved.cold_spots)} cold spots.{twice}"
+    lacking = f"Goals not met: {named}. {counted(len(achieved.cold_spots), 'cold spot')}.{twice}"
     needles, dose = supplement.needle_set, supplement.dose
     added = 0 if needles is None else sum(1 for s in needles.seeds if s.path_id is not None)
     if needles is None or dose is None or added == 0:
@@ -44,8 +46,9 @@ def implant_outcome(achieved: Achieved, supplement: Plan | None) -> Outcome:
         )
         return Outcome(Status.GOALS_NOT_MET, f"{lacking} {none} {NOT_COMPARED}")
     after = (
-        f"{added} seeds on {len(needles.path_ids)} needles bring D90 to {dose.target.d90_gy:.1f} Gy and V100 "
-        f"to {dose.target.v100_percent:.1f} %"
+        f"{counted(added, 'seed')} on {counted(len(needles.path_ids), 'needle')} "
+        f"{'brings' if added == 1 else 'bring'} D90 to {dose.target.d90_gy:.1f} Gy and V100 to "
+        f"{dose.target.v100_percent:.1f} %"
     )
     left = [goal_text(goal) for goal in dose.goals if not goal.met]
     ends = f"; still not met: {'; '.join(left)}." if left else ": then all goals are met."
@@ -67,7 +70,7 @@ def change_sentences(
     idle = [p.id for p in after.paths if p.aim is Aim.GIVEN and not p.seeds]
     said = [
         *worst_first(after.request, after.needle_set, after.dose, after.robustness),
-        f"{kept} needles kept or moved, {new} new, {left} no longer planned.",
+        f"{counted(kept, 'needle')} kept or moved, {new} new, {left} no longer planned.",
         f"D90 {d90_before_gy:.1f} Gy before, {d90_after_gy:.1f} Gy after.",
     ]
     if idle:

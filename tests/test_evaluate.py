@@ -148,6 +148,16 @@ def test_what_was_found_is_said_before_what_would_be_added_and_its_harm(lacking)
     assert places[0] == 0 and -1 not in places and places == sorted(places)
 
 
+def test_of_one_it_is_spoken_as_of_one(lacking):
+    needles = lacking.supplement.needle_set
+    added = [s for s in needles.seeds if s.path_id is not None]
+    fewer = replace(needles, path_ids=needles.path_ids[:1], seeds=tuple(added[:1]))
+    one = replace(lacking.achieved, cold_spots=lacking.achieved.cold_spots[:1], seed_pairs_near=1)
+    message = implant_outcome(one, replace(lacking.supplement, needle_set=fewer)).message
+    for said in (" 1 cold spot. 1 pair of seeds lies nearer ", " 1 seed on 1 needle brings "):
+        assert said in message
+
+
 def test_where_no_seed_is_added_none_is_said_to_help(lacking):
     given = tuple(s for s in lacking.supplement.needle_set.seeds if s.path_id is None)
     bare = replace(lacking.supplement.needle_set, path_ids=(), seeds=given)

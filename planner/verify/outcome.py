@@ -4,6 +4,7 @@ from math import fsum
 
 import numpy as np
 
+from planner.number_text import counted
 from planner.records import LIMITS, SHORT_CHORD, Aim, Plan, Status
 from planner.verify.claims import Claims
 from planner.verify.tolerances import LENGTH_MM, SHARE
@@ -28,7 +29,7 @@ def check_outcome(claims: Claims, plan: Plan) -> None:
     fits = bool(found) in PATHS_WITH[plan.outcome.status]
     fits &= bool(found) or plan.dose is not None or plan.outcome.status is not Status.PLANNED
     claims.holds(
-        "the outcome fits the paths", "outcome", str(plan.outcome.status), f"{len(found)} paths", fits
+        "the outcome fits the paths", "outcome", str(plan.outcome.status), counted(len(found), "path"), fits
     )
     _check_implant(claims, plan)
     _check_search(claims, plan)
