@@ -31,6 +31,7 @@ from planner.verify.dvh import Recomputed, SampledDoses, sampled_doses
 from planner.verify.hottest import field_of, hottest_part
 from planner.verify.planted import Planted, planted
 from planner.verify.ptv import holds, ptv_of, squared_distances
+from planner.verify.tiny import hottest_sample
 
 # --- the PTV
 
@@ -354,3 +355,26 @@ def test_a_tiny_organ_that_is_hot_is_a_named_point() -> None:
         claims = Claims(())
         check_hottest(claims, replace(a_dose(), organs=told, points=points), {"oesophagus": tiny_gy})
         assert any(not check.passed for check in claims.verification().checks) is fails
+
+
+def test_of_a_tiny_organ_in_a_seed_the_hottest_sample_is_bounded_by_what_lies_outside() -> None:
+    """A capsule of 0.8 by 4.5 mm along z, on voxels of 0.25 mm."""
+    grid = grid_of((33, 33, 33), (0.25, 0.25, 0.25))
+    seed = planted(AMERSHAM_6711, 0.7, [PlacedSeed("N1", (4.0, 4.0, 4.0), (0.0, 0.0, 1.0), 10.0, 0.0)])
+    inside, beside = ((16, 16, 12), (17, 17, 20)), ((22, 15, 12), (25, 18, 20))
+    whole = hottest_sample([mask_from_bool(box_mask(grid.shape, inside))], grid, seed)
+    assert (whole.least, whole.most) == (0.0, seed.highest_outside_gy)
+    partly = hottest_sample([mask_from_bool(box_mask(grid.shape, inside, beside))], grid, seed)
+    clear = hottest_sample([mask_from_bool(box_mask(grid.shape, beside))], grid, seed)
+    assert partly.most == seed.highest_outside_gy and partly.least < clear.least
+    assert 0.0 < clear.least < clear.value < clear.most < seed.highest_outside_gy
+    # Its nearest voxels begin 1.375 mm from the axis, on the transverse plane.
+    assert clear.value == pytest.approx(seed.at((5.375, 4.0, 4.0)), rel=0.1)
+
+
+def test_without_seeds_a_tiny_organ_gets_no_dose() -> None:
+    grid = grid_of((9, 9, 9), (1.0, 1.0, 1.0))
+    found = hottest_sample(
+        [mask_from_bool(box_mask(grid.shape, ((2, 2, 2), (4, 4, 4))))], grid, planted(AMERSHAM_6711, 0.7, [])
+    )
+    assert found == Recomputed(0.0, 0.0, 0.0)
