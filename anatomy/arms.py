@@ -11,8 +11,9 @@ from jaxtyping import Bool
 from scipy import ndimage
 
 from anatomy.frames import Grid
+from anatomy.limbs import is_limb
 from anatomy.roles import key_of
-from anatomy.structures import Role, Structure, VoxelMask
+from anatomy.structures import Structure, VoxelMask
 
 SHOULDER_MM = 120.0
 """As much of a humerus belongs to the shoulder, which is joined to the trunk in any pose [U]; the whole bone
@@ -28,7 +29,7 @@ _MOST_MM = {key_of("humerus"): SHOULDER_MM} | {
 
 def notes_on_arms(structures: Sequence[Structure], body: VoxelMask, grid: Grid) -> tuple[str, ...]:
     """Arms that are part of the body. `structures` have roles and are not empty."""
-    outside = [s.mask for s in structures if s.role is Role.OUTSIDE]
+    outside = [s.mask for s in structures if is_limb(s)]
     long = [
         s.name
         for s in structures
@@ -64,8 +65,9 @@ def _within_mm(bone: VoxelMask, body: VoxelMask, outside: Sequence[VoxelMask], g
 
 
 def _enclosed(masks: Sequence[VoxelMask], k: int, shape: tuple[int, ...]) -> Bool[np.ndarray, "nx ny"]:
-    """What the masks hold or enclose in a slice: in a label map, no voxel of a bone is one of the arm."""
+    """What one of the masks holds or encloses in a slice: in a label map, no voxel of a bone is one of the
+    arm."""
     held = np.zeros(shape[:2], bool)
     for mask in masks:
-        held |= mask.layer[:, :, k] == mask.label
-    return np.asarray(ndimage.binary_fill_holes(held))
+        held |= ndimage.binary_fill_holes(mask.layer[:, :, k] == mask.label)
+    return held

@@ -19,6 +19,7 @@ from anatomy.body_parts import joined_with, notes_on_parts, obstacles_of
 from anatomy.errors import StructureError
 from anatomy.expected import expected_missing
 from anatomy.frames import Grid
+from anatomy.limbs import is_limb
 from anatomy.notes import (
     note_on_other_lesions,
     note_on_skin,
@@ -146,8 +147,8 @@ def _scene_of(
         obstacles_of(parts, segmentation.names()),
         skin_source == GUESSED_SKIN,
     )
-    beside = [s.mask for s in filled if s.role is Role.OUTSIDE]
-    ends = view_ends(parts, beside, segmentation.grid) if ends_sought else None
+    limbs = [s.mask for s in filled if is_limb(s)]
+    ends = view_ends(parts, limbs, target, segmentation.grid) if ends_sought else None
     if ends is not None:
         return _scene_of(ended(segmentation, ends), targets, roles, asked, ends_sought=False)
     remnants = remnants_of(filled, segmentation.grid)

@@ -2,7 +2,7 @@
 
     . . . . . . .   air: a padded scan, or the space that is put around surfaces
     . # . # . . .   <- ragged: what a segmentation left of the last slices. Left out with the air
-    . # # # # # .   <- flat: a large area, and beyond it next to nothing. No skin: the body goes on, unseen
+    . # # # # # .   <- flat: a large face, bare of anything beyond. No skin: the body goes on, unseen
     . # # # # # .
     . . # # # . .
     . . . # . . .   <- rounded: skin
@@ -23,25 +23,27 @@ from anatomy.frames import Grid, canonical_axes
 from anatomy.structures import Segmentation, VoxelMask
 
 LEAST_CUT_MM2 = 3_000.0
-"""A body's last slice below this is the end of a limb, a chin or a crown [U]: a cut neck has some 100 cm2."""
+"""A smaller face is the end of a limb, a chin or a crown [U]: a cut neck has some 100 cm2."""
 
-MOST_RAGGED_MM = 6.0
-"""Segmentations lose parts of the last slices, as far in as this [U]; of one slice, however thick."""
+END_MM, END_RATIO = 10.0, 1.3
+"""An end is flat where the outermost slices, as many as lie within END_MM or one, cover so many times more
+than as many next ones add [U]. An ellipsoid's layers of d at the end of a half axis c are as (2 c - d) to
+(2 c - 3 d): 1.2 at the most, for a head on slices of 10 mm."""
 
-LEAST_EVEN = 0.95
-"""A slice of less than this part of the area that the slices further in lead to is ragged [U]."""
+STEP_MM, STEP_RATIO = 6.0, 3.0
+"""A step is left where a segmentation lost a part of the last slices: within STEP_MM or one slice so many
+times more is added than in as many next ones [U]. A shoulder widens by steps that are alike."""
 
-LEAST_CUT_SHARE = 0.6
-"""An end is flat where a slice has at least this part of the area twice as deep [U]. Near the end of an
-ellipsoid areas grow with depth: half of it, whatever the depth and the slices' thickness."""
+LEAST_STEP, LEAST_STEP_WITHIN, LEAST_PART = 0.1, 0.4, 0.5
+"""Parts of a slice's area that a step adds: within MOST_BEYOND_MM of the end, and farther in, where a forearm
+across the belly adds less; and the part of its share of a step that a slice adds itself at least [U]."""
 
-LEAST_GOING_ON = 0.8
-"""What was drawn outside the body, and covers this part of a flat end, is the body going on under another
-name [U]: limbs beyond a trunk."""
+LEAST_GOING_ON = 0.5
+"""Limbs, drawn outside the body, that cover this part of a flat end are the body going on [U]."""
 
 MOST_BEYOND_MM = 10.0
-"""Organs, and parts of the body that lie apart, may go on beyond a flat end by this [U]: coarse body models
-lose a slice or two at the ends. It is left out with the slices."""
+"""Organs, limbs and parts of the body may go on beyond a flat end by this [U]: coarse body models lose a
+slice or two at the ends. It is left out with the slices."""
 
 
 @dataclass(frozen=True)
@@ -55,62 +57,94 @@ class ViewEnds:
     cut_z_mm: tuple[float, ...]
 
 
-def view_ends(parts: BodyParts, outside: Sequence[VoxelMask], grid: Grid) -> ViewEnds | None:
+def view_ends(parts: BodyParts, limbs: Sequence[VoxelMask], target: VoxelMask, grid: Grid) -> ViewEnds | None:
     """Where the body as drawn ends flat along the patient's length, short of the grid's edge; None where it
     does not.
 
-    Where the masks `outside` the body cover the end, the field of view does not end. Raises StructureError
-    where organs, or parts of the body that lie apart, go on beyond by more than MOST_BEYOND_MM: there the
-    skin was not drawn.
+    Where `limbs`, drawn outside the body, cover the end, the field of view does not end. Raises
+    StructureError where organs, limbs or parts of the body go on beyond by more than MOST_BEYOND_MM: there
+    the skin was not drawn; and where the target goes on beyond.
     """
     axis = canonical_axes(grid.X_PV)[0][2]
-    others = tuple(a for a in range(3) if a != axis)
     body, step_mm, size = parts.body, float(grid.spacing_mm[axis]), grid.shape[axis]
-    drawn = body.cropped() & (parts.drawn.layer[body.slices] == parts.drawn.label)
-    counts = np.count_nonzero(drawn, axis=others)
-    filled = np.flatnonzero(counts)
-    if len(filled) == 0:
-        return None
-    areas_mm2 = counts[filled[0] : filled[-1] + 1] * (grid.voxel_volume_mm3 / step_mm)
-    low, high = body.lower[axis] + int(filled[0]), body.lower[axis] + int(filled[-1]) + 1
-    lowest = min(mask.lower[axis] for mask in (body, *parts.apart))
-    highest = max(mask.upper[axis] for mask in (body, *parts.apart))
+    drawn = np.moveaxis(body.cropped() & (parts.drawn.layer[body.slices] == parts.drawn.label), axis, 0)
+    whole = [mask for mask in (body, *parts.apart, *limbs) if mask.count]
+    lowest = min(mask.lower[axis] for mask in whole)
+    highest = max(mask.upper[axis] for mask in whole)
+    low, high = body.lower[axis], body.upper[axis]
     cuts_mm: list[float] = []
     first, stop = 0, size
-    for inwards, last, free, beyond in (
-        (1, low, low, low - lowest),
-        (-1, high - 1, size - high, highest - high),
-    ):
-        ragged = ragged_slices(areas_mm2[::inwards], step_mm)
+    for inwards, face, edge in ((1, low, 0), (-1, high, size)):
+        depth = flat_end(drawn[::inwards], step_mm, grid.voxel_volume_mm3 / step_mm)
         # An end that is flat at the grid's edge is cut there as it is.
-        if ragged is None or free + ragged == 0:
+        if depth is None or face + inwards * depth == edge:
             continue
-        end = last + inwards * ragged
-        if _goes_on(
-            np.take(drawn, end - body.lower[axis], axis),
-            body,
-            outside,
-            axis,
-            range(last - inwards, end, inwards),
-        ):
+        end = face + inwards * depth
+        last = end if inwards > 0 else end - 1
+        near = [last - n * inwards for n in range(1, 2 + max(1, int(STEP_MM / step_mm)))]
+        if _goes_on(drawn[last - low], body, limbs, axis, near):
             continue
-        z_mm = _z_mm(body, grid, axis, end - 0.5 * inwards)
-        _refuse_short(z_mm, beyond * step_mm)
+        z_mm = _z_mm(body, grid, axis, end - 0.5)
+        _refuse_short(z_mm, step_mm * (end - lowest if inwards > 0 else highest - end))
         cuts_mm.append(z_mm)
-        first, stop = (end, stop) if inwards > 0 else (first, end + 1)
-    return ViewEnds(axis, first, stop, tuple(cuts_mm)) if cuts_mm else None
+        first, stop = (end, stop) if inwards > 0 else (first, end)
+    if not cuts_mm:
+        return None
+    _refuse_beyond(target, axis, first, stop, cuts_mm)
+    return ViewEnds(axis, first, stop, tuple(cuts_mm))
+
+
+def flat_end(drawn: Bool[np.ndarray, "n mx my"], step_mm: float, voxel_mm2: float) -> int | None:
+    """How many slices, from the end on inwards, lie before the innermost flat face; None where there is
+    none."""
+    seen, counts = np.zeros(drawn.shape[1:], bool), [0]
+    for layer in drawn:
+        seen |= layer
+        counts.append(int(np.count_nonzero(seen)))
+    # What the slices from the end on cover together, seen along the axis.
+    covered_mm2 = voxel_mm2 * np.array(counts)
+    areas_mm2 = voxel_mm2 * np.count_nonzero(drawn, axis=(1, 2))
+    ends = (n for n in range(max(1, int(END_MM / step_mm))) if _is_end(covered_mm2, n))
+    steps = (n for n in range(1, len(drawn)) if _is_step(covered_mm2, areas_mm2[n], n, step_mm))
+    return max((*([end] if (end := next(ends, None)) is not None else []), *steps), default=None)
+
+
+def _is_end(covered_mm2: Float[np.ndarray, " n"], slice_: int) -> bool:
+    """Whether the slices from the end to this one have a face that no rounded end has."""
+    here = slice_ + 1
+    if 2 * here >= len(covered_mm2):
+        return False
+    added = covered_mm2[2 * here] - covered_mm2[here]
+    return bool(covered_mm2[here] >= max(LEAST_CUT_MM2, END_RATIO * added))
+
+
+def _is_step(covered_mm2: Float[np.ndarray, " n"], area_mm2: float, slice_: int, step_mm: float) -> bool:
+    """Whether a face of this slice, or of a few that end with it, lies bare all at once."""
+    here = slice_ + 1
+    within = slice_ * step_mm > MOST_BEYOND_MM
+    least_mm2 = max(LEAST_CUT_MM2, (LEAST_STEP_WITHIN if within else LEAST_STEP) * area_mm2)
+    # What the outermost slice covers is the end's face, and no step.
+    most = min(max(1, int(STEP_MM / step_mm)), slice_, len(covered_mm2) - 1 - here)
+    for slices in range(1, 1 + most):
+        bare = covered_mm2[here] - covered_mm2[here - slices]
+        # A slice that adds little lies within the step, or beyond it.
+        if covered_mm2[here] - covered_mm2[slice_] < LEAST_PART * bare / slices:
+            continue
+        if bare >= max(least_mm2, STEP_RATIO * (covered_mm2[here + slices] - covered_mm2[here])):
+            return True
+    return False
 
 
 def _goes_on(
     end: Bool[np.ndarray, "mx my"],
     body: VoxelMask,
-    outside: Sequence[VoxelMask],
+    limbs: Sequence[VoxelMask],
     axis: int,
-    beyond: range,
+    beyond: Sequence[int],
 ) -> bool:
-    """Whether what lies outside the body, on the slices beyond, covers its flat end."""
+    """Whether limbs on the slices beyond cover the body's flat end."""
     covered = np.zeros_like(end)
-    for mask in outside:
+    for mask in limbs:
         for n in beyond:
             if 0 <= n < mask.layer.shape[axis]:
                 index = tuple(n if a == axis else s for a, s in enumerate(body.slices))
@@ -128,20 +162,18 @@ def _refuse_short(z_mm: float, beyond_mm: float) -> None:
         )
 
 
-def ragged_slices(areas_mm2: Float[np.ndarray, " n"], step_mm: float) -> int | None:
-    """How many slices lie before a flat end, by areas from the end on inwards; None where none is flat."""
-    zone = min(max(1, int(MOST_RAGGED_MM / step_mm)), (len(areas_mm2) - 1) // 2)
-    if zone < 1:
-        return None
-    # How areas change further in, which a neck's do by themselves, is led on outwards to the end.
-    near_mm2, deep_mm2 = areas_mm2[zone], areas_mm2[2 * zone]
-    change = 1.0 if near_mm2 >= deep_mm2 else float(near_mm2 / deep_mm2) ** (1.0 / zone)
-    due_mm2 = near_mm2 * change ** np.arange(zone, 0, -1)
-    uneven = np.flatnonzero(areas_mm2[:zone] < LEAST_EVEN * due_mm2)
-    ragged = int(uneven[-1]) + 1 if len(uneven) else 0
-    twice_as_deep_mm2 = areas_mm2[min(2 * ragged + 1, len(areas_mm2) - 1)]
-    flat = areas_mm2[ragged] >= max(LEAST_CUT_MM2, LEAST_CUT_SHARE * twice_as_deep_mm2)
-    return ragged if flat else None
+def _refuse_beyond(target: VoxelMask, axis: int, first: int, stop: int, cuts_mm: Sequence[float]) -> None:
+    held = np.moveaxis(target.cropped(), axis, 0)
+    shown = held[max(0, first - target.lower[axis]) : max(0, stop - target.lower[axis])]
+    lost = int(np.count_nonzero(held)) - int(np.count_nonzero(shown))
+    if lost:
+        places = " and ".join(f"{z_mm:.1f}" for z_mm in cuts_mm)
+        raise StructureError(
+            "target",
+            f"{lost} of its {np.count_nonzero(held)} voxels lie beyond the body, which ends flat at z = "
+            f"{places} mm: they would not be treated",
+            "Segment the body on all slices of the target.",
+        )
 
 
 def _z_mm(body: VoxelMask, grid: Grid, axis: int, face: float) -> float:

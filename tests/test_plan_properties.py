@@ -98,9 +98,13 @@ def moved_chest(seed: int, motion: np.ndarray, table: bool, bore_mm: float) -> C
     masks = organs(grid, seed, wrapped=seed % 2 == 0)
     if table:
         masks["table"] = (Role.OUTSIDE, slab(grid, (5, 55, 0), (60, 60, 60)))
-    # Named, it is his table wherever he is turned.
     own = {"table": "table"} if table else {}
-    return briefly(posed(grid, masks, asked(bore_diameter_mm=bore_mm, **own)))
+    made = briefly(posed(grid, masks, asked(bore_diameter_mm=bore_mm, **own)))
+    if not table:
+        return made
+    # It is his table wherever he is turned: gravity, which does not turn with him, calls for no other.
+    pose = replace(made.scene.pose, table=None)
+    return Chest(replace(made.scene, pose=pose), made.request)
 
 
 def assert_moves(seed: int, motion: np.ndarray, table: bool, bore_mm: float) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from made_scenes import grid_of, pose_P
 
@@ -15,7 +15,7 @@ from anatomy.frames import Grid
 from anatomy.read import read
 from anatomy.scene import Scene, scene
 from anatomy.structures import InputDigest, Layers, Segmentation, Structure
-from anatomy.view_ends import ragged_slices
+from anatomy.view_ends import flat_end
 from planner.appraise import Appraiser
 from planner.request import Request
 from planner.verify.claims import Claims
@@ -140,7 +140,7 @@ def _with_last_slices(pad: tuple[int, int], shares: Sequence[float]) -> Segmenta
 
 @settings(max_examples=40, deadline=None)
 @given(
-    shares=st.lists(st.floats(0.02, 1.0), max_size=3),
+    shares=st.lists(st.floats(0.02, 1.0), max_size=3).map(lambda some: sorted(some, reverse=True)),
     pad=st.tuples(st.sampled_from([0, 6]), st.sampled_from([0, 1, 6])),
 )
 @example(shares=[0.33], pad=(0, 6))
@@ -148,6 +148,7 @@ def _with_last_slices(pad: tuple[int, int], shares: Sequence[float]) -> Segmenta
 @example(shares=[0.7, 0.33], pad=(0, 6))
 @example(shares=[0.5, 0.2], pad=(0, 6))
 @example(shares=[0.59], pad=(0, 0))
+@example(shares=[0.5, 0.5, 0.5], pad=(0, 6))
 @example(shares=[0.02], pad=(6, 0))
 def test_ragged_last_slices_hide_no_cut(shares: list[float], pad: tuple[int, int]) -> None:
     """A network's edge. Neither what is left of it nor what it leaves bare is skin."""
@@ -163,41 +164,97 @@ def _refused_as_cut(made: Scene, entry_P: np.ndarray, tip_P: np.ndarray) -> bool
     return found == ["It leaves the body at the cut edge of the field of view."]
 
 
-@given(
-    half_mm=st.floats(75.0, 200.0),
-    step_mm=st.floats(0.4, 10.0),
-    first=st.floats(0.01, 1.0),
-    rest=st.booleans(),
-)
-def test_no_ellipsoid_ends_flat_wherever_its_slices_lie(
-    half_mm: float, step_mm: float, first: float, rest: bool
-) -> None:
-    depth_mm = np.arange(first * step_mm, half_mm * (1.0 if rest else 2.0), step_mm)
-    areas_mm2 = np.pi * 0.8 * depth_mm * (2.0 * half_mm - depth_mm)
-    assert ragged_slices(areas_mm2, step_mm) is None
+PIXEL_MM = 4.0
 
 
-@given(step_mm=st.floats(0.4, 6.0), widens=st.floats(0.0, 0.1), data=st.data())
+def discs(areas_mm2: np.ndarray) -> np.ndarray:
+    """Slices (n, 60, 60) of round areas about one axis, from the end on inwards. [mm2]"""
+    i, j = np.indices((60, 60)) - 29.5
+    return (i**2 + j**2) * PIXEL_MM**2 * np.pi <= areas_mm2[:, None, None]
+
+
+@settings(max_examples=60, deadline=None)
+@given(half_mm=st.floats(75.0, 110.0), step_mm=st.floats(1.0, 10.0), first=st.floats(0.01, 1.0))
+def test_no_ellipsoid_ends_flat_wherever_its_slices_lie(half_mm: float, step_mm: float, first: float) -> None:
+    depth_mm = np.arange(first * step_mm, 2.0 * half_mm, step_mm)
+    drawn = discs(np.pi * depth_mm * (2.0 * half_mm - depth_mm))
+    assert flat_end(drawn, step_mm, PIXEL_MM**2) is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(step_mm=st.floats(1.0, 10.0), widens_mm2=st.floats(0.0, 600.0), data=st.data())
 def test_a_neck_that_widens_ends_where_it_is_whole(
-    step_mm: float, widens: float, data: st.DataObject
+    step_mm: float, widens_mm2: float, data: st.DataObject
 ) -> None:
-    """`widens` is the part by which its area grows within a centimetre."""
-    whole_mm2 = 12_000.0 * (1.0 + widens) ** (np.arange(60) * step_mm / 10.0)
+    """`widens_mm2` is by how much its area grows with each mm; within 10 mm, or in one slice, parts of it are
+    lost: more than a tenth of it and than three times what it widens by."""
+    whole_mm2 = np.minimum(12_000.0 + widens_mm2 * np.arange(40) * step_mm, 35_000.0)
     most = max(1, int(6.0 / step_mm))
-    shares = np.array(data.draw(st.lists(st.floats(0.01, 1.0), max_size=most)))
+    left = data.draw(st.lists(st.floats(0.01, 0.6), max_size=most))
+    clear = 12_000.0 * (1.0 - max(left, default=0.0)) > 3.5 * widens_mm2 * step_mm * (len(left) or 1)
+    assume(not left or clear)
     areas_mm2 = whole_mm2.copy()
-    areas_mm2[: len(shares)] *= shares
-    ragged = ragged_slices(areas_mm2, step_mm)
-    assert ragged is not None and ragged <= len(shares)
-    assert (areas_mm2[ragged:] >= 0.95 * whole_mm2[ragged:]).all()
+    areas_mm2[: len(left)] *= sorted(left)
+    assert flat_end(discs(areas_mm2), step_mm, PIXEL_MM**2) == len(left)
 
 
-def test_limbs_beyond_a_trunk_are_no_end_of_the_view() -> None:
+@pytest.mark.parametrize("across_mm", [14.0, 40.0])
+@pytest.mark.parametrize("slices", [1, 3, 5])
+def test_a_piece_that_is_joined_to_the_trunk_and_goes_on_a_little_does_not_hide_the_cut(
+    across_mm: float, slices: int
+) -> None:
+    made = scene(cylinder((0, 20), body=_with_piece(across_mm, slices)))
+    assert made.grid.shape == (50, 50, SLICES)
+    assert _refused_as_cut(made, np.array([50.0, -5.0, 100.0]), np.array([50.0, 51.0, 56.0]))
+
+
+def test_a_trunk_that_ends_flat_where_a_joined_piece_goes_on_is_refused() -> None:
+    with pytest.raises(StructureError, match=r"ends flat at z = 79.0 mm, .* go on beyond it for 20 mm"):
+        scene(cylinder((0, 20), body=_with_piece(40.0, 10)))
+
+
+def _with_piece(across_mm: float, slices: int) -> np.ndarray:
+    i, j, k = np.indices((50, 50, SLICES + 20))
+    trunk = (((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2 <= 1) & (k < SLICES)
+    reach = across_mm / SPACING_MM / 2
+    return trunk | (abs(i - 35) <= reach / 2) & (abs(j - 28) <= reach) & (k < SLICES + slices)
+
+
+def test_a_named_arm_that_goes_on_beyond_a_flat_end_is_refused() -> None:
+    """It would lie beyond the grid, and needles would run through it."""
+    size = (70, 50, SLICES + 20)
+    i, j, k = np.indices(size)
+    trunk = (((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2 <= 1) & (k < SLICES)
+    arm = (abs(i - 60) < 5) & (abs(j - 25) < 8) & (k >= SLICES + 2) & (k < SLICES + 15)
+    node = (abs(i - 25) < 3) & (abs(j - 25) < 3) & (abs(k - 29) < 3)
+    layers = Layers(size)
+    masks = {"body": trunk, "arm_left": arm, "node_4R": node, "heart": np.roll(node, 8, 0)}
+    parts = tuple(Structure(n, layers.add(n, m)) for n, m in masks.items())
+    with pytest.raises(StructureError, match=r"go on beyond it for 30 mm"):
+        scene(Segmentation(grid_of(size, (SPACING_MM,) * 3), parts, ()))
+
+
+@pytest.mark.parametrize("pad", [(0, 0), (0, 6)])
+def test_a_target_that_goes_on_where_slices_are_left_out_is_refused(pad: tuple[int, int]) -> None:
+    made = _with_last_slices(pad, [0.5, 0.5])
+    i, j, k = np.indices(made.grid.shape)
+    node = (abs(i - 25) < 3) & (abs(j - 25) < 3) & (k >= 34) & (k < SLICES)
+    layers = Layers(made.grid.shape)
+    parts = tuple(
+        Structure(s.name, layers.add(s.name, node if s.name == "node_4R" else s.mask.layer == s.mask.label))
+        for s in made.structures
+    )
+    with pytest.raises(StructureError, match=r"50 of its 150 voxels lie beyond the body, which ends flat"):
+        scene(Segmentation(made.grid, parts, ()))
+
+
+@pytest.mark.parametrize("share", [0.61, 1.0])
+def test_limbs_beyond_a_trunk_are_no_end_of_the_view(share: float) -> None:
     """A network's trunk ends where its limbs begin, and bones go on in them."""
     size = (50, 50, SLICES + 30)
     i, j, k = np.indices(size)
     across = ((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2
-    limbs = (across <= 1) & (k >= SLICES) & (k < SLICES + 25)
+    limbs = (across <= share) & (k >= SLICES) & (k < SLICES + 25)
     femur = (abs(i - 34) < 3) & (abs(j - 30) < 3) & (k > SLICES - 5) & (k < SLICES + 20)
     made = scene(cylinder((0, 30), body_extremities=limbs, femur_left=femur))
     assert made.grid.shape == size
