@@ -125,6 +125,8 @@ def set_claims(needles: NeedleSet, paths: tuple[Path, ...], missing: tuple[str, 
     else:
         fewest = "Unproved: how few seeds would do."
     other = "Unproved: whether seeds at other places do as well on needles that cost less."
+    if needles.tracks_considered == 0:
+        return tuple(_given_claims(needles, paths))
     early = "The time limit cut the exchange of needles short: more time may find a better set."
     return (least, other, fewest, *([early] if needles.time_ended else []), *_given_claims(needles, paths))
 
@@ -209,6 +211,8 @@ def goal_text(goal: GoalResult) -> str:
 
 def _limited_by(request: Request, needles: NeedleSet, missed: list[GoalResult]) -> list[str]:
     """Why no more was reached, as far as that is known."""
+    if not any(seed.path_id is not None for seed in needles.seeds):
+        return ["No seed could be added along a safe track."]
     said = []
     if needles.reachable_percent < WELL_REACHED_PERCENT:
         said.append(

@@ -44,7 +44,9 @@ def implant_outcome(achieved: Achieved, supplement: Plan | None) -> Outcome:
             if supplement.search.complete
             else "The search for tracks to add seeds ended early: allow more time."
         )
-        return Outcome(Status.GOALS_NOT_MET, f"{lacking} {none} {NOT_COMPARED}")
+        # To nothing added belongs the dose of what was found.
+        worst, compared = ([], [NOT_COMPARED]) if dose is None else (harm_of(dose, None), [])
+        return Outcome(Status.GOALS_NOT_MET, " ".join([*worst, lacking, none, *compared]))
     after = (
         f"{counted(added, 'seed')} on {counted(len(needles.path_ids), 'needle')} "
         f"{'brings' if added == 1 else 'bring'} D90 to {dose.target.d90_gy:.1f} Gy and V100 to "

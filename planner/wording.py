@@ -92,7 +92,7 @@ def message_of(
         return " ".join([*worst, begun, *reached, *cautions])
     none = _none_found(target, radius, search, blockers, miss, missing_structures)
     # What is in already is told of all the same.
-    return " ".join(none if dose is None else [*worst, *none, *reached, *cautions])
+    return " ".join(none if dose is None else [*worst, *reached, *none, *cautions])
 
 
 def _none_found(

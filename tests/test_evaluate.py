@@ -163,6 +163,13 @@ def test_where_no_seed_is_added_none_is_said_to_help(lacking):
     bare = replace(lacking.supplement.needle_set, path_ids=(), seeds=given)
     message = implant_outcome(lacking.achieved, replace(lacking.supplement, needle_set=bare)).message
     assert "No seed could be added along a safe track." in message and "bring D90" not in message
+    # The dose of nothing added is that of what was found.
+    assert NOT_COMPARED not in message
+    over = replace(lacking.supplement.dose.bed.limits[0], met=False, structure="aorta", limit_bed_gy=9.0)
+    over = replace(over, achieved_bed_gy=500.0, achieved_cc=3.0, doubts=())
+    dose = replace(lacking.supplement.dose, bed=replace(lacking.supplement.dose.bed, limits=(over,)))
+    harmful = replace(lacking.supplement, needle_set=bare, dose=dose)
+    assert implant_outcome(lacking.achieved, harmful).message.startswith("Organ limits exceeded: ")
 
 
 def test_what_lacks_coverage_alone_is_brought_back_too():

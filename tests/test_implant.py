@@ -336,7 +336,12 @@ def test_what_is_in_is_told_of_where_nothing_else_can_be_planned():
     assert placed(planned) == list(request.given_seeds)
     assert planned.dose.target.d90_gy == pytest.approx(direct_d90_gy(planned.request, placed(planned)))
     assert planned.needle_set.given_too_near and planned.nearest_miss is not None
-    told = ["Given needles too near: ", "Goals not met: D90 of PTV ", "Shown: no path to node "]
+    told = [
+        "Given needles too near: ",
+        "Goals not met: D90 of PTV ",
+        "No seed could be added along a safe track.",
+    ]
+    told.append("Shown: no path to node ")
     places = [planned.outcome.message.find(words) for words in told]
     assert -1 not in places and places == sorted(places)
 
@@ -350,7 +355,12 @@ def test_seeds_alone_that_are_in_are_told_of_and_may_be_enough():
         assert planned.needle_set.path_ids == () and placed(planned) == list(
             planned.request.needle_set.given_seeds
         )
-    assert "All goals are met" in all_of_them.outcome.message
+    assert all_of_them.outcome.message.startswith("All goals are met as planned: 0 needles and ")
+    # Nothing is left to place, to insert or to bound.
+    assert (few.robustness, few.needle_set.order, few.needle_set.claims) == (None, (), ())
+    called_none = replace(all_of_them, outcome=replace(all_of_them.outcome, status=Status.NO_PATH))
+    named = {check.name for check in verify(called_none, ball_scene()).checks if not check.passed}
+    assert "the outcome says whether the goals are met" in named
     forged = replace(few, outcome=all_of_them.outcome, needle_set=None, dose=None, robustness=None)
     failed = {check.name for check in verify(forged, ball_scene()).checks if not check.passed}
     assert "the outcome fits the paths" in failed

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from honest_implants import ASKED, PRESCRIPTION, needle_paths
 from honest_plans import SHAPE, patient
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from made_scenes import box_mask
 
 from anatomy.structures import VoxelMask, mask_from_bool
@@ -177,6 +179,23 @@ def test_no_sample_of_a_plan_is_hotter_than_it_may_be(box: tuple, step_mm: float
     hottest = float(dosimetry.of("heart", mask, step_mm).doses_gy.max())
     found = hottest_sample([mask], WHO.scene.grid, planted(source_of(ASKED), dose.strength_u, SEEDS))
     assert found.least <= hottest <= found.most and found.least <= found.value <= found.most
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, len(SEEDS) - 1),
+    beside=st.tuples(*[st.integers(-2, 2)] * 3),
+    size=st.tuples(*[st.integers(1, 2)] * 3),
+)
+def test_no_true_limit_of_a_tiny_organ_is_refused(
+    seed: int, beside: tuple[int, int, int], size: tuple[int, int, int]
+) -> None:
+    """In seeds, across their surfaces, and beside them."""
+    grid = WHO.scene.grid
+    at = np.round(grid.to_box(np.array([SEEDS[seed].position_mm]))[0] / grid.spacing_mm).astype(int) + beside
+    mask = mask_from_bool(box_mask(SHAPE, (tuple(at), tuple(at + np.array(size)))))
+    if mask.count * grid.voxel_volume_mm3 < 99.0:
+        assert failed(compared("heart", mask), "heart", mask) == set()
 
 
 def test_a_hottest_part_in_seeds_is_told_as_the_samples_have_it() -> None:

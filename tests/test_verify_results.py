@@ -310,6 +310,6 @@ def test_a_replanning_for_another_request_is_caught(change: Callable, name: str,
 def test_where_time_ended_no_one_says_that_there_is_no_track(lacking: Evaluation) -> None:
     bare = replace(lacking.supplement, needle_set=None, dose=None)
     early = replace(bare, search=replace(bare.search, complete=False))
-    for supplement_made, words in ((bare, "No safe track"), (early, "ended early: allow more time")):
+    for supplement_made, words in ((bare, "No seed could be added"), (early, "ended early: allow more time")):
         outcome = implant_outcome(lacking.achieved, supplement_made)
         assert outcome.status is Status.GOALS_NOT_MET and words in outcome.message

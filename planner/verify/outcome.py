@@ -49,8 +49,8 @@ def _check_implant(claims: Claims, plan: Plan) -> None:
     needles = sum(path.aim is not Aim.TARGET for path in plan.paths)
     if plan.needle_set is None:
         claims.equal("needles without a set", "outcome", 0.0, float(needles), 0.0)
-    if plan.outcome.status in (Status.PLANNED, Status.GOALS_NOT_MET):
-        met = not prescribed or (plan.dose is not None and all(goal.met for goal in plan.dose.goals))
+    met = not prescribed or (plan.dose is not None and all(goal.met for goal in plan.dose.goals))
+    if plan.outcome.status in (Status.PLANNED, Status.GOALS_NOT_MET) or (plan.dose is not None and met):
         status = Status.PLANNED if met else Status.GOALS_NOT_MET
         claims.same(
             "the outcome says whether the goals are met", "outcome", str(plan.outcome.status), str(status)

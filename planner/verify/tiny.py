@@ -31,17 +31,22 @@ def hottest_sample(masks: Sequence[VoxelMask], grid: Grid, seeds: Planted) -> Re
     outside = np.isfinite(doses)
     if not outside.any():
         return Recomputed(seeds.highest_outside_gy, 0.0, seeds.highest_outside_gy)
-    hottest = int(np.argmax(np.where(outside, doses, -1.0)))
     half_voxel_mm = 0.5 * float(np.linalg.norm(grid.spacing_mm))
     part_mm = 0.5 * sqrt(3.0) * PART_MM
-    if away_mm[hottest] > NEAR_MM - half_voxel_mm:
+    if away_mm.max() > NEAR_MM - half_voxel_mm:
         part_mm = max(part_mm, half_voxel_mm)
-    around = np.linalg.norm(points_P - points_P[hottest], axis=1) <= part_mm + BETWEEN_MM
-    least = float(doses[around & outside].min())
+    highest = float(doses[outside].max())
+    # Around a place that is farther than that from every seed, the plan's sample lies in none.
+    radius_mm = 0.5 * seeds.source.seed_diameter_mm
+    clear = away_mm > radius_mm + part_mm + BETWEEN_MM
+    least = 0.0
+    if clear.any():
+        hottest = int(np.argmax(np.where(clear, doses, -1.0)))
+        around = np.linalg.norm(points_P - points_P[hottest], axis=1) <= part_mm + BETWEEN_MM
+        least = float(doses[around].min())
     if not outside.all():
-        # Which samples lie in seeds is the plan's own, and the hottest of those outside may be any.
-        return Recomputed(float(doses[hottest]), 0.5 * least, seeds.highest_outside_gy)
+        return Recomputed(highest, least, seeds.highest_outside_gy)
     # Between points dose grows by no more than that of a point source: 1/r^2 from the nearest seed's axis.
-    nearer_mm = np.maximum(away_mm - BETWEEN_MM, 0.5 * seeds.source.seed_diameter_mm)
+    nearer_mm = np.maximum(away_mm - BETWEEN_MM, radius_mm)
     most = float((doses * np.maximum(1.0, away_mm / nearer_mm) ** 2).max())
-    return Recomputed(float(doses[hottest]), least, min(most, seeds.highest_outside_gy))
+    return Recomputed(highest, least, min(most, seeds.highest_outside_gy))

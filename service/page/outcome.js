@@ -46,7 +46,7 @@ function implant(plan) {
       `Needle set: ${counted(set.path_ids.length, "needle")}, ${counted(set.seeds.length, "seed")}, ${crossed(set, plan.missing_structures)}. `,
       `Objective ${number(set.objective)} mm, bound ${number(set.bound)} mm.`,
     ),
-    h("p", {}, `Insert in this order: ${set.order.join(", ")}.`),
+    set.order.length ? h("p", {}, `Insert in this order: ${set.order.join(", ")}.`) : null,
     h("details", {}, h("summary", {}, "What is proved of the set"), h("ul", {}, ...set.claims.map((claim) => h("li", {}, claim)))),
   );
 }
