@@ -1,7 +1,7 @@
 """Dose report: what seeds give to target and organs, which goals that meets, and what it means beside earlier
 radiation. Dose to water in water, TG-43, until the seeds have decayed."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import fsum
@@ -9,6 +9,7 @@ from math import fsum
 import numpy as np
 from jaxtyping import Float, Int
 
+from anatomy.remnants import remnants_of
 from anatomy.scene import Scene
 from anatomy.structures import VoxelMask
 from anatomy.threads import spread
@@ -182,7 +183,7 @@ def dose_report(
         dvh=tuple(_curve(s, rx) for s in (treated, gtv, *hot)),
         goals=goal_results(prescription, target, records),
         points=_points(dosimetry, treated, gtv, organs),
-        bed=_bed(prescription, dose, treated, organs, _solids(scene)),
+        bed=_bed(prescription, dose, treated, organs, scene),
     )
 
 
@@ -274,9 +275,11 @@ def _bed(
     dose: SeedDose,
     ptv: Sampled,
     organs: Sequence[Sampled],
-    solids: Collection[str],
+    scene: Scene,
 ) -> BedReport:
     asked, prior = prescription.bed, prescription.prior_external
+    solids = _solids(scene)
+    remnants = {remnant.name for remnant in remnants_of(scene.structures, scene.grid)}
     repair_days = asked.repair_half_time_h / HOURS_PER_DAY
     acute, late = (
         Tissue(asked.alpha_beta_target_gy, repair_days),
@@ -288,7 +291,12 @@ def _bed(
     bed = dose_volume(summed_bed_gy(finite, half_life, acute, before), ptv.points.weights_mm3)
     d90 = dose_covering_percent(bed, 90.0)
     compared = organ_limits.compare_all(
-        [organ_limits.OrganDose(o.name, o.doses_gy, o.points.weights_mm3, o.name in solids) for o in organs],
+        [
+            organ_limits.OrganDose(
+                o.name, o.doses_gy, o.points.weights_mm3, o.name in solids, o.name in remnants
+            )
+            for o in organs
+        ],
         organ_limits.Radiobiology(half_life, late, before),
         protocols=[protocol_named(name) for name in asked.protocols],
     )

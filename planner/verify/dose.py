@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from anatomy.remnants import remnants_of
 from anatomy.scene import Scene
 from anatomy.structures import Role, VoxelMask
 from planner.implant_records import DoseReport, NeedleSet, OrganDose, TargetDose, VolumeDose
@@ -65,7 +66,10 @@ def check_dose(
     _check_points(claims, dose, seeds, {PTV: treated, GTV: scene.target}, organs, scene)
     check_organs(claims, dose.organs, scene, seeds, organs)
     effect = effect_of(asked, strong.source, dose.bed.external_organ_gy)
-    check_limits(claims, asked, dose.bed, effect, organs, scene.grid, seeds, scene.target, dose.organs)
+    little = [remnant.name for remnant in remnants_of(scene.structures, scene.grid)]
+    check_limits(
+        claims, asked, dose.bed, effect, organs, scene.grid, seeds, scene.target, dose.organs, little
+    )
     _check_curves(claims, dose, scene, seeds, curves, organs)
 
 

@@ -7,7 +7,7 @@ names     the structures of the organ and what they lack of it, by `organ_match`
 ends      exceeded, met, or neither, from the numbers and doubts as stated
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import log, sqrt
@@ -144,8 +144,9 @@ def check_limits(
     seeds: Planted,
     target: VoxelMask,
     stated: Sequence[OrganDose] = (),
+    remnants: Collection[str] = (),
 ) -> None:
-    """All claims of this module; `stated` are the doses of single organs."""
+    """All claims of this module; `stated` are the doses of single organs, `remnants` too little to be one."""
     tables = {protocol.name: protocol.limits for protocol in PROTOCOLS}
     rows = [row for name in asked.bed.protocols for row in tables.get(name, ())]
     wanted = [f"{row.protocol}, {row.organ}: {row.words}" for row in rows]
@@ -161,6 +162,9 @@ def check_limits(
     doses = {(organ.structure,): organ for organ in stated}
     for row, limit in zip(rows, bed.limits, strict=True):
         found = matched(ORGAN_OF_ROW[row.organ], there, solids)
+        little = [name for name in found.structures if name in remnants]
+        if little and not found.lacking:
+            found = replace(found, lacking=f"most of {little[0]}")
         if found.structures not in known:
             masks = tuple(there[name] for name in found.structures)
             known[found.structures] = Compared(masks, grid, seeds) if masks else None
