@@ -131,7 +131,9 @@ def _planted(scene: Scene, request: Request, near: World, chosen: Chosen, go_on:
     given = request.needle_set.given_seeds
     dose = dose_report(scene, request, prescription, made.ptv, made.dose, made.seeds(given))
     needle_set = set_report(scene, request, prescription, made, made.chosen, dose)
-    risk = robustness(scene, request, made.needles, given, made.ptv, made.dose)
+    # Where no seed is left to place, nothing can go wrong.
+    left = any(needle.seeds for needle in made.needles)
+    risk = robustness(scene, request, made.needles, given, made.ptv, made.dose) if left else None
     ranked = len(chosen.paths)
     needles = tuple(replace(path, rank=ranked + path.rank) for path in made.needles)
     return Planted(needles, needle_set, dose, risk)

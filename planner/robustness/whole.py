@@ -34,11 +34,11 @@ def robustness(
 
     Given needles are in already: their seeds go wrong in depth alone. `extra_seeds` stay in place. The share
     of goals met is of samples in which D90 and V100 reach theirs. A needle's draws depend on
-    `request.random_seed` and its place among `needles` alone. None where no sample is asked for, no dose is
-    prescribed, or no seed is left to place.
+    `request.random_seed` and its place among `needles` alone. None where no sample is asked for or no dose is
+    prescribed.
     """
     asked, prescription = request.robustness, request.prescription
-    if asked.samples == 0 or prescription is None or not any(needle.seeds for needle in needles):
+    if asked.samples == 0 or prescription is None:
         return None
     wrong = [
         _displaced(scene.grid, request, needle, drawn(request.random_seed, number, asked.samples))
