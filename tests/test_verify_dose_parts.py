@@ -6,7 +6,7 @@ from math import inf
 import numpy as np
 import pytest
 from honest_implants import measured
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from made_implants import a_dose
 from made_scenes import box_mask, grid_of, made_scene, pose_P
@@ -59,6 +59,8 @@ def test_the_planners_ptv_lies_between_the_two_readings(
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.5, 6.0))
+@example(0, 1.2)
+@example(1, 2.75)
 def test_distances_are_those_to_the_nearest_box(seed: int, reach: float) -> None:
     rng = np.random.default_rng(seed)
     target = rng.random((6, 5, 4)) < 0.05
@@ -70,7 +72,7 @@ def test_distances_are_those_to_the_nearest_box(seed: int, reach: float) -> None
     exact = (beyond**2).sum(axis=2).min(axis=1).reshape(target.shape)
     near = exact <= reach**2
     np.testing.assert_allclose(found[near], exact[near], atol=1e-12)
-    assert (found[~near] > reach**2).all()
+    assert (found[~near] > reach**2 - 1e-12).all()
 
 
 def test_points_are_found_in_their_voxels() -> None:

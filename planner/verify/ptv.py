@@ -18,6 +18,9 @@ from planner.request import Request
 from planner.verify.claims import Claims
 from planner.verify.tolerances import DISTANCE_MM
 
+ROUNDING = 1e-9
+"""A reach of whole steps is not one less by what float64 leaves over."""
+
 
 @dataclass(frozen=True, eq=False)
 class Ptv:
@@ -71,7 +74,7 @@ def squared_distances(
     for axis, side in enumerate(spacing_mm.tolist()):
         along = np.moveaxis(least, axis, 0)
         nearest = along.copy()
-        for steps in range(1, min(int(reach_mm / side + 0.5), len(along) - 1) + 1):
+        for steps in range(1, min(int(reach_mm / side + 0.5 + ROUNDING), len(along) - 1) + 1):
             away2 = ((steps - 0.5) * side) ** 2
             np.minimum(nearest[steps:], along[:-steps] + away2, out=nearest[steps:])
             np.minimum(nearest[:-steps], along[steps:] + away2, out=nearest[:-steps])
