@@ -370,6 +370,10 @@ def test_of_a_tiny_organ_in_a_seed_the_hottest_sample_is_bounded_by_what_lies_ou
     clear = hottest_sample([mask_from_bool(box_mask(grid.shape, beside))], grid, seed)
     assert partly.most == seed.highest_outside_gy and partly.least < clear.least
     assert 0.0 < clear.least < clear.value < clear.most < seed.highest_outside_gy
+    crossing = hottest_sample(
+        [mask_from_bool(box_mask(grid.shape, ((15, 15, 12), (18, 18, 20))))], grid, seed
+    )
+    assert crossing.least == 0.0 < crossing.value <= crossing.most == seed.highest_outside_gy
     # Its nearest voxels begin 1.375 mm from the axis, on the transverse plane.
     assert clear.value == pytest.approx(seed.at((5.375, 4.0, 4.0)), rel=0.1)
 
