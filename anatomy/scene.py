@@ -137,7 +137,8 @@ def _scene_of(
     target = target_of(named, segmentation.grid)
     _refuse_nothing_but_target(named)
     parts, skin_source = body_of(filled, segmentation.grid)
-    if skin_source != GUESSED_SKIN:
+    guessed = skin_source == GUESSED_SKIN
+    if not guessed:
         refuse_no_body(parts, segmentation.grid)
     outside = share_outside(target, parts.body, (s.mask for s in filled if s.role is Role.SKIN))
     refuse_target_outside(
@@ -145,17 +146,17 @@ def _scene_of(
         target,
         (s for s in filled if s.role is Role.OUTSIDE),
         obstacles_of(parts, segmentation.names()),
-        skin_source == GUESSED_SKIN,
+        guessed,
     )
     limbs = [s.mask for s in filled if is_limb(s)]
-    ends = view_ends(parts, limbs, target, segmentation.grid) if ends_sought else None
+    ends = view_ends(parts, limbs, target, segmentation.grid, guessed=guessed) if ends_sought else None
     if ends is not None:
         return _scene_of(ended(segmentation, ends), targets, roles, asked, ends_sought=False)
     remnants = remnants_of(filled, segmentation.grid)
     crumbs = {remnant.name for remnant in remnants}
     turned = notes_on_orientation([s for s in filled if s.name not in crumbs], segmentation.grid)
     parts = joined_with(parts, target)
-    apart = notes_on_outside(filled, parts, guessed=skin_source == GUESSED_SKIN)
+    apart = notes_on_outside(filled, parts, guessed=guessed)
     obstacles = obstacles_of(parts, segmentation.names())
     filled = tuple(sorted((*filled, *obstacles), key=lambda s: s.name))
     tables = tables_of(filled, asked.table)

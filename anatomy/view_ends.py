@@ -13,6 +13,7 @@ slices beyond a flat end are left out.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -57,13 +58,16 @@ class ViewEnds:
     cut_z_mm: tuple[float, ...]
 
 
-def view_ends(parts: BodyParts, limbs: Sequence[VoxelMask], target: VoxelMask, grid: Grid) -> ViewEnds | None:
+def view_ends(
+    parts: BodyParts, limbs: Sequence[VoxelMask], target: VoxelMask, grid: Grid, *, guessed: bool
+) -> ViewEnds | None:
     """Where the body as drawn ends flat along the patient's length, short of the grid's edge; None where it
     does not.
 
     Where `limbs`, drawn outside the body, cover the end, the field of view does not end. Raises
     StructureError where organs, limbs or parts of the body go on beyond by more than MOST_BEYOND_MM: there
-    the skin was not drawn; and where the target goes on beyond.
+    the skin was not drawn; and where the target goes on beyond. A `guessed` skin was not drawn: where
+    something goes on beyond, it ends nowhere.
     """
     axis = canonical_axes(grid.X_PV)[0][2]
     body, step_mm, size = parts.body, float(grid.spacing_mm[axis]), grid.shape[axis]
@@ -75,7 +79,8 @@ def view_ends(parts: BodyParts, limbs: Sequence[VoxelMask], target: VoxelMask, g
     cuts_mm: list[float] = []
     first, stop = 0, size
     for inwards, face, edge in ((1, low, 0), (-1, high, size)):
-        depth = flat_end(drawn[::inwards], step_mm, grid.voxel_volume_mm3 / step_mm)
+        within_mm = MOST_BEYOND_MM if guessed else inf
+        depth = flat_end(drawn[::inwards], step_mm, grid.voxel_volume_mm3 / step_mm, within_mm)
         # An end that is flat at the grid's edge is cut there as it is.
         if depth is None or face + inwards * depth == edge:
             continue
@@ -85,7 +90,10 @@ def view_ends(parts: BodyParts, limbs: Sequence[VoxelMask], target: VoxelMask, g
         if _goes_on(drawn[last - low], body, limbs, axis, near):
             continue
         z_mm = _z_mm(body, grid, axis, end - 0.5)
-        _refuse_short(z_mm, step_mm * (end - lowest if inwards > 0 else highest - end))
+        beyond_mm = step_mm * (end - lowest if inwards > 0 else highest - end)
+        if guessed and beyond_mm > MOST_BEYOND_MM:
+            continue
+        _refuse_short(z_mm, beyond_mm)
         cuts_mm.append(z_mm)
         first, stop = (end, stop) if inwards > 0 else (first, end)
     if not cuts_mm:
@@ -94,9 +102,11 @@ def view_ends(parts: BodyParts, limbs: Sequence[VoxelMask], target: VoxelMask, g
     return ViewEnds(axis, first, stop, tuple(cuts_mm))
 
 
-def flat_end(drawn: Bool[np.ndarray, "n mx my"], step_mm: float, voxel_mm2: float) -> int | None:
-    """How many slices, from the end on inwards, lie before the innermost flat face; None where there is
-    none."""
+def flat_end(
+    drawn: Bool[np.ndarray, "n mx my"], step_mm: float, voxel_mm2: float, within_mm: float = inf
+) -> int | None:
+    """How many slices, from the end on inwards, lie before the innermost flat face within so many mm; None
+    where there is none."""
     seen, counts = np.zeros(drawn.shape[1:], bool), [0]
     for layer in drawn:
         seen |= layer
@@ -105,7 +115,8 @@ def flat_end(drawn: Bool[np.ndarray, "n mx my"], step_mm: float, voxel_mm2: floa
     covered_mm2 = voxel_mm2 * np.array(counts)
     areas_mm2 = voxel_mm2 * np.count_nonzero(drawn, axis=(1, 2))
     ends = (n for n in range(max(1, int(END_MM / step_mm))) if _is_end(covered_mm2, n))
-    steps = (n for n in range(1, len(drawn)) if _is_step(covered_mm2, areas_mm2[n], n, step_mm))
+    inner = (n for n in range(1, len(drawn)) if n * step_mm <= within_mm)
+    steps = (n for n in inner if _is_step(covered_mm2, areas_mm2[n], n, step_mm))
     return max((*([end] if (end := next(ends, None)) is not None else []), *steps), default=None)
 
 
