@@ -93,7 +93,7 @@ def test_cancelling_takes_effect_between_exchanges():
     told: list[float] = []
 
     def withdraw(progress: Progress) -> bool:
-        if progress.text.startswith("needles and seeds exchanged"):
+        if progress.text.startswith("exchanged"):
             told.append(progress.fraction)
             if len(told) == 3:
                 raise Withdrawn
