@@ -114,10 +114,10 @@ def flat_end(
     # What the slices from the end on cover together, seen along the axis.
     covered_mm2 = voxel_mm2 * np.array(counts)
     areas_mm2 = voxel_mm2 * np.count_nonzero(drawn, axis=(1, 2))
-    ends = (n for n in range(max(1, int(END_MM / step_mm))) if _is_end(covered_mm2, n))
+    ends = [n for n in range(max(1, int(END_MM / step_mm))) if _is_end(covered_mm2, n)]
     inner = (n for n in range(1, len(drawn)) if n * step_mm <= within_mm)
     steps = (n for n in inner if _is_step(covered_mm2, areas_mm2[n], n, step_mm))
-    return max((*([end] if (end := next(ends, None)) is not None else []), *steps), default=None)
+    return max((*ends[:1], *steps), default=None)
 
 
 def _is_end(covered_mm2: Float[np.ndarray, " n"], slice_: int) -> bool:
