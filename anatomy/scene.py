@@ -31,7 +31,7 @@ from anatomy.notes import (
 from anatomy.orientation import notes_on_orientation
 from anatomy.outside import notes_on_outside
 from anatomy.pose import Bore, Pose, Position, derived_table, gravity_P
-from anatomy.remnants import note_on_remnants, remnants_of
+from anatomy.remnants import Remnant, note_on_remnants, remnants_of
 from anatomy.shells import refuse_no_body
 from anatomy.structures import InputDigest, Role, Segmentation, Structure, VoxelMask
 from anatomy.suggest import nearest
@@ -71,6 +71,11 @@ class Scene:
     def lung_voids(self) -> VoxelMask | None:
         """What the lungs enclose on all sides and is none: see anatomy.voids."""
         return lung_voids((s.mask for s in self.of_role(Role.LUNG)), self.target)
+
+    @cached_property
+    def remnants(self) -> tuple[Remnant, ...]:
+        """Structures that are too little to be the organ of their name."""
+        return remnants_of(self.structures, self.grid)
 
     def structure(self, name: str) -> Structure:
         """The structure of that name. Raises StructureError when there is none."""

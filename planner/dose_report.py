@@ -9,7 +9,6 @@ from math import fsum
 import numpy as np
 from jaxtyping import Float, Int
 
-from anatomy.remnants import remnants_of
 from anatomy.scene import Scene
 from anatomy.structures import VoxelMask
 from anatomy.threads import spread
@@ -279,7 +278,7 @@ def _bed(
 ) -> BedReport:
     asked, prior = prescription.bed, prescription.prior_external
     solids = _solids(scene)
-    remnants = {remnant.name for remnant in remnants_of(scene.structures, scene.grid)}
+    remnants = {remnant.name for remnant in scene.remnants}
     repair_days = asked.repair_half_time_h / HOURS_PER_DAY
     acute, late = (
         Tissue(asked.alpha_beta_target_gy, repair_days),

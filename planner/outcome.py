@@ -52,7 +52,5 @@ def outcome(
     planned = any(path.aim is not Aim.GIVEN for path in paths) or (dose is not None and met)
     status = found if planned else unfinished
     skin, missing = scene.skin_source, scene.missing
-    message = message_of(
-        status, request, report, paths, blockers, miss, skin, missing, needle_set, dose, robustness
-    )
+    message = message_of(request, report, paths, blockers, miss, skin, missing, needle_set, dose, robustness)
     return Outcome(status, message)

@@ -19,7 +19,6 @@ from planner.records import (
     Path,
     Relaxation,
     SearchReport,
-    Status,
 )
 from planner.request import Request
 
@@ -62,7 +61,6 @@ def _of_masks(slack_mm: float) -> tuple[str, ...]:
 
 
 def message_of(
-    status: Status,
     request: Request,
     search: SearchReport,
     paths: tuple[Path, ...],

@@ -180,7 +180,6 @@ def in_words(plan: Plan) -> Plan:
     met = all(goal.met for goal in plan.dose.goals)
     status = Status.PLANNED if met else Status.GOALS_NOT_MET
     message = message_of(
-        status,
         plan.request,
         plan.search,
         plan.paths,

@@ -174,7 +174,6 @@ def in_words(plan: Plan, who: Patient) -> Plan:
     """The plan, with the sentences that its numbers call for: what is changed on purpose is to be the only
     fault."""
     message = message_of(
-        plan.outcome.status,
         plan.request,
         plan.search,
         plan.paths,

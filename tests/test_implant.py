@@ -655,7 +655,6 @@ def said(**changes: object) -> str:
     needles = replace(a_needle_set(), **{k: v for k, v in changes.items() if k == "reachable_percent"})
     goals = changes.get("goals", a_dose().goals)
     return message_of(
-        Status.GOALS_NOT_MET,
         changes.get("request", ASKED),
         planned.search,
         planned.paths,

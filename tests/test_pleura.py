@@ -15,7 +15,7 @@ from planner.appraise import Appraiser
 from planner.kernels.line import FISSURES, LUNG, PUNCTURES
 from planner.measure import Measured, Measurer, to_path
 from planner.nearest_miss import _leaving
-from planner.records import LUNG_ROUNDING_MM, SearchReport, Status
+from planner.records import LUNG_ROUNDING_MM, SearchReport
 from planner.request import Request
 from planner.verify.claims import Claims
 from planner.verify.passage import check_passage
@@ -207,7 +207,7 @@ def test_a_clip_of_lung_is_told_as_it_is_and_a_puncture_only_where_it_can_be(
     assert_agreed(made, Request(), measured)
     path = to_path(measured, id="P1", rank=1, window="", approach="", pareto=True, seeds=())
     search = SearchReport(1, 0, 1, 2.0, True, 0.0, 0.0, ())
-    assert words in message_of(Status.PLANNED, Request(), search, (path,), (), None, "", ())
+    assert words in message_of(Request(), search, (path,), (), None, "", ())
 
 
 def test_no_void_is_found_where_there_is_none() -> None:

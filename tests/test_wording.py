@@ -21,7 +21,6 @@ from planner.records import (
     NearestMiss,
     Relaxation,
     SearchReport,
-    Status,
 )
 from planner.request import NeedleSetRequest, Prescription, Request, TargetRequest
 from planner.wording import claims_of, message_of, radius_text
@@ -60,9 +59,8 @@ def test_only_a_whole_search_claims_anything_proved(
 
 
 def message(miss: NearestMiss | None, search: SearchReport = COMPLETE) -> str:
-    status = Status.NO_PATH if search.complete else Status.TIMED_OUT
     blockers = (Blocker("aorta", 0.6), Blocker("bore", 0.4))
-    return message_of(status, ASKED, search, (), blockers, miss, "Skin is the surface of body.", ("heart",))
+    return message_of(ASKED, search, (), blockers, miss, "Skin is the surface of body.", ("heart",))
 
 
 def test_without_a_path_the_message_names_target_radius_and_blockers() -> None:
@@ -134,7 +132,7 @@ def test_what_a_path_must_be_doubted_for_is_said_beside_it(
     who = patient({name: organ for name, organ in ORGANS.items() if "lung" not in name})
     paths = honest_plan(who, lines={"anterior": LINES["anterior"]}).paths
     search = replace(COMPLETE, safe_lines=3, least_lung_mm=0.0)
-    assert message_of(Status.PLANNED, ASKED, search, paths, (), None, skin, missing).endswith(said)
+    assert message_of(ASKED, search, paths, (), None, skin, missing).endswith(said)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from anatomy.remnants import remnants_of
 from anatomy.scene import Scene
 from anatomy.structures import Role, VoxelMask
 from planner.implant_records import DoseReport, NeedleSet, OrganDose, TargetDose, VolumeDose
@@ -66,7 +65,7 @@ def check_dose(
     _check_points(claims, dose, seeds, {PTV: treated, GTV: scene.target}, organs, scene)
     check_organs(claims, dose.organs, scene, seeds, organs)
     effect = effect_of(asked, strong.source, dose.bed.external_organ_gy)
-    little = [remnant.name for remnant in remnants_of(scene.structures, scene.grid)]
+    little = [remnant.name for remnant in scene.remnants]
     check_limits(
         claims, asked, dose.bed, effect, organs, scene.grid, seeds, scene.target, dose.organs, little
     )

@@ -50,9 +50,8 @@ def check_robustness(claims: Claims, plan: Plan, scene: Scene, ptv: VoxelMask) -
     if listed != there or any(path.entry_mm == path.tip_mm for path in needles):
         return
     wrong = [_misplaced(plan, scene.grid, path, n) for n, path in enumerate(needles)]
-    if needles:
-        check_touches(claims, scene, plan.request.needle, stated.needles, needles, wrong)
-        check_tolerances(claims, scene, plan.request.needle, stated.needles, needles)
+    check_touches(claims, scene, plan.request.needle, stated.needles, needles, wrong)
+    check_tolerances(claims, scene, plan.request.needle, stated.needles, needles)
     strong = strong_of(plan.request)
     places = [_seeds(plan, scene.grid, needles, wrong, sample) for sample in range(samples)]
     seeds = [planted(strong.source, strong.strength_u, placed) for placed in places]

@@ -44,7 +44,6 @@ def _check_message(claims: Claims, plan: Plan) -> None:
     if unknown != "none":
         return
     message = message_of(
-        plan.outcome.status,
         plan.request,
         plan.search,
         plan.paths,
