@@ -32,6 +32,9 @@ _SPELLING = {
     "cavae": "cava",
     "clavicle": "clavicula",
     "clavicles": "clavicula",
+    "extremities": "extremity",
+    "calves": "calf",
+    "feet": "foot",
     "scapulae": "scapula",
     "trunc": "trunk",
     "spinalcord": "spinal_cord",
@@ -42,6 +45,13 @@ _SPELLING = {
     "couchinterior": "couch_interior",
     "armrest": "arm_rest",
     "headrest": "head_rest",
+    "kneerest": "knee_rest",
+    "legrest": "leg_rest",
+    "footrest": "foot_rest",
+    "armboard": "arm_board",
+    "wingboard": "wing_board",
+    "handgrip": "hand_grip",
+    "immobilisation": "immobilization",
     "vaclok": "vac_lok",
     "vacbag": "vac_bag",
     "lul": "lung_upper_lobe_left",
@@ -65,14 +75,24 @@ _SKIN = """
     body  body_trunk  body_contour  external  skin
 """
 
+# Arms and legs that were drawn as structures of their own. Their bones are bone.
+_LIMBS = """
+    body_extremities  extremity  upper_extremity  lower_extremity  limb  upper_limb  lower_limb
+    arm  upper_arm  lower_arm  elbow  forearm  wrist  hand  finger  thumb
+    leg  upper_leg  lower_leg  thigh  knee  calf  shank  ankle  foot  toe
+"""
+
 # Couches as planning systems and AAPM TG-263 name them: their surface and their inside.
 _OUTSIDE = """
-    arm  forearm  upper_arm  hand  upper_limb  extremities  body_extremities
     table  ct_table  table_top  scanner_table  treatment_table  bed  ct_bed  patient_bed
     couch  ct_couch  couch_surface  couch_interior  couch_outer  couch_inner  couch_external  couch_internal
     couch_shell  couch_core  couch_top  couch_rail  couch_support
-    cushion  vacuum_cushion  vacuum_bag  vac_bag  vac_lok  mattress  arm_rest  head_rest  knee_rest
-    wing_board  breast_board  immobilization_device  immobilization
+    cushion  vacuum_cushion  vacuum_bag  vac_bag  vac_lok  mattress  pillow
+    arm_rest  head_rest  knee_rest  leg_rest  foot_rest
+    arm_support  head_support  knee_support  leg_support  foot_support
+    arm_cushion  head_cushion  knee_cushion  leg_cushion  foot_cushion
+    arm_board  wing_board  breast_board  arm_holder  head_holder  leg_holder  hand_grip
+    immobilization_device  arm_immobilization  immobilization
 """
 
 _LUNG = """
@@ -240,7 +260,7 @@ def _table() -> dict[Key, Role]:
     families = [(Role.FORBIDDEN, names) for names in forbidden]
     families += [
         (Role.SKIN, _SKIN),
-        (Role.OUTSIDE, _OUTSIDE),
+        (Role.OUTSIDE, _LIMBS + _OUTSIDE),
         (Role.LUNG, _LUNG),
         (Role.PASSABLE, _PASSABLE),
     ]
@@ -248,6 +268,9 @@ def _table() -> dict[Key, Role]:
 
 
 _ROLES = _table()
+
+LIMB_FAMILIES = frozenset(key_of(name) for name in _LIMBS.split())
+"""The families of arms and legs."""
 
 
 def _known_role(name: str) -> Role | None:
@@ -266,6 +289,6 @@ def role_of(name: str) -> Role:
 
     Heart, vessels, airway, oesophagus, cord, bone, cartilage and the organs of abdomen and neck are
     forbidden, as is every name that is not known. Lung and lobes are lung; muscle, fat and effusion
-    passable; nodes, lesions and GTVs target; table, cushion and arms outside.
+    passable; nodes, lesions and GTVs target; table, cushion, arms and legs outside.
     """
     return _known_role(name) or Role.FORBIDDEN
