@@ -66,8 +66,15 @@ def _within_mm(bone: VoxelMask, body: VoxelMask, outside: Sequence[VoxelMask], g
 
 def _enclosed(masks: Sequence[VoxelMask], k: int, shape: tuple[int, ...]) -> Bool[np.ndarray, "nx ny"]:
     """What one of the masks holds or encloses in a slice: in a label map, no voxel of a bone is one of the
-    arm."""
+    arm. Where the slice's border cuts an arm and its bone, the border closes the hole: open are regions that
+    reach from one side of the slice to the opposite one."""
     held = np.zeros(shape[:2], bool)
     for mask in masks:
-        held |= ndimage.binary_fill_holes(mask.layer[:, :, k] == mask.label)
+        regions, count = ndimage.label(mask.layer[:, :, k] != mask.label)
+        enclosed = np.ones(count + 1, bool)
+        for first, last in ((regions[0], regions[-1]), (regions[:, 0], regions[:, -1])):
+            enclosed[np.intersect1d(first, last)] = False
+        # The mask itself is region 0, which may span the slice as well.
+        enclosed[0] = True
+        held |= enclosed[regions]
     return held

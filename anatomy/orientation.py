@@ -20,7 +20,7 @@ from anatomy.errors import FrameMismatch
 from anatomy.expected import LEVELS
 from anatomy.frames import Grid
 from anatomy.roles import SIDES, key_of, level_of, words_of
-from anatomy.structures import Role, Structure, VoxelMask
+from anatomy.structures import Role, Structure, middle_P
 
 APART_MM = 20.0
 """Middles of organs nearer to each other than this, along the axis compared, do not vote [U]."""
@@ -109,7 +109,7 @@ _VOTING = (Role.FORBIDDEN, Role.LUNG, Role.PASSABLE)
 
 
 def _votes(structures: Sequence[Structure], grid: Grid) -> Iterator[Vote]:
-    middles = {s.name: _middle_P(s.mask, grid) for s in structures}
+    middles = {s.name: middle_P(s.mask, grid) for s in structures}
     by_words = {words_of(s.name): s.name for s in structures}
     for words, name in sorted(by_words.items()):
         twin = tuple("right" if word == "left" else word for word in words)
@@ -171,13 +171,3 @@ def _vote(
         by_mm = float(middles[one][axis] - middles[other][axis])
         if abs(by_mm) >= apart_mm:
             yield Vote(kind, f"{one} {relation} {other}", by_mm)
-
-
-def _middle_P(mask: VoxelMask, grid: Grid) -> Float[np.ndarray, "3"]:
-    """The centre of a mask's volume. [mm]"""
-    inside = mask.cropped()
-    middle_V = np.empty(3)
-    for axis in range(3):
-        counts = np.count_nonzero(inside, axis=tuple(a for a in range(3) if a != axis))
-        middle_V[axis] = mask.lower[axis] + counts @ np.arange(len(counts)) / counts.sum()
-    return np.asarray(grid.to_patient(middle_V * grid.spacing_mm))

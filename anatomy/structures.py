@@ -198,3 +198,13 @@ def bounding_box(
         spans.append((int(hit[0]), int(hit[-1]) + 1))
     (a, b), (c, d), (e, f) = spans
     return (a, c, e), (b, d, f)
+
+
+def middle_P(mask: VoxelMask, grid: Grid) -> Float[np.ndarray, "3"]:
+    """The centre of the volume of a mask that is not empty. [mm]"""
+    inside = mask.cropped()
+    middle_V = np.empty(3)
+    for axis in range(3):
+        counts = np.count_nonzero(inside, axis=tuple(a for a in range(3) if a != axis))
+        middle_V[axis] = mask.lower[axis] + counts @ np.arange(len(counts)) / counts.sum()
+    return np.asarray(grid.to_patient(middle_V * grid.spacing_mm))

@@ -8,13 +8,14 @@ from jaxtyping import Float
 from anatomy.frames import Grid
 from anatomy.pose import Position
 from anatomy.roles import words_of
-from anatomy.structures import Role, Structure, VoxelMask
+from anatomy.structures import Role, Structure, VoxelMask, middle_P
 
 TABLE_WORDS = frozenset({"table", "couch", "bed"})
 """A structure outside the body with one of these words in its name is the table."""
 
-BELOW = 0.5
-"""A table's middle lies beneath the patient's by more than this part of half his thickness [U]."""
+BELOW = 0.25
+"""A table that carries the patient has its centroid beneath his middle by more than this part of half his
+thickness [U]: a cushion does that wraps his sides up to three quarters of his height."""
 
 
 def tables_of(structures: Sequence[Structure], named: str) -> tuple[Structure, ...]:
@@ -29,10 +30,24 @@ def _is_table(structure: Structure) -> bool:
 def lies_below(
     table: VoxelMask, ends_P: Float[np.ndarray, "n 3"], gravity: Float[np.ndarray, "3"], grid: Grid
 ) -> bool:
-    """Whether a table lies below the patient, whose outermost points are `ends_P`. [mm]"""
-    middle_P = grid.to_patient(0.5 * (np.array(table.lower) + np.array(table.upper) - 1) * grid.spacing_mm)
-    patient_P = 0.5 * (ends_P.min(axis=0) + ends_P.max(axis=0))
-    return bool((middle_P - patient_P) @ gravity > 0.5 * float(np.ptp(ends_P @ gravity)) * BELOW)
+    """Whether a table lies below the patient, whose outermost points are `ends_P`: its centroid lies lower
+    than his middle, and within his width. [mm]"""
+    beneath, beside = _place(table, ends_P, gravity, grid)
+    return beneath > BELOW and abs(beside) <= 1.0
+
+
+def _place(
+    table: VoxelMask, ends_P: Float[np.ndarray, "n 3"], gravity: Float[np.ndarray, "3"], grid: Grid
+) -> tuple[float, float]:
+    """How far a table's centroid lies from the patient's middle, in parts of half his extent: along gravity,
+    and across it and his length. Walls, rails and stray voxels move a centroid by their volume only."""
+    across = np.cross(gravity, (0.0, 0.0, 1.0))
+    off_P = middle_P(table, grid) - 0.5 * (ends_P.min(axis=0) + ends_P.max(axis=0))
+    along, aside = (
+        float(off_P @ way) / (0.5 * max(float(np.ptp(ends_P @ way)), float(grid.spacing_mm.min())))
+        for way in (gravity, across)
+    )
+    return along, aside
 
 
 def notes_on_tables(
@@ -42,10 +57,14 @@ def notes_on_tables(
     position: Position,
     gravity: Float[np.ndarray, "3"],
 ) -> tuple[str, ...]:
-    """Tables that do not lie below the patient: he is planned in another pose than he was scanned in."""
+    """Tables that do not lie below the patient: he is planned in another pose than he was scanned in.
+
+    Where one carries him, a part of it that stands beside him (a rail) is no stray one if it lies lower.
+    """
     ends_P = row_ends_P(body, grid) if tables else np.zeros((0, 3))
-    stray = [s.name for s in tables if not lies_below(s.mask, ends_P, gravity, grid)]
-    instead = "; a plane below his skin stands in for the table" if len(stray) == len(tables) else ""
+    carried = any(lies_below(s.mask, ends_P, gravity, grid) for s in tables)
+    stray = [s.name for s in tables if not carried or _place(s.mask, ends_P, gravity, grid)[0] <= BELOW]
+    instead = "" if carried else "; a plane below his skin stands in for the table"
     return tuple(
         f"{name} does not lie below the patient, who is planned {position}{instead}. Check the position."
         for name in stray

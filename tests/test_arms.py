@@ -47,6 +47,37 @@ def test_an_arm_drawn_outside_the_body_is_no_part_of_it() -> None:
     assert said_of_arms(masks) == []
 
 
+WIDE, WIDE_GRID = (60, 60, 60), grid_of((60, 60, 60), (5.0, 5.0, 5.0))
+AT_A_SIDE = ((40, 12, 2), (60, 24, 58)), (((36, 16, 6), (60, 19, 9)), ((52, 16, 6), (60, 19, 56)))
+IN_A_CORNER = ((40, 36, 2), (60, 60, 58)), (((38, 50, 6), (60, 53, 9)), ((54, 50, 6), (60, 60, 56)))
+
+
+@pytest.mark.parametrize("quarter_turns", range(4))
+@pytest.mark.parametrize(("arm", "bone"), [AT_A_SIDE, IN_A_CORNER], ids=["side", "corner"])
+def test_an_arm_outside_the_body_may_be_cut_with_its_bone(arm, bone, quarter_turns: int) -> None:
+    """In a label map, the bone's section is a hole in the arm's that the border leaves open."""
+    humerus = box_mask(WIDE, *bone)
+    masks = {
+        "body": box_mask(WIDE, ((5, 5, 0), (40, 55, 60))),
+        "humerus": humerus,
+        "body_extremities": box_mask(WIDE, arm) & ~humerus,
+        **{name: box_mask(WIDE, box) for name, box in ORGANS.items()},
+    }
+    layers = Layers(WIDE)
+    turned = {name: np.rot90(mask, quarter_turns).copy() for name, mask in masks.items()}
+    parts = tuple(Structure(name, layers.add(name, mask)) for name, mask in turned.items())
+    assert not any("arm" in note for note in scene(Segmentation(WIDE_GRID, parts, ())).notes)
+
+
+@pytest.mark.parametrize("across", [((0, 0, 2), (60, 3, 58)), ((57, 0, 2), (60, 40, 58))])
+def test_an_arm_from_border_to_border_encloses_nothing(across) -> None:
+    masks = {
+        "body": box_mask(SHAPE, TRUNK, ARM),
+        "humerus_left": box_mask(SHAPE, ((44, 16, 6), (47, 19, 56))),
+    }
+    assert len(said_of_arms(masks | {"body_extremities": box_mask(SHAPE, across)})) == 1
+
+
 @pytest.mark.parametrize("name", ["radius_left", "ulna_left", "carpal_left", "metacarpal_left"])
 @pytest.mark.parametrize(("slices", "told"), [(4, False), (6, True)])
 def test_of_a_forearm_nothing_belongs_to_the_trunk(name: str, slices: int, told: bool) -> None:

@@ -17,10 +17,19 @@ BEHIND, BEFORE = ((5, 48, 0), (55, 52, 40)), ((5, 8, 0), (55, 12, 40))
 
 
 def made(table, position: Position, name: str = "ct_table", named: str = "derive") -> Scene:
+    return lying_on({name: [table]}, position, named)
+
+
+def lying_on(tables, position: Position = Position.SUPINE, named: str = "derive") -> Scene:
+    """The patient with tables, each of some boxes."""
     layers = Layers(SHAPE)
-    boxes = {**PARTS, name: table}
-    parts = tuple(Structure(n, layers.add(n, box_mask(SHAPE, box))) for n, box in boxes.items())
+    boxes = {**{name: [box] for name, box in PARTS.items()}, **tables}
+    parts = tuple(Structure(n, layers.add(n, box_mask(SHAPE, *own))) for n, own in boxes.items())
     return scene(Segmentation(GRID, parts, ()), pose=PoseInput(position, table=named))
+
+
+def told(here: Scene) -> list[str]:
+    return [note for note in here.notes if "does not lie below" in note]
 
 
 @pytest.mark.parametrize(
@@ -40,9 +49,8 @@ def test_a_table_that_is_not_below_is_told_and_a_plane_stands_in_for_it(
     name, named, table, position, below
 ) -> None:
     here = made(table, position, name, named)
-    told = [note for note in here.notes if "does not lie below" in note]
     assert (here.pose.table is None) is below
-    assert told == (
+    assert told(here) == (
         []
         if below
         else [
@@ -55,3 +63,67 @@ def test_a_table_that_is_not_below_is_told_and_a_plane_stands_in_for_it(
 def test_what_is_no_table_by_its_name_is_not_looked_at() -> None:
     here = made(BEFORE, Position.SUPINE, "arm")
     assert not any("below" in note for note in here.notes)
+
+
+SIDES = [((5, 20, 0), (9, 52, 40)), ((51, 20, 0), (55, 52, 40))]
+"""Side walls of a cushion up to three quarters of the patient's height, and rails of a table."""
+
+
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        [BEHIND, *SIDES],
+        [((5, 46, 0), (55, 50, 40)), *SIDES],
+        [BEHIND, ((30, 0, 20), (32, 2, 22))],
+        [BEHIND, ((56, 16, 0), (58, 50, 40))],
+    ],
+    ids=["wrapped cushion", "thick cushion", "stray block above", "rail on one side"],
+)
+@pytest.mark.parametrize(("name", "named"), [("ct_table", "derive"), ("vacuum_cushion", "vacuum_cushion")])
+def test_walls_rails_and_strays_take_no_table_from_below_the_patient(boxes, name: str, named: str) -> None:
+    here = lying_on({name: boxes}, named=named)
+    assert here.pose.table is None
+    assert told(here) == []
+    for position in (Position.PRONE, Position.LEFT_LATERAL, Position.RIGHT_LATERAL):
+        turned = lying_on({name: boxes}, position, named)
+        assert turned.pose.table is not None
+        assert len(told(turned)) == 1
+
+
+@pytest.mark.parametrize(("last", "below"), [(34, False), (35, True)])
+def test_a_table_lies_below_from_a_quarter_of_half_the_patient_on(last: int, below: bool) -> None:
+    """Its centroid lies 3.5 or 4 voxels beneath his middle, at 29.5; half of him is 14.5."""
+    posts = [((0, 33, 0), (8, last, 40)), ((52, 33, 0), (60, last, 40))]
+    here = lying_on({"ct_table": posts})
+    assert (here.pose.table is None) is below
+    assert (told(here) == []) is below
+
+
+@pytest.mark.parametrize(("position", "below"), [(Position.SUPINE, True), (Position.LEFT_LATERAL, False)])
+def test_half_a_table_behind_the_patient_is_not_below_him_when_he_is_turned(position, below: bool) -> None:
+    here = lying_on({"ct_table": [((30, 48, 0), (58, 52, 40))]}, position)
+    assert (here.pose.table is None) is below
+    assert (told(here) == []) is below
+
+
+RAIL = ((55, 44, 0), (58, 50, 40))
+
+
+def test_a_rail_of_its_own_beside_the_patient_belongs_to_the_couch_below_him() -> None:
+    here = lying_on({"couch_surface": [BEHIND], "couch_rail_left": [RAIL]})
+    assert here.pose.table is None
+    assert told(here) == []
+
+
+def test_a_rail_alone_carries_nobody() -> None:
+    here = lying_on({"couch_rail_left": [RAIL]})
+    assert here.pose.table is not None
+    assert told(here)[0].startswith("couch_rail_left does not lie below the patient")
+
+
+def test_of_two_tables_the_one_above_is_told_and_the_other_carries_him() -> None:
+    here = lying_on({"ct_table": [BEHIND], "patient_bed": [BEFORE]})
+    assert here.pose.table is None
+    assert told(here) == [
+        "patient_bed does not lie below the patient, who is planned supine. Check the position."
+    ]
