@@ -38,8 +38,9 @@ from anatomy.structures import (
     Surface,
     mask_from_bool,
 )
+from anatomy.surface_bodies import bodies_without_voxels
 from anatomy.surface_io import axes_stated_in, is_surface, read_surface
-from anatomy.surfaces import bodies_without_voxels, grid_around, voxelise
+from anatomy.surfaces import grid_around, voxelise
 
 SURFACE_VOXEL_MM = 1.5
 """Voxel size of the grid that surfaces are put on [U]: half of a common slice spacing, small against what
@@ -211,7 +212,7 @@ def _refuse_lost(file: str, target: Surface, mask: np.ndarray, grid: Grid) -> No
     treated."""
     if not mask.any():
         raise SurfaceError(file, "it holds no voxel centre of the input's grid", "Use finer voxels.")
-    lost = bodies_without_voxels(target, mask, grid)
+    lost = bodies_without_voxels(target, grid)
     if lost:
         parts = "one of its parts holds" if lost == 1 else f"{lost} of its parts hold"
         raise SurfaceError(

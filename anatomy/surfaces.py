@@ -19,6 +19,7 @@ from anatomy.errors import SurfaceError
 from anatomy.extents import refuse_absurd_extent
 from anatomy.frames import Grid
 from anatomy.structures import Surface
+from anatomy.surface_bodies import outward, volume_mm3
 from anatomy.voxelisation import fill_centres, mark_touched
 
 SMALLEST_VOLUME_MM3 = 1.0
@@ -67,8 +68,8 @@ def checked_surface(
         raise SurfaceError(
             name, "the surface has no inside: its triangles cannot all face outwards", "Export it again."
         )
-    surface = _outward(Surface(np.array(mesh.vertices, float), np.array(mesh.faces, np.int64)))
-    if abs(_volume_mm3(surface.vertices_P, surface.faces)) < SMALLEST_VOLUME_MM3:
+    surface = outward(Surface(np.array(mesh.vertices, float), np.array(mesh.faces, np.int64)))
+    if abs(volume_mm3(surface.vertices_P, surface.faces)) < SMALLEST_VOLUME_MM3:
         raise SurfaceError(
             name,
             f"the surface encloses less than {SMALLEST_VOLUME_MM3:g} mm3",
@@ -80,78 +81,6 @@ def checked_surface(
 def _unpaired_edges(mesh: trimesh.Trimesh) -> int:
     _, counts = np.unique(mesh.edges_sorted, axis=0, return_counts=True)
     return int(np.count_nonzero(counts != 2))
-
-
-def _volume_mm3(vertices_P: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"]) -> float:
-    """Signed volume, positive where triangles face outwards (divergence theorem)."""
-    a, b, c = (vertices_P[faces[:, n]] - vertices_P[faces[0, 0]] for n in range(3))
-    return float(np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6.0)
-
-
-def _outward(surface: Surface) -> Surface:
-    """Turn inside-out bodies. A body that faces inwards within another is a cavity, and stays."""
-    faces = surface.faces
-    count, body_of_face = _bodies(faces)
-    volumes = [_volume_mm3(surface.vertices_P, faces[body_of_face == n]) for n in range(count)]
-    inward = [n for n in range(count) if volumes[n] < 0]
-    if len(inward) == count:
-        # All of it faces inwards: the exporter's convention, cavities included.
-        faces = faces[:, ::-1]
-    else:
-        outside = Surface(surface.vertices_P, faces[~np.isin(body_of_face, inward)])
-        low = surface.vertices_P.min(axis=0) - 1.0
-        for n in inward:
-            own = body_of_face == n
-            start_P = surface.vertices_P[faces[own][0]].mean(axis=0)
-            if _winding_at(outside, start_P, low) == 0:
-                faces = np.where(own[:, None], faces[:, ::-1], faces)
-    return Surface(surface.vertices_P, np.ascontiguousarray(faces))
-
-
-def _bodies(faces: Int[np.ndarray, "f 3"]) -> tuple[int, Int[np.ndarray, "f"]]:
-    """Number of connected bodies, and each face's body."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    size = int(faces.max()) + 1
-    start, end = faces[:, [0, 1]].ravel(), faces[:, [1, 2]].ravel()
-    links = coo_matrix((np.ones(len(start), np.int8), (start, end)), shape=(size, size))
-    _, of_vertex = connected_components(links, directed=False)
-    bodies, of_face = np.unique(of_vertex[faces[:, 0]], return_inverse=True)
-    return len(bodies), np.asarray(of_face, np.int64)
-
-
-def bodies_without_voxels(surface: Surface, mask: Bool[np.ndarray, "nx ny nz"], grid: Grid) -> int:
-    """How many connected bodies of a surface have no voxel of its mask in the box around them; cavities,
-    which face inwards, and bodies within others are none."""
-    count, body_of_face = _bodies(surface.faces)
-    p_V = grid.to_box(surface.vertices_P) / grid.spacing_mm
-    lost = 0
-    for n in range(count):
-        faces = surface.faces[body_of_face == n]
-        if _volume_mm3(surface.vertices_P, faces) < 0.0:
-            continue
-        own = p_V[np.unique(faces)]
-        first = np.clip(np.ceil(own.min(axis=0)), 0, mask.shape).astype(int)
-        last = np.clip(np.floor(own.max(axis=0)) + 1, first, mask.shape).astype(int)
-        box = tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
-        lost += not mask[box].any() and not _within(surface, body_of_face == n)
-    return lost
-
-
-def _within(surface: Surface, own: Bool[np.ndarray, " f"]) -> bool:
-    """Whether the body of these faces lies in the solid that the others bound."""
-    if own.all():
-        return False
-    others = Surface(surface.vertices_P, surface.faces[~own])
-    start_P = surface.vertices_P[surface.faces[own][0]].mean(axis=0)
-    return _winding_at(others, start_P, surface.vertices_P.min(axis=0) - 1.0) != 0
-
-
-def _winding_at(surface: Surface, p_P: Float[np.ndarray, "3"], outside_P: Float[np.ndarray, "3"]) -> int:
-    """Winding number at a point, counted along the line from a point known to be outside."""
-    depth, turn = _turns(surface, outside_P, p_P)
-    return int(turn[depth < float(np.linalg.norm(p_P - outside_P))].sum())
 
 
 def _turns(

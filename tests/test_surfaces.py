@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from anatomy.errors import SurfaceError
 from anatomy.frames import Grid
 from anatomy.structures import Surface
-from anatomy.surfaces import bodies_without_voxels, checked_surface, crossings, grid_around, voxelise
+from anatomy.surface_bodies import bodies_without_voxels
+from anatomy.surfaces import checked_surface, crossings, grid_around, voxelise
 
 FLAT = np.array([[0, 0, 0], [5, 0, 0], [0, 5, 0], [5, 5, 0]], float)
 
@@ -308,7 +309,60 @@ def test_a_body_between_centres_is_counted_as_lost_and_one_within_another_is_not
         ([hollow(9.0)], 0),
     ):
         node = surface(ball(12.0, (20.0, 20.0, 20.0)), *others)
-        assert bodies_without_voxels(node, voxelise(node, grid, touching=False), grid) == lost
+        assert bodies_without_voxels(node, grid) == lost
+
+
+COARSE = Grid((12, 12, 12), np.diag([5.0, 5.0, 5.0, 1.0]))
+
+
+def rod(start, end, radius: float = 1.5) -> trimesh.Trimesh:
+    return trimesh.creation.cylinder(radius, segment=np.array([start, end], float), sections=24)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    ("parts", "lost"),
+    [
+        ([rod((22.5, 22.5, 23.5), (22.5, 22.5, 53.5))], 1),
+        ([rod((22.5, 22.5, 15.0), (22.5, 22.5, 32.0))], 1),
+        ([rod((22.5, 22.5, 2.5), (22.5, 22.5, 42.5))], 1),
+        ([rod((22.5, 22.5, 17.0), (22.5, 22.5, 28.0))], 0),
+        ([ball(9.0, (22.5, 22.5, 52.5)), rod((22.5, 22.5, 22.5), (22.5, 22.5, 52.5))], 1),
+        ([rod((25.5, 22.5, 22.0), (41.5, 22.5, 38.0), 0.8)], 1),
+        ([ball(1.9, (42.5, 42.5, 42.5)), ball(1.9, (42.5, 42.5, 43.0))], 2),
+        ([ball(1.9, (42.5, 42.5, 42.5)), ball(1.0, (42.5, 42.5, 42.5))], 1),
+    ],
+    ids=[
+        *("sticks out", "sticks out a little", "runs through", "lies within", "bridges two"),
+        *("slants past voxels", "two that overlap", "one in another"),
+    ],
+)
+def test_what_sticks_out_between_centres_is_lost_whatever_the_order_of_triangles(parts, lost, seed) -> None:
+    node = trimesh.util.concatenate([ball(9.0, (22.5, 22.5, 22.5)), *parts])
+    faces = np.random.default_rng(seed).permutation(np.array(node.faces))
+    made = checked_surface("node", np.array(node.vertices), faces)
+    assert bodies_without_voxels(made, COARSE) == lost
+
+
+def test_cavities_that_overlap_are_no_lost_parts() -> None:
+    bubbles = [inverted(ball(1.9, (22.5, 22.5, z))) for z in (22.5, 23.0)]
+    assert bodies_without_voxels(surface(ball(9.0, (22.5, 22.5, 22.5)), *bubbles), COARSE) == 0
+
+
+def test_a_part_that_shares_a_face_with_the_one_around_it_lies_within() -> None:
+    node = surface(box((6, 6, 6), (34, 34, 34)), box((31, 31, 31), (34, 34, 34)))
+    assert bodies_without_voxels(node, COARSE) == 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_part_inside_out_that_sticks_out_is_no_cavity_whatever_the_order_of_triangles(seed: int) -> None:
+    whole = trimesh.util.concatenate([ball(9.0), inverted(rod((0, 0, 0), (0, 0, 30), 3.0))])
+    faces = np.random.default_rng(seed).permutation(np.array(whole.faces))
+    made = checked_surface("organ", np.array(whole.vertices), faces)
+    both = (
+        voxelise(surface(m), grid(), touching=False) for m in (ball(9.0), rod((0, 0, 0), (0, 0, 30), 3.0))
+    )
+    assert (voxelise(made, grid(), touching=False) == np.logical_or(*both)).all()
 
 
 def test_overlapping_bodies_are_filled_and_cavities_left() -> None:
