@@ -83,10 +83,14 @@ _LIMBS = """
 """
 
 # Couches as planning systems and AAPM TG-263 name them: their surface and their inside.
-_OUTSIDE = """
+_TABLES = """
     table  ct_table  table_top  scanner_table  treatment_table  bed  ct_bed  patient_bed
     couch  ct_couch  couch_surface  couch_interior  couch_outer  couch_inner  couch_external  couch_internal
     couch_shell  couch_core  couch_top  couch_rail  couch_support
+"""
+
+# What fixes or pads the patient.
+_DEVICES = """
     cushion  vacuum_cushion  vacuum_bag  vac_bag  vac_lok  mattress  pillow
     arm_rest  head_rest  knee_rest  leg_rest  foot_rest
     arm_support  head_support  knee_support  leg_support  foot_support
@@ -260,7 +264,7 @@ def _table() -> dict[Key, Role]:
     families = [(Role.FORBIDDEN, names) for names in forbidden]
     families += [
         (Role.SKIN, _SKIN),
-        (Role.OUTSIDE, _LIMBS + _OUTSIDE),
+        (Role.OUTSIDE, _LIMBS + _TABLES + _DEVICES),
         (Role.LUNG, _LUNG),
         (Role.PASSABLE, _PASSABLE),
     ]
@@ -271,6 +275,9 @@ _ROLES = _table()
 
 LIMB_FAMILIES = frozenset(key_of(name) for name in _LIMBS.split())
 """The families of arms and legs."""
+
+TABLE_FAMILIES = frozenset(key_of(name) for name in _TABLES.split())
+"""The families of tables and of their parts."""
 
 
 def _known_role(name: str) -> Role | None:

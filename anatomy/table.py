@@ -7,11 +7,8 @@ from jaxtyping import Float
 
 from anatomy.frames import Grid
 from anatomy.pose import Position
-from anatomy.roles import words_of
+from anatomy.roles import TABLE_FAMILIES, key_of
 from anatomy.structures import Role, Structure, VoxelMask, middle_P
-
-TABLE_WORDS = frozenset({"table", "couch", "bed"})
-"""A structure outside the body with one of these words in its name is the table."""
 
 BELOW = 0.25
 """A table that carries the patient has its centroid beneath his middle by more than this part of half his
@@ -19,12 +16,12 @@ thickness [U]: a cushion does that wraps his sides up to three quarters of his h
 
 
 def tables_of(structures: Sequence[Structure], named: str) -> tuple[Structure, ...]:
-    """Those of the structures, which have roles, that are tables: by their names, or as `named`."""
+    """Those of the structures, which have roles, that are tables: by their families, or as `named`."""
     return tuple(s for s in structures if s.name == named or _is_table(s))
 
 
 def _is_table(structure: Structure) -> bool:
-    return structure.role is Role.OUTSIDE and bool(TABLE_WORDS & set(words_of(structure.name)))
+    return structure.role is Role.OUTSIDE and key_of(structure.name) in TABLE_FAMILIES
 
 
 def lies_below(

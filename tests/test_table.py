@@ -20,12 +20,12 @@ def made(table, position: Position, name: str = "ct_table", named: str = "derive
     return lying_on({name: [table]}, position, named)
 
 
-def lying_on(tables, position: Position = Position.SUPINE, named: str = "derive") -> Scene:
+def lying_on(tables, position: Position = Position.SUPINE, named: str = "derive", roles=None) -> Scene:
     """The patient with tables, each of some boxes."""
     layers = Layers(SHAPE)
     boxes = {**{name: [box] for name, box in PARTS.items()}, **tables}
     parts = tuple(Structure(n, layers.add(n, box_mask(SHAPE, *own))) for n, own in boxes.items())
-    return scene(Segmentation(GRID, parts, ()), pose=PoseInput(position, table=named))
+    return scene(Segmentation(GRID, parts, ()), roles=roles, pose=PoseInput(position, table=named))
 
 
 def told(here: Scene) -> list[str]:
@@ -60,9 +60,19 @@ def test_a_table_that_is_not_below_is_told_and_a_plane_stands_in_for_it(
     )
 
 
-def test_what_is_no_table_by_its_name_is_not_looked_at() -> None:
-    here = made(BEFORE, Position.SUPINE, "arm")
-    assert not any("below" in note for note in here.notes)
+@pytest.mark.parametrize("name", ["arm", "bed_sheet", "overbed_table", "tumor_bed"])
+def test_what_is_no_table_by_its_family_is_not_looked_at_and_carries_nobody(name: str) -> None:
+    for boxes in ([BEFORE], [BEHIND]):
+        here = lying_on({name: boxes}, roles={name: "outside"})
+        assert told(here) == []
+        assert here.pose.table is not None
+
+
+@pytest.mark.parametrize(
+    "name", ["table", "CT_Table", "couch", "CouchSurface", "Couch_Rail_L", "patient_bed"]
+)
+def test_a_table_is_known_by_its_family(name: str) -> None:
+    assert lying_on({name: [BEHIND]}).pose.table is None
 
 
 SIDES = [((5, 20, 0), (9, 52, 40)), ((51, 20, 0), (55, 52, 40))]
