@@ -28,9 +28,9 @@ def lies_below(
     table: VoxelMask, ends_P: Float[np.ndarray, "n 3"], gravity: Float[np.ndarray, "3"], grid: Grid
 ) -> bool:
     """Whether a table lies below the patient, whose outermost points are `ends_P`: its centroid lies lower
-    than his middle, and within his width. [mm]"""
+    than his middle, farther down than aside in parts of his size, and within his width. [mm]"""
     beneath, beside = _place(table, ends_P, gravity, grid)
-    return beneath > BELOW and abs(beside) <= 1.0
+    return beneath > max(BELOW, abs(beside)) and abs(beside) <= 1.0
 
 
 def _place(

@@ -20,12 +20,15 @@ def made(table, position: Position, name: str = "ct_table", named: str = "derive
     return lying_on({name: [table]}, position, named)
 
 
-def lying_on(tables, position: Position = Position.SUPINE, named: str = "derive", roles=None) -> Scene:
+def lying_on(
+    tables, position: Position = Position.SUPINE, named: str = "derive", roles=None, rotation_deg: float = 0.0
+) -> Scene:
     """The patient with tables, each of some boxes."""
     layers = Layers(SHAPE)
     boxes = {**{name: [box] for name, box in PARTS.items()}, **tables}
     parts = tuple(Structure(n, layers.add(n, box_mask(SHAPE, *own))) for n, own in boxes.items())
-    return scene(Segmentation(GRID, parts, ()), roles=roles, pose=PoseInput(position, table=named))
+    asked = PoseInput(position, rotation_deg, named)
+    return scene(Segmentation(GRID, parts, ()), roles=roles, pose=asked)
 
 
 def told(here: Scene) -> list[str]:
@@ -116,7 +119,17 @@ def test_half_a_table_behind_the_patient_is_not_below_him_when_he_is_turned(posi
     assert (told(here) == []) is below
 
 
+@pytest.mark.parametrize(
+    ("rotation_deg", "below"), [(0, True), (40, True), (50, False), (-40, True), (-50, False)]
+)
+def test_a_patient_who_is_rolled_by_more_than_half_a_right_angle_left_his_table(rotation_deg, below) -> None:
+    here = lying_on({"ct_table": [BEHIND]}, rotation_deg=rotation_deg)
+    assert (here.pose.table is None) is below
+    assert (told(here) == []) is below
+
+
 RAIL = ((55, 44, 0), (58, 50, 40))
+"""It stands 26.5 voxels beside the patient's middle, of 19.5, and 17 below it, of 14.5."""
 
 
 def test_a_rail_of_its_own_beside_the_patient_belongs_to_the_couch_below_him() -> None:
@@ -126,9 +139,10 @@ def test_a_rail_of_its_own_beside_the_patient_belongs_to_the_couch_below_him() -
 
 
 def test_a_rail_alone_carries_nobody() -> None:
-    here = lying_on({"couch_rail_left": [RAIL]})
-    assert here.pose.table is not None
-    assert told(here)[0].startswith("couch_rail_left does not lie below the patient")
+    for position in (Position.SUPINE, Position.LEFT_LATERAL):
+        here = lying_on({"couch_rail_left": [RAIL]}, position)
+        assert here.pose.table is not None
+        assert told(here)[0].startswith("couch_rail_left does not lie below the patient")
 
 
 def test_of_two_tables_the_one_above_is_told_and_the_other_carries_him() -> None:
