@@ -1,6 +1,7 @@
 """Where the field of view cuts the body short of the grid's edge, no needle enters through the cut."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from anatomy.errors import StructureError
 from anatomy.frames import Grid
 from anatomy.read import read
 from anatomy.scene import Scene, scene
-from anatomy.structures import InputDigest, Layers, Segmentation, Structure
+from anatomy.structures import InputDigest, Layers, Segmentation, Structure, bounding_box
 from anatomy.view_ends import flat_end
 from planner.appraise import Appraiser
 from planner.request import Request
@@ -178,11 +179,11 @@ def discs(areas_mm2: np.ndarray) -> np.ndarray:
 def test_no_ellipsoid_ends_flat_wherever_its_slices_lie(half_mm: float, step_mm: float, first: float) -> None:
     depth_mm = np.arange(first * step_mm, 2.0 * half_mm, step_mm)
     drawn = discs(np.pi * depth_mm * (2.0 * half_mm - depth_mm))
-    assert flat_end(drawn, step_mm, PIXEL_MM**2) is None
+    assert flat_end(drawn, np.zeros_like(drawn), step_mm, PIXEL_MM**2) is None
 
 
 @settings(max_examples=60, deadline=None)
-@given(step_mm=st.floats(1.0, 10.0), widens_mm2=st.floats(0.0, 600.0), data=st.data())
+@given(step_mm=st.floats(1.0, 16.0), widens_mm2=st.floats(0.0, 600.0), data=st.data())
 def test_a_neck_that_widens_ends_where_it_is_whole(
     step_mm: float, widens_mm2: float, data: st.DataObject
 ) -> None:
@@ -190,12 +191,13 @@ def test_a_neck_that_widens_ends_where_it_is_whole(
     lost: more than a tenth of it and than three times what it widens by."""
     whole_mm2 = np.minimum(12_000.0 + widens_mm2 * np.arange(40) * step_mm, 35_000.0)
     most = max(1, int(6.0 / step_mm))
-    left = data.draw(st.lists(st.floats(0.01, 0.6), max_size=most))
+    left = data.draw(st.lists(st.floats(0.01, 0.7), max_size=most))
     clear = 12_000.0 * (1.0 - max(left, default=0.0)) > 3.5 * widens_mm2 * step_mm * (len(left) or 1)
     assume(not left or clear)
     areas_mm2 = whole_mm2.copy()
     areas_mm2[: len(left)] *= sorted(left)
-    assert flat_end(discs(areas_mm2), step_mm, PIXEL_MM**2) == len(left)
+    drawn = discs(areas_mm2)
+    assert flat_end(drawn, np.zeros_like(drawn), step_mm, PIXEL_MM**2) == len(left)
 
 
 @pytest.mark.parametrize("across_mm", [14.0, 40.0])
@@ -322,3 +324,108 @@ def test_the_flat_caps_of_a_surface_are_no_skin(tmp_path: Path) -> None:
     assert isinstance(made.grid, Grid) and sum("ends flat" in note for note in made.notes) == 2
     beside = through_the_top(made, (0.0, -60.0, 60.0), (0.0, 1.0, 58.0))
     assert beside.safe
+
+
+def test_boxes_on_the_slices_in_view_are_tight() -> None:
+    """A bead of the heart, that the crop leaves out, lies aside and beyond."""
+    size = (50, 50, SLICES + 30)
+    i, j, k = np.indices(size)
+    heart = (abs(i - 33) < 3) & (abs(j - 25) < 5) & (abs(k - 12) < 6)
+    bead = (abs(i - 4) < 2) & (abs(j - 4) < 2) & (abs(k - SLICES - 20) < 2)
+    made = scene(cylinder((0, 30), heart=heart | bead))
+    assert made.grid.shape == (50, 50, SLICES)
+    for s in made.structures:
+        assert (s.mask.lower, s.mask.upper) == bounding_box(s.mask.layer == s.mask.label), s.name
+
+
+def test_what_is_left_of_a_thick_last_slice_hides_no_cut() -> None:
+    made = _with_last_slices((0, 2), [0.75])
+    thick = replace(made, grid=grid_of(made.grid.shape, (4.0, 4.0, 12.0)))
+    assert scene(thick).grid.shape == (50, 50, SLICES - 1)
+
+
+def _guessed(pad: int, **more: np.ndarray) -> Segmentation:
+    """Organs without a body: a wide one, and a node and a vessel that go on above it up to the top."""
+    i, j, k = np.indices((50, 50, SLICES + pad))
+    wide = (((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2 <= 1) & (k < SLICES - 4)
+    node = (abs(i - 25) < 3) & (abs(j - 25) < 3) & (k >= SLICES - 8) & (k < SLICES)
+    vessel = (abs(i - 25) < 10) & (abs(j - 36) < 3) & (k < SLICES)
+    layers = Layers((50, 50, SLICES + pad))
+    masks = {"liver": wide & ~node & ~vessel, "node_4R": node, "aorta": vessel, **more}
+    parts = tuple(Structure(n, layers.add(n, m)) for n, m in masks.items())
+    return Segmentation(grid_of((50, 50, SLICES + pad), (SPACING_MM,) * 3), parts, ())
+
+
+@pytest.mark.parametrize("pad", [0, 6])
+def test_a_skin_that_is_guessed_loses_no_slice_to_the_steps_of_its_organs(pad: int) -> None:
+    made = scene(_guessed(pad))
+    assert made.grid.shape == (50, 50, SLICES + pad)
+    assert not any("flat" in note for note in made.notes)
+
+
+@pytest.mark.parametrize("longer", [0, 2])
+def test_a_skin_that_is_guessed_ends_where_its_outermost_slice_is_flat(longer: int) -> None:
+    i, j, k = np.indices((50, 50, SLICES + 6))
+    lung = (((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2 <= 1) & (k < SLICES)
+    arm = (abs(i - 48) < 2) & (abs(j - 25) < 4) & (k < SLICES + longer)
+    made = scene(_guessed(6, lung_right=lung, arm_left=arm))
+    assert made.grid.shape == (50, 50, SLICES)
+
+
+def _label_map(pad: int, last: float = 1.0) -> Segmentation:
+    """A trunk of which organs take half from the body's label, the left half on the last slices and the right
+    one on the others; of the last slice, so much of the area is left."""
+    i, j, k = np.indices((50, 50, SLICES + pad))
+    across = ((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2
+    trunk = (across <= np.where(k == SLICES - 1, last, 1.0)) & (k < SLICES)
+    within = (across <= 0.7) & (k < SLICES) & (abs(i - 25) > 3)
+    lung, liver = within & (i < 25) & (k < SLICES - 3), within & (i > 25) & (k >= SLICES - 3)
+    node = (abs(i - 25) < 3) & (abs(j - 25) < 3) & (k >= SLICES - 6) & (k < SLICES)
+    masks = {"lung_right": lung & trunk, "liver": liver & trunk, "node_4R": node}
+    rind = trunk & ~np.any([*masks.values()], axis=0)
+    return cylinder((0, pad), body=rind, heart=np.zeros(i.shape, bool), **masks)
+
+
+@pytest.mark.parametrize("pad", [0, 6])
+def test_organs_that_change_from_slice_to_slice_in_a_label_map_are_no_flat_face(pad: int) -> None:
+    made = _label_map(pad)
+    made = scene(replace(made, grid=grid_of(made.grid.shape, (4.0, 4.0, 3.0))))
+    assert made.grid.shape == (50, 50, SLICES)
+
+
+@pytest.mark.parametrize("pad", [0, 6])
+@pytest.mark.parametrize("share", [0.01, 0.75])
+def test_a_ragged_slice_of_a_label_map_hides_no_cut(pad: int, share: float) -> None:
+    made = _label_map(pad, share)
+    with pytest.raises(StructureError, match="25 of its 150 voxels lie beyond the body, which ends flat"):
+        scene(replace(made, grid=grid_of(made.grid.shape, (4.0, 4.0, 9.0))))
+
+
+def test_a_closed_shell_ends_at_its_caps_and_not_at_those_of_the_other_end() -> None:
+    size = (50, 50, SLICES + 12)
+    i, j, k = np.indices(size)
+    across = ((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2
+    trunk = (across <= 1) & (k >= 6) & (k < SLICES + 6)
+    made = scene(cylinder((6, 6), body=trunk & ~((across <= 0.5) & (k >= 9) & (k < SLICES + 3))))
+    assert made.grid.shape == (50, 50, SLICES)
+
+
+def test_limbs_that_cover_all_that_a_trunk_leaves_bare_are_no_end_of_the_view() -> None:
+    """Raised arms above a plane through the shoulders, beside neck and chest that go on."""
+    i, j, k = np.indices((50, 50, SLICES))
+    whole = ((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2 <= 1
+    arms = whole & (abs(i - 25) > 9) & (k >= SLICES - 12)
+    lung = np.zeros(whole.shape, bool)
+    made = scene(cylinder((0, 0), body=whole & ~arms, body_extremities=arms, lung_right=lung))
+    assert made.grid.shape == (50, 50, SLICES)
+    assert not any("flat" in note for note in made.notes)
+
+
+def test_organs_that_fill_slices_on_which_hardly_any_body_was_drawn_are_no_body() -> None:
+    i, j, k = np.indices((50, 50, SLICES + 20))
+    across = ((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2
+    speck = (abs(i - 25) < 1) & (abs(j - 8) < 1)
+    body = (across <= 1) & (k < SLICES) | speck & (k < SLICES + 15)
+    lung = (across <= 0.9) & (k >= 10) & (k < SLICES + 15) & (abs(i - 25) > 3)
+    with pytest.raises(StructureError, match=r"ends flat at z = 79.0 mm, .* go on beyond it for 30 mm"):
+        scene(cylinder((0, 20), body=body, lung_right=lung))
