@@ -66,14 +66,17 @@ def _within_mm(bone: VoxelMask, body: VoxelMask, outside: Sequence[VoxelMask], g
 
 def _enclosed(masks: Sequence[VoxelMask], k: int, shape: tuple[int, ...]) -> Bool[np.ndarray, "nx ny"]:
     """What one of the masks holds or encloses in a slice: in a label map, no voxel of a bone is one of the
-    arm. Where the slice's border cuts an arm and its bone, the border closes the hole: open are regions that
-    reach from one side of the slice to the opposite one."""
+    arm. Where the slice's border cuts an arm and its bone, the border closes the hole, if it is no larger
+    than what the arm holds: two arms around a trunk do not enclose it."""
     held = np.zeros(shape[:2], bool)
     for mask in masks:
         regions, count = ndimage.label(mask.layer[:, :, k] != mask.label)
+        sizes = np.bincount(regions.ravel(), minlength=count + 1)
         enclosed = np.ones(count + 1, bool)
         for first, last in ((regions[0], regions[-1]), (regions[:, 0], regions[:, -1])):
             enclosed[np.intersect1d(first, last)] = False
+            cut = np.union1d(first, last)
+            enclosed[cut[sizes[cut] > sizes[0]]] = False
         # The mask itself is region 0, which may span the slice as well.
         enclosed[0] = True
         held |= enclosed[regions]

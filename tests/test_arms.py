@@ -52,6 +52,15 @@ AT_A_SIDE = ((40, 12, 2), (60, 24, 58)), (((36, 16, 6), (60, 19, 9)), ((52, 16, 
 IN_A_CORNER = ((40, 36, 2), (60, 60, 58)), (((38, 50, 6), (60, 53, 9)), ((54, 50, 6), (60, 60, 56)))
 
 
+def said_when_turned(masks, quarter_turns: int) -> list[str]:
+    """Masks and organs turned about the patient's length, so that each side of the slice has its turn."""
+    layers = Layers(WIDE)
+    masks = masks | {name: box_mask(WIDE, box) for name, box in ORGANS.items()}
+    turned = {name: np.rot90(mask, quarter_turns).copy() for name, mask in masks.items()}
+    parts = tuple(Structure(name, layers.add(name, mask)) for name, mask in turned.items())
+    return [note for note in scene(Segmentation(WIDE_GRID, parts, ())).notes if "arm" in note]
+
+
 @pytest.mark.parametrize("quarter_turns", range(4))
 @pytest.mark.parametrize(("arm", "bone"), [AT_A_SIDE, IN_A_CORNER], ids=["side", "corner"])
 def test_an_arm_outside_the_body_may_be_cut_with_its_bone(arm, bone, quarter_turns: int) -> None:
@@ -61,12 +70,22 @@ def test_an_arm_outside_the_body_may_be_cut_with_its_bone(arm, bone, quarter_tur
         "body": box_mask(WIDE, ((5, 5, 0), (40, 55, 60))),
         "humerus": humerus,
         "body_extremities": box_mask(WIDE, arm) & ~humerus,
-        **{name: box_mask(WIDE, box) for name, box in ORGANS.items()},
     }
-    layers = Layers(WIDE)
-    turned = {name: np.rot90(mask, quarter_turns).copy() for name, mask in masks.items()}
-    parts = tuple(Structure(name, layers.add(name, mask)) for name, mask in turned.items())
-    assert not any("arm" in note for note in scene(Segmentation(WIDE_GRID, parts, ())).notes)
+    assert said_when_turned(masks, quarter_turns) == []
+
+
+@pytest.mark.parametrize("quarter_turns", range(4))
+def test_arms_around_a_trunk_that_is_cut_do_not_enclose_it(quarter_turns: int) -> None:
+    """They meet before it and end at the border behind it."""
+    masks = {
+        "body": box_mask(WIDE, ((5, 10, 0), (55, 60, 60))),
+        "humerus": box_mask(WIDE, ((44, 16, 6), (47, 19, 56))),
+        "arms": box_mask(
+            WIDE, ((1, 6, 2), (59, 10, 58)), ((1, 6, 2), (5, 60, 58)), ((55, 6, 2), (59, 60, 58))
+        ),
+    }
+    said = said_when_turned(masks, quarter_turns)
+    assert len(said) == 1 and said[0].startswith("humerus lies far within the body")
 
 
 @pytest.mark.parametrize("across", [((0, 0, 2), (60, 3, 58)), ((57, 0, 2), (60, 40, 58))])
