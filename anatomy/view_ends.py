@@ -1,11 +1,6 @@
 """View ends: where the field of view cut the body short of the grid's edge, the grid is made to end as well.
 
-    . . . . . . .   air: a padded scan, or the space that is put around surfaces
-    . # . # . . .   <- ragged: what a segmentation left of the last slices. Left out with the air
-    . # # # # # .   <- flat: a large face, bare of anything beyond. No skin: the body goes on, unseen
-    . # # # # # .
-    . . # # # . .
-    . . . # . . .   <- rounded: skin
+    body with its organs, limbs  --flat_end, from either side-->  slices that the field of view shows
 
 A face of the body at the grid's edge is taken as cut by all that searches, measures and verifies. So the
 slices beyond a flat end are left out.
@@ -15,33 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
 from anatomy.body_parts import BodyParts
 from anatomy.errors import StructureError
+from anatomy.flat_end import MOST_BEYOND_MM, flat_end, slices_within
 from anatomy.frames import Grid, canonical_axes
 from anatomy.structures import Segmentation, Structure, VoxelMask, masks_from_labels
-
-LEAST_CUT_MM2 = 3_000.0
-"""A smaller face is the end of a limb, a chin or a crown [U]: a cut neck has some 100 cm2."""
-
-END_MM, END_RATIO = 10.0, 1.3
-"""An end is flat where the outermost slices, as many as lie within END_MM or one, cover so many times more
-than as many next ones add [U]. An ellipsoid's layers of d at the end of a half axis c are as (2 c - d) to
-(2 c - 3 d): 1.2 at the most, for a head on slices of 10 mm."""
-
-STEP_MM, STEP_RATIO = 6.0, 3.0
-"""A step is left where a segmentation lost a part of the last slices: within STEP_MM or one slice so many
-times more is added than in as many next ones [U]. A shoulder widens by steps that are alike."""
-
-LEAST_STEP, LEAST_STEP_WITHIN, LEAST_PART = 0.1, 0.4, 0.5
-"""Parts of a slice's area that a step leaves bare: within MOST_BEYOND_MM of the end or one slice, and farther
-in, where a forearm across the belly adds less; and the part of its share of a step that a slice adds itself
-at least [U]."""
-
-MOST_BEYOND_MM = 10.0
-"""Organs, limbs and parts of the body may go on beyond a flat end by this or one slice [U]: coarse body
-models lose a slice or two at the ends. It is left out with the slices."""
 
 LEAST_DRAWN = 0.01
 """A slice of the body of which less was drawn as body, the rest being organs, was not drawn [U]: the wall of
@@ -90,7 +65,7 @@ def view_ends(
             continue
         end = face + inwards * depth
         z_mm = _z_mm(parts.body, grid, axis, end - 0.5)
-        if depth > _slices(MOST_BEYOND_MM, step_mm):
+        if depth > slices_within(MOST_BEYOND_MM, step_mm):
             raise _short(z_mm, depth * step_mm)
         cuts_mm.append(z_mm)
         first, stop = (end, stop) if inwards > 0 else (first, end)
@@ -109,64 +84,6 @@ def _held(
     for mask in masks:
         held |= mask.layer[box] == mask.label
     return np.moveaxis(held, axis, 0)
-
-
-def _slices(mm: float, step_mm: float) -> int:
-    """How many slices lie within so many mm: one at least."""
-    return max(1, int(mm / step_mm))
-
-
-def flat_end(
-    body: Bool[np.ndarray, "n mx my"],
-    covers: Bool[np.ndarray, "n mx my"],
-    step_mm: float,
-    voxel_mm2: float,
-    *,
-    steps: bool = True,
-) -> int | None:
-    """How many slices, from the end on inwards, lie before the innermost flat face of the body; None where
-    there is none. What lies inwards of `covers` is not bare. Without `steps`, none before which is body."""
-    seen, covered = np.zeros((2, *body.shape[1:]), bool)
-    counts = [0]
-    for layer, cover in zip(body, covers, strict=True):
-        covered |= cover
-        seen |= layer & ~covered
-        counts.append(int(np.count_nonzero(seen)))
-    # What the slices from the end on cover together, bare, seen along the axis.
-    bare_mm2 = voxel_mm2 * np.array(counts)
-    areas_mm2 = voxel_mm2 * np.count_nonzero(body, axis=(1, 2))
-    found = [n for n in range(_slices(END_MM, step_mm)) if _is_end(bare_mm2, n)][:1]
-    if steps:
-        found += [n for n in range(1, len(body)) if _is_step(bare_mm2, areas_mm2[n], n, step_mm)]
-    else:
-        found = [n for n in found if not bare_mm2[n]]
-    return max(found, default=None)
-
-
-def _is_end(bare_mm2: Float[np.ndarray, " n"], slice_: int) -> bool:
-    """Whether the slices from the end to this one have a face that no rounded end has."""
-    here = slice_ + 1
-    if 2 * here >= len(bare_mm2):
-        return False
-    added = bare_mm2[2 * here] - bare_mm2[here]
-    return bool(bare_mm2[here] >= max(LEAST_CUT_MM2, END_RATIO * added))
-
-
-def _is_step(bare_mm2: Float[np.ndarray, " n"], area_mm2: float, slice_: int, step_mm: float) -> bool:
-    """Whether a face of this slice, or of a few that end with it, lies bare all at once."""
-    here = slice_ + 1
-    within = slice_ > _slices(MOST_BEYOND_MM, step_mm)
-    least_mm2 = max(LEAST_CUT_MM2, (LEAST_STEP_WITHIN if within else LEAST_STEP) * area_mm2)
-    # What the outermost slice covers is the end's face, and no step.
-    most = min(_slices(STEP_MM, step_mm), slice_, len(bare_mm2) - 1 - here)
-    for slices in range(1, 1 + most):
-        added = bare_mm2[here] - bare_mm2[here - slices]
-        # A slice that adds little lies within the step, or beyond it.
-        if bare_mm2[here] - bare_mm2[slice_] < LEAST_PART * added / slices:
-            continue
-        if added >= max(least_mm2, STEP_RATIO * (bare_mm2[here + slices] - bare_mm2[here])):
-            return True
-    return False
 
 
 def _short(z_mm: float, beyond_mm: float) -> StructureError:

@@ -13,6 +13,7 @@ ALLOWED_TO_VERIFY = {
     "anatomy.body_parts",
     "anatomy.errors",
     "anatomy.expected",
+    "anatomy.flat_end",
     "anatomy.frames",
     "anatomy.limbs",
     "anatomy.notes",

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from made_scenes import grid_of, pose_P
 
 from anatomy.errors import StructureError
+from anatomy.flat_end import flat_end
 from anatomy.frames import Grid
 from anatomy.read import read
 from anatomy.scene import Scene, scene
 from anatomy.structures import InputDigest, Layers, Segmentation, Structure, bounding_box
-from anatomy.view_ends import flat_end
 from planner.appraise import Appraiser
 from planner.request import Request
 from planner.verify.claims import Claims
