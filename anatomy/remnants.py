@@ -4,7 +4,7 @@ A remnant is avoided where it lies, as lung or as what is forbidden, and stands 
 the organ among what the input lacks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from anatomy.expected import is_expected
@@ -26,16 +26,31 @@ class Remnant:
 
 
 def remnants_of(structures: Sequence[Structure], grid: Grid) -> tuple[Remnant, ...]:
-    """Structures that would stand for what every chest has, and are below its least volume, in order.
+    """Structures that would stand for what every chest has, and are too small to, in order.
 
     `structures` have roles; empty ones are left out.
     """
     return tuple(
-        Remnant(s.name, cm3)
-        for s in structures
-        if s.role is not None and s.mask.count > 0 and is_expected(s.name, s.role)
-        if (cm3 := volume_cm3(s, grid)) < least_cm3_of(s.name, s.role)
+        remnant
+        for s, remnant in _too_small(structures, grid)
+        if s.role is not None and is_expected(s.name, s.role)
     )
+
+
+def too_small_of(structures: Sequence[Structure], grid: Grid) -> frozenset[str]:
+    """Names of structures of which there is less than any patient has of an organ so named, expected or not:
+    of such an organ no dose limit is known to be met."""
+    return frozenset(remnant.name for _, remnant in _too_small(structures, grid))
+
+
+def _too_small(structures: Sequence[Structure], grid: Grid) -> Iterator[tuple[Structure, Remnant]]:
+    for s in structures:
+        if (
+            s.role is not None
+            and s.mask.count > 0
+            and (cm3 := volume_cm3(s, grid)) < least_cm3_of(s.name, s.role)
+        ):
+            yield s, Remnant(s.name, cm3)
 
 
 def note_on_remnants(remnants: Sequence[Remnant]) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ from anatomy.notes import (
 from anatomy.orientation import notes_on_orientation
 from anatomy.outside import notes_on_outside
 from anatomy.pose import Bore, Pose, Position, derived_table, gravity_P
-from anatomy.remnants import Remnant, note_on_remnants, remnants_of
+from anatomy.remnants import note_on_remnants, remnants_of, too_small_of
 from anatomy.shells import refuse_no_body
 from anatomy.structures import InputDigest, Role, Segmentation, Structure, VoxelMask
 from anatomy.suggest import nearest
@@ -73,9 +73,9 @@ class Scene:
         return lung_voids((s.mask for s in self.of_role(Role.LUNG)), self.target)
 
     @cached_property
-    def remnants(self) -> tuple[Remnant, ...]:
-        """Structures that are too little to be the organ of their name."""
-        return remnants_of(self.structures, self.grid)
+    def too_small(self) -> frozenset[str]:
+        """Names of structures that are too small to be the organ so named."""
+        return too_small_of(self.structures, self.grid)
 
     def structure(self, name: str) -> Structure:
         """The structure of that name. Raises StructureError when there is none."""

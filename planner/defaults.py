@@ -5,15 +5,11 @@ from dataclasses import replace
 import numpy as np
 
 from anatomy.scene import Scene
-from anatomy.structures import Role
-from anatomy.suggest import nearest
+from planner.organ_goals import refuse_impossible_goals
 from planner.ptv import refuse_unknown_cut_back
 from planner.records import RESERVED
 from planner.request import Request, RequestError
 from planner.sources import source_of
-
-REPORTED_ROLES = (Role.FORBIDDEN, Role.LUNG, Role.PASSABLE)
-"""Roles of structures whose dose is reported: organs, not the target, skin or table."""
 
 
 def least_chord_mm(scene: Scene, request: Request) -> float:
@@ -28,32 +24,15 @@ def least_chord_mm(scene: Scene, request: Request) -> float:
 def resolved(scene: Scene, request: Request) -> Request:
     """The request with every such default filled in.
 
-    Raises RequestError for a structure whose name means something else in requests and plans, for a goal of a
-    structure whose dose is not reported, and for a seed model that is not known.
+    Raises RequestError for a structure whose name means something else in requests and plans, for a goal that
+    no dose can be held against, and for a seed model that is not known.
     """
     source_of(request)
     refuse_unknown_cut_back(scene, request)
-    _refuse_goals_of_no_organ(scene, request)
+    refuse_impossible_goals(scene, request)
     for s in scene.structures:
         if s.name in RESERVED:
             raise RequestError(
                 f"clearance_mm/{s.name}", f"the structure {s.name!r} has the name of a setting", "Rename it."
             )
     return replace(request, target=replace(request.target, min_chord_mm=least_chord_mm(scene, request)))
-
-
-def _refuse_goals_of_no_organ(scene: Scene, request: Request) -> None:
-    goals = () if request.prescription is None else request.prescription.organ_goals
-    organs = [s.name for s in scene.of_role(*REPORTED_ROLES)]
-    for name in sorted(goals):
-        if name not in scene.names():
-            raise RequestError(
-                f"prescription/organ_goals/{name}", "there is no such structure", nearest(name, scene.names())
-            )
-        if name not in organs:
-            role = scene.structure(name).role
-            raise RequestError(
-                f"prescription/organ_goals/{name}",
-                f"its role is {role}, and dose is reported of organs at risk only",
-                f"Give it another role, or name one of: {', '.join(organs)}.",
-            )

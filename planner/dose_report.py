@@ -12,7 +12,6 @@ from jaxtyping import Float, Int
 from anatomy.scene import Scene
 from anatomy.structures import VoxelMask
 from anatomy.threads import spread
-from planner.defaults import REPORTED_ROLES
 from planner.dose import organ_limits
 from planner.dose.bed import ExternalBeam, Tissue, eqd2_gy, external_bed_gy, summed_bed_gy
 from planner.dose.dvh import (
@@ -41,6 +40,7 @@ from planner.implant_records import (
     TargetDose,
     VolumeDose,
 )
+from planner.organ_goals import HOTTEST_CC, REPORTED_ROLES, goal_dose_gy
 from planner.request import GivenSeed, Prescription, Request
 from planner.seeding.dose import SeedDose
 
@@ -212,12 +212,10 @@ def goal_results(
     ]
     by_name = {o.structure: o for o in organs}
     for name, asked in sorted(prescription.organ_goals.items()):
-        for field in ("d0_1cc_gy", "d1cc_gy", "d2cc_gy"):
-            wanted, organ = getattr(asked, field), by_name.get(name)
-            # An organ smaller than the volume gets less in all of it than in none.
-            reached = None if organ is None else getattr(organ, field)
+        for field in HOTTEST_CC:
+            wanted = getattr(asked, field)
             if wanted is not None:
-                results.append(_goal(name, field, False, wanted, 0.0 if reached is None else reached))
+                results.append(_goal(name, field, False, wanted, goal_dose_gy(by_name[name], field)))
     return tuple(results)
 
 
@@ -278,7 +276,6 @@ def _bed(
 ) -> BedReport:
     asked, prior = prescription.bed, prescription.prior_external
     solids = _solids(scene)
-    remnants = {remnant.name for remnant in scene.remnants}
     repair_days = asked.repair_half_time_h / HOURS_PER_DAY
     acute, late = (
         Tissue(asked.alpha_beta_target_gy, repair_days),
@@ -292,7 +289,7 @@ def _bed(
     compared = organ_limits.compare_all(
         [
             organ_limits.OrganDose(
-                o.name, o.doses_gy, o.points.weights_mm3, o.name in solids, o.name in remnants
+                o.name, o.doses_gy, o.points.weights_mm3, o.name in solids, o.name in scene.too_small
             )
             for o in organs
         ],

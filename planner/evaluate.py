@@ -21,8 +21,9 @@ from planner.dose_report import (
 )
 from planner.given import refuse_impossible_seeds
 from planner.given_near import near_pairs
-from planner.implant_records import Achieved, ColdSpot
+from planner.implant_records import SMALLEST_SPOT_CC, Achieved, ColdSpot
 from planner.implant_results import EVALUATION_SCHEMA, Evaluation
+from planner.organ_goals import refuse_impossible_goals
 from planner.plan import plan as make_plan
 from planner.progress import GoOn, Phase, Progress, always, part_of
 from planner.ptv import ptv_of
@@ -33,8 +34,6 @@ from planner.seeding.dose import seed_dose
 from planner.sources import source_of
 from planner.verify import verify_evaluation
 
-SMALLEST_SPOT_CC = 0.02
-"""Cold regions smaller than this are not named: two of the voxels of a common planning CT [U]."""
 MM3_PER_CC = 1000.0
 PLANNED = (0.05, 0.95)
 """About which part of the time the plan to add seeds takes [U]."""
@@ -57,6 +56,7 @@ def evaluate_implant(
     prescription = request.prescription
     if prescription is None:
         raise RequestError("prescription", "the plan has none", "Make a plan with a prescription.")
+    refuse_impossible_goals(scene, request)
     if not seeds:
         raise RequestError("seeds", "no seed is given", "Give the positions found on the CT.")
     refuse_impossible_seeds(scene, request, seeds, "seeds")

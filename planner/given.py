@@ -89,6 +89,15 @@ def _measured(measurer: Measurer, needle: GivenNeedle, where: str) -> Measured:
 
 
 def refuse_impossible(scene: Scene, request: Request) -> None:
-    """Raise RequestError for the first needle or seed given in a request that cannot be true."""
+    """Raise RequestError for the first needle or seed given in a request that cannot be true, and for any in
+    one that prescribes no implant: nothing would be told of it."""
+    asked = request.needle_set
+    for field, given in (("given_needles", asked.given_needles), ("given_seeds", asked.given_seeds)):
+        if given and request.prescription is None:
+            raise RequestError(
+                f"needle_set/{field}",
+                "it is part of an implant, and none is prescribed",
+                "Give a prescription, or leave it out.",
+            )
     refuse_impossible_seeds(scene, request, request.needle_set.given_seeds, "needle_set/given_seeds")
     measured_given(scene, request)

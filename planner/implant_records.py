@@ -309,6 +309,10 @@ class Robustness:
     goals_met_share: float
 
 
+SMALLEST_SPOT_CC = 0.02
+"""Cold regions smaller than this are not named: two of the voxels of a common planning CT [U]."""
+
+
 @dataclass(frozen=True)
 class ColdSpot:
     """A connected region of the PTV that gets less than the prescribed dose: its volume, the centre of its
@@ -350,11 +354,13 @@ class NeedleChange:
 
 @dataclass(frozen=True)
 class Changes:
-    """What replanning changed."""
+    """What replanning changed: needles, seeds on them, seeds that were in already, and what all give."""
 
     needles: tuple[NeedleChange, ...]
     seeds_before: int
     seeds_after: int
+    given_seeds_before: int
+    given_seeds_after: int
     d90_before_gy: float
     d90_after_gy: float
     v100_before_percent: float

@@ -1,6 +1,6 @@
 """Wording of an implant: the worst news, what is reached, what a set proves; from its records alone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import floor
 
 from planner.implant_records import (
@@ -14,7 +14,7 @@ from planner.implant_records import (
 )
 from planner.limit_wording import exceeded, exceeded_text
 from planner.lung_words import of_lung
-from planner.number_text import counted, decimals_apart, sure_percent
+from planner.number_text import counted, decimals_apart, share_text, sure_percent
 from planner.records import Aim, Path
 from planner.request import Request
 
@@ -93,14 +93,15 @@ def reached_text(request: Request, needles: NeedleSet | None, dose: DoseReport |
     if dose is None or needles is None:
         return ["Ask for smaller clearances or a wider margin, or allow more time."]
     count = f"{counted(len(needles.path_ids), 'needle')} and {counted(len(needles.seeds), 'seed')}"
+    before = " with the beams before" if dose.bed.external_target_gy > 0.0 else ""
+    bed = f"BED {dose.bed.target_d90_gy:.1f} Gy{before}"
     reached = (
-        f"{count} give D90 {dose.target.d90_gy:.1f} Gy (BED {dose.bed.target_d90_gy:.1f} Gy) and V100 "
-        f"{dose.target.v100_percent:.1f} %."
+        f"{count} give D90 {dose.target.d90_gy:.1f} Gy ({bed}) and V100 {dose.target.v100_percent:.1f} %."
     )
     missed = [goal for goal in dose.goals if not goal.met]
     if not missed:
         return [f"All goals are met as planned: {reached}"]
-    return [reached, *_limited_by(request, needles, missed)]
+    return [reached, *limited_by(request, needles, missed)]
 
 
 def set_claims(needles: NeedleSet, paths: tuple[Path, ...], missing: tuple[str, ...]) -> tuple[str, ...]:
@@ -209,22 +210,28 @@ def goal_text(goal: GoalResult) -> str:
     return f"{word} of {goal.structure} {goal.reached:.{shown}f} {unit}, {bound} {wanted} {unit} asked for"
 
 
-def _limited_by(request: Request, needles: NeedleSet, missed: list[GoalResult]) -> list[str]:
-    """Why no more was reached, as far as that is known."""
-    if not any(seed.path_id is not None for seed in needles.seeds):
-        return ["No seed could be added along a safe track."]
+def limited_by(request: Request, needles: NeedleSet, missed: Sequence[GoalResult]) -> list[str]:
+    """Why no more of the `missed` goals was reached, as far as that is known."""
+    ways = {goal.at_least for goal in missed}
+    added = any(seed.path_id is not None for seed in needles.seeds)
+    if not added and ways == {False}:
+        return ["What is in already is hotter than asked for: no seed can be taken out, and none is added."]
     said = []
-    if needles.reachable_percent < WELL_REACHED_PERCENT:
+    if needles.reachable_percent == 0.0:
+        said.append("No track was found along which a seed could be added.")
+    elif needles.reachable_percent < WELL_REACHED_PERCENT:
         said.append(
-            f"Safe tracks bring a seed within {REACH_MM:g} mm of {needles.reachable_percent:.0f} % of the "
-            "PTV only: cut it back where no needle may go, or ask for smaller clearances."
+            f"The tracks that were found bring a seed within {REACH_MM:g} mm of "
+            f"{share_text(needles.reachable_percent / 100.0)} of the PTV only: cut it back where no needle "
+            "may go, or ask for smaller clearances."
         )
     if len(needles.path_ids) >= request.needle_set.max_needles:
         most = request.needle_set.max_needles
         said.append(f"No more than {counted(most, 'needle')} {'was' if most == 1 else 'were'} allowed.")
     if needles.time_ended:
         said.append("The time limit cut the exchange of needles short: allow more.")
-    ways = {goal.at_least for goal in missed}
+    if not added:
+        return said or ["No seed was found along the tracks there are that brings the goals nearer."]
     if not needles.v100_reachable and "v100_percent" in {goal.name for goal in missed}:
         said.append(
             "By an estimate, no number of these seeds on these needles reaches V100: ask for stronger or "

@@ -38,6 +38,8 @@ SAMPLE_MM = 1.0
 AT_A_TIME = 5000
 FARTHEST_MM = 1000.0
 """Farther than any clearance."""
+GOLDEN = 1.2207440846057596
+"""g^4 = g + 1."""
 
 
 @dataclass(frozen=True)
@@ -88,17 +90,31 @@ def nearest_miss(
 def _leading(world: World) -> SafeLines:
     """The lines that lack least, as far as the obstacle field tells."""
     voxels = np.argwhere(world.target) + np.array(world.target_first_V)
-    some = voxels[np.unique(np.linspace(0, len(voxels) - 1, POINTS).astype(int))]
-    outward = spread_directions(DIRECTIONS)
+    some = np.linspace(0, len(voxels) - 1, POINTS).astype(int)
     # A hair off the middle, so that no direction runs along voxel faces.
-    points = np.repeat((some + 0.01) * np.array(world.spacing), DIRECTIONS, axis=0)
-    lines = _leaving(world, points, np.tile(outward, (len(some), 1)))
+    lines = _all_around(world, np.repeat(voxels[np.unique(some)] + 0.01, DIRECTIONS, axis=0))
+    if not len(lines):
+        # In a target hardly longer than the run asked for, that goes from corner to corner.
+        anywhere = np.repeat(voxels[some], DIRECTIONS, axis=0) + _places(POINTS * DIRECTIONS)
+        lines = _all_around(world, anywhere)
     lines = _least_lacking(world, lines)
     for step in STEPS_MM:
         tips, turned = displaced(lines.point_B, lines.outward_B, lines.quantities, step * MOVES)
         moved = _leaving(world, tips.reshape(-1, 3), turned.reshape(-1, 3))
         lines = _least_lacking(world, join_lines([lines, moved]))
     return lines
+
+
+def _all_around(world: World, points_V: Float[np.ndarray, "n 3"]) -> SafeLines:
+    """Of the lines through these points, so many as there are directions for each, those that leave."""
+    outward = np.tile(spread_directions(DIRECTIONS), (len(points_V) // DIRECTIONS, 1))
+    return _leaving(world, points_V * np.array(world.spacing), outward)
+
+
+def _places(count: int) -> Float[np.ndarray, "n 3"]:
+    """Places in a voxel about its middle, spread evenly: the additive recurrence on powers of 1 / GOLDEN
+    (Roberts 2018, "The unreasonable effectiveness of quasirandom sequences"). [voxels]"""
+    return (np.outer(np.arange(1, count + 1), GOLDEN ** -np.arange(1.0, 4.0)) % 1.0) - 0.5
 
 
 def _leaving(world: World, points_B: np.ndarray, outward_B: np.ndarray) -> SafeLines:

@@ -79,15 +79,15 @@ def _changes(before: Plan, after: Plan, measured: tuple[MeasuredNeedle, ...]) ->
     pairs = _pairs(before, after, measured)
     old, new = before.dose.target, None if after.dose is None else after.dose.target
     changes = tuple(_change(a, b) for a, b in pairs)
-    seeds_before = sum(s.path_id is not None for s in before.needle_set.seeds)
-    seeds_after = (
-        0 if after.needle_set is None else sum(s.path_id is not None for s in after.needle_set.seeds)
-    )
+    seeds = [s.path_id is None for s in before.needle_set.seeds]
+    seeds_again = [] if after.needle_set is None else [s.path_id is None for s in after.needle_set.seeds]
     d90, v100 = (0.0, 0.0) if new is None else (new.d90_gy, new.v100_percent)
     return Changes(
         needles=changes,
-        seeds_before=seeds_before,
-        seeds_after=seeds_after,
+        seeds_before=seeds.count(False),
+        seeds_after=seeds_again.count(False),
+        given_seeds_before=seeds.count(True),
+        given_seeds_after=seeds_again.count(True),
         d90_before_gy=old.d90_gy,
         d90_after_gy=d90,
         v100_before_percent=old.v100_percent,

@@ -3,8 +3,8 @@ it again and compares."""
 
 from collections.abc import Sequence
 
-from planner.implant_records import Achieved, NeedleChange
-from planner.implant_wording import goal_text, harm_of, worst_first
+from planner.implant_records import SMALLEST_SPOT_CC, Achieved, NeedleChange
+from planner.implant_wording import goal_text, harm_of, limited_by, worst_first
 from planner.number_text import counted
 from planner.records import Aim, Outcome, Plan, Status
 
@@ -19,34 +19,37 @@ def implant_outcome(achieved: Achieved, supplement: Plan | None) -> Outcome:
     reached = f"D90 {target.d90_gy:.1f} Gy, V100 {target.v100_percent:.1f} %"
     near = achieved.seed_pairs_near
     lie = "lies" if near == 1 else "lie"
+    # A seed counted twice makes every dose too high.
     twice = (
-        f" {counted(near, 'pair')} of seeds {lie} nearer to each other than a seed is long: check that none "
-        "was found twice."
+        f"{counted(near, 'pair')} of seeds {lie} nearer to each other than a seed is long: check that none "
+        "was found twice. "
         if near
         else ""
     )
     if not missed:
-        return Outcome(Status.PLANNED, f"The implant meets its goals: {reached}. {NOT_COMPARED}{twice}")
+        return Outcome(Status.PLANNED, f"{twice}The implant meets its goals: {reached}. {NOT_COMPARED}")
     # What harms comes first.
     named = "; ".join(goal_text(goal) for goal in sorted(missed, key=lambda goal: goal.at_least))
     if supplement is None:
-        hot = f"The implant is hotter than asked for: {named}. {reached}."
+        hot = f"{twice}The implant is hotter than asked for: {named}. {reached}."
         return Outcome(
             Status.GOALS_NOT_MET,
-            f"{hot} Seeds cannot be taken out, and none are proposed. {NOT_COMPARED}{twice}",
+            f"{hot} Seeds cannot be taken out, and none are proposed. {NOT_COMPARED}",
         )
-    lacking = f"Goals not met: {named}. {counted(len(achieved.cold_spots), 'cold spot')}.{twice}"
+    spots = len(achieved.cold_spots)
+    cold = counted(spots, "cold spot") if spots else f"No cold spot of {SMALLEST_SPOT_CC:g} cc or more"
+    lacking = f"{twice}Goals not met: {named}. {cold}."
     needles, dose = supplement.needle_set, supplement.dose
     added = 0 if needles is None else sum(1 for s in needles.seeds if s.path_id is not None)
-    if needles is None or dose is None or added == 0:
-        none = (
-            "No seed could be added along a safe track."
-            if supplement.search.complete
-            else "The search for tracks to add seeds ended early: allow more time."
-        )
+    if needles is None or dose is None:
+        # Of seeds that are in a plan always tells: without, it is refused.
+        return Outcome(Status.GOALS_NOT_MET, f"{lacking} {NOT_COMPARED}")
+    if added == 0:
+        none = limited_by(supplement.request, needles, [goal for goal in dose.goals if not goal.met])
+        if not supplement.search.complete:
+            none.append("The search for tracks to add seeds ended early: allow more time.")
         # To nothing added belongs the dose of what was found.
-        worst, compared = ([], [NOT_COMPARED]) if dose is None else (harm_of(dose, None), [])
-        return Outcome(Status.GOALS_NOT_MET, " ".join([*worst, lacking, none, *compared]))
+        return Outcome(Status.GOALS_NOT_MET, " ".join([*harm_of(dose, None), lacking, *none]))
     after = (
         f"{counted(added, 'seed')} on {counted(len(needles.path_ids), 'needle')} "
         f"{'brings' if added == 1 else 'bring'} D90 to {dose.target.d90_gy:.1f} Gy and V100 to "
@@ -76,8 +79,9 @@ def change_sentences(
         f"D90 {d90_before_gy:.1f} Gy before, {d90_after_gy:.1f} Gy after.",
     ]
     if idle:
+        carry, them = ("carries", "it") if len(idle) == 1 else ("carry", "them")
         said.append(
-            f"{', '.join(idle)}, as measured, carry no seed: along them none can stand in the PTV, or none "
-            "is needed. Where a needle no longer reaches it, draw it back and drive it again."
+            f"{', '.join(idle)}, as measured, {carry} no seed: along {them} none can stand in the PTV, or "
+            "none is needed. Where a needle no longer reaches it, draw it back and drive it again."
         )
     return tuple(said)

@@ -74,11 +74,13 @@ class NeedleChangeModel(Strict):
 
 
 class ChangesModel(Strict):
-    """What replanning changed."""
+    """What replanning changed: needles, seeds on them, seeds that were in already, and what all give."""
 
     needles: tuple[NeedleChangeModel, ...]
     seeds_before: Count
     seeds_after: Count
+    given_seeds_before: Count
+    given_seeds_after: Count
     d90_before_gy: Gy
     d90_after_gy: Gy
     v100_before_percent: Percent

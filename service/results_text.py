@@ -48,11 +48,11 @@ def replanned_text(replanned: Replanned) -> str:
     """What changed, then the plan."""
     changes = replanned.changes
     blocks = list(changes.sentences)
+    before = _seeds(changes.seeds_before, changes.given_seeds_before)
+    after = _seeds(changes.seeds_after, changes.given_seeds_after)
     blocks.append(
-        f"Before: {counted(changes.seeds_before, 'seed')}, D90 {changes.d90_before_gy:.1f} Gy, "
-        f"V100 {changes.v100_before_percent:.1f} %. "
-        f"After: {counted(changes.seeds_after, 'seed')}, D90 {changes.d90_after_gy:.1f} Gy, "
-        f"V100 {changes.v100_after_percent:.1f} %."
+        f"Before: {before}, D90 {changes.d90_before_gy:.1f} Gy, V100 {changes.v100_before_percent:.1f} %. "
+        f"After: {after}, D90 {changes.d90_after_gy:.1f} Gy, V100 {changes.v100_after_percent:.1f} %."
     )
     if changes.needles:
         rows = [("before", "after", "entry moved mm", "tip moved mm", "seeds before", "seeds after")]
@@ -60,6 +60,10 @@ def replanned_text(replanned: Replanned) -> str:
     if replanned.verification is not None:
         blocks.append(verification_text(replanned.verification))
     return "\n".join(blocks) + "\n\n" + plan_text(replanned.plan)
+
+
+def _seeds(on_needles: int, given: int) -> str:
+    return counted(on_needles, "seed") + (f" on needles and {given} in already" if given else "")
 
 
 def _change(needle: NeedleChange) -> tuple[str, ...]:

@@ -294,6 +294,8 @@ def a_replanning(plan_sha256: str, plan: Plan) -> Replanned:
             needles=(NeedleChange("N1", "N1", 2.5, 4.25, 2, 3), NeedleChange("N2", None, None, None, 1, 0)),
             seeds_before=4,
             seeds_after=5,
+            given_seeds_before=0,
+            given_seeds_after=0,
             d90_before_gy=146.25,
             d90_after_gy=139.0,
             v100_before_percent=96.0,

@@ -19,9 +19,9 @@ from random_chests import random_chest
 from small_chests import Chest
 
 from anatomy.scene import Scene
-from planner.defaults import REPORTED_ROLES
 from planner.evaluate import evaluate_implant
 from planner.given import measured_needles, refuse_impossible_seeds
+from planner.organ_goals import REPORTED_ROLES
 from planner.plan import plan
 from planner.records import Aim, Plan, Verification
 from planner.replan import MeasuredNeedle, replan

@@ -166,11 +166,12 @@ def test_a_seed_without_an_axis_counts_too(plain, ptv):
 def test_goals_are_met_from_what_is_asked_on():
     target = ball_plan().dose.target
     exact = Goals(target.d90_gy, target.v100_percent, target.v150_percent, target.v200_percent)
-    organs = (OrganDose("aorta", 5.0, 90.0, 60.0, None),)
-    asked = MappingProxyType({"aorta": OrganGoal(90.0, 59.0, 10.0), "spine": OrganGoal(d1cc_gy=5.0)})
+    # An organ smaller than 2 cc is held by its D1cc, which is no less.
+    organs = (OrganDose("aorta", 1.5, 90.0, 60.0, None), OrganDose("spine", 0.5, 4.0, None, None))
+    asked = MappingProxyType({"aorta": OrganGoal(90.0, 59.0, 60.0), "spine": OrganGoal(d1cc_gy=3.0)})
     results = goal_results(Prescription(120.0, exact, asked), target, organs)
-    assert [r.met for r in results] == [True, True, True, True, True, False, True, True]
-    assert [r.reached for r in results[4:]] == [90.0, 60.0, 0.0, 0.0]
+    assert [r.met for r in results] == [True, True, True, True, True, False, True, False]
+    assert [r.reached for r in results[4:]] == [90.0, 60.0, 60.0, 4.0]
     stricter = replace(exact, d90_gy=target.d90_gy + 1e-6, v150_percent=target.v150_percent - 1e-6)
     assert [r.met for r in goal_results(Prescription(120.0, stricter), target, ())] == [
         False, True, False, True,

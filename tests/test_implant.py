@@ -15,11 +15,12 @@ from made_scenes import box_mask, made_scene
 from small_chests import CHESTS, random_lines, small_chest
 
 from anatomy.scene import Scene
-from anatomy.structures import Role
+from anatomy.structures import Role, mask_from_bool
 from anatomy.threads import thread_count
 from planner.dose_report import Dosimetry, dose_report
 from planner.implant import implant
-from planner.implant_wording import _limited_by, set_claims
+from planner.implant_records import Doubt
+from planner.implant_wording import limited_by, set_claims
 from planner.measure import Measurer
 from planner.needles.conflicts import hardware_of, needles_between
 from planner.plan import plan
@@ -28,6 +29,7 @@ from planner.ptv import ptv_of
 from planner.records import Aim, Path, Plan, Status
 from planner.request import (
     Arrangement,
+    BedRequest,
     GivenNeedle,
     GivenSeed,
     Goals,
@@ -35,6 +37,7 @@ from planner.request import (
     NeedleSetRequest,
     OrganGoal,
     Prescription,
+    PriorExternal,
     Request,
     RequestError,
     SearchRequest,
@@ -339,7 +342,7 @@ def test_what_is_in_is_told_of_where_nothing_else_can_be_planned():
     told = [
         "Given needles too near: ",
         "Goals not met: D90 of PTV ",
-        "No seed could be added along a safe track.",
+        "No track was found along which a seed could be added.",
     ]
     told.append("Shown: no path to node ")
     places = [planned.outcome.message.find(words) for words in told]
@@ -364,6 +367,49 @@ def test_seeds_alone_that_are_in_are_told_of_and_may_be_enough():
     forged = replace(few, outcome=all_of_them.outcome, needle_set=None, dose=None, robustness=None)
     failed = {check.name for check in verify(forged, ball_scene()).checks if not check.passed}
     assert "the outcome fits the paths" in failed
+
+
+def test_what_is_in_is_missed_where_a_plan_leaves_it_out():
+    for planned in (without_a_way(given_request().needle_set), made(given_request())):
+        paths = tuple(path for path in planned.paths if path.aim is Aim.TARGET)
+        bare = replace(planned, paths=paths, needle_set=None, dose=None, robustness=None)
+        failed = {check.name for check in verify(bare, ball_scene()).checks if not check.passed}
+        assert "an implant is whole, and prescribed" in failed
+
+
+def test_what_is_in_is_refused_where_no_implant_is_prescribed():
+    given = given_request().needle_set
+    for some, field in (
+        (NeedleSetRequest(given_needles=given.given_needles), "given_needles"),
+        (NeedleSetRequest(given_seeds=given.given_seeds), "given_seeds"),
+    ):
+        with pytest.raises(RequestError, match=f"needle_set/{field}: .* none is prescribed"):
+            plan(ball_scene(), asked(needle_set=some, prescription=None))
+
+
+def test_what_alone_beams_before_gave_meets_a_limit_that_it_equals_and_is_said_to_be_before():
+    """30 Gy in 5 fractions on the cord, which may get as much, and a needle without a seed."""
+    scene = ball_scene()
+    cord = replace(scene.structure("aorta"), name="spinal_cord")
+    scene = replace(scene, structures=(*(s for s in scene.structures if s.name != "aorta"), cord))
+    needle = given_request().needle_set.given_needles[0]
+    out = np.subtract(needle.entry_mm, needle.tip_mm)
+    short = GivenNeedle(needle.entry_mm, tuple((np.array(needle.entry_mm) - 0.1 * out).tolist()))
+    request = asked(
+        needle_set=NeedleSetRequest(given_needles=(short,)),
+        clearance_mm=MappingProxyType({"default": 200.0}),
+        prescription=Prescription(
+            prior_external=PriorExternal(30.0, 5), bed=BedRequest(protocols=("RTOG_0813_5fx",))
+        ),
+    )
+    planned = plan(scene, request).plan
+    assert [check for check in planned.verification.checks if not check.passed] == []
+    maxima = [n for n in planned.dose.bed.limits if n.structure == "spinal_cord" and n.volume_cc is None]
+    (limit,) = [n for n in maxima if n.achieved_bed_gy == n.limit_bed_gy]
+    assert limit.met and Doubt.PART_GETS_MORE not in limit.doubts
+    bed = planned.dose.bed
+    words = f"give D90 0.0 Gy (BED {bed.target_d90_gy:.1f} Gy with the beams before)"
+    assert bed.target_d90_gy == bed.external_target_gy > 0.0 and words in planned.outcome.message
 
 
 def test_where_nothing_leads_to_the_target_and_nothing_is_in_there_is_no_implant():
@@ -447,6 +493,21 @@ def test_an_organ_goal_of_what_is_no_organ_is_refused():
     prescription = Prescription(organ_goals=MappingProxyType({"body": OrganGoal(90.0)}))
     with pytest.raises(RequestError, match=r"prescription/organ_goals/body: its role is skin"):
         plan(ball_scene(), replace(REQUEST, prescription=prescription))
+
+
+@pytest.mark.parametrize(("name", "voxels"), [("aorta", 100), ("brachial_plexus_left", 6), ("nerve", 12)])
+def test_an_organ_goal_of_too_little_to_hold_it_against_is_refused(name: str, voxels: int) -> None:
+    """Less than any aorta, a crumb of a plexus, and less than 0.1 cc of what nobody knows."""
+    aorta = ball_scene().structure("aorta")
+    inside, some = (np.zeros(ball_scene().grid.shape, bool) for _ in range(2))
+    aorta.mask.paint(inside, True)
+    some[tuple(np.argwhere(inside)[:voxels].T)] = True
+    little = replace(aorta, name=name, mask=mask_from_bool(some))
+    others = tuple(s for s in ball_scene().structures if s.name != name)
+    scene = replace(ball_scene(), structures=(*others, little))
+    prescription = Prescription(organ_goals=MappingProxyType({name: OrganGoal(d1cc_gy=1.0)}))
+    with pytest.raises(RequestError, match=rf"prescription/organ_goals/{name}: only 0\.\d+ cm3 of it is in"):
+        plan(scene, replace(REQUEST, prescription=prescription))
 
 
 @pytest.mark.parametrize(
@@ -682,9 +743,26 @@ def test_a_message_says_what_limits_the_dose():
     assert "pull against" not in message
 
 
+def test_why_nothing_is_added_is_said_as_it_is():
+    cold, hot, _ = a_dose().goals
+    cold, hot = replace(cold, met=False), replace(hot, met=False)
+    found = a_needle_set()
+    bare = replace(found, seeds=tuple(s for s in found.seeds if s.path_id is None), reachable_percent=100.0)
+    (too_hot,) = limited_by(ASKED, bare, [hot])
+    assert "hotter than asked for" in too_hot
+    (nothing,) = limited_by(ASKED, replace(bare, reachable_percent=0.0), [cold])
+    assert nothing == "No track was found along which a seed could be added."
+    only = replace(ASKED, needle_set=NeedleSetRequest(max_needles=1))
+    one = replace(bare, path_ids=bare.path_ids[:1])
+    assert limited_by(only, one, [cold]) == ["No more than 1 needle was allowed."]
+    for missed in ([cold], [cold, hot]):
+        (no_help,) = limited_by(ASKED, bare, missed)
+        assert "No seed was found along the tracks there are" in no_help
+
+
 def test_cold_and_hot_goals_missed_together_are_said_to_pull():
     cold, hot, _ = a_dose().goals
     missed = [replace(cold, met=False), hot]
-    assert "pull against each other" in _limited_by(ASKED, a_needle_set(), missed)[-1]
-    (only,) = _limited_by(ASKED, replace(a_needle_set(), reachable_percent=99.0), missed[:1])
+    assert "pull against each other" in limited_by(ASKED, a_needle_set(), missed)[-1]
+    (only,) = limited_by(ASKED, replace(a_needle_set(), reachable_percent=99.0), missed[:1])
     assert "stronger" in only

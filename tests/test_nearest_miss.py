@@ -9,7 +9,7 @@ import trimesh
 from honest_plans import NEEDLE, ORGANS, RADIUS, REQUEST, SHAPE, SPACING, Box, Patient, Voxels, patient
 
 from anatomy.pose import Position
-from anatomy.structures import Role, Structure, Surface
+from anatomy.structures import Role, Structure, Surface, mask_from_bool
 from planner.nearest_miss import nearest_miss
 from planner.plan import plan
 from planner.progress import Phase
@@ -36,6 +36,21 @@ def planned(who: Patient, request: Request) -> Plan:
     assert made.verification is not None
     assert [c for c in made.verification.checks if not c.passed] == []
     return made
+
+
+def test_a_miss_is_found_where_a_needle_runs_far_enough_from_corner_to_corner_only(who: Patient) -> None:
+    """Lines through the middles of such a target's voxels are all too short."""
+    box = np.zeros(SHAPE, bool)
+    at = np.array(who.scene.target.lower)
+    box[tuple(slice(a, a + 2) for a in at)] = True
+    node = replace(who.scene.structure("node"), mask=mask_from_bool(box))
+    structures = tuple(node if s.name == "node" else s for s in who.scene.structures)
+    small = replace(who, scene=replace(who.scene, structures=structures, target=node.mask))
+    longest = float(np.linalg.norm(2.0 * np.array(SPACING)))
+    target = replace(ASKED.target, min_chord_mm=0.97 * longest)
+    assert planned(small, replace(ASKED, target=target)).nearest_miss is not None
+    beyond = replace(ASKED.target, min_chord_mm=1.01 * longest)
+    assert planned(small, replace(ASKED, target=beyond)).nearest_miss is None
 
 
 def least_distance(box: Box, start: np.ndarray, d: np.ndarray, length: float) -> float:

@@ -32,7 +32,7 @@ from planner.implant_records import Doubt, LimitComparison, LimitKind
 from planner.implant_wording import harm_of
 from planner.limit_wording import exceeded, exceeded_text, excess_ratio, reason_of
 from planner.request import Prescription, RequestError
-from planner.verify.organ_limits import Compared, _doubts
+from planner.verify.organ_limits import Compared, Effect, _doubts
 from planner.verify.organ_match import Matched, matched
 from service.dose_text import exceeded_lines
 from service.plan_summary import summary_of
@@ -321,7 +321,11 @@ def test_where_sources_disagree_met_is_what_both_call_so_and_an_excess_is_one(
     assert found.achieved_cc == pytest.approx(hot_cc)
     # Verification calls for the same doubts; of what was compared it asks only whether it is there.
     there = Compared.__new__(Compared)
-    assert tuple(_doubts(Prescription(), rows.limits[0], found, Matched(("lungs",)), there)) == found.doubts
+    effect = Effect(3.0, 0.0, 0.0)
+    assert (
+        tuple(_doubts(Prescription(), effect, rows.limits[0], found, Matched(("lungs",)), there))
+        == found.doubts
+    )
 
 
 def test_a_wall_away_from_the_target_meets_what_the_whole_meets_and_an_excess_is_told() -> None:

@@ -12,6 +12,7 @@ from planner.records import Aim, Path, Status
 from planner.replan import MeasuredNeedle, _pairs, replan
 from planner.request import GivenSeed, Point, RequestError
 from planner.seeding.dose import seed_dose
+from service.results_text import replanned_text
 
 SHIFT_MM = 3.0
 
@@ -87,6 +88,7 @@ def test_dose_and_seeds_before_and_after_are_those_of_the_plans(again):
     assert changes.v100_after_percent == two.dose.target.v100_percent
     assert changes.seeds_before == sum(c.seeds_before for c in changes.needles)
     assert changes.seeds_after == sum(c.seeds_after for c in changes.needles)
+    assert (changes.given_seeds_before, changes.given_seeds_after) == (0, 0)
     assert f"{two.dose.target.d90_gy:.1f} Gy after" in " ".join(changes.sentences)
 
 
@@ -101,8 +103,10 @@ def test_every_needle_before_and_after_is_named_once(again, missing):
 def test_a_needle_that_misses_the_ptv_is_said_to_carry_no_seed(missing):
     (given,) = given_paths(missing)
     assert given.seeds == ()
-    (sentence,) = [s for s in missing.changes.sentences if "carry no seed" in s]
+    (sentence,) = [s for s in missing.changes.sentences if "carries no seed" in s]
     assert sentence.startswith(given.id)
+    assert (missing.changes.given_seeds_before, missing.changes.given_seeds_after) == (0, DROPPED)
+    assert f"on needles and {DROPPED} in already, D90 " in replanned_text(missing)
     assert any(given.id in claim and "no seed" in claim for claim in missing.plan.needle_set.claims)
     assert missing.plan.verification.passed
 

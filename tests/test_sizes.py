@@ -11,7 +11,7 @@ from anatomy.errors import AnatomyError, StructureError, SurfaceError
 from anatomy.expected import is_expected
 from anatomy.frames import Grid
 from anatomy.read import read
-from anatomy.remnants import remnants_of
+from anatomy.remnants import remnants_of, too_small_of
 from anatomy.roles import role_of
 from anatomy.scene import scene
 from anatomy.sizes import refuse_unlikely_voxels
@@ -189,6 +189,11 @@ def test_a_crumb_stands_for_no_organ() -> None:
     assert remnants_of(crumbs("kidney_left", "node", "lung_covid_infiltrate"), grid_of(2.0)) == ()
     mask = np.zeros((40, 40, 40), bool)
     mask[:10, :10, :10] = True
+    # But no limit for an organ that need not be there is known to be met by a crumb of it.
+    assert too_small_of(crumbs("brachial_plexus_left", "stomach"), grid_of(2.0)) == {
+        "brachial_plexus_left",
+        "stomach",
+    }
     called = Structure("pulmo", mask_from_bool(mask), Role.LUNG)
     assert [one.name for one in remnants_of([called], grid_of(2.0))] == ["pulmo"]
     assert remnants_of([called], grid_of(3.0)) == ()

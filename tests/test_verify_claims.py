@@ -312,7 +312,7 @@ def test_a_named_table_must_be_the_scene_s() -> None:
         (Status.PLANNED, True, False),
         (Status.GOALS_NOT_MET, True, False),
         (Status.NO_PATH, False, True),
-        (Status.TIMED_OUT, True, True),
+        (Status.TIMED_OUT, False, True),
     ],
 )
 def test_each_status_has_paths_or_has_none(

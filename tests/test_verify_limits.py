@@ -44,14 +44,14 @@ BODY = ((8, 10, 0), (52, 50, 40))
 
 
 def compared(
-    name: str, mask: VoxelMask, protocol: str = PROTOCOL, remnant: bool = False
+    name: str, mask: VoxelMask, protocol: str = PROTOCOL, too_small: bool = False
 ) -> list[LimitComparison]:
     """The planner's comparison with one organ."""
     dose = seed_dose(ASKED.seeds)
     dosimetry = Dosimetry(WHO.scene, dose, [GivenSeed(s.position_mm, s.axis) for s in SEEDS])
     found = dosimetry.of(name, mask, 1.0)
     holds = holds_most(mask, WHO.scene.target)
-    organ = OrganDose(name, found.doses_gy, found.points.weights_mm3, holds, remnant)
+    organ = OrganDose(name, found.doses_gy, found.points.weights_mm3, holds, too_small)
     made = Radiobiology(source_of(ASKED).half_life_d)
     return list(compare_all([organ], made, protocols=[protocol_named(protocol)]))
 
@@ -62,16 +62,16 @@ def failed(
     mask: VoxelMask,
     protocol: str = PROTOCOL,
     stated: Sequence[implant_records.OrganDose] = (),
-    remnants: Sequence[str] = (),
+    too_small: Sequence[str] = (),
 ) -> set[str]:
-    """Names of the checks that the limits fail, beside the doses stated of organs and what is a remnant."""
+    """Names of the checks that the limits fail, beside the doses stated of organs and what is too small."""
     claims, source = Claims(()), source_of(ASKED)
     seeds = planted(source, seed_dose(ASKED.seeds).strength_u, SEEDS)
     bed = BedReport(0.0, 0.0, 0.0, 0.0, tuple(limits))
     effect = effect_of(ASKED_FOR, source, 0.0)
     asked = replace(ASKED_FOR, bed=replace(ASKED_FOR.bed, protocols=(protocol,)))
     grid, target = WHO.scene.grid, WHO.scene.target
-    check_limits(claims, asked, bed, effect, {name: mask}, grid, seeds, target, stated, remnants)
+    check_limits(claims, asked, bed, effect, {name: mask}, grid, seeds, target, stated, too_small)
     return {check.name for check in claims.verification().checks if not check.passed}
 
 
@@ -206,13 +206,13 @@ def test_no_true_limit_of_a_tiny_organ_is_refused(
 def test_a_remnant_meets_no_limit_for_its_organ_and_exceeds_one() -> None:
     far, near = (mask_from_bool(box_mask(SHAPE, box)) for box in (TINY_BOXES[3], TINY_BOXES[2]))
     for mask, ends in ((far, True), (near, False)):
-        whole, some = (compared("spinal_cord", mask, "RTOG_0813_5fx", remnant) for remnant in (False, True))
+        whole, some = (compared("spinal_cord", mask, "RTOG_0813_5fx", little) for little in (False, True))
         assert {n.met for n in whole if n.structure and n.limit_bed_gy} >= {ends}
         assert {n.met for n in some if n.structure and n.limit_bed_gy} >= {None if ends else False}
         assert not any(n.met for n in some) and any("most of spinal_cord" in n.reason for n in some)
-        assert failed(some, "spinal_cord", mask, "RTOG_0813_5fx", remnants=["spinal_cord"]) == set()
+        assert failed(some, "spinal_cord", mask, "RTOG_0813_5fx", too_small=["spinal_cord"]) == set()
         assert "what is in doubt" in failed(
-            whole, "spinal_cord", mask, "RTOG_0813_5fx", remnants=["spinal_cord"]
+            whole, "spinal_cord", mask, "RTOG_0813_5fx", too_small=["spinal_cord"]
         )
 
 

@@ -268,6 +268,8 @@ CHANGES: dict[str, tuple[Callable[[Changes], Changes], tuple[str, str]]] = {
         ("a needle is told of once", "after_id"),
     ),
     "more seeds": (changes(seeds_after=99), ("seeds on needles", "after")),
+    "a seed more in before": (changes(given_seeds_before=1), ("seeds in already", "before")),
+    "a seed more in": (changes(given_seeds_after=99), ("seeds in already", "after")),
     "more D90": (changes(d90_after_gy=500.0), ("D90", "after")),
     "less V100 before": (changes(v100_before_percent=1.0), ("V100", "before")),
     "sentences of its own": (changes(sentences=("All is well.",)), ("sentences", "changes")),
@@ -308,8 +310,13 @@ def test_a_replanning_for_another_request_is_caught(change: Callable, name: str,
 
 
 def test_where_time_ended_no_one_says_that_there_is_no_track(lacking: Evaluation) -> None:
-    bare = replace(lacking.supplement, needle_set=None, dose=None)
+    found = lacking.supplement.needle_set
+    given = tuple(seed for seed in found.seeds if seed.path_id is None)
+    alone = replace(found, path_ids=(), seeds=given, reachable_percent=0.0)
+    bare = replace(lacking.supplement, needle_set=alone)
     early = replace(bare, search=replace(bare.search, complete=False))
-    for supplement_made, words in ((bare, "No seed could be added"), (early, "ended early: allow more time")):
+    for supplement_made, is_early in ((bare, False), (early, True)):
         outcome = implant_outcome(lacking.achieved, supplement_made)
-        assert outcome.status is Status.GOALS_NOT_MET and words in outcome.message
+        assert outcome.status is Status.GOALS_NOT_MET
+        assert "No track was found along which a seed could be added." in outcome.message
+        assert outcome.message.endswith("ended early: allow more time.") is is_early

@@ -30,14 +30,14 @@ class OrganDose:
     """One structure's samples: the implant's dose until the seeds have decayed, infinity inside a seed, and
     volumes; none where the structure is empty. [Gy, mm3]
 
-    `holds_target`: most of the target lies in it. `remnant`: it is too little to be the organ of its name.
+    `holds_target`: most of the target lies in it. `too_small`: it is too little to be the organ of its name.
     """
 
     name: str
     doses_gy: Float[np.ndarray, " n"]
     weights_mm3: Float[np.ndarray, " n"]
     holds_target: bool = False
-    remnant: bool = False
+    too_small: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def compare_all(
     for limit in (limit for protocol in protocols for limit in protocol.limits):
         matched = match(ORGAN_OF_ROW[limit.organ], by_name, solids)
         parts = [by_name[name] for name in matched.structures]
-        some = next((part.name for part in parts if part.remnant), None)
+        some = next((part.name for part in parts if part.too_small), None)
         if some is not None and not matched.lacking:
             matched = replace(matched, lacking=f"most of {some}")
         if matched.structures not in known:

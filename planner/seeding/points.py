@@ -12,6 +12,7 @@ from jaxtyping import Float
 from anatomy.scene import Scene
 from anatomy.structures import VoxelMask
 from planner.even_points import even_points_B
+from planner.organ_goals import HOTTEST_CC, goal_volume_cc
 from planner.request import OrganGoal, Prescription
 from planner.seeding.aims import PointGoal, target_goals
 
@@ -41,7 +42,8 @@ def aim_points(
         if near is not None:
             points = even_points_B(near, scene.grid, OF_ORGAN)
             volume_mm3 = near.count * scene.grid.voxel_volume_mm3
-            goals += _organ_goals(goal, sum(map(len, parts)), len(points), volume_mm3)
+            organ_cc = scene.structure(name).mask.count * scene.grid.voxel_volume_mm3 / MM3_PER_CC
+            goals += _organ_goals(goal, organ_cc, sum(map(len, parts)), len(points), volume_mm3)
             parts.append(points)
     return AimPoints(np.concatenate(parts), tuple(goals))
 
@@ -58,8 +60,10 @@ def _near(mask: VoxelMask, ptv: VoxelMask, scene: Scene) -> VoxelMask | None:
     return part if part.count else None
 
 
-def _organ_goals(goal: OrganGoal, first: int, count: int, volume_mm3: float) -> list[PointGoal]:
-    limits = ((0.1, goal.d0_1cc_gy), (1.0, goal.d1cc_gy), (2.0, goal.d2cc_gy))
+def _organ_goals(
+    goal: OrganGoal, organ_cc: float, first: int, count: int, volume_mm3: float
+) -> list[PointGoal]:
+    limits = [(goal_volume_cc(field, organ_cc), getattr(goal, field)) for field in HOTTEST_CC]
     return [
         PointGoal(first, first + count, dose, False, min(1.0, cc * MM3_PER_CC / volume_mm3))
         for cc, dose in limits

@@ -65,9 +65,8 @@ def check_dose(
     _check_points(claims, dose, seeds, {PTV: treated, GTV: scene.target}, organs, scene)
     check_organs(claims, dose.organs, scene, seeds, organs)
     effect = effect_of(asked, strong.source, dose.bed.external_organ_gy)
-    little = [remnant.name for remnant in scene.remnants]
     check_limits(
-        claims, asked, dose.bed, effect, organs, scene.grid, seeds, scene.target, dose.organs, little
+        claims, asked, dose.bed, effect, organs, scene.grid, seeds, scene.target, dose.organs, scene.too_small
     )
     _check_curves(claims, dose, scene, seeds, curves, organs)
 

@@ -58,9 +58,10 @@ def _goals(asked: Prescription, dose: DoseReport | Achieved) -> Iterator[Goal]:
         for part in ORGAN_GOALS:
             most = getattr(goal, part)
             if most is not None:
-                # Less than the volume asked about is nothing of it.
-                reached = getattr(organs.get(name), part, None) or 0.0
-                yield name, part, False, most, reached
+                # What there is less of than is asked about is held by the next smaller volume's dose.
+                smaller = ORGAN_GOALS[: ORGAN_GOALS.index(part) + 1]
+                told = [getattr(organs.get(name), one, None) for one in smaller]
+                yield name, part, False, most, min((dose for dose in told if dose is not None), default=0.0)
 
 
 def check_bed(claims: Claims, asked: Prescription, dose: DoseReport, source: Source) -> None:

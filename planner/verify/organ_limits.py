@@ -23,6 +23,7 @@ from planner.implant_records import BedReport, Doubt, LimitComparison, LimitKind
 from planner.limit_wording import reason_of
 from planner.request import Prescription
 from planner.sources.source import Source
+from planner.verify.alike import alike
 from planner.verify.claims import Claims
 from planner.verify.dvh import CC_MM3, Recomputed, SampledDoses, sampled_doses
 from planner.verify.hottest import field_of, hottest_part
@@ -31,7 +32,7 @@ from planner.verify.planted import Planted
 from planner.verify.ptv import holds
 from planner.verify.tiny import hottest_sample
 from planner.verify.tolerances import DOSE_NEAR, RATIO
-from planner.verify.volume_dose import check_within, outside_seeds, points_of
+from planner.verify.volume_dose import ORGAN_PART_MM, check_within, outside_seeds, points_of
 from planner.verify.voxels import voxels_of
 
 POINT_CC, HOTTEST_CC = 0.1, 2.0
@@ -106,7 +107,8 @@ class Compared:
             for part in parts
         ]
         volume = sum(part.count for part in parts) * voxel
-        return SampledDoses(np.concatenate(doses), volume, self.seeds.highest_outside_gy)
+        same = alike(self.seeds.centres_P, self.grid, ORGAN_PART_MM)
+        return SampledDoses(np.concatenate(doses), volume, self.seeds.highest_outside_gy, same)
 
     def hottest_gy(self, volume_cc: float) -> Recomputed | None:
         """The least dose of their hottest volume, outside seeds; None where there is less. [Gy]"""
@@ -144,9 +146,10 @@ def check_limits(
     seeds: Planted,
     target: VoxelMask,
     stated: Sequence[OrganDose] = (),
-    remnants: Collection[str] = (),
+    too_small: Collection[str] = (),
 ) -> None:
-    """All claims of this module; `stated` are the doses of single organs, `remnants` too little to be one."""
+    """All claims of this module; `stated` are the doses of single organs, `too_small` what is too little to
+    be one."""
     tables = {protocol.name: protocol.limits for protocol in PROTOCOLS}
     rows = [row for name in asked.bed.protocols for row in tables.get(name, ())]
     wanted = [f"{row.protocol}, {row.organ}: {row.words}" for row in rows]
@@ -162,7 +165,7 @@ def check_limits(
     doses = {(organ.structure,): organ for organ in stated}
     for row, limit in zip(rows, bed.limits, strict=True):
         found = matched(ORGAN_OF_ROW[row.organ], there, solids)
-        little = [name for name in found.structures if name in remnants]
+        little = [name for name in found.structures if name in too_small]
         if little and not found.lacking:
             found = replace(found, lacking=f"most of {little[0]}")
         if found.structures not in known:
@@ -189,7 +192,7 @@ def _check_limit(
         "the structures compared", subject, limit.structure or "none", ", ".join(found.structures) or "none"
     )
     _check_numbers(claims, subject, effect, row, limit, compared)
-    doubts = _doubts(asked, row, limit, found, compared)
+    doubts = _doubts(asked, effect, row, limit, found, compared)
     lacking = found.lacking if Doubt.LACKING in doubts else ""
     claims.same("what the organ lacks", subject, limit.lacking or "nothing", lacking or "nothing")
     stated = [doubt for doubt in limit.doubts if doubt is not Doubt.IN_SEED]
@@ -284,7 +287,12 @@ def _check_number(
 
 
 def _doubts(
-    asked: Prescription, row: OrganLimit, limit: LimitComparison, found: Matched, compared: Compared | None
+    asked: Prescription,
+    effect: Effect,
+    row: OrganLimit,
+    limit: LimitComparison,
+    found: Matched,
+    compared: Compared | None,
 ) -> list[Doubt]:
     """Those that row, names, volumes and numbers as stated call for."""
     if row.dose_gy is None:
@@ -296,10 +304,14 @@ def _doubts(
     tiny = row.volume_cc is None and whole < POINT_CC * (1.0 - RATIO)
     bed, most = limit.achieved_bed_gy, limit.limit_bed_gy
     met = row.volume_cc is None and bed is not None and most is not None and bed <= most
+    more = got > 0.0
+    if more and met and bed is not None and bed == most:
+        # Beams alone may give all of it just what is allowed, and seeds nothing.
+        more = effect.bed_gy(float(compared.hottest.doses_gy.max())) > bed
     calls = {
         Doubt.TINY: tiny,
         # What stands for a point meets a maximum, and some get more.
-        Doubt.PART_GETS_MORE: met and not tiny and got > 0.0,
+        Doubt.PART_GETS_MORE: met and not tiny and more,
         Doubt.SMALL: row.kind is LimitKind.SPARED and whole <= (row.volume_cc or 0.0),
         Doubt.OTHER_READING: row.kind is LimitKind.VOLUME_OR_SPARED
         and few != (whole - got > (row.volume_cc or 0.0)),

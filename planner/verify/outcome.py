@@ -13,7 +13,7 @@ PATHS_WITH = {
     Status.PLANNED: (True, False),
     Status.NO_PATH: (False,),
     Status.GOALS_NOT_MET: (True,),
-    Status.TIMED_OUT: (True, False),
+    Status.TIMED_OUT: (False,),
 }
 """Whether a plan of each status has paths, needles that were in already left aside. Without, it is planned
 where what is in meets the goals."""
@@ -39,12 +39,15 @@ def check_outcome(claims: Claims, plan: Plan) -> None:
 
 
 def _check_implant(claims: Claims, plan: Plan) -> None:
-    """An implant is there whole or not at all, only where one is prescribed; and the status says whether its
-    goals are met."""
+    """An implant is there whole or not at all, only where one is prescribed, and there where needles or seeds
+    are in already; and the status says whether its goals are met."""
     prescribed = plan.request.prescription is not None
     parts = [plan.needle_set is not None, plan.dose is not None]
+    asked = plan.request.needle_set
+    given = prescribed and bool(asked.given_needles or asked.given_seeds)
     whole = parts[0] == parts[1] and (prescribed or not any(parts)) and (parts[0] or plan.robustness is None)
-    said = "whole, as prescribed" if whole else "in part, or not prescribed"
+    whole &= parts[0] or not given
+    said = "whole, as prescribed" if whole else "in part, left out, or not prescribed"
     claims.holds("an implant is whole, and prescribed", "outcome", "whole, as prescribed", said, whole)
     needles = sum(path.aim is not Aim.TARGET for path in plan.paths)
     if plan.needle_set is None:

@@ -170,11 +170,13 @@ def _check_change(
 
 
 def _check_totals(claims: Claims, changes: Changes, before: Plan, after: Plan) -> None:
-    """Seeds on needles, D90 and V100, as the two plans state them; 0 where a plan has none."""
+    """Seeds on needles and in already, D90 and V100, as the two plans state them; 0 where a plan has none."""
     for plan, word in ((before, "before"), (after, "after")):
         seeds = () if plan.needle_set is None else plan.needle_set.seeds
         count = sum(seed.path_id is not None for seed in seeds)
         claims.equal("seeds on needles", word, float(getattr(changes, f"seeds_{word}")), float(count), 0.0)
+        stated = float(getattr(changes, f"given_seeds_{word}"))
+        claims.equal("seeds in already", word, stated, float(len(plan.request.needle_set.given_seeds)), 0.0)
         d90 = 0.0 if plan.dose is None else plan.dose.target.d90_gy
         v100 = 0.0 if plan.dose is None else plan.dose.target.v100_percent
         claims.equal("D90", word, getattr(changes, f"d90_{word}_gy"), d90, 0.0)

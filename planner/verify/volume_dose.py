@@ -10,6 +10,7 @@ from scipy.spatial import cKDTree
 from anatomy.frames import Grid
 from anatomy.structures import VoxelMask
 from planner.implant_records import DvhCurve, OrganDose, TargetDose, VolumeDose
+from planner.verify.alike import alike
 from planner.verify.claims import Claims
 from planner.verify.coldest import Coldest
 from planner.verify.dvh import CC_MM3, Recomputed, SampledDoses, sampled_doses
@@ -19,8 +20,9 @@ from planner.verify.voxels import voxels_of
 
 TREATED_POINTS, ORGAN_POINTS = 100_000, 20_000
 """Points of a volume to treat, and of an organ, at most [U]."""
-TREATED_PART_MM3, ORGAN_PART_MM3 = 0.125, 1.0
-"""Volume that a sample of a plan stands for at most, near seeds."""
+TREATED_PART_MM, ORGAN_PART_MM = 0.5, 1.0
+TREATED_PART_MM3, ORGAN_PART_MM3 = TREATED_PART_MM**3, ORGAN_PART_MM**3
+"""Side and volume of what a sample of a plan stands for at most, near seeds."""
 NEAR_MM = 30.0
 """So far from a seed voxels of organs are divided into such parts; beyond, each is one sample."""
 FEW_VOXELS = 50_000
@@ -37,7 +39,10 @@ def sampled(mask: VoxelMask, grid: Grid, seeds: Planted, organ_voxels: int | Non
     """Doses at points of a mask, no more than the plan's own samples of it: of a volume to treat, or of an
     organ of so many voxels, or part of it."""
     count = points_of(mask, grid, seeds, organ_voxels)
-    return replace(sampled_doses(mask, grid, seeds.doses, count), highest_gy=seeds.highest_outside_gy)
+    found = sampled_doses(mask, grid, seeds.doses, count)
+    part = TREATED_PART_MM if organ_voxels is None else ORGAN_PART_MM
+    same = alike(seeds.centres_P, grid, part)
+    return replace(found, highest_gy=seeds.highest_outside_gy, alike=same)
 
 
 def points_of(mask: VoxelMask, grid: Grid, seeds: Planted, organ_voxels: int | None = None) -> int:

@@ -82,7 +82,7 @@ function placed({ placement, dose_samples: samples, d90_gy: d90, v100_percent: v
   const spread = ({ p5, p50, p95 }, unit) => `${number(p50)} ${unit} (${number(p5)} to ${number(p95)})`;
   return (
     `Placed by ${spoken(placement)} with its published errors: D90 ${spread(d90, "Gy")}, V100 ${spread(v100, "%")}; ` +
-    `D90 and V100 are reached in ${surePercent(share)} of ${samples === undefined ? "" : `${samples} `}samples.`
+    `D90 and V100 are reached in ${surePercent(share)} of ${samples === undefined ? "samples" : counted(samples, "sample")}.`
   );
 }
 
@@ -95,10 +95,10 @@ function touched({ needles }) {
   return touches.length ? [`Most likely touched: ${touches.join(", ")}.`] : [];
 }
 
-const biological = ({ target_d90_gy: bed, target_d90_eqd2_gy: eqd2, limits }) => {
+const biological = ({ target_d90_gy: bed, target_d90_eqd2_gy: eqd2, external_target_gy: before, limits }) => {
   const unknown = limits.filter(({ met }) => met === null).length;
   return (
-    `BED of the PTV: D90 ${number(bed)} Gy (EQD2 ${number(eqd2)} Gy).` +
+    `BED of the PTV${before > 0 ? ", with the beams before" : ""}: D90 ${number(bed)} Gy (EQD2 ${number(eqd2)} Gy).` +
     (unknown ? ` Organ limits: ${limits.length - unknown} compared, ${unknown} cannot be.` : "")
   );
 };
