@@ -59,7 +59,7 @@ def parts_of(
     layer = np.zeros(inside.shape, np.uint8)
     layer[box] = labels[numbers]
     masks = masks_from_labels(layer, sorted({1, *labels[apart].tolist()}))
-    dropped = (labels == 0) & (sizes > 0)
+    dropped = (labels == 0) & of_body
     return BodyParts(
         masks[1],
         mask_from_bool(drawn),

@@ -6,7 +6,7 @@ What was assumed is said: where the skin came from, and which forbidden organs a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -14,7 +14,6 @@ from jaxtyping import Float
 
 from anatomy.arms import notes_on_arms
 from anatomy.assignment import DERIVE, asked_roles, assigned, only_targets
-from anatomy.body import GUESSED_SKIN, body_of
 from anatomy.body_parts import joined_with, notes_on_parts, obstacles_of
 from anatomy.errors import StructureError
 from anatomy.expected import expected_missing
@@ -28,15 +27,13 @@ from anatomy.notes import (
     notes_on_names,
     notes_on_place,
 )
-from anatomy.orientation import notes_on_orientation
-from anatomy.outside import notes_on_outside
+from anatomy.patient import notes_on_frames, patient_of
 from anatomy.pose import Bore, Pose, Position, derived_table, gravity_P
 from anatomy.remnants import note_on_remnants, remnants_of, too_small_of
-from anatomy.shells import refuse_no_body
 from anatomy.structures import InputDigest, Role, Segmentation, Structure, VoxelMask
 from anatomy.suggest import nearest
 from anatomy.table import lies_below, notes_on_tables, row_ends_P, tables_of
-from anatomy.target import cut_sides, refuse_target_outside, share_outside, target_of
+from anatomy.target import cut_sides
 from anatomy.target_parts import TargetPart, notes_on_parts_of, without_crumbs
 from anatomy.view_ends import ended, view_ends
 from anatomy.voids import lung_voids
@@ -116,84 +113,59 @@ def scene(
     roles that names imply. Raises StructureError for an unknown name or role, roles that contradict
     each other, an empty structure, no target, or a target outside the body; FrameMismatch where all organs
     lie outside it, or lie otherwise than their names say. Where the body ends flat short of the grid's edge,
-    the scene's grid ends with it.
+    the scene's grid ends with it, and what lies beyond is left out and named.
     """
-    return _scene_of(segmentation, targets, roles or {}, pose or PoseInput(), ends_sought=True)
-
-
-def _scene_of(
-    segmentation: Segmentation,
-    targets: tuple[str, ...],
-    roles: Mapping[str, str],
-    asked: PoseInput,
-    *,
-    ends_sought: bool,
-) -> Scene:
-    """The scene; on a grid that ends with the body where that is sought, and found."""
-    overrides = asked_roles(segmentation, targets, roles, asked.table)
+    asked = pose or PoseInput()
+    overrides = asked_roles(segmentation, targets, roles or {}, asked.table)
     named = assigned(segmentation, overrides)
     others: tuple[str, ...] = ()
     if targets:
         before, named = named, only_targets(named, targets)
         others = note_on_other_lesions(_roles_of(before), _roles_of(named))
     named, told_of_parts = _without_crumbs(named, segmentation.grid)
-    # By name, so that the order of the input never matters, not even where lungs overlap.
-    filled = tuple(sorted((s for s in named if s.mask.count > 0), key=lambda s: s.name))
-    target = target_of(named, segmentation.grid)
-    _refuse_nothing_but_target(named)
-    parts, skin_source = body_of(filled, segmentation.grid)
-    guessed = skin_source == GUESSED_SKIN
-    if not guessed:
-        refuse_no_body(parts, segmentation.grid)
-    outside = share_outside(target, parts.body, (s.mask for s in filled if s.role is Role.SKIN))
-    refuse_target_outside(
-        outside,
-        target,
-        (s for s in filled if s.role is Role.OUTSIDE),
-        obstacles_of(parts, segmentation.names()),
-        guessed,
-    )
-    limbs = [s.mask for s in filled if is_limb(s)]
-    ends = view_ends(parts, limbs, target, segmentation.grid, guessed=guessed) if ends_sought else None
+    in_view = replace(segmentation, structures=named)
+    whole = shown = patient_of(in_view)
+    # Frames are judged on all of the input: what lies beyond a flat end may be misplaced.
+    told_of_frames = notes_on_frames(whole)
+    limbs = [s.mask for s in whole.structures if is_limb(s)]
+    ends = view_ends(whole.parts, limbs, whole.target, whole.grid, guessed=whole.guessed)
     if ends is not None:
-        return _scene_of(ended(segmentation, ends), targets, roles, asked, ends_sought=False)
-    remnants = remnants_of(filled, segmentation.grid)
+        in_view = ended(in_view, ends)
+        shown = patient_of(in_view)
+    grid, parts = shown.grid, joined_with(shown.parts, shown.target)
+    remnants = remnants_of(shown.structures, grid)
     crumbs = {remnant.name for remnant in remnants}
-    turned = notes_on_orientation([s for s in filled if s.name not in crumbs], segmentation.grid)
-    parts = joined_with(parts, target)
-    apart = notes_on_outside(filled, parts, guessed=guessed)
     obstacles = obstacles_of(parts, segmentation.names())
-    filled = tuple(sorted((*filled, *obstacles), key=lambda s: s.name))
+    filled = tuple(sorted((*shown.structures, *obstacles), key=lambda s: s.name))
     tables = tables_of(filled, asked.table)
     given = _roles_of(filled)
     missing = expected_missing({name: role for name, role in given.items() if name not in crumbs})
     return Scene(
-        grid=segmentation.grid,
+        grid=grid,
         structures=filled,
         body=parts.body,
-        target=target,
-        pose=_pose(asked, tables, parts.body, segmentation.grid),
-        skin_source=skin_source,
+        target=shown.target,
+        pose=_pose(asked, tables, parts.body, grid),
+        skin_source=shown.skin_source,
         missing=missing,
         notes=(
-            *segmentation.notes,
+            *in_view.notes,
             *notes_on_names(segmentation, overrides),
             *others,
-            *note_on_skin(skin_source),
+            *note_on_skin(shown.skin_source),
             *note_on_targets(given),
             *told_of_parts,
-            *notes_on_place(outside, cut_sides(target, segmentation.grid)),
+            *notes_on_place(shown.outside, cut_sides(shown.target, grid)),
             *note_on_remnants(remnants),
             *notes_on_lung(given, missing),
-            *turned,
-            *apart,
-            *notes_on_parts(parts, obstacles, segmentation.grid),
-            *notes_on_arms(filled, parts.body, segmentation.grid),
-            *notes_on_tables(tables, parts.body, segmentation.grid, asked.position, asked.gravity_P),
+            *told_of_frames,
+            *notes_on_parts(whole.parts, obstacles, grid),
+            *notes_on_arms(filled, parts.body, grid),
+            *notes_on_tables(tables, parts.body, grid, asked.position, asked.gravity_P),
         ),
         inputs=segmentation.inputs,
         surface_slack_mm=segmentation.surface_slack_mm,
-        ct_hu=segmentation.ct_hu,
+        ct_hu=in_view.ct_hu,
     )
 
 
@@ -215,16 +187,6 @@ def _without_crumbs(
         kept.append(s)
         said += notes_on_parts_of(s.name, parts)
     return tuple(kept), tuple(sorted(said))
-
-
-def _refuse_nothing_but_target(named: tuple[Structure, ...]) -> None:
-    empty = [s.name for s in named if s.role is Role.SKIN and s.mask.count == 0]
-    if empty:
-        raise StructureError(empty[0], "the body structure is empty", "Segment it, or leave it out.")
-    if all(s.role is Role.TARGET for s in named if s.mask.count > 0):
-        raise StructureError(
-            "input", "it holds nothing but the target", "Give the segmented organs and the body as well."
-        )
 
 
 def _pose(asked: PoseInput, tables: tuple[Structure, ...], body: VoxelMask, grid: Grid) -> Pose:

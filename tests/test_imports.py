@@ -19,6 +19,7 @@ ALLOWED_TO_VERIFY = {
     "anatomy.notes",
     "anatomy.orientation",
     "anatomy.outside",
+    "anatomy.patient",
     "anatomy.pose",
     "anatomy.remarks",
     "anatomy.remnants",

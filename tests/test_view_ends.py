@@ -11,7 +11,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from made_scenes import grid_of, pose_P
 
-from anatomy.errors import StructureError
+from anatomy.errors import FrameMismatch, StructureError
 from anatomy.flat_end import flat_end
 from anatomy.frames import Grid
 from anatomy.read import read
@@ -326,6 +326,60 @@ def test_the_flat_caps_of_a_surface_are_no_skin(tmp_path: Path) -> None:
     assert beside.safe
 
 
+def _with_organs_at(beyond: set[str], shape: str) -> Segmentation:
+    """A trunk with four organs, of which some lie in the air, 40 slices above their places."""
+    i, j, k = np.indices((50, 50, SLICES + 60))
+
+    def box(name: str, x: int, y: int, z: int, half: int) -> np.ndarray:
+        up = 40 if name in beyond else 0
+        return (abs(i - x) < 3) & (abs(j - y) < 3) & (abs(k - z - up) < half)
+
+    places = {"aorta": (30, 30, 20, 8), "trachea": (25, 20, 18, 7), "oesophagus": (20, 33, 18, 7)}
+    organs = {name: box(name, *at) for name, at in places.items()} | {"heart": box("heart", 33, 25, 14, 5)}
+    return cylinder((0, 60), shape, lung_right=np.zeros(i.shape, bool), **organs)
+
+
+@pytest.mark.parametrize("shape", ["flat", "round"])
+def test_organs_in_the_air_beyond_a_flat_end_are_refused_as_those_beyond_a_rounded_one(shape: str) -> None:
+    organs = {"aorta", "trachea", "oesophagus", "heart"}
+    with pytest.raises(FrameMismatch, match="all forbidden and lung structures lie wholly outside the body"):
+        scene(_with_organs_at(organs, shape))
+    with pytest.raises(FrameMismatch, match=r"82 % of the volume"):
+        scene(_with_organs_at(organs - {"heart"}, shape))
+
+
+def test_an_organ_in_the_air_beyond_a_flat_end_is_told_of_and_not_called_empty() -> None:
+    rounded, flat = (scene(_with_organs_at({"heart"}, shape)) for shape in ("round", "flat"))
+    told = "heart lies wholly outside the body. Check its frame"
+    assert [note.startswith(told) for note in rounded.notes].count(True) == 1
+    assert [note.startswith(told) for note in flat.notes].count(True) == 1
+    assert "heart" in rounded.names() and "heart" not in flat.names() and "heart" in flat.missing
+    assert "Wholly beyond the body's flat end, and left out: heart." in flat.notes
+    assert "Empty and left out: lung_right." in flat.notes
+    assert not any("specks" in note for note in (*rounded.notes, *flat.notes))
+
+
+def test_organs_upside_down_beyond_a_flat_end_are_refused() -> None:
+    """Two of three votes are cast by what the crop leaves out."""
+    i, j, k = np.indices((50, 50, SLICES + 60))
+    ribs = {
+        f"rib_left_{n}": (abs(i - 25) < 3) & (abs(j - 35) < 3) & (abs(k - 50 - 8 * n) < 2) for n in (1, 2, 3)
+    }
+    with pytest.raises(FrameMismatch, match="upside down"):
+        scene(cylinder((0, 60), **ribs))
+
+
+def test_crumbs_of_a_target_beyond_a_flat_end_are_told_and_cut_nothing() -> None:
+    size = (50, 50, SLICES + 30)
+    i, j, k = np.indices(size)
+    node = (abs(i - 25) < 3) & (abs(j - 25) < 3) & (abs(k - 20) < 3)
+    crumb = (abs(i - 25) < 1) & (abs(j - 25) < 2) & (k == SLICES + 20)
+    flat, rounded = (scene(cylinder((0, 30), shape, node_4R=node | crumb)) for shape in ("flat", "round"))
+    for made in (flat, rounded):
+        assert any("Crumbs far from the main part are left out" in note for note in made.notes)
+        assert not any("cut by the edge" in note for note in made.notes)
+
+
 def test_boxes_on_the_slices_in_view_are_tight() -> None:
     """A bead of the heart, that the crop leaves out, lies aside and beyond."""
     size = (50, 50, SLICES + 30)
@@ -336,6 +390,15 @@ def test_boxes_on_the_slices_in_view_are_tight() -> None:
     assert made.grid.shape == (50, 50, SLICES)
     for s in made.structures:
         assert (s.mask.lower, s.mask.upper) == bounding_box(s.mask.layer == s.mask.label), s.name
+
+
+def test_specks_of_body_beyond_a_flat_end_are_told() -> None:
+    size = (50, 50, SLICES + 30)
+    i, j, k = np.indices(size)
+    across = ((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2
+    speck = (abs(i - 25) < 3) & (abs(j - 25) < 3) & (abs(k - SLICES - 10) < 2)
+    made = scene(cylinder((0, 30), body=(across <= 1) & (k < SLICES) | speck))
+    assert "Left out of the body as specks apart from it: 1 part, 0.6 cc together." in made.notes
 
 
 def test_what_is_left_of_a_thick_last_slice_hides_no_cut() -> None:
