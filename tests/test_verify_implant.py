@@ -146,6 +146,24 @@ def curve(name: str, change: Callable[[DvhCurve], DvhCurve]) -> Fault:
     return in_dose(lambda d: replace(d, dvh=tuple(change(c) if c.structure == name else c for c in d.dvh)))
 
 
+def at_level(percent: int) -> Fault:
+    """The PTV's histogram with a little less at that percentage of the prescription."""
+
+    def change(c: DvhCurve) -> DvhCurve:
+        shares = list(c.volume_percent)
+        shares[c.dose_gy.index(c.dose_gy[20] * percent / 100.0)] -= 0.001
+        return replace(c, volume_percent=tuple(shares))
+
+    return curve("PTV", change)
+
+
+def cool_without_histogram(plan: Plan) -> Plan:
+    prescribed = plan.dose.prescribed_gy
+    cool = organ("heart", d0_1cc_gy=0.3 * prescribed)(plan)
+    curves = tuple(c for c in plan.dose.dvh if c.structure != "heart")
+    return in_dose(lambda d: replace(d, dvh=curves))(cool)
+
+
 def with_limit(which: Callable[[LimitComparison], object], **changes: object) -> Fault:
     """The first limit that is such, changed."""
 
@@ -447,6 +465,14 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "an organ's histogram shifted": (
         curve("vertebrae", lambda c: replace(c, volume_percent=(100.0, *c.volume_percent[:-1]))),
         "share at",
+    ),
+    **{
+        f"a histogram of another V{percent}": (at_level(percent), f"the histogram gives V{percent}")
+        for percent in (100, 150, 200)
+    },
+    "no histogram of an organ that gets 0.3 of the prescription": (
+        cool_without_histogram,
+        "volumes to treat, and hot organs, without",
     ),
     "a histogram in another unit": (
         curve("PTV", lambda c: replace(c, dose_gy=tuple(100 * d for d in c.dose_gy))),

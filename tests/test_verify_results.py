@@ -257,7 +257,10 @@ CHANGES: dict[str, tuple[Callable[[Changes], Changes], tuple[str, str]]] = {
     "a needle that never was": (first_needle(before_id="N99"), ("the needles exist", "change 1")),
     "a needle moved less": (first_needle(entry_moved_mm=0.5), ("entry moved", "change 1")),
     "a needle not moved": (first_needle(tip_moved_mm=None), ("tip moved", "change 1")),
-    "more seeds on it": (first_needle(seeds_after=50), ("seeds after", "change 1")),
+    "a seed more on it": (
+        lambda c: first_needle(seeds_after=c.needles[0].seeds_after + 1)(c),
+        ("seeds after", "change 1"),
+    ),
     "fewer seeds on it before": (first_needle(seeds_before=0), ("seeds before", "change 1")),
     "a needle left out": (
         lambda c: replace(c, needles=c.needles[1:]),
