@@ -456,15 +456,14 @@ def test_organs_that_change_from_slice_to_slice_in_a_label_map_are_no_flat_face(
     assert made.grid.shape == (50, 50, SLICES)
 
 
-def test_a_wall_about_organs_in_a_label_map_is_a_body() -> None:
-    """Less than half of each slice."""
+def test_slices_of_a_label_map_on_which_the_body_is_a_wall_about_organs_are_in_view() -> None:
+    """Less than half of the upper slices was drawn as body."""
     i, j, k = np.indices((50, 50, SLICES))
     across = ((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2
-    lung = (across <= 0.6) & (abs(i - 25) > 3)
-    node = (abs(i - 25) <= 3) & (across <= 0.6) & (abs(k - 20) < 8)
-    liver = (abs(i - 25) <= 3) & (across <= 0.6) & ~node
-    rind = (across <= 1) & ~lung & ~node & ~liver
-    made = scene(cylinder((0, 0), body=rind, lung_right=lung, liver=liver, node_4R=node))
+    within = (across <= 0.6) & (k >= SLICES - 12)
+    node = within & (abs(i - 25) <= 3) & (abs(k - SLICES + 6) < 3)
+    organs = {"lung_right": within & (i < 22), "heart": within & (i >= 22) & ~node, "node_4R": node}
+    made = scene(cylinder((0, 0), body=(across <= 1) & ~(within | node), **organs))
     assert made.grid.shape == (50, 50, SLICES)
     assert not any("flat" in note for note in made.notes)
 
