@@ -199,7 +199,7 @@ def _asked(rng: np.random.Generator, scene: Scene, paths: Request) -> Request:
             calibration_date=calibrated if dated else None,
             implant_date=calibrated + timedelta(days=int(rng.integers(0, 60))) if dated else None,
         ),
-        prescription=_prescribed(rng, [s.name for s in scene.of_role(*REPORTED_ROLES)]),
+        prescription=_prescribed(rng, _with_doses(scene)),
         needle_set=NeedleSetRequest(
             arrangement=list(Arrangement)[rng.integers(len(Arrangement))],
             grid_pitch_mm=float(rng.choice([3.0, 5.0, 10.0])),
@@ -220,6 +220,12 @@ def _of_the_range(rng: np.random.Generator, usual: float, least: float, most: fl
     if rng.random() < 0.7:
         return round(usual, 2)
     return round(float(np.exp(rng.uniform(np.log(least), np.log(most)))), 2)
+
+
+def _with_doses(scene: Scene) -> list[str]:
+    """Organs that are large enough for goals."""
+    organs = [s for s in scene.of_role(*REPORTED_ROLES) if s.name not in scene.too_small]
+    return [s.name for s in organs if s.mask.count * scene.grid.voxel_volume_mm3 > 101.0]
 
 
 def _prescribed(rng: np.random.Generator, organs: list[str]) -> Prescription:

@@ -149,7 +149,9 @@ def test_the_worst_news_stands_first_and_is_seen_without_scrolling(
     message = " ".join(worst_first(ASKED, a_needle_set(), a_dose(), a_robustness()))
     places = [message.index(words) for words in IN_THE_MESSAGE]
     assert len(places) == len(said) and places == sorted(places)
-    expect(news.locator("ul").last).to_contain_text("BED of the PTV: D90 233.5 Gy (EQD2 194.6 Gy).")
+    expect(news.locator("ul").last).to_contain_text(
+        "BED of the PTV: D90 233.5 Gy, 72.0 Gy of it given before (EQD2 194.6 Gy)."
+    )
     expect(news.locator("ul").last).not_to_contain_text("Placed by")
     # All that is wrong is seen; what is said beside it may lie below.
     assert is_above_the_fold(page, bad)

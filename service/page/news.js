@@ -98,7 +98,7 @@ function touched({ needles }) {
 const biological = ({ target_d90_gy: bed, target_d90_eqd2_gy: eqd2, external_target_gy: before, limits }) => {
   const unknown = limits.filter(({ met }) => met === null).length;
   return (
-    `BED of the PTV${before > 0 ? ", with the beams before" : ""}: D90 ${number(bed)} Gy (EQD2 ${number(eqd2)} Gy).` +
+    `BED of the PTV: D90 ${number(bed)} Gy${before > 0 ? `, ${number(before)} Gy of it given before` : ""} (EQD2 ${number(eqd2)} Gy).` +
     (unknown ? ` Organ limits: ${limits.length - unknown} compared, ${unknown} cannot be.` : "")
   );
 };
