@@ -17,6 +17,10 @@ ROUNDING = 1e-3
 """A body that sticks out of others by less than this part of its volume lies within them [U]: two meshes of
 one skin do not agree to the last digit."""
 
+MOSTLY = 0.5
+"""A body that faces inwards is a cavity of larger ones that hold more than this part of its volume [U]: a
+cavity may break through its wall, and a part that is inside out may begin in another."""
+
 
 def volume_mm3(vertices_P: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"]) -> float:
     """Signed volume, positive where triangles face outwards (divergence theorem)."""
@@ -25,21 +29,28 @@ def volume_mm3(vertices_P: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3
 
 
 def outward(surface: Surface) -> Surface:
-    """Turn inside-out bodies. A body that faces inwards, all of it within others, is a cavity, and stays."""
+    """Turn inside-out bodies. One that lies for the larger share in larger, outward bodies is a cavity, and
+    stays; what of it breaks through its wall counts as inside, by a winding number of -1."""
     faces = surface.faces
     count, body_of_face = _bodies(faces)
-    volumes = [volume_mm3(surface.vertices_P, faces[body_of_face == n]) for n in range(count)]
-    inward = [n for n in range(count) if volumes[n] < 0]
+    volumes = _volumes_mm3(surface, count, body_of_face)
+    inward = np.flatnonzero(volumes < 0.0)
     if len(inward) == count:
         # All of it faces inwards: the exporter's convention, cavities included.
         faces = faces[:, ::-1]
     else:
-        outside = Surface(surface.vertices_P, faces[~np.isin(body_of_face, inward)])
         for n in inward:
             own = body_of_face == n
-            if not _within(outside, faces[own]):
+            larger = (volumes > -volumes[n])[body_of_face]
+            outside = Surface(surface.vertices_P, surface.faces[larger])
+            if _share_within(outside, surface.faces[own]) <= MOSTLY:
                 faces = np.where(own[:, None], faces[:, ::-1], faces)
     return Surface(surface.vertices_P, np.ascontiguousarray(faces))
+
+
+def _volumes_mm3(surface: Surface, count: int, body_of_face: Int[np.ndarray, "f"]) -> Float[np.ndarray, "b"]:
+    """Signed volume of each connected body."""
+    return np.array([volume_mm3(surface.vertices_P, surface.faces[body_of_face == n]) for n in range(count)])
 
 
 def _bodies(faces: Int[np.ndarray, "f 3"]) -> tuple[int, Int[np.ndarray, "f"]]:
@@ -56,19 +67,25 @@ def _bodies(faces: Int[np.ndarray, "f 3"]) -> tuple[int, Int[np.ndarray, "f"]]:
 
 
 def bodies_without_voxels(surface: Surface, grid: Grid) -> int:
-    """How many connected bodies of a surface hold no voxel centre; cavities, which face inwards, and bodies
-    that lie in others as a whole are none."""
+    """How many connected bodies of a surface hold no voxel centre; cavities, which face inwards, are none.
+
+    Nor are bodies that lie as a whole in those that hold one, or in larger ones that are counted: of a part
+    that is meshed twice, each mesh lies within the other, and one of them counts.
+    """
     count, body_of_face = _bodies(surface.faces)
+    volumes = _volumes_mm3(surface, count, body_of_face)
     p_V = grid.to_box(surface.vertices_P) / grid.spacing_mm
-    lost = 0
-    for n in range(count):
-        own = body_of_face == n
-        faces = surface.faces[own]
-        if volume_mm3(surface.vertices_P, faces) < 0.0 or _holds_centre(p_V, faces, grid):
-            continue
-        others = Surface(surface.vertices_P, surface.faces[~own])
-        lost += not _within(others, faces)
-    return lost
+    bare = np.array(
+        [
+            v >= 0.0 and not _holds_centre(p_V, surface.faces[body_of_face == n], grid)
+            for n, v in enumerate(volumes)
+        ]
+    )
+    told = ~bare  # in which the rest may lie: what holds a centre with its cavities, then what is counted
+    for n in sorted(np.flatnonzero(bare), key=lambda n: -volumes[n]):
+        others = Surface(surface.vertices_P, surface.faces[told[body_of_face]])
+        told[n] = _share_within(others, surface.faces[body_of_face == n]) < 1.0 - ROUNDING
+    return int(np.count_nonzero(told & bare))
 
 
 def _holds_centre(p_V: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"], grid: Grid) -> bool:
@@ -82,19 +99,18 @@ def _holds_centre(p_V: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"], 
     return bool(held.any())
 
 
-def _within(others: Surface, faces: Int[np.ndarray, "f 3"]) -> bool:
-    """Whether the body of these faces, whose vertices are the others', lies in their solid as a whole.
+def _share_within(others: Surface, faces: Int[np.ndarray, "f 3"]) -> float:
+    """The part of a body's volume that lies in the others' solid; its faces refer to the others' vertices.
 
-    Of a lattice over the body's own box, all points that it holds but a share of ROUNDING must lie in the
-    others: so the order of faces says nothing, nor does a skin that both have in common.
+    Measured on a lattice over the body's own box, so that the order of faces says nothing, nor does a skin
+    that both have in common. A body too thin to hold a point of the lattice lies in nothing.
     """
     if len(others.faces) == 0:
-        return False
+        return 0.0
     own_P = others.vertices_P[np.unique(faces)]
     low, size = own_P.min(axis=0), np.ptp(own_P, axis=0)
     p = (others.vertices_P - low) / np.maximum(size, 1e-9) * LATTICE - 0.5
     held, around = (np.zeros((LATTICE,) * 3, bool) for _ in range(2))
     fill_centres(p, faces, held)
     fill_centres(p, others.faces, around)
-    bare, count = np.count_nonzero(held & ~around), np.count_nonzero(held)
-    return bool(count > 0 and bare <= ROUNDING * count)
+    return int(np.count_nonzero(held & around)) / max(int(np.count_nonzero(held)), 1)

@@ -331,10 +331,17 @@ def rod(start, end, radius: float = 1.5) -> trimesh.Trimesh:
         ([rod((25.5, 22.5, 22.0), (41.5, 22.5, 38.0), 0.8)], 1),
         ([ball(1.9, (42.5, 42.5, 42.5)), ball(1.9, (42.5, 42.5, 43.0))], 2),
         ([ball(1.9, (42.5, 42.5, 42.5)), ball(1.0, (42.5, 42.5, 42.5))], 1),
+        ([ball(1.9 * scale, (42.5, 42.5, 42.5)) for scale in (1.0, 1.0001)], 1),
+        ([ball(1.9 * scale, (42.5, 42.5, 42.5)) for scale in (1.0001, 1.0, 1.0003)], 1),
+        ([ball(1.9, (42.5, 42.5, 42.5)), ball(1.9, (42.5, 42.5, 42.501))], 1),
+        ([rod((22.5, 22.5, 15.0), (22.5, 22.5, 32.0), radius) for radius in (1.5, 1.5005)], 1),
+        ([ball(1.9 * scale, (22.5, 22.5, 22.5)) for scale in (1.0, 1.0001)], 0),
     ],
     ids=[
         *("sticks out", "sticks out a little", "runs through", "lies within", "bridges two"),
         *("slants past voxels", "two that overlap", "one in another"),
+        *("meshed twice", "meshed three times", "meshed twice, shifted", "sticks out, meshed twice"),
+        "meshed twice within another",
     ],
 )
 def test_what_sticks_out_between_centres_is_lost_whatever_the_order_of_triangles(parts, lost, seed) -> None:
@@ -363,6 +370,29 @@ def test_a_part_inside_out_that_sticks_out_is_no_cavity_whatever_the_order_of_tr
         voxelise(surface(m), grid(), touching=False) for m in (ball(9.0), rod((0, 0, 0), (0, 0, 30), 3.0))
     )
     assert (voxelise(made, grid(), touching=False) == np.logical_or(*both)).all()
+
+
+@pytest.mark.parametrize("out_mm", [0.2, 0.5, 2.0, 3.5])
+def test_a_cavity_that_breaks_through_its_wall_stays_hollow(out_mm: float) -> None:
+    """A tumour cut out of a lung at its pleura. What breaks through counts as inside."""
+    wall, hole = ball(10.0), ball(5.0, (0.0, 0.0, 5.0 + out_mm))
+    made = voxelise(surface(wall, inverted(hole)), grid(), touching=False)
+    full, core = (voxelise(surface(m), grid(), touching=False) for m in (wall, hole))
+    assert (made == full ^ core).all()
+
+
+@pytest.mark.parametrize(("top", "hollow"), [(16.0, True), (20.0, False)])
+def test_the_larger_share_tells_a_cavity_from_a_part_inside_out(top: float, hollow: bool) -> None:
+    """A rod from a cube's middle, 10 mm below its face, to `top`."""
+    cube, post = box((-10, -10, -10), (10, 10, 10)), box((-2, -2, 0), (2, 2, top + 0.1))
+    made = voxelise(surface(cube, inverted(post)), grid((1.0, 1.0, 1.0), 50), touching=False)
+    full, core = (voxelise(surface(m), grid((1.0, 1.0, 1.0), 50), touching=False) for m in (cube, post))
+    assert (made == (full ^ core if hollow else full | core)).all()
+
+
+def test_a_part_inside_out_around_a_smaller_one_is_no_cavity_of_it() -> None:
+    made = voxelise(surface(ball(10.0), inverted(ball(11.0))), grid(), touching=False)
+    assert (made == voxelise(surface(ball(11.0)), grid(), touching=False)).all()
 
 
 def test_overlapping_bodies_are_filled_and_cavities_left() -> None:
