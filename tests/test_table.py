@@ -1,11 +1,14 @@
 """Tables: one that does not lie below the patient was segmented in another pose, and that is told."""
 
+import numpy as np
 import pytest
 from made_scenes import box_mask, grid_of
 
-from anatomy.pose import Position
+from anatomy.frames import Grid
+from anatomy.pose import Position, gravity_P
 from anatomy.scene import PoseInput, Scene, scene
-from anatomy.structures import Layers, Segmentation, Structure
+from anatomy.structures import Layers, Segmentation, Structure, mask_from_bool
+from anatomy.table import lies_below, row_ends_P
 
 SHAPE, GRID = (60, 60, 40), grid_of((60, 60, 40), (5.0, 5.0, 5.0))
 PARTS = {
@@ -124,6 +127,74 @@ def test_half_a_table_behind_the_patient_is_not_below_him_when_he_is_turned(posi
 )
 def test_a_patient_who_is_rolled_by_more_than_half_a_right_angle_left_his_table(rotation_deg, below) -> None:
     here = lying_on({"ct_table": [BEHIND]}, rotation_deg=rotation_deg)
+    assert (here.pose.table is None) is below
+    assert (told(here) == []) is below
+
+
+def on_his_side(couch, first: int, position: Position) -> Scene:
+    """The patient, 120 mm thick from voxel `first` on, with a couch on one side of him or behind him."""
+    own = {"body": ((10, 0, 0), (50, 24, 40)), "heart": ((25, 8, 10), (35, 14, 18))}
+    own["node_4R"] = ((22, 16, 22), (26, 20, 26))
+    moved = {n: [((a, b + first, c), (d, e + first, f))] for n, ((a, b, c), (d, e, f)) in own.items()}
+    return lying_on({**moved, "ct_table": [couch]}, position)
+
+
+LEFT_SIDE, RIGHT_SIDE = ((51, 0, 0), (55, 60, 40)), ((5, 0, 0), (9, 60, 40))
+"""A couch of 300 mm, as one of 530 mm is to a patient who is 210 mm thick."""
+
+
+@pytest.mark.parametrize("first", [0, 4, 12, 18, 24, 33, 36])
+def test_a_couch_carries_who_lies_on_his_side_anywhere_on_it(first: int) -> None:
+    for couch, down, up in (
+        (LEFT_SIDE, Position.LEFT_LATERAL, Position.RIGHT_LATERAL),
+        (RIGHT_SIDE, Position.RIGHT_LATERAL, Position.LEFT_LATERAL),
+    ):
+        here = on_his_side(couch, first, down)
+        assert here.pose.table is None
+        assert told(here) == []
+        for position in (up, Position.SUPINE, Position.PRONE):
+            turned = on_his_side(couch, first, position)
+            assert turned.pose.table is not None
+            assert len(told(turned)) == 1
+
+
+@pytest.mark.parametrize(("first", "below"), [(38, True), (40, False)])
+def test_a_table_that_does_not_reach_under_the_patients_middle_half_carries_nobody(first, below) -> None:
+    """Of 19.5 voxels beside his middle, at 29.5."""
+    here = lying_on({"ct_table": [((first, 48, 0), (60, 52, 40))]})
+    assert (here.pose.table is None) is below
+    assert (told(here) == []) is below
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("turn_deg", [25.0, 140.0])
+@pytest.mark.parametrize(
+    ("first", "roll_deg", "below"),
+    [
+        (38, 0.0, True),
+        (40, 0.0, False),
+        (0, 40.0, True),
+        (0, -40.0, True),
+        (0, 50.0, False),
+        (0, 90.0, False),
+    ],
+)
+def test_an_oblique_or_mirrored_grid_changes_no_answer(first, roll_deg, below, turn_deg, mirrored) -> None:
+    turn = np.deg2rad(turn_deg)
+    X_PV = np.eye(4)
+    X_PV[:2, :2] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
+    X_PV[:3, :3] *= [-5.0 if mirrored else 5.0, 5.0, 4.0]
+    body, table = (
+        mask_from_bool(box_mask(SHAPE, box)) for box in (PARTS["body"], ((first, 48, 0), (60, 52, 40)))
+    )
+    grid = Grid(SHAPE, X_PV)
+    gravity = gravity_P(Position.SUPINE, roll_deg - turn_deg)
+    assert lies_below(table, row_ends_P(body, grid), gravity, grid) is below
+
+
+@pytest.mark.parametrize(("rotation_deg", "below"), [(30, True), (-30, True), (60, False), (-60, False)])
+def test_a_roll_is_told_of_who_lies_near_an_edge_of_his_table_too(rotation_deg: float, below: bool) -> None:
+    here = lying_on({"ct_table": [((18, 48, 0), (60, 52, 40))]}, rotation_deg=rotation_deg)
     assert (here.pose.table is None) is below
     assert (told(here) == []) is below
 
