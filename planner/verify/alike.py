@@ -1,28 +1,71 @@
 """Seeds that stand alike in the cells of a grid: there a plan's samples, at the middles of cells, err alike.
 
-Of n seeds, each with an error e, the sum errs by e sqrt(n) where they stand at random, by e n where all stand
-alike. With groups of m seeds that stand alike it is e sqrt(sum of m^2 over groups): sqrt(mean m) times the
-first, the mean taken over seeds.
+A cell h wide that an isodose cuts is in or out by its middle: wrong by CUT of a cell, so that a volume with
+an area A is off by CUT h^2 sqrt(A) where cells err by chance. About a seed that stands at a middle or a corner
+of a cell MIRRORED cells err together, and about m seeds that stand alike m times as many; where k cells do, the
+volume is off by sqrt(k) times that.
 """
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from math import pi, sqrt
 
 import numpy as np
 from jaxtyping import Float
 from scipy.spatial import cKDTree
 
 from anatomy.frames import Grid
+from anatomy.structures import VoxelMask
+from planner.verify.dvh import SIGMAS
 
 SAME_PLACE = 0.05
 """Seeds whose places in their cells differ by less of a cell's side, along each axis, stand alike [U]."""
+CUT = 0.29
+"""By how much of a cell it is wrong where an isodose cuts it: the standard deviation of a uniform cut,
+1 / sqrt(12)."""
+MIRRORED = 48
+"""Cells of a cube about its middle that one is mapped to by mirrors and turns."""
+LITTLE_MM3 = 16.0
+"""So little about each seed, a ball of 1.6 mm, is a few cells [U]. Larger volumes, which merge, are held by
+what samples may differ by chance."""
+REACH_MM = 1.6
+"""What is so little about a seed reaches no farther."""
 
 
-def alike(centres_P: Float[np.ndarray, "n 3"], grid: Grid, part_mm: float) -> float:
-    """How many seeds stand as one does, itself included, on average: 1.0 where none do.
+def off_in(
+    masks: Sequence[VoxelMask], grid: Grid, centres_P: Float[np.ndarray, "n 3"], cell_mm: float
+) -> Callable[[float], float]:
+    """`off_about_seeds_mm3` of volumes within masks: of the seeds in the boxes around them. [mm]"""
+    centres_B = grid.to_box(centres_P)
+    near = np.zeros(len(centres_P), bool)
+    for mask in masks:
+        low, high = ((np.array(at) - 0.5) * grid.spacing_mm for at in (mask.lower, mask.upper))
+        near |= ((centres_B >= low - REACH_MM) & (centres_B <= high + REACH_MM)).all(axis=1)
+    return partial(off_about_seeds_mm3, centres_P=centres_P[near], grid=grid, cell_mm=cell_mm)
 
-    Cells are voxels, cut into equal parts of at most `part_mm` along each axis. [mm]
+
+def off_about_seeds_mm3(
+    volume_mm3: float, centres_P: Float[np.ndarray, "n 3"], grid: Grid, cell_mm: float
+) -> float:
+    """By how much a count of cells' middles may be off of a volume that is a little about each seed; 0.0
+    where it is more. Three standard deviations, of balls of equal volume. [mm3, mm]"""
+    if volume_mm3 > LITTLE_MM3 * len(centres_P):
+        return 0.0
+    area_mm2 = (36.0 * pi * len(centres_P) * volume_mm3**2) ** (1.0 / 3.0)
+    return SIGMAS * CUT * cell_mm**2 * sqrt(area_mm2 * together(centres_P, grid, cell_mm))
+
+
+def together(centres_P: Float[np.ndarray, "n 3"], grid: Grid, cell_mm: float) -> float:
+    """How many cells err together, on average over seeds: 1.0 where all stand apart, and at no mirror.
+
+    Cells are voxels, cut into equal parts of at most `cell_mm` along each axis. [mm]
     """
     if not len(centres_P):
         return 1.0
-    cells_mm = grid.spacing_mm / np.ceil(grid.spacing_mm / part_mm - 1e-9)
+    cells_mm = grid.spacing_mm / np.ceil(grid.spacing_mm / cell_mm - 1e-9)
     # Cells repeat: the place is on a torus.
-    places = cKDTree((grid.to_box(centres_P) / cells_mm) % 1.0 % 1.0, boxsize=1.0)
-    return float(places.count_neighbors(places, SAME_PLACE, p=np.inf)) / len(centres_P)
+    places = (grid.to_box(centres_P) / cells_mm) % 1.0 % 1.0
+    tree = cKDTree(places, boxsize=1.0)
+    alike = tree.query_ball_point(places, SAME_PLACE, p=np.inf, return_length=True)
+    from_mirror = np.abs(2.0 * places - np.round(2.0 * places)).max(axis=1)
+    return float(np.mean(alike * np.where(from_mirror <= 2.0 * SAME_PLACE, MIRRORED, 1)))

@@ -6,14 +6,14 @@ CI = (V_T,ref / V_T) (V_T,ref / V_ref)   EI = (V_ref - V_T,ref) / V_T   HI = (V_
 over the cubes that may get the dose, those outside the PTV that do are counted.
 """
 
-from math import pi, sqrt
+from math import sqrt
 
 import numpy as np
 
 from anatomy.frames import Grid
 from anatomy.structures import VoxelMask
 from planner.implant_records import TargetDose
-from planner.verify.alike import alike
+from planner.verify.alike import off_about_seeds_mm3
 from planner.verify.claims import Claims
 from planner.verify.dvh import CC_MM3, NONE_SEEN, RECURRENCE, SIGMAS
 from planner.verify.planted import Planted
@@ -28,9 +28,8 @@ POINTS = 100_000
 COUNTED_PART = 0.002
 """How much of V_ref a plan's count of what lies outside the PTV may be off by: what its cells are tested
 for."""
-CELL_MM, CUT = 1.0 / 3.0, 0.29
-"""The widest part of a plan's cells, and what of one is wrong where an isodose cuts it: the standard
-deviation of a uniform cut, 1 / sqrt(12)."""
+CELL_MM = 1.0 / 3.0
+"""The widest part of a plan's cells."""
 
 
 def check_indices(
@@ -78,9 +77,6 @@ def outside_mm3(seeds: Planted, ptv: VoxelMask, grid: Grid, prescribed_gy: float
 
 
 def _counted_off_mm3(reference_mm3: float, seeds: Planted, grid: Grid) -> float:
-    """How far a plan's count of cells may be off: by a part of V_ref, or, where that is little about each
-    seed, by the cells that balls of so much cut. Each is wrong by CUT of a cell, and about seeds that stand
-    alike in their cells all are wrong alike. [mm3]"""
-    area_mm2 = (36.0 * pi * len(seeds.centres_P) * reference_mm3**2) ** (1.0 / 3.0)
-    same = alike(seeds.centres_P, grid, CELL_MM)
-    return max(COUNTED_PART * reference_mm3, SIGMAS * CUT * CELL_MM**2 * sqrt(area_mm2 * same))
+    """How far a plan's count of cells may be off: by a part of V_ref, or as cells about seeds are. [mm3]"""
+    about_seeds_mm3 = off_about_seeds_mm3(reference_mm3, seeds.centres_P, grid, CELL_MM)
+    return max(COUNTED_PART * reference_mm3, about_seeds_mm3)

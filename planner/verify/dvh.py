@@ -52,13 +52,13 @@ class Recomputed:
 @dataclass(frozen=True, eq=False)
 class SampledDoses:
     """Doses at points that stand for equal parts of `volume_mm3`, in the order drawn. No place outside seeds
-    gets more than `highest_gy`. `alike` seeds stand as one does in the cells of a plan's samples, see
-    planner.verify.alike. [Gy]"""
+    gets more than `highest_gy`. By `off_mm3` of a volume that gets a dose another sample may be off in all
+    places alike, beyond what chance does. [Gy]"""
 
     doses_gy: Float[np.ndarray, " n"]
     volume_mm3: float
     highest_gy: float = inf
-    alike: float = 1.0
+    off_mm3: Callable[[float], float] = lambda _: 0.0
 
     def covering_percent(self, percent: float) -> Recomputed:
         """D90 for 90.0: the largest dose that so much of the volume gets. [Gy]
@@ -76,11 +76,12 @@ class SampledDoses:
     def percent_at(self, dose_gy: float) -> Recomputed:
         """V100 for the prescribed dose: the part of the volume that gets it or more. [%]"""
         share = float(np.count_nonzero(self.doses_gy >= dose_gy)) / len(self.doses_gy)
-        off = share_tolerance(share, len(self.doses_gy), self.alike)
+        off = share_tolerance(share, len(self.doses_gy))
+        off += self.off_mm3(share * self.volume_mm3) / self.volume_mm3
         return Recomputed(100.0 * share, 100.0 * max(0.0, share - off), 100.0 * min(1.0, share + off))
 
     def _reached_by(self, share: float) -> Recomputed:
-        off = share_tolerance(share, len(self.doses_gy), self.alike)
+        off = share_tolerance(share, len(self.doses_gy))
         value, least, most = (self._order_statistic(s) for s in (share, share + off, share - off))
         # What lies in seeds is stated as the hottest place outside.
         return Recomputed(value, least, min(most, self.highest_gy) if isfinite(value) else most)
@@ -88,8 +89,7 @@ class SampledDoses:
     def in_seeds(self, volume_cc: float) -> bool | None:
         """Whether the hottest so many cc all lie in seeds; None where another sample may say otherwise."""
         share, count = volume_cc * CC_MM3 / self.volume_mm3, len(self.doses_gy)
-        inside = float(np.isinf(self.doses_gy).mean())
-        off = share_tolerance(min(1.0, share), count, self.alike)
+        inside, off = float(np.isinf(self.doses_gy).mean()), share_tolerance(min(1.0, share), count)
         return None if abs(inside - share) <= off else inside > share
 
     def _order_statistic(self, share: float) -> float:
@@ -103,15 +103,13 @@ class SampledDoses:
         return float(np.partition(self.doses_gy, below)[below])
 
 
-def share_tolerance(share: float, count: int, alike: float = 1.0) -> float:
+def share_tolerance(share: float, count: int) -> float:
     """How far a sample of `count` points and one of as many or more may differ in a share of the volume.
 
     Three standard deviations of the difference of two binomial shares, as if points were independent: they
-    are spread more evenly than that. At the ends, where that is 0, NONE_SEEN points. Around seeds that stand
-    alike in the other sample's cells errors add up; at an end, around each of them.
+    are spread more evenly than that. At the ends, where that is 0, NONE_SEEN points.
     """
-    spread = sqrt(2.0 * alike * max(0.0, share * (1.0 - share)) / count)
-    return SIGMAS * spread + NONE_SEEN * alike / count
+    return SIGMAS * sqrt(2.0 * max(0.0, share * (1.0 - share)) / count) + NONE_SEEN / count
 
 
 def points_in(mask: VoxelMask, grid: Grid, count: int = POINTS) -> Float[np.ndarray, "n 3"]:

@@ -23,7 +23,7 @@ from planner.implant_records import BedReport, Doubt, LimitComparison, LimitKind
 from planner.limit_wording import reason_of
 from planner.request import Prescription
 from planner.sources.source import Source
-from planner.verify.alike import alike
+from planner.verify.alike import off_in
 from planner.verify.claims import Claims
 from planner.verify.dvh import CC_MM3, Recomputed, SampledDoses, sampled_doses
 from planner.verify.hottest import field_of, hottest_part
@@ -107,8 +107,8 @@ class Compared:
             for part in parts
         ]
         volume = sum(part.count for part in parts) * voxel
-        same = alike(self.seeds.centres_P, self.grid, ORGAN_PART_MM)
-        return SampledDoses(np.concatenate(doses), volume, self.seeds.highest_outside_gy, same)
+        off_mm3 = off_in(parts, self.grid, self.seeds.centres_P, ORGAN_PART_MM)
+        return SampledDoses(np.concatenate(doses), volume, self.seeds.highest_outside_gy, off_mm3)
 
     def hottest_gy(self, volume_cc: float) -> Recomputed | None:
         """The least dose of their hottest volume, outside seeds; None where there is less. [Gy]"""

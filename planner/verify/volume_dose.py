@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from anatomy.frames import Grid
 from anatomy.structures import VoxelMask
 from planner.implant_records import DvhCurve, OrganDose, TargetDose, VolumeDose
-from planner.verify.alike import alike
+from planner.verify.alike import off_in
 from planner.verify.claims import Claims
 from planner.verify.coldest import Coldest
 from planner.verify.dvh import CC_MM3, Recomputed, SampledDoses, sampled_doses
@@ -41,8 +41,8 @@ def sampled(mask: VoxelMask, grid: Grid, seeds: Planted, organ_voxels: int | Non
     count = points_of(mask, grid, seeds, organ_voxels)
     found = sampled_doses(mask, grid, seeds.doses, count)
     part = TREATED_PART_MM if organ_voxels is None else ORGAN_PART_MM
-    same = alike(seeds.centres_P, grid, part)
-    return replace(found, highest_gy=seeds.highest_outside_gy, alike=same)
+    off_mm3 = off_in([mask], grid, seeds.centres_P, part)
+    return replace(found, highest_gy=seeds.highest_outside_gy, off_mm3=off_mm3)
 
 
 def points_of(mask: VoxelMask, grid: Grid, seeds: Planted, organ_voxels: int | None = None) -> int:
