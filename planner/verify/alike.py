@@ -1,9 +1,9 @@
 """Seeds that stand alike in the cells of a grid: there a plan's samples, at the middles of cells, err alike.
 
 A cell h wide that an isodose cuts is in or out by its middle: wrong by CUT of a cell, so that a volume with
-an area A is off by CUT h^2 sqrt(A) where cells err by chance. About a seed that stands at a middle or a corner
-of a cell MIRRORED cells err together, and about m seeds that stand alike m times as many; where k cells do, the
-volume is off by sqrt(k) times that.
+an area A is off by CUT h^2 sqrt(A) where cells err by chance. About a seed at a middle or a corner of a cell
+MIRRORED cells err together, about m seeds that stand alike m times as many; where k cells do, the volume is
+off by sqrt(k) times that.
 """
 
 from collections.abc import Callable, Sequence
