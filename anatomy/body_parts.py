@@ -3,10 +3,11 @@
 connected parts  -->  largest: the body  |  large, or cut by the view's edge: apart  |  the rest: dropped
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 
 from anatomy.frames import Grid
@@ -22,9 +23,18 @@ MOST_PARTS = 200
 """More parts than this, smaller than all of these, are one [U]: a layer holds few labels."""
 
 
+@dataclass(frozen=True)
+class Speck:
+    """A part of the body that was dropped: its half-open bounding box in voxel indices, and its volume."""
+
+    lower: tuple[int, int, int]
+    upper: tuple[int, int, int]
+    volume_mm3: float
+
+
 @dataclass(frozen=True, eq=False)
 class BodyParts:
-    """The body, what lies apart from it, largest first, and how much was dropped.
+    """The body, what lies apart from it, largest first, and what was dropped.
 
     `drawn` is what was given as body, before organs were joined and holes filled; the guess where none was.
     """
@@ -32,8 +42,18 @@ class BodyParts:
     body: VoxelMask
     drawn: VoxelMask
     apart: tuple[VoxelMask, ...]
-    dropped: int
-    dropped_mm3: float
+    specks: tuple[Speck, ...]
+
+    def beyond(self, axis: int, first: int, stop: int) -> "BodyParts":
+        """These parts less those that reach into the slices `first` to `stop` (half-open) along `axis`. The
+        body stays."""
+
+        def lies_beyond(part: VoxelMask | Speck) -> bool:
+            return part.upper[axis] <= first or part.lower[axis] >= stop
+
+        return replace(
+            self, apart=tuple(filter(lies_beyond, self.apart)), specks=tuple(filter(lies_beyond, self.specks))
+        )
 
 
 def parts_of(
@@ -60,13 +80,33 @@ def parts_of(
     layer[box] = labels[numbers]
     masks = masks_from_labels(layer, sorted({1, *labels[apart].tolist()}))
     dropped = (labels == 0) & of_body
+    dropped[0] = False
     return BodyParts(
         masks[1],
         mask_from_bool(drawn),
         tuple(mask for label, mask in masks.items() if label > 1),
-        int(np.count_nonzero(dropped)),
-        float(sizes[dropped].sum()) * grid.voxel_volume_mm3,
+        _specks(numbers, box, np.flatnonzero(dropped), sizes * grid.voxel_volume_mm3),
     )
+
+
+def _specks(
+    numbers: Int[np.ndarray, "mx my mz"],
+    box: tuple[slice, slice, slice],
+    dropped: Int[np.ndarray, " d"],
+    volumes_mm3: Float[np.ndarray, " n"],
+) -> tuple[Speck, ...]:
+    """The parts of these numbers, of which `numbers` holds the voxels over the box."""
+    if not len(dropped):
+        return ()
+    found = ndimage.find_objects(numbers)
+    specks = []
+    for n in dropped:
+        (a, b), (c, d), (e, f) = (
+            (around.start + span.start, around.start + span.stop)
+            for around, span in zip(box, found[n - 1], strict=True)
+        )
+        specks.append(Speck((a, c, e), (b, d, f), float(volumes_mm3[n])))
+    return tuple(specks)
 
 
 def _at_the_edge(
@@ -116,8 +156,14 @@ def obstacles_of(parts: BodyParts, names: tuple[str, ...]) -> tuple[Structure, .
     return tuple(Structure(name, mask, Role.OUTSIDE) for name, mask in zip(free, parts.apart, strict=False))
 
 
-def notes_on_parts(parts: BodyParts, obstacles: tuple[Structure, ...], grid: Grid) -> tuple[str, ...]:
-    """What lies apart from the body, and what was dropped."""
+def notes_on_parts(
+    parts: BodyParts, obstacles: tuple[Structure, ...], beyond: BodyParts | None, grid: Grid
+) -> tuple[str, ...]:
+    """What lies apart from the body, and what was dropped.
+
+    `parts` are those of the body on `grid`; `beyond`, where that ends short of the input, are those that lie
+    wholly beyond its ends.
+    """
     said = []
     if obstacles:
         named = ", ".join(f"{s.name} ({_cc(s.mask.count * grid.voxel_volume_mm3)})" for s in obstacles)
@@ -125,12 +171,19 @@ def notes_on_parts(parts: BodyParts, obstacles: tuple[Structure, ...], grid: Gri
             f"The body is in {1 + len(obstacles)} parts. Needles enter the largest, and keep clear of the "
             f"others as of what is outside the body: {named}."
         )
-    if parts.dropped:
-        few = "1 part" if parts.dropped == 1 else f"{parts.dropped} parts"
-        said.append(
-            f"Left out of the body as specks apart from it: {few}, {_cc(parts.dropped_mm3)} together."
-        )
+    specks = parts.specks if beyond is None else parts.specks + beyond.specks
+    if specks:
+        volumes_mm3 = [speck.volume_mm3 for speck in specks]
+        said.append(f"Left out of the body as specks apart from it: {_together(volumes_mm3)}.")
+    if beyond is not None and beyond.apart:
+        volumes_mm3 = [mask.count * grid.voxel_volume_mm3 for mask in beyond.apart]
+        said.append(f"Left out, as apart from the body and beyond its flat end: {_together(volumes_mm3)}.")
     return tuple(said)
+
+
+def _together(volumes_mm3: Sequence[float]) -> str:
+    few = "1 part" if len(volumes_mm3) == 1 else f"{len(volumes_mm3)} parts"
+    return f"{few}, {_cc(sum(volumes_mm3))} together"
 
 
 def _cc(volume_mm3: float) -> str:

@@ -11,11 +11,12 @@ from anatomy.body_parts import BodyParts, joined_with, obstacles_of
 from anatomy.errors import StructureError
 from anatomy.frames import Grid
 from anatomy.orientation import notes_on_orientation
-from anatomy.outside import notes_on_outside
+from anatomy.outside import Placed, notes_on_outside, placed
 from anatomy.remnants import remnants_of
 from anatomy.shells import refuse_no_body
 from anatomy.structures import Role, Segmentation, Structure, VoxelMask
 from anatomy.target import refuse_target_outside, share_outside, target_of
+from anatomy.view_ends import ViewEnds
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,15 +60,32 @@ def patient_of(segmentation: Segmentation) -> Patient:
     return Patient(grid, filled, target, parts, skin_source, outside)
 
 
-def notes_on_frames(patient: Patient) -> tuple[str, ...]:
-    """What lies otherwise than its name says, or outside the body. Raises FrameMismatch where most does."""
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """How the structures of a patient lie: what is said of those that lie otherwise than their names say, and
+    the organs as they are placed in his body, taken with the target."""
+
+    turned: tuple[str, ...]
+    organs: tuple[Placed, ...]
+    parts: BodyParts
+    grid: Grid
+
+
+def frames_of(patient: Patient) -> Frames:
+    """How the structures lie. Raises FrameMismatch where most lie otherwise than their names say, or outside
+    the body."""
     remnants = {remnant.name for remnant in remnants_of(patient.structures, patient.grid)}
     judged = [s for s in patient.structures if s.name not in remnants]
     parts = joined_with(patient.parts, patient.target)
-    return (
-        *notes_on_orientation(judged, patient.grid),
-        *notes_on_outside(patient.structures, parts, guessed=patient.guessed),
-    )
+    turned = notes_on_orientation(judged, patient.grid)
+    organs = placed(patient.structures, parts, guessed=patient.guessed)
+    return Frames(turned, organs, parts, patient.grid)
+
+
+def notes_on_frames(frames: Frames, ends: ViewEnds | None) -> tuple[str, ...]:
+    """What lies otherwise than its name says, or outside the body. `ends` are where his grid is made to end
+    thereafter: None where it is not."""
+    return (*frames.turned, *notes_on_outside(frames.organs, frames.parts, frames.grid, ends))
 
 
 def _refuse_nothing_but_target(named: tuple[Structure, ...]) -> None:

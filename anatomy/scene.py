@@ -27,7 +27,7 @@ from anatomy.notes import (
     notes_on_names,
     notes_on_place,
 )
-from anatomy.patient import notes_on_frames, patient_of
+from anatomy.patient import frames_of, notes_on_frames, patient_of
 from anatomy.pose import Bore, Pose, Position, derived_table, gravity_P
 from anatomy.remnants import note_on_remnants, remnants_of, too_small_of
 from anatomy.structures import InputDigest, Role, Segmentation, Structure, VoxelMask
@@ -126,12 +126,13 @@ def scene(
     in_view = replace(segmentation, structures=named)
     whole = shown = patient_of(in_view)
     # Frames are judged on all of the input: what lies beyond a flat end may be misplaced.
-    told_of_frames = notes_on_frames(whole)
+    frames = frames_of(whole)
     limbs = [s.mask for s in whole.structures if is_limb(s)]
     ends = view_ends(whole.parts, limbs, whole.target, whole.grid, guessed=whole.guessed)
     if ends is not None:
         in_view = ended(in_view, ends)
         shown = patient_of(in_view)
+    beyond = None if ends is None else whole.parts.beyond(ends.axis, ends.first, ends.stop)
     grid, parts = shown.grid, joined_with(shown.parts, shown.target)
     remnants = remnants_of(shown.structures, grid)
     crumbs = {remnant.name for remnant in remnants}
@@ -158,8 +159,8 @@ def scene(
             *notes_on_place(shown.outside, cut_sides(shown.target, grid)),
             *note_on_remnants(remnants),
             *notes_on_lung(given, missing),
-            *told_of_frames,
-            *notes_on_parts(whole.parts, obstacles, grid),
+            *notes_on_frames(frames, ends),
+            *notes_on_parts(parts, obstacles, beyond, grid),
             *notes_on_arms(filled, parts.body, grid),
             *notes_on_tables(tables, parts.body, grid, asked.position, asked.gravity_P),
         ),

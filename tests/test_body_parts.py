@@ -111,12 +111,17 @@ def test_every_voxel_of_a_body_is_in_it_beside_it_or_told_to_be_dropped(corners:
     body = filled([TRUNK, *boxes])
     # Holes of a slice are filled: at least what was given is somewhere.
     lost = np.count_nonzero(body & (union == 0)) * VOXEL_MM3
-    assert lost <= parts.dropped_mm3 + 1e-6
-    assert (parts.dropped == 0) == (parts.dropped_mm3 == 0.0)
+    dropped_mm3 = [speck.volume_mm3 for speck in parts.specks]
+    assert lost <= sum(dropped_mm3) + 1e-6
+    for speck in parts.specks:
+        box = tuple(slice(a, b) for a, b in zip(speck.lower, speck.upper, strict=True))
+        assert np.any(body[box] & (union[box] == 0))
+        union[box] = 1
+    assert not np.any(body & (union == 0)), "the boxes of specks hold all that is lost"
     volumes = [mask.count * VOXEL_MM3 for mask in masks]
     assert volumes == sorted(volumes, reverse=True)
     assert all(v >= LEAST_CUT_PART_MM3 for v in volumes[1:])
-    assert parts.dropped_mm3 < max(parts.dropped, 1) * LEAST_PART_MM3
+    assert all(0.0 < v < LEAST_PART_MM3 for v in dropped_mm3)
 
 
 def test_an_organ_in_an_arm_is_not_said_to_be_of_another_frame_and_one_in_the_air_is() -> None:

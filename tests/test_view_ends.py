@@ -401,6 +401,129 @@ def test_specks_of_body_beyond_a_flat_end_are_told() -> None:
     assert "Left out of the body as specks apart from it: 1 part, 0.6 cc together." in made.notes
 
 
+def _shown(whole: Segmentation) -> Segmentation:
+    """The same on the lower SLICES slices only."""
+    layers = Layers((*whole.grid.shape[:2], SLICES))
+    parts = []
+    for s in whole.structures:
+        mask = np.zeros(whole.grid.shape, bool)
+        s.mask.paint(mask, True)
+        parts.append(replace(s, mask=layers.add(s.name, mask[:, :, :SLICES])))
+    grid = grid_of((*whole.grid.shape[:2], SLICES), (SPACING_MM,) * 3)
+    return replace(whole, grid=grid, structures=tuple(parts), ct_hu=None)
+
+
+def _beside(wide: int, lower: int, upper: int) -> Segmentation:
+    """A trunk with a part of its body beside it, 2 x `wide` pixels across, on the slices `lower` to `upper`
+    about the flat end. The widest is cut by the side of the grid."""
+    i, j, k = np.indices((50, 50, SLICES + 30))
+    trunk = (((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2 <= 1) & (k < SLICES)
+    part = (i >= 47) & (i < 49) & (j > 0) & (j <= wide) & (k >= SLICES + lower) & (k < SLICES + upper)
+    return cylinder((0, 30), body=trunk | part)
+
+
+def _of_parts(made: Scene) -> list[str]:
+    return [note for note in made.notes if "apart from" in note or "The body is in" in note]
+
+
+OBSTACLE = (
+    "The body is in 2 parts. Needles enter the largest, and keep clear of the others as of what is outside "
+    "the body: body_part_2 (4.03 cc)."
+)
+
+
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        # Specks of the whole, and obstacles where the flat end cuts them.
+        ((21, -12, 0), OBSTACLE),
+        ((21, -12, 2), OBSTACLE),
+        # Cut by the sides, too, and of less than 1 cc in view.
+        ((49, -1, 4), "Left out of the body as specks apart from it: 1 part, 0.784 cc together."),
+        # No specks, and nothing of them in view.
+        ((49, 0, 2), "Left out, as apart from the body and beyond its flat end: 1 part, 1.57 cc together."),
+        ((49, 1, 5), "Left out, as apart from the body and beyond its flat end: 1 part, 3.14 cc together."),
+        ((21, 1, 5), "Left out of the body as specks apart from it: 1 part, 1.34 cc together."),
+    ],
+)
+def test_a_part_at_a_flat_end_is_an_obstacle_or_left_out_as_what_is_in_view_of_it(
+    part: tuple[int, int, int], told: str
+) -> None:
+    made = scene(_beside(*part))
+    assert made.grid.shape == (50, 50, SLICES)
+    assert _of_parts(made) == [told]
+    assert ("body_part_2" in made.names()) == (told == OBSTACLE)
+
+
+@settings(max_examples=25, deadline=None)
+@given(wide=st.integers(1, 49), lower=st.integers(-30, -1), upper=st.integers(0, 5))
+def test_of_parts_that_reach_into_view_the_same_is_told_as_if_there_were_nothing_beyond(
+    wide: int, lower: int, upper: int
+) -> None:
+    whole = _beside(wide, lower, upper)
+    assert _of_parts(scene(whole)) == _of_parts(scene(_shown(whole)))
+
+
+def _organ_at_the_end(i_from: int, lower: int, upper: int, *, down: bool = False) -> Segmentation:
+    """A trunk with a thyroid at one of its flat ends, from within it to ten pixels farther to its side."""
+    pad = (12, 0) if down else (0, 12)
+    i, j, k = np.indices((50, 50, SLICES + 12))
+    k = SLICES - 1 - (k - 12) if down else k
+    box = (i >= i_from) & (i < i_from + 10) & (abs(j - 25) < 4)
+    return cylinder(pad, thyroid=box & (k >= SLICES + lower) & (k < SLICES + upper))
+
+
+def _of_thyroid(made: Scene) -> list[str]:
+    return [note for note in made.notes if "thyroid" in note]
+
+
+@pytest.mark.parametrize("down", [False, True])
+@pytest.mark.parametrize(
+    ("lower", "upper", "told"),
+    [
+        (-2, 5, ["71 % of thyroid lies just beyond the body's flat end, and is cut with it."]),
+        (-2, 3, ["60 % of thyroid lies just beyond the body's flat end, and is cut with it."]),
+        (-8, 2, []),
+        (0, 4, ["Wholly beyond the body's flat end, and left out: thyroid."]),
+    ],
+)
+def test_an_organ_that_goes_on_a_little_beyond_a_flat_end_is_cut_and_not_outside(
+    lower: int, upper: int, told: list[str], down: bool
+) -> None:
+    assert _of_thyroid(scene(_organ_at_the_end(20, lower, upper, down=down))) == told
+
+
+@settings(max_examples=25, deadline=None)
+@given(i_from=st.integers(30, 40), lower=st.integers(-8, -1), upper=st.integers(0, 5))
+def test_of_an_organ_beside_the_body_the_same_share_is_told_as_if_there_were_nothing_beyond(
+    i_from: int, lower: int, upper: int
+) -> None:
+    whole = _organ_at_the_end(i_from, lower, upper)
+    told, right = ([n for n in _of_thyroid(scene(of)) if "drawn" in n] for of in (whole, _shown(whole)))
+    assert told == right
+
+
+@pytest.mark.parametrize(
+    ("beside", "share", "where"),
+    [
+        (False, 50, "beyond its flat end, where it is left out"),
+        (True, 80, "the skin is drawn around it, but for what lies beyond the flat end and is left out"),
+    ],
+)
+def test_of_an_organ_in_the_air_far_beyond_a_flat_end_no_skin_is_said_to_be_drawn(
+    beside: bool, share: int, where: str
+) -> None:
+    i, j, k = np.indices((50, 50, SLICES + 40))
+    first = 44 if beside else 30
+    piece = (i >= first) & (i < first + 5) & (abs(j - 25) < 1)
+    made = scene(cylinder((0, 40), thyroid=piece & ((abs(k - 20) < 4) | (abs(k - SLICES - 20) < 4))))
+    assert made.grid.shape == (50, 50, SLICES)
+    assert _of_thyroid(made) == [
+        f"{share} % of thyroid lies outside the body as it was drawn: {where}. Check its frame (LPS or RAS), "
+        "its unit (mm, not cm) and that it is of the same scan."
+    ]
+
+
 def test_what_is_left_of_a_thick_last_slice_hides_no_cut() -> None:
     made = _with_last_slices((0, 2), [0.75])
     thick = replace(made, grid=grid_of(made.grid.shape, (4.0, 4.0, 12.0)))
