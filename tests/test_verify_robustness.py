@@ -278,6 +278,23 @@ def test_a_structure_inside_the_cone_is_met_by_turning_less_than_its_tolerance()
         assert claims.verification().passed is passes, told
 
 
+def test_where_nothing_is_forbidden_a_needle_may_turn_to_any_side() -> None:
+    grid = grid_of((60, 60, 120))
+    masks = {
+        "body": (Role.SKIN, box_mask(grid.shape, ((0, 0, 0), grid.shape))),
+        "lung_left": (Role.LUNG, box_mask(grid.shape, ((2, 2, 2), (20, 50, 100)))),
+        "node": (Role.TARGET, box_mask(grid.shape, ((28, 28, 18), (33, 33, 22)))),
+    }
+    scene = made_scene(grid, masks)
+    entry, tip = (grid.to_patient(np.array(p)) for p in ((30.0, 30.0, 119.0), (30.0, 30.0, 20.0)))
+    path = replace(a_path("N1", Aim.PTV), entry_mm=tuple(entry.tolist()), tip_mm=tuple(tip.tolist()))
+    assert tolerance_deg(Obstacles([], grid), grid.to_box(entry), grid.to_box(tip), 0.635) == 90.0
+    for told, passes in ((90.0, True), (90.1, False)):
+        claims = Claims()
+        check_tolerances(claims, scene, Needle(), (NeedleRisk("N1", told, ()),), (path,))
+        assert claims.verification().passed is passes
+
+
 def test_needles_that_are_in_go_wrong_in_depth_alone() -> None:
     entry, tip = np.array([1.0, 2.0, 3.0]), np.array([20.0, 50.0, 30.0])
     planned = misplaced(Placement.TEMPLATE, entry, tip, 3, 1, 30)
