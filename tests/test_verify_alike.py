@@ -104,3 +104,8 @@ def test_only_seeds_in_and_beside_a_mask_count() -> None:
     seeds_P = GRID.to_patient(np.concatenate([far, near]))
     alone = off_about_seeds_mm3(6.0, GRID.to_patient(near), GRID, 0.5)
     assert off_in([mask], GRID, seeds_P, 0.5)(6.0) == alone > 0.0
+    # Seeds in the box of an organ that lies around them, and not in it, do not count.
+    inside[2:30, 2:30, 2:38] = True
+    inside[4:28, 4:28, 4:36] = False
+    around = mask_from_bool(inside)
+    assert off_in([around], GRID, GRID.to_patient(near), 0.5)(6.0) == 0.0

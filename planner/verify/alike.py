@@ -35,13 +35,18 @@ REACH_MM = 1.6
 def off_in(
     masks: Sequence[VoxelMask], grid: Grid, centres_P: Float[np.ndarray, "n 3"], cell_mm: float
 ) -> Callable[[float], float]:
-    """`off_about_seeds_mm3` of volumes within masks: of the seeds in the boxes around them. [mm]"""
+    """`off_about_seeds_mm3` of volumes within masks: of the seeds in them or beside. [mm]"""
     centres_B = grid.to_box(centres_P)
-    near = np.zeros(len(centres_P), bool)
-    for mask in masks:
-        low, high = ((np.array(at) - 0.5) * grid.spacing_mm for at in (mask.lower, mask.upper))
-        near |= ((centres_B >= low - REACH_MM) & (centres_B <= high + REACH_MM)).all(axis=1)
-    return partial(off_about_seeds_mm3, centres_P=centres_P[near], grid=grid, cell_mm=cell_mm)
+    near = [any(_reaches(centre_B, mask, grid) for mask in masks) for centre_B in centres_B]
+    return partial(off_about_seeds_mm3, centres_P=centres_P[np.array(near, bool)], grid=grid, cell_mm=cell_mm)
+
+
+def _reaches(centre_B: Float[np.ndarray, "3"], mask: VoxelMask, grid: Grid) -> bool:
+    """Whether a voxel of the mask lies within a cube of REACH_MM about a seed's centre."""
+    first = np.maximum(np.ceil((centre_B - REACH_MM) / grid.spacing_mm - 0.5), mask.lower).astype(int)
+    last = np.minimum(np.floor((centre_B + REACH_MM) / grid.spacing_mm + 0.5) + 1, mask.upper).astype(int)
+    box = tuple(slice(a, max(a, b)) for a, b in zip(first.tolist(), last.tolist(), strict=True))
+    return bool((mask.layer[box] == mask.label).any())
 
 
 def off_about_seeds_mm3(
