@@ -12,7 +12,7 @@ from anatomy.structures import Role, Structure, VoxelMask, middle_P
 
 BELOW = 0.25
 """A table that carries the patient has its centroid beneath his middle by more than this part of half his
-thickness [U]: a cushion does that wraps his sides up to three quarters of his height."""
+thickness [U]: walls of a cushion about his sides lift its centroid."""
 
 UNDER = 0.5
 """A table that carries the patient reaches under his middle, or misses it by at most this part of half his

@@ -40,7 +40,7 @@ from planner.implant_records import (
     TargetDose,
     VolumeDose,
 )
-from planner.organ_goals import HOTTEST_CC, REPORTED_ROLES, goal_dose_gy
+from planner.organ_goals import GOAL_VOLUMES_CC, REPORTED_ROLES, goal_dose_gy
 from planner.request import GivenSeed, Prescription, Request
 from planner.seeding.dose import SeedDose
 
@@ -212,7 +212,7 @@ def goal_results(
     ]
     by_name = {o.structure: o for o in organs}
     for name, asked in sorted(prescription.organ_goals.items()):
-        for field in HOTTEST_CC:
+        for field in GOAL_VOLUMES_CC:
             wanted = getattr(asked, field)
             if wanted is not None:
                 results.append(_goal(name, field, False, wanted, goal_dose_gy(by_name[name], field)))

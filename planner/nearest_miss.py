@@ -16,6 +16,7 @@ from anatomy.distance import QUANTUM_MM
 from anatomy.scene import Scene
 from anatomy.structures import Role, Structure
 from planner.clearance import Obstacles
+from planner.even_points import even_points_B
 from planner.kernels import line
 from planner.kernels.verdicts import SAFE
 from planner.measure import Measured, measure
@@ -38,8 +39,6 @@ SAMPLE_MM = 1.0
 AT_A_TIME = 5000
 FARTHEST_MM = 1000.0
 """Farther than any clearance."""
-GOLDEN = 1.2207440846057596
-"""g^4 = g + 1."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def nearest_miss(
 
     The lines that `relaxations` open are looked at too: none may be nearer than the nearest.
     """
-    leading = _leading(world)
+    leading = _leading(scene, world)
     grid = scene.grid
     points_P, outwards_P = grid.to_patient(leading.point_B), grid.vectors_to_patient(leading.outward_B)
     lines = [
@@ -87,16 +86,15 @@ def nearest_miss(
     )
 
 
-def _leading(world: World) -> SafeLines:
+def _leading(scene: Scene, world: World) -> SafeLines:
     """The lines that lack least, as far as the obstacle field tells."""
     voxels = np.argwhere(world.target) + np.array(world.target_first_V)
-    some = np.linspace(0, len(voxels) - 1, POINTS).astype(int)
+    some = voxels[np.unique(np.linspace(0, len(voxels) - 1, POINTS).astype(int))]
     # A hair off the middle, so that no direction runs along voxel faces.
-    lines = _all_around(world, np.repeat(voxels[np.unique(some)] + 0.01, DIRECTIONS, axis=0))
+    lines = _all_around(world, np.repeat((some + 0.01) * np.array(world.spacing), DIRECTIONS, axis=0))
     if not len(lines):
         # In a target hardly longer than the run asked for, that goes from corner to corner.
-        anywhere = np.repeat(voxels[some], DIRECTIONS, axis=0) + _places(POINTS * DIRECTIONS)
-        lines = _all_around(world, anywhere)
+        lines = _all_around(world, even_points_B(scene.target, scene.grid, POINTS * DIRECTIONS))
     lines = _least_lacking(world, lines)
     for step in STEPS_MM:
         tips, turned = displaced(lines.point_B, lines.outward_B, lines.quantities, step * MOVES)
@@ -105,16 +103,10 @@ def _leading(world: World) -> SafeLines:
     return lines
 
 
-def _all_around(world: World, points_V: Float[np.ndarray, "n 3"]) -> SafeLines:
-    """Of the lines through these points, so many as there are directions for each, those that leave."""
-    outward = np.tile(spread_directions(DIRECTIONS), (len(points_V) // DIRECTIONS, 1))
-    return _leaving(world, points_V * np.array(world.spacing), outward)
-
-
-def _places(count: int) -> Float[np.ndarray, "n 3"]:
-    """Places in a voxel about its middle, spread evenly: the additive recurrence on powers of 1 / GOLDEN
-    (Roberts 2018, "The unreasonable effectiveness of quasirandom sequences"). [voxels]"""
-    return (np.outer(np.arange(1, count + 1), GOLDEN ** -np.arange(1.0, 4.0)) % 1.0) - 0.5
+def _all_around(world: World, points_B: Float[np.ndarray, "n 3"]) -> SafeLines:
+    """Those that leave of the lines through a whole number of points for each direction, taken in turn."""
+    outward = np.tile(spread_directions(DIRECTIONS), (len(points_B) // DIRECTIONS, 1))
+    return _leaving(world, points_B, outward)
 
 
 def _leaving(world: World, points_B: np.ndarray, outward_B: np.ndarray) -> SafeLines:

@@ -8,9 +8,9 @@ from planner.request import Request, RequestError
 
 REPORTED_ROLES = (Role.FORBIDDEN, Role.LUNG, Role.PASSABLE)
 """Roles of structures whose dose is reported: organs, not the target, skin or table."""
-HOTTEST_CC = {"d0_1cc_gy": 0.1, "d1cc_gy": 1.0, "d2cc_gy": 2.0}
+GOAL_VOLUMES_CC = {"d0_1cc_gy": 0.1, "d1cc_gy": 1.0, "d2cc_gy": 2.0}
 """The volume that a goal is about, smallest first. [cc]"""
-LEAST_CC = HOTTEST_CC["d0_1cc_gy"]
+LEAST_CC = GOAL_VOLUMES_CC["d0_1cc_gy"]
 _ROUNDING = 1e-6
 MM3_PER_CC = 1000.0
 
@@ -43,10 +43,12 @@ def refuse_impossible_goals(scene: Scene, request: Request) -> None:
 def goal_dose_gy(organ: OrganDose, field: str) -> float:
     """The dose that the goal `field` is held against. Of an organ smaller than its volume, the dose to the
     largest smaller one stands for it, which is no less. [Gy]"""
-    doses = (getattr(organ, name) for name, cc in HOTTEST_CC.items() if cc <= HOTTEST_CC[field])
+    doses = (getattr(organ, name) for name, cc in GOAL_VOLUMES_CC.items() if cc <= GOAL_VOLUMES_CC[field])
     return [float(dose) for dose in doses if dose is not None][-1]
 
 
 def goal_volume_cc(field: str, organ_cc: float) -> float:
     """The volume that `goal_dose_gy` takes of an organ of that volume. [cc]"""
-    return max(cc for cc in HOTTEST_CC.values() if cc <= min(HOTTEST_CC[field], max(organ_cc, LEAST_CC)))
+    return max(
+        cc for cc in GOAL_VOLUMES_CC.values() if cc <= min(GOAL_VOLUMES_CC[field], max(organ_cc, LEAST_CC))
+    )

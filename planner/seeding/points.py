@@ -12,7 +12,7 @@ from jaxtyping import Float
 from anatomy.scene import Scene
 from anatomy.structures import VoxelMask
 from planner.even_points import even_points_B
-from planner.organ_goals import HOTTEST_CC, goal_volume_cc
+from planner.organ_goals import GOAL_VOLUMES_CC, goal_volume_cc
 from planner.request import OrganGoal, Prescription
 from planner.seeding.aims import PointGoal, target_goals
 
@@ -63,7 +63,7 @@ def _near(mask: VoxelMask, ptv: VoxelMask, scene: Scene) -> VoxelMask | None:
 def _organ_goals(
     goal: OrganGoal, organ_cc: float, first: int, count: int, volume_mm3: float
 ) -> list[PointGoal]:
-    limits = [(goal_volume_cc(field, organ_cc), getattr(goal, field)) for field in HOTTEST_CC]
+    limits = [(goal_volume_cc(field, organ_cc), getattr(goal, field)) for field in GOAL_VOLUMES_CC]
     return [
         PointGoal(first, first + count, dose, False, min(1.0, cc * MM3_PER_CC / volume_mm3))
         for cc, dose in limits
