@@ -14,33 +14,56 @@ from anatomy.structures import mask_from_bool
 from planner.plan import plan
 from planner.records import Plan
 from planner.request import GivenSeed, NeedleSetRequest, Prescription, SeedRequest
+from planner.sources.amersham_6711 import AMERSHAM_6711
 from planner.verify import verify
-from planner.verify.alike import MIRRORED, off_about_seeds_mm3, off_in, together
+from planner.verify.alike import MIRRORED, MIRRORED_ACROSS, off_about_seeds_mm3, off_in, together
+from planner.verify.planted import Planted
 
 GRID = grid_of((40, 40, 40), (1.0, 0.9, 2.0))
+CELL = np.array([0.5, 0.45, 0.5])
+"""Sides of cells of half a millimetre at most."""
+
+
+def standing(points_B: np.ndarray, axis_B: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Planted:
+    """Seeds that lie along the axis; without one it is not known."""
+    points_P = GRID.to_patient(points_B)
+    axes_P = np.broadcast_to(GRID.R_PB @ np.array(axis_B), points_P.shape)
+    return Planted(AMERSHAM_6711, 0.5, points_P, axes_P)
 
 
 @given(st.integers(1, 30), st.integers(1, 4), st.integers(0, 100))
 def test_groups_that_stand_alike_count_as_their_size(group: int, groups: int, seed: int) -> None:
-    """Half a millimetre and 0.45 are the sides of cells no longer than that."""
     rng = np.random.default_rng(seed)
     places = np.linspace(0.0, 1.0, groups, endpoint=False)[:, None] + np.array([0.1, 0.12, 0.98])
     cells = rng.integers(0, 20, (group * groups, 3))
-    points_B = (cells + np.repeat(places, group, axis=0)) * np.array([0.5, 0.45, 0.5])
-    assert together(GRID.to_patient(points_B), GRID, 0.5) == pytest.approx(group)
+    points_B = (cells + np.repeat(places, group, axis=0)) * CELL
+    assert together(standing(points_B), GRID, 0.5) == pytest.approx(group)
 
 
 @pytest.mark.parametrize("place", [(0.0, 0.0, 0.0), (0.5, 0.5, 0.5), (0.5, 0.0, 0.5)])
 def test_cells_about_a_middle_or_a_corner_err_together(place: tuple[float, float, float]) -> None:
-    one_B = (np.array(place) + 7.0) * np.array([0.5, 0.45, 0.5])
-    assert together(GRID.to_patient(one_B[None]), GRID, 0.5) == MIRRORED
-    assert together(GRID.to_patient(one_B[None] + 0.1), GRID, 0.5) == 1.0
+    one_B = (np.array(place) + 7.0) * CELL
+    assert together(standing(one_B[None]), GRID, 0.5) == MIRRORED
+    assert together(standing(one_B[None] + 0.1), GRID, 0.5) == 1.0
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_cells_along_a_seed_err_together(axis: int) -> None:
+    """Two seeds of a needle: about each nine or ten cells of half a millimetre, of eight rows at a middle."""
+    along = np.eye(3)[axis]
+    cells = 2 * 4.5 / CELL[axis]
+    pair_B = (7.0 + np.array([[0.2, 0.3, 0.4], [0.2, 0.3, 0.4]]) + np.outer([0.0, 11.3], along)) * CELL
+    assert together(standing(pair_B, tuple(along)), GRID, 0.5) == pytest.approx(cells)
+    middle_B = 7.0 * CELL + np.outer([0.1, 5.2], along)
+    assert together(standing(middle_B, tuple(along)), GRID, 0.5) == pytest.approx(MIRRORED_ACROSS * cells)
+    askew = along + 0.12 * np.roll(along, 1)
+    assert together(standing(pair_B, tuple(askew / np.linalg.norm(askew))), GRID, 0.5) == 1.0
 
 
 def test_seeds_at_random_stand_apart_and_none_is_one() -> None:
     points_B = np.random.default_rng(7).uniform(0.0, 30.0, (40, 3))
-    assert 1.0 <= together(GRID.to_patient(points_B), GRID, 0.5) < 2.0
-    assert together(np.zeros((0, 3)), GRID, 0.5) == 1.0
+    assert 1.0 <= together(standing(points_B), GRID, 0.5) < 2.0
+    assert together(standing(np.zeros((0, 3))), GRID, 0.5) == 1.0
 
 
 def lattice_plan(apart_mm: float, reach_mm: float, activity_mci: float, dose_gy: float) -> Plan:
@@ -88,12 +111,12 @@ def test_seeds_on_voxel_centres_excuse_no_other_dose() -> None:
 @pytest.mark.parametrize("count", [1, 8, 50])
 def test_only_a_little_about_each_seed_may_be_off(count: int) -> None:
     aside = np.array([0.1, 0.1, 0.1])
-    alike_P = GRID.to_patient(np.arange(count)[:, None] % 20 * np.array([1.0, 0.9, 2.0]) + aside)
-    off = off_about_seeds_mm3(count * 3.0, alike_P, GRID, 0.5)
+    alike = standing(np.arange(count)[:, None] % 20 * np.array([1.0, 0.9, 2.0]) + aside)
+    off = off_about_seeds_mm3(count * 3.0, alike, GRID, 0.5)
     # Of one ball of 3 mm3, 10 mm2 large, three times 0.29 of 0.25 mm2 and 3.2 mm; of all as many times that.
     assert off == pytest.approx(count * 3.0 * 0.29 * 0.25 * (36.0 * np.pi * 9.0) ** (1.0 / 6.0))
-    assert off_about_seeds_mm3(count * 16.1, alike_P, GRID, 0.5) == 0.0
-    assert off_about_seeds_mm3(0.0, alike_P[:0], GRID, 0.5) == 0.0
+    assert off_about_seeds_mm3(count * 16.1, alike, GRID, 0.5) == 0.0
+    assert off_about_seeds_mm3(0.0, standing(np.zeros((0, 3))), GRID, 0.5) == 0.0
 
 
 def test_only_seeds_in_and_beside_a_mask_count() -> None:
@@ -101,11 +124,11 @@ def test_only_seeds_in_and_beside_a_mask_count() -> None:
     inside[10:14, 10:14, 10:14] = True
     mask, far = mask_from_bool(inside), np.array([[0.0, 0.0, 0.0], [11.0, 9.9, 30.0]])
     near = np.array([[11.0, 9.9, 22.0], [9.0, 9.9, 22.0]])
-    seeds_P = GRID.to_patient(np.concatenate([far, near]))
-    alone = off_about_seeds_mm3(6.0, GRID.to_patient(near), GRID, 0.5)
-    assert off_in([mask], GRID, seeds_P, 0.5)(6.0) == alone > 0.0
+    seeds = standing(np.concatenate([far, near]))
+    alone = off_about_seeds_mm3(6.0, standing(near), GRID, 0.5)
+    assert off_in([mask], GRID, seeds, 0.5)(6.0) == alone > 0.0
     # Seeds in the box of an organ that lies around them, and not in it, do not count.
     inside[2:30, 2:30, 2:38] = True
     inside[4:28, 4:28, 4:36] = False
     around = mask_from_bool(inside)
-    assert off_in([around], GRID, GRID.to_patient(near), 0.5)(6.0) == 0.0
+    assert off_in([around], GRID, standing(near), 0.5)(6.0) == 0.0

@@ -3,10 +3,12 @@
 A cell h wide that an isodose cuts is in or out by its middle: wrong by CUT of a cell, so that a volume with
 an area A is off by CUT h^2 sqrt(A) where cells err by chance. About a seed at a middle or a corner of a cell
 MIRRORED cells err together, about m seeds that stand alike m times as many; where k cells do, the volume is
-off by sqrt(k) times that.
+off by sqrt(k) times that. Where a seed lies along an axis of the grid, so do the cells along its capsule, and
+about a middle or a corner of a cell across it those of MIRRORED_ACROSS rows.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from math import pi, sqrt
 
@@ -17,6 +19,7 @@ from scipy.spatial import cKDTree
 from anatomy.frames import Grid
 from anatomy.structures import VoxelMask
 from planner.verify.dvh import SIGMAS
+from planner.verify.planted import Planted
 
 SAME_PLACE = 0.05
 """Seeds whose places in their cells differ by less of a cell's side, along each axis, stand alike [U]."""
@@ -25,6 +28,8 @@ CUT = 0.29
 1 / sqrt(12)."""
 MIRRORED = 48
 """Cells of a cube about its middle that one is mapped to by mirrors and turns."""
+MIRRORED_ACROSS = 8
+"""Cells of a square that one is mapped to."""
 LITTLE_MM3 = 16.0
 """So little about each seed, a ball of 1.6 mm, is a few cells [U]. Larger volumes, which merge, are held by
 what samples may differ by chance."""
@@ -33,12 +38,13 @@ REACH_MM = 1.6
 
 
 def off_in(
-    masks: Sequence[VoxelMask], grid: Grid, centres_P: Float[np.ndarray, "n 3"], cell_mm: float
+    masks: Sequence[VoxelMask], grid: Grid, seeds: Planted, cell_mm: float
 ) -> Callable[[float], float]:
     """`off_about_seeds_mm3` of volumes within masks: of the seeds in them or beside. [mm]"""
-    centres_B = grid.to_box(centres_P)
-    near = [any(_reaches(centre_B, mask, grid) for mask in masks) for centre_B in centres_B]
-    return partial(off_about_seeds_mm3, centres_P=centres_P[np.array(near, bool)], grid=grid, cell_mm=cell_mm)
+    centres_B = grid.to_box(seeds.centres_P)
+    near = np.array([any(_reaches(centre_B, mask, grid) for mask in masks) for centre_B in centres_B], bool)
+    some = replace(seeds, centres_P=seeds.centres_P[near], axes_P=seeds.axes_P[near])
+    return partial(off_about_seeds_mm3, seeds=some, grid=grid, cell_mm=cell_mm)
 
 
 def _reaches(centre_B: Float[np.ndarray, "3"], mask: VoxelMask, grid: Grid) -> bool:
@@ -49,28 +55,42 @@ def _reaches(centre_B: Float[np.ndarray, "3"], mask: VoxelMask, grid: Grid) -> b
     return bool((mask.layer[box] == mask.label).any())
 
 
-def off_about_seeds_mm3(
-    volume_mm3: float, centres_P: Float[np.ndarray, "n 3"], grid: Grid, cell_mm: float
-) -> float:
+def off_about_seeds_mm3(volume_mm3: float, seeds: Planted, grid: Grid, cell_mm: float) -> float:
     """By how much a count of cells' middles may be off of a volume that is a little about each seed; 0.0
     where it is more. Three standard deviations, of balls of equal volume. [mm3, mm]"""
-    if volume_mm3 > LITTLE_MM3 * len(centres_P):
+    count = len(seeds.centres_P)
+    if volume_mm3 > LITTLE_MM3 * count:
         return 0.0
-    area_mm2 = (36.0 * pi * len(centres_P) * volume_mm3**2) ** (1.0 / 3.0)
-    return SIGMAS * CUT * cell_mm**2 * sqrt(area_mm2 * together(centres_P, grid, cell_mm))
+    area_mm2 = (36.0 * pi * count * volume_mm3**2) ** (1.0 / 3.0)
+    return SIGMAS * CUT * cell_mm**2 * sqrt(area_mm2 * together(seeds, grid, cell_mm))
 
 
-def together(centres_P: Float[np.ndarray, "n 3"], grid: Grid, cell_mm: float) -> float:
-    """How many cells err together, on average over seeds: 1.0 where all stand apart, and at no mirror.
+def together(seeds: Planted, grid: Grid, cell_mm: float) -> float:
+    """How many cells err together, on average over seeds: 1.0 where all stand apart, at no mirror, and along
+    no axis.
 
     Cells are voxels, cut into equal parts of at most `cell_mm` along each axis. [mm]
     """
-    if not len(centres_P):
+    if not len(seeds.centres_P):
         return 1.0
     cells_mm = grid.spacing_mm / np.ceil(grid.spacing_mm / cell_mm - 1e-9)
     # Cells repeat: the place is on a torus.
-    places = (grid.to_box(centres_P) / cells_mm) % 1.0 % 1.0
-    tree = cKDTree(places, boxsize=1.0)
-    alike = tree.query_ball_point(places, SAME_PLACE, p=np.inf, return_length=True)
+    places = (grid.to_box(seeds.centres_P) / cells_mm) % 1.0 % 1.0
+    cells = _alike(places, MIRRORED)
+    long_mm = seeds.source.seed_length_mm
+    turned_mm = np.abs(seeds.axes_P @ grid.R_PB) * long_mm
+    for axis, across in enumerate(([1, 2], [0, 2], [0, 1])):
+        # Its ends lie in the same row of cells.
+        lies = seeds.axes_P.any(axis=1) & (turned_mm[:, across] <= cells_mm[across]).all(axis=1)
+        rows = _alike(places[np.ix_(lies, across)], MIRRORED_ACROSS)
+        cells[lies] = np.maximum(cells[lies], rows * long_mm / cells_mm[axis])
+    return float(np.mean(cells))
+
+
+def _alike(places: Float[np.ndarray, "n d"], mirrored: int) -> Float[np.ndarray, " n"]:
+    """For each place in a cell how many are alike, times `mirrored` at a middle or a corner."""
+    if not len(places):
+        return np.zeros(0)
+    alike = cKDTree(places, boxsize=1.0).query_ball_point(places, SAME_PLACE, p=np.inf, return_length=True)
     from_mirror = np.abs(2.0 * places - np.round(2.0 * places)).max(axis=1)
-    return float(np.mean(alike * np.where(from_mirror <= 2.0 * SAME_PLACE, MIRRORED, 1)))
+    return np.asarray(alike * np.where(from_mirror <= 2.0 * SAME_PLACE, float(mirrored), 1.0))

@@ -9,6 +9,7 @@ over the cubes that may get the dose, those outside the PTV that do are counted.
 from math import sqrt
 
 import numpy as np
+from jaxtyping import Float
 
 from anatomy.frames import Grid
 from anatomy.structures import VoxelMask
@@ -28,8 +29,13 @@ POINTS = 100_000
 COUNTED_PART = 0.002
 """How much of V_ref a plan's count of what lies outside the PTV may be off by: what its cells are tested
 for."""
-CELL_MM = 1.0 / 3.0
-"""The widest part of a plan's cells."""
+CELL_MM = 1.0
+"""The widest cell of a plan."""
+PARTS, FEWEST, MOST, NEAR_MM = 300_000, 3, 8, 4.0
+"""Its cells within NEAR_MM of seeds along each axis are divided: into about PARTS in all, and along an axis
+from FEWEST to MOST."""
+ROUNDING = 1e-9
+"""Five voxels of 0.2 mm are a cell of 1 mm, whatever 1 / 0.2 rounds to."""
 
 
 def check_indices(
@@ -78,5 +84,18 @@ def outside_mm3(seeds: Planted, ptv: VoxelMask, grid: Grid, prescribed_gy: float
 
 def _counted_off_mm3(reference_mm3: float, seeds: Planted, grid: Grid) -> float:
     """How far a plan's count of cells may be off: by a part of V_ref, or as cells about seeds are. [mm3]"""
-    about_seeds_mm3 = off_about_seeds_mm3(reference_mm3, seeds.centres_P, grid, CELL_MM)
+    part_mm = widest_part_mm(len(seeds.centres_P), grid.spacing_mm)
+    about_seeds_mm3 = off_about_seeds_mm3(reference_mm3, seeds, grid, part_mm)
     return max(COUNTED_PART * reference_mm3, about_seeds_mm3)
+
+
+def widest_part_mm(seeds: int, spacing_mm: Float[np.ndarray, "3"]) -> float:
+    """The longest side of a part of a plan's cells about so many seeds: the fewer, the finer. [mm]
+
+    A cell is a whole number of voxels, or a voxel of cells: of either as few as CELL_MM allows.
+    """
+    voxels = np.maximum(np.floor(CELL_MM / spacing_mm + ROUNDING), 1.0)
+    cells_mm = spacing_mm * voxels / np.ceil(spacing_mm / CELL_MM - ROUNDING)
+    near = seeds * np.prod(2.0 * NEAR_MM / cells_mm + 3.0)
+    parts = np.clip(np.floor((PARTS / near) ** (1.0 / 3.0)), FEWEST, MOST)
+    return float((cells_mm / parts).max())

@@ -107,7 +107,7 @@ class Compared:
             for part in parts
         ]
         volume = sum(part.count for part in parts) * voxel
-        off_mm3 = off_in(parts, self.grid, self.seeds.centres_P, ORGAN_PART_MM)
+        off_mm3 = off_in(parts, self.grid, self.seeds, ORGAN_PART_MM)
         return SampledDoses(np.concatenate(doses), volume, self.seeds.highest_outside_gy, off_mm3)
 
     def hottest_gy(self, volume_cc: float) -> Recomputed | None:

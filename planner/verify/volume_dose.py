@@ -41,7 +41,7 @@ def sampled(mask: VoxelMask, grid: Grid, seeds: Planted, organ_voxels: int | Non
     count = points_of(mask, grid, seeds, organ_voxels)
     found = sampled_doses(mask, grid, seeds.doses, count)
     part = TREATED_PART_MM if organ_voxels is None else ORGAN_PART_MM
-    off_mm3 = off_in([mask], grid, seeds.centres_P, part)
+    off_mm3 = off_in([mask], grid, seeds, part)
     return replace(found, highest_gy=seeds.highest_outside_gy, off_mm3=off_mm3)
 
 
