@@ -3,6 +3,7 @@ points."""
 
 from itertools import product
 from math import pi
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -22,7 +23,8 @@ from planner.request import GivenSeed, SeedRequest
 from planner.seeding.dose import seed_dose
 from planner.sources.amersham_6711 import AMERSHAM_6711
 from planner.verify.conformity import outside_mm3 as verified_outside_mm3
-from planner.verify.planted import planted
+from planner.verify.conformity import widest_part_mm
+from planner.verify.planted import Planted, planted
 from planner.verify.reach import cubes_that_may_get
 
 K = 12_000.0
@@ -239,3 +241,18 @@ def test_capsules_that_stand_alike_are_off_by_what_verification_expects(
     stated = outside_mm3(seeds.doses, 1e9, np.array(places), far, grid)
     found, off = verified_outside_mm3(seeds, far, grid, 1e9)
     assert abs(stated - found) <= off
+
+
+@settings(max_examples=25)
+@given(spacings, st.integers(1, 12), st.integers(0, 99))
+def test_no_part_of_a_cell_is_wider_than_verification_expects(
+    spacing: tuple, count: int, number: int
+) -> None:
+    grid = grid_about(spacing, 40.0)
+    places = grid.to_patient(np.random.default_rng(number).uniform(0.0, 40.0, (count, 3)))
+    seeds = Planted(AMERSHAM_6711, 1e-6, places, np.zeros((count, 3)))
+    far = mask_from_bool(box_mask(grid.shape, ((0, 0, 0), (1, 1, 1))))
+    with patch("planner.dose.outside._counted", return_value=0) as counted:
+        outside_mm3(seeds.doses, 1e9, places, far, grid)
+    _, parts, lattice, *_ = counted.call_args.args
+    assert (lattice.spacing_mm / parts).max() <= widest_part_mm(count, grid.spacing_mm) * (1.0 + 1e-9)

@@ -112,11 +112,12 @@ def test_seeds_on_voxel_centres_excuse_no_other_dose() -> None:
 def test_only_a_little_about_each_seed_may_be_off(count: int) -> None:
     aside = np.array([0.1, 0.1, 0.1])
     alike = standing(np.arange(count)[:, None] % 20 * np.array([1.0, 0.9, 2.0]) + aside)
-    off = off_about_seeds_mm3(count * 3.0, alike, GRID, 0.5)
+    err_together = together(alike, GRID, 0.5)
+    off = off_about_seeds_mm3(count * 3.0, count, err_together, 0.5)
     # Of one ball of 3 mm3, 10 mm2 large, three times 0.29 of 0.25 mm2 and 3.2 mm; of all as many times that.
     assert off == pytest.approx(count * 3.0 * 0.29 * 0.25 * (36.0 * np.pi * 9.0) ** (1.0 / 6.0))
-    assert off_about_seeds_mm3(count * 16.1, alike, GRID, 0.5) == 0.0
-    assert off_about_seeds_mm3(0.0, standing(np.zeros((0, 3))), GRID, 0.5) == 0.0
+    assert off_about_seeds_mm3(count * 16.1, count, err_together, 0.5) == 0.0
+    assert off_about_seeds_mm3(0.0, 0, 1.0, 0.5) == 0.0
 
 
 def test_only_seeds_in_and_beside_a_mask_count() -> None:
@@ -125,7 +126,7 @@ def test_only_seeds_in_and_beside_a_mask_count() -> None:
     mask, far = mask_from_bool(inside), np.array([[0.0, 0.0, 0.0], [11.0, 9.9, 30.0]])
     near = np.array([[11.0, 9.9, 22.0], [9.0, 9.9, 22.0]])
     seeds = standing(np.concatenate([far, near]))
-    alone = off_about_seeds_mm3(6.0, standing(near), GRID, 0.5)
+    alone = off_about_seeds_mm3(6.0, 2, together(standing(near), GRID, 0.5), 0.5)
     assert off_in([mask], GRID, seeds, 0.5)(6.0) == alone > 0.0
     # Seeds in the box of an organ that lies around them, and not in it, do not count.
     inside[2:30, 2:30, 2:38] = True

@@ -44,7 +44,8 @@ def off_in(
     centres_B = grid.to_box(seeds.centres_P)
     near = np.array([any(_reaches(centre_B, mask, grid) for mask in masks) for centre_B in centres_B], bool)
     some = replace(seeds, centres_P=seeds.centres_P[near], axes_P=seeds.axes_P[near])
-    return partial(off_about_seeds_mm3, seeds=some, grid=grid, cell_mm=cell_mm)
+    err_together = together(some, grid, cell_mm)
+    return partial(off_about_seeds_mm3, seeds=len(some.centres_P), err_together=err_together, cell_mm=cell_mm)
 
 
 def _reaches(centre_B: Float[np.ndarray, "3"], mask: VoxelMask, grid: Grid) -> bool:
@@ -55,14 +56,16 @@ def _reaches(centre_B: Float[np.ndarray, "3"], mask: VoxelMask, grid: Grid) -> b
     return bool((mask.layer[box] == mask.label).any())
 
 
-def off_about_seeds_mm3(volume_mm3: float, seeds: Planted, grid: Grid, cell_mm: float) -> float:
-    """By how much a count of cells' middles may be off of a volume that is a little about each seed; 0.0
-    where it is more. Three standard deviations, of balls of equal volume. [mm3, mm]"""
-    count = len(seeds.centres_P)
-    if volume_mm3 > LITTLE_MM3 * count:
+def off_about_seeds_mm3(volume_mm3: float, seeds: int, err_together: float, cell_mm: float) -> float:
+    """By how much a count of cells' middles may be off of a volume that is a little about each of so many
+    seeds; 0.0 where it is more. Three standard deviations, of balls of equal volume. [mm3, mm]
+
+    `err_together` is what `together` says of these seeds.
+    """
+    if volume_mm3 > LITTLE_MM3 * seeds:
         return 0.0
-    area_mm2 = (36.0 * pi * count * volume_mm3**2) ** (1.0 / 3.0)
-    return SIGMAS * CUT * cell_mm**2 * sqrt(area_mm2 * together(seeds, grid, cell_mm))
+    area_mm2 = (36.0 * pi * seeds * volume_mm3**2) ** (1.0 / 3.0)
+    return SIGMAS * CUT * cell_mm**2 * sqrt(area_mm2 * err_together)
 
 
 def together(seeds: Planted, grid: Grid, cell_mm: float) -> float:

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from anatomy.frames import Grid
 from anatomy.structures import VoxelMask
 from planner.implant_records import TargetDose
-from planner.verify.alike import off_about_seeds_mm3
+from planner.verify.alike import off_about_seeds_mm3, together
 from planner.verify.claims import Claims
 from planner.verify.dvh import CC_MM3, NONE_SEEN, RECURRENCE, SIGMAS
 from planner.verify.planted import Planted
@@ -84,15 +84,17 @@ def outside_mm3(seeds: Planted, ptv: VoxelMask, grid: Grid, prescribed_gy: float
 
 def _counted_off_mm3(reference_mm3: float, seeds: Planted, grid: Grid) -> float:
     """How far a plan's count of cells may be off: by a part of V_ref, or as cells about seeds are. [mm3]"""
-    part_mm = widest_part_mm(len(seeds.centres_P), grid.spacing_mm)
-    about_seeds_mm3 = off_about_seeds_mm3(reference_mm3, seeds, grid, part_mm)
+    count = len(seeds.centres_P)
+    part_mm = widest_part_mm(count, grid.spacing_mm)
+    about_seeds_mm3 = off_about_seeds_mm3(reference_mm3, count, together(seeds, grid, part_mm), part_mm)
     return max(COUNTED_PART * reference_mm3, about_seeds_mm3)
 
 
 def widest_part_mm(seeds: int, spacing_mm: Float[np.ndarray, "3"]) -> float:
     """The longest side of a part of a plan's cells about so many seeds: the fewer, the finer. [mm]
 
-    A cell is a whole number of voxels, or a voxel of cells: of either as few as CELL_MM allows.
+    A cell is a whole number of voxels, or a voxel of cells: of either as few as CELL_MM allows. Of seeds so
+    far apart that a plan takes wider cells this says less than there is.
     """
     voxels = np.maximum(np.floor(CELL_MM / spacing_mm + ROUNDING), 1.0)
     cells_mm = spacing_mm * voxels / np.ceil(spacing_mm / CELL_MM - ROUNDING)
