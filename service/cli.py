@@ -179,7 +179,7 @@ def _serve(asked: argparse.Namespace) -> int:
     log_to_stderr(settings.log_format)
     with listen(settings.host, settings.port) as listening:
         app = create_app(settings)
-        audit_to(settings.audit)
+        audit_to(settings.audit, settings.audit_bounds)
         scheme = "http" if settings.tls_certificate is None else "https"
         say(f"serving on {address(listening, scheme)}/v1, files in {settings.data_dir}")
         serve(app, listening)

@@ -7,11 +7,11 @@ WebSocket or a stream of events, has another line when it is opened, with `"open
 import contextvars
 import json
 import logging
-import logging.handlers
 import sys
 from pathlib import Path
 from typing import Any, Literal
 
+from service.rotation import NEVER, Bounds, RotatingFile, Rotation
 from service.stamp import stamp
 
 request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request_id", default=None)
@@ -57,10 +57,10 @@ def log_to_stderr(format: Format, level: int = logging.INFO) -> None:
         logging.getLogger(name).setLevel(level)
 
 
-def audit_to(path: Path) -> logging.Handler:
-    """Have the audit log written to a file, which may be moved away at any time. Returns its handler."""
-    path.touch(mode=0o600)
-    handler = logging.handlers.WatchedFileHandler(path, encoding="utf-8")
+def audit_to(path: Path, bounds: Bounds = NEVER) -> logging.Handler:
+    """Have the audit log written to a file, which may be moved away at any time, and is put by where it
+    reaches its bounds. Returns its handler."""
+    handler = RotatingFile(path, Rotation(path, bounds))
     handler.setFormatter(JsonLines())
     AUDIT.addHandler(handler)
     AUDIT.setLevel(logging.INFO)

@@ -25,6 +25,7 @@ from anatomy.errors import AnatomyError
 from anatomy.suggest import nearest
 from service.logs import Format
 from service.loopback import is_loopback
+from service.rotation import DAY_S, Bounds
 
 MIB = 1 << 20
 
@@ -40,6 +41,7 @@ THREADS = "SEEDPATH_THREADS"
 Count = Annotated[int, Field(ge=1, le=100_000)]
 Bytes = Annotated[int, Field(ge=1, le=1 << 44)]
 Seconds = Annotated[float, Field(gt=0.0, le=1e6)]
+Days = Annotated[float, Field(gt=0.0, le=100_000.0)]
 
 
 def _data_home() -> Path:
@@ -70,7 +72,9 @@ class Settings(BaseModel):
     `cors_origins` are the pages elsewhere that may ask, by comma in the environment.
     `requests_per_s`, `requests_burst` and `requests_at_once` bound what one owner asks of one server,
     `max_jobs_of_owner` his share of `max_jobs`. `body_idle_s` is how long a body may stand still.
-    `audit_file` is where it is noted who asked for what; without it, a file in `data_dir`.
+    `audit_file` is where it is noted who asked for what; without it, a file in `data_dir`. It is put by,
+    under a name with the time, and begun anew at `audit_rotate_bytes`, or where its first line is
+    `audit_rotate_days` old.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
@@ -110,6 +114,8 @@ class Settings(BaseModel):
     cors_origins: tuple[str, ...] = ()
     log_format: Format = "json"
     audit_file: Path | None = None
+    audit_rotate_bytes: Bytes = 64 * MIB
+    audit_rotate_days: Days = 31.0
 
     @field_validator("cors_origins", mode="before")
     @classmethod
@@ -177,6 +183,11 @@ class Settings(BaseModel):
     def audit(self) -> Path:
         """Where it is noted who asked for what."""
         return self.audit_file or self.data_dir / "audit.jsonl"
+
+    @property
+    def audit_bounds(self) -> Bounds:
+        """When the audit log is put by and begun anew."""
+        return Bounds(self.audit_rotate_bytes, self.audit_rotate_days * DAY_S)
 
     @property
     def database(self) -> str:

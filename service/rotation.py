@@ -1,0 +1,171 @@
+"""Rotation: a log of JSON lines in a file that is put by, and begun anew, once it is large or old.
+
+    audit.jsonl                            what is written now
+    audit-20260301T093000.000Z.jsonl       what was put by then: names sort by time
+
+Several threads and several servers may write one log. Who puts it by holds a lock on the file itself, and
+looks again whether it still has the log's name; the others find that the name means another file, and follow.
+So no line is lost, and none is written twice. A line that another server is just writing goes to the file
+that was put by. `logrotate` may move the file away at any time as well.
+"""
+
+import contextlib
+import fcntl
+import logging
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from io import TextIOWrapper
+from pathlib import Path
+
+DAY_S = 24 * 3600.0
+
+_STAMP = "%Y%m%dT%H%M%S.%f"
+_LONGEST_HEAD = 4096
+"""Bytes of a first line that are looked at for its time: longer ones are cut."""
+
+_TIME = re.compile(rb'\{"time": "([^"]{1,40})"')
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """When a file is put by: at so many bytes, or when its first line is so old; None for never."""
+
+    bytes: int | None = None
+    age_s: float | None = None
+
+
+NEVER = Bounds()
+"""Of a log that other programs put by, or nobody."""
+
+
+@dataclass(frozen=True)
+class PutBy:
+    """A file that was put by, and when: all its lines are older."""
+
+    path: Path
+    at_s: float
+
+
+def put_by(log: Path) -> list[PutBy]:
+    """The files that were put by of this log, oldest first. What other programs made of it is not named."""
+    found = []
+    for path in log.parent.glob(f"{_escaped(log.stem)}-*{_escaped(log.suffix)}"):
+        with contextlib.suppress(ValueError):
+            stamp = path.name.removeprefix(f"{log.stem}-").removesuffix(log.suffix)
+            found.append(PutBy(path, _time_of(stamp)))
+    return sorted(found, key=lambda one: one.path.name)
+
+
+class Rotation:
+    """Puts a log's file by where it reaches its bounds. `clock_s` tells seconds since 1970."""
+
+    def __init__(self, log: Path, bounds: Bounds, clock_s: Callable[[], float] = time.time) -> None:
+        self._log, self._bounds, self._clock_s = log, bounds, clock_s
+        self._began: tuple[int, float] | None = None
+
+    def is_followed(self, handle: int) -> bool:
+        """Whether the log's name means another file than the one that is open: one that is to be opened. The
+        open one is put by first, where it is due. Raises OSError."""
+        if is_same(handle, self._log) and self._is_due(handle):
+            with _alone(handle):
+                # Another may have been faster.
+                if is_same(handle, self._log):
+                    self._log.rename(self._log.with_name(self._next_name()))
+        return not is_same(handle, self._log)
+
+    def _is_due(self, handle: int) -> bool:
+        state = os.fstat(handle)
+        if state.st_size == 0:
+            return False
+        if self._bounds.bytes is not None and state.st_size >= self._bounds.bytes:
+            return True
+        if self._bounds.age_s is None:
+            return False
+        if self._began is None or self._began[0] != state.st_ino:
+            self._began = state.st_ino, _begun_s(self._log, state.st_mtime)
+        return self._clock_s() - self._began[1] >= self._bounds.age_s
+
+    def _next_name(self) -> str:
+        """After all that are there, where the clock was set back too."""
+        now_s = self._clock_s()
+        there = put_by(self._log)
+        if there:
+            now_s = max(now_s, there[-1].at_s + 0.001)
+        at = datetime.fromtimestamp(now_s, UTC) + timedelta(microseconds=500)
+        return f"{self._log.stem}-{at.strftime(_STAMP)[:-3]}Z{self._log.suffix}"
+
+
+class RotatingFile(logging.FileHandler):
+    """Writes a log's lines, for this process, to whatever file has its name. Its files are for their owner
+    alone."""
+
+    stream: TextIOWrapper
+
+    def __init__(self, path: Path, rotation: Rotation) -> None:
+        self._path, self._rotation = path, rotation
+        self._is_stuck = False
+        super().__init__(path, encoding="utf-8")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, in a file that has room for it."""
+        try:
+            if self._rotation.is_followed(self.stream.fileno()):
+                opened = self._open()
+                left, self.stream = self.stream, opened
+                left.close()
+            self._is_stuck = False
+        except OSError as error:
+            # The line goes where those before it went: it cannot wait, and the next one tries again.
+            if not self._is_stuck:
+                print(f"{self._path}: the log cannot be begun anew: {error}", file=sys.stderr)
+            self._is_stuck = True
+        super().emit(record)
+
+    def _open(self) -> TextIOWrapper:
+        handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        return os.fdopen(handle, "a", encoding="utf-8")
+
+
+def is_same(handle: int, path: Path) -> bool:
+    """Whether an open file is the one that has this name."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+@contextlib.contextmanager
+def _alone(handle: int) -> Iterator[None]:
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(handle, fcntl.LOCK_UN)
+
+
+def _begun_s(path: Path, otherwise_s: float) -> float:
+    """When the first line was written, as it says."""
+    with path.open("rb") as file:
+        found = _TIME.match(file.readline(_LONGEST_HEAD))
+    if found is None:
+        return otherwise_s
+    try:
+        return datetime.fromisoformat(found[1].decode("ascii")).timestamp()
+    except ValueError:
+        return otherwise_s
+
+
+def _time_of(stamp: str) -> float:
+    """Raises ValueError for what is no stamp of ours."""
+    if not stamp.endswith("Z"):
+        raise ValueError(stamp)
+    return datetime.strptime(stamp[:-1], _STAMP).replace(tzinfo=UTC).timestamp()
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([*?[])", r"[\1]", text)

@@ -1,0 +1,187 @@
+"""The audit log put by and begun anew: no line lost or doubled, whoever else writes or moves it."""
+
+import contextlib
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from service.logs import AUDIT, JsonLines, audit_to
+from service.rotation import DAY_S, Bounds, RotatingFile, Rotation, put_by
+
+LINES = 300
+"""Of each writer."""
+
+WRITER = """
+import sys
+from pathlib import Path
+from service.logs import AUDIT, audit_to
+from service.rotation import Bounds
+
+audit_to(Path(sys.argv[1]), Bounds(bytes=2000))
+for n in range(int(sys.argv[3])):
+    AUDIT.info("%s-%d", sys.argv[2], n)
+"""
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "audit.jsonl"
+
+
+@pytest.fixture(autouse=True)
+def no_handlers() -> Iterator[None]:
+    yield
+    for handler in list(AUDIT.handlers):
+        AUDIT.removeHandler(handler)
+        handler.close()
+
+
+def messages(log: Path) -> list[str]:
+    """Of all files, oldest first."""
+    files = [one.path for one in put_by(log)] + [log]
+    return [json.loads(line)["message"] for file in files for line in file.read_text().splitlines()]
+
+
+def written(handler: logging.Handler, text: str) -> None:
+    handler.handle(logging.makeLogRecord({"msg": text, "levelname": "INFO"}))
+
+
+Clocked = Callable[[Bounds], RotatingFile]
+
+
+@pytest.fixture
+def clock() -> list[float]:
+    """What it is now [s since 1970]."""
+    return [time.time()]
+
+
+@pytest.fixture
+def begun(log: Path, clock: list[float]) -> Iterator[Clocked]:
+    """Begins to write the log by that clock, as a server does at its start."""
+    with contextlib.ExitStack() as closed:
+
+        def begin(bounds: Bounds) -> RotatingFile:
+            handler = RotatingFile(log, Rotation(log, bounds, lambda: clock[0]))
+            closed.callback(handler.close)
+            handler.setFormatter(JsonLines())
+            return handler
+
+        yield begin
+
+
+def test_threads_lose_no_line_and_write_none_twice(log: Path) -> None:
+    audit_to(log, Bounds(bytes=2000))
+
+    def write(name: str) -> None:
+        for n in range(LINES):
+            AUDIT.info("%s-%d", name, n)
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = messages(log)
+    assert sorted(found) == sorted(f"{name}-{n}" for name in "abcd" for n in range(LINES))
+    # The files are in order of time: so are the lines of each writer.
+    for name in "abcd":
+        assert [m for m in found if m.startswith(name)] == [f"{name}-{n}" for n in range(LINES)]
+    assert len(put_by(log)) > 10
+
+
+def test_processes_that_write_one_log_lose_no_line(log: Path, repository: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(repository)}
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(log), name, str(LINES)], env=environment)
+        for name in "abc"
+    ]
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    assert sorted(messages(log)) == sorted(f"{name}-{n}" for name in "abc" for n in range(LINES))
+    assert len(put_by(log)) > 5
+
+
+def test_files_are_for_their_owner_alone_whatever_the_mask(log: Path) -> None:
+    mask = os.umask(0)
+    try:
+        audit_to(log, Bounds(bytes=1))
+        for n in range(3):
+            AUDIT.info("%d", n)
+    finally:
+        os.umask(mask)
+    files = [one.path for one in put_by(log)] + [log]
+    assert len(files) == 3 and {f.stat().st_mode & 0o777 for f in files} == {0o600}
+
+
+def test_a_log_is_put_by_at_its_age_after_a_restart_too(
+    log: Path, clock: list[float], begun: Clocked
+) -> None:
+    written(begun(Bounds(age_s=DAY_S)), "first")
+    clock[0] += DAY_S - 60.0
+    written(begun(Bounds(age_s=DAY_S)), "second")
+    assert put_by(log) == []
+    # The file was written a moment ago: its first line is what is old.
+    clock[0] += 120.0
+    written(begun(Bounds(age_s=DAY_S)), "third")
+    (kept,) = put_by(log)
+    assert abs(kept.at_s - clock[0]) < 1.0
+    assert [json.loads(line)["message"] for line in log.read_text().splitlines()] == ["third"]
+    assert messages(log) == ["first", "second", "third"]
+
+
+def test_names_sort_by_time_where_the_clock_is_set_back(
+    log: Path, clock: list[float], begun: Clocked
+) -> None:
+    clock[0] = 1_800_000_000.0
+    handler = begun(Bounds(bytes=1))
+    for n in range(4):
+        written(handler, str(n))
+        clock[0] -= 3600.0 if n == 1 else 0.0
+    assert messages(log) == ["0", "1", "2", "3"]
+    names = [one.path.name for one in put_by(log)]
+    assert names == sorted(set(names)) and len(names) == 3
+    assert names[0] == "audit-20270115T080000.000Z.jsonl"
+
+
+def test_what_other_programs_made_of_a_log_is_not_ours(log: Path) -> None:
+    for name in (
+        "audit.jsonl.1",
+        "audit-20270115.jsonl",
+        "audit-old.jsonl",
+        "other-20270115T080000.000Z.jsonl",
+    ):
+        (log.parent / name).touch()
+    assert put_by(log) == []
+
+
+def test_a_log_that_is_moved_away_is_followed_by_another(log: Path) -> None:
+    audit_to(log, Bounds(bytes=10_000))
+    AUDIT.info("before")
+    log.rename(log.with_name("audit.jsonl.1"))
+    AUDIT.info("after")
+    assert messages(log) == ["after"]
+
+
+def test_a_line_goes_where_others_went_while_no_file_can_be_made(
+    log: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    audit_to(log, Bounds(bytes=1))
+    AUDIT.info("one")
+
+    def fail(*args: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr("service.rotation.os.open", fail)
+        AUDIT.info("two")
+        AUDIT.info("three")
+    AUDIT.info("four")
+    assert messages(log) == ["one", "two", "three", "four"]
+    assert capsys.readouterr().err.count("cannot be begun anew") == 1
