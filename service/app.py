@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -28,8 +29,10 @@ from service.metrics import Metrics
 from service.openapi import describe_bodies
 from service.packed import Packed
 from service.parts import Parts
+from service.problems import FULL
 from service.quota import Quota
 from service.reading import Reading
+from service.reserve import Reserves, records_room
 from service.routes import about, cases, events, implants, jobs, metrics, page, paths, plans, results, views
 from service.settings import Settings, SettingsError
 from service.slice_schema import SlicesBody
@@ -38,6 +41,8 @@ from service.study.folder import is_study
 from service.summaries import Summaries
 from service.tasks import WORK, Work
 from service.watch import Watch
+
+_log = logging.getLogger("seedpath.store")
 
 TOLD_TO_PAGES = [
     *HEADERS,
@@ -83,7 +88,9 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
     )
     app.state.parts = parts
     problems.install(app)
-    everywhere = ("no-key", "not-local", "foreign-page", "too-many-requests", "failed", "unavailable")
+    refused = ("no-key", "not-local", "foreign-page", "too-many-requests", "failed", "unavailable")
+    # What cannot be noted in the audit log is not answered.
+    everywhere = (*refused, "no-room")
     v1 = APIRouter(prefix="/v1", responses=problems.documented(*everywhere))
     for module in (about, cases, paths, views, plans, implants, results, jobs, events):
         v1.include_router(module.router)
@@ -104,13 +111,22 @@ def _wired(settings: Settings, work: Work) -> Parts:
             "Name another, or leave it out for the default.",
         )
     store = Store(settings.data_dir)
-    # Said of the folder, before it is said of the database in it.
-    store.refuse_writes_that_fail()
-    database = Database(settings.database, settings.database_patience_s)
+    # Said of the folder, before it is said of the database in it. On a full disk things can be removed.
+    store.refuse_removals_that_fail()
+    reserves = Reserves(settings)
+    if not reserves.make():
+        _log.error("A disk is nearly full: nothing is taken in or made until there is room.")
+    database = Database(settings.database, settings.database_patience_s, records_room(settings))
     migrate(database)
-    quota = Quota(store, settings.max_bytes_of_owner)
+    quota = Quota(settings.max_bytes_of_owner)
     keeper = Keeper(database, store, quota)
-    keeper.sweep()
+    try:
+        keeper.sweep()
+        keeper.weigh()
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        _log.warning("Files without rows are looked for at the next start: %s", error)
     book = Book(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
     engine = Engine(settings, work, book)
     return Parts(
@@ -126,7 +142,8 @@ def _wired(settings: Settings, work: Work) -> Parts:
         reading=Reading(settings, work),
         appraising=Appraising(settings),
         allowance=Allowance(settings.requests_per_s, settings.requests_burst, settings.requests_at_once),
-        metrics=Metrics(book, engine),
+        metrics=Metrics(book, engine, reserves),
+        reserves=reserves,
     )
 
 

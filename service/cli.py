@@ -17,6 +17,7 @@ from planner.records import SOFTWARE, Plan, Status
 from planner.request import Request
 from service.app import create_app
 from service.arguments import BadFile, add_input, add_output, files_of, input_of, plan_file, request_file
+from service.audit import audit_to
 from service.case import describe_case
 from service.check_text import check_text, hash_check, holds
 from service.database.connection import Unavailable
@@ -24,10 +25,11 @@ from service.demo import DemoFailed, demo
 from service.description_text import description_text
 from service.implant_commands import add_implant_commands
 from service.key_commands import add_key_commands
-from service.logs import audit_to, log_to_stderr
+from service.logs import log_to_stderr
 from service.outputs import refuse_bad_outputs
 from service.plain_json import text_of
 from service.plan_json import write_plan
+from service.reserve import audit_room
 from service.server import address, listen, serve
 from service.settings import from_environment
 from service.study_command import add_study_command
@@ -55,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"error: {error.filename or 'file system'}: {error.strerror or error}.")
         return BAD_INPUT
     except Unavailable as error:
-        say(f"error: {error} Start it, or mend SEEDPATH_DATABASE_URL.")
+        said = f" ({error.reason})" if error.reason else ""
+        say(f"error: {error}{said} Start it, or mend SEEDPATH_DATABASE_URL.")
         return BAD_INPUT
     except (Unverified, DemoFailed) as error:
         say(f"fault: {error}")
@@ -179,7 +182,7 @@ def _serve(asked: argparse.Namespace) -> int:
     log_to_stderr(settings.log_format)
     with listen(settings.host, settings.port) as listening:
         app = create_app(settings)
-        audit_to(settings.audit, settings.audit_bounds)
+        audit_to(settings.audit, settings.audit_bounds, audit_room(settings))
         scheme = "http" if settings.tls_certificate is None else "https"
         say(f"serving on {address(listening, scheme)}/v1, files in {settings.data_dir}")
         serve(app, listening)

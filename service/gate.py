@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from planner.records import SOFTWARE
 from service.allowance import Allowance, stranger, too_many
+from service.audit import refuse_unnoted
 from service.cors import foreign_page
 from service.keys import Key, Keys, KeysError
 from service.logs import AUDIT, request_id
@@ -33,6 +34,9 @@ LOCAL = "local"
 
 OPEN_TO_ALL = re.compile(r"/(page/[^/]*)?|/v1/(health|version|openapi\.json|problems/[^/]*)")
 """What is answered without a key: it tells nothing of any case. The page asks its user for one."""
+
+UNNOTED = re.compile(rf"{OPEN_TO_ALL.pattern}|/metrics")
+"""What is answered where nothing can be noted: it tells nothing of any case, but how the service is."""
 
 BEARER_PROTOCOL = "bearer."
 
@@ -133,6 +137,8 @@ class Gate:
         try:
             self._admit(scope, seen)
             assert seen.owner is not None
+            if not UNNOTED.fullmatch(scope["path"]):
+                refuse_unnoted(scope.get("method", "WEBSOCKET"))
             wait_s = self._allowance.take(seen.account)
             if wait_s is not None:
                 raise too_many(wait_s)

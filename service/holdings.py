@@ -12,10 +12,9 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
 
 from service.database.tables import holdings, jobs
 from service.jobs.states import OPEN
+from service.kept_bytes import CASE as CASE
+from service.kept_bytes import add, counted
 from service.made import Kind
-
-CASE = "cases"
-"""The kind of a case; results have their made.Kind."""
 
 LOCK = "store"
 """Held while a file of the store and its row come or go together."""
@@ -38,6 +37,8 @@ def hold(
     """Have `owner` hold it, if he does not yet; returns whether he did not."""
     is_new = not case_ids(connection, owner, kind, id, case_id=case_id)
     if is_new:
+        things = {(kind, id), (CASE, case_id)}
+        add(connection, owner, things - counted(connection, owner, things))
         row = {"owner": owner, "kind": kind, "id": id, "case_id": case_id, "summary": summary}
         connection.execute(holdings.insert(), row | {"created_s": time.time()})
     return is_new
@@ -77,22 +78,16 @@ def summarise(connection: Connection, id: str, summary: str) -> None:
 def let_go(connection: Connection, owner: str, kind: str, id: str) -> tuple[str, ...]:
     """Have `owner` hold it no more. Returns the cases it was made from; empty where he did not hold it."""
     found = case_ids(connection, owner, kind, id)
-    connection.execute(delete(holdings).where(*_is(owner, kind, id)))
+    if found:
+        connection.execute(delete(holdings).where(*_is(owner, kind, id)))
+        things = {(kind, id), *((CASE, case_id) for case_id in found)}
+        add(connection, owner, things - counted(connection, owner, things), sign=-1)
     return found
 
 
 def everything(connection: Connection) -> set[tuple[str, str]]:
     """Kind and id of all that anybody holds, and of the cases that it was made from."""
-    return _needed(connection)
-
-
-def held_by(connection: Connection, owner: str) -> set[tuple[str, str]]:
-    """Kind and id of all that `owner` holds, and of the cases that it was made from."""
-    return _needed(connection, holdings.c.owner == owner)
-
-
-def _needed(connection: Connection, *only: ColumnElement[bool]) -> set[tuple[str, str]]:
-    asked = select(holdings.c.kind, holdings.c.id, holdings.c.case_id).where(*only)
+    asked = select(holdings.c.kind, holdings.c.id, holdings.c.case_id)
     rows = connection.execute(asked).all()
     return {(kind, id) for kind, id, _ in rows} | {(CASE, case_id) for _, _, case_id in rows}
 

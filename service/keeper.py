@@ -1,13 +1,13 @@
 """Keeper: rows and files together: what an owner asks to add, see or remove."""
 
 import logging
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, exists, select
 
+from planner.number_text import counted
 from service.database.connection import Database
 from service.database.tables import holdings, jobs
 from service.holdings import (
@@ -23,6 +23,7 @@ from service.holdings import (
     listed,
 )
 from service.jobs.states import OPEN
+from service.kept_bytes import forget_size, kept_bytes, note_size, set_right, unsized
 from service.made import Kind
 from service.problems import problem
 from service.quota import Quota
@@ -50,10 +51,12 @@ class Keeper:
             if not self._store.has_case(case_id):
                 return None
             if not case_ids(connection, owner, CASE, case_id):
-                self._quota.refuse_more(connection, owner, self._store.case_bytes(case_id))
+                size = self._store.case_bytes(case_id)
+                self._quota.refuse_more(connection, owner, size)
+                note_size(connection, CASE, case_id, size)
             return hold(connection, owner, CASE, case_id, case_id)
 
-        is_new = self._database.write(change, LOCK)
+        is_new = self._database.write(change, LOCK, needed=False)
         return None if is_new is None else (self._store.case(case_id), is_new)
 
     def add_case(self, owner: str, folder: Path, record: dict[str, Any]) -> StoredCase:
@@ -67,10 +70,11 @@ class Keeper:
             if not case_ids(connection, owner, CASE, record["id"]):
                 self._quota.refuse_more(connection, owner, size)
             stored = self._store.add_case(folder, record)
+            note_size(connection, CASE, record["id"], self._store.case_bytes(record["id"]))
             hold(connection, owner, CASE, record["id"], record["id"])
             return stored
 
-        return self._database.write(change, LOCK)
+        return self._database.write(change, LOCK, needed=False)
 
     def case(self, owner: str, case_id: str) -> StoredCase:
         """A case. Raises Problem when `owner` holds none of that id, or its record is damaged."""
@@ -132,6 +136,7 @@ class Keeper:
         def drop(connection: Connection) -> None:
             if not is_held(connection, kind, result_id):
                 self._store.remove(kind, result_id)
+                forget_size(connection, kind, result_id)
 
         self._database.write(drop, LOCK)
         self._drop_unneeded(made_from)
@@ -144,7 +149,7 @@ class Keeper:
 
     def kept_bytes(self, owner: str) -> int:
         """The bytes that `owner` keeps."""
-        return self._database.read(lambda c: self._quota.kept_bytes(c, owner))
+        return self._database.read(lambda c: kept_bytes(c, owner))
 
     def listed(
         self, owner: str, kind: str, before: int | None, most: int, case_id: str | None = None
@@ -159,11 +164,13 @@ class Keeper:
     def sweep(self) -> int:
         """Put files without a row by, which a server left that was killed between the two; returns how many.
 
-        Only what has lain there for long: a file that is new may be about to get its row. Nothing is put by
-        where there is no row at all, or where the rows are about files that are not here: more likely than
-        such a loss is that this is another database. What is put by is kept: rows may be lost too.
+        Only what has lain there for long, by the disk's own clock: a file that is new may be about to get its
+        row. Nothing is put by where there is no row at all, or where the rows are about files that are not
+        here: more likely than such a loss is that this is another database. What is put by is kept: rows may
+        be lost too.
         """
-        before_s = time.time() - ABANDONED_S
+        self._store.sweep_aside()
+        before_s = self._store.now_s() - ABANDONED_S
         old: list[tuple[Kind | None, str]] = [(None, id) for id in self._store.old_cases(before_s)]
         old += [(kind, id) for kind in Kind for id in self._store.old_results(kind, before_s)]
         half = self._store.half_written(before_s)
@@ -189,6 +196,8 @@ class Keeper:
                 )
                 return 0
             kept = self._store.put_by(unheld, half)
+            for kind, id in unheld:
+                forget_size(connection, kind or CASE, id)
             _log.warning(
                 "%d files without a row were moved to %s: a server was killed when it wrote them, or rows "
                 "are lost. Where nothing is missed, that folder can be removed.",
@@ -199,6 +208,25 @@ class Keeper:
 
         return self._database.write(put_by, LOCK) if left or half else 0
 
+    def weigh(self) -> None:
+        """Find out the sizes that no row tells, of what an earlier version kept, and hold all sums of owners
+        against them. Files are looked at before, not while others wait."""
+        found = [(kind, id, self._bytes(kind, id)) for kind, id in self._database.read(unsized)]
+
+        def change(connection: Connection) -> int:
+            for kind, id, bytes in found:
+                # What is not here may come.
+                if bytes > 0:
+                    note_size(connection, kind, id, bytes)
+            return set_right(connection)
+
+        wrong = self._database.write(change, LOCK)
+        if wrong > 0:
+            _log.info("what %s keep was counted anew", counted(wrong, "owner"))
+
+    def _bytes(self, kind: str, id: str) -> int:
+        return self._store.case_bytes(id) if kind == CASE else self._store.result_bytes(Kind(kind), id)
+
     def _drop_unneeded(self, cases: Sequence[str]) -> None:
         """Files go once it is settled that no row needs them: a row without its files would be a loss, files
         without a row are none."""
@@ -207,6 +235,7 @@ class Keeper:
             for case_id in cases:
                 if not is_case_needed(connection, case_id):
                     self._store.remove_case(case_id)
+                    forget_size(connection, CASE, case_id)
 
         self._database.write(drop, LOCK)
 

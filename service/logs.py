@@ -1,17 +1,15 @@
 """Logs: one line of JSON for each event on stderr, with the request and the job that it belongs to.
 
-The audit log, one line for each request that was answered, goes to a file of its own. What stays open, a
-WebSocket or a stream of events, has another line when it is opened, with `"open": true`.
+The audit log, one line for each request that was answered, goes to a file of its own (service.audit). What
+stays open, a WebSocket or a stream of events, has another line when it is opened, with `"open": true`.
 """
 
 import contextvars
 import json
 import logging
 import sys
-from pathlib import Path
 from typing import Any, Literal
 
-from service.rotation import NEVER, Bounds, RotatingFile, Rotation
 from service.stamp import stamp
 
 request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request_id", default=None)
@@ -55,14 +53,3 @@ def log_to_stderr(format: Format, level: int = logging.INFO) -> None:
     root.setLevel(logging.WARNING)
     for name in ("seedpath", "uvicorn.error"):
         logging.getLogger(name).setLevel(level)
-
-
-def audit_to(path: Path, bounds: Bounds = NEVER) -> logging.Handler:
-    """Have the audit log written to a file, which may be moved away at any time, and is put by where it
-    reaches its bounds. Returns its handler."""
-    handler = RotatingFile(path, Rotation(path, bounds))
-    handler.setFormatter(JsonLines())
-    AUDIT.addHandler(handler)
-    AUDIT.setLevel(logging.INFO)
-    AUDIT.propagate = False
-    return handler

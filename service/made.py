@@ -38,6 +38,11 @@ class Made:
     summary: str | None = None
 
     @property
+    def size_bytes(self) -> int:
+        """What it takes in the store, without the plan within it."""
+        return len(self.text) + len(self.access or b"")
+
+    @property
     def plan_id(self) -> str | None:
         """The plan that was made, if one was."""
         if self.kind is Kind.PLAN:

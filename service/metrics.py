@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from service import audit
 from service.database.connection import Unavailable
 from service.jobs.book import Book
 from service.jobs.engine import Engine
+from service.reserve import Reserves
 
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0)
 """From an evaluated path to a plan that was waited for [U]."""
@@ -17,7 +19,7 @@ BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600
 class Metrics:
     """Requests as they are answered; jobs and workers as they are when asked."""
 
-    def __init__(self, book: Book, engine: Engine) -> None:
+    def __init__(self, book: Book, engine: Engine, reserves: Reserves) -> None:
         self._registry = CollectorRegistry()
         labels = ("method", "route", "status")
         self.requests = Counter("seedpath_requests", "Requests answered", labels, registry=self._registry)
@@ -32,6 +34,7 @@ class Metrics:
             "seedpath_requests_under_way", "Requests not answered yet", registry=self._registry
         )
         self._registry.register(_Jobs(book, engine))
+        self._registry.register(_Records(reserves))
 
     def text(self) -> bytes:
         """The exposition, as text."""
@@ -58,3 +61,23 @@ class _Jobs(Collector):
         yield jobs
         yield GaugeMetricFamily("seedpath_database_up", "Whether the database answers", answers)
         yield GaugeMetricFamily("seedpath_workers", "Workers for jobs", self._engine.workers())
+
+
+class _Records(Collector):
+    def __init__(self, reserves: Reserves) -> None:
+        self._reserves = reserves
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing that could be asked before the first scrape."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Whether there is room to take things in, and what became of lines of the audit log."""
+        whole = float(self._reserves.are_whole)
+        yield GaugeMetricFamily("seedpath_reserve_whole", "Whether the room kept back for records is", whole)
+        yield GaugeMetricFamily(
+            "seedpath_audit_lines_waiting", "Lines of the audit log not written yet", audit.waiting()
+        )
+        yield CounterMetricFamily(
+            "seedpath_audit_refused", "Requests refused because they could not be noted", audit.refused()
+        )

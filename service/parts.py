@@ -14,6 +14,7 @@ from service.keeper import Keeper
 from service.metrics import Metrics
 from service.quota import Quota
 from service.reading import Reading
+from service.reserve import Reserves
 from service.settings import Settings
 from service.store import Store
 from service.summaries import Summaries
@@ -37,6 +38,7 @@ class Parts:
     appraising: Appraising
     allowance: Allowance
     metrics: Metrics
+    reserves: Reserves
 
 
 def parts_of(request: HTTPConnection) -> Parts:

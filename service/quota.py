@@ -11,46 +11,23 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
-from service.holdings import CASE, held_by
-from service.made import Kind
+from service.kept_bytes import kept_bytes
 from service.problems import Problem, problem
 from service.settings import MIB
-from service.store import Store
-
-MOST_SIZES = 100_000
-"""Sizes that are remembered, some ten megabytes of them [U]."""
 
 
 class Quota:
     """The bytes that each owner has, and the most that he may."""
 
-    def __init__(self, store: Store, most_bytes: int) -> None:
-        self._store, self._most_bytes = store, most_bytes
-        self._sizes: dict[tuple[str, str], int] = {}
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
         self._sent: Counter[str] = Counter()
         # Uploads are counted on the event loop, what they unpack to elsewhere.
         self._counting = threading.Lock()
 
-    def kept_bytes(self, connection: Connection, owner: str) -> int:
-        """The bytes of all that `owner` holds, and of the cases that it was made from."""
-        return sum(self._size(kind, id) for kind, id in held_by(connection, owner))
-
-    def _size(self, kind: str, id: str) -> int:
-        """As it was found first: what is named by its content keeps its size."""
-        size = self._sizes.get((kind, id), 0)
-        if size == 0:
-            of_case = kind == CASE
-            size = self._store.case_bytes(id) if of_case else self._store.result_bytes(Kind(kind), id)
-            if len(self._sizes) >= MOST_SIZES:
-                self._sizes.clear()
-            # What is not there may come.
-            if size > 0:
-                self._sizes[kind, id] = size
-        return size
-
     def refuse_more(self, connection: Connection, owner: str, bytes: int) -> None:
         """Raises Problem where `owner` may not keep so many more."""
-        if self.kept_bytes(connection, owner) + bytes > self._most_bytes:
+        if kept_bytes(connection, owner) + bytes > self._most_bytes:
             raise self._full()
 
     @contextmanager

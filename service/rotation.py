@@ -11,15 +11,12 @@ that was put by. `logrotate` may move the file away at any time as well.
 
 import contextlib
 import fcntl
-import logging
 import os
 import re
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from io import TextIOWrapper
 from pathlib import Path
 
 DAY_S = 24 * 3600.0
@@ -98,37 +95,6 @@ class Rotation:
             now_s = max(now_s, there[-1].at_s + 0.001)
         at = datetime.fromtimestamp(now_s, UTC) + timedelta(microseconds=500)
         return f"{self._log.stem}-{at.strftime(_STAMP)[:-3]}Z{self._log.suffix}"
-
-
-class RotatingFile(logging.FileHandler):
-    """Writes a log's lines, for this process, to whatever file has its name. Its files are for their owner
-    alone."""
-
-    stream: TextIOWrapper
-
-    def __init__(self, path: Path, rotation: Rotation) -> None:
-        self._path, self._rotation = path, rotation
-        self._is_stuck = False
-        super().__init__(path, encoding="utf-8")
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write a line, in a file that has room for it."""
-        try:
-            if self._rotation.is_followed(self.stream.fileno()):
-                opened = self._open()
-                left, self.stream = self.stream, opened
-                left.close()
-            self._is_stuck = False
-        except OSError as error:
-            # The line goes where those before it went: it cannot wait, and the next one tries again.
-            if not self._is_stuck:
-                print(f"{self._path}: the log cannot be begun anew: {error}", file=sys.stderr)
-            self._is_stuck = True
-        super().emit(record)
-
-    def _open(self) -> TextIOWrapper:
-        handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        return os.fdopen(handle, "a", encoding="utf-8")
 
 
 def is_same(handle: int, path: Path) -> bool:

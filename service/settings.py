@@ -75,6 +75,8 @@ class Settings(BaseModel):
     `audit_file` is where it is noted who asked for what; without it, a file in `data_dir`. It is put by,
     under a name with the time, and begun anew at `audit_rotate_bytes`, or where its first line is
     `audit_rotate_days` old.
+    `reserve_bytes` are kept back in `data_dir`, beside a SQLite file and beside the audit log, so that on a
+    full disk jobs can be cancelled and things removed: eight times SQLite's write-ahead log. 0 is none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
@@ -116,6 +118,7 @@ class Settings(BaseModel):
     audit_file: Path | None = None
     audit_rotate_bytes: Bytes = 64 * MIB
     audit_rotate_days: Days = 31.0
+    reserve_bytes: Annotated[int, Field(ge=0, le=1 << 44)] = 32 * MIB
 
     @field_validator("cors_origins", mode="before")
     @classmethod

@@ -9,6 +9,7 @@
              access/{id}.json         the skin access map of the plan with that id
              results/evaluations/{id}.json, results/replans/{id}.json    id = sha256 of the text
              aside/                   what is being written or removed; never read
+             marks/                   locks of processes that have something aside (service.mark)
              swept/{name}/            what had no row when a server started, each in its place; never read
 
 Each is there as a whole or not at all: everything is made aside and renamed into place.
@@ -17,10 +18,10 @@ Each is there as a whole or not at all: everything is made aside and renamed int
 import contextlib
 import errno
 import json
+import os
 import re
 import shutil
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from service.case_content import case_in
 from service.case_record import answered, read_record
 from service.files import flush, write_atomically
 from service.made import Kind, Made
+from service.mark import Mark, lives
+from service.mark import left as locks_left
 from service.problems import FULL, Problem, problem
 
 ABANDONED_S = 24 * 3600.0
@@ -74,19 +77,17 @@ class Store:
         }
         self._access = folder / "access"
         folder.parent.mkdir(parents=True, exist_ok=True)
-        for made in (folder, self._cases, self._aside, self._swept, self._access, *self._kept.values()):
+        self._marks = folder / "marks"
+        places = (self._cases, self._aside, self._marks, self._swept, self._access, *self._kept.values())
+        for made in (folder, *places):
             # Patients' anatomy: for the owner's eyes only.
             made.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left in self._aside.iterdir():
-            # Others come and go there meanwhile.
-            with contextlib.suppress(FileNotFoundError):
-                if time.time() - left.stat().st_mtime > ABANDONED_S:
-                    shutil.rmtree(left, ignore_errors=True)
+        self._mark = Mark(self._marks)
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[Path]:
         """A new folder to make a case in; gone at the end unless `add_case` took it."""
-        folder = Path(tempfile.mkdtemp(dir=self._aside))
+        folder = Path(tempfile.mkdtemp(dir=self._aside, prefix=f"{self._mark.name}."))
         try:
             yield folder
         finally:
@@ -173,8 +174,8 @@ class Store:
     def remove_case(self, case_id: str) -> None:
         """Remove a case's files, if they are there. No room is needed."""
         folder = self._cases / case_id
-        removed = self._aside / f"{case_id}.{uuid.uuid4().hex}"
         try:
+            removed = self._aside / f"{self._mark.name}.{case_id}.{uuid.uuid4().hex}"
             folder.rename(removed)
         except FileNotFoundError:
             return
@@ -247,6 +248,22 @@ class Store:
             with contextlib.suppress(FileNotFoundError):
                 file.rename(to)
         return kept
+
+    def now_s(self) -> float:
+        """The time by the clock of the disk, in seconds since 1970: by that files are dated, whoever writes
+        them, and another machine's clock may be days off."""
+        with tempfile.NamedTemporaryFile(dir=self._aside) as file:
+            return os.fstat(file.fileno()).st_mtime
+
+    def sweep_aside(self) -> None:
+        """Remove what lies aside for long, of processes that do not live."""
+        before_s = self.now_s() - ABANDONED_S
+        for left in self._aside.iterdir():
+            name = left.name.partition(".")[0]
+            if _is_older(left, before_s) and not lives(self._marks, name):
+                shutil.rmtree(left, ignore_errors=True)
+        for lock in locks_left(self._marks, before_s):
+            lock.unlink(missing_ok=True)
 
     def refuse_writes_that_fail(self) -> None:
         """Raises OSError where nothing can be written now."""

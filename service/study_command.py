@@ -135,7 +135,8 @@ def settings_in(folder: Path, environment: Mapping[str, str] = os.environ) -> Se
     """
     own = {f"{PREFIX}DATA_DIR": str(folder.resolve())}
     settings = from_environment({**environment, **own})
-    changed: dict[str, Any] = {"log_format": "text"}
+    # Nothing is kept back on a disk that is his who runs the study.
+    changed: dict[str, Any] = {"log_format": "text", "reserve_bytes": 0}
     if settings.scheduler is None:
         changed["database_url"] = None
     return settings.model_copy(update=changed)

@@ -48,7 +48,7 @@ class Summaries:
             _log.warning("plan %s has no summary: %s", held.id, error)
             return None
         try:
-            self._database.write(lambda connection: summarise(connection, held.id, text), LOCK)
+            self._database.write(lambda c: summarise(c, held.id, text), LOCK, needed=False)
         except (OSError, Unavailable) as error:
             # A list can be read where nothing can be written.
             _log.warning("the summary of plan %s is not kept: %s", held.id, error)

@@ -13,8 +13,9 @@ from websockets.sync.client import connect
 
 from service.allowance import Allowance, stranger
 from service.app import create_app
+from service.audit import audit_to
 from service.keys import OWNER, create, listed, revoke
-from service.logs import AUDIT, audit_to
+from service.logs import AUDIT
 from service.server import beside
 from service.settings import Settings
 from service.tasks import Work

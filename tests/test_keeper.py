@@ -54,7 +54,7 @@ def parts(
     database = open_database(database_url, 5.0)
     migrate(database)
     store = Store(tmp_path / "data")
-    return store, Keeper(database, store, Quota(store, 1 << 40)), database
+    return store, Keeper(database, store, Quota(1 << 40)), database
 
 
 def test_files_without_rows_are_swept_and_no_others(

@@ -57,7 +57,7 @@ def book(tools: tuple[Store, Book]) -> Book:
 @pytest.fixture
 def case_id(tools: tuple[Store, Book]) -> str:
     store, book = tools
-    keeper = Keeper(book._database, store, Quota(store, 1 << 40))
+    keeper = Keeper(book._database, store, Quota(1 << 40))
     content = content_of("thorax", [], False)
     id = identify(content)
     with store.aside() as folder:
@@ -75,7 +75,7 @@ def test_a_job_is_done_and_its_plan_kept(settings: Settings, tools: tuple[Store,
     done = book.get("j")
     assert done.state is State.DONE and done.attempt == 1 and done.result_id is not None
     text = store.kept(Kind.PLAN, done.result_id)
-    keeper = Keeper(book._database, store, Quota(store, 1 << 40))
+    keeper = Keeper(book._database, store, Quota(1 << 40))
     assert keeper.result(OWNER, Kind.PLAN, done.result_id) == text
     # A job that has ended is left alone.
     perform(settings, WORK, "j")

@@ -1,7 +1,7 @@
 """What one owner may keep, and send: over HTTP, and counted."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +12,12 @@ from test_gate import client_of
 from test_rest import problem, until, upload, zipped
 
 from service.app import create_app
-from service.case_content import StoredFile, content_of, identify
-from service.database.connection import Database
-from service.database.migrate import migrate
 from service.form import FilePart
-from service.holdings import CASE, hold
 from service.keys import create
-from service.made import Kind, Made
 from service.problems import Problem
 from service.quota import Quota
 from service.server import beside
 from service.settings import Settings
-from service.store import Store
 from service.tasks import Work
 from service.upload import _keep
 
@@ -117,39 +111,8 @@ def test_an_upload_needs_no_room_but_the_stores(tmp_path: Path, monkeypatch: pyt
 # Counted
 
 
-def test_what_is_held_is_counted_once(
-    tmp_path: Path, database_url: str, open_database: Callable[[str, float], Database]
-) -> None:
-    database = open_database(database_url, 5.0)
-    migrate(database)
-    store = Store(tmp_path / "data")
-    quota = Quota(store, 1000)
-    content = content_of(None, [StoredFile("file", "a.nii", "5e" * 32)], False)
-    case, plan = identify(content), "2" * 64
-    with store.aside() as folder:
-        (folder / "a.nii").write_bytes(b"a" * 300)
-        store.add_case(folder, {"id": case} | content)
-    store.keep(Made(Kind.PLAN, plan, b"p" * 200))
-    size = 300 + (store.case(case).folder / "case.json").stat().st_size
-
-    def kept(owner: str) -> int:
-        return database.read(lambda c: quota.kept_bytes(c, owner))
-
-    assert kept("ann") == 0
-    database.write(lambda c: hold(c, "ann", CASE, case, case))
-    assert kept("ann") == size
-    # A case counts once, whatever was made from it, and for who holds the plan alone as well.
-    database.write(lambda c: hold(c, "ann", Kind.PLAN, plan, case))
-    database.write(lambda c: hold(c, "ben", Kind.PLAN, plan, case))
-    assert kept("ann") == kept("ben") == size + 200
-    left = 1000 - size - 200
-    database.read(lambda c: quota.refuse_more(c, "ann", left))
-    with pytest.raises(Problem):
-        database.read(lambda c: quota.refuse_more(c, "ann", left + 1))
-
-
-def test_uploads_at_once_count_together(tmp_path: Path) -> None:
-    quota = Quota(Store(tmp_path), 1000)
+def test_uploads_at_once_count_together() -> None:
+    quota = Quota(1000)
     with quota.sending("ann", 500) as one:
         one(300)
         with quota.sending("ben", 0) as other:
@@ -167,8 +130,8 @@ def test_uploads_at_once_count_together(tmp_path: Path) -> None:
         full(1)
 
 
-def test_what_is_given_back_is_room_again(tmp_path: Path) -> None:
-    quota = Quota(Store(tmp_path), 1000)
+def test_what_is_given_back_is_room_again() -> None:
+    quota = Quota(1000)
     with quota.sending("ann", 500) as one:
         one(500)
         one(-200)

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from service.logs import AUDIT, JsonLines, audit_to
-from service.rotation import DAY_S, Bounds, RotatingFile, Rotation, put_by
+from service.appended import Appended
+from service.audit import AuditLog, audit_to
+from service.logs import AUDIT
+from service.rotation import DAY_S, Bounds, Rotation, put_by
 
 LINES = 300
 """Of each writer."""
@@ -22,7 +24,8 @@ LINES = 300
 WRITER = """
 import sys
 from pathlib import Path
-from service.logs import AUDIT, audit_to
+from service.audit import audit_to
+from service.logs import AUDIT
 from service.rotation import Bounds
 
 audit_to(Path(sys.argv[1]), Bounds(bytes=2000))
@@ -54,7 +57,7 @@ def written(handler: logging.Handler, text: str) -> None:
     handler.handle(logging.makeLogRecord({"msg": text, "levelname": "INFO"}))
 
 
-Clocked = Callable[[Bounds], RotatingFile]
+Clocked = Callable[[Bounds], AuditLog]
 
 
 @pytest.fixture
@@ -68,10 +71,9 @@ def begun(log: Path, clock: list[float]) -> Iterator[Clocked]:
     """Begins to write the log by that clock, as a server does at its start."""
     with contextlib.ExitStack() as closed:
 
-        def begin(bounds: Bounds) -> RotatingFile:
-            handler = RotatingFile(log, Rotation(log, bounds, lambda: clock[0]))
+        def begin(bounds: Bounds) -> AuditLog:
+            handler = AuditLog(Appended(log, Rotation(log, bounds, lambda: clock[0])))
             closed.callback(handler.close)
-            handler.setFormatter(JsonLines())
             return handler
 
         yield begin
@@ -170,7 +172,7 @@ def test_a_log_that_is_moved_away_is_followed_by_another(log: Path) -> None:
 
 
 def test_a_line_goes_where_others_went_while_no_file_can_be_made(
-    log: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    log: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     audit_to(log, Bounds(bytes=1))
     AUDIT.info("one")
@@ -184,4 +186,4 @@ def test_a_line_goes_where_others_went_while_no_file_can_be_made(
         AUDIT.info("three")
     AUDIT.info("four")
     assert messages(log) == ["one", "two", "three", "four"]
-    assert capsys.readouterr().err.count("cannot be begun anew") == 1
+    assert caplog.text.count("cannot be begun anew") == 1

@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
+
+from service.database.address import address_of, file_of
 
 T = TypeVar("T")
 
@@ -40,13 +42,27 @@ PAUSE_S = 0.2
 class Unavailable(Exception):
     """The database is away, and stayed so for as long as was waited for it."""
 
+    @property
+    def reason(self) -> str:
+        """What the driver said, for those who run the service; empty where it said nothing."""
+        return "" if self.__cause__ is None else driver_said(self.__cause__)
+
+
+class Damaged(Unavailable):
+    """The database's file is there, and is none that can be read: waiting does not help."""
+
 
 class Database:
-    """The records' database, as one process sees it."""
+    """The records' database, as one process sees it.
 
-    def __init__(self, url: str, patience_s: float) -> None:
-        self.engine = _engine(url)
-        self._patience_s = patience_s
+    `make_room` gives up room that is kept back on the database's disk for records, and says whether there was
+    some. Raises AnatomyError for a URL that names no database.
+    """
+
+    def __init__(self, url: str, patience_s: float, make_room: Callable[[], bool] = lambda: False) -> None:
+        self.address = address_of(url)
+        self.engine = _engine(self.address)
+        self._patience_s, self._make_room = patience_s, make_room
 
     @property
     def _is_sqlite(self) -> bool:
@@ -54,12 +70,15 @@ class Database:
 
     def read(self, ask: Callable[[Connection], T]) -> T:
         """What `ask` finds. Raises Unavailable."""
-        return self._patiently(lambda: self._in_transaction(ask, writes=False, lock=None))
+        return self._patiently(lambda: self._in_transaction(ask, writes=False, lock=None), True)
 
-    def write(self, change: Callable[[Connection], T], lock: str | None = None) -> T:
+    def write(self, change: Callable[[Connection], T], lock: str | None = None, *, needed: bool = True) -> T:
         """Do `change` as a whole or not at all; no other with the same `lock` runs at that time, in any
-        process. Raises Unavailable, and OSError where the disk is full or cannot be written."""
-        return self._patiently(lambda: self._in_transaction(change, writes=True, lock=lock))
+        process. On a full disk what is `needed` takes from the room that is kept back for records.
+
+        Raises Unavailable, and OSError where the disk is full or cannot be written.
+        """
+        return self._patiently(lambda: self._in_transaction(change, writes=True, lock=lock), needed)
 
     def close(self) -> None:
         """Close all connections."""
@@ -72,18 +91,37 @@ class Database:
                 connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:n, 0))"), {"n": lock})
             return run(connection)
 
-    def _patiently(self, attempt: Callable[[], T]) -> T:
+    def _patiently(self, attempt: Callable[[], T], needed: bool) -> T:
         until = time.monotonic() + self._patience_s
         while True:
             try:
                 return attempt()
             except (DBAPIError, NoConnectionFree) as error:
-                _refuse_full_disk(error)
+                if needed and _may_lack_room(error) and self._make_room():
+                    continue
+                self._refuse_full_disk(error)
+                self._refuse_damage(error)
                 if not _may_pass(error):
                     raise
                 if time.monotonic() >= until:
-                    raise Unavailable(f"The database does not answer ({type(error).__name__}).") from error
+                    raise Unavailable(_said(error)) from error
                 time.sleep(PAUSE_S)
+
+    def _refuse_full_disk(self, error: Exception) -> None:
+        """Raises OSError where SQLite says what an operating system would."""
+        code = _sqlite_code(error)
+        number = None if code is None else _DISK.get(code & PRIMARY)
+        if number is not None:
+            raise OSError(number, os.strerror(number), str(file_of(self.address))) from error
+
+    def _refuse_damage(self, error: Exception) -> None:
+        """Raises Damaged where SQLite cannot read what is there."""
+        code = _sqlite_code(error)
+        if code is not None and code & PRIMARY in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise Damaged(
+                "The file of the service's records is damaged, or is no SQLite database. Whoever runs the "
+                "service must bring it back from a backup."
+            ) from error
 
 
 def _may_pass(error: Exception) -> bool:
@@ -91,16 +129,8 @@ def _may_pass(error: Exception) -> bool:
     if not isinstance(error, DBAPIError):
         return True
     if isinstance(error.orig, sqlite3.Error):
-        return _sqlite_code(error) in _PASSING
+        return (_sqlite_code(error) or 0) & PRIMARY in _PASSING
     return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
-
-
-def _refuse_full_disk(error: Exception) -> None:
-    """Raises OSError where SQLite says what an operating system would."""
-    code = _sqlite_code(error)
-    number = None if code is None else _DISK.get(code)
-    if number is not None:
-        raise OSError(number, os.strerror(number)) from error
 
 
 _PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR)
@@ -108,26 +138,61 @@ _PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN,
 _DISK = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_READONLY: errno.EROFS}
 
 
+def driver_said(error: BaseException) -> str:
+    """The first line of what a driver said. Drivers repeat no password."""
+    return str(getattr(error, "orig", error)).strip().partition("\n")[0]
+
+
+_LACK_ROOM = (
+    sqlite3.SQLITE_FULL,
+    # So a quota, and disks that find out late, are told.
+    sqlite3.SQLITE_IOERR_WRITE,
+    sqlite3.SQLITE_IOERR_FSYNC,
+    sqlite3.SQLITE_IOERR_TRUNCATE,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+)
+
+PRIMARY = 0xFF
+"""Of SQLite's result codes: the details are in the bits above."""
+
+
 def _sqlite_code(error: Exception) -> int | None:
-    """SQLite's primary result code, without the details in its upper bytes."""
-    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
-    return None if code is None else code & 0xFF
+    """SQLite's result code, with its details."""
+    code: int | None = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+    return code
 
 
-def _engine(url: str) -> Engine:
-    asked = make_url(url)
-    if asked.get_backend_name() == "sqlite":
+def _may_lack_room(error: Exception) -> bool:
+    """Whether the disk may be full."""
+    return _sqlite_code(error) in _LACK_ROOM
+
+
+_SAID = {
+    sqlite3.SQLITE_BUSY: "Another program holds the database.",
+    sqlite3.SQLITE_LOCKED: "Another program holds the database.",
+    sqlite3.SQLITE_CANTOPEN: "The database's file cannot be opened.",
+    sqlite3.SQLITE_IOERR: "The disk that the database is on fails.",
+}
+
+
+def _said(error: Exception) -> str:
+    """What is in the way, without an address or a path."""
+    otherwise = f"The database does not answer ({type(error).__name__})."
+    return _SAID.get((_sqlite_code(error) or 0) & PRIMARY, otherwise)
+
+
+def _engine(asked: URL) -> Engine:
+    if file_of(asked) is not None:
         engine = create_engine(asked, connect_args={"timeout": BUSY_S})
         event.listen(engine, "connect", _open_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    if asked.drivername == "postgresql":
-        asked = asked.set(drivername="postgresql+psycopg")
     return create_engine(asked, pool_pre_ping=True, pool_timeout=CONNECT_S, connect_args=POSTGRES)
 
 
 def _open_sqlite(connection: Any, record: Any) -> None:
     del record
+    # The write-ahead log is begun anew in place and not shortened: its room stays taken when the disk fills.
     # Transactions begin where `_begin_sqlite` says so, not where the driver guesses.
     connection.isolation_level = None
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):

@@ -9,9 +9,12 @@ from alembic.script import ScriptDirectory
 from alembic.script.revision import ResolutionError
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from anatomy.errors import AnatomyError
-from service.database.connection import Database
+from service.database.address import SETTING, file_of, refuse_unusable
+from service.database.connection import Damaged, Database, driver_said
+from service.database.shape import refuse_other_shape
 
 _LOCK = "migrations"
 
@@ -19,9 +22,33 @@ _LOCK = "migrations"
 def migrate(database: Database) -> None:
     """Make the tables, or change them to what this software needs. Servers that start together take turns.
 
-    Raises AnatomyError for a database of a newer version, and connection.Unavailable.
+    Raises AnatomyError for a URL, a file or tables that cannot be used, or of a newer version; OSError; and
+    connection.Unavailable.
     """
-    database.write(_upgrade, _LOCK)
+    refuse_unusable(database.address)
+    try:
+        database.read(_refuse_damaged_pages)
+        database.write(_upgrade, _LOCK)
+    except Damaged:
+        file = file_of(database.address)
+        raise AnatomyError(
+            SETTING,
+            f"{file} is damaged, or is no SQLite database",
+            "Bring it back from a backup, or move it away for an empty one; files in the data folder stay.",
+        ) from None
+    except DBAPIError as error:
+        said = driver_said(error)
+        raise AnatomyError(
+            SETTING, f"the database cannot be used ({said})", "Mend it, or name another database."
+        ) from None
+
+
+def _refuse_damaged_pages(connection: Connection) -> None:
+    """Raises Damaged where SQLite finds a page that is none."""
+    if connection.dialect.name == "sqlite":
+        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        if found != "ok":
+            raise Damaged(str(found))
 
 
 def revision(database: Database) -> str | None:
@@ -41,9 +68,10 @@ def _upgrade(connection: Connection) -> None:
     config.attributes["connection"] = connection
     try:
         command.upgrade(config, "head")
+        refuse_other_shape(connection)
     except (CommandError, ResolutionError) as error:
         raise AnatomyError(
-            "SEEDPATH_DATABASE_URL",
+            SETTING,
             f"the database was written by a newer version of this software ({error})",
             "Use that version, or another database.",
         ) from None

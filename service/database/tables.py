@@ -1,6 +1,8 @@
 """Tables of the service's records. Times are seconds since 1970, UTC.
 
     holdings     what an owner may see: cases, plans, results; the files lie in the store
+    sizes        the bytes that each of them takes in the store
+    owners       the bytes that each owner keeps: a running sum of sizes (service.kept_bytes)
     jobs         work that was accepted, where it stands, and what came of it
     job_events   what happened to each job, in order; a client that comes back resumes after the last it saw
     requests     Idempotency-Keys, with what each was first used for
@@ -50,6 +52,22 @@ holdings = Table(
     Column("summary", Text),
     UniqueConstraint("owner", "kind", "id", "case_id"),
     Index(None, "kind", "id"),
+    Index(None, "owner", "case_id"),
+)
+
+sizes = Table(
+    "sizes",
+    metadata,
+    Column("kind", String(20), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+)
+
+owners = Table(
+    "owners",
+    metadata,
+    Column("owner", String(100), primary_key=True),
+    Column("kept_bytes", BigInteger, nullable=False),
 )
 
 jobs = Table(

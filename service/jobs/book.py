@@ -20,6 +20,7 @@ from service.database.tables import job_events, jobs, requests
 from service.holdings import CASE, LOCK, case_ids, hold
 from service.jobs.job import Event, Job, Order
 from service.jobs.states import FINAL, OPEN, Happening, State, leads_to, may_happen_in
+from service.kept_bytes import note_grown
 from service.made import Kind, Made
 from service.problems import Report, problem
 from service.time_left import time_left_s
@@ -57,7 +58,7 @@ class Book:
                 refuse(connection)
             return self._accept(connection, order)
 
-        return self._database.write(change, LOCK)
+        return self._database.write(change, LOCK, needed=False)
 
     def get(self, job_id: str, owner: str | None = None) -> Job:
         """A job, of that owner. Raises Problem when it is not there."""
@@ -140,7 +141,7 @@ class Book:
                 _note(connection, row)
             return row is not None
 
-        return self._database.write(change)
+        return self._database.write(change, needed=False)
 
     def is_at(self, job: Job) -> bool:
         """Whether a worker's attempt is still wanted."""
@@ -163,6 +164,7 @@ class Book:
             keep(made)
             for one in (made, made.plan):
                 if one is not None:
+                    note_grown(connection, one.kind, one.id, one.size_bytes)
                     hold(connection, job.owner, one.kind, one.id, job.case_id, one.summary)
             return True
 

@@ -21,6 +21,7 @@ from service.logs import job_id as job_id_of_logs
 from service.logs import log_to_stderr
 from service.made import Kind, Made
 from service.problems import Problem, Report, of_input
+from service.reserve import Reserves, records_room
 from service.settings import Settings
 from service.store import Store, StoredCase
 from service.tasks import Asked, Work, do
@@ -46,7 +47,7 @@ def perform(settings: Settings, work: Work, job_id: str) -> None:
     died = Report("failed", f"The process that worked on it died, {counted(settings.job_attempts, 'time')}.")
     while (job := book.begin(job_id, settings.job_attempts, died)) is not None:
         try:
-            _attempt(book, store, work, job, _bench(settings))
+            _attempt(book, store, Reserves(settings), work, job, _bench(settings))
             return
         except Lost:
             _log.warning("job %s lost its process, attempt %d", job.id, job.attempt)
@@ -54,7 +55,7 @@ def perform(settings: Settings, work: Work, job_id: str) -> None:
                 return
 
 
-def _attempt(book: Book, store: Store, work: Work, job: Job, bench: Bench) -> None:
+def _attempt(book: Book, store: Store, reserves: Reserves, work: Work, job: Job, bench: Bench) -> None:
     """One attempt. Raises Lost."""
     try:
         stored = store.case(job.case_id)
@@ -65,7 +66,10 @@ def _attempt(book: Book, store: Store, work: Work, job: Job, bench: Bench) -> No
     try:
         made = bench.run(do, work, asked, watch=_Watch(book, job))
         assert isinstance(made, Made)
+        reserves.refuse_use()
         _keep(book, store, job, made)
+    except Problem as error:
+        book.fail(job, error.report)
     except Stopped:
         _log.info("job %s is no longer wanted", job.id)
     except AnatomyError as error:
@@ -122,7 +126,7 @@ def _tools(settings: Settings) -> tuple[Store, Book]:
     """Store and book, opened once in each process, which logs as the server does."""
     if not logging.getLogger().handlers:
         log_to_stderr(settings.log_format)
-    database = Database(settings.database, PATIENCE_S)
+    database = Database(settings.database, PATIENCE_S, records_room(settings))
     book = Book(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
     return Store(settings.data_dir), book
 

@@ -60,6 +60,7 @@ async def problem_kind(kind: str) -> ProblemKind:
 def _health(parts: Parts) -> Health:
     """Raises Problem, OSError, and database.connection.Unavailable."""
     parts.store.refuse_writes_that_fail()
+    parts.reserves.refuse_use()
     jobs = parts.book.counts()
     workers = parts.engine.workers()
     if workers == 0:

@@ -21,6 +21,7 @@ from service.made import Kind
 from service.plan_json import Unreadable, read_kept_plan
 from service.problems import Problem
 from service.quota import Quota
+from service.reserve import records_room
 from service.settings import Settings, SettingsError
 from service.store import Store
 from service.study.asked import Asked, Ended, is_worth_trying_again, kind_of_problem
@@ -63,13 +64,14 @@ def desk(settings: Settings) -> Iterator[Desk]:
     Raises SettingsError for records of something else, OSError and database.connection.Unavailable.
     """
     store = Store(settings.data_dir)
-    database = Database(settings.database, settings.database_patience_s)
+    database = Database(settings.database, settings.database_patience_s, records_room(settings))
     try:
         migrate(database)
+        store.sweep_aside()
         if settings.scheduler is not None:
             _refuse_foreign(database, store)
         # Machine and disk are his who runs the study: all its plans wait at once, and none is forgotten.
-        keeper = Keeper(database, store, Quota(store, sys.maxsize))
+        keeper = Keeper(database, store, Quota(sys.maxsize))
         yield Desk(settings, store, keeper, Book(database, sys.maxsize, sys.maxsize, sys.maxsize))
     finally:
         database.close()

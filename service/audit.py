@@ -1,0 +1,158 @@
+"""Audit: the handler of the audit log. What cannot be written is told, kept, and written once it can be.
+
+Lines that wait are bounded. Before the bound nothing more is answered that would have to be noted, but for
+removals, which make room; at the bound they are refused as well: an answer about a patient of which no line
+tells is given to nobody. What is refused for that reason alone is counted, and has no line.
+"""
+
+import itertools
+import logging
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from service.appended import Appended
+from service.logs import AUDIT, JsonLines
+from service.problems import FULL, Problem, problem
+from service.rotation import NEVER, Bounds, Rotation
+
+MOST_WAITING = 10_000
+"""Lines that are kept in memory while they cannot be written, some four megabytes [U]."""
+
+FOR_REMOVALS = 1_000
+"""The last of these places are kept for removals [U]. What is under way by then has room beside."""
+
+AT_ONCE = 200
+"""Lines that are written together, so that a disk which is full is not asked for much [U]."""
+
+_log = logging.getLogger("seedpath.gate")
+
+
+class Lines(Protocol):
+    """Where lines go."""
+
+    def append(self, lines: bytes) -> None:
+        """Append whole lines. Raises OSError where none of them can be written."""
+
+    def close(self) -> None:
+        """Close it until the next line."""
+
+
+class AuditLog(logging.Handler):
+    """Writes lines to `file`. `make_room` gives up room that is kept back for records, and says whether there
+    was some."""
+
+    def __init__(
+        self,
+        file: Lines,
+        make_room: Callable[[], bool] = lambda: False,
+        most_waiting: int = MOST_WAITING,
+    ) -> None:
+        super().__init__()
+        self._file, self._make_room, self._most_waiting = file, make_room, most_waiting
+        self._waiting: deque[bytes] = deque()
+        self.refused = 0
+        self.setFormatter(JsonLines())
+
+    @property
+    def waiting(self) -> int:
+        """Lines that could not be written yet."""
+        return len(self._waiting)
+
+    def is_full(self, *, removes: bool) -> bool:
+        """Whether nothing more may be done that has to be noted: removals may go on for longer."""
+        return self.waiting >= self._most_waiting - (0 if removes else FOR_REMOVALS)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, after those that wait, or have it wait."""
+        line = f"{self.format(record)}\n".encode("utf-8", "backslashreplace")
+        if len(self._waiting) < 2 * self._most_waiting:
+            self._waiting.append(line)
+        error = self._write()
+        if error is not None:
+            _log.error(
+                "The audit log cannot be written (%s). %d lines wait, the last of which is: %s",
+                error.strerror,
+                len(self._waiting),
+                line.decode().rstrip(),
+            )
+
+    def flush(self) -> None:
+        """Write what waits, if that can be done."""
+        self.acquire()
+        try:
+            self._write()
+        finally:
+            self.release()
+
+    def close(self) -> None:
+        """Write what waits, for the last time. What cannot be written was told on the service's log."""
+        self.flush()
+        self._file.close()
+        super().close()
+
+    def count_refused(self) -> None:
+        """A request was refused because it could not be noted."""
+        self.refused += 1
+
+    def _write(self) -> OSError | None:
+        """Write all lines that wait; what was in the way, where something was."""
+        while self._waiting:
+            some = list(itertools.islice(self._waiting, AT_ONCE))
+            try:
+                self._file.append(b"".join(some))
+            except OSError as error:
+                if error.errno in FULL and self._make_room():
+                    continue
+                return error
+            for _ in some:
+                self._waiting.popleft()
+        return None
+
+
+def refuse_unnoted(method: str) -> None:
+    """Raises Problem for a request that could not be noted."""
+    full = [log for log in _logs() if log.is_full(removes=method == "DELETE")]
+    for log in full:
+        log.count_refused()
+    if full:
+        raise unnoted()
+
+
+def unnoted() -> Problem:
+    """What is answered to requests of which no line could tell."""
+    return problem(
+        "no-room",
+        "The audit log cannot be written, and what is not noted is not answered. Whoever runs the service "
+        "must make room for it, or mend its disk.",
+    )
+
+
+def waiting() -> int:
+    """Lines of this process that could not be written yet."""
+    return sum(log.waiting for log in _logs())
+
+
+def refused() -> int:
+    """Requests that this process refused because they could not be noted."""
+    return sum(log.refused for log in _logs())
+
+
+def _logs() -> list[AuditLog]:
+    return [handler for handler in AUDIT.handlers if isinstance(handler, AuditLog)]
+
+
+def audit_to(path: Path, bounds: Bounds = NEVER, make_room: Callable[[], bool] = lambda: False) -> AuditLog:
+    """Have the audit log written to a file, which may be moved away at any time, and is put by where it
+    reaches its bounds. Returns its handler.
+
+    Raises OSError where the file cannot be made.
+    """
+    file = Appended(path, Rotation(path, bounds))
+    file.append(b"")
+    handler = AuditLog(file, make_room)
+    AUDIT.addHandler(handler)
+    AUDIT.setLevel(logging.INFO)
+    AUDIT.propagate = False
+    return handler

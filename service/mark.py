@@ -1,0 +1,86 @@
+"""Mark: a name for what one process has aside, and a lock that tells others that it lives.
+
+    marks/{name}.lock         locked for as long as the process has the store open
+    aside/{name}.{more}       what it writes or removes just now
+
+The lock goes with its process, however that ends. On a share it is seen from other machines only where the
+share carries `flock` (NFS does, unless mounted with local locks): where it does not, age alone decides.
+"""
+
+import contextlib
+import fcntl
+import os
+import uuid
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+_SUFFIX = ".lock"
+
+
+class Mark:
+    """The name of this process among those with locks in `folder`; made when it is first needed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._name: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name. Raises OSError where its lock cannot be made."""
+        if self._name is None:
+            name = uuid.uuid4().hex
+            handle = os.open(self._folder / f".{name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                # Locked before it has its name: nobody finds it without.
+                (self._folder / f".{name}").rename(_lock_of(self._folder, name))
+            except OSError:
+                os.close(handle)
+                raise
+            weakref.finalize(self, _end, handle, _lock_of(self._folder, name))
+            self._name = name
+        return self._name
+
+
+def lives(folder: Path, name: str) -> bool:
+    """Whether a process of that name has its lock. Raises OSError where that cannot be told."""
+    try:
+        with _tried(_lock_of(folder, name)) as is_free:
+            return not is_free
+    except FileNotFoundError:
+        return False
+
+
+def left(folder: Path, before_s: float) -> list[Path]:
+    """Locks that nobody has, made before that time, in seconds since 1970: their processes were killed."""
+    found = []
+    for lock in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError), _tried(lock) as is_free:
+            if is_free and lock.stat().st_mtime < before_s:
+                found.append(lock)
+    return found
+
+
+@contextlib.contextmanager
+def _tried(lock: Path) -> Iterator[bool]:
+    """Whether the lock is free: it is had meanwhile."""
+    handle = os.open(lock, os.O_WRONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_free = True
+    except BlockingIOError:
+        is_free = False
+    try:
+        yield is_free
+    finally:
+        os.close(handle)
+
+
+def _lock_of(folder: Path, name: str) -> Path:
+    return folder / f"{name}{_SUFFIX}"
+
+
+def _end(handle: int, lock: Path) -> None:
+    lock.unlink(missing_ok=True)
+    os.close(handle)
