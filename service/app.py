@@ -113,11 +113,11 @@ def _wired(settings: Settings, work: Work) -> Parts:
     store = Store(settings.data_dir)
     # Said of the folder, before it is said of the database in it. On a full disk things can be removed.
     store.refuse_removals_that_fail()
+    database = Database(settings.database, settings.database_patience_s, records_room(settings))
+    migrate(database)
     reserves = Reserves(settings)
     if not reserves.make():
         _log.error("A disk is nearly full: nothing is taken in or made until there is room.")
-    database = Database(settings.database, settings.database_patience_s, records_room(settings))
-    migrate(database)
     quota = Quota(settings.max_bytes_of_owner)
     keeper = Keeper(database, store, quota)
     try:
