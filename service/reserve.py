@@ -78,7 +78,9 @@ class Reserve:
         if size <= least_share * self._bytes:
             return False
         with contextlib.suppress(FileNotFoundError):
-            os.truncate(self._file, max(0, size - -(-self._bytes // SLICES)))
+            # All that an earlier setting kept back, where this one is for none.
+            slice = -(-self._bytes // SLICES) or size
+            os.truncate(self._file, max(0, size - slice))
         _log.error(
             "The disk of %s is full: records take from the reserve for them, of which %d KiB are left. "
             "Nothing is taken in or made until there is room.",

@@ -199,6 +199,18 @@ def test_without_a_reserve_nothing_is_refused_for_it(tmp_path: Path) -> None:
     reserves = Reserves(Settings(data_dir=tmp_path, reserve_bytes=0))
     reserves.refuse_use()
     assert reserves.are_whole and not list(tmp_path.iterdir())
+    assert not Reserve(tmp_path, 0).give_up()
+
+
+def test_what_was_kept_back_by_a_larger_setting_is_given_up_too(tmp_path: Path) -> None:
+    assert Reserve(tmp_path, 80_000).make()
+    for bytes in (40_000, 0):
+        given = 0
+        while Reserve(tmp_path, bytes).give_up():
+            given += 1
+            assert given <= 2 * SLICES
+        assert (tmp_path / "reserve").stat().st_size == 0
+        assert Reserve(tmp_path, 80_000).make()
 
 
 def test_there_is_a_reserve_on_each_disk_that_records_are_on(tmp_path: Path) -> None:
