@@ -18,7 +18,11 @@ def nearest(name: str, known: Sequence[str]) -> str:
     folded: dict[str, str] = {}
     for k in known:
         folded.setdefault(k.lower(), k)
-    close = [folded[f] for f in difflib.get_close_matches(name.lower(), list(folded), _CLOSE, _LIKENESS)]
+    # Likeness is twice what two names share, as a part of both lengths: so much longer than every known name
+    # it is like none, and comparing a megabyte takes long.
+    comparable = len(name) <= max(map(len, known), default=0) * (2.0 / _LIKENESS - 1.0)
+    asked = list(folded) if comparable else []
+    close = [folded[f] for f in difflib.get_close_matches(name.lower(), asked, _CLOSE, _LIKENESS)]
     hint = f"Did you mean {_either(close)}? " if close else ""
     listed = ", ".join(known[:MAX_LISTED])
     more = f", and {len(known) - MAX_LISTED} more" if len(known) > MAX_LISTED else ""

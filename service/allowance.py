@@ -1,4 +1,5 @@
-"""Allowance: how much one owner may ask at a time, so that none takes the service from the others.
+"""Allowance: how much one owner may ask at a time, and have under way, so that none takes the service from
+the others.
 
 Counted in each server by itself: with several servers, an owner has the allowance of each. Who comes without
 a key is told apart by his address.
@@ -24,20 +25,23 @@ class _Account:
     tokens: float
     seen_s: float
     at_once: int = 0
+    held_bytes: int = 0
 
 
 class Allowance:
-    """A bucket of requests for each owner, filled at a steady rate, and a count of those under way."""
+    """A bucket of requests for each owner, filled at a steady rate, and a count of those under way and of the
+    bytes that they hold in memory."""
 
     def __init__(
         self,
         per_s: float,
         burst: int,
         at_once: int,
+        most_bytes: int,
         clock_s: Callable[[], float] = time.monotonic,
         most_accounts: int = MOST_ACCOUNTS,
     ) -> None:
-        self._per_s, self._burst, self._at_once = per_s, burst, at_once
+        self._per_s, self._burst, self._at_once, self._most_bytes = per_s, burst, at_once, most_bytes
         self._clock_s, self._most_accounts = clock_s, most_accounts
         # Seen last is last.
         self._accounts: OrderedDict[str, _Account] = OrderedDict()
@@ -60,6 +64,19 @@ class Allowance:
         """Count a message of a request that is under way. None where it may be answered, else when to come
         back. [s]"""
         return self._spend(self._filled(owner))
+
+    def hold(self, owner: str, size: int) -> bool:
+        """Count bytes of a request that is under way, which are in memory until they are let go. False where
+        they are too many: then they are not counted."""
+        account = self._accounts[owner]
+        if account.held_bytes + size > self._most_bytes:
+            return False
+        account.held_bytes += size
+        return True
+
+    def let_go(self, owner: str, size: int) -> None:
+        """Bytes that were held are no longer in memory."""
+        self._accounts[owner].held_bytes -= size
 
     def _spend(self, account: _Account) -> float | None:
         if account.tokens < 1.0:
@@ -98,6 +115,32 @@ def stranger(address: str) -> str:
     if found.ipv4_mapped is not None:
         return f"from {found.ipv4_mapped}"
     return f"from {ipaddress.ip_network((int(found), SITE_BITS), strict=False)}"
+
+
+HELD_RETRY_AFTER_S = 1
+"""When an owner should come back who has as much under way as he may [U]."""
+
+
+@dataclass
+class Held:
+    """What one request that is under way holds in memory. [bytes]"""
+
+    allowance: Allowance
+    account: str
+    size: int = 0
+
+    def hold(self, size: int) -> None:
+        """Hold so many bytes more. Raises Problem where the owner's are as many as they may be."""
+        if not self.allowance.hold(self.account, size):
+            detail = "Too much that was sent is not answered yet. Wait for the answers, then send this again."
+            refused = problem("too-many-requests", detail)
+            raise Problem(refused.report, {"Retry-After": str(HELD_RETRY_AFTER_S)})
+        self.size += size
+
+    def let_go(self, size: int) -> None:
+        """Hold so many bytes less."""
+        self.allowance.let_go(self.account, size)
+        self.size -= size
 
 
 def too_many(wait_s: float) -> Problem:

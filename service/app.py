@@ -24,11 +24,13 @@ from service.jobs.book import Book
 from service.jobs.engine import Engine
 from service.keeper import Keeper
 from service.keys import Keys
+from service.large_json import LargeJson
 from service.methods import Methods
 from service.metrics import Metrics
 from service.openapi import describe_bodies
 from service.packed import Packed
 from service.parts import Parts
+from service.privacy import make_private
 from service.problems import FULL
 from service.quota import Quota
 from service.reading import Reading
@@ -110,6 +112,7 @@ def _wired(settings: Settings, work: Work) -> Parts:
             f"{settings.data_dir} is a study's folder",
             "Name another, or leave it out for the default.",
         )
+    make_private(settings.data_dir)
     store = Store(settings.data_dir)
     # Said of the folder, before it is said of the database in it. On a full disk things can be removed.
     store.refuse_removals_that_fail()
@@ -141,7 +144,13 @@ def _wired(settings: Settings, work: Work) -> Parts:
         watch=Watch(book),
         reading=Reading(settings, work),
         appraising=Appraising(settings),
-        allowance=Allowance(settings.requests_per_s, settings.requests_burst, settings.requests_at_once),
+        allowance=Allowance(
+            settings.requests_per_s,
+            settings.requests_burst,
+            settings.requests_at_once,
+            settings.max_bytes_under_way,
+        ),
+        large_json=LargeJson(),
         metrics=Metrics(book, engine, reserves),
         reserves=reserves,
     )

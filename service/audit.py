@@ -10,9 +10,10 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from service.appended import Appended
+from service.log_rate import ALL
 from service.logs import AUDIT, JsonLines
 from service.problems import FULL, Problem, problem
 from service.rotation import NEVER, Bounds, Rotation
@@ -29,6 +30,7 @@ AT_ONCE = 200
 _log = logging.getLogger("seedpath.gate")
 
 
+@runtime_checkable
 class Lines(Protocol):
     """Where lines go."""
 
@@ -76,6 +78,7 @@ class AuditLog(logging.Handler):
                 error.strerror,
                 len(self._waiting),
                 line.decode().rstrip(),
+                extra=ALL,
             )
 
     def flush(self) -> None:

@@ -17,7 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from planner.records import SOFTWARE
-from service.allowance import Allowance, stranger, too_many
+from service.allowance import Allowance, Held, stranger, too_many
 from service.audit import refuse_unnoted
 from service.cors import foreign_page
 from service.keys import Key, Keys, KeysError
@@ -66,6 +66,10 @@ HEADERS = {
 }
 """On every answer; the page has a content policy of its own."""
 
+OWN = "private, no-cache"
+"""How answers that are an owner's may be kept: by who asked alone, and asked after each time by their ETag.
+What was removed is gone, and a key that was revoked reads no more (RFC 9111, 5.2.2)."""
+
 
 @dataclass
 class _Seen:
@@ -113,6 +117,8 @@ class Gate:
                 headers["X-Request-ID"] = id
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                if not OPEN_TO_ALL.fullmatch(scope["path"]):
+                    headers.setdefault("Cache-Control", OWN)
                 opens = headers.get("content-type", "").startswith(EVENT_STREAM)
             elif message["type"] == "websocket.accept":
                 seen.status = 101
@@ -146,13 +152,15 @@ class Gate:
             seen.status = KINDS[refused.report.kind].status
             await _refuse(refused, scope, receive, send)
             return
-        scope["state"]["owner"] = seen.owner
+        held = Held(self._allowance, seen.account)
+        scope["state"] |= {"owner": seen.owner, "held": held}
         try:
             if self._revocation is None or seen.key is None:
                 await self._app(scope, receive, send)
             else:
                 await self._revocation.serve(self._app, seen.key, scope, receive, send)
         finally:
+            held.let_go(held.size)
             self._allowance.give_back(seen.account)
 
     def _admit(self, scope: Scope, seen: _Seen) -> None:
@@ -239,7 +247,7 @@ async def _refuse(refused: Problem, scope: Scope, receive: Receive, send: Send) 
 
 def _client_of(scope: Scope) -> str:
     """The address that the request came from, as the server or the proxy in front of it has it."""
-    return str((scope.get("client") or ("?",))[0])
+    return str((scope.get("client") or ("?",))[0])[:LONGEST_NOTED]
 
 
 def _id_of(scope: Scope) -> str:

@@ -2,6 +2,8 @@
 
 The audit log, one line for each request that was answered, goes to a file of its own (service.audit). What
 stays open, a WebSocket or a stream of events, has another line when it is opened, with `"open": true`.
+
+What senders make up stands in both: no part of it ends a line, and none is unseen.
 """
 
 import contextvars
@@ -10,6 +12,7 @@ import logging
 import sys
 from typing import Any, Literal
 
+from service.log_rate import SparingHandler
 from service.stamp import stamp
 
 request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request_id", default=None)
@@ -40,13 +43,32 @@ class JsonLines(logging.Formatter):
         content |= getattr(record, "fields", {})
         if record.exc_info:
             content["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(content, ensure_ascii=False)
+        # Of ASCII, JSON lets the one control stand that is no C0.
+        return json.dumps(content).replace("\x7f", "\\u007f")
+
+
+class TextLines(logging.Formatter):
+    """A record as a line of text; a traceback stands below it."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The line."""
+        record.message = visible(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:
+        """The traceback, in lines."""
+        return "\n".join(map(visible, super().formatException(ei).split("\n")))
+
+
+def visible(text: str) -> str:
+    """The text with everything escaped that ends a line, is not seen, or turns what is seen around."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def log_to_stderr(format: Format, level: int = logging.INFO) -> None:
     """Have this process's own loggers, and warnings of others, write to stderr."""
-    handler = logging.StreamHandler(sys.stderr)
-    text = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler = SparingHandler(sys.stderr)
+    text = TextLines("%(asctime)s %(levelname)s %(name)s: %(message)s")
     handler.setFormatter(JsonLines() if format == "json" else text)
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -1,6 +1,8 @@
-"""Owners: whose request it is, as the gate found out."""
+"""Owners: whose request it is, as the gate found out, and what it holds in memory of what he sent."""
 
 from starlette.requests import HTTPConnection
+
+from service.allowance import Held
 
 
 def owner_of(request: HTTPConnection) -> str:
@@ -8,3 +10,10 @@ def owner_of(request: HTTPConnection) -> str:
     owner = request.state.owner
     assert isinstance(owner, str)
     return owner
+
+
+def held_by(request: HTTPConnection) -> Held:
+    """What a request holds in memory until it ends."""
+    held = request.state.held
+    assert isinstance(held, Held)
+    return held

@@ -11,6 +11,7 @@ from service.database.connection import Database
 from service.jobs.book import Book
 from service.jobs.engine import Engine
 from service.keeper import Keeper
+from service.large_json import LargeJson
 from service.metrics import Metrics
 from service.quota import Quota
 from service.reading import Reading
@@ -23,7 +24,7 @@ from service.watch import Watch
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """The service's settings, records and files, its jobs, who reads uploads, and what owners may ask."""
+    """The service's settings, records and files, its jobs, who reads what is sent, what owners may ask."""
 
     settings: Settings
     database: Database
@@ -37,6 +38,7 @@ class Parts:
     reading: Reading
     appraising: Appraising
     allowance: Allowance
+    large_json: LargeJson
     metrics: Metrics
     reserves: Reserves
 

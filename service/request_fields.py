@@ -32,9 +32,11 @@ def known_as(known: Sequence[str]) -> AfterValidator:
 
 def each_once(names: tuple[str, ...]) -> tuple[str, ...]:
     """The names, refused where one stands twice."""
-    for n, name in enumerate(names):
-        if name in names[:n]:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
             raise ValueError(f"{name!r} is named twice. Name each once.")
+        seen.add(name)
     return names
 
 

@@ -3,6 +3,7 @@
 Each is read from SEEDPATH_<NAME>, or from the TOML file that SEEDPATH_SETTINGS names; the environment wins.
 """
 
+import ipaddress
 import os
 import re
 import tomllib
@@ -69,9 +70,17 @@ class Settings(BaseModel):
     `database_patience_s` is how long an answer waits for a database that is away, before it says so.
     `keys_file` holds API keys; without it, only this machine is served. Beyond loopback, keys need TLS: our
     own (`tls_certificate`, `tls_key`), or that of a proxy in front, which `behind_tls_proxy` vouches for.
-    `cors_origins` are the pages elsewhere that may ask, by comma in the environment.
+    `cors_origins` are the pages elsewhere that may ask, by comma in the environment, as `trusted_proxies`.
     `requests_per_s`, `requests_burst` and `requests_at_once` bound what one owner asks of one server,
-    `max_jobs_of_owner` his share of `max_jobs`. `body_idle_s` is how long a body may stand still.
+    `max_jobs_of_owner` his share of `max_jobs`, `max_bytes_under_way` what he has sent that is in memory and
+    not yet answered: bodies of JSON, and for each WebSocket what its buffers may hold. `body_idle_s` is how
+    long a body may stand still, and `body_bytes_per_s` the rate that it must keep up after its first
+    `body_idle_s`: Apache's mod_reqtimeout asks for 500 bytes/s, which every line has.
+    `head_s` is how long the head of a request may take: Apache's mod_reqtimeout gives 20 s. There are at most
+    `max_connections` at once, WebSockets and streams of events among them, or as many as the system's limit
+    on open files allows, and `max_connections_of_address` from one address, where callers have addresses of
+    their own: not without keys, and not `behind_tls_proxy`, unless `trusted_proxies` names its addresses. Who
+    is named there is believed in whom it speaks for (X-Forwarded-For); nobody else is.
     `audit_file` is where it is noted who asked for what; without it, a file in `data_dir`. It is put by,
     under a name with the time, and begun anew at `audit_rotate_bytes`, or where its first line is
     `audit_rotate_days` old.
@@ -108,7 +117,13 @@ class Settings(BaseModel):
     requests_per_s: Annotated[float, Field(gt=0.0, le=1e6)] = 500.0
     requests_burst: Count = 1000
     requests_at_once: Count = 256
+    max_bytes_under_way: Annotated[int, Field(ge=8 * MIB, le=1 << 44)] = 256 * MIB
     body_idle_s: Seconds = 30.0
+    body_bytes_per_s: Annotated[float, Field(gt=0.0, le=1e9)] = 500.0
+    head_s: Seconds = 20.0
+    max_connections: Annotated[int, Field(ge=16, le=100_000)] = 4096
+    max_connections_of_address: Count = 512
+    trusted_proxies: tuple[str, ...] = ()
     keys_file: Path | None = None
     tls_certificate: Path | None = None
     tls_key: Path | None = None
@@ -120,7 +135,7 @@ class Settings(BaseModel):
     audit_rotate_days: Days = 31.0
     reserve_bytes: Annotated[int, Field(ge=0, le=1 << 44)] = 32 * MIB
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return (
@@ -137,6 +152,18 @@ class Settings(BaseModel):
                 raise ValueError(
                     f"{origin!r} is no origin: give scheme, host and port alone, as in https://pacs.example:8443"
                 )
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in value:
+            try:
+                ipaddress.ip_address(proxy)
+            except ValueError:
+                raise ValueError(
+                    f"{proxy!r} is no address: give those of the proxies, as in 127.0.0.1, 10.0.0.7"
+                ) from None
         return value
 
     @model_validator(mode="after")
@@ -167,6 +194,11 @@ class Settings(BaseModel):
             raise ValueError(
                 "behind a proxy everybody it serves comes from this machine, and without keys_file there is "
                 "no telling who may ask: make a key by `seedpath keys create`"
+            )
+        if self.trusted_proxies and self.keys_file is None:
+            raise ValueError(
+                "what a proxy passes on is refused without keys_file, so that trusted_proxies means nothing: "
+                "make a key by `seedpath keys create`"
             )
         if is_loopback(self.host):
             return self

@@ -42,6 +42,9 @@ ABANDONED_S = 24 * 3600.0
 
 RECORD = "case.json"
 
+PRIVATE = 0o600
+"""The mode of every file: patients' anatomy."""
+
 _CALLED = {Kind.PLAN: "plan", Kind.EVALUATION: "evaluation", Kind.REPLAN: "replanning"}
 
 _ID = re.compile(r"[0-9a-f]{64}")
@@ -107,7 +110,9 @@ class Store:
             for inside in taken.rglob("*"):
                 if inside.is_dir():
                     flush(inside)
-            write_atomically(taken / "case.json", json.dumps(record, ensure_ascii=False, indent=1).encode())
+            write_atomically(
+                taken / "case.json", json.dumps(record, ensure_ascii=False, indent=1).encode(), PRIVATE
+            )
             self._place(taken, record["id"])
             flush(self._cases)
         except OSError:
@@ -202,7 +207,7 @@ class Store:
         new = [file for file, _ in files if not file.exists()]
         try:
             for file, text in files:
-                write_atomically(file, text)
+                write_atomically(file, text, PRIVATE)
         except OSError:
             for file in new:
                 file.unlink(missing_ok=True)
@@ -268,7 +273,7 @@ class Store:
     def refuse_writes_that_fail(self) -> None:
         """Raises OSError where nothing can be written now."""
         with self.aside() as folder:
-            write_atomically(folder / "tried", b"tried")
+            write_atomically(folder / "tried", b"tried", PRIVATE)
 
     def refuse_removals_that_fail(self) -> None:
         """Raises OSError where nothing can be removed now. A full disk lets go of what it has."""

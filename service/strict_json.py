@@ -1,12 +1,13 @@
 """Strict JSON: bytes to a pydantic model, or a refusal that points at every wrong field.
 
 Stricter than `json`: no NaN, no infinity, no name twice in one object, and a limit on size. `false` is no
-number and "2" is no number: the models are strict.
+number and "2" is no number: the models are strict. The time taken grows as the text does, whatever is in it.
 """
 
 import codecs
 import itertools
 import json
+from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar, get_args
@@ -16,14 +17,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from anatomy.errors import MOST_OF_FIELD, shortened
 from anatomy.suggest import nearest
 from service.limits import limit_at
+from service.too_much import UNKNOWN, Excess, Path, too_much
 from service.wording import plain
 
 MAX_ERRORS = 20
 """Wrong fields listed in one answer: enough to mend a request, too few to fill a log."""
-
-
-Path = list[str | int]
-"""Where a value stands in a document: names and indices."""
 
 
 class Strict(BaseModel):
@@ -56,12 +54,17 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_model(model: type[Model], data: bytes, max_bytes: int) -> Model:
-    """Parse and validate. Raises NotJson or Refused."""
+    """Parse and validate. Raises NotJson or Refused.
+
+    What is too much is refused by itself: a list that is too long, or more unknown names than are told. Only
+    then are values validated, so that there are no more mistakes than the model has room for.
+    """
     if len(data) > max_bytes:
         raise NotJson(f"The text is longer than {max_bytes} bytes.")
     # Windows editors put a byte order mark before UTF-8.
     data = data.removeprefix(codecs.BOM_UTF8)
     document = parse(data)
+    _refuse_too_much(model, document)
     try:
         return model.model_validate_json(data)
     except ValidationError as error:
@@ -90,9 +93,9 @@ def parse(data: bytes) -> Any:
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     table = dict(pairs)
     if len(table) < len(pairs):
-        names = [name for name, _ in pairs]
-        twin = next(name for name in names if names.count(name) > 1)
-        raise NotJson(f"The name {twin!r} occurs twice in one object.")
+        count = Counter(name for name, _ in pairs)
+        twin = next(name for name, times in count.items() if times > 1)
+        raise NotJson(f"The name {shortened(repr(twin), MOST_OF_FIELD)} occurs twice in one object.")
     return table
 
 
@@ -105,9 +108,21 @@ def pointer(parts: Sequence[str | int]) -> str:
     return "".join("/" + str(p).replace("~", "~0").replace("/", "~1") for p in parts)
 
 
+def _refuse_too_much(model: type[BaseModel], document: Any) -> None:
+    """Raises Refused where a list or a table is too long, or there are more unknown names than are told."""
+    found = list(itertools.islice(too_much(model, document), MAX_ERRORS + 1))
+    if len(found) > MAX_ERRORS or any(excess.kind != UNKNOWN for excess in found):
+        raise Refused([_excess_error(model, excess) for excess in found[:MAX_ERRORS]])
+
+
+def _excess_error(model: type[BaseModel], excess: Excess) -> FieldError:
+    error = {"type": excess.kind, "input": excess.value, "ctx": excess.context}
+    return _field_error(model, list(excess.path), error)
+
+
 def _field_errors(model: type[BaseModel], document: Any, errors: Sequence[Any]) -> list[FieldError]:
-    """One error for each of the first mistakes: pydantic reports some twice. A text may hold a hundred
-    thousand of them, so the time taken grows as their number."""
+    """One error for each of the first mistakes: pydantic reports some twice. A list of a thousand needles has
+    room for thousands of them, so the time taken grows as their number."""
     paths = [_path_in_document(document, e["loc"], e["type"] == "missing") for e in errors]
     above = {tuple(path[:n]) for path in paths for n in range(len(path))}
     misspelt = {

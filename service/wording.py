@@ -4,6 +4,7 @@ pydantic's own messages speak of tuples and validation; here every kind of its e
 raise has a sentence of ours.
 """
 
+import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -46,9 +47,24 @@ OWN_UNIONS = ("target_structure", "ranking")
 
 
 def shown(value: Any) -> str:
-    """A value as JSON, cut where it is long."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    """A value as JSON, cut where it is long; of a megabyte, no more is written than is shown."""
+    text = json.dumps(_beginning(value, [MAX_SHOWN]), ensure_ascii=False, default=str)
     return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + " ..."
+
+
+def _beginning(value: Any, left: list[int]) -> Any:
+    """The value without what stands behind MAX_SHOWN characters of its text: each value and each character
+    of a text takes one or more. `left` counts down how many values more can be seen."""
+    left[0] -= 1
+    if isinstance(value, str):
+        return value[: MAX_SHOWN + 1]
+    if isinstance(value, dict):
+        # One more than can be seen, so that the text is known to go on.
+        seen = itertools.takewhile(lambda _: left[0] >= 0, value.items())
+        return {_beginning(name, left): _beginning(inner, left) for name, inner in seen}
+    if isinstance(value, list | tuple):
+        return [_beginning(inner, left) for inner in itertools.takewhile(lambda _: left[0] >= 0, value)]
+    return value
 
 
 def plain(error: Mapping[str, Any], limit: Limit | None) -> str:

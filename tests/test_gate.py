@@ -252,7 +252,7 @@ def test_metrics_count_requests_by_route(ann: httpx.Client) -> None:
 
 def test_an_allowance_fills_at_its_rate_and_counts_what_is_under_way() -> None:
     now = [0.0]
-    allowance = Allowance(per_s=2.0, burst=3, at_once=5, clock_s=lambda: now[0])
+    allowance = Allowance(per_s=2.0, burst=3, at_once=5, most_bytes=100, clock_s=lambda: now[0])
     assert [allowance.take("a") for _ in range(4)] == [None, None, None, 0.5]
     assert allowance.take("b") is None
     now[0] = 0.5
@@ -266,7 +266,7 @@ def test_an_allowance_fills_at_its_rate_and_counts_what_is_under_way() -> None:
 
 def test_messages_are_counted_with_requests_but_not_as_under_way() -> None:
     now = [0.0]
-    allowance = Allowance(per_s=2.0, burst=3, at_once=1, clock_s=lambda: now[0])
+    allowance = Allowance(per_s=2.0, burst=3, at_once=1, most_bytes=100, clock_s=lambda: now[0])
     assert allowance.take("a") is None
     assert [allowance.spend("a") for _ in range(3)] == [None, None, 0.5]
     assert allowance.spend("b") is None
@@ -275,7 +275,7 @@ def test_messages_are_counted_with_requests_but_not_as_under_way() -> None:
 
 
 def test_accounts_are_so_many_and_those_under_way_stay() -> None:
-    allowance = Allowance(per_s=1.0, burst=2, at_once=9, clock_s=lambda: 0.0, most_accounts=2)
+    allowance = Allowance(per_s=1.0, burst=2, at_once=9, most_bytes=100, clock_s=lambda: 0.0, most_accounts=2)
     assert [allowance.take("busy"), allowance.take("busy"), allowance.take("busy")] == [None, None, 1.0]
     assert [allowance.spend("idle"), allowance.spend("idle"), allowance.spend("idle")] == [None, None, 1.0]
     # Others come: the idle one is forgotten, the busy one is not.
@@ -285,7 +285,7 @@ def test_accounts_are_so_many_and_those_under_way_stay() -> None:
 
 
 def test_with_all_accounts_under_way_one_more_is_made() -> None:
-    allowance = Allowance(per_s=1.0, burst=2, at_once=9, clock_s=lambda: 0.0, most_accounts=1)
+    allowance = Allowance(per_s=1.0, burst=2, at_once=9, most_bytes=100, clock_s=lambda: 0.0, most_accounts=1)
     assert [allowance.take("a"), allowance.take("b")] == [None, None]
     allowance.give_back("a")
     allowance.give_back("b")

@@ -1,7 +1,12 @@
 """A command or an input that is misspelt gets the one that was meant."""
 
-import pytest
+import difflib
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anatomy.suggest import nearest
 from service import cli
 
 
@@ -18,3 +23,12 @@ def test_a_misspelt_command(given: str, meant: str, capsys: pytest.CaptureFixtur
 def test_a_built_in_by_its_bare_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["plan", "thorax"]) == cli.BAD_INPUT
     assert "Did you mean builtin:thorax?" in capsys.readouterr().err
+
+
+@given(
+    name=st.text("aortAO_", max_size=60),
+    known=st.lists(st.text("aort_", min_size=1, max_size=12), max_size=5, unique=True),
+)
+def test_names_too_long_to_be_like_any_are_told_by_their_length(name: str, known: list[str]) -> None:
+    close = difflib.get_close_matches(name.lower(), known, 3, 0.65)
+    assert nearest(name, known).startswith("Did you mean") is (close != [])

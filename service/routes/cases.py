@@ -207,6 +207,7 @@ async def remove_case(request: Request, case_id: str) -> Response:
 async def _builtin(request: Request) -> str:
     try:
         body = await small_body(request, MAX_BUILTIN_BYTES)
+        # So small that it is read at once.
         return read_model(BuiltinCase, body, MAX_BUILTIN_BYTES).builtin
     except (NotJson, Refused) as error:
         raise of_json(error) from None

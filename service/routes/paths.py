@@ -10,11 +10,12 @@ from starlette.concurrency import run_in_threadpool
 
 from service.allowance import too_many
 from service.appraisal_schema import MAX_NEEDLES_BYTES, AppraisalsModel, NeedlesBody, NeedlesMessage
-from service.owners import owner_of
+from service.owners import held_by, owner_of
 from service.parts import Parts, parts_of
 from service.problems import Problem, documented, of_json
 from service.routes.body import json_body, stated
 from service.schema import PlanRequest
+from service.settings import MIB
 from service.store import StoredCase
 from service.strict_json import NotJson, Refused, parse, read_model
 
@@ -25,6 +26,10 @@ PROTOCOL = "seedpath.v1"
 
 MATTERS = {"target", "needle", "clearance_mm", "roles", "pose", "seeds", "search"}
 """What an appraisal depends on: of seeds their length, of the search its field."""
+
+HELD_BY_SOCKET_BYTES = 4 * MIB
+"""What a socket may hold: a message that is being answered, the next, which is received meanwhile, the
+beginning of one more, and room for a text of wide characters, which takes up to four bytes for each."""
 
 LONGEST_PAUSE_S = 1.0
 """After a message that came too soon: a socket that is closed meanwhile is noticed so late at most [U]."""
@@ -71,19 +76,25 @@ async def paths_socket(socket: WebSocket, case_id: str) -> None:
     if stored is None:
         await socket.close(1008, "There is no such case.")
         return
+    try:
+        held_by(socket).hold(HELD_BY_SOCKET_BYTES)
+    except Problem as refused:
+        await socket.close(1013, refused.report.detail)
+        return
     await socket.accept(PROTOCOL if PROTOCOL in socket.scope.get("subprotocols", []) else None)
+    read = parts.large_json.read
     request = PlanRequest()
     while (content := await _received(socket)) is not None:
         id: Any = None
         try:
-            id = _id_in(content)
+            id = await read(owner, len(content), _id_in, content)
             wait_s = parts.allowance.spend(owner)
             if wait_s is not None:
                 await _send_problem(socket, id, too_many(wait_s))
                 # Nor is the next one read sooner: to refuse costs time as well.
                 await asyncio.sleep(min(wait_s, LONGEST_PAUSE_S))
                 continue
-            message = read_model(NeedlesMessage, content, MAX_NEEDLES_BYTES)
+            message = await read(owner, len(content), read_model, NeedlesMessage, content, MAX_NEEDLES_BYTES)
             asked = message.request if "request" in message.model_fields_set else request
             answer = await parts.appraising.appraised(owner, stored, what_matters(asked), message)
             request = asked

@@ -62,7 +62,8 @@ async def case_shapes(request: Request, case_id: str) -> Response:
     if known is not None:
         return known
     shapes = await parts.reading.shapes(owner, stored)
-    return Response(orjson.dumps({"shapes": shapes}), media_type="application/json", headers={"ETag": etag})
+    text = await run_in_threadpool(orjson.dumps, {"shapes": shapes})
+    return Response(text, media_type="application/json", headers={"ETag": etag})
 
 
 @router.post(

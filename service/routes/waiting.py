@@ -64,6 +64,8 @@ async def order(
 ) -> Response:
     """Accept a job and answer it. Raises Problem."""
     parts = parts_of(request)
+    url = f"{request.method} {request.url.path}\n".encode()
+    fingerprint = await run_in_threadpool(lambda: hashlib.sha256(url + body).hexdigest())
     asked = Order(
         id=uuid.uuid4().hex,
         owner=owner_of(request),
@@ -72,7 +74,7 @@ async def order(
         asked=body.decode(),
         plan_id=plan_id,
         key=_idempotency_key(request),
-        fingerprint=hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + body).hexdigest(),
+        fingerprint=fingerprint,
     )
 
     def refuse_full(connection: Connection) -> None:

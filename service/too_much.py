@@ -1,0 +1,120 @@
+"""Too much: names that a model does not know, and lists and tables longer than it takes, found before the
+document is validated.
+
+Validation notes every mistake with all that belongs to it, and a text of a megabyte has room for half a
+million. What is looked for here is all that a sender can have without end: where it is within bounds, so is
+the number of mistakes. The search ends early, and looks at no more than a model has room for.
+"""
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+Path = list[str | int]
+"""Where a value stands in a document: names and indices."""
+
+UNKNOWN = "extra_forbidden"
+"""pydantic's name for the kind of a field that a model does not know."""
+
+
+@dataclass(frozen=True)
+class Excess:
+    """What is too much: where, of which kind (as pydantic names it), the value there, and the bound."""
+
+    path: tuple[str | int, ...]
+    kind: str
+    value: Any
+    context: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What a JSON schema bounds at one place, and below it. None stands for what bounds nothing."""
+
+    fields: "Mapping[str, _Shape | None] | None"
+    any_name: "_Shape | None"
+    most_members: int | None
+    items: "_Shape | None"
+    most_items: int | None
+
+
+def too_much(model: type[BaseModel], document: Any) -> Iterator[Excess]:
+    """Everything in the document that is too much for the model, in the document's order, found as it is
+    asked for. What is inside a list that is too long is not looked at."""
+    return _in_value(_shape_of(model), document, [])
+
+
+def _in_value(shape: _Shape | None, value: Any, path: Path) -> Iterator[Excess]:
+    if shape is None:
+        return
+    if isinstance(value, dict):
+        yield from _in_object(shape, value, path)
+    elif isinstance(value, list):
+        if shape.most_items is not None and len(value) > shape.most_items:
+            context = {"max_length": shape.most_items}
+            yield Excess(tuple(path), "too_long", value, context)
+        elif shape.items is not None:
+            for n, item in enumerate(value):
+                yield from _in_value(shape.items, item, [*path, n])
+
+
+def _in_object(shape: _Shape, value: dict[str, Any], path: Path) -> Iterator[Excess]:
+    if shape.most_members is not None and len(value) > shape.most_members:
+        yield Excess(tuple(path), "too_long", value, {"max_length": shape.most_members})
+        return
+    for name, inner in value.items():
+        if shape.fields is None:
+            yield from _in_value(shape.any_name, inner, [*path, name])
+        elif name in shape.fields:
+            yield from _in_value(shape.fields[name], inner, [*path, name])
+        else:
+            yield Excess((*path, name), UNKNOWN, inner, {})
+
+
+@functools.cache
+def _shape_of(model: type[BaseModel]) -> _Shape | None:
+    schema = model.model_json_schema()
+    return _shape(schema, schema.get("$defs", {}))
+
+
+def _shape(schema: Mapping[str, Any], defined: Mapping[str, Any]) -> _Shape | None:
+    """Raises RecursionError for a model that holds itself: none of ours does."""
+    if "$ref" in schema:
+        return _shape(defined[schema["$ref"].rpartition("/")[2]], defined)
+    choices = schema.get("anyOf") or schema.get("oneOf")
+    if choices is not None:
+        return _either([_shape(choice, defined) for choice in choices])
+    match schema.get("type"):
+        case "object":
+            return _of_object(schema, defined)
+        case "array" if "prefixItems" not in schema:
+            # Of a list of fixed length, no more than that is validated.
+            items, most = _shape(schema["items"], defined), schema.get("maxItems")
+            return _Shape(None, None, None, items, most) if items or most is not None else None
+    return None
+
+
+def _of_object(schema: Mapping[str, Any], defined: Mapping[str, Any]) -> _Shape | None:
+    if "properties" in schema and schema.get("additionalProperties") is False:
+        fields = {name: _shape(field, defined) for name, field in schema["properties"].items()}
+        return _Shape(fields, None, None, None, None)
+    members = schema.get("additionalProperties")
+    any_name = _shape(members, defined) if isinstance(members, dict) else None
+    most = schema.get("maxProperties")
+    return _Shape(None, any_name, most, None, None) if any_name or most is not None else None
+
+
+def _either(shapes: list[_Shape | None]) -> _Shape | None:
+    """One shape for an object, a list or neither: what our unions are. Where there are two of a kind, which
+    one is meant is for validation to tell."""
+    found = [shape for shape in shapes if shape is not None]
+    objects = [s for s in found if s.fields is not None or s.any_name or s.most_members is not None]
+    lists = [s for s in found if s not in objects]
+    if len(objects) > 1 or len(lists) > 1 or not found:
+        return None
+    table = objects[0] if objects else _Shape(None, None, None, None, None)
+    row = lists[0] if lists else _Shape(None, None, None, None, None)
+    return _Shape(table.fields, table.any_name, table.most_members, row.items, row.most_items)
