@@ -35,6 +35,8 @@ from service.problems import FULL
 from service.quota import Quota
 from service.reading import Reading
 from service.reserve import Reserves, records_room
+from service.retention.policy import policy_of
+from service.retention.rounds import Retention, Rounds
 from service.routes import about, cases, events, implants, jobs, metrics, page, paths, plans, results, views
 from service.settings import Settings, SettingsError
 from service.slice_schema import SlicesBody
@@ -65,10 +67,12 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
     @asynccontextmanager
     async def while_it_runs(app: FastAPI) -> AsyncIterator[None]:
         parts.engine.start()
+        parts.rounds.start()
         # As in benches: what stays as long as the process is not looked through while somebody waits.
         gc.collect()
         gc.freeze()
         yield
+        await run_in_threadpool(parts.rounds.close)
         await run_in_threadpool(parts.engine.close)
         await run_in_threadpool(parts.reading.close)
         await run_in_threadpool(parts.appraising.close)
@@ -132,6 +136,8 @@ def _wired(settings: Settings, work: Work) -> Parts:
         _log.warning("Files without rows are looked for at the next start: %s", error)
     book = Book(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
     engine = Engine(settings, work, book)
+    policy = policy_of(settings)
+    retention = Retention(database, store, keeper, book, settings.audit, policy)
     return Parts(
         settings=settings,
         database=database,
@@ -153,6 +159,7 @@ def _wired(settings: Settings, work: Work) -> Parts:
         large_json=LargeJson(),
         metrics=Metrics(book, engine, reserves),
         reserves=reserves,
+        rounds=Rounds(retention, policy, settings.data_dir),
     )
 
 

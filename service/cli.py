@@ -33,6 +33,7 @@ from service.privacy import keep_files_private
 from service.reserve import audit_room
 from service.server import address, listen, serve
 from service.settings import from_environment
+from service.store_commands import add_store_commands
 from service.study_command import add_study_command
 from service.table import plan_text
 from service.terminal import ProgressLines, deliver, say
@@ -108,6 +109,7 @@ def _parser() -> tuple[argparse.ArgumentParser, tuple[str, ...]]:
     add_implant_commands(commands)
     add_study_command(commands)
     add_key_commands(commands)
+    add_store_commands(commands)
 
     command = commands.add_parser("serve", help="start the REST service")
     command.add_argument("--host", help="127.0.0.1; others need keys and TLS (SEEDPATH_HOST)")

@@ -1,7 +1,7 @@
 """Keeper: rows and files together: what an owner asks to add, see or remove."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +86,13 @@ class Keeper:
         if not is_id(case_id) or not self._database.read(lambda c: case_ids(c, owner, CASE, case_id)):
             raise no_such_case()
 
-    def remove_case(self, owner: str, case_id: str) -> None:
+    def remove_case(
+        self, owner: str, case_id: str, refuse: Callable[[Connection], None] | None = None
+    ) -> None:
         """Have `owner` hold a case no more. Its files go with it, unless something made from it is held.
 
-        Raises Problem when he does not hold it, or a job of his works on it.
+        Raises Problem when he does not hold it, or a job of his works on it, and what `refuse` raises, which
+        looks at the records as they are when it goes.
         """
         # Else he would hold it no more, and its files would stay.
         self._store.refuse_removals_that_fail()
@@ -99,6 +102,8 @@ class Keeper:
             held = case_ids(connection, owner, CASE, case_id)
             if held and connection.scalar(select(own_job)):
                 raise problem("conflict", "A job works on this case. Cancel it first, or wait for its end.")
+            if held and refuse is not None:
+                refuse(connection)
             if not let_go(connection, owner, CASE, case_id):
                 raise no_such_case()
 
@@ -117,9 +122,19 @@ class Keeper:
             raise no_such(Kind.PLAN)
         return self._store.access(plan_id)
 
-    def remove_result(self, owner: str, kind: Kind, result_id: str) -> None:
+    def remove_result(
+        self,
+        owner: str,
+        kind: Kind,
+        result_id: str,
+        refuse: Callable[[Connection], None] | None = None,
+    ) -> None:
         """Have `owner` hold a result no more. Its file goes when nobody does; so do files of cases that only
-        results still needed. Raises Problem when he does not hold it, or a job of his works on it."""
+        results still needed.
+
+        Raises Problem when he does not hold it, or a job of his works on it, and what `refuse` raises, which
+        looks at the records as they are when it goes.
+        """
         self._store.refuse_removals_that_fail()
 
         def change(connection: Connection) -> tuple[str, ...]:
@@ -129,6 +144,8 @@ class Keeper:
                 raise problem("conflict", "A job works on this plan. Cancel it first, or wait for its end.")
             if not held:
                 raise no_such(kind)
+            if refuse is not None:
+                refuse(connection)
             return let_go(connection, owner, kind, result_id)
 
         made_from = self._database.write(change, LOCK)

@@ -16,6 +16,7 @@ from service.metrics import Metrics
 from service.quota import Quota
 from service.reading import Reading
 from service.reserve import Reserves
+from service.retention.rounds import Rounds
 from service.settings import Settings
 from service.store import Store
 from service.summaries import Summaries
@@ -41,6 +42,7 @@ class Parts:
     large_json: LargeJson
     metrics: Metrics
     reserves: Reserves
+    rounds: Rounds
 
 
 def parts_of(request: HTTPConnection) -> Parts:

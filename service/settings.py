@@ -86,6 +86,10 @@ class Settings(BaseModel):
     `audit_rotate_days` old.
     `reserve_bytes` are kept back in `data_dir`, beside a SQLite file and beside the audit log, so that on a
     full disk jobs can be cancelled and things removed: eight times SQLite's write-ahead log. 0 is none.
+    `keep_cases_days`, `keep_plans_days` (results of all kinds), `keep_jobs_days` (those that ended) and
+    `keep_audit_days` (logs put by) are how long things stay after their last use; `max_bytes_of_cases`,
+    `max_bytes_of_plans` and `max_bytes_of_audit` are what all of a kind may take together, beyond which the
+    longest unused go. Without them nothing is ever removed unasked (service.retention).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
@@ -134,6 +138,13 @@ class Settings(BaseModel):
     audit_rotate_bytes: Bytes = 64 * MIB
     audit_rotate_days: Days = 31.0
     reserve_bytes: Annotated[int, Field(ge=0, le=1 << 44)] = 32 * MIB
+    keep_cases_days: Days | None = None
+    keep_plans_days: Days | None = None
+    keep_jobs_days: Days | None = None
+    keep_audit_days: Days | None = None
+    max_bytes_of_cases: Bytes | None = None
+    max_bytes_of_plans: Bytes | None = None
+    max_bytes_of_audit: Bytes | None = None
 
     @field_validator("cors_origins", "trusted_proxies", mode="before")
     @classmethod

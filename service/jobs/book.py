@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Executable, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, Select, delete, func, select, update
 
 from planner.number_text import counted
 from service.database.connection import Database
@@ -186,6 +186,26 @@ class Book:
         ends = {"ended_s": time.time()}
         return self._database.write(lambda c: _moved(c, job_id, Happening.CANCEL, *only, **ends)) is not None
 
+    def ended_before(self, before_s: float) -> list[Job]:
+        """Jobs that ended before that time, in seconds since 1970, and whose Idempotency-Key is not
+        remembered; those that ended first come first."""
+        old = jobs.c.state.in_(FINAL), jobs.c.ended_s < before_s, jobs.c.id.not_in(_keyed())
+        asked = select(jobs).where(*old).order_by(jobs.c.ended_s, jobs.c.number)
+        return self._database.read(lambda c: _jobs(c, asked))
+
+    def forget(self, job_id: str, note: Callable[[], None]) -> bool:
+        """Forget a job that has ended, after `note`; what it made stays. False where there is none."""
+        ended = jobs.c.id == job_id, jobs.c.state.in_(FINAL), jobs.c.id.not_in(_keyed())
+
+        def change(connection: Connection) -> bool:
+            if _row(connection, select(jobs).where(*ended)) is None:
+                return False
+            note()
+            connection.execute(delete(jobs).where(*ended))
+            return True
+
+        return self._database.write(change)
+
     def submit_anew(self, job: Job) -> int | None:
         """The number of a new submission, after that of `job` came to nothing; None if another was faster."""
         asked = (
@@ -250,9 +270,13 @@ class Book:
             .limit(1)
             .scalar_subquery()
         )
-        keyed = select(requests.c.job_id).where(requests.c.created_s >= time.time() - KEEP_KEYS_S)
-        old = jobs.c.state.in_(FINAL), jobs.c.ended_s <= last_kept, jobs.c.id.not_in(keyed)
+        old = jobs.c.state.in_(FINAL), jobs.c.ended_s <= last_kept, jobs.c.id.not_in(_keyed())
         connection.execute(delete(jobs).where(*old))
+
+
+def _keyed() -> Select[tuple[str]]:
+    """The jobs whose Idempotency-Keys are remembered."""
+    return select(requests.c.job_id).where(requests.c.created_s >= time.time() - KEEP_KEYS_S)
 
 
 def _recorded(connection: Connection, order: Order) -> Job | None:

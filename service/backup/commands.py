@@ -1,0 +1,99 @@
+"""Backup commands: `seedpath store backup TARGET` and `seedpath store restore SOURCE`."""
+
+import argparse
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
+from anatomy.errors import AnatomyError
+from planner.number_text import counted
+from service.backup.make import BackedUp, back_up
+from service.backup.manifest import Manifest
+from service.backup.restore import chosen, restore, verified
+from service.database.connection import Database
+from service.holdings import CASE
+from service.made import Kind
+from service.settings import MIB, Settings, from_environment
+from service.terminal import say
+
+WHOLE, NOT_WHOLE = 0, 1
+
+NOT_IN_IT = "Not in it: API keys, settings, certificates, logs, and what lies in swept/. Keep those yourself."
+
+
+def add_backup_commands(actions: Any) -> None:
+    """Add them to the parser of `seedpath store`."""
+    action = actions.add_parser("backup", help="copy all that is kept, beside a running server")
+    action.add_argument("target", type=Path, metavar="TARGET", help="a folder of backups; made where needed")
+    action.add_argument("--data-dir", type=Path, metavar="DIR", help="SEEDPATH_DATA_DIR")
+    action.add_argument("--keep", type=_count, metavar="N", help="remove all but the newest N backups there")
+    action.set_defaults(run=_backup)
+
+    action = actions.add_parser("restore", help="bring a backup back, in an empty data folder")
+    action.add_argument("source", type=Path, metavar="SOURCE", help="the folder of backups")
+    action.add_argument("--data-dir", type=Path, metavar="DIR", help="SEEDPATH_DATA_DIR")
+    action.add_argument("--backup", metavar="NAME", help="a folder under SOURCE/backups; else the newest")
+    action.add_argument("--verify", action="store_true", help="only hold its files against their hashes")
+    action.set_defaults(run=_restore)
+
+
+def _backup(asked: argparse.Namespace) -> int:
+    settings = _settings(asked)
+    if not (settings.data_dir / "cases").is_dir():
+        raise AnatomyError(
+            "SEEDPATH_DATA_DIR",
+            f"{settings.data_dir} is no data folder of a service",
+            "Name the one that the service uses, by this or by --data-dir.",
+        )
+    with contextlib.closing(Database(settings.database, settings.database_patience_s)) as database:
+        made = back_up(database, settings.data_dir, asked.target, asked.keep)
+    _tell(made)
+    print(made.folder)
+    return NOT_WHOLE if made.manifest.damaged else WHOLE
+
+
+def _restore(asked: argparse.Namespace) -> int:
+    backup = chosen(asked.source, asked.backup)
+    if asked.verify:
+        say(f"{backup}: whole, {_held(verified(asked.source, backup))}")
+        return WHOLE
+    settings = _settings(asked)
+    own = [path for path in (settings.keys_file, settings.tls_key, settings.tls_certificate) if path]
+    manifest = restore(asked.source, backup, settings.data_dir, settings.database, own)
+    say(f"restored {backup} to {settings.data_dir}: {_held(manifest)}")
+    say("API keys, settings, certificates and logs are not in a backup: bring them yourself, then serve.")
+    return WHOLE
+
+
+def _tell(made: BackedUp) -> None:
+    say(f"{made.folder}: {_held(made.manifest)}; copied {_size(made.copied_files, made.copied_bytes)}")
+    for thing in made.manifest.removed_meanwhile:
+        say(f"left out, since it was removed meanwhile: {thing.kind}/{thing.id}")
+    for thing in made.manifest.damaged:
+        say(f"damaged, and backed up as it is: {thing.kind}/{thing.id}; `seedpath store check` says how")
+    say(NOT_IN_IT)
+
+
+def _held(manifest: Manifest) -> str:
+    places = [file.place for file in manifest.files]
+    cases = sum(place.startswith(f"{CASE}/") and place.endswith("/case.json") for place in places)
+    plans = sum(place.startswith(f"{Kind.PLAN}/") for place in places)
+    results = sum(place.startswith("results/") for place in places)
+    size = _size(len(places), sum(file.bytes for file in manifest.files))
+    return f"{counted(cases, 'case')}, {counted(plans, 'plan')}, {counted(results, 'result')}: {size}"
+
+
+def _size(files: int, bytes: int) -> str:
+    return f"{counted(files, 'file')} of {bytes / MIB:,.1f} MiB"
+
+
+def _settings(asked: argparse.Namespace) -> Settings:
+    given = {} if asked.data_dir is None else {"SEEDPATH_DATA_DIR": str(asked.data_dir)}
+    return from_environment(os.environ | given)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1_000_000):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of backups: give 1 or more")
+    return int(text)

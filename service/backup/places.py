@@ -1,0 +1,51 @@
+"""Places: where the files of a case or a result lie in a data folder, as `service.store` lays it out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.case_record import read_record
+from service.holdings import CASE
+from service.made import Kind
+from service.store import RECORD
+
+FOLDERS = {Kind.PLAN: "plans", Kind.EVALUATION: "results/evaluations", Kind.REPLAN: "results/replans"}
+ACCESS = "access"
+
+STORE = ("cases", "plans", "access", "results")
+"""The folders that hold all of it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file's place in the data folder, and the sha256 of its content, where that is known otherwise.
+    `is_damaged` where it is known not to be what was written."""
+
+    place: str
+    sha256: str | None = None
+    is_damaged: bool = False
+
+
+def places_of(data_dir: Path, kind: str, id: str) -> list[Place]:
+    """The files of a case or a result, the one that makes it be there first. Raises FileNotFoundError where
+    it is not there."""
+    if kind == CASE:
+        return _of_case(data_dir, id)
+    # Evaluations and replannings are named by their text's sha256; a plan by that of its content.
+    own = Place(f"{FOLDERS[Kind(kind)]}/{id}.json", None if kind == Kind.PLAN else id)
+    if not (data_dir / own.place).is_file():
+        raise FileNotFoundError(own.place)
+    access = Place(f"{ACCESS}/{id}.json")
+    has_map = kind == Kind.PLAN and (data_dir / access.place).is_file()
+    return [own, access] if has_map else [own]
+
+
+def _of_case(data_dir: Path, id: str) -> list[Place]:
+    folder, at = data_dir / "cases" / id, f"cases/{id}"
+    record = read_record((folder / RECORD).read_bytes(), id)
+    if record is None:
+        # Whatever is there may help to mend it.
+        rest = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / RECORD)
+        others = [Place(f"{at}/{path.relative_to(folder).as_posix()}") for path in rest]
+        return [Place(f"{at}/{RECORD}", is_damaged=True), *others]
+    # Not what a folder is found to hold: one that is just being removed holds less.
+    return [Place(f"{at}/{RECORD}"), *(Place(f"{at}/{f['place']}", f["sha256"]) for f in record["files"])]

@@ -1,0 +1,80 @@
+"""Prune command: `seedpath store prune [--dry-run]`: what the settings of retention ask for, at once."""
+
+import argparse
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
+from anatomy.errors import AnatomyError
+from planner.number_text import counted
+from service.audit import audit_to
+from service.columns import columns
+from service.database.connection import Database
+from service.jobs.book import Book
+from service.keeper import Keeper
+from service.logs import AUDIT
+from service.quota import Quota
+from service.retention.due import Due
+from service.retention.policy import policy_of
+from service.retention.rounds import Retention
+from service.reserve import audit_room, records_room
+from service.settings import Settings, from_environment
+from service.stamp import stamp
+from service.store import Store
+from service.terminal import say
+
+
+def add_prune_command(actions: Any) -> None:
+    """Add it to the parser of `seedpath store`."""
+    action = actions.add_parser("prune", help="remove what the settings of retention say, at once")
+    action.add_argument("--dry-run", action="store_true", help="only list what would go")
+    action.add_argument("--data-dir", type=Path, metavar="DIR", help="SEEDPATH_DATA_DIR")
+    action.set_defaults(run=_prune)
+
+
+def _prune(asked: argparse.Namespace) -> int:
+    given = {} if asked.data_dir is None else {"SEEDPATH_DATA_DIR": str(asked.data_dir)}
+    settings = from_environment(os.environ | given)
+    policy = policy_of(settings)
+    if policy.is_empty:
+        raise AnatomyError(
+            "store prune",
+            "no setting says what is to go",
+            "Set SEEDPATH_KEEP_PLANS_DAYS, or another one of docs/operation.md.",
+        )
+    if not (settings.data_dir / "cases").is_dir():
+        raise AnatomyError(
+            "SEEDPATH_DATA_DIR",
+            f"{settings.data_dir} is no data folder of a service",
+            "Name the one that the service uses, by this or by --data-dir.",
+        )
+    opened = Database(settings.database, settings.database_patience_s, records_room(settings))
+    with contextlib.closing(opened) as database:
+        retention = _retention(settings, database)
+        found = retention.due()
+        if not asked.dry_run:
+            noting = audit_to(settings.audit, settings.audit_bounds, audit_room(settings))
+            try:
+                found, _ = retention.remove(most=len(found))
+            finally:
+                AUDIT.removeHandler(noting)
+                noting.close()
+    if found:
+        print(_listed(found))
+    would = "would go" if asked.dry_run else "went"
+    say(f"{settings.data_dir}: {counted(len(found), 'thing')} {would}")
+    return 0
+
+
+def _retention(settings: Settings, database: Database) -> Retention:
+    store = Store(settings.data_dir)
+    keeper = Keeper(database, store, Quota(settings.max_bytes_of_owner))
+    book = Book(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
+    return Retention(database, store, keeper, book, settings.audit, policy_of(settings))
+
+
+def _listed(found: list[Due]) -> str:
+    head = ["what", "owner", "last used", "by"]
+    rows = [[f"{one.kind}/{one.id}", one.owner or "-", stamp(one.last_used_s), one.setting] for one in found]
+    return columns([head, *rows])

@@ -1,0 +1,14 @@
+"""Store commands: `seedpath store ...`: what is done with all that a service keeps."""
+
+from typing import Any
+
+from service.backup.commands import add_backup_commands
+from service.retention.command import add_prune_command
+
+
+def add_store_commands(commands: Any) -> None:
+    """Add them to the command line's parser."""
+    store = commands.add_parser("store", help="what the service keeps: back it up, restore it, prune it")
+    actions = store.add_subparsers(required=True, metavar="ACTION")
+    add_backup_commands(actions)
+    add_prune_command(actions)

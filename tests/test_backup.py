@@ -1,0 +1,420 @@
+"""Backups: taken while rows and files come and go, ended at any moment, damaged, and brought back whole."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, select
+
+from service.backup import make as making
+from service.backup.make import BackedUp, back_up, made_backups
+from service.backup.manifest import MANIFEST, RECORDS, BackupError
+from service.backup.places import places_of
+from service.backup.records import needed
+from service.backup.restore import chosen, restore, verified
+from service.case_content import StoredFile, content_of, identify
+from service.database.connection import Database
+from service.database.migrate import migrate
+from service.database.tables import metadata
+from service.holdings import CASE
+from service.jobs.book import Book
+from service.jobs.job import Order
+from service.keeper import Keeper
+from service.made import Kind, Made
+from service.problems import Problem, Report
+from service.quota import Quota
+from service.store import Store
+
+LOST = Report("failed", "It was lost.")
+
+
+@dataclass
+class Kept:
+    """A service's records and files, without a server."""
+
+    data_dir: Path
+    url: str
+    database: Database
+
+    def __post_init__(self) -> None:
+        migrate(self.database)
+        self.store = Store(self.data_dir)
+        self.keeper = Keeper(self.database, self.store, Quota(1 << 40))
+        self.book = Book(self.database, 100, 100, 100)
+
+    def add_case(self, name: str, owner: str = "ann") -> str:
+        file = name.encode() * 1000
+        files = [StoredFile("file", "file/a.nii", hashlib.sha256(file).hexdigest())]
+        content = content_of(None, files, False)
+        id = identify(content)
+        with self.store.aside() as folder:
+            (folder / "file").mkdir()
+            (folder / "file" / "a.nii").write_bytes(file)
+            self.keeper.add_case(owner, folder, {"id": id} | content)
+        return id
+
+    def add_plan(self, name: str, case_id: str, owner: str = "ann") -> str:
+        """By a job, which is done."""
+        text = json.dumps({"plan": name}).encode()
+        made = Made(Kind.PLAN, hashlib.sha256(text).hexdigest(), text, access=text * 2, summary="{}")
+        return self._done(made, case_id, owner)
+
+    def add_evaluation(self, name: str, case_id: str) -> str:
+        text = json.dumps({"evaluation": name}).encode()
+        return self._done(Made(Kind.EVALUATION, hashlib.sha256(text).hexdigest(), text), case_id, "ann")
+
+    def order(self, name: str, case_id: str, owner: str = "ann") -> None:
+        order = Order(name, owner, case_id, Kind.PLAN, "{}", None, key=name, fingerprint=name)
+        self.book.accept(order)
+
+    def _done(self, made: Made, case_id: str, owner: str) -> str:
+        id = f"job{made.id[:8]}"
+        self.book.accept(Order(id, owner, case_id, made.kind, "{}", None))
+        job = self.book.begin(id, 3, LOST)
+        assert job is not None and self.book.succeed(job, made, self.store.keep)
+        return made.id
+
+    def rows(self) -> dict[str, list[tuple[object, ...]]]:
+        """All that the records say of what is kept, and of jobs."""
+
+        def all_of(connection: Connection) -> dict[str, list[tuple[object, ...]]]:
+            tables = (
+                t for t in metadata.sorted_tables if t.name in ("holdings", "jobs", "job_events", "requests")
+            )
+            return {t.name: sorted(map(tuple, connection.execute(select(t))), key=str) for t in tables}
+
+        return self.database.read(all_of)
+
+    def files(self) -> dict[str, bytes]:
+        """Every file that the rows need, by its place. Fails where one is not there."""
+        things = self.database.read(needed)
+        places = [one.place for kind, id in things for one in places_of(self.data_dir, kind, id)]
+        return {place: (self.data_dir / place).read_bytes() for place in places}
+
+
+Opened = Callable[[str, float], Database]
+Restored = Callable[[], Kept]
+
+
+@pytest.fixture
+def kept(tmp_path: Path, database_url: str, open_database: Opened) -> Kept:
+    """Two cases of two owners, plans, an evaluation, and an open job."""
+    made = Kept(tmp_path / "data", database_url, open_database(database_url, 5.0))
+    filled(made)
+    return made
+
+
+@pytest.fixture
+def in_sqlite(tmp_path: Path, open_database: Opened) -> Kept:
+    url = f"sqlite:///{tmp_path / 'data' / 'seedpath.sqlite'}"
+    (tmp_path / "data").mkdir()
+    made = Kept(tmp_path / "data", url, open_database(url, 5.0))
+    filled(made)
+    return made
+
+
+def filled(made: Kept) -> None:
+    first, second = made.add_case("first"), made.add_case("second", "ben")
+    made.add_case("first", "ben")
+    for name in "ab":
+        made.add_plan(name, first)
+    made.add_plan("c", second, "ben")
+    made.add_evaluation("a", first)
+    made.order("open", first)
+
+
+@pytest.fixture
+def restored(tmp_path: Path, open_database: Opened) -> Restored:
+    """Brings the newest backup back in a folder of its own, with SQLite."""
+
+    def bring() -> Kept:
+        folder = tmp_path / f"restored{len(list(tmp_path.glob('restored*')))}"
+        url = f"sqlite:///{folder / 'seedpath.sqlite'}"
+        target = tmp_path / "backups"
+        restore(target, chosen(target), folder, url)
+        return Kept(folder, url, open_database(url, 5.0))
+
+    return bring
+
+
+def backed_up(kept: Kept, keep: int | None = None) -> BackedUp:
+    return back_up(kept.database, kept.data_dir, kept.data_dir.parent / "backups", keep)
+
+
+def test_what_is_restored_is_what_was_there(kept: Kept, restored: Restored) -> None:
+    made = backed_up(kept)
+    again = restored()
+    assert again.files() == kept.files() and again.rows() == kept.rows()
+    assert len(kept.files()) == 2 * 2 + 3 * 2 + 1
+    assert made.manifest.removed_meanwhile == made.manifest.damaged == ()
+    # It goes on: what is open can be begun, and what comes next is numbered after what was.
+    assert again.book.begin("open", 3, LOST) is not None
+    case = again.add_case("third")
+    assert again.keeper.listed("ann", CASE, None, 1)[0].id == case
+
+
+def test_a_backup_goes_from_sqlite_to_postgresql_and_on(
+    in_sqlite: Kept, tmp_path: Path, postgres: object, open_database: Opened
+) -> None:
+    backed_up(in_sqlite)
+    url = str(postgres.url)  # type: ignore[attr-defined]
+    target = tmp_path / "backups"
+    restore(target, chosen(target), tmp_path / "other", url)
+    other = Kept(tmp_path / "other", url, open_database(url, 5.0))
+    assert other.files() == in_sqlite.files() and other.rows() == in_sqlite.rows()
+    case = other.add_case("third")
+    assert other.keeper.listed("ann", CASE, None, 1)[0].id == case
+    with pytest.raises(BackupError, match="has rows already"):
+        restore(target, chosen(target), tmp_path / "another", url)
+    assert not (tmp_path / "another").exists()
+
+
+def test_only_what_came_since_is_copied(in_sqlite: Kept, restored: Restored) -> None:
+    first = backed_up(in_sqlite)
+    assert first.copied_files == len(in_sqlite.files())
+    second = backed_up(in_sqlite)
+    assert (second.copied_files, second.copied_bytes) == (0, 0)
+    in_sqlite.add_plan("d", in_sqlite.add_case("first"))
+    third = backed_up(in_sqlite)
+    assert third.copied_files == 2
+    assert [b.name for b in made_backups(first.folder.parents[1])] == [
+        made.folder.name for made in (first, second, third)
+    ]
+    assert restored().files() == in_sqlite.files()
+
+
+def test_what_is_removed_before_it_is_copied_is_left_out_with_its_rows(
+    kept: Kept, restored: Restored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = kept.add_plan("gone", kept.add_case("first"))
+    case = kept.add_case("gone too")
+    kept.order("of it", case)
+    before = set(kept.files())
+
+    def copy_and_remove(database: Database, file: Path) -> None:
+        copy(database, file)
+        kept.keeper.remove_result("ann", Kind.PLAN, plan)
+        kept.book.cancel("of it")
+        kept.keeper.remove_case("ann", case)
+
+    copy = making.copy_records
+    monkeypatch.setattr(making, "copy_records", copy_and_remove)
+    made = backed_up(kept)
+    assert {(t.kind, t.id) for t in made.manifest.removed_meanwhile} == {("plans", plan), (CASE, case)}
+    again = restored()
+    # Every row has its files, and nothing else is missing.
+    assert set(again.files()) == set(kept.files()) < before
+    assert again.rows()["holdings"] == kept.rows()["holdings"]
+    with pytest.raises(Problem, match="no such job"):
+        again.book.get("of it")
+    assert [job.id for job in again.book.open_jobs()] == ["open"]
+
+
+def test_what_is_removed_and_comes_again_is_in_it(
+    in_sqlite: Kept, restored: Restored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = in_sqlite.add_case("again")
+
+    def gone_for_a_moment(data_dir: Path, kind: str, id: str) -> object:
+        if id == case:
+            monkeypatch.setattr(making, "places_of", places_of)
+            raise FileNotFoundError(id)
+        return places_of(data_dir, kind, id)
+
+    monkeypatch.setattr(making, "places_of", gone_for_a_moment)
+    made = backed_up(in_sqlite)
+    assert made.manifest.removed_meanwhile == made.manifest.damaged == ()
+    assert restored().files() == in_sqlite.files()
+
+
+def test_what_is_damaged_in_the_store_is_told_and_kept_as_it_is(in_sqlite: Kept, restored: Restored) -> None:
+    case, lost = in_sqlite.add_case("bad"), in_sqlite.add_case("lost")
+    file = in_sqlite.data_dir / "cases" / case / "file" / "a.nii"
+    file.write_bytes(b"other")
+    shutil.rmtree(in_sqlite.data_dir / "cases" / lost)
+    made = backed_up(in_sqlite)
+    assert {t.id for t in made.manifest.damaged} == {case, lost}
+    # Told each time, though nothing of it is copied again.
+    assert {t.id for t in backed_up(in_sqlite).manifest.damaged} == {case, lost}
+    again = restored()
+    assert (again.data_dir / "cases" / case / "file" / "a.nii").read_bytes() == b"other"
+    assert again.rows() == in_sqlite.rows()
+
+
+class Killed(BaseException):
+    """As if the process ended here."""
+
+
+@contextlib.contextmanager
+def killed_at(count: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Ends what is done at the count-th file that gets its name, or folder that is made or removed."""
+    left = count
+
+    def counting(real: Callable[..., object]) -> Callable[..., object]:
+        def call(*given: object, **named: object) -> object:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise Killed
+            return real(*given, **named)
+
+        return call
+
+    with monkeypatch.context() as dying:
+        for name in ("replace", "rename", "mkdir", "unlink", "rmdir"):
+            dying.setattr(os, name, counting(getattr(os, name)))
+        yield
+
+
+def test_a_backup_that_is_killed_leaves_the_last_one_usable(
+    in_sqlite: Kept, restored: Restored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backed_up(in_sqlite)
+    before = in_sqlite.files(), in_sqlite.rows()
+    in_sqlite.add_plan("d", in_sqlite.add_case("third"))
+    killed = 0
+    while True:
+        try:
+            with killed_at(killed, monkeypatch):
+                backed_up(in_sqlite, keep=2)
+        except Killed:
+            killed += 1
+            again = restored()
+            state = again.files(), again.rows()
+            assert state in (before, (in_sqlite.files(), in_sqlite.rows()))
+            shutil.rmtree(again.data_dir)
+        else:
+            break
+    assert killed > 10
+    assert restored().files() == in_sqlite.files()
+    # What was left by half is gone.
+    target = in_sqlite.data_dir.parent / "backups"
+    assert len(list((target / "backups").iterdir())) == len(made_backups(target)) == 2
+    needed_files = {f.sha256 for b in made_backups(target) for f in verified(target, b).files}
+    assert {f.name for f in (target / "files").rglob("*") if f.is_file()} == needed_files
+
+
+@pytest.mark.parametrize("what", [MANIFEST, RECORDS, "SHA256", "file", "missing"])
+def test_a_damaged_backup_is_refused_by_the_name_of_its_file(
+    in_sqlite: Kept, tmp_path: Path, what: str
+) -> None:
+    made = backed_up(in_sqlite)
+    target, folder = tmp_path / "backups", tmp_path / "restored"
+    if what in ("file", "missing"):
+        damaged = max(
+            (f for f in (target / "files").rglob("*") if f.is_file()), key=lambda f: f.stat().st_size
+        )
+    else:
+        damaged = made.folder / what
+    text = bytearray(damaged.read_bytes())
+    text[len(text) // 2] ^= 1
+    if what == "missing":
+        damaged.unlink()
+    else:
+        damaged.write_bytes(text)
+    for tried in (
+        lambda: verified(target, made.folder),
+        lambda: restore(target, made.folder, folder, f"sqlite:///{folder / 'seedpath.sqlite'}"),
+    ):
+        with pytest.raises(BackupError) as refused:
+            tried()
+        assert refused.value.field == str(damaged)
+    assert not folder.exists() or list(folder.iterdir()) == []
+
+
+def test_nothing_is_restored_where_something_is(in_sqlite: Kept, tmp_path: Path) -> None:
+    backed_up(in_sqlite)
+    target, folder = tmp_path / "backups", tmp_path / "used"
+    url = f"sqlite:///{folder / 'seedpath.sqlite'}"
+    folder.mkdir()
+    (folder / "notes.txt").touch()
+    with pytest.raises(BackupError, match=r"not empty.*'notes.txt'"):
+        restore(target, chosen(target), folder, url)
+    assert [f.name for f in folder.iterdir()] == ["notes.txt"]
+    # What whoever runs the service keeps there is no hindrance; nor is what an earlier attempt left.
+    (folder / "notes.txt").rename(folder / "keys.json")
+    (folder / "keys.json.lock").touch()
+    (folder / ".restoring").mkdir()
+    restore(target, chosen(target), folder, url, [folder / "keys.json"])
+    with pytest.raises(BackupError, match="not empty"):
+        restore(target, chosen(target), folder, url, [folder / "keys.json"])
+
+
+def test_a_folder_that_a_server_uses_is_refused(in_sqlite: Kept, tmp_path: Path) -> None:
+    backed_up(in_sqlite)
+    with (in_sqlite.data_dir / "engine.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(BackupError, match="a server uses"):
+            restore(tmp_path / "backups", chosen(tmp_path / "backups"), in_sqlite.data_dir, in_sqlite.url)
+
+
+def test_a_backup_of_a_newer_version_is_refused(
+    in_sqlite: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_sqlite.database.write(lambda c: c.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(BackupError, match="version 9999"):
+        backed_up(in_sqlite)
+    monkeypatch.setattr("service.backup.records.newest", lambda: "9999")
+    backed_up(in_sqlite)
+    folder = tmp_path / "restored"
+    with pytest.raises(BackupError, match="newer than this software"):
+        restore(
+            tmp_path / "backups", chosen(tmp_path / "backups"), folder, f"sqlite:///{folder / 'x.sqlite'}"
+        )
+    assert list(folder.iterdir()) == []
+
+
+def test_a_target_that_is_no_folder_of_backups_is_refused(in_sqlite: Kept, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "photo.jpg").touch()
+    for target in (other, in_sqlite.data_dir, in_sqlite.data_dir / "backups", tmp_path):
+        with pytest.raises(BackupError):
+            back_up(in_sqlite.database, in_sqlite.data_dir, target)
+    assert [f.name for f in other.iterdir()] == ["photo.jpg"]
+    with pytest.raises(BackupError, match="no backup"):
+        chosen(other)
+    backed_up(in_sqlite)
+    with pytest.raises(BackupError, match="holds no 'x'"):
+        chosen(tmp_path / "backups", "x")
+
+
+def test_one_backup_at_a_time_is_made_in_one_folder(in_sqlite: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    def copy_while_another_is_asked_for(database: Database, file: Path) -> None:
+        with pytest.raises(BackupError, match="another backup"):
+            backed_up(in_sqlite)
+        copy(database, file)
+
+    copy = making.copy_records
+    monkeypatch.setattr(making, "copy_records", copy_while_another_is_asked_for)
+    backed_up(in_sqlite)
+
+
+def test_the_newest_are_kept_with_their_files_alone(in_sqlite: Kept, restored: Restored) -> None:
+    case = in_sqlite.add_case("short")
+    backed_up(in_sqlite)
+    in_sqlite.keeper.remove_case("ann", case)
+    for _ in range(3):
+        made = backed_up(in_sqlite, keep=2)
+    target = made.folder.parents[1]
+    assert len(made_backups(target)) == 2
+    files = [f for f in (target / "files").rglob("*") if f.is_file()]
+    assert len(files) == len(in_sqlite.files())
+    assert restored().files() == in_sqlite.files()
+
+
+def test_a_backup_is_for_its_owner_alone(in_sqlite: Kept) -> None:
+    mask = os.umask(0)
+    try:
+        target = backed_up(in_sqlite).folder.parents[1]
+    finally:
+        os.umask(mask)
+    found = {(p.is_dir(), p.stat().st_mode & 0o777) for p in [target, *target.rglob("*")]}
+    assert found == {(True, 0o700), (False, 0o600)}

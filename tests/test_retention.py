@@ -1,0 +1,329 @@
+"""What goes after a time or beyond a size: what it must leave, what it must tell, and when it must wait."""
+
+import fcntl
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import update
+from test_backup import Kept
+
+from service.database.connection import Database
+from service.database.tables import holdings, jobs
+from service.holdings import CASE
+from service.jobs.states import OPEN
+from service.audit import audit_to
+from service.logs import AUDIT
+from service.made import Kind
+from service.retention.due import Due, Held, Worked, due
+from service.retention.grace import GRACE_S
+from service.retention.policy import Policy
+from service.retention.rounds import MOST_AT_ONCE, Retention, Rounds
+from service.rotation import DAY_S, put_by
+from service.settings import Settings
+
+NOW_S = 2_000_000_000.0
+
+# Which are due, by rows alone
+
+OWNERS, CASES, RESULTS = ("ann", "ben"), ("c1", "c2", "c3"), ("p1", "p2", "p3", "p4")
+ages_s = st.floats(0.0, 100.0).map(lambda days: NOW_S - days * DAY_S)
+cases = st.builds(
+    lambda owner, id, at_s: Held(owner, CASE, id, id, at_s),
+    st.sampled_from(OWNERS),
+    st.sampled_from(CASES),
+    ages_s,
+)
+results = st.builds(
+    Held,
+    st.sampled_from(OWNERS),
+    st.sampled_from([str(kind) for kind in Kind]),
+    st.sampled_from(RESULTS),
+    st.sampled_from(CASES),
+    ages_s,
+)
+rows = st.lists(cases | results, max_size=12, unique_by=lambda r: (r.owner, r.kind, r.id, r.case_id))
+# As plain values: a record that is made looks at one of its members at random, which strategies must not.
+works = st.lists(
+    st.tuples(
+        st.sampled_from(OWNERS),
+        st.sampled_from(CASES),
+        st.lists(st.sampled_from(RESULTS), max_size=2).map(tuple),
+        ages_s,
+        st.booleans(),
+    ),
+    max_size=4,
+)
+days = st.none() | st.floats(1.0, 120.0)
+bounds = st.none() | st.integers(0, 60)
+policies = st.builds(
+    Policy, keep_cases_days=days, keep_plans_days=days, max_bytes_of_cases=bounds, max_bytes_of_plans=bounds
+)
+
+
+def jobs_of(works: list[tuple[Any, ...]]) -> list[Worked]:
+    return [Worked(*row) for row in works]
+
+
+def size(kind: str, id: str) -> int:
+    return 10 + len(kind)
+
+
+def left(held: list[Held], found: list[Due]) -> list[Held]:
+    gone = {(one.owner, one.kind, one.id) for one in found}
+    return [row for row in held if (row.owner, row.kind, row.id) not in gone]
+
+
+@given(rows, works, policies)
+def test_what_is_needed_or_used_never_goes(held: list[Held], works: list[Any], policy: Policy) -> None:
+    worked = jobs_of(works)
+    found = due(held, worked, size, policy, NOW_S)
+    kept = left(held, found)
+    for one in found:
+        for job in worked:
+            if job.owner == one.owner and job.is_open:
+                assert (one.kind, one.id) != (CASE, job.case_id)
+                assert one.kind == CASE or one.id not in job.ids
+        if one.kind == CASE:
+            assert not any(
+                row.owner == one.owner and row.case_id == one.id and row.kind != CASE for row in kept
+            )
+    for one in found:
+        of_it = [r.created_s for r in held if (r.owner, r.kind, r.id) == (one.owner, one.kind, one.id)]
+        assert one.last_used_s >= max(of_it)
+        if one.setting.startswith("keep"):
+            assert one.last_used_s < NOW_S - getattr(policy, one.setting) * DAY_S
+
+
+@given(rows, works, policies)
+def test_nothing_goes_twice_and_nothing_more_is_due_afterwards(
+    held: list[Held], works: list[Any], policy: Policy
+) -> None:
+    worked = jobs_of(works)
+    found = due(held, worked, size, policy, NOW_S)
+    assert len({(one.owner, one.kind, one.id) for one in found}) == len(found)
+    assert due(left(held, found), worked, size, policy, NOW_S) == []
+
+
+@given(rows, works)
+def test_without_settings_nothing_goes(held: list[Held], works: list[Any]) -> None:
+    assert due(held, jobs_of(works), size, Policy(), NOW_S) == []
+
+
+@given(rows, st.integers(0, 60))
+def test_files_go_until_the_bound_is_kept_the_longest_unused_first(held: list[Held], most: int) -> None:
+    results_of = [row for row in held if row.kind != CASE]
+    found = due(held, [], size, Policy(max_bytes_of_plans=most), NOW_S)
+    files = {(row.kind, row.id) for row in left(results_of, found)}
+    assert sum(size(*file) for file in files) <= most
+
+    def last_s(file: tuple[str, str]) -> float:
+        return max(row.created_s for row in results_of if (row.kind, row.id) == file)
+
+    gone = {(one.kind, one.id) for one in found}
+    assert all(last_s(a) <= last_s(b) for a in gone for b in files)
+    # No more of them than that.
+    if gone:
+        assert sum(size(*f) for f in files) + size(*max(gone, key=last_s)) > most
+
+
+# With rows and files
+
+
+@pytest.fixture
+def audit(tmp_path: Path) -> Iterator[Path]:
+    """The audit log."""
+    handler = audit_to(tmp_path / "audit.jsonl")
+    yield tmp_path / "audit.jsonl"
+    AUDIT.removeHandler(handler)
+    handler.close()
+
+
+@pytest.fixture
+def clock() -> list[float]:
+    return [NOW_S]
+
+
+@pytest.fixture
+def kept(tmp_path: Path, open_database: Callable[[str, float], Database]) -> Kept:
+    url = f"sqlite:///{tmp_path / 'records.sqlite'}"
+    return Kept(tmp_path / "data", url, open_database(url, 5.0))
+
+
+def aged(kept: Kept, days: float, *ids: str) -> None:
+    """Have rows with these ids be so old, and their jobs."""
+    at_s = NOW_S - days * DAY_S
+    held = update(holdings).where(holdings.c.id.in_(ids)).values(created_s=at_s)
+    about = jobs.c.case_id.in_(ids) | jobs.c.result_id.in_(ids)
+    ended = update(jobs).where(about, jobs.c.state.not_in(OPEN)).values(created_s=at_s, ended_s=at_s)
+    for change in (held, ended):
+        kept.database.write(lambda c, change=change: c.execute(change))  # type: ignore[misc]
+
+
+def retention(kept: Kept, audit: Path, clock: list[float], policy: Policy) -> Retention:
+    return Retention(kept.database, kept.store, kept.keeper, kept.book, audit, policy, lambda: clock[0])
+
+
+def lines(audit: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in audit.read_text(encoding="utf-8").splitlines()]
+
+
+def test_what_is_old_goes_with_its_files_and_a_line_each(kept: Kept, audit: Path, clock: list[float]) -> None:
+    case, other = kept.add_case("old"), kept.add_case("used")
+    plan, young = kept.add_plan("old", case), kept.add_plan("young", other)
+    aged(kept, 40.0, case, plan, other)
+    aged(kept, 10.0, young)
+    works = retention(
+        kept, audit, clock, Policy(keep_plans_days=30.0, keep_cases_days=30.0, keep_jobs_days=30.0)
+    )
+    gone, is_more = works.remove()
+    assert not is_more
+    assert [(one.kind, one.id) for one in gone] == [("plans", plan), (CASE, case), ("jobs", f"job{plan[:8]}")]
+    assert set(kept.files()) == {
+        f"cases/{other}/case.json",
+        f"cases/{other}/file/a.nii",
+        f"plans/{young}.json",
+        f"access/{young}.json",
+    }
+    assert (
+        not (kept.data_dir / "cases" / case).exists()
+        and not (kept.data_dir / "plans" / f"{plan}.json").exists()
+    )
+    told = {(line["message"], line["owner"], line["setting"]) for line in lines(audit)}
+    assert told == {
+        (f"RETENTION plans/{plan}", "ann", "keep_plans_days"),
+        (f"RETENTION cases/{case}", "ann", "keep_cases_days"),
+        (f"RETENTION jobs/job{plan[:8]}", "ann", "keep_jobs_days"),
+    }
+    assert works.due() == []
+
+
+def test_a_case_stays_for_its_results_and_its_open_jobs(kept: Kept, audit: Path, clock: list[float]) -> None:
+    planned, open_case = kept.add_case("planned"), kept.add_case("open")
+    plan = kept.add_plan("a", planned)
+    kept.order("open", open_case)
+    aged(kept, 400.0, planned, open_case, plan)
+    assert retention(kept, audit, clock, Policy(keep_cases_days=1.0, max_bytes_of_cases=1)).due() == []
+    assert retention(kept, audit, clock, Policy()).due() == []
+
+
+def test_what_is_used_between_the_look_and_the_removal_stays(
+    kept: Kept, audit: Path, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, plan_case = kept.add_case("a"), kept.add_case("b")
+    plan = kept.add_plan("p", plan_case)
+    aged(kept, 400.0, case, plan_case, plan)
+    works = retention(kept, audit, clock, Policy(keep_cases_days=1.0, keep_plans_days=1.0))
+    found = works.due()
+    assert len(found) == 3
+    monkeypatch.setattr(works, "due", lambda: found)
+    kept.order("again", case)
+    aged(kept, 0.0, plan)
+    gone, _ = works.remove()
+    assert gone == [] and lines(audit) == []
+    assert len(kept.files()) == 6
+
+
+def test_a_round_is_bounded_and_the_next_goes_on(
+    kept: Kept, audit: Path, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [kept.add_case(f"n{n}") for n in range(5)]
+    aged(kept, 400.0, *ids)
+    works = retention(kept, audit, clock, Policy(keep_cases_days=1.0))
+    assert [len(works.remove(most=2)[0]) for _ in range(4)] == [2, 2, 1, 0]
+    assert MOST_AT_ONCE >= 2 and kept.files() == {}
+
+
+def test_a_job_whose_key_is_remembered_is_not_forgotten(kept: Kept, audit: Path, clock: list[float]) -> None:
+    case = kept.add_case("a")
+    kept.order("keyed", case)
+    kept.book.cancel("keyed")
+    aged(kept, 400.0, case)
+    assert retention(kept, audit, clock, Policy(keep_jobs_days=1.0)).due() == []
+
+
+def test_logs_that_were_put_by_go_by_age_and_by_size(kept: Kept, audit: Path, clock: list[float]) -> None:
+    stamps = ("20330101T000000.000Z", "20330401T000000.000Z", "20330501T000000.000Z", "20330517T000000.000Z")
+    for stamp in stamps:
+        audit.with_name(f"audit-{stamp}.jsonl").write_bytes(b"x" * 100)
+    audit.with_name("audit.jsonl.1").write_bytes(b"x" * 1000)
+    gone, _ = retention(kept, audit, clock, Policy(keep_audit_days=100.0, max_bytes_of_audit=250)).remove()
+    assert [(one.id, one.setting) for one in gone] == [
+        (f"audit-{stamps[0]}.jsonl", "keep_audit_days"),
+        (f"audit-{stamps[1]}.jsonl", "max_bytes_of_audit"),
+    ]
+    assert [one.path.name for one in put_by(audit)] == [f"audit-{stamp}.jsonl" for stamp in stamps[2:]]
+    assert audit.with_name("audit.jsonl.1").exists() and len(lines(audit)) == 2
+
+
+# When
+
+
+def begun(kept: Kept, audit: Path, clock: list[float], policy: Policy) -> Rounds:
+    """As by a server that starts."""
+    rounds_of = Rounds(retention(kept, audit, clock, policy), policy, kept.data_dir)
+    rounds_of._grace._clock_s = lambda: clock[0]
+    return rounds_of
+
+
+def test_nothing_goes_for_a_day_after_a_change_or_a_jump_of_the_clock(
+    kept: Kept, audit: Path, clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    ids = [kept.add_case(f"n{n}") for n in range(3)]
+    aged(kept, 400.0, *ids)
+    policy = Policy(keep_cases_days=300.0)
+
+    def hours(count: int, policy: Policy = policy, restarted: bool = False) -> int:
+        """Rounds for so long; how many cases are left."""
+        rounds_of = begun(kept, audit, clock, policy)
+        for _ in range(count):
+            clock[0] += 3600.0
+            rounds_of = begun(kept, audit, clock, policy) if restarted else rounds_of
+            rounds_of.look()
+        return sum(1 for place in kept.files() if place.endswith("case.json"))
+
+    assert hours(20) == 3 and "3 things go in" in caplog.text
+    # Restarts are no change.
+    assert hours(4, restarted=True) == 3
+    # Another number is one; and so is a year that went by between two rounds.
+    assert hours(20, Policy(keep_cases_days=200.0)) == 3
+    assert hours(20) == 3
+    clock[0] += 400.0 * DAY_S
+    assert hours(23) == 3
+    clock[0] -= 1000.0 * DAY_S
+    assert hours(20) == 3
+    clock[0] += 1000.0 * DAY_S
+    assert hours(1) == 3
+    assert hours(int(GRACE_S / 3600.0)) == 0
+
+
+def test_one_server_of_a_folder_does_it(kept: Kept, audit: Path, clock: list[float]) -> None:
+    aged(kept, 400.0, kept.add_case("a"))
+    policy = Policy(keep_cases_days=1.0)
+    rounds_of = begun(kept, audit, clock, policy)
+    with (kept.data_dir / "retention.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert not rounds_of.look()
+        assert not (kept.data_dir / "retention.json").exists()
+    rounds_of.look()
+    assert (kept.data_dir / "retention.json").exists()
+
+
+def test_no_policy_means_no_rounds(kept: Kept, audit: Path, clock: list[float]) -> None:
+    assert Policy().is_empty and not Policy(max_bytes_of_plans=1).is_empty
+    rounds_of = begun(kept, audit, clock, Policy())
+    rounds_of.start()
+    assert not rounds_of._thread.is_alive()
+    rounds_of.close()
+
+
+def test_every_number_of_a_policy_is_a_setting_which_is_none() -> None:
+    for field in fields(Policy):
+        assert Settings.model_fields[field.name].default is None
