@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 from test_backup import Kept
 
+from service.audit import audit_to
 from service.database.connection import Database
 from service.database.tables import holdings, jobs
 from service.holdings import CASE
 from service.jobs.states import OPEN
-from service.audit import audit_to
 from service.logs import AUDIT
 from service.made import Kind
 from service.retention.due import Due, Held, Worked, due

@@ -15,10 +15,10 @@ from service.jobs.book import Book
 from service.keeper import Keeper
 from service.logs import AUDIT
 from service.quota import Quota
+from service.reserve import audit_room, records_room
 from service.retention.due import Due
 from service.retention.policy import policy_of
 from service.retention.rounds import Retention
-from service.reserve import audit_room, records_room
 from service.settings import Settings, from_environment
 from service.stamp import stamp
 from service.store import Store

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from service.files import write_atomically
+from service.problems import FULL
 from service.retention.policy import Policy
 from service.rotation import DAY_S
 
@@ -22,7 +23,7 @@ GRACE_S = DAY_S
 
 
 class Grace:
-    """The note in a data folder. Raises OSError where it cannot be written."""
+    """The note in a data folder. Raises OSError where it cannot be written, though the disk is not full."""
 
     def __init__(self, data_dir: Path, policy: Policy, clock_s: Callable[[], float] = time.time) -> None:
         self._file, self._policy, self._clock_s = data_dir / "retention.json", asdict(policy), clock_s
@@ -33,7 +34,12 @@ class Grace:
         is_steady = noted is not None and 0.0 <= now_s - noted["last_s"] <= GRACE_S
         since_s = noted["since_s"] if noted is not None and is_steady else now_s
         note = {"policy": self._policy, "since_s": since_s, "last_s": now_s}
-        write_atomically(self._file, json.dumps(note, indent=1).encode(), mode=0o600)
+        try:
+            write_atomically(self._file, json.dumps(note, indent=1).encode(), mode=0o600)
+        except OSError as error:
+            # What goes makes room. Without a note the next round doubts more, not less.
+            if error.errno not in FULL:
+                raise
         return float(max(0.0, since_s + GRACE_S - now_s))
 
     def _noted(self) -> dict[str, Any] | None:

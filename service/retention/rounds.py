@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from planner.number_text import counted
+from service.audit import refuse_unnoted
 from service.database.connection import Database, Unavailable
 from service.database.tables import holdings, jobs
 from service.holdings import CASE
@@ -204,7 +205,8 @@ def _rows(connection: Connection, owner: str | None = None) -> tuple[list[Held],
 
 
 def _note(one: Due) -> None:
-    """The audit log's line of something that goes."""
+    """The audit log's line of something that goes. Raises Problem where it could not be kept."""
+    refuse_unnoted("DELETE")
     fields = {"owner": one.owner or None, "setting": one.setting, "last_used": stamp(one.last_used_s)}
     AUDIT.info("RETENTION %s/%s", one.kind, one.id, extra={"fields": fields})
 
