@@ -21,6 +21,7 @@ from anatomy.suggest import nearest
 from anatomy.thorax import thorax
 from planner.records import TABLE
 from planner.request import Request, RequestError
+from service.damage import KeptFile, refuse_damaged, refuse_others
 from service.plan_json import inputs_to_json
 
 BUILTINS: dict[str, Callable[[], Segmentation]] = {"thorax": thorax}
@@ -30,22 +31,31 @@ BUILTINS: dict[str, Callable[[], Segmentation]] = {"thorax": thorax}
 @dataclass(frozen=True)
 class Case:
     """Where a case's input lies: a file or folder with its companions, or the name of a built-in. `mesh_axes`
-    are those of surfaces whose files do not state theirs."""
+    are those of surfaces whose files do not state theirs. `kept` are all files of a case in a store, and what
+    is to be in them."""
 
     source: Path | str
     names: Path | None = None
     targets: tuple[Path, ...] = ()
     ct: Path | None = None
     mesh_axes: MeshAxes | None = None
+    kept: tuple[KeptFile, ...] = ()
 
 
 def open_case(case: Case) -> tuple[Segmentation, tuple[str, ...]]:
     """Read a case: its structures, and the names of those that came as target files.
 
-    Raises AnatomyError for anything that cannot be read, and for files given along with a built-in.
+    Raises AnatomyError for anything that cannot be read, for files given along with a built-in, and
+    DamagedFile for a kept file that is not what it was.
     """
+    refuse_damaged(case.kept)
     if isinstance(case.source, Path):
-        return read(case.source, names=case.names, targets=case.targets, ct=case.ct, mesh_axes=case.mesh_axes)
+        found = read(
+            case.source, names=case.names, targets=case.targets, ct=case.ct, mesh_axes=case.mesh_axes
+        )
+        if case.kept:
+            refuse_others(case.kept, found[0].inputs)
+        return found
     if case.source not in BUILTINS:
         raise StructureError("builtin", f"{case.source!r} is none", nearest(case.source, sorted(BUILTINS)))
     for given in (case.names, *case.targets, case.ct):

@@ -3,13 +3,14 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from anatomy.mesh_axes import MeshAxes
 from planner.records import SOFTWARE
 from service.case import Case
+from service.damage import KeptFile
 from service.settings import MIB
 
 PARTS = ("file", "names", "target", "ct")
@@ -26,6 +27,13 @@ class StoredFile:
     part: str
     place: str
     sha256: str
+
+
+def kept_case_in(folder: Path, place: str, record: dict[str, Any]) -> Case:
+    """As `case_in`, of a case that is kept at that place in the data folder: what opens it holds its files
+    against what they were."""
+    files = (KeptFile(folder / f["place"], f"{place}/{f['place']}", f["sha256"]) for f in record["files"])
+    return replace(case_in(folder, record), kept=tuple(files))
 
 
 def case_in(folder: Path, record: dict[str, Any]) -> Case:

@@ -34,13 +34,15 @@ def _named(keeper: Keeper, owner: str, plan: Plan, case_id: str) -> StoredCase:
         detail = "There is no such case. POST /v1/cases makes one; leave it out to have it looked for."
         errors = (FieldError("/case", detail),)
         raise problem("invalid-request", f"The case is not stored. {detail}", errors) from None
-    if not _fits(stored, plan):
+    if not is_made_from(plan, stored):
         detail = "The plan was made from other files than this case's. Name the plan's own case, or none."
         raise problem("conflict", detail, (FieldError("/case", detail),))
     return stored
 
 
-def _fits(stored: StoredCase, plan: Plan) -> bool:
+def is_made_from(plan: Plan, stored: StoredCase) -> bool:
+    """Whether a plan was made from the files of a case, each under its name. Raises Problem for a case of
+    which it is not kept what was read in it."""
     inputs = stored.description["inputs"]
     wanted = Counter((file.sha256, file.axes) for file in plan.inputs)
     if Counter((file["sha256"], file.get("axes")) for file in inputs) != wanted:

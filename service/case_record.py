@@ -1,8 +1,9 @@
 """Case record: what a stored case's record holds, as strict models, and whether it is what its id says.
 
-id            sha256 of the rest without `description`
-builtin ...   what the case is made of (service.case_content)
-description   what was read in it on arrival; a study's cases have none
+record_sha256   sha256 of the same text without its line; records of earlier versions have none
+id              sha256 of the rest without `description`
+builtin ...     what the case is made of (service.case_content)
+description     what was read in it on arrival; a study's cases have none
 """
 
 import json
@@ -14,10 +15,16 @@ from anatomy.structures import Role
 from service.case_content import MESH_AXES, identify
 from service.plan_fields import Sha256
 from service.plan_schema import InputModel
+from service.sealed import seal_of, sealed
 from service.strict_json import Strict
 
 APART = ("id", "description")
 """What is in a record beside that which its id is made of."""
+
+_SEAL = "record_sha256"
+
+MAX_RECORD_BYTES = 100_000_000
+"""A thousand files and a hundred thousand structures take less [U]."""
 
 
 class _File(Strict):
@@ -53,6 +60,7 @@ class _Description(BaseModel):
 
 
 class _Record(Strict):
+    record_sha256: Sha256 | None = None
     id: Sha256
     builtin: str | None
     software: str | None
@@ -78,11 +86,21 @@ def answered(described: dict[str, Any]) -> dict[str, Any]:
     return described | {"grid": grid, "targets": treated(described)}
 
 
+def write_record(record: dict[str, Any]) -> bytes:
+    """The text of a record."""
+    return sealed(_SEAL, json.dumps(record, ensure_ascii=False, indent=1).encode())
+
+
 def read_record(text: bytes, case_id: str) -> dict[str, Any] | None:
-    """The record of the case with that id, as JSON values; None where the text is another, or damaged."""
+    """The record of the case with that id, as JSON values; None where the text is another, or damaged.
+
+    Of one that an earlier version wrote, which has no hash, it is not known whether its description is whole.
+    """
     try:
         record = json.loads(text)
         model = _Record.model_validate_json(text)
+        if record.pop(_SEAL, None) != seal_of(_SEAL, text):
+            return None
         content = {key: value for key, value in record.items() if key not in APART}
         whole = model.id == case_id == identify(content)
     except (ValidationError, ValueError, RecursionError):

@@ -19,6 +19,7 @@ from typing import Any
 
 import httpx
 
+from service.made import Kind, is_text_of
 from service.plan_json import PlanFile, read_plan
 
 Json = dict[str, Any]
@@ -52,9 +53,16 @@ class Withdrawn(Exception):
     """The job was cancelled before it came to an end."""
 
 
+class Altered(Exception):
+    """A plan or a result arrived that is not what its id, a sha256, says. It was changed where it is kept, or
+    on its way, and must not be used."""
+
+
 class Client:
-    """One service, asked as one owner. Errors are ProblemError, Withdrawn, and httpx.TransportError where the
-    service stays away for longer than PATIENCE_S."""
+    """One service, asked as one owner. Plans and results are held against their ids when they arrive.
+
+    Errors are ProblemError, Withdrawn, Altered, and httpx.TransportError where the service stays away for
+    longer than PATIENCE_S."""
 
     def __init__(self, base_url: str, key: str | None = None, patience_s: float = PATIENCE_S) -> None:
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
@@ -114,8 +122,8 @@ class Client:
         return self._pages("/v1/plans" if case is None else f"/v1/plans?case={case['id']}")
 
     def kept_plan(self, plan_id: str) -> PlanFile:
-        """A plan that was made before."""
-        return read_plan(self._answer("GET", f"/v1/plans/{plan_id}").content)
+        """A plan that was made before. Raises Altered."""
+        return read_plan(self._kept(f"/v1/plans/{plan_id}"))
 
     def remove_case(self, case: Json) -> None:
         """Remove a case."""
@@ -164,7 +172,8 @@ class Client:
         return self._json("DELETE", f"/v1/jobs/{job_id}")
 
     def made(self, job: Json, on_progress: OnProgress | None = None) -> bytes:
-        """What a job makes, byte for byte, once it has; Withdrawn or ProblemError where it does not."""
+        """What a job makes, byte for byte, once it has; Withdrawn or ProblemError where it does not. Raises
+        Altered."""
         for event in self.events(job["id"]):
             if on_progress is not None and event["state"] == "running" and event["progress"] is not None:
                 on_progress(event["progress"]["phase"], event["progress"]["fraction"])
@@ -173,7 +182,18 @@ class Client:
             raise ProblemError(ended["problem"])
         if ended["result"] is None:
             raise Withdrawn(f"Job {job['id']} was cancelled.")
-        return self._answer("GET", ended["result"]).content
+        return self._kept(ended["result"])
+
+    def _kept(self, address: str) -> bytes:
+        """What is kept at an address that ends with its kind and its id. Raises Altered."""
+        kind, id = address.split("/")[-2:]
+        text = self._answer("GET", address).content
+        if not is_text_of(Kind(kind), id, text):
+            raise Altered(
+                f"What came from {address} is not what its id says: it was changed where it is kept, or on "
+                "its way. Ask again; if that is no help, have it made again."
+            )
+        return text
 
     def events(self, job_id: str) -> Iterator[Json]:
         """What happens to a job until it ends, wherever the stream breaks off."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from planner.progress import Phase, Progress
 from planner.records import Plan
 from service.app import create_app
-from service.client import Client, ProblemError
+from service.client import Altered, Client, ProblemError
 from service.server import beside
 from service.settings import Settings
 from service.terminal import ProgressLines, say
@@ -33,5 +33,5 @@ def demo() -> Plan:
             case = client.add_builtin(CASE)
             say(f"POST /v1/cases/{case['id'][:8]}.../plans {REQUEST}")
             return client.plan(case, REQUEST, lambda phase, f: lines(Progress(Phase(phase), f, ""))).plan
-        except ProblemError as error:
+        except (ProblemError, Altered) as error:
             raise DemoFailed(str(error)) from error

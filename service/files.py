@@ -1,6 +1,7 @@
 """Files that are whole or not there: written aside, flushed, then renamed into place."""
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -24,6 +25,15 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
         Path(aside).unlink(missing_ok=True)
         raise
     flush(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or whatever stands in its place, if it is there. Of a folder, what cannot be removed is
+    left. Raises OSError for a file that cannot be."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def flush(path: Path) -> None:

@@ -32,15 +32,24 @@ class Holding:
 
 
 def hold(
-    connection: Connection, owner: str, kind: str, id: str, case_id: str, summary: str | None = None
+    connection: Connection,
+    owner: str,
+    kind: str,
+    id: str,
+    case_id: str,
+    summary: str | None = None,
+    created_s: float | None = None,
 ) -> bool:
-    """Have `owner` hold it, if he does not yet; returns whether he did not."""
+    """Have `owner` hold it, as of a time in seconds since 1970, else of now, if he does not yet; returns
+    whether he did not."""
     is_new = not case_ids(connection, owner, kind, id, case_id=case_id)
     if is_new:
         things = {(kind, id), (CASE, case_id)}
         add(connection, owner, things - counted(connection, owner, things))
         row = {"owner": owner, "kind": kind, "id": id, "case_id": case_id, "summary": summary}
-        connection.execute(holdings.insert(), row | {"created_s": time.time()})
+        connection.execute(
+            holdings.insert(), row | {"created_s": time.time() if created_s is None else created_s}
+        )
     return is_new
 
 

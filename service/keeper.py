@@ -22,10 +22,11 @@ from service.holdings import (
     let_go,
     listed,
 )
-from service.jobs.states import OPEN
+from service.jobs.job import Job
+from service.jobs.states import OPEN, State
 from service.kept_bytes import forget_size, kept_bytes, note_size, set_right, unsized
 from service.made import Kind
-from service.problems import problem
+from service.problems import Problem, problem, type_of
 from service.quota import Quota
 from service.store import ABANDONED_S, Store, StoredCase, bytes_in, is_id, no_such, no_such_case
 
@@ -45,10 +46,13 @@ class Keeper:
 
     def hold_case(self, owner: str, case_id: str) -> tuple[StoredCase, bool] | None:
         """Have `owner` hold a case whose files are there, and say whether he did not before; None where they
-        are not there. Raises Problem where he may keep no more."""
+        are not there, or damaged. Raises Problem where he may keep no more."""
+        # Before the transaction: hashing may take a while.
+        if not self._store.is_whole(case_id):
+            return None
 
         def change(connection: Connection) -> bool | None:
-            if not self._store.has_case(case_id):
+            if not self._store.is_there(case_id):
                 return None
             if not case_ids(connection, owner, CASE, case_id):
                 size = self._store.case_bytes(case_id)
@@ -79,7 +83,12 @@ class Keeper:
     def case(self, owner: str, case_id: str) -> StoredCase:
         """A case. Raises Problem when `owner` holds none of that id, or its record is damaged."""
         self.refuse_unheld(owner, case_id)
-        return self._store.case(case_id)
+        try:
+            return self._store.case(case_id)
+        except Problem:
+            # Its files go after its row: what was removed meanwhile is not damaged.
+            self.refuse_unheld(owner, case_id)
+            raise
 
     def refuse_unheld(self, owner: str, case_id: str) -> None:
         """Raises Problem when `owner` holds no case of that id."""
@@ -111,16 +120,38 @@ class Keeper:
         self._drop_unneeded((case_id,))
 
     def result(self, owner: str, kind: Kind, result_id: str) -> bytes:
-        """The text of a result. Raises Problem when `owner` holds none of that id."""
+        """The text of a result. Raises Problem when `owner` holds none of that id, or it is damaged."""
+        self.refuse_unheld_result(owner, kind, result_id)
+        try:
+            return self._store.kept(kind, result_id)
+        except Problem:
+            # Its file goes after its row: what was removed meanwhile is not damaged.
+            self.refuse_unheld_result(owner, kind, result_id)
+            raise
+
+    def refuse_unheld_result(self, owner: str, kind: Kind, result_id: str) -> None:
+        """Raises Problem when `owner` holds no result of that id."""
         if not self.cases_of(owner, kind, result_id):
             raise no_such(kind)
-        return self._store.kept(kind, result_id)
 
     def access(self, owner: str, plan_id: str) -> bytes:
-        """The skin access map of a plan. Raises Problem when `owner` holds no such plan, or it has no map."""
-        if not self.cases_of(owner, Kind.PLAN, plan_id):
-            raise no_such(Kind.PLAN)
+        """The skin access map of a plan. Raises Problem when `owner` holds no such plan, or it has no map, or
+        one that is damaged."""
+        self.refuse_unheld_result(owner, Kind.PLAN, plan_id)
         return self._store.access(plan_id)
+
+    def is_lost(self, connection: Connection, job: Job) -> bool:
+        """Whether a job that ended came to nothing by damage: it failed for that, or what it made is held and
+        is not what was written. Asked for again, it is done again."""
+        if job.state is State.FAILED:
+            return job.problem is not None and job.problem["type"] == type_of("damaged")
+        made = ((job.kind, job.result_id), (Kind.PLAN, job.result_plan_id))
+        return job.state is State.DONE and any(
+            id is not None
+            and bool(case_ids(connection, job.owner, kind, id))
+            and not self._store.is_kept(kind, id)
+            for kind, id in made
+        )
 
     def remove_result(
         self,
@@ -264,4 +295,4 @@ def _is_needed(connection: Connection, kind: Kind | None, id: str) -> bool:
 def is_about_another_folder(connection: Connection, store: Store) -> bool:
     """Whether the database holds cases whose files are not in this store."""
     held = connection.scalars(select(holdings.c.case_id).distinct())
-    return not all(store.has_case(case_id) for case_id in held)
+    return not all(store.is_there(case_id) for case_id in held)

@@ -51,16 +51,21 @@ def create(path: Path, owner: str) -> str:
 
     Raises KeysError for a name that cannot be one, or a damaged file, and OSError.
     """
-    if not OWNER.fullmatch(owner):
-        raise KeysError(
-            "--owner", f"{owner!r} is no usable name", "Use small letters, digits, '.', '_' and '-'."
-        )
+    refuse_bad_owner(owner)
     # The id tells keys apart in logs; only the rest is secret.
     id, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
     token = f"{PREFIX}_{id}_{secret}"
     with _alone(path):
         _write(path, [*listed(path), Key(id, owner, _digest(token), stamp(time.time()), None)])
     return token
+
+
+def refuse_bad_owner(owner: str) -> None:
+    """Raises KeysError for a name that cannot be an owner's."""
+    if not OWNER.fullmatch(owner):
+        raise KeysError(
+            "--owner", f"{owner!r} is no usable name", "Use small letters, digits, '.', '_' and '-'."
+        )
 
 
 def revoke(path: Path, id: str) -> Key:

@@ -9,7 +9,7 @@ from planner.implant_results import Evaluation, Replanned
 from planner.plan import Planning
 from planner.records import Plan
 from service.access_json import write_access
-from service.plan_json import plan_sha256, write_plan
+from service.plan_json import is_plan_of, plan_sha256, write_plan
 from service.results_json import write_evaluation, write_replanned
 from service.summary_schema import summary_text
 
@@ -20,6 +20,11 @@ class Kind(StrEnum):
     PLAN = "plans"
     EVALUATION = "evaluations"
     REPLAN = "replans"
+
+
+def is_text_of(kind: Kind, id: str, text: bytes) -> bool:
+    """Whether a text is what has that id, byte for byte."""
+    return is_plan_of(id, text) if kind is Kind.PLAN else _sha256(text) == id
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,16 @@ from planner.records import SCHEMA, Plan
 from service.plain_json import text_of, to_json
 from service.plan_schema import PlanModel
 from service.request_json import request_to_json
+from service.sealed import is_sealed_by
 from service.strict_json import FieldError, NotJson, Refused, parse, read_model
 from service.wording import shown
 
 MAX_PLAN_BYTES = 100_000_000
 """A thousand paths of a hundred crossings and seeds each are shorter."""
 
+
+_SEAL_LINE = 2
+"""Of a plan's text, counted from 0: after the brace and the schema."""
 
 PLAN_AGAIN = "Make the plan again."
 
@@ -54,6 +58,11 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
 def plan_sha256(plan: Plan) -> str:
     """The plan's own hash, in hex. Raises ValueError for NaN or infinity in the plan."""
     return hashlib.sha256(text_of(_content(plan))).hexdigest()
+
+
+def is_plan_of(sha256: str, text: bytes) -> bool:
+    """Whether a text is, byte for byte, that of the plan with that hash, of whichever version."""
+    return is_sealed_by("plan_sha256", sha256, text, _SEAL_LINE)
 
 
 def write_plan(plan: Plan) -> bytes:

@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 
 from anatomy.errors import AnatomyError
 from planner.number_text import counted
+from service.damage import DamagedFile
 from service.database.connection import Unavailable
 from service.strict_json import FieldError, NotJson, Refused, pointer
 
@@ -141,7 +142,7 @@ class Report:
         """RFC 9457 members."""
         kind = KINDS[self.kind]
         return {
-            "type": f"/v1/problems/{self.kind}",
+            "type": type_of(self.kind),
             "title": kind.title,
             "status": kind.status,
             "detail": self.detail,
@@ -155,6 +156,11 @@ class Problem(Exception):
 
     report: Report
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def type_of(kind: str) -> str:
+    """The `type` of a problem of that kind."""
+    return f"/v1/problems/{kind}"
 
 
 def problem(kind: str, detail: str, errors: Sequence[FieldError] = ()) -> Problem:
@@ -175,13 +181,22 @@ def of_json(error: NotJson | Refused) -> Problem:
     return problem("invalid-request", f"The request has {fields} wrong.", error.errors)
 
 
+def of_damage(error: DamagedFile) -> Report:
+    """What is wrong with a file of the store."""
+    place = f"The file {error.field} in the service's data folder is damaged"
+    return Report("damaged", f"{place}: {error.value}. {error.remedy}")
+
+
 def of_input(error: AnatomyError, folder: Path, parts: Mapping[str, str], request_at: str = "") -> Report:
     """What is wrong with a case in `folder`, or with what is asked of it.
 
     `parts` says which part of the upload a file's name belongs to, `request_at` where in the body the request
     stands. Paths lose the folder, and advice for the
-    command line is turned into advice for the form.
+    command line is turned into advice for the form. A file of the store that is damaged is no fault of the
+    case.
     """
+    if isinstance(error, DamagedFile):
+        return of_damage(error)
     where, value, remedy = (
         text.replace(f"{folder}/", "").replace(str(folder), "the input")
         for text in (error.field, error.value, error.remedy)

@@ -12,30 +12,43 @@
              marks/                   locks of processes that have something aside (service.mark)
              swept/{name}/            what had no row when a server started, each in its place; never read
 
-Each is there as a whole or not at all: everything is made aside and renamed into place.
+Each is there as a whole or not at all: everything is made aside and renamed into place. What is there is held
+against its sha256 before it is answered (`service.digests` says what that promises), the files of a case when
+it is opened (`service.case`). Records and maps hold their own sha256 (`service.sealed`).
 """
 
 import contextlib
 import errno
-import json
+import logging
 import os
 import re
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from service.access_json import MAX_MAP_BYTES, is_map_of
 from service.case import Case
-from service.case_content import case_in
-from service.case_record import answered, read_record
-from service.files import flush, write_atomically
-from service.made import Kind, Made
+from service.case_content import kept_case_in
+from service.case_record import MAX_RECORD_BYTES, answered, read_record, write_record
+from service.damage import (
+    CASE_REMEDY,
+    OTHER,
+    RESULT_REMEDY,
+    DamagedFile,
+    refuse_damaged,
+    whole_text,
+)
+from service.files import flush, remove, write_atomically
+from service.kept_bytes import CASE
+from service.made import Kind, Made, is_text_of
 from service.mark import Mark, lives
 from service.mark import left as locks_left
-from service.problems import FULL, Problem, problem
+from service.problems import FULL, Problem, of_damage, problem
+from service.results_json import MAX_RESULT_BYTES
 
 ABANDONED_S = 24 * 3600.0
 """What lies aside longer than this was left by a service that died."""
@@ -44,6 +57,8 @@ RECORD = "case.json"
 
 PRIVATE = 0o600
 """The mode of every file: patients' anatomy."""
+
+_log = logging.getLogger("seedpath.store")
 
 _CALLED = {Kind.PLAN: "plan", Kind.EVALUATION: "evaluation", Kind.REPLAN: "replanning"}
 
@@ -62,7 +77,8 @@ class StoredCase:
     def description(self) -> dict[str, Any]:
         """What was read in it on arrival. Raises Problem where its record lacks it."""
         if self.record.get("description") is None:
-            raise _damaged(self.record["id"])
+            place = f"cases/{self.record['id']}/{RECORD}"
+            raise _told(DamagedFile(place, "it lacks what was read in the case", CASE_REMEDY))
         described: dict[str, Any] = self.record["description"]
         return answered(described)
 
@@ -97,11 +113,12 @@ class Store:
             shutil.rmtree(folder, ignore_errors=True)
 
     def add_case(self, folder: Path, record: dict[str, Any]) -> StoredCase:
-        """Take in a case made aside, with its record, which holds its id. Once more, it changes nothing.
+        """Take in a case made aside, with its record, which holds its id. Where it is there already, nothing
+        changes; where what is there is damaged, it takes its place.
 
         Its files' content must have been flushed; the names of files are flushed here.
         """
-        if self.has_case(record["id"]):
+        if self.is_whole(record["id"]):
             return self.case(record["id"])
         # From here it is this caller's alone: who made the folder may remove it while this one works.
         taken = folder.with_name(f"{folder.name}.taken")
@@ -110,9 +127,7 @@ class Store:
             for inside in taken.rglob("*"):
                 if inside.is_dir():
                     flush(inside)
-            write_atomically(
-                taken / "case.json", json.dumps(record, ensure_ascii=False, indent=1).encode(), PRIVATE
-            )
+            write_atomically(taken / RECORD, write_record(record), PRIVATE)
             self._place(taken, record["id"])
             flush(self._cases)
         except OSError:
@@ -124,15 +139,33 @@ class Store:
         try:
             taken.rename(self._cases / case_id)
         except OSError as error:
-            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
                 raise
-            if self.has_case(case_id):
+            if self.is_whole(case_id):
                 # Whoever was faster brought the same content.
                 shutil.rmtree(taken, ignore_errors=True)
                 return
-            # What is there was removed by half, or its record is damaged.
-            shutil.rmtree(self._cases / case_id)
+            # What is there was removed by half, or is damaged.
+            self.remove_case(case_id)
             taken.rename(self._cases / case_id)
+
+    def case_ids(self) -> list[str]:
+        """The ids of all cases that are there, damaged or not."""
+        return sorted(folder.name for folder in self._cases.iterdir() if is_id(folder.name))
+
+    def result_ids(self, kind: Kind) -> list[str]:
+        """The ids of all results of a kind, and of all maps of plans, that are there, damaged or not."""
+        folders = [self._kept[kind], *([self._access] if kind is Kind.PLAN else [])]
+        return sorted({f.stem for folder in folders for f in folder.glob("*.json") if is_id(f.stem)})
+
+    def made_s(self, kind: str, id: str) -> float:
+        """When a case or a result was written, in seconds since 1970. Raises OSError."""
+        return (self._folder / self.place(kind, id)).stat().st_mtime
+
+    def place(self, kind: str, id: str) -> str:
+        """Where in the data folder the record of a case, or a result, lies."""
+        file = self._cases / id / RECORD if kind == CASE else self._file(Kind(kind), id)
+        return str(file.relative_to(self._folder))
 
     def old_cases(self, before_s: float) -> list[str]:
         """The ids of cases whose files were there before that time, in seconds since 1970."""
@@ -141,11 +174,9 @@ class Store:
     def old_results(self, kind: Kind, before_s: float) -> list[str]:
         """The ids of results whose files, and those of plans' maps, were all written before that time, in
         seconds since 1970."""
-        folders = [self._kept[kind], *([self._access] if kind is Kind.PLAN else [])]
-        ids = {f.stem for folder in folders for f in folder.glob("*.json") if is_id(f.stem)}
         return [
             id
-            for id in sorted(ids)
+            for id in self.result_ids(kind)
             if all(_is_older(f, before_s) for f in self._files(kind, id) if f.exists())
         ]
 
@@ -162,19 +193,31 @@ class Store:
         """The bytes of a result, with a plan's map; 0 where it is not there."""
         return sum(_file_bytes(file) for file in self._files(kind, result_id))
 
-    def has_case(self, case_id: str) -> bool:
-        """Whether the case is there, with a record that can be read: it goes first when a case is removed."""
-        return is_id(case_id) and _record(self._cases / case_id, case_id) is not None
+    def is_there(self, case_id: str) -> bool:
+        """Whether the case is there, damaged or not: its record goes first when it is removed."""
+        return is_id(case_id) and os.path.lexists(self._cases / case_id / RECORD)
+
+    def is_whole(self, case_id: str) -> bool:
+        """Whether the case is there, its record and all its files as they were written. Raises OSError."""
+        if not self.is_there(case_id):
+            return False
+        try:
+            refuse_damaged(self.case(case_id).case.kept)
+        except (Problem, DamagedFile):
+            return False
+        return True
 
     def case(self, case_id: str) -> StoredCase:
-        """A case. Raises Problem when it is not there, or its record is damaged."""
-        folder = self._cases / case_id
-        if not is_id(case_id) or not (folder / RECORD).is_file():
+        """The case of an id. Raises Problem when its record is damaged or missing, and OSError."""
+        if not is_id(case_id):
             raise no_such_case()
-        record = _record(folder, case_id)
+        folder, place = self._cases / case_id, f"cases/{case_id}"
+        # Its hash is looked at whenever it is read: it is small.
+        text = self._text(folder / RECORD, CASE_REMEDY, lambda text: True, MAX_RECORD_BYTES)
+        record = read_record(text, case_id)
         if record is None:
-            raise _damaged(case_id)
-        return StoredCase(record, case_in(folder, record), folder)
+            raise _told(DamagedFile(f"{place}/{RECORD}", OTHER, CASE_REMEDY))
+        return StoredCase(record, kept_case_in(folder, place, record), folder)
 
     def remove_case(self, case_id: str) -> None:
         """Remove a case's files, if they are there. No room is needed."""
@@ -188,9 +231,9 @@ class Store:
             if error.errno not in FULL:
                 raise
             # In place, and so that what a kill leaves is no case.
-            (folder / "case.json").unlink(missing_ok=True)
+            remove(folder / RECORD)
             removed = folder
-        shutil.rmtree(removed, ignore_errors=True)
+        remove(removed)
 
     def keep(self, made: Made) -> None:
         """Keep what was made, and the plan within it first: who has the one can ask for the other.
@@ -207,6 +250,9 @@ class Store:
         new = [file for file, _ in files if not file.exists()]
         try:
             for file, text in files:
+                if file.is_dir():
+                    # Nothing of ours: a file takes no folder's place by itself.
+                    remove(file)
                 write_atomically(file, text, PRIVATE)
         except OSError:
             for file in new:
@@ -216,27 +262,50 @@ class Store:
     def remove(self, kind: Kind, result_id: str) -> None:
         """Remove what was made, if it is there; not the plan within it. A map goes before its plan."""
         for file in reversed(self._files(kind, result_id)):
-            file.unlink(missing_ok=True)
+            remove(file)
 
     def kept(self, kind: Kind, result_id: str) -> bytes:
-        """The text of what was made. Raises Problem when it is not there."""
+        """The text of what was made. Raises Problem when it is damaged or missing, and OSError."""
         if _ID.fullmatch(result_id) is None:
             raise no_such(kind)
+        return self._text(
+            self._file(kind, result_id),
+            RESULT_REMEDY,
+            lambda text: is_text_of(kind, result_id, text),
+            MAX_RESULT_BYTES,
+        )
+
+    def is_result_there(self, kind: Kind, result_id: str) -> bool:
+        """Whether there is a file of that result, damaged or not."""
+        return os.path.lexists(self._file(kind, result_id))
+
+    def is_kept(self, kind: Kind, result_id: str) -> bool:
+        """Whether what was made is there, and what was written, with a plan's map. Raises OSError."""
         try:
-            return self._file(kind, result_id).read_bytes()
-        except FileNotFoundError:
-            raise no_such(kind) from None
+            self.kept(kind, result_id)
+            if kind is Kind.PLAN and os.path.lexists(self._map(result_id)):
+                self.access(result_id)
+        except Problem:
+            return False
+        return True
 
     def access(self, plan_id: str) -> bytes:
-        """The skin access map of a plan that is there. Raises Problem where it has none."""
-        try:
-            return self._map(plan_id).read_bytes()
-        except FileNotFoundError:
+        """The skin access map of a plan that is there. Raises Problem when it has none, or a damaged one, and
+        OSError."""
+        file = self._map(plan_id)
+        if not os.path.lexists(file):
             detail = (
                 "There is no map of this plan: it was made while needles were in, or to add to an implant. "
                 "POST to the case's plans makes plans with maps."
             )
-            raise problem("not-found", detail) from None
+            raise problem("not-found", detail)
+        return self._text(file, RESULT_REMEDY, lambda text: is_map_of(plan_id, text), MAX_MAP_BYTES)
+
+    def _text(self, file: Path, remedy: str, is_whole: Callable[[bytes], bool], most_bytes: int) -> bytes:
+        try:
+            return whole_text(file, str(file.relative_to(self._folder)), remedy, is_whole, most_bytes)
+        except DamagedFile as error:
+            raise _told(error) from None
 
     def put_by(self, left: Sequence[tuple[Kind | None, str]], half_written: Sequence[Path]) -> Path:
         """Move files of results, and of cases (None), to their places in a new folder under swept/.
@@ -294,23 +363,6 @@ class Store:
         return self._access / f"{plan_id}.json"
 
 
-def _record(folder: Path, case_id: str) -> dict[str, Any] | None:
-    """The record of the case in `folder`; None where there is none, or one that is damaged."""
-    try:
-        text = (folder / RECORD).read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return read_record(text, case_id)
-
-
-def _damaged(case_id: str) -> Problem:
-    return problem(
-        "damaged",
-        f"The file cases/{case_id}/{RECORD} in the service's data folder is damaged. POST the case's "
-        "files to /v1/cases again, which makes it anew, or bring the file back from a backup.",
-    )
-
-
 def bytes_in(folder: Path) -> int:
     """The bytes of all files in a folder; 0 where there is none."""
     return sum(_file_bytes(file) for file in folder.rglob("*") if not file.is_dir())
@@ -334,6 +386,17 @@ def _is_older(path: Path, before_s: float) -> bool:
 def is_id(text: str) -> bool:
     """Whether it can be the id of a case or a result: databases refuse some of what cannot."""
     return _ID.fullmatch(text) is not None
+
+
+def _told(error: DamagedFile) -> Problem:
+    """The damage as a problem, once the log has it too."""
+    _log.error("%s", error)
+    return Problem(of_damage(error))
+
+
+def remedy_of(kind: str) -> str:
+    """The way out where a case or a result is damaged."""
+    return CASE_REMEDY if kind == CASE else RESULT_REMEDY
 
 
 def no_such_case() -> Problem:

@@ -3,12 +3,16 @@
 from typing import Any
 
 from service.backup.commands import add_backup_commands
+from service.check_commands import add_check_commands
 from service.retention.command import add_prune_command
 
 
 def add_store_commands(commands: Any) -> None:
     """Add them to the command line's parser."""
-    store = commands.add_parser("store", help="what the service keeps: back it up, restore it, prune it")
+    store = commands.add_parser(
+        "store", help="what the service keeps: check it, back it up, restore it, prune it"
+    )
     actions = store.add_subparsers(required=True, metavar="ACTION")
+    add_check_commands(actions)
     add_backup_commands(actions)
     add_prune_command(actions)

@@ -1,10 +1,12 @@
 """The Python client, against a service that is real but for its work, and that is restarted under it."""
 
+import hashlib
 import http.server
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -13,7 +15,7 @@ from service_process import Service, running
 
 from planner.records import SOFTWARE
 from service.app import create_app
-from service.client import Client, ProblemError, Withdrawn
+from service.client import Altered, Client, ProblemError, Withdrawn
 from service.keys import create
 from service.server import beside
 from service.settings import Settings
@@ -50,6 +52,50 @@ def test_a_case_is_planned_and_told_of(client: Client, tmp_path: Path) -> None:
     client.remove_case(case)
     with pytest.raises(ProblemError, match="There is no such case"):
         client.plan(case)
+
+
+@pytest.mark.parametrize("old", [b'"random_seed": 3', b'"plan_sha256": "', b"LPS", b"\n}\n"])
+def test_what_was_changed_on_its_way_is_not_taken(
+    client: Client, monkeypatch: pytest.MonkeyPatch, old: bytes
+) -> None:
+    case = client.add_builtin("thorax")
+    plan = client.plan(case, {"random_seed": 3})
+    request = httpx.Client.request
+
+    def changed(self: httpx.Client, method: str, url: str, **more: Any) -> httpx.Response:
+        answer = request(self, method, url, **more)
+        if "/v1/plans/" not in url:
+            return answer
+        assert old in answer.content
+        content = answer.content.replace(old, old[:-1] + bytes([old[-1] ^ 1]), 1)
+        return httpx.Response(200, content=content)
+
+    monkeypatch.setattr(httpx.Client, "request", changed)
+    with pytest.raises(Altered, match=f"/v1/plans/{plan.claimed_sha256}"):
+        client.kept_plan(plan.claimed_sha256)
+    with pytest.raises(Altered):
+        client.plan(case, {"random_seed": 3})
+
+
+def test_an_evaluation_is_held_against_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = b'{"schema": "seedpath.evaluation/2"}'
+    id = hashlib.sha256(text).hexdigest()
+
+    def answered(self: httpx.Client, method: str, url: str, **more: Any) -> httpx.Response:
+        return httpx.Response(200, content=sent)
+
+    monkeypatch.setattr(httpx.Client, "request", answered)
+    for sent in (text, text + b"\n", text[:-1]):
+        for kind in ("evaluations", "replans"):
+            job = {"problem": None, "result": f"/v1/{kind}/{id}"}
+            with Client("http://127.0.0.1:9") as client, monkeypatch.context() as patch:
+                patch.setattr(client, "events", lambda job_id: iter(()))
+                patch.setattr(client, "job", lambda job_id, job=job: job)
+                if sent == text:
+                    assert client.made({"id": "x"}) == text
+                else:
+                    with pytest.raises(Altered, match=id):
+                        client.made({"id": "x"})
 
 
 def test_version_and_health(client: Client) -> None:

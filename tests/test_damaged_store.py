@@ -68,15 +68,15 @@ def test_a_damaged_record_is_named_and_made_anew(tmp_path: Path, damage: bytes) 
         store.case(ID)
     assert refused.value.report.kind == "damaged"
     assert f"cases/{ID}/case.json" in refused.value.report.detail
-    assert not store.has_case(ID)
+    assert not store.is_whole(ID)
     with store.aside() as folder:
         store.add_case(folder, RECORD)
     assert store.case(ID).record == RECORD
 
 
-def test_a_case_that_is_not_there_is_not_damaged(tmp_path: Path) -> None:
+def test_what_can_be_no_case_is_not_damaged(tmp_path: Path) -> None:
     with pytest.raises(Problem) as refused:
-        Store(tmp_path).case(ID)
+        Store(tmp_path).case("x")
     assert refused.value.report.kind == "not-found"
 
 

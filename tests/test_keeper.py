@@ -208,6 +208,6 @@ def test_a_case_that_was_removed_by_half_is_taken_in_anew(parts: tuple[Store, Ke
     folder = made_case(store, "left")
     (folder / "case.json").unlink()
     (folder / "file" / "a.nii").write_bytes(b"half")
-    assert not store.has_case(IDS["left"])
+    assert not store.is_whole(IDS["left"])
     made_case(store, "left")
     assert (folder / "file" / "a.nii").read_bytes() == b"a"

@@ -43,17 +43,29 @@ class Book:
         self._max_open, self._max_open_of_owner = max_open, max_open_of_owner
         self._max_finished = max_finished
 
-    def accept(self, order: Order, refuse: Callable[[Connection], None] | None = None) -> Job:
-        """Record a job, or find the one that its Idempotency-Key was used for before.
+    def accept(
+        self,
+        order: Order,
+        refuse: Callable[[Connection], None] | None = None,
+        is_lost: Callable[[Connection, Job], bool] | None = None,
+    ) -> Job:
+        """Record a job, or find the one that its Idempotency-Key was used for before, unless what came of it
+        `is_lost`: the key then stands for the job that takes its place.
 
         Raises Problem when too many jobs are open, when the key came with another request, or when the case
         was removed meanwhile; and what `refuse` raises, which looks at new orders only.
         """
 
         def change(connection: Connection) -> Job:
-            there = _known(connection, order) or _recorded(connection, order)
+            there = _recorded(connection, order)
             if there is not None:
                 return there
+            there = _known(connection, order)
+            if there is not None and not (is_lost is not None and is_lost(connection, there)):
+                return there
+            if there is not None:
+                used = requests.c.owner == order.owner, requests.c.key == order.key
+                connection.execute(delete(requests).where(*used))
             if refuse is not None:
                 refuse(connection)
             return self._accept(connection, order)

@@ -11,12 +11,11 @@ from starlette.concurrency import run_in_threadpool
 from service.allowance import too_many
 from service.appraisal_schema import MAX_NEEDLES_BYTES, AppraisalsModel, NeedlesBody, NeedlesMessage
 from service.owners import held_by, owner_of
-from service.parts import Parts, parts_of
+from service.parts import parts_of
 from service.problems import Problem, documented, of_json
 from service.routes.body import json_body, stated
 from service.schema import PlanRequest
 from service.settings import MIB
-from service.store import StoredCase
 from service.strict_json import NotJson, Refused, parse, read_model
 
 router = APIRouter(prefix="/cases", tags=["paths"])
@@ -33,6 +32,9 @@ beginning of one more, and room for a text of wide characters, which takes up to
 
 LONGEST_PAUSE_S = 1.0
 """After a message that came too soon: a socket that is closed meanwhile is noticed so late at most [U]."""
+
+MOST_OF_REASON = 120
+"""Characters of a reason for closing: a frame of control takes 123 bytes (RFC 6455, 5.5)."""
 
 _EXAMPLE = {
     "paths": [{"entry_mm": [20.0, -120.0, 10.0], "tip_mm": [-12.0, -20.0, 12.0], "aim": "ptv"}],
@@ -72,16 +74,22 @@ async def evaluate_paths(request: Request, case_id: str) -> Response:
 async def paths_socket(socket: WebSocket, case_id: str) -> None:
     """The same over a WebSocket: one answer for each message, in order. Each counts as a request does."""
     parts, owner = parts_of(socket), owner_of(socket)
-    stored = await run_in_threadpool(_case_or_none, parts, owner, case_id)
-    if stored is None:
-        await socket.close(1008, "There is no such case.")
+    protocol = PROTOCOL if PROTOCOL in socket.scope.get("subprotocols", []) else None
+    try:
+        stored = await run_in_threadpool(parts.keeper.case, owner, case_id)
+    except Problem as refused:
+        if refused.report.kind != "not-found":
+            # A reason for closing has no room for a way out.
+            await socket.accept(protocol)
+            await _send_problem(socket, None, refused)
+        await socket.close(1008, refused.report.detail[:MOST_OF_REASON])
         return
     try:
         held_by(socket).hold(HELD_BY_SOCKET_BYTES)
     except Problem as refused:
         await socket.close(1013, refused.report.detail)
         return
-    await socket.accept(PROTOCOL if PROTOCOL in socket.scope.get("subprotocols", []) else None)
+    await socket.accept(protocol)
     read = parts.large_json.read
     request = PlanRequest()
     while (content := await _received(socket)) is not None:
@@ -124,13 +132,6 @@ def _id_in(content: bytes) -> Any:
 
 async def _send_problem(socket: WebSocket, id: Any, refused: Problem) -> None:
     await socket.send_text(json.dumps({"id": id, "problem": refused.report.to_json()}, ensure_ascii=False))
-
-
-def _case_or_none(parts: Parts, owner: str, case_id: str) -> StoredCase | None:
-    try:
-        return parts.keeper.case(owner, case_id)
-    except Problem:
-        return None
 
 
 def what_matters(request: BaseModel) -> bytes:

@@ -50,7 +50,7 @@ class PlansModel(BaseModel):
 
 
 _READ: dict[str, Any] = {
-    "responses": NOT_MODIFIED | documented("not-found"),
+    "responses": NOT_MODIFIED | documented("not-found", "damaged"),
     "openapi_extra": {"parameters": [IF_NONE_MATCH]},
 }
 _REMOVED: dict[str, Any] = {

@@ -100,7 +100,7 @@ async def case_slices(request: Request, case_id: str) -> Response:
 
 
 _ACCESS: dict[str, Any] = {
-    "responses": NOT_MODIFIED | documented("not-found"),
+    "responses": NOT_MODIFIED | documented("not-found", "damaged"),
     "openapi_extra": {"parameters": [IF_NONE_MATCH]},
 }
 

@@ -82,7 +82,7 @@ async def order(
         parts.reserves.refuse_use()
         parts.quota.refuse_more(connection, asked.owner, 1)
 
-    job = await run_in_threadpool(parts.book.accept, asked, refuse_full)
+    job = await run_in_threadpool(parts.book.accept, asked, refuse_full, parts.keeper.is_lost)
     parts.engine.nudge()
     return await _answer(request, job)
 
@@ -122,16 +122,21 @@ async def _ended(request: Request, job: Job, wait_s: float) -> Job:
 async def kept_answer(
     request: Request, kind: Kind, result_id: str, headers: dict[str, str] | None = None
 ) -> Response:
-    """What was made, byte for byte. Raises Problem when it is not there."""
-    text = await run_in_threadpool(parts_of(request).keeper.result, owner_of(request), kind, result_id)
+    """What was made, byte for byte. Raises Problem when it is not there, or damaged.
+
+    A client who has it already is told so whatever has become of the file: what he has is right.
+    """
+    keeper, owner = parts_of(request).keeper, owner_of(request)
     etag = f'"{result_id}"'
     if headers is None:
+        await run_in_threadpool(keeper.refuse_unheld_result, owner, kind, result_id)
         known = unless_known(request, etag)
         if known is not None:
             return known
         headers = {}
     else:
         headers = headers | {"Content-Location": f"/v1/{kind}/{result_id}"}
+    text = await run_in_threadpool(keeper.result, owner, kind, result_id)
     return Response(text, media_type="application/json", headers=headers | {"ETag": etag})
 
 

@@ -1,0 +1,126 @@
+"""Digests: whether files are still what was written, each hashed once for as long as it stays as it is.
+
+A file is known by its path, size, mtime and inode: while these stay, nothing of it is hashed again. One whose
+mtime is not settled yet is not remembered, since a second change within one tick of the file system's clock
+would leave all of them as they are (as Git holds it: Documentation/technical/racy-git.txt).
+
+What is promised: a file that was damaged, cut, replaced or removed at rest is not taken for what was
+written, by a process that was started since, or where the change touched size, mtime or inode. What is not:
+that a file stays as it is between its check and its use; and that a disk which loses bits of a file that was
+checked already is noticed before the next start. `seedpath store check` begins with nothing remembered. Each
+process remembers for itself.
+"""
+
+import errno
+import hashlib
+import os
+import stat
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+SETTLED_NS = 2_000_000_000
+"""The coarsest tick of a file system's clock: FAT's, two seconds (Microsoft, FAT specification, 2000)."""
+
+MOST_FILES = 50_000
+"""Files that are remembered, some twenty megabytes of them [U]."""
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class _State:
+    """By what a file is known to be as it was."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+
+
+class Digests:
+    """What was found of files, remembered for as long as they stay as they are. For any number of threads.
+
+    `hashed_bytes` counts what was hashed. Every method raises OSError as the file system says it; what is no
+    plain file is one that cannot be read.
+    """
+
+    def __init__(self, most: int = MOST_FILES) -> None:
+        self._most = most
+        self._found: OrderedDict[Path, tuple[_State, str | bool]] = OrderedDict()
+        self._changing = threading.Lock()
+        self.hashed_bytes = 0
+
+    def sha256(self, path: Path) -> str:
+        """The sha256 of a file's content, in hex."""
+        with _opened(path) as file:
+            state, begun_ns = _state(file), time.time_ns()
+            known = self._known(path, state)
+            if isinstance(known, str):
+                return known
+            digest = hashlib.sha256()
+            while chunk := file.read(MIB):
+                digest.update(chunk)
+                self._count(len(chunk))
+            found = digest.hexdigest()
+            if state == _state(file):
+                self._remember(path, state, begun_ns, found)
+        return found
+
+    def text(self, path: Path, is_whole: Callable[[bytes], bool], most_bytes: int) -> bytes | None:
+        """A file's content where `is_whole` says so of it, which must be the same question of one path each
+        time; None where it does not, or the file is longer than `most_bytes`."""
+        with _opened(path) as file:
+            state, begun_ns = _state(file), time.time_ns()
+            if state.size > most_bytes:
+                return None
+            text = file.read(most_bytes)
+            whole = self._known(path, state)
+            if state != _state(file) or not isinstance(whole, bool):
+                self._count(len(text))
+                whole = is_whole(text)
+                if state == _state(file):
+                    self._remember(path, state, begun_ns, whole)
+        return text if whole else None
+
+    def _count(self, bytes: int) -> None:
+        with self._changing:
+            self.hashed_bytes += bytes
+
+    def _known(self, path: Path, state: _State) -> str | bool | None:
+        with self._changing:
+            was, found = self._found.get(path, (None, None))
+            if was != state:
+                return None
+            self._found.move_to_end(path)
+            return found
+
+    def _remember(self, path: Path, state: _State, begun_ns: int, found: str | bool) -> None:
+        if begun_ns - state.mtime_ns < SETTLED_NS:
+            return
+        with self._changing:
+            self._found[path] = state, found
+            self._found.move_to_end(path)
+            while len(self._found) > self._most:
+                self._found.popitem(last=False)
+
+
+DIGESTS = Digests()
+"""Those of this process."""
+
+
+def _opened(path: Path) -> BinaryIO:
+    """The file, opened to be read. One that is a pipe by now is not waited for."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EISDIR, "Not a plain file", str(path))
+    return os.fdopen(handle, "rb")
+
+
+def _state(file: BinaryIO) -> _State:
+    found = os.fstat(file.fileno())
+    return _State(found.st_size, found.st_mtime_ns, found.st_ino)

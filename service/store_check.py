@@ -1,0 +1,103 @@
+"""Store check: every file that is kept against its sha256, and files against rows. Nothing is changed.
+
+It may run beside a server: what comes and goes meanwhile is looked at again before it is told.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+
+from sqlalchemy import Connection
+
+from service.damage import MISSING, DamagedFile, refuse_damaged
+from service.database.connection import Database
+from service.holdings import CASE, everything, is_case_needed, is_held
+from service.made import Kind
+from service.problems import Problem
+from service.store import RECORD, Store, remedy_of
+
+SETTLED_S = 60.0
+"""A file younger than this may be about to get its row [U]."""
+
+STRAY_REMEDY = "Move it out of the data folder."
+
+NO_ROW_REMEDY = (
+    "`seedpath store rebuild --owner NAME --add` gives it to an owner; else a server that starts moves it to "
+    "swept/ once it is a day old."
+)
+
+
+def check(store: Store, database: Database) -> Iterator[str]:
+    """All that is wrong, a sentence with the way out for each. Raises OSError, and
+    database.connection.Unavailable."""
+    for case_id in store.case_ids():
+        yield from _wrong_in_case(store, case_id)
+    for kind in Kind:
+        for id in store.result_ids(kind):
+            yield from _wrong_in_result(store, kind, id)
+    yield from _rows_without_files(store, database)
+    yield from _files_without_rows(store, database)
+
+
+def _wrong_in_case(store: Store, case_id: str) -> Iterator[str]:
+    try:
+        stored = store.case(case_id)
+    except Problem as error:
+        # A case that was removed meanwhile is not damaged.
+        if case_id in store.case_ids():
+            yield error.report.detail
+        return
+    for file in stored.case.kept:
+        try:
+            refuse_damaged((file,))
+        except DamagedFile as error:
+            if store.is_there(case_id):
+                yield str(error)
+    known = {stored.folder / RECORD, *(file.path for file in stored.case.kept)}
+    for path in sorted(stored.folder.rglob("*")):
+        # What stands in the place of a file of the case is told as its damage.
+        if known.isdisjoint((path, *path.parents)) and not path.is_dir():
+            place = path.relative_to(stored.folder)
+            yield f"cases/{case_id}/{place}: it is none of the case's files. {STRAY_REMEDY}"
+
+
+def _wrong_in_result(store: Store, kind: Kind, id: str) -> Iterator[str]:
+    if not store.is_result_there(kind, id):
+        yield f"access/{id}.json: it is the map of a plan that is not there. {STRAY_REMEDY}"
+        return
+    try:
+        store.kept(kind, id)
+        if kind is Kind.PLAN:
+            store.access(id)
+    except Problem as error:
+        # A plan without a map is whole; what was removed meanwhile is not damaged.
+        if error.report.kind == "damaged" and store.is_result_there(kind, id):
+            yield error.report.detail
+
+
+def _rows_without_files(store: Store, database: Database) -> Iterator[str]:
+    cases = set(store.case_ids())
+    for kind, id in sorted(database.read(everything)):
+        # A case whose record is gone has been told of.
+        is_there = id in cases if kind == CASE else store.is_result_there(Kind(kind), id)
+        if not is_there and database.read(partial(_is_needed, kind=kind, id=id)):
+            yield f"{store.place(kind, id)}: {MISSING}. {remedy_of(kind)}"
+
+
+def _files_without_rows(store: Store, database: Database) -> Iterator[str]:
+    before_s = store.now_s() - SETTLED_S
+    old = [(CASE, id) for id in store.old_cases(before_s)]
+    old += [(str(kind), id) for kind in Kind for id in store.old_results(kind, before_s)]
+    held = database.read(everything)
+    for kind, id in old:
+        if (kind, id) in held or not _is_there(store, kind, id):
+            continue
+        if not database.read(partial(_is_needed, kind=kind, id=id)):
+            yield f"{store.place(kind, id)}: nobody holds it, since its row is lost. {NO_ROW_REMEDY}"
+
+
+def _is_there(store: Store, kind: str, id: str) -> bool:
+    return store.is_there(id) if kind == CASE else store.is_result_there(Kind(kind), id)
+
+
+def _is_needed(connection: Connection, kind: str, id: str) -> bool:
+    return is_case_needed(connection, id) if kind == CASE else is_held(connection, kind, id)

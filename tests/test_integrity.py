@@ -1,0 +1,405 @@
+"""Whatever is kept is held against its sha256: no route answers what was damaged, and each says so, or does
+not need it. The same upload, or the same order, mends it."""
+
+import json
+import os
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import httpx
+import integrity_fakes as fakes
+import pytest
+from case_files import body_labels, write_nifti
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from service_process import Service, running
+from test_rest import problem, stored, until, upload, zipped
+from websockets.sync.client import connect
+
+WAIT = {"Prefer": "wait=300"}
+REQUEST = {"target": {"structure": "gtv"}}
+SEEDS = {"seeds": [{"position_mm": [0.0, 0.0, 0.0], "axis": None}]}
+NEEDLE = {"entry_mm": [0.0, -9.0, 0.0], "tip_mm": [0.0, 9.0, 0.0]}
+
+CASE_FILES = ("record", "file", "names", "target", "ct")
+"""What a case is made of. Whoever opens the case reads all of it."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A case and all that can be made of it: addresses, and where each kind of file lies."""
+
+    case: str
+    addresses: dict[str, str]
+    files: dict[str, Path]
+
+    def damaged_in(self, found: dict[str, Any]) -> list[str]:
+        """The kinds of the files that a problem names."""
+        return [
+            kind for kind, file in self.files.items() if f"{file.parent.name}/{file.name}" in found["detail"]
+        ]
+
+
+@dataclass(frozen=True)
+class Route:
+    """A request, the kinds of files that its answer needs, and the kind whose bytes it is."""
+
+    method: str
+    address: Callable[[Kept], str]
+    needs: tuple[str, ...] = ()
+    body: Callable[[Kept], dict[str, Any]] | None = None
+    answers: str | None = None
+
+
+def at(kind: str, more: str = "") -> Callable[[Kept], str]:
+    return lambda kept: kept.addresses[kind] + more
+
+
+def plan_id(kept: Kept) -> str:
+    return kept.addresses["plan"].rpartition("/")[2]
+
+
+READING = {
+    "the case": Route("GET", at("case"), ("record",)),
+    "its shapes": Route("GET", at("case", "/shapes"), CASE_FILES),
+    "slices": Route(
+        "POST", at("case", "/slices"), (*CASE_FILES, "plan"), lambda kept: NEEDLE | {"plan": plan_id(kept)}
+    ),
+    "needles": Route("POST", at("case", "/paths:evaluate"), CASE_FILES, lambda kept: {"paths": [NEEDLE]}),
+    "the plan": Route("GET", at("plan"), ("plan",), answers="plan"),
+    "its map": Route("GET", at("plan", "/skin-access"), ("map",), answers="map"),
+    "the evaluation": Route("GET", at("evaluation"), ("evaluation",), answers="evaluation"),
+    "the replanning": Route("GET", at("replan"), ("replan",), answers="replan"),
+    "cases": Route("GET", lambda kept: "/v1/cases"),
+    "plans": Route("GET", lambda kept: f"/v1/plans?case={kept.case}"),
+    "jobs": Route("GET", lambda kept: "/v1/jobs"),
+}
+
+WORKING = {
+    "a plan": Route("POST", at("case", "/plans"), CASE_FILES, lambda kept: REQUEST),
+    "an evaluation": Route(
+        "POST", at("plan", ":evaluate-implant"), (*CASE_FILES, "plan"), lambda kept: SEEDS
+    ),
+    "a replanning": Route(
+        "POST", at("plan", ":replan"), (*CASE_FILES, "plan"), lambda kept: {"needles": [NEEDLE]}
+    ),
+}
+
+KINDS = (*CASE_FILES, "plan", "map", "evaluation", "replan")
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def client(data_dir: Path) -> Iterator[httpx.Client]:
+    with fakes.served(data_dir) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def sent(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A form with a file for each part."""
+    folder = fakes.write_case(tmp_path_factory.mktemp("sent"))
+    return upload(*((part, name, (folder / name).read_bytes()) for part, name in fakes.PARTS.items()))
+
+
+def everything(client: httpx.Client, sent: dict[str, Any], data_dir: Path) -> Kept:
+    """A case, and one of each that is made of one."""
+    answer = client.post("/v1/cases", **sent)
+    assert answer.status_code in (200, 201), answer.text
+    addresses = {"case": f"/v1/cases/{answer.json()['id']}"}
+    kept = Kept(answer.json()["id"], addresses, {})
+    for kind, what in (("plan", "a plan"), ("evaluation", "an evaluation"), ("replan", "a replanning")):
+        made = asked(client, kept, WORKING[what], WAIT)
+        assert made.status_code == 200, made.text
+        addresses[kind] = made.headers["content-location"]
+    folder = data_dir / "cases" / kept.case
+    kept.files["record"] = folder / "case.json"
+    for part, name in fakes.PARTS.items():
+        kept.files[part] = next(folder.glob(f"{part}/**/{name}"))
+    ids = {kind: f"{address.rpartition('/')[2]}.json" for kind, address in addresses.items()}
+    kept.files["plan"] = data_dir / "plans" / ids["plan"]
+    kept.files["map"] = data_dir / "access" / ids["plan"]
+    kept.files["evaluation"] = data_dir / "results" / "evaluations" / ids["evaluation"]
+    kept.files["replan"] = data_dir / "results" / "replans" / ids["replan"]
+    assert set(kept.files) == set(KINDS)
+    return kept
+
+
+def asked(
+    client: httpx.Client, kept: Kept, route: Route, headers: dict[str, str] | None = None
+) -> httpx.Response:
+    body = None if route.body is None else route.body(kept)
+    return client.request(route.method, route.address(kept), json=body, headers=headers)
+
+
+@pytest.fixture(scope="module")
+def kept(client: httpx.Client, sent: dict[str, Any], data_dir: Path) -> Kept:
+    return everything(client, sent, data_dir)
+
+
+@pytest.fixture(scope="module")
+def good(kept: Kept) -> dict[str, bytes]:
+    """The bytes of each kind of file."""
+    return {kind: file.read_bytes() for kind, file in kept.files.items()}
+
+
+@pytest.fixture(autouse=True)
+def as_they_were(kept: Kept, good: dict[str, bytes]) -> Iterator[None]:
+    yield
+    for kind, file in kept.files.items():
+        fakes.bring_back(file, good[kind])
+
+
+@pytest.mark.parametrize("name", READING)
+def test_what_is_whole_is_answered(
+    client: httpx.Client, kept: Kept, good: dict[str, bytes], name: str
+) -> None:
+    route = READING[name]
+    answer = asked(client, kept, route)
+    assert answer.status_code == 200, answer.text
+    assert route.answers is None or answer.content == good[route.answers]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(fakes.DAMAGES), st.integers(0, 2**32))
+def test_no_route_answers_what_is_damaged(
+    client: httpx.Client,
+    kept: Kept,
+    good: dict[str, bytes],
+    kind: str,
+    damage: Callable[[Path, random.Random], None],
+    seed: int,
+) -> None:
+    file = kept.files[kind]
+    fakes.bring_back(file, good[kind])
+    damage(file, random.Random(seed))
+    if file.is_file() and file.read_bytes() == good[kind]:
+        # Bits that were turned twice.
+        return
+    for name, route in READING.items():
+        answer = asked(client, kept, route)
+        if kind in route.needs and not (kind == "map" and damage is fakes.gone):
+            found = problem(answer, "damaged")
+            assert kept.damaged_in(found) == [kind], (name, found)
+            assert "POST" in found["detail"] and str(file.parents[2]) not in found["detail"]
+        elif kind in route.needs:
+            problem(answer, "not-found")
+        else:
+            assert answer.status_code == 200, (name, answer.text)
+            assert route.answers is None or answer.content == good[route.answers], name
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", WORKING)
+def test_work_on_what_is_damaged_fails_once_and_says_so(
+    client: httpx.Client, kept: Kept, name: str, kind: str
+) -> None:
+    route = WORKING[name]
+    fakes.flip(kept.files[kind], random.Random(name + kind))
+    answer = asked(client, kept, route, WAIT)
+    if kind not in route.needs:
+        assert answer.status_code == 200, answer.text
+        return
+    assert kept.damaged_in(problem(answer, "damaged")) == [kind]
+    if "location" in answer.headers:
+        job = client.get(answer.headers["location"]).json()
+        assert (job["state"], job["attempt"]) == ("failed", 1)
+        assert kept.damaged_in(job["problem"]) == [kind]
+
+
+@pytest.mark.parametrize("kind", CASE_FILES)
+@pytest.mark.parametrize("damage", [fakes.flip, fakes.deep, fakes.gone, fakes.folder_instead])
+def test_the_same_upload_mends_a_case(
+    client: httpx.Client,
+    kept: Kept,
+    sent: dict[str, Any],
+    good: dict[str, bytes],
+    kind: str,
+    damage: Callable[[Path, random.Random], None],
+) -> None:
+    damage(kept.files[kind], random.Random(kind))
+    answer = client.post("/v1/cases", **sent)
+    assert answer.status_code == 201 and answer.json()["id"] == kept.case
+    assert kept.files[kind].read_bytes() == good[kind]
+    assert client.get(kept.addresses["case"]).json() == answer.json()
+
+
+@pytest.mark.parametrize("kind", CASE_FILES)
+def test_removing_and_uploading_again_mends_a_case(
+    client: httpx.Client, kept: Kept, sent: dict[str, Any], good: dict[str, bytes], kind: str
+) -> None:
+    """Its files stay while plans are held that were made from it."""
+    kept.files[kind].unlink()
+    assert client.delete(kept.addresses["case"]).status_code == 204
+    assert client.post("/v1/cases", **sent).status_code == 201
+    assert kept.files[kind].read_bytes() == good[kind]
+    assert asked(client, kept, WORKING["a replanning"], WAIT).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["plan", "map", "evaluation", "replan"])
+@pytest.mark.parametrize("damage", [fakes.flip, fakes.gone, fakes.folder_instead])
+def test_the_same_order_mends_what_was_made(
+    client: httpx.Client,
+    kept: Kept,
+    good: dict[str, bytes],
+    kind: str,
+    damage: Callable[[Path, random.Random], None],
+) -> None:
+    damage(kept.files[kind], random.Random(kind))
+    name = {"evaluation": "an evaluation", "replan": "a replanning"}.get(kind, "a plan")
+    assert asked(client, kept, WORKING[name], WAIT).status_code == 200
+    assert kept.files[kind].read_bytes() == good[kind]
+
+
+def test_a_key_stands_for_what_it_made_until_that_is_damaged(
+    client: httpx.Client, kept: Kept, good: dict[str, bytes]
+) -> None:
+    def ordered() -> dict[str, Any]:
+        answer = asked(client, kept, WORKING["a plan"], {"Idempotency-Key": "integrity-1"})
+        return until(client, answer.headers["location"], "done", "failed")
+
+    first = ordered()
+    assert ordered()["id"] == first["id"]
+    fakes.flip(kept.files["plan"], random.Random(1))
+    mended = ordered()
+    assert mended["id"] != first["id"] and kept.files["plan"].read_bytes() == good["plan"]
+    assert ordered()["id"] == mended["id"]
+    fakes.flip(kept.files["ct"], random.Random(1))
+    fakes.flip(kept.files["plan"], random.Random(1))
+    failed = ordered()
+    assert failed["problem"]["type"] == "/v1/problems/damaged"
+    for kind in ("ct", "plan"):
+        fakes.bring_back(kept.files[kind], good[kind])
+    assert ordered()["state"] == "done"
+
+
+def test_who_has_the_right_bytes_is_told_so(client: httpx.Client, kept: Kept) -> None:
+    known = {"If-None-Match": client.get(kept.addresses["plan"]).headers["etag"]}
+    fakes.flip(kept.files["plan"], random.Random(1))
+    assert client.get(kept.addresses["plan"], headers=known).status_code == 304
+    problem(client.get(kept.addresses["plan"], headers={"If-None-Match": '"x"'}), "damaged")
+    problem(client.get(kept.addresses["plan"], headers={"Range": "bytes=0-9"}), "damaged")
+    assert client.head(kept.addresses["plan"]).status_code == 409
+
+
+@pytest.mark.parametrize("damage", [fakes.flip, fakes.deep, fakes.folder_instead])
+def test_a_socket_is_told_what_is_damaged(
+    client: httpx.Client, kept: Kept, damage: Callable[[Path, random.Random], None]
+) -> None:
+    address = f"ws://{client.base_url.netloc.decode()}{kept.addresses['case']}/paths"
+    message = json.dumps({"id": 1, "paths": [NEEDLE]})
+    with connect(address, proxy=None) as socket:
+        damage(kept.files["file"], random.Random(2))
+        socket.send(message)
+        found = json.loads(socket.recv(fakes.GENEROUS_S))
+        assert found["id"] == 1 and kept.damaged_in(found["problem"]) == ["file"]
+    damage(kept.files["record"], random.Random(2))
+    with connect(address, proxy=None) as socket:
+        assert kept.damaged_in(json.loads(socket.recv(fakes.GENEROUS_S))["problem"]) == ["record"]
+
+
+@pytest.mark.parametrize(("kind", "damage"), list(zip(KINDS, cycle(fakes.DAMAGES), strict=False)))
+def test_what_is_damaged_can_be_removed(
+    client: httpx.Client,
+    kept: Kept,
+    sent: dict[str, Any],
+    data_dir: Path,
+    kind: str,
+    damage: Callable[[Path, random.Random], None],
+) -> None:
+    damage(kept.files[kind], random.Random(kind))
+    for removed in ("replan", "evaluation", "plan", "case"):
+        address = kept.addresses[removed]
+        assert client.delete(address).status_code == 204
+        problem(client.get(address), "not-found")
+    # The plan that is in the replanning is one too.
+    for left in client.get("/v1/plans").json()["items"]:
+        assert client.delete(left["address"]).status_code == 204
+    left = [name for name in stored(data_dir) if name.startswith(("cases/", "plans/", "access/", "results/"))]
+    assert left == ["results/evaluations", "results/replans"] and stored(data_dir / "aside") == []
+    assert everything(client, sent, data_dir) == kept
+
+
+# The attacks that were made
+
+
+def test_a_digit_of_a_plan_is_changed(client: httpx.Client, kept: Kept) -> None:
+    file = kept.files["plan"]
+    text = file.read_text(encoding="utf-8")
+    place = next(n for n, letter in enumerate(text) if letter == "1" and text[n - 1] == " ")
+    file.write_text(f"{text[:place]}2{text[place + 1 :]}", encoding="utf-8")
+    problem(client.get(kept.addresses["plan"]), "damaged")
+
+
+def test_a_plan_is_cut(client: httpx.Client, kept: Kept) -> None:
+    os.truncate(kept.files["plan"], 1000)
+    problem(client.get(kept.addresses["plan"]), "damaged")
+
+
+def test_half_of_an_organ_is_rewritten(
+    client: httpx.Client, kept: Kept, sent: dict[str, Any], good: dict[str, bytes]
+) -> None:
+    """A whole, readable label map under the name of another."""
+    labels = body_labels()
+    labels[7:][labels[7:] == 2] = 1
+    write_nifti(kept.files["file"], labels)
+    for _ in range(2):
+        found = problem(asked(client, kept, WORKING["a plan"], WAIT), "damaged")
+        assert kept.damaged_in(found) == ["file"]
+    problem(asked(client, kept, READING["its shapes"]), "damaged")
+    assert client.post("/v1/cases", **sent).status_code == 201
+    assert kept.files["file"].read_bytes() == good["file"]
+    assert asked(client, kept, WORKING["a plan"], WAIT).status_code == 200
+
+
+def test_a_mask_is_put_beside_those_of_a_case(client: httpx.Client, data_dir: Path, tmp_path: Path) -> None:
+    """Of the content of one that is there, under another organ's name."""
+    mask = write_nifti(tmp_path / "heart.nii.gz", (body_labels() == 2).astype("u1")).read_bytes()
+    body = write_nifti(tmp_path / "body.nii.gz", (body_labels() > 0).astype("u1")).read_bytes()
+    answer = client.post(
+        "/v1/cases", **upload(("file", "s.zip", zipped(("heart.nii.gz", mask), ("body.nii.gz", body))))
+    )
+    address = answer.headers["location"]
+    assert client.get(f"{address}/shapes").status_code == 200
+    stray = data_dir / "cases" / answer.json()["id"] / "input" / "aorta.nii.gz"
+    stray.write_bytes(mask)
+    found = problem(client.get(f"{address}/shapes"), "damaged")
+    assert "input/aorta.nii.gz" in found["detail"]
+    assert client.delete(address).status_code == 204
+
+
+def test_what_was_damaged_while_no_server_ran_is_found(sent: dict[str, Any], tmp_path: Path) -> None:
+    """A bit of every file at once, with the time of its last change as it was."""
+    data_dir = tmp_path / "data"
+    service = Service({"SEEDPATH_DATA_DIR": str(data_dir)}, tmp_path / "log", script=Path(fakes.__file__))
+    with running(service), service.client() as client:
+        kept = everything(client, sent, data_dir)
+        for name, route in READING.items():
+            assert asked(client, kept, route).status_code == 200, name
+        assert service.end() == 0
+        for kind, file in kept.files.items():
+            was = file.stat()
+            fakes.flip(file, random.Random(kind))
+            os.utime(file, ns=(was.st_atime_ns, was.st_mtime_ns))
+        service.start()
+        service.until_up()
+        for name, route in READING.items():
+            answer = asked(client, kept, route)
+            if route.needs:
+                problem(answer, "damaged")
+            else:
+                assert answer.status_code == 200, name
+        assert client.post("/v1/cases", **sent).status_code == 201
+        for route in WORKING.values():
+            assert asked(client, kept, route, WAIT).status_code == 200
+        for name, route in READING.items():
+            assert asked(client, kept, route).status_code == 200, name
