@@ -49,11 +49,6 @@ def forget_size(connection: Connection, kind: str, id: str) -> None:
     connection.execute(delete(sizes).where(*_is_size(kind, id)))
 
 
-def is_sized(connection: Connection, kind: str, id: str) -> bool:
-    """Whether its size is known."""
-    return bool(connection.scalar(select(exists().where(*_is_size(kind, id)))))
-
-
 def counted(connection: Connection, owner: str, things: Iterable[Thing]) -> set[Thing]:
     """Those of `things` that count for `owner`."""
     return {

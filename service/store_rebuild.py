@@ -4,6 +4,7 @@ Files say what they are, and what they were made from; they do not say whose the
 owner, who is named. Jobs, and who held what, are lost with the database.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,9 +15,11 @@ from service.case_of_plan import is_made_from
 from service.database.connection import Database
 from service.database.tables import holdings
 from service.holdings import CASE, LOCK, hold
+from service.keeper import Keeper
 from service.made import Kind
 from service.plan_json import Unreadable, read_kept_plan
 from service.problems import Problem
+from service.quota import Quota
 from service.results_json import read_evaluation, read_replanned
 from service.store import Store, StoredCase
 from service.strict_json import NotJson, Refused
@@ -65,6 +68,8 @@ def rebuild(store: Store, database: Database, owner: str, *, add: bool) -> Rows:
             hold(connection, owner, row.kind, row.id, row.case_id, row.summary, row.made_s)
 
     database.write(change, LOCK)
+    # Beside a server that runs, it counts at once what its owner keeps.
+    Keeper(database, store, Quota(sys.maxsize)).weigh()
     return found
 
 

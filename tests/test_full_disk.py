@@ -95,6 +95,7 @@ def test_on_a_full_disk_jobs_are_cancelled_and_things_removed_and_every_line_is_
     data = tmp_path / "data"
     with small_disk(data) as disk:
         settings = {"SEEDPATH_DATA_DIR": str(data), "SEEDPATH_RESERVE_BYTES": str(RESERVE_BYTES)}
+        settings |= {"SEEDPATH_NICE": "0"}
         apart = Service(settings, tmp_path / "log", prefix=disk.prefix)
         asked = []
         with running(apart) as service, service.client() as client:

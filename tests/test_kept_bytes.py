@@ -32,6 +32,7 @@ from service.quota import Quota
 from service.server import beside
 from service.settings import Settings
 from service.store import Store, no_such_case
+from service.store_rebuild import rebuild
 from service.tasks import Work
 
 MANY = 10_000
@@ -206,6 +207,16 @@ def test_sizes_of_what_an_earlier_version_kept_are_found_out_at_a_start(parts: P
     keeper.weigh()
     assert {owner: keeper.kept_bytes(owner) for owner in OWNERS} == before
     assert database.read(set_right) == 0
+
+
+def test_rows_that_are_made_again_from_files_are_counted(parts: Parts) -> None:
+    store, keeper, database = parts
+    content = content_of("thorax", [], False)
+    case_id = identify(content)
+    with store.aside() as folder:
+        store.add_case(folder, {"id": case_id} | content)
+    assert rebuild(store, database, "ann", add=False).left_out == []
+    assert keeper.kept_bytes("ann") == store.case_bytes(case_id) > 0
 
 
 def test_a_sum_that_went_wrong_is_set_right_at_a_start(parts: Parts) -> None:
