@@ -44,6 +44,7 @@ from service.store import Store
 from service.study.folder import is_study
 from service.summaries import Summaries
 from service.tasks import WORK, Work
+from service.vitals import Vitals
 from service.watch import Watch
 
 _log = logging.getLogger("seedpath.store")
@@ -68,11 +69,13 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
     async def while_it_runs(app: FastAPI) -> AsyncIterator[None]:
         parts.engine.start()
         parts.rounds.start()
+        parts.vitals.start()
         # As in benches: what stays as long as the process is not looked through while somebody waits.
         gc.collect()
         gc.freeze()
         yield
         await run_in_threadpool(parts.rounds.close)
+        await run_in_threadpool(parts.vitals.close)
         await run_in_threadpool(parts.engine.close)
         await run_in_threadpool(parts.reading.close)
         await run_in_threadpool(parts.appraising.close)
@@ -160,6 +163,7 @@ def _wired(settings: Settings, work: Work) -> Parts:
         metrics=Metrics(book, engine, reserves),
         reserves=reserves,
         rounds=Rounds(retention, policy, settings.data_dir),
+        vitals=Vitals(settings, store, reserves, engine),
     )
 
 

@@ -60,7 +60,9 @@ class _Jobs(Collector):
             answers = 0.0
         yield jobs
         yield GaugeMetricFamily("seedpath_database_up", "Whether the database answers", answers)
-        yield GaugeMetricFamily("seedpath_workers", "Workers for jobs", self._engine.workers())
+        yield GaugeMetricFamily("seedpath_workers", "Workers for jobs that are heard", self._engine.workers())
+        silent = self._engine.roll.silent
+        yield GaugeMetricFamily("seedpath_silent_workers", "Workers for jobs that are not heard", silent)
 
 
 class _Records(Collector):

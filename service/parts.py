@@ -20,6 +20,7 @@ from service.retention.rounds import Rounds
 from service.settings import Settings
 from service.store import Store
 from service.summaries import Summaries
+from service.vitals import Vitals
 from service.watch import Watch
 
 
@@ -43,6 +44,7 @@ class Parts:
     metrics: Metrics
     reserves: Reserves
     rounds: Rounds
+    vitals: Vitals
 
 
 def parts_of(request: HTTPConnection) -> Parts:

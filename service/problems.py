@@ -216,6 +216,13 @@ def _request_pointer(where: str) -> str:
     return pointer(where.split("/"))
 
 
+def of_disk(error: OSError) -> Report:
+    """What is wrong where a disk could not be read or written."""
+    if error.errno in NO_ROOM:
+        return Report("no-room", "The service's disk is full, or cannot be written.")
+    return Report("failed", "The service failed unexpectedly. Its log says more.")
+
+
 def answer(report: Report, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """The HTTP answer of a report."""
     # A refusal is of one moment: without a word against it, some may be kept (RFC 9110, 15.1).
@@ -263,9 +270,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(OSError)
     async def _disk(request: Request, error: OSError) -> JSONResponse:
         _log.error("%s %s", request.method, request.url.path, exc_info=error)
-        if error.errno in NO_ROOM:
-            return answer(Report("no-room", "The service's disk is full, or cannot be written."))
-        return answer(Report("failed", "The service failed unexpectedly. Its log says more."))
+        return answer(of_disk(error))
 
     @app.exception_handler(Exception)
     async def _unforeseen(request: Request, error: Exception) -> JSONResponse:

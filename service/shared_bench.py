@@ -24,6 +24,7 @@ class SharedBench:
     def __init__(self, what: str, bounds: Bounds, most_waiting: int, most_of_owner: int) -> None:
         self._what = what
         self._bench = Bench(bounds)
+        self._is_closed = False
         self._turns = Turns(most_waiting, most_of_owner)
 
     async def run(self, owner: str, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -35,7 +36,7 @@ class SharedBench:
             # Waiting here costs no thread, of which there are few.
             async with self._turns.turn(owner):
                 # Not given up where the client leaves: a bench is one's alone until its work has ended.
-                return await to_thread.run_sync(functools.partial(self._bench.run, function, *arguments))
+                return await to_thread.run_sync(functools.partial(self._done, function, *arguments))
         except Full as full:
             raise self._refusal(full) from None
         except Exceeded as error:
@@ -45,6 +46,16 @@ class SharedBench:
             _log.error("%s failed: %s", self._what, error)
             raise problem("failed", f"{self._what} failed. The service's log says more.") from None
 
+    def _done(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What the bench makes of it; once more where its process was lost, as one is that was stopped."""
+        try:
+            return self._bench.run(function, *arguments)
+        except Lost as error:
+            if self._is_closed:
+                raise
+            _log.warning("%s is begun again: %s", self._what, error)
+            return self._bench.run(function, *arguments)
+
     def _refusal(self, full: Full) -> Problem:
         if not full.of_owner:
             return problem("busy", f"{self._what}: too many wait. Try again later.")
@@ -53,4 +64,5 @@ class SharedBench:
 
     def close(self) -> None:
         """End the process."""
+        self._is_closed = True
         self._bench.end()

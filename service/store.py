@@ -53,6 +53,9 @@ from service.results_json import MAX_RESULT_BYTES
 ABANDONED_S = 24 * 3600.0
 """What lies aside longer than this was left by a service that died."""
 
+TRIED_BYTES = 4096
+"""More than file systems keep in a file's own record, without room of its own."""
+
 RECORD = "case.json"
 
 PRIVATE = 0o600
@@ -343,6 +346,11 @@ class Store:
         """Raises OSError where nothing can be written now."""
         with self.aside() as folder:
             write_atomically(folder / "tried", b"tried", PRIVATE)
+
+    def try_to_write(self) -> None:
+        """Raises OSError where nothing can be written now, as far as a disk tells that without flushing."""
+        with tempfile.TemporaryFile(dir=self._aside, buffering=0) as file:
+            file.write(bytes(TRIED_BYTES))
 
     def refuse_removals_that_fail(self) -> None:
         """Raises OSError where nothing can be removed now. A full disk lets go of what it has."""

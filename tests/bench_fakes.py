@@ -1,6 +1,10 @@
 """Work for benches, importable in their processes."""
 
 import os
+import signal
+import struct
+import sys
+import threading
 import time
 from typing import Any
 
@@ -42,3 +46,32 @@ def fill_memory(report: Report, bytes: int) -> None:
 
 def priority(report: Report) -> int:
     return os.nice(0)
+
+
+def stop(report: Report) -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def stop_in_the_answer(report: Report) -> None:
+    """Send the length of an answer, and a part of it."""
+    os.write(int(sys.argv[1]), struct.pack("!Q", 1000) + b"part")
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def hang(report: Report) -> None:
+    """Wait for what never comes."""
+    threading.Event().wait()
+
+
+def compute_with_the_lock(report: Report, seconds: float) -> str:
+    """Steps of more than a second each, in native code that keeps Python's lock."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        sum(range(100_000_000))
+    return "computed"
+
+
+def be_impatient(report: Report, seconds: float) -> int:
+    """Have this process end when its parent is stopped for so long."""
+    sys.modules["__main__"].PARENT_STOPPED_S = seconds  # type: ignore[attr-defined]
+    return os.getpid()

@@ -14,6 +14,7 @@ import pytest
 
 from anatomy.errors import ReadError
 from planner.progress import Progress
+from service.jobs import standstill
 from service.jobs.bench import Bench, Bounds, Exceeded, Fault, Lost, Stopped
 
 GENEROUS_S = 60.0
@@ -34,6 +35,13 @@ def is_gone(pid: int) -> bool:
             return True
         time.sleep(0.02)
     return False
+
+
+def stop(pid: int) -> None:
+    """SIGSTOP, until it is seen."""
+    os.kill(pid, signal.SIGSTOP)
+    while not standstill.is_stopped(pid):
+        time.sleep(0.01)
 
 
 def test_work_is_done_in_another_process_which_stays(bench: Bench) -> None:
@@ -80,6 +88,46 @@ def test_a_process_that_died_while_idle_is_replaced(bench: Bench) -> None:
     assert bench.run(fakes.answer, 1)[1] != pid
 
 
+def test_a_process_that_was_stopped_while_idle_is_replaced(bench: Bench) -> None:
+    pid = bench.run(fakes.answer, 1)[1]
+    stop(pid)
+    assert bench.run(fakes.answer, 1)[1] != pid
+    assert is_gone(pid)
+
+
+def test_a_process_that_is_stopped_is_told_as_lost(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At work; with half an answer sent; before it has read a question that is larger than a socket holds."""
+    monkeypatch.setattr(standstill, "STOPPED_S", 2.0)
+    for stops in (fakes.stop, fakes.stop_in_the_answer):
+        with pytest.raises(Lost, match="stood still"):
+            bench.run(stops)
+        assert bench.pid is None
+    pid = bench.run(fakes.answer, 1)[1]
+    stop(pid)
+    monkeypatch.setattr(Bench, "_is_lost", lambda *_: False)
+    with pytest.raises(Lost, match="stood still"):
+        bench.run(fakes.answer, bytes(8 * MIB))
+    assert is_gone(pid)
+
+
+def test_large_questions_and_answers_come_through_whole(bench: Bench) -> None:
+    large = os.urandom(5 * MIB + 3)
+    assert bench.run(fakes.answer, large)[0] == large
+    assert bench.run(fakes.answer, 1)[0] == 1
+
+
+def test_a_process_that_hangs_is_told_as_lost(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standstill, "IDLE_S", 2.0)
+    with pytest.raises(Lost, match="stood still"):
+        bench.run(fakes.hang)
+
+
+def test_long_work_without_a_word_does_not_stand_still(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It keeps Python's lock all the time, as native code may."""
+    monkeypatch.setattr(standstill, "IDLE_S", 2.0)
+    assert bench.run(fakes.compute_with_the_lock, 5.0) == "computed"
+
+
 def test_work_that_is_no_longer_wanted_ends_at_once(bench: Bench) -> None:
     asked = time.monotonic()
     with pytest.raises(Stopped):
@@ -111,8 +159,9 @@ def test_work_that_takes_too_much_memory_is_ended() -> None:
     assert bench.pid is None
 
 
-def test_a_bench_ends_with_its_parent() -> None:
-    """Kill -9 of who looks after it, in the middle of work."""
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_bench_ends_with_its_parent(number: signal.Signals) -> None:
+    """Kill -9 of who looks after it, or SIGSTOP for a while, in the middle of work."""
     parent = textwrap.dedent(
         f"""
         import sys
@@ -120,12 +169,15 @@ def test_a_bench_ends_with_its_parent() -> None:
         import bench_fakes
         from service.jobs.bench import Bench, Bounds
         bench = Bench(Bounds(60.0, {2048 * MIB}, 0))
-        print(bench.run(bench_fakes.answer, 1)[1], flush=True)
+        print(bench.run(bench_fakes.be_impatient, 2.0), flush=True)
         bench.run(bench_fakes.last, 60.0)
         """
     )
     with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         pid = int(process.stdout.readline())
-        process.kill()
-    assert is_gone(pid)
+        process.send_signal(number)
+        try:
+            assert is_gone(pid)
+        finally:
+            process.kill()

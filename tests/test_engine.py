@@ -1,18 +1,27 @@
 """The engine: faults of its own and of its workers do not end it."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
 import httpx
 import pytest
 import service_fakes as fakes
 from service_process import eventually
-from test_rest import GENEROUS_S, healthy, problem
+from test_rest import GENEROUS_S, healthy
 
 from service.app import create_app
 from service.jobs import engine as engine_of
+from service.jobs import pulse as pulse_of
+from service.jobs.book import Book
+from service.jobs.workforce import Workforce
 from service.server import beside
 from service.settings import Settings
 from service.tasks import Work
+
+CROWD = 200
+"""Clients at once: five for each thread that answers requests."""
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -44,19 +53,59 @@ def test_a_cluster_that_lost_its_workers_is_started_anew(
         healthy(client)
         engine = app.state.parts.engine
         # As Dask does with a worker that died twice in a short time.
-        engine._cluster.scale(0)
+        engine._workforce._cluster.scale(0)
         eventually(lambda: engine.workers() == 0)
-        assert client.get("/v1/health").status_code == 503
+        eventually(lambda: client.get("/v1/health").status_code == 503)
         assert healthy(client)["workers"] == 1
 
 
-def test_a_scheduler_that_has_told_nothing_yet_is_one_without_workers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_scheduler_that_does_not_answer_is_said_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
     with beside(app) as base, httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client:
         healthy(client)
+
+        def away(self: Workforce) -> NoReturn:
+            raise TimeoutError
+
         with monkeypatch.context() as patched:
-            patched.setattr(engine_of.Client, "scheduler_info", lambda self, n_workers: {})
-            problem(client.get("/v1/health"), "unavailable")
+            patched.setattr(pulse_of, "STALE_S", 2.0)
+            patched.setattr(Workforce, "beats", away)
+            eventually(lambda: "does not answer" in client.get("/v1/health").text)
         assert healthy(client)["workers"] == 1
+
+
+def test_no_crowd_ever_hears_of_no_worker_while_one_is_there(tmp_path: Path) -> None:
+    """Forty threads at once: what clients of a scheduler keep of it has no workers now and then."""
+    app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
+    with beside(app) as base, httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client:
+        healthy(client)
+        engine = app.state.parts.engine
+        with ThreadPoolExecutor(40) as pool:
+            found = pool.map(lambda _: {engine.roll.workers for _ in range(500)}, range(40))
+            assert set().union(*found) == {1}
+
+
+def test_health_is_answered_though_nothing_else_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something hangs, and all threads of requests wait for it."""
+    app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
+    parts = app.state.parts
+    goes_on = threading.Event()
+    monkeypatch.setattr(Book, "listed", lambda *_: [] if goes_on.wait(GENEROUS_S) else None)
+
+    def ask(_: int) -> int:
+        return httpx.get(f"{base}/v1/jobs", trust_env=False, timeout=GENEROUS_S).status_code
+
+    with (
+        beside(app) as base,
+        httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
+        ThreadPoolExecutor(CROWD) as pool,
+    ):
+        healthy(client)
+        try:
+            waiting = [pool.submit(ask, number) for number in range(CROWD)]
+            eventually(lambda: f"seedpath_requests_under_way {CROWD}.0" in parts.metrics.text().decode())
+            assert {client.get("/v1/health").status_code for _ in range(100)} == {200}
+            assert not any(answer.done() for answer in waiting)
+        finally:
+            goes_on.set()
+        assert {answer.result() for answer in waiting} == {200}

@@ -104,7 +104,7 @@ def test_a_process_that_dies_each_time_ends_the_job(
     perform(settings, WORK, asked(book, case_id, fakes.KILLED).id)
     failed = book.get("j")
     assert failed.state is State.FAILED and failed.attempt == settings.job_attempts
-    assert failed.problem is not None and "died, 3 times" in failed.problem["detail"]
+    assert failed.problem is not None and "died or stood still, 3 times" in failed.problem["detail"]
     states = [str(event.state) for event in book.events("j", 0)]
     assert states == ["queued", *["running", "queued"] * 3, "failed"]
 

@@ -264,6 +264,7 @@ def test_a_database_that_is_away_for_ten_seconds_loses_nothing(
         postgres.stop()
         try:
             away = time.monotonic()
+            eventually(lambda: client.get("/v1/health").status_code == 503)
             for address in (job, "/v1/cases", "/v1/health"):
                 answer = client.get(address)
                 assert answer.status_code == 503 and answer.json()["type"] == "/v1/problems/unavailable"

@@ -414,6 +414,8 @@ def test_progress_shows_and_cancellation_takes_effect(client: httpx.Client, case
     assert progress == {"phase": "search", "fraction": 0.25} and (left_s is None or left_s > 0.0)
     assert client.get(waiting).json()["state"] == "queued"
     problem(client.delete(case.removesuffix("/plans")), "conflict")
+    while client.get("/v1/health").json()["jobs"]["running"] != 1 and time.monotonic() < end:
+        time.sleep(0.1)
     assert client.get("/v1/health").json()["jobs"]["running"] == 1
     # One slot is left of three, then none.
     last = client.post(case, json=asked).headers["location"]

@@ -12,6 +12,12 @@ states      what may become of a job
 job         a job, its events, and an order for one
 book        jobs as they are recorded, and every change of one
 engine      keeps open jobs with the scheduler
+workforce   the scheduler and its workers, our own or given
+pulse       looks which workers are heard, and has those restarted that are not
+lead        which of several servers has the jobs done
+silence     how long each of many has not been heard
 perform     one job, in a Dask worker
 bench       a process that works, and can be ended at any moment
+standstill  whether such a process stands still
+wire        messages between the two
 """

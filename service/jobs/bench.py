@@ -8,7 +8,7 @@ Errors of this module:
 BenchError
 |-- Stopped       the watcher wanted no more of it
 |-- Exceeded      it took more time or memory than it may
-|-- Lost          the process died
+|-- Lost          the process died, or stands still
 `-- Fault         it raised something that is no refusal of its input; the text is its traceback
 """
 
@@ -19,13 +19,15 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from typing import Any
 
 import psutil
 
 from anatomy.errors import AnatomyError
 from planner.progress import Progress
+from service.jobs.silence import LOOK_S as STANDSTILL_LOOK_S
+from service.jobs.standstill import Standstill, is_stopped
+from service.jobs.wire import Wire
 
 LOOK_S = 0.1
 """How often work is looked after: whether it is still wanted, and what it takes [U]."""
@@ -44,7 +46,7 @@ class Exceeded(BenchError):
 
 
 class Lost(BenchError):
-    """The process died."""
+    """The process died, or stands still: stopped, or waiting for what never comes."""
 
 
 class Fault(BenchError):
@@ -76,21 +78,20 @@ class Bench:
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
         self._process: subprocess.Popen[bytes] | None = None
-        self._connection: Connection | None = None
+        self._wire: Wire | None = None
 
     def run(self, function: Callable[..., Any], *arguments: Any, watch: Watch = always) -> Any:
         """What `function(report, *arguments)` returns, done in the process.
 
         Raises what it raises of AnatomyError, and BenchError. Whatever `watch` raises ends the work as well.
         """
-        connection, is_new = self._opened()
+        wire, is_new = self._opened()
         until = time.monotonic() + self.bounds.time_s
         try:
             if is_new:
-                # It reads nothing before it is up, and who sends would wait with eyes shut.
-                self._outcome(connection, watch, until)
-            _send(connection, (function, arguments))
-            told, content = self._outcome(connection, watch, until)
+                self._outcome(wire, watch, until)
+            wire.send((function, arguments))
+            told, content = self._outcome(wire, watch, until)
         except BaseException:
             self.end()
             raise
@@ -113,15 +114,18 @@ class Bench:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-        if self._connection is not None:
-            self._connection.close()
-        self._process = self._connection = None
+        if self._wire is not None:
+            self._wire.close()
+        self._process = self._wire = None
 
-    def _outcome(self, connection: Connection, watch: Watch, until: float) -> tuple[str, Any]:
+    def _outcome(self, wire: Wire, watch: Watch, until: float) -> tuple[str, Any]:
+        assert self._process is not None
+        standstill, said, due_s = Standstill(self._process.pid), 0, 0.0
         while True:
             progress = None
-            message = _received(connection)
+            message = _received(wire)
             if message is not None:
+                said += 1
                 told, content = message
                 if told != "progress":
                     return told, content
@@ -129,6 +133,9 @@ class Bench:
             if not watch(progress):
                 raise Stopped
             self._refuse_excess(until)
+            if time.monotonic() >= due_s:
+                due_s = time.monotonic() + STANDSTILL_LOOK_S
+                _refuse_standstill(standstill, said)
 
     def _refuse_excess(self, until: float) -> None:
         if time.monotonic() > until:
@@ -141,11 +148,10 @@ class Bench:
         if used > self.bounds.memory_bytes:
             raise Exceeded(f"It took more than {self.bounds.memory_bytes >> 20} MiB of memory.")
 
-    def _opened(self) -> tuple[Connection, bool]:
-        """The connection, and whether its process is new. Raises Lost where none can be started."""
-        # From one that waits nothing can be read, but its end.
-        if self._connection is not None and not self._connection.poll():
-            return self._connection, False
+    def _opened(self) -> tuple[Wire, bool]:
+        """The wire, and whether its process is new. Raises Lost where none can be started."""
+        if self._wire is not None and not self._is_lost(self._wire):
+            return self._wire, False
         self.end()
         ours, theirs = socket.socketpair()
         with theirs:
@@ -154,8 +160,12 @@ class Bench:
             except OSError as error:
                 ours.close()
                 raise Lost(f"No process can be started ({error.strerror}).") from error
-        self._connection = Connection(ours.detach())
-        return self._connection, True
+        self._wire = Wire(ours)
+        return self._wire, True
+
+    def _is_lost(self, wire: Wire) -> bool:
+        """Whether the process, which waits and has nothing to say, is gone or stopped."""
+        return self._process is None or wire.is_gone() or is_stopped(self._process.pid)
 
     def _started(self, descriptor: int) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "service.jobs.bench_process", str(descriptor), str(self.bounds.nice)]
@@ -168,19 +178,21 @@ class Bench:
         )
 
 
-def _send(connection: Connection, message: Any) -> None:
-    try:
-        connection.send(message)
-    except OSError:
-        raise Lost(_DIED) from None
-
-
-def _received(connection: Connection) -> tuple[str, Any] | None:
+def _received(wire: Wire) -> tuple[str, Any] | None:
     """The next message; None if there is none for a moment."""
     try:
-        return connection.recv() if connection.poll(LOOK_S) else None
+        return wire.turn(LOOK_S)
     except (EOFError, OSError):
         raise Lost(_DIED) from None
+
+
+def _refuse_standstill(standstill: Standstill, said: int) -> None:
+    try:
+        seconds = standstill.seconds(said)
+    except psutil.NoSuchProcess:
+        return
+    if seconds is not None:
+        raise Lost(f"The process that worked on it has stood still for {seconds:.0f} s.")
 
 
 _DIED = "The process that worked on it died."

@@ -2,16 +2,23 @@
 
 import os
 import queue
+import select
 import signal
+import socket
 import sys
 import threading
 import traceback
-from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any
 
 from anatomy.errors import AnatomyError
 from planner.progress import Progress
+from service.jobs.silence import LOOK_S, Silence
+from service.jobs.standstill import is_stopped
+from service.jobs.wire import read, write
+
+PARENT_STOPPED_S = 60.0
+"""A parent that is stopped for so long is replaced by another, and what it wanted is done elsewhere [U]."""
 
 
 def main(descriptor: int, nice: int) -> None:
@@ -19,23 +26,23 @@ def main(descriptor: int, nice: int) -> None:
     # Ctrl-C reaches the whole process group; the parent ends this process itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(nice)
-    connection = Connection(descriptor)
+    parent = socket.socket(fileno=descriptor)
 
     def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        connection.send(("fault", "".join(traceback.format_exception(kind, error, trace))))
+        write(parent, ("fault", "".join(traceback.format_exception(kind, error, trace))))
 
     sys.excepthook = tell
     sent: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(connection, sent), daemon=True).start()
-    connection.send(("ready", None))
+    threading.Thread(target=_receive, args=(parent, sent), daemon=True).start()
+    write(parent, ("ready", None))
     while True:
         function, arguments = sent.get()
-        connection.send(_outcome(connection, function, arguments))
+        write(parent, _outcome(parent, function, arguments))
 
 
-def _outcome(connection: Connection, function: Any, arguments: tuple[Any, ...]) -> tuple[str, Any]:
+def _outcome(parent: socket.socket, function: Any, arguments: tuple[Any, ...]) -> tuple[str, Any]:
     def report(progress: Progress) -> None:
-        connection.send(("progress", progress))
+        write(parent, ("progress", progress))
 
     try:
         return "made", function(report, *arguments)
@@ -43,11 +50,18 @@ def _outcome(connection: Connection, function: Any, arguments: tuple[Any, ...]) 
         return "refused", error
 
 
-def _receive(connection: Connection, sent: "queue.SimpleQueue[Any]") -> None:
-    """Hand on what is sent. A parent that is gone ends this process, in the middle of its work too."""
+def _receive(parent: socket.socket, sent: "queue.SimpleQueue[Any]") -> None:
+    """Hand on what is sent. A parent that is gone, or stopped for long, ends this process, in the middle of
+    its work too."""
+    arrived, silence, looks = select.poll(), Silence(), 0
+    arrived.register(parent, select.POLLIN)
     try:
         while True:
-            sent.put(connection.recv())
+            if arrived.poll(1000.0 * LOOK_S):
+                sent.put(read(parent))
+            looks += not is_stopped(os.getppid())
+            if silence.look({"parent": looks})["parent"].watched_s > PARENT_STOPPED_S:
+                os._exit(1)
     except (EOFError, OSError):
         os._exit(1)
 

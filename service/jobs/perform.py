@@ -44,13 +44,14 @@ def perform(settings: Settings, work: Work, job_id: str) -> None:
     """
     store, book = _tools(settings)
     job_id_of_logs.set(job_id)
-    died = Report("failed", f"The process that worked on it died, {counted(settings.job_attempts, 'time')}.")
+    times = counted(settings.job_attempts, "time")
+    died = Report("failed", f"The process that worked on it died or stood still, {times}.")
     while (job := book.begin(job_id, settings.job_attempts, died)) is not None:
         try:
             _attempt(book, store, Reserves(settings), work, job, _bench(settings))
             return
-        except Lost:
-            _log.warning("job %s lost its process, attempt %d", job.id, job.attempt)
+        except Lost as lost:
+            _log.warning("job %s lost its process, attempt %d: %s", job.id, job.attempt, lost)
             if not book.lose(job):
                 return
 

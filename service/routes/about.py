@@ -4,20 +4,25 @@ from typing import Literal
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
-from starlette.concurrency import run_in_threadpool
 
 from planner.records import SCHEMA, SOFTWARE
-from service.parts import Parts, parts_of
+from service.parts import parts_of
 from service.problems import KINDS, documented, problem
 
 router = APIRouter(tags=["about"])
 
 
 class Health(BaseModel):
-    """The service can take work: files and records can be written, and there are `workers` for jobs."""
+    """The service can take work: files can be written, the database answers, and `workers` are heard.
+
+    `silent_workers` are not, the first of them since `longest_silence_s`: they are being replaced. All is as
+    found out within the last seconds.
+    """
 
     status: Literal["ok"]
     workers: int
+    silent_workers: int
+    longest_silence_s: float
     jobs: dict[str, int]
 
 
@@ -38,8 +43,16 @@ class ProblemKind(BaseModel):
 
 @router.get("/health", responses=documented("no-room"))
 async def health(request: Request) -> Health:
-    """Whether the service can take work: a file is written, the database asked, and workers counted."""
-    return await run_in_threadpool(_health, parts_of(request))
+    """Whether the service can take work. All the time a file is written, the database asked, and workers are
+    listened to; this is what was found out last."""
+    sound = parts_of(request).vitals.sound()
+    return Health(
+        status="ok",
+        workers=sound.workers,
+        silent_workers=sound.silent_workers,
+        longest_silence_s=round(sound.longest_silence_s, 1),
+        jobs=sound.jobs,
+    )
 
 
 @router.get("/version")
@@ -55,14 +68,3 @@ async def problem_kind(kind: str) -> ProblemKind:
         raise problem("not-found", f"There is no such kind of problem. Known: {', '.join(KINDS)}.")
     found = KINDS[kind]
     return ProblemKind(title=found.title, status=found.status, meaning=found.meaning)
-
-
-def _health(parts: Parts) -> Health:
-    """Raises Problem, OSError, and database.connection.Unavailable."""
-    parts.store.refuse_writes_that_fail()
-    parts.reserves.refuse_use()
-    jobs = parts.book.counts()
-    workers = parts.engine.workers()
-    if workers == 0:
-        raise problem("unavailable", "There is no worker for jobs. What is accepted waits.")
-    return Health(status="ok", workers=workers, jobs=jobs)

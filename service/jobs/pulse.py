@@ -1,0 +1,161 @@
+"""Pulse: a thread that looks every second which workers are heard, and has those restarted that are not.
+
+What is heard is the heartbeat that every Dask worker sends twice a second, from the main thread of its
+process. Work is done beside it, by a thread that waits for a bench, which is another process. So a worker is
+silent that is stopped, hangs or cannot be reached, and none is whose work takes long.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from service.jobs.lead import Lead
+from service.jobs.silence import LOOK_S, Heard, Silence
+from service.jobs.workforce import DASK_ERRORS, Workforce
+from service.steady import Steady
+
+_log = logging.getLogger("seedpath.engine")
+
+SILENT_S = 10.0
+"""A worker that is not heard for so long is told as silent; it beats every half second [U]."""
+
+RESTART_AFTER_S = 20.0
+"""A worker that is not heard for so long is ended, and its job begun again: no machine that is merely busy
+keeps a process from running at all for so long [U]."""
+
+MOST_PATIENCE, REMEMBERED_S = 16, 3600.0
+"""Each restart doubles RESTART_AFTER_S for an hour, up to so many times: they do not help a machine that is
+starved [U]."""
+
+STUCK_S = 300.0
+"""The engine is stuck that takes longer for one step: longer than a cluster takes to start [U]."""
+
+STALE_S = 10.0
+"""What was seen longer ago than this says nothing about now, as after a scheduler was not heard for so long
+[U]."""
+
+
+@dataclass(frozen=True)
+class Roll:
+    """Who was heard at the last look, `at_s` by the monotonic clock.
+
+    `workers` are those that beat and take work; of the `there` workers that the scheduler knows, `silent` do
+    not beat, the first of them since `longest_s`. Where this server waits for another to lead, `longest_s` is
+    how long that has told nothing. `is_away` says that the scheduler does not answer.
+    """
+
+    at_s: float
+    workers: int = 0
+    silent: int = 0
+    there: int = 0
+    longest_s: float = 0.0
+    waits: bool = False
+    is_away: bool = False
+    engine_silent_s: float = 0.0
+
+    @property
+    def age_s(self) -> float:
+        """How long ago was looked."""
+        return time.monotonic() - self.at_s
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it says something about now."""
+        return self.age_s <= STALE_S and self.engine_silent_s <= STUCK_S
+
+
+class Pulse:
+    """Looks after an engine's workers. `steps` counts what the engine's thread does, `wake` wakes it."""
+
+    def __init__(
+        self, workforce: Workforce, lead: Lead | None, steps: Callable[[], int], wake: Callable[[], None]
+    ) -> None:
+        self._workforce, self._lead = workforce, lead
+        self._steps, self._wake = steps, wake
+        self._workers, self._engine = Silence(), Silence()
+        self._restarts: list[float] = []
+        self._steady = Steady("seedpath-pulse", self._look, LOOK_S)
+        self.leads = lead is None
+        self.roll = Roll(time.monotonic())
+
+    def start(self) -> None:
+        """Look once, and from then on in a thread."""
+        self._look()
+        self._steady.start()
+
+    def close(self) -> None:
+        """Look no more. What is led goes on to be led."""
+        self._steady.close()
+
+    def release(self) -> None:
+        """Let another server lead."""
+        if self._lead is not None:
+            self._lead.release()
+
+    def _look(self) -> None:
+        engine = self._engine.look({"engine": self._steps()})["engine"]
+        try:
+            self._look_who_leads(engine)
+        except OSError as error:
+            # A disk that is full or away: who leads goes on, and the next look tells.
+            _log.warning("who leads is not known: %s", error)
+        if self.leads:
+            self.roll = self._seen(engine)
+        elif self._lead is not None:
+            told = self._lead.told()
+            is_silent = told.silent_s > SILENT_S
+            self.roll = Roll(
+                time.monotonic(),
+                workers=0 if is_silent else told.workers,
+                longest_s=told.silent_s if is_silent else 0.0,
+                waits=True,
+                engine_silent_s=engine.silent_s,
+            )
+
+    def _look_who_leads(self, engine: Heard) -> None:
+        if self._lead is None:
+            return
+        leads = self._lead.look()
+        # Where the engine is stuck, another server has to take over.
+        if leads and engine.watched_s <= STUCK_S:
+            self._lead.tell(self.roll.workers)
+        if not leads and not self.roll.waits:
+            _log.warning("another server with this data folder does the jobs; this one waits for its end")
+        if leads is not self.leads:
+            self.leads = leads
+            self._wake()
+
+    def _restart_silent(self, heard: Mapping[str, Heard]) -> None:
+        now = time.monotonic()
+        self._restarts = [at_s for at_s in self._restarts if now - at_s < REMEMBERED_S]
+        patience_s = RESTART_AFTER_S * min(2 ** len(self._restarts), MOST_PATIENCE)
+        if self._restarts and now - self._restarts[-1] < patience_s:
+            return
+        for address, worker in heard.items():
+            if worker.watched_s > patience_s and self._workforce.restart(address):
+                _log.warning("the worker %s was silent for %.0f s and is restarted", address, worker.silent_s)
+                self._restarts.append(now)
+
+    def _unanswered(self, engine: Heard) -> Roll:
+        """One answer that is late says nothing: what was seen before holds until it is too old."""
+        if self._workforce.connected() and not self.roll.is_away and self.roll.age_s <= STALE_S:
+            return self.roll
+        return Roll(time.monotonic(), is_away=True, engine_silent_s=engine.silent_s)
+
+    def _seen(self, engine: Heard) -> Roll:
+        try:
+            beats = self._workforce.beats()
+        except DASK_ERRORS:
+            return self._unanswered(engine)
+        heard = self._workers.look({address: beat.last_seen for address, beat in beats.items()})
+        self._restart_silent(heard)
+        silences = {a: worker.silent_s for a, worker in heard.items() if worker.silent_s > SILENT_S}
+        return Roll(
+            time.monotonic(),
+            workers=sum(beat.takes_work for a, beat in beats.items() if a not in silences),
+            silent=len(silences),
+            there=len(beats),
+            longest_s=max(silences.values(), default=0.0),
+            engine_silent_s=engine.silent_s,
+        )

@@ -1,0 +1,107 @@
+"""Wire: whole messages over a socket, between a bench and who looks after it.
+
+The side that looks after the other sends and receives as much as goes at the moment: it never waits for a
+process that stands still in the middle of a message. Messages are pickled, after their length in eight bytes.
+"""
+
+import contextlib
+import pickle
+import select
+import socket
+import struct
+from typing import Any
+
+_LENGTH = struct.Struct("!Q")
+
+_CHUNK_BYTES = 1 << 20
+
+
+class Wire:
+    """The side that never waits."""
+
+    def __init__(self, ours: socket.socket) -> None:
+        ours.setblocking(False)
+        self._socket = ours
+        self._sending = memoryview(b"")
+        self._received = bytearray()
+
+    def send(self, message: Any) -> None:
+        """Have a message sent by the next turns. Raises what pickling does."""
+        self._sending = memoryview(bytes(self._sending) + _framed(message))
+
+    def turn(self, most_s: float) -> Any | None:
+        """Send and receive what goes within `most_s`. A message that is whole, or None.
+
+        Raises EOFError and OSError where the other side is gone.
+        """
+        if not self._is_whole():
+            self._pass_on(most_s)
+        return self._next() if self._is_whole() else None
+
+    def is_gone(self) -> bool:
+        """Whether the other side, which has nothing to say, is gone."""
+        return bool(self._polled(select.POLLIN, 0.0))
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+    def _pass_on(self, most_s: float) -> None:
+        asked = select.POLLIN | (select.POLLOUT if self._sending else 0)
+        events = self._polled(asked, most_s)
+        # What could go a moment ago may not go after all: then it does the next time.
+        with contextlib.suppress(BlockingIOError):
+            if events & select.POLLOUT:
+                sent = self._socket.send(self._sending[:_CHUNK_BYTES])
+                self._sending = self._sending[sent:]
+            if events & ~select.POLLOUT:
+                received = self._socket.recv(_CHUNK_BYTES)
+                if not received:
+                    raise EOFError
+                self._received += received
+
+    def _polled(self, asked: int, most_s: float) -> int:
+        poll = select.poll()
+        poll.register(self._socket, asked)
+        return next((event for _, event in poll.poll(1000.0 * most_s)), 0)
+
+    @property
+    def _end(self) -> int:
+        """Where the first message received ends."""
+        (length,) = _LENGTH.unpack_from(self._received)
+        return _LENGTH.size + int(length)
+
+    def _is_whole(self) -> bool:
+        return len(self._received) >= _LENGTH.size and len(self._received) >= self._end
+
+    def _next(self) -> Any:
+        end = self._end
+        message = bytes(self._received[_LENGTH.size : end])
+        del self._received[:end]
+        return pickle.loads(message)
+
+
+def write(theirs: socket.socket, message: Any) -> None:
+    """Send a message as a whole, from the side that waits. Raises OSError, and what pickling does."""
+    theirs.sendall(_framed(message))
+
+
+def read(theirs: socket.socket) -> Any:
+    """Wait for a message. Raises EOFError and OSError where the other side is gone."""
+    return pickle.loads(_exactly(theirs, _LENGTH.unpack(_exactly(theirs, _LENGTH.size))[0]))
+
+
+def _exactly(theirs: socket.socket, count: int) -> bytearray:
+    received = bytearray(count)
+    left = memoryview(received)
+    while left:
+        taken = theirs.recv_into(left)
+        if taken == 0:
+            raise EOFError
+        left = left[taken:]
+    return received
+
+
+def _framed(message: Any) -> bytes:
+    content = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    return _LENGTH.pack(len(content)) + content

@@ -1,0 +1,197 @@
+"""Workforce: the Dask scheduler and its workers, our own or given, as one server connects to them.
+
+The engine's thread opens and closes it; the pulse's asks it who beats, and has those restarted who do not.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Hashable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import dask
+from distributed import Client, LocalCluster
+from distributed import Nanny as DaskNanny
+from distributed.core import Status
+
+from service.settings import MIB, Settings
+
+T = TypeVar("T")
+
+_log = logging.getLogger("seedpath.engine")
+
+CONNECT_S = 5.0
+"""How long a scheduler may take to answer [U]."""
+
+START_S = 180.0
+"""How long a worker of our own may take to start; on a machine that was very busy it took 67 s."""
+
+RESTART_S = 20.0
+"""How long a nanny may take to end a worker: it asks it to end, and kills it after four seconds [U]."""
+
+WORKER_BYTES = 1024 * MIB
+"""A Dask worker only looks after its bench, which has a bound of its own [U]."""
+
+DASK_ERRORS = (OSError, TimeoutError, RuntimeError, asyncio.CancelledError)
+"""What Dask raises where a scheduler is away, or processes do not start."""
+
+
+@dataclass(frozen=True)
+class Beat:
+    """When the scheduler last heard a worker, by the scheduler's clock, and whether that one takes work: not
+    where its memory is full."""
+
+    last_seen: Hashable
+    takes_work: bool
+
+
+class Nanny(DaskNanny):
+    """Looks after one worker of our own. Dask's waits without end for one that stands still at its start."""
+
+    async def instantiate(self) -> Status:
+        """Start the worker; one that is not up in time is killed, which ends the wait."""
+        late = asyncio.get_running_loop().call_later(START_S, self._kill)
+        try:
+            return await super().instantiate()
+        finally:
+            late.cancel()
+
+    def _kill(self) -> None:
+        if self.pid is not None:
+            _log.warning("the worker process %d did not start in time and is killed", self.pid)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+
+class Workforce:
+    """A scheduler and its workers."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._cluster: LocalCluster | None = None
+        self._client: Client | None = None
+        self._restarts: dict[str, Future[None]] = {}
+
+    def connected(self) -> Client | None:
+        """The client of a scheduler that is there, if it was opened."""
+        client = self._client
+        return client if client is not None and client.status == "running" else None
+
+    def open(self) -> Client:
+        """Connect to the scheduler, or start our own with its workers. Raises DASK_ERRORS."""
+        if self._settings.scheduler is None:
+            self._cluster = self._started()
+        self._client = Client(
+            self._cluster or self._settings.scheduler, timeout=CONNECT_S, set_as_default=False
+        )
+        return self._client
+
+    def beats(self) -> dict[str, Beat]:
+        """The last beat of each worker, by its address. Raises DASK_ERRORS where the scheduler is away."""
+        client = self.connected()
+        if client is None:
+            raise ConnectionError("There is no scheduler.")
+        # Of the scheduler itself: what clients keep of it is refreshed now and then, without its workers.
+        found = _asked(client, lambda: _rpc(client).identity(n_workers=-1))
+        return {
+            address: Beat(worker["last_seen"], worker["status"] == Status.running.name)
+            for address, worker in found["workers"].items()
+        }
+
+    def restart(self, address: str) -> bool:
+        """Have a worker ended, and another started in its place; returns at once, False where that goes on.
+
+        Its nanny does so, though the worker be stopped. Where there is no nanny, or it is silent too, the
+        scheduler takes the worker off its list, and gives its work to others.
+        """
+        client, under_way = self.connected(), self._restarts.get(address)
+        if client is None or (under_way is not None and not under_way.done()):
+            return False
+        self._restarts = {a: restart for a, restart in self._restarts.items() if not restart.done()}
+
+        async def restart() -> None:
+            with contextlib.suppress(*DASK_ERRORS):
+                await _rpc(client).restart_workers(
+                    workers=[address],
+                    timeout=RESTART_S,
+                    wait_for_workers=False,
+                    on_error="return",
+                    stimulus_id=f"seedpath-silent-{time.time()}",
+                )
+
+        loop: Any = client.loop
+        self._restarts[address] = asyncio.run_coroutine_threadsafe(restart(), loop.asyncio_loop)
+        return True
+
+    def refill(self) -> None:
+        """Start workers of our own in the place of those that Dask has given up."""
+        if self._cluster is not None:
+            self._cluster.scale(self._settings.workers)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether scheduler and workers are processes of this server's."""
+        return self._cluster is not None
+
+    def close(self) -> None:
+        """Let go of the scheduler; workers of our own are ended."""
+        client, cluster = self._client, self._cluster
+        self._client = self._cluster = None
+        self._restarts.clear()
+        for opened in (client, cluster):
+            if opened is not None:
+                with contextlib.suppress(*DASK_ERRORS):
+                    opened.close(timeout=CONNECT_S)
+
+    def _started(self) -> LocalCluster:
+        """Workers of our own: one thread each, since planning uses all threads itself."""
+        scratch = self._settings.data_dir / "scratch"
+        scratch.mkdir(mode=0o700, exist_ok=True)
+        chosen: dict[str, object] = {
+            # Dask's own pages would tell everybody on this machine what is planned.
+            "distributed.scheduler.http.routes": [],
+            "distributed.worker.http.routes": [],
+            # The pulse tells who is silent. Dask goes by the wall clock, and would restart all workers after
+            # this process was stopped for a while.
+            "distributed.scheduler.worker-ttl": None,
+        }
+        # For all clusters of this process, as it is read when a worker is gone: Dask gives up one whose next
+        # start takes longer.
+        dask.config.set({"distributed.deploy.lost-worker-timeout": f"{START_S} s"})
+        with dask.config.set(chosen):
+            return LocalCluster(
+                n_workers=self._settings.workers,
+                threads_per_worker=1,
+                processes=True,
+                worker_class=Nanny,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                memory_limit=WORKER_BYTES,
+                # Who else is on this machine must not hand work to our workers.
+                security=True,
+                local_directory=str(scratch),
+                silence_logs=logging.ERROR,
+            )
+
+
+def _rpc(client: Client) -> Any:
+    """Calls of the scheduler."""
+    if client.scheduler is None:
+        raise ConnectionError("There is no scheduler.")
+    return client.scheduler
+
+
+def _asked(client: Client, ask: Callable[[], Awaitable[T]]) -> T:
+    """What the scheduler answers, within CONNECT_S. Raises DASK_ERRORS."""
+
+    async def bounded() -> T:
+        return await asyncio.wait_for(ask(), CONNECT_S)
+
+    # The second bound is for a loop that does not run any more.
+    answer: T = client.sync(bounded, callback_timeout=CONNECT_S + 1.0)
+    return answer

@@ -1,0 +1,61 @@
+"""Who is silent, as one tells who looks again and again: by his own clock, and by what he has looked at."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.jobs.silence import MOST_GAP_S, Silence
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_only_a_change_is_a_beat_whatever_the_clock_of_who_beats_says() -> None:
+    clock = Clock()
+    silence = Silence(clock)
+    for beat in (5.0, 4.0, -1e9, 1e9):
+        clock.now += 1.0
+        assert silence.look({"a": beat})["a"].silent_s == 0.0
+    for second in range(1, 5):
+        clock.now += 1.0
+        heard = silence.look({"a": 1e9})["a"]
+        assert heard.silent_s == heard.watched_s == second
+
+
+def test_who_did_not_look_for_an_hour_knows_of_one_gap_only() -> None:
+    clock = Clock()
+    silence = Silence(clock)
+    silence.look({"a": 1})
+    clock.now += 3600.0
+    heard = silence.look({"a": 1})["a"]
+    assert heard.silent_s == 3600.0 and heard.watched_s == MOST_GAP_S
+
+
+def test_who_is_gone_is_forgotten() -> None:
+    clock = Clock()
+    silence = Silence(clock)
+    silence.look({"a": 1})
+    silence.look({})
+    clock.now += 100.0
+    assert silence.look({"a": 1})["a"].silent_s == 0.0
+
+
+@given(st.lists(st.tuples(st.floats(0.0, 1e4), st.booleans()), min_size=1, max_size=50))
+def test_watched_is_the_part_of_the_silence_in_which_somebody_looked(looks: list[tuple[float, bool]]) -> None:
+    clock = Clock()
+    silence = Silence(clock)
+    silence.look({"a": 0})
+    beat = silent = watched = 0.0
+    for gap, beats in looks:
+        clock.now += gap
+        beat += beats
+        silent, watched = (0.0, 0.0) if beats else (silent + gap, watched + min(gap, MOST_GAP_S))
+        heard = silence.look({"a": beat})["a"]
+        assert heard.silent_s == pytest.approx(silent, abs=1e-6)
+        assert heard.watched_s == pytest.approx(watched)
+        assert heard.watched_s <= heard.silent_s + 1e-6

@@ -1,0 +1,174 @@
+"""SIGSTOP of each process of the service: what is silent is told, replaced, and its work begun again.
+
+With a server in a process of its own, and the bounds that the product has.
+"""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import recovery_fakes
+from postgres import Postgres
+from service_process import Service, eventually, running
+from test_recovery import accepted, case_of, dask, is_whole, marks, service, until_done, until_running
+
+__all__ = ["marks", "service"]
+
+TOLD_S = 15.0
+"""Within which health says that the only worker is silent."""
+
+SLACK_S = 15.0
+"""For a machine on which looks and answers are late."""
+
+
+def health(service: Service) -> tuple[int, dict[str, Any]]:
+    with service.client() as client:
+        answer = client.get("/v1/health")
+    return answer.status_code, answer.json()
+
+
+def is_sound(service: Service) -> bool:
+    return health(service)[0] == 200
+
+
+def until_told(service: Service, of_what: str) -> None:
+    """Health says so within TOLD_S."""
+    stopped = time.monotonic()
+    eventually(lambda: not is_sound(service))
+    assert time.monotonic() - stopped < TOLD_S + SLACK_S
+    assert of_what in health(service)[1]["detail"]
+
+
+@pytest.mark.long
+def test_a_stopped_worker_is_replaced_and_its_job_begun_again(service: Service) -> None:
+    with service.client() as client:
+        plans = case_of(client)
+        eventually(lambda: is_sound(service))
+        # One job runs at a bench of the worker, one waits.
+        jobs = [accepted(client, plans, seed) for seed in (recovery_fakes.LONG, 1)]
+    until_running(service, jobs[0])
+    (worker,), benches = service.processes("spawn_main"), service.processes("bench_process")
+    worker.suspend()
+    until_told(service, "has been heard of 1 worker")
+    eventually(lambda: is_sound(service))
+    assert not worker.is_running()
+    for seed, job in zip((recovery_fakes.LONG, 1), jobs, strict=True):
+        done = until_done(service, job)
+        assert is_whole(service, done, seed)
+    # Of the benches, the one of the worker went with it.
+    assert not all(bench.is_running() for bench in benches)
+    assert health(service)[1]["workers"] == 1
+
+
+@pytest.mark.long
+def test_a_stopped_bench_is_replaced_and_its_job_begun_again(service: Service) -> None:
+    with service.client() as client:
+        plans = case_of(client)
+        job = accepted(client, plans, recovery_fakes.LONG)
+        until_running(service, job)
+        (worker,) = service.processes("spawn_main")
+        (bench,) = worker.children()
+        bench.suspend()
+        eventually(lambda: not bench.is_running())
+        done = until_done(service, job)
+        assert done["attempt"] == 2 and is_whole(service, done, recovery_fakes.LONG)
+        # Health is about workers, and this one was heard all the time.
+        assert is_sound(service) and worker.is_running()
+        # The benches of the server itself: one that waits is replaced at once.
+        for idle in service.processes("bench_process"):
+            idle.suspend()
+        assert client.post("/v1/cases", json={"builtin": "thorax"}).status_code in (200, 201)
+    assert "has stood still for" in service.log.read_text(encoding="utf-8")
+
+
+@pytest.mark.long
+def test_a_server_ends_while_its_worker_is_stopped(service: Service) -> None:
+    eventually(lambda: is_sound(service))
+    (worker,) = service.processes("spawn_main")
+    worker.suspend()
+    assert service.end() in (0, -signal.SIGTERM)
+    eventually(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+
+
+@pytest.mark.long
+def test_a_server_that_is_stopped_does_not_end_its_workers_when_it_goes_on(service: Service) -> None:
+    """Its clients wait; nothing is lost, and nobody is taken for silent who was not listened to."""
+    with service.client() as client:
+        job = accepted(client, case_of(client), 1)
+    eventually(lambda: is_sound(service))
+    before = service.processes("spawn_main")
+    assert service.process is not None
+    service.process.send_signal(signal.SIGSTOP)
+    time.sleep(40.0)
+    service.process.send_signal(signal.SIGCONT)
+    eventually(lambda: is_sound(service))
+    assert until_done(service, job)["attempt"] == 1
+    assert service.processes("spawn_main") == before
+
+
+@pytest.mark.long
+def test_a_leading_server_that_is_stopped_is_taken_over_and_steps_down(
+    service: Service, tmp_path: Path
+) -> None:
+    with running(Service(service.settings, tmp_path / "second")) as second:
+        eventually(lambda: is_sound(second))
+        with second.client() as client:
+            plans = case_of(client)
+            job = accepted(client, plans, recovery_fakes.LONG)
+        until_running(second, job)
+        assert service.process is not None
+        service.process.send_signal(signal.SIGSTOP)
+        try:
+            until_told(second, "has told nothing for")
+            eventually(lambda: is_sound(second))
+            assert is_whole(second, until_done(second, job), recovery_fakes.LONG)
+        finally:
+            service.process.send_signal(signal.SIGCONT)
+        # It has no workers any more, and tells those of the other.
+        eventually(lambda: service.processes("spawn_main") == [])
+        eventually(lambda: is_sound(service))
+        with service.client() as client:
+            last = accepted(client, plans, 2)
+        assert is_whole(service, until_done(service, last), 2)
+
+
+@pytest.mark.long
+def test_workers_of_a_scheduler_that_are_stopped_are_replaced_where_their_nanny_lives(
+    tmp_path: Path, marks: Path, postgres: Postgres
+) -> None:
+    with dask(tmp_path, marks) as scheduler:
+        settings = {
+            "SEEDPATH_DATA_DIR": str(tmp_path / "data"),
+            "SEEDPATH_DATABASE_URL": postgres.url,
+            "SEEDPATH_SCHEDULER": scheduler,
+        }
+        with running(Service(settings, tmp_path / "log")) as service:
+            eventually(lambda: health(service)[1].get("workers") == 2)
+            nannies = [
+                p for p in psutil.Process(os.getpid()).children() if "dask_worker" in " ".join(p.cmdline())
+            ]
+            workers = [worker for nanny in nannies for worker in _workers_of(nanny)]
+            assert len(nannies) == len(workers) == 2
+            with service.client() as client:
+                plans = case_of(client)
+                jobs = [accepted(client, plans, seed) for seed in range(3)]
+            # A worker alone, and one with its nanny, as on a machine that is gone without a word.
+            for stopped in (*workers, nannies[1]):
+                stopped.suspend()
+            try:
+                until_told(service, "has been heard of 2 workers")
+                eventually(lambda: health(service)[1].get("workers") == 1)
+                for seed, job in enumerate(jobs):
+                    assert is_whole(service, until_done(service, job), seed)
+            finally:
+                for stopped in (nannies[1], *workers):
+                    if stopped.is_running():
+                        stopped.resume()
+
+
+def _workers_of(nanny: psutil.Process) -> list[psutil.Process]:
+    return [p for p in nanny.children() if "spawn_main" in " ".join(p.cmdline())]
