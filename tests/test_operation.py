@@ -81,6 +81,9 @@ def test_what_the_page_names_is_there(page: str, repository: Path) -> None:
     named = set(re.findall(r"SEEDPATH_[A-Z_]+", page))
     assert named <= known, named - known
     assert {name for name in known if "KEEP" in name or "MAX_BYTES" in name} <= named
+    told = set(re.findall(r"`(seedpath_[a-z_]+)", page))
+    source = (repository / "service" / "metrics.py").read_text(encoding="utf-8")
+    assert told and all(f'"{name.removesuffix("_total")}"' in source for name in told)
     headings = re.findall(r"^#+ (.*)$", page, flags=re.MULTILINE)
     anchors = {re.sub(r"[^a-z -]", "", heading.lower()).replace(" ", "-") for heading in headings}
     for link in re.findall(r"\]\(([^)]+)\)", page):

@@ -1,6 +1,7 @@
 """The audit log put by and begun anew: no line lost or doubled, whoever else writes or moves it."""
 
 import contextlib
+import fcntl
 import json
 import logging
 import os
@@ -187,3 +188,21 @@ def test_a_line_goes_where_others_went_while_no_file_can_be_made(
     AUDIT.info("four")
     assert messages(log) == ["one", "two", "three", "four"]
     assert caplog.text.count("cannot be begun anew") == 1
+
+
+def test_who_comes_second_puts_nothing_by(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log.write_text("old\n")
+    flock, others = fcntl.flock, [Rotation(log, Bounds(bytes=1))]
+
+    def after_another(handle: int, how: int) -> None:
+        """Another server is faster, and writes its line."""
+        while others:
+            assert others.pop().is_followed(handle)
+            log.write_text("next\n")
+        flock(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", after_another)
+    with log.open("a") as opened:
+        assert Rotation(log, Bounds(bytes=1)).is_followed(opened.fileno())
+    assert [one.path.read_text() for one in put_by(log)] == ["old\n"]
+    assert log.read_text() == "next\n"
