@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import Connection, select
 
+from planner.access import SkinAccess
+from service.access_json import write_access
 from service.backup import make as making
 from service.backup.make import BackedUp, back_up, made_backups
 from service.backup.manifest import MANIFEST, RECORDS, BackupError
@@ -62,9 +65,13 @@ class Kept:
 
     def add_plan(self, name: str, case_id: str, owner: str = "ann") -> str:
         """By a job, which is done."""
-        text = json.dumps({"plan": name}).encode()
-        made = Made(Kind.PLAN, hashlib.sha256(text).hexdigest(), text, access=text * 2, summary="{}")
-        return self._done(made, case_id, owner)
+        text = json.dumps({"schema": "seedpath.plan/2", "name": name}, indent=1).encode()
+        id = hashlib.sha256(text).hexdigest()
+        # As plans are written: their own hash is their second line.
+        first, _, rest = text.partition(b",\n")
+        text = first + b',\n "plan_sha256": "' + id.encode() + b'",\n' + rest
+        access = write_access(id, SkinAccess(np.zeros((1, 3)), np.zeros(1)))
+        return self._done(Made(Kind.PLAN, id, text, access=access, summary="{}"), case_id, owner)
 
     def add_evaluation(self, name: str, case_id: str) -> str:
         text = json.dumps({"evaluation": name}).encode()
@@ -239,10 +246,15 @@ def test_what_is_damaged_in_the_store_is_told_and_kept_as_it_is(in_sqlite: Kept,
     file = in_sqlite.data_dir / "cases" / case / "file" / "a.nii"
     file.write_bytes(b"other")
     shutil.rmtree(in_sqlite.data_dir / "cases" / lost)
-    made = backed_up(in_sqlite)
-    assert {t.id for t in made.manifest.damaged} == {case, lost}
+    plans = [in_sqlite.add_plan(name, in_sqlite.add_case("first")) for name in ("bad", "bad map")]
+    for folder, plan in zip(("plans", "access"), plans, strict=True):
+        file = in_sqlite.data_dir / folder / f"{plan}.json"
+        file.write_bytes(file.read_bytes().replace(b"0.0", b"0.1").replace(b"bad", b"bat"))
+    damaged = {case, lost, *plans}
+    assert {t.id for t in backed_up(in_sqlite).manifest.damaged} == damaged
     # Told each time, though nothing of it is copied again.
-    assert {t.id for t in backed_up(in_sqlite).manifest.damaged} == {case, lost}
+    again_made = backed_up(in_sqlite)
+    assert {t.id for t in again_made.manifest.damaged} == damaged and again_made.copied_files == 0
     again = restored()
     assert (again.data_dir / "cases" / case / "file" / "a.nii").read_bytes() == b"other"
     assert again.rows() == in_sqlite.rows()

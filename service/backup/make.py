@@ -23,7 +23,7 @@ from service.backup.manifest import (
     read_manifest,
     write_manifest,
 )
-from service.backup.places import places_of
+from service.backup.places import Place, places_of
 from service.backup.pool import Content, Pool
 from service.backup.records import copy_records, drop_rows, needed, settle
 from service.case_content import sha256_of
@@ -105,6 +105,8 @@ class _Copying:
     def __init__(self, data_dir: Path, pool: Pool, before: Manifest | None) -> None:
         self._data_dir, self._pool = data_dir, pool
         self._before = {} if before is None else {file.place: file for file in before.files}
+        wrong = set() if before is None else {thing.id for thing in before.damaged}
+        self._wrong_before = {place for place in self._before if Path(place).stem in wrong}
         self.files: list[CopiedFile] = []
         self._gone: list[Thing] = []
         self._damaged: list[Thing] = []
@@ -140,8 +142,7 @@ class _Copying:
         except FileNotFoundError:
             return False
         self.files += files
-        wrong = (o.sha256 not in (None, f.sha256) for o, f in zip(places, files, strict=True))
-        if any(one.is_damaged for one in places) or any(wrong):
+        if any(self._is_wrong(one, file) for one, file in zip(places, files, strict=True)):
             self._damaged.append(thing)
         return True
 
@@ -162,6 +163,16 @@ class _Copying:
             mtime_ns=found.st_mtime_ns,
             inode=found.st_ino,
         )
+
+    def _is_wrong(self, one: Place, file: CopiedFile) -> bool:
+        """Whether what was copied is not what was written. What was found whole before, and is the same, is
+        not read again."""
+        if one.is_damaged or one.sha256 not in (None, file.sha256):
+            return True
+        is_known = file == self._before.get(file.place) and file.place not in self._wrong_before
+        if one.is_whole is None or is_known:
+            return False
+        return not one.is_whole(self._pool.path(file.sha256).read_bytes())
 
 
 def _latest(backups: Path) -> Manifest | None:

@@ -1,11 +1,14 @@
 """Places: where the files of a case or a result lie in a data folder, as `service.store` lays it out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from service.access_json import is_map_of
 from service.case_record import read_record
 from service.holdings import CASE
-from service.made import Kind
+from service.made import Kind, is_text_of
 from service.store import RECORD
 
 FOLDERS = {Kind.PLAN: "plans", Kind.EVALUATION: "results/evaluations", Kind.REPLAN: "results/replans"}
@@ -17,11 +20,12 @@ STORE = ("cases", "plans", "access", "results")
 
 @dataclass(frozen=True)
 class Place:
-    """A file's place in the data folder, and the sha256 of its content, where that is known otherwise.
-    `is_damaged` where it is known not to be what was written."""
+    """A file's place in the data folder, and how it is known whether it is what was written: by the sha256 of
+    its content, by what its text says of itself, or because it was found not to be."""
 
     place: str
     sha256: str | None = None
+    is_whole: Callable[[bytes], bool] | None = None
     is_damaged: bool = False
 
 
@@ -30,11 +34,10 @@ def places_of(data_dir: Path, kind: str, id: str) -> list[Place]:
     it is not there."""
     if kind == CASE:
         return _of_case(data_dir, id)
-    # Evaluations and replannings are named by their text's sha256; a plan by that of its content.
-    own = Place(f"{FOLDERS[Kind(kind)]}/{id}.json", None if kind == Kind.PLAN else id)
+    own = Place(f"{FOLDERS[Kind(kind)]}/{id}.json", is_whole=partial(is_text_of, Kind(kind), id))
     if not (data_dir / own.place).is_file():
         raise FileNotFoundError(own.place)
-    access = Place(f"{ACCESS}/{id}.json")
+    access = Place(f"{ACCESS}/{id}.json", is_whole=partial(is_map_of, id))
     has_map = kind == Kind.PLAN and (data_dir / access.place).is_file()
     return [own, access] if has_map else [own]
 
