@@ -36,6 +36,9 @@ class Workers(Workforce):
             self._beats[address] = self._beats.get(address, 0) + 1
         return {address: Beat(self._beats[address], self.takes_work) for address in self.there}
 
+    def processes(self) -> int | None:
+        return None
+
     def restart(self, address: str) -> bool:
         self.restarted.append(address)
         self.there.discard(address)
@@ -121,7 +124,7 @@ def test_a_worker_that_takes_no_work_is_not_counted_and_stays(clock: Clock) -> N
     workers.takes_work = False
     pulse = made(workers)
     looked(pulse, clock, 100.0)
-    assert (pulse.roll.workers, pulse.roll.silent, pulse.roll.there) == (0, 0, 2)
+    assert (pulse.roll.workers, pulse.roll.silent, pulse.roll.processes) == (0, 0, None)
     assert workers.restarted == []
 
 
@@ -131,12 +134,12 @@ def test_one_answer_that_is_late_says_nothing_and_many_say_that_the_scheduler_is
     looked(pulse, clock, 5.0)
     workers.answers = False
     looked(pulse, clock, 3.0)
-    assert pulse.roll.workers == 2 and not pulse.roll.is_away
+    assert (pulse.roll.workers, pulse.roll.is_away) == (2, False)
     looked(pulse, clock, STALE_S)
-    assert pulse.roll.workers == 0 and pulse.roll.is_away
+    assert (pulse.roll.workers, pulse.roll.is_away) == (0, True)
     workers.answers = True
     looked(pulse, clock, 1.0)
-    assert pulse.roll.workers == 2 and not pulse.roll.is_away
+    assert (pulse.roll.workers, pulse.roll.is_away) == (2, False)
 
 
 def test_an_engine_that_is_stuck_is_told_and_another_server_leads(tmp_path: Path, clock: Clock) -> None:
@@ -145,15 +148,15 @@ def test_an_engine_that_is_stuck_is_told_and_another_server_leads(tmp_path: Path
     for _ in range(10):
         looked(one, clock, 1.0)
         two._look()
-    assert one.leads and not two.leads and one.roll.is_fresh
+    assert (one.leads, two.leads, one.roll.is_fresh) == (True, False, True)
     assert two.roll.waits and two.roll.workers == 2
     for _ in range(round(STUCK_S)):
         looked(one, clock, 1.0)
         two._look()
-    assert not one.roll.is_fresh
+    assert one.roll.age_s == 0.0 and one.roll.engine_silent_s > STUCK_S - 30.0
     for _ in range(60):
         looked(one, clock, 1.0)
         two._look()
-    assert two.leads and not one.leads
+    assert (one.leads, two.leads, one.roll.is_fresh) == (False, True, False)
     one.release()
     two.release()

@@ -86,6 +86,15 @@ def test_a_stopped_bench_is_replaced_and_its_job_begun_again(service: Service) -
 
 
 @pytest.mark.long
+def test_a_worker_that_is_stopped_while_it_starts_is_replaced(service: Service) -> None:
+    eventually(lambda: service.processes("spawn_main") != [])
+    (worker,) = service.processes("spawn_main")
+    worker.suspend()
+    eventually(lambda: is_sound(service))
+    assert not worker.is_running()
+
+
+@pytest.mark.long
 def test_a_server_ends_while_its_worker_is_stopped(service: Service) -> None:
     eventually(lambda: is_sound(service))
     (worker,) = service.processes("spawn_main")

@@ -20,7 +20,7 @@ from service.jobs.book import Book
 from service.jobs.job import Job
 from service.jobs.lead import Lead
 from service.jobs.perform import UNEXPECTED, perform
-from service.jobs.pulse import STUCK_S, Pulse, Roll
+from service.jobs.pulse import Pulse, Roll
 from service.jobs.silence import LOOK_S
 from service.jobs.workforce import DASK_ERRORS, Workforce
 from service.settings import Settings
@@ -34,9 +34,9 @@ MOST_SUBMISSIONS = 20
 LONGEST_PAUSE_S = 60.0
 """Between two submissions of one job; the first are 1, 2, 4 ... seconds apart [U]."""
 
-DESERTED_S = 60.0
-"""Without a worker for so long, our own cluster is started anew: Dask does not restart one that died twice
-in a short time. Longer than a worker takes to start [U]."""
+DESERTED_S = 30.0
+"""Without a process of a worker for so long, one that starts included, our own cluster is started anew: Dask
+does not restart one that died twice in a short time [U]."""
 
 
 @dataclass
@@ -171,18 +171,17 @@ class Engine:
 
         Where some of them are, they are started anew from here.
         """
-        roll = self._pulse.roll
-        if not self._workforce.is_own or roll.there >= self._settings.workers:
+        processes = self._pulse.roll.processes
+        if processes is None or processes >= self._settings.workers:
             self._lacking_s = None
             return False
         self._lacking_s = self._lacking_s or time.monotonic()
-        # A scheduler that does not answer, on a machine that is starved, may have all its workers.
-        if time.monotonic() - self._lacking_s <= (STUCK_S if roll.is_away else DESERTED_S):
+        if time.monotonic() - self._lacking_s <= DESERTED_S:
             return False
-        if roll.there > 0:
+        if processes > 0:
             self._workforce.refill()
             self._lacking_s = None
-        return roll.there == 0
+        return processes == 0
 
     def _disconnect(self) -> None:
         self._submitted.clear()

@@ -28,7 +28,7 @@ MOST_PATIENCE, REMEMBERED_S = 16, 3600.0
 """Each restart doubles RESTART_AFTER_S for an hour, up to so many times: they do not help a machine that is
 starved [U]."""
 
-STUCK_S = 300.0
+STUCK_S = 600.0
 """The engine is stuck that takes longer for one step: longer than a cluster takes to start [U]."""
 
 STALE_S = 10.0
@@ -40,15 +40,15 @@ STALE_S = 10.0
 class Roll:
     """Who was heard at the last look, `at_s` by the monotonic clock.
 
-    `workers` are those that beat and take work; of the `there` workers that the scheduler knows, `silent` do
-    not beat, the first of them since `longest_s`. Where this server waits for another to lead, `longest_s` is
-    how long that has told nothing. `is_away` says that the scheduler does not answer.
+    `workers` are those that beat and take work; `silent` do not beat, the first of them since `longest_s`.
+    Where this server waits for another to lead, `longest_s` is how long that has told nothing. `processes`
+    counts those of workers of our own, which may be starting. `is_away`: the scheduler does not answer.
     """
 
     at_s: float
     workers: int = 0
     silent: int = 0
-    there: int = 0
+    processes: int | None = None
     longest_s: float = 0.0
     waits: bool = False
     is_away: bool = False
@@ -145,7 +145,7 @@ class Pulse:
 
     def _seen(self, engine: Heard) -> Roll:
         try:
-            beats = self._workforce.beats()
+            beats, processes = self._workforce.beats(), self._workforce.processes()
         except DASK_ERRORS:
             return self._unanswered(engine)
         heard = self._workers.look({address: beat.last_seen for address, beat in beats.items()})
@@ -155,7 +155,7 @@ class Pulse:
             time.monotonic(),
             workers=sum(beat.takes_work for a, beat in beats.items() if a not in silences),
             silent=len(silences),
-            there=len(beats),
+            processes=processes,
             longest_s=max(silences.values(), default=0.0),
             engine_silent_s=engine.silent_s,
         )

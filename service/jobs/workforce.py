@@ -6,8 +6,6 @@ The engine's thread opens and closes it; the pulse's asks it who beats, and has 
 import asyncio
 import contextlib
 import logging
-import os
-import signal
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from concurrent.futures import Future
@@ -15,10 +13,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import dask
+import psutil
 from distributed import Client, LocalCluster
 from distributed import Nanny as DaskNanny
 from distributed.core import Status
 
+from service.jobs.silence import LOOK_S
+from service.jobs.standstill import Standstill
 from service.settings import MIB, Settings
 
 T = TypeVar("T")
@@ -28,8 +29,9 @@ _log = logging.getLogger("seedpath.engine")
 CONNECT_S = 5.0
 """How long a scheduler may take to answer [U]."""
 
-START_S = 180.0
-"""How long a worker of our own may take to start; on a machine that was very busy it took 67 s."""
+LOST_S = 300.0
+"""When Dask gives up a worker of our own that has not come back; on a machine that was very busy one took
+more than 180 s to start [U]."""
 
 RESTART_S = 20.0
 """How long a nanny may take to end a worker: it asks it to end, and kills it after four seconds [U]."""
@@ -54,18 +56,23 @@ class Nanny(DaskNanny):
     """Looks after one worker of our own. Dask's waits without end for one that stands still at its start."""
 
     async def instantiate(self) -> Status:
-        """Start the worker; one that is not up in time is killed, which ends the wait."""
-        late = asyncio.get_running_loop().call_later(START_S, self._kill)
+        """Start the worker; one that stands still meanwhile is killed, which ends the wait."""
+        looking = asyncio.create_task(self._kill_at_standstill())
         try:
             return await super().instantiate()
         finally:
-            late.cancel()
+            looking.cancel()
 
-    def _kill(self) -> None:
-        if self.pid is not None:
-            _log.warning("the worker process %d did not start in time and is killed", self.pid)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+    async def _kill_at_standstill(self) -> None:
+        while self.pid is None:
+            await asyncio.sleep(LOOK_S)
+        pid = self.pid
+        with contextlib.suppress(psutil.NoSuchProcess):
+            standstill = Standstill(pid)
+            while standstill.seconds(said=0) is None:
+                await asyncio.sleep(LOOK_S)
+            _log.warning("the worker process %d stood still at its start and is killed", pid)
+            psutil.Process(pid).kill()
 
 
 class Workforce:
@@ -133,10 +140,19 @@ class Workforce:
         if self._cluster is not None:
             self._cluster.scale(self._settings.workers)
 
-    @property
-    def is_own(self) -> bool:
-        """Whether scheduler and workers are processes of this server's."""
-        return self._cluster is not None
+    def processes(self) -> int | None:
+        """How many processes workers of our own have, those that start too; None where they are not our own.
+
+        Raises DASK_ERRORS where the scheduler is away.
+        """
+        client, cluster = self.connected(), self._cluster
+        if client is None or cluster is None:
+            return None
+
+        async def counted() -> int:
+            return sum(nanny.pid is not None for nanny in cluster.workers.values())
+
+        return _asked(client, counted)
 
     def close(self) -> None:
         """Let go of the scheduler; workers of our own are ended."""
@@ -162,7 +178,7 @@ class Workforce:
         }
         # For all clusters of this process, as it is read when a worker is gone: Dask gives up one whose next
         # start takes longer.
-        dask.config.set({"distributed.deploy.lost-worker-timeout": f"{START_S} s"})
+        dask.config.set({"distributed.deploy.lost-worker-timeout": f"{LOST_S} s"})
         with dask.config.set(chosen):
             return LocalCluster(
                 n_workers=self._settings.workers,
