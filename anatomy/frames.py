@@ -17,7 +17,7 @@ Three frames, and one letter for each in names:
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from anatomy.errors import GridError
 
@@ -29,6 +29,9 @@ turns a 500 mm field of view by less than half a voxel."""
 
 MIN_SPACING_MM, MAX_SPACING_MM = 0.05, 20.0
 """Outside these no clinical CT lies; a spacing in cm or um shows here."""
+
+MAX_FIELD_MM = 3000.0
+"""No scanner sees further along any axis [U]: tables move for 2 m."""
 
 MAX_OFFSET_MM = 1e5
 """No scanner's origin is 100 m away."""
@@ -155,11 +158,20 @@ class Grid:
 
 
 def grid_of_file(file: str, shape: tuple[int, int, int], X_PV: Float[np.ndarray, "4 4"]) -> Grid:
-    """The grid that a file's header states. Raises GridError, which names the file, where it is none."""
+    """The grid that a file's header states. Raises GridError, which names the file, where it is none, or
+    reaches further than any scanner sees."""
     try:
-        return Grid(shape, X_PV)
+        grid = Grid(shape, X_PV)
     except GridError as error:
         raise GridError(file, error.value, error.remedy) from None
+    size_mm = np.array(shape) * grid.spacing_mm
+    if size_mm.max() > MAX_FIELD_MM:
+        raise GridError(
+            file,
+            f"its {' x '.join(map(str, shape))} voxels reach over {size_mm.max():.0f} mm",
+            f"No scan is longer than {MAX_FIELD_MM:.0f} mm: check its sizes, affine and unit.",
+        )
+    return grid
 
 
 def canonical_axes(X_PV: Float[np.ndarray, "4 4"]) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
@@ -187,12 +199,36 @@ def canonical(array: np.ndarray, X_PV: Float[np.ndarray, "4 4"]) -> tuple[np.nda
     Nothing is resampled: axes are swapped and reversed. Returns a C-contiguous array and its Grid.
     """
     order, flip = canonical_axes(X_PV)
-    stored = np.transpose(array, order)
+    stored = _flipped(np.transpose(array, order), flip)
+    return np.ascontiguousarray(stored), _canonical_grid(array.shape, X_PV)
+
+
+def canonical_zeros(
+    shape: tuple[int, int, int], X_PV: Float[np.ndarray, "4 4"]
+) -> tuple[Bool[np.ndarray, "nx ny nz"], Grid]:
+    """An empty mask in the order that `canonical` gives a stored array of this shape, and its grid."""
+    grid = _canonical_grid(shape, X_PV)
+    return np.zeros(grid.shape, bool), grid
+
+
+def stored_view(array: np.ndarray, X_PV: Float[np.ndarray, "4 4"]) -> np.ndarray:
+    """A view of a canonical array in the order that it was stored in: what is written there is written in
+    `array`. `canonical` of it is `array` again."""
+    order, flip = canonical_axes(X_PV)
+    return np.transpose(_flipped(array, flip), np.argsort(order).tolist())
+
+
+def _flipped(array: np.ndarray, flip: tuple[bool, bool, bool]) -> np.ndarray:
+    i, j, k = (slice(None, None, -1 if backwards else 1) for backwards in flip)
+    return array[i, j, k]
+
+
+def _canonical_grid(stored: tuple[int, ...], X_PV: Float[np.ndarray, "4 4"]) -> Grid:
+    order, flip = canonical_axes(X_PV)
+    i, j, k = (int(stored[axis]) for axis in order)
     X = X_PV[:, [*order, 3]].copy()
-    for axis in range(3):
+    for axis, size in enumerate((i, j, k)):
         if flip[axis]:
-            X[:3, 3] += X[:3, axis] * (stored.shape[axis] - 1)
+            X[:3, 3] += X[:3, axis] * (size - 1)
             X[:3, axis] *= -1.0
-            stored = np.flip(stored, axis)
-    shape = (int(stored.shape[0]), int(stored.shape[1]), int(stored.shape[2]))
-    return np.ascontiguousarray(stored), Grid(shape, X)
+    return Grid((i, j, k), X)

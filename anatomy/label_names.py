@@ -100,6 +100,7 @@ def _pair(key: str, value: object, file: str) -> tuple[int, str]:
 
 def _checked(pairs: Iterable[tuple[int, str]], file: str) -> dict[int, str]:
     table: dict[int, str] = {}
+    names: set[str] = set()
     for label, name in pairs:
         if label == 0:
             _refuse_structure_at_0(name, file)
@@ -110,9 +111,10 @@ def _checked(pairs: Iterable[tuple[int, str]], file: str) -> dict[int, str]:
             )
         if label in table:
             raise ReadError(file, f"label {label} is named twice", _REMEDY)
-        if name in table.values():
+        if name in names:
             raise ReadError(file, f"the name {name!r} stands for two labels", _REMEDY)
         table[label] = name
+        names.add(name)
     if not table:
         raise ReadError(file, "it names no label", _REMEDY)
     check_structure_count(file, len(table))

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int16, UInt
 from anatomy.byte_stream import ByteStream, opened
 from anatomy.ct_values import ValuesSeen
 from anatomy.errors import ReadError
-from anatomy.frames import Grid, canonical
+from anatomy.frames import Grid, canonical, canonical_zeros, stored_view
 from anatomy.label_values import LabelCount, whole_labels
 from anatomy.limits import MAX_UNPACKED_BYTES, check_volume_size
 from anatomy.nifti_header import SHORTEST_BYTES, Header, decoded, extensions, size_of, version_of
@@ -69,11 +69,14 @@ def read_mask(path: Path) -> tuple[Bool[np.ndarray, "nx ny nz"], Grid, Remarks]:
     """
     count = LabelCount()
     with _loaded(path) as volume:
-        mask = np.empty(volume.shape, bool, order="F")
+        mask, grid = canonical_zeros(volume.shape, volume.X_PV)
+        stored = stored_view(mask, volume.X_PV)
         for where, values in volume.slabs():
-            whole = whole_labels(values, path.name)
-            count.add(whole)
-            mask[:, :, where] = whole != 0
+            # Most of an organ's mask is empty, and a folder holds a hundred masks.
+            if values.any():
+                whole = whole_labels(values, path.name)
+                count.add(whole)
+                stored[:, :, where] = whole != 0
     present = count.present()
     if len(present) > 1:
         raise ReadError(
@@ -81,7 +84,7 @@ def read_mask(path: Path) -> tuple[Bool[np.ndarray, "nx ny nz"], Grid, Remarks]:
             f"it holds {len(present)} different values besides 0, so it is no mask of one organ",
             "Give a mask with one value, or read a label map with its names table.",
         )
-    return *canonical(mask, volume.X_PV), volume.remarks
+    return mask, grid, volume.remarks
 
 
 def read_ct(path: Path) -> tuple[Int16[np.ndarray, "nx ny nz"], Grid, Remarks]:

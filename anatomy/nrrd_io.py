@@ -50,6 +50,9 @@ _SPACES = {
 
 _RAW, _GZIP = ("raw",), ("gzip", "gz")
 
+_SLAB_BYTES = 2**22
+"""Bytes that are taken apart at once: narrow volumes have many slices, of a few bytes each."""
+
 _SEGMENT_KEY = re.compile(r"Segment([0-9]{1,6})_\w+")
 
 
@@ -227,11 +230,11 @@ def _layers(
     layers = [np.empty(axes.shape, np.uint8 if small else np.uint16, order="F") for _ in range(axes.layers)]
     counts = [LabelCount() for _ in layers]
     try:
-        for first, k, stored in _slices(stream, axes, dtype):
+        for first, where, stored in _slabs(stream, axes, dtype):
             whole = whole_labels(stored, file)
             for index, labels in enumerate(whole, first):
-                counts[index].add(labels)
-                layers[index][:, :, k] = labels
+                layers[index][:, :, where] = labels
+                counts[index].add(layers[index][:, :, where])
         stream.finish()
     except ReadError:
         # Where damage is what made the voxels strange, the check sum says so.
@@ -242,12 +245,19 @@ def _layers(
     return layers
 
 
-def _slices(stream: ByteStream, axes: _Axes, dtype: np.dtype) -> Iterator[tuple[int, int, np.ndarray]]:
-    """Slices in the order in which they are stored: the first layer of each, its k, and its values
-    (layers, nx, ny). The data's first axis runs fastest."""
+def _slabs(stream: ByteStream, axes: _Axes, dtype: np.dtype) -> Iterator[tuple[int, slice, np.ndarray]]:
+    """Slabs of whole slices in the order in which they are stored: the first layer of each, where its slices
+    lie, and its values (layers, nx, ny, slices). The data's first axis runs fastest.
+
+    Many slices at once: of narrow volumes there are as many as there are voxels.
+    """
     nx, ny, nz = axes.shape
     together, apart = (1, axes.layers) if axes.layer_axis == 3 else (axes.layers, 1)
+    slice_bytes = together * nx * ny * dtype.itemsize
+    step = max(1, _SLAB_BYTES // slice_bytes)
     for first in range(apart):
-        for k in range(nz):
-            content = stream.exactly(together * nx * ny * dtype.itemsize, "voxels")
-            yield first, k, np.frombuffer(content, dtype).reshape((together, nx, ny), order="F")
+        for start in range(0, nz, step):
+            where = slice(start, min(nz, start + step))
+            shape = (together, nx, ny, where.stop - start)
+            content = stream.exactly(slice_bytes * shape[3], "voxels")
+            yield first, where, np.frombuffer(content, dtype).reshape(shape, order="F")

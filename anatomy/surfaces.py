@@ -37,8 +37,8 @@ def checked_surface(
 
     Mends what has one answer: corners stored apart, degenerate and doubled triangles, triangles that face
     the wrong way, bodies that are inside out. Raises SurfaceError for what has none: no triangle, NaN, open
-    edges, a surface with one side only, no volume, or a size that is no patient's. Holes are not closed:
-    nobody knows what was there.
+    edges, a surface with one side only, no volume, a size that is no patient's, or more bodies than
+    `anatomy.surface_bodies` tells apart. Holes are not closed: nobody knows what was there.
     """
     vertices_P = np.asarray(vertices_P, float)
     if len(faces) == 0 or len(vertices_P) == 0:
@@ -68,7 +68,7 @@ def checked_surface(
         raise SurfaceError(
             name, "the surface has no inside: its triangles cannot all face outwards", "Export it again."
         )
-    surface = outward(Surface(np.array(mesh.vertices, float), np.array(mesh.faces, np.int64)))
+    surface = outward(name, Surface(np.array(mesh.vertices, float), np.array(mesh.faces, np.int64)))
     if abs(volume_mm3(surface.vertices_P, surface.faces)) < SMALLEST_VOLUME_MM3:
         raise SurfaceError(
             name,

@@ -2,6 +2,9 @@
 
 A few needles of a case are always asked at the same bench, many at all benches at once. A scene that is not
 warm holds up the others of its bench for as long as it takes to make.
+
+What was begun goes on where its client leaves: it is bounded by a time of its own, and to end it would take
+the scenes from all others, as often as somebody asks and leaves.
 """
 
 import asyncio
@@ -16,6 +19,7 @@ from service.appraise_task import Needles, appraise, joined
 from service.case_content import parts_by_name
 from service.jobs.bench import Bounds
 from service.kept_plan import of_plan
+from service.memory import appraisal_memory_bytes
 from service.plan_json import Unreadable
 from service.problems import Problem, of_input
 from service.settings import Settings
@@ -36,7 +40,7 @@ class Appraising:
 
     def __init__(self, settings: Settings) -> None:
         # Not as nice as planning: a hand waits for the answer.
-        bounds = Bounds(settings.appraisal_time_s, settings.job_memory_bytes, 0)
+        bounds = Bounds(settings.appraisal_time_s, appraisal_memory_bytes(settings), 0)
         self._benches = [
             SharedBench("Appraising", bounds, MOST_WAITING, MOST_OF_OWNER) for _ in range(settings.appraisers)
         ]

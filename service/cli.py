@@ -26,6 +26,7 @@ from service.description_text import description_text
 from service.implant_commands import add_implant_commands
 from service.key_commands import add_key_commands
 from service.logs import log_to_stderr
+from service.memory import told_memory
 from service.outputs import refuse_bad_outputs
 from service.plain_json import text_of
 from service.plan_json import write_plan
@@ -189,6 +190,7 @@ def _serve(asked: argparse.Namespace) -> int:
         audit_to(settings.audit, settings.audit_bounds, audit_room(settings))
         scheme = "http" if settings.tls_certificate is None else "https"
         say(f"serving on {address(listening, scheme)}/v1, files in {settings.data_dir}")
+        say(told_memory(settings))
         serve(app, listening)
     return PLANNED
 

@@ -1,5 +1,8 @@
-"""Reading: uploads are read at a bench of their own, so that they neither wait for plans nor can take the
-service down, however they are made."""
+"""Reading: uploads are unpacked and read at benches of their own, so that they neither wait for plans nor can
+take the service down, however they are made.
+
+Of several benches, one owner has all but one at most (`service.turns`). A reading ends with its client.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -7,21 +10,42 @@ from typing import Any
 from anatomy.errors import AnatomyError
 from service.case_content import case_in, parts_by_name
 from service.jobs.bench import Bounds
+from service.memory import reading_memory_bytes
 from service.problems import Problem, of_input
 from service.settings import Settings
 from service.shapes import shapes
 from service.shared_bench import SharedBench
 from service.store import StoredCase
 from service.tasks import Work, describe
+from service.unpack import ZipLimits
+from service.unpack_task import Take, bytes_of, state_zip, unpack_zip
 
 
 class Reading:
-    """The bench at which uploads are read, and shapes are made of them."""
+    """The benches at which uploads are read, and shapes are made of them."""
 
     def __init__(self, settings: Settings, work: Work) -> None:
-        bounds = Bounds(settings.job_time_s, settings.job_memory_bytes, settings.nice)
-        self._bench = SharedBench("Reading the upload", bounds, settings.max_jobs, settings.max_jobs_of_owner)
+        self._bench = SharedBench(
+            "Reading the upload",
+            Bounds(settings.reading_time_s, reading_memory_bytes(settings), settings.reading_nice),
+            settings.max_jobs,
+            settings.max_jobs_of_owner,
+            benches=settings.readers,
+            is_left=True,
+        )
+        self._zip_limits = ZipLimits.of(settings)
         self._work = work
+
+    async def unpacked(self, owner: str, archive: Path, folder: Path, take: Take) -> None:
+        """Unpack a zip into an empty folder. `owner` waits for it, and has its bytes counted before any are
+        written.
+
+        Raises Problem for a zip that cannot be used, and as SharedBench and `take` do; OSError.
+        """
+        stated = bytes_of(await self._bench.run(owner, state_zip, archive, self._zip_limits))
+        take(stated)
+        unpacked = bytes_of(await self._bench.run(owner, unpack_zip, archive, folder, self._zip_limits))
+        take(unpacked - stated)
 
     async def described(self, owner: str, content: dict[str, Any], folder: Path) -> dict[str, Any]:
         """What the case of `content`, whose files are in `folder`, holds. `owner` waits for it.
@@ -45,5 +69,5 @@ class Reading:
         return found
 
     def close(self) -> None:
-        """End the process."""
+        """End the processes."""
         self._bench.close()

@@ -62,7 +62,10 @@ class Settings(BaseModel):
     processes are started here. `job_memory_bytes` and `job_time_s` bound one job, `job_attempts` how often it
     is begun where its worker dies. `appraisers` processes answer needles that a hand moves, many of them
     together, each within `appraisal_time_s`, for most of which a scene is made when it is first asked about.
-    `nice` is how far work yields to answers.
+    `readers` processes read uploads, each within `reading_time_s`; one owner has all but one of them at most.
+    `nice` is how far jobs yield to answers, `reading_nice` how far reading does, for which somebody waits.
+    Without `job_memory_bytes`, `reading_memory_bytes` and `appraisal_memory_bytes`, each process may take a
+    share of this machine's memory (`service.memory`), of which `seedpath serve` tells.
     `max_unpacked_bytes` bounds an upload after unpacking, `max_expansion` its growth by unpacking.
     `max_bytes_of_owner` is what one owner may keep: 100 GiB are some five hundred chests with their CT.
     `max_jobs` bounds jobs that wait or run, `max_wait_s` what `Prefer: wait` is given, in whole seconds.
@@ -103,10 +106,15 @@ class Settings(BaseModel):
     scheduler_is_private: bool = False
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     nice: Annotated[int, Field(ge=0, le=19)] = 19
-    job_memory_bytes: Bytes = 8192 * MIB
+    job_memory_bytes: Bytes | None = None
     job_time_s: Seconds = 3600.0
     appraisers: Annotated[int, Field(ge=1, le=16)] = 2
     appraisal_time_s: Seconds = 120.0
+    appraisal_memory_bytes: Bytes | None = None
+    readers: Annotated[int, Field(ge=1, le=16)] = 2
+    reading_time_s: Seconds = 120.0
+    reading_memory_bytes: Bytes | None = None
+    reading_nice: Annotated[int, Field(ge=0, le=19)] = 5
     job_attempts: Annotated[int, Field(ge=1, le=10)] = 3
     max_upload_bytes: Bytes = 1024 * MIB
     max_unpacked_bytes: Bytes = 4096 * MIB

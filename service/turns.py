@@ -1,8 +1,11 @@
-"""Turns: one at a time, owner by owner, so that whoever asks for much waits for himself.
+"""Turns: so many at once, owner by owner, so that whoever asks for much waits for himself.
 
-    ann  1 3 5 6       the order in which waiting places become turns
+    ann  1 3 5 6       the order in which waiting places become turns, one at a time
     ben  2
     cyd  4
+
+Of several turns at once one owner has all but one at most, whether others wait or not: who comes next would
+otherwise wait for as long as the slowest of what he asked for. One owner alone leaves one unused.
 
 All wait on one event loop, and no thread waits with them.
 """
@@ -22,13 +25,14 @@ class Full(Exception):
 
 
 class Turns:
-    """Waiting places, so many of them for one owner."""
+    """Waiting places, so many of them for one owner, and `at_once` turns at a time."""
 
-    def __init__(self, most: int, most_of_owner: int) -> None:
+    def __init__(self, most: int, most_of_owner: int, at_once: int = 1) -> None:
         self._most, self._most_of_owner = most, most_of_owner
+        self._free, self._most_at_once = at_once, max(1, at_once - 1)
         self._held: Counter[str] = Counter()
+        self._has: Counter[str] = Counter()
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
-        self._taken = False
 
     @asynccontextmanager
     async def turn(self, owner: str) -> AsyncIterator[None]:
@@ -43,15 +47,16 @@ class Turns:
             try:
                 yield
             finally:
-                self._pass_on()
+                self._end(owner)
         finally:
             self._held[owner] -= 1
             # Owners who hold nothing are not remembered.
             self._held += Counter()
 
     async def _come(self, owner: str) -> None:
-        if not self._taken:
-            self._taken = True
+        # Where a turn is free, all who wait have as many as they may.
+        if self._may_have(owner):
+            self._begin(owner)
             return
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(owner, deque()).append(place)
@@ -60,17 +65,29 @@ class Turns:
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():
                 # The turn came in the moment in which it was given up.
-                self._pass_on()
+                self._end(owner)
             raise
 
+    def _may_have(self, owner: str) -> bool:
+        return self._free > 0 and self._has[owner] < self._most_at_once
+
+    def _begin(self, owner: str) -> None:
+        self._free -= 1
+        self._has[owner] += 1
+
+    def _end(self, owner: str) -> None:
+        self._free += 1
+        self._has[owner] -= 1
+        self._has += Counter()
+        self._pass_on()
+
     def _pass_on(self) -> None:
-        """The turn of the owner who waits since the longest ago after his last one."""
-        while self._waiting:
-            owner, places = self._waiting.popitem(last=False)
+        """Give what is free to the owner who waits for the longest since his last turn, of those who may."""
+        while (owner := next(filter(self._may_have, self._waiting), None)) is not None:
+            places = self._waiting.pop(owner)
             place = places.popleft()
             if places:
                 self._waiting[owner] = places
             if not place.cancelled():
+                self._begin(owner)
                 place.set_result(None)
-                return
-        self._taken = False

@@ -1,4 +1,11 @@
-"""Unpack: a zip of masks or surfaces into a folder, within limits, and nothing outside that folder."""
+"""Unpack: a zip of masks or surfaces into a folder, within limits, and nothing outside that folder.
+
+Each step is bounded by the one before:
+
+    end          bytes of the directory, and how many entries it says to have
+    directory    entries, names, and bytes that files are said to unpack to
+    files        no file unpacks to more than it is said to
+"""
 
 import errno
 import os
@@ -7,14 +14,16 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from anatomy.kinds import is_document, is_of_desktops
 from service.names import refuse_bad_name
 from service.problems import Problem, of_part
 from service.settings import MIB, Settings
+from service.zip_end import zip_end
 
 CHUNK_BYTES = MIB
 
@@ -25,6 +34,12 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 
 SMALL_ZIP_BYTES = 64 * 1024
 """Below this, growth is counted as if the zip were this large: tiny masks of zeros shrink a lot, honestly."""
+
+ENTRIES_PER_FILE, OTHER_ENTRIES = 3, 1000
+"""A mask, its folder and what a desktop system adds; and what else lies beside [U]."""
+
+ENTRY_BYTES = 512
+"""Of a directory for each entry: 46, a name or path, and times and owners [U]."""
 
 _DAMAGED = (
     zipfile.BadZipFile,
@@ -47,19 +62,67 @@ def is_zip(path: Path) -> bool:
         return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
 
 
-def unpack(archive: Path, folder: Path, settings: Settings, take: Callable[[int], None]) -> None:
-    """Unpack the files of `archive` into `folder`, which must be empty.
+@dataclass(frozen=True)
+class ZipLimits:
+    """The most files that a zip may hold, bytes that it may unpack to, and times that it may grow."""
 
-    The folders around all files are taken off, and `take` counts the bytes. Raises Problem for a damaged,
-    encrypted, empty, oversized or hostile archive; what was unpacked by then is the caller's to remove.
+    files: int
+    bytes: int
+    growth: float
+
+    @staticmethod
+    def of(settings: Settings) -> "ZipLimits":
+        """As the settings say."""
+        return ZipLimits(settings.max_zip_entries, settings.max_unpacked_bytes, settings.max_expansion)
+
+    @property
+    def entries(self) -> int:
+        """Entries of a directory: folders are some, and desktop systems add one for each file."""
+        return ENTRIES_PER_FILE * self.files + OTHER_ENTRIES
+
+    @property
+    def directory_bytes(self) -> int:
+        """Bytes of a directory."""
+        return ENTRY_BYTES * self.entries
+
+
+def stated_bytes(archive: Path, limits: ZipLimits) -> int:
+    """The bytes that the files of `archive` are said to unpack to; they unpack to no more.
+
+    Raises Problem for a damaged, encrypted, empty, oversized or hostile archive.
     """
+    with _opened(archive, limits) as opened:
+        return sum(entry.file_size for entry, _ in _checked(opened, limits, archive))
+
+
+def unpack(archive: Path, folder: Path, limits: ZipLimits) -> int:
+    """Unpack the files of `archive` into `folder`, which must be empty. Returns their bytes.
+
+    The folders around all files are taken off. Raises Problem as `stated_bytes` does, and for damaged files;
+    what was unpacked by then is the caller's to remove.
+    """
+    with _opened(archive, limits) as opened:
+        return sum(_copy(opened, entry, folder / name) for entry, name in _checked(opened, limits, archive))
+
+
+def _opened(archive: Path, limits: ZipLimits) -> zipfile.ZipFile:
+    """The archive, whose directory is read where its end says that it is not too large."""
+    with archive.open("rb") as file:
+        end = zip_end(file)
+    if end is None:
+        raise _damaged()
+    if end.entries > limits.entries or end.directory_bytes > limits.directory_bytes:
+        raise _too_many(limits)
     with _damage_told():
         opened = zipfile.ZipFile(archive)
-    with opened:
-        growth = settings.max_expansion * max(archive.stat().st_size, SMALL_ZIP_BYTES)
-        room = min(settings.max_unpacked_bytes, int(growth))
-        for entry, name in _checked(opened, settings):
-            room = _copy(opened, entry, folder / name, room, take)
+    if len(opened.filelist) > limits.entries:
+        opened.close()
+        raise _too_many(limits)
+    return opened
+
+
+def _too_many(limits: ZipLimits) -> Problem:
+    return of_part("too-large", "file", f"the zip holds more than {limits.files} files.")
 
 
 @contextmanager
@@ -81,7 +144,7 @@ def _damaged() -> Problem:
     return of_part("malformed-upload", "file", detail)
 
 
-def _checked(opened: zipfile.ZipFile, settings: Settings) -> list[tuple[zipfile.ZipInfo, str]]:
+def _checked(opened: zipfile.ZipFile, limits: ZipLimits, archive: Path) -> list[tuple[zipfile.ZipInfo, str]]:
     """Entries to unpack and the names to give them. Of documents of one name, the first is taken."""
     entries = [
         (entry, parts)
@@ -90,8 +153,8 @@ def _checked(opened: zipfile.ZipFile, settings: Settings) -> list[tuple[zipfile.
     ]
     if not entries:
         raise of_part("malformed-upload", "file", "the zip holds no file. Pack the masks or surfaces.")
-    if len(entries) > settings.max_zip_entries:
-        raise of_part("too-large", "file", f"the zip holds more than {settings.max_zip_entries} files.")
+    if len(entries) > limits.files:
+        raise _too_many(limits)
     for entry, parts in entries:
         _refuse_hostile(entry, parts)
     # Documents may lie elsewhere: statistics above the masks, a README beside their folder.
@@ -105,6 +168,9 @@ def _checked(opened: zipfile.ZipFile, settings: Settings) -> list[tuple[zipfile.
     named = {parts[-1]: entry for entry, parts in reversed(entries)}
     if len({parts[-1] for _, parts in inputs}) < len(inputs):
         raise of_part("malformed-upload", "file", "the zip holds two files of one name. Keep one of them.")
+    growth = int(limits.growth * max(archive.stat().st_size, SMALL_ZIP_BYTES))
+    if sum(entry.file_size for entry in named.values()) > min(limits.bytes, growth):
+        raise of_part("too-large", "file", "the zip unpacks to more than this service takes.")
     return [(entry, name) for name, entry in named.items()]
 
 
@@ -132,10 +198,10 @@ def _refuse_hostile(entry: zipfile.ZipInfo, parts: tuple[str, ...]) -> None:
         raise of_part("malformed-upload", "file", f"{name!a} is packed by a rare method. Use deflate.")
 
 
-def _copy(
-    opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, room: int, take: Callable[[int], None]
-) -> int:
-    """Unpack one file; return the room left. What the entry says of its size is not trusted."""
+def _copy(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> int:
+    """Unpack one file; return its bytes. `zipfile` gives no more of it than the entry says, and an entry that
+    says less than there is fails by its check sum."""
+    count = 0
     with _damage_told():
         packed = opened.open(entry)
     with packed, path.open("xb") as file:
@@ -144,11 +210,8 @@ def _copy(
                 chunk = packed.read(CHUNK_BYTES)
             if not chunk:
                 break
-            room -= len(chunk)
-            if room < 0:
-                raise of_part("too-large", "file", "the zip unpacks to more than this service takes.")
-            take(len(chunk))
+            count += len(chunk)
             file.write(chunk)
         file.flush()
         os.fsync(file.fileno())
-    return room
+    return count

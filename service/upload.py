@@ -7,7 +7,7 @@ ct      the CT on the same grid
 mesh_axes   a text, lps or ras: the axes of surfaces whose files do not say
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ from service.problems import of_part, problem
 from service.routes.body import chunks
 from service.settings import MIB, Settings
 from service.strict_json import FieldError
-from service.unpack import is_zip, unpack
+from service.unpack import is_zip
+from service.unpack_task import Take
 
 REPEATABLE = ("target",)
 
@@ -33,14 +34,17 @@ MAX_AXES_BYTES = 100
 """So much of the part is looked at: three letters are to be in it."""
 
 
-Take = Callable[[int], None]
-"""Counts bytes of an owner as they come in, or go again (below 0). Raises Problem where they are too many."""
+Unpack = Callable[[Path, Path], Awaitable[None]]
+"""Unpacks a zip into an empty folder, and counts the bytes."""
 
 
-async def receive(request: Request, folder: Path, settings: Settings, take: Take) -> dict[str, Any]:
+async def receive(
+    request: Request, folder: Path, settings: Settings, take: Take, unpack: Unpack
+) -> dict[str, Any]:
     """Write the form's files into `folder`. Returns what the case is made of.
 
-    Raises Problem for a form that is damaged, too large, or has unknown, missing or repeated parts.
+    Raises Problem for a form that is damaged, too large, or has unknown, missing or repeated parts, and what
+    `unpack` raises.
     """
     stated = request.headers.get("content-length", "0")
     if stated.isdigit() and int(stated) > settings.max_upload_bytes:
@@ -59,7 +63,13 @@ async def receive(request: Request, folder: Path, settings: Settings, take: Take
     _refuse_wrong_parts([file.part for file in files])
     axes = await run_in_threadpool(_axes, files)
     given = [file for file in files if file.part != MESH_AXES]
-    stored, is_folder = await run_in_threadpool(_keep, given, folder, settings, take)
+    kept = await run_in_threadpool(_placed, given, folder)
+    source = next(path for path, file in zip(kept, given, strict=True) if file.part == "file")
+    if await run_in_threadpool(is_zip, source):
+        (folder / "input").mkdir()
+        await unpack(source, folder / "input")
+        await run_in_threadpool(_drop_packed, source, take)
+    stored, is_folder = await run_in_threadpool(_stored, given, kept, folder, take)
     return content_of(None, stored, is_folder, axes)
 
 
@@ -107,9 +117,8 @@ def _axes(files: list[FilePart]) -> MeshAxes | None:
     return None
 
 
-def _keep(
-    files: list[FilePart], folder: Path, settings: Settings, take: Take
-) -> tuple[list[StoredFile], bool]:
+def _placed(files: list[FilePart], folder: Path) -> list[Path]:
+    """The files, each moved to its place in the folder of a case."""
     kept: list[Path] = []
     for number, file in enumerate(files):
         refuse_bad_name(file.part, file.name)
@@ -118,29 +127,38 @@ def _keep(
         place.mkdir(parents=True)
         kept.append(file.path.rename(place / file.name))
     (folder / "arrived").rmdir()
-    source = next(path for path, file in zip(kept, files, strict=True) if file.part == "file")
-    zipped = is_zip(source)
+    return kept
+
+
+def _drop_packed(archive: Path, take: Take) -> None:
+    packed_bytes = archive.stat().st_size
+    archive.unlink()
+    take(-packed_bytes)
+
+
+def _stored(
+    files: list[FilePart], kept: list[Path], folder: Path, take: Take
+) -> tuple[list[StoredFile], bool]:
+    """What the case is made of, of files in their places, and whether its input is a folder: what a zip held,
+    which was unpacked into `input`."""
+    unpacked = folder / "input"
+    zipped = unpacked.is_dir()
     if zipped:
-        (folder / "input").mkdir()
-        unpack(source, folder / "input", settings, take)
-        packed_bytes = source.stat().st_size
-        source.unlink()
-        take(-packed_bytes)
-        unpacked_bytes = sum(path.stat().st_size for path in (folder / "input").iterdir())
-        alone = _alone_in(folder / "input")
+        unpacked_bytes = sum(path.stat().st_size for path in unpacked.iterdir())
+        alone = _alone_in(unpacked)
         if alone is not None:
             take(alone.stat().st_size - unpacked_bytes)
             # Readers take such a file by itself, not as a folder of one.
-            kept = [alone if path == source else path for path in kept]
+            kept = [alone if file.part == "file" else path for path, file in zip(kept, files, strict=True)]
             zipped = False
     placed = [
         (file.part, path)
         for path, file in zip(kept, files, strict=True)
         if not (zipped and file.part == "file")
     ]
-    unpacked = [("file", path) for path in sorted((folder / "input").iterdir())] if zipped else []
+    inputs = [("file", path) for path in sorted(unpacked.iterdir())] if zipped else []
     return [
-        StoredFile(part, str(path.relative_to(folder)), sha256_of(path)) for part, path in unpacked + placed
+        StoredFile(part, str(path.relative_to(folder)), sha256_of(path)) for part, path in inputs + placed
     ], zipped
 
 

@@ -18,7 +18,7 @@ from starlette.types import Message
 from service.parts import Parts
 from service.problems import Problem
 from service.settings import Settings
-from service.unpack import unpack
+from service.unpack import ZipLimits, stated_bytes, unpack
 from service.upload import receive
 
 ZIP_TOKENS = (
@@ -105,7 +105,10 @@ def _refuse_outside(folder: Path) -> None:
 
 def _unpacked(path: Path) -> object:
     with _new_folder(path) as folder:
-        return unpack(path, folder, Settings(data_dir=folder), lambda count: None)
+        limits = ZipLimits.of(Settings())
+        stated = stated_bytes(path, limits)
+        assert unpack(path, folder, limits) <= stated
+        return None
 
 
 def _received(path: Path) -> object:
@@ -130,7 +133,11 @@ def _received(path: Path) -> object:
             "headers": [(b"content-type", type_)],
             "app": _app(settings),
         }
-        return asyncio.run(receive(Request(scope, arrive), folder, settings, lambda count: None))
+
+        async def unpack_here(archive: Path, into: Path) -> None:
+            unpack(archive, into, ZipLimits.of(settings))
+
+        return asyncio.run(receive(Request(scope, arrive), folder, settings, lambda count: None, unpack_here))
 
 
 def _app(settings: Settings) -> FastAPI:

@@ -66,6 +66,14 @@ def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> Pl
     return planning(request)
 
 
+def describe_slowly(case: Case) -> dict[str, Any]:
+    """As `describe`; what begins with "slow" takes longer than any test, of "nice" the note is that value."""
+    start = b"" if isinstance(case.source, str) or case.source.is_dir() else case.source.read_bytes()
+    if start.startswith(b"slow"):
+        time.sleep(LONG_S)
+    return describe(case) | ({"notes": [str(os.nice(0))]} if start.startswith(b"nice") else {})
+
+
 def describe(case: Case) -> dict[str, Any]:
     """Reads nothing but the first bytes."""
     if isinstance(case.source, str):

@@ -56,6 +56,8 @@ def test_work_is_done_in_another_process_which_stays(bench: Bench) -> None:
     assert [p.fraction for p in seen if p is not None] == [0.5]
     assert bench.run(fakes.answer, 1)[1] == pid
     assert bench.run(fakes.priority) == os.nice(0) + 3
+    # Nice values count within a session.
+    assert os.getsid(pid) == os.getsid(0)
 
 
 def test_a_refusal_comes_through_whole(bench: Bench) -> None:

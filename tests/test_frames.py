@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anatomy.errors import GridError
-from anatomy.frames import Grid, canonical, canonical_axes, lps_from_ras
+from anatomy.frames import (
+    MAX_FIELD_MM,
+    Grid,
+    canonical,
+    canonical_axes,
+    canonical_zeros,
+    grid_of_file,
+    lps_from_ras,
+    stored_view,
+)
 
 ANGLES = st.floats(-0.6, 0.6)
 SPACINGS = st.tuples(*[st.floats(0.3, 5.0)] * 3)
@@ -184,3 +193,33 @@ def test_every_value_keeps_its_place_in_the_patient(
 def test_each_patient_axis_gets_another_stored_axis(a: float, b: float, c: float) -> None:
     order, _ = canonical_axes(matrix((1, 1, 1), rotation(3 * a, 3 * b, 3 * c), (0, 0, 0)))
     assert sorted(order) == [0, 1, 2]
+
+
+@given(
+    st.permutations([0, 1, 2]),
+    st.tuples(*(st.sampled_from([1.0, -1.0]),) * 3),
+    st.tuples(*(st.integers(1, 4),) * 3),
+)
+def test_what_is_written_as_stored_stands_in_canonical_order(
+    order: list[int], signs: tuple[float, float, float], shape: tuple[int, int, int]
+) -> None:
+    """In all 48 orientations."""
+    X = np.eye(4)
+    X[:3, :3] = np.eye(3)[:, order] * np.array(signs) * [1.0, 2.0, 3.0]
+    stored = np.random.default_rng(0).random(shape) < 0.5
+    mask, grid = canonical_zeros(shape, X)
+    stored_view(mask, X)[:] = stored
+    known, known_grid = canonical(stored, X)
+    assert np.array_equal(mask, known) and mask.flags.c_contiguous
+    assert grid.shape == known_grid.shape and np.array_equal(grid.X_PV, known_grid.X_PV)
+    assert np.array_equal(canonical(stored_view(mask, X), X)[0], mask)
+
+
+def test_a_volume_longer_than_any_scan_is_refused() -> None:
+    grid_of_file("a.nii", (int(MAX_FIELD_MM), 1, 1), np.eye(4))
+    for axis in range(3):
+        shape = [1, 1, 1]
+        shape[axis] = int(MAX_FIELD_MM) + 1
+        with pytest.raises(GridError, match="reach over 3001 mm") as refused:
+            grid_of_file("a.nii", (shape[0], shape[1], shape[2]), np.eye(4))
+        assert refused.value.field == "a.nii"

@@ -19,7 +19,8 @@ from service.quota import Quota
 from service.server import beside
 from service.settings import Settings
 from service.tasks import Work
-from service.upload import _keep
+from service.unpack import ZipLimits, stated_bytes, unpack
+from service.upload import _drop_packed, _placed, _stored
 
 MOST = 200_000
 
@@ -145,5 +146,11 @@ def test_a_zip_counts_as_what_was_in_it_once_it_is_unpacked(tmp_path: Path) -> N
     (tmp_path / "arrived" / "0").write_bytes(packed)
     taken = [len(packed)]
     parts = [FilePart("file", "a.zip", tmp_path / "arrived" / "0")]
-    files, is_folder = _keep(parts, tmp_path, Settings(data_dir=tmp_path), taken.append)
+    kept = _placed(parts, tmp_path)
+    (tmp_path / "input").mkdir()
+    limits = ZipLimits.of(Settings())
+    taken.append(stated_bytes(kept[0], limits))
+    assert unpack(kept[0], tmp_path / "input", limits) == taken[-1]
+    _drop_packed(kept[0], taken.append)
+    files, is_folder = _stored(parts, kept, tmp_path, taken.append)
     assert is_folder and len(files) == 2 and sum(taken) == 120_000

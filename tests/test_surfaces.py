@@ -309,7 +309,7 @@ def test_a_body_between_centres_is_counted_as_lost_and_one_within_another_is_not
         ([hollow(9.0)], 0),
     ):
         node = surface(ball(12.0, (20.0, 20.0, 20.0)), *others)
-        assert bodies_without_voxels(node, grid) == lost
+        assert bodies_without_voxels("organ", node, grid) == lost
 
 
 COARSE = Grid((12, 12, 12), np.diag([5.0, 5.0, 5.0, 1.0]))
@@ -348,17 +348,17 @@ def test_what_sticks_out_between_centres_is_lost_whatever_the_order_of_triangles
     node = trimesh.util.concatenate([ball(9.0, (22.5, 22.5, 22.5)), *parts])
     faces = np.random.default_rng(seed).permutation(np.array(node.faces))
     made = checked_surface("node", np.array(node.vertices), faces)
-    assert bodies_without_voxels(made, COARSE) == lost
+    assert bodies_without_voxels("organ", made, COARSE) == lost
 
 
 def test_cavities_that_overlap_are_no_lost_parts() -> None:
     bubbles = [inverted(ball(1.9, (22.5, 22.5, z))) for z in (22.5, 23.0)]
-    assert bodies_without_voxels(surface(ball(9.0, (22.5, 22.5, 22.5)), *bubbles), COARSE) == 0
+    assert bodies_without_voxels("organ", surface(ball(9.0, (22.5, 22.5, 22.5)), *bubbles), COARSE) == 0
 
 
 def test_a_part_that_shares_a_face_with_the_one_around_it_lies_within() -> None:
     node = surface(box((6, 6, 6), (34, 34, 34)), box((31, 31, 31), (34, 34, 34)))
-    assert bodies_without_voxels(node, COARSE) == 0
+    assert bodies_without_voxels("organ", node, COARSE) == 0
 
 
 @pytest.mark.parametrize("seed", range(6))

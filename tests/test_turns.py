@@ -1,15 +1,23 @@
-"""Turns at a bench: one at a time, owner by owner, so many places for each."""
+"""Turns at benches: so many at once, owner by owner, so many places for each."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import bench_fakes as fakes
+import psutil
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from service.jobs.bench import Bounds
 from service.problems import Problem
 from service.shared_bench import SharedBench
 from service.turns import Full, Turns
+
+GENEROUS_S = 300.0
+"""A bench may take a minute to start on a machine that is busy with other tests."""
 
 
 async def settled() -> None:
@@ -115,6 +123,123 @@ def test_a_full_bench_says_whose_fault_it_is() -> None:
             bench.close()
 
     run(asked)
+
+
+@pytest.mark.parametrize(
+    ("at_once", "asked", "first"),
+    [(1, "aab", "a"), (2, "aaa", "a"), (2, "aaab", "ab"), (2, "abc", "ab"), (3, "aaaabb", "aab")],
+)
+def test_one_owner_has_all_turns_but_one(at_once: int, asked: str, first: str) -> None:
+    """Before any turn ends, and after."""
+
+    async def ask() -> None:
+        turns = Turns(10, 10, at_once)
+        having: list[str] = []
+        had: list[str] = []
+        most: Counter[str] = Counter()
+        going = asyncio.Event()
+
+        async def one(owner: str) -> None:
+            async with turns.turn(owner):
+                having.append(owner)
+                assert len(having) <= at_once
+                most[owner] = max(most[owner], having.count(owner))
+                await going.wait()
+                await asyncio.sleep(0)
+                having.remove(owner)
+                had.append(owner)
+
+        all_of_them = [asyncio.create_task(one(owner)) for owner in asked]
+        await settled()
+        assert "".join(having) == first
+        going.set()
+        await asyncio.gather(*all_of_them)
+        assert sorted(had) == sorted(asked) and max(most.values()) <= max(1, at_once - 1)
+
+    run(ask)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.integers(1, 4),
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 5), st.booleans()), max_size=20),
+)
+def test_turns_are_neither_lost_nor_doubled(at_once: int, asked: list[tuple[str, int, bool]]) -> None:
+    """Whoever asks, for however long, and gives up or not."""
+
+    async def ask() -> None:
+        turns = Turns(100, 100, at_once)
+        having: Counter[str] = Counter()
+
+        async def one(owner: str, for_long: int) -> None:
+            async with turns.turn(owner):
+                having[owner] += 1
+                assert having.total() <= at_once and having[owner] <= max(1, at_once - 1)
+                for _ in range(for_long):
+                    await asyncio.sleep(0)
+                having[owner] -= 1
+
+        started = []
+        for owner, for_long, gives_up in asked:
+            started.append(asyncio.create_task(one(owner, for_long)))
+            await asyncio.sleep(0)
+            if gives_up and not having[owner]:
+                started[-1].cancel()
+        await asyncio.wait_for(asyncio.gather(*started, return_exceptions=True), 10.0)
+        # All of them are free again.
+        assert await asyncio.wait_for(in_order(turns, "abcabc"), 10.0)
+        assert turns._free == at_once and not turns._has and not turns._held
+
+    run(ask)
+
+
+@pytest.mark.parametrize("is_left", [True, False])
+def test_work_that_is_left_ends_or_goes_on(is_left: bool) -> None:
+    """Its bench is the next one's, at once or after it."""
+
+    async def ask() -> None:
+        bench = SharedBench("Trying", Bounds(GENEROUS_S, 1 << 40, 0), 9, 9, is_left=is_left)
+        try:
+            first, kept_by = await bench.run("a", fakes.answer, 1)
+            assert first == 1
+            seconds = GENEROUS_S if is_left else 1.0
+            leaving = asyncio.create_task(bench.run("a", fakes.last, seconds))
+            waiting = asyncio.create_task(bench.run("b", fakes.answer, 2))
+            await asyncio.sleep(0.3)
+            leaving.cancel()
+            # Once more while it is waited for.
+            await asyncio.sleep(0)
+            leaving.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await leaving
+            second, pid = await asyncio.wait_for(waiting, GENEROUS_S / 2)
+            assert second == 2 and (pid == kept_by) is not is_left
+            assert psutil.pid_exists(kept_by) is not is_left
+        finally:
+            bench.close()
+
+    run(ask)
+
+
+def test_who_leaves_while_he_waits_has_no_turn() -> None:
+    async def ask() -> None:
+        bench = SharedBench("Trying", Bounds(GENEROUS_S, 1 << 40, 0), 9, 1)
+        try:
+            async with bench._turns.turn("a"):
+                left = asyncio.create_task(bench.run("b", fakes.answer, 1))
+                await settled()
+                left.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await left
+                # His one place is free again.
+                again = asyncio.create_task(bench.run("b", fakes.answer, 2))
+                await settled()
+                assert not again.done()
+            assert (await again)[0] == 2
+        finally:
+            bench.close()
+
+    run(ask)
 
 
 def _answered(report: Any) -> str:

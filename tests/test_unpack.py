@@ -1,6 +1,7 @@
 """Zips as users' systems make them are taken, and damaged ones are refused as such."""
 
 import io
+import struct
 import zipfile
 from pathlib import Path
 
@@ -10,8 +11,11 @@ from hypothesis import strategies as st
 
 from service.problems import Problem
 from service.settings import Settings
-from service.unpack import unpack
+from service.unpack import ZipLimits, stated_bytes, unpack
 from service.upload import _alone_in
+from service.zip_end import zip_end
+
+LIMITS = ZipLimits.of(Settings())
 
 
 def zipped(*files: tuple[str, bytes]) -> bytes:
@@ -26,7 +30,8 @@ def unpacked(tmp_path: Path, content: bytes) -> dict[str, bytes]:
     folder = tmp_path / "input"
     folder.mkdir()
     (tmp_path / "a.zip").write_bytes(content)
-    unpack(tmp_path / "a.zip", folder, Settings(data_dir=tmp_path), lambda count: None)
+    stated = stated_bytes(tmp_path / "a.zip", LIMITS)
+    assert unpack(tmp_path / "a.zip", folder, LIMITS) <= stated
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
@@ -109,6 +114,120 @@ def test_names_that_cannot_be_used_are_told_why(tmp_path: Path, name: str, said:
     assert said in refused.value.report.detail
 
 
+def many(count: int) -> bytearray:
+    """A zip of so many empty files."""
+    return bytearray(zipped(*((f"m{n}.nii", b"") for n in range(count))))
+
+
+FEW = ZipLimits(files=3, bytes=1 << 20, growth=200.0)
+"""Limits that let a directory have 1009 entries."""
+
+
+def lying(content: bytearray, entries: int | None = None, directory_bytes: int | None = None) -> bytes:
+    """The zip with another count of entries, or size of its directory, in its end."""
+    if entries is not None:
+        content[-14:-10] = struct.pack("<2H", entries, entries)
+    if directory_bytes is not None:
+        content[-10:-6] = struct.pack("<L", directory_bytes)
+    return bytes(content)
+
+
+def with_64(content: bytearray, entries: int, directory_bytes: int) -> bytes:
+    """The zip with the ends of a zip64, of which the plain one gives its numbers up."""
+    at, plain = len(content) - 22, content[-22:]
+    offset = struct.unpack("<L", plain[16:20])[0]
+    end = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, entries, entries, directory_bytes, offset)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, at, 1)
+    plain[8:20] = b"\xff" * 12
+    return bytes(content[:-22] + end + locator + plain)
+
+
+def refused_by_end(tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Why a zip is refused before its directory is read."""
+
+    def never(*_: object) -> None:
+        raise AssertionError("the directory was read")
+
+    (tmp_path / "a.zip").write_bytes(content)
+    with monkeypatch.context() as patch, pytest.raises(Problem) as refused:
+        patch.setattr(zipfile, "ZipFile", never)
+        stated_bytes(tmp_path / "a.zip", FEW)
+    return refused.value.report.kind
+
+
+def test_a_directory_is_counted_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = FEW.directory_bytes + 1
+    assert refused_by_end(tmp_path, bytes(many(FEW.entries + 1)), monkeypatch) == "too-large"
+    assert refused_by_end(tmp_path, lying(many(2), entries=FEW.entries + 1), monkeypatch) == "too-large"
+    assert refused_by_end(tmp_path, lying(many(2), directory_bytes=size), monkeypatch) == "too-large"
+    assert refused_by_end(tmp_path, with_64(many(2), 2, size), monkeypatch) == "too-large"
+    assert refused_by_end(tmp_path, with_64(many(2), 1 << 40, 90), monkeypatch) == "too-large"
+    # The last of several ends counts, as it does for who reads the directory.
+    two = bytes(many(2)) + lying(many(2), entries=FEW.entries + 1)[-22:]
+    assert refused_by_end(tmp_path, two, monkeypatch) == "too-large"
+    assert refused_by_end(tmp_path, b"PK\3\4" + b"\0" * 100, monkeypatch) == "malformed-upload"
+    assert refused_by_end(tmp_path, b"PK\5\6", monkeypatch) == "malformed-upload"
+
+
+@pytest.mark.parametrize("count", [4, 900])
+def test_a_count_that_is_too_small_admits_no_more(tmp_path: Path, count: int) -> None:
+    (tmp_path / "a.zip").write_bytes(lying(many(count), entries=1))
+    with pytest.raises(Problem) as refused:
+        stated_bytes(tmp_path / "a.zip", FEW)
+    assert refused.value.report.kind == "too-large"
+
+
+def test_a_lie_in_both_numbers_costs_no_more_than_a_directory_that_is_taken(tmp_path: Path) -> None:
+    """Entries of 46 bytes and no name: as many as the bytes of a directory hold."""
+    entry = b"PK\1\2".ljust(46, b"\0")
+    directory = entry * (FEW.directory_bytes // 46)
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, len(directory), 4, 0)
+    (tmp_path / "a.zip").write_bytes(b"PK\3\4" + directory + end)
+    with pytest.raises(Problem) as refused:
+        stated_bytes(tmp_path / "a.zip", FEW)
+    assert refused.value.report.kind == "too-large"
+
+
+def test_a_zip64_is_taken(tmp_path: Path) -> None:
+    plain = many(2)
+    size = struct.unpack("<L", plain[-10:-6])[0]
+    (tmp_path / "a.zip").write_bytes(with_64(plain, 2, size))
+    assert stated_bytes(tmp_path / "a.zip", FEW) == 0
+
+
+@given(st.binary(max_size=300), st.binary(max_size=40))
+def test_the_end_is_the_one_that_is_read_by(before: bytes, comment: bytes) -> None:
+    """As `zipfile` finds it, of any bytes around."""
+    whole = io.BytesIO()
+    whole.write(before)
+    with zipfile.ZipFile(whole, "a") as archive:
+        archive.writestr("a.nii", b"a")
+        archive.comment = comment
+    found, known = zip_end(whole), zipfile._EndRecData(whole)  # type: ignore[attr-defined]
+    assert (found is None) == (known is None)
+    if found is not None:
+        assert (found.entries, found.directory_bytes) == (max(known[3], known[4]), known[5])
+
+
+def test_files_said_to_be_too_large_are_not_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(zipped(("a.nii", b"\0" * (FEW.bytes + 1))))
+    (tmp_path / "input").mkdir()
+    with pytest.raises(Problem) as refused:
+        unpack(tmp_path / "a.zip", tmp_path / "input", FEW)
+    assert refused.value.report.kind == "too-large" and not list((tmp_path / "input").iterdir())
+
+
+def test_a_file_that_says_to_be_smaller_than_it_is_is_damaged(tmp_path: Path) -> None:
+    content = bytearray(zipped(("a.nii", b"\0" * 100_000)))
+    central = content.index(b"PK\1\2")
+    for at in (22, central + 24):
+        content[at : at + 4] = struct.pack("<L", 10)
+    with pytest.raises(Problem) as refused:
+        unpacked(tmp_path, bytes(content))
+    assert refused.value.report.kind == "malformed-upload"
+    assert (tmp_path / "input" / "a.nii").stat().st_size <= 10
+
+
 def patched(field: str) -> bytes:
     """A zip whose one entry, in the directory at its end or before its data, says what cannot be."""
     data = bytearray(zipped(("heart.nii.gz", b"h" * 99)))
@@ -174,7 +293,7 @@ def test_a_disk_that_is_full_is_no_damage(tmp_path: Path, monkeypatch: pytest.Mo
     with open(archive, "wb") as file:
         file.write(packed.getvalue())
     with pytest.raises(OSError, match="No space"):
-        unpack(archive, tmp_path / "input", Settings(data_dir=tmp_path), lambda count: None)
+        unpack(archive, tmp_path / "input", LIMITS)
 
 
 def test_a_seg_nrrd_alone_is_no_folder_and_a_map_with_names_is_two_parts(tmp_path: Path) -> None:

@@ -3,6 +3,11 @@
 A piece of work is a function with arguments, all picklable. It is given to a process of its own because
 numba's loops do not look up: only ending the process ends them, and only a process has a bound on its memory.
 
+It stays in our session on purpose. Where Linux groups processes by session (autogroup, sched(7)), a nice
+value counts against processes of the same session alone: in one of its own, a bench would get as much of the
+processors as the whole server, however nice. In a container or a service of systemd, whose control groups
+are weighed instead, the session says nothing, and nice values count within the group.
+
 Errors of this module:
 
 BenchError

@@ -20,6 +20,7 @@ from service.jobs.job import Job
 from service.logs import job_id as job_id_of_logs
 from service.logs import log_to_stderr
 from service.made import Kind, Made
+from service.memory import job_memory_bytes
 from service.problems import Problem, Report, of_input
 from service.reserve import Reserves, records_room
 from service.settings import Settings
@@ -137,7 +138,7 @@ _benches = threading.local()
 
 
 def _bench(settings: Settings) -> Bench:
-    bounds = Bounds(settings.job_time_s, settings.job_memory_bytes, settings.nice)
+    bounds = Bounds(settings.job_time_s, job_memory_bytes(settings), settings.nice)
     bench: Bench | None = getattr(_benches, "bench", None)
     if bench is None or bench.bounds != bounds:
         # A server that was started anew may ask the same worker for other bounds.

@@ -1,5 +1,6 @@
 """Cases: what was uploaded, read once on arrival, and kept under the sha256 of its files."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
@@ -10,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from anatomy.mesh_axes import MeshAxes
 from service.case_content import MESH_AXES, content_of, identify
 from service.holdings import CASE
+from service.leaving import unless_left
 from service.owners import owner_of
 from service.parts import parts_of
 from service.plain_json import to_json
@@ -146,7 +148,11 @@ async def add_case(request: Request) -> Response:
     kept_bytes = await run_in_threadpool(keeper.kept_bytes, owner)
     with parts.store.aside() as folder, parts.quota.sending(owner, kept_bytes) as take:
         if media_type(request) == "multipart/form-data":
-            content = await receive(request, folder, parts.settings, take)
+
+            async def unpack(archive: Path, into: Path) -> None:
+                await unless_left(request, parts.reading.unpacked(owner, archive, into, take))
+
+            content = await receive(request, folder, parts.settings, take, unpack)
         elif media_type(request) == "application/json":
             content = content_of(await _builtin(request), [], False)
         else:
@@ -157,7 +163,7 @@ async def add_case(request: Request) -> Response:
             found, is_new = there
             # As if the files were new: whether others hold the same is not for this owner to know.
             return _answer(found, 201 if is_new else 200)
-        described = await parts.reading.described(owner, content, folder)
+        described = await unless_left(request, parts.reading.described(owner, content, folder))
         record = {"id": case_id} | content | {"description": described}
         stored = await run_in_threadpool(keeper.add_case, owner, folder, record)
     return _answer(stored, 201)

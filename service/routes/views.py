@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from planner.records import SOFTWARE
 from service.access_json import SkinAccessModel, Triple
+from service.leaving import unless_left
 from service.made import Kind
 from service.owners import owner_of
 from service.parts import parts_of
@@ -61,7 +62,7 @@ async def case_shapes(request: Request, case_id: str) -> Response:
     known = unless_known(request, etag)
     if known is not None:
         return known
-    shapes = await parts.reading.shapes(owner, stored)
+    shapes = await unless_left(request, parts.reading.shapes(owner, stored))
     text = await run_in_threadpool(orjson.dumps, {"shapes": shapes})
     return Response(text, media_type="application/json", headers={"ETag": etag})
 

@@ -1,0 +1,36 @@
+"""Leaving: work for a client ends when he closes his connection."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+
+from service.problems import problem
+
+Made = TypeVar("Made")
+
+
+async def unless_left(request: Request, work: Coroutine[Any, Any, Made]) -> Made:
+    """What `work` returns, for a request whose body was read or has none.
+
+    Raises what it raises; Problem, which nobody hears but the log, where the client leaves before: the work
+    is cancelled then, and has come to rest.
+    """
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_left(request))
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+    finally:
+        leaving.cancel()
+        if not working.done():
+            working.cancel()
+            await asyncio.wait([working])
+    raise problem("too-slow", "The client left before there was an answer.")
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,322 @@
+"""Costs: twice the input takes about twice the time, of every kind and along whichever size it grows."""
+
+import contextlib
+import gzip
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from case_files import label_table, write_nifti
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from anatomy import surface_bodies
+from anatomy.errors import AnatomyError, SurfaceError
+from anatomy.frames import Grid
+from anatomy.structures import Surface, masks_from_labels
+from anatomy.surface_bodies import LATTICE, MOSTLY, ROUNDING, bodies_without_voxels, outward
+from anatomy.surfaces import checked_surface
+from anatomy.voxelisation import fill_centres
+from service.case import Case, describe_case
+from service.stl import write_stl
+
+MOST_RATIO = 3.0
+"""Of the time of twice the input: what is quadratic takes four times as much."""
+
+LEAST_S = 0.05
+"""Of processor time is added to both: less is not measured, and what costs so little blocks nobody."""
+
+SPACE = ("(0.05,0,0)", "(0,0.05,0)", "(0,0,0.05)")
+GRID = np.diag([3.0, 3.0, 3.0, 1.0])
+
+
+def nrrd(path: Path, sizes: tuple[int, ...], axes: tuple[str, ...], labels: list[int], data: bytes) -> Case:
+    """A .seg.nrrd of uint16, whose segments lie in its first layer."""
+    head = [
+        *("NRRD0004", "type: ushort", f"dimension: {len(sizes)}", "space: lps", "encoding: gzip"),
+        *(f"sizes: {' '.join(map(str, sizes))}", f"space directions: {' '.join(axes)}"),
+        *("space origin: (0,0,0)", "endian: little"),
+        *(f"Segment{n}_Name:=s{n}\nSegment{n}_Layer:=0" for n in range(len(labels))),
+        *(f"Segment{n}_LabelValue:={label}" for n, label in enumerate(labels)),
+    ]
+    path.write_bytes("\n".join([*head, "", ""]).encode() + gzip.compress(data, 1))
+    return Case(path)
+
+
+def layers_first(folder: Path, count: int) -> Case:
+    """Slices of one voxel, each of 250 layers."""
+    return nrrd(folder / "a.seg.nrrd", (250, 1, 1, count), ("none", *SPACE), [1], bytes(500 * count))
+
+
+def layers_last(folder: Path, count: int) -> Case:
+    return nrrd(folder / "a.seg.nrrd", (count, 1, 1, 250), (*SPACE, "none"), [1], bytes(500 * count))
+
+
+def narrow(folder: Path, count: int) -> Case:
+    return nrrd(folder / "a.seg.nrrd", (1, 1, count), SPACE, [1], bytes(2 * count))
+
+
+def segments_everywhere(folder: Path, count: int) -> Case:
+    """Each segment has a voxel at both ends of the volume, so that its box is all of it."""
+    voxels = np.zeros(100 * 100 * 60, "<u2")
+    voxels[:count] = voxels[-count:] = np.arange(count) + 1
+    labels = [n + 1 for n in range(count)]
+    return nrrd(folder / "a.seg.nrrd", (100, 100, 60), SPACE, labels, voxels.tobytes())
+
+
+def names(folder: Path, count: int) -> Case:
+    (folder / "n.json").write_text(json.dumps({str(n + 1): f"s{n}" for n in range(count)}))
+    return Case(write_nifti(folder / "l.nii", np.zeros((3, 3, 3), np.uint8), GRID), folder / "n.json")
+
+
+def embedded_names(folder: Path, count: int) -> Case:
+    table = label_table({str(n + 1): f"s{n}" for n in range(count)})
+    return Case(write_nifti(folder / "l.nii", np.zeros((3, 3, 3), np.uint8), GRID, table))
+
+
+def header_line(folder: Path, count: int) -> Case:
+    return nrrd(folder / "a.seg.nrrd", (1, 1, 1), ("(1,0,0)",) * count, [1], b"\0\0")
+
+
+def header_fields(folder: Path, count: int) -> Case:
+    return nrrd(folder / "a.seg.nrrd", (1, 1, 1), SPACE, [1] * count, b"\0\0")
+
+
+def mask_files(folder: Path, count: int) -> Case:
+    (folder / "masks").mkdir()
+    voxels = np.zeros((8, 8, 8), np.uint8)
+    voxels[:4] = 1
+    content = write_nifti(folder / "m.nii", voxels, GRID).read_bytes()
+    for n in range(count):
+        (folder / "masks" / f"m{n}.nii").write_bytes(content)
+    return Case(folder / "masks")
+
+
+def masks_that_overlap(folder: Path, count: int) -> Case:
+    """Each needs a layer of its own."""
+    (folder / "masks").mkdir()
+    content = write_nifti(folder / "m.nii.gz", np.ones((64, 64, 64), np.uint8), GRID).read_bytes()
+    for n in range(count):
+        (folder / "masks" / f"m{n}.nii.gz").write_bytes(content)
+    return Case(folder / "masks")
+
+
+TETRAHEDRON = np.array([[0, 0, 0], [1.9, 0, 0], [0, 1.9, 0], [0, 0, 1.9]], float)
+SIDES = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
+
+
+def tetrahedra(count: int, inward: Callable[[int], bool] = lambda n: False) -> Surface:
+    """Loose ones, 3 mm apart, some of them inside out."""
+    across = int(np.ceil(np.cbrt(count)))
+    n = np.arange(count)
+    places = 3.0 * np.stack([n % across, n // across % across, n // across**2], axis=1)
+    vertices_P = (TETRAHEDRON + places[:, None]).reshape(-1, 3)
+    faces = np.stack([(SIDES[:, ::-1] if inward(k) else SIDES) + 4 * k for k in range(count)]).reshape(-1, 3)
+    return Surface(vertices_P, faces)
+
+
+def loose(folder: Path, count: int) -> Case:
+    (folder / "body.stl").write_bytes(write_stl(tetrahedra(count), "loose"))
+    return Case(folder / "body.stl")
+
+
+def loose_and_inward(folder: Path, count: int) -> Case:
+    (folder / "body.stl").write_bytes(write_stl(tetrahedra(count, lambda n: n % 2 == 1), "loose"))
+    return Case(folder / "body.stl")
+
+
+def crumbs(folder: Path, count: int) -> Case:
+    """A target of parts, of which some hold no voxel centre."""
+    (folder / "node_4R.stl").write_bytes(write_stl(tetrahedra(count), "crumbs"))
+    return Case(folder / "node_4R.stl")
+
+
+def wavefront(folder: Path, count: int, begin: str) -> Case:
+    """Tetrahedra in an OBJ, each after a line of its own."""
+    made = tetrahedra(count)
+    lines = [f"v {x} {y} {z}" for x, y, z in made.vertices_P]
+    for n in range(count):
+        lines += [f"{begin}{n}", *(f"f {a + 1} {b + 1} {c + 1}" for a, b, c in made.faces[4 * n : 4 * n + 4])]
+    (folder / "body.obj").write_text("\n".join(lines))
+    return Case(folder / "body.obj")
+
+
+def groups(folder: Path, count: int) -> Case:
+    return wavefront(folder, count, "g part")
+
+
+def objects(folder: Path, count: int) -> Case:
+    return wavefront(folder, count, "o part")
+
+
+def solids(folder: Path, count: int) -> Case:
+    """Solids in one text STL."""
+    text = []
+    corners = tetrahedra(count).vertices_P.reshape(count, 4, 3)[:, SIDES]
+    for n, sides in enumerate(corners):
+        text.append(f"solid p{n}")
+        for side in sides:
+            text += ["facet normal 0 0 0", "outer loop", *(f"vertex {x} {y} {z}" for x, y, z in side)]
+            text += ["endloop", "endfacet"]
+        text.append(f"endsolid p{n}")
+    (folder / "body.stl").write_text("\n".join(text))
+    return Case(folder / "body.stl")
+
+
+KINDS: dict[Callable[[Path, int], Case], int] = {
+    layers_first: 4000,
+    layers_last: 4000,
+    narrow: 25_000,
+    segments_everywhere: 900,
+    names: 900,
+    embedded_names: 900,
+    header_line: 20_000,
+    header_fields: 900,
+    mask_files: 60,
+    masks_that_overlap: 80,
+    loose: 1000,
+    loose_and_inward: 1000,
+    crumbs: 400,
+    groups: 300,
+    objects: 300,
+    solids: 200,
+}
+"""How each kind is made, and a size at which it costs something, but not much."""
+
+
+def cost_s(case: Case) -> float:
+    """Processor time to read a case, or to refuse it."""
+    begun = time.process_time()
+    with contextlib.suppress(AnatomyError):
+        describe_case(case)
+    return time.process_time() - begun
+
+
+@pytest.mark.parametrize("make", KINDS, ids=lambda make: make.__name__)
+def test_twice_the_input_takes_about_twice_the_time(
+    tmp_path_factory: pytest.TempPathFactory, make: Callable[[Path, int], Case]
+) -> None:
+    count = KINDS[make]
+    small, large = (make(tmp_path_factory.mktemp("case"), n * count) for n in (1, 2))
+    cost_s(small)  # what is compiled and loaded is not measured
+    # The machine may be busy for a while: the least of a few.
+    costs = [min(cost_s(case) for _ in range(3)) for case in (small, large)]
+    assert costs[1] + LEAST_S < MOST_RATIO * (costs[0] + LEAST_S), costs
+
+
+def test_more_bodies_than_the_limit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surface_bodies, "MAX_BODIES", 9)
+    with pytest.raises(SurfaceError, match=r"body.stl: it falls into 10 parts .* At most 9"):
+        outward("body.stl", tetrahedra(10))
+    assert len(outward("body.stl", tetrahedra(9)).faces) == 36
+
+
+def test_bodies_that_are_too_entangled_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    shells = nested([1.0, 2.0, 3.0, 4.0], (True, False, True, False))
+    outward("body.stl", shells)
+    monkeypatch.setattr(surface_bodies, "MAX_VISITS", 2 * LATTICE**3)
+    with pytest.raises(SurfaceError, match=r"body.stl: its parts lie within one another"):
+        outward("body.stl", shells)
+
+
+# The same answers as by asking every body about every other
+
+
+def nested(sizes: list[float], inward: tuple[bool, ...], places: list[float] | None = None) -> Surface:
+    """Tetrahedra about one point, or moved from it along a slanted line."""
+    middle = TETRAHEDRON.mean(axis=0)
+    moved = np.zeros(len(sizes)) if places is None else np.array(places)
+    vertices_P = [
+        (TETRAHEDRON - middle) * size + at * np.array([3.0, 2.0, 1.0])
+        for size, at in zip(sizes, moved, strict=True)
+    ]
+    faces = [(SIDES[:, ::-1] if turned else SIDES) + 4 * n for n, turned in enumerate(inward)]
+    return Surface(np.concatenate(vertices_P), np.concatenate(faces))
+
+
+def parts_of(surface: Surface) -> list[np.ndarray]:
+    """The faces of each tetrahedron."""
+    return list(surface.faces.reshape(-1, 4, 3))
+
+
+def volume(surface: Surface, faces: np.ndarray) -> float:
+    a, b, c = (surface.vertices_P[faces[:, n]] for n in range(3))
+    return float(np.einsum("ij,ij->", a, np.cross(b, c))) / 6.0
+
+
+def share_within(surface: Surface, own: np.ndarray, others: np.ndarray) -> float:
+    """Of a body's volume in all the others, none of which is left out."""
+    if len(others) == 0:
+        return 0.0
+    own_P = surface.vertices_P[np.unique(own)]
+    p = (surface.vertices_P - own_P.min(axis=0)) / np.ptp(own_P, axis=0) * LATTICE - 0.5
+    held, around = (np.zeros((LATTICE,) * 3, bool) for _ in range(2))
+    fill_centres(p, own, held)
+    fill_centres(p, others, around)
+    return int((held & around).sum()) / max(int(held.sum()), 1)
+
+
+def naively_outward(surface: Surface) -> np.ndarray:
+    parts = parts_of(surface)
+    volumes = [volume(surface, part) for part in parts]
+    if all(v < 0.0 for v in volumes):
+        return surface.faces[:, ::-1]
+    turned = []
+    for part, v in zip(parts, volumes, strict=True):
+        larger = [other for other, w in zip(parts, volumes, strict=True) if v < 0.0 and w > -v]
+        others = np.concatenate(larger) if larger else np.zeros((0, 3), np.int64)
+        turned.append(part[:, ::-1] if v < 0.0 and share_within(surface, part, others) <= MOSTLY else part)
+    return np.concatenate(turned)
+
+
+def naively_without_voxels(surface: Surface, grid: Grid) -> int:
+    parts, p_V = parts_of(surface), grid.to_box(surface.vertices_P) / grid.spacing_mm
+    volumes = [volume(surface, part) for part in parts]
+
+    def is_bare(part: np.ndarray) -> bool:
+        held = np.zeros(grid.shape, bool)
+        fill_centres(p_V, part, held)
+        return not held.any()
+
+    bare = [v >= 0.0 and is_bare(part) for part, v in zip(parts, volumes, strict=True)]
+    told = [not b for b in bare]
+    for n in sorted(np.flatnonzero(bare), key=lambda n: -volumes[n]):
+        others = [part for part, t in zip(parts, told, strict=True) if t]
+        among = np.concatenate(others) if others else np.zeros((0, 3), np.int64)
+        told[n] = share_within(surface, parts[n], among) < 1.0 - ROUNDING
+    return sum(t and b for t, b in zip(told, bare, strict=True))
+
+
+SOLIDS = st.lists(st.tuples(st.floats(0.3, 6.0), st.booleans(), st.floats(-3.0, 3.0)), min_size=1, max_size=6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(SOLIDS)
+def test_bodies_are_told_as_by_asking_each_about_all(solids: list[tuple[float, bool, float]]) -> None:
+    sizes, inward, places = (list(column) for column in zip(*solids, strict=True))
+    made = nested(sizes, tuple(inward), places)
+    assert np.array_equal(outward("body.stl", made).faces, naively_outward(made))
+    X_PV = np.diag([2.0, 2.0, 2.0, 1.0])
+    X_PV[:3, 3] = -20.3
+    grid = Grid((21, 21, 21), X_PV)
+    assert bodies_without_voxels("body.stl", made, grid) == naively_without_voxels(made, grid)
+
+
+@given(st.data())
+def test_labels_are_counted_together_as_each_by_itself(data: st.DataObject) -> None:
+    shape = data.draw(st.tuples(*(st.integers(1, 6),) * 3))
+    labels = data.draw(st.lists(st.integers(0, 300), min_size=1, max_size=int(np.prod(shape))))
+    order = data.draw(st.sampled_from("CF"))
+    layer = np.zeros(shape, np.uint16, order=order)
+    layer.flat[: len(labels)] = labels
+    wanted = data.draw(st.lists(st.integers(1, 400), min_size=1, max_size=9, unique=True))
+    for label, mask in masks_from_labels(layer, wanted).items():
+        assert mask.count == int((layer == label).sum()) == int(mask.cropped().sum()), label
+
+
+def test_a_surface_of_loose_parts_is_read_whole() -> None:
+    made = checked_surface("body", *(lambda s: (s.vertices_P, s.faces))(tetrahedra(50, lambda n: n % 3 == 0)))
+    assert len(made.faces) == 200 and volume(made, made.faces) == pytest.approx(50 * 1.9**3 / 6)
