@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from service.problems import Problem
 from service.settings import Settings
 from service.unpack import ZipLimits, stated_bytes, unpack
+from service.unpack_task import bytes_of, state_zip, unpack_zip
 from service.upload import _alone_in
 from service.zip_end import zip_end
 
@@ -307,3 +308,26 @@ def test_a_seg_nrrd_alone_is_no_folder_and_a_map_with_names_is_two_parts(tmp_pat
     with pytest.raises(Problem) as refused:
         _alone_in(tmp_path / "input")
     assert "two parts: labels.nii.gz as 'file', labels.json as 'names'" in refused.value.report.detail
+
+
+def test_what_a_lost_process_left_is_unpacked_again(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(zipped(("a.nii", b"whole"), ("b.nii", b"b")))
+    (tmp_path / "input").mkdir()
+    (tmp_path / "input" / "a.nii").write_bytes(b"ha")
+    assert unpack_zip(lambda _: None, tmp_path / "a.zip", tmp_path / "input", LIMITS) == 6
+    assert (tmp_path / "input" / "a.nii").read_bytes() == b"whole"
+
+
+def test_what_is_wrong_comes_back_as_a_value(tmp_path: Path) -> None:
+    """A bench hands on no exception but those of inputs."""
+    (tmp_path / "a.zip").write_bytes(zipped(("a.nii", b"a"))[:-5])
+    (tmp_path / "input").mkdir()
+    for told in (
+        state_zip(lambda _: None, tmp_path / "a.zip", LIMITS),
+        unpack_zip(lambda _: None, tmp_path / "a.zip", tmp_path / "input", LIMITS),
+    ):
+        with pytest.raises(Problem) as refused:
+            bytes_of(told)
+        assert refused.value.report.kind == "malformed-upload"
+    with pytest.raises(FileNotFoundError):
+        bytes_of(unpack_zip(lambda _: None, tmp_path / "a.zip", tmp_path / "nowhere", LIMITS))
