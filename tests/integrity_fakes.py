@@ -1,15 +1,12 @@
 """Stand-ins for work that open the case as work does, and compute nothing: what is kept is read, and held
-against its sha256, and no more. Beside them, a case of every kind of file, and ways to damage one.
-
-python integrity_fakes.py serve ...        as `seedpath serve`, with these
-"""
+against its sha256, and no more. Beside them, a case of every kind of file, and ways to damage one."""
 
 import contextlib
 import os
 import random
 import shutil
-import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +21,7 @@ from planner.implant_results import Evaluation, Replanned
 from planner.plan import Planning
 from planner.records import Plan
 from planner.request import GivenSeed, Request
-from service import appraising, cli
+from service import appraising
 from service.app import create_app
 from service.appraise_task import Appraised, Needles
 from service.case import Case, open_case
@@ -33,6 +30,7 @@ from service.jobs.bench import Bench
 from service.jobs.book import Book
 from service.jobs.engine import Engine
 from service.jobs.perform import perform
+from service.jobs.pulse import Roll
 from service.server import beside
 from service.settings import Settings
 from service.slices import Cut
@@ -111,8 +109,9 @@ class EngineHere(Engine):
     def nudge(self) -> None:
         self._wake.set()
 
-    def workers(self) -> int:
-        return 1
+    @property
+    def roll(self) -> Roll:
+        return Roll(time.monotonic(), workers=1, there=1)
 
     def close(self) -> None:
         self._closing = True
@@ -210,18 +209,3 @@ def bring_back(path: Path, content: bytes) -> None:
         shutil.rmtree(path)
     path.unlink(missing_ok=True)
     path.write_bytes(content)
-
-
-def app_of_fakes(settings: Settings) -> object:
-    """The app with these."""
-    return create_app(settings, WORK)
-
-
-if __name__ == "__main__":
-    # By the module's own name: benches and workers import what is handed to them.
-    import integrity_fakes as here
-
-    appraising.appraise = here.appraise
-    appraising.cut = here.cut
-    cli.create_app = here.app_of_fakes  # type: ignore[assignment]
-    sys.exit(cli.main(sys.argv[1:]))

@@ -16,9 +16,11 @@ import pytest
 from case_files import body_labels, write_nifti
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from service_process import Service, running
 from test_rest import problem, stored, until, upload, zipped
 from websockets.sync.client import connect
+
+from service import damage
+from service.digests import Digests
 
 WAIT = {"Prefer": "wait=300"}
 REQUEST = {"target": {"structure": "gtv"}}
@@ -176,18 +178,18 @@ def test_no_route_answers_what_is_damaged(
     kept: Kept,
     good: dict[str, bytes],
     kind: str,
-    damage: Callable[[Path, random.Random], None],
+    harm: Callable[[Path, random.Random], None],
     seed: int,
 ) -> None:
     file = kept.files[kind]
     fakes.bring_back(file, good[kind])
-    damage(file, random.Random(seed))
+    harm(file, random.Random(seed))
     if file.is_file() and file.read_bytes() == good[kind]:
         # Bits that were turned twice.
         return
     for name, route in READING.items():
         answer = asked(client, kept, route)
-        if kind in route.needs and not (kind == "map" and damage is fakes.gone):
+        if kind in route.needs and not (kind == "map" and harm is fakes.gone):
             found = problem(answer, "damaged")
             assert kept.damaged_in(found) == [kind], (name, found)
             assert "POST" in found["detail"] and str(file.parents[2]) not in found["detail"]
@@ -217,16 +219,16 @@ def test_work_on_what_is_damaged_fails_once_and_says_so(
 
 
 @pytest.mark.parametrize("kind", CASE_FILES)
-@pytest.mark.parametrize("damage", [fakes.flip, fakes.deep, fakes.gone, fakes.folder_instead])
+@pytest.mark.parametrize("harm", [fakes.flip, fakes.deep, fakes.gone, fakes.folder_instead])
 def test_the_same_upload_mends_a_case(
     client: httpx.Client,
     kept: Kept,
     sent: dict[str, Any],
     good: dict[str, bytes],
     kind: str,
-    damage: Callable[[Path, random.Random], None],
+    harm: Callable[[Path, random.Random], None],
 ) -> None:
-    damage(kept.files[kind], random.Random(kind))
+    harm(kept.files[kind], random.Random(kind))
     answer = client.post("/v1/cases", **sent)
     assert answer.status_code == 201 and answer.json()["id"] == kept.case
     assert kept.files[kind].read_bytes() == good[kind]
@@ -246,15 +248,15 @@ def test_removing_and_uploading_again_mends_a_case(
 
 
 @pytest.mark.parametrize("kind", ["plan", "map", "evaluation", "replan"])
-@pytest.mark.parametrize("damage", [fakes.flip, fakes.gone, fakes.folder_instead])
+@pytest.mark.parametrize("harm", [fakes.flip, fakes.gone, fakes.folder_instead])
 def test_the_same_order_mends_what_was_made(
     client: httpx.Client,
     kept: Kept,
     good: dict[str, bytes],
     kind: str,
-    damage: Callable[[Path, random.Random], None],
+    harm: Callable[[Path, random.Random], None],
 ) -> None:
-    damage(kept.files[kind], random.Random(kind))
+    harm(kept.files[kind], random.Random(kind))
     name = {"evaluation": "an evaluation", "replan": "a replanning"}.get(kind, "a plan")
     assert asked(client, kept, WORKING[name], WAIT).status_code == 200
     assert kept.files[kind].read_bytes() == good[kind]
@@ -291,32 +293,32 @@ def test_who_has_the_right_bytes_is_told_so(client: httpx.Client, kept: Kept) ->
     assert client.head(kept.addresses["plan"]).status_code == 409
 
 
-@pytest.mark.parametrize("damage", [fakes.flip, fakes.deep, fakes.folder_instead])
+@pytest.mark.parametrize("harm", [fakes.flip, fakes.deep, fakes.folder_instead])
 def test_a_socket_is_told_what_is_damaged(
-    client: httpx.Client, kept: Kept, damage: Callable[[Path, random.Random], None]
+    client: httpx.Client, kept: Kept, harm: Callable[[Path, random.Random], None]
 ) -> None:
     address = f"ws://{client.base_url.netloc.decode()}{kept.addresses['case']}/paths"
     message = json.dumps({"id": 1, "paths": [NEEDLE]})
     with connect(address, proxy=None) as socket:
-        damage(kept.files["file"], random.Random(2))
+        harm(kept.files["file"], random.Random(2))
         socket.send(message)
         found = json.loads(socket.recv(fakes.GENEROUS_S))
         assert found["id"] == 1 and kept.damaged_in(found["problem"]) == ["file"]
-    damage(kept.files["record"], random.Random(2))
+    harm(kept.files["record"], random.Random(2))
     with connect(address, proxy=None) as socket:
         assert kept.damaged_in(json.loads(socket.recv(fakes.GENEROUS_S))["problem"]) == ["record"]
 
 
-@pytest.mark.parametrize(("kind", "damage"), list(zip(KINDS, cycle(fakes.DAMAGES), strict=False)))
+@pytest.mark.parametrize(("kind", "harm"), list(zip(KINDS, cycle(fakes.DAMAGES), strict=False)))
 def test_what_is_damaged_can_be_removed(
     client: httpx.Client,
     kept: Kept,
     sent: dict[str, Any],
     data_dir: Path,
     kind: str,
-    damage: Callable[[Path, random.Random], None],
+    harm: Callable[[Path, random.Random], None],
 ) -> None:
-    damage(kept.files[kind], random.Random(kind))
+    harm(kept.files[kind], random.Random(kind))
     for removed in ("replan", "evaluation", "plan", "case"):
         address = kept.addresses[removed]
         assert client.delete(address).status_code == 204
@@ -377,21 +379,23 @@ def test_a_mask_is_put_beside_those_of_a_case(client: httpx.Client, data_dir: Pa
     assert client.delete(address).status_code == 204
 
 
-def test_what_was_damaged_while_no_server_ran_is_found(sent: dict[str, Any], tmp_path: Path) -> None:
-    """A bit of every file at once, with the time of its last change as it was."""
-    data_dir = tmp_path / "data"
-    service = Service({"SEEDPATH_DATA_DIR": str(data_dir)}, tmp_path / "log", script=Path(fakes.__file__))
-    with running(service), service.client() as client:
-        kept = everything(client, sent, data_dir)
+def test_what_was_damaged_while_no_server_ran_is_found(
+    sent: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bit of every file at once, with the time of its last change as it was. What a process has found of
+    files ends with it."""
+    monkeypatch.setattr(damage, "DIGESTS", Digests())
+    with fakes.served(tmp_path) as client:
+        kept = everything(client, sent, tmp_path)
+        for file in kept.files.values():
+            os.utime(file, (1e9, 1e9))
         for name, route in READING.items():
             assert asked(client, kept, route).status_code == 200, name
-        assert service.end() == 0
-        for kind, file in kept.files.items():
-            was = file.stat()
-            fakes.flip(file, random.Random(kind))
-            os.utime(file, ns=(was.st_atime_ns, was.st_mtime_ns))
-        service.start()
-        service.until_up()
+    for kind, file in kept.files.items():
+        fakes.flip(file, random.Random(kind))
+        os.utime(file, (1e9, 1e9))
+    monkeypatch.setattr(damage, "DIGESTS", Digests())
+    with fakes.served(tmp_path) as client:
         for name, route in READING.items():
             answer = asked(client, kept, route)
             if route.needs:
