@@ -2,7 +2,8 @@
 
 Lines that wait are bounded. Before the bound nothing more is answered that would have to be noted, but for
 removals, which make room; at the bound they are refused as well: an answer about a patient of which no line
-tells is given to nobody. What is refused for that reason alone is counted, and has no line.
+tells is given to nobody. What has no place is refused or tells of no case, and is counted: whoever asks
+without end takes no place from removals.
 """
 
 import itertools
@@ -54,7 +55,7 @@ class AuditLog(logging.Handler):
         super().__init__()
         self._file, self._make_room, self._most_waiting = file, make_room, most_waiting
         self._waiting: deque[bytes] = deque()
-        self.refused = 0
+        self.unnoted = 0
         self.setFormatter(JsonLines())
 
     @property
@@ -95,10 +96,6 @@ class AuditLog(logging.Handler):
         self._file.close()
         super().close()
 
-    def count_refused(self) -> None:
-        """A request was refused because it could not be noted."""
-        self.refused += 1
-
     def _write(self) -> OSError | None:
         """Write all lines that wait; what was in the way, where something was."""
         while self._waiting:
@@ -114,12 +111,22 @@ class AuditLog(logging.Handler):
         return None
 
 
+def has_place(method: str) -> bool:
+    """Whether there is a place for the line of a request; where there is none, it is counted. Lines that wait
+    are tried before."""
+    removes, has_places = method == "DELETE", True
+    for log in _logs():
+        if log.is_full(removes=removes):
+            log.flush()
+        if log.is_full(removes=removes):
+            log.unnoted += 1
+            has_places = False
+    return has_places
+
+
 def refuse_unnoted(method: str) -> None:
-    """Raises Problem for a request that could not be noted."""
-    full = [log for log in _logs() if log.is_full(removes=method == "DELETE")]
-    for log in full:
-        log.count_refused()
-    if full:
+    """Raises Problem for what could not be noted."""
+    if not has_place(method):
         raise unnoted()
 
 
@@ -137,9 +144,9 @@ def waiting() -> int:
     return sum(log.waiting for log in _logs())
 
 
-def refused() -> int:
-    """Requests that this process refused because they could not be noted."""
-    return sum(log.refused for log in _logs())
+def without_line() -> int:
+    """Requests to this process that have no line: refused, or about no case."""
+    return sum(log.unnoted for log in _logs())
 
 
 def _logs() -> list[AuditLog]:

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from planner.records import SOFTWARE
 from service.allowance import Allowance, Held, stranger, too_many
-from service.audit import refuse_unnoted
+from service.audit import has_place, unnoted
 from service.cors import foreign_page
 from service.keys import Key, Keys, KeysError
 from service.logs import AUDIT, request_id
@@ -73,8 +73,10 @@ What was removed is gone, and a key that was revoked reads no more (RFC 9111, 5.
 
 @dataclass
 class _Seen:
-    """What is known of a request, for its log line; `account` is what its allowance is counted by."""
+    """What is known of a request, for its log line, where there is a place for one; `account` is what its
+    allowance is counted by."""
 
+    is_noted: bool
     owner: str | None = None
     account: str = ""
     key: Key | None = None
@@ -107,7 +109,7 @@ class Gate:
             return
         id = _id_of(scope)
         token = request_id.set(id)
-        seen, started = _Seen(), time.monotonic()
+        seen, started = _Seen(has_place(scope.get("method", "WEBSOCKET"))), time.monotonic()
         scope.setdefault("state", {})["seen"] = seen
 
         async def send_with_headers(message: Message) -> None:
@@ -143,8 +145,8 @@ class Gate:
         try:
             self._admit(scope, seen)
             assert seen.owner is not None
-            if not UNNOTED.fullmatch(scope["path"]):
-                refuse_unnoted(scope.get("method", "WEBSOCKET"))
+            if not seen.is_noted and not UNNOTED.fullmatch(scope["path"]):
+                raise unnoted()
             wait_s = self._allowance.take(seen.account)
             if wait_s is not None:
                 raise too_many(wait_s)
@@ -213,6 +215,8 @@ class Gate:
 
 def _audit(scope: Scope, seen: _Seen, seconds: float, more: dict[str, Any]) -> None:
     """Write the audit log's line of a request, once it was answered or has opened what stays open."""
+    if not seen.is_noted:
+        return
     fields = {
         "owner": seen.owner,
         "key_id": None if seen.key is None else seen.key.id,

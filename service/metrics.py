@@ -81,5 +81,7 @@ class _Records(Collector):
             "seedpath_audit_lines_waiting", "Lines of the audit log not written yet", audit.waiting()
         )
         yield CounterMetricFamily(
-            "seedpath_audit_refused", "Requests refused because they could not be noted", audit.refused()
+            "seedpath_audit_unnoted",
+            "Requests without a line: refused, or about no case",
+            audit.without_line(),
         )
