@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 import struct
 from pathlib import Path
 
@@ -31,6 +32,9 @@ _DAMAGED = (
 )
 """What trimesh's readers raise on bytes that are no mesh; NameError where a header lacks what they expect."""
 
+_MATERIAL = re.compile(rb"usemtl [^\n]*")
+"""To the end of its line, wherever it begins, as trimesh looks for it."""
+
 # What is wrong with a file is told by our own errors; trimesh would print tracebacks of it beside them.
 logging.getLogger("trimesh").setLevel(logging.CRITICAL)
 
@@ -59,6 +63,8 @@ def read_surface(path: Path, axes: MeshAxes = MeshAxes.LPS) -> Surface:
         # trimesh would guess at the encoding of bytes that are no UTF-8; only comments may hold such.
         if kind == "obj" or is_ascii_stl(content):
             content = content.decode("utf-8", errors="replace").encode()
+        if kind == "obj":
+            content = _without_materials(content)
         # An index that no integer holds would be cast to one that may well exist.
         with np.errstate(invalid="raise", over="ignore", divide="ignore"):
             loaded = trimesh.load_mesh(
@@ -79,6 +85,12 @@ def read_surface(path: Path, axes: MeshAxes = MeshAxes.LPS) -> Surface:
         # Both axes turn, so the triangles go on facing outwards.
         vertices_P[:, :2] *= -1.0
     return checked_surface(path.name, vertices_P, faces)
+
+
+def _without_materials(content: bytes) -> bytes:
+    """An OBJ without the names of materials: trimesh makes a mesh of all vertices for each of them."""
+    lines = content.replace(b"\r\n", b"\n").replace(b"\\\n", b"")
+    return _MATERIAL.sub(b"", lines)
 
 
 def _kind(path: Path) -> str:

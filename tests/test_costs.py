@@ -18,6 +18,7 @@ from anatomy.errors import AnatomyError, SurfaceError
 from anatomy.frames import Grid
 from anatomy.structures import Surface, masks_from_labels
 from anatomy.surface_bodies import LATTICE, MOSTLY, ROUNDING, bodies_without_voxels, outward
+from anatomy.surface_io import read_surface
 from anatomy.surfaces import checked_surface
 from anatomy.voxelisation import fill_centres
 from service.case import Case, describe_case
@@ -152,6 +153,10 @@ def objects(folder: Path, count: int) -> Case:
     return wavefront(folder, count, "o part")
 
 
+def materials(folder: Path, count: int) -> Case:
+    return wavefront(folder, count, "usemtl part")
+
+
 def solids(folder: Path, count: int) -> Case:
     """Solids in one text STL."""
     text = []
@@ -182,6 +187,7 @@ KINDS: dict[Callable[[Path, int], Case], int] = {
     crumbs: 400,
     groups: 300,
     objects: 300,
+    materials: 1000,
     solids: 200,
 }
 """How each kind is made, and a size at which it costs something, but not much."""
@@ -220,6 +226,16 @@ def test_bodies_that_are_too_entangled_are_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(surface_bodies, "MAX_VISITS", 2 * LATTICE**3)
     with pytest.raises(SurfaceError, match=r"body.stl: its parts lie within one another"):
         outward("body.stl", shells)
+
+
+def test_materials_of_an_obj_change_nothing(tmp_path: Path) -> None:
+    places = []
+    for begin in ("usemtl part", "# usemtl part", "# part", "usemtl a\\\n b"):
+        path = wavefront(tmp_path, 5, begin).source
+        assert isinstance(path, Path)
+        found = read_surface(path)
+        places.append(sorted(map(tuple, found.vertices_P[found.faces].reshape(-1, 9).round(6).tolist())))
+    assert len(places[0]) == 20 and all(place == places[0] for place in places)
 
 
 # The same answers as by asking every body about every other
