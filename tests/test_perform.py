@@ -150,11 +150,11 @@ def test_a_plan_that_cannot_be_written_fails_its_job(
     _, book = tools
     written: list[str] = []
 
-    def full_at_the_map(path: Path, data: bytes) -> None:
+    def full_at_the_map(path: Path, data: bytes, mode: int) -> None:
         written.append(path.parent.name)
         if written[-1] == "access":
             raise OSError(errno.ENOSPC, "No space left on device")
-        write_atomically(path, data)
+        write_atomically(path, data, mode)
 
     monkeypatch.setattr(store_module, "write_atomically", full_at_the_map)
     perform(settings, WORK, asked(book, case_id, fakes.AT_ONCE).id)
@@ -173,7 +173,7 @@ def test_what_cannot_be_written_again_stays_for_who_holds_it(
     assert plan_id is not None
     before = store.kept(Kind.PLAN, plan_id), store.access(plan_id)
 
-    def full(path: Path, data: bytes) -> None:
+    def full(path: Path, data: bytes, mode: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(store_module, "write_atomically", full)
