@@ -95,8 +95,12 @@ def test_what_is_needed_or_used_never_goes(held: list[Held], works: list[Any], p
                 row.owner == one.owner and row.case_id == one.id and row.kind != CASE for row in kept
             )
     for one in found:
-        of_it = [r.created_s for r in held if (r.owner, r.kind, r.id) == (one.owner, one.kind, one.id)]
-        assert one.last_used_s >= max(of_it)
+        uses = [r.created_s for r in held if (r.owner, r.kind, r.id) == (one.owner, one.kind, one.id)]
+        for job in worked:
+            about = (job.case_id,) if one.kind == CASE else job.ids
+            if job.owner == one.owner and one.id in about:
+                uses.append(job.at_s)
+        assert one.last_used_s == max(uses)
         if one.setting.startswith("keep"):
             assert one.last_used_s < NOW_S - getattr(policy, one.setting) * DAY_S
 
