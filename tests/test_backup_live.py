@@ -19,12 +19,12 @@ from service.made import Kind
 
 pytestmark = pytest.mark.long
 
-BACKUPS = 4
+BACKUPS = 2
 
 SLOW_S = 300.0
 """Beside much else a bench alone may take a minute to start [U]."""
 
-SETTINGS = {"SEEDPATH_MAX_JOBS": "1000", "SEEDPATH_MAX_JOBS_OF_OWNER": "1000"}
+SETTINGS = {"SEEDPATH_MAX_JOBS": "12", "SEEDPATH_MAX_JOBS_OF_OWNER": "12"}
 
 
 def store(settings: dict[str, str], *command: str) -> "subprocess.Popen[bytes]":
