@@ -34,7 +34,7 @@ from service.privacy import make_private
 from service.problems import FULL
 from service.quota import Quota
 from service.reading import Reading
-from service.reserve import Reserves, records_room
+from service.reserve import records_room, reserve_of, without_reserve
 from service.retention.policy import policy_of
 from service.retention.rounds import Retention, Rounds
 from service.routes import about, cases, events, implants, jobs, metrics, page, paths, plans, results, views
@@ -125,8 +125,10 @@ def _wired(settings: Settings, work: Work) -> Parts:
     store.refuse_removals_that_fail()
     database = Database(settings.database, settings.database_patience_s, records_room(settings))
     migrate(database)
-    reserves = Reserves(settings)
-    if not reserves.make():
+    reserve = reserve_of(settings)
+    for file in without_reserve(settings):
+        _log.warning("%s is on another disk than the data folder: no room is kept back for it.", file)
+    if not (reserve.make() and reserve.has_room):
         _log.error("A disk is nearly full: nothing is taken in or made until there is room.")
     quota = Quota(settings.max_bytes_of_owner)
     keeper = Keeper(database, store, quota)
@@ -160,10 +162,10 @@ def _wired(settings: Settings, work: Work) -> Parts:
             settings.max_bytes_under_way,
         ),
         large_json=LargeJson(),
-        metrics=Metrics(book, engine, reserves),
-        reserves=reserves,
+        metrics=Metrics(book, engine, reserve),
+        reserve=reserve,
         rounds=Rounds(retention, policy, settings.data_dir),
-        vitals=Vitals(settings, store, reserves, engine),
+        vitals=Vitals(settings, store, reserve, engine),
     )
 
 

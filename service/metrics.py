@@ -10,7 +10,7 @@ from service import audit
 from service.database.connection import Unavailable
 from service.jobs.book import Book
 from service.jobs.engine import Engine
-from service.reserve import Reserves
+from service.reserve import Reserve
 
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0)
 """From an evaluated path to a plan that was waited for [U]."""
@@ -19,7 +19,7 @@ BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600
 class Metrics:
     """Requests as they are answered; jobs and workers as they are when asked."""
 
-    def __init__(self, book: Book, engine: Engine, reserves: Reserves) -> None:
+    def __init__(self, book: Book, engine: Engine, reserve: Reserve) -> None:
         self._registry = CollectorRegistry()
         labels = ("method", "route", "status")
         self.requests = Counter("seedpath_requests", "Requests answered", labels, registry=self._registry)
@@ -34,7 +34,7 @@ class Metrics:
             "seedpath_requests_under_way", "Requests not answered yet", registry=self._registry
         )
         self._registry.register(_Jobs(book, engine))
-        self._registry.register(_Records(reserves))
+        self._registry.register(_Records(reserve))
 
     def text(self) -> bytes:
         """The exposition, as text."""
@@ -66,8 +66,8 @@ class _Jobs(Collector):
 
 
 class _Records(Collector):
-    def __init__(self, reserves: Reserves) -> None:
-        self._reserves = reserves
+    def __init__(self, reserve: Reserve) -> None:
+        self._reserve = reserve
 
     def describe(self) -> Iterator[Metric]:
         """Nothing that could be asked before the first scrape."""
@@ -75,7 +75,7 @@ class _Records(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Whether there is room to take things in, and what became of lines of the audit log."""
-        whole = float(self._reserves.are_whole)
+        whole = float(self._reserve.is_whole)
         yield GaugeMetricFamily("seedpath_reserve_whole", "Whether the room kept back for records is", whole)
         yield GaugeMetricFamily(
             "seedpath_audit_lines_waiting", "Lines of the audit log not written yet", audit.waiting()

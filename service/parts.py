@@ -15,7 +15,7 @@ from service.large_json import LargeJson
 from service.metrics import Metrics
 from service.quota import Quota
 from service.reading import Reading
-from service.reserve import Reserves
+from service.reserve import Reserve
 from service.retention.rounds import Rounds
 from service.settings import Settings
 from service.store import Store
@@ -42,7 +42,7 @@ class Parts:
     allowance: Allowance
     large_json: LargeJson
     metrics: Metrics
-    reserves: Reserves
+    reserve: Reserve
     rounds: Rounds
     vitals: Vitals
 

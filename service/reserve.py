@@ -34,7 +34,7 @@ _log = logging.getLogger("seedpath.store")
 
 
 class Reserve:
-    """`bytes` in a folder, shared by all processes that name it."""
+    """`bytes` in a data folder, shared by all processes that name it."""
 
     def __init__(self, folder: Path, bytes: int) -> None:
         self._file, self._bytes = folder / NAME, bytes
@@ -72,6 +72,12 @@ class Reserve:
             _log.warning("There is room on the disk of %s: the reserve for records is whole.", self._file)
         return True
 
+    def refuse_use(self) -> None:
+        """Raises Problem where what room there is, is for records alone: the reserve cannot be made whole, or
+        less than as much is free beside it. Raises OSError as `make` does."""
+        if not (self.make() and self.has_room):
+            raise no_room()
+
     def give_up(self, least_share: float = 0.0) -> bool:
         """Give up a slice for records that cannot be written; False where no more than that share is left."""
         size = self._size()
@@ -101,30 +107,6 @@ class Reserve:
             return 0
 
 
-class Reserves:
-    """What is kept back on the disks of a service's files, of its records where they are a file, and of its
-    audit log: one reserve where these are in one folder."""
-
-    def __init__(self, settings: Settings) -> None:
-        audit = Reserve(settings.audit.parent, settings.reserve_bytes)
-        self._all = (Reserve(settings.data_dir, settings.reserve_bytes), _of_records(settings), audit)
-
-    def make(self) -> bool:
-        """Have all of them whole, where there is room; returns whether they are, and as much is free beside.
-        Raises OSError where a disk is not full, and cannot be written."""
-        return all([reserve.make() and reserve.has_room for reserve in self._all])
-
-    @property
-    def are_whole(self) -> bool:
-        """Whether all of them are there."""
-        return all(reserve.is_whole for reserve in self._all)
-
-    def refuse_use(self) -> None:
-        """Raises Problem where what room there is, is for records alone."""
-        if not self.make():
-            raise no_room()
-
-
 def _allocate(handle: int, bytes: int) -> None:
     """Give a file blocks, not a length alone. Raises OSError."""
     if hasattr(os, "posix_fallocate"):
@@ -135,21 +117,41 @@ def _allocate(handle: int, bytes: int) -> None:
         os.write(handle, b"\0" * CHUNK_BYTES)
 
 
+def reserve_of(settings: Settings) -> Reserve:
+    """What is kept back in a service's data folder. Other folders are not its own to make files in."""
+    return Reserve(settings.data_dir, settings.reserve_bytes)
+
+
 def records_room(settings: Settings) -> Callable[[], bool]:
     """Gives up room for records that cannot be written, as `Database` asks for it."""
-    return _of_records(settings).give_up
+    return _room(settings, _records(settings), 0.0)
 
 
 def audit_room(settings: Settings) -> Callable[[], bool]:
     """Gives up room for lines of the audit log that cannot be written, and leaves the rest to records."""
-    reserve = Reserve(settings.audit.parent, settings.reserve_bytes)
-    return lambda: reserve.give_up(FOR_REMOVALS)
+    return _room(settings, settings.audit, FOR_REMOVALS)
 
 
-def _of_records(settings: Settings) -> Reserve:
-    file = file_of(address_of(settings.database))
-    # A server's records are on disks of its own.
-    return Reserve(settings.data_dir, 0) if file is None else Reserve(file.parent, settings.reserve_bytes)
+def without_reserve(settings: Settings) -> list[Path]:
+    """The files of records and of the audit log for which no room is kept back: they are on other disks."""
+    files = [file for file in (_records(settings), settings.audit) if file is not None]
+    return [file for file in files if settings.reserve_bytes > 0 and not _is_beside(settings, file)]
+
+
+def _room(settings: Settings, file: Path | None, least_share: float) -> Callable[[], bool]:
+    """Gives up room for a file that is on the data folder's disk; there is none for another."""
+    reserve = reserve_of(settings)
+    return lambda: file is not None and _is_beside(settings, file) and reserve.give_up(least_share)
+
+
+def _is_beside(settings: Settings, file: Path) -> bool:
+    """Whether it is on the data folder's disk."""
+    return file.parent.stat().st_dev == settings.data_dir.stat().st_dev
+
+
+def _records(settings: Settings) -> Path | None:
+    """The file of the records; None where a server has them, on disks of its own."""
+    return file_of(address_of(settings.database))
 
 
 def no_room() -> Problem:

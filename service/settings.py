@@ -87,8 +87,9 @@ class Settings(BaseModel):
     `audit_file` is where it is noted who asked for what; without it, a file in `data_dir`. It is put by,
     under a name with the time, and begun anew at `audit_rotate_bytes`, or where its first line is
     `audit_rotate_days` old.
-    `reserve_bytes` are kept back in `data_dir`, beside a SQLite file and beside the audit log, so that on a
-    full disk jobs can be cancelled and things removed: eight times SQLite's write-ahead log. 0 is none.
+    `reserve_bytes` are kept back in `data_dir`, for a SQLite file and the audit log where these are on the
+    same disk, so that on a full one jobs can be cancelled and things removed: eight times SQLite's
+    write-ahead log. 0 is none.
     `keep_cases_days`, `keep_plans_days` (results of all kinds), `keep_jobs_days` (those that ended) and
     `keep_audit_days` (logs put by) are how long things stay after their last use; `max_bytes_of_cases`,
     `max_bytes_of_plans` and `max_bytes_of_audit` are what all of a kind may take together, beyond which the

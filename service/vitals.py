@@ -13,7 +13,7 @@ from service.jobs.book import Book
 from service.jobs.engine import Engine
 from service.jobs.pulse import Roll
 from service.problems import Problem, Report, of_disk
-from service.reserve import Reserves
+from service.reserve import Reserve
 from service.settings import Settings
 from service.store import Store
 
@@ -35,8 +35,8 @@ class Sound:
 class Vitals:
     """The checks of disk and database, and what the engine sees of its workers."""
 
-    def __init__(self, settings: Settings, store: Store, reserves: Reserves, engine: Engine) -> None:
-        self._store, self._reserves, self._engine = store, reserves, engine
+    def __init__(self, settings: Settings, store: Store, reserve: Reserve, engine: Engine) -> None:
+        self._store, self._reserve, self._engine = store, reserve, engine
         # With a connection of its own: a crowd may have all others.
         self._database = Database(settings.database, PATIENCE_S)
         book = Book(self._database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
@@ -66,7 +66,7 @@ class Vitals:
     def _refuse_disk(self) -> None:
         """Raises OSError where nothing can be written, and Problem where only records may be."""
         self._store.try_to_write()
-        self._reserves.refuse_use()
+        self._reserve.refuse_use()
 
     def _of_disk(self) -> Report | None:
         last = self._disk.last

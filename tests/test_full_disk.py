@@ -28,7 +28,7 @@ from service.database.migrate import migrate
 from service.database.tables import holdings
 from service.logs import AUDIT
 from service.problems import Problem
-from service.reserve import SLICES, Reserve, Reserves
+from service.reserve import SLICES, Reserve, audit_room, records_room, reserve_of, without_reserve
 from service.rotation import NEVER, Rotation
 from service.server import beside
 from service.settings import Settings
@@ -148,7 +148,7 @@ def test_on_a_full_disk_jobs_are_cancelled_and_things_removed_and_every_line_is_
         assert "Traceback" not in apart.log.read_text(encoding="utf-8")
 
 
-# Reserves
+# The reserve
 
 
 class Disk:
@@ -199,9 +199,9 @@ def test_a_reserve_that_cannot_be_written_is_no_full_disk(
 
 
 def test_without_a_reserve_nothing_is_refused_for_it(tmp_path: Path) -> None:
-    reserves = Reserves(Settings(data_dir=tmp_path, reserve_bytes=0))
-    reserves.refuse_use()
-    assert reserves.are_whole and not list(tmp_path.iterdir())
+    reserve = reserve_of(Settings(data_dir=tmp_path, reserve_bytes=0))
+    reserve.refuse_use()
+    assert reserve.is_whole and not list(tmp_path.iterdir())
     assert not Reserve(tmp_path, 0).give_up()
 
 
@@ -216,21 +216,38 @@ def test_what_was_kept_back_by_a_larger_setting_is_given_up_too(tmp_path: Path) 
         assert Reserve(tmp_path, 80_000).make()
 
 
-def test_there_is_a_reserve_on_each_disk_that_records_are_on(tmp_path: Path) -> None:
-    for name in ("data", "records", "audit"):
-        (tmp_path / name).mkdir()
+def test_files_in_folders_of_others_are_left_alone(tmp_path: Path) -> None:
+    """Records and the audit log may be in a home, or in /var/log."""
+    (tmp_path / "data").mkdir()
+    own = tmp_path / "reserve"
+    own.write_text("of whoever has the folder\n")
     settings = Settings(
         data_dir=tmp_path / "data",
-        database_url=f"sqlite:///{tmp_path}/records/x.sqlite",
-        audit_file=tmp_path / "audit" / "audit.jsonl",
-        reserve_bytes=1000,
+        database_url=f"sqlite:///{tmp_path}/x.sqlite",
+        audit_file=tmp_path / "audit.jsonl",
+        reserve_bytes=80_000,
     )
-    Reserves(settings).refuse_use()
-    assert sorted(file.parent.name for file in tmp_path.rglob("reserve")) == ["audit", "data", "records"]
-    assert Reserves(settings).are_whole
-    with (tmp_path / "records" / "reserve").open("r+b") as file:
-        file.truncate(999)
-    assert not Reserves(settings).are_whole
+    reserve_of(settings).refuse_use()
+    assert without_reserve(settings) == []
+    lines, rows = audit_room(settings), records_room(settings)
+    given = [sum(1 for _ in iter(room, False)) for room in (lines, rows)]
+    assert given == [SLICES // 2, SLICES // 2]
+    with pytest.raises(Problem), pytest.MonkeyPatch.context() as patched:
+        Disk(patched).free = 0
+        reserve_of(settings).refuse_use()
+    assert own.read_text() == "of whoever has the folder\n"
+    assert [file.name for file in (tmp_path / "data").iterdir()] == ["reserve"]
+
+
+def test_what_is_on_another_disk_has_no_reserve_and_takes_none(tmp_path: Path) -> None:
+    elsewhere = Path("/dev/full")
+    settings = Settings(data_dir=tmp_path, audit_file=elsewhere, reserve_bytes=80_000)
+    reserve_of(settings).refuse_use()
+    assert without_reserve(settings) == [elsewhere]
+    assert not audit_room(settings)() and reserve_of(settings).is_whole
+    server = Settings(data_dir=tmp_path, database_url="postgresql://u@db/x", reserve_bytes=80_000)
+    assert without_reserve(server) == []
+    assert not records_room(server)() and reserve_of(server).is_whole
 
 
 # Records

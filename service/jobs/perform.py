@@ -22,7 +22,7 @@ from service.logs import log_to_stderr
 from service.made import Kind, Made
 from service.memory import job_memory_bytes
 from service.problems import Problem, Report, of_input
-from service.reserve import Reserves, records_room
+from service.reserve import Reserve, records_room, reserve_of
 from service.settings import Settings
 from service.store import Store, StoredCase
 from service.tasks import Asked, Work, do
@@ -49,7 +49,7 @@ def perform(settings: Settings, work: Work, job_id: str) -> None:
     died = Report("failed", f"The process that worked on it died or stood still, {times}.")
     while (job := book.begin(job_id, settings.job_attempts, died)) is not None:
         try:
-            _attempt(book, store, Reserves(settings), work, job, _bench(settings))
+            _attempt(book, store, reserve_of(settings), work, job, _bench(settings))
             return
         except Lost as lost:
             _log.warning("job %s lost its process, attempt %d: %s", job.id, job.attempt, lost)
@@ -57,7 +57,7 @@ def perform(settings: Settings, work: Work, job_id: str) -> None:
                 return
 
 
-def _attempt(book: Book, store: Store, reserves: Reserves, work: Work, job: Job, bench: Bench) -> None:
+def _attempt(book: Book, store: Store, reserve: Reserve, work: Work, job: Job, bench: Bench) -> None:
     """One attempt. Raises Lost."""
     try:
         stored = store.case(job.case_id)
@@ -68,7 +68,7 @@ def _attempt(book: Book, store: Store, reserves: Reserves, work: Work, job: Job,
     try:
         made = bench.run(do, work, asked, watch=_Watch(book, job))
         assert isinstance(made, Made)
-        reserves.refuse_use()
+        reserve.refuse_use()
         _keep(book, store, job, made)
     except Problem as error:
         book.fail(job, error.report)

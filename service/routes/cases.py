@@ -144,7 +144,7 @@ async def add_case(request: Request) -> Response:
     """Take in a case: a segmentation with its companions as a form, or a built-in by name."""
     parts = parts_of(request)
     keeper, owner = parts.keeper, owner_of(request)
-    await run_in_threadpool(parts.reserves.refuse_use)
+    await run_in_threadpool(parts.reserve.refuse_use)
     kept_bytes = await run_in_threadpool(keeper.kept_bytes, owner)
     with parts.store.aside() as folder, parts.quota.sending(owner, kept_bytes) as take:
         if media_type(request) == "multipart/form-data":

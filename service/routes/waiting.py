@@ -79,7 +79,7 @@ async def order(
 
     def refuse_full(connection: Connection) -> None:
         # Work makes something, however little.
-        parts.reserves.refuse_use()
+        parts.reserve.refuse_use()
         parts.quota.refuse_more(connection, asked.owner, 1)
 
     job = await run_in_threadpool(parts.book.accept, asked, refuse_full, parts.keeper.is_lost)
