@@ -27,15 +27,15 @@ MOSTLY = 0.5
 cavity may break through its wall, and a part that is inside out may begin in another."""
 
 
-MAX_BODIES = 20_000
-"""Connected bodies of one surface [U]: a lung's vessels come in some thousands of pieces."""
-
 MAX_VISITS = 2**32
 """Triangles and voxels that are looked at to tell which bodies lie within which [U]: half a minute's work.
 A thousand crumbs within the box of a mesh of a million triangles take a quarter."""
 
 BODY_VISITS = 200
 """What it costs to take a body up, in triangles looked at [U]."""
+
+ASKED_VISITS = 20_000
+"""What it costs to ask about a body at all, in triangles looked at [U]."""
 
 
 def volume_mm3(vertices_P: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"]) -> float:
@@ -48,9 +48,9 @@ def outward(file: str, surface: Surface) -> Surface:
     """Turn inside-out bodies. One that lies for the larger share in larger, outward bodies is a cavity, and
     stays; what of it breaks through its wall counts as inside, by a winding number of -1.
 
-    Raises SurfaceError, which names the file, for more or more entangled bodies than the limits.
+    Raises SurfaceError, which names the file, where bodies are too many and too entangled to be told apart.
     """
-    bodies = _parted(file, surface)
+    bodies = _parted(surface)
     inward = np.flatnonzero(bodies.volumes_mm3 < 0.0).tolist()
     turned = np.zeros(bodies.count, bool)
     if len(inward) == bodies.count:
@@ -68,15 +68,16 @@ def outward(file: str, surface: Surface) -> Surface:
 @dataclass(frozen=True, eq=False)
 class _Bodies:
     """The connected bodies of a surface, apart from each other: vertices and faces in the order of bodies,
-    where those of each begin, and boxes around them. `of_face` is the body of each of the surface's faces."""
+    where those of each begin, and boxes around them, axis by axis, as they are compared. `of_face` is the body
+    of each of the surface's faces."""
 
     of_face: Int[np.ndarray, "f"]
     vertices_P: Float[np.ndarray, "v 3"]
     faces: Int[np.ndarray, "f 3"]
     vertices_from: Int[np.ndarray, "starts"]
     faces_from: Int[np.ndarray, "starts"]
-    low_P: Float[np.ndarray, "b 3"]
-    high_P: Float[np.ndarray, "b 3"]
+    low_P: Float[np.ndarray, "3 b"]
+    high_P: Float[np.ndarray, "3 b"]
     volumes_mm3: Float[np.ndarray, "b"]
 
     @property
@@ -110,13 +111,13 @@ class _Visits:
         if self._left < 0:
             raise SurfaceError(
                 self._file,
-                "its parts lie within one another in too many ways to be told apart",
+                "its parts are too many, or lie within one another in too many ways, to be told apart",
                 "Remove what is noise from the surface, or give its parts as files of their own.",
             )
 
 
-def _parted(file: str, surface: Surface) -> _Bodies:
-    """The surface's bodies. Every vertex must belong to a face. Raises SurfaceError for too many bodies."""
+def _parted(surface: Surface) -> _Bodies:
+    """The surface's bodies. Every vertex must belong to a face."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
@@ -124,12 +125,6 @@ def _parted(file: str, surface: Surface) -> _Bodies:
     start, end = faces[:, [0, 1]].ravel(), faces[:, [1, 2]].ravel()
     links = coo_matrix((np.ones(len(start), np.int8), (start, end)), shape=(size, size))
     count, of_vertex = connected_components(links, directed=False)
-    if count > MAX_BODIES:
-        raise SurfaceError(
-            file,
-            f"it falls into {count} parts that touch nowhere",
-            f"At most {MAX_BODIES} are read: remove what is noise from the surface.",
-        )
     of_face = of_vertex[faces[:, 0]].astype(np.int64)
     vertex_order, face_order = (np.argsort(of, kind="stable") for of in (of_vertex, of_face))
     new = np.empty(size, np.int64)
@@ -144,8 +139,8 @@ def _parted(file: str, surface: Surface) -> _Bodies:
         faces=own_faces,
         vertices_from=vertices_from,
         faces_from=faces_from,
-        low_P=np.minimum.reduceat(vertices_P, vertices_from[:-1]),
-        high_P=np.maximum.reduceat(vertices_P, vertices_from[:-1]),
+        low_P=np.ascontiguousarray(np.minimum.reduceat(vertices_P, vertices_from[:-1]).T),
+        high_P=np.ascontiguousarray(np.maximum.reduceat(vertices_P, vertices_from[:-1]).T),
         volumes_mm3=_volumes_mm3(vertices_P, own_faces, faces_from),
     )
 
@@ -163,10 +158,10 @@ def bodies_without_voxels(file: str, surface: Surface, grid: Grid) -> int:
     """How many connected bodies of a surface hold no voxel centre; cavities, which face inwards, are none.
 
     Nor are bodies that lie as a whole in those that hold one, or in larger ones that are counted: of a part
-    that is meshed twice, each mesh lies within the other, and one of them counts. Raises SurfaceError, which
-    names the file, for more or more entangled bodies than the limits.
+    that is meshed twice, each mesh lies within the other, and one of them counts. Raises SurfaceError as
+    `outward` does.
     """
-    bodies, visits = _parted(file, surface), _Visits(file)
+    bodies, visits = _parted(surface), _Visits(file)
     bare = np.array(
         [
             v >= 0.0 and not _holds_centre(bodies, n, grid, visits)
@@ -189,7 +184,7 @@ def _holds_centre(bodies: _Bodies, n: int, grid: Grid, visits: _Visits) -> bool:
     middle = (int(first[1]) + int(last[1])) // 2
     for low, high in ((middle, min(middle + 1, int(last[1]))), (int(first[1]), int(last[1]))):
         held = np.zeros((last[0] - first[0], high - low, last[2] - first[2]), bool)
-        visits.take(held.size + len(faces))
+        visits.take(ASKED_VISITS + held.size + len(faces))
         fill_centres(own - (first[0], low, first[2]), faces, held)
         if held.any():
             return True
@@ -202,8 +197,11 @@ def _share_within(bodies: _Bodies, n: int, among: Bool[np.ndarray, "b"], visits:
     Measured on a lattice over the body's own box, so that the order of faces says nothing, nor does a skin
     that both have in common. A body too thin to hold a point of the lattice lies in nothing.
     """
-    low, size = bodies.low_P[n], bodies.high_P[n] - bodies.low_P[n]
-    near = among & (bodies.low_P <= bodies.high_P[n]).all(axis=1) & (bodies.high_P >= low).all(axis=1)
+    visits.take(ASKED_VISITS + bodies.count)
+    low, high = bodies.low_P[:, n], bodies.high_P[:, n]
+    near = among.copy()
+    for axis in range(3):
+        near &= (bodies.low_P[axis] <= high[axis]) & (bodies.high_P[axis] >= low[axis])
     others = np.flatnonzero(near)
     if len(others) == 0:
         return 0.0
@@ -211,6 +209,6 @@ def _share_within(bodies: _Bodies, n: int, among: Bool[np.ndarray, "b"], visits:
     held, around = (np.zeros((LATTICE,) * 3, bool) for _ in range(2))
     for mask, chosen in ((held, [n]), (around, others.tolist())):
         vertices_P, faces = bodies.only(chosen)
-        p = (vertices_P - low) / np.maximum(size, 1e-9) * LATTICE - 0.5
+        p = (vertices_P - low) / np.maximum(high - low, 1e-9) * LATTICE - 0.5
         fill_centres(p, faces, mask)
     return int(np.count_nonzero(held & around)) / max(int(np.count_nonzero(held)), 1)

@@ -17,7 +17,14 @@ from anatomy import surface_bodies
 from anatomy.errors import AnatomyError, SurfaceError
 from anatomy.frames import Grid
 from anatomy.structures import Surface, masks_from_labels
-from anatomy.surface_bodies import LATTICE, MOSTLY, ROUNDING, bodies_without_voxels, outward
+from anatomy.surface_bodies import (
+    ASKED_VISITS,
+    LATTICE,
+    MOSTLY,
+    ROUNDING,
+    bodies_without_voxels,
+    outward,
+)
 from anatomy.surface_io import read_surface
 from anatomy.surfaces import checked_surface
 from anatomy.voxelisation import fill_centres
@@ -213,18 +220,25 @@ def test_twice_the_input_takes_about_twice_the_time(
     assert costs[1] + LEAST_S < MOST_RATIO * (costs[0] + LEAST_S), costs
 
 
-def test_more_bodies_than_the_limit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(surface_bodies, "MAX_BODIES", 9)
-    with pytest.raises(SurfaceError, match=r"body.stl: it falls into 10 parts .* At most 9"):
-        outward("body.stl", tetrahedra(10))
-    assert len(outward("body.stl", tetrahedra(9)).faces) == 36
+def test_loose_parts_are_read_however_many_they_are() -> None:
+    assert len(outward("body.stl", tetrahedra(30_000)).faces) == 4 * 30_000
+
+
+@pytest.mark.parametrize("visits", [ASKED_VISITS, 100])
+def test_what_is_asked_of_loose_parts_is_bounded(visits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By how often it is asked, and by the bodies that each is compared with."""
+    monkeypatch.setattr(surface_bodies, "ASKED_VISITS", visits)
+    monkeypatch.setattr(surface_bodies, "MAX_VISITS", 50 * (visits + 100))
+    assert len(outward("body.stl", tetrahedra(100, lambda n: n % 2 == 1)).faces) == 400
+    with pytest.raises(SurfaceError, match=r"body.stl: its parts are too many, or lie within one another"):
+        outward("body.stl", tetrahedra(150, lambda n: n % 2 == 1))
 
 
 def test_bodies_that_are_too_entangled_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     shells = nested([1.0, 2.0, 3.0, 4.0], (True, False, True, False))
     outward("body.stl", shells)
     monkeypatch.setattr(surface_bodies, "MAX_VISITS", 2 * LATTICE**3)
-    with pytest.raises(SurfaceError, match=r"body.stl: its parts lie within one another"):
+    with pytest.raises(SurfaceError, match=r"body.stl: its parts are too many"):
         outward("body.stl", shells)
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from anatomy.errors import GridError
+from anatomy.frames import MAX_FIELD_MM
 from anatomy.nifti_header import decoded
 from anatomy.nifti_pose import placed
 from anatomy.read import read
@@ -30,7 +31,8 @@ def affines(draw: st.DrawFn) -> np.ndarray:
     R = Rotation.from_rotvec(spin * axis / np.linalg.norm(axis)) * Rotation.from_euler(
         "xyz", quarter, degrees=True
     )
-    spacing = np.array(draw(st.tuples(*[st.floats(0.3, 8.0)] * 3)))
+    # No volume is wider than a scanner sees.
+    spacing = np.array(draw(st.tuples(*(st.floats(0.3, min(8.0, 0.99 * MAX_FIELD_MM / n)) for n in SHAPE))))
     mirror = draw(st.sampled_from([1.0, -1.0]))
     X = np.eye(4)
     X[:3, :3] = R.as_matrix() * spacing * [1.0, 1.0, mirror]
