@@ -57,7 +57,7 @@ class Vitals:
     def sound(self) -> Sound:
         """What there is. Raises Problem where work cannot be taken, with all that is in the way."""
         roll, jobs = self._engine.roll, self._jobs.last
-        troubles = [t for t in (self._of_disk(), self._of_records(), _of_workers(roll)) if t is not None]
+        troubles = [t for t in (self._of_disk(), self._of_records(), of_workers(roll)) if t is not None]
         if troubles or jobs.value is None:
             details = " ".join(trouble.detail for trouble in troubles) or _STARTS
             raise Problem(Report(troubles[0].kind if troubles else "unavailable", details))
@@ -99,12 +99,12 @@ def _silent(detail: str) -> Report:
     return Report("unavailable", detail)
 
 
-def _of_workers(roll: Roll) -> Report | None:
+def of_workers(roll: Roll) -> Report | None:
     """What is wrong with workers; nothing where one of them is heard."""
+    if roll.is_stuck:
+        return _silent(f"Jobs have not been handed over for {roll.engine_silent_s:.0f} s.")
     if not roll.is_fresh:
-        return _silent(
-            f"Workers have not been looked after for {max(roll.age_s, roll.engine_silent_s):.0f} s."
-        )
+        return _silent(f"Workers have not been looked after for {roll.age_s:.0f} s.")
     if roll.workers > 0:
         return None
     if roll.waits and roll.longest_s > 0.0:
@@ -112,6 +112,8 @@ def _of_workers(roll: Roll) -> Report | None:
     if roll.silent > 0:
         heard = f"Nothing has been heard of {counted(roll.silent, 'worker')} for {roll.longest_s:.0f} s."
         return _silent(f"{heard} What is accepted waits.")
+    if roll.starts:
+        return _silent("The workers start. What is accepted waits.")
     if roll.is_away:
         return _silent("The scheduler of the workers does not answer. What is accepted waits.")
     return _silent("There is no worker for jobs. What is accepted waits.")

@@ -1,12 +1,15 @@
-"""Which of several servers has the jobs done: the first, for as long as it counts on."""
+"""Which of several servers has the jobs done: the first, for as long as it beats."""
 
+import contextlib
+import errno
 import os
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
 from service.jobs import lead as lead_of
-from service.jobs.lead import Lead
+from service.jobs.lead import Lead, Told
 
 
 class Clock:
@@ -67,6 +70,137 @@ def test_one_that_stands_still_is_taken_over_and_finds_that_out(tmp_path: Path, 
     assert leading([one, three]) == [True, False]
     one.release()
     assert os.listdir(tmp_path) == ["lock"]
+
+
+def test_of_two_who_wait_one_takes_over(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though both have seen the silence of the one before."""
+    one, two, three = servers = [Lead(tmp_path / "lock") for _ in range(3)]
+    leading(servers)
+    one.tell(1)
+    for _ in range(round(lead_of.TAKEN_OVER_S)):
+        clock.now += 1.0
+        assert leading([two, three]) == [False, False]
+    locked = lead_of._locked
+    meanwhile: list[bool] = []
+
+    def late(file: Path) -> int | None:
+        if not meanwhile:
+            meanwhile.append(False)
+            meanwhile.append(two.look())
+        return locked(file)
+
+    clock.now += 1.0
+    monkeypatch.setattr(lead_of, "_locked", late)
+    assert (three.look(), meanwhile) == (False, [False, True])
+    for _ in range(10):
+        clock.now += 1.0
+        assert leading(servers) == [False, True, False]
+        two.tell(1)
+    two.release()
+
+
+def test_a_takeover_that_was_killed_is_made_by_the_next(tmp_path: Path, clock: Clock) -> None:
+    """What it left is used, so that nothing is left for ever."""
+    one, two = (Lead(tmp_path / "lock") for _ in range(2))
+    leading([one, two])
+    (tmp_path / "lock.next").write_text("     7\n", encoding="ascii")
+    for _ in range(round(lead_of.TAKEN_OVER_S) + 1):
+        clock.now += 1.0
+        two.look()
+    assert two.leads and os.listdir(tmp_path) == ["lock"]
+    two.release()
+
+
+def test_a_beat_needs_no_room(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = (Lead(tmp_path / "lock") for _ in range(2))
+    leading([one, two])
+    one.tell(3)
+
+    def full(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    for _ in range(100):
+        clock.now += 1.0
+        with pytest.raises(OSError, match="No space"):
+            one.tell(4)
+        assert leading([one, two]) == [True, False]
+    assert two.told() == Told(3, 0.0)
+    one.release()
+
+
+def test_who_cannot_tell_takes_nothing_over(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A leader may be silent on a disk where times need room too, and works."""
+    one, two = (Lead(tmp_path / "lock") for _ in range(2))
+    leading([one, two])
+    one.tell(3)
+    full = True
+    pwrite, utime = os.pwrite, os.utime
+
+    def write(*arguments: Any) -> int:
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return pwrite(*arguments)
+
+    def set_time(*arguments: Any, **more: Any) -> None:
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        utime(*arguments, **more)
+
+    monkeypatch.setattr(os, "pwrite", write)
+    monkeypatch.setattr(os, "utime", set_time)
+    refused = 0
+    for _ in range(100):
+        clock.now += 1.0
+        with contextlib.suppress(OSError):
+            one.tell(3)
+        try:
+            assert two.look() is False
+        except OSError:
+            refused += 1
+        assert one.look() is True
+    assert refused > 60
+    full = False
+    one.tell(3)
+    assert leading([one, two]) == [True, False]
+    one.release()
+
+
+@pytest.mark.parametrize("failing", ["flock", "stat", "close"])
+def test_a_share_that_fails_leaves_no_lock_with_nobody(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    """A lock may answer ENOLCK, stat ESTALE, close EIO: no descriptor is left that keeps the lock."""
+    one, two = (Lead(tmp_path / "lock") for _ in range(2))
+    before = len(os.listdir("/dev/fd"))
+
+    def ill(*_: object) -> NoReturn:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with monkeypatch.context() as patched:
+        if failing == "close":
+            one.look()
+            close = os.close
+
+            def close_and_fail(handle: int) -> None:
+                close(handle)
+                raise OSError(errno.EIO, "Input/output error")
+
+            patched.setattr(os, "close", close_and_fail)
+            with pytest.raises(OSError, match="Input"):
+                one.release()
+        else:
+            patched.setattr(*((lead_of.fcntl, "flock") if failing == "flock" else (lead_of, "_is_at")), ill)
+            for _ in range(5):
+                with pytest.raises(OSError, match="Stale"):
+                    one.look()
+    assert not one.leads and len(os.listdir("/dev/fd")) == before
+    assert leading([two, one]) == [True, False]
+    two.release()
 
 
 def test_who_was_stopped_himself_takes_nothing_over_at_once(tmp_path: Path, clock: Clock) -> None:

@@ -1,26 +1,38 @@
 """The pulse: who is told as silent, and who is restarted. test_standstill tries it with processes."""
 
+import errno
 import itertools
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service.jobs import lead as lead_of
 from service.jobs import pulse as pulse_of
-from service.jobs.lead import Lead
-from service.jobs.pulse import RESTART_AFTER_S, SILENT_S, STALE_S, STUCK_S, Pulse
+from service.jobs.lead import TAKEN_OVER_S, Lead
+from service.jobs.patience import MOST_PATIENCE, ONE_LOSS_S, RESTART_AFTER_S, WELL_S, Patience
+from service.jobs.pulse import GONE_S, SILENT_S, STALE_S, START_S, STUCK_S, Pulse
 from service.jobs.silence import Silence
 from service.jobs.workforce import Beat, Workforce
+from service.vitals import of_workers
 
 
 class Workers(Workforce):
-    """Stands in for the workforce: workers that beat, and some that do not."""
+    """Stands in for the workforce: workers that beat, and some that do not.
 
-    def __init__(self) -> None:
-        self.beating = {"one", "two"}
-        self.there = {"one", "two"}
+    A restart is `refused` where one is under way; where it `helps`, the worker is gone, and another there.
+    """
+
+    def __init__(self, names: Iterable[str] = ("one", "two")) -> None:
+        self.beating = set(names)
+        self.there = set(names)
+        self.starts = self.refuses = False
+        self.helps = True
         self.takes_work = True
         self.answers = True
         self.restarted: list[str] = []
@@ -34,14 +46,19 @@ class Workers(Workforce):
             raise TimeoutError
         for address in self.beating:
             self._beats[address] = self._beats.get(address, 0) + 1
-        return {address: Beat(self._beats[address], self.takes_work) for address in self.there}
+        return {address: Beat(self._beats.get(address, 0), self.takes_work) for address in self.there}
 
     def processes(self) -> int | None:
         return None
 
     def restart(self, address: str) -> bool:
+        if self.refuses:
+            return False
         self.restarted.append(address)
-        self.there.discard(address)
+        if self.helps:
+            self.there.discard(address)
+            self.there.add(f"{address}'")
+            self.beating.add(f"{address}'")
         return True
 
 
@@ -58,7 +75,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr(pulse_of, "time", made)
     for module in (pulse_of, lead_of):
         monkeypatch.setattr(module, "Silence", lambda: Silence(made.monotonic))
+    monkeypatch.setattr(pulse_of, "Patience", lambda: Patience(made.monotonic))
     return made
+
+
+def detail_of(pulse: Pulse) -> str | None:
+    """What health says of workers that is wrong."""
+    found = of_workers(pulse.roll)
+    return None if found is None else found.detail
 
 
 Steps = Callable[[], int]
@@ -87,23 +111,73 @@ def test_a_worker_that_does_not_beat_is_told_then_restarted(clock: Clock) -> Non
     looked(pulse, clock, RESTART_AFTER_S - SILENT_S)
     assert workers.restarted == ["one"]
     looked(pulse, clock, 100.0)
-    assert (pulse.roll.workers, pulse.roll.silent) == (1, 0)
+    assert (pulse.roll.workers, pulse.roll.silent) == (2, 0)
 
 
-def test_restarts_that_do_not_help_become_rarer(clock: Clock) -> None:
-    workers = Workers()
+@pytest.mark.parametrize("is_replaced", [True, False], ids=["replaced in vain", "never replaced"])
+def test_restarts_that_do_not_help_become_rarer(clock: Clock, is_replaced: bool) -> None:
+    workers = Workers(["one"])
+    workers.helps = False
     pulse = made(workers)
     looked(pulse, clock, 5.0)
     workers.beating.clear()
     seen: list[float] = []
-    for _ in range(3600):
+    for number in range(2000):
         looked(pulse, clock, 1.0)
         if len(workers.restarted) > len(seen):
             seen.append(clock.now)
-            workers.there = {"one"}
+            workers.there = {f"one {number}"} if is_replaced else {"one"}
     gaps = [after - before for before, after in itertools.pairwise(seen)]
-    # The first two at once, of two workers.
-    assert 8 <= len(seen) <= 16 and gaps == sorted(gaps)
+    expected = [RESTART_AFTER_S * min(2**n, MOST_PATIENCE) for n in range(1, len(seen))]
+    # Who is replaced is counted from the next look on.
+    assert gaps == pytest.approx(expected, abs=2.1) and len(seen) >= 6
+
+
+def test_a_restart_that_is_under_way_is_none(clock: Clock) -> None:
+    workers = Workers()
+    pulse = made(workers)
+    looked(pulse, clock, 5.0)
+    workers.refuses = True
+    workers.beating.clear()
+    looked(pulse, clock, 100.0)
+    workers.refuses = False
+    looked(pulse, clock, 1.0)
+    assert sorted(workers.restarted) == ["one", "two"] and pulse._patience.seconds == RESTART_AFTER_S
+
+
+@given(
+    st.lists(st.floats(0.0, ONE_LOSS_S - 1.5), min_size=1, max_size=8),
+    st.floats(ONE_LOSS_S + 1.0, 2.0 * WELL_S),
+)
+def test_a_machine_that_is_lost_is_one_loss_and_forgotten_when_all_are_well(
+    lags_s: list[float], pause_s: float
+) -> None:
+    """However many workers it had, and though they are missed at different moments."""
+    clock = Clock()
+    patience = Patience(clock.monotonic)
+    for name, lag_s in enumerate(sorted(lags_s)):
+        clock.now = 1000.0 + lag_s
+        assert patience.is_over(str(name), RESTART_AFTER_S + 1.0)
+        patience.look(False)
+        patience.restarted(str(name))
+    last_s = clock.now
+    clock.now += pause_s
+    patience.look(True)
+    others_s = RESTART_AFTER_S if clock.now - last_s > WELL_S else 2.0 * RESTART_AFTER_S
+    assert patience.seconds == others_s
+
+
+def test_the_next_loss_is_mended_as_fast_as_the_first(clock: Clock) -> None:
+    workers = Workers([str(number) for number in range(8)])
+    pulse = made(workers)
+    looked(pulse, clock, 5.0)
+    workers.beating -= {"0", "1", "2", "3"}
+    looked(pulse, clock, RESTART_AFTER_S + 1.0)
+    assert len(workers.restarted) == 4
+    looked(pulse, clock, WELL_S + 1.0)
+    workers.beating.remove("5")
+    looked(pulse, clock, RESTART_AFTER_S + 1.0)
+    assert workers.restarted[4:] == ["5"]
 
 
 def test_who_did_not_look_restarts_nobody(clock: Clock) -> None:
@@ -145,18 +219,57 @@ def test_one_answer_that_is_late_says_nothing_and_many_say_that_the_scheduler_is
 def test_an_engine_that_is_stuck_is_told_and_another_server_leads(tmp_path: Path, clock: Clock) -> None:
     one = made(Workers(), Lead(tmp_path / "lock"), steps=lambda: 7)
     two = made(Workers(), Lead(tmp_path / "lock"))
-    for _ in range(10):
-        looked(one, clock, 1.0)
-        two._look()
+
+    def both(seconds: float) -> None:
+        for _ in range(round(seconds)):
+            looked(one, clock, 1.0)
+            two._look()
+
+    both(STUCK_S)
     assert (one.leads, two.leads, one.roll.is_fresh) == (True, False, True)
     assert two.roll.waits and two.roll.workers == 2
-    for _ in range(round(STUCK_S)):
-        looked(one, clock, 1.0)
-        two._look()
-    assert one.roll.age_s == 0.0 and one.roll.engine_silent_s > STUCK_S - 30.0
-    for _ in range(60):
-        looked(one, clock, 1.0)
-        two._look()
-    assert (one.leads, two.leads, one.roll.is_fresh) == (False, True, False)
+    both(2.0)
+    assert not one.roll.is_fresh and "have not been handed over for" in str(detail_of(one))
+    both(GONE_S - STUCK_S)
+    assert (one.leads, two.leads) == (True, False)
+    both(TAKEN_OVER_S + 2.0)
+    assert (one.leads, two.leads, one.roll.is_fresh, two.roll.is_fresh) == (False, True, False, True)
     one.release()
+    two.release()
+
+
+def test_an_engine_that_starts_a_cluster_may_take_longer(clock: Clock) -> None:
+    workers = Workers()
+    pulse = made(workers, steps=lambda: 7)
+    workers.starts, workers.answers = True, False
+    pulse.roll = replace(pulse.roll, is_away=True)
+    looked(pulse, clock, START_S)
+    assert detail_of(pulse) == "The workers start. What is accepted waits."
+    # Its step goes on after the start.
+    workers.starts, workers.answers = False, True
+    looked(pulse, clock, STUCK_S)
+    assert detail_of(pulse) is None
+    looked(pulse, clock, 2.0)
+    assert "have not been handed over" in str(detail_of(pulse))
+
+
+def test_who_leads_on_a_full_disk_goes_on(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """From its first start on, and with another server that waits: nobody takes its place."""
+
+    def full(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    one, two = (made(Workers(), Lead(tmp_path / "lock")) for _ in range(2))
+    for _ in range(300):
+        looked(one, clock, 1.0)
+        two._look()
+        assert (one.leads, two.leads) == (True, False)
+    assert one.roll.workers == 2 and two.roll.longest_s == 0.0
+    assert caplog.text.count("No space left on device") == 1
+    one.release()
+    looked(two, clock, 1.0)
+    assert two.leads and two.roll.workers == 2
     two.release()

@@ -8,9 +8,10 @@ silent that is stopped, hangs or cannot be reached, and none is whose work takes
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.jobs.lead import Lead
+from service.jobs.patience import Patience
 from service.jobs.silence import LOOK_S, Heard, Silence
 from service.jobs.workforce import DASK_ERRORS, Workforce
 from service.steady import Steady
@@ -20,16 +21,15 @@ _log = logging.getLogger("seedpath.engine")
 SILENT_S = 10.0
 """A worker that is not heard for so long is told as silent; it beats every half second [U]."""
 
-RESTART_AFTER_S = 20.0
-"""A worker that is not heard for so long is ended, and its job begun again: no machine that is merely busy
-keeps a process from running at all for so long [U]."""
+STUCK_S = 15.0
+"""An engine that takes longer for one step is told: a step asks the database, which has a bound of its own,
+and hands over jobs [U]."""
 
-MOST_PATIENCE, REMEMBERED_S = 16, 3600.0
-"""Each restart doubles RESTART_AFTER_S for an hour, up to so many times: they do not help a machine that is
-starved [U]."""
+GONE_S = 60.0
+"""One that takes longer for a step has another server take over [U]."""
 
-STUCK_S = 600.0
-"""The engine is stuck that takes longer for one step: longer than a cluster takes to start [U]."""
+START_S = 600.0
+"""Both bounds, while the engine starts a cluster [U]."""
 
 STALE_S = 10.0
 """What was seen longer ago than this says nothing about now, as after a scheduler was not heard for so long
@@ -43,6 +43,8 @@ class Roll:
     `workers` are those that beat and take work; `silent` do not beat, the first of them since `longest_s`.
     Where this server waits for another to lead, `longest_s` is how long that has told nothing. `processes`
     counts those of workers of our own, which may be starting. `is_away`: the scheduler does not answer.
+    `starts`: it is being started, with its workers. `engine_silent_s` is how long the engine was seen to do
+    nothing.
     """
 
     at_s: float
@@ -52,6 +54,7 @@ class Roll:
     longest_s: float = 0.0
     waits: bool = False
     is_away: bool = False
+    starts: bool = False
     engine_silent_s: float = 0.0
 
     @property
@@ -60,9 +63,14 @@ class Roll:
         return time.monotonic() - self.at_s
 
     @property
+    def is_stuck(self) -> bool:
+        """Whether the engine hands over no jobs."""
+        return self.engine_silent_s > (START_S if self.starts else STUCK_S)
+
+    @property
     def is_fresh(self) -> bool:
         """Whether it says something about now."""
-        return self.age_s <= STALE_S and self.engine_silent_s <= STUCK_S
+        return self.age_s <= STALE_S and not self.is_stuck
 
 
 class Pulse:
@@ -74,7 +82,8 @@ class Pulse:
         self._workforce, self._lead = workforce, lead
         self._steps, self._wake = steps, wake
         self._workers, self._engine = Silence(), Silence()
-        self._restarts: list[float] = []
+        self._patience = Patience()
+        self._trouble = ""
         self._steady = Steady("seedpath-pulse", self._look, LOOK_S)
         self.leads = lead is None
         self.roll = Roll(time.monotonic())
@@ -94,14 +103,12 @@ class Pulse:
             self._lead.release()
 
     def _look(self) -> None:
-        engine = self._engine.look({"engine": self._steps()})["engine"]
-        try:
-            self._look_who_leads(engine)
-        except OSError as error:
-            # A disk that is full or away: who leads goes on, and the next look tells.
-            _log.warning("who leads is not known: %s", error)
+        starts = self._workforce.starts
+        engine_s = self._engine.look({"engine": (self._steps(), starts)})["engine"].watched_s
+        if self._lead is not None:
+            self._look_who_leads(self._lead, engine_s <= (START_S if starts else GONE_S))
         if self.leads:
-            self.roll = self._seen(engine)
+            self.roll = replace(self._seen(), starts=starts, engine_silent_s=engine_s)
         elif self._lead is not None:
             told = self._lead.told()
             is_silent = told.silent_s > SILENT_S
@@ -110,44 +117,45 @@ class Pulse:
                 workers=0 if is_silent else told.workers,
                 longest_s=told.silent_s if is_silent else 0.0,
                 waits=True,
-                engine_silent_s=engine.silent_s,
+                engine_silent_s=engine_s,
             )
 
-    def _look_who_leads(self, engine: Heard) -> None:
-        if self._lead is None:
-            return
-        leads = self._lead.look()
-        # Where the engine is stuck, another server has to take over.
-        if leads and engine.watched_s <= STUCK_S:
-            self._lead.tell(self.roll.workers)
-        if not leads and not self.roll.waits:
+    def _look_who_leads(self, lead: Lead, is_there: bool) -> None:
+        trouble = ""
+        try:
+            # Where the engine is gone, another server has to take over.
+            if lead.look() and is_there:
+                lead.tell(self.roll.workers)
+        except OSError as error:
+            # A disk that is full or away: who leads goes on.
+            trouble = str(error)
+        if trouble and trouble != self._trouble:
+            _log.warning("it cannot be told or seen who has the jobs done: %s", trouble)
+        self._trouble = trouble
+        if not (trouble or lead.leads or self.roll.waits):
             _log.warning("another server with this data folder does the jobs; this one waits for its end")
-        if leads is not self.leads:
-            self.leads = leads
+        if lead.leads is not self.leads:
+            self.leads = lead.leads
             self._wake()
 
     def _restart_silent(self, heard: Mapping[str, Heard]) -> None:
-        now = time.monotonic()
-        self._restarts = [at_s for at_s in self._restarts if now - at_s < REMEMBERED_S]
-        patience_s = RESTART_AFTER_S * min(2 ** len(self._restarts), MOST_PATIENCE)
-        if self._restarts and now - self._restarts[-1] < patience_s:
-            return
+        self._patience.look(bool(heard) and all(w.silent_s <= SILENT_S for w in heard.values()))
         for address, worker in heard.items():
-            if worker.watched_s > patience_s and self._workforce.restart(address):
+            if self._patience.is_over(address, worker.watched_s) and self._workforce.restart(address):
                 _log.warning("the worker %s was silent for %.0f s and is restarted", address, worker.silent_s)
-                self._restarts.append(now)
+                self._patience.restarted(address)
 
-    def _unanswered(self, engine: Heard) -> Roll:
+    def _unanswered(self) -> Roll:
         """One answer that is late says nothing: what was seen before holds until it is too old."""
         if self._workforce.connected() and not self.roll.is_away and self.roll.age_s <= STALE_S:
             return self.roll
-        return Roll(time.monotonic(), is_away=True, engine_silent_s=engine.silent_s)
+        return Roll(time.monotonic(), is_away=True)
 
-    def _seen(self, engine: Heard) -> Roll:
+    def _seen(self) -> Roll:
         try:
             beats, processes = self._workforce.beats(), self._workforce.processes()
         except DASK_ERRORS:
-            return self._unanswered(engine)
+            return self._unanswered()
         heard = self._workers.look({address: beat.last_seen for address, beat in beats.items()})
         self._restart_silent(heard)
         silences = {a: worker.silent_s for a, worker in heard.items() if worker.silent_s > SILENT_S}
@@ -157,5 +165,4 @@ class Pulse:
             silent=len(silences),
             processes=processes,
             longest_s=max(silences.values(), default=0.0),
-            engine_silent_s=engine.silent_s,
         )

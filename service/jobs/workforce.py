@@ -76,13 +76,14 @@ class Nanny(DaskNanny):
 
 
 class Workforce:
-    """A scheduler and its workers."""
+    """A scheduler and its workers. `starts` while they are our own, until they are started."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._cluster: LocalCluster | None = None
         self._client: Client | None = None
         self._restarts: dict[str, Future[None]] = {}
+        self.starts = settings.scheduler is None
 
     def connected(self) -> Client | None:
         """The client of a scheduler that is there, if it was opened."""
@@ -91,11 +92,15 @@ class Workforce:
 
     def open(self) -> Client:
         """Connect to the scheduler, or start our own with its workers. Raises DASK_ERRORS."""
-        if self._settings.scheduler is None:
-            self._cluster = self._started()
-        self._client = Client(
-            self._cluster or self._settings.scheduler, timeout=CONNECT_S, set_as_default=False
-        )
+        self.starts = self._settings.scheduler is None
+        try:
+            if self.starts:
+                self._cluster = self._started()
+            self._client = Client(
+                self._cluster or self._settings.scheduler, timeout=CONNECT_S, set_as_default=False
+            )
+        finally:
+            self.starts = False
         return self._client
 
     def beats(self) -> dict[str, Beat]:
@@ -122,7 +127,7 @@ class Workforce:
         self._restarts = {a: restart for a, restart in self._restarts.items() if not restart.done()}
 
         async def restart() -> None:
-            with contextlib.suppress(*DASK_ERRORS):
+            try:
                 await _rpc(client).restart_workers(
                     workers=[address],
                     timeout=RESTART_S,
@@ -130,6 +135,8 @@ class Workforce:
                     on_error="return",
                     stimulus_id=f"seedpath-silent-{time.time()}",
                 )
+            except (OSError, RuntimeError) as error:
+                _log.warning("the worker %s is not restarted: %s: %s", address, type(error).__name__, error)
 
         loop: Any = client.loop
         self._restarts[address] = asyncio.run_coroutine_threadsafe(restart(), loop.asyncio_loop)
