@@ -41,9 +41,9 @@ class VoxelMask:
     """The voxels of `layer` (nx, ny, nz) that hold `label`.
 
     `lower` and `upper` are the half-open bounding box in voxel indices; both are zero for an empty mask.
-    `counted` is the number of voxels, where all labels of the layer were counted together. Whoever writes into
-    the layer leaves voxels of this label as they are: box and count are found once. (A layer that is read-only
-    would be another type to compiled loops, which would be compiled for both.)
+    `counted` is the number of voxels, where all labels of the layer were counted together. Whoever writes
+    into the layer leaves voxels of this label as they are: box and count are found once. (A layer that is
+    read-only would be another type to compiled loops, which would be compiled for both.)
     """
 
     layer: UInt[np.ndarray, "nx ny nz"]

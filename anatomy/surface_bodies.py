@@ -68,8 +68,8 @@ def outward(file: str, surface: Surface) -> Surface:
 @dataclass(frozen=True, eq=False)
 class _Bodies:
     """The connected bodies of a surface, apart from each other: vertices and faces in the order of bodies,
-    where those of each begin, and boxes around them, axis by axis, as they are compared. `of_face` is the body
-    of each of the surface's faces."""
+    where those of each begin, and boxes around them, axis by axis, as they are compared. `of_face` is the
+    body of each of the surface's faces."""
 
     of_face: Int[np.ndarray, "f"]
     vertices_P: Float[np.ndarray, "v 3"]
