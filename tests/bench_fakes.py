@@ -1,5 +1,6 @@
 """Work for benches, importable in their processes."""
 
+import ctypes
 import os
 import signal
 import struct
@@ -59,8 +60,33 @@ def stop_in_the_answer(report: Report) -> None:
 
 
 def hang(report: Report) -> None:
-    """Wait for what never comes."""
+    """Wait for what never comes, beside a thread that ticks: 5 ms of processor, five times a second."""
+
+    def tick() -> None:
+        while True:
+            end = time.thread_time() + 0.005
+            while time.thread_time() < end:
+                pass
+            time.sleep(0.2)
+
+    threading.Thread(target=tick, daemon=True).start()
     threading.Event().wait()
+
+
+def keep_the_lock(report: Report, seconds: int) -> None:
+    """Wait in native code that keeps Python's lock: no thread of this process runs meanwhile."""
+    ctypes.PyDLL(None).sleep(seconds)
+
+
+def _not_made() -> None:
+    raise RuntimeError("it cannot be unpickled")
+
+
+class NotUnpickled:
+    """Is pickled, and raises where it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _not_made, ()
 
 
 def compute_with_the_lock(report: Report, seconds: float) -> str:

@@ -1,5 +1,6 @@
 """The bench: a process whose work ends when it should, in every way that it can end."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -7,6 +8,8 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import bench_fakes as fakes
 import psutil
@@ -14,6 +17,7 @@ import pytest
 
 from anatomy.errors import ReadError
 from planner.progress import Progress
+from service.jobs import bench as bench_of
 from service.jobs import standstill
 from service.jobs.bench import Bench, Bounds, Exceeded, Fault, Lost, Stopped
 
@@ -67,11 +71,13 @@ def test_a_refusal_comes_through_whole(bench: Bench) -> None:
     assert bench.pid is not None
 
 
-@pytest.mark.parametrize("broken", [fakes.fail, fakes.fail_to_answer])
-def test_a_fault_is_told_and_the_next_work_gets_a_new_process(bench: Bench, broken: object) -> None:
+@pytest.mark.parametrize(
+    "broken", [(fakes.fail,), (fakes.fail_to_answer,), (fakes.answer, fakes.NotUnpickled())]
+)
+def test_a_fault_is_told_and_the_next_work_gets_a_new_process(bench: Bench, broken: tuple[Any, ...]) -> None:
     before = bench.run(fakes.answer, 1)[1]
     with pytest.raises(Fault, match="Traceback"):
-        bench.run(broken)  # type: ignore[arg-type]
+        bench.run(*broken)
     assert is_gone(before)
     assert bench.run(fakes.answer, 1)[1] != before
 
@@ -119,9 +125,42 @@ def test_large_questions_and_answers_come_through_whole(bench: Bench) -> None:
 
 
 def test_a_process_that_hangs_is_told_as_lost(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a thread beside it does now and then, as the one that looks after the parent."""
     monkeypatch.setattr(standstill, "IDLE_S", 2.0)
     with pytest.raises(Lost, match="stood still"):
         bench.run(fakes.hang)
+
+
+class Ticking:
+    """A process that sleeps, as psutil tells of one, and uses `rate` seconds of processor a second."""
+
+    def __init__(self, rate: float, now: list[float]) -> None:
+        self._rate, self._now = rate, now
+
+    def oneshot(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def status(self) -> str:
+        return psutil.STATUS_SLEEPING
+
+    def cpu_times(self) -> SimpleNamespace:
+        # The kernel tells it in ticks of 10 ms.
+        return SimpleNamespace(user=round(self._rate * self._now[0], 2), system=0.0)
+
+
+@pytest.mark.parametrize(("rate", "is_still"), [(0.0, True), (0.00025, True), (0.001, True), (0.01, False)])
+def test_little_processor_time_is_no_work(
+    rate: float, is_still: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bench's own thread uses 0.25 ms a second; four times as much is allowed for a slow machine."""
+    now = [0.0]
+    monkeypatch.setattr(psutil, "Process", lambda _: Ticking(rate, now))
+    watched = standstill.Standstill(1, clock=lambda: now[0])
+    found = []
+    for second in range(600):
+        now[0] = float(second)
+        found.append(watched.seconds(said=0))
+    assert any(found) is is_still
 
 
 def test_long_work_without_a_word_does_not_stand_still(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,8 +200,33 @@ def test_work_that_takes_too_much_memory_is_ended() -> None:
     assert bench.pid is None
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_bench_ends_with_its_parent(number: signal.Signals) -> None:
+def test_work_that_has_used_up_its_time_is_ended_at_once(bench: Bench) -> None:
+    bench.run(fakes.answer, 1)
+    with pytest.raises(Exceeded, match="longer than 60 s"):
+        bench.run(fakes.last, GENEROUS_S, used_s=GENEROUS_S)
+
+
+def test_a_process_that_no_kill_ends_is_given_up(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As one that waits for a share that does not answer."""
+    monkeypatch.setattr(bench_of, "END_S", 0.1)
+    pid = bench.run(fakes.answer, 1)[1]
+    process = bench._process
+    assert process is not None
+    with monkeypatch.context() as patched:
+        patched.setattr(process, "kill", lambda: None)
+        bench.end()
+    assert f"the process {pid} was killed" in caplog.text
+    assert bench.run(fakes.answer, 2)[1] != pid
+    process.wait(GENEROUS_S)
+
+
+@pytest.mark.parametrize(
+    ("number", "work"),
+    [(signal.SIGKILL, "last"), (signal.SIGKILL, "keep_the_lock"), (signal.SIGSTOP, "last")],
+)
+def test_a_bench_ends_with_its_parent(number: signal.Signals, work: str) -> None:
     """Kill -9 of who looks after it, or SIGSTOP for a while, in the middle of work."""
     parent = textwrap.dedent(
         f"""
@@ -172,12 +236,14 @@ def test_a_bench_ends_with_its_parent(number: signal.Signals) -> None:
         from service.jobs.bench import Bench, Bounds
         bench = Bench(Bounds(60.0, {2048 * MIB}, 0))
         print(bench.run(bench_fakes.be_impatient, 2.0), flush=True)
-        bench.run(bench_fakes.last, 60.0)
+        bench.run(bench_fakes.{work}, {int(2 * GENEROUS_S)})
         """
     )
     with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         pid = int(process.stdout.readline())
+        # It is at work.
+        time.sleep(1.0)
         process.send_signal(number)
         try:
             assert is_gone(pid)

@@ -17,6 +17,7 @@ BenchError
 `-- Fault         it raised something that is no refusal of its input; the text is its traceback
 """
 
+import logging
 import os
 import socket
 import subprocess
@@ -30,12 +31,18 @@ import psutil
 
 from anatomy.errors import AnatomyError
 from planner.progress import Progress
-from service.jobs.silence import LOOK_S as STANDSTILL_LOOK_S
+from service.jobs.silence import LOOK_S
 from service.jobs.standstill import Standstill, is_stopped
 from service.jobs.wire import Wire
 
-LOOK_S = 0.1
-"""How often work is looked after: whether it is still wanted, and what it takes [U]."""
+_log = logging.getLogger("seedpath.bench")
+
+WATCH_S = 0.1
+"""How often work is watched: whether it is still wanted, and what it takes [U]."""
+
+END_S = 30.0
+"""How long the end of a process that was killed is waited for: a disk or a share that does not answer may
+keep it for ever [U]."""
 
 
 class BenchError(Exception):
@@ -67,8 +74,8 @@ class Bounds:
     nice: int
 
 
-Watch = Callable[[Progress | None], bool]
-"""Called every LOOK_S and at any progress, with that: whether to go on."""
+Watcher = Callable[[Progress | None], bool]
+"""Called every WATCH_S and at any progress, with that: whether to go on."""
 
 
 def always(progress: Progress | None) -> bool:
@@ -84,14 +91,17 @@ class Bench:
         self.bounds = bounds
         self._process: subprocess.Popen[bytes] | None = None
         self._wire: Wire | None = None
+        self._lifeline: socket.socket | None = None
 
-    def run(self, function: Callable[..., Any], *arguments: Any, watch: Watch = always) -> Any:
-        """What `function(report, *arguments)` returns, done in the process.
+    def run(
+        self, function: Callable[..., Any], *arguments: Any, watch: Watcher = always, used_s: float = 0.0
+    ) -> Any:
+        """What `function(report, *arguments)` returns, done in the process; `used_s` of its time are used up.
 
         Raises what it raises of AnatomyError, and BenchError. Whatever `watch` raises ends the work as well.
         """
+        until = time.monotonic() + self.bounds.time_s - used_s
         wire, is_new = self._opened()
-        until = time.monotonic() + self.bounds.time_s
         try:
             if is_new:
                 self._outcome(wire, watch, until)
@@ -118,12 +128,16 @@ class Bench:
         """End the process, whatever it does."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
-        if self._wire is not None:
-            self._wire.close()
-        self._process = self._wire = None
+            try:
+                self._process.wait(END_S)
+            except subprocess.TimeoutExpired:
+                _log.error("the process %d was killed, and waits for a disk all the same", self._process.pid)
+        for end in (self._wire, self._lifeline):
+            if end is not None:
+                end.close()
+        self._process = self._wire = self._lifeline = None
 
-    def _outcome(self, wire: Wire, watch: Watch, until: float) -> tuple[str, Any]:
+    def _outcome(self, wire: Wire, watch: Watcher, until: float) -> tuple[str, Any]:
         assert self._process is not None
         standstill, said, due_s = Standstill(self._process.pid), 0, 0.0
         while True:
@@ -139,7 +153,7 @@ class Bench:
                 raise Stopped
             self._refuse_excess(until)
             if time.monotonic() >= due_s:
-                due_s = time.monotonic() + STANDSTILL_LOOK_S
+                due_s = time.monotonic() + LOOK_S
                 _refuse_standstill(standstill, said)
 
     def _refuse_excess(self, until: float) -> None:
@@ -158,25 +172,31 @@ class Bench:
         if self._wire is not None and not self._is_lost(self._wire):
             return self._wire, False
         self.end()
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                self._process = self._started(theirs.fileno())
-            except OSError as error:
-                ours.close()
-                raise Lost(f"No process can be started ({error.strerror}).") from error
-        self._wire = Wire(ours)
-        return self._wire, True
+        try:
+            return self._start(), True
+        except OSError as error:
+            self.end()
+            raise Lost(f"No process can be started ({error.strerror}).") from error
 
     def _is_lost(self, wire: Wire) -> bool:
         """Whether the process, which waits and has nothing to say, is gone or stopped."""
         return self._process is None or wire.is_gone() or is_stopped(self._process.pid)
 
-    def _started(self, descriptor: int) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "service.jobs.bench_process", str(descriptor), str(self.bounds.nice)]
+    def _start(self) -> Wire:
+        """Start a process. Raises OSError."""
+        ours, theirs = socket.socketpair()
+        self._wire = Wire(ours)
+        with theirs:
+            self._lifeline, end = socket.socketpair()
+            with end:
+                self._process = self._started(theirs.fileno(), end.fileno())
+        return self._wire
+
+    def _started(self, *descriptors: int) -> "subprocess.Popen[bytes]":
+        numbers = map(str, (*descriptors, self.bounds.nice))
         return subprocess.Popen(
-            command,
-            pass_fds=[descriptor],
+            [sys.executable, "-m", "service.jobs.bench_process", *numbers],
+            pass_fds=descriptors,
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr.fileno() if _has_descriptor(sys.stderr) else subprocess.DEVNULL,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
@@ -186,7 +206,7 @@ class Bench:
 def _received(wire: Wire) -> tuple[str, Any] | None:
     """The next message; None if there is none for a moment."""
     try:
-        return wire.turn(LOOK_S)
+        return wire.turn(WATCH_S)
     except (EOFError, OSError):
         raise Lost(_DIED) from None
 

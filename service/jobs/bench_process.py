@@ -1,6 +1,8 @@
 """Bench process: what runs on the other side of `service.jobs.bench`, until its parent is gone."""
 
+import fcntl
 import os
+import pickle
 import queue
 import select
 import signal
@@ -21,8 +23,12 @@ PARENT_STOPPED_S = 60.0
 """A parent that is stopped for so long is replaced by another, and what it wanted is done elsewhere [U]."""
 
 
-def main(descriptor: int, nice: int) -> None:
-    """Do what the parent sends, piece by piece. A fault is told to the parent, and ends the process."""
+def main(descriptor: int, lifeline: int, nice: int) -> None:
+    """Do what the parent sends, piece by piece. A fault is told to the parent, and ends the process.
+
+    The parent has the other ends of two sockets: messages come by `descriptor`, nothing by `lifeline`.
+    """
+    _end_with(lifeline)
     # Ctrl-C reaches the whole process group; the parent ends this process itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(nice)
@@ -32,11 +38,12 @@ def main(descriptor: int, nice: int) -> None:
         write(parent, ("fault", "".join(traceback.format_exception(kind, error, trace))))
 
     sys.excepthook = tell
-    sent: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    sent: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(parent, sent), daemon=True).start()
     write(parent, ("ready", None))
     while True:
-        function, arguments = sent.get()
+        # Here, and not in the thread: what cannot be unpickled is a fault as any other.
+        function, arguments = pickle.loads(sent.get())
         write(parent, _outcome(parent, function, arguments))
 
 
@@ -50,9 +57,20 @@ def _outcome(parent: socket.socket, function: Any, arguments: tuple[Any, ...]) -
         return "refused", error
 
 
-def _receive(parent: socket.socket, sent: "queue.SimpleQueue[Any]") -> None:
+def _end_with(lifeline: int) -> None:
+    """Have the kernel end this process once the parent's end of the lifeline is closed, as when it dies.
+
+    A thread cannot while native code keeps Python's lock. PR_SET_PDEATHSIG would go by the thread of the
+    parent that started this process.
+    """
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+def _receive(parent: socket.socket, sent: "queue.SimpleQueue[bytearray]") -> None:
     """Hand on what is sent. A parent that is gone, or stopped for long, ends this process, in the middle of
-    its work too."""
+    its work too; so does whatever else ends this thread, as nobody would listen any more."""
     arrived, silence, looks = select.poll(), Silence(), 0
     arrived.register(parent, select.POLLIN)
     try:
@@ -61,10 +79,10 @@ def _receive(parent: socket.socket, sent: "queue.SimpleQueue[Any]") -> None:
                 sent.put(read(parent))
             looks += not is_stopped(os.getppid())
             if silence.look({"parent": looks})["parent"].watched_s > PARENT_STOPPED_S:
-                os._exit(1)
-    except (EOFError, OSError):
+                return
+    finally:
         os._exit(1)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(*map(int, sys.argv[1:]))

@@ -5,6 +5,9 @@ processor or a disk. A heartbeat from a thread of its own would need Python's lo
 native code may keep; and it would beat on beside work that hangs.
 """
 
+import time
+from collections.abc import Callable
+
 import psutil
 
 from service.jobs.silence import Silence
@@ -16,13 +19,17 @@ IDLE_S = 120.0
 """How long one that runs may neither say, compute nor wait for a processor or a disk, before it is given up.
 Work is given files and computes, and has nothing else to wait for [U]."""
 
+STEP_S = 0.5
+"""Processor time counts in steps of so much. A bench's thread that looks after its parent uses some 0.25 ms a
+second (measured), half an hour for a step: beside work that hangs it is not heard [U]."""
+
 
 class Standstill:
     """Looks after one process."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._process = psutil.Process(pid)
-        self._silence = Silence()
+        self._silence = Silence(clock)
         self._waited = 0
 
     def seconds(self, said: int) -> float | None:
@@ -33,7 +40,8 @@ class Standstill:
         with self._process.oneshot():
             status, times = self._process.status(), self._process.cpu_times()
         self._waited += status in (psutil.STATUS_RUNNING, psutil.STATUS_DISK_SLEEP)
-        heard = self._silence.look({"": (said, times.user, times.system, self._waited)})[""]
+        steps = int((times.user + times.system) / STEP_S)
+        heard = self._silence.look({"": (said, steps, self._waited)})[""]
         most_s = STOPPED_S if status == psutil.STATUS_STOPPED else IDLE_S
         return heard.silent_s if heard.watched_s > most_s else None
 

@@ -86,9 +86,9 @@ def write(theirs: socket.socket, message: Any) -> None:
     theirs.sendall(_framed(message))
 
 
-def read(theirs: socket.socket) -> Any:
-    """Wait for a message. Raises EOFError and OSError where the other side is gone."""
-    return pickle.loads(_exactly(theirs, _LENGTH.unpack(_exactly(theirs, _LENGTH.size))[0]))
+def read(theirs: socket.socket) -> bytearray:
+    """Wait for a message, still pickled. Raises EOFError and OSError where the other side is gone."""
+    return _exactly(theirs, _LENGTH.unpack(_exactly(theirs, _LENGTH.size))[0])
 
 
 def _exactly(theirs: socket.socket, count: int) -> bytearray:
