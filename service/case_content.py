@@ -11,7 +11,6 @@ from anatomy.mesh_axes import MeshAxes
 from planner.records import SOFTWARE
 from service.case import Case
 from service.damage import KeptFile
-from service.settings import MIB
 
 PARTS = ("file", "names", "target", "ct")
 """The parts of an upload that are files."""
@@ -76,8 +75,5 @@ def identify(content: dict[str, Any]) -> str:
 
 def sha256_of(path: Path) -> str:
     """The sha256 of a file's content, in hex."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(MIB):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

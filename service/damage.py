@@ -77,12 +77,17 @@ def whole_text(
     return text
 
 
+def is_of_the_file(error: OSError) -> bool:
+    """Whether one file cannot be read, whenever it is tried, though it is there."""
+    return error.errno in _OF_THE_FILE
+
+
 def _tried(read: Callable[[], T], place: str, remedy: str) -> T:
     try:
         return read()
     except FileNotFoundError:
         raise DamagedFile(place, MISSING, remedy) from None
     except OSError as error:
-        if error.errno not in _OF_THE_FILE:
+        if not is_of_the_file(error):
             raise
         raise DamagedFile(place, f"it cannot be read ({error.strerror})", remedy) from None

@@ -56,7 +56,7 @@ class Digests:
 
     def sha256(self, path: Path) -> str:
         """The sha256 of a file's content, in hex."""
-        with _opened(path) as file:
+        with opened(path) as file:
             state, begun_ns = _state(file), time.time_ns()
             known = self._known(path, state)
             if isinstance(known, str):
@@ -73,7 +73,7 @@ class Digests:
     def text(self, path: Path, is_whole: Callable[[bytes], bool], most_bytes: int) -> bytes | None:
         """A file's content where `is_whole` says so of it, which must be the same question of one path each
         time; None where it does not, or the file is longer than `most_bytes`."""
-        with _opened(path) as file:
+        with opened(path) as file:
             state, begun_ns = _state(file), time.time_ns()
             if state.size > most_bytes:
                 return None
@@ -112,8 +112,8 @@ DIGESTS = Digests()
 """Those of this process."""
 
 
-def _opened(path: Path) -> BinaryIO:
-    """The file, opened to be read. One that is a pipe by now is not waited for."""
+def opened(path: Path) -> BinaryIO:
+    """The file, opened to be read. One that is a pipe by now is not waited for. Raises OSError."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)

@@ -16,10 +16,12 @@ from sqlalchemy import Connection, select
 
 from planner.access import SkinAccess
 from service.access_json import write_access
+from service.backup import copying
 from service.backup import make as making
-from service.backup.make import BackedUp, back_up, made_backups
-from service.backup.manifest import MANIFEST, RECORDS, BackupError
-from service.backup.places import places_of
+from service.backup.folder import made_backups
+from service.backup.make import BackedUp, back_up
+from service.backup.manifest import MANIFEST, RECORDS, BackupError, Manifest
+from service.backup.places import Place, places_of
 from service.backup.records import needed
 from service.backup.restore import chosen, restore, verified
 from service.case_content import StoredFile, content_of, identify
@@ -231,11 +233,11 @@ def test_what_is_removed_and_comes_again_is_in_it(
 
     def gone_for_a_moment(data_dir: Path, kind: str, id: str) -> object:
         if id == case:
-            monkeypatch.setattr(making, "places_of", places_of)
-            raise FileNotFoundError(id)
+            monkeypatch.setattr(copying, "places_of", places_of)
+            return [Place("cases/gone")]
         return places_of(data_dir, kind, id)
 
-    monkeypatch.setattr(making, "places_of", gone_for_a_moment)
+    monkeypatch.setattr(copying, "places_of", gone_for_a_moment)
     made = backed_up(in_sqlite)
     assert made.manifest.removed_meanwhile == made.manifest.damaged == ()
     assert restored().files() == in_sqlite.files()
@@ -258,6 +260,12 @@ def test_what_is_damaged_in_the_store_is_told_and_kept_as_it_is(in_sqlite: Kept,
     again = restored()
     assert (again.data_dir / "cases" / case / "file" / "a.nii").read_bytes() == b"other"
     assert again.rows() == in_sqlite.rows()
+
+
+def whole(target: Path, backup: Path) -> Manifest:
+    manifest, faults = verified(target, backup)
+    assert faults == []
+    return manifest
 
 
 class Killed(BaseException):
@@ -309,7 +317,7 @@ def test_a_backup_that_is_killed_leaves_the_last_one_usable(
     # What was left by half is gone.
     target = in_sqlite.data_dir.parent / "backups"
     assert len(list((target / "backups").iterdir())) == len(made_backups(target)) == 2
-    needed_files = {f.sha256 for b in made_backups(target) for f in verified(target, b).files}
+    needed_files = {f.sha256 for b in made_backups(target) for f in whole(target, b).files}
     assert {f.name for f in (target / "files").rglob("*") if f.is_file()} == needed_files
 
 
@@ -331,14 +339,16 @@ def test_a_damaged_backup_is_refused_by_the_name_of_its_file(
         damaged.unlink()
     else:
         damaged.write_bytes(text)
-    for tried in (
-        lambda: verified(target, made.folder),
-        lambda: restore(target, made.folder, folder, f"sqlite:///{folder / 'seedpath.sqlite'}"),
-    ):
-        with pytest.raises(BackupError) as refused:
-            tried()
-        assert refused.value.field == str(damaged)
+    with pytest.raises(BackupError) as refused:
+        restore(target, made.folder, folder, f"sqlite:///{folder / 'seedpath.sqlite'}")
+    assert refused.value.field == str(damaged)
     assert not folder.exists() or list(folder.iterdir()) == []
+    if what in ("file", "missing"):
+        assert [fault.field for fault in verified(target, made.folder)[1]] == [str(damaged)]
+    else:
+        with pytest.raises(BackupError) as refused:
+            verified(target, made.folder)
+        assert refused.value.field == str(damaged)
 
 
 def test_nothing_is_restored_where_something_is(in_sqlite: Kept, tmp_path: Path) -> None:

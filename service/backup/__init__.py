@@ -10,12 +10,15 @@
 A backup is what the records say at one moment, and every file that those rows need. The rows are copied
 first: a row is written after its file, and removed before it, so that each file was there at that moment.
 What was removed before its file was copied is left out with its rows, and told. A file of a case or a result
-never changes, so that a later backup copies only what came since. A backup gets its name once it is whole.
+never changes, so that a later backup copies only what came since, and reads a share of the rest again: files
+rot. A backup gets its name once it is whole.
 
 manifest    what a backup holds
 places      where the files of a case or a result lie
 pool        files by their sha256
 records     rows as of one moment, in an SQLite file, and back
+folder      who may write to the folder of backups, and which there are
+copying     files to the pool, and what is damaged of them
 make        one backup
 restore     one backup in an empty data folder
 commands    `seedpath store backup` and `restore`

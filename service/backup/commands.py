@@ -28,6 +28,7 @@ def add_backup_commands(actions: Any) -> None:
     action.add_argument("target", type=Path, metavar="TARGET", help="a folder of backups; made where needed")
     action.add_argument("--data-dir", type=Path, metavar="DIR", help="SEEDPATH_DATA_DIR")
     action.add_argument("--keep", type=_count, metavar="N", help="remove all but the newest N backups there")
+    action.add_argument("--verify", action="store_true", help="read all files again, not a share of them")
     action.set_defaults(run=_backup)
 
     action = actions.add_parser("restore", help="bring a backup back, in an empty data folder")
@@ -35,6 +36,7 @@ def add_backup_commands(actions: Any) -> None:
     action.add_argument("--data-dir", type=Path, metavar="DIR", help="SEEDPATH_DATA_DIR")
     action.add_argument("--backup", metavar="NAME", help="a folder under SOURCE/backups; else the newest")
     action.add_argument("--verify", action="store_true", help="only hold its files against their hashes")
+    action.add_argument("--damaged", action="store_true", help="bring back what is whole, and name the rest")
     action.set_defaults(run=_restore)
 
 
@@ -47,23 +49,30 @@ def _backup(asked: argparse.Namespace) -> int:
             "Name the one that the service uses, by this or by --data-dir.",
         )
     with contextlib.closing(Database(settings.database, settings.database_patience_s)) as database:
-        made = back_up(database, settings.data_dir, asked.target, asked.keep)
+        made = back_up(database, settings.data_dir, asked.target, asked.keep, reads_all=asked.verify)
     _tell(made)
     print(made.folder)
-    return NOT_WHOLE if made.manifest.damaged else WHOLE
+    return WHOLE if made.is_whole else NOT_WHOLE
 
 
 def _restore(asked: argparse.Namespace) -> int:
     backup = chosen(asked.source, asked.backup)
     if asked.verify:
-        say(f"{backup}: whole, {_held(verified(asked.source, backup))}")
-        return WHOLE
-    settings = _settings(asked)
-    own = [path for path in (settings.keys_file, settings.tls_key, settings.tls_certificate) if path]
-    manifest = restore(asked.source, backup, settings.data_dir, settings.database, own)
-    say(f"restored {backup} to {settings.data_dir}: {_held(manifest)}")
-    say("API keys, settings, certificates and logs are not in a backup: bring them yourself, then serve.")
-    return WHOLE
+        manifest, faults = verified(asked.source, backup)
+        say(f"{backup}: {_held(manifest)}")
+    else:
+        settings = _settings(asked)
+        own = [path for path in (settings.keys_file, settings.tls_key, settings.tls_certificate) if path]
+        manifest, faults = restore(
+            asked.source, backup, settings.data_dir, settings.database, own, partly=asked.damaged
+        )
+        say(f"restored {backup} to {settings.data_dir}: {_held(manifest)}")
+        say("API keys, settings, certificates and logs are not in a backup: bring them yourself, then serve.")
+    for fault in faults:
+        say(f"damaged, and not in what is restored: {fault}")
+    for thing in manifest.damaged:
+        say(f"was damaged when it was backed up, and is in it as it was: {thing.kind}/{thing.id}")
+    return NOT_WHOLE if faults or manifest.damaged else WHOLE
 
 
 def _tell(made: BackedUp) -> None:
@@ -72,6 +81,12 @@ def _tell(made: BackedUp) -> None:
         say(f"left out, since it was removed meanwhile: {thing.kind}/{thing.id}")
     for thing in made.manifest.damaged:
         say(f"damaged, and backed up as it is: {thing.kind}/{thing.id}; `seedpath store check` says how")
+    for place in made.mended:
+        say(f"its copy in earlier backups was damaged, and is written anew: {place}")
+    for error in made.unread:
+        say(f"{error}")
+    if made.is_ahead:
+        say("An earlier backup is named after a later time, as by a clock that was ahead: so is this one.")
     say(NOT_IN_IT)
 
 

@@ -100,5 +100,5 @@ def damaged(file: Path) -> BackupError:
     return BackupError(
         f"{file}",
         "it is damaged: its sha256 is another than when it was written",
-        "Take another backup (--backup), or another copy of this one.",
+        "Take another backup (--backup), or another copy of this folder.",
     )

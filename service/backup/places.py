@@ -1,12 +1,16 @@
 """Places: where the files of a case or a result lie in a data folder, as `service.store` lays it out."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from service.access_json import is_map_of
 from service.case_record import read_record
+from service.damage import is_of_the_file
+from service.digests import opened
 from service.holdings import CASE
 from service.made import Kind, is_text_of
 from service.store import RECORD
@@ -30,25 +34,34 @@ class Place:
 
 
 def places_of(data_dir: Path, kind: str, id: str) -> list[Place]:
-    """The files of a case or a result, the one that makes it be there first. Raises FileNotFoundError where
-    it is not there."""
+    """The files of a case or a result, there or not. Raises OSError."""
     if kind == CASE:
         return _of_case(data_dir, id)
     own = Place(f"{FOLDERS[Kind(kind)]}/{id}.json", is_whole=partial(is_text_of, Kind(kind), id))
-    if not (data_dir / own.place).is_file():
-        raise FileNotFoundError(own.place)
     access = Place(f"{ACCESS}/{id}.json", is_whole=partial(is_map_of, id))
-    has_map = kind == Kind.PLAN and (data_dir / access.place).is_file()
+    has_map = kind == Kind.PLAN and os.path.lexists(data_dir / access.place)
     return [own, access] if has_map else [own]
 
 
 def _of_case(data_dir: Path, id: str) -> list[Place]:
     folder, at = data_dir / "cases" / id, f"cases/{id}"
-    record = read_record((folder / RECORD).read_bytes(), id)
+    record = _record(folder / RECORD, id)
     if record is None:
         # Whatever is there may help to mend it.
-        rest = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / RECORD)
+        names = (Path(inside) / name for inside, _, names in os.walk(folder) for name in names)
+        rest = sorted(path for path in names if path != folder / RECORD)
         others = [Place(f"{at}/{path.relative_to(folder).as_posix()}") for path in rest]
         return [Place(f"{at}/{RECORD}", is_damaged=True), *others]
     # Not what a folder is found to hold: one that is just being removed holds less.
     return [Place(f"{at}/{RECORD}"), *(Place(f"{at}/{f['place']}", f["sha256"]) for f in record["files"])]
+
+
+def _record(path: Path, id: str) -> dict[str, Any] | None:
+    """The record of a case; None where it is not there, is damaged, or cannot be read."""
+    try:
+        with opened(path) as file:
+            return read_record(file.read(), id)
+    except OSError as error:
+        if not (isinstance(error, FileNotFoundError) or is_of_the_file(error)):
+            raise
+        return None

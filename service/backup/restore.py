@@ -6,19 +6,25 @@ import os
 import shutil
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from sqlalchemy import make_url
 
 from anatomy.errors import AnatomyError
 from planner.number_text import counted
-from service.backup.make import MARK, made_backups
-from service.backup.manifest import RECORDS, BackupError, CopiedFile, Manifest, damaged, read_manifest
+from service.backup.folder import MARK, made_backups, make_folder
+from service.backup.manifest import RECORDS, BackupError, CopiedFile, Manifest, read_manifest
 from service.backup.places import STORE
-from service.backup.pool import Pool, copied
+from service.backup.pool import Pool, Unreadable, hashed
 from service.backup.records import load_records, refuse_rows, settle
 from service.database.connection import Database
 from service.database.migrate import migrate
 from service.files import flush
+
+MEND = (
+    "`seedpath store backup --verify` writes anew what is still whole in the store; or take another copy of "
+    "the folder, or a backup without that file; `restore --damaged` brings back the rest."
+)
 
 _ASIDE = ".restoring"
 """In the data folder: what was not brought back whole. It may go at any time."""
@@ -38,30 +44,31 @@ def chosen(source: Path, name: str | None = None) -> Path:
     return found[-1]
 
 
-def verified(source: Path, backup: Path) -> Manifest:
-    """What a backup holds, each of its files held against its hash.
+def verified(source: Path, backup: Path) -> tuple[Manifest, list[BackupError]]:
+    """What a backup holds, and each of its files that is damaged or missing, by its hash.
 
-    Raises BackupError, which names a file that is damaged or missing, and OSError.
+    Raises BackupError for a damaged manifest or damaged rows, and OSError.
     """
     manifest = read_manifest(backup)
     pool = Pool(source / "files")
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        for file in manifest.files:
-            _copy(pool, file, nowhere)
-    finally:
-        os.close(nowhere)
-    return manifest
+    return manifest, [fault for file in manifest.files if (fault := _copied(pool, file)) is not None]
 
 
 def restore(
-    source: Path, backup: Path, data_dir: Path, database_url: str, own: Collection[Path] = ()
-) -> Manifest:
+    source: Path,
+    backup: Path,
+    data_dir: Path,
+    database_url: str,
+    own: Collection[Path] = (),
+    *,
+    partly: bool = False,
+) -> tuple[Manifest, list[BackupError]]:
     """Bring a backup back. `own` are files of whoever runs the service that may be in the data folder
-    already, such as that of its keys.
+    already, such as that of its keys. Returns what it holds, and what of its files is damaged or missing:
+    that is left out, where it is to be brought back `partly`.
 
     Raises BackupError where the folder or the database is used or not empty, where a newer version made the
-    backup, and for a file of it that is damaged, which is named: then nothing is brought back. Raises
+    backup, and else for a file of it that is damaged or missing: then nothing is brought back. Raises
     OSError, and database.connection.Unavailable.
     """
     manifest = read_manifest(backup)
@@ -71,9 +78,9 @@ def restore(
         if sqlite is None:
             migrate(database)
             refuse_rows(database)
-        elif sqlite.exists():
-            raise BackupError(f"{sqlite}", "the database is there already", "Move it away first.")
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        else:
+            _refuse_beside(sqlite)
+        make_folder(data_dir)
         aside = data_dir / _ASIDE
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(mode=0o700)
@@ -83,26 +90,30 @@ def restore(
             shutil.copyfile(backup / RECORDS, records)
             _bring_up_to_date(records, backup, manifest)
             pool = Pool(source / "files")
+            faults = []
             for file in manifest.files:
-                _place(pool, file, aside)
+                fault = _placed(pool, file, aside)
+                if fault is not None and not partly:
+                    raise fault
+                faults += [] if fault is None else [fault]
+            for inside, _, _ in os.walk(aside):
+                flush(Path(inside))
             for name in STORE:
                 if (aside / name).is_dir():
                     placed.append((aside / name).rename(data_dir / name))
+            flush(data_dir)
             # The rows come last: files without rows do no harm, rows without files would.
             if sqlite is None:
                 load_records(records, database)
             else:
-                sqlite.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                shutil.move(records, sqlite)
-                flush(sqlite.parent)
+                _place_records(records, sqlite)
         except BaseException:
             for folder in placed:
                 shutil.rmtree(folder, ignore_errors=True)
             raise
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-    flush(data_dir)
-    return manifest
+    return manifest, faults
 
 
 def _refuse_used(data_dir: Path, own: Collection[Path]) -> None:
@@ -151,27 +162,60 @@ def _sqlite_file(url: str) -> Path | None:
     return Path(asked.database) if is_sqlite and asked.database is not None else None
 
 
-def _place(pool: Pool, file: CopiedFile, folder: Path) -> None:
+def _refuse_beside(sqlite: Path) -> None:
+    """Raises BackupError where a database is, or what SQLite keeps beside one: it would write the changes of
+    the old one into the restored one."""
+    for end in ("", "-wal", "-shm", "-journal"):
+        file = sqlite.with_name(f"{sqlite.name}{end}")
+        if file.exists():
+            what = "of another database" if end else "the database"
+            raise BackupError(
+                f"{file}",
+                f"{what} is there already",
+                f"Move {sqlite.name} away first, with {sqlite.name}-wal, -shm and -journal.",
+            )
+
+
+def _place_records(records: Path, sqlite: Path) -> None:
+    """Have the database be there as a whole or not at all, on whichever disk."""
+    make_folder(sqlite.parent)
+    aside = sqlite.with_name(f"{sqlite.name}{_ASIDE}")
+    try:
+        shutil.copyfile(records, aside)
+        flush(aside)
+        aside.rename(sqlite)
+    finally:
+        aside.unlink(missing_ok=True)
+    flush(sqlite.parent)
+
+
+def _placed(pool: Pool, file: CopiedFile, folder: Path) -> BackupError | None:
+    """Write a file to its place, dated as it was; where it is damaged or missing, tell."""
     place = PurePosixPath(file.place)
     if place.is_absolute() or ".." in place.parts or place.parts[0] not in STORE:
         raise BackupError(file.place, "it is no place in a data folder", "Take another backup.")
     to = folder / place
     to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    try:
-        _copy(pool, file, handle)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    with os.fdopen(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as copy:
+        fault = _copied(pool, file, copy)
+        copy.flush()
+        os.fsync(copy.fileno())
+    if fault is None:
+        os.utime(to, ns=(file.mtime_ns, file.mtime_ns))
+    else:
+        to.unlink()
+    return fault
 
 
-def _copy(pool: Pool, file: CopiedFile, handle: int) -> None:
+def _copied(pool: Pool, file: CopiedFile, copy: BinaryIO | None = None) -> BackupError | None:
+    """Copy a file of a backup; where it is damaged or missing, tell."""
     path = pool.path(file.sha256)
     try:
-        content = copied(path, handle)
+        if hashed(path, copy).sha256 == file.sha256:
+            return None
+        said = "it is damaged: its sha256 is another than when it was written"
     except FileNotFoundError:
-        raise BackupError(
-            f"{path}", f"it is missing, which is {file.place}", "Take another copy of this backup."
-        ) from None
-    if content.sha256 != file.sha256:
-        raise damaged(path)
+        said = "it is missing"
+    except Unreadable as error:
+        said = f"it cannot be read ({error.reason})"
+    return BackupError(f"{path}", f"{said}; it holds {file.place}", MEND)
