@@ -4,6 +4,10 @@ Lines that wait are bounded. Before the bound nothing more is answered that woul
 removals, which make room; at the bound they are refused as well: an answer about a patient of which no line
 tells is given to nobody. What has no place is refused or tells of no case, and is counted: whoever asks
 without end takes no place from removals.
+
+A line is written before the answer that it is about, so that no kill of the service loses it. A power cut may
+take the lines of the last seconds: a thread has the disk keep them, so that no answer waits for a disk.
+Retention waits for it (`settle`).
 """
 
 import itertools
@@ -14,10 +18,12 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from service.appended import Appended
+from service.appended import settle as settle_file
 from service.log_rate import ALL
 from service.logs import AUDIT, JsonLines
 from service.problems import FULL, Problem, problem
 from service.rotation import NEVER, Bounds, Rotation
+from service.steady import Steady
 
 MOST_WAITING = 10_000
 """Lines that are kept in memory while they cannot be written, some four megabytes [U]."""
@@ -27,6 +33,12 @@ FOR_REMOVALS = 1_000
 
 AT_ONCE = 200
 """Lines that are written together, so that a disk which is full is not asked for much [U]."""
+
+SETTLED_S = 1.0
+"""Between two times that the disk is to keep what was written [U]."""
+
+END_S = 5.0
+"""How long the end waits for the disk: one that hangs may never answer [U]."""
 
 _log = logging.getLogger("seedpath.gate")
 
@@ -38,8 +50,11 @@ class Lines(Protocol):
     def append(self, lines: bytes) -> None:
         """Append whole lines. Raises OSError where none of them can be written."""
 
+    def unsettled(self) -> int | None:
+        """An open file to be flushed, and closed, by any thread; None where all is on the disk."""
+
     def close(self) -> None:
-        """Close it until the next line."""
+        """Close it until the next line, flushed. Raises OSError."""
 
 
 class AuditLog(logging.Handler):
@@ -55,6 +70,7 @@ class AuditLog(logging.Handler):
         super().__init__()
         self._file, self._make_room, self._most_waiting = file, make_room, most_waiting
         self._waiting: deque[bytes] = deque()
+        self._steady = Steady("seedpath-audit", self._settle_in_time, SETTLED_S)
         self.unnoted = 0
         self.setFormatter(JsonLines())
 
@@ -90,11 +106,41 @@ class AuditLog(logging.Handler):
         finally:
             self.release()
 
+    def start(self) -> None:
+        """Begin to flush what is written, in a thread."""
+        self._steady.start()
+
+    def settle(self) -> None:
+        """Have the disk keep all lines, those that wait too. Raises OSError where it does not."""
+        self.acquire()
+        try:
+            error = self._write()
+            written = self._file.unsettled()
+        finally:
+            self.release()
+        # Whoever has a line meanwhile does not wait for the disk.
+        if written is not None:
+            settle_file(written)
+        if error is not None:
+            raise error
+
     def close(self) -> None:
         """Write what waits, for the last time. What cannot be written was told on the service's log."""
+        self._steady.close(END_S)
         self.flush()
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError as error:
+            _tell_unsettled(error)
         super().close()
+
+    def _settle_in_time(self) -> None:
+        try:
+            self.settle()
+        except OSError as error:
+            # Of lines that wait each was told.
+            if not self._waiting:
+                _tell_unsettled(error)
 
     def _write(self) -> OSError | None:
         """Write all lines that wait; what was in the way, where something was."""
@@ -109,6 +155,12 @@ class AuditLog(logging.Handler):
             for _ in some:
                 self._waiting.popleft()
         return None
+
+
+def settle() -> None:
+    """Have the disk keep all lines of this process. Raises OSError where it does not."""
+    for log in _logs():
+        log.settle()
 
 
 def has_place(method: str) -> bool:
@@ -149,6 +201,10 @@ def without_line() -> int:
     return sum(log.unnoted for log in _logs())
 
 
+def _tell_unsettled(error: OSError) -> None:
+    _log.error("The audit log cannot be flushed (%s): a power cut may take its last lines.", error.strerror)
+
+
 def _logs() -> list[AuditLog]:
     return [handler for handler in AUDIT.handlers if isinstance(handler, AuditLog)]
 
@@ -162,6 +218,7 @@ def audit_to(path: Path, bounds: Bounds = NEVER, make_room: Callable[[], bool] =
     file = Appended(path, Rotation(path, bounds))
     file.append(b"")
     handler = AuditLog(file, make_room)
+    handler.start()
     AUDIT.addHandler(handler)
     AUDIT.setLevel(logging.INFO)
     AUDIT.propagate = False

@@ -73,10 +73,11 @@ What was removed is gone, and a key that was revoked reads no more (RFC 9111, 5.
 
 @dataclass
 class _Seen:
-    """What is known of a request, for its log line, where there is a place for one; `account` is what its
-    allowance is counted by."""
+    """What is known of a request, for its log line, where there is a place for one: it is written once, but
+    twice of what stays open. `account` is what its allowance is counted by."""
 
     is_noted: bool
+    is_written: bool = False
     owner: str | None = None
     account: str = ""
     key: Key | None = None
@@ -121,15 +122,11 @@ class Gate:
                     headers.setdefault(name, value)
                 if not OPEN_TO_ALL.fullmatch(scope["path"]):
                     headers.setdefault("Cache-Control", OWN)
-                opens = headers.get("content-type", "").startswith(EVENT_STREAM)
+                is_stream = headers.get("content-type", "").startswith(EVENT_STREAM)
+                _audit(scope, seen, time.monotonic() - started, stays_open=is_stream)
             elif message["type"] == "websocket.accept":
                 seen.status = 101
-                opens = True
-            else:
-                opens = False
-            if opens:
-                # Its end may be hours away.
-                _audit(scope, seen, time.monotonic() - started, {"open": True})
+                _audit(scope, seen, time.monotonic() - started, stays_open=True)
             await send(message)
 
         self._metrics.under_way.inc()
@@ -210,13 +207,15 @@ class Gate:
         counted = method if method in METHODS else "other"
         self._metrics.requests.labels(counted, route, str(seen.status)).inc()
         self._metrics.seconds.labels(counted, route).observe(seconds)
-        _audit(scope, seen, seconds, {})
+        _audit(scope, seen, seconds)
 
 
-def _audit(scope: Scope, seen: _Seen, seconds: float, more: dict[str, Any]) -> None:
-    """Write the audit log's line of a request, once it was answered or has opened what stays open."""
-    if not seen.is_noted:
+def _audit(scope: Scope, seen: _Seen, seconds: float, *, stays_open: bool = False) -> None:
+    """Write the audit log's line of a request, before it is answered; another at the end of what stays open,
+    which may be hours away. `seconds` are those up to the line."""
+    if not seen.is_noted or seen.is_written:
         return
+    seen.is_written = not stays_open
     fields = {
         "owner": seen.owner,
         "key_id": None if seen.key is None else seen.key.id,
@@ -224,8 +223,10 @@ def _audit(scope: Scope, seen: _Seen, seconds: float, more: dict[str, Any]) -> N
         "seconds": round(seconds, 4),
         "client": _client_of(scope),
     }
+    if stays_open:
+        fields["open"] = True
     method = scope.get("method", "WEBSOCKET")[:20]
-    AUDIT.info("%s %s", method, scope["path"][:LONGEST_NOTED], extra={"fields": fields | more})
+    AUDIT.info("%s %s", method, scope["path"][:LONGEST_NOTED], extra={"fields": fields})
 
 
 def _refuse_others(scope: Scope, headers: Headers) -> None:

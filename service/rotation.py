@@ -25,6 +25,9 @@ _STAMP = "%Y%m%dT%H%M%S.%f"
 _LONGEST_HEAD = 4096
 """Bytes of a first line that are looked at for its time: longer ones are cut."""
 
+PAUSE_S = 0.001
+"""Between two tries to get a lock that others have while they write a line [U]."""
+
 _TIME = re.compile(rb'\{"time": "([^"]{1,40})"')
 
 
@@ -69,7 +72,8 @@ class Rotation:
         """Whether the log's name means another file than the one that is open: one that is to be opened. The
         open one is put by first, where it is due. Raises OSError."""
         if is_same(handle, self._log) and self._is_due(handle):
-            with _alone(handle):
+            # Where another holds it, the log is still due with the next line.
+            with contextlib.suppress(BlockingIOError), alone(handle):
                 # Another may have been faster.
                 if is_same(handle, self._log):
                     self._log.rename(self._log.with_name(self._next_name()))
@@ -106,8 +110,17 @@ def is_same(handle: int, path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _alone(handle: int) -> Iterator[None]:
-    fcntl.flock(handle, fcntl.LOCK_EX)
+def alone(handle: int, tries: int = 1) -> Iterator[None]:
+    """Hold the lock on a file. It is tried so often, a millisecond apart, and never waited for: a program
+    that stands still may hold it. Raises OSError, BlockingIOError where another holds it."""
+    for left in reversed(range(tries)):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if left == 0:
+                raise
+        time.sleep(PAUSE_S)
     try:
         yield
     finally:

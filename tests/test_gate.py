@@ -1,8 +1,10 @@
 """Who may ask: keys, owners, allowances, headers, the audit log; through a real server."""
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -202,15 +204,37 @@ def test_it_is_noted_who_asked_for_what(ann: httpx.Client, folder: Path, tokens:
     id = ann.get("/v1/cases").headers["x-request-id"]
     last = ann.get(f"/v1/plans/{'0' * 64}").headers["x-request-id"]
     audit = folder / "data" / "audit.jsonl"
-    # A line is written once its answer has gone out.
-    eventually(lambda: last in audit.read_text(encoding="utf-8"))
+    # A line is written before its answer.
     text = audit.read_text(encoding="utf-8")
+    assert last in text
     lines = [json.loads(line) for line in text.splitlines()]
     noted = next(line for line in lines if line["request_id"] == id)
     assert (noted["message"], noted["owner"], noted["status"]) == ("GET /v1/cases", "ann", 200)
     assert noted["key_id"] == tokens["ann"].split("_")[1] and noted["client"] == "127.0.0.1"
     assert lines[-1]["status"] == 404 and "0" * 64 in lines[-1]["message"]
     assert not any(token in text for token in tokens.values())
+
+
+def test_a_line_is_written_before_the_answer_and_once(tmp_path: Path) -> None:
+    """Whoever kills the service then leaves no answer of which no line tells."""
+    app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
+    log = tmp_path / "audit.jsonl"
+    handler = audit_to(log)
+    noted: list[tuple[str, int]] = []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        noted.append((message["type"], len(log.read_text(encoding="utf-8").splitlines())))
+
+    headers = [(b"host", b"127.0.0.1")]
+    scope = {"type": "http", "method": "GET", "path": "/v1/version", "query_string": b"", "headers": headers}
+    asyncio.run(app(scope | {"http_version": "1.1", "client": ("127.0.0.1", 1)}, receive, send))
+    AUDIT.removeHandler(handler)
+    handler.close()
+    assert noted == [("http.response.start", 1), ("http.response.body", 1)]
+    assert len(log.read_text(encoding="utf-8").splitlines()) == 1
 
 
 def test_what_stays_open_is_noted_when_it_is_opened_and_when_it_ends(

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from service_process import eventually
 
+from service import audit
 from service.appended import Appended
 from service.audit import AuditLog, audit_to
 from service.logs import AUDIT
@@ -206,3 +208,82 @@ def test_who_comes_second_puts_nothing_by(log: Path, monkeypatch: pytest.MonkeyP
         assert Rotation(log, Bounds(bytes=1)).is_followed(opened.fileno())
     assert [one.path.read_text() for one in put_by(log)] == ["old\n"]
     assert log.read_text() == "next\n"
+
+
+@pytest.fixture
+def flushed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Files, by their number on the disk, and how much of each was flushed, each time."""
+    fsync, found = os.fsync, list[tuple[int, int]]()
+
+    def noted(handle: int) -> None:
+        state = os.fstat(handle)
+        found.append((state.st_ino, state.st_size))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    return found
+
+
+def kept(path: Path) -> tuple[int, int]:
+    """As `flushed` tells it."""
+    return path.stat().st_ino, path.stat().st_size
+
+
+def test_the_disk_has_every_line_soon_and_at_the_end(log: Path, flushed: list[tuple[int, int]]) -> None:
+    handler = audit_to(log)
+    # The name too, of a log that begins.
+    assert log.parent.stat().st_ino in [file for file, _ in flushed]
+    AUDIT.info("one")
+    eventually(lambda: kept(log) in flushed)
+    AUDIT.info("two")
+    audit.settle()
+    assert kept(log) in flushed
+    AUDIT.info("three")
+    AUDIT.removeHandler(handler)
+    handler.close()
+    assert kept(log) in flushed
+
+
+def test_what_is_put_by_is_on_the_disk(log: Path, begun: Clocked, flushed: list[tuple[int, int]]) -> None:
+    handler = begun(Bounds(bytes=1))
+    for n in range(3):
+        written(handler, str(n))
+    files = put_by(log)
+    assert len(files) == 2 and all(kept(one.path) in flushed for one in files)
+
+
+def test_a_line_that_is_not_on_the_disk_is_told(
+    log: Path, begun: Clocked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler = begun(Bounds())
+    written(handler, "one")
+
+    def fail(handle: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", fail)
+        with pytest.raises(OSError, match="Input/output"):
+            handler.settle()
+    written(handler, "two")
+    handler.settle()
+    assert messages(log) == ["one", "two"]
+
+
+@pytest.mark.parametrize("how", [fcntl.LOCK_SH, fcntl.LOCK_EX])
+def test_a_lock_that_another_program_keeps_stops_nobody(log: Path, how: int) -> None:
+    """As of a program that reads the log, or of a server that was stopped in its line."""
+    handler = audit_to(log, Bounds(bytes=1))
+    AUDIT.info("one")
+    with log.open("rb") as other:
+        fcntl.flock(other, how)
+        # A daemon: where it waits for ever, the test ends all the same.
+        waiting = threading.Thread(target=lambda: [AUDIT.info("%d", n) for n in range(5)], daemon=True)
+        waiting.start()
+        waiting.join(20.0)
+        stood_still = waiting.is_alive()
+        waits = handler.waiting
+    waiting.join()
+    assert not stood_still and waits == 5
+    eventually(lambda: messages(log) == ["one", *"01234"])
+    assert handler.waiting == 0
