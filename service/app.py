@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
+from planner.number_text import counted
 from planner.records import SOFTWARE
 from service import problems
 from service.allowance import Allowance
@@ -133,12 +134,13 @@ def _wired(settings: Settings, work: Work) -> Parts:
     quota = Quota(settings.max_bytes_of_owner)
     keeper = Keeper(database, store, quota)
     try:
-        keeper.sweep()
+        store.sweep_aside()
         keeper.weigh()
+        _tell_unheld(keeper)
     except OSError as error:
         if error.errno not in FULL:
             raise
-        _log.warning("Files without rows are looked for at the next start: %s", error)
+        _log.warning("What processes left that were killed is looked for at the next start: %s", error)
     book = Book(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
     engine = Engine(settings, work, book)
     policy = policy_of(settings)
@@ -167,6 +169,17 @@ def _wired(settings: Settings, work: Work) -> Parts:
         rounds=Rounds(retention, policy, settings.data_dir),
         vitals=Vitals(settings, store, reserve, engine),
     )
+
+
+def _tell_unheld(keeper: Keeper) -> None:
+    """Files that nobody holds are left where they are: of a lost database they are all that there is."""
+    unheld = keeper.unheld()
+    if unheld:
+        _log.warning(
+            "%s in the data folder held by nobody: rows are lost, or a server was killed when it wrote or "
+            "removed them. `seedpath store check` names them.",
+            counted(len(unheld), "case or result is", "cases and results are"),
+        )
 
 
 def _put_behind_gate(app: FastAPI, settings: Settings, parts: Parts) -> None:

@@ -10,9 +10,7 @@ from typing import Any
 from anatomy.errors import AnatomyError
 from service.database.connection import Database
 from service.database.migrate import migrate, revision
-from service.keeper import Keeper
 from service.keys import refuse_bad_owner
-from service.quota import Quota
 from service.settings import Settings, from_environment
 from service.store import Store
 from service.store_check import check
@@ -34,7 +32,7 @@ def add_check_commands(actions: Any) -> None:
         action.set_defaults(run=run)
         if name == "rebuild":
             action.add_argument(
-                "--owner", required=True, help="who gets all of it; without keys it is 'local'"
+                "--owner", required=True, help="who gets what nobody holds; without keys it is 'local'"
             )
             action.add_argument("--add", action="store_true", help="though the database has rows")
 
@@ -64,8 +62,7 @@ def _rebuild(asked: argparse.Namespace) -> int:
     with _opened(asked) as (settings, store, database):
         migrate(database)
         found = rebuild(store, database, asked.owner, add=asked.add)
-        Keeper(database, store, Quota(settings.max_bytes_of_owner)).weigh()
-    for sentence in found.left_out:
+    for sentence in found.left_out.values():
         print(sentence)
     say(f"{settings.data_dir}: {asked.owner} holds {len(found.rows)}; left out: {len(found.left_out)}")
     return NOT_WHOLE if found.left_out else WHOLE

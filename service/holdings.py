@@ -112,5 +112,10 @@ def is_case_needed(connection: Connection, case_id: str) -> bool:
     return bool(connection.scalar(select(works | exists().where(holdings.c.case_id == case_id))))
 
 
+def is_needed(connection: Connection, kind: str, id: str) -> bool:
+    """Whether anybody needs the files of a case or a result."""
+    return is_case_needed(connection, id) if kind == CASE else is_held(connection, kind, id)
+
+
 def _is(owner: str, kind: str, id: str) -> tuple[ColumnElement[bool], ...]:
     return holdings.c.owner == owner, holdings.c.kind == kind, holdings.c.id == id

@@ -19,6 +19,7 @@ from service.holdings import (
     hold,
     is_case_needed,
     is_held,
+    is_needed,
     let_go,
     listed,
 )
@@ -28,7 +29,7 @@ from service.kept_bytes import forget_size, kept_bytes, note_size, set_right, un
 from service.made import Kind
 from service.problems import Problem, problem, type_of
 from service.quota import Quota
-from service.store import ABANDONED_S, Store, StoredCase, bytes_in, is_id, no_such, no_such_case
+from service.store import Store, StoredCase, bytes_in, is_id, no_such, no_such_case
 
 _log = logging.getLogger("seedpath.store")
 
@@ -209,52 +210,17 @@ class Keeper:
         """A case's files, for something made from it. Raises Problem when they are not there."""
         return self._store.case(case_id)
 
-    def sweep(self) -> int:
-        """Put files without a row by, which a server left that was killed between the two; returns how many.
-
-        Only what has lain there for long, by the disk's own clock: a file that is new may be about to get its
-        row. Nothing is put by where there is no row at all, or where the rows are about files that are not
-        here: more likely than such a loss is that this is another database. What is put by is kept: rows may
-        be lost too.
-        """
-        self._store.sweep_aside()
-        before_s = self._store.now_s() - ABANDONED_S
-        old: list[tuple[Kind | None, str]] = [(None, id) for id in self._store.old_cases(before_s)]
-        old += [(kind, id) for kind in Kind for id in self._store.old_results(kind, before_s)]
-        half = self._store.half_written(before_s)
+    def unheld(self) -> list[tuple[str, str]]:
+        """Kind and id of all whose files are there and nobody needs: rows are lost, or a server was killed
+        between files and rows."""
         held = self._database.read(everything)
-        left = [(kind, id) for kind, id in old if (kind or CASE, id) not in held]
-        if (left or half) and not held:
-            _log.warning(
-                "%d files without any row are left alone: is this their database?", len(left) + len(half)
-            )
-            return 0
+        left = [thing for thing in self._store.things() if thing not in held]
 
-        def put_by(connection: Connection) -> int:
-            # Looked at again under the lock: some may have got their rows meanwhile.
-            unheld = [(kind, id) for kind, id in left if not _is_needed(connection, kind, id)]
-            count = len(unheld) + len(half)
-            if count == 0:
-                return 0
-            if is_about_another_folder(connection, self._store):
-                _log.warning(
-                    "%d files without a row are left alone: the database is about another folder, or files "
-                    "of this one are lost",
-                    count,
-                )
-                return 0
-            kept = self._store.put_by(unheld, half)
-            for kind, id in unheld:
-                forget_size(connection, kind or CASE, id)
-            _log.warning(
-                "%d files without a row were moved to %s: a server was killed when it wrote them, or rows "
-                "are lost. Where nothing is missed, that folder can be removed.",
-                count,
-                kept,
-            )
-            return count
+        def look_again(connection: Connection) -> list[tuple[str, str]]:
+            # Under the lock of rows and files nothing is without its row by chance.
+            return [t for t in left if self._store.has(*t) and not is_needed(connection, *t)]
 
-        return self._database.write(put_by, LOCK) if left or half else 0
+        return self._database.write(look_again, LOCK) if left else []
 
     def weigh(self) -> None:
         """Find out the sizes that no row tells, of what an earlier version kept, and hold all sums of owners
@@ -286,10 +252,6 @@ class Keeper:
                     forget_size(connection, CASE, case_id)
 
         self._database.write(drop, LOCK)
-
-
-def _is_needed(connection: Connection, kind: Kind | None, id: str) -> bool:
-    return is_case_needed(connection, id) if kind is None else is_held(connection, kind, id)
 
 
 def is_about_another_folder(connection: Connection, store: Store) -> bool:

@@ -10,7 +10,6 @@
              results/evaluations/{id}.json, results/replans/{id}.json    id = sha256 of the text
              aside/                   what is being written or removed; never read
              marks/                   locks of processes that have something aside (service.mark)
-             swept/{name}/            what had no row when a server started, each in its place; never read
 
 Each is there as a whole or not at all: everything is made aside and renamed into place. What is there is held
 against its sha256 before it is answered (`service.digests` says what that promises), the files of a case when
@@ -25,7 +24,7 @@ import re
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,7 +89,7 @@ class Store:
     """Cases, plans and results under one folder. Raises OSError where the disk does."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._swept = folder, folder / "swept"
+        self._folder = folder
         self._cases, self._aside = folder / "cases", folder / "aside"
         self._kept = {
             Kind.PLAN: folder / "plans",
@@ -100,7 +99,7 @@ class Store:
         self._access = folder / "access"
         folder.parent.mkdir(parents=True, exist_ok=True)
         self._marks = folder / "marks"
-        places = (self._cases, self._aside, self._marks, self._swept, self._access, *self._kept.values())
+        places = (self._cases, self._aside, self._marks, self._access, *self._kept.values())
         for made in (folder, *places):
             # Patients' anatomy: for the owner's eyes only.
             made.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -152,6 +151,16 @@ class Store:
             self.remove_case(case_id)
             taken.rename(self._cases / case_id)
 
+    def things(self) -> list[tuple[str, str]]:
+        """Kind and id of all that is there, damaged or not."""
+        there = [(CASE, id) for id in self.case_ids()]
+        there += [(str(kind), id) for kind in Kind for id in self.result_ids(kind)]
+        return [thing for thing in there if self.has(*thing)]
+
+    def has(self, kind: str, id: str) -> bool:
+        """Whether a case or a result is there, damaged or not."""
+        return self.is_there(id) if kind == CASE else self.is_result_there(Kind(kind), id)
+
     def case_ids(self) -> list[str]:
         """The ids of all cases that are there, damaged or not."""
         return sorted(folder.name for folder in self._cases.iterdir() if is_id(folder.name))
@@ -169,24 +178,6 @@ class Store:
         """Where in the data folder the record of a case, or a result, lies."""
         file = self._cases / id / RECORD if kind == CASE else self._file(Kind(kind), id)
         return str(file.relative_to(self._folder))
-
-    def old_cases(self, before_s: float) -> list[str]:
-        """The ids of cases whose files were there before that time, in seconds since 1970."""
-        return [f.name for f in self._cases.iterdir() if is_id(f.name) and _is_older(f, before_s)]
-
-    def old_results(self, kind: Kind, before_s: float) -> list[str]:
-        """The ids of results whose files, and those of plans' maps, were all written before that time, in
-        seconds since 1970."""
-        return [
-            id
-            for id in self.result_ids(kind)
-            if all(_is_older(f, before_s) for f in self._files(kind, id) if f.exists())
-        ]
-
-    def half_written(self, before_s: float) -> list[Path]:
-        """What write_atomically had not finished beside results before that time, in seconds since 1970."""
-        folders = (*self._kept.values(), self._access)
-        return [f for folder in folders for f in folder.glob(".*.json.*") if _is_older(f, before_s)]
 
     def case_bytes(self, case_id: str) -> int:
         """The bytes of a case's files; 0 where they are not there."""
@@ -310,22 +301,6 @@ class Store:
         except DamagedFile as error:
             raise _told(error) from None
 
-    def put_by(self, left: Sequence[tuple[Kind | None, str]], half_written: Sequence[Path]) -> Path:
-        """Move files of results, and of cases (None), to their places in a new folder under swept/.
-
-        Returns that folder.
-        """
-        kept = Path(tempfile.mkdtemp(dir=self._swept))
-        files = list(half_written)
-        for kind, id in left:
-            files += [self._cases / id] if kind is None else self._files(kind, id)
-        for file in files:
-            to = kept / file.relative_to(self._folder)
-            to.parent.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):
-                file.rename(to)
-        return kept
-
     def now_s(self) -> float:
         """The time by the clock of the disk, in seconds since 1970: by that files are dated, whoever writes
         them, and another machine's clock may be days off."""
@@ -333,12 +308,17 @@ class Store:
             return os.fstat(file.fileno()).st_mtime
 
     def sweep_aside(self) -> None:
-        """Remove what lies aside for long, of processes that do not live."""
+        """Remove what lies aside for long, of processes that do not live, and what lies half written."""
         before_s = self.now_s() - ABANDONED_S
         for left in self._aside.iterdir():
             name = left.name.partition(".")[0]
             if _is_older(left, before_s) and not lives(self._marks, name):
                 shutil.rmtree(left, ignore_errors=True)
+        for folder in (*self._kept.values(), self._access):
+            # What write_atomically has not finished is no result.
+            for half in folder.glob(".*.json.*"):
+                if _is_older(half, before_s):
+                    remove(half)
         for lock in locks_left(self._marks, before_s):
             lock.unlink(missing_ok=True)
 

@@ -3,26 +3,24 @@
 It may run beside a server: what comes and goes meanwhile is looked at again before it is told.
 """
 
+import sys
 from collections.abc import Iterator
 from functools import partial
 
-from sqlalchemy import Connection
-
 from service.damage import MISSING, DamagedFile, refuse_damaged
 from service.database.connection import Database
-from service.holdings import CASE, everything, is_case_needed, is_held
+from service.holdings import CASE, everything, is_needed
+from service.keeper import Keeper
 from service.made import Kind
 from service.problems import Problem
+from service.quota import Quota
 from service.store import RECORD, Store, remedy_of
-
-SETTLED_S = 60.0
-"""A file younger than this may be about to get its row [U]."""
 
 STRAY_REMEDY = "Move it out of the data folder."
 
-NO_ROW_REMEDY = (
-    "`seedpath store rebuild --owner NAME --add` gives it to an owner; else a server that starts moves it to "
-    "swept/ once it is a day old."
+NO_ROW = (
+    "nobody holds it: its row is lost, or a server was killed when it wrote or removed it. `seedpath store "
+    "rebuild --owner NAME --add` gives one owner all that nobody holds; where it is not missed, remove it."
 )
 
 
@@ -35,7 +33,9 @@ def check(store: Store, database: Database) -> Iterator[str]:
         for id in store.result_ids(kind):
             yield from _wrong_in_result(store, kind, id)
     yield from _rows_without_files(store, database)
-    yield from _files_without_rows(store, database)
+    for held, id in Keeper(database, store, Quota(sys.maxsize)).unheld():
+        place = f"{CASE}/{id}" if held == CASE else store.place(held, id)
+        yield f"{place}: {NO_ROW}"
 
 
 def _wrong_in_case(store: Store, case_id: str) -> Iterator[str]:
@@ -78,26 +78,6 @@ def _rows_without_files(store: Store, database: Database) -> Iterator[str]:
     cases = set(store.case_ids())
     for kind, id in sorted(database.read(everything)):
         # A case whose record is gone has been told of.
-        is_there = id in cases if kind == CASE else store.is_result_there(Kind(kind), id)
-        if not is_there and database.read(partial(_is_needed, kind=kind, id=id)):
+        is_there = id in cases if kind == CASE else store.has(kind, id)
+        if not is_there and database.read(partial(is_needed, kind=kind, id=id)):
             yield f"{store.place(kind, id)}: {MISSING}. {remedy_of(kind)}"
-
-
-def _files_without_rows(store: Store, database: Database) -> Iterator[str]:
-    before_s = store.now_s() - SETTLED_S
-    old = [(CASE, id) for id in store.old_cases(before_s)]
-    old += [(str(kind), id) for kind in Kind for id in store.old_results(kind, before_s)]
-    held = database.read(everything)
-    for kind, id in old:
-        if (kind, id) in held or not _is_there(store, kind, id):
-            continue
-        if not database.read(partial(_is_needed, kind=kind, id=id)):
-            yield f"{store.place(kind, id)}: nobody holds it, since its row is lost. {NO_ROW_REMEDY}"
-
-
-def _is_there(store: Store, kind: str, id: str) -> bool:
-    return store.is_there(id) if kind == CASE else store.is_result_there(Kind(kind), id)
-
-
-def _is_needed(connection: Connection, kind: str, id: str) -> bool:
-    return is_case_needed(connection, id) if kind == CASE else is_held(connection, kind, id)

@@ -1,7 +1,9 @@
-"""Store rebuild: rows for what is kept, where the database is lost.
+"""Store rebuild: rows for what is kept, where the database is lost, or rows of it are.
 
-Files say what they are, and what they were made from; they do not say whose they are. So all is given to one
-owner, who is named. Jobs, and who held what, are lost with the database.
+Files say what they are, and what they were made from; they do not say whose they are. So all that nobody
+holds is given to one owner, who is named. Jobs, and who held what, are lost with the database. What is
+damaged gets its row as well where it can be told what it was made from: then it is answered as damaged, and
+the same upload or order mends it.
 """
 
 import sys
@@ -11,10 +13,12 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, exists, select
 
 from anatomy.errors import AnatomyError
+from planner.records import Plan
 from service.case_of_plan import is_made_from
+from service.damage import CASE_REMEDY, MISSING
 from service.database.connection import Database
 from service.database.tables import holdings
-from service.holdings import CASE, LOCK, hold
+from service.holdings import CASE, LOCK, hold, is_needed
 from service.keeper import Keeper
 from service.made import Kind
 from service.plan_json import Unreadable, read_kept_plan
@@ -25,8 +29,13 @@ from service.store import Store, StoredCase
 from service.strict_json import NotJson, Refused
 from service.summary_schema import summary_text
 
-NO_CASE = "the case that it was made from is not there, or damaged. Bring it back, then rebuild with --add."
-NO_PLAN = "the plan that it is about is not there, or damaged. Bring it back, then rebuild with --add."
+AGAIN = "Bring it back, then rebuild with --add."
+NO_CASE = f"the case that it was made from is not there, or damaged. {AGAIN}"
+NO_PLAN = (
+    f"the plan that it is about is not there, or damaged. {AGAIN} Where its owner removed that plan, nothing "
+    "tells which case it is of."
+)
+OF_OTHERS = "others hold the case that it was made from. Name one of them as --owner."
 
 
 @dataclass(frozen=True)
@@ -42,14 +51,15 @@ class Row:
 
 @dataclass
 class Rows:
-    """The rows that files tell of, and a sentence for each file that gets none."""
+    """The rows that files tell of, and a sentence for each file that gets none, by its kind and id."""
 
     rows: list[Row] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
+    left_out: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 def rebuild(store: Store, database: Database, owner: str, *, add: bool) -> Rows:
-    """Have `owner` hold all that is kept and whole. What he holds already stays as it is.
+    """Have `owner` hold all that is kept and nobody holds, and no more: what others hold is theirs, and so
+    is what was made from a case that only others hold.
 
     Raises AnatomyError where the database has rows and they are not to be added to; OSError, and
     database.connection.Unavailable.
@@ -58,19 +68,36 @@ def rebuild(store: Store, database: Database, owner: str, *, add: bool) -> Rows:
         raise AnatomyError(
             "store rebuild",
             "the database has rows already, which say who holds what",
-            "Say --add to give the owner all files beside them, or name another database.",
+            "Say --add to give the owner what nobody holds, or name another database.",
         )
     found = rows_of(store)
 
-    def change(connection: Connection) -> None:
-        # In the order in which they were made, as lists tell them.
-        for row in sorted(found.rows, key=lambda row: row.made_s):
-            hold(connection, owner, row.kind, row.id, row.case_id, row.summary, row.made_s)
+    def change(connection: Connection) -> Rows:
+        def is_free(kind: str, id: str) -> bool:
+            return store.has(kind, id) and not is_needed(connection, kind, id)
 
-    database.write(change, LOCK)
+        # Looked at under the lock: files come and go beside a server that runs.
+        free = [row for row in found.rows if is_free(row.kind, row.id)]
+        left_out = {thing: said for thing, said in found.left_out.items() if is_free(*thing)}
+        others = {row.case_id for row in free if _is_of_others(connection, owner, row.case_id)}
+        # In the order in which they were made, as lists tell them.
+        added = sorted((row for row in free if row.case_id not in others), key=lambda row: row.made_s)
+        for row in added:
+            hold(connection, owner, row.kind, row.id, row.case_id, row.summary, row.made_s)
+        for row in free:
+            if not is_needed(connection, row.kind, row.id):
+                left_out[row.kind, row.id] = f"{store.place(row.kind, row.id)}: {OF_OTHERS}"
+        return Rows(added, left_out)
+
+    added = database.write(change, LOCK)
     # Beside a server that runs, it counts at once what its owner keeps.
     Keeper(database, store, Quota(sys.maxsize)).weigh()
-    return found
+    return added
+
+
+def _is_of_others(connection: Connection, owner: str, case_id: str) -> bool:
+    own = exists().where(holdings.c.owner == owner, holdings.c.case_id == case_id)
+    return is_needed(connection, CASE, case_id) and not connection.scalar(select(own))
 
 
 def rows_of(store: Store) -> Rows:
@@ -80,16 +107,21 @@ def rows_of(store: Store) -> Rows:
     made_from = {id: _cases_of_plan(store, id, cases, found) for id in store.result_ids(Kind.PLAN)}
     for kind in (Kind.EVALUATION, Kind.REPLAN):
         for id in store.result_ids(kind):
-            _add_result(store, kind, id, made_from, found)
+            _add_result(store, kind, id, cases, made_from, found)
     return found
 
 
 def _case(store: Store, id: str, found: Rows) -> StoredCase | None:
-    if not store.is_whole(id):
-        found.left_out.append(f"{store.place(CASE, id)}: it is damaged; `seedpath store check` says how.")
+    """A case, which gets a row, damaged or not; None where it cannot be told what was made from it."""
+    if not store.is_there(id):
+        found.left_out[CASE, id] = f"{store.place(CASE, id)}: {MISSING}. {CASE_REMEDY}"
         return None
     found.rows.append(Row(store.made_s(CASE, id), CASE, id, id))
-    return store.case(id)
+    try:
+        case = store.case(id)
+    except Problem:
+        return None
+    return case if case.record.get("description") is not None else None
 
 
 def _cases_of_plan(store: Store, id: str, cases: Sequence[StoredCase], found: Rows) -> Sequence[str]:
@@ -97,32 +129,50 @@ def _cases_of_plan(store: Store, id: str, cases: Sequence[StoredCase], found: Ro
     try:
         plan = read_kept_plan(store.kept(Kind.PLAN, id), id)
     except Problem as error:
-        found.left_out.append(error.report.detail)
+        found.left_out[Kind.PLAN, id] = error.report.detail
         return ()
     except Unreadable as error:
-        found.left_out.append(f"{store.place(Kind.PLAN, id)}: {error.value}. {error.remedy}")
+        found.left_out[Kind.PLAN, id] = f"{store.place(Kind.PLAN, id)}: {error.value}. {error.remedy}"
         return ()
-    fitting = [case.record["id"] for case in cases if is_made_from(plan, case)]
+    fitting = _fitting(plan, cases)
     if not fitting:
-        found.left_out.append(f"{store.place(Kind.PLAN, id)}: {NO_CASE}")
+        found.left_out[Kind.PLAN, id] = f"{store.place(Kind.PLAN, id)}: {NO_CASE}"
     summary, made_s = summary_text(plan), store.made_s(Kind.PLAN, id)
     found.rows += [Row(made_s, Kind.PLAN, id, case_id, summary) for case_id in fitting]
     return fitting
 
 
 def _add_result(
-    store: Store, kind: Kind, id: str, made_from: Mapping[str, Sequence[str]], found: Rows
+    store: Store,
+    kind: Kind,
+    id: str,
+    cases: Sequence[StoredCase],
+    made_from: Mapping[str, Sequence[str]],
+    found: Rows,
 ) -> None:
     try:
-        text = store.kept(kind, id)
-        result = (read_evaluation if kind is Kind.EVALUATION else read_replanned)(text)
+        about, within = _read(kind, store.kept(kind, id))
     except Problem as error:
-        found.left_out.append(error.report.detail)
+        found.left_out[kind, id] = error.report.detail
         return
     except (NotJson, Refused) as error:
-        found.left_out.append(f"{store.place(kind, id)}: it cannot be read back: {error}")
+        found.left_out[kind, id] = f"{store.place(kind, id)}: it cannot be read back: {error}"
         return
-    fitting = made_from.get(result.plan_sha256, ())
+    # The plan within was made from the same case.
+    fitting = made_from.get(about) or ([] if within is None else _fitting(within, cases))
     if not fitting:
-        found.left_out.append(f"{store.place(kind, id)}: {NO_PLAN}")
+        found.left_out[kind, id] = f"{store.place(kind, id)}: {NO_PLAN}"
     found.rows += [Row(store.made_s(kind, id), kind, id, case_id) for case_id in fitting]
+
+
+def _read(kind: Kind, text: bytes) -> tuple[str, Plan | None]:
+    """The sha256 of the plan that an evaluation or a replanning is about, and the plan within it."""
+    if kind is Kind.EVALUATION:
+        evaluation = read_evaluation(text)
+        return evaluation.plan_sha256, evaluation.supplement
+    replanned = read_replanned(text)
+    return replanned.plan_sha256, replanned.plan
+
+
+def _fitting(plan: Plan, cases: Sequence[StoredCase]) -> list[str]:
+    return [case.record["id"] for case in cases if is_made_from(plan, case)]

@@ -1,4 +1,4 @@
-"""Rows and files: what is left by a server that was killed between the two is swept, and nothing else."""
+"""Rows and files: what is left by a server that was killed between the two is found, and nothing else."""
 
 import errno
 import json
@@ -57,16 +57,15 @@ def parts(
     return store, Keeper(database, store, Quota(1 << 40)), database
 
 
-def test_files_without_rows_are_swept_and_no_others(
-    parts: tuple[Store, Keeper, Database], tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_files_without_rows_are_found_and_no_others(
+    parts: tuple[Store, Keeper, Database], tmp_path: Path
 ) -> None:
     store, keeper, database = parts
-    cases = {name: made_case(store, name, old=name != "new") for name in IDS}
-    results = {
-        (kind, name): made_result(store, tmp_path, kind, IDS[name], old=name != "new")
-        for kind in Kind
-        for name in ("held", "left", "new")
-    }
+    for name in IDS:
+        made_case(store, name)
+    for kind in Kind:
+        for name in ("held", "left", "new"):
+            made_result(store, tmp_path, kind, IDS[name])
 
     def rows(connection: Connection) -> None:
         for name in ("held", "open"):
@@ -76,55 +75,25 @@ def test_files_without_rows_are_swept_and_no_others(
             hold(connection, "ann", kind, IDS["held"], IDS["plans"])
 
     database.write(rows)
-    left = [path for (_, name), path in results.items() if name == "left"] + [cases["left"]]
-    assert keeper.sweep() == 1 + len(Kind)
-    assert [name for name, folder in cases.items() if not folder.exists()] == ["left"]
-    assert {name for (_, name), file in results.items() if not file.exists()} == {"left"}
-    # Nothing of it is lost: each lies where it lay here, in a folder that is kept.
-    data = tmp_path / "data"
-    (kept,) = (data / "swept").iterdir()
-    assert all((kept / path.relative_to(data)).exists() for path in left)
-    assert (kept / "cases" / IDS["left"] / "file" / "a.nii").read_bytes() == b"a"
-    assert f"{kept}" in caplog.text and "can be removed" in caplog.text
-    assert keeper.sweep() == 0 and list((data / "swept").iterdir()) == [kept]
+    assert sorted(keeper.unheld()) == sorted(
+        (kind, IDS[n]) for kind in (CASE, *Kind) for n in ("left", "new")
+    )
 
 
-def test_a_case_that_only_an_open_job_needs_stays(parts: tuple[Store, Keeper, Database]) -> None:
+def test_a_case_that_only_an_open_job_needs_is_held(parts: tuple[Store, Keeper, Database]) -> None:
     store, keeper, database = parts
-    folder, other = made_case(store, "open"), made_case(store, "left")
+    for name in ("open", "left"):
+        made_case(store, name)
     database.write(lambda c: hold(c, "ann", CASE, IDS["open"], IDS["open"]))
     Book(database, 10, 10, 10).accept(Order("j1", "ann", IDS["open"], Kind.PLAN, "{}", None))
-    made_case(store, "held")
-    database.write(lambda c: hold(c, "ben", CASE, IDS["held"], IDS["held"]))
     database.write(lambda c: let_go(c, "ann", CASE, IDS["open"]))
-    assert keeper.sweep() == 1
-    assert folder.exists() and not other.exists()
+    assert keeper.unheld() == [(CASE, IDS["left"])]
 
 
-def test_files_of_another_database_are_left_alone(parts: tuple[Store, Keeper, Database]) -> None:
-    store, keeper, _ = parts
-    folder = made_case(store, "left")
-    assert keeper.sweep() == 0 and folder.exists()
-
-
-def test_files_are_left_alone_by_a_database_that_holds_what_is_not_here(
-    parts: tuple[Store, Keeper, Database], caplog: pytest.LogCaptureFixture
-) -> None:
-    store, keeper, database = parts
-    left = [made_case(store, name) for name in ("left", "held")]
-    database.write(lambda c: hold(c, "ann", CASE, IDS["held"], IDS["held"]))
-    database.write(lambda c: hold(c, "ann", Kind.PLAN, IDS["plans"], IDS["open"]))
-    assert keeper.sweep() == 0 and all(folder.exists() for folder in left)
-    assert "about another folder" in caplog.text
-
-
-def test_maps_without_plans_and_what_was_written_by_half_are_swept(
+def test_what_was_written_by_half_is_swept_and_no_result(
     parts: tuple[Store, Keeper, Database], tmp_path: Path
 ) -> None:
-    store, keeper, database = parts
-    made_case(store, "held")
-    new_plan = made_result(store, tmp_path, Kind.PLAN, IDS["new"], old=False)
-    database.write(lambda c: hold(c, "ann", CASE, IDS["held"], IDS["held"]))
+    store, _, _ = parts
     data = tmp_path / "data"
 
     def written(place: str, old: bool) -> Path:
@@ -133,13 +102,10 @@ def test_maps_without_plans_and_what_was_written_by_half_are_swept(
 
     # As write_atomically names what it has not finished.
     left = [written(f"{folder}/.{IDS['left']}.json.x1y2", True) for folder in ("plans", "access")]
-    left += [written(f"access/{IDS['left']}.json", True)]
-    kept = [new_plan, written(f"access/{IDS['new']}.json", True)]
+    kept = [written(f"{folder}/{IDS['left']}.json", True) for folder in ("plans", "access")]
     kept += [written(f"access/.{IDS['new']}.json.x1y2", False)]
-    assert keeper.sweep() == len(left)
+    store.sweep_aside()
     assert not any(file.exists() for file in left) and all(file.exists() for file in kept)
-    (swept,) = (data / "swept").iterdir()
-    assert all((swept / file.relative_to(data)).exists() for file in left)
 
 
 def test_a_kill_in_the_middle_of_a_removal_leaves_no_map_alone(

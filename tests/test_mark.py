@@ -4,16 +4,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from service.database.connection import Database
-from service.database.migrate import migrate
-from service.keeper import Keeper
 from service.mark import Mark, left, lives
-from service.quota import Quota
 from service.store import ABANDONED_S, Store
 
 DAYS_S = 10 * ABANDONED_S
@@ -54,17 +50,15 @@ def aged(path: Path, by_s: float = DAYS_S) -> Path:
 
 
 def test_an_upload_under_way_is_left_alone_however_old_and_swept_once_its_server_is_gone(
-    data: Path, server: "subprocess.Popen[bytes]", open_database: Callable[[str, float], Database]
+    data: Path, server: "subprocess.Popen[bytes]"
 ) -> None:
     folder, lock = aged(only(data / "aside")), aged(only(data / "marks"))
-    database = open_database(f"sqlite:///{data}/x.sqlite", 5.0)
-    migrate(database)
-    keeper = Keeper(database, Store(data), Quota(1 << 40))
-    keeper.sweep()
+    store = Store(data)
+    store.sweep_aside()
     assert (folder / "file").read_bytes() == b"a" * 100 and lock.exists()
     server.kill()
     server.wait()
-    keeper.sweep()
+    store.sweep_aside()
     assert list((data / "aside").iterdir()) == [] and not lock.exists()
 
 

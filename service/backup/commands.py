@@ -19,7 +19,7 @@ from service.terminal import say
 
 WHOLE, NOT_WHOLE = 0, 1
 
-NOT_IN_IT = "Not in it: API keys, settings, certificates, logs, and what lies in swept/. Keep those yourself."
+NOT_IN_IT = "Not in it: API keys, settings, certificates, logs, and what nobody holds. Keep those yourself."
 
 
 def add_backup_commands(actions: Any) -> None:
