@@ -2,15 +2,17 @@
 
 import errno
 import logging
+import os
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import service_fakes as fakes
 
+from planner.progress import Phase, Progress
 from service import store as store_module
 from service.case_content import content_of, identify
 from service.database.migrate import migrate
@@ -24,6 +26,7 @@ from service.jobs.states import State
 from service.keeper import Keeper
 from service.made import Kind
 from service.quota import Quota
+from service.reserve import Reserve
 from service.settings import Settings
 from service.store import Store
 from service.tasks import Work
@@ -63,6 +66,10 @@ def case_id(tools: tuple[Store, Book]) -> str:
     with store.aside() as folder:
         keeper.add_case(OWNER, folder, {"id": id} | content)
     return id
+
+
+def never(*_: object, **__: object) -> NoReturn:
+    pytest.fail("work was begun")
 
 
 def asked(book: Book, case_id: str, ending: int, id: str = "j") -> Job:
@@ -162,6 +169,62 @@ def test_a_plan_that_cannot_be_written_fails_its_job(
     assert failed.problem is not None and failed.problem["type"].endswith("no-room")
     assert written == ["plans", "access"]
     assert [*(settings.data_dir / "plans").iterdir(), *(settings.data_dir / "access").iterdir()] == []
+
+
+def test_a_job_that_begins_on_a_full_disk_does_no_work(
+    settings: Settings, book: Book, case_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Reserve, "has_room", False)
+    monkeypatch.setattr(Bench, "run", never)
+    perform(settings, WORK, asked(book, case_id, fakes.AT_ONCE).id)
+    failed = book.get("j")
+    assert failed.problem is not None and failed.problem["type"].endswith("no-room")
+
+
+def test_a_disk_that_fails_after_the_work_has_it_done_once(
+    settings: Settings, book: Book, case_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not handed over again and again, to be made each time and dropped."""
+    run = Bench.run
+
+    def ill(*_: object) -> NoReturn:
+        raise OSError(errno.EIO, "Input/output error")
+
+    def run_and_fail(self: Bench, *arguments: Any, **more: Any) -> Any:
+        made = run(self, *arguments, **more)
+        monkeypatch.setattr(os, "statvfs", ill)
+        return made
+
+    monkeypatch.setattr(Bench, "run", run_and_fail)
+    perform(settings, WORK, asked(book, case_id, fakes.AT_ONCE).id)
+    failed = book.get("j")
+    assert failed.problem is not None and failed.problem["type"].endswith("no-room")
+
+
+def test_a_worker_need_not_see_the_folder_of_the_audit_log(
+    tmp_path: Path, tools: tuple[Store, Book], case_id: str, settings: Settings
+) -> None:
+    _, book = tools
+    elsewhere = settings.model_copy(update={"audit_file": tmp_path / "not there" / "audit.jsonl"})
+    try:
+        perform(elsewhere, WORK, asked(book, case_id, fakes.AT_ONCE).id)
+        assert book.get("j").state is State.DONE
+    finally:
+        performing._tools(elsewhere)[1]._database.close()
+
+
+@pytest.mark.parametrize("asked_for", ["report", "is_at"])
+def test_work_goes_on_while_progress_cannot_be_noted(
+    book: Book, case_id: str, monkeypatch: pytest.MonkeyPatch, asked_for: str
+) -> None:
+    job = asked(book, case_id, fakes.AT_ONCE)
+
+    def full(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Book, asked_for, full)
+    told = Progress(Phase.SEARCH, 0.5, "") if asked_for == "report" else None
+    assert performing._Watch(book, job)(told)
 
 
 def test_what_cannot_be_written_again_stays_for_who_holds_it(

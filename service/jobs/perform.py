@@ -60,6 +60,7 @@ def perform(settings: Settings, work: Work, job_id: str) -> None:
 def _attempt(book: Book, store: Store, reserve: Reserve, work: Work, job: Job, bench: Bench) -> None:
     """One attempt. Raises Lost."""
     try:
+        reserve.refuse_use()
         stored = store.case(job.case_id)
         asked = _asked(store, stored, job)
     except Problem as error:
@@ -68,8 +69,7 @@ def _attempt(book: Book, store: Store, reserve: Reserve, work: Work, job: Job, b
     try:
         made = bench.run(do, work, asked, watch=_Watch(book, job))
         assert isinstance(made, Made)
-        reserve.refuse_use()
-        _keep(book, store, job, made)
+        _keep(book, store, reserve, job, made)
     except Problem as error:
         book.fail(job, error.report)
     except Stopped:
@@ -83,8 +83,10 @@ def _attempt(book: Book, store: Store, reserve: Reserve, work: Work, job: Job, b
         book.fail(job, UNEXPECTED)
 
 
-def _keep(book: Book, store: Store, job: Job, made: Made) -> None:
+def _keep(book: Book, store: Store, reserve: Reserve, job: Job, made: Made) -> None:
     try:
+        # The disk may have become full while it was made, or ill: what is made is not made again for that.
+        reserve.refuse_use()
         book.succeed(job, made, store.keep)
     except OSError as error:
         _log.error("job %s cannot be kept", job.id, exc_info=error)
@@ -112,10 +114,10 @@ class _Watch:
             return True
         self._due_s = time.monotonic() + REPORT_S
         told, self._last = self._last, None
-        if told is None:
-            return self._book.is_at(self._job)
-        self._phase = told.phase
         try:
+            if told is None:
+                return self._book.is_at(self._job)
+            self._phase = told.phase
             return self._book.report(self._job, told.phase, told.fraction)
         except OSError as error:
             # A disk that is full now need not be at the end, and progress is not worth the work.
