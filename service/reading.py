@@ -31,7 +31,7 @@ class Reading:
             settings.max_jobs,
             settings.max_jobs_of_owner,
             benches=settings.readers,
-            is_left=True,
+            ends_when_left=True,
         )
         self._zip_limits = ZipLimits.of(settings)
         self._work = work

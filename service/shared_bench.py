@@ -5,27 +5,32 @@ import contextlib
 import functools
 import logging
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from anyio import to_thread
 
-from service.jobs.bench import Bench, Bounds, Exceeded, Fault, Lost
+from planner.progress import Progress
+from service.jobs.bench import Bench, Bounds, Exceeded, Fault, Lost, Stopped
 from service.problems import Problem, problem
 from service.turns import Full, Turns
 
 _log = logging.getLogger("seedpath.bench")
 
-
 RETRY_AFTER_S = 1
 """When an owner should come back who has all his places taken [U]."""
+
+CLOSE_S = 5.0
+"""How long the end waits for work to stop: a process that waits for a disk may not [U]."""
 
 
 class SharedBench:
     """Benches, and those who wait for one, so many of one owner; `what` names their work in problems.
 
-    Work whose asker gives up (his task is cancelled) ends at once where it `is_left`, and its bench is the
-    next one's, with a process that has to start first. Otherwise it goes on to its end, as a bench should
+    Where `ends_when_left`, work whose asker gives up (his task is cancelled) ends at once, and its bench is
+    the next one's, with a process that has to start first. Otherwise it goes on to its end, as a bench should
     whose process keeps what it made: ending it would take that from all others.
     """
 
@@ -37,19 +42,20 @@ class SharedBench:
         most_of_owner: int,
         *,
         benches: int = 1,
-        is_left: bool = False,
+        ends_when_left: bool = False,
     ) -> None:
-        self._what, self._is_left = what, is_left
-        self._benches = [Bench(bounds) for _ in range(benches)]
+        self._what, self._ends_when_left = what, ends_when_left
+        self._seats = [_Seat(Bench(bounds)) for _ in range(benches)]
         # The last used is the first to be used again: its process is up.
-        self._free = list(self._benches)
-        self._is_closed = False
+        self._free = list(self._seats)
+        self._is_closed = threading.Event()
         self._turns = Turns(most_waiting, most_of_owner, benches)
 
     async def run(self, owner: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """What `function(report, *arguments)` returns.
 
-        Raises what it raises of AnatomyError; Problem where too many wait, it takes too much, or it fails.
+        Raises what it raises of AnatomyError; Problem where too many wait, it takes too much, it fails, or
+        the benches are closed.
         """
         asked = _Asked(function, arguments)
         # In a task of its own: whoever gives up, a bench is one's alone until its work has ended.
@@ -64,6 +70,8 @@ class SharedBench:
         except Exceeded as error:
             detail = f"{self._what}: {error} Ask for less, or have the limit raised."
             raise problem("limit-reached", detail) from None
+        except Stopped:
+            raise problem("unavailable", f"{self._what}: the service ends. Try again later.") from None
         except (Lost, Fault) as error:
             _log.error("%s failed: %s", self._what, error)
             raise problem("failed", f"{self._what} failed. The service's log says more.") from None
@@ -72,26 +80,36 @@ class SharedBench:
         # Waiting here costs no thread, of which there are few.
         async with self._turns.turn(owner):
             asked.has_begun = True
-            bench = self._free.pop()
+            seat = self._free.pop()
             try:
-                return await to_thread.run_sync(functools.partial(self._done, bench, asked))
+                return await to_thread.run_sync(functools.partial(self._done, seat, asked))
             finally:
-                self._free.append(bench)
+                self._free.append(seat)
 
-    def _done(self, bench: Bench, asked: "_Asked") -> Any:
-        """What the bench makes of it; once more where its process was lost, as one is that was stopped."""
-        try:
-            return asked.done_at(bench)
-        except Lost as error:
-            if self._is_closed or asked.is_left.is_set():
-                raise
-            _log.warning("%s is begun again: %s", self._what, error)
-            return asked.done_at(bench)
+    def _done(self, seat: "_Seat", asked: "_Asked") -> Any:
+        """What the bench makes of it; once more where its process was lost, as one is that was stopped, in
+        what is left of its time."""
+        with seat.is_taken:
+            begun_s = time.monotonic()
+            try:
+                return self._done_at(seat.bench, asked, 0.0)
+            except Lost as error:
+                _log.warning("%s is begun again: %s", self._what, error)
+                return self._done_at(seat.bench, asked, time.monotonic() - begun_s)
+
+    def _done_at(self, bench: Bench, asked: "_Asked", used_s: float) -> Any:
+        def is_wanted(progress: Progress | None) -> bool:
+            del progress
+            return not (self._is_closed.is_set() or asked.is_left.is_set())
+
+        if not is_wanted(None):
+            raise Stopped
+        return bench.run(asked.function, *asked.arguments, watch=is_wanted, used_s=used_s)
 
     async def _let_go(self, working: "asyncio.Future[Any]", asked: "_Asked") -> None:
         """End what nobody waits for: at once where it waits itself, or may be left."""
         working.add_done_callback(_heard)
-        if asked.has_begun and not self._is_left:
+        if asked.has_begun and not self._ends_when_left:
             return
         asked.is_left.set()
         if not asked.has_begun:
@@ -107,22 +125,34 @@ class SharedBench:
         return Problem(problem("too-many-requests", detail).report, {"Retry-After": str(RETRY_AFTER_S)})
 
     def close(self) -> None:
-        """End the processes."""
-        self._is_closed = True
-        for bench in self._benches:
-            bench.end()
+        """End the processes. Work stops, and none begins any more."""
+        self._is_closed.set()
+        until_s = time.monotonic() + CLOSE_S
+        for seat in self._seats:
+            # A bench is for one thread at a time: whoever is at work there ends it, or lets go of it.
+            if not seat.is_taken.acquire(timeout=max(0.0, until_s - time.monotonic())):
+                _log.error("%s does not stop, and ends with the server", self._what)
+                continue
+            seat.bench.end()
+            seat.is_taken.release()
 
 
+@dataclass(frozen=True)
+class _Seat:
+    """A bench, and the lock of the thread that works there."""
+
+    bench: Bench
+    is_taken: threading.Lock = field(default_factory=threading.Lock)
+
+
+@dataclass
 class _Asked:
-    """A piece of work: whether it has begun, and whether it is wanted no more."""
+    """A piece of work: whether it has begun, and whether its asker has left."""
 
-    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-        self._function, self._arguments = function, arguments
-        self.has_begun = False
-        self.is_left = threading.Event()
-
-    def done_at(self, bench: Bench) -> Any:
-        return bench.run(self._function, *self._arguments, watch=lambda _: not self.is_left.is_set())
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    has_begun: bool = False
+    is_left: threading.Event = field(default_factory=threading.Event)
 
 
 def _heard(working: "asyncio.Future[Any]") -> None:

@@ -1,6 +1,7 @@
 """Turns at benches: so many at once, owner by owner, so many places for each."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.jobs.bench import Bounds
+from service import shared_bench
+from service.jobs.bench import Bounds, Lost
 from service.problems import Problem
 from service.shared_bench import SharedBench
 from service.turns import Full, Turns
@@ -193,16 +195,16 @@ def test_turns_are_neither_lost_nor_doubled(at_once: int, asked: list[tuple[str,
     run(ask)
 
 
-@pytest.mark.parametrize("is_left", [True, False])
-def test_work_that_is_left_ends_or_goes_on(is_left: bool) -> None:
+@pytest.mark.parametrize("ends", [True, False])
+def test_work_that_is_left_ends_or_goes_on(ends: bool) -> None:
     """Its bench is the next one's, at once or after it."""
 
     async def ask() -> None:
-        bench = SharedBench("Trying", Bounds(GENEROUS_S, 1 << 40, 0), 9, 9, is_left=is_left)
+        bench = SharedBench("Trying", Bounds(GENEROUS_S, 1 << 40, 0), 9, 9, ends_when_left=ends)
         try:
             first, kept_by = await bench.run("a", fakes.answer, 1)
             assert first == 1
-            seconds = GENEROUS_S if is_left else 1.0
+            seconds = GENEROUS_S if ends else 1.0
             leaving = asyncio.create_task(bench.run("a", fakes.last, seconds))
             waiting = asyncio.create_task(bench.run("b", fakes.answer, 2))
             await asyncio.sleep(0.3)
@@ -213,12 +215,56 @@ def test_work_that_is_left_ends_or_goes_on(is_left: bool) -> None:
             with pytest.raises(asyncio.CancelledError):
                 await leaving
             second, pid = await asyncio.wait_for(waiting, GENEROUS_S / 2)
-            assert second == 2 and (pid == kept_by) is not is_left
-            assert psutil.pid_exists(kept_by) is not is_left
+            assert second == 2 and (pid == kept_by) is not ends
+            assert psutil.pid_exists(kept_by) is not ends
         finally:
             bench.close()
 
     run(ask)
+
+
+def test_a_bench_that_is_closed_stops_its_work_and_begins_none() -> None:
+    """Of one who is at work, of two who wait, and of one who comes later; and no process is left."""
+
+    async def ask() -> None:
+        bench = SharedBench("Trying", Bounds(GENEROUS_S, 1 << 40, 0), 9, 9)
+        _, pid = await bench.run("a", fakes.answer, 1)
+        asked = [asyncio.create_task(bench.run(owner, fakes.last, GENEROUS_S)) for owner in "abc"]
+        await asyncio.sleep(0.3)
+        await asyncio.to_thread(bench.close)
+        assert not psutil.pid_exists(pid)
+        asked.append(asyncio.create_task(bench.run("d", fakes.answer, 2)))
+        for refused in await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), GENEROUS_S / 2):
+            assert isinstance(refused, Problem) and refused.report.kind == "unavailable"
+        assert [seat.bench.pid for seat in bench._seats] == [None]
+
+    run(ask)
+
+
+def test_a_bench_that_does_not_stop_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_bench, "CLOSE_S", 0.1)
+    bench = SharedBench("Trying", Bounds(GENEROUS_S, 1 << 40, 0), 9, 9)
+    with bench._seats[0].is_taken:
+        bench.close()
+
+
+def test_work_that_is_begun_again_has_what_is_left_of_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[float] = []
+
+    def lost(*given: Any, used_s: float, **more: Any) -> str:
+        used.append(used_s)
+        time.sleep(0.2)
+        if len(used) == 1:
+            raise Lost
+        return "answered"
+
+    monkeypatch.setattr(shared_bench.Bench, "run", lost)
+
+    async def ask() -> None:
+        assert await SharedBench("Trying", Bounds(GENEROUS_S, 1 << 40, 0), 9, 9).run("a", print) == "answered"
+
+    run(ask)
+    assert used[0] == 0.0 and used[1] >= 0.2
 
 
 def test_who_leaves_while_he_waits_has_no_turn() -> None:
