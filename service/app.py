@@ -1,5 +1,6 @@
 """App: the service's parts wired together, under /v1."""
 
+import asyncio
 import functools
 import gc
 import logging
@@ -7,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
-from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
 from planner.number_text import counted
@@ -68,19 +68,16 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
 
     @asynccontextmanager
     async def while_it_runs(app: FastAPI) -> AsyncIterator[None]:
-        parts.engine.start()
-        parts.rounds.start()
-        parts.vitals.start()
-        # As in benches: what stays as long as the process is not looked through while somebody waits.
-        gc.collect()
-        gc.freeze()
-        yield
-        await run_in_threadpool(parts.rounds.close)
-        await run_in_threadpool(parts.vitals.close)
-        await run_in_threadpool(parts.engine.close)
-        await run_in_threadpool(parts.reading.close)
-        await run_in_threadpool(parts.appraising.close)
-        await run_in_threadpool(parts.database.close)
+        try:
+            parts.engine.start()
+            parts.rounds.start()
+            parts.vitals.start()
+            # As in benches: what stays as long as the process is not looked through while somebody waits.
+            gc.collect()
+            gc.freeze()
+            yield
+        finally:
+            await _close(parts)
 
     name, _, version = SOFTWARE.partition(" ")
     app = FastAPI(
@@ -180,6 +177,20 @@ def _tell_unheld(keeper: Keeper) -> None:
             "removed them. `seedpath store check` names them.",
             counted(len(unheld), "case or result is", "cases and results are"),
         )
+
+
+async def _close(parts: Parts) -> None:
+    """End all parts at once, and last the database that they use: none waits for another, or for its errors.
+
+    Raises the first of these when all have ended.
+    """
+    closing = (parts.engine, parts.reading, parts.appraising, parts.rounds, parts.vitals)
+    # Not in the threads of requests, all of which may wait for a disk.
+    ended = await asyncio.gather(*(asyncio.to_thread(p.close) for p in closing), return_exceptions=True)
+    await asyncio.to_thread(parts.database.close)
+    for error in ended:
+        if error is not None:
+            raise error
 
 
 def _put_behind_gate(app: FastAPI, settings: Settings, parts: Parts) -> None:
