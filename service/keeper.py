@@ -25,7 +25,7 @@ from service.holdings import (
 )
 from service.jobs.job import Job
 from service.jobs.states import OPEN, State
-from service.kept_bytes import forget_size, kept_bytes, note_size, set_right, unsized
+from service.kept_bytes import forget_size, kept_bytes, note_size, set_right, size_of, unsized
 from service.made import Kind
 from service.problems import Problem, problem, type_of
 from service.quota import Quota
@@ -137,9 +137,9 @@ class Keeper:
 
     def access(self, owner: str, plan_id: str) -> bytes:
         """The skin access map of a plan. Raises Problem when `owner` holds no such plan, or it has no map, or
-        one that is damaged."""
+        one that is damaged or lost."""
         self.refuse_unheld_result(owner, Kind.PLAN, plan_id)
-        return self._store.access(plan_id)
+        return self._store.access(plan_id, self._database.read(lambda c: size_of(c, Kind.PLAN, plan_id)))
 
     def is_lost(self, connection: Connection, job: Job) -> bool:
         """Whether a job that ended came to nothing by damage: it failed for that, or what it made is held and
@@ -150,7 +150,7 @@ class Keeper:
         return job.state is State.DONE and any(
             id is not None
             and bool(case_ids(connection, job.owner, kind, id))
-            and not self._store.is_kept(kind, id)
+            and not self._store.is_kept(kind, id, size_of(connection, kind, id))
             for kind, id in made
         )
 

@@ -23,6 +23,11 @@ def kept_bytes(connection: Connection, owner: str) -> int:
     return connection.scalar(select(owners.c.kept_bytes).where(owners.c.owner == owner)) or 0
 
 
+def size_of(connection: Connection, kind: str, id: str) -> int:
+    """The bytes that a case or a result took when it was kept; 0 where that is not known."""
+    return connection.scalar(select(sizes.c.bytes).where(*_is_size(kind, id))) or 0
+
+
 def note_size(connection: Connection, kind: str, id: str, bytes: int) -> None:
     """Note what a case or a result takes in the store, for all who hold it."""
     before = connection.scalar(select(sizes.c.bytes).where(*_is_size(kind, id)))
@@ -39,8 +44,7 @@ def note_size(connection: Connection, kind: str, id: str, bytes: int) -> None:
 
 def note_grown(connection: Connection, kind: str, id: str, bytes: int) -> None:
     """Note what a result takes, unless it takes more already: its map may have come with it before."""
-    before = connection.scalar(select(sizes.c.bytes).where(*_is_size(kind, id)))
-    if before is None or before < bytes:
+    if size_of(connection, kind, id) < bytes:
         note_size(connection, kind, id, bytes)
 
 

@@ -26,6 +26,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from service.case_content import kept_case_in
 from service.case_record import MAX_RECORD_BYTES, answered, read_record, write_record
 from service.damage import (
     CASE_REMEDY,
+    MISSING,
     OTHER,
     RESULT_REMEDY,
     DamagedFile,
@@ -174,6 +176,10 @@ class Store:
         """When a case or a result was written, in seconds since 1970. Raises OSError."""
         return (self._folder / self.place(kind, id)).stat().st_mtime
 
+    def place_of_map(self, plan_id: str) -> str:
+        """Where in the data folder the map of a plan lies."""
+        return str(self._map(plan_id).relative_to(self._folder))
+
     def place(self, kind: str, id: str) -> str:
         """Where in the data folder the record of a case, or a result, lies."""
         file = self._cases / id / RECORD if kind == CASE else self._file(Kind(kind), id)
@@ -273,27 +279,37 @@ class Store:
         """Whether there is a file of that result, damaged or not."""
         return os.path.lexists(self._file(kind, result_id))
 
-    def is_kept(self, kind: Kind, result_id: str) -> bool:
-        """Whether what was made is there, and what was written, with a plan's map. Raises OSError."""
+    def has_map(self, plan_id: str) -> bool:
+        """Whether there is a file for the map of that plan, damaged or not."""
+        return os.path.lexists(self._map(plan_id))
+
+    def is_kept(self, kind: Kind, result_id: str, kept_bytes: int) -> bool:
+        """Whether what was made is there, and what was written, with a plan's map; both took `kept_bytes`, 0
+        where that is not known. Raises OSError."""
         try:
             self.kept(kind, result_id)
-            if kind is Kind.PLAN and os.path.lexists(self._map(result_id)):
-                self.access(result_id)
-        except Problem:
-            return False
+            if kind is Kind.PLAN:
+                self.access(result_id, kept_bytes)
+        except Problem as error:
+            return error.report.kind != "damaged"
         return True
 
-    def access(self, plan_id: str) -> bytes:
-        """The skin access map of a plan that is there. Raises Problem when it has none, or a damaged one, and
-        OSError."""
-        file = self._map(plan_id)
-        if not os.path.lexists(file):
+    def access(self, plan_id: str, kept_bytes: int) -> bytes:
+        """The skin access map of a plan that is there. Plan and map took `kept_bytes`, 0 where that is not
+        known: where the plan alone takes less, there was a map.
+
+        Raises Problem when it has none, or one that is damaged or lost, and OSError.
+        """
+        if not self.has_map(plan_id):
+            if len(self.kept(Kind.PLAN, plan_id)) < kept_bytes:
+                raise _told(DamagedFile(self.place_of_map(plan_id), MISSING, RESULT_REMEDY))
             detail = (
                 "There is no map of this plan: it was made while needles were in, or to add to an implant. "
                 "POST to the case's plans makes plans with maps."
             )
             raise problem("not-found", detail)
-        return self._text(file, RESULT_REMEDY, lambda text: is_map_of(plan_id, text), MAX_MAP_BYTES)
+        whole = partial(is_map_of, plan_id)
+        return self._text(self._map(plan_id), RESULT_REMEDY, whole, MAX_MAP_BYTES)
 
     def _text(self, file: Path, remedy: str, is_whole: Callable[[bytes], bool], most_bytes: int) -> bytes:
         try:

@@ -7,10 +7,11 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 
-from service.damage import MISSING, DamagedFile, refuse_damaged
+from service.damage import MISSING, RESULT_REMEDY, DamagedFile, refuse_damaged
 from service.database.connection import Database
 from service.holdings import CASE, everything, is_needed
 from service.keeper import Keeper
+from service.kept_bytes import size_of
 from service.made import Kind
 from service.problems import Problem
 from service.quota import Quota
@@ -33,6 +34,7 @@ def check(store: Store, database: Database) -> Iterator[str]:
         for id in store.result_ids(kind):
             yield from _wrong_in_result(store, kind, id)
     yield from _rows_without_files(store, database)
+    yield from _lost_maps(store, database)
     for held, id in Keeper(database, store, Quota(sys.maxsize)).unheld():
         place = f"{CASE}/{id}" if held == CASE else store.place(held, id)
         yield f"{place}: {NO_ROW}"
@@ -62,16 +64,18 @@ def _wrong_in_case(store: Store, case_id: str) -> Iterator[str]:
 
 def _wrong_in_result(store: Store, kind: Kind, id: str) -> Iterator[str]:
     if not store.is_result_there(kind, id):
-        yield f"access/{id}.json: it is the map of a plan that is not there. {STRAY_REMEDY}"
+        yield f"{store.place_of_map(id)}: it is the map of a plan that is not there. {STRAY_REMEDY}"
         return
-    try:
-        store.kept(kind, id)
-        if kind is Kind.PLAN:
-            store.access(id)
-    except Problem as error:
-        # A plan without a map is whole; what was removed meanwhile is not damaged.
-        if error.report.kind == "damaged" and store.is_result_there(kind, id):
-            yield error.report.detail
+    reads = [partial(store.kept, kind, id)]
+    if kind is Kind.PLAN and store.has_map(id):
+        reads.append(partial(store.access, id, 0))
+    for read in reads:
+        try:
+            read()
+        except Problem as error:
+            # What was removed meanwhile is not damaged.
+            if store.is_result_there(kind, id):
+                yield error.report.detail
 
 
 def _rows_without_files(store: Store, database: Database) -> Iterator[str]:
@@ -81,3 +85,12 @@ def _rows_without_files(store: Store, database: Database) -> Iterator[str]:
         is_there = id in cases if kind == CASE else store.has(kind, id)
         if not is_there and database.read(partial(is_needed, kind=kind, id=id)):
             yield f"{store.place(kind, id)}: {MISSING}. {remedy_of(kind)}"
+
+
+def _lost_maps(store: Store, database: Database) -> Iterator[str]:
+    for id in store.result_ids(Kind.PLAN):
+        kept_bytes = database.read(partial(size_of, kind=Kind.PLAN, id=id))
+        # A plan that is damaged has been told of.
+        is_less = store.result_bytes(Kind.PLAN, id) < kept_bytes and store.is_kept(Kind.PLAN, id, 0)
+        if is_less and not store.is_kept(Kind.PLAN, id, kept_bytes):
+            yield f"{store.place_of_map(id)}: {MISSING}. {RESULT_REMEDY}"

@@ -189,12 +189,10 @@ def test_no_route_answers_what_is_damaged(
         return
     for name, route in READING.items():
         answer = asked(client, kept, route)
-        if kind in route.needs and not (kind == "map" and harm is fakes.gone):
+        if kind in route.needs:
             found = problem(answer, "damaged")
             assert kept.damaged_in(found) == [kind], (name, found)
             assert "POST" in found["detail"] and str(file.parents[2]) not in found["detail"]
-        elif kind in route.needs:
-            problem(answer, "not-found")
         else:
             assert answer.status_code == 200, (name, answer.text)
             assert route.answers is None or answer.content == good[route.answers], name
@@ -260,6 +258,22 @@ def test_the_same_order_mends_what_was_made(
     name = {"evaluation": "an evaluation", "replan": "a replanning"}.get(kind, "a plan")
     assert asked(client, kept, WORKING[name], WAIT).status_code == 200
     assert kept.files[kind].read_bytes() == good[kind]
+
+
+@pytest.mark.parametrize("harm", [fakes.flip, fakes.gone])
+def test_a_key_stands_for_what_it_made_until_its_map_is_damaged_or_lost(
+    client: httpx.Client, kept: Kept, good: dict[str, bytes], harm: Callable[[Path, random.Random], None]
+) -> None:
+    def ordered() -> str:
+        keyed = {"Idempotency-Key": f"map-{harm.__name__}"}
+        answer = asked(client, kept, WORKING["a plan"], keyed)
+        id: str = until(client, answer.headers["location"], "done", "failed")["id"]
+        return id
+
+    first = ordered()
+    assert ordered() == first
+    harm(kept.files["map"], random.Random(1))
+    assert ordered() != first and kept.files["map"].read_bytes() == good["map"]
 
 
 def test_a_key_stands_for_what_it_made_until_that_is_damaged(

@@ -5,9 +5,12 @@ import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
+from service_fakes import planned
 from sqlalchemy import Connection
 
 from service.case_content import StoredFile, content_of, identify
@@ -17,8 +20,10 @@ from service.holdings import CASE, hold, let_go
 from service.jobs.book import Book
 from service.jobs.job import Order
 from service.keeper import Keeper
-from service.made import Kind, Made
+from service.made import Kind, Made, of_plan
+from service.problems import Problem, Report
 from service.quota import Quota
+from service.schema import PlanRequest
 from service.store import ABANDONED_S, Store
 
 CONTENTS = {
@@ -121,6 +126,28 @@ def test_a_kill_in_the_middle_of_a_removal_leaves_no_map_alone(
     monkeypatch.setattr(Path, "unlink", unlink)
     store.remove(Kind.PLAN, IDS["left"])
     assert removed == ["access", "plans"]
+
+
+@pytest.mark.parametrize("access", [None, b'{"plan":'])
+def test_a_map_is_lost_only_where_there_was_one(
+    parts: tuple[Store, Keeper, Database], tmp_path: Path, access: bytes | None
+) -> None:
+    store, keeper, database = parts
+    made = replace(of_plan(planned(PlanRequest().to_request())), access=access)
+    book = Book(database, 10, 10, 10)
+    database.write(lambda c: hold(c, "ann", CASE, IDS["held"], IDS["held"]))
+    book.accept(Order("j1", "ann", IDS["held"], Kind.PLAN, "{}", None))
+    job = book.begin("j1", 3, Report("failed", ""))
+    assert job is not None and book.succeed(job, made, store.keep)
+    (tmp_path / "data" / "access" / f"{made.id}.json").unlink(missing_ok=True)
+    kind = "not-found" if access is None else "damaged"
+    for _ in range(2):
+        with pytest.raises(Problem) as refused:
+            keeper.access("ann", made.id)
+        assert refused.value.report.kind == kind
+        assert database.read(partial(keeper.is_lost, job=book.get("j1"))) == (access is not None)
+        # A sum that is found out anew is of what is there.
+        keeper.weigh()
 
 
 # Removing on a disk that is full, or read-only

@@ -234,7 +234,7 @@ def test_what_cannot_be_written_again_stays_for_who_holds_it(
     perform(settings, WORK, asked(book, case_id, fakes.AT_ONCE, "first").id)
     plan_id = book.get("first").result_id
     assert plan_id is not None
-    before = store.kept(Kind.PLAN, plan_id), store.access(plan_id)
+    before = store.kept(Kind.PLAN, plan_id), store.access(plan_id, 0)
 
     def full(path: Path, data: bytes, mode: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -242,7 +242,7 @@ def test_what_cannot_be_written_again_stays_for_who_holds_it(
     monkeypatch.setattr(store_module, "write_atomically", full)
     perform(settings, WORK, asked(book, case_id, fakes.AT_ONCE).id)
     assert book.get("j").state is State.FAILED
-    assert (store.kept(Kind.PLAN, plan_id), store.access(plan_id)) == before
+    assert (store.kept(Kind.PLAN, plan_id), store.access(plan_id, 0)) == before
 
 
 def test_a_later_attempt_takes_the_job_over(
