@@ -17,6 +17,7 @@ from service import store as store_module
 from service.case_content import content_of, identify
 from service.database.migrate import migrate
 from service.files import write_atomically
+from service.jobs import overdue
 from service.jobs import perform as performing
 from service.jobs.bench import Bench
 from service.jobs.book import Book
@@ -126,6 +127,52 @@ def test_a_job_that_takes_too_long_reaches_its_limit(settings: Settings, book: B
     failed = book.get("j")
     assert failed.problem is not None and failed.problem["type"].endswith("limit-reached")
     assert "longer than 1 s" in failed.problem["detail"]
+
+
+def test_a_worker_that_hangs_with_a_job_ends_itself_and_the_job_is_begun_again(
+    settings: Settings, book: Book, case_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Outside of its bench, as while a share does not answer."""
+
+    class Ended(BaseException):
+        pass
+
+    ended = threading.Event()
+    ends: list[tuple[int, State, int]] = []
+
+    def end(status: int) -> None:
+        job = book.get("j")
+        ends.append((status, job.state, job.losses))
+        ended.set()
+
+    def hang(*_: object) -> NoReturn:
+        assert ended.wait(60.0)
+        raise Ended
+
+    asked(book, case_id, fakes.AT_ONCE)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "_exit", end)
+        patched.setattr(performing, "OVERDUE_S", 0.5 - settings.job_time_s)
+        patched.setattr(Store, "case", hang)
+        with pytest.raises(Ended):
+            perform(settings, WORK, "j")
+    assert ends == [(1, State.QUEUED, 1)]
+    perform(settings, WORK, "j")
+    assert book.get("j").state is State.DONE and book.get("j").attempt == 2
+
+
+def test_a_worker_ends_itself_though_the_book_hangs_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended, goes_on = threading.Event(), threading.Event()
+    monkeypatch.setattr(os, "_exit", lambda _: ended.set())
+    monkeypatch.setattr(overdue, "TELL_S", 0.1)
+    with overdue.ended_after(0.1, "job j", goes_on.wait):
+        assert ended.wait(60.0)
+    goes_on.set()
+    # What comes to its end in time is left alone.
+    ended.clear()
+    with overdue.ended_after(0.3, "job j", goes_on.wait):
+        pass
+    assert not ended.wait(1.0)
 
 
 def test_a_cancelled_job_frees_its_worker_within_a_second(

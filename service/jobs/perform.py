@@ -17,6 +17,7 @@ from service.database.connection import Database
 from service.jobs.bench import Bench, Bounds, Exceeded, Fault, Lost, Stopped
 from service.jobs.book import Book
 from service.jobs.job import Job
+from service.jobs.overdue import ended_after
 from service.logs import job_id as job_id_of_logs
 from service.logs import log_to_stderr
 from service.made import Kind, Made
@@ -35,6 +36,10 @@ REPORT_S = 0.25
 PATIENCE_S = 120.0
 """How long a worker waits for a database that is away: it has work to lose [U]."""
 
+OVERDUE_S = 300.0
+"""What an attempt may take beside its work: it reads the case, and waits for a database, both for minutes at
+the most [U]."""
+
 UNEXPECTED = Report("failed", "The work failed unexpectedly. The service's log says more.")
 
 
@@ -48,8 +53,10 @@ def perform(settings: Settings, work: Work, job_id: str) -> None:
     times = counted(settings.job_attempts, "time")
     died = Report("failed", f"The process that worked on it died or stood still, {times}.")
     while (job := book.begin(job_id, settings.job_attempts, died)) is not None:
+        most_s = settings.job_time_s + OVERDUE_S
         try:
-            _attempt(book, store, reserve_of(settings), work, job, _bench(settings))
+            with ended_after(most_s, f"job {job.id}", functools.partial(book.lose, job)):
+                _attempt(book, store, reserve_of(settings), work, job, _bench(settings))
             return
         except Lost as lost:
             _log.warning("job %s lost its process, attempt %d: %s", job.id, job.attempt, lost)
