@@ -141,7 +141,7 @@ def _wired(settings: Settings, work: Work) -> Parts:
     book = Book(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
     engine = Engine(settings, work, book)
     policy = policy_of(settings)
-    retention = Retention(database, store, keeper, book, settings.audit, policy)
+    retention = Retention(database, keeper, book, settings.audit, policy)
     return Parts(
         settings=settings,
         database=database,

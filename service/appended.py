@@ -41,6 +41,9 @@ class Appended:
             raise BlockingIOError(
                 errno.EAGAIN, "another program holds a lock on it", str(self._path)
             ) from None
+        except OSError as error:
+            error.filename = str(self._path)
+            raise
 
     def unsettled(self) -> int | None:
         """An open file of its own for `settle`, where lines were written since the last; None otherwise."""

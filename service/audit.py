@@ -176,12 +176,6 @@ def has_place(method: str) -> bool:
     return has_places
 
 
-def refuse_unnoted(method: str) -> None:
-    """Raises Problem for what could not be noted."""
-    if not has_place(method):
-        raise unnoted()
-
-
 def unnoted() -> Problem:
     """What is answered to requests of which no line could tell."""
     return problem(

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
 
 from service.database.tables import holdings, jobs
 from service.jobs.states import OPEN
@@ -41,7 +41,7 @@ def hold(
     created_s: float | None = None,
 ) -> bool:
     """Have `owner` hold it, as of a time in seconds since 1970, else of now, if he does not yet; returns
-    whether he did not."""
+    whether he did not. Where he does, it is used."""
     is_new = not case_ids(connection, owner, kind, id, case_id=case_id)
     if is_new:
         things = {(kind, id), (CASE, case_id)}
@@ -50,7 +50,29 @@ def hold(
         connection.execute(
             holdings.insert(), row | {"created_s": time.time() if created_s is None else created_s}
         )
+    else:
+        use(connection, owner, kind, id)
     return is_new
+
+
+def use(connection: Connection, owner: str, kind: str, id: str) -> None:
+    """Note that `owner` uses it now, if he holds it: by that it is known what is not used for long."""
+    connection.execute(update(holdings).where(*_is(owner, kind, id)).values(used_s=time.time()))
+
+
+LAST_USED = func.coalesce(holdings.c.used_s, holdings.c.created_s)
+"""When what is held was last used, in seconds since 1970: making it is the first use."""
+
+
+def last_used_s(connection: Connection, owner: str, kind: str, id: str) -> float | None:
+    """When `owner` last used it; None where he does not hold it."""
+    return connection.scalar(select(func.max(LAST_USED)).where(*_is(owner, kind, id)))
+
+
+def has_results(connection: Connection, owner: str, case_id: str) -> bool:
+    """Whether `owner` holds anything made from a case."""
+    made = holdings.c.owner == owner, holdings.c.case_id == case_id, holdings.c.kind != CASE
+    return bool(connection.scalar(select(exists().where(*made))))
 
 
 def case_ids(

@@ -126,9 +126,9 @@ class EngineHere(Engine):
                 perform(self._settings, self._work, job.id)
 
 
-def run_here(bench: Bench, function: Callable[..., Any], *arguments: Any, watch: object = None) -> Any:
+def run_here(bench: Bench, function: Callable[..., Any], *arguments: Any, **bounds: object) -> Any:
     """What a bench does, without its process."""
-    del bench, watch
+    del bench, bounds
     return function(lambda progress: None, *arguments)
 
 

@@ -1,28 +1,36 @@
 """What goes after a time or beyond a size: what it must leave, what it must tell, and when it must wait."""
 
+import errno
 import fcntl
 import json
 import logging
+import os
+import sqlite3
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import pytest
+from alembic import command
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import update
+from service_process import eventually
+from sqlalchemy import Connection, delete, event, text, update
 from test_backup import Kept
 
 from service.audit import audit_to
 from service.database.connection import Database
+from service.database.migrate import _config, migrate
 from service.database.tables import holdings, jobs
-from service.holdings import CASE
+from service.holdings import CASE, last_used_s
+from service.jobs.job import Order
 from service.jobs.states import OPEN
 from service.logs import AUDIT
 from service.made import Kind
-from service.retention.due import Due, Held, Worked, due
-from service.retention.grace import GRACE_S
+from service.retention.due import Due, Held, Key, due
+from service.retention.grace import GRACE_S, Grace
 from service.retention.policy import Policy
 from service.retention.rounds import MOST_AT_ONCE, Retention, Rounds
 from service.rotation import DAY_S, put_by
@@ -49,15 +57,10 @@ results = st.builds(
     ages_s,
 )
 rows = st.lists(cases | results, max_size=12, unique_by=lambda r: (r.owner, r.kind, r.id, r.case_id))
-# As plain values: a record that is made looks at one of its members at random, which strategies must not.
-works = st.lists(
-    st.tuples(
-        st.sampled_from(OWNERS),
-        st.sampled_from(CASES),
-        st.lists(st.sampled_from(RESULTS), max_size=2).map(tuple),
-        ages_s,
-        st.booleans(),
-    ),
+# What open jobs work on: a case, or a plan of it.
+works = st.sets(
+    st.tuples(st.sampled_from(OWNERS), st.just(CASE), st.sampled_from(CASES))
+    | st.tuples(st.sampled_from(OWNERS), st.just(str(Kind.PLAN)), st.sampled_from(RESULTS)),
     max_size=4,
 )
 days = st.none() | st.floats(1.0, 120.0)
@@ -65,10 +68,6 @@ bounds = st.none() | st.integers(0, 60)
 policies = st.builds(
     Policy, keep_cases_days=days, keep_plans_days=days, max_bytes_of_cases=bounds, max_bytes_of_plans=bounds
 )
-
-
-def jobs_of(works: list[tuple[Any, ...]]) -> list[Worked]:
-    return [Worked(*row) for row in works]
 
 
 def size(kind: str, id: str) -> int:
@@ -81,25 +80,16 @@ def left(held: list[Held], found: list[Due]) -> list[Held]:
 
 
 @given(rows, works, policies)
-def test_what_is_needed_or_used_never_goes(held: list[Held], works: list[Any], policy: Policy) -> None:
-    worked = jobs_of(works)
-    found = due(held, worked, size, policy, NOW_S)
+def test_what_is_needed_or_used_never_goes(held: list[Held], working: set[Key], policy: Policy) -> None:
+    found = due(held, working, size, policy, NOW_S)
     kept = left(held, found)
     for one in found:
-        for job in worked:
-            if job.owner == one.owner and job.is_open:
-                assert (one.kind, one.id) != (CASE, job.case_id)
-                assert one.kind == CASE or one.id not in job.ids
+        assert (one.owner, one.kind, one.id) not in working
         if one.kind == CASE:
             assert not any(
                 row.owner == one.owner and row.case_id == one.id and row.kind != CASE for row in kept
             )
-    for one in found:
-        uses = [r.created_s for r in held if (r.owner, r.kind, r.id) == (one.owner, one.kind, one.id)]
-        for job in worked:
-            about = (job.case_id,) if one.kind == CASE else job.ids
-            if job.owner == one.owner and one.id in about:
-                uses.append(job.at_s)
+        uses = [r.used_s for r in held if (r.owner, r.kind, r.id) == (one.owner, one.kind, one.id)]
         assert one.last_used_s == max(uses)
         if one.setting.startswith("keep"):
             assert one.last_used_s < NOW_S - getattr(policy, one.setting) * DAY_S
@@ -107,28 +97,27 @@ def test_what_is_needed_or_used_never_goes(held: list[Held], works: list[Any], p
 
 @given(rows, works, policies)
 def test_nothing_goes_twice_and_nothing_more_is_due_afterwards(
-    held: list[Held], works: list[Any], policy: Policy
+    held: list[Held], working: set[Key], policy: Policy
 ) -> None:
-    worked = jobs_of(works)
-    found = due(held, worked, size, policy, NOW_S)
+    found = due(held, working, size, policy, NOW_S)
     assert len({(one.owner, one.kind, one.id) for one in found}) == len(found)
-    assert due(left(held, found), worked, size, policy, NOW_S) == []
+    assert due(left(held, found), working, size, policy, NOW_S) == []
 
 
 @given(rows, works)
-def test_without_settings_nothing_goes(held: list[Held], works: list[Any]) -> None:
-    assert due(held, jobs_of(works), size, Policy(), NOW_S) == []
+def test_without_settings_nothing_goes(held: list[Held], working: set[Key]) -> None:
+    assert due(held, working, size, Policy(), NOW_S) == []
 
 
 @given(rows, st.integers(0, 60))
 def test_files_go_until_the_bound_is_kept_the_longest_unused_first(held: list[Held], most: int) -> None:
     results_of = [row for row in held if row.kind != CASE]
-    found = due(held, [], size, Policy(max_bytes_of_plans=most), NOW_S)
+    found = due(held, set(), size, Policy(max_bytes_of_plans=most), NOW_S)
     files = {(row.kind, row.id) for row in left(results_of, found)}
     assert sum(size(*file) for file in files) <= most
 
     def last_s(file: tuple[str, str]) -> float:
-        return max(row.created_s for row in results_of if (row.kind, row.id) == file)
+        return max(row.used_s for row in results_of if (row.kind, row.id) == file)
 
     gone = {(one.kind, one.id) for one in found}
     assert all(last_s(a) <= last_s(b) for a in gone for b in files)
@@ -161,9 +150,9 @@ def kept(tmp_path: Path, open_database: Callable[[str, float], Database]) -> Kep
 
 
 def aged(kept: Kept, days: float, *ids: str) -> None:
-    """Have rows with these ids be so old, and their jobs."""
+    """Have rows with these ids be so old, and their jobs, and the last use of them."""
     at_s = NOW_S - days * DAY_S
-    held = update(holdings).where(holdings.c.id.in_(ids)).values(created_s=at_s)
+    held = update(holdings).where(holdings.c.id.in_(ids)).values(created_s=at_s, used_s=at_s)
     about = jobs.c.case_id.in_(ids) | jobs.c.result_id.in_(ids)
     ended = update(jobs).where(about, jobs.c.state.not_in(OPEN)).values(created_s=at_s, ended_s=at_s)
     for change in (held, ended):
@@ -171,7 +160,7 @@ def aged(kept: Kept, days: float, *ids: str) -> None:
 
 
 def retention(kept: Kept, audit: Path, clock: list[float], policy: Policy) -> Retention:
-    return Retention(kept.database, kept.store, kept.keeper, kept.book, audit, policy, lambda: clock[0])
+    return Retention(kept.database, kept.keeper, kept.book, audit, policy, lambda: clock[0])
 
 
 def lines(audit: Path) -> list[dict[str, object]]:
@@ -232,6 +221,121 @@ def test_what_is_used_between_the_look_and_the_removal_stays(
     gone, _ = works.remove()
     assert gone == [] and lines(audit) == []
     assert len(kept.files()) == 6
+
+
+def test_what_is_ordered_again_is_used_though_no_job_tells_it(
+    kept: Kept, audit: Path, clock: list[float]
+) -> None:
+    """The same request makes the same plan, in no row of its own; and jobs are forgotten."""
+    case, other, third = kept.add_case("a"), kept.add_case("b"), kept.add_case("c")
+    plan, again, old = kept.add_plan("p", case), kept.add_plan("q", case), kept.add_plan("r", other)
+    aged(kept, 400.0, case, other, third, plan, again, old)
+    kept.database.write(lambda c: c.execute(delete(jobs)))
+    clock[0] = time.time()
+    aged(kept, 400.0 + (NOW_S - clock[0]) / DAY_S, case, other, third, plan, again, old)
+    # One is made again, work is ordered on the second, and of the third case the files are sent again.
+    kept.add_plan("p", case)
+    kept.book.accept(Order("evaluate", "ann", case, Kind.EVALUATION, "{}", again))
+    kept.book.cancel("evaluate")
+    assert kept.keeper.hold_case("ann", third) is not None
+    kept.database.write(lambda c: c.execute(delete(jobs)))
+    found = retention(kept, audit, clock, Policy(keep_plans_days=365.0, keep_cases_days=365.0)).due()
+    assert [(one.kind, one.id) for one in found] == [("plans", old), (CASE, other)]
+
+
+def test_of_rows_of_before_jobs_tell_the_last_use(
+    database_url: str, open_database: Callable[[str, float], Database]
+) -> None:
+    database = open_database(database_url, 30.0)
+    rows = [("ann", CASE, "c"), ("ann", "plans", "p"), ("ann", "plans", "q"), ("ben", "plans", "p")]
+
+    def third(connection: Connection) -> None:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        held = "INSERT INTO holdings (owner, kind, id, case_id, created_s) VALUES (:o, :k, :i, 'c', 1.5)"
+        for owner, kind, id in rows:
+            connection.execute(text(held), {"o": owner, "k": kind, "i": id})
+        job = (
+            "INSERT INTO jobs (id, owner, case_id, kind, asked, state, attempt, losses, submission, fraction,"
+            " last_event, created_s, ended_s, result_id)"
+            " VALUES (:i, 'ann', 'c', 'plans', '{}', 'done', 1, 0, 0, 1.0, 1, :at, :end, :made)"
+        )
+        for id, at_s, end_s, made in (("a", 2.0, 3.0, "p"), ("b", 4.0, None, None)):
+            connection.execute(text(job), {"i": id, "at": at_s, "end": end_s, "made": made})
+
+    database.write(third)
+    migrate(database)
+    found = [database.read(lambda c, row=row: last_used_s(c, *row)) for row in rows]
+    assert found == [4.0, 3.0, 1.5, 1.5]
+
+
+def test_a_removal_takes_no_longer_where_more_is_held(
+    kept: Kept, audit: Path, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Orders wait for it. By the steps of SQLite's machine, in hundreds."""
+    steps = [0]
+
+    def count(connection: Connection) -> None:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.set_progress_handler(lambda: steps.append(steps.pop() + 1), 100)
+
+    event.listen(kept.database.engine, "begin", count)
+
+    def taken(name: str) -> int:
+        case = kept.add_case(name)
+        ids = case, kept.add_plan(name, case)
+        aged(kept, 400.0, *ids)
+        works = retention(kept, audit, clock, Policy(keep_cases_days=1.0, keep_plans_days=1.0))
+        found = [one for one in works.due() if one.id in ids]
+        monkeypatch.setattr(works, "due", lambda: found)
+        steps[0] = 0
+        assert works.remove() == (found, False) and len(found) == 2
+        return steps[0]
+
+    few = taken("first")
+    row = {"owner": "ann", "created_s": NOW_S}
+    many = [(f"{n:064x}", f"{n % 50:064x}") for n in range(3000)]
+    plans = [row | {"kind": "plans", "id": id, "case_id": case_id} for id, case_id in many]
+    kept.database.write(lambda c: c.execute(holdings.insert(), plans))
+    assert taken("second") <= 2 * few + 10
+
+
+def test_what_cannot_go_hides_nothing_behind_it(
+    kept: Kept, audit: Path, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [kept.add_case(f"n{n}") for n in range(4)]
+    aged(kept, 400.0, *ids)
+    works = retention(kept, audit, clock, Policy(keep_cases_days=1.0))
+    found = works.due()
+    monkeypatch.setattr(works, "due", lambda: found)
+    aged(kept, 0.0, *(one.id for one in found[:2]))
+    assert works.remove(most=1) == ([found[2]], True)
+    assert works.remove(most=1) == ([found[3]], False)
+
+
+def test_nothing_goes_where_the_disk_takes_no_line(
+    kept: Kept, tmp_path: Path, clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    aged(kept, 400.0, *(kept.add_case(f"n{n}") for n in range(3)))
+    policy = Policy(keep_cases_days=1.0)
+    handler = audit_to(Path("/dev/full"))
+    try:
+        works = retention(kept, tmp_path / "audit.jsonl", clock, policy)
+        for _ in range(3):
+            with pytest.raises(OSError, match="No space"):
+                works.remove()
+        # It is told, and is no idleness; what waits does not grow with each try.
+        rounds_of = begun(kept, tmp_path / "audit.jsonl", clock, policy)
+        rounds_of.look()
+        clock[0] += GRACE_S
+        rounds_of._look_in_time()
+        assert "Retention waits: [Errno 28]" in caplog.text
+        assert handler.waiting == 1 and len(kept.files()) == 6
+    finally:
+        AUDIT.removeHandler(handler)
+        handler.close()
 
 
 def test_a_round_is_bounded_and_the_next_goes_on(
@@ -308,6 +412,70 @@ def test_nothing_goes_for_a_day_after_a_change_or_a_jump_of_the_clock(
     assert hours(int(GRACE_S / 3600.0)) == 0
 
 
+def test_the_day_goes_by_where_it_cannot_be_noted(
+    tmp_path: Path, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk that others have filled: removals make room."""
+    grace = Grace(tmp_path, Policy(keep_cases_days=1.0), lambda: clock[0])
+    assert grace.left_s() == GRACE_S
+    clock[0] += GRACE_S
+
+    def full(*args: object, **more: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("service.retention.grace.write_atomically", full)
+        left_s = []
+        for _ in range(72):
+            clock[0] += 3600.0
+            left_s.append(grace.left_s())
+    # An hour more than a day went by between the first two.
+    assert left_s[:2] == [GRACE_S, GRACE_S - 3600.0] and left_s[24:] == [0.0] * 48
+    clock[0] += 3600.0
+    assert grace.left_s() == 0.0
+    assert json.loads((tmp_path / "retention.json").read_text())["last_s"] == clock[0]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_rounds_go_on_after_a_fault(
+    kept: Kept, audit: Path, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.retention.rounds.PAUSE_S", 0.01)
+    monkeypatch.setattr("service.retention.rounds.EVERY_S", 0.01)
+    rounds_of = begun(kept, audit, clock, Policy(keep_cases_days=1.0))
+    looks: list[int] = []
+
+    def look() -> bool:
+        looks.append(1)
+        if len(looks) == 1:
+            raise KeyError("a fault")
+        return False
+
+    monkeypatch.setattr(rounds_of, "look", look)
+    rounds_of.start()
+    eventually(lambda: len(looks) > 2)
+    rounds_of.close()
+
+
+def test_the_end_does_not_wait_for_a_disk_that_hangs(
+    kept: Kept, audit: Path, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.retention.rounds.END_S", 0.1)
+    rounds_of = begun(kept, audit, clock, Policy(keep_cases_days=1.0))
+    hangs, begins = threading.Event(), threading.Event()
+
+    def look() -> bool:
+        begins.set()
+        return hangs.wait(60.0)
+
+    monkeypatch.setattr(rounds_of, "look", look)
+    rounds_of.start()
+    begins.wait()
+    rounds_of.close()
+    assert not hangs.is_set()
+    hangs.set()
+
+
 def test_one_server_of_a_folder_does_it(kept: Kept, audit: Path, clock: list[float]) -> None:
     aged(kept, 400.0, kept.add_case("a"))
     policy = Policy(keep_cases_days=1.0)
@@ -324,7 +492,7 @@ def test_no_policy_means_no_rounds(kept: Kept, audit: Path, clock: list[float]) 
     assert Policy().is_empty and not Policy(max_bytes_of_plans=1).is_empty
     rounds_of = begun(kept, audit, clock, Policy())
     rounds_of.start()
-    assert not rounds_of._thread.is_alive()
+    assert rounds_of._steady._thread is None
     rounds_of.close()
 
 

@@ -48,6 +48,8 @@ holdings = Table(
     # The case that it was made from; a case's own.
     Column("case_id", String(64), nullable=False, index=True),
     Column("created_s", Float, nullable=False),
+    # When it was last ordered again, or ordered work on; null where that never was.
+    Column("used_s", Float),
     # By what a plan is known in lists, as JSON: made again from the plan's file where it lacks.
     Column("summary", Text),
     UniqueConstraint("owner", "kind", "id", "case_id"),

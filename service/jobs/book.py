@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Executable, Select, delete, fu
 from planner.number_text import counted
 from service.database.connection import Database
 from service.database.tables import job_events, jobs, requests
-from service.holdings import CASE, LOCK, case_ids, hold
+from service.holdings import CASE, LOCK, case_ids, hold, use
 from service.jobs.job import Event, Job, Order
 from service.jobs.states import FINAL, OPEN, Happening, State, leads_to, may_happen_in
 from service.kept_bytes import note_grown
@@ -178,6 +178,7 @@ class Book:
                 if one is not None:
                     note_grown(connection, one.kind, one.id, one.size_bytes)
                     hold(connection, job.owner, one.kind, one.id, job.case_id, one.summary)
+            _use(connection, job.owner, job.case_id, job.plan_id)
             return True
 
         return self._database.write(change, LOCK)
@@ -244,6 +245,7 @@ class Book:
             raise problem("busy", "Too many jobs wait. Cancel some, or try again later.")
         if not _has_case(connection, order):
             raise problem("not-found", "The case, or the plan, was removed meanwhile.")
+        _use(connection, order.owner, order.case_id, order.plan_id)
         self._forget_oldest(connection)
         accepted = (
             jobs.insert()
@@ -322,6 +324,13 @@ def _has_case(connection: Connection, order: Order) -> bool:
         if not made_from or order.case_id in made_from:
             return bool(made_from)
     return bool(case_ids(connection, order.owner, CASE, order.case_id))
+
+
+def _use(connection: Connection, owner: str, case_id: str, plan_id: str | None) -> None:
+    """Note a use of what a job is about, where its owner holds it."""
+    use(connection, owner, CASE, case_id)
+    if plan_id is not None:
+        use(connection, owner, Kind.PLAN, plan_id)
 
 
 def _moved(

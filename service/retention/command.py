@@ -56,7 +56,7 @@ def _prune(asked: argparse.Namespace) -> int:
         if not asked.dry_run:
             noting = audit_to(settings.audit, settings.audit_bounds, audit_room(settings))
             try:
-                found, _ = retention.remove(most=len(found))
+                found, _ = retention.remove(most=None)
             finally:
                 AUDIT.removeHandler(noting)
                 noting.close()
@@ -71,7 +71,7 @@ def _retention(settings: Settings, database: Database) -> Retention:
     store = Store(settings.data_dir)
     keeper = Keeper(database, store, Quota(settings.max_bytes_of_owner))
     book = Book(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
-    return Retention(database, store, keeper, book, settings.audit, policy_of(settings))
+    return Retention(database, keeper, book, settings.audit, policy_of(settings))
 
 
 def _listed(found: list[Due]) -> str:

@@ -5,7 +5,7 @@ used for longest, for all who hold them.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from service.holdings import CASE
@@ -14,24 +14,13 @@ from service.retention.policy import Policy, before_s
 
 @dataclass(frozen=True)
 class Held:
-    """A row of what an owner holds. Times are seconds since 1970."""
+    """A row of what an owner holds; `used_s` is the last use of it, in seconds since 1970."""
 
     owner: str
     kind: str
     id: str
     case_id: str
-    created_s: float
-
-
-@dataclass(frozen=True)
-class Worked:
-    """A job: what it is about, what it made, and when it was ordered or ended, whichever was last."""
-
-    owner: str
-    case_id: str
-    ids: tuple[str, ...]
-    at_s: float
-    is_open: bool
+    used_s: float
 
 
 @dataclass(frozen=True)
@@ -45,20 +34,21 @@ class Due:
     setting: str
 
 
+Key = tuple[str, str, str]
+"""Owner, kind and id of something that is held."""
+
 Size = Callable[[str, str], int]
 """The bytes of the files of a kind and an id."""
 
 
-def due(
-    held: Sequence[Held], worked: Sequence[Worked], size: Size, policy: Policy, now_s: float
-) -> list[Due]:
-    """What is to go, in order: results, then cases."""
-    results = _Group([row for row in held if row.kind != CASE], worked)
+def due(held: Sequence[Held], working: Set[Key], size: Size, policy: Policy, now_s: float) -> list[Due]:
+    """What is to go, in order: results, then cases. Nothing that open jobs are `working` on."""
+    results = _Group([row for row in held if row.kind != CASE], working)
     going = results.by_age("keep_plans_days", before_s(now_s, policy.keep_plans_days))
     going += results.by_size("max_bytes_of_plans", policy.max_bytes_of_plans, size)
     gone = {(one.owner, one.kind, one.id) for one in going}
     kept = [row for row in held if (row.owner, row.kind, row.id) not in gone]
-    cases = _Group([row for row in kept if row.kind == CASE], worked, kept)
+    cases = _Group([row for row in kept if row.kind == CASE], working, kept)
     going += cases.by_age("keep_cases_days", before_s(now_s, policy.keep_cases_days))
     going += cases.by_size("max_bytes_of_cases", policy.max_bytes_of_cases, size)
     return going
@@ -67,24 +57,15 @@ def due(
 class _Group:
     """Rows of results, or of cases with all `others` that are held; and when each was used last."""
 
-    def __init__(self, rows: Iterable[Held], worked: Sequence[Worked], others: Sequence[Held] = ()) -> None:
-        self._last_s: dict[tuple[str, str, str], float] = {}
+    def __init__(self, rows: Iterable[Held], working: Set[Key], others: Sequence[Held] = ()) -> None:
+        self._last_s: dict[Key, float] = {}
         for row in rows:
             key = row.owner, row.kind, row.id
-            self._last_s[key] = max(row.created_s, self._last_s.get(key, row.created_s))
+            self._last_s[key] = max(row.used_s, self._last_s.get(key, row.used_s))
         # Results of a case are others that its owner holds; they keep it, as open jobs on it do.
-        self._needed = {(o.owner, CASE, o.case_id) for o in others if o.kind != CASE}
+        self._needed = working | {(o.owner, CASE, o.case_id) for o in others if o.kind != CASE}
         # Files that stay though no row of this group asks for them.
         self._used = {(CASE, other.case_id) for other in others if other.kind != CASE}
-        kinds = {kind for _, kind, _ in self._last_s}
-        for job in worked:
-            about = [(job.owner, CASE, job.case_id)]
-            about += [(job.owner, kind, id) for kind in kinds for id in job.ids if kind != CASE]
-            for key in about:
-                if key in self._last_s:
-                    self._last_s[key] = max(job.at_s, self._last_s[key])
-                    if job.is_open:
-                        self._needed.add(key)
 
     def by_age(self, setting: str, before_s: float | None) -> list[Due]:
         """What was last used before, the oldest first. It is no longer of the group."""
@@ -97,7 +78,7 @@ class _Group:
         """What takes the rest below the bound, as far as nothing needs it. It is no longer of the group."""
         if most_bytes is None:
             return []
-        holders: dict[tuple[str, str], list[tuple[str, str, str]]] = defaultdict(list)
+        holders: dict[tuple[str, str], list[Key]] = defaultdict(list)
         for key in self._last_s:
             holders[key[1:]].append(key)
         sizes = {file: size(*file) for file in holders.keys() | self._used}
@@ -111,8 +92,8 @@ class _Group:
             going += [self._let_go(key, setting) for key in sorted(holders[file])]
         return going
 
-    def _order(self, key: tuple[str, str, str]) -> tuple[float, tuple[str, str, str]]:
+    def _order(self, key: Key) -> tuple[float, Key]:
         return self._last_s[key], key
 
-    def _let_go(self, key: tuple[str, str, str], setting: str) -> Due:
+    def _let_go(self, key: Key, setting: str) -> Due:
         return Due(*key, self._last_s.pop(key), setting)

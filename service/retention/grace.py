@@ -27,6 +27,7 @@ class Grace:
 
     def __init__(self, data_dir: Path, policy: Policy, clock_s: Callable[[], float] = time.time) -> None:
         self._file, self._policy, self._clock_s = data_dir / "retention.json", asdict(policy), clock_s
+        self._unwritten: dict[str, Any] | None = None
 
     def left_s(self) -> float:
         """Note a round that begins, and tell for how long nothing goes; 0 where it may."""
@@ -37,13 +38,18 @@ class Grace:
         try:
             write_atomically(self._file, json.dumps(note, indent=1).encode(), mode=0o600)
         except OSError as error:
-            # What goes makes room. Without a note the next round doubts more, not less.
+            # What goes makes room. A server that starts without the note doubts more, not less.
             if error.errno not in FULL:
                 raise
+            self._unwritten = note
+        else:
+            self._unwritten = None
         return float(max(0.0, since_s + GRACE_S - now_s))
 
     def _noted(self) -> dict[str, Any] | None:
-        """What was noted of this policy; None where nothing was, or it cannot be read."""
+        """What was noted last of this policy; None where nothing was, or it cannot be read."""
+        if self._unwritten is not None:
+            return self._unwritten
         try:
             noted = json.loads(self._file.read_text(encoding="utf-8"))
             times = [noted[name] for name in ("since_s", "last_s")]

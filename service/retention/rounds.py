@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,22 +10,22 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from planner.number_text import counted
-from service.audit import refuse_unnoted
+from service.audit import settle
 from service.database.connection import Database, Unavailable
-from service.database.tables import holdings, jobs
-from service.holdings import CASE
+from service.database.tables import holdings, jobs, sizes
+from service.holdings import CASE, LAST_USED, has_results, last_used_s
 from service.jobs.book import Book
 from service.jobs.states import OPEN
 from service.keeper import Keeper
 from service.logs import AUDIT
 from service.made import Kind
 from service.problems import Problem
-from service.retention.due import Due, Held, Worked, due
+from service.retention.due import Due, Held, Key, due
 from service.retention.grace import Grace
 from service.retention.policy import Policy, before_s
 from service.rotation import put_by
 from service.stamp import stamp
-from service.store import Store
+from service.steady import Steady
 
 EVERY_S = 3600.0
 """Between two rounds [U]."""
@@ -43,6 +42,10 @@ JOB, LOG = "jobs", "audit"
 _log = logging.getLogger("seedpath.retention")
 
 
+END_S = 5.0
+"""How long the end waits for what is being removed: a disk that hangs may never answer [U]."""
+
+
 class Used(Exception):
     """It was used since it was found to be due."""
 
@@ -53,34 +56,43 @@ class Retention:
     def __init__(
         self,
         database: Database,
-        store: Store,
         keeper: Keeper,
         book: Book,
         audit: Path,
         policy: Policy,
         clock_s: Callable[[], float] = time.time,
     ) -> None:
-        self._database, self._store, self._keeper, self._book = database, store, keeper, book
+        self._database, self._keeper, self._book = database, keeper, book
         self._audit, self._policy, self._clock_s = audit, policy, clock_s
 
     def due(self) -> list[Due]:
         """All that is to go now, in order. Raises OSError and database.connection.Unavailable."""
-        held, worked = self._database.read(_rows)
-        found = due(held, worked, self._size, self._policy, self._clock_s())
+        held, working, bytes = self._database.read(_rows)
+
+        def size(kind: str, id: str) -> int:
+            return bytes.get((kind, id), 0)
+
+        found = due(held, working, size, self._policy, self._clock_s())
         return found + self._due_jobs() + self._due_logs()
 
-    def remove(self, most: int = MOST_AT_ONCE) -> tuple[list[Due], bool]:
-        """Remove some of it; returns what went, and whether more is due. Each has a line in the audit log.
+    def remove(self, most: int | None = MOST_AT_ONCE) -> tuple[list[Due], bool]:
+        """Remove some of it, or all; returns what went, and whether more is due. Each has a line in the audit
+        log, which the disk has before it goes.
 
-        Raises OSError and database.connection.Unavailable.
+        Raises OSError, also where no line can be written, and database.connection.Unavailable.
         """
-        found = self.due()
-        return [one for one in found[:most] if self._is_removed(one)], len(found) > most
+        went: list[Due] = []
+        for one in self.due():
+            if most is not None and len(went) >= most:
+                return went, True
+            if self._is_removed(one):
+                went.append(one)
+        return went, False
 
     def _is_removed(self, one: Due) -> bool:
         try:
             if one.kind == CASE:
-                self._keeper.remove_case(one.owner, one.id, lambda c: self._note(c, one))
+                self._keeper.remove_case(one.owner, one.id, lambda c: _note_unused(c, one))
             elif one.kind == JOB:
                 return self._book.forget(one.id, lambda: _note(one))
             elif one.kind == LOG:
@@ -88,24 +100,11 @@ class Retention:
                 self._audit.with_name(one.id).unlink(missing_ok=True)
             else:
                 kind = Kind(one.kind)
-                self._keeper.remove_result(one.owner, kind, one.id, lambda c: self._note(c, one))
+                self._keeper.remove_result(one.owner, kind, one.id, lambda c: _note_unused(c, one))
         except (Used, Problem):
             # It is used again, or gone already.
             return False
         return True
-
-    def _note(self, connection: Connection, one: Due) -> None:
-        """Write the line before it goes: there is none that goes without. Raises Used where it is needed."""
-        held, worked = _rows(connection, one.owner)
-        policy = _ALL_CASES if one.kind == CASE else _ALL_RESULTS
-        free = due(held, worked, self._size, policy, self._clock_s())
-        if not any((t.kind, t.id, t.last_used_s) == (one.kind, one.id, one.last_used_s) for t in free):
-            raise Used
-        _note(one)
-
-    def _size(self, kind: str, id: str) -> int:
-        is_case = kind == CASE
-        return self._store.case_bytes(id) if is_case else self._store.result_bytes(Kind(kind), id)
 
     def _due_jobs(self) -> list[Due]:
         before = before_s(self._clock_s(), self._policy.keep_jobs_days)
@@ -135,19 +134,17 @@ class Rounds:
     def __init__(self, retention: Retention, policy: Policy, data_dir: Path) -> None:
         self._retention, self._policy, self._data_dir = retention, policy, data_dir
         self._grace = Grace(data_dir, policy)
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="seedpath-retention", daemon=True)
+        self._steady = Steady("seedpath-retention", self._look_in_time, PAUSE_S)
+        self._next_s = 0.0
 
     def start(self) -> None:
         """Begin; returns at once."""
         if not self._policy.is_empty:
-            self._thread.start()
+            self._steady.start()
 
     def close(self) -> None:
-        """End after what is being removed."""
-        self._ended.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        """End after what is being removed, if that does not take long."""
+        self._steady.close(END_S)
 
     def look(self) -> bool:
         """One round; returns whether more is due."""
@@ -170,45 +167,47 @@ class Rounds:
             _log.info("Retention: %s", counted(len(gone), "thing went", "things went"))
         return is_more
 
-    def _run(self) -> None:
-        while not self._ended.is_set():
-            try:
-                is_more = self.look()
-            except (OSError, Unavailable) as error:
-                _log.warning("Retention waits: %s", error)
-                is_more = False
-            self._ended.wait(PAUSE_S if is_more else EVERY_S)
+    def _look_in_time(self) -> None:
+        if time.monotonic() < self._next_s:
+            return
+        # Before the look: what fails in it is tried again in its time.
+        self._next_s = time.monotonic() + EVERY_S
+        try:
+            if self.look():
+                self._next_s = 0.0
+        except (OSError, Unavailable) as error:
+            _log.warning("Retention waits: %s", error)
 
 
-_ALL_CASES, _ALL_RESULTS = Policy(keep_cases_days=-1.0), Policy(keep_plans_days=-1.0)
-"""By which whatever nothing needs is due."""
+def _rows(connection: Connection) -> tuple[list[Held], set[Key], dict[tuple[str, str], int]]:
+    """What is held, what open jobs work on, and sizes in bytes by kind and id."""
+    kept = select(holdings.c.owner, holdings.c.kind, holdings.c.id, holdings.c.case_id, LAST_USED)
+    works = select(jobs.c.owner, jobs.c.case_id, jobs.c.plan_id).where(jobs.c.state.in_(OPEN))
+    working: set[Key] = set()
+    for owner, case_id, plan_id in connection.execute(works):
+        working.add((owner, CASE, case_id))
+        if plan_id is not None:
+            working.add((owner, Kind.PLAN, plan_id))
+    bytes = {(kind, id): size for kind, id, size in connection.execute(select(sizes))}
+    return [Held(*row) for row in connection.execute(kept)], working, bytes
 
 
-def _rows(connection: Connection, owner: str | None = None) -> tuple[list[Held], list[Worked]]:
-    """What is held, and jobs: all, or those of an owner."""
-    kept = select(holdings.c.owner, holdings.c.kind, holdings.c.id, holdings.c.case_id, holdings.c.created_s)
-    works = select(jobs)
-    if owner is not None:
-        kept, works = kept.where(holdings.c.owner == owner), works.where(jobs.c.owner == owner)
-    held = [Held(*row) for row in connection.execute(kept)]
-    worked = [
-        Worked(
-            job.owner,
-            job.case_id,
-            tuple(id for id in (job.plan_id, job.result_id, job.result_plan_id) if id is not None),
-            job.ended_s or job.created_s,
-            job.state in OPEN,
-        )
-        for job in connection.execute(works)
-    ]
-    return held, worked
+def _note_unused(connection: Connection, one: Due) -> None:
+    """Write the line before it goes: there is none that goes without. Raises Used where it is needed, by what
+    the keeper does not look at."""
+    last_s = last_used_s(connection, one.owner, one.kind, one.id)
+    if last_s != one.last_used_s or (one.kind == CASE and has_results(connection, one.owner, one.id)):
+        raise Used
+    _note(one)
 
 
 def _note(one: Due) -> None:
-    """The audit log's line of something that goes. Raises Problem where it could not be kept."""
-    refuse_unnoted("DELETE")
+    """The audit log's line of something that goes. Raises OSError where the disk does not have it."""
+    # Lines that wait already: a removal that is refused needs none.
+    settle()
     fields = {"owner": one.owner or None, "setting": one.setting, "last_used": stamp(one.last_used_s)}
     AUDIT.info("RETENTION %s/%s", one.kind, one.id, extra={"fields": fields})
+    settle()
 
 
 @contextlib.contextmanager
