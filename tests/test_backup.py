@@ -28,6 +28,7 @@ from service.case_content import StoredFile, content_of, identify
 from service.database.connection import Database
 from service.database.migrate import migrate
 from service.database.tables import metadata
+from service.files import flush
 from service.holdings import CASE
 from service.jobs.book import Book
 from service.jobs.job import Order
@@ -62,6 +63,7 @@ class Kept:
         with self.store.aside() as folder:
             (folder / "file").mkdir()
             (folder / "file" / "a.nii").write_bytes(file)
+            flush(folder / "file" / "a.nii")
             self.keeper.add_case(owner, folder, {"id": id} | content)
         return id
 

@@ -199,10 +199,9 @@ def _placed(pool: Pool, file: CopiedFile, folder: Path) -> BackupError | None:
     with os.fdopen(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as copy:
         fault = _copied(pool, file, copy)
         copy.flush()
+        os.utime(copy.fileno(), ns=(file.mtime_ns, file.mtime_ns))
         os.fsync(copy.fileno())
-    if fault is None:
-        os.utime(to, ns=(file.mtime_ns, file.mtime_ns))
-    else:
+    if fault is not None:
         to.unlink()
     return fault
 
