@@ -55,12 +55,17 @@ def write_access(plan_id: str, access: SkinAccess) -> bytes:
     return sealed(_SEAL, orjson.dumps(found))
 
 
+def is_sealed(text: bytes) -> bool:
+    """Whether the text of a map holds its own sha256."""
+    return seal_of(_SEAL, text) is not None
+
+
 def is_map_of(plan_id: str, text: bytes) -> bool:
     """Whether a text is the map of that plan, byte for byte. Of one that an earlier version wrote, which has
     no hash, only that it can be read is known."""
     if text.startswith(b'{"plan":'):
         return _can_be_read(plan_id, text)
-    return seal_of(_SEAL, text) is not None and f'"plan":"{plan_id}",'.encode() in text[:_HEAD]
+    return is_sealed(text) and f'"plan":"{plan_id}",'.encode() in text[:_HEAD]
 
 
 def _can_be_read(plan_id: str, text: bytes) -> bool:

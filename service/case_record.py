@@ -91,6 +91,12 @@ def write_record(record: dict[str, Any]) -> bytes:
     return sealed(_SEAL, json.dumps(record, ensure_ascii=False, indent=1).encode())
 
 
+def is_sealed(text: bytes) -> bool:
+    """Whether the text of a record holds its own sha256: of what it tells beside what its id is made of,
+    nothing else says whether that is what was written."""
+    return seal_of(_SEAL, text) is not None
+
+
 def read_record(text: bytes, case_id: str) -> dict[str, Any] | None:
     """The record of the case with that id, as JSON values; None where the text is another, or damaged.
 

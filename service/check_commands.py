@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from anatomy.errors import AnatomyError
+from planner.number_text import counted
 from service.database.connection import Database
 from service.database.migrate import migrate, revision
 from service.keys import refuse_bad_owner
 from service.settings import Settings, from_environment
 from service.store import Store
-from service.store_check import check
+from service.store_check import check, unsealed
 from service.store_rebuild import rebuild
 from service.study.folder import is_study
 from service.terminal import say
@@ -54,6 +55,12 @@ def _check(asked: argparse.Namespace) -> int:
             if wrong
             else f"{settings.data_dir}: all is as it was written"
         )
+        believed = unsealed(store)
+        if believed:
+            say(
+                f"{counted(believed, 'record or map', 'records and maps')} of an earlier version without a "
+                "sha256: what they tell is believed. The same upload, or order, writes each anew."
+            )
     return NOT_WHOLE if wrong else WHOLE
 
 

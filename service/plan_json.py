@@ -15,7 +15,7 @@ from planner.records import SCHEMA, Plan
 from service.plain_json import text_of, to_json
 from service.plan_schema import PlanModel
 from service.request_json import request_to_json
-from service.sealed import is_sealed_by
+from service.sealed import seal_of
 from service.strict_json import FieldError, NotJson, Refused, parse, read_model
 from service.wording import shown
 
@@ -62,7 +62,7 @@ def plan_sha256(plan: Plan) -> str:
 
 def is_plan_of(sha256: str, text: bytes) -> bool:
     """Whether a text is, byte for byte, that of the plan with that hash, of whichever version."""
-    return is_sealed_by("plan_sha256", sha256, text, _SEAL_LINE)
+    return seal_of("plan_sha256", text, _SEAL_LINE) == sha256
 
 
 def write_plan(plan: Plan) -> bytes:

@@ -19,25 +19,22 @@ def sealed(name: str, text: bytes) -> bytes:
     return b"{" + _line(name, hashlib.sha256(text).hexdigest().encode()) + text[1:]
 
 
-def seal_of(name: str, text: bytes) -> str | None:
-    """The sha256 that a text has as its first member; None where it has none, or not that of the rest."""
-    start = 1 + len(_line(name, b"")) - len(b'",')
+def seal_of(name: str, text: bytes, line_number: int = 1) -> str | None:
+    """The sha256 that a text has in its line of that number, counted from 0; None where it has none there, or
+    not that of the rest."""
+    at = 0
+    for _ in range(line_number):
+        at = text.find(b"\n", at + 1)
+        if at < 0:
+            return None
+    start = at + len(_line(name, b"")) - len(b'",')
     claimed = text[start : start + SHA256_DIGITS]
     line = _line(name, claimed)
-    if len(claimed) < SHA256_DIGITS or not text.startswith(b"{" + line):
+    if len(claimed) < SHA256_DIGITS or not text.startswith(line, at):
         return None
-    rest = b"{" + text[1 + len(line) :]
-    return claimed.decode() if hashlib.sha256(rest).hexdigest().encode() == claimed else None
-
-
-def is_sealed_by(name: str, sha256: str, text: bytes, line_number: int) -> bool:
-    """Whether a text has that hash in its line of that number, counted from 0, and the rest has it too."""
-    head, found, rest = text.partition(_line(name, sha256.encode()))
-    return (
-        found != b""
-        and head.count(b"\n") == line_number - 1
-        and hashlib.sha256(head + rest).hexdigest() == sha256
-    )
+    digest = hashlib.sha256(text[:at])
+    digest.update(text[at + len(line) :])
+    return claimed.decode() if digest.hexdigest().encode() == claimed else None
 
 
 def _line(name: str, sha256: bytes) -> bytes:

@@ -33,7 +33,7 @@ from typing import Any
 from service.access_json import MAX_MAP_BYTES, is_map_of
 from service.case import Case
 from service.case_content import kept_case_in
-from service.case_record import MAX_RECORD_BYTES, answered, read_record, write_record
+from service.case_record import MAX_RECORD_BYTES, answered, is_sealed, read_record, write_record
 from service.damage import (
     CASE_REMEDY,
     MISSING,
@@ -71,11 +71,13 @@ _ID = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class StoredCase:
-    """A case in the store: its record, as JSON values, and where its input lies."""
+    """A case in the store: its record, as JSON values, where its input lies, and whether the record holds its
+    own sha256, which those of earlier versions do not."""
 
     record: dict[str, Any]
     case: Case
     folder: Path
+    is_sealed: bool = True
 
     @property
     def description(self) -> dict[str, Any]:
@@ -198,14 +200,16 @@ class Store:
         return is_id(case_id) and os.path.lexists(self._cases / case_id / RECORD)
 
     def is_whole(self, case_id: str) -> bool:
-        """Whether the case is there, its record and all its files as they were written. Raises OSError."""
+        """Whether the case is there, its record and all its files as they were written, as far as they hold
+        that against themselves: a record without its sha256 is to be written anew. Raises OSError."""
         if not self.is_there(case_id):
             return False
         try:
-            refuse_damaged(self.case(case_id).case.kept)
+            stored = self.case(case_id)
+            refuse_damaged(stored.case.kept)
         except (Problem, DamagedFile):
             return False
-        return True
+        return stored.is_sealed
 
     def case(self, case_id: str) -> StoredCase:
         """The case of an id. Raises Problem when its record is damaged or missing, and OSError."""
@@ -217,7 +221,7 @@ class Store:
         record = read_record(text, case_id)
         if record is None:
             raise _told(DamagedFile(f"{place}/{RECORD}", OTHER, CASE_REMEDY))
-        return StoredCase(record, kept_case_in(folder, place, record), folder)
+        return StoredCase(record, kept_case_in(folder, place, record), folder, is_sealed(text))
 
     def remove_case(self, case_id: str) -> None:
         """Remove a case's files, if they are there. No room is needed."""

@@ -14,6 +14,7 @@ from service.keeper import Keeper
 from service.problems import Problem, problem
 from service.schema import PlanRequest
 from service.store import Store, StoredCase
+from service.store_check import unsealed
 
 CONTENT = content_of("thorax", [StoredFile("ct", "ct/a.nii", "b" * 64)], False)
 ID = identify(CONTENT)
@@ -72,6 +73,21 @@ def test_a_damaged_record_is_named_and_made_anew(tmp_path: Path, damage: bytes) 
     with store.aside() as folder:
         store.add_case(folder, RECORD)
     assert store.case(ID).record == RECORD
+
+
+def test_a_record_without_its_sha256_is_read_and_written_anew(tmp_path: Path) -> None:
+    """As an earlier version wrote it: nothing says whether its description is what was read in the case."""
+    store = Store(tmp_path)
+    with store.aside() as folder:
+        assert store.add_case(folder, RECORD).is_sealed
+    believed = DESCRIPTION | {"notes": ["another"]}
+    (tmp_path / "cases" / ID / "case.json").write_bytes(altered(description=believed))
+    stored = store.case(ID)
+    assert stored.record["description"] == believed and not stored.is_sealed
+    assert unsealed(store) == 1 and not store.is_whole(ID)
+    with store.aside() as folder:
+        assert store.add_case(folder, RECORD).is_sealed
+    assert store.case(ID).record == RECORD and unsealed(store) == 0
 
 
 def test_what_can_be_no_case_is_not_damaged(tmp_path: Path) -> None:

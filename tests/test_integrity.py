@@ -233,6 +233,20 @@ def test_the_same_upload_mends_a_case(
     assert client.get(kept.addresses["case"]).json() == answer.json()
 
 
+def test_the_same_upload_writes_a_record_without_its_sha256_anew(
+    client: httpx.Client, kept: Kept, sent: dict[str, Any], good: dict[str, bytes]
+) -> None:
+    """As an earlier version wrote it: a role that was changed in it is not found out."""
+    told = client.get(kept.addresses["case"]).json()
+    record = json.loads(good["record"])
+    del record["record_sha256"]
+    record["description"]["structures"][0]["role"] = "bone"
+    fakes.in_place(kept.files["record"], json.dumps(record).encode())
+    assert client.get(kept.addresses["case"]).json() != told
+    assert client.post("/v1/cases", **sent).json() == client.get(kept.addresses["case"]).json() == told
+    assert kept.files["record"].read_bytes() == good["record"]
+
+
 @pytest.mark.parametrize("kind", CASE_FILES)
 def test_removing_and_uploading_again_mends_a_case(
     client: httpx.Client, kept: Kept, sent: dict[str, Any], good: dict[str, bytes], kind: str
