@@ -28,8 +28,8 @@ from service.slice_schema import SlicesBody
 from service.slices import Cut, cut
 from service.store import StoredCase
 
-MOST_WAITING, MOST_OF_OWNER = 100, 25
-"""At one bench, of all and of one owner [U]."""
+MOST_OF_OWNER = 25
+"""Of one owner, at one bench, at work or waiting [U]."""
 
 SHARED_FROM = 100
 """Needles of one message. Fewer are answered sooner than they are parted, and keep other benches free [U]."""
@@ -41,9 +41,7 @@ class Appraising:
     def __init__(self, settings: Settings) -> None:
         # Not as nice as planning: a hand waits for the answer.
         bounds = Bounds(settings.appraisal_time_s, appraisal_memory_bytes(settings), 0)
-        self._benches = [
-            SharedBench("Appraising", bounds, MOST_WAITING, MOST_OF_OWNER) for _ in range(settings.appraisers)
-        ]
+        self._benches = [SharedBench("Appraising", bounds, MOST_OF_OWNER) for _ in range(settings.appraisers)]
 
     async def appraised(self, owner: str, stored: StoredCase, request: bytes, body: NeedlesBody) -> bytes:
         """The appraisals of the body's needles as JSON, for `owner`, who waits for them. `request` is what

@@ -20,6 +20,9 @@ from service.tasks import Work, describe
 from service.unpack import ZipLimits
 from service.unpack_task import Take, bytes_of, state_zip, unpack_zip
 
+MOST_OF_OWNER = 16
+"""Uploads and shapes of one owner that are read or wait [U]."""
+
 
 class Reading:
     """The benches at which uploads are read, and shapes are made of them."""
@@ -28,8 +31,7 @@ class Reading:
         self._bench = SharedBench(
             "Reading the upload",
             Bounds(settings.reading_time_s, reading_memory_bytes(settings), settings.reading_nice),
-            settings.max_jobs,
-            settings.max_jobs_of_owner,
+            MOST_OF_OWNER,
             benches=settings.readers,
             ends_when_left=True,
         )

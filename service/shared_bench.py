@@ -38,7 +38,6 @@ class SharedBench:
         self,
         what: str,
         bounds: Bounds,
-        most_waiting: int,
         most_of_owner: int,
         *,
         benches: int = 1,
@@ -49,13 +48,13 @@ class SharedBench:
         # The last used is the first to be used again: its process is up.
         self._free = list(self._seats)
         self._is_closed = threading.Event()
-        self._turns = Turns(most_waiting, most_of_owner, benches)
+        self._turns = Turns(most_of_owner, benches)
 
     async def run(self, owner: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """What `function(report, *arguments)` returns.
 
-        Raises what it raises of AnatomyError; Problem where too many wait, it takes too much, it fails, or
-        the benches are closed.
+        Raises what it raises of AnatomyError; Problem where too many of this owner wait, it takes too much,
+        it fails, or the benches are closed.
         """
         asked = _Asked(function, arguments)
         # In a task of its own: whoever gives up, a bench is one's alone until its work has ended.
@@ -65,8 +64,8 @@ class SharedBench:
         except asyncio.CancelledError:
             await self._let_go(working, asked)
             raise
-        except Full as full:
-            raise self._refusal(full) from None
+        except Full:
+            raise self._refusal() from None
         except Exceeded as error:
             detail = f"{self._what}: {error} Ask for less, or have the limit raised."
             raise problem("limit-reached", detail) from None
@@ -118,9 +117,7 @@ class SharedBench:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait([working])
 
-    def _refusal(self, full: Full) -> Problem:
-        if not full.of_owner:
-            return problem("busy", f"{self._what}: too many wait. Try again later.")
+    def _refusal(self) -> Problem:
         detail = f"{self._what}: as many of this owner wait as may. Wait for their answers, then ask."
         return Problem(problem("too-many-requests", detail).report, {"Retry-After": str(RETRY_AFTER_S)})
 

@@ -54,19 +54,28 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_model(model: type[Model], data: bytes, max_bytes: int) -> Model:
-    """Parse and validate. Raises NotJson or Refused.
+    """Parse and validate. Raises NotJson or Refused."""
+    return validated(model, *parsed(data, max_bytes))
+
+
+def parsed(data: bytes, max_bytes: int) -> tuple[bytes, Any]:
+    """The text itself, without a byte order mark, and its values. Raises NotJson."""
+    if len(data) > max_bytes:
+        raise NotJson(f"The text is longer than {max_bytes} bytes.")
+    # Windows editors put a byte order mark before UTF-8.
+    text = data.removeprefix(codecs.BOM_UTF8)
+    return text, parse(text)
+
+
+def validated(model: type[Model], text: bytes, document: Any) -> Model:
+    """A text as a model, where its values are known. Raises NotJson or Refused.
 
     What is too much is refused by itself: a list that is too long, or more unknown names than are told. Only
     then are values validated, so that there are no more mistakes than the model has room for.
     """
-    if len(data) > max_bytes:
-        raise NotJson(f"The text is longer than {max_bytes} bytes.")
-    # Windows editors put a byte order mark before UTF-8.
-    data = data.removeprefix(codecs.BOM_UTF8)
-    document = parse(data)
     _refuse_too_much(model, document)
     try:
-        return model.model_validate_json(data)
+        return model.model_validate_json(text)
     except ValidationError as error:
         errors = error.errors(include_url=False)
         if errors[0]["type"] == "json_invalid":

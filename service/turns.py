@@ -7,28 +7,28 @@
 Of several turns at once one owner has all but one at most, whether others wait or not: who comes next would
 otherwise wait for as long as the slowest of what he asked for. One owner alone leaves one unused.
 
+So many wait of one owner, and of all as many as there are: whoever has nothing waiting finds a place. Each
+holds a connection meanwhile, of which a server has so many.
+
 All wait on one event loop, and no thread waits with them.
 """
 
 import asyncio
+import math
 from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
 class Full(Exception):
-    """There is no waiting place; `of_owner` where only this owner has none."""
-
-    def __init__(self, of_owner: bool) -> None:
-        self.of_owner = of_owner
-        super().__init__("no waiting place")
+    """The owner has all his places taken."""
 
 
 class Turns:
-    """Waiting places, so many of them for one owner, and `at_once` turns at a time."""
+    """Places of each owner, who waits or has his turn there, and `at_once` turns at a time."""
 
-    def __init__(self, most: int, most_of_owner: int, at_once: int = 1) -> None:
-        self._most, self._most_of_owner = most, most_of_owner
+    def __init__(self, most_of_owner: float = math.inf, at_once: int = 1) -> None:
+        self._most_of_owner = most_of_owner
         self._free, self._most_at_once = at_once, max(1, at_once - 1)
         self._held: Counter[str] = Counter()
         self._has: Counter[str] = Counter()
@@ -38,9 +38,7 @@ class Turns:
     async def turn(self, owner: str) -> AsyncIterator[None]:
         """The context lasts while it is the owner's turn. Raises Full, at once."""
         if self._held[owner] >= self._most_of_owner:
-            raise Full(of_owner=True)
-        if self._held.total() >= self._most:
-            raise Full(of_owner=False)
+            raise Full
         self._held[owner] += 1
         try:
             await self._come(owner)

@@ -18,10 +18,12 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
+from service import strict_json
 from service.access_json import SkinAccessModel
 from service.app import create_app
 from service.appraisal_schema import AppraisalsModel
 from service.keys import create
+from service.routes.paths import _message_in
 from service.routes.views import ShapesModel
 from service.server import beside
 from service.settings import Settings
@@ -331,3 +333,23 @@ def test_messages_count_as_requests_do(tmp_path: Path) -> None:
             time.sleep(1.0)
             socket.send(json.dumps({"id": "later"} | asked))
             assert "paths" in json.loads(socket.recv(timeout=GENEROUS_S))
+            # What cannot be read counts as well: of twelve, four wait for a quarter of a second.
+            begun = time.monotonic()
+            for _ in range(12):
+                socket.send("{")
+            answers = [json.loads(socket.recv(timeout=GENEROUS_S)) for _ in range(12)]
+            assert {answer["problem"]["type"] for answer in answers} == {"/v1/problems/malformed-json"}
+            assert time.monotonic() - begun > 0.5
+
+
+@pytest.mark.parametrize("paths", [[{"entry_mm": [0, -90, 0], "tip_mm": [0, 0, 0]}], [], "no list"])
+def test_a_message_is_parsed_once(paths: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[bytes] = []
+
+    def counted(text: bytes) -> Any:
+        parsed.append(text)
+        return json.loads(text)
+
+    monkeypatch.setattr(strict_json, "parse", counted)
+    id, _ = _message_in(json.dumps({"id": 7, "paths": paths}).encode())
+    assert id == 7 and len(parsed) == 1

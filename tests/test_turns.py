@@ -59,26 +59,25 @@ def run(asked: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
     [("aaaa", "aaaa"), ("aaaab", "aabaa"), ("aaabbc", "aabcab"), ("abab", "abab"), ("a", "a")],
 )
 def test_owners_take_turns(asked: str, had: str) -> None:
-    assert run(lambda: in_order(Turns(10, 10), asked)) == had
+    assert run(lambda: in_order(Turns(10), asked)) == had
 
 
-def test_one_owner_cannot_take_all_places() -> None:
+def test_places_that_others_have_taken_are_nobody_elses_loss() -> None:
     async def asked() -> None:
-        turns = Turns(most=3, most_of_owner=2)
-        async with turns.turn("a"):
-            waiting = asyncio.create_task(in_order(turns, "a"))
+        turns = Turns(most_of_owner=2)
+        async with turns.turn("first"):
+            # As many as there are places of theirs, and of many.
+            others = [asyncio.create_task(one(turns, f"{n}")) for n in range(50) for _ in range(2)]
             await settled()
-            with pytest.raises(Full) as full:
-                async with turns.turn("a"):
-                    pass
-            assert full.value.of_owner
-            other = asyncio.create_task(in_order(turns, "b"))
+            for n in range(50):
+                with pytest.raises(Full):
+                    await one(turns, f"{n}")
+            last = [asyncio.create_task(one(turns, owner)) for owner in ("first", "last", "last")]
             await settled()
-            with pytest.raises(Full) as full:
-                async with turns.turn("c"):
-                    pass
-            assert not full.value.of_owner
-        assert await waiting == "a" and await other == "b"
+            with pytest.raises(Full):
+                await one(turns, "first")
+        assert await asyncio.gather(*last) == ["first", "last", "last"]
+        await asyncio.gather(*others)
         # All places are free again.
         assert await in_order(turns, "aab") == "aab"
 
@@ -88,7 +87,7 @@ def test_one_owner_cannot_take_all_places() -> None:
 @pytest.mark.parametrize("after_it_came", [False, True])
 def test_a_turn_that_is_given_up_goes_to_the_next(after_it_came: bool) -> None:
     async def asked() -> None:
-        turns = Turns(5, 5)
+        turns = Turns(5)
         first = turns.turn("a")
         await first.__aenter__()
         given_up, last = (asyncio.create_task(one(turns, owner)) for owner in "bc")
@@ -106,9 +105,9 @@ def test_a_turn_that_is_given_up_goes_to_the_next(after_it_came: bool) -> None:
     run(asked)
 
 
-def test_a_full_bench_says_whose_fault_it_is() -> None:
+def test_an_owner_who_has_all_his_places_is_told_when_to_come_back() -> None:
     async def asked() -> None:
-        bench = SharedBench("Trying", Bounds(60.0, 1 << 40, 0), most_waiting=2, most_of_owner=1)
+        bench = SharedBench("Trying", Bounds(60.0, 1 << 40, 0), most_of_owner=1)
         async with bench._turns.turn("a"):
             with pytest.raises(Problem) as refused:
                 await bench.run("a", print)
@@ -116,9 +115,6 @@ def test_a_full_bench_says_whose_fault_it_is() -> None:
             assert refused.value.headers == {"Retry-After": "1"}
             waiting = asyncio.create_task(bench.run("b", _answered))
             await settled()
-            with pytest.raises(Problem) as refused:
-                await bench.run("c", print)
-            assert refused.value.report.kind == "busy"
         try:
             assert await waiting == "answered"
         finally:
@@ -135,7 +131,7 @@ def test_one_owner_has_all_turns_but_one(at_once: int, asked: str, first: str) -
     """Before any turn ends, and after."""
 
     async def ask() -> None:
-        turns = Turns(10, 10, at_once)
+        turns = Turns(10, at_once)
         having: list[str] = []
         had: list[str] = []
         most: Counter[str] = Counter()
@@ -170,7 +166,7 @@ def test_turns_are_neither_lost_nor_doubled(at_once: int, asked: list[tuple[str,
     """Whoever asks, for however long, and gives up or not."""
 
     async def ask() -> None:
-        turns = Turns(100, 100, at_once)
+        turns = Turns(100, at_once)
         having: Counter[str] = Counter()
 
         async def one(owner: str, for_long: int) -> None:
@@ -200,7 +196,7 @@ def test_work_that_is_left_ends_or_goes_on(ends: bool) -> None:
     """Its bench is the next one's, at once or after it."""
 
     async def ask() -> None:
-        bench = SharedBench("Trying", Bounds(GENEROUS_S, 1 << 40, 0), 9, 9, ends_when_left=ends)
+        bench = SharedBench("Trying", Bounds(GENEROUS_S, 1 << 40, 0), 9, ends_when_left=ends)
         try:
             first, kept_by = await bench.run("a", fakes.answer, 1)
             assert first == 1
@@ -227,7 +223,7 @@ def test_a_bench_that_is_closed_stops_its_work_and_begins_none() -> None:
     """Of one who is at work, of two who wait, and of one who comes later; and no process is left."""
 
     async def ask() -> None:
-        bench = SharedBench("Trying", Bounds(GENEROUS_S, 1 << 40, 0), 9, 9)
+        bench = SharedBench("Trying", Bounds(GENEROUS_S, 1 << 40, 0), 9)
         _, pid = await bench.run("a", fakes.answer, 1)
         asked = [asyncio.create_task(bench.run(owner, fakes.last, GENEROUS_S)) for owner in "abc"]
         await asyncio.sleep(0.3)
@@ -243,7 +239,7 @@ def test_a_bench_that_is_closed_stops_its_work_and_begins_none() -> None:
 
 def test_a_bench_that_does_not_stop_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared_bench, "CLOSE_S", 0.1)
-    bench = SharedBench("Trying", Bounds(GENEROUS_S, 1 << 40, 0), 9, 9)
+    bench = SharedBench("Trying", Bounds(GENEROUS_S, 1 << 40, 0), 9)
     with bench._seats[0].is_taken:
         bench.close()
 
@@ -261,7 +257,7 @@ def test_work_that_is_begun_again_has_what_is_left_of_its_time(monkeypatch: pyte
     monkeypatch.setattr(shared_bench.Bench, "run", lost)
 
     async def ask() -> None:
-        assert await SharedBench("Trying", Bounds(GENEROUS_S, 1 << 40, 0), 9, 9).run("a", print) == "answered"
+        assert await SharedBench("Trying", Bounds(GENEROUS_S, 1 << 40, 0), 9).run("a", print) == "answered"
 
     run(ask)
     assert used[0] == 0.0 and used[1] >= 0.2
@@ -269,7 +265,7 @@ def test_work_that_is_begun_again_has_what_is_left_of_its_time(monkeypatch: pyte
 
 def test_who_leaves_while_he_waits_has_no_turn() -> None:
     async def ask() -> None:
-        bench = SharedBench("Trying", Bounds(GENEROUS_S, 1 << 40, 0), 9, 1)
+        bench = SharedBench("Trying", Bounds(GENEROUS_S, 1 << 40, 0), 1)
         try:
             async with bench._turns.turn("a"):
                 left = asyncio.create_task(bench.run("b", fakes.answer, 1))

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
@@ -97,7 +98,7 @@ async def json_body(request: Request, model: type[Model], max_bytes: int, hint: 
         raise problem("unsupported-media-type", f"Send the body as application/json; {hint}.")
     try:
         body = await small_body(request, max_bytes)
-        read = parts_of(request).large_json.read
-        return body, await read(owner_of(request), len(body), read_model, model, body, max_bytes)
+        read = partial(read_model, model, max_bytes=max_bytes)
+        return body, await parts_of(request).large_json.read(owner_of(request), body, read)
     except (NotJson, Refused) as error:
         raise of_json(error) from None

@@ -136,7 +136,6 @@ _TAKEN_IN: dict[int | str, dict[str, Any]] = {
         "invalid-request",
         "unusable-input",
         "limit-reached",
-        "busy",
         "no-room",
     ),
 )

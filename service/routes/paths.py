@@ -16,7 +16,7 @@ from service.problems import Problem, documented, of_json
 from service.routes.body import json_body, stated
 from service.schema import PlanRequest
 from service.settings import MIB
-from service.strict_json import NotJson, Refused, parse, read_model
+from service.strict_json import NotJson, Refused, parsed, validated
 
 router = APIRouter(prefix="/cases", tags=["paths"])
 
@@ -56,7 +56,6 @@ _EXAMPLE = {
         "invalid-request",
         "unusable-input",
         "limit-reached",
-        "busy",
     ),
 )
 async def evaluate_paths(request: Request, case_id: str) -> Response:
@@ -94,15 +93,14 @@ async def paths_socket(socket: WebSocket, case_id: str) -> None:
     request = PlanRequest()
     while (content := await _received(socket)) is not None:
         id: Any = None
+        wait_s = parts.allowance.spend(owner)
         try:
-            id = await read(owner, len(content), _id_in, content)
-            wait_s = parts.allowance.spend(owner)
             if wait_s is not None:
-                await _send_problem(socket, id, too_many(wait_s))
-                # Nor is the next one read sooner: to refuse costs time as well.
-                await asyncio.sleep(min(wait_s, LONGEST_PAUSE_S))
-                continue
-            message = await read(owner, len(content), read_model, NeedlesMessage, content, MAX_NEEDLES_BYTES)
+                id = await read(owner, content, _id_in)
+                raise too_many(wait_s)
+            id, message = await read(owner, content, _message_in)
+            if isinstance(message, Refused):
+                raise message
             asked = message.request if "request" in message.model_fields_set else request
             answer = await parts.appraising.appraised(owner, stored, what_matters(asked), message)
             request = asked
@@ -112,6 +110,9 @@ async def paths_socket(socket: WebSocket, case_id: str) -> None:
             await _send_problem(socket, id, of_json(error))
         except Problem as refused:
             await _send_problem(socket, id, refused)
+        if wait_s is not None:
+            # Nor is the next one read sooner: to refuse costs time as well.
+            await asyncio.sleep(min(wait_s, LONGEST_PAUSE_S))
 
 
 async def _received(socket: WebSocket) -> bytes | None:
@@ -123,10 +124,23 @@ async def _received(socket: WebSocket) -> bytes | None:
     return given
 
 
+def _message_in(content: bytes) -> tuple[Any, NeedlesMessage | Refused]:
+    """The message, or what is wrong with it, and its id, for a refusal too says which one it answers. Raises
+    NotJson."""
+    text, document = parsed(content, MAX_NEEDLES_BYTES)
+    try:
+        return _id_of(document), validated(NeedlesMessage, text, document)
+    except Refused as refused:
+        return _id_of(document), refused
+
+
 def _id_in(content: bytes) -> Any:
-    """The message's id, so that a refusal too says which one it answers. Raises NotJson."""
-    found = parse(content)
-    id = found.get("id") if isinstance(found, dict) else None
+    """The message's id alone. Raises NotJson."""
+    return _id_of(parsed(content, MAX_NEEDLES_BYTES)[1])
+
+
+def _id_of(document: Any) -> Any:
+    id = document.get("id") if isinstance(document, dict) else None
     return id if isinstance(id, int | str) and len(str(id)) <= 100 else None
 
 

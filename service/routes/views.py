@@ -50,7 +50,7 @@ class ShapesModel(BaseModel):
 @router.get(
     "/cases/{case_id}/shapes",
     response_model=ShapesModel,
-    responses=NOT_MODIFIED | documented("not-found", "damaged", "unusable-input", "limit-reached", "busy"),
+    responses=NOT_MODIFIED | documented("not-found", "damaged", "unusable-input", "limit-reached"),
     openapi_extra={"parameters": [IF_NONE_MATCH]},
 )
 async def case_shapes(request: Request, case_id: str) -> Response:
@@ -82,7 +82,6 @@ async def case_shapes(request: Request, case_id: str) -> Response:
         "invalid-request",
         "unusable-input",
         "limit-reached",
-        "busy",
     ),
 )
 async def case_slices(request: Request, case_id: str) -> Response:
