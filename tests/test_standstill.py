@@ -14,6 +14,7 @@ import pytest
 import recovery_fakes
 from postgres import Postgres
 from service_process import Service, eventually, running
+from test_bench import is_gone
 from test_recovery import accepted, case_of, dask, is_whole, marks, service, until_done, until_running
 
 __all__ = ["marks", "service"]
@@ -51,7 +52,8 @@ def test_a_stopped_worker_is_replaced_and_its_job_begun_again(service: Service) 
         # One job runs at a bench of the worker, one waits.
         jobs = [accepted(client, plans, seed) for seed in (recovery_fakes.LONG, 1)]
     until_running(service, jobs[0])
-    (worker,), benches = service.processes("spawn_main"), service.processes("bench_process")
+    (worker,) = service.processes("spawn_main")
+    (bench,) = worker.children()
     worker.suspend()
     until_told(service, "has been heard of 1 worker")
     eventually(lambda: is_sound(service))
@@ -59,8 +61,8 @@ def test_a_stopped_worker_is_replaced_and_its_job_begun_again(service: Service) 
     for seed, job in zip((recovery_fakes.LONG, 1), jobs, strict=True):
         done = until_done(service, job)
         assert is_whole(service, done, seed)
-    # Of the benches, the one of the worker went with it.
-    assert not all(bench.is_running() for bench in benches)
+    # Its bench went with it.
+    assert is_gone(bench.pid)
     assert health(service)[1]["workers"] == 1
 
 
