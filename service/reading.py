@@ -7,13 +7,17 @@ Of several benches, one owner has all but one at most (`service.turns`). A readi
 from pathlib import Path
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
+
 from anatomy.errors import AnatomyError
 from service.case_content import case_in, parts_by_name
+from service.damage import refuse_damaged
 from service.jobs.bench import Bounds
 from service.memory import reading_memory_bytes
 from service.problems import Problem, of_input
+from service.recent_texts import RecentTexts
 from service.settings import Settings
-from service.shapes import shapes
+from service.shapes import shapes_text
 from service.shared_bench import SharedBench
 from service.store import StoredCase
 from service.tasks import Work, describe
@@ -37,6 +41,7 @@ class Reading:
         )
         self._zip_limits = ZipLimits.of(settings)
         self._work = work
+        self._shapes = RecentTexts()
 
     async def unpacked(self, owner: str, archive: Path, folder: Path, take: Take) -> None:
         """Unpack a zip into an empty folder. `owner` waits for it, and has its bytes counted before any are
@@ -62,10 +67,18 @@ class Reading:
             raise Problem(of_input(error, folder, parts_by_name(content))) from None
         return found
 
-    async def shapes(self, owner: str, stored: StoredCase) -> list[dict[str, Any]]:
-        """The shapes of a case's structures, for which `owner` waits. Raises Problem as `described` does."""
+    async def shapes(self, owner: str, stored: StoredCase) -> bytes:
+        """The shapes of a case's structures as JSON, for which `owner` waits, unless somebody asked lately.
+        Raises Problem as `described` does, and OSError."""
+        case_id: str = stored.record["id"]
+        found = self._shapes.get(case_id)
         try:
-            found: list[dict[str, Any]] = await self._bench.run(owner, shapes, stored.case)
+            if found is None:
+                found = await self._bench.run(owner, shapes_text, stored.case)
+                self._shapes.keep(case_id, found)
+            else:
+                # As it would be found out by making them.
+                await run_in_threadpool(refuse_damaged, stored.case.kept)
         except AnatomyError as error:
             raise Problem(of_input(error, stored.folder, parts_by_name(stored.record))) from None
         return found

@@ -8,6 +8,7 @@ A thin structure keeps small blocks; a large one gets blocks as large as its num
 from typing import Any
 
 import numpy as np
+import orjson
 from jaxtyping import Bool
 from scipy import ndimage
 from skimage.measure import marching_cubes
@@ -40,12 +41,20 @@ DECIMALS = 1
 TRIANGLES_PER_BLOCK_FACE = 2.0
 
 
-def shapes(report: Report, case: Case) -> list[dict[str, Any]]:
+def shapes_text(report: Report, case: Case) -> bytes:
+    """The shapes of a case as JSON: to take millions of numbers over from a bench would hold up a server.
+
+    Raises AnatomyError for a case that cannot be read.
+    """
+    del report
+    return orjson.dumps({"shapes": shapes(case)})
+
+
+def shapes(case: Case) -> list[dict[str, Any]]:
     """Every structure of a case as JSON values: name, role that its name implies, vertices and triangles.
 
     Vertices are in patient LPS. [mm] Raises AnatomyError for a case that cannot be read.
     """
-    del report
     segmentation, _ = open_case(case)
     found = []
     for structure in segmentation.structures:

@@ -285,6 +285,17 @@ def test_shapes_of_a_case_are_closed_and_told_once(client, case):
     assert again.status_code == 304
 
 
+def test_shapes_are_made_once_for_all_who_may_have_them(client, case, monkeypatch):
+    made = client.get(f"{case}/shapes").content
+
+    async def never(*_):
+        raise AssertionError("they are made anew")
+
+    monkeypatch.setattr("service.reading.SharedBench.run", never)
+    assert client.get(f"{case}/shapes").content == made
+    problem(client.get(f"/v1/cases/{'0' * 64}/shapes"), "not-found")
+
+
 def test_every_entry_of_the_skin_access_map_leads_a_safe_path_in(client, plan):
     answer = client.get(f"/v1/plans/{plan['plan_sha256']}/skin-access")
     assert answer.status_code == 200

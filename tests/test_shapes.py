@@ -97,7 +97,7 @@ def test_what_came_as_a_large_mesh_is_made_coarse():
 
 def test_every_structure_of_the_thorax_is_closed_and_has_its_volume():
     segmentation = thorax()
-    found = shapes(lambda progress: None, Case("thorax"))
+    found = shapes(Case("thorax"))
     assert [s["structure"] for s in found] == list(segmentation.names())
     for made, asked in zip(found, segmentation.structures, strict=True):
         solid = trimesh.Trimesh(made["vertices_mm"], made["triangles"], process=False)

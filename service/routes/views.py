@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
@@ -62,8 +61,7 @@ async def case_shapes(request: Request, case_id: str) -> Response:
     known = unless_known(request, etag)
     if known is not None:
         return known
-    shapes = await unless_left(request, parts.reading.shapes(owner, stored))
-    text = await run_in_threadpool(orjson.dumps, {"shapes": shapes})
+    text = await unless_left(request, parts.reading.shapes(owner, stored))
     return Response(text, media_type="application/json", headers={"ETag": etag})
 
 
