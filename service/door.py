@@ -88,10 +88,11 @@ class Door(socket.socket):
             self._waits = True
             leaving = gone()
             if leaving is not None:
+                # The loop reads its end, and closes it as if the client had left: what is written to it is
+                # still sent. Where that is what it waits for, the loop finds that it cannot be written.
+                how = socket.SHUT_RDWR if place is not None and place.is_unread else socket.SHUT_RD
                 with contextlib.suppress(OSError):
-                    # The loop reads its end, and closes it as if the client had left: what is written to it
-                    # is still sent.
-                    leaving.shutdown(socket.SHUT_RD)
+                    leaving.shutdown(how)
 
         place = places.take(address, leave)
         if place is None:

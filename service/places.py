@@ -3,10 +3,12 @@
     fresh      no whole head has come yet
     busy       a request is being answered, or a WebSocket is open
     resting    the last request is answered, the next one has not come
+    unread     more was written than the client has read for now
 
 Where all places are taken, a connection that waits for its client gives way to a new one: the one that has
-been fresh the longest, else the one that has rested the longest. So a crowd of half-sent heads crowds out
-itself, and who sends a whole one is served. Where all are busy, the new one is turned away.
+been fresh the longest, else the one that has rested the longest, else the one that is unread the longest. So
+a crowd of half-sent heads, or of readers that take their time, crowds out itself, and who sends a whole head
+is served. Where all are busy, the new one is turned away.
 """
 
 from collections import Counter, OrderedDict
@@ -20,7 +22,12 @@ from service.allowance import stranger
 class _State(Enum):
     FRESH = auto()
     RESTING = auto()
+    UNREAD = auto()
     BUSY = auto()
+
+
+_GIVE_WAY = (_State.FRESH, _State.RESTING, _State.UNREAD)
+"""Who waits for its client, in this order."""
 
 
 @dataclass(eq=False)
@@ -31,6 +38,11 @@ class Place:
     leave: Callable[[], None]
     state: _State = _State.FRESH
     is_taken: bool = True
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether what was written waits for the client to read it."""
+        return self.state is _State.UNREAD
 
 
 class Places:
@@ -44,9 +56,7 @@ class Places:
         self._taken = 0
         self._of_address: Counter[str] = Counter()
         # Who waits for its client, longest first, of all and of each address.
-        self._waiting: dict[_State, OrderedDict[Place, None]] = {
-            state: OrderedDict() for state in (_State.FRESH, _State.RESTING)
-        }
+        self._waiting: dict[_State, OrderedDict[Place, None]] = {state: OrderedDict() for state in _GIVE_WAY}
 
     @property
     def taken(self) -> int:
@@ -77,6 +87,10 @@ class Places:
     def rest(self, place: Place) -> None:
         """The connection waits for its client's next request."""
         self._become(place, _State.RESTING)
+
+    def unread(self, place: Place) -> None:
+        """The connection waits for its client to read."""
+        self._become(place, _State.UNREAD)
 
     def end(self, place: Place) -> None:
         """The connection has ended, or is told to. What ended already stays so."""

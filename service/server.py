@@ -12,12 +12,13 @@ import uvicorn
 from fastapi import FastAPI
 
 from anatomy.errors import AnatomyError
-from service.connection import Bounds, HttpConnection, SocketConnection
+from service.connection import HttpConnection, SocketConnection
 from service.descriptors import raise_limit
 from service.door import Door
 from service.parts import parts_of_app
 from service.places import Places
 from service.settings import Settings
+from service.unread import Bounds
 from service.watch import Watch
 
 MAX_MESSAGE_BYTES = 1 << 20
@@ -119,7 +120,7 @@ def _server(app: FastAPI, door: Door) -> uvicorn.Server:
     door.places = _places(settings)
     bounds = Bounds(settings.head_s, settings.body_idle_s, settings.body_bytes_per_s)
     http: Any = functools.partial(HttpConnection, door, bounds)
-    ws: Any = functools.partial(SocketConnection, bounds)
+    ws: Any = functools.partial(SocketConnection, door, bounds)
     config = uvicorn.Config(
         app,
         http=http,

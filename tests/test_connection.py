@@ -12,13 +12,17 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.sync.client import connect
 
-from service.connection import Bounds, HttpConnection, SocketConnection
+from service.connection import HttpConnection, SocketConnection
 from service.door import Door
 from service.places import Places
+from service.unread import Bounds
 
 MOST = 8
-BOUNDS = Bounds(head_s=1.0, idle_s=3.0, bytes_per_s=1000.0)
+BOUNDS = Bounds(head_s=1.0, idle_s=2.0, bytes_per_s=100_000.0)
 LARGE = 40 << 20
 """More than buffers on the way hold."""
 
@@ -27,15 +31,27 @@ ASK = b"GET /small HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 class App:
-    """/small answers at once, /large much, /held once it is let go."""
+    """/small answers at once, /large much, /held once it is let go, /body once all was sent. WebSockets take
+    whatever comes."""
 
     def __init__(self) -> None:
         self.let_go = asyncio.Event()
+        self.received = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.accept"})
+            while (message := await receive())["type"] != "websocket.disconnect":
+                self.received += message["type"] == "websocket.receive"
+            return
         if scope["path"] == "/held":
             while not self.let_go.is_set():
                 await asyncio.sleep(0.01)
+        while scope["path"] == "/body":
+            message = await receive()
+            self.received += len(message["body"])
+            if not message["more_body"]:
+                break
         body = b"x" * (LARGE if scope["path"] == "/large" else 3)
         head = [(b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": head})
@@ -52,7 +68,7 @@ def door(app: App) -> Iterator[Door]:
     with Door(socket.create_server(("127.0.0.1", 0))) as made:
         made.places = Places(MOST, MOST)
         http: Any = functools.partial(HttpConnection, made, BOUNDS)
-        ws: Any = functools.partial(SocketConnection, BOUNDS)
+        ws: Any = functools.partial(SocketConnection, made, BOUNDS)
         config = uvicorn.Config(
             app, http=http, ws=ws, log_config=None, lifespan="off", backlog=16, timeout_keep_alive=2
         )
@@ -170,16 +186,59 @@ def test_an_answer_that_nobody_reads_is_not_kept(door: Door) -> None:
         until(lambda: taken(door) == 0)
 
 
-def test_an_answer_that_is_read_slowly_arrives(door: Door) -> None:
-    """Longer than it would be kept unread."""
+class Reader:
+    """Reads so many bytes in a second, and what it is late with."""
+
+    def __init__(self, client: socket.socket, bytes_per_s: float) -> None:
+        self._client, self._rate, self._began = client, bytes_per_s, time.monotonic()
+        self.read = 0
+
+    def read_on(self) -> None:
+        time.sleep(0.05)
+        due = int((time.monotonic() - self._began) * self._rate) - self.read
+        some = self._client.recv(max(1, due))
+        if some == b"":
+            raise EOFError
+        self.read += len(some)
+
+
+def test_an_answer_that_is_read_slowly_is_not_given_up(door: Door) -> None:
+    """Thrice as fast as it must be, at which a third of a send buffer takes longer than anybody waits for.
+    The server's side tells: a client has long to read what was sent before."""
     with connected(door) as client:
         client.sendall(ASK.replace(b"small", b"large"))
-        found = 0
-        while found < LARGE:
-            some = len(client.recv(1 << 20))
-            assert some > 0, found
-            found += some
-            time.sleep(0.1)
+        reader = Reader(client, 3 * BOUNDS.bytes_per_s)
+        end = time.monotonic() + 4 * BOUNDS.idle_s
+        while time.monotonic() < end:
+            reader.read_on()
+            assert taken(door) == 1, reader.read
+        # And who stops is.
+        until(lambda: taken(door) == 0)
+
+
+def test_answers_that_nobody_reads_give_way(door: Door) -> None:
+    few = door.places = Places(2, 2)
+    with contextlib.ExitStack() as stack:
+        crowd = [stack.enter_context(connected(door)) for _ in range(2)]
+        for client in crowd:
+            # The second request has the server stop reading.
+            client.sendall(ASK.replace(b"small", b"large") + ASK)
+        until(lambda: [len(some) for some in few._waiting.values()] == [0, 0, 2])
+        with connected(door) as other:
+            other.sendall(ASK)
+            assert answer(other).startswith(b"HTTP/1.1 200")
+            # Who gave way is gone at once, and its descriptor with it.
+            assert few.taken <= 2 and len(door._at) <= 2
+
+
+def test_an_answer_that_is_read_slowly_is_whole(door: Door) -> None:
+    with connected(door) as client:
+        client.sendall(ASK.replace(b"small", b"large").replace(b"x\r\n", b"x\r\nConnection: close\r\n"))
+        reader = Reader(client, LARGE / (2 * BOUNDS.idle_s))
+        with pytest.raises(EOFError):
+            while True:
+                reader.read_on()
+        assert reader.read > LARGE
 
 
 def test_a_body_that_was_not_asked_for_is_not_waited_for(door: Door) -> None:
@@ -191,3 +250,79 @@ def test_a_body_that_was_not_asked_for_is_not_waited_for(door: Door) -> None:
                 time.sleep(0.05)
         assert rest(client).count(b"HTTP/1.1") <= 1
     until(lambda: taken(door) == 0)
+
+
+# Bodies and frames of a byte
+
+CHUNKS = b"1\r\nx\r\n" * 43_000
+"""What one read of a socket may give."""
+
+MOST_BYTES = 8 << 10
+"""Of these, h11 makes events for 7 ms."""
+
+POST = b"POST /%s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+class Parsed:
+    """What protocols are given."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, kind: type) -> None:
+        self.pieces: list[int] = []
+        take = kind.data_received  # type: ignore[attr-defined]
+
+        def noted(protocol: Any, data: bytes) -> None:
+            self.pieces.append(len(data))
+            take(protocol, data)
+
+        patch.setattr(kind, "data_received", noted)
+
+
+def test_a_body_of_one_byte_chunks_is_read_in_pieces(
+    door: Door, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed = Parsed(monkeypatch, H11Protocol)
+    with connected(door) as client:
+        client.sendall(POST % b"body" + CHUNKS + b"0\r\n\r\n")
+        assert answer(client).startswith(b"HTTP/1.1 200")
+    assert app.received == CHUNKS.count(b"x") and max(parsed.pieces) <= MOST_BYTES
+    assert sum(parsed.pieces) > len(CHUNKS)
+
+
+def test_a_body_that_was_not_asked_for_is_not_parsed(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much of it comes, and its sender reads the answer: nothing resets the connection before."""
+    parsed = Parsed(monkeypatch, H11Protocol)
+    with connected(door) as client:
+        client.sendall(POST % b"small" + CHUNKS)
+        until(lambda: client.recv(1, socket.MSG_PEEK) != b"")
+        for _ in range(20):
+            client.sendall(CHUNKS)
+        client.shutdown(socket.SHUT_WR)
+        found = b""
+        while some := client.recv(1 << 16):
+            found += some
+    assert found.startswith(b"HTTP/1.1 200") and found.endswith(b"\r\n\r\nxxx")
+    assert b"connection: close" in found.lower()
+    # What had come before the answer.
+    assert sum(parsed.pieces) <= 4 * MOST_BYTES
+    until(lambda: taken(door) == 0)
+
+
+def test_what_is_no_http_is_not_parsed_on(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed = Parsed(monkeypatch, H11Protocol)
+    with connected(door) as client:
+        for _ in range(20):
+            client.sendall(b"no http\r\n\r\n" * 20_000)
+        client.shutdown(socket.SHUT_WR)
+        assert rest(client).startswith(b"HTTP/1.1 400")
+    assert len(parsed.pieces) == 1
+    until(lambda: taken(door) == 0)
+
+
+def test_frames_of_no_byte_are_read_in_pieces(door: Door, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed = Parsed(monkeypatch, WebSocketsSansIOProtocol)
+    frames = 20_000
+    with connect(f"ws://127.0.0.1:{door.getsockname()[1]}/", proxy=None) as client:
+        # Of text, masked with noughts.
+        client.socket.sendall(b"\x81\x80\x00\x00\x00\x00" * frames)
+        until(lambda: app.received == frames)
+    assert max(parsed.pieces) <= MOST_BYTES

@@ -44,7 +44,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         "SEEDPATH_DATA_DIR": str(folder / "data"),
         "SEEDPATH_HEAD_S": "5",
         "SEEDPATH_BODY_IDLE_S": "2",
-        "SEEDPATH_BODY_BYTES_PER_S": "1000",
+        "SEEDPATH_BODY_BYTES_PER_S": "100000",
     }
     with running(Service(settings, folder / "log", prefix=FEW)) as made:
         yield made
@@ -175,6 +175,25 @@ def test_answers_that_nobody_reads_are_not_kept_for_ever(service: Service) -> No
         eventually(lambda: descriptors(service) <= quiet + 5)
     with service.client() as client:
         assert client.get("/v1/version").status_code == 200
+
+
+CHUNKED, MOST_OF_CHUNKS_S = 16, 2.0
+"""Connections, and seconds of processor that all of their bodies may take: parsed whole, they took 5 s."""
+
+
+def test_bodies_of_one_byte_chunks_leave_the_service_to_others(service: Service) -> None:
+    assert service.process is not None
+    process = psutil.Process(service.process.pid)
+    head = b"POST /v1/none HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    before = sum(process.cpu_times()[:2])
+    with contextlib.ExitStack() as stack, service.client() as client:
+        crowd = [stack.enter_context(connected(service)) for _ in range(CHUNKED)]
+        for connection in crowd:
+            connection.setblocking(False)
+            connection.send(head + b"1\r\nx\r\n" * 43_000)
+        assert client.get("/v1/version").status_code == 200
+        eventually(lambda: all(ended(connection) for connection in crowd))
+    assert sum(process.cpu_times()[:2]) - before < MOST_OF_CHUNKS_S
 
 
 # Large bodies

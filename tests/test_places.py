@@ -44,7 +44,9 @@ class Crowd:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["come", "busy", "rest", "end"]), st.sampled_from(ADDRESSES), st.integers(0, 9)
+        st.sampled_from(["come", "busy", "rest", "unread", "end"]),
+        st.sampled_from(ADDRESSES),
+        st.integers(0, 9),
     ),
     max_size=60,
 )
@@ -74,7 +76,7 @@ def test_there_are_never_more_than_places_and_the_busy_stay(steps: list[tuple[st
                 places.busy(place)
                 busy.add(place)
             else:
-                places.rest(place)
+                (places.rest if what == "rest" else places.unread)(place)
                 busy.discard(place)
         assert places.taken == len(crowd.there) <= MOST
         assert all(crowd.of(a) <= MOST_OF_ADDRESS for a in ADDRESSES)
@@ -94,6 +96,22 @@ def test_the_longest_fresh_gives_way_first_then_the_longest_at_rest() -> None:
         assert place is not None
         places.busy(place)
     assert crowd.come("10.0.0.2") is not None and crowd.left == [first, resting]
+
+
+def test_who_does_not_read_gives_way_after_all_others_that_wait() -> None:
+    places = Places(2, 2)
+    crowd = Crowd(places)
+    unread, resting = (crowd.come("10.0.0.1") for _ in range(2))
+    assert unread is not None and resting is not None
+    places.busy(unread)
+    places.unread(unread)
+    places.rest(resting)
+    for _ in range(2):
+        place = crowd.come("10.0.0.2")
+        assert place is not None
+        places.busy(place)
+    assert crowd.left == [resting, unread] and unread.is_unread and not resting.is_unread
+    assert crowd.come("10.0.0.2") is None
 
 
 def test_a_proxy_may_have_all_places() -> None:

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from service.owners import held_by, owner_of
 from service.parts import parts_of
-from service.problems import Problem, of_json, problem
+from service.problems import of_json, problem
 from service.strict_json import Model, NotJson, Refused, read_model
 
 
@@ -61,7 +61,7 @@ async def chunks(request: Request) -> AsyncGenerator[bytes, None]:
         except StopAsyncIteration:
             return
         except TimeoutError:
-            raise Problem(problem("too-slow", patience.refusal).report, {"Connection": "close"}) from None
+            raise problem("too-slow", patience.refusal) from None
         # What the service does with a chunk is not the sender's time.
         patience.note(time.monotonic() - began, len(chunk))
         yield chunk
