@@ -1,9 +1,12 @@
 """Files that are whole or not there: written aside, flushed, then renamed into place."""
 
+import logging
 import os
 import shutil
 import tempfile
 from pathlib import Path
+
+_log = logging.getLogger("seedpath.store")
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
@@ -29,9 +32,11 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
 
 def remove(path: Path) -> None:
     """Remove a file, or whatever stands in its place, if it is there. Of a folder, what cannot be removed is
-    left. Raises OSError for a file that cannot be."""
+    left, which the log tells. Raises OSError for a file that cannot be."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
+        if path.exists():
+            _log.error("%s cannot be removed as a whole: look after what is left in it.", path)
     else:
         path.unlink(missing_ok=True)
 

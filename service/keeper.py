@@ -25,7 +25,7 @@ from service.holdings import (
 )
 from service.jobs.job import Job
 from service.jobs.states import OPEN, State
-from service.kept_bytes import forget_size, kept_bytes, note_size, set_right, size_of, unsized
+from service.kept_bytes import counts, forget_size, kept_bytes, note_size, set_right, size_of, unsized
 from service.made import Kind
 from service.problems import Problem, problem, type_of
 from service.quota import Quota
@@ -55,7 +55,7 @@ class Keeper:
         def change(connection: Connection) -> bool | None:
             if not self._store.is_there(case_id):
                 return None
-            if not case_ids(connection, owner, CASE, case_id):
+            if not counts(connection, owner, CASE, case_id):
                 size = self._store.case_bytes(case_id)
                 self._quota.refuse_more(connection, owner, size)
                 note_size(connection, CASE, case_id, size)
@@ -72,7 +72,7 @@ class Keeper:
         size = bytes_in(folder)
 
         def change(connection: Connection) -> StoredCase:
-            if not case_ids(connection, owner, CASE, record["id"]):
+            if not counts(connection, owner, CASE, record["id"]):
                 self._quota.refuse_more(connection, owner, size)
             stored = self._store.add_case(folder, record)
             note_size(connection, CASE, record["id"], self._store.case_bytes(record["id"]))

@@ -55,11 +55,13 @@ def forget_size(connection: Connection, kind: str, id: str) -> None:
 
 def counted(connection: Connection, owner: str, things: Iterable[Thing]) -> set[Thing]:
     """Those of `things` that count for `owner`."""
-    return {
-        (kind, id)
-        for kind, id in things
-        if connection.scalar(select(exists().where(holdings.c.owner == owner, _counts_for(kind, id))))
-    }
+    return {thing for thing in things if counts(connection, owner, *thing)}
+
+
+def counts(connection: Connection, owner: str, kind: str, id: str) -> bool:
+    """Whether one counts for `owner`: a case also where he holds only what was made from it."""
+    holds = holdings.c.owner == owner, _counts_for(kind, id)
+    return bool(connection.scalar(select(exists().where(*holds))))
 
 
 def add(connection: Connection, owner: str, things: Iterable[Thing], sign: int = 1) -> None:

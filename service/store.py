@@ -243,7 +243,7 @@ class Store:
         """Keep what was made, and the plan within it first: who has the one can ask for the other.
 
         Where one cannot be written, those that were not there before are gone again. A process that is killed
-        in between leaves some, for who sweeps.
+        in between leaves some, which nobody holds. Raises Problem for what is larger than is read again.
         """
         files = [(self._file(one.kind, one.id), one.text) for one in (made.plan, made) if one is not None]
         files += [
@@ -251,6 +251,7 @@ class Store:
             for one in (made.plan, made)
             if one is not None and one.access is not None
         ]
+        _refuse_unreadable(files, self._access)
         new = [file for file, _ in files if not file.exists()]
         try:
             for file, text in files:
@@ -333,7 +334,7 @@ class Store:
         for left in self._aside.iterdir():
             name = left.name.partition(".")[0]
             if _is_older(left, before_s) and not lives(self._marks, name):
-                shutil.rmtree(left, ignore_errors=True)
+                remove(left)
         for folder in (*self._kept.values(), self._access):
             # What write_atomically has not finished is no result.
             for half in folder.glob(".*.json.*"):
@@ -369,6 +370,15 @@ class Store:
 
     def _map(self, plan_id: str) -> Path:
         return self._access / f"{plan_id}.json"
+
+
+def _refuse_unreadable(files: list[tuple[Path, bytes]], maps: Path) -> None:
+    """Raises Problem for what would be said to be damaged when it is read."""
+    for file, text in files:
+        most = MAX_MAP_BYTES if file.parent == maps else MAX_RESULT_BYTES
+        if len(text) > most:
+            detail = f"What was made takes {len(text) >> 20} MiB, and {most >> 20} MiB can be kept."
+            raise problem("limit-reached", f"{detail} Ask for less.")
 
 
 def bytes_in(folder: Path) -> int:

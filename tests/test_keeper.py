@@ -204,3 +204,32 @@ def test_a_case_that_was_removed_by_half_is_taken_in_anew(parts: tuple[Store, Ke
     assert not store.is_whole(IDS["left"])
     made_case(store, "left")
     assert (folder / "file" / "a.nii").read_bytes() == b"a"
+
+
+def test_what_stays_of_a_removal_is_told(
+    held: tuple[Keeper, list[Path]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    keeper, _ = held
+    keeper.remove_result("ann", Kind.PLAN, IDS["plans"])
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "unlink", fails(errno.EIO))
+        keeper.remove_case("ann", IDS["held"])
+    (left,) = (keeper._store._aside).glob(f"*{IDS['held']}*")
+    assert f"{left} cannot be removed as a whole" in caplog.text
+
+
+def test_nothing_is_kept_that_would_be_too_large_to_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "data")
+    plan, whole = Made(Kind.PLAN, IDS["plans"], b"p" * 20, access=b"a" * 30), b"r" * 25
+    made = Made(Kind.REPLAN, IDS["left"], whole, plan=plan)
+    for name, bound in (("MAX_RESULT_BYTES", 24), ("MAX_MAP_BYTES", 29)):
+        with monkeypatch.context() as bounded:
+            bounded.setattr(f"service.store.{name}", bound)
+            with pytest.raises(Problem) as refused:
+                store.keep(made)
+        assert refused.value.report.kind == "limit-reached"
+        assert not store.is_result_there(Kind.PLAN, IDS["plans"])
+    store.keep(made)
+    assert store.is_result_there(Kind.REPLAN, IDS["left"])

@@ -188,6 +188,27 @@ def test_what_is_held_is_counted_once(parts: Parts) -> None:
     assert keeper.kept_bytes("ben") == 0
 
 
+def test_a_case_that_is_kept_for_its_plan_needs_no_more_room(parts: Parts) -> None:
+    store, keeper, database = parts
+    content = content_of("thorax", [], False)
+    whole = identify(content)
+    with store.aside() as folder:
+        keeper.add_case("ann", folder, {"id": whole} | content)
+    # The files of this one are not those that it names.
+    brought(store, keeper, "ann", 0)
+    for number, case_id in enumerate((whole, CASES[0])):
+        database.write(lambda c, n=number, id=case_id: hold(c, "ann", Kind.PLAN, RESULTS[n], id))  # type: ignore[misc]
+        keeper.remove_case("ann", case_id)
+    before = keeper.kept_bytes("ann")
+    full = Keeper(database, store, Quota(before))
+    assert full.hold_case("ann", whole) is not None
+    assert full.hold_case("ann", CASES[0]) is None
+    brought(store, full, "ann", 0)
+    assert full.kept_bytes("ann") == before == files_of(database, store, "ann")
+    with pytest.raises(Problem):
+        brought(store, full, "ann", 1)
+
+
 def test_sizes_of_what_an_earlier_version_kept_are_found_out_at_a_start(parts: Parts) -> None:
     store, keeper, database = parts
     for owner in OWNERS:
