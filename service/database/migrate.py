@@ -27,7 +27,7 @@ def migrate(database: Database) -> None:
     """
     refuse_unusable(database.address)
     try:
-        database.read(_refuse_damaged_pages)
+        database.read(refuse_damaged_pages)
         database.write(_upgrade, _LOCK)
     except Damaged:
         file = file_of(database.address)
@@ -43,10 +43,11 @@ def migrate(database: Database) -> None:
         ) from None
 
 
-def _refuse_damaged_pages(connection: Connection) -> None:
-    """Raises Damaged where SQLite finds a page that is none."""
+def refuse_damaged_pages(connection: Connection) -> None:
+    """Raises Damaged where SQLite finds a page that is none, or an index that is not that of its table: by
+    such a one a row would not be found that is there, and files would go that are held."""
     if connection.dialect.name == "sqlite":
-        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
         if found != "ok":
             raise Damaged(str(found))
 
