@@ -109,6 +109,25 @@ def test_a_file_whose_time_is_not_settled_is_hashed_each_time(file: Path) -> Non
         assert file.stat().st_ino == was.st_ino and file.stat().st_size == was.st_size
 
 
+@pytest.mark.parametrize("ahead_ns", [0, 10 * SETTLED_NS, 3600 * 10**9])
+def test_a_file_of_a_clock_that_is_ahead_is_remembered_once_it_was_seen_for_a_while(
+    file: Path, monkeypatch: pytest.MonkeyPatch, ahead_ns: int
+) -> None:
+    digests, now_ns, wall_ns = Digests(), [0], time.time_ns()
+    monkeypatch.setattr(time, "monotonic_ns", lambda: now_ns[0])
+    os.utime(file, ns=(wall_ns + ahead_ns,) * 2)
+    monkeypatch.setattr(time, "time_ns", lambda: wall_ns)
+    hashed = []
+    for after_ns in (0, SETTLED_NS - 1, SETTLED_NS, SETTLED_NS + 1, 10 * SETTLED_NS):
+        now_ns[0] = after_ns
+        assert digests.sha256(file) == sha256(file)
+        hashed.append(digests.hashed_bytes // SIZE)
+    assert hashed == [1, 2, 3, 3, 3]
+    in_place(file)
+    os.utime(file, ns=(wall_ns + ahead_ns + 1000,) * 2)
+    assert digests.sha256(file) == sha256(file) and digests.hashed_bytes == 4 * SIZE
+
+
 def test_few_files_are_remembered(tmp_path: Path) -> None:
     digests = Digests(most=2)
     files = [tmp_path / name for name in "abc"]
