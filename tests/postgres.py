@@ -33,6 +33,11 @@ class Postgres:
     def url(self) -> str:
         return f"postgresql://{SUPERUSER}@/postgres?host={self.folder}"
 
+    @property
+    def pid(self) -> int:
+        """Of its first process, whose children are all others."""
+        return int((self.folder / "data" / "postmaster.pid").read_text(encoding="ascii").split()[0])
+
     def start(self) -> None:
         options = f"-c listen_addresses='' -c unix_socket_directories={self.folder} -c fsync=off"
         self._run("pg_ctl", "start", "-w", "-o", options, "-l", str(self.folder / "log"))

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from health_watch import HealthWatch
 from phantom import write_phantom
 from service_process import GENEROUS_S, Service, eventually, running
 from test_rest import healthy, problem, until, upload
@@ -21,6 +22,9 @@ from service.appraising import MOST_OF_OWNER
 
 CLIENTS = 200
 ROUNDS = 3
+HEALTH_S = 1.0
+"""Within which health is answered, whatever the crowd."""
+
 MOST_GROWTH_BYTES = 300 << 20
 """Of the server's memory, while all clients ask at once: far below a copy of anything for each."""
 
@@ -116,11 +120,19 @@ def test_two_hundred_clients_at_once_are_all_answered(service: Service, tmp_path
         process = psutil.Process(service.process.pid)
         before = process.memory_info().rss
         crowd = Crowd(service.base, case, watched)
-        asyncio.run(_all_at_once(crowd))
+        watch = HealthWatch(service.base, service.process.pid)
+        with watch.watching():
+            asyncio.run(_all_at_once(crowd))
         grown = process.memory_info().rss - before
     told = Counter((path, answer.status_code) for _, path, answer in crowd.answers)
     print(f"{dict(told)}, {grown / 2**20:.0f} MiB more")
+    print(
+        f"health: {len(watch.answers)} answers, the longest {watch.longest_s:.2f} s, "
+        f"{watch.longest_at_work_s:.2f} s without what was waited for a processor"
+    )
     assert len(crowd.answers) == CLIENTS * ROUNDS
+    assert {answer.status for answer in watch.answers} == {200} and len(watch.answers) > 10
+    assert watch.longest_at_work_s <= HEALTH_S
     for method, path, answer in crowd.answers:
         content = documented[path][method]["responses"][str(answer.status_code)].get("content", {})
         assert answer.headers["content-type"].partition(";")[0] in content, (path, answer.status_code)
