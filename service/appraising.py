@@ -17,7 +17,7 @@ from anatomy.errors import AnatomyError
 from service.appraisal_schema import NeedlesBody
 from service.appraise_task import Needles, appraise, joined
 from service.case_content import parts_by_name
-from service.jobs.bench import Bounds
+from service.jobs.bench import WorkBounds
 from service.kept_plan import of_plan
 from service.memory import appraisal_memory_bytes
 from service.plan_json import Unreadable
@@ -40,7 +40,7 @@ class Appraising:
 
     def __init__(self, settings: Settings) -> None:
         # Not as nice as planning: a hand waits for the answer.
-        bounds = Bounds(settings.appraisal_time_s, appraisal_memory_bytes(settings), 0)
+        bounds = WorkBounds(settings.appraisal_time_s, appraisal_memory_bytes(settings), 0)
         self._benches = [SharedBench("Appraising", bounds, MOST_OF_OWNER) for _ in range(settings.appraisers)]
 
     async def appraised(self, owner: str, stored: StoredCase, request: bytes, body: NeedlesBody) -> bytes:

@@ -22,7 +22,7 @@ from service.appended import settle as settle_file
 from service.log_rate import ALL
 from service.logs import AUDIT, JsonLines
 from service.problems import FULL, Problem, problem
-from service.rotation import NEVER, Bounds, Rotation
+from service.rotation import NEVER, LogBounds, Rotation
 from service.steady import Steady
 
 MOST_WAITING = 10_000
@@ -203,7 +203,9 @@ def _logs() -> list[AuditLog]:
     return [handler for handler in AUDIT.handlers if isinstance(handler, AuditLog)]
 
 
-def audit_to(path: Path, bounds: Bounds = NEVER, make_room: Callable[[], bool] = lambda: False) -> AuditLog:
+def audit_to(
+    path: Path, bounds: LogBounds = NEVER, make_room: Callable[[], bool] = lambda: False
+) -> AuditLog:
     """Have the audit log written to a file, which may be moved away at any time, and is put by where it
     reaches its bounds. Returns its handler.
 

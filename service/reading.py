@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from anatomy.errors import AnatomyError
 from service.case_content import case_in, parts_by_name
 from service.damage import refuse_damaged
-from service.jobs.bench import Bounds
+from service.jobs.bench import WorkBounds
 from service.memory import reading_memory_bytes
 from service.problems import Problem, of_input
 from service.recent_texts import RecentTexts
@@ -34,7 +34,7 @@ class Reading:
     def __init__(self, settings: Settings, work: Work) -> None:
         self._bench = SharedBench(
             "Reading the upload",
-            Bounds(settings.reading_time_s, reading_memory_bytes(settings), settings.reading_nice),
+            WorkBounds(settings.reading_time_s, reading_memory_bytes(settings), settings.reading_nice),
             MOST_OF_OWNER,
             benches=settings.readers,
             ends_when_left=True,

@@ -32,14 +32,14 @@ _TIME = re.compile(rb'\{"time": "([^"]{1,40})"')
 
 
 @dataclass(frozen=True)
-class Bounds:
+class LogBounds:
     """When a file is put by: at so many bytes, or when its first line is so old; None for never."""
 
     bytes: int | None = None
     age_s: float | None = None
 
 
-NEVER = Bounds()
+NEVER = LogBounds()
 """Of a log that other programs put by, or nobody."""
 
 
@@ -64,7 +64,7 @@ def put_by(log: Path) -> list[PutBy]:
 class Rotation:
     """Puts a log's file by where it reaches its bounds. `clock_s` tells seconds since 1970."""
 
-    def __init__(self, log: Path, bounds: Bounds, clock_s: Callable[[], float] = time.time) -> None:
+    def __init__(self, log: Path, bounds: LogBounds, clock_s: Callable[[], float] = time.time) -> None:
         self._log, self._bounds, self._clock_s = log, bounds, clock_s
         self._began: tuple[int, float] | None = None
 

@@ -26,7 +26,7 @@ from anatomy.errors import AnatomyError
 from anatomy.suggest import nearest
 from service.logs import Format
 from service.loopback import is_loopback
-from service.rotation import DAY_S, Bounds
+from service.rotation import DAY_S, LogBounds
 
 MIB = 1 << 20
 
@@ -240,9 +240,9 @@ class Settings(BaseModel):
         return self.audit_file or self.data_dir / "audit.jsonl"
 
     @property
-    def audit_bounds(self) -> Bounds:
+    def audit_bounds(self) -> LogBounds:
         """When the audit log is put by and begun anew."""
-        return Bounds(self.audit_rotate_bytes, self.audit_rotate_days * DAY_S)
+        return LogBounds(self.audit_rotate_bytes, self.audit_rotate_days * DAY_S)
 
     @property
     def database(self) -> str:

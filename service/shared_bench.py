@@ -13,7 +13,7 @@ from typing import Any
 from anyio import to_thread
 
 from planner.progress import Progress
-from service.jobs.bench import Bench, Bounds, Exceeded, Fault, Lost, Stopped
+from service.jobs.bench import Bench, Exceeded, Fault, Lost, Stopped, WorkBounds
 from service.problems import Problem, problem
 from service.turns import Full, Turns
 
@@ -37,7 +37,7 @@ class SharedBench:
     def __init__(
         self,
         what: str,
-        bounds: Bounds,
+        bounds: WorkBounds,
         most_of_owner: int,
         *,
         benches: int = 1,

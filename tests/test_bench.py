@@ -19,7 +19,7 @@ from anatomy.errors import ReadError
 from planner.progress import Progress
 from service.jobs import bench as bench_of
 from service.jobs import standstill
-from service.jobs.bench import Bench, Bounds, Exceeded, Fault, Lost, Stopped
+from service.jobs.bench import Bench, Exceeded, Fault, Lost, Stopped, WorkBounds
 
 GENEROUS_S = 60.0
 MIB = 1 << 20
@@ -27,7 +27,7 @@ MIB = 1 << 20
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:
-    made = Bench(Bounds(GENEROUS_S, 2048 * MIB, 3))
+    made = Bench(WorkBounds(GENEROUS_S, 2048 * MIB, 3))
     yield made
     made.end()
 
@@ -187,14 +187,14 @@ def test_what_the_watcher_raises_ends_the_work(bench: Bench) -> None:
 
 
 def test_work_that_takes_too_long_is_ended() -> None:
-    bench = Bench(Bounds(1.0, 2048 * MIB, 0))
+    bench = Bench(WorkBounds(1.0, 2048 * MIB, 0))
     with pytest.raises(Exceeded, match="longer than 1 s"):
         bench.run(fakes.last, GENEROUS_S)
     assert bench.pid is None
 
 
 def test_work_that_takes_too_much_memory_is_ended() -> None:
-    bench = Bench(Bounds(GENEROUS_S, 400 * MIB, 0))
+    bench = Bench(WorkBounds(GENEROUS_S, 400 * MIB, 0))
     with pytest.raises(Exceeded, match="more than 400 MiB"):
         bench.run(fakes.fill_memory, 600 * MIB)
     assert bench.pid is None
@@ -233,8 +233,8 @@ def test_a_bench_ends_with_its_parent(number: signal.Signals, work: str) -> None
         import sys
         sys.path[:0] = {sys.path!r}
         import bench_fakes
-        from service.jobs.bench import Bench, Bounds
-        bench = Bench(Bounds(60.0, {2048 * MIB}, 0))
+        from service.jobs.bench import Bench, WorkBounds
+        bench = Bench(WorkBounds(60.0, {2048 * MIB}, 0))
         print(bench.run(bench_fakes.be_impatient, 2.0), flush=True)
         bench.run(bench_fakes.{work}, {int(2 * GENEROUS_S)})
         """

@@ -271,7 +271,7 @@ def test_work_goes_on_while_progress_cannot_be_noted(
 
     monkeypatch.setattr(Book, asked_for, full)
     told = Progress(Phase.SEARCH, 0.5, "") if asked_for == "report" else None
-    assert performing._Watch(book, job)(told)
+    assert performing._Watcher(book, job)(told)
 
 
 def test_what_cannot_be_written_again_stays_for_who_holds_it(

@@ -19,7 +19,7 @@ from service import audit
 from service.appended import Appended
 from service.audit import AuditLog, audit_to
 from service.logs import AUDIT
-from service.rotation import DAY_S, Bounds, Rotation, put_by
+from service.rotation import DAY_S, LogBounds, Rotation, put_by
 
 LINES = 300
 """Of each writer."""
@@ -29,9 +29,9 @@ import sys
 from pathlib import Path
 from service.audit import audit_to
 from service.logs import AUDIT
-from service.rotation import Bounds
+from service.rotation import LogBounds
 
-audit_to(Path(sys.argv[1]), Bounds(bytes=2000))
+audit_to(Path(sys.argv[1]), LogBounds(bytes=2000))
 for n in range(int(sys.argv[3])):
     AUDIT.info("%s-%d", sys.argv[2], n)
 """
@@ -60,7 +60,7 @@ def written(handler: logging.Handler, text: str) -> None:
     handler.handle(logging.makeLogRecord({"msg": text, "levelname": "INFO"}))
 
 
-Clocked = Callable[[Bounds], AuditLog]
+Clocked = Callable[[LogBounds], AuditLog]
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def begun(log: Path, clock: list[float]) -> Iterator[Clocked]:
     """Begins to write the log by that clock, as a server does at its start."""
     with contextlib.ExitStack() as closed:
 
-        def begin(bounds: Bounds) -> AuditLog:
+        def begin(bounds: LogBounds) -> AuditLog:
             handler = AuditLog(Appended(log, Rotation(log, bounds, lambda: clock[0])))
             closed.callback(handler.close)
             return handler
@@ -83,7 +83,7 @@ def begun(log: Path, clock: list[float]) -> Iterator[Clocked]:
 
 
 def test_threads_lose_no_line_and_write_none_twice(log: Path) -> None:
-    audit_to(log, Bounds(bytes=2000))
+    audit_to(log, LogBounds(bytes=2000))
 
     def write(name: str) -> None:
         for n in range(LINES):
@@ -116,7 +116,7 @@ def test_processes_that_write_one_log_lose_no_line(log: Path, repository: Path) 
 def test_files_are_for_their_owner_alone_whatever_the_mask(log: Path) -> None:
     mask = os.umask(0)
     try:
-        audit_to(log, Bounds(bytes=1))
+        audit_to(log, LogBounds(bytes=1))
         for n in range(3):
             AUDIT.info("%d", n)
     finally:
@@ -128,13 +128,13 @@ def test_files_are_for_their_owner_alone_whatever_the_mask(log: Path) -> None:
 def test_a_log_is_put_by_at_its_age_after_a_restart_too(
     log: Path, clock: list[float], begun: Clocked
 ) -> None:
-    written(begun(Bounds(age_s=DAY_S)), "first")
+    written(begun(LogBounds(age_s=DAY_S)), "first")
     clock[0] += DAY_S - 60.0
-    written(begun(Bounds(age_s=DAY_S)), "second")
+    written(begun(LogBounds(age_s=DAY_S)), "second")
     assert put_by(log) == []
     # The file was written a moment ago: its first line is what is old.
     clock[0] += 120.0
-    written(begun(Bounds(age_s=DAY_S)), "third")
+    written(begun(LogBounds(age_s=DAY_S)), "third")
     (kept,) = put_by(log)
     assert abs(kept.at_s - clock[0]) < 1.0
     assert [json.loads(line)["message"] for line in log.read_text().splitlines()] == ["third"]
@@ -145,7 +145,7 @@ def test_names_sort_by_time_where_the_clock_is_set_back(
     log: Path, clock: list[float], begun: Clocked
 ) -> None:
     clock[0] = 1_800_000_000.0
-    handler = begun(Bounds(bytes=1))
+    handler = begun(LogBounds(bytes=1))
     for n in range(4):
         written(handler, str(n))
         clock[0] -= 3600.0 if n == 1 else 0.0
@@ -167,7 +167,7 @@ def test_what_other_programs_made_of_a_log_is_not_ours(log: Path) -> None:
 
 
 def test_a_log_that_is_moved_away_is_followed_by_another(log: Path) -> None:
-    audit_to(log, Bounds(bytes=10_000))
+    audit_to(log, LogBounds(bytes=10_000))
     AUDIT.info("before")
     log.rename(log.with_name("audit.jsonl.1"))
     AUDIT.info("after")
@@ -177,7 +177,7 @@ def test_a_log_that_is_moved_away_is_followed_by_another(log: Path) -> None:
 def test_a_line_goes_where_others_went_while_no_file_can_be_made(
     log: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    audit_to(log, Bounds(bytes=1))
+    audit_to(log, LogBounds(bytes=1))
     AUDIT.info("one")
 
     def fail(*args: object) -> int:
@@ -194,7 +194,7 @@ def test_a_line_goes_where_others_went_while_no_file_can_be_made(
 
 def test_who_comes_second_puts_nothing_by(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log.write_text("old\n")
-    flock, others = fcntl.flock, [Rotation(log, Bounds(bytes=1))]
+    flock, others = fcntl.flock, [Rotation(log, LogBounds(bytes=1))]
 
     def after_another(handle: int, how: int) -> None:
         """Another server is faster, and writes its line."""
@@ -205,7 +205,7 @@ def test_who_comes_second_puts_nothing_by(log: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(fcntl, "flock", after_another)
     with log.open("a") as opened:
-        assert Rotation(log, Bounds(bytes=1)).is_followed(opened.fileno())
+        assert Rotation(log, LogBounds(bytes=1)).is_followed(opened.fileno())
     assert [one.path.read_text() for one in put_by(log)] == ["old\n"]
     assert log.read_text() == "next\n"
 
@@ -245,7 +245,7 @@ def test_the_disk_has_every_line_soon_and_at_the_end(log: Path, flushed: list[tu
 
 
 def test_what_is_put_by_is_on_the_disk(log: Path, begun: Clocked, flushed: list[tuple[int, int]]) -> None:
-    handler = begun(Bounds(bytes=1))
+    handler = begun(LogBounds(bytes=1))
     for n in range(3):
         written(handler, str(n))
     files = put_by(log)
@@ -255,7 +255,7 @@ def test_what_is_put_by_is_on_the_disk(log: Path, begun: Clocked, flushed: list[
 def test_a_line_that_is_not_on_the_disk_is_told(
     log: Path, begun: Clocked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    handler = begun(Bounds())
+    handler = begun(LogBounds())
     written(handler, "one")
 
     def fail(handle: int) -> None:
@@ -273,7 +273,7 @@ def test_a_line_that_is_not_on_the_disk_is_told(
 @pytest.mark.parametrize("how", [fcntl.LOCK_SH, fcntl.LOCK_EX])
 def test_a_lock_that_another_program_keeps_stops_nobody(log: Path, how: int) -> None:
     """As of a program that reads the log, or of a server that was stopped in its line."""
-    handler = audit_to(log, Bounds(bytes=1))
+    handler = audit_to(log, LogBounds(bytes=1))
     AUDIT.info("one")
     with log.open("rb") as other:
         fcntl.flock(other, how)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service import shared_bench
-from service.jobs.bench import Bounds, Lost
+from service.jobs.bench import Lost, WorkBounds
 from service.problems import Problem
 from service.shared_bench import SharedBench
 from service.turns import Full, Turns
@@ -107,7 +107,7 @@ def test_a_turn_that_is_given_up_goes_to_the_next(after_it_came: bool) -> None:
 
 def test_an_owner_who_has_all_his_places_is_told_when_to_come_back() -> None:
     async def asked() -> None:
-        bench = SharedBench("Trying", Bounds(60.0, 1 << 40, 0), most_of_owner=1)
+        bench = SharedBench("Trying", WorkBounds(60.0, 1 << 40, 0), most_of_owner=1)
         async with bench._turns.turn("a"):
             with pytest.raises(Problem) as refused:
                 await bench.run("a", print)
@@ -196,7 +196,7 @@ def test_work_that_is_left_ends_or_goes_on(ends: bool) -> None:
     """Its bench is the next one's, at once or after it."""
 
     async def ask() -> None:
-        bench = SharedBench("Trying", Bounds(GENEROUS_S, 1 << 40, 0), 9, ends_when_left=ends)
+        bench = SharedBench("Trying", WorkBounds(GENEROUS_S, 1 << 40, 0), 9, ends_when_left=ends)
         try:
             first, kept_by = await bench.run("a", fakes.answer, 1)
             assert first == 1
@@ -223,7 +223,7 @@ def test_a_bench_that_is_closed_stops_its_work_and_begins_none() -> None:
     """Of one who is at work, of two who wait, and of one who comes later; and no process is left."""
 
     async def ask() -> None:
-        bench = SharedBench("Trying", Bounds(GENEROUS_S, 1 << 40, 0), 9)
+        bench = SharedBench("Trying", WorkBounds(GENEROUS_S, 1 << 40, 0), 9)
         _, pid = await bench.run("a", fakes.answer, 1)
         asked = [asyncio.create_task(bench.run(owner, fakes.last, GENEROUS_S)) for owner in "abc"]
         await asyncio.sleep(0.3)
@@ -239,7 +239,7 @@ def test_a_bench_that_is_closed_stops_its_work_and_begins_none() -> None:
 
 def test_a_bench_that_does_not_stop_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared_bench, "CLOSE_S", 0.1)
-    bench = SharedBench("Trying", Bounds(GENEROUS_S, 1 << 40, 0), 9)
+    bench = SharedBench("Trying", WorkBounds(GENEROUS_S, 1 << 40, 0), 9)
     with bench._seats[0].is_taken:
         bench.close()
 
@@ -257,7 +257,8 @@ def test_work_that_is_begun_again_has_what_is_left_of_its_time(monkeypatch: pyte
     monkeypatch.setattr(shared_bench.Bench, "run", lost)
 
     async def ask() -> None:
-        assert await SharedBench("Trying", Bounds(GENEROUS_S, 1 << 40, 0), 9).run("a", print) == "answered"
+        bench = SharedBench("Trying", WorkBounds(GENEROUS_S, 1 << 40, 0), 9)
+        assert await bench.run("a", print) == "answered"
 
     run(ask)
     assert used[0] == 0.0 and used[1] >= 0.2
@@ -265,7 +266,7 @@ def test_work_that_is_begun_again_has_what_is_left_of_its_time(monkeypatch: pyte
 
 def test_who_leaves_while_he_waits_has_no_turn() -> None:
     async def ask() -> None:
-        bench = SharedBench("Trying", Bounds(GENEROUS_S, 1 << 40, 0), 1)
+        bench = SharedBench("Trying", WorkBounds(GENEROUS_S, 1 << 40, 0), 1)
         try:
             async with bench._turns.turn("a"):
                 left = asyncio.create_task(bench.run("b", fakes.answer, 1))

@@ -66,7 +66,7 @@ class Fault(BenchError):
 
 
 @dataclass(frozen=True)
-class Bounds:
+class WorkBounds:
     """What one piece of work may take, and how far it yields to others (`nice`, 0 to 19)."""
 
     time_s: float
@@ -87,7 +87,7 @@ def always(progress: Progress | None) -> bool:
 class Bench:
     """One process, started when first needed, and again after it was ended. For one thread at a time."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: WorkBounds) -> None:
         self.bounds = bounds
         self._process: subprocess.Popen[bytes] | None = None
         self._wire: Wire | None = None

@@ -14,7 +14,7 @@ from planner.number_text import counted
 from planner.progress import Phase, Progress
 from service.case_content import parts_by_name
 from service.database.connection import Database
-from service.jobs.bench import Bench, Bounds, Exceeded, Fault, Lost, Stopped
+from service.jobs.bench import Bench, Exceeded, Fault, Lost, Stopped, WorkBounds
 from service.jobs.book import Book
 from service.jobs.job import Job
 from service.jobs.overdue import ended_after
@@ -74,7 +74,7 @@ def _attempt(book: Book, store: Store, reserve: Reserve, work: Work, job: Job, b
         book.fail(job, error.report)
         return
     try:
-        made = bench.run(do, work, asked, watch=_Watch(book, job))
+        made = bench.run(do, work, asked, watch=_Watcher(book, job))
         assert isinstance(made, Made)
         _keep(book, store, reserve, job, made)
     except Problem as error:
@@ -105,7 +105,7 @@ def _asked(store: Store, stored: StoredCase, job: Job) -> Asked:
     return Asked(job.kind, stored.case, job.asked.encode(), job.plan_id, plan_text)
 
 
-class _Watch:
+class _Watcher:
     """Notes progress in the book, and asks it whether the job is still wanted."""
 
     def __init__(self, book: Book, job: Job) -> None:
@@ -147,7 +147,7 @@ _benches = threading.local()
 
 
 def _bench(settings: Settings) -> Bench:
-    bounds = Bounds(settings.job_time_s, job_memory_bytes(settings), settings.nice)
+    bounds = WorkBounds(settings.job_time_s, job_memory_bytes(settings), settings.nice)
     bench: Bench | None = getattr(_benches, "bench", None)
     if bench is None or bench.bounds != bounds:
         # A server that was started anew may ask the same worker for other bounds.
