@@ -117,9 +117,10 @@ def _refuse_missing(entry: Path) -> None:
 
 
 def _note_on_others(entries: list[Path], taken: tuple[Path, ...], kind: str) -> tuple[str, ...]:
+    known = set(taken)
     others = [
         f"{entry.name}/" if entry.is_dir() else entry.name
         for entry in entries
-        if entry not in taken and (entry.is_dir() or not is_document(entry.name))
+        if entry not in known and (entry.is_dir() or not is_document(entry.name))
     ]
     return (f"Passed over beside the {kind}: {listed(others, MOST_PASSED_OVER)}.",) if others else ()

@@ -23,6 +23,10 @@ _COUNTED_AT_ONCE = 2**22
 _SOME = 1000
 """Voxels of a mask at which it is first asked whether it overlaps others [U]."""
 
+_LOOKED_AT = 32
+"""Layers in which a place for a mask is looked for, the last of them [U]: of masks that overlap all others
+there are as many layers as masks."""
+
 
 class Role(StrEnum):
     """What a structure means to a needle."""
@@ -171,7 +175,7 @@ class Layers:
     """Packs masks that arrive one by one into as few label layers as their overlaps allow.
 
     A folder of a hundred one-organ masks that hardly overlap then costs one or two bytes a voxel, not a
-    hundred.
+    hundred. A place is looked for in the last _LOOKED_AT layers.
     """
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
@@ -180,15 +184,15 @@ class Layers:
         self._used: list[int] = []
 
     def add(self, name: str, mask: Bool[np.ndarray, "nx ny nz"]) -> VoxelMask:
-        """Put one mask into the first layer where it overlaps nothing. Raises StructureError when it has
-        another shape than the layers."""
+        """Put one mask into the first of the layers looked at where it overlaps nothing, else into one of its
+        own. Raises StructureError when it has another shape than the layers."""
         if mask.shape != self._shape:
             raise StructureError(name, f"its mask has shape {mask.shape}", f"Resample it to {self._shape}.")
         return self.add_cropped(mask, (0, 0, 0))
 
     def add_cropped(self, mask: Bool[np.ndarray, "mx my mz"], corner: tuple[int, int, int]) -> VoxelMask:
-        """Put one mask, given over a box only whose first voxel is `corner`, into the first layer where it
-        overlaps nothing. The box must lie within the layers."""
+        """As `add`, of a mask given over a box only whose first voxel is `corner`. The box must lie within
+        the layers."""
         if not mask.any():
             return VoxelMask(np.zeros((1, 1, 1), np.uint8), 1, (0, 0, 0), (0, 0, 0))
         first, last = bounding_box(mask)
@@ -196,14 +200,16 @@ class Layers:
         i, j, k = (a + c for a, c in zip(first, corner, strict=True))
         lower, upper = (i, j, k), (i + inside.shape[0], j + inside.shape[1], k + inside.shape[2])
         box = tuple(slice(a, b) for a, b in zip(lower, upper, strict=True))
-        # Some of its voxels first: of masks that overlap all others there are as many layers as masks.
+        # Some of its voxels first: of most masks that overlap others it tells.
         voxels = np.flatnonzero(inside)
         some = np.unravel_index(voxels[:: 1 + len(voxels) // _SOME], inside.shape)
         index = next(
             (
                 n
-                for n, layer in enumerate(self._layers)
-                if self._used[n] < 255 and not layer[box][some].any() and not layer[box][inside].any()
+                for n in range(max(0, len(self._layers) - _LOOKED_AT), len(self._layers))
+                if self._used[n] < 255
+                and not self._layers[n][box][some].any()
+                and not self._layers[n][box][inside].any()
             ),
             len(self._layers),
         )

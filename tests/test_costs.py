@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import json
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -31,11 +32,15 @@ from anatomy.voxelisation import fill_centres
 from service.case import Case, describe_case
 from service.stl import write_stl
 
-MOST_RATIO = 3.0
-"""Of the time of twice the input: what is quadratic takes four times as much."""
+MORE = 4
+"""Times the input that costs are compared with."""
 
-LEAST_S = 0.05
-"""Of processor time is added to both: less is not measured, and what costs so little blocks nobody."""
+MOST_RATIO = 7.0
+"""Of their costs: what is quadratic takes sixteen times as much, what is linear four times."""
+
+LEAST_S = 0.02
+"""Of processor time is added to both, since less is not measured. What is quadratic and takes 14 ms for the
+smaller input is found."""
 
 SPACE = ("(0.05,0,0)", "(0,0.05,0)", "(0,0,0.05)")
 GRID = np.diag([3.0, 3.0, 3.0, 1.0])
@@ -179,25 +184,26 @@ def solids(folder: Path, count: int) -> Case:
 
 
 KINDS: dict[Callable[[Path, int], Case], int] = {
-    layers_first: 4000,
-    layers_last: 4000,
-    narrow: 25_000,
-    segments_everywhere: 900,
-    names: 900,
-    embedded_names: 900,
-    header_line: 20_000,
-    header_fields: 900,
-    mask_files: 60,
-    masks_that_overlap: 80,
-    loose: 1000,
-    loose_and_inward: 1000,
-    crumbs: 400,
-    groups: 300,
-    objects: 300,
-    materials: 1000,
+    layers_first: 14_000,
+    layers_last: 14_000,
+    narrow: 14_000,
+    segments_everywhere: 300,
+    names: 500,
+    embedded_names: 500,
+    header_line: 10_000,
+    header_fields: 500,
+    mask_files: 75,
+    masks_that_overlap: 40,
+    loose: 4000,
+    loose_and_inward: 2000,
+    crumbs: 1000,
+    groups: 1500,
+    objects: 1500,
+    materials: 3000,
     solids: 200,
 }
-"""How each kind is made, and a size at which it costs something, but not much."""
+"""How each kind is made, and a size of which MORE is within what is read: 60,000 voxels of 0.05 mm, and 2000
+structures."""
 
 
 def cost_s(case: Case) -> float:
@@ -209,15 +215,19 @@ def cost_s(case: Case) -> float:
 
 
 @pytest.mark.parametrize("make", KINDS, ids=lambda make: make.__name__)
-def test_twice_the_input_takes_about_twice_the_time(
+def test_time_grows_as_the_input_does(
     tmp_path_factory: pytest.TempPathFactory, make: Callable[[Path, int], Case]
 ) -> None:
     count = KINDS[make]
-    small, large = (make(tmp_path_factory.mktemp("case"), n * count) for n in (1, 2))
+    small, large = (make(tmp_path_factory.mktemp("case"), n * count) for n in (1, MORE))
     cost_s(small)  # what is compiled and loaded is not measured
-    # The machine may be busy for a while: the least of a few.
-    costs = [min(cost_s(case) for _ in range(3)) for case in (small, large)]
-    assert costs[1] + LEAST_S < MOST_RATIO * (costs[0] + LEAST_S), costs
+    least_s = [math.inf, math.inf]
+    # The machine may be busy for a while: the least of a few, where once is not enough.
+    for _ in range(3):
+        least_s = [min(before, cost_s(case)) for before, case in zip(least_s, (small, large), strict=True)]
+        if least_s[1] + LEAST_S < MOST_RATIO * (least_s[0] + LEAST_S):
+            return
+    pytest.fail(f"{MORE} times the input took {least_s[1]:.3f} s, and the input {least_s[0]:.3f} s")
 
 
 def test_loose_parts_are_read_however_many_they_are() -> None:

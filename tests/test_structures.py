@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anatomy.errors import StructureError
-from anatomy.structures import Layers, Role, Structure, bounding_box, mask_from_bool, masks_from_labels
+from anatomy.structures import (
+    _LOOKED_AT,
+    Layers,
+    Role,
+    Structure,
+    bounding_box,
+    mask_from_bool,
+    masks_from_labels,
+)
 
 SHAPE = (6, 7, 8)
 
@@ -42,6 +50,15 @@ def test_disjoint_masks_share_a_layer_and_overlapping_ones_do_not() -> None:
     first, second, third = layers.add("a", a), layers.add("b", b), layers.add("a again", a)
     assert first.layer is second.layer
     assert third.layer is not first.layer
+
+
+def test_a_place_is_looked_for_in_the_last_layers() -> None:
+    """Else a thousand masks that overlap each other would each be held against a thousand layers."""
+    layers = Layers((2, 1, 1))
+    first, last = np.array([[[True]], [[False]]]), np.array([[[False]], [[True]]])
+    packed = [layers.add(str(n), first) for n in range(_LOOKED_AT + 3)]
+    assert len({id(mask.layer) for mask in packed}) == len(packed)
+    assert [layers.add("b", last).layer is packed[3 + n].layer for n in range(2)] == [True, True]
 
 
 def test_a_layer_holds_255_labels_and_no_more() -> None:
