@@ -21,11 +21,12 @@ from service.allowance import Allowance, Held, stranger, too_many
 from service.audit import has_place, unnoted
 from service.cors import foreign_page
 from service.keys import Key, Keys, KeysError
-from service.logs import AUDIT, request_id
+from service.logs import AUDIT, in_line, request_id
 from service.loopback import is_loopback
 from service.metrics import Metrics
 from service.problems import KINDS, Problem, answer, problem
 from service.revocation import Revocation
+from service.strangers import Strangers
 
 _log = logging.getLogger("seedpath.gate")
 
@@ -46,10 +47,13 @@ METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS", "WEBSOCKET")
 """What metrics tell apart: a sender may make up as many as he likes."""
 
 LONGEST_NOTED = 300
-"""Characters of an address that the audit log takes: every real one is shorter."""
+"""Bytes of an address that the audit log takes, as it writes them: every real one is shorter."""
 
 EVENT_STREAM = "text/event-stream"
 """The media type of answers that stay open."""
+
+TOO_MANY = KINDS["too-many-requests"].status
+"""Whoever is answered so is noted as strangers are."""
 
 _HOST = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
@@ -100,6 +104,7 @@ class Gate:
         self._keys, self._origins = keys, frozenset(origins)
         self._revocation = None if keys is None else Revocation(keys)
         self._allowance, self._metrics = allowance, metrics
+        self._strangers = Strangers(_tell_left_out)
         # Inside of what is noted, and around what may be refused: pages are told of that too.
         self._admitted = self._pass if cors is None else cors(self._pass)
 
@@ -107,6 +112,7 @@ class Gate:
         """Let a request through, or answer why not."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
+            self._strangers.end_second()
             return
         id = _id_of(scope)
         token = request_id.set(id)
@@ -123,10 +129,10 @@ class Gate:
                 if not OPEN_TO_ALL.fullmatch(scope["path"]):
                     headers.setdefault("Cache-Control", OWN)
                 is_stream = headers.get("content-type", "").startswith(EVENT_STREAM)
-                _audit(scope, seen, time.monotonic() - started, stays_open=is_stream)
+                self._audit(scope, seen, time.monotonic() - started, stays_open=is_stream)
             elif message["type"] == "websocket.accept":
                 seen.status = 101
-                _audit(scope, seen, time.monotonic() - started, stays_open=True)
+                self._audit(scope, seen, time.monotonic() - started, stays_open=True)
             await send(message)
 
         self._metrics.under_way.inc()
@@ -147,7 +153,8 @@ class Gate:
             wait_s = self._allowance.take(seen.account)
             if wait_s is not None:
                 raise too_many(wait_s)
-        except Problem as refused:
+        except Problem as error:
+            refused = error if seen.owner is not None else self._refused_stranger(error, scope, seen)
             seen.status = KINDS[refused.report.kind].status
             await _refuse(refused, scope, receive, send)
             return
@@ -179,6 +186,12 @@ class Gate:
             detail = "Send a key that is valid: Authorization: Bearer KEY. `seedpath keys create` makes one."
             raise Problem(problem("no-key", detail).report, {"WWW-Authenticate": "Bearer"})
 
+    def _refused_stranger(self, refused: Problem, scope: Scope, seen: _Seen) -> Problem:
+        """What is answered to one who may ask nothing: he has an allowance for that too."""
+        seen.account = stranger(_client_of(scope))
+        wait_s = self._allowance.spend(seen.account)
+        return refused if wait_s is None else too_many(wait_s)
+
     def _refuse_foreign_pages(self, headers: Headers) -> None:
         """A page elsewhere can have a browser send forms and open sockets here, and needs no leave for it."""
         origin = headers.get("origin")
@@ -207,26 +220,47 @@ class Gate:
         counted = method if method in METHODS else "other"
         self._metrics.requests.labels(counted, route, str(seen.status)).inc()
         self._metrics.seconds.labels(counted, route).observe(seconds)
-        _audit(scope, seen, seconds)
+        self._audit(scope, seen, seconds)
+
+    def _audit(self, scope: Scope, seen: _Seen, seconds: float, *, stays_open: bool = False) -> None:
+        """Write the audit log's line of a request, before it is answered; another at the end of what stays
+        open, which may be hours away. `seconds` are those up to the line."""
+        if not seen.is_noted or seen.is_written:
+            return
+        seen.is_written = not stays_open
+        client = _client_of(scope)
+        is_known = (seen.key is not None or seen.owner == LOCAL) and seen.status != TOO_MANY
+        if not is_known and not self._strangers.has_line(seen.account or stranger(client)):
+            return
+        fields = {
+            "owner": seen.owner,
+            "key_id": None if seen.key is None else seen.key.id,
+            "status": seen.status,
+            "seconds": round(seconds, 4),
+            "client": client,
+        }
+        if stays_open:
+            fields["open"] = True
+        method = scope.get("method", "WEBSOCKET")[:20]
+        AUDIT.info("%s %s", method, _noted(scope["path"]), extra={"fields": fields})
 
 
-def _audit(scope: Scope, seen: _Seen, seconds: float, *, stays_open: bool = False) -> None:
-    """Write the audit log's line of a request, before it is answered; another at the end of what stays open,
-    which may be hours away. `seconds` are those up to the line."""
-    if not seen.is_noted or seen.is_written:
-        return
-    seen.is_written = not stays_open
-    fields = {
-        "owner": seen.owner,
-        "key_id": None if seen.key is None else seen.key.id,
-        "status": seen.status,
-        "seconds": round(seconds, 4),
-        "client": _client_of(scope),
-    }
-    if stays_open:
-        fields["open"] = True
-    method = scope.get("method", "WEBSOCKET")[:20]
-    AUDIT.info("%s %s", method, scope["path"][:LONGEST_NOTED], extra={"fields": fields})
+def _tell_left_out(account: str, count: int) -> None:
+    """Write the audit log's line of requests that have none of their own."""
+    fields = {"account": account, "left_out": count}
+    AUDIT.info("%d more requests in a second, %s", count, account, extra={"fields": fields})
+
+
+def _noted(text: str) -> str:
+    """The beginning of a text, as much as the audit log takes: one sign may have twelve bytes there."""
+    if len(in_line(text[:LONGEST_NOTED])) <= LONGEST_NOTED:
+        return text[:LONGEST_NOTED]
+    left = LONGEST_NOTED
+    for at, sign in enumerate(text):
+        left -= len(in_line(sign))
+        if left < 0:
+            return text[:at]
+    return text
 
 
 def _refuse_others(scope: Scope, headers: Headers) -> None:
@@ -252,7 +286,7 @@ async def _refuse(refused: Problem, scope: Scope, receive: Receive, send: Send) 
 
 def _client_of(scope: Scope) -> str:
     """The address that the request came from, as the server or the proxy in front of it has it."""
-    return str((scope.get("client") or ("?",))[0])[:LONGEST_NOTED]
+    return _noted(str((scope.get("client") or ("?",))[0]))
 
 
 def _id_of(scope: Scope) -> str:

@@ -5,18 +5,24 @@ them before anybody looks. The audit log has a handler of its own, and loses non
 say what could not be noted there.
 """
 
+import contextlib
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 MOST_PER_S, MOST_OF_LOGGER_PER_S = 10, 50
-"""Lines of one kind, and of one logger whatever their kinds [U]."""
+"""Lines of one kind, and of one logger whatever their kinds [U]. The first line of a kind is always written:
+else whoever has one logger say much would have it hide all else."""
 
-MOST_KINDS = 500
+MOST_KINDS = 100
 """Kinds that are told apart in a second: texts that are made up have no end. Of more, their logger's number
 is told [U]."""
+
+TOLD_AFTER_S = 1.0
+"""How long a count waits at least, and twice that at the most."""
 
 LONGEST_KIND = 100
 """Characters of a text's first line that tell its kind: behind them stand addresses of objects."""
@@ -58,7 +64,8 @@ class Sparing:
         kind = (record.name, record.levelno, text)
         is_told_apart = kind in self._seconds or len(self._seconds) < MOST_KINDS
         of_kind = self._second(kind) if is_told_apart else of_logger
-        if of_kind.written >= self._most or of_logger.written >= self._most_of_logger:
+        is_first = of_kind is not of_logger and of_kind.written == 0
+        if not is_first and (of_kind.written >= self._most or of_logger.written >= self._most_of_logger):
             of_kind.left_out += 1
             return False
         of_logger.written += 1
@@ -76,6 +83,11 @@ class Sparing:
             if one.left_out > 0:
                 yield kind, one.left_out
 
+    @property
+    def has_left_out(self) -> bool:
+        """Whether there is a count to tell."""
+        return any(one.left_out > 0 for one in self._seconds.values())
+
     def _second(self, kind: Kind) -> _Second:
         found = self._seconds.get(kind)
         if found is None:
@@ -84,26 +96,53 @@ class Sparing:
 
 
 class SparingHandler(logging.StreamHandler[Any]):
-    """Writes to a stream, sparingly."""
+    """Writes to a stream, sparingly. What is left out is told though nobody says more."""
 
     def __init__(self, stream: Any, sparing: Sparing | None = None) -> None:
         super().__init__(stream)
         self._sparing = sparing or Sparing()
+        self._timer: threading.Timer | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the line, if it is to be written, after what was left out before it."""
         self._tell(self._sparing.left_out())
         if self._sparing.admits(record):
             super().emit(record)
+        else:
+            self._tell_later()
 
     def close(self) -> None:
         """Tell what was left out, and write no more."""
         self.acquire()
         try:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
             self._tell(self._sparing.left_out(at_end=True))
         finally:
             self.release()
         super().close()
+
+    def _tell_later(self) -> None:
+        if self._timer is not None:
+            return
+        self._timer = threading.Timer(TOLD_AFTER_S, self._tell_in_time)
+        self._timer.daemon = True
+        # Where the system has no thread left, the next line or the end tells.
+        with contextlib.suppress(RuntimeError):
+            self._timer.start()
+
+    def _tell_in_time(self) -> None:
+        self.acquire()
+        try:
+            if self._timer is not threading.current_thread():
+                return
+            self._timer = None
+            self._tell(self._sparing.left_out())
+            if self._sparing.has_left_out:
+                self._tell_later()
+        finally:
+            self.release()
 
     def _tell(self, left_out: Iterator[tuple[Kind, int]]) -> None:
         for (name, level, text), count in left_out:

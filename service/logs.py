@@ -1,7 +1,8 @@
 """Logs: one line of JSON for each event on stderr, with the request and the job that it belongs to.
 
 The audit log, one line for each request that was answered, goes to a file of its own (service.audit). What
-stays open, a WebSocket or a stream of events, has another line when it is opened, with `"open": true`.
+stays open, a WebSocket or a stream of events, has another line when it is opened, with `"open": true`. Who
+has no key, or asks too often, has ten lines in a second, and one that counts the rest (service.strangers).
 
 What senders make up stands in both: no part of it ends a line, and none is unseen.
 """
@@ -43,8 +44,17 @@ class JsonLines(logging.Formatter):
         content |= getattr(record, "fields", {})
         if record.exc_info:
             content["traceback"] = self.formatException(record.exc_info)
-        # Of ASCII, JSON lets the one control stand that is no C0.
-        return json.dumps(content).replace("\x7f", "\\u007f")
+        return _json(content)
+
+
+def _json(content: Any) -> str:
+    # Of ASCII, JSON lets the one control stand that is no C0.
+    return json.dumps(content).replace("\x7f", "\\u007f")
+
+
+def in_line(text: str) -> str:
+    """A text as it stands in a line of JSON."""
+    return _json(text)[1:-1]
 
 
 class TextLines(logging.Formatter):

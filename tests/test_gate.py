@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import time
+from collections import Counter
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from service.keys import OWNER, create, listed, revoke
 from service.logs import AUDIT
 from service.server import beside
 from service.settings import Settings
+from service.strangers import MOST_PER_S
 from service.tasks import Work
 
 ORIGIN = "https://gui.example"
@@ -208,10 +211,10 @@ def test_it_is_noted_who_asked_for_what(ann: httpx.Client, folder: Path, tokens:
     text = audit.read_text(encoding="utf-8")
     assert last in text
     lines = [json.loads(line) for line in text.splitlines()]
-    noted = next(line for line in lines if line["request_id"] == id)
+    noted, also = (next(line for line in lines if line.get("request_id") == one) for one in (id, last))
     assert (noted["message"], noted["owner"], noted["status"]) == ("GET /v1/cases", "ann", 200)
     assert noted["key_id"] == tokens["ann"].split("_")[1] and noted["client"] == "127.0.0.1"
-    assert lines[-1]["status"] == 404 and "0" * 64 in lines[-1]["message"]
+    assert also["status"] == 404 and "0" * 64 in also["message"]
     assert not any(token in text for token in tokens.values())
 
 
@@ -258,6 +261,40 @@ def test_what_stays_open_is_noted_when_it_is_opened_and_when_it_ends(
     with connect(f"{base.replace('http:', 'ws:')}{case}/paths", additional_headers=headers, proxy=None):
         eventually(lambda: noted(message) == [("ann", 101, True)])
     eventually(lambda: noted(message) == [("ann", 101, True), ("ann", 101, False)])
+
+
+FLOOD, SYRINGE = 300, "%F0%9F%92%89"
+MOST_LINE_BYTES = 700
+"""Of a line of the audit log, whatever a sender makes up."""
+
+
+def test_who_has_no_key_writes_few_lines_and_is_refused_in_time(tmp_path: Path) -> None:
+    token = create(tmp_path / "keys.json", "ann")
+    settings = Settings(
+        data_dir=tmp_path / "data", keys_file=tmp_path / "keys.json", requests_per_s=1.0, requests_burst=20
+    )
+    app = create_app(settings, Work(fakes.describe, fakes.plan))
+    handler = audit_to(settings.audit)
+    began = time.monotonic()
+    try:
+        with beside(app) as base, client_of(base, None) as anybody, client_of(base, token) as ann:
+            statuses = Counter(anybody.get(f"/v1/{SYRINGE * 290}").status_code for _ in range(FLOOD))
+            assert ann.get("/v1/cases").status_code == 200
+    finally:
+        AUDIT.removeHandler(handler)
+        handler.close()
+    seconds = time.monotonic() - began
+    assert set(statuses) == {401, 429} and 20 <= statuses[401] <= 21 + seconds
+    lines = settings.audit.read_bytes().splitlines()
+    assert max(map(len, lines)) <= MOST_LINE_BYTES
+    strangers = [line for line in map(json.loads, lines) if line.get("owner") is None]
+    counts = [line["left_out"] for line in strangers if "left_out" in line]
+    own = len(strangers) - len(counts)
+    # None is lost in silence: what has no line is counted, at the server's end too.
+    assert own + sum(counts) == FLOOD and {line["account"] for line in strangers if "left_out" in line} == {
+        "from 127.0.0.1"
+    }
+    assert own <= MOST_PER_S * (seconds + 1) and len(counts) <= seconds + 1
 
 
 def test_metrics_count_requests_by_route(ann: httpx.Client) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from service_process import eventually
 
 from service.audit import audit_to
-from service.log_rate import ALL, MOST_KINDS, MOST_OF_LOGGER_PER_S, MOST_PER_S, Sparing, SparingHandler
+from service.log_rate import ALL, MOST_KINDS, MOST_PER_S, Sparing, SparingHandler
 from service.logs import AUDIT, JsonLines, TextLines, visible
 
 Clock = list[float]
@@ -47,7 +48,7 @@ def test_texts_that_are_made_up_are_counted_by_their_logger() -> None:
     logger = logger_of(stream, now)
     for number in range(1000):
         logger.warning(f"task {number} failed\n  at {number}")
-    assert stream.getvalue().count("failed") == 5
+    assert stream.getvalue().count("failed") == MOST_KINDS - 1
     logger.error("another level")
     assert "another level" in stream.getvalue()
 
@@ -67,6 +68,28 @@ def test_what_was_left_out_is_told_at_the_end() -> None:
         logger.warning("again")
     logger.handlers[0].close()
     assert stream.getvalue().endswith("2 more lines were left out that begin: again\n")
+
+
+def test_what_was_left_out_is_told_though_nobody_says_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.log_rate.TOLD_AFTER_S", 0.05)
+    stream, now = io.StringIO(), [0.0]
+    logger = logger_of(stream, now)
+    for _ in range(5):
+        logger.warning("again")
+    assert "left out" not in stream.getvalue()
+    now[0] = 1.0
+    eventually(lambda: stream.getvalue().endswith("2 more lines were left out that begin: again\n"))
+
+
+def test_the_first_line_of_a_kind_is_written_whatever_its_logger_said() -> None:
+    stream, now = io.StringIO(), [0.0]
+    logger = logger_of(stream, now)
+    for number in range(MOST_KINDS // 2):
+        for _ in range(10):
+            logger.error(f"kind {number}")
+    logger.error("the disk is full")
+    assert stream.getvalue().endswith("the disk is full\n")
+    assert stream.getvalue().count("\n") <= MOST_KINDS + 5
 
 
 @given(
@@ -96,7 +119,7 @@ def test_kinds_are_not_kept_without_end() -> None:
     for number in range(2 * MOST_KINDS):
         sparing.admits(logging.LogRecord("x", logging.INFO, "", 0, f"text {number}", (), None))
     assert len(sparing._seconds) <= MOST_KINDS
-    assert sum(count for _, count in sparing.left_out(at_end=True)) == 2 * MOST_KINDS - MOST_OF_LOGGER_PER_S
+    assert sum(count for _, count in sparing.left_out(at_end=True)) == 2 * MOST_KINDS - (MOST_KINDS - 1)
 
 
 HIDDEN = [
