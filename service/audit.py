@@ -37,9 +37,6 @@ AT_ONCE = 200
 SETTLED_S = 1.0
 """Between two times that the disk is to keep what was written [U]."""
 
-END_S = 5.0
-"""How long the end waits for the disk: one that hangs may never answer [U]."""
-
 _log = logging.getLogger("seedpath.gate")
 
 
@@ -126,7 +123,7 @@ class AuditLog(logging.Handler):
 
     def close(self) -> None:
         """Write what waits, for the last time. What cannot be written was told on the service's log."""
-        self._steady.close(END_S)
+        self._steady.close()
         self.flush()
         try:
             self._file.close()

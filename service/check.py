@@ -17,9 +17,6 @@ EVERY_S = 1.0
 STALE_S = 10.0
 """An answer that is older says nothing about now [U]."""
 
-END_S = 5.0
-"""How long the end waits for an answer: a disk or a database that hangs may never give one [U]."""
-
 ERRORS = (OSError, Unavailable, Problem)
 """What disks and databases raise, and who looks after room."""
 
@@ -57,7 +54,7 @@ class Check(Generic[T]):
 
     def close(self) -> None:
         """Ask no more."""
-        self._steady.close(END_S)
+        self._steady.close()
 
     def _look(self) -> None:
         try:

@@ -3,6 +3,10 @@
 import threading
 from collections.abc import Callable
 
+END_S = 5.0
+"""How long the end waits for what is being done: a disk, a share or a database that hangs may never let it
+come to an end [U]."""
+
 
 class Steady:
     """Does `do` every `every_s`, from `start` to `close`."""
@@ -17,11 +21,11 @@ class Steady:
         self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         self._thread.start()
 
-    def close(self, most_s: float | None = None) -> None:
-        """Do it no more. What is being done is waited for, but not for longer than `most_s`."""
+    def close(self) -> None:
+        """Do it no more. What is being done is waited for, but not for longer than END_S."""
         self._ends.set()
         if self._thread is not None:
-            self._thread.join(most_s)
+            self._thread.join(END_S)
 
     def _run(self) -> None:
         try:

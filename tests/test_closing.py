@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import service_fakes as fakes
 
+from service import steady
 from service.app import create_app
+from service.jobs import engine
 from service.settings import Settings
 from service.tasks import Work
 
@@ -53,6 +55,33 @@ def test_all_parts_end_at_once_and_the_database_last(
         with pytest.raises(OSError, match=faulty):
             asyncio.run(run())
     assert sorted(ended[:-1]) == sorted(PARTS) and ended[-1] == "database"
+
+
+def test_workers_are_let_go_though_the_threads_beside_them_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As at a share that does not answer."""
+    monkeypatch.setattr(engine, "END_S", 0.2)
+    monkeypatch.setattr(steady, "END_S", 0.2)
+    let_go, hangs, goes_on = threading.Event(), threading.Semaphore(0), threading.Event()
+
+    def hang(*_: object) -> None:
+        hangs.release()
+        assert goes_on.wait(GENEROUS_S)
+
+    parts = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan)).state.parts
+    monkeypatch.setattr(parts.engine, "_look", hang)
+    monkeypatch.setattr(parts.engine._pulse, "_look", lambda: None)
+    monkeypatch.setattr(parts.engine._pulse._steady, "_do", hang)
+    monkeypatch.setattr(parts.engine._workforce, "close", let_go.set)
+    parts.engine.start()
+    for _ in range(2):
+        assert hangs.acquire(timeout=GENEROUS_S)
+    let_go.clear()
+    parts.engine.close()
+    assert let_go.is_set() and not goes_on.is_set()
+    goes_on.set()
+    parts.database.close()
 
 
 def test_a_start_that_fails_ends_what_has_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

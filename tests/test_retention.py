@@ -460,7 +460,7 @@ def test_rounds_go_on_after_a_fault(
 def test_the_end_does_not_wait_for_a_disk_that_hangs(
     kept: Kept, audit: Path, clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.retention.rounds.END_S", 0.1)
+    monkeypatch.setattr("service.steady.END_S", 0.1)
     rounds_of = begun(kept, audit, clock, Policy(keep_cases_days=1.0))
     hangs, begins = threading.Event(), threading.Event()
 

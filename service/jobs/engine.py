@@ -39,6 +39,10 @@ DESERTED_S = 30.0
 does not restart one that died twice in a short time [U]."""
 
 
+END_S = 60.0
+"""How long the end waits for the engine's thread: it may be starting a cluster, or hang at a disk [U]."""
+
+
 @dataclass
 class _Submitted:
     """A job's submission, as this server holds it; after it came to nothing, not before `due_s` again."""
@@ -87,7 +91,7 @@ class Engine:
         self._closing = True
         self._wake.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(END_S)
         self._pulse.close()
         self._disconnect()
         self._pulse.release()

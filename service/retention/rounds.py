@@ -42,10 +42,6 @@ JOB, LOG = "jobs", "audit"
 _log = logging.getLogger("seedpath.retention")
 
 
-END_S = 5.0
-"""How long the end waits for what is being removed: a disk that hangs may never answer [U]."""
-
-
 class Used(Exception):
     """It was used since it was found to be due."""
 
@@ -144,7 +140,7 @@ class Rounds:
 
     def close(self) -> None:
         """End after what is being removed, if that does not take long."""
-        self._steady.close(END_S)
+        self._steady.close()
 
     def look(self) -> bool:
         """One round; returns whether more is due."""
