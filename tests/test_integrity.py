@@ -399,11 +399,12 @@ def test_a_mask_is_put_beside_those_of_a_case(client: httpx.Client, data_dir: Pa
         "/v1/cases", **upload(("file", "s.zip", zipped(("heart.nii.gz", mask), ("body.nii.gz", body))))
     )
     address = answer.headers["location"]
-    assert client.get(f"{address}/shapes").status_code == 200
     stray = data_dir / "cases" / answer.json()["id"] / "input" / "aorta.nii.gz"
     stray.write_bytes(mask)
     found = problem(client.get(f"{address}/shapes"), "damaged")
     assert "input/aorta.nii.gz" in found["detail"]
+    stray.unlink()
+    assert client.get(f"{address}/shapes").status_code == 200
     assert client.delete(address).status_code == 204
 
 
