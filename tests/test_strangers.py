@@ -1,0 +1,32 @@
+"""Lines of those who have no key: so many a second of each account, and a count of the rest."""
+
+import asyncio
+
+import pytest
+
+from service.strangers import MOST_PER_S, Strangers
+
+
+def test_lines_of_an_account_are_so_many_and_the_rest_is_told_though_nobody_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("service.strangers.SECOND_S", 0.05)
+
+    async def flood() -> list[tuple[str, int]]:
+        over, told = asyncio.Event(), []
+
+        def tell(account: str, count: int) -> None:
+            told.append((account, count))
+            over.set()
+
+        strangers = Strangers(tell)
+        assert sum(strangers.has_line("one") for _ in range(100)) == MOST_PER_S
+        assert strangers.has_line("other") and told == []
+        await over.wait()
+        # The next second begins anew.
+        assert sum(strangers.has_line("one") for _ in range(100)) == MOST_PER_S
+        strangers.end_second()
+        await asyncio.sleep(0.1)
+        return told
+
+    assert asyncio.run(asyncio.wait_for(flood(), 60.0)) == [("one", 100 - MOST_PER_S)] * 2
