@@ -1,17 +1,28 @@
 """docs/operation.md: its commands are run as they stand, and what it names is there."""
 
+import asyncio
+import hashlib
 import os
 import re
 import subprocess
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, MutableMapping
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
-from test_backup import Kept
+from test_backup import LOST, Kept
 
+from planner.progress import Phase
+from service.app import create_app
+from service.audit import audit_to
 from service.cli import main
 from service.database.connection import Database
+from service.jobs.job import Order
+from service.keys import create
+from service.logs import AUDIT
+from service.made import Kind, Made
 from service.retention.policy import Policy
 from service.settings import PREFIX, Settings
 
@@ -73,6 +84,67 @@ def test_every_command_of_the_page_does_what_it_is_for(
         url = f"sqlite:///{folder / 'seedpath.sqlite'}"
         assert Kept(folder, url, open_database(url, 5.0)).files() == kept
     assert len([line for line in run if line.startswith("seedpath store")]) >= 7
+
+
+def told_bytes(page: str, what: str) -> float:
+    """What the page says that a thing takes."""
+    (row,) = [line for line in page.splitlines() if line.startswith(f"| {what}")]
+    number, unit = row.split("|")[2].split()
+    return float(number) * {"bytes": 1.0, "kB": 1e3, "MB": 1e6}[unit]
+
+
+def test_rows_of_a_plan_take_what_the_page_tells(
+    page: str, tmp_path: Path, open_database: Callable[[str, float], Database]
+) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'records.sqlite'}", 5.0)
+    kept = Kept(tmp_path / "data", str(database.address), database)
+    case = kept.add_case("first", "radiology")
+
+    def planned() -> None:
+        id = uuid.uuid4().hex
+        kept.book.accept(Order(id, "radiology", case, Kind.PLAN, "{}", None))
+        job = kept.book.begin(id, 3, LOST)
+        assert job is not None
+        # With the beginning, the order and the end these are 85 events.
+        for number in range(82):
+            kept.book.report(job, Phase.SEARCH, number / 82.0)
+        plan = Made(Kind.PLAN, hashlib.sha256(id.encode()).hexdigest(), b"{}", summary="s" * 700)
+        assert kept.book.succeed(job, plan, lambda made: None)
+
+    def bytes() -> int:
+        pages = (f"PRAGMA {name}" for name in ("page_count", "page_size"))
+        count, size = (database.read(lambda c, p=p: c.exec_driver_sql(p).scalar()) for p in pages)  # type: ignore[misc]
+        return int(count) * int(size)
+
+    planned()
+    before, jobs = bytes(), 8
+    for _ in range(jobs):
+        planned()
+    told = told_bytes(page, "its rows: what is held, the job, 85 events")
+    assert (bytes() - before) / jobs == pytest.approx(told, rel=0.3)
+
+
+def test_a_line_of_the_audit_log_takes_what_the_page_tells(page: str, tmp_path: Path) -> None:
+    token = create(tmp_path / "keys.json", "radiology")
+    app = create_app(Settings(data_dir=tmp_path / "data", keys_file=tmp_path / "keys.json"))
+    log = tmp_path / "audit.jsonl"
+    handler = audit_to(log)
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        del message
+
+    headers = [(b"host", b"127.0.0.1"), (b"authorization", f"Bearer {token}".encode())]
+    scope = {"type": "http", "method": "GET", "path": f"/v1/plans/{'0' * 64}", "query_string": b""}
+    more = {"http_version": "1.1", "client": ("192.168.100.10", 50_000), "headers": headers}
+    asyncio.run(app(scope | more, receive, send))
+    AUDIT.removeHandler(handler)
+    handler.close()
+    (line,) = log.read_bytes().splitlines(keepends=True)
+    assert b'"owner": "radiology"' in line
+    assert len(line) == pytest.approx(told_bytes(page, "a line of the audit log"), rel=0.3)
 
 
 def test_what_the_page_names_is_there(page: str, repository: Path) -> None:
