@@ -20,7 +20,7 @@ from service.arguments import BadFile, add_input, add_output, files_of, input_of
 from service.audit import audit_to
 from service.case import describe_case
 from service.check_text import check_text, hash_check, holds
-from service.database.connection import Unavailable
+from service.database.connection import Damaged, Unavailable
 from service.demo import DemoFailed, demo
 from service.description_text import description_text
 from service.implant_commands import add_implant_commands
@@ -58,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BAD_INPUT
     except OSError as error:
         say(f"error: {error.filename or 'file system'}: {error.strerror or error}.")
+        return BAD_INPUT
+    except Damaged as error:
+        say(f"error: {error}")
         return BAD_INPUT
     except Unavailable as error:
         said = f" ({error.reason})" if error.reason else ""

@@ -90,9 +90,12 @@ class StoredCase:
 
 
 class Store:
-    """Cases, plans and results under one folder. Raises OSError where the disk does."""
+    """Cases, plans and results under one folder. Raises OSError where the disk does.
 
-    def __init__(self, folder: Path) -> None:
+    Its folders are made; without `make` only what is there is looked at.
+    """
+
+    def __init__(self, folder: Path, *, make: bool = True) -> None:
         self._folder = folder
         self._cases, self._aside = folder / "cases", folder / "aside"
         self._kept = {
@@ -101,12 +104,13 @@ class Store:
             Kind.REPLAN: folder / "results" / "replans",
         }
         self._access = folder / "access"
-        folder.parent.mkdir(parents=True, exist_ok=True)
         self._marks = folder / "marks"
-        places = (self._cases, self._aside, self._marks, self._access, *self._kept.values())
-        for made in (folder, *places):
+        places = (folder, self._cases, self._aside, self._marks, self._access, *self._kept.values())
+        if make:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+        for place in places if make else ():
             # Patients' anatomy: for the owner's eyes only.
-            made.mkdir(mode=0o700, parents=True, exist_ok=True)
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._mark = Mark(self._marks)
 
     @contextlib.contextmanager

@@ -27,14 +27,17 @@ NO_ROW = (
 )
 
 
-def check(store: Store, database: Database) -> Iterator[str]:
-    """All that is wrong, a sentence with the way out for each. Raises OSError, and
-    database.connection.Unavailable."""
+def wrong_files(store: Store) -> Iterator[str]:
+    """What is wrong with files, a sentence with the way out for each. Raises OSError."""
     for case_id in store.case_ids():
         yield from _wrong_in_case(store, case_id)
     for kind in Kind:
         for id in store.result_ids(kind):
             yield from _wrong_in_result(store, kind, id)
+
+
+def wrong_rows(store: Store, database: Database) -> Iterator[str]:
+    """What is wrong between rows and files, likewise. Raises OSError, and database.connection.Unavailable."""
     yield from _rows_without_files(store, database)
     yield from _lost_maps(store, database)
     for held, id in Keeper(database, store, Quota(sys.maxsize)).unheld():

@@ -84,8 +84,6 @@ def test_what_nobody_holds_and_what_nobody_knows_is_found(
     data_dir, files = store
     (files["file"].parent / "more.nii").write_bytes(b"x")
     (data_dir / "seedpath.sqlite").unlink()
-    assert main(["store", "check"]) == 2
-    assert "store rebuild" in capsys.readouterr().err
     (data_dir / "lost").mkdir()
     shutil.move(files["evaluation"], data_dir / "lost")
     assert told(capsys, "rebuild", "--owner", "ann")[0] == 0
@@ -191,6 +189,65 @@ def test_a_server_on_a_new_database_leaves_all_files_where_they_are(
     with fakes.served(data_dir) as client:
         for name, route in READING.items():
             assert asked(client, kept, route).status_code == 200, name
+
+
+DATABASES: dict[str, Callable[[Path], object]] = {
+    "is not there": lambda file: file.unlink(),
+    "has no tables": lambda file: file.write_bytes(b""),
+    "is damaged": lambda file: file.write_bytes(b"noise" * 1000),
+}
+
+
+def content(folder: Path) -> dict[str, bytes | None]:
+    """All that is in a folder."""
+    return {str(path.relative_to(folder)): _bytes_of(path) for path in folder.rglob("*")}
+
+
+def _bytes_of(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+@pytest.fixture(params=DATABASES)
+def unfit(request: pytest.FixtureRequest, store: tuple[Path, dict[str, Path]]) -> str:
+    """What is wrong with the database of a data folder, which lacks a folder too."""
+    data_dir, _ = store
+    shutil.rmtree(data_dir / "aside")
+    for log in data_dir.glob("seedpath.sqlite-*"):
+        log.unlink()
+    DATABASES[request.param](data_dir / "seedpath.sqlite")
+    return str(request.param)
+
+
+def test_files_are_looked_at_whatever_the_database_is_like_and_nothing_is_made(
+    store: tuple[Path, dict[str, Path]], unfit: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data_dir, files = store
+    fakes.flip(files["ct"], random.Random(1))
+    before = content(data_dir)
+    status, lines = told(capsys, "check")
+    assert status == 1 and len(lines) == 2
+    assert files["ct"].name in lines[0]
+    assert unfit in lines[1] and "from a backup" in lines[1] and "store rebuild" in lines[1]
+    assert content(data_dir) == before
+
+
+@pytest.mark.parametrize("command", ["backup", "prune", "prune --dry-run"])
+def test_a_command_that_needs_the_database_says_what_is_wrong_with_it_and_makes_nothing(
+    store: tuple[Path, dict[str, Path]],
+    unfit: str,
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("SEEDPATH_KEEP_PLANS_DAYS", "1")
+    before = content(store[0])
+    target = [str(tmp_path / "backups")] if command == "backup" else []
+    assert main(["store", *command.split(), *target]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("seedpath: error: SEEDPATH_DATABASE_URL: ") and said.count("\n") == 1
+    assert unfit in said and "from a backup" in said and "store rebuild" in said
+    assert content(store[0]) == before and not (tmp_path / "backups").exists()
 
 
 def test_a_folder_that_is_no_store_is_refused(

@@ -1,20 +1,17 @@
 """Backup commands: `seedpath store backup TARGET` and `seedpath store restore SOURCE`."""
 
 import argparse
-import contextlib
-import os
 from pathlib import Path
 from typing import Any
 
-from anatomy.errors import AnatomyError
 from planner.number_text import counted
 from service.backup.make import BackedUp, back_up
 from service.backup.manifest import Manifest
 from service.backup.restore import chosen, restore, verified
-from service.database.connection import Database
 from service.holdings import CASE
 from service.made import Kind
-from service.settings import MIB, Settings, from_environment
+from service.opened import add_data_dir, opened, settings_of
+from service.settings import MIB
 from service.terminal import say
 
 WHOLE, NOT_WHOLE = 0, 1
@@ -26,14 +23,14 @@ def add_backup_commands(actions: Any) -> None:
     """Add them to the parser of `seedpath store`."""
     action = actions.add_parser("backup", help="copy all that is kept, beside a running server")
     action.add_argument("target", type=Path, metavar="TARGET", help="a folder of backups; made where needed")
-    action.add_argument("--data-dir", type=Path, metavar="DIR", help="SEEDPATH_DATA_DIR")
+    add_data_dir(action)
     action.add_argument("--keep", type=_count, metavar="N", help="remove all but the newest N backups there")
     action.add_argument("--verify", action="store_true", help="read all files again, not a share of them")
     action.set_defaults(run=_backup)
 
     action = actions.add_parser("restore", help="bring a backup back, in an empty data folder")
     action.add_argument("source", type=Path, metavar="SOURCE", help="the folder of backups")
-    action.add_argument("--data-dir", type=Path, metavar="DIR", help="SEEDPATH_DATA_DIR")
+    add_data_dir(action)
     action.add_argument("--backup", metavar="NAME", help="a folder under SOURCE/backups; else the newest")
     action.add_argument("--verify", action="store_true", help="only hold its files against their hashes")
     action.add_argument("--damaged", action="store_true", help="bring back what is whole, and name the rest")
@@ -41,14 +38,8 @@ def add_backup_commands(actions: Any) -> None:
 
 
 def _backup(asked: argparse.Namespace) -> int:
-    settings = _settings(asked)
-    if not (settings.data_dir / "cases").is_dir():
-        raise AnatomyError(
-            "SEEDPATH_DATA_DIR",
-            f"{settings.data_dir} is no data folder of a service",
-            "Name the one that the service uses, by this or by --data-dir.",
-        )
-    with contextlib.closing(Database(settings.database, settings.database_patience_s)) as database:
+    settings = settings_of(asked)
+    with opened(settings) as database:
         made = back_up(database, settings.data_dir, asked.target, asked.keep, reads_all=asked.verify)
     _tell(made)
     print(made.folder)
@@ -61,7 +52,7 @@ def _restore(asked: argparse.Namespace) -> int:
         manifest, faults = verified(asked.source, backup)
         say(f"{backup}: {_held(manifest)}")
     else:
-        settings = _settings(asked)
+        settings = settings_of(asked)
         own = [path for path in (settings.keys_file, settings.tls_key, settings.tls_certificate) if path]
         manifest, faults = restore(
             asked.source, backup, settings.data_dir, settings.database, own, partly=asked.damaged
@@ -101,11 +92,6 @@ def _held(manifest: Manifest) -> str:
 
 def _size(files: int, bytes: int) -> str:
     return f"{counted(files, 'file')} of {bytes / MIB:,.1f} MiB"
-
-
-def _settings(asked: argparse.Namespace) -> Settings:
-    given = {} if asked.data_dir is None else {"SEEDPATH_DATA_DIR": str(asked.data_dir)}
-    return from_environment(os.environ | given)
 
 
 def _count(text: str) -> int:

@@ -1,5 +1,7 @@
 """Migrate: bring a database's tables up to date, from whichever version it has."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -18,6 +20,12 @@ from service.database.shape import refuse_other_shape
 
 _LOCK = "migrations"
 
+LOST_REMEDY = (
+    "Bring it back from a backup, or make it anew by `seedpath store rebuild`; files in the data folder stay."
+)
+
+NONE_REMEDY = f"Name the one that the service uses, if it is another. {LOST_REMEDY}"
+
 
 def migrate(database: Database) -> None:
     """Make the tables, or change them to what this software needs. Servers that start together take turns.
@@ -26,15 +34,44 @@ def migrate(database: Database) -> None:
     connection.Unavailable.
     """
     refuse_unusable(database.address)
-    try:
-        database.read(refuse_damaged_pages)
+    with _said(database):
+        database.read(_refuse_damaged_pages)
         database.write(_upgrade, _LOCK)
+
+
+def refuse_unfit(database: Database) -> None:
+    """Raises AnatomyError for a database that is not there, is damaged, or has tables of another version or
+    shape, of which nothing is changed; OSError; and connection.Unavailable."""
+    refuse_unusable(database.address)
+    file = file_of(database.address)
+    if file is not None and not file.exists():
+        raise AnatomyError(SETTING, f"{file} is not there", NONE_REMEDY)
+    if file is not None and file.stat().st_size == 0:
+        # Where it is opened, SQLite makes a database of it.
+        raise AnatomyError(SETTING, f"{file} has no tables", NONE_REMEDY)
+    with _said(database):
+        database.read(_refuse_damaged_pages)
+        found = revision(database)
+        if found is None:
+            raise AnatomyError(SETTING, "the database has no tables", NONE_REMEDY)
+        if found != newest():
+            raise AnatomyError(
+                SETTING,
+                f"its tables are of version {found}, and this software's are of {newest()}",
+                "Use the version that serves it, or start this one's server, which brings it up to date.",
+            )
+        database.read(refuse_other_shape)
+
+
+@contextmanager
+def _said(database: Database) -> Iterator[None]:
+    """What a driver says of a database that cannot be used, as AnatomyError."""
+    try:
+        yield
     except Damaged:
         file = file_of(database.address)
         raise AnatomyError(
-            SETTING,
-            f"{file} is damaged, or is no SQLite database",
-            "Bring it back from a backup, or move it away for an empty one; files in the data folder stay.",
+            SETTING, f"{file} is damaged, or is no SQLite database", f"Move it away. {LOST_REMEDY}"
         ) from None
     except DBAPIError as error:
         said = driver_said(error)
@@ -43,7 +80,7 @@ def migrate(database: Database) -> None:
         ) from None
 
 
-def refuse_damaged_pages(connection: Connection) -> None:
+def _refuse_damaged_pages(connection: Connection) -> None:
     """Raises Damaged where SQLite finds a page that is none, or an index that is not that of its table: by
     such a one a row would not be found that is there, and files would go that are held."""
     if connection.dialect.name == "sqlite":

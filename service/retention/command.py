@@ -1,9 +1,6 @@
 """Prune command: `seedpath store prune [--dry-run]`: what the settings of retention ask for, at once."""
 
 import argparse
-import contextlib
-import os
-from pathlib import Path
 from typing import Any
 
 from anatomy.errors import AnatomyError
@@ -14,12 +11,13 @@ from service.database.connection import Database
 from service.jobs.book import Book
 from service.keeper import Keeper
 from service.logs import AUDIT
+from service.opened import add_data_dir, opened, settings_of
 from service.quota import Quota
-from service.reserve import audit_room, records_room
+from service.reserve import audit_room
 from service.retention.due import Due
 from service.retention.policy import policy_of
 from service.retention.rounds import Retention
-from service.settings import Settings, from_environment
+from service.settings import Settings
 from service.stamp import stamp
 from service.store import Store
 from service.terminal import say
@@ -29,13 +27,12 @@ def add_prune_command(actions: Any) -> None:
     """Add it to the parser of `seedpath store`."""
     action = actions.add_parser("prune", help="remove what the settings of retention say, at once")
     action.add_argument("--dry-run", action="store_true", help="only list what would go")
-    action.add_argument("--data-dir", type=Path, metavar="DIR", help="SEEDPATH_DATA_DIR")
+    add_data_dir(action)
     action.set_defaults(run=_prune)
 
 
 def _prune(asked: argparse.Namespace) -> int:
-    given = {} if asked.data_dir is None else {"SEEDPATH_DATA_DIR": str(asked.data_dir)}
-    settings = from_environment(os.environ | given)
+    settings = settings_of(asked)
     policy = policy_of(settings)
     if policy.is_empty:
         raise AnatomyError(
@@ -43,14 +40,7 @@ def _prune(asked: argparse.Namespace) -> int:
             "no setting says what is to go",
             "Set SEEDPATH_KEEP_PLANS_DAYS, or another one of docs/operation.md.",
         )
-    if not (settings.data_dir / "cases").is_dir():
-        raise AnatomyError(
-            "SEEDPATH_DATA_DIR",
-            f"{settings.data_dir} is no data folder of a service",
-            "Name the one that the service uses, by this or by --data-dir.",
-        )
-    opened = Database(settings.database, settings.database_patience_s, records_room(settings))
-    with contextlib.closing(opened) as database:
+    with opened(settings) as database:
         retention = _retention(settings, database)
         found = retention.due()
         if not asked.dry_run:
