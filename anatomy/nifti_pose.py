@@ -188,14 +188,14 @@ def _spacing_remarks(header: Header, X_RAS: Float[np.ndarray, "4 4"], factor: fl
             f"its header gives voxel spacings of {_listed(header.spacing)}; those of its affine were taken"
         ]
     true = np.linalg.norm(X_RAS[:3, :3], axis=0)
-    apart = (np.abs(stated - true) / true).max()
-    if apart > ROUNDED_SPACING:
+    apart = np.abs(stated - true)
+    if (apart > ROUNDED_SPACING * true).any():
         raise GridError(
             file,
             f"its header gives voxel spacings of {_listed(stated)} mm, but its affine {_listed(true)} mm",
             f"Readers differ in which they take. {_REWRITE}",
         )
-    if apart > SAME_SPACING:
+    if (apart > SAME_SPACING * true).any():
         return [
             f"its header gives voxel spacings of {_listed(stated)} mm; those of its affine were taken, "
             f"{_listed(true)} mm"

@@ -15,6 +15,7 @@ from service.app import create_app
 from service.case import Case
 from service.case_content import sha256_of
 from service.client import Client
+from service.reading import Reading
 from service.server import beside
 from service.settings import Settings
 from service.study import intake
@@ -22,6 +23,7 @@ from service.study.intake import take_in
 from service.study.run import Desk, desk
 from service.study_command import settings_in
 from service.tasks import Work
+from service.unpack_task import Take, bytes_of, unpack_zip
 
 NAMED: list[Path] = []
 """Cases that have got their names while what is flushed was looked at."""
@@ -53,7 +55,8 @@ def masks(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def only_flushed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No case is named while something of it is not flushed."""
+    """No case is named while something of it is not flushed. What is unpacked is unpacked in this process,
+    whose flushes are seen."""
     flushed: set[int] = set()
     fsync, rename = os.fsync, Path.rename
 
@@ -68,7 +71,11 @@ def only_flushed(monkeypatch: pytest.MonkeyPatch) -> None:
             NAMED.append(target)
         return rename(path, target)
 
+    async def unpacked(reading: Reading, owner: str, archive: Path, folder: Path, take: Take) -> None:
+        bytes_of(unpack_zip(lambda *_: None, archive, folder, reading._zip_limits))
+
     NAMED.clear()
+    monkeypatch.setattr(Reading, "unpacked", unpacked)
     monkeypatch.setattr(os, "fsync", flush)
     monkeypatch.setattr(Path, "rename", name)
 

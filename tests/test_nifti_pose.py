@@ -209,6 +209,13 @@ def test_spacings_that_contradict_the_sform_are_refused(axis: int, factor: float
         pose(made)
 
 
+def test_the_longest_spacing_that_a_header_can_give_is_refused() -> None:
+    made = header(RAS, 1, RAS, 0, version=2)
+    made["pixdim"][1] = np.finfo(float).max
+    with pytest.raises(GridError, match=r"voxel spacings of 1\.798e\+308, 0\.9, 5 mm"):
+        pose(made)
+
+
 def test_spacings_that_are_rounded_or_not_there_are_remarked() -> None:
     for changed, said in ((0.803, "of 0.803, 0.9, 5 mm"), (0.0, "of 0, 0.9, 5"), (np.nan, "of nan, 0.9, 5")):
         made = header(RAS, 1, RAS, 0)
