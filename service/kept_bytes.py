@@ -28,6 +28,12 @@ def size_of(connection: Connection, kind: str, id: str) -> int:
     return connection.scalar(select(sizes.c.bytes).where(*_is_size(kind, id))) or 0
 
 
+def known_sizes(connection: Connection) -> Mapping[Thing, int]:
+    """What `size_of` says of all of which it is known."""
+    rows = connection.execute(select(sizes.c.kind, sizes.c.id, sizes.c.bytes)).all()
+    return {(kind, id): bytes for kind, id, bytes in rows}
+
+
 def note_size(connection: Connection, kind: str, id: str, bytes: int) -> None:
     """Note what a case or a result takes in the store, for all who hold it."""
     before = connection.scalar(select(sizes.c.bytes).where(*_is_size(kind, id)))

@@ -249,6 +249,12 @@ def test_what_was_damaged_at_the_backup_is_told_when_it_is_restored(
         assert f"cases/{case}" in capsys.readouterr().err
 
 
+def test_a_lost_map_is_damage_of_its_plan(kept: Kept, target: Path) -> None:
+    plan = kept.add_plan("of a lost map", kept.add_case("of a lost map"))
+    (kept.data_dir / "access" / f"{plan}.json").unlink()
+    assert [thing.id for thing in backed_up(kept).manifest.damaged] == [plan]
+
+
 def test_the_backup_that_is_made_is_the_newest_whatever_the_clock_said(
     kept: Kept, target: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,6 @@
 """Copying: the files of what is kept to a pool, and what is damaged of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -11,6 +11,7 @@ from service.backup.pool import Content, Pool, Unreadable, hashed, reading
 from service.backup.records import needed
 from service.database.connection import Database
 from service.holdings import LOCK
+from service.made import Kind
 
 ALL_IN = 30
 """So many backups read every file again, each a share of them [U]: a month, where one is made each night."""
@@ -21,11 +22,19 @@ class Copying:
 
     What is as it was at the backup `before` is not copied again. But files rot while nothing about them
     changes, in the data folder and in the pool: of both a share is read again, or all where `reads_all`.
+    `sizes` are what things took when they were kept: of a plan that takes less, the map is lost.
     `mended` are the places of files whose copy in the pool was damaged, and is written anew.
     """
 
-    def __init__(self, data_dir: Path, pool: Pool, before: Manifest | None, reads_all: bool) -> None:
-        self._data_dir, self._pool = data_dir, pool
+    def __init__(
+        self,
+        data_dir: Path,
+        pool: Pool,
+        before: Manifest | None,
+        sizes: Mapping[tuple[str, str], int],
+        reads_all: bool,
+    ) -> None:
+        self._data_dir, self._pool, self._sizes = data_dir, pool, sizes
         known = () if before is None else before.files
         self._before = {file.place: file for file in known}
         self._known = dict(self._before)
@@ -77,7 +86,7 @@ class Copying:
         if not (is_there or partly):
             return False
         self.files += files
-        if is_damaged or not is_there:
+        if is_damaged or not is_there or self._lacks_map(thing, files):
             self._damaged.append(thing)
         return is_there
 
@@ -123,6 +132,10 @@ class Copying:
         if one.is_whole is None or is_known:
             return False
         return not one.is_whole(self._pool.path(file.sha256).read_bytes())
+
+    def _lacks_map(self, thing: Thing, files: Sequence[CopiedFile]) -> bool:
+        known_bytes = self._sizes.get((thing.kind, thing.id), 0)
+        return thing.kind == Kind.PLAN and sum(file.bytes for file in files) < known_bytes
 
     def _longest_unread(self, files: Sequence[CopiedFile]) -> set[str]:
         """Places of the share of files whose copies were not read for longest."""

@@ -14,6 +14,7 @@ from service.case_content import sha256_of
 from service.database.connection import Database
 from service.database.migrate import newest
 from service.files import flush
+from service.kept_bytes import known_sizes
 from service.stamp import stamp
 
 
@@ -56,8 +57,8 @@ def back_up(
         # SQLite would make it for others to read as well.
         (making / RECORDS).touch(mode=0o600)
         copy_records(database, making / RECORDS)
-        copying = Copying(data_dir, pool, latest(target), reads_all)
         with contextlib.closing(Database(f"sqlite:///{making / RECORDS}", 0.0)) as rows:
+            copying = Copying(data_dir, pool, latest(target), rows.read(known_sizes), reads_all)
             for kind, id in sorted(rows.read(needed)):
                 copying.copy(Thing(kind=kind, id=id))
             removed, damaged = copying.settle(database)
