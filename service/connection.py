@@ -1,7 +1,7 @@
 """Connection: uvicorn's protocols, with bounds on how long a client is waited for.
 
     a head      from the connection's first moment, or the next request's first byte, for `head_s`
-    an answer   for `idle_s`, and as much longer as what is read of it is worth at `bytes_per_s`
+    an answer   as long as it is read at `bytes_per_s`, in steps (service.unread)
 
 Bodies have theirs in `service.routes.body`, which knows who sends them. A body that was not asked for, after
 an answer to its head, is thrown away for `head_s` at the most. What is closed by a bound is closed without a

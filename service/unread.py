@@ -57,21 +57,21 @@ def _socket(transport: asyncio.Transport) -> Any:
 class Unread:
     """Looks after what is written on one connection, from `begin` until all of it is read.
 
-    A client has `idle_s` from the beginning, and as much longer as what it takes is worth at `bytes_per_s`,
-    of which a step is kept at the most.
+    A client has `idle_s` and what a step takes at `bytes_per_s`, and as much longer as what it takes is
+    worth, of which no more than that is kept.
     """
 
     def __init__(self, transport: asyncio.Transport, bounds: Bounds) -> None:
         self._transport, self._bounds = transport, bounds
-        self._at_first = bounds.idle_s * bounds.bytes_per_s
-        self._most = self._at_first + STEP_BYTES
+        self._of_look = bounds.idle_s * bounds.bytes_per_s
+        self._most = self._of_look + STEP_BYTES
         self._credit, self._seen = 0.0, 0
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
         """Something waits to be read."""
         if self._timer is None:
-            self._credit, self._seen = self._at_first, acknowledged(self._transport)
+            self._credit, self._seen = self._most, acknowledged(self._transport)
             self._later()
 
     def end(self) -> None:
@@ -88,7 +88,7 @@ class Unread:
         if is_all_read(self._transport):
             return
         seen = acknowledged(self._transport)
-        self._credit = min(self._most, self._credit + seen - self._seen - self._at_first)
+        self._credit = min(self._most, self._credit + seen - self._seen - self._of_look)
         self._seen = seen
         if self._credit <= 0.0:
             self._transport.abort()
