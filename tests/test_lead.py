@@ -211,3 +211,35 @@ def test_who_was_stopped_himself_takes_nothing_over_at_once(tmp_path: Path, cloc
         assert leading([two, one]) == [False, True]
         one.tell(1)
     one.release()
+
+
+def test_who_may_not_take_the_lead_leaves_it_to_another(tmp_path: Path, clock: Clock) -> None:
+    one, two = Lead(tmp_path / "lock"), Lead(tmp_path / "lock")
+    assert not one.look(may_take=False)
+    assert two.look()
+    assert not one.look(may_take=False)
+    two.release()
+    assert not one.look(may_take=False)
+    assert one.look() and one.look(may_take=False)
+    one.release()
+
+
+def test_a_lock_whose_open_file_is_stale_is_let_go(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Lead(tmp_path / "lock")
+    assert one.look()
+    stale_files, fstat = {one._lock}, os.fstat
+
+    def stale(file: int) -> os.stat_result:
+        if file in stale_files:
+            # Its number is another file's once it is closed.
+            stale_files.remove(file)
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return fstat(file)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fstat", stale)
+        assert not one.look(may_take=False)
+    assert one.look()
+    one.release()

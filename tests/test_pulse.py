@@ -234,8 +234,11 @@ def test_an_engine_that_is_stuck_is_told_and_another_server_leads(tmp_path: Path
     assert (one.leads, two.leads) == (True, False)
     both(TAKEN_OVER_S + 2.0)
     assert (one.leads, two.leads, one.roll.is_fresh, two.roll.is_fresh) == (False, True, False, True)
-    one.release()
+    # Stuck still, it takes no lead that is free.
     two.release()
+    looked(one, clock, TAKEN_OVER_S + 2.0)
+    assert not one.leads
+    one.release()
 
 
 def test_an_engine_that_starts_a_cluster_may_take_longer(clock: Clock) -> None:

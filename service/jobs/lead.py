@@ -7,6 +7,7 @@ when it goes on. Two may lead for a moment, as the book takes each change of a j
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import time
@@ -54,13 +55,15 @@ class Lead:
         """Whether this server leads, as far as it knows."""
         return self._lock is not None
 
-    def look(self) -> bool:
-        """Whether this server leads now; it does so from the moment when it can. Raises OSError."""
-        if self._lock is not None and _is_at(self._file, self._lock):
+    def look(self, may_take: bool = True) -> bool:
+        """Whether this server leads now; it does so from the moment when it can and may. Raises OSError."""
+        if self._lock is not None and _is_held(self._file, self._lock):
             return True
         self.release()
         self._beat = self._last_beat()
         self._heard = self._silence.look({"leader": self._beat})["leader"]
+        if not may_take:
+            return False
         self._lock = _locked(self._file)
         if self._lock is None and self._heard.watched_s >= TAKEN_OVER_S:
             self._lock = self._in_its_place()
@@ -134,6 +137,18 @@ def _locked(file: Path) -> int | None:
             return None
         until_locked.pop_all()
     return lock
+
+
+def _is_held(file: Path, lock: int) -> bool:
+    """Whether the lock that this server has is that of the file still. Raises OSError."""
+    try:
+        os.fstat(lock)
+    except OSError as error:
+        # The share knows the open file no more: what it locked is lost, and stays so.
+        if error.errno == errno.ESTALE:
+            return False
+        raise
+    return _is_at(file, lock)
 
 
 def _is_at(file: Path, lock: int) -> bool:

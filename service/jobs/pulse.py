@@ -123,8 +123,8 @@ class Pulse:
     def _look_who_leads(self, lead: Lead, is_there: bool) -> None:
         trouble = ""
         try:
-            # Where the engine is gone, another server has to take over.
-            if lead.look() and is_there:
+            # Where the engine is gone, another server has to take over, and this one takes no lead.
+            if lead.look(may_take=is_there) and is_there:
                 lead.tell(self.roll.workers)
         except OSError as error:
             # A disk that is full or away: who leads goes on.
