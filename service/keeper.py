@@ -139,7 +139,13 @@ class Keeper:
         """The skin access map of a plan. Raises Problem when `owner` holds no such plan, or it has no map, or
         one that is damaged or lost."""
         self.refuse_unheld_result(owner, Kind.PLAN, plan_id)
-        return self._store.access(plan_id, self._database.read(lambda c: size_of(c, Kind.PLAN, plan_id)))
+        kept_bytes = self._database.read(lambda c: size_of(c, Kind.PLAN, plan_id))
+        try:
+            return self._store.access(plan_id, kept_bytes)
+        except Problem:
+            # As a result's.
+            self.refuse_unheld_result(owner, Kind.PLAN, plan_id)
+            raise
 
     def is_lost(self, connection: Connection, job: Job) -> bool:
         """Whether a job that ended came to nothing by damage: it failed for that, or what it made is held and

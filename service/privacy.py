@@ -3,6 +3,8 @@
 import logging
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from anatomy.errors import AnatomyError
@@ -16,6 +18,16 @@ _log = logging.getLogger("seedpath.store")
 def keep_files_private() -> None:
     """Have all that this process and its children make from here on be their user's alone."""
     os.umask(OTHERS)
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """Have all that this process makes meanwhile be its user's alone."""
+    before = os.umask(OTHERS)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def make_private(folder: Path) -> None:

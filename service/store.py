@@ -128,7 +128,10 @@ class Store:
 
         Its files' content must have been flushed; the names of files are flushed here.
         """
-        if self.is_whole(record["id"]):
+        if self._has_files(record):
+            if not self.is_whole(record["id"]):
+                # A record that holds no sha256 of itself: the files stay where others read them.
+                write_atomically(self._cases / record["id"] / RECORD, write_record(record), PRIVATE)
             return self.case(record["id"])
         # From here it is this caller's alone: who made the folder may remove it while this one works.
         taken = folder.with_name(f"{folder.name}.taken")
@@ -156,8 +159,24 @@ class Store:
                 shutil.rmtree(taken, ignore_errors=True)
                 return
             # What is there was removed by half, or is damaged.
-            self.remove_case(case_id)
+            damaged = self._aside_of(case_id)
+            with contextlib.suppress(FileNotFoundError):
+                (self._cases / case_id).rename(damaged)
             taken.rename(self._cases / case_id)
+            remove(damaged)
+
+    def _has_files(self, record: dict[str, Any]) -> bool:
+        """Whether the files of a record are there, as it says. Raises OSError."""
+        try:
+            stored = self.case(record["id"])
+            refuse_damaged(stored.case.kept)
+        except (Problem, DamagedFile):
+            return False
+        return bool(stored.record["files"] == record["files"])
+
+    def _aside_of(self, case_id: str) -> Path:
+        """A place aside for a case that goes."""
+        return self._aside / f"{self._mark.name}.{case_id}.{uuid.uuid4().hex}"
 
     def things(self) -> list[tuple[str, str]]:
         """Kind and id of all that is there, damaged or not."""
@@ -231,7 +250,7 @@ class Store:
         """Remove a case's files, if they are there. No room is needed."""
         folder = self._cases / case_id
         try:
-            removed = self._aside / f"{self._mark.name}.{case_id}.{uuid.uuid4().hex}"
+            removed = self._aside_of(case_id)
             folder.rename(removed)
         except FileNotFoundError:
             return

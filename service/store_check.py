@@ -110,5 +110,7 @@ def _lost_maps(store: Store, database: Database) -> Iterator[str]:
         kept_bytes = database.read(partial(size_of, kind=Kind.PLAN, id=id))
         # A plan that is damaged has been told of.
         is_less = store.result_bytes(Kind.PLAN, id) < kept_bytes and store.is_kept(Kind.PLAN, id, 0)
-        if is_less and not store.is_kept(Kind.PLAN, id, kept_bytes):
+        is_lost = is_less and not store.is_kept(Kind.PLAN, id, kept_bytes)
+        # What was removed meanwhile is not lost.
+        if is_lost and store.is_result_there(Kind.PLAN, id):
             yield f"{store.place_of_map(id)}: {MISSING}. {RESULT_REMEDY}"

@@ -1,9 +1,13 @@
 """Store commands: `seedpath store ...`: what is done with all that a service keeps."""
 
+import argparse
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from service.backup.commands import add_backup_commands
 from service.check_commands import add_check_commands
+from service.privacy import private_files
 from service.retention.command import add_prune_command
 
 
@@ -16,3 +20,11 @@ def add_store_commands(commands: Any) -> None:
     add_check_commands(actions)
     add_backup_commands(actions)
     add_prune_command(actions)
+    for action in actions.choices.values():
+        action.set_defaults(run=partial(_in_private, action.get_default("run")))
+
+
+def _in_private(run: Callable[[argparse.Namespace], int], asked: argparse.Namespace) -> int:
+    """What a command makes is for the eyes of the service's user, as what the service makes."""
+    with private_files():
+        return run(asked)

@@ -18,7 +18,7 @@ from service.case_of_plan import is_made_from
 from service.damage import CASE_REMEDY, MISSING
 from service.database.connection import Database
 from service.database.tables import holdings
-from service.holdings import CASE, LOCK, hold, is_needed
+from service.holdings import CASE, LOCK, hold, is_needed, use
 from service.keeper import Keeper
 from service.made import Kind
 from service.plan_json import Unreadable, read_kept_plan
@@ -35,7 +35,10 @@ NO_PLAN = (
     f"the plan that it is about is not there, or damaged. {AGAIN} Where its owner removed that plan, nothing "
     "tells which case it is of."
 )
-OF_OTHERS = "others hold the case that it was made from. Name one of them as --owner."
+OF_OTHERS = (
+    "others hold the case that it was made from. Have its owner upload that case first, or name one of those "
+    "as --owner."
+)
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ def rebuild(store: Store, database: Database, owner: str, *, add: bool) -> Rows:
         added = sorted((row for row in free if row.case_id not in others), key=lambda row: row.made_s)
         for row in added:
             hold(connection, owner, row.kind, row.id, row.case_id, row.summary, row.made_s)
+            # When it was last used is lost: it is not to be taken for unused since it was made.
+            use(connection, owner, row.kind, row.id)
         for row in free:
             if not is_needed(connection, row.kind, row.id):
                 left_out[row.kind, row.id] = f"{store.place(row.kind, row.id)}: {OF_OTHERS}"

@@ -171,7 +171,7 @@ def missing(file: Path) -> None:
 
 @pytest.mark.parametrize("how", [a_folder, a_pipe, a_loop, missing])
 def test_one_file_that_cannot_be_read_does_not_keep_others_from_a_backup(
-    kept: Kept, target: Path, how: Callable[[Path], None]
+    kept: Kept, target: Path, tmp_path: Path, how: Callable[[Path], None]
 ) -> None:
     made = backed_up(kept)
     of_case = of_a_case(made)
@@ -183,12 +183,13 @@ def test_one_file_that_cannot_be_read_does_not_keep_others_from_a_backup(
     left_out = {of_case.place, plan, other}
     for place in left_out:
         how(kept.data_dir / place)
-    for _ in range(2):
-        manifest = backed_up(kept).manifest
+    # In the first backup of a folder what is there of the same case, or beside the same plan, is in it; in
+    # others all that was there.
+    for folder, lacked in ((tmp_path / "first", left_out), (target, set()), (target, set())):
+        manifest = back_up(kept.database, kept.data_dir, folder).manifest
         expected = {case, Path(other).parts[1], Path(plan).stem}
         assert {thing.id for thing in manifest.damaged} == expected
-        # What is there of the same case, or beside the same plan, is in it.
-        assert {f.place for f in manifest.files} == {f.place for f in made.manifest.files} - left_out
+        assert {f.place for f in manifest.files} == {f.place for f in made.manifest.files} - lacked
     assert faults(target) == []
 
 
@@ -216,7 +217,8 @@ def test_a_bad_block_is_damage_of_its_file(kept: Kept, target: Path, monkeypatch
     os.utime(*bad)
     manifest = backed_up(kept).manifest
     assert [thing.id for thing in manifest.damaged] == [Path(of_a_case(made).place).parts[1]]
-    assert len(manifest.files) == len(made.manifest.files) - 1
+    # The copy of before is whole.
+    assert len(manifest.files) == len(made.manifest.files)
     # In the folder of backups: it is told, and written anew where the store has it.
     bad.clear()
     backed_up(kept)
@@ -255,6 +257,36 @@ def test_a_lost_map_is_damage_of_its_plan(kept: Kept, target: Path) -> None:
     assert [thing.id for thing in backed_up(kept).manifest.damaged] == [plan]
 
 
+@pytest.mark.parametrize(
+    "how", [lambda file: file.write_bytes(b"{}"), Path.unlink, lambda file: os.truncate(file, 10)]
+)
+@pytest.mark.parametrize(
+    "which", ["cases/*/file/a.nii", "cases/*/case.json", "plans/*", "access/*", "results/*/*"]
+)
+def test_the_good_copy_of_what_is_damaged_stays_in_later_backups(
+    kept: Kept, target: Path, tmp_path: Path, how: Callable[[Path], None], which: str
+) -> None:
+    backed_up(kept)
+    whole = kept.files()
+    how(next(file for file in sorted(kept.data_dir.glob(which)) if file.is_file()))
+    for _ in range(2):
+        assert store("backup", "--keep", "1", target) == NOT_WHOLE
+    assert len(made_backups(target)) == 1
+    assert store("restore", "--data-dir", tmp_path / "restored", target) == NOT_WHOLE
+    found = {place: (tmp_path / "restored" / place).read_bytes() for place in whole}
+    assert found == whole
+
+
+def test_older_backups_that_cannot_be_removed_are_told(
+    kept: Kept, target: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = of_a_case(backed_up(kept))
+    (in_pool(target, file).parent / "stray").mkdir()
+    assert store("backup", "--keep", "1", target) == NOT_WHOLE
+    said = capsys.readouterr()
+    assert Path(said.out.strip()) == chosen(target) and "stray" in said.err
+
+
 def test_the_backup_that_is_made_is_the_newest_whatever_the_clock_said(
     kept: Kept, target: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -269,7 +301,7 @@ def test_the_backup_that_is_made_is_the_newest_whatever_the_clock_said(
         said = capsys.readouterr()
         made = Path(said.out.strip())
         assert made.is_dir() and made == chosen(target) and "a clock that was ahead" in said.err
-        assert len(made_backups(target)) == min(keep, 2) if keep > 1 else 1
+        assert len(made_backups(target)) == min(keep, 2)
     assert f"plans/{plan}.json" in {file.place for file in read_manifest(made).files}
     assert not far.folder.exists()
 

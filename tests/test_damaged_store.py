@@ -1,5 +1,6 @@
 """A damaged record of a case is told by the file's name, and the same files make the case anew."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from service.schema import PlanRequest
 from service.store import Store, StoredCase
 from service.store_check import unsealed
 
-CONTENT = content_of("thorax", [StoredFile("ct", "ct/a.nii", "b" * 64)], False)
+TEXT = b"a ct"
+CONTENT = content_of("thorax", [StoredFile("ct", "ct/a.nii", hashlib.sha256(TEXT).hexdigest())], False)
 ID = identify(CONTENT)
 DESCRIPTION: dict[str, Any] = {
     "grid": {"shape": [2, 3, 4], "spacing_mm": [1.0, 1.0, 2.0]},
@@ -26,6 +28,14 @@ DESCRIPTION: dict[str, Any] = {
     "inputs": [{"name": "a.nii", "sha256": "b" * 64}],
 }
 RECORD: dict[str, Any] = {"id": ID} | CONTENT | {"description": DESCRIPTION}
+
+
+def add(store: Store) -> StoredCase:
+    """As whoever uploads it."""
+    with store.aside() as folder:
+        (folder / "ct").mkdir()
+        (folder / "ct" / "a.nii").write_bytes(TEXT)
+        return store.add_case(folder, RECORD)
 
 
 def altered(**changes: Any) -> bytes:
@@ -78,16 +88,29 @@ def test_a_damaged_record_is_named_and_made_anew(tmp_path: Path, damage: bytes) 
 def test_a_record_without_its_sha256_is_read_and_written_anew(tmp_path: Path) -> None:
     """As an earlier version wrote it: nothing says whether its description is what was read in the case."""
     store = Store(tmp_path)
-    with store.aside() as folder:
-        assert store.add_case(folder, RECORD).is_sealed
+    assert add(store).is_sealed
     believed = DESCRIPTION | {"notes": ["another"]}
     (tmp_path / "cases" / ID / "case.json").write_bytes(altered(description=believed))
     stored = store.case(ID)
     assert stored.record["description"] == believed and not stored.is_sealed
     assert unsealed(store) == 1 and not store.is_whole(ID)
-    with store.aside() as folder:
-        assert store.add_case(folder, RECORD).is_sealed
+    place = (tmp_path / "cases" / ID).stat().st_ino
+    assert add(store).is_sealed
     assert store.case(ID).record == RECORD and unsealed(store) == 0
+    # Others read its files meanwhile: they stay where they are.
+    assert (tmp_path / "cases" / ID).stat().st_ino == place
+
+
+def test_of_a_damaged_case_nothing_is_removed_before_the_good_one_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    add(store)
+    (tmp_path / "cases" / ID / "case.json").write_bytes(b"{}")
+    removed: list[bool] = []
+    monkeypatch.setattr("service.store.remove", lambda path: removed.append(store.is_whole(ID)))
+    add(store)
+    assert removed == [True]
 
 
 def test_what_can_be_no_case_is_not_damaged(tmp_path: Path) -> None:

@@ -150,6 +150,26 @@ def test_a_map_is_lost_only_where_there_was_one(
         keeper.weigh()
 
 
+def test_a_map_that_is_asked_for_while_its_plan_is_removed_is_not_lost(
+    parts: tuple[Store, Keeper, Database], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, keeper, database = parts
+    made_case(store, "held")
+    made_result(store, tmp_path, Kind.PLAN, IDS["plans"])
+    database.write(lambda c: hold(c, "ann", CASE, IDS["held"], IDS["held"]))
+    database.write(lambda c: hold(c, "ann", Kind.PLAN, IDS["plans"], IDS["held"]))
+    access = store.access
+
+    def removed(plan_id: str, kept_bytes: int) -> bytes:
+        keeper.remove_result("ann", Kind.PLAN, plan_id)
+        return access(plan_id, 1)
+
+    monkeypatch.setattr(store, "access", removed)
+    with pytest.raises(Problem) as refused:
+        keeper.access("ann", IDS["plans"])
+    assert refused.value.report.kind == "not-found"
+
+
 # Removing on a disk that is full, or read-only
 
 

@@ -248,26 +248,31 @@ def test_of_rows_of_before_jobs_tell_the_last_use(
 ) -> None:
     database = open_database(database_url, 30.0)
     rows = [("ann", CASE, "c"), ("ann", "plans", "p"), ("ann", "plans", "q"), ("ben", "plans", "p")]
+    # Removed, and uploaded again after its job.
+    rows.append(("ann", CASE, "again"))
 
     def third(connection: Connection) -> None:
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "0003")
-        held = "INSERT INTO holdings (owner, kind, id, case_id, created_s) VALUES (:o, :k, :i, 'c', 1.5)"
+        held = "INSERT INTO holdings (owner, kind, id, case_id, created_s) VALUES (:o, :k, :i, 'c', :at)"
         for owner, kind, id in rows:
-            connection.execute(text(held), {"o": owner, "k": kind, "i": id})
+            at_s = 9.0 if id == "again" else 1.5
+            connection.execute(text(held), {"o": owner, "k": kind, "i": id, "at": at_s})
         job = (
             "INSERT INTO jobs (id, owner, case_id, kind, asked, state, attempt, losses, submission, fraction,"
             " last_event, created_s, ended_s, result_id)"
-            " VALUES (:i, 'ann', 'c', 'plans', '{}', 'done', 1, 0, 0, 1.0, 1, :at, :end, :made)"
+            " VALUES (:i, 'ann', :c, 'plans', '{}', 'done', 1, 0, 0, 1.0, 1, :at, :end, :made)"
         )
-        for id, at_s, end_s, made in (("a", 2.0, 3.0, "p"), ("b", 4.0, None, None)):
-            connection.execute(text(job), {"i": id, "at": at_s, "end": end_s, "made": made})
+        worked = [("a", "c", 2.0, 3.0, "p"), ("b", "c", 4.0, None, None), ("d", "again", 5.0, 6.0, None)]
+        for id, case, at_s, end_s, made in worked:
+            values = {"i": id, "c": case, "at": at_s, "end": end_s, "made": made}
+            connection.execute(text(job), values)
 
     database.write(third)
     migrate(database)
     found = [database.read(lambda c, row=row: last_used_s(c, *row)) for row in rows]
-    assert found == [4.0, 3.0, 1.5, 1.5]
+    assert found == [4.0, 3.0, 1.5, 1.5, 9.0]
 
 
 def test_a_removal_takes_no_longer_where_more_is_held(

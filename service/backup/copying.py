@@ -1,12 +1,12 @@
 """Copying: the files of what is kept to a pool, and what is damaged of it."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from sqlalchemy import Connection
 
 from service.backup.manifest import CopiedFile, Manifest, Thing
-from service.backup.places import Place, places_of
+from service.backup.places import Place, map_of, places_of
 from service.backup.pool import Content, Pool, Unreadable, hashed, reading
 from service.backup.records import needed
 from service.database.connection import Database
@@ -23,6 +23,7 @@ class Copying:
     What is as it was at the backup `before` is not copied again. But files rot while nothing about them
     changes, in the data folder and in the pool: of both a share is read again, or all where `reads_all`.
     `sizes` are what things took when they were kept: of a plan that takes less, the map is lost.
+    Of a damaged or missing file the copy stays that the backup before has, where that is whole.
     `mended` are the places of files whose copy in the pool was damaged, and is written anew.
     """
 
@@ -38,9 +39,9 @@ class Copying:
         known = () if before is None else before.files
         self._before = {file.place: file for file in known}
         self._known = dict(self._before)
-        self._due = set(self._before) if reads_all else self._longest_unread(known)
         wrong = set() if before is None else {thing.id for thing in before.damaged}
-        self._wrong_before = {place for place in self._before if Path(place).stem in wrong}
+        self._wrong_before = {place for place in self._before if _id_in(place) in wrong}
+        self._due = set(self._before) if reads_all else self._longest_unread(known) | self._wrong_before
         self.files: list[CopiedFile] = []
         self.mended: list[str] = []
         self._gone: list[Thing] = []
@@ -74,19 +75,25 @@ class Copying:
         there are in any case where it is to be copied `partly`."""
         files, is_damaged, is_there = [], False, True
         for one in places_of(self._data_dir, thing.kind, thing.id):
+            file: CopiedFile | None = None
             try:
                 file = self._copied(one.place)
             except FileNotFoundError:
                 is_there = False
             except Unreadable:
                 is_damaged = True
-            else:
+            if file is None or self._is_wrong(one, file):
+                is_damaged = is_damaged or file is not None
+                file = self._whole_before(one) or file
+            if file is not None:
                 files.append(file)
-                is_damaged = is_damaged or self._is_wrong(one, file)
         if not (is_there or partly):
             return False
+        if self._lacks_map(thing, files):
+            is_damaged = True
+            files += filter(None, [self._whole_before(map_of(thing.id))])
         self.files += files
-        if is_damaged or not is_there or self._lacks_map(thing, files):
+        if is_damaged or not is_there:
             self._damaged.append(thing)
         return is_there
 
@@ -133,6 +140,16 @@ class Copying:
             return False
         return not one.is_whole(self._pool.path(file.sha256).read_bytes())
 
+    def _whole_before(self, one: Place) -> CopiedFile | None:
+        """The file as the backup before has it, where that is what was written."""
+        before = self._before.get(one.place)
+        if before is None or one.sha256 not in (None, before.sha256):
+            return None
+        if not self._pool.is_whole(Content(before.sha256, before.bytes)):
+            return None
+        is_whole = one.is_whole is None or one.is_whole(self._pool.path(before.sha256).read_bytes())
+        return before if is_whole else None
+
     def _lacks_map(self, thing: Thing, files: Sequence[CopiedFile]) -> bool:
         known_bytes = self._sizes.get((thing.kind, thing.id), 0)
         return thing.kind == Kind.PLAN and sum(file.bytes for file in files) < known_bytes
@@ -147,3 +164,9 @@ class Copying:
             due.add(file.place)
             left -= file.bytes
         return due
+
+
+def _id_in(place: str) -> str:
+    """The id of the thing that a file is of."""
+    path = PurePosixPath(place)
+    return path.parts[1] if path.parts[0] == "cases" else path.stem

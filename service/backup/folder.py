@@ -112,12 +112,17 @@ def remove_oldest(made: Path, keep: int, pool: Pool) -> list[BackupError]:
                     "Bring it back from another copy of this folder, or remove it.",
                 )
             )
-    if not unread:
+    if unread:
+        return unread
+    try:
         for folder in others[:split]:
             # In one step it is no backup, and is cleared away by the next one if this is ended here.
             shutil.rmtree(folder.rename(folder.with_name(f"{_ASIDE}{folder.name}")))
         pool.remove_others(needed)
-    return unread
+    except OSError as error:
+        said = f"older backups cannot be removed ({error.strerror})"
+        return [BackupError(f"{error.filename}", said, "Remove what is there by hand.")]
+    return []
 
 
 def _name(at_s: float) -> str:

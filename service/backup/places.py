@@ -38,9 +38,13 @@ def places_of(data_dir: Path, kind: str, id: str) -> list[Place]:
     if kind == CASE:
         return _of_case(data_dir, id)
     own = Place(f"{FOLDERS[Kind(kind)]}/{id}.json", is_whole=partial(is_text_of, Kind(kind), id))
-    access = Place(f"{ACCESS}/{id}.json", is_whole=partial(is_map_of, id))
-    has_map = kind == Kind.PLAN and os.path.lexists(data_dir / access.place)
-    return [own, access] if has_map else [own]
+    has_map = kind == Kind.PLAN and os.path.lexists(data_dir / map_of(id).place)
+    return [own, map_of(id)] if has_map else [own]
+
+
+def map_of(plan_id: str) -> Place:
+    """The skin access map of a plan."""
+    return Place(f"{ACCESS}/{plan_id}.json", is_whole=partial(is_map_of, plan_id))
 
 
 def _of_case(data_dir: Path, id: str) -> list[Place]:
@@ -51,9 +55,13 @@ def _of_case(data_dir: Path, id: str) -> list[Place]:
         names = (Path(inside) / name for inside, _, names in os.walk(folder) for name in names)
         rest = sorted(path for path in names if path != folder / RECORD)
         others = [Place(f"{at}/{path.relative_to(folder).as_posix()}") for path in rest]
-        return [Place(f"{at}/{RECORD}", is_damaged=True), *others]
+        return [Place(f"{at}/{RECORD}", is_whole=partial(_is_record, id), is_damaged=True), *others]
     # Not what a folder is found to hold: one that is just being removed holds less.
     return [Place(f"{at}/{RECORD}"), *(Place(f"{at}/{f['place']}", f["sha256"]) for f in record["files"])]
+
+
+def _is_record(id: str, text: bytes) -> bool:
+    return read_record(text, id) is not None
 
 
 def _record(path: Path, id: str) -> dict[str, Any] | None:

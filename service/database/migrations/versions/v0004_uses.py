@@ -9,13 +9,28 @@ branch_labels = None
 depends_on = None
 
 
+USES = " UNION ALL ".join(
+    f"SELECT owner, {kind} AS kind, {id} AS id, coalesce(ended_s, created_s) AS at_s FROM jobs"
+    for kind, id in (
+        ("'cases'", "case_id"),
+        ("'plans'", "plan_id"),
+        ("'plans'", "result_plan_id"),
+        ("kind", "result_id"),
+    )
+)
+"""What a job worked on, and what it made."""
+
+
 def upgrade() -> None:
-    """Add the column, and fill it where a job worked on a thing or made it."""
+    """Add the column, and fill it where a job used a thing after it was made. Jobs are gone through once."""
     op.add_column("holdings", sa.Column("used_s", sa.Float))
     op.execute(
-        "UPDATE holdings SET used_s = ("
-        " SELECT max(coalesce(jobs.ended_s, jobs.created_s)) FROM jobs"
-        " WHERE jobs.owner = holdings.owner AND"
-        " CASE WHEN holdings.kind = 'cases' THEN holdings.id = jobs.case_id"
-        " ELSE holdings.id IN (jobs.plan_id, jobs.result_id, jobs.result_plan_id) END)"
+        "CREATE TEMPORARY TABLE uses AS"
+        f" SELECT owner, kind, id, max(at_s) AS at_s FROM ({USES}) AS use GROUP BY owner, kind, id"
     )
+    op.execute("CREATE INDEX ix_uses ON uses (owner, kind, id)")
+    op.execute(
+        "UPDATE holdings SET used_s = (SELECT at_s FROM uses WHERE uses.owner = holdings.owner"
+        " AND uses.kind = holdings.kind AND uses.id = holdings.id AND uses.at_s > holdings.created_s)"
+    )
+    op.execute("DROP TABLE uses")
