@@ -41,6 +41,7 @@ from service.retention.rounds import Retention, Rounds
 from service.routes import about, cases, events, implants, jobs, metrics, page, paths, plans, results, views
 from service.settings import Settings, SettingsError
 from service.slice_schema import SlicesBody
+from service.steady import done_within_end
 from service.store import Store
 from service.study.folder import is_study
 from service.summaries import Summaries
@@ -187,7 +188,7 @@ async def _close(parts: Parts) -> None:
     closing = (parts.engine, parts.reading, parts.appraising, parts.rounds, parts.vitals)
     # Not in the threads of requests, all of which may wait for a disk.
     ended = await asyncio.gather(*(asyncio.to_thread(p.close) for p in closing), return_exceptions=True)
-    await asyncio.to_thread(parts.database.close)
+    await asyncio.to_thread(done_within_end, parts.database.close)
     for error in ended:
         if error is not None:
             raise error

@@ -148,10 +148,11 @@ class Keeper:
             raise
 
     def is_lost(self, connection: Connection, job: Job) -> bool:
-        """Whether a job that ended came to nothing by damage: it failed for that, or what it made is held and
-        is not what was written. Asked for again, it is done again."""
+        """Whether a job that ended came to nothing by damage or by a full disk: it failed for that, or what
+        it made is held and is not what was written. Asked for again, it is done again."""
         if job.state is State.FAILED:
-            return job.problem is not None and job.problem["type"] == type_of("damaged")
+            lost = type_of("damaged"), type_of("no-room")
+            return job.problem is not None and job.problem["type"] in lost
         made = ((job.kind, job.result_id), (Kind.PLAN, job.result_plan_id))
         return job.state is State.DONE and any(
             id is not None

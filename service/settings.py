@@ -70,7 +70,8 @@ class Settings(BaseModel):
     `max_bytes_of_owner` is what one owner may keep: 100 GiB are some five hundred chests with their CT.
     `max_jobs` bounds jobs that wait or run, `max_wait_s` what `Prefer: wait` is given, in whole seconds.
     `scheduler_is_private` vouches for the network of a scheduler that is neither here nor asked by TLS.
-    `database_patience_s` is how long an answer waits for a database that is away, before it says so.
+    `database_patience_s` is how long an answer waits for a database that is away, before it says so; not
+    longer than 10 s: who hands jobs over waits for it as well, and is taken to be stuck after 15 s.
     `keys_file` holds API keys; without it, only this machine is served. Beyond loopback, keys need TLS: our
     own (`tls_certificate`, `tls_key`), or that of a proxy in front, which `behind_tls_proxy` vouches for.
     `cors_origins` are the pages elsewhere that may ask, by comma in the environment, as `trusted_proxies`.
@@ -102,7 +103,7 @@ class Settings(BaseModel):
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     data_dir: Path = Field(default_factory=_data_home)
     database_url: SecretStr | None = None
-    database_patience_s: Seconds = 3.0
+    database_patience_s: Annotated[float, Field(gt=0, le=10)] = 3.0
     scheduler: str | None = None
     scheduler_is_private: bool = False
     workers: Annotated[int, Field(ge=1, le=64)] = 1

@@ -8,6 +8,13 @@ END_S = 5.0
 come to an end [U]."""
 
 
+def done_within_end(do: Callable[[], None]) -> None:
+    """Do it, and wait for it, but not for longer than END_S."""
+    thread = threading.Thread(target=do, daemon=True)
+    thread.start()
+    thread.join(END_S)
+
+
 class Steady:
     """Does `do` every `every_s`, from `start` to `close`."""
 

@@ -15,6 +15,7 @@ from service.jobs.pulse import Roll
 from service.problems import Problem, Report, of_disk
 from service.reserve import Reserve
 from service.settings import Settings
+from service.steady import done_within_end
 from service.store import Store
 
 PATIENCE_S = 1.0
@@ -52,7 +53,7 @@ class Vitals:
         """Check no more."""
         self._disk.close()
         self._jobs.close()
-        self._database.close()
+        done_within_end(self._database.close)
 
     def sound(self) -> Sound:
         """What there is. Raises Problem where work cannot be taken, with all that is in the way."""

@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -140,6 +142,8 @@ class Ticking:
     def oneshot(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
 
+    pid = 1
+
     def status(self) -> str:
         return psutil.STATUS_SLEEPING
 
@@ -155,12 +159,52 @@ def test_little_processor_time_is_no_work(
     """A bench's own thread uses 0.25 ms a second; four times as much is allowed for a slow machine."""
     now = [0.0]
     monkeypatch.setattr(psutil, "Process", lambda _: Ticking(rate, now))
+    monkeypatch.setattr(standstill, "is_waiting", lambda _: False)
     watched = standstill.Standstill(1, clock=lambda: now[0])
     found = []
     for second in range(600):
         now[0] = float(second)
         found.append(watched.seconds(said=0))
     assert any(found) is is_still
+
+
+@pytest.mark.parametrize(
+    ("threads", "waits"),
+    [
+        ({"python": "S"}, False),
+        ({"python": "S", "worker": "D"}, True),
+        ({"python": "S", "a (b) c": "R"}, True),
+        ({"python": "S", standstill.BESIDE: "R"}, False),
+    ],
+)
+def test_work_waits_for_a_processor_or_a_disk_in_any_thread(
+    threads: dict[str, str], waits: bool, tmp_path: Path
+) -> None:
+    for number, (name, state) in enumerate(threads.items()):
+        (tmp_path / f"{number}").mkdir()
+        (tmp_path / f"{number}" / "stat").write_text(f"{number} ({name}) {state} 1 1 1 0 -1")
+    assert standstill.is_waiting(tmp_path) is waits
+
+
+def test_a_thread_beside_the_work_is_known_as_that() -> None:
+    known = threading.Event()
+    ends = threading.Event()
+
+    def compute() -> None:
+        standstill.be_beside()
+        known.set()
+        while not ends.is_set():
+            pass
+
+    thread = threading.Thread(target=compute)
+    thread.start()
+    try:
+        assert known.wait(60.0)
+        stats = [(p.parent / "comm").read_text().strip() for p in Path("/proc/self/task").glob("*/stat")]
+        assert stats.count(standstill.BESIDE) == 1
+    finally:
+        ends.set()
+        thread.join()
 
 
 def test_long_work_without_a_word_does_not_stand_still(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,7 +152,7 @@ def test_a_worker_that_hangs_with_a_job_ends_itself_and_the_job_is_begun_again(
     asked(book, case_id, fakes.AT_ONCE)
     with monkeypatch.context() as patched:
         patched.setattr(os, "_exit", end)
-        patched.setattr(performing, "OVERDUE_S", 0.5 - settings.job_time_s)
+        patched.setattr(performing, "OVERDUE_S", 0.5 - settings.job_time_s - performing.ROOM_S)
         patched.setattr(Store, "case", hang)
         with pytest.raises(Ended):
             perform(settings, WORK, "j")
@@ -168,8 +168,20 @@ def test_a_worker_ends_itself_though_the_book_hangs_too(monkeypatch: pytest.Monk
     with overdue.ended_after(0.1, "job j", goes_on.wait):
         assert ended.wait(60.0)
     goes_on.set()
-    # What comes to its end in time is left alone.
+    # What comes to its end in time is left alone, also while it is told.
     ended.clear()
+    told = threading.Event()
+    monkeypatch.setattr(overdue, "TELL_S", 60.0)
+
+    def tell() -> None:
+        told.set()
+        goes_on.wait()
+
+    goes_on.clear()
+    with overdue.ended_after(0.1, "job j", tell):
+        assert told.wait(60.0)
+    goes_on.set()
+    assert not ended.wait(1.0)
     with overdue.ended_after(0.3, "job j", goes_on.wait):
         pass
     assert not ended.wait(1.0)
@@ -218,9 +230,35 @@ def test_a_plan_that_cannot_be_written_fails_its_job(
     assert [*(settings.data_dir / "plans").iterdir(), *(settings.data_dir / "access").iterdir()] == []
 
 
+def test_a_job_that_begins_while_the_disk_is_full_waits_for_room(
+    settings: Settings, book: Book, case_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = iter([False, False, True])
+    monkeypatch.setattr(performing, "ROOM_LOOK_S", 0.01)
+    monkeypatch.setattr(Reserve, "has_room", property(lambda self: next(looks, True)))
+    perform(settings, WORK, asked(book, case_id, fakes.AT_ONCE).id)
+    assert book.get("j").state is State.DONE
+
+
+def test_a_job_that_waits_for_room_can_be_cancelled(
+    settings: Settings, book: Book, case_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cancel(seconds: float) -> None:
+        del seconds
+        book.cancel("j")
+
+    monkeypatch.setattr(performing, "REPORT_S", 0.0)
+    monkeypatch.setattr(performing.time, "sleep", cancel)
+    monkeypatch.setattr(Reserve, "has_room", False)
+    monkeypatch.setattr(Bench, "run", never)
+    perform(settings, WORK, asked(book, case_id, fakes.AT_ONCE).id)
+    assert book.get("j").state is State.CANCELLED
+
+
 def test_a_job_that_begins_on_a_full_disk_does_no_work(
     settings: Settings, book: Book, case_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(performing, "ROOM_S", 0.0)
     monkeypatch.setattr(Reserve, "has_room", False)
     monkeypatch.setattr(Bench, "run", never)
     perform(settings, WORK, asked(book, case_id, fakes.AT_ONCE).id)

@@ -16,7 +16,7 @@ from typing import Any
 from anatomy.errors import AnatomyError
 from planner.progress import Progress
 from service.jobs.silence import LOOK_S, Silence
-from service.jobs.standstill import is_stopped
+from service.jobs.standstill import be_beside, is_stopped
 from service.jobs.wire import read, write
 
 PARENT_STOPPED_S = 60.0
@@ -71,6 +71,7 @@ def _end_with(lifeline: int) -> None:
 def _receive(parent: socket.socket, sent: "queue.SimpleQueue[bytearray]") -> None:
     """Hand on what is sent. A parent that is gone, or stopped for long, ends this process, in the middle of
     its work too; so does whatever else ends this thread, as nobody would listen any more."""
+    be_beside()
     arrived, silence, looks = select.poll(), Silence(), 0
     arrived.register(parent, select.POLLIN)
     try:

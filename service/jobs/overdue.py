@@ -21,19 +21,24 @@ TELL_S = 10.0
 def ended_after(most_s: float, what: str, tell: Callable[[], object]) -> Iterator[None]:
     """The context lasts no longer than this process may: where it takes `most_s`, `tell` is called, and the
     process ends. `what` names it in the log."""
-    timer = threading.Timer(most_s, _end, (most_s, what, tell))
+    is_over = threading.Event()
+    timer = threading.Timer(most_s, _end, (most_s, what, tell, is_over))
     timer.daemon = True
     timer.start()
     try:
         yield
     finally:
+        is_over.set()
         timer.cancel()
 
 
-def _end(most_s: float, what: str, tell: Callable[[], object]) -> None:
+def _end(most_s: float, what: str, tell: Callable[[], object], is_over: threading.Event) -> None:
     _log.error("%s hangs, after %.0f s: this worker ends, and another is started", what, most_s)
     telling = threading.Thread(target=tell, daemon=True)
     telling.start()
     telling.join(TELL_S)
+    if is_over.is_set():
+        # It came to its end meanwhile, and the worker may be at its next job.
+        return
     # Whatever hangs would hold up any other end.
     os._exit(1)

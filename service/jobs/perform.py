@@ -36,6 +36,9 @@ REPORT_S = 0.25
 PATIENCE_S = 120.0
 """How long a worker waits for a database that is away: it has work to lose [U]."""
 
+ROOM_S, ROOM_LOOK_S = 300.0, 1.0
+"""How long a job that is to begin waits for room on a full disk, and how often it looks [U]."""
+
 OVERDUE_S = 300.0
 """What an attempt may take beside its work: it reads the case, and waits for a database, both for minutes at
 the most [U]."""
@@ -53,7 +56,7 @@ def perform(settings: Settings, work: Work, job_id: str) -> None:
     times = counted(settings.job_attempts, "time")
     died = Report("failed", f"The process that worked on it died or stood still, {times}.")
     while (job := book.begin(job_id, settings.job_attempts, died)) is not None:
-        most_s = settings.job_time_s + OVERDUE_S
+        most_s = ROOM_S + settings.job_time_s + OVERDUE_S
         try:
             with ended_after(most_s, f"job {job.id}", functools.partial(book.lose, job)):
                 _attempt(book, store, reserve_of(settings), work, job, _bench(settings))
@@ -66,15 +69,19 @@ def perform(settings: Settings, work: Work, job_id: str) -> None:
 
 def _attempt(book: Book, store: Store, reserve: Reserve, work: Work, job: Job, bench: Bench) -> None:
     """One attempt. Raises Lost."""
+    watch = _Watcher(book, job)
     try:
-        reserve.refuse_use()
+        _await_room(reserve, watch)
         stored = store.case(job.case_id)
         asked = _asked(store, stored, job)
     except Problem as error:
         book.fail(job, error.report)
         return
+    except Stopped:
+        _log.info("job %s is no longer wanted", job.id)
+        return
     try:
-        made = bench.run(do, work, asked, watch=_Watcher(book, job))
+        made = bench.run(do, work, asked, watch=watch)
         assert isinstance(made, Made)
         _keep(book, store, reserve, job, made)
     except Problem as error:
@@ -88,6 +95,25 @@ def _attempt(book: Book, store: Store, reserve: Reserve, work: Work, job: Job, b
     except Fault as error:
         _log.error("job %s failed:\n%s", job.id, error)
         book.fail(job, UNEXPECTED)
+
+
+def _await_room(reserve: Reserve, watch: "_Watcher") -> None:
+    """Wait until there is room for what is made: a disk that is full for a moment fails no job that waits.
+
+    Raises Problem where there is none for ROOM_S, and Stopped where the job is no longer wanted.
+    """
+    end_s = time.monotonic() + ROOM_S
+    while True:
+        try:
+            reserve.refuse_use()
+        except Problem:
+            if time.monotonic() >= end_s:
+                raise
+        else:
+            return
+        if not watch(None):
+            raise Stopped
+        time.sleep(ROOM_LOOK_S)
 
 
 def _keep(book: Book, store: Store, reserve: Reserve, job: Job, made: Made) -> None:
