@@ -72,8 +72,10 @@ def read_mask(path: Path) -> tuple[Bool[np.ndarray, "nx ny nz"], Grid, Remarks]:
         mask, grid = canonical_zeros(volume.shape, volume.X_PV)
         stored = stored_view(mask, volume.X_PV)
         for where, values in volume.slabs():
-            # Most of an organ's mask is empty, and a folder holds a hundred masks.
-            if values.any():
+            # Most of an organ's mask is empty, and a folder holds a hundred masks. NaN is refused below.
+            with np.errstate(invalid="ignore"):
+                is_empty = not values.any()
+            if not is_empty:
                 whole = whole_labels(values, path.name)
                 count.add(whole)
                 stored[:, :, where] = whole != 0

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from anatomy.assignment import DERIVE
 from anatomy.errors import AnatomyError, FrameMismatch, GridError, ReadError, StructureError, SurfaceError
 from anatomy.limits import MAX_STRUCTURES
+from anatomy.nifti_io import read_mask
 from anatomy.read import read
 from anatomy.scene import PoseInput, scene
 from anatomy.structures import Role, Segmentation
@@ -242,6 +243,16 @@ def test_inputs_of_no_kind(tmp_path: Path, names: Path) -> None:
         read(volume, names=names, ct=segmentation)
     with pytest.raises(ReadError, match="NaN"):
         read(volume, names=names, ct=write_nifti(tmp_path / "ct.nii", changed(np.nan)))
+
+
+@pytest.mark.parametrize("bits", [0x7FA00000, 0x7FC00000])
+def test_a_mask_of_no_numbers_is_refused_without_a_warning(tmp_path: Path, bits: int) -> None:
+    """One sort of NaN signals where it is looked at, the other does not (IEEE 754, 6.2)."""
+    values = np.zeros((4, 4, 4), np.uint32)
+    values[1, 1, 1] = bits
+    target = write_nifti(tmp_path / "gtv.nii", values.view(np.float32))
+    with pytest.raises(ReadError, match="NaN"):
+        read_mask(target)
 
 
 def test_folders_of_no_kind_or_of_two(tmp_path: Path) -> None:
