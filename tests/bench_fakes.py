@@ -11,6 +11,7 @@ from typing import Any
 
 from anatomy.errors import ReadError
 from planner.progress import Phase, Progress
+from service.jobs.standstill import be_beside
 from service.tasks import Report
 
 
@@ -36,6 +37,7 @@ def die(report: Report) -> None:
 
 
 def last(report: Report, seconds: float) -> None:
+    report(Progress(Phase.SEARCH, 0.5, "begun"))
     time.sleep(seconds)
 
 
@@ -60,9 +62,11 @@ def stop_in_the_answer(report: Report) -> None:
 
 
 def hang(report: Report) -> None:
-    """Wait for what never comes, beside a thread that ticks: 5 ms of processor, five times a second."""
+    """Wait for what never comes, beside a thread that is not at work and ticks: 5 ms of processor, five times
+    a second."""
 
     def tick() -> None:
+        be_beside()
         while True:
             end = time.thread_time() + 0.005
             while time.thread_time() < end:
@@ -75,6 +79,7 @@ def hang(report: Report) -> None:
 
 def keep_the_lock(report: Report, seconds: int) -> None:
     """Wait in native code that keeps Python's lock: no thread of this process runs meanwhile."""
+    report(Progress(Phase.SEARCH, 0.5, "begun"))
     ctypes.PyDLL(None).sleep(seconds)
 
 

@@ -280,14 +280,19 @@ def test_a_bench_ends_with_its_parent(number: signal.Signals, work: str) -> None
         from service.jobs.bench import Bench, WorkBounds
         bench = Bench(WorkBounds(60.0, {2048 * MIB}, 0))
         print(bench.run(bench_fakes.be_impatient, 2.0), flush=True)
-        bench.run(bench_fakes.{work}, {int(2 * GENEROUS_S)})
+        def watch(progress):
+            if progress is not None:
+                print("begun", flush=True)
+            return True
+        bench.run(bench_fakes.{work}, {int(2 * GENEROUS_S)}, watch=watch)
         """
     )
     with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         pid = int(process.stdout.readline())
-        # It is at work.
-        time.sleep(1.0)
+        assert process.stdout.readline() == "begun\n"
+        # It is at work, and keeps the lock where it does so.
+        time.sleep(0.5)
         process.send_signal(number)
         try:
             assert is_gone(pid)
