@@ -167,6 +167,8 @@ class Store:
 
     def _has_files(self, record: dict[str, Any]) -> bool:
         """Whether the files of a record are there, as it says. Raises OSError."""
+        if not self.is_there(record["id"]):
+            return False
         try:
             stored = self.case(record["id"])
             refuse_damaged(stored.case.kept)

@@ -329,7 +329,7 @@ def test_what_a_removal_left_that_was_killed_is_cleared_away(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as dying, pytest.raises(KeyboardInterrupt):
-        dying.setattr("service.backup.folder.shutil.rmtree", killed)
+        dying.setattr("service.backup.folder.remove", killed)
         backed_up(kept, keep=1)
     assert len(made_backups(target)) == 1
     backed_up(kept)

@@ -85,6 +85,14 @@ def test_a_damaged_record_is_named_and_made_anew(tmp_path: Path, damage: bytes) 
     assert store.case(ID).record == RECORD
 
 
+def test_a_case_that_was_not_there_is_not_told_as_damaged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    add(Store(tmp_path))
+    add(Store(tmp_path))
+    assert caplog.records == []
+
+
 def test_a_record_without_its_sha256_is_read_and_written_anew(tmp_path: Path) -> None:
     """As an earlier version wrote it: nothing says whether its description is what was read in the case."""
     store = Store(tmp_path)

@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from service.backup.manifest import MANIFEST, BackupError, Manifest, read_manifest
 from service.backup.pool import Pool
-from service.files import flush, write_atomically
+from service.files import flush, remove, write_atomically
 
 MARK = "seedpath-backup.txt"
 ABOUT = """Backups, made by `seedpath store backup`. `seedpath store restore` brings one back.
@@ -46,7 +45,8 @@ def alone(data_dir: Path, target: Path) -> Iterator[tuple[Pool, Path]]:
                 f"{target}", "another backup is being written there", "Wait for its end."
             ) from None
         for left in backups.glob(f"{_ASIDE}*"):
-            shutil.rmtree(left)
+            # What cannot be removed is told by the log, and keeps no backup from being made.
+            remove(left)
         yield Pool(files), backups
 
 
@@ -117,7 +117,7 @@ def remove_oldest(made: Path, keep: int, pool: Pool) -> list[BackupError]:
     try:
         for folder in others[:split]:
             # In one step it is no backup, and is cleared away by the next one if this is ended here.
-            shutil.rmtree(folder.rename(folder.with_name(f"{_ASIDE}{folder.name}")))
+            remove(folder.rename(folder.with_name(f"{_ASIDE}{folder.name}")))
         pool.remove_others(needed)
     except OSError as error:
         said = f"older backups cannot be removed ({error.strerror})"
