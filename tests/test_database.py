@@ -10,7 +10,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from postgres import Postgres
-from sqlalchemy import Connection, func, inspect, select, text
+from sqlalchemy import Connection, event, func, inspect, select, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from anatomy.errors import AnatomyError
@@ -113,6 +113,33 @@ def test_of_two_with_one_lock_the_second_sees_what_the_first_did(database: Datab
     database.write(second, "store")
     thread.join()
     assert seen == [1]
+
+
+def test_writers_of_one_process_take_turns_in_sqlite(
+    tmp_path: Path, open_database: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None begins a transaction while another's is open, to wait for it in SQLite, where some starve."""
+    database = open_database(f"sqlite:///{tmp_path / 'turns.sqlite'}", 5.0)
+    migrate(database)
+    begun: list[int] = []
+    event.listen(database.engine, "begin", lambda _: begun.append(1))
+    most: list[int] = []
+
+    def change(connection: Connection) -> None:
+        time.sleep(0.02)
+        most.append(len(begun))
+        begun.clear()
+
+    threads = [threading.Thread(target=database.write, args=(change,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 8
+    # A writer that never comes to an end is told to others.
+    monkeypatch.setattr("service.database.connection.BUSY_S", 0.05)
+    with pytest.raises(Unavailable, match="Another program"):
+        database.write(lambda c: database.write(lambda c: None))
 
 
 def test_sqlite_that_cannot_be_opened_is_unavailable(tmp_path: Path, open_database: Open) -> None:

@@ -4,11 +4,13 @@ What runs in a transaction is handed over as a function, so that it can run agai
 do nothing outside the database that may not happen twice.
 """
 
+import contextlib
 import errno
 import os
 import sqlite3
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
@@ -63,6 +65,7 @@ class Database:
         self.address = address_of(url)
         self.engine = _engine(self.address)
         self._patience_s, self._make_room = patience_s, make_room
+        self._turn = threading.Lock()
 
     @property
     def _is_sqlite(self) -> bool:
@@ -85,11 +88,23 @@ class Database:
         self.engine.dispose()
 
     def _in_transaction(self, run: Callable[[Connection], T], *, writes: bool, lock: str | None) -> T:
-        with self.engine.connect().execution_options(writes=writes) as connection, connection.begin():
+        turn = self._own_turn() if writes and self._is_sqlite else contextlib.nullcontext()
+        with turn, self.engine.connect().execution_options(writes=writes) as connection, connection.begin():
             # In SQLite there is one writer at a time anyway.
             if lock is not None and not self._is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:n, 0))"), {"n": lock})
             return run(connection)
+
+    @contextlib.contextmanager
+    def _own_turn(self) -> Iterator[None]:
+        """One writer of this process at a time. SQLite has who waits look again after ever longer pauses, and
+        in a crowd some wait for seconds."""
+        if not self._turn.acquire(timeout=BUSY_S):
+            raise Unavailable(_SAID[sqlite3.SQLITE_BUSY])
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def _patiently(self, attempt: Callable[[], T], needed: bool) -> T:
         until = time.monotonic() + self._patience_s
