@@ -59,6 +59,7 @@ class HttpConnection(H11Protocol, InPieces):
     def handle_websocket_upgrade(self, event: Any) -> None:
         """From here on it is a WebSocket's."""
         self._is_upgraded = True
+        self._unread.end()
         self.transport = self._raw
         self._look()
         super().handle_websocket_upgrade(event)

@@ -189,6 +189,9 @@ class Gate:
     def _refused_stranger(self, refused: Problem, scope: Scope, seen: _Seen) -> Problem:
         """What is answered to one who may ask nothing: he has an allowance for that too."""
         seen.account = stranger(_client_of(scope))
+        if refused.report.kind == "unavailable":
+            # Keys cannot be read: he may have a good one.
+            return refused
         wait_s = self._allowance.spend(seen.account)
         return refused if wait_s is None else too_many(wait_s)
 
