@@ -277,6 +277,18 @@ def test_the_good_copy_of_what_is_damaged_stays_in_later_backups(
     assert found == whole
 
 
+def test_a_plan_that_was_damaged_from_the_first_backup_on_is_in_it_once(
+    kept: Kept, target: Path, tmp_path: Path
+) -> None:
+    plan = next(file for file in kept.files() if file.startswith("plans/"))
+    os.truncate(kept.data_dir / plan, 10)
+    for _ in range(3):
+        places = [file.place for file in backed_up(kept).manifest.files]
+        assert len(places) == len(set(places))
+    assert store("restore", "--data-dir", tmp_path / "restored", target) == NOT_WHOLE
+    assert (tmp_path / "restored" / plan).read_bytes() == (kept.data_dir / plan).read_bytes()
+
+
 def test_older_backups_that_cannot_be_removed_are_told(
     kept: Kept, target: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

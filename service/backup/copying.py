@@ -152,7 +152,8 @@ class Copying:
 
     def _lacks_map(self, thing: Thing, files: Sequence[CopiedFile]) -> bool:
         known_bytes = self._sizes.get((thing.kind, thing.id), 0)
-        return thing.kind == Kind.PLAN and sum(file.bytes for file in files) < known_bytes
+        has_map = any(file.place == map_of(thing.id).place for file in files)
+        return thing.kind == Kind.PLAN and not has_map and sum(file.bytes for file in files) < known_bytes
 
     def _longest_unread(self, files: Sequence[CopiedFile]) -> set[str]:
         """Places of the share of files whose copies were not read for longest."""
