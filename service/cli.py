@@ -30,7 +30,7 @@ from service.memory import told_memory
 from service.outputs import refuse_bad_outputs
 from service.plain_json import text_of
 from service.plan_json import write_plan
-from service.privacy import keep_files_private
+from service.privacy import private_files
 from service.reserve import audit_room
 from service.server import address, listen, serve
 from service.settings import from_environment
@@ -187,8 +187,7 @@ def _serve(asked: argparse.Namespace) -> int:
     told = {name: str(value) for name, value in given.items() if value is not None}
     settings = from_environment(os.environ | told)
     log_to_stderr(settings.log_format)
-    keep_files_private()
-    with listen(settings.host, settings.port) as listening:
+    with private_files(), listen(settings.host, settings.port) as listening:
         app = create_app(settings)
         audit_to(settings.audit, settings.audit_bounds, audit_room(settings))
         scheme = "http" if settings.tls_certificate is None else "https"

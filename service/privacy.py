@@ -15,14 +15,9 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _log = logging.getLogger("seedpath.store")
 
 
-def keep_files_private() -> None:
-    """Have all that this process and its children make from here on be their user's alone."""
-    os.umask(OTHERS)
-
-
 @contextmanager
 def private_files() -> Iterator[None]:
-    """Have all that this process makes meanwhile be its user's alone."""
+    """Have all that this process and its children make meanwhile be its user's alone."""
     before = os.umask(OTHERS)
     try:
         yield

@@ -128,10 +128,12 @@ class Store:
 
         Its files' content must have been flushed; the names of files are flushed here.
         """
-        if self._has_files(record):
-            if not self.is_whole(record["id"]):
-                # A record that holds no sha256 of itself: the files stay where others read them.
-                write_atomically(self._cases / record["id"] / RECORD, write_record(record), PRIVATE)
+        there = self._with_whole_files(record["id"])
+        if there is not None and there.is_sealed:
+            return there
+        if there is not None:
+            # The record holds no sha256 of itself. The files stay where others read them.
+            write_atomically(there.folder / RECORD, write_record(record), PRIVATE)
             return self.case(record["id"])
         # From here it is this caller's alone: who made the folder may remove it while this one works.
         taken = folder.with_name(f"{folder.name}.taken")
@@ -165,16 +167,16 @@ class Store:
             taken.rename(self._cases / case_id)
             remove(damaged)
 
-    def _has_files(self, record: dict[str, Any]) -> bool:
-        """Whether the files of a record are there, as it says. Raises OSError."""
-        if not self.is_there(record["id"]):
-            return False
+    def _with_whole_files(self, case_id: str) -> StoredCase | None:
+        """The case, where it is there, and all its files as they were written. Raises OSError."""
+        if not self.is_there(case_id):
+            return None
         try:
-            stored = self.case(record["id"])
+            stored = self.case(case_id)
             refuse_damaged(stored.case.kept)
         except (Problem, DamagedFile):
-            return False
-        return bool(stored.record["files"] == record["files"])
+            return None
+        return stored
 
     def _aside_of(self, case_id: str) -> Path:
         """A place aside for a case that goes."""
@@ -227,14 +229,8 @@ class Store:
     def is_whole(self, case_id: str) -> bool:
         """Whether the case is there, its record and all its files as they were written, as far as they hold
         that against themselves: a record without its sha256 is to be written anew. Raises OSError."""
-        if not self.is_there(case_id):
-            return False
-        try:
-            stored = self.case(case_id)
-            refuse_damaged(stored.case.kept)
-        except (Problem, DamagedFile):
-            return False
-        return stored.is_sealed
+        stored = self._with_whole_files(case_id)
+        return stored is not None and stored.is_sealed
 
     def case(self, case_id: str) -> StoredCase:
         """The case of an id. Raises Problem when its record is damaged or missing, and OSError."""

@@ -64,7 +64,17 @@ class Turns:
             if place.done() and not place.cancelled():
                 # The turn came in the moment in which it was given up.
                 self._end(owner)
+            else:
+                self._give_up(owner, place)
             raise
+
+    def _give_up(self, owner: str, place: "asyncio.Future[None]") -> None:
+        """A place that nobody waits at bounds no owner, and costs him no rank."""
+        places = self._waiting.get(owner, deque())
+        if place in places:
+            places.remove(place)
+        if not places:
+            self._waiting.pop(owner, None)
 
     def _may_have(self, owner: str) -> bool:
         return self._free > 0 and self._has[owner] < self._most_at_once

@@ -105,6 +105,43 @@ def test_a_turn_that_is_given_up_goes_to_the_next(after_it_came: bool) -> None:
     run(asked)
 
 
+def test_places_that_are_given_up_cost_their_owner_no_rank() -> None:
+    async def ask() -> str:
+        turns, going = Turns(), asyncio.Event()
+        had: list[str] = []
+
+        async def work(owner: str) -> None:
+            async with turns.turn(owner):
+                had.append(owner)
+                await going.wait()
+
+        tasks = [asyncio.create_task(work(owner)) for owner in "xaaabb"]
+        await settled()
+        for task in tasks[1:3]:
+            task.cancel()
+        await settled()
+        going.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert not turns._waiting
+        return "".join(had)
+
+    assert run(ask) == "xabb"
+
+
+def test_who_gives_up_all_his_places_is_not_remembered() -> None:
+    async def ask() -> int:
+        turns = Turns()
+        async with turns.turn("x"):
+            tasks = [asyncio.create_task(one(turns, "a")) for _ in range(100)]
+            await settled()
+            for task in tasks:
+                task.cancel()
+            await settled()
+            return len(turns._waiting)
+
+    assert run(ask) == 0
+
+
 def test_an_owner_who_has_all_his_places_is_told_when_to_come_back() -> None:
     async def asked() -> None:
         bench = SharedBench("Trying", WorkBounds(60.0, 1 << 40, 0), most_of_owner=1)
