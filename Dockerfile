@@ -5,7 +5,7 @@ FROM python:3.11.14-slim-bookworm AS build
 WORKDIR /src
 RUN python -m venv /opt/seedpath
 ENV PATH=/opt/seedpath/bin:$PATH
-COPY requirements.lock pyproject.toml ./
+COPY requirements.lock pyproject.toml LICENSE ./
 COPY anatomy anatomy
 COPY planner planner
 COPY service service
