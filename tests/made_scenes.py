@@ -64,3 +64,11 @@ def chest(motion: np.ndarray | None = None, **more: tuple[Role, Box]) -> Scene:
 def at_voxel(grid: Grid, *index: float) -> np.ndarray:
     """The place of a (fractional) voxel index in P."""
     return grid.to_patient(np.array(index) * grid.spacing_mm)
+
+
+def sampled(grid: Grid, mask: np.ndarray, one: np.ndarray, two: np.ndarray, n: int = 400) -> float:
+    """Least distance from n points of the segment, each brought into the grid's box, to any voxel's box."""
+    x = np.clip(one + np.linspace(0, 1, n)[:, None] * (two - one), grid.lower_B, grid.upper_B)
+    centres = np.argwhere(mask) * grid.spacing_mm
+    gap = np.maximum(0, np.abs(x[:, None, :] - centres) - grid.spacing_mm / 2)
+    return float(np.linalg.norm(gap, axis=2).min(initial=np.inf))

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_scenes import Box, at_voxel, box_mask, chest, grid_of, made_scene, pose_P
+from made_scenes import Box, at_voxel, box_mask, chest, grid_of, made_scene, pose_P, sampled
 from small_chests import CHESTS, Chest, random_lines, small_chest, without_table
-from test_clearance import sampled
 
 from anatomy.pose import Bore, HalfSpace
 from anatomy.structures import Role, Structure, Surface, mask_from_bool

@@ -2,115 +2,26 @@
 
 import contextlib
 import fcntl
-import hashlib
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
-from sqlalchemy import Connection, select
+from kept_data import LOST, Kept, Opened, backed_up, filled
 
-from planner.access import SkinAccess
-from service.access_json import write_access
 from service.backup import copying
 from service.backup import make as making
 from service.backup.folder import made_backups
-from service.backup.make import BackedUp, back_up
+from service.backup.make import back_up
 from service.backup.manifest import MANIFEST, RECORDS, BackupError, Manifest
 from service.backup.places import Place, places_of
-from service.backup.records import needed
 from service.backup.restore import chosen, restore, verified
-from service.case_content import StoredFile, content_of, identify
 from service.database.connection import Database
-from service.database.migrate import migrate
-from service.database.tables import metadata
-from service.files import flush
 from service.holdings import CASE
-from service.jobs.book import Book
-from service.jobs.job import Order
-from service.keeper import Keeper
-from service.made import Kind, Made
-from service.problems import Problem, Report
-from service.quota import Quota
-from service.store import Store
+from service.made import Kind
+from service.problems import Problem
 
-LOST = Report("failed", "It was lost.")
-
-
-@dataclass
-class Kept:
-    """A service's records and files, without a server."""
-
-    data_dir: Path
-    url: str
-    database: Database
-
-    def __post_init__(self) -> None:
-        migrate(self.database)
-        self.store = Store(self.data_dir)
-        self.keeper = Keeper(self.database, self.store, Quota(1 << 40))
-        self.book = Book(self.database, 100, 100, 100)
-
-    def add_case(self, name: str, owner: str = "ann") -> str:
-        file = name.encode() * 1000
-        files = [StoredFile("file", "file/a.nii", hashlib.sha256(file).hexdigest())]
-        content = content_of(None, files, False)
-        id = identify(content)
-        with self.store.aside() as folder:
-            (folder / "file").mkdir()
-            (folder / "file" / "a.nii").write_bytes(file)
-            flush(folder / "file" / "a.nii")
-            self.keeper.add_case(owner, folder, {"id": id} | content)
-        return id
-
-    def add_plan(self, name: str, case_id: str, owner: str = "ann") -> str:
-        """By a job, which is done."""
-        text = json.dumps({"schema": "seedpath.plan/2", "name": name}, indent=1).encode()
-        id = hashlib.sha256(text).hexdigest()
-        # As plans are written: their own hash is their second line.
-        first, _, rest = text.partition(b",\n")
-        text = first + b',\n "plan_sha256": "' + id.encode() + b'",\n' + rest
-        access = write_access(id, SkinAccess(np.zeros((1, 3)), np.zeros(1)))
-        return self._done(Made(Kind.PLAN, id, text, access=access, summary="{}"), case_id, owner)
-
-    def add_evaluation(self, name: str, case_id: str) -> str:
-        text = json.dumps({"evaluation": name}).encode()
-        return self._done(Made(Kind.EVALUATION, hashlib.sha256(text).hexdigest(), text), case_id, "ann")
-
-    def order(self, name: str, case_id: str, owner: str = "ann") -> None:
-        order = Order(name, owner, case_id, Kind.PLAN, "{}", None, key=name, fingerprint=name)
-        self.book.accept(order)
-
-    def _done(self, made: Made, case_id: str, owner: str) -> str:
-        id = f"job{made.id[:8]}"
-        self.book.accept(Order(id, owner, case_id, made.kind, "{}", None))
-        job = self.book.begin(id, 3, LOST)
-        assert job is not None and self.book.succeed(job, made, self.store.keep)
-        return made.id
-
-    def rows(self) -> dict[str, list[tuple[object, ...]]]:
-        """All that the records say of what is kept, and of jobs."""
-
-        def all_of(connection: Connection) -> dict[str, list[tuple[object, ...]]]:
-            tables = (
-                t for t in metadata.sorted_tables if t.name in ("holdings", "jobs", "job_events", "requests")
-            )
-            return {t.name: sorted(map(tuple, connection.execute(select(t))), key=str) for t in tables}
-
-        return self.database.read(all_of)
-
-    def files(self) -> dict[str, bytes]:
-        """Every file that the rows need, by its place. Fails where one is not there."""
-        things = self.database.read(needed)
-        places = [one.place for kind, id in things for one in places_of(self.data_dir, kind, id)]
-        return {place: (self.data_dir / place).read_bytes() for place in places}
-
-
-Opened = Callable[[str, float], Database]
 Restored = Callable[[], Kept]
 
 
@@ -131,16 +42,6 @@ def in_sqlite(tmp_path: Path, open_database: Opened) -> Kept:
     return made
 
 
-def filled(made: Kept) -> None:
-    first, second = made.add_case("first"), made.add_case("second", "ben")
-    made.add_case("first", "ben")
-    for name in "ab":
-        made.add_plan(name, first)
-    made.add_plan("c", second, "ben")
-    made.add_evaluation("a", first)
-    made.order("open", first)
-
-
 @pytest.fixture
 def restored(tmp_path: Path, open_database: Opened) -> Restored:
     """Brings the newest backup back in a folder of its own, with SQLite."""
@@ -153,10 +54,6 @@ def restored(tmp_path: Path, open_database: Opened) -> Restored:
         return Kept(folder, url, open_database(url, 5.0))
 
     return bring
-
-
-def backed_up(kept: Kept, keep: int | None = None) -> BackedUp:
-    return back_up(kept.database, kept.data_dir, kept.data_dir.parent / "backups", keep)
 
 
 def test_what_is_restored_is_what_was_there(kept: Kept, restored: Restored) -> None:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from test_backup import Kept, Opened, backed_up, filled
+from kept_data import Kept, Opened, backed_up, filled
 
 from service.backup import copying
 from service.backup import pool as pooling

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from disk_fakes import Disk
 from disk_fakes import disk as disk
-from test_backup import Kept, Opened, backed_up, filled
+from kept_data import Kept, Opened, backed_up, filled
 
 from service.backup.folder import made_backups
 from service.backup.restore import chosen, restore

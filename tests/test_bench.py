@@ -16,6 +16,7 @@ from typing import Any
 import bench_fakes as fakes
 import psutil
 import pytest
+from process_state import is_gone
 
 from anatomy.errors import ReadError
 from planner.progress import Progress
@@ -32,15 +33,6 @@ def bench() -> Iterator[Bench]:
     made = Bench(WorkBounds(GENEROUS_S, 2048 * MIB, 3))
     yield made
     made.end()
-
-
-def is_gone(pid: int) -> bool:
-    end = time.monotonic() + GENEROUS_S
-    while time.monotonic() < end:
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def stop(pid: int) -> None:

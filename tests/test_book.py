@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from hypothesis.strategies import data, sampled_from
-from test_job_states import TABLE
+from job_transitions import TABLE
 
 from service.database.connection import Database
 from service.database.migrate import migrate

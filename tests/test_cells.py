@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from search_oracle import Judged, Oracle
 from single_cells import (
     BODY,
     CUT_BODY,
@@ -24,7 +25,6 @@ from single_cells import (
     with_table,
 )
 from small_chests import Lines, from_lines
-from test_search_oracle import Judged, Oracle
 
 from planner.kernels import level, line, verdicts
 from planner.kernels.cell import (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_scenes import box_mask, grid_of
+from made_scenes import box_mask, grid_of, sampled
 
 from anatomy.frames import Grid
 from anatomy.structures import Role, Structure, mask_from_bool
@@ -16,14 +16,6 @@ SHAPE = (14, 12, 10)
 def obstacles(grid: Grid, **masks: np.ndarray) -> Obstacles:
     structures = (Structure(name, mask_from_bool(mask), Role.FORBIDDEN) for name, mask in masks.items())
     return Obstacles(structures, grid)
-
-
-def sampled(grid: Grid, mask: np.ndarray, one: np.ndarray, two: np.ndarray, n: int = 400) -> float:
-    """Least distance from n points of the segment, each brought into the grid's box, to any voxel's box."""
-    x = np.clip(one + np.linspace(0, 1, n)[:, None] * (two - one), grid.lower_B, grid.upper_B)
-    centres = np.argwhere(mask) * grid.spacing_mm
-    gap = np.maximum(0, np.abs(x[:, None, :] - centres) - grid.spacing_mm / 2)
-    return float(np.linalg.norm(gap, axis=2).min(initial=np.inf))
 
 
 def random_case(seed: int):

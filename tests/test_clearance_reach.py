@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from made_scenes import box_mask, grid_of
-from test_search_oracle import segment_distance
+from search_oracle import segment_distance
 
 from anatomy.structures import Role, Structure, mask_from_bool
 from planner.clearance import Obstacles

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import service_fakes as fakes
+from command_line import refused, seedpath
 from phantom import write_phantom
 
 from anatomy.structures import InputDigest
@@ -56,28 +57,6 @@ def no_path(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
 
     monkeypatch.setattr(cli, "plan_case", plan_case)
     return asked
-
-
-def seedpath(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "service.cli", *arguments],
-        cwd=Path(__file__).parents[1],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
-def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """The one message of a command that must end with status 2."""
-    assert cli.main(arguments) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    last = err.splitlines()[-1]
-    assert last.startswith("seedpath: error: ")
-    assert "Traceback" not in err and err.count("error:") == 1
-    return last
 
 
 # Bad input

@@ -12,7 +12,7 @@ from pathlib import Path
 import fuzz_fakes
 import httpx
 import pytest
-from test_rest import GENEROUS_S, healthy
+from rest_calls import GENEROUS_S, healthy
 
 from service.app import create_app
 from service.server import beside

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 import service_fakes as fakes
 from alembic import command
+from rest_calls import client_of, problem, upload
 from sqlalchemy import Connection, func, inspect, select, text
-from test_gate import client_of
-from test_rest import problem, upload
 
 from anatomy.errors import AnatomyError
 from service import cli

@@ -9,8 +9,8 @@ from typing import NoReturn
 import httpx
 import pytest
 import service_fakes as fakes
+from rest_calls import GENEROUS_S, healthy
 from service_process import eventually
-from test_rest import GENEROUS_S, healthy
 
 from service.app import create_app
 from service.jobs import engine as engine_of

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_roles import LOBES, V2_FORBIDDEN
+from totalsegmentator_names import LOBES, V2_FORBIDDEN
 
 from anatomy.expected import CHEST_RIBS, LUNG_NAMES, expected_missing, lung_lacking
 from anatomy.roles import role_of

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import shutil
 import socket
 import struct
 import subprocess
@@ -15,8 +14,8 @@ import psutil
 import pytest
 from health_watch import HealthWatch
 from phantom import write_phantom
+from rest_calls import healthy, problem, until, upload
 from service_process import GENEROUS_S, Service, eventually, running
-from test_rest import healthy, problem, until, upload
 
 from service.appraising import MOST_OF_OWNER
 
@@ -221,21 +220,6 @@ def test_clients_that_stall_hold_nobody_up(service: Service, tmp_path: Path) -> 
 
 
 # A store that cannot be written
-
-
-def mount_namespace(*command: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(["unshare", "-m", *command], capture_output=True, text=True, check=False)
-
-
-@pytest.fixture
-def may_mount(tmp_path: Path) -> None:
-    """Skips where no process can be given a view of its own of the disk: no other is read-only to root."""
-    if shutil.which("unshare") is None or shutil.which("nsenter") is None:
-        pytest.skip("no unshare or nsenter on this machine: a read-only store is not tried")
-    tried = mount_namespace("mount", "--bind", str(tmp_path), str(tmp_path))
-    if tried.returncode != 0:
-        why = tried.stderr.strip()
-        pytest.skip(f"no mount namespace for this user ({why}): a read-only store is not tried")
 
 
 class Disk:

@@ -1,17 +1,15 @@
-from io import BytesIO
 from pathlib import Path as FilePath
 
 import numpy as np
 import pytest
+from drawn_chest import CENTRE_P, DIRECTION, chest, colour_at, near, pixels
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from anatomy.frames import Grid
-from anatomy.scene import Scene, scene
-from anatomy.structures import Role, Segmentation, Structure, mask_from_bool
+from anatomy.structures import Role
 from planner.records import (
     SCHEMA,
     Aim,
@@ -30,30 +28,7 @@ from service.pictures.oblique import along_needle, direction_letters
 from service.pictures.palette import NEEDLE, NO_LUNG, OF_ROLE, SEED
 from service.pictures.path_picture import path_figure
 
-SHAPE, SPACING_MM = (80, 60, 40), np.array([2.0, 2.0, 3.0])
-CENTRE_P = np.array([80.0, 60.0, 60.0])
-DIRECTION = np.array([0.6, 0.8, 0.0])
 ENTRY_P, TIP_P = CENTRE_P - 40.0 * DIRECTION, CENTRE_P + 9.0 * DIRECTION
-
-
-def ellipsoid(centre_P: np.ndarray, radii_mm: tuple[float, float, float]) -> np.ndarray:
-    p = np.stack(
-        np.meshgrid(*(np.arange(n) * s for n, s in zip(SHAPE, SPACING_MM, strict=True)), indexing="ij"), -1
-    )
-    return (((p - centre_P) / np.array(radii_mm)) ** 2).sum(-1) <= 1
-
-
-def chest(ct: bool) -> Scene:
-    parts = {
-        "body": (ellipsoid(CENTRE_P, (74.0, 48.0, 200.0)), Role.SKIN),
-        "lung_right": (ellipsoid(CENTRE_P - np.array([35.0, 0.0, 0.0]), (22.0, 30.0, 45.0)), Role.LUNG),
-        "heart": (ellipsoid(CENTRE_P + np.array([30.0, 0.0, 0.0]), (18.0, 20.0, 30.0)), Role.FORBIDDEN),
-        "node": (ellipsoid(CENTRE_P, (9.0, 9.0, 9.0)), Role.TARGET),
-    }
-    structures = tuple(Structure(name, mask_from_bool(mask), role) for name, (mask, role) in parts.items())
-    hu = np.where(parts["lung_right"][0], -800, np.where(parts["body"][0], 40, -1000)).astype(np.int16)
-    grid = Grid(SHAPE, np.diag([*SPACING_MM, 1.0]))
-    return scene(Segmentation(grid, structures, (), ct_hu=hu if ct else None))
 
 
 def a_plan() -> Plan:
@@ -103,22 +78,6 @@ def a_plan() -> Plan:
         blocked_by=(),
         nearest_miss=None,
     )
-
-
-def pixels(figure: Figure) -> np.ndarray:
-    file = BytesIO()
-    figure.savefig(file, format="png")
-    assert file.getvalue().startswith(b"\x89PNG\r\n")
-    return imread(BytesIO(file.getvalue()))[..., :3]
-
-
-def colour_at(figure: Figure, picture: np.ndarray, axes: int, on_page: np.ndarray) -> np.ndarray:
-    x, y = figure.axes[axes].transData.transform(on_page)
-    return picture[picture.shape[0] - 1 - int(y), int(x)]
-
-
-def near(colour: np.ndarray, name: str) -> bool:
-    return bool(np.abs(colour - np.array(to_rgb(name))).max() < 0.02)
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["with CT", "masks only"])

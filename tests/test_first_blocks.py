@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from search_oracle import Oracle
 from single_cells import CUT_BODY, MIDDLE, Patient, patient, sampled_margins, scattered
 from small_chests import Lines, joined, random_lines, shaken
-from test_search_oracle import Oracle
 
 from planner.kernels import line
 from planner.kernels.clear import PIECE_MM

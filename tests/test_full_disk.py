@@ -13,11 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 import service_fakes as fakes
+from mount_namespace import may_mount  # noqa: F401
+from rest_calls import client_of, healthy, problem, until, upload
 from service_process import Service, eventually, running
 from sqlalchemy import Connection, text
-from test_faults import may_mount  # noqa: F401
-from test_gate import client_of
-from test_rest import healthy, problem, until, upload
 
 from service import audit
 from service.app import create_app

@@ -18,8 +18,8 @@ import httpx
 import pytest
 from fuzz_service import SCRIPT
 from phantom import write_phantom
+from rest_calls import healthy, upload
 from service_process import PATHS, Service, running
-from test_rest import healthy, upload
 
 EXAMPLES = int(os.environ.get("TEST_EXAMPLES", "0"))
 """Requests for each operation in the longer run (`make fuzz`); else few, and the same each time."""

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 import service_fakes as fakes
+from rest_calls import client_of, healthy, problem, until, upload
 from service_process import eventually
-from test_rest import GENEROUS_S, healthy, problem, until, upload
 from websockets.sync.client import connect
 
 from service.allowance import Allowance, stranger
@@ -49,11 +49,6 @@ def base(folder: Path, tokens: dict[str, str]) -> Iterator[str]:
         yield address
     AUDIT.removeHandler(handler)
     handler.close()
-
-
-def client_of(base: str, token: str | None) -> httpx.Client:
-    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    return httpx.Client(base_url=base, headers=headers, trust_env=False, timeout=GENEROUS_S)
 
 
 @pytest.fixture

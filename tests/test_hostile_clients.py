@@ -16,8 +16,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from rest_calls import problem, until, upload
 from service_process import GENEROUS_S, Service, eventually, running
-from test_rest import problem, until, upload
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 

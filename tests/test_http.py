@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 import service_fakes as fakes
-from test_rest import GENEROUS_S, problem, until, upload
+from rest_calls import GENEROUS_S, events, problem, until, upload
 
 from service.app import create_app
 from service.plan_json import read_plan
@@ -313,21 +313,6 @@ def test_a_body_that_stands_still_is_not_waited_for(client: httpx.Client, case: 
 
 
 # Events
-
-
-def events(client: httpx.Client, job: str, last: int | None = None) -> Iterator[tuple[int, str, Any]]:
-    headers = {} if last is None else {"Last-Event-ID": str(last)}
-    with client.stream("GET", f"{job}/events", headers=headers) as answer:
-        assert answer.headers["content-type"].startswith("text/event-stream")
-        assert answer.headers["cache-control"] == "no-store"
-        fields: dict[str, str] = {}
-        for line in answer.iter_lines():
-            name, _, value = line.partition(": ")
-            if line == "" and "data" in fields:
-                yield int(fields["id"]), fields["event"], json.loads(fields["data"])
-                fields = {}
-            elif name:
-                fields[name] = value
 
 
 def test_events_tell_a_job_to_its_end(client: httpx.Client, case: str) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from case_files import write_nifti
+from command_line import refused, seedpath
 from made_implants import ASKED, a_replanning, an_evaluation, implant_plan
 from made_scenes import box_mask
 from phantom import LABELS, write_phantom
-from test_cli import refused, seedpath
 
 from anatomy.scene import Scene
 from planner.implant_results import Evaluation, Replanned

@@ -7,13 +7,13 @@ from pathlib import Path as FilePath
 import numpy as np
 import pytest
 import trimesh
+from drawn_chest import CENTRE_P, chest, colour_at, near, pixels
 from hypothesis import given
 from hypothesis import strategies as st
 from made_implants import TIP, a_dose, a_needle_set, implant_plan
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from test_figures import CENTRE_P, chest, colour_at, near, pixels
 from winding import winding_number
 
 from anatomy.structures import Surface

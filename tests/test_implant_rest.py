@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import implant_fakes as fakes
 import pytest
-from test_rest import GENEROUS_S, problem, stored, until, upload
+from rest_calls import GENEROUS_S, problem, stored, until, upload
 
 from service.app import create_app
 from service.plan_json import read_plan

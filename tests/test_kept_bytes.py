@@ -12,9 +12,8 @@ import pytest
 import service_fakes as fakes
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rest_calls import client_of, upload
 from sqlalchemy import Connection, delete, event, func, select
-from test_gate import client_of
-from test_rest import upload
 
 from service.app import create_app
 from service.case_content import StoredFile, content_of, identify

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from made_scenes import Box
+from search_oracle import TOLERANCE_MM, Judged, Oracle
 from single_cells import MIDDLE, NODE, SPACING_MM, Patient, patient, scattered, with_needle
 from small_chests import Lines, unit
-from test_search_oracle import TOLERANCE_MM, Judged, Oracle
 
 from planner.kernels import line, verdicts
 from planner.kernels.line import CHORD, LENGTH, LUNG, TIP

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from search_oracle import Oracle
 from single_cells import Patient, along_x, cell_about, lines_in, patient, with_needle
-from test_search_oracle import Oracle
 
 from planner.bound import lung_bound_mm
 from planner.net import Cells, join

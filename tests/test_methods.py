@@ -7,9 +7,8 @@ from typing import Any
 import httpx
 import pytest
 import service_fakes as fakes
+from rest_calls import GENEROUS_S, client_of, problem, until
 from service_process import eventually
-from test_gate import client_of
-from test_rest import GENEROUS_S, problem, until
 
 from service.app import create_app
 from service.keys import create

@@ -9,8 +9,8 @@ import httpx
 import pytest
 import schemathesis
 from phantom import write_phantom
+from rest_calls import GENEROUS_S, problem, until, upload
 from schemathesis.schemas import BaseSchema
-from test_rest import GENEROUS_S, problem, until, upload
 
 from service import appraising
 from service.app import create_app

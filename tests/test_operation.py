@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_backup import LOST, Kept
+from kept_data import LOST, Kept
 
 from planner.progress import Phase
 from service.app import create_app

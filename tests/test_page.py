@@ -5,8 +5,6 @@ is said on the browser's console.
 """
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,36 +13,28 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import numpy as np
 import pytest
+from browser import ARGUMENTS, CHROMIUM, PATIENCE_MS, TOO_WIDE, Said
 from phantom import write_phantom
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
-from test_gate import client_of
+from rest_calls import client_of
 
 from service.app import create_app
 from service.keys import create
 from service.server import beside
 from service.settings import Settings
 
-CHROMIUM = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
 if CHROMIUM is None:
     pytest.skip("no chromium: the page is not tried in a browser", allow_module_level=True)
 
-PATIENCE_MS = 300_000
-"""Longer than any of this takes on a loaded machine that draws without a graphics card."""
 
 expect.set_options(timeout=PATIENCE_MS)
 
-SOFTWARE_GL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-
-ARGUMENTS = [*SOFTWARE_GL, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-"""Of Chromium, which has no sandbox for the superuser."""
 
 CONTROLS = """() => [...document.querySelectorAll("button, input, select, textarea, summary")]
     .filter((e) => e.checkVisibility())
     .filter((e) => !(e.textContent.trim() || e.labels?.length || e.getAttribute("aria-label")))
     .map((e) => e.outerHTML)"""
 """What has neither a text nor a label."""
-
-TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @pytest.fixture(scope="module")
@@ -82,22 +72,6 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
     yield browser
     browser.close()
-
-
-class Said:
-    """What a page said on the console, and whom it asked."""
-
-    def __init__(self, page: Page) -> None:
-        self.problems: list[str] = []
-        self.hosts: set[str] = set()
-        page.on("console", self._console)
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
-        page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
-
-    def _console(self, message: Any) -> None:
-        # A refusal that a test provokes is told by the browser too; hints on speed are none.
-        if message.type == "error" and "Failed to load resource" not in message.text:
-            self.problems.append(message.text)
 
 
 @pytest.fixture

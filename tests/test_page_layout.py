@@ -14,6 +14,7 @@ import fuzz_fakes
 import httpx
 import page_fakes
 import pytest
+from browser import ARGUMENTS, CHROMIUM, PATIENCE_MS, TOO_WIDE, Said
 from made_implants import ASKED, a_dose, a_needle_set, a_robustness
 from playwright.sync_api import (
     Browser,
@@ -24,7 +25,6 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
-from test_page import ARGUMENTS, CHROMIUM, PATIENCE_MS, TOO_WIDE, Said
 
 from planner.implant_records import Doubt, GoalResult, LimitKind, TooNear
 from planner.implant_wording import given_twice, goal_text, nearest_first, too_near_text, worst_first

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from test_ranking import BASE, made, numbers
+from measured_paths import BASE, made, numbers
 
 from planner.pareto import front, pareto_flags
 from planner.ranking import ranked

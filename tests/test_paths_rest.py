@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 import trimesh
 from phantom import write_phantom
-from test_gate import client_of
-from test_rest import GENEROUS_S, problem, upload
+from rest_calls import GENEROUS_S, client_of, problem, upload
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin

@@ -7,9 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 import service_fakes as fakes
+from rest_calls import client_of, problem, until, upload
 from service_process import eventually
-from test_gate import client_of
-from test_rest import problem, until, upload
 
 from anatomy.errors import AnatomyError
 from service.app import create_app

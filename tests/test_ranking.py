@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from measured_paths import BASE, made, numbers
 
 import planner.scores
 from planner.measure import Measured
@@ -14,42 +15,6 @@ from planner.ranking import ranked, score_named
 from planner.request import DEFAULT_RANKING, Request, RequestError
 from planner.scores import RISK_MODELS, SCORES, Score
 from planner.scores.pneumothorax_odds import pneumothorax_odds
-
-BASE = Measured(
-    entry_mm=(0.0, 0.0, 0.0),
-    tip_mm=(0.0, 50.0, 0.0),
-    direction=(0.0, 1.0, 0.0),
-    length_mm=50.0,
-    lung_length_mm=10.0,
-    pleural_punctures=1,
-    fissures_crossed=0,
-    clearance_mm=4.0,
-    nearest_structure="aorta",
-    crosses=(),
-    axial_angle_deg=0.0,
-    craniocaudal_angle_deg=0.0,
-    target_chord_mm=15.0,
-)
-
-few = st.integers(0, 2)
-numbers = st.tuples(st.integers(0, 5), few, few, few, few, few, few)
-"""What a path is made of. Tests make the paths: type checks use `random`, which no strategy may."""
-
-
-def made(some: list[tuple[int, ...]]) -> list[Measured]:
-    return [
-        replace(
-            BASE,
-            entry_mm=(float(x), float(f"{lung}{punctures}{fissures}"), float(f"{clearance}{length}{angle}")),
-            lung_length_mm=10.0 * lung,
-            pleural_punctures=punctures,
-            fissures_crossed=fissures,
-            clearance_mm=float(clearance),
-            length_mm=50.0 + length,
-            craniocaudal_angle_deg=float(angle) - 1,
-        )
-        for x, lung, punctures, fissures, clearance, length, angle in some
-    ]
 
 
 def default_key(p: Measured):

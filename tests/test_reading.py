@@ -10,8 +10,7 @@ from typing import Any
 import httpx
 import pytest
 import service_fakes as fakes
-from test_gate import client_of
-from test_rest import problem, upload, zipped
+from rest_calls import client_of, problem, upload, zipped
 
 from service.app import create_app
 from service.keys import create

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import service_fakes as fakes
 from phantom import LABELS, write_phantom
+from rest_calls import GENEROUS_S, healthy, problem, stored, until, upload, zipped
 from service_process import eventually
 
 from planner.records import SCHEMA, SOFTWARE
@@ -26,9 +27,6 @@ from service.problems import KINDS
 from service.server import beside
 from service.settings import Settings
 from service.tasks import Work
-
-GENEROUS_S = 60.0
-"""Longer than any of this takes on a loaded machine; not a claim about speed."""
 
 
 @pytest.fixture(scope="module")
@@ -64,57 +62,6 @@ def case(client: httpx.Client) -> str:
     """The address of a case's plans."""
     answer = client.post("/v1/cases", json={"builtin": "thorax"})
     return f"/v1/cases/{answer.json()['id']}/plans"
-
-
-def problem(answer: httpx.Response, kind: str) -> dict[str, Any]:
-    """The answer's problem, whose form is checked."""
-    assert answer.headers["content-type"] == "application/problem+json", answer.text
-    content: dict[str, Any] = answer.json()
-    assert content["type"] == f"/v1/problems/{kind}", content
-    assert content["status"] == answer.status_code == KINDS[kind].status
-    assert content["title"] == KINDS[kind].title
-    assert content["detail"]
-    assert all(set(e) == {"pointer", "detail"} for e in content["errors"])
-    assert "Traceback" not in answer.text
-    return content
-
-
-def upload(*parts: tuple[str, str | None, bytes]) -> dict[str, Any]:
-    return {"files": [(part, (name, content)) for part, name, content in parts]}
-
-
-def zipped(*files: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", method) as archive:
-        for name, content in files:
-            archive.writestr(name, content)
-    return packed.getvalue()
-
-
-def until(client: httpx.Client, job: str, *states: str) -> dict[str, Any]:
-    end = time.monotonic() + GENEROUS_S
-    while time.monotonic() < end:
-        found: dict[str, Any] = client.get(job).json()
-        if found["state"] in states:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"{job} never became one of {states}: {found}")
-
-
-def healthy(client: httpx.Client) -> dict[str, Any]:
-    """What health says once the workers are up."""
-    end = time.monotonic() + GENEROUS_S
-    while (answer := client.get("/v1/health")).status_code != 200:
-        assert problem(answer, "unavailable") and time.monotonic() < end
-        time.sleep(0.1)
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-def stored(data_dir: Path) -> list[str]:
-    """What lies in the data folder, but for what the database and Dask put beside it while they run."""
-    found = (str(p.relative_to(data_dir)) for p in data_dir.rglob("*"))
-    return sorted(name for name in found if not name.startswith(("seedpath.sqlite-", "scratch/")))
 
 
 # About

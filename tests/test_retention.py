@@ -16,9 +16,9 @@ import pytest
 from alembic import command
 from hypothesis import given
 from hypothesis import strategies as st
+from kept_data import Kept
 from service_process import eventually
 from sqlalchemy import Connection, delete, event, text, update
-from test_backup import Kept
 
 from service.audit import audit_to
 from service.database.connection import Database

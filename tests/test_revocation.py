@@ -10,9 +10,7 @@ from typing import Any
 import httpx
 import pytest
 import service_fakes as fakes
-from test_gate import client_of
-from test_http import events
-from test_rest import GENEROUS_S, problem
+from rest_calls import GENEROUS_S, client_of, events, problem
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 

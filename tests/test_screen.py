@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from search_oracle import Oracle
 from single_cells import Patient, patient, sampled_margins, scattered
 from small_chests import Lines
-from test_search_oracle import Oracle
 
 from planner.kernels import line, verdicts
 from planner.kernels.screen import PER_MM, ROUNDING_MM, TILE

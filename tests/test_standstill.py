@@ -14,10 +14,10 @@ from typing import Any
 import psutil
 import pytest
 import recovery_fakes
+from planning_service import accepted, case_of, dask, is_whole, marks, service, until_done, until_running
 from postgres import Postgres
+from process_state import is_gone
 from service_process import Service, eventually, running
-from test_bench import is_gone
-from test_recovery import accepted, case_of, dask, is_whole, marks, service, until_done, until_running
 
 __all__ = ["marks", "service"]
 

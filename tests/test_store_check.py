@@ -11,9 +11,9 @@ from typing import Any
 
 import integrity_fakes as fakes
 import pytest
+from made_everything import KINDS, READING, WAIT, WORKING, Kept, asked, everything
+from rest_calls import upload
 from sqlalchemy import Connection, delete, select, update
-from test_integrity import KINDS, READING, WAIT, WORKING, Kept, asked, everything
-from test_rest import upload
 
 from service.cli import main
 from service.database.connection import Database

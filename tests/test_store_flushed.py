@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from disk_fakes import Disk
 from disk_fakes import disk as disk
+from kept_data import Kept, Opened
 from sqlalchemy import Connection, event, select
-from test_backup import Kept, Opened
 
 from service.database.tables import holdings
 

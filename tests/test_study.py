@@ -15,10 +15,10 @@ import pytest
 import recovery_fakes
 import study_fakes as fakes
 from phantom import write_phantom
+from planning_service import dask
 from postgres import Postgres
 from service_process import eventually
 from study_process import family, is_alive, started
-from test_recovery import dask
 
 from planner.request import Request
 from service import cli, study_command

@@ -12,8 +12,8 @@ import pytest
 import service_fakes
 from alembic import command
 from made_implants import ASKED, implant_plan
+from rest_calls import GENEROUS_S, upload, zipped
 from sqlalchemy import select, text, update
-from test_rest import GENEROUS_S, upload, zipped
 
 from planner.implant_records import Doubt
 from planner.records import Plan, Status

@@ -1,0 +1,44 @@
+"""Measured paths that are made of numbers, to be ranked."""
+
+from dataclasses import replace
+
+from hypothesis import strategies as st
+
+from planner.measure import Measured
+
+BASE = Measured(
+    entry_mm=(0.0, 0.0, 0.0),
+    tip_mm=(0.0, 50.0, 0.0),
+    direction=(0.0, 1.0, 0.0),
+    length_mm=50.0,
+    lung_length_mm=10.0,
+    pleural_punctures=1,
+    fissures_crossed=0,
+    clearance_mm=4.0,
+    nearest_structure="aorta",
+    crosses=(),
+    axial_angle_deg=0.0,
+    craniocaudal_angle_deg=0.0,
+    target_chord_mm=15.0,
+)
+
+
+few = st.integers(0, 2)
+numbers = st.tuples(st.integers(0, 5), few, few, few, few, few, few)
+"""What a path is made of. Tests make the paths: type checks use `random`, which no strategy may."""
+
+
+def made(some: list[tuple[int, ...]]) -> list[Measured]:
+    return [
+        replace(
+            BASE,
+            entry_mm=(float(x), float(f"{lung}{punctures}{fissures}"), float(f"{clearance}{length}{angle}")),
+            lung_length_mm=10.0 * lung,
+            pleural_punctures=punctures,
+            fissures_crossed=fissures,
+            clearance_mm=float(clearance),
+            length_mm=50.0 + length,
+            craniocaudal_angle_deg=float(angle) - 1,
+        )
+        for x, lung, punctures, fissures, clearance, length, angle in some
+    ]
