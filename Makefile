@@ -67,7 +67,7 @@ test-long: $(VENV)/test
 # EXAMPLES=100 is about five minutes.
 EXAMPLES := 100
 fuzz: $(VENV)/test
-	TEST_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_fuzz.py
+	TEST_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/system/test_fuzz.py
 
 check: $(VENV)/dev
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from checkout import ROOT
 from hypothesis import HealthCheck, settings
 from postgres import Postgres, programs, server
 from shape_checks import install
@@ -30,7 +31,7 @@ settings.load_profile("repeatable")
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The checkout's root."""
-    return Path(__file__).parents[1]
+    return ROOT
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 The formula takes an arc tangent, logarithms and searches; the table is made from it once for each model. Off
 the formula by less than 0.02 % at 99 of 100 points beyond 2 mm of a seed, and by less than 0.5 % anywhere:
-most on the capsule's side and just beyond its ends. `tests/test_dose_kernel.py` holds every source to that.
+most on the capsule's side and just beyond its ends. `tests/planner/dose/test_dose_kernel.py` holds every source to that.
 
 The order of seeds changes no bit of a sum: they are added in the order of where they lie. Neither does the
 number of threads: a point's dose depends on no other point.

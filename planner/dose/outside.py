@@ -12,7 +12,7 @@ What is left is the isodose itself: parts h wide are in or out by their middles.
 by 0.29 of a part [C, standard deviation of a uniform cut], and, since it is curved, one says little of the
 next: for an area A of isodose 0.29 h^2 sqrt(A). The fewer cells there are the more parts they have, so that
 it is 0.03 % of the volume that gets the dose, and 0.1 % at most [C, 60 balls and boxes on any grids]:
-`tests/test_dose_outside.py` holds it to 0.2 %.
+`tests/planner/dose/test_volume_outside.py` holds it to 0.2 %.
 """
 
 import numpy as np

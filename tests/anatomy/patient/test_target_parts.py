@@ -1,0 +1,303 @@
+"""A target in parts, beside the body, or at the edge of the view: refused or told, never silently chased."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import ndimage
+from true_plans import ORGANS, REQUEST, Patient, honest_plan, patient
+
+from anatomy.errors import StructureError
+from anatomy.frames import Grid
+from anatomy.scene import Scene, scene
+from anatomy.structures import Layers, Role, Segmentation, Structure, Surface, mask_from_bool
+from anatomy.target_parts import CRUMB_MM3, MOST_PARTS, SPECK_AWAY_MM, SPECK_MM3, SPECK_SHARE, without_crumbs
+from planner.implant_wording import notes_on_ptv
+from planner.ptv import beyond_view_mm
+from planner.records import Plan
+from planner.request import Prescription
+from planner.verify import verify
+from planner.verify.ptv import beyond_view_mm as verified_beyond_view_mm
+
+GRID = Grid((40, 40, 40), np.diag([2.0, 2.0, 2.0, 1.0]))
+VOXEL_MM3 = 8.0
+
+
+def boxes(*given: tuple) -> np.ndarray:
+    mask = np.zeros(GRID.shape, bool)
+    for first, last in given:
+        mask[tuple(slice(a, b) for a, b in zip(first, last, strict=True))] = True
+    return mask
+
+
+MAIN = ((4, 4, 4), (12, 12, 12))
+BODY = ((2, 2, 0), (38, 38, 40))
+
+
+def target(mask: np.ndarray) -> Structure:
+    return Structure("node", Layers(GRID.shape).add("node", mask), Role.TARGET)
+
+
+def made(node: np.ndarray, body: np.ndarray | None = None, **more: np.ndarray) -> Scene:
+    """A chest with that node in a body, in layers of its own each as a folder of masks gives them."""
+    layers = Layers(GRID.shape)
+    parts = {
+        "body": (Role.SKIN, boxes(BODY) if body is None else body),
+        "node": (Role.TARGET, node),
+        "heart": (Role.FORBIDDEN, boxes(((20, 20, 20), (24, 24, 24)))),
+        **{name: (Role.TARGET, mask) for name, mask in more.items()},
+    }
+    kept = tuple(Structure(name, layers.add(name, mask), role) for name, (role, mask) in parts.items())
+    return scene(Segmentation(GRID, kept, ()))
+
+
+def voxels(who: Scene) -> int:
+    return who.target.count
+
+
+def test_a_stray_voxel_far_away_is_left_out_and_told() -> None:
+    who = made(boxes(MAIN, ((30, 30, 30), (31, 31, 31))))
+    assert voxels(who) == 8**3
+    assert who.structure("node").mask.count == 8**3
+    [note] = [note for note in who.notes if note.startswith("node is in 2 parts")]
+    # From (11, 11, 11) to (30, 30, 30) in voxels of 2 mm.
+    assert "4.1 cc, 0.008 cc 66 mm away" in note
+    assert "not treated: 1, the largest at LPS (60, 60, 60)" in note
+    assert "name both as the target" in note
+
+
+def test_what_is_near_or_large_is_treated_and_told() -> None:
+    near = made(boxes(MAIN, ((14, 4, 4), (15, 5, 5))))
+    assert voxels(near) == 8**3 + 1
+    large = made(boxes(MAIN, ((30, 30, 30), (33, 33, 33))))
+    assert voxels(large) == 8**3 + 27
+    for who in (near, large):
+        [note] = [note for note in who.notes if note.startswith("node is in 2 parts")]
+        assert note.endswith("All are treated as one target.")
+
+
+def test_a_small_lesion_of_its_own_is_no_speck() -> None:
+    other = boxes(((30, 30, 30), (31, 31, 31)))
+    who = made(boxes(MAIN), lesion=other)
+    assert voxels(who) == 8**3 + 1
+    assert not any("parts" in note for note in who.notes)
+
+
+def test_parts_that_touch_at_a_corner_are_one() -> None:
+    who = made(boxes(MAIN, ((12, 12, 12), (13, 13, 13))))
+    assert not any("parts" in note for note in who.notes)
+    assert voxels(who) == 8**3 + 1
+
+
+def test_a_small_node_far_away_in_one_mask_is_not_for_a_program_to_leave_out() -> None:
+    """Main part of 4.1 cc; eight voxels are 64 mm3, a crumb, and nine are 72 mm3, which may be a node."""
+    assert voxels(made(boxes(MAIN, ((30, 30, 30), (32, 32, 32))))) == 8**3
+    with pytest.raises(
+        StructureError,
+        match=r"'node' has a part of 0\.072 cc at LPS \(60, 60, 60\), 66 mm from the main one: ",
+    ) as refused:
+        made(boxes(MAIN, ((30, 30, 30), (33, 33, 31))))
+    assert "remove it from the mask" in refused.value.remedy
+    assert "name both as the target" in refused.value.remedy
+    with pytest.raises(StructureError, match=r"and 1 more such"):
+        made(boxes(MAIN, ((30, 30, 30), (33, 33, 31)), ((30, 20, 30), (33, 23, 31))))
+
+
+def test_one_voxel_of_a_coarse_grid_is_a_crumb_and_three_are_none() -> None:
+    coarse = Grid(GRID.shape, np.diag([4.0, 4.0, 4.0, 1.0]))
+    kept, _ = without_crumbs(target(boxes(MAIN, ((30, 30, 30), (31, 31, 31)))), coarse)
+    assert kept.mask.count == 8**3
+    with pytest.raises(StructureError, match=r"a part of 0\.19 cc"):
+        without_crumbs(target(boxes(MAIN, ((30, 30, 30), (33, 31, 31)))), coarse)
+
+
+def speckle(count: int, size: int) -> Structure:
+    """A target of so many voxels that touch each other nowhere."""
+    mask = np.zeros((size, size, size), bool)
+    places = np.argwhere(np.ones((size // 2,) * 3))[:: (size // 2) ** 3 // count][:count] * 2
+    mask[tuple(places.T)] = True
+    return Structure("speckle", mask_from_bool(mask), Role.TARGET)
+
+
+def test_speckle_is_refused_by_its_parts_and_an_organ_by_its_length_before_it_is_taken_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    grid = Grid((60, 60, 60), np.diag([1.0, 1.0, 1.0, 1.0]))
+    assert len(without_crumbs(speckle(MOST_PARTS, 60), grid)[1]) == MOST_PARTS
+    with pytest.raises(StructureError, match=f"'speckle' is in {MOST_PARTS + 1} parts"):
+        without_crumbs(speckle(MOST_PARTS + 1, 60), grid)
+    monkeypatch.setattr("anatomy.target_parts.ndimage.label", None)
+    whole = Structure("lungs", mask_from_bool(np.ones((60, 60, 60), bool)), Role.TARGET)
+    with pytest.raises(StructureError, match="'lungs' is 180 mm long"):
+        without_crumbs(whole, Grid((60, 60, 60), np.diag([3.0, 3.0, 3.0, 1.0])))
+
+
+def test_parts_are_looked_at_in_their_own_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One pass over all of the target's box for each part would take hours on a large image."""
+    many = speckle(100, 60)
+    seen: list[int] = []
+    argwhere = np.argwhere
+    monkeypatch.setattr("anatomy.target_parts.np.argwhere", lambda a: seen.append(a.size) or argwhere(a))
+    without_crumbs(many, Grid((60, 60, 60), np.eye(4)))
+    assert seen == [1] * 101  # the main one for its tree, too
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 36)] * 3, *[st.integers(1, 4)] * 3), min_size=1, max_size=6))
+def test_no_voxel_is_left_out_but_of_crumbs_and_parts_are_told_in_full(corners: list) -> None:
+    mask = boxes(*((c[:3], tuple(np.add(c[:3], c[3:]))) for c in corners))
+    try:
+        kept, parts = without_crumbs(target(mask), GRID)
+    except StructureError as refused:
+        # Some part is small, far away and more than a crumb.
+        numbers, _ = ndimage.label(mask, np.ones((3, 3, 3)))
+        sizes = np.bincount(numbers.ravel())[1:] * VOXEL_MM3
+        assert "a node of its own, or noise" in refused.value
+        assert ((sizes >= CRUMB_MM3) & (sizes < min(SPECK_MM3, SPECK_SHARE * sizes.max()))).any()
+        return
+    left = mask & ~(kept.mask.layer == kept.mask.label)
+    crumbs = [part for part in parts if part.crumb]
+    assert np.count_nonzero(left) * VOXEL_MM3 == pytest.approx(sum(p.volume_mm3 for p in crumbs))
+    assert all(p.crumb for p in parts if p.speck)
+    if parts:
+        assert sum(p.volume_mm3 for p in parts) == pytest.approx(np.count_nonzero(mask) * VOXEL_MM3)
+        assert parts[0].away_mm == 0.0 and not parts[0].speck
+        assert all(p.volume_mm3 < min(CRUMB_MM3, SPECK_SHARE * parts[0].volume_mm3) for p in crumbs)
+        assert all(p.away_mm > SPECK_AWAY_MM for p in crumbs)
+    else:
+        assert not left.any()
+
+
+def test_a_surface_with_specks_is_refused() -> None:
+    node = target(boxes(MAIN, ((30, 30, 30), (31, 31, 31))))
+    shown = replace(node, surface=Surface(np.zeros((0, 3)), np.zeros((0, 3), int)))
+    with pytest.raises(StructureError, match=r"'node' is in 2 parts, and 1 of them .* LPS \(60, 60, 60\)"):
+        without_crumbs(shown, GRID)
+
+
+def test_a_target_in_the_air_is_refused_though_it_touches_the_skin() -> None:
+    body = boxes(((14, 2, 0), (38, 38, 40)))
+    with pytest.raises(StructureError, match="100 % of the target lies outside the body"):
+        made(boxes(((2, 10, 10), (10, 18, 18))), body)
+    with pytest.raises(StructureError, match="100 % of the target lies outside the body"):
+        made(boxes(((6, 10, 10), (14, 18, 18))), body)
+
+
+def placed(node: np.ndarray, parts: dict[str, np.ndarray], roles: dict[str, str]) -> Scene:
+    """Those parts and a node, with the roles of their names but for those asked for."""
+    layers = Layers(GRID.shape)
+    kept = [Structure(name, layers.add(name, mask)) for name, mask in {**parts, "node": node}.items()]
+    return scene(Segmentation(GRID, tuple(kept), ()), (), roles)
+
+
+HEART = boxes(((14, 20, 20), (18, 24, 24)))
+
+
+def test_a_target_in_what_is_outside_by_its_role_names_it_and_the_way_out() -> None:
+    """An axillary node beneath a structure of arms: with the role that the error names, it is planned."""
+    node, arms = boxes(((32, 18, 18), (36, 22, 22))), boxes(((28, 14, 10), (38, 28, 30)))
+    parts = {"body": boxes(BODY), "body_extremities": arms, "heart": HEART}
+    with pytest.raises(
+        StructureError, match="100 % of the target lies outside the body, in 'body_extremities', whose role"
+    ) as refused:
+        placed(node, parts, {})
+    assert '"body_extremities": "passable"' in refused.value.remedy
+    assert voxels(placed(node, parts, {"body_extremities": "passable"})) == 4**3
+
+
+def test_a_target_in_a_part_of_the_body_names_it_and_the_way_out() -> None:
+    """An arm beside the trunk: with the trunk as a structure outside, needles enter the arm."""
+    trunk, arm = boxes(((2, 2, 0), (26, 38, 40))), boxes(((29, 8, 0), (39, 30, 40)))
+    node = boxes(((32, 18, 18), (36, 22, 22)))
+    with pytest.raises(StructureError, match="in body_part_2, a part of the body structure apart") as refused:
+        placed(node, {"body": trunk | arm, "heart": HEART}, {})
+    assert "with the role outside in roles" in refused.value.remedy
+    shoulder = boxes(((30, 10, 4), (32, 12, 8)))
+    who = placed(node, {"body": arm, "trunk_rest": trunk, "humerus": shoulder}, {"trunk_rest": "outside"})
+    assert np.array_equal(who.body.layer == who.body.label, arm)
+
+
+def test_a_target_far_from_organs_without_a_body_says_that_one_is_lacking() -> None:
+    node = boxes(((36, 36, 36), (39, 39, 39)))
+    with pytest.raises(
+        StructureError, match="guessed from the organs, as no body structure was given"
+    ) as got:
+        placed(node, {"heart": boxes(((2, 2, 2), (12, 12, 12)))}, {})
+    assert "Give one" in got.value.remedy
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4, 6, 8])
+def test_a_target_that_reaches_out_of_the_body_is_told_or_refused(depth: int) -> None:
+    """Of eight layers so many lie in the body: a quarter of its surface meets the body even by one."""
+    body, node = boxes(((8, 2, 0), (38, 38, 40))), boxes(((depth, 10, 10), (depth + 8, 18, 18)))
+    if depth < 4:
+        with pytest.raises(StructureError, match=f"{100 - 12.5 * depth:.0f} % of the target lies outside"):
+            made(node, body)
+        return
+    who = made(node, body)
+    said = [note for note in who.notes if "outside the body structure" in note]
+    assert len(said) == (depth < 8)
+    assert depth == 8 or said[0].startswith(f"{100 - 12.5 * depth:.2g} %")
+    assert np.array_equal(who.body.layer == who.body.label, body | node)
+
+
+def test_a_target_at_the_skin_of_a_label_map_lies_in_its_body() -> None:
+    """There the body has a hole where the target is, and one at the skin is open to the air."""
+    node = boxes(((2, 10, 10), (8, 16, 16)))
+    who = made(node, boxes(BODY) & ~node)
+    assert voxels(who) == node.sum()
+    assert not any("outside the body structure" in note for note in who.notes)
+    assert np.array_equal(who.body.layer == who.body.label, boxes(BODY))
+
+
+@pytest.mark.parametrize(
+    ("axis", "end", "side"),
+    [
+        (0, 0, "right"),
+        (0, 1, "left"),
+        (1, 0, "anterior"),
+        (1, 1, "posterior"),
+        (2, 0, "caudal"),
+        (2, 1, "cranial"),
+    ],
+)
+def test_a_target_cut_by_the_view_says_at_which_side(axis: int, end: int, side: str) -> None:
+    first, last = [10, 10, 10], [16, 16, 16]
+    first[axis], last[axis] = (0, 6) if end == 0 else (34, 40)
+    whole = np.ones(GRID.shape, bool)
+    who = made(boxes((tuple(first), tuple(last))), whole)
+    assert f"The target is cut by the edge of the field of view ({side})" in " ".join(who.notes)
+    first[axis], last[axis] = (1, 7) if end == 0 else (33, 39)
+    inside = made(boxes((tuple(first), tuple(last))), whole)
+    assert not any("cut by the edge" in note for note in inside.notes)
+
+
+def near_the_top() -> Patient:
+    """The honest chest with its node two voxels, 6 mm, below the cranial edge of the view."""
+    return patient({**ORGANS, "node": (Role.TARGET, ((24, 30, 30), (32, 37, 38)))})
+
+
+@pytest.mark.parametrize(("margin", "beyond"), [(5.0, 0.0), (6.0, 0.0), (7.5, 1.5), (15.0, 9.0)])
+def test_a_ptv_that_leaves_the_view_says_by_how_much(margin: float, beyond: float) -> None:
+    who = near_the_top()
+    request = replace(REQUEST, target=replace(REQUEST.target, margin_mm=margin))
+    assert beyond_view_mm(who.scene, request) == pytest.approx(beyond)
+    assert verified_beyond_view_mm(who.scene, request) == pytest.approx(beyond)
+    notes = notes_on_ptv(beyond)
+    assert notes == () if beyond == 0.0 else f"{beyond:.1f} mm beyond the edge" in notes[0]
+
+
+def test_verification_wants_the_word_on_a_ptv_that_leaves_the_view() -> None:
+    who = near_the_top()
+    target = replace(REQUEST.target, margin_mm=10.0)
+    asked = replace(REQUEST, target=target, prescription=Prescription())
+    line = {"anterior": ((58.0, 66.0, 100.0), (0.1, -1.0, 0.05))}
+    silent = honest_plan(who, asked, line)
+    told = replace(silent, notes=(*silent.notes, *notes_on_ptv(4.0)))
+    assert "notes on the input" in failed(silent, who)
+    assert "notes on the input" not in failed(told, who)
+
+
+def failed(plan: Plan, who: Patient) -> set[str]:
+    return {check.name for check in verify(plan, who.scene).checks if not check.passed}

@@ -1,0 +1,109 @@
+"""Conformity, external and homogeneity index: by hand, in general, and for a sphere about a point source."""
+
+from math import pi
+
+import numpy as np
+import pytest
+from box_scenes import box_mask, grid_of, pose_P
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from anatomy.structures import Layers, mask_from_bool
+from planner.dose import outside
+from planner.dose.dvh import dose_volume
+from planner.dose.indices import QualityIndices, inside, quality_indices
+from planner.dose.outside import outside_mm3
+from planner.dose.sampling import sampled
+from planner.request import RequestError
+
+K = 12_000.0
+GRID = grid_of((40, 40, 40), (0.8, 0.8, 0.8), pose_P((30.0, -20.0, 75.0), (5.0, -60.0, 420.0)))
+SEED_P = GRID.to_patient(np.array([[15.63, 15.31, 15.87]]))
+
+
+def dose(p_P: np.ndarray) -> np.ndarray:
+    """A bare point source at SEED_P."""
+    return np.asarray(K / np.maximum(((p_P - SEED_P) ** 2).sum(axis=1), 0.01))
+
+
+def ball(radius_mm: float) -> np.ndarray:
+    centres = np.stack(np.indices(GRID.shape), axis=-1) * GRID.spacing_mm
+    return np.linalg.norm(centres - GRID.to_box(SEED_P)[0], axis=-1) < radius_mm
+
+
+def test_the_formulas_by_hand() -> None:
+    # 100 mm3 of target: 80 get the dose, 20 of them half as much again; 40 mm3 outside get it too.
+    target = dose_volume(np.array([100.0, 130.0, 200.0]), np.array([20.0, 60.0, 20.0]))
+    made = quality_indices(target, 120.0, 40.0)
+    assert made == QualityIndices(120.0, 120.0, ci=0.8 * 80.0 / 120.0, ei=0.4, hi=0.75)
+
+
+def test_the_indices_of_the_series_lie_where_its_formulas_put_them() -> None:
+    # Wang 2022 (10.5114/jcb.2022.113548): V100 92.7 % and V150 66.9 % make a homogeneity index of 0.28.
+    target = dose_volume(np.array([0.0, 110.0, 200.0]), np.array([7.3, 25.8, 66.9]))
+    assert quality_indices(target, 100.0, 0.0).hi == pytest.approx(1.0 - 66.9 / 92.7)
+
+
+@given(arrays(float, 12, elements=st.floats(0.0, 400.0)), st.floats(0.0, 500.0), st.floats(1.0, 300.0))
+def test_indices_keep_their_bounds(doses: np.ndarray, outside: float, level: float) -> None:
+    made = quality_indices(dose_volume(doses, np.full(12, 10.0)), level, outside)
+    assert 0.0 <= made.ci <= 1.0 + 1e-12
+    assert made.ei >= 0.0
+    assert (made.hi is None) == (doses.max() < level)
+    assert made.hi is None or 0.0 <= made.hi <= 1.0
+
+
+def test_where_nothing_gets_the_dose_no_index_is_invented() -> None:
+    made = quality_indices(dose_volume(np.ones(3), np.ones(3)), 120.0, 0.0)
+    assert (made.ci, made.ei, made.hi) == (0.0, 0.0, None)
+
+
+@pytest.mark.parametrize("radius", [6.0, 10.0])
+def test_a_ball_about_a_point_source(radius: float) -> None:
+    target, level = mask_from_bool(ball(8.0)), K / radius**2
+    points = sampled(target, GRID, 0.4)
+    outside = outside_mm3(dose, level, SEED_P, target, GRID, 0.4)
+    made = quality_indices(dose_volume(dose(points.points_P), points.weights_mm3), level, outside)
+    sphere, whole = 4.0 / 3.0 * pi * radius**3, 4.0 / 3.0 * pi * 8.0**3
+    assert made.reference_volume_mm3 == pytest.approx(sphere, rel=0.01)
+    assert made.ci == pytest.approx(min(sphere, whole) ** 2 / (whole * sphere), rel=0.02)
+    assert made.ei == pytest.approx(max(0.0, sphere - whole) / whole, abs=0.01)
+    hot = min(whole, sphere / 1.5**1.5)
+    assert made.hi == pytest.approx(1.0 - hot / min(sphere, whole), abs=0.01)
+
+
+def test_a_smaller_target_leaves_more_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    level = K / 9.0**2
+    volumes = [outside_mm3(dose, level, SEED_P, mask_from_bool(ball(r)), GRID) for r in (9.5, 6.0, 3.0)]
+    assert volumes[0] < 60.0 < volumes[1] < volumes[2]
+    monkeypatch.setattr(outside, "POINTS_AT_ONCE", 100)
+    assert outside_mm3(dose, level, SEED_P, mask_from_bool(ball(3.0)), GRID) == volumes[2]
+
+
+def test_a_patient_who_lies_elsewhere_has_the_same_volume_outside() -> None:
+    here = grid_of(GRID.shape, (0.8, 0.8, 0.8))
+    seed = GRID.to_box(SEED_P)
+    volumes = [
+        outside_mm3(
+            lambda p, s=at: K / ((p - s) ** 2).sum(axis=1), 120.0, at, mask_from_bool(ball(6.0)), grid
+        )
+        for grid, at in ((GRID, SEED_P), (here, seed))
+    ]
+    assert volumes[0] == pytest.approx(volumes[1], rel=1e-12)
+
+
+def test_a_level_of_nothing_is_refused() -> None:
+    with pytest.raises(RequestError, match="above 0 Gy"):
+        outside_mm3(dose, 0.0, SEED_P, mask_from_bool(ball(3.0)), GRID)
+
+
+def test_points_are_inside_a_voxel_up_to_its_lower_sides() -> None:
+    grid = grid_of((4, 4, 4), (1.0, 2.0, 3.0))
+    mask = mask_from_bool(box_mask((4, 4, 4), ((1, 1, 1), (3, 2, 2))))
+    points = np.array(
+        [[0.5, 1.0, 1.5], [2.49, 2.9, 4.4], [2.5, 2.0, 3.0], [0.49, 2.0, 3.0], [-9.0, 99.0, 3.0]]
+    )
+    assert inside(mask, grid, points).tolist() == [True, True, False, False, False]
+    empty = Layers((4, 4, 4)).add("node", np.zeros((4, 4, 4), bool))
+    assert not inside(empty, grid, points).any()

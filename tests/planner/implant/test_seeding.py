@@ -1,0 +1,636 @@
+from dataclasses import replace
+from datetime import date
+from functools import cache
+from itertools import combinations
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+from ball_plans import ball_scene
+from box_scenes import box_mask, grid_of, made_scene
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import Bounds, LinearConstraint, milp
+from small_chests import unit
+
+from anatomy.structures import Role
+from planner.kernels.descent import descend
+from planner.kernels.seeding import SLACK, UNIT, GoalTable, cost_below, cost_with
+from planner.needles.tracks import Tracks
+from planner.ptv import ptv_of
+from planner.request import (
+    GivenSeed,
+    Goals,
+    OrganGoal,
+    Prescription,
+    Request,
+    RequestError,
+    SeedRequest,
+    TargetRequest,
+)
+from planner.seeding.aims import COLD, HOT, MISSED, PointGoal, goal_table, missing, target_goals
+from planner.seeding.bound import Fewest, fewest_seeds
+from planner.seeding.descent import GAIN, SEED, Problem, as_few, descended
+from planner.seeding.dose import seed_dose
+from planner.seeding.exchange import exchanged
+from planner.seeding.points import OF_ORGAN, aim_points
+from planner.seeding.problems import MANY
+from planner.seeding.slots import ROUNDING_MM, Apart, Slots, apart_of, slots_on
+
+IN_HAND = 0.01
+
+# The kernel
+
+
+def brute_cost(goals: list[PointGoal], dose: np.ndarray) -> tuple[float, float]:
+    """The cost by its definition, in float64, point by point."""
+    total = missed = 0.0
+    for g in goals:
+        here = dose[g.first : g.last].astype(float)
+        count = max(len(here), 1)
+        if g.at_least:
+            lack = np.maximum(g.dose_gy * (1.0 + float(SLACK)) - here, 0.0) / g.dose_gy
+            total += COLD * float((lack**2).sum()) / count
+            short = np.count_nonzero(here < g.dose_gy) - (1.0 - g.share) * count
+        else:
+            excess = np.clip(here / g.dose_gy - 1.0, 0.0, 0.5)
+            total += HOT * float(excess.sum()) / count
+            short = np.count_nonzero(here >= g.dose_gy) - g.share * count
+        missed += MISSED * max(0.0, short) / count
+    return total + missed, missed
+
+
+@st.composite
+def dosed(draw):
+    """Goals over runs of points, some of them empty; a dose, and rows to add."""
+    rng = np.random.default_rng(draw(st.integers(0, 9999)))
+    m, n = draw(st.integers(1, 30)), draw(st.integers(1, 6))
+    goals = []
+    for _ in range(draw(st.integers(0, 4))):
+        first, last = sorted(rng.integers(0, m + 1, 2).tolist())
+        dose_gy = float(rng.uniform(20.0, 300.0))
+        goals.append(PointGoal(first, last, dose_gy, bool(rng.random() < 0.5), float(rng.random())))
+    dose = rng.uniform(0.0, 250.0, m).astype(np.float32)
+    return goals, dose, rng.uniform(0.0, 200.0, (n, m)).astype(np.float32)
+
+
+@pytest.mark.interpreted
+@given(dosed())
+def test_the_kernel_costs_what_the_definition_says(made):
+    goals, dose, rows = made
+    table = goal_table(goals)
+    rounding = sum((COLD if g.at_least else HOT) / UNIT + 1e-3 for g in goals)
+    for row in rows:
+        total, missed = brute_cost(goals, dose + row)
+        found = cost_with(table, dose, row)
+        assert found[0] == pytest.approx(total, abs=rounding)
+        assert found[1] == pytest.approx(missed, abs=1e-9)
+
+
+@pytest.mark.interpreted
+@given(dosed(), st.floats(0.0, 2.0))
+def test_a_cost_below_its_limit_is_the_cost_and_no_other_is_below_it(made, part):
+    goals, dose, rows = made
+    table = goal_table(goals)
+    for row in rows:
+        cost = cost_with(table, dose, row)[0]
+        found = cost_below(table, dose, row, part * cost)
+        assert found == cost or (found == np.inf and cost >= part * cost * (1.0 - 1e-12))
+        if cost < part * cost * (1.0 - 1e-12):
+            assert found == pytest.approx(cost, rel=1e-12)
+
+
+@pytest.mark.interpreted
+@given(dosed(), st.randoms(use_true_random=False))
+def test_the_order_of_points_within_a_run_changes_no_bit_of_the_cost(made, random):
+    goals, dose, rows = made
+    goals = [replace(g, first=0, last=len(dose)) for g in goals]
+    order = list(range(len(dose)))
+    random.shuffle(order)
+    assert cost_with(goal_table(goals), dose, rows[0]) == cost_with(
+        goal_table(goals), dose[order], rows[0][order]
+    )
+
+
+@pytest.mark.interpreted
+def test_what_meets_its_goals_misses_nothing():
+    goals = [PointGoal(0, 4, 100.0, True, 0.75), PointGoal(0, 4, 200.0, False, 0.5)]
+    at_the_edge = np.array([99.0, 100.0, 200.0, 250.0], np.float32)
+    none = np.zeros(4, np.float32)
+    assert cost_with(goal_table(goals), at_the_edge, none)[1] == 0.0
+    assert missing(goals, at_the_edge.astype(float)).tolist() == [0.0, 0.0]
+    worse = np.array([99.0, 99.0, 200.0, 250.0], np.float32)
+    assert cost_with(goal_table(goals), worse, none)[1] == pytest.approx(0.25 * MISSED)
+    assert missing(goals, worse.astype(float)).tolist() == [0.25, 0.0]
+
+
+@pytest.mark.interpreted
+def test_without_goals_nothing_costs():
+    dose = np.ones(3, np.float32)
+    assert cost_with(goal_table([]), dose, dose) == (0.0, 0.0)
+
+
+def test_sums_of_many_points_stay_whole_numbers():
+    points = 60_000
+    assert max(MANY, OF_ORGAN) < points < np.iinfo(np.int32).max / (UNIT * (1.0 + SLACK) ** 2) < 2 * points
+    table = goal_table([PointGoal(0, points, 100.0, True, 1.0), PointGoal(0, points, 1.0, False, 0.0)])
+    cold, hot = np.zeros(points, np.float32), np.full(points, 1e6, np.float32)
+    assert cost_with(table, cold, cold)[0] == pytest.approx(MISSED + COLD * 1.03**2, rel=1e-4)
+    assert cost_with(table, hot, cold)[0] == pytest.approx(MISSED + HOT * 0.5, rel=1e-4)
+
+
+# Slots
+
+
+spans = st.lists(st.tuples(st.floats(0.0, 20.0), st.floats(0.0, 15.0)), max_size=3)
+
+
+def tracks_with(all_spans: list, seed: int = 0) -> Tracks:
+    rng = np.random.default_rng(seed)
+    n = len(all_spans)
+    none = np.zeros(n)
+    return Tracks(
+        rng.uniform(-10, 10, (n, 3)),
+        unit(rng.normal(size=(n, 3)) + 1e-9),
+        none + 60.0,
+        none,
+        none.astype(int),
+        tuple(tuple((a, a + w) for a, w in spans) for spans in all_spans),
+    )
+
+
+@given(st.lists(spans, min_size=1, max_size=4), st.sampled_from([1.0, 2.0, 3.0]))
+def test_slots_fill_every_span_from_its_distal_end_a_step_apart(all_spans, step):
+    tracks = tracks_with(all_spans)
+    slots = slots_on(tracks, step)
+    expected = [
+        [n, a + k * step]
+        for n, spans in enumerate(tracks.spans)
+        for a, b in spans
+        for k in range(100)
+        if a + k * step <= b + 1e-6 * step
+    ]
+    found = np.stack([slots.track, slots.from_tip_mm], axis=1)
+    assert found == pytest.approx(np.reshape(expected, (-1, 2)))
+    outward = tracks.outward_B[slots.track]
+    assert np.allclose(slots.centre_B, tracks.tip_B[slots.track] + slots.from_tip_mm[:, None] * outward)
+    assert np.array_equal(slots.axis_B, -outward)
+
+
+@pytest.mark.interpreted
+@given(st.integers(0, 9999), st.sampled_from([4.5, 5.0, 8.0]), st.sampled_from([4.5, 5.0]))
+def test_what_is_clear_of_chosen_seeds_is_what_distances_say(seed, same, any_track):
+    rng = np.random.default_rng(seed)
+    slots = slots_on(tracks_with([[(0.0, 15.0)], [(2.0, 12.0)], [(0.0, 4.0)]], seed), 1.0)
+    chosen = rng.random(len(slots)) < 0.1
+    apart_mm = Apart(same - ROUNDING_MM, any_track - ROUNDING_MM)
+    for row, free in enumerate(slots.clear_of(chosen, apart_mm)):
+        apart = np.linalg.norm(slots.centre_B - slots.centre_B[row], axis=1)
+        need = np.where(slots.track == slots.track[row], max(same, any_track), any_track)
+        assert free == (not (chosen & (apart < need - ROUNDING_MM)).any() and not chosen[row])
+
+
+@pytest.mark.parametrize(
+    ("model", "spacing", "same", "any_track"),
+    [("amersham_6711", 5.0, 5.0, 4.5), ("amersham_6711", 4.5, 4.5, 4.5), ("best_2335", 6.0, 6.0, 5.0)],
+)
+def test_seeds_stand_apart_as_asked_and_as_they_are_long(model, spacing, same, any_track):
+    apart = apart_of(Request(seeds=SeedRequest(model=model, min_spacing_mm=spacing)))
+    assert apart.same_track_mm == pytest.approx(same, abs=2 * ROUNDING_MM)
+    assert apart.any_track_mm == pytest.approx(any_track, abs=2 * ROUNDING_MM)
+
+
+# Descent and bound
+
+
+def problem_on(slots: Slots, seed: int, *, rx: float = 100.0, percent: float = 70.0, **more) -> Problem:
+    """Points around the slots, each slot with a dose that falls off as 1/r2."""
+    rng = np.random.default_rng(seed)
+    middle = slots.centre_B.mean(axis=0)
+    points = middle + rng.normal(size=(60, 3)) * 5.0
+    away2 = ((slots.centre_B[:, None] - points[None]) ** 2).sum(axis=2)
+    goals = target_goals(
+        Prescription(rx, Goals(v100_percent=percent, v150_percent=100, v200_percent=100)), 60, 0.0
+    )
+    tracks = int(slots.track.max(initial=-1)) + 1
+    return Problem(
+        goals=more.get("goals", goal_table([g for g in goals if g.share < 1.0 and g.dose_gy == rx])),
+        slots=slots,
+        dose=(2500.0 / np.maximum(away2, 1.0)).astype(np.float32),
+        row=np.arange(len(slots)),
+        there=np.zeros(60, np.float32),
+        apart=Apart(5.0 - ROUNDING_MM, 4.5 - ROUNDING_MM),
+        shut=more.get("shut", np.zeros(len(slots), bool)),
+        opening=more.get("opening", np.zeros(tracks)),
+        conflicts=more.get("conflicts", np.zeros((tracks, tracks), bool)),
+    )
+
+
+def may_stand(problem: Problem, chosen: np.ndarray) -> bool:
+    slots = problem.slots
+    for a, b in combinations(np.flatnonzero(chosen), 2):
+        apart = np.linalg.norm(slots.centre_B[a] - slots.centre_B[b])
+        same = slots.track[a] == slots.track[b]
+        if apart < (problem.apart.same_track_mm if same else problem.apart.any_track_mm):
+            return False
+        if problem.conflicts[slots.track[a], slots.track[b]]:
+            return False
+    return not (chosen & problem.shut).any()
+
+
+SPANS = [[(0.0, 15.0)], [(0.0, 14.0)], [(2.0, 12.0)]]
+
+
+@pytest.mark.interpreted
+@settings(max_examples=15)
+@given(st.integers(0, 999))
+def test_seeds_stand_where_they_may_and_no_single_change_makes_them_better(seed):
+    rng = np.random.default_rng(seed)
+    slots = slots_on(tracks_with(SPANS, seed), 2.0)
+    problem = problem_on(slots, seed, shut=rng.random(len(slots)) < 0.2)
+    chosen = descended(problem, problem.none())
+    assert may_stand(problem, chosen)
+    here = problem.cost(chosen)[0]
+    assert here <= problem.cost(problem.none())[0]
+    for row in range(len(slots)):
+        other = chosen.copy()
+        other[row] = not other[row]
+        if may_stand(problem, other):
+            assert problem.cost(other)[0] >= here - GAIN - 1e-9
+        for place in np.flatnonzero(~chosen) if chosen[row] else ():
+            moved = other.copy()
+            moved[place] = True
+            if may_stand(problem, moved):
+                assert problem.cost(moved)[0] >= here - GAIN - 1e-9
+
+
+@pytest.mark.interpreted
+@settings(max_examples=15)
+@given(st.integers(0, 999))
+def test_tracks_in_conflict_never_both_carry_seeds_and_dear_ones_carry_none(seed):
+    slots = slots_on(tracks_with(SPANS, seed), 2.0)
+    conflicts = np.zeros((3, 3), bool)
+    conflicts[0, 1] = conflicts[1, 0] = True
+    problem = problem_on(slots, seed, conflicts=conflicts, opening=np.array([0.0, 0.0, 1e9]))
+    chosen = descended(problem, problem.none())
+    assert may_stand(problem, chosen)
+    assert not chosen[slots.track == 2].any()
+
+
+@pytest.mark.interpreted
+@settings(max_examples=15)
+@given(st.integers(0, 99))
+def test_what_may_not_add_never_has_more_seeds(seed):
+    slots = slots_on(tracks_with(SPANS, seed), 2.0)
+    problem = problem_on(slots, seed)
+    start = problem.none()
+    start[[0, -1]] = True
+    assert descended(problem, start, may_add=False).sum() <= 2
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 199))
+def test_fewer_seeds_still_meet_the_goals_and_none_are_taken_from_a_set_that_misses(seed):
+    slots = slots_on(tracks_with(SPANS, seed), 2.0)
+    problem = problem_on(slots, seed)
+    chosen = descended(problem, problem.none())
+    few = as_few(problem, chosen)
+    assert few.sum() <= chosen.sum()
+    assert may_stand(problem, few)
+    if problem.cost(chosen)[1] == 0.0:
+        assert problem.cost(few)[1] == 0.0
+    else:
+        assert np.array_equal(few, chosen)
+
+
+@pytest.mark.interpreted
+def test_passes_end_where_they_are_told_to():
+    slots = slots_on(tracks_with(SPANS, 3), 2.0)
+    problem = problem_on(slots, 3)
+    chosen = problem.none()
+    descend(problem.goals, problem.places, SEED, GAIN, 1, True, chosen)
+    assert chosen.sum() == 1
+    none = problem.none()
+    descend(problem.goals, problem.places, SEED, GAIN, 3, False, none)
+    assert not none.any()
+
+
+@given(st.integers(0, 999))
+@settings(max_examples=30)
+def test_a_part_of_a_problem_costs_what_the_whole_does_beside_the_others(seed):
+    """What exchanges rest on: equal differences of cost, and the same places free."""
+    rng = np.random.default_rng(seed)
+    slots = slots_on(tracks_with(SPANS, seed), 2.0)
+    conflicts = np.zeros((3, 3), bool)
+    conflicts[0, 2] = conflicts[2, 0] = rng.random() < 0.5
+    problem = problem_on(slots, seed, opening=rng.uniform(0.0, 0.1, 3), conflicts=conflicts)
+    chosen = descended(problem, problem.none())
+    rows = np.flatnonzero(rng.random(len(slots)) < 0.6)
+    others = chosen.copy()
+    others[rows] = False
+    part = problem.part(rows, others)
+    inside = np.intersect1d(problem.free(others), rows)
+    assert np.array_equal(rows[part.free(part.none())], inside)
+    gained = problem.cost(chosen)[0] - problem.cost(others)[0]
+    assert part.cost(chosen[rows])[0] - part.cost(part.none())[0] == pytest.approx(gained, abs=1e-9)
+    # Within the part none does better than from the whole's own seeds on, moved or not.
+    assert part.cost(descended(part, chosen[rows]))[0] <= part.cost(chosen[rows])[0] + 1e-9
+
+
+# Exchange
+
+
+def exchange_problem(seed: int) -> Problem:
+    rng = np.random.default_rng(seed)
+    slots = slots_on(tracks_with([*SPANS, *SPANS], seed), 2.0)
+    conflicts = np.zeros((6, 6), bool)
+    conflicts[0, 3] = conflicts[3, 0] = conflicts[1, 4] = conflicts[4, 1] = True
+    return problem_on(slots, seed, opening=rng.uniform(0.0, 0.3, 6), conflicts=conflicts)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 999))
+def test_exchanged_seeds_stand_where_they_may_and_are_never_worse(seed):
+    problem = exchange_problem(seed)
+    start = descended(problem, problem.none())
+    found = exchanged(problem, start, lambda _: True, lambda part: part < 0.2, np.random.default_rng(seed))
+    assert may_stand(problem, found)
+    assert problem.cost(found)[0] <= problem.cost(start)[0]
+
+
+def test_exchange_leads_from_one_needle_to_another_where_no_single_seed_can():
+    """Two needles side by side, one dear: seeds on the dear one stay in a descent, each alone worth its
+    place; exchanged, all go to the cheap one."""
+    tracks = tracks_with([[(0.0, 15.0)], [(0.0, 15.0)]])
+    side = np.cross(tracks.outward_B[0], [0.0, 0.0, 1.0])
+    side /= np.linalg.norm(side)
+    twin = replace(
+        tracks,
+        tip_B=np.stack([tracks.tip_B[0], tracks.tip_B[0] + 2.0 * side]),
+        outward_B=np.stack([tracks.outward_B[0]] * 2),
+    )
+    slots = slots_on(twin, 2.0)
+    conflicts = np.array([[False, True], [True, False]])
+    problem = problem_on(slots, 2, opening=np.array([1.0, 0.0]), conflicts=conflicts)
+    dear = descended(replace(problem, shut=slots.track == 1, opening=np.zeros(2)), problem.none())
+    assert dear.sum() >= 2 and problem.tracks(descended(problem, dear)).tolist() == [0]
+    found = exchanged(problem, dear, lambda _: True, lambda _: True, np.random.default_rng(0))
+    assert problem.tracks(found).tolist() == [1]
+
+
+def test_exchange_keeps_to_what_is_allowed_and_stops_when_told():
+    problem = exchange_problem(5)
+    start = descended(problem, problem.none())
+    tracks = problem.tracks(start).tolist()
+    rng = np.random.default_rng
+    kept = exchanged(problem, start, lambda t: t.tolist() == tracks, lambda _: True, rng(1))
+    assert problem.tracks(kept).tolist() == tracks
+    assert np.array_equal(exchanged(problem, start, lambda _: True, lambda _: False, rng(1)), start)
+    assert not exchanged(problem, problem.none(), lambda _: True, lambda _: True, rng(1)).any()
+
+
+def test_exchange_gives_the_same_seeds_on_one_thread_or_many(monkeypatch):
+    problem = exchange_problem(7)
+    start = descended(problem, problem.none())
+    found = []
+    for threads in ("1", "2", "7"):
+        monkeypatch.setenv("SEEDPATH_THREADS", threads)
+        rng = np.random.default_rng(3)
+        found.append(exchanged(problem, start, lambda _: True, lambda part: part < 0.3, rng).tolist())
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.interpreted
+def test_a_seed_that_helps_nothing_is_taken_away():
+    slots = slots_on(tracks_with([[(0.0, 15.0)]]), 2.0)
+    problem = problem_on(slots, 1, goals=goal_table([]))
+    start = problem.none()
+    start[0] = True
+    assert problem.cost(start)[0] == SEED
+    assert not descended(problem, start).any()
+    assert not as_few(problem, problem.none()).any()
+
+
+def fewest_whole(problem: Problem, share: float, rx: float) -> int | None:
+    """The programme with whole seeds, solved to the end: which points count is free as well."""
+    n, m = problem.dose.shape
+    dose = problem.dose.astype(float)
+    close = [
+        (a, b)
+        for a, b in combinations(range(n), 2)
+        if problem.slots.track[a] == problem.slots.track[b]
+        and abs(problem.slots.from_tip_mm[a] - problem.slots.from_tip_mm[b]) < problem.apart.same_track_mm
+    ]
+    pairs = np.zeros((len(close), n + m))
+    for row, (a, b) in enumerate(close):
+        pairs[row, [a, b]] = 1.0
+    reach = np.concatenate([dose.T, -rx * np.eye(m)], axis=1)
+    enough = np.concatenate([np.zeros(n), np.ones(m)])[None]
+    answer = milp(
+        np.concatenate([np.ones(n), np.zeros(m)]),
+        constraints=[
+            LinearConstraint(reach, 0.0, np.inf),
+            LinearConstraint(enough, share * m, np.inf),
+            LinearConstraint(np.concatenate([pairs, np.zeros((1, n + m))]), -np.inf, 1.0),
+        ],
+        integrality=np.ones(n + m),
+        bounds=Bounds(0.0, 1.0),
+    )
+    return None if answer.x is None else round(answer.x[:n].sum())
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 99), st.sampled_from([0.5, 0.7]))
+def test_the_bound_is_never_above_the_fewest_seeds_that_do(seed, share):
+    slots = slots_on(tracks_with([[(0.0, 10.0)], [(0.0, 8.0)]], seed), 2.5)
+    problem = problem_on(slots, seed)
+    fewest = fewest_seeds(problem, share, 100.0, 60)
+    whole = fewest_whole(problem, share, 100.0)
+    if not fewest.reachable or whole is None:
+        assert whole is None
+        return
+    bound = fewest.seeds
+    assert bound is not None and 0 <= bound <= whole
+    chosen = descended(problem, problem.none())
+    if np.mean(problem.dose_of(chosen) >= 100.0) >= share:
+        assert bound <= chosen.sum()
+
+
+def test_what_cannot_be_reached_has_no_bound_and_what_is_there_needs_no_seed():
+    slots = slots_on(tracks_with([[(0.0, 10.0)]]), 2.5)
+    problem = problem_on(slots, 1)
+    assert fewest_seeds(problem, 1.0, 1e6, 60) == Fewest(None, reachable=False)
+    warm = replace(problem, there=np.full(60, 200.0, np.float32))
+    assert fewest_seeds(warm, 0.95, 100.0, 60) == Fewest(0, reachable=True)
+    one = replace(problem, dose=np.full((len(slots), 60), 100.0, np.float32))
+    assert fewest_seeds(one, 0.95, 100.0, 60).seeds == 1
+    half = replace(problem, dose=np.full((len(slots), 60), 50.0, np.float32))
+    assert fewest_seeds(half, 0.95, 100.0, 60).seeds == 2
+
+
+def test_without_slots_there_is_no_bound():
+    slots = slots_on(tracks_with([[(0.0, 10.0)]]), 2.5)
+    problem = problem_on(slots, 1)
+    none = replace(
+        problem,
+        slots=slots.take(np.zeros(0, int)),
+        dose=problem.dose[:0],
+        row=problem.row[:0],
+        shut=problem.shut[:0],
+    )
+    assert fewest_seeds(none, 0.9, 100.0, 60) == Fewest(None, reachable=True)
+
+
+# Aims and points
+
+
+def test_goals_at_one_dose_are_one_and_the_stricter_says_all():
+    same = target_goals(Prescription(120.0, Goals(v100_percent=95.0)), 10, IN_HAND)
+    assert [g.dose_gy for g in same] == [120.0, 180.0, 240.0]
+    assert same[0] == PointGoal(0, 10, 120.0, True, 0.95 + IN_HAND)
+    assert [g.share for g in same[1:]] == pytest.approx([0.7 - IN_HAND, 0.5 - IN_HAND])
+    cold = target_goals(Prescription(120.0, Goals(v150_percent=0.5, v200_percent=0.0)), 10, IN_HAND)
+    assert [g.share for g in cold[1:]] == [0.0, 0.0]
+    low = target_goals(Prescription(120.0, Goals(v100_percent=50.0)), 10, IN_HAND)
+    assert low[0].share == pytest.approx(0.9 + IN_HAND)
+    apart = target_goals(Prescription(120.0, Goals(d90_gy=140.0, v100_percent=100.0)), 10, IN_HAND)
+    assert [(g.dose_gy, g.at_least) for g in apart] == [
+        (120.0, True), (140.0, True), (180.0, False), (240.0, False),
+    ]  # fmt: skip
+    assert apart[0].share == 1.0
+
+
+def test_the_table_says_what_the_goals_say():
+    table = goal_table([PointGoal(0, 3, 100.0, True, 0.9), PointGoal(3, 5, 50.0, False, 0.1)])
+    assert isinstance(table, GoalTable)
+    assert table.sense.tolist() == [1, -1]
+    assert (table.first.tolist(), table.last.tolist()) == ([0, 3], [3, 5])
+    assert table.slope_cost.tolist() == [COLD, HOT]
+
+
+def asked(**organs: OrganGoal) -> Prescription:
+    return Prescription(organ_goals=MappingProxyType(organs))
+
+
+def test_points_of_the_ptv_come_first_and_an_organs_goal_is_a_share_of_its_near_part():
+    scene = ball_scene()
+    ptv = ptv_of(scene, Request(target=TargetRequest(("node",), margin_mm=3.0)))
+    goal = OrganGoal(d0_1cc_gy=90.0, d2cc_gy=40.0)
+    aims = aim_points(scene, ptv, asked(aorta=goal, node=OrganGoal()), 500, IN_HAND)
+    index = np.floor(aims.points_B / scene.grid.spacing_mm + 0.5).astype(int)
+    first = aims.goals[0].last
+    assert (ptv.layer[tuple(index[:first].T)] == ptv.label).all()
+    organ = [g for g in aims.goals if g.first == first]
+    assert [g.dose_gy for g in organ] == [90.0, 40.0]
+    aorta = scene.structure("aorta").mask
+    assert (aorta.layer[tuple(index[first : organ[0].last].T)] == aorta.label).all()
+    assert organ[0].share == pytest.approx(organ[1].share / 20.0)
+    assert 0.0 < organ[1].share < 1.0
+
+
+def test_an_organ_far_away_asks_nothing():
+    grid = grid_of((60, 12, 12), (2.0, 2.0, 2.0))
+    masks = {
+        "body": (Role.SKIN, box_mask(grid.shape, ((1, 1, 1), (59, 11, 11)))),
+        "node": (Role.TARGET, box_mask(grid.shape, ((4, 4, 4), (8, 8, 8)))),
+        "heart": (Role.FORBIDDEN, box_mask(grid.shape, ((40, 2, 2), (50, 9, 9)))),
+        # Its box reaches near, it does not.
+        "ribs": (
+            Role.FORBIDDEN,
+            box_mask(grid.shape, ((20, 10, 10), (50, 11, 11)), ((50, 1, 1), (52, 11, 11))),
+        ),
+        "cord": (Role.FORBIDDEN, box_mask(grid.shape, ((50, 1, 1), (51, 3, 3)), ((51, 1, 1), (58, 2, 2)))),
+    }
+    scene = made_scene(grid, masks)
+    ptv = ptv_of(scene, Request(target=TargetRequest(("node",), margin_mm=0.0)))
+    goal = OrganGoal(d1cc_gy=50.0)
+    alone = aim_points(scene, ptv, asked(), 500, IN_HAND)
+    assert aim_points(scene, ptv, asked(heart=goal, cord=goal), 500, IN_HAND).goals == alone.goals
+    assert len(aim_points(scene, ptv, asked(ribs=goal), 500, IN_HAND).goals) == len(alone.goals) + 1
+
+
+# Dose
+
+
+fresh = cache(seed_dose)
+
+SEEDS = st.lists(
+    st.tuples(st.tuples(*[st.floats(-15.0, 15.0)] * 3), st.one_of(st.none(), st.integers(0, 999))),
+    min_size=1,
+    max_size=6,
+)
+POINTS = np.random.default_rng(3).uniform(-20.0, 20.0, (40, 3))
+
+
+def given_seeds(made: list) -> list[GivenSeed]:
+    seeds = []
+    for place, axis in made:
+        direction = None if axis is None else unit(np.random.default_rng(axis).normal(size=3))
+        seeds.append(GivenSeed(place, None if direction is None else tuple(direction.tolist())))
+    return seeds
+
+
+@given(SEEDS, st.sampled_from([0.05, 0.3, 2.0, 7.0]))
+def test_dose_is_linear_in_strength(made, times):
+    seeds = given_seeds(made)
+    one = fresh(SeedRequest(activity_mci=0.6))
+    more = fresh(SeedRequest(activity_mci=0.6 * times))
+    assert more.strength_u == pytest.approx(times * one.strength_u)
+    assert more.total(POINTS, seeds) == pytest.approx(times * one.total(POINTS, seeds), rel=1e-9)
+
+
+@given(SEEDS, st.randoms(use_true_random=False))
+def test_dose_is_additive_over_seeds_in_any_order_and_parted_anyhow(made, random):
+    seeds = given_seeds(made)
+    dose = fresh(SeedRequest())
+    whole = dose.total(POINTS, seeds)
+    assert whole == pytest.approx(sum(dose.total(POINTS, [s]) for s in seeds), rel=1e-5)
+    shuffled = random.sample(seeds, len(seeds))
+    assert np.array_equal(dose.total(POINTS, shuffled), whole)
+    cut = random.randint(0, len(seeds))
+    assert whole == pytest.approx(dose.total(POINTS, seeds[:cut]) + dose.total(POINTS, seeds[cut:]), rel=1e-5)
+
+
+@given(SEEDS)
+def test_the_matrix_of_single_seeds_adds_up_to_the_dose_of_all(made):
+    seeds = [s for s in given_seeds(made) if s.axis is not None]
+    dose = fresh(SeedRequest())
+    rows = dose.matrix(
+        POINTS,
+        np.array([s.position_mm for s in seeds], float).reshape(-1, 3),
+        np.array([s.axis for s in seeds], float).reshape(-1, 3),
+    )
+    assert rows.sum(axis=0) == pytest.approx(dose.total(POINTS, seeds), rel=1e-4, abs=1e-6)
+
+
+def test_no_seeds_give_no_dose():
+    assert not seed_dose(SeedRequest()).total(POINTS, []).any()
+
+
+def test_a_seed_gives_what_the_reference_says_at_one_centimetre_across():
+    # 0.6 mCi of 6711: 0.762 U, 15.12 Gy in all at (1 cm, 90 deg).
+    dose = fresh(SeedRequest())
+    assert dose.strength_u == pytest.approx(0.762)
+    across = dose.total(np.array([[10.0, 0.0, 0.0]]), [GivenSeed((0.0, 0.0, 0.0), (0.0, 0.0, 1.0))])
+    assert across[0] == pytest.approx(15.12, abs=0.01)
+
+
+def test_seeds_decay_from_calibration_to_implant():
+    later = SeedRequest(calibration_date=date(2026, 1, 1), implant_date=date(2026, 3, 1))
+    new = seed_dose(SeedRequest())
+    assert seed_dose(later).strength_u == pytest.approx(new.strength_u * 0.5 ** (59 / 59.4))
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        (SeedRequest(calibration_date=date(2026, 3, 2), implant_date=date(2026, 3, 1)), "calibration_date"),
+        (SeedRequest(model="amersham_9999"), "seeds/model"),
+        (SeedRequest(activity_mci=0.0), "activity_mci"),
+        (SeedRequest(activity_mci=-1.0), "activity_mci"),
+        (SeedRequest(activity_mci=float("nan")), "activity_mci"),
+    ],
+)
+def test_seeds_that_make_no_sense_are_refused_by_field(request_, field):
+    with pytest.raises(RequestError, match=field):
+        seed_dose(request_)

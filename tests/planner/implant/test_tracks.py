@@ -1,0 +1,125 @@
+"""What is chosen from can be measured: each track of a pool is a path, its tip at the distal edge of the PTV.
+
+skin |        | ptv | skin     Lines come from the search in float32, so that a tip on the far skin may
+     |========o     |          seem to lie a micrometre outside the body.
+     |==============o
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ball_plans import asked, ball_scene
+from box_scenes import box_mask, grid_of, made_scene, pose_P
+
+from anatomy.scene import Scene
+from anatomy.structures import Role, VoxelMask, mask_from_bool
+from planner.kernels.line import LENGTH, QUANTITIES, TIP
+from planner.measure import Measurer
+from planner.needles.pool import pools
+from planner.needles.tracks import Tracks, tracks_of
+from planner.plan import plan
+from planner.progress import always
+from planner.ptv import ptv_of
+from planner.records import Aim
+from planner.request import Arrangement, Needle, NeedleSetRequest, Request, SearchRequest, TargetRequest
+from planner.search import SafeLines
+from planner.world import world
+
+SHAPE, SPACING = (14, 27, 34), (5.0, 2.4, 1.5)
+BODY = ((2, 3, 4), (12, 24, 30))
+NODE = ((10, 11, 15), (11, 14, 19))
+SEED_MM = 4.5
+
+
+def shallow_scene() -> Scene:
+    """A body of 50 x 50 x 39 mm of thick voxels, oblique in P, with a node one voxel below the skin."""
+    grid = grid_of(SHAPE, SPACING, pose_P((12.0, -7.0, 20.0), (30.0, -50.0, 10.0)))
+    return made_scene(
+        grid,
+        {"body": (Role.SKIN, box_mask(SHAPE, BODY)), "node": (Role.TARGET, box_mask(SHAPE, NODE))},
+    )
+
+
+def to_the_skin(arrangement: Arrangement = Arrangement.FREE) -> Request:
+    """A margin that takes the PTV to the skin, and needles that go through the whole body."""
+    return asked(
+        target=TargetRequest(("node",), margin_mm=6.0),
+        needle=Needle(max_length_mm=90.0),
+        search=SearchRequest(covering_radius_mm=8.0, max_paths=1),
+        needle_set=NeedleSetRequest(arrangement=arrangement),
+    )
+
+
+def pools_of(scene: Scene, request: Request) -> list[Tracks]:
+    return pools(scene, request, (), world(scene, request), ptv_of(scene, request), always)
+
+
+@pytest.mark.parametrize("arrangement", list(Arrangement))
+def test_what_measuring_refuses_is_no_track_and_its_length_is_what_measuring_says(arrangement):
+    scene, request = shallow_scene(), to_the_skin(arrangement)
+    measurer, grid = Measurer(scene, request), scene.grid
+    found = pools_of(scene, request)
+    assert found and all(map(len, found))
+    for pool in found:
+        for tip_B, outward_B, length in zip(pool.tip_B, pool.outward_B, pool.length_mm, strict=True):
+            tip_P, outward_P = grid.to_patient(tip_B), grid.vectors_to_patient(outward_B)
+            measured = measurer.measure_from(tip_P, outward_P)
+            assert measured is not None and measured.length_mm == length
+            assert measured == measurer.measure_to(tip_P, outward_P, length)
+
+
+def test_a_set_of_needles_to_the_far_skin_is_planned():
+    made = plan(shallow_scene(), to_the_skin()).plan
+    assert made.verification is not None and made.verification.passed
+    assert any(path.aim is Aim.PTV for path in made.paths)
+
+
+def lines_along(outward: int, points_B: np.ndarray, tip_off_mm: float) -> SafeLines:
+    """Lines along an axis whose tips are said to lie `tip_off_mm` from their points."""
+    quantities = np.zeros((len(points_B), QUANTITIES), np.float32)
+    quantities[:, TIP], quantities[:, LENGTH] = tip_off_mm, 30.0
+    direction = np.zeros(3)
+    direction[abs(outward) - 1] = np.sign(outward)
+    return SafeLines(points_B, np.tile(direction, (len(points_B), 1)), quantities)
+
+
+def tracks_along(scene: Scene, request: Request, lines: SafeLines, aimed: VoxelMask) -> Tracks:
+    return tracks_of(lines, aimed, aimed, Measurer(scene, request), scene.grid, SEED_MM)
+
+
+@pytest.mark.parametrize("off_mm", [1e-6, 0.0, -1e-6])
+def test_a_tip_on_the_far_skin_lies_there_whichever_way_its_line_was_rounded(off_mm):
+    """Driven from the skin at i = 7.5 mm to the one at 57.5 mm, where the PTV ends, and from there to its
+    other end."""
+    scene, request = shallow_scene(), to_the_skin()
+    ptv = ptv_of(scene, request)
+    for outward, tip_mm, length in ((-1, 57.5, 50.0), (1, 42.5, 15.0)):
+        lines = lines_along(outward, np.array([[tip_mm, 30.0, 25.5], [tip_mm, 30.0, 0.0]]), off_mm)
+        tracks = tracks_along(scene, request, lines, ptv)
+        # The second line misses the PTV.
+        assert len(tracks) == 1
+        assert tracks.tip_B[0] == pytest.approx([tip_mm, 30.0, 25.5], abs=1e-9)
+        assert tracks.length_mm[0] == pytest.approx(length, abs=1e-9)
+        ((first, last),) = tracks.spans[0]
+        assert (first, last) == pytest.approx((SEED_MM / 2, 15.0 - SEED_MM / 2), abs=1e-6)
+
+
+def test_a_line_longer_than_the_needle_is_no_track():
+    scene, request = shallow_scene(), to_the_skin()
+    ptv = ptv_of(scene, request)
+    lines = lines_along(-1, np.array([[57.5, 30.0, 25.5]]), 0.0)
+    for longest, kept in ((50.001, 1), (49.999, 0)):
+        shorter = replace(request, needle=replace(request.needle, max_length_mm=longest))
+        assert len(tracks_along(scene, shorter, lines, ptv)) == kept
+
+
+def test_a_line_on_which_no_seed_may_stand_is_no_track():
+    """Along i a seed of 4.5 mm stands in a ball of 14 mm, and not in a voxel of 2 mm."""
+    scene, request = ball_scene(), asked()
+    middle = tuple((np.array(scene.target.lower) + scene.target.upper) // 2)
+    one_voxel = np.zeros(scene.grid.shape, bool)
+    one_voxel[middle] = True
+    lines = lines_along(-1, np.array([middle]) * scene.grid.spacing_mm, 0.0)
+    assert len(tracks_along(scene, request, lines, scene.target)) == 1
+    assert len(tracks_along(scene, request, lines, mask_from_bool(one_voxel))) == 0

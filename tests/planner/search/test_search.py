@@ -1,0 +1,573 @@
+"""The search itself: its net, how far it reaches, when it stops, and on what its answer may not depend."""
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+
+import numpy as np
+import pytest
+from box_scenes import box_mask, grid_of
+from scipy.spatial import ConvexHull
+from small_chests import (
+    CHESTS,
+    MIDDLE_B,
+    Chest,
+    Lines,
+    ellipsoid,
+    joined,
+    masks_of,
+    needles_of,
+    posed,
+    random_lines,
+    small_chest,
+    to_nearest,
+    unit,
+    without_table,
+)
+
+from anatomy.structures import Role
+from planner.bound import lung_bound_mm
+from planner.kernels import line
+from planner.kernels.line import CHORD, FISSURES, LENGTH, LUNG, PUNCTURES, QUANTITIES, TIP
+from planner.kernels.verdicts import SAFE
+from planner.measure import Measurer
+from planner.net import (
+    BLOCKS,
+    COVERING,
+    QUARTERS,
+    SIXTEENTHS,
+    SKIN_MARGIN_MM,
+    Blocks,
+    Cells,
+    blocks,
+    children,
+    lines_of,
+    roots,
+    spread_directions,
+)
+from planner.progress import Cancelled, Phase, Progress, always
+from planner.request import Needle, PoseRequest, Request, SearchRequest
+from planner.search import Found, SafeLines, _thinned, search
+from planner.world import World, target_corners_B, world
+
+
+@pytest.fixture(autouse=True, scope="module")
+def every_safe_line_is_kept() -> Iterator[None]:
+    """Else small cells give only the best line of their parent to choose from."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("planner.search.NEIGHBOURHOOD_MM", 0.0)
+        yield
+
+
+def near(chest: Chest) -> World:
+    return world(chest.scene, chest.request)
+
+
+def test_no_direction_is_farther_from_the_spread_ones_than_promised():
+    """The farthest direction is the middle of a face of their convex hull: its normal."""
+    for count in (BLOCKS, *range(40, 1001, 3)):
+        directions = spread_directions(count)
+        offset = -ConvexHull(directions).equations[:, 3]
+        assert np.arccos(offset.min()) <= COVERING / np.sqrt(count), count
+
+
+def coordinates(b: Blocks, block: np.ndarray, lines: Lines) -> np.ndarray:
+    """Where lines pierce planes A and C of their blocks: a1, a2, c1, c2."""
+    w, places = b.w[block], []
+    for depth in (b.depth_a, b.depth_c):
+        from_centre = lines.point - b.centre
+        s = (depth[block] - (from_centre * w).sum(axis=1)) / (lines.outward * w).sum(axis=1)
+        at = from_centre + s[:, None] * lines.outward
+        places += [(at * axis[block]).sum(axis=1) for axis in (b.e1, b.e2)]
+    return np.stack(places, axis=1)
+
+
+def holding(cells: Cells, block: int, place: np.ndarray) -> np.ndarray:
+    """Cells of a block that hold the line of those coordinates."""
+    off = np.abs(cells.centre - place) - cells.half[:, [0, 0, 1, 1]]
+    return np.flatnonzero((cells.block == block) & (off <= 1e-9).all(axis=1))
+
+
+@pytest.mark.parametrize("half_mm", [11.0, 4.0])
+@pytest.mark.parametrize("name", CHESTS)
+def test_every_line_through_the_target_lies_in_a_root_of_the_block_nearest_to_it(name, half_mm):
+    """At random, and through the target's corners along the directions that are farthest from all blocks."""
+    chest = small_chest(name)
+    corners = target_corners_B(near(chest))
+    b = blocks(near(chest), corners)
+    cells = roots(b, corners, half_mm)
+    farthest = np.tile(ConvexHull(b.w).equations[:, :3], (5, 1))
+    outer = np.array(
+        [corners[np.argmax(corners @ d)] for d in np.random.default_rng(2).normal(size=farthest.shape)]
+    )
+    lines = joined([random_lines(chest, 1000, seed=1), Lines(outer, farthest)])
+    block = np.argmax(lines.outward @ b.w.T, axis=1)
+    for n, place in enumerate(coordinates(b, block, lines)):
+        assert len(holding(cells, block[n], place))
+
+
+def test_plane_c_lies_just_beyond_the_skin_whatever_the_voxels_sizes():
+    """A ball of a body of 35 mm about a node: its skin is as deep in every direction, to a step of the rays
+    that look for it and half a voxel's diagonal."""
+    grid = grid_of((42, 28, 20), (2.0, 3.0, 4.0))
+    middle = np.array([20, 13, 10]) * grid.spacing_mm
+    masks = {
+        "body": (Role.SKIN, ellipsoid(grid, middle, (35.0, 35.0, 35.0))),
+        "node": (Role.TARGET, ellipsoid(grid, middle, (5.0, 5.0, 5.0))),
+    }
+    one = near(without_table(posed(grid, masks, Request())))
+    b = blocks(one, target_corners_B(one))
+    half_diagonal = 0.5 * float(np.linalg.norm(grid.spacing_mm))
+    assert np.abs(b.depth_c - 35.0 - SKIN_MARGIN_MM).max() <= half_diagonal + 2.0
+
+
+def test_a_cell_is_the_lines_between_two_squares_and_its_centre_line_is_the_middle_one():
+    chest = small_chest("oblique")
+    corners = target_corners_B(near(chest))
+    b = blocks(near(chest), corners)
+    cells = roots(b, corners, 5.0)
+    point, outward = lines_of(b, cells)
+    assert np.allclose(np.linalg.norm(outward, axis=1), 1.0)
+    assert np.allclose(coordinates(b, cells.block, Lines(point, outward)), cells.centre, atol=1e-9)
+    assert ((outward * b.w[cells.block]).sum(axis=1) > 0.0).all()
+
+
+@pytest.mark.interpreted
+@pytest.mark.parametrize("per_parent", [QUARTERS, SIXTEENTHS])
+def test_children_tile_their_parent(per_parent):
+    rng = np.random.default_rng(2)
+    parents = Cells(
+        np.array([7, 3]),
+        rng.uniform(-20, 20, (2, 4)),
+        np.array([[2.0, 3.0], [1.0, 0.5]]),
+        np.zeros((2, 3)),
+    )
+    cells = children(parents, np.arange(2 * per_parent), per_parent, np.ones((2 * per_parent, 3)))
+    for parent in range(2):
+        own = cells.take(slice(parent * per_parent, (parent + 1) * per_parent))
+        assert (own.block == parents.block[parent]).all()
+        sides, side = parents.half[parent, [0, 0, 1, 1]], own.half[:, [0, 0, 1, 1]]
+        assert np.isclose(side.prod(axis=1).sum(), sides.prod())
+        assert (np.abs(own.centre - parents.centre[parent]) + side <= sides + 1e-12).all()
+        for place in parents.centre[parent] + rng.uniform(-1, 1, (200, 4)) * sides:
+            assert len(holding(own, own.block[0], place)) == 1
+        # QUARTERS leave plane A whole: what is too wide there is halved no more.
+        assert (own.half[:, 0] == parents.half[parent, 0] * (1.0 if per_parent == QUARTERS else 0.5)).all()
+
+
+def open_chest(half_node: int) -> Chest:
+    """A box of a body, 40 x 36 x 32 mm, with a box of a node in the middle and nothing in the way: all lines
+    through the node are safe."""
+    grid = grid_of((64, 60, 56))
+    middle = np.array(grid.shape) // 2
+    masks = {
+        "body": (Role.SKIN, box_mask(grid.shape, ((12, 12, 12), (52, 48, 44)))),
+        "node": (Role.TARGET, box_mask(grid.shape, (tuple(middle - half_node), tuple(middle + half_node)))),
+    }
+    pose = PoseRequest(bore_diameter_mm=2000.0)
+    return without_table(posed(grid, masks, Request(needle=Needle(max_length_mm=80.0), pose=pose)))
+
+
+def covered(chest: Chest, done: Found, half_node: float) -> float:
+    """The largest distance from a tested line among lines that stay in the node when displaced by the radius
+    reached: some at random, some as far from found ones as the corners of cells."""
+    rng = np.random.default_rng(3)
+    middle = np.array(chest.scene.grid.shape) // 2 - 0.5
+    off = half_node - done.radius_mm
+    at_random = Lines(middle + rng.uniform(-off, off, (60, 3)), unit(rng.normal(size=(60, 3))))
+    some = done.lines.take(rng.integers(len(done.lines), size=200))
+    block = np.argmax(some.outward_B @ done.blocks.w.T, axis=1)
+    place = coordinates(done.blocks, block, Lines(some.point_B, some.outward_B))
+    place += rng.choice([-1.0, 1.0], place.shape) * done.radius_mm / np.sqrt(2.0)
+    at_corner = Lines(*lines_of(done.blocks, Cells(block, place, np.zeros((200, 2)), np.zeros((200, 3)))))
+    lines = joined([at_random, at_corner])
+    from_middle = lines.point - middle
+    passing = from_middle - (from_middle * lines.outward).sum(axis=1)[:, None] * lines.outward
+    lines = lines.take(np.abs(passing).max(axis=1) <= off)
+    verdict, quantities = line.test_lines(near(chest), lines.point, lines.outward)
+    assert (verdict == SAFE).all()
+    needles = needles_of(SafeLines(lines.point, lines.outward, quantities))
+    return float(to_nearest(needles, done.lines, 1.5 * done.radius_mm).max())
+
+
+def test_the_covering_radius_is_kept_and_nearly_reached():
+    chest = open_chest(3)
+    done = search(near(chest), 1.0, always)
+    assert done.complete
+    assert 0.8 < covered(chest, done, 3.0) <= done.radius_mm <= 1.0
+
+
+@pytest.mark.parametrize("radius_mm", [0.9, 1.1, 1.3, 1.7, 2.3, 3.3, 7.0, 9.0])
+def test_a_search_that_is_let_run_reaches_any_radius_asked(radius_mm):
+    done = search(near(small_chest("plain")), radius_mm, always)
+    assert done.complete
+    assert done.radius_mm <= radius_mm
+
+
+class Until:
+    """Answers that the search may go on, a number of times."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+        self.asked: list[Progress] = []
+
+    def __call__(self, progress: Progress) -> bool:
+        self.asked.append(progress)
+        return len(self.asked) <= self.times
+
+
+@pytest.mark.parametrize("times", [0, 3, 12, 30])
+def test_a_search_cut_short_returns_what_it_found_and_covers_what_it_says(monkeypatch, times):
+    monkeypatch.setattr("planner.search.PARENTS_AT_A_TIME", 400)
+    chest = open_chest(10)
+    done = search(near(chest), 1.0, Until(times))
+    assert not done.complete
+    assert 1.0 < done.radius_mm < np.inf
+    assert len(done.lines) > 0
+    assert covered(chest, done, 10.0) <= done.radius_mm
+
+
+def test_the_first_level_always_completes(monkeypatch):
+    monkeypatch.setattr("planner.search.PARENTS_AT_A_TIME", 50)
+    until = Until(0)
+    done = search(near(open_chest(3)), 4.0, until)
+    assert {p.text for p in until.asked} == {"covering radius 8 mm"}
+    assert len(until.asked) > 9
+    # Of two levels the second is taken for twice as long.
+    assert until.asked[-1].fraction == pytest.approx(1 / 3)
+    assert not done.complete
+    assert done.radius_mm < np.inf
+
+
+@pytest.mark.parametrize("name", CHESTS)
+def test_a_no_after_the_first_level_is_the_last_that_is_asked(name):
+    until = Until(1)
+    done = search(near(small_chest(name)), 1.0, until)
+    assert len(until.asked) == 2
+    assert not done.complete
+
+
+def test_a_search_that_runs_out_of_levels_covers_what_it_says(monkeypatch):
+    """Cells that reach far beyond their plane C need the extra levels to cover the radius asked for."""
+    chest = open_chest(3)
+    assert search(near(chest), 2.0, always).complete
+    monkeypatch.setattr("planner.search.EXTRA_LEVELS", 0)
+    done = search(near(chest), 2.0, always)
+    assert not done.complete
+    assert covered(chest, done, 3.0) <= done.radius_mm
+    assert 2.0 < done.radius_mm < 4.0
+
+
+def test_progress_tells_how_far_the_whole_search_has_come(monkeypatch):
+    monkeypatch.setattr("planner.search.PARENTS_AT_A_TIME", 500)
+    until = Until(10**6)
+    search(near(small_chest("plain")), 4.0, until)
+    assert {p.phase for p in until.asked} == {Phase.SEARCH}
+    levels = list(dict.fromkeys(p.text for p in until.asked))
+    assert levels == ["covering radius 8 mm", "covering radius 4 mm"]
+    fractions = [p.fraction for p in until.asked]
+    assert fractions == sorted(fractions) and len(set(fractions)) > len(levels)
+    assert fractions[0] > 0.0 and fractions[-1] == 1.0
+
+
+def test_a_search_that_is_cancelled_gives_nothing():
+    def cancel(progress: Progress) -> bool:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        search(near(small_chest("plain")), 4.0, cancel)
+
+
+def bytes_of(value: object) -> bytes:
+    """All of a record of arrays and numbers."""
+    if is_dataclass(value):
+        return b"|".join(bytes_of(getattr(value, field.name)) for field in fields(value))
+    return value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
+
+
+@pytest.mark.parametrize("name", CHESTS)
+def test_the_same_is_found_on_one_thread_or_many(monkeypatch, name):
+    results = set()
+    for threads in ("1", "2", "3"):
+        monkeypatch.setenv("SEEDPATH_THREADS", threads)
+        results.add(bytes_of(search(near(small_chest(name)), 2.0, always)))
+    assert len(results) == 1
+
+
+def rows(*columns: np.ndarray) -> set[bytes]:
+    """Each row's numbers, exactly."""
+    return {row.tobytes() for row in np.concatenate(columns, axis=1, dtype=float)}
+
+
+NUMBERS = [TIP, LENGTH, CHORD, LUNG, PUNCTURES, FISSURES]
+
+
+@pytest.mark.parametrize("name", ["plain", "oblique", "cut"])
+def test_no_found_line_depends_on_a_fields_resolution(name):
+    """In these chests every cell ends at the same level, so that the same lines are tested last."""
+    chest = small_chest(name)
+    results = []
+    for resolution in (0.7, 1.0, 2.0):
+        request = replace(chest.request, search=SearchRequest(field_resolution_mm=resolution))
+        lines = search(world(chest.scene, request), 2.0, always).lines
+        results.append(rows(lines.point_B, lines.outward_B, lines.quantities[:, NUMBERS]))
+    assert len(results[0]) > 1000
+    assert results[0] == results[1] == results[2]
+
+
+@pytest.mark.parametrize("name", CHESTS)
+def test_no_verdict_depends_on_a_fields_resolution(name):
+    chest = small_chest(name)
+    lines = random_lines(chest, 20_000, seed=5)
+    results = []
+    for resolution in (0.7, 1.0, 2.0):
+        request = replace(chest.request, search=SearchRequest(field_resolution_mm=resolution))
+        verdict, quantities = line.test_lines(world(chest.scene, request), lines.point, lines.outward)
+        safe = np.flatnonzero(verdict == SAFE)
+        results.append((safe.tolist(), quantities[safe][:, NUMBERS].tolist()))
+    assert results[0] == results[1] == results[2]
+
+
+def assert_measured_alike(chest: Chest) -> None:
+    """What the search says of its lines is what a measured path says, from the voxels in another walk."""
+    lines = search(near(chest), 4.0, always).lines
+    lines = lines.take(np.random.default_rng(6).integers(len(lines), size=60))
+    measurer, grid = Measurer(chest.scene, chest.request), chest.scene.grid
+    points, outward = grid.to_patient(lines.point_B), grid.vectors_to_patient(lines.outward_B)
+    for n in range(len(lines)):
+        path = measurer.measure(points[n], outward[n])
+        assert path is not None
+        said = lines.quantities[n, [LENGTH, CHORD, LUNG, PUNCTURES, FISSURES]]
+        measured = [path.length_mm, path.target_chord_mm, path.lung_length_mm]
+        assert said == pytest.approx([*measured, path.pleural_punctures, path.fissures_crossed], abs=1e-4)
+
+
+@pytest.mark.parametrize("name", CHESTS)
+def test_what_the_search_says_of_a_line_is_what_measuring_says(name):
+    assert_measured_alike(small_chest(name))
+
+
+def test_search_and_measuring_count_the_same_fissures_where_lobes_overlap():
+    """The second of three lobes overlaps the others, which share a layer of labels."""
+    chest = small_chest("plain")
+    masks = masks_of(chest)
+    grown = ellipsoid(chest.scene.grid, np.add(MIDDLE_B, (3, 0, 0)), (16, 14, 15)) & ~masks["node"][1]
+    first = {name: masks.pop(name) for name in ("body", "lung_upper_lobe_left")}
+    assert_measured_alike(
+        posed(
+            chest.scene.grid,
+            {**first, "lung_middle_lobe_right": (Role.LUNG, grown), **masks},
+            chest.request,
+        )
+    )
+
+
+def in_lung(corridor: bool = False, length: float = 80.0) -> Chest:
+    """A node of 6 mm in the middle of lung, which is 14, 18 and 16 mm thick beside it, in a wall of 6 mm. A
+    corridor may lead from it to the front, 4 mm wide to either side of the middle."""
+    grid = grid_of((70, 78, 74))
+    middle = np.array(grid.shape) // 2
+
+    def around(*half: int) -> np.ndarray:
+        return box_mask(grid.shape, (tuple(middle - half), tuple(middle + half)))
+
+    way = box_mask(grid.shape, ((31, 0, 33), (39, 39, 41)))
+    masks = {
+        "body": (Role.SKIN, around(23, 27, 25)),
+        "lung_upper_lobe_left": (Role.LUNG, around(17, 21, 19) & ~way if corridor else around(17, 21, 19)),
+        "node": (Role.TARGET, around(3, 3, 3)),
+    }
+    pose = PoseRequest(bore_diameter_mm=2000.0)
+    return without_table(posed(grid, masks, Request(needle=Needle(max_length_mm=length), pose=pose)))
+
+
+@pytest.mark.parametrize("radius_mm", [2.0, 1.0])
+def test_a_node_in_a_box_of_lung_is_reached_through_its_thinnest_side(radius_mm):
+    """No way out crosses less than 14 mm; the one straight out of the middle is 26 mm long from tip to skin,
+    and displaced by most it leans by twice the radius."""
+    chest = in_lung()
+    done = search(near(chest), radius_mm, always)
+    least = done.lines.quantities[:, LUNG].min()
+    assert done.complete
+    assert 14.0 - 1e-5 <= least <= 14.0 * np.hypot(1.0, 2.0 * radius_mm / 26.0)
+    bound = lung_bound_mm(near(chest), done.blocks, done.alive)
+    assert 0.0 <= bound <= 14.0
+    assert bound > 0.0 or radius_mm > 1.0
+
+
+def test_a_corridor_without_lung_is_found():
+    done = search(near(in_lung(corridor=True)), 2.0, always)
+    free = done.lines.quantities[:, LUNG] == 0.0
+    assert done.complete
+    assert free.any()
+    assert (done.lines.outward_B[free, 1] < -0.9).all()
+    assert (done.lines.quantities[done.lines.outward_B[:, 1] > 0.0, LUNG] > 10.0).all()
+    assert lung_bound_mm(near(in_lung(corridor=True)), done.blocks, done.alive) == 0.0
+
+
+def test_a_needle_shorter_than_any_way_to_the_skin_is_shown_to_reach_nothing():
+    """The skin is 20, 24 and 22 mm from the node's sides."""
+    short = search(near(in_lung(length=19.9)), 2.0, always)
+    assert short.complete
+    assert len(short.lines) == 0
+    assert len(search(near(in_lung(length=40.0)), 2.0, always).lines) > 0
+
+
+def test_a_body_that_nearly_fills_the_field_of_view_is_searched_to_the_radius_asked():
+    """A millimetre of air around a box of a body, and a needle that reaches far beyond it."""
+    grid = grid_of((46, 42, 38))
+    masks = {
+        "body": (Role.SKIN, box_mask(grid.shape, ((1, 1, 1), (45, 41, 37)))),
+        "node": (Role.TARGET, box_mask(grid.shape, ((20, 18, 16), (26, 24, 22)))),
+    }
+    pose = PoseRequest(bore_diameter_mm=2000.0)
+    chest = without_table(posed(grid, masks, Request(needle=Needle(max_length_mm=60.0), pose=pose)))
+    # Cells that only multiply would go on for hours: that is stopped here, and is then not complete.
+    done = search(near(chest), 4.0, Until(12))
+    assert done.complete
+    assert done.radius_mm <= 4.0
+
+
+@pytest.mark.parametrize("radius_mm", [4.0, 2.0])
+def test_a_narrow_fold_before_a_thick_part_of_the_body_is_searched_to_the_radius_asked(radius_mm):
+    """A node near the skin; 3 mm beyond the skin an arm of 30 mm that the body includes."""
+    grid = grid_of((95, 50, 44))
+    chest_wall = ((8, 8, 8), (50, 42, 36))
+    arm = ((53, 8, 8), (83, 42, 36))
+    shoulder = ((50, 8, 8), (53, 14, 36))
+    masks = {
+        "body": (Role.SKIN, box_mask(grid.shape, chest_wall, arm, shoulder)),
+        "vertebrae": (Role.FORBIDDEN, box_mask(grid.shape, ((8, 8, 8), (30, 42, 36)))),
+        "node": (Role.TARGET, box_mask(grid.shape, ((38, 24, 20), (44, 30, 26)))),
+    }
+    pose = PoseRequest(bore_diameter_mm=2000.0)
+    chest = without_table(posed(grid, masks, Request(needle=Needle(max_length_mm=80.0), pose=pose)))
+    done = search(near(chest), radius_mm, Until(40))
+    assert done.complete
+    assert done.radius_mm <= radius_mm
+
+
+@pytest.mark.interpreted
+def test_a_tiny_search_finds_safe_lines_and_tells_their_numbers(monkeypatch):
+    """With as few blocks as the promise of their directions allows."""
+    monkeypatch.setattr("planner.net.BLOCKS", 40)
+    grid = grid_of((14, 13, 12), (3.0, 3.0, 3.0))
+    masks = {
+        "body": (Role.SKIN, box_mask(grid.shape, ((3, 3, 3), (11, 10, 9)))),
+        "lung_upper_lobe_left": (Role.LUNG, box_mask(grid.shape, ((8, 4, 4), (10, 9, 8)))),
+        "heart": (Role.FORBIDDEN, box_mask(grid.shape, ((4, 4, 4), (5, 9, 8)))),
+        "node": (Role.TARGET, box_mask(grid.shape, ((6, 4, 4), (9, 8, 7)))),
+    }
+    request = Request(needle=Needle(max_length_mm=40.0), search=SearchRequest(field_resolution_mm=3.0))
+    chest = without_table(posed(grid, masks, request))
+    done = search(near(chest), 20.0, always)
+    assert done.complete
+    assert done.radius_mm <= 20.0
+    assert len(done.lines) > 100
+    assert lung_bound_mm(near(chest), done.blocks, done.alive) == 0.0
+    verdict, quantities = line.test_lines(near(chest), done.lines.point_B, done.lines.outward_B)
+    assert (verdict == SAFE).all()
+    assert np.allclose(quantities[:, NUMBERS], done.lines.quantities[:, NUMBERS], atol=1e-4)
+
+
+def test_small_cells_give_the_best_line_of_each_parent_and_lose_no_least_lung(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chest = small_chest("cut")
+    every = search(near(chest), 1.0, always)
+    monkeypatch.setattr("planner.search.NEIGHBOURHOOD_MM", 2.0)
+    best = search(near(chest), 1.0, always)
+    assert len(every.lines) == every.safe_lines == best.safe_lines > 2 * len(best.lines) > 0
+    assert best.lines.quantities[:, LUNG].min() == every.lines.quantities[:, LUNG].min()
+    assert (best.lines_tested, best.radius_mm) == (every.lines_tested, every.radius_mm)
+    kept = {row.tobytes() for row in every.lines.point_B}
+    assert {row.tobytes() for row in best.lines.point_B} <= kept
+
+
+def test_of_too_many_safe_lines_the_one_of_least_lung_stays_in_each_neighbourhood(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One fewer is allowed than there are, so that they are thinned once, at the last level: places are told
+    apart by a millimetre, directions by a hundredth."""
+    chest = small_chest("cut")
+    every = search(near(chest), 1.0, always)
+    monkeypatch.setattr("planner.search.MOST_LINES", len(every.lines) - 1)
+    few = search(near(chest), 1.0, always)
+    least: dict[tuple[int, ...], float] = {}
+    assert 0 < len(few.lines) < len(every.lines) - 1000
+    assert (few.safe_lines, few.lines_tested) == (every.safe_lines, every.lines_tested)
+
+    def neighbourhoods(lines: SafeLines) -> list[tuple[int, ...]]:
+        return [
+            (*map(round, point), *map(round, 100.0 * outward))
+            for point, outward in zip(lines.point_B.tolist(), lines.outward_B, strict=True)
+        ]
+
+    for key, lung in zip(neighbourhoods(every.lines), every.lines.quantities[:, LUNG], strict=True):
+        least[key] = min(lung, least.get(key, np.inf))
+    kept = neighbourhoods(few.lines)
+    assert len(kept) == len(set(kept)) == len(least)
+    assert [least[key] for key in kept] == few.lines.quantities[:, LUNG].tolist()
+    lines = rows(every.lines.point_B, every.lines.outward_B, every.lines.quantities)
+    assert rows(few.lines.point_B, few.lines.outward_B, few.lines.quantities) <= lines
+
+
+def some_lines(count: int, seed: int) -> SafeLines:
+    """Lines close together, with lung of few lengths, so that some are equal."""
+    rng = np.random.default_rng(seed)
+    quantities = np.zeros((count, QUANTITIES))
+    quantities[:, LUNG] = rng.integers(0, 4, count)
+    quantities[:, TIP] = np.arange(count)
+    outward = np.array([0.0, 0.0, 1.0]) + rng.uniform(-0.06, 0.06, (count, 3))
+    return SafeLines(
+        rng.uniform(-6.0, 6.0, (count, 3)), outward / np.linalg.norm(outward, axis=1)[:, None], quantities
+    )
+
+
+@pytest.mark.parametrize("apart_mm", [1.0, 2.5, 8.0])
+@pytest.mark.parametrize("parts", [1, 3])
+def test_thinning_keeps_the_first_of_least_lung_in_each_neighbourhood(monkeypatch, apart_mm, parts) -> None:
+    lines = some_lines(600, parts)
+    split = [lines.take(slice(n * 600 // parts, (n + 1) * 600 // parts)) for n in range(parts)]
+    monkeypatch.setattr("planner.search.MOST_LINES", 599)
+    best: dict[tuple[float, ...], int] = {}
+    for n in range(600):
+        place = (*np.rint(lines.point_B[n] / apart_mm), *np.rint(lines.outward_B[n] * 100.0 / apart_mm))
+        if place not in best or lines.quantities[n, LUNG] < lines.quantities[best[place], LUNG]:
+            best[place] = n
+    assert 5 < len(best) < 600
+    [few] = _thinned(split, apart_mm)
+    assert few.quantities[:, TIP].tolist() == sorted(best.values())
+    assert np.array_equal(few.point_B, lines.point_B[sorted(best.values())])
+
+
+def test_as_many_lines_as_are_kept_are_not_thinned(monkeypatch) -> None:
+    parts = [some_lines(20, 1), some_lines(30, 2)]
+    monkeypatch.setattr("planner.search.MOST_LINES", 50)
+    assert _thinned(parts, 1.0) is parts
+    monkeypatch.setattr("planner.search.MOST_LINES", 49)
+    assert sum(map(len, _thinned(parts, 1000.0))) == 1
+
+
+def test_each_level_is_thinned_to_its_own_radius_and_never_below_a_millimetre(monkeypatch) -> None:
+    asked: list[float] = []
+
+    def noted(parts: list[SafeLines], neighbourhood_mm: float) -> list[SafeLines]:
+        asked.append(neighbourhood_mm)
+        return _thinned(parts, neighbourhood_mm)
+
+    monkeypatch.setattr("planner.search._thinned", noted)
+    search(near(small_chest("plain")), 4.0, always)
+    assert asked[:2] == [8.0, 4.0]
+
+
+def test_a_search_that_leaves_too_many_cells_ends_early_and_says_how_far_it_got(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = near(small_chest("plain"))
+    whole = search(world, 1.0, always)
+    monkeypatch.setattr("planner.search.MOST_CELLS", 2000)
+    monkeypatch.setattr("planner.search.PARENTS_AT_A_TIME", 100)
+    ended = search(world, 1.0, always)
+    assert whole.complete and not ended.complete
+    assert ended.radius_mm > 1.0
+    assert len(ended.alive) < len(whole.alive)

@@ -1,0 +1,230 @@
+"""A plan's sentences: what they say of numbers must not be more than the numbers say."""
+
+from dataclasses import replace
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sample_implants import a_dose, a_needle_set, a_robustness
+from true_plans import LINES, ORGANS, honest_plan, patient
+
+from anatomy.body import GUESSED_SKIN
+from planner.implant_records import TooNear
+from planner.implant_wording import reached_text, set_claims, too_near_text, worst_first
+from planner.records import (
+    BORE,
+    NARROW,
+    NEEDLE_LENGTH,
+    TABLE,
+    Blocker,
+    NearestMiss,
+    Relaxation,
+    SearchReport,
+)
+from planner.request import NeedleSetRequest, Prescription, Request, TargetRequest
+from planner.wording import claims_of, message_of, radius_text
+
+ASKED = Request(target=TargetRequest(("node_4R",)))
+PRESCRIBED = replace(ASKED, prescription=Prescription())
+COMPLETE = SearchReport(1000, 10, 0, 2.0, True, 0.0, None, ())
+HERE = (0.0, 0.0, 0.0)
+
+
+@given(st.floats(1e-6, 100.0))
+def test_a_radius_is_told_to_two_digits_and_never_too_small(radius: float) -> None:
+    number, unit = radius_text(radius).split()
+    assert unit == "mm"
+    assert radius - 1e-8 <= float(number) <= max(1.2 * radius, radius + 0.0101)
+
+
+@pytest.mark.parametrize(
+    ("radius", "text"),
+    [(2.0, "2.00 mm"), (1.0, "1.00 mm"), (2.8284, "2.83 mm"), (2.831, "2.84 mm"), (0.005, "0.0050 mm")],
+)
+def test_whole_radii_are_told_as_they_are(radius: float, text: str) -> None:
+    assert radius_text(radius) == text
+
+
+@given(st.booleans(), st.integers(0, 5), st.floats(0.001, 8.0), st.sampled_from([0.0, 0.7]))
+def test_only_a_whole_search_claims_anything_proved(
+    complete: bool, safe_lines: int, radius: float, slack: float
+) -> None:
+    search = replace(COMPLETE, complete=complete, safe_lines=safe_lines, covering_radius_mm=radius)
+    claims = claims_of(search, slack, ())
+    assert claims[0].startswith("Unproved") != complete
+    assert (claims[0].startswith("No path")) == (complete and safe_lines == 0)
+    assert any("0.70 mm beyond" in claim for claim in claims) == (slack > 0.0)
+    assert all(radius_text(radius) in claim for claim in claims if "voxels" not in claim)
+
+
+def message(miss: NearestMiss | None, search: SearchReport = COMPLETE) -> str:
+    blockers = (Blocker("aorta", 0.6), Blocker("bore", 0.4))
+    return message_of(ASKED, search, (), blockers, miss, "Skin is the surface of body.", ("heart",))
+
+
+def test_without_a_path_the_message_names_target_radius_and_blockers() -> None:
+    said = message(None)
+    assert said.startswith(
+        "Shown: no path to node_4R stays safe when displaced by 2.00 mm. "
+        "Blocked mostly by aorta 60 %, bore 40 %."
+    )
+
+
+def test_out_of_time_nothing_is_said_to_be_shown() -> None:
+    said = message(None, replace(COMPLETE, complete=False, covering_radius_mm=6.0))
+    assert "Shown" not in said
+    assert "6.00 mm" in said and "allow more time" in said
+
+
+LACKS = {
+    "aorta": "lacks 1.5 mm of the clearance from aorta",
+    NEEDLE_LENGTH: "lacks 1.5 mm of needle length",
+    TABLE: "lacks 1.5 mm of room at the table",
+    BORE: "lacks 1.5 mm of room at the bore",
+    NARROW: "ask for a smaller covering_radius_mm",
+}
+
+
+@pytest.mark.parametrize("structure", LACKS)
+def test_what_the_nearest_line_lacks_is_told(structure: str) -> None:
+    assert LACKS[structure] in message(NearestMiss(HERE, HERE, structure, 1.5, ()))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            Relaxation("/clearance_mm/aorta", "aorta", 2.0, 0.5, HERE, HERE, 12.0),
+            "A clearance of 0.5 mm instead of 2 mm from aorta would open a path through 12.0 mm of lung.",
+        ),
+        (
+            Relaxation("/clearance_mm/default", "default", 2.0, 0.5, HERE, HERE, 0.0),
+            "A clearance of 0.5 mm instead of 2 mm by default would open a path without crossing lung.",
+        ),
+        (
+            Relaxation("/needle/max_length_mm", NEEDLE_LENGTH, 100.0, 120.5, HERE, HERE, 0.0),
+            "A needle of 120.5 mm instead of 100 mm would open a path without crossing lung.",
+        ),
+    ],
+)
+def test_the_smallest_change_is_told_as_a_remedy(change: Relaxation, said: str) -> None:
+    other = replace(change, structure="heart", setting="/clearance_mm/heart")
+    assert message(NearestMiss(HERE, HERE, "aorta", 1.5, (change, other))).endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("skin", "missing", "said"),
+    [
+        ("Skin is the surface of body.", (), "without crossing lung."),
+        ("Skin is the surface of body.", ("heart",), "lung. Not in the input, so not kept clear of: heart."),
+        (
+            GUESSED_SKIN,
+            ("heart", "aorta", "airway", "ribs", "sternum", "vertebrae"),
+            "lung. Caution: without a body structure the skin is a guess and may lie inside the patient. "
+            "Not in the input, so not kept clear of: heart, aorta, airway, ribs and 2 more.",
+        ),
+    ],
+)
+def test_what_a_path_must_be_doubted_for_is_said_beside_it(
+    skin: str, missing: tuple[str, ...], said: str
+) -> None:
+    who = patient({name: organ for name, organ in ORGANS.items() if "lung" not in name})
+    paths = honest_plan(who, lines={"anterior": LINES["anterior"]}).paths
+    search = replace(COMPLETE, safe_lines=3, least_lung_mm=0.0)
+    assert message_of(ASKED, search, paths, (), None, skin, missing).endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("near", "said"),
+    [
+        (
+            TooNear("N1", "aorta", None, "needle", 1.29, 1.5),
+            "passes 1.2 mm from aorta, where 1.5 mm",
+        ),
+        (TooNear("N1", "aorta", None, "needle", 0.0, 1.5), "N1, given, touches or runs through aorta"),
+        (
+            TooNear("N1", "aorta", None, "needle", -0.6, 1.5),
+            "N1, given, touches or runs through aorta",
+        ),
+        (
+            TooNear("N1", None, "N2", "shafts", 0.739, 1.0),
+            "the shafts of N1 and N2, given, run 0.73 mm apart and need 1 mm",
+        ),
+        (
+            TooNear("N1", None, "N2", "shafts", -0.77, 1.0),
+            "the shafts of N1 and N2, given, overlap by 0.77 mm",
+        ),
+        (
+            TooNear("N1", None, "N2", "hubs", -5.0, 0.0),
+            "the hubs of N1 and N2, given, overlap by 5.00 mm",
+        ),
+        (
+            TooNear("N1", None, "N2", "shaft and hub", -2.0, 0.0),
+            "hub and shaft of N1 and N2, given, overlap by 2.00 mm",
+        ),
+    ],
+)
+def test_what_a_given_needle_is_too_near_to_is_told_rounded_down(near: TooNear, said: str) -> None:
+    assert said in too_near_text(near)
+
+
+FAR, NEAR, THROUGH, OVERLAP = (
+    TooNear("N2", "heart", None, "needle", 1.96, 2.0),
+    TooNear("N3", "aorta", None, "needle", 0.75, 2.0),
+    TooNear("N1", "vena_cava", None, "needle", -0.6, 2.0),
+    TooNear("N1", None, "N2", "hubs", -5.0, 0.0),
+)
+
+
+@pytest.mark.parametrize("near", list(permutations((FAR, NEAR, THROUGH, OVERLAP))))
+def test_given_needles_in_organs_are_the_first_words_of_an_implant(near: tuple[TooNear, ...]) -> None:
+    needles = replace(a_needle_set(), given_too_near=near)
+    said = (
+        "Given needles too near: N1, given, touches or runs through vena_cava, where 2 mm are asked for; "
+        "N3, given, passes 0.7 mm from aorta, where 2 mm are asked for; and 2 more."
+    )
+    worst = worst_first(PRESCRIBED, needles, a_dose(), a_robustness())
+    assert [one.split(":")[0] for one in worst[2:4]] == ["Goals not met", "Organ limits exceeded"]
+    assert worst[0] == said and len(worst) == 5
+
+
+def test_of_given_needles_as_asked_nothing_is_said() -> None:
+    needles = replace(a_needle_set(), given_too_near=(), given_seed_pairs_near=0)
+    for worst in (
+        worst_first(PRESCRIBED, needles, a_dose(), None),
+        worst_first(PRESCRIBED, None, None, None),
+    ):
+        assert worst and not any("too near" in said or "given seeds" in said for said in worst)
+    one = replace(needles, given_too_near=(FAR,))
+    # 1.96 mm is not 2.
+    assert worst_first(PRESCRIBED, one, a_dose(), None)[0] == (
+        "Given needles too near: N2, given, passes 1.9 mm from heart, where 2 mm are asked for."
+    )
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [(1, "1 pair of given seeds lies nearer to"), (3, "3 pairs of given seeds lie nearer to")],
+)
+def test_given_seeds_that_may_be_one_are_said_before_the_doses_that_they_add_to(
+    pairs: int, said: str
+) -> None:
+    needles = replace(a_needle_set(), given_seed_pairs_near=pairs)
+    near, twice, goals, *_ = worst_first(PRESCRIBED, needles, a_dose(), a_robustness())
+    assert near.startswith("Given needles") and goals.startswith("Goals not met")
+    assert twice.startswith(said) and twice in set_claims(needles, (), ())
+
+
+def test_one_of_something_is_not_said_in_the_plural() -> None:
+    one = replace(
+        a_needle_set(), path_ids=("N1",), seeds=a_needle_set().seeds[:1], seeds_bound=1, tracks_considered=1
+    )
+    single = replace(PRESCRIBED, needle_set=NeedleSetRequest(max_needles=1))
+    said = " ".join([*reached_text(single, one, a_dose()), *set_claims(one, (), ())])
+    for words in (
+        *("1 needle and 1 seed give D90", "No more than 1 needle was allowed.", "Of the 1 track considered,"),
+        "V100 needs 1 seed on these needles",
+    ):
+        assert words in said
+    assert "1 needles" not in said and "1 seeds" not in said

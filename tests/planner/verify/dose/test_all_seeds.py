@@ -1,0 +1,65 @@
+"""The doses that verification computes for itself, and what it does without seeds."""
+
+import numpy as np
+import pytest
+from box_scenes import grid_of
+
+from anatomy.structures import mask_from_bool
+from planner.implant_records import OrganDose, PlacedSeed
+from planner.sources import source_named
+from planner.verify.claims import Claims
+from planner.verify.conformity import outside_mm3
+from planner.verify.dvh import SampledDoses
+from planner.verify.hottest import hottest_part
+from planner.verify.planted import planted
+from planner.verify.volume_dose import _near, check_organ
+
+SOURCE = source_named("amersham_6711")
+SEEDS = (
+    PlacedSeed(None, (0.0, 0.0, 0.0), (0.0, 0.0, 1.0), None, None),
+    PlacedSeed(None, (9.0, 1.0, -3.0), (0.6, 0.8, 0.0), None, None),
+    PlacedSeed(None, (-7.0, 4.0, 2.0), None, None, None),
+)
+POINTS = np.array(
+    [
+        [3.0, 0.5, 1.0],
+        [0.0, 0.0, 6.0],
+        [20.0, -15.0, 30.0],
+        [0.4, 0.9, 2.4],
+        [130.0, 0.0, 5.0],
+        [-7.0, 9.0, 2.0],
+    ]
+)
+
+
+@pytest.mark.interpreted
+def test_doses_at_many_points_are_those_of_the_formula_at_each() -> None:
+    seeds = planted(SOURCE, 0.762, SEEDS)
+    expected = [seeds.at((float(x), float(y), float(z))) for x, y, z in POINTS]
+    np.testing.assert_allclose(seeds.doses(POINTS), expected, rtol=2e-3)
+
+
+@pytest.mark.interpreted
+def test_a_point_inside_a_seed_is_infinitely_hot() -> None:
+    seeds = planted(SOURCE, 0.762, SEEDS)
+    inside = np.array([[0.0, 0.1, 1.0], [-7.0, 4.1, 2.0], [9.6, 1.8, -3.0]])
+    assert np.isposinf(seeds.doses(inside)).all()
+
+
+def test_without_seeds_nothing_is_hot_and_nothing_left_out() -> None:
+    grid = grid_of((12, 12, 12), (2.0, 2.0, 2.0))
+    whole = np.zeros(grid.shape, bool)
+    whole[3:9, 3:9, 3:9] = True
+    mask, none = mask_from_bool(whole), planted(SOURCE, 0.762, ())
+    assert not none.doses(POINTS).any()
+    assert outside_mm3(none, mask, grid, 120.0) == (0.0, 0.0)
+    assert hottest_part(mask, grid, none, None) is mask
+    assert not _near(mask, grid, none)
+
+
+def test_an_organ_just_so_large_may_state_a_dose_or_none() -> None:
+    hot = SampledDoses(np.full(1000, 50.0), 1000.0)
+    for dose in (50.0, None):
+        claims = Claims()
+        check_organ(claims, OrganDose("heart", 1.0, 50.0, dose, None), 1.0, hot)
+        assert claims.verification().passed

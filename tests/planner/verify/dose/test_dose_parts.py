@@ -1,0 +1,386 @@
+"""What verification reckons doses and volumes with, part by part, each against another way to the number."""
+
+from dataclasses import replace
+from math import inf
+
+import numpy as np
+import pytest
+from box_scenes import box_mask, grid_of, made_scene, pose_P
+from hypothesis import example, given
+from hypothesis import strategies as st
+from sample_implants import a_dose
+from small_chests import CHESTS, small_chest
+from true_implants import measured
+
+from anatomy.scene import Scene
+from anatomy.structures import Role, VoxelMask, mask_from_bool
+from planner.dose.dvh import dose_to_hottest_cc, dose_volume
+from planner.dose.in_seed import in_seed
+from planner.dose.sampling import Near, sampled
+from planner.implant_records import OrganDose, PlacedSeed, PointDose
+from planner.ptv import ptv_of as planners_ptv
+from planner.request import Request, TargetRequest
+from planner.sources import SOURCES
+from planner.sources.amersham_6711 import AMERSHAM_6711
+from planner.verify import volume_dose
+from planner.verify.claims import Claims
+from planner.verify.coldest import coldest
+from planner.verify.conformity import outside_mm3
+from planner.verify.dose import check_hottest
+from planner.verify.dvh import Recomputed, SampledDoses, sampled_doses
+from planner.verify.hottest import field_of, hottest_part
+from planner.verify.planted import Planted, planted
+from planner.verify.ptv import holds, ptv_of, squared_distances
+from planner.verify.tiny import hottest_sample
+
+# --- the PTV
+
+
+def as_bool(mask: VoxelMask, shape: tuple[int, int, int]) -> np.ndarray:
+    found = np.zeros(shape, bool)
+    mask.paint(found, True)
+    return found
+
+
+@pytest.mark.parametrize("name", CHESTS)
+@pytest.mark.parametrize("margin", [0.0, 0.7, 2.0, 5.0, 6.5])
+@pytest.mark.parametrize("cut_back", [(), ("heart", "aorta")])
+def test_the_planners_ptv_lies_between_the_two_readings(
+    name: str, margin: float, cut_back: tuple[str, ...]
+) -> None:
+    scene = small_chest(name).scene
+    request = Request(target=TargetRequest(margin_mm=margin, cut_back=cut_back))
+    claims, shape = Claims(), scene.grid.shape
+    ptv = ptv_of(claims, scene, request)
+    least, planners, most = (as_bool(m, shape) for m in (ptv.least, planners_ptv(scene, request), ptv.most))
+    assert not (least & ~planners).any() and not (planners & ~most).any()
+    assert claims.verification().passed
+    assert ptv.nearer_to(float(planners.sum())).count in (least.sum(), most.sum())
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.5, 6.0))
+@example(0, 1.2)
+@example(1, 2.75)
+def test_distances_are_those_to_the_nearest_box(seed: int, reach: float) -> None:
+    rng = np.random.default_rng(seed)
+    target = rng.random((6, 5, 4)) < 0.05
+    target[tuple(rng.integers((6, 5, 4)))] = True
+    spacing = np.array([0.8, 1.1, 2.0])
+    found = squared_distances(target, spacing, reach)
+    centres, boxes = np.argwhere(np.ones(target.shape)) * spacing, np.argwhere(target) * spacing
+    beyond = np.maximum(np.abs(centres[:, None] - boxes) - spacing / 2, 0.0)
+    exact = (beyond**2).sum(axis=2).min(axis=1).reshape(target.shape)
+    near = exact <= reach**2
+    np.testing.assert_allclose(found[near], exact[near], atol=1e-12)
+    assert (found[~near] > reach**2 - 1e-12).all()
+
+
+def test_points_are_found_in_their_voxels() -> None:
+    mask = mask_from_bool(box_mask((6, 6, 6), ((1, 2, 3), (3, 4, 5))))
+    points = np.array([[0.6, 2.0, 4.0], [2.4, 3.4, 4.4], [2.6, 3.0, 4.0], [9.0, 0.0, -7.0]])
+    assert holds(mask, np.ones(3), points).tolist() == [True, True, False, False]
+
+
+# --- doses of many seeds
+
+
+def some_seeds(seed: int, count: int, known: float = 1.0, within_mm: float = 15.0) -> list[PlacedSeed]:
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(count):
+        x, y, z = rng.uniform(-within_mm, within_mm, 3)
+        u, v, w = rng.normal(size=3)
+        axis = (float(u), float(v), float(w)) if rng.random() < known else None
+        found.append(PlacedSeed("N1", (float(x), float(y), float(z)), axis, 1.0, 0.0))
+    return found
+
+
+@pytest.mark.interpreted
+@pytest.mark.parametrize("source", SOURCES, ids=lambda s: s.name)
+def test_many_points_get_what_the_formula_gives_each(source) -> None:
+    seeds = planted(source, 0.8, some_seeds(1, 6))
+    rng = np.random.default_rng(2)
+    on_axes = seeds.centres_P[:, None] + seeds.axes_P[:, None] * np.array([2.3, 4.0, 30.0, 200.0])[:, None]
+    points = np.concatenate(
+        [rng.uniform(-25, 25, (40, 3)), rng.normal(size=(20, 3)) * 300.0, *on_axes, seeds.centres_P]
+    )
+    doses = seeds.doses(points)
+    outside = np.isfinite(doses)
+    assert outside.sum() > 60 and not outside[-6:].any()
+    np.testing.assert_allclose(doses[outside], [seeds.at(tuple(p)) for p in points[outside]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda s: s.name)
+def test_seeds_without_an_axis_too(source) -> None:
+    seeds = planted(source, 0.8, some_seeds(3, 8, known=0.5))
+    points = np.random.default_rng(4).uniform(-40, 40, (60, 3))
+    doses = seeds.doses(points)
+    outside = np.isfinite(doses)
+    np.testing.assert_allclose(doses[outside], [seeds.at(tuple(p)) for p in points[outside]], rtol=2e-4)
+
+
+def test_points_inside_seeds_are_infinitely_hot() -> None:
+    listed = some_seeds(5, 20, known=0.6)
+    seeds = planted(AMERSHAM_6711, 0.8, listed)
+    near = np.repeat(seeds.centres_P, 50, axis=0)
+    points = near + np.random.default_rng(6).uniform(-2.5, 2.5, near.shape) * (1.0, 0.4, 1.0)
+    assert (np.isinf(seeds.doses(points)) == in_seed(points, seeds.centres_P, seeds.axes_P, 4.5, 0.8)).all()
+
+
+def test_an_axis_without_length_is_none_and_no_seeds_give_nothing() -> None:
+    without = PlacedSeed("N1", (0.0, 0.0, 0.0), None, 1.0, 0.0)
+    point = np.array([[3.0, 4.0, 5.0]])
+    same = (planted(AMERSHAM_6711, 1.0, [s]) for s in (without, replace(without, axis=(0.0, 0.0, 0.0))))
+    assert len({float(s.doses(point)[0]) for s in same}) == 1
+    none = planted(AMERSHAM_6711, 1.0, [])
+    assert none.doses(point).tolist() == [0.0]
+    assert none.at((3.0, 4.0, 5.0)) == 0.0 and none.nearest_mm(np.array([[3.0, 4.0, 5.0]])) == [inf]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda s: s.name)
+def test_no_place_outside_seeds_gets_more_than_the_highest(source) -> None:
+    """Near three seeds, of which one has no axis and two touch: on their surfaces, and a little outside."""
+    listed = [
+        PlacedSeed("N1", (0.0, 0.0, 0.0), (0.0, 0.0, 1.0), 1.0, 0.0),
+        PlacedSeed("N1", (0.81, 0.0, 1.0), (0.0, 0.0, 1.0), 1.0, 0.0),
+        PlacedSeed("N2", (3.0, 2.0, 0.0), None, 1.0, 0.0),
+    ]
+    seeds = planted(source, 0.8, listed)
+    rng = np.random.default_rng(7)
+    near = np.repeat(seeds.centres_P, 4000, axis=0)
+    points = near + rng.uniform(-1.0, 1.0, near.shape) * (0.6, 0.6, 3.0)
+    doses = seeds.doses(points)
+    hottest = doses[np.isfinite(doses)].max()
+    assert 0.5 * seeds.highest_outside_gy <= hottest <= seeds.highest_outside_gy
+
+
+def test_without_seeds_nothing_is_hot() -> None:
+    assert planted(AMERSHAM_6711, 1.0, []).highest_outside_gy == 0.0
+
+
+def test_whether_the_hottest_lies_in_seeds_is_said_where_no_other_sample_says_otherwise() -> None:
+    doses = np.arange(10_000.0)
+    doses[-100:] = inf
+    found = SampledDoses(doses, 10_000.0)
+    # 1 % of 10 cc: 0.1 cc, give or take three standard deviations of 0.014 cc.
+    assert found.in_seeds(0.04) is True and found.in_seeds(0.16) is False
+    assert found.in_seeds(0.1) is None
+
+
+# --- the hottest of an organ
+
+GRID = grid_of((70, 60, 30), (1.5, 1.5, 3.0), pose_P((10.0, 25.0, -15.0), (5.0, -8.0, 40.0)))
+MIDDLE_B = np.array([52.0, 44.0, 45.0])
+
+
+def seeds_in_grid(seed: int, count: int) -> Planted:
+    listed = some_seeds(seed, count)
+    places = [GRID.to_patient(MIDDLE_B + np.array(s.position_mm)) for s in listed]
+    at = [replace(s, position_mm=(p[0], p[1], p[2])) for s, p in zip(listed, places, strict=True)]
+    return planted(AMERSHAM_6711, 0.8, at)
+
+
+ORGANS = {
+    "all": ((0, 0, 0), (70, 60, 30)),
+    "beside": ((48, 10, 0), (70, 55, 30)),
+    "behind": ((0, 42, 0), (70, 60, 30)),
+    "a corner": ((0, 0, 0), (14, 12, 9)),
+    "next to nothing": ((2, 2, 2), (5, 5, 4)),
+}
+
+
+@pytest.mark.parametrize("name", ORGANS)
+@pytest.mark.parametrize("seed", range(3))
+def test_the_hottest_part_holds_the_hottest_of_the_organ(name: str, seed: int) -> None:
+    mask = mask_from_bool(box_mask(GRID.shape, ORGANS[name]))
+    seeds = seeds_in_grid(seed, 14)
+    part = hottest_part(mask, GRID, seeds, field_of(seeds, GRID))
+    index = np.argwhere(as_bool(mask, GRID.shape))
+    doses = seeds.doses(GRID.to_patient(index * GRID.spacing_mm))
+    two_cc = min(len(index), int(np.ceil(2000.0 / GRID.voxel_volume_mm3)))
+    hottest = index[np.argsort(-doses)[:two_cc]]
+    assert as_bool(part, GRID.shape)[tuple(hottest.T)].all()
+
+
+def test_an_organ_far_from_all_seeds_is_searched_whole() -> None:
+    grid = grid_of((60, 30, 60), (4.0, 4.0, 4.0))
+    mask = mask_from_bool(box_mask(grid.shape, ((40, 0, 0), (60, 30, 60))))
+    seeds = planted(AMERSHAM_6711, 0.8, some_seeds(1, 5))
+    part = hottest_part(mask, grid, seeds, field_of(seeds, grid))
+    index = np.argwhere(as_bool(mask, grid.shape))
+    doses = seeds.doses(grid.to_patient(index * grid.spacing_mm))
+    assert as_bool(part, grid.shape)[tuple(index[np.argsort(-doses)[:32]].T)].all()
+    assert part.count < mask.count
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_of_a_long_organ_beyond_the_lattice_the_hottest_part_is_what_is_nearest(seed: int) -> None:
+    """A rod, as a clavicle may lie: dose along it is not what distance to the lattice's box says."""
+    grid = grid_of((80, 80, 40), (3.0, 3.0, 3.0))
+    rod = np.zeros(grid.shape, bool)
+    for n in range(70):
+        rod[5 + n, 74 - n : 80 - n, 28:36] = True
+    seeds = planted(AMERSHAM_6711, 0.8, some_seeds(seed, 5))
+    part = hottest_part(mask_from_bool(rod), grid, seeds, field_of(seeds, grid))
+    index = np.argwhere(rod)
+    doses = seeds.doses(grid.to_patient(index * grid.spacing_mm))
+    hottest = index[np.argsort(-doses)[: int(np.ceil(2000.0 / 27.0))]]
+    assert as_bool(part, grid.shape)[tuple(hottest.T)].all()
+
+
+@pytest.mark.parametrize("name", ORGANS)
+@pytest.mark.parametrize("seed", range(4))
+def test_what_another_sample_of_an_organ_says_is_believed(name: str, seed: int) -> None:
+    """Samples as plans have them: near seeds divided, else a voxel each."""
+    mask = mask_from_bool(box_mask(GRID.shape, ORGANS[name]))
+    seeds = seeds_in_grid(10 + seed, 14)
+    points = sampled(mask, GRID, 1.0, Near(seeds.centres_P))
+    doses = dose_volume(seeds.doses(points.points_P), points.weights_mm3)
+    highest = float(doses.doses_gy[np.isfinite(doses.doses_gy)].max())
+    each = (dose_to_hottest_cc(doses, cc) for cc in (0.1, 1.0, 2.0))
+    stated = OrganDose(name, points.volume_mm3 / 1000.0, *(d if d is None else min(d, highest) for d in each))
+    claims = Claims()
+    hot = hottest_part(mask, GRID, seeds, field_of(seeds, GRID))
+    found = volume_dose.sampled(hot, GRID, seeds, mask.count)
+    volume_dose.check_organ(claims, stated, mask.count * GRID.voxel_volume_mm3 / 1000.0, found)
+    assert [c for c in claims.verification().checks if not c.passed] == []
+
+
+def test_an_organ_of_just_so_much_may_have_a_dose_or_none() -> None:
+    """Rounding decides whether there is 1 cm3 of 1 cm3."""
+    grid = grid_of((12, 12, 12), (1.0, 1.0, 1.0))
+    mask = mask_from_bool(box_mask(grid.shape, ((1, 1, 1), (11, 11, 11))))
+    seeds = planted(AMERSHAM_6711, 0.8, some_seeds(1, 5))
+    found = volume_dose.sampled(mask, grid, seeds, mask.count)
+    for d1cc in (None, float(found.doses_gy.min())):
+        claims = Claims()
+        stated = OrganDose("node", 1.0, found.hottest_cc(0.1).value, d1cc, None)  # type: ignore[union-attr]
+        volume_dose.check_organ(claims, stated, 1.0, found)
+        assert claims.verification().passed
+
+
+def test_without_seeds_an_organ_gets_nothing() -> None:
+    mask = mask_from_bool(box_mask(GRID.shape, ORGANS["beside"]))
+    none = planted(AMERSHAM_6711, 0.8, [])
+    assert hottest_part(mask, GRID, none, None) is mask
+    assert not volume_dose.sampled(mask, GRID, none, mask.count).doses_gy.any()
+    assert outside_mm3(none, mask, GRID, 120.0) == (0.0, 0.0)
+
+
+def test_a_dose_far_out_is_followed_to_where_it_ends() -> None:
+    """A low dose reaches far: what is counted is the ball in which one seed gives it."""
+    seed = planted(AMERSHAM_6711, 0.8, [PlacedSeed("N1", (50.0, 40.0, 45.0), None, 1.0, 0.0)])
+    nothing = mask_from_bool(box_mask(GRID.shape, ((0, 0, 0), (1, 1, 1))))
+    radii = np.linspace(20.0, 400.0, 40_000)
+    doses = seed.doses(np.array([50.0, 40.0, 45.0]) + radii[:, None] * np.array([1.0, 0.0, 0.0]))
+    for level in (1.0, 0.05, 1e-6):
+        radius = float(radii[np.searchsorted(-doses, -level)])
+        found, off = outside_mm3(seed, nothing, GRID, level)
+        ball = 4.0 / 3.0 * np.pi * radius**3
+        assert abs(found - ball) <= off < 0.05 * ball
+
+
+@given(st.integers(201, 400))
+def test_a_dose_that_falls_inside_seeds_is_that_of_a_sample_beside_them(inside: int) -> None:
+    """The hottest 100 mm3 are 200 of these samples, all in seeds. The hottest sample outside stands for them,
+    and another sample of the same organ may have met the seeds' sides a little farther out."""
+    doses = np.linspace(4000.0, 10.0, 20_000 - inside)
+    found = SampledDoses(np.concatenate([np.full(inside, inf), doses]), 10_000.0)
+    for stated, believed in ((3980.0, True), (1900.0, False)):
+        claims = Claims()
+        volume_dose.check_organ(claims, OrganDose("lung", 10.0, stated, 10.0, 10.0), 10.0, found)
+        (check,) = [c for c in claims.verification().checks if c.name == "D0.1cc"]
+        assert check.passed is believed
+
+
+def test_a_claim_without_a_bound_is_told_as_such() -> None:
+    claims = Claims()
+    volume_dose.check_within(claims, "D0.1cc", "heart", 500.0, Recomputed(400.0, 300.0, inf))
+    volume_dose.check_within(claims, "D0.1cc", "heart", 200.0, Recomputed(400.0, 300.0, inf))
+    first, second = claims.verification().checks
+    assert first.passed and not second.passed
+
+
+def test_a_true_coldest_sample_is_not_refused_where_points_are_fewer_than_voxels() -> None:
+    """A ball, and one voxel some way off that no point lies in: its dose is D100."""
+    grid = grid_of((40, 40, 40), (1.0, 1.0, 1.0))
+    index = np.indices(grid.shape).reshape(3, -1).T
+    ball = (np.linalg.norm(index - 16.0, axis=1) <= 10.0).reshape(grid.shape)
+    seeds = planted(
+        AMERSHAM_6711,
+        0.8,
+        [
+            replace(s, position_mm=(16.0 + s.position_mm[0], 16.0, 16.0))
+            for s in some_seeds(2, 5, within_mm=8.0)
+        ],
+    )
+    ball[16, 36, 16] = True
+    mask = mask_from_bool(ball)
+    d100 = float(seeds.doses(grid.to_patient(np.array([[16.0, 36.2, 16.0]])))[0])
+    refused = []
+    for count in (200, 8 * mask.count):
+        found = sampled_doses(mask, grid, seeds.doses, count)
+        least = coldest(mask, grid, seeds, found)
+        assert d100 <= least.most * 1.001
+        refused.append(d100 < least.least * 0.999)
+    assert refused == [False, False]
+    few = sampled_doses(mask, grid, seeds.doses, 200)
+    assert few.doses_gy.min() > 2.0 * d100
+
+
+# --- the helper
+
+
+def test_true_needles_of_the_helper_are_what_they_seem() -> None:
+    """The oracle itself: one needle by hand."""
+    scene: Scene = made_scene(
+        grid_of((20, 20, 20), (2.0, 2.0, 2.0)),
+        {
+            "body": (Role.SKIN, box_mask((20, 20, 20), ((3, 3, 0), (17, 17, 20)))),
+            "node": (Role.TARGET, box_mask((20, 20, 20), ((8, 8, 8), (12, 12, 12)))),
+        },
+    )
+    needle = measured(scene, Request(), (20.0, 25.0, 20.0), np.array([0.0, -1.0, 0.0]))
+    assert needle.length_mm == pytest.approx(25.0 - 5.0)
+    assert needle.target_chord_mm == pytest.approx(23.0 - 15.0)
+
+
+HOT = [("oesophagus", 0.05, None), ("a", 9.0, 50.0), ("b", 9.0, 40.0), ("c", 9.0, 30.0), ("d", 9.0, 20.0)]
+HOT += [("e", 9.0, 10.0)]
+"""Name, volume [cc] and D0.1cc [Gy] of organs, of which the first is too small for one."""
+
+
+def test_a_tiny_organ_that_is_hot_is_a_named_point() -> None:
+    told = tuple(OrganDose(name, volume, dose, None, None) for name, volume, dose in HOT)
+    points = tuple(PointDose(f"hottest sample of {name}", (0.0, 0.0, 0.0), dose) for name, _, dose in HOT[1:])
+    for tiny_gy, fails in ((9.0, False), (400.0, True)):
+        claims = Claims(())
+        check_hottest(claims, replace(a_dose(), organs=told, points=points), {"oesophagus": tiny_gy})
+        assert any(not check.passed for check in claims.verification().checks) is fails
+
+
+def test_of_a_tiny_organ_in_a_seed_the_hottest_sample_is_bounded_by_what_lies_outside() -> None:
+    """A capsule of 0.8 by 4.5 mm along z, on voxels of 0.25 mm."""
+    grid = grid_of((33, 33, 33), (0.25, 0.25, 0.25))
+    seed = planted(AMERSHAM_6711, 0.7, [PlacedSeed("N1", (4.0, 4.0, 4.0), (0.0, 0.0, 1.0), 10.0, 0.0)])
+    inside, beside = ((16, 16, 12), (17, 17, 20)), ((22, 15, 12), (25, 18, 20))
+    whole = hottest_sample([mask_from_bool(box_mask(grid.shape, inside))], grid, seed)
+    assert (whole.least, whole.most) == (0.0, seed.highest_outside_gy)
+    partly = hottest_sample([mask_from_bool(box_mask(grid.shape, inside, beside))], grid, seed)
+    clear = hottest_sample([mask_from_bool(box_mask(grid.shape, beside))], grid, seed)
+    assert partly.most == seed.highest_outside_gy and partly.least < clear.least
+    assert 0.0 < clear.least < clear.value < clear.most < seed.highest_outside_gy
+    crossing = hottest_sample(
+        [mask_from_bool(box_mask(grid.shape, ((15, 15, 12), (18, 18, 20))))], grid, seed
+    )
+    assert crossing.least == 0.0 < crossing.value <= crossing.most == seed.highest_outside_gy
+    # Its nearest voxels begin 1.375 mm from the axis, on the transverse plane.
+    assert clear.value == pytest.approx(seed.at((5.375, 4.0, 4.0)), rel=0.1)
+
+
+def test_without_seeds_a_tiny_organ_gets_no_dose() -> None:
+    grid = grid_of((9, 9, 9), (1.0, 1.0, 1.0))
+    found = hottest_sample(
+        [mask_from_bool(box_mask(grid.shape, ((2, 2, 2), (4, 4, 4))))], grid, planted(AMERSHAM_6711, 0.7, [])
+    )
+    assert found == Recomputed(0.0, 0.0, 0.0)

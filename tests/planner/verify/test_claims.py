@@ -1,0 +1,1095 @@
+"""Verification's claims: how they are kept, and what they say of scenes that test_verify_faults has not."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from itertools import pairwise, permutations
+from math import inf, nan, sqrt
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+import trimesh
+from box_scenes import box_mask, grid_of, made_scene
+from hypothesis import given
+from hypothesis import strategies as st
+from true_plans import (
+    LINES,
+    NEEDLE,
+    ORGANS,
+    RADIUS,
+    REQUEST,
+    Box,
+    Patient,
+    axis_distance,
+    honest_plan,
+    in_words,
+    patient,
+)
+
+from anatomy.structures import InputDigest, Role, Structure, Surface
+from planner.records import Check, Crossing, Path, Plan, Status, Verification
+from planner.request import Prescription, Request
+from planner.verify import verify
+from planner.verify.claims import Claims, first_agreeing
+from planner.verify.clearance import check_nearest, check_needs, passings_of
+from planner.verify.inputs import check_inputs
+from planner.verify.numbers import check_numbers
+from planner.verify.order import LESS_IS_BETTER, check_order
+from planner.verify.outcome import UNPROVED, check_outcome
+from planner.verify.tolerances import DISTANCE_MM, LENGTH_MM
+from planner.verify.trial import trial_of
+
+
+@pytest.fixture(scope="module")
+def who() -> Patient:
+    return patient()
+
+
+@pytest.fixture(scope="module")
+def true_plan(who: Patient) -> Plan:
+    return honest_plan(who)
+
+
+def failures(*checks: Check) -> list[str]:
+    return [c.name for c in checks if not c.passed]
+
+
+def failed(plan: Plan, who: Patient) -> list[str]:
+    """Names of the checks that failed."""
+    return failures(*verify(plan, who.scene).checks)
+
+
+def checks_of(make: Callable[[Claims], object]) -> tuple[Check, ...]:
+    claims = Claims()
+    make(claims)
+    return claims.verification().checks
+
+
+# --- how claims are kept
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [(nan, "nan"), (inf, "inf"), (-inf, "-inf"), (2, 2.0), (1.5, 1.5)]
+)
+def test_numbers_that_json_does_not_have_become_text(value: float, written: float | str) -> None:
+    (check,) = checks_of(lambda claims: claims.equal("name", "subject", value, value, 0.0))
+    assert check.claimed == written
+    assert check.recomputed == written
+    assert type(check.claimed) is type(written)
+
+
+@pytest.mark.parametrize(
+    ("kind", "claimed", "recomputed", "passed"),
+    [
+        ("equal", 1.0, 1.5, True),
+        ("equal", 1.5, 1.0, True),
+        ("equal", 1.0, 1.6, False),
+        ("equal", 1.6, 1.0, False),
+        ("at_least", 2.0, 1.5, True),
+        ("at_least", 2.0, 9.0, True),
+        ("at_least", 2.0, 1.4, False),
+        ("at_most", 2.0, 2.5, True),
+        ("at_most", 2.0, -9.0, True),
+        ("at_most", 2.0, 2.6, False),
+    ],
+)
+def test_a_number_passes_up_to_its_tolerance(
+    kind: str, claimed: float, recomputed: float, passed: bool
+) -> None:
+    (check,) = checks_of(lambda claims: getattr(claims, kind)("name", "subject", claimed, recomputed, 0.5))
+    assert check == Check("name", "subject", claimed, recomputed, 0.5, passed)
+
+
+@pytest.mark.parametrize("kind", ["equal", "at_least", "at_most"])
+@pytest.mark.parametrize(("claimed", "recomputed"), [(nan, 1.0), (1.0, nan), (nan, nan)])
+def test_not_a_number_never_passes(kind: str, claimed: float, recomputed: float) -> None:
+    (check,) = checks_of(lambda claims: getattr(claims, kind)("name", "subject", claimed, recomputed, 1e9))
+    assert check.passed is False
+
+
+def test_texts_pass_where_they_are_the_same_and_statements_as_they_are_found() -> None:
+    def make(claims: Claims) -> None:
+        claims.same("name", "subject", "LPS", "LPS")
+        claims.same("name", "subject", "LPS", "lps")
+        claims.holds("name", "subject", "in order", "in order", True)
+        claims.holds("name", "subject", "in order", "in order", False)
+
+    assert [c.passed for c in checks_of(make)] == [True, False, True, False]
+
+
+def test_all_claims_are_kept_in_order_and_one_that_fails_fails_all() -> None:
+    claims = Claims()
+    claims.equal("first", "subject", 1.0, 1.0, 0.0)
+    assert claims.verification().passed
+    claims.equal("second", "subject", 1.0, 2.0, 0.0)
+    claims.equal("third", "subject", 1.0, 1.0, 0.0)
+    assert [c.name for c in claims.verification().checks] == ["first", "second", "third"]
+    assert not claims.verification().passed
+
+
+@pytest.mark.parametrize(
+    ("claimed", "shown", "passed"), [(3.0, 3.0, True), (3.4, 3.0, True), (1.0, 1.0, True), (7.0, 1.0, False)]
+)
+def test_any_true_reading_will_do_and_where_none_does_the_first_is_shown(
+    claimed: float, shown: float, passed: bool
+) -> None:
+    (check,) = checks_of(lambda c: c.any_of("name", "subject", claimed, iter([1.0, 3.0, 5.0]), 0.5))
+    assert check == Check("name", "subject", claimed, shown, 0.5, passed)
+
+
+def test_readings_are_taken_only_as_far_as_needed() -> None:
+    taken: list[int] = []
+
+    def readings() -> Iterator[int]:
+        for n in range(5):
+            taken.append(n)
+            yield n
+
+    assert first_agreeing(readings(), lambda n: n == 0) == 0
+    assert taken == [0]
+    assert first_agreeing(readings(), lambda n: n == 2) == 2
+    assert taken == [0, 0, 1, 2]
+    assert first_agreeing(readings(), lambda n: n == 9) == 0
+
+
+# --- numbers
+
+
+def number_checks(plan: Plan) -> tuple[Check, ...]:
+    return checks_of(lambda claims: check_numbers(claims, plan))
+
+
+def test_large_counts_and_seeds_of_random_numbers_are_plausible(true_plan: Plan) -> None:
+    counted = replace(true_plan, search=replace(true_plan.search, lines_tested=10**15))
+    seeded = replace(counted, request=replace(REQUEST, random_seed=2**64 - 1))
+    assert failures(*number_checks(seeded)) == []
+
+
+def test_an_integer_beyond_all_floats_is_told_and_does_not_raise(true_plan: Plan) -> None:
+    endless = replace(true_plan, search=replace(true_plan.search, lines_tested=10**400))
+    number_checks(endless)
+
+
+def test_the_first_unusable_number_is_named_with_its_place(true_plan: Plan) -> None:
+    first, *others = true_plan.paths
+    x, _, z = first.tip_mm
+    bad = replace(true_plan, paths=(replace(first, tip_mm=(x, -inf, z)), *others))
+    sound, request = number_checks(bad)
+    assert (sound.subject, sound.claimed) == ("plan.paths[0].tip_mm[1]", "-inf")
+    assert not sound.passed
+    assert request.passed
+
+
+def test_a_kilometre_is_plausible_and_more_is_not(true_plan: Plan) -> None:
+    def wide(area: float) -> Plan:
+        return replace(
+            true_plan, windows=(replace(true_plan.windows[0], area_mm2=area), *true_plan.windows[1:])
+        )
+
+    assert failures(*number_checks(wide(1e6))) == []
+    assert failures(*number_checks(wide(1.01e6))) == ["every number is finite and plausible"]
+
+
+def test_weights_and_nearest_misses_are_numbers_too(true_plan: Plan) -> None:
+    weighted = replace(true_plan, request=replace(REQUEST, weights=MappingProxyType({"length_mm": nan})))
+    assert number_checks(weighted)[0].subject == "plan.request.weights.length_mm"
+
+
+def test_an_earlier_verification_is_no_claim(true_plan: Plan, who: Patient) -> None:
+    earlier = Verification(False, (Check("name", "subject", inf, nan, nan, False),))
+    assert failed(replace(true_plan, verification=earlier), who) == []
+
+
+ABSURD: dict[str, Callable[[Request], Request]] = {
+    "needle.outer_diameter_mm": lambda r: replace(r, needle=replace(r.needle, outer_diameter_mm=0.0)),
+    "needle.max_length_mm": lambda r: replace(r, needle=replace(r.needle, max_length_mm=-1.0)),
+    "pose.hub_length_mm": lambda r: replace(r, pose=replace(r.pose, hub_length_mm=-0.1)),
+    "pose.hub_diameter_mm": lambda r: replace(r, pose=replace(r.pose, hub_diameter_mm=-0.1)),
+    "pose.bore_diameter_mm": lambda r: replace(r, pose=replace(r.pose, bore_diameter_mm=0.0)),
+    "target.margin_mm": lambda r: replace(r, target=replace(r.target, margin_mm=-0.1)),
+    "target.min_chord_mm": lambda r: replace(r, target=replace(r.target, min_chord_mm=-0.1)),
+    "seeds.spacing_mm": lambda r: replace(r, seeds=replace(r.seeds, spacing_mm=-0.1)),
+    "seeds.min_spacing_mm": lambda r: replace(r, seeds=replace(r.seeds, min_spacing_mm=-0.1)),
+    "search.min_separation_mm": lambda r: replace(r, search=replace(r.search, min_separation_mm=-0.1)),
+    "clearance_mm.heart": lambda r: replace(r, clearance_mm=MappingProxyType({"heart": -0.1})),
+}
+
+
+@pytest.mark.parametrize("field", ABSURD)
+def test_a_request_that_makes_no_sense_is_named_and_nothing_else_is_looked_at(
+    field: str, true_plan: Plan, who: Patient
+) -> None:
+    verification = verify(replace(true_plan, request=ABSURD[field](REQUEST)), who.scene)
+    assert failures(*verification.checks)[-1] == "the request makes sense"
+    assert verification.checks[-1].recomputed == f"{field} is too small"
+
+
+# --- inputs
+
+
+def input_checks(plan: Plan, who: Patient) -> list[str]:
+    return failures(*checks_of(lambda claims: check_inputs(claims, plan, who.scene)))
+
+
+def asking(plan: Plan, **changed: object) -> Plan:
+    return replace(plan, request=replace(plan.request, **changed))
+
+
+@pytest.mark.parametrize(
+    ("roles", "wrong"),
+    [
+        ({"heart": "forbidden"}, []),
+        ({"heart": "passable"}, ["role asked for"]),
+        ({"spleen": "forbidden"}, []),  # empty in the input, so that the scene lacks it
+        ({"node": "passable"}, []),  # named as the target, which decides
+        ({"heart": "target"}, []),  # another is named as the target, which decides
+        ({"heart": "passable", "aorta": "lung"}, ["role asked for"] * 2),
+    ],
+)
+def test_roles_asked_for_must_be_those_of_the_scene(
+    roles: Mapping[str, str], wrong: list[str], true_plan: Plan, who: Patient
+) -> None:
+    assert input_checks(asking(true_plan, roles=MappingProxyType(roles)), who) == wrong
+
+
+def test_without_named_targets_the_roles_decide(true_plan: Plan, who: Patient) -> None:
+    unnamed = asking(true_plan, target=replace(REQUEST.target, structures=()))
+    assert input_checks(unnamed, who) == []
+    other = asking(unnamed, roles=MappingProxyType({"heart": "target"}))
+    assert input_checks(other, who) == ["role asked for"]
+
+
+def test_several_targets_are_asked_for_in_any_order_and_number(true_plan: Plan, who: Patient) -> None:
+    for names, wrong in (
+        (("node", "node"), []),
+        (("node", "heart"), ["target asked for"]),
+        (("heart",), ["target asked for"]),
+    ):
+        plan = asking(true_plan, target=replace(REQUEST.target, structures=names))
+        assert input_checks(plan, who) == wrong
+
+
+def test_inputs_and_missing_organs_may_come_in_any_order(true_plan: Plan, who: Patient) -> None:
+    extra = InputDigest("extra.nii.gz", "11" * 32)
+    scene = replace(who.scene, inputs=(*who.scene.inputs, extra), missing=("b", "a"))
+    plan = replace(true_plan, inputs=(extra, *true_plan.inputs), missing_structures=("a", "b"))
+    assert input_checks(plan, Patient(scene)) == []
+    assert input_checks(replace(plan, missing_structures=("a",)), Patient(scene)) == ["organs missing"]
+
+
+def test_surfaces_must_be_read_in_the_axes_that_are_stated(true_plan: Plan, who: Patient) -> None:
+    ras, lps = (InputDigest("node.stl", "11" * 32, axes) for axes in ("ras", "lps"))
+    scene = replace(who.scene, inputs=(*who.scene.inputs, ras))
+    plan = replace(true_plan, inputs=(*true_plan.inputs, ras))
+    assert input_checks(plan, Patient(scene)) == []
+    other = replace(true_plan, inputs=(*true_plan.inputs, lps))
+    assert input_checks(other, Patient(scene)) == ["axes of the surfaces"]
+
+
+def test_an_input_of_another_content_is_shown_with_what_was_found(true_plan: Plan, who: Patient) -> None:
+    stale = replace(true_plan, inputs=(InputDigest("labels.nii.gz", "00" * 32),))
+    checks = checks_of(lambda claims: check_inputs(claims, stale, who.scene))
+    shown = {(c.claimed, c.recomputed) for c in checks if not c.passed}
+    assert shown == {("00" * 32, "no such input"), ("not stated", "5e" * 32)}
+
+
+def test_a_named_table_must_be_the_scene_s() -> None:
+    request = replace(REQUEST, pose=replace(REQUEST.pose, table="table"))
+    named = patient(request=request)
+    plan = honest_plan(named, request)
+    assert input_checks(plan, named) == []
+    without = patient({name: organ for name, organ in ORGANS.items() if name != "table"})
+    assert without.scene.pose.table is not None
+    assert "the table is the structure named" in input_checks(plan, without)
+
+
+# --- the outcome
+
+
+@pytest.mark.parametrize(
+    ("status", "with_paths", "without"),
+    [
+        (Status.PLANNED, True, False),
+        (Status.GOALS_NOT_MET, True, False),
+        (Status.NO_PATH, False, True),
+        (Status.TIMED_OUT, False, True),
+    ],
+)
+def test_each_status_has_paths_or_has_none(
+    status: Status, with_paths: bool, without: bool, true_plan: Plan, who: Patient
+) -> None:
+    search = replace(true_plan.search, complete=status is not Status.TIMED_OUT, safe_lines=0)
+    # A dose that is prescribed and not there is a goal that is not met.
+    prescription = Prescription() if status is Status.GOALS_NOT_MET else None
+    ended = replace(
+        true_plan,
+        search=search,
+        request=replace(true_plan.request, prescription=prescription),
+        outcome=replace(true_plan.outcome, status=status),
+    )
+    empty = replace(ended, paths=(), windows=())
+    wrong = ["the outcome fits the paths"]
+    assert outcome_checks(in_words(ended, who)) == ([] if with_paths else wrong)
+    assert outcome_checks(in_words(empty, who)) == ([] if without else wrong)
+
+
+SEARCHES: dict[str, tuple[Status, dict[str, object], str]] = {
+    "impossible by a search that ended early": (
+        Status.NO_PATH,
+        {"complete": False, "claims": (UNPROVED,)},
+        "the outcome fits the search",
+    ),
+    "out of time after a whole search": (
+        Status.TIMED_OUT,
+        {"claims": ("Proved.",)},
+        "the outcome fits the search",
+    ),
+    "impossible beside safe lines": (
+        Status.NO_PATH,
+        {"safe_lines": 3, "claims": ("Proved.",)},
+        "no safe line was found",
+    ),
+    "complete at a larger radius than asked": (
+        Status.NO_PATH,
+        {"covering_radius_mm": 2.1, "claims": ("Proved.",)},
+        "covering radius",
+    ),
+    "proved by a search that ended early": (
+        Status.TIMED_OUT,
+        {"complete": False, "claims": ("Proved.",)},
+        "an unfinished search claims nothing proved",
+    ),
+    "unproved after a whole search": (
+        Status.NO_PATH,
+        {"claims": (f"{UNPROVED}: it ended early.",)},
+        "an unfinished search claims nothing proved",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", SEARCHES)
+def test_a_search_that_does_not_bear_the_outcome_is_caught(fault: str, true_plan: Plan) -> None:
+    status, changed, expected = SEARCHES[fault]
+    search = replace(true_plan.search, **{"safe_lines": 0, **changed})
+    empty = replace(true_plan, search=search, paths=(), windows=())
+    plan = replace(empty, outcome=replace(empty.outcome, status=status))
+    assert outcome_checks(plan) == [expected]
+
+
+def impossible(plan: Plan) -> Plan:
+    """The plan's search, had it found nothing."""
+    outcome = replace(plan.outcome, status=Status.NO_PATH)
+    return replace(plan, search=replace(plan.search, safe_lines=0), paths=(), windows=(), outcome=outcome)
+
+
+def outcome_checks(plan: Plan) -> list[str]:
+    return failures(*checks_of(lambda claims: check_outcome(claims, plan)))
+
+
+def test_a_window_of_two_paths_holds_both_and_its_best_is_the_lesser(true_plan: Plan) -> None:
+    one, two = true_plan.paths[0], true_plan.paths[-1]
+    assert one.lung_length_mm < two.lung_length_mm - 1.0
+    window = replace(
+        true_plan.windows[0],
+        path_ids=(two.id, one.id),
+        best_lung_length_mm=one.lung_length_mm + 0.5 * LENGTH_MM,
+    )
+    plan = replace(
+        true_plan, paths=(one, replace(two, window=one.window)), windows=(replace(window, id=one.window),)
+    )
+    assert outcome_checks(plan) == []
+    worse = replace(window, id=one.window, best_lung_length_mm=two.lung_length_mm)
+    assert outcome_checks(replace(plan, windows=(worse,))) == ["least lung of the window's paths"]
+
+
+def test_a_window_may_hold_no_path(true_plan: Plan) -> None:
+    more = replace(true_plan.windows[0], id="empty", path_ids=())
+    assert outcome_checks(replace(true_plan, windows=(*true_plan.windows, more))) == []
+
+
+def test_a_bound_on_lung_holds_up_to_the_best_path_and_says_nothing_without_paths(true_plan: Plan) -> None:
+    least = min(p.lung_length_mm for p in true_plan.paths)
+
+    def bounded(bound: float, plan: Plan) -> Plan:
+        return replace(plan, search=replace(plan.search, lung_bound_mm=bound))
+
+    assert outcome_checks(bounded(least, true_plan)) == []
+    assert outcome_checks(bounded(least + 2 * LENGTH_MM, true_plan)) == ["lung bound"]
+    assert outcome_checks(bounded(5.0, impossible(true_plan))) == []
+
+
+def test_the_least_lung_found_is_no_more_than_any_path_crosses(true_plan: Plan) -> None:
+    least = min(p.lung_length_mm for p in true_plan.paths)
+
+    def stating(found: float | None, plan: Plan) -> Plan:
+        return replace(plan, search=replace(plan.search, least_lung_mm=found))
+
+    assert outcome_checks(stating(least, true_plan)) == []
+    assert outcome_checks(stating(least + 2 * LENGTH_MM, true_plan)) == ["least lung found"]
+    assert outcome_checks(stating(None, true_plan)) == ["least lung found"]
+    none = impossible(true_plan)
+    assert outcome_checks(stating(None, none)) == []
+
+
+def test_nothing_blocked_adds_up_to_nothing(true_plan: Plan) -> None:
+    assert outcome_checks(replace(true_plan, blocked_by=())) == []
+
+
+# --- the order
+
+SCORES: dict[str, Callable[[Path], float]] = {
+    "lung_length_mm": lambda p: p.lung_length_mm,
+    "pleural_punctures": lambda p: p.pleural_punctures,
+    "fissures_crossed": lambda p: p.fissures_crossed,
+    "clearance_mm": lambda p: 100.0 - p.clearance_mm,
+    "length_mm": lambda p: p.length_mm,
+    "target_chord_mm": lambda p: 100.0 - p.target_chord_mm,
+    "off_axial_angle_deg": lambda p: p.craniocaudal_angle_deg**2,
+}
+"""Each score, or what grows with it."""
+
+
+def order_checks(plan: Plan) -> list[str]:
+    return failures(*checks_of(lambda claims: check_order(claims, plan)))
+
+
+def in_order(plan: Plan, *paths: Path) -> Plan:
+    return replace(plan, paths=tuple(replace(p, rank=n) for n, p in enumerate(paths, start=1)))
+
+
+def test_every_score_has_an_oracle_here() -> None:
+    assert SCORES.keys() == LESS_IS_BETTER.keys()
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_of_all_orders_by_one_score_only_those_that_never_get_better_pass(
+    score: str, true_plan: Plan
+) -> None:
+    plan = asking(true_plan, ranking=(score,))
+    for paths in permutations(plan.paths):
+        values = [SCORES[score](p) for p in paths]
+        rises = all(a <= b + 1e-9 for a, b in pairwise(values))
+        assert order_checks(in_order(plan, *paths)) == [] or not rises
+        assert ("rank order" in order_checks(in_order(plan, *paths))) == (not rises)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        {"length_mm": 1.0},
+        {"length_mm": 1.0, "lung_length_mm": 0.5, "pleural_punctures": 10.0},
+        {"clearance_mm": 3.0, "target_chord_mm": -2.0},
+    ],
+)
+def test_of_all_orders_by_weights_only_that_of_their_sums_passes(
+    weights: Mapping[str, float], true_plan: Plan
+) -> None:
+    plan = asking(true_plan, weights=MappingProxyType(weights))
+    found = {p.id: sum(w * SCORES[name](p) for name, w in weights.items()) for p in plan.paths}
+    assert len({round(v, 3) for v in found.values()}) == len(found)
+    accepted = [
+        [p.id for p in paths]
+        for paths in permutations(plan.paths)
+        if "rank order" not in order_checks(in_order(plan, *paths))
+    ]
+    assert accepted == [sorted(found, key=lambda id: found[id])]
+
+
+def test_later_scores_decide_between_equals(true_plan: Plan) -> None:
+    first, second = true_plan.paths[0], replace(true_plan.paths[0], id="twin", window="other", length_mm=1.0)
+    plan = asking(true_plan, ranking=("lung_length_mm", "length_mm"))
+    assert "rank order" not in order_checks(in_order(plan, second, first))
+    assert "rank order" in order_checks(in_order(plan, first, second))
+
+
+def test_paths_that_are_equal_in_every_score_may_stand_in_either_order(true_plan: Plan) -> None:
+    one = true_plan.paths[0]
+    two = replace(one, id="twin", window="other", lung_length_mm=one.lung_length_mm + 1e-7)
+    for paths in ((one, two), (two, one)):
+        assert order_checks(in_order(true_plan, *paths)) == []
+    three = replace(two, lung_length_mm=one.lung_length_mm + 1e-5)
+    assert "rank order" in order_checks(in_order(true_plan, three, one))
+
+
+@pytest.mark.parametrize("field", ["ranking", "weights"])
+def test_an_unknown_score_is_named_and_the_order_left_open(field: str, true_plan: Plan) -> None:
+    asked = ("length_mm", "beauty") if field == "ranking" else MappingProxyType({"beauty": 1.0})
+    plan = asking(true_plan, **{field: asked})
+    checks = checks_of(lambda claims: check_order(claims, plan))
+    (unknown,) = (c for c in checks if c.name == "every score can be recomputed")
+    assert unknown.recomputed == "beauty"
+    assert not unknown.passed
+    assert not any(c.name == "rank order" for c in checks)
+
+
+def test_paths_of_one_window_are_as_far_apart_as_asked_at_entry_or_tip(true_plan: Plan) -> None:
+    one = replace(true_plan.paths[0], entry_mm=(0.0, 0.0, 0.0), tip_mm=(0.0, 50.0, 0.0))
+    for entry, tip, same_window, distinct in (
+        ((5.0, 0.0, 0.0), (0.0, 50.0, 0.0), True, True),
+        ((0.0, 0.0, 0.0), (0.0, 53.0, 4.0), True, True),
+        ((4.9, 0.0, 0.0), (0.0, 54.9, 0.0), True, False),
+        ((4.9, 0.0, 0.0), (0.0, 54.9, 0.0), False, True),
+    ):
+        window = one.window if same_window else "other"
+        two = replace(one, id="two", entry_mm=entry, tip_mm=tip, window=window)
+        wrong = "paths of a window are distinct" in order_checks(in_order(true_plan, one, two))
+        assert wrong != distinct
+
+
+# --- the target and the cut edge
+
+
+def test_every_path_runs_as_far_in_the_target_as_asked(true_plan: Plan, who: Patient) -> None:
+    shortest = min(p.target_chord_mm for p in true_plan.paths)
+    enough = "the needle runs far enough in the target"
+
+    def wanting(chord: float | None) -> list[str]:
+        return failed(asking(true_plan, target=replace(REQUEST.target, min_chord_mm=chord)), who)
+
+    assert wanting(0.0) == wanting(shortest) == []
+    assert set(wanting(shortest + 1e-5)) == {enough}
+    # A plan states what it was made with: nothing is left to a default.
+    assert wanting(None) == [enough] * len(true_plan.paths)
+
+
+@pytest.mark.parametrize(("first", "refused"), [(0, True), (1, False), (8, False)])
+def test_an_entry_in_the_outermost_voxels_is_at_the_cut_edge(first: int, refused: bool) -> None:
+    """The body begins at this voxel, so that the needle "right" leaves it there."""
+    organs = {name: organ for name, organ in ORGANS.items() if name not in ("table", "arm")}
+    who = patient({**organs, "body": (Role.SKIN, ((first, 10, 0), (52, 50, 40)))})
+    names = failed(honest_plan(who, lines={"right": LINES["right"]}), who)
+    assert any("cut edge" in name for name in names) == refused
+    assert refused or names == []
+
+
+# --- scenes with little in them
+
+
+def test_without_obstacles_clearance_is_capped_and_nothing_is_nearest() -> None:
+    blocked = (Role.FORBIDDEN, Role.OUTSIDE)
+    who = patient({name: organ for name, organ in ORGANS.items() if organ[0] not in blocked})
+    free = replace(who.scene, pose=replace(who.scene.pose, table=None))
+    free_who = replace(who, scene=free)
+    plan = replace(honest_plan(free_who), blocked_by=())
+    assert {(p.clearance_mm, p.nearest_structure) for p in plan.paths} == {(100.0, "")}
+    assert failed(plan, free_who) == []
+    for claims, wrong in (
+        ({"clearance_mm": 99.0}, {"clearance is not understated"}),
+        ({"clearance_mm": 101.0}, {"clearance is not overstated"}),
+        ({"nearest_structure": "heart"}, {"nearest structure"}),
+    ):
+        stated = replace(plan, paths=tuple(replace(p, **claims) for p in plan.paths))
+        assert set(failed(stated, free_who)) == wrong
+
+
+@pytest.mark.parametrize(
+    ("clearance_mm", "nearest", "wrong"),
+    [
+        (100.0, "", set()),
+        (100.0, "bone", {"nearest structure"}),
+        (95.0, "bone", {"clearance is not understated", "nearest structure"}),
+        (105.0, "", {"clearance is not overstated"}),
+    ],
+)
+def test_an_organ_beyond_the_cap_is_as_good_as_none(
+    clearance_mm: float, nearest: str, wrong: set[str], true_plan: Plan
+) -> None:
+    """Voxels of 10 mm; the bone's boxes begin 195 mm to the left of the needle's axis."""
+    checks = far_bone_checks(true_plan, 25, clearance_mm, nearest)
+    assert set(failures(*checks)) == wrong
+
+
+def test_an_organ_within_the_cap_is_told() -> None:
+    """As above, with the bone 75 mm from the axis."""
+    plan = honest_plan(patient())
+    free = 75.0 - RADIUS
+    assert failures(*far_bone_checks(plan, 13, free, "bone")) == []
+    assert failures(*far_bone_checks(plan, 13, free + 2 * DISTANCE_MM, "bone")) == [
+        "clearance is not overstated"
+    ]
+    assert failures(*far_bone_checks(plan, 13, free - 2 * DISTANCE_MM, "bone")) == [
+        "clearance is not understated"
+    ]
+    assert failures(*far_bone_checks(plan, 13, free, "")) == ["nearest structure"]
+
+
+def far_bone_checks(plan: Plan, first: int, clearance_mm: float, nearest: str) -> tuple[Check, ...]:
+    """Checks of clearance on an anterior path at x = 50, y from 95 to 45, with bone from voxel `first` on."""
+    shape = (30, 20, 20)
+    scene = made_scene(
+        grid_of(shape, (10.0, 10.0, 10.0)),
+        {
+            "body": (Role.SKIN, box_mask(shape, ((1, 5, 1), (29, 19, 19)))),
+            "node": (Role.TARGET, box_mask(shape, ((4, 8, 8), (7, 10, 11)))),
+            "bone": (Role.FORBIDDEN, box_mask(shape, ((first, 6, 2), (first + 2, 18, 18)))),
+        },
+    )
+    path = replace(
+        plan.paths[0],
+        entry_mm=(50.0, 45.0, 90.0),
+        tip_mm=(50.0, 95.0, 90.0),
+        clearance_mm=clearance_mm,
+        nearest_structure=nearest,
+    )
+
+    def check(claims: Claims) -> None:
+        trial = trial_of(claims, "path", path.entry_mm, path.tip_mm, scene, plan.request)
+        assert trial is not None
+        (passed,) = passings_of([trial], scene.of_role(Role.FORBIDDEN, Role.OUTSIDE))
+        check_needs(claims, trial, passed)
+        check_nearest(claims, trial, path, passed)
+
+    return checks_of(check)
+
+
+def test_a_needle_with_room_is_told_with_its_nearest_obstacle_and_a_blocked_one_with_all(
+    true_plan: Plan, who: Patient
+) -> None:
+    kept = "the needle keeps its clearance"
+    subjects = [c.subject for c in verify(true_plan, who.scene).checks if c.name == kept]
+    assert len(subjects) == len(true_plan.paths)
+    greedy = asking(true_plan, clearance_mm=MappingProxyType({"default": 30.0}))
+    blocked = [c for c in verify(greedy, who.scene).checks if c.name == kept]
+    assert len(blocked) > len(true_plan.paths)
+    assert not any(c.passed for c in blocked)
+
+
+# --- sights of a trial
+
+
+def test_a_trial_sees_its_axis_nine_times_and_makes_each_sight_once(true_plan: Plan, who: Patient) -> None:
+    path = true_plan.paths[0]
+    trial = trial_of(Claims(), "path", path.entry_mm, path.tip_mm, who.scene, REQUEST)
+    assert trial is not None
+    first = next(trial.sights())
+    every = list(trial.sights())
+    assert len(every) == 9
+    assert every[0] is first
+    assert all(one is two for one, two in zip(every, trial.sights(), strict=True))
+    assert all((sight.axis.tip_B != first.axis.tip_B).all() for sight in every[1:])
+
+
+# --- structures that came as surfaces
+
+INSET = 0.4
+SLACK = INSET * sqrt(3.0)
+"""Surfaces lie this far within the voxels that stand for them: on each side, and at a corner. [mm]"""
+
+
+def faces_of(box: Box) -> trimesh.Trimesh:
+    return trimesh.creation.box(bounds=np.stack([box.low, box.high]))
+
+
+def as_surface(mesh: trimesh.Trimesh) -> Surface:
+    """In P, which is B here."""
+    return Surface(np.array(mesh.vertices, float), np.array(mesh.faces, np.int64))
+
+
+def shrunk(box: Box, by: float = INSET) -> Box:
+    return Box(box.role, box.low + by, box.high - by)
+
+
+def with_surfaces(who: Patient, meshes: Mapping[str, trimesh.Trimesh], slack: float = SLACK) -> Patient:
+    """The patient with some structures that came as these surfaces."""
+
+    def given_as(s: Structure) -> Structure:
+        return replace(s, surface=as_surface(meshes[s.name])) if s.name in meshes else s
+
+    structures = tuple(given_as(s) for s in who.scene.structures)
+    return replace(who, scene=replace(who.scene, structures=structures, surface_slack_mm=slack))
+
+
+def inset_patient(*names: str, by: float = INSET) -> Patient:
+    """The patient with some structures that came as bricks within their voxels."""
+    who = patient()
+    return with_surfaces(who, {name: faces_of(shrunk(who.boxes[name], by)) for name in names})
+
+
+def with_crossings(who: Patient, plan: Plan, boxes: Mapping[str, Box]) -> Plan:
+    """Structures that came as surfaces are crossed where these boxes are."""
+
+    def crossed(p: Path) -> Path:
+        tip, outward = line_of(who, p)
+        crosses = [c for c in p.crosses if c.structure not in boxes]
+        for name, box in boxes.items():
+            first, last = box.span(tip, outward)
+            first, last = max(first, 0.0), min(last, p.length_mm)
+            if last > first:
+                crosses.append(Crossing(name, p.length_mm - last, p.length_mm - first))
+        return replace(p, crosses=tuple(sorted(crosses, key=lambda c: c.from_mm)))
+
+    return replace(plan, paths=tuple(crossed(p) for p in plan.paths))
+
+
+FORBIDDEN = tuple(name for name, (role, _) in ORGANS.items() if role is Role.FORBIDDEN)
+LUNGS = tuple(name for name, (role, _) in ORGANS.items() if role is Role.LUNG)
+
+
+def only(plan: Plan, **claims: object) -> Plan:
+    """The plan with its path "right" stating something else."""
+    return replace(plan, paths=tuple(replace(p, **claims) if p.id == "right" else p for p in plan.paths))
+
+
+def path_named(plan: Plan, name: str) -> Path:
+    return next(p for p in plan.paths if p.id == name)
+
+
+def line_of(who: Patient, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The tip, and the unit vector that leads out, in B."""
+    tip, entry = (who.scene.grid.to_box(np.array(x)) for x in (path.tip_mm, path.entry_mm))
+    return tip, (entry - tip) / np.linalg.norm(entry - tip)
+
+
+def free_of(who: Patient, path: Path, box: Box) -> float:
+    """From the needle's wall to a box. [mm]"""
+    return axis_distance(box, *line_of(who, path), NEEDLE) - RADIUS
+
+
+@pytest.fixture(scope="module")
+def surfaced() -> Patient:
+    """Every forbidden organ as a surface."""
+    return inset_patient(*FORBIDDEN)
+
+
+@pytest.fixture(scope="module")
+def surfaced_plan(surfaced: Patient) -> Plan:
+    """What a planner states that sees the voxels only."""
+    return honest_plan(surfaced)
+
+
+def true_clearance(who: Patient, path: Path) -> float:
+    """To the surfaces of all forbidden organs. [mm]"""
+    return min(free_of(who, path, shrunk(who.boxes[name])) for name in FORBIDDEN)
+
+
+def test_clearance_to_the_voxels_of_a_surface_is_a_true_claim(surfaced: Patient, surfaced_plan: Plan) -> None:
+    assert failed(surfaced_plan, surfaced) == []
+    path = path_named(surfaced_plan, "right")
+    assert INSET / 2 < true_clearance(surfaced, path) - path.clearance_mm <= SLACK
+
+
+@given(st.one_of(st.floats(-2.0, 2.0), st.sampled_from([0.0, 1e-5, -1e-5, -SLACK + 1e-5, -SLACK - 1e-5])))
+def test_a_clearance_passes_from_the_slack_below_the_truth_up_to_the_truth(
+    surfaced: Patient, surfaced_plan: Plan, beyond: float
+) -> None:
+    truth = true_clearance(surfaced, path_named(surfaced_plan, "right"))
+    names = failed(only(surfaced_plan, clearance_mm=truth + beyond), surfaced)
+    assert ("clearance is not overstated" in names) == (beyond > DISTANCE_MM)
+    assert ("clearance is not understated" in names) == (beyond < -SLACK - DISTANCE_MM)
+
+
+def test_slack_is_for_forbidden_surfaces_only(true_plan: Plan, who: Patient) -> None:
+    """The scene's slack stems from a target that came as a surface; clearance is to voxels, exactly."""
+    slack = replace(who, scene=replace(who.scene, surface_slack_mm=SLACK))
+    plan = in_words(true_plan, slack)
+    assert failed(plan, slack) == []
+    path = path_named(plan, "right")
+    less = only(plan, clearance_mm=path.clearance_mm - 1e-5)
+    assert "clearance is not understated" in failed(less, slack)
+
+
+@pytest.mark.parametrize(("beyond", "accepted"), [(0.5 * SLACK, True), (1.5 * SLACK, False)])
+def test_any_structure_within_the_slack_may_be_the_nearest(
+    beyond: float, accepted: bool, surfaced: Patient
+) -> None:
+    """Another organ, drawn as a plate beside the needle, farther from it than the nearest by so much."""
+    plan = honest_plan(surfaced, lines={"right": LINES["right"]})
+    (path,) = plan.paths
+    (least, nearest), (_, other), _ = sorted(
+        (free_of(surfaced, path, shrunk(surfaced.boxes[n])), n) for n in FORBIDDEN
+    )
+    assert path.nearest_structure == nearest
+    tip, outward = line_of(surfaced, path)
+    side = np.cross(outward, (0.0, 0.0, 1.0))
+    side /= np.linalg.norm(side)
+    up = np.cross(side, outward)
+    centre = tip + 0.5 * path.length_mm * outward + (least + beyond + RADIUS) * up
+    meshes = {n: faces_of(shrunk(surfaced.boxes[n])) for n in FORBIDDEN}
+    who = with_surfaces(patient(), {**meshes, other: prism(centre, 10.0 * outward, 10.0 * side, 5.0 * up)})
+    names = failed(only(plan, nearest_structure=other), who)
+    assert ("nearest structure" not in names) == accepted
+
+
+def prism(centre: np.ndarray, u: np.ndarray, v: np.ndarray, w: np.ndarray) -> trimesh.Trimesh:
+    """A brick whose near face has this centre and edges 2u and 2v; it is w deep."""
+    unit = trimesh.creation.box(bounds=np.array([[-1.0, -1.0, 0.0], [1.0, 1.0, 1.0]]))
+    turned = np.array(unit.vertices) @ np.stack([u, v, w]) + centre
+    mesh = trimesh.Trimesh(turned, unit.faces, process=False)
+    return mesh if mesh.volume > 0 else trimesh.Trimesh(turned, unit.faces[:, ::-1], process=False)
+
+
+SURFACE_FAULTS: dict[str, tuple[Callable[[Path, float], dict[str, object]], str]] = {
+    "clearance beyond the surface": (
+        lambda p, truth: {"clearance_mm": truth + 0.01},
+        "clearance is not overstated",
+    ),
+    "clearance to the axis": (
+        lambda p, truth: {"clearance_mm": truth + RADIUS},
+        "clearance is not overstated",
+    ),
+    "clearance with the slack added": (
+        lambda p, truth: {"clearance_mm": p.clearance_mm + SLACK + 0.01},
+        "clearance is not overstated",
+    ),
+    "clearance below the voxels": (
+        lambda p, truth: {"clearance_mm": truth - SLACK - 0.01},
+        "clearance is not understated",
+    ),
+    "clearance in cm": (lambda p, truth: {"clearance_mm": truth / 10}, "clearance is not understated"),
+    "another structure is the nearest": (
+        lambda p, truth: {"nearest_structure": "heart"},
+        "nearest structure",
+    ),
+    "nothing is the nearest": (lambda p, truth: {"nearest_structure": ""}, "nearest structure"),
+}
+
+
+@pytest.mark.parametrize("fault", SURFACE_FAULTS)
+def test_a_false_clearance_to_surfaces_is_caught(fault: str, surfaced: Patient, surfaced_plan: Plan) -> None:
+    claims, expected = SURFACE_FAULTS[fault]
+    path = path_named(surfaced_plan, "right")
+    stated = only(surfaced_plan, **claims(path, true_clearance(surfaced, path)))
+    assert expected in failed(stated, surfaced)
+
+
+def test_a_surface_that_moved_towards_the_needle_is_caught(surfaced: Patient, surfaced_plan: Plan) -> None:
+    path = path_named(surfaced_plan, "right")
+    box = shrunk(surfaced.boxes[path.nearest_structure])
+    tip, outward = line_of(surfaced, path)
+    points = tip + np.linspace(0.0, NEEDLE, 2001)[:, None] * outward
+    nearest = points[np.argmin(box.distance(points))]
+    towards = nearest - np.clip(nearest, box.low, box.high)
+    meshes = {n: faces_of(shrunk(surfaced.boxes[n])) for n in FORBIDDEN}
+    for mm, caught in ((0.1, False), (2.0, True)):
+        moved = meshes[path.nearest_structure].copy()
+        moved.apply_translation(mm * towards / np.linalg.norm(towards))
+        who = with_surfaces(patient(), {**meshes, path.nearest_structure: moved})
+        assert ("clearance is not overstated" in failed(surfaced_plan, who)) == caught
+
+
+def rib(low: tuple[float, float, float], high: tuple[float, float, float]) -> Box:
+    return Box(Role.FORBIDDEN, np.array(low), np.array(high))
+
+
+def ribbed(mesh: trimesh.Trimesh, role: Role = Role.FORBIDDEN) -> Patient:
+    """The patient with one more structure that came as a surface; its voxels lie out of the way.
+
+    Plans made for him know only those.
+    """
+    organs = {**ORGANS, "rib_right_5": (role, ((9, 45, 1), (10, 46, 2)))}
+    return with_surfaces(patient(organs), {"rib_right_5": mesh})
+
+
+NEAR_SKIN = rib((17.0, 58.0, 55.0), (20.0, 74.0, 68.0))
+"""In the chest wall, where the needle "right" enters."""
+
+
+def only_right(who: Patient) -> Plan:
+    return honest_plan(who, lines={"right": LINES["right"]})
+
+
+def test_a_needle_through_a_surface_is_refused() -> None:
+    who = ribbed(faces_of(NEAR_SKIN))
+    assert set(failed(only_right(who), who)) == {
+        "the needle keeps its clearance",
+        "clearance is not overstated",
+        "nearest structure",
+        "crosses rib_right_5",
+    }
+
+
+@pytest.mark.parametrize(("free_mm", "kept"), [(1.0, False), (1.99, False), (2.01, True), (3.0, True)])
+def test_a_needle_keeps_its_clearance_from_a_surface(free_mm: float, kept: bool, who: Patient) -> None:
+    """A rib in the chest wall, above the needle; the request asks for 2 mm."""
+    (path,) = only_right(who).paths
+    low, high = NEAR_SKIN.low.copy(), NEAR_SKIN.high.copy()
+    for _ in range(40):
+        # The distance grows nearly as fast as the rib is raised.
+        rise = free_mm - free_of(who, path, Box(NEAR_SKIN.role, low, high))
+        low[2] += rise
+        high[2] += rise
+    meshed = ribbed(faces_of(Box(NEAR_SKIN.role, low, high)))
+    names = failed(only_right(meshed), meshed)
+    assert ("the needle keeps its clearance" not in names) == kept
+
+
+def test_an_arm_that_came_as_a_surface_blocks_the_needle_outside(who: Patient) -> None:
+    (path,) = only_right(who).paths
+    tip, outward = line_of(who, path)
+    ahead = tip + (path.length_mm + 8.0) * outward
+    meshed = ribbed(faces_of(Box(Role.OUTSIDE, ahead - 3.0, ahead + 3.0)), Role.OUTSIDE)
+    assert set(failed(only_right(meshed), meshed)) == {"the needle keeps its clearance"}
+
+
+@pytest.mark.parametrize(("beside_mm", "blocked"), [(5.9, True), (6.1, False)])
+def test_an_arm_that_came_as_a_surface_blocks_the_hub(beside_mm: float, blocked: bool) -> None:
+    """A needle that ends in view, and a thin arm beside the hub: 4 mm of hub, 2 mm of clearance."""
+    end = 55.0
+    request = replace(REQUEST, needle=replace(REQUEST.needle, max_length_mm=end))
+    right = {"right": LINES["right"]}
+    bare = patient(request=request)
+    tip, outward = line_of(bare, *honest_plan(bare, request, right).paths)
+    up = np.cross(np.cross(outward, (0.0, 0.0, 1.0)), outward)
+    up /= np.linalg.norm(up)
+    centre = tip + (end + 3.0) * outward + beside_mm * up
+    meshed = ribbed(prism(centre, 1.0 * outward, 1.0 * np.cross(outward, up), 2.0 * up), Role.OUTSIDE)
+    names = failed(honest_plan(meshed, request, right), meshed)
+    assert names == (["the hub keeps its clearance"] if blocked else [])
+
+
+def flipped(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
+    return trimesh.Trimesh(mesh.vertices, np.array(mesh.faces)[:, ::-1], process=False)
+
+
+def opened(mesh: trimesh.Trimesh, towards: np.ndarray) -> trimesh.Trimesh:
+    """Without the faces that look that way."""
+    normals = mesh.face_normals @ towards
+    return trimesh.Trimesh(mesh.vertices, np.array(mesh.faces)[normals < 0.5], process=False)
+
+
+LATERAL = np.array([-1.0, 0.0, 0.0])
+"""To the patient's right, where the needle "right" enters."""
+
+NO_SURFACES: dict[str, Callable[[trimesh.Trimesh], trimesh.Trimesh]] = {
+    "inside out": flipped,
+    "open towards the entry": lambda mesh: opened(mesh, LATERAL),
+    "open towards the tip": lambda mesh: opened(mesh, -LATERAL),
+}
+
+
+@pytest.mark.parametrize("kind", ["closed", *NO_SURFACES])
+def test_an_organ_all_around_the_needle_keeps_nothing_free(kind: str) -> None:
+    """Needle and hub are far from its walls on all sides: only its inside tells, or that it has none."""
+    around = rib((-300.0, -300.0, -300.0), (90.0, 300.0, 300.0))
+    mesh = faces_of(around)
+    meshed = ribbed(NO_SURFACES[kind](mesh) if kind in NO_SURFACES else mesh)
+    checks = {c.name: c for c in verify(only_right(meshed), meshed.scene).checks if not c.passed}
+    assert checks["clearance is not overstated"].recomputed == -RADIUS
+    assert checks["the needle keeps its clearance"].recomputed == -RADIUS
+    assert checks["the hub keeps its clearance"].recomputed == -REQUEST.pose.hub_diameter_mm / 2
+    untold = checks["crosses rib_right_5"].recomputed == "the surface is open or ambiguous here"
+    assert untold == (kind != "closed")
+
+
+@pytest.fixture(scope="module")
+def lungs_surfaced() -> Patient:
+    return inset_patient(*LUNGS)
+
+
+@pytest.fixture(scope="module")
+def lungs_plan(lungs_surfaced: Patient) -> Plan:
+    """Lung measured in voxels, crossings in surfaces."""
+    who = lungs_surfaced
+    return with_crossings(who, honest_plan(who), {name: shrunk(who.boxes[name]) for name in LUNGS})
+
+
+def test_lungs_are_measured_in_voxels_and_crossed_in_surfaces(
+    lungs_surfaced: Patient, lungs_plan: Plan
+) -> None:
+    assert failed(lungs_plan, lungs_surfaced) == []
+    right = path_named(lungs_plan, "right")
+    assert [c.structure for c in right.crosses if c.structure in LUNGS] == list(LUNGS[:2])
+
+
+LUNG_FAULTS: dict[str, tuple[Callable[[Patient, Plan], Plan], str]] = {
+    "lung length in surfaces": (
+        lambda who, plan: only(
+            plan,
+            lung_length_mm=path_named(plan, "right").lung_length_mm - 3 * INSET,
+        ),
+        "lung length",
+    ),
+    "crossings in voxels": (lambda who, plan: honest_plan(who), "crosses lung_upper_lobe_right"),
+    "no lung crossed": (
+        lambda who, plan: only(plan, crosses=()),
+        "crosses lung_lower_lobe_right",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", LUNG_FAULTS)
+def test_a_false_claim_on_lungs_that_came_as_surfaces_is_caught(
+    fault: str, lungs_surfaced: Patient, lungs_plan: Plan
+) -> None:
+    plant, expected = LUNG_FAULTS[fault]
+    assert expected in failed(plant(lungs_surfaced, lungs_plan), lungs_surfaced)
+
+
+def test_voxels_that_do_not_hold_their_lung_are_caught() -> None:
+    """The surface reaches out of the voxels that lung is measured in."""
+    who = inset_patient(*LUNGS, by=-INSET)
+    plan = with_crossings(who, honest_plan(who), {name: shrunk(who.boxes[name], -INSET) for name in LUNGS})
+    assert set(failed(plan, who)) == {"lung length in surfaces"}
+
+
+CAUDAL = np.array([0.0, 0.0, -1.0])
+"""Downwards, where the needle "right" passes from the lower lobe into the upper one."""
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [flipped, lambda mesh: opened(mesh, LATERAL), lambda mesh: opened(mesh, CAUDAL)],
+    ids=["inside out", "open towards the entry", "open towards the tip"],
+)
+def test_a_lung_without_an_inside_is_told_as_such(
+    broken: Callable[[trimesh.Trimesh], trimesh.Trimesh],
+) -> None:
+    who = patient()
+    bricks = {name: shrunk(who.boxes[name]) for name in LUNGS}
+    meshes = {name: faces_of(box) for name, box in bricks.items()}
+    upper = LUNGS[0]
+    meshed = with_surfaces(who, {**meshes, upper: broken(meshes[upper])})
+    plan = in_words(with_crossings(who, only_right(who), bricks), meshed)
+    checks = {c.name: c for c in verify(plan, meshed.scene).checks if not c.passed}
+    assert checks.keys() == {f"crosses {upper}", "lung length in surfaces"}
+    assert checks[f"crosses {upper}"].recomputed == "the surface is open or ambiguous here"
+    assert checks["lung length in surfaces"].recomputed == "inf"
+
+
+STRAIGHT = {"straight": ((55.0, 66.0, 63.0), (-1.0, 0.0, 0.0))}
+"""Along -x, so that y and z stay exactly 66 and 63."""
+
+CYST = Box(Role.PASSABLE, np.array([24.0, 46.0, 43.0]), np.array([40.0, 86.0, 83.0]))
+"""About the straight needle: it passes the middle of two faces, where their diagonals are."""
+
+
+def with_cyst(mesh: trimesh.Trimesh) -> Patient:
+    who = patient({**ORGANS, "cyst": (Role.PASSABLE, ((12, 20, 12), (20, 40, 30)))})
+    return with_surfaces(who, {"cyst": mesh})
+
+
+def crossing_cyst(who: Patient, *from_x: tuple[float, float]) -> Plan:
+    """The straight path, which runs through the cyst between these x and nowhere else."""
+    plan = honest_plan(who, lines=STRAIGHT)
+    (path,) = plan.paths
+    skin = path.entry_mm[0]
+    crosses = [c for c in path.crosses if c.structure != "cyst"]
+    crosses += [Crossing("cyst", a - skin, b - skin) for a, b in from_x]
+    return replace(plan, paths=(replace(path, crosses=tuple(sorted(crosses, key=lambda c: c.from_mm))),))
+
+
+def test_a_line_through_diagonals_of_a_surface_is_told_by_some_reading() -> None:
+    who = with_cyst(faces_of(CYST))
+    assert failed(crossing_cyst(who, (24.0, 40.0)), who) == []
+    for wrong in ([], [(24.0, 39.99)], [(24.0, 30.0), (31.0, 40.0)]):
+        assert failed(crossing_cyst(who, *wrong), who) == ["crosses cyst"]
+
+
+def test_a_line_along_a_face_of_a_surface_may_be_told_as_inside_or_outside() -> None:
+    on_face = Box(CYST.role, CYST.low, np.array([40.0, 86.0, 63.0]))
+    below = Box(CYST.role, CYST.low, np.array([40.0, 86.0, 62.99]))
+    for box, inside, outside in ((on_face, [], []), (below, ["crosses cyst"], [])):
+        who = with_cyst(faces_of(box))
+        assert failed(crossing_cyst(who, (24.0, 40.0)), who) == inside
+        assert failed(crossing_cyst(who), who) == outside
+
+
+def test_a_line_through_two_corners_of_a_surface_is_told_by_some_reading() -> None:
+    """Each face cut into four and again into four: there are corners in their middles."""
+    who = with_cyst(faces_of(CYST).subdivide().subdivide())
+    assert failed(crossing_cyst(who, (24.0, 40.0)), who) == []
+
+
+def test_a_line_through_two_corners_of_a_surface_is_not_outside_it() -> None:
+    who = with_cyst(faces_of(CYST).subdivide().subdivide())
+    assert failed(crossing_cyst(who), who) == ["crosses cyst"]

@@ -1,0 +1,782 @@
+"""Planted faults in implants: each makes a true plan false in one way; verification must say so."""
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from datetime import date
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from true_implants import (
+    ASKED,
+    PRESCRIPTION,
+    TIPS_B,
+    dosed,
+    given_needle,
+    honest_implant,
+    implanted,
+    in_words,
+    with_given,
+)
+from true_plans import Patient, as_tuple
+
+from planner.implant_records import (
+    DoseReport,
+    Doubt,
+    DvhCurve,
+    GoalResult,
+    LimitComparison,
+    NeedleSet,
+    PlacedSeed,
+    TargetDose,
+    VolumeDose,
+)
+from planner.limit_wording import reason_of
+from planner.records import Aim, Path, Plan, SeedDrop, Status
+from planner.request import (
+    Arrangement,
+    BedRequest,
+    GivenSeed,
+    Goals,
+    NeedleSetRequest,
+    OrganGoal,
+    PriorExternal,
+    Request,
+)
+from planner.verify import verify
+from planner.verify.whole import NOT_RECOMPUTED
+
+Fault = Callable[[Plan], Plan]
+
+
+def failed(plan: Plan, who: Patient) -> dict[str, str]:
+    """Names of claims that fail, each with the first subject."""
+    found: dict[str, str] = {}
+    for check in verify(plan, who.scene).checks:
+        if not check.passed:
+            found.setdefault(check.name, check.subject)
+    return found
+
+
+def in_set(**changed: object) -> Fault:
+    """Other claims in the needle set."""
+    return lambda plan: replace(plan, needle_set=replace(plan.needle_set, **changed))
+
+
+def in_dose(change: Callable[[DoseReport], DoseReport]) -> Fault:
+    """Another dose report, with the words and the status that it calls for."""
+    return lambda plan: in_words(replace(plan, dose=change(plan.dose)))
+
+
+def in_target(**changed: object) -> Fault:
+    return in_dose(lambda d: replace(d, target=replace(d.target, **changed)))
+
+
+def with_goals(change: Callable[[GoalResult], GoalResult]) -> Fault:
+    return in_dose(lambda d: replace(d, goals=tuple(change(g) for g in d.goals)))
+
+
+def in_needle(id_: str, change: Callable[[Path], Path]) -> Fault:
+    """Another needle, its seeds in the set as well, the dose as it was."""
+
+    def fault(plan: Plan) -> Plan:
+        paths = tuple(change(p) if p.id == id_ else p for p in plan.paths)
+        seeds = tuple(
+            PlacedSeed(p.id, s.position_mm, s.axis, s.depth_mm, s.retraction_mm)
+            for p in paths
+            if p.aim is not Aim.TARGET
+            for s in p.seeds
+        )
+        return replace(plan, paths=paths, needle_set=replace(plan.needle_set, seeds=seeds))
+
+    return fault
+
+
+def seeds_of(id_: str, change: Callable[[Path], tuple[SeedDrop, ...]]) -> Fault:
+    return in_needle(id_, lambda p: replace(p, seeds=change(p)))
+
+
+def slid(p: Path, number: int, mm: float) -> tuple[SeedDrop, ...]:
+    """A seed so much nearer to the skin, true in place, depth and retraction."""
+    moved = [
+        replace(
+            s,
+            position_mm=as_tuple(np.array(s.position_mm) - mm * np.array(p.direction)),
+            depth_mm=s.depth_mm - mm,
+        )
+        if n == number
+        else s
+        for n, s in enumerate(p.seeds)
+    ]
+    backs = [0.0, *(a.depth_mm - b.depth_mm for a, b in pairwise(moved))]
+    return tuple(replace(s, retraction_mm=b) for s, b in zip(moved, backs, strict=True))
+
+
+def beside(p: Path, mm: float) -> tuple[SeedDrop, ...]:
+    first, *others = p.seeds
+    x, y, z = first.position_mm
+    return (replace(first, position_mm=(x + mm, y, z)), *others)
+
+
+def sideways(p: Path) -> tuple[SeedDrop, ...]:
+    first, *others = p.seeds
+    x, y, z = first.axis
+    return (replace(first, axis=(y, -x, z)), *others)
+
+
+def swapped(p: Path) -> tuple[SeedDrop, ...]:
+    return tuple(replace(s, depth_mm=s.retraction_mm, retraction_mm=s.depth_mm) for s in p.seeds)
+
+
+def in_cm(seed: PlacedSeed) -> PlacedSeed:
+    x, y, z = seed.position_mm
+    return replace(seed, position_mm=(x / 10, y / 10, z / 10))
+
+
+def asking(change: Callable[[Request], Request]) -> Fault:
+    """A request that was changed after planning."""
+    return lambda plan: in_words(replace(plan, request=change(plan.request)))
+
+
+def aiming(**changed: object) -> Fault:
+    return asking(lambda r: replace(r, target=replace(r.target, **changed)))
+
+
+def curve(name: str, change: Callable[[DvhCurve], DvhCurve]) -> Fault:
+    return in_dose(lambda d: replace(d, dvh=tuple(change(c) if c.structure == name else c for c in d.dvh)))
+
+
+def at_level(percent: int) -> Fault:
+    """The PTV's histogram with a little less at that percentage of the prescription."""
+
+    def change(c: DvhCurve) -> DvhCurve:
+        shares = list(c.volume_percent)
+        shares[c.dose_gy.index(c.dose_gy[20] * percent / 100.0)] -= 0.001
+        return replace(c, volume_percent=tuple(shares))
+
+    return curve("PTV", change)
+
+
+def cool_without_histogram(plan: Plan) -> Plan:
+    prescribed = plan.dose.prescribed_gy
+    cool = organ("heart", d0_1cc_gy=0.3 * prescribed)(plan)
+    curves = tuple(c for c in plan.dose.dvh if c.structure != "heart")
+    return in_dose(lambda d: replace(d, dvh=curves))(cool)
+
+
+def with_limit(which: Callable[[LimitComparison], object], **changes: object) -> Fault:
+    """The first limit that is such, changed."""
+
+    def fault(plan: Plan) -> Plan:
+        limits = plan.dose.bed.limits
+        n = next(n for n, limit in enumerate(limits) if which(limit))
+        return with_bed(limits=(*limits[:n], replace(limits[n], **changes), *limits[n + 1 :]))(plan)
+
+    return fault
+
+
+def not_in_input(plan: Plan) -> Plan:
+    """Every limit as of an organ that the input lacks, words and message with it."""
+    limits = tuple(
+        replace(
+            n,
+            structure="",
+            lacking="",
+            achieved_bed_gy=None,
+            achieved_cc=None,
+            organ_cc=None,
+            met=None,
+            doubts=(Doubt.NOT_IN_INPUT,) if n.limit_bed_gy is not None else n.doubts,
+        )
+        for n in plan.dose.bed.limits
+    )
+    worded = tuple(replace(n, reason=reason_of(replace(n, reason=""))) for n in limits)
+    return in_words(with_bed(limits=worded)(plan))
+
+
+def with_bed(**changed: float) -> Fault:
+    return in_dose(lambda d: replace(d, bed=replace(d.bed, **changed)))
+
+
+def organ(name: str, **changed: object) -> Fault:
+    return in_dose(
+        lambda d: replace(
+            d, organs=tuple(replace(o, **changed) if o.structure == name else o for o in d.organs)
+        )
+    )
+
+
+def point(number: int, **changed: object) -> Fault:
+    def change(d: DoseReport) -> DoseReport:
+        points = [replace(p, **changed) if n == number else p for n, p in enumerate(d.points)]
+        return replace(d, points=tuple(points))
+
+    return in_dose(change)
+
+
+def hottest_of_the_coolest(plan: Plan) -> Plan:
+    """A point of an organ that is named, called that of the coolest organ."""
+    coolest = min(plan.dose.organs, key=lambda o: o.d0_1cc_gy or 0.0)
+    last = replace(plan.dose.points[-1], name=f"hottest sample of {coolest.structure}", dose_gy=0.01)
+    return replace(
+        plan, dose=replace(plan.dose, points=(*plan.dose.points[:2], *plan.dose.points[2:-1], last))
+    )
+
+
+def stale(plan: Plan) -> Plan:
+    """One seed is left out of needle and set; the dose is still that of all."""
+    return seeds_of("N1", lambda p: p.seeds[:-1])(plan)
+
+
+def more_d90(plan: Plan) -> Plan:
+    """D90 is 2 Gy more everywhere it is stated."""
+    d90 = plan.dose.target.d90_gy + 2.0
+    goals = tuple(replace(g, reached=d90) if g.name == "d90_gy" else g for g in plan.dose.goals)
+    return in_dose(lambda d: replace(d, target=replace(d.target, d90_gy=d90), goals=goals))(plan)
+
+
+def less_v150(plan: Plan) -> Plan:
+    """V150 is 3 % less everywhere it is stated, and HI follows."""
+    target = plan.dose.target
+    v150 = target.v150_percent - 3.0
+    target = replace(target, v150_percent=v150, hi=1.0 - v150 / target.v100_percent)
+    goals = tuple(replace(g, reached=v150) if g.name == "v150_percent" else g for g in plan.dose.goals)
+    level = 1.5 * PRESCRIPTION.dose_gy
+
+    def lowered(c: DvhCurve) -> DvhCurve:
+        shares = tuple(
+            min(v, v150) if d >= level else v for d, v in zip(c.dose_gy, c.volume_percent, strict=True)
+        )
+        return replace(c, volume_percent=shares)
+
+    dvh = (lowered(plan.dose.dvh[0]), *plan.dose.dvh[1:])
+    return in_dose(lambda d: replace(d, target=target, goals=goals, dvh=dvh))(plan)
+
+
+def less_ei(plan: Plan) -> Plan:
+    """Less is said to get the dose outside, and CI follows."""
+    share = plan.dose.target.v100_percent / 100
+    return in_target(ei=0.05, ci=share * share / (share + 0.05))(plan)
+
+
+def unmet(plan: Plan) -> Plan:
+    """D90 must reach more than it does, and is said to do so."""
+    goals = replace(plan.request.prescription.goals, d90_gy=60.0)
+    asked = replace(plan.request.prescription, goals=goals)
+    plan = replace(plan, request=replace(plan.request, prescription=asked))
+    return with_goals(lambda g: replace(g, wanted=60.0) if g.name == "d90_gy" else g)(plan)
+
+
+def of_needles(change: Callable[[Path], Path]) -> Fault:
+    return lambda plan: replace(
+        plan, paths=tuple(p if p.aim is Aim.TARGET else change(p) for p in plan.paths)
+    )
+
+
+FAULTS: dict[str, tuple[Fault, str]] = {
+    # seeds
+    "a seed 1 mm beside its needle": (seeds_of("N1", lambda p: beside(p, 1.0)), "the seed lies on the axis"),
+    "a seed slid by 1 mm, the dose as it was": (seeds_of("N2", lambda p: slid(p, 0, 1.0)), "dose at a point"),
+    "a seed slid out of the PTV": (
+        seeds_of("N1", lambda p: slid(p, 1, 9.0)),
+        "the whole seed lies in the PTV",
+    ),
+    "seeds too near on a needle": (
+        seeds_of("N1", lambda p: slid(p, 1, -5.0)),
+        "seeds are distal first and spaced",
+    ),
+    "a seed in another's place": (seeds_of("N1", lambda p: slid(p, 1, -8.0)), "no two seeds share a place"),
+    "a seed's axis sideways": (seeds_of("N1", sideways), "the seed's axis is the needle's"),
+    "depth and retraction swapped": (seeds_of("N1", swapped), "retraction"),
+    "a seed left out of the set": (
+        lambda plan: in_set(seeds=plan.needle_set.seeds[1:])(plan),
+        "the set's seeds are those of its needles",
+    ),
+    "a seed left out, the dose as it was": (stale, "D90"),
+    "a needle without seeds": (seeds_of("N1", lambda p: ()), "the needle carries a seed"),
+    "seeds in cm": (
+        lambda plan: in_set(seeds=tuple(map(in_cm, plan.needle_set.seeds)))(plan),
+        "the seed is that of its needle",
+    ),
+    "seeds of needles in another order": (
+        lambda plan: in_set(seeds=plan.needle_set.seeds[::-1])(plan),
+        "the seed's needle",
+    ),
+    "a seed without an axis in the set": (
+        lambda plan: in_set(seeds=(replace(plan.needle_set.seeds[0], axis=None), *plan.needle_set.seeds[1:]))(
+            plan
+        ),
+        "the seed is that of its needle",
+    ),
+    "a seed without a depth in the set": (
+        lambda plan: in_set(
+            seeds=(replace(plan.needle_set.seeds[0], depth_mm=None), *plan.needle_set.seeds[1:])
+        )(plan),
+        "the seed is that of its needle",
+    ),
+    # needles
+    "needles in another rank order": (
+        lambda plan: in_set(path_ids=plan.needle_set.path_ids[::-1])(plan),
+        "the set's needles, by rank",
+    ),
+    "a needle that is a ranked path": (
+        in_needle("N1", lambda p: replace(p, aim=Aim.TARGET, window="window anterior")),
+        "the tip is at the distal edge",
+    ),
+    "a needle before the ranked paths": (
+        lambda plan: replace(plan, paths=(*plan.paths[1:], plan.paths[0])),
+        "paths to the target come first",
+    ),
+    "needles ranked by another order": (
+        lambda plan: replace(plan, paths=(plan.paths[0], *plan.paths[:0:-1])),
+        "rank order",
+    ),
+    "a needle with a window": (
+        of_needles(lambda p: replace(p, window="window anterior")),
+        "a needle names no",
+    ),
+    "a needle on the front": (of_needles(lambda p: replace(p, pareto=True)), "needles are on no front"),
+    "a needle that ends behind the PTV": (
+        in_needle(
+            "N1", lambda p: replace(p, tip_mm=as_tuple(np.array(p.tip_mm) + 8.0 * np.array(p.direction)))
+        ),
+        "the tip is in the PTV",
+    ),
+    "a needle said to be given": (
+        in_needle("N1", lambda p: replace(p, aim=Aim.GIVEN)),
+        "the needle was given",
+    ),
+    "needles without a set": (
+        lambda plan: replace(plan, needle_set=None),
+        "needles without a set",
+    ),
+    # the set
+    "lung of one needle": (in_set(lung_length_mm=1.0), "lung length of all needles"),
+    "a puncture too few": (in_set(pleural_punctures=-1), "pleural punctures of all needles"),
+    "another objective": (in_set(objective=7.0), "objective"),
+    "a bound above the objective": (in_set(bound=1e3), "the bound is no more than the objective"),
+    "a bound below nothing": (in_set(bound=-1.0), "the bound is not negative"),
+    "a smaller gap": (in_set(gap=0.1), "gap"),
+    "a smaller gap in seeds": (in_set(seeds_gap=0.1), "gap in seeds"),
+    "no number of seeds, and a gap": (in_set(seeds_bound=None), "fewest seeds and their gap"),
+    "out of reach, and reached": (
+        in_set(seeds_bound=None, seeds_gap=None, v100_reachable=False),
+        "V100 is out of reach only where",
+    ),
+    "out of reach, and a number": (in_set(v100_reachable=False), "V100 is out of reach only where"),
+    "more seeds needed than there are": (in_set(seeds_bound=13), "no more seeds are needed than do"),
+    "an arrangement not asked for": (in_set(arrangement="parallel"), "arrangement"),
+    "a needle not in the order": (
+        in_set(order=("N1", "N2", "N3", "N4", "N5")),
+        "the order names every needle",
+    ),
+    "no order": (in_set(order=()), "the order names every needle once"),
+    "fewer tracks than needles": (in_set(tracks_considered=3), "tracks considered"),
+    "pairs of more tracks": (in_set(conflicts_checked=191), "pairs of tracks"),
+    "more needles than allowed": (
+        asking(lambda r: replace(r, needle_set=NeedleSetRequest(max_needles=5))),
+        "no more needles than allowed",
+    ),
+    "a bundle asked for": (
+        asking(lambda r: replace(r, needle_set=NeedleSetRequest(arrangement=Arrangement.PARALLEL))),
+        "the needles of a bundle are parallel",
+    ),
+    "more clearance asked for": (
+        asking(lambda r: replace(r, needle_set=NeedleSetRequest(clearance_mm=6.0))),
+        "shafts keep their clearance",
+    ),
+    "punctures asked for at another price": (
+        asking(lambda r: replace(r, needle_set=NeedleSetRequest(puncture_cost_mm=40.0))),
+        "objective",
+    ),
+    # the PTV
+    "a smaller margin": (aiming(margin_mm=4.0), "volume"),
+    "a larger margin": (aiming(margin_mm=6.0), "volume"),
+    "no margin": (aiming(margin_mm=0.0), "the whole seed lies in the PTV"),
+    "cut back from the aorta": (aiming(cut_back=("aorta",)), "volume"),
+    "cut back from nothing known": (aiming(cut_back=("pancreas",)), "the PTV is cut back from structures"),
+    # strength
+    "mCi for U": (in_dose(lambda d: replace(d, air_kerma_strength_u=0.6)), "air-kerma strength"),
+    "another source": (in_dose(lambda d: replace(d, source="best_2301")), "source"),
+    "an unknown source": (in_dose(lambda d: replace(d, source="bone")), "source"),
+    "another strength asked for": (
+        asking(lambda r: replace(r, seeds=replace(r.seeds, activity_mci=0.63))),
+        "D90",
+    ),
+    "a month of decay": (
+        asking(
+            lambda r: replace(
+                r,
+                seeds=replace(r.seeds, calibration_date=date(2026, 1, 1), implant_date=date(2026, 2, 1)),
+            )
+        ),
+        "air-kerma strength",
+    ),
+    "another prescription": (in_dose(lambda d: replace(d, prescribed_gy=61.0)), "prescribed dose"),
+    "dose to medium": (in_dose(lambda d: replace(d, medium="dose to medium")), "medium"),
+    # doses
+    "D90 2 Gy more": (more_d90, "D90"),
+    "V150 3 % less": (less_v150, "V150"),
+    "less outside the PTV": (less_ei, "EI"),
+    "a PTV without volume": (in_target(volume_cc=0.0), "volume"),
+    "no HI": (in_target(hi=None), "HI where anything gets the prescribed dose"),
+    "GTV for PTV": (
+        lambda plan: in_target(**{f.name: getattr(plan.dose.gtv, f.name) for f in fields(VolumeDose)})(plan),
+        "volume",
+    ),
+    "an organ with half its dose": (organ("heart", d2cc_gy=3.7), "D2cc"),
+    "an organ with twice its dose": (organ("vertebrae", d0_1cc_gy=150.0), "D0.1cc"),
+    "an organ without a dose": (organ("heart", d1cc_gy=None), "D1cc where there is so much"),
+    "an organ left out": (in_dose(lambda d: replace(d, organs=d.organs[1:])), "organs with a dose"),
+    "an organ of another name": (organ("heart", structure="pancreas"), "organs with a dose"),
+    "an organ of another size": (organ("heart", volume_cc=5.0), "volume"),
+    # points
+    "a point with another dose": (point(2, dose_gy=123.0), "dose at a point"),
+    "a point elsewhere": (point(3, position_mm=(10.0, 50.0, 60.0)), "the point lies in what it is named for"),
+    "a point of another name": (point(3, name="hottest sample of pancreas"), "the point lies in what"),
+    "no coldest point": (
+        in_dose(lambda d: replace(d, points=d.points[1:])),
+        "coldest points that are not named",
+    ),
+    "a hottest point where it is cool": (
+        in_dose(
+            lambda d: replace(d, points=(*d.points[:2], replace(d.points[2], dose_gy=1.0), *d.points[3:]))
+        ),
+        "it gets what the hottest 0.1 cm3 do",
+    ),
+    "the hottest points left out": (
+        in_dose(lambda d: replace(d, points=d.points[:2])),
+        "organs whose hottest point is named",
+    ),
+    "the points of the coolest organs named": (hottest_of_the_coolest, "points of hotter organs are named"),
+    # histograms
+    "a histogram cut to one level": (
+        curve("GTV", lambda c: replace(c, dose_gy=c.dose_gy[:1], volume_percent=c.volume_percent[:1])),
+        "its levels",
+    ),
+    "no histogram of hot organs": (
+        in_dose(lambda d: replace(d, dvh=d.dvh[:2])),
+        "volumes to treat, and hot organs, without",
+    ),
+    "a histogram shifted": (
+        curve("PTV", lambda c: replace(c, volume_percent=(100.0, *c.volume_percent[:-1]))),
+        "share at",
+    ),
+    "an organ's histogram shifted": (
+        curve("vertebrae", lambda c: replace(c, volume_percent=(100.0, *c.volume_percent[:-1]))),
+        "share at",
+    ),
+    **{
+        f"a histogram of another V{percent}": (at_level(percent), f"the histogram gives V{percent}")
+        for percent in (100, 150, 200)
+    },
+    "no histogram of an organ that gets 0.3 of the prescription": (
+        cool_without_histogram,
+        "volumes to treat, and hot organs, without",
+    ),
+    "a histogram in another unit": (
+        curve("PTV", lambda c: replace(c, dose_gy=tuple(100 * d for d in c.dose_gy))),
+        "share at",
+    ),
+    "a histogram backwards": (
+        curve("GTV", lambda c: replace(c, volume_percent=c.volume_percent[::-1])),
+        "levels rise and shares fall",
+    ),
+    "a histogram of nothing": (
+        curve("GTV", lambda c: replace(c, dose_gy=(), volume_percent=())),
+        "the first level is no dose",
+    ),
+    "a histogram with a share missing": (
+        curve("GTV", lambda c: replace(c, volume_percent=c.volume_percent[:-1])),
+        "each level has its share",
+    ),
+    "a histogram of an unknown structure": (
+        curve("vertebrae", lambda c: replace(c, structure="pancreas")),
+        "histograms of unknown structures",
+    ),
+    "no histogram of the PTV": (
+        in_dose(lambda d: replace(d, dvh=d.dvh[1:])),
+        "volumes to treat, and hot organs, without",
+    ),
+    "two histograms of one structure": (
+        in_dose(lambda d: replace(d, dvh=(*d.dvh, d.dvh[-1]))),
+        "a structure has one histogram",
+    ),
+    # goals
+    "a goal said to be met that is not": (unmet, "whether the goal is met"),
+    "a goal said not to be met": (with_goals(lambda g: replace(g, met=False)), "whether the goal is met"),
+    "a goal meant the other way": (
+        with_goals(lambda g: replace(g, at_least=not g.at_least)),
+        "which way the goal is meant",
+    ),
+    "a goal that was not asked for": (
+        with_goals(lambda g: replace(g, structure="node") if g.structure == "aorta" else g),
+        "the goals are those of the prescription",
+    ),
+    "a goal left out": (
+        in_dose(lambda d: replace(d, goals=d.goals[:-1])),
+        "the goals are those of the prescription",
+    ),
+    "a goal with another number": (
+        with_goals(lambda g: replace(g, wanted=g.wanted - 5.0)),
+        "what the goal asks for",
+    ),
+    "a goal that reached more": (
+        with_goals(lambda g: replace(g, reached=g.reached + 0.5)),
+        "what was reached",
+    ),
+    "a goal of a name that nobody knows": (
+        lambda plan: replace(
+            plan,
+            dose=replace(
+                plan.dose, goals=tuple(replace(g, name="d95_gy", met=False) for g in plan.dose.goals)
+            ),
+        ),
+        "goals that no sentence can be made of",
+    ),
+    "a goal for an organ that is not there": (
+        asking(
+            lambda r: replace(
+                r, prescription=replace(r.prescription, organ_goals={"hart": OrganGoal(d2cc_gy=1.0)})
+            )
+        ),
+        "organs with a goal that have no dose",
+    ),
+    "planned, though a goal is not met": (
+        lambda plan: replace(
+            with_goals(lambda g: replace(g, met=False))(plan),
+            outcome=replace(plan.outcome, status=Status.PLANNED),
+        ),
+        "the outcome says whether the goals are met",
+    ),
+    "goals not met, though all are": (
+        lambda plan: replace(plan, outcome=replace(plan.outcome, status=Status.GOALS_NOT_MET)),
+        "the outcome says whether the goals are met",
+    ),
+    "a dose without a set": (
+        lambda plan: replace(plan, needle_set=None, paths=plan.paths[:1]),
+        "an implant is whole, and prescribed",
+    ),
+    "a set without a dose": (lambda plan: replace(plan, dose=None), "an implant is whole, and prescribed"),
+    "an implant that nobody prescribed": (
+        asking(lambda r: replace(r, prescription=None)),
+        "an implant is whole, and prescribed",
+    ),
+    # BED
+    "a limit said to be met": (
+        with_limit(lambda n: n.limit_bed_gy is not None, met=True, achieved_bed_gy=1.0, limit_bed_gy=50.0),
+        "the limit as BED",
+    ),
+    "an exceeded limit said not to be comparable": (
+        with_limit(lambda n: n.met, met=None),
+        "how the limit ends",
+    ),
+    "a limit met said to be exceeded": (with_limit(lambda n: n.met, met=False), "how the limit ends"),
+    "an organ with less of the limit's dose": (
+        with_limit(lambda n: n.met, achieved_cc=1e5),
+        "volume that gets the limit's BED",
+    ),
+    "an organ with a colder hottest part": (
+        with_limit(lambda n: n.met, achieved_bed_gy=1.0),
+        "BED of the hottest part",
+    ),
+    "a larger organ": (with_limit(lambda n: n.met, organ_cc=1e4), "volume compared"),
+    "a doubt that nothing calls for": (
+        with_limit(lambda n: n.met, doubts=(Doubt.UNVERIFIED,)),
+        "what is in doubt",
+    ),
+    "an excess that is undone": (
+        with_limit(lambda n: n.met, doubts=(Doubt.HOLDS_TARGET,)),
+        "what is in doubt",
+    ),
+    "an organ said to hold the target": (
+        with_limit(lambda n: n.organ == "Heart", doubts=(Doubt.HOLDS_TARGET, Doubt.BEAMS_IN_FULL)),
+        "what is in doubt",
+    ),
+    "an organ said to be no part of more": (
+        with_limit(lambda n: n.lacking, doubts=(Doubt.BEAMS_IN_FULL,), lacking=""),
+        "what is in doubt",
+    ),
+    "another part said to be lacking": (
+        with_limit(lambda n: n.lacking, lacking="the carina"),
+        "what the organ lacks",
+    ),
+    "limits said to be of organs that are not there": (not_in_input, "the structures compared"),
+    "another reason": (with_limit(lambda n: n.met, reason="0.00 cc get it."), "what is said of the limit"),
+    "a limit of a structure that is not there": (
+        with_limit(lambda n: n.met, structure="nothing"),
+        "the structures compared",
+    ),
+    "a limit of another volume": (with_limit(lambda n: n.met, volume_cc=99.0), "what the row says"),
+    "a limit of another protocol": (
+        with_limit(lambda n: n.met, protocol="RTOG_0236_3fx"),
+        "the limits are those of the protocols asked for",
+    ),
+    "a limit left out": (
+        lambda plan: with_bed(limits=plan.dose.bed.limits[1:])(plan),
+        "the limits are those of the protocols asked for",
+    ),
+    "BED without the beams": (with_bed(external_target_gy=0.0), "BED of external beams"),
+    "BED of organs as of the target": (
+        lambda plan: with_bed(external_organ_gy=plan.dose.bed.external_target_gy)(plan),
+        "BED of external beams",
+    ),
+    "BED of D90 alone": (with_bed(target_d90_gy=50.0), "D90 as BED"),
+    "EQD2 as BED": (
+        lambda plan: with_bed(target_d90_eqd2_gy=plan.dose.bed.target_d90_gy)(plan),
+        "D90 as EQD2",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def truth() -> tuple[Plan, Patient]:
+    return honest_implant()
+
+
+def test_a_true_implant_passes(truth: tuple[Plan, Patient]) -> None:
+    plan, who = truth
+    assert plan.outcome.status is Status.PLANNED
+    assert failed(plan, who) == {}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_caught(fault: str, truth: tuple[Plan, Patient]) -> None:
+    plan, who = truth
+    change, name = FAULTS[fault]
+    found = failed(change(plan), who)
+    assert any(failing.startswith(name) for failing in found), found
+
+
+def numbers_of(record: type) -> list[str]:
+    return [f.name for f in fields(record) if f.type in (float, int) or "float" in str(f.type)]
+
+
+@pytest.mark.parametrize("name", numbers_of(TargetDose))
+@pytest.mark.parametrize("factor", [0.8, 1.2])
+def test_every_number_of_the_targets_dose_is_checked(
+    name: str, factor: float, truth: tuple[Plan, Patient]
+) -> None:
+    plan, who = truth
+    assert failed(in_target(**{name: factor * getattr(plan.dose.target, name)})(plan), who)
+
+
+@pytest.mark.parametrize("name", numbers_of(NeedleSet))
+@pytest.mark.parametrize("value", [-1, 10**20])
+def test_no_number_of_a_set_may_be_anything(name: str, value: int, truth: tuple[Plan, Patient]) -> None:
+    plan, who = truth
+    assert failed(in_set(**{name: value})(plan), who)
+
+
+@pytest.mark.parametrize(
+    "request_changed",
+    [
+        {"prescription": replace(PRESCRIPTION, dose_gy=0.0)},
+        {"prescription": replace(PRESCRIPTION, bed=BedRequest(alpha_beta_organ_gy=0.0))},
+        {"prescription": replace(PRESCRIPTION, prior_external=PriorExternal(60.0, 0))},
+        {"needle_set": NeedleSetRequest(clearance_mm=-1.0)},
+        {"needle_set": NeedleSetRequest(grid_pitch_mm=0.0)},
+        {"seeds": replace(ASKED.seeds, activity_mci=0.0)},
+        {"seeds": replace(ASKED.seeds, calibration_date=date(2026, 2, 1), implant_date=date(2026, 1, 1))},
+    ],
+)
+def test_an_absurd_request_gets_no_further(request_changed: dict, truth: tuple[Plan, Patient]) -> None:
+    plan, who = truth
+    found = failed(replace(plan, request=replace(plan.request, **request_changed)), who)
+    assert found == {"the request makes sense": "request"}
+
+
+def test_what_is_not_recomputed_is_said(truth: tuple[Plan, Patient]) -> None:
+    plan, who = truth
+    assert verify(plan, who.scene).not_recomputed == NOT_RECOMPUTED
+    assert "/needle_set/bound" in NOT_RECOMPUTED
+
+
+def test_goals_that_are_not_met_are_an_outcome_too() -> None:
+    asked = replace(PRESCRIPTION, goals=Goals(v100_percent=99.0), organ_goals={}, prior_external=None)
+    plan, who = implanted(replace(ASKED, prescription=asked))
+    assert plan.outcome.status is Status.GOALS_NOT_MET
+    assert failed(plan, who) == {}
+
+
+# --- what is given
+
+CENTRE_B = (60.0, 70.0, 66.0)
+
+
+def test_given_needles_may_touch_each_other_and_pass_organs() -> None:
+    """Two that cross, one of them through the left lung and beside the aorta; no order is stated for them."""
+    who = honest_implant()[1]
+    one = given_needle(who.scene, CENTRE_B, (0.9, -1.0, 0.05))
+    two = given_needle(who.scene, (60.0, 70.0, 66.4), (0.9, -1.0, 0.045))
+    plan, who = implanted(with_given(one, two), tips_B=TIPS_B[:3])
+    assert [p.aim for p in plan.paths].count(Aim.GIVEN) == 2
+    found = failed(plan, who)
+    assert found == {}
+    assert failed(in_set(order=())(plan), who) == {}
+    assert "the needle was given" in failed(asking(lambda r: with_given(one))(plan), who)
+    other = given_needle(who.scene, CENTRE_B, (0.8, -1.0, 0.05))
+    assert "the given needle is kept" in failed(asking(lambda r: with_given(one, other))(plan), who)
+    nowhere = replace(one, entry_mm=one.tip_mm)
+    assert "the given needle is kept" in failed(asking(lambda r: with_given(nowhere, two))(plan), who)
+
+
+def test_a_needle_that_is_in_already_stands_in_the_way_of_one_that_ends_beside_it() -> None:
+    who = honest_implant()[1]
+    given = given_needle(who.scene, (50.5, 74.0, 62.0), (-0.035, -1.0, 0.0))
+    plan, who = implanted(with_given(given), tips_B=TIPS_B[:3])
+    assert "shafts keep their clearance" in failed(plan, who)
+
+
+def test_an_order_may_only_be_left_out_where_the_given_needles_have_none() -> None:
+    who = honest_implant()[1]
+    apart = [
+        given_needle(who.scene, (60.0, 70.0, z), (0.3, -1.0, lean)) for z, lean in ((62.0, 0.0), (70.0, 0.2))
+    ]
+    plan, who = implanted(with_given(*apart), tips_B=TIPS_B[:3])
+    assert failed(plan, who) == {}
+    assert "the order names every needle once" in failed(in_set(order=())(plan), who)
+
+
+def test_given_seeds_count_with_and_without_an_axis() -> None:
+    axis = (0.0, 1.0, 0.0)
+    seeds = [GivenSeed((57.0, 66.0, 58.5)), GivenSeed((54.0, 66.0, 65.5), axis)]
+    plan, who = implanted(with_given(seeds=seeds))
+    assert failed(plan, who) == {}
+    turned = (*plan.needle_set.seeds[:-1], replace(plan.needle_set.seeds[-1], axis=(1.0, 0.0, 0.0)))
+    assert "the seed is that of its needle, or the given one" in failed(in_set(seeds=turned)(plan), who)
+    none = dosed(replace(plan, request=ASKED), who)
+    assert "the set's seeds are those of its needles and those given" in failed(none, who)
+
+
+# --- needles together
+
+
+def test_needles_that_touch_are_caught() -> None:
+    plan, who = implanted(tips_B=[(50.0, 75.0, 55.0), (51.5, 75.0, 55.0)])
+    found = failed(plan, who)
+    assert {"no two needles touch", "shafts keep their clearance", "hubs are apart"} <= found.keys()
+
+
+def test_an_order_reversed_is_caught_where_it_matters() -> None:
+    """Short hubs: that of the deeper needle lies beneath the other's, so that it must be driven first."""
+    request = replace(ASKED, pose=replace(ASKED.pose, hub_length_mm=1.0))
+    plan, who = implanted(request, tips_B=[(50.0, 75.0, 55.0), (56.0, 68.0, 55.0)], fan=0.0)
+    deep, shallow = sorted((p for p in plan.paths if p.aim is Aim.PTV), key=lambda p: -p.length_mm)
+    assert failed(in_set(order=(deep.id, shallow.id))(plan), who) == {}
+    found = failed(in_set(order=(shallow.id, deep.id))(plan), who)
+    assert "the order lets every needle in" in found
+
+
+def test_a_bundle_stands_in_the_holes_of_its_template() -> None:
+    asked = NeedleSetRequest(arrangement=Arrangement.PARALLEL, grid_pitch_mm=5.0)
+    request = replace(ASKED, needle_set=asked, pose=replace(ASKED.pose, hub_diameter_mm=1.0))
+    holes = [(0.0, 0.0), (5.0, 0.0), (10.0, 5.0)]
+    turned = [(50.0 + 0.6 * a - 0.8 * b, 74.0, 57.0 + 0.8 * a + 0.6 * b) for a, b in holes]
+    plan, who = implanted(request, tips_B=turned, fan=0.0)
+    assert failed(plan, who) == {}
+    alone, _ = implanted(request, tips_B=turned[:1], fan=0.0)
+    assert failed(alone, who) == {}
+    beside = [*turned[:2], (turned[2][0] + 0.5, *turned[2][1:])]
+    plan, who = implanted(request, tips_B=beside, fan=0.0)
+    assert set(failed(plan, who)) == {"needles stand in the template's holes"}

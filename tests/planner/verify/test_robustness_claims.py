@@ -1,0 +1,339 @@
+"""Verification of robustness: its parts against the planner's and exact geometry, and planted faults."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from box_scenes import box_mask, grid_of, made_scene
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sample_implants import a_path
+from scipy.stats import weibull_min
+from true_implants import (
+    TIPS_B,
+    dosed,
+    given_needle,
+    honest_implant,
+    implanted,
+    in_words,
+    leaning,
+    with_given,
+)
+from true_plans import Patient
+
+from anatomy.structures import Role
+from planner.clearance import Obstacles
+from planner.implant_records import NeedleRisk, Robustness, Spread, Touch
+from planner.records import Aim, Plan
+from planner.request import Needle, Placement
+from planner.robustness.errors import ERRORS, displaced, drawn
+from planner.robustness.tolerance import tolerance_deg
+from planner.verify import verify
+from planner.verify.boxes import segment_box2
+from planner.verify.claims import Claims
+from planner.verify.placement import MEAN_AND_SD_MM, misplaced
+from planner.verify.risk import check_tolerances
+from planner.verify.touching import touching
+
+# Placement
+
+directions = st.tuples(*[st.floats(-1.0, 1.0)] * 3).map(np.array).filter(lambda d: np.linalg.norm(d) > 0.1)
+
+
+@given(
+    st.sampled_from(list(Placement)),
+    directions,
+    st.integers(-(2**40), 2**40),
+    st.integers(0, 50),
+    st.floats(20, 200),
+)
+def test_both_draw_the_same_errors(placement, direction, seed, number, length):
+    entry, inward = np.array([10.0, -20.0, 5.0]), direction / np.linalg.norm(direction)
+    # Within rounding of where they change over, frames across may differ.
+    if abs(abs(inward[0]) - 0.9) < 1e-9:
+        return
+    again = misplaced(placement, entry, entry + length * inward, seed, number, 20)
+    planned = displaced(ERRORS[placement], entry, inward, length, drawn(seed, number, 20))
+    assert np.allclose(again.entry_B, planned.entry_B, atol=1e-9)
+    assert np.allclose(again.at(length), planned.at(length), atol=1e-9)
+    assert np.allclose(again.inward_B, planned.direction_B, atol=1e-11)
+
+
+@pytest.mark.parametrize("placement", list(Placement))
+def test_errors_have_the_mean_and_sd_that_were_published(placement):
+    entry, tip = np.zeros(3), np.array([0.0, 0.0, 200.0])
+    drawn_again = misplaced(placement, entry, tip, 1, 0, 200_000)
+    at_entry, at_tip, in_depth = MEAN_AND_SD_MM[placement]
+    # Where the displaced line passes the planned tip's plane.
+    along = (200.0 - drawn_again.entry_B[:, 2]) / drawn_again.inward_B[:, 2]
+    at_end = drawn_again.entry_B + along[:, None] * drawn_again.inward_B - tip
+    for sizes, (mean, sd) in (
+        (np.linalg.norm(drawn_again.entry_B, axis=1), at_entry),
+        (np.linalg.norm(at_end, axis=1), at_tip),
+        (np.abs(drawn_again.deeper_mm), in_depth),
+    ):
+        assert sizes.mean() == pytest.approx(mean, rel=0.01)
+        assert sizes.std() == pytest.approx(sd, rel=0.02)
+        shape, _, scale = weibull_min.fit(sizes[:20_000], floc=0.0)
+        quantiles = np.quantile(sizes, (0.1, 0.5, 0.9, 0.99))
+        assert quantiles == pytest.approx(
+            weibull_min.ppf((0.1, 0.5, 0.9, 0.99), shape, scale=scale), rel=0.03
+        )
+
+
+# Touching
+
+
+@pytest.mark.interpreted
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 9999), st.sampled_from([0.3, 0.635, 1.4]))
+def test_what_is_touched_lies_between_surely_and_maybe(seed, radius):
+    rng = np.random.default_rng(seed)
+    grid = grid_of((9, 8, 7), (1.0, 1.5, 0.6))
+    names = ("one", "two", "three")
+    masks = {n: (Role.FORBIDDEN, rng.random(grid.shape) < 0.01) for n in names}
+    for _, mask in masks.values():
+        mask[0, 0, 0] = True
+    body = box_mask(grid.shape, ((0, 0, 0), grid.shape))
+    target = box_mask(grid.shape, ((4, 4, 3), (6, 6, 5)))
+    scene = made_scene(grid, {"body": (Role.SKIN, body), **masks, "node": (Role.TARGET, target)})
+    middle, size = 0.5 * (grid.lower_B + grid.upper_B), grid.upper_B - grid.lower_B
+    # Inside the field of view, where a needle is judged as it is.
+    ends = middle + (rng.random((2, 6, 3)) - 0.5) * size
+    found = touching(scene.of_role(Role.FORBIDDEN), grid, ends[0], ends[1], radius)
+    assert found.names == ("one", "three", "two")
+    for column, name in enumerate(found.names):
+        boxes = (np.argwhere(masks[name][1]) - 0.5) * grid.spacing_mm
+        for n in range(6):
+            away = min(
+                segment_box2(tuple(ends[0, n]), tuple(ends[1, n]), tuple(low), tuple(low + grid.spacing_mm))
+                for low in boxes
+            )
+            away = np.sqrt(away)
+            assert found.surely[n, column] <= (away <= radius) <= found.maybe[n, column]
+            assert found.surely[n, column] or away > radius - 0.02
+            assert not found.maybe[n, column] or away < radius + 0.02
+
+
+def test_beyond_the_field_of_view_the_scene_goes_on_as_at_its_edge():
+    grid = grid_of((10, 10, 10))
+    edge = box_mask(grid.shape, ((0, 4, 4), (1, 6, 6)))
+    body, target = (
+        box_mask(grid.shape, ((0, 0, 0), (10, 10, 10))),
+        box_mask(grid.shape, ((5, 5, 5), (7, 7, 7))),
+    )
+    masks = {"body": (Role.SKIN, body), "rib": (Role.FORBIDDEN, edge), "node": (Role.TARGET, target)}
+    ribs = made_scene(grid, masks).of_role(Role.FORBIDDEN)
+    one, two = (
+        np.array([[-20.0, 4.5, 4.5], [-20.0, 8.5, 8.5]]),
+        np.array([[-5.0, 4.5, 4.5], [-5.0, 8.5, 8.5]]),
+    )
+    assert touching(ribs, grid, one, two, 0.6).surely[:, 0].tolist() == [True, False]
+
+
+# Planted faults
+
+Fault = Callable[[Robustness], Robustness | None]
+
+
+def spread(name: str, **by: float) -> Fault:
+    def change(r: Robustness) -> Robustness:
+        told: Spread = getattr(r, name)
+        return replace(r, **{name: replace(told, **{k: getattr(told, k) + v for k, v in by.items()})})
+
+    return change
+
+
+def first(change: Callable[[NeedleRisk], NeedleRisk]) -> Fault:
+    return lambda r: replace(r, needles=(change(r.needles[0]), *r.needles[1:]))
+
+
+def touches(*named: tuple[str, float]) -> Fault:
+    return first(lambda n: replace(n, touches=tuple(Touch(*t) for t in named)))
+
+
+FAULTS: dict[str, tuple[Fault, str]] = {
+    "nothing told": (lambda r: None, "robustness where it is asked for"),
+    "another placement": (lambda r: replace(r, placement="robot"), "placement"),
+    "more samples": (lambda r: replace(r, samples=13), "samples"),
+    "more samples with a dose": (lambda r: replace(r, dose_samples=60), "samples with a dose"),
+    "a needle left out": (lambda r: replace(r, needles=r.needles[1:]), "needles with a risk"),
+    "a touch left out": (touches(), "chance of a touch"),
+    "a smaller chance": (touches(("vertebrae", 1 / 12)), "chance of a touch"),
+    "a touch that is none": (touches(("vertebrae", 0.25), ("aorta", 1 / 12)), "chance of a touch"),
+    "an organ that is not there": (
+        touches(("vertebrae", 0.25), ("hart", 0.1)),
+        "structures touched that there are not",
+    ),
+    "a touch without a chance": (
+        touches(("vertebrae", 0.25), ("aorta", 0.0)),
+        "what is touched, the likeliest first",
+    ),
+    "a touch told twice": (
+        touches(("vertebrae", 0.25), ("vertebrae", 0.25)),
+        "what is touched, the likeliest first",
+    ),
+    "the likeliest last": (
+        touches(("aorta", 0.1), ("vertebrae", 0.25)),
+        "what is touched, the likeliest first",
+    ),
+    "the risk of another needle": (
+        lambda r: replace(r, needles=(replace(r.needles[-1], path_id=r.needles[0].path_id), *r.needles[1:])),
+        "chance of a touch",
+    ),
+    "more tolerance": (
+        first(lambda n: replace(n, tolerance_deg=n.tolerance_deg + 10.0)),
+        "no turn by less than the tolerance touches",
+    ),
+    "a tolerance below nothing": (
+        first(lambda n: replace(n, tolerance_deg=-1.0)),
+        "the tolerance is an angle",
+    ),
+    "a higher D90": (spread("d90_gy", p50=5.0), "50th percentile of D90"),
+    "a lower D90": (spread("d90_gy", p95=-5.0), "95th percentile of D90"),
+    "a higher V100": (spread("v100_percent", p5=8.0), "5th percentile of V100"),
+    "goals met more often": (lambda r: replace(r, goals_met_share=0.5), "share of samples with D90 and V100"),
+}
+
+
+@pytest.fixture(scope="module")
+def truth() -> tuple[Plan, Patient]:
+    return honest_implant()
+
+
+def failed(plan: Plan, who: Patient) -> set[str]:
+    return {check.name for check in verify(plan, who.scene).checks if not check.passed}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_caught(fault: str, truth: tuple[Plan, Patient]) -> None:
+    plan, who = truth
+    change, name = FAULTS[fault]
+    assert plan.robustness is not None
+    found = failed(replace(plan, robustness=change(plan.robustness)), who)
+    assert name in found
+
+
+def test_robustness_of_another_random_seed_is_not_that_of_this_one(truth: tuple[Plan, Patient]) -> None:
+    plan, who = truth
+    other = dosed(replace(plan, request=replace(plan.request, random_seed=5)), who)
+    assert failed(other, who) == set()
+    assert failed(replace(plan, robustness=other.robustness), who)
+
+
+def test_where_no_sample_is_asked_for_none_is_told(truth: tuple[Plan, Patient]) -> None:
+    plan, who = truth
+    asked = replace(plan.request, robustness=replace(plan.request.robustness, samples=0))
+    assert failed(in_words(replace(plan, request=asked, robustness=None)), who) == set()
+    assert failed(replace(plan, request=asked), who) == {"robustness where it is asked for"}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"samples": 10_001}, "robustness.samples is too large"),
+        ({"samples": -1}, "robustness.samples is too small"),
+    ],
+)
+def test_samples_that_cannot_be_drawn_again_are_refused(truth: tuple[Plan, Patient], change, words) -> None:
+    plan, who = truth
+    asked = replace(plan.request, robustness=replace(plan.request.robustness, **change))
+    checks = verify(replace(plan, request=asked), who.scene).checks
+    assert [c.recomputed for c in checks if not c.passed] == [words]
+
+
+def test_a_seed_model_that_is_not_known_is_refused(truth: tuple[Plan, Patient]) -> None:
+    plan, who = truth
+    asked = replace(plan.request, seeds=replace(plan.request.seeds, model="amersham_671"))
+    checks = verify(replace(plan, request=asked), who.scene).checks
+    assert [c.recomputed for c in checks if not c.passed] == ["seeds.model is unknown"]
+
+
+def test_robustness_of_needles_that_are_not_there_is_refused(truth: tuple[Plan, Patient]) -> None:
+    plan, who = truth
+    bare = replace(plan, needle_set=None, dose=None, paths=plan.paths[:1])
+    assert "an implant is whole, and prescribed" in failed(bare, who)
+
+
+def test_a_structure_inside_the_cone_is_met_by_turning_less_than_its_tolerance() -> None:
+    """A vessel across, 5 mm aside of the needle near its tip: no turn by more than brings the wall there."""
+    grid = grid_of((60, 60, 120))
+    vessel = box_mask(grid.shape, ((36, 10, 22), (42, 50, 28)))
+    masks = {
+        "body": (Role.SKIN, box_mask(grid.shape, ((0, 0, 0), grid.shape))),
+        "vessel": (Role.FORBIDDEN, vessel),
+        "node": (Role.TARGET, box_mask(grid.shape, ((28, 28, 18), (33, 33, 22)))),
+    }
+    scene = made_scene(grid, masks)
+    entry, tip = (grid.to_patient(np.array(p)) for p in ((30.0, 30.0, 119.0), (30.0, 30.0, 20.0)))
+    path = replace(a_path("N1", Aim.PTV), entry_mm=tuple(entry.tolist()), tip_mm=tuple(tip.tolist()))
+    safe = tolerance_deg(
+        Obstacles(scene.of_role(Role.FORBIDDEN), grid), grid.to_box(entry), grid.to_box(tip), 0.635
+    )
+    assert 2.0 < safe < 4.0
+    for told, passes in ((safe, True), *((angle, False) for angle in (safe + 0.1, 4.0, 20.0, 45.0, 90.0))):
+        claims = Claims()
+        check_tolerances(claims, scene, Needle(), (NeedleRisk("N1", told, ()),), (path,))
+        assert claims.verification().passed is passes, told
+
+
+def test_where_nothing_is_forbidden_a_needle_may_turn_to_any_side() -> None:
+    grid = grid_of((60, 60, 120))
+    masks = {
+        "body": (Role.SKIN, box_mask(grid.shape, ((0, 0, 0), grid.shape))),
+        "lung_left": (Role.LUNG, box_mask(grid.shape, ((2, 2, 2), (20, 50, 100)))),
+        "node": (Role.TARGET, box_mask(grid.shape, ((28, 28, 18), (33, 33, 22)))),
+    }
+    scene = made_scene(grid, masks)
+    entry, tip = (grid.to_patient(np.array(p)) for p in ((30.0, 30.0, 119.0), (30.0, 30.0, 20.0)))
+    path = replace(a_path("N1", Aim.PTV), entry_mm=tuple(entry.tolist()), tip_mm=tuple(tip.tolist()))
+    assert tolerance_deg(Obstacles([], grid), grid.to_box(entry), grid.to_box(tip), 0.635) == 90.0
+    for told, passes in ((90.0, True), (90.1, False)):
+        claims = Claims()
+        check_tolerances(claims, scene, Needle(), (NeedleRisk("N1", told, ()),), (path,))
+        assert claims.verification().passed is passes
+
+
+def test_needles_that_are_in_go_wrong_in_depth_alone() -> None:
+    entry, tip = np.array([1.0, 2.0, 3.0]), np.array([20.0, 50.0, 30.0])
+    planned = misplaced(Placement.TEMPLATE, entry, tip, 3, 1, 30)
+    held = misplaced(Placement.TEMPLATE, entry, tip, 3, 1, 30, in_already=True)
+    assert np.array_equal(held.entry_B, np.tile(entry, (30, 1)))
+    assert np.allclose(held.inward_B, (tip - entry) / np.linalg.norm(tip - entry))
+    assert np.array_equal(held.deeper_mm, planned.deeper_mm)
+    direction = (tip - entry) / np.linalg.norm(tip - entry)
+    length = float(np.linalg.norm(tip - entry))
+    wrong = displaced(ERRORS[Placement.TEMPLATE], entry, direction, length, drawn(3, 1, 30))
+    own = wrong.in_line(entry, direction)
+    assert np.allclose(own.at(length), held.at(length), atol=1e-9)
+
+
+def test_of_a_needle_that_is_in_no_chance_is_told(truth: tuple[Plan, Patient]) -> None:
+    node = honest_implant()[1].scene
+    plan, who = implanted(
+        with_given(given_needle(node, (60.0, 75.0, 62.0), leaning((60.0, 75.0, 62.0), 0.01))),
+        tips_B=TIPS_B[:3],
+    )
+    assert plan.robustness is not None and failed(plan, who) == set()
+    (kept,) = [p.id for p in plan.paths if p.aim is Aim.GIVEN]
+    told = tuple(
+        replace(n, touches=(Touch("heart", 0.5),)) if n.path_id == kept else n
+        for n in plan.robustness.needles
+    )
+    found = failed(replace(plan, robustness=replace(plan.robustness, needles=told)), who)
+    assert found == {"chances of a needle that is in already"}
+
+
+def test_a_set_without_needles_has_no_risk_to_tell(truth: tuple[Plan, Patient]) -> None:
+    """Where given seeds do all that is asked for."""
+    plan, who = truth
+    assert plan.needle_set is not None and plan.robustness is not None
+    none = replace(plan.needle_set, path_ids=(), order=(), seeds=())
+    bare = replace(
+        plan,
+        paths=plan.paths[:1],
+        needle_set=none,
+        robustness=replace(plan.robustness, needles=()),
+    )
+    assert "needles with a risk" not in failed(bare, who)

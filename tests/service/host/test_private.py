@@ -1,0 +1,117 @@
+"""What is an owner's is nobody else's: folders, kept answers, and who says for whom he asks."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import plan_work as fakes
+import pytest
+from rest_calls import client_of, problem, until, upload
+from service_process import eventually
+
+from anatomy.errors import AnatomyError
+from service.app import create_app
+from service.gate import OWN
+from service.keys import create
+from service.logs import AUDIT
+from service.privacy import make_private
+from service.server import beside
+from service.settings import Settings, SettingsError, from_environment
+from service.tasks import Work
+
+CALLER = "203.0.113.7"
+
+
+@pytest.fixture
+def audited() -> Iterator[list[logging.LogRecord]]:
+    """What the audit log is told."""
+    told: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = told.append  # type: ignore[method-assign]
+    AUDIT.addHandler(handler)
+    AUDIT.setLevel(logging.INFO)
+    AUDIT.propagate = False
+    yield told
+    AUDIT.removeHandler(handler)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "noted"), [((), "127.0.0.1"), (("10.0.0.9",), "127.0.0.1"), (("127.0.0.1",), CALLER)]
+)
+def test_whom_a_request_is_for_is_believed_of_trusted_proxies_alone(
+    tmp_path: Path, audited: list[logging.LogRecord], trusted: tuple[str, ...], noted: str
+) -> None:
+    token = create(tmp_path / "keys.json", "ann")
+    settings = Settings(data_dir=tmp_path / "data", keys_file=tmp_path / "keys.json", trusted_proxies=trusted)
+    with (
+        beside(create_app(settings, Work(fakes.describe, fakes.plan))) as base,
+        client_of(base, token) as ann,
+    ):
+        assert ann.get("/v1/version", headers={"X-Forwarded-For": CALLER}).status_code == 200
+        eventually(lambda: len(audited) > 0)
+        assert [vars(record)["fields"]["client"] for record in audited] == [noted]
+        if trusted == ():
+            _kept_by_its_owner_alone(ann)
+
+
+def _kept_by_its_owner_alone(ann: httpx.Client) -> None:
+    case = ann.post("/v1/cases", **upload(("file", "a.nii", b"a"))).headers["location"]
+    job = ann.post(f"{case}/plans", json={}).headers["location"]
+    plan = until(ann, job, "done")["plan"]
+    tag = ann.get(plan).headers["etag"]
+    for address in (case, plan, job, f"{plan}/skin-access", "/v1/cases", "/v1/plans", "/v1/jobs", "/metrics"):
+        answer = ann.get(address)
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, OWN), address
+    # A 304 says what its 200 says.
+    known = ann.get(plan, headers={"If-None-Match": tag})
+    assert (known.status_code, known.headers["cache-control"]) == (304, OWN)
+    refused = ann.get(f"/v1/plans/{'0' * 64}")
+    assert problem(refused, "not-found") and refused.headers["cache-control"] == "no-store"
+    for address in ("/v1/version", "/v1/openapi.json", "/"):
+        assert "private" not in ann.get(address).headers.get("cache-control", "")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"SEEDPATH_TRUSTED_PROXIES": "proxy.example"}, "is no address"),
+        ({"SEEDPATH_TRUSTED_PROXIES": "127.0.0.1"}, "without keys_file"),
+        ({"SEEDPATH_BODY_BYTES_PER_S": "0"}, "greater than 0"),
+        ({"SEEDPATH_MAX_CONNECTIONS": "2"}, "greater than or equal to 16"),
+        ({"SEEDPATH_MAX_BYTES_UNDER_WAY": "1000"}, "greater than or equal to"),
+    ],
+)
+def test_settings_that_bound_nothing_are_refused(given: dict[str, str], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        from_environment(given)
+
+
+def test_a_folder_that_others_may_read_is_made_private(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "data"
+    make_private(folder)
+    folder.mkdir(mode=0o700)
+    make_private(folder)
+    assert caplog.records == []
+    folder.chmod(0o755)
+    make_private(folder)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert f"{folder} could be read by others (mode 755)" in caplog.text
+
+
+def test_a_folder_whose_mode_cannot_be_set_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o750)
+    monkeypatch.setattr(Path, "chmod", lambda self, mode: None)
+    with pytest.raises(AnatomyError, match="keeps no modes"):
+        make_private(tmp_path)
+
+    def refuse(self: Path, mode: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    with pytest.raises(AnatomyError, match="another user's"):
+        make_private(tmp_path)

@@ -1,0 +1,327 @@
+"""Turns at benches: so many at once, owner by owner, so many places for each."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import psutil
+import pytest
+import sandbox_work as fakes
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service import shared_bench
+from service.jobs.bench import Lost, WorkBounds
+from service.problems import Problem
+from service.shared_bench import SharedBench
+from service.turns import Full, Turns
+
+GENEROUS_S = 300.0
+"""A bench may take a minute to start on a machine that is busy with other tests."""
+
+
+async def settled() -> None:
+    """Let all others run until they wait."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def in_order(turns: Turns, owners: str) -> str:
+    """The owners in the order of their turns; all ask at once, the first has it while the others come."""
+    had: list[str] = []
+    going = asyncio.Event()
+
+    async def ask(owner: str) -> None:
+        async with turns.turn(owner):
+            had.append(owner)
+            await going.wait()
+
+    asked = [asyncio.create_task(ask(owner)) for owner in owners]
+    await settled()
+    going.set()
+    await asyncio.gather(*asked)
+    return "".join(had)
+
+
+async def one(turns: Turns, owner: str) -> str:
+    async with turns.turn(owner):
+        return owner
+
+
+def run(asked: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    return asyncio.run(asked())
+
+
+@pytest.mark.parametrize(
+    ("asked", "had"),
+    [("aaaa", "aaaa"), ("aaaab", "aabaa"), ("aaabbc", "aabcab"), ("abab", "abab"), ("a", "a")],
+)
+def test_owners_take_turns(asked: str, had: str) -> None:
+    assert run(lambda: in_order(Turns(10), asked)) == had
+
+
+def test_places_that_others_have_taken_are_nobody_elses_loss() -> None:
+    async def asked() -> None:
+        turns = Turns(most_of_owner=2)
+        async with turns.turn("first"):
+            # As many as there are places of theirs, and of many.
+            others = [asyncio.create_task(one(turns, f"{n}")) for n in range(50) for _ in range(2)]
+            await settled()
+            for n in range(50):
+                with pytest.raises(Full):
+                    await one(turns, f"{n}")
+            last = [asyncio.create_task(one(turns, owner)) for owner in ("first", "last", "last")]
+            await settled()
+            with pytest.raises(Full):
+                await one(turns, "first")
+        assert await asyncio.gather(*last) == ["first", "last", "last"]
+        await asyncio.gather(*others)
+        # All places are free again.
+        assert await in_order(turns, "aab") == "aab"
+
+    run(asked)
+
+
+@pytest.mark.parametrize("after_it_came", [False, True])
+def test_a_turn_that_is_given_up_goes_to_the_next(after_it_came: bool) -> None:
+    async def asked() -> None:
+        turns = Turns(5)
+        first = turns.turn("a")
+        await first.__aenter__()
+        given_up, last = (asyncio.create_task(one(turns, owner)) for owner in "bc")
+        await settled()
+        if after_it_came:
+            await first.__aexit__(None, None, None)
+        given_up.cancel()
+        await asyncio.sleep(0)
+        if not after_it_came:
+            await first.__aexit__(None, None, None)
+        assert await asyncio.wait_for(last, 10.0) == "c"
+        await asyncio.wait([given_up], timeout=10.0)
+        assert given_up.cancelled()
+
+    run(asked)
+
+
+def test_places_that_are_given_up_cost_their_owner_no_rank() -> None:
+    async def ask() -> str:
+        turns, going = Turns(), asyncio.Event()
+        had: list[str] = []
+
+        async def work(owner: str) -> None:
+            async with turns.turn(owner):
+                had.append(owner)
+                await going.wait()
+
+        tasks = [asyncio.create_task(work(owner)) for owner in "xaaabb"]
+        await settled()
+        for task in tasks[1:3]:
+            task.cancel()
+        await settled()
+        going.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert not turns._waiting
+        return "".join(had)
+
+    assert run(ask) == "xabb"
+
+
+def test_who_gives_up_all_his_places_is_not_remembered() -> None:
+    async def ask() -> int:
+        turns = Turns()
+        async with turns.turn("x"):
+            tasks = [asyncio.create_task(one(turns, "a")) for _ in range(100)]
+            await settled()
+            for task in tasks:
+                task.cancel()
+            await settled()
+            return len(turns._waiting)
+
+    assert run(ask) == 0
+
+
+def test_an_owner_who_has_all_his_places_is_told_when_to_come_back() -> None:
+    async def asked() -> None:
+        bench = SharedBench("Trying", WorkBounds(60.0, 1 << 40, 0), most_of_owner=1)
+        async with bench._turns.turn("a"):
+            with pytest.raises(Problem) as refused:
+                await bench.run("a", print)
+            assert refused.value.report.kind == "too-many-requests"
+            assert refused.value.headers == {"Retry-After": "1"}
+            waiting = asyncio.create_task(bench.run("b", _answered))
+            await settled()
+        try:
+            assert await waiting == "answered"
+        finally:
+            bench.close()
+
+    run(asked)
+
+
+@pytest.mark.parametrize(
+    ("at_once", "asked", "first"),
+    [(1, "aab", "a"), (2, "aaa", "a"), (2, "aaab", "ab"), (2, "abc", "ab"), (3, "aaaabb", "aab")],
+)
+def test_one_owner_has_all_turns_but_one(at_once: int, asked: str, first: str) -> None:
+    """Before any turn ends, and after."""
+
+    async def ask() -> None:
+        turns = Turns(10, at_once)
+        having: list[str] = []
+        had: list[str] = []
+        most: Counter[str] = Counter()
+        going = asyncio.Event()
+
+        async def one(owner: str) -> None:
+            async with turns.turn(owner):
+                having.append(owner)
+                assert len(having) <= at_once
+                most[owner] = max(most[owner], having.count(owner))
+                await going.wait()
+                await asyncio.sleep(0)
+                having.remove(owner)
+                had.append(owner)
+
+        all_of_them = [asyncio.create_task(one(owner)) for owner in asked]
+        await settled()
+        assert "".join(having) == first
+        going.set()
+        await asyncio.gather(*all_of_them)
+        assert sorted(had) == sorted(asked) and max(most.values()) <= max(1, at_once - 1)
+
+    run(ask)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.integers(1, 4),
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 5), st.booleans()), max_size=20),
+)
+def test_turns_are_neither_lost_nor_doubled(at_once: int, asked: list[tuple[str, int, bool]]) -> None:
+    """Whoever asks, for however long, and gives up or not."""
+
+    async def ask() -> None:
+        turns = Turns(100, at_once)
+        having: Counter[str] = Counter()
+
+        async def one(owner: str, for_long: int) -> None:
+            async with turns.turn(owner):
+                having[owner] += 1
+                assert having.total() <= at_once and having[owner] <= max(1, at_once - 1)
+                for _ in range(for_long):
+                    await asyncio.sleep(0)
+                having[owner] -= 1
+
+        started = []
+        for owner, for_long, gives_up in asked:
+            started.append(asyncio.create_task(one(owner, for_long)))
+            await asyncio.sleep(0)
+            if gives_up and not having[owner]:
+                started[-1].cancel()
+        await asyncio.wait_for(asyncio.gather(*started, return_exceptions=True), 10.0)
+        # All of them are free again.
+        assert await asyncio.wait_for(in_order(turns, "abcabc"), 10.0)
+        assert turns._free == at_once and not turns._has and not turns._held
+
+    run(ask)
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_work_that_is_left_ends_or_goes_on(ends: bool) -> None:
+    """Its bench is the next one's, at once or after it."""
+
+    async def ask() -> None:
+        bench = SharedBench("Trying", WorkBounds(GENEROUS_S, 1 << 40, 0), 9, ends_when_left=ends)
+        try:
+            first, kept_by = await bench.run("a", fakes.answer, 1)
+            assert first == 1
+            seconds = GENEROUS_S if ends else 1.0
+            leaving = asyncio.create_task(bench.run("a", fakes.last, seconds))
+            waiting = asyncio.create_task(bench.run("b", fakes.answer, 2))
+            await asyncio.sleep(0.3)
+            leaving.cancel()
+            # Once more while it is waited for.
+            await asyncio.sleep(0)
+            leaving.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await leaving
+            second, pid = await asyncio.wait_for(waiting, GENEROUS_S / 2)
+            assert second == 2 and (pid == kept_by) is not ends
+            assert psutil.pid_exists(kept_by) is not ends
+        finally:
+            bench.close()
+
+    run(ask)
+
+
+def test_a_bench_that_is_closed_stops_its_work_and_begins_none() -> None:
+    """Of one who is at work, of two who wait, and of one who comes later; and no process is left."""
+
+    async def ask() -> None:
+        bench = SharedBench("Trying", WorkBounds(GENEROUS_S, 1 << 40, 0), 9)
+        _, pid = await bench.run("a", fakes.answer, 1)
+        asked = [asyncio.create_task(bench.run(owner, fakes.last, GENEROUS_S)) for owner in "abc"]
+        await asyncio.sleep(0.3)
+        await asyncio.to_thread(bench.close)
+        assert not psutil.pid_exists(pid)
+        asked.append(asyncio.create_task(bench.run("d", fakes.answer, 2)))
+        for refused in await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), GENEROUS_S / 2):
+            assert isinstance(refused, Problem) and refused.report.kind == "unavailable"
+        assert [seat.bench.pid for seat in bench._seats] == [None]
+
+    run(ask)
+
+
+def test_a_bench_that_does_not_stop_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_bench, "CLOSE_S", 0.1)
+    bench = SharedBench("Trying", WorkBounds(GENEROUS_S, 1 << 40, 0), 9)
+    with bench._seats[0].is_taken:
+        bench.close()
+
+
+def test_work_that_is_begun_again_has_what_is_left_of_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[float] = []
+
+    def lost(*given: Any, used_s: float, **more: Any) -> str:
+        used.append(used_s)
+        time.sleep(0.2)
+        if len(used) == 1:
+            raise Lost
+        return "answered"
+
+    monkeypatch.setattr(shared_bench.Bench, "run", lost)
+
+    async def ask() -> None:
+        bench = SharedBench("Trying", WorkBounds(GENEROUS_S, 1 << 40, 0), 9)
+        assert await bench.run("a", print) == "answered"
+
+    run(ask)
+    assert used[0] == 0.0 and used[1] >= 0.2
+
+
+def test_who_leaves_while_he_waits_has_no_turn() -> None:
+    async def ask() -> None:
+        bench = SharedBench("Trying", WorkBounds(GENEROUS_S, 1 << 40, 0), 1)
+        try:
+            async with bench._turns.turn("a"):
+                left = asyncio.create_task(bench.run("b", fakes.answer, 1))
+                await settled()
+                left.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await left
+                # His one place is free again.
+                again = asyncio.create_task(bench.run("b", fakes.answer, 2))
+                await settled()
+                assert not again.done()
+            assert (await again)[0] == 2
+        finally:
+            bench.close()
+
+    run(ask)
+
+
+def _answered(report: Any) -> str:
+    del report
+    return "answered"

@@ -1,0 +1,107 @@
+"""Shapes to look at: closed, the right way round, in the right place, about as large as what they show."""
+
+import numpy as np
+import pytest
+import trimesh
+from box_scenes import grid_of, pose_P
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from anatomy.frames import Grid
+from anatomy.structures import Layers, Structure, Surface
+from anatomy.thorax import thorax
+from service.case import Case
+from service.shapes import LARGEST_BLOCK_MM, MOST_TRIANGLES, shape, shapes
+
+SHAPE = (40, 36, 32)
+MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
+
+
+def structure(mask: np.ndarray) -> Structure:
+    return Structure("organ", Layers(mask.shape).add("organ", mask))
+
+
+def ball(grid: Grid, middle_mm: np.ndarray, radius_mm: float) -> np.ndarray:
+    index = np.stack(np.meshgrid(*map(np.arange, grid.shape), indexing="ij"), axis=-1)
+    return np.asarray(np.linalg.norm(index * grid.spacing_mm - middle_mm, axis=-1) <= radius_mm)
+
+
+def mesh(surface: Surface) -> trimesh.Trimesh:
+    return trimesh.Trimesh(surface.vertices_P, surface.faces, process=False)
+
+
+@given(
+    st.tuples(*[st.floats(-180.0, 180.0)] * 3),
+    st.tuples(*[st.floats(0.5, 3.0)] * 3),
+    st.booleans(),
+    st.floats(0.2, 0.9),
+)
+@settings(max_examples=25, deadline=None)
+def test_a_ball_is_closed_turns_outward_and_lies_where_it_is(turn, spacing, mirrored, part):
+    motion = pose_P(turn, (12.0, -30.0, 5.0)) @ (MIRROR if mirrored else np.eye(4))
+    grid = grid_of(SHAPE, spacing, motion)
+    middle_mm = (np.array(SHAPE) - 1) / 2 * grid.spacing_mm
+    radius_mm = part * float(middle_mm.min())
+    found = mesh(shape(structure(ball(grid, middle_mm, radius_mm)), grid))
+    assert found.is_watertight
+    assert found.volume > 0.0
+    wide_mm = float(max(LARGEST_BLOCK_MM, *grid.spacing_mm))
+    away_mm = np.linalg.norm(found.vertices - grid.to_patient(middle_mm), axis=1)
+    assert np.abs(away_mm - radius_mm).max() <= wide_mm
+    assert found.center_mass == pytest.approx(grid.to_patient(middle_mm), abs=0.5 * wide_mm)
+
+
+def test_the_smallest_structure_is_still_seen():
+    grid = grid_of(SHAPE, (1.0, 1.0, 4.0))
+    mask = np.zeros(SHAPE, bool)
+    mask[7, 8, 9] = True
+    found = mesh(shape(structure(mask), grid))
+    assert found.is_watertight
+    assert found.volume > 0.0
+    assert found.bounds.mean(axis=0) == pytest.approx([7.0, 8.0, 36.0])
+
+
+def test_a_branch_of_single_voxels_is_seen_to_its_end():
+    grid = grid_of((80, 36, 32))
+    mask = ball(grid, np.array([18.0, 18.0, 16.0]), 12.0)
+    mask[30:70, 18, 16] = True
+    found = mesh(shape(structure(mask), grid))
+    assert found.is_watertight
+    assert found.bounds[1, 0] == pytest.approx(69.0, abs=2.0)
+    assert len(found.split()) == 1
+
+
+def test_a_structure_at_the_edge_of_the_grid_is_closed_there():
+    grid = grid_of(SHAPE)
+    assert mesh(shape(structure(np.ones(SHAPE, bool)), grid)).is_watertight
+
+
+def test_an_empty_structure_has_no_triangles():
+    assert len(shape(structure(np.zeros(SHAPE, bool)), grid_of(SHAPE)).faces) == 0
+
+
+def test_what_came_as_a_small_mesh_is_shown_as_that():
+    own = trimesh.creation.icosphere(2, 9.0)
+    surface = Surface(np.asarray(own.vertices), np.asarray(own.faces))
+    made = structure(np.ones(SHAPE, bool))
+    assert shape(Structure("organ", made.mask, surface=surface), grid_of(SHAPE)) is surface
+
+
+def test_what_came_as_a_large_mesh_is_made_coarse():
+    own = trimesh.creation.icosphere(5, 9.0)
+    surface = Surface(np.asarray(own.vertices), np.asarray(own.faces))
+    made = structure(np.ones(SHAPE, bool))
+    found = shape(Structure("organ", made.mask, surface=surface), grid_of(SHAPE))
+    assert len(found.faces) < 2 * MOST_TRIANGLES < len(surface.faces)
+
+
+def test_every_structure_of_the_thorax_is_closed_and_has_its_volume():
+    segmentation = thorax()
+    found = shapes(Case("thorax"))
+    assert [s["structure"] for s in found] == list(segmentation.names())
+    for made, asked in zip(found, segmentation.structures, strict=True):
+        solid = trimesh.Trimesh(made["vertices_mm"], made["triangles"], process=False)
+        assert solid.is_watertight, asked.name
+        volume_mm3 = asked.mask.count * segmentation.grid.voxel_volume_mm3
+        # Thin ones are drawn thicker than they are.
+        assert 0.8 * volume_mm3 < solid.volume < 2.5 * volume_mm3, asked.name

@@ -1,0 +1,113 @@
+"""The engine: faults of its own and of its workers do not end it."""
+
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NoReturn
+
+import httpx
+import plan_work as fakes
+import pytest
+from rest_calls import GENEROUS_S, healthy
+from service_process import eventually
+
+from service.app import create_app
+from service.jobs import engine as engine_of
+from service.jobs import pulse as pulse_of
+from service.jobs.book import Book
+from service.jobs.workforce import Workforce
+from service.server import beside
+from service.settings import Settings
+from service.tasks import Work
+
+CROWD = 200
+"""Clients at once: five for each thread that answers requests."""
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_of_the_engine_is_told_and_jobs_are_looked_after_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
+    engine = app.state.parts.engine
+    compare, faults = engine._compare, iter([ZeroDivisionError, KeyError])
+
+    def faulty(client: object) -> None:
+        if (fault := next(faults, None)) is not None:
+            raise fault
+        compare(client)
+
+    monkeypatch.setattr(engine, "_compare", faulty)
+    with beside(app) as base, httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client:
+        case = client.post("/v1/cases", json={"builtin": "thorax"}).headers["location"]
+        answer = client.post(f"{case}/plans", json={}, headers={"Prefer": "wait=60"})
+        assert answer.status_code == 200 and next(faults, None) is None
+
+
+def test_a_cluster_that_lost_its_workers_is_started_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_of, "DESERTED_S", 1.0)
+    app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
+    with beside(app) as base, httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client:
+        healthy(client)
+        engine = app.state.parts.engine
+        # As Dask does with a worker that died twice in a short time.
+        engine._workforce._cluster.scale(0)
+        eventually(lambda: engine.workers() == 0)
+        eventually(lambda: client.get("/v1/health").status_code == 503)
+        assert healthy(client)["workers"] == 1
+
+
+def test_a_scheduler_that_does_not_answer_is_said_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
+    with beside(app) as base, httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client:
+        healthy(client)
+
+        def away(self: Workforce) -> NoReturn:
+            raise TimeoutError
+
+        with monkeypatch.context() as patched:
+            patched.setattr(pulse_of, "STALE_S", 2.0)
+            patched.setattr(Workforce, "beats", away)
+            eventually(lambda: "does not answer" in client.get("/v1/health").text)
+        assert healthy(client)["workers"] == 1
+
+
+@pytest.mark.long
+def test_no_crowd_ever_hears_of_no_worker_while_one_is_there(tmp_path: Path) -> None:
+    """Forty threads ask the scheduler: what its clients keep of it has no workers now and then."""
+    app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
+    with beside(app) as base, httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client:
+        healthy(client)
+        workforce = app.state.parts.engine._workforce
+        with ThreadPoolExecutor(40) as pool:
+            found = Counter(pool.map(lambda _: len(workforce.beats()), range(20_000)))
+        assert found == {1: 20_000}
+
+
+def test_health_is_answered_though_nothing_else_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something hangs, and all threads of requests wait for it."""
+    app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
+    parts = app.state.parts
+    goes_on = threading.Event()
+    monkeypatch.setattr(Book, "listed", lambda *_: [] if goes_on.wait(GENEROUS_S) else None)
+
+    def ask(_: int) -> int:
+        return httpx.get(f"{base}/v1/jobs", trust_env=False, timeout=GENEROUS_S).status_code
+
+    with (
+        beside(app) as base,
+        httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
+        ThreadPoolExecutor(CROWD) as pool,
+    ):
+        healthy(client)
+        try:
+            waiting = [pool.submit(ask, number) for number in range(CROWD)]
+            eventually(lambda: f"seedpath_requests_under_way {CROWD}.0" in parts.metrics.text().decode())
+            assert {client.get("/v1/health").status_code for _ in range(100)} == {200}
+            assert not any(answer.done() for answer in waiting)
+        finally:
+            goes_on.set()
+        assert {answer.result() for answer in waiting} == {200}

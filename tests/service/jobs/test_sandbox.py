@@ -1,0 +1,292 @@
+"""The bench: a process whose work ends when it should, in every way that it can end."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psutil
+import pytest
+import sandbox_work as fakes
+from process_state import is_gone
+
+from anatomy.errors import ReadError
+from planner.progress import Progress
+from service.jobs import bench as bench_of
+from service.jobs import standstill
+from service.jobs.bench import Bench, Exceeded, Fault, Lost, Stopped, WorkBounds
+
+GENEROUS_S = 60.0
+MIB = 1 << 20
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    made = Bench(WorkBounds(GENEROUS_S, 2048 * MIB, 3))
+    yield made
+    made.end()
+
+
+def stop(pid: int) -> None:
+    """SIGSTOP, until it is seen."""
+    os.kill(pid, signal.SIGSTOP)
+    while not standstill.is_stopped(pid):
+        time.sleep(0.01)
+
+
+def test_work_is_done_in_another_process_which_stays(bench: Bench) -> None:
+    seen: list[Progress | None] = []
+
+    def watch(progress: Progress | None) -> bool:
+        seen.append(progress)
+        return True
+
+    value, pid = bench.run(fakes.answer, {"a": [1.5]}, watch=watch)
+    assert value == {"a": [1.5]} and pid != os.getpid() and pid == bench.pid
+    assert [p.fraction for p in seen if p is not None] == [0.5]
+    assert bench.run(fakes.answer, 1)[1] == pid
+    assert bench.run(fakes.priority) == os.nice(0) + 3
+    # Nice values count within a session.
+    assert os.getsid(pid) == os.getsid(0)
+
+
+def test_a_refusal_comes_through_whole(bench: Bench) -> None:
+    with pytest.raises(ReadError) as caught:
+        bench.run(fakes.refuse)
+    assert (caught.value.field, caught.value.value) == ("a.nii", "it is no image")
+    assert bench.pid is not None
+
+
+@pytest.mark.parametrize(
+    "broken", [(fakes.fail,), (fakes.fail_to_answer,), (fakes.answer, fakes.NotUnpickled())]
+)
+def test_a_fault_is_told_and_the_next_work_gets_a_new_process(bench: Bench, broken: tuple[Any, ...]) -> None:
+    before = bench.run(fakes.answer, 1)[1]
+    with pytest.raises(Fault, match="Traceback"):
+        bench.run(*broken)
+    assert is_gone(before)
+    assert bench.run(fakes.answer, 1)[1] != before
+
+
+def test_a_process_that_dies_is_told_as_lost(bench: Bench) -> None:
+    with pytest.raises(Lost):
+        bench.run(fakes.die)
+    bench.run(fakes.answer, 1)
+
+
+def test_a_process_that_died_while_idle_is_replaced(bench: Bench) -> None:
+    pid = bench.run(fakes.answer, 1)[1]
+    os.kill(pid, signal.SIGKILL)
+    # All of its threads, not its first alone: until then its end of the socket is open.
+    assert bench._process is not None and bench._process.wait() == -signal.SIGKILL
+    assert bench.run(fakes.answer, 1)[1] != pid
+
+
+def test_a_process_that_was_stopped_while_idle_is_replaced(bench: Bench) -> None:
+    pid = bench.run(fakes.answer, 1)[1]
+    stop(pid)
+    assert bench.run(fakes.answer, 1)[1] != pid
+    assert is_gone(pid)
+
+
+def test_a_process_that_is_stopped_is_told_as_lost(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At work; with half an answer sent; before it has read a question that is larger than a socket holds."""
+    monkeypatch.setattr(standstill, "STOPPED_S", 2.0)
+    for stops in (fakes.stop, fakes.stop_in_the_answer):
+        with pytest.raises(Lost, match="stood still"):
+            bench.run(stops)
+        assert bench.pid is None
+    pid = bench.run(fakes.answer, 1)[1]
+    stop(pid)
+    monkeypatch.setattr(Bench, "_is_lost", lambda *_: False)
+    with pytest.raises(Lost, match="stood still"):
+        bench.run(fakes.answer, bytes(8 * MIB))
+    assert is_gone(pid)
+
+
+def test_large_questions_and_answers_come_through_whole(bench: Bench) -> None:
+    large = os.urandom(5 * MIB + 3)
+    assert bench.run(fakes.answer, large)[0] == large
+    assert bench.run(fakes.answer, 1)[0] == 1
+
+
+def test_a_process_that_hangs_is_told_as_lost(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a thread beside it does now and then, as the one that looks after the parent."""
+    monkeypatch.setattr(standstill, "IDLE_S", 2.0)
+    with pytest.raises(Lost, match="stood still"):
+        bench.run(fakes.hang)
+
+
+class Ticking:
+    """A process that sleeps, as psutil tells of one, and uses `rate` seconds of processor a second."""
+
+    def __init__(self, rate: float, now: list[float]) -> None:
+        self._rate, self._now = rate, now
+
+    def oneshot(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    pid = 1
+
+    def status(self) -> str:
+        return psutil.STATUS_SLEEPING
+
+    def cpu_times(self) -> SimpleNamespace:
+        # The kernel tells it in ticks of 10 ms.
+        return SimpleNamespace(user=round(self._rate * self._now[0], 2), system=0.0)
+
+
+@pytest.mark.parametrize(("rate", "is_still"), [(0.0, True), (0.00025, True), (0.001, True), (0.01, False)])
+def test_little_processor_time_is_no_work(
+    rate: float, is_still: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bench's own thread uses 0.25 ms a second; four times as much is allowed for a slow machine."""
+    now = [0.0]
+    monkeypatch.setattr(psutil, "Process", lambda _: Ticking(rate, now))
+    monkeypatch.setattr(standstill, "is_waiting", lambda _: False)
+    watched = standstill.Standstill(1, clock=lambda: now[0])
+    found = []
+    for second in range(600):
+        now[0] = float(second)
+        found.append(watched.seconds(said=0))
+    assert any(found) is is_still
+
+
+@pytest.mark.parametrize(
+    ("threads", "waits"),
+    [
+        ({"python": "S"}, False),
+        ({"python": "S", "worker": "D"}, True),
+        ({"python": "S", "a (b) c": "R"}, True),
+        ({"python": "S", standstill.BESIDE: "R"}, False),
+    ],
+)
+def test_work_waits_for_a_processor_or_a_disk_in_any_thread(
+    threads: dict[str, str], waits: bool, tmp_path: Path
+) -> None:
+    for number, (name, state) in enumerate(threads.items()):
+        (tmp_path / f"{number}").mkdir()
+        (tmp_path / f"{number}" / "stat").write_text(f"{number} ({name}) {state} 1 1 1 0 -1")
+    assert standstill.is_waiting(tmp_path) is waits
+
+
+def test_a_thread_beside_the_work_is_known_as_that() -> None:
+    known = threading.Event()
+    ends = threading.Event()
+
+    def compute() -> None:
+        standstill.be_beside()
+        known.set()
+        while not ends.is_set():
+            pass
+
+    thread = threading.Thread(target=compute)
+    thread.start()
+    try:
+        assert known.wait(60.0)
+        stats = [(p.parent / "comm").read_text().strip() for p in Path("/proc/self/task").glob("*/stat")]
+        assert stats.count(standstill.BESIDE) == 1
+    finally:
+        ends.set()
+        thread.join()
+
+
+def test_long_work_without_a_word_does_not_stand_still(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It keeps Python's lock all the time, as native code may."""
+    monkeypatch.setattr(standstill, "IDLE_S", 2.0)
+    assert bench.run(fakes.compute_with_the_lock, 5.0) == "computed"
+
+
+def test_work_that_is_no_longer_wanted_ends_at_once(bench: Bench) -> None:
+    asked = time.monotonic()
+    with pytest.raises(Stopped):
+        bench.run(fakes.last, GENEROUS_S, watch=lambda _: time.monotonic() < asked + 1.0)
+    assert time.monotonic() - asked < GENEROUS_S / 2
+    assert bench.pid is None
+
+
+def test_what_the_watcher_raises_ends_the_work(bench: Bench) -> None:
+    def watch(progress: Progress | None) -> bool:
+        raise ConnectionError("the database is away")
+
+    with pytest.raises(ConnectionError):
+        bench.run(fakes.last, GENEROUS_S, watch=watch)
+    assert bench.pid is None
+
+
+def test_work_that_takes_too_long_is_ended() -> None:
+    bench = Bench(WorkBounds(1.0, 2048 * MIB, 0))
+    with pytest.raises(Exceeded, match="longer than 1 s"):
+        bench.run(fakes.last, GENEROUS_S)
+    assert bench.pid is None
+
+
+def test_work_that_takes_too_much_memory_is_ended() -> None:
+    bench = Bench(WorkBounds(GENEROUS_S, 400 * MIB, 0))
+    with pytest.raises(Exceeded, match="more than 400 MiB"):
+        bench.run(fakes.fill_memory, 600 * MIB)
+    assert bench.pid is None
+
+
+def test_work_that_has_used_up_its_time_is_ended_at_once(bench: Bench) -> None:
+    bench.run(fakes.answer, 1)
+    with pytest.raises(Exceeded, match="longer than 60 s"):
+        bench.run(fakes.last, GENEROUS_S, used_s=GENEROUS_S)
+
+
+def test_a_process_that_no_kill_ends_is_given_up(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As one that waits for a share that does not answer."""
+    monkeypatch.setattr(bench_of, "END_S", 0.1)
+    pid = bench.run(fakes.answer, 1)[1]
+    process = bench._process
+    assert process is not None
+    with monkeypatch.context() as patched:
+        patched.setattr(process, "kill", lambda: None)
+        bench.end()
+    assert f"the process {pid} was killed" in caplog.text
+    assert bench.run(fakes.answer, 2)[1] != pid
+    process.wait(GENEROUS_S)
+
+
+@pytest.mark.parametrize(
+    ("number", "work"),
+    [(signal.SIGKILL, "last"), (signal.SIGKILL, "keep_the_lock"), (signal.SIGSTOP, "last")],
+)
+def test_a_bench_ends_with_its_parent(number: signal.Signals, work: str) -> None:
+    """Kill -9 of who looks after it, or SIGSTOP for a while, in the middle of work."""
+    parent = textwrap.dedent(
+        f"""
+        import sys
+        sys.path[:0] = {sys.path!r}
+        import sandbox_work
+        from service.jobs.bench import Bench, WorkBounds
+        bench = Bench(WorkBounds(60.0, {2048 * MIB}, 0))
+        print(bench.run(sandbox_work.be_impatient, 2.0), flush=True)
+        def watch(progress):
+            if progress is not None:
+                print("begun", flush=True)
+            return True
+        bench.run(sandbox_work.{work}, {int(2 * GENEROUS_S)}, watch=watch)
+        """
+    )
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        assert process.stdout.readline() == "begun\n"
+        # It is at work, and keeps the lock where it does so.
+        time.sleep(0.5)
+        process.send_signal(number)
+        try:
+            assert is_gone(pid)
+        finally:
+            process.kill()

@@ -1,0 +1,70 @@
+"""A plan made again is the same plan, or it is told where it is not."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from true_plans import honest_plan, patient
+
+from planner.records import SOFTWARE, Plan, Verification
+from service.again import NEARLY_MM, same_again, why_not_again
+
+PLAN = honest_plan(patient())
+LONGER = replace(PLAN.windows[0], area_mm2=PLAN.windows[0].area_mm2 + 1.0)
+
+CHANGES: dict[str, tuple[Callable[[Plan], Plan], list[str]]] = {
+    "nothing": (lambda p: p, []),
+    "an approach": (
+        lambda p: replace(p, paths=(replace(p.paths[0], approach="parasternal"), *p.paths[1:])),
+        ["/paths/0/approach"],
+    ),
+    "an area": (lambda p: replace(p, windows=(LONGER, *p.windows[1:])), ["/windows/0/area_mm2"]),
+    "a count and a bound": (
+        lambda p: replace(p, search=replace(p.search, lines_tested=7, lung_bound_mm=0.1)),
+        ["/search/lines_tested", "/search/lung_bound_mm"],
+    ),
+    "a flag": (lambda p: replace(p, search=replace(p.search, complete=False)), ["/search/complete"]),
+    "a path left out": (lambda p: replace(p, paths=p.paths[1:]), ["/paths"]),
+    "a number for none": (
+        lambda p: replace(p, search=replace(p.search, least_lung_mm=None)),
+        ["/search/least_lung_mm"],
+    ),
+    "the software": (lambda p: replace(p, software="seedpath 0.0.9"), ["/software"]),
+    "a role": (
+        lambda p: replace(p, roles=(("a/b~c", "lung"), *p.roles[1:])),
+        ["/roles/aorta", "/roles/a~1b~0c"],
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_place_that_differs_is_told(change: str) -> None:
+    make, places = CHANGES[change]
+    for checks in (same_again(make(PLAN), PLAN), same_again(PLAN, make(PLAN))):
+        assert sorted(c.subject for c in checks if not c.passed) == sorted(places)
+        assert len(checks) == max(1, len(places))
+
+
+def test_an_earlier_verification_does_not_count() -> None:
+    assert same_again(replace(PLAN, verification=Verification(False, ())), PLAN)[0].passed
+
+
+@given(st.floats(-3.0, 3.0))
+def test_numbers_may_differ_by_rounding_and_no_more(steps: float) -> None:
+    area = PLAN.windows[0].area_mm2
+    moved = replace(PLAN.windows[0], area_mm2=area + steps * NEARLY_MM)
+    (check,) = same_again(replace(PLAN, windows=(moved, *PLAN.windows[1:])), PLAN)
+    if abs(abs(steps) - 1.0) > 1e-3:
+        assert check.passed == (abs(steps) < 1.0)
+
+
+def test_what_cannot_be_made_again_says_why() -> None:
+    assert PLAN.software == SOFTWARE
+    assert why_not_again(PLAN) is None
+    assert "made by seedpath 0.0.9" in str(why_not_again(replace(PLAN, software="seedpath 0.0.9")))
+    early = replace(PLAN, search=replace(PLAN.search, complete=False))
+    assert why_not_again(early) is None
+    timed = replace(early.request, search=replace(early.request.search, time_limit_s=1.0))
+    assert "no clock runs twice alike" in str(why_not_again(replace(early, request=timed)))

@@ -1,0 +1,183 @@
+"""The JSON of needle set, dose, robustness, evaluations and replannings: exact both ways, and nothing read
+that is not whole."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, get_args, get_type_hints
+
+import numpy as np
+import pytest
+from pydantic import BaseModel
+from sample_implants import a_needle_set, a_path, a_replanning, an_evaluation, implant_plan
+
+from planner import implant_records, records
+from planner.records import Aim, Plan
+from planner.request import Arrangement, GivenNeedle, GivenSeed, NeedleSetRequest, Prescription
+from service import implant_plan_schema, plan_schema, results_schema
+from service.plan_json import plan_sha256, plan_to_json, read_plan, write_plan
+from service.results_json import read_evaluation, read_replanned, write_evaluation, write_replanned
+from service.strict_json import Refused
+
+SHA256 = "5e" * 32
+
+
+def test_a_plan_with_an_implant_reads_back_as_it_was() -> None:
+    plan = implant_plan()
+    text = write_plan(plan)
+    file = read_plan(text)
+    assert file.plan == plan and file.claimed_sha256 == file.content_sha256
+    assert write_plan(file.plan) == text
+
+
+@pytest.mark.parametrize("absent", [("needle_set",), ("dose",), ("robustness",), ("dose", "robustness")])
+def test_what_is_absent_is_null(absent: tuple[str, ...]) -> None:
+    plan = replace(implant_plan(), **dict.fromkeys(absent))
+    written = plan_to_json(plan)
+    assert [written[name] for name in absent] == [None] * len(absent)
+    assert read_plan(write_plan(plan)).plan == plan
+
+
+def test_the_implant_stands_between_the_nearest_miss_and_the_verification() -> None:
+    keys = list(plan_to_json(implant_plan()))
+    after = keys[keys.index("nearest_miss") :]
+    assert after == ["nearest_miss", "needle_set", "dose", "robustness", "verification"]
+
+
+def test_the_contracts_names_are_there() -> None:
+    written = plan_to_json(implant_plan())
+    contract = {"path_ids", "order", "conflicts_checked", "seeds", "lung_length_mm", "pleural_punctures"}
+    assert contract | {"bound", "gap"} <= set(written["needle_set"])
+    assert {"medium", "target", "organs", "dvh", "bed"} <= set(written["dose"])
+    indices = {"d90_gy", "v100_percent", "v150_percent", "v200_percent", "ci", "ei", "hi"}
+    assert indices <= set(written["dose"]["target"])
+    assert [path["aim"] for path in written["paths"]] == ["target", "ptv"]
+
+
+@pytest.mark.parametrize("aim", list(Aim))
+def test_every_aim_reads_back(aim: Aim) -> None:
+    plan = replace(implant_plan(), paths=(a_path("N1", aim), a_path("N2", Aim.PTV)))
+    assert read_plan(write_plan(plan)).plan == plan
+
+
+def test_a_request_with_given_needles_and_seeds_reads_back() -> None:
+    plan = implant_plan()
+    asked = NeedleSetRequest(
+        arrangement=Arrangement.PARALLEL,
+        given_needles=(GivenNeedle((0.1, -90.0, 5.0), (0.1, 0.0, 5.0)),),
+        given_seeds=(GivenSeed((0.1, 0.2, 0.3), (0.6, 0.8, 0.0)), GivenSeed((1.0, 2.0, 3.0))),
+    )
+    plan = replace(plan, request=replace(plan.request, needle_set=asked))
+    assert read_plan(write_plan(plan)).plan == plan
+
+
+def test_whole_numbers_for_lengths_make_no_other_text() -> None:
+    plan = implant_plan()
+    whole = replace(plan.request, prescription=Prescription(dose_gy=120))
+    assert write_plan(replace(plan, request=whole)) == write_plan(plan)
+
+
+def test_numpys_numbers_are_written_as_pythons() -> None:
+    plan = implant_plan()
+    seeds = tuple(replace(s, position_mm=tuple(np.array(s.position_mm))) for s in a_needle_set().seeds)
+    needles = replace(a_needle_set(), seeds=seeds, gap=np.float64(0.12))
+    assert write_plan(replace(plan, needle_set=needles)) == write_plan(plan)
+
+
+WRONG: list[tuple[str, Any]] = [
+    ("/paths/0/aim", "heart"),
+    ("/needle_set/seeds/0/position_mm", [1.0, 2.0]),
+    ("/needle_set/seeds/0/path_id", 1),
+    ("/needle_set/seeds/0/depth_mm", "deep"),
+    ("/needle_set/conflicts_checked", -1),
+    ("/needle_set/cost", 1.0),
+    ("/dose/target/d90_gy", -1.0),
+    ("/dose/target/ci", None),
+    ("/dose/organs/0/d2cc_gy", "much"),
+    ("/dose/dvh/0/volume_percent/0", 120.0),
+    ("/dose/goals/0/met", 1),
+    ("/dose/bed/limits/0/met", "yes"),
+    ("/robustness/needles/0/touches/0/chance", 1.5),
+    ("/robustness/d90_gy/p50", True),
+]
+
+
+@pytest.mark.parametrize(("where", "value"), WRONG)
+def test_a_wrong_value_is_refused_where_it_is(where: str, value: Any) -> None:
+    document = json.loads(write_plan(implant_plan()))
+    *folders, last = [int(p) if p.isdigit() else p for p in where[1:].split("/")]
+    inner: Any = document
+    for part in folders:
+        inner = inner[part]
+    inner[last] = value
+    with pytest.raises(Refused) as caught:
+        read_plan(json.dumps(document).encode())
+    assert [e.pointer.startswith(where) for e in caught.value.errors] == [True]
+
+
+def models_of(*modules: Any) -> Iterator[type[BaseModel]]:
+    for module in modules:
+        for value in vars(module).values():
+            if (
+                isinstance(value, type)
+                and issubclass(value, BaseModel)
+                and value.__module__ == module.__name__
+            ):
+                yield value
+
+
+@pytest.mark.parametrize(
+    "model", list(models_of(implant_plan_schema, results_schema, plan_schema)), ids=lambda m: m.__name__
+)
+def test_every_model_has_the_fields_of_its_record_in_their_order(model: type[BaseModel]) -> None:
+    # The plan's own model says itself how it becomes a record; results have a schema's name besides.
+    if model in (plan_schema.PlanModel, plan_schema.InputModel):
+        return
+    name = model.__name__.removesuffix("Model")
+    name = {"Seed": "SeedDrop"}.get(name, name)
+    if model.__module__ == results_schema.__name__ and name in ("Evaluation", "Replanned"):
+        record: Any = get_type_hints(model.to_record)["return"]  # type: ignore[attr-defined]
+    else:
+        record = getattr(implant_records, name, None) or getattr(records, name)
+    known = {info.alias or name: str(info.annotation) for name, info in model.model_fields.items()}
+    assert list(known) == [field.name for field in fields(record)]
+    for field, hint in get_type_hints(record).items():
+        nested = any(is_dataclass(t) for t in (hint, *get_args(hint)))
+        assert nested == ("Model" in known[field]), field
+
+
+# Results
+
+Write, Read = Callable[[Any], bytes], Callable[[bytes], Any]
+
+MADE: list[tuple[Any, Write, Read]] = [
+    (an_evaluation(SHA256, 4, None), write_evaluation, read_evaluation),
+    (an_evaluation(SHA256, 4, implant_plan()), write_evaluation, read_evaluation),
+    (replace(an_evaluation(SHA256, 4, None), planned=None), write_evaluation, read_evaluation),
+    (a_replanning(SHA256, implant_plan()), write_replanned, read_replanned),
+]
+
+
+@pytest.mark.parametrize(("made", "write", "read"), MADE)
+def test_a_result_reads_back_as_it_was(
+    made: Any, write: Callable[[Any], bytes], read: Callable[[bytes], Any]
+) -> None:
+    text = write(made)
+    assert read(text) == made
+    assert write(read(text)) == text
+    document = json.loads(text)
+    assert list(document) == [field.name for field in fields(made)]
+    document["plan_sha256"] = "x"
+    with pytest.raises(Refused, match="/plan_sha256"):
+        read(json.dumps(document).encode())
+
+
+def test_a_plan_within_a_result_is_whole() -> None:
+    plan: Plan = implant_plan()
+    for text, key in (
+        (write_evaluation(an_evaluation(SHA256, 4, plan)), "supplement"),
+        (write_replanned(a_replanning(SHA256, plan)), "plan"),
+    ):
+        within = json.loads(text)[key]
+        assert within["plan_sha256"] == plan_sha256(plan)
+        assert read_plan(json.dumps(within).encode()).plan == plan

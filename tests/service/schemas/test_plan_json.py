@@ -1,0 +1,276 @@
+"""The plan's JSON: the contract's keys, equal bytes for equal work, and nothing read that is not whole."""
+
+import dataclasses
+import hashlib
+import json
+import math
+import re
+import tomllib
+from pathlib import Path as FilePath
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sample_implants import implant_plan
+
+from anatomy.structures import InputDigest
+from planner.records import (
+    SCHEMA,
+    SOFTWARE,
+    Aim,
+    Blocker,
+    Check,
+    Crossing,
+    NearestMiss,
+    Outcome,
+    Path,
+    Plan,
+    Relaxation,
+    SearchReport,
+    SeedDrop,
+    Status,
+    Verification,
+    Window,
+)
+from planner.request import Request
+from service.plan_json import Unreadable, plan_sha256, plan_to_json, read_kept_plan, read_plan, write_plan
+from service.strict_json import NotJson, Refused
+
+# The contract's keys that this plan holds, in the contract's order.
+CONTRACT = [
+    *("schema", "plan_sha256", "software", "inputs", "frame", "request", "outcome", "search", "paths"),
+    *("windows", "blocked_by", "missing_structures", "nearest_miss"),
+    *("needle_set", "dose", "robustness", "verification"),
+]
+CONTRACT_PATH = [
+    *("id", "rank", "window", "approach", "entry_mm", "tip_mm", "direction", "length_mm", "lung_length_mm"),
+    *("pleural_punctures", "fissures_crossed", "clearance_mm", "nearest_structure", "crosses"),
+    *("axial_angle_deg", "craniocaudal_angle_deg", "target_chord_mm", "seeds"),
+]
+
+
+def a_path() -> Path:
+    drop = SeedDrop((1.0, 2.0, 3.0), (0.0, 1.0, 0.0), 57.75, 0.0)
+    return Path(
+        id="p1",
+        rank=1,
+        window="parasternal right",
+        approach="parasternal",
+        entry_mm=(0.1, -100.0, 0.0),
+        tip_mm=(0.1, -40.0, 0.0),
+        direction=(0.0, 1.0, 0.0),
+        length_mm=60.0,
+        lung_length_mm=0.0,
+        pleural_punctures=0,
+        fissures_crossed=0,
+        clearance_mm=2.5,
+        nearest_structure="aorta",
+        crosses=(Crossing("node_4R", 40.0, 60.0),),
+        axial_angle_deg=0.0,
+        craniocaudal_angle_deg=-1e-17,
+        target_chord_mm=20.0,
+        aim=Aim.TARGET,
+        pareto=True,
+        seeds=(drop,),
+    )
+
+
+def a_plan(**changes: Any) -> Plan:
+    miss = NearestMiss(
+        (0.0, 0.0, 0.0),
+        (0.0, 60.0, 0.0),
+        "aorta",
+        0.7,
+        (Relaxation("/clearance_mm/aorta", "aorta", 2.0, 1.3, (0.0, 0.0, 0.0), (0.0, 60.0, 0.0), 4.0),),
+    )
+    plan = Plan(
+        schema=SCHEMA,
+        software=SOFTWARE,
+        frame="LPS",
+        inputs=(InputDigest("labels.nii.gz", "0" * 64),),
+        request=Request(),
+        roles=(("node_4R", "target"), ("Aorta ä", "forbidden")),
+        skin_source="Skin is the surface of body.",
+        missing_structures=("azygos vein",),
+        notes=("x is empty and was left out.",),
+        outcome=Outcome(Status.PLANNED, "1 path."),
+        search=SearchReport(10, 5, 2, 2.0, True, 0.0, 0.0, ("claim",)),
+        paths=(a_path(),),
+        windows=(Window("w1", "parasternal right", ("p1",), 40.5, 0.0),),
+        blocked_by=(Blocker("aorta", 0.25),),
+        nearest_miss=miss,
+        verification=Verification(
+            True,
+            (Check("length_mm", "p1", 60.0, 60.0, 1e-6, True), Check("sha", "in", "a", "a", 0.0, True)),
+            ("/software",),
+        ),
+    )
+    return dataclasses.replace(plan, **changes)
+
+
+def test_keys_are_the_contracts_in_its_order() -> None:
+    written = plan_to_json(a_plan())
+    assert [key for key in written if key in CONTRACT] == CONTRACT
+    path = written["paths"][0]
+    assert [key for key in path if key in CONTRACT_PATH] == CONTRACT_PATH
+    assert list(path["seeds"][0]) == ["position_mm", "axis", "depth_mm", "retraction_mm"]
+    assert list(path["crosses"][0]) == ["structure", "from_mm", "to_mm"]
+    assert written["schema"] == "seedpath.plan/2" and written["frame"] == "LPS"
+    assert written["roles"] == {"node_4R": "target", "Aorta ä": "forbidden"}
+
+
+def test_a_plan_reads_back_as_it_was() -> None:
+    plan = a_plan()
+    file = read_plan(write_plan(plan))
+    assert file.plan == plan
+    assert file.claimed_sha256 == file.content_sha256 == plan_sha256(plan)
+    assert write_plan(file.plan) == write_plan(plan)
+
+
+@pytest.mark.parametrize("changes", [{"nearest_miss": None}, {"verification": None}, {"paths": ()}])
+def test_what_may_be_absent_reads_back_absent(changes: dict[str, Any]) -> None:
+    plan = a_plan(**changes)
+    assert read_plan(write_plan(plan)).plan == plan
+
+
+def test_the_hash_is_that_of_the_text_without_its_line() -> None:
+    text = write_plan(a_plan()).decode()
+    without = re.sub(r'^ "plan_sha256": "[0-9a-f]{64}",\n', "", text, count=1, flags=re.MULTILINE)
+    assert hashlib.sha256(without.encode()).hexdigest() == json.loads(text)["plan_sha256"]
+
+
+def test_the_software_is_the_distributions_version(repository: FilePath) -> None:
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert f"{project['name']} {project['version']}" == SOFTWARE
+
+
+def test_any_change_of_content_shows_in_the_hash() -> None:
+    document = json.loads(write_plan(a_plan()))
+    document["paths"][0]["clearance_mm"] = 2.6
+    file = read_plan(json.dumps(document).encode())
+    assert file.claimed_sha256 != file.content_sha256
+
+
+def test_layout_alone_does_not_change_the_content() -> None:
+    document = json.loads(write_plan(a_plan()))
+    file = read_plan(json.dumps(document, separators=(",", ":")).encode())
+    assert file.claimed_sha256 == file.content_sha256
+
+
+def test_numpys_numbers_are_written_as_pythons() -> None:
+    plain = a_plan()
+    path = dataclasses.replace(
+        a_path(), lung_length_mm=np.float64(0.0), tip_mm=tuple(np.array([0.1, -40.0, 0.0]))
+    )
+    assert write_plan(a_plan(paths=(path,))) == write_plan(plain)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_no_plan_holds_nan_or_infinity(value: float) -> None:
+    plan = a_plan(paths=(dataclasses.replace(a_path(), clearance_mm=value),))
+    with pytest.raises(ValueError):
+        write_plan(plan)
+    text = write_plan(a_plan()).replace(b'"clearance_mm": 2.5', b'"clearance_mm": NaN')
+    with pytest.raises(NotJson):
+        read_plan(text)
+
+
+WRONG: list[tuple[str, Any]] = [
+    ("/schema", "seedpath.plan/1"),
+    ("/plan_sha256", "abc"),
+    ("/frame", "RAS"),
+    ("/inputs/0/sha256", "0" * 63),
+    ("/outcome/status", "fine"),
+    ("/search/complete", "true"),
+    ("/search/lines_tested", 1.5),
+    ("/search/lines_tested", -1),
+    ("/paths/0/rank", "1"),
+    ("/paths/0/entry_mm", [1.0, 2.0]),
+    ("/paths/0/entry_mm/1", "left"),
+    ("/paths/0/length_mm", -1.0),
+    ("/paths/0/seeds/0/depth_mm", None),
+    ("/paths/0/crosses/0/structure", 4),
+    ("/roles/node_4R", "treasure"),
+    ("/request/target/margin_mm", -5.0),
+    ("/blocked_by/0/share", 1.5),
+    ("/verification/passed", 1),
+    ("/unknown", 1),
+]
+
+
+@pytest.mark.parametrize(("where", "value"), WRONG)
+def test_a_wrong_value_is_refused_where_it_is(where: str, value: Any) -> None:
+    document = json.loads(write_plan(a_plan()))
+    *folders, last = [int(p) if p.isdigit() else p for p in where[1:].split("/")]
+    inner: Any = document
+    for part in folders:
+        inner = inner[part]
+    inner[last] = value
+    with pytest.raises(Refused) as caught:
+        read_plan(json.dumps(document).encode())
+    assert all(e.pointer.startswith(where) for e in caught.value.errors), caught.value.errors
+
+
+def test_a_plan_of_another_version_is_refused_for_that_alone() -> None:
+    """Its fields are another version's: what it lacks of this one's is no damage."""
+    document = json.loads(write_plan(a_plan())) | {"schema": "seedpath.plan/1", "of_old": 1}
+    del document["notes"]
+    with pytest.raises(Refused) as caught:
+        read_plan(json.dumps(document).encode())
+    (error,) = caught.value.errors
+    assert error.pointer == "/schema" and "another version of this software" in error.detail
+    assert '"seedpath.plan/1"' in error.detail and error.detail.endswith("Make the plan again.")
+
+
+@pytest.mark.parametrize("key", list(plan_to_json(a_plan())))
+def test_a_missing_part_is_refused(key: str) -> None:
+    document = json.loads(write_plan(a_plan()))
+    del document[key]
+    with pytest.raises(Refused) as caught:
+        read_plan(json.dumps(document).encode())
+    told = [(e.pointer, e.detail) for e in caught.value.errors]
+    assert told == [(f"/{key}", "The field is missing. Give it.")]
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=20))
+def test_every_float_and_text_reads_back_exactly(value: float, text: str) -> None:
+    path = dataclasses.replace(a_path(), clearance_mm=value, nearest_structure=text)
+    plan = a_plan(paths=(path,))
+    assert read_plan(write_plan(plan)).plan == plan
+
+
+@given(st.integers(0, 400))
+def test_a_truncated_file_is_refused(kept: int) -> None:
+    text = write_plan(a_plan())
+    with pytest.raises((NotJson, Refused)):
+        read_plan(text[: len(text) * kept // 401])
+
+
+def test_a_kept_plan_is_read_back_by_its_name() -> None:
+    plan = implant_plan()
+    assert read_kept_plan(write_plan(plan), plan_sha256(plan)) == plan
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why", "where"),
+    [
+        ("seedpath.plan/2", "seedpath.plan/1", "another version", "seedpath.plan/1"),
+        ('"dose"', '"doses"', "damaged", "/doses"),
+        ("2 needles", "3 needles", "damaged", "not what its name says"),
+        ('"GTV"', "GTV", "damaged", "line"),
+        ("100.0,", "100.00000000000001,", "damaged", "v100_percent"),
+    ],
+)
+def test_a_kept_plan_is_of_another_version_only_where_its_schema_is(
+    old: str, new: str, why: str, where: str
+) -> None:
+    plan = implant_plan()
+    text = write_plan(plan)
+    assert old.encode() in text
+    with pytest.raises(Unreadable) as refusal:
+        read_kept_plan(text.replace(old.encode(), new.encode(), 1), plan_sha256(plan))
+    said = str(refusal.value)
+    assert [word for word in ("another version", "damaged") if word in said] == [why]
+    assert where in said and "make the plan again" in said.lower()

@@ -1,0 +1,418 @@
+"""Databases that cannot be used: malformed addresses, damaged files, other tables. Each is a sentence."""
+
+import errno
+import hashlib
+import os
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import plan_work as fakes
+import pytest
+from alembic import command
+from rest_calls import client_of, problem, upload
+from sqlalchemy import Connection, func, inspect, select, text
+
+from anatomy.errors import AnatomyError
+from service import cli
+from service.app import create_app
+from service.database import migrate as migrating
+from service.database.connection import Damaged, Database, Unavailable
+from service.database.migrate import migrate, newest, revision
+from service.database.shape import differences
+from service.database.tables import holdings
+from service.parts import parts_of_app
+from service.server import beside
+from service.settings import Settings
+from service.tasks import Work
+
+Open = Callable[[str, float], Database]
+
+SHORT_S = 0.3
+
+# Addresses
+
+SECRET = "s3cret"
+
+BAD_ADDRESSES = {
+    "": "no URL",
+    "records": "no URL",
+    f"{SECRET}": "no URL",
+    f"//user:{SECRET}@host/name": "no URL",
+    f"mysql://user:{SECRET}@host/name": "'mysql' is no database",
+    f"nothing://user:{SECRET}@host/name": "'nothing' is no database",
+    f"postgresql+psycopg2://user:{SECRET}@host/name": "'postgresql+psycopg2' is no database",
+    f"postgres://user:{SECRET}@host/name": "'postgres' is no database",
+    f"postgresql://user:{SECRET}@host:port/name": "port is no number",
+    f"postgresql://user:{SECRET}@host:99999/name": "99999 is no port",
+    f"postgresql://user:half@{SECRET}@host/name": "second @",
+    "sqlite://": "in memory",
+    "sqlite:///": "in memory",
+    "sqlite:///:memory:": "in memory",
+    "sqlite:///file:x?mode=memory&uri=true": "options",
+    "sqlite:///x.sqlite?timeout=1": "options",
+    "sqlite://folder/x.sqlite": "slash is missing",
+}
+
+
+@pytest.mark.parametrize("url", BAD_ADDRESSES)
+def test_a_malformed_address_is_a_sentence_without_the_password(url: str) -> None:
+    with pytest.raises(AnatomyError) as caught:
+        Database(url, SHORT_S)
+    said = str(caught.value)
+    assert BAD_ADDRESSES[url] in said and "SEEDPATH_DATABASE_URL" in said and "Write postgresql://" in said
+    assert SECRET not in said and "\n" not in said
+
+
+def started(monkeypatch: pytest.MonkeyPatch, data: Path, url: str | None = None) -> int:
+    """The exit status of a server that does not come to serve."""
+    monkeypatch.setenv("SEEDPATH_DATA_DIR", str(data))
+    monkeypatch.setenv("SEEDPATH_PORT", "0")
+    monkeypatch.setenv("SEEDPATH_DATABASE_PATIENCE_S", str(SHORT_S))
+    if url is not None:
+        monkeypatch.setenv("SEEDPATH_DATABASE_URL", url)
+    return cli.main(["serve"])
+
+
+@pytest.mark.parametrize(
+    "url, told",
+    [
+        ("mysql://user:s3cret@host/name", "'mysql' is no database"),
+        ("sqlite:////{folder}/nowhere/x.sqlite", "nowhere is no folder"),
+        ("sqlite:////{folder}", "is a folder"),
+        # A port of this machine where nothing listens.
+        ("postgresql://user:s3cret@127.0.0.1:9/name", "does not answer"),
+        ("postgresql://user:s3cret@127.0.0.1:9/name?no_option=1", "no_option"),
+    ],
+)
+def test_a_server_that_cannot_have_its_database_says_so_and_ends(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    url: str,
+    told: str,
+) -> None:
+    folder = tmp_path / "made"
+    folder.mkdir()
+    assert started(monkeypatch, tmp_path / "data", url.format(folder=folder)) == cli.BAD_INPUT
+    said = capsys.readouterr().err
+    assert told in said and said.startswith("seedpath: error: ") and said.count("\n") == 1
+    assert SECRET not in said and "Traceback" not in said
+
+
+# Files
+
+PAGE_BYTES = 4096
+
+INTERIOR_OF_INDEX = 2
+"""The kind of a page of SQLite."""
+
+
+def in_a_page(data: bytes, number: int) -> bytes:
+    """Noise in place of the page of that number, from 1."""
+    at = (number - 1) * PAGE_BYTES
+    return data[:at] + os.urandom(PAGE_BYTES) + data[at + PAGE_BYTES :]
+
+
+def of_another(data: bytes) -> bytes:
+    """A database of another program, with a table that has the name of one of ours."""
+    with sqlite3.connect(":memory:") as other:
+        other.execute("CREATE TABLE jobs (wage REAL)")
+        return other.serialize()
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "zeros": lambda data: bytes(len(data)),
+    "text": lambda data: b"These are no records.\n" * 1000,
+    "cut in a page": lambda data: data[: len(data) // 2 + 100],
+    "cut to a few bytes": lambda data: data[:10],
+    "cut in its head": lambda data: data[:50],
+    "noise in its first page": lambda data: in_a_page(data, 1),
+    "noise in a page": lambda data: in_a_page(data, 5),
+    "noise everywhere": lambda data: os.urandom(len(data)),
+    "another program's": of_another,
+}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A SQLite file with rows, closed in order."""
+    made = tmp_path / "data" / "seedpath.sqlite"
+    made.parent.mkdir(mode=0o700)
+    database = Database(f"sqlite:///{made}", SHORT_S)
+    migrate(database)
+    database.write(lambda c: c.execute(holdings.insert(), [row(str(n)) for n in range(500)]))
+    database.close()
+    return made
+
+
+def row(id: str) -> dict[str, object]:
+    return {"owner": "o", "kind": "plans", "id": id, "case_id": "c", "created_s": 1.0}
+
+
+def count(connection: Connection) -> int:
+    return connection.scalar(select(func.count()).select_from(holdings)) or 0
+
+
+@pytest.mark.parametrize("what", DAMAGES)
+def test_a_damaged_file_is_a_sentence_at_the_start_and_is_left_as_it_is(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    file.write_bytes(DAMAGES[what](file.read_bytes()))
+    before = file.read_bytes()
+    assert started(monkeypatch, file.parent) == cli.BAD_INPUT
+    said = capsys.readouterr().err
+    assert said.startswith("seedpath: error: SEEDPATH_DATABASE_URL: ") and said.count("\n") == 1
+    assert ("table jobs already exists" if what == "another program's" else f"{file} is damaged") in said
+    assert "backup" in said or "another database" in said
+    # Of another's file the journal's kind alone is another: SQLite keeps it in the file's head.
+    assert file.read_bytes()[100:] == before[100:]
+
+
+def last_entry(data: bytes, page: int) -> int:
+    """Where the last byte of an index's entry is, in its first leaf below a page: of the number of the row
+    that it leads to (sqlite.org/fileformat2.html, 1.6)."""
+    at = (page - 1) * PAGE_BYTES
+    if data[at] == INTERIOR_OF_INDEX:
+        cell = at + int.from_bytes(data[at + 12 : at + 14])
+        return last_entry(data, int.from_bytes(data[cell : cell + 4]))
+    cells = int.from_bytes(data[at + 3 : at + 5])
+    cell = at + int.from_bytes(data[at + 6 + 2 * cells : at + 8 + 2 * cells])
+    # Its length is one byte of its own: these are short.
+    return cell + data[cell]
+
+
+def test_an_index_in_which_one_bit_is_another_is_a_damaged_file(file: Path, open_database: Open) -> None:
+    """By it a row would not be found that is there: a file would go that somebody holds."""
+    data = file.read_bytes()
+    with sqlite3.connect(file) as opened:
+        asked = "SELECT name, rootpage FROM sqlite_master WHERE tbl_name = 'holdings' AND type = 'index'"
+        indexes = opened.execute(asked).fetchall()
+    opened.close()
+    assert len(indexes) >= 4
+    for name, page in indexes:
+        turned = bytearray(data)
+        turned[last_entry(data, page)] ^= 1
+        file.write_bytes(turned)
+        with pytest.raises(AnatomyError, match="is damaged"):
+            migrate(open_database(f"sqlite:///{file}", SHORT_S))
+        assert file.read_bytes()[PAGE_BYTES:] == turned[PAGE_BYTES:], name
+
+
+def test_an_empty_file_is_an_empty_database(file: Path, open_database: Open) -> None:
+    file.write_bytes(b"")
+    database = open_database(f"sqlite:///{file}", SHORT_S)
+    migrate(database)
+    assert revision(database) == newest() and database.read(count) == 0
+
+
+@pytest.mark.parametrize("at", [40, 3000, 20_000])
+def test_of_a_damaged_write_ahead_log_whole_transactions_are_left(
+    file: Path, tmp_path: Path, open_database: Open, at: int
+) -> None:
+    """As after a power cut: what follows the damage did not happen, and nothing happened by half."""
+    running = open_database(f"sqlite:///{file}", SHORT_S)
+    for number in range(20):
+        rows = [row(f"{number}-{n}") for n in range(10)]
+        running.write(lambda c, rows=rows: c.execute(holdings.insert(), rows))
+    copy = tmp_path / "copy.sqlite"
+    copy.write_bytes(file.read_bytes())
+    log = bytearray(file.with_name(f"{file.name}-wal").read_bytes())
+    assert len(log) > 30_000
+    log[at] ^= 0xFF
+    copy.with_name(f"{copy.name}-wal").write_bytes(log)
+    database = open_database(f"sqlite:///{copy}", SHORT_S)
+    migrate(database)
+    found = database.read(count)
+    assert found % 10 == 0 and 500 <= found < 700
+
+
+def test_a_file_that_is_damaged_while_the_server_runs_is_a_problem(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data", database_patience_s=SHORT_S)
+    app = create_app(settings, Work(fakes.describe, fakes.plan))
+    with beside(app) as base, client_of(base, None) as client:
+        case = client.post("/v1/cases", **upload(("file", "a.nii", b"a"))).headers["location"]
+        file = settings.data_dir / "seedpath.sqlite"
+        noise = os.urandom(1 << 20)
+        for part in (file, file.with_name(f"{file.name}-wal")):
+            with part.open("r+b") as opened:
+                opened.write(noise)
+        # Connections that are open go on with the pages that they have read, and write them.
+        parts_of_app(app).database.close()
+        for answer in (client.get(case), client.get("/v1/jobs"), client.delete(case)):
+            said = problem(answer, "unavailable")["detail"]
+            assert "damaged" in said and "backup" in said and str(tmp_path) not in said
+
+
+def test_a_locked_file_is_said_as_one(
+    file: Path, monkeypatch: pytest.MonkeyPatch, open_database: Open
+) -> None:
+    monkeypatch.setattr("service.database.connection.BUSY_S", SHORT_S)
+    database = open_database(f"sqlite:///{file}", SHORT_S)
+    with sqlite3.connect(file, isolation_level=None) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(Unavailable, match="Another program holds the database"):
+            migrate(database)
+        other.execute("ROLLBACK")
+    other.close()
+    migrate(database)
+
+
+def test_a_file_that_may_not_be_read_is_said_with_its_name(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = Path.open
+
+    def refuse(path: Path, *how: object, **more: object) -> object:
+        # Root may read everything.
+        if path == file:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return opened(path, *how, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert started(monkeypatch, file.parent) == cli.BAD_INPUT
+    assert capsys.readouterr().err == f"seedpath: error: {file}: Permission denied.\n"
+
+
+def test_damage_is_no_database_that_may_come_back(file: Path, open_database: Open) -> None:
+    file.write_bytes(bytes(8192))
+    database = open_database(f"sqlite:///{file}", 1e6)
+    with pytest.raises(Damaged):
+        database.read(count)
+
+
+# Shapes
+
+CHANGES = {
+    "DROP TABLE requests": "table requests is missing",
+    "ALTER TABLE jobs DROP COLUMN losses": "column jobs.losses is missing",
+    "ALTER TABLE jobs ADD COLUMN wage FLOAT": "column jobs.wage is too many",
+    "DROP INDEX ix_holdings_kind_id": "index ix_holdings_kind_id of holdings is missing",
+    "CREATE UNIQUE INDEX one ON jobs (case_id)": "one of jobs is too many",
+}
+
+
+@dataclass(frozen=True)
+class Altered:
+    """A table that was made otherwise: by a statement of PostgreSQL, or for SQLite, which cannot alter it, by
+    other words in the statement that made it."""
+
+    postgresql: str
+    table: str
+    words: tuple[str, str]
+
+    def __call__(self, connection: Connection) -> None:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(self.postgresql))
+            return
+        kept = connection.execute(
+            text("SELECT sql FROM sqlite_master WHERE tbl_name = :t AND sql IS NOT NULL ORDER BY type DESC"),
+            {"t": self.table},
+        )
+        table, *indexes = kept.scalars().all()
+        assert self.words[0] in table
+        connection.execute(text(f"DROP TABLE {self.table}"))
+        for statement in (table.replace(*self.words), *indexes):
+            connection.execute(text(statement))
+
+
+ALTERED = {
+    "column jobs.attempt is of another type": Altered(
+        "ALTER TABLE jobs ALTER COLUMN attempt TYPE TEXT", "jobs", ("attempt INTEGER", "attempt TEXT")
+    ),
+    "jobs.attempt is null or not": Altered(
+        "ALTER TABLE jobs ALTER COLUMN attempt DROP NOT NULL",
+        "jobs",
+        ("attempt INTEGER NOT NULL", "attempt INTEGER"),
+    ),
+    "fk_job_events_job_id of job_events": Altered(
+        "ALTER TABLE job_events DROP CONSTRAINT fk_job_events_job_id",
+        "job_events",
+        ("FOREIGN KEY(job_id) REFERENCES jobs (id) ON DELETE CASCADE", "CHECK (number >= 0)"),
+    ),
+    "constraint uq_jobs_id of jobs is missing": Altered(
+        "ALTER TABLE jobs DROP CONSTRAINT uq_jobs_id CASCADE", "jobs", ("UNIQUE (id)", "CHECK (number >= 0)")
+    ),
+    "table sizes has another primary key": Altered(
+        "ALTER TABLE sizes DROP CONSTRAINT pk_sizes",
+        "sizes",
+        ("PRIMARY KEY (kind, id)", "CHECK (bytes >= 0)"),
+    ),
+}
+
+HARMLESS = ("CREATE TABLE theirs (a INTEGER)", "CREATE INDEX quick ON jobs (created_s)")
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_tables_of_another_shape_under_the_right_stamp_are_refused(
+    database_url: str, open_database: Open, change: str
+) -> None:
+    refused_after(open_database(database_url, SHORT_S), lambda c: c.execute(text(change)), CHANGES[change])
+
+
+@pytest.mark.parametrize("told", ALTERED)
+def test_columns_and_keys_that_were_made_otherwise_are_refused(
+    database_url: str, open_database: Open, told: str
+) -> None:
+    refused_after(open_database(database_url, SHORT_S), ALTERED[told], told)
+
+
+def refused_after(database: Database, change: Callable[[Connection], object], told: str) -> None:
+    migrate(database)
+    database.write(change)
+    with pytest.raises(AnatomyError) as caught:
+        migrate(database)
+    said = str(caught.value)
+    assert told in said and "Bring back a backup" in said and "SEEDPATH_DATABASE_URL" in said
+    assert revision(database) == newest()
+
+
+def test_tables_of_others_and_indexes_that_only_help_are_left_alone(
+    database_url: str, open_database: Open
+) -> None:
+    database = open_database(database_url, SHORT_S)
+    migrate(database)
+    for change in HARMLESS:
+        database.write(lambda c, change=change: c.execute(text(change)))
+    migrate(database)
+    assert database.read(differences) == []
+
+
+def test_tables_that_the_first_migration_once_made_are_refused_and_left(
+    database_url: str, open_database: Open
+) -> None:
+    """Before its first release the first migration was changed: what it had made then lacks two columns."""
+    database = open_database(database_url, SHORT_S)
+
+    def as_then(connection: Connection) -> None:
+        config = migrating._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for column in ("losses", "begun_by"):
+            connection.execute(text(f"ALTER TABLE jobs DROP COLUMN {column}"))
+
+    database.write(as_then)
+    with pytest.raises(AnatomyError) as caught:
+        migrate(database)
+    assert "column jobs.begun_by is missing, column jobs.losses is missing" in str(caught.value)
+    # What else was needed was not done by half.
+    assert revision(database) == "0001"
+    assert "sizes" not in database.read(lambda c: inspect(c).get_table_names())
+
+
+# Migrations
+
+SHA256 = {
+    "v0001_first": "e1efcb91e3865c2bdd52cba8604e9a866aa2edc14544e7d3959957586b2ddd48",
+    "v0002_summaries": "28253d0a67f1b4d09b9fa3bec469c28806c2ecb3ccf30e7937cb36328c2a5654",
+    "v0003_sizes": "16563ad2c49e5bf0d1529691f03ea378d33ff458994e5567d5d37a4550bd2a49",
+    "v0004_uses": "32b58df7352e2514df5c248f9faf688fe7e4d7e7d1fbf6b8b6f3898012093844",
+}
+"""Of each migration that landed: databases were made by it. What is to change is a new one."""
+
+
+def test_migrations_are_what_they_were() -> None:
+    folder = Path(migrating.__file__).parent / "migrations" / "versions"
+    found = {file.stem: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.glob("v*.py")}
+    assert found == SHA256

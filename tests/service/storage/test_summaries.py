@@ -1,0 +1,318 @@
+"""Lists tell by what cases and plans are known: summaries, kept with the row, made again where they lack."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import instant_work
+import plan_work
+import pytest
+from alembic import command
+from rest_calls import GENEROUS_S, upload, zipped
+from sample_implants import ASKED, implant_plan
+from sqlalchemy import select, text, update
+
+from planner.implant_records import Doubt
+from planner.records import Plan, Status
+from service.app import create_app
+from service.case import Case
+from service.case_summary import CaseSummary, case_summary_of
+from service.client import Client
+from service.database.connection import Database
+from service.database.migrate import _config, migrate, revision
+from service.database.tables import holdings
+from service.made import Kind, of_plan
+from service.plan_summary import summary_of
+from service.server import beside
+from service.settings import Settings
+from service.store import StoredCase
+from service.summary_schema import PlanSummaryModel, read_summary, summary_text
+
+WAIT = {"Prefer": "wait=60"}
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def client(data_dir: Path) -> Iterator[httpx.Client]:
+    with (
+        beside(create_app(Settings(data_dir=data_dir), instant_work.WORK)) as base,
+        httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="module")
+def plan(client: httpx.Client) -> dict[str, Any]:
+    """The one plan that is there, of the built-in case, as it was answered."""
+    case = client.post("/v1/cases", json={"builtin": "thorax"}).json()
+    answer = client.post(f"/v1/cases/{case['id']}/plans", json={}, headers=WAIT)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def listed(client: httpx.Client, what: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = client.get(f"/v1/{what}").json()["items"]
+    return found
+
+
+def in_database(data_dir: Path) -> Database:
+    return Database(f"sqlite:///{data_dir / 'seedpath.sqlite'}", 5.0)
+
+
+def summary_kept(data_dir: Path) -> str | None:
+    asked = select(holdings.c.summary).where(holdings.c.kind == Kind.PLAN)
+    return in_database(data_dir).read(lambda c: c.scalars(asked).one())
+
+
+def keep_instead(data_dir: Path, summary: str | None) -> None:
+    asked = update(holdings).where(holdings.c.kind == Kind.PLAN).values(summary=summary)
+    in_database(data_dir).write(lambda c: c.execute(asked))
+
+
+def told_of(content: dict[str, Any]) -> dict[str, Any]:
+    """The summary of a plan's JSON, put together from that alone."""
+    ranked = [path for path in content["paths"] if path["aim"] == "target"]
+    best, set, dose, robust = (
+        next(iter(ranked), None),
+        *(content[part] for part in ("needle_set", "dose", "robustness")),
+    )
+    verification = content["verification"]
+    return {
+        "status": content["outcome"]["status"],
+        "targets": asked_target(content["request"]["target"]["structure"]),
+        "missing_structures": content["missing_structures"],
+        "verified": verification is not None and verification["passed"],
+        "paths": len(ranked),
+        "best_path": best and {k: best[k] for k in ("lung_length_mm", "pleural_punctures", "clearance_mm")},
+        "needle_set": set
+        and {
+            "needles": len(set["path_ids"]),
+            "seeds": len(set["seeds"]),
+            "lung_length_mm": set["lung_length_mm"],
+            "pleural_punctures": set["pleural_punctures"],
+            "given_too_near": sorted(
+                set["given_too_near"], key=lambda near: (near["structure"] is None, near["clearance_mm"])
+            ),
+            "given_seed_pairs_near": set["given_seed_pairs_near"],
+        },
+        "dose": dose
+        and {
+            "prescribed_gy": dose["prescribed_gy"],
+            "d90_gy": dose["target"]["d90_gy"],
+            "v100_percent": dose["target"]["v100_percent"],
+            "goals": len(dose["goals"]),
+            "goals_missed": [goal for goal in dose["goals"] if not goal["met"]],
+            "limits": len(dose["bed"]["limits"]),
+            # Of these fakes, none of which is of what is spared.
+            "limits_exceeded": sorted(
+                (limit for limit in dose["bed"]["limits"] if limit["met"] is False),
+                key=lambda limit: -limit["achieved_bed_gy"] / limit["limit_bed_gy"],
+            ),
+            "limits_unknown": sum(limit["met"] is None for limit in dose["bed"]["limits"]),
+        },
+        "robustness": robust
+        and {k: robust[k] for k in ("placement", "d90_gy", "v100_percent", "goals_met_share")},
+    }
+
+
+def asked_target(structure: str | list[str] | None) -> list[str]:
+    if structure is None:
+        return []
+    return [structure] if isinstance(structure, str) else structure
+
+
+def of_text(summary: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(summary)
+    return found
+
+
+# What a summary says
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        implant_plan(ASKED),
+        replace(implant_plan(ASKED), robustness=None, verification=None),
+        replace(
+            implant_plan(ASKED), needle_set=None, dose=None, robustness=None, missing_structures=("lung",)
+        ),
+        plan_work.planned(ASKED),
+    ],
+    ids=["whole", "unverified", "paths alone", "no path"],
+)
+def test_a_summary_says_what_the_plan_does_and_is_read_back(plan: Plan) -> None:
+    text = summary_text(plan)
+    assert of_text(text) == told_of(json.loads(of_plan(plan).text))
+    model = read_summary(text)
+    assert model is not None and model.model_dump(mode="json") == of_text(text)
+
+
+def test_the_worst_news_is_in_it() -> None:
+    dose = summary_of(implant_plan(ASKED)).dose
+    assert dose is not None
+    assert [goal.name for goal in dose.goals_missed] == ["v200_percent"] and dose.goals == 3
+    assert [(limit.organ, limit.doubts) for limit in dose.limits_exceeded] == [
+        ("SpinalCord", (Doubt.IN_SEED,)),
+        ("Heart", ()),
+    ]
+    needles = summary_of(implant_plan(ASKED)).needle_set
+    assert needles is not None and needles.given_seed_pairs_near == 1
+    assert [near.structure for near in needles.given_too_near] == ["aorta", None]
+
+
+# Lists
+
+
+def test_a_list_of_plans_tells_target_figures_and_worst_news(
+    client: httpx.Client, plan: dict[str, Any]
+) -> None:
+    (item,) = listed(client, "plans")
+    assert item["id"] == plan["plan_sha256"] and item["summary"] == told_of(plan)
+    assert item["summary"]["dose"]["goals_missed"] and item["summary"]["robustness"]
+    # The case's address, as it is listed, and its bare id ask for the same.
+    for case in (item["case"], item["case"].rpartition("/")[2]):
+        asked = client.get("/v1/plans", params={"case": case})
+        assert asked.status_code == 200 and [one["id"] for one in asked.json()["items"]] == [item["id"]]
+    for other in ("/v1/cases/" + "0" * 64, "0" * 64):
+        assert client.get("/v1/plans", params={"case": other}).json()["items"] == []
+    for wrong in ("/v1/plans/" + "0" * 64, "/v1/cases/", "0" * 63):
+        assert client.get("/v1/plans", params={"case": wrong}).status_code == 422
+    # As documented: the example too.
+    schemas = client.get("/v1/openapi.json").json()["components"]["schemas"]
+    assert PlanSummaryModel.model_validate(item["summary"], strict=False)
+    (example,) = schemas["PlanSummaryModel"]["examples"]
+    assert PlanSummaryModel.model_validate(example, strict=False) and example.keys() == item["summary"].keys()
+
+
+def test_a_list_of_plans_reads_no_plan(client: httpx.Client, plan: dict[str, Any], data_dir: Path) -> None:
+    file = data_dir / "plans" / f"{plan['plan_sha256']}.json"
+    text = file.read_bytes()
+    file.unlink()
+    assert listed(client, "plans")[0]["summary"] == told_of(plan)
+    file.write_bytes(text)
+
+
+OLD_SET = {"needles": 2, "seeds": 4, "lung_length_mm": 12.5, "pleural_punctures": 1, "given_too_near": 2}
+OF_ANOTHER_VERSION = json.dumps(of_text(summary_text(implant_plan(ASKED))) | {"needle_set": OLD_SET})
+
+
+@pytest.mark.parametrize("before", [None, "{}", OF_ANOTHER_VERSION, "no JSON"])
+def test_a_plan_without_a_summary_is_listed_and_gets_one(
+    client: httpx.Client, plan: dict[str, Any], data_dir: Path, before: str | None
+) -> None:
+    first = summary_kept(data_dir)
+    keep_instead(data_dir, before)
+    assert listed(client, "plans")[0]["summary"] == told_of(plan)
+    assert summary_kept(data_dir) == first
+
+
+def test_a_plan_that_cannot_be_read_is_listed_all_the_same(
+    client: httpx.Client, plan: dict[str, Any], data_dir: Path
+) -> None:
+    file = data_dir / "plans" / f"{plan['plan_sha256']}.json"
+    text = file.read_bytes()
+    keep_instead(data_dir, None)
+    file.write_bytes(b"{")
+    (item,) = listed(client, "plans")
+    assert item["id"] == plan["plan_sha256"] and item["summary"] is None
+    assert summary_kept(data_dir) is None
+    file.write_bytes(text)
+    assert listed(client, "plans")[0]["summary"] == told_of(plan)
+
+
+def test_a_plan_within_a_replanning_has_its_summary(
+    client: httpx.Client, plan: dict[str, Any], data_dir: Path
+) -> None:
+    needles = {"needles": [{"entry_mm": [0, 0, 9], "tip_mm": [0, 0, 0]}]}
+    address = f"/v1/plans/{plan['plan_sha256']}:replan"
+    assert client.post(address, json=needles, headers=WAIT).status_code == 200
+    assert all(item["summary"] for item in listed(client, "plans"))
+
+
+def test_cases_are_listed_with_name_structures_and_targets(client: httpx.Client, data_dir: Path) -> None:
+    masks = (("seg/heart.nii.gz", b"h"), ("seg/aorta.nii.gz", b"a"))
+    for given in (
+        {"json": {"builtin": "thorax"}},
+        upload(("file", "chest.nii.gz", b"c"), ("target", "gtv.nii.gz", b"g")),
+        upload(("file", "seg.zip", zipped(*masks))),
+    ):
+        assert client.post("/v1/cases", **given).status_code in (200, 201)  # type: ignore[arg-type]
+    # The built-in one may have been there before.
+    found = sorted((item["summary"] for item in listed(client, "cases")), key=lambda summary: summary["name"])
+    folder, chest, thorax = found
+    assert thorax == {"name": "thorax", "builtin": True, "files": 0, "structures": 1, "targets": []}
+    assert chest == {
+        "name": "chest.nii.gz",
+        "builtin": False,
+        "files": 1,
+        "structures": 1,
+        "targets": ["gtv.nii.gz"],
+    }
+    assert (folder["name"], folder["files"], folder["structures"]) == ("aorta.nii.gz", 2, 2)
+    damaged = listed(client, "cases")[0]
+    record = data_dir / "cases" / damaged["id"] / "case.json"
+    text = record.read_bytes()
+    record.write_bytes(b"{")
+    assert listed(client, "cases")[0] == damaged | {"summary": None}
+    record.write_bytes(text)
+
+
+def test_a_case_s_targets_are_those_that_came_as_such_or_are_by_role() -> None:
+    structures = [{"name": name, "role": role} for name, role in (("heart", "forbidden"), ("gtv", "target"))]
+    described = {"structures": structures, "targets": []}
+    record = {"builtin": "thorax", "files": [], "description": described}
+    assert case_summary_of(record) == CaseSummary("thorax", True, 0, 2, ("gtv",))
+    record["description"] = described | {"targets": ["node"]}
+    assert case_summary_of(record) == CaseSummary("thorax", True, 0, 2, ("node",))
+    # The case itself is told of in the same way, whichever version wrote its record.
+    grid = {"shape": [2, 3, 4], "spacing_mm": [1.0, 1.0, 2.0]}
+    for targets, told in (([], ["gtv"]), (["node"], ["node"])):
+        was = {"structures": structures, "targets": targets, "grid": grid | {"orientation": "LPS"}}
+        stored = StoredCase(record | {"description": was}, Case("thorax"), Path("/nowhere"))
+        assert (stored.description["targets"], stored.description["grid"]) == (told, grid)
+    # A record of which only the files are known.
+    assert case_summary_of({"builtin": "thorax", "files": []}) is None
+
+
+def test_the_client_finds_plans_again(client: httpx.Client, plan: dict[str, Any]) -> None:
+    with Client(str(client.base_url)) as asked:
+        case = asked.add_builtin("thorax")
+        (item,) = asked.plans(case)
+        assert item["summary"]["status"] == Status.PLANNED
+        assert asked.kept_plan(item["id"]).claimed_sha256 == plan["plan_sha256"]
+        assert list(asked.plans({"id": "0" * 64})) == [] and len(list(asked.plans())) == 1
+
+
+# Rows of before
+
+
+def test_rows_of_before_stay_and_have_no_summary(
+    database_url: str, open_database: Callable[[str, float], Database]
+) -> None:
+    database = open_database(database_url, 30.0)
+
+    def first(connection: Any) -> None:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(
+            text(
+                "INSERT INTO holdings (owner, kind, id, case_id, created_s) "
+                "VALUES ('ann', 'plans', 'p', 'c', 1.5)"
+            )
+        )
+
+    database.write(first)
+    migrate(database)
+    rows = database.read(lambda c: c.execute(select(holdings)).mappings().all())
+    assert [(row["id"], row["created_s"], row["summary"]) for row in rows] == [("p", 1.5, None)]
+    assert revision(database) != "0001"

@@ -1,0 +1,201 @@
+"""The Python client, against a service that is real but for its work, and that is restarted under it."""
+
+import hashlib
+import http.server
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import plan_work as fakes
+import pytest
+from service_process import Service, eventually, running
+
+from planner.records import SOFTWARE
+from service.app import create_app
+from service.client import Altered, Client, ProblemError, Withdrawn
+from service.keys import create
+from service.server import beside
+from service.settings import Settings
+from service.tasks import Work
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    settings = Settings(data_dir=tmp_path_factory.mktemp("data"))
+    with beside(create_app(settings, Work(fakes.describe, fakes.plan))) as address:
+        yield address
+
+
+@pytest.fixture
+def client(base: str) -> Iterator[Client]:
+    with Client(base) as client:
+        yield client
+
+
+def test_a_case_is_planned_and_told_of(client: Client, tmp_path: Path) -> None:
+    for name in ("labels.nii.gz", "labels.json", "gtv.nii.gz", "ct.nii.gz"):
+        (tmp_path / name).write_bytes(name.encode())
+    case = client.add_case(
+        tmp_path / "labels.nii.gz",
+        tmp_path / "labels.json",
+        [tmp_path / "gtv.nii.gz"],
+        tmp_path / "ct.nii.gz",
+    )
+    assert case["targets"] == ["gtv.nii.gz"]
+    file = client.plan(case, {"random_seed": 0})
+    assert file.claimed_sha256 == file.content_sha256 and file.plan.software == SOFTWARE
+    assert case["id"] in [one["id"] for one in client.cases()]
+    assert [job["state"] for job in client.jobs()].count("done") >= 1
+    client.remove_case(case)
+    with pytest.raises(ProblemError, match="There is no such case"):
+        client.plan(case)
+
+
+@pytest.mark.parametrize("old", [b'"random_seed": 13', b'"plan_sha256": "', b"LPS", b"\n}\n"])
+def test_what_was_changed_on_its_way_is_not_taken(
+    client: Client, monkeypatch: pytest.MonkeyPatch, old: bytes
+) -> None:
+    case = client.add_builtin("thorax")
+    plan = client.plan(case, {"random_seed": 13})
+    request = httpx.Client.request
+
+    def changed(self: httpx.Client, method: str, url: str, **more: Any) -> httpx.Response:
+        answer = request(self, method, url, **more)
+        if "/v1/plans/" not in url:
+            return answer
+        assert old in answer.content
+        content = answer.content.replace(old, old[:-1] + bytes([old[-1] ^ 1]), 1)
+        return httpx.Response(200, content=content)
+
+    monkeypatch.setattr(httpx.Client, "request", changed)
+    with pytest.raises(Altered, match=f"/v1/plans/{plan.claimed_sha256}"):
+        client.kept_plan(plan.claimed_sha256)
+    with pytest.raises(Altered):
+        client.plan(case, {"random_seed": 13})
+
+
+def test_an_evaluation_is_held_against_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = b'{"schema": "seedpath.evaluation/2"}'
+    id = hashlib.sha256(text).hexdigest()
+
+    def answered(self: httpx.Client, method: str, url: str, **more: Any) -> httpx.Response:
+        return httpx.Response(200, content=sent)
+
+    monkeypatch.setattr(httpx.Client, "request", answered)
+    for sent in (text, text + b"\n", text[:-1]):
+        for kind in ("evaluations", "replans"):
+            job = {"problem": None, "result": f"/v1/{kind}/{id}"}
+            with Client("http://127.0.0.1:9") as client, monkeypatch.context() as patch:
+                patch.setattr(client, "events", lambda job_id: iter(()))
+                patch.setattr(client, "job", lambda job_id, job=job: job)
+                if sent == text:
+                    assert client.made({"id": "x"}) == text
+                else:
+                    with pytest.raises(Altered, match=id):
+                        client.made({"id": "x"})
+
+
+def test_version_and_health(client: Client) -> None:
+    assert client.version()["software"] == SOFTWARE
+    client.plan(client.add_builtin("thorax"))
+
+    def workers() -> int:
+        try:
+            return int(client.health()["workers"])
+        except ProblemError:
+            return 0
+
+    eventually(lambda: workers() == 1)
+
+
+def test_a_problem_is_raised_with_its_fields(client: Client) -> None:
+    case = client.add_builtin("thorax")
+    with pytest.raises(ProblemError, match="/target/structure: 'x' is not in the input") as caught:
+        client.plan(case, {"random_seed": fakes.REFUSED})
+    assert caught.value.problem["status"] == 422
+    with pytest.raises(ProblemError, match="/targt: Unknown field"):
+        client.plan(case, {"targt": {}})
+
+
+def test_progress_is_told_and_a_cancelled_job_ends_the_wait(client: Client) -> None:
+    case = client.add_builtin("thorax")
+    job = client.order(f"/v1/cases/{case['id']}/plans", {"random_seed": fakes.UNTIL_CANCELLED})
+    told: list[tuple[str, float]] = []
+
+    def note(phase: str, fraction: float) -> None:
+        told.append((phase, fraction))
+        client.cancel(job["id"])
+
+    with pytest.raises(Withdrawn):
+        client.made(job, note)
+    assert told == [("search", 0.25)]
+
+
+def test_a_key_is_sent(tmp_path: Path) -> None:
+    token = create(tmp_path / "keys.json", "ann")
+    settings = Settings(data_dir=tmp_path / "data", keys_file=tmp_path / "keys.json")
+    with beside(create_app(settings, Work(fakes.describe, fakes.plan))) as base:
+        with Client(base, key=token) as client:
+            assert list(client.cases()) == []
+        with Client(base) as client, pytest.raises(ProblemError, match="No key"):
+            list(client.cases())
+
+
+def test_a_service_that_stays_away_is_said() -> None:
+    with Client("http://127.0.0.1:9", patience_s=0.5) as client, pytest.raises(httpx.TransportError):
+        client.version()
+
+
+class Talkative(http.server.BaseHTTPRequestHandler):
+    """Says nothing but comments at first, and breaks off; asked again, it tells the end of the job."""
+
+    protocol_version = "HTTP/1.1"
+    asked = 0
+
+    def do_GET(self) -> None:
+        Talkative.asked += 1
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Content-Length", "1000000")
+        self.end_headers()
+        for _ in range(8):
+            self.wfile.write(b": nothing new\n\n")
+            time.sleep(0.25)
+        if Talkative.asked > 1:
+            self.wfile.write(b'id: 1\ndata: {"state": "done"}\n\n')
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:
+        del format, args
+
+
+def test_a_stream_that_says_it_is_there_is_asked_again_when_it_breaks_off() -> None:
+    """It broke off when more time had passed than a service is waited for that says nothing."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Talkative) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with Client(f"http://127.0.0.1:{server.server_port}", patience_s=1.0) as client:
+            assert list(client.events("x")) == [{"state": "done"}]
+        server.shutdown()
+    assert Talkative.asked == 2
+
+
+def test_a_plan_outlives_the_restart_of_its_service(tmp_path: Path) -> None:
+    service = Service({"SEEDPATH_DATA_DIR": str(tmp_path / "data")}, tmp_path / "log")
+    with running(service), Client(service.base) as client:
+        case = client.add_builtin("thorax")
+        seen = threading.Event()
+
+        def restart() -> None:
+            seen.wait()
+            service.kill()
+            time.sleep(1.0)
+            service.start()
+
+        thread = threading.Thread(target=restart)
+        thread.start()
+        file = client.plan(case, {"random_seed": 7}, lambda phase, fraction: seen.set())
+        thread.join()
+        assert file.plan.request.random_seed == 7

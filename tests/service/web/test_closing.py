@@ -1,0 +1,105 @@
+"""The end of a server: all its parts end, at once, whatever one of them raises."""
+
+import asyncio
+import threading
+from pathlib import Path
+
+import plan_work as fakes
+import pytest
+
+from service import steady
+from service.app import create_app
+from service.jobs import engine
+from service.settings import Settings
+from service.tasks import Work
+
+GENEROUS_S = 60.0
+
+PARTS = ["engine", "reading", "appraising", "rounds", "vitals"]
+
+
+@pytest.mark.parametrize("faulty", [None, *PARTS])
+def test_all_parts_end_at_once_and_the_database_last(
+    faulty: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
+    parts = app.state.parts
+    all_end = threading.Barrier(len(PARTS))
+    ended: list[str] = []
+
+    def end(name: str) -> None:
+        # Nobody is past it before all are at it.
+        all_end.wait(GENEROUS_S)
+        ended.append(name)
+        if name == faulty:
+            raise OSError(name)
+
+    close_database = parts.database.close
+
+    def end_database() -> None:
+        ended.append("database")
+        close_database()
+
+    for name in PARTS:
+        monkeypatch.setattr(getattr(parts, name), "close", lambda name=name: end(name))
+        monkeypatch.setattr(getattr(parts, name), "start", lambda: None, raising=False)
+    monkeypatch.setattr(parts.database, "close", end_database)
+
+    async def run() -> None:
+        async with app.router.lifespan_context(app):
+            pass
+
+    if faulty is None:
+        asyncio.run(run())
+    else:
+        with pytest.raises(OSError, match=faulty):
+            asyncio.run(run())
+    assert sorted(ended[:-1]) == sorted(PARTS) and ended[-1] == "database"
+
+
+def test_workers_are_let_go_though_the_threads_beside_them_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As at a share that does not answer."""
+    monkeypatch.setattr(engine, "END_S", 0.2)
+    monkeypatch.setattr(steady, "END_S", 0.2)
+    let_go, hangs, goes_on = threading.Event(), threading.Semaphore(0), threading.Event()
+
+    def hang(*_: object) -> None:
+        hangs.release()
+        assert goes_on.wait(GENEROUS_S)
+
+    parts = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan)).state.parts
+    monkeypatch.setattr(parts.engine, "_look", hang)
+    monkeypatch.setattr(parts.engine._pulse, "_look", lambda: None)
+    monkeypatch.setattr(parts.engine._pulse._steady, "_do", hang)
+    monkeypatch.setattr(parts.engine._workforce, "close", let_go.set)
+    parts.engine.start()
+    for _ in range(2):
+        assert hangs.acquire(timeout=GENEROUS_S)
+    let_go.clear()
+    parts.engine.close()
+    assert let_go.is_set() and not goes_on.is_set()
+    goes_on.set()
+    parts.database.close()
+
+
+def test_a_start_that_fails_ends_what_has_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
+    parts = app.state.parts
+    ended: list[str] = []
+
+    def fail() -> None:
+        raise OSError("rounds")
+
+    monkeypatch.setattr(parts.engine, "start", lambda: None)
+    monkeypatch.setattr(parts.engine, "close", lambda: ended.append("engine"))
+    monkeypatch.setattr(parts.rounds, "start", fail)
+
+    async def run() -> None:
+        async with app.router.lifespan_context(app):
+            raise AssertionError("It has not started.")
+
+    with pytest.raises(OSError, match="rounds"):
+        asyncio.run(run())
+    assert ended == ["engine"]

@@ -1,0 +1,138 @@
+"""Methods that no route names: HEAD and OPTIONS, and what `Allow` says; through a real server."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import plan_work as fakes
+import pytest
+from rest_calls import GENEROUS_S, client_of, problem, until
+from service_process import eventually
+
+from service.app import create_app
+from service.keys import create
+from service.server import beside
+from service.settings import Settings
+from service.tasks import Work
+
+CHANGES_WITH_EACH_ANSWER = ("date", "x-request-id")
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("data")), Work(fakes.describe, fakes.plan))
+    with (
+        beside(app) as base,
+        httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="module")
+def job(client: httpx.Client) -> dict[str, Any]:
+    """A job that is done, with its case and its plan."""
+    case = client.post("/v1/cases", json={"builtin": "thorax"}).headers["location"]
+    return until(client, client.post(f"{case}/plans", json={}).headers["location"], "done")
+
+
+def documented(client: httpx.Client, method: str) -> list[str]:
+    paths = client.get("/v1/openapi.json").json()["paths"]
+    return [path for path, item in paths.items() if method in item]
+
+
+def filled(path: str, job: dict[str, Any]) -> str:
+    """The path with ids of what is there, or of nothing where the fakes make none."""
+    ids = {
+        "kind": "no-room",
+        "case_id": job["case"].rpartition("/")[2],
+        "plan_id": job["plan"].rpartition("/")[2],
+        "job_id": job["id"],
+    }
+    for name, id in ids.items():
+        path = path.replace(f"{{{name}}}", id)
+    return path
+
+
+def lasting(answer: httpx.Response) -> dict[str, str]:
+    return {name: v for name, v in answer.headers.items() if name not in CHANGES_WITH_EACH_ANSWER}
+
+
+def test_head_answers_as_get_but_for_the_body(client: httpx.Client, job: dict[str, Any]) -> None:
+    found = []
+    for path in [*documented(client, "get"), "/v1/openapi.json"]:
+        address = filled(path, job)
+        if path.endswith("/events"):
+            continue
+        for encoding in ("identity", "gzip"):
+            headers = {"Accept-Encoding": encoding}
+            get, head = (client.request(m, address, headers=headers) for m in ("GET", "HEAD"))
+            assert head.status_code == get.status_code, address
+            assert head.content == b"" and get.content != b""
+            assert lasting(head) == lasting(get)
+        found.append(get.status_code)
+    # What is asked for with an id that the fakes made is there.
+    assert found.count(200) >= 9 and set(found) <= {200, 404}
+
+
+def test_head_knows_what_the_client_has(client: httpx.Client, job: dict[str, Any]) -> None:
+    etag = client.head(job["plan"]).headers["etag"]
+    assert client.head(job["plan"], headers={"If-None-Match": etag}).status_code == 304
+
+
+def test_head_of_events_does_not_wait_for_them(client: httpx.Client, job: dict[str, Any]) -> None:
+    asked = {"random_seed": fakes.UNTIL_CANCELLED}
+    running = client.post(f"{job['case']}/plans", json=asked).headers["location"]
+    until(client, running, "running")
+    answer = client.head(f"{running}/events")
+    assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/event-stream")
+    # The connection goes on to serve, and nothing goes on behind it.
+    assert client.get(running).json()["state"] == "running"
+    eventually(lambda: "seedpath_requests_under_way 1.0" in client.get("/metrics").text)
+    assert 'method="HEAD",route="/jobs/{job_id}/events",status="200"' in client.get("/metrics").text
+    client.delete(running)
+
+
+def test_head_of_what_takes_none_is_refused(client: httpx.Client, job: dict[str, Any]) -> None:
+    answer = client.head(f"{job['case']}/plans")
+    assert answer.status_code == 405 and answer.headers["allow"] == "POST, OPTIONS"
+
+
+def test_allow_lists_what_is_documented(client: httpx.Client, job: dict[str, Any]) -> None:
+    paths = client.get("/v1/openapi.json").json()["paths"]
+    for path, item in paths.items():
+        address = filled(path, job)
+        wanted = {method.upper() for method in item} | {"OPTIONS"} | ({"HEAD"} if "get" in item else set())
+        asked = client.options(address)
+        assert asked.status_code == 204 and asked.content == b""
+        refused = client.put(address)
+        problem(refused, "method-not-allowed")
+        for answer in (asked, refused):
+            allowed = answer.headers["allow"].split(", ")
+            assert set(allowed) == wanted and len(allowed) == len(wanted), path
+            assert len(answer.headers.get_list("allow")) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("action", ["replan", "evaluate-implant"])
+def test_an_action_is_no_plan(client: httpx.Client, job: dict[str, Any], method: str, action: str) -> None:
+    problem(client.request(method, f"{job['plan']}:{action}"), "method-not-allowed")
+    problem(client.request(method, f"{job['plan']}:forget"), "not-found")
+
+
+def test_what_is_nowhere_offers_nothing(client: httpx.Client) -> None:
+    problem(client.options("/v1/nowhere"), "not-found")
+    answer = client.head("/v1/nowhere")
+    assert answer.status_code == 404 and answer.content == b""
+
+
+def test_head_and_options_tell_nothing_without_a_key(tmp_path: Path) -> None:
+    create(tmp_path / "keys.json", "ann")
+    settings = Settings(data_dir=tmp_path / "data", keys_file=tmp_path / "keys.json")
+    with (
+        beside(create_app(settings, Work(fakes.describe, fakes.plan))) as base,
+        client_of(base, None) as anybody,
+    ):
+        for method in ("HEAD", "OPTIONS"):
+            answer = anybody.request(method, "/v1/cases")
+            assert answer.status_code == 401 and "allow" not in answer.headers

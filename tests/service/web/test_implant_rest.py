@@ -1,0 +1,368 @@
+"""Evaluating and replanning through a real uvicorn on a loopback port: cases, results, problems."""
+
+import contextlib
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import implant_work as fakes
+import pytest
+from rest_calls import GENEROUS_S, problem, stored, until, upload
+
+from service.app import create_app
+from service.plan_json import read_plan
+from service.results_json import read_evaluation, read_replanned
+from service.server import beside
+from service.settings import Settings
+from service.tasks import Work
+
+WAIT = {"Prefer": "wait=60"}
+NEEDLE = {"path_id": "N1", "entry_mm": [80.0, 12.0, 60.0], "tip_mm": [80.0, 68.0, 60.0]}
+NEW_NEEDLE = NEEDLE | {"path_id": None, "entry_mm": [90.0, 12.0, 60.0]}
+
+
+def seeds(count: int) -> list[dict[str, Any]]:
+    return [{"position_mm": [72.0, 60.0, 60.0 + n], "axis": None} for n in range(count)]
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def client(data_dir: Path) -> Iterator[httpx.Client]:
+    """A service whose work is done by stand-ins: what is tested is the service."""
+    work = Work(fakes.describe, fakes.plan, fakes.evaluate, fakes.replan)
+    app = create_app(Settings(data_dir=data_dir, max_jobs=3), work)
+    with (
+        beside(app) as base,
+        httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="module")
+def case(client: httpx.Client) -> str:
+    answer = client.post("/v1/cases", json={"builtin": "thorax"})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+@pytest.fixture(scope="module")
+def plan(client: httpx.Client, case: str) -> str:
+    """The address of a plan."""
+    return made_plan(client, case)
+
+
+def made_plan(client: httpx.Client, case: str, **asked: Any) -> str:
+    answer = client.post(f"/v1/cases/{case}/plans", json=asked, headers=WAIT)
+    assert answer.status_code == 200, answer.text
+    return answer.headers["content-location"]
+
+
+# Evaluations
+
+
+def test_an_evaluation_under_wait_comes_at_once_and_stays(
+    client: httpx.Client, plan: str, data_dir: Path
+) -> None:
+    answer = client.post(f"{plan}:evaluate-implant", json={"seeds": seeds(fakes.COMPLETE)}, headers=WAIT)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["preference-applied"] == "wait=60"
+    made = read_evaluation(answer.content)
+    assert made.plan_sha256 == plan.rpartition("/")[2] and made.achieved.seeds_found == fakes.COMPLETE
+    id = hashlib.sha256(answer.content).hexdigest()
+    assert answer.headers["content-location"] == f"/v1/evaluations/{id}"
+    again = client.get(f"/v1/evaluations/{id}")
+    plain = client.get(again.url, headers={"Accept-Encoding": "identity"})
+    assert again.content == plain.content == answer.content and plain.headers["etag"] == f'"{id}"'
+    assert f"results/evaluations/{id}.json" in stored(data_dir)
+    job = client.get(answer.headers["location"]).json()
+    assert job["result"] == f"/v1/evaluations/{id}" and job["plan"] is None and job["state"] == "done"
+    problem(client.get(f"/v1/replans/{id}"), "not-found")
+    problem(client.get(f"/v1/plans/{id}"), "not-found")
+
+
+def test_a_supplement_is_a_plan_with_an_address(client: httpx.Client, plan: str) -> None:
+    answer = client.post(f"{plan}:evaluate-implant", json={"seeds": seeds(fakes.LACKING)}, headers=WAIT)
+    supplement = read_evaluation(answer.content).supplement
+    address = client.get(answer.headers["location"]).json()["plan"]
+    assert address == f"/v1/plans/{answer.json()['supplement']['plan_sha256']}"
+    file = read_plan(client.get(address).content)
+    assert file.plan == supplement and file.claimed_sha256 == file.content_sha256
+
+
+def test_an_evaluation_without_wait_is_a_job(client: httpx.Client, plan: str, case: str) -> None:
+    answer = client.post(f"{plan}:evaluate-implant", json={"seeds": seeds(fakes.COMPLETE)})
+    assert answer.status_code == 202
+    assert answer.json()["case"] == f"/v1/cases/{case}"
+    ended = until(client, answer.headers["location"], "done")
+    assert client.get(ended["result"]).json()["schema"] == "seedpath.evaluation/2"
+
+
+def test_equal_work_has_one_address(client: httpx.Client, plan: str, data_dir: Path) -> None:
+    body = {"seeds": seeds(fakes.COMPLETE)}
+    first = client.post(f"{plan}:evaluate-implant", json=body, headers=WAIT)
+    before = stored(data_dir)
+    again = client.post(f"{plan}:evaluate-implant", json=body, headers=WAIT)
+    assert again.content == first.content and stored(data_dir) == before
+
+
+# Replannings
+
+
+def test_a_replanning_is_kept_with_its_plan(client: httpx.Client, plan: str, data_dir: Path) -> None:
+    body = {"needles": [NEEDLE, NEW_NEEDLE], "seeds": seeds(fakes.COMPLETE)}
+    answer = client.post(f"{plan}:replan", json=body, headers=WAIT)
+    assert answer.status_code == 200, answer.text
+    made = read_replanned(answer.content)
+    assert made.plan.outcome.message == "2 needles as measured."
+    id = hashlib.sha256(answer.content).hexdigest()
+    assert answer.headers["content-location"] == f"/v1/replans/{id}"
+    assert client.get(f"/v1/replans/{id}").content == answer.content
+    assert f"results/replans/{id}.json" in stored(data_dir)
+    job = client.get(answer.headers["location"]).json()
+    sha256 = answer.json()["plan"]["plan_sha256"]
+    assert job["result"] == f"/v1/replans/{id}" and job["plan"] == f"/v1/plans/{sha256}"
+    assert read_plan(client.get(job["plan"]).content).plan == made.plan
+    # The new plan can be replanned in turn.
+    assert client.post(f"{job['plan']}:replan", json={"needles": [NEEDLE]}, headers=WAIT).status_code == 200
+
+
+def test_a_plans_job_tells_its_result_as_its_plan(client: httpx.Client, case: str) -> None:
+    job = client.post(f"/v1/cases/{case}/plans", json={}).headers["location"]
+    ended = until(client, job, "done")
+    assert ended["result"] == ended["plan"] and ended["plan"].startswith("/v1/plans/")
+
+
+def test_a_replanning_shows_progress_and_can_be_cancelled(client: httpx.Client, plan: str, case: str) -> None:
+    body = {"needles": [NEEDLE], "seeds": seeds(fakes.UNTIL_CANCELLED)}
+    job = client.post(f"{plan}:replan", json=body).headers["location"]
+    until(client, job, "running")
+    problem(client.delete(f"/v1/cases/{case}"), "conflict")
+    ended = client.delete(job).json()
+    assert ended["state"] == "cancelled" and ended["plan"] is None and ended["result"] is None
+
+
+# Which case
+
+
+def test_the_case_may_be_named(client: httpx.Client, plan: str, case: str) -> None:
+    body = {"seeds": seeds(fakes.COMPLETE), "case": case}
+    assert client.post(f"{plan}:evaluate-implant", json=body, headers=WAIT).status_code == 200
+    found = problem(
+        client.post(f"{plan}:evaluate-implant", json=body | {"case": "0" * 64}), "invalid-request"
+    )
+    assert [e["pointer"] for e in found["errors"]] == ["/case"] and "POST /v1/cases" in found["detail"]
+
+
+def test_a_plan_finds_the_case_that_it_was_made_from(client: httpx.Client, data_dir: Path) -> None:
+    files = (("file", "a.nii", b"image"), ("target", "gtv.nii", b"gtv"))
+    first = client.post("/v1/cases", **upload(*files)).json()["id"]
+    plan = made_plan(client, first)
+    body: dict[str, Any] = {"needles": [NEEDLE]}
+    job = client.post(f"{plan}:replan", json=body).json()
+    assert job["case"] == f"/v1/cases/{first}"
+    until(client, f"/v1/jobs/{job['id']}", "done")
+
+    # The same files in other parts are another case of the same inputs, and so of the same plan.
+    turned = (("file", "a.nii", b"image"), ("ct", "gtv.nii", b"gtv"))
+    second = client.post("/v1/cases", **upload(*turned)).json()["id"]
+    assert made_plan(client, second) == plan
+    found = problem(client.post(f"{plan}:replan", json=body), "conflict")
+    assert first in found["detail"] and second in found["detail"]
+    assert [e["pointer"] for e in found["errors"]] == ["/case"]
+    answer = client.post(f"{plan}:replan", json=body | {"case": first}, headers=WAIT)
+    assert answer.status_code == 200, answer.text
+
+    other = client.post("/v1/cases", **upload(("file", "b.nii", b"other"))).json()["id"]
+    found = problem(client.post(f"{plan}:replan", json=body | {"case": other}), "conflict")
+    assert "other files" in found["detail"]
+
+    # What the plan was made from stays as long as the plan does.
+    for made in (first, second, other):
+        assert client.delete(f"/v1/cases/{made}").status_code == 204
+        problem(client.get(f"/v1/cases/{made}"), "not-found")
+    assert "several cases" in problem(client.post(f"{plan}:replan", json=body), "conflict")["detail"]
+    assert (data_dir / "cases" / first).is_dir() and not (data_dir / "cases" / other).exists()
+    problem(client.post(f"{plan}:replan", json=body | {"case": other}), "invalid-request")
+
+
+# Problems
+
+BODIES: dict[str, tuple[str, Any, str, list[str]]] = {
+    "no seeds": ("evaluate-implant", {"seeds": []}, "invalid-request", ["/seeds"]),
+    "no list of seeds": ("evaluate-implant", {}, "invalid-request", ["/seeds"]),
+    "an unknown field": (
+        "evaluate-implant",
+        {"seeds": seeds(1), "needles": []},
+        "invalid-request",
+        ["/needles"],
+    ),
+    "two coordinates": (
+        "evaluate-implant",
+        {"seeds": [{"position_mm": [1, 2]}]},
+        "invalid-request",
+        ["/seeds/0/position_mm/2"],
+    ),
+    "an axis that is none": (
+        "evaluate-implant",
+        {"seeds": [seeds(1)[0] | {"axis": [0, 0, 2]}]},
+        "invalid-request",
+        ["/seeds/0/axis/2"],
+    ),
+    "too many seeds": ("evaluate-implant", {"seeds": seeds(501)}, "invalid-request", ["/seeds"]),
+    "a case that is no id": (
+        "evaluate-implant",
+        {"seeds": seeds(1), "case": "thorax"},
+        "invalid-request",
+        ["/case"],
+    ),
+    "no needles": ("replan", {"needles": []}, "invalid-request", ["/needles"]),
+    "a needle that is none": (
+        "replan",
+        {"needles": [NEEDLE | {"tip_mm": NEEDLE["entry_mm"]}]},
+        "invalid-request",
+        ["/needles/0"],
+    ),
+    "half a text": ("replan", b'{"needles": [', "malformed-json", []),
+    "much": ("replan", b" " * 1_000_001, "too-large", []),
+}
+
+
+@pytest.mark.parametrize("what", BODIES)
+def test_a_bad_body_is_answered_with_its_fields(client: httpx.Client, plan: str, what: str) -> None:
+    action, body, kind, pointers = BODIES[what]
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    answer = client.post(f"{plan}:{action}", content=content, headers={"content-type": "application/json"})
+    assert [e["pointer"] for e in problem(answer, kind)["errors"]] == pointers
+
+
+@pytest.mark.parametrize("action", ["evaluate-implant", "replan"])
+def test_what_cannot_be_asked_of_a_plan_is_a_problem(
+    client: httpx.Client, plan: str, case: str, action: str
+) -> None:
+    body = {"seeds": seeds(1)} if action == "evaluate-implant" else {"needles": [NEEDLE]}
+    problem(client.post(f"/v1/plans/{'0' * 64}:{action}", json=body), "not-found")
+    problem(client.post(f"/v1/plans/x:{action}", json=body), "not-found")
+    answer = client.post(f"{plan}:{action}", content=b"{}", headers={"content-type": "text/plain"})
+    assert f'{{"{next(iter(body))}": [' in problem(answer, "unsupported-media-type")["detail"]
+    paths_alone = made_plan(client, case, prescription=None)
+    found = problem(client.post(f"{paths_alone}:{action}", json=body), "conflict")
+    assert "no prescription" in found["detail"]
+
+
+def test_a_plan_without_needles_cannot_be_replanned(client: httpx.Client, case: str) -> None:
+    bare = made_plan(client, case, random_seed=fakes.NO_SEED_MAY_STAND)
+    found = problem(client.post(f"{bare}:replan", json={"needles": [NEEDLE]}), "conflict")
+    assert "no needle set" in found["detail"]
+
+
+def test_what_the_planner_refuses_is_said_with_its_field(client: httpx.Client, plan: str) -> None:
+    body = {"needles": [NEEDLE], "seeds": seeds(fakes.REFUSED)}
+    found = problem(client.post(f"{plan}:replan", json=body, headers=WAIT), "unusable-input")
+    assert found["errors"] == [
+        {"pointer": "/needles/0/path_id", "detail": "'N9' is no path of the plan. Known: N1, N2."}
+    ]
+
+
+def test_a_worker_that_dies_is_told_and_the_service_goes_on(client: httpx.Client, plan: str) -> None:
+    body = {"seeds": seeds(fakes.BROKEN)}
+    problem(client.post(f"{plan}:evaluate-implant", json=body, headers=WAIT), "failed")
+    body = {"seeds": seeds(fakes.COMPLETE)}
+    assert client.post(f"{plan}:evaluate-implant", json=body, headers=WAIT).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('"dose"', '"doses"'), ("2 needles", "3 needles"), ('"GTV"', "GTV")]
+)
+def test_a_stored_plan_that_was_changed_is_damaged(
+    client: httpx.Client, case: str, data_dir: Path, old: str, new: str
+) -> None:
+    plan = made_plan(client, case, random_seed=len(old + new))
+    file = data_dir / "plans" / f"{plan.rpartition('/')[2]}.json"
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+    for answer in (client.post(f"{plan}:replan", json={"needles": [NEEDLE]}), client.get(plan)):
+        found = problem(answer, "damaged")
+        assert f"plans/{file.name}" in found["detail"] and str(data_dir) not in found["detail"]
+    # The way out that it tells: the same request writes it anew.
+    assert made_plan(client, case, random_seed=len(old + new)) == plan
+    assert file.read_text(encoding="utf-8") == text
+
+
+def test_a_whole_plan_of_another_version_is_answered_and_not_worked_on(
+    client: httpx.Client, plan: str, data_dir: Path
+) -> None:
+    id = plan.rpartition("/")[2]
+    text = (data_dir / "plans" / f"{id}.json").read_text(encoding="utf-8")
+    line = f' "plan_sha256": "{id}",\n'
+    assert line in text
+    content = text.replace(line, "").replace("seedpath.plan/2", "seedpath.plan/1")
+    old_id = hashlib.sha256(content.encode()).hexdigest()
+    old = text.replace(id, old_id).replace("seedpath.plan/2", "seedpath.plan/1")
+    (data_dir / "plans" / f"{old_id}.json").write_text(old, encoding="utf-8")
+    with contextlib.closing(sqlite3.connect(data_dir / "seedpath.sqlite")) as database:
+        database.execute(
+            "INSERT INTO holdings (owner, kind, id, case_id, created_s) "
+            "SELECT owner, kind, ?, case_id, created_s FROM holdings WHERE id = ?",
+            (old_id, id),
+        )
+        database.commit()
+    address = f"/v1/plans/{old_id}"
+    assert client.get(address).text == old
+    found = problem(client.post(f"{address}:replan", json={"needles": [NEEDLE]}), "conflict")
+    assert "another version" in found["detail"] and address in found["detail"]
+    assert "damaged" not in found["detail"]
+    assert client.delete(address).status_code == 204
+
+
+@pytest.mark.parametrize("kind", ["evaluations", "replans"])
+@pytest.mark.parametrize("id", ["x", "0" * 64, "..%2f..%2fx"])
+def test_a_result_that_is_not_there_is_a_problem(client: httpx.Client, kind: str, id: str) -> None:
+    problem(client.get(f"/v1/{kind}/{id}"), "not-found")
+
+
+# What is documented
+
+
+def test_openapi_describes_bodies_and_answers(client: httpx.Client) -> None:
+    document = client.get("/v1/openapi.json").json()
+    schemas = document["components"]["schemas"]
+    for action, body, answer in (
+        ("evaluate-implant", "EvaluateBody", "EvaluationModel"),
+        ("replan", "ReplanBody", "ReplannedModel"),
+    ):
+        described = document["paths"][f"/v1/plans/{{plan_id}}:{action}"]["post"]
+        content = described["requestBody"]["content"]["application/json"]
+        assert content["schema"]["$ref"].endswith(f"/{body}") and body in schemas
+        assert schemas[body]["additionalProperties"] is False
+        named = described["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
+        assert named.endswith(f"/{answer}")
+        statuses = {"202", "400", "403", "404", "409", "413", "415", "422", "500", "503"}
+        assert statuses <= set(described["responses"])
+        assert [p["name"] for p in described["parameters"] if p["in"] == "header"] == [
+            "Prefer",
+            "Idempotency-Key",
+            "X-Request-ID",
+        ]
+    assert {"result", "plan"} <= set(schemas["JobModel"]["properties"])
+    text = json.dumps(document)
+    for name in set(part.split('"')[0] for part in text.split("#/components/schemas/")[1:]):
+        assert name in schemas, name
+    assert "$defs" not in text
+
+
+@pytest.mark.parametrize("action", ["evaluate-implant", "replan"])
+def test_the_openapi_example_runs(client: httpx.Client, plan: str, action: str) -> None:
+    document = client.get("/v1/openapi.json").json()
+    described = document["paths"][f"/v1/plans/{{plan_id}}:{action}"]["post"]
+    example = described["requestBody"]["content"]["application/json"]["example"]
+    answer = client.post(f"{plan}:{action}", json=example, headers=WAIT)
+    assert answer.status_code == 200, answer.text

@@ -1,0 +1,151 @@
+"""What openapi.json states, held against a real app: its examples run, and answers are as documented."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import instant_work
+import pytest
+import schemathesis
+from phantom import write_phantom
+from rest_calls import GENEROUS_S, problem, until, upload
+from schemathesis.schemas import BaseSchema
+
+from service import appraising
+from service.app import create_app
+from service.server import beside
+from service.settings import Settings
+
+WITH_BODIES = {"add_case", "add_plan", "evaluate_paths", "evaluate_implant", "replan", "case_slices"}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    settings = Settings(data_dir=tmp_path_factory.mktemp("data"))
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        beside(create_app(settings, instant_work.WORK)) as base,
+        httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
+    ):
+        patch.setattr(appraising, "appraise", instant_work.appraise)
+        patch.setattr(appraising, "cut", instant_work.cut)
+        yield client
+
+
+@pytest.fixture(scope="module")
+def schema(client: httpx.Client) -> BaseSchema:
+    return schemathesis.openapi.from_url(f"{client.base_url}/v1/openapi.json")
+
+
+@pytest.fixture(scope="module")
+def document(client: httpx.Client) -> dict[str, Any]:
+    found: dict[str, Any] = client.get("/v1/openapi.json").json()
+    return found
+
+
+@pytest.fixture(scope="module")
+def ids(client: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Values of all path parameters, of things that are there."""
+    made = write_phantom(tmp_path_factory.mktemp("phantom"))
+    parts = [
+        (p, n, (made / n).read_bytes()) for p, n in (("file", "labels.nii.gz"), ("names", "labels.json"))
+    ]
+    case = client.post("/v1/cases", **upload(*parts)).headers["location"]
+    found = {"case_id": case, "kind": "/not-found"}
+    plan = _made(client, f"{case}/plans", {}, found, "plan_id")
+    _made(client, f"{plan}:evaluate-implant", {"seeds": [{"position_mm": [0, 0, 0]}]}, found, "evaluation_id")
+    needle = {"entry_mm": [0, 0, 9], "tip_mm": [0, 0, 0]}
+    _made(client, f"{plan}:replan", {"needles": [needle]}, found, "replan_id")
+    return {name: address.rpartition("/")[2] for name, address in found.items()}
+
+
+def _made(client: httpx.Client, address: str, body: Any, found: dict[str, str], name: str) -> str:
+    job = client.post(address, json=body).headers["location"]
+    found["job_id"] = job
+    found[name] = str(until(client, job, "done")["result"])
+    return found[name]
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+def test_operations_are_named_once_and_plainly(document: dict[str, Any]) -> None:
+    names = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(names) == len(set(names))
+    # What generated clients call them.
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", name) for name in names)
+
+
+def test_every_json_body_and_every_reserved_header_has_an_example(document: dict[str, Any]) -> None:
+    with_bodies = set()
+    for _, _, operation in operations(document):
+        if "requestBody" in operation:
+            with_bodies.add(operation["operationId"])
+            assert "example" in operation["requestBody"]["content"]["application/json"]
+        for parameter in operation.get("parameters", ()):
+            # An ETag as example would be no other resource's.
+            if parameter["in"] == "header" and not parameter["name"].startswith("If-"):
+                assert "example" in parameter
+    assert with_bodies == WITH_BODIES
+
+
+def test_every_operation_is_answered_as_documented(
+    schema: BaseSchema, document: dict[str, Any], ids: dict[str, str]
+) -> None:
+    """With the examples of its body and headers, on what is there; what removes comes last."""
+    asked = []
+    for path, method, operation in sorted(operations(document), key=lambda found: found[1] == "delete"):
+        body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
+        parameters = operation.get("parameters", ())
+        headers = {p["name"]: p["example"] for p in parameters if p["in"] == "header" and "example" in p}
+        given = {p["name"]: ids[p["name"]] for p in parameters if p["in"] == "path"}
+        sent: dict[str, Any] = {"path_parameters": given, "headers": headers}
+        if body is not None:
+            sent |= {"body": body, "media_type": "application/json"}
+        case = schema[path][method.upper()].Case(**sent)
+        answer = case.call_and_validate(timeout=GENEROUS_S)
+        assert 200 <= answer.status_code < 300, (path, method, answer.status_code, answer.text)
+        asked.append(operation["operationId"])
+    assert set(asked) >= WITH_BODIES and len(asked) == len(list(operations(document)))
+
+
+def test_a_form_has_the_parts_that_are_documented_and_no_other(
+    client: httpx.Client, document: dict[str, Any]
+) -> None:
+    content = document["paths"]["/v1/cases"]["post"]["requestBody"]["content"]["multipart/form-data"]
+    assert content["schema"]["additionalProperties"] is False
+    known = content["schema"]["properties"]
+    files = [(name, f"{name}.nii", name.encode()) for name in known if "enum" not in known[name]]
+    texts = [(name, None, part["enum"][0].encode()) for name, part in known.items() if "enum" in part]
+    parts = [*files, *texts]
+    assert client.post("/v1/cases", **upload(*parts)).status_code == 201
+    other = client.post("/v1/cases", **upload(*parts, ("mask", "m.nii", b"m")))
+    problem(other, "malformed-upload")
+
+
+def header(document: dict[str, Any], path: str, method: str, name: str) -> re.Pattern[str]:
+    parameters = document["paths"][path][method]["parameters"]
+    return re.compile(next(p for p in parameters if p["name"] == name)["schema"]["pattern"])
+
+
+@pytest.mark.parametrize("last", ["", "0", "7", "123456789", "1234567890", "-1", "x", "1.5"])
+def test_the_pattern_of_last_event_id_is_what_is_taken(
+    client: httpx.Client, document: dict[str, Any], ids: dict[str, str], last: str
+) -> None:
+    pattern = header(document, "/v1/jobs/{job_id}/events", "get", "Last-Event-ID")
+    answer = client.get(f"/v1/jobs/{ids['job_id']}/events", headers={"Last-Event-ID": last})
+    assert (answer.status_code in (200, 204)) is (pattern.search(last) is not None)
+
+
+@pytest.mark.parametrize("key", ["a", '"a"', "~" * 200, "", '""', '"', "a b", 'a"b', "x" * 201])
+def test_the_pattern_of_idempotency_key_is_what_is_taken(
+    client: httpx.Client, document: dict[str, Any], ids: dict[str, str], key: str
+) -> None:
+    pattern = header(document, "/v1/cases/{case_id}/plans", "post", "Idempotency-Key")
+    address = f"/v1/cases/{client.post('/v1/cases', json={'builtin': 'thorax'}).json()['id']}/plans"
+    answer = client.post(address, json={}, headers={"Idempotency-Key": key})
+    assert (answer.status_code == 202) is (pattern.search(key) is not None), answer.text

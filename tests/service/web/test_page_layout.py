@@ -1,0 +1,453 @@
+"""What the page shows first, in a real Chromium at the sizes of screens: worst news, progress, all columns.
+
+Plans are stand-ins, with all that can be wrong with one, and the longest words; they come at once.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import instant_work
+import page_work
+import pytest
+from browser import ARGUMENTS, CHROMIUM, PATIENCE_MS, TOO_WIDE, Said
+from playwright.sync_api import (
+    Browser,
+    Locator,
+    Page,
+    Route,
+    WebSocketRoute,
+    expect,
+    sync_playwright,
+)
+from sample_implants import ASKED, a_dose, a_needle_set, a_robustness
+
+from planner.implant_records import Doubt, GoalResult, LimitKind, TooNear
+from planner.implant_wording import given_twice, goal_text, nearest_first, too_near_text, worst_first
+from planner.limit_wording import exceeded, exceeded_text
+from service import appraising
+from service.app import create_app
+from service.plain_json import to_json
+from service.server import beside
+from service.settings import Settings
+
+SIZES = [(1280, 720), (1440, 900), (820, 1180)]
+"""A small laptop, a large one, and a tablet held upright. [CSS pixels]"""
+
+WORST_FIRST = (
+    ("N1, given, passes 0.7 mm from aorta, where 2 mm are asked for.",),
+    ("Hub and shaft of N1 and N2, given, overlap by 0.50 mm.",),
+    ("1 pair of given seeds lies nearer to each other", "check that none was given twice."),
+    ("Not met: V200 of PTV 31.00 %, at most 30 % asked for.",),
+    ("Exceeded: SpinalCord (spinal cord) gets BED 101.5 Gy, at most 90.0 Gy", "inside a seed is not known)."),
+    (
+        "Exceeded: Heart (heart) gets BED 100.2 Gy or more in 15.5 cc, less than 15 cc allowed",
+        "allowed (RTOG_0813_5fx).",
+    ),
+    ("Placed by template with its published errors", "reached in 81 % of 60 samples."),
+)
+"""All that is wrong with the plans of `page_work`, how each begins and what more it says."""
+IN_THE_MESSAGE = (
+    "from aorta",
+    "N1 and N2",
+    "pair of given seeds",
+    "V200 of PTV",
+    "SpinalCord",
+    "Heart",
+    "errors as published",
+)
+
+EVENT = {"state": "running", "progress": {"phase": "search", "fraction": 0.25, "left_s": 90.0}}
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    settings = Settings(data_dir=tmp_path_factory.mktemp("data"))
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        beside(create_app(settings, page_work.WORK)) as address,
+    ):
+        patch.setattr(appraising, "appraise", instant_work.appraise)
+        patch.setattr(appraising, "cut", instant_work.cut)
+        yield address
+
+
+@pytest.fixture(scope="module")
+def plans(base: str) -> list[dict[str, Any]]:
+    """Two plans of the built-in case, the newest first, as they are listed."""
+    with httpx.Client(base_url=base, trust_env=False, timeout=PATIENCE_MS / 1000) as client:
+        made = client.post("/v1/cases", json={"builtin": "thorax"})
+        assert made.status_code == 201, made.text
+        case = made.json()["id"]
+        for seed in (1, 2):
+            asked = {"random_seed": seed}
+            headers = {"Prefer": "wait=250"}
+            assert client.post(f"/v1/cases/{case}/plans", json=asked, headers=headers).status_code == 200
+        found: list[dict[str, Any]] = client.get("/v1/plans").json()["items"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    said = Said(page)
+    yield page
+    context.close()
+    assert said.problems == []
+
+
+def address(base: str, listed: dict[str, Any], *, with_plan: bool = True) -> str:
+    case = listed["case"].rpartition("/")[2]
+    return f"{base}/?case={case}" + (f"&plan={listed['id']}" if with_plan else "")
+
+
+def is_above_the_fold(page: Page, shown: Locator) -> bool:
+    """Whether all of it is seen of a page that nobody has scrolled."""
+    assert page.evaluate("() => window.scrollY") == 0
+    return is_seen(page, shown)
+
+
+def is_seen(page: Page, shown: Locator) -> bool:
+    """Whether all of it is seen, wherever the page is scrolled to."""
+    box, size = shown.bounding_box(), page.viewport_size
+    assert box is not None and size is not None
+    return (
+        box["x"] >= 0.0
+        and box["y"] >= 0.0
+        and box["x"] + box["width"] <= size["width"]
+        and box["y"] + box["height"] <= size["height"]
+    )
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_the_worst_news_stands_first_and_is_seen_without_scrolling(
+    page: Page, base: str, plans: list[dict[str, Any]], size: tuple[int, int]
+) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.goto(address(base, plans[0]))
+    news = page.locator("#news")
+    expect(news).to_be_visible()
+    bad = news.locator("ul.warning")
+    said = bad.locator("li").all_inner_texts()
+    for one, words in zip(said, WORST_FIRST, strict=True):
+        assert one.startswith(words[0]) and all(more in one for more in words[1:]), one
+    # A plan's message has them in the same order.
+    message = " ".join(worst_first(ASKED, a_needle_set(), a_dose(), a_robustness()))
+    places = [message.index(words) for words in IN_THE_MESSAGE]
+    assert len(places) == len(said) and places == sorted(places)
+    expect(news.locator("ul").last).to_contain_text(
+        "BED of the PTV: D90 233.5 Gy, 72.0 Gy of it given before (EQD2 194.6 Gy)."
+    )
+    expect(news.locator("ul").last).not_to_contain_text("Placed by")
+    # All that is wrong is seen; what is said beside it may lie below.
+    assert is_above_the_fold(page, bad)
+    # Nothing of the plan stands above it.
+    assert bad.evaluate("(e) => e.parentElement.firstElementChild === e")
+    assert news.evaluate("(e) => e.previousElementSibling?.tagName") == "H2"
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_the_table_of_paths_is_no_wider_than_its_frame(
+    page: Page, base: str, plans: list[dict[str, Any]], size: tuple[int, int]
+) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.goto(address(base, plans[0]))
+    table, frame = page.locator("#paths table"), page.locator("#paths .scroll")
+    expect(page.locator("#paths tr[data-path]")).to_have_count(14)
+    assert frame.evaluate("(e) => e.scrollWidth - e.clientWidth") <= 0
+    inner, outer = table.bounding_box(), frame.bounding_box()
+    assert inner is not None and outer is not None
+    assert outer["x"] <= inner["x"] and inner["x"] + inner["width"] <= outer["x"] + outer["width"] + 0.5
+    assert page.evaluate(TOO_WIDE) <= 0
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_progress_and_the_time_left_are_seen_where_the_user_is(
+    page: Page, base: str, plans: list[dict[str, Any]], size: tuple[int, int]
+) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    told = f"id: 1\nevent: progress\ndata: {json.dumps(EVENT)}\n\n"
+    page.route("**/events", lambda route: route.fulfill(content_type="text/event-stream", body=told))
+    # A plan is shown, as when another is asked for.
+    page.goto(address(base, plans[0]))
+    expect(page.locator("#status")).to_be_visible()
+    page.evaluate("() => window.scrollTo(0, document.body.scrollHeight)")
+    page.get_by_role("button", name="Plan", exact=True).click()
+    expect(page.locator("#job")).to_contain_text("About 90 s left")
+    for part in ("progress", "[role=status]", ".note"):
+        assert is_seen(page, page.locator(f"#job {part}")), part
+    assert page.locator("#job progress").get_attribute("value") == "0.25"
+
+
+def test_plans_of_a_patient_are_found_again_by_target_figures_and_worst_news(
+    page: Page, base: str, plans: list[dict[str, Any]]
+) -> None:
+    page.goto(address(base, plans[0], with_plan=False))
+    rows = page.locator("#plans li[data-plan]")
+    expect(rows).to_have_count(len(plans))
+    for row, listed in zip(rows.all(), plans, strict=True):
+        said, summary = row.inner_text(), listed["summary"]
+        set, dose = summary["needle_set"], summary["dose"]
+        assert row.get_attribute("data-plan") == listed["id"]
+        assert summary["targets"] == ["node_4R"] and "node 4R, planned" in said
+        assert listed["created"][:16].replace("T", " ") in said
+        for text in (
+            f"{set['needles']} needles, {set['seeds']} seeds",
+            f"{set['lung_length_mm']:.1f} mm",
+            f"punctures {set['pleural_punctures']}",
+            # A half is rounded otherwise here than there.
+            f"D90 {int(dose['d90_gy'])}.",
+            f"V100 {int(dose['v100_percent'])}.",
+        ):
+            assert text in said, text
+        bad = row.locator(".warning li").all_inner_texts()
+        for one, words in zip(bad, WORST_FIRST, strict=True):
+            assert one.startswith(words[0]) and all(more in one for more in words[1:] if "60" not in more), (
+                one
+            )
+        assert bad[-1].endswith("D90 and V100 are reached in 81 % of samples.")
+    older = plans[1]["id"]
+    page.locator(f'#plans li[data-plan="{older}"]').get_by_role("button", name="Open").click()
+    expect(page.locator("#status")).to_be_visible()
+    expect(page.locator("#plans li[aria-current]")).to_have_attribute("data-plan", older)
+    assert parse_qs(urlsplit(page.url).query)["plan"] == [older]
+
+
+LACKS = ["pulmonary_artery", "heart", "lung"]
+NO_DOSE = {"status": "goals_not_met", "needle_set": None, "dose": None, "robustness": None}
+NO_PLACE = "Goals not met: no seed is planned."
+
+
+def test_a_plan_of_which_nothing_was_checked_says_so_first(
+    page: Page, base: str, plans: list[dict[str, Any]]
+) -> None:
+    plan = httpx.get(f"{base}/v1/plans/{plans[0]['id']}", trust_env=False).json()
+    plan |= NO_DOSE | {"verification": None, "missing_structures": ["pulmonary_artery", "lung_left"]}
+    plan["outcome"]["status"] = NO_DOSE["status"]
+    page.route(f"**/v1/plans/{plans[0]['id']}", lambda route: route.fulfill(json=plan))
+    page.goto(address(base, plans[0]))
+    bad = page.locator("#news ul.warning li")
+    expect(bad).to_have_text(["Not verified: nothing of it was checked.", NO_PLACE])
+    expect(page.locator("#outcome")).to_contain_text(
+        "Not in the input, so not kept clear of: pulmonary artery."
+    )
+    expect(page.locator("#outcome")).to_contain_text("Not in the input, so not counted as lung: lung left.")
+    plan["verification"] = {"passed": False, "checks": [{"passed": True}, {"passed": False}]}
+    page.reload()
+    expect(bad).to_have_text(["Not verified: of 2 checks 1 failed.", NO_PLACE])
+
+
+LIMIT = a_dose().bed.limits[0]
+LIMITS = [
+    replace(LIMIT, kind=kind, doubts=doubts, structure=structure, **values)
+    for kind, values in (
+        (LimitKind.MAX, {"volume_cc": None}),
+        (LimitKind.MAX, {"volume_cc": None, "achieved_bed_gy": 512.36}),
+        (LimitKind.MAX, {"volume_cc": None, "achieved_bed_gy": None, "limit_bed_gy": None}),
+        (LimitKind.VOLUME, {"achieved_cc": 15.0}),
+        (LimitKind.VOLUME, {"achieved_cc": 15.0004}),
+        (LimitKind.SPARED, {"achieved_cc": 14.9, "volume_cc": 1000.0}),
+        (LimitKind.SPARED, {"achieved_cc": 999.7, "volume_cc": 1000.0}),
+        (LimitKind.VOLUME_OR_SPARED, {"achieved_cc": 16.26, "volume_cc": 15.75}),
+    )
+    for doubts, structure in (((), ""), (tuple(Doubt), "heart"), ((Doubt.WALL, Doubt.LACKING), "aorta"))
+]
+NEARS = [
+    TooNear("N1", structure, None if structure else "N2", parts, clearance_mm, 1.5)
+    for structure, parts in (("aorta", "needle"), (None, "shafts"), (None, "hubs"), (None, "hub and shaft"))
+    for clearance_mm in (1.26, 0.739, 0.02, 0.0, -0.004, -2.0)
+]
+GOALS = [
+    GoalResult(structure, name, at_least, wanted, reached, False)
+    for structure, name, at_least, wanted, reached in (
+        ("PTV", "d90_gy", True, 120.0, 118.26),
+        ("PTV", "d90_gy", True, 120.0004, 120.0002),
+        ("PTV", "v100_percent", True, 95.0, 94.99804),
+        ("PTV", "v200_percent", False, 30.0, 31.0),
+        ("heart", "d0_1cc_gy", False, 90.5, 123.456),
+    )
+]
+WORDS = """async ([limits, nears, goals]) => {
+    const names = ["limits", "near", "goals"];
+    const [limit, near, goal] = await Promise.all(names.map((name) => import(`./page/${name}.js`)));
+    return {
+        limits: limits.map(limit.exceeded),
+        by_excess: limit.byExcess(limits),
+        nears: nears.map(near.tooNear),
+        by_nearness: near.byNearness(nears),
+        twice: [0, 1, 3].map(near.givenTwice),
+        goals: goals.map(goal.missed),
+    };
+}"""
+
+
+def test_the_page_tells_bad_news_in_the_words_and_the_order_of_a_plan_s_message(
+    page: Page, base: str
+) -> None:
+    page.goto(base)
+    said = page.evaluate(WORDS, to_json([LIMITS, NEARS, GOALS]))
+    assert said["limits"] == [f"Exceeded: {exceeded_text(limit)}." for limit in LIMITS]
+    assert said["nears"] == [f"{text[:1].upper()}{text[1:]}." for text in map(too_near_text, NEARS)]
+    assert said["goals"] == [f"Not met: {goal_text(goal)}." for goal in GOALS]
+    sets = [replace(a_needle_set(), given_seed_pairs_near=pairs) for pairs in (0, 1, 3)]
+    assert said["twice"] == [given_twice(needles) for needles in sets]
+    assert said["by_excess"] == to_json(exceeded(LIMITS)) != to_json(LIMITS)
+    assert said["by_nearness"] == to_json(nearest_first(NEARS)) != to_json(NEARS)
+
+
+def test_what_is_said_of_plans_in_a_list(page: Page, base: str, plans: list[dict[str, Any]]) -> None:
+    whole = plans[0]["summary"]
+    one_path = whole | NO_DOSE | {"status": "planned", "paths": 1}
+    nothing = one_path | {"paths": 0, "best_path": None}
+    sure = whole | {"robustness": whole["robustness"] | {"goals_met_share": 0.996}}
+    kinds = {
+        "Made by another version, or damaged.": None,
+        "1 path, the best: lung 112.5 mm": one_path,
+        NO_PLACE: one_path | {"status": "goals_not_met"},
+        "The search ended early: paths may exist.": nothing | {"status": "timed_out"},
+        "No path.": nothing | {"status": "no_path"},
+        "D90 and V100 reached in 99 % of samples.": sure,
+        "Not in the input, so not kept clear of: pulmonary artery, heart.": whole
+        | {"missing_structures": LACKS},
+        "Not verified.": whole | {"verified": False},
+    }
+    items = [plans[0] | {"id": f"{n:064x}", "summary": told} for n, told in enumerate(kinds.values())]
+    page.route("**/v1/plans?*", lambda route: route.fulfill(json={"items": items, "next": None}))
+    page.goto(address(base, plans[0], with_plan=False))
+    rows = page.locator("#plans li[data-plan]")
+    expect(rows).to_have_count(len(kinds))
+    for row, words in zip(rows.all(), kinds, strict=True):
+        expect(row).to_contain_text(words)
+    expect(rows.nth(3)).not_to_contain_text("No path.")
+    expect(rows.nth(6)).to_contain_text("No lung is in the input: what needles cross of it is not known.")
+    expect(rows.nth(5).locator(".warning")).not_to_contain_text("Placed by")
+    expect(rows.last.locator(".warning li").first).to_have_text("Not verified.")
+
+
+def test_opening_an_older_plan_leaves_list_and_keyboard_where_they_are(
+    page: Page, base: str, plans: list[dict[str, Any]]
+) -> None:
+    count, asked = 118, []
+    plan = httpx.get(f"{base}/v1/plans/{plans[0]['id']}", trust_env=False).json()
+    items = [plans[0] | {"id": f"{n:064x}"} for n in range(count)]
+
+    def answer(route: Route) -> None:
+        query = parse_qs(urlsplit(route.request.url).query)
+        limit, begin = int(query["limit"][0]), int(query.get("cursor", ["0"])[0])
+        asked.append(limit)
+        end = begin + limit
+        following = f"/v1/plans?limit={limit}&cursor={end}" if end < count else None
+        route.fulfill(json={"items": items[begin:end], "next": following})
+
+    def one(route: Route) -> None:
+        id = urlsplit(route.request.url).path.rpartition("/")[2]
+        route.fulfill(json=plan | {"plan_sha256": id})
+
+    page.route("**/v1/plans?*", answer)
+    page.route(re.compile(r"/v1/plans/[0-9a-f]{64}$"), one)
+    page.route("**/skin-access", lambda route: route.fulfill(status=404, json={}))
+    page.goto(address(base, plans[0], with_plan=False))
+    rows = page.locator("#plans li[data-plan]")
+    expect(rows).to_have_count(4)
+    page.get_by_role("button", name="Show more").click()
+    expect(rows).to_have_count(8)
+    time = plans[0]["created"][:16].replace("T", " ")
+    button = rows.nth(6).get_by_role("button", name=f"Open: plan of {time} to node 4R", exact=True)
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(rows.nth(6)).to_have_attribute("aria-current", "true")
+    expect(rows).to_have_count(8)
+    open_one = rows.nth(6).get_by_role("button")
+    expect(open_one).to_be_focused()
+    expect(open_one).to_have_attribute("aria-disabled", "true")
+    # Beyond what the API tells at once, too, each press shows more, until there are none.
+    more = page.locator("#more-plans")
+    for shown in range(12, count, 4):
+        more.press("Enter")
+        expect(rows).to_have_count(shown)
+        expect(more).to_be_focused()
+    more.press("Enter")
+    expect(rows).to_have_count(count)
+    expect(more).to_have_count(0)
+    expect(rows.last.get_by_role("button")).to_be_focused()
+    assert max(asked) == 100
+    assert [row.get_attribute("data-plan") for row in rows.all()] == [item["id"] for item in items]
+
+
+CLEAR = {
+    "safe": True,
+    "reasons": [],
+    "lung_length_mm": 0.0,
+    "pleural_punctures": 0,
+    "fissures_crossed": 0,
+    "clearance_mm": 1.96,
+    "nearest_structure": "aorta",
+    "length_mm": 56.0,
+    "target_chord_mm": 18.0,
+    "axial_angle_deg": 0.0,
+    "craniocaudal_angle_deg": 0.0,
+    "clearances": [{"structure": "aorta", "clearance_mm": 1.96, "needed_mm": 2.0}],
+    "crosses": [],
+}
+
+
+def test_a_given_needle_is_judged_as_it_is_in_place_and_as_one_to_be_driven_once_it_is_moved(
+    page: Page, base: str, plans: list[dict[str, Any]]
+) -> None:
+    aims = []
+
+    def answer(socket: WebSocketRoute) -> None:
+        def said(message: str | bytes) -> None:
+            (needle,) = json.loads(message)["paths"]
+            aims.append(needle["aim"])
+            told = CLEAR | {"aim": needle["aim"]}
+            socket.send(json.dumps({"paths": [told], "missing_structures": ["pulmonary_artery"]}))
+
+        socket.on_message(said)
+
+    page.route_web_socket("**/paths", answer)
+    page.goto(address(base, plans[0]))
+    verdict = page.locator("#verdict")
+    expect(verdict).to_contain_text("Safe as asked as a path to the target")
+    expect(verdict).to_contain_text("not kept clear of: pulmonary artery.")
+    page.locator("#paths input[value=N1]").check()
+    expect(verdict).to_contain_text("In place, clear as asked as a needle that is in")
+    # 1.96 is not 2.0.
+    expect(page.locator("#found dl")).to_contain_text("1.96 mm to aorta")
+    page.get_by_text("Near the needle").click()
+    expect(page.locator("#found table").first).to_contain_text("✕ aorta1.962.00")
+    page.locator("#pad button").first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(verdict).to_contain_text("Safe as asked as a needle of the set")
+    assert aims[-2:] == ["given", "ptv"]
+    page.locator("#paths input[value=N2]").check()
+    page.locator("#paths input[value=N1]").check()
+    expect(verdict).to_contain_text("In place")
+    page.get_by_text("Points, mm, LPS").click()
+    page.get_by_label("Tip, left (L)").fill("81")
+    page.get_by_label("Tip, left (L)").press("Tab")
+    expect(verdict).to_contain_text("Safe as asked as a needle of the set")
+    assert aims[-1] == "ptv"
+
+
+def test_cases_are_found_again_by_name(page: Page, base: str, plans: list[dict[str, Any]]) -> None:
+    page.goto(base)
+    picker = page.get_by_label("Cases that are here")
+    expect(picker.locator("option")).to_have_count(1)
+    expect(picker.locator("option")).to_contain_text("Built-in thorax: 1 structure;")
+    page.get_by_role("button", name="Open", exact=True).click()
+    expect(page.locator("#plans li[data-plan]")).to_have_count(len(plans))

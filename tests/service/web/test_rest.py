@@ -1,0 +1,569 @@
+"""The service through a real uvicorn on a loopback port: addresses, states, problems, limits."""
+
+import gzip
+import io
+import json
+import socket
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import nibabel
+import numpy as np
+import plan_work as fakes
+import pytest
+from phantom import LABELS, write_phantom
+from rest_calls import GENEROUS_S, healthy, problem, stored, until, upload, zipped
+from service_process import eventually
+
+from planner.records import SCHEMA, SOFTWARE
+from service.app import create_app
+from service.loopback import is_loopback
+from service.plan_json import read_plan
+from service.problems import KINDS
+from service.server import beside
+from service.settings import Settings
+from service.tasks import Work
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def base(data_dir: Path) -> Iterator[str]:
+    """A service whose planning and reading are stand-ins: what is tested is the service."""
+    settings = Settings(
+        data_dir=data_dir,
+        max_upload_bytes=200_000,
+        max_unpacked_bytes=400_000,
+        max_expansion=3.0,
+        max_zip_entries=5,
+        max_targets=3,
+        max_jobs=3,
+        max_finished_jobs=10,
+    )
+    with beside(create_app(settings, Work(fakes.describe, fakes.plan))) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def client(base: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def case(client: httpx.Client) -> str:
+    """The address of a case's plans."""
+    answer = client.post("/v1/cases", json={"builtin": "thorax"})
+    return f"/v1/cases/{answer.json()['id']}/plans"
+
+
+# About
+
+
+def test_health_and_version(client: httpx.Client) -> None:
+    assert healthy(client)["status"] == "ok"
+    assert client.get("/v1/version").json() == {"software": SOFTWARE, "plan_schema": SCHEMA}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_problem_type_resolves_to_its_meaning(client: httpx.Client, kind: str) -> None:
+    assert client.get(f"/v1/problems/{kind}").json()["meaning"] == KINDS[kind].meaning
+
+
+def test_openapi_names_every_address_and_resolves(client: httpx.Client) -> None:
+    document = client.get("/v1/openapi.json").json()
+    assert set(document["paths"]) == {
+        "/v1/health",
+        "/v1/version",
+        "/v1/problems/{kind}",
+        "/v1/cases",
+        "/v1/cases/{case_id}",
+        "/v1/cases/{case_id}/plans",
+        "/v1/cases/{case_id}/paths:evaluate",
+        "/v1/cases/{case_id}/shapes",
+        "/v1/cases/{case_id}/slices",
+        "/v1/plans",
+        "/v1/plans/{plan_id}",
+        "/v1/plans/{plan_id}/skin-access",
+        "/v1/plans/{plan_id}:evaluate-implant",
+        "/v1/plans/{plan_id}:replan",
+        "/v1/evaluations/{evaluation_id}",
+        "/v1/replans/{replan_id}",
+        "/v1/jobs",
+        "/v1/jobs/{job_id}",
+        "/v1/jobs/{job_id}/events",
+    }
+    planning = document["paths"]["/v1/cases/{case_id}/plans"]["post"]
+    assert {"200", "202", "400", "403", "404", "422", "503"} <= set(planning["responses"])
+    assert "application/problem+json" in planning["responses"]["400"]["content"]
+    text = json.dumps(document)
+    for name in set(part.split('"')[0] for part in text.split("#/components/schemas/")[1:]):
+        assert name in document["components"]["schemas"], name
+    request = document["components"]["schemas"]["PlanRequest"]
+    assert request["additionalProperties"] is False and "required" not in request
+
+
+def test_the_openapi_example_runs(client: httpx.Client, case: str) -> None:
+    document = client.get("/v1/openapi.json").json()
+    body = document["paths"]["/v1/cases/{case_id}/plans"]["post"]["requestBody"]["content"]
+    example = body["application/json"]["example"]
+    assert client.post(case, json=example, headers={"Prefer": "wait=60"}).status_code == 200
+
+
+# Cases
+
+
+def test_a_builtin_case_is_made_once(client: httpx.Client) -> None:
+    first = client.post("/v1/cases", json={"builtin": "thorax"})
+    again = client.post("/v1/cases", json={"builtin": "thorax"})
+    assert again.status_code == 200 and again.json() == first.json()
+    assert client.get(f"/v1/cases/{first.json()['id']}").json() == first.json()
+
+
+def test_an_upload_is_named_by_its_content_and_can_be_removed(client: httpx.Client, data_dir: Path) -> None:
+    before = stored(data_dir)
+    parts = upload(
+        ("file", "labels.nii.gz", b"image"),
+        ("names", "labels.json", b"{}"),
+        ("target", "gtv.nii.gz", b"one"),
+        ("target", "gtv.nii.gz", b"two"),
+        ("ct", "ct.nii.gz", b"ct"),
+    )
+    answer = client.post("/v1/cases", **parts)
+    assert answer.status_code == 201, answer.text
+    address = answer.headers["location"]
+    assert address == f"/v1/cases/{answer.json()['id']}"
+    assert answer.json()["targets"] == ["gtv.nii.gz", "gtv.nii.gz"]
+    assert client.post("/v1/cases", **parts).json() == answer.json()
+    other = client.post("/v1/cases", **upload(("file", "labels.nii.gz", b"other")))
+    assert other.json()["id"] != answer.json()["id"]
+    for made in (address, other.headers["location"]):
+        assert client.delete(made).status_code == 204
+        problem(client.get(made), "not-found")
+        problem(client.delete(made), "not-found")
+    assert stored(data_dir) == before
+
+
+def test_a_case_whose_record_is_damaged_can_be_removed(client: httpx.Client, data_dir: Path) -> None:
+    before = stored(data_dir)
+    address = client.post("/v1/cases", **upload(("file", "a.nii", b"soon damaged"))).headers["location"]
+    record = data_dir / "cases" / address.rpartition("/")[2] / "case.json"
+    record.write_text(record.read_text(encoding="utf-8").replace('"file"', '"ct"'), encoding="utf-8")
+    problem(client.get(address), "damaged")
+    problem(client.delete(address, headers={"If-Match": '"x"'}), "precondition-failed")
+    assert client.delete(address).status_code == 204
+    problem(client.delete(address, headers={"If-Match": '"x"'}), "not-found")
+    assert stored(data_dir) == before
+
+
+def test_a_zip_is_unpacked_without_its_outer_folder(client: httpx.Client) -> None:
+    files = (("seg/heart.nii.gz", b"h"), ("seg/aorta.nii.gz", b"a"), ("__MACOSX/seg/._heart.nii.gz", b"x"))
+    answer = client.post("/v1/cases", **upload(("file", "seg.zip", zipped(*files))))
+    assert answer.status_code == 201, answer.text
+    assert [s["name"] for s in answer.json()["structures"]] == ["aorta.nii.gz", "heart.nii.gz"]
+
+
+def link() -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        entry = zipfile.ZipInfo("heart.nii.gz")
+        entry.external_attr = 0o120777 << 16
+        archive.writestr(entry, "/etc/passwd")
+    return packed.getvalue()
+
+
+def encrypted() -> bytes:
+    data = bytearray(zipped(("heart.nii.gz", b"h")))
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    return bytes(data)
+
+
+HOSTILE: dict[str, tuple[bytes, str, str]] = {
+    "climbs": (zipped(("../heart.nii.gz", b"h")), "malformed-upload", "leads out"),
+    "is absolute": (zipped(("/tmp/heart.nii.gz", b"h")), "malformed-upload", "leads out"),
+    "has a drive": (zipped(("C:/heart.nii.gz", b"h")), "malformed-upload", "leads out"),
+    "has backslashes": (zipped(("..\\heart.nii.gz", b"h")), "malformed-upload", "leads out"),
+    "is a link": (link(), "malformed-upload", "is a link"),
+    "is encrypted": (encrypted(), "malformed-upload", "encrypted"),
+    "is rare": (zipped(("a", b"h"), method=zipfile.ZIP_LZMA), "malformed-upload", "rare method"),
+    "is scattered": (zipped(("a/h.nii", b"h"), ("b/h.nii", b"h")), "malformed-upload", "several folders"),
+    "is empty": (zipped(), "malformed-upload", "no file"),
+    "is hidden": (zipped((".heart.nii.gz", b"h")), "malformed-upload", "no file"),
+    "is truncated": (zipped(("heart.nii.gz", b"h" * 999))[:-30], "malformed-upload", "damaged"),
+    "has many files": (zipped(*((f"{n}.nii", b"h") for n in range(6))), "too-large", "more than 5"),
+    "expands": (zipped(("heart.nii", b"\0" * 300_000)), "too-large", "unpacks to more"),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_hostile_zip_leaves_nothing(client: httpx.Client, data_dir: Path, what: str) -> None:
+    before = stored(data_dir)
+    content, kind, said = HOSTILE[what]
+    found = problem(client.post("/v1/cases", **upload(("file", "seg.zip", content))), kind)
+    assert said in found["detail"]
+    assert [e["pointer"] for e in found["errors"]] == ["/file"]
+    assert stored(data_dir) == before
+    assert not Path("/tmp/heart.nii.gz").exists()
+
+
+BAD_FORMS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "no file": (upload(("ct", "ct.nii.gz", b"ct")), "malformed-upload", "'file' is missing"),
+    "an unknown part": (
+        upload(("file", "a.nii", b"a"), ("mask", "b.nii", b"b")),
+        "malformed-upload",
+        "Unknown part 'mask'",
+    ),
+    "two files": (upload(("file", "a.nii", b"a"), ("file", "b.nii", b"b")), "malformed-upload", "once"),
+    "a path for a name": (upload(("file", "../../a.nii", b"a")), "malformed-upload", "no usable file name"),
+    "a hidden name": (upload(("file", ".a.nii", b"a")), "malformed-upload", "no usable file name"),
+    "a long name": (upload(("file", "a" * 300, b"a")), "malformed-upload", "no usable file name"),
+    "too many targets": (
+        upload(("file", "a.nii", b"a"), *(("target", f"{n}.nii", b"t") for n in range(7))),
+        "malformed-upload",
+        "Too many files",
+    ),
+    "a field that is no file": (
+        {"data": {"file": "text"}, "files": [("ct", ("ct", b"x"))]},
+        "malformed-upload",
+        "The part 'file' is no file",
+    ),
+    "too much": (upload(("file", "a.nii", b"a" * 250_000)), "too-large", "larger than"),
+    "an unreadable image": (upload(("file", "a.nii", b"bad")), "unusable-input", "is no image"),
+    "no boundary": (
+        {"content": b"x", "headers": {"content-type": "multipart/form-data"}},
+        "malformed-upload",
+        "boundary",
+    ),
+    "no parts": (
+        {"content": b"x", "headers": {"content-type": "multipart/form-data; boundary=b"}},
+        "malformed-upload",
+        "",
+    ),
+    "another type": (
+        {"content": b"x", "headers": {"content-type": "text/plain"}},
+        "unsupported-media-type",
+        "multipart/form-data",
+    ),
+    "no type": ({"content": b"x"}, "unsupported-media-type", "multipart/form-data"),
+    "broken JSON": (
+        {"content": b"{", "headers": {"content-type": "application/json"}},
+        "malformed-json",
+        "line 1",
+    ),
+    "much JSON": (
+        {"content": b" " * 2000, "headers": {"content-type": "application/json"}},
+        "too-large",
+        "1000 bytes",
+    ),
+    "another built-in": ({"json": {"builtin": "skull"}}, "invalid-request", "wrong"),
+}
+
+
+POINTERS = {
+    "an unknown part": "/mask",
+    "too many targets": "",
+    "a field that is no file": "",
+    "no boundary": "",
+    "no parts": "",
+}
+"""Where a malformed form is wrong, but for its part "file"."""
+
+
+@pytest.mark.parametrize("what", BAD_FORMS)
+def test_a_bad_form_leaves_nothing(client: httpx.Client, data_dir: Path, what: str) -> None:
+    before = stored(data_dir)
+    sent, kind, said = BAD_FORMS[what]
+    answer = client.post("/v1/cases", **sent)
+    found = problem(answer, kind)
+    assert said in found["detail"]
+    if kind == "malformed-upload":
+        assert [e["pointer"] for e in found["errors"]] == [POINTERS.get(what, "/file")]
+        assert all(e["detail"] for e in found["errors"])
+    assert str(data_dir) not in answer.text
+    assert stored(data_dir) == before
+
+
+def test_a_body_that_hides_its_length_is_limited_too(client: httpx.Client) -> None:
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.nii"\r\n\r\n'
+
+    def pieces() -> Iterator[bytes]:
+        yield head
+        for _ in range(40):
+            yield b"a" * 10_000
+        yield b"\r\n--b--\r\n"
+
+    kind = {"content-type": "multipart/form-data; boundary=b"}
+    problem(client.post("/v1/cases", content=pieces(), headers=kind), "too-large")
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(base: str, client: httpx.Client, data_dir: Path) -> None:
+    healthy(client)
+    # What an upload before this one left for a moment may be among it, and go meanwhile.
+    before = set(stored(data_dir))
+    address = httpx.URL(base)
+    with socket.create_connection((address.host, address.port)) as raw:
+        raw.sendall(
+            b"POST /v1/cases HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n"
+            b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+            b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.nii"\r\n\r\nabc'
+        )
+    eventually(lambda: set(stored(data_dir)) <= before)
+    healthy(client)
+
+
+# Plans and jobs
+
+
+def test_a_plan_under_wait_comes_at_once_and_stays(client: httpx.Client, case: str) -> None:
+    answer = client.post(case, json={}, headers={"Prefer": "respond-async, wait=60"})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["preference-applied"] == "wait=60"
+    file = read_plan(answer.content)
+    assert file.claimed_sha256 == file.content_sha256
+    address = f"/v1/plans/{file.claimed_sha256}"
+    assert answer.headers["content-location"] == address
+    again = client.get(address)
+    assert again.content == answer.content
+    plain = client.get(address, headers={"Accept-Encoding": "identity"})
+    assert plain.content == answer.content and plain.headers["etag"] == f'"{file.claimed_sha256}"'
+    assert client.post(case, json={}, headers={"Prefer": "wait=60"}).content == answer.content
+
+
+def test_a_plan_without_wait_is_a_job(client: httpx.Client, case: str) -> None:
+    answer = client.post(case, json={})
+    assert answer.status_code == 202
+    job = answer.headers["location"]
+    assert job == f"/v1/jobs/{answer.json()['id']}"
+    ended = until(client, job, "done")
+    assert ended["problem"] is None
+    assert client.get(ended["plan"]).status_code == 200
+    assert client.delete(job).json()["state"] == "done"
+
+
+def test_progress_shows_and_cancellation_takes_effect(client: httpx.Client, case: str) -> None:
+    asked = {"random_seed": fakes.UNTIL_CANCELLED}
+    running = client.post(case, json=asked).headers["location"]
+    waiting = client.post(case, json=asked).headers["location"]
+    until(client, running, "running")
+    end = time.monotonic() + GENEROUS_S
+    while client.get(running).json()["progress"] is None and time.monotonic() < end:
+        time.sleep(0.02)
+    progress = client.get(running).json()["progress"]
+    # On a machine that took long to begin, some time is left.
+    left_s = progress.pop("left_s")
+    assert progress == {"phase": "search", "fraction": 0.25} and (left_s is None or left_s > 0.0)
+    assert client.get(waiting).json()["state"] == "queued"
+    problem(client.delete(case.removesuffix("/plans")), "conflict")
+    while client.get("/v1/health").json()["jobs"]["running"] != 1 and time.monotonic() < end:
+        time.sleep(0.1)
+    assert client.get("/v1/health").json()["jobs"]["running"] == 1
+    # One slot is left of three, then none.
+    last = client.post(case, json=asked).headers["location"]
+    problem(client.post(case, json=asked), "busy")
+    for job in (last, waiting):
+        assert client.delete(job).json()["state"] == "cancelled"
+    ended = client.delete(running).json()
+    assert ended["state"] == "cancelled" and ended["plan"] is None
+    # The worker is free again.
+    assert client.post(case, json={}, headers={"Prefer": "wait=60"}).status_code == 200
+
+
+def test_a_wait_that_is_too_short_ends_in_a_job(client: httpx.Client, case: str) -> None:
+    asked = {"random_seed": fakes.UNTIL_CANCELLED}
+    answer = client.post(case, json=asked, headers={"Prefer": "wait=0"})
+    assert answer.status_code == 202
+    client.delete(answer.headers["location"])
+    until(client, answer.headers["location"], "cancelled")
+
+
+@pytest.mark.parametrize("preference", ["wait=soon", "wait=-1", "return=minimal", ""])
+def test_a_preference_that_cannot_be_read_is_ignored(
+    client: httpx.Client, case: str, preference: str
+) -> None:
+    answer = client.post(case, json={}, headers={"Prefer": preference})
+    assert answer.status_code == 202
+    until(client, answer.headers["location"], "done")
+
+
+def test_input_that_cannot_be_used_is_said_with_its_field(client: httpx.Client, case: str) -> None:
+    asked = {"random_seed": fakes.REFUSED}
+    found = problem(client.post(case, json=asked, headers={"Prefer": "wait=60"}), "unusable-input")
+    assert found["errors"] == [
+        {"pointer": "/target/structure", "detail": "'x' is not in the input. Known: y."}
+    ]
+    job = until(client, client.post(case, json=asked).headers["location"], "failed")
+    assert job["problem"] == found
+
+
+def test_a_path_of_this_machine_is_cut_from_messages(client: httpx.Client, data_dir: Path) -> None:
+    made = client.post("/v1/cases", **upload(("file", "b.nii", b"path"))).headers["location"]
+    asked = {"random_seed": fakes.PATH_IN_MESSAGE}
+    answer = client.post(f"{made}/plans", json=asked, headers={"Prefer": "wait=60"})
+    assert "file/b.nii is damaged" in problem(answer, "unusable-input")["detail"]
+    assert str(data_dir) not in answer.text
+
+
+@pytest.mark.parametrize("ending", [fakes.BROKEN, fakes.KILLED])
+def test_a_fault_is_told_without_its_traceback_and_the_service_goes_on(
+    client: httpx.Client, case: str, ending: int
+) -> None:
+    answer = client.post(case, json={"random_seed": ending}, headers={"Prefer": "wait=60"})
+    problem(answer, "failed")
+    assert "secret" not in answer.text
+    assert client.post(case, json={}, headers={"Prefer": "wait=60"}).status_code == 200
+
+
+BAD_REQUESTS: dict[str, tuple[bytes, str, list[str]]] = {
+    "an unknown field": (b'{"exports": ["dicom"]}', "invalid-request", ["/exports"]),
+    "false for a number": (b'{"target": {"margin_mm": false}}', "invalid-request", ["/target/margin_mm"]),
+    "an absurd number": (b'{"needle": {"max_length_mm": 1e9}}', "invalid-request", ["/needle/max_length_mm"]),
+    "NaN": (b'{"target": {"margin_mm": NaN}}', "malformed-json", []),
+    "half a text": (b'{"target": {', "malformed-json", []),
+    "no text": (b"", "malformed-json", []),
+    "a number too large for a float": (
+        b'{"target": {"margin_mm": 1e999}}',
+        "invalid-request",
+        ["/target/margin_mm"],
+    ),
+    "a nest": (b"[" * 50_000, "malformed-json", []),
+    "too much": (b" " * 1_000_001, "too-large", []),
+}
+
+
+@pytest.mark.parametrize("what", BAD_REQUESTS)
+def test_a_bad_request_is_answered_with_its_fields(client: httpx.Client, case: str, what: str) -> None:
+    content, kind, pointers = BAD_REQUESTS[what]
+    answer = client.post(case, content=content, headers={"content-type": "application/json; charset=utf-8"})
+    assert [e["pointer"] for e in problem(answer, kind)["errors"]] == pointers
+
+
+def test_a_request_of_another_type_is_refused(client: httpx.Client, case: str) -> None:
+    problem(
+        client.post(case, content=b"{}", headers={"content-type": "text/plain"}), "unsupported-media-type"
+    )
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/v1/jobs/x",
+        "/v1/plans/x",
+        "/v1/cases/x",
+        f"/v1/plans/{'0' * 64}",
+        "/v1/plans/..%2f..%2fx",
+        "/page",
+        "/v1",
+    ],
+)
+def test_what_is_not_there_is_a_problem(client: httpx.Client, address: str) -> None:
+    problem(client.get(address), "not-found")
+
+
+def test_planning_a_case_that_is_not_there_is_a_problem(client: httpx.Client) -> None:
+    problem(client.post(f"/v1/cases/{'0' * 64}/plans", json={}), "not-found")
+
+
+def test_a_wrong_method_is_a_problem(client: httpx.Client) -> None:
+    answer = client.put("/v1/health")
+    problem(answer, "method-not-allowed")
+    assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
+
+
+# Who may ask
+
+
+@pytest.mark.parametrize(
+    "host", ["example.org", "192.168.0.7", "localhost.example.org", "0.0.0.0", "x{.example.org"]
+)
+def test_a_request_to_another_host_name_is_refused(client: httpx.Client, host: str) -> None:
+    problem(client.get("/v1/health", headers={"Host": host}), "not-local")
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "Via"])
+def test_a_request_that_a_proxy_passed_on_is_refused(client: httpx.Client, header: str) -> None:
+    problem(client.get("/v1/version", headers={header: "127.0.0.1"}), "not-local")
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "::1", "[::1]"])
+def test_this_machine_is_loopback(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "10.0.0.1", "example.org", "127.0.0.1.example.org"])
+def test_others_are_not_loopback(host: str) -> None:
+    assert not is_loopback(host)
+
+
+# The real thing
+
+
+def test_an_upload_is_planned_end_to_end(tmp_path: Path) -> None:
+    folder = write_phantom(tmp_path)
+    (folder / "labels.json").write_text(json.dumps({**LABELS, "6": "gtv"}), encoding="utf-8")
+    files = [(part, folder / name) for part, name in (("file", "labels.nii.gz"), ("names", "labels.json"))]
+    parts = upload(*((part, path.name, path.read_bytes()) for part, path in files))
+    wait = {"Prefer": "wait=600"}
+    with (
+        beside(create_app(Settings(data_dir=tmp_path / "data"))) as base,
+        httpx.Client(base_url=base, trust_env=False, timeout=10 * GENEROUS_S) as client,
+    ):
+        found = problem(client.post("/v1/cases", files=parts["files"][:1]), "unusable-input")
+        assert "by the part 'names'" in found["detail"] and "--" not in json.dumps(found)
+        zeros = nibabel.Nifti1Image(np.zeros((80, 80, 80), np.uint8), np.diag([-2.0, -2.0, 2.0, 1.0]))
+        empty = [("target", ("gtv.nii.gz", gzip.compress(zeros.to_bytes())))]
+        found = problem(client.post("/v1/cases", files=parts["files"] + empty), "unusable-input")
+        assert found["errors"] == [
+            {
+                "pointer": "/target",
+                "detail": "gtv.nii.gz: the target is empty: no voxel is set. Segment it, and save it again.",
+            }
+        ]
+        cut = upload(("file", "labels.nii.gz", files[0][1].read_bytes()[:2000]))["files"]
+        found = problem(client.post("/v1/cases", files=cut + parts["files"][1:]), "unusable-input")
+        assert found["errors"][0]["pointer"] == "/file"
+        assert str(tmp_path) not in json.dumps(found)
+
+        case = client.post("/v1/cases", **parts)
+        assert case.status_code == 201, case.text
+        roles = {s["name"]: s["role"] for s in case.json()["structures"]}
+        assert roles == {
+            "body": "skin",
+            "lung_left": "lung",
+            "aorta": "forbidden",
+            "node_4R": "target",
+            "spinal_cord": "forbidden",
+            "gtv": "target",
+        }
+        assert case.json()["notes"] == ["Empty and left out: gtv."]
+        assert case.json()["grid"] == {
+            "shape": [80, 80, 80],
+            "spacing_mm": [2.0, 2.0, 2.0],
+        }
+        plans = f"{case.headers['location']}/plans"
+        for asked, pointer in (
+            ({"target": {"structure": "node_4r"}}, "/target/structure"),
+            ({"target": {"structure": "gtv"}}, "/target/structure"),
+            # It is a target by its name, and so it is asked for where no other is.
+            ({}, "/target/structure"),
+            ({"target": {"structure": "node_4R"}, "clearance_mm": {"aota": 9}}, "/clearance_mm/aota"),
+            ({"roles": {"a/b~c": "lung"}}, "/roles/a~1b~0c"),
+        ):
+            found = problem(client.post(plans, json=asked, headers=wait), "unusable-input")
+            assert found["errors"][0]["pointer"] == pointer
+        answer = client.post(plans, json={"target": {"structure": "node_4R"}}, headers=wait)
+        assert answer.status_code == 200, answer.text
+        file = read_plan(answer.content)
+        assert file.claimed_sha256 == file.content_sha256
+        plan = file.plan
+        assert plan.outcome.status == "planned"
+        assert plan.verification is not None and plan.verification.passed
+        assert plan.request.target.structures == ("node_4R",)
+        assert [p.rank for p in plan.paths] == list(range(1, len(plan.paths) + 1))
+        assert [{"name": i.name, "sha256": i.sha256} for i in plan.inputs] == case.json()["inputs"]

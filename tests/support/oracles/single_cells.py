@@ -1,0 +1,175 @@
+"""Single cells of lines through a small patient of boxes, and what the search makes of them.
+
+    plane A                               plane C
+      | node ####     bone ####  | skin |              lines leave along x; what is asked of them, table and
+      |- - - #### - - - - #### - | - - -|- - ->        bore can be changed without another distance field
+      |      ####          ####  |      |
+
+Nothing is turned: the frames P and B are one.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+from box_scenes import Box, box_mask, grid_of
+from small_chests import Chest, Lines, posed, without_table
+
+from anatomy.pose import Bore, HalfSpace
+from anatomy.structures import Role
+from planner.kernels import level
+from planner.net import SIXTEENTHS, Blocks, Cells, lines_of
+from planner.request import Needle, PoseRequest, Request, SearchRequest, TargetRequest
+from planner.world import World, target_corners_B, triple, world
+
+SHAPE = (12, 9, 9)
+SPACING_MM = 4.0
+BODY: Box = ((2, 1, 1), (9, 8, 8))
+"""6..34 along x, 2..30 along y and z. [mm]"""
+CUT_BODY: Box = ((2, 1, 1), (12, 8, 8))
+"""As far as the edge of the field of view, at x = 46. [mm]"""
+NODE: Box = ((3, 3, 3), (5, 6, 6))
+"""10..18 along x, 10..22 along y and z. [mm]"""
+MIDDLE = 16.0
+"""Of body and node along y and z. [mm]"""
+
+
+@dataclass(frozen=True, eq=False)
+class Patient:
+    """A chest and the world that the search sees of it."""
+
+    chest: Chest
+    world: World
+
+
+@cache
+def patient(
+    body: Box = BODY,
+    nodes: tuple[Box, ...] = (NODE,),
+    bones: tuple[Box, ...] = (),
+    vessels: tuple[Box, ...] = (),
+    lungs: tuple[Box, ...] = (),
+    spacing: float = SPACING_MM,
+    shape: tuple[int, int, int] = SHAPE,
+    clearance: float = 1.0,
+    limbs: tuple[Box, ...] = (),
+    hub: float = 4.0,
+) -> Patient:
+    """A body with a node, and with limbs, bones, vessels and a lung if asked; a needle of
+    28 mm with a hub of that length. Bones and arms need the clearance, vessels 2.5 mm. Fields are as coarse
+    as the voxels."""
+    grid = grid_of(shape, (spacing,) * 3)
+    masks = {
+        "body": (Role.SKIN, box_mask(shape, body, *limbs)),
+        "node": (Role.TARGET, box_mask(shape, *nodes)),
+    }
+    if bones:
+        masks["sternum"] = (Role.FORBIDDEN, box_mask(shape, *bones))
+    if vessels:
+        masks["aorta"] = (Role.FORBIDDEN, box_mask(shape, *vessels))
+    if lungs:
+        masks["lung_upper_lobe_left"] = (Role.LUNG, box_mask(shape, *lungs))
+    request = Request(
+        target=TargetRequest(min_chord_mm=1.0),
+        needle=Needle(max_length_mm=28.0),
+        clearance_mm={"default": clearance, "aorta": 2.5},
+        pose=PoseRequest(hub_length_mm=hub, hub_diameter_mm=6.0),
+        search=SearchRequest(field_resolution_mm=spacing),
+    )
+    chest = without_table(posed(grid, masks, request))
+    return Patient(chest, world(chest.scene, chest.request))
+
+
+def scattered(count: int, seed: int) -> tuple[Box, ...]:
+    """Single voxels of the usual grid, at random, none in or beside the node."""
+    rng = np.random.default_rng(seed)
+    free = np.argwhere(~box_mask(SHAPE, ((2, 2, 2), (6, 7, 7))))
+    chosen = free[rng.choice(len(free), count, replace=False)].tolist()
+    return tuple(((i, j, k), (i + 1, j + 1, k + 1)) for i, j, k in chosen)
+
+
+def sampled_margins(one: Patient, lines: Lines, s: np.ndarray, extra: float = 0.0) -> np.ndarray:
+    """(distance - need - extra) to the nearest box at s (n, k) of n lines, by looking at every box. Beyond
+    the field of view a point is judged at the nearest point of it. [mm]"""
+    spacing, shape = np.array(one.world.spacing), np.array(one.world.tissue.shape)
+    at = lines.point[:, None] + s[..., None] * lines.outward[:, None]
+    at = np.clip(at, -0.5 * spacing, (shape - 0.5) * spacing)
+    least = np.full(s.shape, np.inf)
+    for structure in one.chest.scene.of_role(Role.FORBIDDEN):
+        mask = structure.mask.layer == structure.mask.label
+        need = one.chest.request.need_mm(structure.name) + extra
+        for voxel in np.argwhere(mask) * spacing:
+            away = np.linalg.norm(np.maximum(0.0, np.abs(at - voxel) - 0.5 * spacing), axis=-1)
+            np.minimum(least, away - need, out=least)
+    return least
+
+
+def with_needle(one: Patient, length: float) -> Patient:
+    """The same with a needle of that length. [mm]"""
+    asked = replace(one.chest.request, needle=Needle(max_length_mm=length))
+    return Patient(Chest(one.chest.scene, asked), one.world._replace(needle_length=length))
+
+
+def with_table(one: Patient, normal: np.ndarray, offset: float) -> Patient:
+    """The same with the table's plane at `offset` along `normal`. [mm]"""
+    pose = replace(one.chest.scene.pose, table=HalfSpace(normal, offset))
+    need = one.chest.request.need_mm("table")
+    seen = one.world._replace(table_normal=triple(normal), table_offset=offset, table_need=need)
+    return Patient(Chest(replace(one.chest.scene, pose=pose), one.chest.request), seen)
+
+
+def with_bore(one: Patient, centre: np.ndarray, radius: float) -> Patient:
+    """The same in a bore along z about `centre`. [mm]"""
+    pose = replace(one.chest.scene.pose, bore=Bore(centre, np.array([0.0, 0.0, 1.0]), radius))
+    seen = one.world._replace(bore_centre=triple(centre), bore_radius=radius)
+    return Patient(Chest(replace(one.chest.scene, pose=pose), one.chest.request), seen)
+
+
+def along_x(one: Patient, gap: float = 32.0, before: float = 0.0) -> Blocks:
+    """A block of lines that leave along x. Plane A lies `before` the target's far side, C `gap` on. [mm]"""
+    corners = target_corners_B(one.world)
+    centre = 0.5 * (corners.min(axis=0) + corners.max(axis=0))
+    far, near = corners[:, 0].min() - centre[0], corners[:, 0].max() - centre[0]
+    w, e1, e2 = np.eye(3)[:, None]
+    depth_a = np.array([far - before])
+    return Blocks(w, e1, e2, centre, depth_a, np.array([near]), depth_a + gap, -w[:, None])
+
+
+def cell_about(at_a: tuple[float, float], at_c: tuple[float, float], half_a: float, half_c: float) -> Cells:
+    """The cell about a line from `at_a` on plane A to `at_c` on C: (y, z), from the target's middle. [mm]"""
+    return Cells(
+        np.array([0]), np.array([[*at_a, *at_c]], float), np.array([[half_a, half_c]]), np.zeros((1, 3))
+    )
+
+
+def lines_in(b: Blocks, cell: Cells, count: int = 60) -> Lines:
+    """The cell's lines: its centre line first, those at its corners, and others at random."""
+    signs = np.stack(np.meshgrid(*[(-1.0, 1.0)] * 4), axis=-1).reshape(-1, 4)
+    at_random = np.random.default_rng(1).uniform(-1.0, 1.0, (count, 4))
+    off = np.concatenate([np.zeros((1, 4)), signs, at_random])
+    places = cell.centre + off * cell.half[:, [0, 0, 1, 1]]
+    n = len(places)
+    return Lines(*lines_of(b, Cells(np.repeat(cell.block, n), places, np.zeros((n, 2)), np.zeros((n, 3)))))
+
+
+@dataclass(frozen=True)
+class Proved:
+    """What the search makes of a cell: its state, covering radius and depths. See kernels.cell."""
+
+    state: int
+    radius: float
+    first: float
+    skin: float
+    tightest: float
+
+
+def proved(
+    one: Patient, b: Blocks, cell: Cells, per_parent: int = SIXTEENTHS, tightest: float = 0.0
+) -> Proved:
+    """Test the cell as the first child of a parent that says where obstacles come nearest (0.0: unknown)."""
+    wider = np.array([[2.0 if per_parent == SIXTEENTHS else 1.0, 2.0]])
+    half = cell.half * wider
+    centre = cell.centre + (half - cell.half)[:, [0, 0, 1, 1]]
+    parent = Cells(cell.block, centre, half, np.array([[0.0, 0.0, tightest]]))
+    done = level.test_children(one.world, b, parent, per_parent, 0.0)
+    return Proved(int(done.state[0]), float(done.radius_mm[0]), *done.depths_mm[0].tolist())

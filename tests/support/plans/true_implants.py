@@ -1,0 +1,222 @@
+r"""An implant that is true: a few needles from the front into the node of the chest of boxes, with seeds.
+
+    hubs   . | .
+           \ | /      six needles, 7 mm apart in the node and farther apart at their hubs
+            node
+
+Where needles and seeds lie is laid down here. What they cross and give the planner's own parts measure.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
+from math import fsum
+
+import numpy as np
+from true_plans import REQUEST, Patient, as_tuple, honest_plan, patient
+
+from anatomy.scene import Scene
+from planner.dose_report import dose_report
+from planner.given_near import near_pairs, too_near
+from planner.implant_records import NeedleSet, PlacedSeed
+from planner.implant_wording import set_claims
+from planner.measure import Measured, Measurer, to_path
+from planner.ptv import ptv_of
+from planner.ranking import ranked
+from planner.records import Aim, Path, Plan, SeedDrop, Status
+from planner.request import (
+    GivenNeedle,
+    GivenSeed,
+    Goals,
+    NeedleSetRequest,
+    OrganGoal,
+    Prescription,
+    PriorExternal,
+    Request,
+)
+from planner.robustness import robustness
+from planner.seeding.dose import seed_dose
+from planner.sources import source_of
+from planner.wording import message_of
+
+TIPS_B = [(x, 75.0, z) for x in (50.0, 57.0) for z in (55.0, 62.0, 69.0)]
+MIDDLE_B = (53.5, 62.0)
+FAN = 0.01
+"""How much a needle leans outward, for each mm that its tip lies off the middle."""
+STOPS_MM = (3.0, 12.0)
+"""Where seeds are left, from the tip."""
+
+PRESCRIPTION = Prescription(
+    dose_gy=60.0,
+    goals=Goals(d90_gy=50.0, v100_percent=80.0, v150_percent=90.0, v200_percent=60.0),
+    organ_goals={"heart": OrganGoal(d2cc_gy=100.0), "aorta": OrganGoal(d0_1cc_gy=200.0, d1cc_gy=90.0)},
+    prior_external=PriorExternal(60.0, 30),
+)
+"""Small enough for the few seeds: all goals are met."""
+
+ASKED = replace(REQUEST, prescription=PRESCRIPTION)
+
+
+def leaning(tip_B: Sequence[float], fan: float) -> np.ndarray:
+    """Which way a needle with its tip there leads out."""
+    return np.array([fan * (tip_B[0] - MIDDLE_B[0]), -1.0, fan * (tip_B[2] - MIDDLE_B[1])])
+
+
+def measured(scene: Scene, request: Request, tip_B: Sequence[float], outward_B: np.ndarray) -> Measured:
+    grid = scene.grid
+    found = Measurer(scene, request).measure_from(
+        grid.to_patient(np.array(tip_B)), grid.vectors_to_patient(outward_B)
+    )
+    assert found is not None
+    return found
+
+
+def drops(needle: Measured, stops_mm: Sequence[float]) -> tuple[SeedDrop, ...]:
+    """Seeds at these distances from the tip."""
+    places = [needle.entry_P + (needle.length_mm - s) * needle.direction_P for s in stops_mm]
+    backs = [0.0, *(b - a for a, b in pairwise(stops_mm))]
+    return tuple(
+        SeedDrop(as_tuple(p), needle.direction, needle.length_mm - s, back)
+        for p, s, back in zip(places, stops_mm, backs, strict=True)
+    )
+
+
+def needle_paths(
+    scene: Scene,
+    request: Request,
+    tips_B: Sequence[Sequence[float]] = TIPS_B,
+    stops_mm: Sequence[float] = STOPS_MM,
+    fan: float = FAN,
+) -> list[Path]:
+    """The planned needles and those given, by rank, numbered from 1."""
+    found = {measured(scene, request, tip, leaning(tip, fan)): Aim.PTV for tip in tips_B}
+    for given in request.needle_set.given_needles:
+        tip, entry = (scene.grid.to_box(np.array(p)) for p in (given.tip_mm, given.entry_mm))
+        found[measured(scene, request, tuple(tip), entry - tip)] = Aim.GIVEN
+    return [
+        to_path(
+            m,
+            id=f"N{n}",
+            rank=n,
+            window="",
+            approach="parasternal",
+            pareto=False,
+            seeds=drops(m, stops_mm) if found[m] is Aim.PTV else (),
+            aim=found[m],
+        )
+        for n, m in enumerate(ranked(list(found), request), start=1)
+    ]
+
+
+def set_of(scene: Scene, request: Request, paths: Sequence[Path]) -> NeedleSet:
+    """The set of these needles. None of them is in another's way."""
+    lung, punctures = fsum(p.lung_length_mm for p in paths), sum(p.pleural_punctures for p in paths)
+    cost = lung + request.needle_set.puncture_cost_mm * punctures + len(paths)
+    seeds = [
+        PlacedSeed(p.id, s.position_mm, s.axis, s.depth_mm, s.retraction_mm) for p in paths for s in p.seeds
+    ]
+    given = [PlacedSeed(None, s.position_mm, s.axis, None, None) for s in request.needle_set.given_seeds]
+    stated = NeedleSet(
+        arrangement=str(request.needle_set.arrangement),
+        path_ids=tuple(p.id for p in paths),
+        order=tuple(p.id for p in paths),
+        conflicts_checked=190,
+        tracks_considered=20,
+        cover_radius_mm=4.0,
+        reachable_percent=97.0,
+        lung_length_mm=lung,
+        pleural_punctures=punctures,
+        objective=cost,
+        bound=0.75 * cost,
+        gap=0.25,
+        seeds=(*seeds, *given),
+        seeds_bound=len(seeds) // 2,
+        seeds_gap=(len(seeds) - len(seeds) // 2) / len(seeds),
+        v100_reachable=True,
+        time_ended=False,
+        given_too_near=too_near(scene, request, paths),
+        given_seed_pairs_near=near_pairs(request.needle_set.given_seeds, source_of(request).seed_length_mm),
+        claims=(),
+    )
+    return replace(stated, claims=set_claims(stated, tuple(paths), scene.missing))
+
+
+def seeds_in(needles: NeedleSet) -> list[GivenSeed]:
+    return [GivenSeed(s.position_mm, s.axis) for s in needles.seeds]
+
+
+def planted(plan: Plan, who: Patient, paths: Sequence[Path]) -> Plan:
+    """The plan with these needles after its paths, their dose, and the words for it."""
+    request = plan.request
+    ranked_paths = tuple(p for p in plan.paths if p.aim is Aim.TARGET)
+    needles = set_of(who.scene, request, paths)
+    plan = replace(
+        plan,
+        paths=(
+            *ranked_paths,
+            *(replace(p, rank=len(ranked_paths) + n) for n, p in enumerate(paths, start=1)),
+        ),
+        needle_set=needles,
+    )
+    return dosed(plan, who)
+
+
+def dosed(plan: Plan, who: Patient) -> Plan:
+    """The plan with the dose of its set's seeds."""
+    request, scene = plan.request, who.scene
+    assert plan.needle_set is not None and request.prescription is not None
+    seeds, dose = seeds_in(plan.needle_set), seed_dose(request.seeds)
+    ptv = ptv_of(scene, request)
+    report = dose_report(scene, request, request.prescription, ptv, dose, seeds)
+    needles = tuple(path for path in plan.paths if path.aim is not Aim.TARGET)
+    risk = robustness(scene, request, needles, request.needle_set.given_seeds, ptv, dose)
+    return in_words(replace(plan, dose=report, robustness=risk))
+
+
+def in_words(plan: Plan) -> Plan:
+    """The plan with the status and the message that its numbers call for."""
+    assert plan.dose is not None
+    met = all(goal.met for goal in plan.dose.goals)
+    status = Status.PLANNED if met else Status.GOALS_NOT_MET
+    message = message_of(
+        plan.request,
+        plan.search,
+        plan.paths,
+        plan.blocked_by,
+        plan.nearest_miss,
+        plan.skin_source,
+        plan.missing_structures,
+        plan.needle_set,
+        plan.dose,
+        plan.robustness,
+    )
+    return replace(plan, outcome=replace(plan.outcome, status=status, message=message))
+
+
+def implanted(
+    request: Request = ASKED, tips_B: Sequence[Sequence[float]] = TIPS_B, fan: float = FAN
+) -> tuple[Plan, Patient]:
+    """A true plan with an implant, and the patient it is for."""
+    who = patient(request=request)
+    lines = {"anterior": ((58.0, 66.0, 62.0), (0.1, -1.0, 0.05))}
+    paths = needle_paths(who.scene, request, tips_B, fan=fan)
+    return planted(honest_plan(who, request, lines), who, paths), who
+
+
+@cache
+def honest_implant() -> tuple[Plan, Patient]:
+    """The one made once."""
+    return implanted()
+
+
+def given_needle(scene: Scene, tip_B: Sequence[float], outward_B: Sequence[float]) -> GivenNeedle:
+    """A needle as measured: its entry was read off some way outside the skin."""
+    grid, along = scene.grid, np.array(outward_B) / np.linalg.norm(outward_B)
+    ends = (np.array(tip_B) + 80.0 * along, np.array(tip_B))
+    entry, tip = (as_tuple(grid.to_patient(p)) for p in ends)
+    return GivenNeedle(entry, tip)
+
+
+def with_given(*needles: GivenNeedle, seeds: Sequence[GivenSeed] = ()) -> Request:
+    return replace(ASKED, needle_set=NeedleSetRequest(given_needles=needles, given_seeds=tuple(seeds)))

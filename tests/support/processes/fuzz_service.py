@@ -1,0 +1,24 @@
+"""The service as a process whose work ends at once, so that what is asked of it can be anything.
+
+python fuzz_service.py [--host ...] [--port ...]        as `seedpath serve`
+"""
+
+import sys
+from pathlib import Path
+
+import instant_work
+
+from service import appraising, cli
+from service.app import create_app
+from service.settings import Settings
+
+SCRIPT = Path(__file__)
+
+if __name__ == "__main__":
+
+    def app_of_fakes(settings: Settings) -> object:
+        return create_app(settings, instant_work.WORK)
+
+    appraising.appraise, appraising.cut = instant_work.appraise, instant_work.cut
+    cli.create_app = app_of_fakes
+    sys.exit(cli.main(sys.argv[1:]))

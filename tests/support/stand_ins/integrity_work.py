@@ -1,0 +1,211 @@
+"""Stand-ins for work that open the case as work does, and compute nothing: what is kept is read, and held
+against its sha256, and no more. Beside them, a case of every kind of file, and ways to damage one."""
+
+import contextlib
+import os
+import random
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import instant_work
+import numpy as np
+import pytest
+from case_files import NAMES, body_labels, write_names, write_nifti
+
+from planner.implant_results import Evaluation, Replanned
+from planner.plan import Planning
+from planner.records import Plan
+from planner.request import GivenSeed, Request
+from service import appraising
+from service.app import create_app
+from service.appraise_task import Appraised, Needles
+from service.case import Case, open_case
+from service.found_schema import NeedlesMeasured
+from service.jobs.bench import Bench
+from service.jobs.book import Book
+from service.jobs.engine import Engine
+from service.jobs.perform import perform
+from service.jobs.pulse import Roll
+from service.server import beside
+from service.settings import Settings
+from service.slices import Cut
+from service.tasks import Report, Work
+
+
+def plan(case: Case, request: Request, report: Report) -> Planning:
+    open_case(case)
+    return instant_work.plan(case, request, report)
+
+
+def evaluate(
+    case: Case, claimed: Plan, plan_sha256: str, seeds: tuple[GivenSeed, ...], report: Report
+) -> Evaluation:
+    open_case(case)
+    return instant_work.evaluate(case, claimed, plan_sha256, seeds, report)
+
+
+def replan(case: Case, claimed: Plan, plan_sha256: str, found: NeedlesMeasured, report: Report) -> Replanned:
+    open_case(case)
+    return instant_work.replan(case, claimed, plan_sha256, found, report)
+
+
+def appraise(report: Report, asked: Needles) -> Appraised:
+    del report
+    open_case(asked.case)
+    return Appraised(b"", b'{"missing_structures":[],"notes":[],"skin_source":""}')
+
+
+def cut(report: Report, asked: Cut) -> bytes:
+    del report
+    open_case(asked.case)
+    return b'{"structures":[],"slices":[]}'
+
+
+GENEROUS_S = 300.0
+"""Longer than any answer takes on a loaded machine; not a claim about speed."""
+
+WORK = Work(instant_work.describe, plan, evaluate, replan)
+
+PARTS = {
+    "file": "labels.nii.gz",
+    "names": "labels.json",
+    "target": "gtv.nii.gz",
+    "ct": "ct.nii.gz",
+}
+
+
+def write_case(folder: Path) -> Path:
+    """A file for each part of an upload."""
+    labels = body_labels()
+    write_nifti(folder / PARTS["file"], labels)
+    write_names(folder / PARTS["names"], NAMES)
+    gtv = np.zeros_like(labels)
+    gtv[3:6, 5:7, 4:6] = 1
+    write_nifti(folder / PARTS["target"], gtv)
+    hounsfield = np.random.default_rng(13).integers(-1000, 400, labels.shape)
+    write_nifti(folder / PARTS["ct"], hounsfield.astype(np.int16))
+    return folder
+
+
+# A service in one process: as quick as the disk
+
+
+class EngineHere(Engine):
+    """Has jobs done by a thread of this process, one after the other."""
+
+    def __init__(self, settings: Settings, work: Work, book: Book) -> None:
+        self._settings, self._work, self._book = settings, work, book
+        self._wake, self._closing = threading.Event(), False
+        self._thread = threading.Thread(target=self._run)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def nudge(self) -> None:
+        self._wake.set()
+
+    @property
+    def roll(self) -> Roll:
+        return Roll(time.monotonic(), workers=1, there=1)
+
+    def close(self) -> None:
+        self._closing = True
+        self._wake.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closing:
+            self._wake.wait()
+            self._wake.clear()
+            for job in self._book.open_jobs():
+                perform(self._settings, self._work, job.id)
+
+
+def run_here(bench: Bench, function: Callable[..., Any], *arguments: Any, **bounds: object) -> Any:
+    """What a bench does, without its process."""
+    del bench, bounds
+    return function(lambda progress: None, *arguments)
+
+
+@contextlib.contextmanager
+def served(data_dir: Path) -> Iterator[httpx.Client]:
+    """A client of a service in this process, whose work is done by these."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Bench, "run", run_here)
+        patch.setattr("service.app.Engine", EngineHere)
+        patch.setattr(appraising, "appraise", appraise)
+        patch.setattr(appraising, "cut", cut)
+        with (
+            beside(create_app(Settings(data_dir=data_dir), WORK)) as base,
+            httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
+        ):
+            yield client
+
+
+# Damage
+
+
+def flip(path: Path, rng: random.Random) -> None:
+    """Some bits, in place: the inode stays."""
+    content = bytearray(path.read_bytes())
+    for _ in range(rng.randint(1, 3)):
+        content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+    in_place(path, bytes(content))
+
+
+def cut_short(path: Path, rng: random.Random) -> None:
+    os.truncate(path, rng.randrange(path.stat().st_size))
+
+
+def longer(path: Path, rng: random.Random) -> None:
+    in_place(path, path.read_bytes() + rng.choice([b"\n", b" ", b"x", b"\xff"]))
+
+
+def not_utf8(path: Path, rng: random.Random) -> None:
+    in_place(path, path.read_bytes()[:-1] + rng.choice([b"\xff", b"\xed\xa0\x80"]))
+
+
+def deep(path: Path, rng: random.Random) -> None:
+    in_place(path, rng.choice([b"[", b'{"a":']) * 100_000)
+
+
+def gone(path: Path, rng: random.Random) -> None:
+    del rng
+    path.unlink()
+
+
+def folder_instead(path: Path, rng: random.Random) -> None:
+    path.unlink()
+    path.mkdir()
+    if rng.random() < 0.5:
+        (path / "in it").write_bytes(b"x")
+
+
+def pipe_instead(path: Path, rng: random.Random) -> None:
+    del rng
+    path.unlink()
+    os.mkfifo(path)
+
+
+DAMAGES: tuple[Callable[[Path, random.Random], None], ...] = (
+    *(flip, cut_short, longer, not_utf8, deep, gone, folder_instead, pipe_instead),
+)
+
+
+def in_place(path: Path, content: bytes) -> None:
+    with path.open("r+b") as file:
+        file.truncate(0)
+        file.write(content)
+
+
+def bring_back(path: Path, content: bytes) -> None:
+    """As from a backup."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+    path.write_bytes(content)

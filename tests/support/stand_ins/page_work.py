@@ -1,0 +1,37 @@
+"""Stand-ins for work whose plans fill the page: all that can be wrong with a plan, and the longest words."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import instant_work
+from sample_implants import a_path
+
+from planner.plan import Planning
+from planner.progress import Progress
+from planner.records import Aim, Path
+from planner.request import Request
+from service.case import Case
+from service.tasks import Work
+
+
+def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> Planning:
+    # As where the scene is made: the request names its target.
+    asked = replace(request, target=replace(request.target, structures=("node_4R",)))
+    made = instant_work.plan(case, asked, report)
+    needles = [wordy("N1", Aim.GIVEN), wordy("N2", Aim.PTV)]
+    long = [wordy(f"P{n + 1}", Aim.TARGET) for n in range(12)] + needles
+    roles = (("node_4R", "target"), ("aorta", "forbidden"))
+    return replace(made, plan=replace(made.plan, roles=roles, paths=tuple(long)))
+
+
+def wordy(id: str, aim: Aim) -> Path:
+    return replace(
+        a_path(id, aim, lung_mm=112.5),
+        approach="paravertebral right",
+        nearest_structure="pulmonary_vein_and_left_atrial_appendage",
+        axial_angle_deg=-135.5,
+        craniocaudal_angle_deg=-22.5,
+    )
+
+
+WORK = Work(instant_work.describe, plan, instant_work.evaluate, instant_work.replan)

@@ -1,0 +1,122 @@
+"""Clients that others' generators make from openapi.json: they compile, and what they call is answered."""
+
+import compileall
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import instant_work
+import pytest
+from rest_calls import GENEROUS_S, healthy
+
+from service.app import create_app
+from service.server import beside
+from service.settings import Settings
+
+NPM = ("openapi-typescript@7.13.0", "typescript@5.9.3")
+
+USE_IN_PYTHON = """
+import sys
+from generated import Client, models
+from generated.api.about import health
+from generated.api.cases import add_case
+from generated.api.plans import add_plan
+
+client = Client(base_url=sys.argv[1], timeout=60.0, raise_on_unexpected_status=True)
+assert health.sync(client=client).status == "ok"
+asked = models.AddCaseJsonBuiltinCase(builtin="thorax")
+case = add_case.sync(client=client, body=asked)
+assert isinstance(case, models.CaseModel), case
+request = models.PlanRequest(target=models.TargetModel(structure="node_4R"))
+plan = add_plan.sync(case.id, client=client, body=request, prefer="wait=60")
+assert isinstance(plan, models.PlanModel) and plan.request.target.structure == "node_4R", plan
+refused = add_plan.sync("0" * 64, client=client, body=request)
+assert isinstance(refused, models.ProblemModel) and refused.status == 404, refused
+print(plan.plan_sha256)
+"""
+
+USE_IN_TYPESCRIPT = """
+import type { components, operations, paths } from "./seedpath";
+
+type Plan = components["schemas"]["PlanModel"];
+type Asked = operations["add_plan"]["requestBody"]["content"]["application/json"];
+type Problem = paths["/v1/cases/{case_id}"]["get"]["responses"]["404"]["content"]["application/problem+json"];
+
+export const asked: Partial<Asked> = { target: { structure: "node_4R", margin_mm: 5, cut_back: [] } };
+export const lungs = (plan: Plan): number[] => plan.paths.map((path) => path.lung_length_mm);
+export const told = (problem: Problem): string[] => problem.errors.map((error) => error.pointer);
+// @ts-expect-error: there is no such structure of a request.
+export const wrong: Partial<Asked> = { target: { structure: 5 } };
+"""
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("data")), instant_work.WORK)
+    with (
+        beside(app) as base,
+        httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+def document(client: httpx.Client, tmp_path: Path) -> Path:
+    file = tmp_path / "openapi.json"
+    file.write_bytes(client.get("/v1/openapi.json").content)
+    return file
+
+
+def ran(command: list[str], folder: Path, **environment: str) -> str:
+    """What the command printed; it must have succeeded."""
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=10 * GENEROUS_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_python_client_is_generated_whole_and_works(
+    client: httpx.Client, document: Path, tmp_path: Path
+) -> None:
+    generate = [sys.executable, "-m", "openapi_python_client", "generate", "--path", str(document)]
+    # It formats by a program that stands beside this Python.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    said = ran([*generate, "--output-path", "generated", "--meta", "none"], tmp_path, PATH=path)
+    assert "WARNING" not in said.upper() and "Unable" not in said, said
+    assert compileall.compile_dir(tmp_path / "generated", quiet=1)
+    made = {file.stem for file in (tmp_path / "generated" / "api").rglob("*.py")}
+    paths = json.loads(document.read_bytes())["paths"]
+    assert {operation["operationId"] for item in paths.values() for operation in item.values()} <= made
+    healthy(client)
+    (tmp_path / "use.py").write_text(USE_IN_PYTHON, encoding="utf-8")
+    printed = ran([sys.executable, "use.py", str(client.base_url)], tmp_path)
+    assert client.get(f"/v1/plans/{printed.strip()}").status_code == 200
+
+
+def test_types_for_typescript_are_strict_and_usable(document: Path, tmp_path: Path) -> None:
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        pytest.skip("no node with npm on this machine: types for TypeScript not tried")
+    (tmp_path / "package.json").write_text('{"private": true}', encoding="utf-8")
+    install = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--save-exact", *NPM]
+    got = subprocess.run(install, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False)
+    if got.returncode != 0:
+        pytest.skip(
+            f"npm could not get {' and '.join(NPM)}: types for TypeScript not tried\n{got.stderr[:300]}"
+        )
+    programs = tmp_path / "node_modules" / ".bin"
+    ran([str(programs / "openapi-typescript"), str(document), "-o", "seedpath.d.ts"], tmp_path)
+    (tmp_path / "use.ts").write_text(USE_IN_TYPESCRIPT, encoding="utf-8")
+    ran([str(programs / "tsc"), "--noEmit", "--strict", "use.ts", "seedpath.d.ts"], tmp_path)
