@@ -12,14 +12,16 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float
 
-from anatomy.arms import notes_on_arms
-from anatomy.assignment import DERIVE, asked_roles, assigned, only_targets
-from anatomy.body_parts import joined_with, notes_on_parts, obstacles_of
 from anatomy.errors import StructureError
-from anatomy.expected import expected_missing
-from anatomy.frames import Grid
-from anatomy.limbs import is_limb
-from anatomy.notes import (
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask
+from anatomy.names.did_you_mean import nearest
+from anatomy.patient.body.arms import notes_on_arms
+from anatomy.patient.body.body_parts import joined_with, notes_on_parts, obstacles_of
+from anatomy.patient.body.limbs import is_limb
+from anatomy.patient.body.view_ends import ended, view_ends
+from anatomy.patient.lung_voids import lung_voids
+from anatomy.patient.notes import (
     note_on_other_lesions,
     note_on_skin,
     note_on_targets,
@@ -27,16 +29,15 @@ from anatomy.notes import (
     notes_on_names,
     notes_on_place,
 )
-from anatomy.patient import frames_of, notes_on_frames, patient_of
-from anatomy.pose import Bore, Pose, Position, derived_table, gravity_P
-from anatomy.remnants import note_on_remnants, remnants_of, too_small_of
-from anatomy.structures import InputDigest, Role, Segmentation, Structure, VoxelMask
-from anatomy.suggest import nearest
-from anatomy.table import lies_below, notes_on_tables, row_ends_P, tables_of
-from anatomy.target import cut_sides
-from anatomy.target_parts import TargetPart, notes_on_parts_of, without_crumbs
-from anatomy.view_ends import ended, view_ends
-from anatomy.voids import lung_voids
+from anatomy.patient.patient import frames_of, notes_on_frames, patient_of
+from anatomy.patient.pose import Bore, Pose, Position, derived_table, gravity_P
+from anatomy.patient.role_assignment import DERIVE, asked_roles, assigned, only_targets
+from anatomy.patient.table import lies_below, notes_on_tables, row_ends_P, tables_of
+from anatomy.patient.target import cut_sides
+from anatomy.patient.target_parts import TargetPart, notes_on_parts_of, without_crumbs
+from anatomy.plausibility.expected_structures import expected_missing
+from anatomy.plausibility.remnants import note_on_remnants, remnants_of, too_small_of
+from anatomy.structures import InputDigest, Role, Segmentation, Structure
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ class Scene:
 
     @cached_property
     def lung_voids(self) -> VoxelMask | None:
-        """What the lungs enclose on all sides and is none: see anatomy.voids."""
+        """What the lungs enclose on all sides and is none: see anatomy.patient.lung_voids."""
         return lung_voids((s.mask for s in self.of_role(Role.LUNG)), self.target)
 
     @cached_property

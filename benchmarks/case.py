@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from anatomy.read import read
+from anatomy.geometry.masks import mask_from_bool
+from anatomy.readers.read import read
 from anatomy.scene import Scene, scene
-from anatomy.structures import Role, Structure, mask_from_bool
+from anatomy.structures import Role, Structure
 from planner.request import Request, SearchRequest
 
 FOLDER = Path(__file__).parents[2] / "shared" / "cases" / "c3n00249"

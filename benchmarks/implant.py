@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from anatomy.geometry.masks import VoxelMask
 from anatomy.scene import Scene
-from anatomy.structures import VoxelMask
 from benchmarks import case, ours
 from benchmarks.table import Row
 from planner.defaults import resolved

@@ -19,7 +19,7 @@ NAME = "memory"
 CHILD = """
 import sys
 from pathlib import Path
-from anatomy.read import read
+from anatomy.readers.read import read
 from anatomy.scene import scene
 from planner.plan import plan
 from planner.progress import always

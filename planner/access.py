@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from anatomy.frames import Grid
+from anatomy.geometry.frames import Grid
 
 SQUARE_MM = 4.0
 """Entries are gathered in boxes of this size: about a finger's precision on the skin [U]."""

@@ -13,9 +13,9 @@ from math import dist, fsum
 import numpy as np
 from jaxtyping import Float
 
+from anatomy.runtime.parallel import spread
 from anatomy.scene import Scene
 from anatomy.structures import Role
-from anatomy.threads import spread
 from planner.aiming import Aiming
 from planner.appraisals import Appraisal, Lack, Near, Reason
 from planner.crossed import Along, Crossed

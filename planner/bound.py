@@ -9,8 +9,8 @@ from math import sqrt
 
 import numpy as np
 
-from anatomy.distance import lattice_over, signed_distance
-from anatomy.threads import spread
+from anatomy.geometry.distance_field import lattice_over, signed_distance
+from anatomy.runtime.parallel import spread
 from planner.kernels.cell import spread_at
 from planner.kernels.jit import loop
 from planner.kernels.lookup import bounds

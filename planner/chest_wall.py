@@ -15,11 +15,12 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import ndimage
 
-from anatomy.frames import Grid
-from anatomy.landmarks import rib_of, side_of
-from anatomy.roles import key_of
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask
+from anatomy.names.landmarks import rib_of, side_of
+from anatomy.names.roles import key_of
 from anatomy.scene import Scene
-from anatomy.structures import Structure, VoxelMask
+from anatomy.structures import Structure
 from planner.measure import Measured
 
 NEIGHBOUR_MM = 40.0

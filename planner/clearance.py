@@ -16,7 +16,7 @@ from math import floor, sqrt
 import numpy as np
 from jaxtyping import Float
 
-from anatomy.frames import Grid
+from anatomy.geometry.frames import Grid
 from anatomy.structures import Structure
 from planner.crossings import by_layer
 from planner.kernels.jit import loop

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from anatomy.geometry.masks import VoxelMask
+from anatomy.runtime.parallel import spread
 from anatomy.scene import Scene
-from anatomy.structures import Role, Structure, VoxelMask
-from anatomy.threads import spread
+from anatomy.structures import Role, Structure
 from planner.crossings import Interval, crossed_surfaces, in_order
 from planner.kernels.appraise import cross_range
 from planner.records import Crossing

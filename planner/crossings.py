@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from anatomy.geometry.masks import VoxelMask
+from anatomy.geometry.surfaces import crossings as surface_crossings
 from anatomy.scene import Scene
-from anatomy.structures import Role, Structure, VoxelMask
-from anatomy.surfaces import crossings as surface_crossings
+from anatomy.structures import Role, Structure
 from planner.records import LUNG_ROUNDING_MM, Crossing
 from planner.voxelwalk import runs_along, span_in_box
 

@@ -9,9 +9,9 @@ from math import fsum
 import numpy as np
 from jaxtyping import Float, Int
 
+from anatomy.geometry.masks import VoxelMask
+from anatomy.runtime.parallel import spread
 from anatomy.scene import Scene
-from anatomy.structures import VoxelMask
-from anatomy.threads import spread
 from planner.dose import organ_limits
 from planner.dose.bed import ExternalBeam, Tissue, eqd2_gy, external_bed_gy, summed_bed_gy
 from planner.dose.dvh import (

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import label
 
+from anatomy.geometry.masks import VoxelMask
 from anatomy.scene import Scene
-from anatomy.structures import VoxelMask
 from planner.dose.indices import inside
 from planner.dose_report import (
     ORGAN_STEP_MM,

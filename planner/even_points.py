@@ -7,8 +7,8 @@ No lattice: one whose layers fall in with the volume's sides holds too much of i
 import numpy as np
 from jaxtyping import Float
 
-from anatomy.frames import Grid
-from anatomy.structures import VoxelMask
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask
 
 STEPS = 1.1673039782614187 ** -np.arange(1.0, 5.0)
 """Kronecker's sequence in four dimensions: multiples of these, without their whole parts, fill the unit cube

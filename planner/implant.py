@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from anatomy.geometry.masks import VoxelMask
 from anatomy.scene import Scene
-from anatomy.structures import VoxelMask
 from planner.even_points import even_points_B
 from planner.given import measured_given
 from planner.implant_records import REACH_MM

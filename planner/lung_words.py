@@ -3,7 +3,7 @@
 `missing` is what a plan or scene names as not in the input.
 """
 
-from anatomy.expected import LUNG, lung_lacking
+from anatomy.plausibility.expected_structures import LUNG, lung_lacking
 from planner.number_text import mm_text
 
 

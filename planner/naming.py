@@ -20,7 +20,7 @@ from math import atan2, degrees, inf
 import numpy as np
 from jaxtyping import Float
 
-from anatomy.landmarks import is_clavicle, is_sternum, is_vertebra
+from anatomy.names.landmarks import is_clavicle, is_sternum, is_vertebra
 from anatomy.scene import Scene
 from planner.chest_wall import RibSpace, is_rib, points_between, rib_space
 from planner.measure import Measured

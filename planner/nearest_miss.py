@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from anatomy.distance import QUANTUM_MM
+from anatomy.geometry.distance_field import QUANTUM_MM
 from anatomy.scene import Scene
 from anatomy.structures import Role, Structure
 from planner.clearance import Obstacles

@@ -1,8 +1,8 @@
 """Organ goals: which doses a request may ask of an organ, and what stands for a goal of one that is small."""
 
+from anatomy.names.did_you_mean import nearest
 from anatomy.scene import Scene
 from anatomy.structures import Role
-from anatomy.suggest import nearest
 from planner.implant_records import OrganDose
 from planner.request import Request, RequestError
 

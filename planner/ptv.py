@@ -8,9 +8,9 @@ GTV  o o .        PTV  + + + + .      a voxel belongs where its centre lies with
 import numpy as np
 from jaxtyping import Bool, Float
 
+from anatomy.geometry.masks import VoxelMask, mask_from_bool
+from anatomy.names.did_you_mean import nearest
 from anatomy.scene import Scene
-from anatomy.structures import VoxelMask, mask_from_bool
-from anatomy.suggest import nearest
 from planner.request import Request, RequestError
 
 ROUNDING = 1e-9

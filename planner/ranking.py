@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from math import fsum
 from typing import TypeVar
 
-from anatomy.suggest import nearest
+from anatomy.names.did_you_mean import nearest
 from planner.request import Request, RequestError
 from planner.scores import SCORES, Quantities, Score
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from anatomy.errors import AnatomyError
-from anatomy.pose import Position
+from anatomy.patient.pose import Position
 from planner.gauge import gauge_of
 
 

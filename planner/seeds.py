@@ -12,9 +12,9 @@ as long as they fit; where one does not, it moves proximally by as little as mak
 import numpy as np
 from jaxtyping import Float
 
-from anatomy.frames import Grid
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask
 from anatomy.scene import Scene
-from anatomy.structures import VoxelMask
 from planner.kernels.jit import loop
 from planner.measure import Measured
 from planner.records import SeedDrop

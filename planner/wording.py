@@ -2,8 +2,8 @@
 
 from math import ceil, log10
 
-from anatomy.body import GUESSED_SKIN
-from anatomy.expected import LUNG_NAMES
+from anatomy.patient.body.body import GUESSED_SKIN
+from anatomy.plausibility.expected_structures import LUNG_NAMES
 from planner.implant_records import DoseReport, NeedleSet, Robustness
 from planner.implant_wording import reached_text, worst_first
 from planner.lung_words import a_path, least_claim, through

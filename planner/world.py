@@ -15,10 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from anatomy.distance import Lattice, lattice_over, signed_distance
-from anatomy.frames import Grid
+from anatomy.geometry.distance_field import Lattice, lattice_over, signed_distance
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask
 from anatomy.scene import Scene
-from anatomy.structures import Role, VoxelMask
+from anatomy.structures import Role
 from planner.defaults import least_chord_mm
 from planner.kernels.screen import screen
 from planner.records import TABLE
@@ -167,7 +168,7 @@ def _tissue(scene: Scene, body: np.ndarray) -> np.ndarray:
 
 def _obstacle_field(scene: Scene, classes: np.ndarray, needs: np.ndarray, lattice: Lattice) -> np.ndarray:
     """Min over classes of (signed distance - need). [QUANTUM_MM], rounded down."""
-    from anatomy.distance import QUANTUM_MM
+    from anatomy.geometry.distance_field import QUANTUM_MM
 
     merged: np.ndarray | None = None
     for c in range(1, len(needs)):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from anatomy.errors import ReadError
-from anatomy.mesh_axes import SEND_AXES, MeshAxes, axes_asked
+from anatomy.readers.mesh.mesh_axes import SEND_AXES, MeshAxes, axes_asked
 from planner.records import Plan
 from planner.request import Request, RequestError
 from service.case import BUILTINS, Case

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from anatomy.errors import ReadError, StructureError
-from anatomy.mesh_axes import MeshAxes
-from anatomy.notes import notes_on_names
-from anatomy.read import read
-from anatomy.remnants import note_on_remnants, remnants_of
-from anatomy.roles import is_known, role_of
+from anatomy.names.did_you_mean import nearest
+from anatomy.names.roles import is_known, role_of
+from anatomy.patient.notes import notes_on_names
+from anatomy.plausibility.remnants import note_on_remnants, remnants_of
+from anatomy.plausibility.sizes import refuse_unlikely_voxels
+from anatomy.readers.mesh.mesh_axes import MeshAxes
+from anatomy.readers.read import read
 from anatomy.scene import PoseInput, Scene, scene
-from anatomy.sizes import refuse_unlikely_voxels
 from anatomy.structures import Role, Segmentation
-from anatomy.suggest import nearest
 from anatomy.thorax import thorax
 from planner.records import TABLE
 from planner.request import Request, RequestError

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from anatomy.mesh_axes import MeshAxes
+from anatomy.readers.mesh.mesh_axes import MeshAxes
 from planner.records import SOFTWARE
 from service.case import Case
 from service.damage import KeptFile

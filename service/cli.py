@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from anatomy.errors import AnatomyError, StructureError
-from anatomy.suggest import nearest
+from anatomy.names.did_you_mean import nearest
 from planner.records import SOFTWARE, Plan, Status
 from planner.request import Request
 from service.app import create_app

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from anatomy.suggest import nearest
+from anatomy.names.did_you_mean import nearest
 from service.limits import FOUND_LIMITS, LIMITS, MAX_NAME_LENGTH, MAX_NAMES
 from service.wording import shown
 

@@ -16,9 +16,9 @@ from pydantic import (
     model_validator,
 )
 
-from anatomy.pose import Position
+from anatomy.names.did_you_mean import nearest
+from anatomy.patient.pose import Position
 from anatomy.structures import Role
-from anatomy.suggest import nearest
 from planner.gauge import OUTSIDE_MM
 from planner.request import (
     DEFAULT_RANKING,

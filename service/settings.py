@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from anatomy.errors import AnatomyError
-from anatomy.suggest import nearest
+from anatomy.names.did_you_mean import nearest
 from service.logs import Format
 from service.loopback import is_loopback
 from service.rotation import DAY_S, LogBounds
@@ -37,7 +37,7 @@ FILE = "SEEDPATH_SETTINGS"
 """Names the TOML file."""
 
 THREADS = "SEEDPATH_THREADS"
-"""How many threads a plan takes, which is the planner's own affair (`anatomy.threads`)."""
+"""How many threads a plan takes, which is the planner's own affair (`anatomy.runtime.parallel`)."""
 
 Count = Annotated[int, Field(ge=1, le=100_000)]
 Bytes = Annotated[int, Field(ge=1, le=1 << 44)]

@@ -13,9 +13,10 @@ from jaxtyping import Bool
 from scipy import ndimage
 from skimage.measure import marching_cubes
 
-from anatomy.frames import Grid
-from anatomy.roles import role_of
-from anatomy.structures import Role, Structure, Surface
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.surface import Surface
+from anatomy.names.roles import role_of
+from anatomy.structures import Role, Structure
 from service.case import Case, open_case
 from service.tasks import Report
 

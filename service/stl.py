@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from anatomy.structures import Surface
+from anatomy.geometry.surface import Surface
 
 HEADER_BYTES = 80
 

@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from anatomy.errors import MOST_OF_FIELD, shortened
-from anatomy.suggest import nearest
+from anatomy.names.did_you_mean import nearest
 from service.limits import limit_at
 from service.too_much import UNKNOWN, Excess, Path, too_much
 from service.wording import plain

@@ -1,6 +1,6 @@
 """Table: a plan as text for a terminal."""
 
-from anatomy.expected import LUNG_NAMES
+from anatomy.plausibility.expected_structures import LUNG_NAMES
 from planner.lung_words import a_path, at_least
 from planner.number_text import counted, mm_text, share_text, tenths
 from planner.records import NARROW, Aim, NearestMiss, Path, Plan, Verification

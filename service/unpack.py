@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from anatomy.kinds import is_document, is_of_desktops
+from anatomy.readers.input_kinds import is_document, is_of_desktops
 from service.names import refuse_bad_name
 from service.problems import Problem, of_part
 from service.settings import MIB, Settings

@@ -14,10 +14,10 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
-from anatomy.kinds import is_document
-from anatomy.masks_io import NIFTI_SUFFIXES
-from anatomy.mesh_axes import SEND_AXES, MeshAxes, axes_asked
-from anatomy.suggest import nearest
+from anatomy.names.did_you_mean import nearest
+from anatomy.readers.input_kinds import is_document
+from anatomy.readers.mask_folder import NIFTI_SUFFIXES
+from anatomy.readers.mesh.mesh_axes import SEND_AXES, MeshAxes, axes_asked
 from service.case_content import MESH_AXES, PARTS, StoredFile, content_of, sha256_of
 from service.form import FilePart, FormError, read_files
 from service.names import refuse_bad_name

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from anatomy.suggest import nearest
+from anatomy.names.did_you_mean import nearest
 from service.limits import Limit
 
 MAX_SHOWN = 80

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from anatomy.errors import AnatomyError
+from anatomy.names.did_you_mean import nearest
 from anatomy.scene import Scene
-from anatomy.suggest import nearest
 from planner.evaluate import evaluate_implant
 from planner.implant_results import Evaluation, Replanned
 from planner.plan import Planning, plan

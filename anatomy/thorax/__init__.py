@@ -5,6 +5,6 @@
 
 from anatomy.thorax.build import field_of_view_P, solids, thorax
 from anatomy.thorax.parameters import ThoraxParameters
-from anatomy.thorax.solid import Solid
+from anatomy.thorax.solids.solid import Solid
 
 __all__ = ["Solid", "ThoraxParameters", "field_of_view_P", "solids", "thorax"]

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from anatomy.thorax.outlines import cavity, paraspinal, prevertebral
 from anatomy.thorax.parameters import Chest
-from anatomy.thorax.shapes import Ellipsoid, HalfSpace
-from anatomy.thorax.solid import Difference, Intersection, Solid, Union
-from anatomy.thorax.wall import cavity, paraspinal, prevertebral
+from anatomy.thorax.solids.primitives import Ellipsoid, HalfSpace
+from anatomy.thorax.solids.solid import Difference, Intersection, Solid, Union
 
 DIAPHRAGM_MM = 3.0
 

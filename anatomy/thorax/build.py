@@ -7,20 +7,21 @@ import numpy as np
 from jaxtyping import Float
 
 from anatomy.errors import AnatomyError
-from anatomy.frames import MAX_SPACING_MM, MIN_SPACING_MM, Grid
-from anatomy.pose import gravity_P
-from anatomy.structures import InputDigest, Layers, Role, Segmentation, Structure
+from anatomy.geometry.frames import MAX_SPACING_MM, MIN_SPACING_MM, Grid
+from anatomy.geometry.masks import Layers
+from anatomy.patient.pose import gravity_P
+from anatomy.structures import InputDigest, Role, Segmentation, Structure
 from anatomy.thorax.abdomen import abdomen
 from anatomy.thorax.cage import cage, rib_necks
-from anatomy.thorax.lattice import EMPTY, Lattice
 from anatomy.thorax.lungs import lungs
 from anatomy.thorax.mediastinum import mediastinum
 from anatomy.thorax.nodes import nodes
+from anatomy.thorax.outlines import skin
 from anatomy.thorax.parameters import ThoraxParameters, chest
-from anatomy.thorax.solid import Bounds, Solid
+from anatomy.thorax.solids.solid import Bounds, Solid
+from anatomy.thorax.solids.voxel_centres import EMPTY, Lattice
 from anatomy.thorax.spine import spine
-from anatomy.thorax.support import support
-from anatomy.thorax.wall import skin
+from anatomy.thorax.table_and_cushion import support
 
 NAME = "built-in thorax"
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from anatomy.thorax.band import band
-from anatomy.thorax.curves import smooth
-from anatomy.thorax.loft import Loft
+from anatomy.thorax.outlines import cavity, spine_front_mm
 from anatomy.thorax.parameters import Chest
-from anatomy.thorax.shapes import Plate, Tube
-from anatomy.thorax.solid import Solid, Union
+from anatomy.thorax.solids.band import band
+from anatomy.thorax.solids.curves import smooth
+from anatomy.thorax.solids.loft import Loft
+from anatomy.thorax.solids.primitives import Plate, Tube
+from anatomy.thorax.solids.solid import Solid, Union
 from anatomy.thorax.spine import levels, transverse_tip_P
-from anatomy.thorax.wall import cavity, spine_front_mm
 
 SIDES = {"left": 1.0, "right": -1.0}
 

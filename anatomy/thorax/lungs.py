@@ -13,11 +13,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from anatomy.thorax.abdomen import diaphragm
-from anatomy.thorax.loft import Loft
+from anatomy.thorax.outlines import cavity, paraspinal, prevertebral
 from anatomy.thorax.parameters import Chest
-from anatomy.thorax.shapes import Ellipsoid, HalfSpace
-from anatomy.thorax.solid import Difference, Intersection, Solid, Union
-from anatomy.thorax.wall import cavity, paraspinal, prevertebral
+from anatomy.thorax.solids.loft import Loft
+from anatomy.thorax.solids.primitives import Ellipsoid, HalfSpace
+from anatomy.thorax.solids.solid import Difference, Intersection, Solid, Union
 
 PLEURA_MM = 2.5
 """From the inner face of the rib cage to the lung."""

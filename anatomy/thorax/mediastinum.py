@@ -12,11 +12,11 @@ import numpy as np
 from jaxtyping import Float
 
 from anatomy.thorax.cage import SIDES, sternal_half_width_mm
-from anatomy.thorax.curves import smooth
+from anatomy.thorax.outlines import cavity
 from anatomy.thorax.parameters import Chest
-from anatomy.thorax.shapes import Ellipsoid, Tube
-from anatomy.thorax.solid import Difference, Solid, Union
-from anatomy.thorax.wall import cavity
+from anatomy.thorax.solids.curves import smooth
+from anatomy.thorax.solids.primitives import Ellipsoid, Tube
+from anatomy.thorax.solids.solid import Difference, Solid, Union
 
 Line = tuple[tuple[float, float, float], ...]
 

@@ -8,8 +8,8 @@ aortopulmonary window; 7 below the carina. Sizes are settings [U].
 import numpy as np
 
 from anatomy.thorax.parameters import Chest, ThoraxParameters
-from anatomy.thorax.shapes import Ellipsoid
-from anatomy.thorax.solid import Solid
+from anatomy.thorax.solids.primitives import Ellipsoid
+from anatomy.thorax.solids.solid import Solid
 
 # Centre, and semi-axes for a long diameter of 1, in the reference chest.
 _PLACES = {

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from anatomy.errors import AnatomyError
-from anatomy.pose import Position
+from anatomy.patient.pose import Position
 
 MODEL = 1
 """Enters every digest: raised whenever the same parameters give another anatomy."""

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from anatomy.thorax.loft import Loft
+from anatomy.thorax.outlines import spine_front_mm
 from anatomy.thorax.parameters import Chest
-from anatomy.thorax.shapes import Tube
-from anatomy.thorax.solid import Difference, Solid, Union
-from anatomy.thorax.wall import spine_front_mm
+from anatomy.thorax.solids.loft import Loft
+from anatomy.thorax.solids.primitives import Tube
+from anatomy.thorax.solids.solid import Difference, Solid, Union
 
 CANAL_RADIUS_MM = 8.0
 CORD_RADIUS_MM = 5.0

@@ -23,7 +23,7 @@ from itertools import permutations, product
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from anatomy.structures import Surface
+from anatomy.geometry.surface import Surface
 from planner.dose.lattice import Lattice
 from planner.request import RequestError
 

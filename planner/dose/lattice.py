@@ -1,7 +1,7 @@
 """Lattices: dose on a regular grid around seeds, as isodose surfaces and volumes outside the target need it.
 
-A lattice is an `anatomy.frames.Grid` of its own: its nodes are that grid's voxel centres, its axes those of
-the scene's grid, so that a patient who lies elsewhere gets the same lattice.
+A lattice is an `anatomy.geometry.frames.Grid` of its own: its nodes are that grid's voxel centres, its axes
+those of the scene's grid, so that a patient who lies elsewhere gets the same lattice.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from anatomy.frames import Grid
+from anatomy.geometry.frames import Grid
 from planner.request import RequestError
 
 DoseAt = Callable[[Float[np.ndarray, "n 3"]], Float[np.ndarray, " n"]]

@@ -5,7 +5,7 @@ in the protocol itself. All are for fractionated external beams: planner.dose.or
 No readable guideline gives thoracic limits for iodine-125.
 """
 
-from anatomy.suggest import nearest
+from anatomy.names.did_you_mean import nearest
 from planner.dose.limits import OrganLimit, Protocol, Scope
 from planner.implant_records import LimitKind
 from planner.request import RequestError

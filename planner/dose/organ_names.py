@@ -8,7 +8,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from anatomy.roles import SIDES, words_of
+from anatomy.names.roles import SIDES, words_of
 from planner.dose.organ_table import ALL_IN_ONE, HOLDING, NAMES, NUMBERED, PARTS, Organ, OrganPart
 
 _Scene = Mapping[str, tuple[str, ...]]

@@ -1,15 +1,15 @@
 """Organs of limit tables: which row means which, what they go by in segmentations, and what they consist of.
 
-Names are TotalSegmentator's and the usual ones of planning, compared as `anatomy.roles` folds them: without
-case, side, number, plural or British spelling. Planner and verification read the same table, each by code of
-its own.
+Names are TotalSegmentator's and the usual ones of planning, compared as `anatomy.names.roles` folds them:
+without case, side, number, plural or British spelling. Planner and verification read the same table, each by
+code of its own.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from anatomy.expected import CHEST_RIBS
-from anatomy.roles import SIDES
+from anatomy.names.roles import SIDES
+from anatomy.plausibility.expected_structures import CHEST_RIBS
 
 
 class Organ(StrEnum):

@@ -19,8 +19,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.ndimage import binary_dilation, binary_erosion
 
-from anatomy.frames import Grid
-from anatomy.structures import VoxelMask
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask
 from planner.dose.indices import inside
 from planner.dose.lattice import POINTS_AT_ONCE, DoseAt, Lattice, lattice_enclosing
 

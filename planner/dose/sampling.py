@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from anatomy.frames import Grid
-from anatomy.structures import VoxelMask
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask
 from planner.dose.lattice import STEP_GROWTH
 from planner.request import RequestError
 

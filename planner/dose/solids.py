@@ -1,6 +1,6 @@
 """Solids: structures that hold the target, as a body's mask does. Their dose says nothing of a skin."""
 
-from anatomy.structures import VoxelMask
+from anatomy.geometry.masks import VoxelMask
 
 
 def holds_most(mask: VoxelMask, target: VoxelMask) -> bool:

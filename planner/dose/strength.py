@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from math import exp, isfinite, log
 from types import MappingProxyType
 
-from anatomy.suggest import nearest
+from anatomy.names.did_you_mean import nearest
 from planner.request import RequestError
 
 U_PER_MCI: Mapping[str, float] = MappingProxyType({"I-125": 1.270, "Pd-103": 1.293})

@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
-from anatomy.threads import spread
+from anatomy.runtime.parallel import spread
 from planner.kernels.cell import ALIVE, CENTRE_BLOCKED, ELSEWHERE, covered_radius, obstacle_above, test_cell
 from planner.kernels.jit import loop
 from planner.kernels.line import QUANTITIES, test_line

@@ -10,7 +10,7 @@ from math import sqrt
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from anatomy.threads import spread
+from anatomy.runtime.parallel import spread
 from planner.kernels.clear import clear_until, least_margin
 from planner.kernels.jit import inlined, loop
 from planner.kernels.pleura import counts_along

@@ -14,7 +14,7 @@ its need exceeds the smallest need by.
 
 from math import sqrt
 
-from anatomy.distance import QUANTUM_MM, ROUNDING_QUANTA
+from anatomy.geometry.distance_field import QUANTUM_MM, ROUNDING_QUANTA
 from planner.kernels.jit import inlined
 
 _UP = (ROUNDING_QUANTA + 1.0) * QUANTUM_MM

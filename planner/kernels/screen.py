@@ -12,8 +12,8 @@ from math import floor, sqrt
 import numpy as np
 from jaxtyping import Int8, Int16
 
-from anatomy.distance import QUANTUM_MM, ROUNDING_QUANTA
-from anatomy.threads import spread
+from anatomy.geometry.distance_field import QUANTUM_MM, ROUNDING_QUANTA
+from anatomy.runtime.parallel import spread
 from planner.kernels.jit import inlined, loop
 from planner.kernels.lookup import clamped
 

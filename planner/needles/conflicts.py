@@ -12,7 +12,7 @@ import networkx as nx
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from anatomy.threads import spread
+from anatomy.runtime.parallel import spread
 from planner.kernels.needle_pair import Sizes, clash, clash_range, stretch_distance2
 from planner.request import NeedleSetRequest, Request
 

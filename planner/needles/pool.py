@@ -14,10 +14,10 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.ndimage import map_coordinates
 
-from anatomy.distance import QUANTUM_MM
-from anatomy.frames import Grid
+from anatomy.geometry.distance_field import QUANTUM_MM
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask, mask_from_bool
 from anatomy.scene import Scene
-from anatomy.structures import VoxelMask, mask_from_bool
 from planner.measure import Measured, Measurer
 from planner.needles.bundle import bundles
 from planner.needles.tracks import Tracks, join_tracks, seed_spans, tracks_of, worth_choosing_from

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from anatomy.frames import Grid
-from anatomy.structures import VoxelMask
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask
 from planner.crossings import Axis, first_inside, mask_intervals
 from planner.even_points import even_points_B
 from planner.kernels.line import LENGTH, LUNG, PUNCTURES, TIP

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from anatomy.frames import Grid
-from anatomy.structures import VoxelMask
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask
 from planner.dose.dvh import (
     dose_covering_percent,
     dose_volume,

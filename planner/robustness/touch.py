@@ -15,9 +15,9 @@ from math import floor, sqrt
 import numpy as np
 from jaxtyping import Bool, Float
 
-from anatomy.frames import Grid
+from anatomy.geometry.frames import Grid
+from anatomy.runtime.parallel import spread
 from anatomy.structures import Structure
-from anatomy.threads import spread
 from planner.crossings import by_layer
 from planner.kernels.jit import loop
 from planner.segments import clamped_polyline, segment_box_distance2

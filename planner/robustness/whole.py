@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from anatomy.frames import Grid
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask
 from anatomy.scene import Scene
-from anatomy.structures import Role, Structure, VoxelMask
+from anatomy.structures import Role, Structure
 from planner.clearance import Obstacles
 from planner.implant_records import NeedleRisk, Robustness, Touch
 from planner.records import Aim, Path

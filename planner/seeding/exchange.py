@@ -21,7 +21,7 @@ from math import inf
 import numpy as np
 from jaxtyping import Bool, Int
 
-from anatomy.threads import spread
+from anatomy.runtime.parallel import spread
 from planner.kernels.jit import loop
 from planner.seeding.descent import GAIN, Problem, descended
 

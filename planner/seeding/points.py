@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from anatomy.geometry.masks import VoxelMask
 from anatomy.scene import Scene
-from anatomy.structures import VoxelMask
 from planner.even_points import even_points_B
 from planner.organ_goals import GOAL_VOLUMES_CC, goal_volume_cc
 from planner.request import OrganGoal, Prescription

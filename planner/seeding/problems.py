@@ -4,9 +4,9 @@ from functools import cache
 
 import numpy as np
 
-from anatomy.frames import Grid
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask
 from anatomy.scene import Scene
-from anatomy.structures import VoxelMask
 from planner.dose.dvh import dose_covering_percent, dose_volume, volume_percent_at
 from planner.dose.in_seed import doses_outside, in_seed
 from planner.dose.sampling import SamplePoints, sampled

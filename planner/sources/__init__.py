@@ -1,6 +1,6 @@
 """Sources: one seed model in each file, as published. A new model is a new file, and its name in SOURCES."""
 
-from anatomy.suggest import nearest
+from anatomy.names.did_you_mean import nearest
 from planner.request import Request, RequestError
 from planner.sources.amersham_6702 import AMERSHAM_6702
 from planner.sources.amersham_6711 import AMERSHAM_6711

@@ -16,8 +16,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial import cKDTree
 
-from anatomy.frames import Grid
-from anatomy.structures import VoxelMask
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask
 from planner.verify.dvh import SIGMAS
 from planner.verify.planted import Planted
 

@@ -16,7 +16,7 @@ from itertools import pairwise, product
 import numpy as np
 from jaxtyping import Float
 
-from anatomy.frames import Grid
+from anatomy.geometry.frames import Grid
 from planner.verify.tolerances import GRAZE_MM
 
 Pieces = Float[np.ndarray, "n 8"]

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from anatomy.structures import Role, Structure, Surface
+from anatomy.geometry.surface import Surface
+from anatomy.structures import Role, Structure
 from planner.records import CLEARANCE_CAP_MM, TABLE, Path
 from planner.verify.axis import Pieces
 from planner.verify.claims import Claims

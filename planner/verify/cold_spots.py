@@ -14,8 +14,8 @@ from jaxtyping import Bool, Float, Int
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from anatomy.frames import Grid
-from anatomy.structures import VoxelMask
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask
 from planner.implant_records import ColdSpot
 from planner.verify.claims import Claims
 from planner.verify.dvh import CC_MM3

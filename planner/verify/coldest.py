@@ -16,8 +16,8 @@ from math import sqrt
 
 import numpy as np
 
-from anatomy.frames import Grid
-from anatomy.structures import VoxelMask
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask
 from planner.verify.dvh import SampledDoses, points_in
 from planner.verify.planted import Planted
 

@@ -11,8 +11,8 @@ from math import sqrt
 import numpy as np
 from jaxtyping import Float
 
-from anatomy.frames import Grid
-from anatomy.structures import VoxelMask
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask
 from planner.implant_records import TargetDose
 from planner.verify.alike import off_about_seeds_mm3, together
 from planner.verify.claims import Claims

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from anatomy.geometry.masks import VoxelMask
 from anatomy.scene import Scene
-from anatomy.structures import Role, VoxelMask
+from anatomy.structures import Role
 from planner.implant_records import DoseReport, NeedleSet, OrganDose, TargetDose, VolumeDose
 from planner.records import Plan
 from planner.request import Prescription

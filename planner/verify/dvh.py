@@ -16,8 +16,8 @@ from math import floor, inf, isfinite, sqrt
 import numpy as np
 from jaxtyping import Float
 
-from anatomy.frames import Grid
-from anatomy.structures import VoxelMask
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask
 
 POINTS = 200_000
 """Points of one structure [U]: a D90 is then held to 0.3 % of the volume."""

@@ -12,8 +12,8 @@ from jaxtyping import Float, Int
 from scipy.ndimage import map_coordinates
 from scipy.spatial import cKDTree
 
-from anatomy.frames import Grid
-from anatomy.structures import VoxelMask, bounding_box
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask, bounding_box
 from planner.verify.planted import Planted
 from planner.verify.voxels import voxels_of
 

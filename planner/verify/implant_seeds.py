@@ -9,7 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
-from anatomy.structures import VoxelMask
+from anatomy.geometry.masks import VoxelMask
 from planner.implant_records import NeedleSet, PlacedSeed
 from planner.records import Aim, Path, Plan
 from planner.sources import source_of

@@ -10,7 +10,7 @@ from math import sqrt
 import numpy as np
 from jaxtyping import Float
 
-from anatomy.structures import Surface
+from anatomy.geometry.surface import Surface
 from planner.verify.compiled import loop
 from planner.verify.segments import point_segment2
 from planner.verify.spans import Spans, merged

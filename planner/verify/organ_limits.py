@@ -14,8 +14,8 @@ from math import log, sqrt
 
 import numpy as np
 
-from anatomy.frames import Grid
-from anatomy.structures import VoxelMask
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask
 from planner.dose.limit_tables import PROTOCOLS
 from planner.dose.limits import OrganLimit, Scope
 from planner.dose.organ_table import ORGAN_OF_ROW

@@ -10,7 +10,7 @@ The table of names is the planner's, `planner.dose.organ_table`; how it is read 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from anatomy.roles import SIDES, key_of, words_of
+from anatomy.names.roles import SIDES, key_of, words_of
 from planner.dose.organ_table import ALL_IN_ONE, HOLDING, NAMES, NUMBERED, PARTS, Organ
 
 _Piece = tuple[int, str]

@@ -16,7 +16,7 @@ from math import acos, atan2, exp, inf, pi, sqrt
 import numpy as np
 from jaxtyping import Float
 
-from anatomy.threads import spread
+from anatomy.runtime.parallel import spread
 from planner.implant_records import PlacedSeed
 from planner.request import Point
 from planner.sources.source import Source

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
+from anatomy.geometry.masks import VoxelMask, bounding_box
 from anatomy.scene import Scene
-from anatomy.structures import VoxelMask, bounding_box
 from planner.request import Request
 from planner.verify.claims import Claims
 from planner.verify.tolerances import DISTANCE_MM

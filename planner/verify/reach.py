@@ -13,7 +13,7 @@ from math import inf
 import numpy as np
 from jaxtyping import Float
 
-from anatomy.frames import Grid
+from anatomy.geometry.frames import Grid
 from planner.verify.planted import Planted
 
 SIDES_MM = (16.0, 8.0, 4.0, 2.0)

@@ -5,9 +5,9 @@ from itertools import product
 
 import numpy as np
 
-from anatomy.frames import Grid
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask
 from anatomy.scene import Scene
-from anatomy.structures import VoxelMask
 from planner.implant_records import Achieved, Changes, NeedleChange, PlacedSeed
 from planner.implant_results import Evaluation, Replanned
 from planner.records import Aim, Path, Plan, Verification

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from anatomy.frames import Grid
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask
 from anatomy.scene import Scene
-from anatomy.structures import VoxelMask
 from planner.implant_records import PlacedSeed, Robustness, Spread
 from planner.records import Aim, Path, Plan
 from planner.request import Prescription

@@ -7,7 +7,7 @@
 
 import numpy as np
 
-from anatomy.roles import SIDES, key_of, words_of
+from anatomy.names.roles import SIDES, key_of, words_of
 from anatomy.scene import Scene
 from planner.records import Plan
 from planner.verify.claims import Claims

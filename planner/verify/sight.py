@@ -4,8 +4,9 @@ from functools import cached_property
 
 import numpy as np
 
+from anatomy.geometry.surface import Surface
 from anatomy.scene import Scene
-from anatomy.structures import Role, Structure, Surface
+from anatomy.structures import Role, Structure
 from planner.verify.axis import Axis
 from planner.verify.meshes import spans_in_surface
 from planner.verify.spans import Spans, between, minus, union

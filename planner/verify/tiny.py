@@ -9,8 +9,8 @@ from math import ceil, sqrt
 
 import numpy as np
 
-from anatomy.frames import Grid
-from anatomy.structures import VoxelMask
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask
 from planner.verify.dvh import Recomputed, points_in
 from planner.verify.planted import Planted
 

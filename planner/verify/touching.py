@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from anatomy.frames import Grid
+from anatomy.geometry.frames import Grid
 from anatomy.structures import Structure
 from planner.verify.boxes import point_box2
 from planner.verify.compiled import loop

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from jaxtyping import Bool, Float
 
-from anatomy.structures import VoxelMask
+from anatomy.geometry.masks import VoxelMask
 from planner.verify.compiled import loop
 
 

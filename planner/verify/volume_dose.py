@@ -7,8 +7,8 @@ from math import ceil, inf, isfinite
 import numpy as np
 from scipy.spatial import cKDTree
 
-from anatomy.frames import Grid
-from anatomy.structures import VoxelMask
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask
 from planner.implant_records import DvhCurve, OrganDose, TargetDose, VolumeDose
 from planner.verify.alike import off_in
 from planner.verify.claims import Claims

@@ -11,7 +11,7 @@ from math import floor, sqrt
 import numpy as np
 from jaxtyping import Float, Int
 
-from anatomy.structures import VoxelMask
+from anatomy.geometry.masks import VoxelMask
 from planner.verify.axis import Pieces
 from planner.verify.boxes import segment_box2, slab_clip
 from planner.verify.compiled import loop

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from scipy import ndimage
 
-from anatomy.expected import LUNG, lung_lacking
+from anatomy.plausibility.expected_structures import LUNG, lung_lacking
 from anatomy.scene import Scene
 from planner.lung_words import of_lung
 from planner.number_text import counted, mm_text

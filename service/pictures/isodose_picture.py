@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from anatomy.geometry.masks import VoxelMask
 from anatomy.scene import Scene
-from anatomy.structures import Role, VoxelMask
+from anatomy.structures import Role
 from planner.dose.lattice import DoseAt
 from planner.ptv import ptv_of
 from planner.records import Plan

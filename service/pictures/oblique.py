@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import ndimage
 
-from anatomy.frames import Grid
-from anatomy.structures import VoxelMask
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask
 
 LETTERS = (("L", "R"), ("P", "A"), ("S", "I"))
 """Patient directions along +axis and -axis of LPS."""

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from anatomy.mesh_axes import MeshAxes
+from anatomy.readers.mesh.mesh_axes import MeshAxes
 from service.case_content import MESH_AXES, content_of, identify
 from service.holdings import CASE
 from service.leaving import unless_left

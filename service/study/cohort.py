@@ -20,10 +20,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from anatomy.errors import MOST_OF_FIELD, shortened
-from anatomy.masks_io import NIFTI_SUFFIXES, organ_name
-from anatomy.mesh_axes import SEND_AXES, MeshAxes, axes_asked
-from anatomy.suggest import nearest
-from anatomy.surface_io import is_surface
+from anatomy.names.did_you_mean import nearest
+from anatomy.readers.mask_folder import NIFTI_SUFFIXES, organ_name
+from anatomy.readers.mesh.mesh_axes import SEND_AXES, MeshAxes, axes_asked
+from anatomy.readers.mesh.mesh_files import is_surface
 from planner.request import Request, RequestError
 from service.arguments import BUILTIN_PREFIX, BadFile, input_from, is_target_file, request_file
 from service.case import BUILTINS, Case

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from anatomy.errors import ReadError
-from anatomy.masks_io import NIFTI_SUFFIXES
-from anatomy.surface_io import SURFACE_SUFFIXES
+from anatomy.readers.mask_folder import NIFTI_SUFFIXES
+from anatomy.readers.mesh.mesh_files import SURFACE_SUFFIXES
 from service.case import Case
 from service.case_content import StoredFile, content_of, identify, sha256_of
 from service.files import flush

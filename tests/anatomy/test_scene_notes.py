@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from true_plans import ORGANS, patient
 
-from anatomy.body import GUESSED_SKIN
+from anatomy.patient.body.body import GUESSED_SKIN
 from anatomy.scene import scene
 from anatomy.structures import Role, Segmentation
 

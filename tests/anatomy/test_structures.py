@@ -6,15 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anatomy.errors import StructureError
-from anatomy.structures import (
-    _LOOKED_AT,
-    Layers,
-    Role,
-    Structure,
-    bounding_box,
-    mask_from_bool,
-    masks_from_labels,
-)
+from anatomy.geometry.masks import _LOOKED_AT, Layers, bounding_box, mask_from_bool, masks_from_labels
+from anatomy.structures import Role, Structure
 
 SHAPE = (6, 7, 8)
 

@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_chests import CHESTS, Chest, random_lines, small_chest, without_table
 
-from anatomy.pose import Bore, HalfSpace
-from anatomy.structures import Role, Structure, Surface, mask_from_bool
+from anatomy.geometry.masks import mask_from_bool
+from anatomy.geometry.surface import Surface
+from anatomy.patient.pose import Bore, HalfSpace
+from anatomy.structures import Role, Structure
 from planner import crossed as crossing
 from planner.appraisals import Appraisal, Lack
 from planner.appraise import NEAR_MM, Appraiser

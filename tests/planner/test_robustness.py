@@ -18,9 +18,10 @@ from sample_implants import a_path
 from scipy.spatial.transform import Rotation
 
 import planner.robustness.whole as whole
-from anatomy.frames import Grid
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask, mask_from_bool
 from anatomy.scene import Scene
-from anatomy.structures import Role, Structure, VoxelMask, mask_from_bool
+from anatomy.structures import Role, Structure
 from planner.clearance import Obstacles
 from planner.dose.dvh import dose_covering_percent, dose_volume, volume_percent_at
 from planner.dose.in_seed import doses_outside, in_seed

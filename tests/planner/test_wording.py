@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sample_implants import a_dose, a_needle_set, a_robustness
 from true_plans import LINES, ORGANS, honest_plan, patient
 
-from anatomy.body import GUESSED_SKIN
+from anatomy.patient.body.body import GUESSED_SKIN
 from planner.implant_records import TooNear
 from planner.implant_wording import reached_text, set_claims, too_near_text, worst_first
 from planner.records import (

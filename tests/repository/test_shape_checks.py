@@ -81,14 +81,14 @@ def test_no_checked_bytecode_is_written(checked) -> None:
 
 
 def test_the_product_is_checked() -> None:
-    from anatomy.frames import lps_from_ras
+    from anatomy.geometry.frames import lps_from_ras
 
     with pytest.raises(TypeError, match="lps_from_ras"):
         lps_from_ras(np.eye(3))
 
 
 def test_installing_too_late_is_refused() -> None:
-    import anatomy.frames  # noqa: F401
+    import anatomy.geometry.frames  # noqa: F401
 
     with pytest.raises(RuntimeError, match=r"anatomy\.frames"):
         install("anatomy")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from golden_plans import GOLDEN, TOLERANCES, summary
 
-from anatomy.read import read
+from anatomy.readers.read import read
 from anatomy.scene import scene
 from anatomy.structures import Role
 from planner.records import Aim, Plan, Status

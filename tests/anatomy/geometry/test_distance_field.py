@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from anatomy.distance import QUANTUM_MM, ROUNDING_QUANTA, Lattice, lattice_over, signed_distance
+from anatomy.geometry.distance_field import (
+    QUANTUM_MM,
+    ROUNDING_QUANTA,
+    Lattice,
+    lattice_over,
+    signed_distance,
+)
 
 SATURATED = 32_000
 ROUNDING_MM = 1e-9

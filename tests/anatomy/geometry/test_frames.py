@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anatomy.errors import GridError
-from anatomy.frames import (
+from anatomy.geometry.frames import (
     MAX_FIELD_MM,
     Grid,
     canonical,

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anatomy.errors import SurfaceError
-from anatomy.frames import Grid
-from anatomy.structures import Surface
-from anatomy.surface_bodies import bodies_without_voxels
-from anatomy.surfaces import checked_surface, crossings, grid_around, voxelise
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.surface import Surface
+from anatomy.geometry.surface_bodies import bodies_without_voxels
+from anatomy.geometry.surfaces import checked_surface, crossings, grid_around, voxelise
 
 FLAT = np.array([[0, 0, 0], [5, 0, 0], [0, 5, 0], [5, 5, 0]], float)
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from anatomy.expected import expected_missing, lung_lacking
-from anatomy.landmarks import is_clavicle, is_sternum, is_vertebra, lobe_of, lung_side
-from anatomy.roles import is_known, role_of
+from anatomy.names.landmarks import is_clavicle, is_sternum, is_vertebra, lobe_of, lung_side
+from anatomy.names.roles import is_known, role_of
+from anatomy.plausibility.expected_structures import expected_missing, lung_lacking
 from anatomy.structures import Role
 from planner.chest_wall import is_rib
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from totalsegmentator_names import LOBES, MUSCLES, PASSABLE, SUBTASKS_FORBIDDEN, V1_FORBIDDEN, V2_FORBIDDEN
 
-from anatomy.landmarks import is_sternum, is_vertebra, lobe_of, lung_side, rib_of, side_of
-from anatomy.roles import is_known, role_of
+from anatomy.names.landmarks import is_sternum, is_vertebra, lobe_of, lung_side, rib_of, side_of
+from anatomy.names.roles import is_known, role_of
 from anatomy.structures import Role
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from box_scenes import box_mask, grid_of
 
+from anatomy.geometry.masks import Layers
 from anatomy.scene import scene
-from anatomy.structures import Layers, Segmentation, Structure
+from anatomy.structures import Segmentation, Structure
 
 SHAPE, GRID = (60, 40, 60), grid_of((60, 40, 60), (5.0, 5.0, 5.0))
 TRUNK, ARM, APART = ((5, 5, 0), (40, 35, 60)), ((40, 12, 2), (50, 24, 58)), ((44, 12, 2), (54, 24, 58))

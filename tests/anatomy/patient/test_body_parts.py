@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from true_plans import LINES, ORGANS, REQUEST, SPACING, honest_plan, patient
 
-from anatomy.body import body_of
-from anatomy.body_parts import LEAST_CUT_PART_MM3, LEAST_PART_MM3
-from anatomy.frames import Grid
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import Layers
+from anatomy.patient.body.body import body_of
+from anatomy.patient.body.body_parts import LEAST_CUT_PART_MM3, LEAST_PART_MM3
 from anatomy.scene import Scene, scene
-from anatomy.structures import Layers, Role, Segmentation, Structure
+from anatomy.structures import Role, Segmentation, Structure
 from planner.measure import measure
 from planner.verify import verify
 

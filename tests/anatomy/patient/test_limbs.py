@@ -5,10 +5,11 @@ import pytest
 from box_scenes import at_voxel, box_mask, grid_of
 from numpy.typing import NDArray
 
-from anatomy.limbs import is_limb
-from anatomy.roles import is_known, role_of
+from anatomy.geometry.masks import Layers, mask_from_bool
+from anatomy.names.roles import is_known, role_of
+from anatomy.patient.body.limbs import is_limb
 from anatomy.scene import Scene, scene
-from anatomy.structures import Layers, Role, Segmentation, Structure, mask_from_bool
+from anatomy.structures import Role, Segmentation, Structure
 from planner.appraise import Appraiser
 from planner.request import Request
 

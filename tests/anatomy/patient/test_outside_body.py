@@ -5,8 +5,9 @@ import pytest
 from box_scenes import box_mask, grid_of
 
 from anatomy.errors import FrameMismatch
+from anatomy.geometry.masks import Layers
 from anatomy.scene import Scene, scene
-from anatomy.structures import Layers, Segmentation, Structure
+from anatomy.structures import Segmentation, Structure
 
 SHAPE = (60, 50, 30)
 BODY = box_mask(SHAPE, ((10, 8, 0), (40, 42, 30)))

@@ -6,8 +6,9 @@ from box_scenes import grid_of
 from scipy import ndimage
 
 from anatomy.errors import StructureError
+from anatomy.geometry.masks import Layers
 from anatomy.scene import Scene, scene
-from anatomy.structures import Layers, Segmentation, Structure
+from anatomy.structures import Segmentation, Structure
 
 SHAPE = (80, 60, 30)
 X, Y, Z = np.indices(SHAPE)

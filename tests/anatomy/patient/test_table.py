@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from box_scenes import box_mask, grid_of
 
-from anatomy.frames import Grid
-from anatomy.pose import Position, gravity_P
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import Layers, mask_from_bool
+from anatomy.patient.pose import Position, gravity_P
+from anatomy.patient.table import lies_below, row_ends_P
 from anatomy.scene import PoseInput, Scene, scene
-from anatomy.structures import Layers, Segmentation, Structure, mask_from_bool
-from anatomy.table import lies_below, row_ends_P
+from anatomy.structures import Segmentation, Structure
 
 SHAPE, GRID = (60, 60, 40), grid_of((60, 60, 40), (5.0, 5.0, 5.0))
 PARTS = {

@@ -10,10 +10,19 @@ from scipy import ndimage
 from true_plans import ORGANS, REQUEST, Patient, honest_plan, patient
 
 from anatomy.errors import StructureError
-from anatomy.frames import Grid
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import Layers, mask_from_bool
+from anatomy.geometry.surface import Surface
+from anatomy.patient.target_parts import (
+    CRUMB_MM3,
+    MOST_PARTS,
+    SPECK_AWAY_MM,
+    SPECK_MM3,
+    SPECK_SHARE,
+    without_crumbs,
+)
 from anatomy.scene import Scene, scene
-from anatomy.structures import Layers, Role, Segmentation, Structure, Surface, mask_from_bool
-from anatomy.target_parts import CRUMB_MM3, MOST_PARTS, SPECK_AWAY_MM, SPECK_MM3, SPECK_SHARE, without_crumbs
+from anatomy.structures import Role, Segmentation, Structure
 from planner.implant_wording import notes_on_ptv
 from planner.ptv import beyond_view_mm
 from planner.records import Plan
@@ -128,7 +137,7 @@ def test_speckle_is_refused_by_its_parts_and_an_organ_by_its_length_before_it_is
     assert len(without_crumbs(speckle(MOST_PARTS, 60), grid)[1]) == MOST_PARTS
     with pytest.raises(StructureError, match=f"'speckle' is in {MOST_PARTS + 1} parts"):
         without_crumbs(speckle(MOST_PARTS + 1, 60), grid)
-    monkeypatch.setattr("anatomy.target_parts.ndimage.label", None)
+    monkeypatch.setattr("anatomy.patient.target_parts.ndimage.label", None)
     whole = Structure("lungs", mask_from_bool(np.ones((60, 60, 60), bool)), Role.TARGET)
     with pytest.raises(StructureError, match="'lungs' is 180 mm long"):
         without_crumbs(whole, Grid((60, 60, 60), np.diag([3.0, 3.0, 3.0, 1.0])))
@@ -139,7 +148,9 @@ def test_parts_are_looked_at_in_their_own_boxes(monkeypatch: pytest.MonkeyPatch)
     many = speckle(100, 60)
     seen: list[int] = []
     argwhere = np.argwhere
-    monkeypatch.setattr("anatomy.target_parts.np.argwhere", lambda a: seen.append(a.size) or argwhere(a))
+    monkeypatch.setattr(
+        "anatomy.patient.target_parts.np.argwhere", lambda a: seen.append(a.size) or argwhere(a)
+    )
     without_crumbs(many, Grid((60, 60, 60), np.eye(4)))
     assert seen == [1] * 101  # the main one for its tree, too
 

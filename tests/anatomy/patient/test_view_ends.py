@@ -12,11 +12,12 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from anatomy.errors import FrameMismatch, StructureError
-from anatomy.flat_end import flat_end
-from anatomy.frames import Grid
-from anatomy.read import read
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import Layers, bounding_box
+from anatomy.patient.body.flat_end import flat_end
+from anatomy.readers.read import read
 from anatomy.scene import Scene, scene
-from anatomy.structures import InputDigest, Layers, Segmentation, Structure, bounding_box
+from anatomy.structures import InputDigest, Segmentation, Structure
 from planner.appraise import Appraiser
 from planner.request import Request
 from planner.verify.claims import Claims

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from totalsegmentator_names import LOBES, V2_FORBIDDEN
 
-from anatomy.expected import CHEST_RIBS, LUNG_NAMES, expected_missing, lung_lacking
-from anatomy.roles import role_of
+from anatomy.names.roles import role_of
+from anatomy.plausibility.expected_structures import CHEST_RIBS, LUNG_NAMES, expected_missing, lung_lacking
 from anatomy.structures import Role
 from anatomy.thorax.build import solids
 

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anatomy.errors import FrameMismatch
-from anatomy.frames import Grid
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import Layers, mask_from_bool
 from anatomy.scene import scene
-from anatomy.structures import Layers, Segmentation, Structure, mask_from_bool
+from anatomy.structures import Segmentation, Structure
 from anatomy.thorax import thorax
 
 SHAPE = (80, 60, 60)

@@ -8,14 +8,15 @@ import pytest
 import trimesh
 
 from anatomy.errors import AnatomyError, StructureError, SurfaceError
-from anatomy.expected import is_expected
-from anatomy.frames import Grid
-from anatomy.read import read
-from anatomy.remnants import remnants_of, too_small_of
-from anatomy.roles import role_of
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import mask_from_bool
+from anatomy.names.roles import role_of
+from anatomy.plausibility.expected_structures import is_expected
+from anatomy.plausibility.remnants import remnants_of, too_small_of
+from anatomy.plausibility.sizes import refuse_unlikely_voxels
+from anatomy.readers.read import read
 from anatomy.scene import scene
-from anatomy.sizes import refuse_unlikely_voxels
-from anatomy.structures import Role, Structure, mask_from_bool
+from anatomy.structures import Role, Structure
 from anatomy.thorax import thorax
 from service.case import Case, describe_case
 

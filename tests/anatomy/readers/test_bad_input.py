@@ -14,14 +14,14 @@ from case_files import NAMES, OBLIQUE, body_labels, label_table, write_names, wr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from anatomy.assignment import DERIVE
 from anatomy.errors import AnatomyError, FrameMismatch, GridError, ReadError, StructureError, SurfaceError
-from anatomy.limits import MAX_STRUCTURES
-from anatomy.nifti_io import read_mask
-from anatomy.read import read
+from anatomy.names.did_you_mean import MAX_LISTED, nearest
+from anatomy.patient.role_assignment import DERIVE
+from anatomy.readers.nifti.volume import read_mask
+from anatomy.readers.read import read
+from anatomy.readers.size_limits import MAX_STRUCTURES
 from anatomy.scene import PoseInput, scene
 from anatomy.structures import Role, Segmentation
-from anatomy.suggest import MAX_LISTED, nearest
 
 Refused = type[AnatomyError]
 

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from case_files import OBLIQUE, RAS_FROM_LPS, label_table, write_nifti
 
-from anatomy import ct_values, nifti_io
-from anatomy.byte_stream import MAX_PADDING_BYTES
 from anatomy.errors import AnatomyError, ReadError
-from anatomy.nifti_io import is_nifti, read_labels
-from anatomy.read import read
+from anatomy.readers import ct_values
+from anatomy.readers.byte_stream import MAX_PADDING_BYTES
+from anatomy.readers.nifti import volume as nifti_io
+from anatomy.readers.nifti.volume import is_nifti, read_labels
+from anatomy.readers.read import read
 
 TABLE = {1: "body", 2: "heart", 3: "node_4R"}
 

@@ -14,11 +14,12 @@ from case_files import label_table, write_nifti
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anatomy import surface_bodies
 from anatomy.errors import AnatomyError, SurfaceError
-from anatomy.frames import Grid
-from anatomy.structures import Surface, masks_from_labels
-from anatomy.surface_bodies import (
+from anatomy.geometry import surface_bodies
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import masks_from_labels
+from anatomy.geometry.surface import Surface
+from anatomy.geometry.surface_bodies import (
     ASKED_VISITS,
     LATTICE,
     MOSTLY,
@@ -26,9 +27,9 @@ from anatomy.surface_bodies import (
     bodies_without_voxels,
     outward,
 )
-from anatomy.surface_io import read_surface
-from anatomy.surfaces import checked_surface
-from anatomy.voxelisation import fill_centres
+from anatomy.geometry.surfaces import checked_surface
+from anatomy.geometry.voxelisation import fill_centres
+from anatomy.readers.mesh.mesh_files import read_surface
 from service.case import Case, describe_case
 from service.stl import write_stl
 

@@ -9,7 +9,7 @@ import trimesh
 from case_files import body_labels, write_nifti
 
 from anatomy.errors import ReadError
-from anatomy.read import read
+from anatomy.readers.read import read
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from case_files import NAMES, OBLIQUE, RAS_FROM_LPS, body_labels, label_table, w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anatomy.background import names_background
 from anatomy.errors import ReadError
-from anatomy.label_names import read_names
-from anatomy.read import read
+from anatomy.names.background import names_background
+from anatomy.readers.label_table import read_names
+from anatomy.readers.read import read
 
 
 def with_extensions(path: Path, *extensions: tuple[int, bytes]) -> Path:

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from phantom import write_phantom
 
 from anatomy.errors import FrameMismatch, ReadError
-from anatomy.mesh_axes import MeshAxes, axes_asked, settled_axes, stated_axes
-from anatomy.read import read
+from anatomy.readers.mesh.mesh_axes import MeshAxes, axes_asked, settled_axes, stated_axes
+from anatomy.readers.read import read
 from anatomy.structures import InputDigest
 from service import cli
 from service.app import create_app

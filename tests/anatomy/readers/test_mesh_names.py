@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import trimesh
 
-from anatomy.mesh_names import mesh_names
-from anatomy.read import read
+from anatomy.readers.mesh.mesh_names import mesh_names
+from anatomy.readers.read import read
 from anatomy.scene import scene
 from anatomy.structures import Role
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from anatomy.errors import GridError
-from anatomy.frames import MAX_FIELD_MM
-from anatomy.nifti_header import decoded
-from anatomy.nifti_pose import placed
-from anatomy.read import read
+from anatomy.geometry.frames import MAX_FIELD_MM
+from anatomy.readers.nifti.header import decoded
+from anatomy.readers.nifti.pose import placed
+from anatomy.readers.read import read
 
 SHAPE = (512, 512, 300)
 

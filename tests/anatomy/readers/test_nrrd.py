@@ -10,9 +10,9 @@ import pytest
 from case_files import NAMES, OBLIQUE, body_labels, write_seg_nrrd
 
 from anatomy.errors import AnatomyError, GridError, ReadError
-from anatomy.limits import MAX_HEADER_BYTES, MAX_STRUCTURES
-from anatomy.nrrd_header import parsed
-from anatomy.read import read
+from anatomy.readers.nrrd.header import parsed
+from anatomy.readers.read import read
+from anatomy.readers.size_limits import MAX_HEADER_BYTES, MAX_STRUCTURES
 
 SEGMENTS: list[dict[str, object]] = [
     {"Name": name, "LabelValue": label, "Layer": 0} for label, name in NAMES.items()

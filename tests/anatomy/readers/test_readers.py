@@ -19,9 +19,9 @@ from case_files import (
 )
 
 from anatomy.errors import FrameMismatch, ReadError, StructureError, SurfaceError
-from anatomy.frames import Grid
-from anatomy.mesh_axes import MeshAxes
-from anatomy.read import read
+from anatomy.geometry.frames import Grid
+from anatomy.readers.mesh.mesh_axes import MeshAxes
+from anatomy.readers.read import read
 from anatomy.structures import Role, Segmentation
 
 

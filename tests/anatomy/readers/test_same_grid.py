@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from anatomy.errors import FrameMismatch
-from anatomy.frames import Grid
-from anatomy.read import read
-from anatomy.same_grid import refuse_other_grid
+from anatomy.geometry.frames import Grid
+from anatomy.readers.read import read
+from anatomy.readers.same_grid import refuse_other_grid
 
 SHAPE = (512, 512, 300)
 OTHER = Grid(SHAPE, OBLIQUE)

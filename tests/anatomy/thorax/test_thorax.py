@@ -8,17 +8,17 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from anatomy.errors import AnatomyError
-from anatomy.pose import Position
-from anatomy.roles import is_known, role_of
+from anatomy.names.roles import is_known, role_of
+from anatomy.patient.pose import Position
 from anatomy.structures import Role, Segmentation, Structure
 from anatomy.thorax import ThoraxParameters, field_of_view_P, solids, thorax
 from anatomy.thorax.cage import rib_line, sternal_half_width_mm
 from anatomy.thorax.mediastinum import MAMMARY_ARTERY_MM, MAMMARY_RADIUS_MM, MAMMARY_VEIN_MM
+from anatomy.thorax.outlines import skin
 from anatomy.thorax.parameters import chest
-from anatomy.thorax.shapes import Ellipsoid
-from anatomy.thorax.solid import Solid
-from anatomy.thorax.support import support
-from anatomy.thorax.wall import skin
+from anatomy.thorax.solids.primitives import Ellipsoid
+from anatomy.thorax.solids.solid import Solid
+from anatomy.thorax.table_and_cushion import support
 
 LOBES = (
     "lung_upper_lobe_left",

@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from anatomy.frames import Grid
-from anatomy.thorax.band import band
-from anatomy.thorax.curves import STEP_MM, smooth
-from anatomy.thorax.lattice import Lattice
-from anatomy.thorax.loft import Loft
-from anatomy.thorax.shapes import Block, Capsule, Ellipsoid, HalfSpace, Plate, Tube
-from anatomy.thorax.solid import Difference, Intersection, Solid, Union
+from anatomy.geometry.frames import Grid
+from anatomy.thorax.solids.band import band
+from anatomy.thorax.solids.curves import STEP_MM, smooth
+from anatomy.thorax.solids.loft import Loft
+from anatomy.thorax.solids.primitives import Block, Capsule, Ellipsoid, HalfSpace, Plate, Tube
+from anatomy.thorax.solids.solid import Difference, Intersection, Solid, Union
+from anatomy.thorax.solids.voxel_centres import Lattice
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from anatomy.structures import Layers, mask_from_bool
+from anatomy.geometry.masks import Layers, mask_from_bool
 from planner.dose import outside
 from planner.dose.dvh import dose_volume
 from planner.dose.indices import QualityIndices, inside, quality_indices

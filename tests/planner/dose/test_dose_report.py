@@ -7,7 +7,7 @@ import pytest
 from ball_plans import REQUEST, ball_plan, ball_scene
 from box_scenes import grid_of
 
-from anatomy.structures import VoxelMask, mask_from_bool
+from anatomy.geometry.masks import VoxelMask, mask_from_bool
 from planner.dose_report import (
     ORGAN_STEP_MM,
     SHOWN_PART,

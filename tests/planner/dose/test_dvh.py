@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import brentq
 
-from anatomy.frames import Grid
-from anatomy.structures import mask_from_bool
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import mask_from_bool
 from planner.dose.dvh import (
     DoseIndex,
     DoseVolume,

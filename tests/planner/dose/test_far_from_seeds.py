@@ -18,7 +18,7 @@ from sample_implants import implant_plan
 from scipy.spatial.transform import Rotation
 from small_chests import ellipsoid, posed
 
-from anatomy.frames import Grid
+from anatomy.geometry.frames import Grid
 from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.evaluate import evaluate_implant

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from anatomy.structures import mask_from_bool
+from anatomy.geometry.masks import mask_from_bool
 from planner.dose.dvh import cumulative, dose_levels_gy, dose_volume
 from planner.dose.in_seed import doses_outside, in_seed
 from planner.dose.sampling import sampled

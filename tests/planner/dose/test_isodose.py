@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import brentq
 
-from anatomy.frames import Grid
-from anatomy.structures import Surface
-from anatomy.surfaces import voxelise
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.surface import Surface
+from anatomy.geometry.surfaces import voxelise
 from planner.dose import lattice as lattices
 from planner.dose.isodose import isodose_surface
 from planner.dose.lattice import Lattice, dose_lattice, lattice_around, lattice_enclosing

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
-from anatomy.structures import Layers, mask_from_bool
+from anatomy.geometry.masks import Layers, mask_from_bool
 from planner.dose import sampling
 from planner.dose.indices import inside
 from planner.dose.sampling import Near, sampled

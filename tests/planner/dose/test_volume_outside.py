@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 from scipy.stats import qmc
 
-from anatomy.frames import Grid
-from anatomy.structures import Role, VoxelMask, mask_from_bool
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask, mask_from_bool
+from anatomy.structures import Role
 from planner.dose.indices import inside
 from planner.dose.outside import STEP_MM, cell_sides_mm, outside_mm3
 from planner.dose_report import Dosimetry

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_chests import unit
 
-from anatomy.structures import VoxelMask, mask_from_bool
+from anatomy.geometry.masks import VoxelMask, mask_from_bool
 from planner.even_points import even_points_B
 from planner.kernels.line import LENGTH, LUNG, PUNCTURES, TIP
 from planner.needles.bundle import APART_DEG, _directions, _holes

@@ -14,9 +14,10 @@ from random_needles import spare_mm
 from sample_implants import ASKED, a_dose, a_needle_set
 from small_chests import CHESTS, random_lines, small_chest
 
+from anatomy.geometry.masks import mask_from_bool
+from anatomy.runtime.parallel import thread_count
 from anatomy.scene import Scene
-from anatomy.structures import Role, mask_from_bool
-from anatomy.threads import thread_count
+from anatomy.structures import Role
 from planner.dose_report import Dosimetry, dose_report
 from planner.implant import implant
 from planner.implant_records import Doubt

@@ -6,7 +6,7 @@ from box_scenes import box_mask, grid_of, made_scene, pose_P
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anatomy.frames import Grid
+from anatomy.geometry.frames import Grid
 from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.ptv import ptv_of

@@ -12,8 +12,9 @@ import pytest
 from ball_plans import asked, ball_scene
 from box_scenes import box_mask, grid_of, made_scene, pose_P
 
+from anatomy.geometry.masks import VoxelMask, mask_from_bool
 from anatomy.scene import Scene
-from anatomy.structures import Role, VoxelMask, mask_from_bool
+from anatomy.structures import Role
 from planner.kernels.line import LENGTH, QUANTITIES, TIP
 from planner.measure import Measurer
 from planner.needles.pool import pools

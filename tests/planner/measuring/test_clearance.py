@@ -6,8 +6,9 @@ from box_scenes import box_mask, grid_of, sampled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anatomy.frames import Grid
-from anatomy.structures import Role, Structure, mask_from_bool
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import mask_from_bool
+from anatomy.structures import Role, Structure
 from planner.clearance import FIRST_REACH_MM, Obstacles
 
 SHAPE = (14, 12, 10)

@@ -5,7 +5,8 @@ import pytest
 from box_scenes import box_mask, grid_of
 from search_oracle import segment_distance
 
-from anatomy.structures import Role, Structure, mask_from_bool
+from anatomy.geometry.masks import mask_from_bool
+from anatomy.structures import Role, Structure
 from planner.clearance import Obstacles
 
 NANOMETRE = 1e-6

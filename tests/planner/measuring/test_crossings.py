@@ -8,7 +8,8 @@ from box_scenes import CHEST, at_voxel, chest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anatomy.structures import Role, Surface
+from anatomy.geometry.surface import Surface
+from anatomy.structures import Role
 from planner import crossings as module
 from planner.crossings import SHORTEST_MM, Axis, by_layer, crossed_voxels, crossings, mask_intervals
 from planner.voxelwalk import runs_along, span_in_box

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from anatomy.frames import canonical, lps_from_ras
+from anatomy.geometry.frames import canonical, lps_from_ras
+from anatomy.geometry.masks import mask_from_bool, masks_from_labels
 from anatomy.scene import Scene, scene
-from anatomy.structures import Role, Segmentation, Structure, mask_from_bool, masks_from_labels
+from anatomy.structures import Role, Segmentation, Structure
 from planner.crossings import SHORTEST_MM
 from planner.measure import (
     Measured,

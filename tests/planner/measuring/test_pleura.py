@@ -8,9 +8,9 @@ from box_scenes import box_mask, grid_of, made_scene, pose_P
 from random_chests import random_chest
 from small_chests import Chest, random_lines
 
+from anatomy.patient.lung_voids import lung_voids
 from anatomy.scene import Scene
 from anatomy.structures import Role
-from anatomy.voids import lung_voids
 from planner.appraise import Appraiser
 from planner.kernels.line import FISSURES, LUNG, PUNCTURES
 from planner.measure import Measured, Measurer, to_path

@@ -6,7 +6,8 @@ from math import fsum
 import numpy as np
 from true_plans import ORGANS, RADIUS, REQUEST, Patient, Voxels, patient
 
-from anatomy.structures import Layers, Role, Structure
+from anatomy.geometry.masks import Layers
+from anatomy.structures import Role, Structure
 from planner.blockers import DIRECTIONS, STEP_MM, blocked_by
 from planner.kernels import line, verdicts
 from planner.net import spread_directions

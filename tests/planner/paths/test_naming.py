@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anatomy.frames import Grid
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import Layers
 from anatomy.scene import Scene, scene
-from anatomy.structures import Layers, Role, Segmentation, Structure
+from anatomy.structures import Role, Segmentation, Structure
 from anatomy.thorax import thorax
 from planner.chest_wall import is_rib, points_between, rib_space
 from planner.measure import Measured, Measurer

@@ -8,8 +8,10 @@ import pytest
 import trimesh
 from true_plans import NEEDLE, ORGANS, RADIUS, REQUEST, SHAPE, SPACING, Box, Patient, Voxels, patient
 
-from anatomy.pose import Position
-from anatomy.structures import Role, Structure, Surface, mask_from_bool
+from anatomy.geometry.masks import mask_from_bool
+from anatomy.geometry.surface import Surface
+from anatomy.patient.pose import Position
+from anatomy.structures import Role, Structure
 from planner.nearest_miss import nearest_miss
 from planner.plan import plan
 from planner.progress import Phase

@@ -8,7 +8,8 @@ from box_scenes import at_voxel, box_mask, chest, grid_of, made_scene
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anatomy.structures import Role, VoxelMask, mask_from_bool
+from anatomy.geometry.masks import VoxelMask, mask_from_bool
+from anatomy.structures import Role
 from planner.measure import measure
 from planner.request import Request, SeedRequest, TargetRequest
 from planner.seeds import distal_ends, seed_drops, within_margin

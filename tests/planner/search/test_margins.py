@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from single_cells import Patient, patient, sampled_margins, scattered
 from small_chests import Lines, random_lines
 
-from anatomy.distance import QUANTUM_MM
+from anatomy.geometry.distance_field import QUANTUM_MM
 from planner.kernels import line
 from planner.kernels.clear import PIECE_MM
 from planner.kernels.line import MARGIN, TIP

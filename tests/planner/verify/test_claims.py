@@ -26,7 +26,8 @@ from true_plans import (
     patient,
 )
 
-from anatomy.structures import InputDigest, Role, Structure, Surface
+from anatomy.geometry.surface import Surface
+from anatomy.structures import InputDigest, Role, Structure
 from planner.records import Check, Crossing, Path, Plan, Status, Verification
 from planner.request import Prescription, Request
 from planner.verify import verify

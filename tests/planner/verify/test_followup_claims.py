@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import label
 
-from anatomy.structures import mask_from_bool
+from anatomy.geometry.masks import mask_from_bool
 from planner.dose.indices import inside
 from planner.evaluate import evaluate_implant
 from planner.implant_records import Changes, PlacedSeed

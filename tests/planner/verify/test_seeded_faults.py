@@ -20,8 +20,8 @@ from true_plans import (
     patient,
 )
 
-from anatomy.frames import Grid
-from anatomy.pose import Position
+from anatomy.geometry.frames import Grid
+from anatomy.patient.pose import Position
 from anatomy.structures import InputDigest, Role
 from planner.records import SHORT_CHORD, Blocker, Crossing, Path, Plan, SeedDrop, Status
 from planner.verify import verify

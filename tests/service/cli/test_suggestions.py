@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anatomy.suggest import nearest
+from anatomy.names.did_you_mean import nearest
 from service import cli
 
 

@@ -7,8 +7,10 @@ from box_scenes import grid_of, pose_P
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anatomy.frames import Grid
-from anatomy.structures import Layers, Structure, Surface
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import Layers
+from anatomy.geometry.surface import Surface
+from anatomy.structures import Structure
 from anatomy.thorax import thorax
 from service.case import Case
 from service.shapes import LARGEST_BLOCK_MM, MOST_TRIANGLES, shape, shapes

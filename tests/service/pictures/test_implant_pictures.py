@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from sample_implants import TIP, a_dose, a_needle_set, implant_plan
 from winding import winding_number
 
-from anatomy.structures import Surface
+from anatomy.geometry.surface import Surface
 from planner.access import SkinAccess
 from planner.dose.kernel import dose_kernel, dose_kernel_1d, dose_sum
 from planner.implant_records import PlacedSeed

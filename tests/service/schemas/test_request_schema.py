@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anatomy.errors import MOST_OF_FIELD
-from anatomy.pose import Position
+from anatomy.patient.pose import Position
 from anatomy.structures import Role
 from planner.gauge import OUTSIDE_MM
 from planner.request import Needle, Prescription, Request

@@ -10,7 +10,7 @@ import plan_work
 import pytest
 import study_work
 
-from anatomy.mesh_axes import MeshAxes
+from anatomy.readers.mesh.mesh_axes import MeshAxes
 from service.app import create_app
 from service.case import Case
 from service.case_content import sha256_of

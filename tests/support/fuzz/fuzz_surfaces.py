@@ -7,10 +7,11 @@ import trimesh
 from case_files import NAMES, body_labels, label_table, write_nifti
 from fuzz_kind import Kind
 
-from anatomy.mesh_axes import MeshAxes
-from anatomy.read import read
-from anatomy.structures import Segmentation, Surface
-from anatomy.surface_io import axes_stated_in, read_surface
+from anatomy.geometry.surface import Surface
+from anatomy.readers.mesh.mesh_axes import MeshAxes
+from anatomy.readers.mesh.mesh_files import axes_stated_in, read_surface
+from anatomy.readers.read import read
+from anatomy.structures import Segmentation
 
 STL_TOKENS = (
     *(b"solid ", b"endsolid", b"facet normal ", b"outer loop", b"vertex ", b"endloop", b"endfacet", b"\0"),

@@ -7,8 +7,8 @@ from case_files import NAMES, body_labels, label_table, write_names, write_nifti
 from fuzz_kind import Kind
 from mutations import Mutate, in_gzip, in_gzip_after_header, is_packed
 
-from anatomy.label_names import read_names
-from anatomy.read import read
+from anatomy.readers.label_table import read_names
+from anatomy.readers.read import read
 
 SEGMENTS: list[dict[str, object]] = [
     {"ID": f"Segment_{label}", "Name": name, "LabelValue": label, "Layer": 0} for label, name in NAMES.items()

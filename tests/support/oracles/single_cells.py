@@ -15,7 +15,7 @@ import numpy as np
 from box_scenes import Box, box_mask, grid_of
 from small_chests import Chest, Lines, posed, without_table
 
-from anatomy.pose import Bore, HalfSpace
+from anatomy.patient.pose import Bore, HalfSpace
 from anatomy.structures import Role
 from planner.kernels import level
 from planner.net import SIXTEENTHS, Blocks, Cells, lines_of

@@ -12,9 +12,10 @@ from types import MappingProxyType
 
 import numpy as np
 
-from anatomy.frames import Grid
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import Layers
 from anatomy.scene import PoseInput, Scene, scene
-from anatomy.structures import InputDigest, Layers, Role, Segmentation, Structure
+from anatomy.structures import InputDigest, Role, Segmentation, Structure
 from planner.records import (
     SCHEMA,
     SOFTWARE,

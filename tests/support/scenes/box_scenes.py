@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from anatomy.frames import Grid
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import Layers
 from anatomy.scene import Scene, scene
-from anatomy.structures import Layers, Role, Segmentation, Structure
+from anatomy.structures import Role, Segmentation, Structure
 
 Box = tuple[tuple[int, int, int], tuple[int, int, int]]
 """First voxel and the one after the last, along each axis."""

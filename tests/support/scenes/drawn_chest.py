@@ -7,9 +7,10 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from anatomy.frames import Grid
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import mask_from_bool
 from anatomy.scene import Scene, scene
-from anatomy.structures import Role, Segmentation, Structure, mask_from_bool
+from anatomy.structures import Role, Segmentation, Structure
 
 CENTRE_P = np.array([80.0, 60.0, 60.0])
 

@@ -12,10 +12,11 @@ import numpy as np
 from box_scenes import grid_of, pose_P
 from small_chests import Chest, Masks, ellipsoid, slab
 
-from anatomy.frames import Grid
-from anatomy.pose import Position
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import Layers
+from anatomy.patient.pose import Position
 from anatomy.scene import PoseInput, scene
-from anatomy.structures import InputDigest, Layers, Role, Segmentation, Structure
+from anatomy.structures import InputDigest, Role, Segmentation, Structure
 from planner.request import (
     DEFAULT_RANKING,
     Needle,

@@ -12,10 +12,11 @@ from types import MappingProxyType
 import numpy as np
 from box_scenes import box_mask, grid_of, pose_P
 
-from anatomy.frames import Grid
-from anatomy.pose import Position
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import Layers
+from anatomy.patient.pose import Position
 from anatomy.scene import PoseInput, Scene, scene
-from anatomy.structures import InputDigest, Layers, Role, Segmentation, Structure
+from anatomy.structures import InputDigest, Role, Segmentation, Structure
 from planner.kernels.line import LENGTH, TIP
 from planner.request import Needle, PoseRequest, Request, TargetRequest
 from planner.search import SafeLines

@@ -10,7 +10,7 @@ from box_scenes import grid_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anatomy.structures import mask_from_bool
+from anatomy.geometry.masks import mask_from_bool
 from planner.plan import plan
 from planner.records import Plan
 from planner.request import GivenSeed, NeedleSetRequest, Prescription, SeedRequest

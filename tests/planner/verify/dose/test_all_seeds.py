@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from box_scenes import grid_of
 
-from anatomy.structures import mask_from_bool
+from anatomy.geometry.masks import mask_from_bool
 from planner.implant_records import OrganDose, PlacedSeed
 from planner.sources import source_named
 from planner.verify.claims import Claims

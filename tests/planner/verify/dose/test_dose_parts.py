@@ -12,8 +12,9 @@ from sample_implants import a_dose
 from small_chests import CHESTS, small_chest
 from true_implants import measured
 
+from anatomy.geometry.masks import VoxelMask, mask_from_bool
 from anatomy.scene import Scene
-from anatomy.structures import Role, VoxelMask, mask_from_bool
+from anatomy.structures import Role
 from planner.dose.dvh import dose_to_hottest_cc, dose_volume
 from planner.dose.in_seed import in_seed
 from planner.dose.sampling import Near, sampled

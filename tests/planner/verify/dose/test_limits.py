@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from true_implants import ASKED, PRESCRIPTION, needle_paths
 from true_plans import SHAPE, patient
 
-from anatomy.structures import VoxelMask, mask_from_bool
+from anatomy.geometry.masks import VoxelMask, mask_from_bool
 from planner import implant_records
 from planner.dose.dvh import dose_to_hottest_cc, dose_volume
 from planner.dose.limit_tables import protocol_named

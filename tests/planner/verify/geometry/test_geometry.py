@@ -15,8 +15,9 @@ from scipy.optimize import lsq_linear
 from scipy.spatial.transform import Rotation
 from winding import winding_number
 
-from anatomy.frames import Grid
-from anatomy.structures import Layers, Surface, VoxelMask, mask_from_bool
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import Layers, VoxelMask, mask_from_bool
+from anatomy.geometry.surface import Surface
 from planner.verify import axis as axes
 from planner.verify import boxes, grown, meshes, segments, spans, triangles, voxels
 from planner.verify.tolerances import GRAZE_MM, LENGTH_MM

@@ -1,0 +1,178 @@
+"""Masks: voxels that hold one label of a layer, found by their bounding box and cut out on demand.
+
+Overlap is normal (a target lies over lung and body), so voxel values live in layers: arrays of labels in
+which no two masks overlap.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt
+
+from anatomy.errors import StructureError
+from anatomy.geometry.frames import Grid
+
+_COUNTED_AT_ONCE = 2**22
+"""Voxels, which take 32 MiB while they are counted."""
+
+
+_SOME = 1000
+"""Voxels of a mask at which it is first asked whether it overlaps others [U]."""
+
+
+_LOOKED_AT = 32
+"""Layers in which a place for a mask is looked for, the last of them [U]: of masks that overlap all others
+there are as many layers as masks."""
+
+
+@dataclass(frozen=True, eq=False)
+class VoxelMask:
+    """The voxels of `layer` (nx, ny, nz) that hold `label`.
+
+    `lower` and `upper` are the half-open bounding box in voxel indices; both are zero for an empty mask.
+    `counted` is the number of voxels, where all labels of the layer were counted together. Whoever writes
+    into the layer leaves voxels of this label as they are: box and count are found once. (A layer that is
+    read-only would be another type to compiled loops, which would be compiled for both.)
+    """
+
+    layer: UInt[np.ndarray, "nx ny nz"]
+    label: int
+    lower: tuple[int, int, int]
+    upper: tuple[int, int, int]
+    counted: int | None = None
+
+    @property
+    def slices(self) -> tuple[slice, slice, slice]:
+        """The bounding box as slices into an array on the same grid."""
+        a, b = self.lower, self.upper
+        return slice(a[0], b[0]), slice(a[1], b[1]), slice(a[2], b[2])
+
+    def cropped(self) -> Bool[np.ndarray, "mx my mz"]:
+        """The mask over its bounding box only."""
+        return np.asarray(self.layer[self.slices] == self.label)
+
+    @cached_property
+    def count(self) -> int:
+        """Number of voxels."""
+        return int(np.count_nonzero(self.cropped())) if self.counted is None else self.counted
+
+    def paint(self, onto: np.ndarray, value: int | bool) -> None:
+        """Write `value` into `onto` (nx, ny, nz), in place, wherever the mask is set."""
+        onto[self.slices][self.cropped()] = value
+
+
+def masks_from_labels(layer: UInt[np.ndarray, "nx ny nz"], labels: Iterable[int]) -> dict[int, VoxelMask]:
+    """One VoxelMask for each label: a pass over the layer for their boxes, and one that counts.
+
+    A label that no voxel holds gives an empty mask. Boxes may all be as large as the layer: to count voxels
+    within each of them would cost labels times voxels.
+    """
+    from scipy.ndimage import find_objects
+
+    wanted = list(labels)
+    most = max(wanted, default=0)
+    boxes = find_objects(layer, max_label=most)
+    counts = _counted(layer, most) if len(wanted) > 1 else None
+    masks: dict[int, VoxelMask] = {}
+    for label in wanted:
+        box = boxes[label - 1] if label >= 1 else None
+        if box is None:
+            masks[label] = VoxelMask(layer, label, (0, 0, 0), (0, 0, 0), 0)
+            continue
+        lower = (box[0].start, box[1].start, box[2].start)
+        upper = (box[0].stop, box[1].stop, box[2].stop)
+        masks[label] = VoxelMask(layer, label, lower, upper, None if counts is None else int(counts[label]))
+    return masks
+
+
+def _counted(layer: UInt[np.ndarray, "nx ny nz"], most: int) -> Int[np.ndarray, "n"]:
+    """How many voxels hold each label up to `most`."""
+    # A view where memory is in order, as that of all readers is.
+    flat = layer.reshape(-1, order="F" if layer.flags.f_contiguous else "C")
+    counts = np.zeros(most + 1, np.int64)
+    for start in range(0, flat.size, _COUNTED_AT_ONCE):
+        # bincount makes eight bytes of each voxel.
+        part = np.bincount(flat[start : start + _COUNTED_AT_ONCE], minlength=most + 1)
+        counts += part[: most + 1]
+    return counts
+
+
+def mask_from_bool(array: Bool[np.ndarray, "nx ny nz"]) -> VoxelMask:
+    """A VoxelMask in a layer of its own."""
+    return masks_from_labels(array.view(np.uint8), [1])[1]
+
+
+class Layers:
+    """Packs masks that arrive one by one into as few label layers as their overlaps allow.
+
+    A folder of a hundred one-organ masks that hardly overlap then costs one or two bytes a voxel, not a
+    hundred. A place is looked for in the last _LOOKED_AT layers.
+    """
+
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        self._shape = shape
+        self._layers: list[np.ndarray] = []
+        self._used: list[int] = []
+
+    def add(self, name: str, mask: Bool[np.ndarray, "nx ny nz"]) -> VoxelMask:
+        """Put one mask into the first of the layers looked at where it overlaps nothing, else into one of its
+        own. Raises StructureError when it has another shape than the layers."""
+        if mask.shape != self._shape:
+            raise StructureError(name, f"its mask has shape {mask.shape}", f"Resample it to {self._shape}.")
+        return self.add_cropped(mask, (0, 0, 0))
+
+    def add_cropped(self, mask: Bool[np.ndarray, "mx my mz"], corner: tuple[int, int, int]) -> VoxelMask:
+        """As `add`, of a mask given over a box only whose first voxel is `corner`. The box must lie within
+        the layers."""
+        if not mask.any():
+            return VoxelMask(np.zeros((1, 1, 1), np.uint8), 1, (0, 0, 0), (0, 0, 0))
+        first, last = bounding_box(mask)
+        inside = mask[tuple(slice(a, b) for a, b in zip(first, last, strict=True))]
+        i, j, k = (a + c for a, c in zip(first, corner, strict=True))
+        lower, upper = (i, j, k), (i + inside.shape[0], j + inside.shape[1], k + inside.shape[2])
+        box = tuple(slice(a, b) for a, b in zip(lower, upper, strict=True))
+        # Some of its voxels first: of most masks that overlap others it tells.
+        voxels = np.flatnonzero(inside)
+        some = np.unravel_index(voxels[:: 1 + len(voxels) // _SOME], inside.shape)
+        index = next(
+            (
+                n
+                for n in range(max(0, len(self._layers) - _LOOKED_AT), len(self._layers))
+                if self._used[n] < 255
+                and not self._layers[n][box][some].any()
+                and not self._layers[n][box][inside].any()
+            ),
+            len(self._layers),
+        )
+        if index == len(self._layers):
+            self._layers.append(np.zeros(self._shape, np.uint8))
+            self._used.append(0)
+        self._used[index] += 1
+        label = self._used[index]
+        self._layers[index][box][inside] = label
+        return VoxelMask(self._layers[index], label, lower, upper)
+
+
+def bounding_box(
+    mask: Bool[np.ndarray, "nx ny nz"],
+) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Half-open bounding box (lower, upper) of the True voxels, in indices. The mask must not be empty."""
+    spans = []
+    for axis in range(3):
+        others = tuple(a for a in range(3) if a != axis)
+        hit = np.flatnonzero(mask.any(axis=others))
+        spans.append((int(hit[0]), int(hit[-1]) + 1))
+    (a, b), (c, d), (e, f) = spans
+    return (a, c, e), (b, d, f)
+
+
+def middle_P(mask: VoxelMask, grid: Grid) -> Float[np.ndarray, "3"]:
+    """The centre of the volume of a mask that is not empty. [mm]"""
+    inside = mask.cropped()
+    middle_V = np.empty(3)
+    for axis in range(3):
+        counts = np.count_nonzero(inside, axis=tuple(a for a in range(3) if a != axis))
+        middle_V[axis] = mask.lower[axis] + counts @ np.arange(len(counts)) / counts.sum()
+    return np.asarray(grid.to_patient(middle_V * grid.spacing_mm))

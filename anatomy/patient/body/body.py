@@ -1,0 +1,106 @@
+"""Body: everything inside the skin, from a body structure or from all structures together.
+
+    body structure + organs  --or-->  organs, gaps closed  -->  holes filled by slice  -->  parts
+
+Works on the bounding box of what there is, slice by slice where it can: a 512 x 512 x 300 scan must not need
+more than a few bytes a voxel.
+"""
+
+import numpy as np
+from jaxtyping import Bool
+from scipy import ndimage
+
+from anatomy.geometry.frames import Grid
+from anatomy.patient.body.body_parts import BodyParts, parts_of
+from anatomy.structures import Role, Structure
+
+CLOSING_MM = 10.0
+"""Gaps between labelled organs up to twice this are bridged when no body structure is given [U]."""
+
+GUESSED_SKIN = "No body structure: skin is the surface of the union of all structures, closed and filled."
+"""Where the skin comes from when no structure tells."""
+
+CLOSING_STEP_MM = 2.0
+"""Gaps are bridged on blocks of voxels up to this size [U]: a skin guessed from organs is no finer."""
+
+
+def body_of(structures: tuple[Structure, ...], grid: Grid) -> tuple[BodyParts, str]:
+    """The inside of the skin in its parts, and a sentence on where it came from.
+
+    `structures` have roles and are not empty. What lies outside the body by its role (table, cushion, arms)
+    is taken out of a body structure that includes it; every other structure is inside the body. The target is
+    not painted into a body structure: whether it lies in it is a question.
+    """
+    skins = [s for s in structures if s.role is Role.SKIN]
+    inside = [s for s in structures if s.role not in (Role.OUTSIDE, Role.SKIN)]
+    box = _box_around([*skins, *inside])
+    body = np.zeros(grid.shape, dtype=bool)
+    for s in skins:
+        s.mask.paint(body, True)
+    if skins:
+        for s in structures:
+            if s.role is Role.OUTSIDE:
+                s.mask.paint(body, False)
+        drawn = body.copy()
+    for s in inside:
+        if not (skins and s.role is Role.TARGET):
+            s.mask.paint(body, True)
+    if skins:
+        names = ", ".join(s.name for s in skins)
+        source = f"Skin is the surface of {names} joined with every structure inside the body."
+    else:
+        source = GUESSED_SKIN
+        _close(body[box], grid)
+    _fill_slices(body[box])
+    return parts_of(body, box, drawn if skins else body, grid), source
+
+
+def _box_around(structures: list[Structure]) -> tuple[slice, slice, slice]:
+    lower = np.min([s.mask.lower for s in structures], axis=0)
+    upper = np.max([s.mask.upper for s in structures], axis=0)
+    a, b, c = (slice(int(low), int(high)) for low, high in zip(lower, upper, strict=True))
+    return a, b, c
+
+
+def _close(body: Bool[np.ndarray, "nx ny nz"], grid: Grid) -> None:
+    """Bridge gaps up to twice CLOSING_MM, in place: dilate and erode by a ball, on blocks of voxels.
+
+    A block is added whole where it was empty, or lies in the closed region with all its neighbours; other
+    blocks keep their voxels, so the outer surface stays as fine as it was.
+    """
+    factors = np.maximum(1, np.floor(CLOSING_STEP_MM / grid.spacing_mm)).astype(int)
+    blocks = _any_in_blocks(body, factors)
+    step_mm = grid.spacing_mm * factors
+    reach = np.ceil(CLOSING_MM / step_mm).astype(int) + 1
+    padded = np.pad(blocks, [(int(n), int(n)) for n in reach])
+    near = ndimage.distance_transform_edt(~padded, sampling=step_mm) <= CLOSING_MM
+    closed = ndimage.distance_transform_edt(near, sampling=step_mm) > CLOSING_MM
+    added = closed & (~padded | ndimage.binary_erosion(closed, np.ones((3, 3, 3), bool)))
+    core = added[tuple(slice(int(n), int(n) + size) for n, size in zip(reach, blocks.shape, strict=True))]
+    for k in range(body.shape[2]):
+        coarse = core[:, :, k // factors[2]]
+        fine = np.repeat(np.repeat(coarse, factors[0], axis=0), factors[1], axis=1)
+        body[:, :, k] |= fine[: body.shape[0], : body.shape[1]]
+
+
+def _any_in_blocks(body: Bool[np.ndarray, "nx ny nz"], factors: np.ndarray) -> Bool[np.ndarray, "mx my mz"]:
+    """Whether any voxel of each block is set."""
+    starts = [np.arange(0, n, f) for n, f in zip(body.shape, factors, strict=True)]
+    blocks = np.empty([len(s) for s in starts], bool)
+    for m, first in enumerate(starts[2]):
+        # Slices first: the reductions then run on one slice's worth of memory.
+        flat = body[:, :, first : first + factors[2]].any(axis=2)
+        rows = np.logical_or.reduceat(flat, starts[0], axis=0)
+        blocks[:, :, m] = np.logical_or.reduceat(rows, starts[1], axis=1)
+    return blocks
+
+
+def _fill_slices(body: Bool[np.ndarray, "nx ny nz"]) -> None:
+    """Fill, in place, what the body encloses in an axial slice: airway, bowel, lung that no label took.
+
+    The view's border counts as open air, as the border of the scan does: air there may go on outside.
+    """
+    for k in range(body.shape[2]):
+        air = np.pad(~body[:, :, k], 1, constant_values=True)
+        parts, _ = ndimage.label(air)
+        body[:, :, k] = (parts != parts[0, 0])[1:-1, 1:-1]

@@ -1,0 +1,74 @@
+"""Shells: a skin that was segmented as a shell is no body, where the field of view leaves it open.
+
+.-----.          .-----.          .-----
+   |  body |        |  air     <- open at the edge of the field of view: no slice of it can be filled, and
+    '-----'          '-----       lungs and heart would be the body
+"""
+
+import numpy as np
+from scipy import ndimage
+
+from anatomy.errors import StructureError
+from anatomy.geometry.frames import Grid
+from anatomy.patient.body.body_parts import BodyParts
+
+DEEP_MM = 8.0
+"""A shell is thinner than twice this, a chest thicker [U]."""
+
+LEAST_DEEP = 0.05
+"""A slice of a body has at least this part of its area deeper than DEEP_MM [U]."""
+
+LEAST_WIDE_MM = 60.0
+"""A slice that is nowhere wider is an end, an arm or a finger, and not judged [U]."""
+
+MOST_THIN_SLICES = 0.25
+"""A body may be thin in this part of its slices [U]: near rounded ends, where an arm alone is in view."""
+
+SLICES_LOOKED_AT = 40
+"""Slices, evenly spaced, that are judged [U]."""
+
+LEAST_OF_BODY = 0.5
+"""The largest part holds at least this part of what was drawn as body [U]: arms and chin are less."""
+
+
+def refuse_no_body(parts: BodyParts, grid: Grid) -> None:
+    """Raise StructureError where a body that was drawn is an open shell, or where the largest part, which is
+    taken as the body, holds little of it."""
+    first, last = parts.drawn.lower[2], parts.drawn.upper[2]
+    looked_at = np.unique(np.linspace(first, last - 1, SLICES_LOOKED_AT).round().astype(int))
+    thin = [_is_thin(parts.drawn.layer[:, :, k] == parts.drawn.label, grid) for k in looked_at]
+    if np.mean(thin) > MOST_THIN_SLICES:
+        raise StructureError(
+            "body",
+            f"it is a shell, and no closed one, in {100 * np.mean(thin):.0f} % of its slices",
+            "Give the body filled (TotalSegmentator: --task body).",
+        )
+    box = parts.body.slices
+    held = np.count_nonzero(parts.body.cropped() & (parts.drawn.layer[box] == parts.drawn.label))
+    if held < LEAST_OF_BODY * parts.drawn.count:
+        raise StructureError(
+            "body",
+            f"its largest part, with the organs in it, holds {100 * held / parts.drawn.count:.0f} % of what "
+            "was drawn as body",
+            "Give the body filled and in one piece.",
+        )
+
+
+def _is_thin(drawn: np.ndarray, grid: Grid) -> bool:
+    """Whether a slice (nx, ny), filled, is wide and nowhere deep. It goes on beyond the border."""
+    wide_mm = max(
+        float(step) * _spread(np.asarray(drawn.any(axis=1 - axis)))
+        for axis, step in enumerate(grid.spacing_mm[:2])
+    )
+    if wide_mm < LEAST_WIDE_MM:
+        return False
+    filled = ndimage.binary_fill_holes(drawn)
+    reach = [2 * max(1, round(DEEP_MM / float(step))) + 1 for step in grid.spacing_mm[:2]]
+    deep = ndimage.minimum_filter(filled.view(np.uint8), size=reach, mode="nearest")
+    return bool(np.count_nonzero(deep) < LEAST_DEEP * np.count_nonzero(filled))
+
+
+def _spread(hit: np.ndarray) -> int:
+    """From the first to the last index that is set."""
+    found = np.flatnonzero(hit)
+    return int(found[-1] - found[0]) if len(found) else 0

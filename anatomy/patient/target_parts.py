@@ -1,0 +1,159 @@
+"""Target parts: one lesion, several of them, or a lesion and crumbs that a network left far from it.
+
+connected parts  -->  the largest, and what counts beside it: treated
+                      small and far away: a crumb is left out, told  |  more than a crumb: refused
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from anatomy.errors import StructureError
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import mask_from_bool
+from anatomy.patient.target import TARGET_FIELD, refuse_absurd_length
+from anatomy.structures import Structure
+
+SPECK_MM3 = 200.0
+"""A part smaller than this is a speck where it lies far away [U]: a ball of 7 mm."""
+
+SPECK_SHARE = 0.1
+"""It is a speck only where it is smaller than this part of the main one, too [U]."""
+
+SPECK_AWAY_MM = 20.0
+"""Nearer to the main part than this, a small part may be a satellite, and is treated [U]."""
+
+CRUMB_MM3 = 65.0
+"""A speck smaller than this, or of one voxel, is a crumb, and left out [U]: a ball of less than 5 mm, in
+which no seed has room. A larger one may be a node: to leave it out, or to treat it, is not for a program to
+choose."""
+
+MOST_PARTS = 200
+"""What is in more parts than this is no target [U]: vessels, speckle, the whole image."""
+
+PARTS_TOLD = 5
+"""Parts that a note lists one by one."""
+
+
+@dataclass(frozen=True, eq=False)
+class TargetPart:
+    """A connected part of a target. `away_mm` is from its nearest voxel centre to the main part's nearest;
+    `near_P` is that voxel's place. A `crumb` is left out of the target."""
+
+    voxels: int
+    volume_mm3: float
+    away_mm: float
+    near_P: Float[np.ndarray, "3"]
+    speck: bool
+
+    @property
+    def crumb(self) -> bool:
+        """Whether the part is too small to be chosen over: noise, or a stray click."""
+        return self.speck and (self.voxels == 1 or self.volume_mm3 < CRUMB_MM3)
+
+
+def without_crumbs(structure: Structure, grid: Grid) -> tuple[Structure, tuple[TargetPart, ...]]:
+    """A target structure without its crumbs, and all its parts, the main one first, then by size.
+
+    Parts touch at faces, edges or corners. Raises StructureError for what is too large or in too many parts
+    to be a target, for a speck that is more than a crumb, and for a surface with specks: it is not taken
+    apart.
+    """
+    # A volume that fits no target's cube is longer than one: said before a large image is taken apart.
+    refuse_absurd_length(repr(structure.name), structure.mask, grid, volume_alone=True)
+    whole = structure.mask.cropped()
+    numbers, count = ndimage.label(whole, np.ones((3, 3, 3)))
+    if count < 2:
+        return structure, ()
+    if count > MOST_PARTS:
+        raise StructureError(
+            TARGET_FIELD,
+            f"the target {structure.name!r} is in {count} parts",
+            f"A target is in at most {MOST_PARTS}: clean its mask, or name a node or lesion.",
+        )
+    order, parts = _parts(numbers, count, structure, grid)
+    specks = [part for part in parts if part.speck]
+    if structure.surface is not None and specks:
+        raise StructureError(
+            TARGET_FIELD,
+            f"the surface {structure.name!r} is in {count} parts, and {len(specks)} of them are specks far "
+            f"from the main one, as at LPS {_place(specks[0])}",
+            "Remove them from the surface, or save what is to be treated there as a structure of its own.",
+        )
+    _refuse_doubtful(structure.name, [part for part in specks if not part.crumb])
+    crumbs = [n for n, part in zip(order, parts, strict=True) if part.crumb]
+    if not crumbs:
+        return structure, parts
+    kept = np.zeros(grid.shape, bool)
+    kept[structure.mask.slices] = whole & ~np.isin(numbers, crumbs)
+    return replace(structure, mask=mask_from_bool(kept)), parts
+
+
+def _parts(
+    numbers: Int[np.ndarray, "mx my mz"], count: int, structure: Structure, grid: Grid
+) -> tuple[list[int], tuple[TargetPart, ...]]:
+    """Numbers of the parts, the largest first, and the parts. Each is looked at in its own box only."""
+    sizes = np.bincount(numbers.ravel(), minlength=count + 1)[1:]
+    order = [int(n) + 1 for n in np.argsort(-sizes, kind="stable")]
+    boxes = ndimage.find_objects(numbers)
+    lower = np.array(structure.mask.lower)
+
+    def centres_P(n: int) -> Float[np.ndarray, "n 3"]:
+        box = boxes[n - 1]
+        index = np.argwhere(numbers[box] == n) + [span.start for span in box] + lower
+        return np.asarray(grid.to_patient(index * grid.spacing_mm))
+
+    main = cKDTree(centres_P(order[0]))
+    least = min(SPECK_MM3, SPECK_SHARE * float(sizes.max()) * grid.voxel_volume_mm3)
+    parts = []
+    for n in order:
+        places_P = centres_P(n)
+        away, _ = main.query(places_P)
+        nearest = int(np.argmin(away))
+        voxels, volume = int(sizes[n - 1]), float(sizes[n - 1]) * grid.voxel_volume_mm3
+        speck = volume < least and float(away[nearest]) > SPECK_AWAY_MM
+        parts.append(TargetPart(voxels, volume, float(away[nearest]), places_P[nearest], speck))
+    return order, tuple(parts)
+
+
+def _refuse_doubtful(name: str, doubtful: Sequence[TargetPart]) -> None:
+    """Raise StructureError where a part may be a node of its own or noise."""
+    if not doubtful:
+        return
+    more = f", and {len(doubtful) - 1} more such" if len(doubtful) > 1 else ""
+    raise StructureError(
+        TARGET_FIELD,
+        f"the target {name!r} has a part of {_cc(doubtful[0])} at LPS {_place(doubtful[0])}, "
+        f"{doubtful[0].away_mm:.0f} mm from the main one{more}: a node of its own, or noise",
+        "If it is noise, remove it from the mask. If it is to be treated, save it as a structure of its own "
+        "and name both as the target.",
+    )
+
+
+def notes_on_parts_of(name: str, parts: tuple[TargetPart, ...]) -> tuple[str, ...]:
+    """How many parts a target is in, how large and how far away; and which were left out."""
+    if len(parts) < 2:
+        return ()
+    others = [f"{_cc(part)} {part.away_mm:.0f} mm away" for part in parts[1:]]
+    more = f" and {len(others) - PARTS_TOLD} more" if len(others) > PARTS_TOLD else ""
+    said = f"{name} is in {len(parts)} parts: {_cc(parts[0])}, {', '.join(others[:PARTS_TOLD])}{more}."
+    crumbs = [part for part in parts if part.crumb]
+    if not crumbs:
+        return (f"{said} All are treated as one target.",)
+    return (
+        f"{said} Crumbs far from the main part are left out and not treated: {len(crumbs)}, the largest at "
+        f"LPS {_place(crumbs[0])}. Remove them from the mask, or give what is to be treated there as a "
+        "structure of its own and name both as the target.",
+    )
+
+
+def _cc(part: TargetPart) -> str:
+    return f"{part.volume_mm3 / 1000.0:.2g} cc"
+
+
+def _place(part: TargetPart) -> str:
+    return f"({', '.join(f'{x:.0f}' for x in part.near_P + 0.0)})"

@@ -1,0 +1,271 @@
+"""Expected: what every chest has, no needle may touch or lung must be counted in, and an input lacks.
+
+    names  --group, part, side, number-->  "lung_right", "subclavian_vein", "ribs_left_2_to_10"
+
+Each side and each named part stands for itself alone. A name without a side stands for both, and a name of
+the whole for all its parts: "trachea" is no main bronchus, "trachea_bronchi" holds both.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+from anatomy.names.roles import SIDES, is_known, key_of, level_of, words_of
+from anatomy.structures import Role
+
+CHEST_RIBS = range(1, 11)
+"""Ribs, of each side, that a scan of a chest shows [U]: the last two are short, and often beneath it."""
+
+CHEST_VERTEBRAE = tuple(f"T{n}" for n in range(1, 11))
+"""Vertebrae that a scan of a chest shows [U]: from the apex of the lung to the dome of the liver."""
+
+LEVELS = tuple(f"{region}{n}" for region, last in (("C", 7), ("T", 12), ("L", 5)) for n in range(1, last + 1))
+"""All vertebrae above the sacrum, from the top."""
+
+_GREAT = "mediastinal_great_vessel great_vessel"
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What has a name of its own, the names that stand for it, and the sides it has: none in the midline."""
+
+    name: str
+    stands: str
+    sides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Parts, and the names that stand for all of them. `by_side`: a side that lacks all its parts is named as
+    that side of the group."""
+
+    name: str
+    whole: str
+    parts: tuple[_Part, ...]
+    by_side: bool = False
+
+
+def _one(name: str, stands: str, sides: tuple[str, ...] = ()) -> _Group:
+    return _Group(name, "", (_Part(name, stands, sides),))
+
+
+LUNG = "lung"
+
+_LUNG = _Group(
+    LUNG,
+    "lung lung_pleural",
+    (
+        _Part("lung_upper_lobe", "lung_upper_lobe", SIDES),
+        _Part("lung_middle_lobe", "lung_middle_lobe", ("right",)),
+        _Part("lung_lower_lobe", "lung_lower_lobe", SIDES),
+    ),
+    by_side=True,
+)
+_GROUPS = (
+    _Group(
+        "heart",
+        "heart heart_lower pericardium pericardial_sac",
+        (
+            _Part("heart_myocardium", "heart_myocardium heart_tissue heart_ventricular_wall"),
+            _Part("heart_atrium", "heart_atrium atrium", SIDES),
+            _Part("heart_ventricle", "heart_ventricle", SIDES),
+        ),
+    ),
+    _Group(
+        "aorta",
+        "aorta a_aorta aorta_thoracic aorta_thoracica",
+        (
+            _Part("aorta_ascending", "aorta_ascending ascending_aorta"),
+            _Part("aorta_arch", "aorta_arch aortic_arch"),
+            _Part("aorta_descending", "aorta_descending descending_aorta"),
+        ),
+    ),
+    _Group(
+        "pulmonary_artery",
+        f"a_pulmonary {_GREAT}",
+        (_Part("pulmonary_artery", "pulmonary_artery", SIDES),),
+    ),
+    _one("pulmonary_vein", "pulmonary_vein pulmonary_venous_system", SIDES),
+    _one("superior_vena_cava", f"superior_vena_cava superior_venacava venacava_s {_GREAT}"),
+    _Group(
+        "airway",
+        "airway trachea_bronchi lung_trachea_bronchia",
+        (
+            _Part("trachea", "trachea"),
+            _Part("main_bronchus", "main_bronchus bronchus bronchus_prox proximal_bronchial_tree", SIDES),
+        ),
+    ),
+    _one("esophagus", "esophagus"),
+    _one("spinal_cord", "spinal_cord spinal_canal cord"),
+    _one("vertebrae", "vertebrae vertebrae_body spine"),
+    _one("ribs", "rib", SIDES),
+    _one("sternum", "sternum manubrium"),
+    _one(
+        "internal_mammary_vessels",
+        "internal_mammary_artery internal_mammary_vein internal_mammary_vessel "
+        "internal_thoracic_artery internal_thoracic_vein internal_thoracic_vessel",
+        SIDES,
+    ),
+    _Group(
+        "subclavian_vessels",
+        f"subclavian_vessel {_GREAT}",
+        (
+            _Part("subclavian_artery", "subclavian_artery", SIDES),
+            _Part("subclavian_vein", "subclavian_vein", SIDES),
+        ),
+    ),
+    _Group(
+        "brachiocephalic_vessels",
+        f"brachiocephalic_vessel {_GREAT}",
+        (
+            _Part("brachiocephalic_trunk", "brachiocephalic_trunk brachiocephalic_artery innominate_artery"),
+            _Part("brachiocephalic_vein", "brachiocephalic_vein innominate_vein", SIDES),
+        ),
+    ),
+    _one("costal_cartilages", "costal_cartilage", SIDES),
+    _one("azygos_vein", "azygos azygos_vein"),
+    _one("intercostal_vessels", "intercostal_artery intercostal_vein intercostal_vessel", SIDES),
+)
+"""What every chest has and no needle may touch. An artery and a vein that run side by side (internal mammary,
+intercostal) stand for each other; those that part (subclavian, brachiocephalic) do not."""
+
+LUNG_NAMES = frozenset(
+    name
+    for part in (LUNG, *(p.name for p in _LUNG.parts))
+    for name in (part, *(f"{part}_{s}" for s in SIDES))
+)
+"""How lung that an input lacks is named."""
+
+
+def expected_missing(roles: Mapping[str, Role]) -> tuple[str, ...]:
+    """Names of what a chest has and these structures lack, lung first, in a fixed order.
+
+    Lung counts where it is taken as lung or kept clear of: one made passable is crossed uncounted. A name
+    without a side stands for both sides. Of ribs and vertebrae that have numbers, those lack that a chest
+    scan shows (CHEST_RIBS, CHEST_VERTEBRAE) or that lie between two of the input.
+    """
+    lungs = [name for name, role in roles.items() if role in (Role.LUNG, Role.FORBIDDEN)]
+    # What a request calls lung is lung, whatever its name.
+    whole = [_as_lung(name) for name, role in roles.items() if role is Role.LUNG and not is_known(name)]
+    missing = _lacking(_LUNG, [*lungs, *whole])
+    for group in _GROUPS:
+        if group.name == "ribs":
+            missing += _ribs_lacking(roles)
+        elif group.name == "vertebrae":
+            missing += _vertebrae_lacking(roles, group)
+        else:
+            missing += _lacking(group, roles)
+    return tuple(missing)
+
+
+def is_expected(name: str, role: Role) -> bool:
+    """Whether a structure of this name and role stands for anything that every chest has."""
+    return expected_missing({name: role}) != _NOTHING_THERE
+
+
+def lung_lacking(missing: Iterable[str]) -> tuple[str, ...]:
+    """What of the lung is among the missing."""
+    return tuple(name for name in missing if name in LUNG_NAMES)
+
+
+def whole_lungs(roles: Mapping[str, Role]) -> tuple[str, ...]:
+    """Structures taken as lung that are a whole lung, or both, so that no fissure is seen in them."""
+    return tuple(name for name, role in roles.items() if role is Role.LUNG and key_of(name) == key_of(LUNG))
+
+
+def _as_lung(name: str) -> str:
+    sides = _sides_of(name)
+    return LUNG if len(sides) > 1 else f"{LUNG}_{sides[0]}"
+
+
+def _sides_of(name: str) -> tuple[str, ...]:
+    """The sides that a name stands for: both where it says none."""
+    said = tuple(side for side in SIDES if side in words_of(name))
+    return said or SIDES
+
+
+def _keys(names: str) -> frozenset[tuple[str, ...]]:
+    return frozenset(key_of(name) for name in names.split())
+
+
+def _held(names: Iterable[str], stand: str) -> set[str]:
+    """The sides on which one of the names stands for what `stand` names."""
+    keys = _keys(stand)
+    return {side for name in names if key_of(name) in keys for side in _sides_of(name)}
+
+
+def _lacking(group: _Group, names: Iterable[str]) -> list[str]:
+    names = tuple(names)
+    whole = _held(names, group.whole)
+    slots: list[tuple[str, str]] = []
+    lacks: list[tuple[str, str]] = []
+    for part in group.parts:
+        held = _held(names, part.stands) | whole
+        slots += [(part.name, side) for side in part.sides] or [(part.name, "")]
+        lacks += [(part.name, side) for side in part.sides if side not in held]
+        if not part.sides and not held:
+            lacks.append((part.name, ""))
+    if lacks == slots:
+        return [group.name]
+    said: list[str] = []
+    for side in SIDES if group.by_side else ():
+        if {slot for slot in slots if slot[1] == side} <= set(lacks):
+            said.append(f"{group.name}_{side}")
+            lacks = [slot for slot in lacks if slot[1] != side]
+    for part in group.parts:
+        sides = [side for name, side in lacks if name == part.name]
+        if len(sides) == len(SIDES) or sides == [""]:
+            said.append(part.name)
+        elif sides:
+            said.append(f"{part.name}_{sides[0]}")
+    return said
+
+
+def _ribs_lacking(names: Iterable[str]) -> list[str]:
+    numbers: dict[str, set[int]] = {side: set() for side in SIDES}
+    for name in names:
+        if key_of(name) != ("rib",):
+            continue
+        given = {int(word) for word in words_of(name) if word.isdigit()}
+        for side in _sides_of(name):
+            # Ribs in one structure have no number: they are all there.
+            numbers[side] |= given or set(range(1, 13))
+    found = [n for given in numbers.values() for n in given if 1 <= n <= 12]
+    expected = {*CHEST_RIBS, *range(min(found, default=1), max(found, default=0) + 1)}
+    lacks = {side: sorted(expected - numbers[side]) for side in SIDES}
+    if lacks["left"] == lacks["right"]:
+        return _runs("rib", "", lacks["left"], not found)
+    return [said for side in SIDES for said in _runs("rib", f"_{side}", lacks[side], not numbers[side])]
+
+
+def _runs(what: str, side: str, numbers: list[int], all_of_them: bool) -> list[str]:
+    """Numbers as names, neighbours in one: "ribs_left_2_to_10", "rib_left_4"."""
+    if all_of_them:
+        return [f"{what}s{side}"]
+    firsts = [n for n in numbers if n - 1 not in numbers]
+    lasts = [n for n in numbers if n + 1 not in numbers]
+    return [
+        f"{what}{side}_{a}" if a == b else f"{what}s{side}_{a}_to_{b}"
+        for a, b in zip(firsts, lasts, strict=True)
+    ]
+
+
+def _vertebrae_lacking(names: Iterable[str], group: _Group) -> list[str]:
+    names = tuple(names)
+    levels = {level_of(name) for name in names} - {None}
+    single = [name for name in names if level_of(name) is not None]
+    if _held([name for name in names if name not in single], group.parts[0].stands):
+        return []
+    places = sorted(LEVELS.index(level) for level in levels if level in LEVELS)
+    if not places:
+        return [group.name]
+    expected = {LEVELS.index(level) for level in CHEST_VERTEBRAE} | set(range(places[0], places[-1] + 1))
+    lacks = sorted(expected - set(places))
+    breaks = [0, *(n for n, (a, b) in enumerate(pairwise(lacks), start=1) if b != a + 1), len(lacks)]
+    runs = [lacks[a:b] for a, b in pairwise(breaks) if a < b]
+    return [
+        f"vertebrae_{LEVELS[run[0]]}" + (f"_to_{LEVELS[run[-1]]}" if len(run) > 1 else "") for run in runs
+    ]
+
+
+_NOTHING_THERE = expected_missing({})

@@ -1,0 +1,194 @@
+"""Sizes: a body or an organ too small for any patient was written in cm, m or inches and is read as mm.
+
+Volumes tell units apart where lengths do not: cm for mm makes an organ a thousandth of itself, and a child
+does not. A cropped field of view or an operation leaves a remnant, which may be as small: one organ alone
+decides nothing by its volume. Bounds lie below a newborn's organ and above an adult's in cm.
+
+    voxels    one grid, one unit: refused where the body is too small or, without one, every organ known here
+    surfaces  each file may have a unit of its own: refused where the body is too small, or more than half of
+              what is known here; or where one organ is, and in another unit it would lie among the others
+    else      a remnant (anatomy.plausibility.remnants)
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from anatomy.errors import StructureError, SurfaceError
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.surface import Surface
+from anatomy.names.roles import Key, is_known, key_of, role_of
+from anatomy.structures import Role, Structure
+
+MM3_PER_CM3 = 1000.0
+
+
+@dataclass(frozen=True)
+class _Size:
+    """`least_cm3` is less than any patient has; `usual_cm3` is an adult's, to guess a unit by."""
+
+    least_cm3: float
+    usual_cm3: float
+
+
+_BODY = _Size(100.0, 25_000.0)
+_LUNG = _Size(15.0, 2500.0)
+_LOBE = _Size(3.0, 800.0)
+
+_SIZES: Mapping[Key, _Size] = {
+    key_of(name): size
+    for names, size in (
+        ("heart", _Size(3.0, 600.0)),
+        ("aorta", _Size(1.0, 200.0)),
+        ("lung lung_pleural", _LUNG),
+        ("lung_upper_lobe lung_middle_lobe lung_lower_lobe", _LOBE),
+        ("liver", _Size(15.0, 1500.0)),
+        ("vertebrae", _Size(0.3, 40.0)),
+        ("rib", _Size(0.1, 15.0)),
+        ("sternum", _Size(0.3, 60.0)),
+        ("scapula", _Size(0.5, 80.0)),
+        ("pulmonary_artery", _Size(0.3, 60.0)),
+        ("pulmonary_vein pulmonary_venous_system", _Size(0.3, 60.0)),
+        ("superior_vena_cava inferior_vena_cava", _Size(0.1, 20.0)),
+        ("costal_cartilage", _Size(0.3, 80.0)),
+        ("spinal_cord", _Size(0.2, 30.0)),
+        ("trachea", _Size(0.15, 30.0)),
+        ("esophagus", _Size(0.15, 30.0)),
+    )
+    for name in names.split()
+}
+"""By the family of a name. [U] all: from the rule above."""
+
+LEAST_OTHER_CM3 = 0.05
+"""An organ that is not among these and is smaller is a remnant [U]: a cube of less than 4 mm. A vessel
+of 2 mm holds more over the height of a vertebra."""
+
+LEAST_TARGET_MM = 4.0
+"""A target's surface that is shorter is in another unit [U]: what is implanted is no smaller than a seed,
+4.5 mm."""
+
+_FACTORS = (10.0, 25.4, 1000.0)
+"""Lengths of cm, inches and m in mm."""
+
+MOST_OF_USUAL = 4.0
+"""An organ in its right unit is no larger than this times an adult's usual volume [U]."""
+
+_UNITS = (("cm", 15.5), ("cm or inches", 18.0), ("inches", 100.0), ("m", np.inf))
+"""Likely units, each up to a ratio of an adult's length to what was read, in order: 10 is cm, 25.4 inches."""
+
+
+def refuse_unlikely_voxels(structures: Sequence[Structure], grid: Grid) -> None:
+    """Raise StructureError where structures of one grid are too small to be a patient's in mm.
+
+    Roles are those given, else those that names imply; structures may be empty.
+    """
+    filled = [s for s in structures if s.mask.count > 0]
+    bodies = [s for s in filled if (s.role or role_of(s.name)) is Role.SKIN]
+    measured = [
+        (s.name, volume_cm3(s, grid), size)
+        for s in bodies or filled
+        if (size := _BODY if bodies else _SIZES.get(key_of(s.name))) is not None
+    ]
+    if not measured or any(cm3 >= size.least_cm3 for _, cm3, size in measured):
+        return
+    name, cm3, size = max(measured, key=lambda one: one[1] / one[2].least_cm3)
+    raise StructureError(
+        name,
+        _found(cm3, size),
+        f"The grid's spacing is likely in {_unit(one[1:] for one in measured)}: write it in mm.",
+    )
+
+
+def refuse_unlikely_surfaces(surfaces: Mapping[str, tuple[str, Surface]]) -> None:
+    """Raise SurfaceError where surfaces are too small to be a patient's in mm, and are no remnants.
+
+    `surfaces` are structure names and surfaces by file name. Refused are a body that is too small; organs, of
+    which with the body more than half are; and one organ that is and would, in cm, inches or m, be as large
+    as it should be and lie among the others.
+    """
+    measured = {
+        file: (enclosed_cm3(surface), size)
+        for file, (name, surface) in surfaces.items()
+        if (size := _BODY if role_of(name) is Role.SKIN else _SIZES.get(key_of(name))) is not None
+    }
+    small = [file for file, (cm3, size) in measured.items() if cm3 < size.least_cm3]
+    bodies = [file for file in small if measured[file][1] is _BODY]
+    others = [surface for file, (_, surface) in surfaces.items() if file not in small]
+    if 2 * len(small) > len(measured):
+        refused, of = [*bodies, *small], small
+    else:
+        refused = of = [
+            f for f in small if f in bodies or _fits_enlarged(surfaces[f][1], *measured[f], others)
+        ]
+    for file in refused[:1]:
+        name = surfaces[file][0]
+        way_out = f" If it is a remnant, call it {name}_remnant: it is kept clear of all the same."
+        raise SurfaceError(
+            file,
+            _found(*measured[file]),
+            f"It is likely in {_unit(measured[one] for one in of)}: write it in mm."
+            + ("" if file in bodies else way_out),
+        )
+
+
+def _fits_enlarged(surface: Surface, cm3: float, size: _Size, others: Sequence[Surface]) -> bool:
+    """Whether the surface would in another unit have an organ's volume, and meet the box around the others.
+
+    Files in another unit shrink towards the origin. A remnant, far from it, leaves the others when enlarged.
+    """
+    if not others:
+        return False
+    low = np.min([other.vertices_P.min(axis=0) for other in others], axis=0)
+    high = np.max([other.vertices_P.max(axis=0) for other in others], axis=0)
+    own_low, own_high = surface.vertices_P.min(axis=0), surface.vertices_P.max(axis=0)
+    return any(
+        size.least_cm3 <= factor**3 * cm3 <= MOST_OF_USUAL * size.usual_cm3
+        and bool(np.all((factor * own_low <= high) & (factor * own_high >= low)))
+        for factor in _FACTORS
+    )
+
+
+def least_cm3_of(name: str, role: Role) -> float:
+    """The volume below which a structure of this name and role is a remnant. [cm3]
+
+    What a request calls lung is lung, whatever its name.
+    """
+    size = _SIZES.get(key_of(name))
+    if size is None and role is Role.LUNG and not is_known(name):
+        size = _LUNG
+    return LEAST_OTHER_CM3 if size is None else size.least_cm3
+
+
+def volume_cm3(structure: Structure, grid: Grid) -> float:
+    """A structure's volume: within its surface where it has one, else of its voxels. [cm3]"""
+    if structure.surface is not None:
+        return enclosed_cm3(structure.surface)
+    return structure.mask.count * grid.voxel_volume_mm3 / MM3_PER_CM3
+
+
+def enclosed_cm3(surface: Surface) -> float:
+    """The volume within a closed surface, by the divergence theorem. [cm3]"""
+    a, b, c = (surface.vertices_P[surface.faces[:, n]] - surface.vertices_P[0] for n in range(3))
+    return abs(float(np.einsum("ij,ij->", a, np.cross(b, c)))) / 6.0 / MM3_PER_CM3
+
+
+def refuse_unlikely_target(file: str, surface: Surface) -> None:
+    """Raise SurfaceError where a target's surface is shorter than any target."""
+    longest_mm = float(np.ptp(surface.vertices_P, axis=0).max())
+    if longest_mm < LEAST_TARGET_MM:
+        raise SurfaceError(
+            file,
+            f"the target is {longest_mm:.2g} mm long, and none is shorter than {LEAST_TARGET_MM:g} mm",
+            "It is likely in cm, inches or m: write it in mm.",
+        )
+
+
+def _found(cm3: float, size: _Size) -> str:
+    return f"it holds {cm3:.2g} cm3, and no patient's less than {size.least_cm3:g} cm3"
+
+
+def _unit(measured: Iterable[tuple[float, _Size]]) -> str:
+    """The unit that makes what was measured most like an adult's."""
+    ratio = float(np.median([np.cbrt(size.usual_cm3 / max(cm3, 1e-9)) for cm3, size in measured]))
+    return next(unit for unit, most in _UNITS if ratio < most)

@@ -1,0 +1,71 @@
+"""Label map: one NIfTI volume of labels, with the table that names them.
+
+a table is given, the file has none        the one given
+the file has a table, none is given        the file's own
+both, and they name labels alike           the one given
+both, another name for a label             the one given, with a note: names may be changed on purpose
+both, one name at two labels               refused: one of the tables belongs to another file
+both, and the file's own is damaged        the one given, with a note
+"""
+
+from pathlib import Path
+
+from anatomy.errors import ReadError
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import masks_from_labels
+from anatomy.readers.label_table import embedded_names, read_names
+from anatomy.readers.nifti.volume import Remarks, embedded_extensions, read_labels
+from anatomy.remarks import listed
+from anatomy.structures import Structure
+
+
+def read_label_map(path: Path, names: Path | None) -> tuple[Grid, tuple[Structure, ...], Remarks]:
+    """The structures of a label map, and remarks on it.
+
+    Raises what `anatomy.readers.nifti.volume.read_labels` and `anatomy.readers.label_table` raise, and
+    ReadError where the map has no names, or two tables that contradict each other.
+    """
+    table, own, remarks = _tables(path, names)
+    layer, grid, more = read_labels(path, table)
+    masks = masks_from_labels(layer, table)
+    if names is not None and own is not None:
+        filled = {label: table[label] for label, mask in masks.items() if mask.count > 0}
+        remarks += _compared(filled, own, path.name, names.name)
+    return grid, tuple(Structure(table[label], mask) for label, mask in masks.items()), (*remarks, *more)
+
+
+def _tables(path: Path, names: Path | None) -> tuple[dict[int, str], dict[int, str] | None, Remarks]:
+    """The table to read by, the file's own, and a remark where that cannot be read and need not be."""
+    extensions = embedded_extensions(path)
+    if names is None:
+        table = embedded_names(extensions, path.name)
+        if table is None:
+            raise ReadError(
+                path.name,
+                "a label map needs the names of its labels, and it carries none",
+                'Give a JSON table such as {"1": "heart"} by --names.',
+            )
+        return table, table, ()
+    given = read_names(names)
+    try:
+        return given, embedded_names(extensions, path.name), ()
+    except ReadError as damaged:
+        return given, None, (f"{damaged.value}; {names.name} was taken alone",)
+
+
+def _compared(given: dict[int, str], own: dict[int, str], file: str, names: str) -> Remarks:
+    """What to say of a file's own table where one was given. Raises ReadError where they contradict each
+    other."""
+    others = {label: name for label, name in given.items() if own.get(label, name) != name}
+    labels_of = {name: label for label, name in own.items()}
+    for label, name in others.items():
+        if name in labels_of:
+            raise ReadError(
+                names,
+                f"it names label {label} {name!r}, which is label {labels_of[name]} in {file}'s own table",
+                "Give the table that belongs to the file, or leave it out: the file has its own.",
+            )
+    if not others:
+        return ()
+    told = listed(f"{label} is {name}, not {own[label]}" for label, name in others.items())
+    return (f"labels are named by {names}, against the file's own table: {told}",)

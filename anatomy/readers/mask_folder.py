@@ -1,0 +1,49 @@
+"""A folder of one-organ NIfTI masks, as TotalSegmentator writes it: the file's name is the organ's."""
+
+from pathlib import Path
+
+from anatomy.errors import ReadError
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import Layers
+from anatomy.readers.nifti.volume import read_mask
+from anatomy.readers.same_grid import refuse_other_grid
+from anatomy.readers.size_limits import check_structure_count
+from anatomy.structures import Structure
+
+NIFTI_SUFFIXES = (".nii.gz", ".nii")
+
+
+def organ_name(path: Path) -> str:
+    """The file's name without its suffix: "aorta" for aorta.nii.gz."""
+    for suffix in (*NIFTI_SUFFIXES, ".seg.nrrd"):
+        if path.name.lower().endswith(suffix):
+            return path.name[: -len(suffix)]
+    return path.stem
+
+
+def read_masks(
+    files: tuple[Path, ...],
+) -> tuple[Grid, tuple[Structure, ...], tuple[tuple[str, str], ...]]:
+    """One structure for each mask file, all on the grid of the first, and remarks as pairs (file, remark).
+
+    Raises FrameMismatch for a mask on another grid, and what `anatomy.readers.nifti.volume.read_mask` raises.
+    """
+    check_structure_count("the folder of masks", len(files))
+    grid: Grid | None = None
+    layers: Layers | None = None
+    structures: dict[str, Structure] = {}
+    remarks: list[tuple[str, str]] = []
+    for path in files:
+        mask, mask_grid, own = read_mask(path)
+        remarks += [(path.name, remark) for remark in own]
+        if grid is None or layers is None:
+            grid, layers = mask_grid, Layers(mask_grid.shape)
+        else:
+            refuse_other_grid(path.name, mask_grid, files[0].name, grid)
+        name = organ_name(path)
+        if name in structures:
+            raise ReadError(path.name, f"two files give the structure {name!r}", "Remove one of them.")
+        structures[name] = Structure(name, layers.add(name, mask))
+    if grid is None:
+        raise ReadError("the folder of masks", "it holds no mask", "Give a folder of NIfTI masks.")
+    return grid, tuple(structures.values()), tuple(remarks)

@@ -1,0 +1,1 @@
+"""NIfTI: header, position in the patient, and voxels."""

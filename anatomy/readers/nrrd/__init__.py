@@ -1,0 +1,1 @@
+"""NRRD: header and layers, as 3D Slicer's segmentations have them."""

@@ -1,0 +1,1 @@
+"""Solids by formula: shapes that tell which voxel centres they hold, for any phantom."""
