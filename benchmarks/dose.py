@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float
 
 from benchmarks.table import Row, seconds
-from planner.dose.kernel import DoseKernel, dose_kernel, dose_matrix, dose_sum
-from planner.dose.tg43 import total_dose_gy_per_u
+from planner.dose.tg43.formula import total_dose_gy_per_u
+from planner.dose.tg43.kernel import DoseKernel, dose_kernel, dose_matrix, dose_sum
 from planner.sources import SOURCES, Source
 from planner.sources.amersham_6711 import AMERSHAM_6711
 

@@ -19,26 +19,35 @@ from anatomy.geometry.masks import VoxelMask
 from anatomy.scene import Scene
 from benchmarks import case, ours
 from benchmarks.table import Row
-from planner.defaults import resolved
+from planner.dose.dosimetry import Dosimetry
+from planner.dose.ptv import ptv_of
 from planner.dose.sampling import SamplePoints, sampled
-from planner.dose_report import Dosimetry
-from planner.given import measured_needles
-from planner.implant_records import TargetDose
-from planner.needles.choose import IN_HAND, POOL_STEP_MM
-from planner.needles.chosen import SEED_STEP_MM, Rules, nearest_slots, rules_of
-from planner.needles.conflicts import Needles, hardware_of
-from planner.needles.pool import given_tracks, pools
-from planner.needles.tracks import Tracks, burden_mm
-from planner.progress import always
-from planner.ptv import ptv_of
-from planner.records import Aim, Plan
-from planner.request import GivenNeedle, GivenSeed, Goals, Prescription, Request, TargetRequest
-from planner.seeding.descent import Problem, as_few, descended
-from planner.seeding.dose import SeedDose, seed_dose
-from planner.seeding.problems import JUDGED_STEP_MM, MANY, SOME, Problems
-from planner.seeding.slots import Slots, apart_of, slots_on
-from planner.sources import source_of
-from planner.world import world
+from planner.dose.tg43.seed_dose import SeedDose, seed_dose
+from planner.implant.choose_set import IN_HAND, POOL_STEP_MM
+from planner.implant.chosen_set import SEED_STEP_MM, nearest_slots
+from planner.implant.needles.conflicts import Needles, hardware_of
+from planner.implant.needles.track_pool import given_tracks, pools
+from planner.implant.needles.tracks import Tracks, burden_mm
+from planner.implant.needles_in_place import measured_needles
+from planner.implant.seeding.descent import Problem, as_few, descended
+from planner.implant.seeding.placement_problem import JUDGED_STEP_MM, MANY, SOME, Problems
+from planner.implant.seeding.slots import Slots, apart_of, slots_on
+from planner.implant.set_rules import Rules, rules_of
+from planner.records.defaults import resolved
+from planner.records.dose import TargetDose
+from planner.records.paths import Aim
+from planner.records.plan import Plan
+from planner.records.progress import always
+from planner.records.request import (
+    GivenNeedle,
+    GivenSeed,
+    Goals,
+    Prescription,
+    Request,
+    TargetRequest,
+    source_of,
+)
+from planner.search.scene_fields import world
 
 NAME = "implant c3n00249"
 TIME_GOAL_S, GAP_GOAL_PERCENT = 15.0, 5.0

@@ -22,8 +22,8 @@ from pathlib import Path
 from anatomy.readers.read import read
 from anatomy.scene import scene
 from planner.plan import plan
-from planner.progress import always
-from planner.request import Request
+from planner.records.progress import always
+from planner.records.request import Request
 
 labels, names, target = map(Path, sys.argv[1:])
 segmentation, targets = read(labels, names=names, targets=(target,))

@@ -8,13 +8,14 @@ from jaxtyping import Bool
 
 from anatomy.scene import Scene
 from benchmarks.lines import Lines
-from planner.kernels.line import test_lines
-from planner.kernels.verdicts import SAFE
 from planner.plan import plan
-from planner.progress import Phase, Progress
-from planner.records import Plan
-from planner.request import Request
-from planner.world import World, world
+from planner.records.plan import Plan
+from planner.records.progress import Phase, Progress
+from planner.records.request import Request
+from planner.search.kernels.line import test_lines
+from planner.search.kernels.verdicts import SAFE
+from planner.search.kernels.world import World
+from planner.search.scene_fields import world
 
 
 def build(scene: Scene, request: Request) -> World:

@@ -4,7 +4,8 @@
 
 The same quantities as a plan's paths have, from the same voxels, for one needle or a thousand; the tip stays
 where it is given, the entry is where the line leaves the skin. Distances are exact. The verdict goes by what
-the needle aims at (planner.aiming). An appraisal is no plan: nothing of it is verified by a second route.
+the needle aims at (planner.search.tip_requirements). An appraisal is no plan: nothing of it is verified by a
+second route.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,19 +17,20 @@ from jaxtyping import Float
 from anatomy.runtime.parallel import spread
 from anatomy.scene import Scene
 from anatomy.structures import Role
-from planner.aiming import Aiming
-from planner.appraisals import Appraisal, Lack, Near, Reason
-from planner.crossed import Along, Crossed
-from planner.kernels import appraise as kernel
-from planner.kernels.clear import ROUNDING_MM
-from planner.kernels.verdicts import SAFE, SENTENCES
-from planner.measure import axial_angles_deg, craniocaudal_angles_deg
-from planner.number_text import apart
-from planner.ptv import ptv_of
-from planner.records import CLEARANCE_CAP_MM, TABLE, Aim
-from planner.request import Point, Request
-from planner.structure_sets import structure_sets
-from planner.world import world
+from planner.dose.ptv import ptv_of
+from planner.measuring.angles import axial_angles_deg, craniocaudal_angles_deg
+from planner.measuring.crossings_batch import Along, Crossed
+from planner.measuring.structure_sets import structure_sets
+from planner.records.appraisal import Appraisal, Lack, Near, Reason
+from planner.records.paths import CLEARANCE_CAP_MM, Aim
+from planner.records.request import Point, Request
+from planner.records.search import TABLE
+from planner.records.wording.number_text import apart
+from planner.search.kernels import appraise as kernel
+from planner.search.kernels.clear import ROUNDING_MM
+from planner.search.kernels.verdicts import SAFE, SENTENCES
+from planner.search.scene_fields import world
+from planner.search.tip_requirements import Aiming
 
 NEAR_MM = 5.0
 """Structures this near to the needle's wall are told, whatever they need [U]."""

@@ -9,29 +9,22 @@ import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import label
 
-from anatomy.geometry.masks import VoxelMask
+from anatomy.geometry.masks import VoxelMask, inside
 from anatomy.scene import Scene
-from planner.dose.indices import inside
-from planner.dose_report import (
-    ORGAN_STEP_MM,
-    Dosimetry,
-    goal_results,
-    organ_dose,
-    volume_dose,
-)
-from planner.given import refuse_impossible_seeds
-from planner.given_near import near_pairs
-from planner.implant_records import SMALLEST_SPOT_CC, Achieved, ColdSpot
-from planner.implant_results import EVALUATION_SCHEMA, Evaluation
-from planner.organ_goals import refuse_impossible_goals
+from planner.dose.dosimetry import ORGAN_STEP_MM, Dosimetry, organ_dose, volume_dose
+from planner.dose.goals import goal_results
+from planner.dose.ptv import ptv_of
+from planner.dose.tg43.seed_dose import seed_dose
+from planner.errors import RequestError
+from planner.implant.needles_in_place import refuse_impossible_seeds
+from planner.implant.too_close import near_pairs
 from planner.plan import plan as make_plan
-from planner.progress import GoOn, Phase, Progress, always, part_of
-from planner.ptv import ptv_of
-from planner.records import Plan
-from planner.request import GivenSeed, Prescription, Request, RequestError
-from planner.results_wording import implant_outcome
-from planner.seeding.dose import seed_dose
-from planner.sources import source_of
+from planner.records.followup import EVALUATION_SCHEMA, SMALLEST_SPOT_CC, Achieved, ColdSpot, Evaluation
+from planner.records.organ_goals import refuse_impossible_goals
+from planner.records.plan import Plan
+from planner.records.progress import GoOn, Phase, Progress, always, part_of
+from planner.records.request import GivenSeed, Prescription, Request, source_of
+from planner.records.wording.followup import implant_outcome
 from planner.verify import verify_evaluation
 
 MM3_PER_CC = 1000.0

@@ -3,29 +3,34 @@
 from dataclasses import dataclass, replace
 
 from anatomy.scene import Scene
-from planner.access import SkinAccess
-from planner.blockers import blocked_by
-from planner.bound import lung_bound_mm
-from planner.candidates import Chosen, choose
-from planner.defaults import resolved
-from planner.dose_report import dose_report
-from planner.given import refuse_impossible
-from planner.implant import implant
-from planner.implant_records import DoseReport, NeedleSet, Robustness
-from planner.implant_wording import notes_on_ptv
-from planner.nearest_miss import nearest_miss
-from planner.outcome import outcome, search_report
-from planner.progress import GoOn, Phase, Progress, Whole, always
-from planner.ptv import beyond_view_mm
-from planner.ranking import score_named
-from planner.records import SCHEMA, SOFTWARE, Path, Plan
-from planner.relaxations import relaxations
-from planner.request import Request
+from planner.dose.ptv import beyond_view_mm
+from planner.dose.report import dose_report
+from planner.implant.implant import implant
+from planner.implant.needles_in_place import refuse_impossible
+from planner.implant.set_report import set_report
+from planner.paths.no_path.blockers import blocked_by
+from planner.paths.no_path.nearest_miss import nearest_miss
+from planner.paths.no_path.relaxations import relaxations
+from planner.paths.ranking import score_named
+from planner.paths.search_report import search_report
+from planner.paths.select import Chosen, choose
+from planner.paths.skin_access import SkinAccess
+from planner.records.defaults import resolved
+from planner.records.dose import DoseReport
+from planner.records.needle_set import NeedleSet
+from planner.records.paths import Path
+from planner.records.plan import SCHEMA, SOFTWARE, Plan
+from planner.records.progress import GoOn, Phase, Progress, Whole, always
+from planner.records.request import Request
+from planner.records.robustness import Robustness
+from planner.records.wording.implant import notes_on_ptv
+from planner.records.wording.outcome import outcome
 from planner.robustness import robustness
-from planner.search import search
-from planner.set_report import set_report
+from planner.search.kernels.world import World
+from planner.search.lung_bound import lung_bound_mm
+from planner.search.scene_fields import world
+from planner.search.search import search
 from planner.verify import verify
-from planner.world import World, world
 
 OF_IMPLANT = (Phase.NEEDLES, Phase.DOSE)
 """Phases of a plan with a prescription only."""

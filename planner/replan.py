@@ -6,14 +6,15 @@ from functools import partial
 import numpy as np
 
 from anatomy.scene import Scene
-from planner.given import beside, measured_needles, refuse_impossible_seeds
-from planner.implant_records import Changes, NeedleChange
-from planner.implant_results import REPLAN_SCHEMA, Replanned
+from planner.errors import RequestError
+from planner.implant.needles_in_place import beside, measured_needles, refuse_impossible_seeds
 from planner.plan import plan as make_plan
-from planner.progress import GoOn, Phase, Progress, always, part_of
-from planner.records import Aim, Path, Plan
-from planner.request import GivenNeedle, GivenSeed, Point, RequestError
-from planner.results_wording import change_sentences
+from planner.records.followup import REPLAN_SCHEMA, Changes, NeedleChange, Replanned
+from planner.records.paths import Aim, Path
+from planner.records.plan import Plan
+from planner.records.progress import GoOn, Phase, Progress, always, part_of
+from planner.records.request import GivenNeedle, GivenSeed, Point
+from planner.records.wording.followup import change_sentences
 from planner.verify import verify_changes
 
 PLANNED = 0.98

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import orjson
 from pydantic import BaseModel, Field, ValidationError
 
-from planner.access import SQUARE_MM, SkinAccess
+from planner.paths.skin_access import SQUARE_MM, SkinAccess
 from service.plan_fields import Sha256
 from service.sealed import seal_of, sealed
 

@@ -6,8 +6,9 @@ Numbers may differ by what other processors round differently; everything else m
 from collections.abc import Iterator
 from typing import Any
 
-from planner.number_text import counted
-from planner.records import SOFTWARE, Check, Plan
+from planner.records.plan import SOFTWARE, Plan
+from planner.records.verification import Check
+from planner.records.wording.number_text import counted
 from service.plan_json import plan_to_json
 from service.strict_json import pointer
 

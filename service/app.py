@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
-from planner.number_text import counted
-from planner.records import SOFTWARE
+from planner.records.plan import SOFTWARE
+from planner.records.wording.number_text import counted
 from service import problems
 from service.allowance import Allowance
 from service.appraisal_schema import NeedlesBody

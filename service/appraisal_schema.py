@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
-from planner.appraisals import Lack
-from planner.records import Aim
+from planner.records.appraisal import Lack
+from planner.records.paths import Aim
 from service.implant_schema import refuse_no_direction
 from service.request_fields import PointMm
 from service.schema import PlanRequest

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import orjson
 
-from planner.records import Aim
+from planner.records.paths import Aim
 from service.case import Case
 from service.tasks import Report
 from service.warm import warm

@@ -8,8 +8,9 @@ from typing import TypeVar
 
 from anatomy.errors import ReadError
 from anatomy.readers.mesh.mesh_axes import SEND_AXES, MeshAxes, axes_asked
-from planner.records import Plan
-from planner.request import Request, RequestError
+from planner.errors import RequestError
+from planner.records.plan import Plan
+from planner.records.request import Request
 from service.case import BUILTINS, Case
 from service.plan_json import MAX_PLAN_BYTES, PlanFile, read_plan
 from service.schema import MAX_REQUEST_BYTES, PlanRequest

@@ -19,8 +19,9 @@ from anatomy.readers.read import read
 from anatomy.scene import PoseInput, Scene, scene
 from anatomy.structures import Role, Segmentation
 from anatomy.thorax import thorax
-from planner.records import TABLE
-from planner.request import Request, RequestError
+from planner.errors import RequestError
+from planner.records.request import Request
+from planner.records.search import TABLE
 from service.damage import KeptFile, refuse_damaged, refuse_others
 from service.plan_json import inputs_to_json
 

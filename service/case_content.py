@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from anatomy.readers.mesh.mesh_axes import MeshAxes
-from planner.records import SOFTWARE
+from planner.records.plan import SOFTWARE
 from service.case import Case
 from service.damage import KeptFile
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from planner.records import Plan
+from planner.records.plan import Plan
 from service.given import exchanged
 from service.keeper import Keeper
 from service.made import Kind

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 
 from anatomy.errors import AnatomyError
-from planner.number_text import counted
+from planner.records.wording.number_text import counted
 from service.database.connection import Database
 from service.database.migrate import migrate, refuse_unfit
 from service.keys import refuse_bad_owner

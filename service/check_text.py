@@ -1,7 +1,7 @@
 """Check as text: what `seedpath check` found. What failed comes first; where nothing did, that a plan was not
 made again."""
 
-from planner.records import Check
+from planner.records.verification import Check
 from service.table import verification_text
 from service.work import Checked
 

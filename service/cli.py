@@ -13,8 +13,8 @@ from pathlib import Path
 
 from anatomy.errors import AnatomyError, StructureError
 from anatomy.names.did_you_mean import nearest
-from planner.records import SOFTWARE, Plan, Status
-from planner.request import Request
+from planner.records.plan import SOFTWARE, Plan, Status
+from planner.records.request import Request
 from service.app import create_app
 from service.arguments import BadFile, add_input, add_output, files_of, input_of, plan_file, request_file
 from service.audit import audit_to

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from planner.progress import GoOn, Progress
+from planner.records.progress import GoOn, Progress
 
 
 def go_on_until(time_limit_s: float | None, report: Callable[[Progress], None]) -> GoOn:

@@ -3,8 +3,8 @@
 import tempfile
 from pathlib import Path
 
-from planner.progress import Phase, Progress
-from planner.records import Plan
+from planner.records.plan import Plan
+from planner.records.progress import Phase, Progress
 from service.app import create_app
 from service.client import Altered, Client, ProblemError
 from service.server import beside

@@ -1,6 +1,6 @@
 """Dose as text: goals, the volumes treated, organs, biologically effective dose, and what the dose is of."""
 
-from planner.implant_records import (
+from planner.records.dose import (
     BedReport,
     DoseReport,
     GoalResult,
@@ -8,8 +8,8 @@ from planner.implant_records import (
     TargetDose,
     VolumeDose,
 )
-from planner.limit_wording import exceeded, exceeded_text
-from planner.number_text import decimals_apart
+from planner.records.wording.number_text import decimals_apart
+from planner.records.wording.organ_limits import exceeded, exceeded_text
 from service.columns import columns
 
 ORGANS_SHOWN = 6

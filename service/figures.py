@@ -11,17 +11,18 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from anatomy.scene import Scene
-from planner import records
+from planner.dose.dose_grid import lattice_enclosing
 from planner.dose.isodose import isodose_surface
-from planner.dose.lattice import lattice_enclosing
+from planner.dose.plan_dose import plan_dose, seeds_P
 from planner.plan import Planning
-from planner.records import Aim, Plan
+from planner.records import paths as paths_records
+from planner.records.paths import Aim
+from planner.records.plan import Plan
 from service.files import write_atomically
 from service.pictures.access_picture import access_figure
 from service.pictures.dvh_picture import dvh_figure
 from service.pictures.isodose_picture import LEVELS_PERCENT, isodose_figure
 from service.pictures.path_picture import path_figure
-from service.pictures.plan_dose import plan_dose, seeds_P
 from service.stl import write_stl
 
 SURFACE_STEP_MM = 1.0
@@ -48,7 +49,7 @@ def draw(planning: Planning, scene: Scene, folder: Path) -> list[Path]:
     return files
 
 
-def _name(path: records.Path) -> str:
+def _name(path: paths_records.Path) -> str:
     """Ranked paths by rank, needles of the set by name."""
     return f"path_{path.rank:02d}" if path.aim is Aim.TARGET else f"needle_{path.id}"
 

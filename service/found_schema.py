@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from planner.request import GivenSeed
+from planner.records.request import GivenSeed
 from service.implant_schema import GivenSeedModel, refuse_no_direction
 from service.limits import MAX_NEEDLES, MAX_SEEDS
 from service.plan_fields import Sha256

@@ -16,7 +16,7 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from planner.records import SOFTWARE
+from planner.records.plan import SOFTWARE
 from service.allowance import Allowance, Held, stranger, too_many
 from service.audit import has_place, unnoted
 from service.cors import foreign_page

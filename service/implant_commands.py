@@ -5,7 +5,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from planner.records import Plan, Status
+from planner.records.plan import Plan, Status
 from service.arguments import add_input, add_output, files_of, input_of, plan_file, read_file
 from service.found_schema import MAX_FOUND_BYTES, NeedlesMeasured, SeedsFound
 from service.outputs import refuse_bad_outputs

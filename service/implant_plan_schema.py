@@ -1,9 +1,9 @@
 """Implant plan schema: the plan's needle set, its dose and its robustness as strict models of JSON.
 
-Frame P (LPS), mm, Gy. `planner.implant_records` says what each quantity means.
+Frame P (LPS), mm, Gy. `planner.records.dose` says what each quantity means.
 """
 
-from planner.implant_records import Doubt, LimitKind
+from planner.records.organ_limits import Doubt, LimitKind
 from service.plan_fields import Count, Gy, Length, Percent, PointMm, Share
 from service.strict_json import Strict
 

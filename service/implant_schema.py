@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from planner.request import Arrangement, NeedleSetRequest, Placement, RobustnessRequest, SeedRequest
+from planner.records.request import Arrangement, NeedleSetRequest, Placement, RobustnessRequest, SeedRequest
 from planner.sources import SOURCES, source_named
 from service.limits import MAX_NEEDLES, MAX_SEEDS
 from service.request_fields import WHOLE, Component, IsoDate, PointMm, known_as, within

@@ -1,11 +1,13 @@
 """Implant as text, the worst first: given needles and seeds too near, goals, limits exceeded, robustness;
 then needles, seeds and doses."""
 
-from planner.implant_records import NeedleSet, Robustness, Spread
-from planner.implant_wording import given_twice, nearest_first, too_near_text
-from planner.lung_words import at_least, totals
-from planner.number_text import counted, mm_text, sure_percent, tenths
-from planner.records import CLEARANCE_CAP_MM, Aim, Path, Plan
+from planner.records.needle_set import NeedleSet
+from planner.records.paths import CLEARANCE_CAP_MM, Aim, Path
+from planner.records.plan import Plan
+from planner.records.robustness import Robustness, Spread
+from planner.records.wording.lung import at_least, totals
+from planner.records.wording.number_text import counted, mm_text, sure_percent, tenths
+from planner.records.wording.set_claims import given_twice, nearest_first, too_near_text
 from service.columns import columns
 from service.dose_text import bed_lines, exceeded_lines, goals_table, medium_line, organs_table, volume_line
 

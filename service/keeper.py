@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, exists, select
 
-from planner.number_text import counted
+from planner.records.wording.number_text import counted
 from service.database.connection import Database
 from service.database.tables import holdings, jobs
 from service.holdings import (

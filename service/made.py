@@ -4,10 +4,10 @@ import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
-from planner.access import SkinAccess
-from planner.implant_results import Evaluation, Replanned
+from planner.paths.skin_access import SkinAccess
 from planner.plan import Planning
-from planner.records import Plan
+from planner.records.followup import Evaluation, Replanned
+from planner.records.plan import Plan
 from service.access_json import write_access
 from service.plan_json import is_plan_of, plan_sha256, write_plan
 from service.results_json import write_evaluation, write_replanned

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from math import isclose
 from operator import attrgetter
 
-from planner.records import Check, Verification
+from planner.records.verification import Check, Verification
 from service.again import NEARLY_MM, nearly_same
 
 NAME = "the plan's own verification"

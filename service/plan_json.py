@@ -11,7 +11,7 @@ from typing import Any
 
 from anatomy.errors import AnatomyError
 from anatomy.structures import InputDigest
-from planner.records import SCHEMA, Plan
+from planner.records.plan import SCHEMA, Plan
 from service.plain_json import text_of, to_json
 from service.plan_schema import PlanModel
 from service.request_json import request_to_json

@@ -1,7 +1,7 @@
 """Plan schema: a plan file's JSON as strict models, the contract's names, each with its way into records.
 
-Frame P (LPS), mm, degrees where named. `planner.records` says what each quantity means. The parts about the
-implant are in `service.implant_plan_schema`.
+Frame P (LPS), mm, degrees where named. `planner.records.plan` says what each quantity means. The parts about
+the implant are in `service.implant_plan_schema`.
 """
 
 from typing import Annotated, Literal
@@ -9,7 +9,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from anatomy.structures import InputDigest, Role
-from planner import implant_records, records
+from planner.records import dose as dose_records
+from planner.records import needle_set as needle_set_records
+from planner.records import paths as paths_records
+from planner.records import plan as plan_records
+from planner.records import robustness as robustness_records
+from planner.records import search as search_records
+from planner.records import verification as verification_records
 from service.implant_plan_schema import DoseReportModel, NeedleSetModel, RobustnessModel
 from service.plan_fields import Count, Length, PointMm, Sha256, Share
 from service.schema import PlanRequest
@@ -29,7 +35,7 @@ class InputModel(Strict):
 class OutcomeModel(Strict):
     """How planning ended, and what to do about it."""
 
-    status: records.Status
+    status: plan_records.Status
     message: str
 
 
@@ -83,7 +89,7 @@ class PathModel(Strict):
     axial_angle_deg: float
     craniocaudal_angle_deg: float
     target_chord_mm: Length
-    aim: records.Aim
+    aim: paths_records.Aim
     pareto: bool
     seeds: tuple[SeedModel, ...]
 
@@ -171,9 +177,9 @@ class PlanModel(Strict):
     robustness: RobustnessModel | None
     verification: VerificationModel | None
 
-    def to_record(self) -> records.Plan:
+    def to_record(self) -> plan_records.Plan:
         """The planner's record."""
-        return records.Plan(
+        return plan_records.Plan(
             schema=self.schema_,
             software=self.software,
             frame=self.frame,
@@ -183,14 +189,14 @@ class PlanModel(Strict):
             skin_source=self.skin_source,
             missing_structures=self.missing_structures,
             notes=self.notes,
-            outcome=to_record(self.outcome, records.Outcome),
-            search=to_record(self.search, records.SearchReport),
-            paths=tuple(to_record(p, records.Path) for p in self.paths),
-            windows=tuple(to_record(w, records.Window) for w in self.windows),
-            blocked_by=tuple(to_record(b, records.Blocker) for b in self.blocked_by),
-            nearest_miss=optional_record(self.nearest_miss, records.NearestMiss),
-            needle_set=optional_record(self.needle_set, implant_records.NeedleSet),
-            dose=optional_record(self.dose, implant_records.DoseReport),
-            robustness=optional_record(self.robustness, implant_records.Robustness),
-            verification=optional_record(self.verification, records.Verification),
+            outcome=to_record(self.outcome, plan_records.Outcome),
+            search=to_record(self.search, search_records.SearchReport),
+            paths=tuple(to_record(p, paths_records.Path) for p in self.paths),
+            windows=tuple(to_record(w, paths_records.Window) for w in self.windows),
+            blocked_by=tuple(to_record(b, search_records.Blocker) for b in self.blocked_by),
+            nearest_miss=optional_record(self.nearest_miss, search_records.NearestMiss),
+            needle_set=optional_record(self.needle_set, needle_set_records.NeedleSet),
+            dose=optional_record(self.dose, dose_records.DoseReport),
+            robustness=optional_record(self.robustness, robustness_records.Robustness),
+            verification=optional_record(self.verification, verification_records.Verification),
         )

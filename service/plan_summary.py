@@ -7,18 +7,14 @@ and `limits` are counts here of what the JSON lists under these names, or as `pa
 
 from dataclasses import dataclass
 
-from planner.implant_records import (
-    DoseReport,
-    GoalResult,
-    LimitComparison,
-    NeedleSet,
-    Robustness,
-    Spread,
-    TooNear,
-)
-from planner.implant_wording import nearest_first
-from planner.limit_wording import exceeded
-from planner.records import Aim, Path, Plan, Status
+from planner.records.dose import DoseReport, GoalResult
+from planner.records.needle_set import NeedleSet, TooNear
+from planner.records.organ_limits import LimitComparison
+from planner.records.paths import Aim, Path
+from planner.records.plan import Plan, Status
+from planner.records.robustness import Robustness, Spread
+from planner.records.wording.organ_limits import exceeded
+from planner.records.wording.set_claims import nearest_first
 
 
 @dataclass(frozen=True)

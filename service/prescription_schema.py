@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from planner.dose.limit_tables import PROTOCOLS
-from planner.request import BedRequest, Goals, OrganGoal, Prescription, PriorExternal
+from planner.published_limits.tables import PROTOCOLS
+from planner.records.request import BedRequest, Goals, OrganGoal, Prescription, PriorExternal
 from service.limits import MAX_NAMES
 from service.request_fields import UNIQUE, WHOLE, Name, each_once, known_as, within
 from service.strict_json import Strict

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from anatomy.errors import AnatomyError
-from planner.number_text import counted
+from planner.records.wording.number_text import counted
 from service.damage import DamagedFile
 from service.database.connection import Unavailable
 from service.strict_json import FieldError, NotJson, Refused, pointer

@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from planner.request import NeedleSetRequest, OrganGoal, Prescription, PriorExternal, Request, SeedRequest
+from planner.records.request import (
+    NeedleSetRequest,
+    OrganGoal,
+    Prescription,
+    PriorExternal,
+    Request,
+    SeedRequest,
+)
 
 
 def request_to_json(request: Request) -> dict[str, Any]:

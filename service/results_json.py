@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from planner.implant_results import Evaluation, Replanned
+from planner.records.followup import Evaluation, Replanned
 from service.plain_json import text_of, to_json
 from service.plan_json import MAX_PLAN_BYTES, plan_to_json
 from service.results_schema import EvaluationModel, ReplannedModel

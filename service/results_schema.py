@@ -4,8 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from planner import implant_records, implant_results, records
-from planner.request import GivenSeed
+from planner.records import dose as dose_records
+from planner.records import followup as followup_records
+from planner.records import plan as plan_records
+from planner.records import verification as verification_records
+from planner.records.request import GivenSeed
 from service.implant_plan_schema import GoalResultModel, OrganDoseModel, TargetDoseModel, VolumeDoseModel
 from service.implant_schema import GivenSeedModel
 from service.plan_fields import Count, Gy, Length, Percent, PointMm, Sha256
@@ -48,17 +51,17 @@ class EvaluationModel(Strict):
     supplement: PlanModel | None
     verification: VerificationModel | None
 
-    def to_record(self) -> implant_results.Evaluation:
+    def to_record(self) -> followup_records.Evaluation:
         """The planner's record."""
-        return implant_results.Evaluation(
+        return followup_records.Evaluation(
             schema=self.schema_,
             plan_sha256=self.plan_sha256,
             seeds=tuple(to_record(seed, GivenSeed) for seed in self.seeds),
-            outcome=to_record(self.outcome, records.Outcome),
-            planned=optional_record(self.planned, implant_records.TargetDose),
-            achieved=to_record(self.achieved, implant_records.Achieved),
+            outcome=to_record(self.outcome, plan_records.Outcome),
+            planned=optional_record(self.planned, dose_records.TargetDose),
+            achieved=to_record(self.achieved, followup_records.Achieved),
             supplement=None if self.supplement is None else self.supplement.to_record(),
-            verification=optional_record(self.verification, records.Verification),
+            verification=optional_record(self.verification, verification_records.Verification),
         )
 
 
@@ -97,12 +100,12 @@ class ReplannedModel(Strict):
     plan: PlanModel
     verification: VerificationModel | None
 
-    def to_record(self) -> implant_results.Replanned:
+    def to_record(self) -> followup_records.Replanned:
         """The planner's record."""
-        return implant_results.Replanned(
+        return followup_records.Replanned(
             schema=self.schema_,
             plan_sha256=self.plan_sha256,
-            changes=to_record(self.changes, implant_records.Changes),
+            changes=to_record(self.changes, followup_records.Changes),
             plan=self.plan.to_record(),
-            verification=optional_record(self.verification, records.Verification),
+            verification=optional_record(self.verification, verification_records.Verification),
         )

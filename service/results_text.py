@@ -1,8 +1,8 @@
 """Results as text: an evaluation after the implant, and a replanning while needles are in."""
 
-from planner.implant_records import MEDIUM, NeedleChange
-from planner.implant_results import Evaluation, Replanned
-from planner.number_text import counted
+from planner.records.dose import MEDIUM
+from planner.records.followup import Evaluation, NeedleChange, Replanned
+from planner.records.wording.number_text import counted
 from service.columns import columns
 from service.dose_text import volume_line
 from service.table import plan_text, verification_text

@@ -19,8 +19,8 @@ from pydantic import (
 from anatomy.names.did_you_mean import nearest
 from anatomy.patient.pose import Position
 from anatomy.structures import Role
-from planner.gauge import OUTSIDE_MM
-from planner.request import (
+from planner.records.gauge import OUTSIDE_MM
+from planner.records.request import (
     DEFAULT_RANKING,
     Needle,
     NeedleSetRequest,

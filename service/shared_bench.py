@@ -12,7 +12,7 @@ from typing import Any
 
 from anyio import to_thread
 
-from planner.progress import Progress
+from planner.records.progress import Progress
 from service.jobs.bench import Bench, Exceeded, Fault, Lost, Stopped, WorkBounds
 from service.problems import Problem, problem
 from service.turns import Full, Turns

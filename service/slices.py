@@ -16,11 +16,11 @@ from jaxtyping import Bool, Float, Int, UInt16
 
 from anatomy.scene import Scene
 from anatomy.structures import Role, Structure
-from planner.crossings import by_layer
-from planner.dose.lattice import DoseAt
+from planner.dose.dose_grid import DoseAt
+from planner.dose.plan_dose import plan_dose
+from planner.measuring.crossings import by_layer
 from service.case import Case
 from service.pictures.oblique import Slice, along_needle
-from service.pictures.plan_dose import plan_dose
 from service.plan_json import read_plan, unreadable
 from service.strict_json import NotJson, Refused
 from service.tasks import Report

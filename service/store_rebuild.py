@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, exists, select
 
 from anatomy.errors import AnatomyError
-from planner.records import Plan
+from planner.records.plan import Plan
 from service.case_of_plan import is_made_from
 from service.damage import CASE_REMEDY, MISSING
 from service.database.connection import Database

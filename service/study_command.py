@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from planner.number_text import counted
-from planner.records import SOFTWARE
+from planner.records.plan import SOFTWARE
+from planner.records.wording.number_text import counted
 from planner.scores import SCORES
 from service.arguments import add_mesh_axes
 from service.files import write_atomically

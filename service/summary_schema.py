@@ -7,7 +7,7 @@ import json
 
 from pydantic import ConfigDict, ValidationError
 
-from planner.records import Plan, Status
+from planner.records.plan import Plan, Status
 from service.implant_plan_schema import (
     GoalResultModel,
     LimitComparisonModel,

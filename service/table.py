@@ -1,9 +1,12 @@
 """Table: a plan as text for a terminal."""
 
 from anatomy.plausibility.expected_structures import LUNG_NAMES
-from planner.lung_words import a_path, at_least
-from planner.number_text import counted, mm_text, share_text, tenths
-from planner.records import NARROW, Aim, NearestMiss, Path, Plan, Verification
+from planner.records.paths import Aim, Path
+from planner.records.plan import Plan
+from planner.records.search import NARROW, NearestMiss
+from planner.records.verification import Verification
+from planner.records.wording.lung import a_path, at_least
+from planner.records.wording.number_text import counted, mm_text, share_text, tenths
 from service.columns import columns
 from service.implant_text import clearance_text, implant_lines
 

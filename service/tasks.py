@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from planner.implant_results import Evaluation, Replanned
 from planner.plan import Planning
-from planner.progress import Progress
-from planner.records import Plan
-from planner.request import GivenSeed, Request
+from planner.records.followup import Evaluation, Replanned
+from planner.records.plan import Plan
+from planner.records.progress import Progress
+from planner.records.request import GivenSeed, Request
 from service.case import Case, describe_case
 from service.found_schema import MAX_FOUND_BYTES, EvaluateBody, NeedlesMeasured, ReplanBody
 from service.made import Kind, Made, of_evaluation, of_planning, of_replanned

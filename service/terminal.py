@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from planner.progress import Phase, Progress
+from planner.records.progress import Phase, Progress
 from service.files import write_atomically
 from service.time_left import spoken_left, time_left_s
 

@@ -6,7 +6,7 @@ What was found out too long ago counts as trouble.
 
 from dataclasses import dataclass
 
-from planner.number_text import counted
+from planner.records.wording.number_text import counted
 from service.check import Check
 from service.database.connection import Database
 from service.jobs.book import Book

@@ -8,7 +8,7 @@ import numpy as np
 
 from anatomy.scene import Scene
 from planner.appraise import Appraiser
-from planner.defaults import resolved
+from planner.records.defaults import resolved
 from service.case import Case, open_scene
 from service.schema import MAX_REQUEST_BYTES, PlanRequest
 from service.strict_json import read_model

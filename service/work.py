@@ -12,13 +12,15 @@ from dataclasses import dataclass, replace
 from anatomy.errors import AnatomyError
 from anatomy.names.did_you_mean import nearest
 from anatomy.scene import Scene
+from planner.errors import RequestError
 from planner.evaluate import evaluate_implant
-from planner.implant_results import Evaluation, Replanned
 from planner.plan import Planning, plan
-from planner.progress import GoOn, Progress
-from planner.records import Plan, Verification
+from planner.records.followup import Evaluation, Replanned
+from planner.records.plan import Plan
+from planner.records.progress import GoOn, Progress
+from planner.records.request import GivenSeed, Request
+from planner.records.verification import Verification
 from planner.replan import MeasuredNeedle, replan
-from planner.request import GivenSeed, Request, RequestError
 from planner.verify import verify
 from service.again import same_again, why_not_again
 from service.case import Case, open_case, open_scene, scene_of

@@ -24,7 +24,7 @@ def wanted_files(root: Path) -> list[str]:
         found = sorted(p.relative_to(root).as_posix() for p in root.glob(pattern))
         if not found:
             raise SystemExit(f"coverage gate: no file fits {pattern!r} of pyproject.toml")
-        files += found
+        files += [file for file in found if file not in files]
     return files
 
 

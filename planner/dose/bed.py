@@ -16,7 +16,7 @@ from math import log
 import numpy as np
 from jaxtyping import Float
 
-from planner.request import RequestError
+from planner.errors import RequestError
 
 HOURS_PER_DAY = 24.0
 

@@ -14,7 +14,8 @@ D(v) < d.
 
 Inside a seed no dose exists, and no V or D may depend on what is computed there. Two ways keep it so:
 
-- Samples inside a seed have a dose of infinity (planner.dose.in_seed): they reach every level. A D that falls
+- Samples inside a seed have a dose of infinity (planner.dose.tg43.in_seed): they reach every level. A D that
+falls
   on one is at least the hottest dose outside, `highest_outside_gy`.
 - Doses inside are capped, at a known dose or more: then `highest_reportable_gy` says up to which level that
   cap has no say.

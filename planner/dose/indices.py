@@ -9,17 +9,12 @@
          '-----------'
 
 The formulas are those that give the paper's means; the reference dose is the prescription. V_ref is the
-target's part, from the target's own samples, and what lies outside (planner.dose.outside): so V_ref is never
-less than V_T,ref, which one count of all of V_ref could not promise.
+target's part, from the target's own samples, and what lies outside (planner.dose.volume_outside): so V_ref is
+never less than V_T,ref, which one count of all of V_ref could not promise.
 """
 
 from dataclasses import dataclass
 
-import numpy as np
-from jaxtyping import Bool, Float
-
-from anatomy.geometry.frames import Grid
-from anatomy.geometry.masks import VoxelMask
 from planner.dose.dvh import DoseVolume, volume_mm3_at
 
 HOT = 1.5
@@ -55,13 +50,3 @@ def quality_indices(target: DoseVolume, reference_gy: float, outside_mm3: float)
         ei=outside_mm3 / target.volume_mm3,
         hi=(covered - hot) / covered if covered > 0.0 else None,
     )
-
-
-def inside(mask: VoxelMask, grid: Grid, points_P: Float[np.ndarray, "n 3"]) -> Bool[np.ndarray, " n"]:
-    """Which points lie in a voxel of the mask. Boxes hold their lower sides, not their upper ones."""
-    index = np.floor(grid.to_box(points_P) / grid.spacing_mm + 0.5).astype(int)
-    within = ((index >= mask.lower) & (index < mask.upper)).all(axis=1)
-    held = np.zeros(len(points_P), dtype=bool)
-    i, j, k = index[within].T
-    held[within] = mask.layer[i, j, k] == mask.label
-    return held

@@ -24,8 +24,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from anatomy.geometry.surface import Surface
-from planner.dose.lattice import Lattice
-from planner.request import RequestError
+from planner.dose.dose_grid import Lattice
+from planner.errors import RequestError
 
 EDGE_MARGIN = 1e-3
 """Cuts keep this part of an edge from its ends: vertices on one node would make triangles without area."""

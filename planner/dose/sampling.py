@@ -19,8 +19,8 @@ from jaxtyping import Bool, Float, Int
 
 from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import VoxelMask
-from planner.dose.lattice import STEP_GROWTH
-from planner.request import RequestError
+from planner.dose.dose_grid import STEP_GROWTH
+from planner.errors import RequestError
 
 STEP_MM = 0.5
 """Default side of a part near the seeds [U]: less than a seed's diameter of 0.8 mm."""

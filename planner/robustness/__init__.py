@@ -12,6 +12,6 @@ they are dropped. Errors of needles are independent of each other: one template 
 of them alike, is not sampled.
 """
 
-from planner.robustness.whole import robustness
+from planner.robustness.robustness import robustness
 
 __all__ = ["robustness"]

@@ -20,7 +20,7 @@ from math import asin, degrees, radians, sin
 import numpy as np
 from jaxtyping import Float
 
-from planner.clearance import Obstacles
+from planner.measuring.clearance import Obstacles
 
 MOST_RAD = radians(90.0)
 """Where nothing is in the way: a needle turned by this much runs along the skin. Tolerances end here."""

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from planner.measure import Measured
-from planner.records import Path
+from planner.measuring.measured import Measured
+from planner.records.paths import Path
 
 Quantities = Measured | Path
 """A line as measured, or a path of a plan: both name the same quantities."""

@@ -1,7 +1,7 @@
 """Sources: one seed model in each file, as published. A new model is a new file, and its name in SOURCES."""
 
 from anatomy.names.did_you_mean import nearest
-from planner.request import Request, RequestError
+from planner.errors import RequestError
 from planner.sources.amersham_6702 import AMERSHAM_6702
 from planner.sources.amersham_6711 import AMERSHAM_6711
 from planner.sources.bebig_i25_s06 import BEBIG_I25_S06
@@ -36,9 +36,4 @@ def source_named(name: str) -> Source:
     raise RequestError("seeds/model", f"{name!r} is not a known source", nearest(name, known))
 
 
-def source_of(request: Request) -> Source:
-    """The source that the seeds of a request are. Raises RequestError for one that is not known."""
-    return source_named(request.seeds.model)
-
-
-__all__ = ["SOURCES", "Source", "source_named", "source_of"]
+__all__ = ["SOURCES", "Source", "source_named"]

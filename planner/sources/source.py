@@ -51,7 +51,7 @@ class Source:
     air-kerma strength (1 U = 1 cGy cm2/h). g_L, F and the constant hold for `active_length_cm` and no other.
     `reference` is where the tables were published, `status` how far the transcription was checked.
 
-    Raises ValueError for tables that the rules of `planner.dose.tg43` do not cover.
+    Raises ValueError for tables that the rules of `planner.dose.tg43.formula` do not cover.
     """
 
     name: str

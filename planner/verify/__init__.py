@@ -13,7 +13,7 @@ whole       the order of things
 `-- voxels, meshes, boxes, triangles, segments, spans      geometry
 """
 
-from planner.verify.results import verify_changes, verify_evaluation
-from planner.verify.whole import verify
+from planner.verify.followup import verify_changes, verify_evaluation
+from planner.verify.plan import verify
 
 __all__ = ["verify", "verify_changes", "verify_evaluation"]

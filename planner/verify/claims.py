@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from math import isfinite
 from typing import TypeVar
 
-from planner.records import Check, Verification
+from planner.records.verification import Check, Verification
 
 T = TypeVar("T")
 

@@ -1,16 +1,17 @@
 """The implant part of a plan: its needle set, the seeds on each needle, and their dose."""
 
 from anatomy.scene import Scene
-from planner.records import Aim, Path, Plan
+from planner.records.paths import Aim, Path
+from planner.records.plan import Plan
 from planner.verify.claims import Claims
-from planner.verify.dose import check_dose
-from planner.verify.dvh import CC_MM3
-from planner.verify.implant_seeds import check_seeds_of_set, check_set_seeds, check_tip_in
-from planner.verify.needle_set import check_needle_set
-from planner.verify.ptv import Ptv, ptv_of
-from planner.verify.robustness import check_robustness
-from planner.verify.track import check_from_skin
-from planner.verify.trial import Trial
+from planner.verify.dose.dose import check_dose
+from planner.verify.dose.dvh import CC_MM3
+from planner.verify.needle.examined_axis import Trial
+from planner.verify.needle.track import check_from_skin
+from planner.verify.needle_set.needle_set import check_needle_set
+from planner.verify.needle_set.ptv import Ptv, ptv_of
+from planner.verify.needle_set.seeds import check_seeds_of_set, check_set_seeds, check_tip_in
+from planner.verify.robustness.robustness import check_robustness
 
 
 def check_implant(claims: Claims, plan: Plan, scene: Scene) -> Ptv | None:

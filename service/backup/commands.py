@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from planner.number_text import counted
+from planner.records.wording.number_text import counted
 from service.backup.make import BackedUp, back_up
 from service.backup.manifest import Manifest
 from service.backup.restore import chosen, restore, verified

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from planner.records import SOFTWARE
+from planner.records.plan import SOFTWARE
 from service.backup.copying import Copying
 from service.backup.folder import alone, begun, is_ahead, latest, named, remove_oldest
 from service.backup.manifest import RECORDS, SCHEMA, BackupError, Manifest, Thing, write_manifest

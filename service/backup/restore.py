@@ -11,7 +11,7 @@ from typing import BinaryIO
 from sqlalchemy import make_url
 
 from anatomy.errors import AnatomyError
-from planner.number_text import counted
+from planner.records.wording.number_text import counted
 from service.backup.folder import MARK, made_backups, make_folder
 from service.backup.manifest import RECORDS, BackupError, CopiedFile, Manifest, read_manifest
 from service.backup.places import STORE

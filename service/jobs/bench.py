@@ -30,7 +30,7 @@ from typing import Any
 import psutil
 
 from anatomy.errors import AnatomyError
-from planner.progress import Progress
+from planner.records.progress import Progress
 from service.jobs.silence import LOOK_S
 from service.jobs.standstill import Standstill, is_stopped
 from service.jobs.wire import Wire

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from anatomy.errors import AnatomyError
-from planner.progress import Progress
+from planner.records.progress import Progress
 from service.jobs.silence import LOOK_S, Silence
 from service.jobs.standstill import be_beside, is_stopped
 from service.jobs.wire import read, write

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Executable, Select, delete, func, select, update
 
-from planner.number_text import counted
+from planner.records.wording.number_text import counted
 from service.database.connection import Database
 from service.database.tables import job_events, jobs, requests
 from service.holdings import CASE, LOCK, case_ids, hold, use

@@ -10,8 +10,8 @@ import threading
 import time
 
 from anatomy.errors import AnatomyError
-from planner.number_text import counted
-from planner.progress import Phase, Progress
+from planner.records.progress import Phase, Progress
+from planner.records.wording.number_text import counted
 from service.case_content import parts_by_name
 from service.database.connection import Database
 from service.jobs.bench import Bench, Exceeded, Fault, Lost, Stopped, WorkBounds

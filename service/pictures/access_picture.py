@@ -18,9 +18,10 @@ from scipy import ndimage
 
 from anatomy.plausibility.expected_structures import LUNG, lung_lacking
 from anatomy.scene import Scene
-from planner.lung_words import of_lung
-from planner.number_text import counted, mm_text
-from planner.records import Aim, Plan
+from planner.records.paths import Aim
+from planner.records.plan import Plan
+from planner.records.wording.lung import of_lung
+from planner.records.wording.number_text import counted, mm_text
 from service.pictures.oblique import LETTERS
 from service.pictures.palette import NO_LUNG
 

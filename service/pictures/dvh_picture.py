@@ -2,8 +2,8 @@
 
 from matplotlib.figure import Figure
 
-from planner.implant_records import DoseReport, DvhCurve
-from planner.records import Plan
+from planner.records.dose import DoseReport, DvhCurve
+from planner.records.plan import Plan
 from service.dose_text import hottest_gy
 from service.pictures.anatomy import spoken
 from service.pictures.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, VERMILION, LineStyle

@@ -5,8 +5,8 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, Patch, Polygon
 
-from planner.records import Plan
-from planner.sources import source_of
+from planner.records.plan import Plan
+from planner.records.request import source_of
 from service.pictures.oblique import Slice
 from service.pictures.palette import NEEDLE, SEED
 

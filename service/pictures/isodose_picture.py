@@ -14,9 +14,10 @@ from matplotlib.patches import Patch
 from anatomy.geometry.masks import VoxelMask
 from anatomy.scene import Scene
 from anatomy.structures import Role
-from planner.dose.lattice import DoseAt
-from planner.ptv import ptv_of
-from planner.records import Plan
+from planner.dose.dose_grid import DoseAt
+from planner.dose.plan_dose import plan_dose
+from planner.dose.ptv import ptv_of
+from planner.records.plan import Plan
 from service.pictures.anatomy import (
     HALO,
     PIXEL_MM,
@@ -31,7 +32,6 @@ from service.pictures.anatomy import (
 from service.pictures.implant_marks import NEAR_MM, draw_needles, draw_seeds
 from service.pictures.oblique import LEFT, LETTERS, POSTERIOR, SUPERIOR, Slice, inside
 from service.pictures.palette import BLACK, BLUE, GREEN, NEEDLE, PURPLE, SEED, VERMILION, LineStyle
-from service.pictures.plan_dose import plan_dose
 
 LEVELS_PERCENT = (50, 100, 150, 200)
 """Of the prescribed dose."""

@@ -9,10 +9,11 @@ from matplotlib.patches import Patch, Polygon
 
 from anatomy.scene import Scene
 from anatomy.structures import Role
-from planner.lung_words import at_least
-from planner.number_text import mm_text
-from planner.records import Aim, Path, Plan
-from planner.sources import source_of
+from planner.records.paths import Aim, Path
+from planner.records.plan import Plan
+from planner.records.request import source_of
+from planner.records.wording.lung import at_least
+from planner.records.wording.number_text import mm_text
 from service.pictures.anatomy import (
     HALO,
     draw_anatomy,

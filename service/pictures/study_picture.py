@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from planner.number_text import counted
+from planner.records.wording.number_text import counted
 from service.pictures.palette import BLACK, BLUE, GREY, VERMILION, LineStyle
 
 Row = Mapping[str, str | float | int | bool | None]

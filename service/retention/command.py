@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from anatomy.errors import AnatomyError
-from planner.number_text import counted
+from planner.records.wording.number_text import counted
 from service.audit import audit_to
 from service.columns import columns
 from service.database.connection import Database

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
-from planner.number_text import counted
+from planner.records.wording.number_text import counted
 from service.audit import settle
 from service.database.connection import Database, Unavailable
 from service.database.tables import holdings, jobs, sizes

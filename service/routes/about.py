@@ -5,7 +5,7 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from planner.records import SCHEMA, SOFTWARE
+from planner.records.plan import SCHEMA, SOFTWARE
 from service.parts import parts_of
 from service.problems import KINDS, documented, problem
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from planner.records import Plan
+from planner.records.plan import Plan
 from service.case_of_plan import case_of_plan
 from service.found_schema import MAX_FOUND_BYTES, EvaluateBody, ReplanBody
 from service.keeper import Keeper

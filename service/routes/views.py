@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from planner.records import SOFTWARE
+from planner.records.plan import SOFTWARE
 from service.access_json import SkinAccessModel, Triple
 from service.leaving import unless_left
 from service.made import Kind

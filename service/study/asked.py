@@ -7,8 +7,8 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from planner.records import SOFTWARE, Plan
-from planner.request import Request
+from planner.records.plan import SOFTWARE, Plan
+from planner.records.request import Request
 from service.jobs.job import Job, Order
 from service.jobs.states import FINAL, State
 from service.made import Kind

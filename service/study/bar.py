@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from planner.number_text import counted
+from planner.records.wording.number_text import counted
 from service.study.run import Standing
 from service.terminal import PROGRAM
 

@@ -24,7 +24,8 @@ from anatomy.names.did_you_mean import nearest
 from anatomy.readers.mask_folder import NIFTI_SUFFIXES, organ_name
 from anatomy.readers.mesh.mesh_axes import SEND_AXES, MeshAxes, axes_asked
 from anatomy.readers.mesh.mesh_files import is_surface
-from planner.request import Request, RequestError
+from planner.errors import RequestError
+from planner.records.request import Request
 from service.arguments import BUILTIN_PREFIX, BadFile, input_from, is_target_file, request_file
 from service.case import BUILTINS, Case
 

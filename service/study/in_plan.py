@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 
-from planner.implant_records import DoseReport, NeedleSet, Robustness, Touch
-from planner.records import Aim, Path, Plan
+from planner.records.dose import DoseReport
+from planner.records.needle_set import NeedleSet
+from planner.records.paths import Aim, Path
+from planner.records.plan import Plan
+from planner.records.robustness import Robustness, Touch
 from service.study.asked import Ended
 
 FAILED = "failed"
-"""The status of a plan that there is none of; others are planner.records.Status."""
+"""The status of a plan that there is none of; others are planner.records.plan.Status."""
 
 
 def itself(ended: Ended) -> Ended:

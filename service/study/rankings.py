@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from anatomy.errors import ReadError
-from planner.request import Request, RequestError
+from planner.errors import RequestError
+from planner.records.request import Request
 from service.arguments import read_file
 from service.schema import MAX_REQUEST_BYTES, PlanRequest
 from service.strict_json import Refused, parse, read_model

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from planner.records import Plan
+from planner.records.plan import Plan
 from service.database.connection import Database
 from service.database.migrate import migrate
 from service.jobs.book import Book

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from textwrap import shorten
 
-from planner.number_text import counted
-from planner.records import Status
+from planner.records.plan import Status
+from planner.records.wording.number_text import counted
 from service.columns import columns as as_columns
 from service.study.columns import Value
 from service.study.in_plan import FAILED

@@ -15,18 +15,19 @@ from anatomy.geometry.masks import mask_from_bool
 from anatomy.geometry.surface import Surface
 from anatomy.patient.pose import Bore, HalfSpace
 from anatomy.structures import Role, Structure
-from planner import crossed as crossing
-from planner.appraisals import Appraisal, Lack
 from planner.appraise import NEAR_MM, Appraiser
-from planner.kernels import appraise as kernel
-from planner.kernels import line
-from planner.kernels.verdicts import BLOCKED, BORE, HUB_BLOCKED, MISSES_TARGET, SAFE, SENTENCES, TABLE
-from planner.measure import Measured, Measurer
-from planner.records import CLEARANCE_CAP_MM
-from planner.records import TABLE as TABLE_NAME
-from planner.request import Needle, PoseRequest, Request, TargetRequest
-from planner.structure_sets import structure_sets
-from planner.world import world
+from planner.measuring import crossings_batch as crossing
+from planner.measuring.measure import Measurer
+from planner.measuring.measured import Measured
+from planner.measuring.structure_sets import structure_sets
+from planner.records.appraisal import Appraisal, Lack
+from planner.records.paths import CLEARANCE_CAP_MM
+from planner.records.request import Needle, PoseRequest, Request, TargetRequest
+from planner.records.search import TABLE as TABLE_NAME
+from planner.search.kernels import appraise as kernel
+from planner.search.kernels import line
+from planner.search.kernels.verdicts import BLOCKED, BORE, HUB_BLOCKED, MISSES_TARGET, SAFE, SENTENCES, TABLE
+from planner.search.scene_fields import world
 
 seeds = st.integers(0, 10_000)
 EXACT = 1e-9

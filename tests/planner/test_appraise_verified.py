@@ -8,26 +8,27 @@ from ball_plans import ball_plan, ball_scene
 from small_chests import CHESTS, Chest, random_lines, small_chest
 
 from anatomy.structures import Role
-from planner.appraisals import Appraisal, Lack
 from planner.appraise import Appraiser
-from planner.kernels import line
-from planner.kernels.verdicts import SAFE
-from planner.measure import Measured
-from planner.needles.tracks import seed_spans
+from planner.dose.ptv import ptv_of
+from planner.implant.needles.tracks import seed_spans
+from planner.measuring.measured import Measured
 from planner.plan import plan
-from planner.ptv import ptv_of
-from planner.records import Aim, Check, Path, Plan, SeedDrop
-from planner.request import Arrangement
-from planner.sources import source_of
+from planner.records.appraisal import Appraisal, Lack
+from planner.records.paths import Aim, Path, SeedDrop
+from planner.records.plan import Plan
+from planner.records.request import Arrangement, source_of
+from planner.records.verification import Check
+from planner.search.kernels import line
+from planner.search.kernels.verdicts import SAFE
+from planner.search.scene_fields import world
 from planner.verify.claims import Claims
-from planner.verify.clearance import check_nearest, check_needs, passings_of
 from planner.verify.implant import check_needle
-from planner.verify.passage import check_passage
-from planner.verify.ptv import ptv_of as ptv_by_verification
-from planner.verify.room import check_room
-from planner.verify.track import check_reach, check_track
-from planner.verify.trial import trial_of
-from planner.world import world
+from planner.verify.needle.bore import check_room
+from planner.verify.needle.clearance import check_nearest, check_needs, passings_of
+from planner.verify.needle.examined_axis import trial_of
+from planner.verify.needle.passage import check_passage
+from planner.verify.needle.track import check_reach, check_track
+from planner.verify.needle_set.ptv import ptv_of as ptv_by_verification
 
 AT_THE_EDGE = "the tip is at the distal edge of the target"
 IN_PTV = "the tip is in the PTV"

@@ -7,14 +7,15 @@ import pytest
 from ball_plans import ball_plan, ball_scene
 
 from anatomy.scene import Scene
+from planner.dose.ptv import ptv_of
+from planner.dose.tg43.seed_dose import seed_dose
+from planner.errors import RequestError
 from planner.evaluate import evaluate_implant
-from planner.implant_records import SMALLEST_SPOT_CC, GoalResult
-from planner.implant_results import EVALUATION_SCHEMA, Evaluation
-from planner.ptv import ptv_of
-from planner.records import Status
-from planner.request import GivenSeed, Goals, OrganGoal, Point, RequestError, SeedRequest
-from planner.results_wording import NOT_COMPARED, implant_outcome
-from planner.seeding.dose import seed_dose
+from planner.records.dose import GoalResult
+from planner.records.followup import EVALUATION_SCHEMA, SMALLEST_SPOT_CC, Evaluation
+from planner.records.plan import Status
+from planner.records.request import GivenSeed, Goals, OrganGoal, Point, SeedRequest
+from planner.records.wording.followup import NOT_COMPARED, implant_outcome
 
 
 def planned_seeds() -> tuple[GivenSeed, ...]:

@@ -33,14 +33,11 @@ from small_chests import (
 )
 
 from anatomy.structures import Role
-from planner.kernels import line
-from planner.kernels.line import CHORD, FISSURES, LENGTH, LUNG, PUNCTURES, TIP
-from planner.kernels.verdicts import SAFE
+from planner.paths.ranking import ranked
 from planner.plan import plan
-from planner.progress import Phase, Progress, always
-from planner.ranking import ranked
-from planner.records import Plan, Status
-from planner.request import (
+from planner.records.plan import Plan, Status
+from planner.records.progress import Phase, Progress, always
+from planner.records.request import (
     Needle,
     PoseRequest,
     Request,
@@ -48,8 +45,11 @@ from planner.request import (
     SeedRequest,
     TargetRequest,
 )
-from planner.search import search
-from planner.world import world
+from planner.search.kernels import line
+from planner.search.kernels.line import CHORD, FISSURES, LENGTH, LUNG, PUNCTURES, TIP
+from planner.search.kernels.verdicts import SAFE
+from planner.search.scene_fields import world
+from planner.search.search import search
 from service.plan_json import plan_to_json, write_plan
 
 COARSE = SearchRequest(max_paths=4, covering_radius_mm=4.0, min_separation_mm=3.0)
@@ -379,7 +379,7 @@ def test_out_of_time_the_plan_claims_nothing_that_it_did_not_prove():
         return progress.phase is not Phase.SEARCH
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("planner.search.PARENTS_AT_A_TIME", 500)
+        patch.setattr("planner.search.search.PARENTS_AT_A_TIME", 500)
         made = plan(briefly(small_chest("plain")).scene, briefly(small_chest("plain")).request, hurry).plan
     assert_verified(made)
     assert not made.search.complete

@@ -5,13 +5,15 @@ import pytest
 from ball_plans import ball_plan, ball_scene
 from sample_implants import a_path
 
-from planner.dose_report import Dosimetry
-from planner.implant_results import REPLAN_SCHEMA, Replanned
-from planner.ptv import ptv_of
-from planner.records import Aim, Path, Status
+from planner.dose.dosimetry import Dosimetry
+from planner.dose.ptv import ptv_of
+from planner.dose.tg43.seed_dose import seed_dose
+from planner.errors import RequestError
+from planner.records.followup import REPLAN_SCHEMA, Replanned
+from planner.records.paths import Aim, Path
+from planner.records.plan import Status
+from planner.records.request import GivenSeed, Point
 from planner.replan import MeasuredNeedle, _pairs, replan
-from planner.request import GivenSeed, Point, RequestError
-from planner.seeding.dose import seed_dose
 from service.results_text import replanned_text
 
 SHIFT_MM = 3.0

@@ -17,18 +17,19 @@ from hypothesis import strategies as st
 from sample_implants import a_path
 from scipy.spatial.transform import Rotation
 
-import planner.robustness.whole as whole
+import planner.robustness.robustness as whole
+from anatomy.geometry.even_points import even_points_B
 from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import VoxelMask, mask_from_bool
 from anatomy.scene import Scene
 from anatomy.structures import Role, Structure
-from planner.clearance import Obstacles
 from planner.dose.dvh import dose_covering_percent, dose_volume, volume_percent_at
-from planner.dose.in_seed import doses_outside, in_seed
-from planner.even_points import even_points_B
-from planner.ptv import ptv_of
-from planner.records import Aim, Path, SeedDrop
-from planner.request import (
+from planner.dose.ptv import ptv_of
+from planner.dose.tg43.in_seed import doses_outside, in_seed
+from planner.dose.tg43.seed_dose import SeedDose, seed_dose
+from planner.measuring.clearance import Obstacles
+from planner.records.paths import Aim, Path, SeedDrop
+from planner.records.request import (
     GivenSeed,
     Goals,
     Placement,
@@ -39,11 +40,17 @@ from planner.request import (
     TargetRequest,
 )
 from planner.robustness import robustness
-from planner.robustness.errors import ERRORS, Magnitude, PlacementErrors, displaced, drawn, quantile_mm
-from planner.robustness.spread import POINTS, dose_samples, spread_of
+from planner.robustness.dose_spread import POINTS, dose_samples, spread_of
+from planner.robustness.placement_errors import (
+    ERRORS,
+    Magnitude,
+    PlacementErrors,
+    displaced,
+    drawn,
+    quantile_mm,
+)
 from planner.robustness.tolerance import FINE, tolerance_deg
-from planner.robustness.touch import touched
-from planner.seeding.dose import SeedDose, seed_dose
+from planner.robustness.touched import touched
 
 TINY = Magnitude(1e-7, 5e-8)
 SHAPE = (14, 12, 10)

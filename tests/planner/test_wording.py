@@ -10,9 +10,9 @@ from sample_implants import a_dose, a_needle_set, a_robustness
 from true_plans import LINES, ORGANS, honest_plan, patient
 
 from anatomy.patient.body.body import GUESSED_SKIN
-from planner.implant_records import TooNear
-from planner.implant_wording import reached_text, set_claims, too_near_text, worst_first
-from planner.records import (
+from planner.records.needle_set import TooNear
+from planner.records.request import NeedleSetRequest, Prescription, Request, TargetRequest
+from planner.records.search import (
     BORE,
     NARROW,
     NEEDLE_LENGTH,
@@ -22,8 +22,10 @@ from planner.records import (
     Relaxation,
     SearchReport,
 )
-from planner.request import NeedleSetRequest, Prescription, Request, TargetRequest
-from planner.wording import claims_of, message_of, radius_text
+from planner.records.wording.implant import reached_text, worst_first
+from planner.records.wording.outcome_message import message_of
+from planner.records.wording.search_claims import claims_of, radius_text
+from planner.records.wording.set_claims import set_claims, too_near_text
 
 ASKED = Request(target=TargetRequest(("node_4R",)))
 PRESCRIBED = replace(ASKED, prescription=Prescription())

@@ -13,7 +13,7 @@ import plan_work as fakes
 import pytest
 from service_process import Service, eventually, running
 
-from planner.records import SOFTWARE
+from planner.records.plan import SOFTWARE
 from service.app import create_app
 from service.client import Altered, Client, ProblemError, Withdrawn
 from service.keys import create

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Connection, select
 
-from planner.access import SkinAccess
+from planner.paths.skin_access import SkinAccess
 from service.access_json import write_access
 from service.backup.make import BackedUp, back_up
 from service.backup.places import places_of

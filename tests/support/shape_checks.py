@@ -15,7 +15,7 @@ from types import CodeType, ModuleType
 from beartype import BeartypeConf, beartype
 
 COMPILED = frozenset({"njit", "jit", "vectorize", "guvectorize", "cfunc", "overload", "loop", "inlined"})
-"""Numba's decorators, and the planner's own of `planner.kernels.jit`."""
+"""Numba's decorators, and the planner's own of `anatomy.runtime.jit`."""
 
 CHECKED = beartype(conf=BeartypeConf(is_pep484_tower=True))
 """Types as mypy sees them: an int is a float."""

@@ -11,7 +11,8 @@ from golden_plans import GOLDEN, TOLERANCES, summary
 from anatomy.readers.read import read
 from anatomy.scene import scene
 from anatomy.structures import Role
-from planner.records import Aim, Plan, Status
+from planner.records.paths import Aim
+from planner.records.plan import Plan, Status
 from service import cli
 from service.app import create_app
 from service.plan_json import read_plan

@@ -6,8 +6,8 @@ from box_scenes import grid_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from anatomy.geometry.even_points import even_points_B
 from anatomy.geometry.masks import Layers, mask_from_bool
-from planner.even_points import even_points_B
 
 SHAPE = (14, 12, 10)
 

@@ -8,7 +8,7 @@ from anatomy.names.landmarks import is_clavicle, is_sternum, is_vertebra, lobe_o
 from anatomy.names.roles import is_known, role_of
 from anatomy.plausibility.expected_structures import expected_missing, lung_lacking
 from anatomy.structures import Role
-from planner.chest_wall import is_rib
+from planner.paths.chest_wall import is_rib
 
 TARGETS = [
     *("LN_4R", "LN4R", "ln_11Rs", "node_4R", "node_10L", "station_4R", "Station 7", "lymph node 2R"),

@@ -14,7 +14,7 @@ from anatomy.patient.body.body import body_of
 from anatomy.patient.body.body_parts import LEAST_CUT_PART_MM3, LEAST_PART_MM3
 from anatomy.scene import Scene, scene
 from anatomy.structures import Role, Segmentation, Structure
-from planner.measure import measure
+from planner.measuring.measure import measure
 from planner.verify import verify
 
 SHAPE = (30, 30, 30)

@@ -23,12 +23,12 @@ from anatomy.patient.target_parts import (
 )
 from anatomy.scene import Scene, scene
 from anatomy.structures import Role, Segmentation, Structure
-from planner.implant_wording import notes_on_ptv
-from planner.ptv import beyond_view_mm
-from planner.records import Plan
-from planner.request import Prescription
+from planner.dose.ptv import beyond_view_mm
+from planner.records.plan import Plan
+from planner.records.request import Prescription
+from planner.records.wording.implant import notes_on_ptv
 from planner.verify import verify
-from planner.verify.ptv import beyond_view_mm as verified_beyond_view_mm
+from planner.verify.needle_set.ptv import beyond_view_mm as verified_beyond_view_mm
 
 GRID = Grid((40, 40, 40), np.diag([2.0, 2.0, 2.0, 1.0]))
 VOXEL_MM3 = 8.0

@@ -19,10 +19,10 @@ from anatomy.readers.read import read
 from anatomy.scene import Scene, scene
 from anatomy.structures import InputDigest, Segmentation, Structure
 from planner.appraise import Appraiser
-from planner.request import Request
+from planner.records.request import Request
 from planner.verify.claims import Claims
-from planner.verify.track import check_from_skin
-from planner.verify.trial import trial_of
+from planner.verify.needle.examined_axis import trial_of
+from planner.verify.needle.track import check_from_skin
 
 SPACING_MM = 2.0
 SLICES = 40

@@ -1,4 +1,4 @@
-"""Compiled loops are kept by what their sources hold: a changed or lost source never runs old machine code."""
+"""Compiled loops are kept by what their sources hold: changed sources never run old machine code."""
 
 from pathlib import Path
 

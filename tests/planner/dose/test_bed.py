@@ -24,7 +24,7 @@ from planner.dose.bed import (
     summed_bed_gy,
 )
 from planner.dose.dvh import dose_covering_percent, dose_volume
-from planner.request import RequestError
+from planner.errors import RequestError
 
 HALF_LIFE_DAYS = 59.4
 DOSES = arrays(float, st.integers(1, 20), elements=st.floats(0.0, 2000.0))

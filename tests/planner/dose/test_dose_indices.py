@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from anatomy.geometry.masks import Layers, mask_from_bool
-from planner.dose import outside
+from anatomy.geometry.masks import Layers, inside, mask_from_bool
+from planner.dose import volume_outside as outside
 from planner.dose.dvh import dose_volume
-from planner.dose.indices import QualityIndices, inside, quality_indices
-from planner.dose.outside import outside_mm3
+from planner.dose.indices import QualityIndices, quality_indices
 from planner.dose.sampling import sampled
-from planner.request import RequestError
+from planner.dose.volume_outside import outside_mm3
+from planner.errors import RequestError
 
 K = 12_000.0
 GRID = grid_of((40, 40, 40), (0.8, 0.8, 0.8), pose_P((30.0, -20.0, 75.0), (5.0, -60.0, 420.0)))

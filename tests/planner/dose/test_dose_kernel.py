@@ -7,13 +7,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from planner.dose.kernel import DoseKernel, dose_kernel, dose_kernel_1d, dose_matrix, dose_sum
-from planner.dose.lookup import BLOCK, REACH_MM, node_angles_deg, node_radii_mm
-from planner.dose.tg43 import total_dose_1d_gy_per_u, total_dose_gy_per_u
+from planner.dose.tg43.formula import total_dose_1d_gy_per_u, total_dose_gy_per_u
+from planner.dose.tg43.kernel import DoseKernel, dose_kernel, dose_kernel_1d, dose_matrix, dose_sum
+from planner.dose.tg43.kernel_lookup import BLOCK, REACH_MM, node_angles_deg, node_radii_mm
 from planner.sources import SOURCES, Source, source_named
 from planner.sources.amersham_6711 import AMERSHAM_6711
-from planner.verify.planted import Planted
-from planner.verify.tg43 import direct_dose_gy
+from planner.verify.dose.all_seeds import Planted
+from planner.verify.dose.tg43 import direct_dose_gy
 from planner.verify.tolerances import DOSE, DOSE_NEAR, NEAR_SEED_MM
 
 each_source = pytest.mark.parametrize("source", SOURCES, ids=lambda s: s.name)

@@ -8,28 +8,22 @@ from ball_plans import REQUEST, ball_plan, ball_scene
 from box_scenes import grid_of
 
 from anatomy.geometry.masks import VoxelMask, mask_from_bool
-from planner.dose_report import (
-    ORGAN_STEP_MM,
-    SHOWN_PART,
-    Dosimetry,
-    dose_report,
-    goal_results,
-    organ_dose,
-    volume_dose,
-)
-from planner.implant_records import MEDIUM, DoseReport, OrganDose
-from planner.ptv import ptv_of
-from planner.request import (
+from planner.dose.dosimetry import ORGAN_STEP_MM, Dosimetry, organ_dose, volume_dose
+from planner.dose.goals import goal_results
+from planner.dose.ptv import ptv_of
+from planner.dose.report import SHOWN_PART, dose_report
+from planner.dose.tg43.seed_dose import seed_dose
+from planner.errors import RequestError
+from planner.records.dose import MEDIUM, DoseReport, OrganDose
+from planner.records.request import (
     BedRequest,
     GivenSeed,
     Goals,
     OrganGoal,
     Prescription,
     PriorExternal,
-    RequestError,
     SeedRequest,
 )
-from planner.seeding.dose import seed_dose
 
 
 @pytest.fixture(scope="module")

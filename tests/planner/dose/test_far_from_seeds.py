@@ -21,10 +21,11 @@ from small_chests import ellipsoid, posed
 from anatomy.geometry.frames import Grid
 from anatomy.scene import Scene
 from anatomy.structures import Role
+from planner.dose.tg43.seed_dose import seed_dose
 from planner.evaluate import evaluate_implant
-from planner.implant_records import TargetDose
-from planner.implant_results import Evaluation
-from planner.request import (
+from planner.records.dose import TargetDose
+from planner.records.followup import Evaluation
+from planner.records.request import (
     GivenSeed,
     Goals,
     OrganGoal,
@@ -35,7 +36,6 @@ from planner.request import (
     SeedRequest,
     TargetRequest,
 )
-from planner.seeding.dose import seed_dose
 from planner.verify import verify_evaluation
 
 MIDDLE_B = np.array([30.0, 30.0, 40.0])

@@ -11,8 +11,8 @@ from scipy.spatial.transform import Rotation
 
 from anatomy.geometry.masks import mask_from_bool
 from planner.dose.dvh import cumulative, dose_levels_gy, dose_volume
-from planner.dose.in_seed import doses_outside, in_seed
 from planner.dose.sampling import sampled
+from planner.dose.tg43.in_seed import doses_outside, in_seed
 
 PLACES = st.lists(st.tuples(*[st.floats(-4.0, 4.0)] * 3), min_size=0, max_size=4)
 

@@ -15,10 +15,10 @@ from scipy.optimize import brentq
 from anatomy.geometry.frames import Grid
 from anatomy.geometry.surface import Surface
 from anatomy.geometry.surfaces import voxelise
-from planner.dose import lattice as lattices
+from planner.dose import dose_grid as lattices
+from planner.dose.dose_grid import Lattice, dose_lattice, lattice_around, lattice_enclosing
 from planner.dose.isodose import isodose_surface
-from planner.dose.lattice import Lattice, dose_lattice, lattice_around, lattice_enclosing
-from planner.request import RequestError
+from planner.errors import RequestError
 
 FRAME = grid_of((10, 10, 10), (0.7, 0.8, 3.0), pose_P((15.0, -30.0, 65.0), (31.0, -22.0, 505.0)))
 MIRRORED = Grid((10, 10, 10), FRAME.X_PV @ np.diag([-1.0, 1.0, 1.0, 1.0]))

@@ -15,7 +15,13 @@ from sample_implants import a_dose, implant_plan
 
 from planner.dose.bed import ACUTE, LATE, ExternalBeam, external_bed_gy, implant_bed_gy
 from planner.dose.dvh import dose_volume
-from planner.dose.limit_tables import (
+from planner.dose.organ_limits.compare import OrganDose, Radiobiology, compare_all
+from planner.dose.organ_limits.organ_names import Match, match
+from planner.dose.organ_limits.verdicts import Verdict, doubted, judged
+from planner.errors import RequestError
+from planner.published_limits.limit import OrganLimit, Protocol, Scope
+from planner.published_limits.organs import ORGAN_OF_ROW, Organ
+from planner.published_limits.tables import (
     NCCN_5,
     PROTOCOLS,
     RTOG_0236,
@@ -23,17 +29,12 @@ from planner.dose.limit_tables import (
     TG101_5,
     protocol_named,
 )
-from planner.dose.limits import OrganLimit, Protocol, Scope
-from planner.dose.organ_limits import OrganDose, Radiobiology, compare_all
-from planner.dose.organ_names import Match, match
-from planner.dose.organ_table import ORGAN_OF_ROW, Organ
-from planner.dose.verdicts import Verdict, doubted, judged
-from planner.implant_records import Doubt, LimitComparison, LimitKind
-from planner.implant_wording import harm_of
-from planner.limit_wording import exceeded, exceeded_text, excess_ratio, reason_of
-from planner.request import Prescription, RequestError
-from planner.verify.organ_limits import Compared, Effect, _doubts
-from planner.verify.organ_match import Matched, matched
+from planner.records.organ_limits import Doubt, LimitComparison, LimitKind
+from planner.records.request import Prescription
+from planner.records.wording.implant import harm_of
+from planner.records.wording.organ_limits import exceeded, exceeded_text, excess_ratio, reason_of
+from planner.verify.dose.organ_limits.organ_limits import Compared, Effect, _doubts
+from planner.verify.dose.organ_limits.organ_match import Matched, matched
 from service.dose_text import exceeded_lines
 from service.plan_summary import summary_of
 

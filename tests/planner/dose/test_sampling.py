@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
-from anatomy.geometry.masks import Layers, mask_from_bool
+from anatomy.geometry.masks import Layers, inside, mask_from_bool
 from planner.dose import sampling
-from planner.dose.indices import inside
 from planner.dose.sampling import Near, sampled
-from planner.request import RequestError
+from planner.errors import RequestError
 
 SHAPE = (9, 7, 5)
 SPACING = (0.8, 1.1, 3.0)

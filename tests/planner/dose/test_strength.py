@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.dose.strength import U_PER_MCI, activity_mci, decayed_strength_u, strength_u
-from planner.request import RequestError
+from planner.dose.tg43.strength import U_PER_MCI, activity_mci, decayed_strength_u, strength_u
+from planner.errors import RequestError
 
 HALF_LIFE_D = 59.4
 

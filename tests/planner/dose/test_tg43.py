@@ -9,8 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from planner.dose.strength import strength_u
-from planner.dose.tg43 import (
+from planner.dose.tg43.formula import (
     anisotropy,
     cap_gy_per_u,
     dose_rate_cgy_per_h_u,
@@ -21,9 +20,10 @@ from planner.dose.tg43 import (
     total_dose_gy_per_u,
     uncapped_rate_cgy_per_h_u,
 )
+from planner.dose.tg43.strength import strength_u
 from planner.sources import SOURCES, Source
 from planner.sources.amersham_6711 import AMERSHAM_6711
-from planner.verify.tg43 import direct_dose_gy
+from planner.verify.dose.tg43 import direct_dose_gy
 
 pytestmark = pytest.mark.interpreted
 

@@ -14,19 +14,18 @@ from scipy.spatial import cKDTree
 from scipy.stats import qmc
 
 from anatomy.geometry.frames import Grid
-from anatomy.geometry.masks import VoxelMask, mask_from_bool
+from anatomy.geometry.masks import VoxelMask, inside, mask_from_bool
 from anatomy.structures import Role
-from planner.dose.indices import inside
-from planner.dose.outside import STEP_MM, cell_sides_mm, outside_mm3
-from planner.dose_report import Dosimetry
-from planner.implant_records import PlacedSeed
-from planner.request import GivenSeed, SeedRequest
-from planner.seeding.dose import seed_dose
+from planner.dose.dosimetry import Dosimetry
+from planner.dose.tg43.seed_dose import seed_dose
+from planner.dose.volume_outside import STEP_MM, cell_sides_mm, outside_mm3
+from planner.records.needle_set import PlacedSeed
+from planner.records.request import GivenSeed, SeedRequest
 from planner.sources.amersham_6711 import AMERSHAM_6711
-from planner.verify.conformity import outside_mm3 as verified_outside_mm3
-from planner.verify.conformity import widest_part_mm
-from planner.verify.planted import Planted, planted
-from planner.verify.reach import cubes_that_may_get
+from planner.verify.dose.all_seeds import Planted, planted
+from planner.verify.dose.conformity import outside_mm3 as verified_outside_mm3
+from planner.verify.dose.conformity import widest_part_mm
+from planner.verify.dose.reach import cubes_that_may_get
 
 K = 12_000.0
 COUNTED = 0.002
@@ -253,7 +252,7 @@ def test_no_part_of_a_cell_is_wider_than_verification_expects(
     places = grid.to_patient(np.random.default_rng(number).uniform(0.0, 40.0, (count, 3)))
     seeds = Planted(AMERSHAM_6711, 1e-6, places, np.zeros((count, 3)))
     far = mask_from_bool(box_mask(grid.shape, ((0, 0, 0), (1, 1, 1))))
-    with patch("planner.dose.outside._counted", return_value=0) as counted:
+    with patch("planner.dose.volume_outside._counted", return_value=0) as counted:
         outside_mm3(seeds.doses, 1e9, places, far, grid)
     _, parts, lattice, *_ = counted.call_args.args
     assert (lattice.spacing_mm / parts).max() <= widest_part_mm(count, grid.spacing_mm) * (1.0 + 1e-9)

@@ -8,19 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_chests import unit
 
+from anatomy.geometry.even_points import even_points_B
 from anatomy.geometry.masks import VoxelMask, mask_from_bool
-from planner.even_points import even_points_B
-from planner.kernels.line import LENGTH, LUNG, PUNCTURES, TIP
-from planner.needles.bundle import APART_DEG, _directions, _holes
-from planner.needles.cover import (
-    RELATIVE_GAP,
-    UNCOVERED,
-    NoCover,
-    Rule,
-    cheapest_cover,
-    conflict_rules,
-)
-from planner.needles.tracks import (
+from planner.implant.needles.template_bundles import APART_DEG, _directions, _holes
+from planner.implant.needles.tracks import (
     ENTRIES_APART_MM,
     NEAR_MM,
     PER_PLACE,
@@ -34,7 +25,16 @@ from planner.needles.tracks import (
     seed_spans,
     worth_choosing_from,
 )
-from planner.search import SafeLines
+from planner.implant.set_cover import (
+    RELATIVE_GAP,
+    UNCOVERED,
+    NoCover,
+    Rule,
+    cheapest_cover,
+    conflict_rules,
+)
+from planner.search.kernels.line import LENGTH, LUNG, PUNCTURES, TIP
+from planner.search.search import SafeLines
 
 NONE = np.zeros(0, int)
 
@@ -259,7 +259,7 @@ def test_the_cheapest_around_a_place_are_kept_whose_entries_lie_apart(seed, coun
 
 
 def test_too_many_lines_are_thinned_to_the_cheapest_of_each_neighbourhood(monkeypatch):
-    from planner.needles import tracks as module
+    from planner.implant.needles import tracks as module
 
     grid = grid_of((15, 15, 15), (2.0, 2.0, 2.0))
     lines = lines_through(ball_mask(grid, 8.0), grid, 3000, 3)

@@ -18,17 +18,21 @@ from anatomy.geometry.masks import mask_from_bool
 from anatomy.runtime.parallel import thread_count
 from anatomy.scene import Scene
 from anatomy.structures import Role
-from planner.dose_report import Dosimetry, dose_report
-from planner.implant import implant
-from planner.implant_records import Doubt
-from planner.implant_wording import limited_by, set_claims
-from planner.measure import Measurer
-from planner.needles.conflicts import hardware_of, needles_between
+from planner.dose.dosimetry import Dosimetry
+from planner.dose.ptv import ptv_of
+from planner.dose.report import dose_report
+from planner.dose.tg43.seed_dose import seed_dose
+from planner.errors import RequestError
+from planner.implant.implant import implant
+from planner.implant.needles.conflicts import hardware_of, needles_between
+from planner.implant.set_report import set_report
+from planner.measuring.measure import Measurer
 from planner.plan import plan
-from planner.progress import Phase, Progress, always
-from planner.ptv import ptv_of
-from planner.records import Aim, Path, Plan, Status
-from planner.request import (
+from planner.records.organ_limits import Doubt
+from planner.records.paths import Aim, Path
+from planner.records.plan import Plan, Status
+from planner.records.progress import Phase, Progress, always
+from planner.records.request import (
     Arrangement,
     BedRequest,
     GivenNeedle,
@@ -40,16 +44,16 @@ from planner.request import (
     Prescription,
     PriorExternal,
     Request,
-    RequestError,
     SearchRequest,
     SeedRequest,
     TargetRequest,
 )
-from planner.seeding.dose import seed_dose
-from planner.set_report import set_report
+from planner.records.wording.implant import limited_by
+from planner.records.wording.outcome_message import message_of
+from planner.records.wording.set_claims import set_claims
+from planner.search.kernels.world import World
+from planner.search.scene_fields import aimed_at, world
 from planner.verify import verify
-from planner.wording import message_of
-from planner.world import World, aimed_at, world
 
 
 def made(request: Request) -> Plan:

@@ -21,8 +21,8 @@ from random_needles import (
     spare_mm,
 )
 
-from planner.needles.conflicts import Hardware, Needles, conflict_pairs
-from planner.needles.order import (
+from planner.implant.needles.conflicts import Hardware, Needles, conflict_pairs
+from planner.implant.needles.insertion_order import (
     insertion_order,
     must_precede,
     mutually_blocking_pairs,

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_needles import HARDWARE, NO_ORDER, crowd, random_needles
 
-from planner.needles.chosen import Rules, rules_of
-from planner.needles.conflicts import Needles
-from planner.needles.order import must_precede
-from planner.needles.tracks import Tracks
+from planner.implant.needles.conflicts import Needles
+from planner.implant.needles.insertion_order import must_precede
+from planner.implant.needles.tracks import Tracks
+from planner.implant.set_rules import Rules, rules_of
 from planner.plan import plan
-from planner.progress import Phase, Progress
-from planner.records import Plan, Status
-from planner.request import NeedleSetRequest
+from planner.records.plan import Plan, Status
+from planner.records.progress import Phase, Progress
+from planner.records.request import NeedleSetRequest
 
 NONE = np.empty(0, int)
 

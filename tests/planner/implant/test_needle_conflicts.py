@@ -24,8 +24,7 @@ from random_needles import (
 from scipy.optimize import minimize
 from scipy.spatial.transform import Rotation
 
-from planner.kernels.needle_pair import stretch_distance2
-from planner.needles.conflicts import (
+from planner.implant.needles.conflicts import (
     Hardware,
     Needles,
     conflict_graph,
@@ -34,7 +33,8 @@ from planner.needles.conflicts import (
     lacking_most,
     needles_between,
 )
-from planner.request import PoseRequest, Request
+from planner.implant.needles.pair_kernel import stretch_distance2
+from planner.records.request import PoseRequest, Request
 
 seeds = st.integers(0, 2**32 - 1)
 counts = st.integers(0, 7)

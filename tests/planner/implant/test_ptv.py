@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from anatomy.geometry.frames import Grid
 from anatomy.scene import Scene
 from anatomy.structures import Role
-from planner.ptv import ptv_of
-from planner.request import Request, RequestError, TargetRequest
+from planner.dose.ptv import ptv_of
+from planner.errors import RequestError
+from planner.records.request import Request, TargetRequest
 
 SHAPE = (13, 12, 11)
 

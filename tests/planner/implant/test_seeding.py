@@ -14,28 +14,28 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from small_chests import unit
 
 from anatomy.structures import Role
-from planner.kernels.descent import descend
-from planner.kernels.seeding import SLACK, UNIT, GoalTable, cost_below, cost_with
-from planner.needles.tracks import Tracks
-from planner.ptv import ptv_of
-from planner.request import (
+from planner.dose.ptv import ptv_of
+from planner.dose.tg43.seed_dose import seed_dose
+from planner.errors import RequestError
+from planner.implant.needles.tracks import Tracks
+from planner.implant.seeding.aim_points import OF_ORGAN, aim_points
+from planner.implant.seeding.descent import GAIN, SEED, Problem, as_few, descended
+from planner.implant.seeding.descent_kernel import descend
+from planner.implant.seeding.exchange import exchanged
+from planner.implant.seeding.fewest_seeds import Fewest, fewest_seeds
+from planner.implant.seeding.goal_cost_kernel import SLACK, UNIT, GoalTable, cost_below, cost_with
+from planner.implant.seeding.goals import COLD, HOT, MISSED, PointGoal, goal_table, missing, target_goals
+from planner.implant.seeding.placement_problem import MANY
+from planner.implant.seeding.slots import ROUNDING_MM, Apart, Slots, apart_of, slots_on
+from planner.records.request import (
     GivenSeed,
     Goals,
     OrganGoal,
     Prescription,
     Request,
-    RequestError,
     SeedRequest,
     TargetRequest,
 )
-from planner.seeding.aims import COLD, HOT, MISSED, PointGoal, goal_table, missing, target_goals
-from planner.seeding.bound import Fewest, fewest_seeds
-from planner.seeding.descent import GAIN, SEED, Problem, as_few, descended
-from planner.seeding.dose import seed_dose
-from planner.seeding.exchange import exchanged
-from planner.seeding.points import OF_ORGAN, aim_points
-from planner.seeding.problems import MANY
-from planner.seeding.slots import ROUNDING_MM, Apart, Slots, apart_of, slots_on
 
 IN_HAND = 0.01
 

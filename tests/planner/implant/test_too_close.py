@@ -4,13 +4,13 @@ from sample_implants import a_needle_set
 from true_implants import given_needle, needle_paths, with_given
 from true_plans import patient
 
-from planner.given_near import too_near
-from planner.implant_wording import set_claims
-from planner.records import Aim
+from planner.implant.too_close import too_near
+from planner.records.paths import Aim
+from planner.records.wording.set_claims import set_claims
 from planner.verify.claims import Claims
-from planner.verify.clearance import passings_of
-from planner.verify.given import _structures
-from planner.verify.trial import trial_of
+from planner.verify.needle.clearance import passings_of
+from planner.verify.needle.examined_axis import trial_of
+from planner.verify.needle_set.needles_in_place import _structures
 
 
 def test_an_arm_that_a_given_needle_runs_through_is_told_and_found_again() -> None:

@@ -15,17 +15,24 @@ from box_scenes import box_mask, grid_of, made_scene, pose_P
 from anatomy.geometry.masks import VoxelMask, mask_from_bool
 from anatomy.scene import Scene
 from anatomy.structures import Role
-from planner.kernels.line import LENGTH, QUANTITIES, TIP
-from planner.measure import Measurer
-from planner.needles.pool import pools
-from planner.needles.tracks import Tracks, tracks_of
+from planner.dose.ptv import ptv_of
+from planner.implant.needles.track_pool import pools
+from planner.implant.needles.tracks import Tracks, tracks_of
+from planner.measuring.measure import Measurer
 from planner.plan import plan
-from planner.progress import always
-from planner.ptv import ptv_of
-from planner.records import Aim
-from planner.request import Arrangement, Needle, NeedleSetRequest, Request, SearchRequest, TargetRequest
-from planner.search import SafeLines
-from planner.world import world
+from planner.records.paths import Aim
+from planner.records.progress import always
+from planner.records.request import (
+    Arrangement,
+    Needle,
+    NeedleSetRequest,
+    Request,
+    SearchRequest,
+    TargetRequest,
+)
+from planner.search.kernels.line import LENGTH, QUANTITIES, TIP
+from planner.search.scene_fields import world
+from planner.search.search import SafeLines
 
 SHAPE, SPACING = (14, 27, 34), (5.0, 2.4, 1.5)
 BODY = ((2, 3, 4), (12, 24, 30))

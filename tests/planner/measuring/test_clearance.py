@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import mask_from_bool
 from anatomy.structures import Role, Structure
-from planner.clearance import FIRST_REACH_MM, Obstacles
+from planner.measuring.clearance import FIRST_REACH_MM, Obstacles
 
 SHAPE = (14, 12, 10)
 

@@ -7,7 +7,7 @@ from search_oracle import segment_distance
 
 from anatomy.geometry.masks import mask_from_bool
 from anatomy.structures import Role, Structure
-from planner.clearance import Obstacles
+from planner.measuring.clearance import Obstacles
 
 NANOMETRE = 1e-6
 """In millimetres."""

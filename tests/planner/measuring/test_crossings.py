@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from anatomy.geometry.surface import Surface
 from anatomy.structures import Role
-from planner import crossings as module
-from planner.crossings import SHORTEST_MM, Axis, by_layer, crossed_voxels, crossings, mask_intervals
-from planner.voxelwalk import runs_along, span_in_box
+from planner.measuring import crossings as module
+from planner.measuring.crossings import SHORTEST_MM, Axis, by_layer, crossed_voxels, crossings, mask_intervals
+from planner.measuring.voxel_walk import runs_along, span_in_box
 
 
 def slab_intervals(labels: np.ndarray, spacing: np.ndarray, start: np.ndarray, d: np.ndarray, length: float):

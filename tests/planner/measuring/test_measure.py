@@ -16,18 +16,13 @@ from anatomy.geometry.frames import canonical, lps_from_ras
 from anatomy.geometry.masks import mask_from_bool, masks_from_labels
 from anatomy.scene import Scene, scene
 from anatomy.structures import Role, Segmentation, Structure
-from planner.crossings import SHORTEST_MM
-from planner.measure import (
-    Measured,
-    Measurer,
-    axial_angle_deg,
-    craniocaudal_angle_deg,
-    measure,
-    passage,
-    to_path,
-)
-from planner.records import CLEARANCE_CAP_MM, LOBE_RUN_MM, PLEURAL_GAP_MM, PLEURAL_RUN_MM, SeedDrop
-from planner.request import Needle, PoseRequest, Request
+from planner.measuring.angles import axial_angle_deg, craniocaudal_angle_deg
+from planner.measuring.crossings import SHORTEST_MM
+from planner.measuring.lung_passage import passage
+from planner.measuring.measure import Measurer, measure
+from planner.measuring.measured import Measured, to_path
+from planner.records.paths import CLEARANCE_CAP_MM, LOBE_RUN_MM, PLEURAL_GAP_MM, PLEURAL_RUN_MM, SeedDrop
+from planner.records.request import Needle, PoseRequest, Request
 
 ANTERIOR = np.array([0.0, -1.0, 0.0])
 

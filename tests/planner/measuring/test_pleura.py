@@ -12,16 +12,18 @@ from anatomy.patient.lung_voids import lung_voids
 from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.appraise import Appraiser
-from planner.kernels.line import FISSURES, LUNG, PUNCTURES
-from planner.measure import Measured, Measurer, to_path
-from planner.nearest_miss import _leaving
-from planner.records import LUNG_ROUNDING_MM, SearchReport
-from planner.request import Request
+from planner.measuring.measure import Measurer
+from planner.measuring.measured import Measured, to_path
+from planner.paths.no_path.nearest_miss import _leaving
+from planner.records.paths import LUNG_ROUNDING_MM
+from planner.records.request import Request
+from planner.records.search import SearchReport
+from planner.records.wording.outcome_message import message_of
+from planner.search.kernels.line import FISSURES, LUNG, PUNCTURES
+from planner.search.scene_fields import world
 from planner.verify.claims import Claims
-from planner.verify.passage import check_passage
-from planner.verify.trial import trial_of
-from planner.wording import message_of
-from planner.world import world
+from planner.verify.needle.examined_axis import trial_of
+from planner.verify.needle.passage import check_passage
 
 SHAPE = (24, 60, 24)
 """A body 60 mm deep; the node lies at 44 mm, between lung at 4 mm and the back."""

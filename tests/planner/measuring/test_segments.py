@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.segments import (
+from planner.measuring.segment_box import (
     clamped_polyline,
     nearest_parameter,
     point_box_distance2,

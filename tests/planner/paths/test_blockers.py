@@ -8,11 +8,11 @@ from true_plans import ORGANS, RADIUS, REQUEST, Patient, Voxels, patient
 
 from anatomy.geometry.masks import Layers
 from anatomy.structures import Role, Structure
-from planner.blockers import DIRECTIONS, STEP_MM, blocked_by
-from planner.kernels import line, verdicts
-from planner.net import spread_directions
-from planner.records import LIMITS, SHORT_CHORD, TABLE
-from planner.world import world
+from planner.paths.no_path.blockers import DIRECTIONS, STEP_MM, blocked_by
+from planner.records.search import LIMITS, SHORT_CHORD, TABLE
+from planner.search.kernels import line, verdicts
+from planner.search.line_net import spread_directions
+from planner.search.scene_fields import world
 
 ASKED = replace(REQUEST, clearance_mm={"default": 2.0})
 

@@ -10,11 +10,12 @@ from anatomy.geometry.masks import Layers
 from anatomy.scene import Scene, scene
 from anatomy.structures import Role, Segmentation, Structure
 from anatomy.thorax import thorax
-from planner.chest_wall import is_rib, points_between, rib_space
-from planner.measure import Measured, Measurer
-from planner.naming import approach_of, window_name
-from planner.records import Crossing
-from planner.request import Request
+from planner.measuring.measure import Measurer
+from planner.measuring.measured import Measured
+from planner.paths.approach_names import approach_of, window_name
+from planner.paths.chest_wall import is_rib, points_between, rib_space
+from planner.records.paths import Crossing
+from planner.records.request import Request
 
 SHAPE, SPACING = (150, 120, 140), 2.0
 ORIGIN_P = np.array([-149.0, -119.0, -139.0])

@@ -12,12 +12,14 @@ from anatomy.geometry.masks import mask_from_bool
 from anatomy.geometry.surface import Surface
 from anatomy.patient.pose import Position
 from anatomy.structures import Role, Structure
-from planner.nearest_miss import nearest_miss
+from planner.errors import RequestError
+from planner.paths.no_path.nearest_miss import nearest_miss
 from planner.plan import plan
-from planner.progress import Phase
-from planner.records import BORE, NARROW, NEEDLE_LENGTH, RESERVED, Plan, Status
-from planner.request import Request, RequestError, SearchRequest
-from planner.world import world
+from planner.records.plan import Plan, Status
+from planner.records.progress import Phase
+from planner.records.request import Request, SearchRequest
+from planner.records.search import BORE, NARROW, NEEDLE_LENGTH, RESERVED
+from planner.search.scene_fields import world
 
 HUB_LENGTH, HUB_RADIUS = 30.0, 4.0
 WIDE = 30.0
@@ -274,7 +276,7 @@ def test_a_line_that_lacks_nothing_is_told_to_be_too_narrow_for_the_radius(who: 
 
 
 def test_out_of_time_nothing_is_said_of_misses(who: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("planner.search.PARENTS_AT_A_TIME", 500)
+    monkeypatch.setattr("planner.search.search.PARENTS_AT_A_TIME", 500)
     made = plan(who.scene, CAUTIOUS, lambda progress: progress.phase is not Phase.SEARCH).plan
     assert made.verification is not None and made.verification.passed
     assert made.outcome.status is Status.TIMED_OUT

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from measured_paths import BASE, made, numbers
 
-from planner.pareto import front, pareto_flags
-from planner.ranking import ranked
-from planner.request import Request
+from planner.paths.pareto import front, pareto_flags
+from planner.paths.ranking import ranked
+from planner.records.request import Request
 
 
 def beaten(values: np.ndarray) -> np.ndarray:

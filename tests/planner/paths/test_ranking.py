@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from measured_paths import BASE, made, numbers
 
 import planner.scores
-from planner.measure import Measured
-from planner.ranking import ranked, score_named
-from planner.request import DEFAULT_RANKING, Request, RequestError
+from planner.errors import RequestError
+from planner.measuring.measured import Measured
+from planner.paths.ranking import ranked, score_named
+from planner.records.request import DEFAULT_RANKING, Request
 from planner.scores import RISK_MODELS, SCORES, Score
 from planner.scores.pneumothorax_odds import pneumothorax_odds
 
@@ -63,7 +64,7 @@ def test_the_last_bits_of_a_float_do_not_decide():
 
 
 def test_ranking_sorts_a_plans_paths_as_well_as_measured_lines():
-    from planner.measure import to_path
+    from planner.measuring.measured import to_path
 
     two = [replace(BASE, lung_length_mm=3.0), replace(BASE, lung_length_mm=2.0)]
     record = [to_path(m, id="p", rank=1, window="", approach="", pareto=False, seeds=()) for m in two]

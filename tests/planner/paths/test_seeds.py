@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from anatomy.geometry.masks import VoxelMask, mask_from_bool
 from anatomy.structures import Role
-from planner.measure import measure
-from planner.request import Request, SeedRequest, TargetRequest
-from planner.seeds import distal_ends, seed_drops, within_margin
+from planner.measuring.measure import measure
+from planner.paths.seed_drops import distal_ends, seed_drops, within_margin
+from planner.records.request import Request, SeedRequest, TargetRequest
 
 ANTERIOR = np.array([0.0, -1.0, 0.0])
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from planner.aiming import Aiming
-from planner.appraisals import Lack, Near
 from planner.appraise import _too_near
-from planner.implant_records import GoalResult
-from planner.implant_wording import goal_text
-from planner.number_text import counted, decimals_apart, sure_percent
+from planner.records.appraisal import Lack, Near
+from planner.records.dose import GoalResult
+from planner.records.wording.goals import goal_text
+from planner.records.wording.number_text import counted, decimals_apart, sure_percent
+from planner.search.tip_requirements import Aiming
 from service.dose_text import goals_table
 
 

@@ -7,8 +7,8 @@ from sample_implants import implant_plan
 from true_plans import LINES, ORGANS, Patient, honest_plan, patient
 
 from anatomy.structures import Role
-from planner.lung_words import a_path, at_least, through
-from planner.records import Plan
+from planner.records.plan import Plan
+from planner.records.wording.lung import a_path, at_least, through
 from planner.verify import verify
 from service.implant_text import implant_lines
 from service.table import plan_text

@@ -26,8 +26,9 @@ from single_cells import (
 )
 from small_chests import Lines, from_lines
 
-from planner.kernels import level, line, verdicts
-from planner.kernels.cell import (
+from planner.search import level
+from planner.search.kernels import line, verdicts
+from planner.search.kernels.cell import (
     ALIVE,
     BURIED,
     CENTRE_BLOCKED,
@@ -37,8 +38,17 @@ from planner.kernels.cell import (
     NO_ROOM,
     OBSTRUCTED,
 )
-from planner.net import QUARTERS, SIXTEENTHS, Blocks, Cells, children, lines_of, roots, spread_directions
-from planner.world import target_corners_B
+from planner.search.line_net import (
+    QUARTERS,
+    SIXTEENTHS,
+    Blocks,
+    Cells,
+    children,
+    lines_of,
+    roots,
+    spread_directions,
+)
+from planner.search.scene_fields import target_corners_B
 
 pytestmark = pytest.mark.interpreted
 

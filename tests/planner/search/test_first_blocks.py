@@ -8,8 +8,8 @@ from search_oracle import Oracle
 from single_cells import CUT_BODY, MIDDLE, Patient, patient, sampled_margins, scattered
 from small_chests import Lines, joined, random_lines, shaken
 
-from planner.kernels import line
-from planner.kernels.clear import PIECE_MM
+from planner.search.kernels import line
+from planner.search.kernels.clear import PIECE_MM
 
 pytestmark = pytest.mark.interpreted
 

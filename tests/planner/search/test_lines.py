@@ -7,8 +7,8 @@ from search_oracle import TOLERANCE_MM, Judged, Oracle
 from single_cells import MIDDLE, NODE, SPACING_MM, Patient, patient, scattered, with_needle
 from small_chests import Lines, unit
 
-from planner.kernels import line, verdicts
-from planner.kernels.line import CHORD, LENGTH, LUNG, TIP
+from planner.search.kernels import line, verdicts
+from planner.search.kernels.line import CHORD, LENGTH, LUNG, TIP
 
 pytestmark = pytest.mark.interpreted
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from search_oracle import Oracle
 from single_cells import Patient, along_x, cell_about, lines_in, patient, with_needle
 
-from planner.bound import lung_bound_mm
-from planner.net import Cells, join
+from planner.search.line_net import Cells, join
+from planner.search.lung_bound import lung_bound_mm
 
 pytestmark = pytest.mark.interpreted
 

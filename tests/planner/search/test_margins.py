@@ -8,10 +8,10 @@ from single_cells import Patient, patient, sampled_margins, scattered
 from small_chests import Lines, random_lines
 
 from anatomy.geometry.distance_field import QUANTUM_MM
-from planner.kernels import line
-from planner.kernels.clear import PIECE_MM
-from planner.kernels.line import MARGIN, TIP
-from planner.kernels.verdicts import SAFE
+from planner.search.kernels import line
+from planner.search.kernels.clear import PIECE_MM
+from planner.search.kernels.line import MARGIN, TIP
+from planner.search.kernels.verdicts import SAFE
 
 pytestmark = pytest.mark.interpreted
 

@@ -8,8 +8,8 @@ from search_oracle import Oracle
 from single_cells import Patient, patient, sampled_margins, scattered
 from small_chests import Lines
 
-from planner.kernels import line, verdicts
-from planner.kernels.screen import PER_MM, ROUNDING_MM, TILE
+from planner.search.kernels import line, verdicts
+from planner.search.kernels.screen import PER_MM, ROUNDING_MM, TILE
 
 pytestmark = pytest.mark.interpreted
 

@@ -25,12 +25,14 @@ from small_chests import (
 )
 
 from anatomy.structures import Role
-from planner.bound import lung_bound_mm
-from planner.kernels import line
-from planner.kernels.line import CHORD, FISSURES, LENGTH, LUNG, PUNCTURES, QUANTITIES, TIP
-from planner.kernels.verdicts import SAFE
-from planner.measure import Measurer
-from planner.net import (
+from planner.measuring.measure import Measurer
+from planner.records.progress import Cancelled, Phase, Progress, always
+from planner.records.request import Needle, PoseRequest, Request, SearchRequest
+from planner.search.kernels import line
+from planner.search.kernels.line import CHORD, FISSURES, LENGTH, LUNG, PUNCTURES, QUANTITIES, TIP
+from planner.search.kernels.verdicts import SAFE
+from planner.search.kernels.world import World
+from planner.search.line_net import (
     BLOCKS,
     COVERING,
     QUARTERS,
@@ -44,17 +46,16 @@ from planner.net import (
     roots,
     spread_directions,
 )
-from planner.progress import Cancelled, Phase, Progress, always
-from planner.request import Needle, PoseRequest, Request, SearchRequest
-from planner.search import Found, SafeLines, _thinned, search
-from planner.world import World, target_corners_B, world
+from planner.search.lung_bound import lung_bound_mm
+from planner.search.scene_fields import target_corners_B, world
+from planner.search.search import Found, SafeLines, _thinned, search
 
 
 @pytest.fixture(autouse=True, scope="module")
 def every_safe_line_is_kept() -> Iterator[None]:
     """Else small cells give only the best line of their parent to choose from."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("planner.search.NEIGHBOURHOOD_MM", 0.0)
+        patch.setattr("planner.search.search.NEIGHBOURHOOD_MM", 0.0)
         yield
 
 
@@ -217,7 +218,7 @@ class Until:
 
 @pytest.mark.parametrize("times", [0, 3, 12, 30])
 def test_a_search_cut_short_returns_what_it_found_and_covers_what_it_says(monkeypatch, times):
-    monkeypatch.setattr("planner.search.PARENTS_AT_A_TIME", 400)
+    monkeypatch.setattr("planner.search.search.PARENTS_AT_A_TIME", 400)
     chest = open_chest(10)
     done = search(near(chest), 1.0, Until(times))
     assert not done.complete
@@ -227,7 +228,7 @@ def test_a_search_cut_short_returns_what_it_found_and_covers_what_it_says(monkey
 
 
 def test_the_first_level_always_completes(monkeypatch):
-    monkeypatch.setattr("planner.search.PARENTS_AT_A_TIME", 50)
+    monkeypatch.setattr("planner.search.search.PARENTS_AT_A_TIME", 50)
     until = Until(0)
     done = search(near(open_chest(3)), 4.0, until)
     assert {p.text for p in until.asked} == {"covering radius 8 mm"}
@@ -250,7 +251,7 @@ def test_a_search_that_runs_out_of_levels_covers_what_it_says(monkeypatch):
     """Cells that reach far beyond their plane C need the extra levels to cover the radius asked for."""
     chest = open_chest(3)
     assert search(near(chest), 2.0, always).complete
-    monkeypatch.setattr("planner.search.EXTRA_LEVELS", 0)
+    monkeypatch.setattr("planner.search.search.EXTRA_LEVELS", 0)
     done = search(near(chest), 2.0, always)
     assert not done.complete
     assert covered(chest, done, 3.0) <= done.radius_mm
@@ -258,7 +259,7 @@ def test_a_search_that_runs_out_of_levels_covers_what_it_says(monkeypatch):
 
 
 def test_progress_tells_how_far_the_whole_search_has_come(monkeypatch):
-    monkeypatch.setattr("planner.search.PARENTS_AT_A_TIME", 500)
+    monkeypatch.setattr("planner.search.search.PARENTS_AT_A_TIME", 500)
     until = Until(10**6)
     search(near(small_chest("plain")), 4.0, until)
     assert {p.phase for p in until.asked} == {Phase.SEARCH}
@@ -449,7 +450,7 @@ def test_a_narrow_fold_before_a_thick_part_of_the_body_is_searched_to_the_radius
 @pytest.mark.interpreted
 def test_a_tiny_search_finds_safe_lines_and_tells_their_numbers(monkeypatch):
     """With as few blocks as the promise of their directions allows."""
-    monkeypatch.setattr("planner.net.BLOCKS", 40)
+    monkeypatch.setattr("planner.search.line_net.BLOCKS", 40)
     grid = grid_of((14, 13, 12), (3.0, 3.0, 3.0))
     masks = {
         "body": (Role.SKIN, box_mask(grid.shape, ((3, 3, 3), (11, 10, 9)))),
@@ -474,7 +475,7 @@ def test_small_cells_give_the_best_line_of_each_parent_and_lose_no_least_lung(
 ) -> None:
     chest = small_chest("cut")
     every = search(near(chest), 1.0, always)
-    monkeypatch.setattr("planner.search.NEIGHBOURHOOD_MM", 2.0)
+    monkeypatch.setattr("planner.search.search.NEIGHBOURHOOD_MM", 2.0)
     best = search(near(chest), 1.0, always)
     assert len(every.lines) == every.safe_lines == best.safe_lines > 2 * len(best.lines) > 0
     assert best.lines.quantities[:, LUNG].min() == every.lines.quantities[:, LUNG].min()
@@ -490,7 +491,7 @@ def test_of_too_many_safe_lines_the_one_of_least_lung_stays_in_each_neighbourhoo
     apart by a millimetre, directions by a hundredth."""
     chest = small_chest("cut")
     every = search(near(chest), 1.0, always)
-    monkeypatch.setattr("planner.search.MOST_LINES", len(every.lines) - 1)
+    monkeypatch.setattr("planner.search.search.MOST_LINES", len(every.lines) - 1)
     few = search(near(chest), 1.0, always)
     least: dict[tuple[int, ...], float] = {}
     assert 0 < len(few.lines) < len(every.lines) - 1000
@@ -528,7 +529,7 @@ def some_lines(count: int, seed: int) -> SafeLines:
 def test_thinning_keeps_the_first_of_least_lung_in_each_neighbourhood(monkeypatch, apart_mm, parts) -> None:
     lines = some_lines(600, parts)
     split = [lines.take(slice(n * 600 // parts, (n + 1) * 600 // parts)) for n in range(parts)]
-    monkeypatch.setattr("planner.search.MOST_LINES", 599)
+    monkeypatch.setattr("planner.search.search.MOST_LINES", 599)
     best: dict[tuple[float, ...], int] = {}
     for n in range(600):
         place = (*np.rint(lines.point_B[n] / apart_mm), *np.rint(lines.outward_B[n] * 100.0 / apart_mm))
@@ -542,9 +543,9 @@ def test_thinning_keeps_the_first_of_least_lung_in_each_neighbourhood(monkeypatc
 
 def test_as_many_lines_as_are_kept_are_not_thinned(monkeypatch) -> None:
     parts = [some_lines(20, 1), some_lines(30, 2)]
-    monkeypatch.setattr("planner.search.MOST_LINES", 50)
+    monkeypatch.setattr("planner.search.search.MOST_LINES", 50)
     assert _thinned(parts, 1.0) is parts
-    monkeypatch.setattr("planner.search.MOST_LINES", 49)
+    monkeypatch.setattr("planner.search.search.MOST_LINES", 49)
     assert sum(map(len, _thinned(parts, 1000.0))) == 1
 
 
@@ -555,7 +556,7 @@ def test_each_level_is_thinned_to_its_own_radius_and_never_below_a_millimetre(mo
         asked.append(neighbourhood_mm)
         return _thinned(parts, neighbourhood_mm)
 
-    monkeypatch.setattr("planner.search._thinned", noted)
+    monkeypatch.setattr("planner.search.search._thinned", noted)
     search(near(small_chest("plain")), 4.0, always)
     assert asked[:2] == [8.0, 4.0]
 
@@ -565,8 +566,8 @@ def test_a_search_that_leaves_too_many_cells_ends_early_and_says_how_far_it_got(
 ) -> None:
     world = near(small_chest("plain"))
     whole = search(world, 1.0, always)
-    monkeypatch.setattr("planner.search.MOST_CELLS", 2000)
-    monkeypatch.setattr("planner.search.PARENTS_AT_A_TIME", 100)
+    monkeypatch.setattr("planner.search.search.MOST_CELLS", 2000)
+    monkeypatch.setattr("planner.search.search.PARENTS_AT_A_TIME", 100)
     ended = search(world, 1.0, always)
     assert whole.complete and not ended.complete
     assert ended.radius_mm > 1.0

@@ -32,21 +32,22 @@ from small_chests import (
 )
 
 from anatomy.structures import Role
-from planner.bound import lung_bound_mm
-from planner.kernels import line, verdicts
-from planner.kernels.line import CHORD, LENGTH, LUNG, TIP
-from planner.net import Blocks, Cells, lines_of
-from planner.progress import always
-from planner.request import Needle, PoseRequest, Request, SearchRequest
-from planner.search import Found, SafeLines, search
-from planner.world import World, world
+from planner.records.progress import always
+from planner.records.request import Needle, PoseRequest, Request, SearchRequest
+from planner.search.kernels import line, verdicts
+from planner.search.kernels.line import CHORD, LENGTH, LUNG, TIP
+from planner.search.kernels.world import World
+from planner.search.line_net import Blocks, Cells, lines_of
+from planner.search.lung_bound import lung_bound_mm
+from planner.search.scene_fields import world
+from planner.search.search import Found, SafeLines, search
 
 
 @pytest.fixture(autouse=True, scope="module")
 def every_safe_line_is_kept() -> Iterator[None]:
     """Else small cells give only the best line of their parent to choose from."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("planner.search.NEIGHBOURHOOD_MM", 0.0)
+        patch.setattr("planner.search.search.NEIGHBOURHOOD_MM", 0.0)
         yield
 
 

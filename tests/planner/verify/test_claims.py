@@ -28,17 +28,19 @@ from true_plans import (
 
 from anatomy.geometry.surface import Surface
 from anatomy.structures import InputDigest, Role, Structure
-from planner.records import Check, Crossing, Path, Plan, Status, Verification
-from planner.request import Prescription, Request
+from planner.records.paths import Crossing, Path
+from planner.records.plan import Plan, Status
+from planner.records.request import Prescription, Request
+from planner.records.verification import Check, Verification
 from planner.verify import verify
 from planner.verify.claims import Claims, first_agreeing
-from planner.verify.clearance import check_nearest, check_needs, passings_of
-from planner.verify.inputs import check_inputs
-from planner.verify.numbers import check_numbers
-from planner.verify.order import LESS_IS_BETTER, check_order
-from planner.verify.outcome import UNPROVED, check_outcome
+from planner.verify.needle.clearance import check_nearest, check_needs, passings_of
+from planner.verify.needle.examined_axis import trial_of
+from planner.verify.statements.inputs import check_inputs
+from planner.verify.statements.numbers import check_numbers
+from planner.verify.statements.outcome import UNPROVED, check_outcome
+from planner.verify.statements.ranks import LESS_IS_BETTER, check_order
 from planner.verify.tolerances import DISTANCE_MM, LENGTH_MM
-from planner.verify.trial import trial_of
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,13 @@ from types import MappingProxyType
 import pytest
 from true_plans import Patient, honest_plan, patient
 
-from planner.records import Blocker, Path, Plan, Window
-from planner.request import Prescription, PriorExternal, Request
+from planner.records.paths import Path, Window
+from planner.records.plan import Plan
+from planner.records.request import Prescription, PriorExternal, Request
+from planner.records.search import Blocker
 from planner.verify.claims import Claims
-from planner.verify.numbers import LARGEST, LARGEST_COUNT, MOST_SAMPLES, check_numbers
-from planner.verify.outcome import check_outcome
+from planner.verify.statements.numbers import LARGEST, LARGEST_COUNT, MOST_SAMPLES, check_numbers
+from planner.verify.statements.outcome import check_outcome
 from planner.verify.tolerances import LENGTH_MM, SHARE
 
 NEAR, FAR = 0.9, 1.1

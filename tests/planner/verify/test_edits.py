@@ -8,8 +8,8 @@ from functools import cache
 import pytest
 from true_implants import honest_implant, in_words
 
-from planner.implant_wording import set_claims
-from planner.records import Plan
+from planner.records.plan import Plan
+from planner.records.wording.set_claims import set_claims
 from planner.verify import verify
 from service.again import same_again
 from service.own_block import own_block

@@ -12,21 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import label
 
-from anatomy.geometry.masks import mask_from_bool
-from planner.dose.indices import inside
+from anatomy.geometry.masks import inside, mask_from_bool
+from planner.dose.tg43.seed_dose import seed_dose
 from planner.evaluate import evaluate_implant
-from planner.implant_records import Changes, PlacedSeed
-from planner.implant_results import Evaluation, Replanned
-from planner.records import Plan, Status, Verification
+from planner.records.followup import Changes, Evaluation, Replanned
+from planner.records.needle_set import PlacedSeed
+from planner.records.plan import Plan, Status
+from planner.records.request import GivenSeed, OrganGoal
+from planner.records.verification import Verification
+from planner.records.wording.followup import implant_outcome
 from planner.replan import MeasuredNeedle, replan
-from planner.request import GivenSeed, OrganGoal
-from planner.results_wording import implant_outcome
-from planner.seeding.dose import seed_dose
 from planner.sources.amersham_6711 import AMERSHAM_6711
 from planner.verify import verify_changes, verify_evaluation
-from planner.verify.cold_spots import _regions
-from planner.verify.planted import planted
-from planner.verify.results import _outside
+from planner.verify.dose.all_seeds import planted
+from planner.verify.dose.cold_spots import _regions
+from planner.verify.followup import _outside
 
 
 def failed(verification: Verification) -> set[tuple[str, str]]:

@@ -20,20 +20,12 @@ from true_implants import (
 )
 from true_plans import Patient, as_tuple
 
-from planner.implant_records import (
-    DoseReport,
-    Doubt,
-    DvhCurve,
-    GoalResult,
-    LimitComparison,
-    NeedleSet,
-    PlacedSeed,
-    TargetDose,
-    VolumeDose,
-)
-from planner.limit_wording import reason_of
-from planner.records import Aim, Path, Plan, SeedDrop, Status
-from planner.request import (
+from planner.records.dose import DoseReport, DvhCurve, GoalResult, TargetDose, VolumeDose
+from planner.records.needle_set import NeedleSet, PlacedSeed
+from planner.records.organ_limits import Doubt, LimitComparison
+from planner.records.paths import Aim, Path, SeedDrop
+from planner.records.plan import Plan, Status
+from planner.records.request import (
     Arrangement,
     BedRequest,
     GivenSeed,
@@ -43,8 +35,9 @@ from planner.request import (
     PriorExternal,
     Request,
 )
+from planner.records.wording.organ_limits import reason_of
 from planner.verify import verify
-from planner.verify.whole import NOT_RECOMPUTED
+from planner.verify.plan import NOT_RECOMPUTED
 
 Fault = Callable[[Plan], Plan]
 

@@ -22,12 +22,12 @@ from random_needles import (
 )
 from true_implants import honest_implant
 
-from planner.needles.conflicts import Hardware, conflict_pairs
-from planner.needles.order import insertion_order, must_precede
-from planner.records import Check
-from planner.request import Point
+from planner.implant.needles.conflicts import Hardware, conflict_pairs
+from planner.implant.needles.insertion_order import insertion_order, must_precede
+from planner.records.request import Point
+from planner.records.verification import Check
 from planner.verify.claims import Claims
-from planner.verify.needles import check_needles, gaps_in_place
+from planner.verify.needle_set.conflicts import check_needles, gaps_in_place
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -23,18 +23,19 @@ from true_implants import (
 from true_plans import Patient
 
 from anatomy.structures import Role
-from planner.clearance import Obstacles
-from planner.implant_records import NeedleRisk, Robustness, Spread, Touch
-from planner.records import Aim, Plan
-from planner.request import Needle, Placement
-from planner.robustness.errors import ERRORS, displaced, drawn
+from planner.measuring.clearance import Obstacles
+from planner.records.paths import Aim
+from planner.records.plan import Plan
+from planner.records.request import Needle, Placement
+from planner.records.robustness import NeedleRisk, Robustness, Spread, Touch
+from planner.robustness.placement_errors import ERRORS, displaced, drawn
 from planner.robustness.tolerance import tolerance_deg
 from planner.verify import verify
-from planner.verify.boxes import segment_box2
 from planner.verify.claims import Claims
-from planner.verify.placement import MEAN_AND_SD_MM, misplaced
-from planner.verify.risk import check_tolerances
-from planner.verify.touching import touching
+from planner.verify.geometry.boxes import segment_box2
+from planner.verify.robustness.placement_errors import MEAN_AND_SD_MM, misplaced
+from planner.verify.robustness.risk import check_tolerances
+from planner.verify.robustness.touched import touching
 
 # Placement
 

@@ -23,7 +23,9 @@ from true_plans import (
 from anatomy.geometry.frames import Grid
 from anatomy.patient.pose import Position
 from anatomy.structures import InputDigest, Role
-from planner.records import SHORT_CHORD, Blocker, Crossing, Path, Plan, SeedDrop, Status
+from planner.records.paths import Crossing, Path, SeedDrop
+from planner.records.plan import Plan, Status
+from planner.records.search import SHORT_CHORD, Blocker
 from planner.verify import verify
 
 Fault = Callable[[Plan], Plan]

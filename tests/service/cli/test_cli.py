@@ -20,9 +20,10 @@ from command_line import refused, seedpath
 from phantom import write_phantom
 
 from anatomy.structures import InputDigest
-from planner.progress import Phase, Progress
-from planner.records import SOFTWARE, Verification
-from planner.request import Request, TargetRequest
+from planner.records.plan import SOFTWARE
+from planner.records.progress import Phase, Progress
+from planner.records.request import Request, TargetRequest
+from planner.records.verification import Verification
 from service import cli
 from service.case import Case
 from service.files import write_atomically

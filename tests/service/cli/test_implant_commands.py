@@ -16,11 +16,13 @@ from phantom import LABELS, write_phantom
 from sample_implants import ASKED, a_replanning, an_evaluation, implant_plan
 
 from anatomy.scene import Scene
-from planner.implant_results import Evaluation, Replanned
-from planner.progress import GoOn, Phase, Progress
-from planner.records import Outcome, Plan, Status, Verification
+from planner.errors import RequestError
+from planner.records.followup import Evaluation, Replanned
+from planner.records.plan import Outcome, Plan, Status
+from planner.records.progress import GoOn, Phase, Progress
+from planner.records.request import GivenSeed, SearchRequest, TargetRequest
+from planner.records.verification import Verification
 from planner.replan import MeasuredNeedle
-from planner.request import GivenSeed, RequestError, SearchRequest, TargetRequest
 from service import cli, work
 from service.case import Case, open_scene
 from service.found_schema import NeedlesMeasured

@@ -14,8 +14,10 @@ from sample_implants import (
     implant_plan,
 )
 
-from planner.implant_records import NeedleRisk, OrganDose, Touch
-from planner.records import Aim, Plan
+from planner.records.dose import OrganDose
+from planner.records.paths import Aim
+from planner.records.plan import Plan
+from planner.records.robustness import NeedleRisk, Touch
 from service.dose_text import ORGANS_SHOWN, bed_lines, exceeded_lines, organs_table, quantity, volume_line
 from service.implant_text import NEEDLE_HEADINGS, implant_lines
 from service.results_text import evaluation_text, replanned_text

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from phantom import write_phantom
 
-from planner.records import Aim
+from planner.records.paths import Aim
 from service import appraising as module
 from service.appraisal_schema import NeedlesBody
 from service.appraise_task import Needles, appraise, joined

@@ -19,7 +19,7 @@ import sandbox_work as fakes
 from process_state import is_gone
 
 from anatomy.errors import ReadError
-from planner.progress import Progress
+from planner.records.progress import Progress
 from service.jobs import bench as bench_of
 from service.jobs import standstill
 from service.jobs.bench import Bench, Exceeded, Fault, Lost, Stopped, WorkBounds

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import plan_work as fakes
 import pytest
 
-from planner.progress import Phase, Progress
+from planner.records.progress import Phase, Progress
 from service import store as store_module
 from service.case_content import content_of, identify
 from service.database.migrate import migrate

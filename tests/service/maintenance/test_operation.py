@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from kept_data import LOST, Kept
 
-from planner.progress import Phase
+from planner.records.progress import Phase
 from service.app import create_app
 from service.audit import audit_to
 from service.cli import main

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from true_plans import honest_plan, patient
 
-from planner.records import Check, Verification
+from planner.records.verification import Check, Verification
 from planner.verify import verify
 from service.check_text import check_text, holds
 from service.own_block import lacks_verification, own_block

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from true_plans import honest_plan, patient
 
-from planner.records import SOFTWARE, Plan, Verification
+from planner.records.plan import SOFTWARE, Plan
+from planner.records.verification import Verification
 from service.again import NEARLY_MM, same_again, why_not_again
 
 PLAN = honest_plan(patient())

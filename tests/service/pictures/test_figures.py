@@ -10,19 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from anatomy.structures import Role
-from planner.records import (
-    SCHEMA,
-    Aim,
-    Crossing,
-    Outcome,
-    Path,
-    Plan,
-    SearchReport,
-    SeedDrop,
-    Status,
-    Window,
-)
-from planner.request import Request
+from planner.records.paths import Aim, Crossing, Path, SeedDrop, Window
+from planner.records.plan import SCHEMA, Outcome, Plan, Status
+from planner.records.request import Request
+from planner.records.search import SearchReport
 from service.pictures.access_picture import CELL_MM, VIEWS, access_figure, best_in_cells
 from service.pictures.oblique import along_needle, direction_letters
 from service.pictures.palette import NEEDLE, NO_LUNG, OF_ROLE, SEED
@@ -173,7 +164,7 @@ def test_an_access_map_without_entries_says_so() -> None:
 
 
 def test_a_plan_is_drawn_into_files_that_equal_work_makes_equal(tmp_path: FilePath) -> None:
-    from planner.access import SkinAccess
+    from planner.paths.skin_access import SkinAccess
     from planner.plan import Planning
     from service.figures import draw
 

@@ -17,11 +17,13 @@ from sample_implants import TIP, a_dose, a_needle_set, implant_plan
 from winding import winding_number
 
 from anatomy.geometry.surface import Surface
-from planner.access import SkinAccess
-from planner.dose.kernel import dose_kernel, dose_kernel_1d, dose_sum
-from planner.implant_records import PlacedSeed
+from planner.dose.plan_dose import plan_dose, seeds_P
+from planner.dose.tg43.kernel import dose_kernel, dose_kernel_1d, dose_sum
+from planner.paths.skin_access import SkinAccess
 from planner.plan import Planning
-from planner.records import Aim, Plan
+from planner.records.needle_set import PlacedSeed
+from planner.records.paths import Aim
+from planner.records.plan import Plan
 from planner.sources import source_named
 from service.figures import draw
 from service.pictures.dvh_picture import ORGANS_DRAWN, dvh_figure, hottest_curves
@@ -30,7 +32,6 @@ from service.pictures.isodose_picture import LEVELS_PERCENT, isodose_figure, sli
 from service.pictures.oblique import Slice
 from service.pictures.palette import GREEN, NEEDLE, SEED
 from service.pictures.path_picture import path_figure
-from service.pictures.plan_dose import plan_dose, seeds_P
 from service.stl import write_stl
 
 PLAN = implant_plan()

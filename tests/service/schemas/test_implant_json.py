@@ -1,7 +1,9 @@
 """The JSON of needle set, dose, robustness, evaluations and replannings: exact both ways, and nothing read
 that is not whole."""
 
+import importlib
 import json
+import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, get_args, get_type_hints
@@ -11,15 +13,23 @@ import pytest
 from pydantic import BaseModel
 from sample_implants import a_needle_set, a_path, a_replanning, an_evaluation, implant_plan
 
-from planner import implant_records, records
-from planner.records import Aim, Plan
-from planner.request import Arrangement, GivenNeedle, GivenSeed, NeedleSetRequest, Prescription
+from planner import records
+from planner.records.paths import Aim
+from planner.records.plan import Plan
+from planner.records.request import Arrangement, GivenNeedle, GivenSeed, NeedleSetRequest, Prescription
 from service import implant_plan_schema, plan_schema, results_schema
 from service.plan_json import plan_sha256, plan_to_json, read_plan, write_plan
 from service.results_json import read_evaluation, read_replanned, write_evaluation, write_replanned
 from service.strict_json import Refused
 
 SHA256 = "5e" * 32
+
+RECORDS = {
+    name: record
+    for module in pkgutil.iter_modules(records.__path__, f"{records.__name__}.")
+    for name, record in vars(importlib.import_module(module.name)).items()
+    if is_dataclass(record)
+}
 
 
 def test_a_plan_with_an_implant_reads_back_as_it_was() -> None:
@@ -138,7 +148,7 @@ def test_every_model_has_the_fields_of_its_record_in_their_order(model: type[Bas
     if model.__module__ == results_schema.__name__ and name in ("Evaluation", "Replanned"):
         record: Any = get_type_hints(model.to_record)["return"]  # type: ignore[attr-defined]
     else:
-        record = getattr(implant_records, name, None) or getattr(records, name)
+        record = RECORDS[name]
     known = {info.alias or name: str(info.annotation) for name, info in model.model_fields.items()}
     assert list(known) == [field.name for field in fields(record)]
     for field, hint in get_type_hints(record).items():

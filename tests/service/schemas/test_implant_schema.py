@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.dose.limit_tables import PROTOCOLS
-from planner.request import (
+from planner.published_limits.tables import PROTOCOLS
+from planner.records.request import (
     Arrangement,
     GivenNeedle,
     GivenSeed,

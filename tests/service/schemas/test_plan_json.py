@@ -16,25 +16,11 @@ from hypothesis import strategies as st
 from sample_implants import implant_plan
 
 from anatomy.structures import InputDigest
-from planner.records import (
-    SCHEMA,
-    SOFTWARE,
-    Aim,
-    Blocker,
-    Check,
-    Crossing,
-    NearestMiss,
-    Outcome,
-    Path,
-    Plan,
-    Relaxation,
-    SearchReport,
-    SeedDrop,
-    Status,
-    Verification,
-    Window,
-)
-from planner.request import Request
+from planner.records.paths import Aim, Crossing, Path, SeedDrop, Window
+from planner.records.plan import SCHEMA, SOFTWARE, Outcome, Plan, Status
+from planner.records.request import Request
+from planner.records.search import Blocker, NearestMiss, Relaxation, SearchReport
+from planner.records.verification import Check, Verification
 from service.plan_json import Unreadable, plan_sha256, plan_to_json, read_kept_plan, read_plan, write_plan
 from service.strict_json import NotJson, Refused
 

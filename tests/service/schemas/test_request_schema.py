@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from anatomy.errors import MOST_OF_FIELD
 from anatomy.patient.pose import Position
 from anatomy.structures import Role
-from planner.gauge import OUTSIDE_MM
-from planner.request import Needle, Prescription, Request
+from planner.records.gauge import OUTSIDE_MM
+from planner.records.request import Needle, Prescription, Request
 from planner.scores import SCORES
 from service.limits import LIMITS
 from service.request_json import request_to_json

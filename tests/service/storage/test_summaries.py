@@ -15,8 +15,8 @@ from rest_calls import GENEROUS_S, upload, zipped
 from sample_implants import ASKED, implant_plan
 from sqlalchemy import select, text, update
 
-from planner.implant_records import Doubt
-from planner.records import Plan, Status
+from planner.records.organ_limits import Doubt
+from planner.records.plan import Plan, Status
 from service.app import create_app
 from service.case import Case
 from service.case_summary import CaseSummary, case_summary_of

@@ -20,7 +20,7 @@ from postgres import Postgres
 from service_process import eventually
 from study_process import family, is_alive, started
 
-from planner.request import Request
+from planner.records.request import Request
 from service import cli, study_command
 from service.app import create_app
 from service.case import Case

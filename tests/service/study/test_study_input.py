@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anatomy.errors import AnatomyError
-from planner.request import DEFAULT_RANKING, Request
+from planner.records.request import DEFAULT_RANKING, Request
 from planner.scores import SCORES
 from service.arguments import BadFile
 from service.case import Case

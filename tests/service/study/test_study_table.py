@@ -14,8 +14,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from true_plans import honest_plan, patient
 
-from planner.records import Outcome, Path, Plan, Status
-from planner.request import Request
+from planner.records.paths import Path
+from planner.records.plan import Outcome, Plan, Status
+from planner.records.request import Request
 from planner.scores import SCORES
 from service.pictures.study_picture import ALIKE, COLOURS, QUANTITIES, change, study_figure
 from service.study.asked import Asked, Ended

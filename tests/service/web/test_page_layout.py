@@ -26,9 +26,13 @@ from playwright.sync_api import (
 )
 from sample_implants import ASKED, a_dose, a_needle_set, a_robustness
 
-from planner.implant_records import Doubt, GoalResult, LimitKind, TooNear
-from planner.implant_wording import given_twice, goal_text, nearest_first, too_near_text, worst_first
-from planner.limit_wording import exceeded, exceeded_text
+from planner.records.dose import GoalResult
+from planner.records.needle_set import TooNear
+from planner.records.organ_limits import Doubt, LimitKind
+from planner.records.wording.goals import goal_text
+from planner.records.wording.implant import worst_first
+from planner.records.wording.organ_limits import exceeded, exceeded_text
+from planner.records.wording.set_claims import given_twice, nearest_first, too_near_text
 from service import appraising
 from service.app import create_app
 from service.plain_json import to_json

@@ -19,7 +19,7 @@ from phantom import LABELS, write_phantom
 from rest_calls import GENEROUS_S, healthy, problem, stored, until, upload, zipped
 from service_process import eventually
 
-from planner.records import SCHEMA, SOFTWARE
+from planner.records.plan import SCHEMA, SOFTWARE
 from service.app import create_app
 from service.loopback import is_loopback
 from service.plan_json import read_plan

@@ -6,9 +6,9 @@ import numpy as np
 from small_chests import Chest, Lines
 
 from anatomy.structures import Role
-from planner.defaults import least_chord_mm
-from planner.kernels import verdicts
-from planner.request import Request
+from planner.records.defaults import least_chord_mm
+from planner.records.request import Request
+from planner.search.kernels import verdicts
 
 TOLERANCE_MM = 1e-6
 """Nearer to a boundary than this a line may be judged either way: float64 rounding, a thousand times over."""

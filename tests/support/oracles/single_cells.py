@@ -17,10 +17,11 @@ from small_chests import Chest, Lines, posed, without_table
 
 from anatomy.patient.pose import Bore, HalfSpace
 from anatomy.structures import Role
-from planner.kernels import level
-from planner.net import SIXTEENTHS, Blocks, Cells, lines_of
-from planner.request import Needle, PoseRequest, Request, SearchRequest, TargetRequest
-from planner.world import World, target_corners_B, triple, world
+from planner.records.request import Needle, PoseRequest, Request, SearchRequest, TargetRequest
+from planner.search import level
+from planner.search.kernels.world import World, triple
+from planner.search.line_net import SIXTEENTHS, Blocks, Cells, lines_of
+from planner.search.scene_fields import target_corners_B, world
 
 SHAPE = (12, 9, 9)
 SPACING_MM = 4.0

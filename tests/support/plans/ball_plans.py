@@ -11,8 +11,8 @@ from small_chests import Chest, ellipsoid, posed
 from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.plan import plan
-from planner.records import Plan
-from planner.request import (
+from planner.records.plan import Plan
+from planner.records.request import (
     Goals,
     Needle,
     NeedleSetRequest,

@@ -10,7 +10,8 @@ from typing import Any
 
 from checkout import TESTS
 
-from planner.records import Aim, Plan
+from planner.records.paths import Aim
+from planner.records.plan import Plan
 from service.plan_json import read_plan
 
 GOLDEN = TESTS / "golden"

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from planner.measure import Measured
+from planner.measuring.measured import Measured
 
 BASE = Measured(
     entry_mm=(0.0, 0.0, 0.0),

@@ -19,13 +19,14 @@ from random_chests import random_chest
 from small_chests import Chest
 
 from anatomy.scene import Scene
+from planner.errors import RequestError
 from planner.evaluate import evaluate_implant
-from planner.given import measured_needles, refuse_impossible_seeds
-from planner.organ_goals import REPORTED_ROLES
+from planner.implant.needles_in_place import measured_needles, refuse_impossible_seeds
 from planner.plan import plan
-from planner.records import Aim, Plan, Verification
-from planner.replan import MeasuredNeedle, replan
-from planner.request import (
+from planner.records.organ_goals import REPORTED_ROLES
+from planner.records.paths import Aim
+from planner.records.plan import Plan
+from planner.records.request import (
     DEFAULT_RANKING,
     Arrangement,
     GivenNeedle,
@@ -38,11 +39,12 @@ from planner.request import (
     Prescription,
     PriorExternal,
     Request,
-    RequestError,
     RobustnessRequest,
     SeedRequest,
     TargetRequest,
 )
+from planner.records.verification import Verification
+from planner.replan import MeasuredNeedle, replan
 from planner.sources import SOURCES
 from planner.verify import verify
 from service.plan_json import plan_sha256, read_plan, write_plan

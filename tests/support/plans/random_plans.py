@@ -14,7 +14,7 @@ from small_chests import Chest
 
 from anatomy.errors import AnatomyError
 from planner.plan import plan
-from planner.records import LUNG_ROUNDING_MM, PLEURAL_RUN_MM
+from planner.records.paths import LUNG_ROUNDING_MM, PLEURAL_RUN_MM
 from planner.verify import verify
 from service.plan_json import read_plan, write_plan
 from service.strict_json import NotJson, Refused

@@ -3,47 +3,35 @@ what is tested with them is how they are written, shown and kept."""
 
 from dataclasses import replace
 
-from planner.implant_records import (
+from planner.records.dose import (
     MEDIUM,
-    Achieved,
     BedReport,
-    Changes,
-    ColdSpot,
     DoseReport,
-    Doubt,
     DvhCurve,
     GoalResult,
-    LimitComparison,
-    LimitKind,
-    NeedleChange,
-    NeedleRisk,
-    NeedleSet,
     OrganDose,
-    PlacedSeed,
     PointDose,
-    Robustness,
-    Spread,
     TargetDose,
-    TooNear,
-    Touch,
     VolumeDose,
 )
-from planner.implant_results import EVALUATION_SCHEMA, REPLAN_SCHEMA, Evaluation, Replanned
-from planner.records import (
-    SCHEMA,
-    SOFTWARE,
-    Aim,
-    Check,
-    Outcome,
-    Path,
-    Plan,
-    SearchReport,
-    SeedDrop,
-    Status,
-    Verification,
-    Window,
+from planner.records.followup import (
+    EVALUATION_SCHEMA,
+    REPLAN_SCHEMA,
+    Achieved,
+    Changes,
+    ColdSpot,
+    Evaluation,
+    NeedleChange,
+    Replanned,
 )
-from planner.request import GivenSeed, Prescription, Request, TargetRequest
+from planner.records.needle_set import NeedleSet, PlacedSeed, TooNear
+from planner.records.organ_limits import Doubt, LimitComparison, LimitKind
+from planner.records.paths import Aim, Path, SeedDrop, Window
+from planner.records.plan import SCHEMA, SOFTWARE, Outcome, Plan, Status
+from planner.records.request import GivenSeed, Prescription, Request, TargetRequest
+from planner.records.robustness import NeedleRisk, Robustness, Spread, Touch
+from planner.records.search import SearchReport
+from planner.records.verification import Check, Verification
 
 ASKED = Request(target=TargetRequest(("node",)), prescription=Prescription())
 TARGET = TargetDose(12.3, 146.25, 98.5, 96.0, 62.5, 31.0, 0.71, 0.29, 0.35)

@@ -17,15 +17,17 @@ import numpy as np
 from true_plans import REQUEST, Patient, as_tuple, honest_plan, patient
 
 from anatomy.scene import Scene
-from planner.dose_report import dose_report
-from planner.given_near import near_pairs, too_near
-from planner.implant_records import NeedleSet, PlacedSeed
-from planner.implant_wording import set_claims
-from planner.measure import Measured, Measurer, to_path
-from planner.ptv import ptv_of
-from planner.ranking import ranked
-from planner.records import Aim, Path, Plan, SeedDrop, Status
-from planner.request import (
+from planner.dose.ptv import ptv_of
+from planner.dose.report import dose_report
+from planner.dose.tg43.seed_dose import seed_dose
+from planner.implant.too_close import near_pairs, too_near
+from planner.measuring.measure import Measurer
+from planner.measuring.measured import Measured, to_path
+from planner.paths.ranking import ranked
+from planner.records.needle_set import NeedleSet, PlacedSeed
+from planner.records.paths import Aim, Path, SeedDrop
+from planner.records.plan import Plan, Status
+from planner.records.request import (
     GivenNeedle,
     GivenSeed,
     Goals,
@@ -34,11 +36,11 @@ from planner.request import (
     Prescription,
     PriorExternal,
     Request,
+    source_of,
 )
+from planner.records.wording.outcome_message import message_of
+from planner.records.wording.set_claims import set_claims
 from planner.robustness import robustness
-from planner.seeding.dose import seed_dose
-from planner.sources import source_of
-from planner.wording import message_of
 
 TIPS_B = [(x, 75.0, z) for x in (50.0, 57.0) for z in (55.0, 62.0, 69.0)]
 MIDDLE_B = (53.5, 62.0)

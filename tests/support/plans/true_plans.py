@@ -16,21 +16,9 @@ from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import Layers
 from anatomy.scene import PoseInput, Scene, scene
 from anatomy.structures import InputDigest, Role, Segmentation, Structure
-from planner.records import (
-    SCHEMA,
-    SOFTWARE,
-    Aim,
-    Blocker,
-    Crossing,
-    Outcome,
-    Path,
-    Plan,
-    SearchReport,
-    SeedDrop,
-    Status,
-    Window,
-)
-from planner.request import (
+from planner.records.paths import Aim, Crossing, Path, SeedDrop, Window
+from planner.records.plan import SCHEMA, SOFTWARE, Outcome, Plan, Status
+from planner.records.request import (
     Needle,
     PoseRequest,
     Request,
@@ -39,7 +27,9 @@ from planner.request import (
     SeedRequest,
     TargetRequest,
 )
-from planner.wording import claims_of, message_of
+from planner.records.search import Blocker, SearchReport
+from planner.records.wording.outcome_message import message_of
+from planner.records.wording.search_claims import claims_of
 
 SHAPE, SPACING = (60, 60, 40), np.array([2.0, 2.0, 3.0])
 RADIUS, NEEDLE, SEED = 0.635, 120.0, 4.5

@@ -4,6 +4,8 @@ import time
 
 import psutil
 
+GENEROUS_S = 60.0
+
 
 def is_gone(pid: int) -> bool:
     end = time.monotonic() + GENEROUS_S

@@ -17,7 +17,7 @@ from anatomy.geometry.masks import Layers
 from anatomy.patient.pose import Position
 from anatomy.scene import PoseInput, scene
 from anatomy.structures import InputDigest, Role, Segmentation, Structure
-from planner.request import (
+from planner.records.request import (
     DEFAULT_RANKING,
     Needle,
     PoseRequest,

@@ -7,8 +7,8 @@ import numpy as np
 from scipy.optimize import lsq_linear
 from scipy.spatial.transform import Rotation
 
-from planner.needles.conflicts import Hardware, Needles
-from planner.request import Needle, NeedleSetRequest, Point, PoseRequest, Request
+from planner.implant.needles.conflicts import Hardware, Needles
+from planner.records.request import Needle, NeedleSetRequest, Point, PoseRequest, Request
 
 HARDWARE = Hardware(200.0, 0.635, 30.0, 4.0, 1.0)
 BARE = Hardware(200.0, 0.635, 0.0, 0.635, 1.0)

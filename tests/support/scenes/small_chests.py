@@ -17,9 +17,9 @@ from anatomy.geometry.masks import Layers
 from anatomy.patient.pose import Position
 from anatomy.scene import PoseInput, Scene, scene
 from anatomy.structures import InputDigest, Role, Segmentation, Structure
-from planner.kernels.line import LENGTH, TIP
-from planner.request import Needle, PoseRequest, Request, TargetRequest
-from planner.search import SafeLines
+from planner.records.request import Needle, PoseRequest, Request, TargetRequest
+from planner.search.kernels.line import LENGTH, TIP
+from planner.search.search import SafeLines
 
 Masks = Mapping[str, tuple[Role | None, np.ndarray]]
 

@@ -16,12 +16,13 @@ from plan_work import describe as describe_nothing
 from sample_implants import a_replanning, an_evaluation, implant_plan
 
 from anatomy.structures import InputDigest
-from planner.access import SkinAccess
-from planner.implant_results import Evaluation, Replanned
+from planner.errors import RequestError
+from planner.paths.skin_access import SkinAccess
 from planner.plan import Planning
-from planner.progress import Phase, Progress
-from planner.records import Outcome, Plan, Status
-from planner.request import GivenSeed, Request, RequestError
+from planner.records.followup import Evaluation, Replanned
+from planner.records.plan import Outcome, Plan, Status
+from planner.records.progress import Phase, Progress
+from planner.records.request import GivenSeed, Request
 from service.case import Case
 from service.found_schema import NeedlesMeasured
 

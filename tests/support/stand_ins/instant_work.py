@@ -10,12 +10,12 @@ from plan_work import describe as describe_nothing
 from sample_implants import a_replanning, an_evaluation, implant_plan
 
 from anatomy.structures import InputDigest
-from planner.access import SkinAccess
-from planner.implant_results import Evaluation, Replanned
+from planner.paths.skin_access import SkinAccess
 from planner.plan import Planning
-from planner.progress import Progress
-from planner.records import Plan
-from planner.request import GivenSeed, Request
+from planner.records.followup import Evaluation, Replanned
+from planner.records.plan import Plan
+from planner.records.progress import Progress
+from planner.records.request import GivenSeed, Request
 from service import appraise_task, slices
 from service.appraise_task import Appraised, Needles
 from service.case import Case

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from case_files import NAMES, body_labels, write_names, write_nifti
 
-from planner.implant_results import Evaluation, Replanned
 from planner.plan import Planning
-from planner.records import Plan
-from planner.request import GivenSeed, Request
+from planner.records.followup import Evaluation, Replanned
+from planner.records.plan import Plan
+from planner.records.request import GivenSeed, Request
 from service import appraising
 from service.app import create_app
 from service.appraise_task import Appraised, Needles

@@ -7,9 +7,9 @@ import instant_work
 from sample_implants import a_path
 
 from planner.plan import Planning
-from planner.progress import Progress
-from planner.records import Aim, Path
-from planner.request import Request
+from planner.records.paths import Aim, Path
+from planner.records.progress import Progress
+from planner.records.request import Request
 from service.case import Case
 from service.tasks import Work
 

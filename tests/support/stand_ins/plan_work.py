@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from anatomy.errors import ReadError
-from planner.access import SkinAccess
+from planner.errors import RequestError
+from planner.paths.skin_access import SkinAccess
 from planner.plan import Planning
-from planner.progress import Phase, Progress
-from planner.records import SCHEMA, SOFTWARE, Check, Outcome, Plan, SearchReport, Status, Verification
-from planner.request import Request, RequestError
+from planner.records.plan import SCHEMA, SOFTWARE, Outcome, Plan, Status
+from planner.records.progress import Phase, Progress
+from planner.records.request import Request
+from planner.records.search import SearchReport
+from planner.records.verification import Check, Verification
 from service.case import Case
 
 AT_ONCE, UNTIL_CANCELLED, REFUSED, BROKEN, KILLED, PATH_IN_MESSAGE = range(6)

@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from anatomy.errors import ReadError
-from planner.progress import Phase, Progress
+from planner.records.progress import Phase, Progress
 from service.jobs.standstill import be_beside
 from service.tasks import Report
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import plan_work
 
 from planner.plan import Planning
-from planner.progress import Phase, Progress
-from planner.request import Request
+from planner.records.progress import Phase, Progress
+from planner.records.request import Request
 from service.case import Case
 from service.tasks import Work
 

@@ -12,12 +12,13 @@ from slow_work import mark
 from true_plans import honest_plan, patient
 
 from anatomy.errors import ReadError
-from planner.access import SkinAccess
+from planner.paths.ranking import ranked
+from planner.paths.skin_access import SkinAccess
 from planner.plan import Planning
-from planner.progress import Phase, Progress
-from planner.ranking import ranked
-from planner.records import Check, Outcome, Plan, Status, Verification
-from planner.request import Request
+from planner.records.plan import Outcome, Plan, Status
+from planner.records.progress import Phase, Progress
+from planner.records.request import Request
+from planner.records.verification import Check, Verification
 from service.case import Case
 from service.tasks import Work
 

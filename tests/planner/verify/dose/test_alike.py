@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from anatomy.geometry.masks import mask_from_bool
 from planner.plan import plan
-from planner.records import Plan
-from planner.request import GivenSeed, NeedleSetRequest, Prescription, SeedRequest
+from planner.records.plan import Plan
+from planner.records.request import GivenSeed, NeedleSetRequest, Prescription, SeedRequest
 from planner.sources.amersham_6711 import AMERSHAM_6711
 from planner.verify import verify
-from planner.verify.alike import MIRRORED, MIRRORED_ACROSS, off_about_seeds_mm3, off_in, together
-from planner.verify.planted import Planted
+from planner.verify.dose.alike import MIRRORED, MIRRORED_ACROSS, off_about_seeds_mm3, off_in, together
+from planner.verify.dose.all_seeds import Planted
 
 GRID = grid_of((40, 40, 40), (1.0, 0.9, 2.0))
 CELL = np.array([0.5, 0.45, 0.5])

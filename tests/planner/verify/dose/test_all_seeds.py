@@ -5,14 +5,15 @@ import pytest
 from box_scenes import grid_of
 
 from anatomy.geometry.masks import mask_from_bool
-from planner.implant_records import OrganDose, PlacedSeed
+from planner.records.dose import OrganDose
+from planner.records.needle_set import PlacedSeed
 from planner.sources import source_named
 from planner.verify.claims import Claims
-from planner.verify.conformity import outside_mm3
-from planner.verify.dvh import SampledDoses
-from planner.verify.hottest import hottest_part
-from planner.verify.planted import planted
-from planner.verify.volume_dose import _near, check_organ
+from planner.verify.dose.all_seeds import planted
+from planner.verify.dose.conformity import outside_mm3
+from planner.verify.dose.dvh import SampledDoses
+from planner.verify.dose.hottest import hottest_part
+from planner.verify.dose.volume_dose import _near, check_organ
 
 SOURCE = source_named("amersham_6711")
 SEEDS = (

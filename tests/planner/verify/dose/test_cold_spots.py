@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from planner.implant_records import ColdSpot
+from planner.records.followup import ColdSpot
 from planner.verify.claims import Claims
-from planner.verify.cold_spots import SMALLEST_CC, _check_size
+from planner.verify.dose.cold_spots import SMALLEST_CC, _check_size
 from planner.verify.tolerances import LENGTH_MM
 
 VOXEL_MM3 = 8.0

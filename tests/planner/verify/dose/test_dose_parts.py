@@ -16,23 +16,24 @@ from anatomy.geometry.masks import VoxelMask, mask_from_bool
 from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.dose.dvh import dose_to_hottest_cc, dose_volume
-from planner.dose.in_seed import in_seed
+from planner.dose.ptv import ptv_of as planners_ptv
 from planner.dose.sampling import Near, sampled
-from planner.implant_records import OrganDose, PlacedSeed, PointDose
-from planner.ptv import ptv_of as planners_ptv
-from planner.request import Request, TargetRequest
+from planner.dose.tg43.in_seed import in_seed
+from planner.records.dose import OrganDose, PointDose
+from planner.records.needle_set import PlacedSeed
+from planner.records.request import Request, TargetRequest
 from planner.sources import SOURCES
 from planner.sources.amersham_6711 import AMERSHAM_6711
-from planner.verify import volume_dose
 from planner.verify.claims import Claims
-from planner.verify.coldest import coldest
-from planner.verify.conformity import outside_mm3
-from planner.verify.dose import check_hottest
-from planner.verify.dvh import Recomputed, SampledDoses, sampled_doses
-from planner.verify.hottest import field_of, hottest_part
-from planner.verify.planted import Planted, planted
-from planner.verify.ptv import holds, ptv_of, squared_distances
-from planner.verify.tiny import hottest_sample
+from planner.verify.dose import volume_dose
+from planner.verify.dose.all_seeds import Planted, planted
+from planner.verify.dose.coldest import coldest
+from planner.verify.dose.conformity import outside_mm3
+from planner.verify.dose.dose import check_hottest
+from planner.verify.dose.dvh import Recomputed, SampledDoses, sampled_doses
+from planner.verify.dose.hottest import field_of, hottest_part
+from planner.verify.dose.tiny_organ import hottest_sample
+from planner.verify.needle_set.ptv import holds, ptv_of, squared_distances
 
 # --- the PTV
 

@@ -12,21 +12,22 @@ from true_implants import ASKED, PRESCRIPTION, needle_paths
 from true_plans import SHAPE, patient
 
 from anatomy.geometry.masks import VoxelMask, mask_from_bool
-from planner import implant_records
+from planner.dose.dosimetry import Dosimetry
 from planner.dose.dvh import dose_to_hottest_cc, dose_volume
-from planner.dose.limit_tables import protocol_named
-from planner.dose.organ_limits import OrganDose, Radiobiology, compare_all
-from planner.dose.solids import holds_most
-from planner.dose_report import Dosimetry
-from planner.implant_records import BedReport, Doubt, LimitComparison, LimitKind, PlacedSeed
-from planner.limit_wording import reason_of
-from planner.request import GivenSeed
-from planner.seeding.dose import seed_dose
-from planner.sources import source_of
+from planner.dose.holding_target import holds_most
+from planner.dose.organ_limits.compare import OrganDose, Radiobiology, compare_all
+from planner.dose.tg43.seed_dose import seed_dose
+from planner.published_limits.tables import protocol_named
+from planner.records import dose as dose_records
+from planner.records.dose import BedReport
+from planner.records.needle_set import PlacedSeed
+from planner.records.organ_limits import Doubt, LimitComparison, LimitKind
+from planner.records.request import GivenSeed, source_of
+from planner.records.wording.organ_limits import reason_of
 from planner.verify.claims import Claims
-from planner.verify.organ_limits import check_limits, effect_of
-from planner.verify.planted import planted
-from planner.verify.tiny import hottest_sample
+from planner.verify.dose.all_seeds import planted
+from planner.verify.dose.organ_limits.organ_limits import check_limits, effect_of
+from planner.verify.dose.tiny_organ import hottest_sample
 
 PROTOCOL = "RTOG_0236_3fx_Dmax"
 ASKED_FOR = replace(PRESCRIPTION, prior_external=None, bed=replace(PRESCRIPTION.bed, protocols=(PROTOCOL,)))
@@ -61,7 +62,7 @@ def failed(
     name: str,
     mask: VoxelMask,
     protocol: str = PROTOCOL,
-    stated: Sequence[implant_records.OrganDose] = (),
+    stated: Sequence[dose_records.OrganDose] = (),
     too_small: Sequence[str] = (),
 ) -> set[str]:
     """Names of the checks that the limits fail, beside the doses stated of organs and what is too small."""
@@ -111,7 +112,7 @@ def test_a_maximum_is_held_against_the_organs_own_dose(factor: float) -> None:
         "heart", mask, 1.0
     )
     point_gy = dose_to_hottest_cc(dose_volume(found.doses_gy, found.points.weights_mm3), 0.1)
-    told = implant_records.OrganDose("heart", 1.0, factor * point_gy, None, None)
+    told = dose_records.OrganDose("heart", 1.0, factor * point_gy, None, None)
     limits = compared("heart", mask)
     assert any(n.volume_cc is None and n.achieved_bed_gy is not None for n in limits)
     wrong = "the BED is that of the organ's dose" in failed(limits, "heart", mask, stated=[told])

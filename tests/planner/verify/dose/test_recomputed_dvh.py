@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from anatomy.geometry.masks import mask_from_bool
+from anatomy.geometry.masks import inside, mask_from_bool
 from planner.dose import dvh, sampling
-from planner.dose.indices import inside
-from planner.verify.dvh import (
+from planner.verify.dose.dvh import (
     PHI,
     POINTS_AT_ONCE,
     Recomputed,

@@ -18,8 +18,8 @@ from winding import winding_number
 from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import Layers, VoxelMask, mask_from_bool
 from anatomy.geometry.surface import Surface
-from planner.verify import axis as axes
-from planner.verify import boxes, grown, meshes, segments, spans, triangles, voxels
+from planner.verify.geometry import axis as axes
+from planner.verify.geometry import boxes, grown, meshes, segments, spans, triangles, voxels
 from planner.verify.tolerances import GRAZE_MM, LENGTH_MM
 
 Distances = Callable[[np.ndarray], np.ndarray]

@@ -21,12 +21,13 @@ from true_plans import (
 )
 
 from anatomy.structures import Role
-from planner.records import BORE, NARROW, NEEDLE_LENGTH, TABLE, NearestMiss, Outcome, Plan, Relaxation, Status
-from planner.request import Request
+from planner.records.plan import Outcome, Plan, Status
+from planner.records.request import Request
+from planner.records.search import BORE, NARROW, NEEDLE_LENGTH, TABLE, NearestMiss, Relaxation
 from planner.verify import verify
-from planner.verify.at_random import stays_safe
 from planner.verify.claims import Claims
-from planner.verify.trial import trial_of
+from planner.verify.needle.examined_axis import trial_of
+from planner.verify.needle.random_lines import stays_safe
 
 HUB_LENGTH, HUB_RADIUS = 30.0, 4.0
 WIDE = 30.0
@@ -44,7 +45,7 @@ def who() -> Patient:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """So few lines at random that they take no time: for what is not about them."""
-    monkeypatch.setattr("planner.verify.at_random.LINES", 10)
+    monkeypatch.setattr("planner.verify.needle.random_lines.LINES", 10)
 
 
 def without_path(who: Patient, request: Request, miss: NearestMiss | None) -> Plan:

@@ -8,14 +8,14 @@ import pytest
 from box_scenes import box_mask, grid_of, made_scene
 
 from anatomy.structures import Role
-from planner.measure import measure
-from planner.records import SeedDrop
-from planner.request import Request, SeedRequest, TargetRequest
-from planner.seeds import seed_drops
+from planner.measuring.measure import measure
+from planner.paths.seed_drops import seed_drops
+from planner.records.paths import SeedDrop
+from planner.records.request import Request, SeedRequest, TargetRequest
 from planner.verify.claims import Claims
-from planner.verify.seeds import check_seeds
-from planner.verify.trial import trial_of
-from planner.verify.voxels import voxels_of
+from planner.verify.geometry.voxels import voxels_of
+from planner.verify.needle.examined_axis import trial_of
+from planner.verify.needle.seeds import check_seeds
 
 VOXEL_MM, MARGIN_MM, SEED_MM = 1.02, 1.0, 4.5
 

@@ -6,10 +6,11 @@ import pytest
 from true_plans import ORGANS, REQUEST, honest_plan, patient
 
 from anatomy.structures import Role
-from planner.records import Plan, Window
+from planner.records.paths import Window
+from planner.records.plan import Plan
 from planner.verify import verify
 from planner.verify.claims import Claims
-from planner.verify.sides import check_sides
+from planner.verify.needle.sides import check_sides
 
 WHO = patient()
 PATHS = honest_plan(WHO).paths

@@ -1,0 +1,115 @@
+"""Lattices: dose on a regular grid around seeds, as isodose surfaces and volumes outside the target need it.
+
+A lattice is an `anatomy.geometry.frames.Grid` of its own: its nodes are that grid's voxel centres, its axes
+those of the scene's grid, so that a patient who lies elsewhere gets the same lattice.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from anatomy.geometry.frames import Grid
+from planner.errors import RequestError
+
+DoseAt = Callable[[Float[np.ndarray, "n 3"]], Float[np.ndarray, " n"]]
+"""Points in P (n, 3) [mm] to the dose there, of all seeds, until they have decayed (n,) [Gy]."""
+
+MOST_NODES = 4_000_000
+"""Nodes of one lattice: 32 MB [U]. A wider box gets a wider step."""
+
+POINTS_AT_ONCE = 100_000
+"""Points handed to one call of a DoseAt: what it needs for each seed and point then stays small."""
+
+STEP_GROWTH = 2.0 ** (1.0 / 3.0)
+"""A step that is too fine grows by this: half as many points."""
+
+FIRST_MARGIN_MM, MOST_MARGIN_MM = 10.0, 320.0
+"""From the outermost seeds to the box's sides: where an isodose is looked for first, and at last [U]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lattice:
+    """Doses at the voxel centres of `grid`. [Gy]"""
+
+    grid: Grid
+    doses_gy: Float[np.ndarray, "nx ny nz"]
+
+    @property
+    def border_gy(self) -> float:
+        """The largest dose on the lattice's six sides. [Gy]"""
+        sides = [np.take(self.doses_gy, end, axis=axis).max() for axis in range(3) for end in (0, -1)]
+        return float(max(sides))
+
+
+def dose_lattice(dose: DoseAt, grid: Grid) -> Lattice:
+    """`dose` at all voxel centres of `grid`, POINTS_AT_ONCE at a time. [Gy]"""
+    count = int(np.prod(grid.shape))
+    doses = np.empty(count)
+    for first in range(0, count, POINTS_AT_ONCE):
+        flat = np.arange(first, min(first + POINTS_AT_ONCE, count))
+        p_V = np.stack(np.unravel_index(flat, grid.shape), axis=1)
+        doses[flat] = dose(grid.to_patient(p_V * grid.spacing_mm))
+    return Lattice(grid, doses.reshape(grid.shape))
+
+
+Boxes = Callable[[float], Float[np.ndarray, "3"]]
+"""A step to the sides of a lattice's boxes. [mm]"""
+
+
+def cubes(step_mm: float) -> Float[np.ndarray, "3"]:
+    """Boxes as long as the step along each axis. [mm]"""
+    return np.full(3, step_mm)
+
+
+def lattice_around(
+    points_P: Float[np.ndarray, "m 3"], frame: Grid, margin_mm: float, step_mm: float, boxes: Boxes = cubes
+) -> Grid:
+    """A grid of `boxes` along the axes of `frame` that reaches `margin_mm` or more beyond all points. [mm]
+
+    Its boxes tile space from the corner of the first voxel of `frame`: seeds that move do not move them, and
+    where a voxel is a whole number of boxes no node lies on its sides. Where there would be more nodes than
+    MOST_NODES the step is wider, as its spacing tells. Raises GridError for a step that no Grid may have.
+    """
+    p_B = frame.to_box(points_P) - frame.lower_B
+    low, high = p_B.min(axis=0) - margin_mm, p_B.max(axis=0) + margin_mm
+    while True:
+        sides_mm = boxes(step_mm)
+        first = np.floor(low / sides_mm - 0.5) + 0.5
+        sizes = np.ceil(high / sides_mm - 0.5) + 0.5 - first + 1.0
+        if np.prod(sizes) <= MOST_NODES:
+            break
+        step_mm *= STEP_GROWTH
+    X_PV = np.eye(4)
+    X_PV[:3, :3] = frame.R_PB * sides_mm
+    X_PV[:3, 3] = frame.to_patient(frame.lower_B + first * sides_mm)
+    return Grid((int(sizes[0]), int(sizes[1]), int(sizes[2])), X_PV)
+
+
+def lattice_enclosing(
+    dose: DoseAt,
+    level_gy: float,
+    seeds_P: Float[np.ndarray, "m 3"],
+    frame: Grid,
+    step_mm: float,
+    boxes: Boxes = cubes,
+) -> Lattice:
+    """Doses on a lattice so wide that all of `level_gy` lies within it. [Gy, mm]
+
+    The box is doubled until the dose on its sides is below the level: beyond, dose only falls. Raises
+    RequestError for a level that is not positive, or so low that MOST_MARGIN_MM does not hold it.
+    """
+    if not level_gy > 0.0:
+        raise RequestError("dose level", f"it is {level_gy:g} Gy", "Give a dose above 0 Gy.")
+    margin_mm = FIRST_MARGIN_MM
+    while margin_mm <= MOST_MARGIN_MM:
+        lattice = dose_lattice(dose, lattice_around(seeds_P, frame, margin_mm, step_mm, boxes))
+        if lattice.border_gy < level_gy:
+            return lattice
+        margin_mm *= 2.0
+    raise RequestError(
+        "dose level",
+        f"{level_gy:g} Gy reach over {MOST_MARGIN_MM:g} mm beyond the seeds",
+        "Ask for a higher level.",
+    )

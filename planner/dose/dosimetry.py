@@ -1,0 +1,147 @@
+"""Dosimetry: doses sampled in each structure, and what a report states of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from anatomy.geometry.masks import VoxelMask
+from anatomy.scene import Scene
+from planner.dose.dvh import (
+    DoseVolume,
+    dose_covering_percent,
+    dose_to_hottest_cc,
+    dose_volume,
+    highest_outside_gy,
+    reported,
+    volume_percent_at,
+)
+from planner.dose.indices import quality_indices
+from planner.dose.sampling import Near, SamplePoints, sampled
+from planner.dose.tg43.in_seed import doses_outside, in_seed
+from planner.dose.tg43.seed_dose import SeedDose
+from planner.dose.volume_outside import outside_mm3
+from planner.records.dose import OrganDose, TargetDose, VolumeDose
+from planner.records.request import GivenSeed
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """A structure's samples with their dose, infinity inside seeds. [Gy]"""
+
+    name: str
+    points: SamplePoints
+    doses_gy: Float[np.ndarray, " n"]
+
+    @cached_property
+    def volumes(self) -> DoseVolume:
+        """Its dose-volume statistics."""
+        return dose_volume(self.doses_gy, self.points.weights_mm3)
+
+
+class Dosimetry:
+    """Samples the dose of some seeds in structures of a scene."""
+
+    def __init__(self, scene: Scene, dose: SeedDose, seeds: Sequence[GivenSeed]) -> None:
+        self._scene, self._dose, self._seeds = scene, dose, tuple(seeds)
+        self._centres_P = np.array([s.position_mm for s in seeds], float).reshape(-1, 3)
+        none = (0.0, 0.0, 0.0)
+        self._axes_P = np.array([s.axis or none for s in seeds], float).reshape(-1, 3)
+
+    def at(self, points_P: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
+        """Dose at points. [Gy]"""
+        return self._dose.total(points_P, self._seeds)
+
+    def of(self, name: str, mask: VoxelMask, step_mm: float) -> Sampled:
+        """An organ's samples: fine near the seeds, or where it is hottest."""
+        near = Near(self._centres_P) if len(self._centres_P) else None
+        points = sampled(mask, self._scene.grid, step_mm if near else ORGAN_STEP_MM, near)
+        doses = self.outside_seeds(points.points_P)
+        if near is not None and float(points.weights_mm3[: points.near_count].sum()) < HOTTEST_MM3:
+            # Far from all seeds a voxel is one sample, which is too coarse for the hottest of them.
+            hot = hottest(doses, points.weights_mm3, HOTTEST_MM3)
+            points = sampled(mask, self._scene.grid, step_mm, Near(points.points_P[hot], TOUCHING_MM))
+            doses = self.outside_seeds(points.points_P)
+        return Sampled(name, points, doses)
+
+    def treated(self, name: str, mask: VoxelMask) -> Sampled:
+        """A volume to treat, fine all over: what is far from all seeds decides its D90 and D100."""
+        points = sampled(mask, self._scene.grid, TARGET_STEP_MM)
+        return Sampled(name, points, self.outside_seeds(points.points_P))
+
+    def outside_seeds(self, points_P: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
+        """Dose at points, infinite inside seeds. [Gy]"""
+        source = self._dose.source
+        inside = in_seed(
+            points_P,
+            self._centres_P,
+            self._axes_P,
+            source.seed_length_mm,
+            source.seed_diameter_mm,
+        )
+        return doses_outside(self.at(points_P), inside)
+
+    def target(self, ptv: VoxelMask, prescribed_gy: float) -> tuple[Sampled, TargetDose]:
+        """The PTV and its dose."""
+        samples = self.treated("PTV", ptv)
+        volume = volume_dose(samples, prescribed_gy)
+        outside = 0.0
+        if len(self._centres_P):
+            outside = outside_mm3(self.outside_seeds, prescribed_gy, self._centres_P, ptv, self._scene.grid)
+        indices = quality_indices(samples.volumes, prescribed_gy, outside)
+        return samples, TargetDose(
+            **{name: getattr(volume, name) for name in VolumeDose.__dataclass_fields__},
+            ci=indices.ci,
+            ei=indices.ei,
+            hi=indices.hi,
+        )
+
+
+def hottest(
+    doses_gy: Float[np.ndarray, " n"], weights_mm3: Float[np.ndarray, " n"], volume_mm3: float
+) -> Int[np.ndarray, " k"]:
+    """Rows of the samples of highest dose that make up the volume, or of all where there is less."""
+    order = np.argsort(-doses_gy, kind="stable")
+    count = int(np.searchsorted(np.cumsum(weights_mm3[order]), volume_mm3)) + 1
+    return np.asarray(order[:count])
+
+
+def volume_dose(samples: Sampled, prescribed_gy: float) -> VolumeDose:
+    """The D and V values of a volume to treat."""
+    dv = samples.volumes
+    highest = highest_outside_gy(dv)
+    return VolumeDose(
+        volume_cc=dv.volume_mm3 / MM3_PER_CC,
+        d90_gy=reported(dose_covering_percent(dv, 90.0), highest).gy,
+        d100_gy=reported(dose_covering_percent(dv, 100.0), highest).gy,
+        v100_percent=volume_percent_at(dv, prescribed_gy),
+        v150_percent=volume_percent_at(dv, 1.5 * prescribed_gy),
+        v200_percent=volume_percent_at(dv, 2.0 * prescribed_gy),
+    )
+
+
+def organ_dose(organ: Sampled) -> OrganDose:
+    """The least dose in an organ's hottest parts."""
+    dv = organ.volumes
+    highest = highest_outside_gy(dv)
+
+    def hottest(cc: float) -> float | None:
+        dose = dose_to_hottest_cc(dv, cc)
+        return None if dose is None else reported(dose, highest).gy
+
+    return OrganDose(organ.name, dv.volume_mm3 / MM3_PER_CC, hottest(0.1), hottest(1.0), hottest(2.0))
+
+
+HOTTEST_MM3, TOUCHING_MM = 4_000.0, 0.1
+"""The hottest part of an organ that is sampled finely wherever it lies, twice the largest volume reported;
+and how near voxels lie to it that are [U]."""
+
+
+TARGET_STEP_MM, ORGAN_STEP_MM = 0.5, 1.0
+"""Sides of the parts that volumes to treat, wherever they lie, and organs near the seeds are sampled by
+[U]."""
+
+
+MM3_PER_CC = 1000.0

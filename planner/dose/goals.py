@@ -1,0 +1,32 @@
+"""Goals: what a prescription asks of the dose, and what it gets."""
+
+from collections.abc import Sequence
+
+from planner.records.dose import GoalResult, OrganDose, TargetDose, VolumeDose
+from planner.records.organ_goals import GOAL_VOLUMES_CC, goal_dose_gy
+from planner.records.request import Prescription
+
+
+def goal_results(
+    prescription: Prescription, target: VolumeDose | TargetDose, organs: Sequence[OrganDose]
+) -> tuple[GoalResult, ...]:
+    """Every goal, and whether it is met."""
+    goals = prescription.goals
+    results = [
+        _goal("PTV", "d90_gy", True, prescription.d90_goal_gy, target.d90_gy),
+        _goal("PTV", "v100_percent", True, goals.v100_percent, target.v100_percent),
+        _goal("PTV", "v150_percent", False, goals.v150_percent, target.v150_percent),
+        _goal("PTV", "v200_percent", False, goals.v200_percent, target.v200_percent),
+    ]
+    by_name = {o.structure: o for o in organs}
+    for name, asked in sorted(prescription.organ_goals.items()):
+        for field in GOAL_VOLUMES_CC:
+            wanted = getattr(asked, field)
+            if wanted is not None:
+                results.append(_goal(name, field, False, wanted, goal_dose_gy(by_name[name], field)))
+    return tuple(results)
+
+
+def _goal(structure: str, name: str, at_least: bool, wanted: float, reached: float) -> GoalResult:
+    met = reached >= wanted if at_least else reached <= wanted
+    return GoalResult(structure, name, at_least, float(wanted), float(reached), bool(met))

@@ -1,0 +1,109 @@
+"""How much volume outside a target gets a dose, counted by cells that no side of its voxels cuts.
+
+    +---+---+---+===+===+===+     target voxels (=), each a whole number of cells, or a cell a whole number
+    |   |   |:.:| T | T | T |     of voxels, whose parts are then counted
+    +---+---+-:-+===+===+===+     :  the isodose
+    |   |   |:.:| T | T | T |     only cells that it may cut are divided, into parts whose middles are counted
+    +---+---+:--+===+===+===+
+
+Cells of another size than the voxels' would be inside or outside the target by where their middles happen to
+lie: 1 mm cells in voxels of 1.5 mm fall in with them, and the count is off by a share of the whole side.
+What is left is the isodose itself: parts h wide are in or out by their middles. A part that it cuts is wrong
+by 0.29 of a part [C, standard deviation of a uniform cut], and, since it is curved, one says little of the
+next: for an area A of isodose 0.29 h^2 sqrt(A). The fewer cells there are the more parts they have, so that
+it is 0.03 % of the volume that gets the dose, and 0.1 % at most [C, 60 balls and boxes on any grids]:
+`tests/planner/dose/test_volume_outside.py` holds it to 0.2 %.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.ndimage import binary_dilation, binary_erosion
+
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask, inside
+from planner.dose.dose_grid import POINTS_AT_ONCE, DoseAt, Lattice, lattice_enclosing
+
+STEP_MM = 1.0
+"""Side of a cell at most, where voxels are as large [U]."""
+PARTS, FEWEST, MOST = 300_000, 3, 8
+"""Parts of all cells that the isodose may cut, about; and of one along each axis, from the
+fewest to the most [U]."""
+NEAR_SEED_MM = 4.0
+"""So near to a seed's centre, its length and a cell's diagonal, a hot place may hide between two nodes."""
+_ROUNDING = 1e-9
+"""A voxel of 0.6 mm has three cells of 0.2 mm, though 0.6 / 0.2 rounds to more or less than 3."""
+
+
+def outside_mm3(
+    dose: DoseAt,
+    level_gy: float,
+    seeds_P: Float[np.ndarray, "m 3"],
+    target: VoxelMask,
+    grid: Grid,
+    step_mm: float = STEP_MM,
+) -> float:
+    """Volume outside the target's voxels that gets `level_gy` or more. [mm3, Gy, mm]
+
+    Its cells may be wider than asked where there would be too many, and a level too low is refused: see
+    planner.dose.dose_grid.
+    """
+    lattice = lattice_enclosing(
+        dose, level_gy, seeds_P, grid, step_mm, lambda step: cell_sides_mm(grid.spacing_mm, step)
+    )
+    hot = lattice.doses_gy >= level_gy
+    around = np.ones((3, 3, 3), bool)
+    surely = binary_erosion(hot, around)
+    maybe = (binary_dilation(hot, around) | _near_seeds(lattice, seeds_P)) & ~surely
+    cell, voxels = lattice.grid.spacing_mm, _voxels_in(lattice.grid.spacing_mm, grid.spacing_mm)
+    each = (PARTS / max(1, int(np.count_nonzero(maybe)))) ** (1.0 / 3.0)
+    fine = min(MOST, max(FEWEST, int(each)))
+    parts = voxels * -(-fine // voxels)
+    whole = _counted(np.argwhere(surely), voxels, lattice.grid, target, grid)
+    cut = _counted(np.argwhere(maybe), parts, lattice.grid, target, grid, dose, level_gy)
+    return float(np.prod(cell)) * (whole / int(voxels.prod()) + cut / int(parts.prod()))
+
+
+def cell_sides_mm(spacing_mm: Float[np.ndarray, "3"], step_mm: float) -> Float[np.ndarray, "3"]:
+    """Sides of cells, no longer than the step where voxels are not smaller: of each voxel a whole number, or
+    each of a whole number of voxels. [mm]"""
+    voxels = np.maximum(np.floor(step_mm / spacing_mm + _ROUNDING), 1.0)
+    parts = np.maximum(np.ceil(spacing_mm / step_mm - _ROUNDING), 1.0)
+    return np.asarray(spacing_mm * voxels / parts)
+
+
+def _voxels_in(cell_mm: Float[np.ndarray, "3"], spacing_mm: Float[np.ndarray, "3"]) -> Int[np.ndarray, "3"]:
+    """How many voxels a cell is long; 1 where it lies in one."""
+    return np.asarray(np.maximum(np.rint(cell_mm / spacing_mm), 1.0).astype(int))
+
+
+def _near_seeds(lattice: Lattice, seeds_P: Float[np.ndarray, "m 3"]) -> Bool[np.ndarray, "nx ny nz"]:
+    """The cells in a box about each seed."""
+    near = np.zeros(lattice.doses_gy.shape, bool)
+    cell = lattice.grid.spacing_mm
+    for place in lattice.grid.to_box(seeds_P) / cell:
+        first = np.maximum(np.floor(place - NEAR_SEED_MM / cell), 0.0).astype(int)
+        last = np.maximum(np.ceil(place + NEAR_SEED_MM / cell) + 1.0, 0.0).astype(int)
+        near[tuple(slice(a, b) for a, b in zip(first.tolist(), last.tolist(), strict=True))] = True
+    return near
+
+
+def _counted(
+    cells_V: Int[np.ndarray, "n 3"],
+    parts: Int[np.ndarray, "3"],
+    lattice: Grid,
+    target: VoxelMask,
+    grid: Grid,
+    dose: DoseAt | None = None,
+    level_gy: float = 0.0,
+) -> int:
+    """Of the cells' parts, so many along each axis, those outside the target; with a dose, those that get the
+    level too."""
+    along = [(np.arange(n) + 0.5) / n - 0.5 for n in parts.tolist()]
+    offsets = np.stack(np.meshgrid(*along, indexing="ij"), axis=-1).reshape(-1, 3)
+    at_once, count = max(1, POINTS_AT_ONCE // len(offsets)), 0
+    for first in range(0, len(cells_V), at_once):
+        p_V = (cells_V[first : first + at_once, None, :] + offsets).reshape(-1, 3)
+        p_P = lattice.to_patient(p_V * lattice.spacing_mm)
+        beyond = p_P[~inside(target, grid, p_P)]
+        count += len(beyond) if dose is None else int(np.count_nonzero(dose(beyond) >= level_gy))
+    return count

@@ -1,0 +1,101 @@
+"""Implant: from a scene and its prescription to needles, seeds and their dose, in clinical order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from anatomy.geometry.even_points import even_points_B
+from anatomy.geometry.masks import VoxelMask
+from anatomy.scene import Scene
+from planner.dose.ptv import ptv_of
+from planner.dose.tg43.seed_dose import SeedDose, seed_dose
+from planner.implant.choose_set import More, choose_set
+from planner.implant.chosen_set import ChosenSet
+from planner.implant.needles.conflicts import Needles, hardware_of
+from planner.implant.needles.track_pool import given_rows, pools
+from planner.implant.needles.tracks import Tracks, reach_mm
+from planner.implant.needles_in_place import measured_given
+from planner.implant.seeding.placement_problem import SOME, Problems
+from planner.implant.set_paths import paths_of_set
+from planner.implant.set_rules import rules_of
+from planner.records.needle_set import REACH_MM
+from planner.records.paths import Path
+from planner.records.progress import GoOn, Phase, Progress
+from planner.records.request import GivenSeed, Prescription, Request
+from planner.search.kernels.world import World
+
+SEARCHED = 0.3
+"""How far choosing needles has come when all tracks are found: about its part of the time [U]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Implant:
+    """What is planted and where: the PTV, the seeds' dose, and the set with its needles as paths. `chosen` is
+    None where no seed may stand anywhere and nothing was given."""
+
+    ptv: VoxelMask
+    dose: SeedDose
+    chosen: ChosenSet | None
+    needles: tuple[Path, ...]
+    reachable_percent: float
+
+    def seeds(self, given: Sequence[GivenSeed]) -> tuple[GivenSeed, ...]:
+        """All seeds: those on the needles, then those that were given."""
+        placed = (GivenSeed(s.position_mm, s.axis) for path in self.needles for s in path.seeds)
+        return (*placed, *given)
+
+
+def implant(scene: Scene, request: Request, prescription: Prescription, near: World, go_on: GoOn) -> Implant:
+    """The needle set and its seeds for a prescription.
+
+    Raises RequestError for a source, strength, structure or needle that makes no sense, and whatever `go_on`
+    raises.
+    """
+    dose = seed_dose(request.seeds)
+    ptv = ptv_of(scene, request)
+    problems = Problems(scene, request, prescription, ptv, dose)
+    given = measured_given(scene, request)
+    tracks = pools(
+        scene, request, given, near, ptv, lambda p: go_on(replace(p, fraction=SEARCHED * p.fraction))
+    )
+    found = [
+        _chosen(scene, request, problems, pool, _part_of(go_on, number, len(tracks)))
+        for number, pool in enumerate(tracks)
+    ]
+    sets = [chosen for chosen in found if chosen is not None]
+    reachable = _reachable_percent(scene, ptv, tracks)
+    if not sets:
+        return Implant(ptv, dose, None, (), reachable)
+    chosen = min(sets, key=lambda s: (not problems.good(s.seeds), s.missed, s.objective))
+    chosen = replace(chosen, time_ended=any(s.time_ended for s in sets))
+    needles = paths_of_set(scene, request, given, chosen)
+    return Implant(ptv, dose, chosen, needles, reachable)
+
+
+def _part_of(go_on: GoOn, number: int, count: int) -> More:
+    """Progress of one pool of several."""
+
+    def more(fraction: float) -> bool:
+        done = SEARCHED + (1.0 - SEARCHED) * (number + fraction) / count
+        return go_on(Progress(Phase.NEEDLES, done, "exchanged, with their seeds"))
+
+    return more
+
+
+def _chosen(scene: Scene, request: Request, problems: Problems, pool: Tracks, more: More) -> ChosenSet | None:
+    asked = request.needle_set
+    grid = scene.grid
+    needles = Needles(grid.to_patient(pool.tip_B), grid.vectors_to_patient(pool.outward_B), pool.length_mm)
+    hardware = hardware_of(request, asked.clearance_mm)
+    rules = rules_of(pool, needles, hardware, given_rows(request), asked.puncture_cost_mm, asked.max_needles)
+    return choose_set(rules, problems, more, np.random.default_rng(request.random_seed))
+
+
+def _reachable_percent(scene: Scene, ptv: VoxelMask, tracks: list[Tracks]) -> float:
+    """How much of the PTV lies within REACH_MM of where some track may leave a seed. [%]"""
+    points = even_points_B(ptv, scene.grid, SOME)
+    near = np.zeros(len(points), bool)
+    for pool in tracks:
+        near |= (reach_mm(pool, points) <= REACH_MM).any(axis=0)
+    return 100.0 * float(near.mean())

@@ -1,0 +1,139 @@
+"""Conflicts: pairs of needles that cannot both be in place.
+
+Two shafts conflict where their walls are nearer than the clearance; two hubs, and a hub and another's shaft,
+where they overlap. Hubs are capsules (see the package): those end to end are kept a hub's diameter farther
+apart than cylinders would need.
+"""
+
+from dataclasses import dataclass
+from math import sqrt
+
+import networkx as nx
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from anatomy.runtime.parallel import spread
+from planner.implant.needles.pair_kernel import Sizes, clash, clash_range, stretch_distance2
+from planner.records.request import NeedleSetRequest, Request
+
+ROUNDING_MM = 1e-7
+"""Parts that lack less than this of their distance keep it, so that rounding never decides on needles spaced
+just as they need. A tenth of what verification allows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Needles:
+    """n needles in place: tips, unit vectors from tip to entry, and lengths from tip to skin."""
+
+    tip_P: Float[np.ndarray, "n 3"]
+    outward_P: Float[np.ndarray, "n 3"]
+    length_mm: Float[np.ndarray, " n"]
+
+    def __len__(self) -> int:
+        return len(self.tip_P)
+
+    def of(self, rows: Int[np.ndarray, " k"]) -> "Needles":
+        """Some of the needles, in that order."""
+        return Needles(self.tip_P[rows], self.outward_P[rows], self.length_mm[rows])
+
+
+def needles_between(entry_P: Float[np.ndarray, "n 3"], tip_P: Float[np.ndarray, "n 3"]) -> Needles:
+    """Needles from their entries and tips. [mm]
+
+    Raises ValueError where an entry is its tip, or not finite.
+    """
+    along = entry_P - tip_P
+    length = np.linalg.norm(along, axis=1)
+    usable = np.isfinite(length) & (length > 0.0)
+    if not usable.all():
+        row = int(np.argmin(usable))
+        raise ValueError(f"needle {row}: no direction from tip {tip_P[row]} to entry {entry_P[row]}")
+    return Needles(np.asarray(tip_P, float), along / length[:, None], length)
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What every needle is made of: shaft, and beyond its length a hub, none where `hub_length_mm` is 0.0.
+
+    `needle_clearance_mm` is the free distance that the walls of two shafts keep.
+    """
+
+    needle_length_mm: float
+    needle_radius_mm: float
+    hub_length_mm: float
+    hub_radius_mm: float
+    needle_clearance_mm: float = NeedleSetRequest.clearance_mm
+
+    @property
+    def sizes(self) -> Sizes:
+        """As compiled loops see it."""
+        return Sizes(
+            self.needle_length_mm,
+            self.hub_length_mm,
+            2.0 * self.needle_radius_mm + self.needle_clearance_mm - ROUNDING_MM,
+            2.0 * self.hub_radius_mm - ROUNDING_MM,
+            self.hub_radius_mm + self.needle_radius_mm - ROUNDING_MM,
+        )
+
+
+def hardware_of(request: Request, needle_clearance_mm: float = NeedleSetRequest.clearance_mm) -> Hardware:
+    """The needle and hub that a request names, and the clearance between shafts given here. [mm]"""
+    return Hardware(
+        request.needle.max_length_mm,
+        request.needle.radius_mm,
+        request.pose.hub_length_mm,
+        request.hub_radius_mm,
+        needle_clearance_mm,
+    )
+
+
+def clashes(
+    needles: Needles, hardware: Hardware, travel_mm: Float[np.ndarray, " n"]
+) -> Bool[np.ndarray, "n n"]:
+    """Whether needle i, swept outward by its travel, comes too near needle j in place. [n^2 bytes]"""
+    found = np.zeros((len(needles), len(needles)), bool)
+    rows = (needles.tip_P, needles.outward_P, travel_mm, hardware.sizes)
+    spread(lambda first, last: clash_range(*rows, found, first, last), len(needles))
+    return found
+
+
+def conflict_pairs(needles: Needles, hardware: Hardware) -> Int[np.ndarray, "k 2"]:
+    """Pairs i < j that cannot both be in place, in rising order."""
+    return np.argwhere(np.triu(clashes(needles, hardware, np.zeros(len(needles)))))
+
+
+def conflict_graph(pairs: Int[np.ndarray, "k 2"], n: int) -> nx.Graph:
+    """The graph of needles 0 to n - 1 whose edges are the pairs: what goes together is an independent set."""
+    graph = nx.Graph()
+    graph.add_nodes_from(range(n))
+    graph.add_edges_from(pairs.tolist())
+    return graph
+
+
+@dataclass(frozen=True)
+class Lack:
+    """Parts of two needles that lack of their distance: free between their walls, and asked for. [mm]"""
+
+    parts: str
+    apart_mm: float
+    need_mm: float
+
+
+def lacking_most(needles: Needles, hardware: Hardware, i: int, j: int) -> Lack | None:
+    """Of two needles that conflict, the parts that lack most of their distance, needle i's first; None: no
+    conflict."""
+    one, two = (needles.tip_P[i], needles.outward_P[i]), (needles.tip_P[j], needles.outward_P[j])
+    if not clash(*one, 0.0, *two, hardware.sizes):
+        return None
+    end, thin, thick = hardware.needle_length_mm, hardware.needle_radius_mm, hardware.hub_radius_mm
+    shaft, hub = (0.0, end), (end, end + hardware.hub_length_mm)
+    walls = [("shafts", shaft, shaft, 2.0 * thin, hardware.needle_clearance_mm)]
+    if hardware.hub_length_mm > 0.0:
+        walls.append(("hubs", hub, hub, 2.0 * thick, 0.0))
+        walls.append(("hub and shaft", hub, shaft, thick + thin, 0.0))
+        walls.append(("shaft and hub", shaft, hub, thin + thick, 0.0))
+    lacks = [
+        Lack(parts, sqrt(stretch_distance2(*one, *a, *two, *b)) - radii, need)
+        for parts, a, b, radii, need in walls
+    ]
+    return min(lacks, key=lambda lack: lack.apart_mm - lack.need_mm)

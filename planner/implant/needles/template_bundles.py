@@ -1,0 +1,75 @@
+"""Bundles: parallel lines through the holes of a coplanar template, for each of a few directions.
+
+template  o   o   o   o        holes `grid_pitch_mm` apart, on a square lattice across the direction
+          |   |   |   |
+          v   v   v   v        the lattice passes through the middle of what is aimed at
+         (     PTV     )
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from planner.records.request import Request
+from planner.search.kernels.line import LUNG, PUNCTURES, test_lines
+from planner.search.kernels.verdicts import SAFE
+from planner.search.kernels.world import World
+from planner.search.scene_fields import target_corners_B
+from planner.search.search import SafeLines
+
+DIRECTIONS = 150
+"""Directions whose lattices are tested [U]."""
+APART_DEG = 8.0
+"""Directions differ by this much at least [U]."""
+BUNDLES = 3
+"""Bundles looked at closely: those with most holes open, less dear ones before dearer [U]."""
+
+
+def bundles(aimed: World, lines: SafeLines, request: Request) -> list[SafeLines]:
+    """The safe lines of the most promising bundles, the best first. [B]"""
+    pitch, price = request.needle_set.grid_pitch_mm, request.needle_set.puncture_cost_mm
+    found = []
+    for direction in _directions(lines, price):
+        points = _holes(target_corners_B(aimed), direction, pitch)
+        outward = np.tile(direction, (len(points), 1))
+        verdicts, quantities = test_lines(aimed, points, outward)
+        safe = np.flatnonzero(verdicts == SAFE)
+        if len(safe):
+            found.append(SafeLines(points[safe], outward[safe], quantities[safe]))
+    found.sort(key=lambda bundle: (-len(bundle), _mean_cost(bundle, price)))
+    return found[:BUNDLES]
+
+
+def _mean_cost(bundle: SafeLines, price: float) -> float:
+    return round(float(_cost(bundle, price).mean()), 6)
+
+
+def _cost(lines: SafeLines, price: float) -> np.ndarray:
+    return np.asarray(lines.quantities[:, LUNG] + price * lines.quantities[:, PUNCTURES])
+
+
+def _directions(lines: SafeLines, price: float) -> list[Float[np.ndarray, "3"]]:
+    """Directions of the cheapest lines, each well apart from those before."""
+    order = np.argsort(_cost(lines, price), kind="stable")
+    left = lines.outward_B[order]
+    most_alike = np.cos(np.radians(APART_DEG))
+    chosen: list[Float[np.ndarray, 3]] = []
+    while len(left) and len(chosen) < DIRECTIONS:
+        chosen.append(left[0])
+        left = left[left @ left[0] <= most_alike]
+    return chosen
+
+
+def _holes(
+    corners_B: Float[np.ndarray, "n 3"], direction: Float[np.ndarray, "3"], pitch_mm: float
+) -> Float[np.ndarray, "m 3"]:
+    """Points of a square lattice across the direction that covers the corners' shadow, its rows as level as
+    they can be."""
+    along_k = np.array([0.0, 0.0, 1.0]) if abs(direction[2]) < 0.9 else np.array([0.0, 1.0, 0.0])
+    e1 = np.cross(along_k, direction)
+    e1 /= np.linalg.norm(e1)
+    e2 = np.cross(direction, e1)
+    middle = 0.5 * (corners_B.min(axis=0) + corners_B.max(axis=0))
+    across = np.stack([(corners_B - middle) @ e1, (corners_B - middle) @ e2], axis=1)
+    first, last = np.floor(across.min(axis=0) / pitch_mm), np.ceil(across.max(axis=0) / pitch_mm)
+    a, b = np.meshgrid(np.arange(first[0], last[0] + 1), np.arange(first[1], last[1] + 1), indexing="ij")
+    return np.asarray(middle + pitch_mm * (a.reshape(-1, 1) * e1 + b.reshape(-1, 1) * e2))

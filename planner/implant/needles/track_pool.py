@@ -1,0 +1,95 @@
+"""Pool: the tracks that a needle set is chosen from, those that are given first.
+
+A needle of a set need not go through the target: it carries seeds to the PTV. Nor need it go on to the PTV's
+far edge where a vessel runs there: it ends where the PTV keeps clear of everything forbidden.
+
+    |  PTV   : too near  |vessel        tips lie along the dotted line
+    o==|=|===:           |
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.ndimage import map_coordinates
+
+from anatomy.geometry.distance_field import QUANTUM_MM
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask, mask_from_bool
+from anatomy.scene import Scene
+from planner.implant.needles.template_bundles import bundles
+from planner.implant.needles.tracks import Tracks, join_tracks, seed_spans, tracks_of, worth_choosing_from
+from planner.measuring.measure import Measurer
+from planner.measuring.measured import Measured
+from planner.records.progress import GoOn, Phase
+from planner.records.request import Arrangement, Request, source_of
+from planner.search.kernels.world import World
+from planner.search.scene_fields import aimed_at
+from planner.search.search import search
+
+COVERING_MM = 2.0
+"""Needles of a set are searched to this covering radius, or a wider one where the request asks for it: a set
+needs many neighbours, not the narrowest windows [U]."""
+TIP_SPARE_MM = 1.0
+"""Tips lie where obstacles leave this much more than their need: the limit itself is not met exactly by
+voxels [U]."""
+
+
+def pools(
+    scene: Scene, request: Request, given: Sequence[Measured], near: World, ptv: VoxelMask, go_on: GoOn
+) -> list[Tracks]:
+    """What to choose a set from, the `given` needles first: one pool for free needles, one for each direction
+    of a bundle. Empty where nothing reaches the PTV."""
+    seed_mm = source_of(request).seed_length_mm
+    in_place = given_tracks(given, ptv, scene.grid, seed_mm)
+    reachable = _reachable(scene, near, ptv)
+    if reachable is None:
+        return [in_place]
+    aimed = aimed_at(near, reachable, scene.grid, request.search.field_resolution_mm)
+    radius = max(COVERING_MM, request.search.covering_radius_mm)
+    lines = search(aimed, radius, lambda p: go_on(replace(p, phase=Phase.NEEDLES))).lines
+    found = [lines] if request.needle_set.arrangement is Arrangement.FREE else bundles(aimed, lines, request)
+    measurer, price = Measurer(scene, request), request.needle_set.puncture_cost_mm
+    looked_at = (part.take(worth_choosing_from(part, ptv, scene.grid, price)) for part in found)
+    tracks = (tracks_of(part, reachable, ptv, measurer, scene.grid, seed_mm) for part in looked_at)
+    return [join_tracks(in_place, part) for part in tracks] or [in_place]
+
+
+def _reachable(scene: Scene, near: World, ptv: VoxelMask) -> VoxelMask | None:
+    """The PTV's voxels that keep clear of all obstacles; None where there are none."""
+    index = np.argwhere(ptv.cropped()) + np.array(ptv.lower)
+    at = (index * scene.grid.spacing_mm - np.array(near.lower)) / np.array(near.obstacle_step)
+    spare_mm = map_coordinates(near.obstacle, at.T, output=float, order=1, mode="nearest") * QUANTUM_MM
+    index = index[spare_mm >= TIP_SPARE_MM]
+    if not len(index):
+        return None
+    clear = np.zeros(scene.grid.shape, bool)
+    clear[tuple(index.T)] = True
+    return mask_from_bool(clear)
+
+
+def given_tracks(given: Sequence[Measured], ptv: VoxelMask, grid: Grid, seed_mm: float) -> Tracks:
+    """Given needles as tracks, in their order; on one that does not reach the PTV no seed may stand."""
+    tip = grid.to_box(_rows([m.tip_mm for m in given]))
+    outward = grid.vectors_to_box(-_rows([m.direction for m in given]))
+    spans = tuple(
+        seed_spans(ptv, grid, tip[n], outward[n], m.length_mm, seed_mm) for n, m in enumerate(given)
+    )
+    return Tracks(
+        tip,
+        outward,
+        np.array([m.length_mm for m in given], float),
+        np.array([m.lung_length_mm for m in given], float),
+        np.array([m.pleural_punctures for m in given], int),
+        spans,
+    )
+
+
+def _rows(points: list[tuple[float, float, float]]) -> Float[np.ndarray, "n 3"]:
+    return np.array(points, float).reshape(-1, 3)
+
+
+def given_rows(request: Request) -> Int[np.ndarray, " g"]:
+    """Rows of a pool that are given needles."""
+    return np.arange(len(request.needle_set.given_needles))

@@ -1,0 +1,104 @@
+"""Given: needles and seeds that are in the body already, and what cannot be true of them.
+
+They are where they were found, so little is refused: what lies in another frame, a seed outside the body or
+in another seed, a needle that does not lead in through the skin. Two seeds nearer than their length may be
+one that was found twice, and a needle may be too near to an organ: that is said, and they are kept.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from anatomy.geometry.masks import inside
+from anatomy.scene import Scene
+from planner.errors import RequestError
+from planner.measuring.measure import Measurer
+from planner.measuring.measured import Measured
+from planner.records.request import GivenNeedle, GivenSeed, Request, source_of
+
+LIKELY_SPAN_MM = 300.0
+"""Seeds lie within this of the target; farther, they were found in another frame [U]."""
+
+
+def refuse_impossible_seeds(scene: Scene, request: Request, seeds: Sequence[GivenSeed], field: str) -> None:
+    """Raise RequestError for the first seed of a `field` that cannot be where it is said to be."""
+    centres = np.array([s.position_mm for s in seeds], float).reshape(-1, 3)
+    target = scene.target
+    middle = scene.grid.to_patient(
+        0.5 * (np.array(target.lower) + np.array(target.upper) - 1) * scene.grid.spacing_mm
+    )
+    for n, centre in enumerate(centres):
+        where = f"{field}/{n}/position_mm"
+        if float(np.linalg.norm(centre - middle)) > LIKELY_SPAN_MM:
+            raise RequestError(
+                where,
+                f"it lies over {LIKELY_SPAN_MM:g} mm from the target",
+                "Give LPS mm in the plan's frame: register the CT after the implant to it first.",
+            )
+        if not inside(scene.body, scene.grid, centre[None])[0]:
+            raise RequestError(where, "it lies outside the body", "Check the frame, or leave it out.")
+        apart = np.linalg.norm(centres[:n] - centre, axis=1)
+        if n and apart.min() < source_of(request).seed_diameter_mm:
+            raise RequestError(
+                where,
+                f"it lies {apart.min():.2f} mm from seed {apart.argmin()}, nearer than a seed is thick",
+                "Name each seed once.",
+            )
+
+
+def beside(request: Request, more: Sequence[GivenSeed]) -> tuple[GivenSeed, ...]:
+    """All seeds, each once: those given in a request, and of `more` those that are not among them already."""
+    known, diameter_mm = request.needle_set.given_seeds, source_of(request).seed_diameter_mm
+    centres = np.array([s.position_mm for s in known], float).reshape(-1, 3)
+    fresh = [
+        s for s in more if not (np.linalg.norm(centres - np.array(s.position_mm), axis=1) < diameter_mm).any()
+    ]
+    return (*known, *fresh)
+
+
+def measured_given(scene: Scene, request: Request) -> tuple[Measured, ...]:
+    """The needles that a request gives, as `measured_needles` has them."""
+    return measured_needles(scene, request, request.needle_set.given_needles, "needle_set/given_needles")
+
+
+def measured_needles(
+    scene: Scene, request: Request, needles: Sequence[GivenNeedle], field: str
+) -> tuple[Measured, ...]:
+    """The needles of a `field`, measured from their tips, in order. Raises RequestError where there are more
+    than a set may have, and for the first that does not lead from its tip out through the skin."""
+    most = request.needle_set.max_needles
+    if len(needles) > most:
+        raise RequestError(
+            field, f"there are {len(needles)}, and max_needles is {most}", "Allow more, or give fewer."
+        )
+    measurer = Measurer(scene, request)
+    return tuple(_measured(measurer, needle, f"{field}/{n}") for n, needle in enumerate(needles))
+
+
+def _measured(measurer: Measurer, needle: GivenNeedle, where: str) -> Measured:
+    tip, entry = np.array(needle.tip_mm, float), np.array(needle.entry_mm, float)
+    if not float(np.linalg.norm(entry - tip)) > 0.0:
+        raise RequestError(where, "entry and tip coincide", "Measure again.")
+    measured = measurer.measure_from(tip, entry - tip)
+    if measured is None:
+        raise RequestError(
+            where,
+            "it does not lead from its tip out through the skin once, within the needle's length",
+            "Check the frame (LPS, mm), which end is the tip, and needle.max_length_mm.",
+        )
+    return measured
+
+
+def refuse_impossible(scene: Scene, request: Request) -> None:
+    """Raise RequestError for the first needle or seed given in a request that cannot be true, and for any in
+    one that prescribes no implant: nothing would be told of it."""
+    asked = request.needle_set
+    for field, given in (("given_needles", asked.given_needles), ("given_seeds", asked.given_seeds)):
+        if given and request.prescription is None:
+            raise RequestError(
+                f"needle_set/{field}",
+                "it is part of an implant, and none is prescribed",
+                "Give a prescription, or leave it out.",
+            )
+    refuse_impossible_seeds(scene, request, request.needle_set.given_seeds, "needle_set/given_seeds")
+    measured_given(scene, request)

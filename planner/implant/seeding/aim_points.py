@@ -1,0 +1,71 @@
+"""Points: where the optimiser looks at the dose, PTV first, then each organ that has a goal.
+
+The PTV's are spread evenly. Of an organ only what lies near the PTV can be hot: the rest counts as cold,
+which it is.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from anatomy.geometry.even_points import even_points_B
+from anatomy.geometry.masks import VoxelMask
+from anatomy.scene import Scene
+from planner.implant.seeding.goals import PointGoal, target_goals
+from planner.records.organ_goals import GOAL_VOLUMES_CC, goal_volume_cc
+from planner.records.request import OrganGoal, Prescription
+
+OF_ORGAN = 1_000
+"""Points of an organ [U]."""
+NEAR_MM = 30.0
+"""How far from the PTV's bounding box an organ is looked at [U]."""
+MM3_PER_CC = 1000.0
+
+
+@dataclass(frozen=True, eq=False)
+class AimPoints:
+    """Points in B and the goals on them."""
+
+    points_B: Float[np.ndarray, "m 3"]
+    goals: tuple[PointGoal, ...]
+
+
+def aim_points(
+    scene: Scene, ptv: VoxelMask, prescription: Prescription, count: int, in_hand: float
+) -> AimPoints:
+    """At most `count` points of the PTV, and those of the organs with goals."""
+    parts = [even_points_B(ptv, scene.grid, count)]
+    goals = target_goals(prescription, len(parts[0]), in_hand)
+    for name, goal in sorted(prescription.organ_goals.items()):
+        near = _near(scene.structure(name).mask, ptv, scene)
+        if near is not None:
+            points = even_points_B(near, scene.grid, OF_ORGAN)
+            volume_mm3 = near.count * scene.grid.voxel_volume_mm3
+            organ_cc = scene.structure(name).mask.count * scene.grid.voxel_volume_mm3 / MM3_PER_CC
+            goals += _organ_goals(goal, organ_cc, sum(map(len, parts)), len(points), volume_mm3)
+            parts.append(points)
+    return AimPoints(np.concatenate(parts), tuple(goals))
+
+
+def _near(mask: VoxelMask, ptv: VoxelMask, scene: Scene) -> VoxelMask | None:
+    """The part of a structure around the PTV; None where there is none."""
+    pad = np.ceil(NEAR_MM / scene.grid.spacing_mm).astype(int)
+    lower = np.maximum(np.array(mask.lower), np.array(ptv.lower) - pad)
+    upper = np.minimum(np.array(mask.upper), np.array(ptv.upper) + pad)
+    if (lower >= upper).any():
+        return None
+    a, b = lower.tolist(), upper.tolist()
+    part = VoxelMask(mask.layer, mask.label, (a[0], a[1], a[2]), (b[0], b[1], b[2]))
+    return part if part.count else None
+
+
+def _organ_goals(
+    goal: OrganGoal, organ_cc: float, first: int, count: int, volume_mm3: float
+) -> list[PointGoal]:
+    limits = [(goal_volume_cc(field, organ_cc), getattr(goal, field)) for field in GOAL_VOLUMES_CC]
+    return [
+        PointGoal(first, first + count, dose, False, min(1.0, cc * MM3_PER_CC / volume_mm3))
+        for cc, dose in limits
+        if dose is not None
+    ]

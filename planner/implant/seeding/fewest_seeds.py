@@ -1,0 +1,70 @@
+"""Bound: how few seeds could reach the goal for V100 on given needles, whatever their order, whatever is hot.
+
+    minimise    sum x[s]
+    subject to  sum over s of min(D[s, p], Rx) x[s]  >=  Rx y[p] - there[p]   for every point p
+                sum y[p]  >=  share of the points
+                sum of x over the slots within one spacing of a track  <= 1,   0 <= x, y <= 1
+
+The programme with whole seeds, relaxed. Where a point gets Rx from one seed, more of it helps no other point.
+"""
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from scipy.optimize import linprog
+from scipy.sparse import csr_matrix, eye_array, hstack, vstack
+
+from planner.implant.seeding.descent import Problem
+
+POINTS = 500
+"""Points of the programme: every so many of the problem's [U]."""
+ROUNDING = 1e-6
+SOLVED, INFEASIBLE = 0, 2
+"""What scipy.optimize.linprog says of a programme."""
+
+
+@dataclass(frozen=True)
+class Fewest:
+    """How few seeds would do, None where that is not known, and whether any number of them would."""
+
+    seeds: int | None
+    reachable: bool
+
+
+def fewest_seeds(problem: Problem, share: float, prescribed_gy: float, count: int) -> Fewest:
+    """No fewer seeds bring `share` of every so many of the first `count` points to the prescribed dose."""
+    points = np.arange(0, count, max(1, count // POINTS))
+    n, m = len(problem.slots), len(points)
+    if n == 0:
+        return Fewest(None, reachable=True)
+    dose = np.minimum(problem.dose[problem.row][:, points].astype(float) / prescribed_gy, 1.0)
+    there = problem.there[points].astype(float) / prescribed_gy
+    reach = hstack([csr_matrix(-dose.T), eye_array(m)])
+    enough = csr_matrix(np.concatenate([np.zeros(n), -np.ones(m)])[None])
+    apart = _windows(problem)
+    answer = linprog(
+        np.concatenate([np.ones(n), np.zeros(m)]),
+        A_ub=vstack([reach, enough, hstack([apart, csr_matrix((apart.shape[0], m))])]).tocsr(),
+        b_ub=np.concatenate([there, [-share * m], np.ones(apart.shape[0])]),
+        bounds=(0.0, 1.0),
+        method="highs",
+    )
+    seeds = ceil(answer.fun - ROUNDING) if answer.status == SOLVED else None
+    return Fewest(seeds, reachable=answer.status != INFEASIBLE)
+
+
+def _windows(problem: Problem) -> csr_matrix:
+    """Rows of slots of which one at most holds a seed: those that follow a slot within the spacing."""
+    slots = problem.slots
+    spacing = problem.apart.same_track_mm
+    at = [
+        (row, int(other))
+        for row in range(len(slots))
+        for other in np.flatnonzero(
+            (slots.track == slots.track[row])
+            & (slots.from_tip_mm >= slots.from_tip_mm[row])
+            & (slots.from_tip_mm < slots.from_tip_mm[row] + spacing)
+        )
+    ]
+    return csr_matrix((np.ones(len(at)), np.array(at).T), shape=(len(slots), len(slots)))

@@ -1,0 +1,82 @@
+"""Slots: the places along needles where a seed's centre may stand.
+
+tip |<----- span ----->|   |<-- span -->|
+    x  x  x  x  x  x  x     x  x  x  x  x      slots a step apart, the first of a span at its distal end
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from anatomy.runtime.jit import loop
+from planner.implant.needles.tracks import Tracks
+from planner.records.request import Request, source_of
+
+ROUNDING_MM = 1e-6
+
+
+@dataclass(frozen=True)
+class Apart:
+    """How far apart the centres of seeds stand at least: on one track, and on any two. [mm]"""
+
+    same_track_mm: float
+    any_track_mm: float
+
+
+def apart_of(request: Request) -> Apart:
+    """As a request says, and its seeds are long, less rounding."""
+    seed_mm = source_of(request).seed_length_mm
+    return Apart(max(request.seeds.min_spacing_mm, seed_mm) - ROUNDING_MM, seed_mm - ROUNDING_MM)
+
+
+@dataclass(frozen=True, eq=False)
+class Slots:
+    """n slots in B: row of the track each is on, distance from its tip, centre, and axis from entry to
+    tip."""
+
+    track: Int[np.ndarray, " n"]
+    from_tip_mm: Float[np.ndarray, " n"]
+    centre_B: Float[np.ndarray, "n 3"]
+    axis_B: Float[np.ndarray, "n 3"]
+
+    def __len__(self) -> int:
+        return len(self.track)
+
+    def take(self, rows: np.ndarray) -> "Slots":
+        """Some of the slots, by index or mask."""
+        return Slots(self.track[rows], self.from_tip_mm[rows], self.centre_B[rows], self.axis_B[rows])
+
+    def clear_of(self, chosen: Bool[np.ndarray, " n"], apart: Apart) -> Bool[np.ndarray, " n"]:
+        """Slots where one more seed may stand beside the chosen ones."""
+        free = ~chosen
+        same2, any2 = apart.same_track_mm**2, apart.any_track_mm**2
+        _shut(self.track, self.centre_B, np.flatnonzero(chosen), same2, any2, free)
+        return free
+
+
+@loop
+def _shut(track, centre, seeds, same2, any2, free):  # type: ignore[no-untyped-def]
+    """Clear `free` of slots that are too near to a seed: squared distances on its track, and anywhere."""
+    for row in range(len(track)):
+        for seed in seeds:
+            apart2 = 0.0
+            for a in range(3):
+                apart2 += (centre[row, a] - centre[seed, a]) ** 2
+            if apart2 < any2 or (apart2 < same2 and track[row] == track[seed]):
+                free[row] = False
+                break
+
+
+def slots_on(tracks: Tracks, step_mm: float) -> Slots:
+    """All slots of the tracks, track by track, distal first."""
+    rows: list[int] = []
+    places: list[float] = []
+    for row, spans in enumerate(tracks.spans):
+        for a, b in spans:
+            count = 1 + int((b - a) / step_mm + ROUNDING_MM)
+            rows += [row] * count
+            places += [a + n * step_mm for n in range(count)]
+    track, s = np.array(rows, int), np.array(places, float)
+    outward = tracks.outward_B[track]
+    return Slots(track, s, tracks.tip_B[track] + s[:, None] * outward, -outward)

@@ -1,0 +1,68 @@
+"""Given, too near: what needles that are in lie too near to, and seeds that may have been found twice.
+
+They are where they are and are kept all the same. Verification measures each again.
+"""
+
+from collections.abc import Iterator, Sequence
+from math import dist
+
+import numpy as np
+
+from anatomy.scene import Scene
+from anatomy.structures import Role
+from planner.implant.needles.conflicts import Needles, hardware_of, lacking_most, needles_between
+from planner.measuring.clearance import Obstacles
+from planner.records.needle_set import TooNear
+from planner.records.paths import Aim, Path
+from planner.records.request import GivenSeed, Request
+
+NEEDLE = "needle"
+"""The part of a given needle that keeps its distance from structures: its shaft, in the body and out."""
+
+
+def too_near(scene: Scene, request: Request, paths: Sequence[Path]) -> tuple[TooNear, ...]:
+    """All that the given needles among `paths` lie too near to: structures by needle, then pairs."""
+    given = tuple(path for path in paths if path.aim is Aim.GIVEN)
+    beside = [near for path in given for near in _structures(scene, request, path)]
+    return (*beside, *_pairs(request, given))
+
+
+def near_pairs(seeds: Sequence[GivenSeed], seed_mm: float) -> int:
+    """How many pairs of seeds lie nearer to each other than a seed is long: `seed_mm`."""
+    return sum(
+        1
+        for n, one in enumerate(seeds)
+        for other in seeds[:n]
+        if dist(one.position_mm, other.position_mm) < seed_mm
+    )
+
+
+def needles_of(paths: Sequence[Path]) -> Needles:
+    """The paths as needles in place."""
+    return needles_between(
+        np.array([p.entry_mm for p in paths], float).reshape(-1, 3),
+        np.array([p.tip_mm for p in paths], float).reshape(-1, 3),
+    )
+
+
+def _structures(scene: Scene, request: Request, path: Path) -> Iterator[TooNear]:
+    """Every structure, of the body or beside it, that the needle is too near to, in the scene's order. Its
+    hub is held against other needles alone."""
+    grid, radius = scene.grid, request.needle.radius_mm
+    tip_B = grid.to_box(np.array(path.tip_mm))
+    end_B = tip_B - request.needle.max_length_mm * grid.vectors_to_box(np.array(path.direction))
+    for structure in scene.of_role(Role.FORBIDDEN, Role.OUTSIDE):
+        need = request.clearance_of(structure.name)
+        distance, _ = Obstacles([structure], grid).nearest(tip_B, end_B, need + radius)
+        if distance - radius < need:
+            yield TooNear(path.id, structure.name, None, NEEDLE, distance - radius, need)
+
+
+def _pairs(request: Request, given: Sequence[Path]) -> Iterator[TooNear]:
+    """Every two given needles that conflict."""
+    needles, hardware = needles_of(given), hardware_of(request, request.needle_set.clearance_mm)
+    for b, other in enumerate(given):
+        for a, path in enumerate(given[:b]):
+            lack = lacking_most(needles, hardware, a, b)
+            if lack is not None:
+                yield TooNear(path.id, None, other.id, lack.parts, lack.apart_mm, lack.need_mm)

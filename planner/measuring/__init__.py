@@ -1,0 +1,1 @@
+"""Measuring: one needle, exactly, on the original voxels and triangles."""

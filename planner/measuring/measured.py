@@ -1,0 +1,72 @@
+"""Measured: all that is measured on a needle, and how it becomes a path of a plan."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from planner.records.paths import Aim, Crossing, Path, SeedDrop
+from planner.records.request import Point
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One line as measured, from the skin to the distal edge of the target. Fields as in records.Path."""
+
+    entry_mm: Point
+    tip_mm: Point
+    direction: Point
+    length_mm: float
+    lung_length_mm: float
+    pleural_punctures: int
+    fissures_crossed: int
+    clearance_mm: float
+    nearest_structure: str
+    crosses: tuple[Crossing, ...]
+    axial_angle_deg: float
+    craniocaudal_angle_deg: float
+    target_chord_mm: float
+
+    @property
+    def entry_P(self) -> Float[np.ndarray, "3"]:
+        """Where the axis enters the skin. [mm]"""
+        return np.array(self.entry_mm)
+
+    @property
+    def tip_P(self) -> Float[np.ndarray, "3"]:
+        """The tip, at the distal edge of the target. [mm]"""
+        return np.array(self.tip_mm)
+
+    @property
+    def direction_P(self) -> Float[np.ndarray, "3"]:
+        """Unit vector from entry to tip."""
+        return np.array(self.direction)
+
+
+def _point(p_P: Float[np.ndarray, "3"]) -> Point:
+    # Adding zero turns -0.0 into 0.0: one number, one text.
+    return (float(p_P[0]) + 0.0, float(p_P[1]) + 0.0, float(p_P[2]) + 0.0)
+
+
+def to_path(
+    measured: Measured,
+    *,
+    id: str,
+    rank: int,
+    window: str,
+    approach: str,
+    pareto: bool,
+    seeds: tuple[SeedDrop, ...],
+    aim: Aim = Aim.TARGET,
+) -> Path:
+    """The plan's record of a measured line."""
+    return Path(
+        id=id,
+        rank=rank,
+        window=window,
+        approach=approach,
+        aim=aim,
+        pareto=pareto,
+        seeds=seeds,
+        **{name: getattr(measured, name) for name in Measured.__dataclass_fields__},
+    )

@@ -1,0 +1,44 @@
+"""Faces of voxels along a line p + s d: where it leaves a voxel, and which one is at s.
+
+`p` and `d` are 3-tuples in B, d a unit vector that points outward, from the target to the skin."""
+
+from math import floor
+
+from anatomy.runtime.jit import inlined
+
+_NEVER = 1e30
+
+
+_PARALLEL = 1e-12
+
+
+_INTO = 1e-9
+"""A start on a face belongs to the voxel this far ahead. [mm]"""
+
+
+@inlined
+def face(p, d, i, spacing):  # type: ignore[no-untyped-def]
+    """The s at which the line leaves voxel i of one axis; p, d, spacing are that axis's."""
+    return face_ahead(p, inverse(d), i, spacing)
+
+
+@inlined
+def inverse(d):  # type: ignore[no-untyped-def]
+    """1 / d; 0.0 where the line runs along the faces and never meets one."""
+    return 1.0 / d if abs(d) > _PARALLEL else 0.0
+
+
+@inlined
+def face_ahead(p, inverse_d, i, spacing):  # type: ignore[no-untyped-def]
+    """`face`, told the inverse of d."""
+    if inverse_d > 0.0:
+        return ((i + 0.5) * spacing - p) * inverse_d
+    if inverse_d < 0.0:
+        return ((i - 0.5) * spacing - p) * inverse_d
+    return _NEVER
+
+
+@inlined
+def voxel_of(p, d, s, spacing):  # type: ignore[no-untyped-def]
+    """Index along one axis of the voxel at p + s d, or just ahead of it."""
+    return floor((p + d * (s + _INTO)) / spacing + 0.5)

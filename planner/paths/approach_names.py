@@ -1,0 +1,229 @@
+"""Names: what a radiologist calls a path, from the labels where they tell, else from where it enters.
+
+    transsternal       through the breastbone
+    suprasternal       from above the jugular notch, downwards
+    supraclavicular    from above a clavicle, downwards
+    parasternal        past the sternal edge, in the zone of the internal mammary vessels
+    subxiphoid         from below the breastbone, upwards
+    paravertebral      from behind, along the spine
+    subcostal          below the last rib
+    intercostal        between ribs: anterior, lateral or posterior
+    anterior, lateral, posterior     where nothing else tells
+
+The groups of extrapleural access are those of RadioGraphics 2005;25:763 (10.1148/rg.253045030). Distances
+without a source are settings [U]: they decide on words only.
+"""
+
+from dataclasses import dataclass
+from math import atan2, degrees, inf
+
+import numpy as np
+from jaxtyping import Float
+
+from anatomy.names.landmarks import is_clavicle, is_sternum, is_vertebra
+from anatomy.scene import Scene
+from planner.measuring.measured import Measured
+from planner.paths.chest_wall import RibSpace, is_rib, points_between, rib_space
+
+PARASTERNAL_MM = 25.0
+"""From the sternal edge: within it run the internal mammary vessels (AJR 1990;155:397)."""
+PARAVERTEBRAL_ENTRY_MM = 70.0
+"""From the midline: within it the intercostal artery runs uncovered (10.1016/j.jvir.2021.12.026)."""
+PARAVERTEBRAL_PASS_MM = 20.0
+"""From a vertebra: a path that never comes so near one is posterior intercostal [U]."""
+NOTCH_HALF_WIDTH_MM = 30.0
+XIPHOID_HALF_WIDTH_MM = 40.0
+"""How far from the sternum's line a suprasternal or subxiphoid entry may lie [U]."""
+LEVEL_MM = 15.0
+"""Half height of the slab of bone that counts as at one level [U]."""
+ANTERIOR_DEG, POSTERIOR_DEG = 60.0, 120.0
+"""Sectors of the chest wall seen from its middle, 0 straight anterior: schematic axillary lines [U]."""
+
+
+@dataclass(frozen=True)
+class _View:
+    """What the rules look at. `midline_mm` is from the least to the largest x of sternum and spine; without
+    them, of all."""
+
+    measured: Measured
+    sternum_P: Float[np.ndarray, "n 3"]
+    spine_P: Float[np.ndarray, "m 3"]
+    clavicle_P: Float[np.ndarray, "c 3"]
+    centre_P: Float[np.ndarray, "3"]
+    midline_mm: tuple[float, float]
+    space: RibSpace
+
+    @property
+    def side(self) -> str:
+        """The patient's side on which the path enters. Near the midline, which curves, ribs tell it best."""
+        x = self.measured.entry_mm[0]
+        least, most = self.midline_mm
+        if x < least:
+            return "right"
+        if x > most:
+            return "left"
+        return self.space.side or ("left" if x > self.centre_P[0] else "right")
+
+    @property
+    def sector(self) -> str:
+        """Anterior, lateral or posterior, by where the entry lies around the chest."""
+        across = abs(self.measured.entry_mm[0] - self.centre_P[0])
+        angle = degrees(atan2(across, self.centre_P[1] - self.measured.entry_mm[1]))
+        return "anterior" if angle < ANTERIOR_DEG else "lateral" if angle <= POSTERIOR_DEG else "posterior"
+
+
+def approach_of(scene: Scene, measured: Measured) -> str:
+    """The approach: "parasternal", "intercostal lateral", ... (see the module's list)."""
+    return _approach(_view(scene, measured))
+
+
+def window_name(scene: Scene, measured: Measured) -> str:
+    """The approach with its side and, where the labels tell, the intercostal space.
+
+    "parasternal right", "paravertebral left, between ribs 7 and 8",
+    "intercostal right, between ribs 4 and 5, lateral", "anterior right".
+    """
+    view = _view(scene, measured)
+    approach = _approach(view)
+    kind, _, sector = approach.partition(" ")
+    if kind in ("transsternal", "suprasternal", "subxiphoid"):
+        return kind
+    space = view.space.words if kind in ("intercostal", "paravertebral") else ""
+    return ", ".join(part for part in (f"{kind} {view.side}", space, sector) if part)
+
+
+def _approach(view: _View) -> str:
+    if any(is_sternum(c.structure) for c in view.measured.crosses):
+        return "transsternal"
+    if _suprasternal(view):
+        return "suprasternal"
+    if _supraclavicular(view):
+        return "supraclavicular"
+    if _parasternal(view):
+        return "parasternal"
+    if _subxiphoid(view):
+        return "subxiphoid"
+    if _paravertebral(view):
+        return "paravertebral"
+    if _subcostal(view):
+        return "subcostal"
+    if view.space.above or view.space.below:
+        return f"intercostal {view.sector}"
+    return view.sector
+
+
+def _suprasternal(view: _View) -> bool:
+    if len(view.sternum_P) == 0:
+        return False
+    top = view.sternum_P[:, 2].max()
+    notch_P = view.sternum_P[view.sternum_P[:, 2] > top - LEVEL_MM].mean(axis=0)
+    x, _, z = view.measured.entry_mm
+    downwards = view.measured.direction[2] < 0
+    return bool(downwards and z > top and abs(x - notch_P[0]) <= NOTCH_HALF_WIDTH_MM) and _in_front(view)
+
+
+def _supraclavicular(view: _View) -> bool:
+    x, _, z = view.measured.entry_mm
+    beside = view.clavicle_P[np.abs(view.clavicle_P[:, 0] - x) <= LEVEL_MM]
+    if len(beside) == 0 or view.measured.direction[2] >= 0:
+        return False
+    return bool(z > beside[:, 2].max()) and _in_front(view)
+
+
+def _in_front(view: _View) -> bool:
+    """Whether the entry lies in front of the spine."""
+    y = view.measured.entry_mm[1]
+    return bool(y < (view.spine_P[:, 1].mean() if len(view.spine_P) else view.centre_P[1]))
+
+
+def _parasternal(view: _View) -> bool:
+    """Whether the axis passes the sternal edge closely, at the depth of the sternum."""
+    level_P = _at_level(view.sternum_P, view.measured.entry_mm[2])
+    dy = view.measured.direction[1]
+    if len(level_P) == 0 or dy <= 0:
+        return False
+    depth = (level_P[:, 1].mean() - view.measured.entry_mm[1]) / dy
+    if not 0 <= depth <= view.measured.length_mm:
+        return False
+    passing_P = view.measured.entry_P + depth * view.measured.direction_P
+    level_P = _at_level(view.sternum_P, float(passing_P[2]))
+    if len(level_P) == 0:
+        return False
+    beyond_edge = max(level_P[:, 0].min() - passing_P[0], passing_P[0] - level_P[:, 0].max())
+    return bool(beyond_edge <= PARASTERNAL_MM)
+
+
+def _subxiphoid(view: _View) -> bool:
+    if len(view.sternum_P) == 0:
+        return False
+    bottom = view.sternum_P[:, 2].min()
+    tail_P = view.sternum_P[view.sternum_P[:, 2] < bottom + LEVEL_MM].mean(axis=0)
+    x, _, z = view.measured.entry_mm
+    upwards = view.measured.direction[2] > 0
+    beside = abs(x - tail_P[0]) <= XIPHOID_HALF_WIDTH_MM
+    return bool(upwards and z < bottom and beside) and view.sector == "anterior"
+
+
+def _paravertebral(view: _View) -> bool:
+    x, y, _ = view.measured.entry_mm
+    if len(view.spine_P) == 0 or view.measured.direction[1] >= 0:
+        return False
+    if abs(x - view.centre_P[0]) > PARAVERTEBRAL_ENTRY_MM or y < view.spine_P[:, 1].mean():
+        return False
+    from_entry = view.spine_P - view.measured.entry_P
+    depths = np.clip(from_entry @ view.measured.direction_P, 0.0, view.measured.length_mm)
+    away = np.linalg.norm(from_entry - depths[:, None] * view.measured.direction_P, axis=1)
+    return bool(away.min() <= PARAVERTEBRAL_PASS_MM)
+
+
+def _subcostal(view: _View) -> bool:
+    """Whether ribs lie above the axis only, below the level of the breastbone. Between costal cartilages,
+    which may lack labels, ribs can be missing on one side too."""
+    ribs_above_only = view.space.above is not None and view.space.below is None
+    bottom = view.sternum_P[:, 2].min() if len(view.sternum_P) else inf
+    return bool(ribs_above_only and view.measured.entry_mm[2] < bottom)
+
+
+def _at_level(points_P: Float[np.ndarray, "n 3"], z: float) -> Float[np.ndarray, "m 3"]:
+    return points_P[np.abs(points_P[:, 2] - z) <= LEVEL_MM]
+
+
+def _view(scene: Scene, measured: Measured) -> _View:
+    body_P = scene.grid.to_patient(np.stack([scene.grid.lower_B, scene.grid.upper_B]))
+    # An oblique grid's corners do not bound it in P: its diagonal does.
+    diagonal = float(np.linalg.norm(body_P[1] - body_P[0]))
+    all_lower_P, all_upper_P = body_P.mean(axis=0) - diagonal, body_P.mean(axis=0) + diagonal
+    bones = [s for s in scene.structures if not is_rib(s.name)]
+    sternum_P, all_spine_P, clavicle_P = (
+        points_between((s for s in bones if is_one(s.name)), scene.grid, all_lower_P, all_upper_P)
+        for is_one in (is_sternum, is_vertebra, is_clavicle)
+    )
+    midline = np.concatenate([sternum_P[:, 0], all_spine_P[:, 0]])
+    # The spine curves: only what lies at the path's levels says where the midline is there.
+    lower = min(measured.entry_mm[2], measured.tip_mm[2]) - LEVEL_MM
+    upper = max(measured.entry_mm[2], measured.tip_mm[2]) + LEVEL_MM
+    spine_P = all_spine_P[(all_spine_P[:, 2] >= lower) & (all_spine_P[:, 2] <= upper)]
+    return _View(
+        measured,
+        sternum_P,
+        spine_P,
+        clavicle_P,
+        centre_P=_centre(scene, sternum_P, spine_P),
+        midline_mm=(float(midline.min()), float(midline.max())) if len(midline) else (-inf, inf),
+        space=rib_space(scene, measured),
+    )
+
+
+def _centre(
+    scene: Scene, sternum_P: Float[np.ndarray, "n 3"], spine_P: Float[np.ndarray, "m 3"]
+) -> Float[np.ndarray, "3"]:
+    """The middle of the chest: midline by spine, else sternum, else body; halfway from sternum to spine."""
+    middle_V = (np.array(scene.body.lower) + np.array(scene.body.upper) - 1) / 2
+    centre_P = scene.grid.to_patient(middle_V * scene.grid.spacing_mm)
+    if len(spine_P):
+        centre_P[0] = spine_P[:, 0].mean()
+    elif len(sternum_P):
+        centre_P[0] = sternum_P[:, 0].mean()
+    if len(spine_P) and len(sternum_P):
+        centre_P[1] = 0.5 * (spine_P[:, 1].mean() + sternum_P[:, 1].mean())
+    return centre_P

@@ -1,0 +1,233 @@
+"""The nearest miss: where no path is found, the line that comes closest to being safe, and what it lacks.
+
+    directions from all over the target --leave the body through skin, once--> what each lacks, roughly
+    --the least lacking, moved about in ever smaller steps--> what the leading ones lack, exactly
+
+A line that is cut off by the field of view, or enters the body twice, is no miss: no millimetres mend it. One
+that runs through a structure is a miss only where all do.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from anatomy.geometry.distance_field import QUANTUM_MM
+from anatomy.geometry.even_points import even_points_B
+from anatomy.scene import Scene
+from anatomy.structures import Role, Structure
+from planner.measuring.clearance import Obstacles
+from planner.measuring.measure import measure
+from planner.measuring.measured import Measured
+from planner.paths.polish import THOROUGH, displaced
+from planner.records.request import LONGEST_NEEDLE_MM, Request
+from planner.records.search import BORE, NARROW, NEEDLE_LENGTH, TABLE, NearestMiss, Relaxation
+from planner.search.kernels import line
+from planner.search.kernels.verdicts import SAFE
+from planner.search.kernels.world import World
+from planner.search.line_net import spread_directions
+from planner.search.search import SafeLines, join_lines
+from planner.search.table_and_bore import bore_distance, table_distance
+
+DIRECTIONS, POINTS = 2000, 16
+"""Lines looked at: so many directions from so many voxels of the target."""
+LEADING = 16
+STEPS_MM = (4.0, 2.0, 1.0, 0.5, 0.25)
+"""So many lines are moved about, and measured, in steps down to what a field can tell."""
+MOVES = THOROUGH[:64]
+SAMPLE_MM = 1.0
+"""Between places of an axis at which the obstacle field is read."""
+AT_A_TIME = 5000
+FARTHEST_MM = 1000.0
+"""Farther than any clearance."""
+
+
+@dataclass(frozen=True)
+class _Missed:
+    """A line as measured, whether it runs through something, the most that it lacks, and of what."""
+
+    measured: Measured
+    through: bool
+    missing_mm: float
+    structure: str
+
+
+@dataclass(frozen=True)
+class _Lack:
+    """How much a line lacks of one thing, and whether its axis runs through it."""
+
+    missing_mm: float
+    structure: str
+    through: bool = False
+
+
+def nearest_miss(
+    scene: Scene, request: Request, world: World, relaxations: tuple[Relaxation, ...]
+) -> NearestMiss | None:
+    """The line that lacks least, with what would open a path; None where no line leaves through skin.
+
+    The lines that `relaxations` open are looked at too: none may be nearer than the nearest.
+    """
+    leading = _leading(scene, world)
+    grid = scene.grid
+    points_P, outwards_P = grid.to_patient(leading.point_B), grid.vectors_to_patient(leading.outward_B)
+    lines = [
+        *zip(points_P, outwards_P, strict=True),
+        *((np.array(r.tip_mm), np.subtract(r.entry_mm, r.tip_mm)) for r in relaxations),
+    ]
+    tried = (_missed(scene, request, world, point_P, outward_P) for point_P, outward_P in lines)
+    missed = [m for m in tried if m is not None]
+    if not missed:
+        return None
+    least = min(missed, key=lambda m: (m.through, m.missing_mm, m.measured.entry_mm, m.measured.tip_mm))
+    # A line that lacks nothing asks for no change but a smaller covering radius.
+    opened = () if least.structure == NARROW else relaxations
+    return NearestMiss(
+        least.measured.entry_mm, least.measured.tip_mm, least.structure, least.missing_mm, opened
+    )
+
+
+def _leading(scene: Scene, world: World) -> SafeLines:
+    """The lines that lack least, as far as the obstacle field tells."""
+    voxels = np.argwhere(world.target) + np.array(world.target_first_V)
+    some = voxels[np.unique(np.linspace(0, len(voxels) - 1, POINTS).astype(int))]
+    # A hair off the middle, so that no direction runs along voxel faces.
+    lines = _all_around(world, np.repeat((some + 0.01) * np.array(world.spacing), DIRECTIONS, axis=0))
+    if not len(lines):
+        # In a target hardly longer than the run asked for, that goes from corner to corner.
+        lines = _all_around(world, even_points_B(scene.target, scene.grid, POINTS * DIRECTIONS))
+    lines = _least_lacking(world, lines)
+    for step in STEPS_MM:
+        tips, turned = displaced(lines.point_B, lines.outward_B, lines.quantities, step * MOVES)
+        moved = _leaving(world, tips.reshape(-1, 3), turned.reshape(-1, 3))
+        lines = _least_lacking(world, join_lines([lines, moved]))
+    return lines
+
+
+def _all_around(world: World, points_B: Float[np.ndarray, "n 3"]) -> SafeLines:
+    """Those that leave of the lines through a whole number of points for each direction, taken in turn."""
+    outward = np.tile(spread_directions(DIRECTIONS), (len(points_B) // DIRECTIONS, 1))
+    return _leaving(world, points_B, outward)
+
+
+def _leaving(world: World, points_B: np.ndarray, outward_B: np.ndarray) -> SafeLines:
+    """Those lines that would be safe if nothing were in the way and the needle long enough."""
+    found = []
+    for length in (world.needle_length, max(world.needle_length, LONGEST_NEEDLE_MM)):
+        verdict, quantities = line.test_lines(_empty(world, length), points_B, outward_B)
+        safe = verdict == SAFE
+        found.append(SafeLines(points_B[safe], outward_B[safe], quantities[safe]))
+        points_B, outward_B = points_B[~safe], outward_B[~safe]
+    return join_lines(found)
+
+
+def _empty(world: World, needle_length: float) -> World:
+    """The patient, without obstacles, table and bore."""
+    return world._replace(
+        screen=np.full_like(world.screen, np.iinfo(world.screen.dtype).max),
+        hub_extra=0.0,
+        table_offset=np.inf,
+        bore_radius=np.inf,
+        needle_length=needle_length,
+    )
+
+
+def _least_lacking(world: World, lines: SafeLines) -> SafeLines:
+    """Of the lines the few that lack least, those that run through nothing first."""
+    parts = [
+        _lacks(world, lines.take(slice(first, first + AT_A_TIME)))
+        for first in range(0, len(lines), AT_A_TIME)
+    ]
+    lacks, through = np.concatenate([np.zeros((2, 0)), *parts], axis=1)
+    return lines.take(np.lexsort((lacks, through))[:LEADING])
+
+
+def _lacks(world: World, lines: SafeLines) -> Float[np.ndarray, "2 n"]:
+    """The most that each line lacks [mm], and whether it seems to run through something (0.0 or 1.0).
+
+    Obstacles as the field's nearest nodes tell, at samples of the axis: inside them it grows with depth, so
+    that the shallowest cut counts as the least.
+    """
+    tip = lines.point_B + lines.quantities[:, line.TIP, None] * lines.outward_B
+    needle = np.maximum(world.needle_length, lines.quantities[:, line.LENGTH])
+    end = tip + needle[:, None] * lines.outward_B
+    hub_end = end + world.hub_length * lines.outward_B
+    hub_need = world.table_need + world.hub_extra
+    s = np.arange(0.0, needle.max(initial=0.0) + world.hub_length, SAMPLE_MM)
+    along = np.clip(tip[:, None] + s[:, None] * lines.outward_B[:, None], world.lower, world.upper)
+    here = s <= needle[:, None] + world.hub_length
+    node = (along - np.array(world.lower)) / np.array(world.obstacle_step)
+    i, j, k = np.moveaxis((node + 0.5).astype(int), -1, 0)
+    free = world.obstacle[i, j, k] * QUANTUM_MM - np.where(s > needle[:, None], world.hub_extra, 0.0)
+    free = np.where(here, free, np.inf)
+    last = np.array(world.need_class.shape) - 1
+    i, j, k = np.moveaxis(np.clip((along / np.array(world.spacing) + 0.5).astype(int), 0, last), -1, 0)
+    through = ((world.need_class[i, j, k] > 0) & here).any(axis=1)
+    worst = np.max(
+        [
+            needle - world.needle_length,
+            -free.min(axis=1),
+            world.table_need - np.minimum(table_distance(world, tip), table_distance(world, end)),
+            hub_need - np.minimum(table_distance(world, end), table_distance(world, hub_end)),
+            world.hub_radius - np.minimum(bore_distance(world, tip), bore_distance(world, hub_end)),
+        ],
+        axis=0,
+    )
+    return np.stack([worst, through.astype(float)])
+
+
+def _missed(
+    scene: Scene, request: Request, world: World, point_P: np.ndarray, outward_P: np.ndarray
+) -> _Missed | None:
+    """What one line lacks, exactly."""
+    grid = scene.grid
+    asked = request.needle.max_length_mm
+    lengths = (asked, max(asked, LONGEST_NEEDLE_MM))
+    tried = (measure(scene, _with_needle(request, length), point_P, outward_P) for length in lengths)
+    measured = next((m for m in tried if m is not None), None)
+    if measured is None:
+        return None
+    tip = grid.to_box(measured.tip_P)
+    out = -grid.vectors_to_box(measured.direction_P)
+    needle_mm = max(asked, measured.length_mm)
+    end, hub_end = tip + needle_mm * out, tip + (needle_mm + world.hub_length) * out
+    lacks = [
+        _Lack(needle_mm - asked, NEEDLE_LENGTH),
+        *_lacks_of_room(request, world, np.stack([tip, end, hub_end])),
+        *_lacks_of_clearance(scene, request, tip, end, request.needle.radius_mm),
+        *_lacks_of_clearance(scene, request, end, hub_end, world.hub_radius),
+    ]
+    most = max(lacks, key=lambda lack: (lack.missing_mm, lack.structure))
+    if most.missing_mm <= 0.0:
+        return _Missed(measured, False, 0.0, NARROW)
+    return _Missed(measured, any(lack.through for lack in lacks), most.missing_mm, most.structure)
+
+
+def _with_needle(request: Request, length_mm: float) -> Request:
+    return replace(request, needle=replace(request.needle, max_length_mm=length_mm))
+
+
+def _lacks_of_room(request: Request, world: World, ends_B: np.ndarray) -> list[_Lack]:
+    """At table and bore, of a needle from the first to the second place and a hub on to the third."""
+    from_table, from_bore = table_distance(world, ends_B), bore_distance(world, ends_B)
+    clearance = request.clearance_of(TABLE)
+    through = bool(from_table.min() <= 0.0)
+    return [
+        _Lack(clearance + request.needle.radius_mm - float(from_table[:2].min()), TABLE, through),
+        _Lack(clearance + world.hub_radius - float(from_table[1:].min()), TABLE, through),
+        _Lack(world.hub_radius - float(from_bore[[0, 2]].min()), BORE),
+    ]
+
+
+def _lacks_of_clearance(
+    scene: Scene, request: Request, one_B: np.ndarray, two_B: np.ndarray, radius_mm: float
+) -> list[_Lack]:
+    """The largest lack of each of the clearances asked for: of structures with the same, the nearest's."""
+    by_clearance: dict[float, list[Structure]] = {}
+    for s in scene.of_role(Role.FORBIDDEN, Role.OUTSIDE):
+        by_clearance.setdefault(request.clearance_of(s.name), []).append(s)
+    lacks = []
+    for clearance, structures in by_clearance.items():
+        distance, name = Obstacles(structures, scene.grid).nearest(one_B, two_B, FARTHEST_MM)
+        lacks.append(_Lack(clearance + radius_mm - distance, name, distance <= 0.0))
+    return lacks

@@ -1,0 +1,187 @@
+"""Relaxations: where no path is found, the single changes of the request that open one.
+
+One setting is relaxed at a time, as far as it goes, and the search run again, coarsely. Of the lines that
+opens, the one that needs the least change names it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+
+from anatomy.scene import Scene
+from anatomy.structures import Role
+from planner.measuring.clearance import Obstacles
+from planner.measuring.measure import measure
+from planner.paths.polish import polished
+from planner.paths.preference import best_first
+from planner.records.paths import CLEARANCE_CAP_MM
+from planner.records.progress import GoOn, Progress
+from planner.records.request import LONGEST_NEEDLE_MM, NEEDLE_LENGTH_POINTER, Request, clearance_pointer
+from planner.records.search import NEEDLE_LENGTH, TABLE, Blocker, Relaxation
+from planner.search.kernels import line, verdicts
+from planner.search.kernels.world import World
+from planner.search.scene_fields import world
+from planner.search.search import SafeLines, join_lines, search
+from planner.search.table_and_bore import table_distance
+
+RADIUS_MM = 4.0
+FIELD_MM = 2.0
+"""How finely a relaxed request is searched. The change named is one that opens a path, found to work."""
+BLOCKERS_RELAXED = 6
+"""Structures tried, those that block most first."""
+LIKELIEST = 500
+"""Lines measured against the structure whose clearance is relaxed, those that keep most margin first."""
+POLISHED = 100
+"""Of these, as many are moved to where they keep more."""
+NEEDLE_PARTS = (1.0, 0.5, 0.25, 0.125)
+"""Needles tried, the longest first: parts of the way from the one asked for to LONGEST_NEEDLE_MM."""
+STEP_MM = 0.1
+"""Relaxations are told in tenths of a millimetre, rounded to the safe side."""
+
+
+def relaxations(
+    scene: Scene, request: Request, asked: World, blockers: tuple[Blocker, ...], go_on: GoOn
+) -> tuple[Relaxation, ...]:
+    """The single changes that open a path which is not safe as `asked`, the smallest first.
+
+    No time limit cuts them short, since equal work gives equal plans: what `go_on` answers is not heeded,
+    only what it raises.
+    """
+
+    def on(progress: Progress) -> bool:
+        go_on(progress)
+        return True
+
+    search = _Relaxing(scene, request, asked, on)
+    return tuple(sorted(search.found(blockers), key=lambda r: (abs(r.to_mm - r.from_mm), r.structure)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Relaxing:
+    """One scene and request, of which one setting at a time is relaxed."""
+
+    scene: Scene
+    request: Request
+    asked: World
+    go_on: GoOn
+
+    def found(self, blockers: tuple[Blocker, ...]) -> Iterator[Relaxation]:
+        """Structures that block most, then the default clearance, then the needle."""
+        names = {s.name for s in self.scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)}
+        kept_free = names | ({TABLE} if self.scene.pose.table is not None else set())
+        most = [b.structure for b in blockers if b.structure in kept_free][:BLOCKERS_RELAXED]
+        by_default = kept_free - self.request.clearance_mm.keys()
+        for name, whose in [*((n, {n}) for n in most), ("default", by_default)]:
+            yield from self._less_clearance(name, tuple(sorted(whose & names)), TABLE in whose)
+        yield from self._longer_needle()
+
+    def _opened(self, relaxed: Request) -> tuple[World, SafeLines]:
+        """The lines that are safe as relaxed."""
+        coarse = replace(relaxed.search, field_resolution_mm=FIELD_MM)
+        near = world(self.scene, replace(relaxed, search=coarse))
+        return near, search(near, RADIUS_MM, self.go_on).lines
+
+    def _unsafe_as_asked(self, lines: SafeLines) -> SafeLines:
+        """Lines that are safe as asked need no change, only a smaller covering radius."""
+        return lines.take(line.test_lines(self.asked, lines.point_B, lines.outward_B)[0] != verdicts.SAFE)
+
+    def _less_clearance(self, name: str, structures: tuple[str, ...], table: bool) -> Iterator[Relaxation]:
+        """The line that, with one clearance left out, stays farthest from what it holds for, needle and hub;
+        none where no line opens, or where there is nothing to relax."""
+        from_mm = self.request.clearance_of(name)
+        if from_mm == 0.0 or not (structures or table):
+            return
+        clearances = MappingProxyType({**self.request.clearance_mm, name: 0.0})
+        relaxed = replace(self.request, clearance_mm=clearances)
+        near, lines = self._opened(relaxed)
+        lines = lines.take(np.argsort(-lines.quantities[:, line.MARGIN], kind="stable")[:LIKELIEST])
+        by_clearance = replace(relaxed, ranking=("clearance_mm",), weights=MappingProxyType({}))
+        moved = polished(near, lines.take(slice(0, POLISHED)), RADIUS_MM, by_clearance)
+        lines = self._unsafe_as_asked(join_lines([moved, lines]))
+        if not len(lines):
+            return
+        away = _kept_from(self.scene, relaxed, near, structures, lines)
+        if table:
+            away = np.minimum(away, _kept_from_table(relaxed, near, lines))
+        best = int(np.argmax(away))
+        kept = min(float(away[best]), from_mm - STEP_MM)
+        kept = max(0.0, float(np.floor(kept / STEP_MM + 1e-9)) * STEP_MM)
+        setting = clearance_pointer(name)
+        opened = lines.take(slice(best, best + 1))
+        yield from _relaxation(self.scene, relaxed, setting, name, from_mm, kept, opened)
+
+    def _longer_needle(self) -> Iterator[Relaxation]:
+        """The line that the shortest needle reaches, of those that some longer needle opens: a very long one
+        may not fit the bore."""
+        from_mm = self.request.needle.max_length_mm
+        for part in NEEDLE_PARTS:
+            longer = from_mm + part * (LONGEST_NEEDLE_MM - from_mm)
+            if longer <= from_mm:
+                return
+            relaxed = replace(self.request, needle=replace(self.request.needle, max_length_mm=longer))
+            near, lines = self._opened(relaxed)
+            lines = self._unsafe_as_asked(lines)
+            if len(lines):
+                break
+        else:
+            return
+        shortest = best_first(lines.quantities[:, [line.LENGTH, line.LUNG]])[:POLISHED]
+        by_length = replace(relaxed, ranking=("length_mm",), weights=MappingProxyType({}))
+        few = lines.take(shortest)
+        moved = self._unsafe_as_asked(polished(near, few, RADIUS_MM, by_length))
+        opened = join_lines([moved, few])
+        opened = opened.take(best_first(opened.quantities[:, [line.LENGTH, line.LUNG]])[:1])
+        length = max(float(np.ceil(opened.quantities[0, line.LENGTH] / STEP_MM) * STEP_MM), from_mm + STEP_MM)
+        # The hub of a needle just long enough comes nearer to the patient than that of the longer.
+        just = near._replace(needle_length=length)
+        if line.test_lines(just, opened.point_B, opened.outward_B)[0][0] != verdicts.SAFE:
+            length = longer
+        yield from _relaxation(
+            self.scene, relaxed, NEEDLE_LENGTH_POINTER, NEEDLE_LENGTH, from_mm, length, opened
+        )
+
+
+def _ends(near: World, lines: SafeLines) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Tips, needles' ends and hubs' ends in B, (n, 3) each."""
+    tip = lines.point_B + lines.quantities[:, line.TIP, None] * lines.outward_B
+    needle_end = tip + near.needle_length * lines.outward_B
+    return tip, needle_end, needle_end + near.hub_length * lines.outward_B
+
+
+def _kept_from(
+    scene: Scene, request: Request, near: World, structures: tuple[str, ...], lines: SafeLines
+) -> np.ndarray:
+    """The clearance that needle and hub of each line keep from these structures. [mm]"""
+    only = Obstacles((scene.structure(s) for s in structures), scene.grid)
+    needle_radius, hub_radius = request.needle.radius_mm, near.hub_radius
+    return np.array(
+        [
+            min(
+                only.nearest(tip, end, CLEARANCE_CAP_MM)[0] - needle_radius,
+                only.nearest(end, hub_end, CLEARANCE_CAP_MM)[0] - hub_radius,
+            )
+            for tip, end, hub_end in zip(*_ends(near, lines), strict=True)
+        ]
+    )
+
+
+def _kept_from_table(request: Request, near: World, lines: SafeLines) -> np.ndarray:
+    """The same from a table that is a half space: of a straight piece, one end is nearest."""
+    tip, end, hub_end = (table_distance(near, at) for at in _ends(near, lines))
+    needle = np.minimum(tip, end) - request.needle.radius_mm
+    return np.asarray(np.minimum(needle, np.minimum(end, hub_end) - near.hub_radius))
+
+
+def _relaxation(
+    scene: Scene, relaxed: Request, setting: str, name: str, from_mm: float, to_mm: float, opened: SafeLines
+) -> Iterator[Relaxation]:
+    """The change as told, with the one line that it opens, measured."""
+    point_P = scene.grid.to_patient(opened.point_B)[0]
+    outward_P = scene.grid.vectors_to_patient(opened.outward_B)[0]
+    path = measure(scene, relaxed, point_P, outward_P)
+    if path is not None:
+        yield Relaxation(
+            setting, name, from_mm, round(to_mm, 3), path.entry_mm, path.tip_mm, path.lung_length_mm
+        )

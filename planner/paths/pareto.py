@@ -1,0 +1,72 @@
+"""The exact Pareto front: paths that no other path beats in everything.
+
+A weighted sum can only find paths on the convex hull of what is possible; the front holds all of them.
+
+In lexicographic order a path can only be beaten by an earlier one, and if any beats it, one on the front does
+(to beat is transitive). So one pass in that order, each path against the front so far, is exact. It costs
+O(n log n + n f) for n paths and a front of f: fast while the front is small, n^2 / 2 where nothing beats
+anything.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from anatomy.runtime.jit import loop
+from planner.paths.ranking import ROUNDING_DECIMALS
+from planner.scores import Quantities
+from planner.scores.clearance import CLEARANCE
+from planner.scores.fissures import FISSURES
+from planner.scores.length import LENGTH
+from planner.scores.lung_length import LUNG_LENGTH
+from planner.scores.pleural_punctures import PLEURAL_PUNCTURES
+
+OBJECTIVES = (LUNG_LENGTH, PLEURAL_PUNCTURES, FISSURES, CLEARANCE, LENGTH)
+
+
+def pareto_flags(paths: Sequence[Quantities]) -> list[bool]:
+    """For each path, whether no other beats it in OBJECTIVES. Equal paths do not beat each other."""
+    values = np.array([[score.of(p) for score in OBJECTIVES] for p in paths], dtype=float)
+    return [bool(flag) for flag in front(values.reshape(len(paths), len(OBJECTIVES)))]
+
+
+def front(values: Float[np.ndarray, "n k"]) -> Bool[np.ndarray, "n"]:
+    """Which rows no other row beats: is nowhere above and somewhere below. Lower is better.
+
+    Values are rounded as in ranking first. Equal rows are all on the front, or none is.
+    """
+    rounded = np.round(values, ROUNDING_DECIMALS)
+    order = np.lexsort(rounded.T[::-1])
+    flags = np.zeros(len(values), bool)
+    flags[order] = _unbeaten(np.ascontiguousarray(rounded[order]))
+    return flags
+
+
+@loop
+def _unbeaten(rows):  # type: ignore[no-untyped-def]
+    """Flags of rows (n, k) in lexicographic order."""
+    n, k = rows.shape
+    flags = np.zeros(n, np.bool_)
+    kept = np.empty((n, k))
+    count = 0
+    for i in range(n):
+        beaten = False
+        for f in range(count):
+            below = False
+            above = False
+            for a in range(k):
+                if kept[f, a] > rows[i, a]:
+                    above = True
+                    break
+                if kept[f, a] < rows[i, a]:
+                    below = True
+            if below and not above:
+                beaten = True
+                break
+        if not beaten:
+            flags[i] = True
+            for a in range(k):
+                kept[count, a] = rows[i, a]
+            count += 1
+    return flags

@@ -1,0 +1,120 @@
+"""Implant records: the needle set, its seeds and their dose, as they leave the planner. Frame P, mm, Gy.
+
+NeedleSet
+|-- PlacedSeed[s]      every seed, along the needle that carries it
+|-- TooNear[g]         what needles that are in already lie too near to
+`-- bounds             what no other set of the same candidates can beat
+DoseReport             dose to water in water, TG-43, for ever (a permanent implant)
+|-- TargetDose         PTV: what the goals are about, and GTV: VolumeDose
+|-- OrganDose[o], DvhCurve[c], GoalResult[g], PointDose[p]
+`-- BedReport          biologically effective dose, organ limits by protocol
+Robustness             what the published errors of placement do to needles and dose
+Achieved, ColdSpot[c]  what the seeds found after an implant give
+Changes                what replanning around measured needles changed
+"""
+
+from dataclasses import dataclass
+
+from planner.records.organ_limits import LimitComparison
+from planner.records.request import Point
+
+MEDIUM = "dose to water in water, TG-43"
+"""What every dose here is: beside lung the true dose can differ by up to a quarter."""
+
+
+@dataclass(frozen=True)
+class VolumeDose:
+    """Dose in a volume to treat. D100 is the least dose of its sample points."""
+
+    volume_cc: float
+    d90_gy: float
+    d100_gy: float
+    v100_percent: float
+    v150_percent: float
+    v200_percent: float
+
+
+@dataclass(frozen=True)
+class TargetDose:
+    """Dose in the PTV, with conformity (CI), external (EI) and homogeneity index (HI) as in Wang 2022
+    (10.5114/jcb.2022.113548). HI is None where nothing in the PTV gets the prescribed dose."""
+
+    volume_cc: float
+    d90_gy: float
+    d100_gy: float
+    v100_percent: float
+    v150_percent: float
+    v200_percent: float
+    ci: float
+    ei: float
+    hi: float | None
+
+
+@dataclass(frozen=True)
+class OrganDose:
+    """The least dose in an organ's hottest 0.1, 1 and 2 cm3; None where it is smaller."""
+
+    structure: str
+    volume_cc: float
+    d0_1cc_gy: float | None
+    d1cc_gy: float | None
+    d2cc_gy: float | None
+
+
+@dataclass(frozen=True)
+class DvhCurve:
+    """Cumulative dose-volume histogram: the share of `structure` that gets at least each dose."""
+
+    structure: str
+    dose_gy: tuple[float, ...]
+    volume_percent: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class GoalResult:
+    """A goal of the prescription, and what was reached. `structure` is "PTV" or an organ. `at_least` says in
+    which direction it is meant."""
+
+    structure: str
+    name: str
+    at_least: bool
+    wanted: float
+    reached: float
+    met: bool
+
+
+@dataclass(frozen=True)
+class PointDose:
+    """The dose at a point, named for what is found there."""
+
+    name: str
+    position_mm: Point
+    dose_gy: float
+
+
+@dataclass(frozen=True)
+class BedReport:
+    """Biologically effective dose, voxel by voxel, with what external beams gave before. [Gy]"""
+
+    external_target_gy: float
+    external_organ_gy: float
+    target_d90_gy: float
+    target_d90_eqd2_gy: float
+    limits: tuple[LimitComparison, ...]
+
+
+@dataclass(frozen=True)
+class DoseReport:
+    """The dose of a plan. `air_kerma_strength_u` is each seed's on the day of the implant."""
+
+    medium: str
+    source: str
+    air_kerma_strength_u: float
+    prescribed_gy: float
+    target: TargetDose
+    gtv: VolumeDose
+    organs: tuple[OrganDose, ...]
+    dvh: tuple[DvhCurve, ...]
+    goals: tuple[GoalResult, ...]
+    points: tuple[PointDose, ...]
+    bed: BedReport

@@ -1,0 +1,70 @@
+"""Records: the plan's data types, as they leave the planner. Frame P (LPS), mm, degrees where named.
+
+Plan
+|-- Outcome            planned, or why not, in a sentence
+|-- SearchReport       what was searched and what that proves
+|-- Path[m]            ranked; each with Crossing[k] and SeedDrop[s]
+|-- Window[w]          connected regions of safe lines
+|-- NeedleSet, DoseReport, Robustness   the implant, where a dose is prescribed (planner.records.dose)
+|-- Blocker[b], NearestMiss, Relaxation     why nothing, or not more, fits
+`-- Verification       every claim recomputed by another route
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from anatomy.structures import InputDigest
+from planner.records.dose import DoseReport
+from planner.records.needle_set import NeedleSet
+from planner.records.paths import Path, Window
+from planner.records.request import Request
+from planner.records.robustness import Robustness
+from planner.records.search import Blocker, NearestMiss, SearchReport
+from planner.records.verification import Verification
+
+SCHEMA = "seedpath.plan/2"
+
+SOFTWARE = "seedpath 0.1.0"
+"""Name and version as plans state them; a test holds the version to the distribution's."""
+
+
+class Status(StrEnum):
+    """How planning ended."""
+
+    PLANNED = "planned"
+    NO_PATH = "no_path"
+    GOALS_NOT_MET = "goals_not_met"
+    TIMED_OUT = "timed_out"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How planning ended, and a sentence a clinician can act on."""
+
+    status: Status
+    message: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole answer. `request` has every default resolved; `roles` is every structure's role as used."""
+
+    schema: str
+    software: str
+    frame: str
+    inputs: tuple[InputDigest, ...]
+    request: Request
+    roles: tuple[tuple[str, str], ...]
+    skin_source: str
+    missing_structures: tuple[str, ...]
+    notes: tuple[str, ...]
+    outcome: Outcome
+    search: SearchReport
+    paths: tuple[Path, ...]
+    windows: tuple[Window, ...]
+    blocked_by: tuple[Blocker, ...]
+    nearest_miss: NearestMiss | None
+    needle_set: NeedleSet | None = None
+    dose: DoseReport | None = None
+    robustness: Robustness | None = None
+    verification: Verification | None = None

@@ -1,0 +1,45 @@
+"""Robustness: what needles touch and how the dose changes under published placement errors."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Touch:
+    """How likely a needle that goes wrong as published touches a structure, from 0 to 1."""
+
+    structure: str
+    chance: float
+
+
+@dataclass(frozen=True)
+class NeedleRisk:
+    """One needle under errors of placement. Turned about its entry by less than `tolerance_deg`, its wall
+    touches no forbidden structure. `touches` names those that at least one sample touched; none for a given
+    needle, which is in already."""
+
+    path_id: str
+    tolerance_deg: float
+    touches: tuple[Touch, ...]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """5th, 50th and 95th percentile over the samples."""
+
+    p5: float
+    p50: float
+    p95: float
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """What errors of placement do, over `samples` of the errors published for `placement`; to the dose, over
+    the first `dose_samples` of them."""
+
+    placement: str
+    samples: int
+    dose_samples: int
+    needles: tuple[NeedleRisk, ...]
+    d90_gy: Spread
+    v100_percent: Spread
+    goals_met_share: float

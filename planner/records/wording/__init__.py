@@ -1,0 +1,1 @@
+"""Wording: every sentence of a plan, written from its records alone."""

@@ -1,0 +1,89 @@
+"""Wording of results: what an evaluation and a replanning say, from their records alone. Verification writes
+it again and compares."""
+
+from collections.abc import Sequence
+
+from planner.records.followup import SMALLEST_SPOT_CC, Achieved, NeedleChange
+from planner.records.paths import Aim
+from planner.records.plan import Outcome, Plan, Status
+from planner.records.wording.goals import goal_text
+from planner.records.wording.implant import harm_of, limited_by, worst_first
+from planner.records.wording.number_text import counted
+
+NOT_COMPARED = "Organ limits were not compared with the dose of the seeds found."
+"""Where no plan to add seeds was made: only a plan's dose report compares them."""
+
+
+def implant_outcome(achieved: Achieved, supplement: Plan | None) -> Outcome:
+    """What seeds found after an implant have reached, and what to do."""
+    target = achieved.target
+    missed = [goal for goal in achieved.goals if not goal.met]
+    reached = f"D90 {target.d90_gy:.1f} Gy, V100 {target.v100_percent:.1f} %"
+    near = achieved.seed_pairs_near
+    lie = "lies" if near == 1 else "lie"
+    # A seed counted twice makes every dose too high.
+    twice = (
+        f"{counted(near, 'pair')} of seeds {lie} nearer to each other than a seed is long: check that none "
+        "was found twice. "
+        if near
+        else ""
+    )
+    if not missed:
+        return Outcome(Status.PLANNED, f"{twice}The implant meets its goals: {reached}. {NOT_COMPARED}")
+    # What harms comes first.
+    named = "; ".join(goal_text(goal) for goal in sorted(missed, key=lambda goal: goal.at_least))
+    if supplement is None:
+        hot = f"{twice}The implant is hotter than asked for: {named}. {reached}."
+        return Outcome(
+            Status.GOALS_NOT_MET,
+            f"{hot} Seeds cannot be taken out, and none are proposed. {NOT_COMPARED}",
+        )
+    spots = len(achieved.cold_spots)
+    cold = counted(spots, "cold spot") if spots else f"No cold spot of {SMALLEST_SPOT_CC:g} cc or more"
+    lacking = f"{twice}Goals not met: {named}. {cold}."
+    needles, dose = supplement.needle_set, supplement.dose
+    added = 0 if needles is None else sum(1 for s in needles.seeds if s.path_id is not None)
+    if needles is None or dose is None:
+        # Of seeds that are in a plan always tells: without, it is refused.
+        return Outcome(Status.GOALS_NOT_MET, f"{lacking} {NOT_COMPARED}")
+    if added == 0:
+        none = limited_by(supplement.request, needles, [goal for goal in dose.goals if not goal.met])
+        if not supplement.search.complete:
+            none.append("The search for tracks to add seeds ended early: allow more time.")
+        # To nothing added belongs the dose of what was found.
+        return Outcome(Status.GOALS_NOT_MET, " ".join([*harm_of(dose, None), lacking, *none]))
+    after = (
+        f"{counted(added, 'seed')} on {counted(len(needles.path_ids), 'needle')} "
+        f"{'brings' if added == 1 else 'bring'} D90 to {dose.target.d90_gy:.1f} Gy and V100 to "
+        f"{dose.target.v100_percent:.1f} %"
+    )
+    left = [goal_text(goal) for goal in dose.goals if not goal.met]
+    ends = f"; still not met: {'; '.join(left)}." if left else ": then all goals are met."
+    status = Status.GOALS_NOT_MET if left else Status.PLANNED
+    harm = harm_of(dose, supplement.robustness)
+    # What they would do is not what was found.
+    added_too = [f"With these added: {harm[0]}", *harm[1:]] if harm else []
+    return Outcome(status, " ".join([f"{lacking} {after}{ends}", *added_too]))
+
+
+def change_sentences(
+    changes: Sequence[NeedleChange], after: Plan, d90_before_gy: float, d90_after_gy: float
+) -> tuple[str, ...]:
+    """What must be known first of the plan made, what replanning changed, and which needles as measured are
+    of no use."""
+    kept = sum(c.before_id is not None and c.after_id is not None for c in changes)
+    new = sum(c.before_id is None for c in changes)
+    left = sum(c.after_id is None for c in changes)
+    idle = [p.id for p in after.paths if p.aim is Aim.GIVEN and not p.seeds]
+    said = [
+        *worst_first(after.request, after.needle_set, after.dose, after.robustness),
+        f"{counted(kept, 'needle')} kept or moved, {new} new, {left} no longer planned.",
+        f"D90 {d90_before_gy:.1f} Gy before, {d90_after_gy:.1f} Gy after.",
+    ]
+    if idle:
+        carry, them = ("carries", "it") if len(idle) == 1 else ("carry", "them")
+        said.append(
+            f"{', '.join(idle)}, as measured, {carry} no seed: along {them} none can stand in the PTV, or "
+            "none is needed. Where a needle no longer reaches it, draw it back and drive it again."
+        )
+    return tuple(said)

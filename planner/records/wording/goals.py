@@ -1,0 +1,26 @@
+"""Goals of a dose as text: what was asked for, and what was reached."""
+
+from planner.records.dose import GoalResult
+from planner.records.wording.number_text import decimals_apart
+
+GOAL_WORDS = {
+    "d90_gy": ("D90", "Gy"),
+    "v100_percent": ("V100", "%"),
+    "v150_percent": ("V150", "%"),
+    "v200_percent": ("V200", "%"),
+    "d0_1cc_gy": ("D0.1cc", "Gy"),
+    "d1cc_gy": ("D1cc", "Gy"),
+    "d2cc_gy": ("D2cc", "Gy"),
+}
+"""How a goal is spoken of, and its unit."""
+
+
+def goal_text(goal: GoalResult) -> str:
+    """What was reached of a goal, and what was asked for."""
+    word, unit = GOAL_WORDS[goal.name]
+    bound = "at least" if goal.at_least else "at most"
+    shown = decimals_apart(goal.reached, goal.wanted, 2)
+    # "120" as asked for, but 120.0004 where that is what decides.
+    short = f"{goal.wanted:g}"
+    wanted = short if float(short) == goal.wanted else f"{goal.wanted:.{shown}f}"
+    return f"{word} of {goal.structure} {goal.reached:.{shown}f} {unit}, {bound} {wanted} {unit} asked for"

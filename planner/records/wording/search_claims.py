@@ -1,0 +1,50 @@
+"""What a search proves, as sentences: with its radius, and with what it does not know."""
+
+from math import ceil, log10
+
+from planner.records.search import SearchReport
+from planner.records.wording.lung import least_claim
+
+MOST_DECIMALS = 9
+"""A millionth of a micrometre: below float64 rounding of any place in a patient."""
+
+
+def claims_of(search: SearchReport, surface_slack_mm: float, missing: tuple[str, ...]) -> tuple[str, ...]:
+    """What a search with these numbers may claim, of an input that lacks `missing`. Where masks stand for
+    surfaces, which reach beyond them by the slack at most, lines were tested against the masks."""
+    radius = radius_text(search.covering_radius_mm)
+    if not search.complete:
+        return (
+            f"Unproved: the search ended early, with every line within {radius} of a tested line or shown "
+            "not to be safe. Paths narrower than that may have been missed.",
+            *_of_masks(surface_slack_mm),
+        )
+    displaced = f"all displacements up to {radius} between tip and skin"
+    if search.covering_radius_mm == 0.0:
+        # Every cell was proved blocked with all its lines.
+        return ("No path through the target is safe.", *_of_masks(surface_slack_mm))
+    if not search.safe_lines:
+        return (f"No path through the target stays safe under {displaced}.", *_of_masks(surface_slack_mm))
+    return (
+        f"Every path that stays safe under {displaced} has a safe tested line within that distance.",
+        least_claim(displaced, missing),
+        *_of_masks(surface_slack_mm),
+    )
+
+
+def _of_masks(slack_mm: float) -> tuple[str, ...]:
+    if slack_mm == 0.0:
+        return ()
+    return (
+        "This holds for the voxels that the surfaces touch, which reach at most "
+        f"{slack_mm:.2f} mm beyond them.",
+    )
+
+
+def radius_text(radius_mm: float) -> str:
+    """A covering radius in mm, to two decimals or two digits. Rounded up: a claim for a wider radius is the
+    weaker one."""
+    if radius_mm <= 0.0:
+        return f"{radius_mm:g} mm"
+    decimals = min(MOST_DECIMALS, max(2, 1 - int(log10(radius_mm) // 1)))
+    return f"{ceil(radius_mm * 10**decimals - 1e-6) / 10**decimals:.{decimals}f} mm"

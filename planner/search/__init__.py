@@ -1,0 +1,1 @@
+"""Search: every safe straight line to the target, to a proved resolution."""

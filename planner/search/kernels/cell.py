@@ -1,0 +1,185 @@
+"""The test of one cell: whether no line of it can be safe, and if one may be, how far apart its lines lie.
+
+    rho(s) = sqrt(2) (|1 - t| h_A + |t| h_C),   t = s / |C - A|       every line of the cell is within rho(s)
+                                                                      of the centre line at depth s
+A cell is proved blocked by any of
+    target      no line touches it:     distance(s) > rho(s) wherever the target's depths are
+    obstacle    all lines too near:     (distance - need)(s) < -rho(s) at a depth that all needles reach
+    skin        all needles end in the body, or leave through the cut edge of the field of view
+    room        all needles meet the table, or all hubs the bore
+Depths that all needles reach run from the shallowest tip to the end of the needle with the deepest tip.
+"""
+
+from math import sqrt
+
+from anatomy.runtime.jit import inlined
+from planner.search.kernels.line import bore_distance, table_distance
+from planner.search.kernels.lookup import bounds, clamped
+
+ALIVE = 0
+ELSEWHERE = 1
+MISSES = 2
+OBSTRUCTED = 3
+CUT = 4
+BURIED = 5
+NO_ROOM = 6
+CENTRE_BLOCKED = 7
+"""Not proved: of a cell small enough that only its centre line matters, that line is blocked."""
+
+STEP_MM = 1.0
+"""Least advance of a walk. A longer one can only miss a proof, never make a false one."""
+
+_ROOT_2 = sqrt(2.0)
+
+
+@inlined
+def spread_at(s, length, half_a, half_c):  # type: ignore[no-untyped-def]
+    """rho(s): how far lines of the cell lie from its centre line at depth s. [mm]"""
+    t = s / length
+    return _ROOT_2 * (abs(1.0 - t) * half_a + abs(t) * half_c)
+
+
+@inlined
+def _target_depths(world, p, d, length, half_a, half_c, last):  # type: ignore[no-untyped-def]
+    """(first, tip): no line of the cell touches the target before `first`, and every tip lies before `tip`.
+
+    first < 0 when no line touches the target at all. `tip` is where all lines are inside the target, if they
+    are anywhere, else the last depth at which one may touch it.
+    """
+    lower, step = world.near_target_lower, world.near_target_step
+    nx, ny, nz = world.near_target.shape
+    widest = max(spread_at(0.0, length, half_a, half_c), spread_at(last, length, half_a, half_c))
+    first, tip = -1.0, -1.0
+    s = 0.0
+    while s <= last:
+        x, y, z = p[0] + s * d[0], p[1] + s * d[1], p[2] + s * d[2]
+        cx = clamped(x, lower[0], lower[0] + (nx - 1) * step[0])
+        cy = clamped(y, lower[1], lower[1] + (ny - 1) * step[1])
+        cz = clamped(z, lower[2], lower[2] + (nz - 1) * step[2])
+        low, high = bounds(world.near_target, lower, step, cx, cy, cz)
+        if low > widest + STEP_MM:
+            s += low - widest
+            continue
+        if first < 0.0:
+            first = s
+        if high + abs(x - cx) + abs(y - cy) + abs(z - cz) < -widest:
+            return first, s
+        # The field cannot fall below -widest, where all lines are inside, within less than this.
+        advance = max(STEP_MM, low + widest) if low < widest else STEP_MM
+        tip = s + advance
+        s += advance
+    return first, min(tip, last)
+
+
+@inlined
+def test_cell(world, p, d, length, gap, half_a, half_c, last, tightest):  # type: ignore[no-untyped-def]
+    """(state, first, skin, tightest): a proof that no line of the cell is safe, or ALIVE and depths. [mm]
+
+    No line of the cell touches the target before `first`; from `skin` on all safe ones are outside the body.
+
+    `p` on plane A and `d` (unit, outward) give the centre line, `length` its way from A to C, `gap` the
+    planes' distance, `last` the depth of the target's near side along it. `tightest` is where obstacles come
+    nearest: given, of the cell that this one is part of (0.0 if unknown), because a child is mostly blocked
+    where its parent nearly was; returned, of this one. It lies at a depth that all needles reach.
+    """
+    if tightest > 0.0:
+        wide = spread_at(tightest, length, half_a, half_c)
+        if obstacle_above(world, p, d, tightest) + wide < 0.0:
+            return OBSTRUCTED, 0.0, 0.0, tightest
+    first, tip = _target_depths(world, p, d, length, half_a, half_c, last)
+    if first < 0.0:
+        return MISSES, 0.0, 0.0, 0.0
+    # Depth across the planes is common to all lines of a cell; length along them is not. A line that leans
+    # more reaches less deep, so the needle's end lies between these two depths, told along the centre line.
+    along = length / gap
+    lean = sqrt(max(0.0, along * along - 1.0))
+    more = lean + 2.0 * _ROOT_2 * max(half_a, half_c) / gap
+    less = max(0.0, lean - 2.0 * _ROOT_2 * max(half_a, half_c) / gap)
+    end = first + world.needle_length * along / sqrt(1.0 + more * more)
+    end_late = tip + world.needle_length * along / sqrt(1.0 + less * less)
+    if end <= tip:
+        # A needle hardly longer than the target: no depth is reached by all.
+        return ALIVE, first, end_late, 0.0
+    wide = spread_at(end, length, half_a, half_c)
+    if table_distance(world, p, d, end) + wide < world.table_need:
+        return NO_ROOM, 0.0, 0.0, 0.0
+    if _hub_cannot_fit(world, p, d, length, half_a, half_c, first, tip, along / sqrt(1.0 + more * more)):
+        return NO_ROOM, 0.0, 0.0, 0.0
+    state, skin, tightest = _walk(world, p, d, length, half_a, half_c, tip, end)
+    if state != ALIVE:
+        return state, 0.0, 0.0, 0.0
+    if skin < 0.0:
+        middle = 0.5 * (end + end_late)
+        x = clamped(p[0] + middle * d[0], world.lower[0], world.upper[0])
+        y = clamped(p[1] + middle * d[1], world.lower[1], world.upper[1])
+        z = clamped(p[2] + middle * d[2], world.lower[2], world.upper[2])
+        _, high = bounds(world.body, world.lower, world.body_step, x, y, z)
+        widest = max(wide, spread_at(end_late, length, half_a, half_c))
+        if high + 0.5 * (end_late - end) + widest < 0.0:
+            return BURIED, 0.0, 0.0, 0.0
+        skin = end_late
+    return ALIVE, first, skin, tightest
+
+
+@inlined
+def covered_radius(first, skin, gap, half_a, half_c):  # type: ignore[no-untyped-def]
+    """How far any line of a cell lies from its centre line between two depths across the planes. [mm]
+
+    rho is convex in depth, so its ends tell.
+    """
+    return max(spread_at(first, gap, half_a, half_c), spread_at(skin, gap, half_a, half_c))
+
+
+@inlined
+def obstacle_above(world, p, d, s):  # type: ignore[no-untyped-def]
+    """Upper bound of (distance - need) at p + s d. [mm]"""
+    x = clamped(p[0] + s * d[0], world.lower[0], world.upper[0])
+    y = clamped(p[1] + s * d[1], world.lower[1], world.upper[1])
+    z = clamped(p[2] + s * d[2], world.lower[2], world.upper[2])
+    return bounds(world.obstacle, world.lower, world.obstacle_step, x, y, z)[1]
+
+
+@inlined
+def _hub_cannot_fit(world, p, d, length, half_a, half_c, first, tip, shrink):  # type: ignore[no-untyped-def]
+    """Whether every hub's end lies outside the bore. The free room is convex: a line that starts in it and
+    has left it stays out, so the earliest end tells, where all tips surely start inside."""
+    start = bore_distance(world, p, d, first) - spread_at(0.0, length, half_a, half_c) - (tip - first)
+    if start < world.hub_radius:
+        return False
+    hub_end = first + (world.needle_length + world.hub_length) * shrink
+    wide = spread_at(hub_end, length, half_a, half_c)
+    return bore_distance(world, p, d, hub_end) + wide < world.hub_radius
+
+
+@inlined
+def _walk(world, p, d, length, half_a, half_c, start, end):  # type: ignore[no-untyped-def]
+    """(state, skin, tightest): a proof from obstacles or the field's edge, else the depth from which every
+    line is outside the body (-1 if there is none before `end`) and where obstacles came nearest."""
+    lower, upper = world.lower, world.upper
+    skin = -1.0
+    least, tightest = 1e30, start
+    s = start
+    while s < end:
+        wide = spread_at(s, length, half_a, half_c)
+        x, y, z = p[0] + s * d[0], p[1] + s * d[1], p[2] + s * d[2]
+        cx = clamped(x, lower[0], upper[0])
+        cy = clamped(y, lower[1], upper[1])
+        cz = clamped(z, lower[2], upper[2])
+        low, high = bounds(world.obstacle, lower, world.obstacle_step, cx, cy, cz)
+        if high + wide < 0.0:
+            return OBSTRUCTED, skin, s
+        if high + wide < least:
+            least, tightest = high + wide, s
+        advance = low + wide
+        if skin < 0.0:
+            body_low, body_high = bounds(world.body, lower, world.body_step, cx, cy, cz)
+            beyond = max(abs(x - cx), max(abs(y - cy), abs(z - cz)))
+            if beyond > wide and body_high + wide < 0.0:
+                return CUT, skin, s
+            # No safe line is in the body beyond the field of view: it has left the one before the other.
+            if body_low > wide or beyond > wide:
+                skin = s
+            else:
+                advance = min(advance, wide - body_high)
+        s += max(advance, STEP_MM)
+    return ALIVE, skin, tightest

@@ -1,0 +1,231 @@
+"""The test of one line: where the needle would run, and whether every part of it is clear.
+
+tip o=====target=====)........lung........(....wall....| entry          | hub
+    s = tip                                            s = tip + length s = tip + needle_length
+    |<---------------- the needle's capsule, clear over its whole length ------->|
+"""
+
+from math import sqrt
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from anatomy.runtime.jit import inlined, loop
+from anatomy.runtime.parallel import spread
+from planner.search.kernels.clear import clear_until, least_margin
+from planner.search.kernels.pleura_along import counts_along
+from planner.search.kernels.screen import surely_blocked
+from planner.search.kernels.verdicts import BLOCKED, BORE, HUB_BLOCKED, MISSES_TARGET, SAFE, TABLE
+from planner.search.kernels.voxels import body_walk, box_span, target_span
+from planner.search.kernels.world import World
+
+# Columns of a line's quantities: s of the tip, lengths in mm, counts, and the least margin over the need.
+TIP, LENGTH, CHORD, LUNG, PUNCTURES, FISSURES, MARGIN = range(7)
+QUANTITIES = 7
+
+
+@inlined
+def table_distance(world, p, d, s):  # type: ignore[no-untyped-def]
+    """Signed distance of p + s d to the table's plane, positive on the patient's side. [mm]"""
+    n = world.table_normal
+    return (
+        world.table_offset
+        - (n[0] * p[0] + n[1] * p[1] + n[2] * p[2])
+        - s * (n[0] * d[0] + n[1] * d[1] + n[2] * d[2])
+    )
+
+
+@inlined
+def bore_distance(world, p, d, s):  # type: ignore[no-untyped-def]
+    """Signed distance of p + s d to the bore's wall, positive inside. [mm]"""
+    along, squared = 0.0, 0.0
+    for a in range(3):
+        x = p[a] + s * d[a] - world.bore_centre[a]
+        along += x * world.bore_axis[a]
+        squared += x * x
+    return world.bore_radius - sqrt(max(0.0, squared - along * along))
+
+
+@inlined
+def room_verdict(world, p, d, tip):  # type: ignore[no-untyped-def]
+    """Table and bore. Both leave a convex room free, so the needle's ends tell of all between."""
+    end = tip + world.needle_length
+    hub_end = end + world.hub_length
+    if min(table_distance(world, p, d, tip), table_distance(world, p, d, end)) < world.table_need:
+        return TABLE
+    least = min(table_distance(world, p, d, end), table_distance(world, p, d, hub_end))
+    if least < world.table_need + world.hub_extra:
+        return TABLE
+    if min(bore_distance(world, p, d, tip), bore_distance(world, p, d, hub_end)) < world.hub_radius:
+        return BORE
+    return SAFE
+
+
+@inlined
+def sift(world, p, d):  # type: ignore[no-untyped-def]
+    """A first, quick look: a reason to refuse the line, or SAFE, which here says only that none was seen."""
+    enter, leave = box_span(world, p, d)
+    if leave < enter:
+        return MISSES_TARGET
+    # Wherever the tip is, it lies between these two: both needles' ends enclose all, and all reach `end`.
+    end = enter + world.needle_length
+    last_end = leave + world.needle_length
+    if max(table_distance(world, p, d, end), table_distance(world, p, d, last_end)) < world.table_need:
+        return TABLE
+    return BLOCKED if leave < end and surely_blocked(world, p, d, leave, end) else SAFE
+
+
+@loop
+def test_line(world, p, d, quantities):  # type: ignore[no-untyped-def]
+    """Verdict on the line p + s d (3-tuples, d outward); fills `quantities` (QUANTITIES) as far as it gets.
+
+    The verdict is the reason that was found first, cheap ones first; where along the needle an obstacle first
+    comes too near, `first_blocks` tells.
+    """
+    enter, leave = box_span(world, p, d)
+    tip, near, chord = target_span(world, p, d, enter, leave)
+    if near < tip or chord < world.min_chord:
+        return MISSES_TARGET
+    quantities[TIP] = tip
+    quantities[CHORD] = chord
+    verdict = room_verdict(world, p, d, tip)
+    if verdict != SAFE:
+        return verdict
+    end = tip + world.needle_length
+    at, margin = clear_until(world, p, d, tip, end, 0.0)
+    if at < end:
+        return BLOCKED
+    verdict, length, lung, pieces = body_walk(world, p, d, tip)
+    quantities[LENGTH] = length
+    quantities[LUNG] = lung
+    quantities[MARGIN] = margin
+    if verdict != SAFE:
+        return verdict
+    hub_end = end + world.hub_length
+    if clear_until(world, p, d, end, hub_end, world.hub_extra)[0] < hub_end:
+        return HUB_BLOCKED
+    punctures, fissures = counts_along(world, p, d, tip, length, lung, pieces)
+    quantities[PUNCTURES] = punctures
+    quantities[FISSURES] = fissures
+    return SAFE
+
+
+@loop
+def _sift_range(world, points, outwards, verdicts, first, last):  # type: ignore[no-untyped-def]
+    for i in range(first, last):
+        p = (points[i, 0], points[i, 1], points[i, 2])
+        d = (outwards[i, 0], outwards[i, 1], outwards[i, 2])
+        verdicts[i] = sift(world, p, d)
+
+
+@loop
+def _test_range(world, points, outwards, order, verdicts, quantities, first, last):  # type: ignore[no-untyped-def]
+    for n in range(first, last):
+        i = order[n]
+        p = (points[i, 0], points[i, 1], points[i, 2])
+        d = (outwards[i, 0], outwards[i, 1], outwards[i, 2])
+        verdicts[i] = test_line(world, p, d, quantities[i])
+
+
+def test_lines(
+    world: World, points_B: Float[np.ndarray, "n 3"], outwards_B: Float[np.ndarray, "n 3"]
+) -> tuple[UInt8[np.ndarray, "n"], Float[np.ndarray, "n q"]]:
+    """Verdicts and quantities (columns above) of lines: a point on each and its outward unit vector, in B.
+
+    What a first look leaves is tested in order of direction: lines that run alike find in cache what the
+    last one read.
+    """
+    verdicts = np.empty(len(points_B), np.uint8)
+    quantities = np.zeros((len(points_B), QUANTITIES))
+    spread(lambda a, b: _sift_range(world, points_B, outwards_B, verdicts, a, b), len(points_B))
+    left = np.flatnonzero(verdicts == SAFE)
+    order = left[by_direction(outwards_B[left])]
+    spread(
+        lambda a, b: _test_range(world, points_B, outwards_B, order, verdicts, quantities, a, b), len(order)
+    )
+    return verdicts, quantities
+
+
+def verdicts_in_order(
+    world: World, points_B: Float[np.ndarray, "n 3"], outwards_B: Float[np.ndarray, "n 3"]
+) -> UInt8[np.ndarray, "n"]:
+    """Verdicts of lines, each the first reason that `test_line` comes to: no first look forestalls it."""
+    verdicts = np.empty(len(points_B), np.uint8)
+    quantities = np.zeros((len(points_B), QUANTITIES))
+    order = by_direction(outwards_B)
+    spread(
+        lambda a, b: _test_range(world, points_B, outwards_B, order, verdicts, quantities, a, b), len(order)
+    )
+    return verdicts
+
+
+@loop
+def _direction_range(outwards, keys, first, last):  # type: ignore[no-untyped-def]
+    """Place on the octahedron's faces, unfolded to a square; the bits of its two coordinates interleaved."""
+    for i in range(first, last):
+        x, y, z = outwards[i, 0], outwards[i, 1], outwards[i, 2]
+        size = abs(x) + abs(y) + abs(z)
+        u, v = x / size, y / size
+        if z < 0.0:
+            u, v = (1.0 - abs(v)) * (1.0 if u >= 0.0 else -1.0), (1.0 - abs(u)) * (1.0 if v >= 0.0 else -1.0)
+        a, b = int(127.5 * (u + 1.0)), int(127.5 * (v + 1.0))
+        key = 0
+        for bit in range(8):
+            key |= ((a >> bit) & 1) << (2 * bit) | ((b >> bit) & 1) << (2 * bit + 1)
+        keys[i] = key
+
+
+def by_direction(outwards_B: Float[np.ndarray, "n 3"]) -> np.ndarray:
+    """An order (n,) in which neighbours point nearly the same way."""
+    keys = np.empty(len(outwards_B), np.uint16)
+    spread(lambda a, b: _direction_range(outwards_B, keys, a, b), len(outwards_B))
+    return np.argsort(keys, kind="stable")
+
+
+@loop
+def _block_range(world, points, outwards, blocks, first, last):  # type: ignore[no-untyped-def]
+    for i in range(first, last):
+        p = (points[i, 0], points[i, 1], points[i, 2])
+        d = (outwards[i, 0], outwards[i, 1], outwards[i, 2])
+        enter, leave = box_span(world, p, d)
+        tip, near, _ = target_span(world, p, d, enter, leave)
+        if leave < enter or near < tip:
+            continue
+        end = tip + world.needle_length
+        at = clear_until(world, p, d, tip, end, 0.0)[0]
+        if at >= end:
+            end += world.hub_length
+            at = clear_until(world, p, d, at, end, world.hub_extra)[0]
+        if at < end:
+            blocks[i] = at
+
+
+def first_blocks(
+    world: World, points_B: Float[np.ndarray, "n 3"], outwards_B: Float[np.ndarray, "n 3"]
+) -> Float[np.ndarray, " n"]:
+    """Where each needle, or its hub, first comes too near an obstacle, going out from the tip: s on its line.
+
+    Infinite where it never does, or where the line misses the target.
+    """
+    blocks = np.full(len(points_B), np.inf)
+    spread(lambda a, b: _block_range(world, points_B, outwards_B, blocks, a, b), len(points_B))
+    return blocks
+
+
+@loop
+def _margin_range(world, points, outwards, quantities, first, last):  # type: ignore[no-untyped-def]
+    for i in range(first, last):
+        p = (points[i, 0], points[i, 1], points[i, 2])
+        d = (outwards[i, 0], outwards[i, 1], outwards[i, 2])
+        tip = quantities[i, TIP]
+        quantities[i, MARGIN] = least_margin(world, p, d, tip, tip + world.needle_length)
+
+
+def refine_margins(
+    world: World,
+    points_B: Float[np.ndarray, "n 3"],
+    outwards_B: Float[np.ndarray, "n 3"],
+    quantities: Float[np.ndarray, "n q"],
+) -> None:
+    """Replace the margins of safe lines, in place, by ones that tell neighbouring lines apart."""
+    spread(lambda a, b: _margin_range(world, points_B, outwards_B, quantities, a, b), len(points_B))

@@ -1,0 +1,59 @@
+"""Pleural punctures and fissures of a line of the search, found by walking through voxels."""
+
+import numpy as np
+
+from anatomy.runtime.jit import inlined, loop
+from planner.measuring.pleura import LEAST_RUN_MM, punctures_and_fissures
+from planner.measuring.tissue_codes import LUNG, VOID
+from planner.measuring.voxel_faces import face, voxel_of
+from planner.records.paths import LUNG_ROUNDING_MM
+
+
+@inlined
+def counts_along(world, p, d, tip, length, lung, pieces):  # type: ignore[no-untyped-def]
+    """Pleural punctures and fissures on a way that `body_walk` found so long, with so much lung in so many
+    pieces. One piece is one run in one lobe; only of more are their places asked."""
+    if pieces > 1:
+        return _counts_of_pieces(world, p, d, tip, tip + length, pieces)
+    return (1 if lung >= LEAST_RUN_MM else 0), 0
+
+
+@loop
+def _counts_of_pieces(world, p, d, tip, end, most):  # type: ignore[no-untyped-def]
+    """Both counts from s = `tip` to `end`, where the body is left a voxel or more inside the field of view;
+    room for `most` pieces."""
+    hx, hy, hz = world.spacing
+    i, j, k = voxel_of(p[0], d[0], tip, hx), voxel_of(p[1], d[1], tip, hy), voxel_of(p[2], d[2], tip, hz)
+    sx, sy, sz = face(p[0], d[0], i, hx), face(p[1], d[1], j, hy), face(p[2], d[2], k, hz)
+    lobes, leaves = np.empty(most, np.int64), np.empty(most, np.bool_)
+    starts, ends = np.empty(most), np.empty(most)
+    count = 0
+    s, begun = tip, tip
+    last, outside = np.int64(0), 0.0
+    while s < end:
+        out = min(end, max(s, min(sx, min(sy, sz))))
+        here = np.int64(world.tissue[i, j, k])
+        if here != last and out > s:
+            if last >= LUNG and s - begun >= LUNG_ROUNDING_MM and count < most:
+                lobes[count], starts[count], ends[count] = last, begun, s
+                leaves[count] = outside >= LUNG_ROUNDING_MM
+                outside = 0.0
+                count += 1
+            last, begun = here, s
+        if here < VOID:
+            outside += out - s
+        s = out
+        if sx <= sy and sx <= sz:
+            i += 1 if d[0] > 0.0 else -1
+            sx = face(p[0], d[0], i, hx)
+        elif sy <= sz:
+            j += 1 if d[1] > 0.0 else -1
+            sy = face(p[1], d[1], j, hy)
+        else:
+            k += 1 if d[2] > 0.0 else -1
+            sz = face(p[2], d[2], k, hz)
+    if last >= LUNG and s - begun >= LUNG_ROUNDING_MM and count < most:
+        lobes[count], starts[count], ends[count] = last, begun, s
+        leaves[count] = outside >= LUNG_ROUNDING_MM
+        count += 1
+    return punctures_and_fissures(lobes[:count], starts[:count], ends[:count], leaves[:count])

@@ -1,0 +1,148 @@
+"""World: the scene as the search's compiled loops see it. Flat arrays in B, built once per request.
+
+Truth lives in the original voxels (`need_class`, `tissue`, `target`); the distance fields only say quickly
+how far truth is at least, or at most. No result depends on a field's resolution, only the time does.
+
+    need_class   0 free, c > 0: a needle's axis must keep needs_mm[c] from this voxel's box
+    tissue       0 air, 1 body, 2 a void that lung encloses, 3 + i: lung structure i, outside the target
+    obstacle     signed distance to the need-dilated obstacles: min over classes of (distance - need)
+    screen       bounds of it over tiles, small and quick
+    body         signed distance to the body's boxes, positive outside
+    near_target  signed distance to the target's boxes, over the target's surroundings
+"""
+
+import numpy as np
+
+from anatomy.geometry.distance_field import Lattice, lattice_over, signed_distance
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask
+from anatomy.scene import Scene
+from anatomy.structures import Role
+from planner.measuring.tissue_codes import LUNG, VOID
+from planner.records.defaults import least_chord_mm
+from planner.records.request import Request
+from planner.records.search import TABLE
+from planner.search.kernels.screen import screen
+from planner.search.kernels.world import World, triple
+
+BODY_LATTICE_STEP_MM = 2.0
+"""The body's field only guides; twice the default step costs an eighth."""
+TARGET_PADDING_MM = 20.0
+"""How far around the target its own field reaches. Beyond, the distance to that region stands in."""
+
+
+def target_corners_B(world: World) -> np.ndarray:
+    """Corners (n, 3) of the target's voxel boxes: every point of the target lies among them. [mm, B]"""
+    index = np.argwhere(world.target) + np.array(world.target_first_V)
+    sides = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
+    corners = np.unique((index[:, None] + sides).reshape(-1, 3), axis=0)
+    return np.asarray((corners - 0.5) * np.array(world.spacing))
+
+
+def world(scene: Scene, request: Request) -> World:
+    """Build the arrays and distance fields that a search of `scene` under `request` needs."""
+    grid = scene.grid
+    need_class, needs = _needs(scene, request)
+    everywhere = lattice_over(grid.lower_B, grid.upper_B, request.search.field_resolution_mm)
+    coarse = lattice_over(
+        grid.lower_B, grid.upper_B, max(BODY_LATTICE_STEP_MM, request.search.field_resolution_mm)
+    )
+    step = triple(everywhere.step_mm)
+    obstacle = _obstacle_field(scene, need_class, needs, everywhere)
+    body = scene.body.layer == scene.body.label
+    near, near_lattice = _near_target(grid, scene.target, request.search.field_resolution_mm)
+    table = scene.pose.table
+    bore = scene.pose.bore
+    normal = np.zeros(3) if table is None else grid.vectors_to_box(table.normal_P)
+    # The plane n.p = t in P reads n_B.p_B = t - n.origin in B.
+    offset = np.inf if table is None else table.offset_mm - float(table.normal_P @ grid.origin_P)
+    return World(
+        spacing=triple(grid.spacing_mm),
+        lower=triple(grid.lower_B),
+        upper=triple(grid.upper_B),
+        need_class=need_class,
+        needs_mm=needs,
+        tissue=_tissue(scene, body),
+        target=scene.target.cropped().astype(np.uint8),
+        target_first_V=scene.target.lower,
+        min_chord=least_chord_mm(scene, request),
+        obstacle=obstacle,
+        obstacle_step=step,
+        screen=screen(obstacle, step),
+        body=signed_distance(body, grid.spacing_mm, coarse),
+        body_step=triple(coarse.step_mm),
+        near_target=near,
+        near_target_lower=triple(near_lattice.lower_B),
+        near_target_step=triple(near_lattice.step_mm),
+        table_normal=triple(normal),
+        table_offset=float(offset),
+        table_need=request.need_mm(TABLE),
+        bore_centre=triple(grid.to_box(bore.centre_P)),
+        bore_axis=triple(grid.vectors_to_box(bore.axis_P)),
+        bore_radius=bore.radius_mm,
+        needle_length=request.needle.max_length_mm,
+        hub_length=request.pose.hub_length_mm,
+        hub_radius=request.hub_radius_mm,
+        hub_extra=request.hub_radius_mm - request.needle.radius_mm,
+    )
+
+
+def aimed_at(near: World, mask: VoxelMask, grid: Grid, resolution_mm: float) -> World:
+    """The same world with another target, whose distal edge the tips of its lines are at.
+
+    What is lung stays as it was: where the target proper lies, none is counted.
+    """
+    field, lattice = _near_target(grid, mask, resolution_mm)
+    return near._replace(
+        target=mask.cropped().astype(np.uint8),
+        target_first_V=mask.lower,
+        near_target=field,
+        near_target_lower=triple(lattice.lower_B),
+        near_target_step=triple(lattice.step_mm),
+    )
+
+
+def _needs(scene: Scene, request: Request) -> tuple[np.ndarray, np.ndarray]:
+    """Every blocked voxel's class, and each class's need. Where structures overlap the larger need wins."""
+    blocked = scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)
+    needs = sorted({request.need_mm(s.name) for s in blocked})
+    classes = np.zeros(scene.grid.shape, np.uint8)
+    for s in sorted(blocked, key=lambda s: request.need_mm(s.name)):
+        s.mask.paint(classes, 1 + needs.index(request.need_mm(s.name)))
+    return classes, np.array([0.0, *needs])
+
+
+def _tissue(scene: Scene, body: np.ndarray) -> np.ndarray:
+    tissue = body.astype(np.uint8)
+    for index, lung in enumerate(scene.of_role(Role.LUNG)):
+        lung.mask.paint(tissue, LUNG + index)
+    scene.target.paint(tissue, 1)
+    if scene.lung_voids is not None:
+        scene.lung_voids.paint(tissue, VOID)
+    tissue[~body] = 0
+    return tissue
+
+
+def _obstacle_field(scene: Scene, classes: np.ndarray, needs: np.ndarray, lattice: Lattice) -> np.ndarray:
+    """Min over classes of (signed distance - need). [QUANTUM_MM], rounded down."""
+    from anatomy.geometry.distance_field import QUANTUM_MM
+
+    merged: np.ndarray | None = None
+    for c in range(1, len(needs)):
+        field = signed_distance(classes == c, scene.grid.spacing_mm, lattice)
+        field -= np.int16(np.ceil(needs[c] / QUANTUM_MM))
+        merged = field if merged is None else np.minimum(merged, field, out=merged)
+    return np.full(lattice.shape, 32_000, np.int16) if merged is None else merged
+
+
+def _near_target(grid: Grid, mask: VoxelMask, resolution_mm: float) -> tuple[np.ndarray, Lattice]:
+    # Beyond the grid too: a target ends at its edge.
+    pad = np.ceil(TARGET_PADDING_MM / grid.spacing_mm).astype(int)
+    lower = np.array(mask.lower) - pad
+    upper = np.array(mask.upper) + pad
+    region = np.zeros(tuple(upper - lower), bool)
+    inner = tuple(slice(a - o, b - o) for a, b, o in zip(mask.lower, mask.upper, lower, strict=True))
+    region[inner] = mask.cropped()
+    lattice = lattice_over((lower - 0.5) * grid.spacing_mm, (upper - 0.5) * grid.spacing_mm, resolution_mm)
+    first = (int(lower[0]), int(lower[1]), int(lower[2]))
+    return signed_distance(region, grid.spacing_mm, lattice, first), lattice

@@ -1,0 +1,258 @@
+"""Search: every safe line through the target, coarse to fine, with what that proves.
+
+    roots --test--> alive --halve, test--> alive --halve, test--> ... centre lines tested at the radius asked
+              |                 |
+           proved blocked    proved blocked: dropped with all their lines
+
+A level halves all cells that are left and proves what it can blocked. The last level tests the centre line of
+every cell. Each line through the target then lies within the covering radius of a tested line, from tip to
+skin, or in a cell that was proved to hold no safe line. Hence, for a completed search:
+
+completeness   A path that stays safe under every displacement up to the radius has a tested safe neighbour
+               within it: the centre line of its cell is one of those displacements.
+optimality     The least lung length found is at most the worst lung length over those displacements of any
+               such path: the neighbour's is among them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from planner.records.progress import GoOn, Phase, Progress
+from planner.search.kernels.cell import ALIVE, CENTRE_BLOCKED, ELSEWHERE
+from planner.search.kernels.line import LUNG, MARGIN
+from planner.search.kernels.verdicts import SAFE
+from planner.search.kernels.world import World
+from planner.search.level import Tested, test_children
+from planner.search.line_net import (
+    QUARTERS,
+    SIXTEENTHS,
+    Blocks,
+    Cells,
+    blocks,
+    children,
+    join,
+    lines_of,
+    roots,
+)
+from planner.search.scene_fields import target_corners_B
+
+COARSEST_MM = 8.0
+"""Radius at which the first cells are tested: coarser ones are hardly ever proved blocked."""
+PARENTS_AT_A_TIME = 1 << 14
+"""Sixteen times as many cells a piece: short enough to ask whether to go on, long enough for threads."""
+EXTRA_LEVELS, DEEPER_LEVELS = 6, 3
+"""Some cells reach deeper than their plane C and need further halving: at plane C alone for the first levels,
+which is enough where they reach little deeper, then at both."""
+LEVEL_COST = 2.0
+"""A level of the net is taken for so many times as long as the one before, to say how far a search is [U]."""
+ROUNDING = 1e-9
+NEIGHBOURHOOD_MM = 2.0
+"""Cells smaller than this give only the best safe line of their parent to choose from: polishing finds the
+others again."""
+MOST_CELLS = 10_000_000
+"""Cells left of one level, 80 bytes each. A search that leaves more, of a target too large for the radius,
+ends early: memory is bounded."""
+MOST_LINES = 2_000_000
+"""Safe lines kept; beyond, only the best of each neighbourhood stays, so that memory is bounded."""
+
+
+@dataclass(frozen=True, eq=False)
+class SafeLines:
+    """n safe lines: a point on each and its outward unit vector in B, and its quantities (columns of
+    kernels.line)."""
+
+    point_B: Float[np.ndarray, "n 3"]
+    outward_B: Float[np.ndarray, "n 3"]
+    quantities: Float[np.ndarray, "n q"]
+
+    def __len__(self) -> int:
+        return len(self.point_B)
+
+    def take(self, which: np.ndarray | slice) -> "SafeLines":
+        """Some of the lines, by index, mask or slice."""
+        return SafeLines(self.point_B[which], self.outward_B[which], self.quantities[which])
+
+
+def join_lines(parts: list[SafeLines]) -> SafeLines:
+    """All lines of the parts, in order. One part at least."""
+    return SafeLines(
+        np.concatenate([p.point_B for p in parts]),
+        np.concatenate([p.outward_B for p in parts]),
+        np.concatenate([p.quantities for p in parts]),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a search found, and how far it went. `radius_mm` is the covering radius of the finest completed
+    level, `complete` whether that is the one asked for. `alive` are the cells, before the last level, that
+    were not proved blocked.
+
+    `lines` are safe lines to choose from, neighbours `spread_mm` apart: all `safe_lines` of them while cells
+    are large, else the best of each small neighbourhood."""
+
+    lines: SafeLines
+    safe_lines: int
+    lines_tested: int
+    cells_proved_blocked: int
+    radius_mm: float
+    complete: bool
+    spread_mm: float
+    blocks: Blocks
+    alive: Cells
+
+
+def search(world: World, radius_mm: float, go_on: GoOn) -> Found:
+    """Search the world's target to a covering radius of `radius_mm`, as long as `go_on` agrees.
+
+    The first level always completes, so that some radius is reached however short the time.
+    """
+    corners = target_corners_B(world)
+    b = blocks(world, corners)
+    levels = _levels(radius_mm)
+    cells = roots(b, corners, levels[0] * np.sqrt(2.0))
+    # Halving reaches the radius asked for up to rounding.
+    enough_mm = radius_mm * (1.0 + ROUNDING)
+    alive, order = cells, np.zeros(len(cells))
+    kept: list[SafeLines] = []
+    tested = proved = safe = 0
+    stopped = False
+    reached, covered = np.inf, 0.0
+    deeper = range(len(levels), len(levels) + DEEPER_LEVELS)
+    for number in range(len(levels) + EXTRA_LEVELS):
+        step = levels[min(number, len(levels) - 1)]
+        per_parent = QUARTERS if number in deeper else SIXTEENTHS
+        done = _Level(world, b, cells, order, per_parent, enough_mm, step < NEIGHBOURHOOD_MM)
+        for part in done.run():
+            fraction = _searched(number, part, len(levels))
+            stopped = not go_on(Progress(Phase.SEARCH, fraction, f"covering radius {step:.3g} mm")) or stopped
+            stopped = stopped or done.cells_left > MOST_CELLS
+            if stopped and number > 0:
+                break
+        kept = _thinned([*kept, *done.safe], max(step, 1.0))
+        tested += done.tested
+        safe += done.safe_count
+        proved += done.proved
+        if not done.finished:
+            break
+        cells, order = done.survivors()
+        covered = max(covered, done.covered)
+        if not len(cells):
+            reached = covered
+            break
+        reached = max(covered, done.left)
+        if number < len(levels) - 1:
+            alive = cells
+        if stopped:
+            break
+    return Found(
+        lines=join_lines(kept),
+        safe_lines=safe,
+        lines_tested=tested,
+        cells_proved_blocked=proved,
+        radius_mm=float(min(reached, radius_mm) if reached <= enough_mm else reached),
+        complete=bool(reached <= enough_mm),
+        spread_mm=np.sqrt(2.0) * max(step, NEIGHBOURHOOD_MM),
+        blocks=b,
+        alive=alive,
+    )
+
+
+def _levels(radius_mm: float) -> list[float]:
+    """Radii of the levels, each half the one before, the last the radius asked for."""
+    radii = [radius_mm]
+    while radii[0] < COARSEST_MM:
+        radii.insert(0, 2.0 * radii[0])
+    return radii
+
+
+def _searched(number: int, part: float, levels: int) -> float:
+    """How far a search has come that is done with `number` of its levels and a part of the next, 0.0 to 1.0:
+    each level is taken for LEVEL_COST times as long as the one before."""
+    before, after = LEVEL_COST**number - 1.0, LEVEL_COST ** (number + 1) - 1.0
+    return min(1.0, (before + part * (after - before)) / (LEVEL_COST**levels - 1.0))
+
+
+class _Level:
+    """One level: the children of `cells`, tested a piece at a time, the most promising parents first."""
+
+    def __init__(
+        self,
+        world: World,
+        b: Blocks,
+        cells: Cells,
+        order: np.ndarray,
+        per_parent: int,
+        radius_mm: float,
+        fine: bool,
+    ) -> None:
+        self._world, self._blocks, self._radius_mm = world, b, radius_mm
+        self._per_parent = per_parent
+        self._fine = fine
+        self._cells = cells.take(np.argsort(order, kind="stable"))
+        self._left: list[Cells] = []
+        self._lung: list[np.ndarray] = []
+        self.safe: list[SafeLines] = []
+        self.tested = self.proved = self.safe_count = self.cells_left = 0
+        self.left = self.covered = 0.0
+        self.finished = False
+
+    def run(self) -> Iterator[float]:
+        """Test all pieces, giving the fraction done after each."""
+        count = len(self._cells)
+        for first in range(0, count, PARENTS_AT_A_TIME):
+            parents = self._cells.take(slice(first, first + PARENTS_AT_A_TIME))
+            self._keep(
+                parents, test_children(self._world, self._blocks, parents, self._per_parent, self._radius_mm)
+            )
+            self.finished = first + PARENTS_AT_A_TIME >= count
+            yield min(1.0, (first + PARENTS_AT_A_TIME) / count)
+
+    def _keep(self, parents: Cells, done: Tested) -> None:
+        alive = done.state == ALIVE
+        tested = alive | (done.state == CENTRE_BLOCKED)
+        self.tested += int(np.count_nonzero(tested))
+        self.proved += int(np.count_nonzero(~tested & (done.state != ELSEWHERE)))
+        safe = alive & (done.verdict == SAFE)
+        self.safe_count += int(np.count_nonzero(safe))
+        best = self._best_of_parents(safe, done) if self._fine else np.flatnonzero(safe)
+        cells = children(parents, best, self._per_parent, done.depths_mm[best].astype(float))
+        self.safe.append(SafeLines(*lines_of(self._blocks, cells), done.quantities[best]))
+        left = np.flatnonzero(alive & (done.radius_mm > self._radius_mm))
+        self.cells_left += len(left)
+        self._left.append(children(parents, left, self._per_parent, done.depths_mm[left].astype(float)))
+        self._lung.append(np.where(safe[left], done.quantities[left, LUNG], np.inf))
+        self.left = max(self.left, float(done.radius_mm[left].max(initial=0.0)))
+        covered = tested & (done.radius_mm <= self._radius_mm)
+        self.covered = max(self.covered, float(done.radius_mm[covered].max(initial=0.0)))
+
+    def _best_of_parents(self, safe: np.ndarray, done: Tested) -> np.ndarray:
+        """Rows of one safe line of each parent that has any: of least lung, and of those with most margin."""
+        lung = np.where(safe, done.quantities[:, LUNG], np.inf).reshape(-1, self._per_parent)
+        margin = np.where(
+            lung == lung.min(axis=1, keepdims=True), done.quantities[:, MARGIN].reshape(lung.shape), -1.0
+        )
+        parent = np.flatnonzero(np.isfinite(lung).any(axis=1))
+        return np.asarray(parent * self._per_parent + margin.argmax(axis=1)[parent])
+
+    def survivors(self) -> tuple[Cells, np.ndarray]:
+        """Cells that still cover more than the radius asked for, and the lung lengths that order them (inf:
+        the centre line is not safe)."""
+        return join(self._left), np.concatenate(self._lung)
+
+
+def _thinned(parts: list[SafeLines], neighbourhood_mm: float) -> list[SafeLines]:
+    """The parts as they are while they are few; else one line of least lung in each neighbourhood."""
+    if sum(len(p) for p in parts) <= MOST_LINES:
+        return parts
+    lines = join_lines(parts)
+    near = np.round(lines.point_B / neighbourhood_mm).astype(np.int64)
+    turned = np.round(lines.outward_B * 100.0 / neighbourhood_mm).astype(np.int64)
+    order = np.lexsort((lines.quantities[:, LUNG], *near.T, *turned.T))
+    keys = np.concatenate([near, turned], axis=1)[order]
+    first = np.ones(len(order), bool)
+    first[1:] = (keys[1:] != keys[:-1]).any(axis=1)
+    return [lines.take(np.sort(order[first]))]

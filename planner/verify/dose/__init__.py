@@ -1,0 +1,1 @@
+"""Verification of the dose: of every number of a dose report, from seeds and published tables."""

@@ -1,0 +1,189 @@
+"""The dose of all seeds at many points by the direct TG-43 sum, seed by seed, in one compiled loop.
+
+What `planner.verify.dose.tg43` does for a point, with the line seen under the angle between the vectors to
+its two ends, by their cross and dot product:
+
+    tan beta = L rho / (r^2 - L^2 / 4)
+
+Inside a seed there is no tissue and no dose: points there get infinity, so that they reach every level.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import acos, atan2, exp, inf, pi, sqrt
+
+import numpy as np
+from jaxtyping import Float
+
+from anatomy.runtime.parallel import spread
+from planner.records.needle_set import PlacedSeed
+from planner.records.request import Point
+from planner.sources.source import Source
+from planner.verify.compiled import loop
+from planner.verify.dose.tg43 import direct_dose_gy
+
+_CM_PER_MM = 0.1
+_FARTHEST_MM = 3000.0
+ALONG, AROUND, OUTSIDE, HIGHER = 31, 12, 1.0 + 1e-9, 1.2
+"""Points on a seed's surface: rings along it, points of a ring, as far out as makes them lie outside; and
+what more there may be between them [U]."""
+_NODES = 2000
+"""Radii at which the 1D formalism is worked out, in equal steps of log r."""
+
+_ON_AXIS = 1e-6
+"""Where rho / r is below this the limit serves."""
+
+
+@dataclass(frozen=True, eq=False)
+class Planted:
+    """Seeds of one kind in place. `axes` are unit vectors, or zeros for a seed whose axis is not known; its
+    dose is that of the 1D formalism."""
+
+    source: Source
+    strength_u: float
+    centres_P: Float[np.ndarray, "m 3"]
+    axes_P: Float[np.ndarray, "m 3"]
+
+    @cached_property
+    def _known(self) -> np.ndarray:
+        return np.asarray(self.axes_P.any(axis=1))
+
+    @cached_property
+    def _gy_per_cgy_per_h(self) -> float:
+        return self.strength_u * self.source.dose_rate_constant_cgy_per_h_u * self.source.mean_life_h / 100.0
+
+    @cached_property
+    def _mean_table(self) -> tuple[np.ndarray, np.ndarray]:
+        """Logarithms of r and of the dose at those radii by the 1D formalism. [mm, Gy]"""
+        capsule = self.source.seed_diameter_mm / 2
+        radii = np.geomspace(capsule, _FARTHEST_MM, _NODES)
+        centre = np.zeros((1, 3))
+        doses = [
+            direct_dose_gy(self.source, self.strength_u, centre, None, np.array([r, 0.0, 0.0])) for r in radii
+        ]
+        return np.log(radii), np.log(doses)
+
+    def doses(self, points_P: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
+        """Dose at each point until all seeds have decayed, infinity inside one. [Gy]"""
+        source, known = self.source, self._known
+        radii, g = source.radial
+        r_F, angles, table = source.anisotropy
+        total = np.zeros(len(points_P))
+        points_cm, centres_cm = points_P * _CM_PER_MM, self.centres_P[known] * _CM_PER_MM
+        sizes_cm = (
+            source.active_length_cm,
+            _CM_PER_MM * source.seed_length_mm / 2,
+            _CM_PER_MM * source.seed_diameter_mm / 2,
+        )
+        tables = (np.array(radii), np.log(g)), (np.array(r_F), np.array(angles), np.array(table))
+
+        def run(a: int, b: int) -> None:
+            line_doses(points_cm[a:b], centres_cm, self.axes_P[known], sizes_cm, *tables, total[a:b])
+
+        spread(run, len(points_P))
+        total *= self._gy_per_cgy_per_h
+        for centre in self.centres_P[~known]:
+            r = np.linalg.norm(points_P - centre, axis=1)
+            capsule = source.seed_diameter_mm / 2
+            by_table = np.exp(np.interp(np.log(np.maximum(r, capsule)), *self._mean_table))
+            total += np.where(r < capsule, inf, by_table)
+        return total
+
+    def at(self, point: Point) -> float:
+        """Dose at one point, by the formula as `planner.verify.dose.tg43` has it. [Gy]"""
+        known, point_P = self._known, np.array(point)
+        sums = [
+            direct_dose_gy(self.source, self.strength_u, self.centres_P[rows], axes, point_P)
+            for rows, axes in ((known, self.axes_P[known]), (~known, None))
+            if rows.any()
+        ]
+        return sum(sums)
+
+    @cached_property
+    def highest_outside_gy(self) -> float:
+        """More than any place outside seeds gets: dose falls away from each, so that it is highest on one's
+        surface. A grid over each surface, and HIGHER for what lies between its points. [Gy]"""
+        half, radius = self.source.seed_length_mm / 2, self.source.seed_diameter_mm / 2 * OUTSIDE
+        turns = 2.0 * np.pi * np.arange(AROUND) / AROUND
+        rings = [(z, radius) for z in np.linspace(-half, half, ALONG)]
+        rings += [(end * OUTSIDE * half, part * radius) for end in (-1.0, 1.0) for part in (0.0, 0.5, 1.0)]
+        points = []
+        for centre, axis in zip(self.centres_P, self.axes_P, strict=True):
+            along = axis if axis.any() else np.array([0.0, 0.0, 1.0])
+            one = np.cross(along, np.eye(3)[int(np.argmin(np.abs(along)))])
+            one /= np.linalg.norm(one)
+            across = np.cos(turns)[:, None] * one + np.sin(turns)[:, None] * np.cross(along, one)
+            points += [centre + z * along + r * across for z, r in rings]
+        doses = self.doses(np.concatenate([np.zeros((0, 3)), *points]))
+        return HIGHER * float(doses[np.isfinite(doses)].max(initial=0.0))
+
+    def nearest_mm(self, points_P: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
+        """From each point to the nearest seed's axis, as long as its capsule; of a seed whose axis is not
+        known, to the ball of its ends. [mm]"""
+        half = self.source.seed_length_mm / 2
+        least = np.full(len(points_P), inf)
+        for centre, axis, known in zip(self.centres_P, self.axes_P, self._known, strict=True):
+            offsets = points_P - centre
+            along = np.clip(offsets @ axis, -half, half)
+            away = np.linalg.norm(offsets - along[:, None] * axis, axis=1)
+            least = np.minimum(least, away if known else np.maximum(0.0, away - half))
+        return least
+
+
+def planted(source: Source, strength_u: float, seeds: Sequence[PlacedSeed]) -> Planted:
+    """The seeds of a set. An axis without length is none."""
+    axes = np.array([seed.axis or (0.0, 0.0, 0.0) for seed in seeds], float).reshape(-1, 3)
+    lengths = np.linalg.norm(axes, axis=1, keepdims=True)
+    centres = np.array([seed.position_mm for seed in seeds], float).reshape(-1, 3)
+    return Planted(source, strength_u, centres, axes / np.where(lengths > 0.0, lengths, 1.0))
+
+
+@loop
+def place_between(nodes, x):  # type: ignore[no-untyped-def]
+    """The last of ascending nodes at or below x, but one with a successor."""
+    low, high = 0, len(nodes) - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if nodes[middle] <= x:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@loop
+def line_doses(points, seeds, axes, sizes, radial, anisotropy, total):  # type: ignore[no-untyped-def]
+    """Add g F G / G0 of every seed to `total`, by point; infinity inside a seed. [cm]"""
+    length, half, radius = sizes
+    radii, log_g = radial
+    r_F, angles, F = anisotropy
+    at_1_cm = 2.0 * atan2(length / 2, 1.0) / length
+    for n in range(len(points)):
+        for m in range(len(seeds)):
+            z, r2 = 0.0, 0.0
+            for a in range(3):
+                d = points[n, a] - seeds[m, a]
+                z += d * axes[m, a]
+                r2 += d * d
+            z = abs(z)
+            rho2 = max(0.0, r2 - z * z)
+            if z <= half and rho2 < radius * radius:
+                total[n] = inf
+                break
+            r, rho = sqrt(r2), sqrt(rho2)
+            apart = r2 - length * length / 4
+            off_axis = rho > _ON_AXIS * r
+            line = atan2(length * rho, apart) / (length * rho) if off_axis else 1.0 / apart
+            k = place_between(radii, r)
+            # Held before the first radius, drawn on beyond the last.
+            part = max(0.0, (r - radii[k]) / (radii[k + 1] - radii[k]))
+            g = exp(log_g[k] + part * (log_g[k + 1] - log_g[k]))
+            theta = acos(min(1.0, z / r)) * (180.0 / pi)
+            j = place_between(angles, theta)
+            across = (theta - angles[j]) / (angles[j + 1] - angles[j])
+            i = place_between(r_F, r)
+            along = min(1.0, max(0.0, (r - r_F[i]) / (r_F[i + 1] - r_F[i])))
+            near = F[i, j] + across * (F[i, j + 1] - F[i, j])
+            far = F[i + 1, j] + across * (F[i + 1, j + 1] - F[i + 1, j])
+            total[n] += line / at_1_cm * g * (near + along * (far - near))

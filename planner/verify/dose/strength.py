@@ -1,0 +1,45 @@
+"""Claims on the seeds' kind and strength: the model asked for, and its strength on the day of the implant.
+
+mCi of apparent activity  x  U for each mCi  x  2^(-days / half-life)  =  air-kerma strength
+"""
+
+from dataclasses import dataclass
+
+from planner.records.dose import MEDIUM, DoseReport
+from planner.records.plan import Plan
+from planner.records.request import Prescription, Request, source_of
+from planner.sources.source import Source
+from planner.verify.claims import Claims
+from planner.verify.tolerances import RATIO
+
+SUBJECT = "dose"
+
+U_PER_MCI = {"I-125": 1.270, "Pd-103": 1.293}
+"""AAPM TG-43 (Nath 1995, 10.1118/1.597458): 1.45 and 1.476 R cm2/(mCi h), each by 0.876 cGy/R."""
+
+
+@dataclass(frozen=True)
+class Strong:
+    """A source, and each seed's air-kerma strength on the day of the implant."""
+
+    source: Source
+    strength_u: float
+
+
+def strong_of(request: Request) -> Strong:
+    """What a request's seeds are. Its model must be known, as `check_numbers` makes sure."""
+    source = source_of(request)
+    fresh = request.seeds.activity_mci * U_PER_MCI[source.nuclide]
+    return Strong(source, fresh * 0.5 ** (request.seeds.decay_days / source.half_life_d))
+
+
+def check_strength(claims: Claims, plan: Plan, asked: Prescription, dose: DoseReport) -> Strong:
+    """What the dose is of and for."""
+    strong = strong_of(plan.request)
+    claims.same("medium", SUBJECT, dose.medium, MEDIUM)
+    claims.equal("prescribed dose", SUBJECT, dose.prescribed_gy, asked.dose_gy, RATIO)
+    claims.same("source", SUBJECT, dose.source, strong.source.name)
+    claims.equal(
+        "air-kerma strength", SUBJECT, dose.air_kerma_strength_u, strong.strength_u, RATIO * strong.strength_u
+    )
+    return strong

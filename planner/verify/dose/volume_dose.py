@@ -1,0 +1,196 @@
+"""Claims on doses in volumes: D and V of what is treated, the hottest cm3 of organs, and their histograms."""
+
+from dataclasses import replace
+from itertools import pairwise
+from math import ceil, inf, isfinite
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from anatomy.geometry.frames import Grid
+from anatomy.geometry.masks import VoxelMask
+from planner.records.dose import DvhCurve, OrganDose, TargetDose, VolumeDose
+from planner.verify.claims import Claims
+from planner.verify.dose.alike import off_in
+from planner.verify.dose.all_seeds import Planted
+from planner.verify.dose.coldest import Coldest
+from planner.verify.dose.dvh import CC_MM3, Recomputed, SampledDoses, sampled_doses
+from planner.verify.geometry.voxels import voxels_of
+from planner.verify.tolerances import DOSE, DOSE_GY, RATIO
+
+TREATED_POINTS, ORGAN_POINTS = 100_000, 20_000
+"""Points of a volume to treat, and of an organ, at most [U]."""
+TREATED_PART_MM, ORGAN_PART_MM = 0.5, 1.0
+TREATED_PART_MM3, ORGAN_PART_MM3 = TREATED_PART_MM**3, ORGAN_PART_MM**3
+"""Side and volume of what a sample of a plan stands for at most, near seeds."""
+NEAR_MM = 30.0
+"""So far from a seed voxels of organs are divided into such parts; beyond, each is one sample."""
+FEW_VOXELS = 50_000
+"""A mask of more is taken to reach farther [U]."""
+D90_PERCENT = 90.0 - 1e-7
+"""Shares are quotients of sums of volumes: what is 90 % but for their rounding is."""
+LEVELS_PERCENT = range(0, 305, 5)
+"""Doses at which a histogram tells the share, in percent of the prescription [U]."""
+MANY_VOXELS = 1_000_000
+"""Organs of more voxels may be sampled in blocks of them, far from seeds."""
+
+
+def sampled(mask: VoxelMask, grid: Grid, seeds: Planted, organ_voxels: int | None = None) -> SampledDoses:
+    """Doses at points of a mask, no more than the plan's own samples of it: of a volume to treat, or of an
+    organ of so many voxels, or part of it."""
+    count = points_of(mask, grid, seeds, organ_voxels)
+    found = sampled_doses(mask, grid, seeds.doses, count)
+    part = TREATED_PART_MM if organ_voxels is None else ORGAN_PART_MM
+    off_mm3 = off_in([mask], grid, seeds, part)
+    return replace(found, highest_gy=seeds.highest_outside_gy, off_mm3=off_mm3)
+
+
+def points_of(mask: VoxelMask, grid: Grid, seeds: Planted, organ_voxels: int | None = None) -> int:
+    """How many points `sampled` takes."""
+    voxel = grid.voxel_volume_mm3
+    part, most = TREATED_PART_MM3, TREATED_POINTS
+    if organ_voxels is not None:
+        part, most = ORGAN_PART_MM3, ORGAN_POINTS
+        if not _near(mask, grid, seeds):
+            part = max(part, voxel * ceil(organ_voxels / MANY_VOXELS))
+    return max(1, min(most, int(mask.count * voxel / part)))
+
+
+def _near(mask: VoxelMask, grid: Grid, seeds: Planted) -> bool:
+    """Whether all of a small mask lies within NEAR_MM of seeds."""
+    if mask.count > FEW_VOXELS or not len(seeds.centres_P):
+        return False
+    centres_B = voxels_of(mask, outer_only=False) * grid.spacing_mm
+    away, _ = cKDTree(grid.to_box(seeds.centres_P)).query(centres_B)
+    return bool(away.max() <= NEAR_MM)
+
+
+def check_treated(
+    claims: Claims,
+    name: str,
+    stated: VolumeDose | TargetDose,
+    found: SampledDoses,
+    least: Coldest,
+    prescribed_gy: float,
+) -> None:
+    """D90, D100 and V100 to V200 of the PTV or the GTV. D100 is the dose of one sample."""
+    subject, cc = f"dose in the {name}", found.volume_mm3 / CC_MM3
+    claims.equal("volume", subject, stated.volume_cc, cc, RATIO * max(1.0, cc))
+    check_within(claims, "D90", subject, stated.d90_gy, outside_seeds(found.covering_percent(90.0), found))
+    off = DOSE * least.most if isfinite(least.most) else 0.0
+    claims.at_least("D100 is not overstated", subject, stated.d100_gy, least.most, off)
+    claims.at_most("D100 is not understated", subject, stated.d100_gy, least.least, DOSE * least.least)
+    for part, percent in (
+        (1.0, stated.v100_percent),
+        (1.5, stated.v150_percent),
+        (2.0, stated.v200_percent),
+    ):
+        name = f"V{100 * part:.0f}"
+        check_within(claims, name, subject, percent, found.percent_at(part * prescribed_gy), 100.0)
+
+
+def check_organ(claims: Claims, stated: OrganDose, volume_cc: float, hot: SampledDoses) -> None:
+    """The least dose of an organ's hottest 0.1, 1 and 2 cm3, from samples of its hottest part."""
+    subject = f"dose in {stated.structure}"
+    claims.equal("volume", subject, stated.volume_cc, volume_cc, RATIO * max(1.0, volume_cc))
+    for cc, dose in ((0.1, stated.d0_1cc_gy), (1.0, stated.d1cc_gy), (2.0, stated.d2cc_gy)):
+        name = f"D{cc:g}cc"
+        # Rounding of volumes decides where an organ is just so large.
+        if abs(volume_cc - cc) > RATIO * cc:
+            stated_as, found_as = ("none" if none else "a dose" for none in (dose is None, volume_cc < cc))
+            claims.same(f"{name} where there is so much", subject, stated_as, found_as)
+        found = hot.hottest_cc(cc)
+        if dose is not None and found is not None:
+            check_within(claims, name, subject, dose, outside_seeds(found, hot))
+
+
+def check_curve(claims: Claims, curve: DvhCurve, found: SampledDoses, prescribed_gy: float) -> None:
+    """A histogram: from all of the volume at no dose it falls, as samples do. Only the level at which the two
+    differ most, beyond what samples may, is told."""
+    subject = f"histogram of {curve.structure}"
+    levels, shares = curve.dose_gy, curve.volume_percent
+    lengths = (len(levels), len(shares))
+    claims.equal("each level has its share", subject, float(lengths[0]), float(lengths[1]), 0.0)
+    first = (levels[0], shares[0]) if min(lengths) else (inf, 0.0)
+    claims.equal("the first level is no dose", subject, first[0], 0.0, 0.0)
+    claims.equal("all of the volume gets that", subject, first[1], 100.0, 100.0 * RATIO)
+    rising = all(a < b for a, b in pairwise(levels))
+    falling = all(a >= b for a, b in pairwise(shares))
+    wanted = [prescribed_gy * percent / 100.0 for percent in LEVELS_PERCENT]
+    as_asked = len(levels) == len(wanted) and all(
+        abs(a - b) <= RATIO * b for a, b in zip(levels, wanted, strict=True)
+    )
+    said = "as they should be" if as_asked else f"{len(levels)} of another kind"
+    claims.holds("its levels", subject, f"{len(wanted)} to 300 %", said, as_asked)
+    in_order = rising and falling
+    said = "in order" if in_order else "out of order"
+    claims.holds("levels rise and shares fall", subject, "in order", said, in_order)
+    worst, at = -inf, (0.0, Recomputed(0.0, 0.0, 0.0), 0.0)
+    for level, share in zip(levels[1:], shares[1:], strict=False):
+        there = found.percent_at(level)
+        beyond = max(share - there.most, there.least - share)
+        if beyond > worst:
+            worst, at = beyond, (share, there, level)
+    check_within(claims, f"share at {at[2]:g} Gy", subject, at[0], at[1], 100.0)
+
+
+def check_levels(
+    claims: Claims,
+    curve: DvhCurve,
+    stated: VolumeDose | TargetDose,
+    found: SampledDoses,
+    prescribed_gy: float,
+) -> None:
+    """That a histogram says what V100, V150, V200 and D90 do: at D90 it falls through 90 %."""
+    for part, percent in (
+        (1.0, stated.v100_percent),
+        (1.5, stated.v150_percent),
+        (2.0, stated.v200_percent),
+    ):
+        level = part * prescribed_gy
+        shares = [
+            share
+            for dose, share in zip(curve.dose_gy, curve.volume_percent, strict=False)
+            if abs(dose - level) <= RATIO * level
+        ]
+        for share in shares:
+            name = f"the histogram gives V{100 * part:.0f}"
+            claims.equal(name, f"histogram of {curve.structure}", share, percent, 100.0 * RATIO)
+    _check_d90(claims, curve, stated, found)
+
+
+def _check_d90(claims: Claims, curve: DvhCurve, stated: VolumeDose | TargetDose, found: SampledDoses) -> None:
+    """That a histogram falls through 90 % at D90. Where it never does, D90 is beyond its last level, or that
+    of the hottest sample outside seeds."""
+    pairs = list(zip(curve.dose_gy, curve.volume_percent, strict=False))
+    above = max((dose for dose, share in pairs if share >= D90_PERCENT), default=0.0)
+    below = min((dose for dose, share in pairs if share < D90_PERCENT), default=inf)
+    if below == inf:
+        outside = found.doses_gy[np.isfinite(found.doses_gy)]
+        above = min(above, 0.5 * float(outside.max(initial=0.0)))
+    holds = above * (1.0 - RATIO) <= stated.d90_gy <= below * (1.0 + RATIO)
+    subject, between = f"histogram of {curve.structure}", f"{above:g} to {below:g} Gy"
+    claims.holds("the histogram gives D90", subject, f"{stated.d90_gy:g} Gy", between, holds)
+
+
+def check_within(
+    claims: Claims, name: str, subject: str, stated: float, found: Recomputed, scale: float = 0.0
+) -> None:
+    """A value from samples of the plan's own, which may lie to either side of the one found here, and by how
+    much; and, on a `scale`, by how much dose differs."""
+    off = found.most - found.value if stated > found.value else found.value - found.least
+    off += max(DOSE_GY, DOSE * found.value) if scale == 0.0 else RATIO * scale
+    if isfinite(off):
+        claims.equal(name, subject, stated, found.value, off)
+    else:
+        claims.at_least(name, subject, min(stated, found.value), found.value, 0.0)
+
+
+def outside_seeds(found: Recomputed, samples: SampledDoses) -> Recomputed:
+    """A D is stated as the dose of a sample outside seeds: where it falls inside, the hottest of these stands
+    for it, and how hot that one is depends on where it happens to lie."""
+    if isfinite(found.value):
+        return found
+    outside = samples.doses_gy[np.isfinite(samples.doses_gy)]
+    highest = float(outside.max(initial=0.0))
+    return Recomputed(highest, min(found.least, 0.5 * highest), samples.highest_gy)

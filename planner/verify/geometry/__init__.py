@@ -1,0 +1,1 @@
+"""Geometry of verification: where an axis meets voxels, boxes and triangles, in closed form."""

@@ -1,0 +1,138 @@
+"""Claims on the nearest miss: what its line lacks, and that each relaxation opens the path it names."""
+
+from dataclasses import replace
+from itertools import pairwise
+from types import MappingProxyType
+
+import numpy as np
+
+from anatomy.scene import Scene
+from planner.records.paths import Aim
+from planner.records.plan import Plan
+from planner.records.request import NEEDLE_LENGTH_POINTER, Request, clearance_pointer
+from planner.records.search import BORE, NARROW, NEEDLE_LENGTH, TABLE, NearestMiss, Relaxation
+from planner.verify.claims import Claims
+from planner.verify.needle.bore import bore_room, check_room
+from planner.verify.needle.clearance import Passing, check_needs, free_space
+from planner.verify.needle.examined_axis import Trial, trial_of
+from planner.verify.needle.passage import check_lung
+from planner.verify.needle.track import check_reach
+from planner.verify.tolerances import DISTANCE_MM, LENGTH_MM
+
+
+def check_miss(claims: Claims, plan: Plan) -> None:
+    """That a miss is told only where there is no path, and that its relaxations are in order."""
+    miss = plan.nearest_miss
+    if miss is None:
+        return
+    ranked = sum(path.aim is Aim.TARGET for path in plan.paths)
+    shown = "none" if ranked == 0 and plan.search.complete else f"{ranked} paths, or the search ended early"
+    claims.same("a miss is told where there is no path", "nearest miss", "none", shown)
+    changes = [abs(r.to_mm - r.from_mm) for r in miss.relaxations]
+    in_order = all(a <= b + LENGTH_MM for a, b in pairwise(changes))
+    claims.holds(
+        "relaxations, smallest first",
+        "nearest miss",
+        ", ".join(f"{c:g}" for c in changes),
+        "in order" if in_order else "out of order",
+        in_order,
+    )
+
+
+def missed_trial(claims: Claims, plan: Plan, miss: NearestMiss, scene: Scene) -> Trial | None:
+    """The nearest line, with a needle that reaches from its tip to its entry at least."""
+    trial = trial_of(claims, "nearest miss", miss.entry_mm, miss.tip_mm, scene, plan.request)
+    if trial is None:
+        return None
+    length = max(plan.request.needle.max_length_mm, trial.axis.length_mm)
+    return replace(trial, request=_with_needle(plan.request, length))
+
+
+def relaxed_trial(claims: Claims, plan: Plan, change: Relaxation, scene: Scene) -> Trial | None:
+    """The path that a relaxation opens, under the request as relaxed; None where that is no relaxation."""
+    request, subject = plan.request, f"nearest miss, {change.setting}"
+    length = change.setting == NEEDLE_LENGTH_POINTER
+    asked = request.needle.max_length_mm if length else request.clearance_of(change.structure)
+    structure = NEEDLE_LENGTH if length else change.structure
+    setting = NEEDLE_LENGTH_POINTER if length else clearance_pointer(change.structure)
+    claims.same("the structure is the relaxed setting's", subject, change.structure, structure)
+    claims.same("the setting is one to relax", subject, change.setting, setting)
+    there = {s.name for s in scene.structures} | {"default", TABLE, NEEDLE_LENGTH}
+    known = change.structure if change.structure in there else "not in the scene"
+    claims.same("what is relaxed exists", subject, change.structure, known)
+    claims.equal("relaxed from what was asked", subject, change.from_mm, asked, LENGTH_MM)
+    opens = change.to_mm > asked if length else 0.0 <= change.to_mm < asked
+    claims.holds(
+        "the relaxation can open a path",
+        subject,
+        f"{change.to_mm:g} mm",
+        f"{'above' if length else 'from 0 to below'} {asked:g} mm",
+        opens,
+    )
+    if length:
+        relaxed = _with_needle(request, change.to_mm)
+    else:
+        clearances = MappingProxyType({**request.clearance_mm, change.structure: change.to_mm})
+        relaxed = replace(request, clearance_mm=clearances)
+    return trial_of(claims, subject, change.entry_mm, change.tip_mm, scene, relaxed) if opens else None
+
+
+def check_opened(claims: Claims, trial: Trial, change: Relaxation, passed: list[Passing]) -> None:
+    """A path that a relaxation opens is safe under the request as relaxed, and crosses the lung stated."""
+    _check_safe(claims, trial, passed)
+    check_lung(claims, trial, change.lung_length_mm)
+
+
+def check_needed(claims: Claims, asked: Trial, passed: list[Passing]) -> None:
+    """A path that is safe as asked, beside structures as the search has them, needs no relaxation."""
+    tried = Claims()
+    _check_safe(tried, asked, passed)
+    found = "safe" if tried.verification().passed else "not safe"
+    claims.same("without the relaxation the path is not safe", asked.subject, "not safe", found)
+
+
+def _check_safe(claims: Claims, trial: Trial, passed: list[Passing]) -> None:
+    """A track with room, clear of everything."""
+    check_reach(claims, trial)
+    check_room(claims, trial)
+    check_needs(claims, trial, passed)
+
+
+def check_missed(
+    claims: Claims, trial: Trial, miss: NearestMiss, request: Request, passed: list[Passing]
+) -> None:
+    """The nearest line reaches the target from the skin, lacks what is stated, and lacks nothing more."""
+    check_reach(claims, trial)
+    lacks = [
+        (trial.axis.length_mm - request.needle.max_length_mm, NEEDLE_LENGTH),
+        (request.hub_radius_mm - bore_room(trial), BORE),
+        *(
+            (request.clearance_of(name) - free, name)
+            for clearances in free_space(trial, passed).values()
+            for name, free in clearances
+        ),
+    ]
+    named = [lack for lack, name in lacks if name == miss.structure]
+    if miss.structure == NARROW:
+        named = [0.0]
+    surfaces = {p.structure.name for p in passed if p.structure.surface is not None}
+    slack = trial.scene.surface_slack_mm if miss.structure in surfaces else 0.0
+    subject = f"nearest miss, {miss.structure}"
+    most = max(0.0, *(lack for lack, _ in lacks))
+    claims.at_most("the nearest line lacks no more than stated", subject, miss.missing_mm, most, DISTANCE_MM)
+    changes = [abs(r.to_mm - r.from_mm) for r in miss.relaxations]
+    least = min(changes, default=np.inf)
+    claims.at_most(
+        "the nearest line lacks no more than any change", subject, least, miss.missing_mm, LENGTH_MM
+    )
+    claims.at_least(
+        "the nearest line lacks what is stated",
+        subject,
+        miss.missing_mm - slack,
+        max(named, default=0.0),
+        DISTANCE_MM,
+    )
+
+
+def _with_needle(request: Request, length_mm: float) -> Request:
+    return replace(request, needle=replace(request.needle, max_length_mm=length_mm))

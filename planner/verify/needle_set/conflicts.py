@@ -1,0 +1,197 @@
+"""Claims on needles together: any two can be in place at once, and the order lets every one in.
+
+A needle is a shaft, from the tip outward, and beyond the needle's length a hub: all points within a radius of
+each one's axis. Driven, it sweeps that along its axis from where its tip meets the skin. Needles that are in
+already are where they are: nothing is claimed of two of them, and all others must get past every one.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import inf, sqrt
+
+import numpy as np
+from jaxtyping import Float
+
+from planner.records.paths import Path
+from planner.records.request import Point, Request
+from planner.verify.claims import Claims
+from planner.verify.geometry.axis_spans import triple
+from planner.verify.geometry.segments import segment_segment2
+from planner.verify.tolerances import DISTANCE_MM
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """A needle in place: its name, tip and unit vector outward in P, and its length from tip to skin. [mm]"""
+
+    id: str
+    tip_P: Float[np.ndarray, "3"]
+    outward_P: Float[np.ndarray, "3"]
+    length_mm: float
+
+    def stretch(self, first_mm: float, last_mm: float) -> tuple[Point, Point]:
+        """The ends of a part of the axis, by their distances from the tip."""
+        return triple(self.tip_P + first_mm * self.outward_P), triple(self.tip_P + last_mm * self.outward_P)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Between the walls of two needles' parts, negative where they overlap, and what it must be at least."""
+
+    parts: str
+    wall_mm: float
+    need_mm: float
+
+    @property
+    def kept(self) -> bool:
+        """Whether it is as wide as it must be."""
+        return self.wall_mm >= self.need_mm - DISTANCE_MM
+
+
+def check_needles(
+    claims: Claims,
+    needles: Sequence[tuple[str, Point, Point]],
+    order: Sequence[str],
+    request: Request,
+    needle_clearance_mm: float,
+    in_already: Collection[str] = (),
+) -> None:
+    """All claims of this module on needles given by id, entry and tip (P, mm), driven in `order`.
+
+    A pair gets a claim of its own only where it fails. Shafts keep `needle_clearance_mm` between their walls.
+    An order may be left out where those `in_already` have none among themselves.
+    """
+    ids = [id_ for id_, _, _ in needles]
+    claims.equal("needle ids differ", "needles", float(len(ids)), float(len(set(ids))), 0.0)
+    placed = [needle for n in needles if (needle := _placed(claims, *n)) is not None]
+    _check_together(claims, placed, request, needle_clearance_mm, in_already)
+    there = [needle for needle in placed if needle.id in in_already]
+    listed, known = ", ".join(sorted(order)), ", ".join(sorted(ids))
+    left_out = bool(there) and not order and not _orderable(there, request, needle_clearance_mm)
+    claims.same("the order names every needle once", "insertion order", listed, "" if left_out else known)
+    if not left_out:
+        _check_order(claims, placed, order, request, needle_clearance_mm, there)
+
+
+def _placed(claims: Claims, id_: str, entry_mm: Point, tip_mm: Point) -> Placed | None:
+    """The needle, or None where no line runs through its points: then the claim that one does fails."""
+    placed = _between(id_, entry_mm, tip_mm)
+    if placed is None:
+        claims.same("entry and tip differ", f"needle {id_}", "differ", "coincide, or are no places")
+    return placed
+
+
+def _between(id_: str, entry_mm: Point, tip_mm: Point) -> Placed | None:
+    tip_P = np.array(tip_mm, float)
+    along = np.array(entry_mm, float) - tip_P
+    length = float(np.linalg.norm(along))
+    return Placed(id_, tip_P, along / length, length) if 0.0 < length < inf else None
+
+
+def gaps_in_place(one: Path, other: Path, request: Request, needle_clearance_mm: float) -> list[Gap]:
+    """Between the parts of two paths' needles where they stand; none where one has no length."""
+    placed = [_between(path.id, path.entry_mm, path.tip_mm) for path in (one, other)]
+    first, second = placed
+    if first is None or second is None:
+        return []
+    return list(_gaps(first, 0.0, second, request, needle_clearance_mm))
+
+
+def _gaps(
+    driven: Placed, travel_mm: float, other: Placed, request: Request, needle_clearance_mm: float
+) -> Iterator[Gap]:
+    """Between the parts of one needle, swept outward by its travel, and those of another in place."""
+    end, hub_mm = request.needle.max_length_mm, request.pose.hub_length_mm
+    thin, thick = request.needle.radius_mm, request.hub_radius_mm
+    shaft, other_shaft = driven.stretch(0.0, end + travel_mm), other.stretch(0.0, end)
+    yield Gap("shafts", sqrt(segment_segment2(*shaft, *other_shaft)) - 2 * thin, needle_clearance_mm)
+    if hub_mm > 0.0:
+        hub, other_hub = driven.stretch(end, end + hub_mm + travel_mm), other.stretch(end, end + hub_mm)
+        yield Gap("hubs", sqrt(segment_segment2(*hub, *other_hub)) - 2 * thick, 0.0)
+        yield Gap("hub and shaft", sqrt(segment_segment2(*hub, *other_shaft)) - thick - thin, 0.0)
+        yield Gap("shaft and hub", sqrt(segment_segment2(*shaft, *other_hub)) - thin - thick, 0.0)
+
+
+def _narrowest(gaps: Sequence[Gap]) -> Gap:
+    """The gap that lacks most."""
+    return min(gaps, key=lambda gap: gap.wall_mm - gap.need_mm)
+
+
+def _stopped_by(
+    driven: Placed, others: Sequence[Placed], request: Request, needle_clearance_mm: float
+) -> Iterator[tuple[Placed, Gap]]:
+    """The needles in place that one cannot be driven past, and where each lacks most."""
+    for other in others:
+        worst = _narrowest(list(_gaps(driven, driven.length_mm, other, request, needle_clearance_mm)))
+        if not worst.kept:
+            yield other, worst
+
+
+def _orderable(needles: Sequence[Placed], request: Request, needle_clearance_mm: float) -> bool:
+    """Whether there is an order in which all can be driven. Taken out backwards, one after another: whatever
+    could be driven last can be, and what is taken out first stands in no other's way."""
+    left = list(needles)
+    while left:
+        last = next(
+            (
+                one
+                for one in left
+                if not any(_stopped_by(one, [n for n in left if n is not one], request, needle_clearance_mm))
+            ),
+            None,
+        )
+        if last is None:
+            return False
+        left.remove(last)
+    return True
+
+
+def _check_together(
+    claims: Claims,
+    placed: Sequence[Placed],
+    request: Request,
+    needle_clearance_mm: float,
+    in_already: Collection[str],
+) -> None:
+    """That shafts keep their distance and no two needles touch, each pair in place."""
+    least_mm, least_shaft_mm = inf, inf
+    for one, two in combinations(placed, 2):
+        if one.id in in_already and two.id in in_already:
+            continue
+        gaps = list(_gaps(one, 0.0, two, request, needle_clearance_mm))
+        least_mm = min(least_mm, *(gap.wall_mm for gap in gaps))
+        least_shaft_mm = min(least_shaft_mm, gaps[0].wall_mm)
+        worst = _narrowest(gaps)
+        if not worst.kept:
+            subject = f"needle {one.id}, needle {two.id}"
+            name = f"{worst.parts} are apart"
+            claims.at_least(name, subject, worst.need_mm, worst.wall_mm, DISTANCE_MM)
+    claims.at_least("no two needles touch", "needles", 0.0, least_mm, DISTANCE_MM)
+    claims.at_least(
+        "shafts keep their clearance", "needles", needle_clearance_mm, least_shaft_mm, DISTANCE_MM
+    )
+
+
+def _check_order(
+    claims: Claims,
+    placed: Sequence[Placed],
+    order: Sequence[str],
+    request: Request,
+    needle_clearance_mm: float,
+    there: Sequence[Placed],
+) -> None:
+    """That each needle, driven in its turn, gets past all that are in place by then."""
+    named = {needle.id: needle for needle in placed}
+    in_place = list(there)
+    driven = [named[id_] for id_ in dict.fromkeys(order) if id_ in named and named[id_] not in there]
+    free = len(there)
+    for needle in driven:
+        stops = list(_stopped_by(needle, in_place, request, needle_clearance_mm))
+        for other, worst in stops:
+            subject = f"needle {needle.id}, past needle {other.id}"
+            name = f"{worst.parts} are apart while it is driven"
+            claims.at_least(name, subject, worst.need_mm, worst.wall_mm, DISTANCE_MM)
+        free += not stops
+        in_place.append(needle)
+    claims.equal("the order lets every needle in", "insertion order", float(len(placed)), float(free), 0.0)

@@ -1,0 +1,124 @@
+"""Claims on what needles and seeds that are in already lie too near to: each distance again, none left out,
+none invented.
+
+structures   to boxes and triangles, as clearances are (Passing)
+pairs        between parts of two needles, as those of needles together are (Gap)
+seeds        pairs whose centres lie nearer than a seed is long
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import inf
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from planner.records.needle_set import NeedleSet, TooNear
+from planner.records.paths import Aim, Path
+from planner.records.request import GivenSeed, Request
+from planner.verify.claims import Claims
+from planner.verify.needle.clearance import Passing
+from planner.verify.needle.examined_axis import Trial
+from planner.verify.needle_set.conflicts import gaps_in_place
+from planner.verify.tolerances import DISTANCE_MM, LENGTH_MM, RATIO
+
+SUBJECT = "needle set"
+NEEDLE = "needle"
+"""What of a needle is held against a structure."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a needle may be said to be too near to: by which parts, and from what clearance to what. `surely`:
+    it must be said. [mm]"""
+
+    parts: dict[str, tuple[float, float]]
+    asked_mm: float
+    surely: bool
+
+
+Key = tuple[str, str | None, str | None]
+
+
+def check_given(
+    claims: Claims,
+    needles: NeedleSet,
+    request: Request,
+    slack_mm: float,
+    passed: Sequence[tuple[Trial, Path, list[Passing]]],
+) -> None:
+    """All claims on what given needles are too near to; `passed`: how all paths pass what is kept free."""
+    given = [(trial, path, passings) for trial, path, passings in passed if path.aim is Aim.GIVEN]
+    found = {key: one for needle in given for key, one in _structures(*needle, slack_mm)}
+    found |= dict(_pairs(request, [path for _, path, _ in given]))
+    stated = [(near.path_id, near.structure, near.other_path_id) for near in needles.given_too_near]
+    for near, key in zip(needles.given_too_near, stated, strict=True):
+        _check_one(claims, near, found.get(key))
+    sure = [key for key, one in found.items() if one.surely or key in stated]
+    claims.same(
+        "what given needles are too near to, each once and in order",
+        SUBJECT,
+        _written(stated),
+        _written(sure),
+    )
+
+
+def check_seed_pairs(
+    claims: Claims, subject: str, stated: int, seeds: Sequence[GivenSeed], seed_mm: float
+) -> None:
+    """How many pairs of seeds lie nearer to each other than a seed is long. Rounding may decide."""
+    least, most = (_near(seeds, seed_mm + off) for off in (-LENGTH_MM, LENGTH_MM))
+    middle, off = 0.5 * (least + most), 0.5 * (most - least)
+    claims.equal("pairs of seeds nearer than a seed is long", subject, float(stated), middle, off)
+
+
+def _near(seeds: Sequence[GivenSeed], reach_mm: float) -> int:
+    if not seeds:
+        return 0
+    return len(cKDTree(np.array([seed.position_mm for seed in seeds], float)).query_pairs(reach_mm))
+
+
+def _structures(
+    trial: Trial, path: Path, passings: Sequence[Passing], slack_mm: float
+) -> Iterator[tuple[Key, Found]]:
+    """The planner measures to voxels, which reach beyond a surface by the slack at most."""
+    request = trial.request
+    for passing in passings:
+        structure, need = passing.structure, request.clearance_of(passing.structure.name)
+        free = passing.needle_mm - request.needle.radius_mm
+        least = free if structure.surface is None else max(free - slack_mm, -request.needle.radius_mm)
+        if least < need + DISTANCE_MM:
+            found = Found({NEEDLE: (least, free)}, need, free < need - DISTANCE_MM)
+            yield (path.id, structure.name, None), found
+
+
+def _pairs(request: Request, given: Sequence[Path]) -> Iterator[tuple[Key, Found]]:
+    """The later needle's pairs together, as the planner has them. Parts that lack alike may each be named."""
+    for one, other in sorted(combinations(given, 2), key=lambda pair: given.index(pair[1])):
+        gaps = gaps_in_place(one, other, request, request.needle_set.clearance_mm)
+        most = min((gap.wall_mm - gap.need_mm for gap in gaps), default=inf)
+        worst = [gap for gap in gaps if gap.wall_mm - gap.need_mm <= most + DISTANCE_MM]
+        if most < DISTANCE_MM:
+            parts = {gap.parts: (gap.wall_mm, gap.wall_mm) for gap in worst}
+            yield (one.id, None, other.id), Found(parts, worst[0].need_mm, most < -DISTANCE_MM)
+
+
+def _check_one(claims: Claims, near: TooNear, found: Found | None) -> None:
+    beside = near.structure if near.other_path_id is None else f"needle {near.other_path_id}"
+    subject = f"needle {near.path_id}, {beside}"
+    known = found is not None and near.parts in found.parts
+    said = "too near" if known else "not too near, or other parts of them"
+    claims.holds("a given needle is too near", subject, near.parts, said, known)
+    if found is None or near.parts not in found.parts:
+        return
+    least, most = found.parts[near.parts]
+    stated = near.clearance_mm
+    claims.at_most("its clearance is not understated", subject, stated, least, DISTANCE_MM)
+    claims.at_least("its clearance is not overstated", subject, stated, most, DISTANCE_MM)
+    claims.equal("what is asked for", subject, near.asked_mm, found.asked_mm, RATIO)
+    claims.at_most("it is less than what is asked for", subject, near.asked_mm, stated, DISTANCE_MM)
+
+
+def _written(keys: Sequence[Key]) -> str:
+    return "; ".join(f"{one}, {structure or other}" for one, structure, other in keys) or "none"

@@ -1,0 +1,109 @@
+"""Claims on the seeds of a set: each wholly in the PTV along its needle, distal first, in no other's place.
+
+tip |--seed 1--|        |--seed 2--|            entry       anywhere in the PTV's voxels, and no nearer
+    <------------------ PTV ------------------>             than seeds need: how many is the set's choice
+"""
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+
+from anatomy.geometry.masks import VoxelMask
+from planner.records.needle_set import NeedleSet, PlacedSeed
+from planner.records.paths import Aim, Path
+from planner.records.plan import Plan
+from planner.records.request import source_of
+from planner.verify.claims import Claims, first_agreeing
+from planner.verify.geometry.axis_spans import triple
+from planner.verify.geometry.spans import Spans, minus, total
+from planner.verify.geometry.voxels import spans_in_mask
+from planner.verify.needle.examined_axis import Trial
+from planner.verify.needle.seeds import check_places
+from planner.verify.tolerances import LENGTH_MM, UNIT
+
+
+def check_tip_in(claims: Claims, trial: Trial, ptv: VoxelMask) -> None:
+    """That a planned needle ends in the PTV. [mm outside it]"""
+    outside = (_outside(spans, 0.0) for spans in _readings(trial, ptv))
+    claims.any_of("the tip is in the PTV", trial.subject, 0.0, outside, LENGTH_MM)
+
+
+def check_set_seeds(claims: Claims, trial: Trial, path: Path, ptv: VoxelMask) -> None:
+    """All claims on the seeds of one needle of a set."""
+    if path.aim is not Aim.GIVEN:
+        claims.at_least("the needle carries a seed", trial.subject, 1.0, float(len(path.seeds)), 0.0)
+    check_places(claims, trial, path.seeds)
+    half = trial.seed_mm / 2
+    for number, seed in enumerate(path.seeds, start=1):
+        s = trial.axis.length_mm - seed.depth_mm
+        whole = np.array([[s - half, s + half]])
+        outside = (total(minus(whole, spans)) for spans in _readings(trial, ptv))
+        found = first_agreeing(outside, lambda length: length <= LENGTH_MM)
+        subject = f"{trial.subject}, seed {number}"
+        claims.at_most("the whole seed lies in the PTV", subject, 0.0, found, LENGTH_MM)
+
+
+def _readings(trial: Trial, ptv: VoxelMask) -> Iterator[Spans]:
+    spacing = triple(trial.scene.grid.spacing_mm)
+    for axis in trial.axis.readings():
+        yield spans_in_mask(ptv, spacing, axis.in_view())
+
+
+def _outside(spans: Spans, s_mm: float) -> float:
+    """From a place on the axis to the nearest of the spans. [mm]"""
+    beyond = np.maximum(0.0, np.maximum(spans[:, 0] - s_mm, s_mm - spans[:, 1]))
+    return float(beyond.min(initial=np.inf))
+
+
+def check_seeds_of_set(claims: Claims, plan: Plan, needles: NeedleSet) -> None:
+    """That the set's seeds are its needles', then those given; and none where another is."""
+    expected = [
+        PlacedSeed(path.id, seed.position_mm, seed.axis, seed.depth_mm, seed.retraction_mm)
+        for path in plan.paths
+        if path.aim is not Aim.TARGET
+        for seed in path.seeds
+    ]
+    expected += [
+        PlacedSeed(None, s.position_mm, s.axis, None, None) for s in plan.request.needle_set.given_seeds
+    ]
+    listed, counted = float(len(needles.seeds)), float(len(expected))
+    claims.equal(
+        "the set's seeds are those of its needles and those given", "needle set", listed, counted, 0.0
+    )
+    for number, (seed, wanted) in enumerate(zip(needles.seeds, expected, strict=False), start=1):
+        subject = f"needle set, seed {number}"
+        claims.same("the seed's needle", subject, _named(seed.path_id), _named(wanted.path_id))
+        off = _off(seed, wanted)
+        claims.equal("the seed is that of its needle, or the given one", subject, 0.0, off, LENGTH_MM)
+    _check_apart(claims, needles, source_of(plan.request).seed_length_mm)
+
+
+def _named(path_id: str | None) -> str:
+    return "given" if path_id is None else path_id
+
+
+def _off(one: PlacedSeed, two: PlacedSeed) -> float:
+    """How far two seeds differ, in mm or, for their axes, in as many mm as UNIT is to LENGTH_MM; infinity
+    where one states what the other does not."""
+    off = [float(np.abs(np.subtract(one.position_mm, two.position_mm)).max())]
+    for a, b in ((one.depth_mm, two.depth_mm), (one.retraction_mm, two.retraction_mm)):
+        if (a is None) != (b is None):
+            return np.inf
+        off.append(0.0 if a is None or b is None else abs(a - b))
+    if (one.axis is None) != (two.axis is None):
+        return np.inf
+    if one.axis is not None and two.axis is not None:
+        off.append(float(np.abs(np.subtract(one.axis, two.axis)).max()) * LENGTH_MM / UNIT)
+    return max(off)
+
+
+def _check_apart(claims: Claims, needles: NeedleSet, seed_mm: float) -> None:
+    """No planned seed is nearer to another, centre to centre, than a seed is long."""
+    least, nearest = np.inf, "seeds"
+    for (m, one), (n, two) in combinations(enumerate(needles.seeds, start=1), 2):
+        if one.path_id is not None or two.path_id is not None:
+            apart = float(np.linalg.norm(np.subtract(one.position_mm, two.position_mm)))
+            if apart < least:
+                least, nearest = apart, f"needle set, seed {m} and seed {n}"
+    claims.at_least("no two seeds share a place", nearest, seed_mm, least, LENGTH_MM)

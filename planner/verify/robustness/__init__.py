@@ -1,0 +1,1 @@
+"""Verification of robustness: placement errors drawn again, and what needles touch under them."""

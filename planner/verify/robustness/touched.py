@@ -1,0 +1,102 @@
+"""Which structures the walls of many needles touch, from points along their axes.
+
+    o  .  .  .  .  .  |      a box that lies d from the axis lies no more than sqrt(d^2 + (step/2)^2) from one
+        [box]                of its points, and no less than d
+
+So what is near enough to a point is touched, and what is not quite near enough to any is not: all needles but
+those within some hundredths of a millimetre are told apart, without the distance of a segment to a box.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from anatomy.geometry.frames import Grid
+from anatomy.structures import Structure
+from planner.verify.compiled import loop
+from planner.verify.geometry.boxes import point_box2
+from planner.verify.tolerances import DISTANCE_MM
+
+STEP_MM = 0.2
+"""Between points along an axis [U]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Touching:
+    """What n needles touch for sure, and what they may touch: a row for each, a column for each name."""
+
+    names: tuple[str, ...]
+    surely: Bool[np.ndarray, "n s"]
+    maybe: Bool[np.ndarray, "n s"]
+
+
+def touching(
+    structures: Iterable[Structure],
+    grid: Grid,
+    one_B: Float[np.ndarray, "n 3"],
+    two_B: Float[np.ndarray, "n 3"],
+    radius_mm: float,
+) -> Touching:
+    """What lies within the radius of each axis from `one_B` to `two_B`; beyond the field of view as at the
+    nearest point of its box. [mm]"""
+    kept = sorted(structures, key=lambda s: s.name)
+    surely, maybe = (np.zeros((len(one_B), len(kept)), bool) for _ in range(2))
+    of_layer: dict[int, list[int]] = {}
+    for column, structure in enumerate(kept):
+        of_layer.setdefault(id(structure.mask.layer), []).append(column)
+    ends = np.stack([one_B, two_B], axis=1)
+    for columns in of_layer.values():
+        layer = kept[columns[0]].mask.layer
+        labels = np.array([kept[column].mask.label for column in columns])
+        values = np.unique(labels)
+        seen = np.zeros((2, len(one_B), len(values)), bool)
+        place = np.full(int(layer.max()) + 1, -1, np.int64)
+        place[values[values < len(place)]] = np.flatnonzero(values < len(place))
+        around = ((radius_mm + STEP_MM) / grid.spacing_mm).astype(np.int64) + 1
+        _look(layer, place, grid.spacing_mm, grid.lower_B, grid.upper_B, around, ends, radius_mm, seen)
+        at = np.searchsorted(values, labels)
+        surely[:, columns], maybe[:, columns] = seen[0][:, at], seen[1][:, at]
+    return Touching(tuple(s.name for s in kept), surely, maybe)
+
+
+@loop
+def _look(layer, place, spacing, low_B, high_B, around, ends, radius, seen):  # type: ignore[no-untyped-def]
+    """Mark in seen[0] what is near enough to a point of each axis, in seen[1] what may be near its axis."""
+    x, low, high, index = np.empty(3), np.empty(3), np.empty(3), np.empty(3, np.int64)
+    sure2 = max(0.0, radius - DISTANCE_MM) ** 2
+    for n in range(len(ends)):
+        line = ends[n, 1] - ends[n, 0]
+        steps = max(1, int(np.ceil(np.sqrt((line * line).sum()) / STEP_MM)))
+        for m in range(steps + 1):
+            outside = False
+            for a in range(3):
+                p = ends[n, 0, a] + line[a] * m / steps
+                x[a] = min(max(p, low_B[a]), high_B[a])
+                outside |= x[a] != p
+                index[a] = min(max(int(np.floor(x[a] / spacing[a] + 0.5)), 0), layer.shape[a] - 1)
+            # A polyline has corners at the sides of the box: there the foot need not be square to it.
+            beyond = radius + DISTANCE_MM
+            maybe2 = (beyond + STEP_MM / 2) ** 2 if outside else beyond**2 + (STEP_MM / 2) ** 2
+            _mark(layer, place, spacing, around, x, index, low, high, sure2, maybe2, seen[:, n])
+
+
+@loop
+def _mark(layer, place, spacing, around, x, index, low, high, sure2, maybe2, seen):  # type: ignore[no-untyped-def]
+    """What the boxes around one point's voxel are of, and how near they lie to it."""
+    for i in range(max(0, index[0] - around[0]), min(layer.shape[0], index[0] + around[0] + 1)):
+        for j in range(max(0, index[1] - around[1]), min(layer.shape[1], index[1] + around[1] + 1)):
+            for k in range(max(0, index[2] - around[2]), min(layer.shape[2], index[2] + around[2] + 1)):
+                column = place[layer[i, j, k]]
+                if column < 0 or seen[0, column]:
+                    continue
+                low[0], low[1], low[2] = (
+                    (i - 0.5) * spacing[0],
+                    (j - 0.5) * spacing[1],
+                    (k - 0.5) * spacing[2],
+                )
+                high[0], high[1], high[2] = low[0] + spacing[0], low[1] + spacing[1], low[2] + spacing[2]
+                away2 = point_box2(x, low, high)
+                seen[0, column] |= away2 <= sure2
+                seen[1, column] |= away2 <= maybe2

@@ -1,0 +1,1 @@
+"""Verification of statements: numbers, order and sentences of a plan against its records."""

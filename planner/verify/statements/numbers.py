@@ -1,0 +1,112 @@
+"""Claims on numbers as such: all finite, none absurd. What fails here is not looked at any further."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from math import isfinite
+
+from planner.records.plan import Plan
+from planner.records.request import Prescription, Request
+from planner.sources import SOURCES
+from planner.verify.claims import Claims
+
+LARGEST = 1e6
+"""A kilometre in mm. Beyond, arithmetic on squares would lose what is to be checked."""
+
+MOST_SAMPLES = 10_000
+"""More tell no more of robustness, and would be drawn again."""
+
+LARGEST_COUNT = 10**15
+"""Beyond, counts are no longer whole as floats."""
+
+
+def check_numbers(claims: Claims, plan: Plan) -> bool:
+    """Whether every number of the plan and its request can be reckoned with."""
+    finite = check_finite(claims, plan, "plan")
+    absurd = _absurd(plan.request) if finite else None
+    claims.holds("the request makes sense", "request", "sensible", absurd or "sensible", absurd is None)
+    return finite and absurd is None
+
+
+def check_finite(claims: Claims, record: object, place: str) -> bool:
+    """Whether every number of a record, named as that place, can be reckoned with."""
+    first = next((f for f in _numbers(record, place) if not _sound(f[0], f[1])), None)
+    claims.holds(
+        "every number is finite and plausible",
+        place if first is None else first[0],
+        "all" if first is None else repr(first[1]),
+        "all" if first is None else "not a usable number",
+        first is None,
+    )
+    return first is None
+
+
+def _sound(place: str, value: float) -> bool:
+    # Counts of lines may be large, and a seed of random numbers may be anything; counts of a path may not.
+    if isinstance(value, int):
+        if place.startswith(("plan.needle_set", "plan.dose", "plan.request.needle_set")):
+            return abs(value) <= LARGEST_COUNT
+        return not place.startswith("plan.paths") or abs(value) <= LARGEST
+    return bool(isfinite(value) and abs(value) <= LARGEST)
+
+
+def _numbers(value: object, place: str) -> Iterator[tuple[str, float]]:
+    """Every number in nested records, with where it stands."""
+    if isinstance(value, float | int):
+        yield place, value
+    elif is_dataclass(value) and not isinstance(value, type):
+        for f in fields(value):
+            # An earlier verification is no claim of the plan's.
+            if f.name != "verification":
+                yield from _numbers(getattr(value, f.name), f"{place}.{f.name}")
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _numbers(inner, f"{place}.{key}")
+    elif isinstance(value, tuple):
+        for n, inner in enumerate(value):
+            yield from _numbers(inner, f"{place}[{n}]")
+
+
+def _absurd(request: Request) -> str | None:
+    """The first field whose value no request may have, or None."""
+    positive = {
+        "needle.outer_diameter_mm": request.needle.outer_diameter_mm,
+        "needle.max_length_mm": request.needle.max_length_mm,
+        "pose.bore_diameter_mm": request.pose.bore_diameter_mm,
+        "seeds.activity_mci": request.seeds.activity_mci,
+        "needle_set.grid_pitch_mm": request.needle_set.grid_pitch_mm,
+        **(_of_prescription(request.prescription) if request.prescription else {}),
+    }
+    never_negative = {
+        "pose.hub_length_mm": request.pose.hub_length_mm,
+        "pose.hub_diameter_mm": request.pose.hub_diameter_mm,
+        "target.margin_mm": request.target.margin_mm,
+        "target.min_chord_mm": request.target.min_chord_mm or 0.0,
+        "seeds.spacing_mm": request.seeds.spacing_mm,
+        "seeds.min_spacing_mm": request.seeds.min_spacing_mm,
+        "seeds.decay_days": request.seeds.decay_days,
+        "needle_set.clearance_mm": request.needle_set.clearance_mm,
+        "needle_set.puncture_cost_mm": request.needle_set.puncture_cost_mm,
+        "needle_set.max_needles": float(request.needle_set.max_needles),
+        "robustness.samples": float(request.robustness.samples),
+        "search.min_separation_mm": request.search.min_separation_mm,
+        **{f"clearance_mm.{name}": value for name, value in request.clearance_mm.items()},
+    }
+    wrong = [name for name, value in positive.items() if value <= 0.0]
+    wrong += [name for name, value in never_negative.items() if value < 0.0]
+    if wrong:
+        return f"{wrong[0]} is too small"
+    if request.seeds.model not in {source.name for source in SOURCES}:
+        return "seeds.model is unknown"
+    return "robustness.samples is too large" if request.robustness.samples > MOST_SAMPLES else None
+
+
+def _of_prescription(asked: Prescription) -> dict[str, float]:
+    """What must be more than nothing, for doses and BED to be reckoned."""
+    prior = asked.prior_external
+    return {
+        "prescription.dose_gy": asked.dose_gy,
+        "prescription.bed.alpha_beta_target_gy": asked.bed.alpha_beta_target_gy,
+        "prescription.bed.alpha_beta_organ_gy": asked.bed.alpha_beta_organ_gy,
+        "prescription.bed.repair_half_time_h": asked.bed.repair_half_time_h,
+        "prescription.prior_external.fractions": 1.0 if prior is None else float(prior.fractions),
+    }

@@ -1,0 +1,134 @@
+"""Claims on the plan as a whole: its outcome, its windows, its bound and what it says blocks."""
+
+from math import fsum
+
+import numpy as np
+
+from planner.records.paths import Aim
+from planner.records.plan import Plan, Status
+from planner.records.search import LIMITS, SHORT_CHORD
+from planner.records.wording.number_text import counted
+from planner.verify.claims import Claims
+from planner.verify.tolerances import LENGTH_MM, SHARE
+
+PATHS_WITH = {
+    Status.PLANNED: (True, False),
+    Status.NO_PATH: (False,),
+    Status.GOALS_NOT_MET: (True,),
+    Status.TIMED_OUT: (False,),
+}
+"""Whether a plan of each status has paths, needles that were in already left aside. Without, it is planned
+where what is in meets the goals."""
+
+
+UNPROVED = "Unproved"
+"""How the claims of a search that ended early begin."""
+
+
+def check_outcome(claims: Claims, plan: Plan) -> None:
+    """All claims of this module."""
+    found = [path for path in plan.paths if path.aim is not Aim.GIVEN]
+    fits = bool(found) in PATHS_WITH[plan.outcome.status]
+    fits &= bool(found) or plan.dose is not None or plan.outcome.status is not Status.PLANNED
+    claims.holds(
+        "the outcome fits the paths", "outcome", str(plan.outcome.status), counted(len(found), "path"), fits
+    )
+    _check_implant(claims, plan)
+    _check_search(claims, plan)
+    _check_windows(claims, plan)
+    _check_bound(claims, plan)
+    _check_shares(claims, plan)
+
+
+def _check_implant(claims: Claims, plan: Plan) -> None:
+    """An implant is there whole or not at all, only where one is prescribed, and there where needles or seeds
+    are in already; and the status says whether its goals are met."""
+    prescribed = plan.request.prescription is not None
+    parts = [plan.needle_set is not None, plan.dose is not None]
+    asked = plan.request.needle_set
+    given = prescribed and bool(asked.given_needles or asked.given_seeds)
+    whole = parts[0] == parts[1] and (prescribed or not any(parts)) and (parts[0] or plan.robustness is None)
+    whole &= parts[0] or not given
+    said = "whole, as prescribed" if whole else "in part, left out, or not prescribed"
+    claims.holds("an implant is whole, and prescribed", "outcome", "whole, as prescribed", said, whole)
+    needles = sum(path.aim is not Aim.TARGET for path in plan.paths)
+    if plan.needle_set is None:
+        claims.equal("needles without a set", "outcome", 0.0, float(needles), 0.0)
+    met = not prescribed or (plan.dose is not None and all(goal.met for goal in plan.dose.goals))
+    if plan.outcome.status in (Status.PLANNED, Status.GOALS_NOT_MET) or (plan.dose is not None and met):
+        status = Status.PLANNED if met else Status.GOALS_NOT_MET
+        claims.same(
+            "the outcome says whether the goals are met", "outcome", str(plan.outcome.status), str(status)
+        )
+
+
+def _check_search(claims: Claims, plan: Plan) -> None:
+    """A search is complete at the radius asked for or not at all, and only a complete one shows that no path
+    exists."""
+    search, status = plan.search, plan.outcome.status
+    extent = "complete" if search.complete else "ended early"
+    wanted = {Status.NO_PATH: "complete", Status.TIMED_OUT: "ended early"}.get(status, extent)
+    claims.same("the outcome fits the search", "search", wanted, extent)
+    claims.at_least("covering radius is not negative", "search", 0.0, search.covering_radius_mm, 0.0)
+    if search.complete:
+        radius = plan.request.search.covering_radius_mm
+        claims.at_most("covering radius", "search", radius, search.covering_radius_mm, LENGTH_MM)
+    if status is Status.NO_PATH:
+        claims.equal("no safe line was found", "search", 0.0, float(search.safe_lines), 0.0)
+    called = any(claim.startswith(UNPROVED) for claim in search.claims)
+    claims.holds(
+        "an unfinished search claims nothing proved",
+        "search",
+        "; ".join(search.claims),
+        extent,
+        called != search.complete,
+    )
+
+
+def _check_windows(claims: Claims, plan: Plan) -> None:
+    """Every path in the window it names and in no other, and no window with a path that does not exist.
+    Needles of a set that do not aim at the target name none."""
+    ids = [w.id for w in plan.windows]
+    claims.equal("window ids differ", "windows", float(len(ids)), float(len(set(ids))), 0.0)
+    for window in plan.windows:
+        held = sorted(p.id for p in plan.paths if p.window == window.id)
+        subject = f"window {window.id}"
+        claims.same("paths of the window", subject, ", ".join(sorted(window.path_ids)), ", ".join(held))
+        claims.at_least("the window has an area", subject, 0.0, window.area_mm2, 0.0)
+        least = [p.lung_length_mm for p in plan.paths if p.window == window.id]
+        if least:
+            best = window.best_lung_length_mm
+            claims.equal("least lung of the window's paths", subject, best, min(least), LENGTH_MM)
+    for path in plan.paths:
+        if path.aim is not Aim.TARGET:
+            claims.same("a needle names no window", f"path {path.id}", path.window, "")
+            continue
+        known = "known" if path.window in ids else "unknown"
+        claims.holds("the path's window", f"path {path.id}", path.window, known, path.window in ids)
+
+
+def _check_bound(claims: Claims, plan: Plan) -> None:
+    """No path crosses less lung than any safe path can, nor than the least said to have been found. Needles
+    that do not go through the target may."""
+    lung = min((p.lung_length_mm for p in plan.paths if p.aim is Aim.TARGET), default=None)
+    if lung is not None:
+        least = plan.search.least_lung_mm
+        claims.at_least("lung bound is not negative", "search", 0.0, plan.search.lung_bound_mm, 0.0)
+        claims.at_least("lung bound", "search", plan.search.lung_bound_mm, lung, LENGTH_MM)
+        claims.at_least("least lung found", "search", np.inf if least is None else least, lung, LENGTH_MM)
+
+
+def _check_shares(claims: Claims, plan: Plan) -> None:
+    """Each direction is blocked by one thing, and a run in the target is too short only where one is asked
+    for."""
+    shares = [b.share for b in plan.blocked_by]
+    claims.at_least(
+        "shares of blocked directions are not negative", "search", 0.0, min(shares, default=0.0), 0.0
+    )
+    known = {name for name, _ in plan.roles} | set(LIMITS)
+    unknown = ", ".join(sorted({b.structure for b in plan.blocked_by} - known)) or "none"
+    claims.same("what blocks is a structure or a limit", "search", "none", unknown)
+    if plan.request.target.min_chord_mm == 0.0:
+        short = fsum(b.share for b in plan.blocked_by if b.structure == SHORT_CHORD)
+        claims.equal("where no run in the target is asked for none is too short", "search", short, 0.0, 0.0)
+    claims.at_most("shares of blocked directions add up to 1 at most", "search", 1.0, fsum(shares), SHARE)
