@@ -19,8 +19,8 @@ from typing import Any
 
 import httpx
 
-from service.made import Kind, is_text_of
-from service.plan_json import PlanFile, read_plan
+from service.schemas.plan.file import PlanFile, read_plan
+from service.schemas.result_kinds import Kind, is_text_of
 
 Json = dict[str, Any]
 

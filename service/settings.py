@@ -24,9 +24,9 @@ from pydantic_core import ErrorDetails
 
 from anatomy.errors import AnatomyError
 from anatomy.names.did_you_mean import nearest
-from service.logs import Format
-from service.loopback import is_loopback
-from service.rotation import DAY_S, LogBounds
+from service.host.loopback import is_loopback
+from service.logs.json_lines import Format
+from service.logs.rotation import DAY_S, LogBounds
 
 MIB = 1 << 20
 
@@ -65,7 +65,7 @@ class Settings(BaseModel):
     `readers` processes read uploads, each within `reading_time_s`; one owner has all but one of them at most.
     `nice` is how far jobs yield to answers, `reading_nice` how far reading does, for which somebody waits.
     Without `job_memory_bytes`, `reading_memory_bytes` and `appraisal_memory_bytes`, each process may take a
-    share of this machine's memory (`service.memory`), of which `seedpath serve` tells.
+    share of this machine's memory (`service.jobs.memory_limits`), of which `seedpath serve` tells.
     `max_unpacked_bytes` bounds an upload after unpacking, `max_expansion` its growth by unpacking.
     `max_bytes_of_owner` is what one owner may keep: 100 GiB are some five hundred chests with their CT.
     `max_jobs` bounds jobs that wait or run, `max_wait_s` what `Prefer: wait` is given, in whole seconds.
@@ -94,7 +94,7 @@ class Settings(BaseModel):
     `keep_cases_days`, `keep_plans_days` (results of all kinds), `keep_jobs_days` (those that ended) and
     `keep_audit_days` (logs put by) are how long things stay after their last use; `max_bytes_of_cases`,
     `max_bytes_of_plans` and `max_bytes_of_audit` are what all of a kind may take together, beyond which the
-    longest unused go. Without them nothing is ever removed unasked (service.retention).
+    longest unused go. Without them nothing is ever removed unasked (service.maintenance.retention).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)

@@ -12,7 +12,7 @@ from shape_checks import install
 from sqlalchemy import create_engine, text
 
 if TYPE_CHECKING:
-    from service.database.connection import Database
+    from service.storage.database.connection import Database
 
 install("anatomy", "planner", "service")
 
@@ -74,7 +74,7 @@ def postgres(postgres_server: Postgres) -> Postgres:
 def open_database() -> Iterator["Callable[[str, float], Database]"]:
     """Opens databases by URL and patience, and closes them after the test."""
     # Not before shapes are checked, which `install` above sees to.
-    from service.database.connection import Database
+    from service.storage.database.connection import Database
 
     opened: list[Database] = []
 

@@ -118,3 +118,8 @@ class DoseReport:
     goals: tuple[GoalResult, ...]
     points: tuple[PointDose, ...]
     bed: BedReport
+
+
+def hottest_gy(organ: OrganDose) -> float:
+    """The dose by which organs are ordered: that of the smallest part that is reported. [Gy]"""
+    return next((d for d in (organ.d0_1cc_gy, organ.d1cc_gy, organ.d2cc_gy) if d is not None), 0.0)

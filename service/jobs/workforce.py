@@ -18,8 +18,8 @@ from distributed import Client, LocalCluster
 from distributed import Nanny as DaskNanny
 from distributed.core import Status
 
-from service.jobs.silence import LOOK_S
-from service.jobs.standstill import Standstill
+from service.jobs.liveness.silence import LOOK_S
+from service.jobs.liveness.standstill import Standstill
 from service.settings import MIB, Settings
 
 T = TypeVar("T")

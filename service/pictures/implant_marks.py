@@ -7,7 +7,7 @@ from matplotlib.patches import Circle, Patch, Polygon
 
 from planner.records.plan import Plan
 from planner.records.request import source_of
-from service.pictures.oblique import Slice
+from service.pictures.oblique_slice import Slice
 from service.pictures.palette import NEEDLE, SEED
 
 NEAR_MM = 2.5

@@ -26,8 +26,8 @@ from anatomy.readers.mesh.mesh_axes import SEND_AXES, MeshAxes, axes_asked
 from anatomy.readers.mesh.mesh_files import is_surface
 from planner.errors import RequestError
 from planner.records.request import Request
-from service.arguments import BUILTIN_PREFIX, BadFile, input_from, is_target_file, request_file
-from service.case import BUILTINS, Case
+from service.operations.case import BUILTINS, Case
+from service.operations.input_files import BUILTIN_PREFIX, BadFile, input_from, is_target_file, request_file
 
 TABLE_SUFFIX = ".csv"
 COLUMNS = ("case", "input", "names", "target", "ct", "request", "mesh_axes")

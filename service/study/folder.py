@@ -5,7 +5,7 @@ study.json      what the study is about: cases with their files' sha256, ranking
 study.parquet   the table
 study.png       the picture
 plans/          every plan, by its plan_sha256
-cases/ seedpath.sqlite ...   what service.store and the book keep
+cases/ seedpath.sqlite ...   what service.storage.file_store and the book keep
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from service.outputs import OutputError, refuse_bad_outputs
+from service.operations.output_files import OutputError, refuse_bad_outputs
 
 LOCK, ABOUT, TABLE, PICTURE = "study.lock", "study.json", "study.parquet", "study.png"
 

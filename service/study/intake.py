@@ -13,12 +13,12 @@ from typing import Any
 from anatomy.errors import ReadError
 from anatomy.readers.mask_folder import NIFTI_SUFFIXES
 from anatomy.readers.mesh.mesh_files import SURFACE_SUFFIXES
-from service.case import Case
-from service.case_content import StoredFile, content_of, identify, sha256_of
-from service.files import flush
-from service.keeper import Keeper
-from service.store import Store
-from service.study.asked import OWNER
+from service.host.atomic_write import flush
+from service.operations.case import Case
+from service.operations.case_files import StoredFile, content_of, identify, sha256_of
+from service.storage.file_store import Store
+from service.storage.library import Keeper
+from service.study.plan_order import OWNER
 
 READ_SUFFIXES = (*NIFTI_SUFFIXES, *SURFACE_SUFFIXES, ".nrrd")
 """Files of a folder that are read, where it has any; others are let be, and may change."""

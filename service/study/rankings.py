@@ -16,9 +16,9 @@ from typing import Any
 from anatomy.errors import ReadError
 from planner.errors import RequestError
 from planner.records.request import Request
-from service.arguments import read_file
-from service.schema import MAX_REQUEST_BYTES, PlanRequest
-from service.strict_json import Refused, parse, read_model
+from service.operations.input_files import read_file
+from service.schemas.json.strict import Refused, parse, read_model
+from service.schemas.request.model import MAX_REQUEST_BYTES, PlanRequest
 
 OPTION = "--ranking"
 

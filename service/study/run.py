@@ -10,22 +10,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from planner.records.plan import Plan
-from service.database.connection import Database
-from service.database.migrate import migrate
-from service.jobs.book import Book
-from service.jobs.engine import Engine
-from service.jobs.job import Job
-from service.jobs.states import OPEN, State
-from service.keeper import Keeper, is_about_another_folder
-from service.made import Kind
-from service.plan_json import Unreadable, read_kept_plan
+from service.jobs.dispatcher import Engine
+from service.jobs.job_table import Book
+from service.operations.job_tasks import Work
 from service.problems import Problem
-from service.quota import Quota
-from service.reserve import records_room
+from service.schemas.plan.file import Unreadable, read_kept_plan
+from service.schemas.result_kinds import Kind
 from service.settings import Settings, SettingsError
-from service.store import Store
-from service.study.asked import Asked, Ended, is_worth_trying_again, kind_of_problem
-from service.tasks import Work
+from service.storage.database.connection import Database
+from service.storage.database.migrate import migrate
+from service.storage.file_store import Store
+from service.storage.job import Job
+from service.storage.job_states import OPEN, State
+from service.storage.library import Keeper, is_about_another_folder
+from service.storage.quota import Quota
+from service.storage.reserved_space import records_room
+from service.study.plan_order import Asked, Ended, is_worth_trying_again, kind_of_problem
 
 LOOK_S = 0.5
 """How often the book is asked how far the study is [U]."""

@@ -50,7 +50,7 @@ from planner.search.kernels.line import CHORD, FISSURES, LENGTH, LUNG, PUNCTURES
 from planner.search.kernels.verdicts import SAFE
 from planner.search.scene_fields import world
 from planner.search.search import search
-from service.plan_json import plan_to_json, write_plan
+from service.schemas.plan.file import plan_to_json, write_plan
 
 COARSE = SearchRequest(max_paths=4, covering_radius_mm=4.0, min_separation_mm=3.0)
 

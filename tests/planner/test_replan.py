@@ -14,7 +14,7 @@ from planner.records.paths import Aim, Path
 from planner.records.plan import Status
 from planner.records.request import GivenSeed, Point
 from planner.replan import MeasuredNeedle, _pairs, replan
-from service.results_text import replanned_text
+from service.cli.text.followup import replanned_text
 
 SHIFT_MM = 3.0
 

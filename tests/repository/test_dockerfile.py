@@ -105,4 +105,4 @@ def test_the_install_step_works_on_what_is_copied(
         for p in (repository / n).rglob("*.py")
     }
     assert shipped == written
-    assert "seedpath = service.cli:main" in next(site.glob("seedpath-*/entry_points.txt")).read_text()
+    assert "seedpath = service.cli.main:main" in next(site.glob("seedpath-*/entry_points.txt")).read_text()

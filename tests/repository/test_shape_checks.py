@@ -90,5 +90,5 @@ def test_the_product_is_checked() -> None:
 def test_installing_too_late_is_refused() -> None:
     import anatomy.geometry.frames  # noqa: F401
 
-    with pytest.raises(RuntimeError, match=r"anatomy\.frames"):
+    with pytest.raises(RuntimeError, match=r"anatomy\.geometry\.frames"):
         install("anatomy")

@@ -14,12 +14,12 @@ import pytest
 from service_process import Service, eventually, running
 
 from planner.records.plan import SOFTWARE
-from service.app import create_app
 from service.client import Altered, Client, ProblemError, Withdrawn
-from service.keys import create
-from service.server import beside
+from service.operations.job_tasks import Work
 from service.settings import Settings
-from service.tasks import Work
+from service.web.app import create_app
+from service.web.middleware.keys import create
+from service.web.server import beside
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Every state of a job with every event: where it leads, or that it is refused."""
 
-from service.jobs.states import FINAL, Happening, State
+from service.storage.job_states import FINAL, Happening, State
 
 TABLE = {
     (State.QUEUED, Happening.BEGIN): State.RUNNING,

@@ -10,22 +10,22 @@ import numpy as np
 from sqlalchemy import Connection, select
 
 from planner.paths.skin_access import SkinAccess
-from service.access_json import write_access
-from service.backup.make import BackedUp, back_up
-from service.backup.places import places_of
-from service.backup.records import needed
-from service.case_content import StoredFile, content_of, identify
-from service.database.connection import Database
-from service.database.migrate import migrate
-from service.database.tables import metadata
-from service.files import flush
-from service.jobs.book import Book
-from service.jobs.job import Order
-from service.keeper import Keeper
-from service.made import Kind, Made
+from service.host.atomic_write import flush
+from service.jobs.job_table import Book
+from service.maintenance.backup.file_places import places_of
+from service.maintenance.backup.make import BackedUp, back_up
+from service.maintenance.backup.rows import needed
+from service.operations.case_files import StoredFile, content_of, identify
 from service.problems import Report
-from service.quota import Quota
-from service.store import Store
+from service.schemas.result_kinds import Kind, Made
+from service.schemas.skin_access import write_access
+from service.storage.database.connection import Database
+from service.storage.database.migrate import migrate
+from service.storage.database.tables import metadata
+from service.storage.file_store import Store
+from service.storage.job import Order
+from service.storage.library import Keeper
+from service.storage.quota import Quota
 
 LOST = Report("failed", "It was lost.")
 

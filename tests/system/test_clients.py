@@ -14,9 +14,9 @@ import instant_work
 import pytest
 from rest_calls import GENEROUS_S, healthy
 
-from service.app import create_app
-from service.server import beside
 from service.settings import Settings
+from service.web.app import create_app
+from service.web.server import beside
 
 NPM = ("openapi-typescript@7.13.0", "typescript@5.9.3")
 

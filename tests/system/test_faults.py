@@ -17,7 +17,7 @@ from phantom import write_phantom
 from rest_calls import healthy, problem, until, upload
 from service_process import GENEROUS_S, Service, eventually, running
 
-from service.appraising import MOST_OF_OWNER
+from service.interactive.appraisers import MOST_OF_OWNER
 
 CLIENTS = 200
 ROUNDS = 3

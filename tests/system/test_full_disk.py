@@ -18,20 +18,27 @@ from rest_calls import client_of, healthy, problem, until, upload
 from service_process import Service, eventually, running
 from sqlalchemy import Connection, text
 
-from service import audit
-from service.app import create_app
-from service.appended import Appended
-from service.audit import FOR_REMOVALS, AuditLog, audit_to
-from service.database.connection import Database
-from service.database.migrate import migrate
-from service.database.tables import holdings
-from service.logs import AUDIT
+from service.logs import audit
+from service.logs.append_file import Appended
+from service.logs.audit import FOR_REMOVALS, AuditLog, audit_to
+from service.logs.json_lines import AUDIT
+from service.logs.rotation import NEVER, Rotation
+from service.operations.job_tasks import Work
 from service.problems import Problem
-from service.reserve import SLICES, Reserve, audit_room, records_room, reserve_of, without_reserve
-from service.rotation import NEVER, Rotation
-from service.server import beside
 from service.settings import Settings
-from service.tasks import Work
+from service.storage.database.connection import Database
+from service.storage.database.migrate import migrate
+from service.storage.database.tables import holdings
+from service.storage.reserved_space import (
+    SLICES,
+    Reserve,
+    audit_room,
+    records_room,
+    reserve_of,
+    without_reserve,
+)
+from service.web.app import create_app
+from service.web.server import beside
 
 RESERVE_BYTES = 4 << 20
 DISK_BYTES = 32 << 20
@@ -286,10 +293,10 @@ SCRIPT = """
 import os, sys
 from pathlib import Path
 from sqlalchemy import delete, func, select
-from service.database.connection import Database
-from service.database.migrate import migrate
-from service.database.tables import holdings
-from service.reserve import Reserve
+from service.storage.database.connection import Database
+from service.storage.database.migrate import migrate
+from service.storage.database.tables import holdings
+from service.storage.reserved_space import Reserve
 
 folder, url = Path(sys.argv[1]), f"sqlite:///{sys.argv[1]}/records.sqlite"
 reserve = Reserve(folder, 2 << 20)
@@ -453,8 +460,8 @@ def test_a_line_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_lines_of_several_processes_are_whole(tmp_path: Path) -> None:
     path, count = tmp_path / "lines", 200
     script = (
-        "import sys; from pathlib import Path; from service.appended import Appended\n"
-        "from service.rotation import NEVER, Rotation\n"
+        "import sys; from pathlib import Path; from service.logs.append_file import Appended\n"
+        "from service.logs.rotation import NEVER, Rotation\n"
         "path = Path(sys.argv[1]); file = Appended(path, Rotation(path, NEVER))\n"
         f"for n in range({count}): file.append(sys.argv[2].encode() * 5000 + b'\\n')"
     )

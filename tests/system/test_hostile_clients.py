@@ -21,9 +21,9 @@ from service_process import GENEROUS_S, Service, eventually, running
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from service.routes.body import Patience
-from service.routes.paths import HELD_BY_SOCKET_BYTES
-from service.server import GRACE_S
+from service.web.http.body import Patience
+from service.web.routes.paths import HELD_BY_SOCKET_BYTES
+from service.web.server import GRACE_S
 
 HEADS = 1000
 DESCRIPTORS = 1024

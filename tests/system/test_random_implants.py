@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from random_implants import trial
 
-from service import cli
-from service.plan_json import read_plan
+from service.cli import main as cli
+from service.schemas.plan.file import read_plan
 
 QUICK, LONG = range(2), range(2, 10)
 SCENES = ("ei_of_a_small_ptv", "share_above_100_percent")

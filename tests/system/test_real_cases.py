@@ -13,12 +13,12 @@ from anatomy.scene import scene
 from anatomy.structures import Role
 from planner.records.paths import Aim
 from planner.records.plan import Plan, Status
-from service import cli
-from service.app import create_app
-from service.plan_json import read_plan
-from service.results_json import read_evaluation, read_replanned
-from service.server import beside
+from service.cli import main as cli
+from service.schemas.plan.file import read_plan
+from service.schemas.plan.followup_file import read_evaluation, read_replanned
 from service.settings import Settings
+from service.web.app import create_app
+from service.web.server import beside
 
 TARGETS = ("station_4R", "station_3A", "lung_right_upper")
 

@@ -18,7 +18,7 @@ KILLS = int(os.environ.get("TEST_KILLS", "6"))
 """How often random processes are killed; docs/reliability.md has what a hundred showed."""
 
 
-@pytest.mark.parametrize("what", ["bench_process", "spawn_main"])
+@pytest.mark.parametrize("what", ["sandbox.main", "spawn_main"])
 def test_a_job_outlives_its_worker(service: Service, what: str) -> None:
     with service.client() as client:
         job = accepted(client, case_of(client), 1)
@@ -30,7 +30,7 @@ def test_a_job_outlives_its_worker(service: Service, what: str) -> None:
                 process.kill()
         done = until_done(service, job)
     assert done["attempt"] >= 2 and is_whole(service, done, 1)
-    if what == "bench_process":
+    if what == "sandbox.main":
         lines = [json.loads(t) for t in service.log.read_text(encoding="utf-8").splitlines() if t[:1] == "{"]
         told = [line for line in lines if line["logger"] == "seedpath.jobs"]
         assert [line["job_id"] for line in told] == [job.rpartition("/")[2]]
@@ -78,7 +78,7 @@ def test_whatever_is_killed_whenever_every_job_is_done_once(service: Service, ma
         with service.client() as client:
             jobs[accepted(client, plans, kill)] = kill
         time.sleep(chance.uniform(0.0, 1.5))
-        what = chance.choice(["bench_process", "spawn_main", "server", "both"])
+        what = chance.choice(["sandbox.main", "spawn_main", "server", "both"])
         if what in ("server", "both"):
             if what == "both":
                 for process in service.processes(""):

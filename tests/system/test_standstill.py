@@ -102,7 +102,7 @@ def test_a_stopped_bench_is_replaced_and_its_job_begun_again(service: Service) -
         # Health is about workers, and this one was heard all the time.
         assert is_sound(service) and worker.is_running()
         # The benches of the server itself: one that waits is replaced at once.
-        for idle in service.processes("bench_process"):
+        for idle in service.processes("sandbox.main"):
             idle.suspend()
         assert client.post("/v1/cases", json={"builtin": "thorax"}).status_code in (200, 201)
     assert "has stood still for" in service.log.read_text(encoding="utf-8")

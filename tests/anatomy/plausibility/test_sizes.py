@@ -18,7 +18,8 @@ from anatomy.readers.read import read
 from anatomy.scene import scene
 from anatomy.structures import Role, Structure
 from anatomy.thorax import thorax
-from service.case import Case, describe_case
+from service.operations.case import Case
+from service.operations.describe_case import describe_case
 
 ADULT_MM = {
     "body": (170, 120, 150),

@@ -30,8 +30,9 @@ from anatomy.geometry.surface_bodies import (
 from anatomy.geometry.surfaces import checked_surface
 from anatomy.geometry.voxelisation import fill_centres
 from anatomy.readers.mesh.mesh_files import read_surface
-from service.case import Case, describe_case
-from service.stl import write_stl
+from service.exports.stl import write_stl
+from service.operations.case import Case
+from service.operations.describe_case import describe_case
 
 MORE = 4
 """Times the input that costs are compared with."""

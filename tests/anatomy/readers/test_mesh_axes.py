@@ -22,14 +22,15 @@ from anatomy.errors import FrameMismatch, ReadError
 from anatomy.readers.mesh.mesh_axes import MeshAxes, axes_asked, settled_axes, stated_axes
 from anatomy.readers.read import read
 from anatomy.structures import InputDigest
-from service import cli
-from service.app import create_app
-from service.arguments import BadFile, add_mesh_axes
-from service.case import Case, open_case
-from service.given import refuse_left_out
-from service.server import beside
+from service.cli import main as cli
+from service.cli.arguments import add_mesh_axes
+from service.operations.case import Case, open_case
+from service.operations.input_files import BadFile
+from service.operations.same_inputs import refuse_left_out
 from service.settings import Settings
 from service.study.cohort import Shared, cohort
+from service.web.app import create_app
+from service.web.server import beside
 
 RAS, LPS = MeshAxes.RAS, MeshAxes.LPS
 

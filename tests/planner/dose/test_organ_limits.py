@@ -35,8 +35,8 @@ from planner.records.wording.implant import harm_of
 from planner.records.wording.organ_limits import exceeded, exceeded_text, excess_ratio, reason_of
 from planner.verify.dose.organ_limits.organ_limits import Compared, Effect, _doubts
 from planner.verify.dose.organ_limits.organ_match import Matched, matched
-from service.dose_text import exceeded_lines
-from service.plan_summary import summary_of
+from service.cli.text.dose import exceeded_lines
+from service.schemas.plan_summary import summary_of
 
 HALF_LIFE_DAYS = 59.4
 MADE = Radiobiology(HALF_LIFE_DAYS)

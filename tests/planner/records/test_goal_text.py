@@ -12,7 +12,7 @@ from planner.records.dose import GoalResult
 from planner.records.wording.goals import goal_text
 from planner.records.wording.number_text import counted, decimals_apart, sure_percent
 from planner.search.tip_requirements import Aiming
-from service.dose_text import goals_table
+from service.cli.text.dose import goals_table
 
 
 def missed(reached: float, wanted: float) -> GoalResult:

@@ -10,8 +10,8 @@ from anatomy.structures import Role
 from planner.records.plan import Plan
 from planner.records.wording.lung import a_path, at_least, through
 from planner.verify import verify
-from service.implant_text import implant_lines
-from service.table import plan_text
+from service.cli.text.implant import implant_lines
+from service.cli.text.plan import plan_text
 
 CLAIMS = ("without crossing lung", "The least lung length found, least_lung_mm, is at most the worst")
 LOWER_LEFT = (Role.LUNG, ((36, 14, 0), (49, 46, 4)))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from planner.plan import plan
 from planner.records.progress import Phase, Progress, Whole, part_of
-from service.time_left import spoken_left, time_left_s
+from service.host.time_left import spoken_left, time_left_s
 
 phases = st.sampled_from(list(Phase))
 

@@ -11,8 +11,8 @@ from true_implants import honest_implant, in_words
 from planner.records.plan import Plan
 from planner.records.wording.set_claims import set_claims
 from planner.verify import verify
-from service.again import same_again
-from service.own_block import own_block
+from service.operations.own_verification import own_block
+from service.operations.reproduce import same_again
 
 Edit = Callable[[Plan], Plan]
 

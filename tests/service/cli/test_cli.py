@@ -24,13 +24,13 @@ from planner.records.plan import SOFTWARE
 from planner.records.progress import Phase, Progress
 from planner.records.request import Request, TargetRequest
 from planner.records.verification import Verification
-from service import cli
-from service.case import Case
-from service.files import write_atomically
-from service.plan_json import read_plan, write_plan
+from service.cli import main as cli
+from service.cli.terminal import ProgressLines
+from service.host.atomic_write import write_atomically
+from service.operations.case import Case
+from service.schemas.json.strict import parse
+from service.schemas.plan.file import read_plan, write_plan
 from service.settings import from_environment
-from service.strict_json import parse
-from service.terminal import ProgressLines
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def closed(monkeypatch: pytest.MonkeyPatch) -> None:
     def mkstemp(**_: object) -> tuple[int, str]:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("service.outputs.tempfile.mkstemp", mkstemp)
+    monkeypatch.setattr("service.operations.output_files.tempfile.mkstemp", mkstemp)
 
 
 @pytest.mark.usefixtures("closed")

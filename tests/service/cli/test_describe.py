@@ -7,8 +7,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from service import cli
-from service.case import Case, describe_case
+from service.cli import main as cli
+from service.operations.case import Case
+from service.operations.describe_case import describe_case
 
 
 @pytest.fixture

@@ -23,12 +23,14 @@ from planner.records.progress import GoOn, Phase, Progress
 from planner.records.request import GivenSeed, SearchRequest, TargetRequest
 from planner.records.verification import Verification
 from planner.replan import MeasuredNeedle
-from service import cli, work
-from service.case import Case, open_scene
-from service.found_schema import NeedlesMeasured
-from service.plan_json import plan_sha256, write_plan
-from service.results_json import read_evaluation, read_replanned
-from service.work import evaluate_case, replan_case
+from service.cli import main as cli
+from service.operations import plan_scene as work
+from service.operations.case import Case, open_scene
+from service.operations.evaluate_case import evaluate_case
+from service.operations.replan_case import replan_case
+from service.schemas.in_patient import NeedlesMeasured
+from service.schemas.plan.file import plan_sha256, write_plan
+from service.schemas.plan.followup_file import read_evaluation, read_replanned
 
 SEEDS = {"seeds": [{"position_mm": [1, 2, 3], "axis": [0, 0, 1]}, {"position_mm": [4, 5, 6]}]}
 NEEDLES = {

@@ -18,10 +18,10 @@ from planner.records.dose import OrganDose
 from planner.records.paths import Aim
 from planner.records.plan import Plan
 from planner.records.robustness import NeedleRisk, Touch
-from service.dose_text import ORGANS_SHOWN, bed_lines, exceeded_lines, organs_table, quantity, volume_line
-from service.implant_text import NEEDLE_HEADINGS, implant_lines
-from service.results_text import evaluation_text, replanned_text
-from service.table import plan_text
+from service.cli.text.dose import ORGANS_SHOWN, bed_lines, exceeded_lines, organs_table, quantity, volume_line
+from service.cli.text.followup import evaluation_text, replanned_text
+from service.cli.text.implant import NEEDLE_HEADINGS, implant_lines
+from service.cli.text.plan import plan_text
 
 SHA256 = "5e" * 32
 

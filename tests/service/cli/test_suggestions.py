@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anatomy.names.did_you_mean import nearest
-from service import cli
+from service.cli import main as cli
 
 
 @pytest.mark.parametrize(

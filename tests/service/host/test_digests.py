@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anatomy.structures import InputDigest
-from service.damage import CASE_REMEDY, DamagedFile, KeptFile, refuse_damaged, refuse_others
-from service.digests import MIB, SETTLED_NS, Digests
-from service.sealed import seal_of, sealed
+from service.host.damaged_file import CASE_REMEDY, DamagedFile, KeptFile, refuse_damaged, refuse_others
+from service.host.digests import MIB, SETTLED_NS, Digests
+from service.schemas.json.sealed import seal_of, sealed
 
 SIZE = 3 * MIB + 17
 

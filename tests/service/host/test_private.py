@@ -11,14 +11,14 @@ from rest_calls import client_of, problem, until, upload
 from service_process import eventually
 
 from anatomy.errors import AnatomyError
-from service.app import create_app
-from service.gate import OWN
-from service.keys import create
-from service.logs import AUDIT
-from service.privacy import make_private
-from service.server import beside
+from service.host.private_files import make_private
+from service.logs.json_lines import AUDIT
+from service.operations.job_tasks import Work
 from service.settings import Settings, SettingsError, from_environment
-from service.tasks import Work
+from service.web.app import create_app
+from service.web.middleware.gate import OWN
+from service.web.middleware.keys import create
+from service.web.server import beside
 
 CALLER = "203.0.113.7"
 

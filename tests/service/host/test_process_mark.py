@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from service.mark import Mark, left, lives
-from service.store import ABANDONED_S, Store
+from service.host.process_mark import Mark, left, lives
+from service.storage.file_store import ABANDONED_S, Store
 
 DAYS_S = 10 * ABANDONED_S
 
@@ -24,7 +24,7 @@ def data(tmp_path: Path) -> Path:
 def server(data: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """Another process with an upload under way."""
     script = (
-        "import sys; from pathlib import Path; from service.store import Store\n"
+        "import sys; from pathlib import Path; from service.storage.file_store import Store\n"
         "with Store(Path(sys.argv[1])).aside() as folder:\n"
         "    (folder / 'file').write_bytes(b'a' * 100)\n"
         "    print('up', flush=True); sys.stdin.read()"

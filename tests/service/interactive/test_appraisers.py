@@ -11,14 +11,14 @@ import pytest
 from phantom import write_phantom
 
 from planner.records.paths import Aim
-from service import appraising as module
-from service.appraisal_schema import NeedlesBody
-from service.appraise_task import Needles, appraise, joined
-from service.appraising import SHARED_FROM, Appraising
-from service.case import Case
+from service.interactive import appraisers as module
+from service.interactive.appraise_task import Needles, appraise, joined
+from service.interactive.appraisers import SHARED_FROM, Appraising
+from service.operations.case import Case
 from service.problems import Problem
+from service.schemas.appraisal import NeedlesBody
 from service.settings import Settings
-from service.store import StoredCase
+from service.storage.file_store import StoredCase
 
 REQUEST: dict[str, Any] = {"target": {"structure": "node_4R"}}
 ID = f"{1:08x}{'0' * 56}"

@@ -12,11 +12,11 @@ import plan_work as fakes
 import pytest
 from rest_calls import client_of, problem, upload, zipped
 
-from service.app import create_app
-from service.keys import create
-from service.server import beside
+from service.operations.job_tasks import Work
 from service.settings import Settings
-from service.tasks import Work
+from service.web.app import create_app
+from service.web.middleware.keys import create
+from service.web.server import beside
 
 GENEROUS_S = 300.0
 """A process that reads may take a minute to start on a machine that is busy with other tests."""
@@ -94,7 +94,7 @@ def test_a_zip_is_unpacked_in_no_process_that_answers(
     def never(*_: object) -> None:
         raise AssertionError("the server reads a zip")
 
-    monkeypatch.setattr("service.unpack.zipfile.ZipFile.__init__", never)
+    monkeypatch.setattr("service.unzip.unzip.zipfile.ZipFile.__init__", never)
     ann, _ = clients
     assert sent(ann, PACKED).status_code == 201
     problem(sent(ann, PACKED[:-5]), "malformed-upload")

@@ -12,11 +12,11 @@ import sandbox_work as fakes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service import shared_bench
-from service.jobs.bench import Lost, WorkBounds
+from service.interactive import shared_worker as shared_bench
+from service.interactive.fair_queue import Full, Turns
+from service.interactive.shared_worker import SharedBench
+from service.jobs.sandbox.sandbox import Lost, WorkBounds
 from service.problems import Problem
-from service.shared_bench import SharedBench
-from service.turns import Full, Turns
 
 GENEROUS_S = 300.0
 """A bench may take a minute to start on a machine that is busy with other tests."""

@@ -12,8 +12,8 @@ from anatomy.geometry.masks import Layers
 from anatomy.geometry.surface import Surface
 from anatomy.structures import Structure
 from anatomy.thorax import thorax
-from service.case import Case
-from service.shapes import LARGEST_BLOCK_MM, MOST_TRIANGLES, shape, shapes
+from service.interactive.shapes import LARGEST_BLOCK_MM, MOST_TRIANGLES, shape, shapes
+from service.operations.case import Case
 
 SHAPE = (40, 36, 32)
 MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])

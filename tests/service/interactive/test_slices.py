@@ -14,9 +14,9 @@ from small_chests import CHESTS, small_chest
 
 from anatomy.scene import Scene
 from anatomy.structures import Role
-from service.case import Case
-from service.slice_schema import MOST_PIXELS, SlicesBody, SlicesModel
-from service.slices import BEYOND, BODY, NO_CT, Cut, sliced
+from service.interactive.slices import BEYOND, BODY, NO_CT, Cut, sliced
+from service.operations.case import Case
+from service.schemas.slices import MOST_PIXELS, SlicesBody, SlicesModel
 
 IMPORTANCE = [Role.TARGET, Role.FORBIDDEN, Role.LUNG, Role.PASSABLE, Role.OUTSIDE, Role.SKIN]
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.recent_texts import RecentTexts
+from service.interactive.text_cache import RecentTexts
 
 STEPS = st.lists(st.tuples(st.sampled_from("abcd"), st.none() | st.binary(max_size=8)), max_size=40)
 

@@ -12,14 +12,14 @@ import pytest
 from rest_calls import GENEROUS_S, healthy
 from service_process import eventually
 
-from service.app import create_app
-from service.jobs import engine as engine_of
-from service.jobs import pulse as pulse_of
-from service.jobs.book import Book
+from service.jobs import dispatcher as engine_of
+from service.jobs import heartbeat_monitor as pulse_of
+from service.jobs.job_table import Book
 from service.jobs.workforce import Workforce
-from service.server import beside
+from service.operations.job_tasks import Work
 from service.settings import Settings
-from service.tasks import Work
+from service.web.app import create_app
+from service.web.server import beside
 
 CROWD = 200
 """Clients at once: five for each thread that answers requests."""

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.jobs import lead as lead_of
-from service.jobs import pulse as pulse_of
-from service.jobs.lead import TAKEN_OVER_S, Lead
-from service.jobs.patience import MOST_PATIENCE, ONE_LOSS_S, RESTART_AFTER_S, WELL_S, Patience
-from service.jobs.pulse import GONE_S, SILENT_S, STALE_S, START_S, STUCK_S, Pulse
-from service.jobs.silence import Silence
+from service.jobs import heartbeat_monitor as pulse_of
+from service.jobs import leader as lead_of
+from service.jobs.heartbeat_monitor import GONE_S, SILENT_S, STALE_S, START_S, STUCK_S, Pulse
+from service.jobs.leader import TAKEN_OVER_S, Lead
+from service.jobs.liveness.patience import MOST_PATIENCE, ONE_LOSS_S, RESTART_AFTER_S, WELL_S, Patience
+from service.jobs.liveness.silence import Silence
 from service.jobs.workforce import Beat, Workforce
-from service.vitals import of_workers
+from service.web.health.vitals import of_workers
 
 
 class Workers(Workforce):

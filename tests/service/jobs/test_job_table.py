@@ -13,14 +13,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from hypothesis.strategies import data, sampled_from
 from job_transitions import TABLE
 
-from service.database.connection import Database
-from service.database.migrate import migrate
-from service.holdings import CASE, hold
-from service.jobs.book import Book
-from service.jobs.job import Job, Order
-from service.jobs.states import FINAL, OPEN, Happening, State
-from service.made import Kind, Made
+from service.jobs.job_table import Book
 from service.problems import Problem, Report
+from service.schemas.result_kinds import Kind, Made
+from service.storage.database.connection import Database
+from service.storage.database.migrate import migrate
+from service.storage.job import Job, Order
+from service.storage.job_states import FINAL, OPEN, Happening, State
+from service.storage.ownership import CASE, hold
 
 ATTEMPTS = 3
 WHY = Report("failed", "It failed.")

@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 
 import pytest
 
-from service.jobs import lead as lead_of
-from service.jobs.lead import Lead, Told
+from service.jobs import leader as lead_of
+from service.jobs.leader import Lead, Told
 
 
 class Clock:

@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from service.memory import (
+from service.jobs.memory_limits import (
     LEAST_BYTES,
     appraisal_memory_bytes,
     job_memory_bytes,
@@ -53,7 +53,7 @@ def test_the_smallest_limit_holds(tmp_path: Path, groups: str, limits: dict[str,
 
 
 def test_all_that_may_run_at_once_leaves_a_quarter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.memory.memory_bytes", lambda: 64 * GIB)
+    monkeypatch.setattr("service.jobs.memory_limits.memory_bytes", lambda: 64 * GIB)
     for workers, appraisers, readers in ((1, 2, 2), (4, 1, 3), (8, 4, 2)):
         settings = Settings(workers=workers, appraisers=appraisers, readers=readers)
         taken = (
@@ -66,14 +66,14 @@ def test_all_that_may_run_at_once_leaves_a_quarter(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_setting_wins_and_a_small_machine_has_a_least_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.memory.memory_bytes", lambda: 2 * GIB)
+    monkeypatch.setattr("service.jobs.memory_limits.memory_bytes", lambda: 2 * GIB)
     assert reading_memory_bytes(Settings()) == LEAST_BYTES
     given = Settings(job_memory_bytes=5, reading_memory_bytes=6, appraisal_memory_bytes=7)
     assert (job_memory_bytes(given), reading_memory_bytes(given), appraisal_memory_bytes(given)) == (5, 6, 7)
 
 
 def test_the_start_tells_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.memory.memory_bytes", lambda: 24 * GIB)
+    monkeypatch.setattr("service.jobs.memory_limits.memory_bytes", lambda: 24 * GIB)
     assert told_memory(Settings()) == (
         "memory: 6.0 GiB for each of 1 jobs at work, 3.0 GiB for each of 2 readers, 3.0 GiB for each of 2 "
         "appraisers, of 24.0 GiB here"

@@ -20,9 +20,9 @@ from process_state import is_gone
 
 from anatomy.errors import ReadError
 from planner.records.progress import Progress
-from service.jobs import bench as bench_of
-from service.jobs import standstill
-from service.jobs.bench import Bench, Exceeded, Fault, Lost, Stopped, WorkBounds
+from service.jobs.liveness import standstill
+from service.jobs.sandbox import sandbox as bench_of
+from service.jobs.sandbox.sandbox import Bench, Exceeded, Fault, Lost, Stopped, WorkBounds
 
 GENEROUS_S = 60.0
 MIB = 1 << 20
@@ -269,7 +269,7 @@ def test_a_bench_ends_with_its_parent(number: signal.Signals, work: str) -> None
         import sys
         sys.path[:0] = {sys.path!r}
         import sandbox_work
-        from service.jobs.bench import Bench, WorkBounds
+        from service.jobs.sandbox.sandbox import Bench, WorkBounds
         bench = Bench(WorkBounds(60.0, {2048 * MIB}, 0))
         print(bench.run(sandbox_work.be_impatient, 2.0), flush=True)
         def watch(progress):

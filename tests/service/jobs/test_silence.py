@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.jobs.silence import MOST_GAP_S, Silence
+from service.jobs.liveness.silence import MOST_GAP_S, Silence
 
 
 class Clock:

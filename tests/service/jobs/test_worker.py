@@ -13,24 +13,24 @@ import plan_work as fakes
 import pytest
 
 from planner.records.progress import Phase, Progress
-from service import store as store_module
-from service.case_content import content_of, identify
-from service.database.migrate import migrate
-from service.files import write_atomically
+from service.host.atomic_write import write_atomically
 from service.jobs import overdue
-from service.jobs import perform as performing
-from service.jobs.bench import Bench
-from service.jobs.book import Book
-from service.jobs.job import Job, Order
-from service.jobs.perform import perform
-from service.jobs.states import State
-from service.keeper import Keeper
-from service.made import Kind
-from service.quota import Quota
-from service.reserve import Reserve
+from service.jobs import worker as performing
+from service.jobs.job_table import Book
+from service.jobs.sandbox.sandbox import Bench
+from service.jobs.worker import perform
+from service.operations.case_files import content_of, identify
+from service.operations.job_tasks import Work
+from service.schemas.result_kinds import Kind
 from service.settings import Settings
-from service.store import Store
-from service.tasks import Work
+from service.storage import file_store as store_module
+from service.storage.database.migrate import migrate
+from service.storage.file_store import Store
+from service.storage.job import Job, Order
+from service.storage.job_states import State
+from service.storage.library import Keeper
+from service.storage.quota import Quota
+from service.storage.reserved_space import Reserve
 
 WORK = Work(fakes.describe, fakes.plan)
 OWNER = "owner"

@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 
-from service.strangers import MOST_PER_S, Strangers
+from service.logs.keyless import MOST_PER_S, Strangers
 
 
 def test_lines_of_an_account_are_so_many_and_the_rest_is_told_though_nobody_comes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("service.strangers.SECOND_S", 0.05)
+    monkeypatch.setattr("service.logs.keyless.SECOND_S", 0.05)
 
     async def flood() -> list[tuple[str, int]]:
         over, told = asyncio.Event(), []

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from service_process import eventually
 
-from service.audit import audit_to
-from service.log_rate import ALL, MOST_KINDS, MOST_PER_S, Sparing, SparingHandler
-from service.logs import AUDIT, JsonLines, TextLines, visible
+from service.logs.audit import audit_to
+from service.logs.json_lines import AUDIT, JsonLines, TextLines, visible
+from service.logs.rate_limit import ALL, MOST_KINDS, MOST_PER_S, Sparing, SparingHandler
 
 Clock = list[float]
 
@@ -71,7 +71,7 @@ def test_what_was_left_out_is_told_at_the_end() -> None:
 
 
 def test_what_was_left_out_is_told_though_nobody_says_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.log_rate.TOLD_AFTER_S", 0.05)
+    monkeypatch.setattr("service.logs.rate_limit.TOLD_AFTER_S", 0.05)
     stream, now = io.StringIO(), [0.0]
     logger = logger_of(stream, now)
     for _ in range(5):

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from service_process import eventually
 
-from service import audit
-from service.appended import Appended
-from service.audit import AuditLog, audit_to
-from service.logs import AUDIT
-from service.rotation import DAY_S, LogBounds, Rotation, put_by
+from service.logs import audit
+from service.logs.append_file import Appended
+from service.logs.audit import AuditLog, audit_to
+from service.logs.json_lines import AUDIT
+from service.logs.rotation import DAY_S, LogBounds, Rotation, put_by
 
 LINES = 300
 """Of each writer."""
@@ -27,9 +27,9 @@ LINES = 300
 WRITER = """
 import sys
 from pathlib import Path
-from service.audit import audit_to
-from service.logs import AUDIT
-from service.rotation import LogBounds
+from service.logs.audit import audit_to
+from service.logs.json_lines import AUDIT
+from service.logs.rotation import LogBounds
 
 audit_to(Path(sys.argv[1]), LogBounds(bytes=2000))
 for n in range(int(sys.argv[3])):
@@ -184,7 +184,7 @@ def test_a_line_goes_where_others_went_while_no_file_can_be_made(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as full:
-        full.setattr("service.rotation.os.open", fail)
+        full.setattr("service.logs.rotation.os.open", fail)
         AUDIT.info("two")
         AUDIT.info("three")
     AUDIT.info("four")

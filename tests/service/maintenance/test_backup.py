@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 from kept_data import LOST, Kept, Opened, backed_up, filled
 
-from service.backup import copying
-from service.backup import make as making
-from service.backup.folder import made_backups
-from service.backup.make import back_up
-from service.backup.manifest import MANIFEST, RECORDS, BackupError, Manifest
-from service.backup.places import Place, places_of
-from service.backup.restore import chosen, restore, verified
-from service.database.connection import Database
-from service.holdings import CASE
-from service.made import Kind
+from service.maintenance.backup import copying
+from service.maintenance.backup import make as making
+from service.maintenance.backup.file_places import Place, places_of
+from service.maintenance.backup.folder import made_backups
+from service.maintenance.backup.make import back_up
+from service.maintenance.backup.manifest import MANIFEST, RECORDS, BackupError, Manifest
+from service.maintenance.backup.restore import chosen, restore, verified
 from service.problems import Problem
+from service.schemas.result_kinds import Kind
+from service.storage.database.connection import Database
+from service.storage.ownership import CASE
 
 Restored = Callable[[], Kept]
 
@@ -282,7 +282,7 @@ def test_a_backup_of_a_newer_version_is_refused(
     in_sqlite.database.write(lambda c: c.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(BackupError, match="version 9999"):
         backed_up(in_sqlite)
-    monkeypatch.setattr("service.backup.records.newest", lambda: "9999")
+    monkeypatch.setattr("service.maintenance.backup.rows.newest", lambda: "9999")
     backed_up(in_sqlite)
     folder = tmp_path / "restored"
     with pytest.raises(BackupError, match="newer than this software"):

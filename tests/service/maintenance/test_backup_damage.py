@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from kept_data import Kept, Opened, backed_up, filled
 
-from service.backup import copying
-from service.backup import pool as pooling
-from service.backup.commands import NOT_WHOLE, WHOLE
-from service.backup.folder import made_backups
-from service.backup.make import BackedUp, back_up
-from service.backup.manifest import MANIFEST, BackupError, CopiedFile, read_manifest
-from service.backup.restore import chosen, restore, verified
-from service.cli import main
+from service.cli.backup_commands import NOT_WHOLE, WHOLE
+from service.cli.main import main
+from service.maintenance.backup import copying
+from service.maintenance.backup import pool as pooling
+from service.maintenance.backup.folder import made_backups
+from service.maintenance.backup.make import BackedUp, back_up
+from service.maintenance.backup.manifest import MANIFEST, BackupError, CopiedFile, read_manifest
+from service.maintenance.backup.restore import chosen, restore, verified
 from service.settings import PREFIX
 
 
@@ -303,7 +303,7 @@ def test_the_backup_that_is_made_is_the_newest_whatever_the_clock_said(
     kept: Kept, target: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as ahead:
-        ahead.setattr("service.backup.make.time.time", lambda: 4e9)
+        ahead.setattr("service.maintenance.backup.make.time.time", lambda: 4e9)
         far = backed_up(kept)
     assert not far.is_ahead
     plan = kept.add_plan("since", kept.add_case("since"))
@@ -341,7 +341,7 @@ def test_what_a_removal_left_that_was_killed_is_cleared_away(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as dying, pytest.raises(KeyboardInterrupt):
-        dying.setattr("service.backup.folder.remove", killed)
+        dying.setattr("service.maintenance.backup.folder.remove", killed)
         backed_up(kept, keep=1)
     assert len(made_backups(target)) == 1
     backed_up(kept)

@@ -8,8 +8,8 @@ from kept_data import Kept, Opened, backed_up, filled
 from power_cut_disk import Disk
 from power_cut_disk import disk as disk
 
-from service.backup.folder import made_backups
-from service.backup.restore import chosen, restore
+from service.maintenance.backup.folder import made_backups
+from service.maintenance.backup.restore import chosen, restore
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from checkout import PATHS, SUPPORT
 from service_process import Service, eventually, running
 from slow_work import MARKS
 
-from service.holdings import CASE
-from service.made import Kind
+from service.schemas.result_kinds import Kind
+from service.storage.ownership import CASE
 
 pytestmark = pytest.mark.long
 

@@ -15,16 +15,16 @@ import pytest
 from kept_data import LOST, Kept
 
 from planner.records.progress import Phase
-from service.app import create_app
-from service.audit import audit_to
-from service.cli import main
-from service.database.connection import Database
-from service.jobs.job import Order
-from service.keys import create
-from service.logs import AUDIT
-from service.made import Kind, Made
-from service.retention.policy import Policy
+from service.cli.main import main
+from service.logs.audit import audit_to
+from service.logs.json_lines import AUDIT
+from service.maintenance.retention.policy import Policy
+from service.schemas.result_kinds import Kind, Made
 from service.settings import PREFIX, Settings
+from service.storage.database.connection import Database
+from service.storage.job import Order
+from service.web.app import create_app
+from service.web.middleware.keys import create
 
 NOT_TRIED = ("seedpath serve", "curl")
 """What other tests do, with a server of their own."""

@@ -20,21 +20,21 @@ from kept_data import Kept
 from service_process import eventually
 from sqlalchemy import Connection, delete, event, text, update
 
-from service.audit import audit_to
-from service.database.connection import Database
-from service.database.migrate import _config, migrate
-from service.database.tables import holdings, jobs
-from service.holdings import CASE, last_used_s
-from service.jobs.job import Order
-from service.jobs.states import OPEN
-from service.logs import AUDIT
-from service.made import Kind
-from service.retention.due import Due, Held, Key, due
-from service.retention.grace import GRACE_S, Grace
-from service.retention.policy import Policy
-from service.retention.rounds import MOST_AT_ONCE, Retention, Rounds
-from service.rotation import DAY_S, put_by
+from service.logs.audit import audit_to
+from service.logs.json_lines import AUDIT
+from service.logs.rotation import DAY_S, put_by
+from service.maintenance.retention.due import Due, Held, Key, due
+from service.maintenance.retention.grace import GRACE_S, Grace
+from service.maintenance.retention.policy import Policy
+from service.maintenance.retention.rounds import MOST_AT_ONCE, Retention, Rounds
+from service.schemas.result_kinds import Kind
 from service.settings import Settings
+from service.storage.database.connection import Database
+from service.storage.database.migrate import _config, migrate
+from service.storage.database.tables import holdings, jobs
+from service.storage.job import Order
+from service.storage.job_states import OPEN
+from service.storage.ownership import CASE, last_used_s
 
 NOW_S = 2_000_000_000.0
 
@@ -429,7 +429,7 @@ def test_the_day_goes_by_where_it_cannot_be_noted(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched:
-        patched.setattr("service.retention.grace.write_atomically", full)
+        patched.setattr("service.maintenance.retention.grace.write_atomically", full)
         left_s = []
         for _ in range(72):
             clock[0] += 3600.0
@@ -445,8 +445,8 @@ def test_the_day_goes_by_where_it_cannot_be_noted(
 def test_rounds_go_on_after_a_fault(
     kept: Kept, audit: Path, clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.retention.rounds.PAUSE_S", 0.01)
-    monkeypatch.setattr("service.retention.rounds.EVERY_S", 0.01)
+    monkeypatch.setattr("service.maintenance.retention.rounds.PAUSE_S", 0.01)
+    monkeypatch.setattr("service.maintenance.retention.rounds.EVERY_S", 0.01)
     rounds_of = begun(kept, audit, clock, Policy(keep_cases_days=1.0))
     looks: list[int] = []
 
@@ -465,7 +465,7 @@ def test_rounds_go_on_after_a_fault(
 def test_the_end_does_not_wait_for_a_disk_that_hangs(
     kept: Kept, audit: Path, clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.steady.END_S", 0.1)
+    monkeypatch.setattr("service.host.periodic_thread.END_S", 0.1)
     rounds_of = begun(kept, audit, clock, Policy(keep_cases_days=1.0))
     hangs, begins = threading.Event(), threading.Event()
 

@@ -15,12 +15,12 @@ from one_of_everything import KINDS, READING, WAIT, WORKING, Kept, asked, everyt
 from rest_calls import upload
 from sqlalchemy import Connection, delete, select, update
 
-from service.cli import main
-from service.database.connection import Database
-from service.database.tables import holdings, jobs
-from service.holdings import hold
-from service.store import Store
-from service.store_rebuild import Rows, rows_of
+from service.cli.main import main
+from service.maintenance.store_rebuild import Rows, rows_of
+from service.storage.database.connection import Database
+from service.storage.database.tables import holdings, jobs
+from service.storage.file_store import Store
+from service.storage.ownership import hold
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +155,7 @@ def test_what_is_removed_while_a_store_is_rebuilt_gets_no_row(
         shutil.rmtree(files["ct"].parents[1])
         return made
 
-    monkeypatch.setattr("service.store_rebuild.rows_of", found)
+    monkeypatch.setattr("service.maintenance.store_rebuild.rows_of", found)
     assert told(capsys, "rebuild", "--owner", "ann") == (0, [])
     held = rows(data_dir)
     assert ("replans", files["replan"].stem) not in held

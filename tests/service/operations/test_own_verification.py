@@ -8,9 +8,9 @@ from true_plans import honest_plan, patient
 
 from planner.records.verification import Check, Verification
 from planner.verify import verify
-from service.check_text import check_text, holds
-from service.own_block import lacks_verification, own_block
-from service.work import Checked
+from service.cli.text.check import check_text, holds
+from service.operations.check_case import Checked
+from service.operations.own_verification import lacks_verification, own_block
 
 WHO = patient()
 FOUND = verify(honest_plan(WHO), WHO.scene)

@@ -10,7 +10,7 @@ from true_plans import honest_plan, patient
 
 from planner.records.plan import SOFTWARE, Plan
 from planner.records.verification import Verification
-from service.again import NEARLY_MM, same_again, why_not_again
+from service.operations.reproduce import NEARLY_MM, same_again, why_not_again
 
 PLAN = honest_plan(patient())
 LONGER = replace(PLAN.windows[0], area_mm2=PLAN.windows[0].area_mm2 + 1.0)

@@ -14,10 +14,10 @@ from planner.records.paths import Aim, Crossing, Path, SeedDrop, Window
 from planner.records.plan import SCHEMA, Outcome, Plan, Status
 from planner.records.request import Request
 from planner.records.search import SearchReport
-from service.pictures.access_picture import CELL_MM, VIEWS, access_figure, best_in_cells
-from service.pictures.oblique import along_needle, direction_letters
+from service.pictures.oblique_slice import along_needle, direction_letters
 from service.pictures.palette import NEEDLE, NO_LUNG, OF_ROLE, SEED
-from service.pictures.path_picture import path_figure
+from service.pictures.path import path_figure
+from service.pictures.skin_access import CELL_MM, VIEWS, access_figure, best_in_cells
 
 ENTRY_P, TIP_P = CENTRE_P - 40.0 * DIRECTION, CENTRE_P + 9.0 * DIRECTION
 
@@ -166,7 +166,7 @@ def test_an_access_map_without_entries_says_so() -> None:
 def test_a_plan_is_drawn_into_files_that_equal_work_makes_equal(tmp_path: FilePath) -> None:
     from planner.paths.skin_access import SkinAccess
     from planner.plan import Planning
-    from service.figures import draw
+    from service.pictures.plan_files import draw
 
     planning = Planning(
         plan=a_plan(), access=SkinAccess(entry_mm=ENTRY_P[None, :], lung_length_mm=np.array([12.5]))

@@ -25,14 +25,14 @@ from planner.records.needle_set import PlacedSeed
 from planner.records.paths import Aim
 from planner.records.plan import Plan
 from planner.sources import source_named
-from service.figures import draw
-from service.pictures.dvh_picture import ORGANS_DRAWN, dvh_figure, hottest_curves
+from service.exports.stl import write_stl
+from service.pictures.dvh import ORGANS_DRAWN, dvh_figure, hottest_curves
 from service.pictures.implant_marks import NEAR_MM, near_part
-from service.pictures.isodose_picture import LEVELS_PERCENT, isodose_figure, slices
-from service.pictures.oblique import Slice
+from service.pictures.isodose import LEVELS_PERCENT, isodose_figure, slices
+from service.pictures.oblique_slice import Slice
 from service.pictures.palette import GREEN, NEEDLE, SEED
-from service.pictures.path_picture import path_figure
-from service.stl import write_stl
+from service.pictures.path import path_figure
+from service.pictures.plan_files import draw
 
 PLAN = implant_plan()
 KERNELS = {make: make(source_named("amersham_6711")) for make in (dose_kernel, dose_kernel_1d)}

@@ -17,10 +17,17 @@ from planner import records
 from planner.records.paths import Aim
 from planner.records.plan import Plan
 from planner.records.request import Arrangement, GivenNeedle, GivenSeed, NeedleSetRequest, Prescription
-from service import implant_plan_schema, plan_schema, results_schema
-from service.plan_json import plan_sha256, plan_to_json, read_plan, write_plan
-from service.results_json import read_evaluation, read_replanned, write_evaluation, write_replanned
-from service.strict_json import Refused
+from service.schemas.json.strict import Refused
+from service.schemas.plan import followup as results_schema
+from service.schemas.plan import implant as implant_plan_schema
+from service.schemas.plan import model as plan_schema
+from service.schemas.plan.file import plan_sha256, plan_to_json, read_plan, write_plan
+from service.schemas.plan.followup_file import (
+    read_evaluation,
+    read_replanned,
+    write_evaluation,
+    write_replanned,
+)
 
 SHA256 = "5e" * 32
 

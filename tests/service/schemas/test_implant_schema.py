@@ -25,11 +25,11 @@ from planner.records.request import (
     SeedRequest,
 )
 from planner.sources import SOURCES
-from service.found_schema import MAX_FOUND_BYTES, EvaluateBody, NeedlesMeasured, SeedsFound
-from service.limits import FOUND_LIMITS, LIMITS
-from service.request_json import request_to_json
-from service.schema import MAX_REQUEST_BYTES, PlanRequest
-from service.strict_json import Refused, Strict, read_model
+from service.schemas.in_patient import MAX_FOUND_BYTES, EvaluateBody, NeedlesMeasured, SeedsFound
+from service.schemas.json.ranges import FOUND_LIMITS, LIMITS
+from service.schemas.json.strict import Refused, Strict, read_model
+from service.schemas.request.model import MAX_REQUEST_BYTES, PlanRequest
+from service.schemas.request.writer import request_to_json
 
 
 def read(document: Any) -> Request:

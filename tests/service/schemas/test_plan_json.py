@@ -21,8 +21,15 @@ from planner.records.plan import SCHEMA, SOFTWARE, Outcome, Plan, Status
 from planner.records.request import Request
 from planner.records.search import Blocker, NearestMiss, Relaxation, SearchReport
 from planner.records.verification import Check, Verification
-from service.plan_json import Unreadable, plan_sha256, plan_to_json, read_kept_plan, read_plan, write_plan
-from service.strict_json import NotJson, Refused
+from service.schemas.json.strict import NotJson, Refused
+from service.schemas.plan.file import (
+    Unreadable,
+    plan_sha256,
+    plan_to_json,
+    read_kept_plan,
+    read_plan,
+    write_plan,
+)
 
 # The contract's keys that this plan holds, in the contract's order.
 CONTRACT = [

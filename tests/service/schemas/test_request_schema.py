@@ -17,11 +17,11 @@ from anatomy.structures import Role
 from planner.records.gauge import OUTSIDE_MM
 from planner.records.request import Needle, Prescription, Request
 from planner.scores import SCORES
-from service.limits import LIMITS
-from service.request_json import request_to_json
-from service.schema import MAX_REQUEST_BYTES, PlanRequest
-from service.strict_json import NotJson, Refused, parse, pointer, read_model
-from service.wording import MAX_SHOWN
+from service.schemas.json.messages import MAX_SHOWN
+from service.schemas.json.ranges import LIMITS
+from service.schemas.json.strict import NotJson, Refused, parse, pointer, read_model
+from service.schemas.request.model import MAX_REQUEST_BYTES, PlanRequest
+from service.schemas.request.writer import request_to_json
 
 
 def read(text: str | bytes) -> PlanRequest:

@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from anatomy.errors import MOST_OF_FIELD
-from service import strict_json
-from service.appraisal_schema import NeedlesBody, NeedlesMessage
-from service.found_schema import EvaluateBody, ReplanBody
-from service.plan_schema import PlanModel
-from service.request_fields import each_once
-from service.results_schema import EvaluationModel, ReplannedModel
-from service.schema import PlanRequest
-from service.slice_schema import SlicesBody
-from service.strict_json import MAX_ERRORS, FieldError, NotJson, Refused, parse, read_model
-from service.too_much import too_much
-from service.wording import MAX_SHOWN, shown
+from service.schemas.appraisal import NeedlesBody, NeedlesMessage
+from service.schemas.in_patient import EvaluateBody, ReplanBody
+from service.schemas.json import strict as strict_json
+from service.schemas.json.messages import MAX_SHOWN, shown
+from service.schemas.json.size_limits import too_much
+from service.schemas.json.strict import MAX_ERRORS, FieldError, NotJson, Refused, parse, read_model
+from service.schemas.plan.followup import EvaluationModel, ReplannedModel
+from service.schemas.plan.model import PlanModel
+from service.schemas.request.fields import each_once
+from service.schemas.request.model import PlanRequest
+from service.schemas.slices import SlicesBody
 
 BODIES: list[type[BaseModel]] = [
     *(PlanRequest, NeedlesBody, NeedlesMessage, EvaluateBody, ReplanBody, SlicesBody),

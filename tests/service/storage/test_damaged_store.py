@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from plan_work import planned
 
-from service.case_content import StoredFile, content_of, identify
-from service.case_of_plan import case_of_plan
-from service.case_record import read_record
-from service.keeper import Keeper
+from service.maintenance.store_check import unsealed
+from service.operations.case_files import StoredFile, content_of, identify
 from service.problems import Problem, problem
-from service.schema import PlanRequest
-from service.store import Store, StoredCase
-from service.store_check import unsealed
+from service.schemas.request.model import PlanRequest
+from service.storage.case_of_plan import case_of_plan
+from service.storage.case_record import read_record
+from service.storage.file_store import Store, StoredCase
+from service.storage.library import Keeper
 
 TEXT = b"a ct"
 CONTENT = content_of("thorax", [StoredFile("ct", "ct/a.nii", hashlib.sha256(TEXT).hexdigest())], False)
@@ -116,7 +116,7 @@ def test_of_a_damaged_case_nothing_is_removed_before_the_good_one_is_there(
     add(store)
     (tmp_path / "cases" / ID / "case.json").write_bytes(b"{}")
     removed: list[bool] = []
-    monkeypatch.setattr("service.store.remove", lambda path: removed.append(store.is_whole(ID)))
+    monkeypatch.setattr("service.storage.file_store.remove", lambda path: removed.append(store.is_whole(ID)))
     add(store)
     assert removed == [True]
 

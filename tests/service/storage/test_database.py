@@ -14,9 +14,9 @@ from sqlalchemy import Connection, event, func, inspect, select, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from anatomy.errors import AnatomyError
-from service.database.connection import Database, Unavailable
-from service.database.migrate import migrate, newest, revision
-from service.database.tables import holdings, metadata
+from service.storage.database.connection import Database, Unavailable
+from service.storage.database.migrate import migrate, newest, revision
+from service.storage.database.tables import holdings, metadata
 
 LONG_S = 30.0
 SHORT_S = 0.5
@@ -137,7 +137,7 @@ def test_writers_of_one_process_take_turns_in_sqlite(
         thread.join()
     assert most == [1] * 8
     # A writer that never comes to an end is told to others.
-    monkeypatch.setattr("service.database.connection.BUSY_S", 0.05)
+    monkeypatch.setattr("service.storage.database.connection.BUSY_S", 0.05)
     with pytest.raises(Unavailable, match="Another program"):
         database.write(lambda c: database.write(lambda c: None))
 

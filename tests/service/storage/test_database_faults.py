@@ -15,17 +15,17 @@ from rest_calls import client_of, problem, upload
 from sqlalchemy import Connection, func, inspect, select, text
 
 from anatomy.errors import AnatomyError
-from service import cli
-from service.app import create_app
-from service.database import migrate as migrating
-from service.database.connection import Damaged, Database, Unavailable
-from service.database.migrate import migrate, newest, revision
-from service.database.shape import differences
-from service.database.tables import holdings
-from service.parts import parts_of_app
-from service.server import beside
+from service.cli import main as cli
+from service.operations.job_tasks import Work
 from service.settings import Settings
-from service.tasks import Work
+from service.storage.database import migrate as migrating
+from service.storage.database.connection import Damaged, Database, Unavailable
+from service.storage.database.migrate import migrate, newest, revision
+from service.storage.database.shape import differences
+from service.storage.database.tables import holdings
+from service.web.app import create_app
+from service.web.server import beside
+from service.web.services import parts_of_app
 
 Open = Callable[[str, float], Database]
 
@@ -248,7 +248,7 @@ def test_a_file_that_is_damaged_while_the_server_runs_is_a_problem(tmp_path: Pat
 def test_a_locked_file_is_said_as_one(
     file: Path, monkeypatch: pytest.MonkeyPatch, open_database: Open
 ) -> None:
-    monkeypatch.setattr("service.database.connection.BUSY_S", SHORT_S)
+    monkeypatch.setattr("service.storage.database.connection.BUSY_S", SHORT_S)
     database = open_database(f"sqlite:///{file}", SHORT_S)
     with sqlite3.connect(file, isolation_level=None) as other:
         other.execute("BEGIN EXCLUSIVE")

@@ -19,8 +19,8 @@ from one_of_everything import CASE_FILES, KINDS, NEEDLE, READING, WAIT, WORKING,
 from rest_calls import problem, stored, until, upload, zipped
 from websockets.sync.client import connect
 
-from service import damage
-from service.digests import Digests
+from service.host import damaged_file as damage
+from service.host.digests import Digests
 
 
 @pytest.fixture(scope="module")

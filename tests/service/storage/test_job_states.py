@@ -1,9 +1,9 @@
-"""The table of what may become of a job: complete, and as the drawing in service.jobs.states says."""
+"""The table of what may become of a job: complete, and as the drawing in service.storage.job_states says."""
 
 import pytest
 from job_transitions import TABLE
 
-from service.jobs.states import FINAL, OPEN, Happening, State, leads_to, may_happen_in
+from service.storage.job_states import FINAL, OPEN, Happening, State, leads_to, may_happen_in
 
 
 def test_the_table_is_complete() -> None:

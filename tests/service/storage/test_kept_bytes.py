@@ -15,24 +15,24 @@ from hypothesis import strategies as st
 from rest_calls import client_of, upload
 from sqlalchemy import Connection, delete, event, func, select
 
-from service.app import create_app
-from service.case_content import StoredFile, content_of, identify
-from service.database.connection import Database
-from service.database.migrate import migrate
-from service.database.tables import holdings, jobs, owners, sizes
-from service.holdings import CASE, hold, let_go
-from service.jobs.book import Book
-from service.jobs.job import Order
-from service.keeper import Keeper
-from service.kept_bytes import add, kept_bytes, note_size, recount, set_right
-from service.made import Kind, Made
+from service.jobs.job_table import Book
+from service.maintenance.store_rebuild import rebuild
+from service.operations.case_files import StoredFile, content_of, identify
+from service.operations.job_tasks import Work
 from service.problems import Problem
-from service.quota import Quota
-from service.server import beside
+from service.schemas.result_kinds import Kind, Made
 from service.settings import Settings
-from service.store import Store, no_such_case
-from service.store_rebuild import rebuild
-from service.tasks import Work
+from service.storage.database.connection import Database
+from service.storage.database.migrate import migrate
+from service.storage.database.tables import holdings, jobs, owners, sizes
+from service.storage.file_store import Store, no_such_case
+from service.storage.job import Order
+from service.storage.kept_bytes import add, kept_bytes, note_size, recount, set_right
+from service.storage.library import Keeper
+from service.storage.ownership import CASE, hold, let_go
+from service.storage.quota import Quota
+from service.web.app import create_app
+from service.web.server import beside
 
 MANY = 10_000
 """Cases of one owner."""

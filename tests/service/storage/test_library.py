@@ -13,18 +13,18 @@ import pytest
 from plan_work import planned
 from sqlalchemy import Connection
 
-from service.case_content import StoredFile, content_of, identify
-from service.database.connection import Database
-from service.database.migrate import migrate
-from service.holdings import CASE, hold, let_go
-from service.jobs.book import Book
-from service.jobs.job import Order
-from service.keeper import Keeper
-from service.made import Kind, Made, of_plan
+from service.jobs.job_table import Book
+from service.operations.case_files import StoredFile, content_of, identify
 from service.problems import Problem, Report
-from service.quota import Quota
-from service.schema import PlanRequest
-from service.store import ABANDONED_S, Store
+from service.schemas.request.model import PlanRequest
+from service.schemas.result_kinds import Kind, Made, of_plan
+from service.storage.database.connection import Database
+from service.storage.database.migrate import migrate
+from service.storage.file_store import ABANDONED_S, Store
+from service.storage.job import Order
+from service.storage.library import Keeper
+from service.storage.ownership import CASE, hold, let_go
+from service.storage.quota import Quota
 
 CONTENTS = {
     name: content_of(None, [StoredFile("file", "file/a.nii", f"{n:064x}")], False)
@@ -246,7 +246,7 @@ def test_nothing_is_kept_that_would_be_too_large_to_be_read(
     made = Made(Kind.REPLAN, IDS["left"], whole, plan=plan)
     for name, bound in (("MAX_RESULT_BYTES", 24), ("MAX_MAP_BYTES", 29)):
         with monkeypatch.context() as bounded:
-            bounded.setattr(f"service.store.{name}", bound)
+            bounded.setattr(f"service.storage.file_store.{name}", bound)
             with pytest.raises(Problem) as refused:
                 store.keep(made)
         assert refused.value.report.kind == "limit-reached"

@@ -10,16 +10,16 @@ import plan_work as fakes
 import pytest
 from rest_calls import client_of, problem, until, upload, zipped
 
-from service.app import create_app
-from service.form import FilePart
-from service.keys import create
+from service.operations.job_tasks import Work
 from service.problems import Problem
-from service.quota import Quota
-from service.server import beside
 from service.settings import Settings
-from service.tasks import Work
-from service.unpack import ZipLimits, stated_bytes, unpack
-from service.upload import _drop_packed, _placed, _stored
+from service.storage.quota import Quota
+from service.unzip.unzip import ZipLimits, stated_bytes, unpack
+from service.web.app import create_app
+from service.web.middleware.keys import create
+from service.web.server import beside
+from service.web.upload.multipart import FilePart
+from service.web.upload.upload import _drop_packed, _placed, _stored
 
 MOST = 200_000
 

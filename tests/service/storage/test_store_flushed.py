@@ -8,7 +8,7 @@ from power_cut_disk import Disk
 from power_cut_disk import disk as disk
 from sqlalchemy import Connection, event, select
 
-from service.database.tables import holdings
+from service.storage.database.tables import holdings
 
 
 @pytest.fixture

@@ -17,19 +17,19 @@ from sqlalchemy import select, text, update
 
 from planner.records.organ_limits import Doubt
 from planner.records.plan import Plan, Status
-from service.app import create_app
-from service.case import Case
-from service.case_summary import CaseSummary, case_summary_of
 from service.client import Client
-from service.database.connection import Database
-from service.database.migrate import _config, migrate, revision
-from service.database.tables import holdings
-from service.made import Kind, of_plan
-from service.plan_summary import summary_of
-from service.server import beside
+from service.operations.case import Case
+from service.schemas.plan_summary import summary_of
+from service.schemas.result_kinds import Kind, of_plan
+from service.schemas.summaries import PlanSummaryModel, read_summary, summary_text
 from service.settings import Settings
-from service.store import StoredCase
-from service.summary_schema import PlanSummaryModel, read_summary, summary_text
+from service.storage.case_summary import CaseSummary, case_summary_of
+from service.storage.database.connection import Database
+from service.storage.database.migrate import _config, migrate, revision
+from service.storage.database.tables import holdings
+from service.storage.file_store import StoredCase
+from service.web.app import create_app
+from service.web.server import beside
 
 WAIT = {"Prefer": "wait=60"}
 

@@ -11,19 +11,19 @@ import pytest
 import study_work
 
 from anatomy.readers.mesh.mesh_axes import MeshAxes
-from service.app import create_app
-from service.case import Case
-from service.case_content import sha256_of
+from service.cli.study_command import settings_in
 from service.client import Client
-from service.reading import Reading
-from service.server import beside
+from service.interactive.case_reader import Reading
+from service.operations.case import Case
+from service.operations.case_files import sha256_of
+from service.operations.job_tasks import Work
 from service.settings import Settings
 from service.study import intake
 from service.study.intake import take_in
 from service.study.run import Desk, desk
-from service.study_command import settings_in
-from service.tasks import Work
-from service.unpack_task import Take, bytes_of, unpack_zip
+from service.unzip.task import Take, bytes_of, unpack_zip
+from service.web.app import create_app
+from service.web.server import beside
 
 NAMED: list[Path] = []
 """Cases that have got their names while what is flushed was looked at."""

@@ -21,19 +21,20 @@ from service_process import eventually
 from study_process import family, is_alive, started
 
 from planner.records.request import Request
-from service import cli, study_command
-from service.app import create_app
-from service.case import Case
-from service.outputs import OutputError
-from service.plan_json import read_plan
+from service.cli import main as cli
+from service.cli import study_command
+from service.cli.study_command import settings_in
+from service.operations.case import Case
+from service.operations.output_files import OutputError
+from service.schemas.plan.file import read_plan
 from service.settings import Settings, SettingsError
-from service.store import Store
+from service.storage.file_store import Store
 from service.study import run as study_run
-from service.study.asked import Asked
 from service.study.folder import opened
 from service.study.intake import take_in
+from service.study.plan_order import Asked
 from service.study.run import desk
-from service.study_command import settings_in
+from service.web.app import create_app
 
 LUNG, CLEAR = "lung=lung_length_mm", "clear=clearance_mm"
 

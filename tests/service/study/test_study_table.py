@@ -18,13 +18,13 @@ from planner.records.paths import Path
 from planner.records.plan import Outcome, Plan, Status
 from planner.records.request import Request
 from planner.scores import SCORES
-from service.pictures.study_picture import ALIKE, COLOURS, QUANTITIES, change, study_figure
-from service.study.asked import Asked, Ended
-from service.study.bar import CLEAR, OFTEN_S, SELDOM_S, Bar
-from service.study.columns import COLUMNS, Value, row
+from service.cli.study_progress import CLEAR, OFTEN_S, SELDOM_S, Bar
+from service.cli.text.study import all_planned, summary_text
+from service.pictures.study import ALIKE, COLOURS, QUANTITIES, change, study_figure
 from service.study.parquet import table_bytes
+from service.study.plan_order import Asked, Ended
 from service.study.run import Standing
-from service.study.summary import all_planned, summary_text
+from service.study.table import COLUMNS, Value, row
 
 ASKED = Asked("p1", "lung", "ca" * 32, Request())
 ABOUT = {"schema": "seedpath.study/1", "rankings": [{"name": "lung", "ranking": ["lung_length_mm"]}]}

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from service.problems import Problem
 from service.settings import Settings
-from service.unpack import ZipLimits, stated_bytes, unpack
-from service.unpack_task import bytes_of, state_zip, unpack_zip
-from service.upload import _alone_in
-from service.zip_end import zip_end
+from service.unzip.task import bytes_of, state_zip, unpack_zip
+from service.unzip.unzip import ZipLimits, stated_bytes, unpack
+from service.unzip.zip_end import zip_end
+from service.web.upload.upload import _alone_in
 
 LIMITS = ZipLimits.of(Settings())
 

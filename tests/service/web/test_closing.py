@@ -7,11 +7,11 @@ from pathlib import Path
 import plan_work as fakes
 import pytest
 
-from service import steady
-from service.app import create_app
-from service.jobs import engine
+from service.host import periodic_thread as steady
+from service.jobs import dispatcher as engine
+from service.operations.job_tasks import Work
 from service.settings import Settings
-from service.tasks import Work
+from service.web.app import create_app
 
 GENEROUS_S = 60.0
 

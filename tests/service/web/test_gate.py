@@ -15,15 +15,15 @@ from rest_calls import client_of, healthy, problem, until, upload
 from service_process import eventually
 from websockets.sync.client import connect
 
-from service.allowance import Allowance, stranger
-from service.app import create_app
-from service.audit import audit_to
-from service.keys import OWNER, create, listed, revoke
-from service.logs import AUDIT
-from service.server import beside
+from service.logs.audit import audit_to
+from service.logs.json_lines import AUDIT
+from service.logs.keyless import MOST_PER_S
+from service.operations.job_tasks import Work
 from service.settings import Settings
-from service.strangers import MOST_PER_S
-from service.tasks import Work
+from service.web.app import create_app
+from service.web.middleware.keys import OWNER, create, listed, revoke
+from service.web.middleware.rate_limit import Allowance, stranger
+from service.web.server import beside
 
 ORIGIN = "https://gui.example"
 

@@ -10,11 +10,11 @@ import pytest
 from rest_calls import GENEROUS_S, client_of, problem, until
 from service_process import eventually
 
-from service.app import create_app
-from service.keys import create
-from service.server import beside
+from service.operations.job_tasks import Work
 from service.settings import Settings
-from service.tasks import Work
+from service.web.app import create_app
+from service.web.middleware.keys import create
+from service.web.server import beside
 
 CHANGES_WITH_EACH_ANSWER = ("date", "x-request-id")
 

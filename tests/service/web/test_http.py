@@ -15,13 +15,13 @@ import plan_work as fakes
 import pytest
 from rest_calls import GENEROUS_S, events, problem, until, upload
 
-from service.app import create_app
-from service.plan_json import read_plan
-from service.routes.page import FILES
-from service.server import beside
+from service.operations.job_tasks import Work
+from service.schemas.plan.file import read_plan
 from service.settings import Settings
-from service.store import Store
-from service.tasks import Work
+from service.storage.file_store import Store
+from service.web.app import create_app
+from service.web.routes.page import FILES
+from service.web.server import beside
 
 WAIT = {"Prefer": "wait=60"}
 

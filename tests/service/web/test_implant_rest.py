@@ -13,12 +13,12 @@ import implant_work as fakes
 import pytest
 from rest_calls import GENEROUS_S, problem, stored, until, upload
 
-from service.app import create_app
-from service.plan_json import read_plan
-from service.results_json import read_evaluation, read_replanned
-from service.server import beside
+from service.operations.job_tasks import Work
+from service.schemas.plan.file import read_plan
+from service.schemas.plan.followup_file import read_evaluation, read_replanned
 from service.settings import Settings
-from service.tasks import Work
+from service.web.app import create_app
+from service.web.server import beside
 
 WAIT = {"Prefer": "wait=60"}
 NEEDLE = {"path_id": "N1", "entry_mm": [80.0, 12.0, 60.0], "tip_mm": [80.0, 68.0, 60.0]}

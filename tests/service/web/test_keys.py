@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from service.cli import main
-from service.keys import Keys, KeysError, create, listed, revoke
+from service.cli.main import main
+from service.web.middleware.keys import Keys, KeysError, create, listed, revoke
 
 
 def test_a_key_opens_what_is_its_owners_until_it_is_revoked(tmp_path: Path) -> None:

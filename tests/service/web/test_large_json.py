@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from service.allowance import Allowance, Held
-from service.appraisal_schema import NeedlesMessage
-from service.found_schema import EvaluateBody, ReplanBody
-from service.large_json import LARGE_BYTES, MOST_CONTAINERS, LargeJson
+from service.interactive.large_json import LARGE_BYTES, MOST_CONTAINERS, LargeJson
 from service.problems import Problem
-from service.schema import PlanRequest
-from service.slice_schema import SlicesBody
-from service.strict_json import NotJson, parse
+from service.schemas.appraisal import NeedlesMessage
+from service.schemas.in_patient import EvaluateBody, ReplanBody
+from service.schemas.json.strict import NotJson, parse
+from service.schemas.request.model import PlanRequest
+from service.schemas.slices import SlicesBody
+from service.web.middleware.rate_limit import Allowance, Held
 
 SMALL, LARGE = b"1" * LARGE_BYTES, b"1" * (LARGE_BYTES + 1)
 

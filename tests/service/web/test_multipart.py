@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.form import FilePart, FormError, read_files
+from service.web.upload.multipart import FilePart, FormError, read_files
 
 TYPE = "multipart/form-data; boundary=b"
 

@@ -12,10 +12,10 @@ from phantom import write_phantom
 from rest_calls import GENEROUS_S, problem, until, upload
 from schemathesis.schemas import BaseSchema
 
-from service import appraising
-from service.app import create_app
-from service.server import beside
+from service.interactive import appraisers as appraising
 from service.settings import Settings
+from service.web.app import create_app
+from service.web.server import beside
 
 WITH_BODIES = {"add_case", "add_plan", "evaluate_paths", "evaluate_implant", "replan", "case_slices"}
 

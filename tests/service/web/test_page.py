@@ -18,10 +18,10 @@ from phantom import write_phantom
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 from rest_calls import client_of
 
-from service.app import create_app
-from service.keys import create
-from service.server import beside
 from service.settings import Settings
+from service.web.app import create_app
+from service.web.middleware.keys import create
+from service.web.server import beside
 
 if CHROMIUM is None:
     pytest.skip("no chromium: the page is not tried in a browser", allow_module_level=True)

@@ -33,11 +33,11 @@ from planner.records.wording.goals import goal_text
 from planner.records.wording.implant import worst_first
 from planner.records.wording.organ_limits import exceeded, exceeded_text
 from planner.records.wording.set_claims import given_twice, nearest_first, too_near_text
-from service import appraising
-from service.app import create_app
-from service.plain_json import to_json
-from service.server import beside
+from service.interactive import appraisers as appraising
+from service.schemas.json.canonical import to_json
 from service.settings import Settings
+from service.web.app import create_app
+from service.web.server import beside
 
 SIZES = [(1280, 720), (1440, 900), (820, 1180)]
 """A small laptop, a large one, and a tablet held upright. [CSS pixels]"""
@@ -287,7 +287,7 @@ GOALS = [
 ]
 WORDS = """async ([limits, nears, goals]) => {
     const names = ["limits", "near", "goals"];
-    const [limit, near, goal] = await Promise.all(names.map((name) => import(`./page/${name}.js`)));
+    const [limit, near, goal] = await Promise.all(names.map((name) => import(`./page/shared/${name}.js`)));
     return {
         limits: limits.map(limit.exceeded),
         by_excess: limit.byExcess(limits),

@@ -17,16 +17,16 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
-from service import strict_json
-from service.access_json import SkinAccessModel
-from service.app import create_app
-from service.appraisal_schema import AppraisalsModel
-from service.keys import create
-from service.routes.paths import _message_in
-from service.routes.views import ShapesModel
-from service.server import beside
+from service.schemas.appraisal import AppraisalsModel
+from service.schemas.json import strict as strict_json
+from service.schemas.skin_access import SkinAccessModel
+from service.schemas.slices import SlicesModel
 from service.settings import Settings
-from service.slice_schema import SlicesModel
+from service.web.app import create_app
+from service.web.middleware.keys import create
+from service.web.routes.paths import _message_in
+from service.web.routes.views import ShapesModel
+from service.web.server import beside
 
 REQUEST = {"target": {"structure": "node_4R"}, "prescription": None}
 WIDE = REQUEST | {"target": {"structure": "node_4R", "margin_mm": 10}}
@@ -290,7 +290,7 @@ def test_shapes_are_made_once_for_all_who_may_have_them(client, case, monkeypatc
     async def never(*_):
         raise AssertionError("they are made anew")
 
-    monkeypatch.setattr("service.reading.SharedBench.run", never)
+    monkeypatch.setattr("service.interactive.case_reader.SharedBench.run", never)
     assert client.get(f"{case}/shapes").content == made
     problem(client.get(f"/v1/cases/{'0' * 64}/shapes"), "not-found")
 

@@ -20,13 +20,13 @@ from rest_calls import GENEROUS_S, healthy, problem, stored, until, upload, zipp
 from service_process import eventually
 
 from planner.records.plan import SCHEMA, SOFTWARE
-from service.app import create_app
-from service.loopback import is_loopback
-from service.plan_json import read_plan
+from service.host.loopback import is_loopback
+from service.operations.job_tasks import Work
 from service.problems import KINDS
-from service.server import beside
+from service.schemas.plan.file import read_plan
 from service.settings import Settings
-from service.tasks import Work
+from service.web.app import create_app
+from service.web.server import beside
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,12 @@ from rest_calls import GENEROUS_S, client_of, events, problem
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from service.app import create_app
-from service.keys import Keys, create, listed, revoke
-from service.revocation import LOOK_S, REVOKED, Revocation
-from service.server import beside
+from service.operations.job_tasks import Work
 from service.settings import Settings
-from service.tasks import Work
+from service.web.app import create_app
+from service.web.middleware.keys import Keys, create, listed, revoke
+from service.web.middleware.revocation import LOOK_S, REVOKED, Revocation
+from service.web.server import beside
 
 SOON_S = 10.0
 """A second or so, on a machine that does much else; streams say something every 15 s by themselves."""

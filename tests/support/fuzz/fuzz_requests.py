@@ -16,13 +16,13 @@ from true_plans import honest_plan, patient
 from anatomy.errors import AnatomyError
 from anatomy.scene import Scene
 from planner.verify import verify
-from service.arguments import BadFile, plan_file, read_file, request_file
-from service.found_schema import MAX_FOUND_BYTES as MOST
-from service.found_schema import NeedlesMeasured, SeedsFound
-from service.own_block import own_block
-from service.plan_json import write_plan
-from service.request_json import request_to_json
-from service.strict_json import read_model
+from service.operations.input_files import BadFile, plan_file, read_file, request_file
+from service.operations.own_verification import own_block
+from service.schemas.in_patient import MAX_FOUND_BYTES as MOST
+from service.schemas.in_patient import NeedlesMeasured, SeedsFound
+from service.schemas.json.strict import read_model
+from service.schemas.plan.file import write_plan
+from service.schemas.request.writer import request_to_json
 from service.study.cohort import COLUMNS, Shared, cohort
 from service.study.rankings import rankings
 

@@ -15,11 +15,11 @@ from fuzz_kind import Kind
 from starlette.requests import Request
 from starlette.types import Message
 
-from service.parts import Parts
 from service.problems import Problem
 from service.settings import Settings
-from service.unpack import ZipLimits, stated_bytes, unpack
-from service.upload import receive
+from service.unzip.unzip import ZipLimits, stated_bytes, unpack
+from service.web.services import Parts
+from service.web.upload.upload import receive
 
 ZIP_TOKENS = (
     *(b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07", b"PK\x07\x08", b"../"),

@@ -12,7 +12,7 @@ from checkout import TESTS
 
 from planner.records.paths import Aim
 from planner.records.plan import Plan
-from service.plan_json import read_plan
+from service.schemas.plan.file import read_plan
 
 GOLDEN = TESTS / "golden"
 TARGETS = ("station_4R", "station_3A", "lung_right_upper")

@@ -47,9 +47,14 @@ from planner.records.verification import Verification
 from planner.replan import MeasuredNeedle, replan
 from planner.sources import SOURCES
 from planner.verify import verify
-from service.plan_json import plan_sha256, read_plan, write_plan
-from service.results_json import read_evaluation, read_replanned, write_evaluation, write_replanned
-from service.strict_json import NotJson, Refused
+from service.schemas.json.strict import NotJson, Refused
+from service.schemas.plan.file import plan_sha256, read_plan, write_plan
+from service.schemas.plan.followup_file import (
+    read_evaluation,
+    read_replanned,
+    write_evaluation,
+    write_replanned,
+)
 
 EVALUATED, REPLANNED = 0.5, 0.2
 """Parts of the implants that are evaluated, and planned again."""

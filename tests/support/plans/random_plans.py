@@ -16,8 +16,8 @@ from anatomy.errors import AnatomyError
 from planner.plan import plan
 from planner.records.paths import LUNG_ROUNDING_MM, PLEURAL_RUN_MM
 from planner.verify import verify
-from service.plan_json import read_plan, write_plan
-from service.strict_json import NotJson, Refused
+from service.schemas.json.strict import NotJson, Refused
+from service.schemas.plan.file import read_plan, write_plan
 
 MADE_AGAIN = 10
 """Of so many plans one is made again: it takes as long as the first time."""

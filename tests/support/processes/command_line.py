@@ -6,7 +6,7 @@ import sys
 import pytest
 from checkout import ROOT
 
-from service import cli
+from service.cli import main as cli
 
 
 def seedpath(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import instant_work
 
-from service import appraising, cli
-from service.app import create_app
+from service.cli import main as cli
+from service.interactive import appraisers as appraising
 from service.settings import Settings
+from service.web.app import create_app
 
 SCRIPT = Path(__file__)
 

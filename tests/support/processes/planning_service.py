@@ -15,7 +15,7 @@ import slow_work
 from checkout import PATHS
 from service_process import Service, ask, eventually, running
 
-from service.plan_json import read_plan
+from service.schemas.plan.file import read_plan
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ import psutil
 import slow_work
 from checkout import PATHS
 
-from service import cli
-from service.app import create_app
+from service.cli import main as cli
 from service.settings import Settings
+from service.web.app import create_app
 
 GENEROUS_S = 90.0
 
@@ -71,7 +71,7 @@ class Service:
         return self.process.wait(most_s)
 
     def processes(self, what: str) -> list[psutil.Process]:
-        """Its processes of a kind: "spawn_main" are Dask's workers, "bench_process" the benches."""
+        """Its processes of a kind: "spawn_main" are Dask's workers, "sandbox.main" the benches."""
         assert self.process is not None
         found = []
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -10,7 +10,8 @@ import psutil
 import study_work
 from checkout import PATHS
 
-from service import cli, study_command
+from service.cli import main as cli
+from service.cli import study_command
 
 
 def started(arguments: Sequence[str], environment: Mapping[str, str]) -> "subprocess.Popen[str]":

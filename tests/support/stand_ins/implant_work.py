@@ -23,8 +23,8 @@ from planner.records.followup import Evaluation, Replanned
 from planner.records.plan import Outcome, Plan, Status
 from planner.records.progress import Phase, Progress
 from planner.records.request import GivenSeed, Request
-from service.case import Case
-from service.found_schema import NeedlesMeasured
+from service.operations.case import Case
+from service.schemas.in_patient import NeedlesMeasured
 
 Report = Callable[[Progress], None]
 

@@ -16,12 +16,12 @@ from planner.records.followup import Evaluation, Replanned
 from planner.records.plan import Plan
 from planner.records.progress import Progress
 from planner.records.request import GivenSeed, Request
-from service import appraise_task, slices
-from service.appraise_task import Appraised, Needles
-from service.case import Case
-from service.found_schema import NeedlesMeasured
-from service.slices import Cut
-from service.tasks import Work
+from service.interactive import appraise_task, slices
+from service.interactive.appraise_task import Appraised, Needles
+from service.interactive.slices import Cut
+from service.operations.case import Case
+from service.operations.job_tasks import Work
+from service.schemas.in_patient import NeedlesMeasured
 
 Report = Callable[[Progress], None]
 

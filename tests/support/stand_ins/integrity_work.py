@@ -21,20 +21,20 @@ from planner.plan import Planning
 from planner.records.followup import Evaluation, Replanned
 from planner.records.plan import Plan
 from planner.records.request import GivenSeed, Request
-from service import appraising
-from service.app import create_app
-from service.appraise_task import Appraised, Needles
-from service.case import Case, open_case
-from service.found_schema import NeedlesMeasured
-from service.jobs.bench import Bench
-from service.jobs.book import Book
-from service.jobs.engine import Engine
-from service.jobs.perform import perform
-from service.jobs.pulse import Roll
-from service.server import beside
+from service.interactive import appraisers as appraising
+from service.interactive.appraise_task import Appraised, Needles
+from service.interactive.slices import Cut
+from service.jobs.dispatcher import Engine
+from service.jobs.heartbeat_monitor import Roll
+from service.jobs.job_table import Book
+from service.jobs.sandbox.sandbox import Bench
+from service.jobs.worker import perform
+from service.operations.case import Case, open_case
+from service.operations.job_tasks import Report, Work
+from service.schemas.in_patient import NeedlesMeasured
 from service.settings import Settings
-from service.slices import Cut
-from service.tasks import Report, Work
+from service.web.app import create_app
+from service.web.server import beside
 
 
 def plan(case: Case, request: Request, report: Report) -> Planning:
@@ -137,7 +137,7 @@ def served(data_dir: Path) -> Iterator[httpx.Client]:
     """A client of a service in this process, whose work is done by these."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Bench, "run", run_here)
-        patch.setattr("service.app.Engine", EngineHere)
+        patch.setattr("service.web.app.Engine", EngineHere)
         patch.setattr(appraising, "appraise", appraise)
         patch.setattr(appraising, "cut", cut)
         with (

@@ -10,8 +10,8 @@ from planner.plan import Planning
 from planner.records.paths import Aim, Path
 from planner.records.progress import Progress
 from planner.records.request import Request
-from service.case import Case
-from service.tasks import Work
+from service.operations.case import Case
+from service.operations.job_tasks import Work
 
 
 def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> Planning:

@@ -16,7 +16,7 @@ from planner.records.progress import Phase, Progress
 from planner.records.request import Request
 from planner.records.search import SearchReport
 from planner.records.verification import Check, Verification
-from service.case import Case
+from service.operations.case import Case
 
 AT_ONCE, UNTIL_CANCELLED, REFUSED, BROKEN, KILLED, PATH_IN_MESSAGE = range(6)
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from anatomy.errors import ReadError
 from planner.records.progress import Phase, Progress
-from service.jobs.standstill import be_beside
-from service.tasks import Report
+from service.jobs.liveness.standstill import be_beside
+from service.operations.job_tasks import Report
 
 
 def answer(report: Report, value: Any) -> Any:

@@ -11,8 +11,8 @@ import plan_work
 from planner.plan import Planning
 from planner.records.progress import Phase, Progress
 from planner.records.request import Request
-from service.case import Case
-from service.tasks import Work
+from service.operations.case import Case
+from service.operations.job_tasks import Work
 
 MARKS = "MARKS"
 """Names the folder of marks; without it none are left."""

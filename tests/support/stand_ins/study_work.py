@@ -19,8 +19,8 @@ from planner.records.plan import Outcome, Plan, Status
 from planner.records.progress import Phase, Progress
 from planner.records.request import Request
 from planner.records.verification import Check, Verification
-from service.case import Case
-from service.tasks import Work
+from service.operations.case import Case
+from service.operations.job_tasks import Work
 
 GOOD, NO_PATH, GOALS, UNREADABLE, BROKEN, SLOW = "good", "nopath", "goals", "unreadable", "broken", "slow"
 

@@ -16,10 +16,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.sync.client import connect
 
-from service.connection import HttpConnection, SocketConnection
-from service.door import Door
-from service.places import Places
-from service.unread import Bounds
+from service.web.connections.connection import HttpConnection, SocketConnection
+from service.web.connections.connection_limit import Places
+from service.web.connections.listener import Door
+from service.web.connections.unread import Bounds
 
 MOST = 8
 BOUNDS = Bounds(head_s=1.0, idle_s=2.0, bytes_per_s=100_000.0)

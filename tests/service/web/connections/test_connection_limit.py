@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.descriptors import KEPT_BACK, share_of
-from service.door import Door
-from service.places import Place, Places
+from service.host.descriptors import KEPT_BACK, share_of
+from service.web.connections.connection_limit import Place, Places
+from service.web.connections.listener import Door
 
 MOST, MOST_OF_ADDRESS = 5, 3
 ADDRESSES = ("10.0.0.1", "10.0.0.2", "10.0.0.3")
@@ -195,7 +195,7 @@ def test_who_finds_no_place_is_turned_away(door: Door) -> None:
 
 WITHOUT_DESCRIPTORS = """
 import errno, os, resource, socket
-from service.door import Door
+from service.web.connections.listener import Door
 door = Door(socket.create_server(("127.0.0.1", 0)))
 door.setblocking(False)
 clients = [socket.create_connection(door.getsockname()) for _ in range(5)]

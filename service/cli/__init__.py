@@ -1,0 +1,1 @@
+"""Command line: one module for each family of commands; `text/` writes plans as tables."""

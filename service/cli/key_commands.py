@@ -1,0 +1,56 @@
+"""Key commands: `seedpath keys create | list | revoke`, on the file that SEEDPATH_KEYS_FILE names."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from service.cli.terminal import say
+from service.cli.text.table import columns
+from service.settings import from_environment
+from service.web.middleware.keys import create, listed, revoke
+
+
+def add_key_commands(commands: Any) -> None:
+    """Add them to the command line's parser."""
+    keys = commands.add_parser("keys", help="API keys: who may ask the service")
+    actions = keys.add_subparsers(required=True, metavar="ACTION")
+    for name, run, what in (
+        ("create", _create, "make a key and print it, this once"),
+        ("list", _list, "keys with their owners, without what is secret"),
+        ("revoke", _revoke, "refuse a key from now on"),
+    ):
+        action = actions.add_parser(name, help=what)
+        action.add_argument("--file", type=Path, metavar="FILE", help="keys.json (SEEDPATH_KEYS_FILE)")
+        action.set_defaults(run=run)
+        if name == "create":
+            action.add_argument("--owner", required=True, help="whose cases and plans it opens")
+        if name == "revoke":
+            action.add_argument("id", help="as `seedpath keys list` shows it")
+
+
+def _create(asked: argparse.Namespace) -> int:
+    path = _file(asked)
+    token = create(path, asked.owner)
+    say(f"a key of {asked.owner} in {path}; it is not shown again")
+    print(token)
+    return 0
+
+
+def _list(asked: argparse.Namespace) -> int:
+    rows = [[key.id, key.owner, key.created, key.revoked or "good"] for key in listed(_file(asked))]
+    print(columns([["id", "owner", "created", "revoked"], *rows]))
+    return 0
+
+
+def _revoke(asked: argparse.Namespace) -> int:
+    key = revoke(_file(asked), asked.id)
+    say(f"key {key.id} of {key.owner} is refused from now on")
+    return 0
+
+
+def _file(asked: argparse.Namespace) -> Path:
+    if asked.file is not None:
+        given: Path = asked.file
+        return given
+    settings = from_environment()
+    return settings.keys_file or settings.data_dir / "keys.json"

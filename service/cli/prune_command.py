@@ -1,0 +1,70 @@
+"""Prune command: `seedpath store prune [--dry-run]`: what the settings of retention ask for, at once."""
+
+import argparse
+from typing import Any
+
+from anatomy.errors import AnatomyError
+from planner.records.wording.number_text import counted
+from service.cli.terminal import say
+from service.cli.text.table import columns
+from service.host.timestamp import stamp
+from service.jobs.job_table import Book
+from service.logs.audit import audit_to
+from service.logs.json_lines import AUDIT
+from service.maintenance.open_store import add_data_dir, opened, settings_of
+from service.maintenance.retention.due import Due
+from service.maintenance.retention.policy import policy_of
+from service.maintenance.retention.rounds import Retention
+from service.settings import Settings
+from service.storage.database.connection import Database
+from service.storage.file_store import Store
+from service.storage.library import Keeper
+from service.storage.quota import Quota
+from service.storage.reserved_space import audit_room
+
+
+def add_prune_command(actions: Any) -> None:
+    """Add it to the parser of `seedpath store`."""
+    action = actions.add_parser("prune", help="remove what the settings of retention say, at once")
+    action.add_argument("--dry-run", action="store_true", help="only list what would go")
+    add_data_dir(action)
+    action.set_defaults(run=_prune)
+
+
+def _prune(asked: argparse.Namespace) -> int:
+    settings = settings_of(asked)
+    policy = policy_of(settings)
+    if policy.is_empty:
+        raise AnatomyError(
+            "store prune",
+            "no setting says what is to go",
+            "Set SEEDPATH_KEEP_PLANS_DAYS, or another one of docs/operation.md.",
+        )
+    with opened(settings) as database:
+        retention = _retention(settings, database)
+        found = retention.due()
+        if not asked.dry_run:
+            noting = audit_to(settings.audit, settings.audit_bounds, audit_room(settings))
+            try:
+                found, _ = retention.remove(most=None)
+            finally:
+                AUDIT.removeHandler(noting)
+                noting.close()
+    if found:
+        print(_listed(found))
+    would = "would go" if asked.dry_run else "went"
+    say(f"{settings.data_dir}: {counted(len(found), 'thing')} {would}")
+    return 0
+
+
+def _retention(settings: Settings, database: Database) -> Retention:
+    store = Store(settings.data_dir)
+    keeper = Keeper(database, store, Quota(settings.max_bytes_of_owner))
+    book = Book(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
+    return Retention(database, keeper, book, settings.audit, policy_of(settings))
+
+
+def _listed(found: list[Due]) -> str:
+    head = ["what", "owner", "last used", "by"]
+    rows = [[f"{one.kind}/{one.id}", one.owner or "-", stamp(one.last_used_s), one.setting] for one in found]
+    return columns([head, *rows])

@@ -1,0 +1,108 @@
+"""Bar: how far a study is, on stderr: one line drawn again in a terminal, a line now and then elsewhere."""
+
+import shutil
+import sys
+import time
+from collections.abc import Callable
+
+from planner.records.wording.number_text import counted
+from service.cli.terminal import PROGRAM
+from service.study.run import Standing
+
+WIDTH = 24
+"""The bar, in characters."""
+
+SELDOM_S, OFTEN_S = 60.0, 5.0
+"""Where lines stay: one after so long at the latest, and at the soonest, when a plan has ended [U]."""
+
+CLEAR = "\r\x1b[K"
+"""To the line's start, and nothing on it."""
+
+
+class Bar:
+    """Draws a study's standing. Use as a context, which ends the line."""
+
+    def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._stream = sys.stderr
+        self._clock_s = clock_s
+        self._is_terminal = self._stream.isatty()
+        self._standing: Standing | None = None
+        self._started_s: float | None = None
+        self._last_end_s = 0.0
+        self._said_s = 0.0
+        self._said = ""
+        self._counted = self._ended = -1
+
+    def __enter__(self) -> "Bar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_terminal and self._said:
+            self._stream.write("\n")
+            self._stream.flush()
+
+    @property
+    def told(self) -> str:
+        """How many plans have ended, in words."""
+        return "0 plans done" if self._standing is None else _counted(self._standing)
+
+    def __call__(self, standing: Standing) -> None:
+        """Take note of it; draw it when it is time."""
+        now = self._clock_s()
+        self._standing = standing
+        if self._started_s is None:
+            self._started_s = now
+        if standing.ended != self._counted:
+            self._counted, self._last_end_s = standing.ended, now
+        text = f"{PROGRAM}: {line(standing, self._left_s(standing, now))}"
+        if self._is_terminal:
+            text = text[: shutil.get_terminal_size().columns - 1]
+            if text != self._said:
+                self._stream.write(f"{CLEAR}{text}")
+        elif self._is_due(standing, now):
+            self._stream.write(f"{text}\n")
+            self._said_s, self._ended = now, standing.ended
+        self._said = text
+        self._stream.flush()
+
+    def _left_s(self, standing: Standing, now: float) -> float | None:
+        """At the pace of those that ended since the start, or of the next where it takes longer. None before
+        any has ended, and where nothing is left."""
+        ended, left = standing.ended - standing.ended_before, standing.total - standing.ended
+        if ended == 0 or left == 0:
+            return None
+        assert self._started_s is not None
+        since_s, in_all_s = now - self._last_end_s, now - self._started_s
+        pace_s = max((in_all_s - since_s) / ended, in_all_s / (ended + 1))
+        left_s = pace_s * left - min(since_s, pace_s)
+        return left_s if left_s >= 1.0 else None
+
+    def _is_due(self, standing: Standing, now: float) -> bool:
+        if self._ended < 0 or standing.ended == standing.total:
+            return standing.ended != self._ended
+        return now - self._said_s >= (OFTEN_S if standing.ended != self._ended else SELDOM_S)
+
+
+def line(standing: Standing, left_s: float | None) -> str:
+    """The standing in a line: the bar, counts, about how long the rest takes, and what is worked on."""
+    filled = WIDTH * standing.ended // max(1, standing.total)
+    parts = [f"[{'#' * filled}{'.' * (WIDTH - filled)}] {_counted(standing)}"]
+    if left_s is not None:
+        parts.append(f"about {_spoken(left_s)} left")
+    if standing.at_work:
+        asked, phase = standing.at_work[0]
+        more = f", {len(standing.at_work)} at once" if len(standing.at_work) > 1 else ""
+        parts.append(f"{asked.case}, {asked.ranking}: {phase}{more}")
+    return "; ".join(parts)
+
+
+def _counted(standing: Standing) -> str:
+    return f"{standing.ended} of {counted(standing.total, 'plan')} done"
+
+
+def _spoken(seconds: float) -> str:
+    if seconds < 90:
+        return f"{round(seconds)} s"
+    if seconds < 90 * 60:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,1 @@
+"""Text: plans, doses and studies as tables for a terminal."""

@@ -1,0 +1,32 @@
+"""Check as text: what `seedpath check` found. What failed comes first; where nothing did, that a plan was not
+made again."""
+
+from planner.records.verification import Check
+from service.cli.text.plan import verification_text
+from service.operations.check_case import Checked
+
+
+def check_text(checked: Checked) -> str:
+    """Whether the plan is verified, every claim that does not hold, and a summary."""
+    said, passed = verification_text(checked.verification), checked.verification.passed
+    if checked.quick:
+        left_out = "Quick, as asked for: the plan was not made again."
+    elif checked.not_made_again is not None:
+        doubt = "NOT VERIFIED: the plan" if passed else "The plan"
+        left_out = f"{doubt} was not made again: {checked.not_made_again}."
+    else:
+        return said
+    unknown = ", ".join(checked.verification.not_recomputed)
+    if unknown:
+        left_out += f" Not checked, which only making it again can tell: {unknown}."
+    return f"{left_out}\n{said}" if passed else f"{said}\n{left_out}"
+
+
+def holds(checked: Checked) -> bool:
+    """Whether the plan is verified: every claim holds and it was made again, or that was not asked for."""
+    return checked.verification.passed and checked.not_made_again is None
+
+
+def hash_check(name: str, claimed_sha256: str, content_sha256: str) -> Check:
+    """Whether a plan's file holds what its hash says."""
+    return Check("plan_sha256", name, claimed_sha256, content_sha256, 0.0, claimed_sha256 == content_sha256)

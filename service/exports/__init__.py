@@ -1,0 +1,1 @@
+"""Exports: a plan in a format of others, one a file."""

@@ -1,0 +1,93 @@
+"""Damage: a file that is kept and is not what was written, said with its place and the way out."""
+
+import errno
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from anatomy.errors import AnatomyError
+from anatomy.structures import InputDigest
+from service.host.digests import DIGESTS
+
+T = TypeVar("T")
+
+OTHER = "it is not what was written: its sha256 is another"
+MISSING = "it is missing"
+
+CASE_REMEDY = (
+    "POST the case to /v1/cases again, with the same files, which writes it anew; or bring the file back "
+    "from a backup."
+)
+RESULT_REMEDY = (
+    "POST the request that it was made by again, which writes it anew; or bring the file back from a backup."
+)
+
+_OF_THE_FILE = (
+    *(errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.EACCES, errno.EPERM),
+    # A block that the disk cannot read, and what file systems say of their own damage.
+    *(errno.EIO, errno.EBADMSG, getattr(errno, "EUCLEAN", errno.EIO)),
+)
+"""What an operating system says of one file that cannot be read, whenever it is tried. What it says of
+itself, as that it has no descriptor left, is no damage."""
+
+
+class DamagedFile(AnatomyError):
+    """A kept file that is not what was written: its place in the data folder, what is wrong, the way out."""
+
+
+@dataclass(frozen=True)
+class KeptFile:
+    """A file that is kept: where it lies, its place in the data folder, and the sha256 of its content."""
+
+    path: Path
+    place: str
+    sha256: str
+
+
+def refuse_damaged(files: Iterable[KeptFile]) -> None:
+    """Raises DamagedFile for the first file of a case that is not what was written, and OSError."""
+    for file in files:
+        if _tried(partial(DIGESTS.sha256, file.path), file.place, CASE_REMEDY) != file.sha256:
+            raise DamagedFile(file.place, OTHER, CASE_REMEDY)
+
+
+def refuse_others(files: Sequence[KeptFile], read: Iterable[InputDigest]) -> None:
+    """Raises DamagedFile where something was read that is none of a case's files: one that was changed after
+    it was looked at, or one that was put beside them."""
+    kept = {(file.path.name, file.sha256) for file in files}
+    for other in read:
+        if (other.name, other.sha256) not in kept:
+            places = [file.place for file in files if file.path.name == other.name]
+            place = f"{PurePosixPath(files[0].place).parent}/{other.name}"
+            raise DamagedFile(next(iter(places), place), OTHER, CASE_REMEDY)
+
+
+def whole_text(
+    path: Path, place: str, remedy: str, is_whole: Callable[[bytes], bool], most_bytes: int
+) -> bytes:
+    """A kept file's text, of which `is_whole` says whether it is what was written, as `Digests.text` asks it.
+
+    Raises DamagedFile, and OSError.
+    """
+    text = _tried(partial(DIGESTS.text, path, is_whole, most_bytes), place, remedy)
+    if text is None:
+        raise DamagedFile(place, OTHER, remedy)
+    return text
+
+
+def is_of_the_file(error: OSError) -> bool:
+    """Whether one file cannot be read, whenever it is tried, though it is there."""
+    return error.errno in _OF_THE_FILE
+
+
+def _tried(read: Callable[[], T], place: str, remedy: str) -> T:
+    try:
+        return read()
+    except FileNotFoundError:
+        raise DamagedFile(place, MISSING, remedy) from None
+    except OSError as error:
+        if not is_of_the_file(error):
+            raise
+        raise DamagedFile(place, f"it cannot be read ({error.strerror})", remedy) from None

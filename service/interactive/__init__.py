@@ -1,0 +1,1 @@
+"""Interactive: answers in milliseconds, from warm processes that hold scenes."""

@@ -1,0 +1,64 @@
+"""Appraise task: what a bench does with needles that a hand moves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import orjson
+
+from planner.records.paths import Aim
+from service.interactive.scene_cache import warm
+from service.operations.case import Case
+from service.operations.job_tasks import Report
+
+
+@dataclass(frozen=True)
+class Needles:
+    """What is asked: a case, the request that says what is safe, as its JSON, entries and tips, (n, 3) each,
+    and what each tip is at. [mm, P]"""
+
+    case: Case
+    request: bytes
+    entries_mm: np.ndarray
+    tips_mm: np.ndarray
+    aims: tuple[Aim, ...]
+
+    def parts(self, most: int) -> "list[Needles]":
+        """The needles in order, in `most` parts of about one size, or as many as there are needles."""
+        count = len(self.entries_mm)
+        edges = np.linspace(0, count, min(most, count) + 1).astype(int)
+        return [
+            replace(self, entries_mm=self.entries_mm[a:b], tips_mm=self.tips_mm[a:b], aims=self.aims[a:b])
+            for a, b in pairwise(edges)
+        ]
+
+
+@dataclass(frozen=True)
+class Appraised:
+    """JSON of some needles' appraisals, without the brackets around them, and of what is said of their scene,
+    an object that is never empty."""
+
+    paths: bytes
+    caveats: bytes
+
+
+def appraise(report: Report, asked: Needles) -> Appraised:
+    """The needles' appraisals, and what their scene lacks, which no verdict knows of.
+
+    Raises AnatomyError where case and request do not fit together.
+    """
+    del report
+    at = warm(asked.case, asked.request)
+    caveats = {
+        "missing_structures": at.scene.missing,
+        "notes": at.scene.notes,
+        "skin_source": at.scene.skin_source,
+    }
+    found = at.appraiser.appraise(asked.entries_mm, asked.tips_mm, asked.aims)
+    return Appraised(orjson.dumps(found)[1:-1], orjson.dumps(caveats))
+
+
+def joined(parts: Sequence[Appraised]) -> bytes:
+    """One JSON object of all the needles in order: the same bytes, however they were parted."""
+    return b'{"paths":[' + b",".join(part.paths for part in parts) + b"]," + parts[0].caveats[1:]

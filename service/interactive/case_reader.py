@@ -1,0 +1,89 @@
+"""Reading: uploads are unpacked and read at benches of their own, so that they neither wait for plans nor can
+take the service down, however they are made.
+
+Of several benches, one owner has all but one at most (`service.interactive.fair_queue`). A reading ends with
+its client.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+
+from anatomy.errors import AnatomyError
+from service.host.damaged_file import refuse_damaged
+from service.interactive.shapes import shapes_text
+from service.interactive.shared_worker import SharedBench
+from service.interactive.text_cache import RecentTexts
+from service.jobs.memory_limits import reading_memory_bytes
+from service.jobs.sandbox.sandbox import WorkBounds
+from service.operations.case_files import case_in, parts_by_name
+from service.operations.job_tasks import Work, describe
+from service.problems import Problem, of_input
+from service.settings import Settings
+from service.storage.file_store import StoredCase
+from service.unzip.task import Take, bytes_of, state_zip, unpack_zip
+from service.unzip.unzip import ZipLimits
+
+MOST_OF_OWNER = 16
+"""Uploads and shapes of one owner that are read or wait [U]."""
+
+
+class Reading:
+    """The benches at which uploads are read, and shapes are made of them."""
+
+    def __init__(self, settings: Settings, work: Work) -> None:
+        self._bench = SharedBench(
+            "Reading the upload",
+            WorkBounds(settings.reading_time_s, reading_memory_bytes(settings), settings.reading_nice),
+            MOST_OF_OWNER,
+            benches=settings.readers,
+            ends_when_left=True,
+        )
+        self._zip_limits = ZipLimits.of(settings)
+        self._work = work
+        self._shapes = RecentTexts()
+
+    async def unpacked(self, owner: str, archive: Path, folder: Path, take: Take) -> None:
+        """Unpack a zip into an empty folder. `owner` waits for it, and has its bytes counted before any are
+        written.
+
+        Raises Problem for a zip that cannot be used, and as SharedBench and `take` do; OSError.
+        """
+        stated = bytes_of(await self._bench.run(owner, state_zip, archive, self._zip_limits))
+        take(stated)
+        unpacked = bytes_of(await self._bench.run(owner, unpack_zip, archive, folder, self._zip_limits))
+        take(unpacked - stated)
+
+    async def described(self, owner: str, content: dict[str, Any], folder: Path) -> dict[str, Any]:
+        """What the case of `content`, whose files are in `folder`, holds. `owner` waits for it.
+
+        Raises Problem for input that cannot be used, and as SharedBench does.
+        """
+        try:
+            found: dict[str, Any] = await self._bench.run(
+                owner, describe, self._work, case_in(folder, content)
+            )
+        except AnatomyError as error:
+            raise Problem(of_input(error, folder, parts_by_name(content))) from None
+        return found
+
+    async def shapes(self, owner: str, stored: StoredCase) -> bytes:
+        """The shapes of a case's structures as JSON, for which `owner` waits, unless somebody asked lately.
+        Raises Problem as `described` does, and OSError."""
+        case_id: str = stored.record["id"]
+        found = self._shapes.get(case_id)
+        try:
+            if found is None:
+                found = await self._bench.run(owner, shapes_text, stored.case)
+                self._shapes.keep(case_id, found)
+            else:
+                # As it would be found out by making them.
+                await run_in_threadpool(refuse_damaged, stored.case.kept)
+        except AnatomyError as error:
+            raise Problem(of_input(error, stored.folder, parts_by_name(stored.record))) from None
+        return found
+
+    def close(self) -> None:
+        """End the processes."""
+        self._bench.close()

@@ -1,0 +1,60 @@
+"""Warm: the scenes that a bench was asked about last, kept with what appraises needles in them."""
+
+import gc
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+
+from anatomy.scene import Scene
+from planner.appraise import Appraiser
+from planner.records.defaults import resolved
+from service.operations.case import Case, open_scene
+from service.schemas.json.strict import read_model
+from service.schemas.request.model import MAX_REQUEST_BYTES, PlanRequest
+
+WARM_SCENES = 3
+"""How many scenes a bench keeps; each takes some hundred megabytes [U]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Warm:
+    """A scene, and what appraises needles in it."""
+
+    scene: Scene
+    appraiser: Appraiser
+
+
+_warm: OrderedDict[tuple[Case, bytes], Warm] = OrderedDict()
+"""In a bench's process only: the last used is last."""
+
+
+def warm(case: Case, request: bytes) -> Warm:
+    """The scene of a case and a request, as its JSON, made if it is not there.
+
+    Raises AnatomyError where case and request do not fit together.
+    """
+    key = (case, request)
+    if key in _warm:
+        _warm.move_to_end(key)
+        return _warm[key]
+    asked = read_model(PlanRequest, request, MAX_REQUEST_BYTES).to_request()
+    scene, asked = open_scene(case, asked)
+    while len(_warm) >= WARM_SCENES:
+        _warm.popitem(last=False)
+    made = Warm(scene, Appraiser(scene, resolved(scene, asked)))
+    _compile(made)
+    _warm[key] = made
+    # What stays is not looked through again: that would hold up an answer for a tenth of a second and more.
+    gc.collect()
+    gc.freeze()
+    return made
+
+
+def _compile(made: Warm) -> None:
+    """Appraise a needle and many, so that the first that is asked for finds all loops compiled."""
+    corner_mm = made.scene.grid.to_patient(np.zeros((1, 3)))
+    for count in (1, 64):
+        made.appraiser.appraise(
+            np.repeat(corner_mm + 1.0, count, axis=0), np.repeat(corner_mm, count, axis=0)
+        )

@@ -1,0 +1,200 @@
+"""Engine: keeps every open job of the book with a Dask scheduler, whatever dies meanwhile.
+
+One loop does it all: it reads which jobs are open, hands over those that the scheduler does not have, and
+hands over anew those whose submission came to nothing. Start, restart, a lost scheduler and the jobs of a
+server that is gone are no special cases. Several servers may do so at once: a submission has one name, and
+the scheduler takes each name once.
+"""
+
+import logging
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+
+from distributed import Client, Future
+
+from service.jobs.heartbeat_monitor import Pulse, Roll
+from service.jobs.job_table import Book
+from service.jobs.leader import Lead
+from service.jobs.liveness.silence import LOOK_S
+from service.jobs.worker import UNEXPECTED, perform
+from service.jobs.workforce import DASK_ERRORS, Workforce
+from service.operations.job_tasks import Work
+from service.settings import Settings
+from service.storage.database.connection import Unavailable
+from service.storage.job import Job
+
+_log = logging.getLogger("seedpath.engine")
+
+MOST_SUBMISSIONS = 20
+"""A job that comes to nothing so often, without a worker ever beginning it, has failed [U]."""
+
+LONGEST_PAUSE_S = 60.0
+"""Between two submissions of one job; the first are 1, 2, 4 ... seconds apart [U]."""
+
+DESERTED_S = 30.0
+"""Without a process of a worker for so long, one that starts included, our own cluster is started anew: Dask
+does not restart one that died twice in a short time [U]."""
+
+
+END_S = 60.0
+"""How long the end waits for the engine's thread: it may be starting a cluster, or hang at a disk [U]."""
+
+
+@dataclass
+class _Submitted:
+    """A job's submission, as this server holds it; after it came to nothing, not before `due_s` again."""
+
+    future: "Future[None]"
+    submission: int
+    due_s: float | None = None
+
+
+class Engine:
+    """What one server has to do with the scheduler."""
+
+    def __init__(self, settings: Settings, work: Work, book: Book) -> None:
+        self._settings, self._work, self._book = settings, work, book
+        self._workforce = Workforce(settings)
+        # A scheduler takes each job once, for all servers; without one, one of them has the jobs done.
+        lead = Lead(settings.data_dir / "engine.lock") if settings.scheduler is None else None
+        self._pulse = Pulse(self._workforce, lead, lambda: self._steps, self.nudge)
+        self._submitted: dict[str, _Submitted] = {}
+        self._wake = threading.Event()
+        self._closing = False
+        self._steps = 0
+        self._lacking_s: float | None = None
+        self._thread = threading.Thread(target=self._run, name="seedpath-engine", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look after jobs; returns at once."""
+        self._pulse.start()
+        self._thread.start()
+
+    def nudge(self) -> None:
+        """A job was accepted: look at once."""
+        self._wake.set()
+
+    @property
+    def roll(self) -> Roll:
+        """Which workers there are for jobs, as seen at the last look; asking costs nothing."""
+        return self._pulse.roll
+
+    def workers(self) -> int:
+        """How many workers for jobs are heard; none where nobody has looked for long."""
+        return self.roll.workers if self.roll.is_fresh else 0
+
+    def close(self) -> None:
+        """Let go of the scheduler. Jobs that have not ended go on where the server starts again."""
+        self._closing = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(END_S)
+        self._pulse.close()
+        self._disconnect()
+        self._pulse.release()
+
+    def _run(self) -> None:
+        # Ctrl-C reaches the whole process group, and workers are ended by this one: what is started from here
+        # does not hear it. multiprocessing's tracker lifts the block when it starts, so it goes first.
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._disconnect()
+            while not self._closing:
+                self._look()
+        finally:
+            # A fault is told by the thread's own hook; jobs are looked after all the same.
+            if not self._closing:
+                time.sleep(LOOK_S)
+                self._thread = threading.Thread(target=self._run, name="seedpath-engine", daemon=True)
+                self._thread.start()
+
+    def _look(self) -> None:
+        self._steps += 1
+        try:
+            if self._pulse.leads:
+                self._compare(self._connected())
+            else:
+                self._disconnect()
+        except Unavailable as error:
+            _log.warning("%s Jobs wait.", error)
+        except DASK_ERRORS as error:
+            # Of a scheduler, or of a disk that the book is on: what runs meanwhile goes on.
+            _log.warning("jobs wait: %s: %s", type(error).__name__, error)
+        self._wake.wait(LOOK_S)
+        self._wake.clear()
+
+    def _compare(self, client: Client) -> None:
+        # In this order: a submission that ends after its status was read is looked at the next time.
+        statuses = {job_id: held.future.status for job_id, held in self._submitted.items()}
+        jobs = self._book.open_jobs()
+        for job in jobs:
+            held = self._submitted.get(job.id)
+            if held is None or held.submission < job.submission:
+                self._submit(client, job, job.submission)
+            elif statuses.get(job.id) in ("cancelled", "lost"):
+                # Of a scheduler that was away for a moment: it may still have it, by the same name.
+                self._submit(client, job, job.submission)
+            elif statuses.get(job.id, "pending") != "pending":
+                self._submit_anew(client, job, held)
+        for job_id in self._submitted.keys() - {job.id for job in jobs}:
+            del self._submitted[job_id]
+
+    def _submit(self, client: Client, job: Job, submission: int) -> None:
+        key = f"job-{job.id}-{submission}"
+        future = client.submit(perform, self._settings, self._work, job.id, key=key, pure=False)
+        future.add_done_callback(lambda _: self._wake.set())
+        self._submitted[job.id] = _Submitted(future, submission)
+
+    def _submit_anew(self, client: Client, job: Job, held: _Submitted) -> None:
+        """Hand over a job again whose submission ended without ending it."""
+        if held.due_s is None:
+            _log.warning("job %s came to nothing (%s)", job.id, held.future.status, exc_info=_error(held))
+            held.due_s = time.monotonic() + min(2.0**held.submission, LONGEST_PAUSE_S)
+        elif time.monotonic() < held.due_s:
+            return
+        elif held.submission >= MOST_SUBMISSIONS:
+            self._book.fail(job, UNEXPECTED)
+        else:
+            submission = self._book.submit_anew(job)
+            if submission is not None:
+                self._submit(client, job, submission)
+
+    def _connected(self) -> Client:
+        client = self._workforce.connected()
+        if client is None or self._is_deserted():
+            self._disconnect()
+            client = self._workforce.open()
+        return client
+
+    def _is_deserted(self) -> bool:
+        """Whether all workers of our own are gone for so long that Dask has given them up.
+
+        Where some of them are, they are started anew from here.
+        """
+        processes = self._pulse.roll.processes
+        if processes is None or processes >= self._settings.workers:
+            self._lacking_s = None
+            return False
+        self._lacking_s = self._lacking_s or time.monotonic()
+        if time.monotonic() - self._lacking_s <= DESERTED_S:
+            return False
+        if processes > 0:
+            self._workforce.refill()
+            self._lacking_s = None
+        return processes == 0
+
+    def _disconnect(self) -> None:
+        self._submitted.clear()
+        self._lacking_s = None
+        self._workforce.close()
+
+
+def _error(held: _Submitted) -> BaseException | None:
+    if held.future.status != "error":
+        return None
+    error = held.future.exception()
+    return error if isinstance(error, BaseException) else None

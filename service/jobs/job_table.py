@@ -1,0 +1,384 @@
+"""Book: jobs as they are recorded, and every change of one.
+
+A change is one transaction, made only where the job stands as the change supposes: whoever comes second finds
+the job moved on, and is told so. `attempt` is the number of a worker's beginning; what an earlier one still
+has to say is not heard.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Executable, Select, delete, func, select, update
+
+from planner.records.wording.number_text import counted
+from service.host.time_left import time_left_s
+from service.problems import Report, problem
+from service.schemas.result_kinds import Kind, Made
+from service.storage.database.connection import Database
+from service.storage.database.tables import job_events, jobs, requests
+from service.storage.job import Event, Job, Order
+from service.storage.job_states import FINAL, OPEN, Happening, State, leads_to, may_happen_in
+from service.storage.kept_bytes import note_grown
+from service.storage.ownership import CASE, LOCK, case_ids, hold, use
+
+MOST_ATTEMPTS = 100
+"""Beginnings of one job, whatever ended them: more, and it is the job that takes its machine down [U]."""
+
+KEEP_KEYS_S = 24 * 3600.0
+"""How long an Idempotency-Key is remembered [U]."""
+
+_NOTHING_DONE: dict[str, Any] = {"phase": None, "fraction": 0.0, "left_s": None}
+"""How far an attempt is that begins, or of which nothing is left."""
+
+
+class Book:
+    """All jobs of a service, in its database. Every method may raise database.connection.Unavailable."""
+
+    def __init__(self, database: Database, max_open: int, max_open_of_owner: int, max_finished: int) -> None:
+        self._database = database
+        self._max_open, self._max_open_of_owner = max_open, max_open_of_owner
+        self._max_finished = max_finished
+
+    def accept(
+        self,
+        order: Order,
+        refuse: Callable[[Connection], None] | None = None,
+        is_lost: Callable[[Connection, Job], bool] | None = None,
+    ) -> Job:
+        """Record a job, or find the one that its Idempotency-Key was used for before, unless what came of it
+        `is_lost`: the key then stands for the job that takes its place.
+
+        Raises Problem when too many jobs are open, when the key came with another request, or when the case
+        was removed meanwhile; and what `refuse` raises, which looks at new orders only.
+        """
+
+        def change(connection: Connection) -> Job:
+            there = _recorded(connection, order)
+            if there is not None:
+                return there
+            there = _known(connection, order)
+            if there is not None and not (is_lost is not None and is_lost(connection, there)):
+                return there
+            if there is not None:
+                used = requests.c.owner == order.owner, requests.c.key == order.key
+                connection.execute(delete(requests).where(*used))
+            if refuse is not None:
+                refuse(connection)
+            return self._accept(connection, order)
+
+        return self._database.write(change, LOCK, needed=False)
+
+    def get(self, job_id: str, owner: str | None = None) -> Job:
+        """A job, of that owner. Raises Problem when it is not there."""
+        if not (job_id.isascii() and job_id.isalnum()):
+            raise problem("not-found", "There is no such job.")
+        asked = select(jobs).where(jobs.c.id == job_id)
+        if owner is not None:
+            asked = asked.where(jobs.c.owner == owner)
+        row = self._database.read(lambda c: _row(c, asked))
+        if row is None:
+            raise problem("not-found", "There is no such job.")
+        return _job(row)
+
+    def listed(self, owner: str, state: State | None, before: int | None, most: int) -> list[Job]:
+        """Jobs of an owner, newest first, from below the number `before`."""
+        asked = select(jobs).where(jobs.c.owner == owner).order_by(jobs.c.number.desc()).limit(most)
+        if state is not None:
+            asked = asked.where(jobs.c.state == state)
+        if before is not None:
+            asked = asked.where(jobs.c.number < before)
+        return self._database.read(lambda c: _jobs(c, asked))
+
+    def open_jobs(self) -> list[Job]:
+        """All jobs that have not ended, oldest first."""
+        asked = select(jobs).where(jobs.c.state.in_(OPEN)).order_by(jobs.c.number)
+        return self._database.read(lambda c: _jobs(c, asked))
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs are in each state."""
+        asked = select(jobs.c.state, func.count()).group_by(jobs.c.state)
+        found = dict(self._database.read(lambda c: [(s, n) for s, n in c.execute(asked)]))
+        return {str(state): found.get(state, 0) for state in State}
+
+    def events(self, job_id: str, after: int) -> list[Event]:
+        """What happened to a job since the event of that number."""
+        asked = (
+            select(*(job_events.c[field.name] for field in fields(Event)))
+            .where(job_events.c.job_id == job_id, job_events.c.number > after)
+            .order_by(job_events.c.number)
+        )
+        rows = self._database.read(lambda c: c.execute(asked).all())
+        return [Event(number, State(state), *told) for number, state, *told in rows]
+
+    def last_events(self, job_ids: Sequence[str]) -> dict[str, int]:
+        """The number of the last event of each of these jobs."""
+        asked = select(jobs.c.id, jobs.c.last_event).where(jobs.c.id.in_(job_ids))
+        return dict(self._database.read(lambda c: [(id, n) for id, n in c.execute(asked)]))
+
+    def begin(self, job_id: str, most_losses: int, lost: Report) -> Job | None:
+        """A worker begins. None when the job has ended, or ends now: `lost`, where the process that worked on
+        it died `most_losses` times. A server or a scheduler that was restarted is not the job's fault."""
+        call = uuid.uuid4().hex
+
+        def change(connection: Connection) -> Job | None:
+            # A transaction whose end was not heard of runs again.
+            begun = _row(connection, select(jobs).where(jobs.c.id == job_id, jobs.c.begun_by == call))
+            if begun is not None:
+                return _job(begun)
+            worn_out = (jobs.c.losses >= most_losses) | (jobs.c.attempt >= MOST_ATTEMPTS)
+            ends = {"problem": _text(lost), "ended_s": time.time()}
+            if _moved(connection, job_id, Happening.FAIL, worn_out, **ends) is not None:
+                return None
+            begins = {"attempt": jobs.c.attempt + 1, "begun_by": call, "begun_s": time.time()}
+            row = _moved(connection, job_id, Happening.BEGIN, **begins, **_NOTHING_DONE)
+            return None if row is None else _job(row)
+
+        return self._database.write(change)
+
+    def report(self, job: Job, phase: str, fraction: float) -> bool:
+        """Note how far a worker's attempt is, and what the rest takes at its pace; False when the job is no
+        longer its own."""
+        left_s = None if job.begun_s is None else time_left_s(time.time() - job.begun_s, fraction)
+
+        def change(connection: Connection) -> bool:
+            told = {"phase": phase, "fraction": fraction, "left_s": left_s}
+            changed = told | {"last_event": jobs.c.last_event + 1}
+            asked = update(jobs).where(*_is_attempt(job)).values(changed).returning(jobs)
+            row = _row(connection, asked)
+            if row is not None:
+                _note(connection, row)
+            return row is not None
+
+        return self._database.write(change, needed=False)
+
+    def is_at(self, job: Job) -> bool:
+        """Whether a worker's attempt is still wanted."""
+        asked = select(jobs.c.id).where(*_is_attempt(job))
+        return self._database.read(lambda c: c.execute(asked).one_or_none()) is not None
+
+    def succeed(self, job: Job, made: Made, keep: Callable[[Made], None]) -> bool:
+        """Keep what an attempt made, by `keep`, and end the job; False when it is no longer its own."""
+
+        def change(connection: Connection) -> bool:
+            ends = {
+                "result_id": made.id,
+                "result_plan_id": made.plan_id,
+                "fraction": 1.0,
+                "ended_s": time.time(),
+            }
+            row = _moved(connection, job.id, Happening.SUCCEED, jobs.c.attempt == job.attempt, **ends)
+            if row is None:
+                return False
+            keep(made)
+            for one in (made, made.plan):
+                if one is not None:
+                    note_grown(connection, one.kind, one.id, one.size_bytes)
+                    hold(connection, job.owner, one.kind, one.id, job.case_id, one.summary)
+            _use(connection, job.owner, job.case_id, job.plan_id)
+            return True
+
+        return self._database.write(change, LOCK)
+
+    def fail(self, job: Job, why: Report) -> bool:
+        """End a job with a problem; False when it is no longer that attempt's own."""
+        ends = {"problem": _text(why), "ended_s": time.time()}
+        return self._move(job, Happening.FAIL, **ends)
+
+    def lose(self, job: Job) -> bool:
+        """The process that worked on an attempt died; False when the job is no longer its own."""
+        return self._move(job, Happening.LOSE, losses=jobs.c.losses + 1, **_NOTHING_DONE)
+
+    def cancel(self, job_id: str, last_event: int | None = None) -> bool:
+        """Withdraw a job, if `last_event` is still its last; False where nothing happened. One that has ended
+        stays as it is."""
+        only = () if last_event is None else (jobs.c.last_event == last_event,)
+        ends = {"ended_s": time.time()}
+        return self._database.write(lambda c: _moved(c, job_id, Happening.CANCEL, *only, **ends)) is not None
+
+    def ended_before(self, before_s: float) -> list[Job]:
+        """Jobs that ended before that time, in seconds since 1970, and whose Idempotency-Key is not
+        remembered; those that ended first come first."""
+        old = jobs.c.state.in_(FINAL), jobs.c.ended_s < before_s, jobs.c.id.not_in(_keyed())
+        asked = select(jobs).where(*old).order_by(jobs.c.ended_s, jobs.c.number)
+        return self._database.read(lambda c: _jobs(c, asked))
+
+    def forget(self, job_id: str, note: Callable[[], None]) -> bool:
+        """Forget a job that has ended, after `note`; what it made stays. False where there is none."""
+        ended = jobs.c.id == job_id, jobs.c.state.in_(FINAL), jobs.c.id.not_in(_keyed())
+
+        def change(connection: Connection) -> bool:
+            if _row(connection, select(jobs).where(*ended)) is None:
+                return False
+            note()
+            connection.execute(delete(jobs).where(*ended))
+            return True
+
+        return self._database.write(change)
+
+    def submit_anew(self, job: Job) -> int | None:
+        """The number of a new submission, after that of `job` came to nothing; None if another was faster."""
+        asked = (
+            update(jobs)
+            .where(jobs.c.id == job.id, jobs.c.submission == job.submission, jobs.c.state.in_(OPEN))
+            .values(submission=jobs.c.submission + 1)
+            .returning(jobs.c.submission)
+        )
+        return self._database.write(lambda connection: connection.execute(asked).scalar_one_or_none())
+
+    def _move(self, job: Job, happening: Happening, **values: Any) -> bool:
+        """Whether it could happen to that attempt."""
+        own = jobs.c.attempt == job.attempt
+        return self._database.write(lambda c: _moved(c, job.id, happening, own, **values)) is not None
+
+    def _accept(self, connection: Connection, order: Order) -> Job:
+        is_open = jobs.c.state.in_(OPEN)
+        own = connection.scalar(select(func.count()).where(is_open, jobs.c.owner == order.owner)) or 0
+        if own >= self._max_open_of_owner:
+            wait = "waits or runs" if own == 1 else "wait or run"
+            detail = f"{counted(own, 'job')} of this owner {wait}, and no more may. Cancel one, or wait."
+            raise problem("too-many-requests", detail)
+        if (connection.scalar(select(func.count()).where(is_open)) or 0) >= self._max_open:
+            raise problem("busy", "Too many jobs wait. Cancel some, or try again later.")
+        if not _has_case(connection, order):
+            raise problem("not-found", "The case, or the plan, was removed meanwhile.")
+        _use(connection, order.owner, order.case_id, order.plan_id)
+        self._forget_oldest(connection)
+        accepted = (
+            jobs.insert()
+            .values(
+                id=order.id,
+                owner=order.owner,
+                case_id=order.case_id,
+                kind=order.kind,
+                asked=order.asked,
+                plan_id=order.plan_id,
+                state=State.QUEUED,
+                attempt=0,
+                losses=0,
+                submission=0,
+                fraction=0.0,
+                last_event=1,
+                created_s=time.time(),
+            )
+            .returning(jobs)
+        )
+        row = _row(connection, accepted)
+        assert row is not None
+        _note(connection, row)
+        if order.key is not None:
+            used = {"owner": order.owner, "key": order.key, "fingerprint": order.fingerprint}
+            connection.execute(requests.insert(), used | {"job_id": order.id, "created_s": time.time()})
+        return _job(row)
+
+    def _forget_oldest(self, connection: Connection) -> None:
+        """Jobs that ended long ago, unless their Idempotency-Key is remembered; what they made stays."""
+        last_kept = (
+            select(jobs.c.ended_s)
+            .where(jobs.c.state.in_(FINAL))
+            .order_by(jobs.c.ended_s.desc())
+            .offset(self._max_finished)
+            .limit(1)
+            .scalar_subquery()
+        )
+        old = jobs.c.state.in_(FINAL), jobs.c.ended_s <= last_kept, jobs.c.id.not_in(_keyed())
+        connection.execute(delete(jobs).where(*old))
+
+
+def _keyed() -> Select[tuple[str]]:
+    """The jobs whose Idempotency-Keys are remembered."""
+    return select(requests.c.job_id).where(requests.c.created_s >= time.time() - KEEP_KEYS_S)
+
+
+def _recorded(connection: Connection, order: Order) -> Job | None:
+    """The job of this very order: a transaction whose end was not heard of runs again."""
+    row = _row(connection, select(jobs).where(jobs.c.id == order.id))
+    return None if row is None else _job(row)
+
+
+def _known(connection: Connection, order: Order) -> Job | None:
+    """The job that an Idempotency-Key was used for. Raises Problem where it came with another request."""
+    if order.key is None:
+        return None
+    connection.execute(delete(requests).where(requests.c.created_s < time.time() - KEEP_KEYS_S))
+    used = requests.c.owner == order.owner, requests.c.key == order.key
+    row = connection.execute(select(requests).where(*used)).one_or_none()
+    if row is None:
+        return None
+    if row.fingerprint != order.fingerprint:
+        raise problem(
+            "key-reused",
+            "This Idempotency-Key came with another request before. Send a new key for a new request.",
+        )
+    return _jobs(connection, select(jobs).where(jobs.c.id == row.job_id))[0]
+
+
+def _has_case(connection: Connection, order: Order) -> bool:
+    """Whether all files are there for sure: the plan's, where it is about one, and the case's, which its
+    owner holds, or the plan made from it."""
+    if order.plan_id is not None:
+        made_from = case_ids(connection, order.owner, Kind.PLAN, order.plan_id)
+        if not made_from or order.case_id in made_from:
+            return bool(made_from)
+    return bool(case_ids(connection, order.owner, CASE, order.case_id))
+
+
+def _use(connection: Connection, owner: str, case_id: str, plan_id: str | None) -> None:
+    """Note a use of what a job is about, where its owner holds it."""
+    use(connection, owner, CASE, case_id)
+    if plan_id is not None:
+        use(connection, owner, Kind.PLAN, plan_id)
+
+
+def _moved(
+    connection: Connection, job_id: str, happening: Happening, *only: ColumnElement[bool], **values: Any
+) -> dict[str, Any] | None:
+    """The job's row after `happening`; None where it may not happen, or something of `only` is not so."""
+    where = (jobs.c.id == job_id, jobs.c.state.in_(may_happen_in(happening)), *only)
+    values |= {"state": leads_to(happening), "last_event": jobs.c.last_event + 1}
+    changed = update(jobs).where(*where).values(values).returning(jobs)
+    row = _row(connection, changed)
+    if row is not None:
+        _note(connection, row)
+    return row
+
+
+def _note(connection: Connection, row: dict[str, Any]) -> None:
+    connection.execute(
+        job_events.insert(),
+        {
+            "job_id": row["id"],
+            "number": row["last_event"],
+            "state": row["state"],
+            "phase": row["phase"],
+            "fraction": row["fraction"],
+            "left_s": row["left_s"],
+            "at_s": time.time(),
+        },
+    )
+
+
+def _is_attempt(job: Job) -> tuple[ColumnElement[bool], ...]:
+    return jobs.c.id == job.id, jobs.c.state == State.RUNNING, jobs.c.attempt == job.attempt
+
+
+def _row(connection: Connection, statement: Executable) -> dict[str, Any] | None:
+    """The one row, by its columns' names, or None."""
+    row = connection.execute(statement).mappings().one_or_none()
+    return None if row is None else {str(name): value for name, value in row.items()}
+
+
+def _jobs(connection: Connection, asked: Executable) -> list[Job]:
+    return [_job(dict(row)) for row in connection.execute(asked).mappings()]
+
+
+def _job(row: dict[str, Any]) -> Job:
+    said = None if row["problem"] is None else json.loads(row["problem"])
+    return Job(**{**row, "kind": Kind(row["kind"]), "state": State(row["state"]), "problem": said})
+
+
+def _text(report: Report) -> str:
+    return json.dumps(report.to_json(), ensure_ascii=False)

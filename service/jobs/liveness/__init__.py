@@ -1,0 +1,1 @@
+"""Liveness: whether processes are heard, or stand still."""

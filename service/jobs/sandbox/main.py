@@ -1,0 +1,89 @@
+"""Bench process: what runs on the other side of `service.jobs.sandbox.sandbox`, until its parent is gone."""
+
+import fcntl
+import os
+import pickle
+import queue
+import select
+import signal
+import socket
+import sys
+import threading
+import traceback
+from types import TracebackType
+from typing import Any
+
+from anatomy.errors import AnatomyError
+from planner.records.progress import Progress
+from service.jobs.liveness.silence import LOOK_S, Silence
+from service.jobs.liveness.standstill import be_beside, is_stopped
+from service.jobs.sandbox.wire import read, write
+
+PARENT_STOPPED_S = 60.0
+"""A parent that is stopped for so long is replaced by another, and what it wanted is done elsewhere [U]."""
+
+
+def main(descriptor: int, lifeline: int, nice: int) -> None:
+    """Do what the parent sends, piece by piece. A fault is told to the parent, and ends the process.
+
+    The parent has the other ends of two sockets: messages come by `descriptor`, nothing by `lifeline`.
+    """
+    _end_with(lifeline)
+    # Ctrl-C reaches the whole process group; the parent ends this process itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(nice)
+    parent = socket.socket(fileno=descriptor)
+
+    def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        write(parent, ("fault", "".join(traceback.format_exception(kind, error, trace))))
+
+    sys.excepthook = tell
+    sent: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(parent, sent), daemon=True).start()
+    write(parent, ("ready", None))
+    while True:
+        # Here, and not in the thread: what cannot be unpickled is a fault as any other.
+        function, arguments = pickle.loads(sent.get())
+        write(parent, _outcome(parent, function, arguments))
+
+
+def _outcome(parent: socket.socket, function: Any, arguments: tuple[Any, ...]) -> tuple[str, Any]:
+    def report(progress: Progress) -> None:
+        write(parent, ("progress", progress))
+
+    try:
+        return "made", function(report, *arguments)
+    except AnatomyError as error:
+        return "refused", error
+
+
+def _end_with(lifeline: int) -> None:
+    """Have the kernel end this process once the parent's end of the lifeline is closed, as when it dies.
+
+    A thread cannot while native code keeps Python's lock. PR_SET_PDEATHSIG would go by the thread of the
+    parent that started this process.
+    """
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+def _receive(parent: socket.socket, sent: "queue.SimpleQueue[bytearray]") -> None:
+    """Hand on what is sent. A parent that is gone, or stopped for long, ends this process, in the middle of
+    its work too; so does whatever else ends this thread, as nobody would listen any more."""
+    be_beside()
+    arrived, silence, looks = select.poll(), Silence(), 0
+    arrived.register(parent, select.POLLIN)
+    try:
+        while True:
+            if arrived.poll(1000.0 * LOOK_S):
+                sent.put(read(parent))
+            looks += not is_stopped(os.getppid())
+            if silence.look({"parent": looks})["parent"].watched_s > PARENT_STOPPED_S:
+                return
+    finally:
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

@@ -1,0 +1,231 @@
+"""Bench: a process that does one piece of work at a time, stays warm between them, and can be ended at once.
+
+A piece of work is a function with arguments, all picklable. It is given to a process of its own because
+numba's loops do not look up: only ending the process ends them, and only a process has a bound on its memory.
+
+It stays in our session on purpose. Where Linux groups processes by session (autogroup, sched(7)), a nice
+value counts against processes of the same session alone: in one of its own, a bench would get as much of the
+processors as the whole server, however nice. In a container or a service of systemd, whose control groups
+are weighed instead, the session says nothing, and nice values count within the group.
+
+Errors of this module:
+
+BenchError
+|-- Stopped       the watcher wanted no more of it
+|-- Exceeded      it took more time or memory than it may
+|-- Lost          the process died, or stands still
+`-- Fault         it raised something that is no refusal of its input; the text is its traceback
+"""
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+
+from anatomy.errors import AnatomyError
+from planner.records.progress import Progress
+from service.jobs.liveness.silence import LOOK_S
+from service.jobs.liveness.standstill import Standstill, is_stopped
+from service.jobs.sandbox.wire import Wire
+
+_log = logging.getLogger("seedpath.bench")
+
+WATCH_S = 0.1
+"""How often work is watched: whether it is still wanted, and what it takes [U]."""
+
+END_S = 30.0
+"""How long the end of a process that was killed is waited for: a disk or a share that does not answer may
+keep it for ever [U]."""
+
+
+class BenchError(Exception):
+    """Work that did not come to its end."""
+
+
+class Stopped(BenchError):
+    """The watcher wanted no more of it."""
+
+
+class Exceeded(BenchError):
+    """It took more time or memory than it may."""
+
+
+class Lost(BenchError):
+    """The process died, or stands still: stopped, or waiting for what never comes."""
+
+
+class Fault(BenchError):
+    """It raised what is no refusal of its input. The message is the traceback."""
+
+
+@dataclass(frozen=True)
+class WorkBounds:
+    """What one piece of work may take, and how far it yields to others (`nice`, 0 to 19)."""
+
+    time_s: float
+    memory_bytes: int
+    nice: int
+
+
+Watcher = Callable[[Progress | None], bool]
+"""Called every WATCH_S and at any progress, with that: whether to go on."""
+
+
+def always(progress: Progress | None) -> bool:
+    """A watcher that never ends work."""
+    del progress
+    return True
+
+
+class Bench:
+    """One process, started when first needed, and again after it was ended. For one thread at a time."""
+
+    def __init__(self, bounds: WorkBounds) -> None:
+        self.bounds = bounds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._wire: Wire | None = None
+        self._lifeline: socket.socket | None = None
+
+    def run(
+        self, function: Callable[..., Any], *arguments: Any, watch: Watcher = always, used_s: float = 0.0
+    ) -> Any:
+        """What `function(report, *arguments)` returns, done in the process; `used_s` of its time are used up.
+
+        Raises what it raises of AnatomyError, and BenchError. Whatever `watch` raises ends the work as well.
+        """
+        until = time.monotonic() + self.bounds.time_s - used_s
+        wire, is_new = self._opened()
+        try:
+            if is_new:
+                self._outcome(wire, watch, until)
+            wire.send((function, arguments))
+            told, content = self._outcome(wire, watch, until)
+        except BaseException:
+            self.end()
+            raise
+        if told == "refused":
+            assert isinstance(content, AnatomyError)
+            raise content
+        if told == "fault":
+            # What it left behind is not known: the next piece gets a new process.
+            self.end()
+            raise Fault(content)
+        return content
+
+    @property
+    def pid(self) -> int | None:
+        """The process, while there is one."""
+        return None if self._process is None else self._process.pid
+
+    def end(self) -> None:
+        """End the process, whatever it does."""
+        if self._process is not None:
+            self._process.kill()
+            try:
+                self._process.wait(END_S)
+            except subprocess.TimeoutExpired:
+                _log.error("the process %d was killed, and waits for a disk all the same", self._process.pid)
+        for end in (self._wire, self._lifeline):
+            if end is not None:
+                end.close()
+        self._process = self._wire = self._lifeline = None
+
+    def _outcome(self, wire: Wire, watch: Watcher, until: float) -> tuple[str, Any]:
+        assert self._process is not None
+        standstill, said, due_s = Standstill(self._process.pid), 0, 0.0
+        while True:
+            progress = None
+            message = _received(wire)
+            if message is not None:
+                said += 1
+                told, content = message
+                if told != "progress":
+                    return told, content
+                progress = content
+            if not watch(progress):
+                raise Stopped
+            self._refuse_excess(until)
+            if time.monotonic() >= due_s:
+                due_s = time.monotonic() + LOOK_S
+                _refuse_standstill(standstill, said)
+
+    def _refuse_excess(self, until: float) -> None:
+        if time.monotonic() > until:
+            raise Exceeded(f"It took longer than {self.bounds.time_s:g} s.")
+        assert self._process is not None
+        try:
+            used = psutil.Process(self._process.pid).memory_info().rss
+        except psutil.NoSuchProcess:
+            return
+        if used > self.bounds.memory_bytes:
+            raise Exceeded(f"It took more than {self.bounds.memory_bytes >> 20} MiB of memory.")
+
+    def _opened(self) -> tuple[Wire, bool]:
+        """The wire, and whether its process is new. Raises Lost where none can be started."""
+        if self._wire is not None and not self._is_lost(self._wire):
+            return self._wire, False
+        self.end()
+        try:
+            return self._start(), True
+        except OSError as error:
+            self.end()
+            raise Lost(f"No process can be started ({error.strerror}).") from error
+
+    def _is_lost(self, wire: Wire) -> bool:
+        """Whether the process, which waits and has nothing to say, is gone or stopped."""
+        return self._process is None or wire.is_gone() or is_stopped(self._process.pid)
+
+    def _start(self) -> Wire:
+        """Start a process. Raises OSError."""
+        ours, theirs = socket.socketpair()
+        self._wire = Wire(ours)
+        with theirs:
+            self._lifeline, end = socket.socketpair()
+            with end:
+                self._process = self._started(theirs.fileno(), end.fileno())
+        return self._wire
+
+    def _started(self, *descriptors: int) -> "subprocess.Popen[bytes]":
+        numbers = map(str, (*descriptors, self.bounds.nice))
+        return subprocess.Popen(
+            [sys.executable, "-m", "service.jobs.sandbox.main", *numbers],
+            pass_fds=descriptors,
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr.fileno() if _has_descriptor(sys.stderr) else subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+
+
+def _received(wire: Wire) -> tuple[str, Any] | None:
+    """The next message; None if there is none for a moment."""
+    try:
+        return wire.turn(WATCH_S)
+    except (EOFError, OSError):
+        raise Lost(_DIED) from None
+
+
+def _refuse_standstill(standstill: Standstill, said: int) -> None:
+    try:
+        seconds = standstill.seconds(said)
+    except psutil.NoSuchProcess:
+        return
+    if seconds is not None:
+        raise Lost(f"The process that worked on it has stood still for {seconds:.0f} s.")
+
+
+_DIED = "The process that worked on it died."
+
+
+def _has_descriptor(stream: Any) -> bool:
+    try:
+        stream.fileno()
+    except (AttributeError, OSError, ValueError):
+        return False
+    return True

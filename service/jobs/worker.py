@@ -1,0 +1,183 @@
+"""Perform: one job, in a Dask worker. It begins, works at a bench, and ends as the book allows.
+
+It may be called for one job any number of times, one after the other or at once: of several, the one that
+began last is heard, and a job that has ended is left alone.
+"""
+
+import functools
+import logging
+import threading
+import time
+
+from anatomy.errors import AnatomyError
+from planner.records.progress import Phase, Progress
+from planner.records.wording.number_text import counted
+from service.jobs.job_table import Book
+from service.jobs.memory_limits import job_memory_bytes
+from service.jobs.overdue import ended_after
+from service.jobs.sandbox.sandbox import Bench, Exceeded, Fault, Lost, Stopped, WorkBounds
+from service.logs.json_lines import job_id as job_id_of_logs
+from service.logs.json_lines import log_to_stderr
+from service.operations.case_files import parts_by_name
+from service.operations.job_tasks import Asked, Work, do
+from service.problems import Problem, Report, of_input
+from service.schemas.result_kinds import Kind, Made
+from service.settings import Settings
+from service.storage.database.connection import Database
+from service.storage.file_store import Store, StoredCase
+from service.storage.job import Job
+from service.storage.reserved_space import Reserve, records_room, reserve_of
+
+_log = logging.getLogger("seedpath.jobs")
+
+REPORT_S = 0.25
+"""Progress within one phase is noted this often at most [U]."""
+
+PATIENCE_S = 120.0
+"""How long a worker waits for a database that is away: it has work to lose [U]."""
+
+ROOM_S, ROOM_LOOK_S = 300.0, 1.0
+"""How long a job that is to begin waits for room on a full disk, and how often it looks [U]."""
+
+OVERDUE_S = 300.0
+"""What an attempt may take beside its work: it reads the case, and waits for a database, both for minutes at
+the most [U]."""
+
+UNEXPECTED = Report("failed", "The work failed unexpectedly. The service's log says more.")
+
+
+def perform(settings: Settings, work: Work, job_id: str) -> None:
+    """Bring a job to its end, or find that it has come to one.
+
+    Raises database.connection.Unavailable when the database stays away.
+    """
+    store, book = _tools(settings)
+    job_id_of_logs.set(job_id)
+    times = counted(settings.job_attempts, "time")
+    died = Report("failed", f"The process that worked on it died or stood still, {times}.")
+    while (job := book.begin(job_id, settings.job_attempts, died)) is not None:
+        most_s = ROOM_S + settings.job_time_s + OVERDUE_S
+        try:
+            with ended_after(most_s, f"job {job.id}", functools.partial(book.lose, job)):
+                _attempt(book, store, reserve_of(settings), work, job, _bench(settings))
+            return
+        except Lost as lost:
+            _log.warning("job %s lost its process, attempt %d: %s", job.id, job.attempt, lost)
+            if not book.lose(job):
+                return
+
+
+def _attempt(book: Book, store: Store, reserve: Reserve, work: Work, job: Job, bench: Bench) -> None:
+    """One attempt. Raises Lost."""
+    watch = _Watcher(book, job)
+    try:
+        _await_room(reserve, watch)
+        stored = store.case(job.case_id)
+        asked = _asked(store, stored, job)
+    except Problem as error:
+        book.fail(job, error.report)
+        return
+    except Stopped:
+        _log.info("job %s is no longer wanted", job.id)
+        return
+    try:
+        made = bench.run(do, work, asked, watch=watch)
+        assert isinstance(made, Made)
+        _keep(book, store, reserve, job, made)
+    except Problem as error:
+        book.fail(job, error.report)
+    except Stopped:
+        _log.info("job %s is no longer wanted", job.id)
+    except AnatomyError as error:
+        book.fail(job, of_input(error, stored.folder, parts_by_name(stored.record)))
+    except Exceeded as error:
+        book.fail(job, Report("limit-reached", f"{error} Ask for less, or have the limit raised."))
+    except Fault as error:
+        _log.error("job %s failed:\n%s", job.id, error)
+        book.fail(job, UNEXPECTED)
+
+
+def _await_room(reserve: Reserve, watch: "_Watcher") -> None:
+    """Wait until there is room for what is made: a disk that is full for a moment fails no job that waits.
+
+    Raises Problem where there is none for ROOM_S, and Stopped where the job is no longer wanted.
+    """
+    end_s = time.monotonic() + ROOM_S
+    while True:
+        try:
+            reserve.refuse_use()
+        except Problem:
+            if time.monotonic() >= end_s:
+                raise
+        else:
+            return
+        if not watch(None):
+            raise Stopped
+        time.sleep(ROOM_LOOK_S)
+
+
+def _keep(book: Book, store: Store, reserve: Reserve, job: Job, made: Made) -> None:
+    try:
+        # The disk may have become full while it was made, or ill: what is made is not made again for that.
+        reserve.refuse_use()
+        book.succeed(job, made, store.keep)
+    except OSError as error:
+        _log.error("job %s cannot be kept", job.id, exc_info=error)
+        book.fail(job, Report("no-room", "What was made cannot be written. The service's log says more."))
+
+
+def _asked(store: Store, stored: StoredCase, job: Job) -> Asked:
+    plan_text = None if job.plan_id is None else store.kept(Kind.PLAN, job.plan_id)
+    return Asked(job.kind, stored.case, job.asked.encode(), job.plan_id, plan_text)
+
+
+class _Watcher:
+    """Notes progress in the book, and asks it whether the job is still wanted."""
+
+    def __init__(self, book: Book, job: Job) -> None:
+        self._book, self._job = book, job
+        self._phase: Phase | None = None
+        self._last: Progress | None = None
+        self._due_s = 0.0
+
+    def __call__(self, progress: Progress | None) -> bool:
+        self._last = progress or self._last
+        new_phase = progress is not None and progress.phase is not self._phase
+        if not new_phase and time.monotonic() < self._due_s:
+            return True
+        self._due_s = time.monotonic() + REPORT_S
+        told, self._last = self._last, None
+        try:
+            if told is None:
+                return self._book.is_at(self._job)
+            self._phase = told.phase
+            return self._book.report(self._job, told.phase, told.fraction)
+        except OSError as error:
+            # A disk that is full now need not be at the end, and progress is not worth the work.
+            _log.warning("progress of job %s is not noted: %s", self._job.id, error)
+            return True
+
+
+@functools.cache
+def _tools(settings: Settings) -> tuple[Store, Book]:
+    """Store and book, opened once in each process, which logs as the server does."""
+    if not logging.getLogger().handlers:
+        log_to_stderr(settings.log_format)
+    database = Database(settings.database, PATIENCE_S, records_room(settings))
+    book = Book(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
+    return Store(settings.data_dir), book
+
+
+_benches = threading.local()
+"""Each thread of a worker has a bench of its own, which stays warm from job to job."""
+
+
+def _bench(settings: Settings) -> Bench:
+    bounds = WorkBounds(settings.job_time_s, job_memory_bytes(settings), settings.nice)
+    bench: Bench | None = getattr(_benches, "bench", None)
+    if bench is None or bench.bounds != bounds:
+        # A server that was started anew may ask the same worker for other bounds.
+        if bench is not None:
+            bench.end()
+        bench = _benches.bench = Bench(bounds)
+    return bench

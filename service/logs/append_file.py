@@ -1,0 +1,110 @@
+"""Appended: a log's file, to which several threads and processes append lines, each whole or not at all."""
+
+import contextlib
+import errno
+import logging
+import os
+from pathlib import Path
+
+from service.host.atomic_write import flush
+from service.logs.rotation import Rotation, alone
+
+TRIES = 20
+"""How often the lock on the file is tried for one line, a millisecond apart [U]: others have it while they
+write a line, if all is well. Where it could not be had, the next lines try once."""
+
+NO_DISK = (errno.EINVAL, errno.EROFS)
+"""What the system says where there is nothing to be flushed, as of a terminal or a pipe (fsync(2))."""
+
+_log = logging.getLogger("seedpath.gate")
+
+
+class Appended:
+    """The file that has the log's name now: it may be moved away at any time, or put by as `rotation` says.
+    Its files are for their owner alone. For one thread at a time."""
+
+    def __init__(self, path: Path, rotation: Rotation) -> None:
+        self._path, self._rotation = path, rotation
+        self._handle: int | None = None
+        self._is_stuck = self._is_held = self._is_written = False
+
+    def append(self, lines: bytes) -> None:
+        """Append whole lines. Raises OSError; then the file is as it was, unless that fails too."""
+        handle = self._handle = self._followed()
+        try:
+            with alone(handle, 1 if self._is_held else TRIES):
+                self._is_held = False
+                self._is_written = True
+                _append(handle, lines)
+        except BlockingIOError:
+            self._is_held = True
+            raise BlockingIOError(
+                errno.EAGAIN, "another program holds a lock on it", str(self._path)
+            ) from None
+        except OSError as error:
+            error.filename = str(self._path)
+            raise
+
+    def unsettled(self) -> int | None:
+        """An open file of its own for `settle`, where lines were written since the last; None otherwise."""
+        if self._handle is None or not self._is_written:
+            return None
+        self._is_written = False
+        return os.dup(self._handle)
+
+    def close(self) -> None:
+        """Close it until the next line, flushed. Raises OSError."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            settle(handle)
+
+    def _followed(self) -> int:
+        """The file that has the log's name; where none can be made, that which had it last."""
+        handle = self._open() if self._handle is None else self._handle
+        try:
+            if self._rotation.is_followed(handle):
+                before, handle = handle, self._open()
+                # Seldom, and of what a second brought.
+                settle(before)
+            self._is_stuck = False
+        except OSError as error:
+            if not self._is_stuck:
+                _log.error("%s: the log cannot be begun anew: %s", self._path, error)
+            self._is_stuck = True
+        return handle
+
+    def _open(self) -> int:
+        handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        # Who may write in a folder may not be let read it, and not all disks can do this.
+        with contextlib.suppress(OSError):
+            flush(self._path.parent)
+        return handle
+
+
+def settle(handle: int) -> None:
+    """Have the disk keep what is in an open file, and close it. Raises OSError."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in NO_DISK:
+            raise
+    finally:
+        os.close(handle)
+
+
+def _append(handle: int, lines: bytes) -> None:
+    before = os.fstat(handle).st_size
+    try:
+        _write(handle, lines)
+    except OSError:
+        # The lines are kept by who appends them: half of one would stand there twice.
+        with contextlib.suppress(OSError):
+            os.ftruncate(handle, before)
+        raise
+
+
+def _write(handle: int, lines: bytes) -> None:
+    """All of it: a disk that becomes full takes a part, and refuses the rest."""
+    rest = memoryview(lines)
+    while rest:
+        rest = rest[os.write(handle, rest) :]

@@ -1,0 +1,88 @@
+"""Logs: one line of JSON for each event on stderr, with the request and the job that it belongs to.
+
+The audit log, one line for each request that was answered, goes to a file of its own (service.logs.audit).
+What stays open, a WebSocket or a stream of events, has another line when it is opened, with `"open": true`.
+Who has no key, or asks too often, has ten lines in a second, and one that counts the rest
+(service.logs.keyless).
+
+What senders make up stands in both: no part of it ends a line, and none is unseen.
+"""
+
+import contextvars
+import json
+import logging
+import sys
+from typing import Any, Literal
+
+from service.host.timestamp import stamp
+from service.logs.rate_limit import SparingHandler
+
+request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request_id", default=None)
+"""Of the request that is being answered."""
+
+job_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("job_id", default=None)
+"""Of the job that is being done."""
+
+AUDIT = logging.getLogger("seedpath.audit")
+
+Format = Literal["json", "text"]
+
+
+class JsonLines(logging.Formatter):
+    """A record as one line of JSON; `extra={"fields": {...}}` adds members."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        content: dict[str, Any] = {
+            "time": stamp(record.created),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        for name, value in (("request_id", request_id.get()), ("job_id", job_id.get())):
+            if value is not None:
+                content[name] = value
+        content |= getattr(record, "fields", {})
+        if record.exc_info:
+            content["traceback"] = self.formatException(record.exc_info)
+        return _json(content)
+
+
+def _json(content: Any) -> str:
+    # Of ASCII, JSON lets the one control stand that is no C0.
+    return json.dumps(content).replace("\x7f", "\\u007f")
+
+
+def in_line(text: str) -> str:
+    """A text as it stands in a line of JSON."""
+    return _json(text)[1:-1]
+
+
+class TextLines(logging.Formatter):
+    """A record as a line of text; a traceback stands below it."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The line."""
+        record.message = visible(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:
+        """The traceback, in lines."""
+        return "\n".join(map(visible, super().formatException(ei).split("\n")))
+
+
+def visible(text: str) -> str:
+    """The text with everything escaped that ends a line, is not seen, or turns what is seen around."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def log_to_stderr(format: Format, level: int = logging.INFO) -> None:
+    """Have this process's own loggers, and warnings of others, write to stderr."""
+    handler = SparingHandler(sys.stderr)
+    text = TextLines("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler.setFormatter(JsonLines() if format == "json" else text)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    for name in ("seedpath", "uvicorn.error"):
+        logging.getLogger(name).setLevel(level)

@@ -1,0 +1,1 @@
+"""Maintenance: files against their hashes, rows made again, backups, and what goes after a time."""

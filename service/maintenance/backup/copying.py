@@ -1,0 +1,173 @@
+"""Copying: the files of what is kept to a pool, and what is damaged of it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from sqlalchemy import Connection
+
+from service.maintenance.backup.file_places import Place, map_of, places_of
+from service.maintenance.backup.manifest import CopiedFile, Manifest, Thing
+from service.maintenance.backup.pool import Content, Pool, Unreadable, hashed, reading
+from service.maintenance.backup.rows import needed
+from service.schemas.result_kinds import Kind
+from service.storage.database.connection import Database
+from service.storage.ownership import LOCK
+
+ALL_IN = 30
+"""So many backups read every file again, each a share of them [U]: a month, where one is made each night."""
+
+
+class Copying:
+    """Files of things to a pool. `files` are those that are there, in the order in which they came.
+
+    What is as it was at the backup `before` is not copied again. But files rot while nothing about them
+    changes, in the data folder and in the pool: of both a share is read again, or all where `reads_all`.
+    `sizes` are what things took when they were kept: of a plan that takes less, the map is lost.
+    Of a damaged or missing file the copy stays that the backup before has, where that is whole.
+    `mended` are the places of files whose copy in the pool was damaged, and is written anew.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        pool: Pool,
+        before: Manifest | None,
+        sizes: Mapping[tuple[str, str], int],
+        reads_all: bool,
+    ) -> None:
+        self._data_dir, self._pool, self._sizes = data_dir, pool, sizes
+        known = () if before is None else before.files
+        self._before = {file.place: file for file in known}
+        self._known = dict(self._before)
+        wrong = set() if before is None else {thing.id for thing in before.damaged}
+        self._wrong_before = {place for place in self._before if _id_in(place) in wrong}
+        self._due = set(self._before) if reads_all else self._longest_unread(known) | self._wrong_before
+        self.files: list[CopiedFile] = []
+        self.mended: list[str] = []
+        self._gone: list[Thing] = []
+        self._damaged: list[Thing] = []
+
+    def copy(self, thing: Thing) -> None:
+        """Copy a thing's files."""
+        if not self._is_copied(thing, partly=False):
+            self._gone.append(thing)
+
+    def settle(self, database: Database) -> tuple[list[Thing], list[Thing]]:
+        """What was removed before it was copied; and what is damaged: whose files are not what was written,
+        cannot be read, or are not there, though they are needed. Of that, what can be read is copied."""
+        copied = len(self.files), len(self._damaged)
+
+        def look_again(connection: Connection) -> list[Thing]:
+            # A transaction whose end was not heard of runs again.
+            del self.files[copied[0] :], self._damaged[copied[1] :]
+            still = needed(connection)
+            for thing in self._gone:
+                if (thing.kind, thing.id) in still:
+                    self._is_copied(thing, partly=True)
+            return [thing for thing in self._gone if (thing.kind, thing.id) not in still]
+
+        # Under the lock of rows and files nothing comes or goes; what has come again is copied under it.
+        removed = database.write(look_again, LOCK) if self._gone else []
+        return removed, self._damaged
+
+    def _is_copied(self, thing: Thing, *, partly: bool) -> bool:
+        """Whether a thing's files were there. Then they are copied, those that can be read; those that were
+        there are in any case where it is to be copied `partly`."""
+        files, is_damaged, is_there = [], False, True
+        for one in places_of(self._data_dir, thing.kind, thing.id):
+            file: CopiedFile | None = None
+            try:
+                file = self._copied(one.place)
+            except FileNotFoundError:
+                is_there = False
+            except Unreadable:
+                is_damaged = True
+            if file is None or self._is_wrong(one, file):
+                is_damaged = is_damaged or file is not None
+                file = self._whole_before(one) or file
+            if file is not None:
+                files.append(file)
+        if not (is_there or partly):
+            return False
+        if self._lacks_map(thing, files):
+            is_damaged = True
+            files += filter(None, [self._whole_before(map_of(thing.id))])
+        self.files += files
+        if is_damaged or not is_there:
+            self._damaged.append(thing)
+        return is_there
+
+    def _copied(self, place: str) -> CopiedFile:
+        """Raises FileNotFoundError and Unreadable for a file that is not there, or cannot be read; OSError
+        where it cannot be copied."""
+        path = self._data_dir / place
+        with reading(path):
+            found = path.stat()
+        known = self._known.get(place)
+        state = found.st_size, found.st_mtime_ns, found.st_ino
+        is_same = known is not None and (known.bytes, known.mtime_ns, known.inode) == state
+        if known is not None and is_same and self._is_as_it_was(path, known):
+            return known
+        content = self._pool.add(path)
+        file = CopiedFile(
+            place=place,
+            sha256=content.sha256,
+            bytes=content.bytes,
+            mtime_ns=found.st_mtime_ns,
+            inode=found.st_ino,
+        )
+        if file == known:
+            self.mended.append(place)
+        self._known[place] = file
+        return file
+
+    def _is_as_it_was(self, path: Path, known: CopiedFile) -> bool:
+        """Whether a file that looks as it did is what it was, and its copy in the pool is. Both are read only
+        where that is due."""
+        content = Content(known.sha256, known.bytes)
+        if known.place not in self._due:
+            return self._pool.has(content)
+        self._due.discard(known.place)
+        return self._pool.is_whole(content) and hashed(path) == content
+
+    def _is_wrong(self, one: Place, file: CopiedFile) -> bool:
+        """Whether what was copied is not what was written. What was found whole before, and is the same, is
+        not read again."""
+        if one.is_damaged or one.sha256 not in (None, file.sha256):
+            return True
+        is_known = file == self._before.get(file.place) and file.place not in self._wrong_before
+        if one.is_whole is None or is_known:
+            return False
+        return not one.is_whole(self._pool.path(file.sha256).read_bytes())
+
+    def _whole_before(self, one: Place) -> CopiedFile | None:
+        """The file as the backup before has it, where that is what was written."""
+        before = self._before.get(one.place)
+        if before is None or one.sha256 not in (None, before.sha256):
+            return None
+        if not self._pool.is_whole(Content(before.sha256, before.bytes)):
+            return None
+        is_whole = one.is_whole is None or one.is_whole(self._pool.path(before.sha256).read_bytes())
+        return before if is_whole else None
+
+    def _lacks_map(self, thing: Thing, files: Sequence[CopiedFile]) -> bool:
+        known_bytes = self._sizes.get((thing.kind, thing.id), 0)
+        has_map = any(file.place == map_of(thing.id).place for file in files)
+        return thing.kind == Kind.PLAN and not has_map and sum(file.bytes for file in files) < known_bytes
+
+    def _longest_unread(self, files: Sequence[CopiedFile]) -> set[str]:
+        """Places of the share of files whose copies were not read for longest."""
+        due: set[str] = set()
+        left = sum(file.bytes for file in files) / ALL_IN
+        for file in sorted(files, key=lambda file: self._pool.read_s(file.sha256)):
+            if left <= 0:
+                break
+            due.add(file.place)
+            left -= file.bytes
+        return due
+
+
+def _id_in(place: str) -> str:
+    """The id of the thing that a file is of."""
+    path = PurePosixPath(place)
+    return path.parts[1] if path.parts[0] == "cases" else path.stem

@@ -1,0 +1,159 @@
+"""Folder of backups: who may write to it, which backups it holds, and what they are named."""
+
+import contextlib
+import fcntl
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from service.host.atomic_write import flush, remove, write_atomically
+from service.maintenance.backup.manifest import MANIFEST, BackupError, Manifest, read_manifest
+from service.maintenance.backup.pool import Pool
+
+MARK = "seedpath-backup.txt"
+ABOUT = """Backups, made by `seedpath store backup`. `seedpath store restore` brings one back.
+Files lie under files/ by their sha256, once for all backups: copy or remove the folder as a whole.
+"""
+
+_ASIDE = ".making-"
+"""What a folder's name begins with until it is a backup, and again once it is to go."""
+
+_STAMP, _LENGTH = "%Y%m%dT%H%M%S-%f", len("20260301T093000-000")
+
+_TICK_S = 0.001
+"""By how much names differ at least: their last digit."""
+
+
+@contextlib.contextmanager
+def alone(data_dir: Path, target: Path) -> Iterator[tuple[Pool, Path]]:
+    """Have a folder of backups to oneself: its pool, and the folder of its backups. What was left by half is
+    gone. Raises BackupError for a folder that is none, or that another uses."""
+    _refuse_bad_target(data_dir, target)
+    make_folder(target)
+    if not (target / MARK).exists():
+        write_atomically(target / MARK, ABOUT.encode(), mode=0o600)
+    files, backups = target / "files", target / "backups"
+    make_folder(files)
+    make_folder(backups)
+    with (target / MARK).open("rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BackupError(
+                f"{target}", "another backup is being written there", "Wait for its end."
+            ) from None
+        for left in backups.glob(f"{_ASIDE}*"):
+            # What cannot be removed is told by the log, and keeps no backup from being made.
+            remove(left)
+        yield Pool(files), backups
+
+
+def make_folder(folder: Path) -> None:
+    """Have a folder be there, for its owner alone, and the disk keep its name. Raises OSError."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        flush(folder.parent)
+
+
+def begun(backups: Path) -> Path:
+    """An empty folder for what is to become a backup."""
+    return Path(tempfile.mkdtemp(dir=backups, prefix=_ASIDE))
+
+
+def named(making: Path, at_s: float) -> Path:
+    """Give a backup its name, which makes it be one: that of a time in seconds since 1970, else a later one
+    after all names that are there. A clock may have been ahead once, and the newest is known by its name."""
+    there = [time_s for time_s in map(_time_s, made_backups(making.parents[1])) if time_s is not None]
+    name = _name(max([at_s, *(time_s + _TICK_S for time_s in there)]))
+    made = making.rename(making.with_name(name))
+    flush(made.parent)
+    return made
+
+
+def is_ahead(made: Path, at_s: float) -> bool:
+    """Whether a backup that was made at that time had to be named after a later one."""
+    return made.name != _name(at_s)
+
+
+def made_backups(target: Path) -> list[Path]:
+    """The backups in a folder of them, oldest first."""
+    return sorted(path for path in (target / "backups").glob("[0-9]*Z*") if (path / MANIFEST).is_file())
+
+
+def latest(target: Path) -> Manifest | None:
+    """Of the last one that can be read: what it holds need not be copied again."""
+    for folder in reversed(made_backups(target)):
+        with contextlib.suppress(BackupError, OSError):
+            return read_manifest(folder)
+    return None
+
+
+def remove_oldest(made: Path, keep: int, pool: Pool) -> list[BackupError]:
+    """Remove all but the newest `keep` backups, `made` among them, and the files that only they needed.
+
+    Where one of the newest cannot be read, its files are not known: nothing is removed, and it is told.
+    """
+    others = [folder for folder in made_backups(made.parents[1]) if folder != made]
+    split = max(0, len(others) - (keep - 1))
+    needed: set[str] = set()
+    unread: list[BackupError] = []
+    for folder in (*others[split:], made):
+        try:
+            needed |= {file.sha256 for file in read_manifest(folder).files}
+        except (BackupError, OSError) as error:
+            said = error.value if isinstance(error, BackupError) else f"{error.strerror}"
+            unread.append(
+                BackupError(
+                    f"{folder}",
+                    f"it cannot be read ({said}), so that no older backup was removed",
+                    "Bring it back from another copy of this folder, or remove it.",
+                )
+            )
+    if unread:
+        return unread
+    try:
+        for folder in others[:split]:
+            # In one step it is no backup, and is cleared away by the next one if this is ended here.
+            remove(folder.rename(folder.with_name(f"{_ASIDE}{folder.name}")))
+        pool.remove_others(needed)
+    except OSError as error:
+        said = f"older backups cannot be removed ({error.strerror})"
+        return [BackupError(f"{error.filename}", said, "Remove what is there by hand.")]
+    return []
+
+
+def _name(at_s: float) -> str:
+    at = datetime.fromtimestamp(at_s + _TICK_S / 2, UTC)
+    return f"{at.strftime(_STAMP)[:_LENGTH]}Z"
+
+
+def _time_s(made: Path) -> float | None:
+    """When a backup was made, by its name; None where whoever keeps it gave it another."""
+    stamp = re.match(r"\d{8}T\d{6}-\d{3}(?=Z)", made.name)
+    if stamp is None:
+        return None
+    try:
+        return datetime.strptime(stamp[0], _STAMP).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
+
+
+def _refuse_bad_target(data_dir: Path, target: Path) -> None:
+    inside, outside = target.resolve(), data_dir.resolve()
+    if inside == outside or outside in inside.parents or inside in outside.parents:
+        raise BackupError(
+            f"{target}", f"it lies in the data folder {data_dir}, or around it", "Name a folder beside it."
+        )
+    held = _names_in(target)
+    if held and MARK not in held:
+        raise BackupError(
+            f"{target}", "it holds other things than backups", "Name an empty folder, or one of backups."
+        )
+
+
+def _names_in(target: Path) -> Sequence[str]:
+    found = target.iterdir() if target.is_dir() else ()
+    return [path.name for path in found if not path.name.startswith(".") and path.name != "lost+found"]

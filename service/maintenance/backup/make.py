@@ -1,0 +1,90 @@
+"""Make: one backup, beside a server that goes on."""
+
+import contextlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from planner.records.plan import SOFTWARE
+from service.host.atomic_write import flush
+from service.host.timestamp import stamp
+from service.maintenance.backup.copying import Copying
+from service.maintenance.backup.folder import alone, begun, is_ahead, latest, named, remove_oldest
+from service.maintenance.backup.manifest import RECORDS, SCHEMA, BackupError, Manifest, Thing, write_manifest
+from service.maintenance.backup.rows import copy_records, drop_rows, needed, settle
+from service.operations.case_files import sha256_of
+from service.storage.database.connection import Database
+from service.storage.database.migrate import newest
+from service.storage.kept_bytes import known_sizes
+
+
+@dataclass(frozen=True)
+class BackedUp:
+    """A backup that was made: its folder, what it holds, and what had to be copied for it.
+
+    `mended` are the places of files whose copies in the folder of backups were damaged, and are written anew.
+    `is_ahead`: it is named after a later time, since an earlier backup is. `unread` tells of others that
+    should stay and cannot be read, for which no older one was removed.
+    """
+
+    folder: Path
+    manifest: Manifest
+    copied_files: int
+    copied_bytes: int
+    mended: tuple[str, ...]
+    is_ahead: bool
+    unread: tuple[BackupError, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nobody has to look after anything."""
+        return not (self.manifest.damaged or self.mended or self.unread)
+
+
+def back_up(
+    database: Database, data_dir: Path, target: Path, keep: int | None = None, *, reads_all: bool = False
+) -> BackedUp:
+    """Back up what lies in `data_dir`, and the rows about it, to a folder of backups. Of those, the newest
+    `keep` stay, this one among them; all, where it is None. Files that are there already are read again where
+    `reads_all`, else a share of them.
+
+    Raises BackupError, OSError, and database.connection.Unavailable. Whatever ends it, earlier backups stay
+    as they were.
+    """
+    with alone(data_dir, target) as (pool, backups):
+        making = begun(backups)
+        started_s = time.time()
+        # SQLite would make it for others to read as well.
+        (making / RECORDS).touch(mode=0o600)
+        copy_records(database, making / RECORDS)
+        with contextlib.closing(Database(f"sqlite:///{making / RECORDS}", 0.0)) as rows:
+            copying = Copying(data_dir, pool, latest(target), rows.read(known_sizes), reads_all)
+            for kind, id in sorted(rows.read(needed)):
+                copying.copy(Thing(kind=kind, id=id))
+            removed, damaged = copying.settle(database)
+            rows.write(lambda connection: drop_rows(connection, removed))
+        settle(making / RECORDS)
+        manifest = Manifest(
+            schema_name=SCHEMA,
+            software=SOFTWARE,
+            database_revision=newest(),
+            started=stamp(started_s),
+            ended=stamp(time.time()),
+            records_sha256=sha256_of(making / RECORDS),
+            files=tuple(copying.files),
+            removed_meanwhile=tuple(removed),
+            damaged=tuple(damaged),
+        )
+        flush(making / RECORDS)
+        write_manifest(making, manifest)
+        made = named(making, started_s)
+        unread = [] if keep is None else remove_oldest(made, keep, pool)
+    return BackedUp(
+        folder=made,
+        manifest=manifest,
+        copied_files=pool.copied_files,
+        copied_bytes=pool.copied_bytes,
+        mended=tuple(copying.mended),
+        is_ahead=is_ahead(made, started_s),
+        unread=tuple(unread),
+    )

@@ -1,0 +1,104 @@
+"""Manifest: what a backup holds, as strict models, under a hash of its own."""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, ValidationError
+
+from anatomy.errors import AnatomyError
+from service.host.atomic_write import write_atomically
+from service.operations.case_files import sha256_of
+from service.schemas.json.strict import Strict
+from service.schemas.plan.fields import Sha256
+
+SCHEMA: Final = "seedpath.backup/1"
+MANIFEST, RECORDS, SUMS = "manifest.json", "records.sqlite", "SHA256"
+
+Size = Annotated[int, Field(ge=0)]
+
+
+class BackupError(AnatomyError):
+    """A folder of backups, or a backup, that cannot be used."""
+
+
+class CopiedFile(Strict):
+    """A file of the store: its place in the data folder, its content, and by what it is known to be as it was
+    when it was copied."""
+
+    place: str
+    sha256: Sha256
+    bytes: Size
+    mtime_ns: int
+    inode: int
+
+
+class Thing(Strict):
+    """A case or a result: `kind` is "cases", or a made.Kind."""
+
+    kind: str
+    id: Sha256
+
+
+class Manifest(Strict):
+    """A backup. `removed_meanwhile` went while it was made: neither its rows nor its files are in it.
+    `damaged` was not whole in the store when it was copied: its rows are in it as they were, and of its files
+    what was there. Times are RFC 3339, UTC."""
+
+    schema_name: Literal["seedpath.backup/1"]
+    software: str
+    database_revision: str
+    started: str
+    ended: str
+    records_sha256: Sha256
+    files: tuple[CopiedFile, ...]
+    removed_meanwhile: tuple[Thing, ...]
+    damaged: tuple[Thing, ...]
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write it beside the records that it is about, and the hashes of both. Raises OSError."""
+    text = manifest.model_dump_json(indent=1).encode()
+    write_atomically(folder / MANIFEST, text, mode=0o600)
+    write_atomically(folder / SUMS, _sums(text, manifest), mode=0o600)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a backup, held against its hash, and its records against theirs.
+
+    Raises BackupError, which names the file, and OSError.
+    """
+    text, sums = (folder / MANIFEST).read_bytes(), (folder / SUMS).read_bytes()
+    if not sums.startswith(_sum(text, MANIFEST)):
+        raise damaged(folder / MANIFEST)
+    try:
+        manifest = Manifest.model_validate_json(text)
+    except ValidationError as error:
+        raise BackupError(
+            f"{folder / MANIFEST}",
+            f"it is no manifest of {SCHEMA} ({error.error_count()} faults)",
+            "Restore it with the version of this software that made it.",
+        ) from None
+    if sums != _sums(text, manifest):
+        raise damaged(folder / SUMS)
+    if sha256_of(folder / RECORDS) != manifest.records_sha256:
+        raise damaged(folder / RECORDS)
+    return manifest
+
+
+def _sums(text: bytes, manifest: Manifest) -> bytes:
+    return _sum(text, MANIFEST) + f"{manifest.records_sha256}  {RECORDS}\n".encode()
+
+
+def _sum(text: bytes, name: str) -> bytes:
+    """As `sha256sum` writes it."""
+    return f"{hashlib.sha256(text).hexdigest()}  {name}\n".encode()
+
+
+def damaged(file: Path) -> BackupError:
+    """Of a file of a backup that is not what was written."""
+    return BackupError(
+        f"{file}",
+        "it is damaged: its sha256 is another than when it was written",
+        "Take another backup (--backup), or another copy of this folder.",
+    )

@@ -1,0 +1,135 @@
+"""Pool: files by the sha256 of their content, each written once, and whole or not there."""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from service.host.atomic_write import flush
+from service.host.damaged_file import is_of_the_file
+from service.host.digests import opened
+from service.settings import MIB
+
+_ASIDE = ".aside-"
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a file holds."""
+
+    sha256: str
+    bytes: int
+
+
+class Unreadable(Exception):
+    """A file is there and cannot be read, whenever it is tried: `reason` is what the system says."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"{path}: {reason}")
+
+
+class Pool:
+    """Files under one folder. Every method raises OSError as the file system says it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.copied_files = self.copied_bytes = 0
+
+    def path(self, sha256: str) -> Path:
+        """Where the content with that hash lies, if it is there."""
+        return self._folder / sha256[:2] / sha256
+
+    def has(self, content: Content) -> bool:
+        """Whether it is there, by its name and size."""
+        try:
+            return self.path(content.sha256).stat().st_size == content.bytes
+        except FileNotFoundError:
+            return False
+
+    def is_whole(self, content: Content) -> bool:
+        """Whether it is there, and what was written. That it was read is noted by its file's mtime."""
+        path = self.path(content.sha256)
+        try:
+            found = hashed(path)
+        except (FileNotFoundError, Unreadable):
+            return False
+        os.utime(path)
+        return found == content
+
+    def read_s(self, sha256: str) -> float:
+        """When that content was written, or last read, in seconds since 1970; 0 where it is not there, or a
+        clock was ahead."""
+        try:
+            read_s = self.path(sha256).stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+        return read_s if read_s <= time.time() else 0.0
+
+    def add(self, source: Path) -> Content:
+        """Copy a file's content, and tell what it is. A copy that is there is replaced: it may be damaged.
+
+        Raises FileNotFoundError, and Unreadable.
+        """
+        handle, aside = tempfile.mkstemp(dir=self._folder, prefix=_ASIDE)
+        try:
+            with os.fdopen(handle, "wb") as copy:
+                content = hashed(source, copy)
+                copy.flush()
+                os.fsync(copy.fileno())
+            place = self.path(content.sha256)
+            if not place.parent.is_dir():
+                place.parent.mkdir(mode=0o700)
+                flush(self._folder)
+            os.replace(aside, place)
+            flush(place.parent)
+            self.copied_files += 1
+            self.copied_bytes += content.bytes
+        finally:
+            Path(aside).unlink(missing_ok=True)
+        return content
+
+    def remove_others(self, needed: Collection[str]) -> int:
+        """Remove what has none of these hashes, and what was left by half; returns how many files."""
+        removed = 0
+        for path in list(self._folder.glob("??/*")) + list(self._folder.glob(f"{_ASIDE}*")):
+            if path.name not in needed:
+                path.unlink()
+                removed += 1
+        return removed
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Raises Unreadable for what an operating system says of that file alone."""
+    try:
+        yield
+    except OSError as error:
+        if not is_of_the_file(error):
+            raise
+        raise Unreadable(path, f"{error.strerror}") from None
+
+
+def hashed(source: Path, copy: BinaryIO | None = None) -> Content:
+    """What a file holds, written to `copy` as well. Raises Unreadable, and OSError."""
+    digest, count = hashlib.sha256(), 0
+    with reading(source):
+        file = opened(source)
+    with file:
+        while chunk := _next(file, source):
+            digest.update(chunk)
+            count += len(chunk)
+            if copy is not None:
+                copy.write(chunk)
+    return Content(digest.hexdigest(), count)
+
+
+def _next(file: BinaryIO, source: Path) -> bytes:
+    # What is said when the copy is written is not of the source.
+    with reading(source):
+        return file.read(MIB)

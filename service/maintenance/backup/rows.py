@@ -1,0 +1,135 @@
+"""Records of a backup: all rows as of one moment, in an SQLite file, whichever database they came from."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+from sqlalchemy import Connection, delete, func, insert, select, text
+
+from service.maintenance.backup.manifest import BackupError, Thing
+from service.schemas.result_kinds import Kind
+from service.storage.database.connection import Database
+from service.storage.database.migrate import migrate, newest, revision
+from service.storage.database.tables import holdings, jobs, metadata
+from service.storage.job_states import OPEN
+from service.storage.ownership import CASE, everything
+
+AT_ONCE = 1000
+"""Rows that are copied together [U]."""
+
+URL = "SEEDPATH_DATABASE_URL"
+
+REBUILD = "`seedpath store rebuild` makes a damaged database anew from the files."
+
+
+def copy_records(database: Database, file: Path) -> None:
+    """Write all rows, as of one moment, to a new SQLite file. Others read and write meanwhile.
+
+    Raises BackupError for a database of another version, or a damaged one; OSError, and
+    database.connection.Unavailable.
+    """
+    found = revision(database)
+    if found != newest():
+        raise BackupError(
+            URL,
+            f"its tables are of version {found or 'none'}, and this software's are of {newest()}",
+            "Use the version that serves it, or start this one's server, which brings it up to date.",
+        )
+    if database.engine.dialect.name == "sqlite":
+        _copy_sqlite(database, file)
+    else:
+        with contextlib.closing(Database(f"sqlite:///{file}", 0.0)) as copy:
+            migrate(copy)
+            with database.engine.connect().execution_options(isolation_level="REPEATABLE READ") as source:
+                # A disk that the copy goes to may be slower than a server waits for its clients.
+                source.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+                _copy_rows(source, copy)
+
+
+def settle(file: Path) -> None:
+    """Have one file hold all of a database that nobody has open: it is to be copied and hashed."""
+    with contextlib.closing(sqlite3.connect(file)) as copy:
+        copy.execute("PRAGMA journal_mode = DELETE")
+        (found,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
+    if found != "ok":
+        raise BackupError(URL, f"the database is damaged ({found})", REBUILD)
+
+
+def load_records(file: Path, database: Database) -> None:
+    """Have an empty database hold the rows of such a file. Raises BackupError where it has rows already."""
+    migrate(database)
+    with contextlib.closing(Database(f"sqlite:///{file}", 0.0)) as source:
+        migrate(source)
+        refuse_rows(database)
+        with source.engine.connect() as connection:
+            _copy_rows(connection, database)
+    if database.engine.dialect.name == "postgresql":
+        database.write(_count_on)
+
+
+def refuse_rows(database: Database) -> None:
+    """Raises BackupError where a database, which has tables, has rows."""
+
+    def has_rows(connection: Connection) -> bool:
+        return any(connection.scalar(select(func.count()).select_from(t)) for t in (holdings, jobs))
+
+    if database.read(has_rows):
+        raise BackupError(
+            URL, "the database has rows already", "Name an empty one: a backup is never mixed with others."
+        )
+
+
+def needed(connection: Connection) -> set[tuple[str, str]]:
+    """Kind and id of all whose files the rows need: what is held, and what open jobs work on."""
+    working = connection.execute(select(jobs.c.case_id, jobs.c.plan_id).where(jobs.c.state.in_(OPEN))).all()
+    cases = {(CASE, case_id) for case_id, _ in working}
+    plans = {(str(Kind.PLAN), plan_id) for _, plan_id in working if plan_id is not None}
+    return everything(connection) | cases | plans
+
+
+def drop_rows(connection: Connection, things: Iterable[Thing]) -> None:
+    """Remove the rows that need these: they were let go, and the jobs on them have ended."""
+    for thing in things:
+        is_open = jobs.c.state.in_(OPEN)
+        if thing.kind == CASE:
+            connection.execute(delete(holdings).where(holdings.c.case_id == thing.id))
+            connection.execute(delete(jobs).where(is_open, jobs.c.case_id == thing.id))
+            continue
+        held = holdings.c.kind == thing.kind, holdings.c.id == thing.id
+        connection.execute(delete(holdings).where(*held))
+        if thing.kind == Kind.PLAN:
+            connection.execute(delete(jobs).where(is_open, jobs.c.plan_id == thing.id))
+
+
+def _copy_sqlite(database: Database, file: Path) -> None:
+    try:
+        with contextlib.closing(sqlite3.connect(file)) as copy, database.engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)
+            # In one step: what is written meanwhile begins it anew otherwise.
+            driver.backup(copy)
+    except sqlite3.DatabaseError as error:
+        raise BackupError(URL, f"the database cannot be copied ({error})", REBUILD) from None
+    settle(file)
+
+
+def _copy_rows(source: Connection, target: Database) -> None:
+    """All rows of all tables, those first that others refer to; all of them or none."""
+
+    def change(connection: Connection) -> None:
+        for table in metadata.sorted_tables:
+            rows = source.execution_options(yield_per=AT_ONCE).execute(select(table)).mappings()
+            for some in rows.partitions():
+                values = [{str(name): value for name, value in row.items()} for row in some]
+                connection.execute(insert(table), values)
+
+    target.write(change)
+
+
+def _count_on(connection: Connection) -> None:
+    """Have PostgreSQL number what comes after what was loaded."""
+    for table in (holdings, jobs):
+        last = select(func.coalesce(func.max(table.c.number), 0) + 1).scalar_subquery()
+        counter = func.pg_get_serial_sequence(table.name, "number")
+        connection.execute(select(func.setval(counter, last, False)))

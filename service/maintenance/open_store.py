@@ -1,0 +1,54 @@
+"""Opened: a service's data folder and its database, for commands on them. Nothing is made by it."""
+
+import argparse
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from anatomy.errors import AnatomyError
+from service.settings import Settings, from_environment
+from service.storage.database.connection import Database
+from service.storage.database.migrate import refuse_unfit
+from service.storage.reserved_space import records_room
+from service.study.folder import is_study
+
+
+def add_data_dir(action: Any) -> None:
+    """Add the option that names the data folder to the parser of a command."""
+    action.add_argument("--data-dir", type=Path, metavar="DIR", help="SEEDPATH_DATA_DIR")
+
+
+def settings_of(asked: argparse.Namespace) -> Settings:
+    """The settings, with the data folder that the command names. Raises AnatomyError."""
+    given = {} if asked.data_dir is None else {"SEEDPATH_DATA_DIR": str(asked.data_dir)}
+    return from_environment(os.environ | given)
+
+
+def refuse_other_folder(settings: Settings) -> None:
+    """Raises AnatomyError for a data folder that is none of a service."""
+    if not (settings.data_dir / "cases").is_dir() or is_study(settings.data_dir):
+        raise AnatomyError(
+            "SEEDPATH_DATA_DIR",
+            f"{settings.data_dir} is no data folder of a service",
+            "Name the one that the service uses, by this or by --data-dir.",
+        )
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Database]:
+    """The database of a service's data folder, which is there and whole.
+
+    Raises AnatomyError for another folder, and for a database that is not there, damaged, or has other
+    tables; OSError, and database.connection.Unavailable.
+    """
+    refuse_other_folder(settings)
+    with closing(database_of(settings)) as database:
+        refuse_unfit(database)
+        yield database
+
+
+def database_of(settings: Settings) -> Database:
+    """The database, whatever is in it. Raises AnatomyError for a URL that names none."""
+    return Database(settings.database, settings.database_patience_s, records_room(settings))

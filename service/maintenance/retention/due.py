@@ -1,0 +1,99 @@
+"""Due: what is to go, from rows and sizes alone. Results go first: what is made from a case keeps it.
+
+By age, an owner lets go of what he has not used for so long. By size, files go, those first that nobody has
+used for longest, for all who hold them.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence, Set
+from dataclasses import dataclass
+
+from service.maintenance.retention.policy import Policy, before_s
+from service.storage.ownership import CASE
+
+
+@dataclass(frozen=True)
+class Held:
+    """A row of what an owner holds; `used_s` is the last use of it, in seconds since 1970."""
+
+    owner: str
+    kind: str
+    id: str
+    case_id: str
+    used_s: float
+
+
+@dataclass(frozen=True)
+class Due:
+    """Something that an owner is to let go of, the last use of it, and the setting that says so."""
+
+    owner: str
+    kind: str
+    id: str
+    last_used_s: float
+    setting: str
+
+
+Key = tuple[str, str, str]
+"""Owner, kind and id of something that is held."""
+
+Size = Callable[[str, str], int]
+"""The bytes of the files of a kind and an id."""
+
+
+def due(held: Sequence[Held], working: Set[Key], size: Size, policy: Policy, now_s: float) -> list[Due]:
+    """What is to go, in order: results, then cases. Nothing that open jobs are `working` on."""
+    results = _Group([row for row in held if row.kind != CASE], working)
+    going = results.by_age("keep_plans_days", before_s(now_s, policy.keep_plans_days))
+    going += results.by_size("max_bytes_of_plans", policy.max_bytes_of_plans, size)
+    gone = {(one.owner, one.kind, one.id) for one in going}
+    kept = [row for row in held if (row.owner, row.kind, row.id) not in gone]
+    cases = _Group([row for row in kept if row.kind == CASE], working, kept)
+    going += cases.by_age("keep_cases_days", before_s(now_s, policy.keep_cases_days))
+    going += cases.by_size("max_bytes_of_cases", policy.max_bytes_of_cases, size)
+    return going
+
+
+class _Group:
+    """Rows of results, or of cases with all `others` that are held; and when each was used last."""
+
+    def __init__(self, rows: Iterable[Held], working: Set[Key], others: Sequence[Held] = ()) -> None:
+        self._last_s: dict[Key, float] = {}
+        for row in rows:
+            key = row.owner, row.kind, row.id
+            self._last_s[key] = max(row.used_s, self._last_s.get(key, row.used_s))
+        # Results of a case are others that its owner holds; they keep it, as open jobs on it do.
+        self._needed = working | {(o.owner, CASE, o.case_id) for o in others if o.kind != CASE}
+        # Files that stay though no row of this group asks for them.
+        self._used = {(CASE, other.case_id) for other in others if other.kind != CASE}
+
+    def by_age(self, setting: str, before_s: float | None) -> list[Due]:
+        """What was last used before, the oldest first. It is no longer of the group."""
+        if before_s is None:
+            return []
+        old = [key for key, last_s in self._last_s.items() if last_s < before_s and key not in self._needed]
+        return [self._let_go(key, setting) for key in sorted(old, key=self._order)]
+
+    def by_size(self, setting: str, most_bytes: int | None, size: Size) -> list[Due]:
+        """What takes the rest below the bound, as far as nothing needs it. It is no longer of the group."""
+        if most_bytes is None:
+            return []
+        holders: dict[tuple[str, str], list[Key]] = defaultdict(list)
+        for key in self._last_s:
+            holders[key[1:]].append(key)
+        sizes = {file: size(*file) for file in holders.keys() | self._used}
+        total, going = sum(sizes.values()), []
+        for file in sorted(holders, key=lambda file: max(self._order(key) for key in holders[file])):
+            if total <= most_bytes:
+                break
+            if file in self._used or any(key in self._needed for key in holders[file]):
+                continue
+            total -= sizes[file]
+            going += [self._let_go(key, setting) for key in sorted(holders[file])]
+        return going
+
+    def _order(self, key: Key) -> tuple[float, Key]:
+        return self._last_s[key], key
+
+    def _let_go(self, key: Key, setting: str) -> Due:
+        return Due(*key, self._last_s.pop(key), setting)

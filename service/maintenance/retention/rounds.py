@@ -1,0 +1,218 @@
+"""Rounds: what is due goes, a bounded number at once, by one server of a data folder at a time."""
+
+import contextlib
+import fcntl
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from sqlalchemy import Connection, select
+
+from planner.records.wording.number_text import counted
+from service.host.periodic_thread import Steady
+from service.host.timestamp import stamp
+from service.jobs.job_table import Book
+from service.logs.audit import settle
+from service.logs.json_lines import AUDIT
+from service.logs.rotation import put_by
+from service.maintenance.retention.due import Due, Held, Key, due
+from service.maintenance.retention.grace import Grace
+from service.maintenance.retention.policy import Policy, before_s
+from service.problems import Problem
+from service.schemas.result_kinds import Kind
+from service.storage.database.connection import Database, Unavailable
+from service.storage.database.tables import holdings, jobs, sizes
+from service.storage.job_states import OPEN
+from service.storage.library import Keeper
+from service.storage.ownership import CASE, LAST_USED, has_results, last_used_s
+
+EVERY_S = 3600.0
+"""Between two rounds [U]."""
+
+PAUSE_S = 10.0
+"""Between two rounds where more is due [U]."""
+
+MOST_AT_ONCE = 100
+"""Things that go in one round: each is a transaction for which orders wait [U]."""
+
+JOB, LOG = "jobs", "audit"
+"""Kinds of what goes, beside cases and results."""
+
+_log = logging.getLogger("seedpath.retention")
+
+
+class Used(Exception):
+    """It was used since it was found to be due."""
+
+
+class Retention:
+    """What a policy asks for, of one data folder and its records. `clock_s` tells seconds since 1970."""
+
+    def __init__(
+        self,
+        database: Database,
+        keeper: Keeper,
+        book: Book,
+        audit: Path,
+        policy: Policy,
+        clock_s: Callable[[], float] = time.time,
+    ) -> None:
+        self._database, self._keeper, self._book = database, keeper, book
+        self._audit, self._policy, self._clock_s = audit, policy, clock_s
+
+    def due(self) -> list[Due]:
+        """All that is to go now, in order. Raises OSError and database.connection.Unavailable."""
+        held, working, bytes = self._database.read(_rows)
+
+        def size(kind: str, id: str) -> int:
+            return bytes.get((kind, id), 0)
+
+        found = due(held, working, size, self._policy, self._clock_s())
+        return found + self._due_jobs() + self._due_logs()
+
+    def remove(self, most: int | None = MOST_AT_ONCE) -> tuple[list[Due], bool]:
+        """Remove some of it, or all; returns what went, and whether more is due. Each has a line in the audit
+        log, which the disk has before it goes.
+
+        Raises OSError, also where no line can be written, and database.connection.Unavailable.
+        """
+        went: list[Due] = []
+        for one in self.due():
+            if most is not None and len(went) >= most:
+                return went, True
+            if self._is_removed(one):
+                went.append(one)
+        return went, False
+
+    def _is_removed(self, one: Due) -> bool:
+        try:
+            if one.kind == CASE:
+                self._keeper.remove_case(one.owner, one.id, lambda c: _note_unused(c, one))
+            elif one.kind == JOB:
+                return self._book.forget(one.id, lambda: _note(one))
+            elif one.kind == LOG:
+                _note(one)
+                self._audit.with_name(one.id).unlink(missing_ok=True)
+            else:
+                kind = Kind(one.kind)
+                self._keeper.remove_result(one.owner, kind, one.id, lambda c: _note_unused(c, one))
+        except (Used, Problem):
+            # It is used again, or gone already.
+            return False
+        return True
+
+    def _due_jobs(self) -> list[Due]:
+        before = before_s(self._clock_s(), self._policy.keep_jobs_days)
+        ended = () if before is None else self._book.ended_before(before)
+        return [Due(job.owner, JOB, job.id, job.ended_s or before or 0.0, "keep_jobs_days") for job in ended]
+
+    def _due_logs(self) -> list[Due]:
+        files = put_by(self._audit)
+        before = before_s(self._clock_s(), self._policy.keep_audit_days)
+        old = [one for one in files if before is not None and one.at_s < before]
+        found = [Due("", LOG, one.path.name, one.at_s, "keep_audit_days") for one in old]
+        most = self._policy.max_bytes_of_audit
+        if most is not None:
+            rest = files[len(old) :]
+            total = sum(one.path.stat().st_size for one in rest)
+            for one in rest:
+                if total <= most:
+                    break
+                total -= one.path.stat().st_size
+                found.append(Due("", LOG, one.path.name, one.at_s, "max_bytes_of_audit"))
+        return found
+
+
+class Rounds:
+    """Rounds of one server: at its start, and again and again. Where the policy is empty there are none."""
+
+    def __init__(self, retention: Retention, policy: Policy, data_dir: Path) -> None:
+        self._retention, self._policy, self._data_dir = retention, policy, data_dir
+        self._grace = Grace(data_dir, policy)
+        self._steady = Steady("seedpath-retention", self._look_in_time, PAUSE_S)
+        self._next_s = 0.0
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        if not self._policy.is_empty:
+            self._steady.start()
+
+    def close(self) -> None:
+        """End after what is being removed, if that does not take long."""
+        self._steady.close()
+
+    def look(self) -> bool:
+        """One round; returns whether more is due."""
+        with _alone(self._data_dir) as is_first:
+            if not is_first:
+                return False
+            left_s = self._grace.left_s()
+            if left_s > 0.0:
+                found = len(self._retention.due())
+                if found > 0:
+                    _log.warning(
+                        "Retention: %s in %.0f h, by settings or a clock that may have changed. `seedpath "
+                        "store prune --dry-run` lists them.",
+                        f"{counted(found, 'thing goes', 'things go')}",
+                        left_s / 3600.0,
+                    )
+                return False
+            gone, is_more = self._retention.remove()
+        if gone:
+            _log.info("Retention: %s", counted(len(gone), "thing went", "things went"))
+        return is_more
+
+    def _look_in_time(self) -> None:
+        if time.monotonic() < self._next_s:
+            return
+        # Before the look: what fails in it is tried again in its time.
+        self._next_s = time.monotonic() + EVERY_S
+        try:
+            if self.look():
+                self._next_s = 0.0
+        except (OSError, Unavailable) as error:
+            _log.warning("Retention waits: %s", error)
+
+
+def _rows(connection: Connection) -> tuple[list[Held], set[Key], dict[tuple[str, str], int]]:
+    """What is held, what open jobs work on, and sizes in bytes by kind and id."""
+    kept = select(holdings.c.owner, holdings.c.kind, holdings.c.id, holdings.c.case_id, LAST_USED)
+    works = select(jobs.c.owner, jobs.c.case_id, jobs.c.plan_id).where(jobs.c.state.in_(OPEN))
+    working: set[Key] = set()
+    for owner, case_id, plan_id in connection.execute(works):
+        working.add((owner, CASE, case_id))
+        if plan_id is not None:
+            working.add((owner, Kind.PLAN, plan_id))
+    bytes = {(kind, id): size for kind, id, size in connection.execute(select(sizes))}
+    return [Held(*row) for row in connection.execute(kept)], working, bytes
+
+
+def _note_unused(connection: Connection, one: Due) -> None:
+    """Write the line before it goes: there is none that goes without. Raises Used where it is needed, by what
+    the keeper does not look at."""
+    last_s = last_used_s(connection, one.owner, one.kind, one.id)
+    if last_s != one.last_used_s or (one.kind == CASE and has_results(connection, one.owner, one.id)):
+        raise Used
+    _note(one)
+
+
+def _note(one: Due) -> None:
+    """The audit log's line of something that goes. Raises OSError where the disk does not have it."""
+    # Lines that wait already: a removal that is refused needs none.
+    settle()
+    fields = {"owner": one.owner or None, "setting": one.setting, "last_used": stamp(one.last_used_s)}
+    AUDIT.info("RETENTION %s/%s", one.kind, one.id, extra={"fields": fields})
+    settle()
+
+
+@contextlib.contextmanager
+def _alone(data_dir: Path) -> Iterator[bool]:
+    """Whether no other server is at it; none is while the context lasts."""
+    with (data_dir / "retention.lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True

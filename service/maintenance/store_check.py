@@ -1,0 +1,116 @@
+"""Store check: every file that is kept against its sha256, and files against rows. Nothing is changed.
+
+It may run beside a server: what comes and goes meanwhile is looked at again before it is told.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+
+from service.host.damaged_file import MISSING, RESULT_REMEDY, DamagedFile, refuse_damaged
+from service.problems import Problem
+from service.schemas.result_kinds import Kind
+from service.schemas.skin_access import is_sealed
+from service.storage.database.connection import Database
+from service.storage.file_store import RECORD, Store, remedy_of
+from service.storage.kept_bytes import size_of
+from service.storage.library import Keeper
+from service.storage.ownership import CASE, everything, is_needed
+from service.storage.quota import Quota
+
+STRAY_REMEDY = "Move it out of the data folder."
+
+NO_ROW = (
+    "nobody holds it: its row is lost, or a server was killed when it wrote or removed it. `seedpath store "
+    "rebuild --owner NAME --add` gives one owner all that nobody holds; where it is not missed, remove it."
+)
+
+
+def wrong_files(store: Store) -> Iterator[str]:
+    """What is wrong with files, a sentence with the way out for each. Raises OSError."""
+    for case_id in store.case_ids():
+        yield from _wrong_in_case(store, case_id)
+    for kind in Kind:
+        for id in store.result_ids(kind):
+            yield from _wrong_in_result(store, kind, id)
+
+
+def wrong_rows(store: Store, database: Database) -> Iterator[str]:
+    """What is wrong between rows and files, likewise. Raises OSError, and database.connection.Unavailable."""
+    yield from _rows_without_files(store, database)
+    yield from _lost_maps(store, database)
+    for held, id in Keeper(database, store, Quota(sys.maxsize)).unheld():
+        place = f"{CASE}/{id}" if held == CASE else store.place(held, id)
+        yield f"{place}: {NO_ROW}"
+
+
+def unsealed(store: Store) -> int:
+    """How many records of cases and maps of plans hold no sha256 of themselves, as those of earlier versions:
+    what they tell is believed. Raises OSError."""
+    found = 0
+    for case_id in store.case_ids():
+        with suppress(Problem):
+            found += not store.case(case_id).is_sealed
+    for id in store.result_ids(Kind.PLAN):
+        with suppress(Problem):
+            found += store.has_map(id) and not is_sealed(store.access(id, 0))
+    return found
+
+
+def _wrong_in_case(store: Store, case_id: str) -> Iterator[str]:
+    try:
+        stored = store.case(case_id)
+    except Problem as error:
+        # A case that was removed meanwhile is not damaged.
+        if case_id in store.case_ids():
+            yield error.report.detail
+        return
+    for file in stored.case.kept:
+        try:
+            refuse_damaged((file,))
+        except DamagedFile as error:
+            if store.is_there(case_id):
+                yield str(error)
+    known = {stored.folder / RECORD, *(file.path for file in stored.case.kept)}
+    for path in sorted(stored.folder.rglob("*")):
+        # What stands in the place of a file of the case is told as its damage.
+        if known.isdisjoint((path, *path.parents)) and not path.is_dir():
+            place = path.relative_to(stored.folder)
+            yield f"cases/{case_id}/{place}: it is none of the case's files. {STRAY_REMEDY}"
+
+
+def _wrong_in_result(store: Store, kind: Kind, id: str) -> Iterator[str]:
+    if not store.is_result_there(kind, id):
+        yield f"{store.place_of_map(id)}: it is the map of a plan that is not there. {STRAY_REMEDY}"
+        return
+    reads = [partial(store.kept, kind, id)]
+    if kind is Kind.PLAN and store.has_map(id):
+        reads.append(partial(store.access, id, 0))
+    for read in reads:
+        try:
+            read()
+        except Problem as error:
+            # What was removed meanwhile is not damaged.
+            if store.is_result_there(kind, id):
+                yield error.report.detail
+
+
+def _rows_without_files(store: Store, database: Database) -> Iterator[str]:
+    cases = set(store.case_ids())
+    for kind, id in sorted(database.read(everything)):
+        # A case whose record is gone has been told of.
+        is_there = id in cases if kind == CASE else store.has(kind, id)
+        if not is_there and database.read(partial(is_needed, kind=kind, id=id)):
+            yield f"{store.place(kind, id)}: {MISSING}. {remedy_of(kind)}"
+
+
+def _lost_maps(store: Store, database: Database) -> Iterator[str]:
+    for id in store.result_ids(Kind.PLAN):
+        kept_bytes = database.read(partial(size_of, kind=Kind.PLAN, id=id))
+        # A plan that is damaged has been told of.
+        is_less = store.result_bytes(Kind.PLAN, id) < kept_bytes and store.is_kept(Kind.PLAN, id, 0)
+        is_lost = is_less and not store.is_kept(Kind.PLAN, id, kept_bytes)
+        # What was removed meanwhile is not lost.
+        if is_lost and store.is_result_there(Kind.PLAN, id):
+            yield f"{store.place_of_map(id)}: {MISSING}. {RESULT_REMEDY}"

@@ -1,0 +1,183 @@
+"""Store rebuild: rows for what is kept, where the database is lost, or rows of it are.
+
+Files say what they are, and what they were made from; they do not say whose they are. So all that nobody
+holds is given to one owner, who is named. Jobs, and who held what, are lost with the database. What is
+damaged gets its row as well where it can be told what it was made from: then it is answered as damaged, and
+the same upload or order mends it.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, exists, select
+
+from anatomy.errors import AnatomyError
+from planner.records.plan import Plan
+from service.host.damaged_file import CASE_REMEDY, MISSING
+from service.problems import Problem
+from service.schemas.json.strict import NotJson, Refused
+from service.schemas.plan.file import Unreadable, read_kept_plan
+from service.schemas.plan.followup_file import read_evaluation, read_replanned
+from service.schemas.result_kinds import Kind
+from service.schemas.summaries import summary_text
+from service.storage.case_of_plan import is_made_from
+from service.storage.database.connection import Database
+from service.storage.database.tables import holdings
+from service.storage.file_store import Store, StoredCase
+from service.storage.library import Keeper
+from service.storage.ownership import CASE, LOCK, hold, is_needed, use
+from service.storage.quota import Quota
+
+AGAIN = "Bring it back, then rebuild with --add."
+NO_CASE = f"the case that it was made from is not there, or damaged. {AGAIN}"
+NO_PLAN = (
+    f"the plan that it is about is not there, or damaged. {AGAIN} Where its owner removed that plan, nothing "
+    "tells which case it is of."
+)
+OF_OTHERS = (
+    "others hold the case that it was made from. Have its owner upload that case first, or name one of those "
+    "as --owner."
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What an owner is to hold: `made_s` is when its file was written, in seconds since 1970."""
+
+    made_s: float
+    kind: str
+    id: str
+    case_id: str
+    summary: str | None = None
+
+
+@dataclass
+class Rows:
+    """The rows that files tell of, and a sentence for each file that gets none, by its kind and id."""
+
+    rows: list[Row] = field(default_factory=list)
+    left_out: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+def rebuild(store: Store, database: Database, owner: str, *, add: bool) -> Rows:
+    """Have `owner` hold all that is kept and nobody holds, and no more: what others hold is theirs, and so
+    is what was made from a case that only others hold.
+
+    Raises AnatomyError where the database has rows and they are not to be added to; OSError, and
+    database.connection.Unavailable.
+    """
+    if not add and database.read(lambda c: c.scalar(select(exists().select_from(holdings)))):
+        raise AnatomyError(
+            "store rebuild",
+            "the database has rows already, which say who holds what",
+            "Say --add to give the owner what nobody holds, or name another database.",
+        )
+    found = rows_of(store)
+
+    def change(connection: Connection) -> Rows:
+        def is_free(kind: str, id: str) -> bool:
+            return store.has(kind, id) and not is_needed(connection, kind, id)
+
+        # Looked at under the lock: files come and go beside a server that runs.
+        free = [row for row in found.rows if is_free(row.kind, row.id)]
+        left_out = {thing: said for thing, said in found.left_out.items() if is_free(*thing)}
+        others = {row.case_id for row in free if _is_of_others(connection, owner, row.case_id)}
+        # In the order in which they were made, as lists tell them.
+        added = sorted((row for row in free if row.case_id not in others), key=lambda row: row.made_s)
+        for row in added:
+            hold(connection, owner, row.kind, row.id, row.case_id, row.summary, row.made_s)
+            # When it was last used is lost: it is not to be taken for unused since it was made.
+            use(connection, owner, row.kind, row.id)
+        for row in free:
+            if not is_needed(connection, row.kind, row.id):
+                left_out[row.kind, row.id] = f"{store.place(row.kind, row.id)}: {OF_OTHERS}"
+        return Rows(added, left_out)
+
+    added = database.write(change, LOCK)
+    # Beside a server that runs, it counts at once what its owner keeps.
+    Keeper(database, store, Quota(sys.maxsize)).weigh()
+    return added
+
+
+def _is_of_others(connection: Connection, owner: str, case_id: str) -> bool:
+    own = exists().where(holdings.c.owner == owner, holdings.c.case_id == case_id)
+    return is_needed(connection, CASE, case_id) and not connection.scalar(select(own))
+
+
+def rows_of(store: Store) -> Rows:
+    """The rows that the files of a store tell of. Raises OSError."""
+    found = Rows()
+    cases = [case for id in store.case_ids() if (case := _case(store, id, found)) is not None]
+    made_from = {id: _cases_of_plan(store, id, cases, found) for id in store.result_ids(Kind.PLAN)}
+    for kind in (Kind.EVALUATION, Kind.REPLAN):
+        for id in store.result_ids(kind):
+            _add_result(store, kind, id, cases, made_from, found)
+    return found
+
+
+def _case(store: Store, id: str, found: Rows) -> StoredCase | None:
+    """A case, which gets a row, damaged or not; None where it cannot be told what was made from it."""
+    if not store.is_there(id):
+        found.left_out[CASE, id] = f"{store.place(CASE, id)}: {MISSING}. {CASE_REMEDY}"
+        return None
+    found.rows.append(Row(store.made_s(CASE, id), CASE, id, id))
+    try:
+        case = store.case(id)
+    except Problem:
+        return None
+    return case if case.record.get("description") is not None else None
+
+
+def _cases_of_plan(store: Store, id: str, cases: Sequence[StoredCase], found: Rows) -> Sequence[str]:
+    """The cases that a plan was made from, each of which gets a row."""
+    try:
+        plan = read_kept_plan(store.kept(Kind.PLAN, id), id)
+    except Problem as error:
+        found.left_out[Kind.PLAN, id] = error.report.detail
+        return ()
+    except Unreadable as error:
+        found.left_out[Kind.PLAN, id] = f"{store.place(Kind.PLAN, id)}: {error.value}. {error.remedy}"
+        return ()
+    fitting = _fitting(plan, cases)
+    if not fitting:
+        found.left_out[Kind.PLAN, id] = f"{store.place(Kind.PLAN, id)}: {NO_CASE}"
+    summary, made_s = summary_text(plan), store.made_s(Kind.PLAN, id)
+    found.rows += [Row(made_s, Kind.PLAN, id, case_id, summary) for case_id in fitting]
+    return fitting
+
+
+def _add_result(
+    store: Store,
+    kind: Kind,
+    id: str,
+    cases: Sequence[StoredCase],
+    made_from: Mapping[str, Sequence[str]],
+    found: Rows,
+) -> None:
+    try:
+        about, within = _read(kind, store.kept(kind, id))
+    except Problem as error:
+        found.left_out[kind, id] = error.report.detail
+        return
+    except (NotJson, Refused) as error:
+        found.left_out[kind, id] = f"{store.place(kind, id)}: it cannot be read back: {error}"
+        return
+    # The plan within was made from the same case.
+    fitting = made_from.get(about) or ([] if within is None else _fitting(within, cases))
+    if not fitting:
+        found.left_out[kind, id] = f"{store.place(kind, id)}: {NO_PLAN}"
+    found.rows += [Row(store.made_s(kind, id), kind, id, case_id) for case_id in fitting]
+
+
+def _read(kind: Kind, text: bytes) -> tuple[str, Plan | None]:
+    """The sha256 of the plan that an evaluation or a replanning is about, and the plan within it."""
+    if kind is Kind.EVALUATION:
+        evaluation = read_evaluation(text)
+        return evaluation.plan_sha256, evaluation.supplement
+    replanned = read_replanned(text)
+    return replanned.plan_sha256, replanned.plan
+
+
+def _fitting(plan: Plan, cases: Sequence[StoredCase]) -> list[str]:
+    return [case.record["id"] for case in cases if is_made_from(plan, case)]

@@ -1,0 +1,113 @@
+"""Input files: a case as files or as the built-in thorax, and requests and plans read from files."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from anatomy.errors import ReadError
+from anatomy.readers.mesh.mesh_axes import MeshAxes
+from planner.errors import RequestError
+from planner.records.plan import Plan
+from planner.records.request import Request
+from service.operations.case import BUILTINS, Case
+from service.schemas.json.strict import NotJson, Refused, read_model
+from service.schemas.plan.file import MAX_PLAN_BYTES, PlanFile, read_plan
+from service.schemas.request.model import MAX_REQUEST_BYTES, PlanRequest
+
+BUILTIN_PREFIX = "builtin:"
+
+
+FILE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".stl", ".obj", ".ply")
+"""A --target that ends so is a file, even where there is none."""
+
+
+Read = TypeVar("Read")
+
+
+class BadFile(ValueError):
+    """A JSON file of the user's that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """What the input arguments mean: a case, and the targets that were named rather than given as files."""
+
+    case: Case
+    target_names: tuple[str, ...]
+
+    def refuse_other_targets(self, plan: Plan) -> None:
+        """Raise RequestError where a target is named that is not the plan's."""
+        targets = plan.request.target.structures
+        for name in self.target_names:
+            if name not in targets:
+                raise RequestError(
+                    "--target", f"{name!r} is not the plan's", f"Its targets: {', '.join(targets)}."
+                )
+
+    def asked(self, request: Request) -> Request:
+        """The request with the targets that were named. Raises RequestError where it names others."""
+        if self.target_names and self.case.targets:
+            raise RequestError(
+                "--target", "both names and files are given", "Give all as names, or all as files."
+            )
+        named, asked = self.target_names, request.target.structures
+        if asked and named and set(asked) != set(named):
+            raise RequestError("--target", "the request names another", "Leave it out of one of the two.")
+        return replace(request, target=replace(request.target, structures=named)) if named else request
+
+
+def input_from(
+    given: str,
+    names: Path | None,
+    targets: Sequence[str],
+    ct: Path | None,
+    mesh_axes: MeshAxes | None,
+) -> Input:
+    """What an input with its companions means. Raises ReadError for a file that is not there."""
+    source: Path | str = Path(given)
+    if given.startswith(BUILTIN_PREFIX):
+        source = given.removeprefix(BUILTIN_PREFIX)
+    files = tuple(t for t in targets if is_target_file(t))
+    for path in [source, names, ct, *map(Path, files)]:
+        if isinstance(path, Path) and not path.exists():
+            built_in = path == source and given in BUILTINS
+            remedy = f"Did you mean {BUILTIN_PREFIX}{given}?" if built_in else "Check the path."
+            raise ReadError(str(path), "there is no such file or folder", remedy)
+    named = tuple(t for t in targets if t not in files)
+    return Input(Case(source, names, tuple(map(Path, files)), ct, mesh_axes), named)
+
+
+def files_of(case: Case, *others: Path | None) -> list[Path]:
+    """Every file or folder that is read: the case's, and others."""
+    given = [case.source, case.names, *case.targets, case.ct, *others]
+    return [path for path in given if isinstance(path, Path)]
+
+
+def is_target_file(target: str) -> bool:
+    """Whether a target is given as a file, there or not, rather than by name."""
+    return Path(target).exists() or "/" in target or target.lower().endswith(FILE_SUFFIXES)
+
+
+def plan_file(path: Path) -> PlanFile:
+    """A plan's file. Raises BadFile."""
+    return read_file(path, read_plan, MAX_PLAN_BYTES)
+
+
+def request_file(path: Path | None) -> PlanRequest:
+    """A request's file, or without one the request for every default. Raises BadFile."""
+    return PlanRequest() if path is None else read_file(path, _request, MAX_REQUEST_BYTES)
+
+
+def _request(data: bytes) -> PlanRequest:
+    return read_model(PlanRequest, data, MAX_REQUEST_BYTES)
+
+
+def read_file(path: Path, read: Callable[[bytes], Read], most: int) -> Read:
+    """What `read` makes of a JSON file, given one byte more than `most` of it at the most. Raises BadFile."""
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    try:
+        return read(data)
+    except (NotJson, Refused) as error:
+        raise BadFile(f"{path.name}: {error}") from None

@@ -1,0 +1,85 @@
+"""Tasks: what jobs ask for, and the work that does it. The work is handed in, and must be picklable."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from planner.plan import Planning
+from planner.records.followup import Evaluation, Replanned
+from planner.records.plan import Plan
+from planner.records.progress import Progress
+from planner.records.request import GivenSeed, Request
+from service.operations.case import Case
+from service.operations.describe_case import describe_case
+from service.operations.evaluate_case import evaluate_case
+from service.operations.plan_case import plan_case
+from service.operations.replan_case import replan_case
+from service.schemas.in_patient import MAX_FOUND_BYTES, EvaluateBody, NeedlesMeasured, ReplanBody
+from service.schemas.json.strict import read_model
+from service.schemas.plan.file import read_plan
+from service.schemas.request.model import MAX_REQUEST_BYTES, PlanRequest
+from service.schemas.result_kinds import Kind, Made, of_evaluation, of_planning, of_replanned
+
+Report = Callable[[Progress], None]
+
+Describe = Callable[[Case], dict[str, Any]]
+MakePlan = Callable[[Case, Request, Report], Planning]
+Evaluate = Callable[[Case, Plan, str, tuple[GivenSeed, ...], Report], Evaluation]
+Replan = Callable[[Case, Plan, str, NeedlesMeasured, Report], Replanned]
+
+
+def make_plan(case: Case, request: Request, report: Report) -> Planning:
+    """The planning alone: its scene stays in the worker."""
+    return plan_case(case, request, report).planning
+
+
+@dataclass(frozen=True)
+class Work:
+    """How cases are described and planned, and implants evaluated and planned again."""
+
+    describe: Describe = describe_case
+    make_plan: MakePlan = make_plan
+    evaluate: Evaluate = evaluate_case
+    replan: Replan = replan_case
+
+
+WORK = Work()
+"""The work as this software does it."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What one job asks for: the body that was sent, and what it is about, a case and perhaps a plan."""
+
+    kind: Kind
+    case: Case
+    body: bytes
+    plan_id: str | None
+    plan_text: bytes | None
+
+
+def do(report: Report, work: Work, asked: Asked) -> Made:
+    """Do what is asked. Raises what the work raises."""
+    match asked.kind:
+        case Kind.PLAN:
+            request = read_model(PlanRequest, asked.body, MAX_REQUEST_BYTES).to_request()
+            return of_planning(work.make_plan(asked.case, request, report))
+        case Kind.EVALUATION:
+            found = read_model(EvaluateBody, asked.body, MAX_FOUND_BYTES).found()
+            plan, plan_id = _plan(asked)
+            return of_evaluation(work.evaluate(asked.case, plan, plan_id, found, report))
+        case Kind.REPLAN:
+            needles = read_model(ReplanBody, asked.body, MAX_FOUND_BYTES)
+            plan, plan_id = _plan(asked)
+            return of_replanned(work.replan(asked.case, plan, plan_id, needles, report))
+
+
+def describe(report: Report, work: Work, case: Case) -> dict[str, Any]:
+    """What a case holds."""
+    del report
+    return work.describe(case)
+
+
+def _plan(asked: Asked) -> tuple[Plan, str]:
+    assert asked.plan_id is not None and asked.plan_text is not None
+    return read_plan(asked.plan_text).plan, asked.plan_id

@@ -1,0 +1,71 @@
+"""Own block: a plan's own verification, held against the one that was recomputed.
+
+A plan says which of its claims were verified. A block that was emptied, shortened, altered or taken from
+another plan says something else than what verification finds.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from math import isclose
+from operator import attrgetter
+
+from planner.records.verification import Check, Verification
+from service.operations.reproduce import NEARLY_MM, nearly_same
+
+NAME = "the plan's own verification"
+
+TOLERANCE_ROUNDING = 1e-9
+"""Tolerances that differ by less, as a part of themselves, are the same: some are parts of a recomputed dose,
+which processors round differently."""
+
+
+def own_block(claimed: Verification | None, found: Verification) -> tuple[Check, ...]:
+    """One check for each place where a plan's own verification differs from the recomputed one; one that
+    passes where it does not. What was recomputed is what this software recomputes: numbers may differ by
+    NEARLY_MM, as where a plan is made again, texts not at all."""
+    differences = tuple(_differences(claimed, found))
+    return differences or (_check("verification", "the same", "the same", True),)
+
+
+def lacks_verification(claimed: Verification | None) -> str | None:
+    """Why a plan cannot be said to be verified, from its own block alone; None where it can."""
+    if claimed is None:
+        return "it has no verification"
+    if not claimed.checks:
+        return "its verification holds no check"
+    if not (claimed.passed and all(check.passed for check in claimed.checks)):
+        return "its verification failed"
+    return None
+
+
+def _differences(claimed: Verification | None, found: Verification) -> Iterator[Check]:
+    lacks = lacks_verification(claimed)
+    if claimed is None or lacks is not None:
+        yield _check("verification", lacks or "", "verified", False)
+        return
+    told, known = (Counter((c.name, c.subject) for c in one.checks) for one in (claimed, found))
+    for (name, subject), count in (known - told).items():
+        yield _check(f"{name}, {subject}", "left out", f"claimed {count} times" if count > 1 else "claimed")
+    for (name, subject), _ in (told - known).items():
+        yield _check(f"{name}, {subject}", "claimed", "no such claim")
+    if told == known:
+        yield from _altered(claimed, found)
+    if claimed.not_recomputed != found.not_recomputed:
+        yield _check("not_recomputed", ", ".join(claimed.not_recomputed), ", ".join(found.not_recomputed))
+
+
+def _altered(claimed: Verification, found: Verification) -> Iterator[Check]:
+    """Claims of the same name and subject come in the same order among themselves."""
+    sides = (sorted(block.checks, key=attrgetter("name", "subject")) for block in (claimed, found))
+    for one, other in zip(*sides, strict=True):
+        subject = f"{one.name}, {one.subject}"
+        if not nearly_same(one.claimed, other.claimed):
+            yield _check(subject, one.claimed, other.claimed)
+        if not nearly_same(one.recomputed, other.recomputed):
+            yield _check(f"recomputed value of {subject}", one.recomputed, other.recomputed)
+        if not isclose(one.tolerance, other.tolerance, rel_tol=TOLERANCE_ROUNDING):
+            yield _check(f"tolerance of {subject}", one.tolerance, other.tolerance)
+
+
+def _check(subject: str, claimed: float | str, found: float | str, passed: bool = False) -> Check:
+    return Check(NAME, subject, claimed, found, NEARLY_MM, passed)

@@ -1,0 +1,42 @@
+"""Plan a case: its scene is opened, planned and verified within the time that is left."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from anatomy.scene import Scene
+from planner.plan import Planning, plan
+from planner.records.plan import Plan
+from planner.records.progress import GoOn, Progress
+from planner.records.request import Request
+from service.operations.case import Case, open_scene
+from service.operations.plan_scene import refuse_unverified
+from service.operations.time_limit import go_on_until
+
+
+@dataclass(frozen=True, eq=False)
+class Planned:
+    """A planning, and the scene it was made for."""
+
+    scene: Scene
+    planning: Planning
+
+    @property
+    def plan(self) -> Plan:
+        """The plan, verified."""
+        return self.planning.plan
+
+
+def plan_case(
+    case: Case,
+    request: Request,
+    report: Callable[[Progress], None],
+) -> Planned:
+    """Read, set the scene, plan and verify. The request's time limit counts from when planning begins.
+
+    Raises AnatomyError for bad input, and Unverified.
+    """
+    made, resolved = open_scene(case, request)
+    go_on: GoOn = go_on_until(resolved.search.time_limit_s, report)
+    planning = plan(made, resolved, go_on)
+    refuse_unverified("The plan", planning.plan.verification)
+    return Planned(made, planning)

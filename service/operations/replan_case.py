@@ -1,0 +1,47 @@
+"""Plan again around needles that were measured in the patient."""
+
+from collections.abc import Callable
+
+from anatomy.names.did_you_mean import nearest
+from planner.errors import RequestError
+from planner.records.followup import Replanned
+from planner.records.plan import Plan
+from planner.records.progress import Progress
+from planner.replan import MeasuredNeedle, replan
+from service.operations.case import Case
+from service.operations.plan_scene import refuse_unverified, scene_of_plan
+from service.operations.time_limit import go_on_until
+from service.schemas.in_patient import NeedlesMeasured
+from service.schemas.json.to_record import to_record
+
+
+def replan_case(
+    case: Case,
+    claimed: Plan,
+    plan_sha256: str,
+    found: NeedlesMeasured,
+    report: Callable[[Progress], None],
+) -> Replanned:
+    """A plan around needles as measured and seeds as dropped, and what changed against the plan before.
+
+    Raises AnatomyError where plan, case and needles do not fit together, and Unverified.
+    """
+    _refuse_unknown_paths(found, claimed)
+    made = scene_of_plan(case, claimed, plan_sha256)
+    go_on = go_on_until(claimed.request.search.time_limit_s, report)
+    needles = tuple(to_record(needle, MeasuredNeedle) for needle in found.needles)
+    replanned = replan(made, claimed, plan_sha256, needles, found.dropped(), go_on)
+    refuse_unverified("The plan", replanned.plan.verification)
+    refuse_unverified("The replanning", replanned.verification)
+    return replanned
+
+
+def _refuse_unknown_paths(found: NeedlesMeasured, claimed: Plan) -> None:
+    known = [path.id for path in claimed.paths]
+    for n, needle in enumerate(found.needles):
+        if needle.path_id is not None and needle.path_id not in known:
+            raise RequestError(
+                f"needles/{n}/path_id",
+                f"{needle.path_id!r} is no path of the plan",
+                f"{nearest(needle.path_id, known)} null stands for a needle that was not planned.",
+            )

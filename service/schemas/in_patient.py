@@ -1,0 +1,72 @@
+"""Found schema: what was found in a patient, as strict JSON: seeds after an implant, needles that are in."""
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from planner.records.request import GivenSeed
+from service.schemas.json.ranges import MAX_NEEDLES, MAX_SEEDS
+from service.schemas.json.strict import Strict
+from service.schemas.json.to_record import to_record
+from service.schemas.plan.fields import Sha256
+from service.schemas.request.fields import Name, PointMm
+from service.schemas.request.seeds_and_needles import GivenSeedModel, refuse_no_direction
+
+MAX_FOUND_BYTES = 1_000_000
+"""Five hundred seeds and two hundred needles are shorter."""
+
+
+class SeedsFound(Strict):
+    """The seeds of an implant, as an image taken after it shows them."""
+
+    seeds: Annotated[tuple[GivenSeedModel, ...], Field(min_length=1, max_length=MAX_SEEDS)]
+
+    def found(self) -> tuple[GivenSeed, ...]:
+        """As the planner takes them."""
+        return tuple(to_record(seed, GivenSeed) for seed in self.seeds)
+
+
+class MeasuredNeedleModel(Strict):
+    """A needle that is in, as measured; `path_id` is the planned one that it stands for, null for none."""
+
+    path_id: Name | None = None
+    entry_mm: PointMm
+    tip_mm: PointMm
+
+    @model_validator(mode="after")
+    def _has_a_direction(self) -> "MeasuredNeedleModel":
+        refuse_no_direction(self.entry_mm, self.tip_mm)
+        return self
+
+
+class NeedlesMeasured(Strict):
+    """The needles that are in, and the seeds that have been dropped already."""
+
+    needles: Annotated[tuple[MeasuredNeedleModel, ...], Field(min_length=1, max_length=MAX_NEEDLES)]
+    seeds: Annotated[tuple[GivenSeedModel, ...], Field(max_length=MAX_SEEDS)] = ()
+
+    @model_validator(mode="after")
+    def _each_path_once(self) -> "NeedlesMeasured":
+        named = [needle.path_id for needle in self.needles if needle.path_id is not None]
+        for n, path_id in enumerate(named):
+            if path_id in named[:n]:
+                raise ValueError(
+                    f"Two needles stand for path {path_id!r}. Name it for one, and give null for the other."
+                )
+        return self
+
+    def dropped(self) -> tuple[GivenSeed, ...]:
+        """The seeds as the planner takes them."""
+        return tuple(to_record(seed, GivenSeed) for seed in self.seeds)
+
+
+class EvaluateBody(SeedsFound):
+    """What POST /v1/plans/{id}:evaluate-implant takes. Without `case`, the plan's own is looked for."""
+
+    case: Sha256 | None = None
+
+
+class ReplanBody(NeedlesMeasured):
+    """What POST /v1/plans/{id}:replan takes. Without `case`, the plan's own is looked for."""
+
+    case: Sha256 | None = None

@@ -1,0 +1,117 @@
+"""Wording: what is wrong with a JSON value, in one plain sentence with what to give instead.
+
+pydantic's own messages speak of tuples and validation; here every kind of its errors that our models can
+raise has a sentence of ours.
+"""
+
+import itertools
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from anatomy.names.did_you_mean import nearest
+from service.schemas.json.ranges import Limit
+
+MAX_SHOWN = 80
+"""A refused value is shown up to this many characters."""
+
+_PATTERNS = {
+    r"^[0-9]{1,2}G$": 'a gauge such as "18G"',
+    r"^[0-9a-f]{64}$": "a sha256: 64 digits from 0 to f, in lower case",
+}
+
+_TEXT = ("text", "Give it in quotes")
+_WHOLE = ("a whole number", "Give one, without quotes")
+_NUMBER = ("a number", "Give one, without quotes")
+_LIST = ("a list", "Give one in brackets: [...]")
+_OBJECT = ("an object", "Give one in braces: {...}")
+
+_KINDS = {
+    "string_type": _TEXT,
+    "int_type": _WHOLE,
+    "int_from_float": _WHOLE,
+    "int_parsing_size": ("a number of this size", "Give a smaller one"),
+    "float_type": _NUMBER,
+    "bool_type": ("true or false", "Give one of them, without quotes"),
+    "tuple_type": _LIST,
+    "list_type": _LIST,
+    "dict_type": _OBJECT,
+    "model_type": _OBJECT,
+    "model_attributes_type": _OBJECT,
+}
+"""What belongs there, and how to give it."""
+
+OWN_UNIONS = ("target_structure", "ranking")
+"""Errors of our own unions: their message says what to give."""
+
+
+def shown(value: Any) -> str:
+    """A value as JSON, cut where it is long; of a megabyte, no more is written than is shown."""
+    text = json.dumps(_beginning(value, [MAX_SHOWN]), ensure_ascii=False, default=str)
+    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + " ..."
+
+
+def _beginning(value: Any, left: list[int]) -> Any:
+    """The value without what stands behind MAX_SHOWN characters of its text: each value and each character
+    of a text takes one or more. `left` counts down how many values more can be seen."""
+    left[0] -= 1
+    if isinstance(value, str):
+        return value[: MAX_SHOWN + 1]
+    if isinstance(value, dict):
+        # One more than can be seen, so that the text is known to go on.
+        seen = itertools.takewhile(lambda _: left[0] >= 0, value.items())
+        return {_beginning(name, left): _beginning(inner, left) for name, inner in seen}
+    if isinstance(value, list | tuple):
+        return [_beginning(inner, left) for inner in itertools.takewhile(lambda _: left[0] >= 0, value)]
+    return value
+
+
+def plain(error: Mapping[str, Any], limit: Limit | None) -> str:
+    """The sentence for one of pydantic's errors. `limit` is the range that holds there, if there is one."""
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    text = shown(value)
+    match kind:
+        case "missing":
+            return "The field is missing. Give it."
+        case "value_error":
+            return str(context["error"])
+        case "greater_than_equal" | "less_than_equal" | "finite_number":
+            return f"{text} is out of range. Give {_range(limit, context)}."
+        case "enum" | "literal_error":
+            known = _quoted(str(context["expected"]))
+            return f"{text} is not known. {nearest(value if isinstance(value, str) else text, known)}"
+        case "too_short" | "too_long" | "string_too_short" | "string_too_long":
+            return _length(text, value, context)
+        case "string_pattern_mismatch":
+            return f"{text} is of another form. Give {_PATTERNS[context['pattern']]}."
+        case _ if kind in OWN_UNIONS:
+            return f"{text} is of another kind. {error['msg']}."
+        case _:
+            what, remedy = _KINDS.get(kind, ("what belongs here", "GET /v1/openapi.json describes the field"))
+            return f"{text} is not {what}. {remedy}."
+
+
+def _range(limit: Limit | None, context: Mapping[str, Any]) -> str:
+    if limit is not None:
+        return f"a number {limit.sentence()}"
+    if "ge" in context:
+        return f"a number from {context['ge']:g}"
+    return f"a number up to {context['le']:g}" if "le" in context else "a finite number"
+
+
+def _quoted(expected: str) -> Sequence[str]:
+    """The values in pydantic's list of them: 'a', 'b' or 'c'."""
+    return re.findall(r"'([^']*)'", expected)
+
+
+def _length(text: str, value: Any, context: Mapping[str, Any]) -> str:
+    least, most = context.get("min_length"), context.get("max_length")
+    things = "characters" if isinstance(value, str) else "entries"
+    if least is not None:
+        return (
+            f"{text} is empty. Give a name."
+            if things == "characters"
+            else f"{text} has too few entries. Give at least {least}."
+        )
+    return f"{text} is too long. Give at most {most} {things}."

@@ -1,0 +1,1 @@
+"""Plan files: models, fields and text of plans, evaluations and replannings."""

@@ -1,0 +1,58 @@
+"""Evaluations and replannings as JSON: one text each. A plan in one is whole, with its own sha256."""
+
+from typing import Any
+
+from planner.records.followup import Evaluation, Replanned
+from service.schemas.json.canonical import text_of, to_json
+from service.schemas.json.strict import read_model
+from service.schemas.plan.file import MAX_PLAN_BYTES, plan_to_json
+from service.schemas.plan.followup import EvaluationModel, ReplannedModel
+
+MAX_RESULT_BYTES = 2 * MAX_PLAN_BYTES
+"""A plan, indented by one space more, and little besides."""
+
+
+def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
+    """The evaluation as a JSON object. Raises TypeError for a value that JSON lacks."""
+    supplement = evaluation.supplement
+    return {
+        "schema": evaluation.schema,
+        "plan_sha256": evaluation.plan_sha256,
+        "seeds": to_json(evaluation.seeds),
+        "outcome": to_json(evaluation.outcome),
+        "planned": to_json(evaluation.planned),
+        "achieved": to_json(evaluation.achieved),
+        "supplement": None if supplement is None else plan_to_json(supplement),
+        "verification": to_json(evaluation.verification),
+    }
+
+
+def replanned_to_json(replanned: Replanned) -> dict[str, Any]:
+    """The replanning as a JSON object. Raises TypeError for a value that JSON lacks."""
+    return {
+        "schema": replanned.schema,
+        "plan_sha256": replanned.plan_sha256,
+        "changes": to_json(replanned.changes),
+        "plan": plan_to_json(replanned.plan),
+        "verification": to_json(replanned.verification),
+    }
+
+
+def write_evaluation(evaluation: Evaluation) -> bytes:
+    """The evaluation's one text. Raises ValueError for NaN or infinity."""
+    return text_of(evaluation_to_json(evaluation))
+
+
+def write_replanned(replanned: Replanned) -> bytes:
+    """The replanning's one text. Raises ValueError for NaN or infinity."""
+    return text_of(replanned_to_json(replanned))
+
+
+def read_evaluation(data: bytes) -> Evaluation:
+    """Read an evaluation's text back. Raises strict_json.NotJson or strict_json.Refused."""
+    return read_model(EvaluationModel, data, MAX_RESULT_BYTES).to_record()
+
+
+def read_replanned(data: bytes) -> Replanned:
+    """Read a replanning's text back. Raises strict_json.NotJson or strict_json.Refused."""
+    return read_model(ReplannedModel, data, MAX_RESULT_BYTES).to_record()

@@ -1,0 +1,83 @@
+"""Request fields: what the parts of a request are made of: numbers within limits, names, points, dates."""
+
+import contextlib
+import re
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+
+from anatomy.names.did_you_mean import nearest
+from service.schemas.json.messages import shown
+from service.schemas.json.ranges import FOUND_LIMITS, LIMITS, MAX_NAME_LENGTH, MAX_NAMES
+
+
+def within(pointer: str) -> Any:
+    """A number in the range of service.schemas.json.ranges, which OpenAPI then states too."""
+    limit = (LIMITS | FOUND_LIMITS)[pointer]
+    return Field(ge=limit.low, le=limit.high, description=f"{limit.unit}; {limit.reason}".removeprefix("; "))
+
+
+def known_as(known: Sequence[str]) -> AfterValidator:
+    """A validator of names: each must be one of those known."""
+
+    def check(name: str) -> str:
+        if name not in known:
+            raise ValueError(f"{shown(name)} is not known. {nearest(name, known)}")
+        return name
+
+    return AfterValidator(check)
+
+
+def each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names, refused where one stands twice."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"{name!r} is named twice. Name each once.")
+        seen.add(name)
+    return names
+
+
+def kind_of(value: Any) -> str:
+    """Which member of a union a value means: tags that no document holds as a name by chance."""
+    if value is None:
+        return "<null>"
+    if isinstance(value, str):
+        return "<one>"
+    if isinstance(value, dict):
+        return "<table>"
+    return "<many>" if isinstance(value, list | tuple) else "<other>"
+
+
+def _iso_date(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        with contextlib.suppress(ValueError):
+            return date.fromisoformat(value)
+    raise ValueError(f'{shown(value)} is no date. Give year, month and day in quotes: "2026-03-31".')
+
+
+def _whole(value: Any) -> Any:
+    """20.0 is a whole number: so JSON Schema has it, and so some languages write it."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)
+Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH)]
+UNIQUE: dict[str, Any] = {"uniqueItems": True}
+"""What `each_once` asks, for OpenAPI."""
+Names = Annotated[
+    tuple[Name, ...],
+    Field(min_length=1, max_length=MAX_NAMES, json_schema_extra=UNIQUE),
+    AfterValidator(each_once),
+]
+NamesOrNone = Annotated[
+    tuple[Name, ...], Field(max_length=MAX_NAMES, json_schema_extra=UNIQUE), AfterValidator(each_once)
+]
+IsoDate = Annotated[date, BeforeValidator(_iso_date)]
+
+Coordinate = Annotated[float, within("/needles/#/entry_mm/#")]
+Component = Annotated[float, within("/seeds/#/axis/#")]
+PointMm = tuple[Coordinate, Coordinate, Coordinate]
+"""A point of the patient, P (LPS). [mm]"""

@@ -1,0 +1,152 @@
+"""Implant schema: the request's parts about seeds, the needle set and its robustness, as strict JSON."""
+
+from math import hypot
+from typing import Annotated
+
+from pydantic import Field, field_validator, model_validator
+
+from planner.records.request import Arrangement, NeedleSetRequest, Placement, RobustnessRequest, SeedRequest
+from planner.sources import SOURCES, source_named
+from service.schemas.json.ranges import MAX_NEEDLES, MAX_SEEDS
+from service.schemas.json.strict import Strict
+from service.schemas.request.fields import WHOLE, Component, IsoDate, PointMm, known_as, within
+
+_SOURCES = [source.name for source in SOURCES]
+SourceName = Annotated[str, known_as(_SOURCES), Field(json_schema_extra={"enum": _SOURCES})]
+"""The seeds whose TG-43 data the planner has."""
+
+MOST_DECAY_DAYS = 600
+"""Ten half-lives, after which a thousandth of the activity is left: a date is wrong [U]."""
+
+NO_NEEDLE_MM = 1.0
+"""Entry and tip that lie closer than this give no direction [U]."""
+
+UNIT_WITHIN, UNIT_EXACTLY = 1e-3, 1e-12
+"""An axis may be this much longer or shorter than 1, and is then made 1; rounding of the last digits is let
+be, so that an axis that was written reads back as it was."""
+
+Axis = tuple[Component, Component, Component]
+
+
+class SeedsModel(Strict):
+    """Seeds, and how they may stand along a track. The activity is that of `calibration_date`; without dates,
+    that of the implant."""
+
+    model: SourceName = SeedRequest.model
+    activity_mci: Annotated[float, within("/seeds/activity_mci")] = SeedRequest.activity_mci
+    spacing_mm: Annotated[float, within("/seeds/spacing_mm")] = SeedRequest.spacing_mm
+    min_spacing_mm: Annotated[float, within("/seeds/min_spacing_mm")] = SeedRequest.min_spacing_mm
+    calibration_date: IsoDate | None = SeedRequest.calibration_date
+    implant_date: IsoDate | None = SeedRequest.implant_date
+
+    @model_validator(mode="after")
+    def _spacings_agree(self) -> "SeedsModel":
+        if self.min_spacing_mm > self.spacing_mm:
+            raise ValueError(
+                f"spacing_mm {self.spacing_mm:g} is below min_spacing_mm {self.min_spacing_mm:g}. "
+                "Widen the one or lower the other."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _seeds_do_not_overlap(self) -> "SeedsModel":
+        length_mm = source_named(self.model).seed_length_mm
+        if self.min_spacing_mm < length_mm:
+            raise ValueError(
+                f"min_spacing_mm {self.min_spacing_mm:g} is below the seed's length: {self.model} is "
+                f"{length_mm:g} mm long. Give at least that."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _dates_agree(self) -> "SeedsModel":
+        calibrated, implanted = self.calibration_date, self.implant_date
+        if calibrated is None and implanted is None:
+            return self
+        if calibrated is None or implanted is None:
+            lacking = "calibration_date" if calibrated is None else "implant_date"
+            raise ValueError(
+                f"{lacking} is missing: decay runs between two dates. Give it too, or leave both out."
+            )
+        days = (implanted - calibrated).days
+        if days < 0:
+            raise ValueError(
+                f"calibration_date {calibrated} is after implant_date {implanted}. Give the day for which "
+                "the activity is stated, and a later one, or the same, for the implant."
+            )
+        if days > MOST_DECAY_DAYS:
+            raise ValueError(
+                f"{days} days lie between calibration_date and implant_date, and by then the seeds are "
+                f"spent. Give at most {MOST_DECAY_DAYS}."
+            )
+        return self
+
+
+class GivenNeedleModel(Strict):
+    """A needle that is to be kept."""
+
+    entry_mm: PointMm
+    tip_mm: PointMm
+
+    @model_validator(mode="after")
+    def _has_a_direction(self) -> "GivenNeedleModel":
+        refuse_no_direction(self.entry_mm, self.tip_mm)
+        return self
+
+
+class GivenSeedModel(Strict):
+    """A seed that is to be kept, or is in already. Axis null: not known."""
+
+    position_mm: PointMm
+    axis: Axis | None = None
+
+    @field_validator("axis")
+    @classmethod
+    def _of_length_1(cls, axis: Axis | None) -> Axis | None:
+        length = 1.0 if axis is None else hypot(*axis)
+        if abs(length - 1.0) > UNIT_WITHIN:
+            raise ValueError(f"The axis has length {length:g}. Give a vector of length 1, or null.")
+        if axis is None or abs(length - 1.0) <= UNIT_EXACTLY:
+            return axis
+        x, y, z = (component / length for component in axis)
+        return x, y, z
+
+
+class NeedleSetRequestModel(Strict):
+    """The needles together, and what of them is there already."""
+
+    arrangement: Arrangement = NeedleSetRequest.arrangement
+    grid_pitch_mm: Annotated[float, within("/needle_set/grid_pitch_mm")] = NeedleSetRequest.grid_pitch_mm
+    clearance_mm: Annotated[float, within("/needle_set/clearance_mm")] = NeedleSetRequest.clearance_mm
+    puncture_cost_mm: Annotated[float, within("/needle_set/puncture_cost_mm")] = (
+        NeedleSetRequest.puncture_cost_mm
+    )
+    max_needles: Annotated[int, within("/needle_set/max_needles"), WHOLE] = NeedleSetRequest.max_needles
+    given_needles: Annotated[tuple[GivenNeedleModel, ...], Field(max_length=MAX_NEEDLES)] = ()
+    given_seeds: Annotated[tuple[GivenSeedModel, ...], Field(max_length=MAX_SEEDS)] = ()
+
+    @model_validator(mode="after")
+    def _given_needles_fit(self) -> "NeedleSetRequestModel":
+        if len(self.given_needles) > self.max_needles:
+            raise ValueError(
+                f"{len(self.given_needles)} needles are given, and max_needles is {self.max_needles}. "
+                "Raise max_needles, or give fewer."
+            )
+        return self
+
+
+class RobustnessRequestModel(Strict):
+    """How errors of placement are sampled. No samples: robustness is not looked at."""
+
+    placement: Placement = RobustnessRequest.placement
+    samples: Annotated[int, within("/robustness/samples"), WHOLE] = RobustnessRequest.samples
+
+
+def refuse_no_direction(entry_mm: PointMm, tip_mm: PointMm) -> None:
+    """Raise ValueError where a needle's entry and tip coincide."""
+    apart = hypot(*(a - b for a, b in zip(entry_mm, tip_mm, strict=True)))
+    if apart < NO_NEEDLE_MM:
+        raise ValueError(
+            f"entry_mm and tip_mm lie {apart:g} mm apart, which is no needle. Give where it enters the skin, "
+            "and where its tip is."
+        )

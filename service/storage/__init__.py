@@ -1,0 +1,1 @@
+"""Storage: files and rows of cases and results, owner by owner, whole or not there."""

@@ -1,0 +1,9 @@
+"""Alembic's entry: run migrations on the connection that `service.storage.database.migrate` hands over."""
+
+from alembic import context
+
+from service.storage.database.tables import metadata
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=metadata)
+context.run_migrations()

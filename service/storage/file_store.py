@@ -1,0 +1,449 @@
+"""Store: cases, plans and results as files named by their sha256, in one folder.
+
+    data_dir/cases/{id}/case.json     what the case is; id = sha256 of the list of its files
+                        file/         the label map or surface, or
+                        input/        the masks or surfaces, where they are several
+                        names/ ct/
+                        target/1/     each target, by the number of its part in the form, from 0
+             plans/{id}.json          id = plan_sha256
+             access/{id}.json         the skin access map of the plan with that id
+             results/evaluations/{id}.json, results/replans/{id}.json    id = sha256 of the text
+             aside/                   what is being written or removed; never read
+             marks/                   locks of processes that have something aside (service.host.process_mark)
+
+Each is there as a whole or not at all: everything is made aside and renamed into place. What is there is held
+against its sha256 before it is answered (`service.host.digests` says what that promises), the files of a case
+when it is opened (`service.operations.case`). Records and maps hold their own sha256
+(`service.schemas.json.sealed`).
+"""
+
+import contextlib
+import errno
+import logging
+import os
+import re
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from service.host.atomic_write import flush, remove, write_atomically
+from service.host.damaged_file import (
+    CASE_REMEDY,
+    MISSING,
+    OTHER,
+    RESULT_REMEDY,
+    DamagedFile,
+    refuse_damaged,
+    whole_text,
+)
+from service.host.process_mark import Mark, lives
+from service.host.process_mark import left as locks_left
+from service.operations.case import Case
+from service.operations.case_files import kept_case_in
+from service.problems import FULL, Problem, of_damage, problem
+from service.schemas.plan.followup_file import MAX_RESULT_BYTES
+from service.schemas.result_kinds import Kind, Made, is_text_of
+from service.schemas.skin_access import MAX_MAP_BYTES, is_map_of
+from service.storage.case_record import MAX_RECORD_BYTES, answered, is_sealed, read_record, write_record
+from service.storage.kept_bytes import CASE
+
+ABANDONED_S = 24 * 3600.0
+"""What lies aside longer than this was left by a service that died."""
+
+TRIED_BYTES = 4096
+"""More than file systems keep in a file's own record, without room of its own."""
+
+RECORD = "case.json"
+
+PRIVATE = 0o600
+"""The mode of every file: patients' anatomy."""
+
+_log = logging.getLogger("seedpath.store")
+
+_CALLED = {Kind.PLAN: "plan", Kind.EVALUATION: "evaluation", Kind.REPLAN: "replanning"}
+
+_ID = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class StoredCase:
+    """A case in the store: its record, as JSON values, where its input lies, and whether the record holds its
+    own sha256, which those of earlier versions do not."""
+
+    record: dict[str, Any]
+    case: Case
+    folder: Path
+    is_sealed: bool = True
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What was read in it on arrival. Raises Problem where its record lacks it."""
+        if self.record.get("description") is None:
+            place = f"cases/{self.record['id']}/{RECORD}"
+            raise _told(DamagedFile(place, "it lacks what was read in the case", CASE_REMEDY))
+        described: dict[str, Any] = self.record["description"]
+        return answered(described)
+
+
+class Store:
+    """Cases, plans and results under one folder. Raises OSError where the disk does.
+
+    Its folders are made; without `make` only what is there is looked at.
+    """
+
+    def __init__(self, folder: Path, *, make: bool = True) -> None:
+        self._folder = folder
+        self._cases, self._aside = folder / "cases", folder / "aside"
+        self._kept = {
+            Kind.PLAN: folder / "plans",
+            Kind.EVALUATION: folder / "results" / "evaluations",
+            Kind.REPLAN: folder / "results" / "replans",
+        }
+        self._access = folder / "access"
+        self._marks = folder / "marks"
+        places = (folder, self._cases, self._aside, self._marks, self._access, *self._kept.values())
+        if make:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+        for place in places if make else ():
+            # Patients' anatomy: for the owner's eyes only.
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._mark = Mark(self._marks)
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[Path]:
+        """A new folder to make a case in; gone at the end unless `add_case` took it."""
+        folder = Path(tempfile.mkdtemp(dir=self._aside, prefix=f"{self._mark.name}."))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def add_case(self, folder: Path, record: dict[str, Any]) -> StoredCase:
+        """Take in a case made aside, with its record, which holds its id. Where it is there already, nothing
+        changes; where what is there is damaged, it takes its place.
+
+        Its files' content must have been flushed; the names of files are flushed here.
+        """
+        there = self._with_whole_files(record["id"])
+        if there is not None and there.is_sealed:
+            return there
+        if there is not None:
+            # The record holds no sha256 of itself. The files stay where others read them.
+            write_atomically(there.folder / RECORD, write_record(record), PRIVATE)
+            return self.case(record["id"])
+        # From here it is this caller's alone: who made the folder may remove it while this one works.
+        taken = folder.with_name(f"{folder.name}.taken")
+        folder.rename(taken)
+        try:
+            for inside in taken.rglob("*"):
+                if inside.is_dir():
+                    flush(inside)
+            write_atomically(taken / RECORD, write_record(record), PRIVATE)
+            self._place(taken, record["id"])
+            flush(self._cases)
+        except OSError:
+            shutil.rmtree(taken, ignore_errors=True)
+            raise
+        return self.case(record["id"])
+
+    def _place(self, taken: Path, case_id: str) -> None:
+        try:
+            taken.rename(self._cases / case_id)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                raise
+            if self.is_whole(case_id):
+                # Whoever was faster brought the same content.
+                shutil.rmtree(taken, ignore_errors=True)
+                return
+            # What is there was removed by half, or is damaged.
+            damaged = self._aside_of(case_id)
+            with contextlib.suppress(FileNotFoundError):
+                (self._cases / case_id).rename(damaged)
+            taken.rename(self._cases / case_id)
+            remove(damaged)
+
+    def _with_whole_files(self, case_id: str) -> StoredCase | None:
+        """The case, where it is there, and all its files as they were written. Raises OSError."""
+        if not self.is_there(case_id):
+            return None
+        try:
+            stored = self.case(case_id)
+            refuse_damaged(stored.case.kept)
+        except (Problem, DamagedFile):
+            return None
+        return stored
+
+    def _aside_of(self, case_id: str) -> Path:
+        """A place aside for a case that goes."""
+        return self._aside / f"{self._mark.name}.{case_id}.{uuid.uuid4().hex}"
+
+    def things(self) -> list[tuple[str, str]]:
+        """Kind and id of all that is there, damaged or not."""
+        there = [(CASE, id) for id in self.case_ids()]
+        there += [(str(kind), id) for kind in Kind for id in self.result_ids(kind)]
+        return [thing for thing in there if self.has(*thing)]
+
+    def has(self, kind: str, id: str) -> bool:
+        """Whether a case or a result is there, damaged or not."""
+        return self.is_there(id) if kind == CASE else self.is_result_there(Kind(kind), id)
+
+    def case_ids(self) -> list[str]:
+        """The ids of all cases that are there, damaged or not."""
+        return sorted(folder.name for folder in self._cases.iterdir() if is_id(folder.name))
+
+    def result_ids(self, kind: Kind) -> list[str]:
+        """The ids of all results of a kind, and of all maps of plans, that are there, damaged or not."""
+        folders = [self._kept[kind], *([self._access] if kind is Kind.PLAN else [])]
+        return sorted({f.stem for folder in folders for f in folder.glob("*.json") if is_id(f.stem)})
+
+    def made_s(self, kind: str, id: str) -> float:
+        """When a case or a result was written, in seconds since 1970. Raises OSError."""
+        return (self._folder / self.place(kind, id)).stat().st_mtime
+
+    def place_of_map(self, plan_id: str) -> str:
+        """Where in the data folder the map of a plan lies."""
+        return str(self._map(plan_id).relative_to(self._folder))
+
+    def place(self, kind: str, id: str) -> str:
+        """Where in the data folder the record of a case, or a result, lies."""
+        file = self._cases / id / RECORD if kind == CASE else self._file(Kind(kind), id)
+        return str(file.relative_to(self._folder))
+
+    def case_bytes(self, case_id: str) -> int:
+        """The bytes of a case's files; 0 where they are not there."""
+        return bytes_in(self._cases / case_id)
+
+    def result_bytes(self, kind: Kind, result_id: str) -> int:
+        """The bytes of a result, with a plan's map; 0 where it is not there."""
+        return sum(_file_bytes(file) for file in self._files(kind, result_id))
+
+    def is_there(self, case_id: str) -> bool:
+        """Whether the case is there, damaged or not: its record goes first when it is removed."""
+        return is_id(case_id) and os.path.lexists(self._cases / case_id / RECORD)
+
+    def is_whole(self, case_id: str) -> bool:
+        """Whether the case is there, its record and all its files as they were written, as far as they hold
+        that against themselves: a record without its sha256 is to be written anew. Raises OSError."""
+        stored = self._with_whole_files(case_id)
+        return stored is not None and stored.is_sealed
+
+    def case(self, case_id: str) -> StoredCase:
+        """The case of an id. Raises Problem when its record is damaged or missing, and OSError."""
+        if not is_id(case_id):
+            raise no_such_case()
+        folder, place = self._cases / case_id, f"cases/{case_id}"
+        # Its hash is looked at whenever it is read: it is small.
+        text = self._text(folder / RECORD, CASE_REMEDY, lambda text: True, MAX_RECORD_BYTES)
+        record = read_record(text, case_id)
+        if record is None:
+            raise _told(DamagedFile(f"{place}/{RECORD}", OTHER, CASE_REMEDY))
+        return StoredCase(record, kept_case_in(folder, place, record), folder, is_sealed(text))
+
+    def remove_case(self, case_id: str) -> None:
+        """Remove a case's files, if they are there. No room is needed."""
+        folder = self._cases / case_id
+        try:
+            removed = self._aside_of(case_id)
+            folder.rename(removed)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            # In place, and so that what a kill leaves is no case.
+            remove(folder / RECORD)
+            removed = folder
+        remove(removed)
+
+    def keep(self, made: Made) -> None:
+        """Keep what was made, and the plan within it first: who has the one can ask for the other.
+
+        Where one cannot be written, those that were not there before are gone again. A process that is killed
+        in between leaves some, which nobody holds. Raises Problem for what is larger than is read again.
+        """
+        files = [(self._file(one.kind, one.id), one.text) for one in (made.plan, made) if one is not None]
+        files += [
+            (self._map(one.id), one.access)
+            for one in (made.plan, made)
+            if one is not None and one.access is not None
+        ]
+        _refuse_unreadable(files, self._access)
+        new = [file for file, _ in files if not file.exists()]
+        try:
+            for file, text in files:
+                if file.is_dir():
+                    # Nothing of ours: a file takes no folder's place by itself.
+                    remove(file)
+                write_atomically(file, text, PRIVATE)
+        except OSError:
+            for file in new:
+                file.unlink(missing_ok=True)
+            raise
+
+    def remove(self, kind: Kind, result_id: str) -> None:
+        """Remove what was made, if it is there; not the plan within it. A map goes before its plan."""
+        for file in reversed(self._files(kind, result_id)):
+            remove(file)
+
+    def kept(self, kind: Kind, result_id: str) -> bytes:
+        """The text of what was made. Raises Problem when it is damaged or missing, and OSError."""
+        if _ID.fullmatch(result_id) is None:
+            raise no_such(kind)
+        return self._text(
+            self._file(kind, result_id),
+            RESULT_REMEDY,
+            lambda text: is_text_of(kind, result_id, text),
+            MAX_RESULT_BYTES,
+        )
+
+    def is_result_there(self, kind: Kind, result_id: str) -> bool:
+        """Whether there is a file of that result, damaged or not."""
+        return os.path.lexists(self._file(kind, result_id))
+
+    def has_map(self, plan_id: str) -> bool:
+        """Whether there is a file for the map of that plan, damaged or not."""
+        return os.path.lexists(self._map(plan_id))
+
+    def is_kept(self, kind: Kind, result_id: str, kept_bytes: int) -> bool:
+        """Whether what was made is there, and what was written, with a plan's map; both took `kept_bytes`, 0
+        where that is not known. Raises OSError."""
+        try:
+            self.kept(kind, result_id)
+            if kind is Kind.PLAN:
+                self.access(result_id, kept_bytes)
+        except Problem as error:
+            return error.report.kind != "damaged"
+        return True
+
+    def access(self, plan_id: str, kept_bytes: int) -> bytes:
+        """The skin access map of a plan that is there. Plan and map took `kept_bytes`, 0 where that is not
+        known: where the plan alone takes less, there was a map.
+
+        Raises Problem when it has none, or one that is damaged or lost, and OSError.
+        """
+        if not self.has_map(plan_id):
+            if len(self.kept(Kind.PLAN, plan_id)) < kept_bytes:
+                raise _told(DamagedFile(self.place_of_map(plan_id), MISSING, RESULT_REMEDY))
+            detail = (
+                "There is no map of this plan: it was made while needles were in, or to add to an implant. "
+                "POST to the case's plans makes plans with maps."
+            )
+            raise problem("not-found", detail)
+        whole = partial(is_map_of, plan_id)
+        return self._text(self._map(plan_id), RESULT_REMEDY, whole, MAX_MAP_BYTES)
+
+    def _text(self, file: Path, remedy: str, is_whole: Callable[[bytes], bool], most_bytes: int) -> bytes:
+        try:
+            return whole_text(file, str(file.relative_to(self._folder)), remedy, is_whole, most_bytes)
+        except DamagedFile as error:
+            raise _told(error) from None
+
+    def now_s(self) -> float:
+        """The time by the clock of the disk, in seconds since 1970: by that files are dated, whoever writes
+        them, and another machine's clock may be days off."""
+        with tempfile.NamedTemporaryFile(dir=self._aside) as file:
+            return os.fstat(file.fileno()).st_mtime
+
+    def sweep_aside(self) -> None:
+        """Remove what lies aside for long, of processes that do not live, and what lies half written."""
+        before_s = self.now_s() - ABANDONED_S
+        for left in self._aside.iterdir():
+            name = left.name.partition(".")[0]
+            if _is_older(left, before_s) and not lives(self._marks, name):
+                remove(left)
+        for folder in (*self._kept.values(), self._access):
+            # What write_atomically has not finished is no result.
+            for half in folder.glob(".*.json.*"):
+                if _is_older(half, before_s):
+                    remove(half)
+        for lock in locks_left(self._marks, before_s):
+            lock.unlink(missing_ok=True)
+
+    def refuse_writes_that_fail(self) -> None:
+        """Raises OSError where nothing can be written now."""
+        with self.aside() as folder:
+            write_atomically(folder / "tried", b"tried", PRIVATE)
+
+    def try_to_write(self) -> None:
+        """Raises OSError where nothing can be written now, as far as a disk tells that without flushing."""
+        with tempfile.TemporaryFile(dir=self._aside, buffering=0) as file:
+            file.write(bytes(TRIED_BYTES))
+
+    def refuse_removals_that_fail(self) -> None:
+        """Raises OSError where nothing can be removed now. A full disk lets go of what it has."""
+        try:
+            self.refuse_writes_that_fail()
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+
+    def _file(self, kind: Kind, result_id: str) -> Path:
+        return self._kept[kind] / f"{result_id}.json"
+
+    def _files(self, kind: Kind, result_id: str) -> list[Path]:
+        """A result's file, and a plan's map."""
+        return [self._file(kind, result_id), *([self._map(result_id)] if kind is Kind.PLAN else [])]
+
+    def _map(self, plan_id: str) -> Path:
+        return self._access / f"{plan_id}.json"
+
+
+def _refuse_unreadable(files: list[tuple[Path, bytes]], maps: Path) -> None:
+    """Raises Problem for what would be said to be damaged when it is read."""
+    for file, text in files:
+        most = MAX_MAP_BYTES if file.parent == maps else MAX_RESULT_BYTES
+        if len(text) > most:
+            detail = f"What was made takes {len(text) >> 20} MiB, and {most >> 20} MiB can be kept."
+            raise problem("limit-reached", f"{detail} Ask for less.")
+
+
+def bytes_in(folder: Path) -> int:
+    """The bytes of all files in a folder; 0 where there is none."""
+    return sum(_file_bytes(file) for file in folder.rglob("*") if not file.is_dir())
+
+
+def _file_bytes(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _is_older(path: Path, before_s: float) -> bool:
+    """Whether it was last written before; what goes meanwhile was not."""
+    try:
+        return path.stat().st_mtime < before_s
+    except FileNotFoundError:
+        return False
+
+
+def is_id(text: str) -> bool:
+    """Whether it can be the id of a case or a result: databases refuse some of what cannot."""
+    return _ID.fullmatch(text) is not None
+
+
+def _told(error: DamagedFile) -> Problem:
+    """The damage as a problem, once the log has it too."""
+    _log.error("%s", error)
+    return Problem(of_damage(error))
+
+
+def remedy_of(kind: str) -> str:
+    """The way out where a case or a result is damaged."""
+    return CASE_REMEDY if kind == CASE else RESULT_REMEDY
+
+
+def no_such_case() -> Problem:
+    """What is answered for a case that is not there, or is another's."""
+    return problem("not-found", "There is no such case. POST /v1/cases makes one.")
+
+
+def no_such(kind: Kind) -> Problem:
+    """What is answered for a result that is not there, or is another's."""
+    return problem("not-found", f"There is no such {_CALLED[kind]}.")

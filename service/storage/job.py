@@ -1,0 +1,89 @@
+"""Job: one piece of work on one case, as it stood when the book was asked; its events; an order for one."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from service.host.timestamp import stamp
+from service.schemas.result_kinds import Kind
+from service.storage.job_states import State
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as it stood when the book was asked."""
+
+    number: int
+    id: str
+    owner: str
+    case_id: str
+    kind: Kind
+    asked: str
+    plan_id: str | None
+    state: State
+    attempt: int
+    begun_by: str | None
+    losses: int
+    submission: int
+    phase: str | None
+    fraction: float
+    begun_s: float | None
+    left_s: float | None
+    result_id: str | None
+    result_plan_id: str | None
+    problem: dict[str, Any] | None
+    last_event: int
+    created_s: float
+    ended_s: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The job as the service answers it."""
+        at_work = self.state is State.RUNNING and self.phase is not None
+        return {
+            "id": self.id,
+            "kind": str(self.kind),
+            "state": str(self.state),
+            "case": f"/v1/cases/{self.case_id}",
+            "progress": progress_to_json(self) if at_work else None,
+            "attempt": self.attempt,
+            "created": stamp(self.created_s),
+            "ended": None if self.ended_s is None else stamp(self.ended_s),
+            "plan": None if self.result_plan_id is None else f"/v1/{Kind.PLAN}/{self.result_plan_id}",
+            "result": None if self.result_id is None else f"/v1/{self.kind}/{self.result_id}",
+            "problem": self.problem,
+        }
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a job; numbers of one job are 1, 2, 3, ..."""
+
+    number: int
+    state: State
+    phase: str | None
+    fraction: float
+    left_s: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The event as the service answers it."""
+        progress = None if self.phase is None else progress_to_json(self)
+        return {"state": str(self.state), "progress": progress}
+
+
+def progress_to_json(at: Job | Event) -> dict[str, Any]:
+    """How far it is, as the service answers it; the time left to a tenth of a second."""
+    left_s = None if at.left_s is None else round(at.left_s, 1)
+    return {"phase": at.phase, "fraction": at.fraction, "left_s": left_s}
+
+
+@dataclass(frozen=True)
+class Order:
+    """Work to accept. `key` is an Idempotency-Key, `fingerprint` the sha256 of what came with it."""
+
+    id: str
+    owner: str
+    case_id: str
+    kind: Kind
+    asked: str
+    plan_id: str | None
+    key: str | None = None
+    fingerprint: str = ""

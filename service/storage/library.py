@@ -1,0 +1,267 @@
+"""Keeper: rows and files together: what an owner asks to add, see or remove."""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, exists, select
+
+from planner.records.wording.number_text import counted
+from service.problems import Problem, problem, type_of
+from service.schemas.result_kinds import Kind
+from service.storage.database.connection import Database
+from service.storage.database.tables import holdings, jobs
+from service.storage.file_store import Store, StoredCase, bytes_in, is_id, no_such, no_such_case
+from service.storage.job import Job
+from service.storage.job_states import OPEN, State
+from service.storage.kept_bytes import counts, forget_size, kept_bytes, note_size, set_right, size_of, unsized
+from service.storage.ownership import (
+    CASE,
+    LOCK,
+    Holding,
+    case_ids,
+    everything,
+    hold,
+    is_case_needed,
+    is_held,
+    is_needed,
+    let_go,
+    listed,
+)
+from service.storage.quota import Quota
+
+_log = logging.getLogger("seedpath.store")
+
+
+class Keeper:
+    """Cases and results, each seen only by who holds it.
+
+    Every method may raise database.connection.Unavailable, and those that write OSError.
+    """
+
+    def __init__(self, database: Database, store: Store, quota: Quota) -> None:
+        self._database = database
+        self._store = store
+        self._quota = quota
+
+    def hold_case(self, owner: str, case_id: str) -> tuple[StoredCase, bool] | None:
+        """Have `owner` hold a case whose files are there, and say whether he did not before; None where they
+        are not there, or damaged. Raises Problem where he may keep no more."""
+        # Before the transaction: hashing may take a while.
+        if not self._store.is_whole(case_id):
+            return None
+
+        def change(connection: Connection) -> bool | None:
+            if not self._store.is_there(case_id):
+                return None
+            if not counts(connection, owner, CASE, case_id):
+                size = self._store.case_bytes(case_id)
+                self._quota.refuse_more(connection, owner, size)
+                note_size(connection, CASE, case_id, size)
+            return hold(connection, owner, CASE, case_id, case_id)
+
+        is_new = self._database.write(change, LOCK, needed=False)
+        return None if is_new is None else (self._store.case(case_id), is_new)
+
+    def add_case(self, owner: str, folder: Path, record: dict[str, Any]) -> StoredCase:
+        """Take in a case made aside, with its record, which holds its id.
+
+        Raises Problem where `owner` may keep no more.
+        """
+        size = bytes_in(folder)
+
+        def change(connection: Connection) -> StoredCase:
+            if not counts(connection, owner, CASE, record["id"]):
+                self._quota.refuse_more(connection, owner, size)
+            stored = self._store.add_case(folder, record)
+            note_size(connection, CASE, record["id"], self._store.case_bytes(record["id"]))
+            hold(connection, owner, CASE, record["id"], record["id"])
+            return stored
+
+        return self._database.write(change, LOCK, needed=False)
+
+    def case(self, owner: str, case_id: str) -> StoredCase:
+        """A case. Raises Problem when `owner` holds none of that id, or its record is damaged."""
+        self.refuse_unheld(owner, case_id)
+        try:
+            return self._store.case(case_id)
+        except Problem:
+            # Its files go after its row: what was removed meanwhile is not damaged.
+            self.refuse_unheld(owner, case_id)
+            raise
+
+    def refuse_unheld(self, owner: str, case_id: str) -> None:
+        """Raises Problem when `owner` holds no case of that id."""
+        if not is_id(case_id) or not self._database.read(lambda c: case_ids(c, owner, CASE, case_id)):
+            raise no_such_case()
+
+    def remove_case(
+        self, owner: str, case_id: str, refuse: Callable[[Connection], None] | None = None
+    ) -> None:
+        """Have `owner` hold a case no more. Its files go with it, unless something made from it is held.
+
+        Raises Problem when he does not hold it, or a job of his works on it, and what `refuse` raises, which
+        looks at the records as they are when it goes.
+        """
+        # Else he would hold it no more, and its files would stay.
+        self._store.refuse_removals_that_fail()
+
+        def change(connection: Connection) -> None:
+            own_job = exists().where(jobs.c.owner == owner, jobs.c.case_id == case_id, jobs.c.state.in_(OPEN))
+            held = case_ids(connection, owner, CASE, case_id)
+            if held and connection.scalar(select(own_job)):
+                raise problem("conflict", "A job works on this case. Cancel it first, or wait for its end.")
+            if held and refuse is not None:
+                refuse(connection)
+            if not let_go(connection, owner, CASE, case_id):
+                raise no_such_case()
+
+        self._database.write(change, LOCK)
+        self._drop_unneeded((case_id,))
+
+    def result(self, owner: str, kind: Kind, result_id: str) -> bytes:
+        """The text of a result. Raises Problem when `owner` holds none of that id, or it is damaged."""
+        self.refuse_unheld_result(owner, kind, result_id)
+        try:
+            return self._store.kept(kind, result_id)
+        except Problem:
+            # Its file goes after its row: what was removed meanwhile is not damaged.
+            self.refuse_unheld_result(owner, kind, result_id)
+            raise
+
+    def refuse_unheld_result(self, owner: str, kind: Kind, result_id: str) -> None:
+        """Raises Problem when `owner` holds no result of that id."""
+        if not self.cases_of(owner, kind, result_id):
+            raise no_such(kind)
+
+    def access(self, owner: str, plan_id: str) -> bytes:
+        """The skin access map of a plan. Raises Problem when `owner` holds no such plan, or it has no map, or
+        one that is damaged or lost."""
+        self.refuse_unheld_result(owner, Kind.PLAN, plan_id)
+        kept_bytes = self._database.read(lambda c: size_of(c, Kind.PLAN, plan_id))
+        try:
+            return self._store.access(plan_id, kept_bytes)
+        except Problem:
+            # As a result's.
+            self.refuse_unheld_result(owner, Kind.PLAN, plan_id)
+            raise
+
+    def is_lost(self, connection: Connection, job: Job) -> bool:
+        """Whether a job that ended came to nothing by damage or by a full disk: it failed for that, or what
+        it made is held and is not what was written. Asked for again, it is done again."""
+        if job.state is State.FAILED:
+            lost = type_of("damaged"), type_of("no-room")
+            return job.problem is not None and job.problem["type"] in lost
+        made = ((job.kind, job.result_id), (Kind.PLAN, job.result_plan_id))
+        return job.state is State.DONE and any(
+            id is not None
+            and bool(case_ids(connection, job.owner, kind, id))
+            and not self._store.is_kept(kind, id, size_of(connection, kind, id))
+            for kind, id in made
+        )
+
+    def remove_result(
+        self,
+        owner: str,
+        kind: Kind,
+        result_id: str,
+        refuse: Callable[[Connection], None] | None = None,
+    ) -> None:
+        """Have `owner` hold a result no more. Its file goes when nobody does; so do files of cases that only
+        results still needed.
+
+        Raises Problem when he does not hold it, or a job of his works on it, and what `refuse` raises, which
+        looks at the records as they are when it goes.
+        """
+        self._store.refuse_removals_that_fail()
+
+        def change(connection: Connection) -> tuple[str, ...]:
+            held = case_ids(connection, owner, kind, result_id) if is_id(result_id) else ()
+            about = jobs.c.owner == owner, jobs.c.plan_id == result_id, jobs.c.state.in_(OPEN)
+            if held and kind is Kind.PLAN and connection.scalar(select(exists().where(*about))):
+                raise problem("conflict", "A job works on this plan. Cancel it first, or wait for its end.")
+            if not held:
+                raise no_such(kind)
+            if refuse is not None:
+                refuse(connection)
+            return let_go(connection, owner, kind, result_id)
+
+        made_from = self._database.write(change, LOCK)
+
+        def drop(connection: Connection) -> None:
+            if not is_held(connection, kind, result_id):
+                self._store.remove(kind, result_id)
+                forget_size(connection, kind, result_id)
+
+        self._database.write(drop, LOCK)
+        self._drop_unneeded(made_from)
+
+    def cases_of(self, owner: str, kind: Kind, result_id: str) -> tuple[str, ...]:
+        """The cases that a result of `owner` was made from."""
+        if not is_id(result_id):
+            return ()
+        return self._database.read(lambda c: case_ids(c, owner, kind, result_id))
+
+    def kept_bytes(self, owner: str) -> int:
+        """The bytes that `owner` keeps."""
+        return self._database.read(lambda c: kept_bytes(c, owner))
+
+    def listed(
+        self, owner: str, kind: str, before: int | None, most: int, case_id: str | None = None
+    ) -> Sequence[Holding]:
+        """What `owner` holds of a kind, newest first, from below the number `before`; all, or of one case."""
+        return self._database.read(lambda c: listed(c, owner, kind, before, most, case_id))
+
+    def stored(self, case_id: str) -> StoredCase:
+        """A case's files, for something made from it. Raises Problem when they are not there."""
+        return self._store.case(case_id)
+
+    def unheld(self) -> list[tuple[str, str]]:
+        """Kind and id of all whose files are there and nobody needs: rows are lost, or a server was killed
+        between files and rows."""
+        held = self._database.read(everything)
+        left = [thing for thing in self._store.things() if thing not in held]
+
+        def look_again(connection: Connection) -> list[tuple[str, str]]:
+            # Under the lock of rows and files nothing is without its row by chance.
+            return [t for t in left if self._store.has(*t) and not is_needed(connection, *t)]
+
+        return self._database.write(look_again, LOCK) if left else []
+
+    def weigh(self) -> None:
+        """Find out the sizes that no row tells, of what an earlier version kept, and hold all sums of owners
+        against them. Files are looked at before, not while others wait."""
+        found = [(kind, id, self._bytes(kind, id)) for kind, id in self._database.read(unsized)]
+
+        def change(connection: Connection) -> int:
+            for kind, id, bytes in found:
+                # What is not here may come.
+                if bytes > 0:
+                    note_size(connection, kind, id, bytes)
+            return set_right(connection)
+
+        wrong = self._database.write(change, LOCK)
+        if wrong > 0:
+            _log.info("what %s keep was counted anew", counted(wrong, "owner"))
+
+    def _bytes(self, kind: str, id: str) -> int:
+        return self._store.case_bytes(id) if kind == CASE else self._store.result_bytes(Kind(kind), id)
+
+    def _drop_unneeded(self, cases: Sequence[str]) -> None:
+        """Files go once it is settled that no row needs them: a row without its files would be a loss, files
+        without a row are none."""
+
+        def drop(connection: Connection) -> None:
+            for case_id in cases:
+                if not is_case_needed(connection, case_id):
+                    self._store.remove_case(case_id)
+                    forget_size(connection, CASE, case_id)
+
+        self._database.write(drop, LOCK)
+
+
+def is_about_another_folder(connection: Connection, store: Store) -> bool:
+    """Whether the database holds cases whose files are not in this store."""
+    held = connection.scalars(select(holdings.c.case_id).distinct())
+    return not all(store.is_there(case_id) for case_id in held)

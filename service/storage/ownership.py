@@ -1,0 +1,143 @@
+"""Holdings: who may see which case, plan or result. What nobody holds is not there, for anybody.
+
+Cases and results are named by their content, so that two owners may hold one file: it goes when the last
+lets go of it, and a case's files stay for as long as anything made from it is held.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
+
+from service.schemas.result_kinds import Kind
+from service.storage.database.tables import holdings, jobs
+from service.storage.job_states import OPEN
+from service.storage.kept_bytes import CASE as CASE
+from service.storage.kept_bytes import add, counted
+
+LOCK = "store"
+"""Held while a file of the store and its row come or go together."""
+
+
+@dataclass(frozen=True)
+class Holding:
+    """One thing that an owner holds; `number` rises with time. `summary` is that of a plan, as JSON."""
+
+    number: int
+    id: str
+    case_id: str
+    created_s: float
+    summary: str | None
+
+
+def hold(
+    connection: Connection,
+    owner: str,
+    kind: str,
+    id: str,
+    case_id: str,
+    summary: str | None = None,
+    created_s: float | None = None,
+) -> bool:
+    """Have `owner` hold it, as of a time in seconds since 1970, else of now, if he does not yet; returns
+    whether he did not. Where he does, it is used."""
+    is_new = not case_ids(connection, owner, kind, id, case_id=case_id)
+    if is_new:
+        things = {(kind, id), (CASE, case_id)}
+        add(connection, owner, things - counted(connection, owner, things))
+        row = {"owner": owner, "kind": kind, "id": id, "case_id": case_id, "summary": summary}
+        connection.execute(
+            holdings.insert(), row | {"created_s": time.time() if created_s is None else created_s}
+        )
+    else:
+        use(connection, owner, kind, id)
+    return is_new
+
+
+def use(connection: Connection, owner: str, kind: str, id: str) -> None:
+    """Note that `owner` uses it now, if he holds it: by that it is known what is not used for long."""
+    connection.execute(update(holdings).where(*_is(owner, kind, id)).values(used_s=time.time()))
+
+
+LAST_USED = func.coalesce(holdings.c.used_s, holdings.c.created_s)
+"""When what is held was last used, in seconds since 1970: making it is the first use."""
+
+
+def last_used_s(connection: Connection, owner: str, kind: str, id: str) -> float | None:
+    """When `owner` last used it; None where he does not hold it."""
+    return connection.scalar(select(func.max(LAST_USED)).where(*_is(owner, kind, id)))
+
+
+def has_results(connection: Connection, owner: str, case_id: str) -> bool:
+    """Whether `owner` holds anything made from a case."""
+    made = holdings.c.owner == owner, holdings.c.case_id == case_id, holdings.c.kind != CASE
+    return bool(connection.scalar(select(exists().where(*made))))
+
+
+def case_ids(
+    connection: Connection, owner: str, kind: str, id: str, case_id: str | None = None
+) -> tuple[str, ...]:
+    """The cases that what `owner` holds was made from, or that one; empty where he does not hold it."""
+    asked = select(holdings.c.case_id).where(*_is(owner, kind, id)).order_by(holdings.c.number)
+    if case_id is not None:
+        asked = asked.where(holdings.c.case_id == case_id)
+    return tuple(connection.scalars(asked))
+
+
+def listed(
+    connection: Connection, owner: str, kind: str, before: int | None, most: int, case_id: str | None
+) -> Sequence[Holding]:
+    """What `owner` holds of a kind, newest first, from below the number `before`; all, or of one case."""
+    told = (holdings.c[field.name] for field in fields(Holding))
+    asked = select(*told).where(holdings.c.owner == owner, holdings.c.kind == kind)
+    if before is not None:
+        asked = asked.where(holdings.c.number < before)
+    if case_id is not None:
+        asked = asked.where(holdings.c.case_id == case_id)
+    found = connection.execute(asked.order_by(holdings.c.number.desc()).limit(most))
+    return [Holding(*row) for row in found]
+
+
+def summarise(connection: Connection, id: str, summary: str) -> None:
+    """Note the summary of a plan with all who hold it."""
+    connection.execute(
+        update(holdings).where(holdings.c.kind == Kind.PLAN, holdings.c.id == id).values(summary=summary)
+    )
+
+
+def let_go(connection: Connection, owner: str, kind: str, id: str) -> tuple[str, ...]:
+    """Have `owner` hold it no more. Returns the cases it was made from; empty where he did not hold it."""
+    found = case_ids(connection, owner, kind, id)
+    if found:
+        connection.execute(delete(holdings).where(*_is(owner, kind, id)))
+        things = {(kind, id), *((CASE, case_id) for case_id in found)}
+        add(connection, owner, things - counted(connection, owner, things), sign=-1)
+    return found
+
+
+def everything(connection: Connection) -> set[tuple[str, str]]:
+    """Kind and id of all that anybody holds, and of the cases that it was made from."""
+    asked = select(holdings.c.kind, holdings.c.id, holdings.c.case_id)
+    rows = connection.execute(asked).all()
+    return {(kind, id) for kind, id, _ in rows} | {(CASE, case_id) for _, _, case_id in rows}
+
+
+def is_held(connection: Connection, kind: str, id: str) -> bool:
+    """Whether anybody holds it."""
+    return bool(connection.scalar(select(exists().where(holdings.c.kind == kind, holdings.c.id == id))))
+
+
+def is_case_needed(connection: Connection, case_id: str) -> bool:
+    """Whether anything that is held, or an open job, needs the case's files."""
+    works = exists().where(jobs.c.case_id == case_id, jobs.c.state.in_(OPEN))
+    return bool(connection.scalar(select(works | exists().where(holdings.c.case_id == case_id))))
+
+
+def is_needed(connection: Connection, kind: str, id: str) -> bool:
+    """Whether anybody needs the files of a case or a result."""
+    return is_case_needed(connection, id) if kind == CASE else is_held(connection, kind, id)
+
+
+def _is(owner: str, kind: str, id: str) -> tuple[ColumnElement[bool], ...]:
+    return holdings.c.owner == owner, holdings.c.kind == kind, holdings.c.id == id

@@ -1,0 +1,60 @@
+"""Quota: how many bytes one owner may have here: cases, results, and what he is sending now.
+
+Cases that results were made from count for as long as the results are held. What two owners hold counts for
+each. What is being sent is counted in each server by itself; what is kept is counted for all.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection
+
+from service.problems import Problem, problem
+from service.settings import MIB
+from service.storage.kept_bytes import kept_bytes
+
+
+class Quota:
+    """The bytes that each owner has, and the most that he may."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._sent: Counter[str] = Counter()
+        # Uploads are counted on the event loop, what they unpack to elsewhere.
+        self._counting = threading.Lock()
+
+    def refuse_more(self, connection: Connection, owner: str, bytes: int) -> None:
+        """Raises Problem where `owner` may not keep so many more."""
+        if kept_bytes(connection, owner) + bytes > self._most_bytes:
+            raise self._full()
+
+    @contextmanager
+    def sending(self, owner: str, kept_bytes: int) -> Iterator[Callable[[int], None]]:
+        """While the context lasts, what is yielded counts bytes that arrive of `owner`, who keeps so many.
+        Fewer than none are given back.
+
+        It raises Problem where they are too many, with those of his other uploads.
+        """
+        sent = 0
+
+        def take(bytes: int) -> None:
+            nonlocal sent
+            with self._counting:
+                sent += bytes
+                self._sent[owner] += bytes
+                if bytes > 0 and kept_bytes + self._sent[owner] > self._most_bytes:
+                    raise self._full()
+
+        try:
+            yield take
+        finally:
+            with self._counting:
+                self._sent[owner] -= sent
+                # Who sends nothing is not remembered.
+                self._sent += Counter()
+
+    def _full(self) -> Problem:
+        most = f"{self._most_bytes / MIB:,.1f} MiB"
+        return problem("no-room", f"An owner may keep {most}. This is more: remove cases or results first.")

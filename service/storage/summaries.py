@@ -1,0 +1,55 @@
+"""Summaries: what lists tell of cases and plans beside their ids.
+
+A plan's is kept with its row. Where it lacks, as of plans that an earlier version made, it is made from the
+plan's file, and kept. A case's is in its record.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from service.problems import Problem
+from service.schemas.plan.file import Unreadable, read_kept_plan
+from service.schemas.result_kinds import Kind
+from service.schemas.summaries import PlanSummaryModel, read_summary, summary_text
+from service.storage.case_summary import CaseSummary, case_summary_of
+from service.storage.database.connection import Database, Unavailable
+from service.storage.file_store import Store
+from service.storage.ownership import LOCK, Holding, summarise
+
+_log = logging.getLogger("seedpath.store")
+
+
+class Summaries:
+    """Summaries of what a service keeps. None stands for a file that another version made, or that is
+    damaged: it is listed all the same, and whoever asks for it is told why."""
+
+    def __init__(self, database: Database, store: Store) -> None:
+        self._database = database
+        self._store = store
+
+    def of_cases(self, held: Sequence[Holding]) -> list[CaseSummary | None]:
+        """The summaries of these cases."""
+        return [self._of_case(one) for one in held]
+
+    def of_plans(self, held: Sequence[Holding]) -> list[PlanSummaryModel | None]:
+        """The summaries of these plans."""
+        return [read_summary(one.summary) or self._made_again(one) for one in held]
+
+    def _of_case(self, held: Holding) -> CaseSummary | None:
+        try:
+            return case_summary_of(self._store.case(held.id).record)
+        except Problem:
+            return None
+
+    def _made_again(self, held: Holding) -> PlanSummaryModel | None:
+        try:
+            text = summary_text(read_kept_plan(self._store.kept(Kind.PLAN, held.id), held.id))
+        except (Problem, Unreadable) as error:
+            _log.warning("plan %s has no summary: %s", held.id, error)
+            return None
+        try:
+            self._database.write(lambda c: summarise(c, held.id, text), LOCK, needed=False)
+        except (OSError, Unavailable) as error:
+            # A list can be read where nothing can be written.
+            _log.warning("the summary of plan %s is not kept: %s", held.id, error)
+        return read_summary(text)

@@ -1,0 +1,85 @@
+"""In a plan: where the table's columns find what they tell. What a plan has not is None."""
+
+from collections.abc import Sequence
+
+from planner.records.dose import DoseReport
+from planner.records.needle_set import NeedleSet
+from planner.records.paths import Aim, Path
+from planner.records.plan import Plan
+from planner.records.robustness import Robustness, Touch
+from service.study.plan_order import Ended
+
+FAILED = "failed"
+"""The status of a plan that there is none of; others are planner.records.plan.Status."""
+
+
+def itself(ended: Ended) -> Ended:
+    """What came of a plan, whether there is one or not."""
+    return ended
+
+
+def plan(ended: Ended) -> Plan | None:
+    """The plan."""
+    return ended.plan
+
+
+def best_path(ended: Ended) -> Path | None:
+    """The path that the ranking puts first."""
+    if ended.plan is None:
+        return None
+    return next((path for path in ended.plan.paths if path.aim is Aim.TARGET), None)
+
+
+def needle_set(ended: Ended) -> NeedleSet | None:
+    """The needles together."""
+    return None if ended.plan is None else ended.plan.needle_set
+
+
+def dose(ended: Ended) -> DoseReport | None:
+    """The dose."""
+    return None if ended.plan is None else ended.plan.dose
+
+
+def robustness(ended: Ended) -> Robustness | None:
+    """What errors of placement do."""
+    return None if ended.plan is None else ended.plan.robustness
+
+
+def most_touched(ended: Ended) -> Touch | None:
+    """What a needle that goes wrong most likely touches, of all needles."""
+    found = robustness(ended)
+    touches = [touch for needle in found.needles for touch in needle.touches] if found else []
+    return min(touches, key=lambda touch: (-touch.chance, touch.structure), default=None)
+
+
+def status(ended: Ended) -> str:
+    """How planning ended, or FAILED."""
+    return FAILED if ended.plan is None else str(ended.plan.outcome.status)
+
+
+def window_of_best(ended: Ended) -> str | None:
+    """The name of the window by which the best path enters."""
+    best, made = best_path(ended), ended.plan
+    if best is None or made is None:
+        return None
+    return next((window.name for window in made.windows if window.id == best.window), best.window)
+
+
+def ranked_paths(made: Plan) -> int:
+    """How many paths to the target are ranked."""
+    return sum(path.aim is Aim.TARGET for path in made.paths)
+
+
+def goals_met(report: DoseReport) -> bool:
+    """Whether the dose meets all goals."""
+    return all(goal.met for goal in report.goals)
+
+
+def least_tolerance_deg(found: Robustness) -> float | None:
+    """By how little some needle may turn before it touches something."""
+    return min((needle.tolerance_deg for needle in found.needles), default=None)
+
+
+def joined(values: Sequence[str]) -> str:
+    """Names in one cell."""
+    return ", ".join(values)

@@ -1,0 +1,45 @@
+"""Unpack task: what a bench does with an uploaded zip. What is wrong with it comes back as a value."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from service.operations.job_tasks import Report as Tell
+from service.problems import Problem, Report
+from service.unzip.unzip import ZipLimits, stated_bytes, unpack
+
+Take = Callable[[int], None]
+"""Counts bytes of an owner as they come in, or go again (below 0). Raises Problem where they are too many."""
+
+Outcome = int | Report | OSError
+"""Bytes; or what is wrong with the zip; or with the disk."""
+
+
+def state_zip(report: Tell, archive: Path, limits: ZipLimits) -> Outcome:
+    """The bytes that the zip is said to unpack to."""
+    del report
+    try:
+        return stated_bytes(archive, limits)
+    except Problem as refused:
+        return refused.report
+
+
+def unpack_zip(report: Tell, archive: Path, folder: Path, limits: ZipLimits) -> Outcome:
+    """Unpack the zip into a folder that is empty, or holds what a process left that was lost at it."""
+    del report
+    try:
+        for left in folder.iterdir():
+            left.unlink()
+        return unpack(archive, folder, limits)
+    except Problem as refused:
+        return refused.report
+    except OSError as error:
+        return error
+
+
+def bytes_of(outcome: Outcome) -> int:
+    """The bytes. Raises Problem and OSError where there are none."""
+    if isinstance(outcome, Report):
+        raise Problem(outcome)
+    if isinstance(outcome, OSError):
+        raise outcome
+    return outcome

@@ -1,0 +1,1 @@
+"""Web: REST, WebSocket and the page, from sockets to routes."""

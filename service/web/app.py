@@ -1,0 +1,227 @@
+"""App: the service's parts wired together, under /v1."""
+
+import asyncio
+import functools
+import gc
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+from starlette.types import ASGIApp
+
+from planner.records.plan import SOFTWARE
+from planner.records.wording.number_text import counted
+from service.host.periodic_thread import done_within_end
+from service.host.private_files import make_private
+from service.interactive.appraisers import Appraising
+from service.interactive.case_reader import Reading
+from service.interactive.large_json import LargeJson
+from service.jobs.dispatcher import Engine
+from service.jobs.event_watcher import Watch
+from service.jobs.job_table import Book
+from service.maintenance.retention.policy import policy_of
+from service.maintenance.retention.rounds import Retention, Rounds
+from service.operations.job_tasks import WORK, Work
+from service.problems import FULL
+from service.schemas.appraisal import NeedlesBody
+from service.schemas.in_patient import EvaluateBody, ReplanBody
+from service.schemas.slices import SlicesBody
+from service.settings import Settings, SettingsError
+from service.storage.database.connection import Database
+from service.storage.database.migrate import migrate
+from service.storage.file_store import Store
+from service.storage.library import Keeper
+from service.storage.quota import Quota
+from service.storage.reserved_space import records_room, reserve_of, without_reserve
+from service.storage.summaries import Summaries
+from service.study.folder import is_study
+from service.web import problem_answers
+from service.web.health.vitals import Vitals
+from service.web.metrics import Metrics
+from service.web.middleware.cors import Cors
+from service.web.middleware.gate import HEADERS, Gate
+from service.web.middleware.gzip_etags import Packed
+from service.web.middleware.head_and_options import Methods
+from service.web.middleware.keys import Keys
+from service.web.middleware.rate_limit import Allowance
+from service.web.openapi import describe_bodies
+from service.web.routes import (
+    about,
+    cases,
+    events,
+    implants,
+    jobs,
+    metrics,
+    page,
+    paths,
+    plans,
+    results,
+    views,
+)
+from service.web.services import Parts
+
+_log = logging.getLogger("seedpath.store")
+
+TOLD_TO_PAGES = [
+    *HEADERS,
+    *("Allow", "Content-Location", "ETag", "Link", "Location"),
+    *("Preference-Applied", "Retry-After", "X-Request-ID"),
+]
+"""Headers that pages of other origins may read."""
+
+
+def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
+    """The service. It makes its folder and its tables at once, and its processes when it starts.
+
+    Raises OSError when the folder cannot be made or written, SettingsError when it is a study's, AnatomyError
+    and database.connection.Unavailable when the database or the keys cannot be used.
+    """
+    parts = _wired(settings, work)
+
+    @asynccontextmanager
+    async def while_it_runs(app: FastAPI) -> AsyncIterator[None]:
+        try:
+            parts.engine.start()
+            parts.rounds.start()
+            parts.vitals.start()
+            # As in benches: what stays as long as the process is not looked through while somebody waits.
+            gc.collect()
+            gc.freeze()
+            yield
+        finally:
+            await _close(parts)
+
+    name, _, version = SOFTWARE.partition(" ")
+    app = FastAPI(
+        title=name,
+        version=version,
+        description="Planner for CT-guided iodine-125 seed implantation. Research use.",
+        openapi_url="/v1/openapi.json",
+        # The interactive pages would load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        # Clients that are generated name their functions after these.
+        generate_unique_id_function=lambda route: route.name,
+        lifespan=while_it_runs,
+    )
+    app.state.parts = parts
+    problem_answers.install(app)
+    refused = ("no-key", "not-local", "foreign-page", "too-many-requests", "failed", "unavailable")
+    # What cannot be noted in the audit log is not answered.
+    everywhere = (*refused, "no-room")
+    v1 = APIRouter(prefix="/v1", responses=problem_answers.documented(*everywhere))
+    for module in (about, cases, paths, views, plans, implants, results, jobs, events):
+        v1.include_router(module.router)
+    app.include_router(v1)
+    app.include_router(metrics.router)
+    app.include_router(page.router)
+    describe_bodies(app, EvaluateBody, ReplanBody, NeedlesBody, SlicesBody)
+    _put_behind_gate(app, settings, parts)
+    return app
+
+
+def _wired(settings: Settings, work: Work) -> Parts:
+    if is_study(settings.data_dir):
+        # It keeps less of a case than a service answers.
+        raise SettingsError(
+            "SEEDPATH_DATA_DIR",
+            f"{settings.data_dir} is a study's folder",
+            "Name another, or leave it out for the default.",
+        )
+    make_private(settings.data_dir)
+    store = Store(settings.data_dir)
+    # Said of the folder, before it is said of the database in it. On a full disk things can be removed.
+    store.refuse_removals_that_fail()
+    database = Database(settings.database, settings.database_patience_s, records_room(settings))
+    migrate(database)
+    reserve = reserve_of(settings)
+    for file in without_reserve(settings):
+        _log.warning("%s is on another disk than the data folder: no room is kept back for it.", file)
+    if not (reserve.make() and reserve.has_room):
+        _log.error("A disk is nearly full: nothing is taken in or made until there is room.")
+    quota = Quota(settings.max_bytes_of_owner)
+    keeper = Keeper(database, store, quota)
+    try:
+        store.sweep_aside()
+        keeper.weigh()
+        _tell_unheld(keeper)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        _log.warning("What processes left that were killed is looked for at the next start: %s", error)
+    book = Book(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
+    engine = Engine(settings, work, book)
+    policy = policy_of(settings)
+    retention = Retention(database, keeper, book, settings.audit, policy)
+    return Parts(
+        settings=settings,
+        database=database,
+        store=store,
+        keeper=keeper,
+        summaries=Summaries(database, store),
+        quota=quota,
+        book=book,
+        engine=engine,
+        watch=Watch(book),
+        reading=Reading(settings, work),
+        appraising=Appraising(settings),
+        allowance=Allowance(
+            settings.requests_per_s,
+            settings.requests_burst,
+            settings.requests_at_once,
+            settings.max_bytes_under_way,
+        ),
+        large_json=LargeJson(),
+        metrics=Metrics(book, engine, reserve),
+        reserve=reserve,
+        rounds=Rounds(retention, policy, settings.data_dir),
+        vitals=Vitals(settings, store, reserve, engine),
+    )
+
+
+def _tell_unheld(keeper: Keeper) -> None:
+    """Files that nobody holds are left where they are: of a lost database they are all that there is."""
+    unheld = keeper.unheld()
+    if unheld:
+        _log.warning(
+            "%s in the data folder held by nobody: rows are lost, or a server was killed when it wrote or "
+            "removed them. `seedpath store check` names them.",
+            counted(len(unheld), "case or result is", "cases and results are"),
+        )
+
+
+async def _close(parts: Parts) -> None:
+    """End all parts at once, and last the database that they use: none waits for another, or for its errors.
+
+    Raises the first of these when all have ended.
+    """
+    closing = (parts.engine, parts.reading, parts.appraising, parts.rounds, parts.vitals)
+    # Not in the threads of requests, all of which may wait for a disk.
+    ended = await asyncio.gather(*(asyncio.to_thread(p.close) for p in closing), return_exceptions=True)
+    await asyncio.to_thread(done_within_end, parts.database.close)
+    for error in ended:
+        if error is not None:
+            raise error
+
+
+def _put_behind_gate(app: FastAPI, settings: Settings, parts: Parts) -> None:
+    """Have everything pass the gate, answers to faults too."""
+    keys = None if settings.keys_file is None else Keys(settings.keys_file)
+    inner = app.build_middleware_stack
+
+    def whole() -> ASGIApp:
+        cors = functools.partial(
+            Cors,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "HEAD", "POST", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=TOLD_TO_PAGES,
+        )
+        asked = cors if settings.cors_origins else None
+        answered = Methods(Packed(inner()), app.router)
+        return Gate(answered, keys, settings.cors_origins, parts.allowance, parts.metrics, asked)
+
+    # Middleware that is added stays inside of what answers faults, so that those would go out without it.
+    app.build_middleware_stack = whole  # type: ignore[method-assign]

@@ -1,0 +1,196 @@
+"""Connection: uvicorn's protocols, with bounds on how long a client is waited for.
+
+    a head      from the connection's first moment, or the next request's first byte, for `head_s`
+    an answer   as long as it is read at `bytes_per_s`, in steps (service.web.connections.unread)
+
+Bodies have theirs in `service.web.http.body`, which knows who sends them. A body that was not asked for,
+after an answer to its head, is thrown away for `head_s` at the most. What is closed by a bound is closed
+without a word, and so is a connection whose client says nothing more after an answer that it did not read.
+"""
+
+import asyncio
+from typing import Any
+
+import h11
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.flow_control import CLOSE_HEADER
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from service.web.connections.connection_limit import Place
+from service.web.connections.lingering import Lingering
+from service.web.connections.listener import Door
+from service.web.connections.read_in_pieces import InPieces
+from service.web.connections.unread import Bounds, Unread, is_all_read
+
+
+class HttpConnection(H11Protocol, InPieces):
+    """HTTP, with a place at the door."""
+
+    _raw: asyncio.Transport
+    _unread: Unread
+
+    def __init__(self, door: Door, bounds: Bounds, **given: Any) -> None:
+        super().__init__(**given)
+        self.app = self._closing(self.app)
+        self._door, self._bounds = door, bounds
+        self._place: Place | None = None
+        self._head: asyncio.TimerHandle | None = None
+        self._is_upgraded = self._is_lingering = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A connection, of which the head of a request is awaited."""
+        super().connection_made(transport)
+        self._raw = transport
+        self.transport = Lingering(transport, self._linger)  # type: ignore[assignment]
+        self._unread = Unread(transport, self._bounds)
+        self._place = self._door.place_of(transport.get_extra_info("socket").fileno())
+        self._await_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Some of a head, or of a body."""
+        if self._is_lingering:
+            return
+        super().data_received(data)
+        self._look()
+        if self._head is None and not self._is_answering and not self._is_upgraded:
+            self._await_head()
+
+    def handle_websocket_upgrade(self, event: Any) -> None:
+        """From here on it is a WebSocket's."""
+        self._is_upgraded = True
+        self._unread.end()
+        self.transport = self._raw
+        self._look()
+        super().handle_websocket_upgrade(event)
+
+    def on_response_complete(self) -> None:
+        """An answer is written, and perhaps the next one has begun."""
+        super().on_response_complete()
+        self._end_unread_at_last()
+        self._look()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Nothing came after the last answer."""
+        # Over TLS, what is still on its way would be lost soon after the close.
+        if not self.transport.is_closing() and not is_all_read(self._raw):
+            self._unread.begin()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+            return
+        super().timeout_keep_alive_handler()
+        self._end_unread_at_last()
+
+    def eof_received(self) -> None:
+        """The client says no more, or gives way to another."""
+        super().eof_received()
+        self._unread.begin()
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than it is answered."""
+        super().pause_writing()
+        self._unread.begin()
+        self._look()
+
+    def resume_writing(self) -> None:
+        """The client has read most of it."""
+        super().resume_writing()
+        self._look()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._end_head()
+        self._unread.end()
+        super().connection_lost(exc)
+
+    def _closing(self, app: ASGIApp) -> ASGIApp:
+        """Has an answer that comes before the whole body say that it is the connection's last."""
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            async def send_on(message: Message) -> None:
+                if message["type"] == "http.response.start" and self.conn.their_state is h11.SEND_BODY:
+                    message = {**message, "headers": [*message.get("headers", ()), CLOSE_HEADER]}
+                await send(message)
+
+            await app(scope, receive, send_on)
+
+        return answer
+
+    def _linger(self) -> bool:
+        """Whether the client still sends a body, or what is no HTTP: then it is not listened to any more."""
+        if self.conn.their_state not in (h11.SEND_BODY, h11.ERROR):
+            return False
+        self._is_lingering = True
+        self.flow.resume_reading()
+        self._end_head()
+        self._await_head()
+        return True
+
+    def _end_unread_at_last(self) -> None:
+        """A connection closes once all is read, which may be never."""
+        if self.transport.is_closing():
+            self._unread.begin()
+
+    @property
+    def _is_answering(self) -> bool:
+        return not self._is_lingering and self.cycle is not None and not self.cycle.response_complete
+
+    def _look(self) -> None:
+        """Note whether it is the client that is waited for."""
+        waits_for_reader = self.flow.write_paused and not self._is_lingering
+        if self._is_answering or self._is_upgraded or waits_for_reader:
+            self._end_head()
+        if self._place is None or self._door.places is None:
+            return
+        if waits_for_reader:
+            self._door.places.unread(self._place)
+        elif self._is_answering or self._is_upgraded:
+            self._door.places.busy(self._place)
+        elif self.cycle is not None:
+            self._door.places.rest(self._place)
+
+    def _await_head(self) -> None:
+        # Aborted, not closed: nothing that was said to it need be read.
+        self._head = self.loop.call_later(self._bounds.head_s, self._raw.abort)
+
+    def _end_head(self) -> None:
+        if self._head is not None:
+            self._head.cancel()
+            self._head = None
+
+
+class SocketConnection(WebSocketsSansIOProtocol, InPieces):
+    """A WebSocket, at the place of the request that asked for it."""
+
+    _unread: Unread
+
+    def __init__(self, door: Door, bounds: Bounds, **given: Any) -> None:
+        super().__init__(**given)
+        self._door, self._bounds = door, bounds
+        self._place: Place | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A connection whose request was an upgrade."""
+        super().connection_made(transport)
+        assert isinstance(transport, asyncio.Transport)
+        self._unread = Unread(transport, self._bounds)
+        self._place = self._door.place_of(transport.get_extra_info("socket").fileno())
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than it is answered."""
+        super().pause_writing()
+        self._unread.begin()
+        if self._place is not None and self._door.places is not None:
+            self._door.places.unread(self._place)
+
+    def resume_writing(self) -> None:
+        """The client has read most of it."""
+        super().resume_writing()
+        if self._place is not None and self._door.places is not None:
+            self._door.places.busy(self._place)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._unread.end()
+        super().connection_lost(exc)

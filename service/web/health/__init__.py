@@ -1,0 +1,1 @@
+"""Health: whether the service can take work, found out by threads before anybody asks."""

@@ -1,0 +1,65 @@
+"""Check: a question that a thread of its own asks again and again, so that nobody waits for the answer."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from service.host.periodic_thread import Steady
+from service.problems import Problem
+from service.storage.database.connection import Unavailable
+
+T = TypeVar("T")
+
+EVERY_S = 1.0
+"""Between an answer and the next question [U]."""
+
+STALE_S = 10.0
+"""An answer that is older says nothing about now [U]."""
+
+ERRORS = (OSError, Unavailable, Problem)
+"""What disks and databases raise, and who looks after room."""
+
+
+@dataclass(frozen=True)
+class Answer(Generic[T]):
+    """What was answered at `at_s` by the monotonic clock: a value, or an error."""
+
+    at_s: float
+    value: T | None = None
+    error: Exception | None = None
+
+    @property
+    def age_s(self) -> float:
+        """How long ago that was."""
+        return time.monotonic() - self.at_s
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it says something about now."""
+        return self.age_s <= STALE_S
+
+
+class Check(Generic[T]):
+    """Asks `ask` again and again. Before its first answer there is one without value or error."""
+
+    def __init__(self, name: str, ask: Callable[[], T]) -> None:
+        self._ask = ask
+        self._steady = Steady(f"seedpath-{name}", self._look, EVERY_S)
+        self.last: Answer[T] = Answer(time.monotonic())
+
+    def start(self) -> None:
+        """Begin to ask; returns at once."""
+        self._steady.start()
+
+    def close(self) -> None:
+        """Ask no more."""
+        self._steady.close()
+
+    def _look(self) -> None:
+        try:
+            value = self._ask()
+        except ERRORS as error:
+            self.last = Answer(time.monotonic(), error=error)
+        else:
+            self.last = Answer(time.monotonic(), value)

@@ -1,0 +1,120 @@
+"""Vitals: whether the service can take work, from what threads have found out before anybody asks.
+
+Who asks waits for nothing: no disk, database or scheduler, and no thread of those that answer requests.
+What was found out too long ago counts as trouble.
+"""
+
+from dataclasses import dataclass
+
+from planner.records.wording.number_text import counted
+from service.host.periodic_thread import done_within_end
+from service.jobs.dispatcher import Engine
+from service.jobs.heartbeat_monitor import Roll
+from service.jobs.job_table import Book
+from service.problems import Problem, Report, of_disk
+from service.settings import Settings
+from service.storage.database.connection import Database
+from service.storage.file_store import Store
+from service.storage.reserved_space import Reserve
+from service.web.health.background_check import Check
+
+PATIENCE_S = 1.0
+"""How long one check waits for a database that is away [U]."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What there is where work can be taken: workers that are heard, workers that are not, the first of them
+    for how long, and jobs by state."""
+
+    workers: int
+    silent_workers: int
+    longest_silence_s: float
+    jobs: dict[str, int]
+
+
+class Vitals:
+    """The checks of disk and database, and what the engine sees of its workers."""
+
+    def __init__(self, settings: Settings, store: Store, reserve: Reserve, engine: Engine) -> None:
+        self._store, self._reserve, self._engine = store, reserve, engine
+        # With a connection of its own: a crowd may have all others.
+        self._database = Database(settings.database, PATIENCE_S)
+        book = Book(self._database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
+        self._disk = Check("disk", self._refuse_disk)
+        self._jobs = Check("records", book.counts)
+
+    def start(self) -> None:
+        """Begin to check; returns at once."""
+        self._disk.start()
+        self._jobs.start()
+
+    def close(self) -> None:
+        """Check no more."""
+        self._disk.close()
+        self._jobs.close()
+        done_within_end(self._database.close)
+
+    def sound(self) -> Sound:
+        """What there is. Raises Problem where work cannot be taken, with all that is in the way."""
+        roll, jobs = self._engine.roll, self._jobs.last
+        troubles = [t for t in (self._of_disk(), self._of_records(), of_workers(roll)) if t is not None]
+        if troubles or jobs.value is None:
+            details = " ".join(trouble.detail for trouble in troubles) or _STARTS
+            raise Problem(Report(troubles[0].kind if troubles else "unavailable", details))
+        return Sound(roll.workers, roll.silent, roll.longest_s if roll.silent else 0.0, jobs.value)
+
+    def _refuse_disk(self) -> None:
+        """Raises OSError where nothing can be written, and Problem where only records may be."""
+        self._store.try_to_write()
+        self._reserve.refuse_use()
+
+    def _of_disk(self) -> Report | None:
+        last = self._disk.last
+        if not last.is_fresh:
+            return _silent(f"The disk has not answered for {last.age_s:.0f} s.")
+        return _reported(last.error)
+
+    def _of_records(self) -> Report | None:
+        last = self._jobs.last
+        if not last.is_fresh:
+            return _silent(f"The database has not answered for {last.age_s:.0f} s.")
+        return _reported(last.error)
+
+
+def _reported(error: Exception | None) -> Report | None:
+    match error:
+        case None:
+            return None
+        case Problem():
+            return error.report
+        case OSError():
+            return of_disk(error)
+    return _silent(str(error))
+
+
+_STARTS = "The service starts."
+
+
+def _silent(detail: str) -> Report:
+    return Report("unavailable", detail)
+
+
+def of_workers(roll: Roll) -> Report | None:
+    """What is wrong with workers; nothing where one of them is heard."""
+    if roll.is_stuck:
+        return _silent(f"Jobs have not been handed over for {roll.engine_silent_s:.0f} s.")
+    if not roll.is_fresh:
+        return _silent(f"Workers have not been looked after for {roll.age_s:.0f} s.")
+    if roll.workers > 0:
+        return None
+    if roll.waits and roll.longest_s > 0.0:
+        return _silent(f"The server that has the jobs done has told nothing for {roll.longest_s:.0f} s.")
+    if roll.silent > 0:
+        heard = f"Nothing has been heard of {counted(roll.silent, 'worker')} for {roll.longest_s:.0f} s."
+        return _silent(f"{heard} What is accepted waits.")
+    if roll.starts:
+        return _silent("The workers start. What is accepted waits.")
+    if roll.is_away:
+        return _silent("The scheduler of the workers does not answer. What is accepted waits.")
+    return _silent("There is no worker for jobs. What is accepted waits.")

@@ -1,0 +1,1 @@
+"""HTTP: bodies, ETags, pages of lists, answers of jobs, and who asks."""

@@ -1,0 +1,104 @@
+"""Body: a request's media type, and a small body, or one of strict JSON, read within a limit."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from pydantic import BaseModel
+from starlette.requests import ClientDisconnect, Request
+
+from service.problems import of_json, problem
+from service.schemas.json.strict import Model, NotJson, Refused, read_model
+from service.web.http.owner import held_by, owner_of
+from service.web.services import parts_of
+
+
+def media_type(request: Request) -> str:
+    """The body's media type, without parameters, in lower case."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+@dataclass
+class Patience:
+    """How long a body is waited for: never longer than `idle_s` for the next of it, and in all no longer than
+    `idle_s` and what it takes at the least rate."""
+
+    idle_s: float
+    bytes_per_s: float
+    waited_s: float = 0.0
+    received: int = 0
+
+    @property
+    def left_s(self) -> float:
+        """How long the next of it is waited for."""
+        return max(0.0, min(self.idle_s, self.idle_s + self.received / self.bytes_per_s - self.waited_s))
+
+    def note(self, seconds: float, received: int) -> None:
+        """So many bytes have come after so many seconds."""
+        self.waited_s += seconds
+        self.received += received
+
+    @property
+    def refusal(self) -> str:
+        """What is said when it was waited for in vain."""
+        return (
+            f"The body stood still for {self.idle_s:g} s, or came slower than {self.bytes_per_s:g} bytes/s. "
+            "Send it again, without a pause."
+        )
+
+
+async def chunks(request: Request) -> AsyncGenerator[bytes, None]:
+    """The body as it arrives. Raises Problem when it stands still or dribbles, and ClientDisconnect."""
+    patience = Patience(parts_of(request).settings.body_idle_s, parts_of(request).settings.body_bytes_per_s)
+    stream = aiter(request.stream())
+    while True:
+        began = time.monotonic()
+        try:
+            chunk = await asyncio.wait_for(anext(stream), patience.left_s)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise problem("too-slow", patience.refusal) from None
+        # What the service does with a chunk is not the sender's time.
+        patience.note(time.monotonic() - began, len(chunk))
+        yield chunk
+
+
+async def small_body(request: Request, max_bytes: int) -> bytes:
+    """The body, which is held until the request ends. Raises Problem as soon as it is longer than
+    `max_bytes`, when its owner has too much under way, and when it breaks off."""
+    body, held = bytearray(), held_by(request)
+    try:
+        async for chunk in chunks(request):
+            held.hold(len(chunk))
+            body += chunk
+            if len(body) > max_bytes:
+                raise problem("too-large", f"The body is longer than {max_bytes} bytes.")
+    except ClientDisconnect:
+        raise problem("malformed-json", "The body broke off. Send it again.") from None
+    return bytes(body)
+
+
+def stated(model: type[BaseModel], example: Any) -> dict[str, Any]:
+    """How OpenAPI states a body of strict JSON that `json_body` reads."""
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    content = {"application/json": {"schema": schema, "example": example}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+async def json_body(request: Request, model: type[Model], max_bytes: int, hint: str) -> tuple[bytes, Model]:
+    """The body, and what it means as strict JSON.
+
+    Raises Problem for another media type, what is no JSON, and wrong fields.
+    """
+    if media_type(request) != "application/json":
+        raise problem("unsupported-media-type", f"Send the body as application/json; {hint}.")
+    try:
+        body = await small_body(request, max_bytes)
+        read = partial(read_model, model, max_bytes=max_bytes)
+        return body, await parts_of(request).large_json.read(owner_of(request), body, read)
+    except (NotJson, Refused) as error:
+        raise of_json(error) from None

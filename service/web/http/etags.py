@@ -1,0 +1,63 @@
+"""Conditional: ETags, and requests that depend on them (RFC 9110, 13.1).
+
+All tags are strong. A case and what was made are named by their content; a job's tag is the number of its
+last event, since nothing that is told of a job changes without one. What goes out packed has a tag of its own
+(service.web.middleware.gzip_etags), and either may be sent back.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Request, Response
+
+from service.problems import problem
+from service.web.middleware.gzip_etags import SUFFIX
+
+_TAG = re.compile(r'(W/)?("[^"]*")')
+
+IF_NONE_MATCH: dict[str, Any] = {
+    "in": "header",
+    "name": "If-None-Match",
+    "schema": {"type": "string"},
+    "description": "An ETag, or several: 304 where one is current.",
+}
+IF_MATCH: dict[str, Any] = {
+    "in": "header",
+    "name": "If-Match",
+    "schema": {"type": "string"},
+    "description": "An ETag, or several: 412 where none is current. Weak ones never are.",
+}
+
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "What the client has is current.", "content": {}}
+}
+
+
+def unless_known(request: Request, etag: str, headers: Mapping[str, str] | None = None) -> Response | None:
+    """304 where the client has what `etag` names, else None.
+
+    `headers` are those that go with the 200. A client puts a 304's headers over those that it has kept
+    (RFC 9111, 3.2), so that a 304 which says less takes from what is kept: where the gate's content policy
+    stands in for the page's own, the kept page has no style and no script.
+    """
+    known = _first_match(request.headers.getlist("if-none-match"), etag, weak_too=True)
+    return None if known is None else Response(status_code=304, headers={**(headers or {}), "ETag": known})
+
+
+def refuse_outdated(request: Request, etag: str) -> None:
+    """Raises Problem where the client insists on another version than `etag` names."""
+    asked = request.headers.getlist("if-match")
+    if asked and _first_match(asked, etag, weak_too=False) is None:
+        raise problem("precondition-failed", f"It is {etag} now. Read it again, then decide.")
+
+
+def _first_match(asked: list[str], etag: str, weak_too: bool) -> str | None:
+    """The first of the tags that names what `etag` does, packed or not; `etag` for any, None where there is
+    none. If-None-Match takes weak tags for what they are weak forms of, If-Match takes none (13.1)."""
+    given = ",".join(asked)
+    if given.strip() == "*":
+        return etag
+    current = (etag, f'{etag[:-1]}{SUFFIX}"')
+    tags = (tag for weak, tag in _TAG.findall(given) if weak_too or not weak)
+    return next((tag for tag in tags if tag in current), None)

@@ -1,0 +1,87 @@
+"""Metrics: what Prometheus scrapes. One registry for each app, since a process may hold several."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from service.jobs.dispatcher import Engine
+from service.jobs.job_table import Book
+from service.logs import audit
+from service.storage.database.connection import Unavailable
+from service.storage.reserved_space import Reserve
+
+BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0)
+"""From an evaluated path to a plan that was waited for [U]."""
+
+
+class Metrics:
+    """Requests as they are answered; jobs and workers as they are when asked."""
+
+    def __init__(self, book: Book, engine: Engine, reserve: Reserve) -> None:
+        self._registry = CollectorRegistry()
+        labels = ("method", "route", "status")
+        self.requests = Counter("seedpath_requests", "Requests answered", labels, registry=self._registry)
+        self.seconds = Histogram(
+            "seedpath_request_seconds",
+            "Time to answer",
+            ("method", "route"),
+            buckets=BUCKETS_S,
+            registry=self._registry,
+        )
+        self.under_way = Gauge(
+            "seedpath_requests_under_way", "Requests not answered yet", registry=self._registry
+        )
+        self._registry.register(_Jobs(book, engine))
+        self._registry.register(_Records(reserve))
+
+    def text(self) -> bytes:
+        """The exposition, as text."""
+        return generate_latest(self._registry)
+
+
+class _Jobs(Collector):
+    def __init__(self, book: Book, engine: Engine) -> None:
+        self._book, self._engine = book, engine
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing that could be asked before the first scrape."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Jobs in each state, workers, and whether the database answers."""
+        jobs = GaugeMetricFamily("seedpath_jobs", "Jobs in each state", labels=("state",))
+        answers = 1.0
+        try:
+            for state, count in self._book.counts().items():
+                jobs.add_metric((state,), count)
+        except Unavailable:
+            answers = 0.0
+        yield jobs
+        yield GaugeMetricFamily("seedpath_database_up", "Whether the database answers", answers)
+        yield GaugeMetricFamily("seedpath_workers", "Workers for jobs that are heard", self._engine.workers())
+        silent = self._engine.roll.silent
+        yield GaugeMetricFamily("seedpath_silent_workers", "Workers for jobs that are not heard", silent)
+
+
+class _Records(Collector):
+    def __init__(self, reserve: Reserve) -> None:
+        self._reserve = reserve
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing that could be asked before the first scrape."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Whether there is room to take things in, and what became of lines of the audit log."""
+        whole = float(self._reserve.is_whole)
+        yield GaugeMetricFamily("seedpath_reserve_whole", "Whether the room kept back for records is", whole)
+        yield GaugeMetricFamily(
+            "seedpath_audit_lines_waiting", "Lines of the audit log not written yet", audit.waiting()
+        )
+        yield CounterMetricFamily(
+            "seedpath_audit_unnoted",
+            "Requests without a line: refused, or about no case",
+            audit.without_line(),
+        )

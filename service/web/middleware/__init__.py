@@ -1,0 +1,1 @@
+"""Middleware: keys, rate limits, origins and compression, around every route."""

@@ -1,0 +1,299 @@
+"""Gate: every request passes here first and last: who asks, may he now, and what came of it.
+
+Without keys only this machine is served: requests addressed to it by name. With keys, every request under the
+API says whose it is, by `Authorization: Bearer KEY`; a WebSocket from a browser, which cannot set headers, by
+the subprotocol `bearer.KEY`.
+"""
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from planner.records.plan import SOFTWARE
+from service.host.loopback import is_loopback
+from service.logs.audit import has_place, unnoted
+from service.logs.json_lines import AUDIT, in_line, request_id
+from service.logs.keyless import Strangers
+from service.problems import KINDS, Problem, problem
+from service.web.metrics import Metrics
+from service.web.middleware.cors import foreign_page
+from service.web.middleware.keys import Key, Keys, KeysError
+from service.web.middleware.rate_limit import Allowance, Held, stranger, too_many
+from service.web.middleware.revocation import Revocation
+from service.web.problem_answers import answer
+
+_log = logging.getLogger("seedpath.gate")
+
+LOCAL = "local"
+"""The owner where there are no keys: whoever sits at this machine."""
+
+OPEN_TO_ALL = re.compile(r"/(page/([a-z]+/)?[^/]*)?|/v1/(health|version|openapi\.json|problems/[^/]*)")
+"""What is answered without a key: it tells nothing of any case. The page asks its user for one."""
+
+UNNOTED = re.compile(rf"{OPEN_TO_ALL.pattern}|/metrics")
+"""What is answered where nothing can be noted: it tells nothing of any case, but how the service is."""
+
+BEARER_PROTOCOL = "bearer."
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS", "WEBSOCKET")
+"""What metrics tell apart: a sender may make up as many as he likes."""
+
+LONGEST_NOTED = 300
+"""Bytes of an address that the audit log takes, as it writes them: every real one is shorter."""
+
+EVENT_STREAM = "text/event-stream"
+"""The media type of answers that stay open."""
+
+TOO_MANY = KINDS["too-many-requests"].status
+"""Whoever is answered so is noted as strangers are."""
+
+_HOST = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+
+PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "via", "x-real-ip")
+"""Headers of proxies: behind one, whoever it serves would be taken for this machine."""
+
+HEADERS = {
+    "Seedpath-Version": SOFTWARE.partition(" ")[2],
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-site",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+"""On every answer; the page has a content policy of its own."""
+
+OWN = "private, no-cache"
+"""How answers that are an owner's may be kept: by who asked alone, and asked after each time by their ETag.
+What was removed is gone, and a key that was revoked reads no more (RFC 9111, 5.2.2)."""
+
+
+@dataclass
+class _Seen:
+    """What is known of a request, for its log line, where there is a place for one: it is written once, but
+    twice of what stays open. `account` is what its allowance is counted by."""
+
+    is_noted: bool
+    is_written: bool = False
+    owner: str | None = None
+    account: str = ""
+    key: Key | None = None
+    status: int = 0
+
+
+class Gate:
+    """ASGI middleware around the whole app."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        keys: Keys | None,
+        origins: Sequence[str],
+        allowance: Allowance,
+        metrics: Metrics,
+        cors: Callable[[ASGIApp], ASGIApp] | None = None,
+    ) -> None:
+        self._app = app
+        self._keys, self._origins = keys, frozenset(origins)
+        self._revocation = None if keys is None else Revocation(keys)
+        self._allowance, self._metrics = allowance, metrics
+        self._strangers = Strangers(_tell_left_out)
+        # Inside of what is noted, and around what may be refused: pages are told of that too.
+        self._admitted = self._pass if cors is None else cors(self._pass)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer why not."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            self._strangers.end_second()
+            return
+        id = _id_of(scope)
+        token = request_id.set(id)
+        seen, started = _Seen(has_place(scope.get("method", "WEBSOCKET"))), time.monotonic()
+        scope.setdefault("state", {})["seen"] = seen
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
+                seen.status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = id
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                if not OPEN_TO_ALL.fullmatch(scope["path"]):
+                    headers.setdefault("Cache-Control", OWN)
+                is_stream = headers.get("content-type", "").startswith(EVENT_STREAM)
+                self._audit(scope, seen, time.monotonic() - started, stays_open=is_stream)
+            elif message["type"] == "websocket.accept":
+                seen.status = 101
+                self._audit(scope, seen, time.monotonic() - started, stays_open=True)
+            await send(message)
+
+        self._metrics.under_way.inc()
+        try:
+            await self._admitted(scope, receive, send_with_headers)
+        finally:
+            self._metrics.under_way.dec()
+            self._note(scope, seen, time.monotonic() - started)
+            request_id.reset(token)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        seen: _Seen = scope["state"]["seen"]
+        try:
+            self._admit(scope, seen)
+            assert seen.owner is not None
+            if not seen.is_noted and not UNNOTED.fullmatch(scope["path"]):
+                raise unnoted()
+            wait_s = self._allowance.take(seen.account)
+            if wait_s is not None:
+                raise too_many(wait_s)
+        except Problem as error:
+            refused = error if seen.owner is not None else self._refused_stranger(error, scope, seen)
+            seen.status = KINDS[refused.report.kind].status
+            await _refuse(refused, scope, receive, send)
+            return
+        held = Held(self._allowance, seen.account)
+        scope["state"] |= {"owner": seen.owner, "held": held}
+        try:
+            if self._revocation is None or seen.key is None:
+                await self._app(scope, receive, send)
+            else:
+                await self._revocation.serve(self._app, seen.key, scope, receive, send)
+        finally:
+            held.let_go(held.size)
+            self._allowance.give_back(seen.account)
+
+    def _admit(self, scope: Scope, seen: _Seen) -> None:
+        """Note whose request it is. Raises Problem."""
+        headers = Headers(scope=scope)
+        self._refuse_foreign_pages(headers)
+        if self._keys is None:
+            _refuse_others(scope, headers)
+            seen.owner = seen.account = LOCAL
+            return
+        key = self._bearer(headers)
+        if key is not None:
+            seen.owner, seen.account, seen.key = key.owner, key.owner, key
+        elif OPEN_TO_ALL.fullmatch(scope["path"]):
+            seen.owner, seen.account = "anybody", stranger(_client_of(scope))
+        else:
+            detail = "Send a key that is valid: Authorization: Bearer KEY. `seedpath keys create` makes one."
+            raise Problem(problem("no-key", detail).report, {"WWW-Authenticate": "Bearer"})
+
+    def _refused_stranger(self, refused: Problem, scope: Scope, seen: _Seen) -> Problem:
+        """What is answered to one who may ask nothing: he has an allowance for that too."""
+        seen.account = stranger(_client_of(scope))
+        if refused.report.kind == "unavailable":
+            # Keys cannot be read: he may have a good one.
+            return refused
+        wait_s = self._allowance.spend(seen.account)
+        return refused if wait_s is None else too_many(wait_s)
+
+    def _refuse_foreign_pages(self, headers: Headers) -> None:
+        """A page elsewhere can have a browser send forms and open sockets here, and needs no leave for it."""
+        origin = headers.get("origin")
+        if origin is None or origin in self._origins:
+            return
+        if origin.partition("://")[2] != headers.get("host"):
+            raise foreign_page(origin)
+
+    def _bearer(self, headers: Headers) -> Key | None:
+        assert self._keys is not None
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            offered = [p.strip() for p in headers.get("sec-websocket-protocol", "").split(",")]
+            token = next((p for p in offered if p.startswith(BEARER_PROTOCOL)), "")
+            token = token.removeprefix(BEARER_PROTOCOL)
+        try:
+            return self._keys.bearer(token.strip())
+        except (KeysError, OSError) as error:
+            _log.error("the keys cannot be read: %s", error)
+            raise problem("unavailable", "The service cannot read its keys. Its log says more.") from None
+
+    def _note(self, scope: Scope, seen: _Seen, seconds: float) -> None:
+        method = scope.get("method", "WEBSOCKET")
+        # The route, not the address: a metric for each case would grow without end.
+        route = getattr(scope.get("route"), "path_format", "none")
+        counted = method if method in METHODS else "other"
+        self._metrics.requests.labels(counted, route, str(seen.status)).inc()
+        self._metrics.seconds.labels(counted, route).observe(seconds)
+        self._audit(scope, seen, seconds)
+
+    def _audit(self, scope: Scope, seen: _Seen, seconds: float, *, stays_open: bool = False) -> None:
+        """Write the audit log's line of a request, before it is answered; another at the end of what stays
+        open, which may be hours away. `seconds` are those up to the line."""
+        if not seen.is_noted or seen.is_written:
+            return
+        seen.is_written = not stays_open
+        client = _client_of(scope)
+        is_known = (seen.key is not None or seen.owner == LOCAL) and seen.status != TOO_MANY
+        if not is_known and not self._strangers.has_line(seen.account or stranger(client)):
+            return
+        fields = {
+            "owner": seen.owner,
+            "key_id": None if seen.key is None else seen.key.id,
+            "status": seen.status,
+            "seconds": round(seconds, 4),
+            "client": client,
+        }
+        if stays_open:
+            fields["open"] = True
+        method = scope.get("method", "WEBSOCKET")[:20]
+        AUDIT.info("%s %s", method, _noted(scope["path"]), extra={"fields": fields})
+
+
+def _tell_left_out(account: str, count: int) -> None:
+    """Write the audit log's line of requests that have none of their own."""
+    fields = {"account": account, "left_out": count}
+    AUDIT.info("%d more requests in a second, %s", count, account, extra={"fields": fields})
+
+
+def _noted(text: str) -> str:
+    """The beginning of a text, as much as the audit log takes: one sign may have twelve bytes there."""
+    if len(in_line(text[:LONGEST_NOTED])) <= LONGEST_NOTED:
+        return text[:LONGEST_NOTED]
+    left = LONGEST_NOTED
+    for at, sign in enumerate(text):
+        left -= len(in_line(sign))
+        if left < 0:
+            return text[:at]
+    return text
+
+
+def _refuse_others(scope: Scope, headers: Headers) -> None:
+    """Raises Problem for a request that was not sent from this machine, and to it by name: a page whose own
+    name was resolved to 127.0.0.1 sends that name as host."""
+    found = _HOST.fullmatch(headers.get("host", ""))
+    if found is None or not is_loopback(found[1]) or len(headers.getlist("host")) != 1:
+        raise problem("not-local", "The Host header names another machine. Use 127.0.0.1 or localhost.")
+    client = scope.get("client")
+    if client is not None and not is_loopback(client[0]):
+        raise problem("not-local", "The request comes from another machine, and the service has no API keys.")
+    for name in PASSED_ON:
+        if name in headers:
+            raise problem("not-local", f"A proxy passed this on ({name}), and the service has no API keys.")
+
+
+async def _refuse(refused: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "http":
+        await answer(refused.report, refused.headers)(scope, receive, send)
+        return
+    await send({"type": "websocket.close", "code": 1008, "reason": refused.report.detail[:120]})
+
+
+def _client_of(scope: Scope) -> str:
+    """The address that the request came from, as the server or the proxy in front of it has it."""
+    return _noted(str((scope.get("client") or ("?",))[0]))
+
+
+def _id_of(scope: Scope) -> str:
+    """The id that a proxy gave the request, or a new one."""
+    given: Any = Headers(scope=scope).get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex

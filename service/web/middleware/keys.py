@@ -1,0 +1,145 @@
+"""Keys: who may ask. A bearer key is shown once, when it is made; the file keeps its sha256.
+
+A key is 256 random bits, so that one hash is enough: there is nothing to guess. The file is read again
+whenever it changes, so that a revoked key is refused at once, by every server; what is open under it ends.
+
+    {"keys": [{"id": "5f3a9c0e", "owner": "radiology", "sha256": "...", "created": "...", "revoked": null}]}
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import hmac
+import json
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from anatomy.errors import AnatomyError
+from service.host.atomic_write import write_atomically
+from service.host.timestamp import stamp
+
+PREFIX = "seedpath"
+
+OWNER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+"""Names of owners: plain, so that they can stand in logs and addresses."""
+
+_TOKEN = re.compile(rf"{PREFIX}_([0-9a-f]{{8}})_([A-Za-z0-9_-]{{43}})")
+
+
+class KeysError(AnatomyError):
+    """A keys file that cannot be used, or a key that is not in it."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key as the file keeps it. `revoked` is when, null where it is good."""
+
+    id: str
+    owner: str
+    sha256: str
+    created: str
+    revoked: str | None
+
+
+def create(path: Path, owner: str) -> str:
+    """Add a key for `owner`; returns the token, which nothing can show again.
+
+    Raises KeysError for a name that cannot be one, or a damaged file, and OSError.
+    """
+    refuse_bad_owner(owner)
+    # The id tells keys apart in logs; only the rest is secret.
+    id, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
+    token = f"{PREFIX}_{id}_{secret}"
+    with _alone(path):
+        _write(path, [*listed(path), Key(id, owner, _digest(token), stamp(time.time()), None)])
+    return token
+
+
+def refuse_bad_owner(owner: str) -> None:
+    """Raises KeysError for a name that cannot be an owner's."""
+    if not OWNER.fullmatch(owner):
+        raise KeysError(
+            "--owner", f"{owner!r} is no usable name", "Use small letters, digits, '.', '_' and '-'."
+        )
+
+
+def revoke(path: Path, id: str) -> Key:
+    """Revoke a key for good. Raises KeysError for one that is not there, or a damaged file, and OSError."""
+    with _alone(path):
+        known = listed(path)
+        found = next((key for key in known if key.id == id), None)
+        if found is None:
+            ids = ", ".join(key.id for key in known) or "none"
+            raise KeysError("key", f"there is no {id!r}", f"Known: {ids}.")
+        revoked = replace(found, revoked=found.revoked or stamp(time.time()))
+        _write(path, [revoked if key.id == id else key for key in known])
+    return revoked
+
+
+def listed(path: Path) -> list[Key]:
+    """The keys in a file; none where there is none. Raises KeysError for a damaged file, and OSError."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return [Key(**entry) for entry in content["keys"]]
+    except FileNotFoundError:
+        return []
+    except (ValueError, KeyError, TypeError) as error:
+        raise KeysError(path.name, f"it is no file of keys ({error})", "Make keys anew.") from None
+
+
+class Keys:
+    """The keys of a running service."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read: tuple[int, int] | None = None
+        self._by_id: dict[str, Key] = {}
+        self._refresh()
+
+    def bearer(self, token: str) -> Key | None:
+        """The key that a token is, unless it is revoked or unknown. Raises KeysError and OSError."""
+        self._refresh()
+        found = _TOKEN.fullmatch(token)
+        key = self._by_id.get(found[1]) if found else None
+        if key is None or key.revoked is not None:
+            return None
+        return key if hmac.compare_digest(key.sha256, _digest(token)) else None
+
+    def is_good(self, key: Key) -> bool:
+        """Whether a key that was good still is. Raises KeysError and OSError."""
+        self._refresh()
+        return self._by_id.get(key.id) == key
+
+    def _refresh(self) -> None:
+        state = self._path.stat()
+        seen = (state.st_mtime_ns, state.st_ino)
+        if seen != self._read:
+            self._by_id = {key.id: key for key in listed(self._path)}
+            self._read = seen
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One change of the file at a time: two at once could undo a revocation."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with path.with_name(f"{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _write(path: Path, keys: list[Key]) -> None:
+    whose = (path if path.exists() else path.parent).stat()
+    content = json.dumps({"keys": [asdict(key) for key in keys]}, indent=1) + "\n"
+    write_atomically(path, content.encode(), mode=0o600)
+    if os.geteuid() == 0:
+        # Made by an administrator, read by the service's own user.
+        os.chown(path, whose.st_uid, whose.st_gid)

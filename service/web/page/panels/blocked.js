@@ -1,0 +1,66 @@
+// Blocked: which structures stand in the way, and what would have to give for a path where there is none.
+
+import { byId, fill, h, number, spoken, table } from "../shared/dom.js";
+import { ofLung } from "../shared/lung.js";
+import { on, set, state } from "../state.js";
+
+/** So many are shown at first. */
+const FIRST = 8;
+
+/** Draw the panel whenever a plan is shown. */
+export function startBlocked() {
+  on(["plan"], draw);
+}
+
+function draw() {
+  const { plan } = state;
+  if (plan === null) {
+    byId("blocked").hidden = true;
+    return;
+  }
+  const shares = plan.blocked_by.map(({ structure, share }) => [
+    spoken(structure),
+    `${number(100 * share, 1)} %`,
+    h("meter", { min: 0, max: 1, value: share, "aria-hidden": "true" }),
+  ]);
+  fill(
+    byId("blocked"),
+    h("p", {}, "Of all directions to the target, so many are blocked first by:"),
+    h("div", { class: "scroll" }, table("Blocked directions", ["structure", "share", ""], shares.slice(0, FIRST))),
+    shares.length > FIRST
+      ? h(
+          "details",
+          {},
+          h("summary", {}, `${shares.length - FIRST} more`),
+          h("div", { class: "scroll" }, table("Further ones", ["structure", "share", ""], shares.slice(FIRST))),
+        )
+      : null,
+    missed(plan.nearest_miss),
+  );
+}
+
+function missed(miss) {
+  if (miss === null) return null;
+  const hold = ({ entry_mm, tip_mm }) => () => set({ path: null, needle: { entry_mm, tip_mm, aim: "target" } });
+  const opening = miss.relaxations.map((r) =>
+    h(
+      "li",
+      {},
+      `${spoken(r.setting)}${r.structure ? ` of ${spoken(r.structure)}` : ""} from ${number(r.from_mm)} to ${number(r.to_mm)} mm, `,
+      `then there is a path; lung crossed: ${ofLung(`${number(r.lung_length_mm)} mm`, state.plan.missing_structures)}. `,
+      h("button", { class: "quiet", on: { click: hold(r) } }, "Show it"),
+    ),
+  );
+  return h(
+    "div",
+    {},
+    h(
+      "p",
+      {},
+      `The nearest miss lacks ${number(miss.missing_mm)} mm beside ${spoken(miss.structure)}. `,
+      h("button", { class: "quiet", on: { click: hold(miss) } }, "Show it"),
+    ),
+    opening.length ? h("p", {}, "A single change that opens a path:") : null,
+    opening.length ? h("ul", {}, ...opening) : null,
+  );
+}

@@ -1,0 +1,96 @@
+"""Answers of problems: how each becomes an HTTP answer (RFC 9457), and what OpenAPI says of it."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from service.problems import KINDS, Problem, Report, of_disk
+from service.schemas.json.strict import FieldError, pointer
+from service.storage.database.connection import Unavailable
+
+MEDIA_TYPE = "application/problem+json"
+
+
+RETRY_AFTER_S = 5
+"""When a client should come back after a service that is busy, or whose database is away [U]."""
+
+
+_log = logging.getLogger("seedpath.http")
+
+
+class FieldErrorModel(BaseModel):
+    """A wrong field: a JSON pointer into the request, or to the form's part."""
+
+    pointer: str
+    detail: str
+
+
+class ProblemModel(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldErrorModel]
+
+
+def answer(report: Report, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The HTTP answer of a report."""
+    # A refusal is of one moment: without a word against it, some may be kept (RFC 9110, 15.1).
+    told = {"Cache-Control": "no-store", **(headers or {})}
+    return JSONResponse(report.to_json(), KINDS[report.kind].status, headers=told, media_type=MEDIA_TYPE)
+
+
+def documented(*kinds: str) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI entries of the problems that a route may answer."""
+    return {
+        status: {
+            "description": " ".join(KINDS[k].meaning for k in kinds if KINDS[k].status == status),
+            # By name: as a model it would be stated as plain JSON. JobModel holds one, so it is described.
+            "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{ProblemModel.__name__}"}}},
+        }
+        for status in sorted({KINDS[k].status for k in kinds})
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of `app` as a problem."""
+
+    @app.exception_handler(Problem)
+    async def _problem(request: Request, error: Problem) -> JSONResponse:
+        later = {"Retry-After": str(RETRY_AFTER_S)} if KINDS[error.report.kind].status == 503 else {}
+        return answer(error.report, later | dict(error.headers))
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+        kind = next((name for name, k in KINDS.items() if k.status == error.status_code), "failed")
+        return answer(
+            Report(kind, f"{request.method} {request.url.path}: {KINDS[kind].meaning}"), error.headers
+        )
+
+    @app.exception_handler(RequestValidationError)
+    async def _parameters(request: Request, error: RequestValidationError) -> JSONResponse:
+        errors = tuple(FieldError(pointer(e["loc"]), e["msg"]) for e in error.errors())
+        return answer(Report("invalid-request", "A parameter of the address is wrong.", errors))
+
+    @app.exception_handler(Unavailable)
+    async def _unavailable(request: Request, error: Unavailable) -> JSONResponse:
+        _log.error("%s", error)
+        return answer(Report("unavailable", str(error)), {"Retry-After": str(RETRY_AFTER_S)})
+
+    @app.exception_handler(OSError)
+    async def _disk(request: Request, error: OSError) -> JSONResponse:
+        _log.error("%s %s", request.method, request.url.path, exc_info=error)
+        return answer(of_disk(error))
+
+    @app.exception_handler(Exception)
+    async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+        # The web server logs the traceback; the client gets none of it.
+        return answer(Report("failed", "The service failed unexpectedly. Its log says more."))

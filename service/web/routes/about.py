@@ -1,0 +1,71 @@
+"""About the service: is it up, which version is it, what do its problems mean."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+
+from planner.records.plan import SCHEMA, SOFTWARE
+from service.problems import KINDS, problem
+from service.web.problem_answers import documented
+from service.web.services import parts_of
+
+router = APIRouter(tags=["about"])
+
+
+class Health(BaseModel):
+    """The service can take work: files can be written, the database answers, and `workers` are heard.
+
+    `silent_workers` are not, the first of them since `longest_silence_s`: they are being replaced. All is as
+    found out within the last seconds.
+    """
+
+    status: Literal["ok"]
+    workers: int
+    silent_workers: int
+    longest_silence_s: float
+    jobs: dict[str, int]
+
+
+class Version(BaseModel):
+    """The software as plans state it, and the schema of its plans."""
+
+    software: str
+    plan_schema: str
+
+
+class ProblemKind(BaseModel):
+    """What a problem's `type` means."""
+
+    title: str
+    status: int
+    meaning: str
+
+
+@router.get("/health", responses=documented("no-room"))
+async def health(request: Request) -> Health:
+    """Whether the service can take work. All the time a file is written, the database asked, and workers are
+    listened to; this is what was found out last."""
+    sound = parts_of(request).vitals.sound()
+    return Health(
+        status="ok",
+        workers=sound.workers,
+        silent_workers=sound.silent_workers,
+        longest_silence_s=round(sound.longest_silence_s, 1),
+        jobs=sound.jobs,
+    )
+
+
+@router.get("/version")
+async def version() -> Version:
+    """Which version this is."""
+    return Version(software=SOFTWARE, plan_schema=SCHEMA)
+
+
+@router.get("/problems/{kind}", responses=documented("not-found"))
+async def problem_kind(kind: str) -> ProblemKind:
+    """What a problem's type means."""
+    if kind not in KINDS:
+        raise problem("not-found", f"There is no such kind of problem. Known: {', '.join(KINDS)}.")
+    found = KINDS[kind]
+    return ProblemKind(title=found.title, status=found.status, meaning=found.meaning)

@@ -1,0 +1,80 @@
+"""Page: the service's own page, at /, as plain files; it asks the public API like everybody else.
+
+Its drawing library is the one that Python's plotly brings along, so nothing comes from another machine.
+"""
+
+import mimetypes
+from importlib.util import find_spec
+from pathlib import Path
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse
+
+from service.operations.case_files import sha256_of
+from service.problems import problem
+from service.web.http.etags import unless_known
+
+router = APIRouter(include_in_schema=False)
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        # The drawing library sets styles on what it draws. Scripts stay this service's own.
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+"""What a browser lets the page do: ask this service alone, and run no script but its files."""
+
+LIBRARY = "plotly.min.js"
+
+
+def _library() -> Path:
+    """The drawing library in the installed plotly."""
+    found = find_spec("plotly")
+    assert found is not None and found.submodule_search_locations is not None
+    return Path(found.submodule_search_locations[0]) / "package_data" / LIBRARY
+
+
+_FOLDER = Path(__file__).parents[1] / "page"
+
+FILES = {
+    file.relative_to(_FOLDER).as_posix(): file for file in sorted(_FOLDER.rglob("*")) if file.is_file()
+} | {LIBRARY: _library()}
+"""All that can be asked for under /page, by its place there."""
+
+_ETAGS = {name: f'"{sha256_of(file)}"' for name, file in FILES.items()}
+
+
+@router.get("/")
+async def page(request: Request) -> Response:
+    """The page."""
+    return _sent(request, "index.html")
+
+
+@router.get("/page/{name:path}")
+async def page_file(request: Request, name: str) -> Response:
+    """A file of the page."""
+    if name not in FILES:
+        raise problem("not-found", "The page has no such file.")
+    return _sent(request, name)
+
+
+def _sent(request: Request, name: str) -> Response:
+    headers = {
+        "Content-Security-Policy": POLICY,
+        # Asked after each time, so that a page and its modules are never of two versions.
+        "Cache-Control": "no-cache",
+        "ETag": _ETAGS[name],
+    }
+    known = unless_known(request, _ETAGS[name], headers)
+    if known is not None:
+        return known
+    # Browsers refuse modules that are not called JavaScript, and some systems' tables call them otherwise.
+    kind = "text/javascript" if name.endswith(".js") else mimetypes.guess_type(name)[0]
+    return FileResponse(FILES[name], media_type=kind, headers=headers)

@@ -1,0 +1,154 @@
+"""Paths: needles that a hand moves, appraised at once, over HTTP or a WebSocket."""
+
+import asyncio
+import json
+from typing import Any
+
+from fastapi import APIRouter, Request, Response, WebSocket
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+
+from service.problems import Problem, of_json
+from service.schemas.appraisal import MAX_NEEDLES_BYTES, AppraisalsModel, NeedlesBody, NeedlesMessage
+from service.schemas.json.strict import NotJson, Refused, parsed, validated
+from service.schemas.request.model import PlanRequest
+from service.settings import MIB
+from service.web.http.body import json_body, stated
+from service.web.http.owner import held_by, owner_of
+from service.web.middleware.rate_limit import too_many
+from service.web.problem_answers import documented
+from service.web.services import parts_of
+
+router = APIRouter(prefix="/cases", tags=["paths"])
+
+PROTOCOL = "seedpath.v1"
+"""The WebSocket's subprotocol, for browsers that offer a key as another."""
+
+MATTERS = {"target", "needle", "clearance_mm", "roles", "pose", "seeds", "search"}
+"""What an appraisal depends on: of seeds their length, of the search its field."""
+
+HELD_BY_SOCKET_BYTES = 4 * MIB
+"""What a socket may hold: a message that is being answered, the next, which is received meanwhile, the
+beginning of one more, and room for a text of wide characters, which takes up to four bytes for each."""
+
+LONGEST_PAUSE_S = 1.0
+"""After a message that came too soon: a socket that is closed meanwhile is noticed so late at most [U]."""
+
+MOST_OF_REASON = 120
+"""Characters of a reason for closing: a frame of control takes 123 bytes (RFC 6455, 5.5)."""
+
+_EXAMPLE = {
+    "paths": [{"entry_mm": [20.0, -120.0, 10.0], "tip_mm": [-12.0, -20.0, 12.0], "aim": "ptv"}],
+    "request": {"target": {"structure": "node_4R"}},
+}
+
+
+@router.post(
+    "/{case_id}/paths:evaluate",
+    response_model=AppraisalsModel,
+    openapi_extra=stated(NeedlesBody, _EXAMPLE),
+    responses=documented(
+        "malformed-json",
+        "not-found",
+        "damaged",
+        "too-slow",
+        "too-large",
+        "unsupported-media-type",
+        "invalid-request",
+        "unusable-input",
+        "limit-reached",
+    ),
+)
+async def evaluate_paths(request: Request, case_id: str) -> Response:
+    """Appraise needles as they are held: where each runs, what it comes near, and whether it is safe."""
+    parts = parts_of(request)
+    stored = await run_in_threadpool(parts.keeper.case, owner_of(request), case_id)
+    hint = 'as {"paths": [{"entry_mm": [x, y, z], "tip_mm": [x, y, z]}]}'
+    _, body = await json_body(request, NeedlesBody, MAX_NEEDLES_BYTES, hint)
+    matters = what_matters(body.request)
+    answer = await parts.appraising.appraised(owner_of(request), stored, matters, body)
+    return Response(answer, media_type="application/json")
+
+
+@router.websocket("/{case_id}/paths")
+async def paths_socket(socket: WebSocket, case_id: str) -> None:
+    """The same over a WebSocket: one answer for each message, in order. Each counts as a request does."""
+    parts, owner = parts_of(socket), owner_of(socket)
+    protocol = PROTOCOL if PROTOCOL in socket.scope.get("subprotocols", []) else None
+    try:
+        stored = await run_in_threadpool(parts.keeper.case, owner, case_id)
+    except Problem as refused:
+        if refused.report.kind != "not-found":
+            # A reason for closing has no room for a way out.
+            await socket.accept(protocol)
+            await _send_problem(socket, None, refused)
+        await socket.close(1008, refused.report.detail[:MOST_OF_REASON])
+        return
+    try:
+        held_by(socket).hold(HELD_BY_SOCKET_BYTES)
+    except Problem as refused:
+        await socket.close(1013, refused.report.detail)
+        return
+    await socket.accept(protocol)
+    read = parts.large_json.read
+    request = PlanRequest()
+    while (content := await _received(socket)) is not None:
+        id: Any = None
+        wait_s = parts.allowance.spend(owner)
+        try:
+            if wait_s is not None:
+                id = await read(owner, content, _id_in)
+                raise too_many(wait_s)
+            id, message = await read(owner, content, _message_in)
+            if isinstance(message, Refused):
+                raise message
+            asked = message.request if "request" in message.model_fields_set else request
+            answer = await parts.appraising.appraised(owner, stored, what_matters(asked), message)
+            request = asked
+            # The answer is JSON already, an object: the id becomes its first member.
+            await socket.send_text(f'{{"id":{json.dumps(id)},{answer.decode()[1:]}')
+        except (NotJson, Refused) as error:
+            await _send_problem(socket, id, of_json(error))
+        except Problem as refused:
+            await _send_problem(socket, id, refused)
+        if wait_s is not None:
+            # Nor is the next one read sooner: to refuse costs time as well.
+            await asyncio.sleep(min(wait_s, LONGEST_PAUSE_S))
+
+
+async def _received(socket: WebSocket) -> bytes | None:
+    """The next message, text or bytes; None when the client has gone."""
+    message = await socket.receive()
+    if message["type"] == "websocket.disconnect":
+        return None
+    given: bytes = message.get("bytes") or (message.get("text") or "").encode()
+    return given
+
+
+def _message_in(content: bytes) -> tuple[Any, NeedlesMessage | Refused]:
+    """The message, or what is wrong with it, and its id, for a refusal too says which one it answers. Raises
+    NotJson."""
+    text, document = parsed(content, MAX_NEEDLES_BYTES)
+    try:
+        return _id_of(document), validated(NeedlesMessage, text, document)
+    except Refused as refused:
+        return _id_of(document), refused
+
+
+def _id_in(content: bytes) -> Any:
+    """The message's id alone. Raises NotJson."""
+    return _id_of(parsed(content, MAX_NEEDLES_BYTES)[1])
+
+
+def _id_of(document: Any) -> Any:
+    id = document.get("id") if isinstance(document, dict) else None
+    return id if isinstance(id, int | str) and len(str(id)) <= 100 else None
+
+
+async def _send_problem(socket: WebSocket, id: Any, refused: Problem) -> None:
+    await socket.send_text(json.dumps({"id": id, "problem": refused.report.to_json()}, ensure_ascii=False))
+
+
+def what_matters(request: BaseModel) -> bytes:
+    """One text for one request, so that its scene is found warm however it was written."""
+    return request.model_dump_json(by_alias=True, include=MATTERS).encode()

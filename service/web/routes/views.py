@@ -1,0 +1,113 @@
+"""Views: what GUIs draw: shapes of structures, slices along a needle, and where on the skin paths enter."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+
+from planner.records.plan import SOFTWARE
+from service.problems import problem
+from service.schemas.result_kinds import Kind
+from service.schemas.skin_access import SkinAccessModel, Triple
+from service.schemas.slices import MAX_SLICES_BYTES, SlicesBody, SlicesModel
+from service.web.http.body import json_body, stated
+from service.web.http.client_disconnect import unless_left
+from service.web.http.etags import IF_NONE_MATCH, NOT_MODIFIED, unless_known
+from service.web.http.owner import owner_of
+from service.web.problem_answers import documented
+from service.web.routes.paths import what_matters
+from service.web.services import parts_of
+
+router = APIRouter(tags=["views"])
+
+_NEEDLE = {
+    "entry_mm": [-14.0, -76.0, 56.4],
+    "tip_mm": [-18.2, 6.8, 8.0],
+    "request": {"target": {"structure": "node_4R"}},
+}
+
+
+Places = Annotated[list[int], Field(min_length=3, max_length=3)]
+
+
+class ShapeModel(BaseModel):
+    """A structure's shape, coarse: triangles are triples of places in `vertices_mm`, which are in patient
+    LPS, and turn right-handed about their outward normal. `role` is what its name implies."""
+
+    structure: str
+    role: str
+    vertices_mm: list[Triple]
+    triangles: list[Places]
+
+
+class ShapesModel(BaseModel):
+    """All structures of a case, to look at; nothing is computed on them."""
+
+    shapes: list[ShapeModel]
+
+
+@router.get(
+    "/cases/{case_id}/shapes",
+    response_model=ShapesModel,
+    responses=NOT_MODIFIED | documented("not-found", "damaged", "unusable-input", "limit-reached"),
+    openapi_extra={"parameters": [IF_NONE_MATCH]},
+)
+async def case_shapes(request: Request, case_id: str) -> Response:
+    """The structures of a case as triangle meshes to look at."""
+    parts, owner = parts_of(request), owner_of(request)
+    stored = await run_in_threadpool(parts.keeper.case, owner, case_id)
+    version = SOFTWARE.partition(" ")[2]
+    etag = f'"shapes-{version}-{stored.record["id"]}"'
+    known = unless_known(request, etag)
+    if known is not None:
+        return known
+    text = await unless_left(request, parts.reading.shapes(owner, stored))
+    return Response(text, media_type="application/json", headers={"ETag": etag})
+
+
+@router.post(
+    "/cases/{case_id}/slices",
+    response_model=SlicesModel,
+    openapi_extra=stated(SlicesBody, _NEEDLE),
+    responses=documented(
+        "malformed-json",
+        "not-found",
+        "damaged",
+        "too-slow",
+        "conflict",
+        "too-large",
+        "unsupported-media-type",
+        "invalid-request",
+        "unusable-input",
+        "limit-reached",
+    ),
+)
+async def case_slices(request: Request, case_id: str) -> Response:
+    """The two slices that hold a needle: what they cut, CT where there is one, and a plan's dose."""
+    parts, owner = parts_of(request), owner_of(request)
+    stored = await run_in_threadpool(parts.keeper.case, owner, case_id)
+    hint = 'as {"entry_mm": [x, y, z], "tip_mm": [x, y, z]}'
+    _, body = await json_body(request, SlicesBody, MAX_SLICES_BYTES, hint)
+    plan = None
+    if body.plan is not None:
+        plan = await run_in_threadpool(parts.keeper.result, owner, Kind.PLAN, body.plan)
+        if case_id not in await run_in_threadpool(parts.keeper.cases_of, owner, Kind.PLAN, body.plan):
+            raise problem("conflict", "The plan was made from another case. Name a plan of this one.")
+    answer = await parts.appraising.sliced(owner, stored, what_matters(body.request), body, plan)
+    return Response(answer, media_type="application/json")
+
+
+_ACCESS: dict[str, Any] = {
+    "responses": NOT_MODIFIED | documented("not-found", "damaged"),
+    "openapi_extra": {"parameters": [IF_NONE_MATCH]},
+}
+
+
+@router.get("/plans/{plan_id}/skin-access", response_model=SkinAccessModel, **_ACCESS)
+async def skin_access(request: Request, plan_id: str) -> Response:
+    """Where on the skin the safe paths of a plan's search enter, and how little lung they cross."""
+    text = await run_in_threadpool(parts_of(request).keeper.access, owner_of(request), plan_id)
+    etag = f'"access-{plan_id}"'
+    known = unless_known(request, etag)
+    return known or Response(text, media_type="application/json", headers={"ETag": etag})

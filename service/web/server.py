@@ -1,0 +1,147 @@
+"""Server: the app on a socket, in the foreground or beside the caller."""
+
+import contextlib
+import functools
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from anatomy.errors import AnatomyError
+from service.host.descriptors import raise_limit
+from service.jobs.event_watcher import Watch
+from service.settings import Settings
+from service.web.connections.connection import HttpConnection, SocketConnection
+from service.web.connections.connection_limit import Places
+from service.web.connections.listener import Door
+from service.web.connections.unread import Bounds
+from service.web.services import parts_of_app
+
+MAX_MESSAGE_BYTES = 1 << 20
+"""A thousand entries and tips in one message of a WebSocket are shorter [U]."""
+
+KEEP_ALIVE_S = 60
+"""Seconds that a connection may stand idle between two requests: a hand rests for longer than five [U]."""
+
+GRACE_S = 5
+"""Seconds that open connections are given when the service ends [U]."""
+
+
+PING_S = 20
+"""Seconds within which a WebSocket's client answers a ping, if it is read at once [U]."""
+
+BACKLOG = 128
+"""Connections that the system keeps while they wait to be accepted, and that are accepted in one turn of the
+loop at the most [U]."""
+
+MOST_OF_ADDRESS = 0.75
+"""Of all places, which one address may have: the rest is for others [U]."""
+
+_log = logging.getLogger("seedpath.server")
+
+
+def listen(host: str, port: int) -> Door:
+    """A socket that listens; port 0 takes a free one. Settings have refused a host that is not safe.
+
+    Raises AnatomyError for a host that is not this machine's, or a port that is taken.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family)
+        # Connections inherit it. Without it each answer, sent as head and body, waits for an acknowledgement.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return Door(listening)
+    except OSError as error:
+        where = f"{host} port {port}"
+        raise AnatomyError(
+            "--port", f"{where} cannot be used ({error.strerror})", "Give another host or port."
+        ) from None
+
+
+def address(listening: socket.socket, scheme: str = "http") -> str:
+    """The base address of a service on this socket."""
+    host, port = listening.getsockname()[:2]
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def serve(app: FastAPI, listening: Door) -> None:
+    """Serve until a signal ends it."""
+    _server(app, listening).run(sockets=[listening])
+
+
+@contextlib.contextmanager
+def beside(app: FastAPI) -> Iterator[str]:
+    """Serve on a free loopback port in a thread, for as long as the context lasts. Yields the address."""
+    with listen("127.0.0.1", 0) as listening:
+        server = _server(app, listening)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="seedpath-server")
+        thread.start()
+        try:
+            # The socket listens already: a request sent before the server is up waits in its queue.
+            yield address(listening)
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+class _Server(uvicorn.Server):
+    """Tells those who wait for jobs that the service ends, before it waits for their connections to close."""
+
+    def __init__(self, config: uvicorn.Config, watch: Watch) -> None:
+        super().__init__(config)
+        self._watch = watch
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End gracefully."""
+        self._watch.close()
+        await super().shutdown(sockets)
+
+
+def _places(settings: Settings) -> Places:
+    """Places for as many connections as there are descriptors for."""
+    most = raise_limit(settings.max_connections)
+    if most < settings.max_connections:
+        _log.warning("%d connections at most: the system allows no more open files", most)
+    # Who comes through a proxy comes from its address, and without keys all come from this machine.
+    tells_apart = settings.keys_file is not None and (
+        bool(settings.trusted_proxies) or not settings.behind_tls_proxy
+    )
+    of_address = min(settings.max_connections_of_address, max(1, int(MOST_OF_ADDRESS * most)))
+    return Places(most, of_address if tells_apart else most, frozenset(settings.trusted_proxies))
+
+
+def _server(app: FastAPI, door: Door) -> uvicorn.Server:
+    parts = parts_of_app(app)
+    settings = parts.settings
+    door.places = _places(settings)
+    bounds = Bounds(settings.head_s, settings.body_idle_s, settings.body_bytes_per_s)
+    http: Any = functools.partial(HttpConnection, door, bounds)
+    ws: Any = functools.partial(SocketConnection, door, bounds)
+    config = uvicorn.Config(
+        app,
+        http=http,
+        ws=ws,
+        backlog=BACKLOG,
+        # Whoever is asked by a proxy says for whom: only one that is trusted is believed.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        # `service.logs.json_lines` says how it is logged, and the gate what.
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        server_header=False,
+        lifespan="on",
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+        ws_max_size=MAX_MESSAGE_BYTES,
+        # A message that waits for its turn keeps the answer to a ping from being read.
+        ws_ping_timeout=settings.appraisal_time_s + PING_S,
+        # A kilobyte may unpack to a megabyte, a thousand of them in one read.
+        ws_per_message_deflate=False,
+    )
+    return _Server(config, parts.watch)
