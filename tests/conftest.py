@@ -35,11 +35,17 @@ def repository() -> Path:
 
 
 @pytest.fixture(scope="session")
+def reference(repository: Path) -> Path:
+    """The folder of reference tables: published facts, each with its source."""
+    return repository / "tests" / "data" / "reference"
+
+
+@pytest.fixture(scope="session")
 def shared(repository: Path) -> Path:
-    """The folder of real cases and reference tables beside the checkout; skips where it is missing."""
+    """The folder of real cases beside the checkout; skips where it is missing."""
     folder = repository.parent / "shared"
     if not (folder / "cases").is_dir():
-        pytest.skip("no ../shared/cases beside the checkout: real cases and reference tables not tested")
+        pytest.skip("no ../shared/cases beside the checkout: real cases not tested")
     return folder
 
 

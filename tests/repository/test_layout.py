@@ -66,6 +66,11 @@ def test_every_dependency_is_explained(project: dict, repository: Path) -> None:
     assert rows - {"package", "---"} <= wanted, "explains what is no longer used"
 
 
+def test_every_reference_table_is_listed_with_its_source(reference: Path) -> None:
+    listed = (reference / "README.md").read_text(encoding="utf-8")
+    assert [p.name for p in reference.rglob("*.json") if f"{p.name}`" not in listed] == []
+
+
 # One letter of each stands in brackets, so that this file does not find itself.
 FOREIGN = {
     "a package registry's address": re.compile(

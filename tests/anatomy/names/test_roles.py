@@ -73,9 +73,9 @@ def test_case_separators_order_and_spelling_do_not_matter(variants: tuple[str, .
     assert all(is_known(v) for v in variants)
 
 
-@pytest.mark.parametrize("case", ["c3n00249", "totalseg_abdomen"])
-def test_every_name_of_the_real_cases_is_known(shared: Path, case: str) -> None:
-    names = json.loads((shared / "cases" / case / "labels.json").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("case", ["chest_ct", "totalsegmentator_abdomen"])
+def test_every_name_of_the_real_cases_is_known(reference: Path, case: str) -> None:
+    names = json.loads((reference / "label_names" / f"{case}.json").read_text(encoding="utf-8"))
     assert [name for label, name in names.items() if label != "0" and not is_known(name)] == []
 
 

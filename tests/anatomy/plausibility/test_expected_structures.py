@@ -40,11 +40,11 @@ def test_an_empty_input_lacks_every_group_and_a_full_one_none() -> None:
     ("case", "lacks"),
     [
         (
-            "c3n00249",
+            "chest_ct",
             "pulmonary_vein internal_mammary_vessels costal_cartilages azygos_vein intercostal_vessels",
         ),
         (
-            "totalseg_abdomen",
+            "totalsegmentator_abdomen",
             "lung_upper_lobe_right heart_atrium heart_ventricle pulmonary_artery pulmonary_vein "
             "superior_vena_cava airway esophagus spinal_cord vertebrae_T1_to_T10 ribs_1_to_6 sternum "
             "internal_mammary_vessels subclavian_vessels brachiocephalic_vessels costal_cartilages "
@@ -52,8 +52,8 @@ def test_an_empty_input_lacks_every_group_and_a_full_one_none() -> None:
         ),
     ],
 )
-def test_what_the_real_cases_lack_is_named_and_no_more(case: str, lacks: str, shared: Path) -> None:
-    table = json.loads((shared / "cases" / case / "labels.json").read_text(encoding="utf-8"))
+def test_what_the_real_cases_lack_is_named_and_no_more(case: str, lacks: str, reference: Path) -> None:
+    table = json.loads((reference / "label_names" / f"{case}.json").read_text(encoding="utf-8"))
     assert list(missing([name for label, name in table.items() if label != "0"])) == lacks.split()
 
 

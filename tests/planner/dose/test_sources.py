@@ -42,8 +42,8 @@ def test_a_source_says_where_its_numbers_are_from(source: Source) -> None:
 
 
 @each_source
-def test_tables_are_those_of_the_reference_folder(source: Source, shared: Path) -> None:
-    data = json.loads((shared / "reference" / "tg43" / f"{source.name}.json").read_text(encoding="utf-8"))
+def test_tables_are_those_of_the_reference_folder(source: Source, reference: Path) -> None:
+    data = json.loads((reference / "tg43" / f"{source.name}.json").read_text(encoding="utf-8"))
     g, F = data["radial_dose_function"], data["anisotropy_function"]
     assert g["geometry"] == "line"
     assert source.nuclide == data["radionuclide"]
@@ -58,8 +58,8 @@ def test_tables_are_those_of_the_reference_folder(source: Source, shared: Path) 
     assert source.phi_an == (None if phi is None else (tuple(phi["r_cm"]), tuple(phi["phi_an"])))
 
 
-def test_no_table_of_the_reference_folder_is_left_out(shared: Path) -> None:
-    assert {p.stem for p in (shared / "reference" / "tg43").glob("*.json")} == {s.name for s in SOURCES}
+def test_no_table_of_the_reference_folder_is_left_out(reference: Path) -> None:
+    assert {p.stem for p in (reference / "tg43").glob("*.json")} == {s.name for s in SOURCES}
 
 
 def test_capsules_are_as_long_as_requests_think_unless_they_say_otherwise() -> None:

@@ -87,8 +87,8 @@ def test_values_known_in_closed_form() -> None:
     )
 
 
-def test_geometry_is_that_of_king_2001(shared: Path) -> None:
-    file = shared / "reference" / "geometry_function_king2001.json"
+def test_geometry_is_that_of_king_2001(reference: Path) -> None:
+    file = reference / "geometry_function_king_2001.json"
     published = json.loads(file.read_text(encoding="utf-8"))
     assert AMERSHAM_6711.active_length_cm == 0.3
     r = np.array(published["r_cm"], dtype=float)
@@ -98,8 +98,8 @@ def test_geometry_is_that_of_king_2001(shared: Path) -> None:
         assert relative_geometry(AMERSHAM_6711, z, rho) * r**2 == pytest.approx(np.array(row), abs=5.1e-5)
 
 
-def test_dose_rates_along_and_away_are_the_derived_table(shared: Path) -> None:
-    file = shared / "reference" / "along_away_6711_from_consensus.json"
+def test_dose_rates_along_and_away_are_the_derived_table(reference: Path) -> None:
+    file = reference / "along_away_6711.json"
     derived = json.loads(file.read_text(encoding="utf-8"))
     for along, row in zip(derived["along_cm"], derived["table"], strict=True):
         for away, expected in zip(derived["away_cm"], row, strict=True):
