@@ -15,6 +15,8 @@ from service.host.damaged_file import refuse_damaged
 from service.interactive.shapes import shapes_text
 from service.interactive.shared_worker import SharedBench
 from service.interactive.text_cache import RecentTexts
+from service.interactive.unzip.task import Take, bytes_of, state_zip, unpack_zip
+from service.interactive.unzip.unzip import ZipLimits
 from service.jobs.memory_limits import reading_memory_bytes
 from service.jobs.sandbox.sandbox import WorkBounds
 from service.operations.case_files import case_in, parts_by_name
@@ -22,8 +24,6 @@ from service.operations.job_tasks import Work, describe
 from service.problems import Problem, of_input
 from service.settings import Settings
 from service.storage.file_store import StoredCase
-from service.unzip.task import Take, bytes_of, state_zip, unpack_zip
-from service.unzip.unzip import ZipLimits
 
 MOST_OF_OWNER = 16
 """Uploads and shapes of one owner that are read or wait [U]."""

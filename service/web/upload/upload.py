@@ -18,13 +18,13 @@ from anatomy.names.did_you_mean import nearest
 from anatomy.readers.input_kinds import is_document
 from anatomy.readers.mask_folder import NIFTI_SUFFIXES
 from anatomy.readers.mesh.mesh_axes import SEND_AXES, MeshAxes, axes_asked
+from service.interactive.unzip.file_names import refuse_bad_name
+from service.interactive.unzip.task import Take
+from service.interactive.unzip.unzip import is_zip
 from service.operations.case_files import MESH_AXES, PARTS, StoredFile, content_of, sha256_of
 from service.problems import of_part, problem
 from service.schemas.json.strict import FieldError
 from service.settings import MIB, Settings
-from service.unzip.file_names import refuse_bad_name
-from service.unzip.task import Take
-from service.unzip.unzip import is_zip
 from service.web.http.body import chunks
 from service.web.upload.multipart import FilePart, FormError, read_files
 

@@ -94,7 +94,7 @@ def test_a_zip_is_unpacked_in_no_process_that_answers(
     def never(*_: object) -> None:
         raise AssertionError("the server reads a zip")
 
-    monkeypatch.setattr("service.unzip.unzip.zipfile.ZipFile.__init__", never)
+    monkeypatch.setattr("service.interactive.unzip.unzip.zipfile.ZipFile.__init__", never)
     ann, _ = clients
     assert sent(ann, PACKED).status_code == 201
     problem(sent(ann, PACKED[:-5]), "malformed-upload")

@@ -10,11 +10,11 @@ import plan_work as fakes
 import pytest
 from rest_calls import client_of, problem, until, upload, zipped
 
+from service.interactive.unzip.unzip import ZipLimits, stated_bytes, unpack
 from service.operations.job_tasks import Work
 from service.problems import Problem
 from service.settings import Settings
 from service.storage.quota import Quota
-from service.unzip.unzip import ZipLimits, stated_bytes, unpack
 from service.web.app import create_app
 from service.web.middleware.keys import create
 from service.web.server import beside

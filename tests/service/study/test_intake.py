@@ -14,6 +14,7 @@ from anatomy.readers.mesh.mesh_axes import MeshAxes
 from service.cli.study_command import settings_in
 from service.client import Client
 from service.interactive.case_reader import Reading
+from service.interactive.unzip.task import Take, bytes_of, unpack_zip
 from service.operations.case import Case
 from service.operations.case_files import sha256_of
 from service.operations.job_tasks import Work
@@ -21,7 +22,6 @@ from service.settings import Settings
 from service.study import intake
 from service.study.intake import take_in
 from service.study.run import Desk, desk
-from service.unzip.task import Take, bytes_of, unpack_zip
 from service.web.app import create_app
 from service.web.server import beside
 

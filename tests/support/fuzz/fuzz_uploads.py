@@ -15,9 +15,9 @@ from fuzz_kind import Kind
 from starlette.requests import Request
 from starlette.types import Message
 
+from service.interactive.unzip.unzip import ZipLimits, stated_bytes, unpack
 from service.problems import Problem
 from service.settings import Settings
-from service.unzip.unzip import ZipLimits, stated_bytes, unpack
 from service.web.services import Parts
 from service.web.upload.upload import receive
 

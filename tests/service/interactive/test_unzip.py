@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from service.interactive.unzip.task import bytes_of, state_zip, unpack_zip
+from service.interactive.unzip.unzip import ZipLimits, stated_bytes, unpack
+from service.interactive.unzip.zip_end import zip_end
 from service.problems import Problem
 from service.settings import Settings
-from service.unzip.task import bytes_of, state_zip, unpack_zip
-from service.unzip.unzip import ZipLimits, stated_bytes, unpack
-from service.unzip.zip_end import zip_end
 from service.web.upload.upload import _alone_in
 
 LIMITS = ZipLimits.of(Settings())

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from service.interactive.unzip.unzip import ZipLimits, stated_bytes, unpack
 from service.operations.job_tasks import Report as Tell
 from service.problems import Problem, Report
-from service.unzip.unzip import ZipLimits, stated_bytes, unpack
 
 Take = Callable[[int], None]
 """Counts bytes of an owner as they come in, or go again (below 0). Raises Problem where they are too many."""

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anatomy.readers.input_kinds import is_document, is_of_desktops
+from service.interactive.unzip.file_names import refuse_bad_name
+from service.interactive.unzip.zip_end import zip_end
 from service.problems import Problem, of_part
 from service.settings import MIB, Settings
-from service.unzip.file_names import refuse_bad_name
-from service.unzip.zip_end import zip_end
 
 CHUNK_BYTES = MIB
 
