@@ -93,21 +93,21 @@ def _until_there_are_workers(base: str) -> None:
 @contextlib.contextmanager
 def _host(number: int) -> Iterator[tuple[list[str], str]]:
     """A network namespace on the bridge: what runs a command in it, and its address."""
-    with subprocess.Popen([*APART, "sleep", str(MOST_S)]) as keeper:
+    with subprocess.Popen([*APART, "sleep", str(MOST_S)]) as library:
         try:
             # It has its own network once it is no longer in ours.
-            while os.readlink(f"/proc/{keeper.pid}/ns/net") == os.readlink("/proc/self/ns/net"):
+            while os.readlink(f"/proc/{library.pid}/ns/net") == os.readlink("/proc/self/ns/net"):
                 sleep(0.01)
             near, far, address = f"near{number}", f"far{number}", f"{NETWORK}{10 + number}"
-            _do("ip", "link", "add", near, "type", "veth", "peer", "name", far, "netns", str(keeper.pid))
+            _do("ip", "link", "add", near, "type", "veth", "peer", "name", far, "netns", str(library.pid))
             _do("ip", "link", "set", near, "master", "br0", "up")
-            enter = ["nsenter", "-t", str(keeper.pid), "-n"]
+            enter = ["nsenter", "-t", str(library.pid), "-n"]
             _do(*enter, "ip", "link", "set", "lo", "up")
             _do(*enter, "ip", "addr", "add", f"{address}/24", "dev", far)
             _do(*enter, "ip", "link", "set", far, "up")
             yield enter, address
         finally:
-            keeper.kill()
+            library.kill()
 
 
 @contextlib.contextmanager

@@ -7,8 +7,8 @@ from anatomy.errors import AnatomyError
 from planner.records.wording.number_text import counted
 from service.cli.terminal import say
 from service.cli.text.table import columns
-from service.host.timestamp import stamp
-from service.jobs.job_table import Book
+from service.host.timestamp import rfc3339
+from service.jobs.job_table import JobTable
 from service.logs.audit import audit_to
 from service.logs.json_lines import AUDIT
 from service.maintenance.open_store import add_data_dir, opened, settings_of
@@ -18,7 +18,7 @@ from service.maintenance.retention.rounds import Retention
 from service.settings import Settings
 from service.storage.database.connection import Database
 from service.storage.file_store import Store
-from service.storage.library import Keeper
+from service.storage.library import Library
 from service.storage.quota import Quota
 from service.storage.reserved_space import audit_room
 
@@ -59,12 +59,14 @@ def _prune(asked: argparse.Namespace) -> int:
 
 def _retention(settings: Settings, database: Database) -> Retention:
     store = Store(settings.data_dir)
-    keeper = Keeper(database, store, Quota(settings.max_bytes_of_owner))
-    book = Book(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
-    return Retention(database, keeper, book, settings.audit, policy_of(settings))
+    library = Library(database, store, Quota(settings.max_bytes_of_owner))
+    job_table = JobTable(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
+    return Retention(database, library, job_table, settings.audit, policy_of(settings))
 
 
 def _listed(found: list[Due]) -> str:
     head = ["what", "owner", "last used", "by"]
-    rows = [[f"{one.kind}/{one.id}", one.owner or "-", stamp(one.last_used_s), one.setting] for one in found]
+    rows = [
+        [f"{one.kind}/{one.id}", one.owner or "-", rfc3339(one.last_used_s), one.setting] for one in found
+    ]
     return columns([head, *rows])

@@ -96,7 +96,7 @@ def _study(asked: argparse.Namespace) -> int:
 
 def _run(at: Desk, folder: Path, members: Sequence[Member], orders: Sequence[Ranking]) -> int:
     say(f"taking in {counted(len(members), 'case')}")
-    ids = {member.name: take_in(member.case, at.store, at.keeper) for member in members}
+    ids = {member.name: take_in(member.case, at.store, at.library) for member in members}
     plans = [
         Asked(member.name, order.name, ids[member.name], order.applied(member.request))
         for member in members

@@ -1,4 +1,4 @@
-"""Steady: a thread that does one thing every so often, and goes on after a fault."""
+"""PeriodicThread: a thread that does one thing every so often, and goes on after a fault."""
 
 import threading
 from collections.abc import Callable
@@ -8,14 +8,14 @@ END_S = 5.0
 come to an end [U]."""
 
 
-def done_within_end(do: Callable[[], None]) -> None:
+def run_bounded(do: Callable[[], None]) -> None:
     """Do it, and wait for it, but not for longer than END_S."""
     thread = threading.Thread(target=do, daemon=True)
     thread.start()
     thread.join(END_S)
 
 
-class Steady:
+class PeriodicThread:
     """Does `do` every `every_s`, from `start` to `close`."""
 
     def __init__(self, name: str, do: Callable[[], None], every_s: float) -> None:

@@ -1,4 +1,4 @@
-"""Engine: keeps every open job of the book with a Dask scheduler, whatever dies meanwhile.
+"""Dispatcher: keeps every open job of the job table with a Dask scheduler, whatever dies meanwhile.
 
 One loop does it all: it reads which jobs are open, hands over those that the scheduler does not have, and
 hands over anew those whose submission came to nothing. Start, restart, a lost scheduler and the jobs of a
@@ -16,17 +16,17 @@ from multiprocessing import resource_tracker
 from distributed import Client, Future
 
 from service.jobs.heartbeat_monitor import Pulse, Roll
-from service.jobs.job_table import Book
+from service.jobs.job_table import JobTable
 from service.jobs.leader import Lead
 from service.jobs.liveness.silence import LOOK_S
-from service.jobs.worker import UNEXPECTED, perform
+from service.jobs.worker import UNEXPECTED, run_job
 from service.jobs.workforce import DASK_ERRORS, Workforce
 from service.operations.job_tasks import Work
 from service.settings import Settings
 from service.storage.database.connection import Unavailable
 from service.storage.job import Job
 
-_log = logging.getLogger("seedpath.engine")
+_log = logging.getLogger("seedpath.dispatcher")
 
 MOST_SUBMISSIONS = 20
 """A job that comes to nothing so often, without a worker ever beginning it, has failed [U]."""
@@ -40,7 +40,7 @@ does not restart one that died twice in a short time [U]."""
 
 
 END_S = 60.0
-"""How long the end waits for the engine's thread: it may be starting a cluster, or hang at a disk [U]."""
+"""How long the end waits for the dispatcher's thread: it may be starting a cluster, or hang at a disk [U]."""
 
 
 @dataclass
@@ -52,28 +52,28 @@ class _Submitted:
     due_s: float | None = None
 
 
-class Engine:
+class Dispatcher:
     """What one server has to do with the scheduler."""
 
-    def __init__(self, settings: Settings, work: Work, book: Book) -> None:
-        self._settings, self._work, self._book = settings, work, book
+    def __init__(self, settings: Settings, work: Work, job_table: JobTable) -> None:
+        self._settings, self._work, self._job_table = settings, work, job_table
         self._workforce = Workforce(settings)
         # A scheduler takes each job once, for all servers; without one, one of them has the jobs done.
         lead = Lead(settings.data_dir / "engine.lock") if settings.scheduler is None else None
-        self._pulse = Pulse(self._workforce, lead, lambda: self._steps, self.nudge)
+        self._pulse = Pulse(self._workforce, lead, lambda: self._steps, self.wake)
         self._submitted: dict[str, _Submitted] = {}
         self._wake = threading.Event()
         self._closing = False
         self._steps = 0
         self._lacking_s: float | None = None
-        self._thread = threading.Thread(target=self._run, name="seedpath-engine", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="seedpath-dispatcher", daemon=True)
 
     def start(self) -> None:
         """Begin to look after jobs; returns at once."""
         self._pulse.start()
         self._thread.start()
 
-    def nudge(self) -> None:
+    def wake(self) -> None:
         """A job was accepted: look at once."""
         self._wake.set()
 
@@ -109,7 +109,7 @@ class Engine:
             # A fault is told by the thread's own hook; jobs are looked after all the same.
             if not self._closing:
                 time.sleep(LOOK_S)
-                self._thread = threading.Thread(target=self._run, name="seedpath-engine", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="seedpath-dispatcher", daemon=True)
                 self._thread.start()
 
     def _look(self) -> None:
@@ -122,7 +122,7 @@ class Engine:
         except Unavailable as error:
             _log.warning("%s Jobs wait.", error)
         except DASK_ERRORS as error:
-            # Of a scheduler, or of a disk that the book is on: what runs meanwhile goes on.
+            # Of a scheduler, or of a disk that the job table is on: what runs meanwhile goes on.
             _log.warning("jobs wait: %s: %s", type(error).__name__, error)
         self._wake.wait(LOOK_S)
         self._wake.clear()
@@ -130,7 +130,7 @@ class Engine:
     def _compare(self, client: Client) -> None:
         # In this order: a submission that ends after its status was read is looked at the next time.
         statuses = {job_id: held.future.status for job_id, held in self._submitted.items()}
-        jobs = self._book.open_jobs()
+        jobs = self._job_table.open_jobs()
         for job in jobs:
             held = self._submitted.get(job.id)
             if held is None or held.submission < job.submission:
@@ -145,7 +145,7 @@ class Engine:
 
     def _submit(self, client: Client, job: Job, submission: int) -> None:
         key = f"job-{job.id}-{submission}"
-        future = client.submit(perform, self._settings, self._work, job.id, key=key, pure=False)
+        future = client.submit(run_job, self._settings, self._work, job.id, key=key, pure=False)
         future.add_done_callback(lambda _: self._wake.set())
         self._submitted[job.id] = _Submitted(future, submission)
 
@@ -157,9 +157,9 @@ class Engine:
         elif time.monotonic() < held.due_s:
             return
         elif held.submission >= MOST_SUBMISSIONS:
-            self._book.fail(job, UNEXPECTED)
+            self._job_table.fail(job, UNEXPECTED)
         else:
-            submission = self._book.submit_anew(job)
+            submission = self._job_table.submit_anew(job)
             if submission is not None:
                 self._submit(client, job, submission)
 

@@ -1,4 +1,4 @@
-"""Watch: wakes who waits for jobs. One question to the book serves all who wait."""
+"""Watch: wakes who waits for jobs. One question to the job table serves all who wait."""
 
 import asyncio
 import logging
@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 from starlette.concurrency import run_in_threadpool
 
-from service.jobs.job_table import Book
+from service.jobs.job_table import JobTable
 from service.storage.database.connection import Unavailable
 
 _log = logging.getLogger("seedpath.watch")
 
 LOOK_S = 0.1
-"""How often the book is asked: what happens elsewhere is known so late at most [U]."""
+"""How often the job table is asked: what happens elsewhere is known so late at most [U]."""
 
 
 @dataclass(eq=False)
@@ -25,8 +25,8 @@ class _Waiter:
 class Watch:
     """Those who wait in this process, all on its event loop."""
 
-    def __init__(self, book: Book) -> None:
-        self._book = book
+    def __init__(self, job_table: JobTable) -> None:
+        self._job_table = job_table
         self._waiters: set[_Waiter] = set()
         self._looking: asyncio.Task[None] | None = None
         self.closed = False
@@ -57,7 +57,7 @@ class Watch:
         while self._waiters and not self.closed:
             asked = list({waiter.job_id for waiter in self._waiters})
             try:
-                found = await run_in_threadpool(self._book.last_events, asked)
+                found = await run_in_threadpool(self._job_table.last_events, asked)
             except (Unavailable, OSError) as error:
                 _log.warning("%s Those who wait for jobs go on waiting.", error)
             else:

@@ -10,26 +10,26 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from service.host.periodic_thread import Steady
+from service.host.periodic_thread import PeriodicThread
 from service.jobs.leader import Lead
 from service.jobs.liveness.patience import Patience
 from service.jobs.liveness.silence import LOOK_S, Heard, Silence
 from service.jobs.workforce import DASK_ERRORS, Workforce
 
-_log = logging.getLogger("seedpath.engine")
+_log = logging.getLogger("seedpath.dispatcher")
 
 SILENT_S = 10.0
 """A worker that is not heard for so long is told as silent; it beats every half second [U]."""
 
 STUCK_S = 15.0
-"""An engine that takes longer for one step is told: a step asks the database, which has a bound of its own,
-and hands over jobs [U]."""
+"""A dispatcher that takes longer for one step is told: a step asks the database, which has a bound of its
+own, and hands over jobs [U]."""
 
 GONE_S = 60.0
 """One that takes longer for a step has another server take over [U]."""
 
 START_S = 600.0
-"""Both bounds, while the engine starts a cluster [U]."""
+"""Both bounds, while the dispatcher starts a cluster [U]."""
 
 STALE_S = 10.0
 """What was seen longer ago than this says nothing about now, as after a scheduler was not heard for so long
@@ -43,8 +43,8 @@ class Roll:
     `workers` are those that beat and take work; `silent` do not beat, the first of them since `longest_s`.
     Where this server waits for another to lead, `longest_s` is how long that has told nothing. `processes`
     counts those of workers of our own, which may be starting. `is_away`: the scheduler does not answer.
-    `starts`: it is being started, with its workers. `engine_silent_s` is how long the engine was seen to do
-    nothing.
+    `starts`: it is being started, with its workers. `dispatcher_silent_s` is how long the dispatcher was seen
+    to do nothing.
     """
 
     at_s: float
@@ -55,7 +55,7 @@ class Roll:
     waits: bool = False
     is_away: bool = False
     starts: bool = False
-    engine_silent_s: float = 0.0
+    dispatcher_silent_s: float = 0.0
 
     @property
     def age_s(self) -> float:
@@ -64,8 +64,8 @@ class Roll:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether the engine hands over no jobs."""
-        return self.engine_silent_s > (START_S if self.starts else STUCK_S)
+        """Whether the dispatcher hands over no jobs."""
+        return self.dispatcher_silent_s > (START_S if self.starts else STUCK_S)
 
     @property
     def is_fresh(self) -> bool:
@@ -74,28 +74,29 @@ class Roll:
 
 
 class Pulse:
-    """Looks after an engine's workers. `steps` counts what the engine's thread does, `wake` wakes it."""
+    """Looks after a dispatcher's workers. `steps` counts what the dispatcher's thread does, `wake` wakes
+    it."""
 
     def __init__(
         self, workforce: Workforce, lead: Lead | None, steps: Callable[[], int], wake: Callable[[], None]
     ) -> None:
         self._workforce, self._lead = workforce, lead
         self._steps, self._wake = steps, wake
-        self._workers, self._engine = Silence(), Silence()
+        self._workers, self._dispatcher = Silence(), Silence()
         self._patience = Patience()
         self._trouble = ""
-        self._steady = Steady("seedpath-pulse", self._look, LOOK_S)
+        self._periodic_thread = PeriodicThread("seedpath-pulse", self._look, LOOK_S)
         self.leads = lead is None
         self.roll = Roll(time.monotonic())
 
     def start(self) -> None:
         """Look once, and from then on in a thread."""
         self._look()
-        self._steady.start()
+        self._periodic_thread.start()
 
     def close(self) -> None:
         """Look no more. What is led goes on to be led."""
-        self._steady.close()
+        self._periodic_thread.close()
 
     def release(self) -> None:
         """Let another server lead."""
@@ -104,11 +105,11 @@ class Pulse:
 
     def _look(self) -> None:
         starts = self._workforce.starts
-        engine_s = self._engine.look({"engine": (self._steps(), starts)})["engine"].watched_s
+        dispatcher_s = self._dispatcher.look({"dispatcher": (self._steps(), starts)})["dispatcher"].watched_s
         if self._lead is not None:
-            self._look_who_leads(self._lead, engine_s <= (START_S if starts else GONE_S))
+            self._look_who_leads(self._lead, dispatcher_s <= (START_S if starts else GONE_S))
         if self.leads:
-            self.roll = replace(self._seen(), starts=starts, engine_silent_s=engine_s)
+            self.roll = replace(self._seen(), starts=starts, dispatcher_silent_s=dispatcher_s)
         elif self._lead is not None:
             told = self._lead.told()
             is_silent = told.silent_s > SILENT_S
@@ -117,13 +118,13 @@ class Pulse:
                 workers=0 if is_silent else told.workers,
                 longest_s=told.silent_s if is_silent else 0.0,
                 waits=True,
-                engine_silent_s=engine_s,
+                dispatcher_silent_s=dispatcher_s,
             )
 
     def _look_who_leads(self, lead: Lead, is_there: bool) -> None:
         trouble = ""
         try:
-            # Where the engine is gone, another server has to take over, and this one takes no lead.
+            # Where the dispatcher is gone, another server has to take over, and this one takes no lead.
             if lead.look(may_take=is_there) and is_there:
                 lead.tell(self.roll.workers)
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Book: jobs as they are recorded, and every change of one.
+"""JobTable: jobs as they are recorded, and every change of one.
 
 A change is one transaction, made only where the job stands as the change supposes: whoever comes second finds
 the job moved on, and is told so. `attempt` is the number of a worker's beginning; what an earlier one still
@@ -17,11 +17,11 @@ from sqlalchemy import ColumnElement, Connection, Executable, Select, delete, fu
 from planner.records.wording.number_text import counted
 from service.host.time_left import time_left_s
 from service.problems import Report, problem
-from service.schemas.result_kinds import Kind, Made
+from service.schemas.result_kinds import JobResult, Kind
 from service.storage.database.connection import Database
 from service.storage.database.tables import job_events, jobs, requests
 from service.storage.job import Event, Job, Order
-from service.storage.job_states import FINAL, OPEN, Happening, State, leads_to, may_happen_in
+from service.storage.job_states import FINAL, OPEN, State, Transition, state_after, states_before
 from service.storage.kept_bytes import note_grown
 from service.storage.ownership import CASE, LOCK, case_ids, hold, use
 
@@ -35,7 +35,7 @@ _NOTHING_DONE: dict[str, Any] = {"phase": None, "fraction": 0.0, "left_s": None}
 """How far an attempt is that begins, or of which nothing is left."""
 
 
-class Book:
+class JobTable:
     """All jobs of a service, in its database. Every method may raise database.connection.Unavailable."""
 
     def __init__(self, database: Database, max_open: int, max_open_of_owner: int, max_finished: int) -> None:
@@ -131,10 +131,10 @@ class Book:
                 return _job(begun)
             worn_out = (jobs.c.losses >= most_losses) | (jobs.c.attempt >= MOST_ATTEMPTS)
             ends = {"problem": _text(lost), "ended_s": time.time()}
-            if _moved(connection, job_id, Happening.FAIL, worn_out, **ends) is not None:
+            if _moved(connection, job_id, Transition.FAIL, worn_out, **ends) is not None:
                 return None
             begins = {"attempt": jobs.c.attempt + 1, "begun_by": call, "begun_s": time.time()}
-            row = _moved(connection, job_id, Happening.BEGIN, **begins, **_NOTHING_DONE)
+            row = _moved(connection, job_id, Transition.BEGIN, **begins, **_NOTHING_DONE)
             return None if row is None else _job(row)
 
         return self._database.write(change)
@@ -160,7 +160,7 @@ class Book:
         asked = select(jobs.c.id).where(*_is_attempt(job))
         return self._database.read(lambda c: c.execute(asked).one_or_none()) is not None
 
-    def succeed(self, job: Job, made: Made, keep: Callable[[Made], None]) -> bool:
+    def succeed(self, job: Job, made: JobResult, keep: Callable[[JobResult], None]) -> bool:
         """Keep what an attempt made, by `keep`, and end the job; False when it is no longer its own."""
 
         def change(connection: Connection) -> bool:
@@ -170,7 +170,7 @@ class Book:
                 "fraction": 1.0,
                 "ended_s": time.time(),
             }
-            row = _moved(connection, job.id, Happening.SUCCEED, jobs.c.attempt == job.attempt, **ends)
+            row = _moved(connection, job.id, Transition.SUCCEED, jobs.c.attempt == job.attempt, **ends)
             if row is None:
                 return False
             keep(made)
@@ -186,18 +186,18 @@ class Book:
     def fail(self, job: Job, why: Report) -> bool:
         """End a job with a problem; False when it is no longer that attempt's own."""
         ends = {"problem": _text(why), "ended_s": time.time()}
-        return self._move(job, Happening.FAIL, **ends)
+        return self._move(job, Transition.FAIL, **ends)
 
     def lose(self, job: Job) -> bool:
         """The process that worked on an attempt died; False when the job is no longer its own."""
-        return self._move(job, Happening.LOSE, losses=jobs.c.losses + 1, **_NOTHING_DONE)
+        return self._move(job, Transition.LOSE, losses=jobs.c.losses + 1, **_NOTHING_DONE)
 
     def cancel(self, job_id: str, last_event: int | None = None) -> bool:
         """Withdraw a job, if `last_event` is still its last; False where nothing happened. One that has ended
         stays as it is."""
         only = () if last_event is None else (jobs.c.last_event == last_event,)
         ends = {"ended_s": time.time()}
-        return self._database.write(lambda c: _moved(c, job_id, Happening.CANCEL, *only, **ends)) is not None
+        return self._database.write(lambda c: _moved(c, job_id, Transition.CANCEL, *only, **ends)) is not None
 
     def ended_before(self, before_s: float) -> list[Job]:
         """Jobs that ended before that time, in seconds since 1970, and whose Idempotency-Key is not
@@ -229,10 +229,10 @@ class Book:
         )
         return self._database.write(lambda connection: connection.execute(asked).scalar_one_or_none())
 
-    def _move(self, job: Job, happening: Happening, **values: Any) -> bool:
+    def _move(self, job: Job, transition: Transition, **values: Any) -> bool:
         """Whether it could happen to that attempt."""
         own = jobs.c.attempt == job.attempt
-        return self._database.write(lambda c: _moved(c, job.id, happening, own, **values)) is not None
+        return self._database.write(lambda c: _moved(c, job.id, transition, own, **values)) is not None
 
     def _accept(self, connection: Connection, order: Order) -> Job:
         is_open = jobs.c.state.in_(OPEN)
@@ -334,11 +334,11 @@ def _use(connection: Connection, owner: str, case_id: str, plan_id: str | None) 
 
 
 def _moved(
-    connection: Connection, job_id: str, happening: Happening, *only: ColumnElement[bool], **values: Any
+    connection: Connection, job_id: str, transition: Transition, *only: ColumnElement[bool], **values: Any
 ) -> dict[str, Any] | None:
-    """The job's row after `happening`; None where it may not happen, or something of `only` is not so."""
-    where = (jobs.c.id == job_id, jobs.c.state.in_(may_happen_in(happening)), *only)
-    values |= {"state": leads_to(happening), "last_event": jobs.c.last_event + 1}
+    """The job's row after `transition`; None where it may not happen, or something of `only` is not so."""
+    where = (jobs.c.id == job_id, jobs.c.state.in_(states_before(transition)), *only)
+    values |= {"state": state_after(transition), "last_event": jobs.c.last_event + 1}
     changed = update(jobs).where(*where).values(values).returning(jobs)
     row = _row(connection, changed)
     if row is not None:

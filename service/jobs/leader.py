@@ -3,7 +3,7 @@
 The first that locks `engine.lock` leads, until it ends. While it leads it beats, by the time of that file,
 and writes into it how many workers it has. A leader that was stopped keeps its lock, but beats no more:
 another then puts a locked file of its own in the place of that one, and leads. The one before finds that out
-when it goes on. Two may lead for a moment, as the book takes each change of a job once.
+when it goes on. Two may lead for a moment, as the job table takes each change of a job once.
 """
 
 import contextlib

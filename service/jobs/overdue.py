@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 _log = logging.getLogger("seedpath.jobs")
 
 TELL_S = 10.0
-"""How long the end waits until the job is told as lost: the book may be at the same disk [U]."""
+"""How long the end waits until the job is told as lost: the job table may be at the same disk [U]."""
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Perform: one job, in a Dask worker. It begins, works at a bench, and ends as the book allows.
+"""Perform: one job, in a Dask worker. It begins, works at a bench, and ends as the job table allows.
 
 It may be called for one job any number of times, one after the other or at once: of several, the one that
 began last is heard, and a job that has ended is left alone.
@@ -12,7 +12,7 @@ import time
 from anatomy.errors import AnatomyError
 from planner.records.progress import Phase, Progress
 from planner.records.wording.number_text import counted
-from service.jobs.job_table import Book
+from service.jobs.job_table import JobTable
 from service.jobs.memory_limits import job_memory_bytes
 from service.jobs.overdue import ended_after
 from service.jobs.sandbox.sandbox import Bench, Exceeded, Fault, Lost, Stopped, WorkBounds
@@ -21,7 +21,7 @@ from service.logs.json_lines import log_to_stderr
 from service.operations.case_files import parts_by_name
 from service.operations.job_tasks import Asked, Work, do
 from service.problems import Problem, Report, of_input
-from service.schemas.result_kinds import Kind, Made
+from service.schemas.result_kinds import JobResult, Kind
 from service.settings import Settings
 from service.storage.database.connection import Database
 from service.storage.file_store import Store, StoredCase
@@ -46,55 +46,55 @@ the most [U]."""
 UNEXPECTED = Report("failed", "The work failed unexpectedly. The service's log says more.")
 
 
-def perform(settings: Settings, work: Work, job_id: str) -> None:
+def run_job(settings: Settings, work: Work, job_id: str) -> None:
     """Bring a job to its end, or find that it has come to one.
 
     Raises database.connection.Unavailable when the database stays away.
     """
-    store, book = _tools(settings)
+    store, job_table = _tools(settings)
     job_id_of_logs.set(job_id)
     times = counted(settings.job_attempts, "time")
     died = Report("failed", f"The process that worked on it died or stood still, {times}.")
-    while (job := book.begin(job_id, settings.job_attempts, died)) is not None:
+    while (job := job_table.begin(job_id, settings.job_attempts, died)) is not None:
         most_s = ROOM_S + settings.job_time_s + OVERDUE_S
         try:
-            with ended_after(most_s, f"job {job.id}", functools.partial(book.lose, job)):
-                _attempt(book, store, reserve_of(settings), work, job, _bench(settings))
+            with ended_after(most_s, f"job {job.id}", functools.partial(job_table.lose, job)):
+                _attempt(job_table, store, reserve_of(settings), work, job, _bench(settings))
             return
         except Lost as lost:
             _log.warning("job %s lost its process, attempt %d: %s", job.id, job.attempt, lost)
-            if not book.lose(job):
+            if not job_table.lose(job):
                 return
 
 
-def _attempt(book: Book, store: Store, reserve: Reserve, work: Work, job: Job, bench: Bench) -> None:
+def _attempt(job_table: JobTable, store: Store, reserve: Reserve, work: Work, job: Job, bench: Bench) -> None:
     """One attempt. Raises Lost."""
-    watch = _Watcher(book, job)
+    watch = _Watcher(job_table, job)
     try:
         _await_room(reserve, watch)
         stored = store.case(job.case_id)
         asked = _asked(store, stored, job)
     except Problem as error:
-        book.fail(job, error.report)
+        job_table.fail(job, error.report)
         return
     except Stopped:
         _log.info("job %s is no longer wanted", job.id)
         return
     try:
         made = bench.run(do, work, asked, watch=watch)
-        assert isinstance(made, Made)
-        _keep(book, store, reserve, job, made)
+        assert isinstance(made, JobResult)
+        _keep(job_table, store, reserve, job, made)
     except Problem as error:
-        book.fail(job, error.report)
+        job_table.fail(job, error.report)
     except Stopped:
         _log.info("job %s is no longer wanted", job.id)
     except AnatomyError as error:
-        book.fail(job, of_input(error, stored.folder, parts_by_name(stored.record)))
+        job_table.fail(job, of_input(error, stored.folder, parts_by_name(stored.record)))
     except Exceeded as error:
-        book.fail(job, Report("limit-reached", f"{error} Ask for less, or have the limit raised."))
+        job_table.fail(job, Report("limit-reached", f"{error} Ask for less, or have the limit raised."))
     except Fault as error:
         _log.error("job %s failed:\n%s", job.id, error)
-        book.fail(job, UNEXPECTED)
+        job_table.fail(job, UNEXPECTED)
 
 
 def _await_room(reserve: Reserve, watch: "_Watcher") -> None:
@@ -116,14 +116,16 @@ def _await_room(reserve: Reserve, watch: "_Watcher") -> None:
         time.sleep(ROOM_LOOK_S)
 
 
-def _keep(book: Book, store: Store, reserve: Reserve, job: Job, made: Made) -> None:
+def _keep(job_table: JobTable, store: Store, reserve: Reserve, job: Job, made: JobResult) -> None:
     try:
         # The disk may have become full while it was made, or ill: what is made is not made again for that.
         reserve.refuse_use()
-        book.succeed(job, made, store.keep)
+        job_table.succeed(job, made, store.keep)
     except OSError as error:
         _log.error("job %s cannot be kept", job.id, exc_info=error)
-        book.fail(job, Report("no-room", "What was made cannot be written. The service's log says more."))
+        job_table.fail(
+            job, Report("no-room", "What was made cannot be written. The service's log says more.")
+        )
 
 
 def _asked(store: Store, stored: StoredCase, job: Job) -> Asked:
@@ -132,10 +134,10 @@ def _asked(store: Store, stored: StoredCase, job: Job) -> Asked:
 
 
 class _Watcher:
-    """Notes progress in the book, and asks it whether the job is still wanted."""
+    """Notes progress in the job table, and asks it whether the job is still wanted."""
 
-    def __init__(self, book: Book, job: Job) -> None:
-        self._book, self._job = book, job
+    def __init__(self, job_table: JobTable, job: Job) -> None:
+        self._job_table, self._job = job_table, job
         self._phase: Phase | None = None
         self._last: Progress | None = None
         self._due_s = 0.0
@@ -149,9 +151,9 @@ class _Watcher:
         told, self._last = self._last, None
         try:
             if told is None:
-                return self._book.is_at(self._job)
+                return self._job_table.is_at(self._job)
             self._phase = told.phase
-            return self._book.report(self._job, told.phase, told.fraction)
+            return self._job_table.report(self._job, told.phase, told.fraction)
         except OSError as error:
             # A disk that is full now need not be at the end, and progress is not worth the work.
             _log.warning("progress of job %s is not noted: %s", self._job.id, error)
@@ -159,13 +161,13 @@ class _Watcher:
 
 
 @functools.cache
-def _tools(settings: Settings) -> tuple[Store, Book]:
-    """Store and book, opened once in each process, which logs as the server does."""
+def _tools(settings: Settings) -> tuple[Store, JobTable]:
+    """Store and job table, opened once in each process, which logs as the server does."""
     if not logging.getLogger().handlers:
         log_to_stderr(settings.log_format)
     database = Database(settings.database, PATIENCE_S, records_room(settings))
-    book = Book(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
-    return Store(settings.data_dir), book
+    job_table = JobTable(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
+    return Store(settings.data_dir), job_table
 
 
 _benches = threading.local()

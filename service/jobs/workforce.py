@@ -1,6 +1,7 @@
 """Workforce: the Dask scheduler and its workers, our own or given, as one server connects to them.
 
-The engine's thread opens and closes it; the pulse's asks it who beats, and has those restarted who do not.
+The dispatcher's thread opens and closes it; the pulse's asks it who beats, and has those restarted who do
+not.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ from service.settings import MIB, Settings
 
 T = TypeVar("T")
 
-_log = logging.getLogger("seedpath.engine")
+_log = logging.getLogger("seedpath.dispatcher")
 
 CONNECT_S = 5.0
 """How long a scheduler may take to answer [U]."""

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from service.host.periodic_thread import Steady
+from service.host.periodic_thread import PeriodicThread
 from service.logs.append_file import Appended
 from service.logs.append_file import settle as settle_file
 from service.logs.json_lines import AUDIT, JsonLines
@@ -67,7 +67,7 @@ class AuditLog(logging.Handler):
         super().__init__()
         self._file, self._make_room, self._most_waiting = file, make_room, most_waiting
         self._waiting: deque[bytes] = deque()
-        self._steady = Steady("seedpath-audit", self._settle_in_time, SETTLED_S)
+        self._periodic_thread = PeriodicThread("seedpath-audit", self._settle_in_time, SETTLED_S)
         self.unnoted = 0
         self.setFormatter(JsonLines())
 
@@ -105,7 +105,7 @@ class AuditLog(logging.Handler):
 
     def start(self) -> None:
         """Begin to flush what is written, in a thread."""
-        self._steady.start()
+        self._periodic_thread.start()
 
     def settle(self) -> None:
         """Have the disk keep all lines, those that wait too. Raises OSError where it does not."""
@@ -123,7 +123,7 @@ class AuditLog(logging.Handler):
 
     def close(self) -> None:
         """Write what waits, for the last time. What cannot be written was told on the service's log."""
-        self._steady.close()
+        self._periodic_thread.close()
         self.flush()
         try:
             self._file.close()

@@ -14,7 +14,7 @@ import logging
 import sys
 from typing import Any, Literal
 
-from service.host.timestamp import stamp
+from service.host.timestamp import rfc3339
 from service.logs.rate_limit import SparingHandler
 
 request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request_id", default=None)
@@ -34,7 +34,7 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line, without its end."""
         content: dict[str, Any] = {
-            "time": stamp(record.created),
+            "time": rfc3339(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),

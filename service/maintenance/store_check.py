@@ -15,7 +15,7 @@ from service.schemas.skin_access import is_sealed
 from service.storage.database.connection import Database
 from service.storage.file_store import RECORD, Store, remedy_of
 from service.storage.kept_bytes import size_of
-from service.storage.library import Keeper
+from service.storage.library import Library
 from service.storage.ownership import CASE, everything, is_needed
 from service.storage.quota import Quota
 
@@ -40,7 +40,7 @@ def wrong_rows(store: Store, database: Database) -> Iterator[str]:
     """What is wrong between rows and files, likewise. Raises OSError, and database.connection.Unavailable."""
     yield from _rows_without_files(store, database)
     yield from _lost_maps(store, database)
-    for held, id in Keeper(database, store, Quota(sys.maxsize)).unheld():
+    for held, id in Library(database, store, Quota(sys.maxsize)).unheld():
         place = f"{CASE}/{id}" if held == CASE else store.place(held, id)
         yield f"{place}: {NO_ROW}"
 

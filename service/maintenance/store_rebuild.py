@@ -25,7 +25,7 @@ from service.storage.case_of_plan import is_made_from
 from service.storage.database.connection import Database
 from service.storage.database.tables import holdings
 from service.storage.file_store import Store, StoredCase
-from service.storage.library import Keeper
+from service.storage.library import Library
 from service.storage.ownership import CASE, LOCK, hold, is_needed, use
 from service.storage.quota import Quota
 
@@ -96,7 +96,7 @@ def rebuild(store: Store, database: Database, owner: str, *, add: bool) -> Rows:
 
     added = database.write(change, LOCK)
     # Beside a server that runs, it counts at once what its owner keeps.
-    Keeper(database, store, Quota(sys.maxsize)).weigh()
+    Library(database, store, Quota(sys.maxsize)).weigh()
     return added
 
 

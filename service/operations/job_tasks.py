@@ -18,7 +18,7 @@ from service.schemas.in_patient import MAX_FOUND_BYTES, EvaluateBody, NeedlesMea
 from service.schemas.json.strict import read_model
 from service.schemas.plan.file import read_plan
 from service.schemas.request.model import MAX_REQUEST_BYTES, PlanRequest
-from service.schemas.result_kinds import Kind, Made, of_evaluation, of_planning, of_replanned
+from service.schemas.result_kinds import JobResult, Kind, of_evaluation, of_planning, of_replanned
 
 Report = Callable[[Progress], None]
 
@@ -58,7 +58,7 @@ class Asked:
     plan_text: bytes | None
 
 
-def do(report: Report, work: Work, asked: Asked) -> Made:
+def do(report: Report, work: Work, asked: Asked) -> JobResult:
     """Do what is asked. Raises what the work raises."""
     match asked.kind:
         case Kind.PLAN:

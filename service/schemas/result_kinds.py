@@ -1,4 +1,4 @@
-"""Made: what jobs make, as texts: a plan, an evaluation, or a replanning."""
+"""JobResult: what jobs make, as texts: a plan, an evaluation, or a replanning."""
 
 import hashlib
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ def is_text_of(kind: Kind, id: str, text: bytes) -> bool:
 
 
 @dataclass(frozen=True)
-class Made:
+class JobResult:
     """A text and its id, a sha256: a plan's own, or that of the whole text.
 
     `plan` is a plan within, which is kept as one too; a plan holds none. `access` is the skin access map that
@@ -38,7 +38,7 @@ class Made:
     kind: Kind
     id: str
     text: bytes
-    plan: "Made | None" = None
+    plan: "JobResult | None" = None
     access: bytes | None = None
     summary: str | None = None
 
@@ -55,28 +55,30 @@ class Made:
         return None if self.plan is None else self.plan.id
 
 
-def of_planning(planning: Planning) -> Made:
+def of_planning(planning: Planning) -> JobResult:
     """A plan, with its skin access map."""
     return of_plan(planning.plan, planning.access)
 
 
-def of_plan(plan: Plan, access: SkinAccess | None = None) -> Made:
+def of_plan(plan: Plan, access: SkinAccess | None = None) -> JobResult:
     """A plan."""
     id = plan_sha256(plan)
     drawn = None if access is None else write_access(id, access)
-    return Made(Kind.PLAN, id, write_plan(plan), access=drawn, summary=summary_text(plan))
+    return JobResult(Kind.PLAN, id, write_plan(plan), access=drawn, summary=summary_text(plan))
 
 
-def of_evaluation(evaluation: Evaluation) -> Made:
+def of_evaluation(evaluation: Evaluation) -> JobResult:
     """An evaluation, with its supplement where it has one."""
     text, supplement = write_evaluation(evaluation), evaluation.supplement
-    return Made(Kind.EVALUATION, _sha256(text), text, None if supplement is None else of_plan(supplement))
+    return JobResult(
+        Kind.EVALUATION, _sha256(text), text, None if supplement is None else of_plan(supplement)
+    )
 
 
-def of_replanned(replanned: Replanned) -> Made:
+def of_replanned(replanned: Replanned) -> JobResult:
     """A replanning, with its plan."""
     text = write_replanned(replanned)
-    return Made(Kind.REPLAN, _sha256(text), text, of_plan(replanned.plan))
+    return JobResult(Kind.REPLAN, _sha256(text), text, of_plan(replanned.plan))
 
 
 def _sha256(text: bytes) -> str:

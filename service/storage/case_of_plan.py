@@ -8,26 +8,26 @@ from service.problems import Problem, problem
 from service.schemas.json.strict import FieldError
 from service.schemas.result_kinds import Kind
 from service.storage.file_store import StoredCase
-from service.storage.library import Keeper
+from service.storage.library import Library
 
 
-def case_of_plan(keeper: Keeper, owner: str, plan: Plan, plan_id: str, named: str | None) -> StoredCase:
+def case_of_plan(library: Library, owner: str, plan: Plan, plan_id: str, named: str | None) -> StoredCase:
     """The case of that id, or where none is named the only one that the plan was made from.
 
     Raises Problem for a case that is not there or was made from other files, and where several fit.
     """
     if named is not None:
-        return _named(keeper, owner, plan, named)
-    made_from = keeper.cases_of(owner, Kind.PLAN, plan_id)
+        return _named(library, owner, plan, named)
+    made_from = library.cases_of(owner, Kind.PLAN, plan_id)
     if len(made_from) == 1:
-        return keeper.stored(made_from[0])
+        return library.stored(made_from[0])
     detail = f"The plan was made from several cases: {', '.join(made_from)}. Name the one meant as 'case'."
     raise problem("conflict", detail, (FieldError("/case", detail),))
 
 
-def _named(keeper: Keeper, owner: str, plan: Plan, case_id: str) -> StoredCase:
+def _named(library: Library, owner: str, plan: Plan, case_id: str) -> StoredCase:
     try:
-        stored = keeper.case(owner, case_id)
+        stored = library.case(owner, case_id)
     except Problem as error:
         if error.report.kind != "not-found":
             raise

@@ -47,7 +47,7 @@ from service.operations.case import Case
 from service.operations.case_files import kept_case_in
 from service.problems import FULL, Problem, of_damage, problem
 from service.schemas.plan.followup_file import MAX_RESULT_BYTES
-from service.schemas.result_kinds import Kind, Made, is_text_of
+from service.schemas.result_kinds import JobResult, Kind, is_text_of
 from service.schemas.skin_access import MAX_MAP_BYTES, is_map_of
 from service.storage.case_record import MAX_RECORD_BYTES, answered, is_sealed, read_record, write_record
 from service.storage.kept_bytes import CASE
@@ -261,7 +261,7 @@ class Store:
             removed = folder
         remove(removed)
 
-    def keep(self, made: Made) -> None:
+    def keep(self, made: JobResult) -> None:
         """Keep what was made, and the plan within it first: who has the one can ask for the other.
 
         Where one cannot be written, those that were not there before are gone again. A process that is killed

@@ -1,16 +1,17 @@
-"""Job: one piece of work on one case, as it stood when the book was asked; its events; an order for one."""
+"""Job: one piece of work on one case, as it stood when the job table was asked; its events; an order for
+one."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from service.host.timestamp import stamp
+from service.host.timestamp import rfc3339
 from service.schemas.result_kinds import Kind
 from service.storage.job_states import State
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job as it stood when the book was asked."""
+    """A job as it stood when the job table was asked."""
 
     number: int
     id: str
@@ -45,8 +46,8 @@ class Job:
             "case": f"/v1/cases/{self.case_id}",
             "progress": progress_to_json(self) if at_work else None,
             "attempt": self.attempt,
-            "created": stamp(self.created_s),
-            "ended": None if self.ended_s is None else stamp(self.ended_s),
+            "created": rfc3339(self.created_s),
+            "ended": None if self.ended_s is None else rfc3339(self.ended_s),
             "plan": None if self.result_plan_id is None else f"/v1/{Kind.PLAN}/{self.result_plan_id}",
             "result": None if self.result_id is None else f"/v1/{self.kind}/{self.result_id}",
             "problem": self.problem,

@@ -21,7 +21,7 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Happening(StrEnum):
+class Transition(StrEnum):
     """What may happen to a job."""
 
     BEGIN = "begin"
@@ -38,27 +38,27 @@ FINAL = (State.DONE, State.FAILED, State.CANCELLED)
 """States that do."""
 
 _LEADS_TO = {
-    Happening.BEGIN: State.RUNNING,
-    Happening.LOSE: State.QUEUED,
-    Happening.SUCCEED: State.DONE,
-    Happening.FAIL: State.FAILED,
-    Happening.CANCEL: State.CANCELLED,
+    Transition.BEGIN: State.RUNNING,
+    Transition.LOSE: State.QUEUED,
+    Transition.SUCCEED: State.DONE,
+    Transition.FAIL: State.FAILED,
+    Transition.CANCEL: State.CANCELLED,
 }
 
 _MAY_HAPPEN = {
-    Happening.BEGIN: OPEN,
-    Happening.LOSE: (State.RUNNING,),
-    Happening.SUCCEED: (State.RUNNING,),
-    Happening.FAIL: OPEN,
-    Happening.CANCEL: OPEN,
+    Transition.BEGIN: OPEN,
+    Transition.LOSE: (State.RUNNING,),
+    Transition.SUCCEED: (State.RUNNING,),
+    Transition.FAIL: OPEN,
+    Transition.CANCEL: OPEN,
 }
 
 
-def may_happen_in(happening: Happening) -> tuple[State, ...]:
+def states_before(transition: Transition) -> tuple[State, ...]:
     """The states in which it may happen."""
-    return _MAY_HAPPEN[happening]
+    return _MAY_HAPPEN[transition]
 
 
-def leads_to(happening: Happening) -> State:
+def state_after(transition: Transition) -> State:
     """The state that it leads to, wherever it may happen."""
-    return _LEADS_TO[happening]
+    return _LEADS_TO[transition]

@@ -1,4 +1,4 @@
-"""Keeper: rows and files together: what an owner asks to add, see or remove."""
+"""Library: rows and files together: what an owner asks to add, see or remove."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ from service.storage.quota import Quota
 _log = logging.getLogger("seedpath.store")
 
 
-class Keeper:
+class Library:
     """Cases and results, each seen only by who holds it.
 
     Every method may raise database.connection.Unavailable, and those that write OSError.

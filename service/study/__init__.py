@@ -1,6 +1,6 @@
-"""Study: a cohort planned once for each ranking, on the engine that the service has.
+"""Study: a cohort planned once for each ranking, on the dispatcher that the service has.
 
-    cases, rankings --intake--> store --orders--> book <--engine--> workers
+    cases, rankings --intake--> store --orders--> job_table <--dispatcher--> workers
                                                     |
                        study.parquet, study.png <-- ended plans, as rows
 
@@ -12,7 +12,7 @@ rankings    rankings as they are given, each with a name
 asked       one plan of the study: a case, a request, and the order for its job
 intake      a case's files, taken into the study's store
 folder      the study's folder: one study at a time, and nobody else's
-run         orders, the engine, and what came of each
+run         orders, the dispatcher, and what came of each
 bar         how far it is, on stderr
 columns     the table's columns: name, unit, what it is, and where it is found
 in_plan     where that is in a plan

@@ -5,7 +5,7 @@ study.json      what the study is about: cases with their files' sha256, ranking
 study.parquet   the table
 study.png       the picture
 plans/          every plan, by its plan_sha256
-cases/ seedpath.sqlite ...   what service.storage.file_store and the book keep
+cases/ seedpath.sqlite ...   what service.storage.file_store and the job table keep
 """
 
 import contextlib

@@ -17,7 +17,7 @@ from service.host.atomic_write import flush
 from service.operations.case import Case
 from service.operations.case_files import StoredFile, content_of, identify, sha256_of
 from service.storage.file_store import Store
-from service.storage.library import Keeper
+from service.storage.library import Library
 from service.study.plan_order import OWNER
 
 READ_SUFFIXES = (*NIFTI_SUFFIXES, *SURFACE_SUFFIXES, ".nrrd")
@@ -33,7 +33,7 @@ class _File:
     path: Path
 
 
-def take_in(case: Case, store: Store, keeper: Keeper) -> str:
+def take_in(case: Case, store: Store, library: Library) -> str:
     """Have the study hold a case; its id. What cannot be read of it is found out when it is planned.
 
     Raises ReadError for a file whose name cannot be written down, OSError where one cannot be read or copied.
@@ -41,7 +41,7 @@ def take_in(case: Case, store: Store, keeper: Keeper) -> str:
     files = _files(case)
     content = _content(case, files)
     case_id = identify(content)
-    if keeper.hold_case(OWNER, case_id) is not None:
+    if library.hold_case(OWNER, case_id) is not None:
         return case_id
     with store.aside() as folder:
         copies = [_copied(file, folder) for file in files]
@@ -50,7 +50,7 @@ def take_in(case: Case, store: Store, keeper: Keeper) -> str:
         # Of the copies: a file may have changed between two looks.
         content = _content(case, copies)
         case_id = identify(content)
-        keeper.add_case(OWNER, folder, {"id": case_id} | content)
+        library.add_case(OWNER, folder, {"id": case_id} | content)
     return case_id
 
 

@@ -1,6 +1,7 @@
 """Asked: one plan of a study, one case under one ranking: its order, and what came of it.
 
-The order's id is made of all that the plan follows from, so that the book finds again what it took before.
+The order's id is made of all that the plan follows from, so that the job table finds again what it took
+before.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
-"""Run: a study's orders in the book, the engine that has them done, and what came of each.
+"""Run: a study's orders in the job table, the dispatcher that has them done, and what came of each.
 
-Nothing is remembered but the book: what has ended there is not done again, whoever was killed meanwhile.
+Nothing is remembered but the job table: what has ended there is not done again, whoever was killed meanwhile.
 """
 
 import sys
@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from planner.records.plan import Plan
-from service.jobs.dispatcher import Engine
-from service.jobs.job_table import Book
+from service.jobs.dispatcher import Dispatcher
+from service.jobs.job_table import JobTable
 from service.operations.job_tasks import Work
 from service.problems import Problem
 from service.schemas.plan.file import Unreadable, read_kept_plan
@@ -22,13 +22,13 @@ from service.storage.database.migrate import migrate
 from service.storage.file_store import Store
 from service.storage.job import Job
 from service.storage.job_states import OPEN, State
-from service.storage.library import Keeper, is_about_another_folder
+from service.storage.library import Library, is_about_another_folder
 from service.storage.quota import Quota
 from service.storage.reserved_space import records_room
 from service.study.plan_order import Asked, Ended, is_worth_trying_again, kind_of_problem
 
 LOOK_S = 0.5
-"""How often the book is asked how far the study is [U]."""
+"""How often the job table is asked how far the study is [U]."""
 
 CHANGED = "The plan's file was changed or removed while the study ran. Run it again: the plan is made again."
 
@@ -53,13 +53,13 @@ class Desk:
 
     settings: Settings
     store: Store
-    keeper: Keeper
-    book: Book
+    library: Library
+    job_table: JobTable
 
 
 @contextmanager
 def desk(settings: Settings) -> Iterator[Desk]:
-    """Store, records and book in the settings' folder.
+    """Store, records and job table in the settings' folder.
 
     Raises SettingsError for records of something else, OSError and database.connection.Unavailable.
     """
@@ -71,8 +71,8 @@ def desk(settings: Settings) -> Iterator[Desk]:
         if settings.scheduler is not None:
             _refuse_foreign(database, store)
         # Machine and disk are his who runs the study: all its plans wait at once, and none is forgotten.
-        keeper = Keeper(database, store, Quota(sys.maxsize))
-        yield Desk(settings, store, keeper, Book(database, sys.maxsize, sys.maxsize, sys.maxsize))
+        library = Library(database, store, Quota(sys.maxsize))
+        yield Desk(settings, store, library, JobTable(database, sys.maxsize, sys.maxsize, sys.maxsize))
     finally:
         database.close()
 
@@ -91,20 +91,20 @@ def _refuse_foreign(database: Database, store: Store) -> None:
 def run(at: Desk, work: Work, plans: Sequence[Asked], tell: Tell) -> list[Ended]:
     """Have every plan made that is not made yet, and tell how far it is. Returns what came of each, in order.
 
-    KeyboardInterrupt ends the workers and leaves the book as it stands. Raises OSError and Unavailable.
+    KeyboardInterrupt ends the workers and leaves the job table as it stands. Raises OSError and Unavailable.
     """
     jobs = [_accepted(at, asked) for asked in plans]
-    _withdraw_others(at.book, jobs)
+    _withdraw_others(at.job_table, jobs)
     if any(job.state in OPEN for job in jobs):
         _work(at, work, plans, jobs, tell)
-    return [_ended(at, asked, at.book.get(job.id)) for asked, job in zip(plans, jobs, strict=True)]
+    return [_ended(at, asked, at.job_table.get(job.id)) for asked, job in zip(plans, jobs, strict=True)]
 
 
 def _accepted(at: Desk, asked: Asked) -> Job:
     """Its job: one from before, unless that came to nothing that is worth trying again."""
     attempt = 0
     while True:
-        job = at.book.accept(asked.order(attempt))
+        job = at.job_table.accept(asked.order(attempt))
         if not is_worth_trying_again(job) and not _is_lost(at.store, job):
             return job
         attempt += 1
@@ -124,28 +124,28 @@ def _plan(store: Store, job: Job) -> Plan | None:
         return None
 
 
-def _withdraw_others(book: Book, jobs: Sequence[Job]) -> None:
+def _withdraw_others(job_table: JobTable, jobs: Sequence[Job]) -> None:
     """What an earlier command asked for and this one does not is not done."""
     wanted = {job.id for job in jobs}
-    for job in book.open_jobs():
+    for job in job_table.open_jobs():
         if job.id not in wanted:
-            book.cancel(job.id)
+            job_table.cancel(job.id)
 
 
 def _work(at: Desk, work: Work, plans: Sequence[Asked], jobs: Sequence[Job], tell: Tell) -> None:
     ended_before = sum(job.state not in OPEN for job in jobs)
 
     def look() -> Standing:
-        return _standing(plans, jobs, {job.id: job for job in at.book.open_jobs()}, ended_before)
+        return _standing(plans, jobs, {job.id: job for job in at.job_table.open_jobs()}, ended_before)
 
-    engine = Engine(at.settings, work, at.book)
+    dispatcher = Dispatcher(at.settings, work, at.job_table)
     try:
-        engine.start()
+        dispatcher.start()
         while (standing := look()).ended < standing.total:
             tell(standing)
             time.sleep(LOOK_S)
     finally:
-        engine.close()
+        dispatcher.close()
         # What was done meanwhile, whether it ended or was interrupted.
         tell(look())
 

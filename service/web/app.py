@@ -12,14 +12,14 @@ from starlette.types import ASGIApp
 
 from planner.records.plan import SOFTWARE
 from planner.records.wording.number_text import counted
-from service.host.periodic_thread import done_within_end
+from service.host.periodic_thread import run_bounded
 from service.host.private_files import make_private
 from service.interactive.appraisers import Appraising
 from service.interactive.case_reader import Reading
 from service.interactive.large_json import LargeJson
-from service.jobs.dispatcher import Engine
+from service.jobs.dispatcher import Dispatcher
 from service.jobs.event_watcher import Watch
-from service.jobs.job_table import Book
+from service.jobs.job_table import JobTable
 from service.maintenance.retention.policy import policy_of
 from service.maintenance.retention.rounds import Retention, Rounds
 from service.operations.job_tasks import WORK, Work
@@ -31,7 +31,7 @@ from service.settings import Settings, SettingsError
 from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate
 from service.storage.file_store import Store
-from service.storage.library import Keeper
+from service.storage.library import Library
 from service.storage.quota import Quota
 from service.storage.reserved_space import records_room, reserve_of, without_reserve
 from service.storage.summaries import Summaries
@@ -82,7 +82,7 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
     @asynccontextmanager
     async def while_it_runs(app: FastAPI) -> AsyncIterator[None]:
         try:
-            parts.engine.start()
+            parts.dispatcher.start()
             parts.rounds.start()
             parts.vitals.start()
             # As in benches: what stays as long as the process is not looked through while somebody waits.
@@ -142,29 +142,29 @@ def _wired(settings: Settings, work: Work) -> Parts:
     if not (reserve.make() and reserve.has_room):
         _log.error("A disk is nearly full: nothing is taken in or made until there is room.")
     quota = Quota(settings.max_bytes_of_owner)
-    keeper = Keeper(database, store, quota)
+    library = Library(database, store, quota)
     try:
         store.sweep_aside()
-        keeper.weigh()
-        _tell_unheld(keeper)
+        library.weigh()
+        _tell_unheld(library)
     except OSError as error:
         if error.errno not in FULL:
             raise
         _log.warning("What processes left that were killed is looked for at the next start: %s", error)
-    book = Book(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
-    engine = Engine(settings, work, book)
+    job_table = JobTable(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
+    dispatcher = Dispatcher(settings, work, job_table)
     policy = policy_of(settings)
-    retention = Retention(database, keeper, book, settings.audit, policy)
+    retention = Retention(database, library, job_table, settings.audit, policy)
     return Parts(
         settings=settings,
         database=database,
         store=store,
-        keeper=keeper,
+        library=library,
         summaries=Summaries(database, store),
         quota=quota,
-        book=book,
-        engine=engine,
-        watch=Watch(book),
+        job_table=job_table,
+        dispatcher=dispatcher,
+        watch=Watch(job_table),
         reading=Reading(settings, work),
         appraising=Appraising(settings),
         allowance=Allowance(
@@ -174,16 +174,16 @@ def _wired(settings: Settings, work: Work) -> Parts:
             settings.max_bytes_under_way,
         ),
         large_json=LargeJson(),
-        metrics=Metrics(book, engine, reserve),
+        metrics=Metrics(job_table, dispatcher, reserve),
         reserve=reserve,
         rounds=Rounds(retention, policy, settings.data_dir),
-        vitals=Vitals(settings, store, reserve, engine),
+        vitals=Vitals(settings, store, reserve, dispatcher),
     )
 
 
-def _tell_unheld(keeper: Keeper) -> None:
+def _tell_unheld(library: Library) -> None:
     """Files that nobody holds are left where they are: of a lost database they are all that there is."""
-    unheld = keeper.unheld()
+    unheld = library.unheld()
     if unheld:
         _log.warning(
             "%s in the data folder held by nobody: rows are lost, or a server was killed when it wrote or "
@@ -197,10 +197,10 @@ async def _close(parts: Parts) -> None:
 
     Raises the first of these when all have ended.
     """
-    closing = (parts.engine, parts.reading, parts.appraising, parts.rounds, parts.vitals)
+    closing = (parts.dispatcher, parts.reading, parts.appraising, parts.rounds, parts.vitals)
     # Not in the threads of requests, all of which may wait for a disk.
     ended = await asyncio.gather(*(asyncio.to_thread(p.close) for p in closing), return_exceptions=True)
-    await asyncio.to_thread(done_within_end, parts.database.close)
+    await asyncio.to_thread(run_bounded, parts.database.close)
     for error in ended:
         if error is not None:
             raise error

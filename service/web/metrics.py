@@ -6,8 +6,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from service.jobs.dispatcher import Engine
-from service.jobs.job_table import Book
+from service.jobs.dispatcher import Dispatcher
+from service.jobs.job_table import JobTable
 from service.logs import audit
 from service.storage.database.connection import Unavailable
 from service.storage.reserved_space import Reserve
@@ -19,7 +19,7 @@ BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600
 class Metrics:
     """Requests as they are answered; jobs and workers as they are when asked."""
 
-    def __init__(self, book: Book, engine: Engine, reserve: Reserve) -> None:
+    def __init__(self, job_table: JobTable, dispatcher: Dispatcher, reserve: Reserve) -> None:
         self._registry = CollectorRegistry()
         labels = ("method", "route", "status")
         self.requests = Counter("seedpath_requests", "Requests answered", labels, registry=self._registry)
@@ -33,7 +33,7 @@ class Metrics:
         self.under_way = Gauge(
             "seedpath_requests_under_way", "Requests not answered yet", registry=self._registry
         )
-        self._registry.register(_Jobs(book, engine))
+        self._registry.register(_Jobs(job_table, dispatcher))
         self._registry.register(_Records(reserve))
 
     def text(self) -> bytes:
@@ -42,8 +42,8 @@ class Metrics:
 
 
 class _Jobs(Collector):
-    def __init__(self, book: Book, engine: Engine) -> None:
-        self._book, self._engine = book, engine
+    def __init__(self, job_table: JobTable, dispatcher: Dispatcher) -> None:
+        self._job_table, self._dispatcher = job_table, dispatcher
 
     def describe(self) -> Iterator[Metric]:
         """Nothing that could be asked before the first scrape."""
@@ -54,14 +54,16 @@ class _Jobs(Collector):
         jobs = GaugeMetricFamily("seedpath_jobs", "Jobs in each state", labels=("state",))
         answers = 1.0
         try:
-            for state, count in self._book.counts().items():
+            for state, count in self._job_table.counts().items():
                 jobs.add_metric((state,), count)
         except Unavailable:
             answers = 0.0
         yield jobs
         yield GaugeMetricFamily("seedpath_database_up", "Whether the database answers", answers)
-        yield GaugeMetricFamily("seedpath_workers", "Workers for jobs that are heard", self._engine.workers())
-        silent = self._engine.roll.silent
+        yield GaugeMetricFamily(
+            "seedpath_workers", "Workers for jobs that are heard", self._dispatcher.workers()
+        )
+        silent = self._dispatcher.roll.silent
         yield GaugeMetricFamily("seedpath_silent_workers", "Workers for jobs that are not heard", silent)
 
 

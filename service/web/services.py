@@ -8,14 +8,14 @@ from starlette.requests import HTTPConnection
 from service.interactive.appraisers import Appraising
 from service.interactive.case_reader import Reading
 from service.interactive.large_json import LargeJson
-from service.jobs.dispatcher import Engine
+from service.jobs.dispatcher import Dispatcher
 from service.jobs.event_watcher import Watch
-from service.jobs.job_table import Book
+from service.jobs.job_table import JobTable
 from service.maintenance.retention.rounds import Rounds
 from service.settings import Settings
 from service.storage.database.connection import Database
 from service.storage.file_store import Store
-from service.storage.library import Keeper
+from service.storage.library import Library
 from service.storage.quota import Quota
 from service.storage.reserved_space import Reserve
 from service.storage.summaries import Summaries
@@ -31,11 +31,11 @@ class Parts:
     settings: Settings
     database: Database
     store: Store
-    keeper: Keeper
+    library: Library
     summaries: Summaries
     quota: Quota
-    book: Book
-    engine: Engine
+    job_table: JobTable
+    dispatcher: Dispatcher
     watch: Watch
     reading: Reading
     appraising: Appraising

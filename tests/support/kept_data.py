@@ -11,20 +11,20 @@ from sqlalchemy import Connection, select
 
 from planner.paths.skin_access import SkinAccess
 from service.host.atomic_write import flush
-from service.jobs.job_table import Book
+from service.jobs.job_table import JobTable
 from service.maintenance.backup.file_places import places_of
 from service.maintenance.backup.make import BackedUp, back_up
 from service.maintenance.backup.rows import needed
 from service.operations.case_files import StoredFile, content_of, identify
 from service.problems import Report
-from service.schemas.result_kinds import Kind, Made
+from service.schemas.result_kinds import JobResult, Kind
 from service.schemas.skin_access import write_access
 from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate
 from service.storage.database.tables import metadata
 from service.storage.file_store import Store
 from service.storage.job import Order
-from service.storage.library import Keeper
+from service.storage.library import Library
 from service.storage.quota import Quota
 
 LOST = Report("failed", "It was lost.")
@@ -41,8 +41,8 @@ class Kept:
     def __post_init__(self) -> None:
         migrate(self.database)
         self.store = Store(self.data_dir)
-        self.keeper = Keeper(self.database, self.store, Quota(1 << 40))
-        self.book = Book(self.database, 100, 100, 100)
+        self.library = Library(self.database, self.store, Quota(1 << 40))
+        self.job_table = JobTable(self.database, 100, 100, 100)
 
     def add_case(self, name: str, owner: str = "ann") -> str:
         file = name.encode() * 1000
@@ -53,7 +53,7 @@ class Kept:
             (folder / "file").mkdir()
             (folder / "file" / "a.nii").write_bytes(file)
             flush(folder / "file" / "a.nii")
-            self.keeper.add_case(owner, folder, {"id": id} | content)
+            self.library.add_case(owner, folder, {"id": id} | content)
         return id
 
     def add_plan(self, name: str, case_id: str, owner: str = "ann") -> str:
@@ -64,21 +64,21 @@ class Kept:
         first, _, rest = text.partition(b",\n")
         text = first + b',\n "plan_sha256": "' + id.encode() + b'",\n' + rest
         access = write_access(id, SkinAccess(np.zeros((1, 3)), np.zeros(1)))
-        return self._done(Made(Kind.PLAN, id, text, access=access, summary="{}"), case_id, owner)
+        return self._done(JobResult(Kind.PLAN, id, text, access=access, summary="{}"), case_id, owner)
 
     def add_evaluation(self, name: str, case_id: str) -> str:
         text = json.dumps({"evaluation": name}).encode()
-        return self._done(Made(Kind.EVALUATION, hashlib.sha256(text).hexdigest(), text), case_id, "ann")
+        return self._done(JobResult(Kind.EVALUATION, hashlib.sha256(text).hexdigest(), text), case_id, "ann")
 
     def order(self, name: str, case_id: str, owner: str = "ann") -> None:
         order = Order(name, owner, case_id, Kind.PLAN, "{}", None, key=name, fingerprint=name)
-        self.book.accept(order)
+        self.job_table.accept(order)
 
-    def _done(self, made: Made, case_id: str, owner: str) -> str:
+    def _done(self, made: JobResult, case_id: str, owner: str) -> str:
         id = f"job{made.id[:8]}"
-        self.book.accept(Order(id, owner, case_id, made.kind, "{}", None))
-        job = self.book.begin(id, 3, LOST)
-        assert job is not None and self.book.succeed(job, made, self.store.keep)
+        self.job_table.accept(Order(id, owner, case_id, made.kind, "{}", None))
+        job = self.job_table.begin(id, 3, LOST)
+        assert job is not None and self.job_table.succeed(job, made, self.store.keep)
         return made.id
 
     def rows(self) -> dict[str, list[tuple[object, ...]]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from planner.records.plan import SOFTWARE
 from service.host.atomic_write import flush
-from service.host.timestamp import stamp
+from service.host.timestamp import rfc3339
 from service.maintenance.backup.copying import Copying
 from service.maintenance.backup.folder import alone, begun, is_ahead, latest, named, remove_oldest
 from service.maintenance.backup.manifest import RECORDS, SCHEMA, BackupError, Manifest, Thing, write_manifest
@@ -68,8 +68,8 @@ def back_up(
             schema_name=SCHEMA,
             software=SOFTWARE,
             database_revision=newest(),
-            started=stamp(started_s),
-            ended=stamp(time.time()),
+            started=rfc3339(started_s),
+            ended=rfc3339(time.time()),
             records_sha256=sha256_of(making / RECORDS),
             files=tuple(copying.files),
             removed_meanwhile=tuple(removed),

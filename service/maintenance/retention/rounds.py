@@ -10,9 +10,9 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from planner.records.wording.number_text import counted
-from service.host.periodic_thread import Steady
-from service.host.timestamp import stamp
-from service.jobs.job_table import Book
+from service.host.periodic_thread import PeriodicThread
+from service.host.timestamp import rfc3339
+from service.jobs.job_table import JobTable
 from service.logs.audit import settle
 from service.logs.json_lines import AUDIT
 from service.logs.rotation import put_by
@@ -24,7 +24,7 @@ from service.schemas.result_kinds import Kind
 from service.storage.database.connection import Database, Unavailable
 from service.storage.database.tables import holdings, jobs, sizes
 from service.storage.job_states import OPEN
-from service.storage.library import Keeper
+from service.storage.library import Library
 from service.storage.ownership import CASE, LAST_USED, has_results, last_used_s
 
 EVERY_S = 3600.0
@@ -52,13 +52,13 @@ class Retention:
     def __init__(
         self,
         database: Database,
-        keeper: Keeper,
-        book: Book,
+        library: Library,
+        job_table: JobTable,
         audit: Path,
         policy: Policy,
         clock_s: Callable[[], float] = time.time,
     ) -> None:
-        self._database, self._keeper, self._book = database, keeper, book
+        self._database, self._library, self._job_table = database, library, job_table
         self._audit, self._policy, self._clock_s = audit, policy, clock_s
 
     def due(self) -> list[Due]:
@@ -88,15 +88,15 @@ class Retention:
     def _is_removed(self, one: Due) -> bool:
         try:
             if one.kind == CASE:
-                self._keeper.remove_case(one.owner, one.id, lambda c: _note_unused(c, one))
+                self._library.remove_case(one.owner, one.id, lambda c: _note_unused(c, one))
             elif one.kind == JOB:
-                return self._book.forget(one.id, lambda: _note(one))
+                return self._job_table.forget(one.id, lambda: _note(one))
             elif one.kind == LOG:
                 _note(one)
                 self._audit.with_name(one.id).unlink(missing_ok=True)
             else:
                 kind = Kind(one.kind)
-                self._keeper.remove_result(one.owner, kind, one.id, lambda c: _note_unused(c, one))
+                self._library.remove_result(one.owner, kind, one.id, lambda c: _note_unused(c, one))
         except (Used, Problem):
             # It is used again, or gone already.
             return False
@@ -104,7 +104,7 @@ class Retention:
 
     def _due_jobs(self) -> list[Due]:
         before = before_s(self._clock_s(), self._policy.keep_jobs_days)
-        ended = () if before is None else self._book.ended_before(before)
+        ended = () if before is None else self._job_table.ended_before(before)
         return [Due(job.owner, JOB, job.id, job.ended_s or before or 0.0, "keep_jobs_days") for job in ended]
 
     def _due_logs(self) -> list[Due]:
@@ -130,17 +130,17 @@ class Rounds:
     def __init__(self, retention: Retention, policy: Policy, data_dir: Path) -> None:
         self._retention, self._policy, self._data_dir = retention, policy, data_dir
         self._grace = Grace(data_dir, policy)
-        self._steady = Steady("seedpath-retention", self._look_in_time, PAUSE_S)
+        self._periodic_thread = PeriodicThread("seedpath-retention", self._look_in_time, PAUSE_S)
         self._next_s = 0.0
 
     def start(self) -> None:
         """Begin; returns at once."""
         if not self._policy.is_empty:
-            self._steady.start()
+            self._periodic_thread.start()
 
     def close(self) -> None:
         """End after what is being removed, if that does not take long."""
-        self._steady.close()
+        self._periodic_thread.close()
 
     def look(self) -> bool:
         """One round; returns whether more is due."""
@@ -190,7 +190,7 @@ def _rows(connection: Connection) -> tuple[list[Held], set[Key], dict[tuple[str,
 
 def _note_unused(connection: Connection, one: Due) -> None:
     """Write the line before it goes: there is none that goes without. Raises Used where it is needed, by what
-    the keeper does not look at."""
+    the library does not look at."""
     last_s = last_used_s(connection, one.owner, one.kind, one.id)
     if last_s != one.last_used_s or (one.kind == CASE and has_results(connection, one.owner, one.id)):
         raise Used
@@ -201,7 +201,7 @@ def _note(one: Due) -> None:
     """The audit log's line of something that goes. Raises OSError where the disk does not have it."""
     # Lines that wait already: a removal that is refused needs none.
     settle()
-    fields = {"owner": one.owner or None, "setting": one.setting, "last_used": stamp(one.last_used_s)}
+    fields = {"owner": one.owner or None, "setting": one.setting, "last_used": rfc3339(one.last_used_s)}
     AUDIT.info("RETENTION %s/%s", one.kind, one.id, extra={"fields": fields})
     settle()
 

@@ -1,4 +1,4 @@
-"""Shape: whether the tables are those that this software needs, whatever the database's stamp says.
+"""Shape: whether the tables are those that this software needs, whatever the database's revision says.
 
 Each column, type, key and constraint is compared. Tables of others may lie beside, and who runs the database
 may have added indexes that are not unique: neither changes what is recorded.

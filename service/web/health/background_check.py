@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from service.host.periodic_thread import Steady
+from service.host.periodic_thread import PeriodicThread
 from service.problems import Problem
 from service.storage.database.connection import Unavailable
 
@@ -45,16 +45,16 @@ class Check(Generic[T]):
 
     def __init__(self, name: str, ask: Callable[[], T]) -> None:
         self._ask = ask
-        self._steady = Steady(f"seedpath-{name}", self._look, EVERY_S)
+        self._periodic_thread = PeriodicThread(f"seedpath-{name}", self._look, EVERY_S)
         self.last: Answer[T] = Answer(time.monotonic())
 
     def start(self) -> None:
         """Begin to ask; returns at once."""
-        self._steady.start()
+        self._periodic_thread.start()
 
     def close(self) -> None:
         """Ask no more."""
-        self._steady.close()
+        self._periodic_thread.close()
 
     def _look(self) -> None:
         try:

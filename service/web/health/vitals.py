@@ -7,10 +7,10 @@ What was found out too long ago counts as trouble.
 from dataclasses import dataclass
 
 from planner.records.wording.number_text import counted
-from service.host.periodic_thread import done_within_end
-from service.jobs.dispatcher import Engine
+from service.host.periodic_thread import run_bounded
+from service.jobs.dispatcher import Dispatcher
 from service.jobs.heartbeat_monitor import Roll
-from service.jobs.job_table import Book
+from service.jobs.job_table import JobTable
 from service.problems import Problem, Report, of_disk
 from service.settings import Settings
 from service.storage.database.connection import Database
@@ -34,15 +34,17 @@ class Sound:
 
 
 class Vitals:
-    """The checks of disk and database, and what the engine sees of its workers."""
+    """The checks of disk and database, and what the dispatcher sees of its workers."""
 
-    def __init__(self, settings: Settings, store: Store, reserve: Reserve, engine: Engine) -> None:
-        self._store, self._reserve, self._engine = store, reserve, engine
+    def __init__(self, settings: Settings, store: Store, reserve: Reserve, dispatcher: Dispatcher) -> None:
+        self._store, self._reserve, self._dispatcher = store, reserve, dispatcher
         # With a connection of its own: a crowd may have all others.
         self._database = Database(settings.database, PATIENCE_S)
-        book = Book(self._database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
+        job_table = JobTable(
+            self._database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs
+        )
         self._disk = Check("disk", self._refuse_disk)
-        self._jobs = Check("records", book.counts)
+        self._jobs = Check("records", job_table.counts)
 
     def start(self) -> None:
         """Begin to check; returns at once."""
@@ -53,11 +55,11 @@ class Vitals:
         """Check no more."""
         self._disk.close()
         self._jobs.close()
-        done_within_end(self._database.close)
+        run_bounded(self._database.close)
 
     def sound(self) -> Sound:
         """What there is. Raises Problem where work cannot be taken, with all that is in the way."""
-        roll, jobs = self._engine.roll, self._jobs.last
+        roll, jobs = self._dispatcher.roll, self._jobs.last
         troubles = [t for t in (self._of_disk(), self._of_records(), of_workers(roll)) if t is not None]
         if troubles or jobs.value is None:
             details = " ".join(trouble.detail for trouble in troubles) or _STARTS
@@ -103,7 +105,7 @@ def _silent(detail: str) -> Report:
 def of_workers(roll: Roll) -> Report | None:
     """What is wrong with workers; nothing where one of them is heard."""
     if roll.is_stuck:
-        return _silent(f"Jobs have not been handed over for {roll.engine_silent_s:.0f} s.")
+        return _silent(f"Jobs have not been handed over for {roll.dispatcher_silent_s:.0f} s.")
     if not roll.is_fresh:
         return _silent(f"Workers have not been looked after for {roll.age_s:.0f} s.")
     if roll.workers > 0:

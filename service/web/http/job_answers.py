@@ -83,8 +83,8 @@ async def order(
         parts.reserve.refuse_use()
         parts.quota.refuse_more(connection, asked.owner, 1)
 
-    job = await run_in_threadpool(parts.book.accept, asked, refuse_full, parts.keeper.is_lost)
-    parts.engine.nudge()
+    job = await run_in_threadpool(parts.job_table.accept, asked, refuse_full, parts.library.is_lost)
+    parts.dispatcher.wake()
     return await _answer(request, job)
 
 
@@ -116,7 +116,7 @@ async def _ended(request: Request, job: Job, wait_s: float) -> Job:
         if left_s <= 0:
             break
         await parts.watch.wait(job.id, job.last_event, left_s)
-        job = await run_in_threadpool(parts.book.get, job.id)
+        job = await run_in_threadpool(parts.job_table.get, job.id)
     return job
 
 
@@ -127,17 +127,17 @@ async def kept_answer(
 
     A client who has it already is told so whatever has become of the file: what he has is right.
     """
-    keeper, owner = parts_of(request).keeper, owner_of(request)
+    library, owner = parts_of(request).library, owner_of(request)
     etag = f'"{result_id}"'
     if headers is None:
-        await run_in_threadpool(keeper.refuse_unheld_result, owner, kind, result_id)
+        await run_in_threadpool(library.refuse_unheld_result, owner, kind, result_id)
         known = unless_known(request, etag)
         if known is not None:
             return known
         headers = {}
     else:
         headers = headers | {"Content-Location": f"/v1/{kind}/{result_id}"}
-    text = await run_in_threadpool(keeper.result, owner, kind, result_id)
+    text = await run_in_threadpool(library.result, owner, kind, result_id)
     return Response(text, media_type="application/json", headers=headers | {"ETag": etag})
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from anatomy.errors import AnatomyError
 from service.host.atomic_write import write_atomically
-from service.host.timestamp import stamp
+from service.host.timestamp import rfc3339
 
 PREFIX = "seedpath"
 
@@ -56,7 +56,7 @@ def create(path: Path, owner: str) -> str:
     id, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
     token = f"{PREFIX}_{id}_{secret}"
     with _alone(path):
-        _write(path, [*listed(path), Key(id, owner, _digest(token), stamp(time.time()), None)])
+        _write(path, [*listed(path), Key(id, owner, _digest(token), rfc3339(time.time()), None)])
     return token
 
 
@@ -76,7 +76,7 @@ def revoke(path: Path, id: str) -> Key:
         if found is None:
             ids = ", ".join(key.id for key in known) or "none"
             raise KeysError("key", f"there is no {id!r}", f"Known: {ids}.")
-        revoked = replace(found, revoked=found.revoked or stamp(time.time()))
+        revoked = replace(found, revoked=found.revoked or rfc3339(time.time()))
         _write(path, [revoked if key.id == id else key for key in known])
     return revoked
 

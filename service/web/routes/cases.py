@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from anatomy.readers.mesh.mesh_axes import MeshAxes
-from service.host.timestamp import stamp
+from service.host.timestamp import rfc3339
 from service.operations.case_files import MESH_AXES, content_of, identify
 from service.problems import of_json, problem
 from service.schemas.json.canonical import to_json
@@ -143,9 +143,9 @@ _TAKEN_IN: dict[int | str, dict[str, Any]] = {
 async def add_case(request: Request) -> Response:
     """Take in a case: a segmentation with its companions as a form, or a built-in by name."""
     parts = parts_of(request)
-    keeper, owner = parts.keeper, owner_of(request)
+    library, owner = parts.library, owner_of(request)
     await run_in_threadpool(parts.reserve.refuse_use)
-    kept_bytes = await run_in_threadpool(keeper.kept_bytes, owner)
+    kept_bytes = await run_in_threadpool(library.kept_bytes, owner)
     with parts.store.aside() as folder, parts.quota.sending(owner, kept_bytes) as take:
         if media_type(request) == "multipart/form-data":
 
@@ -158,14 +158,14 @@ async def add_case(request: Request) -> Response:
         else:
             raise problem("unsupported-media-type", "Send multipart/form-data, or application/json.")
         case_id = identify(content)
-        there = await run_in_threadpool(keeper.hold_case, owner, case_id)
+        there = await run_in_threadpool(library.hold_case, owner, case_id)
         if there is not None:
             found, is_new = there
             # As if the files were new: whether others hold the same is not for this owner to know.
             return _answer(found, 201 if is_new else 200)
         described = await unless_left(request, parts.reading.described(owner, content, folder))
         record = {"id": case_id} | content | {"description": described}
-        stored = await run_in_threadpool(keeper.add_case, owner, folder, record)
+        stored = await run_in_threadpool(library.add_case, owner, folder, record)
     return _answer(stored, 201)
 
 
@@ -173,10 +173,10 @@ async def add_case(request: Request) -> Response:
 async def list_cases(request: Request, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Response:
     """Cases, newest first."""
     parts, owner = parts_of(request), owner_of(request)
-    found = await run_in_threadpool(parts.keeper.listed, owner, CASE, cursor, limit + 1)
+    found = await run_in_threadpool(parts.library.listed, owner, CASE, cursor, limit + 1)
     summaries = await run_in_threadpool(parts.summaries.of_cases, found[:limit])
     items = [
-        {"id": held.id, "created": stamp(held.created_s), "summary": to_json(summary)}
+        {"id": held.id, "created": rfc3339(held.created_s), "summary": to_json(summary)}
         for held, summary in zip(found[:limit], summaries, strict=True)
     ]
     return page(request, items, cursor_after([held.number for held in found], limit))
@@ -190,7 +190,7 @@ async def list_cases(request: Request, limit: Limit = DEFAULT_LIMIT, cursor: Cur
 )
 async def get_case(request: Request, case_id: str) -> Response:
     """What a case holds."""
-    stored = await run_in_threadpool(parts_of(request).keeper.case, owner_of(request), case_id)
+    stored = await run_in_threadpool(parts_of(request).library.case, owner_of(request), case_id)
     return unless_known(request, _etag(stored)) or _answer(stored, 200)
 
 
@@ -202,11 +202,11 @@ async def get_case(request: Request, case_id: str) -> Response:
 )
 async def remove_case(request: Request, case_id: str) -> Response:
     """Remove a case. Plans made from it stay, and with them the files that they were made from."""
-    keeper, owner = parts_of(request).keeper, owner_of(request)
+    library, owner = parts_of(request).library, owner_of(request)
     # By its id alone: a case whose record is damaged can be removed too.
-    await run_in_threadpool(keeper.refuse_unheld, owner, case_id)
+    await run_in_threadpool(library.refuse_unheld, owner, case_id)
     refuse_outdated(request, _tag(case_id))
-    await run_in_threadpool(keeper.remove_case, owner, case_id)
+    await run_in_threadpool(library.remove_case, owner, case_id)
     return Response(status_code=204)
 
 

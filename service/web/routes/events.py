@@ -89,11 +89,11 @@ async def _stream(parts: Parts, job: Job, after: int) -> AsyncIterator[str]:
     yield f"retry: {RETRY_MS}\n\n"
     while not parts.watch.closed:
         try:
-            events = await run_in_threadpool(parts.book.events, job.id, after)
+            events = await run_in_threadpool(parts.job_table.events, job.id, after)
             for event in events:
                 after = event.number
                 if event.state in FINAL:
-                    ended = await run_in_threadpool(parts.book.get, job.id)
+                    ended = await run_in_threadpool(parts.job_table.get, job.id)
                     yield _written(event, ended.to_json())
                     return
                 yield _written(event, event.to_json())
@@ -110,7 +110,7 @@ async def _stream(parts: Parts, job: Job, after: int) -> AsyncIterator[str]:
 async def _is_over(parts: Parts, job: Job) -> bool:
     """Whether nothing more will happen: it has ended, for who claims to have seen more, or is forgotten."""
     try:
-        return (await run_in_threadpool(parts.book.get, job.id)).state in FINAL
+        return (await run_in_threadpool(parts.job_table.get, job.id)).state in FINAL
     except (Problem, Unavailable):
         return True
 

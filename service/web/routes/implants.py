@@ -14,7 +14,7 @@ from service.schemas.plan.followup import EvaluationModel, ReplannedModel
 from service.schemas.result_kinds import Kind
 from service.storage.case_of_plan import case_of_plan
 from service.storage.kept_plan import of_plan
-from service.storage.library import Keeper
+from service.storage.library import Library
 from service.web.http.body import json_body, stated
 from service.web.http.job_answers import ACCEPTED, order, ordering
 from service.web.http.owner import owner_of
@@ -62,11 +62,11 @@ _MEASURED = {
 )
 async def evaluate_implant(request: Request, plan_id: str) -> Response:
     """Hold the seeds found after an implant against its plan, and plan what is lacking."""
-    keeper, owner = parts_of(request).keeper, owner_of(request)
-    plan = await run_in_threadpool(_plan, keeper, owner, plan_id)
+    library, owner = parts_of(request).library, owner_of(request)
+    plan = await run_in_threadpool(_plan, library, owner, plan_id)
     hint = 'as {"seeds": [{"position_mm": [x, y, z], "axis": null}]}'
     body, asked = await json_body(request, EvaluateBody, MAX_FOUND_BYTES, hint)
-    stored = await run_in_threadpool(case_of_plan, keeper, owner, plan, plan_id, asked.case)
+    stored = await run_in_threadpool(case_of_plan, library, owner, plan, plan_id, asked.case)
     return await order(request, Kind.EVALUATION, stored.record["id"], body, plan_id)
 
 
@@ -79,8 +79,8 @@ async def evaluate_implant(request: Request, plan_id: str) -> Response:
 )
 async def replan(request: Request, plan_id: str) -> Response:
     """Plan again around needles as they were measured, and seeds that were dropped already."""
-    keeper, owner = parts_of(request).keeper, owner_of(request)
-    plan = await run_in_threadpool(_plan, keeper, owner, plan_id)
+    library, owner = parts_of(request).library, owner_of(request)
+    plan = await run_in_threadpool(_plan, library, owner, plan_id)
     if plan.needle_set is None or plan.dose is None:
         raise problem(
             "conflict",
@@ -88,13 +88,13 @@ async def replan(request: Request, plan_id: str) -> Response:
         )
     hint = 'as {"needles": [{"path_id": null, "entry_mm": [x, y, z], "tip_mm": [x, y, z]}]}'
     body, asked = await json_body(request, ReplanBody, MAX_FOUND_BYTES, hint)
-    stored = await run_in_threadpool(case_of_plan, keeper, owner, plan, plan_id, asked.case)
+    stored = await run_in_threadpool(case_of_plan, library, owner, plan, plan_id, asked.case)
     return await order(request, Kind.REPLAN, stored.record["id"], body, plan_id)
 
 
-def _plan(keeper: Keeper, owner: str, plan_id: str) -> Plan:
+def _plan(library: Library, owner: str, plan_id: str) -> Plan:
     """A stored plan that an implant can be held against. Raises Problem."""
-    text = keeper.result(owner, Kind.PLAN, plan_id)
+    text = library.result(owner, Kind.PLAN, plan_id)
     try:
         plan = read_kept_plan(text, plan_id)
     except Unreadable as error:

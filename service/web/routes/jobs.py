@@ -65,7 +65,7 @@ async def list_jobs(
     state: Annotated[State | None, Query(description="Only jobs in this state.")] = None,
 ) -> Response:
     """Jobs, newest first. Those that ended long ago are forgotten; what they made stays."""
-    listed = parts_of(request).book.listed
+    listed = parts_of(request).job_table.listed
     jobs = await run_in_threadpool(listed, owner_of(request), state, cursor, limit + 1)
     numbers = [job.number for job in jobs]
     return page(request, [job.to_json() for job in jobs[:limit]], cursor_after(numbers, limit))
@@ -95,7 +95,7 @@ async def cancel_job(request: Request, job_id: str) -> Response:
     refuse_outdated(request, _etag(job))
     # What If-Match insists on is looked at again where the job is changed.
     only = job.last_event if "if-match" in request.headers else None
-    withdrawn = await run_in_threadpool(parts_of(request).book.cancel, job.id, only)
+    withdrawn = await run_in_threadpool(parts_of(request).job_table.cancel, job.id, only)
     job = await own_job(request, job_id)
     if not withdrawn:
         refuse_outdated(request, _etag(job))
@@ -104,7 +104,7 @@ async def cancel_job(request: Request, job_id: str) -> Response:
 
 async def own_job(request: Request, job_id: str) -> Job:
     """A job of who asks. Raises Problem when it is not there."""
-    return await run_in_threadpool(parts_of(request).book.get, job_id, owner_of(request))
+    return await run_in_threadpool(parts_of(request).job_table.get, job_id, owner_of(request))
 
 
 def _etag(job: Job) -> str:

@@ -62,7 +62,7 @@ _EXAMPLE = {
 async def evaluate_paths(request: Request, case_id: str) -> Response:
     """Appraise needles as they are held: where each runs, what it comes near, and whether it is safe."""
     parts = parts_of(request)
-    stored = await run_in_threadpool(parts.keeper.case, owner_of(request), case_id)
+    stored = await run_in_threadpool(parts.library.case, owner_of(request), case_id)
     hint = 'as {"paths": [{"entry_mm": [x, y, z], "tip_mm": [x, y, z]}]}'
     _, body = await json_body(request, NeedlesBody, MAX_NEEDLES_BYTES, hint)
     matters = what_matters(body.request)
@@ -76,7 +76,7 @@ async def paths_socket(socket: WebSocket, case_id: str) -> None:
     parts, owner = parts_of(socket), owner_of(socket)
     protocol = PROTOCOL if PROTOCOL in socket.scope.get("subprotocols", []) else None
     try:
-        stored = await run_in_threadpool(parts.keeper.case, owner, case_id)
+        stored = await run_in_threadpool(parts.library.case, owner, case_id)
     except Problem as refused:
         if refused.report.kind != "not-found":
             # A reason for closing has no room for a way out.

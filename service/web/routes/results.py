@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import StringConvertor, register_url_convertor
 
-from service.host.timestamp import stamp
+from service.host.timestamp import rfc3339
 from service.schemas.plan.followup import EvaluationModel, ReplannedModel
 from service.schemas.plan.model import PlanModel
 from service.schemas.result_kinds import Kind
@@ -76,14 +76,14 @@ async def list_plans(
     """Plans, newest first, with what they are known by: target, main figures, and worst news."""
     parts, owner = parts_of(request), owner_of(request)
     case_id = None if case is None else case.rpartition("/")[2]
-    found = await run_in_threadpool(parts.keeper.listed, owner, Kind.PLAN, cursor, limit + 1, case_id)
+    found = await run_in_threadpool(parts.library.listed, owner, Kind.PLAN, cursor, limit + 1, case_id)
     summaries = await run_in_threadpool(parts.summaries.of_plans, found[:limit])
     items = [
         {
             "id": held.id,
             "address": f"/v1/{Kind.PLAN}/{held.id}",
             "case": f"/v1/cases/{held.case_id}",
-            "created": stamp(held.created_s),
+            "created": rfc3339(held.created_s),
             "summary": None if summary is None else summary.model_dump(mode="json"),
         }
         for held, summary in zip(found[:limit], summaries, strict=True)
@@ -129,6 +129,6 @@ async def remove_replan(request: Request, replan_id: str) -> Response:
 
 async def _removed(request: Request, kind: Kind, result_id: str) -> Response:
     refuse_outdated(request, f'"{result_id}"')
-    keeper, owner = parts_of(request).keeper, owner_of(request)
-    await run_in_threadpool(keeper.remove_result, owner, kind, result_id)
+    library, owner = parts_of(request).library, owner_of(request)
+    await run_in_threadpool(library.remove_result, owner, kind, result_id)
     return Response(status_code=204)

@@ -56,7 +56,7 @@ class ShapesModel(BaseModel):
 async def case_shapes(request: Request, case_id: str) -> Response:
     """The structures of a case as triangle meshes to look at."""
     parts, owner = parts_of(request), owner_of(request)
-    stored = await run_in_threadpool(parts.keeper.case, owner, case_id)
+    stored = await run_in_threadpool(parts.library.case, owner, case_id)
     version = SOFTWARE.partition(" ")[2]
     etag = f'"shapes-{version}-{stored.record["id"]}"'
     known = unless_known(request, etag)
@@ -86,13 +86,13 @@ async def case_shapes(request: Request, case_id: str) -> Response:
 async def case_slices(request: Request, case_id: str) -> Response:
     """The two slices that hold a needle: what they cut, CT where there is one, and a plan's dose."""
     parts, owner = parts_of(request), owner_of(request)
-    stored = await run_in_threadpool(parts.keeper.case, owner, case_id)
+    stored = await run_in_threadpool(parts.library.case, owner, case_id)
     hint = 'as {"entry_mm": [x, y, z], "tip_mm": [x, y, z]}'
     _, body = await json_body(request, SlicesBody, MAX_SLICES_BYTES, hint)
     plan = None
     if body.plan is not None:
-        plan = await run_in_threadpool(parts.keeper.result, owner, Kind.PLAN, body.plan)
-        if case_id not in await run_in_threadpool(parts.keeper.cases_of, owner, Kind.PLAN, body.plan):
+        plan = await run_in_threadpool(parts.library.result, owner, Kind.PLAN, body.plan)
+        if case_id not in await run_in_threadpool(parts.library.cases_of, owner, Kind.PLAN, body.plan):
             raise problem("conflict", "The plan was made from another case. Name a plan of this one.")
     answer = await parts.appraising.sliced(owner, stored, what_matters(body.request), body, plan)
     return Response(answer, media_type="application/json")
@@ -107,7 +107,7 @@ _ACCESS: dict[str, Any] = {
 @router.get("/plans/{plan_id}/skin-access", response_model=SkinAccessModel, **_ACCESS)
 async def skin_access(request: Request, plan_id: str) -> Response:
     """Where on the skin the safe paths of a plan's search enter, and how little lung they cross."""
-    text = await run_in_threadpool(parts_of(request).keeper.access, owner_of(request), plan_id)
+    text = await run_in_threadpool(parts_of(request).library.access, owner_of(request), plan_id)
     etag = f'"access-{plan_id}"'
     known = unless_known(request, etag)
     return known or Response(text, media_type="application/json", headers={"ETag": etag})

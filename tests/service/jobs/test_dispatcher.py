@@ -1,4 +1,4 @@
-"""The engine: faults of its own and of its workers do not end it."""
+"""The dispatcher: faults of its own and of its workers do not end it."""
 
 import threading
 from collections import Counter
@@ -14,7 +14,7 @@ from service_process import eventually
 
 from service.jobs import dispatcher as engine_of
 from service.jobs import heartbeat_monitor as pulse_of
-from service.jobs.job_table import Book
+from service.jobs.job_table import JobTable
 from service.jobs.workforce import Workforce
 from service.operations.job_tasks import Work
 from service.settings import Settings
@@ -30,15 +30,15 @@ def test_a_fault_of_the_engine_is_told_and_jobs_are_looked_after_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
-    engine = app.state.parts.engine
-    compare, faults = engine._compare, iter([ZeroDivisionError, KeyError])
+    dispatcher = app.state.parts.dispatcher
+    compare, faults = dispatcher._compare, iter([ZeroDivisionError, KeyError])
 
     def faulty(client: object) -> None:
         if (fault := next(faults, None)) is not None:
             raise fault
         compare(client)
 
-    monkeypatch.setattr(engine, "_compare", faulty)
+    monkeypatch.setattr(dispatcher, "_compare", faulty)
     with beside(app) as base, httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client:
         case = client.post("/v1/cases", json={"builtin": "thorax"}).headers["location"]
         answer = client.post(f"{case}/plans", json={}, headers={"Prefer": "wait=60"})
@@ -52,10 +52,10 @@ def test_a_cluster_that_lost_its_workers_is_started_anew(
     app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
     with beside(app) as base, httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client:
         healthy(client)
-        engine = app.state.parts.engine
+        dispatcher = app.state.parts.dispatcher
         # As Dask does with a worker that died twice in a short time.
-        engine._workforce._cluster.scale(0)
-        eventually(lambda: engine.workers() == 0)
+        dispatcher._workforce._cluster.scale(0)
+        eventually(lambda: dispatcher.workers() == 0)
         eventually(lambda: client.get("/v1/health").status_code == 503)
         assert healthy(client)["workers"] == 1
 
@@ -81,7 +81,7 @@ def test_no_crowd_ever_hears_of_no_worker_while_one_is_there(tmp_path: Path) -> 
     app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
     with beside(app) as base, httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client:
         healthy(client)
-        workforce = app.state.parts.engine._workforce
+        workforce = app.state.parts.dispatcher._workforce
         with ThreadPoolExecutor(40) as pool:
             found = Counter(pool.map(lambda _: len(workforce.beats()), range(20_000)))
         assert found == {1: 20_000}
@@ -92,7 +92,7 @@ def test_health_is_answered_though_nothing_else_is(tmp_path: Path, monkeypatch: 
     app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
     parts = app.state.parts
     goes_on = threading.Event()
-    monkeypatch.setattr(Book, "listed", lambda *_: [] if goes_on.wait(GENEROUS_S) else None)
+    monkeypatch.setattr(JobTable, "listed", lambda *_: [] if goes_on.wait(GENEROUS_S) else None)
 
     def ask(_: int) -> int:
         return httpx.get(f"{base}/v1/jobs", trust_env=False, timeout=GENEROUS_S).status_code

@@ -1,4 +1,4 @@
-"""One job, as a Dask worker does it: in this process, with a real bench, book and store."""
+"""One job, as a Dask worker does it: in this process, with a real bench, job_table and store."""
 
 import errno
 import logging
@@ -16,9 +16,9 @@ from planner.records.progress import Phase, Progress
 from service.host.atomic_write import write_atomically
 from service.jobs import overdue
 from service.jobs import worker as performing
-from service.jobs.job_table import Book
+from service.jobs.job_table import JobTable
 from service.jobs.sandbox.sandbox import Bench
-from service.jobs.worker import perform
+from service.jobs.worker import run_job
 from service.operations.case_files import content_of, identify
 from service.operations.job_tasks import Work
 from service.schemas.result_kinds import Kind
@@ -28,7 +28,7 @@ from service.storage.database.migrate import migrate
 from service.storage.file_store import Store
 from service.storage.job import Job, Order
 from service.storage.job_states import State
-from service.storage.library import Keeper
+from service.storage.library import Library
 from service.storage.quota import Quota
 from service.storage.reserved_space import Reserve
 
@@ -42,30 +42,30 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def tools(settings: Settings) -> Iterator[tuple[Store, Book]]:
-    """What `perform` uses too, with tables made."""
-    store, book = performing._tools(settings)
-    migrate(book._database)
-    yield store, book
-    book._database.close()
+def tools(settings: Settings) -> Iterator[tuple[Store, JobTable]]:
+    """What `run_job` uses too, with tables made."""
+    store, job_table = performing._tools(settings)
+    migrate(job_table._database)
+    yield store, job_table
+    job_table._database.close()
     performing._tools.cache_clear()
     performing._bench(settings).end()
     del performing._benches.bench
 
 
 @pytest.fixture
-def book(tools: tuple[Store, Book]) -> Book:
+def job_table(tools: tuple[Store, JobTable]) -> JobTable:
     return tools[1]
 
 
 @pytest.fixture
-def case_id(tools: tuple[Store, Book]) -> str:
-    store, book = tools
-    keeper = Keeper(book._database, store, Quota(1 << 40))
+def case_id(tools: tuple[Store, JobTable]) -> str:
+    store, job_table = tools
+    library = Library(job_table._database, store, Quota(1 << 40))
     content = content_of("thorax", [], False)
     id = identify(content)
     with store.aside() as folder:
-        keeper.add_case(OWNER, folder, {"id": id} | content)
+        library.add_case(OWNER, folder, {"id": id} | content)
     return id
 
 
@@ -73,64 +73,68 @@ def never(*_: object, **__: object) -> NoReturn:
     pytest.fail("work was begun")
 
 
-def asked(book: Book, case_id: str, ending: int, id: str = "j") -> Job:
-    return book.accept(Order(id, OWNER, case_id, Kind.PLAN, f'{{"random_seed": {ending}}}', None))
+def asked(job_table: JobTable, case_id: str, ending: int, id: str = "j") -> Job:
+    return job_table.accept(Order(id, OWNER, case_id, Kind.PLAN, f'{{"random_seed": {ending}}}', None))
 
 
-def test_a_job_is_done_and_its_plan_kept(settings: Settings, tools: tuple[Store, Book], case_id: str) -> None:
-    store, book = tools
-    perform(settings, WORK, asked(book, case_id, fakes.AT_ONCE).id)
-    done = book.get("j")
+def test_a_job_is_done_and_its_plan_kept(
+    settings: Settings, tools: tuple[Store, JobTable], case_id: str
+) -> None:
+    store, job_table = tools
+    run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
+    done = job_table.get("j")
     assert done.state is State.DONE and done.attempt == 1 and done.result_id is not None
     text = store.kept(Kind.PLAN, done.result_id)
-    keeper = Keeper(book._database, store, Quota(1 << 40))
-    assert keeper.result(OWNER, Kind.PLAN, done.result_id) == text
+    library = Library(job_table._database, store, Quota(1 << 40))
+    assert library.result(OWNER, Kind.PLAN, done.result_id) == text
     # A job that has ended is left alone.
-    perform(settings, WORK, "j")
-    assert book.get("j") == done
+    run_job(settings, WORK, "j")
+    assert job_table.get("j") == done
 
 
-def test_a_refusal_is_the_jobs_problem(settings: Settings, book: Book, case_id: str) -> None:
-    perform(settings, WORK, asked(book, case_id, fakes.REFUSED).id)
-    failed = book.get("j")
+def test_a_refusal_is_the_jobs_problem(settings: Settings, job_table: JobTable, case_id: str) -> None:
+    run_job(settings, WORK, asked(job_table, case_id, fakes.REFUSED).id)
+    failed = job_table.get("j")
     assert failed.state is State.FAILED and failed.problem is not None
     assert failed.problem["errors"][0]["pointer"] == "/target/structure"
 
 
 def test_a_fault_is_logged_in_full_and_told_without(
-    settings: Settings, book: Book, case_id: str, caplog: pytest.LogCaptureFixture
+    settings: Settings, job_table: JobTable, case_id: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    perform(settings, WORK, asked(book, case_id, fakes.BROKEN).id)
-    assert book.get("j").problem == performing.UNEXPECTED.to_json()
+    run_job(settings, WORK, asked(job_table, case_id, fakes.BROKEN).id)
+    assert job_table.get("j").problem == performing.UNEXPECTED.to_json()
     assert "RuntimeError: secret" in caplog.text and "job j failed" in caplog.text
 
 
 def test_a_process_that_dies_each_time_ends_the_job(
-    settings: Settings, book: Book, case_id: str, caplog: pytest.LogCaptureFixture
+    settings: Settings, job_table: JobTable, case_id: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    perform(settings, WORK, asked(book, case_id, fakes.KILLED).id)
-    failed = book.get("j")
+    run_job(settings, WORK, asked(job_table, case_id, fakes.KILLED).id)
+    failed = job_table.get("j")
     assert failed.state is State.FAILED and failed.attempt == settings.job_attempts
     assert failed.problem is not None and "died or stood still, 3 times" in failed.problem["detail"]
-    states = [str(event.state) for event in book.events("j", 0)]
+    states = [str(event.state) for event in job_table.events("j", 0)]
     assert states == ["queued", *["running", "queued"] * 3, "failed"]
 
 
-def test_a_job_that_takes_too_long_reaches_its_limit(settings: Settings, book: Book, case_id: str) -> None:
+def test_a_job_that_takes_too_long_reaches_its_limit(
+    settings: Settings, job_table: JobTable, case_id: str
+) -> None:
     short = settings.model_copy(update={"job_time_s": 1.0})
-    asked(book, case_id, fakes.UNTIL_CANCELLED)
+    asked(job_table, case_id, fakes.UNTIL_CANCELLED)
     # The bench of this thread has longer bounds.
-    thread = threading.Thread(target=perform, args=(short, WORK, "j"))
+    thread = threading.Thread(target=run_job, args=(short, WORK, "j"))
     thread.start()
     thread.join()
-    failed = book.get("j")
+    failed = job_table.get("j")
     assert failed.problem is not None and failed.problem["type"].endswith("limit-reached")
     assert "longer than 1 s" in failed.problem["detail"]
 
 
 def test_a_worker_that_hangs_with_a_job_ends_itself_and_the_job_is_begun_again(
-    settings: Settings, book: Book, case_id: str, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, job_table: JobTable, case_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Outside of its bench, as while a share does not answer."""
 
@@ -141,7 +145,7 @@ def test_a_worker_that_hangs_with_a_job_ends_itself_and_the_job_is_begun_again(
     ends: list[tuple[int, State, int]] = []
 
     def end(status: int) -> None:
-        job = book.get("j")
+        job = job_table.get("j")
         ends.append((status, job.state, job.losses))
         ended.set()
 
@@ -149,16 +153,16 @@ def test_a_worker_that_hangs_with_a_job_ends_itself_and_the_job_is_begun_again(
         assert ended.wait(60.0)
         raise Ended
 
-    asked(book, case_id, fakes.AT_ONCE)
+    asked(job_table, case_id, fakes.AT_ONCE)
     with monkeypatch.context() as patched:
         patched.setattr(os, "_exit", end)
         patched.setattr(performing, "OVERDUE_S", 0.5 - settings.job_time_s - performing.ROOM_S)
         patched.setattr(Store, "case", hang)
         with pytest.raises(Ended):
-            perform(settings, WORK, "j")
+            run_job(settings, WORK, "j")
     assert ends == [(1, State.QUEUED, 1)]
-    perform(settings, WORK, "j")
-    assert book.get("j").state is State.DONE and book.get("j").attempt == 2
+    run_job(settings, WORK, "j")
+    assert job_table.get("j").state is State.DONE and job_table.get("j").attempt == 2
 
 
 def test_a_worker_ends_itself_though_the_book_hangs_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,32 +192,32 @@ def test_a_worker_ends_itself_though_the_book_hangs_too(monkeypatch: pytest.Monk
 
 
 def test_a_cancelled_job_frees_its_worker_within_a_second(
-    settings: Settings, book: Book, case_id: str
+    settings: Settings, job_table: JobTable, case_id: str
 ) -> None:
-    perform(settings, WORK, asked(book, case_id, fakes.AT_ONCE, "warm").id)
-    asked(book, case_id, fakes.UNTIL_CANCELLED)
+    run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE, "warm").id)
+    asked(job_table, case_id, fakes.UNTIL_CANCELLED)
     ended: list[float] = []
 
     def run() -> None:
-        perform(settings, WORK, "j")
+        run_job(settings, WORK, "j")
         ended.append(time.monotonic())
 
     thread = threading.Thread(target=run)
     thread.start()
-    while book.get("j").phase is None:
+    while job_table.get("j").phase is None:
         time.sleep(0.01)
     cancelled = time.monotonic()
-    book.cancel("j")
+    job_table.cancel("j")
     thread.join()
     # One second is promised to a client; ten allow for a loaded machine, where work would go on for 600.
     assert ended[0] - cancelled < 10.0
-    assert book.get("j").state is State.CANCELLED
+    assert job_table.get("j").state is State.CANCELLED
 
 
 def test_a_plan_that_cannot_be_written_fails_its_job(
-    settings: Settings, tools: tuple[Store, Book], case_id: str, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, tools: tuple[Store, JobTable], case_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, book = tools
+    _, job_table = tools
     written: list[str] = []
 
     def full_at_the_map(path: Path, data: bytes, mode: int) -> None:
@@ -223,51 +227,51 @@ def test_a_plan_that_cannot_be_written_fails_its_job(
         write_atomically(path, data, mode)
 
     monkeypatch.setattr(store_module, "write_atomically", full_at_the_map)
-    perform(settings, WORK, asked(book, case_id, fakes.AT_ONCE).id)
-    failed = book.get("j")
+    run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
+    failed = job_table.get("j")
     assert failed.problem is not None and failed.problem["type"].endswith("no-room")
     assert written == ["plans", "access"]
     assert [*(settings.data_dir / "plans").iterdir(), *(settings.data_dir / "access").iterdir()] == []
 
 
 def test_a_job_that_begins_while_the_disk_is_full_waits_for_room(
-    settings: Settings, book: Book, case_id: str, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, job_table: JobTable, case_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = iter([False, False, True])
     monkeypatch.setattr(performing, "ROOM_LOOK_S", 0.01)
     monkeypatch.setattr(Reserve, "has_room", property(lambda self: next(looks, True)))
-    perform(settings, WORK, asked(book, case_id, fakes.AT_ONCE).id)
-    assert book.get("j").state is State.DONE
+    run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
+    assert job_table.get("j").state is State.DONE
 
 
 def test_a_job_that_waits_for_room_can_be_cancelled(
-    settings: Settings, book: Book, case_id: str, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, job_table: JobTable, case_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def cancel(seconds: float) -> None:
         del seconds
-        book.cancel("j")
+        job_table.cancel("j")
 
     monkeypatch.setattr(performing, "REPORT_S", 0.0)
     monkeypatch.setattr(performing.time, "sleep", cancel)
     monkeypatch.setattr(Reserve, "has_room", False)
     monkeypatch.setattr(Bench, "run", never)
-    perform(settings, WORK, asked(book, case_id, fakes.AT_ONCE).id)
-    assert book.get("j").state is State.CANCELLED
+    run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
+    assert job_table.get("j").state is State.CANCELLED
 
 
 def test_a_job_that_begins_on_a_full_disk_does_no_work(
-    settings: Settings, book: Book, case_id: str, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, job_table: JobTable, case_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(performing, "ROOM_S", 0.0)
     monkeypatch.setattr(Reserve, "has_room", False)
     monkeypatch.setattr(Bench, "run", never)
-    perform(settings, WORK, asked(book, case_id, fakes.AT_ONCE).id)
-    failed = book.get("j")
+    run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
+    failed = job_table.get("j")
     assert failed.problem is not None and failed.problem["type"].endswith("no-room")
 
 
 def test_a_disk_that_fails_after_the_work_has_it_done_once(
-    settings: Settings, book: Book, case_id: str, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, job_table: JobTable, case_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is not handed over again and again, to be made each time and dropped."""
     run = Bench.run
@@ -281,43 +285,43 @@ def test_a_disk_that_fails_after_the_work_has_it_done_once(
         return made
 
     monkeypatch.setattr(Bench, "run", run_and_fail)
-    perform(settings, WORK, asked(book, case_id, fakes.AT_ONCE).id)
-    failed = book.get("j")
+    run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
+    failed = job_table.get("j")
     assert failed.problem is not None and failed.problem["type"].endswith("no-room")
 
 
 def test_a_worker_need_not_see_the_folder_of_the_audit_log(
-    tmp_path: Path, tools: tuple[Store, Book], case_id: str, settings: Settings
+    tmp_path: Path, tools: tuple[Store, JobTable], case_id: str, settings: Settings
 ) -> None:
-    _, book = tools
+    _, job_table = tools
     elsewhere = settings.model_copy(update={"audit_file": tmp_path / "not there" / "audit.jsonl"})
     try:
-        perform(elsewhere, WORK, asked(book, case_id, fakes.AT_ONCE).id)
-        assert book.get("j").state is State.DONE
+        run_job(elsewhere, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
+        assert job_table.get("j").state is State.DONE
     finally:
         performing._tools(elsewhere)[1]._database.close()
 
 
 @pytest.mark.parametrize("asked_for", ["report", "is_at"])
 def test_work_goes_on_while_progress_cannot_be_noted(
-    book: Book, case_id: str, monkeypatch: pytest.MonkeyPatch, asked_for: str
+    job_table: JobTable, case_id: str, monkeypatch: pytest.MonkeyPatch, asked_for: str
 ) -> None:
-    job = asked(book, case_id, fakes.AT_ONCE)
+    job = asked(job_table, case_id, fakes.AT_ONCE)
 
     def full(*_: object) -> NoReturn:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Book, asked_for, full)
+    monkeypatch.setattr(JobTable, asked_for, full)
     told = Progress(Phase.SEARCH, 0.5, "") if asked_for == "report" else None
-    assert performing._Watcher(book, job)(told)
+    assert performing._Watcher(job_table, job)(told)
 
 
 def test_what_cannot_be_written_again_stays_for_who_holds_it(
-    settings: Settings, tools: tuple[Store, Book], case_id: str, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, tools: tuple[Store, JobTable], case_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, book = tools
-    perform(settings, WORK, asked(book, case_id, fakes.AT_ONCE, "first").id)
-    plan_id = book.get("first").result_id
+    store, job_table = tools
+    run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE, "first").id)
+    plan_id = job_table.get("first").result_id
     assert plan_id is not None
     before = store.kept(Kind.PLAN, plan_id), store.access(plan_id, 0)
 
@@ -325,27 +329,27 @@ def test_what_cannot_be_written_again_stays_for_who_holds_it(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(store_module, "write_atomically", full)
-    perform(settings, WORK, asked(book, case_id, fakes.AT_ONCE).id)
-    assert book.get("j").state is State.FAILED
+    run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
+    assert job_table.get("j").state is State.FAILED
     assert (store.kept(Kind.PLAN, plan_id), store.access(plan_id, 0)) == before
 
 
 def test_a_later_attempt_takes_the_job_over(
-    settings: Settings, book: Book, case_id: str, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, job_table: JobTable, case_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A worker that the scheduler thought dead goes on: the book hears only the one that took over."""
-    asked(book, case_id, fakes.AT_ONCE)
+    """A worker that the scheduler thought dead goes on: the job table hears only the one that took over."""
+    asked(job_table, case_id, fakes.AT_ONCE)
     run = Bench.run
 
     def taken_over(self: Bench, *arguments: Any, **more: Any) -> Any:
         made = run(self, *arguments, **more)
         monkeypatch.undo()
-        assert book.begin("j", 3, performing.UNEXPECTED) is not None
+        assert job_table.begin("j", 3, performing.UNEXPECTED) is not None
         return made
 
     monkeypatch.setattr(Bench, "run", taken_over)
-    perform(settings, WORK, "j")
-    job = book.get("j")
+    run_job(settings, WORK, "j")
+    job = job_table.get("j")
     assert job.state is State.RUNNING and job.attempt == 2 and job.result_id is None
-    perform(settings, WORK, "j")
-    assert book.get("j").state is State.DONE
+    run_job(settings, WORK, "j")
+    assert job_table.get("j").state is State.DONE

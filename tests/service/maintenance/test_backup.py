@@ -63,9 +63,9 @@ def test_what_is_restored_is_what_was_there(kept: Kept, restored: Restored) -> N
     assert len(kept.files()) == 2 * 2 + 3 * 2 + 1
     assert made.manifest.removed_meanwhile == made.manifest.damaged == ()
     # It goes on: what is open can be begun, and what comes next is numbered after what was.
-    assert again.book.begin("open", 3, LOST) is not None
+    assert again.job_table.begin("open", 3, LOST) is not None
     case = again.add_case("third")
-    assert again.keeper.listed("ann", CASE, None, 1)[0].id == case
+    assert again.library.listed("ann", CASE, None, 1)[0].id == case
 
 
 def test_a_backup_goes_from_sqlite_to_postgresql_and_on(
@@ -78,7 +78,7 @@ def test_a_backup_goes_from_sqlite_to_postgresql_and_on(
     other = Kept(tmp_path / "other", url, open_database(url, 5.0))
     assert other.files() == in_sqlite.files() and other.rows() == in_sqlite.rows()
     case = other.add_case("third")
-    assert other.keeper.listed("ann", CASE, None, 1)[0].id == case
+    assert other.library.listed("ann", CASE, None, 1)[0].id == case
     with pytest.raises(BackupError, match="has rows already"):
         restore(target, chosen(target), tmp_path / "another", url)
     assert not (tmp_path / "another").exists()
@@ -108,9 +108,9 @@ def test_what_is_removed_before_it_is_copied_is_left_out_with_its_rows(
 
     def copy_and_remove(database: Database, file: Path) -> None:
         copy(database, file)
-        kept.keeper.remove_result("ann", Kind.PLAN, plan)
-        kept.book.cancel("of it")
-        kept.keeper.remove_case("ann", case)
+        kept.library.remove_result("ann", Kind.PLAN, plan)
+        kept.job_table.cancel("of it")
+        kept.library.remove_case("ann", case)
 
     copy = making.copy_records
     monkeypatch.setattr(making, "copy_records", copy_and_remove)
@@ -121,8 +121,8 @@ def test_what_is_removed_before_it_is_copied_is_left_out_with_its_rows(
     assert set(again.files()) == set(kept.files()) < before
     assert again.rows()["holdings"] == kept.rows()["holdings"]
     with pytest.raises(Problem, match="no such job"):
-        again.book.get("of it")
-    assert [job.id for job in again.book.open_jobs()] == ["open"]
+        again.job_table.get("of it")
+    assert [job.id for job in again.job_table.open_jobs()] == ["open"]
 
 
 def test_what_is_removed_and_comes_again_is_in_it(
@@ -321,7 +321,7 @@ def test_one_backup_at_a_time_is_made_in_one_folder(in_sqlite: Kept, monkeypatch
 def test_the_newest_are_kept_with_their_files_alone(in_sqlite: Kept, restored: Restored) -> None:
     case = in_sqlite.add_case("short")
     backed_up(in_sqlite)
-    in_sqlite.keeper.remove_case("ann", case)
+    in_sqlite.library.remove_case("ann", case)
     for _ in range(3):
         made = backed_up(in_sqlite, keep=2)
     target = made.folder.parents[1]

@@ -19,7 +19,7 @@ from service.cli.main import main
 from service.logs.audit import audit_to
 from service.logs.json_lines import AUDIT
 from service.maintenance.retention.policy import Policy
-from service.schemas.result_kinds import Kind, Made
+from service.schemas.result_kinds import JobResult, Kind
 from service.settings import PREFIX, Settings
 from service.storage.database.connection import Database
 from service.storage.job import Order
@@ -102,14 +102,14 @@ def test_rows_of_a_plan_take_what_the_page_tells(
 
     def planned() -> None:
         id = uuid.uuid4().hex
-        kept.book.accept(Order(id, "radiology", case, Kind.PLAN, "{}", None))
-        job = kept.book.begin(id, 3, LOST)
+        kept.job_table.accept(Order(id, "radiology", case, Kind.PLAN, "{}", None))
+        job = kept.job_table.begin(id, 3, LOST)
         assert job is not None
         # With the beginning, the order and the end these are 85 events.
         for number in range(82):
-            kept.book.report(job, Phase.SEARCH, number / 82.0)
-        plan = Made(Kind.PLAN, hashlib.sha256(id.encode()).hexdigest(), b"{}", summary="s" * 700)
-        assert kept.book.succeed(job, plan, lambda made: None)
+            kept.job_table.report(job, Phase.SEARCH, number / 82.0)
+        plan = JobResult(Kind.PLAN, hashlib.sha256(id.encode()).hexdigest(), b"{}", summary="s" * 700)
+        assert kept.job_table.succeed(job, plan, lambda made: None)
 
     def bytes() -> int:
         pages = (f"PRAGMA {name}" for name in ("page_count", "page_size"))

@@ -160,7 +160,7 @@ def aged(kept: Kept, days: float, *ids: str) -> None:
 
 
 def retention(kept: Kept, audit: Path, clock: list[float], policy: Policy) -> Retention:
-    return Retention(kept.database, kept.keeper, kept.book, audit, policy, lambda: clock[0])
+    return Retention(kept.database, kept.library, kept.job_table, audit, policy, lambda: clock[0])
 
 
 def lines(audit: Path) -> list[dict[str, object]]:
@@ -235,9 +235,9 @@ def test_what_is_ordered_again_is_used_though_no_job_tells_it(
     aged(kept, 400.0 + (NOW_S - clock[0]) / DAY_S, case, other, third, plan, again, old)
     # One is made again, work is ordered on the second, and of the third case the files are sent again.
     kept.add_plan("p", case)
-    kept.book.accept(Order("evaluate", "ann", case, Kind.EVALUATION, "{}", again))
-    kept.book.cancel("evaluate")
-    assert kept.keeper.hold_case("ann", third) is not None
+    kept.job_table.accept(Order("evaluate", "ann", case, Kind.EVALUATION, "{}", again))
+    kept.job_table.cancel("evaluate")
+    assert kept.library.hold_case("ann", third) is not None
     kept.database.write(lambda c: c.execute(delete(jobs)))
     found = retention(kept, audit, clock, Policy(keep_plans_days=365.0, keep_cases_days=365.0)).due()
     assert [(one.kind, one.id) for one in found] == [("plans", old), (CASE, other)]
@@ -356,22 +356,22 @@ def test_a_round_is_bounded_and_the_next_goes_on(
 def test_a_job_whose_key_is_remembered_is_not_forgotten(kept: Kept, audit: Path, clock: list[float]) -> None:
     case = kept.add_case("a")
     kept.order("keyed", case)
-    kept.book.cancel("keyed")
+    kept.job_table.cancel("keyed")
     aged(kept, 400.0, case)
     assert retention(kept, audit, clock, Policy(keep_jobs_days=1.0)).due() == []
 
 
 def test_logs_that_were_put_by_go_by_age_and_by_size(kept: Kept, audit: Path, clock: list[float]) -> None:
     stamps = ("20330101T000000.000Z", "20330401T000000.000Z", "20330501T000000.000Z", "20330517T000000.000Z")
-    for stamp in stamps:
-        audit.with_name(f"audit-{stamp}.jsonl").write_bytes(b"x" * 100)
+    for rfc3339 in stamps:
+        audit.with_name(f"audit-{rfc3339}.jsonl").write_bytes(b"x" * 100)
     audit.with_name("audit.jsonl.1").write_bytes(b"x" * 1000)
     gone, _ = retention(kept, audit, clock, Policy(keep_audit_days=100.0, max_bytes_of_audit=250)).remove()
     assert [(one.id, one.setting) for one in gone] == [
         (f"audit-{stamps[0]}.jsonl", "keep_audit_days"),
         (f"audit-{stamps[1]}.jsonl", "max_bytes_of_audit"),
     ]
-    assert [one.path.name for one in put_by(audit)] == [f"audit-{stamp}.jsonl" for stamp in stamps[2:]]
+    assert [one.path.name for one in put_by(audit)] == [f"audit-{rfc3339}.jsonl" for rfc3339 in stamps[2:]]
     assert audit.with_name("audit.jsonl.1").exists() and len(lines(audit)) == 2
 
 
@@ -497,7 +497,7 @@ def test_no_policy_means_no_rounds(kept: Kept, audit: Path, clock: list[float]) 
     assert Policy().is_empty and not Policy(max_bytes_of_plans=1).is_empty
     rounds_of = begun(kept, audit, clock, Policy())
     rounds_of.start()
-    assert rounds_of._steady._thread is None
+    assert rounds_of._periodic_thread._thread is None
     rounds_of.close()
 
 

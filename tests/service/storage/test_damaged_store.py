@@ -15,7 +15,7 @@ from service.schemas.request.model import PlanRequest
 from service.storage.case_of_plan import case_of_plan
 from service.storage.case_record import read_record
 from service.storage.file_store import Store, StoredCase
-from service.storage.library import Keeper
+from service.storage.library import Library
 
 TEXT = b"a ct"
 CONTENT = content_of("thorax", [StoredFile("ct", "ct/a.nii", hashlib.sha256(TEXT).hexdigest())], False)
@@ -138,7 +138,7 @@ def test_a_record_without_input_is_damaged_whatever_its_id() -> None:
 
 @pytest.mark.parametrize(("kind", "told"), [("damaged", "damaged"), ("not-found", "invalid-request")])
 def test_a_named_case_that_is_damaged_is_not_told_as_missing(kind: str, told: str) -> None:
-    class Refusing(Keeper):
+    class Refusing(Library):
         def __init__(self) -> None:
             """Nothing is kept."""
 

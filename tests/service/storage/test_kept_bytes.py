@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from rest_calls import client_of, upload
 from sqlalchemy import Connection, delete, event, func, select
 
-from service.jobs.job_table import Book
+from service.jobs.job_table import JobTable
 from service.maintenance.store_rebuild import rebuild
 from service.operations.case_files import StoredFile, content_of, identify
 from service.operations.job_tasks import Work
 from service.problems import Problem
-from service.schemas.result_kinds import Kind, Made
+from service.schemas.result_kinds import JobResult, Kind
 from service.settings import Settings
 from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate
@@ -28,7 +28,7 @@ from service.storage.database.tables import holdings, jobs, owners, sizes
 from service.storage.file_store import Store, no_such_case
 from service.storage.job import Order
 from service.storage.kept_bytes import add, kept_bytes, note_size, recount, set_right
-from service.storage.library import Keeper
+from service.storage.library import Library
 from service.storage.ownership import CASE, hold, let_go
 from service.storage.quota import Quota
 from service.web.app import create_app
@@ -45,7 +45,7 @@ OWNERS = ("ann", "ben")
 ROOM = 5_000
 """A case and its record take some 1,000 bytes, a result 100 to 300: some of what is asked for is refused."""
 
-Parts = tuple[Store, Keeper, Database]
+Parts = tuple[Store, Library, Database]
 
 
 @pytest.fixture
@@ -53,34 +53,34 @@ def parts(tmp_path: Path, database_url: str, open_database: Callable[[str, float
     database = open_database(database_url, 5.0)
     migrate(database)
     store = Store(tmp_path / "data")
-    return store, Keeper(database, store, Quota(ROOM)), database
+    return store, Library(database, store, Quota(ROOM)), database
 
 
-def brought(store: Store, keeper: Keeper, owner: str, number: int) -> None:
+def brought(store: Store, library: Library, owner: str, number: int) -> None:
     """An upload: of what is there, or of files."""
-    if keeper.hold_case(owner, CASES[number]) is not None:
+    if library.hold_case(owner, CASES[number]) is not None:
         return
     with store.aside() as folder:
         (folder / "file").mkdir()
         (folder / "file" / "a.nii").write_bytes(b"a" * (300 + 100 * number))
-        keeper.add_case(owner, folder, {"id": CASES[number]} | CONTENTS[number])
+        library.add_case(owner, folder, {"id": CASES[number]} | CONTENTS[number])
 
 
 def made(parts: Parts, owner: str, case: int, result: int, access: bytes | None) -> None:
     """A job from its order to its end."""
     store, _, database = parts
-    book = Book(database, 10, 10, 10)
+    job_table = JobTable(database, 10, 10, 10)
     number = database.read(lambda c: c.scalar(select(func.count()).select_from(sizes)))
     job_id = f"{owner}{case}{result}{number}{access is None}"
     quota = Quota(ROOM)
-    book.accept(
+    job_table.accept(
         Order(job_id, owner, CASES[case], Kind.PLAN, "{}", None), lambda c: quota.refuse_more(c, owner, 1)
     )
-    job = book.begin(job_id, 3, no_such_case().report)
+    job = job_table.begin(job_id, 3, no_such_case().report)
     if job is not None:
-        plan = Made(Kind.PLAN, RESULTS[result], b"p" * (100 + result), access=access)
-        whole = Made(Kind.REPLAN, RESULTS[result], b"r" * (200 + result), plan=plan)
-        assert book.succeed(job, whole, store.keep)
+        plan = JobResult(Kind.PLAN, RESULTS[result], b"p" * (100 + result), access=access)
+        whole = JobResult(Kind.REPLAN, RESULTS[result], b"r" * (200 + result), plan=plan)
+        assert job_table.succeed(job, whole, store.keep)
 
 
 def files_of(database: Database, store: Store, owner: str) -> int:
@@ -132,7 +132,7 @@ def test_running_sums_are_a_recount_and_what_the_files_take(
         database.write(forget)
         shutil.rmtree(tmp_path / "data", ignore_errors=True)
         store = Store(tmp_path / "data")
-        parts = store, Keeper(database, store, Quota(ROOM)), database
+        parts = store, Library(database, store, Quota(ROOM)), database
         for step in steps:
             with contextlib.suppress(Problem, ZeroDivisionError):
                 take(parts, *step)
@@ -145,20 +145,20 @@ def test_running_sums_are_a_recount_and_what_the_files_take(
 
 def take(parts: Parts, what: str, owner: str, case: int, result: int, flag: bool) -> None:
     """One step. Raises Problem where it is refused, ZeroDivisionError where it fails at its end."""
-    store, keeper, database = parts
+    store, library, database = parts
     match what:
         case "bring":
-            brought(store, keeper, owner, case)
+            brought(store, library, owner, case)
         case "make":
             made(parts, owner, case, result, b"m" * 50 if flag else None)
         case "fail":
             database.write(lambda c: _fail(c, owner, CASES[case]))
         case "weigh":
-            keeper.weigh()
+            library.weigh()
         case _ if flag:
-            keeper.remove_case(owner, CASES[case])
+            library.remove_case(owner, CASES[case])
         case _:
-            keeper.remove_result(owner, (Kind.PLAN, Kind.REPLAN)[case % 2], RESULTS[result])
+            library.remove_result(owner, (Kind.PLAN, Kind.REPLAN)[case % 2], RESULTS[result])
 
 
 def _fail(connection: Connection, owner: str, case_id: str) -> None:
@@ -168,38 +168,38 @@ def _fail(connection: Connection, owner: str, case_id: str) -> None:
 
 
 def test_what_is_held_is_counted_once(parts: Parts) -> None:
-    store, keeper, database = parts
-    brought(store, keeper, "ann", 0)
+    store, library, database = parts
+    brought(store, library, "ann", 0)
     size = store.case_bytes(CASES[0])
-    assert keeper.kept_bytes("ann") == size and keeper.kept_bytes("ben") == 0
+    assert library.kept_bytes("ann") == size and library.kept_bytes("ben") == 0
     # A case counts once, whatever was made from it, and for who holds the plan alone as well.
     made(parts, "ann", 0, 0, None)
     database.write(lambda c: hold(c, "ben", Kind.PLAN, RESULTS[0], CASES[0]))
-    assert keeper.kept_bytes("ann") == size + 300 and keeper.kept_bytes("ben") == size + 100
+    assert library.kept_bytes("ann") == size + 300 and library.kept_bytes("ben") == size + 100
     # The map of a plan that was made without one before counts for all who hold it.
     made(parts, "ann", 0, 0, b"m" * 50)
-    assert keeper.kept_bytes("ann") == size + 350 and keeper.kept_bytes("ben") == size + 150
+    assert library.kept_bytes("ann") == size + 350 and library.kept_bytes("ben") == size + 150
     left, quota = ROOM - size - 350, Quota(ROOM)
     database.read(lambda c: quota.refuse_more(c, "ann", left))
     with pytest.raises(Problem):
         database.read(lambda c: quota.refuse_more(c, "ann", left + 1))
     database.write(lambda c: let_go(c, "ben", Kind.PLAN, RESULTS[0]))
-    assert keeper.kept_bytes("ben") == 0
+    assert library.kept_bytes("ben") == 0
 
 
 def test_a_case_that_is_kept_for_its_plan_needs_no_more_room(parts: Parts) -> None:
-    store, keeper, database = parts
+    store, library, database = parts
     content = content_of("thorax", [], False)
     whole = identify(content)
     with store.aside() as folder:
-        keeper.add_case("ann", folder, {"id": whole} | content)
+        library.add_case("ann", folder, {"id": whole} | content)
     # The files of this one are not those that it names.
-    brought(store, keeper, "ann", 0)
+    brought(store, library, "ann", 0)
     for number, case_id in enumerate((whole, CASES[0])):
         database.write(lambda c, n=number, id=case_id: hold(c, "ann", Kind.PLAN, RESULTS[n], id))  # type: ignore[misc]
-        keeper.remove_case("ann", case_id)
-    before = keeper.kept_bytes("ann")
-    full = Keeper(database, store, Quota(before))
+        library.remove_case("ann", case_id)
+    before = library.kept_bytes("ann")
+    full = Library(database, store, Quota(before))
     assert full.hold_case("ann", whole) is not None
     assert full.hold_case("ann", CASES[0]) is None
     brought(store, full, "ann", 0)
@@ -209,11 +209,11 @@ def test_a_case_that_is_kept_for_its_plan_needs_no_more_room(parts: Parts) -> No
 
 
 def test_sizes_of_what_an_earlier_version_kept_are_found_out_at_a_start(parts: Parts) -> None:
-    store, keeper, database = parts
+    store, library, database = parts
     for owner in OWNERS:
-        brought(store, keeper, owner, 0)
+        brought(store, library, owner, 0)
     made(parts, "ann", 0, 1, b"m")
-    before = {owner: keeper.kept_bytes(owner) for owner in OWNERS}
+    before = {owner: library.kept_bytes(owner) for owner in OWNERS}
     gone = identify(content_of("thorax", [], False))
 
     def forget(connection: Connection) -> None:
@@ -223,31 +223,31 @@ def test_sizes_of_what_an_earlier_version_kept_are_found_out_at_a_start(parts: P
             connection.execute(delete(table))
 
     database.write(forget)
-    assert keeper.kept_bytes("ann") == 0
-    keeper.weigh()
-    assert {owner: keeper.kept_bytes(owner) for owner in OWNERS} == before
+    assert library.kept_bytes("ann") == 0
+    library.weigh()
+    assert {owner: library.kept_bytes(owner) for owner in OWNERS} == before
     assert database.read(set_right) == 0
 
 
 def test_rows_that_are_made_again_from_files_are_counted(parts: Parts) -> None:
-    store, keeper, database = parts
+    store, library, database = parts
     content = content_of("thorax", [], False)
     case_id = identify(content)
     with store.aside() as folder:
         store.add_case(folder, {"id": case_id} | content)
     assert rebuild(store, database, "ann", add=False).left_out == {}
-    assert keeper.kept_bytes("ann") == store.case_bytes(case_id) > 0
+    assert library.kept_bytes("ann") == store.case_bytes(case_id) > 0
 
 
 def test_a_sum_that_went_wrong_is_set_right_at_a_start(parts: Parts) -> None:
-    store, keeper, database = parts
-    brought(store, keeper, "ann", 0)
-    right = keeper.kept_bytes("ann")
+    store, library, database = parts
+    brought(store, library, "ann", 0)
+    right = library.kept_bytes("ann")
     database.write(lambda c: add(c, "ann", [(CASE, CASES[0])]))
     database.write(lambda c: add(c, "ben", [(CASE, CASES[0])]))
-    assert keeper.kept_bytes("ann") == 2 * right
-    keeper.weigh()
-    assert keeper.kept_bytes("ann") == right and keeper.kept_bytes("ben") == 0
+    assert library.kept_bytes("ann") == 2 * right
+    library.weigh()
+    assert library.kept_bytes("ann") == right and library.kept_bytes("ben") == 0
 
 
 # With ten thousand cases
@@ -281,9 +281,9 @@ def statements(database: Database, run: Callable[[], object]) -> Counter[str]:
 def test_orders_and_uploads_cost_the_same_with_ten_thousand_cases(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, keeper, database = parts
-    keeper = Keeper(database, store, Quota(1 << 40))
-    book, quota, looked_at = Book(database, 10**6, 10**6, 10), Quota(1 << 40), []
+    store, library, database = parts
+    library = Library(database, store, Quota(1 << 40))
+    job_table, quota, looked_at = JobTable(database, 10**6, 10**6, 10), Quota(1 << 40), []
     weighed = Store.case_bytes
 
     def case_bytes(self: Store, case_id: str) -> int:
@@ -295,12 +295,12 @@ def test_orders_and_uploads_cost_the_same_with_ten_thousand_cases(
     def ask(number: int) -> list[Counter[str]]:
         def order() -> None:
             new = Order(f"j{number}", "local", CASES[number], Kind.PLAN, "{}", None)
-            book.accept(new, lambda c: quota.refuse_more(c, "local", 1))
+            job_table.accept(new, lambda c: quota.refuse_more(c, "local", 1))
 
-        uploaded = statements(database, lambda: brought(store, keeper, "local", number))
+        uploaded = statements(database, lambda: brought(store, library, "local", number))
         return [
             uploaded,
-            statements(database, lambda: keeper.kept_bytes("local")),
+            statements(database, lambda: library.kept_bytes("local")),
             statements(database, order),
         ]
 

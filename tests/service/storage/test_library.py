@@ -13,16 +13,16 @@ import pytest
 from plan_work import planned
 from sqlalchemy import Connection
 
-from service.jobs.job_table import Book
+from service.jobs.job_table import JobTable
 from service.operations.case_files import StoredFile, content_of, identify
 from service.problems import Problem, Report
 from service.schemas.request.model import PlanRequest
-from service.schemas.result_kinds import Kind, Made, of_plan
+from service.schemas.result_kinds import JobResult, Kind, of_plan
 from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate
 from service.storage.file_store import ABANDONED_S, Store
 from service.storage.job import Order
-from service.storage.library import Keeper
+from service.storage.library import Library
 from service.storage.ownership import CASE, hold, let_go
 from service.storage.quota import Quota
 
@@ -42,7 +42,7 @@ def made_case(store: Store, name: str, old: bool = True) -> Path:
 
 
 def made_result(store: Store, folder: Path, kind: Kind, id: str, old: bool = True) -> Path:
-    store.keep(Made(kind, id, json.dumps({}).encode()))
+    store.keep(JobResult(kind, id, json.dumps({}).encode()))
     return aged(next(folder.rglob(f"{kind}/{id}.json")), old)
 
 
@@ -55,17 +55,17 @@ def aged(path: Path, old: bool) -> Path:
 @pytest.fixture
 def parts(
     tmp_path: Path, database_url: str, open_database: Callable[[str, float], Database]
-) -> tuple[Store, Keeper, Database]:
+) -> tuple[Store, Library, Database]:
     database = open_database(database_url, 5.0)
     migrate(database)
     store = Store(tmp_path / "data")
-    return store, Keeper(database, store, Quota(1 << 40)), database
+    return store, Library(database, store, Quota(1 << 40)), database
 
 
 def test_files_without_rows_are_found_and_no_others(
-    parts: tuple[Store, Keeper, Database], tmp_path: Path
+    parts: tuple[Store, Library, Database], tmp_path: Path
 ) -> None:
-    store, keeper, database = parts
+    store, library, database = parts
     for name in IDS:
         made_case(store, name)
     for kind in Kind:
@@ -76,27 +76,27 @@ def test_files_without_rows_are_found_and_no_others(
         for name in ("held", "open"):
             hold(connection, "ann", CASE, IDS[name], IDS[name])
         for kind in Kind:
-            # Made from a case that was removed, whose files it needs.
+            # JobResult from a case that was removed, whose files it needs.
             hold(connection, "ann", kind, IDS["held"], IDS["plans"])
 
     database.write(rows)
-    assert sorted(keeper.unheld()) == sorted(
+    assert sorted(library.unheld()) == sorted(
         (kind, IDS[n]) for kind in (CASE, *Kind) for n in ("left", "new")
     )
 
 
-def test_a_case_that_only_an_open_job_needs_is_held(parts: tuple[Store, Keeper, Database]) -> None:
-    store, keeper, database = parts
+def test_a_case_that_only_an_open_job_needs_is_held(parts: tuple[Store, Library, Database]) -> None:
+    store, library, database = parts
     for name in ("open", "left"):
         made_case(store, name)
     database.write(lambda c: hold(c, "ann", CASE, IDS["open"], IDS["open"]))
-    Book(database, 10, 10, 10).accept(Order("j1", "ann", IDS["open"], Kind.PLAN, "{}", None))
+    JobTable(database, 10, 10, 10).accept(Order("j1", "ann", IDS["open"], Kind.PLAN, "{}", None))
     database.write(lambda c: let_go(c, "ann", CASE, IDS["open"]))
-    assert keeper.unheld() == [(CASE, IDS["left"])]
+    assert library.unheld() == [(CASE, IDS["left"])]
 
 
 def test_what_was_written_by_half_is_swept_and_no_result(
-    parts: tuple[Store, Keeper, Database], tmp_path: Path
+    parts: tuple[Store, Library, Database], tmp_path: Path
 ) -> None:
     store, _, _ = parts
     data = tmp_path / "data"
@@ -114,10 +114,10 @@ def test_what_was_written_by_half_is_swept_and_no_result(
 
 
 def test_a_kill_in_the_middle_of_a_removal_leaves_no_map_alone(
-    parts: tuple[Store, Keeper, Database], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    parts: tuple[Store, Library, Database], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, _, _ = parts
-    store.keep(Made(Kind.PLAN, IDS["left"], b"{}", access=b"{}"))
+    store.keep(JobResult(Kind.PLAN, IDS["left"], b"{}", access=b"{}"))
     removed: list[str] = []
 
     def unlink(path: Path, missing_ok: bool = False) -> None:
@@ -130,30 +130,30 @@ def test_a_kill_in_the_middle_of_a_removal_leaves_no_map_alone(
 
 @pytest.mark.parametrize("access", [None, b'{"plan":'])
 def test_a_map_is_lost_only_where_there_was_one(
-    parts: tuple[Store, Keeper, Database], tmp_path: Path, access: bytes | None
+    parts: tuple[Store, Library, Database], tmp_path: Path, access: bytes | None
 ) -> None:
-    store, keeper, database = parts
+    store, library, database = parts
     made = replace(of_plan(planned(PlanRequest().to_request())), access=access)
-    book = Book(database, 10, 10, 10)
+    job_table = JobTable(database, 10, 10, 10)
     database.write(lambda c: hold(c, "ann", CASE, IDS["held"], IDS["held"]))
-    book.accept(Order("j1", "ann", IDS["held"], Kind.PLAN, "{}", None))
-    job = book.begin("j1", 3, Report("failed", ""))
-    assert job is not None and book.succeed(job, made, store.keep)
+    job_table.accept(Order("j1", "ann", IDS["held"], Kind.PLAN, "{}", None))
+    job = job_table.begin("j1", 3, Report("failed", ""))
+    assert job is not None and job_table.succeed(job, made, store.keep)
     (tmp_path / "data" / "access" / f"{made.id}.json").unlink(missing_ok=True)
     kind = "not-found" if access is None else "damaged"
     for _ in range(2):
         with pytest.raises(Problem) as refused:
-            keeper.access("ann", made.id)
+            library.access("ann", made.id)
         assert refused.value.report.kind == kind
-        assert database.read(partial(keeper.is_lost, job=book.get("j1"))) == (access is not None)
+        assert database.read(partial(library.is_lost, job=job_table.get("j1"))) == (access is not None)
         # A sum that is found out anew is of what is there.
-        keeper.weigh()
+        library.weigh()
 
 
 def test_a_map_that_is_asked_for_while_its_plan_is_removed_is_not_lost(
-    parts: tuple[Store, Keeper, Database], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    parts: tuple[Store, Library, Database], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, keeper, database = parts
+    store, library, database = parts
     made_case(store, "held")
     made_result(store, tmp_path, Kind.PLAN, IDS["plans"])
     database.write(lambda c: hold(c, "ann", CASE, IDS["held"], IDS["held"]))
@@ -161,12 +161,12 @@ def test_a_map_that_is_asked_for_while_its_plan_is_removed_is_not_lost(
     access = store.access
 
     def removed(plan_id: str, kept_bytes: int) -> bytes:
-        keeper.remove_result("ann", Kind.PLAN, plan_id)
+        library.remove_result("ann", Kind.PLAN, plan_id)
         return access(plan_id, 1)
 
     monkeypatch.setattr(store, "access", removed)
     with pytest.raises(Problem) as refused:
-        keeper.access("ann", IDS["plans"])
+        library.access("ann", IDS["plans"])
     assert refused.value.report.kind == "not-found"
 
 
@@ -174,13 +174,13 @@ def test_a_map_that_is_asked_for_while_its_plan_is_removed_is_not_lost(
 
 
 @pytest.fixture
-def held(parts: tuple[Store, Keeper, Database], tmp_path: Path) -> tuple[Keeper, list[Path]]:
+def held(parts: tuple[Store, Library, Database], tmp_path: Path) -> tuple[Library, list[Path]]:
     """A case and a plan of ann's, and where their files lie."""
-    store, keeper, database = parts
+    store, library, database = parts
     files = [made_case(store, "held"), made_result(store, tmp_path, Kind.PLAN, IDS["plans"])]
     database.write(lambda c: hold(c, "ann", CASE, IDS["held"], IDS["held"]))
     database.write(lambda c: hold(c, "ann", Kind.PLAN, IDS["plans"], IDS["held"]))
-    return keeper, files
+    return library, files
 
 
 def fails(number: int) -> Callable[..., None]:
@@ -192,31 +192,31 @@ def fails(number: int) -> Callable[..., None]:
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_what_is_removed_needs_no_room(
-    held: tuple[Keeper, list[Path]], monkeypatch: pytest.MonkeyPatch, number: int
+    held: tuple[Library, list[Path]], monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    keeper, files = held
+    library, files = held
     for made in ("mkdir", "rename"):
         monkeypatch.setattr(os, made, fails(number))
-    keeper.remove_result("ann", Kind.PLAN, IDS["plans"])
-    keeper.remove_case("ann", IDS["held"])
+    library.remove_result("ann", Kind.PLAN, IDS["plans"])
+    library.remove_case("ann", IDS["held"])
     assert not any(file.exists() for file in files)
 
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
 def test_nothing_is_removed_where_nothing_can_be_written(
-    held: tuple[Keeper, list[Path]], monkeypatch: pytest.MonkeyPatch, number: int
+    held: tuple[Library, list[Path]], monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    keeper, files = held
+    library, files = held
     monkeypatch.setattr(os, "mkdir", fails(number))
     with pytest.raises(OSError, match=os.strerror(number)):
-        keeper.remove_result("ann", Kind.PLAN, IDS["plans"])
+        library.remove_result("ann", Kind.PLAN, IDS["plans"])
     with pytest.raises(OSError, match=os.strerror(number)):
-        keeper.remove_case("ann", IDS["held"])
+        library.remove_case("ann", IDS["held"])
     assert all(file.exists() for file in files)
-    assert keeper.case("ann", IDS["held"]) and keeper.cases_of("ann", Kind.PLAN, IDS["plans"])
+    assert library.case("ann", IDS["held"]) and library.cases_of("ann", Kind.PLAN, IDS["plans"])
 
 
-def test_a_case_that_was_removed_by_half_is_taken_in_anew(parts: tuple[Store, Keeper, Database]) -> None:
+def test_a_case_that_was_removed_by_half_is_taken_in_anew(parts: tuple[Store, Library, Database]) -> None:
     store, _, _ = parts
     folder = made_case(store, "left")
     (folder / "case.json").unlink()
@@ -227,14 +227,14 @@ def test_a_case_that_was_removed_by_half_is_taken_in_anew(parts: tuple[Store, Ke
 
 
 def test_what_stays_of_a_removal_is_told(
-    held: tuple[Keeper, list[Path]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    held: tuple[Library, list[Path]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    keeper, _ = held
-    keeper.remove_result("ann", Kind.PLAN, IDS["plans"])
+    library, _ = held
+    library.remove_result("ann", Kind.PLAN, IDS["plans"])
     with monkeypatch.context() as broken:
         broken.setattr(os, "unlink", fails(errno.EIO))
-        keeper.remove_case("ann", IDS["held"])
-    (left,) = (keeper._store._aside).glob(f"*{IDS['held']}*")
+        library.remove_case("ann", IDS["held"])
+    (left,) = (library._store._aside).glob(f"*{IDS['held']}*")
     assert f"{left} cannot be removed as a whole" in caplog.text
 
 
@@ -242,8 +242,8 @@ def test_nothing_is_kept_that_would_be_too_large_to_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(tmp_path / "data")
-    plan, whole = Made(Kind.PLAN, IDS["plans"], b"p" * 20, access=b"a" * 30), b"r" * 25
-    made = Made(Kind.REPLAN, IDS["left"], whole, plan=plan)
+    plan, whole = JobResult(Kind.PLAN, IDS["plans"], b"p" * 20, access=b"a" * 30), b"r" * 25
+    made = JobResult(Kind.REPLAN, IDS["left"], whole, plan=plan)
     for name, bound in (("MAX_RESULT_BYTES", 24), ("MAX_MAP_BYTES", 29)):
         with monkeypatch.context() as bounded:
             bounded.setattr(f"service.storage.file_store.{name}", bound)

@@ -105,7 +105,7 @@ def test_the_same_files_are_the_same_case_in_a_study_and_uploaded(
         client.add_builtin("thorax"),
     ]
     cases = [files, unnamed, Case(masks), Case(masks, mesh_axes=MeshAxes.RAS), Case("thorax")]
-    ids = [take_in(case, at.store, at.keeper) for case in cases]
+    ids = [take_in(case, at.store, at.library) for case in cases]
     assert ids == [case["id"] for case in uploaded]
     assert len(NAMED) == 10
     stored = at.store.case(ids[0]).case
@@ -121,9 +121,9 @@ def test_a_file_that_comes_while_a_folder_is_taken_in_is_not_of_it(
         return sha256_of(path)
 
     monkeypatch.setattr(intake, "sha256_of", while_one_adds)
-    case_id = take_in(Case(masks), at.store, at.keeper)
+    case_id = take_in(Case(masks), at.store, at.library)
     names = {Path(file["place"]).name for file in at.store.case(case_id).record["files"]}
     assert names == {"node.nii.gz", "aorta.nii.gz", "Aorta_2.nii.gz"}
     (masks / "new.nii.gz").unlink()
     monkeypatch.undo()
-    assert take_in(Case(masks), at.store, at.keeper) == case_id
+    assert take_in(Case(masks), at.store, at.library) == case_id

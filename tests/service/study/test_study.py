@@ -179,10 +179,10 @@ def test_a_case_that_somebody_removed_in_part_is_taken_in_again(study: Study, tm
 def test_a_study_takes_as_many_plans_as_are_asked_for(tmp_path: Path) -> None:
     settings = settings_in(tmp_path / "out", {"SEEDPATH_MAX_JOBS": "1", "SEEDPATH_MAX_JOBS_OF_OWNER": "1"})
     with desk(settings) as at:
-        case_id = take_in(Case(fakes.write_case(tmp_path / "p.nii.gz")), at.store, at.keeper)
+        case_id = take_in(Case(fakes.write_case(tmp_path / "p.nii.gz")), at.store, at.library)
         for seed in range(3):
-            at.book.accept(Asked("p", "lung", case_id, Request(random_seed=seed)).order(0))
-        assert len(at.book.open_jobs()) == 3
+            at.job_table.accept(Asked("p", "lung", case_id, Request(random_seed=seed)).order(0))
+        assert len(at.job_table.open_jobs()) == 3
 
 
 def test_what_cannot_be_planned_is_a_row_and_the_rest_goes_on(

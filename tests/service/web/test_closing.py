@@ -8,14 +8,14 @@ import plan_work as fakes
 import pytest
 
 from service.host import periodic_thread as steady
-from service.jobs import dispatcher as engine
+from service.jobs import dispatcher as dispatcher
 from service.operations.job_tasks import Work
 from service.settings import Settings
 from service.web.app import create_app
 
 GENEROUS_S = 60.0
 
-PARTS = ["engine", "reading", "appraising", "rounds", "vitals"]
+PARTS = ["dispatcher", "reading", "appraising", "rounds", "vitals"]
 
 
 @pytest.mark.parametrize("faulty", [None, *PARTS])
@@ -61,7 +61,7 @@ def test_workers_are_let_go_though_the_threads_beside_them_hang(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As at a share that does not answer."""
-    monkeypatch.setattr(engine, "END_S", 0.2)
+    monkeypatch.setattr(dispatcher, "END_S", 0.2)
     monkeypatch.setattr(steady, "END_S", 0.2)
     let_go, hangs, goes_on = threading.Event(), threading.Semaphore(0), threading.Event()
 
@@ -70,15 +70,15 @@ def test_workers_are_let_go_though_the_threads_beside_them_hang(
         assert goes_on.wait(GENEROUS_S)
 
     parts = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan)).state.parts
-    monkeypatch.setattr(parts.engine, "_look", hang)
-    monkeypatch.setattr(parts.engine._pulse, "_look", lambda: None)
-    monkeypatch.setattr(parts.engine._pulse._steady, "_do", hang)
-    monkeypatch.setattr(parts.engine._workforce, "close", let_go.set)
-    parts.engine.start()
+    monkeypatch.setattr(parts.dispatcher, "_look", hang)
+    monkeypatch.setattr(parts.dispatcher._pulse, "_look", lambda: None)
+    monkeypatch.setattr(parts.dispatcher._pulse._periodic_thread, "_do", hang)
+    monkeypatch.setattr(parts.dispatcher._workforce, "close", let_go.set)
+    parts.dispatcher.start()
     for _ in range(2):
         assert hangs.acquire(timeout=GENEROUS_S)
     let_go.clear()
-    parts.engine.close()
+    parts.dispatcher.close()
     assert let_go.is_set() and not goes_on.is_set()
     goes_on.set()
     parts.database.close()
@@ -92,8 +92,8 @@ def test_a_start_that_fails_ends_what_has_started(tmp_path: Path, monkeypatch: p
     def fail() -> None:
         raise OSError("rounds")
 
-    monkeypatch.setattr(parts.engine, "start", lambda: None)
-    monkeypatch.setattr(parts.engine, "close", lambda: ended.append("engine"))
+    monkeypatch.setattr(parts.dispatcher, "start", lambda: None)
+    monkeypatch.setattr(parts.dispatcher, "close", lambda: ended.append("dispatcher"))
     monkeypatch.setattr(parts.rounds, "start", fail)
 
     async def run() -> None:
@@ -102,4 +102,4 @@ def test_a_start_that_fails_ends_what_has_started(tmp_path: Path, monkeypatch: p
 
     with pytest.raises(OSError, match="rounds"):
         asyncio.run(run())
-    assert ended == ["engine"]
+    assert ended == ["dispatcher"]

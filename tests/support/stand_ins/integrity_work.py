@@ -24,11 +24,11 @@ from planner.records.request import GivenSeed, Request
 from service.interactive import appraisers as appraising
 from service.interactive.appraise_task import Appraised, Needles
 from service.interactive.slices import Cut
-from service.jobs.dispatcher import Engine
+from service.jobs.dispatcher import Dispatcher
 from service.jobs.heartbeat_monitor import Roll
-from service.jobs.job_table import Book
+from service.jobs.job_table import JobTable
 from service.jobs.sandbox.sandbox import Bench
-from service.jobs.worker import perform
+from service.jobs.worker import run_job
 from service.operations.case import Case, open_case
 from service.operations.job_tasks import Report, Work
 from service.schemas.in_patient import NeedlesMeasured
@@ -95,18 +95,18 @@ def write_case(folder: Path) -> Path:
 # A service in one process: as quick as the disk
 
 
-class EngineHere(Engine):
+class EngineHere(Dispatcher):
     """Has jobs done by a thread of this process, one after the other."""
 
-    def __init__(self, settings: Settings, work: Work, book: Book) -> None:
-        self._settings, self._work, self._book = settings, work, book
+    def __init__(self, settings: Settings, work: Work, job_table: JobTable) -> None:
+        self._settings, self._work, self._job_table = settings, work, job_table
         self._wake, self._closing = threading.Event(), False
         self._thread = threading.Thread(target=self._run)
 
     def start(self) -> None:
         self._thread.start()
 
-    def nudge(self) -> None:
+    def wake(self) -> None:
         self._wake.set()
 
     @property
@@ -122,8 +122,8 @@ class EngineHere(Engine):
         while not self._closing:
             self._wake.wait()
             self._wake.clear()
-            for job in self._book.open_jobs():
-                perform(self._settings, self._work, job.id)
+            for job in self._job_table.open_jobs():
+                run_job(self._settings, self._work, job.id)
 
 
 def run_here(bench: Bench, function: Callable[..., Any], *arguments: Any, **bounds: object) -> Any:
@@ -137,7 +137,7 @@ def served(data_dir: Path) -> Iterator[httpx.Client]:
     """A client of a service in this process, whose work is done by these."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Bench, "run", run_here)
-        patch.setattr("service.web.app.Engine", EngineHere)
+        patch.setattr("service.web.app.Dispatcher", EngineHere)
         patch.setattr(appraising, "appraise", appraise)
         patch.setattr(appraising, "cut", cut)
         with (
