@@ -47,7 +47,7 @@ from planner.records.request import (
     TargetRequest,
     source_of,
 )
-from planner.search.scene_fields import world
+from planner.search.scene_fields import search_fields
 
 NAME = "implant c3n00249"
 TIME_GOAL_S, GAP_GOAL_PERCENT = 15.0, 5.0
@@ -251,7 +251,7 @@ def _refined(terms: Terms, tracks: Tracks, slots: Slots) -> Slots:
 
 def _pool(terms: Terms) -> tuple[Tracks, Rules]:
     scene, request, asked = terms.scene, terms.request, terms.request.needle_set
-    pool = pools(scene, request, (), world(scene, request), terms.ptv, always)[0]
+    pool = pools(scene, request, (), search_fields(scene, request), terms.ptv, always)[0]
     grid, none = scene.grid, np.zeros(0, int)
     needles = Needles(grid.to_patient(pool.tip_B), grid.vectors_to_patient(pool.outward_B), pool.length_mm)
     hardware = hardware_of(request, asked.clearance_mm)

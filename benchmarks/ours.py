@@ -13,17 +13,17 @@ from planner.records.plan import Plan
 from planner.records.progress import Phase, Progress
 from planner.records.request import Request
 from planner.search.kernels.line import test_lines
+from planner.search.kernels.search_fields import SearchFields
 from planner.search.kernels.verdicts import SAFE
-from planner.search.kernels.world import World
-from planner.search.scene_fields import world
+from planner.search.scene_fields import search_fields
 
 
-def build(scene: Scene, request: Request) -> World:
+def build(scene: Scene, request: Request) -> SearchFields:
     """Everything a search needs before its first line: fields, classes, tissue."""
-    return world(scene, request)
+    return search_fields(scene, request)
 
 
-def line_is_clear(built: World, lines: Lines) -> Bool[np.ndarray, " n"]:
+def line_is_clear(built: SearchFields, lines: Lines) -> Bool[np.ndarray, " n"]:
     """The full test of each line: needle radius, every clearance, length, skin, table, bore and hub."""
     verdicts, _ = test_lines(built, lines.point_B, lines.outward_B)
     return np.asarray(verdicts == SAFE)

@@ -29,7 +29,7 @@ from planner.records.wording.number_text import apart
 from planner.search.kernels import appraise as kernel
 from planner.search.kernels.clear import ROUNDING_MM
 from planner.search.kernels.verdicts import SAFE, SENTENCES
-from planner.search.scene_fields import world
+from planner.search.scene_fields import search_fields
 from planner.search.tip_requirements import Aiming
 
 NEAR_MM = 5.0
@@ -44,7 +44,7 @@ class Appraiser:
 
     def __init__(self, scene: Scene, request: Request) -> None:
         self._scene, self._request = scene, request
-        self._world = world(scene, request)
+        self._fields = search_fields(scene, request)
         kept_free = scene.of_role(Role.FORBIDDEN), scene.of_role(Role.OUTSIDE)
         # Forbidden ones first: their numbers say so.
         structures = (*kept_free[0], *kept_free[1])
@@ -105,7 +105,7 @@ class Appraiser:
         hub = np.full((count, self._kept_free + 1), np.inf)
         spread(
             lambda a, b: kernel.appraise_range(
-                self._world,
+                self._fields,
                 self._near.sets,
                 self._near.starts,
                 self._near.members,

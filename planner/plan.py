@@ -26,9 +26,9 @@ from planner.records.robustness import Robustness
 from planner.records.wording.implant import notes_on_ptv
 from planner.records.wording.outcome import outcome
 from planner.robustness import robustness
-from planner.search.kernels.world import World
+from planner.search.kernels.search_fields import SearchFields
 from planner.search.lung_bound import lung_bound_mm
-from planner.search.scene_fields import world
+from planner.search.scene_fields import search_fields
 from planner.search.search import search
 from planner.verify import verify
 
@@ -67,20 +67,20 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> Planning:
     refuse_impossible(scene, request)
     go_on = Whole(go_on, [p for p in Phase if request.prescription is not None or p not in OF_IMPLANT])
     go_on(Progress(Phase.FIELDS, 0.0, "distance fields"))
-    near = world(scene, request)
+    fields = search_fields(scene, request)
     go_on(Progress(Phase.SEARCH, 0.0, ""))
-    found = search(near, request.search.covering_radius_mm, go_on)
+    found = search(fields, request.search.covering_radius_mm, go_on)
     go_on(Progress(Phase.POLISH, 0.0, "windows and distinct paths"))
-    chosen = choose(scene, near, found, request)
+    chosen = choose(scene, fields, found, request)
     go_on(Progress(Phase.EXPLAIN, 0.0, "what blocks the way"))
-    blockers = blocked_by(scene, request, near)
+    blockers = blocked_by(scene, request, fields)
     # Of a search that ended early it is not known that there is no path.
     miss = None
     if found.complete and not chosen.paths:
-        changes = relaxations(scene, request, near, blockers, go_on)
-        miss = nearest_miss(scene, request, near, changes)
-    report = search_report(scene, found, chosen, lung_bound_mm(near, found.blocks, found.alive))
-    planted = _planted(scene, request, near, chosen, go_on)
+        changes = relaxations(scene, request, fields, blockers, go_on)
+        miss = nearest_miss(scene, request, fields, changes)
+    report = search_report(scene, found, chosen, lung_bound_mm(fields, found.blocks, found.alive))
+    planted = _planted(scene, request, fields, chosen, go_on)
     paths = (*chosen.paths, *planted.needles)
     unverified = Plan(
         schema=SCHEMA,
@@ -122,14 +122,14 @@ def _notes(scene: Scene, request: Request) -> tuple[str, ...]:
     return () if request.prescription is None else notes_on_ptv(beyond_view_mm(scene, request))
 
 
-def _planted(scene: Scene, request: Request, near: World, chosen: Chosen, go_on: GoOn) -> Planted:
+def _planted(scene: Scene, request: Request, fields: SearchFields, chosen: Chosen, go_on: GoOn) -> Planted:
     """The implant that the request prescribes. Needles are ranked after the paths to the target. What is in
     the patient already is told of though nothing leads to the target."""
     prescription, asked = request.prescription, request.needle_set
     if prescription is None or not (chosen.paths or asked.given_needles or asked.given_seeds):
         return Planted()
     go_on(Progress(Phase.NEEDLES, 0.0, "with their seeds"))
-    made = implant(scene, request, prescription, near, go_on)
+    made = implant(scene, request, prescription, fields, go_on)
     if made.chosen is None:
         return Planted()
     go_on(Progress(Phase.DOSE, 0.0, ""))

@@ -21,5 +21,5 @@ def loop(function: F) -> F:
 
 
 def inlined(function: F) -> F:
-    """As `loop`, and made part of what calls it: handing over a World costs more than most functions do."""
+    """As `loop`, and made part of what calls it: passing SearchFields costs more than most functions do."""
     return cast(F, njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function))

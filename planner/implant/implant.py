@@ -23,7 +23,7 @@ from planner.records.needle_set import REACH_MM
 from planner.records.paths import Path
 from planner.records.progress import GoOn, Phase, Progress
 from planner.records.request import GivenSeed, Prescription, Request
-from planner.search.kernels.world import World
+from planner.search.kernels.search_fields import SearchFields
 
 SEARCHED = 0.3
 """How far choosing needles has come when all tracks are found: about its part of the time [U]."""
@@ -46,7 +46,9 @@ class Implant:
         return (*placed, *given)
 
 
-def implant(scene: Scene, request: Request, prescription: Prescription, near: World, go_on: GoOn) -> Implant:
+def implant(
+    scene: Scene, request: Request, prescription: Prescription, fields: SearchFields, go_on: GoOn
+) -> Implant:
     """The needle set and its seeds for a prescription.
 
     Raises RequestError for a source, strength, structure or needle that makes no sense, and whatever `go_on`
@@ -57,7 +59,7 @@ def implant(scene: Scene, request: Request, prescription: Prescription, near: Wo
     problems = Problems(scene, request, prescription, ptv, dose)
     given = measured_given(scene, request)
     tracks = pools(
-        scene, request, given, near, ptv, lambda p: go_on(replace(p, fraction=SEARCHED * p.fraction))
+        scene, request, given, fields, ptv, lambda p: go_on(replace(p, fraction=SEARCHED * p.fraction))
     )
     found = [
         _chosen(scene, request, problems, pool, _part_of(go_on, number, len(tracks)))

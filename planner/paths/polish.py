@@ -13,8 +13,8 @@ from scipy.stats import qmc
 from planner.paths.preference import preference
 from planner.records.request import Request
 from planner.search.kernels import line
+from planner.search.kernels.search_fields import SearchFields
 from planner.search.kernels.verdicts import SAFE
-from planner.search.kernels.world import World
 from planner.search.search import SafeLines
 
 FINEST_MM = 0.1
@@ -34,7 +34,7 @@ THOROUGH = 2.0 * qmc.Halton(4, scramble=False).random(257)[1:] - 1.0
 
 
 def polished(
-    world: World,
+    fields: SearchFields,
     lines: SafeLines,
     step_mm: float,
     request: Request,
@@ -45,10 +45,10 @@ def polished(
     `pattern` holds moves of tip and entry across the line, two coordinates each, as parts of the step.
     """
     point, outward, quantities = lines.point_B.copy(), lines.outward_B.copy(), lines.quantities.astype(float)
-    line.refine_margins(world, point, outward, quantities)
+    line.refine_margins(fields, point, outward, quantities)
     while step_mm >= FINEST_MM and len(point):
         for _ in range(TRIES_PER_STEP):
-            moved = _improve(world, point, outward, quantities, step_mm * pattern, request)
+            moved = _improve(fields, point, outward, quantities, step_mm * pattern, request)
             if not moved:
                 break
         step_mm *= 0.5
@@ -76,7 +76,7 @@ def displaced(
 
 
 def _improve(
-    world: World,
+    fields: SearchFields,
     point: np.ndarray,
     outward: np.ndarray,
     quantities: np.ndarray,
@@ -86,10 +86,10 @@ def _improve(
     """Move each line to its best trial, in place. Says whether any moved."""
     n, m = len(point), len(steps)
     tips, turned = displaced(point, outward, quantities, steps)
-    verdicts, trial = line.test_lines(world, tips.reshape(-1, 3), turned.reshape(-1, 3))
+    verdicts, trial = line.test_lines(fields, tips.reshape(-1, 3), turned.reshape(-1, 3))
     safe = np.flatnonzero(verdicts == SAFE)
     better = trial[safe]
-    line.refine_margins(world, tips.reshape(-1, 3)[safe], turned.reshape(-1, 3)[safe], better)
+    line.refine_margins(fields, tips.reshape(-1, 3)[safe], turned.reshape(-1, 3)[safe], better)
     trial[safe] = better
     keys = preference(trial, request)
     keys[verdicts != SAFE] = np.inf

@@ -25,7 +25,7 @@ from planner.paths.windows import windows
 from planner.records.paths import Path, Window
 from planner.records.request import Request
 from planner.search.kernels.line import LENGTH, LUNG, TIP
-from planner.search.kernels.world import World
+from planner.search.kernels.search_fields import SearchFields
 from planner.search.search import Found, SafeLines, join_lines
 
 WINDOWS_MEASURED = 3
@@ -43,7 +43,7 @@ class Chosen:
     access: SkinAccess
 
 
-def choose(scene: Scene, world: World, found: Found, request: Request) -> Chosen:
+def choose(scene: Scene, fields: SearchFields, found: Found, request: Request) -> Chosen:
     """Ranked, distinct paths out of all safe lines, with their windows and seeds.
 
     Raises RequestError for an unknown score.
@@ -53,9 +53,9 @@ def choose(scene: Scene, world: World, found: Found, request: Request) -> Chosen
     to_middle = ((found.blocks.centre - lines.point_B) * lines.outward_B).sum(axis=1)
     window = windows(_at(lines, to_middle), lines.outward_B, found.spread_mm)
     picked = _pick(lines, window, request, found.spread_mm)
-    near = polished(world, lines.take(picked), found.spread_mm, request)
+    near = polished(fields, lines.take(picked), found.spread_mm, request)
     leading = _leading(near, window[picked], request)
-    thorough = polished(world, near.take(leading), found.spread_mm, request, THOROUGH)
+    thorough = polished(fields, near.take(leading), found.spread_mm, request, THOROUGH)
     best = join_lines([thorough, near])
     window_of_best = np.concatenate([window[picked][leading], window[picked]])
     measurer = Measurer(scene, request)

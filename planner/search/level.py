@@ -18,13 +18,13 @@ from planner.search.kernels.cell import (
     test_cell,
 )
 from planner.search.kernels.line import QUANTITIES, test_line
-from planner.search.kernels.world import World
+from planner.search.kernels.search_fields import SearchFields
 from planner.search.line_net import SIXTEENTHS, Blocks, Cells
 
 
 @loop
 def _test_range(  # type: ignore[no-untyped-def]
-    world, w, e1, e2, origin, depth_a, depth_b, depth_c, near,
+    fields, w, e1, e2, origin, depth_a, depth_b, depth_c, near,
     block, centre, half, depths, radius_mm, per_parent,
     state, radius, child_depths, verdict, quantities, first, last,
 ):  # fmt: skip
@@ -70,20 +70,20 @@ def _test_range(  # type: ignore[no-untyped-def]
         if skin > 0.0 and radius[i] <= radius_mm:
             # Fine enough: where the centre line is not safe, no path of the cell stays safe when displaced by
             # the radius, so nothing is left to prove.
-            if obstacle_above(world, p, d, tightest * along) < 0.0:
+            if obstacle_above(fields, p, d, tightest * along) < 0.0:
                 state[i] = CENTRE_BLOCKED
                 continue
             state[i] = ALIVE
         else:
             near_side = (depth_b[n] - depth_a[n]) * along
             state[i], first_depth, skin, tightest = test_cell(
-                world, p, d, gap * along, gap, half_a, half_c, near_side, tightest * along
+                fields, p, d, gap * along, gap, half_a, half_c, near_side, tightest * along
             )
             first_depth, skin, tightest = first_depth / along, skin / along, tightest / along
             radius[i] = covered_radius(first_depth, skin, gap, half_a, half_c)
         if state[i] == ALIVE:
             child_depths[i, 0], child_depths[i, 1], child_depths[i, 2] = first_depth, skin, tightest
-            verdict[i] = test_line(world, p, d, quantities[i])
+            verdict[i] = test_line(fields, p, d, quantities[i])
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +100,9 @@ class Tested:
     quantities: Float32[np.ndarray, "n q"]
 
 
-def test_children(world: World, b: Blocks, parents: Cells, per_parent: int, radius_mm: float) -> Tested:
+def test_children(
+    fields: SearchFields, b: Blocks, parents: Cells, per_parent: int, radius_mm: float
+) -> Tested:
     """Test all children of `parents`, QUARTERS or SIXTEENTHS of them each.
 
     Of those that cover no more than `radius_mm` only the centre lines matter.
@@ -115,7 +117,7 @@ def test_children(world: World, b: Blocks, parents: Cells, per_parent: int, radi
     )
     spread(
         lambda first, last: _test_range(
-            world, b.w, b.e1, b.e2, b.centre, b.depth_a, b.depth_b, b.depth_c, b.near,
+            fields, b.w, b.e1, b.e2, b.centre, b.depth_a, b.depth_b, b.depth_c, b.near,
             parents.block, parents.centre, parents.half, parents.depths, radius_mm, per_parent,
             done.state, done.radius_mm, done.depths_mm, done.verdict, done.quantities, first, last,
         ),

@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.spatial import cKDTree
 
-from planner.search.kernels.world import World
+from planner.search.kernels.search_fields import SearchFields
 
 BLOCKS = 162
 """Directions of blocks: about 9 degrees from each to the border with the next, so that lines lean little
@@ -70,7 +70,7 @@ def spread_directions(count: int) -> Float[np.ndarray, "n 3"]:
     return np.stack([r * np.cos(turn), r * np.sin(turn), z], axis=1)
 
 
-def blocks(world: World, target_points_B: Float[np.ndarray, "m 3"]) -> Blocks:
+def blocks(fields: SearchFields, target_points_B: Float[np.ndarray, "m 3"]) -> Blocks:
     """Blocks for a target given by points that span it (its voxels' corners)."""
     w = spread_directions(BLOCKS)
     helper = np.where(np.abs(w[:, 2:3]) < 0.9, np.array([[0.0, 0.0, 1.0]]), np.array([[1.0, 0.0, 0.0]]))
@@ -87,25 +87,27 @@ def blocks(world: World, target_points_B: Float[np.ndarray, "m 3"]) -> Blocks:
         centre,
         along.min(axis=0),
         along.max(axis=0),
-        _skin_depths(world, centre, w, along.max(axis=0)),
+        _skin_depths(fields, centre, w, along.max(axis=0)),
         w[order[:, 1:]],
     )
 
 
-def _skin_depths(world: World, centre: np.ndarray, w: np.ndarray, near_side: np.ndarray) -> np.ndarray:
+def _skin_depths(
+    fields: SearchFields, centre: np.ndarray, w: np.ndarray, near_side: np.ndarray
+) -> np.ndarray:
     """Where to put plane C: the deepest skin within a block, as far as a few rays tell.
 
     Only the number of cells depends on it: the radius a cell covers is computed from its own depths.
     """
     rays = spread_directions(BLOCKS * 12)
     block = cKDTree(w).query(rays)[1]
-    steps = np.arange(0.0, world.needle_length, 2.0)
+    steps = np.arange(0.0, fields.needle_length, 2.0)
     p = centre + rays[:, None, :] * steps[None, :, None]
-    index = np.round(np.clip(p, world.lower, world.upper) / np.array(world.spacing)).astype(int)
-    index = np.clip(index, 0, np.array(world.tissue.shape) - 1)
-    inside = world.tissue[index[..., 0], index[..., 1], index[..., 2]] > 0
+    index = np.round(np.clip(p, fields.lower, fields.upper) / np.array(fields.spacing)).astype(int)
+    index = np.clip(index, 0, np.array(fields.tissue.shape) - 1)
+    inside = fields.tissue[index[..., 0], index[..., 1], index[..., 2]] > 0
     skin = 2.0 * np.argmin(inside, axis=1) + SKIN_MARGIN_MM
-    deepest = near_side + world.needle_length + SKIN_MARGIN_MM
+    deepest = near_side + fields.needle_length + SKIN_MARGIN_MM
     depths = np.empty(len(w))
     for n in range(len(w)):
         met = skin[(block == n) & ~inside.all(axis=1)]

@@ -15,22 +15,22 @@ from anatomy.runtime.parallel import spread
 from planner.measuring.tissue_codes import LUNG
 from planner.search.kernels.cell import spread_at
 from planner.search.kernels.lookup import bounds
-from planner.search.kernels.world import World
+from planner.search.kernels.search_fields import SearchFields
 from planner.search.line_net import Blocks, Cells, lines_of
 from planner.search.scene_fields import BODY_LATTICE_STEP_MM
 
 
-def lung_bound_mm(world: World, b: Blocks, alive: Cells) -> float:
+def lung_bound_mm(fields: SearchFields, b: Blocks, alive: Cells) -> float:
     """Least length of lung that every line of some cell surely crosses, over all cells. [mm]
 
     `alive` must hold every safe line: the cells that a level left, with their depths. 0.0 without lung.
     """
-    lung = world.tissue >= LUNG
+    lung = fields.tissue >= LUNG
     if not len(alive) or not lung.any():
         return 0.0
-    lower, upper = np.array(world.lower), np.array(world.upper)
+    lower, upper = np.array(fields.lower), np.array(fields.upper)
     lattice = lattice_over(lower, upper, BODY_LATTICE_STEP_MM)
-    field = signed_distance(lung, world.spacing, lattice)
+    field = signed_distance(lung, fields.spacing, lattice)
     step = (float(lattice.step_mm[0]), float(lattice.step_mm[1]), float(lattice.step_mm[2]))
     point, outward = lines_of(b, alive)
     gap = (b.depth_c - b.depth_a)[alive.block]
@@ -38,7 +38,7 @@ def lung_bound_mm(world: World, b: Blocks, alive: Cells) -> float:
     least = np.zeros(len(alive))
     spread(
         lambda first, last: _least(
-            world,
+            fields,
             field,
             step,
             point,
@@ -57,13 +57,13 @@ def lung_bound_mm(world: World, b: Blocks, alive: Cells) -> float:
 
 
 @loop
-def _least(world, field, step, point, outward, w, gap, near_side, half, least, first, last):  # type: ignore[no-untyped-def]
+def _least(fields, field, step, point, outward, w, gap, near_side, half, least, first, last):  # type: ignore[no-untyped-def]
     for i in range(first, last):
         d = outward[i]
         along = 1.0 / (d[0] * w[i, 0] + d[1] * w[i, 1] + d[2] * w[i, 2])
         # Beyond the needle's end of the line that leans most nothing counts.
         more = sqrt(max(0.0, along * along - 1.0)) + 4.0 * max(half[i, 0], half[i, 1]) / gap[i]
-        length = min(gap[i], world.needle_length / sqrt(1.0 + more * more)) * along
+        length = min(gap[i], fields.needle_length / sqrt(1.0 + more * more)) * along
         # Between the target's near side and plane C all needles that stay in the body run; past the skin
         # there is no lung to count.
         s = near_side[i] * along
@@ -71,12 +71,12 @@ def _least(world, field, step, point, outward, w, gap, near_side, half, least, f
         while s < length:
             x, y, z = point[i, 0] + s * d[0], point[i, 1] + s * d[1], point[i, 2] + s * d[2]
             if not (
-                world.lower[0] <= x <= world.upper[0]
-                and world.lower[1] <= y <= world.upper[1]
-                and world.lower[2] <= z <= world.upper[2]
+                fields.lower[0] <= x <= fields.upper[0]
+                and fields.lower[1] <= y <= fields.upper[1]
+                and fields.lower[2] <= z <= fields.upper[2]
             ):
                 break
-            low, high = bounds(field, world.lower, step, x, y, z)
+            low, high = bounds(field, fields.lower, step, x, y, z)
             wide = spread_at(s, gap[i] * along, half[i, 0], half[i, 1])
             inside = -(high + wide)
             if inside > 0.0:

@@ -1,4 +1,4 @@
-"""World: the scene as the search's compiled loops see it. Flat arrays in B, built once per request.
+"""Search fields of a scene: what the compiled loops of the search read. Flat arrays in B, built once per request.
 
 Truth lives in the original voxels (`need_class`, `tissue`, `target`); the distance fields only say quickly
 how far truth is at least, or at most. No result depends on a field's resolution, only the time does.
@@ -23,7 +23,7 @@ from planner.records.defaults import least_chord_mm
 from planner.records.request import Request
 from planner.records.search import TABLE
 from planner.search.kernels.screen import screen
-from planner.search.kernels.world import World, triple
+from planner.search.kernels.search_fields import SearchFields, vector3
 
 BODY_LATTICE_STEP_MM = 2.0
 """The body's field only guides; twice the default step costs an eighth."""
@@ -31,15 +31,15 @@ TARGET_PADDING_MM = 20.0
 """How far around the target its own field reaches. Beyond, the distance to that region stands in."""
 
 
-def target_corners_B(world: World) -> np.ndarray:
+def target_corners_B(fields: SearchFields) -> np.ndarray:
     """Corners (n, 3) of the target's voxel boxes: every point of the target lies among them. [mm, B]"""
-    index = np.argwhere(world.target) + np.array(world.target_first_V)
+    index = np.argwhere(fields.target) + np.array(fields.target_first_V)
     sides = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
     corners = np.unique((index[:, None] + sides).reshape(-1, 3), axis=0)
-    return np.asarray((corners - 0.5) * np.array(world.spacing))
+    return np.asarray((corners - 0.5) * np.array(fields.spacing))
 
 
-def world(scene: Scene, request: Request) -> World:
+def search_fields(scene: Scene, request: Request) -> SearchFields:
     """Build the arrays and distance fields that a search of `scene` under `request` needs."""
     grid = scene.grid
     need_class, needs = _needs(scene, request)
@@ -47,19 +47,19 @@ def world(scene: Scene, request: Request) -> World:
     coarse = lattice_over(
         grid.lower_B, grid.upper_B, max(BODY_LATTICE_STEP_MM, request.search.field_resolution_mm)
     )
-    step = triple(everywhere.step_mm)
+    step = vector3(everywhere.step_mm)
     obstacle = _obstacle_field(scene, need_class, needs, everywhere)
     body = scene.body.layer == scene.body.label
-    near, near_lattice = _near_target(grid, scene.target, request.search.field_resolution_mm)
+    target_distance, target_lattice = _near_target(grid, scene.target, request.search.field_resolution_mm)
     table = scene.pose.table
     bore = scene.pose.bore
     normal = np.zeros(3) if table is None else grid.vectors_to_box(table.normal_P)
     # The plane n.p = t in P reads n_B.p_B = t - n.origin in B.
     offset = np.inf if table is None else table.offset_mm - float(table.normal_P @ grid.origin_P)
-    return World(
-        spacing=triple(grid.spacing_mm),
-        lower=triple(grid.lower_B),
-        upper=triple(grid.upper_B),
+    return SearchFields(
+        spacing=vector3(grid.spacing_mm),
+        lower=vector3(grid.lower_B),
+        upper=vector3(grid.upper_B),
         need_class=need_class,
         needs_mm=needs,
         tissue=_tissue(scene, body),
@@ -70,15 +70,15 @@ def world(scene: Scene, request: Request) -> World:
         obstacle_step=step,
         screen=screen(obstacle, step),
         body=signed_distance(body, grid.spacing_mm, coarse),
-        body_step=triple(coarse.step_mm),
-        near_target=near,
-        near_target_lower=triple(near_lattice.lower_B),
-        near_target_step=triple(near_lattice.step_mm),
-        table_normal=triple(normal),
+        body_step=vector3(coarse.step_mm),
+        near_target=target_distance,
+        near_target_lower=vector3(target_lattice.lower_B),
+        near_target_step=vector3(target_lattice.step_mm),
+        table_normal=vector3(normal),
         table_offset=float(offset),
         table_need=request.need_mm(TABLE),
-        bore_centre=triple(grid.to_box(bore.centre_P)),
-        bore_axis=triple(grid.vectors_to_box(bore.axis_P)),
+        bore_centre=vector3(grid.to_box(bore.centre_P)),
+        bore_axis=vector3(grid.vectors_to_box(bore.axis_P)),
         bore_radius=bore.radius_mm,
         needle_length=request.needle.max_length_mm,
         hub_length=request.pose.hub_length_mm,
@@ -87,18 +87,18 @@ def world(scene: Scene, request: Request) -> World:
     )
 
 
-def aimed_at(near: World, mask: VoxelMask, grid: Grid, resolution_mm: float) -> World:
-    """The same world with another target, whose distal edge the tips of its lines are at.
+def with_target(fields: SearchFields, mask: VoxelMask, grid: Grid, resolution_mm: float) -> SearchFields:
+    """The same fields with another target: tips then lie at its distal edge.
 
     What is lung stays as it was: where the target proper lies, none is counted.
     """
     field, lattice = _near_target(grid, mask, resolution_mm)
-    return near._replace(
+    return fields._replace(
         target=mask.cropped().astype(np.uint8),
         target_first_V=mask.lower,
         near_target=field,
-        near_target_lower=triple(lattice.lower_B),
-        near_target_step=triple(lattice.step_mm),
+        near_target_lower=vector3(lattice.lower_B),
+        near_target_step=vector3(lattice.step_mm),
     )
 
 

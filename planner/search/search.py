@@ -23,8 +23,8 @@ from jaxtyping import Float
 from planner.records.progress import GoOn, Phase, Progress
 from planner.search.kernels.cell import ALIVE, CENTRE_BLOCKED, ELSEWHERE
 from planner.search.kernels.line import LUNG, MARGIN
+from planner.search.kernels.search_fields import SearchFields
 from planner.search.kernels.verdicts import SAFE
-from planner.search.kernels.world import World
 from planner.search.level import Tested, test_children
 from planner.search.line_net import (
     QUARTERS,
@@ -105,13 +105,13 @@ class Found:
     alive: Cells
 
 
-def search(world: World, radius_mm: float, go_on: GoOn) -> Found:
-    """Search the world's target to a covering radius of `radius_mm`, as long as `go_on` agrees.
+def search(fields: SearchFields, radius_mm: float, go_on: GoOn) -> Found:
+    """Search the target of `fields` to a covering radius of `radius_mm`, as long as `go_on` agrees.
 
     The first level always completes, so that some radius is reached however short the time.
     """
-    corners = target_corners_B(world)
-    b = blocks(world, corners)
+    corners = target_corners_B(fields)
+    b = blocks(fields, corners)
     levels = _levels(radius_mm)
     cells = roots(b, corners, levels[0] * np.sqrt(2.0))
     # Halving reaches the radius asked for up to rounding.
@@ -125,7 +125,7 @@ def search(world: World, radius_mm: float, go_on: GoOn) -> Found:
     for number in range(len(levels) + EXTRA_LEVELS):
         step = levels[min(number, len(levels) - 1)]
         per_parent = QUARTERS if number in deeper else SIXTEENTHS
-        done = _Level(world, b, cells, order, per_parent, enough_mm, step < NEIGHBOURHOOD_MM)
+        done = _Level(fields, b, cells, order, per_parent, enough_mm, step < NEIGHBOURHOOD_MM)
         for part in done.run():
             fraction = _searched(number, part, len(levels))
             stopped = not go_on(Progress(Phase.SEARCH, fraction, f"covering radius {step:.3g} mm")) or stopped
@@ -181,7 +181,7 @@ class _Level:
 
     def __init__(
         self,
-        world: World,
+        fields: SearchFields,
         b: Blocks,
         cells: Cells,
         order: np.ndarray,
@@ -189,7 +189,7 @@ class _Level:
         radius_mm: float,
         fine: bool,
     ) -> None:
-        self._world, self._blocks, self._radius_mm = world, b, radius_mm
+        self._fields, self._blocks, self._radius_mm = fields, b, radius_mm
         self._per_parent = per_parent
         self._fine = fine
         self._cells = cells.take(np.argsort(order, kind="stable"))
@@ -206,7 +206,7 @@ class _Level:
         for first in range(0, count, PARENTS_AT_A_TIME):
             parents = self._cells.take(slice(first, first + PARENTS_AT_A_TIME))
             self._keep(
-                parents, test_children(self._world, self._blocks, parents, self._per_parent, self._radius_mm)
+                parents, test_children(self._fields, self._blocks, parents, self._per_parent, self._radius_mm)
             )
             self.finished = first + PARENTS_AT_A_TIME >= count
             yield min(1.0, (first + PARENTS_AT_A_TIME) / count)

@@ -27,7 +27,7 @@ from planner.records.search import TABLE as TABLE_NAME
 from planner.search.kernels import appraise as kernel
 from planner.search.kernels import line
 from planner.search.kernels.verdicts import BLOCKED, BORE, HUB_BLOCKED, MISSES_TARGET, SAFE, SENTENCES, TABLE
-from planner.search.scene_fields import world
+from planner.search.scene_fields import search_fields
 
 seeds = st.integers(0, 10_000)
 EXACT = 1e-9
@@ -83,7 +83,9 @@ def test_the_verdict_is_the_searchs(seed: int, name: str) -> None:
     """A needle with its tip where the search puts it is safe where the search says so; else it lacks that."""
     made = small_chest(name)
     lines = random_lines(made, 40, seed)
-    verdicts, quantities = line.test_lines(world(made.scene, made.request), lines.point, lines.outward)
+    verdicts, quantities = line.test_lines(
+        search_fields(made.scene, made.request), lines.point, lines.outward
+    )
     hit = np.flatnonzero((verdicts != MISSES_TARGET) & (quantities[:, line.CHORD] > 0.0))
     if not len(hit):
         return
@@ -108,7 +110,9 @@ def test_some_needles_are_called_safe() -> None:
     """So that the test before this one has been true of something."""
     made = small_chest("plain")
     lines = random_lines(made, 2000, 1)
-    verdicts, quantities = line.test_lines(world(made.scene, made.request), lines.point, lines.outward)
+    verdicts, quantities = line.test_lines(
+        search_fields(made.scene, made.request), lines.point, lines.outward
+    )
     safe = np.flatnonzero(verdicts == SAFE)
     tips = lines.point[safe] + (quantities[safe, line.TIP, None] + 1e-7) * lines.outward[safe]
     found = appraised(made, tips, lines.outward[safe])

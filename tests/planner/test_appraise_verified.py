@@ -20,7 +20,7 @@ from planner.records.request import Arrangement, source_of
 from planner.records.verification import Check
 from planner.search.kernels import line
 from planner.search.kernels.verdicts import SAFE
-from planner.search.scene_fields import world
+from planner.search.scene_fields import search_fields
 from planner.verify.claims import Claims
 from planner.verify.implant import check_needle
 from planner.verify.needle.bore import check_room
@@ -85,7 +85,9 @@ def failed(made: Chest, needles: list[Appraisal]) -> list[tuple[int, Check]]:
 def safe_lines(made: Chest, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Points, outward unit vectors and places of tips on lines of which some are safe."""
     lines = random_lines(made, 3000, seed)
-    verdicts, quantities = line.test_lines(world(made.scene, made.request), lines.point, lines.outward)
+    verdicts, quantities = line.test_lines(
+        search_fields(made.scene, made.request), lines.point, lines.outward
+    )
     safe = np.flatnonzero(verdicts == SAFE)[:25]
     return lines.point[safe], lines.outward[safe], quantities[safe, line.TIP]
 
@@ -137,7 +139,7 @@ def test_what_lacks_clearance_or_room_is_refused_by_both(name: str) -> None:
     """So that verification, asked this way, can fail."""
     made = small_chest(name)
     lines = random_lines(made, 400, 4)
-    _, quantities = line.test_lines(world(made.scene, made.request), lines.point, lines.outward)
+    _, quantities = line.test_lines(search_fields(made.scene, made.request), lines.point, lines.outward)
     on = quantities[:, line.CHORD] > 0.0
     tips = lines.point[on] + (quantities[on, line.TIP, None] + 1e-7) * lines.outward[on]
     found = [one for one in appraised(made, tips, lines.outward[on]) if one.length_mm is not None]

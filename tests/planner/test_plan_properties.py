@@ -48,7 +48,7 @@ from planner.records.request import (
 from planner.search.kernels import line
 from planner.search.kernels.line import CHORD, FISSURES, LENGTH, LUNG, PUNCTURES, TIP
 from planner.search.kernels.verdicts import SAFE
-from planner.search.scene_fields import world
+from planner.search.scene_fields import search_fields
 from planner.search.search import search
 from service.schemas.plan.file import plan_to_json, write_plan
 
@@ -165,7 +165,7 @@ NUMBERS = [TIP, LENGTH, CHORD, LUNG, PUNCTURES, FISSURES]
 def assert_no_line_gained(easy: Chest, hard: Chest) -> None:
     """What is safe in the harder chest is safe in the easier one, with the same numbers: lines at random, all
     that a search finds, the plan's paths."""
-    near_easy, near_hard = (world(c.scene, c.request) for c in (easy, hard))
+    near_easy, near_hard = (search_fields(c.scene, c.request) for c in (easy, hard))
     found = search(near_hard, COARSE.covering_radius_mm, always).lines
     paths, grid = plan_of(hard).paths, easy.scene.grid
     tips = np.array([p.tip_mm for p in paths]).reshape(-1, 3)

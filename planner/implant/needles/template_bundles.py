@@ -11,8 +11,8 @@ from jaxtyping import Float
 
 from planner.records.request import Request
 from planner.search.kernels.line import LUNG, PUNCTURES, test_lines
+from planner.search.kernels.search_fields import SearchFields
 from planner.search.kernels.verdicts import SAFE
-from planner.search.kernels.world import World
 from planner.search.scene_fields import target_corners_B
 from planner.search.search import SafeLines
 
@@ -24,7 +24,7 @@ BUNDLES = 3
 """Bundles looked at closely: those with most holes open, less dear ones before dearer [U]."""
 
 
-def bundles(aimed: World, lines: SafeLines, request: Request) -> list[SafeLines]:
+def bundles(aimed: SearchFields, lines: SafeLines, request: Request) -> list[SafeLines]:
     """The safe lines of the most promising bundles, the best first. [B]"""
     pitch, price = request.needle_set.grid_pitch_mm, request.needle_set.puncture_cost_mm
     found = []

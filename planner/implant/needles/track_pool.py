@@ -24,8 +24,8 @@ from planner.measuring.measure import Measurer
 from planner.measuring.measured import Measured
 from planner.records.progress import GoOn, Phase
 from planner.records.request import Arrangement, Request, source_of
-from planner.search.kernels.world import World
-from planner.search.scene_fields import aimed_at
+from planner.search.kernels.search_fields import SearchFields
+from planner.search.scene_fields import with_target
 from planner.search.search import search
 
 COVERING_MM = 2.0
@@ -37,16 +37,21 @@ voxels [U]."""
 
 
 def pools(
-    scene: Scene, request: Request, given: Sequence[Measured], near: World, ptv: VoxelMask, go_on: GoOn
+    scene: Scene,
+    request: Request,
+    given: Sequence[Measured],
+    fields: SearchFields,
+    ptv: VoxelMask,
+    go_on: GoOn,
 ) -> list[Tracks]:
     """What to choose a set from, the `given` needles first: one pool for free needles, one for each direction
     of a bundle. Empty where nothing reaches the PTV."""
     seed_mm = source_of(request).seed_length_mm
     in_place = given_tracks(given, ptv, scene.grid, seed_mm)
-    reachable = _reachable(scene, near, ptv)
+    reachable = _reachable(scene, fields, ptv)
     if reachable is None:
         return [in_place]
-    aimed = aimed_at(near, reachable, scene.grid, request.search.field_resolution_mm)
+    aimed = with_target(fields, reachable, scene.grid, request.search.field_resolution_mm)
     radius = max(COVERING_MM, request.search.covering_radius_mm)
     lines = search(aimed, radius, lambda p: go_on(replace(p, phase=Phase.NEEDLES))).lines
     found = [lines] if request.needle_set.arrangement is Arrangement.FREE else bundles(aimed, lines, request)
@@ -56,11 +61,11 @@ def pools(
     return [join_tracks(in_place, part) for part in tracks] or [in_place]
 
 
-def _reachable(scene: Scene, near: World, ptv: VoxelMask) -> VoxelMask | None:
+def _reachable(scene: Scene, fields: SearchFields, ptv: VoxelMask) -> VoxelMask | None:
     """The PTV's voxels that keep clear of all obstacles; None where there are none."""
     index = np.argwhere(ptv.cropped()) + np.array(ptv.lower)
-    at = (index * scene.grid.spacing_mm - np.array(near.lower)) / np.array(near.obstacle_step)
-    spare_mm = map_coordinates(near.obstacle, at.T, output=float, order=1, mode="nearest") * QUANTUM_MM
+    at = (index * scene.grid.spacing_mm - np.array(fields.lower)) / np.array(fields.obstacle_step)
+    spare_mm = map_coordinates(fields.obstacle, at.T, output=float, order=1, mode="nearest") * QUANTUM_MM
     index = index[spare_mm >= TIP_SPARE_MM]
     if not len(index):
         return None

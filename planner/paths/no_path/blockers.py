@@ -10,7 +10,7 @@ from planner.measuring.clearance import Obstacles
 from planner.records.request import Request
 from planner.records.search import BORE, NEEDLE_LENGTH, SECOND_ENTRY, SHORT_CHORD, TABLE, VIEW_EDGE, Blocker
 from planner.search.kernels import line, verdicts
-from planner.search.kernels.world import World
+from planner.search.kernels.search_fields import SearchFields
 from planner.search.line_net import spread_directions
 
 DIRECTIONS = 2000
@@ -30,29 +30,29 @@ _LIMITS = {
 }
 
 
-def blocked_by(scene: Scene, request: Request, world: World) -> tuple[Blocker, ...]:
+def blocked_by(scene: Scene, request: Request, fields: SearchFields) -> tuple[Blocker, ...]:
     """Shares of directions through the target's middle by what blocks them, largest first.
 
     Where needle or hub first comes too near anything, what lacks most of its clearance is what blocks.
     """
-    voxels = np.argwhere(world.target)
+    voxels = np.argwhere(fields.target)
     middle = voxels[np.argmin(np.linalg.norm(voxels - voxels.mean(axis=0), axis=1))]
     # A hair off the voxel's middle, so that no direction runs along voxel faces.
-    point_B = (middle + np.array(world.target_first_V) + 0.01) * np.array(world.spacing)
+    point_B = (middle + np.array(fields.target_first_V) + 0.01) * np.array(fields.spacing)
     points = np.tile(point_B, (DIRECTIONS, 1))
     outward = spread_directions(DIRECTIONS)
-    verdict = line.verdicts_in_order(world, points, outward)
-    blocks = line.first_blocks(world, points, outward)
+    verdict = line.verdicts_in_order(fields, points, outward)
+    blocks = line.first_blocks(fields, points, outward)
     kept_free = scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)
     obstacles = Obstacles(kept_free, scene.grid)
     needs = {s.name: request.needle.radius_mm + request.clearance_of(s.name) for s in kept_free}
     # A hub is wider than a shaft by the same beside every structure.
-    reach = max(needs.values(), default=0.0) + world.hub_extra + STEP_MM
+    reach = max(needs.values(), default=0.0) + fields.hub_extra + STEP_MM
     names: Counter[str] = Counter()
     for n in range(DIRECTIONS):
         if verdict[n] in (verdicts.BLOCKED, verdicts.HUB_BLOCKED):
             at = points[n] + blocks[n] * outward[n]
-            at = np.clip(at, world.lower, world.upper)
+            at = np.clip(at, fields.lower, fields.upper)
             names[obstacles.lacking_most(at, at + STEP_MM * outward[n], needs, reach)] += 1
         elif verdict[n] in _LIMITS:
             names[_LIMITS[int(verdict[n])]] += 1

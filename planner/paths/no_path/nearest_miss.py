@@ -23,8 +23,8 @@ from planner.paths.polish import THOROUGH, displaced
 from planner.records.request import LONGEST_NEEDLE_MM, Request
 from planner.records.search import BORE, NARROW, NEEDLE_LENGTH, TABLE, NearestMiss, Relaxation
 from planner.search.kernels import line
+from planner.search.kernels.search_fields import SearchFields
 from planner.search.kernels.verdicts import SAFE
-from planner.search.kernels.world import World
 from planner.search.line_net import spread_directions
 from planner.search.search import SafeLines, join_lines
 from planner.search.table_and_bore import bore_distance, table_distance
@@ -62,20 +62,20 @@ class _Lack:
 
 
 def nearest_miss(
-    scene: Scene, request: Request, world: World, relaxations: tuple[Relaxation, ...]
+    scene: Scene, request: Request, fields: SearchFields, relaxations: tuple[Relaxation, ...]
 ) -> NearestMiss | None:
     """The line that lacks least, with what would open a path; None where no line leaves through skin.
 
     The lines that `relaxations` open are looked at too: none may be nearer than the nearest.
     """
-    leading = _leading(scene, world)
+    leading = _leading(scene, fields)
     grid = scene.grid
     points_P, outwards_P = grid.to_patient(leading.point_B), grid.vectors_to_patient(leading.outward_B)
     lines = [
         *zip(points_P, outwards_P, strict=True),
         *((np.array(r.tip_mm), np.subtract(r.entry_mm, r.tip_mm)) for r in relaxations),
     ]
-    tried = (_missed(scene, request, world, point_P, outward_P) for point_P, outward_P in lines)
+    tried = (_missed(scene, request, fields, point_P, outward_P) for point_P, outward_P in lines)
     missed = [m for m in tried if m is not None]
     if not missed:
         return None
@@ -87,44 +87,44 @@ def nearest_miss(
     )
 
 
-def _leading(scene: Scene, world: World) -> SafeLines:
+def _leading(scene: Scene, fields: SearchFields) -> SafeLines:
     """The lines that lack least, as far as the obstacle field tells."""
-    voxels = np.argwhere(world.target) + np.array(world.target_first_V)
+    voxels = np.argwhere(fields.target) + np.array(fields.target_first_V)
     some = voxels[np.unique(np.linspace(0, len(voxels) - 1, POINTS).astype(int))]
     # A hair off the middle, so that no direction runs along voxel faces.
-    lines = _all_around(world, np.repeat((some + 0.01) * np.array(world.spacing), DIRECTIONS, axis=0))
+    lines = _all_around(fields, np.repeat((some + 0.01) * np.array(fields.spacing), DIRECTIONS, axis=0))
     if not len(lines):
         # In a target hardly longer than the run asked for, that goes from corner to corner.
-        lines = _all_around(world, even_points_B(scene.target, scene.grid, POINTS * DIRECTIONS))
-    lines = _least_lacking(world, lines)
+        lines = _all_around(fields, even_points_B(scene.target, scene.grid, POINTS * DIRECTIONS))
+    lines = _least_lacking(fields, lines)
     for step in STEPS_MM:
         tips, turned = displaced(lines.point_B, lines.outward_B, lines.quantities, step * MOVES)
-        moved = _leaving(world, tips.reshape(-1, 3), turned.reshape(-1, 3))
-        lines = _least_lacking(world, join_lines([lines, moved]))
+        moved = _leaving(fields, tips.reshape(-1, 3), turned.reshape(-1, 3))
+        lines = _least_lacking(fields, join_lines([lines, moved]))
     return lines
 
 
-def _all_around(world: World, points_B: Float[np.ndarray, "n 3"]) -> SafeLines:
+def _all_around(fields: SearchFields, points_B: Float[np.ndarray, "n 3"]) -> SafeLines:
     """Those that leave of the lines through a whole number of points for each direction, taken in turn."""
     outward = np.tile(spread_directions(DIRECTIONS), (len(points_B) // DIRECTIONS, 1))
-    return _leaving(world, points_B, outward)
+    return _leaving(fields, points_B, outward)
 
 
-def _leaving(world: World, points_B: np.ndarray, outward_B: np.ndarray) -> SafeLines:
+def _leaving(fields: SearchFields, points_B: np.ndarray, outward_B: np.ndarray) -> SafeLines:
     """Those lines that would be safe if nothing were in the way and the needle long enough."""
     found = []
-    for length in (world.needle_length, max(world.needle_length, LONGEST_NEEDLE_MM)):
-        verdict, quantities = line.test_lines(_empty(world, length), points_B, outward_B)
+    for length in (fields.needle_length, max(fields.needle_length, LONGEST_NEEDLE_MM)):
+        verdict, quantities = line.test_lines(_empty(fields, length), points_B, outward_B)
         safe = verdict == SAFE
         found.append(SafeLines(points_B[safe], outward_B[safe], quantities[safe]))
         points_B, outward_B = points_B[~safe], outward_B[~safe]
     return join_lines(found)
 
 
-def _empty(world: World, needle_length: float) -> World:
+def _empty(fields: SearchFields, needle_length: float) -> SearchFields:
     """The patient, without obstacles, table and bore."""
-    return world._replace(
-        screen=np.full_like(world.screen, np.iinfo(world.screen.dtype).max),
+    return fields._replace(
+        screen=np.full_like(fields.screen, np.iinfo(fields.screen.dtype).max),
         hub_extra=0.0,
         table_offset=np.inf,
         bore_radius=np.inf,
@@ -132,44 +132,44 @@ def _empty(world: World, needle_length: float) -> World:
     )
 
 
-def _least_lacking(world: World, lines: SafeLines) -> SafeLines:
+def _least_lacking(fields: SearchFields, lines: SafeLines) -> SafeLines:
     """Of the lines the few that lack least, those that run through nothing first."""
     parts = [
-        _lacks(world, lines.take(slice(first, first + AT_A_TIME)))
+        _lacks(fields, lines.take(slice(first, first + AT_A_TIME)))
         for first in range(0, len(lines), AT_A_TIME)
     ]
     lacks, through = np.concatenate([np.zeros((2, 0)), *parts], axis=1)
     return lines.take(np.lexsort((lacks, through))[:LEADING])
 
 
-def _lacks(world: World, lines: SafeLines) -> Float[np.ndarray, "2 n"]:
+def _lacks(fields: SearchFields, lines: SafeLines) -> Float[np.ndarray, "2 n"]:
     """The most that each line lacks [mm], and whether it seems to run through something (0.0 or 1.0).
 
     Obstacles as the field's nearest nodes tell, at samples of the axis: inside them it grows with depth, so
     that the shallowest cut counts as the least.
     """
     tip = lines.point_B + lines.quantities[:, line.TIP, None] * lines.outward_B
-    needle = np.maximum(world.needle_length, lines.quantities[:, line.LENGTH])
+    needle = np.maximum(fields.needle_length, lines.quantities[:, line.LENGTH])
     end = tip + needle[:, None] * lines.outward_B
-    hub_end = end + world.hub_length * lines.outward_B
-    hub_need = world.table_need + world.hub_extra
-    s = np.arange(0.0, needle.max(initial=0.0) + world.hub_length, SAMPLE_MM)
-    along = np.clip(tip[:, None] + s[:, None] * lines.outward_B[:, None], world.lower, world.upper)
-    here = s <= needle[:, None] + world.hub_length
-    node = (along - np.array(world.lower)) / np.array(world.obstacle_step)
+    hub_end = end + fields.hub_length * lines.outward_B
+    hub_need = fields.table_need + fields.hub_extra
+    s = np.arange(0.0, needle.max(initial=0.0) + fields.hub_length, SAMPLE_MM)
+    along = np.clip(tip[:, None] + s[:, None] * lines.outward_B[:, None], fields.lower, fields.upper)
+    here = s <= needle[:, None] + fields.hub_length
+    node = (along - np.array(fields.lower)) / np.array(fields.obstacle_step)
     i, j, k = np.moveaxis((node + 0.5).astype(int), -1, 0)
-    free = world.obstacle[i, j, k] * QUANTUM_MM - np.where(s > needle[:, None], world.hub_extra, 0.0)
+    free = fields.obstacle[i, j, k] * QUANTUM_MM - np.where(s > needle[:, None], fields.hub_extra, 0.0)
     free = np.where(here, free, np.inf)
-    last = np.array(world.need_class.shape) - 1
-    i, j, k = np.moveaxis(np.clip((along / np.array(world.spacing) + 0.5).astype(int), 0, last), -1, 0)
-    through = ((world.need_class[i, j, k] > 0) & here).any(axis=1)
+    last = np.array(fields.need_class.shape) - 1
+    i, j, k = np.moveaxis(np.clip((along / np.array(fields.spacing) + 0.5).astype(int), 0, last), -1, 0)
+    through = ((fields.need_class[i, j, k] > 0) & here).any(axis=1)
     worst = np.max(
         [
-            needle - world.needle_length,
+            needle - fields.needle_length,
             -free.min(axis=1),
-            world.table_need - np.minimum(table_distance(world, tip), table_distance(world, end)),
-            hub_need - np.minimum(table_distance(world, end), table_distance(world, hub_end)),
-            world.hub_radius - np.minimum(bore_distance(world, tip), bore_distance(world, hub_end)),
+            fields.table_need - np.minimum(table_distance(fields, tip), table_distance(fields, end)),
+            hub_need - np.minimum(table_distance(fields, end), table_distance(fields, hub_end)),
+            fields.hub_radius - np.minimum(bore_distance(fields, tip), bore_distance(fields, hub_end)),
         ],
         axis=0,
     )
@@ -177,7 +177,7 @@ def _lacks(world: World, lines: SafeLines) -> Float[np.ndarray, "2 n"]:
 
 
 def _missed(
-    scene: Scene, request: Request, world: World, point_P: np.ndarray, outward_P: np.ndarray
+    scene: Scene, request: Request, fields: SearchFields, point_P: np.ndarray, outward_P: np.ndarray
 ) -> _Missed | None:
     """What one line lacks, exactly."""
     grid = scene.grid
@@ -190,12 +190,12 @@ def _missed(
     tip = grid.to_box(measured.tip_P)
     out = -grid.vectors_to_box(measured.direction_P)
     needle_mm = max(asked, measured.length_mm)
-    end, hub_end = tip + needle_mm * out, tip + (needle_mm + world.hub_length) * out
+    end, hub_end = tip + needle_mm * out, tip + (needle_mm + fields.hub_length) * out
     lacks = [
         _Lack(needle_mm - asked, NEEDLE_LENGTH),
-        *_lacks_of_room(request, world, np.stack([tip, end, hub_end])),
+        *_lacks_of_room(request, fields, np.stack([tip, end, hub_end])),
         *_lacks_of_clearance(scene, request, tip, end, request.needle.radius_mm),
-        *_lacks_of_clearance(scene, request, end, hub_end, world.hub_radius),
+        *_lacks_of_clearance(scene, request, end, hub_end, fields.hub_radius),
     ]
     most = max(lacks, key=lambda lack: (lack.missing_mm, lack.structure))
     if most.missing_mm <= 0.0:
@@ -207,15 +207,15 @@ def _with_needle(request: Request, length_mm: float) -> Request:
     return replace(request, needle=replace(request.needle, max_length_mm=length_mm))
 
 
-def _lacks_of_room(request: Request, world: World, ends_B: np.ndarray) -> list[_Lack]:
+def _lacks_of_room(request: Request, fields: SearchFields, ends_B: np.ndarray) -> list[_Lack]:
     """At table and bore, of a needle from the first to the second place and a hub on to the third."""
-    from_table, from_bore = table_distance(world, ends_B), bore_distance(world, ends_B)
+    from_table, from_bore = table_distance(fields, ends_B), bore_distance(fields, ends_B)
     clearance = request.clearance_of(TABLE)
     through = bool(from_table.min() <= 0.0)
     return [
         _Lack(clearance + request.needle.radius_mm - float(from_table[:2].min()), TABLE, through),
-        _Lack(clearance + world.hub_radius - float(from_table[1:].min()), TABLE, through),
-        _Lack(world.hub_radius - float(from_bore[[0, 2]].min()), BORE),
+        _Lack(clearance + fields.hub_radius - float(from_table[1:].min()), TABLE, through),
+        _Lack(fields.hub_radius - float(from_bore[[0, 2]].min()), BORE),
     ]
 
 

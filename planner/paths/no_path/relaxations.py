@@ -21,8 +21,8 @@ from planner.records.progress import GoOn, Progress
 from planner.records.request import LONGEST_NEEDLE_MM, NEEDLE_LENGTH_POINTER, Request, clearance_pointer
 from planner.records.search import NEEDLE_LENGTH, TABLE, Blocker, Relaxation
 from planner.search.kernels import line, verdicts
-from planner.search.kernels.world import World
-from planner.search.scene_fields import world
+from planner.search.kernels.search_fields import SearchFields
+from planner.search.scene_fields import search_fields
 from planner.search.search import SafeLines, join_lines, search
 from planner.search.table_and_bore import table_distance
 
@@ -42,9 +42,9 @@ STEP_MM = 0.1
 
 
 def relaxations(
-    scene: Scene, request: Request, asked: World, blockers: tuple[Blocker, ...], go_on: GoOn
+    scene: Scene, request: Request, fields: SearchFields, blockers: tuple[Blocker, ...], go_on: GoOn
 ) -> tuple[Relaxation, ...]:
-    """The single changes that open a path which is not safe as `asked`, the smallest first.
+    """The single changes that open a path which is not safe as `fields`, the smallest first.
 
     No time limit cuts them short, since equal work gives equal plans: what `go_on` answers is not heeded,
     only what it raises.
@@ -54,7 +54,7 @@ def relaxations(
         go_on(progress)
         return True
 
-    search = _Relaxing(scene, request, asked, on)
+    search = _Relaxing(scene, request, fields, on)
     return tuple(sorted(search.found(blockers), key=lambda r: (abs(r.to_mm - r.from_mm), r.structure)))
 
 
@@ -64,7 +64,7 @@ class _Relaxing:
 
     scene: Scene
     request: Request
-    asked: World
+    fields: SearchFields
     go_on: GoOn
 
     def found(self, blockers: tuple[Blocker, ...]) -> Iterator[Relaxation]:
@@ -77,15 +77,15 @@ class _Relaxing:
             yield from self._less_clearance(name, tuple(sorted(whose & names)), TABLE in whose)
         yield from self._longer_needle()
 
-    def _opened(self, relaxed: Request) -> tuple[World, SafeLines]:
+    def _opened(self, relaxed: Request) -> tuple[SearchFields, SafeLines]:
         """The lines that are safe as relaxed."""
         coarse = replace(relaxed.search, field_resolution_mm=FIELD_MM)
-        near = world(self.scene, replace(relaxed, search=coarse))
-        return near, search(near, RADIUS_MM, self.go_on).lines
+        fields = search_fields(self.scene, replace(relaxed, search=coarse))
+        return fields, search(fields, RADIUS_MM, self.go_on).lines
 
     def _unsafe_as_asked(self, lines: SafeLines) -> SafeLines:
         """Lines that are safe as asked need no change, only a smaller covering radius."""
-        return lines.take(line.test_lines(self.asked, lines.point_B, lines.outward_B)[0] != verdicts.SAFE)
+        return lines.take(line.test_lines(self.fields, lines.point_B, lines.outward_B)[0] != verdicts.SAFE)
 
     def _less_clearance(self, name: str, structures: tuple[str, ...], table: bool) -> Iterator[Relaxation]:
         """The line that, with one clearance left out, stays farthest from what it holds for, needle and hub;
@@ -95,16 +95,16 @@ class _Relaxing:
             return
         clearances = MappingProxyType({**self.request.clearance_mm, name: 0.0})
         relaxed = replace(self.request, clearance_mm=clearances)
-        near, lines = self._opened(relaxed)
+        fields, lines = self._opened(relaxed)
         lines = lines.take(np.argsort(-lines.quantities[:, line.MARGIN], kind="stable")[:LIKELIEST])
         by_clearance = replace(relaxed, ranking=("clearance_mm",), weights=MappingProxyType({}))
-        moved = polished(near, lines.take(slice(0, POLISHED)), RADIUS_MM, by_clearance)
+        moved = polished(fields, lines.take(slice(0, POLISHED)), RADIUS_MM, by_clearance)
         lines = self._unsafe_as_asked(join_lines([moved, lines]))
         if not len(lines):
             return
-        away = _kept_from(self.scene, relaxed, near, structures, lines)
+        away = _kept_from(self.scene, relaxed, fields, structures, lines)
         if table:
-            away = np.minimum(away, _kept_from_table(relaxed, near, lines))
+            away = np.minimum(away, _kept_from_table(relaxed, fields, lines))
         best = int(np.argmax(away))
         kept = min(float(away[best]), from_mm - STEP_MM)
         kept = max(0.0, float(np.floor(kept / STEP_MM + 1e-9)) * STEP_MM)
@@ -121,7 +121,7 @@ class _Relaxing:
             if longer <= from_mm:
                 return
             relaxed = replace(self.request, needle=replace(self.request.needle, max_length_mm=longer))
-            near, lines = self._opened(relaxed)
+            fields, lines = self._opened(relaxed)
             lines = self._unsafe_as_asked(lines)
             if len(lines):
                 break
@@ -130,12 +130,12 @@ class _Relaxing:
         shortest = best_first(lines.quantities[:, [line.LENGTH, line.LUNG]])[:POLISHED]
         by_length = replace(relaxed, ranking=("length_mm",), weights=MappingProxyType({}))
         few = lines.take(shortest)
-        moved = self._unsafe_as_asked(polished(near, few, RADIUS_MM, by_length))
+        moved = self._unsafe_as_asked(polished(fields, few, RADIUS_MM, by_length))
         opened = join_lines([moved, few])
         opened = opened.take(best_first(opened.quantities[:, [line.LENGTH, line.LUNG]])[:1])
         length = max(float(np.ceil(opened.quantities[0, line.LENGTH] / STEP_MM) * STEP_MM), from_mm + STEP_MM)
         # The hub of a needle just long enough comes nearer to the patient than that of the longer.
-        just = near._replace(needle_length=length)
+        just = fields._replace(needle_length=length)
         if line.test_lines(just, opened.point_B, opened.outward_B)[0][0] != verdicts.SAFE:
             length = longer
         yield from _relaxation(
@@ -143,35 +143,35 @@ class _Relaxing:
         )
 
 
-def _ends(near: World, lines: SafeLines) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _ends(fields: SearchFields, lines: SafeLines) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Tips, needles' ends and hubs' ends in B, (n, 3) each."""
     tip = lines.point_B + lines.quantities[:, line.TIP, None] * lines.outward_B
-    needle_end = tip + near.needle_length * lines.outward_B
-    return tip, needle_end, needle_end + near.hub_length * lines.outward_B
+    needle_end = tip + fields.needle_length * lines.outward_B
+    return tip, needle_end, needle_end + fields.hub_length * lines.outward_B
 
 
 def _kept_from(
-    scene: Scene, request: Request, near: World, structures: tuple[str, ...], lines: SafeLines
+    scene: Scene, request: Request, fields: SearchFields, structures: tuple[str, ...], lines: SafeLines
 ) -> np.ndarray:
     """The clearance that needle and hub of each line keep from these structures. [mm]"""
     only = Obstacles((scene.structure(s) for s in structures), scene.grid)
-    needle_radius, hub_radius = request.needle.radius_mm, near.hub_radius
+    needle_radius, hub_radius = request.needle.radius_mm, fields.hub_radius
     return np.array(
         [
             min(
                 only.nearest(tip, end, CLEARANCE_CAP_MM)[0] - needle_radius,
                 only.nearest(end, hub_end, CLEARANCE_CAP_MM)[0] - hub_radius,
             )
-            for tip, end, hub_end in zip(*_ends(near, lines), strict=True)
+            for tip, end, hub_end in zip(*_ends(fields, lines), strict=True)
         ]
     )
 
 
-def _kept_from_table(request: Request, near: World, lines: SafeLines) -> np.ndarray:
+def _kept_from_table(request: Request, fields: SearchFields, lines: SafeLines) -> np.ndarray:
     """The same from a table that is a half space: of a straight piece, one end is nearest."""
-    tip, end, hub_end = (table_distance(near, at) for at in _ends(near, lines))
+    tip, end, hub_end = (table_distance(fields, at) for at in _ends(fields, lines))
     needle = np.minimum(tip, end) - request.needle.radius_mm
-    return np.asarray(np.minimum(needle, np.minimum(end, hub_end) - near.hub_radius))
+    return np.asarray(np.minimum(needle, np.minimum(end, hub_end) - fields.hub_radius))
 
 
 def _relaxation(

@@ -24,7 +24,7 @@ COLUMNS = 8
 
 @loop
 def appraise_range(  # type: ignore[no-untyped-def]
-    world, sets, starts, members, forbidden, reach, cap, hub_reach, tips, outwards, columns, needle, hub,
+    fields, sets, starts, members, forbidden, reach, cap, hub_reach, tips, outwards, columns, needle, hub,
     first, last,
 ):  # fmt: skip
     """Fill rows first to last of `columns` (n, COLUMNS), and of `needle` and `hub` (n, structures): distances
@@ -33,25 +33,25 @@ def appraise_range(  # type: ignore[no-untyped-def]
     Where no forbidden structure lies within `reach` of the needle, it grows until one does, or to `cap`.
     `tips` (n, 3) in B, `outwards` (n, 3) unit vectors from tip to entry.
     """
-    lower = np.array(world.lower)
-    upper = np.array(world.upper)
-    spacing = np.array(world.spacing)
+    lower = np.array(fields.lower)
+    upper = np.array(fields.upper)
+    spacing = np.array(fields.spacing)
     for i in range(first, last):
         p = (tips[i, 0], tips[i, 1], tips[i, 2])
         d = (outwards[i, 0], outwards[i, 1], outwards[i, 2])
-        walk, length, lung, pieces = body_walk(world, p, d, 0.0)
-        punctures, fissures = counts_along(world, p, d, 0.0, length, lung, pieces)
-        end = world.needle_length
-        hub_end = end + world.hub_length
+        walk, length, lung, pieces = body_walk(fields, p, d, 0.0)
+        punctures, fissures = counts_along(fields, p, d, 0.0, length, lung, pieces)
+        end = fields.needle_length
+        hub_end = end + fields.hub_length
         columns[i, WALK] = walk
         columns[i, LENGTH] = length
         columns[i, LUNG] = lung
         columns[i, PUNCTURES] = punctures
         columns[i, FISSURES] = fissures
-        at_end = table_distance(world, p, d, end)
-        columns[i, NEEDLE_TABLE] = min(table_distance(world, p, d, 0.0), at_end)
-        columns[i, HUB_TABLE] = min(at_end, table_distance(world, p, d, hub_end))
-        columns[i, BORE_ROOM] = min(bore_distance(world, p, d, 0.0), bore_distance(world, p, d, hub_end))
+        at_end = table_distance(fields, p, d, end)
+        columns[i, NEEDLE_TABLE] = min(table_distance(fields, p, d, 0.0), at_end)
+        columns[i, HUB_TABLE] = min(at_end, table_distance(fields, p, d, hub_end))
+        columns[i, BORE_ROOM] = min(bore_distance(fields, p, d, 0.0), bore_distance(fields, p, d, hub_end))
         needle_end_B = tips[i] + end * outwards[i]
         axis_B = clamped_polyline(tips[i], needle_end_B, lower, upper)
         within = reach

@@ -40,14 +40,14 @@ def spread_at(s, length, half_a, half_c):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _target_depths(world, p, d, length, half_a, half_c, last):  # type: ignore[no-untyped-def]
+def _target_depths(fields, p, d, length, half_a, half_c, last):  # type: ignore[no-untyped-def]
     """(first, tip): no line of the cell touches the target before `first`, and every tip lies before `tip`.
 
     first < 0 when no line touches the target at all. `tip` is where all lines are inside the target, if they
     are anywhere, else the last depth at which one may touch it.
     """
-    lower, step = world.near_target_lower, world.near_target_step
-    nx, ny, nz = world.near_target.shape
+    lower, step = fields.near_target_lower, fields.near_target_step
+    nx, ny, nz = fields.near_target.shape
     widest = max(spread_at(0.0, length, half_a, half_c), spread_at(last, length, half_a, half_c))
     first, tip = -1.0, -1.0
     s = 0.0
@@ -56,7 +56,7 @@ def _target_depths(world, p, d, length, half_a, half_c, last):  # type: ignore[n
         cx = clamped(x, lower[0], lower[0] + (nx - 1) * step[0])
         cy = clamped(y, lower[1], lower[1] + (ny - 1) * step[1])
         cz = clamped(z, lower[2], lower[2] + (nz - 1) * step[2])
-        low, high = bounds(world.near_target, lower, step, cx, cy, cz)
+        low, high = bounds(fields.near_target, lower, step, cx, cy, cz)
         if low > widest + STEP_MM:
             s += low - widest
             continue
@@ -72,7 +72,7 @@ def _target_depths(world, p, d, length, half_a, half_c, last):  # type: ignore[n
 
 
 @inlined
-def test_cell(world, p, d, length, gap, half_a, half_c, last, tightest):  # type: ignore[no-untyped-def]
+def test_cell(fields, p, d, length, gap, half_a, half_c, last, tightest):  # type: ignore[no-untyped-def]
     """(state, first, skin, tightest): a proof that no line of the cell is safe, or ALIVE and depths. [mm]
 
     No line of the cell touches the target before `first`; from `skin` on all safe ones are outside the body.
@@ -84,9 +84,9 @@ def test_cell(world, p, d, length, gap, half_a, half_c, last, tightest):  # type
     """
     if tightest > 0.0:
         wide = spread_at(tightest, length, half_a, half_c)
-        if obstacle_above(world, p, d, tightest) + wide < 0.0:
+        if obstacle_above(fields, p, d, tightest) + wide < 0.0:
             return OBSTRUCTED, 0.0, 0.0, tightest
-    first, tip = _target_depths(world, p, d, length, half_a, half_c, last)
+    first, tip = _target_depths(fields, p, d, length, half_a, half_c, last)
     if first < 0.0:
         return MISSES, 0.0, 0.0, 0.0
     # Depth across the planes is common to all lines of a cell; length along them is not. A line that leans
@@ -95,25 +95,25 @@ def test_cell(world, p, d, length, gap, half_a, half_c, last, tightest):  # type
     lean = sqrt(max(0.0, along * along - 1.0))
     more = lean + 2.0 * _ROOT_2 * max(half_a, half_c) / gap
     less = max(0.0, lean - 2.0 * _ROOT_2 * max(half_a, half_c) / gap)
-    end = first + world.needle_length * along / sqrt(1.0 + more * more)
-    end_late = tip + world.needle_length * along / sqrt(1.0 + less * less)
+    end = first + fields.needle_length * along / sqrt(1.0 + more * more)
+    end_late = tip + fields.needle_length * along / sqrt(1.0 + less * less)
     if end <= tip:
         # A needle hardly longer than the target: no depth is reached by all.
         return ALIVE, first, end_late, 0.0
     wide = spread_at(end, length, half_a, half_c)
-    if table_distance(world, p, d, end) + wide < world.table_need:
+    if table_distance(fields, p, d, end) + wide < fields.table_need:
         return NO_ROOM, 0.0, 0.0, 0.0
-    if _hub_cannot_fit(world, p, d, length, half_a, half_c, first, tip, along / sqrt(1.0 + more * more)):
+    if _hub_cannot_fit(fields, p, d, length, half_a, half_c, first, tip, along / sqrt(1.0 + more * more)):
         return NO_ROOM, 0.0, 0.0, 0.0
-    state, skin, tightest = _walk(world, p, d, length, half_a, half_c, tip, end)
+    state, skin, tightest = _walk(fields, p, d, length, half_a, half_c, tip, end)
     if state != ALIVE:
         return state, 0.0, 0.0, 0.0
     if skin < 0.0:
         middle = 0.5 * (end + end_late)
-        x = clamped(p[0] + middle * d[0], world.lower[0], world.upper[0])
-        y = clamped(p[1] + middle * d[1], world.lower[1], world.upper[1])
-        z = clamped(p[2] + middle * d[2], world.lower[2], world.upper[2])
-        _, high = bounds(world.body, world.lower, world.body_step, x, y, z)
+        x = clamped(p[0] + middle * d[0], fields.lower[0], fields.upper[0])
+        y = clamped(p[1] + middle * d[1], fields.lower[1], fields.upper[1])
+        z = clamped(p[2] + middle * d[2], fields.lower[2], fields.upper[2])
+        _, high = bounds(fields.body, fields.lower, fields.body_step, x, y, z)
         widest = max(wide, spread_at(end_late, length, half_a, half_c))
         if high + 0.5 * (end_late - end) + widest < 0.0:
             return BURIED, 0.0, 0.0, 0.0
@@ -131,31 +131,31 @@ def covered_radius(first, skin, gap, half_a, half_c):  # type: ignore[no-untyped
 
 
 @inlined
-def obstacle_above(world, p, d, s):  # type: ignore[no-untyped-def]
+def obstacle_above(fields, p, d, s):  # type: ignore[no-untyped-def]
     """Upper bound of (distance - need) at p + s d. [mm]"""
-    x = clamped(p[0] + s * d[0], world.lower[0], world.upper[0])
-    y = clamped(p[1] + s * d[1], world.lower[1], world.upper[1])
-    z = clamped(p[2] + s * d[2], world.lower[2], world.upper[2])
-    return bounds(world.obstacle, world.lower, world.obstacle_step, x, y, z)[1]
+    x = clamped(p[0] + s * d[0], fields.lower[0], fields.upper[0])
+    y = clamped(p[1] + s * d[1], fields.lower[1], fields.upper[1])
+    z = clamped(p[2] + s * d[2], fields.lower[2], fields.upper[2])
+    return bounds(fields.obstacle, fields.lower, fields.obstacle_step, x, y, z)[1]
 
 
 @inlined
-def _hub_cannot_fit(world, p, d, length, half_a, half_c, first, tip, shrink):  # type: ignore[no-untyped-def]
+def _hub_cannot_fit(fields, p, d, length, half_a, half_c, first, tip, shrink):  # type: ignore[no-untyped-def]
     """Whether every hub's end lies outside the bore. The free room is convex: a line that starts in it and
     has left it stays out, so the earliest end tells, where all tips surely start inside."""
-    start = bore_distance(world, p, d, first) - spread_at(0.0, length, half_a, half_c) - (tip - first)
-    if start < world.hub_radius:
+    start = bore_distance(fields, p, d, first) - spread_at(0.0, length, half_a, half_c) - (tip - first)
+    if start < fields.hub_radius:
         return False
-    hub_end = first + (world.needle_length + world.hub_length) * shrink
+    hub_end = first + (fields.needle_length + fields.hub_length) * shrink
     wide = spread_at(hub_end, length, half_a, half_c)
-    return bore_distance(world, p, d, hub_end) + wide < world.hub_radius
+    return bore_distance(fields, p, d, hub_end) + wide < fields.hub_radius
 
 
 @inlined
-def _walk(world, p, d, length, half_a, half_c, start, end):  # type: ignore[no-untyped-def]
+def _walk(fields, p, d, length, half_a, half_c, start, end):  # type: ignore[no-untyped-def]
     """(state, skin, tightest): a proof from obstacles or the field's edge, else the depth from which every
     line is outside the body (-1 if there is none before `end`) and where obstacles came nearest."""
-    lower, upper = world.lower, world.upper
+    lower, upper = fields.lower, fields.upper
     skin = -1.0
     least, tightest = 1e30, start
     s = start
@@ -165,14 +165,14 @@ def _walk(world, p, d, length, half_a, half_c, start, end):  # type: ignore[no-u
         cx = clamped(x, lower[0], upper[0])
         cy = clamped(y, lower[1], upper[1])
         cz = clamped(z, lower[2], upper[2])
-        low, high = bounds(world.obstacle, lower, world.obstacle_step, cx, cy, cz)
+        low, high = bounds(fields.obstacle, lower, fields.obstacle_step, cx, cy, cz)
         if high + wide < 0.0:
             return OBSTRUCTED, skin, s
         if high + wide < least:
             least, tightest = high + wide, s
         advance = low + wide
         if skin < 0.0:
-            body_low, body_high = bounds(world.body, lower, world.body_step, cx, cy, cz)
+            body_low, body_high = bounds(fields.body, lower, fields.body_step, cx, cy, cz)
             beyond = max(abs(x - cx), max(abs(y - cy), abs(z - cz)))
             if beyond > wide and body_high + wide < 0.0:
                 return CUT, skin, s

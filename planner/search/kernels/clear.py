@@ -25,20 +25,20 @@ ROUNDING_MM = 1e-9
 
 
 @inlined
-def clear_until(world, p, d, start, end, extra):  # type: ignore[no-untyped-def]
+def clear_until(fields, p, d, start, end, extra):  # type: ignore[no-untyped-def]
     """(s, margin): how far from `start` the axis keeps need + `extra` from obstacles; `end` if all is clear.
 
     The margin is the least (distance - need - extra) met, a lower bound at the points visited; -1 if blocked.
     """
-    lower, upper, field_step = world.lower, world.upper, world.obstacle_step
-    least_need = world.needs_mm[1] if world.needs_mm.shape[0] > 1 else 0.0
+    lower, upper, field_step = fields.lower, fields.upper, fields.obstacle_step
+    least_need = fields.needs_mm[1] if fields.needs_mm.shape[0] > 1 else 0.0
     taken = np.int64(ceil(extra * PER_MM))
     last = np.int64(ceil((end - start) * PER_MM))
-    at, by = tile_walk(world, p, d, start)
+    at, by = tile_walk(fields, p, d, start)
     least = 1e30
     step = np.int64(0)
     while step < last:
-        tile = tile_at(world.screen, at, by, step) - taken
+        tile = tile_at(fields.screen, at, by, step) - taken
         if tile >= LEAP:
             least = min(least, tile * (1.0 / PER_MM))
             step += tile
@@ -47,7 +47,7 @@ def clear_until(world, p, d, start, end, extra):  # type: ignore[no-untyped-def]
         x = clamped(p[0] + s * d[0], lower[0], upper[0])
         y = clamped(p[1] + s * d[1], lower[1], upper[1])
         z = clamped(p[2] + s * d[2], lower[2], upper[2])
-        low, high = enclosed(world.obstacle, lower, field_step, least_need, x, y, z)
+        low, high = enclosed(fields.obstacle, lower, field_step, least_need, x, y, z)
         if high < extra:
             return s, -1.0
         free = low - extra
@@ -56,7 +56,7 @@ def clear_until(world, p, d, start, end, extra):  # type: ignore[no-untyped-def]
         else:
             piece_end = min(s + PIECE_MM, end)
             free = _exact_margin(
-                world.need_class, world.needs_mm, world.spacing, lower, upper, p, d, s, piece_end, extra
+                fields.need_class, fields.needs_mm, fields.spacing, lower, upper, p, d, s, piece_end, extra
             )
             if free < -ROUNDING_MM:
                 return s, -1.0
@@ -67,25 +67,25 @@ def clear_until(world, p, d, start, end, extra):  # type: ignore[no-untyped-def]
 
 
 @loop
-def least_margin(world, p, d, start, end):  # type: ignore[no-untyped-def]
+def least_margin(fields, p, d, start, end):  # type: ignore[no-untyped-def]
     """Least (distance - need) over the axis from `start` to `end`, to about PIECE_MM, from below. [mm]
 
     Where the bound at a point is f, nothing nearer than the least so far lies within f - least of it.
     """
-    lower, upper, field_step = world.lower, world.upper, world.obstacle_step
-    least_need = world.needs_mm[1] if world.needs_mm.shape[0] > 1 else 0.0
-    at, by = tile_walk(world, p, d, start)
+    lower, upper, field_step = fields.lower, fields.upper, fields.obstacle_step
+    least_need = fields.needs_mm[1] if fields.needs_mm.shape[0] > 1 else 0.0
+    at, by = tile_walk(fields, p, d, start)
     last = np.int64(ceil((end - start) * PER_MM))
     least = 1e30
     step = np.int64(0)
     while step < last:
-        free = tile_at(world.screen, at, by, step) * (1.0 / PER_MM)
+        free = tile_at(fields.screen, at, by, step) * (1.0 / PER_MM)
         if free < least + PIECE_MM:
             s = start + step * (1.0 / PER_MM)
             x = clamped(p[0] + s * d[0], lower[0], upper[0])
             y = clamped(p[1] + s * d[1], lower[1], upper[1])
             z = clamped(p[2] + s * d[2], lower[2], upper[2])
-            free, _ = enclosed(world.obstacle, lower, field_step, least_need, x, y, z)
+            free, _ = enclosed(fields.obstacle, lower, field_step, least_need, x, y, z)
             least = min(least, free)
         step += np.int64(max(free - least, PIECE_MM) * PER_MM)
     return least

@@ -15,9 +15,9 @@ from anatomy.runtime.parallel import spread
 from planner.search.kernels.clear import clear_until, least_margin
 from planner.search.kernels.pleura_along import counts_along
 from planner.search.kernels.screen import surely_blocked
+from planner.search.kernels.search_fields import SearchFields
 from planner.search.kernels.verdicts import BLOCKED, BORE, HUB_BLOCKED, MISSES_TARGET, SAFE, TABLE
 from planner.search.kernels.voxels import body_walk, box_span, target_span
-from planner.search.kernels.world import World
 
 # Columns of a line's quantities: s of the tip, lengths in mm, counts, and the least margin over the need.
 TIP, LENGTH, CHORD, LUNG, PUNCTURES, FISSURES, MARGIN = range(7)
@@ -25,110 +25,110 @@ QUANTITIES = 7
 
 
 @inlined
-def table_distance(world, p, d, s):  # type: ignore[no-untyped-def]
+def table_distance(fields, p, d, s):  # type: ignore[no-untyped-def]
     """Signed distance of p + s d to the table's plane, positive on the patient's side. [mm]"""
-    n = world.table_normal
+    n = fields.table_normal
     return (
-        world.table_offset
+        fields.table_offset
         - (n[0] * p[0] + n[1] * p[1] + n[2] * p[2])
         - s * (n[0] * d[0] + n[1] * d[1] + n[2] * d[2])
     )
 
 
 @inlined
-def bore_distance(world, p, d, s):  # type: ignore[no-untyped-def]
+def bore_distance(fields, p, d, s):  # type: ignore[no-untyped-def]
     """Signed distance of p + s d to the bore's wall, positive inside. [mm]"""
     along, squared = 0.0, 0.0
     for a in range(3):
-        x = p[a] + s * d[a] - world.bore_centre[a]
-        along += x * world.bore_axis[a]
+        x = p[a] + s * d[a] - fields.bore_centre[a]
+        along += x * fields.bore_axis[a]
         squared += x * x
-    return world.bore_radius - sqrt(max(0.0, squared - along * along))
+    return fields.bore_radius - sqrt(max(0.0, squared - along * along))
 
 
 @inlined
-def room_verdict(world, p, d, tip):  # type: ignore[no-untyped-def]
+def room_verdict(fields, p, d, tip):  # type: ignore[no-untyped-def]
     """Table and bore. Both leave a convex room free, so the needle's ends tell of all between."""
-    end = tip + world.needle_length
-    hub_end = end + world.hub_length
-    if min(table_distance(world, p, d, tip), table_distance(world, p, d, end)) < world.table_need:
+    end = tip + fields.needle_length
+    hub_end = end + fields.hub_length
+    if min(table_distance(fields, p, d, tip), table_distance(fields, p, d, end)) < fields.table_need:
         return TABLE
-    least = min(table_distance(world, p, d, end), table_distance(world, p, d, hub_end))
-    if least < world.table_need + world.hub_extra:
+    least = min(table_distance(fields, p, d, end), table_distance(fields, p, d, hub_end))
+    if least < fields.table_need + fields.hub_extra:
         return TABLE
-    if min(bore_distance(world, p, d, tip), bore_distance(world, p, d, hub_end)) < world.hub_radius:
+    if min(bore_distance(fields, p, d, tip), bore_distance(fields, p, d, hub_end)) < fields.hub_radius:
         return BORE
     return SAFE
 
 
 @inlined
-def sift(world, p, d):  # type: ignore[no-untyped-def]
+def sift(fields, p, d):  # type: ignore[no-untyped-def]
     """A first, quick look: a reason to refuse the line, or SAFE, which here says only that none was seen."""
-    enter, leave = box_span(world, p, d)
+    enter, leave = box_span(fields, p, d)
     if leave < enter:
         return MISSES_TARGET
     # Wherever the tip is, it lies between these two: both needles' ends enclose all, and all reach `end`.
-    end = enter + world.needle_length
-    last_end = leave + world.needle_length
-    if max(table_distance(world, p, d, end), table_distance(world, p, d, last_end)) < world.table_need:
+    end = enter + fields.needle_length
+    last_end = leave + fields.needle_length
+    if max(table_distance(fields, p, d, end), table_distance(fields, p, d, last_end)) < fields.table_need:
         return TABLE
-    return BLOCKED if leave < end and surely_blocked(world, p, d, leave, end) else SAFE
+    return BLOCKED if leave < end and surely_blocked(fields, p, d, leave, end) else SAFE
 
 
 @loop
-def test_line(world, p, d, quantities):  # type: ignore[no-untyped-def]
+def test_line(fields, p, d, quantities):  # type: ignore[no-untyped-def]
     """Verdict on the line p + s d (3-tuples, d outward); fills `quantities` (QUANTITIES) as far as it gets.
 
     The verdict is the reason that was found first, cheap ones first; where along the needle an obstacle first
     comes too near, `first_blocks` tells.
     """
-    enter, leave = box_span(world, p, d)
-    tip, near, chord = target_span(world, p, d, enter, leave)
-    if near < tip or chord < world.min_chord:
+    enter, leave = box_span(fields, p, d)
+    tip, near, chord = target_span(fields, p, d, enter, leave)
+    if near < tip or chord < fields.min_chord:
         return MISSES_TARGET
     quantities[TIP] = tip
     quantities[CHORD] = chord
-    verdict = room_verdict(world, p, d, tip)
+    verdict = room_verdict(fields, p, d, tip)
     if verdict != SAFE:
         return verdict
-    end = tip + world.needle_length
-    at, margin = clear_until(world, p, d, tip, end, 0.0)
+    end = tip + fields.needle_length
+    at, margin = clear_until(fields, p, d, tip, end, 0.0)
     if at < end:
         return BLOCKED
-    verdict, length, lung, pieces = body_walk(world, p, d, tip)
+    verdict, length, lung, pieces = body_walk(fields, p, d, tip)
     quantities[LENGTH] = length
     quantities[LUNG] = lung
     quantities[MARGIN] = margin
     if verdict != SAFE:
         return verdict
-    hub_end = end + world.hub_length
-    if clear_until(world, p, d, end, hub_end, world.hub_extra)[0] < hub_end:
+    hub_end = end + fields.hub_length
+    if clear_until(fields, p, d, end, hub_end, fields.hub_extra)[0] < hub_end:
         return HUB_BLOCKED
-    punctures, fissures = counts_along(world, p, d, tip, length, lung, pieces)
+    punctures, fissures = counts_along(fields, p, d, tip, length, lung, pieces)
     quantities[PUNCTURES] = punctures
     quantities[FISSURES] = fissures
     return SAFE
 
 
 @loop
-def _sift_range(world, points, outwards, verdicts, first, last):  # type: ignore[no-untyped-def]
+def _sift_range(fields, points, outwards, verdicts, first, last):  # type: ignore[no-untyped-def]
     for i in range(first, last):
         p = (points[i, 0], points[i, 1], points[i, 2])
         d = (outwards[i, 0], outwards[i, 1], outwards[i, 2])
-        verdicts[i] = sift(world, p, d)
+        verdicts[i] = sift(fields, p, d)
 
 
 @loop
-def _test_range(world, points, outwards, order, verdicts, quantities, first, last):  # type: ignore[no-untyped-def]
+def _test_range(fields, points, outwards, order, verdicts, quantities, first, last):  # type: ignore[no-untyped-def]
     for n in range(first, last):
         i = order[n]
         p = (points[i, 0], points[i, 1], points[i, 2])
         d = (outwards[i, 0], outwards[i, 1], outwards[i, 2])
-        verdicts[i] = test_line(world, p, d, quantities[i])
+        verdicts[i] = test_line(fields, p, d, quantities[i])
 
 
 def test_lines(
-    world: World, points_B: Float[np.ndarray, "n 3"], outwards_B: Float[np.ndarray, "n 3"]
+    fields: SearchFields, points_B: Float[np.ndarray, "n 3"], outwards_B: Float[np.ndarray, "n 3"]
 ) -> tuple[UInt8[np.ndarray, "n"], Float[np.ndarray, "n q"]]:
     """Verdicts and quantities (columns above) of lines: a point on each and its outward unit vector, in B.
 
@@ -137,24 +137,24 @@ def test_lines(
     """
     verdicts = np.empty(len(points_B), np.uint8)
     quantities = np.zeros((len(points_B), QUANTITIES))
-    spread(lambda a, b: _sift_range(world, points_B, outwards_B, verdicts, a, b), len(points_B))
+    spread(lambda a, b: _sift_range(fields, points_B, outwards_B, verdicts, a, b), len(points_B))
     left = np.flatnonzero(verdicts == SAFE)
     order = left[by_direction(outwards_B[left])]
     spread(
-        lambda a, b: _test_range(world, points_B, outwards_B, order, verdicts, quantities, a, b), len(order)
+        lambda a, b: _test_range(fields, points_B, outwards_B, order, verdicts, quantities, a, b), len(order)
     )
     return verdicts, quantities
 
 
 def verdicts_in_order(
-    world: World, points_B: Float[np.ndarray, "n 3"], outwards_B: Float[np.ndarray, "n 3"]
+    fields: SearchFields, points_B: Float[np.ndarray, "n 3"], outwards_B: Float[np.ndarray, "n 3"]
 ) -> UInt8[np.ndarray, "n"]:
     """Verdicts of lines, each the first reason that `test_line` comes to: no first look forestalls it."""
     verdicts = np.empty(len(points_B), np.uint8)
     quantities = np.zeros((len(points_B), QUANTITIES))
     order = by_direction(outwards_B)
     spread(
-        lambda a, b: _test_range(world, points_B, outwards_B, order, verdicts, quantities, a, b), len(order)
+        lambda a, b: _test_range(fields, points_B, outwards_B, order, verdicts, quantities, a, b), len(order)
     )
     return verdicts
 
@@ -183,49 +183,49 @@ def by_direction(outwards_B: Float[np.ndarray, "n 3"]) -> np.ndarray:
 
 
 @loop
-def _block_range(world, points, outwards, blocks, first, last):  # type: ignore[no-untyped-def]
+def _block_range(fields, points, outwards, blocks, first, last):  # type: ignore[no-untyped-def]
     for i in range(first, last):
         p = (points[i, 0], points[i, 1], points[i, 2])
         d = (outwards[i, 0], outwards[i, 1], outwards[i, 2])
-        enter, leave = box_span(world, p, d)
-        tip, near, _ = target_span(world, p, d, enter, leave)
+        enter, leave = box_span(fields, p, d)
+        tip, near, _ = target_span(fields, p, d, enter, leave)
         if leave < enter or near < tip:
             continue
-        end = tip + world.needle_length
-        at = clear_until(world, p, d, tip, end, 0.0)[0]
+        end = tip + fields.needle_length
+        at = clear_until(fields, p, d, tip, end, 0.0)[0]
         if at >= end:
-            end += world.hub_length
-            at = clear_until(world, p, d, at, end, world.hub_extra)[0]
+            end += fields.hub_length
+            at = clear_until(fields, p, d, at, end, fields.hub_extra)[0]
         if at < end:
             blocks[i] = at
 
 
 def first_blocks(
-    world: World, points_B: Float[np.ndarray, "n 3"], outwards_B: Float[np.ndarray, "n 3"]
+    fields: SearchFields, points_B: Float[np.ndarray, "n 3"], outwards_B: Float[np.ndarray, "n 3"]
 ) -> Float[np.ndarray, " n"]:
     """Where each needle, or its hub, first comes too near an obstacle, going out from the tip: s on its line.
 
     Infinite where it never does, or where the line misses the target.
     """
     blocks = np.full(len(points_B), np.inf)
-    spread(lambda a, b: _block_range(world, points_B, outwards_B, blocks, a, b), len(points_B))
+    spread(lambda a, b: _block_range(fields, points_B, outwards_B, blocks, a, b), len(points_B))
     return blocks
 
 
 @loop
-def _margin_range(world, points, outwards, quantities, first, last):  # type: ignore[no-untyped-def]
+def _margin_range(fields, points, outwards, quantities, first, last):  # type: ignore[no-untyped-def]
     for i in range(first, last):
         p = (points[i, 0], points[i, 1], points[i, 2])
         d = (outwards[i, 0], outwards[i, 1], outwards[i, 2])
         tip = quantities[i, TIP]
-        quantities[i, MARGIN] = least_margin(world, p, d, tip, tip + world.needle_length)
+        quantities[i, MARGIN] = least_margin(fields, p, d, tip, tip + fields.needle_length)
 
 
 def refine_margins(
-    world: World,
+    fields: SearchFields,
     points_B: Float[np.ndarray, "n 3"],
     outwards_B: Float[np.ndarray, "n 3"],
     quantities: Float[np.ndarray, "n q"],
 ) -> None:
     """Replace the margins of safe lines, in place, by ones that tell neighbouring lines apart."""
-    spread(lambda a, b: _margin_range(world, points_B, outwards_B, quantities, a, b), len(points_B))
+    spread(lambda a, b: _margin_range(fields, points_B, outwards_B, quantities, a, b), len(points_B))

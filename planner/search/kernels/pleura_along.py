@@ -10,19 +10,19 @@ from planner.records.paths import LUNG_ROUNDING_MM
 
 
 @inlined
-def counts_along(world, p, d, tip, length, lung, pieces):  # type: ignore[no-untyped-def]
+def counts_along(fields, p, d, tip, length, lung, pieces):  # type: ignore[no-untyped-def]
     """Pleural punctures and fissures on a way that `body_walk` found so long, with so much lung in so many
     pieces. One piece is one run in one lobe; only of more are their places asked."""
     if pieces > 1:
-        return _counts_of_pieces(world, p, d, tip, tip + length, pieces)
+        return _counts_of_pieces(fields, p, d, tip, tip + length, pieces)
     return (1 if lung >= LEAST_RUN_MM else 0), 0
 
 
 @loop
-def _counts_of_pieces(world, p, d, tip, end, most):  # type: ignore[no-untyped-def]
+def _counts_of_pieces(fields, p, d, tip, end, most):  # type: ignore[no-untyped-def]
     """Both counts from s = `tip` to `end`, where the body is left a voxel or more inside the field of view;
     room for `most` pieces."""
-    hx, hy, hz = world.spacing
+    hx, hy, hz = fields.spacing
     i, j, k = voxel_of(p[0], d[0], tip, hx), voxel_of(p[1], d[1], tip, hy), voxel_of(p[2], d[2], tip, hz)
     sx, sy, sz = face(p[0], d[0], i, hx), face(p[1], d[1], j, hy), face(p[2], d[2], k, hz)
     lobes, leaves = np.empty(most, np.int64), np.empty(most, np.bool_)
@@ -32,7 +32,7 @@ def _counts_of_pieces(world, p, d, tip, end, most):  # type: ignore[no-untyped-d
     last, outside = np.int64(0), 0.0
     while s < end:
         out = min(end, max(s, min(sx, min(sy, sz))))
-        here = np.int64(world.tissue[i, j, k])
+        here = np.int64(fields.tissue[i, j, k])
         if here != last and out > s:
             if last >= LUNG and s - begun >= LUNG_ROUNDING_MM and count < most:
                 lobes[count], starts[count], ends[count] = last, begun, s

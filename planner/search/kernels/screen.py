@@ -62,7 +62,7 @@ def _fill(field, reach, out, first, last):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def tile_walk(world, p, d, start):  # type: ignore[no-untyped-def]
+def tile_walk(fields, p, d, start):  # type: ignore[no-untyped-def]
     """The line from s = `start` on, counted in whole steps of 1 / PER_MM: (x, y, z) and (dx, dy, dz).
 
     In fixed point, tiles in the upper bits: the way from one look-up to the next is then a few quick
@@ -70,13 +70,13 @@ def tile_walk(world, p, d, start):  # type: ignore[no-untyped-def]
     """
     # Points nearest to a tile's nodes begin half a step before its first node.
     shift = 0.5 / TILE
-    ix = 1.0 / (TILE * world.obstacle_step[0])
-    iy = 1.0 / (TILE * world.obstacle_step[1])
-    iz = 1.0 / (TILE * world.obstacle_step[2])
+    ix = 1.0 / (TILE * fields.obstacle_step[0])
+    iy = 1.0 / (TILE * fields.obstacle_step[1])
+    iz = 1.0 / (TILE * fields.obstacle_step[2])
     at = (
-        np.int64(((p[0] + start * d[0] - world.lower[0]) * ix + shift) * _ONE),
-        np.int64(((p[1] + start * d[1] - world.lower[1]) * iy + shift) * _ONE),
-        np.int64(((p[2] + start * d[2] - world.lower[2]) * iz + shift) * _ONE),
+        np.int64(((p[0] + start * d[0] - fields.lower[0]) * ix + shift) * _ONE),
+        np.int64(((p[1] + start * d[1] - fields.lower[1]) * iy + shift) * _ONE),
+        np.int64(((p[2] + start * d[2] - fields.lower[2]) * iz + shift) * _ONE),
     )
     by = (
         np.int64(d[0] * ix * (_ONE / PER_MM)),
@@ -97,20 +97,20 @@ def tile_at(tiles, at, by, step):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def surely_blocked(world, p, d, start, end):  # type: ignore[no-untyped-def]
+def surely_blocked(fields, p, d, start, end):  # type: ignore[no-untyped-def]
     """Whether some point between `start` and `end` is surely too near an obstacle. Not all such are seen."""
-    at, by = tile_walk(world, p, d, start)
+    at, by = tile_walk(fields, p, d, start)
     last = np.int64((end - start) * PER_MM)
     seen = False
     # Looks that do not depend on each other overlap in the processor; most lines end here.
     for look in range(LOOKS):
         step = min(look * LOOK_APART, last)
-        seen |= tile_at(world.screen, at, by, step) < 0
+        seen |= tile_at(fields.screen, at, by, step) < 0
     if seen:
         return True
     step = np.int64(0)
     while step < last:
-        tile = tile_at(world.screen, at, by, step)
+        tile = tile_at(fields.screen, at, by, step)
         if tile < 0:
             return True
         step += max(tile, STRIDE)

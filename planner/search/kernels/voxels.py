@@ -15,13 +15,13 @@ from planner.search.kernels.verdicts import CUT_EDGE, RE_ENTERS, SAFE, TIP_OUTSI
 
 
 @inlined
-def box_span(world, p, d):  # type: ignore[no-untyped-def]
+def box_span(fields, p, d):  # type: ignore[no-untyped-def]
     """First and last s in the box about the target, where every tip lies; the last is before the first for a
     miss."""
     enter, leave = -_NEVER, _NEVER
     for a in range(3):
-        low = (world.target_first_V[a] - 0.5) * world.spacing[a]
-        high = low + world.target.shape[a] * world.spacing[a]
+        low = (fields.target_first_V[a] - 0.5) * fields.spacing[a]
+        high = low + fields.target.shape[a] * fields.spacing[a]
         if abs(d[a]) < _PARALLEL:
             if p[a] < low or p[a] > high:
                 return 0.0, -1.0
@@ -34,14 +34,14 @@ def box_span(world, p, d):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def target_span(world, p, d, enter, leave):  # type: ignore[no-untyped-def]
+def target_span(fields, p, d, enter, leave):  # type: ignore[no-untyped-def]
     """First and last s in a target voxel, and the length inside; the last is before the first for a miss.
 
     `enter` and `leave` are those of `box_span`.
     """
-    nx, ny, nz = world.target.shape
-    fx, fy, fz = world.target_first_V
-    hx, hy, hz = world.spacing
+    nx, ny, nz = fields.target.shape
+    fx, fy, fz = fields.target_first_V
+    hx, hy, hz = fields.spacing
     i = clamped(voxel_of(p[0], d[0], enter, hx) - fx, 0, nx - 1)
     j = clamped(voxel_of(p[1], d[1], enter, hy) - fy, 0, ny - 1)
     k = clamped(voxel_of(p[2], d[2], enter, hz) - fz, 0, nz - 1)
@@ -54,7 +54,7 @@ def target_span(world, p, d, enter, leave):  # type: ignore[no-untyped-def]
     far, near, chord = 0.0, -1.0, 0.0
     while s < leave:
         out = max(s, min(min(sx, sy), min(sz, leave)))
-        if world.target[i, j, k] == 1:
+        if fields.target[i, j, k] == 1:
             if chord == 0.0:
                 far = s
             near = out
@@ -81,15 +81,15 @@ def target_span(world, p, d, enter, leave):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def body_walk(world, p, d, tip):  # type: ignore[no-untyped-def]
+def body_walk(fields, p, d, tip):  # type: ignore[no-untyped-def]
     """From the tip to the skin: (verdict, length, lung length, pieces of lung that are of one lobe each).
 
     Goes on to the hub's end: the body may not be entered again. Body in the outermost voxels is cut by the
     edge of the field of view: what lies beyond is not known, and leaving the body from there is refused.
     """
-    nx, ny, nz = world.tissue.shape
-    hx, hy, hz = world.spacing
-    end = tip + world.needle_length
+    nx, ny, nz = fields.tissue.shape
+    hx, hy, hz = fields.spacing
+    end = tip + fields.needle_length
     i = voxel_of(p[0], d[0], tip, hx)
     j = voxel_of(p[1], d[1], tip, hy)
     k = voxel_of(p[2], d[2], tip, hz)
@@ -103,7 +103,7 @@ def body_walk(world, p, d, tip):  # type: ignore[no-untyped-def]
     while s < end:
         if i < 0 or i >= nx or j < 0 or j >= ny or k < 0 or k >= nz:
             return CUT_EDGE, 0.0, 0.0, 0
-        here = world.tissue[i, j, k]
+        here = fields.tissue[i, j, k]
         if here == 0:
             break
         out = max(s, min(sx, min(sy, sz)))
@@ -132,27 +132,27 @@ def body_walk(world, p, d, tip):  # type: ignore[no-untyped-def]
         return TOO_LONG, 0.0, 0.0, 0
     if not (0 < inner_i < nx - 1 and 0 < inner_j < ny - 1 and 0 < inner_k < nz - 1):
         return CUT_EDGE, 0.0, 0.0, 0
-    return _outside_walk(world, p, d, s, end + world.hub_length), s - tip, lung, pieces
+    return _outside_walk(fields, p, d, s, end + fields.hub_length), s - tip, lung, pieces
 
 
 @inlined
-def _outside_walk(world, p, d, entry, end):  # type: ignore[no-untyped-def]
+def _outside_walk(fields, p, d, entry, end):  # type: ignore[no-untyped-def]
     """Whether the line stays out of the body from `entry` to `end`.
 
     Beyond the field of view an index is brought back to the nearest voxel.
     """
-    nx, ny, nz = world.tissue.shape
-    hx, hy, hz = world.spacing
+    nx, ny, nz = fields.tissue.shape
+    hx, hy, hz = fields.spacing
     jump = 2.0 * max(hx, max(hy, hz))
     i, j, k = 0, 0, 0
     sx, sy, sz = 0.0, 0.0, 0.0
     s = entry
     placed = False
     while s < end:
-        x = clamped(p[0] + s * d[0], world.lower[0], world.upper[0])
-        y = clamped(p[1] + s * d[1], world.lower[1], world.upper[1])
-        z = clamped(p[2] + s * d[2], world.lower[2], world.upper[2])
-        free, _ = bounds(world.body, world.lower, world.body_step, x, y, z)
+        x = clamped(p[0] + s * d[0], fields.lower[0], fields.upper[0])
+        y = clamped(p[1] + s * d[1], fields.lower[1], fields.upper[1])
+        z = clamped(p[2] + s * d[2], fields.lower[2], fields.upper[2])
+        free, _ = bounds(fields.body, fields.lower, fields.body_step, x, y, z)
         if free > jump:
             s += free
             placed = False
@@ -161,7 +161,7 @@ def _outside_walk(world, p, d, entry, end):  # type: ignore[no-untyped-def]
             i, j, k = voxel_of(p[0], d[0], s, hx), voxel_of(p[1], d[1], s, hy), voxel_of(p[2], d[2], s, hz)
             sx, sy, sz = face(p[0], d[0], i, hx), face(p[1], d[1], j, hy), face(p[2], d[2], k, hz)
             placed = True
-        if world.tissue[clamped(i, 0, nx - 1), clamped(j, 0, ny - 1), clamped(k, 0, nz - 1)] != 0:
+        if fields.tissue[clamped(i, 0, nx - 1), clamped(j, 0, ny - 1), clamped(k, 0, nz - 1)] != 0:
             return RE_ENTERS
         s = max(s, min(sx, min(sy, sz)))
         if sx <= sy and sx <= sz:

@@ -51,8 +51,8 @@ from planner.records.request import (
 from planner.records.wording.implant import limited_by
 from planner.records.wording.outcome_message import message_of
 from planner.records.wording.set_claims import set_claims
-from planner.search.kernels.world import World
-from planner.search.scene_fields import aimed_at, world
+from planner.search.kernels.search_fields import SearchFields
+from planner.search.scene_fields import search_fields, with_target
 from planner.verify import verify
 
 
@@ -431,8 +431,8 @@ def test_progress_is_told_of_every_phase_in_order(wide):
 
 
 @pytest.fixture(scope="module")
-def near() -> World:
-    return world(ball_scene(), REQUEST)
+def fields() -> SearchFields:
+    return search_fields(ball_scene(), REQUEST)
 
 
 def at(*p_B: float) -> tuple[float, float, float]:
@@ -458,9 +458,9 @@ def through(entry, tip) -> NeedleSetRequest:
         ({"target": TargetRequest(("node",), cut_back=("aort",))}, ["target/cut_back", "aorta"]),
     ],
 )
-def test_what_makes_no_sense_is_refused_by_field_with_a_remedy(near, changes, words):
+def test_what_makes_no_sense_is_refused_by_field_with_a_remedy(fields, changes, words):
     with pytest.raises(RequestError) as caught:
-        implant(ball_scene(), asked(**changes), Prescription(), near, always)
+        implant(ball_scene(), asked(**changes), Prescription(), fields, always)
     assert all(word in str(caught.value) for word in words)
 
 
@@ -541,11 +541,11 @@ def test_more_given_needles_than_are_allowed_are_refused():
 # What is given and stands badly, and what nothing reaches
 
 
-def test_given_needles_too_near_each_other_or_a_vessel_are_kept_and_told(near):
+def test_given_needles_too_near_each_other_or_a_vessel_are_kept_and_told(fields):
     pair = tuple(through((x, -5.0, 37.0), (x, 47.0, 37.0)).given_needles[0] for x in (38.0, 39.5))
     request = asked(needle_set=NeedleSetRequest(given_needles=pair), search=COARSE)
     prescription = Prescription(goals=Goals(v100_percent=0.0, d90_gy=1.0))
-    made_so = implant(ball_scene(), request, prescription, near, always)
+    made_so = implant(ball_scene(), request, prescription, fields, always)
     seeds = made_so.seeds(())
     dose = dose_report(ball_scene(), request, prescription, made_so.ptv, made_so.dose, seeds)
     stated = set_report(ball_scene(), request, prescription, made_so, made_so.chosen, dose)
@@ -644,7 +644,7 @@ def test_how_many_given_seeds_may_be_one_found_twice_is_counted_again(beside_wha
 
 def test_where_everything_is_too_near_to_something_no_needle_is_chosen():
     request = asked(clearance_mm=MappingProxyType({"default": 45.0}))
-    blocked = world(ball_scene(), request)
+    blocked = search_fields(ball_scene(), request)
     made_so = implant(ball_scene(), request, Prescription(), blocked, always)
     assert (made_so.chosen, made_so.needles, made_so.reachable_percent) == (None, (), 0.0)
 
@@ -691,26 +691,26 @@ def test_a_tip_outside_the_body_measures_nothing():
     assert measurer.measure_from(np.array(at(*OUTSIDE)), outward) is None
 
 
-# The world aimed at something else
+# Search fields with another target
 
 
-def test_aimed_at_its_own_target_the_world_is_what_it_was(near):
+def test_with_its_own_target_the_search_fields_stay_the_same(fields):
     scene = ball_scene()
-    again = aimed_at(near, scene.target, scene.grid, REQUEST.search.field_resolution_mm)
-    for name, one, two in zip(near._fields, near, again, strict=True):
+    again = with_target(fields, scene.target, scene.grid, REQUEST.search.field_resolution_mm)
+    for name, one, two in zip(fields._fields, fields, again, strict=True):
         assert np.array_equal(one, two), name
 
 
-def test_aimed_at_the_ptv_the_world_is_that_of_a_scene_with_it_as_target(near):
+def test_with_the_ptv_as_target_the_search_fields_are_those_of_a_scene_with_that_target(fields):
     scene: Scene = ball_scene()
     ptv = ptv_of(scene, REQUEST)
-    aimed = aimed_at(near, ptv, scene.grid, REQUEST.search.field_resolution_mm)
-    other = world(replace(scene, target=ptv), replace(REQUEST, target=replace(REQUEST.target)))
+    aimed = with_target(fields, ptv, scene.grid, REQUEST.search.field_resolution_mm)
+    other = search_fields(replace(scene, target=ptv), replace(REQUEST, target=replace(REQUEST.target)))
     for name in ("target", "near_target", "near_target_lower", "near_target_step", "obstacle", "body"):
         assert np.array_equal(getattr(aimed, name), getattr(other, name)), name
     assert aimed.target_first_V == other.target_first_V
     # Lung beside the target is lung still.
-    assert np.array_equal(aimed.tissue, near.tissue)
+    assert np.array_equal(aimed.tissue, fields.tissue)
 
 
 # Wording

@@ -31,7 +31,7 @@ from planner.records.request import (
     TargetRequest,
 )
 from planner.search.kernels.line import LENGTH, QUANTITIES, TIP
-from planner.search.scene_fields import world
+from planner.search.scene_fields import search_fields
 from planner.search.search import SafeLines
 
 SHAPE, SPACING = (14, 27, 34), (5.0, 2.4, 1.5)
@@ -60,7 +60,7 @@ def to_the_skin(arrangement: Arrangement = Arrangement.FREE) -> Request:
 
 
 def pools_of(scene: Scene, request: Request) -> list[Tracks]:
-    return pools(scene, request, (), world(scene, request), ptv_of(scene, request), always)
+    return pools(scene, request, (), search_fields(scene, request), ptv_of(scene, request), always)
 
 
 @pytest.mark.parametrize("arrangement", list(Arrangement))

@@ -20,7 +20,7 @@ from planner.records.request import Request
 from planner.records.search import SearchReport
 from planner.records.wording.outcome_message import message_of
 from planner.search.kernels.line import FISSURES, LUNG, PUNCTURES
-from planner.search.scene_fields import world
+from planner.search.scene_fields import search_fields
 from planner.verify.claims import Claims
 from planner.verify.needle.examined_axis import trial_of
 from planner.verify.needle.passage import check_passage
@@ -223,7 +223,7 @@ def test_search_and_verification_count_as_measuring_does_in_random_chests(number
     chest = random_chest(number)
     asked = replace(chest.request, needle=replace(chest.request.needle, max_length_mm=150.0))
     lines = random_lines(Chest(chest.scene, asked), 60, number)
-    found = _leaving(world(chest.scene, asked), lines.point, lines.outward)
+    found = _leaving(search_fields(chest.scene, asked), lines.point, lines.outward)
     measurer = Measurer(chest.scene, asked)
     grid = chest.scene.grid
     compared = 0

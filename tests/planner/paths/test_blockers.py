@@ -12,7 +12,7 @@ from planner.paths.no_path.blockers import DIRECTIONS, STEP_MM, blocked_by
 from planner.records.search import LIMITS, SHORT_CHORD, TABLE
 from planner.search.kernels import line, verdicts
 from planner.search.line_net import spread_directions
-from planner.search.scene_fields import world
+from planner.search.scene_fields import search_fields
 
 ASKED = replace(REQUEST, clearance_mm={"default": 2.0})
 
@@ -25,13 +25,13 @@ def wrapped(bone: Voxels) -> Patient:
 
 def test_a_bone_all_round_blocks_every_direction() -> None:
     who = wrapped(((22, 28, 15), (34, 39, 27)))
-    blockers = blocked_by(who.scene, ASKED, world(who.scene, ASKED))
+    blockers = blocked_by(who.scene, ASKED, search_fields(who.scene, ASKED))
     assert [(b.structure, b.share) for b in blockers] == [("bone", 1.0)]
 
 
 def test_a_wide_plate_in_front_blocks_about_half_of_what_is_free_without_it() -> None:
     who = wrapped(((9, 26, 1), (51, 28, 39)))
-    shares = {b.structure: b.share for b in blocked_by(who.scene, ASKED, world(who.scene, ASKED))}
+    shares = {b.structure: b.share for b in blocked_by(who.scene, ASKED, search_fields(who.scene, ASKED))}
     assert 0.35 < shares["bone"] < 0.55
 
 
@@ -44,7 +44,7 @@ def test_a_target_in_two_parts_is_asked_about_from_a_voxel_of_its_own() -> None:
     others = tuple(s for s in one.scene.structures if s.name != "node")
     scene = replace(one.scene, structures=(*others, node), target=node.mask)
     with np.errstate(all="raise"):
-        blockers = blocked_by(scene, ASKED, world(scene, ASKED))
+        blockers = blocked_by(scene, ASKED, search_fields(scene, ASKED))
     assert blockers
     assert fsum(b.share for b in blockers) <= 1.0 + 1e-12
     assert {b.structure for b in blockers} <= {s.name for s in scene.structures} | set(LIMITS)
@@ -60,7 +60,7 @@ def test_each_direction_is_blamed_on_one_thing_by_the_stated_order() -> None:
     who = patient(organs, replace(asked, pose=replace(asked.pose, table="derive")))
     table = who.scene.pose.table
     assert table is not None
-    shares = {b.structure: b.share for b in blocked_by(who.scene, asked, world(who.scene, asked))}
+    shares = {b.structure: b.share for b in blocked_by(who.scene, asked, search_fields(who.scene, asked))}
     # As the planner does, from a voxel in the node's middle.
     middle = (np.array([27, 33, 20]) + 0.01) * np.array([2.0, 2.0, 3.0])
     counts = {SHORT_CHORD: 0, TABLE: 0, "bone": 0}
@@ -92,12 +92,12 @@ def test_what_lacks_most_is_blamed_and_not_what_is_nearest() -> None:
     asked = replace(ASKED, clearance_mm={"default": 0.5, "aorta": 7.0})
     who = patient(organs, asked)
     who = replace(who, scene=replace(who.scene, pose=replace(who.scene.pose, table=None)))
-    near = world(who.scene, asked)
-    shares = {b.structure: b.share for b in blocked_by(who.scene, asked, near)}
+    fields = search_fields(who.scene, asked)
+    shares = {b.structure: b.share for b in blocked_by(who.scene, asked, fields)}
     middle = (np.array([27, 33, 20]) + 0.01) * np.array([2.0, 2.0, 3.0])
     outward = spread_directions(DIRECTIONS)
-    verdict = line.verdicts_in_order(near, np.tile(middle, (DIRECTIONS, 1)), outward)
-    blocks = line.first_blocks(near, np.tile(middle, (DIRECTIONS, 1)), outward)
+    verdict = line.verdicts_in_order(fields, np.tile(middle, (DIRECTIONS, 1)), outward)
+    blocks = line.first_blocks(fields, np.tile(middle, (DIRECTIONS, 1)), outward)
     counts = {"aorta": 0, "rib": 0}
     for d, ends, s in zip(outward, verdict, blocks, strict=True):
         if ends in (verdicts.BLOCKED, verdicts.HUB_BLOCKED):
@@ -112,12 +112,14 @@ def test_what_lacks_most_is_blamed_and_not_what_is_nearest() -> None:
 def test_without_a_least_run_in_the_target_none_is_too_short() -> None:
     one = patient()
     asked = replace(ASKED, target=replace(ASKED.target, min_chord_mm=0.0))
-    assert SHORT_CHORD not in {b.structure for b in blocked_by(one.scene, asked, world(one.scene, asked))}
+    assert SHORT_CHORD not in {
+        b.structure for b in blocked_by(one.scene, asked, search_fields(one.scene, asked))
+    }
 
 
 def test_a_run_that_no_direction_has_blocks_all_of_them() -> None:
     one = patient()
     asked = replace(ASKED, target=replace(ASKED.target, min_chord_mm=100.0))
-    assert [(b.structure, b.share) for b in blocked_by(one.scene, asked, world(one.scene, asked))] == [
-        (SHORT_CHORD, 1.0)
-    ]
+    assert [
+        (b.structure, b.share) for b in blocked_by(one.scene, asked, search_fields(one.scene, asked))
+    ] == [(SHORT_CHORD, 1.0)]

@@ -19,7 +19,7 @@ from planner.records.plan import Plan, Status
 from planner.records.progress import Phase
 from planner.records.request import Request, SearchRequest
 from planner.records.search import BORE, NARROW, NEEDLE_LENGTH, RESERVED
-from planner.search.scene_fields import world
+from planner.search.scene_fields import search_fields
 
 HUB_LENGTH, HUB_RADIUS = 30.0, 4.0
 WIDE = 30.0
@@ -270,7 +270,7 @@ def test_where_no_skin_is_in_view_there_is_no_miss_and_the_plan_says_why() -> No
 
 
 def test_a_line_that_lacks_nothing_is_told_to_be_too_narrow_for_the_radius(who: Patient) -> None:
-    miss = nearest_miss(who.scene, ASKED, world(who.scene, ASKED), ())
+    miss = nearest_miss(who.scene, ASKED, search_fields(who.scene, ASKED), ())
     assert miss is not None
     assert (miss.structure, miss.missing_mm) == (NARROW, 0.0)
 

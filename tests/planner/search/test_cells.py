@@ -284,7 +284,7 @@ LENGTHS = np.arange(22.0, 36.0, 0.15)
 def depths_of_ends(one: Patient, b: Blocks, cell: Cells) -> np.ndarray:
     """How deep, across the planes, needles reach on those lines of the cell that touch the target. [mm]"""
     lines, true = lines_in(b, cell), judged(one, b, cell)
-    end = lines.point + (true.tip + one.world.needle_length)[:, None] * lines.outward
+    end = lines.point + (true.tip + one.fields.needle_length)[:, None] * lines.outward
     return ((end - b.centre) @ b.w[0] - b.depth_a[0])[true.chord > 0.0]
 
 
@@ -342,7 +342,7 @@ def test_a_table_just_beyond_the_end_of_a_leaning_needle_blocks_no_cell(
     depth = end[0] - needle.point[0, 0] + beyond
     across = centre_line.point[0] + depth / centre_line.outward[0, 0] * centre_line.outward[0] - end
     normal = across / np.linalg.norm(across)
-    offset = max(end @ normal, tip @ normal) + one.world.table_need + ROUNDING_MM
+    offset = max(end @ normal, tip @ normal) + one.fields.table_need + ROUNDING_MM
     beside = with_table(one, normal, offset)
     if Oracle(beside.chest).judge(needle).safe[0]:
         assert proved(beside, b, cell).state == ALIVE
@@ -356,10 +356,10 @@ def test_of_a_fine_cell_only_the_centre_line_is_asked(per_parent):
     one = patient(bones=(((6, 3, 4), (8, 5, 6)),))
     b, depths = along_x(one), np.array([[0.0, 24.0, 16.0]])
     parent = replace(cell_about((1, -1), (1, -1), 6.0, 6.0), depths=depths)
-    done = level.test_children(one.world, b, parent, per_parent, 6.0 * np.sqrt(2.0))
+    done = level.test_children(one.fields, b, parent, per_parent, 6.0 * np.sqrt(2.0))
     cells = children(parent, np.arange(per_parent), per_parent, np.tile(depths, (per_parent, 1)))
     lines = Lines(*lines_of(b, cells))
-    verdict, _ = line.test_lines(one.world, lines.point, lines.outward)
+    verdict, _ = line.test_lines(one.fields, lines.point, lines.outward)
     safe = Oracle(one.chest).judge(lines).safe
     blocked = done.state == CENTRE_BLOCKED
     assert (blocked | (done.state == ALIVE)).all()
@@ -378,7 +378,7 @@ def test_of_a_fine_cell_only_the_centre_line_is_asked(per_parent):
 def test_a_cell_dropped_as_another_blocks_holds_no_line_of_its_own(per_parent):
     """A line is the block's whose w is nearest to it."""
     one = patient()
-    corners = target_corners_B(one.world)
+    corners = target_corners_B(one.fields)
     w = spread_directions(12)
     e1 = np.cross(w, w[::-1])
     e1 /= np.linalg.norm(e1, axis=1)[:, None]
@@ -390,7 +390,7 @@ def test_a_cell_dropped_as_another_blocks_holds_no_line_of_its_own(per_parent):
     rng = np.random.default_rng(3)
     cells = roots(b, corners, 8.0)
     cells = cells.take(rng.permutation(len(cells))[:40])
-    done = level.test_children(one.world, b, cells, per_parent, 0.0)
+    done = level.test_children(one.fields, b, cells, per_parent, 0.0)
     dropped = np.flatnonzero(done.state == ELSEWHERE)
     assert 0 < len(dropped) < len(done.state)
     for cell in dropped:

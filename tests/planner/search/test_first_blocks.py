@@ -23,7 +23,7 @@ def along_x(y: float, z: float) -> Lines:
 
 
 def first_blocks(one: Patient, lines: Lines) -> np.ndarray:
-    return line.first_blocks(one.world, lines.point, lines.outward)
+    return line.first_blocks(one.fields, lines.point, lines.outward)
 
 
 def crowded(which: int) -> Patient:
@@ -41,12 +41,12 @@ def test_the_first_block_is_where_samples_first_find_the_distance_below_the_need
     lines = joined([some, shaken(some.take(np.arange(2)), 8.0, seed), along_x(MIDDLE + 3.0, MIDDLE - 4.0)])
     at = first_blocks(one, lines)
     true = Oracle(one.chest).judge(lines)
-    needle, hub = one.world.needle_length, one.world.hub_length
+    needle, hub = one.fields.needle_length, one.fields.hub_length
     s = true.tip[:, None] + np.arange(0.0, needle + hub, APART_MM)
     margin = np.where(
         s < true.tip[:, None] + needle,
         sampled_margins(one, lines, s),
-        sampled_margins(one, lines, s, one.world.hub_extra),
+        sampled_margins(one, lines, s, one.fields.hub_extra),
     )
     for n in range(len(lines)):
         if true.chord[n] == 0.0:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.interpreted
 
 def judged(one: Patient, lines: Lines) -> tuple[np.ndarray, np.ndarray, Judged]:
     """Verdicts and quantities of lines, and what brute force says of them. All verdicts are true."""
-    verdict, quantities = line.test_lines(one.world, lines.point, lines.outward)
+    verdict, quantities = line.test_lines(one.fields, lines.point, lines.outward)
     true = Oracle(one.chest).judge(lines)
     sure = ~true.doubtful
     assert (true.safe == (verdict == verdicts.SAFE))[sure].all()

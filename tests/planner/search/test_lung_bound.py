@@ -25,7 +25,7 @@ def breathing(lungs: bool = True) -> Patient:
 
 
 def bound(one: Patient, cell: Cells, gap: float = 26.0) -> float:
-    return lung_bound_mm(one.world, along_x(one, gap), cell)
+    return lung_bound_mm(one.fields, along_x(one, gap), cell)
 
 
 PLACE = st.tuples(st.floats(-4.0, 4.0), st.floats(-4.0, 4.0))

@@ -21,16 +21,16 @@ APART_MM = 0.05
 
 def refined(one: Patient, lines: Lines) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Which lines are safe, and the tips and margins of these."""
-    verdict, quantities = line.test_lines(one.world, lines.point, lines.outward)
+    verdict, quantities = line.test_lines(one.fields, lines.point, lines.outward)
     safe = np.flatnonzero(verdict == SAFE)
     quantities = quantities[safe]
-    line.refine_margins(one.world, lines.point[safe], lines.outward[safe], quantities)
+    line.refine_margins(one.fields, lines.point[safe], lines.outward[safe], quantities)
     return safe, quantities[:, TIP], quantities[:, MARGIN]
 
 
 def least_sampled(one: Patient, lines: Lines, tip: np.ndarray) -> np.ndarray:
     """Least (distance - need) over each needle's length, as samples find it. [mm]"""
-    s = tip[:, None] + np.arange(0.0, one.world.needle_length, APART_MM)
+    s = tip[:, None] + np.arange(0.0, one.fields.needle_length, APART_MM)
     return np.asarray(sampled_margins(one, lines, s).min(axis=1))
 
 

@@ -28,8 +28,8 @@ def walled(voxel: int) -> Patient:
 
 def tiles_at(one: Patient, points: np.ndarray) -> np.ndarray:
     """The tiles of the nodes nearest to the points."""
-    node = np.floor((points - one.world.lower) / one.world.obstacle_step + 0.5).astype(int)
-    return one.world.screen[tuple((node // TILE).T)]
+    node = np.floor((points - one.fields.lower) / one.fields.obstacle_step + 0.5).astype(int)
+    return one.fields.screen[tuple((node // TILE).T)]
 
 
 @given(which=st.sampled_from(["wall", "bones", "nothing"]), seed=st.integers(0, 10_000))
@@ -38,7 +38,7 @@ def test_a_tile_tells_the_truth_of_every_point_nearest_to_its_nodes(which, seed)
     bones = scattered(12, 1) if which == "bones" else ()
     one = walled(6) if which == "wall" else patient(bones=bones)
     rng = np.random.default_rng(seed)
-    points = rng.uniform(one.world.lower, one.world.upper, (200, 3))
+    points = rng.uniform(one.fields.lower, one.fields.upper, (200, 3))
     tile = tiles_at(one, points).astype(float)
     margin = sampled_margins(one, Lines(points, np.zeros((200, 3))), np.zeros((200, 1)))[:, 0]
     assert (margin[tile < 0] < 0.0).all()
@@ -52,6 +52,6 @@ def test_a_thin_wall_is_never_overseen_wherever_it_stands(voxel):
     one = walled(voxel)
     y, z = (n.ravel() for n in np.meshgrid(np.arange(5.0, 14.0, 2.0), np.arange(5.0, 14.0, 2.0)))
     straight = Lines(np.column_stack([0.0 * y, y, z]), np.tile([1.0, 0.0, 0.0], (len(y), 1)))
-    verdict, _ = line.test_lines(one.world, straight.point, straight.outward)
+    verdict, _ = line.test_lines(one.fields, straight.point, straight.outward)
     assert (verdict == verdicts.BLOCKED).all()
     assert Oracle(one.chest).judge(straight).reasons[:, verdicts.BLOCKED].all()

@@ -1,7 +1,8 @@
 """The search itself: its net, how far it reaches, when it stops, and on what its answer may not depend."""
 
+import dataclasses
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import is_dataclass, replace
 
 import numpy as np
 import pytest
@@ -30,8 +31,8 @@ from planner.records.progress import Cancelled, Phase, Progress, always
 from planner.records.request import Needle, PoseRequest, Request, SearchRequest
 from planner.search.kernels import line
 from planner.search.kernels.line import CHORD, FISSURES, LENGTH, LUNG, PUNCTURES, QUANTITIES, TIP
+from planner.search.kernels.search_fields import SearchFields
 from planner.search.kernels.verdicts import SAFE
-from planner.search.kernels.world import World
 from planner.search.line_net import (
     BLOCKS,
     COVERING,
@@ -47,7 +48,7 @@ from planner.search.line_net import (
     spread_directions,
 )
 from planner.search.lung_bound import lung_bound_mm
-from planner.search.scene_fields import target_corners_B, world
+from planner.search.scene_fields import search_fields, target_corners_B
 from planner.search.search import Found, SafeLines, _thinned, search
 
 
@@ -59,8 +60,8 @@ def every_safe_line_is_kept() -> Iterator[None]:
         yield
 
 
-def near(chest: Chest) -> World:
-    return world(chest.scene, chest.request)
+def fields_of(chest: Chest) -> SearchFields:
+    return search_fields(chest.scene, chest.request)
 
 
 def test_no_direction_is_farther_from_the_spread_ones_than_promised():
@@ -93,8 +94,8 @@ def holding(cells: Cells, block: int, place: np.ndarray) -> np.ndarray:
 def test_every_line_through_the_target_lies_in_a_root_of_the_block_nearest_to_it(name, half_mm):
     """At random, and through the target's corners along the directions that are farthest from all blocks."""
     chest = small_chest(name)
-    corners = target_corners_B(near(chest))
-    b = blocks(near(chest), corners)
+    corners = target_corners_B(fields_of(chest))
+    b = blocks(fields_of(chest), corners)
     cells = roots(b, corners, half_mm)
     farthest = np.tile(ConvexHull(b.w).equations[:, :3], (5, 1))
     outer = np.array(
@@ -115,7 +116,7 @@ def test_plane_c_lies_just_beyond_the_skin_whatever_the_voxels_sizes():
         "body": (Role.SKIN, ellipsoid(grid, middle, (35.0, 35.0, 35.0))),
         "node": (Role.TARGET, ellipsoid(grid, middle, (5.0, 5.0, 5.0))),
     }
-    one = near(without_table(posed(grid, masks, Request())))
+    one = fields_of(without_table(posed(grid, masks, Request())))
     b = blocks(one, target_corners_B(one))
     half_diagonal = 0.5 * float(np.linalg.norm(grid.spacing_mm))
     assert np.abs(b.depth_c - 35.0 - SKIN_MARGIN_MM).max() <= half_diagonal + 2.0
@@ -123,8 +124,8 @@ def test_plane_c_lies_just_beyond_the_skin_whatever_the_voxels_sizes():
 
 def test_a_cell_is_the_lines_between_two_squares_and_its_centre_line_is_the_middle_one():
     chest = small_chest("oblique")
-    corners = target_corners_B(near(chest))
-    b = blocks(near(chest), corners)
+    corners = target_corners_B(fields_of(chest))
+    b = blocks(fields_of(chest), corners)
     cells = roots(b, corners, 5.0)
     point, outward = lines_of(b, cells)
     assert np.allclose(np.linalg.norm(outward, axis=1), 1.0)
@@ -184,7 +185,7 @@ def covered(chest: Chest, done: Found, half_node: float) -> float:
     from_middle = lines.point - middle
     passing = from_middle - (from_middle * lines.outward).sum(axis=1)[:, None] * lines.outward
     lines = lines.take(np.abs(passing).max(axis=1) <= off)
-    verdict, quantities = line.test_lines(near(chest), lines.point, lines.outward)
+    verdict, quantities = line.test_lines(fields_of(chest), lines.point, lines.outward)
     assert (verdict == SAFE).all()
     needles = needles_of(SafeLines(lines.point, lines.outward, quantities))
     return float(to_nearest(needles, done.lines, 1.5 * done.radius_mm).max())
@@ -192,14 +193,14 @@ def covered(chest: Chest, done: Found, half_node: float) -> float:
 
 def test_the_covering_radius_is_kept_and_nearly_reached():
     chest = open_chest(3)
-    done = search(near(chest), 1.0, always)
+    done = search(fields_of(chest), 1.0, always)
     assert done.complete
     assert 0.8 < covered(chest, done, 3.0) <= done.radius_mm <= 1.0
 
 
 @pytest.mark.parametrize("radius_mm", [0.9, 1.1, 1.3, 1.7, 2.3, 3.3, 7.0, 9.0])
 def test_a_search_that_is_let_run_reaches_any_radius_asked(radius_mm):
-    done = search(near(small_chest("plain")), radius_mm, always)
+    done = search(fields_of(small_chest("plain")), radius_mm, always)
     assert done.complete
     assert done.radius_mm <= radius_mm
 
@@ -220,7 +221,7 @@ class Until:
 def test_a_search_cut_short_returns_what_it_found_and_covers_what_it_says(monkeypatch, times):
     monkeypatch.setattr("planner.search.search.PARENTS_AT_A_TIME", 400)
     chest = open_chest(10)
-    done = search(near(chest), 1.0, Until(times))
+    done = search(fields_of(chest), 1.0, Until(times))
     assert not done.complete
     assert 1.0 < done.radius_mm < np.inf
     assert len(done.lines) > 0
@@ -230,7 +231,7 @@ def test_a_search_cut_short_returns_what_it_found_and_covers_what_it_says(monkey
 def test_the_first_level_always_completes(monkeypatch):
     monkeypatch.setattr("planner.search.search.PARENTS_AT_A_TIME", 50)
     until = Until(0)
-    done = search(near(open_chest(3)), 4.0, until)
+    done = search(fields_of(open_chest(3)), 4.0, until)
     assert {p.text for p in until.asked} == {"covering radius 8 mm"}
     assert len(until.asked) > 9
     # Of two levels the second is taken for twice as long.
@@ -242,7 +243,7 @@ def test_the_first_level_always_completes(monkeypatch):
 @pytest.mark.parametrize("name", CHESTS)
 def test_a_no_after_the_first_level_is_the_last_that_is_asked(name):
     until = Until(1)
-    done = search(near(small_chest(name)), 1.0, until)
+    done = search(fields_of(small_chest(name)), 1.0, until)
     assert len(until.asked) == 2
     assert not done.complete
 
@@ -250,9 +251,9 @@ def test_a_no_after_the_first_level_is_the_last_that_is_asked(name):
 def test_a_search_that_runs_out_of_levels_covers_what_it_says(monkeypatch):
     """Cells that reach far beyond their plane C need the extra levels to cover the radius asked for."""
     chest = open_chest(3)
-    assert search(near(chest), 2.0, always).complete
+    assert search(fields_of(chest), 2.0, always).complete
     monkeypatch.setattr("planner.search.search.EXTRA_LEVELS", 0)
-    done = search(near(chest), 2.0, always)
+    done = search(fields_of(chest), 2.0, always)
     assert not done.complete
     assert covered(chest, done, 3.0) <= done.radius_mm
     assert 2.0 < done.radius_mm < 4.0
@@ -261,7 +262,7 @@ def test_a_search_that_runs_out_of_levels_covers_what_it_says(monkeypatch):
 def test_progress_tells_how_far_the_whole_search_has_come(monkeypatch):
     monkeypatch.setattr("planner.search.search.PARENTS_AT_A_TIME", 500)
     until = Until(10**6)
-    search(near(small_chest("plain")), 4.0, until)
+    search(fields_of(small_chest("plain")), 4.0, until)
     assert {p.phase for p in until.asked} == {Phase.SEARCH}
     levels = list(dict.fromkeys(p.text for p in until.asked))
     assert levels == ["covering radius 8 mm", "covering radius 4 mm"]
@@ -275,13 +276,13 @@ def test_a_search_that_is_cancelled_gives_nothing():
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        search(near(small_chest("plain")), 4.0, cancel)
+        search(fields_of(small_chest("plain")), 4.0, cancel)
 
 
 def bytes_of(value: object) -> bytes:
     """All of a record of arrays and numbers."""
     if is_dataclass(value):
-        return b"|".join(bytes_of(getattr(value, field.name)) for field in fields(value))
+        return b"|".join(bytes_of(getattr(value, field.name)) for field in dataclasses.fields(value))
     return value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
 
 
@@ -290,7 +291,7 @@ def test_the_same_is_found_on_one_thread_or_many(monkeypatch, name):
     results = set()
     for threads in ("1", "2", "3"):
         monkeypatch.setenv("SEEDPATH_THREADS", threads)
-        results.add(bytes_of(search(near(small_chest(name)), 2.0, always)))
+        results.add(bytes_of(search(fields_of(small_chest(name)), 2.0, always)))
     assert len(results) == 1
 
 
@@ -309,7 +310,7 @@ def test_no_found_line_depends_on_a_fields_resolution(name):
     results = []
     for resolution in (0.7, 1.0, 2.0):
         request = replace(chest.request, search=SearchRequest(field_resolution_mm=resolution))
-        lines = search(world(chest.scene, request), 2.0, always).lines
+        lines = search(search_fields(chest.scene, request), 2.0, always).lines
         results.append(rows(lines.point_B, lines.outward_B, lines.quantities[:, NUMBERS]))
     assert len(results[0]) > 1000
     assert results[0] == results[1] == results[2]
@@ -322,7 +323,7 @@ def test_no_verdict_depends_on_a_fields_resolution(name):
     results = []
     for resolution in (0.7, 1.0, 2.0):
         request = replace(chest.request, search=SearchRequest(field_resolution_mm=resolution))
-        verdict, quantities = line.test_lines(world(chest.scene, request), lines.point, lines.outward)
+        verdict, quantities = line.test_lines(search_fields(chest.scene, request), lines.point, lines.outward)
         safe = np.flatnonzero(verdict == SAFE)
         results.append((safe.tolist(), quantities[safe][:, NUMBERS].tolist()))
     assert results[0] == results[1] == results[2]
@@ -330,7 +331,7 @@ def test_no_verdict_depends_on_a_fields_resolution(name):
 
 def assert_measured_alike(chest: Chest) -> None:
     """What the search says of its lines is what a measured path says, from the voxels in another walk."""
-    lines = search(near(chest), 4.0, always).lines
+    lines = search(fields_of(chest), 4.0, always).lines
     lines = lines.take(np.random.default_rng(6).integers(len(lines), size=60))
     measurer, grid = Measurer(chest.scene, chest.request), chest.scene.grid
     points, outward = grid.to_patient(lines.point_B), grid.vectors_to_patient(lines.outward_B)
@@ -386,31 +387,31 @@ def test_a_node_in_a_box_of_lung_is_reached_through_its_thinnest_side(radius_mm)
     """No way out crosses less than 14 mm; the one straight out of the middle is 26 mm long from tip to skin,
     and displaced by most it leans by twice the radius."""
     chest = in_lung()
-    done = search(near(chest), radius_mm, always)
+    done = search(fields_of(chest), radius_mm, always)
     least = done.lines.quantities[:, LUNG].min()
     assert done.complete
     assert 14.0 - 1e-5 <= least <= 14.0 * np.hypot(1.0, 2.0 * radius_mm / 26.0)
-    bound = lung_bound_mm(near(chest), done.blocks, done.alive)
+    bound = lung_bound_mm(fields_of(chest), done.blocks, done.alive)
     assert 0.0 <= bound <= 14.0
     assert bound > 0.0 or radius_mm > 1.0
 
 
 def test_a_corridor_without_lung_is_found():
-    done = search(near(in_lung(corridor=True)), 2.0, always)
+    done = search(fields_of(in_lung(corridor=True)), 2.0, always)
     free = done.lines.quantities[:, LUNG] == 0.0
     assert done.complete
     assert free.any()
     assert (done.lines.outward_B[free, 1] < -0.9).all()
     assert (done.lines.quantities[done.lines.outward_B[:, 1] > 0.0, LUNG] > 10.0).all()
-    assert lung_bound_mm(near(in_lung(corridor=True)), done.blocks, done.alive) == 0.0
+    assert lung_bound_mm(fields_of(in_lung(corridor=True)), done.blocks, done.alive) == 0.0
 
 
 def test_a_needle_shorter_than_any_way_to_the_skin_is_shown_to_reach_nothing():
     """The skin is 20, 24 and 22 mm from the node's sides."""
-    short = search(near(in_lung(length=19.9)), 2.0, always)
+    short = search(fields_of(in_lung(length=19.9)), 2.0, always)
     assert short.complete
     assert len(short.lines) == 0
-    assert len(search(near(in_lung(length=40.0)), 2.0, always).lines) > 0
+    assert len(search(fields_of(in_lung(length=40.0)), 2.0, always).lines) > 0
 
 
 def test_a_body_that_nearly_fills_the_field_of_view_is_searched_to_the_radius_asked():
@@ -423,7 +424,7 @@ def test_a_body_that_nearly_fills_the_field_of_view_is_searched_to_the_radius_as
     pose = PoseRequest(bore_diameter_mm=2000.0)
     chest = without_table(posed(grid, masks, Request(needle=Needle(max_length_mm=60.0), pose=pose)))
     # Cells that only multiply would go on for hours: that is stopped here, and is then not complete.
-    done = search(near(chest), 4.0, Until(12))
+    done = search(fields_of(chest), 4.0, Until(12))
     assert done.complete
     assert done.radius_mm <= 4.0
 
@@ -442,7 +443,7 @@ def test_a_narrow_fold_before_a_thick_part_of_the_body_is_searched_to_the_radius
     }
     pose = PoseRequest(bore_diameter_mm=2000.0)
     chest = without_table(posed(grid, masks, Request(needle=Needle(max_length_mm=80.0), pose=pose)))
-    done = search(near(chest), radius_mm, Until(40))
+    done = search(fields_of(chest), radius_mm, Until(40))
     assert done.complete
     assert done.radius_mm <= radius_mm
 
@@ -460,12 +461,12 @@ def test_a_tiny_search_finds_safe_lines_and_tells_their_numbers(monkeypatch):
     }
     request = Request(needle=Needle(max_length_mm=40.0), search=SearchRequest(field_resolution_mm=3.0))
     chest = without_table(posed(grid, masks, request))
-    done = search(near(chest), 20.0, always)
+    done = search(fields_of(chest), 20.0, always)
     assert done.complete
     assert done.radius_mm <= 20.0
     assert len(done.lines) > 100
-    assert lung_bound_mm(near(chest), done.blocks, done.alive) == 0.0
-    verdict, quantities = line.test_lines(near(chest), done.lines.point_B, done.lines.outward_B)
+    assert lung_bound_mm(fields_of(chest), done.blocks, done.alive) == 0.0
+    verdict, quantities = line.test_lines(fields_of(chest), done.lines.point_B, done.lines.outward_B)
     assert (verdict == SAFE).all()
     assert np.allclose(quantities[:, NUMBERS], done.lines.quantities[:, NUMBERS], atol=1e-4)
 
@@ -474,9 +475,9 @@ def test_small_cells_give_the_best_line_of_each_parent_and_lose_no_least_lung(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     chest = small_chest("cut")
-    every = search(near(chest), 1.0, always)
+    every = search(fields_of(chest), 1.0, always)
     monkeypatch.setattr("planner.search.search.NEIGHBOURHOOD_MM", 2.0)
-    best = search(near(chest), 1.0, always)
+    best = search(fields_of(chest), 1.0, always)
     assert len(every.lines) == every.safe_lines == best.safe_lines > 2 * len(best.lines) > 0
     assert best.lines.quantities[:, LUNG].min() == every.lines.quantities[:, LUNG].min()
     assert (best.lines_tested, best.radius_mm) == (every.lines_tested, every.radius_mm)
@@ -490,9 +491,9 @@ def test_of_too_many_safe_lines_the_one_of_least_lung_stays_in_each_neighbourhoo
     """One fewer is allowed than there are, so that they are thinned once, at the last level: places are told
     apart by a millimetre, directions by a hundredth."""
     chest = small_chest("cut")
-    every = search(near(chest), 1.0, always)
+    every = search(fields_of(chest), 1.0, always)
     monkeypatch.setattr("planner.search.search.MOST_LINES", len(every.lines) - 1)
-    few = search(near(chest), 1.0, always)
+    few = search(fields_of(chest), 1.0, always)
     least: dict[tuple[int, ...], float] = {}
     assert 0 < len(few.lines) < len(every.lines) - 1000
     assert (few.safe_lines, few.lines_tested) == (every.safe_lines, every.lines_tested)
@@ -557,18 +558,18 @@ def test_each_level_is_thinned_to_its_own_radius_and_never_below_a_millimetre(mo
         return _thinned(parts, neighbourhood_mm)
 
     monkeypatch.setattr("planner.search.search._thinned", noted)
-    search(near(small_chest("plain")), 4.0, always)
+    search(fields_of(small_chest("plain")), 4.0, always)
     assert asked[:2] == [8.0, 4.0]
 
 
 def test_a_search_that_leaves_too_many_cells_ends_early_and_says_how_far_it_got(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    world = near(small_chest("plain"))
-    whole = search(world, 1.0, always)
+    fields = fields_of(small_chest("plain"))
+    whole = search(fields, 1.0, always)
     monkeypatch.setattr("planner.search.search.MOST_CELLS", 2000)
     monkeypatch.setattr("planner.search.search.PARENTS_AT_A_TIME", 100)
-    ended = search(world, 1.0, always)
+    ended = search(fields, 1.0, always)
     assert whole.complete and not ended.complete
     assert ended.radius_mm > 1.0
     assert len(ended.alive) < len(whole.alive)

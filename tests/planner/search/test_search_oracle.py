@@ -36,10 +36,10 @@ from planner.records.progress import always
 from planner.records.request import Needle, PoseRequest, Request, SearchRequest
 from planner.search.kernels import line, verdicts
 from planner.search.kernels.line import CHORD, LENGTH, LUNG, TIP
-from planner.search.kernels.world import World
+from planner.search.kernels.search_fields import SearchFields
 from planner.search.line_net import Blocks, Cells, lines_of
 from planner.search.lung_bound import lung_bound_mm
-from planner.search.scene_fields import world
+from planner.search.scene_fields import search_fields
 from planner.search.search import Found, SafeLines, search
 
 
@@ -57,18 +57,18 @@ def oracle(name: str) -> Oracle:
 
 
 @cache
-def near(name: str) -> World:
-    return world(small_chest(name).scene, small_chest(name).request)
+def fields_of(name: str) -> SearchFields:
+    return search_fields(small_chest(name).scene, small_chest(name).request)
 
 
 @cache
 def found(name: str, radius_mm: float) -> Found:
-    return search(near(name), radius_mm, always)
+    return search(fields_of(name), radius_mm, always)
 
 
-def assert_verdicts_are_true(oracle: Oracle, world: World, lines: Lines) -> np.ndarray:
+def assert_verdicts_are_true(oracle: Oracle, fields: SearchFields, lines: Lines) -> np.ndarray:
     """All verdicts and quantities are what brute force finds. Returns the verdicts."""
-    verdict, quantities = line.test_lines(world, lines.point, lines.outward)
+    verdict, quantities = line.test_lines(fields, lines.point, lines.outward)
     true = oracle.judge(lines)
     safe, sure = verdict == verdicts.SAFE, ~true.doubtful
     wrong = sure & (safe != true.safe)
@@ -84,9 +84,9 @@ def assert_verdicts_are_true(oracle: Oracle, world: World, lines: Lines) -> np.n
 def test_every_verdict_and_length_is_what_brute_force_finds(name):
     lines = random_lines(small_chest(name), 6000, seed=11)
     missing = shaken(random_lines(small_chest(name), 300, seed=12), 6.0, seed=13)
-    verdict = assert_verdicts_are_true(oracle(name), near(name), lines)
+    verdict = assert_verdicts_are_true(oracle(name), fields_of(name), lines)
     assert 100 < np.count_nonzero(verdict == verdicts.SAFE) < 5900
-    assert_verdicts_are_true(oracle(name), near(name), missing)
+    assert_verdicts_are_true(oracle(name), fields_of(name), missing)
     assert np.count_nonzero(oracle(name).judge(missing).chord == 0.0) > 100
 
 
@@ -94,7 +94,7 @@ def test_the_chests_refuse_lines_for_every_reason_there_is():
     met = {verdicts.MISSES_TARGET}
     for name in CHESTS:
         lines = random_lines(small_chest(name), 3000, seed=11)
-        met |= set(line.test_lines(near(name), lines.point, lines.outward)[0].tolist())
+        met |= set(line.test_lines(fields_of(name), lines.point, lines.outward)[0].tolist())
     assert met | {verdicts.TIP_OUTSIDE} == set(range(len(verdicts.SENTENCES)))
 
 
@@ -105,7 +105,7 @@ def test_the_same_is_true_on_a_coarse_field(name):
     coarse = replace(chest.request, search=SearchRequest(field_resolution_mm=4.0))
     lines = random_lines(chest, 120, seed=14)
     lines = joined([lines, shaken(lines.take(np.arange(20)), 6.0, seed=15)])
-    assert_verdicts_are_true(oracle(name), world(chest.scene, coarse), lines)
+    assert_verdicts_are_true(oracle(name), search_fields(chest.scene, coarse), lines)
 
 
 HALVINGS = 20
@@ -133,7 +133,7 @@ def towards_boundary(name: str) -> tuple[Lines, Lines]:
 def test_verdicts_are_true_up_to_the_boundary_of_what_is_safe(name):
     tried, barely_safe = towards_boundary(name)
     assert len(barely_safe) > 40
-    assert_verdicts_are_true(oracle(name), near(name), tried)
+    assert_verdicts_are_true(oracle(name), fields_of(name), tried)
 
 
 @pytest.mark.parametrize("quanta", [83.01, 83.02, 83.35, 83.99])
@@ -157,7 +157,7 @@ def test_a_line_that_barely_keeps_its_need_is_safe_however_fields_are_rounded(qu
     spare = (-1e-3, -1e-5, 1e-5, 1e-4, 1e-3, 1e-2)
     points = np.array([(11.5 * h + need + by, 18.5 * h, 17.0 * h) for by in spare])
     lines = Lines(points, np.tile([0.0, 0.0, 1.0], (len(spare), 1)))
-    assert_verdicts_are_true(Oracle(chest), world(chest.scene, request), lines)
+    assert_verdicts_are_true(Oracle(chest), search_fields(chest.scene, request), lines)
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +205,7 @@ def pierced(b: Blocks, block: np.ndarray, lines: Lines, plane: np.ndarray) -> np
 def many_lines(name: str) -> tuple[Lines, np.ndarray, np.ndarray]:
     """Lines, barely safe ones among them; their verdicts and quantities, which other tests find true."""
     lines = joined([random_lines(small_chest(name), 100_000, seed=31), towards_boundary(name)[1]])
-    return lines, *line.test_lines(near(name), lines.point, lines.outward)
+    return lines, *line.test_lines(fields_of(name), lines.point, lines.outward)
 
 
 @pytest.mark.parametrize("radius_mm", [4.0, 1.0])
@@ -249,7 +249,7 @@ def test_no_corner_of_a_cell_that_was_proved_blocked_is_safe(name, radius_mm):
     corners = Cells(block, middle.reshape(-1, 4), np.zeros((len(block), 2)), np.zeros((len(block), 3)))
     point, outward = lines_of(done.blocks, corners)
     own = np.argmax(outward @ done.blocks.w.T, axis=1) == block
-    verdict, _ = line.test_lines(near(name), point[own], outward[own])
+    verdict, _ = line.test_lines(fields_of(name), point[own], outward[own])
     assert np.count_nonzero(verdict == verdicts.SAFE) == 0
 
 
@@ -348,7 +348,7 @@ def test_the_least_lung_is_at_most_the_worst_of_any_path_displaced(name):
 @pytest.mark.parametrize("name", CHESTS)
 def test_no_safe_line_crosses_less_lung_than_the_bound(name):
     done = found(name, RADIUS_MM)
-    bound = lung_bound_mm(near(name), done.blocks, done.alive)
+    bound = lung_bound_mm(fields_of(name), done.blocks, done.alive)
     true = oracle(name).judge(random_lines(small_chest(name), 3000, seed=44))
     assert 0.0 <= bound <= true.lung[true.safe].min() + TOLERANCE_MM
     assert bound <= done.lines.quantities[:, LUNG].min() + TOLERANCE_MM
@@ -373,7 +373,7 @@ def shielded(clearance_mm: float) -> Chest:
 @pytest.mark.parametrize("radius_mm", [1.0, 0.5])
 def test_a_gap_narrower_than_needle_and_clearance_is_shown_to_let_nothing_through(radius_mm):
     chest = shielded(SHAFT_MM / 2 - Needle().radius_mm + 1e-3)
-    done = search(world(chest.scene, chest.request), radius_mm, always)
+    done = search(search_fields(chest.scene, chest.request), radius_mm, always)
     assert done.complete
     assert done.radius_mm <= radius_mm
     assert len(done.lines) == 0
@@ -382,7 +382,7 @@ def test_a_gap_narrower_than_needle_and_clearance_is_shown_to_let_nothing_throug
 @pytest.mark.parametrize("radius_mm", [1.0, 0.5])
 def test_a_gap_is_found_that_leaves_just_the_radius_to_either_side(radius_mm):
     chest = shielded(SHAFT_MM / 2 - Needle().radius_mm - radius_mm)
-    done = search(world(chest.scene, chest.request), radius_mm, always)
+    done = search(search_fields(chest.scene, chest.request), radius_mm, always)
     assert done.complete
     assert len(done.lines) > 0
     assert Oracle(chest).judge(Lines(done.lines.point_B, done.lines.outward_B)).safe.all()

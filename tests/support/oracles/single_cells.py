@@ -19,9 +19,9 @@ from anatomy.patient.pose import Bore, HalfSpace
 from anatomy.structures import Role
 from planner.records.request import Needle, PoseRequest, Request, SearchRequest, TargetRequest
 from planner.search import level
-from planner.search.kernels.world import World, triple
+from planner.search.kernels.search_fields import SearchFields, vector3
 from planner.search.line_net import SIXTEENTHS, Blocks, Cells, lines_of
-from planner.search.scene_fields import target_corners_B, world
+from planner.search.scene_fields import search_fields, target_corners_B
 
 SHAPE = (12, 9, 9)
 SPACING_MM = 4.0
@@ -37,10 +37,10 @@ MIDDLE = 16.0
 
 @dataclass(frozen=True, eq=False)
 class Patient:
-    """A chest and the world that the search sees of it."""
+    """A chest and the search fields built from it."""
 
     chest: Chest
-    world: World
+    fields: SearchFields
 
 
 @cache
@@ -78,7 +78,7 @@ def patient(
         search=SearchRequest(field_resolution_mm=spacing),
     )
     chest = without_table(posed(grid, masks, request))
-    return Patient(chest, world(chest.scene, chest.request))
+    return Patient(chest, search_fields(chest.scene, chest.request))
 
 
 def scattered(count: int, seed: int) -> tuple[Box, ...]:
@@ -92,7 +92,7 @@ def scattered(count: int, seed: int) -> tuple[Box, ...]:
 def sampled_margins(one: Patient, lines: Lines, s: np.ndarray, extra: float = 0.0) -> np.ndarray:
     """(distance - need - extra) to the nearest box at s (n, k) of n lines, by looking at every box. Beyond
     the field of view a point is judged at the nearest point of it. [mm]"""
-    spacing, shape = np.array(one.world.spacing), np.array(one.world.tissue.shape)
+    spacing, shape = np.array(one.fields.spacing), np.array(one.fields.tissue.shape)
     at = lines.point[:, None] + s[..., None] * lines.outward[:, None]
     at = np.clip(at, -0.5 * spacing, (shape - 0.5) * spacing)
     least = np.full(s.shape, np.inf)
@@ -108,27 +108,27 @@ def sampled_margins(one: Patient, lines: Lines, s: np.ndarray, extra: float = 0.
 def with_needle(one: Patient, length: float) -> Patient:
     """The same with a needle of that length. [mm]"""
     asked = replace(one.chest.request, needle=Needle(max_length_mm=length))
-    return Patient(Chest(one.chest.scene, asked), one.world._replace(needle_length=length))
+    return Patient(Chest(one.chest.scene, asked), one.fields._replace(needle_length=length))
 
 
 def with_table(one: Patient, normal: np.ndarray, offset: float) -> Patient:
     """The same with the table's plane at `offset` along `normal`. [mm]"""
     pose = replace(one.chest.scene.pose, table=HalfSpace(normal, offset))
     need = one.chest.request.need_mm("table")
-    seen = one.world._replace(table_normal=triple(normal), table_offset=offset, table_need=need)
+    seen = one.fields._replace(table_normal=vector3(normal), table_offset=offset, table_need=need)
     return Patient(Chest(replace(one.chest.scene, pose=pose), one.chest.request), seen)
 
 
 def with_bore(one: Patient, centre: np.ndarray, radius: float) -> Patient:
     """The same in a bore along z about `centre`. [mm]"""
     pose = replace(one.chest.scene.pose, bore=Bore(centre, np.array([0.0, 0.0, 1.0]), radius))
-    seen = one.world._replace(bore_centre=triple(centre), bore_radius=radius)
+    seen = one.fields._replace(bore_centre=vector3(centre), bore_radius=radius)
     return Patient(Chest(replace(one.chest.scene, pose=pose), one.chest.request), seen)
 
 
 def along_x(one: Patient, gap: float = 32.0, before: float = 0.0) -> Blocks:
     """A block of lines that leave along x. Plane A lies `before` the target's far side, C `gap` on. [mm]"""
-    corners = target_corners_B(one.world)
+    corners = target_corners_B(one.fields)
     centre = 0.5 * (corners.min(axis=0) + corners.max(axis=0))
     far, near = corners[:, 0].min() - centre[0], corners[:, 0].max() - centre[0]
     w, e1, e2 = np.eye(3)[:, None]
@@ -172,5 +172,5 @@ def proved(
     half = cell.half * wider
     centre = cell.centre + (half - cell.half)[:, [0, 0, 1, 1]]
     parent = Cells(cell.block, centre, half, np.array([[0.0, 0.0, tightest]]))
-    done = level.test_children(one.world, b, parent, per_parent, 0.0)
+    done = level.test_children(one.fields, b, parent, per_parent, 0.0)
     return Proved(int(done.state[0]), float(done.radius_mm[0]), *done.depths_mm[0].tolist())

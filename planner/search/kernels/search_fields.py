@@ -1,19 +1,19 @@
-"""The world of the compiled loops: all that a line is tested against, as plain arrays and numbers."""
+"""Search fields: everything that a line is tested against, as plain arrays and numbers for compiled loops."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-Triple = tuple[float, float, float]
+Vector3 = tuple[float, float, float]
 
 
-class World(NamedTuple):
+class SearchFields(NamedTuple):
     """See the module's text. Lengths in mm, positions in B. Small vectors are tuples: compiled loops then
     keep them in registers."""
 
-    spacing: Triple
-    lower: Triple
-    upper: Triple
+    spacing: Vector3
+    lower: Vector3
+    upper: Vector3
     need_class: np.ndarray
     needs_mm: np.ndarray
     tissue: np.ndarray
@@ -21,18 +21,18 @@ class World(NamedTuple):
     target_first_V: tuple[int, int, int]
     min_chord: float
     obstacle: np.ndarray
-    obstacle_step: Triple
+    obstacle_step: Vector3
     screen: np.ndarray
     body: np.ndarray
-    body_step: Triple
+    body_step: Vector3
     near_target: np.ndarray
-    near_target_lower: Triple
-    near_target_step: Triple
-    table_normal: Triple
+    near_target_lower: Vector3
+    near_target_step: Vector3
+    table_normal: Vector3
     table_offset: float
     table_need: float
-    bore_centre: Triple
-    bore_axis: Triple
+    bore_centre: Vector3
+    bore_axis: Vector3
     bore_radius: float
     needle_length: float
     hub_length: float
@@ -40,6 +40,6 @@ class World(NamedTuple):
     hub_extra: float
 
 
-def triple(v: np.ndarray) -> Triple:
+def vector3(v: np.ndarray) -> Vector3:
     """A vector (3,) as three floats."""
     return float(v[0]), float(v[1]), float(v[2])
