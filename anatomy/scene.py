@@ -15,7 +15,7 @@ from jaxtyping import Float
 from anatomy.errors import StructureError
 from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import VoxelMask
-from anatomy.names.did_you_mean import nearest
+from anatomy.names.did_you_mean import did_you_mean
 from anatomy.patient.body.arms import notes_on_arms
 from anatomy.patient.body.body_parts import joined_with, notes_on_parts, obstacles_of
 from anatomy.patient.body.limbs import is_limb
@@ -80,7 +80,7 @@ class Scene:
         for s in self.structures:
             if s.name == name:
                 return s
-        raise StructureError(name, "there is no such structure", nearest(name, self.names()))
+        raise StructureError(name, "there is no such structure", did_you_mean(name, self.names()))
 
     def names(self) -> tuple[str, ...]:
         """Structure names, sorted."""

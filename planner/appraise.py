@@ -14,14 +14,14 @@ from math import dist, fsum
 import numpy as np
 from jaxtyping import Float
 
-from anatomy.runtime.parallel import spread
+from anatomy.runtime.parallel import parallel_for
 from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.dose.ptv import ptv_of
 from planner.measuring.angles import axial_angles_deg, craniocaudal_angles_deg
-from planner.measuring.crossings_batch import Along, Crossed
+from planner.measuring.crossings_batch import CrossingsBatch, NeedleCrossings
 from planner.measuring.structure_sets import structure_sets
-from planner.records.appraisal import Appraisal, Lack, Near, Reason
+from planner.records.appraisal import Appraisal, Lack, NearbyStructure, Reason
 from planner.records.paths import CLEARANCE_CAP_MM, Aim
 from planner.records.request import Point, Request
 from planner.records.search import TABLE
@@ -30,7 +30,7 @@ from planner.search.kernels import appraise as kernel
 from planner.search.kernels.clear import ROUNDING_MM
 from planner.search.kernels.verdicts import SAFE, SENTENCES
 from planner.search.scene_fields import search_fields
-from planner.search.tip_requirements import Aiming
+from planner.search.tip_requirements import TipRequirements
 
 NEAR_MM = 5.0
 """Structures this near to the needle's wall are told, whatever they need [U]."""
@@ -51,9 +51,9 @@ class Appraiser:
         self._forbidden, self._kept_free = len(kept_free[0]), len(structures)
         self._names = tuple(s.name for s in structures)
         self._needs = np.array([request.clearance_of(name) for name in self._names])
-        self._near = structure_sets(structures, scene.grid.shape)
-        self._crossed = Crossed(scene, ptv_of(scene, request))
-        self._aiming = Aiming(scene, request)
+        self._structure_sets = structure_sets(structures, scene.grid.shape)
+        self._crossings = CrossingsBatch(scene, ptv_of(scene, request))
+        self._tip_requirements = TipRequirements(scene, request)
         self._table_need_mm = request.clearance_of(TABLE)
 
     def appraise(
@@ -90,7 +90,7 @@ class Appraiser:
             self._nearest(needle),
             self._passed(needle, columns[:, kernel.NEEDLE_TABLE], radius, NEAR_MM),
             self._passed(hub, columns[:, kernel.HUB_TABLE], hub_radius, -np.inf),
-            self._crossed.along(found_P, tips_P),
+            self._crossings.along(found_P, tips_P),
             strict=True,
         )
         return [self._appraisal(*row) for row in rows]
@@ -103,12 +103,12 @@ class Appraiser:
         # One column more than there are, so that a scene without obstacles has a least.
         needle = np.full((count, self._kept_free + 1), np.inf)
         hub = np.full((count, self._kept_free + 1), np.inf)
-        spread(
+        parallel_for(
             lambda a, b: kernel.appraise_range(
                 self._fields,
-                self._near.sets,
-                self._near.starts,
-                self._near.members,
+                self._structure_sets.sets,
+                self._structure_sets.starts,
+                self._structure_sets.members,
                 max(1, self._forbidden),
                 reach,
                 max(reach, CLEARANCE_CAP_MM + request.needle.radius_mm),
@@ -135,18 +135,18 @@ class Appraiser:
         craniocaudal_angle_deg: float,
         row: list[float],
         nearest: tuple[float, str],
-        passed: list[Near],
-        hub_passed: list[Near],
-        along: Along,
+        passed: list[NearbyStructure],
+        hub_passed: list[NearbyStructure],
+        along: NeedleCrossings,
     ) -> Appraisal:
         walk = int(row[kernel.WALK])
         reached = walk == SAFE
         reasons = (
             *(() if reached else (Reason(Lack.SKIN, None, f"It {SENTENCES[walk]}."),)),
-            *self._aiming.lacks(aim, along, dist(entry_mm, tip_mm)),
+            *self._tip_requirements.lacks(aim, along, dist(entry_mm, tip_mm)),
             *_lacks(Lack.NEEDLE, passed),
             *_lacks(Lack.HUB, hub_passed),
-            *self._lack_of_room(row[kernel.BORE_ROOM]),
+            *self._lack_of_room(row[kernel.BORE_DISTANCE]),
         )
         return Appraisal(
             aim=aim,
@@ -179,7 +179,7 @@ class Appraiser:
 
     def _passed(
         self, distances: np.ndarray, table: np.ndarray, radius_mm: float, near_mm: float
-    ) -> Iterator[list[Near]]:
+    ) -> Iterator[list[NearbyStructure]]:
         """Of each needle, or hub, the structures within `near_mm` of its wall and those that are nearer than
         they may be, nearest first; the table too, where it is derived."""
         names, needs = (*self._names, TABLE), [*self._needs.tolist(), self._table_need_mm]
@@ -192,7 +192,7 @@ class Appraiser:
         for count, places, row in zip(near.sum(axis=1).tolist(), order, free, strict=True):
             first = places[:count]
             yield [
-                Near(names[s], clearance_mm, needs[s])
+                NearbyStructure(names[s], clearance_mm, needs[s])
                 for s, clearance_mm in zip(first.tolist(), row[first].tolist(), strict=True)
             ]
 
@@ -205,7 +205,7 @@ class Appraiser:
         return (Reason(Lack.BORE, None, detail),)
 
 
-def _lacks(lack: Lack, passed: list[Near]) -> tuple[Reason, ...]:
+def _lacks(lack: Lack, passed: list[NearbyStructure]) -> tuple[Reason, ...]:
     return tuple(
         Reason(lack, near.structure, _too_near(lack, near))
         for near in passed
@@ -213,7 +213,7 @@ def _lacks(lack: Lack, passed: list[Near]) -> tuple[Reason, ...]:
     )
 
 
-def _too_near(lack: Lack, near: Near) -> str:
+def _too_near(lack: Lack, near: NearbyStructure) -> str:
     if near.clearance_mm <= 0.0:
         return f"The {lack} runs into {near.structure}."
     passes, needs = apart(near.clearance_mm, near.needed_mm, 1)

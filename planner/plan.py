@@ -13,7 +13,7 @@ from planner.paths.no_path.nearest_miss import nearest_miss
 from planner.paths.no_path.relaxations import relaxations
 from planner.paths.ranking import score_named
 from planner.paths.search_report import search_report
-from planner.paths.select import Chosen, choose
+from planner.paths.select import SelectedPaths, select_paths
 from planner.paths.skin_access import SkinAccess
 from planner.records.defaults import resolved
 from planner.records.dose import DoseReport
@@ -37,7 +37,7 @@ OF_IMPLANT = (Phase.NEEDLES, Phase.DOSE)
 
 
 @dataclass(frozen=True, eq=False)
-class Planning:
+class PlanningResult:
     """A plan, verified, and the skin access map that it was chosen from."""
 
     plan: Plan
@@ -45,7 +45,7 @@ class Planning:
 
 
 @dataclass(frozen=True)
-class Planted:
+class ImplantSummary:
     """An implant as the plan states it; empty where none is prescribed, or nothing leads to the target and
     nothing is in already."""
 
@@ -55,7 +55,7 @@ class Planted:
     robustness: Robustness | None = None
 
 
-def plan(scene: Scene, request: Request, go_on: GoOn = always) -> Planning:
+def plan(scene: Scene, request: Request, go_on: GoOn = always) -> PlanningResult:
     """Every safe path that matters, ranked, with seeds, verified.
 
     `go_on` is told how far the whole has come, never less than before, and ends the search early by
@@ -69,19 +69,19 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> Planning:
     go_on(Progress(Phase.FIELDS, 0.0, "distance fields"))
     fields = search_fields(scene, request)
     go_on(Progress(Phase.SEARCH, 0.0, ""))
-    found = search(fields, request.search.covering_radius_mm, go_on)
+    result = search(fields, request.search.covering_radius_mm, go_on)
     go_on(Progress(Phase.POLISH, 0.0, "windows and distinct paths"))
-    chosen = choose(scene, fields, found, request)
+    selected = select_paths(scene, fields, result, request)
     go_on(Progress(Phase.EXPLAIN, 0.0, "what blocks the way"))
     blockers = blocked_by(scene, request, fields)
     # Of a search that ended early it is not known that there is no path.
     miss = None
-    if found.complete and not chosen.paths:
+    if result.complete and not selected.paths:
         changes = relaxations(scene, request, fields, blockers, go_on)
         miss = nearest_miss(scene, request, fields, changes)
-    report = search_report(scene, found, chosen, lung_bound_mm(fields, found.blocks, found.alive))
-    planted = _planted(scene, request, fields, chosen, go_on)
-    paths = (*chosen.paths, *planted.needles)
+    report = search_report(scene, result, selected, lung_bound_mm(fields, result.blocks, result.alive))
+    summary = _implant_summary(scene, request, fields, selected, go_on)
+    paths = (*selected.paths, *summary.needles)
     unverified = Plan(
         schema=SCHEMA,
         software=SOFTWARE,
@@ -99,39 +99,41 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> Planning:
             paths,
             blockers,
             miss,
-            planted.needle_set,
-            planted.dose,
-            planted.robustness,
+            summary.needle_set,
+            summary.dose,
+            summary.robustness,
         ),
         search=report,
         paths=paths,
-        windows=chosen.windows,
+        windows=selected.windows,
         blocked_by=blockers,
         nearest_miss=miss,
-        needle_set=planted.needle_set,
-        dose=planted.dose,
-        robustness=planted.robustness,
+        needle_set=summary.needle_set,
+        dose=summary.dose,
+        robustness=summary.robustness,
     )
     go_on(Progress(Phase.VERIFY, 0.0, "every claim"))
     verified = replace(unverified, verification=verify(unverified, scene))
     go_on(Progress(Phase.VERIFY, 1.0, "every claim"))
-    return Planning(verified, chosen.access)
+    return PlanningResult(verified, selected.access)
 
 
 def _notes(scene: Scene, request: Request) -> tuple[str, ...]:
     return () if request.prescription is None else notes_on_ptv(beyond_view_mm(scene, request))
 
 
-def _planted(scene: Scene, request: Request, fields: SearchFields, chosen: Chosen, go_on: GoOn) -> Planted:
+def _implant_summary(
+    scene: Scene, request: Request, fields: SearchFields, selected: SelectedPaths, go_on: GoOn
+) -> ImplantSummary:
     """The implant that the request prescribes. Needles are ranked after the paths to the target. What is in
     the patient already is told of though nothing leads to the target."""
     prescription, asked = request.prescription, request.needle_set
-    if prescription is None or not (chosen.paths or asked.given_needles or asked.given_seeds):
-        return Planted()
+    if prescription is None or not (selected.paths or asked.given_needles or asked.given_seeds):
+        return ImplantSummary()
     go_on(Progress(Phase.NEEDLES, 0.0, "with their seeds"))
     made = implant(scene, request, prescription, fields, go_on)
     if made.chosen is None:
-        return Planted()
+        return ImplantSummary()
     go_on(Progress(Phase.DOSE, 0.0, ""))
     given = request.needle_set.given_seeds
     dose = dose_report(scene, request, prescription, made.ptv, made.dose, made.seeds(given))
@@ -139,6 +141,6 @@ def _planted(scene: Scene, request: Request, fields: SearchFields, chosen: Chose
     # Where no seed is left to place, nothing can go wrong.
     left = any(needle.seeds for needle in made.needles)
     risk = robustness(scene, request, made.needles, given, made.ptv, made.dose) if left else None
-    ranked = len(chosen.paths)
+    ranked = len(selected.paths)
     needles = tuple(replace(path, rank=ranked + path.rank) for path in made.needles)
-    return Planted(needles, needle_set, dose, risk)
+    return ImplantSummary(needles, needle_set, dose, risk)

@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from anatomy.errors import AnatomyError
-from anatomy.names.did_you_mean import nearest
+from anatomy.names.did_you_mean import did_you_mean
 from service.host.loopback import is_loopback
 from service.logs.json_lines import Format
 from service.logs.rotation import DAY_S, LogBounds
@@ -264,7 +264,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     for name, value in environment.items():
         if name.startswith(PREFIX) and name not in (FILE, THREADS):
             if name not in known:
-                raise SettingsError(name, "there is no such setting", nearest(name, known))
+                raise SettingsError(name, "there is no such setting", did_you_mean(name, known))
             given[name.removeprefix(PREFIX).lower()] = value
     try:
         return Settings(**given)
@@ -279,7 +279,9 @@ def _from_file(path: str) -> dict[str, Any]:
         raise SettingsError(path, f"it is no TOML ({error})", "Write it as name = value.") from None
     for name in content:
         if name not in Settings.model_fields:
-            raise SettingsError(path, f"{name!r} is no setting", nearest(name, list(Settings.model_fields)))
+            raise SettingsError(
+                path, f"{name!r} is no setting", did_you_mean(name, list(Settings.model_fields))
+            )
     return content
 
 

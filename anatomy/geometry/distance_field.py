@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int16
 from numba import njit
 
-from anatomy.runtime.parallel import spread
+from anatomy.runtime.parallel import parallel_for
 
 QUANTUM_MM = 1.0 / 64.0
 """Fields are int16 in 64ths of a millimetre: 0.016 mm is far below any clearance, and 500 mm, where they
@@ -36,7 +36,7 @@ _GUARD = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Lattice:
+class FieldNodes:
     """Nodes that span a box in B exactly: node (i, j, k) lies at lower_B + step_mm * (i, j, k), the last of
     each axis on the box's upper face. Steps differ a little between axes for that."""
 
@@ -49,17 +49,19 @@ class Lattice:
         return np.asarray(self.lower_B[axis] + self.step_mm[axis] * np.arange(self.shape[axis]))
 
 
-def lattice_over(lower_B: Float[np.ndarray, "3"], upper_B: Float[np.ndarray, "3"], step_mm: float) -> Lattice:
+def field_nodes_over(
+    lower_B: Float[np.ndarray, "3"], upper_B: Float[np.ndarray, "3"], step_mm: float
+) -> FieldNodes:
     """The nodes that span the box from `lower_B` to `upper_B`, at most `step_mm` apart. [mm]"""
     cells = np.maximum(1, np.ceil((upper_B - lower_B) / step_mm - 1e-9).astype(int))
     shape = (int(cells[0]) + 1, int(cells[1]) + 1, int(cells[2]) + 1)
-    return Lattice(np.array(lower_B, float), (upper_B - lower_B) / cells, shape)
+    return FieldNodes(np.array(lower_B, float), (upper_B - lower_B) / cells, shape)
 
 
 def signed_distance(
     mask: Bool[np.ndarray, "nx ny nz"],
     spacing_mm: Float[np.ndarray, "3"] | tuple[float, float, float],
-    lattice: Lattice,
+    nodes: FieldNodes,
     offset_V: tuple[int, int, int] = (0, 0, 0),
 ) -> Int16[np.ndarray, "mx my mz"]:
     """Signed distance from each lattice node to the union of the mask's voxel boxes. [QUANTUM_MM]
@@ -70,23 +72,28 @@ def signed_distance(
     """
     spacing = np.array(spacing_mm)
     first_B = np.array(offset_V) * spacing
-    nodes = [lattice.axis_B(axis) - first_B[axis] for axis in range(3)]
-    out = np.empty(lattice.shape, np.int16)
+    node_positions = [nodes.axis_B(axis) - first_B[axis] for axis in range(3)]
+    out = np.empty(nodes.shape, np.int16)
     for wanted, sign in ((True, 1), (False, -1)):
-        _signed_pass(mask.view(np.uint8), wanted, sign, spacing, nodes, out)
+        _signed_pass(mask.view(np.uint8), wanted, sign, spacing, node_positions, out)
     return out
 
 
 def _signed_pass(
-    mask: np.ndarray, wanted: bool, sign: int, spacing: np.ndarray, nodes: list[np.ndarray], out: np.ndarray
+    mask: np.ndarray,
+    wanted: bool,
+    sign: int,
+    spacing: np.ndarray,
+    nodes: list[np.ndarray],
+    out: np.ndarray,
 ) -> None:
     """Distance to the boxes whose value is `wanted`, written into `out` with `sign`."""
     nx, ny, _ = mask.shape
     along_z = np.empty((nx, ny, len(nodes[2])), np.float32)
-    spread(lambda a, b: _along_z(mask, np.uint8(wanted), spacing[2], nodes[2], along_z, a, b), nx)
+    parallel_for(lambda a, b: _along_z(mask, np.uint8(wanted), spacing[2], nodes[2], along_z, a, b), nx)
     along_y = np.empty((nx, len(nodes[1]), len(nodes[2])), np.float32)
-    spread(lambda a, b: _along_y(along_z, spacing[1], nodes[1], along_y, a, b), nx)
-    spread(lambda a, b: _along_x(along_y, spacing[0], nodes[0], sign, out, a, b), len(nodes[1]))
+    parallel_for(lambda a, b: _along_y(along_z, spacing[1], nodes[1], along_y, a, b), nx)
+    parallel_for(lambda a, b: _along_x(along_y, spacing[0], nodes[0], sign, out, a, b), len(nodes[1]))
 
 
 @njit(cache=True, nogil=True)

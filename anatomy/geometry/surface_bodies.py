@@ -15,7 +15,7 @@ from anatomy.geometry.frames import Grid
 from anatomy.geometry.surface import Surface
 from anatomy.geometry.voxelisation import fill_centres
 
-LATTICE = 64
+SAMPLES_PER_SIDE = 64
 """Points along each side of a body's box at which it is asked whether the body lies within others [U]."""
 
 ROUNDING = 1e-3
@@ -205,10 +205,10 @@ def _share_within(bodies: _Bodies, n: int, among: Bool[np.ndarray, "b"], visits:
     others = np.flatnonzero(near)
     if len(others) == 0:
         return 0.0
-    visits.take(bodies.faces_of(others) + BODY_VISITS * len(others) + LATTICE**3)
-    held, around = (np.zeros((LATTICE,) * 3, bool) for _ in range(2))
+    visits.take(bodies.faces_of(others) + BODY_VISITS * len(others) + SAMPLES_PER_SIDE**3)
+    held, around = (np.zeros((SAMPLES_PER_SIDE,) * 3, bool) for _ in range(2))
     for mask, chosen in ((held, [n]), (around, others.tolist())):
         vertices_P, faces = bodies.only(chosen)
-        p = (vertices_P - low) / np.maximum(high - low, 1e-9) * LATTICE - 0.5
+        p = (vertices_P - low) / np.maximum(high - low, 1e-9) * SAMPLES_PER_SIDE - 0.5
         fill_centres(p, faces, mask)
     return int(np.count_nonzero(held & around)) / max(int(np.count_nonzero(held)), 1)

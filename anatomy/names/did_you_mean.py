@@ -10,7 +10,7 @@ _CLOSE, _LIKENESS = 3, 0.65
 """Up to so many suggestions, each so like what was given: "heart" is no suggestion for "aorta"."""
 
 
-def nearest(name: str, known: Sequence[str]) -> str:
+def did_you_mean(name: str, known: Sequence[str]) -> str:
     """A sentence or two: the known names most like `name`, if any are, and the known names.
 
     Case is let be: "Aorta" is near to "aorta".

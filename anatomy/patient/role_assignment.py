@@ -8,7 +8,7 @@ What contradicts itself is refused: silence would choose for the asker.
 from collections.abc import Mapping
 
 from anatomy.errors import StructureError
-from anatomy.names.did_you_mean import nearest
+from anatomy.names.did_you_mean import did_you_mean
 from anatomy.names.roles import role_of
 from anatomy.structures import Role, Segmentation, Structure
 
@@ -39,7 +39,9 @@ def asked_roles(
     asked = {name: _role(name, role, known) for name, role in roles.items()}
     for name in targets:
         if name not in known:
-            raise StructureError("target/structure", f"{name!r} is not in the input", nearest(name, known))
+            raise StructureError(
+                "target/structure", f"{name!r} is not in the input", did_you_mean(name, known)
+            )
         if asked.get(name, Role.TARGET) is not Role.TARGET:
             raise StructureError(
                 f"roles/{name}",
@@ -50,7 +52,7 @@ def asked_roles(
     if table != DERIVE:
         if table not in known:
             raise StructureError(
-                "pose/table", f"{table!r} is not in the input", nearest(table, [DERIVE, *known])
+                "pose/table", f"{table!r} is not in the input", did_you_mean(table, [DERIVE, *known])
             )
         if asked.get(table, Role.OUTSIDE) is not Role.OUTSIDE:
             raise StructureError(
@@ -69,9 +71,9 @@ _OF_A_BODY = (Role.SKIN, Role.PASSABLE, Role.TARGET)
 def _role(name: str, role: str, known: tuple[str, ...]) -> Role:
     field = f"roles/{name}"
     if name not in known:
-        raise StructureError(field, f"{name!r} is not in the input", nearest(name, known))
+        raise StructureError(field, f"{name!r} is not in the input", did_you_mean(name, known))
     if role not in list(Role):
-        raise StructureError(field, f"{str(role)!r} is no role", nearest(role, [str(r) for r in Role]))
+        raise StructureError(field, f"{str(role)!r} is no role", did_you_mean(role, [str(r) for r in Role]))
     if role_of(name) is Role.SKIN and Role(role) not in _OF_A_BODY:
         raise StructureError(
             field,

@@ -1,7 +1,7 @@
 """How the planner's loops are compiled.
 
 `error_model="numpy"`: a division by zero gives infinity instead of raising, so loops carry no checks. No loop
-is parallel in itself: `anatomy.runtime.parallel.spread` gives ranges of rows to threads.
+is parallel in itself: `anatomy.runtime.parallel.parallel_for` gives ranges of rows to threads.
 
 Loops carry no annotations: numba reads none, and compiles a loop for whatever arrays it is given. What they
 take stands in their docstrings, and `# type: ignore[no-untyped-def]` marks each.

@@ -15,7 +15,7 @@ def thread_count() -> int:
     return int(os.environ.get("SEEDPATH_THREADS", "0")) or len(os.sched_getaffinity(0))
 
 
-def spread(work: Callable[[int, int], object], count: int) -> None:
+def parallel_for(work: Callable[[int, int], object], count: int) -> None:
     """Call work(first, last) over consecutive ranges that cover 0..count, on all threads.
 
     Returns when all are done. An exception of any piece is raised again here.

@@ -19,7 +19,7 @@ from anatomy.thorax.nodes import nodes
 from anatomy.thorax.outlines import skin
 from anatomy.thorax.parameters import ThoraxParameters, chest
 from anatomy.thorax.solids.solid import Bounds, Solid
-from anatomy.thorax.solids.voxel_centres import EMPTY, Lattice
+from anatomy.thorax.solids.voxel_centres import EMPTY, VoxelCentres
 from anatomy.thorax.spine import spine
 from anatomy.thorax.table_and_cushion import support
 
@@ -128,14 +128,14 @@ def thorax(
             "thorax/R_PB", "its columns are no rotation", "Give orthonormal, right-handed axes."
         )
     grid = _grid(parameters, given, axes)
-    lattice = Lattice(grid)
+    centres = VoxelCentres(grid)
     layers = Layers(grid.shape)
     structures = []
     for name, solid in solids(parameters).items():
-        reach = lattice.box_of(solid.bounds_P, lattice.whole) or EMPTY
+        reach = centres.box_of(solid.bounds_P, centres.whole) or EMPTY
         corner = (reach[0].start, reach[1].start, reach[2].start)
         structures.append(
-            Structure(name, layers.add_cropped(solid.mask(lattice, reach), corner), _role(name))
+            Structure(name, layers.add_cropped(solid.mask(centres, reach), corner), _role(name))
         )
     digest = parameters.sha256((float(given[0]), float(given[1]), float(given[2])), axes)
     return Segmentation(grid, tuple(structures), (InputDigest(NAME, digest),))

@@ -7,7 +7,7 @@ from math import fsum
 import numpy as np
 
 from anatomy.geometry.masks import VoxelMask
-from anatomy.runtime.parallel import spread
+from anatomy.runtime.parallel import parallel_for
 from anatomy.scene import Scene
 from planner.dose.bed import ExternalBeam, Tissue, eqd2_gy, external_bed_gy, summed_bed_gy
 from planner.dose.dosimetry import ORGAN_STEP_MM, Dosimetry, Sampled, organ_dose, volume_dose
@@ -81,7 +81,7 @@ def _organs(dosimetry: Dosimetry, scene: Scene) -> list[Sampled]:
         for n in range(first, last):
             found[n] = dosimetry.of(structures[n].name, structures[n].mask, ORGAN_STEP_MM)
 
-    spread(run, len(structures))
+    parallel_for(run, len(structures))
     return [organ for organ in found if organ is not None]
 
 

@@ -13,7 +13,7 @@ from anatomy.geometry.masks import inside
 from anatomy.scene import Scene
 from planner.errors import RequestError
 from planner.measuring.measure import Measurer
-from planner.measuring.measured import Measured
+from planner.measuring.measured import MeasuredPath
 from planner.records.request import GivenNeedle, GivenSeed, Request, source_of
 
 LIKELY_SPAN_MM = 300.0
@@ -56,14 +56,14 @@ def beside(request: Request, more: Sequence[GivenSeed]) -> tuple[GivenSeed, ...]
     return (*known, *fresh)
 
 
-def measured_given(scene: Scene, request: Request) -> tuple[Measured, ...]:
+def measured_given(scene: Scene, request: Request) -> tuple[MeasuredPath, ...]:
     """The needles that a request gives, as `measured_needles` has them."""
     return measured_needles(scene, request, request.needle_set.given_needles, "needle_set/given_needles")
 
 
 def measured_needles(
     scene: Scene, request: Request, needles: Sequence[GivenNeedle], field: str
-) -> tuple[Measured, ...]:
+) -> tuple[MeasuredPath, ...]:
     """The needles of a `field`, measured from their tips, in order. Raises RequestError where there are more
     than a set may have, and for the first that does not lead from its tip out through the skin."""
     most = request.needle_set.max_needles
@@ -75,7 +75,7 @@ def measured_needles(
     return tuple(_measured(measurer, needle, f"{field}/{n}") for n, needle in enumerate(needles))
 
 
-def _measured(measurer: Measurer, needle: GivenNeedle, where: str) -> Measured:
+def _measured(measurer: Measurer, needle: GivenNeedle, where: str) -> MeasuredPath:
     tip, entry = np.array(needle.tip_mm, float), np.array(needle.entry_mm, float)
     if not float(np.linalg.norm(entry - tip)) > 0.0:
         raise RequestError(where, "entry and tip coincide", "Measure again.")

@@ -7,7 +7,7 @@ import numpy as np
 from anatomy.scene import Scene
 from planner.implant.chosen_set import ChosenSet
 from planner.measuring.measure import Measurer
-from planner.measuring.measured import Measured, to_path
+from planner.measuring.measured import MeasuredPath, to_path
 from planner.paths.approach_names import approach_of
 from planner.paths.ranking import ranked
 from planner.records.paths import Aim, Path, SeedDrop
@@ -15,12 +15,12 @@ from planner.records.request import Request
 
 
 def paths_of_set(
-    scene: Scene, request: Request, given: Sequence[Measured], chosen: ChosenSet
+    scene: Scene, request: Request, given: Sequence[MeasuredPath], chosen: ChosenSet
 ) -> tuple[Path, ...]:
     """The needles that carry seeds, and those `given`, in rank order: N1, N2 ... Ranks count from 1."""
     measurer = Measurer(scene, request)
-    drops: dict[Measured, tuple[SeedDrop, ...]] = {}
-    aims: dict[Measured, Aim] = {}
+    drops: dict[MeasuredPath, tuple[SeedDrop, ...]] = {}
+    aims: dict[MeasuredPath, Aim] = {}
     for place, row in enumerate(chosen.rows.tolist()):
         s = np.sort(chosen.seeds.from_tip_mm[chosen.seeds.track == place])
         if row < len(given):
@@ -48,7 +48,7 @@ def paths_of_set(
     )
 
 
-def _drops(measured: Measured, from_tip_mm: list[float]) -> tuple[SeedDrop, ...]:
+def _drops(measured: MeasuredPath, from_tip_mm: list[float]) -> tuple[SeedDrop, ...]:
     """Seeds at distances from the tip, distal first."""
     drops = []
     before = from_tip_mm[0] if from_tip_mm else 0.0

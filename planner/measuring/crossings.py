@@ -45,7 +45,7 @@ def by_layer(structures: Iterable[Structure]) -> tuple[LabelLayer, ...]:
 
 
 @dataclass(frozen=True, eq=False)
-class Axis:
+class NeedleAxis:
     """A stretch of a needle's axis in B: from the entry, along the unit vector to the tip. [mm]"""
 
     entry_B: Float[np.ndarray, "3"]
@@ -53,10 +53,12 @@ class Axis:
     length_mm: float
 
 
-Interval = tuple[float, float]
+DepthInterval = tuple[float, float]
 
 
-def mask_intervals(mask: VoxelMask, spacing_mm: Float[np.ndarray, "3"], axis: Axis) -> list[Interval]:
+def mask_intervals(
+    mask: VoxelMask, spacing_mm: Float[np.ndarray, "3"], axis: NeedleAxis
+) -> list[DepthInterval]:
     """Depths between which the axis runs in a mask's voxels, each interval as long as it goes. [mm]"""
     runs = runs_along(mask.layer, spacing_mm, axis.entry_B, axis.direction_B, axis.length_mm)
     return [(a, b) for label, a, b in _long_runs(*runs) if label == mask.label]
@@ -81,8 +83,8 @@ def first_inside(
 
 
 def crossed_voxels(
-    layers: Iterable[LabelLayer], spacing_mm: Float[np.ndarray, "3"], axis: Axis
-) -> Iterator[tuple[Structure, Interval]]:
+    layers: Iterable[LabelLayer], spacing_mm: Float[np.ndarray, "3"], axis: NeedleAxis
+) -> Iterator[tuple[Structure, DepthInterval]]:
     """Structures and the depths between which the axis runs in their voxels, layer by layer."""
     for layer in layers:
         runs = runs_along(layer.voxels, spacing_mm, axis.entry_B, axis.direction_B, axis.length_mm)
@@ -100,7 +102,7 @@ def _long_runs(labels: np.ndarray, bounds: np.ndarray) -> Iterator[tuple[int, fl
 
 def crossings(
     scene: Scene,
-    voxel_intervals: Iterable[tuple[Structure, Interval]],
+    voxel_intervals: Iterable[tuple[Structure, DepthInterval]],
     entry_P: Float[np.ndarray, "3"],
     tip_P: Float[np.ndarray, "3"],
 ) -> tuple[Crossing, ...]:

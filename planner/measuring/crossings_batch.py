@@ -8,10 +8,10 @@ from jaxtyping import Float
 
 from anatomy.geometry.masks import VoxelMask
 from anatomy.runtime.jit import loop
-from anatomy.runtime.parallel import spread
+from anatomy.runtime.parallel import parallel_for
 from anatomy.scene import Scene
 from anatomy.structures import Role, Structure
-from planner.measuring.crossings import SHORTEST_MM, Interval, crossed_surfaces, in_order
+from planner.measuring.crossings import SHORTEST_MM, DepthInterval, crossed_surfaces, in_order
 from planner.measuring.structure_sets import structure_sets
 from planner.measuring.voxel_walk import runs_along
 from planner.records.paths import Crossing
@@ -21,16 +21,16 @@ CROSSINGS = 64
 
 
 @dataclass(frozen=True)
-class Along:
+class NeedleCrossings:
     """What one needle crosses from entry to tip, and the depths from the entry between which it runs in the
     target and in the PTV. [mm]"""
 
     crosses: tuple[Crossing, ...]
-    target: tuple[Interval, ...]
-    ptv: tuple[Interval, ...]
+    target: tuple[DepthInterval, ...]
+    ptv: tuple[DepthInterval, ...]
 
 
-class Crossed:
+class CrossingsBatch:
     """The structures of one scene and its PTV, ready to be asked what needles cross."""
 
     def __init__(self, scene: Scene, ptv: VoxelMask) -> None:
@@ -43,7 +43,9 @@ class Crossed:
         self._names = tuple(s.name for s in asked)
         self._sets = structure_sets(asked, scene.grid.shape)
 
-    def along(self, entries_P: Float[np.ndarray, "n 3"], tips_P: Float[np.ndarray, "n 3"]) -> Iterator[Along]:
+    def along(
+        self, entries_P: Float[np.ndarray, "n 3"], tips_P: Float[np.ndarray, "n 3"]
+    ) -> Iterator[NeedleCrossings]:
         """Each needle, in order."""
         inwards = tips_P - entries_P
         lengths = np.linalg.norm(inwards, axis=1)
@@ -53,14 +55,14 @@ class Crossed:
         target, ptv = len(self._names) - 2, len(self._names) - 1
         for n, held in enumerate(counts.tolist()):
             found: list[Crossing] = []
-            treated: dict[int, list[Interval]] = {target: [], ptv: []}
+            treated: dict[int, list[DepthInterval]] = {target: [], ptv: []}
             for s, (a, b) in zip(crossed[n, :held].tolist(), spans[n, :held].tolist(), strict=True):
                 if s in treated:
                     treated[s].append((a, b))
                 else:
                     found.append(Crossing(self._names[s], a, b))
             crosses = in_order([*found, *crossed_surfaces(self._surfaces, entries_P[n], tips_P[n])])
-            yield Along(crosses, tuple(treated[target]), tuple(treated[ptv]))
+            yield NeedleCrossings(crosses, tuple(treated[target]), tuple(treated[ptv]))
 
     def _walked(
         self, entries_B: np.ndarray, inwards_B: np.ndarray, lengths: np.ndarray, room: int
@@ -71,7 +73,7 @@ class Crossed:
         crossed, spans = np.zeros((count, room), np.int64), np.zeros((count, room, 2))
         axes = entries_B, inwards_B, lengths
         shared = sets.sets, sets.starts, sets.members, self._grid.spacing_mm, *axes, len(self._names)
-        spread(lambda a, b: cross_range(*shared, counts, crossed, spans, a, b), count)
+        parallel_for(lambda a, b: cross_range(*shared, counts, crossed, spans, a, b), count)
         most = int(counts.max(initial=0))
         return (counts, crossed, spans) if most <= room else self._walked(*axes, most)
 

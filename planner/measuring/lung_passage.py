@@ -7,7 +7,7 @@ from math import fsum
 
 import numpy as np
 
-from planner.measuring.crossings import SHORTEST_MM, Interval
+from planner.measuring.crossings import SHORTEST_MM, DepthInterval
 from planner.measuring.pleura import punctures_and_fissures
 
 
@@ -20,7 +20,9 @@ class LungPassage:
     fissures: int
 
 
-def passage(lung: list[tuple[str, Interval]], target: list[Interval], voids: list[Interval]) -> LungPassage:
+def passage(
+    lung: list[tuple[str, DepthInterval]], target: list[DepthInterval], voids: list[DepthInterval]
+) -> LungPassage:
     """How an axis passes through lung, from the depths at which it is in each lung, in the target and in
     voids that lung encloses. [mm]
 
@@ -39,17 +41,19 @@ def passage(lung: list[tuple[str, Interval]], target: list[Interval], voids: lis
     return LungPassage(fsum(b - a for _, (a, b) in runs), punctures, fissures)
 
 
-def _leaves(ended: float, begun: float, voids: list[Interval]) -> bool:
+def _leaves(ended: float, begun: float, voids: list[DepthInterval]) -> bool:
     """Whether the axis leaves lung and its voids between two runs of lung."""
     held = fsum(max(0.0, min(b, begun) - max(a, ended)) for a, b in voids)
     return begun - ended - held >= SHORTEST_MM
 
 
-def _lung_runs(lung: list[tuple[str, Interval]], target: list[Interval]) -> list[tuple[str, Interval]]:
+def _lung_runs(
+    lung: list[tuple[str, DepthInterval]], target: list[DepthInterval]
+) -> list[tuple[str, DepthInterval]]:
     """Lung without target, in order of depth, the longest runs of one name each."""
     spans = [span for _, span in lung] + target
     cuts = sorted({place for span in spans for place in span})
-    runs: list[tuple[str, Interval]] = []
+    runs: list[tuple[str, DepthInterval]] = []
     for a, b in pairwise(cuts):
         middle = 0.5 * (a + b)
         names = [name for name, span in lung if span[0] < middle < span[1]]
@@ -61,5 +65,5 @@ def _lung_runs(lung: list[tuple[str, Interval]], target: list[Interval]) -> list
     return [(name, (a, b)) for name, (a, b) in runs if b - a >= SHORTEST_MM]
 
 
-def _any_holds(spans: Iterable[Interval], depth: float) -> bool:
+def _any_holds(spans: Iterable[DepthInterval], depth: float) -> bool:
     return any(a < depth < b for a, b in spans)

@@ -26,7 +26,7 @@ from planner.measuring.angles import axial_angle_deg, craniocaudal_angle_deg
 from planner.measuring.clearance import Obstacles
 from planner.measuring.crossings import (
     SHORTEST_MM,
-    Axis,
+    NeedleAxis,
     by_layer,
     crossed_voxels,
     crossings,
@@ -34,7 +34,7 @@ from planner.measuring.crossings import (
     mask_intervals,
 )
 from planner.measuring.lung_passage import passage
-from planner.measuring.measured import Measured, _point
+from planner.measuring.measured import MeasuredPath, _point
 from planner.measuring.voxel_walk import runs_along
 from planner.records.paths import CLEARANCE_CAP_MM
 from planner.records.request import Request
@@ -54,7 +54,9 @@ class Measurer:
         self._layers = by_layer(s for s in scene.structures if s.role is not Role.SKIN)
         self._obstacles = Obstacles(scene.of_role(Role.FORBIDDEN), grid)
 
-    def measure(self, point_P: Float[np.ndarray, "3"], outward_P: Float[np.ndarray, "3"]) -> Measured | None:
+    def measure(
+        self, point_P: Float[np.ndarray, "3"], outward_P: Float[np.ndarray, "3"]
+    ) -> MeasuredPath | None:
         """The path on the line through `point_P` that leaves the body along `outward_P`, measured.
 
         The tip is the line's first point in a target voxel. None when the line misses the target, when the
@@ -70,7 +72,7 @@ class Measurer:
 
     def measure_from(
         self, tip_P: Float[np.ndarray, "3"], outward_P: Float[np.ndarray, "3"]
-    ) -> Measured | None:
+    ) -> MeasuredPath | None:
         """As `measure`, with the tip where it is given, whether in the target or not."""
         length = self.length_from(tip_P, outward_P)
         return None if length is None else self.measure_to(tip_P, outward_P, length)
@@ -81,7 +83,7 @@ class Measurer:
 
     def measure_to(
         self, tip_P: Float[np.ndarray, "3"], outward_P: Float[np.ndarray, "3"], length_mm: float
-    ) -> Measured:
+    ) -> MeasuredPath:
         """The path from that tip whose length is what `length_from` says of it, measured."""
         return self._measured(*self._to_box(tip_P, outward_P), length_mm)
 
@@ -94,10 +96,10 @@ class Measurer:
 
     def _measured(
         self, tip_B: Float[np.ndarray, "3"], outward_B: Float[np.ndarray, "3"], length: float
-    ) -> Measured:
+    ) -> MeasuredPath:
         needle_end_B = tip_B + self._request.needle.max_length_mm * outward_B
         entry_B = tip_B + length * outward_B
-        axis = Axis(entry_B, -outward_B, length)
+        axis = NeedleAxis(entry_B, -outward_B, length)
         entry_P, tip_P = self._to_patient(entry_B), self._to_patient(tip_B)
         direction_P = self._R_PB @ axis.direction_B
 
@@ -109,7 +111,7 @@ class Measurer:
         within = [] if voids is None else mask_intervals(voids, self._spacing_mm, axis)
         lung = passage([(name, span) for _, name, span in lungs], target, within)
         clearance, nearest = self._clearance(tip_B, needle_end_B)
-        return Measured(
+        return MeasuredPath(
             entry_mm=_point(entry_P),
             tip_mm=_point(tip_P),
             direction=_point(direction_P),
@@ -164,6 +166,6 @@ class Measurer:
 
 def measure(
     scene: Scene, request: Request, point_P: Float[np.ndarray, "3"], outward_P: Float[np.ndarray, "3"]
-) -> Measured | None:
+) -> MeasuredPath | None:
     """One line, measured; see Measurer.measure. For many lines keep a Measurer."""
     return Measurer(scene, request).measure(point_P, outward_P)

@@ -10,7 +10,7 @@ from planner.records.request import Point
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredPath:
     """One line as measured, from the skin to the distal edge of the target. Fields as in records.Path."""
 
     entry_mm: Point
@@ -49,7 +49,7 @@ def _point(p_P: Float[np.ndarray, "3"]) -> Point:
 
 
 def to_path(
-    measured: Measured,
+    measured: MeasuredPath,
     *,
     id: str,
     rank: int,
@@ -68,5 +68,5 @@ def to_path(
         aim=aim,
         pareto=pareto,
         seeds=seeds,
-        **{name: getattr(measured, name) for name in Measured.__dataclass_fields__},
+        **{name: getattr(measured, name) for name in MeasuredPath.__dataclass_fields__},
     )

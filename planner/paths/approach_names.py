@@ -22,7 +22,7 @@ from jaxtyping import Float
 
 from anatomy.names.landmarks import is_clavicle, is_sternum, is_vertebra
 from anatomy.scene import Scene
-from planner.measuring.measured import Measured
+from planner.measuring.measured import MeasuredPath
 from planner.paths.chest_wall import RibSpace, is_rib, points_between, rib_space
 
 PARASTERNAL_MM = 25.0
@@ -45,7 +45,7 @@ class _View:
     """What the rules look at. `midline_mm` is from the least to the largest x of sternum and spine; without
     them, of all."""
 
-    measured: Measured
+    measured: MeasuredPath
     sternum_P: Float[np.ndarray, "n 3"]
     spine_P: Float[np.ndarray, "m 3"]
     clavicle_P: Float[np.ndarray, "c 3"]
@@ -72,12 +72,12 @@ class _View:
         return "anterior" if angle < ANTERIOR_DEG else "lateral" if angle <= POSTERIOR_DEG else "posterior"
 
 
-def approach_of(scene: Scene, measured: Measured) -> str:
+def approach_of(scene: Scene, measured: MeasuredPath) -> str:
     """The approach: "parasternal", "intercostal lateral", ... (see the module's list)."""
     return _approach(_view(scene, measured))
 
 
-def window_name(scene: Scene, measured: Measured) -> str:
+def window_name(scene: Scene, measured: MeasuredPath) -> str:
     """The approach with its side and, where the labels tell, the intercostal space.
 
     "parasternal right", "paravertebral left, between ribs 7 and 8",
@@ -188,7 +188,7 @@ def _at_level(points_P: Float[np.ndarray, "n 3"], z: float) -> Float[np.ndarray,
     return points_P[np.abs(points_P[:, 2] - z) <= LEVEL_MM]
 
 
-def _view(scene: Scene, measured: Measured) -> _View:
+def _view(scene: Scene, measured: MeasuredPath) -> _View:
     body_P = scene.grid.to_patient(np.stack([scene.grid.lower_B, scene.grid.upper_B]))
     # An oblique grid's corners do not bound it in P: its diagonal does.
     diagonal = float(np.linalg.norm(body_P[1] - body_P[0]))

@@ -21,7 +21,7 @@ from anatomy.names.landmarks import rib_of, side_of
 from anatomy.names.roles import key_of
 from anatomy.scene import Scene
 from anatomy.structures import Structure
-from planner.measuring.measured import Measured
+from planner.measuring.measured import MeasuredPath
 
 NEIGHBOUR_MM = 40.0
 """Ribs farther from the axis than this say nothing of where it passes the rib cage: spaces are 10 to 30 mm
@@ -90,7 +90,7 @@ def points_between(
     return np.concatenate(found)
 
 
-def rib_space(scene: Scene, measured: Measured) -> RibSpace:
+def rib_space(scene: Scene, measured: MeasuredPath) -> RibSpace:
     """Where the axis passes the rib cage, going in from the skin."""
     near = [
         part for part in _rib_parts(scene, measured) if part.distances_mm.min(initial=inf) <= NEIGHBOUR_MM
@@ -128,7 +128,7 @@ def _rib(part: _RibPart, first_mm: float, last_mm: float) -> Rib | None:
     return Rib(part.side, part.number, float(part.distances_mm[n]), bool(part.rises_mm[n] > 0))
 
 
-def _rib_parts(scene: Scene, measured: Measured) -> list[_RibPart]:
+def _rib_parts(scene: Scene, measured: MeasuredPath) -> list[_RibPart]:
     """Each rib near the axis. Ribs under one name are told apart as pieces that do not touch."""
     ends = np.stack([measured.entry_P, measured.tip_P])
     lower_P, upper_P = ends.min(axis=0) - NEIGHBOUR_MM, ends.max(axis=0) + NEIGHBOUR_MM
@@ -150,7 +150,7 @@ def _rib_parts(scene: Scene, measured: Measured) -> list[_RibPart]:
 
 
 def _rib_part(
-    side: str | None, number: int | None, points_P: Float[np.ndarray, "n 3"], measured: Measured
+    side: str | None, number: int | None, points_P: Float[np.ndarray, "n 3"], measured: MeasuredPath
 ) -> _RibPart:
     from_entry = points_P - measured.entry_P
     depths = np.clip(from_entry @ measured.direction_P, 0.0, measured.length_mm)

@@ -33,7 +33,7 @@ THOROUGH = 2.0 * qmc.Halton(4, scramble=False).random(257)[1:] - 1.0
 """Many places of the neighbourhood: where safe lines are few, a compass gets stuck at the first edge."""
 
 
-def polished(
+def polish(
     fields: SearchFields,
     lines: SafeLines,
     step_mm: float,
@@ -55,7 +55,7 @@ def polished(
     return SafeLines(point, outward, quantities)
 
 
-def displaced(
+def displaced_lines(
     point: Float[np.ndarray, "n 3"],
     outward: Float[np.ndarray, "n 3"],
     quantities: Float[np.ndarray, "n q"],
@@ -85,7 +85,7 @@ def _improve(
 ) -> bool:
     """Move each line to its best trial, in place. Says whether any moved."""
     n, m = len(point), len(steps)
-    tips, turned = displaced(point, outward, quantities, steps)
+    tips, turned = displaced_lines(point, outward, quantities, steps)
     verdicts, trial = line.test_lines(fields, tips.reshape(-1, 3), turned.reshape(-1, 3))
     safe = np.flatnonzero(verdicts == SAFE)
     better = trial[safe]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from math import fsum
 from typing import TypeVar
 
-from anatomy.names.did_you_mean import nearest
+from anatomy.names.did_you_mean import did_you_mean
 from planner.errors import RequestError
 from planner.records.request import Request
 from planner.scores import SCORES, Quantities, Score
@@ -27,7 +27,7 @@ def score_named(name: str, field: str = "ranking") -> Score:
         if score.name == name:
             return score
     known = [score.name for score in SCORES]
-    raise RequestError(field, f"{name!r} is not a known score", nearest(name, known))
+    raise RequestError(field, f"{name!r} is not a known score", did_you_mean(name, known))
 
 
 def ranked(paths: Sequence[P], request: Request) -> list[P]:

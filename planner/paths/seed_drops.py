@@ -16,7 +16,7 @@ from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import VoxelMask
 from anatomy.runtime.jit import loop
 from anatomy.scene import Scene
-from planner.measuring.measured import Measured
+from planner.measuring.measured import MeasuredPath
 from planner.measuring.segment_box import span_within
 from planner.records.paths import SeedDrop
 from planner.records.request import Request, source_of
@@ -25,7 +25,7 @@ _TOUCH_MM = 1e-9
 """Intervals this close are one: boxes that share a face round apart."""
 
 
-def seed_drops(scene: Scene, request: Request, measured: Measured) -> tuple[SeedDrop, ...]:
+def seed_drops(scene: Scene, request: Request, measured: MeasuredPath) -> tuple[SeedDrop, ...]:
     """Seeds along a path, distal first.
 
     The first seed's distal end is at the tip if it fits there. Centres keep `request.seeds.spacing_mm` or

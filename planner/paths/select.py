@@ -13,10 +13,10 @@ from jaxtyping import Int
 
 from anatomy.scene import Scene
 from planner.measuring.measure import Measurer
-from planner.measuring.measured import Measured, to_path
+from planner.measuring.measured import MeasuredPath, to_path
 from planner.paths.approach_names import approach_of, window_name
 from planner.paths.pareto import pareto_flags
-from planner.paths.polish import THOROUGH, polished
+from planner.paths.polish import THOROUGH, polish
 from planner.paths.preference import best_first, preference
 from planner.paths.ranking import ranked
 from planner.paths.seed_drops import seed_drops
@@ -26,7 +26,7 @@ from planner.records.paths import Path, Window
 from planner.records.request import Request
 from planner.search.kernels.line import LENGTH, LUNG, TIP
 from planner.search.kernels.search_fields import SearchFields
-from planner.search.search import Found, SafeLines, join_lines
+from planner.search.search import SafeLines, SearchResult, join_lines
 
 WINDOWS_MEASURED = 3
 """Windows looked at closely, as a multiple of the paths asked for: ranks may change in measuring."""
@@ -35,7 +35,7 @@ STARTS, STARTS_FROM = 150, 20_000
 
 
 @dataclass(frozen=True, eq=False)
-class Chosen:
+class SelectedPaths:
     """The ranked paths of a plan, the windows they go through, and the skin access map."""
 
     paths: tuple[Path, ...]
@@ -43,24 +43,24 @@ class Chosen:
     access: SkinAccess
 
 
-def choose(scene: Scene, fields: SearchFields, found: Found, request: Request) -> Chosen:
+def select_paths(scene: Scene, fields: SearchFields, result: SearchResult, request: Request) -> SelectedPaths:
     """Ranked, distinct paths out of all safe lines, with their windows and seeds.
 
     Raises RequestError for an unknown score.
     """
-    lines = found.lines
+    lines = result.lines
     entry_B = _entries(lines)
-    to_middle = ((found.blocks.centre - lines.point_B) * lines.outward_B).sum(axis=1)
-    window = windows(_at(lines, to_middle), lines.outward_B, found.spread_mm)
-    picked = _pick(lines, window, request, found.spread_mm)
-    near = polished(fields, lines.take(picked), found.spread_mm, request)
+    to_middle = ((result.blocks.centre - lines.point_B) * lines.outward_B).sum(axis=1)
+    window = windows(_at(lines, to_middle), lines.outward_B, result.spread_mm)
+    picked = _pick(lines, window, request, result.spread_mm)
+    near = polish(fields, lines.take(picked), result.spread_mm, request)
     leading = _leading(near, window[picked], request)
-    thorough = polished(fields, near.take(leading), found.spread_mm, request, THOROUGH)
+    thorough = polish(fields, near.take(leading), result.spread_mm, request, THOROUGH)
     best = join_lines([thorough, near])
     window_of_best = np.concatenate([window[picked][leading], window[picked]])
     measurer = Measurer(scene, request)
     point_P, outward_P = scene.grid.to_patient(best.point_B), scene.grid.vectors_to_patient(best.outward_B)
-    window_of: dict[Measured, int] = {}
+    window_of: dict[MeasuredPath, int] = {}
     for n, number in enumerate(window_of_best):
         measured = measurer.measure(point_P[n], outward_P[n])
         if measured is not None:
@@ -73,7 +73,7 @@ def choose(scene: Scene, fields: SearchFields, found: Found, request: Request) -
     entries_B = [entry_B, *(scene.grid.to_box(m.entry_P)[None] for m in chosen)]
     lungs_mm = [lines.quantities[:, LUNG], *(np.array([m.lung_length_mm]) for m in chosen)]
     access = skin_access(np.concatenate(entries_B), np.concatenate(lungs_mm), scene.grid)
-    return Chosen(paths, _windows(scene, chosen, paths, window_of, areas), access)
+    return SelectedPaths(paths, _windows(scene, chosen, paths, window_of, areas), access)
 
 
 def _at(lines: SafeLines, s: np.ndarray) -> np.ndarray:
@@ -121,10 +121,12 @@ def _apart_from(order: np.ndarray, ends: np.ndarray, least_mm: float, most: int)
     return picked
 
 
-def _distinct(order: list[Measured], window_of: dict[Measured, int], request: Request) -> list[Measured]:
+def _distinct(
+    order: list[MeasuredPath], window_of: dict[MeasuredPath, int], request: Request
+) -> list[MeasuredPath]:
     """At most `max_paths` in rank order, no two nearer than asked. One window gives more than half of them
     only where the others have no more to give."""
-    chosen: list[Measured] = []
+    chosen: list[MeasuredPath] = []
     for most in ((request.search.max_paths + 1) // 2, request.search.max_paths):
         for m in order:
             from_here = sum(window_of[other] == window_of[m] for other in chosen)
@@ -134,20 +136,20 @@ def _distinct(order: list[Measured], window_of: dict[Measured, int], request: Re
     return [m for m in order if m in chosen]
 
 
-def _apart(one: Measured, two: Measured, request: Request) -> bool:
+def _apart(one: MeasuredPath, two: MeasuredPath, request: Request) -> bool:
     least = request.search.min_separation_mm
     return bool(
         np.linalg.norm(one.entry_P - two.entry_P) >= least or np.linalg.norm(one.tip_P - two.tip_P) >= least
     )
 
 
-def _window_ids(chosen: list[Measured], window_of: dict[Measured, int]) -> dict[int, str]:
+def _window_ids(chosen: list[MeasuredPath], window_of: dict[MeasuredPath, int]) -> dict[int, str]:
     numbers = list(dict.fromkeys(window_of[m] for m in chosen))
     return {number: f"W{n + 1}" for n, number in enumerate(numbers)}
 
 
 def _paths(
-    scene: Scene, request: Request, chosen: list[Measured], window_of: dict[Measured, int]
+    scene: Scene, request: Request, chosen: list[MeasuredPath], window_of: dict[MeasuredPath, int]
 ) -> tuple[Path, ...]:
     ids = _window_ids(chosen, window_of)
     return tuple(
@@ -166,9 +168,9 @@ def _paths(
 
 def _windows(
     scene: Scene,
-    chosen: list[Measured],
+    chosen: list[MeasuredPath],
     paths: tuple[Path, ...],
-    window_of: dict[Measured, int],
+    window_of: dict[MeasuredPath, int],
     areas: dict[int, float],
 ) -> tuple[Window, ...]:
     result = []

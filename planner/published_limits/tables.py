@@ -5,7 +5,7 @@ in the protocol itself. All are for fractionated external beams: planner.dose.or
 BED. No readable guideline gives thoracic limits for iodine-125.
 """
 
-from anatomy.names.did_you_mean import nearest
+from anatomy.names.did_you_mean import did_you_mean
 from planner.errors import RequestError
 from planner.published_limits.limit import OrganLimit, Protocol, Scope
 from planner.records.organ_limits import LimitKind
@@ -142,4 +142,4 @@ def protocol_named(name: str) -> Protocol:
         if protocol.name == name:
             return protocol
     known = [protocol.name for protocol in PROTOCOLS]
-    raise RequestError("protocols", f"{name!r} is no table of organ limits", nearest(name, known))
+    raise RequestError("protocols", f"{name!r} is no table of organ limits", did_you_mean(name, known))

@@ -20,7 +20,7 @@ class Lack(StrEnum):
 
 
 @dataclass(frozen=True)
-class Near:
+class NearbyStructure:
     """A structure near the needle: from the needle's wall to it, and what it needs. [mm]"""
 
     structure: str
@@ -60,6 +60,6 @@ class Appraisal:
     axial_angle_deg: float
     craniocaudal_angle_deg: float
     target_chord_mm: float
-    clearances: tuple[Near, ...]
+    clearances: tuple[NearbyStructure, ...]
     safe: bool
     reasons: tuple[Reason, ...]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from anatomy.names.did_you_mean import nearest
+from anatomy.names.did_you_mean import did_you_mean
 from anatomy.scene import Scene
 from planner.errors import RequestError
 from planner.records.organ_goals import refuse_impossible_goals
@@ -43,5 +43,5 @@ def refuse_unknown_cut_back(scene: Scene, request: Request) -> None:
     for name in request.target.cut_back:
         if name not in scene.names():
             raise RequestError(
-                "target/cut_back", f"there is no structure {name!r}", nearest(name, scene.names())
+                "target/cut_back", f"there is no structure {name!r}", did_you_mean(name, scene.names())
             )

@@ -1,6 +1,6 @@
 """Organ goals: which doses a request may ask of an organ, and what stands for a goal of one that is small."""
 
-from anatomy.names.did_you_mean import nearest
+from anatomy.names.did_you_mean import did_you_mean
 from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.errors import RequestError
@@ -24,7 +24,7 @@ def refuse_impossible_goals(scene: Scene, request: Request) -> None:
     for name in sorted(goals):
         field = f"prescription/organ_goals/{name}"
         if name not in scene.names():
-            raise RequestError(field, "there is no such structure", nearest(name, scene.names()))
+            raise RequestError(field, "there is no such structure", did_you_mean(name, scene.names()))
         structure = scene.structure(name)
         if name not in organs:
             raise RequestError(

@@ -72,7 +72,7 @@ def dose_samples(
     return DoseSamples(d90, v100)
 
 
-def spread_of(values: Float[np.ndarray, " k"]) -> Spread:
+def percentiles_of(values: Float[np.ndarray, " k"]) -> Spread:
     """5th, 50th and 95th percentile, linear between the two nearest samples (type 7 of Hyndman and Fan,
     10.1080/00031305.1996.10473566)."""
     p5, p50, p95 = np.quantile(values, (0.05, 0.5, 0.95), method="linear").tolist()

@@ -72,7 +72,7 @@ ratio of quartiles [C]. At the entry as at the tip [U]. Depth goes by the hand, 
 
 
 @dataclass(frozen=True, eq=False)
-class Displaced:
+class DisplacedNeedle:
     """One needle, displaced k times: where it enters, its direction, how much deeper it goes. [mm, B]"""
 
     entry_B: Float[np.ndarray, "k 3"]
@@ -84,14 +84,18 @@ class Displaced:
         depth = (depth_mm + self.deeper_mm)[:, None]
         return np.asarray(self.entry_B + depth * self.direction_B)
 
-    def in_line(self, entry_B: Float[np.ndarray, "3"], direction_B: Float[np.ndarray, "3"]) -> "Displaced":
+    def in_line(
+        self, entry_B: Float[np.ndarray, "3"], direction_B: Float[np.ndarray, "3"]
+    ) -> "DisplacedNeedle":
         """The same of a needle that is in already, on that line: its seeds go wrong along it alone, by the
         error of depth that was published for driving: none is known for drops by themselves [U]."""
         samples = len(self.deeper_mm)
-        return Displaced(np.tile(entry_B, (samples, 1)), np.tile(direction_B, (samples, 1)), self.deeper_mm)
+        return DisplacedNeedle(
+            np.tile(entry_B, (samples, 1)), np.tile(direction_B, (samples, 1)), self.deeper_mm
+        )
 
 
-def drawn(random_seed: int, needle: int, samples: int) -> Float[np.ndarray, "k 6"]:
+def uniform_draws(random_seed: int, needle: int, samples: int) -> Float[np.ndarray, "k 6"]:
     """Uniform numbers in [0, 1) for one needle of that number, a row for each sample.
 
     Of a stream of its own: neither other needles nor more samples change them.
@@ -102,13 +106,13 @@ def drawn(random_seed: int, needle: int, samples: int) -> Float[np.ndarray, "k 6
     return generator.random((samples, 6))
 
 
-def displaced(
+def displaced_needle(
     errors: PlacementErrors,
     entry_B: Float[np.ndarray, "3"],
     direction_B: Float[np.ndarray, "3"],
     length_mm: float,
     draws: Float[np.ndarray, "k 6"],
-) -> Displaced:
+) -> DisplacedNeedle:
     """The needle of that entry, unit direction and length, displaced once for each row of draws. [mm, B]
 
     The displaced axis runs through both displaced ends. The needle's length stays, so its tip lies some
@@ -122,7 +126,7 @@ def displaced(
         ends.append(quantile_mm(magnitude, draws[:, size])[:, None] * sideways)
     towards = length_mm * direction_B + ends[1] - ends[0]
     sign = np.where(draws[:, DEPTH_SIGN] < 0.5, -1.0, 1.0)
-    return Displaced(
+    return DisplacedNeedle(
         entry_B + ends[0],
         towards / np.linalg.norm(towards, axis=1, keepdims=True),
         np.maximum(sign * quantile_mm(errors.depth, draws[:, DEPTH]), -length_mm),

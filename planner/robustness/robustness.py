@@ -13,10 +13,10 @@ from planner.measuring.clearance import Obstacles
 from planner.records.paths import Aim, Path
 from planner.records.request import GivenSeed, Prescription, Request
 from planner.records.robustness import NeedleRisk, Robustness, Touch
-from planner.robustness.dose_spread import DoseSamples, dose_samples, spread_of
-from planner.robustness.placement_errors import ERRORS, Displaced, displaced, drawn
+from planner.robustness.dose_spread import DoseSamples, dose_samples, percentiles_of
+from planner.robustness.placement_errors import ERRORS, DisplacedNeedle, displaced_needle, uniform_draws
 from planner.robustness.tolerance import tolerance_deg
-from planner.robustness.touched import touched
+from planner.robustness.touched import touched_structures
 
 DOSE_SAMPLES = 60
 """Dose is looked at in the first samples only, this many at the most [U]: it costs the most. Of 60 the 5th
@@ -42,7 +42,7 @@ def robustness(
     if asked.samples == 0 or prescription is None:
         return None
     wrong = [
-        _displaced(scene.grid, request, needle, drawn(request.random_seed, number, asked.samples))
+        _displaced(scene.grid, request, needle, uniform_draws(request.random_seed, number, asked.samples))
         for number, needle in enumerate(needles)
     ]
     doses = _dose(scene.grid, prescription, asked.samples, needles, wrong, extra_seeds, ptv, dose)
@@ -52,22 +52,22 @@ def robustness(
         samples=asked.samples,
         dose_samples=len(doses.d90_gy),
         needles=_risks(scene, request, needles, wrong),
-        d90_gy=spread_of(doses.d90_gy),
-        v100_percent=spread_of(doses.v100_percent),
+        d90_gy=percentiles_of(doses.d90_gy),
+        v100_percent=percentiles_of(doses.v100_percent),
         goals_met_share=float(met.mean()),
     )
 
 
-def _displaced(grid: Grid, request: Request, needle: Path, draws: np.ndarray) -> Displaced:
+def _displaced(grid: Grid, request: Request, needle: Path, draws: np.ndarray) -> DisplacedNeedle:
     entry_B = grid.to_box(np.array(needle.entry_mm))
     direction_B = grid.vectors_to_box(np.array(needle.direction))
     errors = ERRORS[request.robustness.placement]
-    wrong = displaced(errors, entry_B, direction_B, needle.length_mm, draws)
+    wrong = displaced_needle(errors, entry_B, direction_B, needle.length_mm, draws)
     return wrong.in_line(entry_B, direction_B) if needle.aim is Aim.GIVEN else wrong
 
 
 def _risks(
-    scene: Scene, request: Request, needles: Sequence[Path], wrong: Sequence[Displaced]
+    scene: Scene, request: Request, needles: Sequence[Path], wrong: Sequence[DisplacedNeedle]
 ) -> tuple[NeedleRisk, ...]:
     """Each needle's tolerance, and its chance to touch each forbidden structure between tip and entry."""
     forbidden = scene.of_role(Role.FORBIDDEN)
@@ -86,14 +86,14 @@ def _touches(
     grid: Grid,
     request: Request,
     needles: Sequence[Path],
-    wrong: Sequence[Displaced],
+    wrong: Sequence[DisplacedNeedle],
 ) -> list[tuple[Touch, ...]]:
     """For each needle what at least one sample touches, the likeliest first, then by name."""
     if not needles:
         return []
     entries_B = np.concatenate([w.entry_B for w in wrong])
     tips_B = np.concatenate([w.at(n.length_mm) for n, w in zip(needles, wrong, strict=True)])
-    found = touched(forbidden, grid, entries_B, tips_B, request.needle.radius_mm)
+    found = touched_structures(forbidden, grid, entries_B, tips_B, request.needle.radius_mm)
     chances = found.by.reshape(len(needles), request.robustness.samples, len(found.names)).mean(axis=1)
     # What a needle touches that is in already is no matter of chance: the set's claims say it.
     return [
@@ -112,7 +112,7 @@ def _dose(
     prescription: Prescription,
     samples: int,
     needles: Sequence[Path],
-    wrong: Sequence[Displaced],
+    wrong: Sequence[DisplacedNeedle],
     given: Sequence[GivenSeed],
     ptv: VoxelMask,
     dose: SeedDose,

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float
 
 from anatomy.geometry.frames import Grid
 from anatomy.runtime.jit import loop
-from anatomy.runtime.parallel import spread
+from anatomy.runtime.parallel import parallel_for
 from anatomy.structures import Structure
 from planner.measuring.crossings import by_layer
 from planner.measuring.segment_box import clamped_polyline, segment_box_distance2
@@ -30,20 +30,20 @@ _GUARD_MM = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class Touched:
+class TouchedStructures:
     """Which structure (column, by name) each of n needles touches."""
 
     names: tuple[str, ...]
     by: Bool[np.ndarray, "n s"]
 
 
-def touched(
+def touched_structures(
     structures: Iterable[Structure],
     grid: Grid,
     one_B: Float[np.ndarray, "n 3"],
     two_B: Float[np.ndarray, "n 3"],
     radius_mm: float,
-) -> Touched:
+) -> TouchedStructures:
     """Which structures lie within the radius of each axis from `one_B` to `two_B`. [mm]"""
     layers = by_layer(structures)
     groups = [group for layer in layers for group in layer.structures.values()]
@@ -58,7 +58,7 @@ def touched(
         first += len(layer.structures)
         _on_all_threads(layer.voxels, columns, box, axes, radius_mm, found)
     named = sorted((s.name, column) for column, group in enumerate(groups) for s in group)
-    return Touched(tuple(name for name, _ in named), found[:, [column for _, column in named]])
+    return TouchedStructures(tuple(name for name, _ in named), found[:, [column for _, column in named]])
 
 
 def _on_all_threads(
@@ -70,7 +70,7 @@ def _on_all_threads(
     found: np.ndarray,
 ) -> None:
     """Fill `found`, each range of rows by one thread."""
-    spread(lambda a, b: _touch_range(voxels, columns, *box, axes, radius_mm, found, a, b), len(axes))
+    parallel_for(lambda a, b: _touch_range(voxels, columns, *box, axes, radius_mm, found, a, b), len(axes))
 
 
 @loop

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from planner.measuring.measured import Measured
+from planner.measuring.measured import MeasuredPath
 from planner.records.paths import Path
 
-Quantities = Measured | Path
+Quantities = MeasuredPath | Path
 """A line as measured, or a path of a plan: both name the same quantities."""
 
 

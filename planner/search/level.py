@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
 from anatomy.runtime.jit import loop
-from anatomy.runtime.parallel import spread
+from anatomy.runtime.parallel import parallel_for
 from planner.search.kernels.cell import (
     ALIVE,
     CENTRE_BLOCKED,
@@ -87,7 +87,7 @@ def _test_range(  # type: ignore[no-untyped-def]
 
 
 @dataclass(frozen=True, eq=False)
-class Tested:
+class CellResults:
     """What became of the children of m parents, child c of parent i at row per_parent * i + c.
 
     Verdict and quantities mean something only where the state is ALIVE.
@@ -102,20 +102,20 @@ class Tested:
 
 def test_children(
     fields: SearchFields, b: Blocks, parents: Cells, per_parent: int, radius_mm: float
-) -> Tested:
+) -> CellResults:
     """Test all children of `parents`, QUARTERS or SIXTEENTHS of them each.
 
     Of those that cover no more than `radius_mm` only the centre lines matter.
     """
     n = len(parents) * per_parent
-    done = Tested(
+    done = CellResults(
         np.empty(n, np.uint8),
         np.zeros(n),
         np.zeros((n, 3), np.float32),
         np.zeros(n, np.uint8),
         np.zeros((n, QUANTITIES), np.float32),
     )
-    spread(
+    parallel_for(
         lambda first, last: _test_range(
             fields, b.w, b.e1, b.e2, b.centre, b.depth_a, b.depth_b, b.depth_c, b.near,
             parents.block, parents.centre, parents.half, parents.depths, radius_mm, per_parent,

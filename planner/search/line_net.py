@@ -61,7 +61,7 @@ class Blocks:
     near: Float[np.ndarray, "n k 3"]
 
 
-def spread_directions(count: int) -> Float[np.ndarray, "n 3"]:
+def even_directions(count: int) -> Float[np.ndarray, "n 3"]:
     """Unit vectors spread evenly over the sphere (Fibonacci lattice, 10.1007/s11004-009-9257-x)."""
     n = np.arange(count) + 0.5
     z = 1.0 - 2.0 * n / count
@@ -70,9 +70,9 @@ def spread_directions(count: int) -> Float[np.ndarray, "n 3"]:
     return np.stack([r * np.cos(turn), r * np.sin(turn), z], axis=1)
 
 
-def blocks(fields: SearchFields, target_points_B: Float[np.ndarray, "m 3"]) -> Blocks:
+def direction_blocks(fields: SearchFields, target_points_B: Float[np.ndarray, "m 3"]) -> Blocks:
     """Blocks for a target given by points that span it (its voxels' corners)."""
-    w = spread_directions(BLOCKS)
+    w = even_directions(BLOCKS)
     helper = np.where(np.abs(w[:, 2:3]) < 0.9, np.array([[0.0, 0.0, 1.0]]), np.array([[1.0, 0.0, 0.0]]))
     e1 = np.cross(helper, w)
     e1 /= np.linalg.norm(e1, axis=1)[:, None]
@@ -99,7 +99,7 @@ def _skin_depths(
 
     Only the number of cells depends on it: the radius a cell covers is computed from its own depths.
     """
-    rays = spread_directions(BLOCKS * 12)
+    rays = even_directions(BLOCKS * 12)
     block = cKDTree(w).query(rays)[1]
     steps = np.arange(0.0, fields.needle_length, 2.0)
     p = centre + rays[:, None, :] * steps[None, :, None]
@@ -136,7 +136,7 @@ class Cells:
         return Cells(self.block[which], self.centre[which], self.half[which], self.depths[which])
 
 
-def join(parts: list[Cells]) -> Cells:
+def join_cells(parts: list[Cells]) -> Cells:
     """All cells of the parts, in order."""
     return Cells(
         np.concatenate([p.block for p in parts]),
@@ -146,7 +146,7 @@ def join(parts: list[Cells]) -> Cells:
     )
 
 
-def roots(b: Blocks, target_points_B: Float[np.ndarray, "m 3"], half_mm: float) -> Cells:
+def root_cells(b: Blocks, target_points_B: Float[np.ndarray, "m 3"], half_mm: float) -> Cells:
     """Cells of half width `half_mm` that hold every line through the target, block by block.
 
     A direction of the block leans at most `lean` against w (see COVERING), so a line through the target point
@@ -170,7 +170,7 @@ def roots(b: Blocks, target_points_B: Float[np.ndarray, "m 3"], half_mm: float) 
         parts.append(
             Cells(np.full(len(mesh), n), mesh, np.full((len(mesh), 2), half_mm), np.zeros((len(mesh), 3)))
         )
-    return join(parts)
+    return join_cells(parts)
 
 
 def _ticks(low: float, high: float, half: float) -> np.ndarray:
@@ -184,7 +184,7 @@ QUARTERS, SIXTEENTHS = 4, 16
 """Children of a cell: halved in the coordinates of plane C alone, or of both planes."""
 
 
-def children(cells: Cells, row: np.ndarray, per_parent: int, depths: np.ndarray) -> Cells:
+def child_cells(cells: Cells, row: np.ndarray, per_parent: int, depths: np.ndarray) -> Cells:
     """Children by row, `per_parent` * parent + child. One bit of the child for each coordinate halved."""
     parent, child = row // per_parent, row % per_parent
     half = cells.half[parent]

@@ -9,15 +9,15 @@ from math import sqrt
 
 import numpy as np
 
-from anatomy.geometry.distance_field import lattice_over, signed_distance
+from anatomy.geometry.distance_field import field_nodes_over, signed_distance
 from anatomy.runtime.jit import loop
-from anatomy.runtime.parallel import spread
+from anatomy.runtime.parallel import parallel_for
 from planner.measuring.tissue_codes import LUNG
-from planner.search.kernels.cell import spread_at
-from planner.search.kernels.lookup import bounds
+from planner.search.kernels.cell import cell_radius_at
+from planner.search.kernels.lookup import bounds_from_node
 from planner.search.kernels.search_fields import SearchFields
 from planner.search.line_net import Blocks, Cells, lines_of
-from planner.search.scene_fields import BODY_LATTICE_STEP_MM
+from planner.search.scene_fields import BODY_FIELD_STEP_MM
 
 
 def lung_bound_mm(fields: SearchFields, b: Blocks, alive: Cells) -> float:
@@ -29,14 +29,14 @@ def lung_bound_mm(fields: SearchFields, b: Blocks, alive: Cells) -> float:
     if not len(alive) or not lung.any():
         return 0.0
     lower, upper = np.array(fields.lower), np.array(fields.upper)
-    lattice = lattice_over(lower, upper, BODY_LATTICE_STEP_MM)
-    field = signed_distance(lung, fields.spacing, lattice)
-    step = (float(lattice.step_mm[0]), float(lattice.step_mm[1]), float(lattice.step_mm[2]))
+    nodes = field_nodes_over(lower, upper, BODY_FIELD_STEP_MM)
+    field = signed_distance(lung, fields.spacing, nodes)
+    step = (float(nodes.step_mm[0]), float(nodes.step_mm[1]), float(nodes.step_mm[2]))
     point, outward = lines_of(b, alive)
     gap = (b.depth_c - b.depth_a)[alive.block]
     near_side = (b.depth_b - b.depth_a)[alive.block]
     least = np.zeros(len(alive))
-    spread(
+    parallel_for(
         lambda first, last: _least(
             fields,
             field,
@@ -76,8 +76,8 @@ def _least(fields, field, step, point, outward, w, gap, near_side, half, least, 
                 and fields.lower[2] <= z <= fields.upper[2]
             ):
                 break
-            low, high = bounds(field, fields.lower, step, x, y, z)
-            wide = spread_at(s, gap[i] * along, half[i, 0], half[i, 1])
+            low, high = bounds_from_node(field, fields.lower, step, x, y, z)
+            wide = cell_radius_at(s, gap[i] * along, half[i, 0], half[i, 1])
             inside = -(high + wide)
             if inside > 0.0:
                 advance = min(max(inside, 0.5), length - s)

@@ -1,4 +1,4 @@
-"""Search fields of a scene: what the compiled loops of the search read. Flat arrays in B, built once per request.
+"""Search fields of a scene: what the compiled loops of the search read. Flat arrays in B, one set a request.
 
 Truth lives in the original voxels (`need_class`, `tissue`, `target`); the distance fields only say quickly
 how far truth is at least, or at most. No result depends on a field's resolution, only the time does.
@@ -13,7 +13,7 @@ how far truth is at least, or at most. No result depends on a field's resolution
 
 import numpy as np
 
-from anatomy.geometry.distance_field import Lattice, lattice_over, signed_distance
+from anatomy.geometry.distance_field import FieldNodes, field_nodes_over, signed_distance
 from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import VoxelMask
 from anatomy.scene import Scene
@@ -25,7 +25,7 @@ from planner.records.search import TABLE
 from planner.search.kernels.screen import screen
 from planner.search.kernels.search_fields import SearchFields, vector3
 
-BODY_LATTICE_STEP_MM = 2.0
+BODY_FIELD_STEP_MM = 2.0
 """The body's field only guides; twice the default step costs an eighth."""
 TARGET_PADDING_MM = 20.0
 """How far around the target its own field reaches. Beyond, the distance to that region stands in."""
@@ -43,14 +43,16 @@ def search_fields(scene: Scene, request: Request) -> SearchFields:
     """Build the arrays and distance fields that a search of `scene` under `request` needs."""
     grid = scene.grid
     need_class, needs = _needs(scene, request)
-    everywhere = lattice_over(grid.lower_B, grid.upper_B, request.search.field_resolution_mm)
-    coarse = lattice_over(
-        grid.lower_B, grid.upper_B, max(BODY_LATTICE_STEP_MM, request.search.field_resolution_mm)
+    everywhere = field_nodes_over(grid.lower_B, grid.upper_B, request.search.field_resolution_mm)
+    coarse = field_nodes_over(
+        grid.lower_B, grid.upper_B, max(BODY_FIELD_STEP_MM, request.search.field_resolution_mm)
     )
     step = vector3(everywhere.step_mm)
     obstacle = _obstacle_field(scene, need_class, needs, everywhere)
     body = scene.body.layer == scene.body.label
-    target_distance, target_lattice = _near_target(grid, scene.target, request.search.field_resolution_mm)
+    target_distance, target_lattice = _near_target_field(
+        grid, scene.target, request.search.field_resolution_mm
+    )
     table = scene.pose.table
     bore = scene.pose.bore
     normal = np.zeros(3) if table is None else grid.vectors_to_box(table.normal_P)
@@ -92,13 +94,13 @@ def with_target(fields: SearchFields, mask: VoxelMask, grid: Grid, resolution_mm
 
     What is lung stays as it was: where the target proper lies, none is counted.
     """
-    field, lattice = _near_target(grid, mask, resolution_mm)
+    field, nodes = _near_target_field(grid, mask, resolution_mm)
     return fields._replace(
         target=mask.cropped().astype(np.uint8),
         target_first_V=mask.lower,
         near_target=field,
-        near_target_lower=vector3(lattice.lower_B),
-        near_target_step=vector3(lattice.step_mm),
+        near_target_lower=vector3(nodes.lower_B),
+        near_target_step=vector3(nodes.step_mm),
     )
 
 
@@ -123,19 +125,19 @@ def _tissue(scene: Scene, body: np.ndarray) -> np.ndarray:
     return tissue
 
 
-def _obstacle_field(scene: Scene, classes: np.ndarray, needs: np.ndarray, lattice: Lattice) -> np.ndarray:
+def _obstacle_field(scene: Scene, classes: np.ndarray, needs: np.ndarray, nodes: FieldNodes) -> np.ndarray:
     """Min over classes of (signed distance - need). [QUANTUM_MM], rounded down."""
     from anatomy.geometry.distance_field import QUANTUM_MM
 
     merged: np.ndarray | None = None
     for c in range(1, len(needs)):
-        field = signed_distance(classes == c, scene.grid.spacing_mm, lattice)
+        field = signed_distance(classes == c, scene.grid.spacing_mm, nodes)
         field -= np.int16(np.ceil(needs[c] / QUANTUM_MM))
         merged = field if merged is None else np.minimum(merged, field, out=merged)
-    return np.full(lattice.shape, 32_000, np.int16) if merged is None else merged
+    return np.full(nodes.shape, 32_000, np.int16) if merged is None else merged
 
 
-def _near_target(grid: Grid, mask: VoxelMask, resolution_mm: float) -> tuple[np.ndarray, Lattice]:
+def _near_target_field(grid: Grid, mask: VoxelMask, resolution_mm: float) -> tuple[np.ndarray, FieldNodes]:
     # Beyond the grid too: a target ends at its edge.
     pad = np.ceil(TARGET_PADDING_MM / grid.spacing_mm).astype(int)
     lower = np.array(mask.lower) - pad
@@ -143,6 +145,6 @@ def _near_target(grid: Grid, mask: VoxelMask, resolution_mm: float) -> tuple[np.
     region = np.zeros(tuple(upper - lower), bool)
     inner = tuple(slice(a - o, b - o) for a, b, o in zip(mask.lower, mask.upper, lower, strict=True))
     region[inner] = mask.cropped()
-    lattice = lattice_over((lower - 0.5) * grid.spacing_mm, (upper - 0.5) * grid.spacing_mm, resolution_mm)
+    nodes = field_nodes_over((lower - 0.5) * grid.spacing_mm, (upper - 0.5) * grid.spacing_mm, resolution_mm)
     first = (int(lower[0]), int(lower[1]), int(lower[2]))
-    return signed_distance(region, grid.spacing_mm, lattice, first), lattice
+    return signed_distance(region, grid.spacing_mm, nodes, first), nodes

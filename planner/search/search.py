@@ -25,17 +25,17 @@ from planner.search.kernels.cell import ALIVE, CENTRE_BLOCKED, ELSEWHERE
 from planner.search.kernels.line import LUNG, MARGIN
 from planner.search.kernels.search_fields import SearchFields
 from planner.search.kernels.verdicts import SAFE
-from planner.search.level import Tested, test_children
+from planner.search.level import CellResults, test_children
 from planner.search.line_net import (
     QUARTERS,
     SIXTEENTHS,
     Blocks,
     Cells,
-    blocks,
-    children,
-    join,
+    child_cells,
+    direction_blocks,
+    join_cells,
     lines_of,
-    roots,
+    root_cells,
 )
 from planner.search.scene_fields import target_corners_B
 
@@ -86,7 +86,7 @@ def join_lines(parts: list[SafeLines]) -> SafeLines:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class SearchResult:
     """What a search found, and how far it went. `radius_mm` is the covering radius of the finest completed
     level, `complete` whether that is the one asked for. `alive` are the cells, before the last level, that
     were not proved blocked.
@@ -105,15 +105,15 @@ class Found:
     alive: Cells
 
 
-def search(fields: SearchFields, radius_mm: float, go_on: GoOn) -> Found:
+def search(fields: SearchFields, radius_mm: float, go_on: GoOn) -> SearchResult:
     """Search the target of `fields` to a covering radius of `radius_mm`, as long as `go_on` agrees.
 
     The first level always completes, so that some radius is reached however short the time.
     """
     corners = target_corners_B(fields)
-    b = blocks(fields, corners)
+    b = direction_blocks(fields, corners)
     levels = _levels(radius_mm)
-    cells = roots(b, corners, levels[0] * np.sqrt(2.0))
+    cells = root_cells(b, corners, levels[0] * np.sqrt(2.0))
     # Halving reaches the radius asked for up to rounding.
     enough_mm = radius_mm * (1.0 + ROUNDING)
     alive, order = cells, np.zeros(len(cells))
@@ -148,7 +148,7 @@ def search(fields: SearchFields, radius_mm: float, go_on: GoOn) -> Found:
             alive = cells
         if stopped:
             break
-    return Found(
+    return SearchResult(
         lines=join_lines(kept),
         safe_lines=safe,
         lines_tested=tested,
@@ -211,7 +211,7 @@ class _Level:
             self.finished = first + PARENTS_AT_A_TIME >= count
             yield min(1.0, (first + PARENTS_AT_A_TIME) / count)
 
-    def _keep(self, parents: Cells, done: Tested) -> None:
+    def _keep(self, parents: Cells, done: CellResults) -> None:
         alive = done.state == ALIVE
         tested = alive | (done.state == CENTRE_BLOCKED)
         self.tested += int(np.count_nonzero(tested))
@@ -219,17 +219,17 @@ class _Level:
         safe = alive & (done.verdict == SAFE)
         self.safe_count += int(np.count_nonzero(safe))
         best = self._best_of_parents(safe, done) if self._fine else np.flatnonzero(safe)
-        cells = children(parents, best, self._per_parent, done.depths_mm[best].astype(float))
+        cells = child_cells(parents, best, self._per_parent, done.depths_mm[best].astype(float))
         self.safe.append(SafeLines(*lines_of(self._blocks, cells), done.quantities[best]))
         left = np.flatnonzero(alive & (done.radius_mm > self._radius_mm))
         self.cells_left += len(left)
-        self._left.append(children(parents, left, self._per_parent, done.depths_mm[left].astype(float)))
+        self._left.append(child_cells(parents, left, self._per_parent, done.depths_mm[left].astype(float)))
         self._lung.append(np.where(safe[left], done.quantities[left, LUNG], np.inf))
         self.left = max(self.left, float(done.radius_mm[left].max(initial=0.0)))
         covered = tested & (done.radius_mm <= self._radius_mm)
         self.covered = max(self.covered, float(done.radius_mm[covered].max(initial=0.0)))
 
-    def _best_of_parents(self, safe: np.ndarray, done: Tested) -> np.ndarray:
+    def _best_of_parents(self, safe: np.ndarray, done: CellResults) -> np.ndarray:
         """Rows of one safe line of each parent that has any: of least lung, and of those with most margin."""
         lung = np.where(safe, done.quantities[:, LUNG], np.inf).reshape(-1, self._per_parent)
         margin = np.where(
@@ -241,7 +241,7 @@ class _Level:
     def survivors(self) -> tuple[Cells, np.ndarray]:
         """Cells that still cover more than the radius asked for, and the lung lengths that order them (inf:
         the centre line is not safe)."""
-        return join(self._left), np.concatenate(self._lung)
+        return join_cells(self._left), np.concatenate(self._lung)
 
 
 def _thinned(parts: list[SafeLines], neighbourhood_mm: float) -> list[SafeLines]:

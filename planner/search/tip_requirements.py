@@ -10,8 +10,8 @@ As verification asks it of a plan's paths, but that a hand may hold a tip before
 from math import fsum
 
 from anatomy.scene import Scene
-from planner.measuring.crossings import SHORTEST_MM, Interval
-from planner.measuring.crossings_batch import Along
+from planner.measuring.crossings import SHORTEST_MM, DepthInterval
+from planner.measuring.crossings_batch import NeedleCrossings
 from planner.records.appraisal import Lack, Reason
 from planner.records.defaults import least_chord_mm
 from planner.records.paths import Aim
@@ -20,14 +20,14 @@ from planner.records.wording.number_text import apart
 from planner.search.kernels.clear import ROUNDING_MM
 
 
-class Aiming:
+class TipRequirements:
     """What one request asks of needles in one scene. [mm]"""
 
     def __init__(self, scene: Scene, request: Request) -> None:
         self._chord_mm = least_chord_mm(scene, request)
         self._seed_mm = source_of(request).seed_length_mm
 
-    def lacks(self, aim: Aim, along: Along, length_mm: float) -> tuple[Reason, ...]:
+    def lacks(self, aim: Aim, along: NeedleCrossings, length_mm: float) -> tuple[Reason, ...]:
         """What a needle whose tip lies `length_mm` from its entry lacks of what its aim asks."""
         if aim is Aim.GIVEN:
             return ()
@@ -35,7 +35,7 @@ class Aiming:
             return (*self._lack_of_ptv(along.ptv), *_too_deep(along.ptv, length_mm, "PTV"))
         return (*self._lack_of_target(along.target), *_too_deep(along.target, length_mm, "target"))
 
-    def _lack_of_target(self, runs: tuple[Interval, ...]) -> tuple[Reason, ...]:
+    def _lack_of_target(self, runs: tuple[DepthInterval, ...]) -> tuple[Reason, ...]:
         chord_mm = fsum(b - a for a, b in runs)
         if chord_mm >= self._chord_mm - ROUNDING_MM and chord_mm > 0.0:
             return ()
@@ -43,7 +43,7 @@ class Aiming:
         detail = f"It runs in the target for {got} mm; {needed} mm are needed."
         return (Reason(Lack.TARGET, None, detail),)
 
-    def _lack_of_ptv(self, runs: tuple[Interval, ...]) -> tuple[Reason, ...]:
+    def _lack_of_ptv(self, runs: tuple[DepthInterval, ...]) -> tuple[Reason, ...]:
         longest_mm = max((b - a for a, b in runs), default=0.0)
         if longest_mm >= self._seed_mm - SHORTEST_MM:
             return ()
@@ -52,7 +52,7 @@ class Aiming:
         return (Reason(Lack.TARGET, None, detail),)
 
 
-def _too_deep(runs: tuple[Interval, ...], length_mm: float, where: str) -> tuple[Reason, ...]:
+def _too_deep(runs: tuple[DepthInterval, ...], length_mm: float, where: str) -> tuple[Reason, ...]:
     """A plan's tip lies no farther than what it is at: what is beyond is pierced for nothing."""
     past_mm = length_mm - max((b for _, b in runs), default=length_mm)
     if past_mm <= SHORTEST_MM:

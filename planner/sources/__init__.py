@@ -1,6 +1,6 @@
 """Sources: one seed model in each file, as published. A new model is a new file, and its name in SOURCES."""
 
-from anatomy.names.did_you_mean import nearest
+from anatomy.names.did_you_mean import did_you_mean
 from planner.errors import RequestError
 from planner.sources.amersham_6702 import AMERSHAM_6702
 from planner.sources.amersham_6711 import AMERSHAM_6711
@@ -33,7 +33,7 @@ def source_named(name: str) -> Source:
         if source.name == name:
             return source
     known = [source.name for source in SOURCES]
-    raise RequestError("seeds/model", f"{name!r} is not a known source", nearest(name, known))
+    raise RequestError("seeds/model", f"{name!r} is not a known source", did_you_mean(name, known))
 
 
 __all__ = ["SOURCES", "Source", "source_named"]

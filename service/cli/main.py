@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from anatomy.errors import AnatomyError, StructureError
-from anatomy.names.did_you_mean import nearest
+from anatomy.names.did_you_mean import did_you_mean
 from planner.records.plan import SOFTWARE, Plan, Status
 from planner.records.request import Request
 from service.cli.arguments import add_input, add_output, input_of
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser, commands = _parser()
     given = sys.argv[1:] if arguments is None else list(arguments)
     if given and not given[0].startswith("-") and given[0] not in commands:
-        parser.error(f"{given[0]!r} is no command. {nearest(given[0], (*commands, '--version'))}")
+        parser.error(f"{given[0]!r} is no command. {did_you_mean(given[0], (*commands, '--version'))}")
     asked = parser.parse_args(given)
     try:
         status: int = asked.run(asked)
@@ -163,7 +163,7 @@ def _describe(asked: argparse.Namespace) -> int:
     names = [structure["name"] for structure in described["structures"]]
     for name in given.target_names:
         if name not in names:
-            raise StructureError("--target", f"{name!r} is not in the input", nearest(name, names))
+            raise StructureError("--target", f"{name!r} is not in the input", did_you_mean(name, names))
     described["targets"] = list(given.asked(Request()).target.structures) or described["targets"]
     deliver(text_of(described), description_text(described), asked.output)
     return PLANNED

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from anatomy.errors import ReadError, StructureError
-from anatomy.names.did_you_mean import nearest
+from anatomy.names.did_you_mean import did_you_mean
 from anatomy.plausibility.sizes import refuse_unlikely_voxels
 from anatomy.readers.mesh.mesh_axes import MeshAxes
 from anatomy.readers.read import read
@@ -53,7 +53,9 @@ def open_case(case: Case) -> tuple[Segmentation, tuple[str, ...]]:
             refuse_others(case.kept, found[0].inputs)
         return found
     if case.source not in BUILTINS:
-        raise StructureError("builtin", f"{case.source!r} is none", nearest(case.source, sorted(BUILTINS)))
+        raise StructureError(
+            "builtin", f"{case.source!r} is none", did_you_mean(case.source, sorted(BUILTINS))
+        )
     for given in (case.names, *case.targets, case.ct):
         if given is not None:
             raise ReadError(
@@ -98,9 +100,11 @@ def _refuse_unknown_names(request: Request, structures: Sequence[str]) -> None:
     known = ("default", TABLE, *structures)
     for name in request.clearance_mm:
         if name not in known:
-            raise RequestError(f"clearance_mm/{name}", "there is no such structure", nearest(name, known))
+            raise RequestError(
+                f"clearance_mm/{name}", "there is no such structure", did_you_mean(name, known)
+            )
     for name in request.target.cut_back:
         if name not in structures:
             raise RequestError(
-                "target/cut_back", f"there is no structure {name!r}", nearest(name, structures)
+                "target/cut_back", f"there is no structure {name!r}", did_you_mean(name, structures)
             )

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from planner.plan import Planning
+from planner.plan import PlanningResult
 from planner.records.followup import Evaluation, Replanned
 from planner.records.plan import Plan
 from planner.records.progress import Progress
@@ -23,12 +23,12 @@ from service.schemas.result_kinds import JobResult, Kind, of_evaluation, of_plan
 Report = Callable[[Progress], None]
 
 Describe = Callable[[Case], dict[str, Any]]
-MakePlan = Callable[[Case, Request, Report], Planning]
+MakePlan = Callable[[Case, Request, Report], PlanningResult]
 Evaluate = Callable[[Case, Plan, str, tuple[GivenSeed, ...], Report], Evaluation]
 Replan = Callable[[Case, Plan, str, NeedlesMeasured, Report], Replanned]
 
 
-def make_plan(case: Case, request: Request, report: Report) -> Planning:
+def make_plan(case: Case, request: Request, report: Report) -> PlanningResult:
     """The planning alone: its scene stays in the worker."""
     return plan_case(case, request, report).planning
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from anatomy.scene import Scene
-from planner.plan import Planning, plan
+from planner.plan import PlanningResult, plan
 from planner.records.plan import Plan
 from planner.records.progress import GoOn, Progress
 from planner.records.request import Request
@@ -18,7 +18,7 @@ class Planned:
     """A planning, and the scene it was made for."""
 
     scene: Scene
-    planning: Planning
+    planning: PlanningResult
 
     @property
     def plan(self) -> Plan:

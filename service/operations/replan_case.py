@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from anatomy.names.did_you_mean import nearest
+from anatomy.names.did_you_mean import did_you_mean
 from planner.errors import RequestError
 from planner.records.followup import Replanned
 from planner.records.plan import Plan
@@ -43,5 +43,5 @@ def _refuse_unknown_paths(found: NeedlesMeasured, claimed: Plan) -> None:
             raise RequestError(
                 f"needles/{n}/path_id",
                 f"{needle.path_id!r} is no path of the plan",
-                f"{nearest(needle.path_id, known)} null stands for a needle that was not planned.",
+                f"{did_you_mean(needle.path_id, known)} null stands for a needle that was not planned.",
             )

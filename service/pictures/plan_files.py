@@ -14,7 +14,7 @@ from anatomy.scene import Scene
 from planner.dose.dose_grid import lattice_enclosing
 from planner.dose.isodose import isodose_surface
 from planner.dose.plan_dose import plan_dose, seeds_P
-from planner.plan import Planning
+from planner.plan import PlanningResult
 from planner.records import paths as paths_records
 from planner.records.paths import Aim
 from planner.records.plan import Plan
@@ -29,7 +29,7 @@ SURFACE_STEP_MM = 1.0
 """Between the points from which isodose surfaces are made [U]: about a seed's diameter."""
 
 
-def draw(planning: Planning, scene: Scene, folder: Path) -> list[Path]:
+def draw(planning: PlanningResult, scene: Scene, folder: Path) -> list[Path]:
     """Draw every ranked path, every needle of the set, the skin access map, and the dose; returns the files
     written, in that order.
 

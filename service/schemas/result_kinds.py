@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from planner.paths.skin_access import SkinAccess
-from planner.plan import Planning
+from planner.plan import PlanningResult
 from planner.records.followup import Evaluation, Replanned
 from planner.records.plan import Plan
 from service.schemas.plan.file import is_plan_of, plan_sha256, write_plan
@@ -55,7 +55,7 @@ class JobResult:
         return None if self.plan is None else self.plan.id
 
 
-def of_planning(planning: Planning) -> JobResult:
+def of_planning(planning: PlanningResult) -> JobResult:
     """A plan, with its skin access map."""
     return of_plan(planning.plan, planning.access)
 

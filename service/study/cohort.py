@@ -20,7 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from anatomy.errors import MOST_OF_FIELD, shortened
-from anatomy.names.did_you_mean import nearest
+from anatomy.names.did_you_mean import did_you_mean
 from anatomy.readers.mask_folder import NIFTI_SUFFIXES, organ_name
 from anatomy.readers.mesh.mesh_axes import SEND_AXES, MeshAxes, axes_asked
 from anatomy.readers.mesh.mesh_files import is_surface
@@ -153,7 +153,7 @@ def _table(path: Path) -> Iterator[_Line]:
     for column in rows[0]:
         if column is not None and column not in COLUMNS:
             unknown = shortened(repr(column), MOST_OF_FIELD)
-            raise BadFile(f"{path.name}: there is no column {unknown}. {nearest(column, COLUMNS)}")
+            raise BadFile(f"{path.name}: there is no column {unknown}. {did_you_mean(column, COLUMNS)}")
     for number, row in enumerate(rows, 1):
         # Python files what is too much under None, and says None for what is missing.
         if None in row or None in row.values():

@@ -18,7 +18,7 @@ from anatomy.structures import Role, Structure
 from planner.appraise import NEAR_MM, Appraiser
 from planner.measuring import crossings_batch as crossing
 from planner.measuring.measure import Measurer
-from planner.measuring.measured import Measured
+from planner.measuring.measured import MeasuredPath
 from planner.measuring.structure_sets import structure_sets
 from planner.records.appraisal import Appraisal, Lack
 from planner.records.paths import CLEARANCE_CAP_MM
@@ -48,7 +48,7 @@ def appraiser(made: Chest) -> Appraiser:
     return Appraiser(made.scene, made.request)
 
 
-def same_as_measured(one: Appraisal, path: Measured) -> None:
+def same_as_measured(one: Appraisal, path: MeasuredPath) -> None:
     for name in ("entry_mm", "tip_mm", "direction", "length_mm", "lung_length_mm", "target_chord_mm"):
         assert getattr(one, name) == pytest.approx(getattr(path, name), abs=EXACT), name
     for name in ("clearance_mm", "axial_angle_deg", "craniocaudal_angle_deg"):

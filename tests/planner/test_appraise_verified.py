@@ -11,7 +11,7 @@ from anatomy.structures import Role
 from planner.appraise import Appraiser
 from planner.dose.ptv import ptv_of
 from planner.implant.needles.tracks import seed_spans
-from planner.measuring.measured import Measured
+from planner.measuring.measured import MeasuredPath
 from planner.plan import plan
 from planner.records.appraisal import Appraisal, Lack
 from planner.records.paths import Aim, Path, SeedDrop
@@ -37,7 +37,7 @@ SEEDED = "the needle carries a seed"
 
 def as_path(one: Appraisal) -> Path:
     """The record that a plan would have of a needle."""
-    said = {name: getattr(one, name) for name in Measured.__dataclass_fields__}
+    said = {name: getattr(one, name) for name in MeasuredPath.__dataclass_fields__}
     names = {"id": "1", "window": "w", "approach": "intercostal"}
     return Path(**said, **names, rank=1, aim=one.aim, pareto=True, seeds=())
 

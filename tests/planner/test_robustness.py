@@ -40,17 +40,17 @@ from planner.records.request import (
     TargetRequest,
 )
 from planner.robustness import robustness
-from planner.robustness.dose_spread import POINTS, dose_samples, spread_of
+from planner.robustness.dose_spread import POINTS, dose_samples, percentiles_of
 from planner.robustness.placement_errors import (
     ERRORS,
     Magnitude,
     PlacementErrors,
-    displaced,
-    drawn,
+    displaced_needle,
     quantile_mm,
+    uniform_draws,
 )
 from planner.robustness.tolerance import FINE, tolerance_deg
-from planner.robustness.touched import touched
+from planner.robustness.touched import touched_structures
 
 TINY = Magnitude(1e-7, 5e-8)
 SHAPE = (14, 12, 10)
@@ -154,7 +154,9 @@ def test_a_normal_error_is_a_special_case():
 
 def test_templates_make_the_angles_that_their_paper_measured():
     along = np.array([0.0, 0.0, 1.0])
-    found = displaced(ERRORS[Placement.TEMPLATE], np.zeros(3), along, 110.0, drawn(0, 0, 50_000))
+    found = displaced_needle(
+        ERRORS[Placement.TEMPLATE], np.zeros(3), along, 110.0, uniform_draws(0, 0, 50_000)
+    )
     angle = np.degrees(np.arccos(found.direction_B[:, 2]))
     assert angle.mean() == pytest.approx(2.8, abs=0.3)
     assert angle.std() == pytest.approx(1.7, abs=0.2)
@@ -168,11 +170,11 @@ def test_electromagnetic_errors_have_the_quartiles_of_their_paper():
 
 @given(seeds, st.integers(1, 40), st.integers(0, 40))
 def test_more_samples_do_not_change_the_first_draws(seed, few, more):
-    assert (drawn(seed, 3, few + more)[:few] == drawn(seed, 3, few)).all()
+    assert (uniform_draws(seed, 3, few + more)[:few] == uniform_draws(seed, 3, few)).all()
 
 
 def test_every_seed_and_every_needle_has_draws_of_its_own():
-    streams = [drawn(seed, needle, 4) for seed in (0, 1, -1, 2**70) for needle in (0, 1, 2)]
+    streams = [uniform_draws(seed, needle, 4) for seed in (0, 1, -1, 2**70) for needle in (0, 1, 2)]
     firsts = {stream[0, 0] for stream in streams}
     assert len(firsts) == len(streams)
 
@@ -183,9 +185,9 @@ def test_needles_are_displaced_across_the_axis_and_along_it(seed):
     direction = rng.normal(size=3)
     direction /= np.linalg.norm(direction)
     entry, length = rng.normal(size=3) * 50, rng.uniform(20.0, 150.0)
-    draws = drawn(seed, 0, 30)
+    draws = uniform_draws(seed, 0, 30)
     errors = ERRORS[Placement.TEMPLATE]
-    found = displaced(errors, entry, direction, length, draws)
+    found = displaced_needle(errors, entry, direction, length, draws)
     across = found.entry_B - entry
     assert across @ direction == pytest.approx(np.zeros(30), abs=1e-9)
     assert np.linalg.norm(across, axis=1) == pytest.approx(quantile_mm(errors.entry, draws[:, 0]))
@@ -199,8 +201,8 @@ def test_needles_are_displaced_across_the_axis_and_along_it(seed):
 
 
 def test_errors_go_every_way_alike():
-    found = displaced(
-        ERRORS[Placement.TEMPLATE], np.zeros(3), np.array([0.6, 0.8, 0.0]), 100.0, drawn(1, 0, 20_000)
+    found = displaced_needle(
+        ERRORS[Placement.TEMPLATE], np.zeros(3), np.array([0.6, 0.8, 0.0]), 100.0, uniform_draws(1, 0, 20_000)
     )
     # Four standard errors.
     assert np.abs(found.entry_B.mean(axis=0)).max() < 4 * 3.8 / sqrt(20_000)
@@ -230,7 +232,7 @@ def test_touches_are_the_boxes_within_the_radius(seed):
     rng, grid, organs = random_organs(seed)
     around = 0.6 * (grid.upper_B - grid.lower_B)
     ones, twos = (rng.uniform(grid.lower_B - around, grid.upper_B + around, (12, 3)) for _ in range(2))
-    found = touched(organs, grid, ones, twos, 1.5)
+    found = touched_structures(organs, grid, ones, twos, 1.5)
     assert found.names == ("a_twin", "organ_1", "organ_2", "organ_3", "other")
     for name, column in zip(found.names, found.by.T, strict=True):
         alone = Obstacles([s for s in organs if s.name == name], grid)
@@ -244,9 +246,9 @@ def test_a_wall_is_touched_from_the_radius_on():
     wall = Structure("wall", mask_from_bool(box_mask(grid.shape, ((6, 0, 0), (12, 8, 8)))), Role.FORBIDDEN)
     ones = np.array([[4.0, 1.0, 1.0], [4.7, 1.0, 1.0], [5.0, 1.0, 1.0], [5.0, 1.0, 1.0]])
     twos = np.array([[4.9, 6.0, 6.0], [4.7, 6.0, 6.0], [4.9, 6.0, 6.0], [5.0, 1.0, 1.0]])
-    found = touched([wall], grid, ones, twos, 0.5)
+    found = touched_structures([wall], grid, ones, twos, 0.5)
     assert found.by[:, 0].tolist() == [False, False, True, True]
-    assert touched([], grid, ones, twos, 0.5).by.shape == (4, 0)
+    assert touched_structures([], grid, ones, twos, 0.5).by.shape == (4, 0)
 
 
 @pytest.mark.parametrize("gap_mm", [0.2, 1.0, 3.0])
@@ -372,12 +374,12 @@ def test_seeds_keep_their_depth_on_the_displaced_needle(seed):
     )
     moved = []
     for number, needle in enumerate(needles):
-        wrong = displaced(
+        wrong = displaced_needle(
             ERRORS[Placement.ELECTROMAGNETIC],
             scene.grid.to_box(np.array(needle.entry_mm)),
             scene.grid.vectors_to_box(np.array(needle.direction)),
             needle.length_mm,
-            drawn(seed, number, 1),
+            uniform_draws(seed, number, 1),
         )
         axis = tuple(scene.grid.vectors_to_patient(wrong.direction_B[0]).tolist())
         for s in needle.seeds:
@@ -426,7 +428,7 @@ def test_points_inside_seeds_count_as_hot():
 
 
 def test_percentiles_lie_between_samples():
-    spread = spread_of(np.arange(41.0))
+    spread = percentiles_of(np.arange(41.0))
     assert (spread.p5, spread.p50, spread.p95) == pytest.approx((2.0, 20.0, 38.0))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from anatomy.thorax.solids.solid import UNBOUNDED, Bounds, Solid, Union
-from anatomy.thorax.solids.voxel_centres import Box, Lattice
+from anatomy.thorax.solids.voxel_centres import Box, VoxelCentres
 
 Point = Float[np.ndarray, "3"]
 
@@ -118,9 +118,9 @@ class Tube(Solid):
         """See Solid."""
         return self._union.inside(x, y, z)
 
-    def mask(self, lattice: Lattice, box: Box) -> Bool[np.ndarray, "mx my mz"]:
+    def mask(self, centres: VoxelCentres, box: Box) -> Bool[np.ndarray, "mx my mz"]:
         """See Solid. Each stretch is evaluated in its own bounds only."""
-        return self._union.mask(lattice, box)
+        return self._union.mask(centres, box)
 
     def grown(self, by_mm: float) -> "Tube":
         """See Solid."""

@@ -18,7 +18,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float
 
-from anatomy.thorax.solids.voxel_centres import Box, Lattice, box_shape
+from anatomy.thorax.solids.voxel_centres import Box, VoxelCentres, box_shape
 
 Bounds = Float[np.ndarray, "2 3"]
 
@@ -47,14 +47,14 @@ class Solid(ABC):
         """Whether points (n, 3) in P lie in the solid."""
         return np.broadcast_to(self.inside(p_P[:, 0], p_P[:, 1], p_P[:, 2]), p_P.shape[:1]).astype(bool)
 
-    def mask(self, lattice: Lattice, box: Box) -> Bool[np.ndarray, "mx my mz"]:
+    def mask(self, centres: VoxelCentres, box: Box) -> Bool[np.ndarray, "mx my mz"]:
         """Which voxel centres of `box` lie in the solid."""
         found = np.zeros(box_shape(box), dtype=bool)
-        reach = lattice.box_of(self.bounds_P, box)
+        reach = centres.box_of(self.bounds_P, box)
         if reach is None:
             return found
-        for slab in lattice.slabs(reach):
-            found[_relative(slab, box)] = self.inside(*lattice.coordinates(slab))
+        for slab in centres.slabs(reach):
+            found[_relative(slab, box)] = self.inside(*centres.coordinates(slab))
         return found
 
 
@@ -90,12 +90,12 @@ class Union(Solid):
         """See Solid."""
         return Union([part.grown(by_mm) for part in self.parts])
 
-    def mask(self, lattice: Lattice, box: Box) -> Bool[np.ndarray, "mx my mz"]:
+    def mask(self, centres: VoxelCentres, box: Box) -> Bool[np.ndarray, "mx my mz"]:
         """See Solid. Each part is evaluated in its own bounds only."""
         found = np.zeros(box_shape(box), dtype=bool)
-        for part, reach in zip(self.parts, lattice.boxes_of(self._bounds_of_parts_P, box), strict=True):
+        for part, reach in zip(self.parts, centres.boxes_of(self._bounds_of_parts_P, box), strict=True):
             if reach is not None:
-                found[_relative(reach, box)] |= part.mask(lattice, reach)
+                found[_relative(reach, box)] |= part.mask(centres, reach)
         return found
 
 
@@ -122,14 +122,14 @@ class Intersection(Solid):
         """See Solid."""
         return Intersection([part.grown(by_mm) for part in self.parts])
 
-    def mask(self, lattice: Lattice, box: Box) -> Bool[np.ndarray, "mx my mz"]:
+    def mask(self, centres: VoxelCentres, box: Box) -> Bool[np.ndarray, "mx my mz"]:
         """See Solid. Only where all bounds overlap is anything evaluated."""
         found = np.zeros(box_shape(box), dtype=bool)
-        reach = lattice.box_of(self.bounds_P, box)
+        reach = centres.box_of(self.bounds_P, box)
         if reach is not None:
             here = np.ones(box_shape(reach), dtype=bool)
             for part in self.parts:
-                here &= part.mask(lattice, reach)
+                here &= part.mask(centres, reach)
             found[_relative(reach, box)] = here
         return found
 
@@ -158,11 +158,11 @@ class Difference(Solid):
         """See Solid. The holes shrink by as much."""
         return Difference(self.whole.grown(by_mm), [hole.grown(-by_mm) for hole in self.holes])
 
-    def mask(self, lattice: Lattice, box: Box) -> Bool[np.ndarray, "mx my mz"]:
+    def mask(self, centres: VoxelCentres, box: Box) -> Bool[np.ndarray, "mx my mz"]:
         """See Solid."""
         found = np.zeros(box_shape(box), dtype=bool)
-        reach = lattice.box_of(self.whole.bounds_P, box)
+        reach = centres.box_of(self.whole.bounds_P, box)
         if reach is not None:
-            holes = self._all_holes.mask(lattice, reach)
-            found[_relative(reach, box)] = self.whole.mask(lattice, reach) & ~holes
+            holes = self._all_holes.mask(centres, reach)
+            found[_relative(reach, box)] = self.whole.mask(centres, reach) & ~holes
         return found

@@ -37,7 +37,7 @@ def box_shape(box: Box) -> tuple[int, int, int]:
 
 
 @dataclass(frozen=True, eq=False)
-class Lattice:
+class VoxelCentres:
     """The voxel centres of `grid`."""
 
     grid: Grid

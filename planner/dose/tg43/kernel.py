@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Float32
 
-from anatomy.runtime.parallel import spread
+from anatomy.runtime.parallel import parallel_for
 from planner.dose.tg43.formula import CGY_PER_GY, MM_PER_CM, total_dose_1d_gy_per_u, uncapped_rate_cgy_per_h_u
 from planner.dose.tg43.kernel_lookup import (
     BLOCK,
@@ -126,7 +126,7 @@ def _spread(
     xyz = np.ascontiguousarray(points.T, dtype=np.float64)
     seeds, axes = (np.ascontiguousarray(v, dtype=np.float64) for v in (seeds, axes))
     count = len(points)
-    spread(
+    parallel_for(
         lambda a, b: work(kernel, xyz, seeds, axes, doses, a * BLOCK, min(b * BLOCK, count)),
         -(-count // BLOCK),
     )

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from math import exp, isfinite, log
 from types import MappingProxyType
 
-from anatomy.names.did_you_mean import nearest
+from anatomy.names.did_you_mean import did_you_mean
 from planner.errors import RequestError
 
 U_PER_MCI: Mapping[str, float] = MappingProxyType({"I-125": 1.270, "Pd-103": 1.293})
@@ -64,6 +64,6 @@ def _factor(nuclide: str) -> float:
     factor = U_PER_MCI.get(nuclide)
     if factor is None:
         raise RequestError(
-            "seeds/model", f"no U for each mCi of {nuclide}", nearest(nuclide, list(U_PER_MCI))
+            "seeds/model", f"no U for each mCi of {nuclide}", did_you_mean(nuclide, list(U_PER_MCI))
         )
     return factor

@@ -12,7 +12,7 @@ import networkx as nx
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from anatomy.runtime.parallel import spread
+from anatomy.runtime.parallel import parallel_for
 from planner.implant.needles.pair_kernel import Sizes, clash, clash_range, stretch_distance2
 from planner.records.request import NeedleSetRequest, Request
 
@@ -93,7 +93,7 @@ def clashes(
     """Whether needle i, swept outward by its travel, comes too near needle j in place. [n^2 bytes]"""
     found = np.zeros((len(needles), len(needles)), bool)
     rows = (needles.tip_P, needles.outward_P, travel_mm, hardware.sizes)
-    spread(lambda first, last: clash_range(*rows, found, first, last), len(needles))
+    parallel_for(lambda first, last: clash_range(*rows, found, first, last), len(needles))
     return found
 
 

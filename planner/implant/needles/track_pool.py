@@ -21,7 +21,7 @@ from anatomy.scene import Scene
 from planner.implant.needles.template_bundles import bundles
 from planner.implant.needles.tracks import Tracks, join_tracks, seed_spans, tracks_of, worth_choosing_from
 from planner.measuring.measure import Measurer
-from planner.measuring.measured import Measured
+from planner.measuring.measured import MeasuredPath
 from planner.records.progress import GoOn, Phase
 from planner.records.request import Arrangement, Request, source_of
 from planner.search.kernels.search_fields import SearchFields
@@ -39,7 +39,7 @@ voxels [U]."""
 def pools(
     scene: Scene,
     request: Request,
-    given: Sequence[Measured],
+    given: Sequence[MeasuredPath],
     fields: SearchFields,
     ptv: VoxelMask,
     go_on: GoOn,
@@ -74,7 +74,7 @@ def _reachable(scene: Scene, fields: SearchFields, ptv: VoxelMask) -> VoxelMask 
     return mask_from_bool(clear)
 
 
-def given_tracks(given: Sequence[Measured], ptv: VoxelMask, grid: Grid, seed_mm: float) -> Tracks:
+def given_tracks(given: Sequence[MeasuredPath], ptv: VoxelMask, grid: Grid, seed_mm: float) -> Tracks:
     """Given needles as tracks, in their order; on one that does not reach the PTV no seed may stand."""
     tip = grid.to_box(_rows([m.tip_mm for m in given]))
     outward = grid.vectors_to_box(-_rows([m.direction for m in given]))

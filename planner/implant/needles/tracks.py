@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int
 from anatomy.geometry.even_points import even_points_B
 from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import VoxelMask
-from planner.measuring.crossings import Axis, first_inside, mask_intervals
+from planner.measuring.crossings import NeedleAxis, first_inside, mask_intervals
 from planner.measuring.measure import Measurer
 from planner.search.kernels.line import LENGTH, LUNG, PUNCTURES, TIP
 from planner.search.search import SafeLines
@@ -119,7 +119,7 @@ def seed_spans(
 ) -> tuple[Span, ...]:
     """Where the centre of a seed of `seed_mm` may lie that is wholly in the mask, between tip and skin. [mm
     from the tip]"""
-    axis = Axis(tip_B + length_mm * outward_B, -outward_B, length_mm)
+    axis = NeedleAxis(tip_B + length_mm * outward_B, -outward_B, length_mm)
     half = seed_mm / 2
     depths = mask_intervals(mask, grid.spacing_mm, axis)
     spans = [(length_mm - b + half, length_mm - a - half) for a, b in reversed(depths)]

@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from anatomy.runtime.jit import loop
-from anatomy.runtime.parallel import spread
+from anatomy.runtime.parallel import parallel_for
 from planner.implant.seeding.descent import GAIN, Problem, descended
 
 AROUND_MM = 8.0
@@ -81,7 +81,7 @@ def _round(
             trial = _trial(problem, chosen, generators[n])
             found[n] = problem.cost(trial)[0], trial
 
-    spread(run, AT_ONCE)
+    parallel_for(run, AT_ONCE)
     return sorted(found, key=lambda one: one[0])
 
 

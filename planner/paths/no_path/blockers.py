@@ -11,7 +11,7 @@ from planner.records.request import Request
 from planner.records.search import BORE, NEEDLE_LENGTH, SECOND_ENTRY, SHORT_CHORD, TABLE, VIEW_EDGE, Blocker
 from planner.search.kernels import line, verdicts
 from planner.search.kernels.search_fields import SearchFields
-from planner.search.line_net import spread_directions
+from planner.search.line_net import even_directions
 
 DIRECTIONS = 2000
 """Directions asked for the shares: one for each 6 square degrees and more, so a share is good to 1 %."""
@@ -40,8 +40,8 @@ def blocked_by(scene: Scene, request: Request, fields: SearchFields) -> tuple[Bl
     # A hair off the voxel's middle, so that no direction runs along voxel faces.
     point_B = (middle + np.array(fields.target_first_V) + 0.01) * np.array(fields.spacing)
     points = np.tile(point_B, (DIRECTIONS, 1))
-    outward = spread_directions(DIRECTIONS)
-    verdict = line.verdicts_in_order(fields, points, outward)
+    outward = even_directions(DIRECTIONS)
+    verdict = line.first_verdicts(fields, points, outward)
     blocks = line.first_blocks(fields, points, outward)
     kept_free = scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)
     obstacles = Obstacles(kept_free, scene.grid)

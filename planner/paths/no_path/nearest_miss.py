@@ -18,14 +18,14 @@ from anatomy.scene import Scene
 from anatomy.structures import Role, Structure
 from planner.measuring.clearance import Obstacles
 from planner.measuring.measure import measure
-from planner.measuring.measured import Measured
-from planner.paths.polish import THOROUGH, displaced
+from planner.measuring.measured import MeasuredPath
+from planner.paths.polish import THOROUGH, displaced_lines
 from planner.records.request import LONGEST_NEEDLE_MM, Request
 from planner.records.search import BORE, NARROW, NEEDLE_LENGTH, TABLE, NearestMiss, Relaxation
 from planner.search.kernels import line
 from planner.search.kernels.search_fields import SearchFields
 from planner.search.kernels.verdicts import SAFE
-from planner.search.line_net import spread_directions
+from planner.search.line_net import even_directions
 from planner.search.search import SafeLines, join_lines
 from planner.search.table_and_bore import bore_distance, table_distance
 
@@ -46,7 +46,7 @@ FARTHEST_MM = 1000.0
 class _Missed:
     """A line as measured, whether it runs through something, the most that it lacks, and of what."""
 
-    measured: Measured
+    measured: MeasuredPath
     through: bool
     missing_mm: float
     structure: str
@@ -98,7 +98,7 @@ def _leading(scene: Scene, fields: SearchFields) -> SafeLines:
         lines = _all_around(fields, even_points_B(scene.target, scene.grid, POINTS * DIRECTIONS))
     lines = _least_lacking(fields, lines)
     for step in STEPS_MM:
-        tips, turned = displaced(lines.point_B, lines.outward_B, lines.quantities, step * MOVES)
+        tips, turned = displaced_lines(lines.point_B, lines.outward_B, lines.quantities, step * MOVES)
         moved = _leaving(fields, tips.reshape(-1, 3), turned.reshape(-1, 3))
         lines = _least_lacking(fields, join_lines([lines, moved]))
     return lines
@@ -106,7 +106,7 @@ def _leading(scene: Scene, fields: SearchFields) -> SafeLines:
 
 def _all_around(fields: SearchFields, points_B: Float[np.ndarray, "n 3"]) -> SafeLines:
     """Those that leave of the lines through a whole number of points for each direction, taken in turn."""
-    outward = np.tile(spread_directions(DIRECTIONS), (len(points_B) // DIRECTIONS, 1))
+    outward = np.tile(even_directions(DIRECTIONS), (len(points_B) // DIRECTIONS, 1))
     return _leaving(fields, points_B, outward)
 
 

@@ -14,7 +14,7 @@ from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.measuring.clearance import Obstacles
 from planner.measuring.measure import measure
-from planner.paths.polish import polished
+from planner.paths.polish import polish
 from planner.paths.preference import best_first
 from planner.records.paths import CLEARANCE_CAP_MM
 from planner.records.progress import GoOn, Progress
@@ -98,7 +98,7 @@ class _Relaxing:
         fields, lines = self._opened(relaxed)
         lines = lines.take(np.argsort(-lines.quantities[:, line.MARGIN], kind="stable")[:LIKELIEST])
         by_clearance = replace(relaxed, ranking=("clearance_mm",), weights=MappingProxyType({}))
-        moved = polished(fields, lines.take(slice(0, POLISHED)), RADIUS_MM, by_clearance)
+        moved = polish(fields, lines.take(slice(0, POLISHED)), RADIUS_MM, by_clearance)
         lines = self._unsafe_as_asked(join_lines([moved, lines]))
         if not len(lines):
             return
@@ -130,7 +130,7 @@ class _Relaxing:
         shortest = best_first(lines.quantities[:, [line.LENGTH, line.LUNG]])[:POLISHED]
         by_length = replace(relaxed, ranking=("length_mm",), weights=MappingProxyType({}))
         few = lines.take(shortest)
-        moved = self._unsafe_as_asked(polished(fields, few, RADIUS_MM, by_length))
+        moved = self._unsafe_as_asked(polish(fields, few, RADIUS_MM, by_length))
         opened = join_lines([moved, few])
         opened = opened.take(best_first(opened.quantities[:, [line.LENGTH, line.LUNG]])[:1])
         length = max(float(np.ceil(opened.quantities[0, line.LENGTH] / STEP_MM) * STEP_MM), from_mm + STEP_MM)

@@ -18,7 +18,7 @@ from planner.search.kernels.voxels import body_walk
 
 # Columns of what is found of one needle: the verdict of its walk to the skin, lengths in mm, counts, and free
 # distances of axis to table (needle, hub) and bore.
-WALK, LENGTH, LUNG, PUNCTURES, FISSURES, NEEDLE_TABLE, HUB_TABLE, BORE_ROOM = range(8)
+WALK, LENGTH, LUNG, PUNCTURES, FISSURES, NEEDLE_TABLE, HUB_TABLE, BORE_DISTANCE = range(8)
 COLUMNS = 8
 
 
@@ -51,7 +51,9 @@ def appraise_range(  # type: ignore[no-untyped-def]
         at_end = table_distance(fields, p, d, end)
         columns[i, NEEDLE_TABLE] = min(table_distance(fields, p, d, 0.0), at_end)
         columns[i, HUB_TABLE] = min(at_end, table_distance(fields, p, d, hub_end))
-        columns[i, BORE_ROOM] = min(bore_distance(fields, p, d, 0.0), bore_distance(fields, p, d, hub_end))
+        columns[i, BORE_DISTANCE] = min(
+            bore_distance(fields, p, d, 0.0), bore_distance(fields, p, d, hub_end)
+        )
         needle_end_B = tips[i] + end * outwards[i]
         axis_B = clamped_polyline(tips[i], needle_end_B, lower, upper)
         within = reach

@@ -14,7 +14,7 @@ from math import sqrt
 
 from anatomy.runtime.jit import inlined
 from planner.search.kernels.line import bore_distance, table_distance
-from planner.search.kernels.lookup import bounds, clamped
+from planner.search.kernels.lookup import bounds_from_node, clamped
 
 ALIVE = 0
 ELSEWHERE = 1
@@ -22,7 +22,7 @@ MISSES = 2
 OBSTRUCTED = 3
 CUT = 4
 BURIED = 5
-NO_ROOM = 6
+TABLE_OR_BORE = 6
 CENTRE_BLOCKED = 7
 """Not proved: of a cell small enough that only its centre line matters, that line is blocked."""
 
@@ -33,7 +33,7 @@ _ROOT_2 = sqrt(2.0)
 
 
 @inlined
-def spread_at(s, length, half_a, half_c):  # type: ignore[no-untyped-def]
+def cell_radius_at(s, length, half_a, half_c):  # type: ignore[no-untyped-def]
     """rho(s): how far lines of the cell lie from its centre line at depth s. [mm]"""
     t = s / length
     return _ROOT_2 * (abs(1.0 - t) * half_a + abs(t) * half_c)
@@ -48,7 +48,7 @@ def _target_depths(fields, p, d, length, half_a, half_c, last):  # type: ignore[
     """
     lower, step = fields.near_target_lower, fields.near_target_step
     nx, ny, nz = fields.near_target.shape
-    widest = max(spread_at(0.0, length, half_a, half_c), spread_at(last, length, half_a, half_c))
+    widest = max(cell_radius_at(0.0, length, half_a, half_c), cell_radius_at(last, length, half_a, half_c))
     first, tip = -1.0, -1.0
     s = 0.0
     while s <= last:
@@ -56,7 +56,7 @@ def _target_depths(fields, p, d, length, half_a, half_c, last):  # type: ignore[
         cx = clamped(x, lower[0], lower[0] + (nx - 1) * step[0])
         cy = clamped(y, lower[1], lower[1] + (ny - 1) * step[1])
         cz = clamped(z, lower[2], lower[2] + (nz - 1) * step[2])
-        low, high = bounds(fields.near_target, lower, step, cx, cy, cz)
+        low, high = bounds_from_node(fields.near_target, lower, step, cx, cy, cz)
         if low > widest + STEP_MM:
             s += low - widest
             continue
@@ -83,7 +83,7 @@ def test_cell(fields, p, d, length, gap, half_a, half_c, last, tightest):  # typ
     where its parent nearly was; returned, of this one. It lies at a depth that all needles reach.
     """
     if tightest > 0.0:
-        wide = spread_at(tightest, length, half_a, half_c)
+        wide = cell_radius_at(tightest, length, half_a, half_c)
         if obstacle_above(fields, p, d, tightest) + wide < 0.0:
             return OBSTRUCTED, 0.0, 0.0, tightest
     first, tip = _target_depths(fields, p, d, length, half_a, half_c, last)
@@ -100,11 +100,11 @@ def test_cell(fields, p, d, length, gap, half_a, half_c, last, tightest):  # typ
     if end <= tip:
         # A needle hardly longer than the target: no depth is reached by all.
         return ALIVE, first, end_late, 0.0
-    wide = spread_at(end, length, half_a, half_c)
+    wide = cell_radius_at(end, length, half_a, half_c)
     if table_distance(fields, p, d, end) + wide < fields.table_need:
-        return NO_ROOM, 0.0, 0.0, 0.0
+        return TABLE_OR_BORE, 0.0, 0.0, 0.0
     if _hub_cannot_fit(fields, p, d, length, half_a, half_c, first, tip, along / sqrt(1.0 + more * more)):
-        return NO_ROOM, 0.0, 0.0, 0.0
+        return TABLE_OR_BORE, 0.0, 0.0, 0.0
     state, skin, tightest = _walk(fields, p, d, length, half_a, half_c, tip, end)
     if state != ALIVE:
         return state, 0.0, 0.0, 0.0
@@ -113,8 +113,8 @@ def test_cell(fields, p, d, length, gap, half_a, half_c, last, tightest):  # typ
         x = clamped(p[0] + middle * d[0], fields.lower[0], fields.upper[0])
         y = clamped(p[1] + middle * d[1], fields.lower[1], fields.upper[1])
         z = clamped(p[2] + middle * d[2], fields.lower[2], fields.upper[2])
-        _, high = bounds(fields.body, fields.lower, fields.body_step, x, y, z)
-        widest = max(wide, spread_at(end_late, length, half_a, half_c))
+        _, high = bounds_from_node(fields.body, fields.lower, fields.body_step, x, y, z)
+        widest = max(wide, cell_radius_at(end_late, length, half_a, half_c))
         if high + 0.5 * (end_late - end) + widest < 0.0:
             return BURIED, 0.0, 0.0, 0.0
         skin = end_late
@@ -127,7 +127,7 @@ def covered_radius(first, skin, gap, half_a, half_c):  # type: ignore[no-untyped
 
     rho is convex in depth, so its ends tell.
     """
-    return max(spread_at(first, gap, half_a, half_c), spread_at(skin, gap, half_a, half_c))
+    return max(cell_radius_at(first, gap, half_a, half_c), cell_radius_at(skin, gap, half_a, half_c))
 
 
 @inlined
@@ -136,18 +136,18 @@ def obstacle_above(fields, p, d, s):  # type: ignore[no-untyped-def]
     x = clamped(p[0] + s * d[0], fields.lower[0], fields.upper[0])
     y = clamped(p[1] + s * d[1], fields.lower[1], fields.upper[1])
     z = clamped(p[2] + s * d[2], fields.lower[2], fields.upper[2])
-    return bounds(fields.obstacle, fields.lower, fields.obstacle_step, x, y, z)[1]
+    return bounds_from_node(fields.obstacle, fields.lower, fields.obstacle_step, x, y, z)[1]
 
 
 @inlined
 def _hub_cannot_fit(fields, p, d, length, half_a, half_c, first, tip, shrink):  # type: ignore[no-untyped-def]
     """Whether every hub's end lies outside the bore. The free room is convex: a line that starts in it and
     has left it stays out, so the earliest end tells, where all tips surely start inside."""
-    start = bore_distance(fields, p, d, first) - spread_at(0.0, length, half_a, half_c) - (tip - first)
+    start = bore_distance(fields, p, d, first) - cell_radius_at(0.0, length, half_a, half_c) - (tip - first)
     if start < fields.hub_radius:
         return False
     hub_end = first + (fields.needle_length + fields.hub_length) * shrink
-    wide = spread_at(hub_end, length, half_a, half_c)
+    wide = cell_radius_at(hub_end, length, half_a, half_c)
     return bore_distance(fields, p, d, hub_end) + wide < fields.hub_radius
 
 
@@ -160,19 +160,19 @@ def _walk(fields, p, d, length, half_a, half_c, start, end):  # type: ignore[no-
     least, tightest = 1e30, start
     s = start
     while s < end:
-        wide = spread_at(s, length, half_a, half_c)
+        wide = cell_radius_at(s, length, half_a, half_c)
         x, y, z = p[0] + s * d[0], p[1] + s * d[1], p[2] + s * d[2]
         cx = clamped(x, lower[0], upper[0])
         cy = clamped(y, lower[1], upper[1])
         cz = clamped(z, lower[2], upper[2])
-        low, high = bounds(fields.obstacle, lower, fields.obstacle_step, cx, cy, cz)
+        low, high = bounds_from_node(fields.obstacle, lower, fields.obstacle_step, cx, cy, cz)
         if high + wide < 0.0:
             return OBSTRUCTED, skin, s
         if high + wide < least:
             least, tightest = high + wide, s
         advance = low + wide
         if skin < 0.0:
-            body_low, body_high = bounds(fields.body, lower, fields.body_step, cx, cy, cz)
+            body_low, body_high = bounds_from_node(fields.body, lower, fields.body_step, cx, cy, cz)
             beyond = max(abs(x - cx), max(abs(y - cy), abs(z - cz)))
             if beyond > wide and body_high + wide < 0.0:
                 return CUT, skin, s

@@ -13,7 +13,7 @@ import numpy as np
 
 from anatomy.runtime.jit import inlined, loop
 from planner.measuring.segment_box import segment_box_distance2
-from planner.search.kernels.lookup import clamped, enclosed
+from planner.search.kernels.lookup import bounds_from_corners, clamped
 from planner.search.kernels.screen import PER_MM, tile_at, tile_walk
 
 LEAP = np.int64(4)
@@ -47,7 +47,7 @@ def clear_until(fields, p, d, start, end, extra):  # type: ignore[no-untyped-def
         x = clamped(p[0] + s * d[0], lower[0], upper[0])
         y = clamped(p[1] + s * d[1], lower[1], upper[1])
         z = clamped(p[2] + s * d[2], lower[2], upper[2])
-        low, high = enclosed(fields.obstacle, lower, field_step, least_need, x, y, z)
+        low, high = bounds_from_corners(fields.obstacle, lower, field_step, least_need, x, y, z)
         if high < extra:
             return s, -1.0
         free = low - extra
@@ -85,7 +85,7 @@ def least_margin(fields, p, d, start, end):  # type: ignore[no-untyped-def]
             x = clamped(p[0] + s * d[0], lower[0], upper[0])
             y = clamped(p[1] + s * d[1], lower[1], upper[1])
             z = clamped(p[2] + s * d[2], lower[2], upper[2])
-            free, _ = enclosed(fields.obstacle, lower, field_step, least_need, x, y, z)
+            free, _ = bounds_from_corners(fields.obstacle, lower, field_step, least_need, x, y, z)
             least = min(least, free)
         step += np.int64(max(free - least, PIECE_MM) * PER_MM)
     return least

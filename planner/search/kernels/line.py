@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from anatomy.runtime.jit import inlined, loop
-from anatomy.runtime.parallel import spread
+from anatomy.runtime.parallel import parallel_for
 from planner.search.kernels.clear import clear_until, least_margin
 from planner.search.kernels.pleura_along import counts_along
 from planner.search.kernels.screen import surely_blocked
@@ -47,7 +47,7 @@ def bore_distance(fields, p, d, s):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def room_verdict(fields, p, d, tip):  # type: ignore[no-untyped-def]
+def table_and_bore_verdict(fields, p, d, tip):  # type: ignore[no-untyped-def]
     """Table and bore. Both leave a convex room free, so the needle's ends tell of all between."""
     end = tip + fields.needle_length
     hub_end = end + fields.hub_length
@@ -62,7 +62,7 @@ def room_verdict(fields, p, d, tip):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def sift(fields, p, d):  # type: ignore[no-untyped-def]
+def quick_verdict(fields, p, d):  # type: ignore[no-untyped-def]
     """A first, quick look: a reason to refuse the line, or SAFE, which here says only that none was seen."""
     enter, leave = box_span(fields, p, d)
     if leave < enter:
@@ -88,7 +88,7 @@ def test_line(fields, p, d, quantities):  # type: ignore[no-untyped-def]
         return MISSES_TARGET
     quantities[TIP] = tip
     quantities[CHORD] = chord
-    verdict = room_verdict(fields, p, d, tip)
+    verdict = table_and_bore_verdict(fields, p, d, tip)
     if verdict != SAFE:
         return verdict
     end = tip + fields.needle_length
@@ -115,7 +115,7 @@ def _sift_range(fields, points, outwards, verdicts, first, last):  # type: ignor
     for i in range(first, last):
         p = (points[i, 0], points[i, 1], points[i, 2])
         d = (outwards[i, 0], outwards[i, 1], outwards[i, 2])
-        verdicts[i] = sift(fields, p, d)
+        verdicts[i] = quick_verdict(fields, p, d)
 
 
 @loop
@@ -137,23 +137,23 @@ def test_lines(
     """
     verdicts = np.empty(len(points_B), np.uint8)
     quantities = np.zeros((len(points_B), QUANTITIES))
-    spread(lambda a, b: _sift_range(fields, points_B, outwards_B, verdicts, a, b), len(points_B))
+    parallel_for(lambda a, b: _sift_range(fields, points_B, outwards_B, verdicts, a, b), len(points_B))
     left = np.flatnonzero(verdicts == SAFE)
     order = left[by_direction(outwards_B[left])]
-    spread(
+    parallel_for(
         lambda a, b: _test_range(fields, points_B, outwards_B, order, verdicts, quantities, a, b), len(order)
     )
     return verdicts, quantities
 
 
-def verdicts_in_order(
+def first_verdicts(
     fields: SearchFields, points_B: Float[np.ndarray, "n 3"], outwards_B: Float[np.ndarray, "n 3"]
 ) -> UInt8[np.ndarray, "n"]:
     """Verdicts of lines, each the first reason that `test_line` comes to: no first look forestalls it."""
     verdicts = np.empty(len(points_B), np.uint8)
     quantities = np.zeros((len(points_B), QUANTITIES))
     order = by_direction(outwards_B)
-    spread(
+    parallel_for(
         lambda a, b: _test_range(fields, points_B, outwards_B, order, verdicts, quantities, a, b), len(order)
     )
     return verdicts
@@ -178,7 +178,7 @@ def _direction_range(outwards, keys, first, last):  # type: ignore[no-untyped-de
 def by_direction(outwards_B: Float[np.ndarray, "n 3"]) -> np.ndarray:
     """An order (n,) in which neighbours point nearly the same way."""
     keys = np.empty(len(outwards_B), np.uint16)
-    spread(lambda a, b: _direction_range(outwards_B, keys, a, b), len(outwards_B))
+    parallel_for(lambda a, b: _direction_range(outwards_B, keys, a, b), len(outwards_B))
     return np.argsort(keys, kind="stable")
 
 
@@ -208,7 +208,7 @@ def first_blocks(
     Infinite where it never does, or where the line misses the target.
     """
     blocks = np.full(len(points_B), np.inf)
-    spread(lambda a, b: _block_range(fields, points_B, outwards_B, blocks, a, b), len(points_B))
+    parallel_for(lambda a, b: _block_range(fields, points_B, outwards_B, blocks, a, b), len(points_B))
     return blocks
 
 
@@ -228,4 +228,4 @@ def refine_margins(
     quantities: Float[np.ndarray, "n q"],
 ) -> None:
     """Replace the margins of safe lines, in place, by ones that tell neighbouring lines apart."""
-    spread(lambda a, b: _margin_range(fields, points_B, outwards_B, quantities, a, b), len(points_B))
+    parallel_for(lambda a, b: _margin_range(fields, points_B, outwards_B, quantities, a, b), len(points_B))

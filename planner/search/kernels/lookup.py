@@ -29,7 +29,7 @@ def clamped(v, low, high):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def bounds(field, lower, step, x, y, z):  # type: ignore[no-untyped-def]
+def bounds_from_node(field, lower, step, x, y, z):  # type: ignore[no-untyped-def]
     """Lower and upper bound of a 1-Lipschitz field at (x, y, z), from the nearest node."""
     nx, ny, nz = field.shape
     u = (x - lower[0]) * (1.0 / step[0])
@@ -47,7 +47,7 @@ def bounds(field, lower, step, x, y, z):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def enclosed(field, lower, step, least_need, x, y, z):  # type: ignore[no-untyped-def]
+def bounds_from_corners(field, lower, step, least_need, x, y, z):  # type: ignore[no-untyped-def]
     """Lower and upper bound of the obstacle field at (x, y, z): from all corners of the cell it lies in.
 
     The lower one by the concavity of squared distance, the upper one from the nearest corner.

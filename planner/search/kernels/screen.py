@@ -14,7 +14,7 @@ from jaxtyping import Int8, Int16
 
 from anatomy.geometry.distance_field import QUANTUM_MM, ROUNDING_QUANTA
 from anatomy.runtime.jit import inlined, loop
-from anatomy.runtime.parallel import spread
+from anatomy.runtime.parallel import parallel_for
 from planner.search.kernels.lookup import clamped
 
 TILE = 2
@@ -37,7 +37,7 @@ def screen(
     shape = [-(-n // TILE) for n in field.shape]
     out = np.empty((shape[0], shape[1], shape[2]), np.int8)
     reach = 0.5 * sqrt(step_mm[0] ** 2 + step_mm[1] ** 2 + step_mm[2] ** 2) + ROUNDING_MM
-    spread(lambda first, last: _fill(field, reach, out, first, last), shape[0])
+    parallel_for(lambda first, last: _fill(field, reach, out, first, last), shape[0])
     return out
 
 

@@ -10,7 +10,7 @@ from anatomy.runtime.jit import inlined
 from planner.measuring.tissue_codes import LUNG
 from planner.measuring.voxel_faces import _NEVER, _PARALLEL, face, face_ahead, inverse, voxel_of
 from planner.records.paths import LUNG_ROUNDING_MM
-from planner.search.kernels.lookup import bounds, clamped
+from planner.search.kernels.lookup import bounds_from_node, clamped
 from planner.search.kernels.verdicts import CUT_EDGE, RE_ENTERS, SAFE, TIP_OUTSIDE, TOO_LONG
 
 
@@ -152,7 +152,7 @@ def _outside_walk(fields, p, d, entry, end):  # type: ignore[no-untyped-def]
         x = clamped(p[0] + s * d[0], fields.lower[0], fields.upper[0])
         y = clamped(p[1] + s * d[1], fields.lower[1], fields.upper[1])
         z = clamped(p[2] + s * d[2], fields.lower[2], fields.upper[2])
-        free, _ = bounds(fields.body, fields.lower, fields.body_step, x, y, z)
+        free, _ = bounds_from_node(fields.body, fields.lower, fields.body_step, x, y, z)
         if free > jump:
             s += free
             placed = False

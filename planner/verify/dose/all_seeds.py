@@ -16,7 +16,7 @@ from math import acos, atan2, exp, inf, pi, sqrt
 import numpy as np
 from jaxtyping import Float
 
-from anatomy.runtime.parallel import spread
+from anatomy.runtime.parallel import parallel_for
 from planner.records.needle_set import PlacedSeed
 from planner.records.request import Point
 from planner.sources.source import Source
@@ -81,7 +81,7 @@ class Planted:
         def run(a: int, b: int) -> None:
             line_doses(points_cm[a:b], centres_cm, self.axes_P[known], sizes_cm, *tables, total[a:b])
 
-        spread(run, len(points_P))
+        parallel_for(run, len(points_P))
         total *= self._gy_per_cgy_per_h
         for centre in self.centres_P[~known]:
             r = np.linalg.norm(points_P - centre, axis=1)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from anatomy.names.did_you_mean import nearest
+from anatomy.names.did_you_mean import did_you_mean
 from service.schemas.json.ranges import Limit
 
 MAX_SHOWN = 80
@@ -80,7 +80,7 @@ def plain(error: Mapping[str, Any], limit: Limit | None) -> str:
             return f"{text} is out of range. Give {_range(limit, context)}."
         case "enum" | "literal_error":
             known = _quoted(str(context["expected"]))
-            return f"{text} is not known. {nearest(value if isinstance(value, str) else text, known)}"
+            return f"{text} is not known. {did_you_mean(value if isinstance(value, str) else text, known)}"
         case "too_short" | "too_long" | "string_too_short" | "string_too_long":
             return _length(text, value, context)
         case "string_pattern_mismatch":

@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from anatomy.errors import MOST_OF_FIELD, shortened
-from anatomy.names.did_you_mean import nearest
+from anatomy.names.did_you_mean import did_you_mean
 from service.schemas.json.messages import plain
 from service.schemas.json.ranges import limit_at
 from service.schemas.json.size_limits import UNKNOWN, Excess, Path, too_much
@@ -164,7 +164,7 @@ def _field_error(model: type[BaseModel], path: Path, error: Any) -> FieldError:
         known = sorted(info.alias or name for name, info in _model_at(model, path[:-1]).model_fields.items())
         unknown = shortened(repr(path[-1]), MOST_OF_FIELD)
         return FieldError(
-            shortened(where, MOST_OF_FIELD), f"Unknown field {unknown}. {nearest(str(path[-1]), known)}"
+            shortened(where, MOST_OF_FIELD), f"Unknown field {unknown}. {did_you_mean(str(path[-1]), known)}"
         )
     return FieldError(shortened(where, MOST_OF_FIELD), plain(error, limit_at(where)))
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from anatomy.names.did_you_mean import nearest
+from anatomy.names.did_you_mean import did_you_mean
 from service.schemas.json.messages import shown
 from service.schemas.json.ranges import FOUND_LIMITS, LIMITS, MAX_NAME_LENGTH, MAX_NAMES
 
@@ -24,7 +24,7 @@ def known_as(known: Sequence[str]) -> AfterValidator:
 
     def check(name: str) -> str:
         if name not in known:
-            raise ValueError(f"{shown(name)} is not known. {nearest(name, known)}")
+            raise ValueError(f"{shown(name)} is not known. {did_you_mean(name, known)}")
         return name
 
     return AfterValidator(check)

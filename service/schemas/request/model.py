@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from anatomy.names.did_you_mean import nearest
+from anatomy.names.did_you_mean import did_you_mean
 from anatomy.patient.pose import Position
 from anatomy.structures import Role
 from planner.records.gauge import OUTSIDE_MM
@@ -56,7 +56,7 @@ _SCORES = [score.name for score in SCORES]
 
 def _known_score(name: str) -> str:
     if name not in _SCORES:
-        raise ValueError(f"{name!r} is not a known score. {nearest(name, _SCORES)}")
+        raise ValueError(f"{name!r} is not a known score. {did_you_mean(name, _SCORES)}")
     return name
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
-from anatomy.names.did_you_mean import nearest
+from anatomy.names.did_you_mean import did_you_mean
 from anatomy.readers.input_kinds import is_document
 from anatomy.readers.mask_folder import NIFTI_SUFFIXES
 from anatomy.readers.mesh.mesh_axes import SEND_AXES, MeshAxes, axes_asked
@@ -91,7 +91,7 @@ def _refuse_wrong_parts(names: list[str]) -> None:
     for name in names:
         known = (*PARTS, MESH_AXES)
         if name not in known:
-            raise of_part("malformed-upload", name, f"Unknown part {name!r}. {nearest(name, known)}")
+            raise of_part("malformed-upload", name, f"Unknown part {name!r}. {did_you_mean(name, known)}")
         if name not in REPEATABLE and names.count(name) > 1:
             raise of_part("malformed-upload", name, f"The part {name!r} may occur once. Send one.")
     if "file" not in names:

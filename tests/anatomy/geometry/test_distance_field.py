@@ -9,8 +9,8 @@ from scipy import ndimage
 from anatomy.geometry.distance_field import (
     QUANTUM_MM,
     ROUNDING_QUANTA,
-    Lattice,
-    lattice_over,
+    FieldNodes,
+    field_nodes_over,
     signed_distance,
 )
 
@@ -19,9 +19,9 @@ ROUNDING_MM = 1e-9
 """Above float64 rounding of the oracle, far below a quantum."""
 
 
-def nodes_of(lattice: Lattice) -> np.ndarray:
+def nodes_of(nodes: FieldNodes) -> np.ndarray:
     """All nodes (..., 3) in B."""
-    return np.stack(np.meshgrid(*(lattice.axis_B(a) for a in range(3)), indexing="ij"), axis=-1)
+    return np.stack(np.meshgrid(*(nodes.axis_B(a) for a in range(3)), indexing="ij"), axis=-1)
 
 
 def to_boxes(points: np.ndarray, index: np.ndarray, spacing: np.ndarray) -> np.ndarray:
@@ -31,27 +31,27 @@ def to_boxes(points: np.ndarray, index: np.ndarray, spacing: np.ndarray) -> np.n
 
 
 def true_distance(
-    mask: np.ndarray, spacing: np.ndarray, lattice: Lattice, offset: tuple[int, int, int] = (0, 0, 0)
+    mask: np.ndarray, spacing: np.ndarray, nodes: FieldNodes, offset: tuple[int, int, int] = (0, 0, 0)
 ) -> np.ndarray:
     """Signed distance from every node, box by box. [mm]"""
-    points = nodes_of(lattice)
+    points = nodes_of(nodes)
     distance = to_boxes(points, np.argwhere(mask) + offset, spacing)
     inside = distance == 0.0
     distance[inside] = -to_boxes(points[inside], np.argwhere(~mask) + offset, spacing)
     return distance
 
 
-def inside_array(lattice: Lattice, shape: tuple[int, ...], spacing: np.ndarray) -> Lattice:
-    """A lattice of as many nodes among the array's boxes, on none of their faces."""
+def inside_array(nodes: FieldNodes, shape: tuple[int, ...], spacing: np.ndarray) -> FieldNodes:
+    """As many nodes among the array's boxes, on none of their faces."""
     size = np.array(shape) * spacing
-    gaps = np.maximum(1, np.array(lattice.shape) - 1)
-    step = np.minimum(lattice.step_mm, 0.99 * size / gaps)
-    first = 0.3719 * (size - step * (np.array(lattice.shape) - 1)) - 0.5 * spacing
-    return Lattice(first, step, lattice.shape)
+    gaps = np.maximum(1, np.array(nodes.shape) - 1)
+    step = np.minimum(nodes.step_mm, 0.99 * size / gaps)
+    first = 0.3719 * (size - step * (np.array(nodes.shape) - 1)) - 0.5 * spacing
+    return FieldNodes(first, step, nodes.shape)
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, Lattice, tuple[int, int, int]]:
+def cases(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, FieldNodes, tuple[int, int, int]]:
     """A mask of any density, its spacing, nodes around it that no grid aligns, and where it lies."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     shape = tuple(rng.integers(1, 5, 3))
@@ -62,7 +62,7 @@ def cases(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, Lattice, tuple[int, 
     lower = (np.array(offset) - 0.5) * spacing + rng.uniform(-0.5, 0.9, 3) * size
     counts = rng.integers(1, 6, 3)
     nodes = (int(counts[0]), int(counts[1]), int(counts[2]))
-    return mask, spacing, Lattice(lower, rng.uniform(0.1, 0.5, 3) * size, nodes), offset
+    return mask, spacing, FieldNodes(lower, rng.uniform(0.1, 0.5, 3) * size, nodes), offset
 
 
 def assert_enclosed(stored: np.ndarray, true_mm: np.ndarray) -> None:
@@ -79,11 +79,11 @@ def assert_enclosed(stored: np.ndarray, true_mm: np.ndarray) -> None:
 @pytest.mark.interpreted
 @given(cases())
 def test_the_true_distance_lies_within_two_quanta_above_the_stored_one(case) -> None:
-    mask, spacing, lattice, offset = case
-    stored = signed_distance(mask, spacing, lattice, offset)
-    true_mm = true_distance(mask, spacing, lattice, offset)
+    mask, spacing, nodes, offset = case
+    stored = signed_distance(mask, spacing, nodes, offset)
+    true_mm = true_distance(mask, spacing, nodes, offset)
     # Beyond the array there is neither set nor unset; nodes that touch it from outside are nobody's.
-    index = nodes_of(lattice) / spacing - offset
+    index = nodes_of(nodes) / spacing - offset
     beyond = ((index < -0.5) | (index > np.array(mask.shape) - 0.5)).any(axis=-1)
     told = ~beyond | (true_mm > 2 * QUANTUM_MM)
     assert_enclosed(stored[told], true_mm[told])
@@ -96,17 +96,17 @@ def test_the_true_distance_is_enclosed_in_masks_of_many_rows_too(seed: int, dens
     mask = rng.random((14, 12, 10)) < density
     spacing = rng.uniform(0.3, 4.0, 3)
     size = np.array(mask.shape) * spacing
-    lattice = Lattice(-0.49 * spacing, 0.97 * size / np.array([9, 8, 7]), (10, 9, 8))
-    assert_enclosed(signed_distance(mask, spacing, lattice), true_distance(mask, spacing, lattice))
+    nodes = FieldNodes(-0.49 * spacing, 0.97 * size / np.array([9, 8, 7]), (10, 9, 8))
+    assert_enclosed(signed_distance(mask, spacing, nodes), true_distance(mask, spacing, nodes))
 
 
 @pytest.mark.interpreted
 @given(cases())
 def test_nodes_in_set_boxes_are_negative_and_nodes_away_from_them_positive(case) -> None:
-    mask, spacing, lattice, _ = case
-    lattice = inside_array(lattice, mask.shape, spacing)
-    stored = signed_distance(mask, spacing, lattice)
-    exact = nodes_of(lattice) / spacing + 0.5
+    mask, spacing, nodes, _ = case
+    nodes = inside_array(nodes, mask.shape, spacing)
+    stored = signed_distance(mask, spacing, nodes)
+    exact = nodes_of(nodes) / spacing + 0.5
     index = np.floor(exact).astype(int)
     holds = mask[tuple(np.moveaxis(index, -1, 0))]
     # Within a quantum or two of a face the sign may be either.
@@ -119,11 +119,11 @@ def test_nodes_in_set_boxes_are_negative_and_nodes_away_from_them_positive(case)
 @pytest.mark.interpreted
 @given(cases())
 def test_distances_of_two_nodes_differ_by_no_more_than_they_lie_apart(case) -> None:
-    mask, spacing, lattice, _ = case
-    lattice = inside_array(lattice, mask.shape, spacing)
-    stored = signed_distance(mask, spacing, lattice).ravel().astype(float)
+    mask, spacing, nodes, _ = case
+    nodes = inside_array(nodes, mask.shape, spacing)
+    stored = signed_distance(mask, spacing, nodes).ravel().astype(float)
     stored = np.clip(stored, -SATURATED, SATURATED)
-    points = nodes_of(lattice).reshape(-1, 3)
+    points = nodes_of(nodes).reshape(-1, 3)
     apart = np.linalg.norm(points[:, None] - points, axis=-1) / QUANTUM_MM
     assert (np.abs(stored[:, None] - stored) <= apart + ROUNDING_QUANTA).all()
 
@@ -132,20 +132,20 @@ def test_distances_of_two_nodes_differ_by_no_more_than_they_lie_apart(case) -> N
 @pytest.mark.parametrize(("value", "distance"), [(False, SATURATED), (True, -SATURATED)])
 def test_a_mask_of_one_value_is_saturated_everywhere(value: bool, distance: int) -> None:
     mask = np.full((3, 2, 4), value)
-    lattice = lattice_over(np.array([-0.5, -0.5, -0.5]), np.array([2.5, 1.5, 3.5]), 0.75)
-    assert (signed_distance(mask, (1.0, 1.0, 1.0), lattice) == distance).all()
+    nodes = field_nodes_over(np.array([-0.5, -0.5, -0.5]), np.array([2.5, 1.5, 3.5]), 0.75)
+    assert (signed_distance(mask, (1.0, 1.0, 1.0), nodes) == distance).all()
 
 
 @pytest.mark.interpreted
 def test_distances_saturate_at_500_mm_on_both_sides() -> None:
     mask = np.zeros((60, 1, 1), bool)
     mask[:1] = True
-    lattice = lattice_over(np.array([-10.0, -0.5, -0.5]), np.array([1190.0, 0.5, 0.5]), 100.0)
-    outside = signed_distance(mask, (20.0, 1.0, 1.0), lattice)[:, 0, 0]
+    nodes = field_nodes_over(np.array([-10.0, -0.5, -0.5]), np.array([1190.0, 0.5, 0.5]), 100.0)
+    outside = signed_distance(mask, (20.0, 1.0, 1.0), nodes)[:, 0, 0]
     # Nodes every 100 mm from -10 on; the box ends at 10.
     assert_enclosed(outside[:6], np.array([-20.0, 80.0, 180.0, 280.0, 380.0, 480.0]))
     assert (outside[6:] == SATURATED).all()
-    inside = signed_distance(~mask, (20.0, 1.0, 1.0), lattice)[:-1, 0, 0]
+    inside = signed_distance(~mask, (20.0, 1.0, 1.0), nodes)[:-1, 0, 0]
     assert_enclosed(inside[:6], -np.array([-20.0, 80.0, 180.0, 280.0, 380.0, 480.0]))
     assert (inside[6:] == -SATURATED).all()
 
@@ -166,7 +166,7 @@ def test_distances_known_by_hand() -> None:
         (5.0, 8.0, 12.0): 0.0,
     }
     for place, distance in places.items():
-        node = Lattice(np.array(place), np.ones(3), (1, 1, 1))
+        node = FieldNodes(np.array(place), np.ones(3), (1, 1, 1))
         stored = int(signed_distance(mask, spacing, node)[0, 0, 0])
         assert stored <= distance / QUANTUM_MM < stored + ROUNDING_QUANTA, place
 
@@ -176,7 +176,7 @@ def test_tiny_boxes_are_as_far_as_their_centres() -> None:
     rng = np.random.default_rng(7)
     spacing = np.array([0.05, 0.06, 0.08])
     mask = ndimage.gaussian_filter(rng.random((40, 36, 30)), 2.0) > 0.5
-    centres = Lattice(np.zeros(3), spacing, mask.shape)
+    centres = FieldNodes(np.zeros(3), spacing, mask.shape)
     stored = signed_distance(mask, spacing, centres) * QUANTUM_MM
     between_centres = np.where(
         mask,
@@ -194,9 +194,9 @@ def test_a_large_mask_far_away_is_enclosed_too() -> None:
     mask = np.zeros((40, 40, 40), bool)
     mask[tuple(rng.integers(0, 40, (3, 12)))] = True
     spacing = np.array([9.0, 11.0, 7.0])
-    lattice = lattice_over(-0.5 * spacing, 39.25 * spacing, 23.0)
-    stored = signed_distance(mask, spacing, lattice)
-    true_mm = true_distance(mask, spacing, lattice)
+    nodes = field_nodes_over(-0.5 * spacing, 39.25 * spacing, 23.0)
+    stored = signed_distance(mask, spacing, nodes)
+    true_mm = true_distance(mask, spacing, nodes)
     assert true_mm.max() > 150.0
     assert_enclosed(stored, true_mm)
 
@@ -209,9 +209,9 @@ def test_nodes_on_faces_between_set_voxels_are_as_deep_as_they_lie(axis: int) ->
     shape[axis] = 12
     mask = np.ones(shape, bool)
     mask[(slice(None),) * axis + (0,)] = False
-    lattice = lattice_over(np.full(3, -0.375), shape * 0.75 - 0.375, 0.375)
-    stored = signed_distance(mask, (0.75, 0.75, 0.75), lattice)
-    depth = np.maximum(0.0, lattice.axis_B(axis) - 0.375)
+    nodes = field_nodes_over(np.full(3, -0.375), shape * 0.75 - 0.375, 0.375)
+    stored = signed_distance(mask, (0.75, 0.75, 0.75), nodes)
+    depth = np.maximum(0.0, nodes.axis_B(axis) - 0.375)
     on_axis = np.moveaxis(stored, axis, 0)[2:, 3, 3]
     assert_enclosed(on_axis, -depth[2:])
 
@@ -232,55 +232,55 @@ def test_nodes_on_faces_within_rounding_are_as_deep_as_they_lie(face: str) -> No
     mask = np.ones(shape, bool)
     mask[(slice(None),) * axis + (0,)] = False
     spacing = np.full(3, spacing_mm)
-    lattice = lattice_over(-0.5 * spacing, (shape - 0.5) * spacing, step)
-    depth = np.maximum(0.0, lattice.axis_B(axis) - 0.5 * spacing_mm)
-    stored = np.moveaxis(signed_distance(mask, spacing, lattice), axis, 0)[:, 1, 1]
+    nodes = field_nodes_over(-0.5 * spacing, (shape - 0.5) * spacing, step)
+    depth = np.maximum(0.0, nodes.axis_B(axis) - 0.5 * spacing_mm)
+    stored = np.moveaxis(signed_distance(mask, spacing, nodes), axis, 0)[:, 1, 1]
     deep = depth > 0.5 * spacing_mm
     assert_enclosed(stored[deep], -depth[deep])
 
 
 @given(cases(), st.sampled_from(["2", "3", "8"]))
 def test_one_thread_and_many_give_the_same(case, threads: str) -> None:
-    mask, spacing, lattice, offset = case
+    mask, spacing, nodes, offset = case
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEEDPATH_THREADS", "1")
-        one = signed_distance(mask, spacing, lattice, offset)
+        one = signed_distance(mask, spacing, nodes, offset)
         patch.setenv("SEEDPATH_THREADS", threads)
-        many = signed_distance(mask, spacing, lattice, offset)
+        many = signed_distance(mask, spacing, nodes, offset)
     assert (one == many).all()
 
 
 @given(cases(), st.tuples(*[st.integers(-20, 20)] * 3))
 def test_a_mask_is_told_alike_wherever_it_lies(case, moved: tuple[int, int, int]) -> None:
-    mask, _, lattice, _ = case
+    mask, _, nodes, _ = case
     spacing = np.array([0.5, 2.0, 4.0])
-    lattice = inside_array(lattice, mask.shape, spacing)
+    nodes = inside_array(nodes, mask.shape, spacing)
     # Steps of whole 16ths, so that no node moves by rounding.
-    lattice = Lattice(np.round(lattice.lower_B * 16) / 16, np.round(lattice.step_mm * 16) / 16, lattice.shape)
-    there = Lattice(lattice.lower_B + np.array(moved) * spacing, lattice.step_mm, lattice.shape)
-    here = signed_distance(mask, spacing, lattice)
+    nodes = FieldNodes(np.round(nodes.lower_B * 16) / 16, np.round(nodes.step_mm * 16) / 16, nodes.shape)
+    there = FieldNodes(nodes.lower_B + np.array(moved) * spacing, nodes.step_mm, nodes.shape)
+    here = signed_distance(mask, spacing, nodes)
     assert (signed_distance(mask, spacing, there, moved) == here).all()
 
 
 @given(cases(), st.integers(0, 2))
 def test_a_mirrored_mask_has_mirrored_distances(case, axis: int) -> None:
-    mask, spacing, lattice, _ = case
-    lattice = inside_array(lattice, mask.shape, spacing)
-    lower = lattice.lower_B.copy()
-    last = lower[axis] + lattice.step_mm[axis] * (lattice.shape[axis] - 1)
+    mask, spacing, nodes, _ = case
+    nodes = inside_array(nodes, mask.shape, spacing)
+    lower = nodes.lower_B.copy()
+    last = lower[axis] + nodes.step_mm[axis] * (nodes.shape[axis] - 1)
     lower[axis] = (mask.shape[axis] - 1) * spacing[axis] - last
-    mirrored = Lattice(lower, lattice.step_mm, lattice.shape)
-    one = signed_distance(mask, spacing, lattice).astype(int)
+    mirrored = FieldNodes(lower, nodes.step_mm, nodes.shape)
+    one = signed_distance(mask, spacing, nodes).astype(int)
     two = np.flip(signed_distance(np.flip(mask, axis).copy(), spacing, mirrored), axis)
     assert np.abs(one - two).max() <= 1
 
 
 def test_a_wider_mask_is_nowhere_farther() -> None:
     rng = np.random.default_rng(11)
-    lattice = lattice_over(np.full(3, -0.45), np.full(3, 7.4), 0.9)
+    nodes = field_nodes_over(np.full(3, -0.45), np.full(3, 7.4), 0.9)
     fewer = rng.random((8, 8, 8)) < 0.1
     more = fewer | (rng.random((8, 8, 8)) < 0.1)
-    one, two = (signed_distance(m, (1.0, 1.0, 1.0), lattice) for m in (fewer, more))
+    one, two = (signed_distance(m, (1.0, 1.0, 1.0), nodes) for m in (fewer, more))
     assert (two <= one).all()
     assert (two < one).any()
 
@@ -293,28 +293,28 @@ SIZES = st.tuples(*[st.floats(0.01, 300.0)] * 3)
 @given(st.tuples(*[st.floats(-500.0, 500.0)] * 3), SIZES, st.floats(0.25, 10.0))
 def test_a_lattice_spans_its_box_with_steps_no_wider_than_asked(lower, size, step: float) -> None:
     lower_B, upper_B = np.array(lower), np.array(lower) + np.array(size)
-    lattice = lattice_over(lower_B, upper_B, step)
+    nodes = field_nodes_over(lower_B, upper_B, step)
     for axis in range(3):
-        places = lattice.axis_B(axis)
+        places = nodes.axis_B(axis)
         assert places[0] == lower_B[axis]
         assert places[-1] == pytest.approx(upper_B[axis], abs=1e-9)
-        assert len(places) == lattice.shape[axis] >= 2
+        assert len(places) == nodes.shape[axis] >= 2
         assert np.diff(places).max() <= step + 1e-6
         # One node fewer would leave steps that are too wide.
-        if lattice.shape[axis] > 2:
-            assert (upper_B - lower_B)[axis] / (lattice.shape[axis] - 2) > step
+        if nodes.shape[axis] > 2:
+            assert (upper_B - lower_B)[axis] / (nodes.shape[axis] - 2) > step
 
 
 @pytest.mark.parametrize(
-    ("length", "step", "nodes"), [(3.0, 1.0, 4), (0.3, 0.1, 4), (3.01, 1.0, 5), (0.2, 1.0, 2)]
+    ("length", "step", "count"), [(3.0, 1.0, 4), (0.3, 0.1, 4), (3.01, 1.0, 5), (0.2, 1.0, 2)]
 )
-def test_a_box_of_whole_steps_has_no_node_to_spare(length: float, step: float, nodes: int) -> None:
-    lattice = lattice_over(np.zeros(3), np.full(3, length), step)
-    assert lattice.shape == (nodes, nodes, nodes)
+def test_a_box_of_whole_steps_has_no_node_to_spare(length: float, step: float, count: int) -> None:
+    nodes = field_nodes_over(np.zeros(3), np.full(3, length), step)
+    assert nodes.shape == (count, count, count)
 
 
 def test_a_lattice_keeps_its_own_corner() -> None:
     lower = np.zeros(3)
-    lattice = lattice_over(lower, np.ones(3), 0.5)
+    nodes = field_nodes_over(lower, np.ones(3), 0.5)
     lower += 7.0
-    assert lattice.axis_B(0)[0] == 0.0
+    assert nodes.axis_B(0)[0] == 0.0

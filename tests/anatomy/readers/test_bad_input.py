@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from anatomy.errors import AnatomyError, FrameMismatch, GridError, ReadError, StructureError, SurfaceError
-from anatomy.names.did_you_mean import MAX_LISTED, nearest
+from anatomy.names.did_you_mean import MAX_LISTED, did_you_mean
 from anatomy.patient.role_assignment import DERIVE
 from anatomy.readers.nifti.volume import read_mask
 from anatomy.readers.read import read
@@ -611,14 +611,14 @@ def test_a_ct_of_few_values_is_one_where_there_is_air(tmp_path: Path, names: Pat
 @pytest.mark.parametrize("count", [0, 1, 39, 40, 41, 2000])
 def test_a_suggestion_lists_no_more_than_can_be_read(count: int) -> None:
     known = [f"structure_{n}" for n in range(count)]
-    said = nearest("structure_x", known)
+    said = did_you_mean("structure_x", known)
     assert len(said) < 1000
     assert said.endswith(f"and {count - MAX_LISTED} more.") == (count > MAX_LISTED)
 
 
 def test_a_suggestion_lets_case_be() -> None:
-    assert nearest("AORTA", ["aorta", "heart"]).startswith("Did you mean 'aorta'? Known: aorta, heart.")
-    assert nearest("nodes", ["node", "node_5", "nodus"]).startswith(
+    assert did_you_mean("AORTA", ["aorta", "heart"]).startswith("Did you mean 'aorta'? Known: aorta, heart.")
+    assert did_you_mean("nodes", ["node", "node_5", "nodus"]).startswith(
         "Did you mean 'node', 'nodus' or 'node_5'?"
     )
-    assert nearest("zzz", ["aorta"]) == "Known: aorta."
+    assert did_you_mean("zzz", ["aorta"]) == "Known: aorta."

@@ -21,9 +21,9 @@ from anatomy.geometry.masks import masks_from_labels
 from anatomy.geometry.surface import Surface
 from anatomy.geometry.surface_bodies import (
     ASKED_VISITS,
-    LATTICE,
     MOSTLY,
     ROUNDING,
+    SAMPLES_PER_SIDE,
     bodies_without_voxels,
     outward,
 )
@@ -249,7 +249,7 @@ def test_what_is_asked_of_loose_parts_is_bounded(visits: int, monkeypatch: pytes
 def test_bodies_that_are_too_entangled_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     shells = nested([1.0, 2.0, 3.0, 4.0], (True, False, True, False))
     outward("body.stl", shells)
-    monkeypatch.setattr(surface_bodies, "MAX_VISITS", 2 * LATTICE**3)
+    monkeypatch.setattr(surface_bodies, "MAX_VISITS", 2 * SAMPLES_PER_SIDE**3)
     with pytest.raises(SurfaceError, match=r"body.stl: its parts are too many"):
         outward("body.stl", shells)
 
@@ -294,8 +294,8 @@ def share_within(surface: Surface, own: np.ndarray, others: np.ndarray) -> float
     if len(others) == 0:
         return 0.0
     own_P = surface.vertices_P[np.unique(own)]
-    p = (surface.vertices_P - own_P.min(axis=0)) / np.ptp(own_P, axis=0) * LATTICE - 0.5
-    held, around = (np.zeros((LATTICE,) * 3, bool) for _ in range(2))
+    p = (surface.vertices_P - own_P.min(axis=0)) / np.ptp(own_P, axis=0) * SAMPLES_PER_SIDE - 0.5
+    held, around = (np.zeros((SAMPLES_PER_SIDE,) * 3, bool) for _ in range(2))
     fill_centres(p, own, held)
     fill_centres(p, others, around)
     return int((held & around).sum()) / max(int(held.sum()), 1)

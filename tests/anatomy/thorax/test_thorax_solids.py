@@ -12,7 +12,7 @@ from anatomy.thorax.solids.curves import STEP_MM, smooth
 from anatomy.thorax.solids.loft import Loft
 from anatomy.thorax.solids.primitives import Block, Capsule, Ellipsoid, HalfSpace, Plate, Tube
 from anatomy.thorax.solids.solid import Difference, Intersection, Solid, Union
-from anatomy.thorax.solids.voxel_centres import Lattice
+from anatomy.thorax.solids.voxel_centres import VoxelCentres
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -128,17 +128,17 @@ def test_a_mask_is_the_formula_at_every_voxel_centre(seed: int) -> None:
     X_PV[:3, :3] = axes * rng.uniform(2.0, 4.0, size=3)
     X_PV[:3, 3] = axes @ np.array([-25.0, -25.0, -25.0])
     grid = Grid((14, 15, 16), X_PV)
-    lattice = Lattice(grid)
-    mask = solid.mask(lattice, lattice.whole)
+    centres = VoxelCentres(grid)
+    mask = solid.mask(centres, centres.whole)
     p_V = np.indices(grid.shape).reshape(3, -1).T
     assert np.array_equal(mask.ravel(), solid.contains(grid.to_patient(p_V * grid.spacing_mm)))
 
 
 def test_a_box_off_the_grid_holds_no_voxel() -> None:
-    lattice = Lattice(Grid((4, 4, 4), np.eye(4)))
+    centres = VoxelCentres(Grid((4, 4, 4), np.eye(4)))
     far = Union([Capsule(np.full(3, 50.0), np.full(3, 60.0), 1.0)])
     for solid in (far, far.parts[0], Intersection([far]), Difference(far, [far])):
-        assert not solid.mask(lattice, lattice.whole).any()
+        assert not solid.mask(centres, centres.whole).any()
 
 
 def test_a_capsule_of_no_length_is_a_ball() -> None:

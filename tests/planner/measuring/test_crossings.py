@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from anatomy.geometry.surface import Surface
 from anatomy.structures import Role
 from planner.measuring import crossings as module
-from planner.measuring.crossings import SHORTEST_MM, Axis, by_layer, crossed_voxels, crossings, mask_intervals
+from planner.measuring.crossings import (
+    SHORTEST_MM,
+    NeedleAxis,
+    by_layer,
+    crossed_voxels,
+    crossings,
+    mask_intervals,
+)
 from planner.measuring.voxel_walk import runs_along, span_in_box
 
 
@@ -111,9 +118,11 @@ def test_a_line_beside_a_box_has_no_span_in_it():
     assert (first, last) == (2.0, 3.0)
 
 
-def axis_between(scene, entry_P, tip_P) -> Axis:
+def axis_between(scene, entry_P, tip_P) -> NeedleAxis:
     length = float(np.linalg.norm(tip_P - entry_P))
-    return Axis(scene.grid.to_box(entry_P), scene.grid.vectors_to_box((tip_P - entry_P) / length), length)
+    return NeedleAxis(
+        scene.grid.to_box(entry_P), scene.grid.vectors_to_box((tip_P - entry_P) / length), length
+    )
 
 
 def crossed(scene, entry_P, tip_P):

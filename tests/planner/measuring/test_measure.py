@@ -20,7 +20,7 @@ from planner.measuring.angles import axial_angle_deg, craniocaudal_angle_deg
 from planner.measuring.crossings import SHORTEST_MM
 from planner.measuring.lung_passage import passage
 from planner.measuring.measure import Measurer, measure
-from planner.measuring.measured import Measured, to_path
+from planner.measuring.measured import MeasuredPath, to_path
 from planner.records.paths import CLEARANCE_CAP_MM, LOBE_RUN_MM, PLEURAL_GAP_MM, PLEURAL_RUN_MM, SeedDrop
 from planner.records.request import Needle, PoseRequest, Request
 
@@ -320,7 +320,7 @@ def test_a_plan_path_takes_over_what_was_measured():
     path = to_path(measured, id="p1", rank=1, window="w", approach="a", pareto=True, seeds=(seed,))
     assert (path.id, path.rank, path.window, path.approach, path.pareto) == ("p1", 1, "w", "a", True)
     assert path.seeds == (seed,)
-    for name in Measured.__dataclass_fields__:
+    for name in MeasuredPath.__dataclass_fields__:
         assert getattr(path, name) == getattr(measured, name)
 
 

@@ -13,7 +13,7 @@ from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.appraise import Appraiser
 from planner.measuring.measure import Measurer
-from planner.measuring.measured import Measured, to_path
+from planner.measuring.measured import MeasuredPath, to_path
 from planner.paths.no_path.nearest_miss import _leaving
 from planner.records.paths import LUNG_ROUNDING_MM
 from planner.records.request import Request
@@ -47,7 +47,7 @@ def breathing(lungs: Boxes, holes: list | None = None, motion: np.ndarray | None
     )
 
 
-def through(made: Scene, slope: float = 0.0) -> Measured:
+def through(made: Scene, slope: float = 0.0) -> MeasuredPath:
     """The path from the front through the node's middle, a little oblique or not."""
     outward = np.array([slope, -1.0, 0.03])
     measured = Measurer(made, Request()).measure(
@@ -67,7 +67,7 @@ def counts(made: Scene, slope: float = 0.0) -> tuple[int, int]:
     return found
 
 
-def assert_agreed(made: Scene, request: Request, measured: Measured) -> None:
+def assert_agreed(made: Scene, request: Request, measured: MeasuredPath) -> None:
     """Verification finds nothing wrong with what was measured."""
     path = to_path(measured, id="P1", rank=1, window="", approach="", pareto=True, seeds=())
     claims = Claims()
@@ -168,7 +168,7 @@ def test_a_part_of_the_target_within_lung_is_such_a_hole() -> None:
     assert counts(made_scene(plain.grid, masks)) == (1, 1)
 
 
-def clipping(length_mm: float) -> tuple[Scene, Measured]:
+def clipping(length_mm: float) -> tuple[Scene, MeasuredPath]:
     """A path at 45 degrees across the edge of a block of lung, which cuts off so much of it."""
     shape = (60, 60, 80)
     masks = {

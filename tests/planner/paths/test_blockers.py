@@ -11,7 +11,7 @@ from anatomy.structures import Role, Structure
 from planner.paths.no_path.blockers import DIRECTIONS, STEP_MM, blocked_by
 from planner.records.search import LIMITS, SHORT_CHORD, TABLE
 from planner.search.kernels import line, verdicts
-from planner.search.line_net import spread_directions
+from planner.search.line_net import even_directions
 from planner.search.scene_fields import search_fields
 
 ASKED = replace(REQUEST, clearance_mm={"default": 2.0})
@@ -65,7 +65,7 @@ def test_each_direction_is_blamed_on_one_thing_by_the_stated_order() -> None:
     middle = (np.array([27, 33, 20]) + 0.01) * np.array([2.0, 2.0, 3.0])
     counts = {SHORT_CHORD: 0, TABLE: 0, "bone": 0}
     need = RADIUS + 2.0
-    for d in spread_directions(DIRECTIONS):
+    for d in even_directions(DIRECTIONS):
         first, last = who.boxes["node"].span(middle, d)
         tip, end = middle + first * d, middle + (first + asked.needle.max_length_mm) * d
         hub = end + asked.pose.hub_length_mm * d
@@ -95,8 +95,8 @@ def test_what_lacks_most_is_blamed_and_not_what_is_nearest() -> None:
     fields = search_fields(who.scene, asked)
     shares = {b.structure: b.share for b in blocked_by(who.scene, asked, fields)}
     middle = (np.array([27, 33, 20]) + 0.01) * np.array([2.0, 2.0, 3.0])
-    outward = spread_directions(DIRECTIONS)
-    verdict = line.verdicts_in_order(fields, np.tile(middle, (DIRECTIONS, 1)), outward)
+    outward = even_directions(DIRECTIONS)
+    verdict = line.first_verdicts(fields, np.tile(middle, (DIRECTIONS, 1)), outward)
     blocks = line.first_blocks(fields, np.tile(middle, (DIRECTIONS, 1)), outward)
     counts = {"aorta": 0, "rib": 0}
     for d, ends, s in zip(outward, verdict, blocks, strict=True):

@@ -11,7 +11,7 @@ from anatomy.scene import Scene, scene
 from anatomy.structures import Role, Segmentation, Structure
 from anatomy.thorax import thorax
 from planner.measuring.measure import Measurer
-from planner.measuring.measured import Measured
+from planner.measuring.measured import MeasuredPath
 from planner.paths.approach_names import approach_of, window_name
 from planner.paths.chest_wall import is_rib, points_between, rib_space
 from planner.records.paths import Crossing
@@ -73,10 +73,10 @@ WHOLE, MERGED = caged(), caged(merge_ribs=True)
 BARE = caged(lambda name: False)
 
 
-def line(entry, tip, *crossed: str) -> Measured:
+def line(entry, tip, *crossed: str) -> MeasuredPath:
     entry, tip = np.array(entry, dtype=float), np.array(tip, dtype=float)
     length = float(np.linalg.norm(tip - entry))
-    return Measured(
+    return MeasuredPath(
         entry_mm=tuple(entry.tolist()),
         tip_mm=tuple(tip.tolist()),
         direction=tuple(((tip - entry) / length).tolist()),
@@ -93,7 +93,7 @@ def line(entry, tip, *crossed: str) -> Measured:
     )
 
 
-def lateral(number: int, y: float, side: int) -> Measured:
+def lateral(number: int, y: float, side: int) -> MeasuredPath:
     """Straight through the side wall, halfway between two ribs as they are at y."""
     z = rib_z(number, y) - 12.0
     return line((side * 145, y, z), (0, y, z))

@@ -11,14 +11,14 @@ from measured_paths import BASE, made, numbers
 
 import planner.scores
 from planner.errors import RequestError
-from planner.measuring.measured import Measured
+from planner.measuring.measured import MeasuredPath
 from planner.paths.ranking import ranked, score_named
 from planner.records.request import DEFAULT_RANKING, Request
 from planner.scores import RISK_MODELS, SCORES, Score
 from planner.scores.pneumothorax_odds import pneumothorax_odds
 
 
-def default_key(p: Measured):
+def default_key(p: MeasuredPath):
     place = (*p.entry_mm, *p.tip_mm)
     return (p.lung_length_mm, p.pleural_punctures, p.fissures_crossed, -p.clearance_mm, p.length_mm, place)
 

@@ -7,11 +7,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from planner.appraise import _too_near
-from planner.records.appraisal import Lack, Near
+from planner.records.appraisal import Lack, NearbyStructure
 from planner.records.dose import GoalResult
 from planner.records.wording.goals import goal_text
 from planner.records.wording.number_text import counted, decimals_apart, sure_percent
-from planner.search.tip_requirements import Aiming
+from planner.search.tip_requirements import TipRequirements
 from service.cli.text.dose import goals_table
 
 
@@ -21,7 +21,7 @@ def missed(reached: float, wanted: float) -> GoalResult:
 
 def short_run(got: float, need: float) -> str:
     """What is said of a needle that runs in the target for too short a way."""
-    aiming = Aiming.__new__(Aiming)
+    aiming = TipRequirements.__new__(TipRequirements)
     aiming._chord_mm = need
     (reason,) = aiming._lack_of_target(((0.0, got),))
     return reason.detail
@@ -46,7 +46,7 @@ def test_what_was_missed_is_printed_on_the_side_where_it_lies(wanted: float, by:
 
 
 LACKS = [
-    lambda got, need: _too_near(Lack.NEEDLE, Near("aorta", got, need)),
+    lambda got, need: _too_near(Lack.NEEDLE, NearbyStructure("aorta", got, need)),
     lambda got, need: short_run(got, need),
 ]
 

@@ -35,18 +35,18 @@ from planner.search.kernels.cell import (
     CUT,
     ELSEWHERE,
     MISSES,
-    NO_ROOM,
     OBSTRUCTED,
+    TABLE_OR_BORE,
 )
 from planner.search.line_net import (
     QUARTERS,
     SIXTEENTHS,
     Blocks,
     Cells,
-    children,
+    child_cells,
+    even_directions,
     lines_of,
-    roots,
-    spread_directions,
+    root_cells,
 )
 from planner.search.scene_fields import target_corners_B
 
@@ -82,7 +82,7 @@ def assert_true(one: Patient, b: Blocks, cell: Cells, says: Proved) -> None:
         assert (true.chord == 0.0).all()
     if says.state == OBSTRUCTED:
         assert reasons[verdicts.BLOCKED].all()
-    if says.state == NO_ROOM:
+    if says.state == TABLE_OR_BORE:
         assert (reasons[verdicts.TABLE] | reasons[verdicts.BORE]).all()
     if says.state == BURIED:
         inside = reasons[verdicts.TOO_LONG] | reasons[verdicts.CUT_EDGE] | reasons[verdicts.RE_ENTERS]
@@ -109,8 +109,8 @@ def proofs() -> dict[str, tuple[Patient, Cells, int]]:
         "obstacle": (patient(bones=(PLATE,)), IN_THE_MIDDLE, OBSTRUCTED),
         "edge": (with_needle(patient(CUT_BODY), 45.0), IN_THE_MIDDLE, CUT),
         "skin": (with_needle(patient(CUT_BODY), 10.0), cell_about((0, 0), (0, 0), 0.5, 0.5), BURIED),
-        "table": (with_table(patient(), X, 37.5), IN_THE_MIDDLE, NO_ROOM),
-        "bore": (with_bore(patient(), BORE_CENTRE, 28.0), IN_THE_MIDDLE, NO_ROOM),
+        "table": (with_table(patient(), X, 37.5), IN_THE_MIDDLE, TABLE_OR_BORE),
+        "bore": (with_bore(patient(), BORE_CENTRE, 28.0), IN_THE_MIDDLE, TABLE_OR_BORE),
     }
 
 
@@ -174,7 +174,7 @@ def test_a_bore_that_holds_no_hub_is_seen_and_one_that_holds_all_is_free(radius)
     b = along_x(one)
     says = proved(one, b, IN_THE_MIDDLE)
     assert_true(one, b, IN_THE_MIDDLE, says)
-    assert says.state == (NO_ROOM if radius in (20.0, 28.0) else ALIVE)
+    assert says.state == (TABLE_OR_BORE if radius in (20.0, 28.0) else ALIVE)
     assert judged(one, b, IN_THE_MIDDLE).safe.all() == (radius > 35.0)
 
 
@@ -185,7 +185,7 @@ def test_a_table_that_all_needles_meet_is_seen_and_one_that_none_meets_is_free(o
     b = along_x(one)
     says = proved(one, b, IN_THE_MIDDLE)
     assert_true(one, b, IN_THE_MIDDLE, says)
-    assert says.state == (NO_ROOM if offset < 38.0 else ALIVE)
+    assert says.state == (TABLE_OR_BORE if offset < 38.0 else ALIVE)
     assert judged(one, b, IN_THE_MIDDLE).safe.all() == (offset > 46.0)
 
 
@@ -357,7 +357,7 @@ def test_of_a_fine_cell_only_the_centre_line_is_asked(per_parent):
     b, depths = along_x(one), np.array([[0.0, 24.0, 16.0]])
     parent = replace(cell_about((1, -1), (1, -1), 6.0, 6.0), depths=depths)
     done = level.test_children(one.fields, b, parent, per_parent, 6.0 * np.sqrt(2.0))
-    cells = children(parent, np.arange(per_parent), per_parent, np.tile(depths, (per_parent, 1)))
+    cells = child_cells(parent, np.arange(per_parent), per_parent, np.tile(depths, (per_parent, 1)))
     lines = Lines(*lines_of(b, cells))
     verdict, _ = line.test_lines(one.fields, lines.point, lines.outward)
     safe = Oracle(one.chest).judge(lines).safe
@@ -379,7 +379,7 @@ def test_a_cell_dropped_as_another_blocks_holds_no_line_of_its_own(per_parent):
     """A line is the block's whose w is nearest to it."""
     one = patient()
     corners = target_corners_B(one.fields)
-    w = spread_directions(12)
+    w = even_directions(12)
     e1 = np.cross(w, w[::-1])
     e1 /= np.linalg.norm(e1, axis=1)[:, None]
     across, n = np.cross(w, e1), np.arange(12)
@@ -388,12 +388,12 @@ def test_a_cell_dropped_as_another_blocks_holds_no_line_of_its_own(per_parent):
     far, near = from_middle.min(axis=0), from_middle.max(axis=0)
     b = Blocks(w, e1, across, corners.mean(axis=0), far, near, near + 25.0, others)
     rng = np.random.default_rng(3)
-    cells = roots(b, corners, 8.0)
+    cells = root_cells(b, corners, 8.0)
     cells = cells.take(rng.permutation(len(cells))[:40])
     done = level.test_children(one.fields, b, cells, per_parent, 0.0)
     dropped = np.flatnonzero(done.state == ELSEWHERE)
     assert 0 < len(dropped) < len(done.state)
     for cell in dropped:
-        alone = children(cells, np.array([cell]), per_parent, np.zeros((1, 3)))
+        alone = child_cells(cells, np.array([cell]), per_parent, np.zeros((1, 3)))
         nearest = np.argmax(lines_in(b, alone).outward @ w.T, axis=1)
         assert (nearest != alone.block[0]).all()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from search_oracle import Oracle
 from single_cells import Patient, along_x, cell_about, lines_in, patient, with_needle
 
-from planner.search.line_net import Cells, join
+from planner.search.line_net import Cells, join_cells
 from planner.search.lung_bound import lung_bound_mm
 
 pytestmark = pytest.mark.interpreted
@@ -54,7 +54,7 @@ def test_the_bound_is_near_the_lung_of_a_narrow_cell_and_nothing_for_a_wide_one(
 
 def test_the_bound_of_several_cells_is_that_of_the_least():
     cells = [cell_about((0, 0), (0, 0), half, half) for half in (0.01, 1.0, 0.5)]
-    assert bound(breathing(), join(cells)) == min(bound(breathing(), cell) for cell in cells)
+    assert bound(breathing(), join_cells(cells)) == min(bound(breathing(), cell) for cell in cells)
 
 
 def test_without_lung_or_without_cells_the_bound_says_nothing():

@@ -41,15 +41,15 @@ from planner.search.line_net import (
     SKIN_MARGIN_MM,
     Blocks,
     Cells,
-    blocks,
-    children,
+    child_cells,
+    direction_blocks,
+    even_directions,
     lines_of,
-    roots,
-    spread_directions,
+    root_cells,
 )
 from planner.search.lung_bound import lung_bound_mm
 from planner.search.scene_fields import search_fields, target_corners_B
-from planner.search.search import Found, SafeLines, _thinned, search
+from planner.search.search import SafeLines, SearchResult, _thinned, search
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -67,7 +67,7 @@ def fields_of(chest: Chest) -> SearchFields:
 def test_no_direction_is_farther_from_the_spread_ones_than_promised():
     """The farthest direction is the middle of a face of their convex hull: its normal."""
     for count in (BLOCKS, *range(40, 1001, 3)):
-        directions = spread_directions(count)
+        directions = even_directions(count)
         offset = -ConvexHull(directions).equations[:, 3]
         assert np.arccos(offset.min()) <= COVERING / np.sqrt(count), count
 
@@ -95,8 +95,8 @@ def test_every_line_through_the_target_lies_in_a_root_of_the_block_nearest_to_it
     """At random, and through the target's corners along the directions that are farthest from all blocks."""
     chest = small_chest(name)
     corners = target_corners_B(fields_of(chest))
-    b = blocks(fields_of(chest), corners)
-    cells = roots(b, corners, half_mm)
+    b = direction_blocks(fields_of(chest), corners)
+    cells = root_cells(b, corners, half_mm)
     farthest = np.tile(ConvexHull(b.w).equations[:, :3], (5, 1))
     outer = np.array(
         [corners[np.argmax(corners @ d)] for d in np.random.default_rng(2).normal(size=farthest.shape)]
@@ -117,7 +117,7 @@ def test_plane_c_lies_just_beyond_the_skin_whatever_the_voxels_sizes():
         "node": (Role.TARGET, ellipsoid(grid, middle, (5.0, 5.0, 5.0))),
     }
     one = fields_of(without_table(posed(grid, masks, Request())))
-    b = blocks(one, target_corners_B(one))
+    b = direction_blocks(one, target_corners_B(one))
     half_diagonal = 0.5 * float(np.linalg.norm(grid.spacing_mm))
     assert np.abs(b.depth_c - 35.0 - SKIN_MARGIN_MM).max() <= half_diagonal + 2.0
 
@@ -125,8 +125,8 @@ def test_plane_c_lies_just_beyond_the_skin_whatever_the_voxels_sizes():
 def test_a_cell_is_the_lines_between_two_squares_and_its_centre_line_is_the_middle_one():
     chest = small_chest("oblique")
     corners = target_corners_B(fields_of(chest))
-    b = blocks(fields_of(chest), corners)
-    cells = roots(b, corners, 5.0)
+    b = direction_blocks(fields_of(chest), corners)
+    cells = root_cells(b, corners, 5.0)
     point, outward = lines_of(b, cells)
     assert np.allclose(np.linalg.norm(outward, axis=1), 1.0)
     assert np.allclose(coordinates(b, cells.block, Lines(point, outward)), cells.centre, atol=1e-9)
@@ -143,7 +143,7 @@ def test_children_tile_their_parent(per_parent):
         np.array([[2.0, 3.0], [1.0, 0.5]]),
         np.zeros((2, 3)),
     )
-    cells = children(parents, np.arange(2 * per_parent), per_parent, np.ones((2 * per_parent, 3)))
+    cells = child_cells(parents, np.arange(2 * per_parent), per_parent, np.ones((2 * per_parent, 3)))
     for parent in range(2):
         own = cells.take(slice(parent * per_parent, (parent + 1) * per_parent))
         assert (own.block == parents.block[parent]).all()
@@ -169,7 +169,7 @@ def open_chest(half_node: int) -> Chest:
     return without_table(posed(grid, masks, Request(needle=Needle(max_length_mm=80.0), pose=pose)))
 
 
-def covered(chest: Chest, done: Found, half_node: float) -> float:
+def covered(chest: Chest, done: SearchResult, half_node: float) -> float:
     """The largest distance from a tested line among lines that stay in the node when displaced by the radius
     reached: some at random, some as far from found ones as the corners of cells."""
     rng = np.random.default_rng(3)

@@ -40,7 +40,7 @@ from planner.search.kernels.search_fields import SearchFields
 from planner.search.line_net import Blocks, Cells, lines_of
 from planner.search.lung_bound import lung_bound_mm
 from planner.search.scene_fields import search_fields
-from planner.search.search import Found, SafeLines, search
+from planner.search.search import SafeLines, SearchResult, search
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -62,7 +62,7 @@ def fields_of(name: str) -> SearchFields:
 
 
 @cache
-def found(name: str, radius_mm: float) -> Found:
+def found(name: str, radius_mm: float) -> SearchResult:
     return search(fields_of(name), radius_mm, always)
 
 
@@ -171,7 +171,7 @@ class Placed:
     middle: np.ndarray
 
 
-def placed(done: Found, lines: Lines) -> Placed:
+def placed(done: SearchResult, lines: Lines) -> Placed:
     """Where lines lie among `done.alive`. A block's cells are boxes of a lattice."""
     b, cells = done.blocks, done.alive
     block = np.argmax(lines.outward @ b.w.T, axis=1)

@@ -28,7 +28,7 @@ from planner.records.paths import Aim
 from planner.records.plan import Plan
 from planner.records.request import Needle, Placement
 from planner.records.robustness import NeedleRisk, Robustness, Spread, Touch
-from planner.robustness.placement_errors import ERRORS, displaced, drawn
+from planner.robustness.placement_errors import ERRORS, displaced_needle, uniform_draws
 from planner.robustness.tolerance import tolerance_deg
 from planner.verify import verify
 from planner.verify.claims import Claims
@@ -55,7 +55,7 @@ def test_both_draw_the_same_errors(placement, direction, seed, number, length):
     if abs(abs(inward[0]) - 0.9) < 1e-9:
         return
     again = misplaced(placement, entry, entry + length * inward, seed, number, 20)
-    planned = displaced(ERRORS[placement], entry, inward, length, drawn(seed, number, 20))
+    planned = displaced_needle(ERRORS[placement], entry, inward, length, uniform_draws(seed, number, 20))
     assert np.allclose(again.entry_B, planned.entry_B, atol=1e-9)
     assert np.allclose(again.at(length), planned.at(length), atol=1e-9)
     assert np.allclose(again.inward_B, planned.direction_B, atol=1e-11)
@@ -305,7 +305,7 @@ def test_needles_that_are_in_go_wrong_in_depth_alone() -> None:
     assert np.array_equal(held.deeper_mm, planned.deeper_mm)
     direction = (tip - entry) / np.linalg.norm(tip - entry)
     length = float(np.linalg.norm(tip - entry))
-    wrong = displaced(ERRORS[Placement.TEMPLATE], entry, direction, length, drawn(3, 1, 30))
+    wrong = displaced_needle(ERRORS[Placement.TEMPLATE], entry, direction, length, uniform_draws(3, 1, 30))
     own = wrong.in_line(entry, direction)
     assert np.allclose(own.at(length), held.at(length), atol=1e-9)
 

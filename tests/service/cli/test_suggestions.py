@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anatomy.names.did_you_mean import nearest
+from anatomy.names.did_you_mean import did_you_mean
 from service.cli import main as cli
 
 
@@ -31,4 +31,4 @@ def test_a_built_in_by_its_bare_name(capsys: pytest.CaptureFixture[str]) -> None
 )
 def test_names_too_long_to_be_like_any_are_told_by_their_length(name: str, known: list[str]) -> None:
     close = difflib.get_close_matches(name.lower(), known, 3, 0.65)
-    assert nearest(name, known).startswith("Did you mean") is (close != [])
+    assert did_you_mean(name, known).startswith("Did you mean") is (close != [])

@@ -165,10 +165,10 @@ def test_an_access_map_without_entries_says_so() -> None:
 
 def test_a_plan_is_drawn_into_files_that_equal_work_makes_equal(tmp_path: FilePath) -> None:
     from planner.paths.skin_access import SkinAccess
-    from planner.plan import Planning
+    from planner.plan import PlanningResult
     from service.pictures.plan_files import draw
 
-    planning = Planning(
+    planning = PlanningResult(
         plan=a_plan(), access=SkinAccess(entry_mm=ENTRY_P[None, :], lung_length_mm=np.array([12.5]))
     )
     patient = chest(ct=True)

@@ -20,7 +20,7 @@ from anatomy.geometry.surface import Surface
 from planner.dose.plan_dose import plan_dose, seeds_P
 from planner.dose.tg43.kernel import dose_kernel, dose_kernel_1d, dose_sum
 from planner.paths.skin_access import SkinAccess
-from planner.plan import Planning
+from planner.plan import PlanningResult
 from planner.records.needle_set import PlacedSeed
 from planner.records.paths import Aim
 from planner.records.plan import Plan
@@ -213,7 +213,7 @@ def test_a_needle_along_the_slice_is_drawn_whole_or_not(a: np.ndarray, height: f
 
 def test_a_dose_is_drawn_into_files_that_equal_work_makes_equal(tmp_path: FilePath) -> None:
     access = SkinAccess(entry_mm=np.empty((0, 3)), lung_length_mm=np.empty(0))
-    planning, patient = Planning(plan=PLAN, access=access), chest(ct=False)
+    planning, patient = PlanningResult(plan=PLAN, access=access), chest(ct=False)
     first, again = (draw(planning, patient, tmp_path / name) for name in ("first", "again"))
     surfaces = [f"isodose_{percent}.stl" for percent in LEVELS_PERCENT]
     assert [file.name for file in first] == [
@@ -241,14 +241,14 @@ def test_titles_tell_paths_needles_to_be_driven_and_needles_that_are_in_apart() 
 def test_without_a_dose_no_dose_is_drawn(tmp_path: FilePath) -> None:
     access = SkinAccess(entry_mm=np.empty((0, 3)), lung_length_mm=np.empty(0))
     bare = replace(PLAN, dose=None, paths=())
-    files = draw(Planning(plan=bare, access=access), chest(ct=False), tmp_path)
+    files = draw(PlanningResult(plan=bare, access=access), chest(ct=False), tmp_path)
     assert [file.name for file in files] == ["skin_access.png"]
 
 
 def test_levels_that_are_not_reached_have_no_surface(tmp_path: FilePath) -> None:
     access = SkinAccess(entry_mm=np.empty((0, 3)), lung_length_mm=np.empty(0))
     faint = replace(with_seeds(), paths=())
-    files = draw(Planning(plan=faint, access=access), chest(ct=False), tmp_path)
+    files = draw(PlanningResult(plan=faint, access=access), chest(ct=False), tmp_path)
     assert [file.name for file in files] == ["skin_access.png", "dvh.png", "isodose.png"]
 
 

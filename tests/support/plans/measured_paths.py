@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from planner.measuring.measured import Measured
+from planner.measuring.measured import MeasuredPath
 
-BASE = Measured(
+BASE = MeasuredPath(
     entry_mm=(0.0, 0.0, 0.0),
     tip_mm=(0.0, 50.0, 0.0),
     direction=(0.0, 1.0, 0.0),
@@ -28,7 +28,7 @@ numbers = st.tuples(st.integers(0, 5), few, few, few, few, few, few)
 """What a path is made of. Tests make the paths: type checks use `random`, which no strategy may."""
 
 
-def made(some: list[tuple[int, ...]]) -> list[Measured]:
+def made(some: list[tuple[int, ...]]) -> list[MeasuredPath]:
     return [
         replace(
             BASE,

@@ -22,7 +22,7 @@ from planner.dose.report import dose_report
 from planner.dose.tg43.seed_dose import seed_dose
 from planner.implant.too_close import near_pairs, too_near
 from planner.measuring.measure import Measurer
-from planner.measuring.measured import Measured, to_path
+from planner.measuring.measured import MeasuredPath, to_path
 from planner.paths.ranking import ranked
 from planner.records.needle_set import NeedleSet, PlacedSeed
 from planner.records.paths import Aim, Path, SeedDrop
@@ -65,7 +65,7 @@ def leaning(tip_B: Sequence[float], fan: float) -> np.ndarray:
     return np.array([fan * (tip_B[0] - MIDDLE_B[0]), -1.0, fan * (tip_B[2] - MIDDLE_B[1])])
 
 
-def measured(scene: Scene, request: Request, tip_B: Sequence[float], outward_B: np.ndarray) -> Measured:
+def measured(scene: Scene, request: Request, tip_B: Sequence[float], outward_B: np.ndarray) -> MeasuredPath:
     grid = scene.grid
     found = Measurer(scene, request).measure_from(
         grid.to_patient(np.array(tip_B)), grid.vectors_to_patient(outward_B)
@@ -74,7 +74,7 @@ def measured(scene: Scene, request: Request, tip_B: Sequence[float], outward_B: 
     return found
 
 
-def drops(needle: Measured, stops_mm: Sequence[float]) -> tuple[SeedDrop, ...]:
+def drops(needle: MeasuredPath, stops_mm: Sequence[float]) -> tuple[SeedDrop, ...]:
     """Seeds at these distances from the tip."""
     places = [needle.entry_P + (needle.length_mm - s) * needle.direction_P for s in stops_mm]
     backs = [0.0, *(b - a for a, b in pairwise(stops_mm))]

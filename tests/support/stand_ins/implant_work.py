@@ -18,7 +18,7 @@ from sample_implants import a_replanning, an_evaluation, implant_plan
 from anatomy.structures import InputDigest
 from planner.errors import RequestError
 from planner.paths.skin_access import SkinAccess
-from planner.plan import Planning
+from planner.plan import PlanningResult
 from planner.records.followup import Evaluation, Replanned
 from planner.records.plan import Outcome, Plan, Status
 from planner.records.progress import Phase, Progress
@@ -45,13 +45,13 @@ def describe(case: Case) -> dict[str, Any]:
     return describe_nothing(case) | {"inputs": inputs(case)}
 
 
-def plan(case: Case, request: Request, report: Report) -> Planning:
+def plan(case: Case, request: Request, report: Report) -> PlanningResult:
     del report
     digests = tuple(InputDigest(file["name"], file["sha256"]) for file in inputs(case))
     made = replace(implant_plan(request), inputs=digests)
     if request.random_seed == NO_SEED_MAY_STAND:
         made = replace(made, needle_set=None, dose=None, robustness=None)
-    return Planning(made, SkinAccess(np.zeros((0, 3)), np.zeros(0)))
+    return PlanningResult(made, SkinAccess(np.zeros((0, 3)), np.zeros(0)))
 
 
 def evaluate(

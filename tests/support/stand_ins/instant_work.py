@@ -11,7 +11,7 @@ from sample_implants import a_replanning, an_evaluation, implant_plan
 
 from anatomy.structures import InputDigest
 from planner.paths.skin_access import SkinAccess
-from planner.plan import Planning
+from planner.plan import PlanningResult
 from planner.records.followup import Evaluation, Replanned
 from planner.records.plan import Plan
 from planner.records.progress import Progress
@@ -39,10 +39,10 @@ def describe(case: Case) -> dict[str, Any]:
     return describe_nothing(case) | {"inputs": inputs(case)}
 
 
-def plan(case: Case, request: Request, report: Report) -> Planning:
+def plan(case: Case, request: Request, report: Report) -> PlanningResult:
     del report
     made = replace(implant_plan(request), inputs=tuple(InputDigest(**file) for file in inputs(case)))
-    return Planning(made, SkinAccess(np.array([[1.0, -2.0, 0.0]]), np.array([12.5])))
+    return PlanningResult(made, SkinAccess(np.array([[1.0, -2.0, 0.0]]), np.array([12.5])))
 
 
 def evaluate(

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from case_files import NAMES, body_labels, write_names, write_nifti
 
-from planner.plan import Planning
+from planner.plan import PlanningResult
 from planner.records.followup import Evaluation, Replanned
 from planner.records.plan import Plan
 from planner.records.request import GivenSeed, Request
@@ -37,7 +37,7 @@ from service.web.app import create_app
 from service.web.server import beside
 
 
-def plan(case: Case, request: Request, report: Report) -> Planning:
+def plan(case: Case, request: Request, report: Report) -> PlanningResult:
     open_case(case)
     return instant_work.plan(case, request, report)
 

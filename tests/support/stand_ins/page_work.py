@@ -6,7 +6,7 @@ from dataclasses import replace
 import instant_work
 from sample_implants import a_path
 
-from planner.plan import Planning
+from planner.plan import PlanningResult
 from planner.records.paths import Aim, Path
 from planner.records.progress import Progress
 from planner.records.request import Request
@@ -14,7 +14,7 @@ from service.operations.case import Case
 from service.operations.job_tasks import Work
 
 
-def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> Planning:
+def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> PlanningResult:
     # As where the scene is made: the request names its target.
     asked = replace(request, target=replace(request.target, structures=("node_4R",)))
     made = instant_work.plan(case, asked, report)

@@ -10,7 +10,7 @@ import numpy as np
 from anatomy.errors import ReadError
 from planner.errors import RequestError
 from planner.paths.skin_access import SkinAccess
-from planner.plan import Planning
+from planner.plan import PlanningResult
 from planner.records.plan import SCHEMA, SOFTWARE, Outcome, Plan, Status
 from planner.records.progress import Phase, Progress
 from planner.records.request import Request
@@ -49,11 +49,11 @@ ENTRY_MM, LUNG_MM = (1.0, -2.0, 0.0), 12.5
 """The one place of the skin access map."""
 
 
-def planning(request: Request) -> Planning:
-    return Planning(planned(request), SkinAccess(np.array([ENTRY_MM]), np.array([LUNG_MM])))
+def planning(request: Request) -> PlanningResult:
+    return PlanningResult(planned(request), SkinAccess(np.array([ENTRY_MM]), np.array([LUNG_MM])))
 
 
-def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> Planning:
+def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> PlanningResult:
     match request.random_seed:
         case n if n == UNTIL_CANCELLED:
             report(Progress(Phase.SEARCH, 0.25, ""))

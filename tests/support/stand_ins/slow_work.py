@@ -8,7 +8,7 @@ from pathlib import Path
 
 import plan_work
 
-from planner.plan import Planning
+from planner.plan import PlanningResult
 from planner.records.progress import Phase, Progress
 from planner.records.request import Request
 from service.operations.case import Case
@@ -29,7 +29,7 @@ def mark(what: str, name: object) -> None:
         (Path(folder) / f"{what}-{name}-{uuid.uuid4().hex}").touch()
 
 
-def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> Planning:
+def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> PlanningResult:
     """A plan that depends on the request alone, after a second, or after LONG_STEPS."""
     mark("begun", request.random_seed)
     steps = LONG_STEPS if request.random_seed == LONG else STEPS

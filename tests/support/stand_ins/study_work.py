@@ -14,7 +14,7 @@ from true_plans import honest_plan, patient
 from anatomy.errors import ReadError
 from planner.paths.ranking import ranked
 from planner.paths.skin_access import SkinAccess
-from planner.plan import Planning
+from planner.plan import PlanningResult
 from planner.records.plan import Outcome, Plan, Status
 from planner.records.progress import Phase, Progress
 from planner.records.request import Request
@@ -40,7 +40,7 @@ def word_of(case: Case) -> str:
     return file.read_text(encoding="utf-8").split()[0]
 
 
-def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> Planning:
+def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> PlanningResult:
     what = "+".join(request.weights) or request.ranking[0]
     how = word_of(case)
     mark("begun", f"{how}-{what}")
@@ -54,7 +54,7 @@ def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> Pl
         raise RuntimeError("secret")
     made = plan_work.planned(request) if how == NO_PATH else _planned(request, how)
     mark("ended", f"{how}-{what}")
-    return Planning(made, SkinAccess(np.zeros((0, 3)), np.zeros(0)))
+    return PlanningResult(made, SkinAccess(np.zeros((0, 3)), np.zeros(0)))
 
 
 def _planned(request: Request, how: str) -> Plan:
