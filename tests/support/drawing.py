@@ -2,23 +2,29 @@
 
 `python tests/run.py drawing` writes it into the page.
 
-planner             what may be done            a package, and what it is
-  evaluate          ...                         a row: it may import the rows below it, none above
-  | replan          ...                         in the same row: the two may not import each other
+planner             what may be done       a package, and what it is
+  evaluate          ...                    a row: it may import the rows below it, none above
+  | replan          ...                    in the same row: the two may not import each other
   implant           ...
-    set_paths       ...                         rows within a folder that has a contract of its own
+    set_report > implant > ...             the rows of a folder that has a contract of its own, top to bottom
 """
 
 import ast
 import re
+import textwrap
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 from checkout import ROOT
 
-WIDTH = 24
-"""Of the column of names: the longest, with two levels of indent and a bar."""
+WIDTH = 22
+"""Of the column of names: the longest, with an indent and a bar."""
+
+TIED = "\N{NO-BREAK SPACE}"
+"""Where lines must not break."""
+
+INNER_WIDTH = 110
+"""Of a line with the rows of a folder."""
 
 Rows = dict[str, list[list[str]]]
 """By package or folder, dotted: its rows from top to bottom, each with the names that stand in it."""
@@ -43,17 +49,23 @@ def rows_of(repository: Path) -> Rows:
 def drawing(repository: Path) -> str:
     """The drawing, as the page must hold it."""
     rows = rows_of(repository)
-    return "\n".join(_lines(repository, rows, "", 0))
+    lines: list[str] = []
+    for package in (name for row in rows[""] for name in row):
+        lines.append(f"{package:{WIDTH}}{sentence_of(repository, package)}")
+        for row in rows[package]:
+            for n, name in enumerate(row):
+                dotted = f"{package}.{name}"
+                label = f"  {'| ' if n else ''}{name}"
+                lines.append(f"{label:{WIDTH}}{sentence_of(repository, dotted)}")
+                if dotted in rows:
+                    lines += _inner(rows[dotted])
+    return "\n".join(lines)
 
 
-def _lines(repository: Path, rows: Rows, container: str, depth: int) -> Iterator[str]:
-    for row in rows[container]:
-        for n, name in enumerate(row):
-            dotted = f"{container}.{name}" if container else name
-            label = "  " * depth + ("| " if n else "") + name
-            yield f"{label:{WIDTH}}{sentence_of(repository, dotted)}".rstrip()
-            if dotted in rows:
-                yield from _lines(repository, rows, dotted, depth + 1)
+def _inner(rows: list[list[str]]) -> list[str]:
+    """The rows of a folder, in lines that break between rows alone."""
+    text = " > ".join(" | ".join(row).replace(" ", TIED) for row in rows).replace(" >", f"{TIED}>")
+    return [f"    {line}".replace(TIED, " ") for line in textwrap.wrap(text, INNER_WIDTH)]
 
 
 def sentence_of(repository: Path, dotted: str) -> str:
