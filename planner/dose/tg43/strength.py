@@ -23,7 +23,7 @@ CALIBRATION_FIELD = "seeds/calibration_date"
 
 
 def strength_u(nuclide: str, activity_mci: float) -> float:
-    """Air-kerma strength of an apparent activity. [U]
+    """Air-kerma strength of an apparent activity, in U.
 
     Raises RequestError for an activity that is not positive, or a nuclide without a factor.
     """
@@ -36,7 +36,7 @@ def activity_mci(nuclide: str, strength_u: float) -> float:
 
 
 def decayed_strength_u(strength_u: float, half_life_d: float, days: float) -> float:
-    """What is left of a strength `days` after its calibration: S exp(-ln 2 days / half-life). [U]
+    """What is left, in U, `days` after calibration: S exp(-ln 2 days / half-life).
 
     Raises RequestError for a strength that is not positive, or a calibration that lies after the implant
     (`days` below 0): a strength cannot be known before it was measured.
