@@ -105,4 +105,6 @@ def test_the_install_step_works_on_what_is_copied(
         for p in (repository / n).rglob("*.py")
     }
     assert shipped == written
+    assert {p.parent.name for p in site.glob("*/py.typed")} == {"anatomy", "planner", "service"}
+    assert len(list(site.glob("seedpath-*/licenses/LICENSE"))) == 1
     assert "seedpath = service.cli.main:main" in next(site.glob("seedpath-*/entry_points.txt")).read_text()
