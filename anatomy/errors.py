@@ -8,7 +8,7 @@ AnatomyError            bad input: which field, which value, what to do
 `-- SurfaceError        a mesh that bounds no volume
 """
 
-MOST_OF_FIELD, MOST_OF_VALUE, MOST_OF_REMEDY = 200, 500, 1200
+MAX_FIELD_LENGTH, MAX_VALUE_LENGTH, MAX_REMEDY_LENGTH = 200, 500, 1200
 """Characters of each part of an error. A damaged file can hold a number of a million digits: to repeat it
 whole would hide what is wrong with it."""
 
@@ -30,9 +30,9 @@ class AnatomyError(ValueError):
     """
 
     def __init__(self, field: str, value: str, remedy: str) -> None:
-        self.field = shortened(field, MOST_OF_FIELD)
-        self.value = shortened(value, MOST_OF_VALUE)
-        self.remedy = shortened(remedy, MOST_OF_REMEDY)
+        self.field = shortened(field, MAX_FIELD_LENGTH)
+        self.value = shortened(value, MAX_VALUE_LENGTH)
+        self.remedy = shortened(remedy, MAX_REMEDY_LENGTH)
         super().__init__(f"{self.field}: {self.value}. {self.remedy}")
 
     def __reduce__(self) -> tuple[type["AnatomyError"], tuple[str, str, str]]:

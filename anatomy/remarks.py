@@ -5,11 +5,11 @@ A remark is a predicate with a file for its subject: "its affine is in metres, a
 
 from collections.abc import Iterable
 
-MOST_LISTED = 5
+MAX_LISTED = 5
 """Files, labels or names that one note lists."""
 
 
-def listed(items: Iterable[str], most: int = MOST_LISTED) -> str:
+def listed(items: Iterable[str], most: int = MAX_LISTED) -> str:
     """The first few of them, and how many more there are."""
     known = list(items)
     more = len(known) - most

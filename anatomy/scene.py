@@ -17,9 +17,9 @@ from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import VoxelMask
 from anatomy.names.did_you_mean import did_you_mean
 from anatomy.patient.body.arms import notes_on_arms
-from anatomy.patient.body.body_parts import joined_with, notes_on_parts, obstacles_of
+from anatomy.patient.body.body_parts import joined_with_target, notes_on_parts, obstacles_of
 from anatomy.patient.body.limbs import is_limb
-from anatomy.patient.body.view_ends import ended, view_ends
+from anatomy.patient.body.view_ends import cut_to_view, view_ends
 from anatomy.patient.lung_voids import lung_voids
 from anatomy.patient.notes import (
     note_on_other_lesions,
@@ -29,12 +29,12 @@ from anatomy.patient.notes import (
     notes_on_names,
     notes_on_place,
 )
-from anatomy.patient.patient import frames_of, notes_on_frames, patient_of
+from anatomy.patient.patient import notes_on_placement, patient_of, structure_placement
 from anatomy.patient.pose import Bore, Pose, Position, derived_table, gravity_P
-from anatomy.patient.role_assignment import DERIVE, asked_roles, assigned, only_targets
+from anatomy.patient.role_assignment import DERIVE, assign_roles, requested_roles, with_only_targets
 from anatomy.patient.table import lies_below, notes_on_tables, row_ends_P, tables_of
 from anatomy.patient.target import cut_sides
-from anatomy.patient.target_parts import TargetPart, notes_on_parts_of, without_crumbs
+from anatomy.patient.target_parts import TargetPart, notes_on_parts_of, without_fragments
 from anatomy.plausibility.expected_structures import expected_missing
 from anatomy.plausibility.remnants import note_on_remnants, remnants_of, too_small_of
 from anatomy.structures import InputDigest, Role, Segmentation, Structure
@@ -117,24 +117,24 @@ def scene(
     the scene's grid ends with it, and what lies beyond is left out and named.
     """
     asked = pose or PoseInput()
-    overrides = asked_roles(segmentation, targets, roles or {}, asked.table)
-    named = assigned(segmentation, overrides)
+    overrides = requested_roles(segmentation, targets, roles or {}, asked.table)
+    named = assign_roles(segmentation, overrides)
     others: tuple[str, ...] = ()
     if targets:
-        before, named = named, only_targets(named, targets)
+        before, named = named, with_only_targets(named, targets)
         others = note_on_other_lesions(_roles_of(before), _roles_of(named))
     named, told_of_parts = _without_crumbs(named, segmentation.grid)
     in_view = replace(segmentation, structures=named)
     whole = shown = patient_of(in_view)
     # Frames are judged on all of the input: what lies beyond a flat end may be misplaced.
-    frames = frames_of(whole)
+    frames = structure_placement(whole)
     limbs = [s.mask for s in whole.structures if is_limb(s)]
     ends = view_ends(whole.parts, limbs, whole.target, whole.grid, guessed=whole.guessed)
     if ends is not None:
-        in_view = ended(in_view, ends)
+        in_view = cut_to_view(in_view, ends)
         shown = patient_of(in_view)
     beyond = None if ends is None else whole.parts.beyond(ends.axis, ends.first, ends.stop)
-    grid, parts = shown.grid, joined_with(shown.parts, shown.target)
+    grid, parts = shown.grid, joined_with_target(shown.parts, shown.target)
     remnants = remnants_of(shown.structures, grid)
     crumbs = {remnant.name for remnant in remnants}
     obstacles = obstacles_of(parts, segmentation.names())
@@ -160,7 +160,7 @@ def scene(
             *notes_on_place(shown.outside, cut_sides(shown.target, grid)),
             *note_on_remnants(remnants),
             *notes_on_lung(given, missing),
-            *notes_on_frames(frames, ends),
+            *notes_on_placement(frames, ends),
             *notes_on_parts(parts, obstacles, beyond, grid),
             *notes_on_arms(filled, parts.body, grid),
             *notes_on_tables(tables, parts.body, grid, asked.position, asked.gravity_P),
@@ -185,7 +185,7 @@ def _without_crumbs(
     for s in named:
         parts: tuple[TargetPart, ...] = ()
         if s.role is Role.TARGET and s.mask.count > 0:
-            s, parts = without_crumbs(s, grid)
+            s, parts = without_fragments(s, grid)
         kept.append(s)
         said += notes_on_parts_of(s.name, parts)
     return tuple(kept), tuple(sorted(said))

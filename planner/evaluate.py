@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import label
 
-from anatomy.geometry.masks import VoxelMask, inside
+from anatomy.geometry.masks import VoxelMask, points_inside
 from anatomy.scene import Scene
 from planner.dose.dosimetry import ORGAN_STEP_MM, Dosimetry, organ_dose, volume_dose
 from planner.dose.goals import goal_results
@@ -84,7 +84,7 @@ def _achieved(
     )
     return Achieved(
         seeds_found=len(seeds),
-        seeds_outside_ptv=int(np.count_nonzero(~inside(ptv, scene.grid, centres))),
+        seeds_outside_ptv=int(np.count_nonzero(~points_inside(ptv, scene.grid, centres))),
         seed_pairs_near=near_pairs(seeds, source_of(request).seed_length_mm),
         target=target,
         gtv=volume_dose(dosimetry.treated("GTV", scene.target), prescription.dose_gy),

@@ -147,9 +147,9 @@ class Grid:
         The default is a hundredth of a millimetre: above float32 rounding of an affine, below any effect
         on a clearance.
         """
-        return self.shape == other.shape and self.apart_mm(other) <= tolerance_mm
+        return self.shape == other.shape and self.largest_offset_mm(other) <= tolerance_mm
 
-    def apart_mm(self, other: "Grid") -> float:
+    def largest_offset_mm(self, other: "Grid") -> float:
         """How far apart, along an axis of P, both grids put the same voxel at most. Shapes must be equal."""
         corners_V = np.array([[i, j, k, 1] for i in (0, 1) for j in (0, 1) for k in (0, 1)], dtype=float)
         corners_V[:, :3] *= np.array(self.shape) - 1

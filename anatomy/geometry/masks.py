@@ -14,15 +14,15 @@ from jaxtyping import Bool, Float, Int, UInt
 from anatomy.errors import StructureError
 from anatomy.geometry.frames import Grid
 
-_COUNTED_AT_ONCE = 2**22
+_VOXELS_AT_ONCE = 2**22
 """Voxels, which take 32 MiB while they are counted."""
 
 
-_SOME = 1000
+_SAMPLE_VOXELS = 1000
 """Voxels of a mask at which it is first asked whether it overlaps others [U]."""
 
 
-_LOOKED_AT = 32
+_LAYERS_SEARCHED = 32
 """Layers in which a place for a mask is looked for, the last of them [U]: of masks that overlap all others
 there are as many layers as masks."""
 
@@ -92,9 +92,9 @@ def _counted(layer: UInt[np.ndarray, "nx ny nz"], most: int) -> Int[np.ndarray, 
     # A view where memory is in order, as that of all readers is.
     flat = layer.reshape(-1, order="F" if layer.flags.f_contiguous else "C")
     counts = np.zeros(most + 1, np.int64)
-    for start in range(0, flat.size, _COUNTED_AT_ONCE):
+    for start in range(0, flat.size, _VOXELS_AT_ONCE):
         # bincount makes eight bytes of each voxel.
-        part = np.bincount(flat[start : start + _COUNTED_AT_ONCE], minlength=most + 1)
+        part = np.bincount(flat[start : start + _VOXELS_AT_ONCE], minlength=most + 1)
         counts += part[: most + 1]
     return counts
 
@@ -104,11 +104,11 @@ def mask_from_bool(array: Bool[np.ndarray, "nx ny nz"]) -> VoxelMask:
     return masks_from_labels(array.view(np.uint8), [1])[1]
 
 
-class Layers:
+class MaskLayers:
     """Packs masks that arrive one by one into as few label layers as their overlaps allow.
 
     A folder of a hundred one-organ masks that hardly overlap then costs one or two bytes a voxel, not a
-    hundred. A place is looked for in the last _LOOKED_AT layers.
+    hundred. A place is looked for in the last _LAYERS_SEARCHED layers.
     """
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
@@ -135,11 +135,11 @@ class Layers:
         box = tuple(slice(a, b) for a, b in zip(lower, upper, strict=True))
         # Some of its voxels first: of most masks that overlap others it tells.
         voxels = np.flatnonzero(inside)
-        some = np.unravel_index(voxels[:: 1 + len(voxels) // _SOME], inside.shape)
+        some = np.unravel_index(voxels[:: 1 + len(voxels) // _SAMPLE_VOXELS], inside.shape)
         index = next(
             (
                 n
-                for n in range(max(0, len(self._layers) - _LOOKED_AT), len(self._layers))
+                for n in range(max(0, len(self._layers) - _LAYERS_SEARCHED), len(self._layers))
                 if self._used[n] < 255
                 and not self._layers[n][box][some].any()
                 and not self._layers[n][box][inside].any()
@@ -168,7 +168,7 @@ def bounding_box(
     return (a, c, e), (b, d, f)
 
 
-def middle_P(mask: VoxelMask, grid: Grid) -> Float[np.ndarray, "3"]:
+def centroid_P(mask: VoxelMask, grid: Grid) -> Float[np.ndarray, "3"]:
     """The centre of the volume of a mask that is not empty. [mm]"""
     inside = mask.cropped()
     middle_V = np.empty(3)
@@ -178,7 +178,7 @@ def middle_P(mask: VoxelMask, grid: Grid) -> Float[np.ndarray, "3"]:
     return np.asarray(grid.to_patient(middle_V * grid.spacing_mm))
 
 
-def inside(mask: VoxelMask, grid: Grid, points_P: Float[np.ndarray, "n 3"]) -> Bool[np.ndarray, " n"]:
+def points_inside(mask: VoxelMask, grid: Grid, points_P: Float[np.ndarray, "n 3"]) -> Bool[np.ndarray, " n"]:
     """Which points lie in a voxel of the mask. Boxes hold their lower sides, not their upper ones."""
     index = np.floor(grid.to_box(points_P) / grid.spacing_mm + 0.5).astype(int)
     within = ((index >= mask.lower) & (index < mask.upper)).all(axis=1)

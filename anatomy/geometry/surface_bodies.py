@@ -22,7 +22,7 @@ ROUNDING = 1e-3
 """A body that sticks out of others by less than this part of its volume lies within them [U]: two meshes of
 one skin do not agree to the last digit."""
 
-MOSTLY = 0.5
+CAVITY_SHARE = 0.5
 """A body that faces inwards is a cavity of larger ones that hold more than this part of its volume [U]: a
 cavity may break through its wall, and a part that is inside out may begin in another."""
 
@@ -34,7 +34,7 @@ A thousand crumbs within the box of a mesh of a million triangles take a quarter
 BODY_VISITS = 200
 """What it costs to take a body up, in triangles looked at [U]."""
 
-ASKED_VISITS = 20_000
+BODY_BASE_VISITS = 20_000
 """What it costs to ask about a body at all, in triangles looked at [U]."""
 
 
@@ -44,7 +44,7 @@ def volume_mm3(vertices_P: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3
     return float(np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6.0)
 
 
-def outward(file: str, surface: Surface) -> Surface:
+def orient_outward(file: str, surface: Surface) -> Surface:
     """Turn inside-out bodies. One that lies for the larger share in larger, outward bodies is a cavity, and
     stays; what of it breaks through its wall counts as inside, by a winding number of -1.
 
@@ -60,7 +60,7 @@ def outward(file: str, surface: Surface) -> Surface:
         visits = _Visits(file)
         for n in inward:
             larger = bodies.volumes_mm3 > -bodies.volumes_mm3[n]
-            turned[n] = _share_within(bodies, n, larger, visits) <= MOSTLY
+            turned[n] = _share_within(bodies, n, larger, visits) <= CAVITY_SHARE
     faces = np.where(turned[bodies.of_face][:, None], surface.faces[:, ::-1], surface.faces)
     return Surface(surface.vertices_P, np.ascontiguousarray(faces))
 
@@ -159,7 +159,7 @@ def bodies_without_voxels(file: str, surface: Surface, grid: Grid) -> int:
 
     Nor are bodies that lie as a whole in those that hold one, or in larger ones that are counted: of a part
     that is meshed twice, each mesh lies within the other, and one of them counts. Raises SurfaceError as
-    `outward` does.
+    `orient_outward` does.
     """
     bodies, visits = _parted(surface), _Visits(file)
     bare = np.array(
@@ -184,7 +184,7 @@ def _holds_centre(bodies: _Bodies, n: int, grid: Grid, visits: _Visits) -> bool:
     middle = (int(first[1]) + int(last[1])) // 2
     for low, high in ((middle, min(middle + 1, int(last[1]))), (int(first[1]), int(last[1]))):
         held = np.zeros((last[0] - first[0], high - low, last[2] - first[2]), bool)
-        visits.take(ASKED_VISITS + held.size + len(faces))
+        visits.take(BODY_BASE_VISITS + held.size + len(faces))
         fill_centres(own - (first[0], low, first[2]), faces, held)
         if held.any():
             return True
@@ -197,7 +197,7 @@ def _share_within(bodies: _Bodies, n: int, among: Bool[np.ndarray, "b"], visits:
     Measured on a lattice over the body's own box, so that the order of faces says nothing, nor does a skin
     that both have in common. A body too thin to hold a point of the lattice lies in nothing.
     """
-    visits.take(ASKED_VISITS + bodies.count)
+    visits.take(BODY_BASE_VISITS + bodies.count)
     low, high = bodies.low_P[:, n], bodies.high_P[:, n]
     near = among.copy()
     for axis in range(3):

@@ -19,10 +19,10 @@ from anatomy.errors import SurfaceError
 from anatomy.geometry.extents import refuse_absurd_extent
 from anatomy.geometry.frames import Grid
 from anatomy.geometry.surface import Surface
-from anatomy.geometry.surface_bodies import outward, volume_mm3
+from anatomy.geometry.surface_bodies import orient_outward, volume_mm3
 from anatomy.geometry.voxelisation import fill_centres, mark_touched
 
-SMALLEST_VOLUME_MM3 = 1.0
+MIN_VOLUME_MM3 = 1.0
 """A closed mesh with less inside bounds no organ and no node [U]: one cubic millimetre."""
 
 MERGE_DIGITS = 4
@@ -68,11 +68,11 @@ def checked_surface(
         raise SurfaceError(
             name, "the surface has no inside: its triangles cannot all face outwards", "Export it again."
         )
-    surface = outward(name, Surface(np.array(mesh.vertices, float), np.array(mesh.faces, np.int64)))
-    if abs(volume_mm3(surface.vertices_P, surface.faces)) < SMALLEST_VOLUME_MM3:
+    surface = orient_outward(name, Surface(np.array(mesh.vertices, float), np.array(mesh.faces, np.int64)))
+    if abs(volume_mm3(surface.vertices_P, surface.faces)) < MIN_VOLUME_MM3:
         raise SurfaceError(
             name,
-            f"the surface encloses less than {SMALLEST_VOLUME_MM3:g} mm3",
+            f"the surface encloses less than {MIN_VOLUME_MM3:g} mm3",
             "Check that it is in mm and not folded onto itself.",
         )
     return surface

@@ -181,7 +181,7 @@ _HEAD_NECK = """
 """
 
 
-NAMES_KEPT = 4096
+CACHED_NAMES = 4096
 """Names whose words are kept: a case has a few hundred, and each is asked about by every group."""
 
 
@@ -191,7 +191,7 @@ _WITHOUT_TARGET = re.compile(r"(?i)^(.+?)\s*-\s*(?:i?gtv|ctv|itv|ptv)\w*$")
 _LUNG_ALONE = frozenset(("lung", "upper", "middle", "lower", "lobe", "left", "right"))
 
 
-@lru_cache(NAMES_KEPT)
+@lru_cache(CACHED_NAMES)
 def words_of(name: str) -> tuple[str, ...]:
     """A name as folded words, in its own order: lower case, American spelling, singular, sides in full.
 
@@ -243,7 +243,7 @@ Key = tuple[str, ...]
 """What is left of a name when side, number and vertebral level are gone, in a fixed order: its family."""
 
 
-@lru_cache(NAMES_KEPT)
+@lru_cache(CACHED_NAMES)
 def key_of(name: str) -> Key:
     """The family of a name: "rib_left_4" and "Ribs" are both of ("rib",)."""
     kept = [w for w in words_of(name) if w not in SIDES and not w.isdigit()]

@@ -10,8 +10,8 @@ from anatomy.errors import StructureError
 from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import VoxelMask
 from anatomy.patient.body.body import GUESSED_SKIN, body_of
-from anatomy.patient.body.body_parts import BodyParts, joined_with, obstacles_of
-from anatomy.patient.body.outside_body import Placed, notes_on_outside, placed
+from anatomy.patient.body.body_parts import BodyParts, joined_with_target, obstacles_of
+from anatomy.patient.body.outside_body import OrganPlacement, notes_on_outside, organ_placements
 from anatomy.patient.body.shells import refuse_no_body
 from anatomy.patient.body.view_ends import ViewEnds
 from anatomy.patient.target import refuse_target_outside, share_outside, target_of
@@ -62,28 +62,28 @@ def patient_of(segmentation: Segmentation) -> Patient:
 
 
 @dataclass(frozen=True, eq=False)
-class Frames:
+class StructurePlacement:
     """How the structures of a patient lie: what is said of those that lie otherwise than their names say, and
     the organs as they are placed in his body, taken with the target."""
 
     turned: tuple[str, ...]
-    organs: tuple[Placed, ...]
+    organs: tuple[OrganPlacement, ...]
     parts: BodyParts
     grid: Grid
 
 
-def frames_of(patient: Patient) -> Frames:
+def structure_placement(patient: Patient) -> StructurePlacement:
     """How the structures lie. Raises FrameMismatch where most lie otherwise than their names say, or outside
     the body."""
     remnants = {remnant.name for remnant in remnants_of(patient.structures, patient.grid)}
     judged = [s for s in patient.structures if s.name not in remnants]
-    parts = joined_with(patient.parts, patient.target)
+    parts = joined_with_target(patient.parts, patient.target)
     turned = notes_on_orientation(judged, patient.grid)
-    organs = placed(patient.structures, parts, guessed=patient.guessed)
-    return Frames(turned, organs, parts, patient.grid)
+    organs = organ_placements(patient.structures, parts, guessed=patient.guessed)
+    return StructurePlacement(turned, organs, parts, patient.grid)
 
 
-def notes_on_frames(frames: Frames, ends: ViewEnds | None) -> tuple[str, ...]:
+def notes_on_placement(frames: StructurePlacement, ends: ViewEnds | None) -> tuple[str, ...]:
     """What lies otherwise than its name says, or outside the body. `ends` are where his grid is made to end
     thereafter: None where it is not."""
     return (*frames.turned, *notes_on_outside(frames.organs, frames.parts, frames.grid, ends))

@@ -16,19 +16,19 @@ DERIVE = "derive"
 """The table that is asked for where none is named: a half space under the body."""
 
 
-def assigned(segmentation: Segmentation, asked: Mapping[str, Role]) -> tuple[Structure, ...]:
+def assign_roles(segmentation: Segmentation, asked: Mapping[str, Role]) -> tuple[Structure, ...]:
     """Every structure with its role: as `asked`, as its file says, or as its name implies."""
     return tuple(s.with_role(asked.get(s.name) or s.role or role_of(s.name)) for s in segmentation.structures)
 
 
-def only_targets(structures: tuple[Structure, ...], names: tuple[str, ...]) -> tuple[Structure, ...]:
+def with_only_targets(structures: tuple[Structure, ...], names: tuple[str, ...]) -> tuple[Structure, ...]:
     """The structures, with those in `names` as the only targets: other lesions are tissue like any other."""
     return tuple(
         s.with_role(Role.PASSABLE) if s.role is Role.TARGET and s.name not in names else s for s in structures
     )
 
 
-def asked_roles(
+def requested_roles(
     segmentation: Segmentation, targets: tuple[str, ...], roles: Mapping[str, str], table: str
 ) -> dict[str, Role]:
     """The roles that a request gives: by name, as a target, and as the table.

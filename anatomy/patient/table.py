@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from anatomy.geometry.frames import Grid
-from anatomy.geometry.masks import VoxelMask, middle_P
+from anatomy.geometry.masks import VoxelMask, centroid_P
 from anatomy.names.roles import TABLE_FAMILIES, key_of
 from anatomy.patient.pose import Position
 from anatomy.structures import Role, Structure
@@ -66,7 +66,7 @@ def _off_and_half_mm(
 ) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
     """How far a table's centroid lies from the patient's middle, and half his extent; each down and across.
     Walls, rails and stray voxels move a centroid by their volume only."""
-    off_P = middle_P(table, grid) - 0.5 * (ends_P.min(axis=0) + ends_P.max(axis=0))
+    off_P = centroid_P(table, grid) - 0.5 * (ends_P.min(axis=0) + ends_P.max(axis=0))
     return ways @ off_P, 0.5 * np.maximum(np.ptp(ends_P @ ways.T, axis=0), grid.spacing_mm.min())
 
 

@@ -17,7 +17,7 @@ MAX_TARGET_MM = 150.0
 MIN_TARGET_VOXELS = 4
 """Fewer voxels are a stray click, not a node: no seed position within them means anything [U]."""
 
-LEAST_CONTACT = 0.25
+MIN_CONTACT = 0.25
 """A target that meets the body with this share of its surface grows from it; one in the air beside it touches
 it with less [U]."""
 
@@ -84,13 +84,13 @@ def share_outside(target: VoxelMask, body: VoxelMask, drawn: Iterable[VoxelMask]
 
     `body` is what it is without the target, and `drawn` what was given as body. A label map's body has a hole
     where the target is, and one at the skin is open to the air: a target that overlaps nothing drawn lies in
-    the body wholly where LEAST_CONTACT or more of its surface meets it.
+    the body wholly where MIN_CONTACT or more of its surface meets it.
     """
     within = _around(body, target) == body.label
     inside = _around(target, target) == target.label
     share = 1.0 - np.count_nonzero(within & inside) / target.count
     overlaps = any(((_around(one, target) == one.label) & inside).any() for one in drawn)
-    grown = not overlaps and _contact(inside, within & ~inside) >= LEAST_CONTACT
+    grown = not overlaps and _contact(inside, within & ~inside) >= MIN_CONTACT
     return 0.0 if grown else share
 
 

@@ -27,36 +27,36 @@ SPECK_SHARE = 0.1
 SPECK_AWAY_MM = 20.0
 """Nearer to the main part than this, a small part may be a satellite, and is treated [U]."""
 
-CRUMB_MM3 = 65.0
+FRAGMENT_MM3 = 65.0
 """A speck smaller than this, or of one voxel, is a crumb, and left out [U]: a ball of less than 5 mm, in
 which no seed has room. A larger one may be a node: to leave it out, or to treat it, is not for a program to
 choose."""
 
-MOST_PARTS = 200
+MAX_PARTS = 200
 """What is in more parts than this is no target [U]: vessels, speckle, the whole image."""
 
-PARTS_TOLD = 5
+MAX_PARTS_LISTED = 5
 """Parts that a note lists one by one."""
 
 
 @dataclass(frozen=True, eq=False)
 class TargetPart:
     """A connected part of a target. `away_mm` is from its nearest voxel centre to the main part's nearest;
-    `near_P` is that voxel's place. A `crumb` is left out of the target."""
+    `near_P` is that voxel's place. A `is_fragment` is left out of the target."""
 
     voxels: int
     volume_mm3: float
     away_mm: float
     near_P: Float[np.ndarray, "3"]
-    speck: bool
+    is_speck: bool
 
     @property
-    def crumb(self) -> bool:
+    def is_fragment(self) -> bool:
         """Whether the part is too small to be chosen over: noise, or a stray click."""
-        return self.speck and (self.voxels == 1 or self.volume_mm3 < CRUMB_MM3)
+        return self.is_speck and (self.voxels == 1 or self.volume_mm3 < FRAGMENT_MM3)
 
 
-def without_crumbs(structure: Structure, grid: Grid) -> tuple[Structure, tuple[TargetPart, ...]]:
+def without_fragments(structure: Structure, grid: Grid) -> tuple[Structure, tuple[TargetPart, ...]]:
     """A target structure without its crumbs, and all its parts, the main one first, then by size.
 
     Parts touch at faces, edges or corners. Raises StructureError for what is too large or in too many parts
@@ -69,14 +69,14 @@ def without_crumbs(structure: Structure, grid: Grid) -> tuple[Structure, tuple[T
     numbers, count = ndimage.label(whole, np.ones((3, 3, 3)))
     if count < 2:
         return structure, ()
-    if count > MOST_PARTS:
+    if count > MAX_PARTS:
         raise StructureError(
             TARGET_FIELD,
             f"the target {structure.name!r} is in {count} parts",
-            f"A target is in at most {MOST_PARTS}: clean its mask, or name a node or lesion.",
+            f"A target is in at most {MAX_PARTS}: clean its mask, or name a node or lesion.",
         )
     order, parts = _parts(numbers, count, structure, grid)
-    specks = [part for part in parts if part.speck]
+    specks = [part for part in parts if part.is_speck]
     if structure.surface is not None and specks:
         raise StructureError(
             TARGET_FIELD,
@@ -84,8 +84,8 @@ def without_crumbs(structure: Structure, grid: Grid) -> tuple[Structure, tuple[T
             f"from the main one, as at LPS {_place(specks[0])}",
             "Remove them from the surface, or save what is to be treated there as a structure of its own.",
         )
-    _refuse_doubtful(structure.name, [part for part in specks if not part.crumb])
-    crumbs = [n for n, part in zip(order, parts, strict=True) if part.crumb]
+    _refuse_doubtful(structure.name, [part for part in specks if not part.is_fragment])
+    crumbs = [n for n, part in zip(order, parts, strict=True) if part.is_fragment]
     if not crumbs:
         return structure, parts
     kept = np.zeros(grid.shape, bool)
@@ -139,9 +139,9 @@ def notes_on_parts_of(name: str, parts: tuple[TargetPart, ...]) -> tuple[str, ..
     if len(parts) < 2:
         return ()
     others = [f"{_cc(part)} {part.away_mm:.0f} mm away" for part in parts[1:]]
-    more = f" and {len(others) - PARTS_TOLD} more" if len(others) > PARTS_TOLD else ""
-    said = f"{name} is in {len(parts)} parts: {_cc(parts[0])}, {', '.join(others[:PARTS_TOLD])}{more}."
-    crumbs = [part for part in parts if part.crumb]
+    more = f" and {len(others) - MAX_PARTS_LISTED} more" if len(others) > MAX_PARTS_LISTED else ""
+    said = f"{name} is in {len(parts)} parts: {_cc(parts[0])}, {', '.join(others[:MAX_PARTS_LISTED])}{more}."
+    crumbs = [part for part in parts if part.is_fragment]
     if not crumbs:
         return (f"{said} All are treated as one target.",)
     return (

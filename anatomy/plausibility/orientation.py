@@ -18,7 +18,7 @@ from jaxtyping import Float
 
 from anatomy.errors import FrameMismatch
 from anatomy.geometry.frames import Grid
-from anatomy.geometry.masks import middle_P
+from anatomy.geometry.masks import centroid_P
 from anatomy.names.roles import SIDES, key_of, level_of, words_of
 from anatomy.plausibility.expected_structures import LEVELS
 from anatomy.structures import Role, Structure
@@ -33,10 +33,10 @@ NEIGHBOURS_ALIKE_MM = 20.0
 """They vote only where their middles are no further apart than this from front to back [U]: the front end of
 a rib lies below the back end of the next one, and a small field of view may show just these."""
 
-LEAST_SHARE = 2 / 3
+MIN_SHARE = 2 / 3
 """Votes of one kind contradict an input where at least this part of them does [U]."""
 
-_LEAST_VOTES = {"across": 1, "depth": 2, "height": 2}
+_MIN_VOTES = {"across": 1, "depth": 2, "height": 2}
 """Votes that must contradict for an input to be refused [U]. One pair of sides, swapped, is plain."""
 
 _INVERTED = frozenset(
@@ -80,19 +80,19 @@ class Vote:
 def notes_on_orientation(structures: Sequence[Structure], grid: Grid) -> tuple[str, ...]:
     """One sentence for each comparison that contradicts its names, where most of its kind agree.
 
-    `structures` have roles, are not empty, and are no remnants. Raises FrameMismatch where LEAST_SHARE of the
+    `structures` have roles, are not empty, and are no remnants. Raises FrameMismatch where MIN_SHARE of the
     votes of one kind contradict.
     """
     votes = tuple(_votes([s for s in structures if s.role in _VOTING], grid))
-    against = {kind: [v for v in votes if v.kind == kind and v.by_mm < 0] for kind in _LEAST_VOTES}
+    against = {kind: [v for v in votes if v.kind == kind and v.by_mm < 0] for kind in _MIN_VOTES}
     wrong = frozenset(
         kind
-        for kind, least in _LEAST_VOTES.items()
-        if len(against[kind]) >= max(least, LEAST_SHARE * sum(v.kind == kind for v in votes))
+        for kind, least in _MIN_VOTES.items()
+        if len(against[kind]) >= max(least, MIN_SHARE * sum(v.kind == kind for v in votes))
     )
     if wrong:
-        found = [vote for kind in _LEAST_VOTES if kind in wrong for vote in against[kind]]
-        examples = [against[kind][0].expected for kind in _LEAST_VOTES if kind in wrong]
+        found = [vote for kind in _MIN_VOTES if kind in wrong for vote in against[kind]]
+        examples = [against[kind][0].expected for kind in _MIN_VOTES if kind in wrong]
         raise FrameMismatch(
             "input",
             f"structures lie otherwise than their names say, in {len(found)} of {len(votes)} comparisons: "
@@ -110,7 +110,7 @@ _VOTING = (Role.FORBIDDEN, Role.LUNG, Role.PASSABLE)
 
 
 def _votes(structures: Sequence[Structure], grid: Grid) -> Iterator[Vote]:
-    middles = {s.name: middle_P(s.mask, grid) for s in structures}
+    middles = {s.name: centroid_P(s.mask, grid) for s in structures}
     by_words = {words_of(s.name): s.name for s in structures}
     for words, name in sorted(by_words.items()):
         twin = tuple("right" if word == "left" else word for word in words)

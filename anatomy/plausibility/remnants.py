@@ -13,7 +13,7 @@ from anatomy.plausibility.sizes import least_cm3_of, volume_cm3
 from anatomy.remarks import listed
 from anatomy.structures import Structure
 
-MOST_REMNANTS = 10
+MAX_REMNANTS_LISTED = 10
 """Remnants that the note lists."""
 
 
@@ -57,7 +57,7 @@ def note_on_remnants(remnants: Sequence[Remnant]) -> tuple[str, ...]:
     """What is there only in part."""
     if not remnants:
         return ()
-    some = listed([f"{r.volume_cm3:.2g} cm3 of {r.name}" for r in remnants], MOST_REMNANTS)
+    some = listed([f"{r.volume_cm3:.2g} cm3 of {r.name}" for r in remnants], MAX_REMNANTS_LISTED)
     if len(remnants) == 1:
         return (f"Only {some}: taken as a remnant, which is avoided where it lies and stands for no organ.",)
     return (f"Only {some}: taken as remnants, which are avoided where they lie and stand for no organ.",)

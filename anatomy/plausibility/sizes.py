@@ -60,18 +60,18 @@ _SIZES: Mapping[Key, _Size] = {
 }
 """By the family of a name. [U] all: from the rule above."""
 
-LEAST_OTHER_CM3 = 0.05
+MIN_OTHER_CM3 = 0.05
 """An organ that is not among these and is smaller is a remnant [U]: a cube of less than 4 mm. A vessel
 of 2 mm holds more over the height of a vertebra."""
 
-LEAST_TARGET_MM = 4.0
+MIN_TARGET_MM = 4.0
 """A target's surface that is shorter is in another unit [U]: what is implanted is no smaller than a seed,
 4.5 mm."""
 
 _FACTORS = (10.0, 25.4, 1000.0)
 """Lengths of cm, inches and m in mm."""
 
-MOST_OF_USUAL = 4.0
+MAX_OF_USUAL = 4.0
 """An organ in its right unit is no larger than this times an adult's usual volume [U]."""
 
 _UNITS = (("cm", 15.5), ("cm or inches", 18.0), ("inches", 100.0), ("m", np.inf))
@@ -143,7 +143,7 @@ def _fits_enlarged(surface: Surface, cm3: float, size: _Size, others: Sequence[S
     high = np.max([other.vertices_P.max(axis=0) for other in others], axis=0)
     own_low, own_high = surface.vertices_P.min(axis=0), surface.vertices_P.max(axis=0)
     return any(
-        size.least_cm3 <= factor**3 * cm3 <= MOST_OF_USUAL * size.usual_cm3
+        size.least_cm3 <= factor**3 * cm3 <= MAX_OF_USUAL * size.usual_cm3
         and bool(np.all((factor * own_low <= high) & (factor * own_high >= low)))
         for factor in _FACTORS
     )
@@ -157,7 +157,7 @@ def least_cm3_of(name: str, role: Role) -> float:
     size = _SIZES.get(key_of(name))
     if size is None and role is Role.LUNG and not is_known(name):
         size = _LUNG
-    return LEAST_OTHER_CM3 if size is None else size.least_cm3
+    return MIN_OTHER_CM3 if size is None else size.least_cm3
 
 
 def volume_cm3(structure: Structure, grid: Grid) -> float:
@@ -176,10 +176,10 @@ def enclosed_cm3(surface: Surface) -> float:
 def refuse_unlikely_target(file: str, surface: Surface) -> None:
     """Raise SurfaceError where a target's surface is shorter than any target."""
     longest_mm = float(np.ptp(surface.vertices_P, axis=0).max())
-    if longest_mm < LEAST_TARGET_MM:
+    if longest_mm < MIN_TARGET_MM:
         raise SurfaceError(
             file,
-            f"the target is {longest_mm:.2g} mm long, and none is shorter than {LEAST_TARGET_MM:g} mm",
+            f"the target is {longest_mm:.2g} mm long, and none is shorter than {MIN_TARGET_MM:g} mm",
             "It is likely in cm, inches or m: write it in mm.",
         )
 

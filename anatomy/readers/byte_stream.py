@@ -37,7 +37,7 @@ class ByteStream:
         self._file = file
         self._fault: ReadError | None = None
 
-    def upto(self, count: int) -> bytes:
+    def read_up_to(self, count: int) -> bytes:
         """The next `count` bytes, or as many as there are. Raises ReadError where they are damaged, and from
         then on."""
         if self._fault is not None:
@@ -50,9 +50,9 @@ class ByteStream:
             self._fault = ReadError(self._file, f"it is damaged ({error})", _CUT)
         raise self._fault
 
-    def exactly(self, count: int, what: str) -> bytes:
+    def read_exactly(self, count: int, what: str) -> bytes:
         """The next `count` bytes. Raises ReadError where they are damaged, or fewer; `what` names them."""
-        content = self.upto(count)
+        content = self.read_up_to(count)
         if len(content) < count:
             raise ReadError(self._file, f"its {what} are cut short", _CUT)
         return content
@@ -61,7 +61,7 @@ class ByteStream:
         """Read on to the end. Raises ReadError where bytes before it are damaged, or where more than padding
         is left."""
         padding = 0
-        while rest := self.upto(_CHUNK_BYTES):
+        while rest := self.read_up_to(_CHUNK_BYTES):
             padding += len(rest)
             if rest.count(0) < len(rest) or padding > MAX_PADDING_BYTES:
                 raise ReadError(
@@ -70,21 +70,21 @@ class ByteStream:
                     "Write the file again, with the sizes that it has.",
                 )
 
-    def exhaust(self, most_bytes: int) -> None:
+    def drain(self, most_bytes: int) -> None:
         """Read on, over at most so many bytes, for the sake of check sums alone. Raises ReadError."""
-        while most_bytes > 0 and (rest := self.upto(_CHUNK_BYTES)):
+        while most_bytes > 0 and (rest := self.read_up_to(_CHUNK_BYTES)):
             most_bytes -= len(rest)
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[ByteStream]:
+def open_stream(path: Path) -> Iterator[ByteStream]:
     """A file's content, unpacked where it begins as gzip."""
     with path.open("rb") as raw:
         packed = raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
         raw.seek(0)
-        yield unpacked(raw, path.name) if packed else ByteStream(raw, path.name)
+        yield gunzip_stream(raw, path.name) if packed else ByteStream(raw, path.name)
 
 
-def unpacked(raw: io.BufferedIOBase, file: str) -> ByteStream:
+def gunzip_stream(raw: io.BufferedIOBase, file: str) -> ByteStream:
     """The content of the gzip members that begin where `raw` stands."""
     return ByteStream(gzip.GzipFile(fileobj=raw), file)

@@ -29,11 +29,11 @@ _DOCUMENT = re.compile(
 
 _OF_DESKTOPS = frozenset(("__macosx", "thumbs.db", "desktop.ini"))
 
-MOST_PASSED_OVER = 10
+MAX_IGNORED_LISTED = 10
 """Names that the note lists."""
 
 
-def called_nifti(name: str) -> bool:
+def has_nifti_name(name: str) -> bool:
     """Whether a file's name is that of a NIfTI file."""
     return name.lower().endswith(NIFTI_SUFFIXES)
 
@@ -45,7 +45,7 @@ def is_dicom(path: Path) -> bool:
     return start[128:132] == b"DICM" or (start[:2] == b"PK" and path.suffix.lower() == ".zip")
 
 
-def dicom(path: Path) -> ReadError:
+def dicom_error(path: Path) -> ReadError:
     """The error for DICOM and zips."""
     return ReadError(
         path.name,
@@ -54,18 +54,18 @@ def dicom(path: Path) -> ReadError:
     )
 
 
-def files_of(folder: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+def input_files(folder: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """The folder's own files of the one kind it holds, sorted, and a note on what else lies there.
 
     Raises ReadError for a folder of no kind or of several, and for what looks like a structure that is
     missing.
     """
-    entries = sorted(entry for entry in folder.iterdir() if not is_of_desktops(entry.name))
+    entries = sorted(entry for entry in folder.iterdir() if not is_desktop_file(entry.name))
     for entry in entries:
         _refuse_missing(entry)
     files = tuple(entry for entry in entries if entry.is_file())
     kinds = {
-        "NIfTI masks": tuple(f for f in files if called_nifti(f.name)),
+        "NIfTI masks": tuple(f for f in files if has_nifti_name(f.name)),
         "surfaces": tuple(f for f in files if is_surface(f)),
         ".seg.nrrd files": tuple(f for f in files if f.name.lower().endswith(".nrrd")),
     }
@@ -79,13 +79,13 @@ def files_of(folder: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     if found:
         return kinds[found[0]], _note_on_others(entries, kinds[found[0]], found[0])
     if any(is_dicom(file) for file in files):
-        raise dicom(folder)
+        raise dicom_error(folder)
     others = [entry.name for entry in entries]
     held = f" (but {listed(others)})" if others else ""
     raise ReadError(folder.name, f"the folder holds nothing that is read here{held}", f"Give {KINDS}.")
 
 
-def is_of_desktops(name: str) -> bool:
+def is_desktop_file(name: str) -> bool:
     """Whether desktop systems add a file or folder of that name of their own accord."""
     return name.startswith(".") or name.lower() in _OF_DESKTOPS
 
@@ -96,7 +96,7 @@ def is_document(name: str) -> bool:
 
 
 def _is_called_as_input(name: str) -> bool:
-    return called_nifti(name) or is_surface(Path(name)) or name.lower().endswith(".nrrd")
+    return has_nifti_name(name) or is_surface(Path(name)) or name.lower().endswith(".nrrd")
 
 
 def _refuse_missing(entry: Path) -> None:
@@ -123,4 +123,4 @@ def _note_on_others(entries: list[Path], taken: tuple[Path, ...], kind: str) -> 
         for entry in entries
         if entry not in known and (entry.is_dir() or not is_document(entry.name))
     ]
-    return (f"Passed over beside the {kind}: {listed(others, MOST_PASSED_OVER)}.",) if others else ()
+    return (f"Passed over beside the {kind}: {listed(others, MAX_IGNORED_LISTED)}.",) if others else ()

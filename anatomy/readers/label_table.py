@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 from anatomy.errors import ReadError
 from anatomy.names.background import names_background
-from anatomy.readers.label_values import LARGEST_LABEL, whole_number
+from anatomy.readers.label_values import MAX_LABEL, whole_number
 from anatomy.readers.size_limits import (
     MAX_NAME_LENGTH,
     MAX_NAMES_BYTES,
@@ -20,7 +20,7 @@ from anatomy.readers.size_limits import (
     check_structure_count,
 )
 
-_LONGEST_LABEL = 20
+_MAX_LABEL_DIGITS = 20
 """Characters of a label as a number: far more than the largest has."""
 
 _REMEDY = 'Give one JSON object such as {"1": "heart", "2": "aorta"}, with each label and name once.'
@@ -77,7 +77,7 @@ class _Repeated(ValueError):
 def _number(digits: str) -> int | float:
     """A whole number of JSON. Python reads none of more than 4,300 digits; one too long to be a label may as
     well be a real number, which is no label."""
-    return int(digits) if len(digits) <= _LONGEST_LABEL else float(digits)
+    return int(digits) if len(digits) <= _MAX_LABEL_DIGITS else float(digits)
 
 
 def _no_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -98,8 +98,8 @@ def _pair(key: str, value: object, file: str) -> tuple[int, str]:
         label, name = value, key
     else:
         raise ReadError(file, f"the entry {key!r}: {value!r} is no label and name", _REMEDY)
-    if not 0 <= label <= LARGEST_LABEL:
-        raise ReadError(file, f"the label {label} is out of range", f"Labels are 0 to {LARGEST_LABEL}.")
+    if not 0 <= label <= MAX_LABEL:
+        raise ReadError(file, f"the label {label} is out of range", f"Labels are 0 to {MAX_LABEL}.")
     return label, name.strip()
 
 

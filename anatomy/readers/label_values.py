@@ -11,7 +11,7 @@ from jaxtyping import UInt
 
 from anatomy.errors import ReadError
 
-LARGEST_LABEL = 65535
+MAX_LABEL = 65535
 
 WHOLE_TOLERANCE = 1e-4
 """Stored label times a header's float32 scale may miss a whole number by its rounding, not by more."""
@@ -27,7 +27,7 @@ def whole_number(text: str) -> int | None:
     return None if found is None else int(found.group(1))
 
 
-def whole_labels(values: np.ndarray, file: str) -> UInt[np.ndarray, "..."]:
+def to_labels(values: np.ndarray, file: str) -> UInt[np.ndarray, "..."]:
     """Stored values of any number type as uint16 labels.
 
     Raises ReadError for NaN, fractions (a probability map is no label map), negatives and values above 65535.
@@ -43,8 +43,8 @@ def whole_labels(values: np.ndarray, file: str) -> UInt[np.ndarray, "..."]:
         raise ReadError(
             file, f"it holds the negative value {low:g}", "Labels are 0 and above: is it CT, not labels?"
         )
-    if high > LARGEST_LABEL + WHOLE_TOLERANCE:
-        raise ReadError(file, f"it holds the value {high:g}", f"Labels go up to {LARGEST_LABEL}.")
+    if high > MAX_LABEL + WHOLE_TOLERANCE:
+        raise ReadError(file, f"it holds the value {high:g}", f"Labels go up to {MAX_LABEL}.")
     if values.dtype.kind == "f":
         whole = np.rint(values)
         apart = np.abs(values - whole)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from anatomy.errors import ReadError
 from anatomy.geometry.frames import Grid
-from anatomy.geometry.masks import Layers
+from anatomy.geometry.masks import MaskLayers
 from anatomy.readers.nifti.volume import read_mask
 from anatomy.readers.same_grid import refuse_other_grid
 from anatomy.readers.size_limits import check_structure_count
@@ -30,14 +30,14 @@ def read_masks(
     """
     check_structure_count("the folder of masks", len(files))
     grid: Grid | None = None
-    layers: Layers | None = None
+    layers: MaskLayers | None = None
     structures: dict[str, Structure] = {}
     remarks: list[tuple[str, str]] = []
     for path in files:
         mask, mask_grid, own = read_mask(path)
         remarks += [(path.name, remark) for remark in own]
         if grid is None or layers is None:
-            grid, layers = mask_grid, Layers(mask_grid.shape)
+            grid, layers = mask_grid, MaskLayers(mask_grid.shape)
         else:
             refuse_other_grid(path.name, mask_grid, files[0].name, grid)
         name = organ_name(path)

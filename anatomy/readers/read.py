@@ -18,17 +18,17 @@ import numpy as np
 from anatomy.errors import FrameMismatch, ReadError, StructureError, SurfaceError
 from anatomy.geometry.extents import refuse_far_apart
 from anatomy.geometry.frames import Grid
-from anatomy.geometry.masks import Layers, mask_from_bool
+from anatomy.geometry.masks import MaskLayers, mask_from_bool
 from anatomy.geometry.surface import Surface
 from anatomy.geometry.surface_bodies import bodies_without_voxels
 from anatomy.geometry.surfaces import grid_around, voxelise
 from anatomy.names.roles import role_of
 from anatomy.plausibility.sizes import refuse_unlikely_surfaces, refuse_unlikely_target
 from anatomy.readers.digest import digest
-from anatomy.readers.input_kinds import KINDS, called_nifti, dicom, files_of, is_dicom
+from anatomy.readers.input_kinds import KINDS, dicom_error, has_nifti_name, input_files, is_dicom
 from anatomy.readers.label_map import read_label_map
 from anatomy.readers.mask_folder import organ_name, read_masks
-from anatomy.readers.mesh.mesh_axes import MeshAxes, settled_axes
+from anatomy.readers.mesh.mesh_axes import MeshAxes, resolve_axes
 from anatomy.readers.mesh.mesh_files import axes_stated_in, is_surface, read_surface
 from anatomy.readers.mesh.mesh_names import mesh_names
 from anatomy.readers.nifti.volume import Remarks, is_nifti, read_ct, read_mask
@@ -60,7 +60,7 @@ def read(
     for given in (path, names, *targets, ct):
         if given is not None and not given.exists():
             raise ReadError(given.name, "there is no such file or folder", "Check the path.")
-    files, passed_over = files_of(path) if path.is_dir() else ((path,), ())
+    files, passed_over = input_files(path) if path.is_dir() else ((path,), ())
     axes, axes_notes = _settled_axes((*files, *targets), mesh_axes)
     segmentation = _read_folder(files, axes) if path.is_dir() else _read_file(path, names, axes)
     if names is not None:
@@ -101,12 +101,12 @@ def read(
 def _settled_axes(
     files: Sequence[Path], asked: MeshAxes | None
 ) -> tuple[dict[Path, MeshAxes], tuple[str, ...]]:
-    """The axes of each surface among the files, and notes on them. Raises as `settled_axes` does, and
+    """The axes of each surface among the files, and notes on them. Raises as `resolve_axes` does, and
     ReadError where axes are asked for and no file is a surface."""
     surfaces = [file for file in files if file.is_file() and is_surface(file)]
     if asked is not None and not surfaces:
         raise ReadError("mesh_axes", "the input has no surface, which takes them", "Leave --mesh-axes out.")
-    return settled_axes({file: axes_stated_in(file) for file in surfaces}, asked)
+    return resolve_axes({file: axes_stated_in(file) for file in surfaces}, asked)
 
 
 def _needs_names(path: Path) -> bool:
@@ -119,10 +119,10 @@ def _read_file(path: Path, names: Path | None, axes: Mapping[Path, MeshAxes]) ->
         return Segmentation(grid, structures, ())
     if is_surface(path):
         return _on_own_grid({path: read_surface(path, axes[path])})
-    if is_nifti(path) or called_nifti(path.name):
+    if is_nifti(path) or has_nifti_name(path.name):
         return _read_label_map(path, names)
     if is_dicom(path):
-        raise dicom(path)
+        raise dicom_error(path)
     raise ReadError(path.name, "it is of no kind that is read here", f"Give {KINDS}.")
 
 
@@ -145,7 +145,7 @@ def _on_own_grid(surfaces: dict[Path, Surface]) -> Segmentation:
     names, notes = mesh_names(list(surfaces))
     refuse_unlikely_surfaces({file.name: (names[file], surface) for file, surface in surfaces.items()})
     grid = grid_around(surfaces.values(), SURFACE_VOXEL_MM)
-    layers = Layers(grid.shape)
+    layers = MaskLayers(grid.shape)
     structures: dict[str, Structure] = {}
     for file, surface in surfaces.items():
         name = names[file]
@@ -189,7 +189,7 @@ def _read_target(
         mask = voxelise(surface, grid, touching=False)
         _refuse_lost(path.name, surface, mask, grid)
         return Structure(path.stem, mask_from_bool(mask), Role.TARGET, surface), ()
-    if is_nifti(path) or called_nifti(path.name):
+    if is_nifti(path) or has_nifti_name(path.name):
         mask, own, remarks = read_mask(path)
         refuse_other_grid(path.name, own, "the input", grid)
         if not mask.any():
@@ -229,7 +229,7 @@ def _refuse_beyond(path: Path, surface: Surface, grid: Grid) -> None:
 
 
 def _read_ct(path: Path, grid: Grid) -> tuple[np.ndarray, Remarks]:
-    if not path.is_file() or not (is_nifti(path) or called_nifti(path.name)):
+    if not path.is_file() or not (is_nifti(path) or has_nifti_name(path.name)):
         raise ReadError(path.name, "CT is read from NIfTI only", "Convert it to .nii.gz on the labels' grid.")
     ct_hu, own, remarks = read_ct(path)
     refuse_other_grid(path.name, own, "the input", grid)

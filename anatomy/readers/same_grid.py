@@ -19,7 +19,7 @@ def refuse_other_grid(file: str, own: Grid, other_file: str, other: Grid) -> Non
     start = f"it lies on another grid than {other_file}"
     if own.shape != other.shape:
         raise FrameMismatch(file, f"{start}: {_size(own)} voxels, not {_size(other)}", _RESAMPLE)
-    apart = f"the same voxel lies up to {own.apart_mm(other):.4g} mm away"
+    apart = f"the same voxel lies up to {own.largest_offset_mm(other):.4g} mm away"
     differences = {
         f"spacing {_numbers(own.spacing_mm, other.spacing_mm)} mm": _relative(own, other),
         f"LPS origin {_numbers(own.origin_P, other.origin_P)} mm": float(

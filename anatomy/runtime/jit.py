@@ -15,11 +15,11 @@ from numba import njit
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def loop(function: F) -> F:
+def jit(function: F) -> F:
     """Compile one function, cached on disk, without the interpreter's lock."""
     return cast(F, njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
-def inlined(function: F) -> F:
-    """As `loop`, and made part of what calls it: passing SearchFields costs more than most functions do."""
+def jit_inline(function: F) -> F:
+    """As `jit`, and made part of what calls it: passing SearchFields costs more than most functions do."""
     return cast(F, njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function))

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from anatomy.errors import AnatomyError
 from anatomy.geometry.frames import MAX_SPACING_MM, MIN_SPACING_MM, Grid
-from anatomy.geometry.masks import Layers
+from anatomy.geometry.masks import MaskLayers
 from anatomy.patient.pose import gravity_P
 from anatomy.structures import InputDigest, Role, Segmentation, Structure
 from anatomy.thorax.abdomen import abdomen
@@ -129,7 +129,7 @@ def thorax(
         )
     grid = _grid(parameters, given, axes)
     centres = VoxelCentres(grid)
-    layers = Layers(grid.shape)
+    layers = MaskLayers(grid.shape)
     structures = []
     for name, solid in solids(parameters).items():
         reach = centres.box_of(solid.bounds_P, centres.whole) or EMPTY

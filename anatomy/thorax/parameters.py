@@ -45,7 +45,7 @@ class ThoraxParameters:
             _refuse_outside(name, getattr(self, name), low, high)
         calibre = chest(self).calibre
         for name, high in NODE_LIMITS_MM.items():
-            _refuse_outside(name, getattr(self, name), SMALLEST_TARGET_MM, high * calibre)
+            _refuse_outside(name, getattr(self, name), MIN_TARGET_MM, high * calibre)
 
     def sha256(self, spacing_mm: tuple[float, float, float], R_PB: Float[np.ndarray, "3 3"]) -> str:
         """Digest in hex of everything the voxels depend on, as canonical JSON."""
@@ -75,7 +75,7 @@ NODE_LIMITS_MM = {
 }
 """The largest that fit between the vessels of the reference chest; they scale with its calibres. [C]"""
 
-SMALLEST_TARGET_MM = 4.0
+MIN_TARGET_MM = 4.0
 """Smaller than this nothing is seen, or treated, as a node. [U]"""
 
 

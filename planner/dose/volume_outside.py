@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.ndimage import binary_dilation, binary_erosion
 
 from anatomy.geometry.frames import Grid
-from anatomy.geometry.masks import VoxelMask, inside
+from anatomy.geometry.masks import VoxelMask, points_inside
 from planner.dose.dose_grid import POINTS_AT_ONCE, DoseAt, Lattice, lattice_enclosing
 
 STEP_MM = 1.0
@@ -104,6 +104,6 @@ def _counted(
     for first in range(0, len(cells_V), at_once):
         p_V = (cells_V[first : first + at_once, None, :] + offsets).reshape(-1, 3)
         p_P = lattice.to_patient(p_V * lattice.spacing_mm)
-        beyond = p_P[~inside(target, grid, p_P)]
+        beyond = p_P[~points_inside(target, grid, p_P)]
         count += len(beyond) if dose is None else int(np.count_nonzero(dose(beyond) >= level_gy))
     return count

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from anatomy.geometry.masks import inside
+from anatomy.geometry.masks import points_inside
 from anatomy.scene import Scene
 from planner.errors import RequestError
 from planner.measuring.measure import Measurer
@@ -35,7 +35,7 @@ def refuse_impossible_seeds(scene: Scene, request: Request, seeds: Sequence[Give
                 f"it lies over {LIKELY_SPAN_MM:g} mm from the target",
                 "Give LPS mm in the plan's frame: register the CT after the implant to it first.",
             )
-        if not inside(scene.body, scene.grid, centre[None])[0]:
+        if not points_inside(scene.body, scene.grid, centre[None])[0]:
             raise RequestError(where, "it lies outside the body", "Check the frame, or leave it out.")
         apart = np.linalg.norm(centres[:n] - centre, axis=1)
         if n and apart.min() < source_of(request).seed_diameter_mm:

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from anatomy.geometry.frames import Grid
-from anatomy.runtime.jit import loop
+from anatomy.runtime.jit import jit
 from anatomy.structures import Structure
 from planner.measuring.crossings import by_layer
 from planner.measuring.segment_box import clamped_polyline, segment_box_distance2
@@ -95,7 +95,7 @@ class Obstacles:
         return self._names[int(np.argmin(lacks))] if np.isfinite(lacks).any() else ""
 
 
-@loop
+@jit
 def slab_part(one, two, axis, low, high):  # type: ignore[no-untyped-def]
     """First and last t in [0, 1] with one + t (two - one) in [low, high] along `axis`; first > last: none."""
     d = two[axis] - one[axis]
@@ -106,13 +106,13 @@ def slab_part(one, two, axis, low, high):  # type: ignore[no-untyped-def]
     return max(0.0, min(s, t)), min(1.0, max(s, t))
 
 
-@loop
+@jit
 def indices(low, high, spacing, count):  # type: ignore[no-untyped-def]
     """First and last index along one axis of voxels that meet [low, high]."""
     return max(floor(low / spacing + 0.5), 0), min(floor(high / spacing + 0.5), count - 1)
 
 
-@loop
+@jit
 def across(one, two, m, u, t0, t1, centre, half, reach):  # type: ignore[no-untyped-def]
     """Where along axis `u` anything of a slab may be within reach of the segment: first and last. [mm]
 
@@ -131,7 +131,7 @@ def across(one, two, m, u, t0, t1, centre, half, reach):  # type: ignore[no-unty
     return max(low, middle - wide), min(high, middle + wide)
 
 
-@loop
+@jit
 def nearest_of_each(voxels, starts, members, spacing, axis_B, reach, nearest):  # type: ignore[no-untyped-def]
     """Lower `nearest` (structures) to the distance from the axis to each structure within `reach`. [mm]
 
@@ -186,7 +186,7 @@ def nearest_of_each(voxels, starts, members, spacing, axis_B, reach, nearest):  
                         nearest[members[n]] = min(nearest[members[n]], distance)
 
 
-@loop
+@jit
 def centre_distance2(one, two, at, spacing):  # type: ignore[no-untyped-def]
     """Squared distance from the segment to a voxel's centre. [mm2]"""
     along, length2 = 0.0, 0.0

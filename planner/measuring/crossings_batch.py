@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from anatomy.geometry.masks import VoxelMask
-from anatomy.runtime.jit import loop
+from anatomy.runtime.jit import jit
 from anatomy.runtime.parallel import parallel_for
 from anatomy.scene import Scene
 from anatomy.structures import Role, Structure
@@ -78,7 +78,7 @@ class CrossingsBatch:
         return (counts, crossed, spans) if most <= room else self._walked(*axes, most)
 
 
-@loop
+@jit
 def cross_range(  # type: ignore[no-untyped-def]
     sets, starts, members, spacing, entries, inwards, lengths, structures, counts, crossed, spans, first, last
 ):

@@ -16,15 +16,15 @@ on the direction in which an axis is walked.
 
 import numpy as np
 
-from anatomy.runtime.jit import inlined, loop
+from anatomy.runtime.jit import jit, jit_inline
 from planner.records.paths import LOBE_RUN_MM, LUNG_ROUNDING_MM, PLEURAL_GAP_MM, PLEURAL_RUN_MM
 
-LEAST_RUN_MM = PLEURAL_RUN_MM - LUNG_ROUNDING_MM
-_LEAST_GAP_MM = PLEURAL_GAP_MM - LUNG_ROUNDING_MM
-_LEAST_LOBE_MM = LOBE_RUN_MM - LUNG_ROUNDING_MM
+MIN_RUN_MM = PLEURAL_RUN_MM - LUNG_ROUNDING_MM
+_MIN_GAP_MM = PLEURAL_GAP_MM - LUNG_ROUNDING_MM
+_MIN_LOBE_MM = LOBE_RUN_MM - LUNG_ROUNDING_MM
 
 
-@loop
+@jit
 def punctures_and_fissures(lobes, starts, ends, leaves):  # type: ignore[no-untyped-def]
     """Both counts of n pieces of lung, in order along the axis, the touching ones of different lobes.
 
@@ -38,21 +38,21 @@ def punctures_and_fissures(lobes, starts, ends, leaves):  # type: ignore[no-unty
     while first < n:
         last = first + 1
         length = ends[first] - starts[first]
-        while last < n and not (leaves[last] and starts[last] - ends[last - 1] >= _LEAST_GAP_MM):
+        while last < n and not (leaves[last] and starts[last] - ends[last - 1] >= _MIN_GAP_MM):
             length += ends[last] - starts[last]
             last += 1
         total += length
-        if length >= LEAST_RUN_MM:
+        if length >= MIN_RUN_MM:
             visits, changes = _visits(lobes, starts, ends, leaves, first, last)
             punctures += visits
             fissures += changes
         first = last
-    if total >= LEAST_RUN_MM:
+    if total >= MIN_RUN_MM:
         punctures = max(punctures, 1)
     return punctures, fissures
 
 
-@loop
+@jit
 def _visits(lobes, starts, ends, leaves, first, last):  # type: ignore[no-untyped-def]
     """Visits to the lung, and fissures crossed in them, of pieces that all lie near their neighbours."""
     visits, fissures = 0, 0
@@ -64,8 +64,8 @@ def _visits(lobes, starts, ends, leaves, first, last):  # type: ignore[no-untype
         after = run + 1
         while after < last and starts[after] - ends[after - 1] < LUNG_ROUNDING_MM:
             after += 1
-        if ends[after - 1] - starts[run] >= LEAST_RUN_MM:
-            if visits == 0 or (left and starts[run] - ends[ended - 1] >= _LEAST_GAP_MM):
+        if ends[after - 1] - starts[run] >= MIN_RUN_MM:
+            if visits == 0 or (left and starts[run] - ends[ended - 1] >= _MIN_GAP_MM):
                 if visits > 0:
                     fissures += _lobe_changes(lobes, starts, ends, begun, ended)
                 visits += 1
@@ -78,7 +78,7 @@ def _visits(lobes, starts, ends, leaves, first, last):  # type: ignore[no-untype
     return visits, fissures + _lobe_changes(lobes, starts, ends, begun, ended)
 
 
-@loop
+@jit
 def _lobe_changes(lobes, starts, ends, first, last):  # type: ignore[no-untyped-def]
     """How often the lobe changes along the stretches of lobes among these pieces."""
     lobe = np.empty(last - first, np.int64)
@@ -89,7 +89,7 @@ def _lobe_changes(lobes, starts, ends, first, last):  # type: ignore[no-untyped-
         at = count - 1
         while at >= 0 and lobe[at] != lobes[piece]:
             at -= 1
-        if at >= 0 and starts[piece] - ended[at] < _LEAST_LOBE_MM:
+        if at >= 0 and starts[piece] - ended[at] < _MIN_LOBE_MM:
             ended[at] = ends[piece]
             held[at] += length
         else:
@@ -99,19 +99,19 @@ def _lobe_changes(lobes, starts, ends, first, last):  # type: ignore[no-untyped-
     order = np.argsort(begun[:count] + ended[:count], kind="mergesort")
     changes, before = 0, -1
     for at in order:
-        if held[at] >= _LEAST_LOBE_MM and not _in_the_middle(begun, ended, held, count, at):
+        if held[at] >= _MIN_LOBE_MM and not _in_the_middle(begun, ended, held, count, at):
             if before >= 0 and lobe[at] != before:
                 changes += 1
             before = lobe[at]
     return changes
 
 
-@inlined
+@jit_inline
 def _in_the_middle(begun, ended, held, count, at):  # type: ignore[no-untyped-def]
     """Whether a stretch lies within another that holds enough, and their middles are one."""
     within = False
     for other in range(count):
         apart = abs(begun[other] + ended[other] - begun[at] - ended[at])
-        if apart < 2.0 * LUNG_ROUNDING_MM and begun[other] < begun[at] and held[other] >= _LEAST_LOBE_MM:
+        if apart < 2.0 * LUNG_ROUNDING_MM and begun[other] < begun[at] and held[other] >= _MIN_LOBE_MM:
             within = True
     return within

@@ -19,16 +19,16 @@ from math import sqrt
 
 import numpy as np
 
-from anatomy.runtime.jit import loop
+from anatomy.runtime.jit import jit
 
 
-@loop
+@jit
 def excess(v, low, high):  # type: ignore[no-untyped-def]
     """How far v lies outside [low, high], negative below, positive above. [mm]"""
     return v - low if v < low else (v - high if v > high else 0.0)
 
 
-@loop
+@jit
 def point_box_distance2(p, lower, upper):  # type: ignore[no-untyped-def]
     """Squared distance from a point to a closed box given by its corners. [mm2]"""
     x = excess(p[0], lower[0], upper[0])
@@ -37,7 +37,7 @@ def point_box_distance2(p, lower, upper):  # type: ignore[no-untyped-def]
     return x * x + y * y + z * z
 
 
-@loop
+@jit
 def _distance2_at(p, q, lower, upper, t):  # type: ignore[no-untyped-def]
     """Squared distance from the segment's point at t to the box."""
     x = excess(p[0] + t * (q[0] - p[0]), lower[0], upper[0])
@@ -46,7 +46,7 @@ def _distance2_at(p, q, lower, upper, t):  # type: ignore[no-untyped-def]
     return x * x + y * y + z * z
 
 
-@loop
+@jit
 def _half_slope(p, q, lower, upper, t):  # type: ignore[no-untyped-def]
     """Half the derivative of squared distance along the segment, at t."""
     dx, dy, dz = q[0] - p[0], q[1] - p[1], q[2] - p[2]
@@ -57,7 +57,7 @@ def _half_slope(p, q, lower, upper, t):  # type: ignore[no-untyped-def]
     )
 
 
-@loop
+@jit
 def nearest_parameter(p, q, lower, upper):  # type: ignore[no-untyped-def]
     """The t in [0, 1] at which p + t (q - p) is nearest to the box; the least one where several are."""
     slope = _half_slope(p, q, lower, upper, 0.0)
@@ -82,7 +82,7 @@ def nearest_parameter(p, q, lower, upper):  # type: ignore[no-untyped-def]
     return first - slope * (last - first) / (last_slope - slope)
 
 
-@loop
+@jit
 def segment_box_distance2(p, q, lower, upper):  # type: ignore[no-untyped-def]
     """Squared distance from the segment p-q to a closed box given by its corners. [mm2]
 
@@ -91,7 +91,7 @@ def segment_box_distance2(p, q, lower, upper):  # type: ignore[no-untyped-def]
     return _distance2_at(p, q, lower, upper, nearest_parameter(p, q, lower, upper))
 
 
-@loop
+@jit
 def span_within(p, q, lower, upper, reach):  # type: ignore[no-untyped-def]
     """First and last t in [0, 1] with p + t (q - p) within `reach` mm of the box; (1.0, 0.0) if none.
 
@@ -107,7 +107,7 @@ def span_within(p, q, lower, upper, reach):  # type: ignore[no-untyped-def]
     )
 
 
-@loop
+@jit
 def _end_of_span(p, q, lower, upper, reach2, within, beyond):  # type: ignore[no-untyped-def]
     """The t between `within` (in reach) and `beyond` (0.0 or 1.0) at which the reach ends."""
     if _distance2_at(p, q, lower, upper, beyond) <= reach2:
@@ -141,7 +141,7 @@ def _end_of_span(p, q, lower, upper, reach2, within, beyond):  # type: ignore[no
     return min(max(t, min(within, beyond)), max(within, beyond))
 
 
-@loop
+@jit
 def clamped_polyline(p, q, lower, upper):  # type: ignore[no-untyped-def]
     """The segment p-q with each of its points moved to the nearest point of the box: (n, 3), 2 <= n <= 8.
 

@@ -4,7 +4,7 @@
 
 from math import floor
 
-from anatomy.runtime.jit import inlined
+from anatomy.runtime.jit import jit_inline
 
 _NEVER = 1e30
 
@@ -16,19 +16,19 @@ _INTO = 1e-9
 """A start on a face belongs to the voxel this far ahead. [mm]"""
 
 
-@inlined
+@jit_inline
 def face(p, d, i, spacing):  # type: ignore[no-untyped-def]
     """The s at which the line leaves voxel i of one axis; p, d, spacing are that axis's."""
     return face_ahead(p, inverse(d), i, spacing)
 
 
-@inlined
+@jit_inline
 def inverse(d):  # type: ignore[no-untyped-def]
     """1 / d; 0.0 where the line runs along the faces and never meets one."""
     return 1.0 / d if abs(d) > _PARALLEL else 0.0
 
 
-@inlined
+@jit_inline
 def face_ahead(p, inverse_d, i, spacing):  # type: ignore[no-untyped-def]
     """`face`, told the inverse of d."""
     if inverse_d > 0.0:
@@ -38,7 +38,7 @@ def face_ahead(p, inverse_d, i, spacing):  # type: ignore[no-untyped-def]
     return _NEVER
 
 
-@inlined
+@jit_inline
 def voxel_of(p, d, s, spacing):  # type: ignore[no-untyped-def]
     """Index along one axis of the voxel at p + s d, or just ahead of it."""
     return floor((p + d * (s + _INTO)) / spacing + 0.5)

@@ -11,7 +11,7 @@ summed up, so nothing drifts over hundreds of voxels.
 
 import numpy as np
 
-from anatomy.runtime.jit import loop
+from anatomy.runtime.jit import jit
 from planner.measuring.voxel_faces import face, voxel_of
 
 ROUNDING_MM = 1e-9
@@ -19,7 +19,7 @@ ROUNDING_MM = 1e-9
 a metre in mm leaves 1e-13, and divisions by small slopes a few digits less."""
 
 
-@loop
+@jit
 def runs_along(layer, spacing, start_B, direction_B, length_mm):  # type: ignore[no-untyped-def]
     """Labels (n,) met from `start_B` on, and the n + 1 places where their runs meet. [mm from the start]
 
@@ -56,7 +56,7 @@ def runs_along(layer, spacing, start_B, direction_B, length_mm):  # type: ignore
     return labels[:n], bounds[: n + 1]
 
 
-@loop
+@jit
 def span_in_box(lower, upper, start_B, direction_B):  # type: ignore[no-untyped-def]
     """First and last s at which start + s direction lies in the box; first > last where it never does."""
     first, last = -np.inf, np.inf

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float
 
-from anatomy.runtime.jit import loop
+from anatomy.runtime.jit import jit
 from planner.paths.ranking import ROUNDING_DECIMALS
 from planner.scores import Quantities
 from planner.scores.clearance import CLEARANCE
@@ -43,7 +43,7 @@ def front(values: Float[np.ndarray, "n k"]) -> Bool[np.ndarray, "n"]:
     return flags
 
 
-@loop
+@jit
 def _unbeaten(rows):  # type: ignore[no-untyped-def]
     """Flags of rows (n, k) in lexicographic order."""
     n, k = rows.shape

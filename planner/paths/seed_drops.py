@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import VoxelMask
-from anatomy.runtime.jit import loop
+from anatomy.runtime.jit import jit
 from anatomy.scene import Scene
 from planner.measuring.measured import MeasuredPath
 from planner.measuring.segment_box import span_within
@@ -82,7 +82,7 @@ def within_margin(
     return merged
 
 
-@loop
+@jit
 def _spans(inside, first_V, spacing, tip_B, entry_B, margin_mm):  # type: ignore[no-untyped-def]
     """First and last t in [0, 1] from tip to entry within the margin of each voxel near the axis: (n, 2)."""
     found = []

@@ -35,7 +35,7 @@ NO_AXIS = np.zeros(3)
 
 
 @dataclass(frozen=True, eq=False)
-class DoseSamples:
+class PtvDoseSamples:
     """D90 [Gy] and V100 [%] of the PTV in each of k samples."""
 
     d90_gy: Float[np.ndarray, " k"]
@@ -50,7 +50,7 @@ def dose_samples(
     centres_B: Float[np.ndarray, "k n 3"],
     axes_B: Float[np.ndarray, "k n 3"],
     given: Sequence[GivenSeed],
-) -> DoseSamples:
+) -> PtvDoseSamples:
     """What k samples of n displaced seeds give, together with the given ones. [mm, Gy]
 
     Points inside a seed count as having reached every dose: see planner.dose.tg43.in_seed.
@@ -69,7 +69,7 @@ def dose_samples(
         samples = dose_volume(doses_outside(doses, inside), weights)
         d90[k] = reported(dose_covering_percent(samples, 90.0), highest_outside_gy(samples)).gy
         v100[k] = volume_percent_at(samples, prescribed_gy)
-    return DoseSamples(d90, v100)
+    return PtvDoseSamples(d90, v100)
 
 
 def percentiles_of(values: Float[np.ndarray, " k"]) -> Spread:

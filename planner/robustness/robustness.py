@@ -13,7 +13,7 @@ from planner.measuring.clearance import Obstacles
 from planner.records.paths import Aim, Path
 from planner.records.request import GivenSeed, Prescription, Request
 from planner.records.robustness import NeedleRisk, Robustness, Touch
-from planner.robustness.dose_spread import DoseSamples, dose_samples, percentiles_of
+from planner.robustness.dose_spread import PtvDoseSamples, dose_samples, percentiles_of
 from planner.robustness.placement_errors import ERRORS, DisplacedNeedle, displaced_needle, uniform_draws
 from planner.robustness.tolerance import tolerance_deg
 from planner.robustness.touched import touched_structures
@@ -116,7 +116,7 @@ def _dose(
     given: Sequence[GivenSeed],
     ptv: VoxelMask,
     dose: SeedDose,
-) -> DoseSamples:
+) -> PtvDoseSamples:
     """The dose in the first samples, all needles displaced at once."""
     count = min(samples, DOSE_SAMPLES)
     carried = [(seed, w) for needle, w in zip(needles, wrong, strict=True) for seed in needle.seeds]

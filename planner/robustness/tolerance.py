@@ -22,7 +22,7 @@ from jaxtyping import Float
 
 from planner.measuring.clearance import Obstacles
 
-MOST_RAD = radians(90.0)
+MAX_TURN_RAD = radians(90.0)
 """Where nothing is in the way: a needle turned by this much runs along the skin. Tolerances end here."""
 
 FINE = 0.01
@@ -37,13 +37,13 @@ def tolerance_deg(
 ) -> float:
     """The angle below which no turn about the entry brings the wall to any obstacle. [deg]
 
-    0.0 where it touches already, MOST_RAD at the most. The axis is halved, again and again, where it may be
-    tightest: a piece from depth a to b that is D from the nearest box allows at least
+    0.0 where it touches already, MAX_TURN_RAD at the most. The axis is halved again and again where it may
+    be tightest: a piece from depth a to b that is D from the nearest box allows at least
     2 asin((D - radius) / 2b), and its tightest point at most as much with a for b.
     """
     along = tip_B - entry_B
     length = float(np.linalg.norm(along))
-    at_most = MOST_RAD
+    at_most = MAX_TURN_RAD
     pieces = [(0.0, 0.0, length)]
     while True:
         at_least, a, b = heappop(pieces)
@@ -63,6 +63,6 @@ def _turn_rad(room_mm: float, depth_mm: float) -> float:
     """The turn by which a point at that depth moves by that much."""
     if room_mm <= 0.0:
         return 0.0
-    if room_mm >= 2.0 * depth_mm * sin(0.5 * MOST_RAD):
-        return MOST_RAD
+    if room_mm >= 2.0 * depth_mm * sin(0.5 * MAX_TURN_RAD):
+        return MAX_TURN_RAD
     return 2.0 * asin(0.5 * room_mm / depth_mm)

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from anatomy.geometry.frames import Grid
-from anatomy.runtime.jit import loop
+from anatomy.runtime.jit import jit
 from anatomy.runtime.parallel import parallel_for
 from anatomy.structures import Structure
 from planner.measuring.crossings import by_layer
@@ -73,7 +73,7 @@ def _on_all_threads(
     parallel_for(lambda a, b: _touch_range(voxels, columns, *box, axes, radius_mm, found, a, b), len(axes))
 
 
-@loop
+@jit
 def _indices(one, two, reach, spacing, count):  # type: ignore[no-untyped-def]
     """First index along one axis of voxels within `reach` of the interval one..two, and the one after the
     last."""
@@ -82,7 +82,7 @@ def _indices(one, two, reach, spacing, count):  # type: ignore[no-untyped-def]
     return max(first, 0), min(last, count - 1) + 1
 
 
-@loop
+@jit
 def _touch_range(voxels, columns, spacing, lower, upper, axes, radius, found, first, last):  # type: ignore[no-untyped-def]
     """Fill rows first..last of `found` (n, c): whether axes (n, 2, 3) come within the radius of a box whose
     label has that column."""
@@ -92,7 +92,7 @@ def _touch_range(voxels, columns, spacing, lower, upper, axes, radius, found, fi
             _touch_piece(voxels, columns, spacing, corners[piece], corners[piece + 1], radius, found[n])
 
 
-@loop
+@jit
 def _touch_piece(voxels, columns, spacing, one, two, radius, found):  # type: ignore[no-untyped-def]
     """`_touch_range` for one straight piece of one axis."""
     low = np.empty(3)

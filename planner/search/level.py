@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
-from anatomy.runtime.jit import loop
+from anatomy.runtime.jit import jit
 from anatomy.runtime.parallel import parallel_for
 from planner.search.kernels.cell import (
     ALIVE,
@@ -22,7 +22,7 @@ from planner.search.kernels.search_fields import SearchFields
 from planner.search.line_net import SIXTEENTHS, Blocks, Cells
 
 
-@loop
+@jit
 def _test_range(  # type: ignore[no-untyped-def]
     fields, w, e1, e2, origin, depth_a, depth_b, depth_c, near,
     block, centre, half, depths, radius_mm, per_parent,

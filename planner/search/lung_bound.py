@@ -10,7 +10,7 @@ from math import sqrt
 import numpy as np
 
 from anatomy.geometry.distance_field import field_nodes_over, signed_distance
-from anatomy.runtime.jit import loop
+from anatomy.runtime.jit import jit
 from anatomy.runtime.parallel import parallel_for
 from planner.measuring.tissue_codes import LUNG
 from planner.search.kernels.cell import cell_radius_at
@@ -56,7 +56,7 @@ def lung_bound_mm(fields: SearchFields, b: Blocks, alive: Cells) -> float:
     return float(least.min())
 
 
-@loop
+@jit
 def _least(fields, field, step, point, outward, w, gap, near_side, half, least, first, last):  # type: ignore[no-untyped-def]
     for i in range(first, last):
         d = outward[i]

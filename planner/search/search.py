@@ -52,10 +52,10 @@ ROUNDING = 1e-9
 NEIGHBOURHOOD_MM = 2.0
 """Cells smaller than this give only the best safe line of their parent to choose from: polishing finds the
 others again."""
-MOST_CELLS = 10_000_000
+MAX_CELLS = 10_000_000
 """Cells left of one level, 80 bytes each. A search that leaves more, of a target too large for the radius,
 ends early: memory is bounded."""
-MOST_LINES = 2_000_000
+MAX_LINES = 2_000_000
 """Safe lines kept; beyond, only the best of each neighbourhood stays, so that memory is bounded."""
 
 
@@ -129,7 +129,7 @@ def search(fields: SearchFields, radius_mm: float, go_on: GoOn) -> SearchResult:
         for part in done.run():
             fraction = _searched(number, part, len(levels))
             stopped = not go_on(Progress(Phase.SEARCH, fraction, f"covering radius {step:.3g} mm")) or stopped
-            stopped = stopped or done.cells_left > MOST_CELLS
+            stopped = stopped or done.cells_left > MAX_CELLS
             if stopped and number > 0:
                 break
         kept = _thinned([*kept, *done.safe], max(step, 1.0))
@@ -246,7 +246,7 @@ class _Level:
 
 def _thinned(parts: list[SafeLines], neighbourhood_mm: float) -> list[SafeLines]:
     """The parts as they are while they are few; else one line of least lung in each neighbourhood."""
-    if sum(len(p) for p in parts) <= MOST_LINES:
+    if sum(len(p) for p in parts) <= MAX_LINES:
         return parts
     lines = join_lines(parts)
     near = np.round(lines.point_B / neighbourhood_mm).astype(np.int64)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from anatomy.readers.mesh.mesh_axes import SEND_AXES, MeshAxes, axes_asked
+from anatomy.readers.mesh.mesh_axes import SEND_AXES, MeshAxes, parse_axes
 from service.operations.input_files import Input, input_from
 
 
@@ -33,7 +33,7 @@ def add_mesh_axes(command: argparse.ArgumentParser) -> None:
 
 
 def _axes(text: str) -> MeshAxes:
-    axes = axes_asked(text)
+    axes = parse_axes(text)
     if axes is None:
         raise argparse.ArgumentTypeError(f"{text!a} is none that surfaces are read in. {SEND_AXES}")
     return axes

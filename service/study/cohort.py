@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from anatomy.errors import MOST_OF_FIELD, shortened
+from anatomy.errors import MAX_FIELD_LENGTH, shortened
 from anatomy.names.did_you_mean import did_you_mean
 from anatomy.readers.mask_folder import NIFTI_SUFFIXES, organ_name
-from anatomy.readers.mesh.mesh_axes import SEND_AXES, MeshAxes, axes_asked
+from anatomy.readers.mesh.mesh_axes import SEND_AXES, MeshAxes, parse_axes
 from anatomy.readers.mesh.mesh_files import is_surface
 from planner.errors import RequestError
 from planner.records.request import Request
@@ -152,7 +152,7 @@ def _table(path: Path) -> Iterator[_Line]:
         raise BadFile(f"{path.name}: it has no line below its head. Give one for each case.")
     for column in rows[0]:
         if column is not None and column not in COLUMNS:
-            unknown = shortened(repr(column), MOST_OF_FIELD)
+            unknown = shortened(repr(column), MAX_FIELD_LENGTH)
             raise BadFile(f"{path.name}: there is no column {unknown}. {did_you_mean(column, COLUMNS)}")
     for number, row in enumerate(rows, 1):
         # Python files what is too much under None, and says None for what is missing.
@@ -194,9 +194,9 @@ def _of_row(path: Path, number: int, row: Mapping[str, str]) -> _Line:
 def _axes(path: Path, number: int, cell: str) -> MeshAxes | None:
     if not cell:
         return None
-    axes = axes_asked(cell)
+    axes = parse_axes(cell)
     if axes is None:
-        said = shortened(ascii(cell), MOST_OF_FIELD)
+        said = shortened(ascii(cell), MAX_FIELD_LENGTH)
         raise BadFile(f"{path.name}: case {number} has mesh_axes {said}. {SEND_AXES}")
     return axes
 

@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anatomy.errors import StructureError
-from anatomy.geometry.masks import _LOOKED_AT, Layers, bounding_box, mask_from_bool, masks_from_labels
+from anatomy.geometry.masks import (
+    _LAYERS_SEARCHED,
+    MaskLayers,
+    bounding_box,
+    mask_from_bool,
+    masks_from_labels,
+)
 from anatomy.structures import Role, Structure
 
 SHAPE = (6, 7, 8)
@@ -26,7 +32,7 @@ def masks(draw: st.DrawFn) -> np.ndarray:
 
 @given(st.lists(masks(), max_size=12))
 def test_masks_come_out_of_layers_as_they_went_in(given_masks: list[np.ndarray]) -> None:
-    layers = Layers(SHAPE)
+    layers = MaskLayers(SHAPE)
     packed = [layers.add(str(n), mask) for n, mask in enumerate(given_masks)]
     for before, after in zip(given_masks, packed, strict=True):
         unpacked = np.zeros(SHAPE, bool)
@@ -37,7 +43,7 @@ def test_masks_come_out_of_layers_as_they_went_in(given_masks: list[np.ndarray])
 
 
 def test_disjoint_masks_share_a_layer_and_overlapping_ones_do_not() -> None:
-    layers = Layers(SHAPE)
+    layers = MaskLayers(SHAPE)
     a, b = np.zeros(SHAPE, bool), np.zeros(SHAPE, bool)
     a[:3], b[3:] = True, True
     first, second, third = layers.add("a", a), layers.add("b", b), layers.add("a again", a)
@@ -47,15 +53,15 @@ def test_disjoint_masks_share_a_layer_and_overlapping_ones_do_not() -> None:
 
 def test_a_place_is_looked_for_in_the_last_layers() -> None:
     """Else a thousand masks that overlap each other would each be held against a thousand layers."""
-    layers = Layers((2, 1, 1))
+    layers = MaskLayers((2, 1, 1))
     first, last = np.array([[[True]], [[False]]]), np.array([[[False]], [[True]]])
-    packed = [layers.add(str(n), first) for n in range(_LOOKED_AT + 3)]
+    packed = [layers.add(str(n), first) for n in range(_LAYERS_SEARCHED + 3)]
     assert len({id(mask.layer) for mask in packed}) == len(packed)
     assert [layers.add("b", last).layer is packed[3 + n].layer for n in range(2)] == [True, True]
 
 
 def test_a_layer_holds_255_labels_and_no_more() -> None:
-    layers = Layers((300, 1, 1))
+    layers = MaskLayers((300, 1, 1))
     packed = []
     for n in range(300):
         mask = np.zeros((300, 1, 1), bool)
@@ -67,7 +73,7 @@ def test_a_layer_holds_255_labels_and_no_more() -> None:
 
 def test_a_mask_of_another_shape_is_refused() -> None:
     with pytest.raises(StructureError, match="shape"):
-        Layers(SHAPE).add("heart", np.zeros((2, 2, 2), bool))
+        MaskLayers(SHAPE).add("heart", np.zeros((2, 2, 2), bool))
 
 
 def test_labels_that_no_voxel_holds_give_empty_masks() -> None:

@@ -14,13 +14,13 @@ from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import VoxelMask, mask_from_bool, masks_from_labels
 from anatomy.structures import Role, Structure
 
-LEAST_PART_MM3 = 10_000.0
+MIN_PART_MM3 = 10_000.0
 """A part of the body of this volume is a limb or a piece of one, and no speck [U]: about a finger."""
 
-LEAST_CUT_PART_MM3 = 1_000.0
+MIN_CUT_PART_MM3 = 1_000.0
 """The same, of a part that the edge of the field of view cuts: it goes on out of view [U]."""
 
-MOST_PARTS = 200
+MAX_PARTS = 200
 """More parts than this, smaller than all of these, are one [U]: a layer holds few labels."""
 
 
@@ -69,14 +69,14 @@ def parts_of(
         of_body[numbered[given]] = True
     sizes[0] = 0
     main = int(np.argmax(sizes))
-    least = np.where(_at_the_edge(numbers, box, grid, count), LEAST_CUT_PART_MM3, LEAST_PART_MM3)
+    least = np.where(_at_the_edge(numbers, box, grid, count), MIN_CUT_PART_MM3, MIN_PART_MM3)
     kept = of_body & (sizes * grid.voxel_volume_mm3 >= least)
     kept[[0, main]] = False
     # Equal sizes keep the order in which the parts were found.
     apart = np.flatnonzero(kept)[np.argsort(-sizes[kept], kind="stable")]
     labels = np.zeros(count + 1, np.uint8)
     labels[main] = 1
-    labels[apart] = 2 + np.minimum(np.arange(len(apart)), MOST_PARTS - 1)
+    labels[apart] = 2 + np.minimum(np.arange(len(apart)), MAX_PARTS - 1)
     layer = np.zeros(inside.shape, np.uint8)
     layer[box] = labels[numbers]
     masks = masks_from_labels(layer, sorted({1, *labels[apart].tolist()}))
@@ -124,7 +124,7 @@ def _at_the_edge(
     return found
 
 
-def joined_with(parts: BodyParts, target: VoxelMask) -> BodyParts:
+def joined_with_target(parts: BodyParts, target: VoxelMask) -> BodyParts:
     """The parts, with what of the target lies in none of them joined to the body that it touches. What of it
     lies in the air by itself stays there."""
     box = tuple(slice(max(s.start - 1, 0), s.stop + 1) for s in target.slices)

@@ -13,7 +13,7 @@ The stack's end is at the top here: slices are counted from there on inwards.
 import numpy as np
 from jaxtyping import Bool, Float
 
-LEAST_CUT_MM2 = 3_000.0
+MIN_CUT_MM2 = 3_000.0
 """A smaller face is the end of a limb, a chin or a crown [U]: a cut neck has some 100 cm2."""
 
 END_MM, END_RATIO = 10.0, 1.3
@@ -25,12 +25,12 @@ STEP_MM, STEP_RATIO = 6.0, 3.0
 """A step is left where a segmentation lost a part of the last slices: within STEP_MM or one slice so many
 times more is added than in as many next ones [U]. A shoulder widens by steps that are alike."""
 
-LEAST_STEP, LEAST_STEP_WITHIN, LEAST_PART = 0.1, 0.4, 0.5
-"""Parts of a slice's area that a step leaves bare: within MOST_BEYOND_MM of the end or one slice, and farther
+MIN_STEP, MIN_STEP_WITHIN, MIN_PART = 0.1, 0.4, 0.5
+"""Parts of a slice's area that a step leaves bare: within MAX_BEYOND_MM of the end or one slice, and farther
 in, where a forearm across the belly adds less; and the part of its share of a step that a slice adds itself
 at least [U]."""
 
-MOST_BEYOND_MM = 10.0
+MAX_BEYOND_MM = 10.0
 """Organs, limbs and parts of the body may go on beyond a flat end by this or one slice [U]: coarse body
 models lose a slice or two at the ends. It is left out with the slices."""
 
@@ -73,20 +73,20 @@ def _is_end(bare_mm2: Float[np.ndarray, " n"], slice_: int) -> bool:
     if 2 * here >= len(bare_mm2):
         return False
     added = bare_mm2[2 * here] - bare_mm2[here]
-    return bool(bare_mm2[here] >= max(LEAST_CUT_MM2, END_RATIO * added))
+    return bool(bare_mm2[here] >= max(MIN_CUT_MM2, END_RATIO * added))
 
 
 def _is_step(bare_mm2: Float[np.ndarray, " n"], area_mm2: float, slice_: int, step_mm: float) -> bool:
     """Whether a face of this slice, or of a few that end with it, lies bare all at once."""
     here = slice_ + 1
-    within = slice_ > slices_within(MOST_BEYOND_MM, step_mm)
-    least_mm2 = max(LEAST_CUT_MM2, (LEAST_STEP_WITHIN if within else LEAST_STEP) * area_mm2)
+    within = slice_ > slices_within(MAX_BEYOND_MM, step_mm)
+    least_mm2 = max(MIN_CUT_MM2, (MIN_STEP_WITHIN if within else MIN_STEP) * area_mm2)
     # What the outermost slice covers is the end's face, and no step.
     most = min(slices_within(STEP_MM, step_mm), slice_, len(bare_mm2) - 1 - here)
     for slices in range(1, 1 + most):
         added = bare_mm2[here] - bare_mm2[here - slices]
         # A slice that adds little lies within the step, or beyond it.
-        if bare_mm2[here] - bare_mm2[slice_] < LEAST_PART * added / slices:
+        if bare_mm2[here] - bare_mm2[slice_] < MIN_PART * added / slices:
             continue
         if added >= max(least_mm2, STEP_RATIO * (bare_mm2[here + slices] - bare_mm2[here])):
             return True

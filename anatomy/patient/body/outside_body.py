@@ -12,19 +12,19 @@ from anatomy.errors import FrameMismatch
 from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import VoxelMask
 from anatomy.patient.body.body_parts import BodyParts
-from anatomy.patient.body.flat_end import MOST_BEYOND_MM, slices_within
+from anatomy.patient.body.flat_end import MAX_BEYOND_MM, slices_within
 from anatomy.patient.body.view_ends import ViewEnds
 from anatomy.structures import Role, Structure
 
-MOST_OUTSIDE = 0.2
+MAX_SHARE_OUTSIDE = 0.2
 """An organ of which more than this part lies outside the body as drawn is told of [U]: skin is drawn around
 it, and its edge is no skin."""
 
-MOST_OF_ALL = 0.5
+MAX_SHARE_OF_ALL = 0.5
 """Where more than this part of all organs' volume, and of their number, lies there, the body or they are of
 another frame [U]. One large stray organ is no such case."""
 
-FEWEST_ORGANS = 3
+MIN_ORGANS = 3
 """A majority says something of a frame from this many organs on [U]: of fewer, each is told of."""
 
 Air = Callable[[int], Bool[np.ndarray, "nx ny"]]
@@ -34,7 +34,7 @@ _REMEDY = "Check its frame (LPS or RAS), its unit (mm, not cm) and that it is of
 
 
 @dataclass(frozen=True, eq=False)
-class Placed:
+class OrganPlacement:
     """A forbidden or lung structure, the part of it that lies outside what was drawn as body (0 to 1), and
     whether it lies `wholly` outside the body."""
 
@@ -44,12 +44,14 @@ class Placed:
     wholly: bool
 
 
-def placed(structures: Sequence[Structure], parts: BodyParts, *, guessed: bool) -> tuple[Placed, ...]:
+def organ_placements(
+    structures: Sequence[Structure], parts: BodyParts, *, guessed: bool
+) -> tuple[OrganPlacement, ...]:
     """How each forbidden or lung structure lies to the body.
 
     `structures` have roles and are not empty. A guessed skin is made of organs: that they lie in it says
-    nothing of their frame. Raises FrameMismatch where all of them lie outside, or more than MOST_OF_ALL of
-    them.
+    nothing of their frame. Raises FrameMismatch where all of them lie outside, or more than
+    MAX_SHARE_OF_ALL of them.
     """
     organs = [s for s in structures if s.role in (Role.FORBIDDEN, Role.LUNG)]
     body = (parts.body,) if guessed else (parts.body, *parts.apart)
@@ -60,26 +62,26 @@ def placed(structures: Sequence[Structure], parts: BodyParts, *, guessed: bool) 
     shares = {s.name: 0.0 if guessed else _share(s.mask, parts.drawn, air) for s in organs}
     total = sum(s.mask.count for s in organs)
     outside = sum(shares[s.name] * s.mask.count for s in organs)
-    partly = [name for name, share in shares.items() if share > MOST_OUTSIDE and name not in wholly]
-    mostly = sum(share > MOST_OF_ALL for share in shares.values())
-    judged = len(organs) >= FEWEST_ORGANS
-    if judged and outside > MOST_OF_ALL * total and mostly > MOST_OF_ALL * len(organs):
+    partly = [name for name, share in shares.items() if share > MAX_SHARE_OUTSIDE and name not in wholly]
+    mostly = sum(share > MAX_SHARE_OF_ALL for share in shares.values())
+    judged = len(organs) >= MIN_ORGANS
+    if judged and outside > MAX_SHARE_OF_ALL * total and mostly > MAX_SHARE_OF_ALL * len(organs):
         raise _mismatch(
             f"{100 * outside / total:.0f} % of the volume of forbidden and lung structures lies outside the "
             f"body as it was drawn: {_some([*wholly, *partly])}"
         )
-    return tuple(Placed(s.name, s.mask, shares[s.name], s.name in wholly) for s in organs)
+    return tuple(OrganPlacement(s.name, s.mask, shares[s.name], s.name in wholly) for s in organs)
 
 
 def notes_on_outside(
-    organs: Sequence[Placed], parts: BodyParts, grid: Grid, ends: ViewEnds | None
+    organs: Sequence[OrganPlacement], parts: BodyParts, grid: Grid, ends: ViewEnds | None
 ) -> tuple[str, ...]:
-    """One sentence for each organ that lies wholly outside the body, or for more than MOST_OUTSIDE outside
-    what was drawn as body.
+    """One sentence for each organ that lies wholly outside the body, or more than MAX_SHARE_OUTSIDE of it
+    outside what was drawn as body.
 
     `organs` were placed in `parts`, on `grid`, before this was made to end at `ends`. A body may be drawn
-    short: by MOST_BEYOND_MM or one slice beyond a flat end, an organ lies neither inside nor outside. It is
-    cut there with the body, and another sentence tells so where it loses more than MOST_OUTSIDE.
+    short: by MAX_BEYOND_MM or one slice beyond a flat end, an organ lies neither inside nor outside. It is
+    cut there with the body, and another sentence tells so where it loses more than MAX_SHARE_OUTSIDE.
     """
     air = _air_around(parts)
     said = [f"{organ.name} lies wholly outside the body. {_REMEDY}" for organ in organs if organ.wholly]
@@ -96,7 +98,7 @@ def notes_on_outside(
 @dataclass(frozen=True)
 class _Shares:
     """The parts of an organ, each from 0 to 1, that lie outside what was drawn as body, `beside` it or `far`
-    beyond its flat end, of all but what is `cut`; and the part, of all, that is cut within MOST_BEYOND_MM of
+    beyond its flat end, of all but what is `cut`; and the part, of all, that is cut within MAX_BEYOND_MM of
     the end. An organ of which nothing is in view is not cut but left out."""
 
     beside: float
@@ -106,14 +108,14 @@ class _Shares:
 
 def _told(name: str, lies: _Shares) -> Iterator[str]:
     outside = lies.beside + lies.far
-    if outside > MOST_OUTSIDE:
+    if outside > MAX_SHARE_OUTSIDE:
         where = "beyond its flat end, where it is left out"
         if lies.beside > 0.0:
             where = "the skin is drawn around it"
             if lies.far > 0.0:
                 where += ", but for what lies beyond the flat end and is left out"
         yield f"{100 * outside:.0f} % of {name} lies outside the body as it was drawn: {where}. {_REMEDY}"
-    if lies.cut > MOST_OUTSIDE:
+    if lies.cut > MAX_SHARE_OUTSIDE:
         yield f"{100 * lies.cut:.0f} % of {name} lies just beyond the body's flat end, and is cut with it."
 
 
@@ -128,7 +130,7 @@ def _shares(mask: VoxelMask, drawn: VoxelMask, air: Air, ends: ViewEnds, grid: G
     outside = np.count_nonzero(_in_air(mask, drawn, air), axis=others)
     at = mask.lower[axis] + np.arange(len(held))
     in_view = (at >= ends.first) & (at < ends.stop)
-    reach = slices_within(MOST_BEYOND_MM, float(grid.spacing_mm[axis]))
+    reach = slices_within(MAX_BEYOND_MM, float(grid.spacing_mm[axis]))
     near = ~in_view & (at >= ends.first - reach) & (at < ends.stop + reach)
     far = ~in_view & ~near
     judged = int(held[~near].sum())
@@ -143,7 +145,7 @@ def _shares(mask: VoxelMask, drawn: VoxelMask, air: Air, ends: ViewEnds, grid: G
 def _share(mask: VoxelMask, drawn: VoxelMask, air: Air) -> float:
     """The part of a mask that lies outside what was drawn; of little, as if none of it were enclosed."""
     bare = int(np.count_nonzero(_bare(mask, drawn)))
-    if bare > MOST_OUTSIDE * mask.count:
+    if bare > MAX_SHARE_OUTSIDE * mask.count:
         bare = int(np.count_nonzero(_in_air(mask, drawn, air)))
     return bare / mask.count
 

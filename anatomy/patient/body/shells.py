@@ -15,19 +15,19 @@ from anatomy.patient.body.body_parts import BodyParts
 DEEP_MM = 8.0
 """A shell is thinner than twice this, a chest thicker [U]."""
 
-LEAST_DEEP = 0.05
+MIN_DEEP_SHARE = 0.05
 """A slice of a body has at least this part of its area deeper than DEEP_MM [U]."""
 
-LEAST_WIDE_MM = 60.0
+MIN_WIDTH_MM = 60.0
 """A slice that is nowhere wider is an end, an arm or a finger, and not judged [U]."""
 
-MOST_THIN_SLICES = 0.25
+MAX_THIN_SHARE = 0.25
 """A body may be thin in this part of its slices [U]: near rounded ends, where an arm alone is in view."""
 
-SLICES_LOOKED_AT = 40
+SLICES_SAMPLED = 40
 """Slices, evenly spaced, that are judged [U]."""
 
-LEAST_OF_BODY = 0.5
+MIN_SHARE_OF_BODY = 0.5
 """The largest part holds at least this part of what was drawn as body [U]: arms and chin are less."""
 
 
@@ -35,9 +35,9 @@ def refuse_no_body(parts: BodyParts, grid: Grid) -> None:
     """Raise StructureError where a body that was drawn is an open shell, or where the largest part, which is
     taken as the body, holds little of it."""
     first, last = parts.drawn.lower[2], parts.drawn.upper[2]
-    looked_at = np.unique(np.linspace(first, last - 1, SLICES_LOOKED_AT).round().astype(int))
+    looked_at = np.unique(np.linspace(first, last - 1, SLICES_SAMPLED).round().astype(int))
     thin = [_is_thin(parts.drawn.layer[:, :, k] == parts.drawn.label, grid) for k in looked_at]
-    if np.mean(thin) > MOST_THIN_SLICES:
+    if np.mean(thin) > MAX_THIN_SHARE:
         raise StructureError(
             "body",
             f"it is a shell, and no closed one, in {100 * np.mean(thin):.0f} % of its slices",
@@ -45,7 +45,7 @@ def refuse_no_body(parts: BodyParts, grid: Grid) -> None:
         )
     box = parts.body.slices
     held = np.count_nonzero(parts.body.cropped() & (parts.drawn.layer[box] == parts.drawn.label))
-    if held < LEAST_OF_BODY * parts.drawn.count:
+    if held < MIN_SHARE_OF_BODY * parts.drawn.count:
         raise StructureError(
             "body",
             f"its largest part, with the organs in it, holds {100 * held / parts.drawn.count:.0f} % of what "
@@ -60,12 +60,12 @@ def _is_thin(drawn: np.ndarray, grid: Grid) -> bool:
         float(step) * _spread(np.asarray(drawn.any(axis=1 - axis)))
         for axis, step in enumerate(grid.spacing_mm[:2])
     )
-    if wide_mm < LEAST_WIDE_MM:
+    if wide_mm < MIN_WIDTH_MM:
         return False
     filled = ndimage.binary_fill_holes(drawn)
     reach = [2 * max(1, round(DEEP_MM / float(step))) + 1 for step in grid.spacing_mm[:2]]
     deep = ndimage.minimum_filter(filled.view(np.uint8), size=reach, mode="nearest")
-    return bool(np.count_nonzero(deep) < LEAST_DEEP * np.count_nonzero(filled))
+    return bool(np.count_nonzero(deep) < MIN_DEEP_SHARE * np.count_nonzero(filled))
 
 
 def _spread(hit: np.ndarray) -> int:

@@ -16,10 +16,10 @@ from anatomy.errors import StructureError
 from anatomy.geometry.frames import Grid, canonical_axes
 from anatomy.geometry.masks import VoxelMask, masks_from_labels
 from anatomy.patient.body.body_parts import BodyParts
-from anatomy.patient.body.flat_end import MOST_BEYOND_MM, flat_end, slices_within
+from anatomy.patient.body.flat_end import MAX_BEYOND_MM, flat_end, slices_within
 from anatomy.structures import Segmentation, Structure
 
-LEAST_DRAWN = 0.01
+MIN_DRAWN_SHARE = 0.01
 """A slice of the body of which less was drawn as body, the rest being organs, was not drawn [U]: the wall of
 a chest, or a shell, is more."""
 
@@ -42,7 +42,7 @@ def view_ends(
 
     The body is taken with its organs, on the slices where it was drawn. `limbs`, drawn outside it, and its
     parts apart go on from it: what they cover from beyond does not end. Raises StructureError where organs,
-    limbs or parts of the body go on beyond by more than MOST_BEYOND_MM and one slice: there the skin was not
+    limbs or parts of the body go on beyond by more than MAX_BEYOND_MM and one slice: there the skin was not
     drawn; and where the target goes on beyond. Of a `guessed` skin, which nobody drew, nothing is left out.
     """
     axis = canonical_axes(grid.X_PV)[0][2]
@@ -54,7 +54,7 @@ def view_ends(
         _held(masks, parts.body, axis, low, high) for masks in ([parts.body], [parts.drawn], covers)
     )
     areas = np.count_nonzero(body, axis=(1, 2))
-    body[np.count_nonzero(body & drawn, axis=(1, 2)) < LEAST_DRAWN * areas] = False
+    body[np.count_nonzero(body & drawn, axis=(1, 2)) < MIN_DRAWN_SHARE * areas] = False
     cuts_mm: list[float] = []
     first, stop = 0, size
     for inwards, face, edge in ((1, low, 0), (-1, high, size)):
@@ -66,7 +66,7 @@ def view_ends(
             continue
         end = face + inwards * depth
         z_mm = _z_mm(parts.body, grid, axis, end - 0.5)
-        if depth > slices_within(MOST_BEYOND_MM, step_mm):
+        if depth > slices_within(MAX_BEYOND_MM, step_mm):
             raise _short(z_mm, depth * step_mm)
         cuts_mm.append(z_mm)
         first, stop = (end, stop) if inwards > 0 else (first, end)
@@ -117,7 +117,7 @@ def _z_mm(body: VoxelMask, grid: Grid, axis: int, face: float) -> float:
     return float(grid.to_patient(middle_V * grid.spacing_mm)[2])
 
 
-def ended(segmentation: Segmentation, ends: ViewEnds) -> Segmentation:
+def cut_to_view(segmentation: Segmentation, ends: ViewEnds) -> Segmentation:
     """The segmentation on the slices that the field of view shows, a note for each flat end, and one that
     names what lies wholly beyond them.
 

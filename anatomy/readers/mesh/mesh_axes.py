@@ -39,7 +39,7 @@ class MeshAxes(StrEnum):
     RAS = "ras"
 
 
-def axes_asked(text: str) -> MeshAxes | None:
+def parse_axes(text: str) -> MeshAxes | None:
     """The axes that a user's text names, in any case and with spaces around; None where it names none."""
     said = text.strip().lower()
     return MeshAxes(said) if said in tuple(MeshAxes) else None
@@ -71,7 +71,7 @@ def is_ascii_stl(content: bytes) -> bool:
     return content.lstrip()[:5].lower() == b"solid" and b"\0" not in content[:4096]
 
 
-def settled_axes(
+def resolve_axes(
     stated: Mapping[Path, MeshAxes | None], asked: MeshAxes | None
 ) -> tuple[dict[Path, MeshAxes], tuple[str, ...]]:
     """The axes of each mesh file of a case, and notes on why they were taken.

@@ -119,16 +119,16 @@ class Header:
     sform: Float[np.ndarray, "3 4"]
 
 
-def version_of(start: bytes) -> int | None:
+def nifti_version(start: bytes) -> int | None:
     """1 or 2 where the first bytes are the header of a single-file NIfTI, else None."""
     if start[4:8] == b"n+2\0":
         return 2
     return 1 if start[344:348] == b"n+1\0" else None
 
 
-def size_of(start: bytes, file: str) -> int:
+def header_size(start: bytes, file: str) -> int:
     """Bytes of the header that begins so. Raises ReadError where it is none of a single-file NIfTI."""
-    version = version_of(start)
+    version = nifti_version(start)
     if version is None:
         raise ReadError(
             file,
@@ -138,12 +138,12 @@ def size_of(start: bytes, file: str) -> int:
     return _LAYOUTS[version].size
 
 
-def decoded(start: bytes, file: str) -> Header:
+def decode_header(start: bytes, file: str) -> Header:
     """The fields of a whole header.
 
     Raises ReadError for a size, type or place of the voxels that no file of this kind has.
     """
-    layout = _LAYOUTS[2 if size_of(start, file) == 540 else 1]
+    layout = _LAYOUTS[2 if header_size(start, file) == 540 else 1]
     order = next((o for o in "<>" if struct.unpack_from(f"{o}i", start)[0] == layout.size), None)
     if order is None:
         stated = struct.unpack_from("<i", start)[0]

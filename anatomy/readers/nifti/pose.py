@@ -53,7 +53,7 @@ _UNITS = {0: (1.0, "mm"), 1: (1000.0, "metres"), 2: (1.0, "mm"), 3: (0.001, "mic
 _REWRITE = "Write it again with the scanner's affine."
 
 
-def placed(
+def voxel_to_patient(
     header: Header, shape: tuple[int, int, int], file: str
 ) -> tuple[Float[np.ndarray, "4 4"], tuple[str, ...]]:
     """Voxel index to patient LPS mm, and remarks on what was decided.

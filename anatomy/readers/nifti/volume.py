@@ -15,11 +15,18 @@ from jaxtyping import Bool, Float, Int16, UInt
 
 from anatomy.errors import ReadError
 from anatomy.geometry.frames import Grid, canonical, canonical_zeros, stored_view
-from anatomy.readers.byte_stream import ByteStream, opened
+from anatomy.readers.byte_stream import ByteStream, open_stream
 from anatomy.readers.ct_values import ValuesSeen
-from anatomy.readers.label_values import LabelCount, whole_labels
-from anatomy.readers.nifti.header import SHORTEST_BYTES, Header, decoded, extensions, size_of, version_of
-from anatomy.readers.nifti.pose import placed
+from anatomy.readers.label_values import LabelCount, to_labels
+from anatomy.readers.nifti.header import (
+    SHORTEST_BYTES,
+    Header,
+    decode_header,
+    extensions,
+    header_size,
+    nifti_version,
+)
+from anatomy.readers.nifti.pose import voxel_to_patient
 from anatomy.readers.size_limits import MAX_UNPACKED_BYTES, check_volume_size
 
 _SLAB_BYTES = 2**25
@@ -31,8 +38,8 @@ Remarks = tuple[str, ...]
 def is_nifti(path: Path) -> bool:
     """Whether the file's first bytes, unpacked if need be, are a NIfTI header."""
     try:
-        with opened(path) as stream:
-            return version_of(stream.upto(SHORTEST_BYTES)) is not None
+        with open_stream(path) as stream:
+            return nifti_version(stream.read_up_to(SHORTEST_BYTES)) is not None
     except ReadError:
         return False
 
@@ -54,7 +61,7 @@ def read_labels(path: Path, names: Mapping[int, str]) -> tuple[UInt[np.ndarray, 
         small = max(names) <= 255
         labels = np.empty(volume.shape, np.uint8 if small else np.uint16, order="F")
         for where, values in volume.slabs():
-            whole = whole_labels(values, path.name)
+            whole = to_labels(values, path.name)
             count.add(whole)
             labels[:, :, where] = whole
     count.check_named(names, path.name)
@@ -76,7 +83,7 @@ def read_mask(path: Path) -> tuple[Bool[np.ndarray, "nx ny nz"], Grid, Remarks]:
             with np.errstate(invalid="ignore"):
                 is_empty = not values.any()
             if not is_empty:
-                whole = whole_labels(values, path.name)
+                whole = to_labels(values, path.name)
                 count.add(whole)
                 stored[:, :, where] = whole != 0
     present = count.present()
@@ -132,7 +139,7 @@ class _Volume:
         for start in range(0, nz, step):
             where = slice(start, min(nz, start + step))
             shape = (nx, ny, where.stop - start)
-            content = self.stream.exactly(nx * ny * shape[2] * dtype.itemsize, "voxels")
+            content = self.stream.read_exactly(nx * ny * shape[2] * dtype.itemsize, "voxels")
             yield where, self._scaled(np.frombuffer(content, dtype).reshape(shape, order="F"))
         self.stream.finish()
 
@@ -146,11 +153,11 @@ class _Volume:
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[ByteStream, Header, tuple[bytes, ...]]]:
     """A stream that stands at the first voxel, the header before it, and the extensions between."""
-    with opened(path) as stream:
-        start = stream.exactly(SHORTEST_BYTES, "NIfTI header")
-        start += stream.exactly(size_of(start, path.name) - len(start), "NIfTI header")
-        header = decoded(start, path.name)
-        between = stream.exactly(header.voxels_at - len(start), "header extensions")
+    with open_stream(path) as stream:
+        start = stream.read_exactly(SHORTEST_BYTES, "NIfTI header")
+        start += stream.read_exactly(header_size(start, path.name) - len(start), "NIfTI header")
+        header = decode_header(start, path.name)
+        between = stream.read_exactly(header.voxels_at - len(start), "header extensions")
         yield stream, header, tuple(extensions(between, header.order, path.name))
 
 
@@ -161,12 +168,12 @@ def _loaded(path: Path) -> Iterator[_Volume]:
     with _opened(path) as (stream, header, _):
         shape = _three(header.shape, file)
         check_volume_size(file, shape, header.dtype.itemsize)
-        X_PV, remarks = placed(header, shape, file)
+        X_PV, remarks = voxel_to_patient(header, shape, file)
         try:
             yield _Volume(stream, header, shape, X_PV, remarks)
         except ReadError:
             # Where damage is what made the voxels strange, the check sum says so.
-            stream.exhaust(MAX_UNPACKED_BYTES)
+            stream.drain(MAX_UNPACKED_BYTES)
             raise
 
 

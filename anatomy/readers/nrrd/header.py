@@ -23,7 +23,7 @@ _END = re.compile(rb"\r?\n\r?\n")
 _MAGIC = re.compile("NRRD000[1-5]")
 _VECTOR = re.compile(r"\(([^()]*)\)|none", re.IGNORECASE)
 _ESCAPE = re.compile(r"\\[n\\]")
-_LONGEST_NUMBER = 64
+_MAX_NUMBER_LENGTH = 64
 """Characters of a real number in text: more than any writer's seventeen digits need."""
 
 
@@ -54,7 +54,7 @@ class NrrdHeader:
         """The vectors that a field lists; None for "none", which all NaN means too. Raises ReadError."""
         text = self.field(name)
         if _VECTOR.sub("", text).strip():
-            raise damaged(self.file, f"{name}: {text}")
+            raise damaged_header(self.file, f"{name}: {text}")
         found = (
             None if v.group(1) is None else self._numbers(v.group(1), name) for v in _VECTOR.finditer(text)
         )
@@ -63,11 +63,11 @@ class NrrdHeader:
     def _numbers(self, text: str, name: str) -> Float[np.ndarray, "n"]:
         parts = text.split(",")
         try:
-            if max(map(len, parts)) > _LONGEST_NUMBER:
+            if max(map(len, parts)) > _MAX_NUMBER_LENGTH:
                 raise ValueError
             return np.array([float(part) for part in parts])
         except ValueError:
-            raise damaged(self.file, f"{name}: ({text})") from None
+            raise damaged_header(self.file, f"{name}: ({text})") from None
 
     def _whole(self, text: str, name: str) -> int:
         number = whole_number(text)
@@ -80,12 +80,12 @@ class NrrdHeader:
         return number
 
 
-def damaged(file: str, what: str) -> ReadError:
+def damaged_header(file: str, what: str) -> ReadError:
     """The error for a header that says something impossible."""
     return ReadError(file, f"its header is damaged ({what})", "Save the file again.")
 
 
-def parsed(start: bytes, file: str) -> NrrdHeader:
+def parse_header(start: bytes, file: str) -> NrrdHeader:
     """The header that a file's first bytes, up to MAX_HEADER_BYTES, begin with. Raises ReadError."""
     end = _END.search(start)
     if not start.startswith(b"NRRD") or end is None:
@@ -96,7 +96,7 @@ def parsed(start: bytes, file: str) -> NrrdHeader:
     # What is no UTF-8 becomes surrogates, which no name may hold.
     magic, *lines = start[: end.start()].decode("utf-8", "surrogateescape").split("\n")
     if not _MAGIC.fullmatch(magic.strip()):
-        raise damaged(file, f"it begins with {magic!r}")
+        raise damaged_header(file, f"it begins with {magic!r}")
     fields: dict[str, str] = {}
     pairs: dict[str, str] = {}
     for line in lines:
@@ -104,11 +104,11 @@ def parsed(start: bytes, file: str) -> NrrdHeader:
             continue
         name, colon, text = line.partition(":")
         if not colon:
-            raise damaged(file, f"the line {line!r}")
+            raise damaged_header(file, f"the line {line!r}")
         into, name = (pairs, name) if text.startswith("=") else (fields, name.strip().lower())
         text = _ESCAPE.sub(_unescaped, text[1:]) if into is pairs else text
         if into.setdefault(name, text.strip()) != text.strip():
-            raise damaged(file, f"{name!r} stands in it twice")
+            raise damaged_header(file, f"{name!r} stands in it twice")
     return NrrdHeader(file, fields, pairs, end.end())
 
 

@@ -19,9 +19,9 @@ from jaxtyping import Float, UInt
 from anatomy.errors import ReadError
 from anatomy.geometry.frames import Grid, canonical, grid_of_file, lps_from_ras
 from anatomy.geometry.masks import masks_from_labels
-from anatomy.readers.byte_stream import ByteStream, unpacked
-from anatomy.readers.label_values import LARGEST_LABEL, LabelCount, whole_labels
-from anatomy.readers.nrrd.header import NrrdHeader, damaged, parsed
+from anatomy.readers.byte_stream import ByteStream, gunzip_stream
+from anatomy.readers.label_values import MAX_LABEL, LabelCount, to_labels
+from anatomy.readers.nrrd.header import NrrdHeader, damaged_header, parse_header
 from anatomy.readers.size_limits import (
     MAX_HEADER_BYTES,
     MAX_NAME_LENGTH,
@@ -71,7 +71,7 @@ def read_segments(path: Path) -> tuple[Grid, tuple[Structure, ...]]:
     """
     file = path.name
     with path.open("rb") as raw:
-        header = parsed(raw.read(MAX_HEADER_BYTES), file)
+        header = parse_header(raw.read(MAX_HEADER_BYTES), file)
         axes = _axes(header)
         dtype = _dtype(header)
         check_volume_size(file, axes.sizes, dtype.itemsize)
@@ -87,7 +87,7 @@ def read_segments(path: Path) -> tuple[Grid, tuple[Structure, ...]]:
         raw.seek(header.size)
         packed = _is_packed(header)
         layers = _layers(
-            unpacked(raw, file) if packed else ByteStream(raw, file), axes, dtype, segments, file
+            gunzip_stream(raw, file) if packed else ByteStream(raw, file), axes, dtype, segments, file
         )
     structures: dict[str, Structure] = {}
     grid: Grid | None = None
@@ -138,7 +138,7 @@ def _axes(header: NrrdHeader) -> _Axes:
             raise ReadError(file, f"its header has {foreign!r}", "Save header and data in one plain file.")
     sizes, stated = header.whole_numbers("sizes"), header.fields.get("dimension")
     if stated != str(len(sizes)):
-        raise damaged(file, f"dimension {stated}, but {len(sizes)} sizes")
+        raise damaged_header(file, f"dimension {stated}, but {len(sizes)} sizes")
     if len(sizes) not in (3, 4):
         raise ReadError(file, f"it has {len(sizes)} dimensions", "Give a 3D or layered segmentation.")
     vectors = header.vectors("space directions")
@@ -213,8 +213,8 @@ def _segments(header: NrrdHeader, layered: bool) -> tuple[_Segment, ...]:
                 f"segment {n} has no printable name of up to {MAX_NAME_LENGTH} characters in UTF-8",
                 "Name it and save the file again.",
             )
-        if not 1 <= label <= LARGEST_LABEL:
-            raise ReadError(file, f"{name} has the label {label}", f"Labels are 1 to {LARGEST_LABEL}.")
+        if not 1 <= label <= MAX_LABEL:
+            raise ReadError(file, f"{name} has the label {label}", f"Labels are 1 to {MAX_LABEL}.")
         segments.append(_Segment(name, layer, label))
     if len({s.name for s in segments}) < len(segments):
         raise ReadError(file, "two segments have one name", "Give each segment a name of its own.")
@@ -232,14 +232,14 @@ def _layers(
     counts = [LabelCount() for _ in layers]
     try:
         for first, where, stored in _slabs(stream, axes, dtype):
-            whole = whole_labels(stored, file)
+            whole = to_labels(stored, file)
             for index, labels in enumerate(whole, first):
                 layers[index][:, :, where] = labels
                 counts[index].add(layers[index][:, :, where])
         stream.finish()
     except ReadError:
         # Where damage is what made the voxels strange, the check sum says so.
-        stream.exhaust(MAX_UNPACKED_BYTES)
+        stream.drain(MAX_UNPACKED_BYTES)
         raise
     for index, count in enumerate(counts):
         count.check_named({s.label: s.name for s in segments if s.layer == index}, file)
@@ -260,5 +260,5 @@ def _slabs(stream: ByteStream, axes: _Axes, dtype: np.dtype) -> Iterator[tuple[i
         for start in range(0, nz, step):
             where = slice(start, min(nz, start + step))
             shape = (together, nx, ny, where.stop - start)
-            content = stream.exactly(slice_bytes * shape[3], "voxels")
+            content = stream.read_exactly(slice_bytes * shape[3], "voxels")
             yield first, where, np.frombuffer(content, dtype).reshape(shape, order="F")

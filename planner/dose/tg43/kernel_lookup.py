@@ -23,7 +23,7 @@ from math import sqrt
 import numpy as np
 from jaxtyping import Float
 
-from anatomy.runtime.jit import inlined, loop
+from anatomy.runtime.jit import jit, jit_inline
 
 BLOCK = 256
 """Points of one pass: what is kept between the two passes stays in the innermost cache."""
@@ -57,7 +57,7 @@ def node_angles_deg() -> Float[np.ndarray, " columns"]:
     return np.arange(float(COLUMNS)) / 2.0
 
 
-@inlined
+@jit_inline
 def _locate(kernel, x, y, z, seed, axis, cell, place):  # type: ignore[no-untyped-def]
     """First pass: the table cell of each point about one seed; how far it lies through it, and 1 / q.
 
@@ -98,7 +98,7 @@ def _locate(kernel, x, y, z, seed, axis, cell, place):  # type: ignore[no-untype
         place[2 * BLOCK + i] = both * inverse
 
 
-@inlined
+@jit_inline
 def _dose(table, cell, place, i):  # type: ignore[no-untyped-def]
     """Second pass, one point: bilinear in the table, by q. [Gy/U]"""
     c, u, v = np.uint64(cell[i]), place[i], place[BLOCK + i]
@@ -108,7 +108,7 @@ def _dose(table, cell, place, i):  # type: ignore[no-untyped-def]
     return (nearer + u * (farther - nearer)) * place[2 * BLOCK + i]
 
 
-@loop
+@jit
 def add_doses(kernel, points, seeds, axes, doses, first, last):  # type: ignore[no-untyped-def]
     """Add the doses of all seeds (m, 3), in their order, to `doses` (n,) of points (3, n) first..last."""
     cell, place = np.empty(BLOCK, np.int32), np.empty(3 * BLOCK, np.float32)
@@ -122,7 +122,7 @@ def add_doses(kernel, points, seeds, axes, doses, first, last):  # type: ignore[
                 out[i] += _dose(kernel.table, cell, place, i)
 
 
-@loop
+@jit
 def fill_doses(kernel, points, seeds, axes, doses, first, last):  # type: ignore[no-untyped-def]
     """Write the dose of each seed (m, 3) at points (3, n) first..last to its row of `doses` (m, n)."""
     cell, place = np.empty(BLOCK, np.int32), np.empty(3 * BLOCK, np.float32)

@@ -13,7 +13,7 @@ of unit length a stretch of length 0 is no special case.
 
 from typing import NamedTuple
 
-from anatomy.runtime.jit import inlined, loop
+from anatomy.runtime.jit import jit, jit_inline
 
 
 class Sizes(NamedTuple):
@@ -26,13 +26,13 @@ class Sizes(NamedTuple):
     hub_and_shaft: float
 
 
-@inlined
+@jit_inline
 def clamped(x, low, high):  # type: ignore[no-untyped-def]
     """The number nearest to x in [low, high]."""
     return min(max(x, low), high)
 
 
-@inlined
+@jit_inline
 def stretch_distance2(p, u, a0, a1, q, v, b0, b1):  # type: ignore[no-untyped-def]
     """Squared distance between p + s u, a0 <= s <= a1, and q + t v, b0 <= t <= b1. [mm2]
 
@@ -55,7 +55,7 @@ def stretch_distance2(p, u, a0, a1, q, v, b0, b1):  # type: ignore[no-untyped-de
     return x * x + y * y + z * z
 
 
-@inlined
+@jit_inline
 def clash(p, u, travel, q, v, sizes):  # type: ignore[no-untyped-def]
     """Whether two needles come too near: one of tip p, swept outward by `travel`, and one in place of tip q.
 
@@ -75,7 +75,7 @@ def clash(p, u, travel, q, v, sizes):  # type: ignore[no-untyped-def]
     return hubs2 < sizes.hubs * sizes.hubs or mixed2 < sizes.hub_and_shaft * sizes.hub_and_shaft
 
 
-@loop
+@jit
 def clash_range(tips, outwards, travels, sizes, found, first, last):  # type: ignore[no-untyped-def]
     """Fill rows first to last of `found` (n, n): the needle of the row swept, that of the column in place."""
     for i in range(first, last):

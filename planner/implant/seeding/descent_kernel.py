@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from anatomy.runtime.jit import loop
+from anatomy.runtime.jit import jit
 from planner.implant.seeding.goal_cost_kernel import cost_below, cost_with
 
 
@@ -29,7 +29,7 @@ class Places(NamedTuple):
     any2: float
 
 
-@loop
+@jit
 def descend(goals, places, seed_cost, gain, passes, may_add, chosen):  # type: ignore[no-untyped-def]
     """Change `chosen` (n,) in place until no change of a single seed gains more than `gain`, in `passes` over
     all seeds at most."""
@@ -44,7 +44,7 @@ def descend(goals, places, seed_cost, gain, passes, may_add, chosen):  # type: i
                 return
 
 
-@loop
+@jit
 def _standing(goals, places, seed_cost, chosen, total, dose):  # type: ignore[no-untyped-def]
     """What the chosen slots cost in all; their dose, always summed in the same order, is left in `dose`."""
     m = dose.shape[0]
@@ -66,7 +66,7 @@ def _standing(goals, places, seed_cost, chosen, total, dose):  # type: ignore[no
     return cost_with(goals, dose, np.zeros_like(dose))[0] + extra, extra, opened
 
 
-@loop
+@jit
 def _move(goals, places, seed_cost, gain, chosen, row):  # type: ignore[no-untyped-def]
     """Put one seed (-1: one more) where it does best, in place, or take it away where that is better. Says
     whether anything changed."""
@@ -100,7 +100,7 @@ def _move(goals, places, seed_cost, gain, chosen, row):  # type: ignore[no-untyp
     return True
 
 
-@loop
+@jit
 def _clear(places, seeds, k):  # type: ignore[no-untyped-def]
     """Whether a slot is far enough from all seeds, and holds none of them."""
     for s in seeds:

@@ -21,7 +21,7 @@ from math import inf
 import numpy as np
 from jaxtyping import Bool, Int
 
-from anatomy.runtime.jit import loop
+from anatomy.runtime.jit import jit
 from anatomy.runtime.parallel import parallel_for
 from planner.implant.seeding.descent import GAIN, Problem, descended
 
@@ -149,7 +149,7 @@ def _within(problem: Problem, out: Int[np.ndarray, " k"]) -> Int[np.ndarray, " j
     return np.flatnonzero(near)
 
 
-@loop
+@jit
 def _mark_near(centre, out, reach2, near):  # type: ignore[no-untyped-def]
     """Mark what lies within the square root of `reach2` of any row of `out`."""
     for n in range(len(centre)):

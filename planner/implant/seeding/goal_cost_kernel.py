@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from anatomy.runtime.jit import inlined, loop
+from anatomy.runtime.jit import jit, jit_inline
 
 SLACK = np.float32(0.03)
 """Cold points cost until they have this much more than asked for: points between the samples are colder
@@ -39,7 +39,7 @@ class GoalTable(NamedTuple):
     slope_cost: np.ndarray
 
 
-@inlined
+@jit_inline
 def _cold(dose, row, wanted):  # type: ignore[no-untyped-def]
     """How many points get less than wanted, and what their lack costs in all."""
     few = np.int32(0)
@@ -55,7 +55,7 @@ def _cold(dose, row, wanted):  # type: ignore[no-untyped-def]
     return few, lack
 
 
-@inlined
+@jit_inline
 def _hot(dose, row, allowed):  # type: ignore[no-untyped-def]
     """How many points get the allowed dose or more, and what their excess costs in all."""
     many = np.int32(0)
@@ -72,7 +72,7 @@ def _hot(dose, row, allowed):  # type: ignore[no-untyped-def]
     return many, excess
 
 
-@inlined
+@jit_inline
 def _goal_cost(goals, g, dose, row):  # type: ignore[no-untyped-def]
     """What one goal costs: for points on the wrong side, and for being missed."""
     first, last = goals.first[g], goals.last[g]
@@ -87,7 +87,7 @@ def _goal_cost(goals, g, dose, row):  # type: ignore[no-untyped-def]
     return goals.slope_cost[g] * (by / UNIT) / count, missed
 
 
-@loop
+@jit
 def cost_with(goals, dose, row):  # type: ignore[no-untyped-def]
     """Cost of dose (m) and a row (m) of dose added to it, both float32 [Gy]; and how much of it is for goals
     that are missed."""
@@ -100,7 +100,7 @@ def cost_with(goals, dose, row):  # type: ignore[no-untyped-def]
     return total + missed, missed
 
 
-@loop
+@jit
 def cost_below(goals, dose, row, limit):  # type: ignore[no-untyped-def]
     """As `cost_with`, the cost alone; infinity as soon as it cannot stay below the limit."""
     total = 0.0

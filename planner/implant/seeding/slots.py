@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from anatomy.runtime.jit import loop
+from anatomy.runtime.jit import jit
 from planner.implant.needles.tracks import Tracks
 from planner.records.request import Request, source_of
 
@@ -55,7 +55,7 @@ class Slots:
         return free
 
 
-@loop
+@jit
 def _shut(track, centre, seeds, same2, any2, free):  # type: ignore[no-untyped-def]
     """Clear `free` of slots that are too near to a seed: squared distances on its track, and anywhere."""
     for row in range(len(track)):

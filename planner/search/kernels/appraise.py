@@ -9,7 +9,7 @@ original voxels' boxes.
 
 import numpy as np
 
-from anatomy.runtime.jit import loop
+from anatomy.runtime.jit import jit
 from planner.measuring.clearance import nearest_of_each
 from planner.measuring.segment_box import clamped_polyline
 from planner.search.kernels.line import bore_distance, table_distance
@@ -22,7 +22,7 @@ WALK, LENGTH, LUNG, PUNCTURES, FISSURES, NEEDLE_TABLE, HUB_TABLE, BORE_DISTANCE 
 COLUMNS = 8
 
 
-@loop
+@jit
 def appraise_range(  # type: ignore[no-untyped-def]
     fields, sets, starts, members, forbidden, reach, cap, hub_reach, tips, outwards, columns, needle, hub,
     first, last,

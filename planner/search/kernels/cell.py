@@ -12,7 +12,7 @@ Depths that all needles reach run from the shallowest tip to the end of the need
 
 from math import sqrt
 
-from anatomy.runtime.jit import inlined
+from anatomy.runtime.jit import jit_inline
 from planner.search.kernels.line import bore_distance, table_distance
 from planner.search.kernels.lookup import bounds_from_node, clamped
 
@@ -32,14 +32,14 @@ STEP_MM = 1.0
 _ROOT_2 = sqrt(2.0)
 
 
-@inlined
+@jit_inline
 def cell_radius_at(s, length, half_a, half_c):  # type: ignore[no-untyped-def]
     """rho(s): how far lines of the cell lie from its centre line at depth s. [mm]"""
     t = s / length
     return _ROOT_2 * (abs(1.0 - t) * half_a + abs(t) * half_c)
 
 
-@inlined
+@jit_inline
 def _target_depths(fields, p, d, length, half_a, half_c, last):  # type: ignore[no-untyped-def]
     """(first, tip): no line of the cell touches the target before `first`, and every tip lies before `tip`.
 
@@ -71,7 +71,7 @@ def _target_depths(fields, p, d, length, half_a, half_c, last):  # type: ignore[
     return first, min(tip, last)
 
 
-@inlined
+@jit_inline
 def test_cell(fields, p, d, length, gap, half_a, half_c, last, tightest):  # type: ignore[no-untyped-def]
     """(state, first, skin, tightest): a proof that no line of the cell is safe, or ALIVE and depths. [mm]
 
@@ -121,7 +121,7 @@ def test_cell(fields, p, d, length, gap, half_a, half_c, last, tightest):  # typ
     return ALIVE, first, skin, tightest
 
 
-@inlined
+@jit_inline
 def covered_radius(first, skin, gap, half_a, half_c):  # type: ignore[no-untyped-def]
     """How far any line of a cell lies from its centre line between two depths across the planes. [mm]
 
@@ -130,7 +130,7 @@ def covered_radius(first, skin, gap, half_a, half_c):  # type: ignore[no-untyped
     return max(cell_radius_at(first, gap, half_a, half_c), cell_radius_at(skin, gap, half_a, half_c))
 
 
-@inlined
+@jit_inline
 def obstacle_above(fields, p, d, s):  # type: ignore[no-untyped-def]
     """Upper bound of (distance - need) at p + s d. [mm]"""
     x = clamped(p[0] + s * d[0], fields.lower[0], fields.upper[0])
@@ -139,7 +139,7 @@ def obstacle_above(fields, p, d, s):  # type: ignore[no-untyped-def]
     return bounds_from_node(fields.obstacle, fields.lower, fields.obstacle_step, x, y, z)[1]
 
 
-@inlined
+@jit_inline
 def _hub_cannot_fit(fields, p, d, length, half_a, half_c, first, tip, shrink):  # type: ignore[no-untyped-def]
     """Whether every hub's end lies outside the bore. The free room is convex: a line that starts in it and
     has left it stays out, so the earliest end tells, where all tips surely start inside."""
@@ -151,7 +151,7 @@ def _hub_cannot_fit(fields, p, d, length, half_a, half_c, first, tip, shrink):  
     return bore_distance(fields, p, d, hub_end) + wide < fields.hub_radius
 
 
-@inlined
+@jit_inline
 def _walk(fields, p, d, length, half_a, half_c, start, end):  # type: ignore[no-untyped-def]
     """(state, skin, tightest): a proof from obstacles or the field's edge, else the depth from which every
     line is outside the body (-1 if there is none before `end`) and where obstacles came nearest."""

@@ -11,7 +11,7 @@ from math import ceil, floor, sqrt
 
 import numpy as np
 
-from anatomy.runtime.jit import inlined, loop
+from anatomy.runtime.jit import jit, jit_inline
 from planner.measuring.segment_box import segment_box_distance2
 from planner.search.kernels.lookup import bounds_from_corners, clamped
 from planner.search.kernels.screen import PER_MM, tile_at, tile_walk
@@ -24,7 +24,7 @@ ROUNDING_MM = 1e-9
 """A distance this little short of the need is float64 rounding, not a lack of clearance."""
 
 
-@inlined
+@jit_inline
 def clear_until(fields, p, d, start, end, extra):  # type: ignore[no-untyped-def]
     """(s, margin): how far from `start` the axis keeps need + `extra` from obstacles; `end` if all is clear.
 
@@ -66,7 +66,7 @@ def clear_until(fields, p, d, start, end, extra):  # type: ignore[no-untyped-def
     return end, least
 
 
-@loop
+@jit
 def least_margin(fields, p, d, start, end):  # type: ignore[no-untyped-def]
     """Least (distance - need) over the axis from `start` to `end`, to about PIECE_MM, from below. [mm]
 
@@ -91,7 +91,7 @@ def least_margin(fields, p, d, start, end):  # type: ignore[no-untyped-def]
     return least
 
 
-@loop
+@jit
 def _exact_margin(need_class, needs_mm, spacing, lower, upper, p, d, start, end, extra):  # type: ignore[no-untyped-def]
     """Least (distance - need - extra) over [start, end] of the axis to any obstacle's box, at most PIECE_MM.
 
@@ -123,7 +123,7 @@ def _exact_margin(need_class, needs_mm, spacing, lower, upper, p, d, start, end,
     return least
 
 
-@inlined
+@jit_inline
 def _span(one, two, reach, spacing, count):  # type: ignore[no-untyped-def]
     """Voxel indices of one axis whose boxes come within `reach` of the interval one..two."""
     first = floor((min(one, two) - reach) / spacing + 0.5)
@@ -131,7 +131,7 @@ def _span(one, two, reach, spacing, count):  # type: ignore[no-untyped-def]
     return max(first, 0), min(last, count - 1) + 1
 
 
-@inlined
+@jit_inline
 def _margin_to_boxes(need_class, needs_mm, spacing, one, two, extra, least):  # type: ignore[no-untyped-def]
     hx, hy, hz = spacing
     # Boxes that matter to a margin below `least`.

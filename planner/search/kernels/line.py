@@ -10,7 +10,7 @@ from math import sqrt
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from anatomy.runtime.jit import inlined, loop
+from anatomy.runtime.jit import jit, jit_inline
 from anatomy.runtime.parallel import parallel_for
 from planner.search.kernels.clear import clear_until, least_margin
 from planner.search.kernels.pleura_along import counts_along
@@ -24,7 +24,7 @@ TIP, LENGTH, CHORD, LUNG, PUNCTURES, FISSURES, MARGIN = range(7)
 QUANTITIES = 7
 
 
-@inlined
+@jit_inline
 def table_distance(fields, p, d, s):  # type: ignore[no-untyped-def]
     """Signed distance of p + s d to the table's plane, positive on the patient's side. [mm]"""
     n = fields.table_normal
@@ -35,7 +35,7 @@ def table_distance(fields, p, d, s):  # type: ignore[no-untyped-def]
     )
 
 
-@inlined
+@jit_inline
 def bore_distance(fields, p, d, s):  # type: ignore[no-untyped-def]
     """Signed distance of p + s d to the bore's wall, positive inside. [mm]"""
     along, squared = 0.0, 0.0
@@ -46,7 +46,7 @@ def bore_distance(fields, p, d, s):  # type: ignore[no-untyped-def]
     return fields.bore_radius - sqrt(max(0.0, squared - along * along))
 
 
-@inlined
+@jit_inline
 def table_and_bore_verdict(fields, p, d, tip):  # type: ignore[no-untyped-def]
     """Table and bore. Both leave a convex room free, so the needle's ends tell of all between."""
     end = tip + fields.needle_length
@@ -61,7 +61,7 @@ def table_and_bore_verdict(fields, p, d, tip):  # type: ignore[no-untyped-def]
     return SAFE
 
 
-@inlined
+@jit_inline
 def quick_verdict(fields, p, d):  # type: ignore[no-untyped-def]
     """A first, quick look: a reason to refuse the line, or SAFE, which here says only that none was seen."""
     enter, leave = box_span(fields, p, d)
@@ -75,7 +75,7 @@ def quick_verdict(fields, p, d):  # type: ignore[no-untyped-def]
     return BLOCKED if leave < end and surely_blocked(fields, p, d, leave, end) else SAFE
 
 
-@loop
+@jit
 def test_line(fields, p, d, quantities):  # type: ignore[no-untyped-def]
     """Verdict on the line p + s d (3-tuples, d outward); fills `quantities` (QUANTITIES) as far as it gets.
 
@@ -110,7 +110,7 @@ def test_line(fields, p, d, quantities):  # type: ignore[no-untyped-def]
     return SAFE
 
 
-@loop
+@jit
 def _sift_range(fields, points, outwards, verdicts, first, last):  # type: ignore[no-untyped-def]
     for i in range(first, last):
         p = (points[i, 0], points[i, 1], points[i, 2])
@@ -118,7 +118,7 @@ def _sift_range(fields, points, outwards, verdicts, first, last):  # type: ignor
         verdicts[i] = quick_verdict(fields, p, d)
 
 
-@loop
+@jit
 def _test_range(fields, points, outwards, order, verdicts, quantities, first, last):  # type: ignore[no-untyped-def]
     for n in range(first, last):
         i = order[n]
@@ -159,7 +159,7 @@ def first_verdicts(
     return verdicts
 
 
-@loop
+@jit
 def _direction_range(outwards, keys, first, last):  # type: ignore[no-untyped-def]
     """Place on the octahedron's faces, unfolded to a square; the bits of its two coordinates interleaved."""
     for i in range(first, last):
@@ -182,7 +182,7 @@ def by_direction(outwards_B: Float[np.ndarray, "n 3"]) -> np.ndarray:
     return np.argsort(keys, kind="stable")
 
 
-@loop
+@jit
 def _block_range(fields, points, outwards, blocks, first, last):  # type: ignore[no-untyped-def]
     for i in range(first, last):
         p = (points[i, 0], points[i, 1], points[i, 2])
@@ -212,7 +212,7 @@ def first_blocks(
     return blocks
 
 
-@loop
+@jit
 def _margin_range(fields, points, outwards, quantities, first, last):  # type: ignore[no-untyped-def]
     for i in range(first, last):
         p = (points[i, 0], points[i, 1], points[i, 2])

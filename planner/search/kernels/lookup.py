@@ -15,20 +15,20 @@ its need exceeds the smallest need by.
 from math import sqrt
 
 from anatomy.geometry.distance_field import QUANTUM_MM, ROUNDING_QUANTA
-from anatomy.runtime.jit import inlined
+from anatomy.runtime.jit import jit_inline
 
 _UP = (ROUNDING_QUANTA + 1.0) * QUANTUM_MM
 """How far a stored value may lie below the truth; one quantum more than a distance, for the need that an
 obstacle field has subtracted, rounded up."""
 
 
-@inlined
+@jit_inline
 def clamped(v, low, high):  # type: ignore[no-untyped-def]
     """v, brought into [low, high]."""
     return low if v < low else (high if v > high else v)
 
 
-@inlined
+@jit_inline
 def bounds_from_node(field, lower, step, x, y, z):  # type: ignore[no-untyped-def]
     """Lower and upper bound of a 1-Lipschitz field at (x, y, z), from the nearest node."""
     nx, ny, nz = field.shape
@@ -46,7 +46,7 @@ def bounds_from_node(field, lower, step, x, y, z):  # type: ignore[no-untyped-de
     return value - away, value + away + _UP
 
 
-@inlined
+@jit_inline
 def bounds_from_corners(field, lower, step, least_need, x, y, z):  # type: ignore[no-untyped-def]
     """Lower and upper bound of the obstacle field at (x, y, z): from all corners of the cell it lies in.
 

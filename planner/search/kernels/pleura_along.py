@@ -2,23 +2,23 @@
 
 import numpy as np
 
-from anatomy.runtime.jit import inlined, loop
-from planner.measuring.pleura import LEAST_RUN_MM, punctures_and_fissures
+from anatomy.runtime.jit import jit, jit_inline
+from planner.measuring.pleura import MIN_RUN_MM, punctures_and_fissures
 from planner.measuring.tissue_codes import LUNG, VOID
 from planner.measuring.voxel_faces import face, voxel_of
 from planner.records.paths import LUNG_ROUNDING_MM
 
 
-@inlined
+@jit_inline
 def counts_along(fields, p, d, tip, length, lung, pieces):  # type: ignore[no-untyped-def]
     """Pleural punctures and fissures on a way that `body_walk` found so long, with so much lung in so many
     pieces. One piece is one run in one lobe; only of more are their places asked."""
     if pieces > 1:
         return _counts_of_pieces(fields, p, d, tip, tip + length, pieces)
-    return (1 if lung >= LEAST_RUN_MM else 0), 0
+    return (1 if lung >= MIN_RUN_MM else 0), 0
 
 
-@loop
+@jit
 def _counts_of_pieces(fields, p, d, tip, end, most):  # type: ignore[no-untyped-def]
     """Both counts from s = `tip` to `end`, where the body is left a voxel or more inside the field of view;
     room for `most` pieces."""

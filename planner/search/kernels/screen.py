@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Int8, Int16
 
 from anatomy.geometry.distance_field import QUANTUM_MM, ROUNDING_QUANTA
-from anatomy.runtime.jit import inlined, loop
+from anatomy.runtime.jit import jit, jit_inline
 from anatomy.runtime.parallel import parallel_for
 from planner.search.kernels.lookup import clamped
 
@@ -25,7 +25,7 @@ STRIDE = np.int64(20)
 """Steps between looks for blocks, at fixed places first: more miss thin ones, fewer take long."""
 ROUNDING_MM = 1e-5
 
-_LARGEST = 127.0
+_MAX_TILE = 127.0
 _BITS = np.int64(32)
 _ONE = 2.0**32
 
@@ -41,7 +41,7 @@ def screen(
     return out
 
 
-@loop
+@jit
 def _fill(field, reach, out, first, last):  # type: ignore[no-untyped-def]
     nx, ny, nz = field.shape
     for i in range(first, last):
@@ -58,10 +58,10 @@ def _fill(field, reach, out, first, last):  # type: ignore[no-untyped-def]
                     out[i, j, k] = -1
                 else:
                     low = floor((least * QUANTUM_MM - reach) * PER_MM)
-                    out[i, j, k] = clamped(low, 0.0, _LARGEST)
+                    out[i, j, k] = clamped(low, 0.0, _MAX_TILE)
 
 
-@inlined
+@jit_inline
 def tile_walk(fields, p, d, start):  # type: ignore[no-untyped-def]
     """The line from s = `start` on, counted in whole steps of 1 / PER_MM: (x, y, z) and (dx, dy, dz).
 
@@ -86,7 +86,7 @@ def tile_walk(fields, p, d, start):  # type: ignore[no-untyped-def]
     return at, by
 
 
-@inlined
+@jit_inline
 def tile_at(tiles, at, by, step):  # type: ignore[no-untyped-def]
     """The tile that the line of `tile_walk` is in after so many steps; beyond the field, the nearest."""
     nx, ny, nz = tiles.shape
@@ -96,7 +96,7 @@ def tile_at(tiles, at, by, step):  # type: ignore[no-untyped-def]
     return np.int64(tiles[i, j, k])
 
 
-@inlined
+@jit_inline
 def surely_blocked(fields, p, d, start, end):  # type: ignore[no-untyped-def]
     """Whether some point between `start` and `end` is surely too near an obstacle. Not all such are seen."""
     at, by = tile_walk(fields, p, d, start)

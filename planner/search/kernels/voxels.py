@@ -6,7 +6,7 @@
 `p` and `d` are 3-tuples in B, d a unit vector that points outward, from the target to the skin.
 """
 
-from anatomy.runtime.jit import inlined
+from anatomy.runtime.jit import jit_inline
 from planner.measuring.tissue_codes import LUNG
 from planner.measuring.voxel_faces import _NEVER, _PARALLEL, face, face_ahead, inverse, voxel_of
 from planner.records.paths import LUNG_ROUNDING_MM
@@ -14,7 +14,7 @@ from planner.search.kernels.lookup import bounds_from_node, clamped
 from planner.search.kernels.verdicts import CUT_EDGE, RE_ENTERS, SAFE, TIP_OUTSIDE, TOO_LONG
 
 
-@inlined
+@jit_inline
 def box_span(fields, p, d):  # type: ignore[no-untyped-def]
     """First and last s in the box about the target, where every tip lies; the last is before the first for a
     miss."""
@@ -33,7 +33,7 @@ def box_span(fields, p, d):  # type: ignore[no-untyped-def]
     return (enter, leave) if enter < leave else (0.0, -1.0)
 
 
-@inlined
+@jit_inline
 def target_span(fields, p, d, enter, leave):  # type: ignore[no-untyped-def]
     """First and last s in a target voxel, and the length inside; the last is before the first for a miss.
 
@@ -80,7 +80,7 @@ def target_span(fields, p, d, enter, leave):  # type: ignore[no-untyped-def]
     return far, near, chord
 
 
-@inlined
+@jit_inline
 def body_walk(fields, p, d, tip):  # type: ignore[no-untyped-def]
     """From the tip to the skin: (verdict, length, lung length, pieces of lung that are of one lobe each).
 
@@ -135,7 +135,7 @@ def body_walk(fields, p, d, tip):  # type: ignore[no-untyped-def]
     return _outside_walk(fields, p, d, s, end + fields.hub_length), s - tip, lung, pieces
 
 
-@inlined
+@jit_inline
 def _outside_walk(fields, p, d, entry, end):  # type: ignore[no-untyped-def]
     """Whether the line stays out of the body from `entry` to `end`.
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from anatomy.readers.input_kinds import is_document, is_of_desktops
+from anatomy.readers.input_kinds import is_desktop_file, is_document
 from service.interactive.unzip.file_names import refuse_bad_name
 from service.interactive.unzip.zip_end import zip_end
 from service.problems import Problem, of_part
@@ -182,7 +182,7 @@ def _parts(name: str) -> tuple[str, ...]:
 
 def _ignored(parts: tuple[str, ...]) -> bool:
     """Whether a folder's reader would pass the file over, or a folder that it lies in."""
-    return any(is_of_desktops(part) for part in parts if part not in ("", ".."))
+    return any(is_desktop_file(part) for part in parts if part not in ("", ".."))
 
 
 def _refuse_hostile(entry: zipfile.ZipInfo, parts: tuple[str, ...]) -> None:

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from anatomy.errors import MOST_OF_FIELD, shortened
+from anatomy.errors import MAX_FIELD_LENGTH, shortened
 from anatomy.names.did_you_mean import did_you_mean
 from service.schemas.json.messages import plain
 from service.schemas.json.ranges import limit_at
@@ -104,7 +104,7 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(table) < len(pairs):
         count = Counter(name for name, _ in pairs)
         twin = next(name for name, times in count.items() if times > 1)
-        raise NotJson(f"The name {shortened(repr(twin), MOST_OF_FIELD)} occurs twice in one object.")
+        raise NotJson(f"The name {shortened(repr(twin), MAX_FIELD_LENGTH)} occurs twice in one object.")
     return table
 
 
@@ -162,11 +162,12 @@ def _field_error(model: type[BaseModel], path: Path, error: Any) -> FieldError:
     where = pointer(path)
     if error["type"] == "extra_forbidden":
         known = sorted(info.alias or name for name, info in _model_at(model, path[:-1]).model_fields.items())
-        unknown = shortened(repr(path[-1]), MOST_OF_FIELD)
+        unknown = shortened(repr(path[-1]), MAX_FIELD_LENGTH)
         return FieldError(
-            shortened(where, MOST_OF_FIELD), f"Unknown field {unknown}. {did_you_mean(str(path[-1]), known)}"
+            shortened(where, MAX_FIELD_LENGTH),
+            f"Unknown field {unknown}. {did_you_mean(str(path[-1]), known)}",
         )
-    return FieldError(shortened(where, MOST_OF_FIELD), plain(error, limit_at(where)))
+    return FieldError(shortened(where, MAX_FIELD_LENGTH), plain(error, limit_at(where)))
 
 
 def _path_in_document(document: Any, loc: Sequence[str | int], missing: bool) -> Path:

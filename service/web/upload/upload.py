@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from anatomy.names.did_you_mean import did_you_mean
 from anatomy.readers.input_kinds import is_document
 from anatomy.readers.mask_folder import NIFTI_SUFFIXES
-from anatomy.readers.mesh.mesh_axes import SEND_AXES, MeshAxes, axes_asked
+from anatomy.readers.mesh.mesh_axes import SEND_AXES, MeshAxes, parse_axes
 from service.interactive.unzip.file_names import refuse_bad_name
 from service.interactive.unzip.task import Take
 from service.interactive.unzip.unzip import is_zip
@@ -109,7 +109,7 @@ def _axes(files: list[FilePart]) -> MeshAxes | None:
             with file.path.open("rb") as part:
                 said = part.read(MAX_AXES_BYTES).decode("ascii", "replace")
             file.path.unlink()
-            axes = axes_asked(said)
+            axes = parse_axes(said)
             if axes is None:
                 detail = f"{said!a} is none that surfaces are read in. {SEND_AXES}"
                 raise of_part("malformed-upload", MESH_AXES, detail)

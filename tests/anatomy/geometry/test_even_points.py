@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anatomy.geometry.even_points import even_points_B
-from anatomy.geometry.masks import Layers, mask_from_bool
+from anatomy.geometry.masks import MaskLayers, mask_from_bool
 
 SHAPE = (14, 12, 10)
 
@@ -51,5 +51,5 @@ def test_a_voxel_alone_has_all_points_and_an_empty_mask_none():
     one[2, 2, 2] = True
     points = even_points_B(mask_from_bool(one), grid, 7)
     assert points.shape == (7, 3) and (np.abs(points - 2.0) <= 0.5).all()
-    empty = Layers(grid.shape).add("nothing", np.zeros(grid.shape, bool))
+    empty = MaskLayers(grid.shape).add("nothing", np.zeros(grid.shape, bool))
     assert even_points_B(empty, grid, 7).shape == (0, 3)

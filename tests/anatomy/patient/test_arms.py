@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from box_scenes import box_mask, grid_of
 
-from anatomy.geometry.masks import Layers
+from anatomy.geometry.masks import MaskLayers
 from anatomy.scene import scene
 from anatomy.structures import Segmentation, Structure
 
@@ -18,7 +18,7 @@ def notes(arm, humerus) -> list[str]:
 
 
 def said_of_arms(masks) -> list[str]:
-    layers = Layers(SHAPE)
+    layers = MaskLayers(SHAPE)
     masks = masks | {name: box_mask(SHAPE, box) for name, box in ORGANS.items()}
     parts = tuple(Structure(name, layers.add(name, mask)) for name, mask in masks.items())
     return [note for note in scene(Segmentation(GRID, parts, ())).notes if "arm" in note]
@@ -55,7 +55,7 @@ IN_A_CORNER = ((40, 36, 2), (60, 60, 58)), (((38, 50, 6), (60, 53, 9)), ((54, 50
 
 def said_when_turned(masks, quarter_turns: int) -> list[str]:
     """Masks and organs turned about the patient's length, so that each side of the slice has its turn."""
-    layers = Layers(WIDE)
+    layers = MaskLayers(WIDE)
     masks = masks | {name: box_mask(WIDE, box) for name, box in ORGANS.items()}
     turned = {name: np.rot90(mask, quarter_turns).copy() for name, mask in masks.items()}
     parts = tuple(Structure(name, layers.add(name, mask)) for name, mask in turned.items())

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from true_plans import LINES, ORGANS, REQUEST, SPACING, honest_plan, patient
 
 from anatomy.geometry.frames import Grid
-from anatomy.geometry.masks import Layers
+from anatomy.geometry.masks import MaskLayers
 from anatomy.patient.body.body import body_of
-from anatomy.patient.body.body_parts import LEAST_CUT_PART_MM3, LEAST_PART_MM3
+from anatomy.patient.body.body_parts import MIN_CUT_PART_MM3, MIN_PART_MM3
 from anatomy.scene import Scene, scene
 from anatomy.structures import Role, Segmentation, Structure
 from planner.measuring.measure import measure
@@ -39,7 +39,7 @@ def filled(boxes: list) -> np.ndarray:
 
 
 def segmentation(parts: Boxes) -> Segmentation:
-    layers = Layers(SHAPE)
+    layers = MaskLayers(SHAPE)
     structures = tuple(Structure(n, layers.add(n, filled(boxes)), role) for n, (role, boxes) in parts.items())
     return Segmentation(Grid(SHAPE, np.diag([CUBE_MM] * 3 + [1.0])), structures, ())
 
@@ -121,8 +121,8 @@ def test_every_voxel_of_a_body_is_in_it_beside_it_or_told_to_be_dropped(corners:
     assert not np.any(body & (union == 0)), "the boxes of specks hold all that is lost"
     volumes = [mask.count * VOXEL_MM3 for mask in masks]
     assert volumes == sorted(volumes, reverse=True)
-    assert all(v >= LEAST_CUT_PART_MM3 for v in volumes[1:])
-    assert all(0.0 < v < LEAST_PART_MM3 for v in dropped_mm3)
+    assert all(v >= MIN_CUT_PART_MM3 for v in volumes[1:])
+    assert all(0.0 < v < MIN_PART_MM3 for v in dropped_mm3)
 
 
 def test_an_organ_in_an_arm_is_not_said_to_be_of_another_frame_and_one_in_the_air_is() -> None:
@@ -150,7 +150,7 @@ def test_a_needle_through_an_arm_apart_is_measured_and_verified_as_no_path() -> 
     arm = filled_in_front()
     organs = {name: organ for name, organ in ORGANS.items() if name != "body"}
     plan = honest_plan(free, lines={"anterior": LINES["anterior"]})
-    layers = Layers(free.scene.grid.shape)
+    layers = MaskLayers(free.scene.grid.shape)
     body = next(s for s in free.scene.structures if s.name == "body")
     mask = (body.mask.layer == body.mask.label) | arm
     kept = tuple(s for s in free.scene.structures if s.name in organs)
@@ -166,5 +166,5 @@ def filled_in_front() -> np.ndarray:
     mask = np.zeros((60, 60, 40), bool)
     # In front of the chest, apart from it by 8 mm of air.
     mask[20:44, 0:6, 10:34] = True
-    assert mask.sum() * np.prod(SPACING) > LEAST_PART_MM3
+    assert mask.sum() * np.prod(SPACING) > MIN_PART_MM3
     return mask

@@ -5,7 +5,7 @@ import pytest
 from box_scenes import at_voxel, box_mask, grid_of
 from numpy.typing import NDArray
 
-from anatomy.geometry.masks import Layers, mask_from_bool
+from anatomy.geometry.masks import MaskLayers, mask_from_bool
 from anatomy.names.roles import is_known, role_of
 from anatomy.patient.body.limbs import is_limb
 from anatomy.scene import Scene, scene
@@ -77,7 +77,7 @@ NODE = (25, 20, 50)
 
 
 def made(body: NDArray[np.bool_], **more: NDArray[np.bool_]) -> Scene:
-    layers = Layers(SHAPE)
+    layers = MaskLayers(SHAPE)
     masks = {
         "body": body,
         "heart": box_mask(SHAPE, ((28, 12, 58), (36, 20, 66))),

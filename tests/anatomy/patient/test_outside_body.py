@@ -5,7 +5,7 @@ import pytest
 from box_scenes import box_mask, grid_of
 
 from anatomy.errors import FrameMismatch
-from anatomy.geometry.masks import Layers
+from anatomy.geometry.masks import MaskLayers
 from anatomy.scene import Scene, scene
 from anatomy.structures import Segmentation, Structure
 
@@ -16,7 +16,7 @@ NODE = ((28, 20, 12), (33, 25, 17))
 
 
 def made(body: np.ndarray, **organs: np.ndarray) -> Scene:
-    layers = Layers(SHAPE)
+    layers = MaskLayers(SHAPE)
     masks = {"body": body, "heart": box_mask(SHAPE, HEART), "node_4R": box_mask(SHAPE, NODE), **organs}
     parts = tuple(Structure(n, layers.add(n, m)) for n, m in masks.items())
     return scene(Segmentation(grid_of(SHAPE, (3.0, 3.0, 3.0)), parts, ()))

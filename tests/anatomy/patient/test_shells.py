@@ -6,7 +6,7 @@ from box_scenes import grid_of
 from scipy import ndimage
 
 from anatomy.errors import StructureError
-from anatomy.geometry.masks import Layers
+from anatomy.geometry.masks import MaskLayers
 from anatomy.scene import Scene, scene
 from anatomy.structures import Segmentation, Structure
 
@@ -29,7 +29,7 @@ def made(**masks: np.ndarray) -> Scene:
         "heart": (abs(X - 40) < 5) & (abs(Y - 22) < 5) & (abs(Z - 10) < 6),
         "node_4R": (abs(X - 40) < 3) & (abs(Y - 30) < 3) & (abs(Z - 20) < 3),
     }
-    layers = Layers(SHAPE)
+    layers = MaskLayers(SHAPE)
     parts = tuple(Structure(n, layers.add(n, m)) for n, m in {**organs, **masks}.items())
     return scene(Segmentation(grid_of(SHAPE, (4.0, 4.0, 4.0)), parts, ()))
 

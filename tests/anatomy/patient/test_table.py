@@ -5,7 +5,7 @@ import pytest
 from box_scenes import box_mask, grid_of
 
 from anatomy.geometry.frames import Grid
-from anatomy.geometry.masks import Layers, mask_from_bool
+from anatomy.geometry.masks import MaskLayers, mask_from_bool
 from anatomy.patient.pose import Position, gravity_P
 from anatomy.patient.table import lies_below, row_ends_P
 from anatomy.scene import PoseInput, Scene, scene
@@ -28,7 +28,7 @@ def lying_on(
     tables, position: Position = Position.SUPINE, named: str = "derive", roles=None, rotation_deg: float = 0.0
 ) -> Scene:
     """The patient with tables, each of some boxes."""
-    layers = Layers(SHAPE)
+    layers = MaskLayers(SHAPE)
     boxes = {**{name: [box] for name, box in PARTS.items()}, **tables}
     parts = tuple(Structure(n, layers.add(n, box_mask(SHAPE, *own))) for n, own in boxes.items())
     asked = PoseInput(position, rotation_deg, named)

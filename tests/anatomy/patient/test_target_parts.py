@@ -11,15 +11,15 @@ from true_plans import ORGANS, REQUEST, Patient, honest_plan, patient
 
 from anatomy.errors import StructureError
 from anatomy.geometry.frames import Grid
-from anatomy.geometry.masks import Layers, mask_from_bool
+from anatomy.geometry.masks import MaskLayers, mask_from_bool
 from anatomy.geometry.surface import Surface
 from anatomy.patient.target_parts import (
-    CRUMB_MM3,
-    MOST_PARTS,
+    FRAGMENT_MM3,
+    MAX_PARTS,
     SPECK_AWAY_MM,
     SPECK_MM3,
     SPECK_SHARE,
-    without_crumbs,
+    without_fragments,
 )
 from anatomy.scene import Scene, scene
 from anatomy.structures import Role, Segmentation, Structure
@@ -46,12 +46,12 @@ BODY = ((2, 2, 0), (38, 38, 40))
 
 
 def target(mask: np.ndarray) -> Structure:
-    return Structure("node", Layers(GRID.shape).add("node", mask), Role.TARGET)
+    return Structure("node", MaskLayers(GRID.shape).add("node", mask), Role.TARGET)
 
 
 def made(node: np.ndarray, body: np.ndarray | None = None, **more: np.ndarray) -> Scene:
     """A chest with that node in a body, in layers of its own each as a folder of masks gives them."""
-    layers = Layers(GRID.shape)
+    layers = MaskLayers(GRID.shape)
     parts = {
         "body": (Role.SKIN, boxes(BODY) if body is None else body),
         "node": (Role.TARGET, node),
@@ -116,10 +116,10 @@ def test_a_small_node_far_away_in_one_mask_is_not_for_a_program_to_leave_out() -
 
 def test_one_voxel_of_a_coarse_grid_is_a_crumb_and_three_are_none() -> None:
     coarse = Grid(GRID.shape, np.diag([4.0, 4.0, 4.0, 1.0]))
-    kept, _ = without_crumbs(target(boxes(MAIN, ((30, 30, 30), (31, 31, 31)))), coarse)
+    kept, _ = without_fragments(target(boxes(MAIN, ((30, 30, 30), (31, 31, 31)))), coarse)
     assert kept.mask.count == 8**3
     with pytest.raises(StructureError, match=r"a part of 0\.19 cc"):
-        without_crumbs(target(boxes(MAIN, ((30, 30, 30), (33, 31, 31)))), coarse)
+        without_fragments(target(boxes(MAIN, ((30, 30, 30), (33, 31, 31)))), coarse)
 
 
 def speckle(count: int, size: int) -> Structure:
@@ -134,13 +134,13 @@ def test_speckle_is_refused_by_its_parts_and_an_organ_by_its_length_before_it_is
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     grid = Grid((60, 60, 60), np.diag([1.0, 1.0, 1.0, 1.0]))
-    assert len(without_crumbs(speckle(MOST_PARTS, 60), grid)[1]) == MOST_PARTS
-    with pytest.raises(StructureError, match=f"'speckle' is in {MOST_PARTS + 1} parts"):
-        without_crumbs(speckle(MOST_PARTS + 1, 60), grid)
+    assert len(without_fragments(speckle(MAX_PARTS, 60), grid)[1]) == MAX_PARTS
+    with pytest.raises(StructureError, match=f"'speckle' is in {MAX_PARTS + 1} parts"):
+        without_fragments(speckle(MAX_PARTS + 1, 60), grid)
     monkeypatch.setattr("anatomy.patient.target_parts.ndimage.label", None)
     whole = Structure("lungs", mask_from_bool(np.ones((60, 60, 60), bool)), Role.TARGET)
     with pytest.raises(StructureError, match="'lungs' is 180 mm long"):
-        without_crumbs(whole, Grid((60, 60, 60), np.diag([3.0, 3.0, 3.0, 1.0])))
+        without_fragments(whole, Grid((60, 60, 60), np.diag([3.0, 3.0, 3.0, 1.0])))
 
 
 def test_parts_are_looked_at_in_their_own_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +151,7 @@ def test_parts_are_looked_at_in_their_own_boxes(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(
         "anatomy.patient.target_parts.np.argwhere", lambda a: seen.append(a.size) or argwhere(a)
     )
-    without_crumbs(many, Grid((60, 60, 60), np.eye(4)))
+    without_fragments(many, Grid((60, 60, 60), np.eye(4)))
     assert seen == [1] * 101  # the main one for its tree, too
 
 
@@ -159,22 +159,22 @@ def test_parts_are_looked_at_in_their_own_boxes(monkeypatch: pytest.MonkeyPatch)
 def test_no_voxel_is_left_out_but_of_crumbs_and_parts_are_told_in_full(corners: list) -> None:
     mask = boxes(*((c[:3], tuple(np.add(c[:3], c[3:]))) for c in corners))
     try:
-        kept, parts = without_crumbs(target(mask), GRID)
+        kept, parts = without_fragments(target(mask), GRID)
     except StructureError as refused:
         # Some part is small, far away and more than a crumb.
         numbers, _ = ndimage.label(mask, np.ones((3, 3, 3)))
         sizes = np.bincount(numbers.ravel())[1:] * VOXEL_MM3
         assert "a node of its own, or noise" in refused.value
-        assert ((sizes >= CRUMB_MM3) & (sizes < min(SPECK_MM3, SPECK_SHARE * sizes.max()))).any()
+        assert ((sizes >= FRAGMENT_MM3) & (sizes < min(SPECK_MM3, SPECK_SHARE * sizes.max()))).any()
         return
     left = mask & ~(kept.mask.layer == kept.mask.label)
-    crumbs = [part for part in parts if part.crumb]
+    crumbs = [part for part in parts if part.is_fragment]
     assert np.count_nonzero(left) * VOXEL_MM3 == pytest.approx(sum(p.volume_mm3 for p in crumbs))
-    assert all(p.crumb for p in parts if p.speck)
+    assert all(p.is_fragment for p in parts if p.is_speck)
     if parts:
         assert sum(p.volume_mm3 for p in parts) == pytest.approx(np.count_nonzero(mask) * VOXEL_MM3)
-        assert parts[0].away_mm == 0.0 and not parts[0].speck
-        assert all(p.volume_mm3 < min(CRUMB_MM3, SPECK_SHARE * parts[0].volume_mm3) for p in crumbs)
+        assert parts[0].away_mm == 0.0 and not parts[0].is_speck
+        assert all(p.volume_mm3 < min(FRAGMENT_MM3, SPECK_SHARE * parts[0].volume_mm3) for p in crumbs)
         assert all(p.away_mm > SPECK_AWAY_MM for p in crumbs)
     else:
         assert not left.any()
@@ -184,7 +184,7 @@ def test_a_surface_with_specks_is_refused() -> None:
     node = target(boxes(MAIN, ((30, 30, 30), (31, 31, 31))))
     shown = replace(node, surface=Surface(np.zeros((0, 3)), np.zeros((0, 3), int)))
     with pytest.raises(StructureError, match=r"'node' is in 2 parts, and 1 of them .* LPS \(60, 60, 60\)"):
-        without_crumbs(shown, GRID)
+        without_fragments(shown, GRID)
 
 
 def test_a_target_in_the_air_is_refused_though_it_touches_the_skin() -> None:
@@ -197,7 +197,7 @@ def test_a_target_in_the_air_is_refused_though_it_touches_the_skin() -> None:
 
 def placed(node: np.ndarray, parts: dict[str, np.ndarray], roles: dict[str, str]) -> Scene:
     """Those parts and a node, with the roles of their names but for those asked for."""
-    layers = Layers(GRID.shape)
+    layers = MaskLayers(GRID.shape)
     kept = [Structure(name, layers.add(name, mask)) for name, mask in {**parts, "node": node}.items()]
     return scene(Segmentation(GRID, tuple(kept), ()), (), roles)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from anatomy.errors import FrameMismatch, StructureError
 from anatomy.geometry.frames import Grid
-from anatomy.geometry.masks import Layers, bounding_box
+from anatomy.geometry.masks import MaskLayers, bounding_box
 from anatomy.patient.body.flat_end import flat_end
 from anatomy.readers.read import read
 from anatomy.scene import Scene, scene
@@ -46,7 +46,7 @@ def cylinder(pad: tuple[int, int], shape: str = "flat", motion: np.ndarray | Non
         "heart": (abs(i - 33) < 3) & (abs(j - 25) < 5) & (abs(k - 12) < 6),
         **more,
     }
-    layers = Layers(size)
+    layers = MaskLayers(size)
     parts = tuple(Structure(n, layers.add(n, m)) for n, m in masks.items())
     ct = np.broadcast_to(k, size).astype(np.int16)
     return Segmentation(grid, parts, (InputDigest("labels.nii.gz", "0" * 64),), ct_hu=ct)
@@ -99,7 +99,7 @@ def test_no_ellipsoid_ends_flat_however_thick_its_slices_are(thick_mm: float) ->
             + ((y[None, :, None] - 170) / 150) ** 2
             + ((z[None, None] - middle) / 95) ** 2
         )
-        layers = Layers(grid.shape)
+        layers = MaskLayers(grid.shape)
         parts = {"body": d <= 1, "node_4R": d <= 0.01, "heart": (d > 0.1) & (d < 0.2)}
         made = Segmentation(grid, tuple(Structure(n, layers.add(n, m)) for n, m in parts.items()), ())
         assert scene(made).grid is grid
@@ -230,7 +230,7 @@ def test_a_named_arm_that_goes_on_beyond_a_flat_end_is_refused() -> None:
     trunk = (((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2 <= 1) & (k < SLICES)
     arm = (abs(i - 60) < 5) & (abs(j - 25) < 8) & (k >= SLICES + 2) & (k < SLICES + 15)
     node = (abs(i - 25) < 3) & (abs(j - 25) < 3) & (abs(k - 29) < 3)
-    layers = Layers(size)
+    layers = MaskLayers(size)
     masks = {"body": trunk, "arm_left": arm, "node_4R": node, "heart": np.roll(node, 8, 0)}
     parts = tuple(Structure(n, layers.add(n, m)) for n, m in masks.items())
     with pytest.raises(StructureError, match=r"go on beyond it for 30 mm"):
@@ -242,7 +242,7 @@ def test_a_target_that_goes_on_where_slices_are_left_out_is_refused(pad: tuple[i
     made = _with_last_slices(pad, [0.5, 0.5])
     i, j, k = np.indices(made.grid.shape)
     node = (abs(i - 25) < 3) & (abs(j - 25) < 3) & (k >= 34) & (k < SLICES)
-    layers = Layers(made.grid.shape)
+    layers = MaskLayers(made.grid.shape)
     parts = tuple(
         Structure(s.name, layers.add(s.name, node if s.name == "node_4R" else s.mask.layer == s.mask.label))
         for s in made.structures
@@ -284,7 +284,7 @@ def _with_arm(longer: int) -> Segmentation:
     arm = ((i - 58) ** 2 + (j - 25) ** 2 <= 50) & (k < SLICES + longer)
     node = (abs(i - 25) < 3) & (abs(j - 25) < 3) & (abs(k - 29) < 3)
     heart = (abs(i - 33) < 3) & (abs(j - 25) < 5) & (abs(k - 12) < 6)
-    layers = Layers(size)
+    layers = MaskLayers(size)
     masks = {"body": trunk | arm, "node_4R": node, "heart": heart}
     parts = tuple(Structure(n, layers.add(n, m)) for n, m in masks.items())
     return Segmentation(grid_of(size, (SPACING_MM,) * 3), parts, ())
@@ -404,7 +404,7 @@ def test_specks_of_body_beyond_a_flat_end_are_told() -> None:
 
 def _shown(whole: Segmentation) -> Segmentation:
     """The same on the lower SLICES slices only."""
-    layers = Layers((*whole.grid.shape[:2], SLICES))
+    layers = MaskLayers((*whole.grid.shape[:2], SLICES))
     parts = []
     for s in whole.structures:
         mask = np.zeros(whole.grid.shape, bool)
@@ -537,7 +537,7 @@ def _guessed(pad: int, **more: np.ndarray) -> Segmentation:
     wide = (((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2 <= 1) & (k < SLICES - 4)
     node = (abs(i - 25) < 3) & (abs(j - 25) < 3) & (k >= SLICES - 8) & (k < SLICES)
     vessel = (abs(i - 25) < 10) & (abs(j - 36) < 3) & (k < SLICES)
-    layers = Layers((50, 50, SLICES + pad))
+    layers = MaskLayers((50, 50, SLICES + pad))
     masks = {"liver": wide & ~node & ~vessel, "node_4R": node, "aorta": vessel, **more}
     parts = tuple(Structure(n, layers.add(n, m)) for n, m in masks.items())
     return Segmentation(grid_of((50, 50, SLICES + pad), (SPACING_MM,) * 3), parts, ())

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from anatomy.errors import FrameMismatch
 from anatomy.geometry.frames import Grid
-from anatomy.geometry.masks import Layers, mask_from_bool
+from anatomy.geometry.masks import MaskLayers, mask_from_bool
 from anatomy.scene import scene
 from anatomy.structures import Segmentation, Structure
 from anatomy.thorax import thorax
@@ -35,7 +35,7 @@ def patient(axes: str = "", left_out: tuple[str, ...] = (), renamed: dict[str, s
     """The patient stored in reverse along the axes named, while the grid says otherwise."""
     reverse = tuple(slice(None, None, -1 if axis in axes else 1) for axis in "xyz")
     names = renamed or {}
-    layers = Layers(SHAPE)
+    layers = MaskLayers(SHAPE)
     parts = tuple(
         Structure(names.get(name, name), layers.add(name, box_mask(SHAPE, box)[reverse].copy()))
         for name, box in PATIENT.items()
@@ -102,7 +102,7 @@ def test_the_front_of_a_rib_below_the_back_of_the_next_tells_nothing() -> None:
         for side, i in (("left", 66), ("right", 8))
         for number, j, k in ((3, 14, 24), (4, 42, 36))
     }
-    layers = Layers(SHAPE)
+    layers = MaskLayers(SHAPE)
     others = {name: box for name, box in PATIENT.items() if not name.startswith("rib")}
     boxes = {**others, **pieces}
     parts = tuple(Structure(name, layers.add(name, box_mask(SHAPE, box))) for name, box in boxes.items())
@@ -115,7 +115,7 @@ def test_a_crumb_of_an_organ_says_nothing_of_sides(rest: Box) -> None:
     others = {
         name: box for name, box in PATIENT.items() if name in ("body", "heart", "node_4R", "lung_right")
     }
-    layers = Layers(SHAPE)
+    layers = MaskLayers(SHAPE)
     boxes = {**others, "lung_left": rest}
     parts = tuple(Structure(name, layers.add(name, box_mask(SHAPE, box))) for name, box in boxes.items())
     assert notes(Segmentation(GRID, parts, ())) == []
@@ -124,7 +124,7 @@ def test_a_crumb_of_an_organ_says_nothing_of_sides(rest: Box) -> None:
 def test_a_stomach_in_the_chest_is_no_patient_upside_down() -> None:
     """It stands for an oesophagus that was taken out."""
     kept = ("body", "heart", "lung_left", "lung_right", "node_4R")
-    layers = Layers(SHAPE)
+    layers = MaskLayers(SHAPE)
     boxes = {**{name: PATIENT[name] for name in kept}, "stomach": ((34, 38, 40), (42, 46, 58))}
     parts = tuple(Structure(name, layers.add(name, box_mask(SHAPE, box))) for name, box in boxes.items())
     assert notes(Segmentation(GRID, parts, ())) == []

@@ -20,12 +20,12 @@ from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import masks_from_labels
 from anatomy.geometry.surface import Surface
 from anatomy.geometry.surface_bodies import (
-    ASKED_VISITS,
-    MOSTLY,
+    BODY_BASE_VISITS,
+    CAVITY_SHARE,
     ROUNDING,
     SAMPLES_PER_SIDE,
     bodies_without_voxels,
-    outward,
+    orient_outward,
 )
 from anatomy.geometry.surfaces import checked_surface
 from anatomy.geometry.voxelisation import fill_centres
@@ -233,25 +233,25 @@ def test_time_grows_as_the_input_does(
 
 
 def test_loose_parts_are_read_however_many_they_are() -> None:
-    assert len(outward("body.stl", tetrahedra(30_000)).faces) == 4 * 30_000
+    assert len(orient_outward("body.stl", tetrahedra(30_000)).faces) == 4 * 30_000
 
 
-@pytest.mark.parametrize("visits", [ASKED_VISITS, 100])
+@pytest.mark.parametrize("visits", [BODY_BASE_VISITS, 100])
 def test_what_is_asked_of_loose_parts_is_bounded(visits: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """By how often it is asked, and by the bodies that each is compared with."""
-    monkeypatch.setattr(surface_bodies, "ASKED_VISITS", visits)
+    monkeypatch.setattr(surface_bodies, "BODY_BASE_VISITS", visits)
     monkeypatch.setattr(surface_bodies, "MAX_VISITS", 50 * (visits + 100))
-    assert len(outward("body.stl", tetrahedra(100, lambda n: n % 2 == 1)).faces) == 400
+    assert len(orient_outward("body.stl", tetrahedra(100, lambda n: n % 2 == 1)).faces) == 400
     with pytest.raises(SurfaceError, match=r"body.stl: its parts are too many, or lie within one another"):
-        outward("body.stl", tetrahedra(150, lambda n: n % 2 == 1))
+        orient_outward("body.stl", tetrahedra(150, lambda n: n % 2 == 1))
 
 
 def test_bodies_that_are_too_entangled_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     shells = nested([1.0, 2.0, 3.0, 4.0], (True, False, True, False))
-    outward("body.stl", shells)
+    orient_outward("body.stl", shells)
     monkeypatch.setattr(surface_bodies, "MAX_VISITS", 2 * SAMPLES_PER_SIDE**3)
     with pytest.raises(SurfaceError, match=r"body.stl: its parts are too many"):
-        outward("body.stl", shells)
+        orient_outward("body.stl", shells)
 
 
 def test_materials_of_an_obj_change_nothing(tmp_path: Path) -> None:
@@ -310,7 +310,9 @@ def naively_outward(surface: Surface) -> np.ndarray:
     for part, v in zip(parts, volumes, strict=True):
         larger = [other for other, w in zip(parts, volumes, strict=True) if v < 0.0 and w > -v]
         others = np.concatenate(larger) if larger else np.zeros((0, 3), np.int64)
-        turned.append(part[:, ::-1] if v < 0.0 and share_within(surface, part, others) <= MOSTLY else part)
+        turned.append(
+            part[:, ::-1] if v < 0.0 and share_within(surface, part, others) <= CAVITY_SHARE else part
+        )
     return np.concatenate(turned)
 
 
@@ -340,7 +342,7 @@ SOLIDS = st.lists(st.tuples(st.floats(0.3, 6.0), st.booleans(), st.floats(-3.0, 
 def test_bodies_are_told_as_by_asking_each_about_all(solids: list[tuple[float, bool, float]]) -> None:
     sizes, inward, places = (list(column) for column in zip(*solids, strict=True))
     made = nested(sizes, tuple(inward), places)
-    assert np.array_equal(outward("body.stl", made).faces, naively_outward(made))
+    assert np.array_equal(orient_outward("body.stl", made).faces, naively_outward(made))
     X_PV = np.diag([2.0, 2.0, 2.0, 1.0])
     X_PV[:3, 3] = -20.3
     grid = Grid((21, 21, 21), X_PV)

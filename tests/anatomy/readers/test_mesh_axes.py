@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from phantom import write_phantom
 
 from anatomy.errors import FrameMismatch, ReadError
-from anatomy.readers.mesh.mesh_axes import MeshAxes, axes_asked, settled_axes, stated_axes
+from anatomy.readers.mesh.mesh_axes import MeshAxes, parse_axes, resolve_axes, stated_axes
 from anatomy.readers.read import read
 from anatomy.structures import InputDigest
 from service.cli import main as cli
@@ -178,7 +178,7 @@ def test_no_file_is_read_against_what_is_said_of_it(
 ) -> None:
     files = {Path(f"{n}.stl"): axes for n, axes in stated.items()}
     try:
-        axes, notes = settled_axes(files, asked)
+        axes, notes = resolve_axes(files, asked)
     except FrameMismatch:
         assert RAS in files.values() if asked is None else len({*files.values(), asked} - {None}) == 2
         return
@@ -217,7 +217,7 @@ def test_the_command_line_takes_axes(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_one_reading_of_axes_that_are_asked_for(
     text: str, axes: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert axes_asked(text) == axes
+    assert parse_axes(text) == axes
     parser = argparse.ArgumentParser()
     add_mesh_axes(parser)
     if axes is not None:

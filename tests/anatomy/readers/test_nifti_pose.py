@@ -12,8 +12,8 @@ from scipy.spatial.transform import Rotation
 
 from anatomy.errors import GridError
 from anatomy.geometry.frames import MAX_FIELD_MM
-from anatomy.readers.nifti.header import decoded
-from anatomy.readers.nifti.pose import placed
+from anatomy.readers.nifti.header import decode_header
+from anatomy.readers.nifti.pose import voxel_to_patient
 from anatomy.readers.read import read
 
 SHAPE = (512, 512, 300)
@@ -55,7 +55,7 @@ def header(
 
 def pose(made: nib.Nifti1Header) -> tuple[np.ndarray, tuple[str, ...]]:
     """Voxel to RAS mm, and remarks."""
-    X_PV, remarks = placed(decoded(made.binaryblock, "x.nii"), SHAPE, "x.nii")
+    X_PV, remarks = voxel_to_patient(decode_header(made.binaryblock, "x.nii"), SHAPE, "x.nii")
     return RAS_FROM_LPS @ X_PV, remarks
 
 

@@ -10,7 +10,7 @@ import pytest
 from case_files import NAMES, OBLIQUE, body_labels, write_seg_nrrd
 
 from anatomy.errors import AnatomyError, GridError, ReadError
-from anatomy.readers.nrrd.header import parsed
+from anatomy.readers.nrrd.header import parse_header
 from anatomy.readers.read import read
 from anatomy.readers.size_limits import MAX_HEADER_BYTES, MAX_STRUCTURES
 
@@ -57,13 +57,16 @@ def test_what_is_no_name_in_utf8_is_refused(tmp_path: Path, name: bytes) -> None
 
 def test_the_header_is_read_as_pynrrd_reads_it(tmp_path: Path) -> None:
     path = written(tmp_path, space="right-anterior-superior", extra='space units: "mm" "mm" "mm"\n# comment')
-    header, oracle = parsed(path.read_bytes()[:MAX_HEADER_BYTES], path.name), nrrd.read_header(str(path))
+    header, oracle = (
+        parse_header(path.read_bytes()[:MAX_HEADER_BYTES], path.name),
+        nrrd.read_header(str(path)),
+    )
     assert header.whole_numbers("sizes") == tuple(oracle["sizes"])
     assert (np.array(header.vectors("space directions")) == oracle["space directions"]).all()
     assert (np.array(header.vectors("space origin")) == oracle["space origin"]).all()
     assert {**header.fields, **header.pairs}.keys() == oracle.keys()
     assert header.pairs == {k: v for k, v in oracle.items() if k.startswith("Segment")}
-    assert parsed(path.read_bytes().replace(b"\n", b"\r\n"), path.name).fields == header.fields
+    assert parse_header(path.read_bytes().replace(b"\n", b"\r\n"), path.name).fields == header.fields
 
 
 LAYERS = np.stack([(body_labels() > 0).astype(np.uint8), 2 * (body_labels() == 2).astype(np.uint8)])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from anatomy.geometry.masks import Layers, inside, mask_from_bool
+from anatomy.geometry.masks import MaskLayers, mask_from_bool, points_inside
 from planner.dose import volume_outside as outside
 from planner.dose.dvh import dose_volume
 from planner.dose.indices import QualityIndices, quality_indices
@@ -104,6 +104,6 @@ def test_points_are_inside_a_voxel_up_to_its_lower_sides() -> None:
     points = np.array(
         [[0.5, 1.0, 1.5], [2.49, 2.9, 4.4], [2.5, 2.0, 3.0], [0.49, 2.0, 3.0], [-9.0, 99.0, 3.0]]
     )
-    assert inside(mask, grid, points).tolist() == [True, True, False, False, False]
-    empty = Layers((4, 4, 4)).add("node", np.zeros((4, 4, 4), bool))
-    assert not inside(empty, grid, points).any()
+    assert points_inside(mask, grid, points).tolist() == [True, True, False, False, False]
+    empty = MaskLayers((4, 4, 4)).add("node", np.zeros((4, 4, 4), bool))
+    assert not points_inside(empty, grid, points).any()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
-from anatomy.geometry.masks import Layers, inside, mask_from_bool
+from anatomy.geometry.masks import MaskLayers, mask_from_bool, points_inside
 from planner.dose import sampling
 from planner.dose.sampling import Near, sampled
 from planner.errors import RequestError
@@ -52,7 +52,7 @@ def test_weights_add_up_to_the_voxels_volume(voxels: np.ndarray, step: float, ne
 @given(masks(), st.sampled_from([0.3, 0.5, 0.8, 1.5]), nears())
 def test_points_lie_in_voxels_of_the_mask(voxels: np.ndarray, step: float, near) -> None:
     mask = mask_from_bool(voxels)
-    assert inside(mask, GRID, sampled(mask, GRID, step, near).points_P).all()
+    assert points_inside(mask, GRID, sampled(mask, GRID, step, near).points_P).all()
 
 
 @given(masks(), st.sampled_from([0.3, 0.5, 0.75]))
@@ -142,7 +142,7 @@ def test_far_voxels_come_in_blocks_where_there_are_too_many(monkeypatch: pytest.
 
 
 def test_an_empty_mask_has_no_points() -> None:
-    empty = Layers(SHAPE).add("node", np.zeros(SHAPE, bool))
+    empty = MaskLayers(SHAPE).add("node", np.zeros(SHAPE, bool))
     for step in (0.5, 5.0):
         points = sampled(empty, GRID, step, Near(GRID.to_patient(np.zeros((1, 3)))))
         assert points.points_P.shape == (0, 3)

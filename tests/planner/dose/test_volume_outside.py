@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 from scipy.stats import qmc
 
 from anatomy.geometry.frames import Grid
-from anatomy.geometry.masks import VoxelMask, inside, mask_from_bool
+from anatomy.geometry.masks import VoxelMask, mask_from_bool, points_inside
 from anatomy.structures import Role
 from planner.dose.dosimetry import Dosimetry
 from planner.dose.tg43.seed_dose import seed_dose
@@ -121,7 +121,7 @@ def test_an_implant_by_many_points(spacing: tuple, rotation: tuple, count: int, 
     points_P = grid.to_patient(middle_B(grid) + (unit - 0.5) * box)
     hot = dose.total(points_P, seeds) >= level
     part = box**3 / len(points_P)
-    expected = part * np.count_nonzero(hot & ~inside(target, grid, points_P))
+    expected = part * np.count_nonzero(hot & ~points_inside(target, grid, points_P))
     reference = part * np.count_nonzero(hot)
     # The oracle's own points are off too: by no more than as many draws would be.
     assert found == pytest.approx(expected, abs=COUNTED * reference + 3.0 * part * np.sqrt(hot.sum()))

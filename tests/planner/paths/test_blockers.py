@@ -6,7 +6,7 @@ from math import fsum
 import numpy as np
 from true_plans import ORGANS, RADIUS, REQUEST, Patient, Voxels, patient
 
-from anatomy.geometry.masks import Layers
+from anatomy.geometry.masks import MaskLayers
 from anatomy.structures import Role, Structure
 from planner.paths.no_path.blockers import DIRECTIONS, STEP_MM, blocked_by
 from planner.records.search import LIMITS, SHORT_CHORD, TABLE
@@ -40,7 +40,7 @@ def test_a_target_in_two_parts_is_asked_about_from_a_voxel_of_its_own() -> None:
     one = patient()
     mask = np.zeros(one.scene.grid.shape, bool)
     mask[24:27, 30:37, 17:25] = mask[14:17, 30:37, 17:25] = True
-    node = Structure("node", Layers(mask.shape).add("node", mask), Role.TARGET)
+    node = Structure("node", MaskLayers(mask.shape).add("node", mask), Role.TARGET)
     others = tuple(s for s in one.scene.structures if s.name != "node")
     scene = replace(one.scene, structures=(*others, node), target=node.mask)
     with np.errstate(all="raise"):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anatomy.geometry.frames import Grid
-from anatomy.geometry.masks import Layers
+from anatomy.geometry.masks import MaskLayers
 from anatomy.scene import Scene, scene
 from anatomy.structures import Role, Segmentation, Structure
 from anatomy.thorax import thorax
@@ -53,7 +53,7 @@ GRID = Grid(SHAPE, np.array([[2.0, 0, 0, -149], [0, 2, 0, -119], [0, 0, 2, -139]
 
 
 def caged(keep=lambda name: True, merge_ribs: bool = False) -> Scene:
-    layers = Layers(SHAPE)
+    layers = MaskLayers(SHAPE)
     parts = {name: mask for name, mask in bones(GRID).items() if keep(name)}
     if merge_ribs:
         for side in ("left", "right"):

@@ -492,7 +492,7 @@ def test_of_too_many_safe_lines_the_one_of_least_lung_stays_in_each_neighbourhoo
     apart by a millimetre, directions by a hundredth."""
     chest = small_chest("cut")
     every = search(fields_of(chest), 1.0, always)
-    monkeypatch.setattr("planner.search.search.MOST_LINES", len(every.lines) - 1)
+    monkeypatch.setattr("planner.search.search.MAX_LINES", len(every.lines) - 1)
     few = search(fields_of(chest), 1.0, always)
     least: dict[tuple[int, ...], float] = {}
     assert 0 < len(few.lines) < len(every.lines) - 1000
@@ -530,7 +530,7 @@ def some_lines(count: int, seed: int) -> SafeLines:
 def test_thinning_keeps_the_first_of_least_lung_in_each_neighbourhood(monkeypatch, apart_mm, parts) -> None:
     lines = some_lines(600, parts)
     split = [lines.take(slice(n * 600 // parts, (n + 1) * 600 // parts)) for n in range(parts)]
-    monkeypatch.setattr("planner.search.search.MOST_LINES", 599)
+    monkeypatch.setattr("planner.search.search.MAX_LINES", 599)
     best: dict[tuple[float, ...], int] = {}
     for n in range(600):
         place = (*np.rint(lines.point_B[n] / apart_mm), *np.rint(lines.outward_B[n] * 100.0 / apart_mm))
@@ -544,9 +544,9 @@ def test_thinning_keeps_the_first_of_least_lung_in_each_neighbourhood(monkeypatc
 
 def test_as_many_lines_as_are_kept_are_not_thinned(monkeypatch) -> None:
     parts = [some_lines(20, 1), some_lines(30, 2)]
-    monkeypatch.setattr("planner.search.search.MOST_LINES", 50)
+    monkeypatch.setattr("planner.search.search.MAX_LINES", 50)
     assert _thinned(parts, 1.0) is parts
-    monkeypatch.setattr("planner.search.search.MOST_LINES", 49)
+    monkeypatch.setattr("planner.search.search.MAX_LINES", 49)
     assert sum(map(len, _thinned(parts, 1000.0))) == 1
 
 
@@ -567,7 +567,7 @@ def test_a_search_that_leaves_too_many_cells_ends_early_and_says_how_far_it_got(
 ) -> None:
     fields = fields_of(small_chest("plain"))
     whole = search(fields, 1.0, always)
-    monkeypatch.setattr("planner.search.search.MOST_CELLS", 2000)
+    monkeypatch.setattr("planner.search.search.MAX_CELLS", 2000)
     monkeypatch.setattr("planner.search.search.PARENTS_AT_A_TIME", 100)
     ended = search(fields, 1.0, always)
     assert whole.complete and not ended.complete

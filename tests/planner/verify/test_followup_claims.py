@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import label
 
-from anatomy.geometry.masks import inside, mask_from_bool
+from anatomy.geometry.masks import mask_from_bool, points_inside
 from planner.dose.tg43.seed_dose import seed_dose
 from planner.evaluate import evaluate_implant
 from planner.records.followup import Changes, Evaluation, Replanned
@@ -226,12 +226,12 @@ def test_seeds_on_faces_of_voxels_may_be_counted_to_either_side(seed, spacing):
         AMERSHAM_6711, 0.8, [PlacedSeed(None, tuple(p.tolist()), None, None, None) for p in places_P]
     )
     few, many = _outside(ptv, grid, found)
-    assert few <= np.count_nonzero(~inside(ptv, grid, places_P)) <= many
+    assert few <= np.count_nonzero(~points_inside(ptv, grid, places_P)) <= many
     inner_P = grid.to_patient(np.rint(grid.to_box(places_P) / grid.spacing_mm + 0.2) * grid.spacing_mm)
     found = planted(
         AMERSHAM_6711, 0.8, [PlacedSeed(None, tuple(p.tolist()), None, None, None) for p in inner_P]
     )
-    assert _outside(ptv, grid, found) == (np.count_nonzero(~inside(ptv, grid, inner_P)),) * 2
+    assert _outside(ptv, grid, found) == (np.count_nonzero(~points_inside(ptv, grid, inner_P)),) * 2
 
 
 # Replannings

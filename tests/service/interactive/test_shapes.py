@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anatomy.geometry.frames import Grid
-from anatomy.geometry.masks import Layers
+from anatomy.geometry.masks import MaskLayers
 from anatomy.geometry.surface import Surface
 from anatomy.structures import Structure
 from anatomy.thorax import thorax
@@ -20,7 +20,7 @@ MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
 
 
 def structure(mask: np.ndarray) -> Structure:
-    return Structure("organ", Layers(mask.shape).add("organ", mask))
+    return Structure("organ", MaskLayers(mask.shape).add("organ", mask))
 
 
 def ball(grid: Grid, middle_mm: np.ndarray, radius_mm: float) -> np.ndarray:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anatomy.errors import MOST_OF_FIELD
+from anatomy.errors import MAX_FIELD_LENGTH
 from anatomy.patient.pose import Position
 from anatomy.structures import Role
 from planner.records.gauge import OUTSIDE_MM
@@ -174,7 +174,7 @@ def test_long_values_are_shown_short() -> None:
 @pytest.mark.parametrize("document", [{"y" * 5000: 1}, {"clearance_mm": {"y" * 5000: -1}}])
 def test_long_names_are_shown_short(document: dict[str, Any]) -> None:
     [(where, detail)] = refusal(document).items()
-    assert len(where) <= MOST_OF_FIELD and len(detail) < 4 * MOST_OF_FIELD
+    assert len(where) <= MAX_FIELD_LENGTH and len(detail) < 4 * MAX_FIELD_LENGTH
     assert "yyy ... yyy" in where
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from anatomy.errors import MOST_OF_FIELD
+from anatomy.errors import MAX_FIELD_LENGTH
 from service.schemas.appraisal import NeedlesBody, NeedlesMessage
 from service.schemas.in_patient import EvaluateBody, ReplanBody
 from service.schemas.json import strict as strict_json
@@ -107,11 +107,11 @@ def test_what_is_said_of_a_hostile_text_is_short(name: str) -> None:
     try:
         read_model(PlanRequest, HOSTILE[name](50_000).encode(), LARGE)
     except NotJson as error:
-        assert len(str(error)) < 2 * MOST_OF_FIELD
+        assert len(str(error)) < 2 * MAX_FIELD_LENGTH
     except Refused as error:
         assert 1 <= len(error.errors) <= MAX_ERRORS
         for found in error.errors:
-            assert len(found.pointer) <= MOST_OF_FIELD and len(found.detail) < 4 * MOST_OF_FIELD
+            assert len(found.pointer) <= MAX_FIELD_LENGTH and len(found.detail) < 4 * MAX_FIELD_LENGTH
 
 
 def bounds(schema: Mapping[str, Any], defined: Mapping[str, Any], at: str) -> Iterator[tuple[str, bool]]:

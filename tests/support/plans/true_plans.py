@@ -13,7 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from anatomy.geometry.frames import Grid
-from anatomy.geometry.masks import Layers
+from anatomy.geometry.masks import MaskLayers
 from anatomy.scene import PoseInput, Scene, scene
 from anatomy.structures import InputDigest, Role, Segmentation, Structure
 from planner.records.paths import Aim, Crossing, Path, SeedDrop, Window
@@ -112,7 +112,7 @@ def patient(
     """The scene of those boxes, with each structure in the role given here."""
     X = np.diag([*SPACING, 1.0])
     grid = Grid(SHAPE, X if motion is None else motion @ X)
-    layers = Layers(SHAPE)
+    layers = MaskLayers(SHAPE)
     structures = []
     for name, (role, (first, last)) in organs.items():
         mask = np.zeros(SHAPE, bool)

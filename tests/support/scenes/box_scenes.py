@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from anatomy.geometry.frames import Grid
-from anatomy.geometry.masks import Layers
+from anatomy.geometry.masks import MaskLayers
 from anatomy.scene import Scene, scene
 from anatomy.structures import Role, Segmentation, Structure
 
@@ -37,7 +37,7 @@ def box_mask(shape: tuple[int, int, int], *boxes: Box) -> np.ndarray:
 
 def made_scene(grid: Grid, masks: Mapping[str, tuple[Role, np.ndarray]]) -> Scene:
     """A scene of the named masks, each with its role. Overlaps go to layers of their own."""
-    layers = Layers(grid.shape)
+    layers = MaskLayers(grid.shape)
     structures = tuple(Structure(name, layers.add(name, mask), role) for name, (role, mask) in masks.items())
     return scene(Segmentation(grid, structures, ()))
 

@@ -13,7 +13,7 @@ from box_scenes import grid_of, pose_P
 from small_chests import Chest, Masks, ellipsoid, slab
 
 from anatomy.geometry.frames import Grid
-from anatomy.geometry.masks import Layers
+from anatomy.geometry.masks import MaskLayers
 from anatomy.patient.pose import Position
 from anatomy.scene import PoseInput, scene
 from anatomy.structures import InputDigest, Role, Segmentation, Structure
@@ -49,7 +49,7 @@ def random_chest(number: int) -> Chest:
     middle = 0.5 * (np.array(grid.shape) - 1) * grid.spacing_mm
     masks = _masks(rng, grid, middle)
     request = _request(rng, sorted(masks))
-    layers = Layers(grid.shape)
+    layers = MaskLayers(grid.shape)
     parts = tuple(Structure(name, layers.add(name, mask), role) for name, (role, mask) in masks.items())
     pose = request.pose
     asked = PoseInput(pose.position, pose.rotation_deg, pose.table, pose.bore_diameter_mm)

@@ -13,7 +13,7 @@ import numpy as np
 from box_scenes import box_mask, grid_of, pose_P
 
 from anatomy.geometry.frames import Grid
-from anatomy.geometry.masks import Layers
+from anatomy.geometry.masks import MaskLayers
 from anatomy.patient.pose import Position
 from anatomy.scene import PoseInput, Scene, scene
 from anatomy.structures import InputDigest, Role, Segmentation, Structure
@@ -39,7 +39,7 @@ class Chest:
 
 def posed(grid: Grid, masks: Masks, request: Request) -> Chest:
     """The scene of those masks, lying as the request says. Without a role a name implies it."""
-    layers = Layers(grid.shape)
+    layers = MaskLayers(grid.shape)
     parts = tuple(Structure(name, layers.add(name, mask), role) for name, (role, mask) in masks.items())
     pose = request.pose
     asked = PoseInput(pose.position, pose.rotation_deg, pose.table, pose.bore_diameter_mm)
@@ -59,7 +59,7 @@ def without_table(chest: Chest) -> Chest:
 
 def with_structure(chest: Chest, name: str, role: Role, mask: np.ndarray) -> Chest:
     """The chest with one more structure; body and pose stay as they are."""
-    added = Structure(name, Layers(chest.scene.grid.shape).add(name, mask), role)
+    added = Structure(name, MaskLayers(chest.scene.grid.shape).add(name, mask), role)
     return Chest(replace(chest.scene, structures=(*chest.scene.structures, added)), chest.request)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from anatomy.geometry.masks import inside, mask_from_bool
+from anatomy.geometry.masks import mask_from_bool, points_inside
 from planner.dose import dvh, sampling
 from planner.verify.dose.dvh import (
     PHI,
@@ -49,7 +49,7 @@ def test_points_lie_inside_and_every_voxel_has_its_share(mask: np.ndarray, count
     grid = grid_of((4, 5, 3), (0.8, 0.9, 2.0), pose_P((15.0, 40.0, -20.0)))
     voxels = mask_from_bool(mask)
     points = points_in(voxels, grid, count)
-    assert inside(voxels, grid, points).all()
+    assert points_inside(voxels, grid, points).all()
     index = np.floor(grid.to_box(points) / grid.spacing_mm + 0.5).astype(int)
     _, each = np.unique(index, axis=0, return_counts=True)
     shares = [*each.tolist(), *([0] * (voxels.count - len(each)))]

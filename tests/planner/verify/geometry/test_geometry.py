@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 from winding import winding_number
 
 from anatomy.geometry.frames import Grid
-from anatomy.geometry.masks import Layers, VoxelMask, mask_from_bool
+from anatomy.geometry.masks import MaskLayers, VoxelMask, mask_from_bool
 from anatomy.geometry.surface import Surface
 from planner.verify.geometry import axis as axes
 from planner.verify.geometry import boxes, grown, meshes, segments, spans, triangles, voxels
@@ -471,7 +471,7 @@ BINARY_SPACINGS = ((1.0, 1.0, 1.0), (0.75, 2.5, 1.5), (3.0, 0.5, 2.0))
 
 def two_labels(rng: np.random.Generator, density: float) -> tuple[VoxelMask, np.ndarray]:
     """A mask that shares its layer with another, and its voxels."""
-    layers = Layers(SHAPE)
+    layers = MaskLayers(SHAPE)
     mask = rng.random(SHAPE) < density
     layers.add("other", ~mask & (rng.random(SHAPE) < 0.5))
     return layers.add("organ", mask), mask
