@@ -51,7 +51,7 @@ def main(hub: str) -> None:
     """Start everything on `hub` and on its workers' hosts, measure, and print the rows as JSON."""
     where = "two hosts of their own" if hub == HUB else "loopback"
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="seedpath-bench-")))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="seedpath-sandbox-")))
         if hub == HUB:
             _do("ip", "link", "set", "lo", "up")
             _do("ip", "link", "add", "br0", "type", "bridge")

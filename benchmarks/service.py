@@ -32,13 +32,13 @@ PLANS = 4
 
 
 def run() -> list[Row]:
-    """Start a service with two workers, and ask; before that, one whose needles all go to one bench."""
+    """Start a service with two workers, and ask; before that, one whose needles all go to one sandbox."""
     return [*_at_one_bench(), *_as_it_comes()]
 
 
 def _at_one_bench() -> list[Row]:
     with (
-        tempfile.TemporaryDirectory(prefix="seedpath-bench-") as folder,
+        tempfile.TemporaryDirectory(prefix="seedpath-sandbox-") as folder,
         serving(Path(folder), {"SEEDPATH_WORKERS": "2", "SEEDPATH_APPRAISERS": "1"}) as base,
         Client(base) as client,
     ):
@@ -46,12 +46,12 @@ def _at_one_bench() -> list[Row]:
         path = client.plan(case, REQUEST).plan.paths[0]
         bodies = {1000: _bodies(path.entry_mm, path.tip_mm, 1000)}
         address = f"/v1/cases/{case['id']}/paths:evaluate"
-        return _latencies(base, address, bodies, "at one bench, nothing else running", {})
+        return _latencies(base, address, bodies, "at one sandbox, nothing else running", {})
 
 
 def _as_it_comes() -> list[Row]:
     with (
-        tempfile.TemporaryDirectory(prefix="seedpath-bench-") as folder,
+        tempfile.TemporaryDirectory(prefix="seedpath-sandbox-") as folder,
         serving(Path(folder), {"SEEDPATH_WORKERS": "2"}) as base,
     ):
         return measured(base)

@@ -6,7 +6,7 @@ import contextlib
 import resource
 
 KEPT_BACK = 256
-"""For all else: files that are written and sent, the database, benches, Dask. A server that idles has about
+"""For all else: files that are written and sent, the database, sandboxes, Dask. A server that idles has about
 60 open [U]."""
 
 

@@ -1,4 +1,4 @@
-"""Appraise task: what a bench does with needles that a hand moves."""
+"""Appraise task: what a sandbox does with needles that a hand moves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

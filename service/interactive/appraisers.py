@@ -1,7 +1,7 @@
-"""Appraising: needles that a hand moves are answered at once, at benches that keep their scenes warm.
+"""Appraising: needles that a hand moves are answered at once, at sandboxes that keep their scenes warm.
 
-A few needles of a case are always asked at the same bench, many at all benches at once. A scene that is not
-warm holds up the others of its bench for as long as it takes to make.
+A few needles of a case are always asked at the same sandbox, many at all sandboxes at once. A scene that is
+not warm holds up the others of its sandbox for as long as it takes to make.
 
 What was begun goes on where its client leaves: it is bounded by a time of its own, and to end it would take
 the scenes from all others, as often as somebody asks and leaves.
@@ -15,10 +15,10 @@ import numpy as np
 
 from anatomy.errors import AnatomyError
 from service.interactive.appraise_task import Needles, appraise, joined
-from service.interactive.shared_worker import SharedBench
+from service.interactive.sandbox_pool import SandboxPool
 from service.interactive.slices import Cut, cut
 from service.jobs.memory_limits import appraisal_memory_bytes
-from service.jobs.sandbox.sandbox import WorkBounds
+from service.jobs.sandbox.sandbox import ResourceLimits
 from service.operations.case_files import parts_by_name
 from service.problems import Problem, of_input
 from service.schemas.appraisal import NeedlesBody
@@ -29,25 +29,28 @@ from service.storage.file_store import StoredCase
 from service.storage.kept_plan import of_plan
 
 MOST_OF_OWNER = 25
-"""Of one owner, at one bench, at work or waiting [U]."""
+"""Of one owner, at one sandbox, at work or waiting [U]."""
 
 SHARED_FROM = 100
-"""Needles of one message. Fewer are answered sooner than they are parted, and keep other benches free [U]."""
+"""Needles of one message. Fewer are answered sooner than they are parted, and keep other sandboxes free
+[U]."""
 
 
 class Appraising:
-    """The benches at which needles are appraised, and slices along them are cut."""
+    """The sandboxes at which needles are appraised, and slices along them are cut."""
 
     def __init__(self, settings: Settings) -> None:
         # Not as nice as planning: a hand waits for the answer.
-        bounds = WorkBounds(settings.appraisal_time_s, appraisal_memory_bytes(settings), 0)
-        self._benches = [SharedBench("Appraising", bounds, MOST_OF_OWNER) for _ in range(settings.appraisers)]
+        limits = ResourceLimits(settings.appraisal_time_s, appraisal_memory_bytes(settings), 0)
+        self._sandboxes = [
+            SandboxPool("Appraising", limits, MOST_OF_OWNER) for _ in range(settings.appraisers)
+        ]
 
     async def appraised(self, owner: str, stored: StoredCase, request: bytes, body: NeedlesBody) -> bytes:
         """The appraisals of the body's needles as JSON, for `owner`, who waits for them. `request` is what
         matters of its request.
 
-        Raises Problem where case and request do not fit together, and as SharedBench does.
+        Raises Problem where case and request do not fit together, and as SandboxPool does.
         """
         needles = Needles(
             stored.case,
@@ -56,8 +59,8 @@ class Appraising:
             np.array([needle.tip_mm for needle in body.paths], float),
             tuple(needle.aim for needle in body.paths),
         )
-        parts = needles.parts(len(self._benches)) if len(body.paths) >= SHARED_FROM else [needles]
-        return joined(await self._at_benches(owner, stored, appraise, parts))
+        parts = needles.parts(len(self._sandboxes)) if len(body.paths) >= SHARED_FROM else [needles]
+        return joined(await self._in_sandboxes(owner, stored, appraise, parts))
 
     async def sliced(
         self, owner: str, stored: StoredCase, request: bytes, body: SlicesBody, plan: bytes | None
@@ -65,27 +68,27 @@ class Appraising:
         """The slices that the body asks for as JSON, with the dose of the plan whose text is given.
 
         Raises Problem where case and request do not fit together, or the plan cannot be read back, and as
-        SharedBench does.
+        SandboxPool does.
         """
         entry_mm, tip_mm = np.array(body.entry_mm, float), np.array(body.tip_mm, float)
         asked = Cut(stored.case, request, entry_mm, tip_mm, body.half_mm, body.pixel_mm, plan)
         try:
-            found: bytes = (await self._at_benches(owner, stored, cut, [asked]))[0]
+            found: bytes = (await self._in_sandboxes(owner, stored, cut, [asked]))[0]
         except Unreadable as error:
             assert body.plan is not None
             raise of_plan(error, body.plan) from None
         return found
 
-    async def _at_benches(
+    async def _in_sandboxes(
         self, owner: str, stored: StoredCase, function: Callable[..., Any], parts: Sequence[Needles | Cut]
     ) -> list[Any]:
         """What the function returns for each part, in order."""
         # Benches in turn from the case's own: different cases begin at different ones.
         own = int(stored.record["id"][:8], 16)
-        benches = [self._benches[(own + n) % len(self._benches)] for n in range(len(parts))]
+        sandboxes = [self._sandboxes[(own + n) % len(self._sandboxes)] for n in range(len(parts))]
         try:
             return await asyncio.gather(
-                *(bench.run(owner, function, part) for bench, part in zip(benches, parts, strict=True))
+                *(sandbox.run(owner, function, part) for sandbox, part in zip(sandboxes, parts, strict=True))
             )
         except Unreadable:
             raise
@@ -95,5 +98,5 @@ class Appraising:
 
     def close(self) -> None:
         """End the processes."""
-        for bench in self._benches:
-            bench.close()
+        for sandbox in self._sandboxes:
+            sandbox.close()

@@ -1,8 +1,8 @@
-"""Reading: uploads are unpacked and read at benches of their own, so that they neither wait for plans nor can
-take the service down, however they are made.
+"""Reading: uploads are unpacked and read at sandboxes of their own, so that they neither wait for plans nor
+can take the service down, however they are made.
 
-Of several benches, one owner has all but one at most (`service.interactive.fair_queue`). A reading ends with
-its client.
+Of several sandboxes, one owner has all but one at most (`service.interactive.fair_queue`). A reading ends
+with its client.
 """
 
 from pathlib import Path
@@ -12,13 +12,13 @@ from starlette.concurrency import run_in_threadpool
 
 from anatomy.errors import AnatomyError
 from service.host.damaged_file import refuse_damaged
+from service.interactive.sandbox_pool import SandboxPool
 from service.interactive.shapes import shapes_text
-from service.interactive.shared_worker import SharedBench
 from service.interactive.text_cache import RecentTexts
 from service.interactive.unzip.task import Take, bytes_of, state_zip, unpack_zip
 from service.interactive.unzip.unzip import ZipLimits
 from service.jobs.memory_limits import reading_memory_bytes
-from service.jobs.sandbox.sandbox import WorkBounds
+from service.jobs.sandbox.sandbox import ResourceLimits
 from service.operations.case_files import case_in, parts_by_name
 from service.operations.job_tasks import Work, describe
 from service.problems import Problem, of_input
@@ -30,14 +30,14 @@ MOST_OF_OWNER = 16
 
 
 class Reading:
-    """The benches at which uploads are read, and shapes are made of them."""
+    """The sandboxes at which uploads are read, and shapes are made of them."""
 
     def __init__(self, settings: Settings, work: Work) -> None:
-        self._bench = SharedBench(
+        self._sandbox = SandboxPool(
             "Reading the upload",
-            WorkBounds(settings.reading_time_s, reading_memory_bytes(settings), settings.reading_nice),
+            ResourceLimits(settings.reading_time_s, reading_memory_bytes(settings), settings.reading_nice),
             MOST_OF_OWNER,
-            benches=settings.readers,
+            sandboxes=settings.readers,
             ends_when_left=True,
         )
         self._zip_limits = ZipLimits.of(settings)
@@ -48,20 +48,20 @@ class Reading:
         """Unpack a zip into an empty folder. `owner` waits for it, and has its bytes counted before any are
         written.
 
-        Raises Problem for a zip that cannot be used, and as SharedBench and `take` do; OSError.
+        Raises Problem for a zip that cannot be used, and as SandboxPool and `take` do; OSError.
         """
-        stated = bytes_of(await self._bench.run(owner, state_zip, archive, self._zip_limits))
+        stated = bytes_of(await self._sandbox.run(owner, state_zip, archive, self._zip_limits))
         take(stated)
-        unpacked = bytes_of(await self._bench.run(owner, unpack_zip, archive, folder, self._zip_limits))
+        unpacked = bytes_of(await self._sandbox.run(owner, unpack_zip, archive, folder, self._zip_limits))
         take(unpacked - stated)
 
     async def described(self, owner: str, content: dict[str, Any], folder: Path) -> dict[str, Any]:
         """What the case of `content`, whose files are in `folder`, holds. `owner` waits for it.
 
-        Raises Problem for input that cannot be used, and as SharedBench does.
+        Raises Problem for input that cannot be used, and as SandboxPool does.
         """
         try:
-            found: dict[str, Any] = await self._bench.run(
+            found: dict[str, Any] = await self._sandbox.run(
                 owner, describe, self._work, case_in(folder, content)
             )
         except AnatomyError as error:
@@ -75,7 +75,7 @@ class Reading:
         found = self._shapes.get(case_id)
         try:
             if found is None:
-                found = await self._bench.run(owner, shapes_text, stored.case)
+                found = await self._sandbox.run(owner, shapes_text, stored.case)
                 self._shapes.keep(case_id, found)
             else:
                 # As it would be found out by making them.
@@ -86,4 +86,4 @@ class Reading:
 
     def close(self) -> None:
         """End the processes."""
-        self._bench.close()
+        self._sandbox.close()

@@ -1,4 +1,4 @@
-"""Warm: the scenes that a bench was asked about last, kept with what appraises needles in them."""
+"""Warm: the scenes that a sandbox was asked about last, kept with what appraises needles in them."""
 
 import gc
 from collections import OrderedDict
@@ -14,7 +14,7 @@ from service.schemas.json.strict import read_model
 from service.schemas.request.model import MAX_REQUEST_BYTES, PlanRequest
 
 WARM_SCENES = 3
-"""How many scenes a bench keeps; each takes some hundred megabytes [U]."""
+"""How many scenes a sandbox keeps; each takes some hundred megabytes [U]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Warm:
 
 
 _warm: OrderedDict[tuple[Case, bytes], Warm] = OrderedDict()
-"""In a bench's process only: the last used is last."""
+"""In a sandbox's process only: the last used is last."""
 
 
 def warm(case: Case, request: bytes) -> Warm:

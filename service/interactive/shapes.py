@@ -43,7 +43,7 @@ TRIANGLES_PER_BLOCK_FACE = 2.0
 
 
 def shapes_text(report: Report, case: Case) -> bytes:
-    """The shapes of a case as JSON: to take millions of numbers over from a bench would hold up a server.
+    """The shapes of a case as JSON: to take millions of numbers over from a sandbox would hold up a server.
 
     Raises AnatomyError for a case that cannot be read.
     """

@@ -13,11 +13,11 @@ job         a job, its events, and an order for one
 job_table        jobs as they are recorded, and every change of one
 dispatcher  keeps open jobs with the scheduler
 workforce   the scheduler and its workers, our own or given
-pulse       looks which workers are heard, and has those restarted that are not
+monitor       looks which workers are heard, and has those restarted that are not
 lead        which of several servers has the jobs done
-silence     how long each of many has not been heard
+tracker     how long each of many has not been heard
 run_job     one job, in a Dask worker
-bench       a process that works, and can be ended at any moment
+sandbox       a process that works, and can be ended at any moment
 standstill  whether such a process stands still
-wire        messages between the two
+channel        messages between the two
 """

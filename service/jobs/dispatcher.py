@@ -15,10 +15,10 @@ from multiprocessing import resource_tracker
 
 from distributed import Client, Future
 
-from service.jobs.heartbeat_monitor import Pulse, Roll
+from service.jobs.heartbeat_monitor import HeartbeatMonitor, WorkforceStatus
 from service.jobs.job_table import JobTable
-from service.jobs.leader import Lead
-from service.jobs.liveness.silence import LOOK_S
+from service.jobs.leader import LeaderElection
+from service.jobs.liveness.heartbeat_tracker import CHECK_EVERY_S
 from service.jobs.worker import UNEXPECTED, run_job
 from service.jobs.workforce import DASK_ERRORS, Workforce
 from service.operations.job_tasks import Work
@@ -59,8 +59,8 @@ class Dispatcher:
         self._settings, self._work, self._job_table = settings, work, job_table
         self._workforce = Workforce(settings)
         # A scheduler takes each job once, for all servers; without one, one of them has the jobs done.
-        lead = Lead(settings.data_dir / "engine.lock") if settings.scheduler is None else None
-        self._pulse = Pulse(self._workforce, lead, lambda: self._steps, self.wake)
+        election = LeaderElection(settings.data_dir / "engine.lock") if settings.scheduler is None else None
+        self._monitor = HeartbeatMonitor(self._workforce, election, lambda: self._steps, self.wake)
         self._submitted: dict[str, _Submitted] = {}
         self._wake = threading.Event()
         self._closing = False
@@ -70,7 +70,7 @@ class Dispatcher:
 
     def start(self) -> None:
         """Begin to look after jobs; returns at once."""
-        self._pulse.start()
+        self._monitor.start()
         self._thread.start()
 
     def wake(self) -> None:
@@ -78,13 +78,13 @@ class Dispatcher:
         self._wake.set()
 
     @property
-    def roll(self) -> Roll:
+    def workforce_status(self) -> WorkforceStatus:
         """Which workers there are for jobs, as seen at the last look; asking costs nothing."""
-        return self._pulse.roll
+        return self._monitor.workforce_status
 
     def workers(self) -> int:
         """How many workers for jobs are heard; none where nobody has looked for long."""
-        return self.roll.workers if self.roll.is_fresh else 0
+        return self.workforce_status.workers if self.workforce_status.is_fresh else 0
 
     def close(self) -> None:
         """Let go of the scheduler. Jobs that have not ended go on where the server starts again."""
@@ -92,9 +92,9 @@ class Dispatcher:
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(END_S)
-        self._pulse.close()
+        self._monitor.close()
         self._disconnect()
-        self._pulse.release()
+        self._monitor.release()
 
     def _run(self) -> None:
         # Ctrl-C reaches the whole process group, and workers are ended by this one: what is started from here
@@ -108,14 +108,14 @@ class Dispatcher:
         finally:
             # A fault is told by the thread's own hook; jobs are looked after all the same.
             if not self._closing:
-                time.sleep(LOOK_S)
+                time.sleep(CHECK_EVERY_S)
                 self._thread = threading.Thread(target=self._run, name="seedpath-dispatcher", daemon=True)
                 self._thread.start()
 
     def _look(self) -> None:
         self._steps += 1
         try:
-            if self._pulse.leads:
+            if self._monitor.leads:
                 self._compare(self._connected())
             else:
                 self._disconnect()
@@ -124,7 +124,7 @@ class Dispatcher:
         except DASK_ERRORS as error:
             # Of a scheduler, or of a disk that the job table is on: what runs meanwhile goes on.
             _log.warning("jobs wait: %s: %s", type(error).__name__, error)
-        self._wake.wait(LOOK_S)
+        self._wake.wait(CHECK_EVERY_S)
         self._wake.clear()
 
     def _compare(self, client: Client) -> None:
@@ -175,7 +175,7 @@ class Dispatcher:
 
         Where some of them are, they are started anew from here.
         """
-        processes = self._pulse.roll.processes
+        processes = self._monitor.workforce_status.processes
         if processes is None or processes >= self._settings.workers:
             self._lacking_s = None
             return False

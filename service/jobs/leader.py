@@ -1,4 +1,4 @@
-"""Lead: which of several servers with one data folder, and without a scheduler, has the jobs done.
+"""LeaderElection: which of several servers with one data folder, and without a scheduler, has the jobs done.
 
 The first that locks `engine.lock` leads, until it ends. While it leads it beats, by the time of that file,
 and writes into it how many workers it has. A leader that was stopped keeps its lock, but beats no more:
@@ -14,14 +14,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.jobs.liveness.silence import Heard, Silence
+from service.jobs.liveness.heartbeat_tracker import HeartbeatTracker, LastHeard
 
 TAKEN_OVER_S = 30.0
 """A leader that is silent for so long is taken for gone; it beats every second [U]."""
 
 
 @dataclass(frozen=True)
-class Told:
+class LeaderState:
     """What the leader has told last, and for how long it has told nothing."""
 
     workers: int
@@ -38,7 +38,7 @@ class _Beat:
     text: str
 
 
-class Lead:
+class LeaderElection:
     """One server's part in it. For one thread."""
 
     def __init__(self, file: Path) -> None:
@@ -46,9 +46,9 @@ class Lead:
         # Of who takes over: they take turns by its lock, and one that was killed leaves it to the next.
         self._next = file.with_name(f"{file.name}.next")
         self._lock: int | None = None
-        self._silence = Silence()
+        self._tracker = HeartbeatTracker()
         self._beat: _Beat | None = None
-        self._heard: Heard | None = None
+        self._heard: LastHeard | None = None
 
     @property
     def leads(self) -> bool:
@@ -61,7 +61,7 @@ class Lead:
             return True
         self.release()
         self._beat = self._last_beat()
-        self._heard = self._silence.look({"leader": self._beat})["leader"]
+        self._heard = self._tracker.update({"leader": self._beat})["leader"]
         if not may_take:
             return False
         self._lock = _locked(self._file)
@@ -70,17 +70,19 @@ class Lead:
         return self.leads
 
     def tell(self, workers: int) -> None:
-        """Beat, and write how many workers there are, for servers that wait. Raises OSError."""
+        """WorkerHeartbeat, and write how many workers there are, for servers that wait. Raises OSError."""
         if self._lock is not None:
             _tell(self._lock, workers)
 
-    def told(self) -> Told:
+    def told(self) -> LeaderState:
         """What the server that leads has told to this one, which waits."""
         text = "" if self._beat is None else self._beat.text
-        return Told(int(text) if text.isdigit() else 0, 0.0 if self._heard is None else self._heard.silent_s)
+        return LeaderState(
+            int(text) if text.isdigit() else 0, 0.0 if self._heard is None else self._heard.silent_s
+        )
 
     def release(self) -> None:
-        """Lead no more."""
+        """LeaderElection no more."""
         # Forgotten first: where closing raises, the number may be another file's by the next time.
         lock, self._lock = self._lock, None
         if lock is not None:

@@ -14,7 +14,7 @@ import psutil
 from service.settings import MIB, Settings
 
 KEPT_FREE = 0.25
-"""Share that no bench may take [U]."""
+"""Share that no sandbox may take [U]."""
 
 JOB_PARTS = 2
 """A job's parts of what is left; reading and appraising have one each [U]."""

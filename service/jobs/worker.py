@@ -1,4 +1,4 @@
-"""Perform: one job, in a Dask worker. It begins, works at a bench, and ends as the job table allows.
+"""Perform: one job, in a Dask worker. It begins, works at a sandbox, and ends as the job table allows.
 
 It may be called for one job any number of times, one after the other or at once: of several, the one that
 began last is heard, and a job that has ended is left alone.
@@ -14,8 +14,15 @@ from planner.records.progress import Phase, Progress
 from planner.records.wording.number_text import counted
 from service.jobs.job_table import JobTable
 from service.jobs.memory_limits import job_memory_bytes
-from service.jobs.overdue import ended_after
-from service.jobs.sandbox.sandbox import Bench, Exceeded, Fault, Lost, Stopped, WorkBounds
+from service.jobs.sandbox.sandbox import (
+    LimitExceeded,
+    ProcessLost,
+    ResourceLimits,
+    SandboxedProcess,
+    Stopped,
+    TaskFailed,
+)
+from service.jobs.watchdog import watchdog
 from service.logs.json_lines import job_id as job_id_of_logs
 from service.logs.json_lines import log_to_stderr
 from service.operations.case_files import parts_by_name
@@ -58,17 +65,19 @@ def run_job(settings: Settings, work: Work, job_id: str) -> None:
     while (job := job_table.begin(job_id, settings.job_attempts, died)) is not None:
         most_s = ROOM_S + settings.job_time_s + OVERDUE_S
         try:
-            with ended_after(most_s, f"job {job.id}", functools.partial(job_table.lose, job)):
-                _attempt(job_table, store, reserve_of(settings), work, job, _bench(settings))
+            with watchdog(most_s, f"job {job.id}", functools.partial(job_table.lose, job)):
+                _attempt(job_table, store, reserve_of(settings), work, job, _sandbox(settings))
             return
-        except Lost as lost:
+        except ProcessLost as lost:
             _log.warning("job %s lost its process, attempt %d: %s", job.id, job.attempt, lost)
             if not job_table.lose(job):
                 return
 
 
-def _attempt(job_table: JobTable, store: Store, reserve: Reserve, work: Work, job: Job, bench: Bench) -> None:
-    """One attempt. Raises Lost."""
+def _attempt(
+    job_table: JobTable, store: Store, reserve: Reserve, work: Work, job: Job, sandbox: SandboxedProcess
+) -> None:
+    """One attempt. Raises ProcessLost."""
     watch = _Watcher(job_table, job)
     try:
         _await_room(reserve, watch)
@@ -81,7 +90,7 @@ def _attempt(job_table: JobTable, store: Store, reserve: Reserve, work: Work, jo
         _log.info("job %s is no longer wanted", job.id)
         return
     try:
-        made = bench.run(do, work, asked, watch=watch)
+        made = sandbox.run(do, work, asked, watch=watch)
         assert isinstance(made, JobResult)
         _keep(job_table, store, reserve, job, made)
     except Problem as error:
@@ -90,9 +99,9 @@ def _attempt(job_table: JobTable, store: Store, reserve: Reserve, work: Work, jo
         _log.info("job %s is no longer wanted", job.id)
     except AnatomyError as error:
         job_table.fail(job, of_input(error, stored.folder, parts_by_name(stored.record)))
-    except Exceeded as error:
+    except LimitExceeded as error:
         job_table.fail(job, Report("limit-reached", f"{error} Ask for less, or have the limit raised."))
-    except Fault as error:
+    except TaskFailed as error:
         _log.error("job %s failed:\n%s", job.id, error)
         job_table.fail(job, UNEXPECTED)
 
@@ -170,16 +179,16 @@ def _tools(settings: Settings) -> tuple[Store, JobTable]:
     return Store(settings.data_dir), job_table
 
 
-_benches = threading.local()
-"""Each thread of a worker has a bench of its own, which stays warm from job to job."""
+_sandboxes = threading.local()
+"""Each thread of a worker has a sandbox of its own, which stays warm from job to job."""
 
 
-def _bench(settings: Settings) -> Bench:
-    bounds = WorkBounds(settings.job_time_s, job_memory_bytes(settings), settings.nice)
-    bench: Bench | None = getattr(_benches, "bench", None)
-    if bench is None or bench.bounds != bounds:
-        # A server that was started anew may ask the same worker for other bounds.
-        if bench is not None:
-            bench.end()
-        bench = _benches.bench = Bench(bounds)
-    return bench
+def _sandbox(settings: Settings) -> SandboxedProcess:
+    limits = ResourceLimits(settings.job_time_s, job_memory_bytes(settings), settings.nice)
+    sandbox: SandboxedProcess | None = getattr(_sandboxes, "sandbox", None)
+    if sandbox is None or sandbox.limits != limits:
+        # A server that was started anew may ask the same worker for other limits.
+        if sandbox is not None:
+            sandbox.end()
+        sandbox = _sandboxes.sandbox = SandboxedProcess(limits)
+    return sandbox

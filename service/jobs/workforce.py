@@ -1,7 +1,7 @@
 """Workforce: the Dask scheduler and its workers, our own or given, as one server connects to them.
 
-The dispatcher's thread opens and closes it; the pulse's asks it who beats, and has those restarted who do
-not.
+The dispatcher's thread opens and closes it; the monitor's asks it who heartbeats, and has those restarted who
+do not.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ from distributed import Client, LocalCluster
 from distributed import Nanny as DaskNanny
 from distributed.core import Status
 
-from service.jobs.liveness.silence import LOOK_S
-from service.jobs.liveness.standstill import Standstill
+from service.jobs.liveness.heartbeat_tracker import CHECK_EVERY_S
+from service.jobs.liveness.stall_detector import StallDetector
 from service.settings import MIB, Settings
 
 T = TypeVar("T")
@@ -38,14 +38,14 @@ RESTART_S = 20.0
 """How long a nanny may take to end a worker: it asks it to end, and kills it after four seconds [U]."""
 
 WORKER_BYTES = 1024 * MIB
-"""A Dask worker only looks after its bench, which has a bound of its own [U]."""
+"""A Dask worker only looks after its sandbox, which has a bound of its own [U]."""
 
 DASK_ERRORS = (OSError, TimeoutError, RuntimeError, asyncio.CancelledError)
 """What Dask raises where a scheduler is away, or processes do not start."""
 
 
 @dataclass(frozen=True)
-class Beat:
+class WorkerHeartbeat:
     """When the scheduler last heard a worker, by the scheduler's clock, and whether that one takes work: not
     where its memory is full."""
 
@@ -58,20 +58,20 @@ class Nanny(DaskNanny):
 
     async def instantiate(self) -> Status:
         """Start the worker; one that stands still meanwhile is killed, which ends the wait."""
-        looking = asyncio.create_task(self._kill_at_standstill())
+        looking = asyncio.create_task(self._kill_if_stalled())
         try:
             return await super().instantiate()
         finally:
             looking.cancel()
 
-    async def _kill_at_standstill(self) -> None:
+    async def _kill_if_stalled(self) -> None:
         while self.pid is None:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(CHECK_EVERY_S)
         pid = self.pid
         with contextlib.suppress(psutil.NoSuchProcess):
-            standstill = Standstill(pid)
-            while standstill.seconds(said=0) is None:
-                await asyncio.sleep(LOOK_S)
+            stall_detector = StallDetector(pid)
+            while stall_detector.seconds(said=0) is None:
+                await asyncio.sleep(CHECK_EVERY_S)
             _log.warning("the worker process %d stood still at its start and is killed", pid)
             psutil.Process(pid).kill()
 
@@ -104,7 +104,7 @@ class Workforce:
             self.starts = False
         return self._client
 
-    def beats(self) -> dict[str, Beat]:
+    def heartbeats(self) -> dict[str, WorkerHeartbeat]:
         """The last beat of each worker, by its address. Raises DASK_ERRORS where the scheduler is away."""
         client = self.connected()
         if client is None:
@@ -112,7 +112,7 @@ class Workforce:
         # Of the scheduler itself: what clients keep of it is refreshed now and then, without its workers.
         found = _asked(client, lambda: _rpc(client).identity(n_workers=-1))
         return {
-            address: Beat(worker["last_seen"], worker["status"] == Status.running.name)
+            address: WorkerHeartbeat(worker["last_seen"], worker["status"] == Status.running.name)
             for address, worker in found["workers"].items()
         }
 
@@ -180,8 +180,8 @@ class Workforce:
             # Dask's own pages would tell everybody on this machine what is planned.
             "distributed.scheduler.http.routes": [],
             "distributed.worker.http.routes": [],
-            # The pulse tells who is silent. Dask goes by the wall clock, and would restart all workers after
-            # this process was stopped for a while.
+            # The monitor tells who is silent. Dask goes by the wall clock, and would restart all workers
+            # after this process was stopped for a while.
             "distributed.scheduler.worker-ttl": None,
         }
         # For all clusters of this process, as it is read when a worker is gone: Dask gives up one whose next

@@ -27,7 +27,7 @@ from service.storage.quota import Quota
 from service.storage.reserved_space import records_room
 from service.study.plan_order import Asked, Ended, is_worth_trying_again, kind_of_problem
 
-LOOK_S = 0.5
+POLL_S = 0.5
 """How often the job table is asked how far the study is [U]."""
 
 CHANGED = "The plan's file was changed or removed while the study ran. Run it again: the plan is made again."
@@ -143,7 +143,7 @@ def _work(at: Desk, work: Work, plans: Sequence[Asked], jobs: Sequence[Job], tel
         dispatcher.start()
         while (standing := look()).ended < standing.total:
             tell(standing)
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
     finally:
         dispatcher.close()
         # What was done meanwhile, whether it ended or was interrupted.

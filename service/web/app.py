@@ -18,7 +18,7 @@ from service.interactive.appraisers import Appraising
 from service.interactive.case_reader import Reading
 from service.interactive.large_json import LargeJson
 from service.jobs.dispatcher import Dispatcher
-from service.jobs.event_watcher import Watch
+from service.jobs.event_notifier import EventNotifier
 from service.jobs.job_table import JobTable
 from service.maintenance.retention.policy import policy_of
 from service.maintenance.retention.rounds import Retention, Rounds
@@ -85,7 +85,7 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
             parts.dispatcher.start()
             parts.rounds.start()
             parts.vitals.start()
-            # As in benches: what stays as long as the process is not looked through while somebody waits.
+            # As in sandboxes: what stays as long as the process is not looked through while somebody waits.
             gc.collect()
             gc.freeze()
             yield
@@ -164,7 +164,7 @@ def _wired(settings: Settings, work: Work) -> Parts:
         quota=quota,
         job_table=job_table,
         dispatcher=dispatcher,
-        watch=Watch(job_table),
+        notifier=EventNotifier(job_table),
         reading=Reading(settings, work),
         appraising=Appraising(settings),
         allowance=Allowance(

@@ -63,7 +63,7 @@ class _Jobs(Collector):
         yield GaugeMetricFamily(
             "seedpath_workers", "Workers for jobs that are heard", self._dispatcher.workers()
         )
-        silent = self._dispatcher.roll.silent
+        silent = self._dispatcher.workforce_status.silent
         yield GaugeMetricFamily("seedpath_silent_workers", "Workers for jobs that are not heard", silent)
 
 

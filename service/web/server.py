@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from anatomy.errors import AnatomyError
 from service.host.descriptors import raise_limit
-from service.jobs.event_watcher import Watch
+from service.jobs.event_notifier import EventNotifier
 from service.settings import Settings
 from service.web.connections.connection import HttpConnection, SocketConnection
 from service.web.connections.connection_limit import Places
@@ -91,13 +91,13 @@ def beside(app: FastAPI) -> Iterator[str]:
 class _Server(uvicorn.Server):
     """Tells those who wait for jobs that the service ends, before it waits for their connections to close."""
 
-    def __init__(self, config: uvicorn.Config, watch: Watch) -> None:
+    def __init__(self, config: uvicorn.Config, notifier: EventNotifier) -> None:
         super().__init__(config)
-        self._watch = watch
+        self._notifier = notifier
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End gracefully."""
-        self._watch.close()
+        self._notifier.close()
         await super().shutdown(sockets)
 
 
@@ -144,4 +144,4 @@ def _server(app: FastAPI, door: Door) -> uvicorn.Server:
         # A kilobyte may unpack to a megabyte, a thousand of them in one read.
         ws_per_message_deflate=False,
     )
-    return _Server(config, parts.watch)
+    return _Server(config, parts.notifier)

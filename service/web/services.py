@@ -9,7 +9,7 @@ from service.interactive.appraisers import Appraising
 from service.interactive.case_reader import Reading
 from service.interactive.large_json import LargeJson
 from service.jobs.dispatcher import Dispatcher
-from service.jobs.event_watcher import Watch
+from service.jobs.event_notifier import EventNotifier
 from service.jobs.job_table import JobTable
 from service.maintenance.retention.rounds import Rounds
 from service.settings import Settings
@@ -36,7 +36,7 @@ class Parts:
     quota: Quota
     job_table: JobTable
     dispatcher: Dispatcher
-    watch: Watch
+    notifier: EventNotifier
     reading: Reading
     appraising: Appraising
     allowance: Allowance

@@ -1,4 +1,5 @@
-"""What was accepted outlives everything: kill -9 of benches, workers and servers, a database that is away."""
+"""What was accepted outlives everything: kill -9 of sandboxes, workers and servers, a database that is
+away."""
 
 import contextlib
 import json

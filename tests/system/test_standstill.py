@@ -70,11 +70,11 @@ def test_a_stopped_worker_is_replaced_and_its_job_begun_again(service: Service) 
     with service.client() as client:
         plans = case_of(client)
         eventually(lambda: is_sound(service))
-        # One job runs at a bench of the worker, one waits.
+        # One job runs at a sandbox of the worker, one waits.
         jobs = [accepted(client, plans, seed) for seed in (slow_work.LONG, 1)]
     until_running(service, jobs[0])
     (worker,) = service.processes("spawn_main")
-    (bench,) = worker.children()
+    (sandbox,) = worker.children()
     worker.suspend()
     until_told(service, "has been heard of 1 worker")
     eventually(lambda: is_sound(service))
@@ -82,8 +82,8 @@ def test_a_stopped_worker_is_replaced_and_its_job_begun_again(service: Service) 
     for seed, job in zip((slow_work.LONG, 1), jobs, strict=True):
         done = until_done(service, job)
         assert is_whole(service, done, seed)
-    # Its bench went with it.
-    assert is_gone(bench.pid)
+    # Its sandbox went with it.
+    assert is_gone(sandbox.pid)
     assert health(service)[1]["workers"] == 1
 
 
@@ -94,14 +94,14 @@ def test_a_stopped_bench_is_replaced_and_its_job_begun_again(service: Service) -
         job = accepted(client, plans, slow_work.LONG)
         until_running(service, job)
         (worker,) = service.processes("spawn_main")
-        (bench,) = worker.children()
-        bench.suspend()
-        eventually(lambda: not bench.is_running())
+        (sandbox,) = worker.children()
+        sandbox.suspend()
+        eventually(lambda: not sandbox.is_running())
         done = until_done(service, job)
         assert done["attempt"] == 2 and is_whole(service, done, slow_work.LONG)
         # Health is about workers, and this one was heard all the time.
         assert is_sound(service) and worker.is_running()
-        # The benches of the server itself: one that waits is replaced at once.
+        # The sandboxes of the server itself: one that waits is replaced at once.
         for idle in service.processes("sandbox.main"):
             idle.suspend()
         assert client.post("/v1/cases", json={"builtin": "thorax"}).status_code in (200, 201)

@@ -1,4 +1,4 @@
-"""Unpack task: what a bench does with an uploaded zip. What is wrong with it comes back as a value."""
+"""Unpack task: what a sandbox does with an uploaded zip. What is wrong with it comes back as a value."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""Bench process: what runs on the other side of `service.jobs.sandbox.sandbox`, until its parent is gone."""
+"""SandboxedProcess process: what runs on the other side of `service.jobs.sandbox.sandbox`, until its parent
+is gone."""
 
 import fcntl
 import os
@@ -15,9 +16,9 @@ from typing import Any
 
 from anatomy.errors import AnatomyError
 from planner.records.progress import Progress
-from service.jobs.liveness.silence import LOOK_S, Silence
-from service.jobs.liveness.standstill import be_beside, is_stopped
-from service.jobs.sandbox.wire import read, write
+from service.jobs.liveness.heartbeat_tracker import CHECK_EVERY_S, HeartbeatTracker
+from service.jobs.liveness.stall_detector import is_stopped, mark_as_helper_thread
+from service.jobs.sandbox.channel import read, write
 
 PARENT_STOPPED_S = 60.0
 """A parent that is stopped for so long is replaced by another, and what it wanted is done elsewhere [U]."""
@@ -71,15 +72,15 @@ def _end_with(lifeline: int) -> None:
 def _receive(parent: socket.socket, sent: "queue.SimpleQueue[bytearray]") -> None:
     """Hand on what is sent. A parent that is gone, or stopped for long, ends this process, in the middle of
     its work too; so does whatever else ends this thread, as nobody would listen any more."""
-    be_beside()
-    arrived, silence, looks = select.poll(), Silence(), 0
+    mark_as_helper_thread()
+    arrived, tracker, looks = select.poll(), HeartbeatTracker(), 0
     arrived.register(parent, select.POLLIN)
     try:
         while True:
-            if arrived.poll(1000.0 * LOOK_S):
+            if arrived.poll(1000.0 * CHECK_EVERY_S):
                 sent.put(read(parent))
             looks += not is_stopped(os.getppid())
-            if silence.look({"parent": looks})["parent"].watched_s > PARENT_STOPPED_S:
+            if tracker.update({"parent": looks})["parent"].watched_s > PARENT_STOPPED_S:
                 return
     finally:
         os._exit(1)

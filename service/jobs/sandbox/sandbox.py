@@ -1,20 +1,21 @@
-"""Bench: a process that does one piece of work at a time, stays warm between them, and can be ended at once.
+"""SandboxedProcess: a process that does one piece of work at a time, stays warm between them, and can be
+ended at once.
 
 A piece of work is a function with arguments, all picklable. It is given to a process of its own because
 numba's loops do not look up: only ending the process ends them, and only a process has a bound on its memory.
 
 It stays in our session on purpose. Where Linux groups processes by session (autogroup, sched(7)), a nice
-value counts against processes of the same session alone: in one of its own, a bench would get as much of the
-processors as the whole server, however nice. In a container or a service of systemd, whose control groups
+value counts against processes of the same session alone: in one of its own, a sandbox would get as much of
+the processors as the whole server, however nice. In a container or a service of systemd, whose control groups
 are weighed instead, the session says nothing, and nice values count within the group.
 
 Errors of this module:
 
-BenchError
+SandboxError
 |-- Stopped       the watcher wanted no more of it
-|-- Exceeded      it took more time or memory than it may
-|-- Lost          the process died, or stands still
-`-- Fault         it raised something that is no refusal of its input; the text is its traceback
+|-- LimitExceeded      it took more time or memory than it may
+|-- ProcessLost          the process died, or stands still
+`-- TaskFailed         it raised something that is no refusal of its input; the text is its traceback
 """
 
 import logging
@@ -31,11 +32,11 @@ import psutil
 
 from anatomy.errors import AnatomyError
 from planner.records.progress import Progress
-from service.jobs.liveness.silence import LOOK_S
-from service.jobs.liveness.standstill import Standstill, is_stopped
-from service.jobs.sandbox.wire import Wire
+from service.jobs.liveness.heartbeat_tracker import CHECK_EVERY_S
+from service.jobs.liveness.stall_detector import StallDetector, is_stopped
+from service.jobs.sandbox.channel import Channel
 
-_log = logging.getLogger("seedpath.bench")
+_log = logging.getLogger("seedpath.sandbox")
 
 WATCH_S = 0.1
 """How often work is watched: whether it is still wanted, and what it takes [U]."""
@@ -45,28 +46,28 @@ END_S = 30.0
 keep it for ever [U]."""
 
 
-class BenchError(Exception):
+class SandboxError(Exception):
     """Work that did not come to its end."""
 
 
-class Stopped(BenchError):
+class Stopped(SandboxError):
     """The watcher wanted no more of it."""
 
 
-class Exceeded(BenchError):
+class LimitExceeded(SandboxError):
     """It took more time or memory than it may."""
 
 
-class Lost(BenchError):
+class ProcessLost(SandboxError):
     """The process died, or stands still: stopped, or waiting for what never comes."""
 
 
-class Fault(BenchError):
+class TaskFailed(SandboxError):
     """It raised what is no refusal of its input. The message is the traceback."""
 
 
 @dataclass(frozen=True)
-class WorkBounds:
+class ResourceLimits:
     """What one piece of work may take, and how far it yields to others (`nice`, 0 to 19)."""
 
     time_s: float
@@ -84,13 +85,13 @@ def always(progress: Progress | None) -> bool:
     return True
 
 
-class Bench:
+class SandboxedProcess:
     """One process, started when first needed, and again after it was ended. For one thread at a time."""
 
-    def __init__(self, bounds: WorkBounds) -> None:
-        self.bounds = bounds
+    def __init__(self, limits: ResourceLimits) -> None:
+        self.limits = limits
         self._process: subprocess.Popen[bytes] | None = None
-        self._wire: Wire | None = None
+        self._channel: Channel | None = None
         self._lifeline: socket.socket | None = None
 
     def run(
@@ -98,15 +99,16 @@ class Bench:
     ) -> Any:
         """What `function(report, *arguments)` returns, done in the process; `used_s` of its time are used up.
 
-        Raises what it raises of AnatomyError, and BenchError. Whatever `watch` raises ends the work as well.
+        Raises what it raises of AnatomyError, and SandboxError. Whatever `watch` raises ends the work as
+        well.
         """
-        until = time.monotonic() + self.bounds.time_s - used_s
-        wire, is_new = self._opened()
+        until = time.monotonic() + self.limits.time_s - used_s
+        channel, is_new = self._opened()
         try:
             if is_new:
-                self._outcome(wire, watch, until)
-            wire.send((function, arguments))
-            told, content = self._outcome(wire, watch, until)
+                self._outcome(channel, watch, until)
+            channel.send((function, arguments))
+            told, content = self._outcome(channel, watch, until)
         except BaseException:
             self.end()
             raise
@@ -116,7 +118,7 @@ class Bench:
         if told == "fault":
             # What it left behind is not known: the next piece gets a new process.
             self.end()
-            raise Fault(content)
+            raise TaskFailed(content)
         return content
 
     @property
@@ -132,17 +134,17 @@ class Bench:
                 self._process.wait(END_S)
             except subprocess.TimeoutExpired:
                 _log.error("the process %d was killed, and waits for a disk all the same", self._process.pid)
-        for end in (self._wire, self._lifeline):
+        for end in (self._channel, self._lifeline):
             if end is not None:
                 end.close()
-        self._process = self._wire = self._lifeline = None
+        self._process = self._channel = self._lifeline = None
 
-    def _outcome(self, wire: Wire, watch: Watcher, until: float) -> tuple[str, Any]:
+    def _outcome(self, channel: Channel, watch: Watcher, until: float) -> tuple[str, Any]:
         assert self._process is not None
-        standstill, said, due_s = Standstill(self._process.pid), 0, 0.0
+        stall_detector, said, due_s = StallDetector(self._process.pid), 0, 0.0
         while True:
             progress = None
-            message = _received(wire)
+            message = _received(channel)
             if message is not None:
                 said += 1
                 told, content = message
@@ -153,47 +155,47 @@ class Bench:
                 raise Stopped
             self._refuse_excess(until)
             if time.monotonic() >= due_s:
-                due_s = time.monotonic() + LOOK_S
-                _refuse_standstill(standstill, said)
+                due_s = time.monotonic() + CHECK_EVERY_S
+                _refuse_stall(stall_detector, said)
 
     def _refuse_excess(self, until: float) -> None:
         if time.monotonic() > until:
-            raise Exceeded(f"It took longer than {self.bounds.time_s:g} s.")
+            raise LimitExceeded(f"It took longer than {self.limits.time_s:g} s.")
         assert self._process is not None
         try:
             used = psutil.Process(self._process.pid).memory_info().rss
         except psutil.NoSuchProcess:
             return
-        if used > self.bounds.memory_bytes:
-            raise Exceeded(f"It took more than {self.bounds.memory_bytes >> 20} MiB of memory.")
+        if used > self.limits.memory_bytes:
+            raise LimitExceeded(f"It took more than {self.limits.memory_bytes >> 20} MiB of memory.")
 
-    def _opened(self) -> tuple[Wire, bool]:
-        """The wire, and whether its process is new. Raises Lost where none can be started."""
-        if self._wire is not None and not self._is_lost(self._wire):
-            return self._wire, False
+    def _opened(self) -> tuple[Channel, bool]:
+        """The channel, and whether its process is new. Raises ProcessLost where none can be started."""
+        if self._channel is not None and not self._is_lost(self._channel):
+            return self._channel, False
         self.end()
         try:
             return self._start(), True
         except OSError as error:
             self.end()
-            raise Lost(f"No process can be started ({error.strerror}).") from error
+            raise ProcessLost(f"No process can be started ({error.strerror}).") from error
 
-    def _is_lost(self, wire: Wire) -> bool:
+    def _is_lost(self, channel: Channel) -> bool:
         """Whether the process, which waits and has nothing to say, is gone or stopped."""
-        return self._process is None or wire.is_gone() or is_stopped(self._process.pid)
+        return self._process is None or channel.is_gone() or is_stopped(self._process.pid)
 
-    def _start(self) -> Wire:
+    def _start(self) -> Channel:
         """Start a process. Raises OSError."""
         ours, theirs = socket.socketpair()
-        self._wire = Wire(ours)
+        self._channel = Channel(ours)
         with theirs:
             self._lifeline, end = socket.socketpair()
             with end:
                 self._process = self._started(theirs.fileno(), end.fileno())
-        return self._wire
+        return self._channel
 
     def _started(self, *descriptors: int) -> "subprocess.Popen[bytes]":
-        numbers = map(str, (*descriptors, self.bounds.nice))
+        numbers = map(str, (*descriptors, self.limits.nice))
         return subprocess.Popen(
             [sys.executable, "-m", "service.jobs.sandbox.main", *numbers],
             pass_fds=descriptors,
@@ -203,21 +205,21 @@ class Bench:
         )
 
 
-def _received(wire: Wire) -> tuple[str, Any] | None:
+def _received(channel: Channel) -> tuple[str, Any] | None:
     """The next message; None if there is none for a moment."""
     try:
-        return wire.turn(WATCH_S)
+        return channel.turn(WATCH_S)
     except (EOFError, OSError):
-        raise Lost(_DIED) from None
+        raise ProcessLost(_DIED) from None
 
 
-def _refuse_standstill(standstill: Standstill, said: int) -> None:
+def _refuse_stall(stall_detector: StallDetector, said: int) -> None:
     try:
-        seconds = standstill.seconds(said)
+        seconds = stall_detector.seconds(said)
     except psutil.NoSuchProcess:
         return
     if seconds is not None:
-        raise Lost(f"The process that worked on it has stood still for {seconds:.0f} s.")
+        raise ProcessLost(f"The process that worked on it has stood still for {seconds:.0f} s.")
 
 
 _DIED = "The process that worked on it died."

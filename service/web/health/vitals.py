@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from planner.records.wording.number_text import counted
 from service.host.periodic_thread import run_bounded
 from service.jobs.dispatcher import Dispatcher
-from service.jobs.heartbeat_monitor import Roll
+from service.jobs.heartbeat_monitor import WorkforceStatus
 from service.jobs.job_table import JobTable
 from service.problems import Problem, Report, of_disk
 from service.settings import Settings
@@ -59,12 +59,17 @@ class Vitals:
 
     def sound(self) -> Sound:
         """What there is. Raises Problem where work cannot be taken, with all that is in the way."""
-        roll, jobs = self._dispatcher.roll, self._jobs.last
-        troubles = [t for t in (self._of_disk(), self._of_records(), of_workers(roll)) if t is not None]
+        status, jobs = self._dispatcher.workforce_status, self._jobs.last
+        troubles = [t for t in (self._of_disk(), self._of_records(), of_workers(status)) if t is not None]
         if troubles or jobs.value is None:
             details = " ".join(trouble.detail for trouble in troubles) or _STARTS
             raise Problem(Report(troubles[0].kind if troubles else "unavailable", details))
-        return Sound(roll.workers, roll.silent, roll.longest_s if roll.silent else 0.0, jobs.value)
+        return Sound(
+            status.workers,
+            status.silent,
+            status.longest_s if status.silent else 0.0,
+            jobs.value,
+        )
 
     def _refuse_disk(self) -> None:
         """Raises OSError where nothing can be written, and Problem where only records may be."""
@@ -102,21 +107,21 @@ def _silent(detail: str) -> Report:
     return Report("unavailable", detail)
 
 
-def of_workers(roll: Roll) -> Report | None:
+def of_workers(status: WorkforceStatus) -> Report | None:
     """What is wrong with workers; nothing where one of them is heard."""
-    if roll.is_stuck:
-        return _silent(f"Jobs have not been handed over for {roll.dispatcher_silent_s:.0f} s.")
-    if not roll.is_fresh:
-        return _silent(f"Workers have not been looked after for {roll.age_s:.0f} s.")
-    if roll.workers > 0:
+    if status.is_stuck:
+        return _silent(f"Jobs have not been handed over for {status.dispatcher_silent_s:.0f} s.")
+    if not status.is_fresh:
+        return _silent(f"Workers have not been looked after for {status.age_s:.0f} s.")
+    if status.workers > 0:
         return None
-    if roll.waits and roll.longest_s > 0.0:
-        return _silent(f"The server that has the jobs done has told nothing for {roll.longest_s:.0f} s.")
-    if roll.silent > 0:
-        heard = f"Nothing has been heard of {counted(roll.silent, 'worker')} for {roll.longest_s:.0f} s."
+    if status.waits and status.longest_s > 0.0:
+        return _silent(f"The server that has the jobs done has told nothing for {status.longest_s:.0f} s.")
+    if status.silent > 0:
+        heard = f"Nothing has been heard of {counted(status.silent, 'worker')} for {status.longest_s:.0f} s."
         return _silent(f"{heard} What is accepted waits.")
-    if roll.starts:
+    if status.starts:
         return _silent("The workers start. What is accepted waits.")
-    if roll.is_away:
+    if status.is_away:
         return _silent("The scheduler of the workers does not answer. What is accepted waits.")
     return _silent("There is no worker for jobs. What is accepted waits.")

@@ -111,11 +111,11 @@ async def _ended(request: Request, job: Job, wait_s: float) -> Job:
     """The job once it has ended, or as it stands after `wait_s`."""
     parts = parts_of(request)
     until = time.monotonic() + wait_s
-    while job.state not in FINAL and not parts.watch.closed:
+    while job.state not in FINAL and not parts.notifier.closed:
         left_s = until - time.monotonic()
         if left_s <= 0:
             break
-        await parts.watch.wait(job.id, job.last_event, left_s)
+        await parts.notifier.wait(job.id, job.last_event, left_s)
         job = await run_in_threadpool(parts.job_table.get, job.id)
     return job
 

@@ -17,7 +17,7 @@ from service.web.problem_answers import answer
 
 _log = logging.getLogger("seedpath.gate")
 
-LOOK_S = 0.5
+CHECK_KEYS_EVERY_S = 0.5
 """How often keys are looked at: what is open outlives its key for so long at most [U]."""
 
 REVOKED = "The key was revoked. Ask with another."
@@ -45,7 +45,7 @@ class Revocation:
 
     async def _look(self) -> None:
         while self._open:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(CHECK_KEYS_EVERY_S)
             bad = {key for key in {held.key for held in self._open} if not self._is_good(key)}
             for held in [held for held in self._open if held.key in bad]:
                 self._open.discard(held)

@@ -87,7 +87,7 @@ async def job_events(request: Request, job_id: str) -> Response:
 
 async def _stream(parts: Parts, job: Job, after: int) -> AsyncIterator[str]:
     yield f"retry: {RETRY_MS}\n\n"
-    while not parts.watch.closed:
+    while not parts.notifier.closed:
         try:
             events = await run_in_threadpool(parts.job_table.events, job.id, after)
             for event in events:
@@ -104,7 +104,7 @@ async def _stream(parts: Parts, job: Job, after: int) -> AsyncIterator[str]:
             if await _is_over(parts, job):
                 return
             yield ": nothing new\n\n"
-        await parts.watch.wait(job.id, after, HEARTBEAT_S)
+        await parts.notifier.wait(job.id, after, HEARTBEAT_S)
 
 
 async def _is_over(parts: Parts, job: Job) -> bool:

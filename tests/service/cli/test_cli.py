@@ -108,7 +108,7 @@ def test_a_truncated_label_map(
         ('{"roles": {"node_4R": "forbidden"}}', "'node_4R' is asked for as the target"),
         ('{"roles": {"body": "forbidden"}}', "the whole body, which every needle enters"),
         ('{"ranking": ["length_mm", "length_mm"]}', "/ranking: 'length_mm' is named twice"),
-        ('{"pose": {"table": "bench"}}', "pose/table"),
+        ('{"pose": {"table": "sandbox"}}', "pose/table"),
     ],
 )
 def test_a_bad_request(

@@ -181,7 +181,7 @@ def test_what_was_read_must_be_what_is_kept() -> None:
     for read in (InputDigest("heart.nii", "b" * 64), InputDigest("aorta.nii", "a" * 64)):
         with pytest.raises(DamagedFile) as refused:
             refuse_others(kept, [read])
-        # From the bench that opens the case it comes to the server.
+        # From the sandbox that opens the case it comes to the server.
         assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)
         assert refused.value.field == f"cases/1/input/{read.name}" and refused.value.remedy == CASE_REMEDY
 

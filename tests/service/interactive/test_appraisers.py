@@ -1,4 +1,4 @@
-"""Appraising at benches: many needles are shared out, and nobody can tell by the answer."""
+"""Appraising at sandboxes: many needles are shared out, and nobody can tell by the answer."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ from service.storage.file_store import StoredCase
 
 REQUEST: dict[str, Any] = {"target": {"structure": "node_4R"}}
 ID = f"{1:08x}{'0' * 56}"
-"""A case whose own bench, of two, is the second."""
+"""A case whose own sandbox, of two, is the second."""
 
 
 def body(count: int, request: dict[str, Any] = REQUEST) -> NeedlesBody:
@@ -38,10 +38,10 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     return Case(folder / "labels.nii.gz", folder / "labels.json")
 
 
-def answer(benches: Appraising, case: Case, asked: NeedlesBody) -> bytes:
+def answer(sandboxes: Appraising, case: Case, asked: NeedlesBody) -> bytes:
     request = asked.request.model_dump_json(by_alias=True).encode()
     stored = StoredCase({"id": ID, "files": []}, case, Path("/nowhere"))
-    return asyncio.run(benches.appraised("ann", stored, request, asked))
+    return asyncio.run(sandboxes.appraised("ann", stored, request, asked))
 
 
 @pytest.fixture(scope="module")
@@ -53,15 +53,15 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appraising]:
 
 @pytest.fixture
 def asked_at(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, int]]:
-    """Which bench was asked for how many needles, as they are asked."""
+    """Which sandbox was asked for how many needles, as they are asked."""
     noted: list[tuple[object, int]] = []
-    found = module.SharedBench.run
+    found = module.SandboxPool.run
 
-    async def run(self: module.SharedBench, *given: Any) -> Any:
+    async def run(self: module.SandboxPool, *given: Any) -> Any:
         noted.append((self, len(given[-1].entries_mm)))
         return await found(self, *given)
 
-    monkeypatch.setattr(module.SharedBench, "run", run)
+    monkeypatch.setattr(module.SandboxPool, "run", run)
     return noted
 
 
@@ -71,7 +71,7 @@ def test_many_needles_are_shared_out_and_answered_as_by_one(
     asked = body(SHARED_FROM + 1)
     shared = answer(two, case, asked)
     assert sorted(count for _, count in asked_at) == [50, 51]
-    assert len({bench for bench, _ in asked_at}) == 2
+    assert len({sandbox for sandbox, _ in asked_at}) == 2
     one = Appraising(Settings(data_dir=tmp_path, appraisers=1))
     try:
         alone = answer(one, case, asked)
@@ -90,7 +90,7 @@ def test_few_needles_stay_at_the_cases_own_bench(
     for count in (1, SHARED_FROM - 1):
         answer(two, case, body(count))
     assert [count for _, count in asked_at] == [1, SHARED_FROM - 1]
-    assert {bench for bench, _ in asked_at} == {two._benches[1]}
+    assert {sandbox for sandbox, _ in asked_at} == {two._sandboxes[1]}
 
 
 def test_what_cannot_be_asked_of_a_case_is_one_problem_from_all_benches(two: Appraising, case: Case) -> None:

@@ -1,4 +1,4 @@
-"""Turns at benches: so many at once, owner by owner, so many places for each."""
+"""Turns at sandboxes: so many at once, owner by owner, so many places for each."""
 
 import asyncio
 import time
@@ -12,14 +12,14 @@ import sandbox_work as fakes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.interactive import shared_worker as shared_bench
+from service.interactive import sandbox_pool
 from service.interactive.fair_queue import Full, Turns
-from service.interactive.shared_worker import SharedBench
-from service.jobs.sandbox.sandbox import Lost, WorkBounds
+from service.interactive.sandbox_pool import SandboxPool
+from service.jobs.sandbox.sandbox import ProcessLost, ResourceLimits
 from service.problems import Problem
 
 GENEROUS_S = 300.0
-"""A bench may take a minute to start on a machine that is busy with other tests."""
+"""A sandbox may take a minute to start on a machine that is busy with other tests."""
 
 
 async def settled() -> None:
@@ -144,18 +144,18 @@ def test_who_gives_up_all_his_places_is_not_remembered() -> None:
 
 def test_an_owner_who_has_all_his_places_is_told_when_to_come_back() -> None:
     async def asked() -> None:
-        bench = SharedBench("Trying", WorkBounds(60.0, 1 << 40, 0), most_of_owner=1)
-        async with bench._turns.turn("a"):
+        sandbox = SandboxPool("Trying", ResourceLimits(60.0, 1 << 40, 0), most_of_owner=1)
+        async with sandbox._turns.turn("a"):
             with pytest.raises(Problem) as refused:
-                await bench.run("a", print)
+                await sandbox.run("a", print)
             assert refused.value.report.kind == "too-many-requests"
             assert refused.value.headers == {"Retry-After": "1"}
-            waiting = asyncio.create_task(bench.run("b", _answered))
+            waiting = asyncio.create_task(sandbox.run("b", _answered))
             await settled()
         try:
             assert await waiting == "answered"
         finally:
-            bench.close()
+            sandbox.close()
 
     run(asked)
 
@@ -230,16 +230,16 @@ def test_turns_are_neither_lost_nor_doubled(at_once: int, asked: list[tuple[str,
 
 @pytest.mark.parametrize("ends", [True, False])
 def test_work_that_is_left_ends_or_goes_on(ends: bool) -> None:
-    """Its bench is the next one's, at once or after it."""
+    """Its sandbox is the next one's, at once or after it."""
 
     async def ask() -> None:
-        bench = SharedBench("Trying", WorkBounds(GENEROUS_S, 1 << 40, 0), 9, ends_when_left=ends)
+        sandbox = SandboxPool("Trying", ResourceLimits(GENEROUS_S, 1 << 40, 0), 9, ends_when_left=ends)
         try:
-            first, kept_by = await bench.run("a", fakes.answer, 1)
+            first, kept_by = await sandbox.run("a", fakes.answer, 1)
             assert first == 1
             seconds = GENEROUS_S if ends else 1.0
-            leaving = asyncio.create_task(bench.run("a", fakes.last, seconds))
-            waiting = asyncio.create_task(bench.run("b", fakes.answer, 2))
+            leaving = asyncio.create_task(sandbox.run("a", fakes.last, seconds))
+            waiting = asyncio.create_task(sandbox.run("b", fakes.answer, 2))
             await asyncio.sleep(0.3)
             leaving.cancel()
             # Once more while it is waited for.
@@ -251,7 +251,7 @@ def test_work_that_is_left_ends_or_goes_on(ends: bool) -> None:
             assert second == 2 and (pid == kept_by) is not ends
             assert psutil.pid_exists(kept_by) is not ends
         finally:
-            bench.close()
+            sandbox.close()
 
     run(ask)
 
@@ -260,25 +260,25 @@ def test_a_bench_that_is_closed_stops_its_work_and_begins_none() -> None:
     """Of one who is at work, of two who wait, and of one who comes later; and no process is left."""
 
     async def ask() -> None:
-        bench = SharedBench("Trying", WorkBounds(GENEROUS_S, 1 << 40, 0), 9)
-        _, pid = await bench.run("a", fakes.answer, 1)
-        asked = [asyncio.create_task(bench.run(owner, fakes.last, GENEROUS_S)) for owner in "abc"]
+        sandbox = SandboxPool("Trying", ResourceLimits(GENEROUS_S, 1 << 40, 0), 9)
+        _, pid = await sandbox.run("a", fakes.answer, 1)
+        asked = [asyncio.create_task(sandbox.run(owner, fakes.last, GENEROUS_S)) for owner in "abc"]
         await asyncio.sleep(0.3)
-        await asyncio.to_thread(bench.close)
+        await asyncio.to_thread(sandbox.close)
         assert not psutil.pid_exists(pid)
-        asked.append(asyncio.create_task(bench.run("d", fakes.answer, 2)))
+        asked.append(asyncio.create_task(sandbox.run("d", fakes.answer, 2)))
         for refused in await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), GENEROUS_S / 2):
             assert isinstance(refused, Problem) and refused.report.kind == "unavailable"
-        assert [seat.bench.pid for seat in bench._seats] == [None]
+        assert [seat.sandbox.pid for seat in sandbox._slots] == [None]
 
     run(ask)
 
 
 def test_a_bench_that_does_not_stop_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_bench, "CLOSE_S", 0.1)
-    bench = SharedBench("Trying", WorkBounds(GENEROUS_S, 1 << 40, 0), 9)
-    with bench._seats[0].is_taken:
-        bench.close()
+    monkeypatch.setattr(sandbox_pool, "CLOSE_S", 0.1)
+    sandbox = SandboxPool("Trying", ResourceLimits(GENEROUS_S, 1 << 40, 0), 9)
+    with sandbox._slots[0].is_taken:
+        sandbox.close()
 
 
 def test_work_that_is_begun_again_has_what_is_left_of_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,14 +288,14 @@ def test_work_that_is_begun_again_has_what_is_left_of_its_time(monkeypatch: pyte
         used.append(used_s)
         time.sleep(0.2)
         if len(used) == 1:
-            raise Lost
+            raise ProcessLost
         return "answered"
 
-    monkeypatch.setattr(shared_bench.Bench, "run", lost)
+    monkeypatch.setattr(sandbox_pool.SandboxedProcess, "run", lost)
 
     async def ask() -> None:
-        bench = SharedBench("Trying", WorkBounds(GENEROUS_S, 1 << 40, 0), 9)
-        assert await bench.run("a", print) == "answered"
+        sandbox = SandboxPool("Trying", ResourceLimits(GENEROUS_S, 1 << 40, 0), 9)
+        assert await sandbox.run("a", print) == "answered"
 
     run(ask)
     assert used[0] == 0.0 and used[1] >= 0.2
@@ -303,21 +303,21 @@ def test_work_that_is_begun_again_has_what_is_left_of_its_time(monkeypatch: pyte
 
 def test_who_leaves_while_he_waits_has_no_turn() -> None:
     async def ask() -> None:
-        bench = SharedBench("Trying", WorkBounds(GENEROUS_S, 1 << 40, 0), 1)
+        sandbox = SandboxPool("Trying", ResourceLimits(GENEROUS_S, 1 << 40, 0), 1)
         try:
-            async with bench._turns.turn("a"):
-                left = asyncio.create_task(bench.run("b", fakes.answer, 1))
+            async with sandbox._turns.turn("a"):
+                left = asyncio.create_task(sandbox.run("b", fakes.answer, 1))
                 await settled()
                 left.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await left
                 # His one place is free again.
-                again = asyncio.create_task(bench.run("b", fakes.answer, 2))
+                again = asyncio.create_task(sandbox.run("b", fakes.answer, 2))
                 await settled()
                 assert not again.done()
             assert (await again)[0] == 2
         finally:
-            bench.close()
+            sandbox.close()
 
     run(ask)
 

@@ -319,7 +319,7 @@ def test_what_a_lost_process_left_is_unpacked_again(tmp_path: Path) -> None:
 
 
 def test_what_is_wrong_comes_back_as_a_value(tmp_path: Path) -> None:
-    """A bench hands on no exception but those of inputs."""
+    """A sandbox hands on no exception but those of inputs."""
     (tmp_path / "a.zip").write_bytes(zipped(("a.nii", b"a"))[:-5])
     (tmp_path / "input").mkdir()
     for told in (

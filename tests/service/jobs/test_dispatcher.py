@@ -12,8 +12,8 @@ import pytest
 from rest_calls import GENEROUS_S, healthy
 from service_process import eventually
 
-from service.jobs import dispatcher as engine_of
-from service.jobs import heartbeat_monitor as pulse_of
+from service.jobs import dispatcher as dispatcher_module
+from service.jobs import heartbeat_monitor as monitor_module
 from service.jobs.job_table import JobTable
 from service.jobs.workforce import Workforce
 from service.operations.job_tasks import Work
@@ -48,7 +48,7 @@ def test_a_fault_of_the_engine_is_told_and_jobs_are_looked_after_all_the_same(
 def test_a_cluster_that_lost_its_workers_is_started_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_of, "DESERTED_S", 1.0)
+    monkeypatch.setattr(dispatcher_module, "DESERTED_S", 1.0)
     app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
     with beside(app) as base, httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client:
         healthy(client)
@@ -69,7 +69,7 @@ def test_a_scheduler_that_does_not_answer_is_said_to(tmp_path: Path, monkeypatch
             raise TimeoutError
 
         with monkeypatch.context() as patched:
-            patched.setattr(pulse_of, "STALE_S", 2.0)
+            patched.setattr(monitor_module, "STALE_S", 2.0)
             patched.setattr(Workforce, "beats", away)
             eventually(lambda: "does not answer" in client.get("/v1/health").text)
         assert healthy(client)["workers"] == 1
@@ -83,7 +83,7 @@ def test_no_crowd_ever_hears_of_no_worker_while_one_is_there(tmp_path: Path) -> 
         healthy(client)
         workforce = app.state.parts.dispatcher._workforce
         with ThreadPoolExecutor(40) as pool:
-            found = Counter(pool.map(lambda _: len(workforce.beats()), range(20_000)))
+            found = Counter(pool.map(lambda _: len(workforce.heartbeats()), range(20_000)))
         assert found == {1: 20_000}
 
 

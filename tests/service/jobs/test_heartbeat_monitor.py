@@ -1,4 +1,4 @@
-"""The pulse: who is told as silent, and who is restarted. test_standstill tries it with processes."""
+"""The monitor: who is told as silent, and who is restarted. test_standstill tries it with processes."""
 
 import errno
 import itertools
@@ -12,13 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.jobs import heartbeat_monitor as pulse_of
-from service.jobs import leader as lead_of
-from service.jobs.heartbeat_monitor import GONE_S, SILENT_S, STALE_S, START_S, STUCK_S, Pulse
-from service.jobs.leader import TAKEN_OVER_S, Lead
-from service.jobs.liveness.patience import MOST_PATIENCE, ONE_LOSS_S, RESTART_AFTER_S, WELL_S, Patience
-from service.jobs.liveness.silence import Silence
-from service.jobs.workforce import Beat, Workforce
+from service.jobs import heartbeat_monitor as monitor_module
+from service.jobs import leader as leader_module
+from service.jobs.heartbeat_monitor import GONE_S, SILENT_S, STALE_S, START_S, STUCK_S, HeartbeatMonitor
+from service.jobs.leader import TAKEN_OVER_S, LeaderElection
+from service.jobs.liveness.heartbeat_tracker import HeartbeatTracker
+from service.jobs.liveness.restart_backoff import (
+    MAX_BACKOFF,
+    ONE_LOSS_S,
+    RESTART_AFTER_S,
+    WELL_S,
+    RestartBackoff,
+)
+from service.jobs.workforce import WorkerHeartbeat, Workforce
 from service.web.health.vitals import of_workers
 
 
@@ -41,12 +47,14 @@ class Workers(Workforce):
     def connected(self) -> Any:
         return self
 
-    def beats(self) -> dict[str, Beat]:
+    def heartbeats(self) -> dict[str, WorkerHeartbeat]:
         if not self.answers:
             raise TimeoutError
         for address in self.beating:
             self._beats[address] = self._beats.get(address, 0) + 1
-        return {address: Beat(self._beats.get(address, 0), self.takes_work) for address in self.there}
+        return {
+            address: WorkerHeartbeat(self._beats.get(address, 0), self.takes_work) for address in self.there
+        }
 
     def processes(self) -> int | None:
         return None
@@ -72,77 +80,83 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(pulse_of, "time", made)
-    for module in (pulse_of, lead_of):
-        monkeypatch.setattr(module, "Silence", lambda: Silence(made.monotonic))
-    monkeypatch.setattr(pulse_of, "Patience", lambda: Patience(made.monotonic))
+    monkeypatch.setattr(monitor_module, "time", made)
+    for module in (monitor_module, leader_module):
+        monkeypatch.setattr(module, "HeartbeatTracker", lambda: HeartbeatTracker(made.monotonic))
+    monkeypatch.setattr(monitor_module, "RestartBackoff", lambda: RestartBackoff(made.monotonic))
     return made
 
 
-def detail_of(pulse: Pulse) -> str | None:
+def detail_of(monitor: HeartbeatMonitor) -> str | None:
     """What health says of workers that is wrong."""
-    found = of_workers(pulse.roll)
+    found = of_workers(monitor.workforce_status)
     return None if found is None else found.detail
 
 
 Steps = Callable[[], int]
 
 
-def looked(pulse: Pulse, clock: Clock, seconds: float, gap_s: float = 1.0) -> None:
+def looked(monitor: HeartbeatMonitor, clock: Clock, seconds: float, gap_s: float = 1.0) -> None:
     for _ in range(round(seconds / gap_s)):
         clock.now += gap_s
-        pulse._look()
+        monitor._look()
 
 
-def made(workers: Workers, lead: Lead | None = None, steps: Steps | None = None) -> Pulse:
+def made(
+    workers: Workers, election: LeaderElection | None = None, steps: Steps | None = None
+) -> HeartbeatMonitor:
     count = iter(range(10**9))
-    return Pulse(workers, lead, steps or (lambda: next(count)), lambda: None)
+    return HeartbeatMonitor(workers, election, steps or (lambda: next(count)), lambda: None)
 
 
 def test_a_worker_that_does_not_beat_is_told_then_restarted(clock: Clock) -> None:
     workers = Workers()
-    pulse = made(workers)
-    looked(pulse, clock, 100.0)
-    assert (pulse.roll.workers, pulse.roll.silent) == (2, 0)
+    monitor = made(workers)
+    looked(monitor, clock, 100.0)
+    assert (monitor.workforce_status.workers, monitor.workforce_status.silent) == (2, 0)
     workers.beating.remove("one")
-    looked(pulse, clock, SILENT_S + 1.0)
-    assert (pulse.roll.workers, pulse.roll.silent, pulse.roll.longest_s) == (1, 1, SILENT_S + 1.0)
+    looked(monitor, clock, SILENT_S + 1.0)
+    assert (
+        monitor.workforce_status.workers,
+        monitor.workforce_status.silent,
+        monitor.workforce_status.longest_s,
+    ) == (1, 1, SILENT_S + 1.0)
     assert workers.restarted == []
-    looked(pulse, clock, RESTART_AFTER_S - SILENT_S)
+    looked(monitor, clock, RESTART_AFTER_S - SILENT_S)
     assert workers.restarted == ["one"]
-    looked(pulse, clock, 100.0)
-    assert (pulse.roll.workers, pulse.roll.silent) == (2, 0)
+    looked(monitor, clock, 100.0)
+    assert (monitor.workforce_status.workers, monitor.workforce_status.silent) == (2, 0)
 
 
 @pytest.mark.parametrize("is_replaced", [True, False], ids=["replaced in vain", "never replaced"])
 def test_restarts_that_do_not_help_become_rarer(clock: Clock, is_replaced: bool) -> None:
     workers = Workers(["one"])
     workers.helps = False
-    pulse = made(workers)
-    looked(pulse, clock, 5.0)
+    monitor = made(workers)
+    looked(monitor, clock, 5.0)
     workers.beating.clear()
     seen: list[float] = []
     for number in range(2000):
-        looked(pulse, clock, 1.0)
+        looked(monitor, clock, 1.0)
         if len(workers.restarted) > len(seen):
             seen.append(clock.now)
             workers.there = {f"one {number}"} if is_replaced else {"one"}
     gaps = [after - before for before, after in itertools.pairwise(seen)]
-    expected = [RESTART_AFTER_S * min(2**n, MOST_PATIENCE) for n in range(1, len(seen))]
+    expected = [RESTART_AFTER_S * min(2**n, MAX_BACKOFF) for n in range(1, len(seen))]
     # Who is replaced is counted from the next look on.
     assert gaps == pytest.approx(expected, abs=2.1) and len(seen) >= 6
 
 
 def test_a_restart_that_is_under_way_is_none(clock: Clock) -> None:
     workers = Workers()
-    pulse = made(workers)
-    looked(pulse, clock, 5.0)
+    monitor = made(workers)
+    looked(monitor, clock, 5.0)
     workers.refuses = True
     workers.beating.clear()
-    looked(pulse, clock, 100.0)
+    looked(monitor, clock, 100.0)
     workers.refuses = False
-    looked(pulse, clock, 1.0)
-    assert sorted(workers.restarted) == ["one", "two"] and pulse._patience.seconds == RESTART_AFTER_S
+    looked(monitor, clock, 1.0)
+    assert sorted(workers.restarted) == ["one", "two"] and monitor._backoff.seconds == RESTART_AFTER_S
 
 
 @given(
@@ -154,71 +168,75 @@ def test_a_machine_that_is_lost_is_one_loss_and_forgotten_when_all_are_well(
 ) -> None:
     """However many workers it had, and though they are missed at different moments."""
     clock = Clock()
-    patience = Patience(clock.monotonic)
+    backoff = RestartBackoff(clock.monotonic)
     for name, lag_s in enumerate(sorted(lags_s)):
         clock.now = 1000.0 + lag_s
-        assert patience.is_over(str(name), RESTART_AFTER_S + 1.0)
-        patience.look(False)
-        patience.restarted(str(name))
+        assert backoff.is_over(str(name), RESTART_AFTER_S + 1.0)
+        backoff.observe(False)
+        backoff.restarted(str(name))
     last_s = clock.now
     clock.now += pause_s
-    patience.look(True)
+    backoff.observe(True)
     others_s = RESTART_AFTER_S if clock.now - last_s > WELL_S else 2.0 * RESTART_AFTER_S
-    assert patience.seconds == others_s
+    assert backoff.seconds == others_s
 
 
 def test_the_next_loss_is_mended_as_fast_as_the_first(clock: Clock) -> None:
     workers = Workers([str(number) for number in range(8)])
-    pulse = made(workers)
-    looked(pulse, clock, 5.0)
+    monitor = made(workers)
+    looked(monitor, clock, 5.0)
     workers.beating -= {"0", "1", "2", "3"}
-    looked(pulse, clock, RESTART_AFTER_S + 1.0)
+    looked(monitor, clock, RESTART_AFTER_S + 1.0)
     assert len(workers.restarted) == 4
-    looked(pulse, clock, WELL_S + 1.0)
+    looked(monitor, clock, WELL_S + 1.0)
     workers.beating.remove("5")
-    looked(pulse, clock, RESTART_AFTER_S + 1.0)
+    looked(monitor, clock, RESTART_AFTER_S + 1.0)
     assert workers.restarted[4:] == ["5"]
 
 
 def test_who_did_not_look_restarts_nobody(clock: Clock) -> None:
     workers = Workers()
-    pulse = made(workers)
-    looked(pulse, clock, 5.0)
+    monitor = made(workers)
+    looked(monitor, clock, 5.0)
     workers.beating.clear()
     # The whole machine stood still, again and again.
-    looked(pulse, clock, 3 * 3600.0, gap_s=3600.0)
+    looked(monitor, clock, 3 * 3600.0, gap_s=3600.0)
     assert workers.restarted == []
     workers.beating.update(workers.there)
-    looked(pulse, clock, 1.0)
-    assert pulse.roll.workers == 2
+    looked(monitor, clock, 1.0)
+    assert monitor.workforce_status.workers == 2
 
 
 def test_a_worker_that_takes_no_work_is_not_counted_and_stays(clock: Clock) -> None:
     workers = Workers()
     workers.takes_work = False
-    pulse = made(workers)
-    looked(pulse, clock, 100.0)
-    assert (pulse.roll.workers, pulse.roll.silent, pulse.roll.processes) == (0, 0, None)
+    monitor = made(workers)
+    looked(monitor, clock, 100.0)
+    assert (
+        monitor.workforce_status.workers,
+        monitor.workforce_status.silent,
+        monitor.workforce_status.processes,
+    ) == (0, 0, None)
     assert workers.restarted == []
 
 
 def test_one_answer_that_is_late_says_nothing_and_many_say_that_the_scheduler_is_away(clock: Clock) -> None:
     workers = Workers()
-    pulse = made(workers)
-    looked(pulse, clock, 5.0)
+    monitor = made(workers)
+    looked(monitor, clock, 5.0)
     workers.answers = False
-    looked(pulse, clock, 3.0)
-    assert (pulse.roll.workers, pulse.roll.is_away) == (2, False)
-    looked(pulse, clock, STALE_S)
-    assert (pulse.roll.workers, pulse.roll.is_away) == (0, True)
+    looked(monitor, clock, 3.0)
+    assert (monitor.workforce_status.workers, monitor.workforce_status.is_away) == (2, False)
+    looked(monitor, clock, STALE_S)
+    assert (monitor.workforce_status.workers, monitor.workforce_status.is_away) == (0, True)
     workers.answers = True
-    looked(pulse, clock, 1.0)
-    assert (pulse.roll.workers, pulse.roll.is_away) == (2, False)
+    looked(monitor, clock, 1.0)
+    assert (monitor.workforce_status.workers, monitor.workforce_status.is_away) == (2, False)
 
 
 def test_an_engine_that_is_stuck_is_told_and_another_server_leads(tmp_path: Path, clock: Clock) -> None:
-    one = made(Workers(), Lead(tmp_path / "lock"), steps=lambda: 7)
-    two = made(Workers(), Lead(tmp_path / "lock"))
+    one = made(Workers(), LeaderElection(tmp_path / "lock"), steps=lambda: 7)
+    two = made(Workers(), LeaderElection(tmp_path / "lock"))
 
     def both(seconds: float) -> None:
         for _ in range(round(seconds)):
@@ -226,15 +244,20 @@ def test_an_engine_that_is_stuck_is_told_and_another_server_leads(tmp_path: Path
             two._look()
 
     both(STUCK_S)
-    assert (one.leads, two.leads, one.roll.is_fresh) == (True, False, True)
-    assert two.roll.waits and two.roll.workers == 2
+    assert (one.leads, two.leads, one.workforce_status.is_fresh) == (True, False, True)
+    assert two.workforce_status.waits and two.workforce_status.workers == 2
     both(2.0)
-    assert not one.roll.is_fresh and "have not been handed over for" in str(detail_of(one))
+    assert not one.workforce_status.is_fresh and "have not been handed over for" in str(detail_of(one))
     both(GONE_S - STUCK_S)
     assert (one.leads, two.leads) == (True, False)
     both(TAKEN_OVER_S + 2.0)
-    assert (one.leads, two.leads, one.roll.is_fresh, two.roll.is_fresh) == (False, True, False, True)
-    # Stuck still, it takes no lead that is free.
+    assert (one.leads, two.leads, one.workforce_status.is_fresh, two.workforce_status.is_fresh) == (
+        False,
+        True,
+        False,
+        True,
+    )
+    # Stuck still, it does not take a lock that is free.
     two.release()
     looked(one, clock, TAKEN_OVER_S + 2.0)
     assert not one.leads
@@ -243,17 +266,17 @@ def test_an_engine_that_is_stuck_is_told_and_another_server_leads(tmp_path: Path
 
 def test_an_engine_that_starts_a_cluster_may_take_longer(clock: Clock) -> None:
     workers = Workers()
-    pulse = made(workers, steps=lambda: 7)
+    monitor = made(workers, steps=lambda: 7)
     workers.starts, workers.answers = True, False
-    pulse.roll = replace(pulse.roll, is_away=True)
-    looked(pulse, clock, START_S)
-    assert detail_of(pulse) == "The workers start. What is accepted waits."
+    monitor.workforce_status = replace(monitor.workforce_status, is_away=True)
+    looked(monitor, clock, START_S)
+    assert detail_of(monitor) == "The workers start. What is accepted waits."
     # Its step goes on after the start.
     workers.starts, workers.answers = False, True
-    looked(pulse, clock, STUCK_S)
-    assert detail_of(pulse) is None
-    looked(pulse, clock, 2.0)
-    assert "have not been handed over" in str(detail_of(pulse))
+    looked(monitor, clock, STUCK_S)
+    assert detail_of(monitor) is None
+    looked(monitor, clock, 2.0)
+    assert "have not been handed over" in str(detail_of(monitor))
 
 
 def test_who_leads_on_a_full_disk_goes_on(
@@ -265,14 +288,14 @@ def test_who_leads_on_a_full_disk_goes_on(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "pwrite", full)
-    one, two = (made(Workers(), Lead(tmp_path / "lock")) for _ in range(2))
+    one, two = (made(Workers(), LeaderElection(tmp_path / "lock")) for _ in range(2))
     for _ in range(300):
         looked(one, clock, 1.0)
         two._look()
         assert (one.leads, two.leads) == (True, False)
-    assert one.roll.workers == 2 and two.roll.longest_s == 0.0
+    assert one.workforce_status.workers == 2 and two.workforce_status.longest_s == 0.0
     assert caplog.text.count("No space left on device") == 1
     one.release()
     looked(two, clock, 1.0)
-    assert two.leads and two.roll.workers == 2
+    assert two.leads and two.workforce_status.workers == 2
     two.release()

@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 
 import pytest
 
-from service.jobs import leader as lead_of
-from service.jobs.leader import Lead, Told
+from service.jobs import leader as leader_module
+from service.jobs.leader import LeaderElection, LeaderState
 
 
 class Clock:
@@ -24,20 +24,20 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
 
-    class Silence(lead_of.Silence):
+    class HeartbeatTracker(leader_module.HeartbeatTracker):
         def __init__(self) -> None:
             super().__init__(made)
 
-    monkeypatch.setattr(lead_of, "Silence", Silence)
+    monkeypatch.setattr(leader_module, "HeartbeatTracker", HeartbeatTracker)
     return made
 
 
-def leading(servers: list[Lead]) -> list[bool]:
+def leading(servers: list[LeaderElection]) -> list[bool]:
     return [server.look() for server in servers]
 
 
 def test_one_leads_and_another_takes_over_at_its_end(tmp_path: Path, clock: Clock) -> None:
-    one, two = Lead(tmp_path / "lock"), Lead(tmp_path / "lock")
+    one, two = LeaderElection(tmp_path / "lock"), LeaderElection(tmp_path / "lock")
     for workers in range(100):
         clock.now += 1.0
         assert leading([one, two]) == [True, False]
@@ -50,7 +50,7 @@ def test_one_leads_and_another_takes_over_at_its_end(tmp_path: Path, clock: Cloc
 
 
 def test_one_that_stands_still_is_taken_over_and_finds_that_out(tmp_path: Path, clock: Clock) -> None:
-    one, two, three = servers = [Lead(tmp_path / "lock") for _ in range(3)]
+    one, two, three = servers = [LeaderElection(tmp_path / "lock") for _ in range(3)]
     leading(servers)
     one.tell(5)
     waited = 0
@@ -58,8 +58,8 @@ def test_one_that_stands_still_is_taken_over_and_finds_that_out(tmp_path: Path, 
     while not two.look():
         clock.now += 1.0
         waited += 1
-        assert two.told().workers == 5 and two.told().silent_s <= lead_of.TAKEN_OVER_S
-    assert waited == pytest.approx(lead_of.TAKEN_OVER_S, abs=2.0)
+        assert two.told().workers == 5 and two.told().silent_s <= leader_module.TAKEN_OVER_S
+    assert waited == pytest.approx(leader_module.TAKEN_OVER_S, abs=2.0)
     two.tell(7)
     assert leading([one, two, three]) == [False, True, False]
     assert one.told().workers == three.told().workers == 7
@@ -75,14 +75,14 @@ def test_one_that_stands_still_is_taken_over_and_finds_that_out(tmp_path: Path, 
 def test_of_two_who_wait_one_takes_over(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Though both have seen the silence of the one before."""
-    one, two, three = servers = [Lead(tmp_path / "lock") for _ in range(3)]
+    """Though both have seen the tracker of the one before."""
+    one, two, three = servers = [LeaderElection(tmp_path / "lock") for _ in range(3)]
     leading(servers)
     one.tell(1)
-    for _ in range(round(lead_of.TAKEN_OVER_S)):
+    for _ in range(round(leader_module.TAKEN_OVER_S)):
         clock.now += 1.0
         assert leading([two, three]) == [False, False]
-    locked = lead_of._locked
+    locked = leader_module._locked
     meanwhile: list[bool] = []
 
     def late(file: Path) -> int | None:
@@ -92,7 +92,7 @@ def test_of_two_who_wait_one_takes_over(
         return locked(file)
 
     clock.now += 1.0
-    monkeypatch.setattr(lead_of, "_locked", late)
+    monkeypatch.setattr(leader_module, "_locked", late)
     assert (three.look(), meanwhile) == (False, [False, True])
     for _ in range(10):
         clock.now += 1.0
@@ -103,10 +103,10 @@ def test_of_two_who_wait_one_takes_over(
 
 def test_a_takeover_that_was_killed_is_made_by_the_next(tmp_path: Path, clock: Clock) -> None:
     """What it left is used, so that nothing is left for ever."""
-    one, two = (Lead(tmp_path / "lock") for _ in range(2))
+    one, two = (LeaderElection(tmp_path / "lock") for _ in range(2))
     leading([one, two])
     (tmp_path / "lock.next").write_text("     7\n", encoding="ascii")
-    for _ in range(round(lead_of.TAKEN_OVER_S) + 1):
+    for _ in range(round(leader_module.TAKEN_OVER_S) + 1):
         clock.now += 1.0
         two.look()
     assert two.leads and os.listdir(tmp_path) == ["lock"]
@@ -114,7 +114,7 @@ def test_a_takeover_that_was_killed_is_made_by_the_next(tmp_path: Path, clock: C
 
 
 def test_a_beat_needs_no_room(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    one, two = (Lead(tmp_path / "lock") for _ in range(2))
+    one, two = (LeaderElection(tmp_path / "lock") for _ in range(2))
     leading([one, two])
     one.tell(3)
 
@@ -127,7 +127,7 @@ def test_a_beat_needs_no_room(tmp_path: Path, clock: Clock, monkeypatch: pytest.
         with pytest.raises(OSError, match="No space"):
             one.tell(4)
         assert leading([one, two]) == [True, False]
-    assert two.told() == Told(3, 0.0)
+    assert two.told() == LeaderState(3, 0.0)
     one.release()
 
 
@@ -135,7 +135,7 @@ def test_who_cannot_tell_takes_nothing_over(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A leader may be silent on a disk where times need room too, and works."""
-    one, two = (Lead(tmp_path / "lock") for _ in range(2))
+    one, two = (LeaderElection(tmp_path / "lock") for _ in range(2))
     leading([one, two])
     one.tell(3)
     full = True
@@ -175,7 +175,7 @@ def test_a_share_that_fails_leaves_no_lock_with_nobody(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
     """A lock may answer ENOLCK, stat ESTALE, close EIO: no descriptor is left that keeps the lock."""
-    one, two = (Lead(tmp_path / "lock") for _ in range(2))
+    one, two = (LeaderElection(tmp_path / "lock") for _ in range(2))
     before = len(os.listdir("/dev/fd"))
 
     def ill(*_: object) -> NoReturn:
@@ -194,7 +194,9 @@ def test_a_share_that_fails_leaves_no_lock_with_nobody(
             with pytest.raises(OSError, match="Input"):
                 one.release()
         else:
-            patched.setattr(*((lead_of.fcntl, "flock") if failing == "flock" else (lead_of, "_is_at")), ill)
+            patched.setattr(
+                *((leader_module.fcntl, "flock") if failing == "flock" else (leader_module, "_is_at")), ill
+            )
             for _ in range(5):
                 with pytest.raises(OSError, match="Stale"):
                     one.look()
@@ -204,7 +206,7 @@ def test_a_share_that_fails_leaves_no_lock_with_nobody(
 
 
 def test_who_was_stopped_himself_takes_nothing_over_at_once(tmp_path: Path, clock: Clock) -> None:
-    one, two = Lead(tmp_path / "lock"), Lead(tmp_path / "lock")
+    one, two = LeaderElection(tmp_path / "lock"), LeaderElection(tmp_path / "lock")
     leading([one, two])
     for _ in range(3):
         clock.now += 3600.0
@@ -214,7 +216,7 @@ def test_who_was_stopped_himself_takes_nothing_over_at_once(tmp_path: Path, cloc
 
 
 def test_who_may_not_take_the_lead_leaves_it_to_another(tmp_path: Path, clock: Clock) -> None:
-    one, two = Lead(tmp_path / "lock"), Lead(tmp_path / "lock")
+    one, two = LeaderElection(tmp_path / "lock"), LeaderElection(tmp_path / "lock")
     assert not one.look(may_take=False)
     assert two.look()
     assert not one.look(may_take=False)
@@ -227,7 +229,7 @@ def test_who_may_not_take_the_lead_leaves_it_to_another(tmp_path: Path, clock: C
 def test_a_lock_whose_open_file_is_stale_is_let_go(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = Lead(tmp_path / "lock")
+    one = LeaderElection(tmp_path / "lock")
     assert one.look()
     stale_files, fstat = {one._lock}, os.fstat
 

@@ -1,4 +1,4 @@
-"""The bench: a process whose work ends when it should, in every way that it can end."""
+"""The sandbox: a process whose work ends when it should, in every way that it can end."""
 
 import contextlib
 import os
@@ -20,17 +20,24 @@ from process_state import is_gone
 
 from anatomy.errors import ReadError
 from planner.records.progress import Progress
-from service.jobs.liveness import standstill
+from service.jobs.liveness import stall_detector
 from service.jobs.sandbox import sandbox as bench_of
-from service.jobs.sandbox.sandbox import Bench, Exceeded, Fault, Lost, Stopped, WorkBounds
+from service.jobs.sandbox.sandbox import (
+    LimitExceeded,
+    ProcessLost,
+    ResourceLimits,
+    SandboxedProcess,
+    Stopped,
+    TaskFailed,
+)
 
 GENEROUS_S = 60.0
 MIB = 1 << 20
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
-    made = Bench(WorkBounds(GENEROUS_S, 2048 * MIB, 3))
+def sandbox() -> Iterator[SandboxedProcess]:
+    made = SandboxedProcess(ResourceLimits(GENEROUS_S, 2048 * MIB, 3))
     yield made
     made.end()
 
@@ -38,91 +45,97 @@ def bench() -> Iterator[Bench]:
 def stop(pid: int) -> None:
     """SIGSTOP, until it is seen."""
     os.kill(pid, signal.SIGSTOP)
-    while not standstill.is_stopped(pid):
+    while not stall_detector.is_stopped(pid):
         time.sleep(0.01)
 
 
-def test_work_is_done_in_another_process_which_stays(bench: Bench) -> None:
+def test_work_is_done_in_another_process_which_stays(sandbox: SandboxedProcess) -> None:
     seen: list[Progress | None] = []
 
     def watch(progress: Progress | None) -> bool:
         seen.append(progress)
         return True
 
-    value, pid = bench.run(fakes.answer, {"a": [1.5]}, watch=watch)
-    assert value == {"a": [1.5]} and pid != os.getpid() and pid == bench.pid
+    value, pid = sandbox.run(fakes.answer, {"a": [1.5]}, watch=watch)
+    assert value == {"a": [1.5]} and pid != os.getpid() and pid == sandbox.pid
     assert [p.fraction for p in seen if p is not None] == [0.5]
-    assert bench.run(fakes.answer, 1)[1] == pid
-    assert bench.run(fakes.priority) == os.nice(0) + 3
+    assert sandbox.run(fakes.answer, 1)[1] == pid
+    assert sandbox.run(fakes.priority) == os.nice(0) + 3
     # Nice values count within a session.
     assert os.getsid(pid) == os.getsid(0)
 
 
-def test_a_refusal_comes_through_whole(bench: Bench) -> None:
+def test_a_refusal_comes_through_whole(sandbox: SandboxedProcess) -> None:
     with pytest.raises(ReadError) as caught:
-        bench.run(fakes.refuse)
+        sandbox.run(fakes.refuse)
     assert (caught.value.field, caught.value.value) == ("a.nii", "it is no image")
-    assert bench.pid is not None
+    assert sandbox.pid is not None
 
 
 @pytest.mark.parametrize(
     "broken", [(fakes.fail,), (fakes.fail_to_answer,), (fakes.answer, fakes.NotUnpickled())]
 )
-def test_a_fault_is_told_and_the_next_work_gets_a_new_process(bench: Bench, broken: tuple[Any, ...]) -> None:
-    before = bench.run(fakes.answer, 1)[1]
-    with pytest.raises(Fault, match="Traceback"):
-        bench.run(*broken)
+def test_a_fault_is_told_and_the_next_work_gets_a_new_process(
+    sandbox: SandboxedProcess, broken: tuple[Any, ...]
+) -> None:
+    before = sandbox.run(fakes.answer, 1)[1]
+    with pytest.raises(TaskFailed, match="Traceback"):
+        sandbox.run(*broken)
     assert is_gone(before)
-    assert bench.run(fakes.answer, 1)[1] != before
+    assert sandbox.run(fakes.answer, 1)[1] != before
 
 
-def test_a_process_that_dies_is_told_as_lost(bench: Bench) -> None:
-    with pytest.raises(Lost):
-        bench.run(fakes.die)
-    bench.run(fakes.answer, 1)
+def test_a_process_that_dies_is_told_as_lost(sandbox: SandboxedProcess) -> None:
+    with pytest.raises(ProcessLost):
+        sandbox.run(fakes.die)
+    sandbox.run(fakes.answer, 1)
 
 
-def test_a_process_that_died_while_idle_is_replaced(bench: Bench) -> None:
-    pid = bench.run(fakes.answer, 1)[1]
+def test_a_process_that_died_while_idle_is_replaced(sandbox: SandboxedProcess) -> None:
+    pid = sandbox.run(fakes.answer, 1)[1]
     os.kill(pid, signal.SIGKILL)
     # All of its threads, not its first alone: until then its end of the socket is open.
-    assert bench._process is not None and bench._process.wait() == -signal.SIGKILL
-    assert bench.run(fakes.answer, 1)[1] != pid
+    assert sandbox._process is not None and sandbox._process.wait() == -signal.SIGKILL
+    assert sandbox.run(fakes.answer, 1)[1] != pid
 
 
-def test_a_process_that_was_stopped_while_idle_is_replaced(bench: Bench) -> None:
-    pid = bench.run(fakes.answer, 1)[1]
+def test_a_process_that_was_stopped_while_idle_is_replaced(sandbox: SandboxedProcess) -> None:
+    pid = sandbox.run(fakes.answer, 1)[1]
     stop(pid)
-    assert bench.run(fakes.answer, 1)[1] != pid
+    assert sandbox.run(fakes.answer, 1)[1] != pid
     assert is_gone(pid)
 
 
-def test_a_process_that_is_stopped_is_told_as_lost(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_is_stopped_is_told_as_lost(
+    sandbox: SandboxedProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """At work; with half an answer sent; before it has read a question that is larger than a socket holds."""
-    monkeypatch.setattr(standstill, "STOPPED_S", 2.0)
+    monkeypatch.setattr(stall_detector, "STOPPED_S", 2.0)
     for stops in (fakes.stop, fakes.stop_in_the_answer):
-        with pytest.raises(Lost, match="stood still"):
-            bench.run(stops)
-        assert bench.pid is None
-    pid = bench.run(fakes.answer, 1)[1]
+        with pytest.raises(ProcessLost, match="stood still"):
+            sandbox.run(stops)
+        assert sandbox.pid is None
+    pid = sandbox.run(fakes.answer, 1)[1]
     stop(pid)
-    monkeypatch.setattr(Bench, "_is_lost", lambda *_: False)
-    with pytest.raises(Lost, match="stood still"):
-        bench.run(fakes.answer, bytes(8 * MIB))
+    monkeypatch.setattr(SandboxedProcess, "_is_lost", lambda *_: False)
+    with pytest.raises(ProcessLost, match="stood still"):
+        sandbox.run(fakes.answer, bytes(8 * MIB))
     assert is_gone(pid)
 
 
-def test_large_questions_and_answers_come_through_whole(bench: Bench) -> None:
+def test_large_questions_and_answers_come_through_whole(sandbox: SandboxedProcess) -> None:
     large = os.urandom(5 * MIB + 3)
-    assert bench.run(fakes.answer, large)[0] == large
-    assert bench.run(fakes.answer, 1)[0] == 1
+    assert sandbox.run(fakes.answer, large)[0] == large
+    assert sandbox.run(fakes.answer, 1)[0] == 1
 
 
-def test_a_process_that_hangs_is_told_as_lost(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_hangs_is_told_as_lost(
+    sandbox: SandboxedProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever a thread beside it does now and then, as the one that looks after the parent."""
-    monkeypatch.setattr(standstill, "IDLE_S", 2.0)
-    with pytest.raises(Lost, match="stood still"):
-        bench.run(fakes.hang)
+    monkeypatch.setattr(stall_detector, "IDLE_S", 2.0)
+    with pytest.raises(ProcessLost, match="stood still"):
+        sandbox.run(fakes.hang)
 
 
 class Ticking:
@@ -148,11 +161,11 @@ class Ticking:
 def test_little_processor_time_is_no_work(
     rate: float, is_still: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A bench's own thread uses 0.25 ms a second; four times as much is allowed for a slow machine."""
+    """A sandbox's own thread uses 0.25 ms a second; four times as much is allowed for a slow machine."""
     now = [0.0]
     monkeypatch.setattr(psutil, "Process", lambda _: Ticking(rate, now))
-    monkeypatch.setattr(standstill, "is_waiting", lambda _: False)
-    watched = standstill.Standstill(1, clock=lambda: now[0])
+    monkeypatch.setattr(stall_detector, "is_busy", lambda _: False)
+    watched = stall_detector.StallDetector(1, clock=lambda: now[0])
     found = []
     for second in range(600):
         now[0] = float(second)
@@ -166,7 +179,7 @@ def test_little_processor_time_is_no_work(
         ({"python": "S"}, False),
         ({"python": "S", "worker": "D"}, True),
         ({"python": "S", "a (b) c": "R"}, True),
-        ({"python": "S", standstill.BESIDE: "R"}, False),
+        ({"python": "S", stall_detector.HELPER: "R"}, False),
     ],
 )
 def test_work_waits_for_a_processor_or_a_disk_in_any_thread(
@@ -175,7 +188,7 @@ def test_work_waits_for_a_processor_or_a_disk_in_any_thread(
     for number, (name, state) in enumerate(threads.items()):
         (tmp_path / f"{number}").mkdir()
         (tmp_path / f"{number}" / "stat").write_text(f"{number} ({name}) {state} 1 1 1 0 -1")
-    assert standstill.is_waiting(tmp_path) is waits
+    assert stall_detector.is_busy(tmp_path) is waits
 
 
 def test_a_thread_beside_the_work_is_known_as_that() -> None:
@@ -183,7 +196,7 @@ def test_a_thread_beside_the_work_is_known_as_that() -> None:
     ends = threading.Event()
 
     def compute() -> None:
-        standstill.be_beside()
+        stall_detector.mark_as_helper_thread()
         known.set()
         while not ends.is_set():
             pass
@@ -193,68 +206,70 @@ def test_a_thread_beside_the_work_is_known_as_that() -> None:
     try:
         assert known.wait(60.0)
         stats = [(p.parent / "comm").read_text().strip() for p in Path("/proc/self/task").glob("*/stat")]
-        assert stats.count(standstill.BESIDE) == 1
+        assert stats.count(stall_detector.HELPER) == 1
     finally:
         ends.set()
         thread.join()
 
 
-def test_long_work_without_a_word_does_not_stand_still(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_work_without_a_word_does_not_stand_still(
+    sandbox: SandboxedProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It keeps Python's lock all the time, as native code may."""
-    monkeypatch.setattr(standstill, "IDLE_S", 2.0)
-    assert bench.run(fakes.compute_with_the_lock, 5.0) == "computed"
+    monkeypatch.setattr(stall_detector, "IDLE_S", 2.0)
+    assert sandbox.run(fakes.compute_with_the_lock, 5.0) == "computed"
 
 
-def test_work_that_is_no_longer_wanted_ends_at_once(bench: Bench) -> None:
+def test_work_that_is_no_longer_wanted_ends_at_once(sandbox: SandboxedProcess) -> None:
     asked = time.monotonic()
     with pytest.raises(Stopped):
-        bench.run(fakes.last, GENEROUS_S, watch=lambda _: time.monotonic() < asked + 1.0)
+        sandbox.run(fakes.last, GENEROUS_S, watch=lambda _: time.monotonic() < asked + 1.0)
     assert time.monotonic() - asked < GENEROUS_S / 2
-    assert bench.pid is None
+    assert sandbox.pid is None
 
 
-def test_what_the_watcher_raises_ends_the_work(bench: Bench) -> None:
+def test_what_the_watcher_raises_ends_the_work(sandbox: SandboxedProcess) -> None:
     def watch(progress: Progress | None) -> bool:
         raise ConnectionError("the database is away")
 
     with pytest.raises(ConnectionError):
-        bench.run(fakes.last, GENEROUS_S, watch=watch)
-    assert bench.pid is None
+        sandbox.run(fakes.last, GENEROUS_S, watch=watch)
+    assert sandbox.pid is None
 
 
 def test_work_that_takes_too_long_is_ended() -> None:
-    bench = Bench(WorkBounds(1.0, 2048 * MIB, 0))
-    with pytest.raises(Exceeded, match="longer than 1 s"):
-        bench.run(fakes.last, GENEROUS_S)
-    assert bench.pid is None
+    sandbox = SandboxedProcess(ResourceLimits(1.0, 2048 * MIB, 0))
+    with pytest.raises(LimitExceeded, match="longer than 1 s"):
+        sandbox.run(fakes.last, GENEROUS_S)
+    assert sandbox.pid is None
 
 
 def test_work_that_takes_too_much_memory_is_ended() -> None:
-    bench = Bench(WorkBounds(GENEROUS_S, 400 * MIB, 0))
-    with pytest.raises(Exceeded, match="more than 400 MiB"):
-        bench.run(fakes.fill_memory, 600 * MIB)
-    assert bench.pid is None
+    sandbox = SandboxedProcess(ResourceLimits(GENEROUS_S, 400 * MIB, 0))
+    with pytest.raises(LimitExceeded, match="more than 400 MiB"):
+        sandbox.run(fakes.fill_memory, 600 * MIB)
+    assert sandbox.pid is None
 
 
-def test_work_that_has_used_up_its_time_is_ended_at_once(bench: Bench) -> None:
-    bench.run(fakes.answer, 1)
-    with pytest.raises(Exceeded, match="longer than 60 s"):
-        bench.run(fakes.last, GENEROUS_S, used_s=GENEROUS_S)
+def test_work_that_has_used_up_its_time_is_ended_at_once(sandbox: SandboxedProcess) -> None:
+    sandbox.run(fakes.answer, 1)
+    with pytest.raises(LimitExceeded, match="longer than 60 s"):
+        sandbox.run(fakes.last, GENEROUS_S, used_s=GENEROUS_S)
 
 
 def test_a_process_that_no_kill_ends_is_given_up(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    sandbox: SandboxedProcess, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As one that waits for a share that does not answer."""
     monkeypatch.setattr(bench_of, "END_S", 0.1)
-    pid = bench.run(fakes.answer, 1)[1]
-    process = bench._process
+    pid = sandbox.run(fakes.answer, 1)[1]
+    process = sandbox._process
     assert process is not None
     with monkeypatch.context() as patched:
         patched.setattr(process, "kill", lambda: None)
-        bench.end()
+        sandbox.end()
     assert f"the process {pid} was killed" in caplog.text
-    assert bench.run(fakes.answer, 2)[1] != pid
+    assert sandbox.run(fakes.answer, 2)[1] != pid
     process.wait(GENEROUS_S)
 
 
@@ -269,14 +284,14 @@ def test_a_bench_ends_with_its_parent(number: signal.Signals, work: str) -> None
         import sys
         sys.path[:0] = {sys.path!r}
         import sandbox_work
-        from service.jobs.sandbox.sandbox import Bench, WorkBounds
-        bench = Bench(WorkBounds(60.0, {2048 * MIB}, 0))
-        print(bench.run(sandbox_work.be_impatient, 2.0), flush=True)
+        from service.jobs.sandbox.sandbox import SandboxedProcess, ResourceLimits
+        sandbox = SandboxedProcess(ResourceLimits(60.0, {2048 * MIB}, 0))
+        print(sandbox.run(sandbox_work.be_impatient, 2.0), flush=True)
         def watch(progress):
             if progress is not None:
                 print("begun", flush=True)
             return True
-        bench.run(sandbox_work.{work}, {int(2 * GENEROUS_S)}, watch=watch)
+        sandbox.run(sandbox_work.{work}, {int(2 * GENEROUS_S)}, watch=watch)
         """
     )
     with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True) as process:

@@ -1,4 +1,4 @@
-"""One job, as a Dask worker does it: in this process, with a real bench, job_table and store."""
+"""One job, as a Dask worker does it: in this process, with a real sandbox, job_table and store."""
 
 import errno
 import logging
@@ -14,10 +14,10 @@ import pytest
 
 from planner.records.progress import Phase, Progress
 from service.host.atomic_write import write_atomically
-from service.jobs import overdue
+from service.jobs import watchdog
 from service.jobs import worker as performing
 from service.jobs.job_table import JobTable
-from service.jobs.sandbox.sandbox import Bench
+from service.jobs.sandbox.sandbox import SandboxedProcess
 from service.jobs.worker import run_job
 from service.operations.case_files import content_of, identify
 from service.operations.job_tasks import Work
@@ -49,8 +49,8 @@ def tools(settings: Settings) -> Iterator[tuple[Store, JobTable]]:
     yield store, job_table
     job_table._database.close()
     performing._tools.cache_clear()
-    performing._bench(settings).end()
-    del performing._benches.bench
+    performing._sandbox(settings).end()
+    del performing._sandboxes.sandbox
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_a_job_that_takes_too_long_reaches_its_limit(
 ) -> None:
     short = settings.model_copy(update={"job_time_s": 1.0})
     asked(job_table, case_id, fakes.UNTIL_CANCELLED)
-    # The bench of this thread has longer bounds.
+    # The sandbox of this thread has longer bounds.
     thread = threading.Thread(target=run_job, args=(short, WORK, "j"))
     thread.start()
     thread.join()
@@ -136,7 +136,7 @@ def test_a_job_that_takes_too_long_reaches_its_limit(
 def test_a_worker_that_hangs_with_a_job_ends_itself_and_the_job_is_begun_again(
     settings: Settings, job_table: JobTable, case_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Outside of its bench, as while a share does not answer."""
+    """Outside of its sandbox, as while a share does not answer."""
 
     class Ended(BaseException):
         pass
@@ -168,25 +168,25 @@ def test_a_worker_that_hangs_with_a_job_ends_itself_and_the_job_is_begun_again(
 def test_a_worker_ends_itself_though_the_book_hangs_too(monkeypatch: pytest.MonkeyPatch) -> None:
     ended, goes_on = threading.Event(), threading.Event()
     monkeypatch.setattr(os, "_exit", lambda _: ended.set())
-    monkeypatch.setattr(overdue, "TELL_S", 0.1)
-    with overdue.ended_after(0.1, "job j", goes_on.wait):
+    monkeypatch.setattr(watchdog, "TELL_S", 0.1)
+    with watchdog.watchdog(0.1, "job j", goes_on.wait):
         assert ended.wait(60.0)
     goes_on.set()
     # What comes to its end in time is left alone, also while it is told.
     ended.clear()
     told = threading.Event()
-    monkeypatch.setattr(overdue, "TELL_S", 60.0)
+    monkeypatch.setattr(watchdog, "TELL_S", 60.0)
 
     def tell() -> None:
         told.set()
         goes_on.wait()
 
     goes_on.clear()
-    with overdue.ended_after(0.1, "job j", tell):
+    with watchdog.watchdog(0.1, "job j", tell):
         assert told.wait(60.0)
     goes_on.set()
     assert not ended.wait(1.0)
-    with overdue.ended_after(0.3, "job j", goes_on.wait):
+    with watchdog.watchdog(0.3, "job j", goes_on.wait):
         pass
     assert not ended.wait(1.0)
 
@@ -254,7 +254,7 @@ def test_a_job_that_waits_for_room_can_be_cancelled(
     monkeypatch.setattr(performing, "REPORT_S", 0.0)
     monkeypatch.setattr(performing.time, "sleep", cancel)
     monkeypatch.setattr(Reserve, "has_room", False)
-    monkeypatch.setattr(Bench, "run", never)
+    monkeypatch.setattr(SandboxedProcess, "run", never)
     run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
     assert job_table.get("j").state is State.CANCELLED
 
@@ -264,7 +264,7 @@ def test_a_job_that_begins_on_a_full_disk_does_no_work(
 ) -> None:
     monkeypatch.setattr(performing, "ROOM_S", 0.0)
     monkeypatch.setattr(Reserve, "has_room", False)
-    monkeypatch.setattr(Bench, "run", never)
+    monkeypatch.setattr(SandboxedProcess, "run", never)
     run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
     failed = job_table.get("j")
     assert failed.problem is not None and failed.problem["type"].endswith("no-room")
@@ -274,17 +274,17 @@ def test_a_disk_that_fails_after_the_work_has_it_done_once(
     settings: Settings, job_table: JobTable, case_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is not handed over again and again, to be made each time and dropped."""
-    run = Bench.run
+    run = SandboxedProcess.run
 
     def ill(*_: object) -> NoReturn:
         raise OSError(errno.EIO, "Input/output error")
 
-    def run_and_fail(self: Bench, *arguments: Any, **more: Any) -> Any:
+    def run_and_fail(self: SandboxedProcess, *arguments: Any, **more: Any) -> Any:
         made = run(self, *arguments, **more)
         monkeypatch.setattr(os, "statvfs", ill)
         return made
 
-    monkeypatch.setattr(Bench, "run", run_and_fail)
+    monkeypatch.setattr(SandboxedProcess, "run", run_and_fail)
     run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
     failed = job_table.get("j")
     assert failed.problem is not None and failed.problem["type"].endswith("no-room")
@@ -339,15 +339,15 @@ def test_a_later_attempt_takes_the_job_over(
 ) -> None:
     """A worker that the scheduler thought dead goes on: the job table hears only the one that took over."""
     asked(job_table, case_id, fakes.AT_ONCE)
-    run = Bench.run
+    run = SandboxedProcess.run
 
-    def taken_over(self: Bench, *arguments: Any, **more: Any) -> Any:
+    def taken_over(self: SandboxedProcess, *arguments: Any, **more: Any) -> Any:
         made = run(self, *arguments, **more)
         monkeypatch.undo()
         assert job_table.begin("j", 3, performing.UNEXPECTED) is not None
         return made
 
-    monkeypatch.setattr(Bench, "run", taken_over)
+    monkeypatch.setattr(SandboxedProcess, "run", taken_over)
     run_job(settings, WORK, "j")
     job = job_table.get("j")
     assert job.state is State.RUNNING and job.attempt == 2 and job.result_id is None

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.long
 BACKUPS, ATTEMPTS = 2, 5
 
 SLOW_S = 300.0
-"""Beside much else a bench alone may take a minute to start [U]."""
+"""Beside much else a sandbox alone may take a minute to start [U]."""
 
 SETTINGS = {"SEEDPATH_MAX_JOBS": "12", "SEEDPATH_MAX_JOBS_OF_OWNER": "12"}
 

@@ -71,8 +71,8 @@ def test_workers_are_let_go_though_the_threads_beside_them_hang(
 
     parts = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan)).state.parts
     monkeypatch.setattr(parts.dispatcher, "_look", hang)
-    monkeypatch.setattr(parts.dispatcher._pulse, "_look", lambda: None)
-    monkeypatch.setattr(parts.dispatcher._pulse._periodic_thread, "_do", hang)
+    monkeypatch.setattr(parts.dispatcher._monitor, "_look", lambda: None)
+    monkeypatch.setattr(parts.dispatcher._monitor._periodic_thread, "_do", hang)
     monkeypatch.setattr(parts.dispatcher._workforce, "close", let_go.set)
     parts.dispatcher.start()
     for _ in range(2):

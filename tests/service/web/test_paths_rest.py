@@ -290,7 +290,7 @@ def test_shapes_are_made_once_for_all_who_may_have_them(client, case, monkeypatc
     async def never(*_):
         raise AssertionError("they are made anew")
 
-    monkeypatch.setattr("service.interactive.case_reader.SharedBench.run", never)
+    monkeypatch.setattr("service.interactive.case_reader.SandboxPool.run", never)
     assert client.get(f"{case}/shapes").content == made
     problem(client.get(f"/v1/cases/{'0' * 64}/shapes"), "not-found")
 

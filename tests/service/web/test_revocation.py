@@ -18,7 +18,7 @@ from service.operations.job_tasks import Work
 from service.settings import Settings
 from service.web.app import create_app
 from service.web.middleware.keys import Keys, create, listed, revoke
-from service.web.middleware.revocation import LOOK_S, REVOKED, Revocation
+from service.web.middleware.revocation import CHECK_KEYS_EVERY_S, REVOKED, Revocation
 from service.web.server import beside
 
 SOON_S = 10.0
@@ -147,7 +147,7 @@ async def served(
 def test_what_a_bench_still_answers_is_not_told(keys: Path) -> None:
     async def app(receive: Any, send: Any) -> None:
         await send({"type": "websocket.accept"})
-        await asyncio.sleep(4 * LOOK_S)
+        await asyncio.sleep(4 * CHECK_KEYS_EVERY_S)
         await send({"type": "websocket.send", "text": "late"})
         assert (await receive())["type"] == "websocket.disconnect"
 
@@ -174,7 +174,7 @@ def test_an_answer_of_known_length_goes_out_whole_and_a_stream_ends(
 def test_an_answer_that_has_not_begun_is_a_refusal(keys: Path) -> None:
     async def app(receive: Any, send: Any) -> None:
         assert (await receive())["type"] == "http.disconnect"
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(CHECK_KEYS_EVERY_S)
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"secret", "more_body": False})
 

@@ -71,7 +71,7 @@ class Service:
         return self.process.wait(most_s)
 
     def processes(self, what: str) -> list[psutil.Process]:
-        """Its processes of a kind: "spawn_main" are Dask's workers, "sandbox.main" the benches."""
+        """Its processes of a kind: "spawn_main" are Dask's workers, "sandbox.main" the sandboxes."""
         assert self.process is not None
         found = []
         with contextlib.suppress(psutil.NoSuchProcess):

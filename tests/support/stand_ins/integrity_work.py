@@ -25,9 +25,9 @@ from service.interactive import appraisers as appraising
 from service.interactive.appraise_task import Appraised, Needles
 from service.interactive.slices import Cut
 from service.jobs.dispatcher import Dispatcher
-from service.jobs.heartbeat_monitor import Roll
+from service.jobs.heartbeat_monitor import WorkforceStatus
 from service.jobs.job_table import JobTable
-from service.jobs.sandbox.sandbox import Bench
+from service.jobs.sandbox.sandbox import SandboxedProcess
 from service.jobs.worker import run_job
 from service.operations.case import Case, open_case
 from service.operations.job_tasks import Report, Work
@@ -110,8 +110,8 @@ class EngineHere(Dispatcher):
         self._wake.set()
 
     @property
-    def roll(self) -> Roll:
-        return Roll(time.monotonic(), workers=1, there=1)
+    def workforce_status(self) -> WorkforceStatus:
+        return WorkforceStatus(time.monotonic(), workers=1)
 
     def close(self) -> None:
         self._closing = True
@@ -126,9 +126,11 @@ class EngineHere(Dispatcher):
                 run_job(self._settings, self._work, job.id)
 
 
-def run_here(bench: Bench, function: Callable[..., Any], *arguments: Any, **bounds: object) -> Any:
-    """What a bench does, without its process."""
-    del bench, bounds
+def run_here(
+    sandbox: SandboxedProcess, function: Callable[..., Any], *arguments: Any, **bounds: object
+) -> Any:
+    """What a sandbox does, without its process."""
+    del sandbox, bounds
     return function(lambda progress: None, *arguments)
 
 
@@ -136,7 +138,7 @@ def run_here(bench: Bench, function: Callable[..., Any], *arguments: Any, **boun
 def served(data_dir: Path) -> Iterator[httpx.Client]:
     """A client of a service in this process, whose work is done by these."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Bench, "run", run_here)
+        patch.setattr(SandboxedProcess, "run", run_here)
         patch.setattr("service.web.app.Dispatcher", EngineHere)
         patch.setattr(appraising, "appraise", appraise)
         patch.setattr(appraising, "cut", cut)

@@ -1,4 +1,4 @@
-"""Work for benches, importable in their processes."""
+"""Work for sandboxes, importable in their processes."""
 
 import ctypes
 import os
@@ -11,7 +11,7 @@ from typing import Any
 
 from anatomy.errors import ReadError
 from planner.records.progress import Phase, Progress
-from service.jobs.liveness.standstill import be_beside
+from service.jobs.liveness.stall_detector import mark_as_helper_thread
 from service.operations.job_tasks import Report
 
 
@@ -66,7 +66,7 @@ def hang(report: Report) -> None:
     a second."""
 
     def tick() -> None:
-        be_beside()
+        mark_as_helper_thread()
         while True:
             end = time.thread_time() + 0.005
             while time.thread_time() < end:

@@ -1,4 +1,4 @@
-"""Standstill: whether a process that should be at work stands still.
+"""StallDetector: whether a process that should be at work stands still.
 
 What counts is what the kernel says of it: the processor time it has used, and whether it waits for a
 processor or a disk. A heartbeat from a thread of its own would need Python's lock, which a long step of
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from service.jobs.liveness.silence import Silence
+from service.jobs.liveness.heartbeat_tracker import HeartbeatTracker
 
 STOPPED_S = 10.0
 """How long a process may be stopped, as by SIGSTOP, before it is given up [U]."""
@@ -23,19 +23,19 @@ IDLE_S = 120.0
 Work is given files and computes, and has nothing else to wait for [U]."""
 
 STEP_S = 0.5
-"""Processor time counts in steps of so much. A bench's thread that looks after its parent uses some 0.25 ms a
-second (measured), half an hour for a step: beside work that hangs it is not heard [U]."""
+"""Processor time counts in steps of so much. A sandbox's thread that looks after its parent uses some 0.25 ms
+a second (measured), half an hour for a step: beside work that hangs it is not heard [U]."""
 
-BESIDE = "beside-work"
+HELPER = "helper"
 """The name that the kernel has for threads that are not at work."""
 
 
-class Standstill:
+class StallDetector:
     """Looks after one process."""
 
     def __init__(self, pid: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._process = psutil.Process(pid)
-        self._silence = Silence(clock)
+        self._tracker = HeartbeatTracker(clock)
         self._waited = 0
 
     def seconds(self, said: int) -> float | None:
@@ -45,14 +45,14 @@ class Standstill:
         """
         with self._process.oneshot():
             status, times = self._process.status(), self._process.cpu_times()
-        self._waited += is_waiting(Path(f"/proc/{self._process.pid}/task"))
+        self._waited += is_busy(Path(f"/proc/{self._process.pid}/task"))
         steps = int((times.user + times.system) / STEP_S)
-        heard = self._silence.look({"": (said, steps, self._waited)})[""]
+        heard = self._tracker.update({"": (said, steps, self._waited)})[""]
         most_s = STOPPED_S if status == psutil.STATUS_STOPPED else IDLE_S
         return heard.silent_s if heard.watched_s > most_s else None
 
 
-def is_waiting(threads: Path) -> bool:
+def is_busy(threads: Path) -> bool:
     """Whether a thread at work has or waits for a processor, or waits for a disk, as Linux tells it in a
     folder for each (proc_pid_stat(5)). Work may be done by other threads than the first."""
     for thread in threads.glob("*/stat"):
@@ -62,15 +62,15 @@ def is_waiting(threads: Path) -> bool:
             # It has ended.
             continue
         name, _, rest = stat.partition("(")[2].rpartition(")")
-        if name != BESIDE and rest.lstrip()[:1] in ("R", "D"):
+        if name != HELPER and rest.lstrip()[:1] in ("R", "D"):
             return True
     return False
 
 
-def be_beside() -> None:
+def mark_as_helper_thread() -> None:
     """Have the kernel know the calling thread as one that is not at work, where it is Linux."""
     with contextlib.suppress(FileNotFoundError):
-        Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(BESIDE, encoding="ascii")
+        Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(HELPER, encoding="ascii")
 
 
 def is_stopped(pid: int) -> bool:

@@ -1,8 +1,8 @@
 """Overdue: a worker whose thread hangs with a job ends itself, and the job is begun again.
 
-Work has a bound of its own, and a bench that hangs is found out. The worker's own thread may hang too: where
-it reads a case and keeps what was made, at a disk or a share that does not answer. Its process sends its
-heartbeats all the same, and would hold its place for ever.
+Work has a bound of its own, and a sandbox that hangs is found out. The worker's own thread may hang too:
+where it reads a case and keeps what was made, at a disk or a share that does not answer. Its process sends
+its heartbeats all the same, and would hold its place for ever.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ TELL_S = 10.0
 
 
 @contextlib.contextmanager
-def ended_after(most_s: float, what: str, tell: Callable[[], object]) -> Iterator[None]:
+def watchdog(most_s: float, what: str, tell: Callable[[], object]) -> Iterator[None]:
     """The context lasts no longer than this process may: where it takes `most_s`, `tell` is called, and the
     process ends. `what` names it in the log."""
     is_over = threading.Event()

@@ -1,4 +1,4 @@
-"""Watch: wakes who waits for jobs. One question to the job table serves all who wait."""
+"""EventNotifier: wakes who waits for jobs. One question to the job table serves all who wait."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ from service.storage.database.connection import Unavailable
 
 _log = logging.getLogger("seedpath.watch")
 
-LOOK_S = 0.1
+POLL_S = 0.1
 """How often the job table is asked: what happens elsewhere is known so late at most [U]."""
 
 
@@ -22,7 +22,7 @@ class _Waiter:
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Watch:
+class EventNotifier:
     """Those who wait in this process, all on its event loop."""
 
     def __init__(self, job_table: JobTable) -> None:
@@ -65,4 +65,4 @@ class Watch:
                     # A job that is forgotten has nothing more to tell.
                     if found.get(waiter.job_id, waiter.number + 1) > waiter.number:
                         waiter.woken.set()
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(POLL_S)

@@ -1,4 +1,4 @@
-"""Wire: whole messages over a socket, between a bench and who looks after it.
+"""Channel: whole messages over a socket, between a sandbox and who looks after it.
 
 The side that looks after the other sends and receives as much as goes at the moment: it never waits for a
 process that stands still in the middle of a message. Messages are pickled, after their length in eight bytes.
@@ -16,7 +16,7 @@ _LENGTH = struct.Struct("!Q")
 _CHUNK_BYTES = 1 << 20
 
 
-class Wire:
+class Channel:
     """The side that never waits."""
 
     def __init__(self, ours: socket.socket) -> None:

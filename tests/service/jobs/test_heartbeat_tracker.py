@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.jobs.liveness.silence import MOST_GAP_S, Silence
+from service.jobs.liveness.heartbeat_tracker import MOST_GAP_S, HeartbeatTracker
 
 
 class Clock:
@@ -17,45 +17,45 @@ class Clock:
 
 def test_only_a_change_is_a_beat_whatever_the_clock_of_who_beats_says() -> None:
     clock = Clock()
-    silence = Silence(clock)
+    tracker = HeartbeatTracker(clock)
     for beat in (5.0, 4.0, -1e9, 1e9):
         clock.now += 1.0
-        assert silence.look({"a": beat})["a"].silent_s == 0.0
+        assert tracker.update({"a": beat})["a"].silent_s == 0.0
     for second in range(1, 5):
         clock.now += 1.0
-        heard = silence.look({"a": 1e9})["a"]
+        heard = tracker.update({"a": 1e9})["a"]
         assert heard.silent_s == heard.watched_s == second
 
 
 def test_who_did_not_look_for_an_hour_knows_of_one_gap_only() -> None:
     clock = Clock()
-    silence = Silence(clock)
-    silence.look({"a": 1})
+    tracker = HeartbeatTracker(clock)
+    tracker.update({"a": 1})
     clock.now += 3600.0
-    heard = silence.look({"a": 1})["a"]
+    heard = tracker.update({"a": 1})["a"]
     assert heard.silent_s == 3600.0 and heard.watched_s == MOST_GAP_S
 
 
 def test_who_is_gone_is_forgotten() -> None:
     clock = Clock()
-    silence = Silence(clock)
-    silence.look({"a": 1})
-    silence.look({})
+    tracker = HeartbeatTracker(clock)
+    tracker.update({"a": 1})
+    tracker.update({})
     clock.now += 100.0
-    assert silence.look({"a": 1})["a"].silent_s == 0.0
+    assert tracker.update({"a": 1})["a"].silent_s == 0.0
 
 
 @given(st.lists(st.tuples(st.floats(0.0, 1e4), st.booleans()), min_size=1, max_size=50))
 def test_watched_is_the_part_of_the_silence_in_which_somebody_looked(looks: list[tuple[float, bool]]) -> None:
     clock = Clock()
-    silence = Silence(clock)
-    silence.look({"a": 0})
+    tracker = HeartbeatTracker(clock)
+    tracker.update({"a": 0})
     beat = silent = watched = 0.0
     for gap, beats in looks:
         clock.now += gap
         beat += beats
         silent, watched = (0.0, 0.0) if beats else (silent + gap, watched + min(gap, MOST_GAP_S))
-        heard = silence.look({"a": beat})["a"]
+        heard = tracker.update({"a": beat})["a"]
         assert heard.silent_s == pytest.approx(silent, abs=1e-6)
         assert heard.watched_s == pytest.approx(watched)
         assert heard.watched_s <= heard.silent_s + 1e-6
