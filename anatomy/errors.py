@@ -1,6 +1,6 @@
 """Errors that anatomy raises about its input.
 
-AnatomyError            bad input: which field, which value, what to do
+AnatomyError            bad input: which field, what was found there, what to do
 |-- ReadError           bytes that are not what their name says, or are damaged
 |-- FrameMismatch       two things that must share a frame or a grid do not
 |-- GridError           a voxel-to-patient matrix that is no rigid, scaled frame
@@ -9,12 +9,12 @@ AnatomyError            bad input: which field, which value, what to do
 """
 
 MAX_FIELD_LENGTH, MAX_VALUE_LENGTH, MAX_REMEDY_LENGTH = 200, 500, 1200
-"""Characters of each part of an error. A damaged file can hold a number of a million digits: to repeat it
-whole would hide what is wrong with it."""
+"""Characters of each part of an error. A damaged file can hold a number of a million digits: repeating all of
+it would hide what is wrong."""
 
 
 def shortened(text: str, most: int) -> str:
-    """`text` with its middle left out where it has more than `most` characters."""
+    """`text`, with its middle left out if it has more than `most` characters."""
     if len(text) <= most:
         return text
     gap = " ... "
@@ -23,10 +23,10 @@ def shortened(text: str, most: int) -> str:
 
 
 class AnatomyError(ValueError):
-    """Bad input, said so that the sender can mend it.
+    """Bad input, described so that the sender can correct it.
 
-    `field` names the input (a file, a structure, a request field), `value` what was found there,
-    `remedy` what to do about it. Each is kept short enough to be read.
+    `field` names the input (a file, a structure, a request field), `value` says what was found there, and
+    `remedy` what to do about it. Each is shortened to a readable length.
     """
 
     def __init__(self, field: str, value: str, remedy: str) -> None:
@@ -36,7 +36,7 @@ class AnatomyError(ValueError):
         super().__init__(f"{self.field}: {self.value}. {self.remedy}")
 
     def __reduce__(self) -> tuple[type["AnatomyError"], tuple[str, str, str]]:
-        """Errors cross process borders whole: an exception pickles by its constructor's arguments."""
+        """Pickle by the constructor's arguments, so that the error keeps its fields in another process."""
         return (type(self), (self.field, self.value, self.remedy))
 
 

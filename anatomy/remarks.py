@@ -1,6 +1,6 @@
-"""Remarks: what readers decided about single files, made into notes that name each file once.
+"""Remarks: what readers decided about single files, combined into notes that name each file once.
 
-A remark is a predicate with a file for its subject: "its affine is in metres, and was converted to mm".
+A remark is a phrase about one file: "its affine is in metres, and was converted to mm".
 """
 
 from collections.abc import Iterable
@@ -10,15 +10,14 @@ MAX_LISTED = 5
 
 
 def listed(items: Iterable[str], most: int = MAX_LISTED) -> str:
-    """The first few of them, and how many more there are."""
+    """The first few items, and how many more there are."""
     known = list(items)
     more = len(known) - most
     return ", ".join(known[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def notes_on_files(remarks: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """One sentence for each remark, with all files of which it is true. `remarks` are pairs (file,
-    remark)."""
+    """One sentence for each remark, with all the files that have it. `remarks` are pairs (file, remark)."""
     files: dict[str, list[str]] = {}
     for file, remark in remarks:
         files.setdefault(remark, []).append(file)

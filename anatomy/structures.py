@@ -1,4 +1,4 @@
-"""Structures: a named part of the patient with its role, as voxels and as a surface where it came as one."""
+"""Structures: named parts of the patient with a role, as voxels, and as a surface if it was given as one."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -19,13 +19,13 @@ class Role(StrEnum):
     LUNG = "lung"
     PASSABLE = "passable"
     OUTSIDE = "outside"
-    """Blocked, and no part of the body: table, vacuum cushion, arms."""
+    """Blocked, and not part of the body: table, vacuum cushion, arms."""
 
 
 @dataclass(frozen=True, eq=False)
 class Structure:
-    """A named part of the scene. `surface` is its original form where it came as a mesh; `mask` then is
-    what the mesh touches on the scene's grid."""
+    """A named part of the scene. `surface` is its original form if it was given as a mesh; `mask` then holds
+    the voxels of the scene's grid that the mesh touches."""
 
     name: str
     mask: VoxelMask
@@ -33,14 +33,14 @@ class Structure:
     surface: Surface | None = None
 
     def with_role(self, role: Role) -> "Structure":
-        """The same structure in another role."""
+        """The same structure with another role."""
         return replace(self, role=role)
 
 
 @dataclass(frozen=True)
 class InputDigest:
-    """Which bytes went in: a name without any folder, and the sha256 of the content in hex. `axes` are those
-    that a surface's numbers were read in, "lps" or "ras"; None where the file is no surface."""
+    """An input file: its name without folders, and the sha256 of its content in hex. `axes` are the patient
+    axes in which a surface was read, "lps" or "ras"; None if the file is no surface."""
 
     name: str
     sha256: str
@@ -49,11 +49,10 @@ class InputDigest:
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """What a reader returns: named structures on one grid, not yet given roles.
+    """What a reader returns: named structures on one grid, without roles yet.
 
-    `surface_slack_mm` bounds how far a mask may reach beyond the surface it stands for: 0.0 where the
-    input was voxels. `ct_hu` is CT on the same grid, where given. `notes` are sentences on what a reader
-    took, passed over or decided.
+    `surface_slack_mm` is the farthest that a mask may extend beyond its surface: 0.0 if the input was voxels.
+    `ct_hu` is CT on the same grid, if given. `notes` are sentences on what a reader used, ignored or decided.
     """
 
     grid: Grid

@@ -1,1 +1,1 @@
-"""Geometry: frames and grids, masks and surfaces, what turns one into the other, and distances to them."""
+"""Geometry: frames and grids, masks and surfaces, conversion from one to the other, and distances to them."""

@@ -1,4 +1,4 @@
-"""Distance fields: exact signed distance from lattice nodes to a union of voxel boxes.
+"""Distance fields: exact signed distance from the nodes of a field to a union of voxel boxes.
 
 A voxel is a box, not its centre. Along one axis the boxes of a row tile the line, so the squared distance
 from t to the nearest box of a row is the lower envelope of parabolas that stand on the box *edges*, or the
@@ -9,8 +9,9 @@ height of the box that t lies in:
                e_0      e_1   t  e_2      e_3
 
 Three such passes, one per axis, give the exact Euclidean distance to the boxes at any set of nodes: the
-separable transform of Felzenszwalb and Huttenlocher (10.4086/toc.2012.v008a019), with edges for sites and
-other sample points out than in. No half voxel is left unaccounted for.
+separable transform of Felzenszwalb and Huttenlocher (10.4086/toc.2012.v008a019), with box edges as sites, and
+with output points that differ from the input points. The half voxel from centre to face is part of the
+distance.
 """
 
 from dataclasses import dataclass
@@ -22,8 +23,8 @@ from numba import njit
 from anatomy.runtime.parallel import parallel_for
 
 QUANTUM_MM = 1.0 / 64.0
-"""Fields are int16 in 64ths of a millimetre: 0.016 mm is far below any clearance, and 500 mm, where they
-saturate, is longer than any needle."""
+"""Fields are int16 in 64ths of a millimetre: 0.016 mm is far below any clearance. They saturate at 500 mm,
+which is longer than any needle."""
 
 ROUNDING_QUANTA = 2.0
 """A true distance lies in [q, q + ROUNDING_QUANTA) quanta: one for rounding down, and one that covers the
@@ -64,10 +65,10 @@ def signed_distance(
     nodes: FieldNodes,
     offset_V: tuple[int, int, int] = (0, 0, 0),
 ) -> Int16[np.ndarray, "mx my mz"]:
-    """Signed distance from each lattice node to the union of the mask's voxel boxes. [QUANTUM_MM]
+    """Signed distance from each node to the union of the mask's voxel boxes. [QUANTUM_MM]
 
     Positive outside: to the nearest set box. Negative inside: to the nearest unset box *of the array*,
-    because beyond its edge the scene goes on as at the edge. `offset_V` is the index of mask[0, 0, 0] in
+    because beyond its edge the scene continues as at the edge. `offset_V` is the index of mask[0, 0, 0] in
     the grid. The true distance lies within ROUNDING_QUANTA above the stored one.
     """
     spacing = np.array(spacing_mm)
@@ -214,7 +215,7 @@ def _along_x(heights, spacing, nodes, sign, out, first, last):  # type: ignore[n
         for i in range(mx):
             for k in range(nz):
                 q = np.sqrt(min(g[k, i], np.float32(1e8))) * 64.0
-                # Rounding must not put a node that lies on a face, or within, outside.
+                # Rounding must not move a node outside that lies on a face or inside.
                 if sign > 0:
                     out[i, j, k] = min(int(np.floor(q - _GUARD)) if q > _GUARD else 0, _SATURATED)
                 elif q > 0.0 and out[i, j, k] == 0:

@@ -1,7 +1,8 @@
-"""Even points: where a volume is looked at when some thousand points must do.
+"""Even points: some thousand points that sample a volume evenly.
 
-Of four numbers that fill the unit cube evenly, the first chooses a voxel and the others a place in its box.
-No lattice: one whose layers fall in with the volume's sides holds too much of its edge, or too little.
+Four numbers are taken from a sequence that fills the unit cube evenly: the first chooses a voxel, the others
+a place in its box. A regular lattice is not used: where its layers are parallel to the volume's sides, it
+samples the edge too often or too rarely.
 """
 
 import numpy as np
@@ -11,12 +12,12 @@ from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import VoxelMask
 
 STEPS = 1.1673039782614187 ** -np.arange(1.0, 5.0)
-"""Kronecker's sequence in four dimensions: multiples of these, without their whole parts, fill the unit cube
+"""Kronecker sequence in four dimensions: the fractional parts of multiples of these fill the unit cube
 evenly. They are powers of the root of x^5 = x + 1 (M. Roberts 2018, as the golden ratio in one dimension)."""
 
 
 def even_points_B(mask: VoxelMask, grid: Grid, count: int) -> Float[np.ndarray, "n 3"]:
-    """`count` points of the mask's voxels, each for an equal part of the volume; of an empty mask none. [mm,
+    """`count` points in the mask's voxels, each for an equal part of the volume; none for an empty mask. [mm,
     B]"""
     voxels = np.argwhere(mask.cropped()) + np.array(mask.lower)
     if not len(voxels):

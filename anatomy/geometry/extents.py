@@ -1,4 +1,5 @@
-"""Extents: surfaces too large or too far apart to be of one patient. Mesh files name no unit and no frame."""
+"""Extents: surfaces that are too large, or too far apart, for one patient. Mesh files state no unit and no
+frame."""
 
 from collections.abc import Mapping
 
@@ -10,11 +11,12 @@ from anatomy.geometry.frames import MAX_OFFSET_MM
 from anatomy.geometry.surface import Surface
 
 MAX_EXTENT_MM = 2500.0
-"""A patient with his table is not longer [U]. A body in um is."""
+"""A patient with the table is not longer [U]. A body in um is."""
 
 
 def refuse_absurd_extent(file: str, vertices_P: Float[np.ndarray, "v 3"]) -> None:
-    """Raise SurfaceError where one surface is larger than a patient, or further away than a scanner is."""
+    """Raise SurfaceError if one surface is larger than a patient, or farther from the origin than any
+    scanner."""
     low, high = vertices_P.min(axis=0), vertices_P.max(axis=0)
     away_mm = max(float(np.abs(low).max()), float(np.abs(high).max()))
     if away_mm > MAX_OFFSET_MM:
@@ -26,13 +28,13 @@ def refuse_absurd_extent(file: str, vertices_P: Float[np.ndarray, "v 3"]) -> Non
         raise SurfaceError(
             file,
             f"the surface is {longest_mm:.0f} mm long",
-            f"One patient's is at most {MAX_EXTENT_MM:.0f} mm long: check that it is in mm.",
+            f"No surface of a patient is longer than {MAX_EXTENT_MM:.0f} mm: check that it is in mm.",
         )
 
 
 def refuse_far_apart(surfaces: Mapping[str, Surface]) -> None:
-    """Raise FrameMismatch where surfaces, by file name, together reach further than a patient: it names the
-    one that is furthest from the others."""
+    """Raise FrameMismatch if the surfaces (by file name) together extend over more than a patient. The error
+    names the surface that is farthest from the others."""
     if not surfaces:
         return
     low = np.array([s.vertices_P.min(axis=0) for s in surfaces.values()])
@@ -45,5 +47,5 @@ def refuse_far_apart(surfaces: Mapping[str, Surface]) -> None:
     raise FrameMismatch(
         list(surfaces)[int(np.argmax(apart_mm))],
         f"the surface lies {apart_mm.max():.0f} mm from the middle of the others",
-        f"All reach over {reach_mm:.0f} mm: check that each is in patient LPS mm, and of one scan.",
+        f"Together they extend over {reach_mm:.0f} mm: check that all are in LPS mm and from one scan.",
     )

@@ -25,13 +25,13 @@ Points = Float[np.ndarray, "*batch 3"]
 
 SHEAR_TOLERANCE = 1e-3
 """Largest |cosine| between two grid axes. NIfTI stores float32: 1e-3 leaves room for its rounding, and
-turns a 500 mm field of view by less than half a voxel."""
+rotates a 500 mm field of view by less than half a voxel."""
 
 MIN_SPACING_MM, MAX_SPACING_MM = 0.05, 20.0
-"""Outside these no clinical CT lies; a spacing in cm or um shows here."""
+"""No clinical CT has a spacing outside this range. A spacing in cm or um is found this way."""
 
 MAX_FIELD_MM = 3000.0
-"""No scanner sees further along any axis [U]: tables move for 2 m."""
+"""No scan is longer along any axis [U]: tables move by 2 m."""
 
 MAX_OFFSET_MM = 1e5
 """No scanner's origin is 100 m away."""
@@ -42,14 +42,14 @@ _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def lps_from_ras(X_RAS: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, "4 4"]:
-    """The same voxel-to-patient matrix with patient axes LPS instead of RAS. [mm]"""
+    """The same voxel-to-patient matrix, with patient axes LPS instead of RAS. [mm]"""
     return np.asarray(_LPS_FROM_RAS @ X_RAS)
 
 
 def sheared(X: Float[np.ndarray, "4 4"]) -> bool:
-    """Whether two axes of a voxel-to-patient matrix are further from a right angle than SHEAR_TOLERANCE.
+    """Whether two axes of a voxel-to-patient matrix differ from a right angle by more than SHEAR_TOLERANCE.
 
-    An axis of no length has no angle.
+    An axis of zero length has no angle.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         axes = X[:3, :3] / np.maximum(np.linalg.norm(X[:3, :3], axis=0), np.finfo(float).tiny)
@@ -59,7 +59,7 @@ def sheared(X: Float[np.ndarray, "4 4"]) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """A regular voxel grid, placed in the patient: shape and pose, apart from any voxel values.
+    """A regular voxel grid in the patient: shape and pose, without voxel values.
 
     `X_PV` (4, 4) maps a voxel index (centre at integers) to patient LPS mm. Its columns are
     orthogonal: `Grid` raises GridError for sheared, singular, infinite or absurdly scaled matrices.
@@ -73,7 +73,7 @@ class Grid:
             raise GridError("grid", f"its shape is {self.shape}", "Give three sizes of at least one voxel.")
         if not np.isfinite(self.X_PV).all():
             raise GridError("grid", "its affine holds NaN or infinity", _REWRITE)
-        with np.errstate(over="ignore"):  # a square beyond float64 is infinite, and refused as too large
+        with np.errstate(over="ignore"):  # a square that overflows is infinite, and is refused as too large
             spacing = np.linalg.norm(self.X_PV[:3, :3], axis=0)
         if (spacing < MIN_SPACING_MM).any() or (spacing > MAX_SPACING_MM).any():
             raise GridError(
@@ -82,7 +82,7 @@ class Grid:
                 f"Spacings lie between {MIN_SPACING_MM} and {MAX_SPACING_MM} mm: check its affine and unit.",
             )
         if np.abs(self.X_PV[:3, 3]).max() > MAX_OFFSET_MM:
-            raise GridError("grid", "the origin in its affine lies over 100 m away", _REWRITE)
+            raise GridError("grid", "the origin in its affine is more than 100 m away", _REWRITE)
         axes = self.X_PV[:3, :3] / spacing
         if abs(np.linalg.det(axes)) < SHEAR_TOLERANCE:
             raise GridError("grid", "its affine is singular: two of its axes are parallel", _REWRITE)
@@ -134,23 +134,25 @@ class Grid:
         return np.asarray(p_B @ self.R_PB.T + self.origin_P)
 
     def vectors_to_box(self, v_P: Points) -> Points:
-        """Turn free vectors (..., 3) from P to B; lengths stay."""
+        """Rotate free vectors (..., 3) from P to B; lengths stay the same."""
         return np.asarray(v_P @ self.R_PB)
 
     def vectors_to_patient(self, v_B: Points) -> Points:
-        """Turn free vectors (..., 3) from B to P; lengths stay."""
+        """Rotate free vectors (..., 3) from B to P; lengths stay the same."""
         return np.asarray(v_B @ self.R_PB.T)
 
     def same_as(self, other: "Grid", tolerance_mm: float = 1e-2) -> bool:
-        """Whether both grids have one shape and put each voxel within `tolerance_mm` of the same place.
+        """Whether both grids have the same shape, and each voxel's two positions differ by `tolerance_mm` at
+        most.
 
-        The default is a hundredth of a millimetre: above float32 rounding of an affine, below any effect
+        The default is a hundredth of a millimetre: above the float32 rounding of an affine, below any effect
         on a clearance.
         """
         return self.shape == other.shape and self.largest_offset_mm(other) <= tolerance_mm
 
     def largest_offset_mm(self, other: "Grid") -> float:
-        """How far apart, along an axis of P, both grids put the same voxel at most. Shapes must be equal."""
+        """Largest distance, along an axis of P, between the two positions of a voxel. Shapes must be equal.
+        [mm]"""
         corners_V = np.array([[i, j, k, 1] for i in (0, 1) for j in (0, 1) for k in (0, 1)], dtype=float)
         corners_V[:, :3] *= np.array(self.shape) - 1
         apart = corners_V @ (self.X_PV - other.X_PV).T
@@ -158,8 +160,8 @@ class Grid:
 
 
 def grid_of_file(file: str, shape: tuple[int, int, int], X_PV: Float[np.ndarray, "4 4"]) -> Grid:
-    """The grid that a file's header states. Raises GridError, which names the file, where it is none, or
-    reaches further than any scanner sees."""
+    """The grid that a file's header states. Raises GridError, which names the file, for a matrix that is no
+    grid, and for a grid longer than any scan."""
     try:
         grid = Grid(shape, X_PV)
     except GridError as error:
@@ -168,18 +170,17 @@ def grid_of_file(file: str, shape: tuple[int, int, int], X_PV: Float[np.ndarray,
     if size_mm.max() > MAX_FIELD_MM:
         raise GridError(
             file,
-            f"its {' x '.join(map(str, shape))} voxels reach over {size_mm.max():.0f} mm",
+            f"its {' x '.join(map(str, shape))} voxels extend over {size_mm.max():.0f} mm",
             f"No scan is longer than {MAX_FIELD_MM:.0f} mm: check its sizes, affine and unit.",
         )
     return grid
 
 
 def canonical_axes(X_PV: Float[np.ndarray, "4 4"]) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
-    """Which stored axis runs most nearly left, posterior and superior, and which of them run backwards.
+    """Which stored axis is closest to left, to posterior and to superior, and which of them run backwards.
 
     Returns `order` (stored axis for each of x, y, z) and `flip` (whether that axis must be reversed).
-    Storage order then stops mattering: the same volume stored in any of its 48 orientations becomes
-    the same arrays.
+    With these, a volume gives the same arrays in each of the 48 orientations in which it can be stored.
     """
     cosines = X_PV[:3, :3] / np.linalg.norm(X_PV[:3, :3], axis=0)
     order = [-1, -1, -1]
@@ -194,9 +195,9 @@ def canonical_axes(X_PV: Float[np.ndarray, "4 4"]) -> tuple[tuple[int, int, int]
 
 
 def canonical(array: np.ndarray, X_PV: Float[np.ndarray, "4 4"]) -> tuple[np.ndarray, Grid]:
-    """A 3D array and its matrix, re-stored so that i runs left, j posterior, k superior.
+    """A 3D array and its matrix, reordered so that i runs left, j posterior, k superior.
 
-    Nothing is resampled: axes are swapped and reversed. Returns a C-contiguous array and its Grid.
+    Axes are swapped and reversed; nothing is resampled. Returns a C-contiguous array and its Grid.
     """
     order, flip = canonical_axes(X_PV)
     stored = _flipped(np.transpose(array, order), flip)
@@ -206,14 +207,15 @@ def canonical(array: np.ndarray, X_PV: Float[np.ndarray, "4 4"]) -> tuple[np.nda
 def canonical_zeros(
     shape: tuple[int, int, int], X_PV: Float[np.ndarray, "4 4"]
 ) -> tuple[Bool[np.ndarray, "nx ny nz"], Grid]:
-    """An empty mask in the order that `canonical` gives a stored array of this shape, and its grid."""
+    """An empty mask in the axis order that `canonical` gives to a stored array of this shape, and its
+    grid."""
     grid = _canonical_grid(shape, X_PV)
     return np.zeros(grid.shape, bool), grid
 
 
 def stored_view(array: np.ndarray, X_PV: Float[np.ndarray, "4 4"]) -> np.ndarray:
-    """A view of a canonical array in the order that it was stored in: what is written there is written in
-    `array`. `canonical` of it is `array` again."""
+    """A view of a canonical array in the order of the file. Writing to the view writes to `array`.
+    `canonical` of the view is `array` again."""
     order, flip = canonical_axes(X_PV)
     return np.transpose(_flipped(array, flip), np.argsort(order).tolist())
 

@@ -1,6 +1,7 @@
-"""Masks: voxels that hold one label of a layer, found by their bounding box and cut out on demand.
+"""Masks: the voxels that hold one label of a layer. Each mask knows its bounding box and is cropped on
+demand.
 
-Overlap is normal (a target lies over lung and body), so voxel values live in layers: arrays of labels in
+Structures overlap (a target lies in lung and body), so voxel values are kept in layers: arrays of labels in
 which no two masks overlap.
 """
 
@@ -15,16 +16,16 @@ from anatomy.errors import StructureError
 from anatomy.geometry.frames import Grid
 
 _VOXELS_AT_ONCE = 2**22
-"""Voxels, which take 32 MiB while they are counted."""
+"""Voxels counted at a time: they take 32 MiB meanwhile."""
 
 
 _SAMPLE_VOXELS = 1000
-"""Voxels of a mask at which it is first asked whether it overlaps others [U]."""
+"""Voxels of a mask that are tested first for overlap with other masks [U]."""
 
 
 _LAYERS_SEARCHED = 32
-"""Layers in which a place for a mask is looked for, the last of them [U]: of masks that overlap all others
-there are as many layers as masks."""
+"""The newest layers, in which a place for a mask is searched [U]: masks that all overlap each other need as
+many layers as there are masks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +33,9 @@ class VoxelMask:
     """The voxels of `layer` (nx, ny, nz) that hold `label`.
 
     `lower` and `upper` are the half-open bounding box in voxel indices; both are zero for an empty mask.
-    `counted` is the number of voxels, where all labels of the layer were counted together. Whoever writes
-    into the layer leaves voxels of this label as they are: box and count are found once. (A layer that is
-    read-only would be another type to compiled loops, which would be compiled for both.)
+    `counted` is the number of voxels, if all labels of the layer were counted together. Voxels of this label
+    must not be changed in the layer afterwards: box and count are computed once. (The layer is not marked
+    read-only, because numba would compile every loop again for read-only arrays.)
     """
 
     layer: UInt[np.ndarray, "nx ny nz"]
@@ -64,10 +65,10 @@ class VoxelMask:
 
 
 def masks_from_labels(layer: UInt[np.ndarray, "nx ny nz"], labels: Iterable[int]) -> dict[int, VoxelMask]:
-    """One VoxelMask for each label: a pass over the layer for their boxes, and one that counts.
+    """One VoxelMask for each label, in two passes over the layer: one finds the boxes, one counts the voxels.
 
-    A label that no voxel holds gives an empty mask. Boxes may all be as large as the layer: to count voxels
-    within each of them would cost labels times voxels.
+    A label that no voxel holds gives an empty mask. Voxels are not counted box by box: boxes may all be as
+    large as the layer, and the cost would be labels times voxels.
     """
     from scipy.ndimage import find_objects
 
@@ -89,11 +90,11 @@ def masks_from_labels(layer: UInt[np.ndarray, "nx ny nz"], labels: Iterable[int]
 
 def _counted(layer: UInt[np.ndarray, "nx ny nz"], most: int) -> Int[np.ndarray, "n"]:
     """How many voxels hold each label up to `most`."""
-    # A view where memory is in order, as that of all readers is.
+    # A view, not a copy, if memory is contiguous, as it is from all readers.
     flat = layer.reshape(-1, order="F" if layer.flags.f_contiguous else "C")
     counts = np.zeros(most + 1, np.int64)
     for start in range(0, flat.size, _VOXELS_AT_ONCE):
-        # bincount makes eight bytes of each voxel.
+        # bincount converts each voxel to eight bytes.
         part = np.bincount(flat[start : start + _VOXELS_AT_ONCE], minlength=most + 1)
         counts += part[: most + 1]
     return counts
@@ -107,8 +108,8 @@ def mask_from_bool(array: Bool[np.ndarray, "nx ny nz"]) -> VoxelMask:
 class MaskLayers:
     """Packs masks that arrive one by one into as few label layers as their overlaps allow.
 
-    A folder of a hundred one-organ masks that hardly overlap then costs one or two bytes a voxel, not a
-    hundred. A place is looked for in the last _LAYERS_SEARCHED layers.
+    A folder of a hundred one-organ masks that hardly overlap then needs one or two bytes per voxel instead of
+    a hundred. Only the last _LAYERS_SEARCHED layers are searched for a place.
     """
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
@@ -117,15 +118,15 @@ class MaskLayers:
         self._used: list[int] = []
 
     def add(self, name: str, mask: Bool[np.ndarray, "nx ny nz"]) -> VoxelMask:
-        """Put one mask into the first of the layers looked at where it overlaps nothing, else into one of its
-        own. Raises StructureError when it has another shape than the layers."""
+        """Put a mask into the first searched layer in which it overlaps nothing, else into a new layer.
+        Raises StructureError if its shape is not that of the layers."""
         if mask.shape != self._shape:
             raise StructureError(name, f"its mask has shape {mask.shape}", f"Resample it to {self._shape}.")
         return self.add_cropped(mask, (0, 0, 0))
 
     def add_cropped(self, mask: Bool[np.ndarray, "mx my mz"], corner: tuple[int, int, int]) -> VoxelMask:
-        """As `add`, of a mask given over a box only whose first voxel is `corner`. The box must lie within
-        the layers."""
+        """As `add`, for a mask that is given only over a box, whose first voxel is `corner`. The box must lie
+        within the layers."""
         if not mask.any():
             return VoxelMask(np.zeros((1, 1, 1), np.uint8), 1, (0, 0, 0), (0, 0, 0))
         first, last = bounding_box(mask)
@@ -133,7 +134,7 @@ class MaskLayers:
         i, j, k = (a + c for a, c in zip(first, corner, strict=True))
         lower, upper = (i, j, k), (i + inside.shape[0], j + inside.shape[1], k + inside.shape[2])
         box = tuple(slice(a, b) for a, b in zip(lower, upper, strict=True))
-        # Some of its voxels first: of most masks that overlap others it tells.
+        # A sample of its voxels first: for most masks that overlap others it is enough.
         voxels = np.flatnonzero(inside)
         some = np.unravel_index(voxels[:: 1 + len(voxels) // _SAMPLE_VOXELS], inside.shape)
         index = next(
@@ -158,7 +159,7 @@ class MaskLayers:
 def bounding_box(
     mask: Bool[np.ndarray, "nx ny nz"],
 ) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-    """Half-open bounding box (lower, upper) of the True voxels, in indices. The mask must not be empty."""
+    """Half-open bounding box (lower, upper) of the True voxels, as indices. The mask must not be empty."""
     spans = []
     for axis in range(3):
         others = tuple(a for a in range(3) if a != axis)
@@ -169,7 +170,7 @@ def bounding_box(
 
 
 def centroid_P(mask: VoxelMask, grid: Grid) -> Float[np.ndarray, "3"]:
-    """The centre of the volume of a mask that is not empty. [mm]"""
+    """The centroid of a mask that is not empty. [mm]"""
     inside = mask.cropped()
     middle_V = np.empty(3)
     for axis in range(3):
@@ -179,7 +180,7 @@ def centroid_P(mask: VoxelMask, grid: Grid) -> Float[np.ndarray, "3"]:
 
 
 def points_inside(mask: VoxelMask, grid: Grid, points_P: Float[np.ndarray, "n 3"]) -> Bool[np.ndarray, " n"]:
-    """Which points lie in a voxel of the mask. Boxes hold their lower sides, not their upper ones."""
+    """Which points lie in a voxel of the mask. A voxel's box includes its lower faces, not its upper ones."""
     index = np.floor(grid.to_box(points_P) / grid.spacing_mm + 0.5).astype(int)
     within = ((index >= mask.lower) & (index < mask.upper)).all(axis=1)
     held = np.zeros(len(points_P), dtype=bool)

@@ -1,4 +1,4 @@
-"""Surface: a closed triangle mesh as a structure came as one."""
+"""Surface: a closed triangle mesh, the original form of a structure that was given as one."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,8 @@
-"""Surface bodies: the connected bodies of one surface, which of them are cavities, and which no voxel holds.
+"""Surface bodies: the connected bodies of one surface, which of them are cavities, and which contain no voxel
+centre.
 
-Whether a body lies within others is asked of all of it, so that the order of triangles decides nothing.
-Only bodies whose boxes overlap its own are asked: a closed body winds around no point outside its box.
+Whether a body lies within others is measured over its whole volume, so that the order of triangles does not
+matter. Only bodies with overlapping boxes are compared: a closed body winds around no point outside its box.
 """
 
 from collections.abc import Iterable
@@ -16,45 +17,46 @@ from anatomy.geometry.surface import Surface
 from anatomy.geometry.voxelisation import fill_centres
 
 SAMPLES_PER_SIDE = 64
-"""Points along each side of a body's box at which it is asked whether the body lies within others [U]."""
+"""Sample points along each side of a body's box, to measure which part of the body lies within others [U]."""
 
 ROUNDING = 1e-3
-"""A body that sticks out of others by less than this part of its volume lies within them [U]: two meshes of
-one skin do not agree to the last digit."""
+"""A body of which less than this share of its volume lies outside others counts as within them [U]: two
+meshes of one skin do not agree to the last digit."""
 
 CAVITY_SHARE = 0.5
-"""A body that faces inwards is a cavity of larger ones that hold more than this part of its volume [U]: a
-cavity may break through its wall, and a part that is inside out may begin in another."""
+"""A body that faces inwards is a cavity if larger bodies hold more than this share of its volume [U]: a
+cavity may break through its wall, and a part that is inside out may begin inside another."""
 
 
 MAX_VISITS = 2**32
-"""Triangles and voxels that are looked at to tell which bodies lie within which [U]: half a minute's work.
-A thousand crumbs within the box of a mesh of a million triangles take a quarter."""
+"""Triangles and voxels that may be visited to find which bodies lie within which [U]: half a minute of work.
+A thousand small fragments within the box of a mesh of a million triangles need a quarter of it."""
 
 BODY_VISITS = 200
-"""What it costs to take a body up, in triangles looked at [U]."""
+"""Fixed cost of comparing with one body, in triangle visits [U]."""
 
 BODY_BASE_VISITS = 20_000
-"""What it costs to ask about a body at all, in triangles looked at [U]."""
+"""Fixed cost of examining one body, in triangle visits [U]."""
 
 
 def volume_mm3(vertices_P: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"]) -> float:
-    """Signed volume, positive where triangles face outwards (divergence theorem)."""
+    """Signed volume, positive if triangles face outwards (divergence theorem). [mm3]"""
     a, b, c = (vertices_P[faces[:, n]] - vertices_P[faces[0, 0]] for n in range(3))
     return float(np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6.0)
 
 
 def orient_outward(file: str, surface: Surface) -> Surface:
-    """Turn inside-out bodies. One that lies for the larger share in larger, outward bodies is a cavity, and
-    stays; what of it breaks through its wall counts as inside, by a winding number of -1.
+    """Reverse the triangles of bodies that are inside out. A body that lies for its larger share in larger,
+    outward bodies is a cavity and is left as it is; a part of it that breaks through the wall counts as
+    inside, with a winding number of -1.
 
-    Raises SurfaceError, which names the file, where bodies are too many and too entangled to be told apart.
+    Raises SurfaceError, which names the file, if the bodies are too many and too entangled to be separated.
     """
     bodies = _parted(surface)
     inward = np.flatnonzero(bodies.volumes_mm3 < 0.0).tolist()
     turned = np.zeros(bodies.count, bool)
     if len(inward) == bodies.count:
-        # All of it faces inwards: the exporter's convention, cavities included.
+        # All bodies face inwards, cavities included: that is the exporter's convention.
         turned[:] = True
     else:
         visits = _Visits(file)
@@ -67,9 +69,9 @@ def orient_outward(file: str, surface: Surface) -> Surface:
 
 @dataclass(frozen=True, eq=False)
 class _Bodies:
-    """The connected bodies of a surface, apart from each other: vertices and faces in the order of bodies,
-    where those of each begin, and boxes around them, axis by axis, as they are compared. `of_face` is the
-    body of each of the surface's faces."""
+    """The connected bodies of a surface: vertices and faces in the order of bodies, the index at which those
+    of each body begin, and the bodies' boxes, axis by axis. `of_face` is the body of each face of the
+    surface."""
 
     of_face: Int[np.ndarray, "f"]
     vertices_P: Float[np.ndarray, "v 3"]
@@ -85,7 +87,7 @@ class _Bodies:
         return len(self.volumes_mm3)
 
     def only(self, chosen: Iterable[int]) -> tuple[Float[np.ndarray, "v 3"], Int[np.ndarray, "f 3"]]:
-        """The vertices of some bodies, and their faces, which refer to those."""
+        """The vertices of some bodies, and their faces, which index these vertices."""
         vertices, faces, used = [np.zeros((0, 3))], [np.zeros((0, 3), np.int64)], 0
         for n in chosen:
             first, last = self.vertices_from[n], self.vertices_from[n + 1]
@@ -100,19 +102,19 @@ class _Bodies:
 
 
 class _Visits:
-    """Counts the triangles and voxels that are looked at."""
+    """Counts the triangles and voxels that are visited."""
 
     def __init__(self, file: str) -> None:
         self._file, self._left = file, MAX_VISITS
 
     def take(self, count: int) -> None:
-        """Raises SurfaceError where they are too many."""
+        """Add to the count. Raises SurfaceError above MAX_VISITS."""
         self._left -= count
         if self._left < 0:
             raise SurfaceError(
                 self._file,
-                "its parts are too many, or lie within one another in too many ways, to be told apart",
-                "Remove what is noise from the surface, or give its parts as files of their own.",
+                "its parts are too many, or overlap in too many ways, to be separated",
+                "Remove noise from the surface, or give its parts as separate files.",
             )
 
 
@@ -155,11 +157,11 @@ def _volumes_mm3(
 
 
 def bodies_without_voxels(file: str, surface: Surface, grid: Grid) -> int:
-    """How many connected bodies of a surface hold no voxel centre; cavities, which face inwards, are none.
+    """How many connected bodies of a surface contain no voxel centre.
 
-    Nor are bodies that lie as a whole in those that hold one, or in larger ones that are counted: of a part
-    that is meshed twice, each mesh lies within the other, and one of them counts. Raises SurfaceError as
-    `orient_outward` does.
+    Not counted are cavities, which face inwards, and bodies that lie completely in a body that contains a
+    voxel centre, or in a larger one that is counted: if a part is meshed twice, each mesh lies within the
+    other, and one of them counts. Raises SurfaceError as `orient_outward` does.
     """
     bodies, visits = _parted(surface), _Visits(file)
     bare = np.array(
@@ -168,19 +170,20 @@ def bodies_without_voxels(file: str, surface: Surface, grid: Grid) -> int:
             for n, v in enumerate(bodies.volumes_mm3.tolist())
         ]
     )
-    told = ~bare  # in which the rest may lie: what holds a centre with its cavities, then what is counted
+    # Bodies in which the rest may lie: those with a voxel centre, with their cavities, then the counted ones.
+    enclosing = ~bare
     for n in sorted(np.flatnonzero(bare).tolist(), key=lambda n: -bodies.volumes_mm3[n]):
-        told[n] = _share_within(bodies, n, told, visits) < 1.0 - ROUNDING
-    return int(np.count_nonzero(told & bare))
+        enclosing[n] = _share_within(bodies, n, enclosing, visits) < 1.0 - ROUNDING
+    return int(np.count_nonzero(enclosing & bare))
 
 
 def _holds_centre(bodies: _Bodies, n: int, grid: Grid, visits: _Visits) -> bool:
-    """Whether a body, by itself, holds the centre of a voxel."""
+    """Whether a body, by itself, contains the centre of a voxel."""
     vertices_P, faces = bodies.only([n])
     own = grid.to_box(vertices_P) / grid.spacing_mm
     first = np.clip(np.ceil(own.min(axis=0)), 0, grid.shape).astype(int)
     last = np.clip(np.floor(own.max(axis=0)) + 1, first, grid.shape).astype(int)
-    # The row in its middle first: of most bodies it tells, and it is a small part of a large body's box.
+    # The row in its middle first: it is enough for most bodies, and a small part of a large body's box.
     middle = (int(first[1]) + int(last[1])) // 2
     for low, high in ((middle, min(middle + 1, int(last[1]))), (int(first[1]), int(last[1]))):
         held = np.zeros((last[0] - first[0], high - low, last[2] - first[2]), bool)
@@ -192,17 +195,17 @@ def _holds_centre(bodies: _Bodies, n: int, grid: Grid, visits: _Visits) -> bool:
 
 
 def _share_within(bodies: _Bodies, n: int, among: Bool[np.ndarray, "b"], visits: _Visits) -> float:
-    """The part of a body's volume that lies in the solid of those `among` the others.
+    """The share of a body's volume that lies inside those of the other bodies that `among` marks.
 
-    Measured on a lattice over the body's own box, so that the order of faces says nothing, nor does a skin
-    that both have in common. A body too thin to hold a point of the lattice lies in nothing.
+    Measured at sample points in the body's own box, so that neither the order of faces nor a shared skin
+    changes the result. A body too thin to contain a sample point lies in no other.
     """
     visits.take(BODY_BASE_VISITS + bodies.count)
     low, high = bodies.low_P[:, n], bodies.high_P[:, n]
-    near = among.copy()
+    overlapping = among.copy()
     for axis in range(3):
-        near &= (bodies.low_P[axis] <= high[axis]) & (bodies.high_P[axis] >= low[axis])
-    others = np.flatnonzero(near)
+        overlapping &= (bodies.low_P[axis] <= high[axis]) & (bodies.high_P[axis] >= low[axis])
+    others = np.flatnonzero(overlapping)
     if len(others) == 0:
         return 0.0
     visits.take(bodies.faces_of(others) + BODY_VISITS * len(others) + SAMPLES_PER_SIDE**3)

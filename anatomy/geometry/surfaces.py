@@ -23,11 +23,11 @@ from anatomy.geometry.surface_bodies import orient_outward, volume_mm3
 from anatomy.geometry.voxelisation import fill_centres, mark_touched
 
 MIN_VOLUME_MM3 = 1.0
-"""A closed mesh with less inside bounds no organ and no node [U]: one cubic millimetre."""
+"""A closed mesh with a smaller volume is no organ and no node [U]: one cubic millimetre."""
 
 MERGE_DIGITS = 4
-"""Vertices that agree to this many decimals of a millimetre are one: STL stores each corner anew, in
-float32, whose step at 1 m is 0.0001 mm."""
+"""Vertices that agree to this many decimals of a millimetre are one vertex: STL stores the corners of each
+triangle separately, in float32, whose step at 1 m is 0.0001 mm."""
 
 
 def checked_surface(
@@ -35,10 +35,10 @@ def checked_surface(
 ) -> Surface:
     """A closed, outward-facing surface from raw triangles in P. [mm]
 
-    Mends what has one answer: corners stored apart, degenerate and doubled triangles, triangles that face
-    the wrong way, bodies that are inside out. Raises SurfaceError for what has none: no triangle, NaN, open
-    edges, a surface with one side only, no volume, a size that is no patient's, or more bodies than
-    `anatomy.geometry.surface_bodies` tells apart. Holes are not closed: nobody knows what was there.
+    Repairs what has only one possible repair: corners stored separately, degenerate and duplicate triangles,
+    triangles that face the wrong way, bodies that are inside out. Raises SurfaceError for everything else: no
+    triangle, NaN, open edges, a one-sided surface, no volume, a size that no patient has, or more bodies than
+    `anatomy.geometry.surface_bodies` can separate. Holes are not closed: what was there is not known.
     """
     vertices_P = np.asarray(vertices_P, float)
     if len(faces) == 0 or len(vertices_P) == 0:
@@ -73,7 +73,7 @@ def checked_surface(
         raise SurfaceError(
             name,
             f"the surface encloses less than {MIN_VOLUME_MM3:g} mm3",
-            "Check that it is in mm and not folded onto itself.",
+            "Check that it is in mm and does not fold onto itself.",
         )
     return surface
 
@@ -89,9 +89,9 @@ def _turns(
     """Where the whole line through entry and tip crosses the surface: depths from the entry, ascending, and
     +1 going in or -1 going out.
 
-    In a frame whose z runs along the line, each edge that steps over y = 0 is cut there at an x that both
-    its triangles compute alike; a triangle is crossed where x = 0 lies between its two cuts, ends counted
-    half-open. So a closed surface is crossed as often inwards as outwards, whatever the rounding.
+    In a frame whose z runs along the line, each edge that crosses y = 0 is cut there, at an x that both of
+    its triangles compute identically. A triangle is crossed if x = 0 lies between its two cuts (a half-open
+    interval). So a closed surface is crossed as often inwards as outwards, whatever the rounding.
     """
     along = (tip_P - entry_P) / np.linalg.norm(tip_P - entry_P)
     across = np.cross(along, np.eye(3)[int(np.argmin(np.abs(along)))])
@@ -104,7 +104,7 @@ def _turns(
     down = np.empty((len(stepping), 2))
     for n in range(3):
         a, b = stepping[:, n], stepping[:, (n + 1) % 3]
-        # Cut every edge from its lower to its higher vertex, so that neighbours agree to the last bit.
+        # Cut every edge from its lower to its higher vertex, so that both triangles get the same last bit.
         low, high = np.where(above[a], b, a), np.where(above[a], a, b)
         rises, falls = ~above[a] & above[b], above[a] & ~above[b]
         for goes, cut in ((rises, up), (falls, down)):
@@ -130,7 +130,7 @@ def crossings(
     length = float(np.linalg.norm(tip_P - entry_P))
     depth, turn = _turns(surface, entry_P, tip_P)
     inside = np.cumsum(turn) != 0
-    # The sum is 0 after the last crossing, so each stretch inside has an end.
+    # The sum is 0 after the last crossing, so each interval inside has an end.
     before = np.concatenate([[False], inside[:-1]])
     starts, ends = depth[inside & ~before], depth[before & ~inside]
     spans = np.clip(np.stack([starts, ends], axis=1), 0.0, length)
@@ -140,8 +140,9 @@ def crossings(
 def voxelise(surface: Surface, grid: Grid, *, touching: bool) -> Bool[np.ndarray, "nx ny nz"]:
     """The surface's inside as a mask on `grid`.
 
-    `touching` True takes every voxel whose box the closed solid meets: a superset of the solid, for what a
-    needle must avoid. False takes voxels whose centre is inside: neither larger nor smaller on average.
+    `touching` True takes every voxel whose box meets the closed solid: a superset of the solid, for
+    structures that a needle must avoid. False takes the voxels whose centre is inside: on average neither
+    larger nor smaller.
     """
     p_V = grid.to_box(surface.vertices_P) / grid.spacing_mm
     mask = np.zeros(grid.shape, dtype=bool)
@@ -154,15 +155,16 @@ def voxelise(surface: Surface, grid: Grid, *, touching: bool) -> Bool[np.ndarray
 def grid_around(
     surfaces: Iterable[Surface], voxel_mm: float = 1.0, padding_mm: float = 10.0, max_voxels: int = 60_000_000
 ) -> Grid:
-    """A cubic LPS grid over all surfaces with `padding_mm` of air around them, so that skin is not cut.
+    """A grid of cubic voxels along LPS over all surfaces, with `padding_mm` of air around them, so that the
+    skin is not cut.
 
-    Voxels grow beyond `voxel_mm` where the grid would otherwise exceed `max_voxels` [U].
+    Voxels are larger than `voxel_mm` if the grid would otherwise exceed `max_voxels` [U].
     """
     bounds: Sequence[np.ndarray] = [
         corner for s in surfaces for corner in (s.vertices_P.min(axis=0), s.vertices_P.max(axis=0))
     ]
     if not bounds:
-        raise SurfaceError("the surfaces", "there is none", "Give at least one closed surface.")
+        raise SurfaceError("the surfaces", "there are none", "Give at least one closed surface.")
     low, high = np.min(bounds, axis=0) - padding_mm, np.max(bounds, axis=0) + padding_mm
     size_mm = max(voxel_mm, float(np.cbrt(np.prod(high - low) / max_voxels)))
     while np.prod(np.ceil((high - low) / size_mm)) > max_voxels:

@@ -1,8 +1,7 @@
-"""Voxelisation kernels: triangles in voxel coordinates to masks. `anatomy.geometry.surfaces` says what they
-mean.
+"""Voxelisation kernels: triangles in voxel coordinates to masks, for `anatomy.geometry.surfaces`.
 
-Voxel coordinates make every voxel a unit cube about an integer point. Scaling by the spacing keeps straight
-lines straight and touching things touching, so both kernels are exact on anisotropic grids too.
+In voxel coordinates every voxel is a unit cube about an integer point. Scaling by the spacing keeps straight
+lines straight and contacts in contact, so both kernels are exact on anisotropic grids too.
 """
 
 import numpy as np
@@ -10,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from numba import njit
 
 REACH = 1e-7
-"""Voxel boxes are grown by this share of a voxel when touched: rounding must not lose a voxel."""
+"""Voxel boxes are enlarged by this share of a voxel in contact tests, so that rounding loses no voxel."""
 
 
 def fill_centres(
@@ -22,7 +21,7 @@ def fill_centres(
     upper = np.minimum(np.floor(used.max(axis=0)).astype(int) + 1, mask.shape)
     if (upper <= lower).any():
         return
-    # Signed crossings below each centre, only over the surface's own box.
+    # Signed crossings below each centre, only in the surface's own box.
     turns = np.zeros(tuple(upper - lower), np.int16)
     _cross_columns(p_V - lower, faces, turns)
     np.cumsum(turns, axis=2, out=turns)
@@ -34,9 +33,9 @@ def fill_centres(
 def _cross_columns(p, faces, turns):  # type: ignore[no-untyped-def]
     """Add each triangle's crossings with the columns of voxel centres.
 
-    A row y = j cuts an edge where one end is below or on it and the other above; the cut's x is computed
-    from the lower end, alike for both triangles of the edge. Columns between a triangle's two cuts, ends
-    counted half-open, cross it: so crossings of a closed surface always cancel along a column.
+    A row y = j cuts an edge if one end is below or on it and the other above; the cut's x is computed from
+    the lower end, identically for both triangles of the edge. Columns between a triangle's two cuts (a
+    half-open interval) cross it, so the crossings of a closed surface always cancel along a column.
     """
     nx, ny, nz = turns.shape
     cut_x = np.empty(2)
@@ -81,8 +80,8 @@ def mark_touched(
 @njit(cache=True, nogil=True)
 def _touch_boxes(p, faces, mask, half):  # type: ignore[no-untyped-def]
     """Separating axes between each triangle and each box of its bounding box (Akenine-Moller 2001,
-    10.1080/10867651.2001.10487535). Along the axis that the triangle faces most, its plane bounds which boxes
-    need the test."""
+    10.1080/10867651.2001.10487535). Along the axis closest to the triangle's normal, its plane limits which
+    boxes need the test."""
     corner = np.empty((3, 3))
     first = np.empty(3, np.int64)
     last = np.empty(3, np.int64)
@@ -121,7 +120,7 @@ def _touch_boxes(p, faces, mask, half):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _meets(corner, centre, normal, half):  # type: ignore[no-untyped-def]
-    """Whether a triangle meets the cube of half side `half` about `centre`, face contact included."""
+    """Whether a triangle meets the cube of half side `half` about `centre`; contact at a face counts."""
     distance = 0.0
     reach = 0.0
     for c in range(3):

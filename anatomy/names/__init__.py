@@ -1,1 +1,1 @@
-"""Names: what a structure's name tells, its role, its side, its number; and what a misspelt one may mean."""
+"""Names: the role, side and number that a structure's name implies, and suggestions for misspelt names."""

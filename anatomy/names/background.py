@@ -1,9 +1,9 @@
-"""Background: what tools and people call label 0.
+"""Background: the names that tools and people give to label 0.
 
-"Background (air)", "arrière-plan", "背景"      a word that means nothing else stands in it
-"Label 0", "none of the above", "air"          all its words may say what is no organ
-"???", ""                                      it holds no letter and no digit of any script
-"body", "сердце", "7"                          none of these: the table is counted from 0
+"Background (air)", "arrière-plan", "背景"      contains a word that means background and nothing else
+"Label 0", "none of the above", "air"          contains only words that name no organ
+"???", ""                                      contains no letter and no digit of any script
+"body", "сердце", "7"                          none of these: the table counts labels from 0
 """
 
 import re
@@ -15,7 +15,7 @@ _BACKGROUND = """
     baggrund  tausta  hatter  pozadi  pozadina  ozadje  latar_belakang  фон  φοντο  背景  배경  רקע  خلفية
     पृष्ठभूमि
 """
-"""Words that mean background wherever they stand in a name; nnU-Net and TotalSegmentator call it so."""
+"""Words that mean background anywhere in a name; nnU-Net and TotalSegmentator use "background"."""
 
 _NO_ORGAN = """
     air  bg  clear  empty  exterior  ignore  ignored  nan  nil  nolabel  none  nothing  null  other  others
@@ -26,34 +26,34 @@ _NO_ORGAN = """
     воздух  нет  ничего  空气  空気  無  无  其他  その他  공기  기타
 """
 """Words that name no organ by themselves: with another word they may be part of one ("larynx_air", "fondo
-gástrico"). ITK-SNAP says Clear Label, FreeSurfer Unknown, Workbench ???."""
+gástrico"). ITK-SNAP writes Clear Label, FreeSurfer Unknown, Workbench ???."""
 
 _BETWEEN = """
     a  above  all  and  class  de  du  e  el  et  everything  la  label  le  no  not  of  or  the  und  value
     von  y
 """
-"""Words that may stand beside those, and alone say nothing."""
+"""Filler words, which may accompany those above and mean nothing alone."""
 
 _UNSPACED = re.compile("[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]")
-"""Scripts that write words without spaces, or endings onto them."""
+"""Scripts that write words without spaces, or attach endings to them."""
 
 
 def names_background(name: str) -> bool:
-    """Whether the name that a table gives label 0 is one of background, and of no structure."""
+    """Whether the name that a table gives to label 0 means background, and no structure."""
     words = _words(name)
     if not words:
         return not any(c.isalnum() for c in name)
-    said = f" {' '.join(words)} "
-    if any(f" {word} " in said or (_UNSPACED.match(word) and word in said) for word in _STRONG):
+    spaced = f" {' '.join(words)} "
+    if any(f" {word} " in spaced or (_UNSPACED.match(word) and word in spaced) for word in _STRONG):
         return True
-    beside = [word for word in words if word not in _FILLING]
-    if not beside:
+    meaningful = [word for word in words if word not in _FILLING]
+    if not meaningful:
         return words == ["no", "label"]
-    return all(word in _WEAK for word in beside)
+    return all(word in _WEAK for word in meaningful)
 
 
 def _words(name: str) -> list[str]:
-    """A name's words in lower case and without accents; "ClearLabel" is two."""
+    """A name's words in lower case and without accents; "ClearLabel" gives two."""
     split = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     plain = "".join(c for c in unicodedata.normalize("NFKD", split) if not unicodedata.combining(c))
     return re.findall(r"[^\W_]+", unicodedata.normalize("NFC", plain).casefold())

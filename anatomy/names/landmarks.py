@@ -1,4 +1,4 @@
-"""Landmarks by name: the ribs, lobes and sides that a radiologist names a path by."""
+"""Landmarks by name: the ribs, lobes and sides by which radiologists name a path."""
 
 from anatomy.names.roles import key_of, words_of
 
@@ -6,7 +6,7 @@ _LOBES = ("upper", "middle", "lower")
 
 
 def side_of(name: str) -> str | None:
-    """Which side the name says, "left" or "right", else None."""
+    """The side in the name, "left" or "right", else None."""
     sides = {word for word in words_of(name) if word in ("left", "right")}
     return sides.pop() if len(sides) == 1 else None
 
@@ -22,7 +22,7 @@ def rib_of(name: str) -> tuple[str, int] | None:
 
 
 def lobe_of(name: str) -> str | None:
-    """A lobe as a radiologist says it ("right middle lobe"), else None. The left lung has no middle lobe."""
+    """A lobe in a radiologist's words ("right middle lobe"), else None. The left lung has no middle lobe."""
     words = set(words_of(name))
     side = side_of(name)
     which = [lobe for lobe in _LOBES if lobe in words]
@@ -32,7 +32,7 @@ def lobe_of(name: str) -> str | None:
 
 
 def lung_side(name: str) -> str | None:
-    """Which side a lung or a lobe of it is on, else None: vessels and nodules in the lung are no lung."""
+    """The side of a lung or of one of its lobes, else None: vessels and nodules in the lung are not lung."""
     if lobe_of(name) is None and set(words_of(name)) - {"left", "right"} != {"lung"}:
         return None
     return side_of(name)
@@ -46,7 +46,7 @@ _STERNUM = frozenset(
 
 
 def is_vertebra(name: str) -> bool:
-    """Whether the name is of one vertebra, its body, or the column: no vessel or canal of it."""
+    """Whether the name is of a vertebra, its body, or the spine; its vessels and canal do not count."""
     return key_of(name) in _VERTEBRAE
 
 

@@ -1,11 +1,11 @@
-"""Roles by name: what a structure of this name means to a needle, before a request says otherwise.
+"""Roles by name: what a structure of this name means to a needle, unless a request overrides it.
 
     "Lung_Upper_Lobe_Left"  --fold-->  (lobe, lung, upper) + left  --table-->  Role.LUNG
 
 Names are compared without case, separators, word order, side, plural or British spelling. All class names of
 TotalSegmentator versions 1 and 2 and of its subtasks are known (Wasserthal et al. 2023,
 10.1148/ryai.230024; lists in the project's own `map_to_binary.py`), and the usual names of planning contours.
-A name that nobody knows is forbidden: the only guess that cannot hurt.
+An unknown name is forbidden: the only assumption that cannot hurt the patient.
 """
 
 import re
@@ -75,14 +75,14 @@ _SKIN = """
     body  body_trunk  body_contour  external  skin
 """
 
-# Arms and legs that were drawn as structures of their own. Their bones are bone.
+# Arms and legs that were segmented as separate structures. Their bones are in _BONE.
 _LIMBS = """
     body_extremities  extremity  upper_extremity  lower_extremity  limb  upper_limb  lower_limb
     arm  upper_arm  lower_arm  elbow  forearm  wrist  hand  finger  thumb
     leg  upper_leg  lower_leg  thigh  knee  calf  shank  ankle  foot  toe
 """
 
-# Couches as planning systems and AAPM TG-263 name them: their surface and their inside.
+# Couches as planning systems and AAPM TG-263 name them: surface and interior.
 _TABLES = """
     table  ct_table  table_top  scanner_table  treatment_table  bed  ct_bed  patient_bed
     couch  ct_couch  couch_surface  couch_interior  couch_outer  couch_inner  couch_external  couch_internal
@@ -104,8 +104,8 @@ _LUNG = """
     lung_upper_lobe  lung_middle_lobe  lung_lower_lobe
 """
 
-# Containers (mediastinum, thoracic cavity, chest wall) and drawn volumes hold tissue of every kind: what is
-# forbidden in them is forbidden under its own name.
+# Containers (mediastinum, thoracic cavity, chest wall) and planning volumes hold tissue of every kind: what
+# is forbidden in them is forbidden by its own name.
 _PASSABLE = """
     breast  fat  mammary_gland  mediastinal_fat  muscle  soft_tissue  subcutaneous_fat  torso_fat
     intermuscular_fat  skeletal_muscle  pleural_effusion  pleural_fluid
@@ -182,22 +182,22 @@ _HEAD_NECK = """
 
 
 CACHED_NAMES = 4096
-"""Names whose words are kept: a case has a few hundred, and each is asked about by every group."""
+"""Size of the caches of names: a case has a few hundred, and each is looked up for every group."""
 
 
 _WITHOUT_TARGET = re.compile(r"(?i)^(.+?)\s*-\s*(?:i?gtv|ctv|itv|ptv)\w*$")
-"""Something that a target was cut out of. Only lung is known so, as AAPM TG-263 names it: "Lungs-GTV"."""
+"""A structure minus a target. Only lung is known in this form, as AAPM TG-263 names it: "Lungs-GTV"."""
 
 _LUNG_ALONE = frozenset(("lung", "upper", "middle", "lower", "lobe", "left", "right"))
 
 
 @lru_cache(CACHED_NAMES)
 def words_of(name: str) -> tuple[str, ...]:
-    """A name as folded words, in its own order: lower case, American spelling, singular, sides in full.
+    """A name's words, normalised and in their order: lower case, American spelling, singular, sides in full.
 
     "Lungs_L" becomes ("lung", "left"); "vertebrae_T4" becomes ("vertebrae", "t4"); "LUL" and
-    "LeftSuperiorLobe" both hold lung, upper, lobe and left. "Lungs-GTV" is ("lung",), where nothing but lung
-    or a lobe stands before the target: "lung_lesion-GTV" keeps all its words, and is not known.
+    "LeftSuperiorLobe" both give lung, upper, lobe and left. "Lungs-GTV" gives ("lung",), because only lung or
+    a lobe stands before the target; "lung_lesion-GTV" keeps all its words and is unknown.
     """
     without = _WITHOUT_TARGET.match(name.strip())
     if without is not None:
@@ -226,12 +226,12 @@ _SMALL_WORDS = frozenset(("of", "the"))
 
 
 def _as_lung(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Lobes and lungs in one way of saying them; other words as they are."""
+    """Lobes and lungs in one notation; other words unchanged."""
     own = set(words) - {"lung", *SIDES}
     lobe = {_LOBES.get(word, word) for word in own}
     if "lobe" in own and len(own) == 2 and lobe & {"upper", "middle", "lower"}:
-        said = ("lung", *(_LOBES.get(word, word) for word in words if word != "lung"))
-        return tuple(dict.fromkeys(said))
+        lobe_words = ("lung", *(_LOBES.get(word, word) for word in words if word != "lung"))
+        return tuple(dict.fromkeys(lobe_words))
     if "lung" in words and own and own <= _BOTH:
         return tuple(word for word in words if word not in _BOTH)
     return words
@@ -240,12 +240,12 @@ def _as_lung(words: tuple[str, ...]) -> tuple[str, ...]:
 _LEVEL = re.compile(r"[ctls]\d{1,2}")
 
 Key = tuple[str, ...]
-"""What is left of a name when side, number and vertebral level are gone, in a fixed order: its family."""
+"""The family of a name: its words without side, number and vertebral level, in a fixed order."""
 
 
 @lru_cache(CACHED_NAMES)
 def key_of(name: str) -> Key:
-    """The family of a name: "rib_left_4" and "Ribs" are both of ("rib",)."""
+    """The family of a name: "rib_left_4" and "Ribs" both give ("rib",)."""
     kept = [w for w in words_of(name) if w not in SIDES and not w.isdigit()]
     if "vertebrae" in kept:
         kept = [w for w in kept if not _LEVEL.fullmatch(w)]
@@ -277,7 +277,7 @@ LIMB_FAMILIES = frozenset(key_of(name) for name in _LIMBS.split())
 """The families of arms and legs."""
 
 TABLE_FAMILIES = frozenset(key_of(name) for name in _TABLES.split())
-"""The families of tables and of their parts."""
+"""The families of tables and their parts."""
 
 
 def _known_role(name: str) -> Role | None:
@@ -287,15 +287,15 @@ def _known_role(name: str) -> Role | None:
 
 
 def is_known(name: str) -> bool:
-    """Whether the name's role is known, and not merely assumed to be forbidden."""
+    """Whether the name's role is known, not only assumed to be forbidden."""
     return _known_role(name) is not None
 
 
 def role_of(name: str) -> Role:
-    """The role a structure of this name has unless the request says otherwise.
+    """The role of a structure of this name, unless the request overrides it.
 
     Heart, vessels, airway, oesophagus, cord, bone, cartilage and the organs of abdomen and neck are
-    forbidden, as is every name that is not known. Lung and lobes are lung; muscle, fat and effusion
-    passable; nodes, lesions and GTVs target; table, cushion, arms and legs outside.
+    forbidden, and so is every unknown name. Lung and lobes are lung; muscle, fat and effusion are passable;
+    nodes, lesions and GTVs are targets; table, cushion, arms and legs are outside.
     """
     return _known_role(name) or Role.FORBIDDEN

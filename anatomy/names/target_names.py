@@ -1,10 +1,10 @@
-"""Names of what is treated: a word for a target, and beside it nothing but where it is and which it is.
+"""Target names: a word for a target, and otherwise only words that say where it is and which one.
 
     "LN_4R", "GTVp1", "lesion_lung_right", "iGTV_T50"      every word is known here: a target
-    "tumor_thrombus_SVC", "target_avoidance"               one is not: no target, whatever the first one says
+    "tumor_thrombus_SVC", "target_avoidance"               one word is unknown: no target
 
-A CTV or PTV is not among them: it is no tissue, and holds its own margin already. GTVp, GTVn and the
-series that may follow ("GTVp1_CT1PT1") are named as AAPM TG-263 does.
+A CTV or PTV is not a target here: it is not tissue, and already contains a margin. GTVp, GTVn and the series
+that may follow ("GTVp1_CT1PT1") are named as in AAPM TG-263.
 """
 
 import re
@@ -27,9 +27,9 @@ _WHICH = re.compile(r"\d+|(1[0-4]|[1-9])([rl][si]?|[aps])|t\d{1,2}|((ct|pt|pet|m
 
 
 def names_a_target(words: tuple[str, ...]) -> bool:
-    """Whether folded words (anatomy.names.roles.words_of) name what is treated.
+    """Whether normalised words (anatomy.names.roles.words_of) name a target.
 
-    A gross tumour volume is named first: "Lungs GTV" may be lung without it.
+    A gross tumour volume must come first: "Lungs GTV" may be lung without the GTV.
     """
     split: list[str] = []
     for word in words:

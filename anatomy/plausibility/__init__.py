@@ -1,1 +1,2 @@
-"""Plausibility: whether what was read can be a patient: sizes, orientation, and which structures it lacks."""
+"""Plausibility: whether the input can be a patient, by sizes and orientation, and which structures are
+missing."""

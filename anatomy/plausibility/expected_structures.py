@@ -1,9 +1,9 @@
-"""Expected: what every chest has, no needle may touch or lung must be counted in, and an input lacks.
+"""Expected structures: lung, and what no needle may touch, in every chest; and which of them an input lacks.
 
     names  --group, part, side, number-->  "lung_right", "subclavian_vein", "ribs_left_2_to_10"
 
-Each side and each named part stands for itself alone. A name without a side stands for both, and a name of
-the whole for all its parts: "trachea" is no main bronchus, "trachea_bronchi" holds both.
+Each side and each named part counts separately. A name without a side counts for both sides, and a name of
+the whole for all its parts: "trachea" does not include a main bronchus, "trachea_bronchi" includes both.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from anatomy.names.roles import SIDES, is_known, key_of, level_of, words_of
 from anatomy.structures import Role
 
 CHEST_RIBS = range(1, 11)
-"""Ribs, of each side, that a scan of a chest shows [U]: the last two are short, and often beneath it."""
+"""Ribs of each side that a scan of a chest shows [U]: the last two are short, and often below the scan."""
 
 CHEST_VERTEBRAE = tuple(f"T{n}" for n in range(1, 11))
 """Vertebrae that a scan of a chest shows [U]: from the apex of the lung to the dome of the liver."""
@@ -27,7 +27,7 @@ _GREAT = "mediastinal_great_vessel great_vessel"
 
 @dataclass(frozen=True)
 class _Part:
-    """What has a name of its own, the names that stand for it, and the sides it has: none in the midline."""
+    """A part with its own name, the names that count for it, and its sides: none for a midline structure."""
 
     name: str
     stands: str
@@ -36,8 +36,8 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Group:
-    """Parts, and the names that stand for all of them. `by_side`: a side that lacks all its parts is named as
-    that side of the group."""
+    """Parts, and the names that count for all of them. `by_side`: if a side lacks all its parts, the side of
+    the group is named instead of the parts."""
 
     name: str
     whole: str
@@ -127,25 +127,25 @@ _GROUPS = (
     _one("intercostal_vessels", "intercostal_artery intercostal_vein intercostal_vessel", SIDES),
 )
 """What every chest has and no needle may touch. An artery and a vein that run side by side (internal mammary,
-intercostal) stand for each other; those that part (subclavian, brachiocephalic) do not."""
+intercostal) count for each other; those that separate (subclavian, brachiocephalic) do not."""
 
 LUNG_NAMES = frozenset(
     name
     for part in (LUNG, *(p.name for p in _LUNG.parts))
     for name in (part, *(f"{part}_{s}" for s in SIDES))
 )
-"""How lung that an input lacks is named."""
+"""The names of missing lung."""
 
 
 def expected_missing(roles: Mapping[str, Role]) -> tuple[str, ...]:
     """Names of what a chest has and these structures lack, lung first, in a fixed order.
 
-    Lung counts where it is taken as lung or kept clear of: one made passable is crossed uncounted. A name
-    without a side stands for both sides. Of ribs and vertebrae that have numbers, those lack that a chest
-    scan shows (CHEST_RIBS, CHEST_VERTEBRAE) or that lie between two of the input.
+    Lung counts if its role is lung or forbidden: passable lung is crossed without being counted. A name
+    without a side counts for both sides. If ribs and vertebrae have numbers, those are missing that a chest
+    scan shows (CHEST_RIBS, CHEST_VERTEBRAE), and those between two of the input.
     """
     lungs = [name for name, role in roles.items() if role in (Role.LUNG, Role.FORBIDDEN)]
-    # What a request calls lung is lung, whatever its name.
+    # A structure with the role lung is lung, whatever its name.
     whole = [_as_lung(name) for name, role in roles.items() if role is Role.LUNG and not is_known(name)]
     missing = _lacking(_LUNG, [*lungs, *whole])
     for group in _GROUPS:
@@ -159,17 +159,18 @@ def expected_missing(roles: Mapping[str, Role]) -> tuple[str, ...]:
 
 
 def is_expected(name: str, role: Role) -> bool:
-    """Whether a structure of this name and role stands for anything that every chest has."""
+    """Whether a structure of this name and role counts for anything that every chest has."""
     return expected_missing({name: role}) != _NOTHING_THERE
 
 
 def lung_lacking(missing: Iterable[str]) -> tuple[str, ...]:
-    """What of the lung is among the missing."""
+    """The lung names among the missing ones."""
     return tuple(name for name in missing if name in LUNG_NAMES)
 
 
 def whole_lungs(roles: Mapping[str, Role]) -> tuple[str, ...]:
-    """Structures taken as lung that are a whole lung, or both, so that no fissure is seen in them."""
+    """Structures with the role lung that are one whole lung or both, so that no fissure is visible in
+    them."""
     return tuple(name for name, role in roles.items() if role is Role.LUNG and key_of(name) == key_of(LUNG))
 
 
@@ -179,9 +180,9 @@ def _as_lung(name: str) -> str:
 
 
 def _sides_of(name: str) -> tuple[str, ...]:
-    """The sides that a name stands for: both where it says none."""
-    said = tuple(side for side in SIDES if side in words_of(name))
-    return said or SIDES
+    """The sides that a name counts for: both if it names none."""
+    named = tuple(side for side in SIDES if side in words_of(name))
+    return named or SIDES
 
 
 def _keys(names: str) -> frozenset[tuple[str, ...]]:
@@ -189,7 +190,7 @@ def _keys(names: str) -> frozenset[tuple[str, ...]]:
 
 
 def _held(names: Iterable[str], stand: str) -> set[str]:
-    """The sides on which one of the names stands for what `stand` names."""
+    """The sides on which one of the names counts for the part that accepts the names `stand`."""
     keys = _keys(stand)
     return {side for name in names if key_of(name) in keys for side in _sides_of(name)}
 
@@ -207,18 +208,18 @@ def _lacking(group: _Group, names: Iterable[str]) -> list[str]:
             lacks.append((part.name, ""))
     if lacks == slots:
         return [group.name]
-    said: list[str] = []
+    missing: list[str] = []
     for side in SIDES if group.by_side else ():
         if {slot for slot in slots if slot[1] == side} <= set(lacks):
-            said.append(f"{group.name}_{side}")
+            missing.append(f"{group.name}_{side}")
             lacks = [slot for slot in lacks if slot[1] != side]
     for part in group.parts:
         sides = [side for name, side in lacks if name == part.name]
         if len(sides) == len(SIDES) or sides == [""]:
-            said.append(part.name)
+            missing.append(part.name)
         elif sides:
-            said.append(f"{part.name}_{sides[0]}")
-    return said
+            missing.append(f"{part.name}_{sides[0]}")
+    return missing
 
 
 def _ribs_lacking(names: Iterable[str]) -> list[str]:
@@ -228,18 +229,18 @@ def _ribs_lacking(names: Iterable[str]) -> list[str]:
             continue
         given = {int(word) for word in words_of(name) if word.isdigit()}
         for side in _sides_of(name):
-            # Ribs in one structure have no number: they are all there.
+            # Ribs in one structure have no numbers: all of them are present.
             numbers[side] |= given or set(range(1, 13))
-    found = [n for given in numbers.values() for n in given if 1 <= n <= 12]
-    expected = {*CHEST_RIBS, *range(min(found, default=1), max(found, default=0) + 1)}
+    present = [n for given in numbers.values() for n in given if 1 <= n <= 12]
+    expected = {*CHEST_RIBS, *range(min(present, default=1), max(present, default=0) + 1)}
     lacks = {side: sorted(expected - numbers[side]) for side in SIDES}
     if lacks["left"] == lacks["right"]:
-        return _runs("rib", "", lacks["left"], not found)
-    return [said for side in SIDES for said in _runs("rib", f"_{side}", lacks[side], not numbers[side])]
+        return _runs("rib", "", lacks["left"], not present)
+    return [name for side in SIDES for name in _runs("rib", f"_{side}", lacks[side], not numbers[side])]
 
 
 def _runs(what: str, side: str, numbers: list[int], all_of_them: bool) -> list[str]:
-    """Numbers as names, neighbours in one: "ribs_left_2_to_10", "rib_left_4"."""
+    """Names for numbers, consecutive ones as a range: "ribs_left_2_to_10", "rib_left_4"."""
     if all_of_them:
         return [f"{what}s{side}"]
     firsts = [n for n in numbers if n - 1 not in numbers]

@@ -1,7 +1,7 @@
-"""Remnants: crumbs of an organ, left by a cropped field of view, an operation or a network.
+"""Remnants: small parts of an organ, left by a cropped field of view, an operation or a segmentation network.
 
-A remnant is avoided where it lies, as lung or as what is forbidden, and stands for no organ: the scene names
-the organ among what the input lacks.
+A remnant is avoided where it lies, with its role of lung or forbidden, but does not count as the organ: the
+scene lists the organ among the missing structures.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,14 +19,14 @@ MAX_REMNANTS_LISTED = 10
 
 @dataclass(frozen=True)
 class Remnant:
-    """A structure too small to be the organ that its name says, and how much of it there is."""
+    """A structure too small to be the organ of its name, and its volume."""
 
     name: str
     volume_cm3: float
 
 
 def remnants_of(structures: Sequence[Structure], grid: Grid) -> tuple[Remnant, ...]:
-    """Structures that would stand for what every chest has, and are too small to, in order.
+    """Structures that would count for what every chest has, but are too small for it, in order.
 
     `structures` have roles; empty ones are left out.
     """
@@ -38,8 +38,8 @@ def remnants_of(structures: Sequence[Structure], grid: Grid) -> tuple[Remnant, .
 
 
 def too_small_of(structures: Sequence[Structure], grid: Grid) -> frozenset[str]:
-    """Names of structures of which there is less than any patient has of an organ so named, expected or not:
-    of such an organ no dose limit is known to be met."""
+    """Names of structures that are smaller than any patient's organ of that name, expected or not: whether
+    such an organ meets a dose limit is not known."""
     return frozenset(remnant.name for _, remnant in _too_small(structures, grid))
 
 
@@ -54,10 +54,10 @@ def _too_small(structures: Sequence[Structure], grid: Grid) -> Iterator[tuple[St
 
 
 def note_on_remnants(remnants: Sequence[Remnant]) -> tuple[str, ...]:
-    """What is there only in part."""
+    """A note that lists the remnants."""
     if not remnants:
         return ()
     some = listed([f"{r.volume_cm3:.2g} cm3 of {r.name}" for r in remnants], MAX_REMNANTS_LISTED)
     if len(remnants) == 1:
-        return (f"Only {some}: taken as a remnant, which is avoided where it lies and stands for no organ.",)
-    return (f"Only {some}: taken as remnants, which are avoided where they lie and stand for no organ.",)
+        return (f"Only {some}: taken as a remnant, which is avoided where it lies but is no organ.",)
+    return (f"Only {some}: taken as remnants, which are avoided where they lie but are no organs.",)

@@ -1,12 +1,13 @@
-"""Sizes: a body or an organ too small for any patient was written in cm, m or inches and is read as mm.
+"""Sizes: a body or an organ too small for any patient was written in cm, m or inches, and would be read as
+mm.
 
-Volumes tell units apart where lengths do not: cm for mm makes an organ a thousandth of itself, and a child
-does not. A cropped field of view or an operation leaves a remnant, which may be as small: one organ alone
-decides nothing by its volume. Bounds lie below a newborn's organ and above an adult's in cm.
+Volumes show a wrong unit better than lengths: with cm for mm an organ has a thousandth of its volume, and no
+child is that small. A cropped field of view or an operation may leave a remnant just as small, so the volume
+of one organ alone decides nothing. The bounds lie below a newborn's organ and above an adult's organ in cm.
 
     voxels    one grid, one unit: refused where the body is too small or, without one, every organ known here
-    surfaces  each file may have a unit of its own: refused where the body is too small, or more than half of
-              what is known here; or where one organ is, and in another unit it would lie among the others
+    surfaces  each file may have its own unit: refused where the body is too small, or more than half of the
+              known organs; or where one organ is, and in another unit it would lie among the others
     else      a remnant (anatomy.plausibility.remnants)
 """
 
@@ -26,7 +27,7 @@ MM3_PER_CM3 = 1000.0
 
 @dataclass(frozen=True)
 class _Size:
-    """`least_cm3` is less than any patient has; `usual_cm3` is an adult's, to guess a unit by."""
+    """`least_cm3` is less than any patient has; `usual_cm3` is an adult's, to guess the unit."""
 
     least_cm3: float
     usual_cm3: float
@@ -58,30 +59,31 @@ _SIZES: Mapping[Key, _Size] = {
     )
     for name in names.split()
 }
-"""By the family of a name. [U] all: from the rule above."""
+"""By family of names. All [U], from the rule above."""
 
 MIN_OTHER_CM3 = 0.05
-"""An organ that is not among these and is smaller is a remnant [U]: a cube of less than 4 mm. A vessel
-of 2 mm holds more over the height of a vertebra."""
+"""An organ that is not in the table is a remnant below this volume [U]: a cube of less than 4 mm. A vessel of
+2 mm diameter has more over the height of a vertebra."""
 
 MIN_TARGET_MM = 4.0
-"""A target's surface that is shorter is in another unit [U]: what is implanted is no smaller than a seed,
+"""A target surface shorter than this is in another unit [U]: an implanted target is not smaller than a seed,
 4.5 mm."""
 
 _FACTORS = (10.0, 25.4, 1000.0)
-"""Lengths of cm, inches and m in mm."""
+"""1 cm, 1 inch and 1 m in mm."""
 
 MAX_OF_USUAL = 4.0
-"""An organ in its right unit is no larger than this times an adult's usual volume [U]."""
+"""In the correct unit an organ is at most this many times an adult's usual volume [U]."""
 
 _UNITS = (("cm", 15.5), ("cm or inches", 18.0), ("inches", 100.0), ("m", np.inf))
-"""Likely units, each up to a ratio of an adult's length to what was read, in order: 10 is cm, 25.4 inches."""
+"""Likely units, each with the largest ratio of an adult's length to the length read, in order: 10 means cm,
+25.4 inches."""
 
 
 def refuse_unlikely_voxels(structures: Sequence[Structure], grid: Grid) -> None:
-    """Raise StructureError where structures of one grid are too small to be a patient's in mm.
+    """Raise StructureError if the structures of one grid are too small for a patient in mm.
 
-    Roles are those given, else those that names imply; structures may be empty.
+    A structure without a role has the one that its name implies; structures may be empty.
     """
     filled = [s for s in structures if s.mask.count > 0]
     bodies = [s for s in filled if (s.role or role_of(s.name)) is Role.SKIN]
@@ -95,17 +97,17 @@ def refuse_unlikely_voxels(structures: Sequence[Structure], grid: Grid) -> None:
     name, cm3, size = max(measured, key=lambda one: one[1] / one[2].least_cm3)
     raise StructureError(
         name,
-        _found(cm3, size),
+        _too_small_text(cm3, size),
         f"The grid's spacing is likely in {_unit(one[1:] for one in measured)}: write it in mm.",
     )
 
 
 def refuse_unlikely_surfaces(surfaces: Mapping[str, tuple[str, Surface]]) -> None:
-    """Raise SurfaceError where surfaces are too small to be a patient's in mm, and are no remnants.
+    """Raise SurfaceError if surfaces are too small for a patient in mm, and are not remnants.
 
-    `surfaces` are structure names and surfaces by file name. Refused are a body that is too small; organs, of
-    which with the body more than half are; and one organ that is and would, in cm, inches or m, be as large
-    as it should be and lie among the others.
+    `surfaces` are structure names and surfaces by file name. Refused are: a body that is too small; the
+    input, if more than half of body and organs are too small; and one organ that is too small, if in cm,
+    inches or m it would have a normal size and lie among the others.
     """
     measured = {
         file: (enclosed_cm3(surface), size)
@@ -123,19 +125,20 @@ def refuse_unlikely_surfaces(surfaces: Mapping[str, tuple[str, Surface]]) -> Non
         ]
     for file in refused[:1]:
         name = surfaces[file][0]
-        way_out = f" If it is a remnant, call it {name}_remnant: it is kept clear of all the same."
+        way_out = f" If it is a remnant, call it {name}_remnant: needles still keep clear of it."
         raise SurfaceError(
             file,
-            _found(*measured[file]),
+            _too_small_text(*measured[file]),
             f"It is likely in {_unit(measured[one] for one in of)}: write it in mm."
             + ("" if file in bodies else way_out),
         )
 
 
 def _fits_enlarged(surface: Surface, cm3: float, size: _Size, others: Sequence[Surface]) -> bool:
-    """Whether the surface would in another unit have an organ's volume, and meet the box around the others.
+    """Whether in another unit the surface would have an organ's volume, and meet the box around the others.
 
-    Files in another unit shrink towards the origin. A remnant, far from it, leaves the others when enlarged.
+    Files in another unit shrink towards the origin. A remnant far from the origin moves away from the others
+    when it is enlarged.
     """
     if not others:
         return False
@@ -152,7 +155,7 @@ def _fits_enlarged(surface: Surface, cm3: float, size: _Size, others: Sequence[S
 def least_cm3_of(name: str, role: Role) -> float:
     """The volume below which a structure of this name and role is a remnant. [cm3]
 
-    What a request calls lung is lung, whatever its name.
+    A structure with the role lung is lung, whatever its name.
     """
     size = _SIZES.get(key_of(name))
     if size is None and role is Role.LUNG and not is_known(name):
@@ -161,34 +164,34 @@ def least_cm3_of(name: str, role: Role) -> float:
 
 
 def volume_cm3(structure: Structure, grid: Grid) -> float:
-    """A structure's volume: within its surface where it has one, else of its voxels. [cm3]"""
+    """A structure's volume: inside its surface if it has one, else of its voxels. [cm3]"""
     if structure.surface is not None:
         return enclosed_cm3(structure.surface)
     return structure.mask.count * grid.voxel_volume_mm3 / MM3_PER_CM3
 
 
 def enclosed_cm3(surface: Surface) -> float:
-    """The volume within a closed surface, by the divergence theorem. [cm3]"""
+    """The volume inside a closed surface, by the divergence theorem. [cm3]"""
     a, b, c = (surface.vertices_P[surface.faces[:, n]] - surface.vertices_P[0] for n in range(3))
     return abs(float(np.einsum("ij,ij->", a, np.cross(b, c)))) / 6.0 / MM3_PER_CM3
 
 
 def refuse_unlikely_target(file: str, surface: Surface) -> None:
-    """Raise SurfaceError where a target's surface is shorter than any target."""
+    """Raise SurfaceError if a target's surface is shorter than any target."""
     longest_mm = float(np.ptp(surface.vertices_P, axis=0).max())
     if longest_mm < MIN_TARGET_MM:
         raise SurfaceError(
             file,
-            f"the target is {longest_mm:.2g} mm long, and none is shorter than {MIN_TARGET_MM:g} mm",
+            f"the target is {longest_mm:.2g} mm long, and no target is shorter than {MIN_TARGET_MM:g} mm",
             "It is likely in cm, inches or m: write it in mm.",
         )
 
 
-def _found(cm3: float, size: _Size) -> str:
-    return f"it holds {cm3:.2g} cm3, and no patient's less than {size.least_cm3:g} cm3"
+def _too_small_text(cm3: float, size: _Size) -> str:
+    return f"its volume is {cm3:.2g} cm3, and no patient has less than {size.least_cm3:g} cm3"
 
 
 def _unit(measured: Iterable[tuple[float, _Size]]) -> str:
-    """The unit that makes what was measured most like an adult's."""
+    """The unit in which the measured volumes are closest to an adult's."""
     ratio = float(np.median([np.cbrt(size.usual_cm3 / max(cm3, 1e-9)) for cm3, size in measured]))
     return next(unit for unit, most in _UNITS if ratio < most)

@@ -1,1 +1,1 @@
-"""Runtime: how loops are compiled, where compiled ones are kept, and how work is spread over threads."""
+"""Runtime: how loops are compiled, where compiled loops are cached, and how work is divided among threads."""

@@ -1,10 +1,10 @@
-"""How the planner's loops are compiled.
+"""Just-in-time compilation of loops with numba.
 
-`error_model="numpy"`: a division by zero gives infinity instead of raising, so loops carry no checks. No loop
-is parallel in itself: `anatomy.runtime.parallel.parallel_for` gives ranges of rows to threads.
+`error_model="numpy"`: a division by zero gives infinity instead of raising, so loops contain no checks. No
+loop is parallel in itself: `anatomy.runtime.parallel.parallel_for` gives ranges of rows to threads.
 
-Loops carry no annotations: numba reads none, and compiles a loop for whatever arrays it is given. What they
-take stands in their docstrings, and `# type: ignore[no-untyped-def]` marks each.
+Loops have no annotations: numba reads none, and compiles a loop for the arrays that it is given. Docstrings
+describe the arguments, and `# type: ignore[no-untyped-def]` marks each loop.
 """
 
 from collections.abc import Callable
@@ -16,10 +16,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def jit(function: F) -> F:
-    """Compile one function, cached on disk, without the interpreter's lock."""
+    """Compile one function. The result is cached on disk, and runs without the interpreter's lock."""
     return cast(F, njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 def jit_inline(function: F) -> F:
-    """As `jit`, and made part of what calls it: passing SearchFields costs more than most functions do."""
+    """As `jit`, and inlined into its caller: passing SearchFields costs more than most functions do."""
     return cast(F, njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function))

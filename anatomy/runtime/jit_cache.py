@@ -1,8 +1,8 @@
-"""Where compiled loops are kept between runs.
+"""Where compiled loops are cached between runs.
 
-numba notices when the file of a cached function changes, but not when a function that it calls does: an
-upgrade could go on running an old clearance test inside a new search. So the cache's folder bears a digest of
-all sources, and changed sources find an empty one.
+numba notices when the file of a cached function changes, but not when the file of a called function does:
+after an upgrade, an old clearance test could still run inside a new search. So the name of the cache folder
+contains a digest of all sources, and changed sources start with an empty folder.
 """
 
 import os
@@ -24,17 +24,17 @@ def sources_digest(root: Path) -> str:
     for package in PACKAGES:
         files = sorted((root / package).rglob("*.py"))
         if not files:
-            raise AssertionError(f"no source of {package} below {root}: old compiled loops could run")
+            raise AssertionError(f"no source of {package} below {root}: outdated compiled loops could run")
         for file in files:
             digest.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
 def use_versioned_cache() -> None:
-    """Point numba at this version's folder, unless NUMBA_CACHE_DIR already says where."""
+    """Use this version's folder as numba's cache, unless NUMBA_CACHE_DIR is set."""
     if os.environ.get("NUMBA_CACHE_DIR"):
         return
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = base / "seedpath" / sources_digest(ROOT)[:16]
-    # numba makes its settings when it is imported; no type says which there are.
+    # numba creates its settings at import, so they have no types.
     numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]

@@ -1,5 +1,5 @@
-"""Work spread over threads. Compiled loops release the interpreter's lock and write rows of their own, so
-the result is the same on one thread or many."""
+"""Parallel loops over threads. Compiled loops release the interpreter's lock, and each writes its own rows,
+so the result is the same with one thread or many."""
 
 import os
 from collections.abc import Callable
@@ -7,18 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 PIECES_PER_THREAD = 8
-"""Rows differ in cost; smaller pieces even that out."""
+"""Rows differ in cost; smaller pieces balance the load."""
 
 
 def thread_count() -> int:
-    """How many threads to use: SEEDPATH_THREADS, else the cores this process may run on."""
+    """Number of threads: SEEDPATH_THREADS, else the cores that this process may use."""
     return int(os.environ.get("SEEDPATH_THREADS", "0")) or len(os.sched_getaffinity(0))
 
 
 def parallel_for(work: Callable[[int, int], object], count: int) -> None:
     """Call work(first, last) over consecutive ranges that cover 0..count, on all threads.
 
-    Returns when all are done. An exception of any piece is raised again here.
+    Returns when all ranges are done. Raises the first exception of a range.
     """
     threads = thread_count()
     pieces = min(count, threads * PIECES_PER_THREAD)

@@ -220,6 +220,6 @@ def test_a_volume_longer_than_any_scan_is_refused() -> None:
     for axis in range(3):
         shape = [1, 1, 1]
         shape[axis] = int(MAX_FIELD_MM) + 1
-        with pytest.raises(GridError, match="reach over 3001 mm") as refused:
+        with pytest.raises(GridError, match="extend over 3001 mm") as refused:
             grid_of_file("a.nii", (shape[0], shape[1], shape[2]), np.eye(4))
         assert refused.value.field == "a.nii"

@@ -45,7 +45,7 @@ def patient(axes: str = "", left_out: tuple[str, ...] = (), renamed: dict[str, s
 
 
 def notes(segmentation: Segmentation) -> list[str]:
-    return [note for note in scene(segmentation).notes if "It is not so that" in note]
+    return [note for note in scene(segmentation).notes if "It is not true that" in note]
 
 
 def test_a_patient_the_right_way_is_taken_without_a_word() -> None:
@@ -55,15 +55,19 @@ def test_a_patient_the_right_way_is_taken_without_a_word() -> None:
 @pytest.mark.parametrize(
     ("axes", "example", "cause"),
     [
-        ("xy", "nor that the spine lies behind the sternum", "turned by 180 degrees, as RAS read as LPS"),
+        (
+            "xy",
+            "nor that the spine lies behind the sternum",
+            "rotated by 180 degrees, as when RAS is read as LPS",
+        ),
         ("x", "lies to the left of", "is mirrored, or names of left and right"),
         ("y", "the spine lies behind the sternum", "from front to back"),
         ("z", "the heart lies above the liver", "upside down"),
-        ("xz", "nor that the heart lies above the liver", "mirrored or turned"),
-        ("xyz", "nor that the heart lies above the liver", "mirrored or turned"),
+        ("xz", "nor that the heart lies above the liver", "mirrored or rotated"),
+        ("xyz", "nor that the heart lies above the liver", "mirrored or rotated"),
     ],
 )
-def test_a_patient_turned_or_mirrored_is_refused(axes: str, example: str, cause: str) -> None:
+def test_a_rotated_or_mirrored_patient_is_refused(axes: str, example: str, cause: str) -> None:
     with pytest.raises(FrameMismatch, match=cause) as refused:
         scene(patient(axes))
     assert example in refused.value.value
@@ -83,7 +87,7 @@ def test_lungs_alone_tell_a_mirrored_patient() -> None:
 
 def test_one_pair_of_names_swapped_among_many_is_noted() -> None:
     swapped = patient(renamed={"rib_left_4": "rib_right_4", "rib_right_4": "rib_left_4"})
-    assert "It is not so that rib_left_4 lies to the left of rib_right_4: check their names." in notes(
+    assert "It is not true that rib_left_4 lies to the left of rib_right_4: check their names." in notes(
         swapped
     )
 
