@@ -9,7 +9,7 @@ from service.cli.terminal import ProgressLines, say
 from service.client import Altered, Client, ProblemError
 from service.settings import Settings
 from service.web.app import create_app
-from service.web.server import beside
+from service.web.server import serve_in_background
 
 CASE = "thorax"
 REQUEST = {"target": {"structure": "node_4R"}}
@@ -25,7 +25,7 @@ def demo() -> Plan:
     lines = ProgressLines()
     with (
         tempfile.TemporaryDirectory(prefix="seedpath-demo-") as folder,
-        beside(create_app(Settings(data_dir=Path(folder)))) as base,
+        serve_in_background(create_app(Settings(data_dir=Path(folder)))) as base,
         Client(base) as client,
     ):
         try:

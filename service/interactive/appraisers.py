@@ -1,4 +1,4 @@
-"""Appraising: needles that a hand moves are answered at once, at sandboxes that keep their scenes warm.
+"""Appraisers: needles that a hand moves are answered at once, at sandboxes that keep their scenes warm.
 
 A few needles of a case are always asked at the same sandbox, many at all sandboxes at once. A scene that is
 not warm holds up the others of its sandbox for as long as it takes to make.
@@ -36,7 +36,7 @@ SHARED_FROM = 100
 [U]."""
 
 
-class Appraising:
+class Appraisers:
     """The sandboxes at which needles are appraised, and slices along them are cut."""
 
     def __init__(self, settings: Settings) -> None:

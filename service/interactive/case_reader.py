@@ -1,5 +1,5 @@
-"""Reading: uploads are unpacked and read at sandboxes of their own, so that they neither wait for plans nor
-can take the service down, however they are made.
+"""CaseReader: uploads are unpacked and read at sandboxes of their own, so that they neither wait for plans
+nor can take the service down, however they are made.
 
 Of several sandboxes, one owner has all but one at most (`service.interactive.fair_queue`). A reading ends
 with its client.
@@ -29,7 +29,7 @@ MOST_OF_OWNER = 16
 """Uploads and shapes of one owner that are read or wait [U]."""
 
 
-class Reading:
+class CaseReader:
     """The sandboxes at which uploads are read, and shapes are made of them."""
 
     def __init__(self, settings: Settings, work: Work) -> None:

@@ -1,7 +1,7 @@
 """Large JSON: what a client sent is read at once where it is small, else in a thread, one text after the
 other, owner by owner.
 
-Reading takes time that grows with the text, and on the event loop everybody would wait for it. Nor does a
+CaseReader takes time that grows with the text, and on the event loop everybody would wait for it. Nor does a
 thread help while one call in C makes values of a text, for it keeps Python's lock. What that takes depends on
 the lists and objects more than on anything else, so they are counted first.
 """

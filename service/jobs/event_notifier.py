@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from service.jobs.job_table import JobTable
 from service.storage.database.connection import Unavailable
 
-_log = logging.getLogger("seedpath.watch")
+_log = logging.getLogger("seedpath.events")
 
 POLL_S = 0.1
 """How often the job table is asked: what happens elsewhere is known so late at most [U]."""

@@ -32,7 +32,7 @@ GONE_S = 60.0
 START_S = 600.0
 """Both limits, while the dispatcher starts a cluster [U]."""
 
-STALE_S = 10.0
+MAX_STATUS_AGE_S = 10.0
 """What was seen longer ago than this says nothing about now, as after a scheduler was not heard for so long
 [U]."""
 
@@ -71,7 +71,7 @@ class WorkforceStatus:
     @property
     def is_fresh(self) -> bool:
         """Whether it says something about now."""
-        return self.age_s <= STALE_S and not self.is_stuck
+        return self.age_s <= MAX_STATUS_AGE_S and not self.is_stuck
 
 
 class HeartbeatMonitor:
@@ -159,7 +159,7 @@ class HeartbeatMonitor:
         if (
             self._workforce.connected()
             and not self.workforce_status.is_away
-            and self.workforce_status.age_s <= STALE_S
+            and self.workforce_status.age_s <= MAX_STATUS_AGE_S
         ):
             return self.workforce_status
         return WorkforceStatus(time.monotonic(), is_away=True)

@@ -16,7 +16,7 @@ write a line, if all is well. Where it could not be had, the next lines try once
 NO_DISK = (errno.EINVAL, errno.EROFS)
 """What the system says where there is nothing to be flushed, as of a terminal or a pipe (fsync(2))."""
 
-_log = logging.getLogger("seedpath.gate")
+_log = logging.getLogger("seedpath.logs")
 
 
 class Appended:

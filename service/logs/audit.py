@@ -37,7 +37,7 @@ AT_ONCE = 200
 SETTLED_S = 1.0
 """Between two times that the disk is to keep what was written [U]."""
 
-_log = logging.getLogger("seedpath.gate")
+_log = logging.getLogger("seedpath.logs")
 
 
 @runtime_checkable

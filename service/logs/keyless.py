@@ -1,5 +1,5 @@
-"""Strangers: who has no key writes so many lines of the audit log in a second, and a count of the rest. So
-does who asks too often, with a key or without.
+"""KeylessLineLimit: who has no key writes so many lines of the audit log in a second, and a count of the
+rest. So does who asks too often, with a key or without.
 
 What they are answered tells nothing of any case, and they could fill a disk in hours otherwise.
 """
@@ -15,7 +15,7 @@ MOST_PER_S = 10
 SECOND_S = 1.0
 
 
-class Strangers:
+class KeylessLineLimit:
     """Counts requests by account, on the event loop. `tell` is given an account and how many of its requests
     have no line, once a second."""
 

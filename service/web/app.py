@@ -1,4 +1,4 @@
-"""App: the service's parts wired together, under /v1."""
+"""App: the service's state wired together, under /v1."""
 
 import asyncio
 import functools
@@ -14,8 +14,8 @@ from planner.records.plan import SOFTWARE
 from planner.records.wording.number_text import counted
 from service.host.periodic_thread import run_bounded
 from service.host.private_files import make_private
-from service.interactive.appraisers import Appraising
-from service.interactive.case_reader import Reading
+from service.interactive.appraisers import Appraisers
+from service.interactive.case_reader import CaseReader
 from service.interactive.large_json import LargeJson
 from service.jobs.dispatcher import Dispatcher
 from service.jobs.event_notifier import EventNotifier
@@ -37,14 +37,14 @@ from service.storage.reserved_space import records_room, reserve_of, without_res
 from service.storage.summaries import Summaries
 from service.study.folder import is_study
 from service.web import problem_answers
-from service.web.health.vitals import Vitals
+from service.web.health.health_monitor import HealthMonitor
 from service.web.metrics import Metrics
-from service.web.middleware.cors import Cors
-from service.web.middleware.gate import HEADERS, Gate
-from service.web.middleware.gzip_etags import Packed
-from service.web.middleware.head_and_options import Methods
+from service.web.middleware.auth import HEADERS, AuthMiddleware
+from service.web.middleware.cors import CorsMiddleware
+from service.web.middleware.gzip_etags import GzipMiddleware
+from service.web.middleware.head_and_options import HeadAndOptionsMiddleware
 from service.web.middleware.keys import Keys
-from service.web.middleware.rate_limit import Allowance
+from service.web.middleware.rate_limit import RateLimiter
 from service.web.openapi import describe_bodies
 from service.web.routes import (
     about,
@@ -59,7 +59,7 @@ from service.web.routes import (
     results,
     views,
 )
-from service.web.services import Parts
+from service.web.services import AppState
 
 _log = logging.getLogger("seedpath.store")
 
@@ -77,20 +77,20 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
     Raises OSError when the folder cannot be made or written, SettingsError when it is a study's, AnatomyError
     and database.connection.Unavailable when the database or the keys cannot be used.
     """
-    parts = _wired(settings, work)
+    state = _make_state(settings, work)
 
     @asynccontextmanager
     async def while_it_runs(app: FastAPI) -> AsyncIterator[None]:
         try:
-            parts.dispatcher.start()
-            parts.rounds.start()
-            parts.vitals.start()
+            state.dispatcher.start()
+            state.rounds.start()
+            state.health_monitor.start()
             # As in sandboxes: what stays as long as the process is not looked through while somebody waits.
             gc.collect()
             gc.freeze()
             yield
         finally:
-            await _close(parts)
+            await _close(state)
 
     name, _, version = SOFTWARE.partition(" ")
     app = FastAPI(
@@ -106,7 +106,7 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         lifespan=while_it_runs,
     )
-    app.state.parts = parts
+    app.state.service = state
     problem_answers.install(app)
     refused = ("no-key", "not-local", "foreign-page", "too-many-requests", "failed", "unavailable")
     # What cannot be noted in the audit log is not answered.
@@ -118,11 +118,11 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
     app.include_router(metrics.router)
     app.include_router(page.router)
     describe_bodies(app, EvaluateBody, ReplanBody, NeedlesBody, SlicesBody)
-    _put_behind_gate(app, settings, parts)
+    _wrap_in_middleware(app, settings, state)
     return app
 
 
-def _wired(settings: Settings, work: Work) -> Parts:
+def _make_state(settings: Settings, work: Work) -> AppState:
     if is_study(settings.data_dir):
         # It keeps less of a case than a service answers.
         raise SettingsError(
@@ -155,7 +155,7 @@ def _wired(settings: Settings, work: Work) -> Parts:
     dispatcher = Dispatcher(settings, work, job_table)
     policy = policy_of(settings)
     retention = Retention(database, library, job_table, settings.audit, policy)
-    return Parts(
+    return AppState(
         settings=settings,
         database=database,
         store=store,
@@ -165,9 +165,9 @@ def _wired(settings: Settings, work: Work) -> Parts:
         job_table=job_table,
         dispatcher=dispatcher,
         notifier=EventNotifier(job_table),
-        reading=Reading(settings, work),
-        appraising=Appraising(settings),
-        allowance=Allowance(
+        case_reader=CaseReader(settings, work),
+        appraisers=Appraisers(settings),
+        rate_limiter=RateLimiter(
             settings.requests_per_s,
             settings.requests_burst,
             settings.requests_at_once,
@@ -177,7 +177,7 @@ def _wired(settings: Settings, work: Work) -> Parts:
         metrics=Metrics(job_table, dispatcher, reserve),
         reserve=reserve,
         rounds=Rounds(retention, policy, settings.data_dir),
-        vitals=Vitals(settings, store, reserve, dispatcher),
+        health_monitor=HealthMonitor(settings, store, reserve, dispatcher),
     )
 
 
@@ -192,36 +192,36 @@ def _tell_unheld(library: Library) -> None:
         )
 
 
-async def _close(parts: Parts) -> None:
-    """End all parts at once, and last the database that they use: none waits for another, or for its errors.
+async def _close(state: AppState) -> None:
+    """End all state at once, and last the database that they use: none waits for another, or for its errors.
 
     Raises the first of these when all have ended.
     """
-    closing = (parts.dispatcher, parts.reading, parts.appraising, parts.rounds, parts.vitals)
+    closing = (state.dispatcher, state.case_reader, state.appraisers, state.rounds, state.health_monitor)
     # Not in the threads of requests, all of which may wait for a disk.
     ended = await asyncio.gather(*(asyncio.to_thread(p.close) for p in closing), return_exceptions=True)
-    await asyncio.to_thread(run_bounded, parts.database.close)
+    await asyncio.to_thread(run_bounded, state.database.close)
     for error in ended:
         if error is not None:
             raise error
 
 
-def _put_behind_gate(app: FastAPI, settings: Settings, parts: Parts) -> None:
+def _wrap_in_middleware(app: FastAPI, settings: Settings, state: AppState) -> None:
     """Have everything pass the gate, answers to faults too."""
     keys = None if settings.keys_file is None else Keys(settings.keys_file)
     inner = app.build_middleware_stack
 
     def whole() -> ASGIApp:
         cors = functools.partial(
-            Cors,
+            CorsMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "HEAD", "POST", "DELETE"],
             allow_headers=["*"],
             expose_headers=TOLD_TO_PAGES,
         )
         asked = cors if settings.cors_origins else None
-        answered = Methods(Packed(inner()), app.router)
-        return Gate(answered, keys, settings.cors_origins, parts.allowance, parts.metrics, asked)
+        answered = HeadAndOptionsMiddleware(GzipMiddleware(inner()), app.router)
+        return AuthMiddleware(answered, keys, settings.cors_origins, state.rate_limiter, state.metrics, asked)
 
     # Middleware that is added stays inside of what answers faults, so that those would go out without it.
     app.build_middleware_stack = whole  # type: ignore[method-assign]

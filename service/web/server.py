@@ -16,10 +16,10 @@ from service.host.descriptors import raise_limit
 from service.jobs.event_notifier import EventNotifier
 from service.settings import Settings
 from service.web.connections.connection import HttpConnection, SocketConnection
-from service.web.connections.connection_limit import Places
-from service.web.connections.listener import Door
-from service.web.connections.unread import Bounds
-from service.web.services import parts_of_app
+from service.web.connections.connection_limit import ConnectionLimit
+from service.web.connections.listener import Listener
+from service.web.connections.slow_reader import ClientTimeouts
+from service.web.services import state_of_app
 
 MAX_MESSAGE_BYTES = 1 << 20
 """A thousand entries and tips in one message of a WebSocket are shorter [U]."""
@@ -39,12 +39,12 @@ BACKLOG = 128
 loop at the most [U]."""
 
 MOST_OF_ADDRESS = 0.75
-"""Of all places, which one address may have: the rest is for others [U]."""
+"""Of all limit, which one address may have: the rest is for others [U]."""
 
 _log = logging.getLogger("seedpath.server")
 
 
-def listen(host: str, port: int) -> Door:
+def listen(host: str, port: int) -> Listener:
     """A socket that listens; port 0 takes a free one. Settings have refused a host that is not safe.
 
     Raises AnatomyError for a host that is not this machine's, or a port that is taken.
@@ -54,7 +54,7 @@ def listen(host: str, port: int) -> Door:
         listening = socket.create_server((host, port), family=family)
         # Connections inherit it. Without it each answer, sent as head and body, waits for an acknowledgement.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return Door(listening)
+        return Listener(listening)
     except OSError as error:
         where = f"{host} port {port}"
         raise AnatomyError(
@@ -68,13 +68,13 @@ def address(listening: socket.socket, scheme: str = "http") -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def serve(app: FastAPI, listening: Door) -> None:
+def serve(app: FastAPI, listening: Listener) -> None:
     """Serve until a signal ends it."""
     _server(app, listening).run(sockets=[listening])
 
 
 @contextlib.contextmanager
-def beside(app: FastAPI) -> Iterator[str]:
+def serve_in_background(app: FastAPI) -> Iterator[str]:
     """Serve on a free loopback port in a thread, for as long as the context lasts. Yields the address."""
     with listen("127.0.0.1", 0) as listening:
         server = _server(app, listening)
@@ -101,8 +101,8 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _places(settings: Settings) -> Places:
-    """Places for as many connections as there are descriptors for."""
+def _connection_limit(settings: Settings) -> ConnectionLimit:
+    """ConnectionLimit for as many connections as there are descriptors for."""
     most = raise_limit(settings.max_connections)
     if most < settings.max_connections:
         _log.warning("%d connections at most: the system allows no more open files", most)
@@ -111,16 +111,16 @@ def _places(settings: Settings) -> Places:
         bool(settings.trusted_proxies) or not settings.behind_tls_proxy
     )
     of_address = min(settings.max_connections_of_address, max(1, int(MOST_OF_ADDRESS * most)))
-    return Places(most, of_address if tells_apart else most, frozenset(settings.trusted_proxies))
+    return ConnectionLimit(most, of_address if tells_apart else most, frozenset(settings.trusted_proxies))
 
 
-def _server(app: FastAPI, door: Door) -> uvicorn.Server:
-    parts = parts_of_app(app)
-    settings = parts.settings
-    door.places = _places(settings)
-    bounds = Bounds(settings.head_s, settings.body_idle_s, settings.body_bytes_per_s)
-    http: Any = functools.partial(HttpConnection, door, bounds)
-    ws: Any = functools.partial(SocketConnection, door, bounds)
+def _server(app: FastAPI, listener: Listener) -> uvicorn.Server:
+    state = state_of_app(app)
+    settings = state.settings
+    listener.limit = _connection_limit(settings)
+    timeouts = ClientTimeouts(settings.head_s, settings.body_idle_s, settings.body_bytes_per_s)
+    http: Any = functools.partial(HttpConnection, listener, timeouts)
+    ws: Any = functools.partial(SocketConnection, listener, timeouts)
     config = uvicorn.Config(
         app,
         http=http,
@@ -144,4 +144,4 @@ def _server(app: FastAPI, door: Door) -> uvicorn.Server:
         # A kilobyte may unpack to a megabyte, a thousand of them in one read.
         ws_per_message_deflate=False,
     )
-    return _Server(config, parts.notifier)
+    return _Server(config, state.notifier)

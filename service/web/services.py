@@ -1,12 +1,12 @@
-"""Parts: what a running service is made of, wired once by `service.web.app` and used by all routes."""
+"""AppState: what a running service is made of, wired once by `service.web.app` and used by all routes."""
 
 from dataclasses import dataclass
 
 from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
-from service.interactive.appraisers import Appraising
-from service.interactive.case_reader import Reading
+from service.interactive.appraisers import Appraisers
+from service.interactive.case_reader import CaseReader
 from service.interactive.large_json import LargeJson
 from service.jobs.dispatcher import Dispatcher
 from service.jobs.event_notifier import EventNotifier
@@ -19,13 +19,13 @@ from service.storage.library import Library
 from service.storage.quota import Quota
 from service.storage.reserved_space import Reserve
 from service.storage.summaries import Summaries
-from service.web.health.vitals import Vitals
+from service.web.health.health_monitor import HealthMonitor
 from service.web.metrics import Metrics
-from service.web.middleware.rate_limit import Allowance
+from service.web.middleware.rate_limit import RateLimiter
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
+class AppState:
     """The service's settings, records and files, its jobs, who reads what is sent, what owners may ask."""
 
     settings: Settings
@@ -37,23 +37,23 @@ class Parts:
     job_table: JobTable
     dispatcher: Dispatcher
     notifier: EventNotifier
-    reading: Reading
-    appraising: Appraising
-    allowance: Allowance
+    case_reader: CaseReader
+    appraisers: Appraisers
+    rate_limiter: RateLimiter
     large_json: LargeJson
     metrics: Metrics
     reserve: Reserve
     rounds: Rounds
-    vitals: Vitals
+    health_monitor: HealthMonitor
 
 
-def parts_of(request: HTTPConnection) -> Parts:
-    """The parts of the service that received this request."""
-    return parts_of_app(request.app)
+def state_of(request: HTTPConnection) -> AppState:
+    """The state of the service that received this request."""
+    return state_of_app(request.app)
 
 
-def parts_of_app(app: FastAPI) -> Parts:
-    """The parts that `service.web.app` made this app of."""
-    parts = app.state.parts
-    assert isinstance(parts, Parts)
-    return parts
+def state_of_app(app: FastAPI) -> AppState:
+    """The state that `service.web.app` made this app of."""
+    state = app.state.service
+    assert isinstance(state, AppState)
+    return state

@@ -19,13 +19,13 @@ from service.operations.job_tasks import Work
 from service.settings import Settings
 from service.web.app import create_app
 from service.web.middleware.keys import create
-from service.web.server import beside
+from service.web.server import serve_in_background
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     settings = Settings(data_dir=tmp_path_factory.mktemp("data"))
-    with beside(create_app(settings, Work(fakes.describe, fakes.plan))) as address:
+    with serve_in_background(create_app(settings, Work(fakes.describe, fakes.plan))) as address:
         yield address
 
 
@@ -137,7 +137,7 @@ def test_progress_is_told_and_a_cancelled_job_ends_the_wait(client: Client) -> N
 def test_a_key_is_sent(tmp_path: Path) -> None:
     token = create(tmp_path / "keys.json", "ann")
     settings = Settings(data_dir=tmp_path / "data", keys_file=tmp_path / "keys.json")
-    with beside(create_app(settings, Work(fakes.describe, fakes.plan))) as base:
+    with serve_in_background(create_app(settings, Work(fakes.describe, fakes.plan))) as base:
         with Client(base, key=token) as client:
             assert list(client.cases()) == []
         with Client(base) as client, pytest.raises(ProblemError, match="No key"):

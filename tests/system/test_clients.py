@@ -16,7 +16,7 @@ from rest_calls import GENEROUS_S, healthy
 
 from service.settings import Settings
 from service.web.app import create_app
-from service.web.server import beside
+from service.web.server import serve_in_background
 
 NPM = ("openapi-typescript@7.13.0", "typescript@5.9.3")
 
@@ -59,7 +59,7 @@ export const wrong: Partial<Asked> = { target: { structure: 5 } };
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     app = create_app(Settings(data_dir=tmp_path_factory.mktemp("data")), instant_work.WORK)
     with (
-        beside(app) as base,
+        serve_in_background(app) as base,
         httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
     ):
         yield client

@@ -38,7 +38,6 @@ from service.storage.reserved_space import (
     without_reserve,
 )
 from service.web.app import create_app
-from service.web.server import beside
 
 RESERVE_BYTES = 4 << 20
 DISK_BYTES = 32 << 20
@@ -297,6 +296,7 @@ from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate
 from service.storage.database.tables import holdings
 from service.storage.reserved_space import Reserve
+from service.web.server import serve_in_background
 
 folder, url = Path(sys.argv[1]), f"sqlite:///{sys.argv[1]}/records.sqlite"
 reserve = Reserve(folder, 2 << 20)
@@ -488,7 +488,7 @@ def test_what_cannot_be_noted_is_not_answered_and_removing_works_longer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, auditing: Callable[[Path], AuditLog]
 ) -> None:
     app = create_app(Settings(data_dir=tmp_path / "data"), Work(fakes.describe, fakes.plan))
-    with beside(app) as base, client_of(base, None) as client:
+    with serve_in_background(app) as base, client_of(base, None) as client:
         sent = [upload(("file", f"{n}.nii", b"a")) for n in range(3)]
         kept = [client.post("/v1/cases", **form).headers["location"] for form in sent]
         # A device that says of every write that the disk is full.

@@ -21,7 +21,7 @@ from service_process import GENEROUS_S, Service, eventually, running
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from service.web.http.body import Patience
+from service.web.http.body import BodyTimeout
 from service.web.routes.paths import HELD_BY_SOCKET_BYTES
 from service.web.server import GRACE_S
 
@@ -152,13 +152,13 @@ def readable(connection: socket.socket) -> bool:
 
 
 def test_a_body_is_waited_for_as_long_as_its_rate_allows() -> None:
-    patience = Patience(idle_s=30.0, bytes_per_s=500.0)
+    patience = BodyTimeout(idle_s=30.0, bytes_per_s=500.0)
     assert patience.left_s == 30.0
     # One byte every 29 s: the second is the last that is waited for.
     patience.note(29.0, 1)
     assert patience.left_s == pytest.approx(1.0 + 1 / 500)
     # A gigabyte at 600 bytes/s is waited for to its end.
-    steady = Patience(idle_s=30.0, bytes_per_s=500.0)
+    steady = BodyTimeout(idle_s=30.0, bytes_per_s=500.0)
     for _ in range(1000):
         assert steady.left_s == 30.0
         steady.note(10.0, 6000)

@@ -18,7 +18,7 @@ from service.schemas.plan.file import read_plan
 from service.schemas.plan.followup_file import read_evaluation, read_replanned
 from service.settings import Settings
 from service.web.app import create_app
-from service.web.server import beside
+from service.web.server import serve_in_background
 
 TARGETS = ("station_4R", "station_3A", "lung_right_upper")
 
@@ -182,7 +182,7 @@ def test_a_chest_is_planned_over_rest_to_the_same_bytes(
     files = [(part, (path.name, path.read_bytes())) for part, path in parts]
     wait = {"Prefer": "wait=280"}
     with (
-        beside(create_app(Settings(data_dir=tmp_path / "data"))) as base,
+        serve_in_background(create_app(Settings(data_dir=tmp_path / "data"))) as base,
         httpx.Client(base_url=base, trust_env=False, timeout=300) as client,
     ):
         case = client.post("/v1/cases", files=files)

@@ -1,7 +1,7 @@
-"""Connection: uvicorn's protocols, with bounds on how long a client is waited for.
+"""Connection: uvicorn's protocols, with timeouts on how long a client is waited for.
 
     a head      from the connection's first moment, or the next request's first byte, for `head_s`
-    an answer   as long as it is read at `bytes_per_s`, in steps (service.web.connections.unread)
+    an answer   as long as it is read at `bytes_per_s`, in steps (service.web.connections.slow_reader)
 
 Bodies have theirs in `service.web.http.body`, which knows who sends them. A body that was not asked for,
 after an answer to its head, is thrown away for `head_s` at the most. What is closed by a bound is closed
@@ -17,24 +17,24 @@ from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from service.web.connections.connection_limit import Place
-from service.web.connections.lingering import Lingering
-from service.web.connections.listener import Door
-from service.web.connections.read_in_pieces import InPieces
-from service.web.connections.unread import Bounds, Unread, is_all_read
+from service.web.connections.bounded_reads import BoundedReads
+from service.web.connections.connection_limit import ConnectionSlot
+from service.web.connections.lingering import LingeringTransport
+from service.web.connections.listener import Listener
+from service.web.connections.slow_reader import ClientTimeouts, SlowReaderGuard, is_all_read
 
 
-class HttpConnection(H11Protocol, InPieces):
-    """HTTP, with a place at the door."""
+class HttpConnection(H11Protocol, BoundedReads):
+    """HTTP, with a slot at the listener."""
 
     _raw: asyncio.Transport
-    _unread: Unread
+    _slow_reader: SlowReaderGuard
 
-    def __init__(self, door: Door, bounds: Bounds, **given: Any) -> None:
+    def __init__(self, listener: Listener, timeouts: ClientTimeouts, **given: Any) -> None:
         super().__init__(**given)
         self.app = self._closing(self.app)
-        self._door, self._bounds = door, bounds
-        self._place: Place | None = None
+        self._listener, self._timeouts = listener, timeouts
+        self._slot: ConnectionSlot | None = None
         self._head: asyncio.TimerHandle | None = None
         self._is_upgraded = self._is_lingering = False
 
@@ -42,9 +42,9 @@ class HttpConnection(H11Protocol, InPieces):
         """A connection, of which the head of a request is awaited."""
         super().connection_made(transport)
         self._raw = transport
-        self.transport = Lingering(transport, self._linger)  # type: ignore[assignment]
-        self._unread = Unread(transport, self._bounds)
-        self._place = self._door.place_of(transport.get_extra_info("socket").fileno())
+        self.transport = LingeringTransport(transport, self._linger)  # type: ignore[assignment]
+        self._slow_reader = SlowReaderGuard(transport, self._timeouts)
+        self._slot = self._listener.slot_of(transport.get_extra_info("socket").fileno())
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
@@ -59,7 +59,7 @@ class HttpConnection(H11Protocol, InPieces):
     def handle_websocket_upgrade(self, event: Any) -> None:
         """From here on it is a WebSocket's."""
         self._is_upgraded = True
-        self._unread.end()
+        self._slow_reader.end()
         self.transport = self._raw
         self._look()
         super().handle_websocket_upgrade(event)
@@ -74,7 +74,7 @@ class HttpConnection(H11Protocol, InPieces):
         """Nothing came after the last answer."""
         # Over TLS, what is still on its way would be lost soon after the close.
         if not self.transport.is_closing() and not is_all_read(self._raw):
-            self._unread.begin()
+            self._slow_reader.begin()
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
@@ -85,12 +85,12 @@ class HttpConnection(H11Protocol, InPieces):
     def eof_received(self) -> None:
         """The client says no more, or gives way to another."""
         super().eof_received()
-        self._unread.begin()
+        self._slow_reader.begin()
 
     def pause_writing(self) -> None:
         """The client reads more slowly than it is answered."""
         super().pause_writing()
-        self._unread.begin()
+        self._slow_reader.begin()
         self._look()
 
     def resume_writing(self) -> None:
@@ -101,7 +101,7 @@ class HttpConnection(H11Protocol, InPieces):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         self._end_head()
-        self._unread.end()
+        self._slow_reader.end()
         super().connection_lost(exc)
 
     def _closing(self, app: ASGIApp) -> ASGIApp:
@@ -130,7 +130,7 @@ class HttpConnection(H11Protocol, InPieces):
     def _end_unread_at_last(self) -> None:
         """A connection closes once all is read, which may be never."""
         if self.transport.is_closing():
-            self._unread.begin()
+            self._slow_reader.begin()
 
     @property
     def _is_answering(self) -> bool:
@@ -141,18 +141,18 @@ class HttpConnection(H11Protocol, InPieces):
         waits_for_reader = self.flow.write_paused and not self._is_lingering
         if self._is_answering or self._is_upgraded or waits_for_reader:
             self._end_head()
-        if self._place is None or self._door.places is None:
+        if self._slot is None or self._listener.limit is None:
             return
         if waits_for_reader:
-            self._door.places.unread(self._place)
+            self._listener.limit.wait_for_reader(self._slot)
         elif self._is_answering or self._is_upgraded:
-            self._door.places.busy(self._place)
+            self._listener.limit.busy(self._slot)
         elif self.cycle is not None:
-            self._door.places.rest(self._place)
+            self._listener.limit.rest(self._slot)
 
     def _await_head(self) -> None:
         # Aborted, not closed: nothing that was said to it need be read.
-        self._head = self.loop.call_later(self._bounds.head_s, self._raw.abort)
+        self._head = self.loop.call_later(self._timeouts.head_s, self._raw.abort)
 
     def _end_head(self) -> None:
         if self._head is not None:
@@ -160,37 +160,37 @@ class HttpConnection(H11Protocol, InPieces):
             self._head = None
 
 
-class SocketConnection(WebSocketsSansIOProtocol, InPieces):
-    """A WebSocket, at the place of the request that asked for it."""
+class SocketConnection(WebSocketsSansIOProtocol, BoundedReads):
+    """A WebSocket, at the slot of the request that asked for it."""
 
-    _unread: Unread
+    _slow_reader: SlowReaderGuard
 
-    def __init__(self, door: Door, bounds: Bounds, **given: Any) -> None:
+    def __init__(self, listener: Listener, timeouts: ClientTimeouts, **given: Any) -> None:
         super().__init__(**given)
-        self._door, self._bounds = door, bounds
-        self._place: Place | None = None
+        self._listener, self._timeouts = listener, timeouts
+        self._slot: ConnectionSlot | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A connection whose request was an upgrade."""
         super().connection_made(transport)
         assert isinstance(transport, asyncio.Transport)
-        self._unread = Unread(transport, self._bounds)
-        self._place = self._door.place_of(transport.get_extra_info("socket").fileno())
+        self._slow_reader = SlowReaderGuard(transport, self._timeouts)
+        self._slot = self._listener.slot_of(transport.get_extra_info("socket").fileno())
 
     def pause_writing(self) -> None:
         """The client reads more slowly than it is answered."""
         super().pause_writing()
-        self._unread.begin()
-        if self._place is not None and self._door.places is not None:
-            self._door.places.unread(self._place)
+        self._slow_reader.begin()
+        if self._slot is not None and self._listener.limit is not None:
+            self._listener.limit.wait_for_reader(self._slot)
 
     def resume_writing(self) -> None:
         """The client has read most of it."""
         super().resume_writing()
-        if self._place is not None and self._door.places is not None:
-            self._door.places.busy(self._place)
+        if self._slot is not None and self._listener.limit is not None:
+            self._listener.limit.busy(self._slot)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
-        self._unread.end()
+        self._slow_reader.end()
         super().connection_lost(exc)

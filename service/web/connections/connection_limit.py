@@ -1,14 +1,15 @@
-"""Places: how many connections there are, in all and from one address, and who gives way where all are taken.
+"""ConnectionLimit: how many connections there are, in all and from one address, and who gives way where all
+are taken.
 
     fresh      no whole head has come yet
     busy       a request is being answered, or a WebSocket is open
     resting    the last request is answered, the next one has not come
-    unread     more was written than the client has read for now
+    wait_for_reader     more was written than the client has read for now
 
-Where all places are taken, a connection that waits for its client gives way to a new one: the one that has
-been fresh the longest, else the one that has rested the longest, else the one that is unread the longest. So
-a crowd of half-sent heads, or of readers that take their time, crowds out itself, and who sends a whole head
-is served. Where all are busy, the new one is turned away.
+Where all limit are taken, a connection that waits for its client gives way to a new one: the one that has
+been fresh the longest, else the one that has rested the longest, else the one that is wait_for_reader the
+longest. So a crowd of half-sent heads, or of readers that take their time, crowds out itself, and who sends a
+whole head is served. Where all are busy, the new one is turned away.
 """
 
 from collections import Counter, OrderedDict
@@ -16,23 +17,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from service.web.middleware.rate_limit import stranger
+from service.web.middleware.rate_limit import keyless_account
 
 
 class _State(Enum):
     FRESH = auto()
     RESTING = auto()
-    UNREAD = auto()
+    READER = auto()
     BUSY = auto()
 
 
-_GIVE_WAY = (_State.FRESH, _State.RESTING, _State.UNREAD)
+_GIVE_WAY = (_State.FRESH, _State.RESTING, _State.READER)
 """Who waits for its client, in this order."""
 
 
 @dataclass(eq=False)
-class Place:
-    """One connection's place; `leave` has it end."""
+class ConnectionSlot:
+    """One connection's slot; `leave` has it end."""
 
     address: str
     leave: Callable[[], None]
@@ -40,33 +41,35 @@ class Place:
     is_taken: bool = True
 
     @property
-    def is_unread(self) -> bool:
+    def waits_for_reader(self) -> bool:
         """Whether what was written waits for the client to read it."""
-        return self.state is _State.UNREAD
+        return self.state is _State.READER
 
 
-class Places:
-    """Places for connections, so many for one address; addresses in `unbounded` may have them all, as a proxy
-    that speaks for others. For one thread."""
+class ConnectionLimit:
+    """ConnectionLimit for connections, so many for one address; addresses in `unbounded` may have them all,
+    as a proxy that speaks for others. For one thread."""
 
     def __init__(self, most: int, most_of_address: int, unbounded: frozenset[str] = frozenset()) -> None:
         self.most = most
         self._most_of_address = most_of_address
-        self._unbounded = frozenset(stranger(address) for address in unbounded)
+        self._unbounded = frozenset(keyless_account(address) for address in unbounded)
         self._taken = 0
         self._of_address: Counter[str] = Counter()
         # Who waits for its client, longest first, of all and of each address.
-        self._waiting: dict[_State, OrderedDict[Place, None]] = {state: OrderedDict() for state in _GIVE_WAY}
+        self._waiting: dict[_State, OrderedDict[ConnectionSlot, None]] = {
+            state: OrderedDict() for state in _GIVE_WAY
+        }
 
     @property
     def taken(self) -> int:
-        """Places that are taken."""
+        """ConnectionLimit that are taken."""
         return self._taken
 
-    def take(self, address: str, leave: Callable[[], None]) -> Place | None:
-        """A place for a new connection from this address, perhaps in place of one that waits for its client,
+    def take(self, address: str, leave: Callable[[], None]) -> ConnectionSlot | None:
+        """A slot for a new connection from this address, perhaps in slot of one that waits for its client,
         which is told to leave; None where there is none."""
-        account = stranger(address)
+        account = keyless_account(address)
         of_one = account not in self._unbounded and self._of_address[account] >= self._most_of_address
         if of_one or self._taken >= self.most:
             gives_way = self._longest_waiting(account if of_one else None)
@@ -74,49 +77,49 @@ class Places:
                 return None
             self.end(gives_way)
             gives_way.leave()
-        place = Place(account, leave)
+        slot = ConnectionSlot(account, leave)
         self._taken += 1
         self._of_address[account] += 1
-        self._waiting[_State.FRESH][place] = None
-        return place
+        self._waiting[_State.FRESH][slot] = None
+        return slot
 
-    def busy(self, place: Place) -> None:
+    def busy(self, slot: ConnectionSlot) -> None:
         """A request of the connection is being answered."""
-        self._become(place, _State.BUSY)
+        self._become(slot, _State.BUSY)
 
-    def rest(self, place: Place) -> None:
+    def rest(self, slot: ConnectionSlot) -> None:
         """The connection waits for its client's next request."""
-        self._become(place, _State.RESTING)
+        self._become(slot, _State.RESTING)
 
-    def unread(self, place: Place) -> None:
+    def wait_for_reader(self, slot: ConnectionSlot) -> None:
         """The connection waits for its client to read."""
-        self._become(place, _State.UNREAD)
+        self._become(slot, _State.READER)
 
-    def end(self, place: Place) -> None:
+    def end(self, slot: ConnectionSlot) -> None:
         """The connection has ended, or is told to. What ended already stays so."""
-        if not place.is_taken:
+        if not slot.is_taken:
             return
-        place.is_taken = False
+        slot.is_taken = False
         self._taken -= 1
-        self._of_address[place.address] -= 1
-        if self._of_address[place.address] == 0:
-            del self._of_address[place.address]
-        if place.state is not _State.BUSY:
-            del self._waiting[place.state][place]
+        self._of_address[slot.address] -= 1
+        if self._of_address[slot.address] == 0:
+            del self._of_address[slot.address]
+        if slot.state is not _State.BUSY:
+            del self._waiting[slot.state][slot]
 
-    def _become(self, place: Place, state: _State) -> None:
-        if not place.is_taken or place.state is state:
+    def _become(self, slot: ConnectionSlot, state: _State) -> None:
+        if not slot.is_taken or slot.state is state:
             return
-        if place.state is not _State.BUSY:
-            del self._waiting[place.state][place]
-        place.state = state
+        if slot.state is not _State.BUSY:
+            del self._waiting[slot.state][slot]
+        slot.state = state
         if state is not _State.BUSY:
-            self._waiting[state][place] = None
+            self._waiting[state][slot] = None
 
-    def _longest_waiting(self, account: str | None) -> Place | None:
+    def _longest_waiting(self, account: str | None) -> ConnectionSlot | None:
         """Of one account, or of all."""
         for waiting in self._waiting.values():
-            for place in waiting:
-                if account is None or place.address == account:
-                    return place
+            for slot in waiting:
+                if account is None or slot.address == account:
+                    return slot
         return None

@@ -1,4 +1,4 @@
-"""Lingering: a transport that is closed only once its client is done, where that still sends.
+"""LingeringTransport: a transport that is closed only once its client is done, where that still sends.
 
 A system that is told to close a connection with something unread resets it, and what was written may be lost
 on its way (RFC 9112, 9.6). So the sending side is closed, and what comes is thrown away, for a while.
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-class Lingering:
+class LingeringTransport:
     """An asyncio transport. Its `close` asks whether the connection `lingers`, which then ends it."""
 
     def __init__(self, transport: asyncio.Transport, lingers: Callable[[], bool]) -> None:

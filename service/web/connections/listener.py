@@ -1,5 +1,5 @@
-"""Door: the socket that listens. Each connection has a place from its first moment to its last, whatever is
-spoken over it, so that there are always fewer of them than file descriptors.
+"""Listener: the socket that listens. Each connection has a slot from its first moment to its last, whatever
+is spoken over it, so that there are always fewer of them than file descriptors.
 """
 
 import contextlib
@@ -11,9 +11,9 @@ import time
 import weakref
 from typing import Any
 
-from service.web.connections.connection_limit import Place, Places
+from service.web.connections.connection_limit import ConnectionLimit, ConnectionSlot
 
-_log = logging.getLogger("seedpath.door")
+_log = logging.getLogger("seedpath.listener")
 
 REST_S = 1.0
 """How long nothing is accepted where the system has no room for more: as asyncio rests."""
@@ -24,40 +24,40 @@ NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 NO_RESOURCES = (*NO_DESCRIPTORS, errno.ENOBUFS, errno.ENOMEM)
 
 
-class Visitor(socket.socket):
+class AcceptedConnection(socket.socket):
     """A connection that was accepted. It knows when it is closed, and whoever closes it."""
 
     at_end: "weakref.finalize[Any, Any] | None" = None
 
     def close(self) -> None:
-        """Close it, and give its place back."""
+        """Close it, and give its slot back."""
         super().close()
         if self.at_end is not None:
             self.at_end()
 
 
-class Door(socket.socket):
-    """A socket that listens, and accepts as many connections as there are places for. It is used by an event
+class Listener(socket.socket):
+    """A socket that listens, and accepts as many connections as there are limit for. It is used by an event
     loop, which calls `accept` until that would block."""
 
-    places: Places | None = None
+    limit: ConnectionLimit | None = None
 
     def __init__(self, listening: socket.socket) -> None:
         kind = (listening.family, listening.type, listening.proto)
         super().__init__(*kind, fileno=listening.detach())
-        self._at: dict[int, Place] = {}
+        self._at: dict[int, ConnectionSlot] = {}
         self._spare: int | None = os.open(os.devnull, os.O_RDONLY)
         self._closed_until_s = 0.0
         self._waits = False
 
-    def place_of(self, descriptor: int) -> Place | None:
-        """The place of the connection that has this file descriptor."""
+    def slot_of(self, descriptor: int) -> ConnectionSlot | None:
+        """The slot of the connection that has this file descriptor."""
         return self._at.get(descriptor)
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """The next connection that has a place; who has none is turned away. Raises BlockingIOError."""
+        """The next connection that has a slot; who has none is turned away. Raises BlockingIOError."""
         if self._waits or time.monotonic() < self._closed_until_s:
-            # Who gives way does so in the loop's next turn: there are never more at a time than places.
+            # Who gives way does so in the loop's next turn: there are never more at a time than limit.
             self._waits = False
             raise BlockingIOError
         try:
@@ -66,10 +66,10 @@ class Door(socket.socket):
             if error.errno in NO_RESOURCES:
                 self._turn_away_unseen(error)
             raise
-        connection = Visitor(self.family, self.type, self.proto, fileno=accepted.detach())
-        if self.places is not None and not self._is_seated(connection, str(address[0]), self.places):
+        connection = AcceptedConnection(self.family, self.type, self.proto, fileno=accepted.detach())
+        if self.limit is not None and not self._is_seated(connection, str(address[0]), self.limit):
             connection.close()
-            _log.warning("a connection was turned away: all %d places are taken", self.places.most)
+            _log.warning("a connection was turned away: all %d limit are taken", self.limit.most)
             # One for each turn of the loop, so that a crowd holds nobody up.
             raise BlockingIOError
         return connection, address
@@ -81,7 +81,7 @@ class Door(socket.socket):
             os.close(self._spare)
             self._spare = None
 
-    def _is_seated(self, connection: Visitor, address: str, places: Places) -> bool:
+    def _is_seated(self, connection: AcceptedConnection, address: str, limit: ConnectionLimit) -> bool:
         gone = weakref.ref(connection)
 
         def leave() -> None:
@@ -90,21 +90,21 @@ class Door(socket.socket):
             if leaving is not None:
                 # The loop reads its end, and closes it as if the client had left: what is written to it is
                 # still sent. Where that is what it waits for, the loop finds that it cannot be written.
-                how = socket.SHUT_RDWR if place is not None and place.is_unread else socket.SHUT_RD
+                how = socket.SHUT_RDWR if slot is not None and slot.waits_for_reader else socket.SHUT_RD
                 with contextlib.suppress(OSError):
                     leaving.shutdown(how)
 
-        place = places.take(address, leave)
-        if place is None:
+        slot = limit.take(address, leave)
+        if slot is None:
             return False
         descriptor = connection.fileno()
-        self._at[descriptor] = place
-        connection.at_end = weakref.finalize(connection, self._ended, descriptor, place, places)
+        self._at[descriptor] = slot
+        connection.at_end = weakref.finalize(connection, self._ended, descriptor, slot, limit)
         return True
 
-    def _ended(self, descriptor: int, place: Place, places: Places) -> None:
-        places.end(place)
-        if self._at.get(descriptor) is place:
+    def _ended(self, descriptor: int, slot: ConnectionSlot, limit: ConnectionLimit) -> None:
+        limit.end(slot)
+        if self._at.get(descriptor) is slot:
             del self._at[descriptor]
 
     def _turn_away_unseen(self, error: OSError) -> None:

@@ -1,4 +1,5 @@
-"""Check: a question that a thread of its own asks again and again, so that nobody waits for the answer."""
+"""BackgroundCheck: a question that a thread of its own asks again and again, so that nobody waits for the
+answer."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ T = TypeVar("T")
 EVERY_S = 1.0
 """Between an answer and the next question [U]."""
 
-STALE_S = 10.0
+MAX_AGE_S = 10.0
 """An answer that is older says nothing about now [U]."""
 
 ERRORS = (OSError, Unavailable, Problem)
@@ -22,7 +23,7 @@ ERRORS = (OSError, Unavailable, Problem)
 
 
 @dataclass(frozen=True)
-class Answer(Generic[T]):
+class CheckResult(Generic[T]):
     """What was answered at `at_s` by the monotonic clock: a value, or an error."""
 
     at_s: float
@@ -37,16 +38,16 @@ class Answer(Generic[T]):
     @property
     def is_fresh(self) -> bool:
         """Whether it says something about now."""
-        return self.age_s <= STALE_S
+        return self.age_s <= MAX_AGE_S
 
 
-class Check(Generic[T]):
+class BackgroundCheck(Generic[T]):
     """Asks `ask` again and again. Before its first answer there is one without value or error."""
 
     def __init__(self, name: str, ask: Callable[[], T]) -> None:
         self._ask = ask
         self._periodic_thread = PeriodicThread(f"seedpath-{name}", self._look, EVERY_S)
-        self.last: Answer[T] = Answer(time.monotonic())
+        self.last: CheckResult[T] = CheckResult(time.monotonic())
 
     def start(self) -> None:
         """Begin to ask; returns at once."""
@@ -60,6 +61,6 @@ class Check(Generic[T]):
         try:
             value = self._ask()
         except ERRORS as error:
-            self.last = Answer(time.monotonic(), error=error)
+            self.last = CheckResult(time.monotonic(), error=error)
         else:
-            self.last = Answer(time.monotonic(), value)
+            self.last = CheckResult(time.monotonic(), value)

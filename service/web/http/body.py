@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from service.problems import of_json, problem
 from service.schemas.json.strict import Model, NotJson, Refused, read_model
 from service.web.http.owner import held_by, owner_of
-from service.web.services import parts_of
+from service.web.services import state_of
 
 
 def media_type(request: Request) -> str:
@@ -22,7 +22,7 @@ def media_type(request: Request) -> str:
 
 
 @dataclass
-class Patience:
+class BodyTimeout:
     """How long a body is waited for: never longer than `idle_s` for the next of it, and in all no longer than
     `idle_s` and what it takes at the least rate."""
 
@@ -52,18 +52,18 @@ class Patience:
 
 async def chunks(request: Request) -> AsyncGenerator[bytes, None]:
     """The body as it arrives. Raises Problem when it stands still or dribbles, and ClientDisconnect."""
-    patience = Patience(parts_of(request).settings.body_idle_s, parts_of(request).settings.body_bytes_per_s)
+    timeout = BodyTimeout(state_of(request).settings.body_idle_s, state_of(request).settings.body_bytes_per_s)
     stream = aiter(request.stream())
     while True:
         began = time.monotonic()
         try:
-            chunk = await asyncio.wait_for(anext(stream), patience.left_s)
+            chunk = await asyncio.wait_for(anext(stream), timeout.left_s)
         except StopAsyncIteration:
             return
         except TimeoutError:
-            raise problem("too-slow", patience.refusal) from None
+            raise problem("too-slow", timeout.refusal) from None
         # What the service does with a chunk is not the sender's time.
-        patience.note(time.monotonic() - began, len(chunk))
+        timeout.note(time.monotonic() - began, len(chunk))
         yield chunk
 
 
@@ -99,6 +99,6 @@ async def json_body(request: Request, model: type[Model], max_bytes: int, hint: 
     try:
         body = await small_body(request, max_bytes)
         read = partial(read_model, model, max_bytes=max_bytes)
-        return body, await parts_of(request).large_json.read(owner_of(request), body, read)
+        return body, await state_of(request).large_json.read(owner_of(request), body, read)
     except (NotJson, Refused) as error:
         raise of_json(error) from None

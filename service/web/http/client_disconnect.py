@@ -8,10 +8,10 @@ from starlette.requests import Request
 
 from service.problems import problem
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
-async def unless_left(request: Request, work: Coroutine[Any, Any, Made]) -> Made:
+async def cancel_on_disconnect(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
     """What `work` returns, for a request whose body was read or has none.
 
     Raises what it raises; Problem, which nobody hears but the log, where the client leaves before: the work

@@ -18,7 +18,7 @@ from service.storage.job_states import FINAL, State
 from service.web.http.etags import unless_known
 from service.web.http.owner import owner_of
 from service.web.problem_answers import MEDIA_TYPE
-from service.web.services import parts_of
+from service.web.services import state_of
 
 PREFER: dict[str, Any] = {
     "in": "header",
@@ -64,7 +64,7 @@ async def order(
     request: Request, kind: Kind, case_id: str, body: bytes, plan_id: str | None = None
 ) -> Response:
     """Accept a job and answer it. Raises Problem."""
-    parts = parts_of(request)
+    state = state_of(request)
     url = f"{request.method} {request.url.path}\n".encode()
     fingerprint = await run_in_threadpool(lambda: hashlib.sha256(url + body).hexdigest())
     asked = Order(
@@ -80,11 +80,11 @@ async def order(
 
     def refuse_full(connection: Connection) -> None:
         # Work makes something, however little.
-        parts.reserve.refuse_use()
-        parts.quota.refuse_more(connection, asked.owner, 1)
+        state.reserve.refuse_use()
+        state.quota.refuse_more(connection, asked.owner, 1)
 
-    job = await run_in_threadpool(parts.job_table.accept, asked, refuse_full, parts.library.is_lost)
-    parts.dispatcher.wake()
+    job = await run_in_threadpool(state.job_table.accept, asked, refuse_full, state.library.is_lost)
+    state.dispatcher.wake()
     return await _answer(request, job)
 
 
@@ -96,7 +96,7 @@ async def _answer(request: Request, job: Job) -> Response:
     preferred_s = _preferred_wait_s(request)
     headers = {"Location": f"/v1/jobs/{job.id}"}
     if preferred_s is not None:
-        wait_s = min(preferred_s, int(parts_of(request).settings.max_wait_s))
+        wait_s = min(preferred_s, int(state_of(request).settings.max_wait_s))
         # What is applied, which may be less than what was preferred.
         headers["Preference-Applied"] = f"wait={wait_s}"
         job = await _ended(request, job, wait_s)
@@ -109,14 +109,14 @@ async def _answer(request: Request, job: Job) -> Response:
 
 async def _ended(request: Request, job: Job, wait_s: float) -> Job:
     """The job once it has ended, or as it stands after `wait_s`."""
-    parts = parts_of(request)
+    state = state_of(request)
     until = time.monotonic() + wait_s
-    while job.state not in FINAL and not parts.notifier.closed:
+    while job.state not in FINAL and not state.notifier.closed:
         left_s = until - time.monotonic()
         if left_s <= 0:
             break
-        await parts.notifier.wait(job.id, job.last_event, left_s)
-        job = await run_in_threadpool(parts.job_table.get, job.id)
+        await state.notifier.wait(job.id, job.last_event, left_s)
+        job = await run_in_threadpool(state.job_table.get, job.id)
     return job
 
 
@@ -127,7 +127,7 @@ async def kept_answer(
 
     A client who has it already is told so whatever has become of the file: what he has is right.
     """
-    library, owner = parts_of(request).library, owner_of(request)
+    library, owner = state_of(request).library, owner_of(request)
     etag = f'"{result_id}"'
     if headers is None:
         await run_in_threadpool(library.refuse_unheld_result, owner, kind, result_id)

@@ -2,7 +2,7 @@
 
 from starlette.requests import HTTPConnection
 
-from service.web.middleware.rate_limit import Held
+from service.web.middleware.rate_limit import HeldBytes
 
 
 def owner_of(request: HTTPConnection) -> str:
@@ -12,8 +12,8 @@ def owner_of(request: HTTPConnection) -> str:
     return owner
 
 
-def held_by(request: HTTPConnection) -> Held:
+def held_by(request: HTTPConnection) -> HeldBytes:
     """What a request holds in memory until it ends."""
     held = request.state.held
-    assert isinstance(held, Held)
+    assert isinstance(held, HeldBytes)
     return held

@@ -14,7 +14,7 @@ def foreign_page(origin: str) -> Problem:
     return problem("foreign-page", detail)
 
 
-class Cors(CORSMiddleware):
+class CorsMiddleware(CORSMiddleware):
     """Starlette's, with problems."""
 
     def preflight_response(self, request_headers: Headers) -> Response:

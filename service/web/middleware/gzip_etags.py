@@ -1,4 +1,5 @@
-"""Packed: answers are gzipped for who takes them so, and then have an ETag of their own (RFC 9110, 8.8.3).
+"""GzipMiddleware: answers are gzipped for who takes them so, and then have an ETag of their own (RFC 9110,
+8.8.3).
 
     plain "5e5e..."        packed "5e5e...-gzip"
 
@@ -17,7 +18,7 @@ SUFFIX = "-gzip"
 """Of the tag of what was packed. No tag ends so by itself."""
 
 
-class Packed:
+class GzipMiddleware:
     """ASGI middleware around the app."""
 
     def __init__(self, app: ASGIApp) -> None:

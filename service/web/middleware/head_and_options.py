@@ -1,4 +1,5 @@
-"""Methods: what an address offers beside what its routes say: HEAD where GET is, OPTIONS, and all in `Allow`.
+"""HeadAndOptionsMiddleware: what an address offers beside what its routes say: HEAD where GET is, OPTIONS,
+and all in `Allow`.
 
 A route knows its own methods only, while several may share an address: each method is tried on all of them.
 """
@@ -10,10 +11,10 @@ from starlette.routing import Match, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ROUTED = ("GET", "POST", "PUT", "PATCH", "DELETE")
-"""Methods that routes may have."""
+"""HeadAndOptionsMiddleware that routes may have."""
 
 
-class Methods:
+class HeadAndOptionsMiddleware:
     """ASGI middleware around an app with this router."""
 
     def __init__(self, app: ASGIApp, router: Router) -> None:

@@ -1,8 +1,8 @@
-"""Allowance: how much one owner may ask at a time, and have under way, so that none takes the service from
+"""RateLimiter: how much one owner may ask at a time, and have under way, so that none takes the service from
 the others.
 
-Counted in each server by itself: with several servers, an owner has the allowance of each. Who comes without
-a key is told apart by his address.
+Counted in each server by itself: with several servers, an owner has the rate_limiter of each. Who comes
+without a key is told apart by his address.
 """
 
 import ipaddress
@@ -28,7 +28,7 @@ class _Account:
     held_bytes: int = 0
 
 
-class Allowance:
+class RateLimiter:
     """A bucket of requests for each owner, filled at a steady rate, and a count of those under way and of the
     bytes that they hold in memory."""
 
@@ -56,7 +56,7 @@ class Allowance:
             account.at_once += 1
         return wait_s
 
-    def give_back(self, owner: str) -> None:
+    def end_request(self, owner: str) -> None:
         """A request has ended."""
         self._accounts[owner].at_once -= 1
 
@@ -74,7 +74,7 @@ class Allowance:
         account.held_bytes += size
         return True
 
-    def let_go(self, owner: str, size: int) -> None:
+    def release(self, owner: str, size: int) -> None:
         """Bytes that were held are no longer in memory."""
         self._accounts[owner].held_bytes -= size
 
@@ -103,7 +103,7 @@ class Allowance:
                 del self._accounts[idle]
 
 
-def stranger(address: str) -> str:
+def keyless_account(address: str) -> str:
     """The account of whoever comes from an address without a key: no owner has such a name."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
@@ -122,29 +122,29 @@ HELD_RETRY_AFTER_S = 1
 
 
 @dataclass
-class Held:
+class HeldBytes:
     """What one request that is under way holds in memory. [bytes]"""
 
-    allowance: Allowance
+    rate_limiter: RateLimiter
     account: str
     size: int = 0
 
     def hold(self, size: int) -> None:
         """Hold so many bytes more. Raises Problem where the owner's are as many as they may be."""
-        if not self.allowance.hold(self.account, size):
+        if not self.rate_limiter.hold(self.account, size):
             detail = "Too much that was sent is not answered yet. Wait for the answers, then send this again."
             refused = problem("too-many-requests", detail)
             raise Problem(refused.report, {"Retry-After": str(HELD_RETRY_AFTER_S)})
         self.size += size
 
-    def let_go(self, size: int) -> None:
+    def release(self, size: int) -> None:
         """Hold so many bytes less."""
-        self.allowance.let_go(self.account, size)
+        self.rate_limiter.release(self.account, size)
         self.size -= size
 
 
 def too_many(wait_s: float) -> Problem:
-    """What is answered where an allowance is used up, for so long. [s]"""
+    """What is answered where an rate_limiter is used up, for so long. [s]"""
     seconds = max(1, round(wait_s))
     detail = f"Too many requests at once. Come back in {seconds} s."
     return Problem(problem("too-many-requests", detail).report, {"Retry-After": str(seconds)})

@@ -15,7 +15,7 @@ from service.problems import problem
 from service.web.middleware.keys import Key, Keys, KeysError
 from service.web.problem_answers import answer
 
-_log = logging.getLogger("seedpath.gate")
+_log = logging.getLogger("seedpath.auth")
 
 CHECK_KEYS_EVERY_S = 0.5
 """How often keys are looked at: what is open outlives its key for so long at most [U]."""

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from planner.records.plan import SCHEMA, SOFTWARE
 from service.problems import KINDS, problem
 from service.web.problem_answers import documented
-from service.web.services import parts_of
+from service.web.services import state_of
 
 router = APIRouter(tags=["about"])
 
@@ -46,13 +46,13 @@ class ProblemKind(BaseModel):
 async def health(request: Request) -> Health:
     """Whether the service can take work. All the time a file is written, the database asked, and workers are
     listened to; this is what was found out last."""
-    sound = parts_of(request).vitals.sound()
+    status = state_of(request).health_monitor.status()
     return Health(
         status="ok",
-        workers=sound.workers,
-        silent_workers=sound.silent_workers,
-        longest_silence_s=round(sound.longest_silence_s, 1),
-        jobs=sound.jobs,
+        workers=status.workers,
+        silent_workers=status.silent_workers,
+        longest_silence_s=round(status.longest_silence_s, 1),
+        jobs=status.jobs,
     )
 
 

@@ -19,12 +19,12 @@ from service.schemas.summaries import CaseSummaryModel
 from service.storage.file_store import StoredCase
 from service.storage.ownership import CASE
 from service.web.http.body import media_type, small_body
-from service.web.http.client_disconnect import unless_left
+from service.web.http.client_disconnect import cancel_on_disconnect
 from service.web.http.etags import IF_MATCH, IF_NONE_MATCH, NOT_MODIFIED, refuse_outdated, unless_known
 from service.web.http.owner import owner_of
 from service.web.http.pagination import DEFAULT_LIMIT, Cursor, Limit, cursor_after, page
 from service.web.problem_answers import documented
-from service.web.services import parts_of
+from service.web.services import state_of
 from service.web.upload.upload import receive
 
 router = APIRouter(prefix="/cases", tags=["cases"])
@@ -142,17 +142,17 @@ _TAKEN_IN: dict[int | str, dict[str, Any]] = {
 )
 async def add_case(request: Request) -> Response:
     """Take in a case: a segmentation with its companions as a form, or a built-in by name."""
-    parts = parts_of(request)
-    library, owner = parts.library, owner_of(request)
-    await run_in_threadpool(parts.reserve.refuse_use)
+    state = state_of(request)
+    library, owner = state.library, owner_of(request)
+    await run_in_threadpool(state.reserve.refuse_use)
     kept_bytes = await run_in_threadpool(library.kept_bytes, owner)
-    with parts.store.aside() as folder, parts.quota.sending(owner, kept_bytes) as take:
+    with state.store.aside() as folder, state.quota.sending(owner, kept_bytes) as take:
         if media_type(request) == "multipart/form-data":
 
             async def unpack(archive: Path, into: Path) -> None:
-                await unless_left(request, parts.reading.unpacked(owner, archive, into, take))
+                await cancel_on_disconnect(request, state.case_reader.unpacked(owner, archive, into, take))
 
-            content = await receive(request, folder, parts.settings, take, unpack)
+            content = await receive(request, folder, state.settings, take, unpack)
         elif media_type(request) == "application/json":
             content = content_of(await _builtin(request), [], False)
         else:
@@ -163,7 +163,7 @@ async def add_case(request: Request) -> Response:
             found, is_new = there
             # As if the files were new: whether others hold the same is not for this owner to know.
             return _answer(found, 201 if is_new else 200)
-        described = await unless_left(request, parts.reading.described(owner, content, folder))
+        described = await cancel_on_disconnect(request, state.case_reader.described(owner, content, folder))
         record = {"id": case_id} | content | {"description": described}
         stored = await run_in_threadpool(library.add_case, owner, folder, record)
     return _answer(stored, 201)
@@ -172,9 +172,9 @@ async def add_case(request: Request) -> Response:
 @router.get("", response_model=CasesModel, responses=documented("invalid-request"))
 async def list_cases(request: Request, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Response:
     """Cases, newest first."""
-    parts, owner = parts_of(request), owner_of(request)
-    found = await run_in_threadpool(parts.library.listed, owner, CASE, cursor, limit + 1)
-    summaries = await run_in_threadpool(parts.summaries.of_cases, found[:limit])
+    state, owner = state_of(request), owner_of(request)
+    found = await run_in_threadpool(state.library.listed, owner, CASE, cursor, limit + 1)
+    summaries = await run_in_threadpool(state.summaries.of_cases, found[:limit])
     items = [
         {"id": held.id, "created": rfc3339(held.created_s), "summary": to_json(summary)}
         for held, summary in zip(found[:limit], summaries, strict=True)
@@ -190,7 +190,7 @@ async def list_cases(request: Request, limit: Limit = DEFAULT_LIMIT, cursor: Cur
 )
 async def get_case(request: Request, case_id: str) -> Response:
     """What a case holds."""
-    stored = await run_in_threadpool(parts_of(request).library.case, owner_of(request), case_id)
+    stored = await run_in_threadpool(state_of(request).library.case, owner_of(request), case_id)
     return unless_known(request, _etag(stored)) or _answer(stored, 200)
 
 
@@ -202,7 +202,7 @@ async def get_case(request: Request, case_id: str) -> Response:
 )
 async def remove_case(request: Request, case_id: str) -> Response:
     """Remove a case. Plans made from it stay, and with them the files that they were made from."""
-    library, owner = parts_of(request).library, owner_of(request)
+    library, owner = state_of(request).library, owner_of(request)
     # By its id alone: a case whose record is damaged can be removed too.
     await run_in_threadpool(library.refuse_unheld, owner, case_id)
     refuse_outdated(request, _tag(case_id))

@@ -14,7 +14,7 @@ from service.storage.job import Event, Job
 from service.storage.job_states import FINAL, State
 from service.web.problem_answers import documented
 from service.web.routes.jobs import own_job
-from service.web.services import Parts, parts_of
+from service.web.services import AppState, state_of
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -82,18 +82,18 @@ async def job_events(request: Request, job_id: str) -> Response:
     if job.state in FINAL and after >= job.last_event:
         return Response(status_code=204)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_stream(parts_of(request), job, after), 200, headers, "text/event-stream")
+    return StreamingResponse(_stream(state_of(request), job, after), 200, headers, "text/event-stream")
 
 
-async def _stream(parts: Parts, job: Job, after: int) -> AsyncIterator[str]:
+async def _stream(state: AppState, job: Job, after: int) -> AsyncIterator[str]:
     yield f"retry: {RETRY_MS}\n\n"
-    while not parts.notifier.closed:
+    while not state.notifier.closed:
         try:
-            events = await run_in_threadpool(parts.job_table.events, job.id, after)
+            events = await run_in_threadpool(state.job_table.events, job.id, after)
             for event in events:
                 after = event.number
                 if event.state in FINAL:
-                    ended = await run_in_threadpool(parts.job_table.get, job.id)
+                    ended = await run_in_threadpool(state.job_table.get, job.id)
                     yield _written(event, ended.to_json())
                     return
                 yield _written(event, event.to_json())
@@ -101,16 +101,16 @@ async def _stream(parts: Parts, job: Job, after: int) -> AsyncIterator[str]:
             # The client comes back, and says what it has seen.
             return
         if not events:
-            if await _is_over(parts, job):
+            if await _is_over(state, job):
                 return
             yield ": nothing new\n\n"
-        await parts.notifier.wait(job.id, after, HEARTBEAT_S)
+        await state.notifier.wait(job.id, after, HEARTBEAT_S)
 
 
-async def _is_over(parts: Parts, job: Job) -> bool:
+async def _is_over(state: AppState, job: Job) -> bool:
     """Whether nothing more will happen: it has ended, for who claims to have seen more, or is forgotten."""
     try:
-        return (await run_in_threadpool(parts.job_table.get, job.id)).state in FINAL
+        return (await run_in_threadpool(state.job_table.get, job.id)).state in FINAL
     except (Problem, Unavailable):
         return True
 

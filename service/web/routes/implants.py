@@ -20,7 +20,7 @@ from service.web.http.job_answers import ACCEPTED, order, ordering
 from service.web.http.owner import owner_of
 from service.web.problem_answers import documented
 from service.web.routes.jobs import JobModel
-from service.web.services import parts_of
+from service.web.services import state_of
 
 router = APIRouter(tags=["implants"])
 
@@ -62,7 +62,7 @@ _MEASURED = {
 )
 async def evaluate_implant(request: Request, plan_id: str) -> Response:
     """Hold the seeds found after an implant against its plan, and plan what is lacking."""
-    library, owner = parts_of(request).library, owner_of(request)
+    library, owner = state_of(request).library, owner_of(request)
     plan = await run_in_threadpool(_plan, library, owner, plan_id)
     hint = 'as {"seeds": [{"position_mm": [x, y, z], "axis": null}]}'
     body, asked = await json_body(request, EvaluateBody, MAX_FOUND_BYTES, hint)
@@ -79,7 +79,7 @@ async def evaluate_implant(request: Request, plan_id: str) -> Response:
 )
 async def replan(request: Request, plan_id: str) -> Response:
     """Plan again around needles as they were measured, and seeds that were dropped already."""
-    library, owner = parts_of(request).library, owner_of(request)
+    library, owner = state_of(request).library, owner_of(request)
     plan = await run_in_threadpool(_plan, library, owner, plan_id)
     if plan.needle_set is None or plan.dose is None:
         raise problem(

@@ -14,7 +14,7 @@ from service.web.http.etags import IF_MATCH, IF_NONE_MATCH, NOT_MODIFIED, refuse
 from service.web.http.owner import owner_of
 from service.web.http.pagination import DEFAULT_LIMIT, Cursor, Limit, cursor_after, page
 from service.web.problem_answers import ProblemModel, documented
-from service.web.services import parts_of
+from service.web.services import state_of
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -65,7 +65,7 @@ async def list_jobs(
     state: Annotated[State | None, Query(description="Only jobs in this state.")] = None,
 ) -> Response:
     """Jobs, newest first. Those that ended long ago are forgotten; what they made stays."""
-    listed = parts_of(request).job_table.listed
+    listed = state_of(request).job_table.listed
     jobs = await run_in_threadpool(listed, owner_of(request), state, cursor, limit + 1)
     numbers = [job.number for job in jobs]
     return page(request, [job.to_json() for job in jobs[:limit]], cursor_after(numbers, limit))
@@ -95,7 +95,7 @@ async def cancel_job(request: Request, job_id: str) -> Response:
     refuse_outdated(request, _etag(job))
     # What If-Match insists on is looked at again where the job is changed.
     only = job.last_event if "if-match" in request.headers else None
-    withdrawn = await run_in_threadpool(parts_of(request).job_table.cancel, job.id, only)
+    withdrawn = await run_in_threadpool(state_of(request).job_table.cancel, job.id, only)
     job = await own_job(request, job_id)
     if not withdrawn:
         refuse_outdated(request, _etag(job))
@@ -104,7 +104,7 @@ async def cancel_job(request: Request, job_id: str) -> Response:
 
 async def own_job(request: Request, job_id: str) -> Job:
     """A job of who asks. Raises Problem when it is not there."""
-    return await run_in_threadpool(parts_of(request).job_table.get, job_id, owner_of(request))
+    return await run_in_threadpool(state_of(request).job_table.get, job_id, owner_of(request))
 
 
 def _etag(job: Job) -> str:

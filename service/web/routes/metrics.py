@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.concurrency import run_in_threadpool
 
-from service.web.services import parts_of
+from service.web.services import state_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -12,5 +12,5 @@ router = APIRouter(include_in_schema=False)
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
     """Requests, jobs and workers as text."""
-    text = await run_in_threadpool(parts_of(request).metrics.text)
+    text = await run_in_threadpool(state_of(request).metrics.text)
     return Response(text, media_type=CONTENT_TYPE_LATEST)

@@ -17,14 +17,14 @@ from service.web.http.body import json_body, stated
 from service.web.http.owner import held_by, owner_of
 from service.web.middleware.rate_limit import too_many
 from service.web.problem_answers import documented
-from service.web.services import parts_of
+from service.web.services import state_of
 
 router = APIRouter(prefix="/cases", tags=["paths"])
 
 PROTOCOL = "seedpath.v1"
 """The WebSocket's subprotocol, for browsers that offer a key as another."""
 
-MATTERS = {"target", "needle", "clearance_mm", "roles", "pose", "seeds", "search"}
+CACHE_KEY_FIELDS = {"target", "needle", "clearance_mm", "roles", "pose", "seeds", "search"}
 """What an appraisal depends on: of seeds their length, of the search its field."""
 
 HELD_BY_SOCKET_BYTES = 4 * MIB
@@ -61,22 +61,22 @@ _EXAMPLE = {
 )
 async def evaluate_paths(request: Request, case_id: str) -> Response:
     """Appraise needles as they are held: where each runs, what it comes near, and whether it is safe."""
-    parts = parts_of(request)
-    stored = await run_in_threadpool(parts.library.case, owner_of(request), case_id)
+    state = state_of(request)
+    stored = await run_in_threadpool(state.library.case, owner_of(request), case_id)
     hint = 'as {"paths": [{"entry_mm": [x, y, z], "tip_mm": [x, y, z]}]}'
     _, body = await json_body(request, NeedlesBody, MAX_NEEDLES_BYTES, hint)
-    matters = what_matters(body.request)
-    answer = await parts.appraising.appraised(owner_of(request), stored, matters, body)
+    matters = cache_key(body.request)
+    answer = await state.appraisers.appraised(owner_of(request), stored, matters, body)
     return Response(answer, media_type="application/json")
 
 
 @router.websocket("/{case_id}/paths")
 async def paths_socket(socket: WebSocket, case_id: str) -> None:
     """The same over a WebSocket: one answer for each message, in order. Each counts as a request does."""
-    parts, owner = parts_of(socket), owner_of(socket)
+    state, owner = state_of(socket), owner_of(socket)
     protocol = PROTOCOL if PROTOCOL in socket.scope.get("subprotocols", []) else None
     try:
-        stored = await run_in_threadpool(parts.library.case, owner, case_id)
+        stored = await run_in_threadpool(state.library.case, owner, case_id)
     except Problem as refused:
         if refused.report.kind != "not-found":
             # A reason for closing has no room for a way out.
@@ -90,11 +90,11 @@ async def paths_socket(socket: WebSocket, case_id: str) -> None:
         await socket.close(1013, refused.report.detail)
         return
     await socket.accept(protocol)
-    read = parts.large_json.read
+    read = state.large_json.read
     request = PlanRequest()
     while (content := await _received(socket)) is not None:
         id: Any = None
-        wait_s = parts.allowance.spend(owner)
+        wait_s = state.rate_limiter.spend(owner)
         try:
             if wait_s is not None:
                 id = await read(owner, content, _id_in)
@@ -103,7 +103,7 @@ async def paths_socket(socket: WebSocket, case_id: str) -> None:
             if isinstance(message, Refused):
                 raise message
             asked = message.request if "request" in message.model_fields_set else request
-            answer = await parts.appraising.appraised(owner, stored, what_matters(asked), message)
+            answer = await state.appraisers.appraised(owner, stored, cache_key(asked), message)
             request = asked
             # The answer is JSON already, an object: the id becomes its first member.
             await socket.send_text(f'{{"id":{json.dumps(id)},{answer.decode()[1:]}')
@@ -149,6 +149,6 @@ async def _send_problem(socket: WebSocket, id: Any, refused: Problem) -> None:
     await socket.send_text(json.dumps({"id": id, "problem": refused.report.to_json()}, ensure_ascii=False))
 
 
-def what_matters(request: BaseModel) -> bytes:
+def cache_key(request: BaseModel) -> bytes:
     """One text for one request, so that its scene is found warm however it was written."""
-    return request.model_dump_json(by_alias=True, include=MATTERS).encode()
+    return request.model_dump_json(by_alias=True, include=CACHE_KEY_FIELDS).encode()

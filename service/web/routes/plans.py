@@ -13,7 +13,7 @@ from service.web.http.job_answers import ACCEPTED, order, ordering
 from service.web.http.owner import owner_of
 from service.web.problem_answers import documented
 from service.web.routes.jobs import JobModel
-from service.web.services import parts_of
+from service.web.services import state_of
 
 router = APIRouter(tags=["plans"])
 
@@ -56,6 +56,6 @@ _IN_TIME: dict[int | str, dict[str, Any]] = {
 )
 async def add_plan(request: Request, case_id: str) -> Response:
     """Plan a case: 202 and a job to ask after, or the plan itself under `Prefer: wait=n`."""
-    await run_in_threadpool(parts_of(request).library.case, owner_of(request), case_id)
+    await run_in_threadpool(state_of(request).library.case, owner_of(request), case_id)
     body, _ = await json_body(request, PlanRequest, MAX_REQUEST_BYTES, "{} is all defaults")
     return await order(request, Kind.PLAN, case_id, body)

@@ -17,7 +17,7 @@ from service.web.http.job_answers import kept_answer
 from service.web.http.owner import owner_of
 from service.web.http.pagination import DEFAULT_LIMIT, Cursor, Limit, cursor_after, page
 from service.web.problem_answers import documented
-from service.web.services import parts_of
+from service.web.services import state_of
 
 router = APIRouter(tags=["results"])
 
@@ -74,10 +74,10 @@ async def list_plans(
     ] = None,
 ) -> Response:
     """Plans, newest first, with what they are known by: target, main figures, and worst news."""
-    parts, owner = parts_of(request), owner_of(request)
+    state, owner = state_of(request), owner_of(request)
     case_id = None if case is None else case.rpartition("/")[2]
-    found = await run_in_threadpool(parts.library.listed, owner, Kind.PLAN, cursor, limit + 1, case_id)
-    summaries = await run_in_threadpool(parts.summaries.of_plans, found[:limit])
+    found = await run_in_threadpool(state.library.listed, owner, Kind.PLAN, cursor, limit + 1, case_id)
+    summaries = await run_in_threadpool(state.summaries.of_plans, found[:limit])
     items = [
         {
             "id": held.id,
@@ -129,6 +129,6 @@ async def remove_replan(request: Request, replan_id: str) -> Response:
 
 async def _removed(request: Request, kind: Kind, result_id: str) -> Response:
     refuse_outdated(request, f'"{result_id}"')
-    library, owner = parts_of(request).library, owner_of(request)
+    library, owner = state_of(request).library, owner_of(request)
     await run_in_threadpool(library.remove_result, owner, kind, result_id)
     return Response(status_code=204)

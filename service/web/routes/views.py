@@ -12,12 +12,12 @@ from service.schemas.result_kinds import Kind
 from service.schemas.skin_access import SkinAccessModel, Triple
 from service.schemas.slices import MAX_SLICES_BYTES, SlicesBody, SlicesModel
 from service.web.http.body import json_body, stated
-from service.web.http.client_disconnect import unless_left
+from service.web.http.client_disconnect import cancel_on_disconnect
 from service.web.http.etags import IF_NONE_MATCH, NOT_MODIFIED, unless_known
 from service.web.http.owner import owner_of
 from service.web.problem_answers import documented
-from service.web.routes.paths import what_matters
-from service.web.services import parts_of
+from service.web.routes.paths import cache_key
+from service.web.services import state_of
 
 router = APIRouter(tags=["views"])
 
@@ -28,7 +28,7 @@ _NEEDLE = {
 }
 
 
-Places = Annotated[list[int], Field(min_length=3, max_length=3)]
+Corners = Annotated[list[int], Field(min_length=3, max_length=3)]
 
 
 class ShapeModel(BaseModel):
@@ -38,7 +38,7 @@ class ShapeModel(BaseModel):
     structure: str
     role: str
     vertices_mm: list[Triple]
-    triangles: list[Places]
+    triangles: list[Corners]
 
 
 class ShapesModel(BaseModel):
@@ -55,14 +55,14 @@ class ShapesModel(BaseModel):
 )
 async def case_shapes(request: Request, case_id: str) -> Response:
     """The structures of a case as triangle meshes to look at."""
-    parts, owner = parts_of(request), owner_of(request)
-    stored = await run_in_threadpool(parts.library.case, owner, case_id)
+    state, owner = state_of(request), owner_of(request)
+    stored = await run_in_threadpool(state.library.case, owner, case_id)
     version = SOFTWARE.partition(" ")[2]
     etag = f'"shapes-{version}-{stored.record["id"]}"'
     known = unless_known(request, etag)
     if known is not None:
         return known
-    text = await unless_left(request, parts.reading.shapes(owner, stored))
+    text = await cancel_on_disconnect(request, state.case_reader.shapes(owner, stored))
     return Response(text, media_type="application/json", headers={"ETag": etag})
 
 
@@ -85,16 +85,16 @@ async def case_shapes(request: Request, case_id: str) -> Response:
 )
 async def case_slices(request: Request, case_id: str) -> Response:
     """The two slices that hold a needle: what they cut, CT where there is one, and a plan's dose."""
-    parts, owner = parts_of(request), owner_of(request)
-    stored = await run_in_threadpool(parts.library.case, owner, case_id)
+    state, owner = state_of(request), owner_of(request)
+    stored = await run_in_threadpool(state.library.case, owner, case_id)
     hint = 'as {"entry_mm": [x, y, z], "tip_mm": [x, y, z]}'
     _, body = await json_body(request, SlicesBody, MAX_SLICES_BYTES, hint)
     plan = None
     if body.plan is not None:
-        plan = await run_in_threadpool(parts.library.result, owner, Kind.PLAN, body.plan)
-        if case_id not in await run_in_threadpool(parts.library.cases_of, owner, Kind.PLAN, body.plan):
+        plan = await run_in_threadpool(state.library.result, owner, Kind.PLAN, body.plan)
+        if case_id not in await run_in_threadpool(state.library.cases_of, owner, Kind.PLAN, body.plan):
             raise problem("conflict", "The plan was made from another case. Name a plan of this one.")
-    answer = await parts.appraising.sliced(owner, stored, what_matters(body.request), body, plan)
+    answer = await state.appraisers.sliced(owner, stored, cache_key(body.request), body, plan)
     return Response(answer, media_type="application/json")
 
 
@@ -107,7 +107,7 @@ _ACCESS: dict[str, Any] = {
 @router.get("/plans/{plan_id}/skin-access", response_model=SkinAccessModel, **_ACCESS)
 async def skin_access(request: Request, plan_id: str) -> Response:
     """Where on the skin the safe paths of a plan's search enter, and how little lung they cross."""
-    text = await run_in_threadpool(parts_of(request).library.access, owner_of(request), plan_id)
+    text = await run_in_threadpool(state_of(request).library.access, owner_of(request), plan_id)
     etag = f'"access-{plan_id}"'
     known = unless_known(request, etag)
     return known or Response(text, media_type="application/json", headers={"ETag": etag})

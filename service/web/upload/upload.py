@@ -56,7 +56,7 @@ async def receive(
         body = _counted(request, settings, take)
         files = await read_files(content_type, body, arrived, most, (MESH_AXES,))
     except FormError as error:
-        detail = f"{error}. Parts: {', '.join(PARTS)}, which are files, and {MESH_AXES}, a text."
+        detail = f"{error}. AppState: {', '.join(PARTS)}, which are files, and {MESH_AXES}, a text."
         raise problem("malformed-upload", detail, (FieldError("", detail),)) from None
     except ClientDisconnect:
         raise problem("malformed-upload", "The upload broke off. Send it again.") from None

@@ -279,7 +279,7 @@ def nested(sizes: list[float], inward: tuple[bool, ...], places: list[float] | N
     return Surface(np.concatenate(vertices_P), np.concatenate(faces))
 
 
-def parts_of(surface: Surface) -> list[np.ndarray]:
+def state_of(surface: Surface) -> list[np.ndarray]:
     """The faces of each tetrahedron."""
     return list(surface.faces.reshape(-1, 4, 3))
 
@@ -302,7 +302,7 @@ def share_within(surface: Surface, own: np.ndarray, others: np.ndarray) -> float
 
 
 def naively_outward(surface: Surface) -> np.ndarray:
-    parts = parts_of(surface)
+    parts = state_of(surface)
     volumes = [volume(surface, part) for part in parts]
     if all(v < 0.0 for v in volumes):
         return surface.faces[:, ::-1]
@@ -317,7 +317,7 @@ def naively_outward(surface: Surface) -> np.ndarray:
 
 
 def naively_without_voxels(surface: Surface, grid: Grid) -> int:
-    parts, p_V = parts_of(surface), grid.to_box(surface.vertices_P) / grid.spacing_mm
+    parts, p_V = state_of(surface), grid.to_box(surface.vertices_P) / grid.spacing_mm
     volumes = [volume(surface, part) for part in parts]
 
     def is_bare(part: np.ndarray) -> bool:

@@ -30,7 +30,7 @@ from service.operations.same_inputs import refuse_left_out
 from service.settings import Settings
 from service.study.cohort import Shared, cohort
 from service.web.app import create_app
-from service.web.server import beside
+from service.web.server import serve_in_background
 
 RAS, LPS = MeshAxes.RAS, MeshAxes.LPS
 
@@ -231,7 +231,10 @@ def test_one_reading_of_axes_that_are_asked_for(
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     app = create_app(Settings(data_dir=tmp_path_factory.mktemp("data")))
-    with beside(app) as base, httpx.Client(base_url=base, trust_env=False, timeout=60.0) as client:
+    with (
+        serve_in_background(app) as base,
+        httpx.Client(base_url=base, trust_env=False, timeout=60.0) as client,
+    ):
         yield client
 
 

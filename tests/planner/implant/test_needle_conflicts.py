@@ -15,11 +15,11 @@ from random_needles import (
     moved,
     needles_at,
     part_pairs,
-    parts_of,
     points_of,
     random_needles,
     request_of,
     spare_mm,
+    state_of,
 )
 from scipy.optimize import minimize
 from scipy.spatial.transform import Rotation
@@ -290,7 +290,7 @@ def test_needles_whose_cylinders_fcl_finds_to_overlap_conflict(seed, count) -> N
     """Hubs are cylinders in truth: capsules must miss no overlap."""
     fcl = pytest.importorskip("fcl")
     needles = random_needles(seed, count)
-    bodies = [[fcl_body(fcl, fcl.Cylinder, needles, i, p) for p in parts_of(HARDWARE)] for i in range(count)]
+    bodies = [[fcl_body(fcl, fcl.Cylinder, needles, i, p) for p in state_of(HARDWARE)] for i in range(count)]
     overlapping = [
         [i, j]
         for i, j in combinations(range(count), 2)

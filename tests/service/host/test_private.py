@@ -16,9 +16,9 @@ from service.logs.json_lines import AUDIT
 from service.operations.job_tasks import Work
 from service.settings import Settings, SettingsError, from_environment
 from service.web.app import create_app
-from service.web.middleware.gate import OWN
+from service.web.middleware.auth import OWN
 from service.web.middleware.keys import create
-from service.web.server import beside
+from service.web.server import serve_in_background
 
 CALLER = "203.0.113.7"
 
@@ -45,7 +45,7 @@ def test_whom_a_request_is_for_is_believed_of_trusted_proxies_alone(
     token = create(tmp_path / "keys.json", "ann")
     settings = Settings(data_dir=tmp_path / "data", keys_file=tmp_path / "keys.json", trusted_proxies=trusted)
     with (
-        beside(create_app(settings, Work(fakes.describe, fakes.plan))) as base,
+        serve_in_background(create_app(settings, Work(fakes.describe, fakes.plan))) as base,
         client_of(base, token) as ann,
     ):
         assert ann.get("/v1/version", headers={"X-Forwarded-For": CALLER}).status_code == 200

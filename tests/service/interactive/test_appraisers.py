@@ -1,4 +1,4 @@
-"""Appraising at sandboxes: many needles are shared out, and nobody can tell by the answer."""
+"""Appraisers at sandboxes: many needles are shared out, and nobody can tell by the answer."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from phantom import write_phantom
 from planner.records.paths import Aim
 from service.interactive import appraisers as module
 from service.interactive.appraise_task import Needles, appraise, joined
-from service.interactive.appraisers import SHARED_FROM, Appraising
+from service.interactive.appraisers import SHARED_FROM, Appraisers
 from service.operations.case import Case
 from service.problems import Problem
 from service.schemas.appraisal import NeedlesBody
@@ -38,15 +38,15 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     return Case(folder / "labels.nii.gz", folder / "labels.json")
 
 
-def answer(sandboxes: Appraising, case: Case, asked: NeedlesBody) -> bytes:
+def answer(sandboxes: Appraisers, case: Case, asked: NeedlesBody) -> bytes:
     request = asked.request.model_dump_json(by_alias=True).encode()
     stored = StoredCase({"id": ID, "files": []}, case, Path("/nowhere"))
     return asyncio.run(sandboxes.appraised("ann", stored, request, asked))
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appraising]:
-    made = Appraising(Settings(data_dir=tmp_path_factory.mktemp("data"), appraisers=2))
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appraisers]:
+    made = Appraisers(Settings(data_dir=tmp_path_factory.mktemp("data"), appraisers=2))
     yield made
     made.close()
 
@@ -66,13 +66,13 @@ def asked_at(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, int]]:
 
 
 def test_many_needles_are_shared_out_and_answered_as_by_one(
-    two: Appraising, case: Case, asked_at: list[tuple[object, int]], tmp_path: Path
+    two: Appraisers, case: Case, asked_at: list[tuple[object, int]], tmp_path: Path
 ) -> None:
     asked = body(SHARED_FROM + 1)
     shared = answer(two, case, asked)
     assert sorted(count for _, count in asked_at) == [50, 51]
     assert len({sandbox for sandbox, _ in asked_at}) == 2
-    one = Appraising(Settings(data_dir=tmp_path, appraisers=1))
+    one = Appraisers(Settings(data_dir=tmp_path, appraisers=1))
     try:
         alone = answer(one, case, asked)
     finally:
@@ -85,7 +85,7 @@ def test_many_needles_are_shared_out_and_answered_as_by_one(
 
 
 def test_few_needles_stay_at_the_cases_own_bench(
-    two: Appraising, case: Case, asked_at: list[tuple[object, int]]
+    two: Appraisers, case: Case, asked_at: list[tuple[object, int]]
 ) -> None:
     for count in (1, SHARED_FROM - 1):
         answer(two, case, body(count))
@@ -93,7 +93,7 @@ def test_few_needles_stay_at_the_cases_own_bench(
     assert {sandbox for sandbox, _ in asked_at} == {two._sandboxes[1]}
 
 
-def test_what_cannot_be_asked_of_a_case_is_one_problem_from_all_benches(two: Appraising, case: Case) -> None:
+def test_what_cannot_be_asked_of_a_case_is_one_problem_from_all_benches(two: Appraisers, case: Case) -> None:
     with pytest.raises(Problem) as caught:
         answer(two, case, body(SHARED_FROM, {"target": {"structure": "x"}}))
     assert [error.pointer for error in caught.value.report.errors] == ["/request/target/structure"]

@@ -1,4 +1,5 @@
-"""Reading uploads: it ends in its own time and with its client, and one owner's leaves room for another's."""
+"""CaseReader uploads: it ends in its own time and with its client, and one owner's leaves room for
+another's."""
 
 import os
 import socket
@@ -16,7 +17,7 @@ from service.operations.job_tasks import Work
 from service.settings import Settings
 from service.web.app import create_app
 from service.web.middleware.keys import create
-from service.web.server import beside
+from service.web.server import serve_in_background
 
 GENEROUS_S = 300.0
 """A process that reads may take a minute to start on a machine that is busy with other tests."""
@@ -47,7 +48,7 @@ def served(folder: Path, **settings: Any) -> Iterator[tuple[httpx.Client, httpx.
     """Two owners' clients of a service that reads slowly what begins so."""
     tokens = [create(folder / "keys.json", owner) for owner in ("ann", "ben")]
     chosen = Settings(data_dir=folder / "data", keys_file=folder / "keys.json", **settings)
-    with beside(create_app(chosen, Work(fakes.describe_slowly, fakes.plan))) as base:
+    with serve_in_background(create_app(chosen, Work(fakes.describe_slowly, fakes.plan))) as base:
         ann, ben = (client_of(base, token) for token in tokens)
         ann.timeout = ben.timeout = httpx.Timeout(GENEROUS_S)
         with ann, ben:

@@ -19,7 +19,7 @@ from service.jobs.workforce import Workforce
 from service.operations.job_tasks import Work
 from service.settings import Settings
 from service.web.app import create_app
-from service.web.server import beside
+from service.web.server import serve_in_background
 
 CROWD = 200
 """Clients at once: five for each thread that answers requests."""
@@ -30,7 +30,7 @@ def test_a_fault_of_the_engine_is_told_and_jobs_are_looked_after_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
-    dispatcher = app.state.parts.dispatcher
+    dispatcher = app.state.service.dispatcher
     compare, faults = dispatcher._compare, iter([ZeroDivisionError, KeyError])
 
     def faulty(client: object) -> None:
@@ -39,7 +39,10 @@ def test_a_fault_of_the_engine_is_told_and_jobs_are_looked_after_all_the_same(
         compare(client)
 
     monkeypatch.setattr(dispatcher, "_compare", faulty)
-    with beside(app) as base, httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client:
+    with (
+        serve_in_background(app) as base,
+        httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
+    ):
         case = client.post("/v1/cases", json={"builtin": "thorax"}).headers["location"]
         answer = client.post(f"{case}/plans", json={}, headers={"Prefer": "wait=60"})
         assert answer.status_code == 200 and next(faults, None) is None
@@ -50,9 +53,12 @@ def test_a_cluster_that_lost_its_workers_is_started_anew(
 ) -> None:
     monkeypatch.setattr(dispatcher_module, "DESERTED_S", 1.0)
     app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
-    with beside(app) as base, httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client:
+    with (
+        serve_in_background(app) as base,
+        httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
+    ):
         healthy(client)
-        dispatcher = app.state.parts.dispatcher
+        dispatcher = app.state.service.dispatcher
         # As Dask does with a worker that died twice in a short time.
         dispatcher._workforce._cluster.scale(0)
         eventually(lambda: dispatcher.workers() == 0)
@@ -62,14 +68,17 @@ def test_a_cluster_that_lost_its_workers_is_started_anew(
 
 def test_a_scheduler_that_does_not_answer_is_said_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
-    with beside(app) as base, httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client:
+    with (
+        serve_in_background(app) as base,
+        httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
+    ):
         healthy(client)
 
         def away(self: Workforce) -> NoReturn:
             raise TimeoutError
 
         with monkeypatch.context() as patched:
-            patched.setattr(monitor_module, "STALE_S", 2.0)
+            patched.setattr(monitor_module, "MAX_STATUS_AGE_S", 2.0)
             patched.setattr(Workforce, "beats", away)
             eventually(lambda: "does not answer" in client.get("/v1/health").text)
         assert healthy(client)["workers"] == 1
@@ -79,9 +88,12 @@ def test_a_scheduler_that_does_not_answer_is_said_to(tmp_path: Path, monkeypatch
 def test_no_crowd_ever_hears_of_no_worker_while_one_is_there(tmp_path: Path) -> None:
     """Forty threads ask the scheduler: what its clients keep of it has no workers now and then."""
     app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
-    with beside(app) as base, httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client:
+    with (
+        serve_in_background(app) as base,
+        httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
+    ):
         healthy(client)
-        workforce = app.state.parts.dispatcher._workforce
+        workforce = app.state.service.dispatcher._workforce
         with ThreadPoolExecutor(40) as pool:
             found = Counter(pool.map(lambda _: len(workforce.heartbeats()), range(20_000)))
         assert found == {1: 20_000}
@@ -90,7 +102,7 @@ def test_no_crowd_ever_hears_of_no_worker_while_one_is_there(tmp_path: Path) -> 
 def test_health_is_answered_though_nothing_else_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Something hangs, and all threads of requests wait for it."""
     app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
-    parts = app.state.parts
+    parts = app.state.service
     goes_on = threading.Event()
     monkeypatch.setattr(JobTable, "listed", lambda *_: [] if goes_on.wait(GENEROUS_S) else None)
 
@@ -98,7 +110,7 @@ def test_health_is_answered_though_nothing_else_is(tmp_path: Path, monkeypatch: 
         return httpx.get(f"{base}/v1/jobs", trust_env=False, timeout=GENEROUS_S).status_code
 
     with (
-        beside(app) as base,
+        serve_in_background(app) as base,
         httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
         ThreadPoolExecutor(CROWD) as pool,
     ):

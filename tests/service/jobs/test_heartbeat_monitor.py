@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 
 from service.jobs import heartbeat_monitor as monitor_module
 from service.jobs import leader as leader_module
-from service.jobs.heartbeat_monitor import GONE_S, SILENT_S, STALE_S, START_S, STUCK_S, HeartbeatMonitor
+from service.jobs.heartbeat_monitor import (
+    GONE_S,
+    MAX_STATUS_AGE_S,
+    SILENT_S,
+    START_S,
+    STUCK_S,
+    HeartbeatMonitor,
+)
 from service.jobs.leader import TAKEN_OVER_S, LeaderElection
 from service.jobs.liveness.heartbeat_tracker import HeartbeatTracker
 from service.jobs.liveness.restart_backoff import (
@@ -25,7 +32,7 @@ from service.jobs.liveness.restart_backoff import (
     RestartBackoff,
 )
 from service.jobs.workforce import WorkerHeartbeat, Workforce
-from service.web.health.vitals import of_workers
+from service.web.health.health_monitor import workers_trouble
 
 
 class Workers(Workforce):
@@ -89,7 +96,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def detail_of(monitor: HeartbeatMonitor) -> str | None:
     """What health says of workers that is wrong."""
-    found = of_workers(monitor.workforce_status)
+    found = workers_trouble(monitor.workforce_status)
     return None if found is None else found.detail
 
 
@@ -227,7 +234,7 @@ def test_one_answer_that_is_late_says_nothing_and_many_say_that_the_scheduler_is
     workers.answers = False
     looked(monitor, clock, 3.0)
     assert (monitor.workforce_status.workers, monitor.workforce_status.is_away) == (2, False)
-    looked(monitor, clock, STALE_S)
+    looked(monitor, clock, MAX_STATUS_AGE_S)
     assert (monitor.workforce_status.workers, monitor.workforce_status.is_away) == (0, True)
     workers.answers = True
     looked(monitor, clock, 1.0)

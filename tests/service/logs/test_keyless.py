@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from service.logs.keyless import MOST_PER_S, Strangers
+from service.logs.keyless import MOST_PER_S, KeylessLineLimit
 
 
 def test_lines_of_an_account_are_so_many_and_the_rest_is_told_though_nobody_comes(
@@ -19,7 +19,7 @@ def test_lines_of_an_account_are_so_many_and_the_rest_is_told_though_nobody_come
             told.append((account, count))
             over.set()
 
-        strangers = Strangers(tell)
+        strangers = KeylessLineLimit(tell)
         assert sum(strangers.has_line("one") for _ in range(100)) == MOST_PER_S
         assert strangers.has_line("other") and told == []
         await over.wait()

@@ -24,8 +24,8 @@ from service.storage.database.migrate import migrate, newest, revision
 from service.storage.database.shape import differences
 from service.storage.database.tables import holdings
 from service.web.app import create_app
-from service.web.server import beside
-from service.web.services import parts_of_app
+from service.web.server import serve_in_background
+from service.web.services import state_of_app
 
 Open = Callable[[str, float], Database]
 
@@ -231,7 +231,7 @@ def test_of_a_damaged_write_ahead_log_whole_transactions_are_left(
 def test_a_file_that_is_damaged_while_the_server_runs_is_a_problem(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "data", database_patience_s=SHORT_S)
     app = create_app(settings, Work(fakes.describe, fakes.plan))
-    with beside(app) as base, client_of(base, None) as client:
+    with serve_in_background(app) as base, client_of(base, None) as client:
         case = client.post("/v1/cases", **upload(("file", "a.nii", b"a"))).headers["location"]
         file = settings.data_dir / "seedpath.sqlite"
         noise = os.urandom(1 << 20)
@@ -239,7 +239,7 @@ def test_a_file_that_is_damaged_while_the_server_runs_is_a_problem(tmp_path: Pat
             with part.open("r+b") as opened:
                 opened.write(noise)
         # Connections that are open go on with the pages that they have read, and write them.
-        parts_of_app(app).database.close()
+        state_of_app(app).database.close()
         for answer in (client.get(case), client.get("/v1/jobs"), client.delete(case)):
             said = problem(answer, "unavailable")["detail"]
             assert "damaged" in said and "backup" in said and str(tmp_path) not in said

@@ -32,7 +32,7 @@ from service.storage.library import Library
 from service.storage.ownership import CASE, hold, let_go
 from service.storage.quota import Quota
 from service.web.app import create_app
-from service.web.server import beside
+from service.web.server import serve_in_background
 
 MANY = 10_000
 """Cases of one owner."""
@@ -324,7 +324,7 @@ def ordered_at_once(folder: Path, clients: int, orders: int) -> Counter[int]:
     database.write(lambda c: many(c, MANY))
     database.close()
     answers: list[int] = []
-    with beside(create_app(chosen, Work(fakes.describe, fakes.plan))) as base:
+    with serve_in_background(create_app(chosen, Work(fakes.describe, fakes.plan))) as base:
         with client_of(base, None) as client:
             case = client.post("/v1/cases", **upload(("file", "a.nii", b"a"))).headers["location"]
 

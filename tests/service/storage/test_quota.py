@@ -17,7 +17,7 @@ from service.settings import Settings
 from service.storage.quota import Quota
 from service.web.app import create_app
 from service.web.middleware.keys import create
-from service.web.server import beside
+from service.web.server import serve_in_background
 from service.web.upload.multipart import FilePart
 from service.web.upload.upload import _drop_packed, _placed, _stored
 
@@ -32,7 +32,7 @@ def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Cl
     settings = Settings(
         data_dir=folder / "data", keys_file=folder / "keys.json", max_bytes_of_owner=MOST, max_expansion=1e6
     )
-    with beside(create_app(settings, Work(fakes.describe, fakes.plan))) as base:
+    with serve_in_background(create_app(settings, Work(fakes.describe, fakes.plan))) as base:
         ann, ben = (client_of(base, token) for token in tokens)
         with ann, ben:
             yield ann, ben
@@ -100,7 +100,7 @@ def test_results_count_and_who_is_full_makes_no_more(clients: tuple[httpx.Client
 def test_an_upload_needs_no_room_but_the_stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(data_dir=tmp_path / "data")
     with (
-        beside(create_app(settings, Work(fakes.describe, fakes.plan))) as base,
+        serve_in_background(create_app(settings, Work(fakes.describe, fakes.plan))) as base,
         client_of(base, None) as client,
     ):
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))

@@ -29,7 +29,7 @@ from service.storage.database.migrate import _config, migrate, revision
 from service.storage.database.tables import holdings
 from service.storage.file_store import StoredCase
 from service.web.app import create_app
-from service.web.server import beside
+from service.web.server import serve_in_background
 
 WAIT = {"Prefer": "wait=60"}
 
@@ -42,7 +42,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def client(data_dir: Path) -> Iterator[httpx.Client]:
     with (
-        beside(create_app(Settings(data_dir=data_dir), instant_work.WORK)) as base,
+        serve_in_background(create_app(Settings(data_dir=data_dir), instant_work.WORK)) as base,
         httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
     ):
         yield client

@@ -23,7 +23,7 @@ from service.study import intake
 from service.study.intake import take_in
 from service.study.run import Desk, desk
 from service.web.app import create_app
-from service.web.server import beside
+from service.web.server import serve_in_background
 
 NAMED: list[Path] = []
 """Cases that have got their names while what is flushed was looked at."""
@@ -83,7 +83,7 @@ def only_flushed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[Client]:
     app = create_app(Settings(data_dir=tmp_path / "data"), Work(plan_work.describe, plan_work.plan))
-    with beside(app) as base, Client(base) as client:
+    with serve_in_background(app) as base, Client(base) as client:
         yield client
 
 

@@ -7,15 +7,15 @@ from pathlib import Path
 import plan_work as fakes
 import pytest
 
-from service.host import periodic_thread as steady
-from service.jobs import dispatcher as dispatcher
+from service.host import periodic_thread
+from service.jobs import dispatcher
 from service.operations.job_tasks import Work
 from service.settings import Settings
 from service.web.app import create_app
 
 GENEROUS_S = 60.0
 
-PARTS = ["dispatcher", "reading", "appraising", "rounds", "vitals"]
+PARTS = ["dispatcher", "case_reader", "appraisers", "rounds", "health_monitor"]
 
 
 @pytest.mark.parametrize("faulty", [None, *PARTS])
@@ -23,7 +23,7 @@ def test_all_parts_end_at_once_and_the_database_last(
     faulty: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
-    parts = app.state.parts
+    parts = app.state.service
     all_end = threading.Barrier(len(PARTS))
     ended: list[str] = []
 
@@ -62,7 +62,7 @@ def test_workers_are_let_go_though_the_threads_beside_them_hang(
 ) -> None:
     """As at a share that does not answer."""
     monkeypatch.setattr(dispatcher, "END_S", 0.2)
-    monkeypatch.setattr(steady, "END_S", 0.2)
+    monkeypatch.setattr(periodic_thread, "END_S", 0.2)
     let_go, hangs, goes_on = threading.Event(), threading.Semaphore(0), threading.Event()
 
     def hang(*_: object) -> None:
@@ -86,7 +86,7 @@ def test_workers_are_let_go_though_the_threads_beside_them_hang(
 
 def test_a_start_that_fails_ends_what_has_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
-    parts = app.state.parts
+    parts = app.state.service
     ended: list[str] = []
 
     def fail() -> None:

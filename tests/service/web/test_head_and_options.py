@@ -1,4 +1,5 @@
-"""Methods that no route names: HEAD and OPTIONS, and what `Allow` says; through a real server."""
+"""HeadAndOptionsMiddleware that no route names: HEAD and OPTIONS, and what `Allow` says; through a real
+server."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from service.operations.job_tasks import Work
 from service.settings import Settings
 from service.web.app import create_app
 from service.web.middleware.keys import create
-from service.web.server import beside
+from service.web.server import serve_in_background
 
 CHANGES_WITH_EACH_ANSWER = ("date", "x-request-id")
 
@@ -23,7 +24,7 @@ CHANGES_WITH_EACH_ANSWER = ("date", "x-request-id")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     app = create_app(Settings(data_dir=tmp_path_factory.mktemp("data")), Work(fakes.describe, fakes.plan))
     with (
-        beside(app) as base,
+        serve_in_background(app) as base,
         httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
     ):
         yield client
@@ -130,7 +131,7 @@ def test_head_and_options_tell_nothing_without_a_key(tmp_path: Path) -> None:
     create(tmp_path / "keys.json", "ann")
     settings = Settings(data_dir=tmp_path / "data", keys_file=tmp_path / "keys.json")
     with (
-        beside(create_app(settings, Work(fakes.describe, fakes.plan))) as base,
+        serve_in_background(create_app(settings, Work(fakes.describe, fakes.plan))) as base,
         client_of(base, None) as anybody,
     ):
         for method in ("HEAD", "OPTIONS"):

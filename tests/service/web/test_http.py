@@ -21,7 +21,7 @@ from service.settings import Settings
 from service.storage.file_store import Store
 from service.web.app import create_app
 from service.web.routes.page import FILES
-from service.web.server import beside
+from service.web.server import serve_in_background
 
 WAIT = {"Prefer": "wait=60"}
 
@@ -35,7 +35,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def client(data_dir: Path) -> Iterator[httpx.Client]:
     settings = Settings(data_dir=data_dir, max_jobs=200, body_idle_s=1.0)
     with (
-        beside(create_app(settings, Work(fakes.describe, fakes.plan))) as base,
+        serve_in_background(create_app(settings, Work(fakes.describe, fakes.plan))) as base,
         httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
     ):
         yield client
@@ -189,7 +189,7 @@ def test_what_has_changed_meanwhile_is_not_removed(client: httpx.Client, case: s
 def test_no_longer_wait_is_applied_than_the_service_gives(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, max_wait_s=1.5)
     with (
-        beside(create_app(settings, Work(fakes.describe, fakes.plan))) as base,
+        serve_in_background(create_app(settings, Work(fakes.describe, fakes.plan))) as base,
         httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
     ):
         case = client.post("/v1/cases", json={"builtin": "thorax"}).headers["location"]

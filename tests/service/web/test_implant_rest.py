@@ -18,7 +18,7 @@ from service.schemas.plan.file import read_plan
 from service.schemas.plan.followup_file import read_evaluation, read_replanned
 from service.settings import Settings
 from service.web.app import create_app
-from service.web.server import beside
+from service.web.server import serve_in_background
 
 WAIT = {"Prefer": "wait=60"}
 NEEDLE = {"path_id": "N1", "entry_mm": [80.0, 12.0, 60.0], "tip_mm": [80.0, 68.0, 60.0]}
@@ -40,7 +40,7 @@ def client(data_dir: Path) -> Iterator[httpx.Client]:
     work = Work(fakes.describe, fakes.plan, fakes.evaluate, fakes.replan)
     app = create_app(Settings(data_dir=data_dir, max_jobs=3), work)
     with (
-        beside(app) as base,
+        serve_in_background(app) as base,
         httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
     ):
         yield client

@@ -17,7 +17,7 @@ from service.schemas.in_patient import EvaluateBody, ReplanBody
 from service.schemas.json.strict import NotJson, parse
 from service.schemas.request.model import PlanRequest
 from service.schemas.slices import SlicesBody
-from service.web.middleware.rate_limit import Allowance, Held
+from service.web.middleware.rate_limit import HeldBytes, RateLimiter
 
 SMALL, LARGE = b"1" * LARGE_BYTES, b"1" * (LARGE_BYTES + 1)
 
@@ -124,10 +124,10 @@ def test_every_body_that_a_model_takes_is_read(model: type[BaseModel]) -> None:
 
 
 def test_bytes_under_way_are_bounded_for_each_owner_and_free_again() -> None:
-    allowance = Allowance(per_s=1.0, burst=9, at_once=9, most_bytes=100)
+    rate_limiter = RateLimiter(per_s=1.0, burst=9, at_once=9, most_bytes=100)
     for owner in ("ann", "ann", "ben"):
-        assert allowance.take(owner) is None
-    one, other, of_ben = (Held(allowance, owner) for owner in ("ann", "ann", "ben"))
+        assert rate_limiter.take(owner) is None
+    one, other, of_ben = (HeldBytes(rate_limiter, owner) for owner in ("ann", "ann", "ben"))
     one.hold(60)
     other.hold(40)
     for held in (one, other):

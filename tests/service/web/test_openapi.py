@@ -12,10 +12,10 @@ from phantom import write_phantom
 from rest_calls import GENEROUS_S, problem, until, upload
 from schemathesis.schemas import BaseSchema
 
-from service.interactive import appraisers as appraising
+from service.interactive import appraisers
 from service.settings import Settings
 from service.web.app import create_app
-from service.web.server import beside
+from service.web.server import serve_in_background
 
 WITH_BODIES = {"add_case", "add_plan", "evaluate_paths", "evaluate_implant", "replan", "case_slices"}
 
@@ -25,11 +25,11 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     settings = Settings(data_dir=tmp_path_factory.mktemp("data"))
     with (
         pytest.MonkeyPatch.context() as patch,
-        beside(create_app(settings, instant_work.WORK)) as base,
+        serve_in_background(create_app(settings, instant_work.WORK)) as base,
         httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
     ):
-        patch.setattr(appraising, "appraise", instant_work.appraise)
-        patch.setattr(appraising, "cut", instant_work.cut)
+        patch.setattr(appraisers, "appraise", instant_work.appraise)
+        patch.setattr(appraisers, "cut", instant_work.cut)
         yield client
 
 

@@ -21,7 +21,7 @@ from rest_calls import client_of
 from service.settings import Settings
 from service.web.app import create_app
 from service.web.middleware.keys import create
-from service.web.server import beside
+from service.web.server import serve_in_background
 
 if CHROMIUM is None:
     pytest.skip("no chromium: the page is not tried in a browser", allow_module_level=True)
@@ -50,7 +50,7 @@ def token(folder: Path) -> str:
 @pytest.fixture(scope="module")
 def base(folder: Path, token: str) -> Iterator[str]:
     settings = Settings(data_dir=folder / "data", keys_file=folder / "keys.json")
-    with beside(create_app(settings)) as address:
+    with serve_in_background(create_app(settings)) as address:
         yield address
 
 
@@ -255,7 +255,7 @@ def test_a_needle_moved_by_keys_alone_gets_the_api_s_verdict(shown, planned, api
         for end in ("Entry", "Tip")
     )
     case = parse_qs(urlsplit(planned["address"]).query)["case"][0]
-    request = {k: v for k, v in planned["plan"]["request"].items() if k in MATTERS}
+    request = {k: v for k, v in planned["plan"]["request"].items() if k in CACHE_KEY_FIELDS}
     said = api.post(
         f"/v1/cases/{case}/paths:evaluate",
         json={"paths": [{"entry_mm": entry_mm, "tip_mm": tip_mm}], "request": request},
@@ -269,7 +269,7 @@ def test_a_needle_moved_by_keys_alone_gets_the_api_s_verdict(shown, planned, api
 
 
 AXES = ("left (L)", "posterior (P)", "superior (S)")
-MATTERS = ("target", "needle", "clearance_mm", "roles", "pose", "seeds", "search")
+CACHE_KEY_FIELDS = ("target", "needle", "clearance_mm", "roles", "pose", "seeds", "search")
 
 
 def test_a_needle_of_which_nothing_is_known_yet_is_not_called_safe(page, planned):

@@ -33,11 +33,11 @@ from planner.records.wording.goals import goal_text
 from planner.records.wording.implant import worst_first
 from planner.records.wording.organ_limits import exceeded, exceeded_text
 from planner.records.wording.set_claims import given_twice, nearest_first, too_near_text
-from service.interactive import appraisers as appraising
+from service.interactive import appraisers
 from service.schemas.json.canonical import to_json
 from service.settings import Settings
 from service.web.app import create_app
-from service.web.server import beside
+from service.web.server import serve_in_background
 
 SIZES = [(1280, 720), (1440, 900), (820, 1180)]
 """A small laptop, a large one, and a tablet held upright. [CSS pixels]"""
@@ -73,10 +73,10 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     settings = Settings(data_dir=tmp_path_factory.mktemp("data"))
     with (
         pytest.MonkeyPatch.context() as patch,
-        beside(create_app(settings, page_work.WORK)) as address,
+        serve_in_background(create_app(settings, page_work.WORK)) as address,
     ):
-        patch.setattr(appraising, "appraise", instant_work.appraise)
-        patch.setattr(appraising, "cut", instant_work.cut)
+        patch.setattr(appraisers, "appraise", instant_work.appraise)
+        patch.setattr(appraisers, "cut", instant_work.cut)
         yield address
 
 

@@ -26,7 +26,7 @@ from service.web.app import create_app
 from service.web.middleware.keys import create
 from service.web.routes.paths import _message_in
 from service.web.routes.views import ShapesModel
-from service.web.server import beside
+from service.web.server import serve_in_background
 
 REQUEST = {"target": {"structure": "node_4R"}, "prescription": None}
 WIDE = REQUEST | {"target": {"structure": "node_4R", "margin_mm": 10}}
@@ -46,7 +46,7 @@ def token(folder: Path) -> str:
 @pytest.fixture(scope="module")
 def base(folder: Path, token: str) -> Iterator[str]:
     settings = Settings(data_dir=folder / "data", keys_file=folder / "keys.json")
-    with beside(create_app(settings)) as address:
+    with serve_in_background(create_app(settings)) as address:
         yield address
 
 
@@ -329,7 +329,7 @@ def test_messages_count_as_requests_do(tmp_path: Path) -> None:
     made = write_phantom(tmp_path)
     parts = [(part, name, (made / name).read_bytes()) for part, name in PARTS]
     asked = {"paths": [{"entry_mm": [0, -90, 0], "tip_mm": [0, 0, 0]}], "request": REQUEST}
-    with beside(create_app(settings)) as base, client_of(base, token) as client:
+    with serve_in_background(create_app(settings)) as base, client_of(base, token) as client:
         case = client.post("/v1/cases", **upload(*parts)).headers["location"]
         with connect(socket_address(base, case), additional_headers=headers, proxy=None) as socket:
             for n in range(12):

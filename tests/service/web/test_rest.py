@@ -26,7 +26,7 @@ from service.problems import KINDS
 from service.schemas.plan.file import read_plan
 from service.settings import Settings
 from service.web.app import create_app
-from service.web.server import beside
+from service.web.server import serve_in_background
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def base(data_dir: Path) -> Iterator[str]:
         max_jobs=3,
         max_finished_jobs=10,
     )
-    with beside(create_app(settings, Work(fakes.describe, fakes.plan))) as address:
+    with serve_in_background(create_app(settings, Work(fakes.describe, fakes.plan))) as address:
         yield address
 
 
@@ -511,7 +511,7 @@ def test_an_upload_is_planned_end_to_end(tmp_path: Path) -> None:
     parts = upload(*((part, path.name, path.read_bytes()) for part, path in files))
     wait = {"Prefer": "wait=600"}
     with (
-        beside(create_app(Settings(data_dir=tmp_path / "data"))) as base,
+        serve_in_background(create_app(Settings(data_dir=tmp_path / "data"))) as base,
         httpx.Client(base_url=base, trust_env=False, timeout=10 * GENEROUS_S) as client,
     ):
         found = problem(client.post("/v1/cases", files=parts["files"][:1]), "unusable-input")

@@ -19,7 +19,7 @@ from service.settings import Settings
 from service.web.app import create_app
 from service.web.middleware.keys import Keys, create, listed, revoke
 from service.web.middleware.revocation import CHECK_KEYS_EVERY_S, REVOKED, Revocation
-from service.web.server import beside
+from service.web.server import serve_in_background
 
 SOON_S = 10.0
 """A second or so, on a machine that does much else; streams say something every 15 s by themselves."""
@@ -36,7 +36,7 @@ def keys(tmp_path: Path) -> Path:
 def base(tmp_path: Path, keys: Path) -> Iterator[str]:
     create(keys, "admin")
     settings = Settings(data_dir=tmp_path / "data", keys_file=keys)
-    with beside(create_app(settings, Work(fakes.describe, fakes.plan))) as address:
+    with serve_in_background(create_app(settings, Work(fakes.describe, fakes.plan))) as address:
         yield address
 
 

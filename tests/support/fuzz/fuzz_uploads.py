@@ -18,7 +18,7 @@ from starlette.types import Message
 from service.interactive.unzip.unzip import ZipLimits, stated_bytes, unpack
 from service.problems import Problem
 from service.settings import Settings
-from service.web.services import Parts
+from service.web.services import AppState
 from service.web.upload.upload import receive
 
 ZIP_TOKENS = (
@@ -76,8 +76,8 @@ def _forms(folder: Path) -> list[Path]:
         [("file", ("masks.zip", _zip())), ("ct", ("ct.nii", b""))],
     ]
     found = []
-    for n, parts in enumerate(sent):
-        request = httpx.Request("POST", "http://x", files=parts, headers={"Content-Type": _TYPE})
+    for n, state in enumerate(sent):
+        request = httpx.Request("POST", "http://x", files=state, headers={"Content-Type": _TYPE})
         found.append(folder / f"{n}.form")
         found[-1].write_bytes(_TYPE.encode() + b"\n" + request.read())
     return found
@@ -142,10 +142,10 @@ def _received(path: Path) -> object:
 
 def _app(settings: Settings) -> FastAPI:
     """As much of a service as an upload asks for: its settings."""
-    parts = object.__new__(Parts)
-    object.__setattr__(parts, "settings", settings)
+    state = object.__new__(AppState)
+    object.__setattr__(state, "settings", settings)
     app = FastAPI()
-    app.state.parts = parts
+    app.state.service = state
     return app
 
 

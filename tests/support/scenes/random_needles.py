@@ -109,7 +109,7 @@ def least_squares_distance(one: Stretch, two: Stretch) -> float:
     return float(np.linalg.norm(solved.fun))
 
 
-def parts_of(hardware: Hardware, travel_mm: float = 0.0) -> list[Part]:
+def state_of(hardware: Hardware, travel_mm: float = 0.0) -> list[Part]:
     """Shaft and hub, swept outward by that much."""
     end = hardware.needle_length_mm
     parts = [("shaft", 0.0, end + travel_mm, hardware.needle_radius_mm)]
@@ -122,7 +122,7 @@ def part_pairs(
     hardware: Hardware, travel_mm: float = 0.0
 ) -> Iterator[tuple[frozenset[str], Part, Part, float]]:
     """Every part of one needle with every part of another: their names, both, and how near walls may come."""
-    for one, two in product(parts_of(hardware, travel_mm), parts_of(hardware)):
+    for one, two in product(state_of(hardware, travel_mm), state_of(hardware)):
         names = frozenset({one[0], two[0]})
         yield names, one, two, hardware.needle_clearance_mm if names == {"shaft"} else 0.0
 

@@ -34,7 +34,7 @@ from service.operations.job_tasks import Report, Work
 from service.schemas.in_patient import NeedlesMeasured
 from service.settings import Settings
 from service.web.app import create_app
-from service.web.server import beside
+from service.web.server import serve_in_background
 
 
 def plan(case: Case, request: Request, report: Report) -> PlanningResult:
@@ -143,7 +143,7 @@ def served(data_dir: Path) -> Iterator[httpx.Client]:
         patch.setattr(appraising, "appraise", appraise)
         patch.setattr(appraising, "cut", cut)
         with (
-            beside(create_app(Settings(data_dir=data_dir), WORK)) as base,
+            serve_in_background(create_app(Settings(data_dir=data_dir), WORK)) as base,
             httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
         ):
             yield client

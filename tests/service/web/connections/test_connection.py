@@ -1,4 +1,4 @@
-"""Bounds on how long a client is waited for, on a small app of its own."""
+"""ClientTimeouts on how long a client is waited for, on a small app of its own."""
 
 import asyncio
 import contextlib
@@ -17,12 +17,12 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.sync.client import connect
 
 from service.web.connections.connection import HttpConnection, SocketConnection
-from service.web.connections.connection_limit import Places
-from service.web.connections.listener import Door
-from service.web.connections.unread import Bounds
+from service.web.connections.connection_limit import ConnectionLimit
+from service.web.connections.listener import Listener
+from service.web.connections.slow_reader import ClientTimeouts
 
 MOST = 8
-BOUNDS = Bounds(head_s=1.0, idle_s=2.0, bytes_per_s=100_000.0)
+BOUNDS = ClientTimeouts(head_s=1.0, idle_s=2.0, bytes_per_s=100_000.0)
 LARGE = 40 << 20
 """More than buffers on the way hold."""
 
@@ -64,9 +64,9 @@ def app() -> App:
 
 
 @pytest.fixture
-def door(app: App) -> Iterator[Door]:
-    with Door(socket.create_server(("127.0.0.1", 0))) as made:
-        made.places = Places(MOST, MOST)
+def listener(app: App) -> Iterator[Listener]:
+    with Listener(socket.create_server(("127.0.0.1", 0))) as made:
+        made.limit = ConnectionLimit(MOST, MOST)
         http: Any = functools.partial(HttpConnection, made, BOUNDS)
         ws: Any = functools.partial(SocketConnection, made, BOUNDS)
         config = uvicorn.Config(
@@ -84,8 +84,8 @@ def door(app: App) -> Iterator[Door]:
             thread.join()
 
 
-def connected(door: Door) -> socket.socket:
-    made = socket.create_connection(door.getsockname())
+def connected(listener: Listener) -> socket.socket:
+    made = socket.create_connection(listener.getsockname())
     made.settimeout(PATIENCE_S)
     return made
 
@@ -97,14 +97,14 @@ def until(holds: Any) -> None:
         time.sleep(0.02)
 
 
-def status(door: Door) -> int:
+def status(listener: Listener) -> int:
     with httpx.Client(trust_env=False, timeout=PATIENCE_S) as client:
-        return client.get(f"http://127.0.0.1:{door.getsockname()[1]}/small").status_code
+        return client.get(f"http://127.0.0.1:{listener.getsockname()[1]}/small").status_code
 
 
-def taken(door: Door) -> int:
-    assert door.places is not None
-    return door.places.taken
+def taken(listener: Listener) -> int:
+    assert listener.limit is not None
+    return listener.limit.taken
 
 
 def answer(connection: socket.socket) -> bytes:
@@ -127,15 +127,15 @@ def rest(connection: socket.socket) -> bytes:
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /sma", ASK[:-2]])
-def test_a_head_that_does_not_come_is_not_waited_for(door: Door, sent: bytes) -> None:
-    with connected(door) as client:
+def test_a_head_that_does_not_come_is_not_waited_for(listener: Listener, sent: bytes) -> None:
+    with connected(listener) as client:
         client.sendall(sent)
         assert rest(client) == b""
-    until(lambda: taken(door) == 0)
+    until(lambda: taken(listener) == 0)
 
 
-def test_a_head_that_dribbles_is_not_waited_for(door: Door) -> None:
-    with connected(door) as client:
+def test_a_head_that_dribbles_is_not_waited_for(listener: Listener) -> None:
+    with connected(listener) as client:
         with contextlib.suppress(ConnectionError):
             for byte in ASK[:-1] + b"X: " + b"y" * 4000:
                 client.sendall(bytes([byte]))
@@ -143,8 +143,8 @@ def test_a_head_that_dribbles_is_not_waited_for(door: Door) -> None:
         assert b"200" not in rest(client)
 
 
-def test_the_next_head_has_as_long_from_its_first_byte(door: Door) -> None:
-    with connected(door) as client:
+def test_the_next_head_has_as_long_from_its_first_byte(listener: Listener) -> None:
+    with connected(listener) as client:
         for _ in range(3):
             client.sendall(ASK[:5])
             client.sendall(ASK[5:])
@@ -155,35 +155,35 @@ def test_the_next_head_has_as_long_from_its_first_byte(door: Door) -> None:
         assert rest(client) == b""
 
 
-def test_half_heads_give_way_and_who_asks_is_answered(door: Door) -> None:
+def test_half_heads_give_way_and_who_asks_is_answered(listener: Listener) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(5 * MOST):
-            client = stack.enter_context(connected(door))
+            client = stack.enter_context(connected(listener))
             with contextlib.suppress(ConnectionError):
                 client.sendall(b"GET /sma")
-        assert status(door) == 200 and taken(door) <= MOST
+        assert status(listener) == 200 and taken(listener) <= MOST
 
 
-def test_where_all_are_answered_a_new_one_is_turned_away(door: Door, app: App) -> None:
+def test_where_all_are_answered_a_new_one_is_turned_away(listener: Listener, app: App) -> None:
     with contextlib.ExitStack() as stack:
-        held = [stack.enter_context(connected(door)) for _ in range(MOST)]
+        held = [stack.enter_context(connected(listener)) for _ in range(MOST)]
         for client in held:
             client.sendall(ASK.replace(b"small", b"held"))
-        assert door.places is not None
-        until(lambda: sum(map(len, door.places._waiting.values())) == 0 and taken(door) == MOST)
-        with connected(door) as other:
+        assert listener.limit is not None
+        until(lambda: sum(map(len, listener.limit._waiting.values())) == 0 and taken(listener) == MOST)
+        with connected(listener) as other:
             assert rest(other) == b""
         app.let_go.set()
         for client in held:
             assert answer(client).startswith(b"HTTP/1.1 200")
-    assert status(door) == 200
+    assert status(listener) == 200
 
 
-def test_an_answer_that_nobody_reads_is_not_kept(door: Door) -> None:
-    with connected(door) as client:
+def test_an_answer_that_nobody_reads_is_not_kept(listener: Listener) -> None:
+    with connected(listener) as client:
         client.sendall(ASK.replace(b"small", b"large"))
-        until(lambda: taken(door) == 1)
-        until(lambda: taken(door) == 0)
+        until(lambda: taken(listener) == 1)
+        until(lambda: taken(listener) == 0)
 
 
 class Reader:
@@ -202,37 +202,37 @@ class Reader:
         self.read += len(some)
 
 
-def test_an_answer_that_is_read_slowly_is_not_given_up(door: Door) -> None:
+def test_an_answer_that_is_read_slowly_is_not_given_up(listener: Listener) -> None:
     """Thrice as fast as it must be, at which a third of a send buffer takes longer than anybody waits for.
     The server's side tells: a client has long to read what was sent before."""
-    with connected(door) as client:
+    with connected(listener) as client:
         client.sendall(ASK.replace(b"small", b"large"))
         reader = Reader(client, 3 * BOUNDS.bytes_per_s)
         end = time.monotonic() + 4 * BOUNDS.idle_s
         while time.monotonic() < end:
             reader.read_on()
-            assert taken(door) == 1, reader.read
+            assert taken(listener) == 1, reader.read
         # And who stops is.
-        until(lambda: taken(door) == 0)
+        until(lambda: taken(listener) == 0)
 
 
-def test_answers_that_nobody_reads_give_way(door: Door) -> None:
-    few = door.places = Places(2, 2)
+def test_answers_that_nobody_reads_give_way(listener: Listener) -> None:
+    few = listener.limit = ConnectionLimit(2, 2)
     with contextlib.ExitStack() as stack:
-        crowd = [stack.enter_context(connected(door)) for _ in range(2)]
+        crowd = [stack.enter_context(connected(listener)) for _ in range(2)]
         for client in crowd:
             # The second request has the server stop reading.
             client.sendall(ASK.replace(b"small", b"large") + ASK)
         until(lambda: [len(some) for some in few._waiting.values()] == [0, 0, 2])
-        with connected(door) as other:
+        with connected(listener) as other:
             other.sendall(ASK)
             assert answer(other).startswith(b"HTTP/1.1 200")
             # Who gave way is gone at once, and its descriptor with it.
-            assert few.taken <= 2 and len(door._at) <= 2
+            assert few.taken <= 2 and len(listener._at) <= 2
 
 
-def test_an_answer_that_is_read_slowly_is_whole(door: Door) -> None:
-    with connected(door) as client:
+def test_an_answer_that_is_read_slowly_is_whole(listener: Listener) -> None:
+    with connected(listener) as client:
         client.sendall(ASK.replace(b"small", b"large").replace(b"x\r\n", b"x\r\nConnection: close\r\n"))
         reader = Reader(client, LARGE / (2 * BOUNDS.idle_s))
         with pytest.raises(EOFError):
@@ -241,15 +241,15 @@ def test_an_answer_that_is_read_slowly_is_whole(door: Door) -> None:
         assert reader.read > LARGE
 
 
-def test_a_body_that_was_not_asked_for_is_not_waited_for(door: Door) -> None:
-    with connected(door) as client:
+def test_a_body_that_was_not_asked_for_is_not_waited_for(listener: Listener) -> None:
+    with connected(listener) as client:
         client.sendall(b"POST /small HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
         with contextlib.suppress(ConnectionError):
             for _ in range(200):
                 client.sendall(b"x")
                 time.sleep(0.05)
         assert rest(client).count(b"HTTP/1.1") <= 1
-    until(lambda: taken(door) == 0)
+    until(lambda: taken(listener) == 0)
 
 
 # Bodies and frames of a byte
@@ -278,20 +278,22 @@ class Parsed:
 
 
 def test_a_body_of_one_byte_chunks_is_read_in_pieces(
-    door: Door, app: App, monkeypatch: pytest.MonkeyPatch
+    listener: Listener, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parsed = Parsed(monkeypatch, H11Protocol)
-    with connected(door) as client:
+    with connected(listener) as client:
         client.sendall(POST % b"body" + CHUNKS + b"0\r\n\r\n")
         assert answer(client).startswith(b"HTTP/1.1 200")
     assert app.received == CHUNKS.count(b"x") and max(parsed.pieces) <= MOST_BYTES
     assert sum(parsed.pieces) > len(CHUNKS)
 
 
-def test_a_body_that_was_not_asked_for_is_not_parsed(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_was_not_asked_for_is_not_parsed(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """However much of it comes, and its sender reads the answer: nothing resets the connection before."""
     parsed = Parsed(monkeypatch, H11Protocol)
-    with connected(door) as client:
+    with connected(listener) as client:
         client.sendall(POST % b"small" + CHUNKS)
         until(lambda: client.recv(1, socket.MSG_PEEK) != b"")
         for _ in range(20):
@@ -304,24 +306,26 @@ def test_a_body_that_was_not_asked_for_is_not_parsed(door: Door, monkeypatch: py
     assert b"connection: close" in found.lower()
     # What had come before the answer.
     assert sum(parsed.pieces) <= 4 * MOST_BYTES
-    until(lambda: taken(door) == 0)
+    until(lambda: taken(listener) == 0)
 
 
-def test_what_is_no_http_is_not_parsed_on(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_http_is_not_parsed_on(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
     parsed = Parsed(monkeypatch, H11Protocol)
-    with connected(door) as client:
+    with connected(listener) as client:
         for _ in range(20):
             client.sendall(b"no http\r\n\r\n" * 20_000)
         client.shutdown(socket.SHUT_WR)
         assert rest(client).startswith(b"HTTP/1.1 400")
     assert len(parsed.pieces) == 1
-    until(lambda: taken(door) == 0)
+    until(lambda: taken(listener) == 0)
 
 
-def test_frames_of_no_byte_are_read_in_pieces(door: Door, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_of_no_byte_are_read_in_pieces(
+    listener: Listener, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
     parsed = Parsed(monkeypatch, WebSocketsSansIOProtocol)
     frames = 20_000
-    with connect(f"ws://127.0.0.1:{door.getsockname()[1]}/", proxy=None) as client:
+    with connect(f"ws://127.0.0.1:{listener.getsockname()[1]}/", proxy=None) as client:
         # Of text, masked with noughts.
         client.socket.sendall(b"\x81\x80\x00\x00\x00\x00" * frames)
         until(lambda: app.received == frames)

@@ -1,4 +1,4 @@
-"""Vitals: whether the service can take work, from what threads have found out before anybody asks.
+"""HealthMonitor: whether the service can take work, from what threads have found out before anybody asks.
 
 Who asks waits for nothing: no disk, database or scheduler, and no thread of those that answer requests.
 What was found out too long ago counts as trouble.
@@ -16,14 +16,14 @@ from service.settings import Settings
 from service.storage.database.connection import Database
 from service.storage.file_store import Store
 from service.storage.reserved_space import Reserve
-from service.web.health.background_check import Check
+from service.web.health.background_check import BackgroundCheck
 
 PATIENCE_S = 1.0
 """How long one check waits for a database that is away [U]."""
 
 
 @dataclass(frozen=True)
-class Sound:
+class HealthStatus:
     """What there is where work can be taken: workers that are heard, workers that are not, the first of them
     for how long, and jobs by state."""
 
@@ -33,7 +33,7 @@ class Sound:
     jobs: dict[str, int]
 
 
-class Vitals:
+class HealthMonitor:
     """The checks of disk and database, and what the dispatcher sees of its workers."""
 
     def __init__(self, settings: Settings, store: Store, reserve: Reserve, dispatcher: Dispatcher) -> None:
@@ -43,8 +43,8 @@ class Vitals:
         job_table = JobTable(
             self._database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs
         )
-        self._disk = Check("disk", self._refuse_disk)
-        self._jobs = Check("records", job_table.counts)
+        self._disk = BackgroundCheck("disk", self._refuse_disk)
+        self._jobs = BackgroundCheck("records", job_table.counts)
 
     def start(self) -> None:
         """Begin to check; returns at once."""
@@ -52,19 +52,21 @@ class Vitals:
         self._jobs.start()
 
     def close(self) -> None:
-        """Check no more."""
+        """BackgroundCheck no more."""
         self._disk.close()
         self._jobs.close()
         run_bounded(self._database.close)
 
-    def sound(self) -> Sound:
+    def status(self) -> HealthStatus:
         """What there is. Raises Problem where work cannot be taken, with all that is in the way."""
         status, jobs = self._dispatcher.workforce_status, self._jobs.last
-        troubles = [t for t in (self._of_disk(), self._of_records(), of_workers(status)) if t is not None]
+        troubles = [
+            t for t in (self._of_disk(), self._of_records(), workers_trouble(status)) if t is not None
+        ]
         if troubles or jobs.value is None:
             details = " ".join(trouble.detail for trouble in troubles) or _STARTS
             raise Problem(Report(troubles[0].kind if troubles else "unavailable", details))
-        return Sound(
+        return HealthStatus(
             status.workers,
             status.silent,
             status.longest_s if status.silent else 0.0,
@@ -107,7 +109,7 @@ def _silent(detail: str) -> Report:
     return Report("unavailable", detail)
 
 
-def of_workers(status: WorkforceStatus) -> Report | None:
+def workers_trouble(status: WorkforceStatus) -> Report | None:
     """What is wrong with workers; nothing where one of them is heard."""
     if status.is_stuck:
         return _silent(f"Jobs have not been handed over for {status.dispatcher_silent_s:.0f} s.")

@@ -22,8 +22,8 @@ from service.operations.job_tasks import Work
 from service.settings import Settings
 from service.web.app import create_app
 from service.web.middleware.keys import OWNER, create, listed, revoke
-from service.web.middleware.rate_limit import Allowance, stranger
-from service.web.server import beside
+from service.web.middleware.rate_limit import RateLimiter, keyless_account
+from service.web.server import serve_in_background
 
 ORIGIN = "https://gui.example"
 
@@ -45,7 +45,7 @@ def base(folder: Path, tokens: dict[str, str]) -> Iterator[str]:
     )
     app = create_app(settings, Work(fakes.describe, fakes.plan))
     handler = audit_to(settings.audit)
-    with beside(app) as address:
+    with serve_in_background(app) as address:
         yield address
     AUDIT.removeHandler(handler)
     handler.close()
@@ -189,7 +189,7 @@ def test_keys_that_cannot_be_read_let_nobody_in(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "data", keys_file=tmp_path / "keys.json")
     settings = settings.model_copy(update={"requests_per_s": 0.1, "requests_burst": 2})
     with (
-        beside(create_app(settings, Work(fakes.describe, fakes.plan))) as base,
+        serve_in_background(create_app(settings, Work(fakes.describe, fakes.plan))) as base,
         client_of(base, token) as client,
     ):
         assert client.get("/v1/cases").status_code == 200
@@ -275,7 +275,11 @@ def test_who_has_no_key_writes_few_lines_and_is_refused_in_time(tmp_path: Path) 
     handler = audit_to(settings.audit)
     began = time.monotonic()
     try:
-        with beside(app) as base, client_of(base, None) as anybody, client_of(base, token) as ann:
+        with (
+            serve_in_background(app) as base,
+            client_of(base, None) as anybody,
+            client_of(base, token) as ann,
+        ):
             statuses = Counter(anybody.get(f"/v1/{SYRINGE * 290}").status_code for _ in range(FLOOD))
             assert ann.get("/v1/cases").status_code == 200
     finally:
@@ -311,44 +315,56 @@ def test_metrics_count_requests_by_route(ann: httpx.Client) -> None:
 
 def test_an_allowance_fills_at_its_rate_and_counts_what_is_under_way() -> None:
     now = [0.0]
-    allowance = Allowance(per_s=2.0, burst=3, at_once=5, most_bytes=100, clock_s=lambda: now[0])
-    assert [allowance.take("a") for _ in range(4)] == [None, None, None, 0.5]
-    assert allowance.take("b") is None
+    rate_limiter = RateLimiter(per_s=2.0, burst=3, at_once=5, most_bytes=100, clock_s=lambda: now[0])
+    assert [rate_limiter.take("a") for _ in range(4)] == [None, None, None, 0.5]
+    assert rate_limiter.take("b") is None
     now[0] = 0.5
-    assert [allowance.take("a"), allowance.take("a")] == [None, 0.5]
+    assert [rate_limiter.take("a"), rate_limiter.take("a")] == [None, 0.5]
     now[0] = 100.0
-    assert allowance.take("a") is None
-    assert allowance.take("a") == 1.0
-    allowance.give_back("a")
-    assert allowance.take("a") is None
+    assert rate_limiter.take("a") is None
+    assert rate_limiter.take("a") == 1.0
+    rate_limiter.end_request("a")
+    assert rate_limiter.take("a") is None
 
 
 def test_messages_are_counted_with_requests_but_not_as_under_way() -> None:
     now = [0.0]
-    allowance = Allowance(per_s=2.0, burst=3, at_once=1, most_bytes=100, clock_s=lambda: now[0])
-    assert allowance.take("a") is None
-    assert [allowance.spend("a") for _ in range(3)] == [None, None, 0.5]
-    assert allowance.spend("b") is None
+    rate_limiter = RateLimiter(per_s=2.0, burst=3, at_once=1, most_bytes=100, clock_s=lambda: now[0])
+    assert rate_limiter.take("a") is None
+    assert [rate_limiter.spend("a") for _ in range(3)] == [None, None, 0.5]
+    assert rate_limiter.spend("b") is None
     now[0] = 0.5
-    assert [allowance.spend("a"), allowance.take("a")] == [None, 0.5]
+    assert [rate_limiter.spend("a"), rate_limiter.take("a")] == [None, 0.5]
 
 
 def test_accounts_are_so_many_and_those_under_way_stay() -> None:
-    allowance = Allowance(per_s=1.0, burst=2, at_once=9, most_bytes=100, clock_s=lambda: 0.0, most_accounts=2)
-    assert [allowance.take("busy"), allowance.take("busy"), allowance.take("busy")] == [None, None, 1.0]
-    assert [allowance.spend("idle"), allowance.spend("idle"), allowance.spend("idle")] == [None, None, 1.0]
+    rate_limiter = RateLimiter(
+        per_s=1.0, burst=2, at_once=9, most_bytes=100, clock_s=lambda: 0.0, most_accounts=2
+    )
+    assert [rate_limiter.take("busy"), rate_limiter.take("busy"), rate_limiter.take("busy")] == [
+        None,
+        None,
+        1.0,
+    ]
+    assert [rate_limiter.spend("idle"), rate_limiter.spend("idle"), rate_limiter.spend("idle")] == [
+        None,
+        None,
+        1.0,
+    ]
     # Others come: the idle one is forgotten, the busy one is not.
-    assert [allowance.spend("other"), allowance.spend("another")] == [None, None]
-    assert [allowance.spend("busy"), allowance.spend("idle")] == [1.0, None]
-    assert len(allowance._accounts) == 2
+    assert [rate_limiter.spend("other"), rate_limiter.spend("another")] == [None, None]
+    assert [rate_limiter.spend("busy"), rate_limiter.spend("idle")] == [1.0, None]
+    assert len(rate_limiter._accounts) == 2
 
 
 def test_with_all_accounts_under_way_one_more_is_made() -> None:
-    allowance = Allowance(per_s=1.0, burst=2, at_once=9, most_bytes=100, clock_s=lambda: 0.0, most_accounts=1)
-    assert [allowance.take("a"), allowance.take("b")] == [None, None]
-    allowance.give_back("a")
-    allowance.give_back("b")
-    assert allowance.take("c") is None and len(allowance._accounts) == 2
+    rate_limiter = RateLimiter(
+        per_s=1.0, burst=2, at_once=9, most_bytes=100, clock_s=lambda: 0.0, most_accounts=1
+    )
+    assert [rate_limiter.take("a"), rate_limiter.take("b")] == [None, None]
+    rate_limiter.end_request("a")
+    rate_limiter.end_request("b")
+    assert rate_limiter.take("c") is None and len(rate_limiter._accounts) == 2
 
 
 @pytest.mark.parametrize(
@@ -363,8 +379,8 @@ def test_with_all_accounts_under_way_one_more_is_made() -> None:
     ],
 )
 def test_strangers_are_told_apart_by_their_addresses(one: str, other: str, same: bool) -> None:
-    assert (stranger(one) == stranger(other)) is same
-    assert not OWNER.fullmatch(stranger(one))
+    assert (keyless_account(one) == keyless_account(other)) is same
+    assert not OWNER.fullmatch(keyless_account(one))
 
 
 def test_one_stranger_does_not_starve_another(tmp_path: Path) -> None:
@@ -372,7 +388,7 @@ def test_one_stranger_does_not_starve_another(tmp_path: Path) -> None:
     settings = Settings(
         data_dir=tmp_path / "data", keys_file=tmp_path / "keys.json", requests_per_s=0.1, requests_burst=2
     )
-    with beside(create_app(settings, Work(fakes.describe, fakes.plan))) as base:
+    with serve_in_background(create_app(settings, Work(fakes.describe, fakes.plan))) as base:
         transports = [httpx.HTTPTransport(local_address=address) for address in ("127.0.0.1", "127.0.0.2")]
         one, other = (httpx.Client(base_url=base, transport=transport) for transport in transports)
         with one, other, client_of(base, token) as ann:
@@ -386,7 +402,7 @@ def test_one_stranger_does_not_starve_another(tmp_path: Path) -> None:
 def test_too_many_requests_are_told_when_to_come_back(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, requests_per_s=0.1, requests_burst=2)
     with (
-        beside(create_app(settings, Work(fakes.describe, fakes.plan))) as base,
+        serve_in_background(create_app(settings, Work(fakes.describe, fakes.plan))) as base,
         client_of(base, None) as client,
     ):
         for _ in range(2):

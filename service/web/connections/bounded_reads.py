@@ -9,7 +9,7 @@ PIECE_BYTES = 4 << 10
 them, where asyncio's own 256 KiB take 250 ms; an honest megabyte takes 5 ms instead of 1 [U]."""
 
 
-class InPieces(asyncio.BufferedProtocol):
+class BoundedReads(asyncio.BufferedProtocol):
     """Behind a protocol of streams: has its `data_received` called with pieces."""
 
     _piece = bytearray()

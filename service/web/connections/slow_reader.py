@@ -1,4 +1,4 @@
-"""Unread: ends a connection whose client does not read what is written to it.
+"""SlowReaderGuard: ends a connection whose client does not read what is written to it.
 
 What is written lies in this process, then in the system's send buffer, megabytes of it, until the client's
 system acknowledges it. Of these, the last alone tells steadily that somebody reads: Linux moves a send buffer
@@ -23,7 +23,7 @@ _ACKNOWLEDGED_AT = 120
 
 
 @dataclass(frozen=True)
-class Bounds:
+class ClientTimeouts:
     """How long a client is waited for."""
 
     head_s: float
@@ -54,16 +54,16 @@ def _socket(transport: asyncio.Transport) -> Any:
     return transport.get_extra_info("socket")
 
 
-class Unread:
+class SlowReaderGuard:
     """Looks after what is written on one connection, from `begin` until all of it is read.
 
     A client has `idle_s` and what a step takes at `bytes_per_s`, and as much longer as what it takes is
     worth, of which no more than that is kept.
     """
 
-    def __init__(self, transport: asyncio.Transport, bounds: Bounds) -> None:
-        self._transport, self._bounds = transport, bounds
-        self._of_look = bounds.idle_s * bounds.bytes_per_s
+    def __init__(self, transport: asyncio.Transport, timeouts: ClientTimeouts) -> None:
+        self._transport, self._timeouts = transport, timeouts
+        self._of_look = timeouts.idle_s * timeouts.bytes_per_s
         self._most = self._of_look + STEP_BYTES
         self._credit, self._seen = 0.0, 0
         self._timer: asyncio.TimerHandle | None = None
@@ -81,7 +81,7 @@ class Unread:
             self._timer = None
 
     def _later(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(self._bounds.idle_s, self._look)
+        self._timer = asyncio.get_running_loop().call_later(self._timeouts.idle_s, self._look)
 
     def _look(self) -> None:
         self._timer = None

@@ -1,4 +1,4 @@
-"""Gate: every request passes here first and last: who asks, may he now, and what came of it.
+"""AuthMiddleware: every request passes here first and last: who asks, may he now, and what came of it.
 
 Without keys only this machine is served: requests addressed to it by name. With keys, every request under the
 API says whose it is, by `Authorization: Bearer KEY`; a WebSocket from a browser, which cannot set headers, by
@@ -20,16 +20,16 @@ from planner.records.plan import SOFTWARE
 from service.host.loopback import is_loopback
 from service.logs.audit import has_place, unnoted
 from service.logs.json_lines import AUDIT, in_line, request_id
-from service.logs.keyless import Strangers
+from service.logs.keyless import KeylessLineLimit
 from service.problems import KINDS, Problem, problem
 from service.web.metrics import Metrics
 from service.web.middleware.cors import foreign_page
 from service.web.middleware.keys import Key, Keys, KeysError
-from service.web.middleware.rate_limit import Allowance, Held, stranger, too_many
+from service.web.middleware.rate_limit import HeldBytes, RateLimiter, keyless_account, too_many
 from service.web.middleware.revocation import Revocation
 from service.web.problem_answers import answer
 
-_log = logging.getLogger("seedpath.gate")
+_log = logging.getLogger("seedpath.auth")
 
 LOCAL = "local"
 """The owner where there are no keys: whoever sits at this machine."""
@@ -79,7 +79,7 @@ What was removed is gone, and a key that was revoked reads no more (RFC 9111, 5.
 @dataclass
 class _Seen:
     """What is known of a request, for its log line, where there is a place for one: it is written once, but
-    twice of what stays open. `account` is what its allowance is counted by."""
+    twice of what stays open. `account` is what its rate_limiter is counted by."""
 
     is_noted: bool
     is_written: bool = False
@@ -89,7 +89,7 @@ class _Seen:
     status: int = 0
 
 
-class Gate:
+class AuthMiddleware:
     """ASGI middleware around the whole app."""
 
     def __init__(
@@ -97,15 +97,15 @@ class Gate:
         app: ASGIApp,
         keys: Keys | None,
         origins: Sequence[str],
-        allowance: Allowance,
+        rate_limiter: RateLimiter,
         metrics: Metrics,
         cors: Callable[[ASGIApp], ASGIApp] | None = None,
     ) -> None:
         self._app = app
         self._keys, self._origins = keys, frozenset(origins)
         self._revocation = None if keys is None else Revocation(keys)
-        self._allowance, self._metrics = allowance, metrics
-        self._strangers = Strangers(_tell_left_out)
+        self._rate_limiter, self._metrics = rate_limiter, metrics
+        self._keyless_lines = KeylessLineLimit(_log_left_out)
         # Inside of what is noted, and around what may be refused: pages are told of that too.
         self._admitted = self._pass if cors is None else cors(self._pass)
 
@@ -113,7 +113,7 @@ class Gate:
         """Let a request through, or answer why not."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
-            self._strangers.end_second()
+            self._keyless_lines.end_second()
             return
         id = _id_of(scope)
         token = request_id.set(id)
@@ -151,15 +151,15 @@ class Gate:
             assert seen.owner is not None
             if not seen.is_noted and not UNNOTED.fullmatch(scope["path"]):
                 raise unnoted()
-            wait_s = self._allowance.take(seen.account)
+            wait_s = self._rate_limiter.take(seen.account)
             if wait_s is not None:
                 raise too_many(wait_s)
         except Problem as error:
-            refused = error if seen.owner is not None else self._refused_stranger(error, scope, seen)
+            refused = error if seen.owner is not None else self._refused_keyless(error, scope, seen)
             seen.status = KINDS[refused.report.kind].status
             await _refuse(refused, scope, receive, send)
             return
-        held = Held(self._allowance, seen.account)
+        held = HeldBytes(self._rate_limiter, seen.account)
         scope["state"] |= {"owner": seen.owner, "held": held}
         try:
             if self._revocation is None or seen.key is None:
@@ -167,8 +167,8 @@ class Gate:
             else:
                 await self._revocation.serve(self._app, seen.key, scope, receive, send)
         finally:
-            held.let_go(held.size)
-            self._allowance.give_back(seen.account)
+            held.release(held.size)
+            self._rate_limiter.end_request(seen.account)
 
     def _admit(self, scope: Scope, seen: _Seen) -> None:
         """Note whose request it is. Raises Problem."""
@@ -182,18 +182,18 @@ class Gate:
         if key is not None:
             seen.owner, seen.account, seen.key = key.owner, key.owner, key
         elif OPEN_TO_ALL.fullmatch(scope["path"]):
-            seen.owner, seen.account = "anybody", stranger(_client_of(scope))
+            seen.owner, seen.account = "anybody", keyless_account(_client_of(scope))
         else:
             detail = "Send a key that is valid: Authorization: Bearer KEY. `seedpath keys create` makes one."
             raise Problem(problem("no-key", detail).report, {"WWW-Authenticate": "Bearer"})
 
-    def _refused_stranger(self, refused: Problem, scope: Scope, seen: _Seen) -> Problem:
-        """What is answered to one who may ask nothing: he has an allowance for that too."""
-        seen.account = stranger(_client_of(scope))
+    def _refused_keyless(self, refused: Problem, scope: Scope, seen: _Seen) -> Problem:
+        """What is answered to one who may ask nothing: he has an rate_limiter for that too."""
+        seen.account = keyless_account(_client_of(scope))
         if refused.report.kind == "unavailable":
             # Keys cannot be read: he may have a good one.
             return refused
-        wait_s = self._allowance.spend(seen.account)
+        wait_s = self._rate_limiter.spend(seen.account)
         return refused if wait_s is None else too_many(wait_s)
 
     def _refuse_foreign_pages(self, headers: Headers) -> None:
@@ -234,7 +234,7 @@ class Gate:
         seen.is_written = not stays_open
         client = _client_of(scope)
         is_known = (seen.key is not None or seen.owner == LOCAL) and seen.status != TOO_MANY
-        if not is_known and not self._strangers.has_line(seen.account or stranger(client)):
+        if not is_known and not self._keyless_lines.has_line(seen.account or keyless_account(client)):
             return
         fields = {
             "owner": seen.owner,
@@ -249,7 +249,7 @@ class Gate:
         AUDIT.info("%s %s", method, _noted(scope["path"]), extra={"fields": fields})
 
 
-def _tell_left_out(account: str, count: int) -> None:
+def _log_left_out(account: str, count: int) -> None:
     """Write the audit log's line of requests that have none of their own."""
     fields = {"account": account, "left_out": count}
     AUDIT.info("%d more requests in a second, %s", count, account, extra={"fields": fields})
