@@ -61,7 +61,7 @@ def evaluate_implant(
     supplement = _supplement(scene, request, seeds, part_of(go_on, *PLANNED)) if lacking else None
     outcome = implant_outcome(achieved, supplement)
     planned = None if plan.dose is None else plan.dose.target
-    made = Evaluation(EVALUATION_SCHEMA, plan_sha256, seeds, outcome, planned, achieved, supplement)
+    made = Evaluation(EVALUATION_SCHEMA, plan_sha256, seeds, outcome, planned, achieved, supplement, None)
     go_on(Progress(Phase.VERIFY, PLANNED[1], "every claim"))
     verified = replace(made, verification=verify_evaluation(made, plan, scene))
     go_on(Progress(Phase.VERIFY, 1.0, "every claim"))

@@ -111,6 +111,7 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> PlanningResult
         needle_set=summary.needle_set,
         dose=summary.dose,
         robustness=summary.robustness,
+        verification=None,
     )
     go_on(Progress(Phase.VERIFY, 0.0, "every claim"))
     verified = replace(unverified, verification=verify(unverified, scene))

@@ -69,7 +69,7 @@ def replan(
         given_seeds=beside(plan.request, seeds),
     )
     again = make_plan(scene, replace(plan.request, needle_set=asked), part_of(go_on, 0.0, PLANNED)).plan
-    made = Replanned(REPLAN_SCHEMA, plan_sha256, _changes(plan, again, needles), again)
+    made = Replanned(REPLAN_SCHEMA, plan_sha256, _changes(plan, again, needles), again, None)
     verified = replace(made, verification=verify_changes(made, plan))
     go_on(Progress(Phase.VERIFY, 1.0, "every claim"))
     return verified

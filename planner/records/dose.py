@@ -15,6 +15,7 @@ Changes                what replanning around measured needles changed
 
 from dataclasses import dataclass
 
+from planner.records.bounds import NonNegative, Percent
 from planner.records.organ_limits import LimitComparison
 from planner.records.request import Point
 
@@ -26,25 +27,19 @@ MEDIUM = "dose to water in water, TG-43"
 class VolumeDose:
     """Dose in a volume to treat. D100 is the least dose of its sample points."""
 
-    volume_cc: float
-    d90_gy: float
-    d100_gy: float
-    v100_percent: float
-    v150_percent: float
-    v200_percent: float
+    volume_cc: NonNegative
+    d90_gy: NonNegative
+    d100_gy: NonNegative
+    v100_percent: Percent
+    v150_percent: Percent
+    v200_percent: Percent
 
 
 @dataclass(frozen=True)
-class TargetDose:
+class TargetDose(VolumeDose):
     """Dose in the PTV, with conformity (CI), external (EI) and homogeneity index (HI) as in Wang 2022
     (10.5114/jcb.2022.113548). HI is None where nothing in the PTV gets the prescribed dose."""
 
-    volume_cc: float
-    d90_gy: float
-    d100_gy: float
-    v100_percent: float
-    v150_percent: float
-    v200_percent: float
     ci: float
     ei: float
     hi: float | None
@@ -55,10 +50,10 @@ class OrganDose:
     """The least dose in an organ's hottest 0.1, 1 and 2 cm3; None where it is smaller."""
 
     structure: str
-    volume_cc: float
-    d0_1cc_gy: float | None
-    d1cc_gy: float | None
-    d2cc_gy: float | None
+    volume_cc: NonNegative
+    d0_1cc_gy: NonNegative | None
+    d1cc_gy: NonNegative | None
+    d2cc_gy: NonNegative | None
 
 
 @dataclass(frozen=True)
@@ -66,8 +61,8 @@ class DvhCurve:
     """Cumulative dose-volume histogram: the share of `structure` that gets at least each dose."""
 
     structure: str
-    dose_gy: tuple[float, ...]
-    volume_percent: tuple[float, ...]
+    dose_gy: tuple[NonNegative, ...]
+    volume_percent: tuple[Percent, ...]
 
 
 @dataclass(frozen=True)
@@ -89,17 +84,17 @@ class PointDose:
 
     name: str
     position_mm: Point
-    dose_gy: float
+    dose_gy: NonNegative
 
 
 @dataclass(frozen=True)
 class BedReport:
     """Biologically effective dose, voxel by voxel, with what external beams gave before. [Gy]"""
 
-    external_target_gy: float
-    external_organ_gy: float
-    target_d90_gy: float
-    target_d90_eqd2_gy: float
+    external_target_gy: NonNegative
+    external_organ_gy: NonNegative
+    target_d90_gy: NonNegative
+    target_d90_eqd2_gy: NonNegative
     limits: tuple[LimitComparison, ...]
 
 
@@ -109,8 +104,8 @@ class DoseReport:
 
     medium: str
     source: str
-    air_kerma_strength_u: float
-    prescribed_gy: float
+    air_kerma_strength_u: NonNegative
+    prescribed_gy: NonNegative
     target: TargetDose
     gtv: VolumeDose
     organs: tuple[OrganDose, ...]

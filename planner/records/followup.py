@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from planner.records.bounds import Count, NonNegative, Percent
 from planner.records.dose import GoalResult, OrganDose, TargetDose, VolumeDose
 from planner.records.plan import Outcome, Plan
 from planner.records.request import GivenSeed, Point
@@ -16,9 +17,9 @@ class ColdSpot:
     """A connected region of the PTV that gets less than the prescribed dose: its volume, the centre of its
     volume, its least dose and where that is."""
 
-    volume_cc: float
+    volume_cc: NonNegative
     centre_mm: Point
-    least_dose_gy: float
+    least_dose_gy: NonNegative
     least_at_mm: Point
 
 
@@ -28,9 +29,9 @@ class Achieved:
     how many pairs lie nearer to each other than a seed is long, the dose, that in organs with a goal, which
     goals it meets, and its cold spots, the largest first."""
 
-    seeds_found: int
-    seeds_outside_ptv: int
-    seed_pairs_near: int
+    seeds_found: Count
+    seeds_outside_ptv: Count
+    seed_pairs_near: Count
     target: TargetDose
     gtv: VolumeDose
     organs: tuple[OrganDose, ...]
@@ -44,10 +45,10 @@ class NeedleChange:
 
     before_id: str | None
     after_id: str | None
-    entry_moved_mm: float | None
-    tip_moved_mm: float | None
-    seeds_before: int
-    seeds_after: int
+    entry_moved_mm: NonNegative | None
+    tip_moved_mm: NonNegative | None
+    seeds_before: Count
+    seeds_after: Count
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,14 @@ class Changes:
     """What replanning changed: needles, seeds on them, seeds that were in already, and what all give."""
 
     needles: tuple[NeedleChange, ...]
-    seeds_before: int
-    seeds_after: int
-    given_seeds_before: int
-    given_seeds_after: int
-    d90_before_gy: float
-    d90_after_gy: float
-    v100_before_percent: float
-    v100_after_percent: float
+    seeds_before: Count
+    seeds_after: Count
+    given_seeds_before: Count
+    given_seeds_after: Count
+    d90_before_gy: NonNegative
+    d90_after_gy: NonNegative
+    v100_before_percent: Percent
+    v100_after_percent: Percent
     sentences: tuple[str, ...]
 
 
@@ -85,7 +86,7 @@ class Evaluation:
     planned: TargetDose | None
     achieved: Achieved
     supplement: Plan | None
-    verification: Verification | None = None
+    verification: Verification | None
 
 
 @dataclass(frozen=True)
@@ -96,4 +97,4 @@ class Replanned:
     plan_sha256: str
     changes: Changes
     plan: Plan
-    verification: Verification | None = None
+    verification: Verification | None

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from planner.records.bounds import Count, NonNegative, Percent
 from planner.records.request import Point
 
 REACH_MM = 5.0
@@ -58,20 +59,20 @@ class NeedleSet:
     arrangement: str
     path_ids: tuple[str, ...]
     order: tuple[str, ...]
-    conflicts_checked: int
-    tracks_considered: int
-    cover_radius_mm: float
-    reachable_percent: float
-    lung_length_mm: float
-    pleural_punctures: int
-    objective: float
+    conflicts_checked: Count
+    tracks_considered: Count
+    cover_radius_mm: NonNegative
+    reachable_percent: Percent
+    lung_length_mm: NonNegative
+    pleural_punctures: Count
+    objective: NonNegative
     bound: float
     gap: float
     seeds: tuple[PlacedSeed, ...]
-    seeds_bound: int | None
+    seeds_bound: Count | None
     seeds_gap: float | None
     v100_reachable: bool
     time_ended: bool
     given_too_near: tuple[TooNear, ...]
-    given_seed_pairs_near: int
+    given_seed_pairs_near: Count
     claims: tuple[str, ...]

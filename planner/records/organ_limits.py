@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from planner.records.bounds import NonNegative
+
 
 class LimitKind(StrEnum):
     """What a limit says of an organ."""
@@ -69,11 +71,11 @@ class LimitComparison:
     structure: str
     limit: str
     kind: LimitKind
-    volume_cc: float | None
-    limit_bed_gy: float | None
-    achieved_bed_gy: float | None
-    achieved_cc: float | None
-    organ_cc: float | None
+    volume_cc: NonNegative | None
+    limit_bed_gy: NonNegative | None
+    achieved_bed_gy: NonNegative | None
+    achieved_cc: NonNegative | None
+    organ_cc: NonNegative | None
     met: bool | None
     doubts: tuple[Doubt, ...]
     lacking: str

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from planner.records.bounds import Count, NonNegative
 from planner.records.request import Point
 
 PLEURAL_GAP_MM = 5.0
@@ -73,22 +74,22 @@ class Path:
     """
 
     id: str
-    rank: int
+    rank: Count
     window: str
     approach: str
     entry_mm: Point
     tip_mm: Point
     direction: Point
-    length_mm: float
-    lung_length_mm: float
-    pleural_punctures: int
-    fissures_crossed: int
+    length_mm: NonNegative
+    lung_length_mm: NonNegative
+    pleural_punctures: Count
+    fissures_crossed: Count
     clearance_mm: float
     nearest_structure: str
     crosses: tuple[Crossing, ...]
     axial_angle_deg: float
     craniocaudal_angle_deg: float
-    target_chord_mm: float
+    target_chord_mm: NonNegative
     aim: Aim
     pareto: bool
     seeds: tuple[SeedDrop, ...]
@@ -102,5 +103,5 @@ class Window:
     id: str
     name: str
     path_ids: tuple[str, ...]
-    area_mm2: float
-    best_lung_length_mm: float
+    area_mm2: NonNegative
+    best_lung_length_mm: NonNegative

@@ -51,20 +51,20 @@ class Plan:
 
     schema: str
     software: str
-    frame: str
     inputs: tuple[InputDigest, ...]
+    frame: str
     request: Request
     roles: tuple[tuple[str, str], ...]
     skin_source: str
-    missing_structures: tuple[str, ...]
     notes: tuple[str, ...]
     outcome: Outcome
     search: SearchReport
     paths: tuple[Path, ...]
     windows: tuple[Window, ...]
     blocked_by: tuple[Blocker, ...]
+    missing_structures: tuple[str, ...]
     nearest_miss: NearestMiss | None
-    needle_set: NeedleSet | None = None
-    dose: DoseReport | None = None
-    robustness: Robustness | None = None
-    verification: Verification | None = None
+    needle_set: NeedleSet | None
+    dose: DoseReport | None
+    robustness: Robustness | None
+    verification: Verification | None

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 
+from planner.records.bounds import Count, NonNegative, Share
+
 
 @dataclass(frozen=True)
 class Touch:
     """How likely a needle that goes wrong as published touches a structure, from 0 to 1."""
 
     structure: str
-    chance: float
+    chance: Share
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class NeedleRisk:
     needle, which is in already."""
 
     path_id: str
-    tolerance_deg: float
+    tolerance_deg: NonNegative
     touches: tuple[Touch, ...]
 
 
@@ -37,9 +39,9 @@ class Robustness:
     the first `dose_samples` of them."""
 
     placement: str
-    samples: int
-    dose_samples: int
+    samples: Count
+    dose_samples: Count
     needles: tuple[NeedleRisk, ...]
     d90_gy: Spread
     v100_percent: Spread
-    goals_met_share: float
+    goals_met_share: Share

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from planner.records.bounds import Count, NonNegative, Share
 from planner.records.request import Point
 
 
@@ -13,13 +14,13 @@ class SearchReport:
     `least_lung_mm` is the least lung length of any safe line found, whatever the order of the paths; None
     where none was found."""
 
-    lines_tested: int
-    cells_proved_blocked: int
-    safe_lines: int
-    covering_radius_mm: float
+    lines_tested: Count
+    cells_proved_blocked: Count
+    safe_lines: Count
+    covering_radius_mm: NonNegative
     complete: bool
-    lung_bound_mm: float
-    least_lung_mm: float | None
+    lung_bound_mm: NonNegative
+    least_lung_mm: NonNegative | None
     claims: tuple[str, ...]
 
 
@@ -33,7 +34,7 @@ class Blocker:
     """
 
     structure: str
-    share: float
+    share: Share
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Relaxation:
     to_mm: float
     entry_mm: Point
     tip_mm: Point
-    lung_length_mm: float
+    lung_length_mm: NonNegative
 
 
 NEEDLE_LENGTH, TABLE, BORE, NARROW = "needle length", "table", "bore", "covering radius"

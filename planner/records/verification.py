@@ -23,4 +23,4 @@ class Verification:
 
     passed: bool
     checks: tuple[Check, ...]
-    not_recomputed: tuple[str, ...] = ()
+    not_recomputed: tuple[str, ...]

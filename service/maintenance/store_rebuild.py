@@ -19,8 +19,8 @@ from service.problems import Problem
 from service.schemas.json.strict import NotJson, Refused
 from service.schemas.plan.file import Unreadable, read_kept_plan
 from service.schemas.plan.followup_file import read_evaluation, read_replanned
+from service.schemas.plan_summary import summary_text
 from service.schemas.result_kinds import Kind
-from service.schemas.summaries import summary_text
 from service.storage.case_of_plan import is_made_from
 from service.storage.database.connection import Database
 from service.storage.database.tables import holdings

@@ -50,4 +50,4 @@ def check_case(case: Case, claimed: Plan, report: Callable[[Progress], None], *,
     # A search that was complete is so without a clock.
     made_again = plan(made, with_time(claimed.request, None), go_on_until(None, report)).plan
     same = same_again(claimed, replace(made_again, request=with_time(made_again.request, claimed.request)))
-    return Checked(Verification(all(c.passed for c in same), (*verification.checks, *same)), None)
+    return Checked(Verification(all(c.passed for c in same), (*verification.checks, *same), ()), None)

@@ -5,8 +5,13 @@ Quantities have their names in the plan's JSON, and nothing is rounded. `paths`,
 and `limits` are counts here of what the JSON lists under these names, or as `path_ids`.
 """
 
+import json
 from dataclasses import dataclass
 
+from pydantic import ConfigDict, JsonValue, ValidationError
+from pydantic.dataclasses import dataclass as strict_dataclass
+
+from planner.records.bounds import Count, NonNegative, Percent, Share
 from planner.records.dose import DoseReport, GoalResult
 from planner.records.needle_set import NeedleSet, TooNear
 from planner.records.organ_limits import LimitComparison
@@ -15,14 +20,16 @@ from planner.records.plan import Plan, Status
 from planner.records.robustness import Robustness, Spread
 from planner.records.wording.organ_limits import exceeded
 from planner.records.wording.set_claims import nearest_first
+from service.schemas.json.canonical import to_json
+from service.schemas.json.records import STRICT, adapter
 
 
 @dataclass(frozen=True)
 class PathSummary:
     """The path that the ranking puts first. [mm]"""
 
-    lung_length_mm: float
-    pleural_punctures: int
+    lung_length_mm: NonNegative
+    pleural_punctures: Count
     clearance_mm: float
 
 
@@ -31,12 +38,12 @@ class SetSummary:
     """The needles together: how many, their seeds, and what they cross [mm]; what given needles lie too near
     to, structures first, then the nearest; how many pairs of given seeds are nearer than a seed is long."""
 
-    needles: int
-    seeds: int
-    lung_length_mm: float
-    pleural_punctures: int
+    needles: Count
+    seeds: Count
+    lung_length_mm: NonNegative
+    pleural_punctures: Count
     given_too_near: tuple[TooNear, ...]
-    given_seed_pairs_near: int
+    given_seed_pairs_near: Count
 
 
 @dataclass(frozen=True)
@@ -44,14 +51,14 @@ class DoseSummary:
     """Dose in the PTV [Gy, %]; how many goals, and those that are missed; how many organ limits, those that
     are exceeded, the largest excess first, and how many can be said to be neither met nor exceeded."""
 
-    prescribed_gy: float
-    d90_gy: float
-    v100_percent: float
-    goals: int
+    prescribed_gy: NonNegative
+    d90_gy: NonNegative
+    v100_percent: Percent
+    goals: Count
     goals_missed: tuple[GoalResult, ...]
-    limits: int
+    limits: Count
     limits_exceeded: tuple[LimitComparison, ...]
-    limits_unknown: int
+    limits_unknown: Count
 
 
 @dataclass(frozen=True)
@@ -62,10 +69,70 @@ class RobustnessSummary:
     placement: str
     d90_gy: Spread
     v100_percent: Spread
-    goals_met_share: float
+    goals_met_share: Share
 
 
-@dataclass(frozen=True)
+_EXAMPLE: dict[str, JsonValue] = {
+    "status": "goals_not_met",
+    "targets": ["node_4R"],
+    "missing_structures": [],
+    "verified": True,
+    "paths": 20,
+    "best_path": {"lung_length_mm": 0.0, "pleural_punctures": 0, "clearance_mm": 3.1},
+    "needle_set": {
+        "needles": 6,
+        "seeds": 24,
+        "lung_length_mm": 12.4,
+        "pleural_punctures": 2,
+        "given_too_near": [],
+        "given_seed_pairs_near": 0,
+    },
+    "dose": {
+        "prescribed_gy": 120.0,
+        "d90_gy": 118.2,
+        "v100_percent": 88.9,
+        "goals": 2,
+        "goals_missed": [
+            {
+                "structure": "PTV",
+                "name": "d90_gy",
+                "at_least": True,
+                "wanted": 120.0,
+                "reached": 118.2,
+                "met": False,
+            }
+        ],
+        "limits": 5,
+        "limits_exceeded": [
+            {
+                "protocol": "RTOG_0813_5fx",
+                "organ": "Heart",
+                "structure": "heart",
+                "limit": "less than 15 cc with 32 Gy or more, in 5 fractions",
+                "kind": "volume",
+                "volume_cc": 15.0,
+                "limit_bed_gy": 100.3,
+                "achieved_bed_gy": 104.9,
+                "achieved_cc": 16.8,
+                "organ_cc": 612.0,
+                "met": False,
+                "doubts": [],
+                "lacking": "",
+                "reason": "16.80 cc get the limit's BED or more; less than 15 cc may.",
+            }
+        ],
+        "limits_unknown": 1,
+    },
+    "robustness": {
+        "placement": "freehand",
+        "d90_gy": {"p5": 92.0, "p50": 109.5, "p95": 117.6},
+        "v100_percent": {"p5": 78.1, "p50": 85.0, "p95": 88.6},
+        "goals_met_share": 0.02,
+    },
+}
+
+
+@strict_dataclass(frozen=True, config=ConfigDict(**STRICT, json_schema_extra={"examples": [_EXAMPLE]}))
 class PlanSummary:
     """A plan in a list. `targets` are the request's, filled in where the scene is made; `paths`
     counts those that are ranked; what the plan has not is None. Where `missing_structures` names the
@@ -75,7 +142,7 @@ class PlanSummary:
     targets: tuple[str, ...]
     missing_structures: tuple[str, ...]
     verified: bool
-    paths: int
+    paths: Count
     best_path: PathSummary | None
     needle_set: SetSummary | None
     dose: DoseSummary | None
@@ -129,3 +196,19 @@ def _of_dose(report: DoseReport) -> DoseSummary:
 
 def _of_robustness(found: Robustness) -> RobustnessSummary:
     return RobustnessSummary(found.placement, found.d90_gy, found.v100_percent, found.goals_met_share)
+
+
+def summary_text(plan: Plan) -> str:
+    """The text of a plan's summary. Raises ValueError for NaN or infinity in the plan."""
+    return json.dumps(to_json(summary_of(plan)), ensure_ascii=False, allow_nan=False)
+
+
+def read_summary(text: str | None) -> PlanSummary | None:
+    """A summary's text read back; None where there is none, or one that another version wrote otherwise."""
+    if text is None:
+        return None
+    try:
+        summary: PlanSummary = adapter(PlanSummary).validate_json(text)
+    except ValidationError:
+        return None
+    return summary

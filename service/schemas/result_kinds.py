@@ -10,8 +10,8 @@ from planner.records.followup import Evaluation, Replanned
 from planner.records.plan import Plan
 from service.schemas.plan.file import is_plan_of, plan_sha256, write_plan
 from service.schemas.plan.followup_file import write_evaluation, write_replanned
+from service.schemas.plan_summary import summary_text
 from service.schemas.skin_access import write_access
-from service.schemas.summaries import summary_text
 
 
 class Kind(StrEnum):

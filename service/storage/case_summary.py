@@ -1,21 +1,33 @@
 """Case summary: by what a case is known in a list: its name, and what was read in it when it came."""
 
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from pydantic import ConfigDict, JsonValue
+from pydantic.dataclasses import dataclass
+
+from planner.records.bounds import Count
+from service.schemas.json.records import STRICT
 from service.storage.case_record import treated
 
+_EXAMPLE: dict[str, JsonValue] = {
+    "name": "ct.nii.gz",
+    "builtin": False,
+    "files": 1,
+    "structures": 61,
+    "targets": ["node_4R"],
+}
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, config=ConfigDict(**STRICT, json_schema_extra={"examples": [_EXAMPLE]}))
 class CaseSummary:
     """A case in a list. `name` is the built-in's, or that of the first of the `files` that were segmented;
     `structures` counts them, and `targets` names those that are treated where a request names none."""
 
     name: str
     builtin: bool
-    files: int
-    structures: int
+    files: Count
+    structures: Count
     targets: tuple[str, ...]
 
 

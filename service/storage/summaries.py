@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from service.problems import Problem
 from service.schemas.plan.file import Unreadable, read_kept_plan
+from service.schemas.plan_summary import PlanSummary, read_summary, summary_text
 from service.schemas.result_kinds import Kind
-from service.schemas.summaries import PlanSummaryModel, read_summary, summary_text
 from service.storage.case_summary import CaseSummary, case_summary_of
 from service.storage.database.connection import Database, Unavailable
 from service.storage.file_store import Store
@@ -31,7 +31,7 @@ class Summaries:
         """The summaries of these cases."""
         return [self._of_case(one) for one in held]
 
-    def of_plans(self, held: Sequence[Holding]) -> list[PlanSummaryModel | None]:
+    def of_plans(self, held: Sequence[Holding]) -> list[PlanSummary | None]:
         """The summaries of these plans."""
         return [read_summary(one.summary) or self._made_again(one) for one in held]
 
@@ -41,7 +41,7 @@ class Summaries:
         except Problem:
             return None
 
-    def _made_again(self, held: Holding) -> PlanSummaryModel | None:
+    def _made_again(self, held: Holding) -> PlanSummary | None:
         try:
             text = summary_text(read_kept_plan(self._store.kept(Kind.PLAN, held.id), held.id))
         except (Problem, Unreadable) as error:

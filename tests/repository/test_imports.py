@@ -42,6 +42,7 @@ ALLOWED_TO_VERIFY = {
     "planner.published_limits.limit",
     "planner.published_limits.organs",
     "planner.published_limits.tables",
+    "planner.records.bounds",
     "planner.records.dose",
     "planner.records.followup",
     "planner.records.gauge",

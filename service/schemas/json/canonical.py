@@ -24,8 +24,16 @@ def to_json(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [to_json(item) for item in value]
     if is_dataclass(value):
-        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+        return record_to_json(value)
     raise TypeError(f"a plan holds a {type(value).__name__}, which JSON has no form for")
+
+
+def record_to_json(record: Any, **own_forms: Any) -> dict[str, Any]:
+    """A record to a JSON object: its fields in their order, those in `own_forms` as given there."""
+    return {
+        field.name: own_forms[field.name] if field.name in own_forms else to_json(getattr(record, field.name))
+        for field in fields(record)
+    }
 
 
 def text_of(content: dict[str, Any]) -> bytes:

@@ -38,6 +38,7 @@ _KINDS = {
     "list_type": _LIST,
     "dict_type": _OBJECT,
     "model_type": _OBJECT,
+    "dataclass_type": _OBJECT,
     "model_attributes_type": _OBJECT,
 }
 """What belongs there, and how to give it."""

@@ -7,17 +7,17 @@ the number of mistakes. The search ends early, and looks at no more than a model
 """
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
+from service.schemas.json.records import adapter
 
 Path = list[str | int]
 """Where a value stands in a document: names and indices."""
 
-UNKNOWN = "extra_forbidden"
-"""pydantic's name for the kind of a field that a model does not know."""
+UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
+"""pydantic's names for the kind of a field that a model, or a record, does not know."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class _Shape:
     most_items: int | None
 
 
-def too_much(model: type[BaseModel], document: Any) -> Iterator[Excess]:
+def too_much(model: type, document: Any) -> Iterator[Excess]:
     """Everything in the document that is too much for the model, in the document's order, found as it is
     asked for. What is inside a list that is too long is not looked at."""
     return _in_value(_shape_of(model), document, [])
@@ -71,12 +71,25 @@ def _in_object(shape: _Shape, value: dict[str, Any], path: Path) -> Iterator[Exc
         elif name in shape.fields:
             yield from _in_value(shape.fields[name], inner, [*path, name])
         else:
-            yield Excess((*path, name), UNKNOWN, inner, {})
+            yield Excess((*path, name), UNKNOWN[0], inner, {})
+
+
+def known_names(model: type, path: Sequence[str | int]) -> Iterable[str]:
+    """The names of the fields that an object at a place may have; none where any name may stand there."""
+    shape = _shape_of(model)
+    for part in path:
+        if shape is None:
+            return ()
+        if isinstance(part, int):
+            shape = shape.items
+        else:
+            shape = shape.any_name if shape.fields is None else shape.fields.get(part)
+    return () if shape is None or shape.fields is None else shape.fields
 
 
 @functools.cache
-def _shape_of(model: type[BaseModel]) -> _Shape | None:
-    schema = model.model_json_schema()
+def _shape_of(model: type) -> _Shape | None:
+    schema = adapter(model).json_schema()
     return _shape(schema, schema.get("$defs", {}))
 
 

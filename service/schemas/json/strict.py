@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeVar, get_args
+from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -18,7 +18,8 @@ from anatomy.errors import MAX_FIELD_LENGTH, shortened
 from anatomy.names.did_you_mean import did_you_mean
 from service.schemas.json.messages import plain
 from service.schemas.json.ranges import limit_at
-from service.schemas.json.size_limits import UNKNOWN, Excess, Path, too_much
+from service.schemas.json.records import STRICT, adapter
+from service.schemas.json.size_limits import UNKNOWN, Excess, Path, known_names, too_much
 
 MAX_ERRORS = 20
 """Wrong fields listed in one answer: enough to mend a request, too few to fill a log."""
@@ -27,7 +28,7 @@ MAX_ERRORS = 20
 class Strict(BaseModel):
     """What all models of the edge share: no unknown field, no conversion of types, no NaN."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+    model_config = ConfigDict(**STRICT, frozen=True)
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Refused(ValueError):
         super().__init__("; ".join(f"{e.pointer or '(whole document)'}: {e.detail}" for e in errors))
 
 
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model")
 
 
 def read_model(model: type[Model], data: bytes, max_bytes: int) -> Model:
@@ -75,12 +76,13 @@ def validated(model: type[Model], text: bytes, document: Any) -> Model:
     """
     _refuse_too_much(model, document)
     try:
-        return model.model_validate_json(text)
+        read: Model = adapter(model).validate_json(text)
     except ValidationError as error:
         errors = error.errors(include_url=False)
         if errors[0]["type"] == "json_invalid":
             raise NotJson(f"{errors[0]['msg']}.") from None
         raise Refused(_field_errors(model, document, errors)) from None
+    return read
 
 
 def parse(data: bytes) -> Any:
@@ -117,27 +119,25 @@ def pointer(parts: Sequence[str | int]) -> str:
     return "".join("/" + str(p).replace("~", "~0").replace("/", "~1") for p in parts)
 
 
-def _refuse_too_much(model: type[BaseModel], document: Any) -> None:
+def _refuse_too_much(model: type, document: Any) -> None:
     """Raises Refused where a list or a table is too long, or there are more unknown names than are told."""
     found = list(itertools.islice(too_much(model, document), MAX_ERRORS + 1))
-    if len(found) > MAX_ERRORS or any(excess.kind != UNKNOWN for excess in found):
+    if len(found) > MAX_ERRORS or any(excess.kind not in UNKNOWN for excess in found):
         raise Refused([_excess_error(model, excess) for excess in found[:MAX_ERRORS]])
 
 
-def _excess_error(model: type[BaseModel], excess: Excess) -> FieldError:
+def _excess_error(model: type, excess: Excess) -> FieldError:
     error = {"type": excess.kind, "input": excess.value, "ctx": excess.context}
     return _field_error(model, list(excess.path), error)
 
 
-def _field_errors(model: type[BaseModel], document: Any, errors: Sequence[Any]) -> list[FieldError]:
+def _field_errors(model: type, document: Any, errors: Sequence[Any]) -> list[FieldError]:
     """One error for each of the first mistakes: pydantic reports some twice. A list of a thousand needles has
     room for thousands of them, so the time taken grows as their number."""
     paths = [_path_in_document(document, e["loc"], e["type"] == "missing") for e in errors]
     above = {tuple(path[:n]) for path in paths for n in range(len(path))}
     misspelt = {
-        tuple(path[:-1])
-        for path, error in zip(paths, errors, strict=True)
-        if error["type"] == "extra_forbidden"
+        tuple(path[:-1]) for path, error in zip(paths, errors, strict=True) if error["type"] in UNKNOWN
     }
     told = (
         (path, error)
@@ -158,10 +158,10 @@ def _follows(
     return kind == "missing" and tuple(path[:-1]) in misspelt
 
 
-def _field_error(model: type[BaseModel], path: Path, error: Any) -> FieldError:
+def _field_error(model: type, path: Path, error: Any) -> FieldError:
     where = pointer(path)
-    if error["type"] == "extra_forbidden":
-        known = sorted(info.alias or name for name, info in _model_at(model, path[:-1]).model_fields.items())
+    if error["type"] in UNKNOWN:
+        known = sorted(known_names(model, path[:-1]))
         unknown = shortened(repr(path[-1]), MAX_FIELD_LENGTH)
         return FieldError(
             shortened(where, MAX_FIELD_LENGTH),
@@ -186,19 +186,3 @@ def _path_in_document(document: Any, loc: Sequence[str | int], missing: bool) ->
 
 def _is_index(part: str | int, at: Any) -> bool:
     return isinstance(at, list) and isinstance(part, int) and 0 <= part < len(at)
-
-
-def _model_at(model: type[BaseModel], path: Sequence[str | int]) -> type[BaseModel]:
-    """The model that describes the object at `path`."""
-    for part in path:
-        info = model.model_fields.get(str(part))
-        if info is not None:
-            model = next(_models_in(info.annotation), model)
-    return model
-
-
-def _models_in(annotation: Any) -> Any:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from _models_in(inner)

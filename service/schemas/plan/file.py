@@ -12,8 +12,9 @@ from typing import Any
 from anatomy.errors import AnatomyError
 from anatomy.structures import InputDigest
 from planner.records.plan import SCHEMA, Plan
-from service.schemas.json.canonical import text_of, to_json
+from service.schemas.json.canonical import record_to_json, text_of, to_json
 from service.schemas.json.messages import shown
+from service.schemas.json.records import record_of
 from service.schemas.json.sealed import seal_of
 from service.schemas.json.strict import FieldError, NotJson, Refused, parse, read_model
 from service.schemas.plan.model import PlanModel
@@ -80,7 +81,7 @@ def read_plan(data: bytes) -> PlanFile:
         if made_by is None:
             raise
         raise Refused((FieldError("/schema", f"The plan was {made_by}. {PLAN_AGAIN}"),)) from None
-    plan = model.to_record()
+    plan = record_of(model)
     return PlanFile(plan, model.plan_sha256, plan_sha256(plan))
 
 
@@ -122,24 +123,9 @@ def inputs_to_json(inputs: Sequence[InputDigest]) -> list[dict[str, Any]]:
 
 
 def _content(plan: Plan) -> dict[str, Any]:
-    return {
-        "schema": plan.schema,
-        "software": plan.software,
-        "inputs": inputs_to_json(plan.inputs),
-        "frame": plan.frame,
-        "request": request_to_json(plan.request),
-        "roles": dict(plan.roles),
-        "skin_source": plan.skin_source,
-        "notes": list(plan.notes),
-        "outcome": to_json(plan.outcome),
-        "search": to_json(plan.search),
-        "paths": to_json(plan.paths),
-        "windows": to_json(plan.windows),
-        "blocked_by": to_json(plan.blocked_by),
-        "missing_structures": list(plan.missing_structures),
-        "nearest_miss": to_json(plan.nearest_miss),
-        "needle_set": to_json(plan.needle_set),
-        "dose": to_json(plan.dose),
-        "robustness": to_json(plan.robustness),
-        "verification": to_json(plan.verification),
-    }
+    return record_to_json(
+        plan,
+        inputs=inputs_to_json(plan.inputs),
+        request=request_to_json(plan.request),
+        roles=dict(plan.roles),
+    )

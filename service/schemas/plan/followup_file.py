@@ -3,7 +3,8 @@
 from typing import Any
 
 from planner.records.followup import Evaluation, Replanned
-from service.schemas.json.canonical import text_of, to_json
+from service.schemas.json.canonical import record_to_json, text_of
+from service.schemas.json.records import record_of
 from service.schemas.json.strict import read_model
 from service.schemas.plan.file import MAX_PLAN_BYTES, plan_to_json
 from service.schemas.plan.followup import EvaluationModel, ReplannedModel
@@ -15,27 +16,12 @@ MAX_RESULT_BYTES = 2 * MAX_PLAN_BYTES
 def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
     """The evaluation as a JSON object. Raises TypeError for a value that JSON lacks."""
     supplement = evaluation.supplement
-    return {
-        "schema": evaluation.schema,
-        "plan_sha256": evaluation.plan_sha256,
-        "seeds": to_json(evaluation.seeds),
-        "outcome": to_json(evaluation.outcome),
-        "planned": to_json(evaluation.planned),
-        "achieved": to_json(evaluation.achieved),
-        "supplement": None if supplement is None else plan_to_json(supplement),
-        "verification": to_json(evaluation.verification),
-    }
+    return record_to_json(evaluation, supplement=None if supplement is None else plan_to_json(supplement))
 
 
 def replanned_to_json(replanned: Replanned) -> dict[str, Any]:
     """The replanning as a JSON object. Raises TypeError for a value that JSON lacks."""
-    return {
-        "schema": replanned.schema,
-        "plan_sha256": replanned.plan_sha256,
-        "changes": to_json(replanned.changes),
-        "plan": plan_to_json(replanned.plan),
-        "verification": to_json(replanned.verification),
-    }
+    return record_to_json(replanned, plan=plan_to_json(replanned.plan))
 
 
 def write_evaluation(evaluation: Evaluation) -> bytes:
@@ -50,9 +36,11 @@ def write_replanned(replanned: Replanned) -> bytes:
 
 def read_evaluation(data: bytes) -> Evaluation:
     """Read an evaluation's text back. Raises strict_json.NotJson or strict_json.Refused."""
-    return read_model(EvaluationModel, data, MAX_RESULT_BYTES).to_record()
+    evaluation: Evaluation = record_of(read_model(EvaluationModel, data, MAX_RESULT_BYTES))
+    return evaluation
 
 
 def read_replanned(data: bytes) -> Replanned:
     """Read a replanning's text back. Raises strict_json.NotJson or strict_json.Refused."""
-    return read_model(ReplannedModel, data, MAX_RESULT_BYTES).to_record()
+    replanned: Replanned = record_of(read_model(ReplannedModel, data, MAX_RESULT_BYTES))
+    return replanned

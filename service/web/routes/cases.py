@@ -15,7 +15,7 @@ from service.problems import of_json, problem
 from service.schemas.json.canonical import to_json
 from service.schemas.json.strict import NotJson, Refused, Strict, read_model
 from service.schemas.plan.model import InputModel
-from service.schemas.summaries import CaseSummaryModel
+from service.storage.case_summary import CaseSummary
 from service.storage.file_store import StoredCase
 from service.storage.ownership import CASE
 from service.web.http.body import media_type, small_body
@@ -75,7 +75,7 @@ class ListedCase(BaseModel):
 
     id: str
     created: str
-    summary: CaseSummaryModel | None
+    summary: CaseSummary | None
 
 
 class CasesModel(BaseModel):

@@ -3,7 +3,6 @@
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from planner.records.plan import Plan
@@ -42,7 +41,7 @@ _MAY_BE = documented(
 )
 
 
-def _in_time(model: type[BaseModel], what: str) -> dict[int | str, dict[str, Any]]:
+def _in_time(model: type, what: str) -> dict[int | str, dict[str, Any]]:
     return {200: {"model": model, "description": f"The {what}, made within the wait that was preferred."}}
 
 

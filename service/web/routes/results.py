@@ -8,10 +8,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from service.host.timestamp import rfc3339
+from service.schemas.json.canonical import to_json
 from service.schemas.plan.followup import EvaluationModel, ReplannedModel
 from service.schemas.plan.model import PlanModel
+from service.schemas.plan_summary import PlanSummary
 from service.schemas.result_kinds import Kind
-from service.schemas.summaries import PlanSummaryModel
 from service.web.http.etags import IF_MATCH, IF_NONE_MATCH, NOT_MODIFIED, refuse_outdated
 from service.web.http.job_answers import kept_answer
 from service.web.http.owner import owner_of
@@ -39,7 +40,7 @@ class ListedPlan(BaseModel):
     address: str
     case: str
     created: str
-    summary: PlanSummaryModel | None
+    summary: PlanSummary | None
 
 
 class PlansModel(BaseModel):
@@ -84,7 +85,7 @@ async def list_plans(
             "address": f"/v1/{Kind.PLAN}/{held.id}",
             "case": f"/v1/cases/{held.case_id}",
             "created": rfc3339(held.created_s),
-            "summary": None if summary is None else summary.model_dump(mode="json"),
+            "summary": to_json(summary),
         }
         for held, summary in zip(found[:limit], summaries, strict=True)
     ]

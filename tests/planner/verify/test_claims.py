@@ -199,7 +199,7 @@ def test_weights_and_nearest_misses_are_numbers_too(true_plan: Plan) -> None:
 
 
 def test_an_earlier_verification_is_no_claim(true_plan: Plan, who: Patient) -> None:
-    earlier = Verification(False, (Check("name", "subject", inf, nan, nan, False),))
+    earlier = Verification(False, (Check("name", "subject", inf, nan, nan, False),), ())
     assert failed(replace(true_plan, verification=earlier), who) == []
 
 

@@ -440,7 +440,7 @@ def test_a_label_map_is_planned_and_its_plan_checked(
 
     for block in (
         None,
-        Verification(True, ()),
+        Verification(True, (), ()),
         replace(plan.verification, checks=plan.verification.checks[1:]),
     ):
         forged.write_bytes(write_plan(replace(plan, verification=block)))

@@ -245,7 +245,7 @@ def test_a_replanning_that_misses_the_goals_is_status_1(
     assert cli.main(replan(files, given)) == ends
 
 
-@pytest.mark.parametrize("verification", [None, Verification(False, ())])
+@pytest.mark.parametrize("verification", [None, Verification(False, (), ())])
 @BOTH
 def test_a_plan_that_fails_its_verification_does_not_leave(
     capsys: pytest.CaptureFixture[str],

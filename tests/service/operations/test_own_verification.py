@@ -33,7 +33,7 @@ def first_text() -> int:
 
 ALTERED: dict[str, tuple[Callable[[], Verification | None], str]] = {
     "none": (lambda: None, "verification"),
-    "emptied": (lambda: Verification(True, ()), "verification"),
+    "emptied": (lambda: Verification(True, (), ()), "verification"),
     "failed": (lambda: replace(FOUND, passed=False), "verification"),
     "failed in a check": (lambda: with_check(0, passed=False), "verification"),
     "shortened": (lambda: replace(FOUND, checks=FOUND.checks[1:]), FOUND.checks[0].name),
@@ -95,7 +95,7 @@ def test_its_own_block_fits_though_what_was_recomputed_is_rounded_otherwise() ->
 def test_what_lacks_a_verification_that_passed() -> None:
     assert lacks_verification(FOUND) is None
     assert "no verification" in str(lacks_verification(None))
-    assert "no check" in str(lacks_verification(Verification(True, ())))
+    assert "no check" in str(lacks_verification(Verification(True, (), ())))
     assert "failed" in str(lacks_verification(with_check(0, passed=False)))
 
 

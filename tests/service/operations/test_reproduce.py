@@ -49,7 +49,7 @@ def test_every_place_that_differs_is_told(change: str) -> None:
 
 
 def test_an_earlier_verification_does_not_count() -> None:
-    assert same_again(replace(PLAN, verification=Verification(False, ())), PLAN)[0].passed
+    assert same_again(replace(PLAN, verification=Verification(False, (), ())), PLAN)[0].passed
 
 
 @given(st.floats(-3.0, 3.0))

@@ -68,6 +68,10 @@ def a_plan() -> Plan:
         windows=(Window("w1", "parasternal right", ("p1",), 100.0, 12.5),),
         blocked_by=(),
         nearest_miss=None,
+        needle_set=None,
+        dose=None,
+        robustness=None,
+        verification=None,
     )
 
 

@@ -1,42 +1,33 @@
 """The JSON of needle set, dose, robustness, evaluations and replannings: exact both ways, and nothing read
 that is not whole."""
 
-import importlib
 import json
-import pkgutil
-from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass, replace
-from typing import Any, get_args, get_type_hints
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import BaseModel
 from sample_implants import a_needle_set, a_path, a_replanning, an_evaluation, implant_plan
 
-from planner import records
+from planner.records.followup import Evaluation, Replanned
 from planner.records.paths import Aim
 from planner.records.plan import Plan
 from planner.records.request import Arrangement, GivenNeedle, GivenSeed, NeedleSetRequest, Prescription
+from service.schemas.json.records import adapter
 from service.schemas.json.strict import Refused
-from service.schemas.plan import followup as results_schema
-from service.schemas.plan import implant as implant_plan_schema
-from service.schemas.plan import model as plan_schema
 from service.schemas.plan.file import plan_sha256, plan_to_json, read_plan, write_plan
+from service.schemas.plan.followup import EvaluationModel, ReplannedModel
 from service.schemas.plan.followup_file import (
     read_evaluation,
     read_replanned,
     write_evaluation,
     write_replanned,
 )
+from service.schemas.plan.model import PlanModel
+from service.schemas.request.model import PlanRequest
 
 SHA256 = "5e" * 32
-
-RECORDS = {
-    name: record
-    for module in pkgutil.iter_modules(records.__path__, f"{records.__name__}.")
-    for name, record in vars(importlib.import_module(module.name)).items()
-    if is_dataclass(record)
-}
 
 
 def test_a_plan_with_an_implant_reads_back_as_it_was() -> None:
@@ -132,35 +123,19 @@ def test_a_wrong_value_is_refused_where_it_is(where: str, value: Any) -> None:
     assert [e.pointer.startswith(where) for e in caught.value.errors] == [True]
 
 
-def models_of(*modules: Any) -> Iterator[type[BaseModel]]:
-    for module in modules:
-        for value in vars(module).values():
-            if (
-                isinstance(value, type)
-                and issubclass(value, BaseModel)
-                and value.__module__ == module.__name__
-            ):
-                yield value
-
-
 @pytest.mark.parametrize(
-    "model", list(models_of(implant_plan_schema, results_schema, plan_schema)), ids=lambda m: m.__name__
+    ("model", "record"), [(PlanModel, Plan), (EvaluationModel, Evaluation), (ReplannedModel, Replanned)]
 )
-def test_every_model_has_the_fields_of_its_record_in_their_order(model: type[BaseModel]) -> None:
-    # The plan's own model says itself how it becomes a record; results have a schema's name besides.
-    if model in (plan_schema.PlanModel, plan_schema.InputModel):
-        return
-    name = model.__name__.removesuffix("Model")
-    name = {"Seed": "SeedDrop"}.get(name, name)
-    if model.__module__ == results_schema.__name__ and name in ("Evaluation", "Replanned"):
-        record: Any = get_type_hints(model.to_record)["return"]  # type: ignore[attr-defined]
-    else:
-        record = RECORDS[name]
-    known = {info.alias or name: str(info.annotation) for name, info in model.model_fields.items()}
-    assert list(known) == [field.name for field in fields(record)]
-    for field, hint in get_type_hints(record).items():
-        nested = any(is_dataclass(t) for t in (hint, *get_args(hint)))
-        assert nested == ("Model" in known[field]), field
+def test_every_field_of_every_record_is_described_and_must_be_given(model: type, record: type) -> None:
+    """Of a request, and of an input file, what is left out has a meaning."""
+    schema = adapter(model).json_schema()
+    assert {field.name for field in fields(record)} <= set(schema["required"])
+    with_defaults = {*PlanRequest.model_json_schema()["$defs"], "PlanRequest", "GivenSeedModel", "InputModel"}
+    records = [s for name, s in schema["$defs"].items() if name not in with_defaults and "enum" not in s]
+    assert len(records) > 5
+    for stated in (schema, *records):
+        assert stated["required"] == list(stated["properties"]), stated["title"]
+        assert stated["additionalProperties"] is False and stated["description"]
 
 
 # Results

@@ -94,6 +94,9 @@ def a_plan(**changes: Any) -> Plan:
         windows=(Window("w1", "parasternal right", ("p1",), 40.5, 0.0),),
         blocked_by=(Blocker("aorta", 0.25),),
         nearest_miss=miss,
+        needle_set=None,
+        dose=None,
+        robustness=None,
         verification=Verification(
             True,
             (Check("length_mm", "p1", 60.0, 60.0, 1e-6, True), Check("sha", "in", "a", "a", 0.0, True)),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from planner.records.organ_limits import Doubt
 from planner.records.plan import Plan, Status
 from service.client import Client
 from service.operations.case import Case
-from service.schemas.plan_summary import summary_of
+from service.schemas.json.canonical import to_json
+from service.schemas.json.records import adapter
+from service.schemas.plan_summary import PlanSummary, read_summary, summary_of, summary_text
 from service.schemas.result_kinds import Kind, of_plan
-from service.schemas.summaries import PlanSummaryModel, read_summary, summary_text
 from service.settings import Settings
 from service.storage.case_summary import CaseSummary, case_summary_of
 from service.storage.database.connection import Database
@@ -153,7 +155,7 @@ def test_a_summary_says_what_the_plan_does_and_is_read_back(plan: Plan) -> None:
     text = summary_text(plan)
     assert of_text(text) == told_of(json.loads(of_plan(plan).text))
     model = read_summary(text)
-    assert model is not None and model.model_dump(mode="json") == of_text(text)
+    assert model is not None and to_json(model) == of_text(text)
 
 
 def test_the_worst_news_is_in_it() -> None:
@@ -188,9 +190,10 @@ def test_a_list_of_plans_tells_target_figures_and_worst_news(
         assert client.get("/v1/plans", params={"case": wrong}).status_code == 422
     # As documented: the example too.
     schemas = client.get("/v1/openapi.json").json()["components"]["schemas"]
-    assert PlanSummaryModel.model_validate(item["summary"], strict=False)
-    (example,) = schemas["PlanSummaryModel"]["examples"]
-    assert PlanSummaryModel.model_validate(example, strict=False) and example.keys() == item["summary"].keys()
+    lenient = partial(adapter(PlanSummary).validate_python, strict=False)
+    assert lenient(item["summary"])
+    (example,) = schemas["PlanSummary"]["examples"]
+    assert lenient(example) and example.keys() == item["summary"].keys()
 
 
 def test_a_list_of_plans_reads_no_plan(client: httpx.Client, plan: dict[str, Any], data_dir: Path) -> None:

@@ -40,7 +40,7 @@ GTV = VolumeDose(5.1, 171.0, 120.5, 100.0, 80.0, 44.0)
 ENTRY, TIP = (80.0, 12.0, 60.0), (80.0, 68.0, 60.0)
 """The needle of these plans runs straight back through the middle of `small_chests`' node."""
 
-VERIFIED = Verification(True, (Check("a claim", "plan", "held", "held", 0.0, True),))
+VERIFIED = Verification(True, (Check("a claim", "plan", "held", "held", 0.0, True),), ())
 
 
 def a_path(id: str, aim: Aim, *, lung_mm: float = 0.0, shift_mm: float = 0.0) -> Path:

@@ -157,6 +157,10 @@ def honest_plan(who: Patient, request: Request = REQUEST, lines: Mapping[str, tu
         windows=tuple(Window(p.window, p.window, (p.id,), 100.0, p.lung_length_mm) for p in paths),
         blocked_by=(Blocker("vertebrae", 0.25), Blocker("table", 0.5)),
         nearest_miss=None,
+        needle_set=None,
+        dose=None,
+        robustness=None,
+        verification=None,
     )
     return in_words(plan, who)
 

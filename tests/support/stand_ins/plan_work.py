@@ -41,7 +41,10 @@ def planned(request: Request) -> Plan:
         windows=(),
         blocked_by=(),
         nearest_miss=None,
-        verification=Verification(True, (Check("a claim", "plan", "held", "held", 0.0, True),)),
+        needle_set=None,
+        dose=None,
+        robustness=None,
+        verification=Verification(True, (Check("a claim", "plan", "held", "held", 0.0, True),), ()),
     )
 
 

@@ -67,7 +67,7 @@ def _planned(request: Request, how: str) -> Plan:
         request=request,
         paths=paths,
         outcome=Outcome(status, "As planned."),
-        verification=Verification(True, (Check("a claim", "plan", "held", "held", 0.0, True),)),
+        verification=Verification(True, (Check("a claim", "plan", "held", "held", 0.0, True),), ()),
     )
 
 
