@@ -38,6 +38,7 @@ from service.storage.reserved_space import (
     without_reserve,
 )
 from service.web.app import create_app
+from service.web.server import serve_in_background
 
 RESERVE_BYTES = 4 << 20
 DISK_BYTES = 32 << 20

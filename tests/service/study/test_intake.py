@@ -13,7 +13,7 @@ import study_work
 from anatomy.readers.mesh.mesh_axes import MeshAxes
 from service.cli.study_command import settings_in
 from service.client import Client
-from service.interactive.case_reader import Reading
+from service.interactive.case_reader import CaseReader
 from service.interactive.unzip.task import Take, bytes_of, unpack_zip
 from service.operations.case import Case
 from service.operations.case_files import sha256_of
@@ -71,11 +71,11 @@ def only_flushed(monkeypatch: pytest.MonkeyPatch) -> None:
             NAMED.append(target)
         return rename(path, target)
 
-    async def unpacked(reading: Reading, owner: str, archive: Path, folder: Path, take: Take) -> None:
+    async def unpacked(case_reader: CaseReader, owner: str, archive: Path, folder: Path, take: Take) -> None:
         bytes_of(unpack_zip(lambda *_: None, archive, folder, reading._zip_limits))
 
     NAMED.clear()
-    monkeypatch.setattr(Reading, "unpacked", unpacked)
+    monkeypatch.setattr(CaseReader, "unpacked", unpacked)
     monkeypatch.setattr(os, "fsync", flush)
     monkeypatch.setattr(Path, "rename", name)
 

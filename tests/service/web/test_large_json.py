@@ -136,6 +136,6 @@ def test_bytes_under_way_are_bounded_for_each_owner_and_free_again() -> None:
         assert refused.value.report.kind == "too-many-requests"
     assert (one.size, other.size) == (60, 40)
     of_ben.hold(100)
-    one.let_go(one.size)
+    one.release(one.size)
     other.hold(60)
     assert (one.size, other.size) == (0, 100)

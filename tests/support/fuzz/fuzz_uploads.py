@@ -76,8 +76,8 @@ def _forms(folder: Path) -> list[Path]:
         [("file", ("masks.zip", _zip())), ("ct", ("ct.nii", b""))],
     ]
     found = []
-    for n, state in enumerate(sent):
-        request = httpx.Request("POST", "http://x", files=state, headers={"Content-Type": _TYPE})
+    for n, parts in enumerate(sent):
+        request = httpx.Request("POST", "http://x", files=parts, headers={"Content-Type": _TYPE})
         found.append(folder / f"{n}.form")
         found[-1].write_bytes(_TYPE.encode() + b"\n" + request.read())
     return found
