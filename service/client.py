@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 
 from service.schemas.plan.file import PlanFile, read_plan
-from service.schemas.result_kinds import Kind, is_text_of
+from service.schemas.result_kinds import ResultKind, is_text_of
 
 Json = dict[str, Any]
 
@@ -188,7 +188,7 @@ class Client:
         """What is kept at an address that ends with its kind and its id. Raises Altered."""
         kind, id = address.split("/")[-2:]
         text = self._answer("GET", address).content
-        if not is_text_of(Kind(kind), id, text):
+        if not is_text_of(ResultKind(kind), id, text):
             raise Altered(
                 f"What came from {address} is not what its id says: it was changed where it is kept, or on "
                 "its way. Ask again; if that is no help, have it made again."

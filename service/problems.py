@@ -18,7 +18,7 @@ from service.schemas.json.strict import FieldError, NotJson, Refused, pointer
 
 
 @dataclass(frozen=True)
-class Kind:
+class ProblemType:
     """A kind of problem: its HTTP status, a title, and what it means."""
 
     status: int
@@ -26,54 +26,64 @@ class Kind:
     meaning: str
 
 
-KINDS: dict[str, Kind] = {
-    "malformed-json": Kind(400, "Malformed JSON", "The body is no JSON text, or one that is ambiguous."),
-    "malformed-upload": Kind(400, "Malformed upload", "The multipart form is damaged, or lacks a part."),
-    "bad-header": Kind(400, "Bad header", "A header of the request cannot be read."),
-    "no-key": Kind(
+KINDS: dict[str, ProblemType] = {
+    "malformed-json": ProblemType(
+        400, "Malformed JSON", "The body is no JSON text, or one that is ambiguous."
+    ),
+    "malformed-upload": ProblemType(
+        400, "Malformed upload", "The multipart form is damaged, or lacks a part."
+    ),
+    "bad-header": ProblemType(400, "Bad header", "A header of the request cannot be read."),
+    "no-key": ProblemType(
         401, "No key", "The service asks for an API key, and this request has none that is valid."
     ),
-    "not-local": Kind(403, "Not a local request", "Without API keys only this machine is served."),
-    "foreign-page": Kind(
+    "not-local": ProblemType(403, "Not a local request", "Without API keys only this machine is served."),
+    "foreign-page": ProblemType(
         403, "Foreign page", "A page of another origin asks, which is not among those that may."
     ),
-    "not-found": Kind(404, "Not found", "There is nothing of that name."),
-    "method-not-allowed": Kind(405, "Method not allowed", "The address does not offer that method."),
-    "too-slow": Kind(408, "Too slow", "The body did not arrive; the connection was waited for in vain."),
-    "conflict": Kind(
+    "not-found": ProblemType(404, "Not found", "There is nothing of that name."),
+    "method-not-allowed": ProblemType(405, "Method not allowed", "The address does not offer that method."),
+    "too-slow": ProblemType(
+        408, "Too slow", "The body did not arrive; the connection was waited for in vain."
+    ),
+    "conflict": ProblemType(
         409,
         "Conflict",
         "What is stored does not allow it: a job uses it, or plan and case do not fit.",
     ),
-    "damaged": Kind(
+    "damaged": ProblemType(
         409,
         "Damaged file",
         "A file in the service's store is damaged. The detail names it and says how to bring it back.",
     ),
-    "precondition-failed": Kind(412, "Precondition failed", "What If-Match names is not what is there now."),
-    "too-large": Kind(
+    "precondition-failed": ProblemType(
+        412, "Precondition failed", "What If-Match names is not what is there now."
+    ),
+    "too-large": ProblemType(
         413, "Too large", "The body, or what it unpacks to, is larger than this service takes."
     ),
-    "unsupported-media-type": Kind(415, "Unsupported media type", "The body is of another type than needed."),
-    "invalid-request": Kind(
+    "unsupported-media-type": ProblemType(
+        415, "Unsupported media type", "The body is of another type than needed."
+    ),
+    "invalid-request": ProblemType(
         422, "Invalid request", "Fields are unknown, of the wrong type, or out of range."
     ),
-    "unusable-input": Kind(
+    "unusable-input": ProblemType(
         422, "Unusable input", "The case's files, or what is asked of them, cannot be used."
     ),
-    "key-reused": Kind(
+    "key-reused": ProblemType(
         422, "Idempotency-Key reused", "The key came with another request before, and cannot mean both."
     ),
-    "limit-reached": Kind(
+    "limit-reached": ProblemType(
         422, "Limit reached", "The job took more time or memory than the service gives to one."
     ),
-    "too-many-requests": Kind(
+    "too-many-requests": ProblemType(
         429, "Too many requests", "This owner's requests, or open jobs, are as many as they may be."
     ),
-    "failed": Kind(500, "Failed", "The service failed. The fault is its own, not the request's."),
-    "busy": Kind(503, "Busy", "Too many jobs wait. Try again later."),
-    "unavailable": Kind(503, "Unavailable", "The database or the store is away. Try again later."),
-    "no-room": Kind(
+    "failed": ProblemType(500, "Failed", "The service failed. The fault is its own, not the request's."),
+    "busy": ProblemType(503, "Busy", "Too many jobs wait. Try again later."),
+    "unavailable": ProblemType(503, "Unavailable", "The database or the store is away. Try again later."),
+    "no-room": ProblemType(
         507,
         "No room",
         "The service's disk is full, or cannot be written, or the owner keeps as much as he may.",
@@ -137,12 +147,12 @@ def problem(kind: str, detail: str, errors: Sequence[FieldError] = ()) -> Proble
     return Problem(Report(kind, detail, tuple(errors)))
 
 
-def of_part(kind: str, part: str, detail: str) -> Problem:
+def part_problem(kind: str, part: str, detail: str) -> Problem:
     """What is wrong with one part of a form."""
     return problem(kind, f"{part}: {detail}", (FieldError(pointer((part,)), detail),))
 
 
-def of_json(error: NotJson | Refused) -> Problem:
+def json_problem(error: NotJson | Refused) -> Problem:
     """What is wrong with a JSON body."""
     if isinstance(error, NotJson):
         return problem("malformed-json", f"The body cannot be read as JSON. {error}")
@@ -150,13 +160,13 @@ def of_json(error: NotJson | Refused) -> Problem:
     return problem("invalid-request", f"The request has {fields} wrong.", error.errors)
 
 
-def of_damage(error: DamagedFile) -> Report:
+def damage_report(error: DamagedFile) -> Report:
     """What is wrong with a file of the store."""
     place = f"The file {error.field} in the service's data folder is damaged"
     return Report("damaged", f"{place}: {error.value}. {error.remedy}")
 
 
-def of_input(error: AnatomyError, folder: Path, parts: Mapping[str, str], request_at: str = "") -> Report:
+def input_report(error: AnatomyError, folder: Path, parts: Mapping[str, str], request_at: str = "") -> Report:
     """What is wrong with a case in `folder`, or with what is asked of it.
 
     `parts` says which part of the upload a file's name belongs to, `request_at` where in the body the request
@@ -165,7 +175,7 @@ def of_input(error: AnatomyError, folder: Path, parts: Mapping[str, str], reques
     case.
     """
     if isinstance(error, DamagedFile):
-        return of_damage(error)
+        return damage_report(error)
     where, value, remedy = (
         text.replace(f"{folder}/", "").replace(str(folder), "the input")
         for text in (error.field, error.value, error.remedy)
@@ -185,7 +195,7 @@ def _request_pointer(where: str) -> str:
     return pointer(where.split("/"))
 
 
-def of_disk(error: OSError) -> Report:
+def disk_report(error: OSError) -> Report:
     """What is wrong where a disk could not be read or written."""
     if error.errno in NO_ROOM:
         return Report("no-room", "The service's disk is full, or cannot be written.")

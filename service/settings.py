@@ -26,7 +26,7 @@ from anatomy.errors import AnatomyError
 from anatomy.names.did_you_mean import did_you_mean
 from service.host.loopback import is_loopback
 from service.logs.json_lines import Format
-from service.logs.rotation import DAY_S, LogBounds
+from service.logs.rotation import DAY_S, RotationLimits
 
 MIB = 1 << 20
 
@@ -241,9 +241,9 @@ class Settings(BaseModel):
         return self.audit_file or self.data_dir / "audit.jsonl"
 
     @property
-    def audit_bounds(self) -> LogBounds:
+    def audit_rotation(self) -> RotationLimits:
         """When the audit log is put by and begun anew."""
-        return LogBounds(self.audit_rotate_bytes, self.audit_rotate_days * DAY_S)
+        return RotationLimits(self.audit_rotate_bytes, self.audit_rotate_days * DAY_S)
 
     @property
     def database(self) -> str:

@@ -6,11 +6,11 @@ from typing import Any
 
 from planner.records.wording.number_text import counted
 from service.cli.terminal import say
-from service.maintenance.backup.make import BackedUp, back_up
+from service.maintenance.backup.make import BackupResult, back_up
 from service.maintenance.backup.manifest import Manifest
 from service.maintenance.backup.restore import chosen, restore, verified
 from service.maintenance.open_store import add_data_dir, opened, settings_of
-from service.schemas.result_kinds import Kind
+from service.schemas.result_kinds import ResultKind
 from service.settings import MIB
 from service.storage.ownership import CASE
 
@@ -66,7 +66,7 @@ def _restore(asked: argparse.Namespace) -> int:
     return NOT_WHOLE if faults or manifest.damaged else WHOLE
 
 
-def _tell(made: BackedUp) -> None:
+def _tell(made: BackupResult) -> None:
     say(f"{made.folder}: {_held(made.manifest)}; copied {_size(made.copied_files, made.copied_bytes)}")
     for thing in made.manifest.removed_meanwhile:
         say(f"left out, since it was removed meanwhile: {thing.kind}/{thing.id}")
@@ -84,7 +84,7 @@ def _tell(made: BackedUp) -> None:
 def _held(manifest: Manifest) -> str:
     places = [file.place for file in manifest.files]
     cases = sum(place.startswith(f"{CASE}/") and place.endswith("/case.json") for place in places)
-    plans = sum(place.startswith(f"{Kind.PLAN}/") for place in places)
+    plans = sum(place.startswith(f"{ResultKind.PLAN}/") for place in places)
     results = sum(place.startswith("results/") for place in places)
     size = _size(len(places), sum(file.bytes for file in manifest.files))
     return f"{counted(cases, 'case')}, {counted(plans, 'plan')}, {counted(results, 'result')}: {size}"

@@ -174,7 +174,7 @@ def _check(asked: argparse.Namespace) -> int:
     file = plan_file(asked.plan)
     given.refuse_other_targets(file.plan)
     say(f"reading {asked.input}")
-    checked = check_case(given.case, file.plan, ProgressLines(), again=not asked.quick)
+    checked = check_case(given.case, file.plan, ProgressLines(), reproduce=not asked.quick)
     verification = checked.verification
     own = hash_check(asked.plan.name, file.claimed_sha256, file.content_sha256)
     every = replace(
@@ -192,7 +192,7 @@ def _serve(asked: argparse.Namespace) -> int:
     log_to_stderr(settings.log_format)
     with private_files(), listen(settings.host, settings.port) as listening:
         app = create_app(settings)
-        audit_to(settings.audit, settings.audit_bounds, audit_room(settings))
+        audit_to(settings.audit, settings.audit_rotation, audit_room(settings))
         scheme = "http" if settings.tls_certificate is None else "https"
         say(f"serving on {address(listening, scheme)}/v1, files in {settings.data_dir}")
         say(told_memory(settings))

@@ -44,7 +44,7 @@ def _prune(asked: argparse.Namespace) -> int:
         retention = _retention(settings, database)
         found = retention.due()
         if not asked.dry_run:
-            noting = audit_to(settings.audit, settings.audit_bounds, audit_room(settings))
+            noting = audit_to(settings.audit, settings.audit_rotation, audit_room(settings))
             try:
                 found, _ = retention.remove(most=None)
             finally:

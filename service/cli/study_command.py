@@ -16,7 +16,7 @@ from planner.records.plan import SOFTWARE
 from planner.records.wording.number_text import counted
 from planner.scores import SCORES
 from service.cli.arguments import add_mesh_axes
-from service.cli.study_progress import Bar
+from service.cli.study_progress import ProgressBar
 from service.cli.terminal import say
 from service.cli.text.study import all_planned, summary_text
 from service.host.atomic_write import write_atomically
@@ -30,9 +30,9 @@ from service.settings import PREFIX, Settings, from_environment
 from service.study.cohort import COLUMNS, Member, Shared, cohort
 from service.study.folder import ABOUT, PICTURE, TABLE, opened
 from service.study.intake import take_in
-from service.study.plan_order import Asked
+from service.study.plan_order import StudyPlan
 from service.study.rankings import Ranking, rankings
-from service.study.run import Desk, desk, run
+from service.study.run import Workspace, open_workspace, run
 from service.study.table import row
 
 ALL_PLANNED, NOT_ALL_PLANNED, INTERRUPTED = 0, 1, 130
@@ -83,7 +83,7 @@ def _study(asked: argparse.Namespace) -> int:
     folder: Path = asked.output
     settings = settings_in(folder)
     log_to_stderr(settings.log_format)
-    with _terminated_as_interrupted(), opened(folder), desk(settings) as at:
+    with _terminated_as_interrupted(), opened(folder), open_workspace(settings) as at:
         try:
             return _run(at, folder, members, orders)
         except Problem as error:
@@ -94,17 +94,17 @@ def _study(asked: argparse.Namespace) -> int:
             ) from None
 
 
-def _run(at: Desk, folder: Path, members: Sequence[Member], orders: Sequence[Ranking]) -> int:
+def _run(at: Workspace, folder: Path, members: Sequence[Member], orders: Sequence[Ranking]) -> int:
     say(f"taking in {counted(len(members), 'case')}")
     ids = {member.name: take_in(member.case, at.store, at.library) for member in members}
     plans = [
-        Asked(member.name, order.name, ids[member.name], order.applied(member.request))
+        StudyPlan(member.name, order.name, ids[member.name], order.applied(member.request))
         for member in members
         for order in orders
     ]
     about = _about(at, members, orders, ids)
     write_atomically(folder / ABOUT, text_of(about))
-    bar = Bar()
+    bar = ProgressBar()
     try:
         with bar:
             ended = run(at, WORK, plans, bar)
@@ -143,7 +143,7 @@ def settings_in(folder: Path, environment: Mapping[str, str] = os.environ) -> Se
 
 
 def _about(
-    at: Desk, members: Sequence[Member], orders: Sequence[Ranking], ids: Mapping[str, str]
+    at: Workspace, members: Sequence[Member], orders: Sequence[Ranking], ids: Mapping[str, str]
 ) -> dict[str, Any]:
     """What the study is about, as JSON values."""
     return {

@@ -1,4 +1,5 @@
-"""Bar: how far a study is, on stderr: one line drawn again in a terminal, a line now and then elsewhere."""
+"""ProgressBar: how far a study is, on stderr: one line drawn again in a terminal, a line now and then
+elsewhere."""
 
 import shutil
 import sys
@@ -7,7 +8,7 @@ from collections.abc import Callable
 
 from planner.records.wording.number_text import counted
 from service.cli.terminal import PROGRAM
-from service.study.run import Standing
+from service.study.run import StudyProgress
 
 WIDTH = 24
 """The bar, in characters."""
@@ -19,21 +20,21 @@ CLEAR = "\r\x1b[K"
 """To the line's start, and nothing on it."""
 
 
-class Bar:
-    """Draws a study's standing. Use as a context, which ends the line."""
+class ProgressBar:
+    """Draws a study's progress. Use as a context, which ends the line."""
 
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._stream = sys.stderr
         self._clock_s = clock_s
         self._is_terminal = self._stream.isatty()
-        self._standing: Standing | None = None
+        self._progress: StudyProgress | None = None
         self._started_s: float | None = None
         self._last_end_s = 0.0
         self._said_s = 0.0
         self._said = ""
         self._counted = self._ended = -1
 
-    def __enter__(self) -> "Bar":
+    def __enter__(self) -> "ProgressBar":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -44,31 +45,31 @@ class Bar:
     @property
     def told(self) -> str:
         """How many plans have ended, in words."""
-        return "0 plans done" if self._standing is None else _counted(self._standing)
+        return "0 plans done" if self._progress is None else _counted(self._progress)
 
-    def __call__(self, standing: Standing) -> None:
+    def __call__(self, progress: StudyProgress) -> None:
         """Take note of it; draw it when it is time."""
         now = self._clock_s()
-        self._standing = standing
+        self._progress = progress
         if self._started_s is None:
             self._started_s = now
-        if standing.ended != self._counted:
-            self._counted, self._last_end_s = standing.ended, now
-        text = f"{PROGRAM}: {line(standing, self._left_s(standing, now))}"
+        if progress.ended != self._counted:
+            self._counted, self._last_end_s = progress.ended, now
+        text = f"{PROGRAM}: {line(progress, self._left_s(progress, now))}"
         if self._is_terminal:
             text = text[: shutil.get_terminal_size().columns - 1]
             if text != self._said:
                 self._stream.write(f"{CLEAR}{text}")
-        elif self._is_due(standing, now):
+        elif self._is_due(progress, now):
             self._stream.write(f"{text}\n")
-            self._said_s, self._ended = now, standing.ended
+            self._said_s, self._ended = now, progress.ended
         self._said = text
         self._stream.flush()
 
-    def _left_s(self, standing: Standing, now: float) -> float | None:
+    def _left_s(self, progress: StudyProgress, now: float) -> float | None:
         """At the pace of those that ended since the start, or of the next where it takes longer. None before
         any has ended, and where nothing is left."""
-        ended, left = standing.ended - standing.ended_before, standing.total - standing.ended
+        ended, left = progress.ended - progress.ended_before, progress.total - progress.ended
         if ended == 0 or left == 0:
             return None
         assert self._started_s is not None
@@ -77,27 +78,27 @@ class Bar:
         left_s = pace_s * left - min(since_s, pace_s)
         return left_s if left_s >= 1.0 else None
 
-    def _is_due(self, standing: Standing, now: float) -> bool:
-        if self._ended < 0 or standing.ended == standing.total:
-            return standing.ended != self._ended
-        return now - self._said_s >= (OFTEN_S if standing.ended != self._ended else SELDOM_S)
+    def _is_due(self, progress: StudyProgress, now: float) -> bool:
+        if self._ended < 0 or progress.ended == progress.total:
+            return progress.ended != self._ended
+        return now - self._said_s >= (OFTEN_S if progress.ended != self._ended else SELDOM_S)
 
 
-def line(standing: Standing, left_s: float | None) -> str:
-    """The standing in a line: the bar, counts, about how long the rest takes, and what is worked on."""
-    filled = WIDTH * standing.ended // max(1, standing.total)
-    parts = [f"[{'#' * filled}{'.' * (WIDTH - filled)}] {_counted(standing)}"]
+def line(progress: StudyProgress, left_s: float | None) -> str:
+    """The progress in a line: the bar, counts, about how long the rest takes, and what is worked on."""
+    filled = WIDTH * progress.ended // max(1, progress.total)
+    parts = [f"[{'#' * filled}{'.' * (WIDTH - filled)}] {_counted(progress)}"]
     if left_s is not None:
         parts.append(f"about {_spoken(left_s)} left")
-    if standing.at_work:
-        asked, phase = standing.at_work[0]
-        more = f", {len(standing.at_work)} at once" if len(standing.at_work) > 1 else ""
+    if progress.at_work:
+        asked, phase = progress.at_work[0]
+        more = f", {len(progress.at_work)} at once" if len(progress.at_work) > 1 else ""
         parts.append(f"{asked.case}, {asked.ranking}: {phase}{more}")
     return "; ".join(parts)
 
 
-def _counted(standing: Standing) -> str:
-    return f"{standing.ended} of {counted(standing.total, 'plan')} done"
+def _counted(progress: StudyProgress) -> str:
+    return f"{progress.ended} of {counted(progress.total, 'plan')} done"
 
 
 def _spoken(seconds: float) -> str:

@@ -8,13 +8,13 @@ import numpy as np
 import orjson
 
 from planner.records.paths import Aim
-from service.interactive.scene_cache import warm
+from service.interactive.scene_cache import cached_scene
 from service.operations.case import Case
-from service.operations.job_tasks import Report
+from service.operations.job_tasks import ReportProgress
 
 
 @dataclass(frozen=True)
-class Needles:
+class NeedlesTask:
     """What is asked: a case, the request that says what is safe, as its JSON, entries and tips, (n, 3) each,
     and what each tip is at. [mm, P]"""
 
@@ -24,7 +24,7 @@ class Needles:
     tips_mm: np.ndarray
     aims: tuple[Aim, ...]
 
-    def parts(self, most: int) -> "list[Needles]":
+    def parts(self, most: int) -> "list[NeedlesTask]":
         """The needles in order, in `most` parts of about one size, or as many as there are needles."""
         count = len(self.entries_mm)
         edges = np.linspace(0, count, min(most, count) + 1).astype(int)
@@ -35,7 +35,7 @@ class Needles:
 
 
 @dataclass(frozen=True)
-class Appraised:
+class AppraisalJson:
     """JSON of some needles' appraisals, without the brackets around them, and of what is said of their scene,
     an object that is never empty."""
 
@@ -43,22 +43,22 @@ class Appraised:
     caveats: bytes
 
 
-def appraise(report: Report, asked: Needles) -> Appraised:
+def appraise(report: ReportProgress, asked: NeedlesTask) -> AppraisalJson:
     """The needles' appraisals, and what their scene lacks, which no verdict knows of.
 
     Raises AnatomyError where case and request do not fit together.
     """
     del report
-    at = warm(asked.case, asked.request)
+    at = cached_scene(asked.case, asked.request)
     caveats = {
         "missing_structures": at.scene.missing,
         "notes": at.scene.notes,
         "skin_source": at.scene.skin_source,
     }
     found = at.appraiser.appraise(asked.entries_mm, asked.tips_mm, asked.aims)
-    return Appraised(orjson.dumps(found)[1:-1], orjson.dumps(caveats))
+    return AppraisalJson(orjson.dumps(found)[1:-1], orjson.dumps(caveats))
 
 
-def joined(parts: Sequence[Appraised]) -> bytes:
+def joined(parts: Sequence[AppraisalJson]) -> bytes:
     """One JSON object of all the needles in order: the same bytes, however they were parted."""
     return b'{"paths":[' + b",".join(part.paths for part in parts) + b"]," + parts[0].caveats[1:]

@@ -14,25 +14,25 @@ from typing import Any
 import numpy as np
 
 from anatomy.errors import AnatomyError
-from service.interactive.appraise_task import Needles, appraise, joined
+from service.interactive.appraise_task import NeedlesTask, appraise, joined
 from service.interactive.sandbox_pool import SandboxPool
-from service.interactive.slices import Cut, cut
+from service.interactive.slices import SliceTask, cut
 from service.jobs.memory_limits import appraisal_memory_bytes
 from service.jobs.sandbox.sandbox import ResourceLimits
 from service.operations.case_files import parts_by_name
-from service.problems import Problem, of_input
+from service.problems import Problem, input_report
 from service.schemas.appraisal import NeedlesBody
 from service.schemas.plan.file import Unreadable
 from service.schemas.slices import SlicesBody
 from service.settings import Settings
 from service.storage.file_store import StoredCase
-from service.storage.kept_plan import of_plan
+from service.storage.kept_plan import unreadable_plan
 
 MOST_OF_OWNER = 25
 """Of one owner, at one sandbox, at work or waiting [U]."""
 
 SHARED_FROM = 100
-"""Needles of one message. Fewer are answered sooner than they are parted, and keep other sandboxes free
+"""NeedlesTask of one message. Fewer are answered sooner than they are parted, and keep other sandboxes free
 [U]."""
 
 
@@ -52,7 +52,7 @@ class Appraisers:
 
         Raises Problem where case and request do not fit together, and as SandboxPool does.
         """
-        needles = Needles(
+        needles = NeedlesTask(
             stored.case,
             request,
             np.array([needle.entry_mm for needle in body.paths], float),
@@ -71,16 +71,20 @@ class Appraisers:
         SandboxPool does.
         """
         entry_mm, tip_mm = np.array(body.entry_mm, float), np.array(body.tip_mm, float)
-        asked = Cut(stored.case, request, entry_mm, tip_mm, body.half_mm, body.pixel_mm, plan)
+        asked = SliceTask(stored.case, request, entry_mm, tip_mm, body.half_mm, body.pixel_mm, plan)
         try:
             found: bytes = (await self._in_sandboxes(owner, stored, cut, [asked]))[0]
         except Unreadable as error:
             assert body.plan is not None
-            raise of_plan(error, body.plan) from None
+            raise unreadable_plan(error, body.plan) from None
         return found
 
     async def _in_sandboxes(
-        self, owner: str, stored: StoredCase, function: Callable[..., Any], parts: Sequence[Needles | Cut]
+        self,
+        owner: str,
+        stored: StoredCase,
+        function: Callable[..., Any],
+        parts: Sequence[NeedlesTask | SliceTask],
     ) -> list[Any]:
         """What the function returns for each part, in order."""
         # Benches in turn from the case's own: different cases begin at different ones.
@@ -93,7 +97,7 @@ class Appraisers:
         except Unreadable:
             raise
         except AnatomyError as error:
-            report = of_input(error, stored.folder, parts_by_name(stored.record), request_at="/request")
+            report = input_report(error, stored.folder, parts_by_name(stored.record), request_at="/request")
             raise Problem(report) from None
 
     def close(self) -> None:

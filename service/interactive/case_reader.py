@@ -14,14 +14,14 @@ from anatomy.errors import AnatomyError
 from service.host.damaged_file import refuse_damaged
 from service.interactive.sandbox_pool import SandboxPool
 from service.interactive.shapes import shapes_text
-from service.interactive.text_cache import RecentTexts
+from service.interactive.text_cache import TextCache
 from service.interactive.unzip.task import Take, bytes_of, state_zip, unpack_zip
 from service.interactive.unzip.unzip import ZipLimits
 from service.jobs.memory_limits import reading_memory_bytes
 from service.jobs.sandbox.sandbox import ResourceLimits
 from service.operations.case_files import case_in, parts_by_name
 from service.operations.job_tasks import Work, describe
-from service.problems import Problem, of_input
+from service.problems import Problem, input_report
 from service.settings import Settings
 from service.storage.file_store import StoredCase
 
@@ -42,7 +42,7 @@ class CaseReader:
         )
         self._zip_limits = ZipLimits.of(settings)
         self._work = work
-        self._shapes = RecentTexts()
+        self._shapes = TextCache()
 
     async def unpacked(self, owner: str, archive: Path, folder: Path, take: Take) -> None:
         """Unpack a zip into an empty folder. `owner` waits for it, and has its bytes counted before any are
@@ -65,7 +65,7 @@ class CaseReader:
                 owner, describe, self._work, case_in(folder, content)
             )
         except AnatomyError as error:
-            raise Problem(of_input(error, folder, parts_by_name(content))) from None
+            raise Problem(input_report(error, folder, parts_by_name(content))) from None
         return found
 
     async def shapes(self, owner: str, stored: StoredCase) -> bytes:
@@ -81,7 +81,7 @@ class CaseReader:
                 # As it would be found out by making them.
                 await run_in_threadpool(refuse_damaged, stored.case.kept)
         except AnatomyError as error:
-            raise Problem(of_input(error, stored.folder, parts_by_name(stored.record))) from None
+            raise Problem(input_report(error, stored.folder, parts_by_name(stored.record))) from None
         return found
 
     def close(self) -> None:

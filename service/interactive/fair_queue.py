@@ -1,4 +1,4 @@
-"""Turns: so many at once, owner by owner, so that whoever asks for much waits for himself.
+"""FairQueue: so many at once, owner by owner, so that whoever asks for much waits for himself.
 
     ann  1 3 5 6       the order in which waiting places become turns, one at a time
     ben  2
@@ -20,11 +20,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class Full(Exception):
+class QueueFull(Exception):
     """The owner has all his places taken."""
 
 
-class Turns:
+class FairQueue:
     """Places of each owner, who waits or has his turn there, and `at_once` turns at a time."""
 
     def __init__(self, most_of_owner: float = math.inf, at_once: int = 1) -> None:
@@ -36,9 +36,9 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self, owner: str) -> AsyncIterator[None]:
-        """The context lasts while it is the owner's turn. Raises Full, at once."""
+        """The context lasts while it is the owner's turn. Raises QueueFull, at once."""
         if self._held[owner] >= self._most_of_owner:
-            raise Full
+            raise QueueFull
         self._held[owner] += 1
         try:
             await self._come(owner)

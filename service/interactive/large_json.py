@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
-from service.interactive.fair_queue import Turns
+from service.interactive.fair_queue import FairQueue
 from service.schemas.json.strict import NotJson
 
 LARGE_BYTES = 1 << 10
@@ -28,7 +28,7 @@ class LargeJson:
     wait is bounded by what he may have under way (`service.web.middleware.rate_limit`)."""
 
     def __init__(self) -> None:
-        self._turns = Turns()
+        self._queue = FairQueue()
 
     async def read(self, owner: str, text: bytes, function: Callable[[bytes], Read]) -> Read:
         """What the function makes of a text. Raises what it raises, and NotJson for a text that holds more
@@ -38,5 +38,5 @@ class LargeJson:
             raise NotJson(f"The text holds more than {MOST_CONTAINERS} lists and objects.")
         if len(text) <= LARGE_BYTES:
             return function(text)
-        async with self._turns.turn(owner):
+        async with self._queue.turn(owner):
             return await run_in_threadpool(function, text)

@@ -14,7 +14,7 @@ from typing import Any
 from anyio import to_thread
 
 from planner.records.progress import Progress
-from service.interactive.fair_queue import Full, Turns
+from service.interactive.fair_queue import FairQueue, QueueFull
 from service.jobs.sandbox.sandbox import (
     LimitExceeded,
     ProcessLost,
@@ -56,7 +56,7 @@ class SandboxPool:
         # The last used is the first to be used again: its process is up.
         self._free = list(self._slots)
         self._is_closed = threading.Event()
-        self._turns = Turns(most_of_owner, sandboxes)
+        self._queue = FairQueue(most_of_owner, sandboxes)
 
     async def run(self, owner: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """What `function(report, *arguments)` returns.
@@ -72,7 +72,7 @@ class SandboxPool:
         except asyncio.CancelledError:
             await self._abandon(working, call)
             raise
-        except Full:
+        except QueueFull:
             raise self._refusal() from None
         except LimitExceeded as error:
             detail = f"{self._what}: {error} Ask for less, or have the limit raised."
@@ -85,7 +85,7 @@ class SandboxPool:
 
     async def _in_turn(self, owner: str, call: "_Call") -> Any:
         # Waiting here costs no thread, of which there are few.
-        async with self._turns.turn(owner):
+        async with self._queue.turn(owner):
             call.has_begun = True
             slot = self._free.pop()
             try:

@@ -1,4 +1,4 @@
-"""Warm: the scenes that a sandbox was asked about last, kept with what appraises needles in them."""
+"""CachedScene: the scenes that a sandbox was asked about last, kept with what appraises needles in them."""
 
 import gc
 from collections import OrderedDict
@@ -13,45 +13,45 @@ from service.operations.case import Case, open_scene
 from service.schemas.json.strict import read_model
 from service.schemas.request.model import MAX_REQUEST_BYTES, PlanRequest
 
-WARM_SCENES = 3
+MAX_SCENES = 3
 """How many scenes a sandbox keeps; each takes some hundred megabytes [U]."""
 
 
 @dataclass(frozen=True, eq=False)
-class Warm:
+class CachedScene:
     """A scene, and what appraises needles in it."""
 
     scene: Scene
     appraiser: Appraiser
 
 
-_warm: OrderedDict[tuple[Case, bytes], Warm] = OrderedDict()
+_scenes: OrderedDict[tuple[Case, bytes], CachedScene] = OrderedDict()
 """In a sandbox's process only: the last used is last."""
 
 
-def warm(case: Case, request: bytes) -> Warm:
+def cached_scene(case: Case, request: bytes) -> CachedScene:
     """The scene of a case and a request, as its JSON, made if it is not there.
 
     Raises AnatomyError where case and request do not fit together.
     """
     key = (case, request)
-    if key in _warm:
-        _warm.move_to_end(key)
-        return _warm[key]
+    if key in _scenes:
+        _scenes.move_to_end(key)
+        return _scenes[key]
     asked = read_model(PlanRequest, request, MAX_REQUEST_BYTES).to_request()
     scene, asked = open_scene(case, asked)
-    while len(_warm) >= WARM_SCENES:
-        _warm.popitem(last=False)
-    made = Warm(scene, Appraiser(scene, resolved(scene, asked)))
+    while len(_scenes) >= MAX_SCENES:
+        _scenes.popitem(last=False)
+    made = CachedScene(scene, Appraiser(scene, resolved(scene, asked)))
     _compile(made)
-    _warm[key] = made
+    _scenes[key] = made
     # What stays is not looked through again: that would hold up an answer for a tenth of a second and more.
     gc.collect()
     gc.freeze()
     return made
 
 
-def _compile(made: Warm) -> None:
+def _compile(made: CachedScene) -> None:
     """Appraise a needle and many, so that the first that is asked for finds all loops compiled."""
     corner_mm = made.scene.grid.to_patient(np.zeros((1, 3)))
     for count in (1, 64):

@@ -18,7 +18,7 @@ from anatomy.geometry.surface import Surface
 from anatomy.names.roles import role_of
 from anatomy.structures import Role, Structure
 from service.operations.case import Case, open_case
-from service.operations.job_tasks import Report
+from service.operations.job_tasks import ReportProgress
 
 MOST_TRIANGLES = 2000
 """About so many for each structure [U]: eighty structures are then a few megabytes of JSON."""
@@ -42,7 +42,7 @@ DECIMALS = 1
 TRIANGLES_PER_BLOCK_FACE = 2.0
 
 
-def shapes_text(report: Report, case: Case) -> bytes:
+def shapes_text(report: ReportProgress, case: Case) -> bytes:
     """The shapes of a case as JSON: to take millions of numbers over from a sandbox would hold up a server.
 
     Raises AnatomyError for a case that cannot be read.

@@ -19,9 +19,9 @@ from anatomy.structures import Role, Structure
 from planner.dose.dose_grid import DoseAt
 from planner.dose.plan_dose import plan_dose
 from planner.measuring.crossings import by_layer
-from service.interactive.scene_cache import warm
+from service.interactive.scene_cache import cached_scene
 from service.operations.case import Case
-from service.operations.job_tasks import Report
+from service.operations.job_tasks import ReportProgress
 from service.pictures.oblique_slice import Slice, along_needle
 from service.schemas.json.strict import NotJson, Refused
 from service.schemas.plan.file import read_plan, unreadable
@@ -42,7 +42,7 @@ DECIMALS = 6
 
 
 @dataclass(frozen=True)
-class Cut:
+class SliceTask:
     """What is asked: a case and the request that says what is what, as its JSON; a needle's entry and tip,
     (3,), how far around its middle, and a pixel's side; perhaps a plan's text. [mm, P]"""
 
@@ -55,17 +55,17 @@ class Cut:
     plan: bytes | None
 
 
-def cut(report: Report, asked: Cut) -> bytes:
+def cut(report: ReportProgress, asked: SliceTask) -> bytes:
     """The slices as JSON.
 
     Raises AnatomyError where case and request do not fit together, and Unreadable.
     """
     del report
-    scene = warm(asked.case, asked.request).scene
+    scene = cached_scene(asked.case, asked.request).scene
     return orjson.dumps(sliced(scene, asked, None if asked.plan is None else _dose(asked.plan)))
 
 
-def sliced(scene: Scene, asked: Cut, dose: DoseAt | None) -> dict[str, Any]:
+def sliced(scene: Scene, asked: SliceTask, dose: DoseAt | None) -> dict[str, Any]:
     """The slices as JSON values; with the dose, where there is one."""
     along_P = (asked.tip_mm - asked.entry_mm) / np.linalg.norm(asked.tip_mm - asked.entry_mm)
     planes = along_needle(0.5 * (asked.entry_mm + asked.tip_mm), along_P, asked.half_mm)

@@ -12,7 +12,7 @@ MOST_BYTES = 64 * MIB
 """The shapes of some nine chests of a hundred structures [U]."""
 
 
-class RecentTexts:
+class TextCache:
     """Texts by name, of so many bytes in all. For one event loop."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:

@@ -17,13 +17,13 @@ from sqlalchemy import ColumnElement, Connection, Executable, Select, delete, fu
 from planner.records.wording.number_text import counted
 from service.host.time_left import time_left_s
 from service.problems import Report, problem
-from service.schemas.result_kinds import JobResult, Kind
+from service.schemas.result_kinds import JobResult, ResultKind
 from service.storage.database.connection import Database
 from service.storage.database.tables import job_events, jobs, requests
-from service.storage.job import Event, Job, Order
+from service.storage.job import Event, Job, NewJob
 from service.storage.job_states import FINAL, OPEN, State, Transition, state_after, states_before
 from service.storage.kept_bytes import note_grown
-from service.storage.ownership import CASE, LOCK, case_ids, hold, use
+from service.storage.ownership import CASE, LOCK, case_ids, grant, record_use
 
 MOST_ATTEMPTS = 100
 """Beginnings of one job, whatever ended them: more, and it is the job that takes its machine down [U]."""
@@ -45,7 +45,7 @@ class JobTable:
 
     def accept(
         self,
-        order: Order,
+        order: NewJob,
         refuse: Callable[[Connection], None] | None = None,
         is_lost: Callable[[Connection, Job], bool] | None = None,
     ) -> Job:
@@ -177,7 +177,7 @@ class JobTable:
             for one in (made, made.plan):
                 if one is not None:
                     note_grown(connection, one.kind, one.id, one.size_bytes)
-                    hold(connection, job.owner, one.kind, one.id, job.case_id, one.summary)
+                    grant(connection, job.owner, one.kind, one.id, job.case_id, one.summary)
             _use(connection, job.owner, job.case_id, job.plan_id)
             return True
 
@@ -234,7 +234,7 @@ class JobTable:
         own = jobs.c.attempt == job.attempt
         return self._database.write(lambda c: _moved(c, job.id, transition, own, **values)) is not None
 
-    def _accept(self, connection: Connection, order: Order) -> Job:
+    def _accept(self, connection: Connection, order: NewJob) -> Job:
         is_open = jobs.c.state.in_(OPEN)
         own = connection.scalar(select(func.count()).where(is_open, jobs.c.owner == order.owner)) or 0
         if own >= self._max_open_of_owner:
@@ -293,13 +293,13 @@ def _keyed() -> Select[tuple[str]]:
     return select(requests.c.job_id).where(requests.c.created_s >= time.time() - KEEP_KEYS_S)
 
 
-def _recorded(connection: Connection, order: Order) -> Job | None:
+def _recorded(connection: Connection, order: NewJob) -> Job | None:
     """The job of this very order: a transaction whose end was not heard of runs again."""
     row = _row(connection, select(jobs).where(jobs.c.id == order.id))
     return None if row is None else _job(row)
 
 
-def _known(connection: Connection, order: Order) -> Job | None:
+def _known(connection: Connection, order: NewJob) -> Job | None:
     """The job that an Idempotency-Key was used for. Raises Problem where it came with another request."""
     if order.key is None:
         return None
@@ -316,11 +316,11 @@ def _known(connection: Connection, order: Order) -> Job | None:
     return _jobs(connection, select(jobs).where(jobs.c.id == row.job_id))[0]
 
 
-def _has_case(connection: Connection, order: Order) -> bool:
+def _has_case(connection: Connection, order: NewJob) -> bool:
     """Whether all files are there for sure: the plan's, where it is about one, and the case's, which its
     owner holds, or the plan made from it."""
     if order.plan_id is not None:
-        made_from = case_ids(connection, order.owner, Kind.PLAN, order.plan_id)
+        made_from = case_ids(connection, order.owner, ResultKind.PLAN, order.plan_id)
         if not made_from or order.case_id in made_from:
             return bool(made_from)
     return bool(case_ids(connection, order.owner, CASE, order.case_id))
@@ -328,9 +328,9 @@ def _has_case(connection: Connection, order: Order) -> bool:
 
 def _use(connection: Connection, owner: str, case_id: str, plan_id: str | None) -> None:
     """Note a use of what a job is about, where its owner holds it."""
-    use(connection, owner, CASE, case_id)
+    record_use(connection, owner, CASE, case_id)
     if plan_id is not None:
-        use(connection, owner, Kind.PLAN, plan_id)
+        record_use(connection, owner, ResultKind.PLAN, plan_id)
 
 
 def _moved(
@@ -377,7 +377,7 @@ def _jobs(connection: Connection, asked: Executable) -> list[Job]:
 
 def _job(row: dict[str, Any]) -> Job:
     said = None if row["problem"] is None else json.loads(row["problem"])
-    return Job(**{**row, "kind": Kind(row["kind"]), "state": State(row["state"]), "problem": said})
+    return Job(**{**row, "kind": ResultKind(row["kind"]), "state": State(row["state"]), "problem": said})
 
 
 def _text(report: Report) -> str:

@@ -26,14 +26,14 @@ from service.jobs.watchdog import watchdog
 from service.logs.json_lines import job_id as job_id_of_logs
 from service.logs.json_lines import log_to_stderr
 from service.operations.case_files import parts_by_name
-from service.operations.job_tasks import Asked, Work, do
-from service.problems import Problem, Report, of_input
-from service.schemas.result_kinds import JobResult, Kind
+from service.operations.job_tasks import JobSpec, Work, do
+from service.problems import Problem, Report, input_report
+from service.schemas.result_kinds import JobResult, ResultKind
 from service.settings import Settings
 from service.storage.database.connection import Database
 from service.storage.file_store import Store, StoredCase
 from service.storage.job import Job
-from service.storage.reserved_space import Reserve, records_room, reserve_of
+from service.storage.reserved_space import ReservedSpace, records_room, reserve_of
 
 _log = logging.getLogger("seedpath.jobs")
 
@@ -75,7 +75,7 @@ def run_job(settings: Settings, work: Work, job_id: str) -> None:
 
 
 def _attempt(
-    job_table: JobTable, store: Store, reserve: Reserve, work: Work, job: Job, sandbox: SandboxedProcess
+    job_table: JobTable, store: Store, reserve: ReservedSpace, work: Work, job: Job, sandbox: SandboxedProcess
 ) -> None:
     """One attempt. Raises ProcessLost."""
     watch = _Watcher(job_table, job)
@@ -98,7 +98,7 @@ def _attempt(
     except Stopped:
         _log.info("job %s is no longer wanted", job.id)
     except AnatomyError as error:
-        job_table.fail(job, of_input(error, stored.folder, parts_by_name(stored.record)))
+        job_table.fail(job, input_report(error, stored.folder, parts_by_name(stored.record)))
     except LimitExceeded as error:
         job_table.fail(job, Report("limit-reached", f"{error} Ask for less, or have the limit raised."))
     except TaskFailed as error:
@@ -106,7 +106,7 @@ def _attempt(
         job_table.fail(job, UNEXPECTED)
 
 
-def _await_room(reserve: Reserve, watch: "_Watcher") -> None:
+def _await_room(reserve: ReservedSpace, watch: "_Watcher") -> None:
     """Wait until there is room for what is made: a disk that is full for a moment fails no job that waits.
 
     Raises Problem where there is none for ROOM_S, and Stopped where the job is no longer wanted.
@@ -125,7 +125,7 @@ def _await_room(reserve: Reserve, watch: "_Watcher") -> None:
         time.sleep(ROOM_LOOK_S)
 
 
-def _keep(job_table: JobTable, store: Store, reserve: Reserve, job: Job, made: JobResult) -> None:
+def _keep(job_table: JobTable, store: Store, reserve: ReservedSpace, job: Job, made: JobResult) -> None:
     try:
         # The disk may have become full while it was made, or ill: what is made is not made again for that.
         reserve.refuse_use()
@@ -137,9 +137,9 @@ def _keep(job_table: JobTable, store: Store, reserve: Reserve, job: Job, made: J
         )
 
 
-def _asked(store: Store, stored: StoredCase, job: Job) -> Asked:
-    plan_text = None if job.plan_id is None else store.kept(Kind.PLAN, job.plan_id)
-    return Asked(job.kind, stored.case, job.asked.encode(), job.plan_id, plan_text)
+def _asked(store: Store, stored: StoredCase, job: Job) -> JobSpec:
+    plan_text = None if job.plan_id is None else store.kept(ResultKind.PLAN, job.plan_id)
+    return JobSpec(job.kind, stored.case, job.asked.encode(), job.plan_id, plan_text)
 
 
 class _Watcher:

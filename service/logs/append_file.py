@@ -1,4 +1,4 @@
-"""Appended: a log's file, to which several threads and processes append lines, each whole or not at all."""
+"""AppendFile: a log's file, to which several threads and processes append lines, each whole or not at all."""
 
 import contextlib
 import errno
@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from service.host.atomic_write import flush
-from service.logs.rotation import Rotation, alone
+from service.logs.rotation import Rotation, file_lock
 
 TRIES = 20
 """How often the lock on the file is tried for one line, a millisecond apart [U]: others have it while they
@@ -19,7 +19,7 @@ NO_DISK = (errno.EINVAL, errno.EROFS)
 _log = logging.getLogger("seedpath.logs")
 
 
-class Appended:
+class AppendFile:
     """The file that has the log's name now: it may be moved away at any time, or put by as `rotation` says.
     Its files are for their owner alone. For one thread at a time."""
 
@@ -32,7 +32,7 @@ class Appended:
         """Append whole lines. Raises OSError; then the file is as it was, unless that fails too."""
         handle = self._handle = self._followed()
         try:
-            with alone(handle, 1 if self._is_held else TRIES):
+            with file_lock(handle, 1 if self._is_held else TRIES):
                 self._is_held = False
                 self._is_written = True
                 _append(handle, lines)

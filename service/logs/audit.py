@@ -1,6 +1,6 @@
 """Audit: the handler of the audit log. What cannot be written is told, kept, and written once it can be.
 
-Lines that wait are bounded. Before the bound nothing more is answered that would have to be noted, but for
+LineSink that wait are bounded. Before the bound nothing more is answered that would have to be noted, but for
 removals, which make room; at the bound they are refused as well: an answer about a patient of which no line
 tells is given to nobody. What has no place is refused or tells of no case, and is counted: whoever asks
 without end takes no place from removals.
@@ -18,21 +18,21 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from service.host.periodic_thread import PeriodicThread
-from service.logs.append_file import Appended
+from service.logs.append_file import AppendFile
 from service.logs.append_file import settle as settle_file
 from service.logs.json_lines import AUDIT, JsonLines
 from service.logs.rate_limit import ALL
-from service.logs.rotation import NEVER, LogBounds, Rotation
+from service.logs.rotation import NEVER, Rotation, RotationLimits
 from service.problems import FULL, Problem, problem
 
 MOST_WAITING = 10_000
-"""Lines that are kept in memory while they cannot be written, some four megabytes [U]."""
+"""LineSink that are kept in memory while they cannot be written, some four megabytes [U]."""
 
 FOR_REMOVALS = 1_000
 """The last of these places are kept for removals [U]. What is under way by then has room beside."""
 
 AT_ONCE = 200
-"""Lines that are written together, so that a disk which is full is not asked for much [U]."""
+"""LineSink that are written together, so that a disk which is full is not asked for much [U]."""
 
 SETTLED_S = 1.0
 """Between two times that the disk is to keep what was written [U]."""
@@ -41,7 +41,7 @@ _log = logging.getLogger("seedpath.logs")
 
 
 @runtime_checkable
-class Lines(Protocol):
+class LineSink(Protocol):
     """Where lines go."""
 
     def append(self, lines: bytes) -> None:
@@ -54,13 +54,13 @@ class Lines(Protocol):
         """Close it until the next line, flushed. Raises OSError."""
 
 
-class AuditLog(logging.Handler):
+class AuditHandler(logging.Handler):
     """Writes lines to `file`. `make_room` gives up room that is kept back for records, and says whether there
     was some."""
 
     def __init__(
         self,
-        file: Lines,
+        file: LineSink,
         make_room: Callable[[], bool] = lambda: False,
         most_waiting: int = MOST_WAITING,
     ) -> None:
@@ -73,7 +73,7 @@ class AuditLog(logging.Handler):
 
     @property
     def waiting(self) -> int:
-        """Lines that could not be written yet."""
+        """LineSink that could not be written yet."""
         return len(self._waiting)
 
     def is_full(self, *, removes: bool) -> bool:
@@ -161,8 +161,8 @@ def settle() -> None:
 
 
 def has_place(method: str) -> bool:
-    """Whether there is a place for the line of a request; where there is none, it is counted. Lines that wait
-    are tried before."""
+    """Whether there is a place for the line of a request; where there is none, it is counted. LineSink that
+    wait are tried before."""
     removes, has_places = method == "DELETE", True
     for log in _logs():
         if log.is_full(removes=removes):
@@ -183,7 +183,7 @@ def unnoted() -> Problem:
 
 
 def waiting() -> int:
-    """Lines of this process that could not be written yet."""
+    """LineSink of this process that could not be written yet."""
     return sum(log.waiting for log in _logs())
 
 
@@ -196,21 +196,21 @@ def _tell_unsettled(error: OSError) -> None:
     _log.error("The audit log cannot be flushed (%s): a power cut may take its last lines.", error.strerror)
 
 
-def _logs() -> list[AuditLog]:
-    return [handler for handler in AUDIT.handlers if isinstance(handler, AuditLog)]
+def _logs() -> list[AuditHandler]:
+    return [handler for handler in AUDIT.handlers if isinstance(handler, AuditHandler)]
 
 
 def audit_to(
-    path: Path, bounds: LogBounds = NEVER, make_room: Callable[[], bool] = lambda: False
-) -> AuditLog:
+    path: Path, limits: RotationLimits = NEVER, make_room: Callable[[], bool] = lambda: False
+) -> AuditHandler:
     """Have the audit log written to a file, which may be moved away at any time, and is put by where it
-    reaches its bounds. Returns its handler.
+    reaches its limits. Returns its handler.
 
     Raises OSError where the file cannot be made.
     """
-    file = Appended(path, Rotation(path, bounds))
+    file = AppendFile(path, Rotation(path, limits))
     file.append(b"")
-    handler = AuditLog(file, make_room)
+    handler = AuditHandler(file, make_room)
     handler.start()
     AUDIT.addHandler(handler)
     AUDIT.setLevel(logging.INFO)

@@ -15,7 +15,7 @@ import sys
 from typing import Any, Literal
 
 from service.host.timestamp import rfc3339
-from service.logs.rate_limit import SparingHandler
+from service.logs.rate_limit import RateLimitedHandler
 
 request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request_id", default=None)
 """Of the request that is being answered."""
@@ -78,7 +78,7 @@ def visible(text: str) -> str:
 
 def log_to_stderr(format: Format, level: int = logging.INFO) -> None:
     """Have this process's own loggers, and warnings of others, write to stderr."""
-    handler = SparingHandler(sys.stderr)
+    handler = RateLimitedHandler(sys.stderr)
     text = TextLines("%(asctime)s %(levelname)s %(name)s: %(message)s")
     handler.setFormatter(JsonLines() if format == "json" else text)
     root = logging.getLogger()

@@ -30,7 +30,7 @@ LONGEST_KIND = 100
 ALL: dict[str, bool] = {"is_never_left_out": True}
 """As `extra` of a line that is always written: what could not be noted in the audit log."""
 
-Kind = tuple[str, int, str]
+LineKind = tuple[str, int, str]
 """Logger, level, and the text before its values are in; without a text, all of that logger and level."""
 
 
@@ -43,7 +43,7 @@ class _Second:
     left_out: int = 0
 
 
-class Sparing:
+class LineRateLimit:
     """Decides which lines are written. For one thread at a time."""
 
     def __init__(
@@ -53,7 +53,7 @@ class Sparing:
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._most, self._most_of_logger, self._clock_s = most, most_of_logger, clock_s
-        self._seconds: dict[Kind, _Second] = {}
+        self._seconds: dict[LineKind, _Second] = {}
 
     def admits(self, record: logging.LogRecord) -> bool:
         """Whether the line is written; one that is not is counted."""
@@ -73,7 +73,7 @@ class Sparing:
             of_kind.written += 1
         return True
 
-    def left_out(self, at_end: bool = False) -> Iterator[tuple[Kind, int]]:
+    def left_out(self, at_end: bool = False) -> Iterator[tuple[LineKind, int]]:
         """How many lines of which kinds were left out in seconds that are over, or `at_end` in any, told
         once."""
         now = self._clock_s()
@@ -88,19 +88,19 @@ class Sparing:
         """Whether there is a count to tell."""
         return any(one.left_out > 0 for one in self._seconds.values())
 
-    def _second(self, kind: Kind) -> _Second:
+    def _second(self, kind: LineKind) -> _Second:
         found = self._seconds.get(kind)
         if found is None:
             found = self._seconds[kind] = _Second(self._clock_s())
         return found
 
 
-class SparingHandler(logging.StreamHandler[Any]):
+class RateLimitedHandler(logging.StreamHandler[Any]):
     """Writes to a stream, sparingly. What is left out is told though nobody says more."""
 
-    def __init__(self, stream: Any, sparing: Sparing | None = None) -> None:
+    def __init__(self, stream: Any, sparing: LineRateLimit | None = None) -> None:
         super().__init__(stream)
-        self._sparing = sparing or Sparing()
+        self._sparing = sparing or LineRateLimit()
         self._timer: threading.Timer | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -144,7 +144,7 @@ class SparingHandler(logging.StreamHandler[Any]):
         finally:
             self.release()
 
-    def _tell(self, left_out: Iterator[tuple[Kind, int]]) -> None:
+    def _tell(self, left_out: Iterator[tuple[LineKind, int]]) -> None:
         for (name, level, text), count in left_out:
             told = logging.LogRecord(
                 name, level, __file__, 0, "%d more lines were left out that begin: %s", (count, text), None

@@ -32,40 +32,40 @@ _TIME = re.compile(rb'\{"time": "([^"]{1,40})"')
 
 
 @dataclass(frozen=True)
-class LogBounds:
+class RotationLimits:
     """When a file is put by: at so many bytes, or when its first line is so old; None for never."""
 
     bytes: int | None = None
     age_s: float | None = None
 
 
-NEVER = LogBounds()
+NEVER = RotationLimits()
 """Of a log that other programs put by, or nobody."""
 
 
 @dataclass(frozen=True)
-class PutBy:
+class RotatedFile:
     """A file that was put by, and when: all its lines are older."""
 
     path: Path
     at_s: float
 
 
-def put_by(log: Path) -> list[PutBy]:
+def rotated_files(log: Path) -> list[RotatedFile]:
     """The files that were put by of this log, oldest first. What other programs made of it is not named."""
     found = []
     for path in log.parent.glob(f"{_escaped(log.stem)}-*{_escaped(log.suffix)}"):
         with contextlib.suppress(ValueError):
             stamp = path.name.removeprefix(f"{log.stem}-").removesuffix(log.suffix)
-            found.append(PutBy(path, _time_of(stamp)))
+            found.append(RotatedFile(path, _time_of(stamp)))
     return sorted(found, key=lambda one: one.path.name)
 
 
 class Rotation:
-    """Puts a log's file by where it reaches its bounds. `clock_s` tells seconds since 1970."""
+    """Puts a log's file by where it reaches its limits. `clock_s` tells seconds since 1970."""
 
-    def __init__(self, log: Path, bounds: LogBounds, clock_s: Callable[[], float] = time.time) -> None:
-        self._log, self._bounds, self._clock_s = log, bounds, clock_s
+    def __init__(self, log: Path, limits: RotationLimits, clock_s: Callable[[], float] = time.time) -> None:
+        self._log, self._limits, self._clock_s = log, limits, clock_s
         self._began: tuple[int, float] | None = None
 
     def is_followed(self, handle: int) -> bool:
@@ -73,7 +73,7 @@ class Rotation:
         open one is put by first, where it is due. Raises OSError."""
         if is_same(handle, self._log) and self._is_due(handle):
             # Where another holds it, the log is still due with the next line.
-            with contextlib.suppress(BlockingIOError), alone(handle):
+            with contextlib.suppress(BlockingIOError), file_lock(handle):
                 # Another may have been faster.
                 if is_same(handle, self._log):
                     self._log.rename(self._log.with_name(self._next_name()))
@@ -83,18 +83,18 @@ class Rotation:
         state = os.fstat(handle)
         if state.st_size == 0:
             return False
-        if self._bounds.bytes is not None and state.st_size >= self._bounds.bytes:
+        if self._limits.bytes is not None and state.st_size >= self._limits.bytes:
             return True
-        if self._bounds.age_s is None:
+        if self._limits.age_s is None:
             return False
         if self._began is None or self._began[0] != state.st_ino:
             self._began = state.st_ino, _begun_s(self._log, state.st_mtime)
-        return self._clock_s() - self._began[1] >= self._bounds.age_s
+        return self._clock_s() - self._began[1] >= self._limits.age_s
 
     def _next_name(self) -> str:
         """After all that are there, where the clock was set back too."""
         now_s = self._clock_s()
-        there = put_by(self._log)
+        there = rotated_files(self._log)
         if there:
             now_s = max(now_s, there[-1].at_s + 0.001)
         at = datetime.fromtimestamp(now_s, UTC) + timedelta(microseconds=500)
@@ -110,7 +110,7 @@ def is_same(handle: int, path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def alone(handle: int, tries: int = 1) -> Iterator[None]:
+def file_lock(handle: int, tries: int = 1) -> Iterator[None]:
     """Hold the lock on a file. It is tried so often, a millisecond apart, and never waited for: a program
     that stands still may hold it. Raises OSError, BlockingIOError where another holds it."""
     for left in reversed(range(tries)):

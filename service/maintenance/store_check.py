@@ -10,7 +10,7 @@ from functools import partial
 
 from service.host.damaged_file import MISSING, RESULT_REMEDY, DamagedFile, refuse_damaged
 from service.problems import Problem
-from service.schemas.result_kinds import Kind
+from service.schemas.result_kinds import ResultKind
 from service.schemas.skin_access import is_sealed
 from service.storage.database.connection import Database
 from service.storage.file_store import RECORD, Store, remedy_of
@@ -31,7 +31,7 @@ def wrong_files(store: Store) -> Iterator[str]:
     """What is wrong with files, a sentence with the way out for each. Raises OSError."""
     for case_id in store.case_ids():
         yield from _wrong_in_case(store, case_id)
-    for kind in Kind:
+    for kind in ResultKind:
         for id in store.result_ids(kind):
             yield from _wrong_in_result(store, kind, id)
 
@@ -40,7 +40,7 @@ def wrong_rows(store: Store, database: Database) -> Iterator[str]:
     """What is wrong between rows and files, likewise. Raises OSError, and database.connection.Unavailable."""
     yield from _rows_without_files(store, database)
     yield from _lost_maps(store, database)
-    for held, id in Library(database, store, Quota(sys.maxsize)).unheld():
+    for held, id in Library(database, store, Quota(sys.maxsize)).orphans():
         place = f"{CASE}/{id}" if held == CASE else store.place(held, id)
         yield f"{place}: {NO_ROW}"
 
@@ -52,7 +52,7 @@ def unsealed(store: Store) -> int:
     for case_id in store.case_ids():
         with suppress(Problem):
             found += not store.case(case_id).is_sealed
-    for id in store.result_ids(Kind.PLAN):
+    for id in store.result_ids(ResultKind.PLAN):
         with suppress(Problem):
             found += store.has_map(id) and not is_sealed(store.access(id, 0))
     return found
@@ -80,12 +80,12 @@ def _wrong_in_case(store: Store, case_id: str) -> Iterator[str]:
             yield f"cases/{case_id}/{place}: it is none of the case's files. {STRAY_REMEDY}"
 
 
-def _wrong_in_result(store: Store, kind: Kind, id: str) -> Iterator[str]:
+def _wrong_in_result(store: Store, kind: ResultKind, id: str) -> Iterator[str]:
     if not store.is_result_there(kind, id):
         yield f"{store.place_of_map(id)}: it is the map of a plan that is not there. {STRAY_REMEDY}"
         return
     reads = [partial(store.kept, kind, id)]
-    if kind is Kind.PLAN and store.has_map(id):
+    if kind is ResultKind.PLAN and store.has_map(id):
         reads.append(partial(store.access, id, 0))
     for read in reads:
         try:
@@ -106,11 +106,13 @@ def _rows_without_files(store: Store, database: Database) -> Iterator[str]:
 
 
 def _lost_maps(store: Store, database: Database) -> Iterator[str]:
-    for id in store.result_ids(Kind.PLAN):
-        kept_bytes = database.read(partial(size_of, kind=Kind.PLAN, id=id))
+    for id in store.result_ids(ResultKind.PLAN):
+        kept_bytes = database.read(partial(size_of, kind=ResultKind.PLAN, id=id))
         # A plan that is damaged has been told of.
-        is_less = store.result_bytes(Kind.PLAN, id) < kept_bytes and store.is_kept(Kind.PLAN, id, 0)
-        is_lost = is_less and not store.is_kept(Kind.PLAN, id, kept_bytes)
+        is_less = store.result_bytes(ResultKind.PLAN, id) < kept_bytes and store.is_kept(
+            ResultKind.PLAN, id, 0
+        )
+        is_lost = is_less and not store.is_kept(ResultKind.PLAN, id, kept_bytes)
         # What was removed meanwhile is not lost.
-        if is_lost and store.is_result_there(Kind.PLAN, id):
+        if is_lost and store.is_result_there(ResultKind.PLAN, id):
             yield f"{store.place_of_map(id)}: {MISSING}. {RESULT_REMEDY}"

@@ -20,13 +20,13 @@ from service.schemas.json.strict import NotJson, Refused
 from service.schemas.plan.file import Unreadable, read_kept_plan
 from service.schemas.plan.followup_file import read_evaluation, read_replanned
 from service.schemas.plan_summary import summary_text
-from service.schemas.result_kinds import Kind
+from service.schemas.result_kinds import ResultKind
 from service.storage.case_of_plan import is_made_from
 from service.storage.database.connection import Database
 from service.storage.database.tables import holdings
 from service.storage.file_store import Store, StoredCase
 from service.storage.library import Library
-from service.storage.ownership import CASE, LOCK, hold, is_needed, use
+from service.storage.ownership import CASE, LOCK, grant, is_needed, record_use
 from service.storage.quota import Quota
 
 AGAIN = "Bring it back, then rebuild with --add."
@@ -86,9 +86,9 @@ def rebuild(store: Store, database: Database, owner: str, *, add: bool) -> Rows:
         # In the order in which they were made, as lists tell them.
         added = sorted((row for row in free if row.case_id not in others), key=lambda row: row.made_s)
         for row in added:
-            hold(connection, owner, row.kind, row.id, row.case_id, row.summary, row.made_s)
+            grant(connection, owner, row.kind, row.id, row.case_id, row.summary, row.made_s)
             # When it was last used is lost: it is not to be taken for unused since it was made.
-            use(connection, owner, row.kind, row.id)
+            record_use(connection, owner, row.kind, row.id)
         for row in free:
             if not is_needed(connection, row.kind, row.id):
                 left_out[row.kind, row.id] = f"{store.place(row.kind, row.id)}: {OF_OTHERS}"
@@ -96,7 +96,7 @@ def rebuild(store: Store, database: Database, owner: str, *, add: bool) -> Rows:
 
     added = database.write(change, LOCK)
     # Beside a server that runs, it counts at once what its owner keeps.
-    Library(database, store, Quota(sys.maxsize)).weigh()
+    Library(database, store, Quota(sys.maxsize)).update_sizes()
     return added
 
 
@@ -109,8 +109,8 @@ def rows_of(store: Store) -> Rows:
     """The rows that the files of a store tell of. Raises OSError."""
     found = Rows()
     cases = [case for id in store.case_ids() if (case := _case(store, id, found)) is not None]
-    made_from = {id: _cases_of_plan(store, id, cases, found) for id in store.result_ids(Kind.PLAN)}
-    for kind in (Kind.EVALUATION, Kind.REPLAN):
+    made_from = {id: _cases_of_plan(store, id, cases, found) for id in store.result_ids(ResultKind.PLAN)}
+    for kind in (ResultKind.EVALUATION, ResultKind.REPLAN):
         for id in store.result_ids(kind):
             _add_result(store, kind, id, cases, made_from, found)
     return found
@@ -132,24 +132,26 @@ def _case(store: Store, id: str, found: Rows) -> StoredCase | None:
 def _cases_of_plan(store: Store, id: str, cases: Sequence[StoredCase], found: Rows) -> Sequence[str]:
     """The cases that a plan was made from, each of which gets a row."""
     try:
-        plan = read_kept_plan(store.kept(Kind.PLAN, id), id)
+        plan = read_kept_plan(store.kept(ResultKind.PLAN, id), id)
     except Problem as error:
-        found.left_out[Kind.PLAN, id] = error.report.detail
+        found.left_out[ResultKind.PLAN, id] = error.report.detail
         return ()
     except Unreadable as error:
-        found.left_out[Kind.PLAN, id] = f"{store.place(Kind.PLAN, id)}: {error.value}. {error.remedy}"
+        found.left_out[ResultKind.PLAN, id] = (
+            f"{store.place(ResultKind.PLAN, id)}: {error.value}. {error.remedy}"
+        )
         return ()
     fitting = _fitting(plan, cases)
     if not fitting:
-        found.left_out[Kind.PLAN, id] = f"{store.place(Kind.PLAN, id)}: {NO_CASE}"
-    summary, made_s = summary_text(plan), store.made_s(Kind.PLAN, id)
-    found.rows += [Row(made_s, Kind.PLAN, id, case_id, summary) for case_id in fitting]
+        found.left_out[ResultKind.PLAN, id] = f"{store.place(ResultKind.PLAN, id)}: {NO_CASE}"
+    summary, made_s = summary_text(plan), store.made_s(ResultKind.PLAN, id)
+    found.rows += [Row(made_s, ResultKind.PLAN, id, case_id, summary) for case_id in fitting]
     return fitting
 
 
 def _add_result(
     store: Store,
-    kind: Kind,
+    kind: ResultKind,
     id: str,
     cases: Sequence[StoredCase],
     made_from: Mapping[str, Sequence[str]],
@@ -170,9 +172,9 @@ def _add_result(
     found.rows += [Row(store.made_s(kind, id), kind, id, case_id) for case_id in fitting]
 
 
-def _read(kind: Kind, text: bytes) -> tuple[str, Plan | None]:
+def _read(kind: ResultKind, text: bytes) -> tuple[str, Plan | None]:
     """The sha256 of the plan that an evaluation or a replanning is about, and the plan within it."""
-    if kind is Kind.EVALUATION:
+    if kind is ResultKind.EVALUATION:
         evaluation = read_evaluation(text)
         return evaluation.plan_sha256, evaluation.supplement
     replanned = read_replanned(text)

@@ -18,17 +18,23 @@ from service.schemas.in_patient import MAX_FOUND_BYTES, EvaluateBody, NeedlesMea
 from service.schemas.json.strict import read_model
 from service.schemas.plan.file import read_plan
 from service.schemas.request.model import MAX_REQUEST_BYTES, PlanRequest
-from service.schemas.result_kinds import JobResult, Kind, of_evaluation, of_planning, of_replanned
+from service.schemas.result_kinds import (
+    JobResult,
+    ResultKind,
+    evaluation_result,
+    planning_result,
+    replan_result,
+)
 
-Report = Callable[[Progress], None]
+ReportProgress = Callable[[Progress], None]
 
 Describe = Callable[[Case], dict[str, Any]]
-MakePlan = Callable[[Case, Request, Report], PlanningResult]
-Evaluate = Callable[[Case, Plan, str, tuple[GivenSeed, ...], Report], Evaluation]
-Replan = Callable[[Case, Plan, str, NeedlesMeasured, Report], Replanned]
+MakePlan = Callable[[Case, Request, ReportProgress], PlanningResult]
+Evaluate = Callable[[Case, Plan, str, tuple[GivenSeed, ...], ReportProgress], Evaluation]
+Replan = Callable[[Case, Plan, str, NeedlesMeasured, ReportProgress], Replanned]
 
 
-def make_plan(case: Case, request: Request, report: Report) -> PlanningResult:
+def make_plan(case: Case, request: Request, report: ReportProgress) -> PlanningResult:
     """The planning alone: its scene stays in the worker."""
     return plan_case(case, request, report).planning
 
@@ -48,38 +54,38 @@ WORK = Work()
 
 
 @dataclass(frozen=True)
-class Asked:
+class JobSpec:
     """What one job asks for: the body that was sent, and what it is about, a case and perhaps a plan."""
 
-    kind: Kind
+    kind: ResultKind
     case: Case
     body: bytes
     plan_id: str | None
     plan_text: bytes | None
 
 
-def do(report: Report, work: Work, asked: Asked) -> JobResult:
+def do(report: ReportProgress, work: Work, asked: JobSpec) -> JobResult:
     """Do what is asked. Raises what the work raises."""
     match asked.kind:
-        case Kind.PLAN:
+        case ResultKind.PLAN:
             request = read_model(PlanRequest, asked.body, MAX_REQUEST_BYTES).to_request()
-            return of_planning(work.make_plan(asked.case, request, report))
-        case Kind.EVALUATION:
+            return planning_result(work.make_plan(asked.case, request, report))
+        case ResultKind.EVALUATION:
             found = read_model(EvaluateBody, asked.body, MAX_FOUND_BYTES).found()
             plan, plan_id = _plan(asked)
-            return of_evaluation(work.evaluate(asked.case, plan, plan_id, found, report))
-        case Kind.REPLAN:
+            return evaluation_result(work.evaluate(asked.case, plan, plan_id, found, report))
+        case ResultKind.REPLAN:
             needles = read_model(ReplanBody, asked.body, MAX_FOUND_BYTES)
             plan, plan_id = _plan(asked)
-            return of_replanned(work.replan(asked.case, plan, plan_id, needles, report))
+            return replan_result(work.replan(asked.case, plan, plan_id, needles, report))
 
 
-def describe(report: Report, work: Work, case: Case) -> dict[str, Any]:
+def describe(report: ReportProgress, work: Work, case: Case) -> dict[str, Any]:
     """What a case holds."""
     del report
     return work.describe(case)
 
 
-def _plan(asked: Asked) -> tuple[Plan, str]:
+def _plan(asked: JobSpec) -> tuple[Plan, str]:
     assert asked.plan_id is not None and asked.plan_text is not None
     return read_plan(asked.plan_text).plan, asked.plan_id

@@ -15,8 +15,8 @@ from planner.records.plan import Plan
 from planner.records.request import Request
 from planner.records.verification import Verification
 from service.operations.case import Case, open_case, scene_of
+from service.operations.input_matching import refuse_left_out, refuse_other_files, refuse_other_roles
 from service.operations.own_verification import lacks_verification
-from service.operations.same_inputs import refuse_left_out, refuse_other_files, refuse_other_roles
 from service.schemas.plan.file import plan_sha256 as sha256_of_content
 
 

@@ -19,7 +19,7 @@ LEFT_OUT = ("plan_sha256", "verification")
 """What follows from the rest."""
 
 
-def why_not_again(plan: Plan) -> str | None:
+def why_not_reproducible(plan: Plan) -> str | None:
     """Why a plan cannot be made again by this software; None where it can."""
     if plan.software != SOFTWARE:
         return f"it was made by {plan.software}, and this is {SOFTWARE}"
@@ -30,7 +30,7 @@ def why_not_again(plan: Plan) -> str | None:
     return None
 
 
-def same_again(claimed: Plan, again: Plan) -> tuple[Check, ...]:
+def compare_plans(claimed: Plan, again: Plan) -> tuple[Check, ...]:
     """One check for each place where two plans differ; one that passes where they do not."""
     one, two = (
         {k: v for k, v in plan_to_json(plan).items() if k not in LEFT_OUT} for plan in (claimed, again)

@@ -14,7 +14,7 @@ from service.schemas.plan_summary import summary_text
 from service.schemas.skin_access import write_access
 
 
-class Kind(StrEnum):
+class ResultKind(StrEnum):
     """What was made, by the word that its address has."""
 
     PLAN = "plans"
@@ -22,9 +22,9 @@ class Kind(StrEnum):
     REPLAN = "replans"
 
 
-def is_text_of(kind: Kind, id: str, text: bytes) -> bool:
+def is_text_of(kind: ResultKind, id: str, text: bytes) -> bool:
     """Whether a text is what has that id, byte for byte."""
-    return is_plan_of(id, text) if kind is Kind.PLAN else _sha256(text) == id
+    return is_plan_of(id, text) if kind is ResultKind.PLAN else _sha256(text) == id
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class JobResult:
     a plan was chosen from, where it was made by planning alone. `summary` is by what lists know a plan.
     """
 
-    kind: Kind
+    kind: ResultKind
     id: str
     text: bytes
     plan: "JobResult | None" = None
@@ -50,35 +50,35 @@ class JobResult:
     @property
     def plan_id(self) -> str | None:
         """The plan that was made, if one was."""
-        if self.kind is Kind.PLAN:
+        if self.kind is ResultKind.PLAN:
             return self.id
         return None if self.plan is None else self.plan.id
 
 
-def of_planning(planning: PlanningResult) -> JobResult:
+def planning_result(planning: PlanningResult) -> JobResult:
     """A plan, with its skin access map."""
-    return of_plan(planning.plan, planning.access)
+    return plan_result(planning.plan, planning.access)
 
 
-def of_plan(plan: Plan, access: SkinAccess | None = None) -> JobResult:
+def plan_result(plan: Plan, access: SkinAccess | None = None) -> JobResult:
     """A plan."""
     id = plan_sha256(plan)
     drawn = None if access is None else write_access(id, access)
-    return JobResult(Kind.PLAN, id, write_plan(plan), access=drawn, summary=summary_text(plan))
+    return JobResult(ResultKind.PLAN, id, write_plan(plan), access=drawn, summary=summary_text(plan))
 
 
-def of_evaluation(evaluation: Evaluation) -> JobResult:
+def evaluation_result(evaluation: Evaluation) -> JobResult:
     """An evaluation, with its supplement where it has one."""
     text, supplement = write_evaluation(evaluation), evaluation.supplement
     return JobResult(
-        Kind.EVALUATION, _sha256(text), text, None if supplement is None else of_plan(supplement)
+        ResultKind.EVALUATION, _sha256(text), text, None if supplement is None else plan_result(supplement)
     )
 
 
-def of_replanned(replanned: Replanned) -> JobResult:
+def replan_result(replanned: Replanned) -> JobResult:
     """A replanning, with its plan."""
     text = write_replanned(replanned)
-    return JobResult(Kind.REPLAN, _sha256(text), text, of_plan(replanned.plan))
+    return JobResult(ResultKind.REPLAN, _sha256(text), text, plan_result(replanned.plan))
 
 
 def _sha256(text: bytes) -> str:

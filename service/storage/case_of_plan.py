@@ -3,10 +3,10 @@
 from collections import Counter
 
 from planner.records.plan import Plan
-from service.operations.same_inputs import exchanged
+from service.operations.input_matching import exchanged
 from service.problems import Problem, problem
 from service.schemas.json.strict import FieldError
-from service.schemas.result_kinds import Kind
+from service.schemas.result_kinds import ResultKind
 from service.storage.file_store import StoredCase
 from service.storage.library import Library
 
@@ -18,7 +18,7 @@ def case_of_plan(library: Library, owner: str, plan: Plan, plan_id: str, named: 
     """
     if named is not None:
         return _named(library, owner, plan, named)
-    made_from = library.cases_of(owner, Kind.PLAN, plan_id)
+    made_from = library.cases_of(owner, ResultKind.PLAN, plan_id)
     if len(made_from) == 1:
         return library.stored(made_from[0])
     detail = f"The plan was made from several cases: {', '.join(made_from)}. Name the one meant as 'case'."

@@ -9,7 +9,7 @@
              access/{id}.json         the skin access map of the plan with that id
              results/evaluations/{id}.json, results/replans/{id}.json    id = sha256 of the text
              aside/                   what is being written or removed; never read
-             marks/                   locks of processes that have something aside (service.host.process_mark)
+             marks/                   locks of processes that have something aside (service.host.process_lock)
 
 Each is there as a whole or not at all: everything is made aside and renamed into place. What is there is held
 against its sha256 before it is answered (`service.host.digests` says what that promises), the files of a case
@@ -41,13 +41,12 @@ from service.host.damaged_file import (
     refuse_damaged,
     whole_text,
 )
-from service.host.process_mark import Mark, lives
-from service.host.process_mark import left as locks_left
+from service.host.process_lock import ProcessLock, is_alive, stale_locks
 from service.operations.case import Case
 from service.operations.case_files import kept_case_in
-from service.problems import FULL, Problem, of_damage, problem
+from service.problems import FULL, Problem, damage_report, problem
 from service.schemas.plan.followup_file import MAX_RESULT_BYTES
-from service.schemas.result_kinds import JobResult, Kind, is_text_of
+from service.schemas.result_kinds import JobResult, ResultKind, is_text_of
 from service.schemas.skin_access import MAX_MAP_BYTES, is_map_of
 from service.storage.case_record import MAX_RECORD_BYTES, answered, is_sealed, read_record, write_record
 from service.storage.kept_bytes import CASE
@@ -65,7 +64,7 @@ PRIVATE = 0o600
 
 _log = logging.getLogger("seedpath.store")
 
-_CALLED = {Kind.PLAN: "plan", Kind.EVALUATION: "evaluation", Kind.REPLAN: "replanning"}
+_CALLED = {ResultKind.PLAN: "plan", ResultKind.EVALUATION: "evaluation", ResultKind.REPLAN: "replanning"}
 
 _ID = re.compile(r"[0-9a-f]{64}")
 
@@ -100,9 +99,9 @@ class Store:
         self._folder = folder
         self._cases, self._aside = folder / "cases", folder / "aside"
         self._kept = {
-            Kind.PLAN: folder / "plans",
-            Kind.EVALUATION: folder / "results" / "evaluations",
-            Kind.REPLAN: folder / "results" / "replans",
+            ResultKind.PLAN: folder / "plans",
+            ResultKind.EVALUATION: folder / "results" / "evaluations",
+            ResultKind.REPLAN: folder / "results" / "replans",
         }
         self._access = folder / "access"
         self._marks = folder / "marks"
@@ -112,7 +111,7 @@ class Store:
         for place in places if make else ():
             # Patients' anatomy: for the owner's eyes only.
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._mark = Mark(self._marks)
+        self._mark = ProcessLock(self._marks)
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[Path]:
@@ -184,22 +183,22 @@ class Store:
         return self._aside / f"{self._mark.name}.{case_id}.{uuid.uuid4().hex}"
 
     def things(self) -> list[tuple[str, str]]:
-        """Kind and id of all that is there, damaged or not."""
+        """ResultKind and id of all that is there, damaged or not."""
         there = [(CASE, id) for id in self.case_ids()]
-        there += [(str(kind), id) for kind in Kind for id in self.result_ids(kind)]
+        there += [(str(kind), id) for kind in ResultKind for id in self.result_ids(kind)]
         return [thing for thing in there if self.has(*thing)]
 
     def has(self, kind: str, id: str) -> bool:
         """Whether a case or a result is there, damaged or not."""
-        return self.is_there(id) if kind == CASE else self.is_result_there(Kind(kind), id)
+        return self.is_there(id) if kind == CASE else self.is_result_there(ResultKind(kind), id)
 
     def case_ids(self) -> list[str]:
         """The ids of all cases that are there, damaged or not."""
         return sorted(folder.name for folder in self._cases.iterdir() if is_id(folder.name))
 
-    def result_ids(self, kind: Kind) -> list[str]:
+    def result_ids(self, kind: ResultKind) -> list[str]:
         """The ids of all results of a kind, and of all maps of plans, that are there, damaged or not."""
-        folders = [self._kept[kind], *([self._access] if kind is Kind.PLAN else [])]
+        folders = [self._kept[kind], *([self._access] if kind is ResultKind.PLAN else [])]
         return sorted({f.stem for folder in folders for f in folder.glob("*.json") if is_id(f.stem)})
 
     def made_s(self, kind: str, id: str) -> float:
@@ -212,14 +211,14 @@ class Store:
 
     def place(self, kind: str, id: str) -> str:
         """Where in the data folder the record of a case, or a result, lies."""
-        file = self._cases / id / RECORD if kind == CASE else self._file(Kind(kind), id)
+        file = self._cases / id / RECORD if kind == CASE else self._file(ResultKind(kind), id)
         return str(file.relative_to(self._folder))
 
     def case_bytes(self, case_id: str) -> int:
         """The bytes of a case's files; 0 where they are not there."""
         return bytes_in(self._cases / case_id)
 
-    def result_bytes(self, kind: Kind, result_id: str) -> int:
+    def result_bytes(self, kind: ResultKind, result_id: str) -> int:
         """The bytes of a result, with a plan's map; 0 where it is not there."""
         return sum(_file_bytes(file) for file in self._files(kind, result_id))
 
@@ -286,12 +285,12 @@ class Store:
                 file.unlink(missing_ok=True)
             raise
 
-    def remove(self, kind: Kind, result_id: str) -> None:
+    def remove(self, kind: ResultKind, result_id: str) -> None:
         """Remove what was made, if it is there; not the plan within it. A map goes before its plan."""
         for file in reversed(self._files(kind, result_id)):
             remove(file)
 
-    def kept(self, kind: Kind, result_id: str) -> bytes:
+    def kept(self, kind: ResultKind, result_id: str) -> bytes:
         """The text of what was made. Raises Problem when it is damaged or missing, and OSError."""
         if _ID.fullmatch(result_id) is None:
             raise no_such(kind)
@@ -302,7 +301,7 @@ class Store:
             MAX_RESULT_BYTES,
         )
 
-    def is_result_there(self, kind: Kind, result_id: str) -> bool:
+    def is_result_there(self, kind: ResultKind, result_id: str) -> bool:
         """Whether there is a file of that result, damaged or not."""
         return os.path.lexists(self._file(kind, result_id))
 
@@ -310,12 +309,12 @@ class Store:
         """Whether there is a file for the map of that plan, damaged or not."""
         return os.path.lexists(self._map(plan_id))
 
-    def is_kept(self, kind: Kind, result_id: str, kept_bytes: int) -> bool:
+    def is_kept(self, kind: ResultKind, result_id: str, kept_bytes: int) -> bool:
         """Whether what was made is there, and what was written, with a plan's map; both took `kept_bytes`, 0
         where that is not known. Raises OSError."""
         try:
             self.kept(kind, result_id)
-            if kind is Kind.PLAN:
+            if kind is ResultKind.PLAN:
                 self.access(result_id, kept_bytes)
         except Problem as error:
             return error.report.kind != "damaged"
@@ -328,7 +327,7 @@ class Store:
         Raises Problem when it has none, or one that is damaged or lost, and OSError.
         """
         if not self.has_map(plan_id):
-            if len(self.kept(Kind.PLAN, plan_id)) < kept_bytes:
+            if len(self.kept(ResultKind.PLAN, plan_id)) < kept_bytes:
                 raise _told(DamagedFile(self.place_of_map(plan_id), MISSING, RESULT_REMEDY))
             detail = (
                 "There is no map of this plan: it was made while needles were in, or to add to an implant. "
@@ -355,14 +354,14 @@ class Store:
         before_s = self.now_s() - ABANDONED_S
         for left in self._aside.iterdir():
             name = left.name.partition(".")[0]
-            if _is_older(left, before_s) and not lives(self._marks, name):
+            if _is_older(left, before_s) and not is_alive(self._marks, name):
                 remove(left)
         for folder in (*self._kept.values(), self._access):
             # What write_atomically has not finished is no result.
             for half in folder.glob(".*.json.*"):
                 if _is_older(half, before_s):
                     remove(half)
-        for lock in locks_left(self._marks, before_s):
+        for lock in stale_locks(self._marks, before_s):
             lock.unlink(missing_ok=True)
 
     def refuse_writes_that_fail(self) -> None:
@@ -383,12 +382,12 @@ class Store:
             if error.errno not in FULL:
                 raise
 
-    def _file(self, kind: Kind, result_id: str) -> Path:
+    def _file(self, kind: ResultKind, result_id: str) -> Path:
         return self._kept[kind] / f"{result_id}.json"
 
-    def _files(self, kind: Kind, result_id: str) -> list[Path]:
+    def _files(self, kind: ResultKind, result_id: str) -> list[Path]:
         """A result's file, and a plan's map."""
-        return [self._file(kind, result_id), *([self._map(result_id)] if kind is Kind.PLAN else [])]
+        return [self._file(kind, result_id), *([self._map(result_id)] if kind is ResultKind.PLAN else [])]
 
     def _map(self, plan_id: str) -> Path:
         return self._access / f"{plan_id}.json"
@@ -431,7 +430,7 @@ def is_id(text: str) -> bool:
 def _told(error: DamagedFile) -> Problem:
     """The damage as a problem, once the log has it too."""
     _log.error("%s", error)
-    return Problem(of_damage(error))
+    return Problem(damage_report(error))
 
 
 def remedy_of(kind: str) -> str:
@@ -444,6 +443,6 @@ def no_such_case() -> Problem:
     return problem("not-found", "There is no such case. POST /v1/cases makes one.")
 
 
-def no_such(kind: Kind) -> Problem:
+def no_such(kind: ResultKind) -> Problem:
     """What is answered for a result that is not there, or is another's."""
     return problem("not-found", f"There is no such {_CALLED[kind]}.")

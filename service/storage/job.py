@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.host.timestamp import rfc3339
-from service.schemas.result_kinds import Kind
+from service.schemas.result_kinds import ResultKind
 from service.storage.job_states import State
 
 
@@ -17,7 +17,7 @@ class Job:
     id: str
     owner: str
     case_id: str
-    kind: Kind
+    kind: ResultKind
     asked: str
     plan_id: str | None
     state: State
@@ -48,7 +48,7 @@ class Job:
             "attempt": self.attempt,
             "created": rfc3339(self.created_s),
             "ended": None if self.ended_s is None else rfc3339(self.ended_s),
-            "plan": None if self.result_plan_id is None else f"/v1/{Kind.PLAN}/{self.result_plan_id}",
+            "plan": None if self.result_plan_id is None else f"/v1/{ResultKind.PLAN}/{self.result_plan_id}",
             "result": None if self.result_id is None else f"/v1/{self.kind}/{self.result_id}",
             "problem": self.problem,
         }
@@ -77,13 +77,13 @@ def progress_to_json(at: Job | Event) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Order:
+class NewJob:
     """Work to accept. `key` is an Idempotency-Key, `fingerprint` the sha256 of what came with it."""
 
     id: str
     owner: str
     case_id: str
-    kind: Kind
+    kind: ResultKind
     asked: str
     plan_id: str | None
     key: str | None = None

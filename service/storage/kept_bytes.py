@@ -12,10 +12,10 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, in
 from service.storage.database.tables import holdings, owners, sizes
 
 CASE = "cases"
-"""The kind of a case; results have their made.Kind."""
+"""The kind of a case; results have their made.ResultKind."""
 
 Thing = tuple[str, str]
-"""Kind and id of a case or a result."""
+"""ResultKind and id of a case or a result."""
 
 
 def kept_bytes(connection: Connection, owner: str) -> int:

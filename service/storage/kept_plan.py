@@ -4,7 +4,7 @@ from service.problems import Problem, problem
 from service.schemas.plan.file import Damaged, Unreadable
 
 
-def of_plan(error: Unreadable, plan_id: str) -> Problem:
+def unreadable_plan(error: Unreadable, plan_id: str) -> Problem:
     """The plan by its address, why it cannot be read, and the way out. A plan of another version is whole: it
     does not fit this one."""
     kind = "damaged" if isinstance(error, Damaged) else "conflict"

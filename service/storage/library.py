@@ -9,7 +9,7 @@ from sqlalchemy import Connection, exists, select
 
 from planner.records.wording.number_text import counted
 from service.problems import Problem, problem, type_of
-from service.schemas.result_kinds import Kind
+from service.schemas.result_kinds import ResultKind
 from service.storage.database.connection import Database
 from service.storage.database.tables import holdings, jobs
 from service.storage.file_store import Store, StoredCase, bytes_in, is_id, no_such, no_such_case
@@ -22,12 +22,12 @@ from service.storage.ownership import (
     Holding,
     case_ids,
     everything,
-    hold,
+    grant,
     is_case_needed,
     is_held,
     is_needed,
-    let_go,
     listed,
+    revoke,
 )
 from service.storage.quota import Quota
 
@@ -45,7 +45,7 @@ class Library:
         self._store = store
         self._quota = quota
 
-    def hold_case(self, owner: str, case_id: str) -> tuple[StoredCase, bool] | None:
+    def grant_case(self, owner: str, case_id: str) -> tuple[StoredCase, bool] | None:
         """Have `owner` hold a case whose files are there, and say whether he did not before; None where they
         are not there, or damaged. Raises Problem where he may keep no more."""
         # Before the transaction: hashing may take a while.
@@ -59,7 +59,7 @@ class Library:
                 size = self._store.case_bytes(case_id)
                 self._quota.refuse_more(connection, owner, size)
                 note_size(connection, CASE, case_id, size)
-            return hold(connection, owner, CASE, case_id, case_id)
+            return grant(connection, owner, CASE, case_id, case_id)
 
         is_new = self._database.write(change, LOCK, needed=False)
         return None if is_new is None else (self._store.case(case_id), is_new)
@@ -76,7 +76,7 @@ class Library:
                 self._quota.refuse_more(connection, owner, size)
             stored = self._store.add_case(folder, record)
             note_size(connection, CASE, record["id"], self._store.case_bytes(record["id"]))
-            hold(connection, owner, CASE, record["id"], record["id"])
+            grant(connection, owner, CASE, record["id"], record["id"])
             return stored
 
         return self._database.write(change, LOCK, needed=False)
@@ -114,13 +114,13 @@ class Library:
                 raise problem("conflict", "A job works on this case. Cancel it first, or wait for its end.")
             if held and refuse is not None:
                 refuse(connection)
-            if not let_go(connection, owner, CASE, case_id):
+            if not revoke(connection, owner, CASE, case_id):
                 raise no_such_case()
 
         self._database.write(change, LOCK)
         self._drop_unneeded((case_id,))
 
-    def result(self, owner: str, kind: Kind, result_id: str) -> bytes:
+    def result(self, owner: str, kind: ResultKind, result_id: str) -> bytes:
         """The text of a result. Raises Problem when `owner` holds none of that id, or it is damaged."""
         self.refuse_unheld_result(owner, kind, result_id)
         try:
@@ -130,7 +130,7 @@ class Library:
             self.refuse_unheld_result(owner, kind, result_id)
             raise
 
-    def refuse_unheld_result(self, owner: str, kind: Kind, result_id: str) -> None:
+    def refuse_unheld_result(self, owner: str, kind: ResultKind, result_id: str) -> None:
         """Raises Problem when `owner` holds no result of that id."""
         if not self.cases_of(owner, kind, result_id):
             raise no_such(kind)
@@ -138,13 +138,13 @@ class Library:
     def access(self, owner: str, plan_id: str) -> bytes:
         """The skin access map of a plan. Raises Problem when `owner` holds no such plan, or it has no map, or
         one that is damaged or lost."""
-        self.refuse_unheld_result(owner, Kind.PLAN, plan_id)
-        kept_bytes = self._database.read(lambda c: size_of(c, Kind.PLAN, plan_id))
+        self.refuse_unheld_result(owner, ResultKind.PLAN, plan_id)
+        kept_bytes = self._database.read(lambda c: size_of(c, ResultKind.PLAN, plan_id))
         try:
             return self._store.access(plan_id, kept_bytes)
         except Problem:
             # As a result's.
-            self.refuse_unheld_result(owner, Kind.PLAN, plan_id)
+            self.refuse_unheld_result(owner, ResultKind.PLAN, plan_id)
             raise
 
     def is_lost(self, connection: Connection, job: Job) -> bool:
@@ -153,7 +153,7 @@ class Library:
         if job.state is State.FAILED:
             lost = type_of("damaged"), type_of("no-room")
             return job.problem is not None and job.problem["type"] in lost
-        made = ((job.kind, job.result_id), (Kind.PLAN, job.result_plan_id))
+        made = ((job.kind, job.result_id), (ResultKind.PLAN, job.result_plan_id))
         return job.state is State.DONE and any(
             id is not None
             and bool(case_ids(connection, job.owner, kind, id))
@@ -164,7 +164,7 @@ class Library:
     def remove_result(
         self,
         owner: str,
-        kind: Kind,
+        kind: ResultKind,
         result_id: str,
         refuse: Callable[[Connection], None] | None = None,
     ) -> None:
@@ -179,13 +179,13 @@ class Library:
         def change(connection: Connection) -> tuple[str, ...]:
             held = case_ids(connection, owner, kind, result_id) if is_id(result_id) else ()
             about = jobs.c.owner == owner, jobs.c.plan_id == result_id, jobs.c.state.in_(OPEN)
-            if held and kind is Kind.PLAN and connection.scalar(select(exists().where(*about))):
+            if held and kind is ResultKind.PLAN and connection.scalar(select(exists().where(*about))):
                 raise problem("conflict", "A job works on this plan. Cancel it first, or wait for its end.")
             if not held:
                 raise no_such(kind)
             if refuse is not None:
                 refuse(connection)
-            return let_go(connection, owner, kind, result_id)
+            return revoke(connection, owner, kind, result_id)
 
         made_from = self._database.write(change, LOCK)
 
@@ -197,7 +197,7 @@ class Library:
         self._database.write(drop, LOCK)
         self._drop_unneeded(made_from)
 
-    def cases_of(self, owner: str, kind: Kind, result_id: str) -> tuple[str, ...]:
+    def cases_of(self, owner: str, kind: ResultKind, result_id: str) -> tuple[str, ...]:
         """The cases that a result of `owner` was made from."""
         if not is_id(result_id):
             return ()
@@ -217,9 +217,9 @@ class Library:
         """A case's files, for something made from it. Raises Problem when they are not there."""
         return self._store.case(case_id)
 
-    def unheld(self) -> list[tuple[str, str]]:
-        """Kind and id of all whose files are there and nobody needs: rows are lost, or a server was killed
-        between files and rows."""
+    def orphans(self) -> list[tuple[str, str]]:
+        """ResultKind and id of all whose files are there and nobody needs: rows are lost, or a server was
+        killed between files and rows."""
         held = self._database.read(everything)
         left = [thing for thing in self._store.things() if thing not in held]
 
@@ -229,7 +229,7 @@ class Library:
 
         return self._database.write(look_again, LOCK) if left else []
 
-    def weigh(self) -> None:
+    def update_sizes(self) -> None:
         """Find out the sizes that no row tells, of what an earlier version kept, and hold all sums of owners
         against them. Files are looked at before, not while others wait."""
         found = [(kind, id, self._bytes(kind, id)) for kind, id in self._database.read(unsized)]
@@ -246,7 +246,7 @@ class Library:
             _log.info("what %s keep was counted anew", counted(wrong, "owner"))
 
     def _bytes(self, kind: str, id: str) -> int:
-        return self._store.case_bytes(id) if kind == CASE else self._store.result_bytes(Kind(kind), id)
+        return self._store.case_bytes(id) if kind == CASE else self._store.result_bytes(ResultKind(kind), id)
 
     def _drop_unneeded(self, cases: Sequence[str]) -> None:
         """Files go once it is settled that no row needs them: a row without its files would be a loss, files

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
 
-from service.schemas.result_kinds import Kind
+from service.schemas.result_kinds import ResultKind
 from service.storage.database.tables import holdings, jobs
 from service.storage.job_states import OPEN
 from service.storage.kept_bytes import CASE as CASE
@@ -31,7 +31,7 @@ class Holding:
     summary: str | None
 
 
-def hold(
+def grant(
     connection: Connection,
     owner: str,
     kind: str,
@@ -51,11 +51,11 @@ def hold(
             holdings.insert(), row | {"created_s": time.time() if created_s is None else created_s}
         )
     else:
-        use(connection, owner, kind, id)
+        record_use(connection, owner, kind, id)
     return is_new
 
 
-def use(connection: Connection, owner: str, kind: str, id: str) -> None:
+def record_use(connection: Connection, owner: str, kind: str, id: str) -> None:
     """Note that `owner` uses it now, if he holds it: by that it is known what is not used for long."""
     connection.execute(update(holdings).where(*_is(owner, kind, id)).values(used_s=time.time()))
 
@@ -102,11 +102,13 @@ def listed(
 def summarise(connection: Connection, id: str, summary: str) -> None:
     """Note the summary of a plan with all who hold it."""
     connection.execute(
-        update(holdings).where(holdings.c.kind == Kind.PLAN, holdings.c.id == id).values(summary=summary)
+        update(holdings)
+        .where(holdings.c.kind == ResultKind.PLAN, holdings.c.id == id)
+        .values(summary=summary)
     )
 
 
-def let_go(connection: Connection, owner: str, kind: str, id: str) -> tuple[str, ...]:
+def revoke(connection: Connection, owner: str, kind: str, id: str) -> tuple[str, ...]:
     """Have `owner` hold it no more. Returns the cases it was made from; empty where he did not hold it."""
     found = case_ids(connection, owner, kind, id)
     if found:
@@ -117,7 +119,7 @@ def let_go(connection: Connection, owner: str, kind: str, id: str) -> tuple[str,
 
 
 def everything(connection: Connection) -> set[tuple[str, str]]:
-    """Kind and id of all that anybody holds, and of the cases that it was made from."""
+    """ResultKind and id of all that anybody holds, and of the cases that it was made from."""
     asked = select(holdings.c.kind, holdings.c.id, holdings.c.case_id)
     rows = connection.execute(asked).all()
     return {(kind, id) for kind, id, _ in rows} | {(CASE, case_id) for _, _, case_id in rows}

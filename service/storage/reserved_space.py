@@ -1,4 +1,4 @@
-"""Reserve: room on a disk that is kept back for records, as a file of its size that holds nothing.
+"""ReservedSpace: room on a disk that is kept back for records, as a file of its size that holds nothing.
 
 On a full disk a removal has to be noted, and a cancelled job, and who asked for it. The file is shortened for
 that, a slice at a time, so that a program which fills the disk meanwhile gets a slice at most. While it is
@@ -33,7 +33,7 @@ NAME = "reserve"
 _log = logging.getLogger("seedpath.store")
 
 
-class Reserve:
+class ReservedSpace:
     """`bytes` in a data folder, shared by all processes that name it."""
 
     def __init__(self, folder: Path, bytes: int) -> None:
@@ -117,9 +117,9 @@ def _allocate(handle: int, bytes: int) -> None:
         os.write(handle, b"\0" * CHUNK_BYTES)
 
 
-def reserve_of(settings: Settings) -> Reserve:
+def reserve_of(settings: Settings) -> ReservedSpace:
     """What is kept back in a service's data folder. Other folders are not its own to make files in."""
-    return Reserve(settings.data_dir, settings.reserve_bytes)
+    return ReservedSpace(settings.data_dir, settings.reserve_bytes)
 
 
 def records_room(settings: Settings) -> Callable[[], bool]:

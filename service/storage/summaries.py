@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from service.problems import Problem
 from service.schemas.plan.file import Unreadable, read_kept_plan
 from service.schemas.plan_summary import PlanSummary, read_summary, summary_text
-from service.schemas.result_kinds import Kind
+from service.schemas.result_kinds import ResultKind
 from service.storage.case_summary import CaseSummary, case_summary_of
 from service.storage.database.connection import Database, Unavailable
 from service.storage.file_store import Store
@@ -43,7 +43,7 @@ class Summaries:
 
     def _made_again(self, held: Holding) -> PlanSummary | None:
         try:
-            text = summary_text(read_kept_plan(self._store.kept(Kind.PLAN, held.id), held.id))
+            text = summary_text(read_kept_plan(self._store.kept(ResultKind.PLAN, held.id), held.id))
         except (Problem, Unreadable) as error:
             _log.warning("plan %s has no summary: %s", held.id, error)
             return None

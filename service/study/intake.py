@@ -41,7 +41,7 @@ def take_in(case: Case, store: Store, library: Library) -> str:
     files = _files(case)
     content = _content(case, files)
     case_id = identify(content)
-    if library.hold_case(OWNER, case_id) is not None:
+    if library.grant_case(OWNER, case_id) is not None:
         return case_id
     with store.aside() as folder:
         copies = [_copied(file, folder) for file in files]

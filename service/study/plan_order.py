@@ -1,4 +1,4 @@
-"""Asked: one plan of a study, one case under one ranking: its order, and what came of it.
+"""StudyPlan: one plan of a study, one case under one ranking: its order, and what came of it.
 
 The order's id is made of all that the plan follows from, so that the job table finds again what it took
 before.
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from planner.records.plan import SOFTWARE, Plan
 from planner.records.request import Request
 from service.schemas.request.writer import request_to_json
-from service.schemas.result_kinds import Kind
-from service.storage.job import Job, Order
+from service.schemas.result_kinds import ResultKind
+from service.storage.job import Job, NewJob
 from service.storage.job_states import FINAL, State
 
 OWNER = "study"
@@ -23,7 +23,7 @@ REFUSED = "unusable-input"
 
 
 @dataclass(frozen=True)
-class Asked:
+class StudyPlan:
     """One plan of a study: the names of case and ranking, the stored case's id, and the whole request."""
 
     case: str
@@ -31,25 +31,25 @@ class Asked:
     case_id: str
     request: Request
 
-    def order(self, attempt: int) -> Order:
+    def order(self, attempt: int) -> NewJob:
         """The order for its job. `attempt` counts orders of which the one before came to nothing."""
         body = json.dumps(request_to_json(self.request), sort_keys=True)
         made_of = json.dumps([SOFTWARE, self.case_id, body, attempt])
-        return Order(
+        return NewJob(
             id=hashlib.sha256(made_of.encode()).hexdigest()[:32],
             owner=OWNER,
             case_id=self.case_id,
-            kind=Kind.PLAN,
+            kind=ResultKind.PLAN,
             asked=body,
             plan_id=None,
         )
 
 
 @dataclass(frozen=True)
-class Ended:
+class StudyOutcome:
     """A plan of a study, or why there is none: the kind of problem and its sentence."""
 
-    asked: Asked
+    asked: StudyPlan
     plan: Plan | None
     plan_sha256: str | None
     problem: str | None

@@ -7,57 +7,57 @@ from planner.records.needle_set import NeedleSet
 from planner.records.paths import Aim, Path
 from planner.records.plan import Plan
 from planner.records.robustness import Robustness, Touch
-from service.study.plan_order import Ended
+from service.study.plan_order import StudyOutcome
 
 FAILED = "failed"
 """The status of a plan that there is none of; others are planner.records.plan.Status."""
 
 
-def itself(ended: Ended) -> Ended:
+def itself(ended: StudyOutcome) -> StudyOutcome:
     """What came of a plan, whether there is one or not."""
     return ended
 
 
-def plan(ended: Ended) -> Plan | None:
+def plan(ended: StudyOutcome) -> Plan | None:
     """The plan."""
     return ended.plan
 
 
-def best_path(ended: Ended) -> Path | None:
+def best_path(ended: StudyOutcome) -> Path | None:
     """The path that the ranking puts first."""
     if ended.plan is None:
         return None
     return next((path for path in ended.plan.paths if path.aim is Aim.TARGET), None)
 
 
-def needle_set(ended: Ended) -> NeedleSet | None:
+def needle_set(ended: StudyOutcome) -> NeedleSet | None:
     """The needles together."""
     return None if ended.plan is None else ended.plan.needle_set
 
 
-def dose(ended: Ended) -> DoseReport | None:
+def dose(ended: StudyOutcome) -> DoseReport | None:
     """The dose."""
     return None if ended.plan is None else ended.plan.dose
 
 
-def robustness(ended: Ended) -> Robustness | None:
+def robustness(ended: StudyOutcome) -> Robustness | None:
     """What errors of placement do."""
     return None if ended.plan is None else ended.plan.robustness
 
 
-def most_touched(ended: Ended) -> Touch | None:
+def most_touched(ended: StudyOutcome) -> Touch | None:
     """What a needle that goes wrong most likely touches, of all needles."""
     found = robustness(ended)
     touches = [touch for needle in found.needles for touch in needle.touches] if found else []
     return min(touches, key=lambda touch: (-touch.chance, touch.structure), default=None)
 
 
-def status(ended: Ended) -> str:
+def status(ended: StudyOutcome) -> str:
     """How planning ended, or FAILED."""
     return FAILED if ended.plan is None else str(ended.plan.outcome.status)
 
 
-def window_of_best(ended: Ended) -> str | None:
+def window_of_best(ended: StudyOutcome) -> str | None:
     """The name of the window by which the best path enters."""
     best, made = best_path(ended), ended.plan
     if best is None or made is None:

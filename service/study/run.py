@@ -15,7 +15,7 @@ from service.jobs.job_table import JobTable
 from service.operations.job_tasks import Work
 from service.problems import Problem
 from service.schemas.plan.file import Unreadable, read_kept_plan
-from service.schemas.result_kinds import Kind
+from service.schemas.result_kinds import ResultKind
 from service.settings import Settings, SettingsError
 from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate
@@ -25,7 +25,7 @@ from service.storage.job_states import OPEN, State
 from service.storage.library import Library, is_about_another_folder
 from service.storage.quota import Quota
 from service.storage.reserved_space import records_room
-from service.study.plan_order import Asked, Ended, is_worth_trying_again, kind_of_problem
+from service.study.plan_order import StudyOutcome, StudyPlan, is_worth_trying_again, kind_of_problem
 
 POLL_S = 0.5
 """How often the job table is asked how far the study is [U]."""
@@ -34,21 +34,21 @@ CHANGED = "The plan's file was changed or removed while the study ran. Run it ag
 
 
 @dataclass(frozen=True)
-class Standing:
+class StudyProgress:
     """How far a study is: plans in all, those that have ended, those that had when it began, and the plan and
     the phase that are worked on now."""
 
     total: int
     ended: int
     ended_before: int
-    at_work: tuple[tuple[Asked, str], ...]
+    at_work: tuple[tuple[StudyPlan, str], ...]
 
 
-Tell = Callable[[Standing], None]
+OnProgress = Callable[[StudyProgress], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Desk:
+class Workspace:
     """What a study works with, as the service does."""
 
     settings: Settings
@@ -58,7 +58,7 @@ class Desk:
 
 
 @contextmanager
-def desk(settings: Settings) -> Iterator[Desk]:
+def open_workspace(settings: Settings) -> Iterator[Workspace]:
     """Store, records and job table in the settings' folder.
 
     Raises SettingsError for records of something else, OSError and database.connection.Unavailable.
@@ -72,7 +72,7 @@ def desk(settings: Settings) -> Iterator[Desk]:
             _refuse_foreign(database, store)
         # Machine and disk are his who runs the study: all its plans wait at once, and none is forgotten.
         library = Library(database, store, Quota(sys.maxsize))
-        yield Desk(settings, store, library, JobTable(database, sys.maxsize, sys.maxsize, sys.maxsize))
+        yield Workspace(settings, store, library, JobTable(database, sys.maxsize, sys.maxsize, sys.maxsize))
     finally:
         database.close()
 
@@ -88,7 +88,7 @@ def _refuse_foreign(database: Database, store: Store) -> None:
         )
 
 
-def run(at: Desk, work: Work, plans: Sequence[Asked], tell: Tell) -> list[Ended]:
+def run(at: Workspace, work: Work, plans: Sequence[StudyPlan], tell: OnProgress) -> list[StudyOutcome]:
     """Have every plan made that is not made yet, and tell how far it is. Returns what came of each, in order.
 
     KeyboardInterrupt ends the workers and leaves the job table as it stands. Raises OSError and Unavailable.
@@ -100,7 +100,7 @@ def run(at: Desk, work: Work, plans: Sequence[Asked], tell: Tell) -> list[Ended]
     return [_ended(at, asked, at.job_table.get(job.id)) for asked, job in zip(plans, jobs, strict=True)]
 
 
-def _accepted(at: Desk, asked: Asked) -> Job:
+def _accepted(at: Workspace, asked: StudyPlan) -> Job:
     """Its job: one from before, unless that came to nothing that is worth trying again."""
     attempt = 0
     while True:
@@ -119,7 +119,7 @@ def _plan(store: Store, job: Job) -> Plan | None:
     """The plan that a job made; None where its file is not there, or not as it was written."""
     assert job.result_id is not None
     try:
-        return read_kept_plan(store.kept(Kind.PLAN, job.result_id), job.result_id)
+        return read_kept_plan(store.kept(ResultKind.PLAN, job.result_id), job.result_id)
     except (Problem, Unreadable):
         return None
 
@@ -132,17 +132,19 @@ def _withdraw_others(job_table: JobTable, jobs: Sequence[Job]) -> None:
             job_table.cancel(job.id)
 
 
-def _work(at: Desk, work: Work, plans: Sequence[Asked], jobs: Sequence[Job], tell: Tell) -> None:
+def _work(
+    at: Workspace, work: Work, plans: Sequence[StudyPlan], jobs: Sequence[Job], tell: OnProgress
+) -> None:
     ended_before = sum(job.state not in OPEN for job in jobs)
 
-    def look() -> Standing:
-        return _standing(plans, jobs, {job.id: job for job in at.job_table.open_jobs()}, ended_before)
+    def look() -> StudyProgress:
+        return _progress(plans, jobs, {job.id: job for job in at.job_table.open_jobs()}, ended_before)
 
     dispatcher = Dispatcher(at.settings, work, at.job_table)
     try:
         dispatcher.start()
-        while (standing := look()).ended < standing.total:
-            tell(standing)
+        while (progress := look()).ended < progress.total:
+            tell(progress)
             time.sleep(POLL_S)
     finally:
         dispatcher.close()
@@ -150,23 +152,23 @@ def _work(at: Desk, work: Work, plans: Sequence[Asked], jobs: Sequence[Job], tel
         tell(look())
 
 
-def _standing(
-    plans: Sequence[Asked], jobs: Sequence[Job], still_open: dict[str, Job], ended_before: int
-) -> Standing:
+def _progress(
+    plans: Sequence[StudyPlan], jobs: Sequence[Job], still_open: dict[str, Job], ended_before: int
+) -> StudyProgress:
     at_work = tuple(
         (asked, still_open[job.id].phase or "reading")
         for asked, job in zip(plans, jobs, strict=True)
         if job.id in still_open and still_open[job.id].state is State.RUNNING
     )
     ended = sum(job.id not in still_open for job in jobs)
-    return Standing(len(jobs), ended, ended_before, at_work)
+    return StudyProgress(len(jobs), ended, ended_before, at_work)
 
 
-def _ended(at: Desk, asked: Asked, job: Job) -> Ended:
+def _ended(at: Workspace, asked: StudyPlan, job: Job) -> StudyOutcome:
     if job.state is State.DONE:
         plan = _plan(at.store, job)
         if plan is None:
-            return Ended(asked, None, None, "failed", CHANGED)
-        return Ended(asked, plan, job.result_id, None, plan.outcome.message)
+            return StudyOutcome(asked, None, None, "failed", CHANGED)
+        return StudyOutcome(asked, plan, job.result_id, None, plan.outcome.message)
     said = "" if job.problem is None else str(job.problem["detail"])
-    return Ended(asked, None, None, kind_of_problem(job), said)
+    return StudyOutcome(asked, None, None, kind_of_problem(job), said)

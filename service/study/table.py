@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any, Literal
 
 from planner.scores import RISK_MODELS
-from service.study.plan_order import Ended
+from service.study.plan_order import StudyOutcome
 from service.study.plan_values import (
     best_path,
     dose,
@@ -27,7 +27,7 @@ from service.study.plan_values import (
     window_of_best,
 )
 
-Kind = Literal["text", "number", "count", "flag"]
+ColumnType = Literal["text", "number", "count", "flag"]
 Value = str | float | int | bool | None
 
 
@@ -36,18 +36,18 @@ class Column:
     """A column of the table. `unit` is empty where there is none."""
 
     name: str
-    kind: Kind
+    kind: ColumnType
     unit: str
     says: str
-    of: Callable[[Ended], Value]
+    of: Callable[[StudyOutcome], Value]
 
 
-Part = Callable[[Ended], Any]
-Entry = tuple[str, Kind, str, str, "str | Callable[[Any], Value]"]
+Part = Callable[[StudyOutcome], Any]
+Entry = tuple[str, ColumnType, str, str, "str | Callable[[Any], Value]"]
 """Name, kind, unit, what it is, and where in the part: an attribute, or a function."""
 
 
-def row(ended: Ended) -> dict[str, Value]:
+def row(ended: StudyOutcome) -> dict[str, Value]:
     """The row of a plan, by column."""
     return {column.name: column.of(ended) for column in COLUMNS}
 
@@ -58,8 +58,8 @@ def _found_in(part: Part, *entries: Entry) -> Iterator[Column]:
         yield Column(name, kind, unit, says, _reader(part, get))
 
 
-def _reader(part: Part, get: Callable[[Any], Any]) -> Callable[[Ended], Value]:
-    def of(ended: Ended) -> Value:
+def _reader(part: Part, get: Callable[[Any], Any]) -> Callable[[StudyOutcome], Value]:
+    def of(ended: StudyOutcome) -> Value:
         found = part(ended)
         value = None if found is None else get(found)
         # Of a word that has a type of its own, the word.

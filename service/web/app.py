@@ -21,7 +21,7 @@ from service.jobs.dispatcher import Dispatcher
 from service.jobs.event_notifier import EventNotifier
 from service.jobs.job_table import JobTable
 from service.maintenance.retention.policy import policy_of
-from service.maintenance.retention.rounds import Retention, Rounds
+from service.maintenance.retention.rounds import Retention, RetentionRounds
 from service.operations.job_tasks import WORK, Work
 from service.problems import FULL
 from service.schemas.appraisal import NeedlesBody
@@ -83,7 +83,7 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
     async def while_it_runs(app: FastAPI) -> AsyncIterator[None]:
         try:
             state.dispatcher.start()
-            state.rounds.start()
+            state.retention_rounds.start()
             state.health_monitor.start()
             # As in sandboxes: what stays as long as the process is not looked through while somebody waits.
             gc.collect()
@@ -145,8 +145,8 @@ def _make_state(settings: Settings, work: Work) -> AppState:
     library = Library(database, store, quota)
     try:
         store.sweep_aside()
-        library.weigh()
-        _tell_unheld(library)
+        library.update_sizes()
+        _log_orphans(library)
     except OSError as error:
         if error.errno not in FULL:
             raise
@@ -176,19 +176,19 @@ def _make_state(settings: Settings, work: Work) -> AppState:
         large_json=LargeJson(),
         metrics=Metrics(job_table, dispatcher, reserve),
         reserve=reserve,
-        rounds=Rounds(retention, policy, settings.data_dir),
+        retention_rounds=RetentionRounds(retention, policy, settings.data_dir),
         health_monitor=HealthMonitor(settings, store, reserve, dispatcher),
     )
 
 
-def _tell_unheld(library: Library) -> None:
+def _log_orphans(library: Library) -> None:
     """Files that nobody holds are left where they are: of a lost database they are all that there is."""
-    unheld = library.unheld()
-    if unheld:
+    orphans = library.orphans()
+    if orphans:
         _log.warning(
             "%s in the data folder held by nobody: rows are lost, or a server was killed when it wrote or "
             "removed them. `seedpath store check` names them.",
-            counted(len(unheld), "case or result is", "cases and results are"),
+            counted(len(orphans), "case or result is", "cases and results are"),
         )
 
 
@@ -197,7 +197,13 @@ async def _close(state: AppState) -> None:
 
     Raises the first of these when all have ended.
     """
-    closing = (state.dispatcher, state.case_reader, state.appraisers, state.rounds, state.health_monitor)
+    closing = (
+        state.dispatcher,
+        state.case_reader,
+        state.appraisers,
+        state.retention_rounds,
+        state.health_monitor,
+    )
     # Not in the threads of requests, all of which may wait for a disk.
     ended = await asyncio.gather(*(asyncio.to_thread(p.close) for p in closing), return_exceptions=True)
     await asyncio.to_thread(run_bounded, state.database.close)

@@ -10,7 +10,7 @@ from service.jobs.dispatcher import Dispatcher
 from service.jobs.job_table import JobTable
 from service.logs import audit
 from service.storage.database.connection import Unavailable
-from service.storage.reserved_space import Reserve
+from service.storage.reserved_space import ReservedSpace
 
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0)
 """From an evaluated path to a plan that was waited for [U]."""
@@ -19,7 +19,7 @@ BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600
 class Metrics:
     """Requests as they are answered; jobs and workers as they are when asked."""
 
-    def __init__(self, job_table: JobTable, dispatcher: Dispatcher, reserve: Reserve) -> None:
+    def __init__(self, job_table: JobTable, dispatcher: Dispatcher, reserve: ReservedSpace) -> None:
         self._registry = CollectorRegistry()
         labels = ("method", "route", "status")
         self.requests = Counter("seedpath_requests", "Requests answered", labels, registry=self._registry)
@@ -68,7 +68,7 @@ class _Jobs(Collector):
 
 
 class _Records(Collector):
-    def __init__(self, reserve: Reserve) -> None:
+    def __init__(self, reserve: ReservedSpace) -> None:
         self._reserve = reserve
 
     def describe(self) -> Iterator[Metric]:

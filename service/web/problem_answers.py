@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from service.problems import KINDS, Problem, Report, of_disk
+from service.problems import KINDS, Problem, Report, disk_report
 from service.schemas.json.strict import FieldError, pointer
 from service.storage.database.connection import Unavailable
 
@@ -88,7 +88,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(OSError)
     async def _disk(request: Request, error: OSError) -> JSONResponse:
         _log.error("%s %s", request.method, request.url.path, exc_info=error)
-        return answer(of_disk(error))
+        return answer(disk_report(error))
 
     @app.exception_handler(Exception)
     async def _unforeseen(request: Request, error: Exception) -> JSONResponse:

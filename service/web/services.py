@@ -11,13 +11,13 @@ from service.interactive.large_json import LargeJson
 from service.jobs.dispatcher import Dispatcher
 from service.jobs.event_notifier import EventNotifier
 from service.jobs.job_table import JobTable
-from service.maintenance.retention.rounds import Rounds
+from service.maintenance.retention.rounds import RetentionRounds
 from service.settings import Settings
 from service.storage.database.connection import Database
 from service.storage.file_store import Store
 from service.storage.library import Library
 from service.storage.quota import Quota
-from service.storage.reserved_space import Reserve
+from service.storage.reserved_space import ReservedSpace
 from service.storage.summaries import Summaries
 from service.web.health.health_monitor import HealthMonitor
 from service.web.metrics import Metrics
@@ -42,8 +42,8 @@ class AppState:
     rate_limiter: RateLimiter
     large_json: LargeJson
     metrics: Metrics
-    reserve: Reserve
-    rounds: Rounds
+    reserve: ReservedSpace
+    retention_rounds: RetentionRounds
     health_monitor: HealthMonitor
 
 

@@ -13,17 +13,17 @@ from planner.paths.skin_access import SkinAccess
 from service.host.atomic_write import flush
 from service.jobs.job_table import JobTable
 from service.maintenance.backup.file_places import places_of
-from service.maintenance.backup.make import BackedUp, back_up
+from service.maintenance.backup.make import BackupResult, back_up
 from service.maintenance.backup.rows import needed
 from service.operations.case_files import StoredFile, content_of, identify
 from service.problems import Report
-from service.schemas.result_kinds import JobResult, Kind
+from service.schemas.result_kinds import JobResult, ResultKind
 from service.schemas.skin_access import write_access
 from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate
 from service.storage.database.tables import metadata
 from service.storage.file_store import Store
-from service.storage.job import Order
+from service.storage.job import NewJob
 from service.storage.library import Library
 from service.storage.quota import Quota
 
@@ -64,19 +64,21 @@ class Kept:
         first, _, rest = text.partition(b",\n")
         text = first + b',\n "plan_sha256": "' + id.encode() + b'",\n' + rest
         access = write_access(id, SkinAccess(np.zeros((1, 3)), np.zeros(1)))
-        return self._done(JobResult(Kind.PLAN, id, text, access=access, summary="{}"), case_id, owner)
+        return self._done(JobResult(ResultKind.PLAN, id, text, access=access, summary="{}"), case_id, owner)
 
     def add_evaluation(self, name: str, case_id: str) -> str:
         text = json.dumps({"evaluation": name}).encode()
-        return self._done(JobResult(Kind.EVALUATION, hashlib.sha256(text).hexdigest(), text), case_id, "ann")
+        return self._done(
+            JobResult(ResultKind.EVALUATION, hashlib.sha256(text).hexdigest(), text), case_id, "ann"
+        )
 
     def order(self, name: str, case_id: str, owner: str = "ann") -> None:
-        order = Order(name, owner, case_id, Kind.PLAN, "{}", None, key=name, fingerprint=name)
+        order = NewJob(name, owner, case_id, ResultKind.PLAN, "{}", None, key=name, fingerprint=name)
         self.job_table.accept(order)
 
     def _done(self, made: JobResult, case_id: str, owner: str) -> str:
         id = f"job{made.id[:8]}"
-        self.job_table.accept(Order(id, owner, case_id, made.kind, "{}", None))
+        self.job_table.accept(NewJob(id, owner, case_id, made.kind, "{}", None))
         job = self.job_table.begin(id, 3, LOST)
         assert job is not None and self.job_table.succeed(job, made, self.store.keep)
         return made.id
@@ -112,5 +114,5 @@ def filled(made: Kept) -> None:
     made.order("open", first)
 
 
-def backed_up(kept: Kept, keep: int | None = None) -> BackedUp:
+def backed_up(kept: Kept, keep: int | None = None) -> BackupResult:
     return back_up(kept.database, kept.data_dir, kept.data_dir.parent / "backups", keep)

@@ -44,14 +44,14 @@ USE_IN_TYPESCRIPT = """
 import type { components, operations, paths } from "./seedpath";
 
 type Plan = components["schemas"]["PlanModel"];
-type Asked = operations["add_plan"]["requestBody"]["content"]["application/json"];
+type StudyPlan = operations["add_plan"]["requestBody"]["content"]["application/json"];
 type Problem = paths["/v1/cases/{case_id}"]["get"]["responses"]["404"]["content"]["application/problem+json"];
 
-export const asked: Partial<Asked> = { target: { structure: "node_4R", margin_mm: 5, cut_back: [] } };
+export const asked: Partial<StudyPlan> = { target: { structure: "node_4R", margin_mm: 5, cut_back: [] } };
 export const lungs = (plan: Plan): number[] => plan.paths.map((path) => path.lung_length_mm);
 export const told = (problem: Problem): string[] => problem.errors.map((error) => error.pointer);
 // @ts-expect-error: there is no such structure of a request.
-export const wrong: Partial<Asked> = { target: { structure: 5 } };
+export const wrong: Partial<StudyPlan> = { target: { structure: 5 } };
 """
 
 

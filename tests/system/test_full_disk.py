@@ -19,8 +19,8 @@ from service_process import Service, eventually, running
 from sqlalchemy import Connection, text
 
 from service.logs import audit
-from service.logs.append_file import Appended
-from service.logs.audit import FOR_REMOVALS, AuditLog, audit_to
+from service.logs.append_file import AppendFile
+from service.logs.audit import FOR_REMOVALS, AuditHandler, audit_to
 from service.logs.json_lines import AUDIT
 from service.logs.rotation import NEVER, Rotation
 from service.operations.job_tasks import Work
@@ -31,7 +31,7 @@ from service.storage.database.migrate import migrate
 from service.storage.database.tables import holdings
 from service.storage.reserved_space import (
     SLICES,
-    Reserve,
+    ReservedSpace,
     audit_room,
     records_room,
     reserve_of,
@@ -182,7 +182,7 @@ class Disk:
 def test_a_reserve_is_given_up_by_slices_and_made_again_where_there_is_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    disk, reserve = Disk(monkeypatch), Reserve(tmp_path, 80_000)
+    disk, reserve = Disk(monkeypatch), ReservedSpace(tmp_path, 80_000)
     assert not reserve.is_whole and not reserve.give_up()
     assert reserve.make() and reserve.is_whole
     # Blocks, not a length alone.
@@ -203,25 +203,25 @@ def test_a_reserve_that_cannot_be_written_is_no_full_disk(
 ) -> None:
     Disk(monkeypatch).error = errno.EIO
     with pytest.raises(OSError, match="Input/output"):
-        Reserve(tmp_path, 80_000).make()
+        ReservedSpace(tmp_path, 80_000).make()
 
 
 def test_without_a_reserve_nothing_is_refused_for_it(tmp_path: Path) -> None:
     reserve = reserve_of(Settings(data_dir=tmp_path, reserve_bytes=0))
     reserve.refuse_use()
     assert reserve.is_whole and not list(tmp_path.iterdir())
-    assert not Reserve(tmp_path, 0).give_up()
+    assert not ReservedSpace(tmp_path, 0).give_up()
 
 
 def test_what_was_kept_back_by_a_larger_setting_is_given_up_too(tmp_path: Path) -> None:
-    assert Reserve(tmp_path, 80_000).make()
+    assert ReservedSpace(tmp_path, 80_000).make()
     for bytes in (40_000, 0):
         given = 0
-        while Reserve(tmp_path, bytes).give_up():
+        while ReservedSpace(tmp_path, bytes).give_up():
             given += 1
             assert given <= 2 * SLICES
         assert (tmp_path / "reserve").stat().st_size == 0
-        assert Reserve(tmp_path, 80_000).make()
+        assert ReservedSpace(tmp_path, 80_000).make()
 
 
 def test_files_in_folders_of_others_are_left_alone(tmp_path: Path) -> None:
@@ -296,11 +296,10 @@ from sqlalchemy import delete, func, select
 from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate
 from service.storage.database.tables import holdings
-from service.storage.reserved_space import Reserve
-from service.web.server import serve_in_background
+from service.storage.reserved_space import ReservedSpace
 
 folder, url = Path(sys.argv[1]), f"sqlite:///{sys.argv[1]}/records.sqlite"
-reserve = Reserve(folder, 2 << 20)
+reserve = ReservedSpace(folder, 2 << 20)
 assert reserve.make()
 
 def fill():
@@ -352,7 +351,7 @@ def test_sqlite_on_a_full_disk_writes_what_is_needed(tmp_path: Path, repository:
     assert done.stdout.splitlines() == ["b 28 True", "[('c', 3000)] False"]
 
 
-# Lines of the audit log
+# LineSink of the audit log
 
 
 class Failing:
@@ -378,11 +377,11 @@ class Failing:
         return [json.loads(line)["message"] for line in self.lines]
 
 
-def lines(path: Path) -> Appended:
-    return Appended(path, Rotation(path, NEVER))
+def lines(path: Path) -> AppendFile:
+    return AppendFile(path, Rotation(path, NEVER))
 
 
-def note(log: AuditLog, message: str) -> None:
+def note(log: AuditHandler, message: str) -> None:
     log.handle(logging.LogRecord("seedpath.audit", logging.INFO, "", 0, message, None, None))
 
 
@@ -391,7 +390,7 @@ def test_lines_that_cannot_be_written_are_told_kept_and_written_in_order(
     number: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = Failing()
-    log = AuditLog(file)
+    log = AuditHandler(file)
     note(log, "before")
     file.error = number
     for n in range(1000):
@@ -413,7 +412,7 @@ def test_a_line_takes_from_the_reserve_where_the_disk_is_full_alone() -> None:
         file.error = 0
         return True
 
-    log = AuditLog(file, make_room)
+    log = AuditHandler(file, make_room)
     file.error = errno.EIO
     note(log, "one")
     assert not given and log.waiting == 1
@@ -424,7 +423,7 @@ def test_a_line_takes_from_the_reserve_where_the_disk_is_full_alone() -> None:
 
 def test_what_waits_is_written_when_the_service_ends() -> None:
     file = Failing()
-    log = AuditLog(file)
+    log = AuditHandler(file)
     file.error = errno.ENOSPC
     note(log, "one")
     file.error = 0
@@ -461,9 +460,9 @@ def test_a_line_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_lines_of_several_processes_are_whole(tmp_path: Path) -> None:
     path, count = tmp_path / "lines", 200
     script = (
-        "import sys; from pathlib import Path; from service.logs.append_file import Appended\n"
+        "import sys; from pathlib import Path; from service.logs.append_file import AppendFile\n"
         "from service.logs.rotation import NEVER, Rotation\n"
-        "path = Path(sys.argv[1]); file = Appended(path, Rotation(path, NEVER))\n"
+        "path = Path(sys.argv[1]); file = AppendFile(path, Rotation(path, NEVER))\n"
         f"for n in range({count}): file.append(sys.argv[2].encode() * 5000 + b'\\n')"
     )
     started = [subprocess.Popen([sys.executable, "-c", script, str(path), letter]) for letter in "ab"]
@@ -472,10 +471,10 @@ def test_lines_of_several_processes_are_whole(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def auditing(tmp_path: Path) -> Iterator[Callable[[Path], AuditLog]]:
-    made: list[AuditLog] = []
+def auditing(tmp_path: Path) -> Iterator[Callable[[Path], AuditHandler]]:
+    made: list[AuditHandler] = []
 
-    def begin(path: Path) -> AuditLog:
+    def begin(path: Path) -> AuditHandler:
         made.append(audit_to(path))
         return made[-1]
 
@@ -486,7 +485,7 @@ def auditing(tmp_path: Path) -> Iterator[Callable[[Path], AuditLog]]:
 
 
 def test_what_cannot_be_noted_is_not_answered_and_removing_works_longer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, auditing: Callable[[Path], AuditLog]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, auditing: Callable[[Path], AuditHandler]
 ) -> None:
     app = create_app(Settings(data_dir=tmp_path / "data"), Work(fakes.describe, fakes.plan))
     with serve_in_background(app) as base, client_of(base, None) as client:
@@ -522,7 +521,7 @@ def test_what_cannot_be_noted_is_not_answered_and_removing_works_longer(
         assert [line["message"] for line in found][:21] == [f"GET {kept[0]}"] * 20 + [f"DELETE {kept[0]}"]
 
 
-def test_places_are_kept_for_removals(auditing: Callable[[Path], AuditLog]) -> None:
+def test_places_are_kept_for_removals(auditing: Callable[[Path], AuditHandler]) -> None:
     log = auditing(Path("/dev/full"))
     log._most_waiting = FOR_REMOVALS + 1
     assert audit.has_place("GET")

@@ -11,9 +11,9 @@ def check_text(checked: Checked) -> str:
     said, passed = verification_text(checked.verification), checked.verification.passed
     if checked.quick:
         left_out = "Quick, as asked for: the plan was not made again."
-    elif checked.not_made_again is not None:
+    elif checked.not_reproduced is not None:
         doubt = "NOT VERIFIED: the plan" if passed else "The plan"
-        left_out = f"{doubt} was not made again: {checked.not_made_again}."
+        left_out = f"{doubt} was not made again: {checked.not_reproduced}."
     else:
         return said
     unknown = ", ".join(checked.verification.not_recomputed)
@@ -24,7 +24,7 @@ def check_text(checked: Checked) -> str:
 
 def holds(checked: Checked) -> bool:
     """Whether the plan is verified: every claim holds and it was made again, or that was not asked for."""
-    return checked.verification.passed and checked.not_made_again is None
+    return checked.verification.passed and checked.not_reproduced is None
 
 
 def hash_check(name: str, claimed_sha256: str, content_sha256: str) -> Check:

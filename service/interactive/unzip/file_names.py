@@ -1,6 +1,6 @@
 """Names of uploaded files: kept, because readers take structure names from them, and so made safe."""
 
-from service.problems import of_part
+from service.problems import part_problem
 
 MAX_FILE_NAME_BYTES = 200
 """Room for a suffix below the 255 bytes that common file systems allow."""
@@ -16,4 +16,6 @@ def refuse_bad_name(part: str, name: str) -> None:
     )
     if bad:
         shown = ascii(name[:60])
-        raise of_part("malformed-upload", part, f"{shown} is no usable file name. Give a plain, short one.")
+        raise part_problem(
+            "malformed-upload", part, f"{shown} is no usable file name. Give a plain, short one."
+        )

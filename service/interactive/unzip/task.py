@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from service.interactive.unzip.unzip import ZipLimits, stated_bytes, unpack
-from service.operations.job_tasks import Report as Tell
+from service.operations.job_tasks import ReportProgress
 from service.problems import Problem, Report
 
 Take = Callable[[int], None]
@@ -14,7 +14,7 @@ Outcome = int | Report | OSError
 """Bytes; or what is wrong with the zip; or with the disk."""
 
 
-def state_zip(report: Tell, archive: Path, limits: ZipLimits) -> Outcome:
+def state_zip(report: ReportProgress, archive: Path, limits: ZipLimits) -> Outcome:
     """The bytes that the zip is said to unpack to."""
     del report
     try:
@@ -23,7 +23,7 @@ def state_zip(report: Tell, archive: Path, limits: ZipLimits) -> Outcome:
         return refused.report
 
 
-def unpack_zip(report: Tell, archive: Path, folder: Path, limits: ZipLimits) -> Outcome:
+def unpack_zip(report: ReportProgress, archive: Path, folder: Path, limits: ZipLimits) -> Outcome:
     """Unpack the zip into a folder that is empty, or holds what a process left that was lost at it."""
     del report
     try:

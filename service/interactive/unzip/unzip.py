@@ -22,7 +22,7 @@ from pathlib import Path
 from anatomy.readers.input_kinds import is_desktop_file, is_document
 from service.interactive.unzip.file_names import refuse_bad_name
 from service.interactive.unzip.zip_end import zip_end
-from service.problems import Problem, of_part
+from service.problems import Problem, part_problem
 from service.settings import MIB, Settings
 
 CHUNK_BYTES = MIB
@@ -122,7 +122,7 @@ def _opened(archive: Path, limits: ZipLimits) -> zipfile.ZipFile:
 
 
 def _too_many(limits: ZipLimits) -> Problem:
-    return of_part("too-large", "file", f"the zip holds more than {limits.files} files.")
+    return part_problem("too-large", "file", f"the zip holds more than {limits.files} files.")
 
 
 @contextmanager
@@ -141,7 +141,7 @@ def _damage_told() -> Iterator[None]:
 
 def _damaged() -> Problem:
     detail = "the zip is damaged, or of a kind not read here. Pack it again."
-    return of_part("malformed-upload", "file", detail)
+    return part_problem("malformed-upload", "file", detail)
 
 
 def _checked(opened: zipfile.ZipFile, limits: ZipLimits, archive: Path) -> list[tuple[zipfile.ZipInfo, str]]:
@@ -152,7 +152,7 @@ def _checked(opened: zipfile.ZipFile, limits: ZipLimits, archive: Path) -> list[
         if not entry.filename.endswith(("/", "\\")) and not _ignored(parts := _parts(entry.filename))
     ]
     if not entries:
-        raise of_part("malformed-upload", "file", "the zip holds no file. Pack the masks or surfaces.")
+        raise part_problem("malformed-upload", "file", "the zip holds no file. Pack the masks or surfaces.")
     if len(entries) > limits.files:
         raise _too_many(limits)
     for entry, parts in entries:
@@ -160,17 +160,19 @@ def _checked(opened: zipfile.ZipFile, limits: ZipLimits, archive: Path) -> list[
     # Documents may lie elsewhere: statistics above the masks, a README beside their folder.
     inputs = [(entry, parts) for entry, parts in entries if not is_document(parts[-1])]
     if len({parts[:-1] for _, parts in inputs or entries}) > 1:
-        raise of_part(
+        raise part_problem(
             "malformed-upload", "file", "the zip holds several folders. Pack the files of one folder."
         )
     for _, parts in entries:
         refuse_bad_name("file", parts[-1])
     named = {parts[-1]: entry for entry, parts in reversed(entries)}
     if len({parts[-1] for _, parts in inputs}) < len(inputs):
-        raise of_part("malformed-upload", "file", "the zip holds two files of one name. Keep one of them.")
+        raise part_problem(
+            "malformed-upload", "file", "the zip holds two files of one name. Keep one of them."
+        )
     growth = int(limits.growth * max(archive.stat().st_size, SMALL_ZIP_BYTES))
     if sum(entry.file_size for entry in named.values()) > min(limits.bytes, growth):
-        raise of_part("too-large", "file", "the zip unpacks to more than this service takes.")
+        raise part_problem("too-large", "file", "the zip unpacks to more than this service takes.")
     return [(entry, name) for name, entry in named.items()]
 
 
@@ -189,13 +191,17 @@ def _refuse_hostile(entry: zipfile.ZipInfo, parts: tuple[str, ...]) -> None:
     name = entry.filename[:MOST_SHOWN]
     if parts[0] == "" or ".." in parts or _DRIVE.fullmatch(parts[0]):
         what = "leads out of its folder. Remove it." if entry.filename else "has no name. Pack it again."
-        raise of_part("malformed-upload", "file", f"{name!a} in the zip {what}")
+        raise part_problem("malformed-upload", "file", f"{name!a} in the zip {what}")
     if stat.S_ISLNK(entry.external_attr >> 16):
-        raise of_part("malformed-upload", "file", f"{name!a} in the zip is a link. Pack the file itself.")
+        raise part_problem(
+            "malformed-upload", "file", f"{name!a} in the zip is a link. Pack the file itself."
+        )
     if entry.flag_bits & 0x1:
-        raise of_part("malformed-upload", "file", f"{name!a} in the zip is encrypted. Pack it in the clear.")
+        raise part_problem(
+            "malformed-upload", "file", f"{name!a} in the zip is encrypted. Pack it in the clear."
+        )
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise of_part("malformed-upload", "file", f"{name!a} is packed by a rare method. Use deflate.")
+        raise part_problem("malformed-upload", "file", f"{name!a} is packed by a rare method. Use deflate.")
 
 
 def _copy(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> int:

@@ -1,15 +1,15 @@
-"""Copying: the files of what is kept to a pool, and what is damaged of it."""
+"""BackupCopier: the files of what is kept to a pool, and what is damaged of it."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from sqlalchemy import Connection
 
-from service.maintenance.backup.file_places import Place, map_of, places_of
-from service.maintenance.backup.manifest import CopiedFile, Manifest, Thing
-from service.maintenance.backup.pool import Content, Pool, Unreadable, hashed, reading
+from service.maintenance.backup.file_places import FilePlace, map_of, places_of
+from service.maintenance.backup.manifest import CopiedFile, ItemId, Manifest
+from service.maintenance.backup.pool import FileContent, FilePool, Unreadable, hashed, reading
 from service.maintenance.backup.rows import needed
-from service.schemas.result_kinds import Kind
+from service.schemas.result_kinds import ResultKind
 from service.storage.database.connection import Database
 from service.storage.ownership import LOCK
 
@@ -17,7 +17,7 @@ ALL_IN = 30
 """So many backups read every file again, each a share of them [U]: a month, where one is made each night."""
 
 
-class Copying:
+class BackupCopier:
     """Files of things to a pool. `files` are those that are there, in the order in which they came.
 
     What is as it was at the backup `before` is not copied again. But files rot while nothing about them
@@ -30,7 +30,7 @@ class Copying:
     def __init__(
         self,
         data_dir: Path,
-        pool: Pool,
+        pool: FilePool,
         before: Manifest | None,
         sizes: Mapping[tuple[str, str], int],
         reads_all: bool,
@@ -44,20 +44,20 @@ class Copying:
         self._due = set(self._before) if reads_all else self._longest_unread(known) | self._wrong_before
         self.files: list[CopiedFile] = []
         self.mended: list[str] = []
-        self._gone: list[Thing] = []
-        self._damaged: list[Thing] = []
+        self._gone: list[ItemId] = []
+        self._damaged: list[ItemId] = []
 
-    def copy(self, thing: Thing) -> None:
+    def copy(self, thing: ItemId) -> None:
         """Copy a thing's files."""
         if not self._is_copied(thing, partly=False):
             self._gone.append(thing)
 
-    def settle(self, database: Database) -> tuple[list[Thing], list[Thing]]:
+    def settle(self, database: Database) -> tuple[list[ItemId], list[ItemId]]:
         """What was removed before it was copied; and what is damaged: whose files are not what was written,
         cannot be read, or are not there, though they are needed. Of that, what can be read is copied."""
         copied = len(self.files), len(self._damaged)
 
-        def look_again(connection: Connection) -> list[Thing]:
+        def look_again(connection: Connection) -> list[ItemId]:
             # A transaction whose end was not heard of runs again.
             del self.files[copied[0] :], self._damaged[copied[1] :]
             still = needed(connection)
@@ -70,7 +70,7 @@ class Copying:
         removed = database.write(look_again, LOCK) if self._gone else []
         return removed, self._damaged
 
-    def _is_copied(self, thing: Thing, *, partly: bool) -> bool:
+    def _is_copied(self, thing: ItemId, *, partly: bool) -> bool:
         """Whether a thing's files were there. Then they are copied, those that can be read; those that were
         there are in any case where it is to be copied `partly`."""
         files, is_damaged, is_there = [], False, True
@@ -124,13 +124,13 @@ class Copying:
     def _is_as_it_was(self, path: Path, known: CopiedFile) -> bool:
         """Whether a file that looks as it did is what it was, and its copy in the pool is. Both are read only
         where that is due."""
-        content = Content(known.sha256, known.bytes)
+        content = FileContent(known.sha256, known.bytes)
         if known.place not in self._due:
             return self._pool.has(content)
         self._due.discard(known.place)
         return self._pool.is_whole(content) and hashed(path) == content
 
-    def _is_wrong(self, one: Place, file: CopiedFile) -> bool:
+    def _is_wrong(self, one: FilePlace, file: CopiedFile) -> bool:
         """Whether what was copied is not what was written. What was found whole before, and is the same, is
         not read again."""
         if one.is_damaged or one.sha256 not in (None, file.sha256):
@@ -140,20 +140,22 @@ class Copying:
             return False
         return not one.is_whole(self._pool.path(file.sha256).read_bytes())
 
-    def _whole_before(self, one: Place) -> CopiedFile | None:
+    def _whole_before(self, one: FilePlace) -> CopiedFile | None:
         """The file as the backup before has it, where that is what was written."""
         before = self._before.get(one.place)
         if before is None or one.sha256 not in (None, before.sha256):
             return None
-        if not self._pool.is_whole(Content(before.sha256, before.bytes)):
+        if not self._pool.is_whole(FileContent(before.sha256, before.bytes)):
             return None
         is_whole = one.is_whole is None or one.is_whole(self._pool.path(before.sha256).read_bytes())
         return before if is_whole else None
 
-    def _lacks_map(self, thing: Thing, files: Sequence[CopiedFile]) -> bool:
+    def _lacks_map(self, thing: ItemId, files: Sequence[CopiedFile]) -> bool:
         known_bytes = self._sizes.get((thing.kind, thing.id), 0)
         has_map = any(file.place == map_of(thing.id).place for file in files)
-        return thing.kind == Kind.PLAN and not has_map and sum(file.bytes for file in files) < known_bytes
+        return (
+            thing.kind == ResultKind.PLAN and not has_map and sum(file.bytes for file in files) < known_bytes
+        )
 
     def _longest_unread(self, files: Sequence[CopiedFile]) -> set[str]:
         """Places of the share of files whose copies were not read for longest."""

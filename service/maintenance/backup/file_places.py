@@ -9,13 +9,17 @@ from typing import Any
 
 from service.host.damaged_file import is_of_the_file
 from service.host.digests import opened
-from service.schemas.result_kinds import Kind, is_text_of
+from service.schemas.result_kinds import ResultKind, is_text_of
 from service.schemas.skin_access import is_map_of
 from service.storage.case_record import read_record
 from service.storage.file_store import RECORD
 from service.storage.ownership import CASE
 
-FOLDERS = {Kind.PLAN: "plans", Kind.EVALUATION: "results/evaluations", Kind.REPLAN: "results/replans"}
+FOLDERS = {
+    ResultKind.PLAN: "plans",
+    ResultKind.EVALUATION: "results/evaluations",
+    ResultKind.REPLAN: "results/replans",
+}
 ACCESS = "access"
 
 STORE = ("cases", "plans", "access", "results")
@@ -23,7 +27,7 @@ STORE = ("cases", "plans", "access", "results")
 
 
 @dataclass(frozen=True)
-class Place:
+class FilePlace:
     """A file's place in the data folder, and how it is known whether it is what was written: by the sha256 of
     its content, by what its text says of itself, or because it was found not to be."""
 
@@ -33,31 +37,36 @@ class Place:
     is_damaged: bool = False
 
 
-def places_of(data_dir: Path, kind: str, id: str) -> list[Place]:
+def places_of(data_dir: Path, kind: str, id: str) -> list[FilePlace]:
     """The files of a case or a result, there or not. Raises OSError."""
     if kind == CASE:
         return _of_case(data_dir, id)
-    own = Place(f"{FOLDERS[Kind(kind)]}/{id}.json", is_whole=partial(is_text_of, Kind(kind), id))
-    has_map = kind == Kind.PLAN and os.path.lexists(data_dir / map_of(id).place)
+    own = FilePlace(
+        f"{FOLDERS[ResultKind(kind)]}/{id}.json", is_whole=partial(is_text_of, ResultKind(kind), id)
+    )
+    has_map = kind == ResultKind.PLAN and os.path.lexists(data_dir / map_of(id).place)
     return [own, map_of(id)] if has_map else [own]
 
 
-def map_of(plan_id: str) -> Place:
+def map_of(plan_id: str) -> FilePlace:
     """The skin access map of a plan."""
-    return Place(f"{ACCESS}/{plan_id}.json", is_whole=partial(is_map_of, plan_id))
+    return FilePlace(f"{ACCESS}/{plan_id}.json", is_whole=partial(is_map_of, plan_id))
 
 
-def _of_case(data_dir: Path, id: str) -> list[Place]:
+def _of_case(data_dir: Path, id: str) -> list[FilePlace]:
     folder, at = data_dir / "cases" / id, f"cases/{id}"
     record = _record(folder / RECORD, id)
     if record is None:
         # Whatever is there may help to mend it.
         names = (Path(inside) / name for inside, _, names in os.walk(folder) for name in names)
         rest = sorted(path for path in names if path != folder / RECORD)
-        others = [Place(f"{at}/{path.relative_to(folder).as_posix()}") for path in rest]
-        return [Place(f"{at}/{RECORD}", is_whole=partial(_is_record, id), is_damaged=True), *others]
+        others = [FilePlace(f"{at}/{path.relative_to(folder).as_posix()}") for path in rest]
+        return [FilePlace(f"{at}/{RECORD}", is_whole=partial(_is_record, id), is_damaged=True), *others]
     # Not what a folder is found to hold: one that is just being removed holds less.
-    return [Place(f"{at}/{RECORD}"), *(Place(f"{at}/{f['place']}", f["sha256"]) for f in record["files"])]
+    return [
+        FilePlace(f"{at}/{RECORD}"),
+        *(FilePlace(f"{at}/{f['place']}", f["sha256"]) for f in record["files"]),
+    ]
 
 
 def _is_record(id: str, text: bytes) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from service.host.atomic_write import flush, remove, write_atomically
 from service.maintenance.backup.manifest import MANIFEST, BackupError, Manifest, read_manifest
-from service.maintenance.backup.pool import Pool
+from service.maintenance.backup.pool import FilePool
 
 MARK = "seedpath-backup.txt"
 ABOUT = """Backups, made by `seedpath store backup`. `seedpath store restore` brings one back.
@@ -27,7 +27,7 @@ _TICK_S = 0.001
 
 
 @contextlib.contextmanager
-def alone(data_dir: Path, target: Path) -> Iterator[tuple[Pool, Path]]:
+def locked_folder(data_dir: Path, target: Path) -> Iterator[tuple[FilePool, Path]]:
     """Have a folder of backups to oneself: its pool, and the folder of its backups. What was left by half is
     gone. Raises BackupError for a folder that is none, or that another uses."""
     _refuse_bad_target(data_dir, target)
@@ -47,7 +47,7 @@ def alone(data_dir: Path, target: Path) -> Iterator[tuple[Pool, Path]]:
         for left in backups.glob(f"{_ASIDE}*"):
             # What cannot be removed is told by the log, and keeps no backup from being made.
             remove(left)
-        yield Pool(files), backups
+        yield FilePool(files), backups
 
 
 def make_folder(folder: Path) -> None:
@@ -58,12 +58,12 @@ def make_folder(folder: Path) -> None:
         flush(folder.parent)
 
 
-def begun(backups: Path) -> Path:
+def new_backup_folder(backups: Path) -> Path:
     """An empty folder for what is to become a backup."""
     return Path(tempfile.mkdtemp(dir=backups, prefix=_ASIDE))
 
 
-def named(making: Path, at_s: float) -> Path:
+def finish(making: Path, at_s: float) -> Path:
     """Give a backup its name, which makes it be one: that of a time in seconds since 1970, else a later one
     after all names that are there. A clock may have been ahead once, and the newest is known by its name."""
     there = [time_s for time_s in map(_time_s, made_backups(making.parents[1])) if time_s is not None]
@@ -91,7 +91,7 @@ def latest(target: Path) -> Manifest | None:
     return None
 
 
-def remove_oldest(made: Path, keep: int, pool: Pool) -> list[BackupError]:
+def remove_oldest(made: Path, keep: int, pool: FilePool) -> list[BackupError]:
     """Remove all but the newest `keep` backups, `made` among them, and the files that only they needed.
 
     Where one of the newest cannot be read, its files are not known: nothing is removed, and it is told.

@@ -8,9 +8,16 @@ from pathlib import Path
 from planner.records.plan import SOFTWARE
 from service.host.atomic_write import flush
 from service.host.timestamp import rfc3339
-from service.maintenance.backup.copying import Copying
-from service.maintenance.backup.folder import alone, begun, is_ahead, latest, named, remove_oldest
-from service.maintenance.backup.manifest import RECORDS, SCHEMA, BackupError, Manifest, Thing, write_manifest
+from service.maintenance.backup.copying import BackupCopier
+from service.maintenance.backup.folder import (
+    finish,
+    is_ahead,
+    latest,
+    locked_folder,
+    new_backup_folder,
+    remove_oldest,
+)
+from service.maintenance.backup.manifest import RECORDS, SCHEMA, BackupError, ItemId, Manifest, write_manifest
 from service.maintenance.backup.rows import copy_records, drop_rows, needed, settle
 from service.operations.case_files import sha256_of
 from service.storage.database.connection import Database
@@ -19,7 +26,7 @@ from service.storage.kept_bytes import known_sizes
 
 
 @dataclass(frozen=True)
-class BackedUp:
+class BackupResult:
     """A backup that was made: its folder, what it holds, and what had to be copied for it.
 
     `mended` are the places of files whose copies in the folder of backups were damaged, and are written anew.
@@ -43,7 +50,7 @@ class BackedUp:
 
 def back_up(
     database: Database, data_dir: Path, target: Path, keep: int | None = None, *, reads_all: bool = False
-) -> BackedUp:
+) -> BackupResult:
     """Back up what lies in `data_dir`, and the rows about it, to a folder of backups. Of those, the newest
     `keep` stay, this one among them; all, where it is None. Files that are there already are read again where
     `reads_all`, else a share of them.
@@ -51,16 +58,16 @@ def back_up(
     Raises BackupError, OSError, and database.connection.Unavailable. Whatever ends it, earlier backups stay
     as they were.
     """
-    with alone(data_dir, target) as (pool, backups):
-        making = begun(backups)
+    with locked_folder(data_dir, target) as (pool, backups):
+        making = new_backup_folder(backups)
         started_s = time.time()
         # SQLite would make it for others to read as well.
         (making / RECORDS).touch(mode=0o600)
         copy_records(database, making / RECORDS)
         with contextlib.closing(Database(f"sqlite:///{making / RECORDS}", 0.0)) as rows:
-            copying = Copying(data_dir, pool, latest(target), rows.read(known_sizes), reads_all)
+            copying = BackupCopier(data_dir, pool, latest(target), rows.read(known_sizes), reads_all)
             for kind, id in sorted(rows.read(needed)):
-                copying.copy(Thing(kind=kind, id=id))
+                copying.copy(ItemId(kind=kind, id=id))
             removed, damaged = copying.settle(database)
             rows.write(lambda connection: drop_rows(connection, removed))
         settle(making / RECORDS)
@@ -77,9 +84,9 @@ def back_up(
         )
         flush(making / RECORDS)
         write_manifest(making, manifest)
-        made = named(making, started_s)
+        made = finish(making, started_s)
         unread = [] if keep is None else remove_oldest(made, keep, pool)
-    return BackedUp(
+    return BackupResult(
         folder=made,
         manifest=manifest,
         copied_files=pool.copied_files,

@@ -33,8 +33,8 @@ class CopiedFile(Strict):
     inode: int
 
 
-class Thing(Strict):
-    """A case or a result: `kind` is "cases", or a made.Kind."""
+class ItemId(Strict):
+    """A case or a result: `kind` is "cases", or a made.ResultKind."""
 
     kind: str
     id: Sha256
@@ -52,8 +52,8 @@ class Manifest(Strict):
     ended: str
     records_sha256: Sha256
     files: tuple[CopiedFile, ...]
-    removed_meanwhile: tuple[Thing, ...]
-    damaged: tuple[Thing, ...]
+    removed_meanwhile: tuple[ItemId, ...]
+    damaged: tuple[ItemId, ...]
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -1,4 +1,4 @@
-"""Pool: files by the sha256 of their content, each written once, and whole or not there."""
+"""FilePool: files by the sha256 of their content, each written once, and whole or not there."""
 
 import contextlib
 import hashlib
@@ -19,7 +19,7 @@ _ASIDE = ".aside-"
 
 
 @dataclass(frozen=True)
-class Content:
+class FileContent:
     """What a file holds."""
 
     sha256: str
@@ -34,7 +34,7 @@ class Unreadable(Exception):
         super().__init__(f"{path}: {reason}")
 
 
-class Pool:
+class FilePool:
     """Files under one folder. Every method raises OSError as the file system says it."""
 
     def __init__(self, folder: Path) -> None:
@@ -45,14 +45,14 @@ class Pool:
         """Where the content with that hash lies, if it is there."""
         return self._folder / sha256[:2] / sha256
 
-    def has(self, content: Content) -> bool:
+    def has(self, content: FileContent) -> bool:
         """Whether it is there, by its name and size."""
         try:
             return self.path(content.sha256).stat().st_size == content.bytes
         except FileNotFoundError:
             return False
 
-    def is_whole(self, content: Content) -> bool:
+    def is_whole(self, content: FileContent) -> bool:
         """Whether it is there, and what was written. That it was read is noted by its file's mtime."""
         path = self.path(content.sha256)
         try:
@@ -71,7 +71,7 @@ class Pool:
             return 0.0
         return read_s if read_s <= time.time() else 0.0
 
-    def add(self, source: Path) -> Content:
+    def add(self, source: Path) -> FileContent:
         """Copy a file's content, and tell what it is. A copy that is there is replaced: it may be damaged.
 
         Raises FileNotFoundError, and Unreadable.
@@ -115,7 +115,7 @@ def reading(path: Path) -> Iterator[None]:
         raise Unreadable(path, f"{error.strerror}") from None
 
 
-def hashed(source: Path, copy: BinaryIO | None = None) -> Content:
+def hashed(source: Path, copy: BinaryIO | None = None) -> FileContent:
     """What a file holds, written to `copy` as well. Raises Unreadable, and OSError."""
     digest, count = hashlib.sha256(), 0
     with reading(source):
@@ -126,7 +126,7 @@ def hashed(source: Path, copy: BinaryIO | None = None) -> Content:
             count += len(chunk)
             if copy is not None:
                 copy.write(chunk)
-    return Content(digest.hexdigest(), count)
+    return FileContent(digest.hexdigest(), count)
 
 
 def _next(file: BinaryIO, source: Path) -> bytes:

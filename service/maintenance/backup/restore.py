@@ -16,7 +16,7 @@ from service.host.atomic_write import flush
 from service.maintenance.backup.file_places import STORE
 from service.maintenance.backup.folder import MARK, made_backups, make_folder
 from service.maintenance.backup.manifest import RECORDS, BackupError, CopiedFile, Manifest, read_manifest
-from service.maintenance.backup.pool import Pool, Unreadable, hashed
+from service.maintenance.backup.pool import FilePool, Unreadable, hashed
 from service.maintenance.backup.rows import load_records, refuse_rows, settle
 from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate
@@ -50,7 +50,7 @@ def verified(source: Path, backup: Path) -> tuple[Manifest, list[BackupError]]:
     Raises BackupError for a damaged manifest or damaged rows, and OSError.
     """
     manifest = read_manifest(backup)
-    pool = Pool(source / "files")
+    pool = FilePool(source / "files")
     return manifest, [fault for file in manifest.files if (fault := _copied(pool, file)) is not None]
 
 
@@ -89,7 +89,7 @@ def restore(
             records = aside / RECORDS
             shutil.copyfile(backup / RECORDS, records)
             _bring_up_to_date(records, backup, manifest)
-            pool = Pool(source / "files")
+            pool = FilePool(source / "files")
             faults = []
             for file in manifest.files:
                 fault = _placed(pool, file, aside)
@@ -189,7 +189,7 @@ def _place_records(records: Path, sqlite: Path) -> None:
     flush(sqlite.parent)
 
 
-def _placed(pool: Pool, file: CopiedFile, folder: Path) -> BackupError | None:
+def _placed(pool: FilePool, file: CopiedFile, folder: Path) -> BackupError | None:
     """Write a file to its place, dated as it was; where it is damaged or missing, tell."""
     place = PurePosixPath(file.place)
     if place.is_absolute() or ".." in place.parts or place.parts[0] not in STORE:
@@ -206,7 +206,7 @@ def _placed(pool: Pool, file: CopiedFile, folder: Path) -> BackupError | None:
     return fault
 
 
-def _copied(pool: Pool, file: CopiedFile, copy: BinaryIO | None = None) -> BackupError | None:
+def _copied(pool: FilePool, file: CopiedFile, copy: BinaryIO | None = None) -> BackupError | None:
     """Copy a file of a backup; where it is damaged or missing, tell."""
     path = pool.path(file.sha256)
     try:

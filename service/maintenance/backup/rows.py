@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, delete, func, insert, select, text
 
-from service.maintenance.backup.manifest import BackupError, Thing
-from service.schemas.result_kinds import Kind
+from service.maintenance.backup.manifest import BackupError, ItemId
+from service.schemas.result_kinds import ResultKind
 from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate, newest, revision
 from service.storage.database.tables import holdings, jobs, metadata
@@ -81,14 +81,14 @@ def refuse_rows(database: Database) -> None:
 
 
 def needed(connection: Connection) -> set[tuple[str, str]]:
-    """Kind and id of all whose files the rows need: what is held, and what open jobs work on."""
+    """ResultKind and id of all whose files the rows need: what is held, and what open jobs work on."""
     working = connection.execute(select(jobs.c.case_id, jobs.c.plan_id).where(jobs.c.state.in_(OPEN))).all()
     cases = {(CASE, case_id) for case_id, _ in working}
-    plans = {(str(Kind.PLAN), plan_id) for _, plan_id in working if plan_id is not None}
+    plans = {(str(ResultKind.PLAN), plan_id) for _, plan_id in working if plan_id is not None}
     return everything(connection) | cases | plans
 
 
-def drop_rows(connection: Connection, things: Iterable[Thing]) -> None:
+def drop_rows(connection: Connection, things: Iterable[ItemId]) -> None:
     """Remove the rows that need these: they were let go, and the jobs on them have ended."""
     for thing in things:
         is_open = jobs.c.state.in_(OPEN)
@@ -98,7 +98,7 @@ def drop_rows(connection: Connection, things: Iterable[Thing]) -> None:
             continue
         held = holdings.c.kind == thing.kind, holdings.c.id == thing.id
         connection.execute(delete(holdings).where(*held))
-        if thing.kind == Kind.PLAN:
+        if thing.kind == ResultKind.PLAN:
             connection.execute(delete(jobs).where(is_open, jobs.c.plan_id == thing.id))
 
 

@@ -13,7 +13,7 @@ from service.storage.ownership import CASE
 
 
 @dataclass(frozen=True)
-class Held:
+class HoldingRow:
     """A row of what an owner holds; `used_s` is the last use of it, in seconds since 1970."""
 
     owner: str
@@ -41,7 +41,7 @@ Size = Callable[[str, str], int]
 """The bytes of the files of a kind and an id."""
 
 
-def due(held: Sequence[Held], working: Set[Key], size: Size, policy: Policy, now_s: float) -> list[Due]:
+def due(held: Sequence[HoldingRow], working: Set[Key], size: Size, policy: Policy, now_s: float) -> list[Due]:
     """What is to go, in order: results, then cases. Nothing that open jobs are `working` on."""
     results = _Group([row for row in held if row.kind != CASE], working)
     going = results.by_age("keep_plans_days", before_s(now_s, policy.keep_plans_days))
@@ -57,7 +57,9 @@ def due(held: Sequence[Held], working: Set[Key], size: Size, policy: Policy, now
 class _Group:
     """Rows of results, or of cases with all `others` that are held; and when each was used last."""
 
-    def __init__(self, rows: Iterable[Held], working: Set[Key], others: Sequence[Held] = ()) -> None:
+    def __init__(
+        self, rows: Iterable[HoldingRow], working: Set[Key], others: Sequence[HoldingRow] = ()
+    ) -> None:
         self._last_s: dict[Key, float] = {}
         for row in rows:
             key = row.owner, row.kind, row.id
@@ -72,7 +74,7 @@ class _Group:
         if before_s is None:
             return []
         old = [key for key, last_s in self._last_s.items() if last_s < before_s and key not in self._needed]
-        return [self._let_go(key, setting) for key in sorted(old, key=self._order)]
+        return [self._take_out(key, setting) for key in sorted(old, key=self._order)]
 
     def by_size(self, setting: str, most_bytes: int | None, size: Size) -> list[Due]:
         """What takes the rest below the bound, as far as nothing needs it. It is no longer of the group."""
@@ -89,11 +91,11 @@ class _Group:
             if file in self._used or any(key in self._needed for key in holders[file]):
                 continue
             total -= sizes[file]
-            going += [self._let_go(key, setting) for key in sorted(holders[file])]
+            going += [self._take_out(key, setting) for key in sorted(holders[file])]
         return going
 
     def _order(self, key: Key) -> tuple[float, Key]:
         return self._last_s[key], key
 
-    def _let_go(self, key: Key, setting: str) -> Due:
+    def _take_out(self, key: Key, setting: str) -> Due:
         return Due(*key, self._last_s.pop(key), setting)

@@ -1,4 +1,4 @@
-"""Grace: nothing goes for a day after the settings were changed, or after the clock may have been.
+"""GracePeriod: nothing goes for a day after the settings were changed, or after the clock may have been.
 
 A digit too few in a setting, or a clock that is years ahead, would empty the store at once. So the policy
 and the last round are noted in the data folder. Where the policy is another, or the last round was more than
@@ -22,7 +22,7 @@ GRACE_S = DAY_S
 """How long nothing goes, and the longest time between rounds that raises no doubt [U]."""
 
 
-class Grace:
+class GracePeriod:
     """The note in a data folder. Raises OSError where it cannot be written, though the disk is not full."""
 
     def __init__(self, data_dir: Path, policy: Policy, clock_s: Callable[[], float] = time.time) -> None:

@@ -1,4 +1,4 @@
-"""Rounds: what is due goes, a bounded number at once, by one server of a data folder at a time."""
+"""RetentionRounds: what is due goes, a bounded number at once, by one server of a data folder at a time."""
 
 import contextlib
 import fcntl
@@ -15,12 +15,12 @@ from service.host.timestamp import rfc3339
 from service.jobs.job_table import JobTable
 from service.logs.audit import settle
 from service.logs.json_lines import AUDIT
-from service.logs.rotation import put_by
-from service.maintenance.retention.due import Due, Held, Key, due
-from service.maintenance.retention.grace import Grace
+from service.logs.rotation import rotated_files
+from service.maintenance.retention.due import Due, HoldingRow, Key, due
+from service.maintenance.retention.grace import GracePeriod
 from service.maintenance.retention.policy import Policy, before_s
 from service.problems import Problem
-from service.schemas.result_kinds import Kind
+from service.schemas.result_kinds import ResultKind
 from service.storage.database.connection import Database, Unavailable
 from service.storage.database.tables import holdings, jobs, sizes
 from service.storage.job_states import OPEN
@@ -42,7 +42,7 @@ JOB, LOG = "jobs", "audit"
 _log = logging.getLogger("seedpath.retention")
 
 
-class Used(Exception):
+class StillUsed(Exception):
     """It was used since it was found to be due."""
 
 
@@ -95,9 +95,9 @@ class Retention:
                 _note(one)
                 self._audit.with_name(one.id).unlink(missing_ok=True)
             else:
-                kind = Kind(one.kind)
+                kind = ResultKind(one.kind)
                 self._library.remove_result(one.owner, kind, one.id, lambda c: _note_unused(c, one))
-        except (Used, Problem):
+        except (StillUsed, Problem):
             # It is used again, or gone already.
             return False
         return True
@@ -108,7 +108,7 @@ class Retention:
         return [Due(job.owner, JOB, job.id, job.ended_s or before or 0.0, "keep_jobs_days") for job in ended]
 
     def _due_logs(self) -> list[Due]:
-        files = put_by(self._audit)
+        files = rotated_files(self._audit)
         before = before_s(self._clock_s(), self._policy.keep_audit_days)
         old = [one for one in files if before is not None and one.at_s < before]
         found = [Due("", LOG, one.path.name, one.at_s, "keep_audit_days") for one in old]
@@ -124,12 +124,13 @@ class Retention:
         return found
 
 
-class Rounds:
-    """Rounds of one server: at its start, and again and again. Where the policy is empty there are none."""
+class RetentionRounds:
+    """RetentionRounds of one server: at its start, and again and again. Where the policy is empty there are
+    none."""
 
     def __init__(self, retention: Retention, policy: Policy, data_dir: Path) -> None:
         self._retention, self._policy, self._data_dir = retention, policy, data_dir
-        self._grace = Grace(data_dir, policy)
+        self._grace = GracePeriod(data_dir, policy)
         self._periodic_thread = PeriodicThread("seedpath-retention", self._look_in_time, PAUSE_S)
         self._next_s = 0.0
 
@@ -175,7 +176,7 @@ class Rounds:
             _log.warning("Retention waits: %s", error)
 
 
-def _rows(connection: Connection) -> tuple[list[Held], set[Key], dict[tuple[str, str], int]]:
+def _rows(connection: Connection) -> tuple[list[HoldingRow], set[Key], dict[tuple[str, str], int]]:
     """What is held, what open jobs work on, and sizes in bytes by kind and id."""
     kept = select(holdings.c.owner, holdings.c.kind, holdings.c.id, holdings.c.case_id, LAST_USED)
     works = select(jobs.c.owner, jobs.c.case_id, jobs.c.plan_id).where(jobs.c.state.in_(OPEN))
@@ -183,17 +184,17 @@ def _rows(connection: Connection) -> tuple[list[Held], set[Key], dict[tuple[str,
     for owner, case_id, plan_id in connection.execute(works):
         working.add((owner, CASE, case_id))
         if plan_id is not None:
-            working.add((owner, Kind.PLAN, plan_id))
+            working.add((owner, ResultKind.PLAN, plan_id))
     bytes = {(kind, id): size for kind, id, size in connection.execute(select(sizes))}
-    return [Held(*row) for row in connection.execute(kept)], working, bytes
+    return [HoldingRow(*row) for row in connection.execute(kept)], working, bytes
 
 
 def _note_unused(connection: Connection, one: Due) -> None:
-    """Write the line before it goes: there is none that goes without. Raises Used where it is needed, by what
-    the library does not look at."""
+    """Write the line before it goes: there is none that goes without. Raises StillUsed where it is needed, by
+    what the library does not look at."""
     last_s = last_used_s(connection, one.owner, one.kind, one.id)
     if last_s != one.last_used_s or (one.kind == CASE and has_results(connection, one.owner, one.id)):
-        raise Used
+        raise StillUsed
     _note(one)
 
 

@@ -42,7 +42,7 @@ holdings = Table(
     metadata,
     Column("number", _number, primary_key=True, autoincrement=True),
     Column("owner", String(100), nullable=False),
-    # A made.Kind, or "cases".
+    # A made.ResultKind, or "cases".
     Column("kind", String(20), nullable=False),
     Column("id", String(64), nullable=False),
     # The case that it was made from; a case's own.
@@ -79,7 +79,7 @@ jobs = Table(
     Column("id", String(32), nullable=False, unique=True),
     Column("owner", String(100), nullable=False, index=True),
     Column("case_id", String(64), nullable=False, index=True),
-    # What is asked: a made.Kind, its body as JSON, and the plan that it is about.
+    # What is asked: a made.ResultKind, its body as JSON, and the plan that it is about.
     Column("kind", String(20), nullable=False),
     Column("asked", Text, nullable=False),
     Column("plan_id", String(64)),

@@ -11,11 +11,11 @@ from service.host.periodic_thread import run_bounded
 from service.jobs.dispatcher import Dispatcher
 from service.jobs.heartbeat_monitor import WorkforceStatus
 from service.jobs.job_table import JobTable
-from service.problems import Problem, Report, of_disk
+from service.problems import Problem, Report, disk_report
 from service.settings import Settings
 from service.storage.database.connection import Database
 from service.storage.file_store import Store
-from service.storage.reserved_space import Reserve
+from service.storage.reserved_space import ReservedSpace
 from service.web.health.background_check import BackgroundCheck
 
 PATIENCE_S = 1.0
@@ -36,7 +36,9 @@ class HealthStatus:
 class HealthMonitor:
     """The checks of disk and database, and what the dispatcher sees of its workers."""
 
-    def __init__(self, settings: Settings, store: Store, reserve: Reserve, dispatcher: Dispatcher) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, reserve: ReservedSpace, dispatcher: Dispatcher
+    ) -> None:
         self._store, self._reserve, self._dispatcher = store, reserve, dispatcher
         # With a connection of its own: a crowd may have all others.
         self._database = Database(settings.database, PATIENCE_S)
@@ -98,7 +100,7 @@ def _reported(error: Exception | None) -> Report | None:
         case Problem():
             return error.report
         case OSError():
-            return of_disk(error)
+            return disk_report(error)
     return _silent(str(error))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect, Request
 
-from service.problems import of_json, problem
+from service.problems import json_problem, problem
 from service.schemas.json.strict import Model, NotJson, Refused, read_model
 from service.web.http.owner import held_by, owner_of
 from service.web.services import state_of
@@ -101,4 +101,4 @@ async def json_body(request: Request, model: type[Model], max_bytes: int, hint: 
         read = partial(read_model, model, max_bytes=max_bytes)
         return body, await state_of(request).large_json.read(owner_of(request), body, read)
     except (NotJson, Refused) as error:
-        raise of_json(error) from None
+        raise json_problem(error) from None

@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
 from service.problems import problem
-from service.schemas.result_kinds import Kind
-from service.storage.job import Job, Order
+from service.schemas.result_kinds import ResultKind
+from service.storage.job import Job, NewJob
 from service.storage.job_states import FINAL, State
 from service.web.http.etags import unless_known
 from service.web.http.owner import owner_of
@@ -61,13 +61,13 @@ _KEY = re.compile(r"[!#-~]{1,200}")
 
 
 async def order(
-    request: Request, kind: Kind, case_id: str, body: bytes, plan_id: str | None = None
+    request: Request, kind: ResultKind, case_id: str, body: bytes, plan_id: str | None = None
 ) -> Response:
     """Accept a job and answer it. Raises Problem."""
     state = state_of(request)
     url = f"{request.method} {request.url.path}\n".encode()
     fingerprint = await run_in_threadpool(lambda: hashlib.sha256(url + body).hexdigest())
-    asked = Order(
+    asked = NewJob(
         id=uuid.uuid4().hex,
         owner=owner_of(request),
         case_id=case_id,
@@ -121,7 +121,7 @@ async def _ended(request: Request, job: Job, wait_s: float) -> Job:
 
 
 async def kept_answer(
-    request: Request, kind: Kind, result_id: str, headers: dict[str, str] | None = None
+    request: Request, kind: ResultKind, result_id: str, headers: dict[str, str] | None = None
 ) -> Response:
     """What was made, byte for byte. Raises Problem when it is not there, or damaged.
 

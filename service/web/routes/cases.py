@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from anatomy.readers.mesh.mesh_axes import MeshAxes
 from service.host.timestamp import rfc3339
 from service.operations.case_files import MESH_AXES, content_of, identify
-from service.problems import of_json, problem
+from service.problems import json_problem, problem
 from service.schemas.json.canonical import to_json
 from service.schemas.json.strict import NotJson, Refused, Strict, read_model
 from service.schemas.plan.model import InputModel
@@ -158,7 +158,7 @@ async def add_case(request: Request) -> Response:
         else:
             raise problem("unsupported-media-type", "Send multipart/form-data, or application/json.")
         case_id = identify(content)
-        there = await run_in_threadpool(library.hold_case, owner, case_id)
+        there = await run_in_threadpool(library.grant_case, owner, case_id)
         if there is not None:
             found, is_new = there
             # As if the files were new: whether others hold the same is not for this owner to know.
@@ -216,7 +216,7 @@ async def _builtin(request: Request) -> str:
         # So small that it is read at once.
         return read_model(BuiltinCase, body, MAX_BUILTIN_BYTES).builtin
     except (NotJson, Refused) as error:
-        raise of_json(error) from None
+        raise json_problem(error) from None
 
 
 def _answer(stored: StoredCase, status: int) -> JSONResponse:

@@ -10,9 +10,9 @@ from service.problems import problem
 from service.schemas.in_patient import MAX_FOUND_BYTES, EvaluateBody, ReplanBody
 from service.schemas.plan.file import Unreadable, read_kept_plan
 from service.schemas.plan.followup import EvaluationModel, ReplannedModel
-from service.schemas.result_kinds import Kind
+from service.schemas.result_kinds import ResultKind
 from service.storage.case_of_plan import case_of_plan
-from service.storage.kept_plan import of_plan
+from service.storage.kept_plan import unreadable_plan
 from service.storage.library import Library
 from service.web.http.body import json_body, stated
 from service.web.http.job_answers import ACCEPTED, order, ordering
@@ -66,7 +66,7 @@ async def evaluate_implant(request: Request, plan_id: str) -> Response:
     hint = 'as {"seeds": [{"position_mm": [x, y, z], "axis": null}]}'
     body, asked = await json_body(request, EvaluateBody, MAX_FOUND_BYTES, hint)
     stored = await run_in_threadpool(case_of_plan, library, owner, plan, plan_id, asked.case)
-    return await order(request, Kind.EVALUATION, stored.record["id"], body, plan_id)
+    return await order(request, ResultKind.EVALUATION, stored.record["id"], body, plan_id)
 
 
 @router.post(
@@ -88,16 +88,16 @@ async def replan(request: Request, plan_id: str) -> Response:
     hint = 'as {"needles": [{"path_id": null, "entry_mm": [x, y, z], "tip_mm": [x, y, z]}]}'
     body, asked = await json_body(request, ReplanBody, MAX_FOUND_BYTES, hint)
     stored = await run_in_threadpool(case_of_plan, library, owner, plan, plan_id, asked.case)
-    return await order(request, Kind.REPLAN, stored.record["id"], body, plan_id)
+    return await order(request, ResultKind.REPLAN, stored.record["id"], body, plan_id)
 
 
 def _plan(library: Library, owner: str, plan_id: str) -> Plan:
     """A stored plan that an implant can be held against. Raises Problem."""
-    text = library.result(owner, Kind.PLAN, plan_id)
+    text = library.result(owner, ResultKind.PLAN, plan_id)
     try:
         plan = read_kept_plan(text, plan_id)
     except Unreadable as error:
-        raise of_plan(error, plan_id) from None
+        raise unreadable_plan(error, plan_id) from None
     if plan.request.prescription is None:
         raise problem(
             "conflict", "The plan has no prescription, so there is no dose. Make a plan with a prescription."

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from service.schemas.result_kinds import Kind
+from service.schemas.result_kinds import ResultKind
 from service.storage.job import Job
 from service.storage.job_states import State
 from service.web.http.etags import IF_MATCH, IF_NONE_MATCH, NOT_MODIFIED, refuse_outdated, unless_known
@@ -38,7 +38,7 @@ class JobModel(BaseModel):
     `plan` that of the plan which is it, or is in it; `problem` says why it failed."""
 
     id: str
-    kind: Kind
+    kind: ResultKind
     state: State
     case: str
     progress: ProgressModel | None

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response, WebSocket
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from service.problems import Problem, of_json
+from service.problems import Problem, json_problem
 from service.schemas.appraisal import MAX_NEEDLES_BYTES, AppraisalsModel, NeedlesBody, NeedlesMessage
 from service.schemas.json.strict import NotJson, Refused, parsed, validated
 from service.schemas.request.model import PlanRequest
@@ -108,7 +108,7 @@ async def paths_socket(socket: WebSocket, case_id: str) -> None:
             # The answer is JSON already, an object: the id becomes its first member.
             await socket.send_text(f'{{"id":{json.dumps(id)},{answer.decode()[1:]}')
         except (NotJson, Refused) as error:
-            await _send_problem(socket, id, of_json(error))
+            await _send_problem(socket, id, json_problem(error))
         except Problem as refused:
             await _send_problem(socket, id, refused)
         if wait_s is not None:

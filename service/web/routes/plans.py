@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 
 from service.schemas.plan.model import PlanModel
 from service.schemas.request.model import MAX_REQUEST_BYTES, PlanRequest
-from service.schemas.result_kinds import Kind
+from service.schemas.result_kinds import ResultKind
 from service.web.http.body import json_body, stated
 from service.web.http.job_answers import ACCEPTED, order, ordering
 from service.web.http.owner import owner_of
@@ -58,4 +58,4 @@ async def add_plan(request: Request, case_id: str) -> Response:
     """Plan a case: 202 and a job to ask after, or the plan itself under `Prefer: wait=n`."""
     await run_in_threadpool(state_of(request).library.case, owner_of(request), case_id)
     body, _ = await json_body(request, PlanRequest, MAX_REQUEST_BYTES, "{} is all defaults")
-    return await order(request, Kind.PLAN, case_id, body)
+    return await order(request, ResultKind.PLAN, case_id, body)

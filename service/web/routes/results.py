@@ -12,7 +12,7 @@ from service.schemas.json.canonical import to_json
 from service.schemas.plan.followup import EvaluationModel, ReplannedModel
 from service.schemas.plan.model import PlanModel
 from service.schemas.plan_summary import PlanSummary
-from service.schemas.result_kinds import Kind
+from service.schemas.result_kinds import ResultKind
 from service.web.http.etags import IF_MATCH, IF_NONE_MATCH, NOT_MODIFIED, refuse_outdated
 from service.web.http.job_answers import kept_answer
 from service.web.http.owner import owner_of
@@ -77,12 +77,12 @@ async def list_plans(
     """Plans, newest first, with what they are known by: target, main figures, and worst news."""
     state, owner = state_of(request), owner_of(request)
     case_id = None if case is None else case.rpartition("/")[2]
-    found = await run_in_threadpool(state.library.listed, owner, Kind.PLAN, cursor, limit + 1, case_id)
+    found = await run_in_threadpool(state.library.listed, owner, ResultKind.PLAN, cursor, limit + 1, case_id)
     summaries = await run_in_threadpool(state.summaries.of_plans, found[:limit])
     items = [
         {
             "id": held.id,
-            "address": f"/v1/{Kind.PLAN}/{held.id}",
+            "address": f"/v1/{ResultKind.PLAN}/{held.id}",
             "case": f"/v1/cases/{held.case_id}",
             "created": rfc3339(held.created_s),
             "summary": to_json(summary),
@@ -95,40 +95,40 @@ async def list_plans(
 @router.get("/plans/{plan_id:id}", response_model=PlanModel, **_READ)
 async def get_plan(request: Request, plan_id: str) -> Response:
     """A plan, byte for byte as it was made."""
-    return await kept_answer(request, Kind.PLAN, plan_id)
+    return await kept_answer(request, ResultKind.PLAN, plan_id)
 
 
 @router.get("/evaluations/{evaluation_id}", response_model=EvaluationModel, **_READ)
 async def get_evaluation(request: Request, evaluation_id: str) -> Response:
     """An evaluation, byte for byte as it was made."""
-    return await kept_answer(request, Kind.EVALUATION, evaluation_id)
+    return await kept_answer(request, ResultKind.EVALUATION, evaluation_id)
 
 
 @router.get("/replans/{replan_id}", response_model=ReplannedModel, **_READ)
 async def get_replan(request: Request, replan_id: str) -> Response:
     """A replanning, byte for byte as it was made."""
-    return await kept_answer(request, Kind.REPLAN, replan_id)
+    return await kept_answer(request, ResultKind.REPLAN, replan_id)
 
 
 @router.delete("/plans/{plan_id:id}", **_REMOVED)
 async def remove_plan(request: Request, plan_id: str) -> Response:
     """Remove a plan. What was made of it stays; files of a removed case that only it needed go."""
-    return await _removed(request, Kind.PLAN, plan_id)
+    return await _removed(request, ResultKind.PLAN, plan_id)
 
 
 @router.delete("/evaluations/{evaluation_id}", **_REMOVED)
 async def remove_evaluation(request: Request, evaluation_id: str) -> Response:
     """Remove an evaluation. The supplement in it is a plan of its own, and stays."""
-    return await _removed(request, Kind.EVALUATION, evaluation_id)
+    return await _removed(request, ResultKind.EVALUATION, evaluation_id)
 
 
 @router.delete("/replans/{replan_id}", **_REMOVED)
 async def remove_replan(request: Request, replan_id: str) -> Response:
     """Remove a replanning. The plan in it stays."""
-    return await _removed(request, Kind.REPLAN, replan_id)
+    return await _removed(request, ResultKind.REPLAN, replan_id)
 
 
-async def _removed(request: Request, kind: Kind, result_id: str) -> Response:
+async def _removed(request: Request, kind: ResultKind, result_id: str) -> Response:
     refuse_outdated(request, f'"{result_id}"')
     library, owner = state_of(request).library, owner_of(request)
     await run_in_threadpool(library.remove_result, owner, kind, result_id)

@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from planner.records.plan import SOFTWARE
 from service.problems import problem
-from service.schemas.result_kinds import Kind
+from service.schemas.result_kinds import ResultKind
 from service.schemas.skin_access import SkinAccessModel, Triple
 from service.schemas.slices import MAX_SLICES_BYTES, SlicesBody, SlicesModel
 from service.web.http.body import json_body, stated
@@ -91,8 +91,8 @@ async def case_slices(request: Request, case_id: str) -> Response:
     _, body = await json_body(request, SlicesBody, MAX_SLICES_BYTES, hint)
     plan = None
     if body.plan is not None:
-        plan = await run_in_threadpool(state.library.result, owner, Kind.PLAN, body.plan)
-        if case_id not in await run_in_threadpool(state.library.cases_of, owner, Kind.PLAN, body.plan):
+        plan = await run_in_threadpool(state.library.result, owner, ResultKind.PLAN, body.plan)
+        if case_id not in await run_in_threadpool(state.library.cases_of, owner, ResultKind.PLAN, body.plan):
             raise problem("conflict", "The plan was made from another case. Name a plan of this one.")
     answer = await state.appraisers.sliced(owner, stored, cache_key(body.request), body, plan)
     return Response(answer, media_type="application/json")

@@ -22,7 +22,7 @@ from service.interactive.unzip.file_names import refuse_bad_name
 from service.interactive.unzip.task import Take
 from service.interactive.unzip.unzip import is_zip
 from service.operations.case_files import MESH_AXES, PARTS, StoredFile, content_of, sha256_of
-from service.problems import of_part, problem
+from service.problems import part_problem, problem
 from service.schemas.json.strict import FieldError
 from service.settings import MIB, Settings
 from service.web.http.body import chunks
@@ -91,11 +91,13 @@ def _refuse_wrong_parts(names: list[str]) -> None:
     for name in names:
         known = (*PARTS, MESH_AXES)
         if name not in known:
-            raise of_part("malformed-upload", name, f"Unknown part {name!r}. {did_you_mean(name, known)}")
+            raise part_problem(
+                "malformed-upload", name, f"Unknown part {name!r}. {did_you_mean(name, known)}"
+            )
         if name not in REPEATABLE and names.count(name) > 1:
-            raise of_part("malformed-upload", name, f"The part {name!r} may occur once. Send one.")
+            raise part_problem("malformed-upload", name, f"The part {name!r} may occur once. Send one.")
     if "file" not in names:
-        raise of_part(
+        raise part_problem(
             "malformed-upload",
             "file",
             "The part 'file' is missing. Send the label map, masks or surfaces in it.",
@@ -112,7 +114,7 @@ def _axes(files: list[FilePart]) -> MeshAxes | None:
             axes = parse_axes(said)
             if axes is None:
                 detail = f"{said!a} is none that surfaces are read in. {SEND_AXES}"
-                raise of_part("malformed-upload", MESH_AXES, detail)
+                raise part_problem("malformed-upload", MESH_AXES, detail)
             return axes
     return None
 
@@ -172,7 +174,7 @@ def _alone_in(folder: Path) -> Path | None:
     maps = [file for file in files if file.name.lower().endswith(NIFTI_SUFFIXES)]
     tables = [file for file in files if file.suffix.lower() == ".json"]
     if len(maps) == len(tables) == 1:
-        raise of_part(
+        raise part_problem(
             "malformed-upload",
             "file",
             "the zip holds a label map and a table of names. Send them as two parts: "

@@ -4,7 +4,7 @@ import pytest
 
 from anatomy.errors import ReadError
 from anatomy.structures import InputDigest
-from service.operations.same_inputs import exchanged, refuse_other_files, refuse_other_roles
+from service.operations.input_matching import exchanged, refuse_other_files, refuse_other_roles
 
 MADE = [InputDigest("aorta.nii.gz", "a"), InputDigest("fat.nii.gz", "f"), InputDigest("ct.nii.gz", "c")]
 

@@ -26,7 +26,7 @@ from service.cli import main as cli
 from service.cli.arguments import add_mesh_axes
 from service.operations.case import Case, open_case
 from service.operations.input_files import BadFile
-from service.operations.same_inputs import refuse_left_out
+from service.operations.input_matching import refuse_left_out
 from service.settings import Settings
 from service.study.cohort import Shared, cohort
 from service.web.app import create_app

@@ -12,7 +12,7 @@ from planner.records.plan import Plan
 from planner.records.wording.set_claims import set_claims
 from planner.verify import verify
 from service.operations.own_verification import own_block
-from service.operations.reproduce import same_again
+from service.operations.reproduce import compare_plans
 
 Edit = Callable[[Plan], Plan]
 
@@ -100,7 +100,7 @@ def test_an_edit_is_found_by_check_and_where_that_can_be_by_verification_alone(w
     assert edited != plan
     found = verify(edited, who.scene)
     assert found.passed is not by_verification
-    assert not all(check.passed for check in same_again(edited, plan))
+    assert not all(check.passed for check in compare_plans(edited, plan))
     # Its own block is of the plan as it was: what it claims of numbers that verification looks at is told.
     if by_verification:
         assert not all(check.passed for check in own_block(edited.verification, found))

@@ -105,7 +105,7 @@ def slid(p: Path, number: int, mm: float) -> tuple[SeedDrop, ...]:
     return tuple(replace(s, retraction_mm=b) for s, b in zip(moved, backs, strict=True))
 
 
-def serve_in_background(p: Path, mm: float) -> tuple[SeedDrop, ...]:
+def beside(p: Path, mm: float) -> tuple[SeedDrop, ...]:
     first, *others = p.seeds
     x, y, z = first.position_mm
     return (replace(first, position_mm=(x + mm, y, z)), *others)
@@ -269,7 +269,7 @@ def of_needles(change: Callable[[Path], Path]) -> Fault:
 FAULTS: dict[str, tuple[Fault, str]] = {
     # seeds
     "a seed 1 mm beside its needle": (
-        seeds_of("N1", lambda p: serve_in_background(p, 1.0)),
+        seeds_of("N1", lambda p: beside(p, 1.0)),
         "the seed lies on the axis",
     ),
     "a seed slid by 1 mm, the dose as it was": (seeds_of("N2", lambda p: slid(p, 0, 1.0)), "dose at a point"),

@@ -140,19 +140,19 @@ CLAIM_FAULTS: dict[str, tuple[Fault, str]] = {
     "frame named RAS": (lambda plan: replace(plan, frame="RAS"), "frame"),
     # the track
     "entry above the skin": (
-        on("right", lambda p: replace(p, entry_mm=serve_in_background(p.entry_mm, p.direction, -1.0))),
+        on("right", lambda p: replace(p, entry_mm=beside(p.entry_mm, p.direction, -1.0))),
         "the entry is on the skin",
     ),
     "entry inside the body": (
-        on("right", lambda p: replace(p, entry_mm=serve_in_background(p.entry_mm, p.direction, 1.0))),
+        on("right", lambda p: replace(p, entry_mm=beside(p.entry_mm, p.direction, 1.0))),
         "the entry is on the skin",
     ),
     "tip short of the distal edge": (
-        on("right", lambda p: replace(p, tip_mm=serve_in_background(p.tip_mm, p.direction, -0.5))),
+        on("right", lambda p: replace(p, tip_mm=beside(p.tip_mm, p.direction, -0.5))),
         "the tip is at the distal edge",
     ),
     "tip beyond the target": (
-        on("right", lambda p: replace(p, tip_mm=serve_in_background(p.tip_mm, p.direction, 0.5))),
+        on("right", lambda p: replace(p, tip_mm=beside(p.tip_mm, p.direction, 0.5))),
         "the tip is at the distal edge",
     ),
     "entry and tip exchanged": (
@@ -430,9 +430,7 @@ CLAIM_FAULTS: dict[str, tuple[Fault, str]] = {
 }
 
 
-def serve_in_background(
-    point: tuple[float, ...], direction: tuple[float, ...], mm: float
-) -> tuple[float, ...]:
+def beside(point: tuple[float, ...], direction: tuple[float, ...], mm: float) -> tuple[float, ...]:
     """The point, moved along the direction."""
     return tuple(p + mm * d for p, d in zip(point, direction, strict=True))
 

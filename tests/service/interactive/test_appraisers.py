@@ -12,7 +12,7 @@ from phantom import write_phantom
 
 from planner.records.paths import Aim
 from service.interactive import appraisers as module
-from service.interactive.appraise_task import Needles, appraise, joined
+from service.interactive.appraise_task import NeedlesTask, appraise, joined
 from service.interactive.appraisers import SHARED_FROM, Appraisers
 from service.operations.case import Case
 from service.problems import Problem
@@ -102,7 +102,7 @@ def test_what_cannot_be_asked_of_a_case_is_one_problem_from_all_benches(two: App
 @pytest.mark.parametrize(("count", "most", "sizes"), [(5, 2, [2, 3]), (3, 4, [1, 1, 1]), (4, 1, [4])])
 def test_parts_are_in_order_and_of_about_one_size(count: int, most: int, sizes: list[int]) -> None:
     entries, tips = np.arange(3.0 * count).reshape(-1, 3), np.zeros((count, 3))
-    parts = Needles(Case("thorax"), b"{}", entries, tips, (Aim.PTV,) * count).parts(most)
+    parts = NeedlesTask(Case("thorax"), b"{}", entries, tips, (Aim.PTV,) * count).parts(most)
     assert [len(part.tips_mm) for part in parts] == sizes
     assert np.array_equal(np.vstack([part.entries_mm for part in parts]), entries)
 
@@ -111,7 +111,7 @@ def test_however_needles_are_parted_the_bytes_are_the_same(case: Case) -> None:
     asked = body(12)
     entries, tips = (np.array([getattr(n, name) for n in asked.paths]) for name in ("entry_mm", "tip_mm"))
     aims = (Aim.TARGET, Aim.PTV, Aim.GIVEN) * 4
-    needles = Needles(case, asked.request.model_dump_json(by_alias=True).encode(), entries, tips, aims)
+    needles = NeedlesTask(case, asked.request.model_dump_json(by_alias=True).encode(), entries, tips, aims)
     whole = joined([appraise(lambda _: None, needles)])
     for most in (2, 5, 12):
         assert joined([appraise(lambda _: None, part) for part in needles.parts(most)]) == whole

@@ -1,4 +1,4 @@
-"""Turns at sandboxes: so many at once, owner by owner, so many places for each."""
+"""FairQueue at sandboxes: so many at once, owner by owner, so many places for each."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.interactive import sandbox_pool
-from service.interactive.fair_queue import Full, Turns
+from service.interactive.fair_queue import FairQueue, QueueFull
 from service.interactive.sandbox_pool import SandboxPool
 from service.jobs.sandbox.sandbox import ProcessLost, ResourceLimits
 from service.problems import Problem
@@ -28,13 +28,13 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
-async def in_order(turns: Turns, owners: str) -> str:
-    """The owners in the order of their turns; all ask at once, the first has it while the others come."""
+async def in_order(queue: FairQueue, owners: str) -> str:
+    """The owners in the order of their queue; all ask at once, the first has it while the others come."""
     had: list[str] = []
     going = asyncio.Event()
 
     async def ask(owner: str) -> None:
-        async with turns.turn(owner):
+        async with queue.turn(owner):
             had.append(owner)
             await going.wait()
 
@@ -45,8 +45,8 @@ async def in_order(turns: Turns, owners: str) -> str:
     return "".join(had)
 
 
-async def one(turns: Turns, owner: str) -> str:
-    async with turns.turn(owner):
+async def one(queue: FairQueue, owner: str) -> str:
+    async with queue.turn(owner):
         return owner
 
 
@@ -59,27 +59,27 @@ def run(asked: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
     [("aaaa", "aaaa"), ("aaaab", "aabaa"), ("aaabbc", "aabcab"), ("abab", "abab"), ("a", "a")],
 )
 def test_owners_take_turns(asked: str, had: str) -> None:
-    assert run(lambda: in_order(Turns(10), asked)) == had
+    assert run(lambda: in_order(FairQueue(10), asked)) == had
 
 
 def test_places_that_others_have_taken_are_nobody_elses_loss() -> None:
     async def asked() -> None:
-        turns = Turns(most_of_owner=2)
-        async with turns.turn("first"):
+        queue = FairQueue(most_of_owner=2)
+        async with queue.turn("first"):
             # As many as there are places of theirs, and of many.
-            others = [asyncio.create_task(one(turns, f"{n}")) for n in range(50) for _ in range(2)]
+            others = [asyncio.create_task(one(queue, f"{n}")) for n in range(50) for _ in range(2)]
             await settled()
             for n in range(50):
-                with pytest.raises(Full):
-                    await one(turns, f"{n}")
-            last = [asyncio.create_task(one(turns, owner)) for owner in ("first", "last", "last")]
+                with pytest.raises(QueueFull):
+                    await one(queue, f"{n}")
+            last = [asyncio.create_task(one(queue, owner)) for owner in ("first", "last", "last")]
             await settled()
-            with pytest.raises(Full):
-                await one(turns, "first")
+            with pytest.raises(QueueFull):
+                await one(queue, "first")
         assert await asyncio.gather(*last) == ["first", "last", "last"]
         await asyncio.gather(*others)
         # All places are free again.
-        assert await in_order(turns, "aab") == "aab"
+        assert await in_order(queue, "aab") == "aab"
 
     run(asked)
 
@@ -87,10 +87,10 @@ def test_places_that_others_have_taken_are_nobody_elses_loss() -> None:
 @pytest.mark.parametrize("after_it_came", [False, True])
 def test_a_turn_that_is_given_up_goes_to_the_next(after_it_came: bool) -> None:
     async def asked() -> None:
-        turns = Turns(5)
-        first = turns.turn("a")
+        queue = FairQueue(5)
+        first = queue.turn("a")
         await first.__aenter__()
-        given_up, last = (asyncio.create_task(one(turns, owner)) for owner in "bc")
+        given_up, last = (asyncio.create_task(one(queue, owner)) for owner in "bc")
         await settled()
         if after_it_came:
             await first.__aexit__(None, None, None)
@@ -107,11 +107,11 @@ def test_a_turn_that_is_given_up_goes_to_the_next(after_it_came: bool) -> None:
 
 def test_places_that_are_given_up_cost_their_owner_no_rank() -> None:
     async def ask() -> str:
-        turns, going = Turns(), asyncio.Event()
+        queue, going = FairQueue(), asyncio.Event()
         had: list[str] = []
 
         async def work(owner: str) -> None:
-            async with turns.turn(owner):
+            async with queue.turn(owner):
                 had.append(owner)
                 await going.wait()
 
@@ -122,7 +122,7 @@ def test_places_that_are_given_up_cost_their_owner_no_rank() -> None:
         await settled()
         going.set()
         await asyncio.gather(*tasks, return_exceptions=True)
-        assert not turns._waiting
+        assert not queue._waiting
         return "".join(had)
 
     assert run(ask) == "xabb"
@@ -130,14 +130,14 @@ def test_places_that_are_given_up_cost_their_owner_no_rank() -> None:
 
 def test_who_gives_up_all_his_places_is_not_remembered() -> None:
     async def ask() -> int:
-        turns = Turns()
-        async with turns.turn("x"):
-            tasks = [asyncio.create_task(one(turns, "a")) for _ in range(100)]
+        queue = FairQueue()
+        async with queue.turn("x"):
+            tasks = [asyncio.create_task(one(queue, "a")) for _ in range(100)]
             await settled()
             for task in tasks:
                 task.cancel()
             await settled()
-            return len(turns._waiting)
+            return len(queue._waiting)
 
     assert run(ask) == 0
 
@@ -145,7 +145,7 @@ def test_who_gives_up_all_his_places_is_not_remembered() -> None:
 def test_an_owner_who_has_all_his_places_is_told_when_to_come_back() -> None:
     async def asked() -> None:
         sandbox = SandboxPool("Trying", ResourceLimits(60.0, 1 << 40, 0), most_of_owner=1)
-        async with sandbox._turns.turn("a"):
+        async with sandbox._queue.turn("a"):
             with pytest.raises(Problem) as refused:
                 await sandbox.run("a", print)
             assert refused.value.report.kind == "too-many-requests"
@@ -168,14 +168,14 @@ def test_one_owner_has_all_turns_but_one(at_once: int, asked: str, first: str) -
     """Before any turn ends, and after."""
 
     async def ask() -> None:
-        turns = Turns(10, at_once)
+        queue = FairQueue(10, at_once)
         having: list[str] = []
         had: list[str] = []
         most: Counter[str] = Counter()
         going = asyncio.Event()
 
         async def one(owner: str) -> None:
-            async with turns.turn(owner):
+            async with queue.turn(owner):
                 having.append(owner)
                 assert len(having) <= at_once
                 most[owner] = max(most[owner], having.count(owner))
@@ -203,11 +203,11 @@ def test_turns_are_neither_lost_nor_doubled(at_once: int, asked: list[tuple[str,
     """Whoever asks, for however long, and gives up or not."""
 
     async def ask() -> None:
-        turns = Turns(100, at_once)
+        queue = FairQueue(100, at_once)
         having: Counter[str] = Counter()
 
         async def one(owner: str, for_long: int) -> None:
-            async with turns.turn(owner):
+            async with queue.turn(owner):
                 having[owner] += 1
                 assert having.total() <= at_once and having[owner] <= max(1, at_once - 1)
                 for _ in range(for_long):
@@ -222,8 +222,8 @@ def test_turns_are_neither_lost_nor_doubled(at_once: int, asked: list[tuple[str,
                 started[-1].cancel()
         await asyncio.wait_for(asyncio.gather(*started, return_exceptions=True), 10.0)
         # All of them are free again.
-        assert await asyncio.wait_for(in_order(turns, "abcabc"), 10.0)
-        assert turns._free == at_once and not turns._has and not turns._held
+        assert await asyncio.wait_for(in_order(queue, "abcabc"), 10.0)
+        assert queue._free == at_once and not queue._has and not queue._held
 
     run(ask)
 
@@ -305,7 +305,7 @@ def test_who_leaves_while_he_waits_has_no_turn() -> None:
     async def ask() -> None:
         sandbox = SandboxPool("Trying", ResourceLimits(GENEROUS_S, 1 << 40, 0), 1)
         try:
-            async with sandbox._turns.turn("a"):
+            async with sandbox._queue.turn("a"):
                 left = asyncio.create_task(sandbox.run("b", fakes.answer, 1))
                 await settled()
                 left.cancel()

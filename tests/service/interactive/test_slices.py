@@ -14,15 +14,17 @@ from small_chests import CHESTS, small_chest
 
 from anatomy.scene import Scene
 from anatomy.structures import Role
-from service.interactive.slices import BEYOND, BODY, NO_CT, Cut, sliced
+from service.interactive.slices import BEYOND, BODY, NO_CT, SliceTask, sliced
 from service.operations.case import Case
 from service.schemas.slices import MOST_PIXELS, SlicesBody, SlicesModel
 
 IMPORTANCE = [Role.TARGET, Role.FORBIDDEN, Role.LUNG, Role.PASSABLE, Role.OUTSIDE, Role.SKIN]
 
 
-def asked(entry_mm: np.ndarray, tip_mm: np.ndarray, half_mm: float = 30.0, pixel_mm: float = 1.5) -> Cut:
-    return Cut(Case("none"), b"", entry_mm, tip_mm, half_mm, pixel_mm, None)
+def asked(
+    entry_mm: np.ndarray, tip_mm: np.ndarray, half_mm: float = 30.0, pixel_mm: float = 1.5
+) -> SliceTask:
+    return SliceTask(Case("none"), b"", entry_mm, tip_mm, half_mm, pixel_mm, None)
 
 
 def needle_in(scene: Scene, away: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:

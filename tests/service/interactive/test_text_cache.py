@@ -3,14 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.interactive.text_cache import RecentTexts
+from service.interactive.text_cache import TextCache
 
 STEPS = st.lists(st.tuples(st.sampled_from("abcd"), st.none() | st.binary(max_size=8)), max_size=40)
 
 
 @given(STEPS)
 def test_the_last_used_texts_that_fit_are_there(steps: list[tuple[str, bytes | None]]) -> None:
-    texts = RecentTexts(most_bytes=12)
+    texts = TextCache(most_bytes=12)
     # The same by a list, the last used last, of which the longest end that fits is there.
     used: list[tuple[str, bytes]] = []
     for name, text in steps:
@@ -28,7 +28,7 @@ def test_the_last_used_texts_that_fit_are_there(steps: list[tuple[str, bytes | N
 
 
 def test_a_text_that_is_longer_than_all_room_is_not_there() -> None:
-    texts = RecentTexts(most_bytes=3)
+    texts = TextCache(most_bytes=3)
     texts.keep("a", b"1")
     texts.keep("b", b"1234")
     assert texts.get("a") is texts.get("b") is None

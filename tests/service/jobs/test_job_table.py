@@ -15,17 +15,17 @@ from job_transitions import TABLE
 
 from service.jobs.job_table import JobTable
 from service.problems import Problem, Report
-from service.schemas.result_kinds import JobResult, Kind
+from service.schemas.result_kinds import JobResult, ResultKind
 from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate
-from service.storage.job import Job, Order
+from service.storage.job import Job, NewJob
 from service.storage.job_states import FINAL, OPEN, State, Transition
-from service.storage.ownership import CASE, hold
+from service.storage.ownership import CASE, grant
 
 ATTEMPTS = 3
 WHY = Report("failed", "It failed.")
 LOST = Report("failed", "Its workers died.")
-MADE = JobResult(Kind.PLAN, "a" * 64, b"plan")
+MADE = JobResult(ResultKind.PLAN, "a" * 64, b"plan")
 CASE_ID = "c" * 64
 
 
@@ -37,12 +37,14 @@ def book_in(
     database: Database, max_open: int = 1000, max_finished: int = 1000, of_owner: int = 1000
 ) -> JobTable:
     migrate(database)
-    database.write(lambda c: hold(c, "owner", CASE, CASE_ID, CASE_ID))
+    database.write(lambda c: grant(c, "owner", CASE, CASE_ID, CASE_ID))
     return JobTable(database, max_open, of_owner, max_finished)
 
 
-def order(owner: str = "owner", key: str | None = None, fingerprint: str = "f", case: str = CASE_ID) -> Order:
-    return Order(uuid.uuid4().hex, owner, case, Kind.PLAN, "{}", None, key, fingerprint)
+def order(
+    owner: str = "owner", key: str | None = None, fingerprint: str = "f", case: str = CASE_ID
+) -> NewJob:
+    return NewJob(uuid.uuid4().hex, owner, case, ResultKind.PLAN, "{}", None, key, fingerprint)
 
 
 @pytest.fixture
@@ -213,7 +215,7 @@ def test_too_many_open_jobs_are_refused(database: Database) -> None:
 
 def test_an_owner_has_his_share_of_open_jobs(database: Database) -> None:
     job_table = book_in(database, of_owner=1)
-    database.write(lambda c: hold(c, "other", CASE, CASE_ID, CASE_ID))
+    database.write(lambda c: grant(c, "other", CASE, CASE_ID, CASE_ID))
     job_table.accept(order())
     with pytest.raises(Problem) as caught:
         job_table.accept(order())

@@ -21,16 +21,16 @@ from service.jobs.sandbox.sandbox import SandboxedProcess
 from service.jobs.worker import run_job
 from service.operations.case_files import content_of, identify
 from service.operations.job_tasks import Work
-from service.schemas.result_kinds import Kind
+from service.schemas.result_kinds import ResultKind
 from service.settings import Settings
 from service.storage import file_store as store_module
 from service.storage.database.migrate import migrate
 from service.storage.file_store import Store
-from service.storage.job import Job, Order
+from service.storage.job import Job, NewJob
 from service.storage.job_states import State
 from service.storage.library import Library
 from service.storage.quota import Quota
-from service.storage.reserved_space import Reserve
+from service.storage.reserved_space import ReservedSpace
 
 WORK = Work(fakes.describe, fakes.plan)
 OWNER = "owner"
@@ -74,7 +74,7 @@ def never(*_: object, **__: object) -> NoReturn:
 
 
 def asked(job_table: JobTable, case_id: str, ending: int, id: str = "j") -> Job:
-    return job_table.accept(Order(id, OWNER, case_id, Kind.PLAN, f'{{"random_seed": {ending}}}', None))
+    return job_table.accept(NewJob(id, OWNER, case_id, ResultKind.PLAN, f'{{"random_seed": {ending}}}', None))
 
 
 def test_a_job_is_done_and_its_plan_kept(
@@ -84,9 +84,9 @@ def test_a_job_is_done_and_its_plan_kept(
     run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
     done = job_table.get("j")
     assert done.state is State.DONE and done.attempt == 1 and done.result_id is not None
-    text = store.kept(Kind.PLAN, done.result_id)
+    text = store.kept(ResultKind.PLAN, done.result_id)
     library = Library(job_table._database, store, Quota(1 << 40))
-    assert library.result(OWNER, Kind.PLAN, done.result_id) == text
+    assert library.result(OWNER, ResultKind.PLAN, done.result_id) == text
     # A job that has ended is left alone.
     run_job(settings, WORK, "j")
     assert job_table.get("j") == done
@@ -239,7 +239,7 @@ def test_a_job_that_begins_while_the_disk_is_full_waits_for_room(
 ) -> None:
     looks = iter([False, False, True])
     monkeypatch.setattr(performing, "ROOM_LOOK_S", 0.01)
-    monkeypatch.setattr(Reserve, "has_room", property(lambda self: next(looks, True)))
+    monkeypatch.setattr(ReservedSpace, "has_room", property(lambda self: next(looks, True)))
     run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
     assert job_table.get("j").state is State.DONE
 
@@ -253,7 +253,7 @@ def test_a_job_that_waits_for_room_can_be_cancelled(
 
     monkeypatch.setattr(performing, "REPORT_S", 0.0)
     monkeypatch.setattr(performing.time, "sleep", cancel)
-    monkeypatch.setattr(Reserve, "has_room", False)
+    monkeypatch.setattr(ReservedSpace, "has_room", False)
     monkeypatch.setattr(SandboxedProcess, "run", never)
     run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
     assert job_table.get("j").state is State.CANCELLED
@@ -263,7 +263,7 @@ def test_a_job_that_begins_on_a_full_disk_does_no_work(
     settings: Settings, job_table: JobTable, case_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(performing, "ROOM_S", 0.0)
-    monkeypatch.setattr(Reserve, "has_room", False)
+    monkeypatch.setattr(ReservedSpace, "has_room", False)
     monkeypatch.setattr(SandboxedProcess, "run", never)
     run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
     failed = job_table.get("j")
@@ -323,7 +323,7 @@ def test_what_cannot_be_written_again_stays_for_who_holds_it(
     run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE, "first").id)
     plan_id = job_table.get("first").result_id
     assert plan_id is not None
-    before = store.kept(Kind.PLAN, plan_id), store.access(plan_id, 0)
+    before = store.kept(ResultKind.PLAN, plan_id), store.access(plan_id, 0)
 
     def full(path: Path, data: bytes, mode: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -331,7 +331,7 @@ def test_what_cannot_be_written_again_stays_for_who_holds_it(
     monkeypatch.setattr(store_module, "write_atomically", full)
     run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
     assert job_table.get("j").state is State.FAILED
-    assert (store.kept(Kind.PLAN, plan_id), store.access(plan_id, 0)) == before
+    assert (store.kept(ResultKind.PLAN, plan_id), store.access(plan_id, 0)) == before
 
 
 def test_a_later_attempt_takes_the_job_over(

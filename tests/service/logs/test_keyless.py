@@ -1,4 +1,4 @@
-"""Lines of those who have no key: so many a second of each account, and a count of the rest."""
+"""LineSink of those who have no key: so many a second of each account, and a count of the rest."""
 
 import asyncio
 

@@ -14,14 +14,14 @@ from service_process import eventually
 
 from service.logs.audit import audit_to
 from service.logs.json_lines import AUDIT, JsonLines, TextLines, visible
-from service.logs.rate_limit import ALL, MOST_KINDS, MOST_PER_S, Sparing, SparingHandler
+from service.logs.rate_limit import ALL, MOST_KINDS, MOST_PER_S, LineRateLimit, RateLimitedHandler
 
 Clock = list[float]
 
 
 def logger_of(stream: io.StringIO, now: Clock, name: str = "test.rate") -> logging.Logger:
     logger = logging.getLogger(name)
-    logger.handlers[:] = [SparingHandler(stream, Sparing(3, 5, lambda: now[0]))]
+    logger.handlers[:] = [RateLimitedHandler(stream, LineRateLimit(3, 5, lambda: now[0]))]
     logger.propagate = False
     logger.setLevel(logging.INFO)
     return logger
@@ -97,7 +97,7 @@ def test_the_first_line_of_a_kind_is_written_whatever_its_logger_said() -> None:
 )
 def test_every_line_is_written_or_counted(lines: list[tuple[str, float]]) -> None:
     now = [0.0]
-    sparing = Sparing(2, 4, lambda: now[0])
+    sparing = LineRateLimit(2, 4, lambda: now[0])
     written, told = 0, 0
     since: dict[str, list[float]] = {}
     for text, pause in lines:
@@ -115,7 +115,7 @@ def test_every_line_is_written_or_counted(lines: list[tuple[str, float]]) -> Non
 
 
 def test_kinds_are_not_kept_without_end() -> None:
-    sparing = Sparing(clock_s=lambda: 0.0)
+    sparing = LineRateLimit(clock_s=lambda: 0.0)
     for number in range(2 * MOST_KINDS):
         sparing.admits(logging.LogRecord("x", logging.INFO, "", 0, f"text {number}", (), None))
     assert len(sparing._seconds) <= MOST_KINDS

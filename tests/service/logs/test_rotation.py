@@ -16,10 +16,10 @@ import pytest
 from service_process import eventually
 
 from service.logs import audit
-from service.logs.append_file import Appended
-from service.logs.audit import AuditLog, audit_to
+from service.logs.append_file import AppendFile
+from service.logs.audit import AuditHandler, audit_to
 from service.logs.json_lines import AUDIT
-from service.logs.rotation import DAY_S, LogBounds, Rotation, put_by
+from service.logs.rotation import DAY_S, Rotation, RotationLimits, rotated_files
 
 LINES = 300
 """Of each writer."""
@@ -29,9 +29,9 @@ import sys
 from pathlib import Path
 from service.logs.audit import audit_to
 from service.logs.json_lines import AUDIT
-from service.logs.rotation import LogBounds
+from service.logs.rotation import RotationLimits
 
-audit_to(Path(sys.argv[1]), LogBounds(bytes=2000))
+audit_to(Path(sys.argv[1]), RotationLimits(bytes=2000))
 for n in range(int(sys.argv[3])):
     AUDIT.info("%s-%d", sys.argv[2], n)
 """
@@ -52,7 +52,7 @@ def no_handlers() -> Iterator[None]:
 
 def messages(log: Path) -> list[str]:
     """Of all files, oldest first."""
-    files = [one.path for one in put_by(log)] + [log]
+    files = [one.path for one in rotated_files(log)] + [log]
     return [json.loads(line)["message"] for file in files for line in file.read_text().splitlines()]
 
 
@@ -60,7 +60,7 @@ def written(handler: logging.Handler, text: str) -> None:
     handler.handle(logging.makeLogRecord({"msg": text, "levelname": "INFO"}))
 
 
-Clocked = Callable[[LogBounds], AuditLog]
+Clocked = Callable[[RotationLimits], AuditHandler]
 
 
 @pytest.fixture
@@ -74,8 +74,8 @@ def begun(log: Path, clock: list[float]) -> Iterator[Clocked]:
     """Begins to write the log by that clock, as a server does at its start."""
     with contextlib.ExitStack() as closed:
 
-        def begin(bounds: LogBounds) -> AuditLog:
-            handler = AuditLog(Appended(log, Rotation(log, bounds, lambda: clock[0])))
+        def begin(bounds: RotationLimits) -> AuditHandler:
+            handler = AuditHandler(AppendFile(log, Rotation(log, bounds, lambda: clock[0])))
             closed.callback(handler.close)
             return handler
 
@@ -83,7 +83,7 @@ def begun(log: Path, clock: list[float]) -> Iterator[Clocked]:
 
 
 def test_threads_lose_no_line_and_write_none_twice(log: Path) -> None:
-    audit_to(log, LogBounds(bytes=2000))
+    audit_to(log, RotationLimits(bytes=2000))
 
     def write(name: str) -> None:
         for n in range(LINES):
@@ -99,7 +99,7 @@ def test_threads_lose_no_line_and_write_none_twice(log: Path) -> None:
     # The files are in order of time: so are the lines of each writer.
     for name in "abcd":
         assert [m for m in found if m.startswith(name)] == [f"{name}-{n}" for n in range(LINES)]
-    assert len(put_by(log)) > 10
+    assert len(rotated_files(log)) > 10
 
 
 def test_processes_that_write_one_log_lose_no_line(log: Path, repository: Path) -> None:
@@ -110,32 +110,32 @@ def test_processes_that_write_one_log_lose_no_line(log: Path, repository: Path) 
     ]
     assert [writer.wait(60) for writer in writers] == [0, 0, 0]
     assert sorted(messages(log)) == sorted(f"{name}-{n}" for name in "abc" for n in range(LINES))
-    assert len(put_by(log)) > 5
+    assert len(rotated_files(log)) > 5
 
 
 def test_files_are_for_their_owner_alone_whatever_the_mask(log: Path) -> None:
     mask = os.umask(0)
     try:
-        audit_to(log, LogBounds(bytes=1))
+        audit_to(log, RotationLimits(bytes=1))
         for n in range(3):
             AUDIT.info("%d", n)
     finally:
         os.umask(mask)
-    files = [one.path for one in put_by(log)] + [log]
+    files = [one.path for one in rotated_files(log)] + [log]
     assert len(files) == 3 and {f.stat().st_mode & 0o777 for f in files} == {0o600}
 
 
 def test_a_log_is_put_by_at_its_age_after_a_restart_too(
     log: Path, clock: list[float], begun: Clocked
 ) -> None:
-    written(begun(LogBounds(age_s=DAY_S)), "first")
+    written(begun(RotationLimits(age_s=DAY_S)), "first")
     clock[0] += DAY_S - 60.0
-    written(begun(LogBounds(age_s=DAY_S)), "second")
-    assert put_by(log) == []
+    written(begun(RotationLimits(age_s=DAY_S)), "second")
+    assert rotated_files(log) == []
     # The file was written a moment ago: its first line is what is old.
     clock[0] += 120.0
-    written(begun(LogBounds(age_s=DAY_S)), "third")
-    (kept,) = put_by(log)
+    written(begun(RotationLimits(age_s=DAY_S)), "third")
+    (kept,) = rotated_files(log)
     assert abs(kept.at_s - clock[0]) < 1.0
     assert [json.loads(line)["message"] for line in log.read_text().splitlines()] == ["third"]
     assert messages(log) == ["first", "second", "third"]
@@ -145,12 +145,12 @@ def test_names_sort_by_time_where_the_clock_is_set_back(
     log: Path, clock: list[float], begun: Clocked
 ) -> None:
     clock[0] = 1_800_000_000.0
-    handler = begun(LogBounds(bytes=1))
+    handler = begun(RotationLimits(bytes=1))
     for n in range(4):
         written(handler, str(n))
         clock[0] -= 3600.0 if n == 1 else 0.0
     assert messages(log) == ["0", "1", "2", "3"]
-    names = [one.path.name for one in put_by(log)]
+    names = [one.path.name for one in rotated_files(log)]
     assert names == sorted(set(names)) and len(names) == 3
     assert names[0] == "audit-20270115T080000.000Z.jsonl"
 
@@ -163,11 +163,11 @@ def test_what_other_programs_made_of_a_log_is_not_ours(log: Path) -> None:
         "other-20270115T080000.000Z.jsonl",
     ):
         (log.parent / name).touch()
-    assert put_by(log) == []
+    assert rotated_files(log) == []
 
 
 def test_a_log_that_is_moved_away_is_followed_by_another(log: Path) -> None:
-    audit_to(log, LogBounds(bytes=10_000))
+    audit_to(log, RotationLimits(bytes=10_000))
     AUDIT.info("before")
     log.rename(log.with_name("audit.jsonl.1"))
     AUDIT.info("after")
@@ -177,7 +177,7 @@ def test_a_log_that_is_moved_away_is_followed_by_another(log: Path) -> None:
 def test_a_line_goes_where_others_went_while_no_file_can_be_made(
     log: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    audit_to(log, LogBounds(bytes=1))
+    audit_to(log, RotationLimits(bytes=1))
     AUDIT.info("one")
 
     def fail(*args: object) -> int:
@@ -194,7 +194,7 @@ def test_a_line_goes_where_others_went_while_no_file_can_be_made(
 
 def test_who_comes_second_puts_nothing_by(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log.write_text("old\n")
-    flock, others = fcntl.flock, [Rotation(log, LogBounds(bytes=1))]
+    flock, others = fcntl.flock, [Rotation(log, RotationLimits(bytes=1))]
 
     def after_another(handle: int, how: int) -> None:
         """Another server is faster, and writes its line."""
@@ -205,8 +205,8 @@ def test_who_comes_second_puts_nothing_by(log: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(fcntl, "flock", after_another)
     with log.open("a") as opened:
-        assert Rotation(log, LogBounds(bytes=1)).is_followed(opened.fileno())
-    assert [one.path.read_text() for one in put_by(log)] == ["old\n"]
+        assert Rotation(log, RotationLimits(bytes=1)).is_followed(opened.fileno())
+    assert [one.path.read_text() for one in rotated_files(log)] == ["old\n"]
     assert log.read_text() == "next\n"
 
 
@@ -245,17 +245,17 @@ def test_the_disk_has_every_line_soon_and_at_the_end(log: Path, flushed: list[tu
 
 
 def test_what_is_put_by_is_on_the_disk(log: Path, begun: Clocked, flushed: list[tuple[int, int]]) -> None:
-    handler = begun(LogBounds(bytes=1))
+    handler = begun(RotationLimits(bytes=1))
     for n in range(3):
         written(handler, str(n))
-    files = put_by(log)
+    files = rotated_files(log)
     assert len(files) == 2 and all(kept(one.path) in flushed for one in files)
 
 
 def test_a_line_that_is_not_on_the_disk_is_told(
     log: Path, begun: Clocked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    handler = begun(LogBounds())
+    handler = begun(RotationLimits())
     written(handler, "one")
 
     def fail(handle: int) -> None:
@@ -273,7 +273,7 @@ def test_a_line_that_is_not_on_the_disk_is_told(
 @pytest.mark.parametrize("how", [fcntl.LOCK_SH, fcntl.LOCK_EX])
 def test_a_lock_that_another_program_keeps_stops_nobody(log: Path, how: int) -> None:
     """As of a program that reads the log, or of a server that was stopped in its line."""
-    handler = audit_to(log, LogBounds(bytes=1))
+    handler = audit_to(log, RotationLimits(bytes=1))
     AUDIT.info("one")
     with log.open("rb") as other:
         fcntl.flock(other, how)

@@ -12,13 +12,13 @@ from kept_data import LOST, Kept, Opened, backed_up, filled
 
 from service.maintenance.backup import copying
 from service.maintenance.backup import make as making
-from service.maintenance.backup.file_places import Place, places_of
+from service.maintenance.backup.file_places import FilePlace, places_of
 from service.maintenance.backup.folder import made_backups
 from service.maintenance.backup.make import back_up
 from service.maintenance.backup.manifest import MANIFEST, RECORDS, BackupError, Manifest
 from service.maintenance.backup.restore import chosen, restore, verified
 from service.problems import Problem
-from service.schemas.result_kinds import Kind
+from service.schemas.result_kinds import ResultKind
 from service.storage.database.connection import Database
 from service.storage.ownership import CASE
 
@@ -108,7 +108,7 @@ def test_what_is_removed_before_it_is_copied_is_left_out_with_its_rows(
 
     def copy_and_remove(database: Database, file: Path) -> None:
         copy(database, file)
-        kept.library.remove_result("ann", Kind.PLAN, plan)
+        kept.library.remove_result("ann", ResultKind.PLAN, plan)
         kept.job_table.cancel("of it")
         kept.library.remove_case("ann", case)
 
@@ -133,7 +133,7 @@ def test_what_is_removed_and_comes_again_is_in_it(
     def gone_for_a_moment(data_dir: Path, kind: str, id: str) -> object:
         if id == case:
             monkeypatch.setattr(copying, "places_of", places_of)
-            return [Place("cases/gone")]
+            return [FilePlace("cases/gone")]
         return places_of(data_dir, kind, id)
 
     monkeypatch.setattr(copying, "places_of", gone_for_a_moment)

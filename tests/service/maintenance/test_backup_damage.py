@@ -16,7 +16,7 @@ from service.cli.main import main
 from service.maintenance.backup import copying
 from service.maintenance.backup import pool as pooling
 from service.maintenance.backup.folder import made_backups
-from service.maintenance.backup.make import BackedUp, back_up
+from service.maintenance.backup.make import BackupResult, back_up
 from service.maintenance.backup.manifest import MANIFEST, BackupError, CopiedFile, read_manifest
 from service.maintenance.backup.restore import chosen, restore, verified
 from service.settings import PREFIX
@@ -58,7 +58,7 @@ def flip(file: Path) -> None:
     assert (found.st_size, found.st_mtime_ns, found.st_ino) == (was.st_size, was.st_mtime_ns, was.st_ino)
 
 
-def of_a_case(made: BackedUp) -> CopiedFile:
+def of_a_case(made: BackupResult) -> CopiedFile:
     return next(file for file in made.manifest.files if file.place.endswith("a.nii"))
 
 

@@ -15,7 +15,7 @@ from checkout import PATHS, SUPPORT
 from service_process import Service, eventually, running
 from slow_work import MARKS
 
-from service.schemas.result_kinds import Kind
+from service.schemas.result_kinds import ResultKind
 from service.storage.ownership import CASE
 
 pytestmark = pytest.mark.long
@@ -99,12 +99,12 @@ def all_of(client: httpx.Client, what: str) -> list[str]:
 def test_what_is_restored_answers_all_that_its_rows_say(busy: Service, tmp_path: Path) -> None:
     settings = busy.settings
     with busy.client() as client:
-        eventually(lambda: len(all_of(client, Kind.PLAN)) >= 3, SLOW_S)
+        eventually(lambda: len(all_of(client, ResultKind.PLAN)) >= 3, SLOW_S)
         for _ in range(BACKUPS):
             assert store(settings, "backup", str(tmp_path / "backups")).wait() == 0
         # One more is killed in the middle; it changes nothing of those.
         assert any(is_killed_in_the_middle(settings, tmp_path / "backups") for _ in range(ATTEMPTS))
-        texts = {id: client.get(f"/v1/plans/{id}").content for id in all_of(client, Kind.PLAN)}
+        texts = {id: client.get(f"/v1/plans/{id}").content for id in all_of(client, ResultKind.PLAN)}
     made = sorted(folder.name for folder in (tmp_path / "backups" / "backups").glob("[0-9]*"))
     assert len(made) >= BACKUPS
     for name in (made[0], made[-1]):
@@ -114,7 +114,7 @@ def test_what_is_restored_answers_all_that_its_rows_say(busy: Service, tmp_path:
         folder = tmp_path / f"log-{name}"
         folder.mkdir()
         with running(served(folder, data)) as service, service.client() as client:
-            cases, plans = all_of(client, CASE), all_of(client, Kind.PLAN)
+            cases, plans = all_of(client, CASE), all_of(client, ResultKind.PLAN)
             assert cases and plans
             assert all(client.get(f"/v1/cases/{id}").status_code == 200 for id in cases)
             found = {id: client.get(f"/v1/plans/{id}") for id in plans}

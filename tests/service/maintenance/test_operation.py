@@ -19,10 +19,10 @@ from service.cli.main import main
 from service.logs.audit import audit_to
 from service.logs.json_lines import AUDIT
 from service.maintenance.retention.policy import Policy
-from service.schemas.result_kinds import JobResult, Kind
+from service.schemas.result_kinds import JobResult, ResultKind
 from service.settings import PREFIX, Settings
 from service.storage.database.connection import Database
-from service.storage.job import Order
+from service.storage.job import NewJob
 from service.web.app import create_app
 from service.web.middleware.keys import create
 
@@ -102,13 +102,13 @@ def test_rows_of_a_plan_take_what_the_page_tells(
 
     def planned() -> None:
         id = uuid.uuid4().hex
-        kept.job_table.accept(Order(id, "radiology", case, Kind.PLAN, "{}", None))
+        kept.job_table.accept(NewJob(id, "radiology", case, ResultKind.PLAN, "{}", None))
         job = kept.job_table.begin(id, 3, LOST)
         assert job is not None
         # With the beginning, the order and the end these are 85 events.
         for number in range(82):
             kept.job_table.report(job, Phase.SEARCH, number / 82.0)
-        plan = JobResult(Kind.PLAN, hashlib.sha256(id.encode()).hexdigest(), b"{}", summary="s" * 700)
+        plan = JobResult(ResultKind.PLAN, hashlib.sha256(id.encode()).hexdigest(), b"{}", summary="s" * 700)
         assert kept.job_table.succeed(job, plan, lambda made: None)
 
     def bytes() -> int:

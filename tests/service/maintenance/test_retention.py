@@ -22,17 +22,17 @@ from sqlalchemy import Connection, delete, event, text, update
 
 from service.logs.audit import audit_to
 from service.logs.json_lines import AUDIT
-from service.logs.rotation import DAY_S, put_by
-from service.maintenance.retention.due import Due, Held, Key, due
-from service.maintenance.retention.grace import GRACE_S, Grace
+from service.logs.rotation import DAY_S, rotated_files
+from service.maintenance.retention.due import Due, HoldingRow, Key, due
+from service.maintenance.retention.grace import GRACE_S, GracePeriod
 from service.maintenance.retention.policy import Policy
-from service.maintenance.retention.rounds import MOST_AT_ONCE, Retention, Rounds
-from service.schemas.result_kinds import Kind
+from service.maintenance.retention.rounds import MOST_AT_ONCE, Retention, RetentionRounds
+from service.schemas.result_kinds import ResultKind
 from service.settings import Settings
 from service.storage.database.connection import Database
 from service.storage.database.migrate import _config, migrate
 from service.storage.database.tables import holdings, jobs
-from service.storage.job import Order
+from service.storage.job import NewJob
 from service.storage.job_states import OPEN
 from service.storage.ownership import CASE, last_used_s
 
@@ -43,15 +43,15 @@ NOW_S = 2_000_000_000.0
 OWNERS, CASES, RESULTS = ("ann", "ben"), ("c1", "c2", "c3"), ("p1", "p2", "p3", "p4")
 ages_s = st.floats(0.0, 100.0).map(lambda days: NOW_S - days * DAY_S)
 cases = st.builds(
-    lambda owner, id, at_s: Held(owner, CASE, id, id, at_s),
+    lambda owner, id, at_s: HoldingRow(owner, CASE, id, id, at_s),
     st.sampled_from(OWNERS),
     st.sampled_from(CASES),
     ages_s,
 )
 results = st.builds(
-    Held,
+    HoldingRow,
     st.sampled_from(OWNERS),
-    st.sampled_from([str(kind) for kind in Kind]),
+    st.sampled_from([str(kind) for kind in ResultKind]),
     st.sampled_from(RESULTS),
     st.sampled_from(CASES),
     ages_s,
@@ -60,7 +60,7 @@ rows = st.lists(cases | results, max_size=12, unique_by=lambda r: (r.owner, r.ki
 # What open jobs work on: a case, or a plan of it.
 works = st.sets(
     st.tuples(st.sampled_from(OWNERS), st.just(CASE), st.sampled_from(CASES))
-    | st.tuples(st.sampled_from(OWNERS), st.just(str(Kind.PLAN)), st.sampled_from(RESULTS)),
+    | st.tuples(st.sampled_from(OWNERS), st.just(str(ResultKind.PLAN)), st.sampled_from(RESULTS)),
     max_size=4,
 )
 days = st.none() | st.floats(1.0, 120.0)
@@ -74,13 +74,13 @@ def size(kind: str, id: str) -> int:
     return 10 + len(kind)
 
 
-def left(held: list[Held], found: list[Due]) -> list[Held]:
+def left(held: list[HoldingRow], found: list[Due]) -> list[HoldingRow]:
     gone = {(one.owner, one.kind, one.id) for one in found}
     return [row for row in held if (row.owner, row.kind, row.id) not in gone]
 
 
 @given(rows, works, policies)
-def test_what_is_needed_or_used_never_goes(held: list[Held], working: set[Key], policy: Policy) -> None:
+def test_what_is_needed_or_used_never_goes(held: list[HoldingRow], working: set[Key], policy: Policy) -> None:
     found = due(held, working, size, policy, NOW_S)
     kept = left(held, found)
     for one in found:
@@ -97,7 +97,7 @@ def test_what_is_needed_or_used_never_goes(held: list[Held], working: set[Key], 
 
 @given(rows, works, policies)
 def test_nothing_goes_twice_and_nothing_more_is_due_afterwards(
-    held: list[Held], working: set[Key], policy: Policy
+    held: list[HoldingRow], working: set[Key], policy: Policy
 ) -> None:
     found = due(held, working, size, policy, NOW_S)
     assert len({(one.owner, one.kind, one.id) for one in found}) == len(found)
@@ -105,12 +105,12 @@ def test_nothing_goes_twice_and_nothing_more_is_due_afterwards(
 
 
 @given(rows, works)
-def test_without_settings_nothing_goes(held: list[Held], working: set[Key]) -> None:
+def test_without_settings_nothing_goes(held: list[HoldingRow], working: set[Key]) -> None:
     assert due(held, working, size, Policy(), NOW_S) == []
 
 
 @given(rows, st.integers(0, 60))
-def test_files_go_until_the_bound_is_kept_the_longest_unused_first(held: list[Held], most: int) -> None:
+def test_files_go_until_the_bound_is_kept_the_longest_unused_first(held: list[HoldingRow], most: int) -> None:
     results_of = [row for row in held if row.kind != CASE]
     found = due(held, set(), size, Policy(max_bytes_of_plans=most), NOW_S)
     files = {(row.kind, row.id) for row in left(results_of, found)}
@@ -235,9 +235,9 @@ def test_what_is_ordered_again_is_used_though_no_job_tells_it(
     aged(kept, 400.0 + (NOW_S - clock[0]) / DAY_S, case, other, third, plan, again, old)
     # One is made again, work is ordered on the second, and of the third case the files are sent again.
     kept.add_plan("p", case)
-    kept.job_table.accept(Order("evaluate", "ann", case, Kind.EVALUATION, "{}", again))
+    kept.job_table.accept(NewJob("evaluate", "ann", case, ResultKind.EVALUATION, "{}", again))
     kept.job_table.cancel("evaluate")
-    assert kept.library.hold_case("ann", third) is not None
+    assert kept.library.grant_case("ann", third) is not None
     kept.database.write(lambda c: c.execute(delete(jobs)))
     found = retention(kept, audit, clock, Policy(keep_plans_days=365.0, keep_cases_days=365.0)).due()
     assert [(one.kind, one.id) for one in found] == [("plans", old), (CASE, other)]
@@ -371,16 +371,18 @@ def test_logs_that_were_put_by_go_by_age_and_by_size(kept: Kept, audit: Path, cl
         (f"audit-{stamps[0]}.jsonl", "keep_audit_days"),
         (f"audit-{stamps[1]}.jsonl", "max_bytes_of_audit"),
     ]
-    assert [one.path.name for one in put_by(audit)] == [f"audit-{rfc3339}.jsonl" for rfc3339 in stamps[2:]]
+    assert [one.path.name for one in rotated_files(audit)] == [
+        f"audit-{rfc3339}.jsonl" for rfc3339 in stamps[2:]
+    ]
     assert audit.with_name("audit.jsonl.1").exists() and len(lines(audit)) == 2
 
 
 # When
 
 
-def begun(kept: Kept, audit: Path, clock: list[float], policy: Policy) -> Rounds:
+def begun(kept: Kept, audit: Path, clock: list[float], policy: Policy) -> RetentionRounds:
     """As by a server that starts."""
-    rounds_of = Rounds(retention(kept, audit, clock, policy), policy, kept.data_dir)
+    rounds_of = RetentionRounds(retention(kept, audit, clock, policy), policy, kept.data_dir)
     rounds_of._grace._clock_s = lambda: clock[0]
     return rounds_of
 
@@ -394,7 +396,7 @@ def test_nothing_goes_for_a_day_after_a_change_or_a_jump_of_the_clock(
     policy = Policy(keep_cases_days=300.0)
 
     def hours(count: int, policy: Policy = policy, restarted: bool = False) -> int:
-        """Rounds for so long; how many cases are left."""
+        """RetentionRounds for so long; how many cases are left."""
         rounds_of = begun(kept, audit, clock, policy)
         for _ in range(count):
             clock[0] += 3600.0
@@ -421,7 +423,7 @@ def test_the_day_goes_by_where_it_cannot_be_noted(
     tmp_path: Path, clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a disk that others have filled: removals make room."""
-    grace = Grace(tmp_path, Policy(keep_cases_days=1.0), lambda: clock[0])
+    grace = GracePeriod(tmp_path, Policy(keep_cases_days=1.0), lambda: clock[0])
     assert grace.left_s() == GRACE_S
     clock[0] += GRACE_S
 

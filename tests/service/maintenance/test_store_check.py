@@ -1,4 +1,4 @@
-"""`seedpath store check` finds what is damaged, missing or unheld; `rebuild` makes a database of files."""
+"""`seedpath store check` finds what is damaged, missing or orphans; `rebuild` makes a database of files."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ from service.maintenance.store_rebuild import Rows, rows_of
 from service.storage.database.connection import Database
 from service.storage.database.tables import holdings, jobs
 from service.storage.file_store import Store
-from service.storage.ownership import hold
+from service.storage.ownership import grant
 
 
 @pytest.fixture(scope="module")
@@ -96,15 +96,15 @@ def test_what_nobody_holds_and_what_nobody_knows_is_found(
     assert [line for line in told(capsys, "check")[1] if "more.nii" not in line] == []
 
 
-Held = dict[tuple[str, str], set[str]]
+HoldingRow = dict[tuple[str, str], set[str]]
 
 
-def rows(data_dir: Path, change: Callable[[Connection], object] = lambda c: None) -> Held:
+def rows(data_dir: Path, change: Callable[[Connection], object] = lambda c: None) -> HoldingRow:
     """Who holds what, by kind and id, after a change of the rows."""
     with contextlib.closing(Database(f"sqlite:///{data_dir}/seedpath.sqlite", 5.0)) as database:
         database.write(change)
         asked = select(holdings.c.kind, holdings.c.id, holdings.c.owner)
-        held: Held = defaultdict(set)
+        held: HoldingRow = defaultdict(set)
         for kind, id, owner in database.read(lambda c: c.execute(asked).all()):
             held[kind, id].add(owner)
     return held
@@ -133,7 +133,7 @@ def test_what_nobody_holds_is_all_that_an_owner_is_given(
     assert rows(data_dir) == whole
     # Who holds a case too gets nothing of what the other made from it.
     whole["cases", case].add("ann")
-    assert rows(data_dir, lambda c: hold(c, "ann", "cases", case, case)) == whole
+    assert rows(data_dir, lambda c: grant(c, "ann", "cases", case, case)) == whole
     assert told(capsys, "rebuild", "--owner", "ann", "--add") == (0, [])
     assert rows(data_dir) == whole
     (builtin,) = (id for (kind, id), owners in whole.items() if kind == "cases" and owners == {"ann"})

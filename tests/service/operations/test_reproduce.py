@@ -10,7 +10,7 @@ from true_plans import honest_plan, patient
 
 from planner.records.plan import SOFTWARE, Plan
 from planner.records.verification import Verification
-from service.operations.reproduce import NEARLY_MM, same_again, why_not_again
+from service.operations.reproduce import NEARLY_MM, compare_plans, why_not_reproducible
 
 PLAN = honest_plan(patient())
 LONGER = replace(PLAN.windows[0], area_mm2=PLAN.windows[0].area_mm2 + 1.0)
@@ -43,29 +43,29 @@ CHANGES: dict[str, tuple[Callable[[Plan], Plan], list[str]]] = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_every_place_that_differs_is_told(change: str) -> None:
     make, places = CHANGES[change]
-    for checks in (same_again(make(PLAN), PLAN), same_again(PLAN, make(PLAN))):
+    for checks in (compare_plans(make(PLAN), PLAN), compare_plans(PLAN, make(PLAN))):
         assert sorted(c.subject for c in checks if not c.passed) == sorted(places)
         assert len(checks) == max(1, len(places))
 
 
 def test_an_earlier_verification_does_not_count() -> None:
-    assert same_again(replace(PLAN, verification=Verification(False, (), ())), PLAN)[0].passed
+    assert compare_plans(replace(PLAN, verification=Verification(False, (), ())), PLAN)[0].passed
 
 
 @given(st.floats(-3.0, 3.0))
 def test_numbers_may_differ_by_rounding_and_no_more(steps: float) -> None:
     area = PLAN.windows[0].area_mm2
     moved = replace(PLAN.windows[0], area_mm2=area + steps * NEARLY_MM)
-    (check,) = same_again(replace(PLAN, windows=(moved, *PLAN.windows[1:])), PLAN)
+    (check,) = compare_plans(replace(PLAN, windows=(moved, *PLAN.windows[1:])), PLAN)
     if abs(abs(steps) - 1.0) > 1e-3:
         assert check.passed == (abs(steps) < 1.0)
 
 
 def test_what_cannot_be_made_again_says_why() -> None:
     assert PLAN.software == SOFTWARE
-    assert why_not_again(PLAN) is None
-    assert "made by seedpath 0.0.9" in str(why_not_again(replace(PLAN, software="seedpath 0.0.9")))
+    assert why_not_reproducible(PLAN) is None
+    assert "made by seedpath 0.0.9" in str(why_not_reproducible(replace(PLAN, software="seedpath 0.0.9")))
     early = replace(PLAN, search=replace(PLAN.search, complete=False))
-    assert why_not_again(early) is None
+    assert why_not_reproducible(early) is None
     timed = replace(early.request, search=replace(early.request.search, time_limit_s=1.0))
-    assert "no clock runs twice alike" in str(why_not_again(replace(early, request=timed)))
+    assert "no clock runs twice alike" in str(why_not_reproducible(replace(early, request=timed)))

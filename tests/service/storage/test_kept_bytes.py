@@ -20,16 +20,16 @@ from service.maintenance.store_rebuild import rebuild
 from service.operations.case_files import StoredFile, content_of, identify
 from service.operations.job_tasks import Work
 from service.problems import Problem
-from service.schemas.result_kinds import JobResult, Kind
+from service.schemas.result_kinds import JobResult, ResultKind
 from service.settings import Settings
 from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate
 from service.storage.database.tables import holdings, jobs, owners, sizes
 from service.storage.file_store import Store, no_such_case
-from service.storage.job import Order
+from service.storage.job import NewJob
 from service.storage.kept_bytes import add, kept_bytes, note_size, recount, set_right
 from service.storage.library import Library
-from service.storage.ownership import CASE, hold, let_go
+from service.storage.ownership import CASE, grant, revoke
 from service.storage.quota import Quota
 from service.web.app import create_app
 from service.web.server import serve_in_background
@@ -58,7 +58,7 @@ def parts(tmp_path: Path, database_url: str, open_database: Callable[[str, float
 
 def brought(store: Store, library: Library, owner: str, number: int) -> None:
     """An upload: of what is there, or of files."""
-    if library.hold_case(owner, CASES[number]) is not None:
+    if library.grant_case(owner, CASES[number]) is not None:
         return
     with store.aside() as folder:
         (folder / "file").mkdir()
@@ -74,12 +74,13 @@ def made(parts: Parts, owner: str, case: int, result: int, access: bytes | None)
     job_id = f"{owner}{case}{result}{number}{access is None}"
     quota = Quota(ROOM)
     job_table.accept(
-        Order(job_id, owner, CASES[case], Kind.PLAN, "{}", None), lambda c: quota.refuse_more(c, owner, 1)
+        NewJob(job_id, owner, CASES[case], ResultKind.PLAN, "{}", None),
+        lambda c: quota.refuse_more(c, owner, 1),
     )
     job = job_table.begin(job_id, 3, no_such_case().report)
     if job is not None:
-        plan = JobResult(Kind.PLAN, RESULTS[result], b"p" * (100 + result), access=access)
-        whole = JobResult(Kind.REPLAN, RESULTS[result], b"r" * (200 + result), plan=plan)
+        plan = JobResult(ResultKind.PLAN, RESULTS[result], b"p" * (100 + result), access=access)
+        whole = JobResult(ResultKind.REPLAN, RESULTS[result], b"r" * (200 + result), plan=plan)
         assert job_table.succeed(job, whole, store.keep)
 
 
@@ -92,7 +93,7 @@ def files_of(database: Database, store: Store, owner: str) -> int:
         ).all()
         needed = {(kind, id) for kind, id, _ in rows} | {(CASE, case) for *_, case in rows}
         return sum(
-            store.case_bytes(id) if kind == CASE else store.result_bytes(Kind(kind), id)
+            store.case_bytes(id) if kind == CASE else store.result_bytes(ResultKind(kind), id)
             for kind, id in needed
         )
 
@@ -103,7 +104,7 @@ Step = tuple[str, str, int, int, bool]
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["bring", "bring", "make", "make", "remove", "fail", "weigh"]),
+        st.sampled_from(["bring", "bring", "make", "make", "remove", "fail", "update_sizes"]),
         st.sampled_from(OWNERS),
         st.integers(0, 2),
         st.integers(0, 2),
@@ -153,17 +154,17 @@ def take(parts: Parts, what: str, owner: str, case: int, result: int, flag: bool
             made(parts, owner, case, result, b"m" * 50 if flag else None)
         case "fail":
             database.write(lambda c: _fail(c, owner, CASES[case]))
-        case "weigh":
-            library.weigh()
+        case "update_sizes":
+            library.update_sizes()
         case _ if flag:
             library.remove_case(owner, CASES[case])
         case _:
-            library.remove_result(owner, (Kind.PLAN, Kind.REPLAN)[case % 2], RESULTS[result])
+            library.remove_result(owner, (ResultKind.PLAN, ResultKind.REPLAN)[case % 2], RESULTS[result])
 
 
 def _fail(connection: Connection, owner: str, case_id: str) -> None:
     note_size(connection, CASE, case_id, 7)
-    hold(connection, owner, CASE, case_id, case_id)
+    grant(connection, owner, CASE, case_id, case_id)
     raise ZeroDivisionError
 
 
@@ -174,7 +175,7 @@ def test_what_is_held_is_counted_once(parts: Parts) -> None:
     assert library.kept_bytes("ann") == size and library.kept_bytes("ben") == 0
     # A case counts once, whatever was made from it, and for who holds the plan alone as well.
     made(parts, "ann", 0, 0, None)
-    database.write(lambda c: hold(c, "ben", Kind.PLAN, RESULTS[0], CASES[0]))
+    database.write(lambda c: grant(c, "ben", ResultKind.PLAN, RESULTS[0], CASES[0]))
     assert library.kept_bytes("ann") == size + 300 and library.kept_bytes("ben") == size + 100
     # The map of a plan that was made without one before counts for all who hold it.
     made(parts, "ann", 0, 0, b"m" * 50)
@@ -183,7 +184,7 @@ def test_what_is_held_is_counted_once(parts: Parts) -> None:
     database.read(lambda c: quota.refuse_more(c, "ann", left))
     with pytest.raises(Problem):
         database.read(lambda c: quota.refuse_more(c, "ann", left + 1))
-    database.write(lambda c: let_go(c, "ben", Kind.PLAN, RESULTS[0]))
+    database.write(lambda c: revoke(c, "ben", ResultKind.PLAN, RESULTS[0]))
     assert library.kept_bytes("ben") == 0
 
 
@@ -196,12 +197,12 @@ def test_a_case_that_is_kept_for_its_plan_needs_no_more_room(parts: Parts) -> No
     # The files of this one are not those that it names.
     brought(store, library, "ann", 0)
     for number, case_id in enumerate((whole, CASES[0])):
-        database.write(lambda c, n=number, id=case_id: hold(c, "ann", Kind.PLAN, RESULTS[n], id))  # type: ignore[misc]
+        database.write(lambda c, n=number, id=case_id: grant(c, "ann", ResultKind.PLAN, RESULTS[n], id))  # type: ignore[misc]
         library.remove_case("ann", case_id)
     before = library.kept_bytes("ann")
     full = Library(database, store, Quota(before))
-    assert full.hold_case("ann", whole) is not None
-    assert full.hold_case("ann", CASES[0]) is None
+    assert full.grant_case("ann", whole) is not None
+    assert full.grant_case("ann", CASES[0]) is None
     brought(store, full, "ann", 0)
     assert full.kept_bytes("ann") == before == files_of(database, store, "ann")
     with pytest.raises(Problem):
@@ -224,7 +225,7 @@ def test_sizes_of_what_an_earlier_version_kept_are_found_out_at_a_start(parts: P
 
     database.write(forget)
     assert library.kept_bytes("ann") == 0
-    library.weigh()
+    library.update_sizes()
     assert {owner: library.kept_bytes(owner) for owner in OWNERS} == before
     assert database.read(set_right) == 0
 
@@ -246,7 +247,7 @@ def test_a_sum_that_went_wrong_is_set_right_at_a_start(parts: Parts) -> None:
     database.write(lambda c: add(c, "ann", [(CASE, CASES[0])]))
     database.write(lambda c: add(c, "ben", [(CASE, CASES[0])]))
     assert library.kept_bytes("ann") == 2 * right
-    library.weigh()
+    library.update_sizes()
     assert library.kept_bytes("ann") == right and library.kept_bytes("ben") == 0
 
 
@@ -294,7 +295,7 @@ def test_orders_and_uploads_cost_the_same_with_ten_thousand_cases(
 
     def ask(number: int) -> list[Counter[str]]:
         def order() -> None:
-            new = Order(f"j{number}", "local", CASES[number], Kind.PLAN, "{}", None)
+            new = NewJob(f"j{number}", "local", CASES[number], ResultKind.PLAN, "{}", None)
             job_table.accept(new, lambda c: quota.refuse_more(c, "local", 1))
 
         uploaded = statements(database, lambda: brought(store, library, "local", number))

@@ -17,13 +17,13 @@ from service.jobs.job_table import JobTable
 from service.operations.case_files import StoredFile, content_of, identify
 from service.problems import Problem, Report
 from service.schemas.request.model import PlanRequest
-from service.schemas.result_kinds import JobResult, Kind, of_plan
+from service.schemas.result_kinds import JobResult, ResultKind, plan_result
 from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate
 from service.storage.file_store import ABANDONED_S, Store
-from service.storage.job import Order
+from service.storage.job import NewJob
 from service.storage.library import Library
-from service.storage.ownership import CASE, hold, let_go
+from service.storage.ownership import CASE, grant, revoke
 from service.storage.quota import Quota
 
 CONTENTS = {
@@ -41,7 +41,7 @@ def made_case(store: Store, name: str, old: bool = True) -> Path:
     return aged(store.case(IDS[name]).folder, old)
 
 
-def made_result(store: Store, folder: Path, kind: Kind, id: str, old: bool = True) -> Path:
+def made_result(store: Store, folder: Path, kind: ResultKind, id: str, old: bool = True) -> Path:
     store.keep(JobResult(kind, id, json.dumps({}).encode()))
     return aged(next(folder.rglob(f"{kind}/{id}.json")), old)
 
@@ -68,20 +68,20 @@ def test_files_without_rows_are_found_and_no_others(
     store, library, database = parts
     for name in IDS:
         made_case(store, name)
-    for kind in Kind:
+    for kind in ResultKind:
         for name in ("held", "left", "new"):
             made_result(store, tmp_path, kind, IDS[name])
 
     def rows(connection: Connection) -> None:
         for name in ("held", "open"):
-            hold(connection, "ann", CASE, IDS[name], IDS[name])
-        for kind in Kind:
+            grant(connection, "ann", CASE, IDS[name], IDS[name])
+        for kind in ResultKind:
             # JobResult from a case that was removed, whose files it needs.
-            hold(connection, "ann", kind, IDS["held"], IDS["plans"])
+            grant(connection, "ann", kind, IDS["held"], IDS["plans"])
 
     database.write(rows)
-    assert sorted(library.unheld()) == sorted(
-        (kind, IDS[n]) for kind in (CASE, *Kind) for n in ("left", "new")
+    assert sorted(library.orphans()) == sorted(
+        (kind, IDS[n]) for kind in (CASE, *ResultKind) for n in ("left", "new")
     )
 
 
@@ -89,10 +89,10 @@ def test_a_case_that_only_an_open_job_needs_is_held(parts: tuple[Store, Library,
     store, library, database = parts
     for name in ("open", "left"):
         made_case(store, name)
-    database.write(lambda c: hold(c, "ann", CASE, IDS["open"], IDS["open"]))
-    JobTable(database, 10, 10, 10).accept(Order("j1", "ann", IDS["open"], Kind.PLAN, "{}", None))
-    database.write(lambda c: let_go(c, "ann", CASE, IDS["open"]))
-    assert library.unheld() == [(CASE, IDS["left"])]
+    database.write(lambda c: grant(c, "ann", CASE, IDS["open"], IDS["open"]))
+    JobTable(database, 10, 10, 10).accept(NewJob("j1", "ann", IDS["open"], ResultKind.PLAN, "{}", None))
+    database.write(lambda c: revoke(c, "ann", CASE, IDS["open"]))
+    assert library.orphans() == [(CASE, IDS["left"])]
 
 
 def test_what_was_written_by_half_is_swept_and_no_result(
@@ -117,14 +117,14 @@ def test_a_kill_in_the_middle_of_a_removal_leaves_no_map_alone(
     parts: tuple[Store, Library, Database], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, _, _ = parts
-    store.keep(JobResult(Kind.PLAN, IDS["left"], b"{}", access=b"{}"))
+    store.keep(JobResult(ResultKind.PLAN, IDS["left"], b"{}", access=b"{}"))
     removed: list[str] = []
 
     def unlink(path: Path, missing_ok: bool = False) -> None:
         removed.append(path.parent.name)
 
     monkeypatch.setattr(Path, "unlink", unlink)
-    store.remove(Kind.PLAN, IDS["left"])
+    store.remove(ResultKind.PLAN, IDS["left"])
     assert removed == ["access", "plans"]
 
 
@@ -133,10 +133,10 @@ def test_a_map_is_lost_only_where_there_was_one(
     parts: tuple[Store, Library, Database], tmp_path: Path, access: bytes | None
 ) -> None:
     store, library, database = parts
-    made = replace(of_plan(planned(PlanRequest().to_request())), access=access)
+    made = replace(plan_result(planned(PlanRequest().to_request())), access=access)
     job_table = JobTable(database, 10, 10, 10)
-    database.write(lambda c: hold(c, "ann", CASE, IDS["held"], IDS["held"]))
-    job_table.accept(Order("j1", "ann", IDS["held"], Kind.PLAN, "{}", None))
+    database.write(lambda c: grant(c, "ann", CASE, IDS["held"], IDS["held"]))
+    job_table.accept(NewJob("j1", "ann", IDS["held"], ResultKind.PLAN, "{}", None))
     job = job_table.begin("j1", 3, Report("failed", ""))
     assert job is not None and job_table.succeed(job, made, store.keep)
     (tmp_path / "data" / "access" / f"{made.id}.json").unlink(missing_ok=True)
@@ -147,7 +147,7 @@ def test_a_map_is_lost_only_where_there_was_one(
         assert refused.value.report.kind == kind
         assert database.read(partial(library.is_lost, job=job_table.get("j1"))) == (access is not None)
         # A sum that is found out anew is of what is there.
-        library.weigh()
+        library.update_sizes()
 
 
 def test_a_map_that_is_asked_for_while_its_plan_is_removed_is_not_lost(
@@ -155,13 +155,13 @@ def test_a_map_that_is_asked_for_while_its_plan_is_removed_is_not_lost(
 ) -> None:
     store, library, database = parts
     made_case(store, "held")
-    made_result(store, tmp_path, Kind.PLAN, IDS["plans"])
-    database.write(lambda c: hold(c, "ann", CASE, IDS["held"], IDS["held"]))
-    database.write(lambda c: hold(c, "ann", Kind.PLAN, IDS["plans"], IDS["held"]))
+    made_result(store, tmp_path, ResultKind.PLAN, IDS["plans"])
+    database.write(lambda c: grant(c, "ann", CASE, IDS["held"], IDS["held"]))
+    database.write(lambda c: grant(c, "ann", ResultKind.PLAN, IDS["plans"], IDS["held"]))
     access = store.access
 
     def removed(plan_id: str, kept_bytes: int) -> bytes:
-        library.remove_result("ann", Kind.PLAN, plan_id)
+        library.remove_result("ann", ResultKind.PLAN, plan_id)
         return access(plan_id, 1)
 
     monkeypatch.setattr(store, "access", removed)
@@ -177,9 +177,9 @@ def test_a_map_that_is_asked_for_while_its_plan_is_removed_is_not_lost(
 def held(parts: tuple[Store, Library, Database], tmp_path: Path) -> tuple[Library, list[Path]]:
     """A case and a plan of ann's, and where their files lie."""
     store, library, database = parts
-    files = [made_case(store, "held"), made_result(store, tmp_path, Kind.PLAN, IDS["plans"])]
-    database.write(lambda c: hold(c, "ann", CASE, IDS["held"], IDS["held"]))
-    database.write(lambda c: hold(c, "ann", Kind.PLAN, IDS["plans"], IDS["held"]))
+    files = [made_case(store, "held"), made_result(store, tmp_path, ResultKind.PLAN, IDS["plans"])]
+    database.write(lambda c: grant(c, "ann", CASE, IDS["held"], IDS["held"]))
+    database.write(lambda c: grant(c, "ann", ResultKind.PLAN, IDS["plans"], IDS["held"]))
     return library, files
 
 
@@ -197,7 +197,7 @@ def test_what_is_removed_needs_no_room(
     library, files = held
     for made in ("mkdir", "rename"):
         monkeypatch.setattr(os, made, fails(number))
-    library.remove_result("ann", Kind.PLAN, IDS["plans"])
+    library.remove_result("ann", ResultKind.PLAN, IDS["plans"])
     library.remove_case("ann", IDS["held"])
     assert not any(file.exists() for file in files)
 
@@ -209,11 +209,11 @@ def test_nothing_is_removed_where_nothing_can_be_written(
     library, files = held
     monkeypatch.setattr(os, "mkdir", fails(number))
     with pytest.raises(OSError, match=os.strerror(number)):
-        library.remove_result("ann", Kind.PLAN, IDS["plans"])
+        library.remove_result("ann", ResultKind.PLAN, IDS["plans"])
     with pytest.raises(OSError, match=os.strerror(number)):
         library.remove_case("ann", IDS["held"])
     assert all(file.exists() for file in files)
-    assert library.case("ann", IDS["held"]) and library.cases_of("ann", Kind.PLAN, IDS["plans"])
+    assert library.case("ann", IDS["held"]) and library.cases_of("ann", ResultKind.PLAN, IDS["plans"])
 
 
 def test_a_case_that_was_removed_by_half_is_taken_in_anew(parts: tuple[Store, Library, Database]) -> None:
@@ -230,7 +230,7 @@ def test_what_stays_of_a_removal_is_told(
     held: tuple[Library, list[Path]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     library, _ = held
-    library.remove_result("ann", Kind.PLAN, IDS["plans"])
+    library.remove_result("ann", ResultKind.PLAN, IDS["plans"])
     with monkeypatch.context() as broken:
         broken.setattr(os, "unlink", fails(errno.EIO))
         library.remove_case("ann", IDS["held"])
@@ -242,14 +242,14 @@ def test_nothing_is_kept_that_would_be_too_large_to_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(tmp_path / "data")
-    plan, whole = JobResult(Kind.PLAN, IDS["plans"], b"p" * 20, access=b"a" * 30), b"r" * 25
-    made = JobResult(Kind.REPLAN, IDS["left"], whole, plan=plan)
+    plan, whole = JobResult(ResultKind.PLAN, IDS["plans"], b"p" * 20, access=b"a" * 30), b"r" * 25
+    made = JobResult(ResultKind.REPLAN, IDS["left"], whole, plan=plan)
     for name, bound in (("MAX_RESULT_BYTES", 24), ("MAX_MAP_BYTES", 29)):
         with monkeypatch.context() as bounded:
             bounded.setattr(f"service.storage.file_store.{name}", bound)
             with pytest.raises(Problem) as refused:
                 store.keep(made)
         assert refused.value.report.kind == "limit-reached"
-        assert not store.is_result_there(Kind.PLAN, IDS["plans"])
+        assert not store.is_result_there(ResultKind.PLAN, IDS["plans"])
     store.keep(made)
-    assert store.is_result_there(Kind.REPLAN, IDS["left"])
+    assert store.is_result_there(ResultKind.REPLAN, IDS["left"])

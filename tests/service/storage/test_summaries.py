@@ -23,7 +23,7 @@ from service.operations.case import Case
 from service.schemas.json.canonical import to_json
 from service.schemas.json.records import adapter
 from service.schemas.plan_summary import PlanSummary, read_summary, summary_of, summary_text
-from service.schemas.result_kinds import Kind, of_plan
+from service.schemas.result_kinds import ResultKind, plan_result
 from service.settings import Settings
 from service.storage.case_summary import CaseSummary, case_summary_of
 from service.storage.database.connection import Database
@@ -70,12 +70,12 @@ def in_database(data_dir: Path) -> Database:
 
 
 def summary_kept(data_dir: Path) -> str | None:
-    asked = select(holdings.c.summary).where(holdings.c.kind == Kind.PLAN)
+    asked = select(holdings.c.summary).where(holdings.c.kind == ResultKind.PLAN)
     return in_database(data_dir).read(lambda c: c.scalars(asked).one())
 
 
 def keep_instead(data_dir: Path, summary: str | None) -> None:
-    asked = update(holdings).where(holdings.c.kind == Kind.PLAN).values(summary=summary)
+    asked = update(holdings).where(holdings.c.kind == ResultKind.PLAN).values(summary=summary)
     in_database(data_dir).write(lambda c: c.execute(asked))
 
 
@@ -153,7 +153,7 @@ def of_text(summary: str) -> dict[str, Any]:
 )
 def test_a_summary_says_what_the_plan_does_and_is_read_back(plan: Plan) -> None:
     text = summary_text(plan)
-    assert of_text(text) == told_of(json.loads(of_plan(plan).text))
+    assert of_text(text) == told_of(json.loads(plan_result(plan).text))
     model = read_summary(text)
     assert model is not None and to_json(model) == of_text(text)
 

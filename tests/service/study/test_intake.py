@@ -21,7 +21,7 @@ from service.operations.job_tasks import Work
 from service.settings import Settings
 from service.study import intake
 from service.study.intake import take_in
-from service.study.run import Desk, desk
+from service.study.run import Workspace, open_workspace
 from service.web.app import create_app
 from service.web.server import serve_in_background
 
@@ -30,8 +30,8 @@ NAMED: list[Path] = []
 
 
 @pytest.fixture
-def at(tmp_path: Path) -> Iterator[Desk]:
-    with desk(settings_in(tmp_path / "out", {})) as at:
+def at(tmp_path: Path) -> Iterator[Workspace]:
+    with open_workspace(settings_in(tmp_path / "out", {})) as at:
         yield at
 
 
@@ -72,7 +72,7 @@ def only_flushed(monkeypatch: pytest.MonkeyPatch) -> None:
         return rename(path, target)
 
     async def unpacked(case_reader: CaseReader, owner: str, archive: Path, folder: Path, take: Take) -> None:
-        bytes_of(unpack_zip(lambda *_: None, archive, folder, reading._zip_limits))
+        bytes_of(unpack_zip(lambda *_: None, archive, folder, case_reader._zip_limits))
 
     NAMED.clear()
     monkeypatch.setattr(CaseReader, "unpacked", unpacked)
@@ -89,7 +89,7 @@ def client(tmp_path: Path) -> Iterator[Client]:
 
 @pytest.mark.usefixtures("only_flushed")
 def test_the_same_files_are_the_same_case_in_a_study_and_uploaded(
-    at: Desk, client: Client, files: Case, masks: Path, tmp_path: Path
+    at: Workspace, client: Client, files: Case, masks: Path, tmp_path: Path
 ) -> None:
     assert isinstance(files.source, Path)
     zipped = tmp_path / "masks.zip"
@@ -114,7 +114,7 @@ def test_the_same_files_are_the_same_case_in_a_study_and_uploaded(
 
 
 def test_a_file_that_comes_while_a_folder_is_taken_in_is_not_of_it(
-    at: Desk, masks: Path, monkeypatch: pytest.MonkeyPatch
+    at: Workspace, masks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def while_one_adds(path: Path) -> str:
         study_work.write_case(masks / "new.nii.gz")

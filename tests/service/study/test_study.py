@@ -32,8 +32,8 @@ from service.storage.file_store import Store
 from service.study import run as study_run
 from service.study.folder import opened
 from service.study.intake import take_in
-from service.study.plan_order import Asked
-from service.study.run import desk
+from service.study.plan_order import StudyPlan
+from service.study.run import open_workspace
 from service.web.app import create_app
 
 LUNG, CLEAR = "lung=lung_length_mm", "clear=clearance_mm"
@@ -178,10 +178,10 @@ def test_a_case_that_somebody_removed_in_part_is_taken_in_again(study: Study, tm
 
 def test_a_study_takes_as_many_plans_as_are_asked_for(tmp_path: Path) -> None:
     settings = settings_in(tmp_path / "out", {"SEEDPATH_MAX_JOBS": "1", "SEEDPATH_MAX_JOBS_OF_OWNER": "1"})
-    with desk(settings) as at:
+    with open_workspace(settings) as at:
         case_id = take_in(Case(fakes.write_case(tmp_path / "p.nii.gz")), at.store, at.library)
         for seed in range(3):
-            at.job_table.accept(Asked("p", "lung", case_id, Request(random_seed=seed)).order(0))
+            at.job_table.accept(StudyPlan("p", "lung", case_id, Request(random_seed=seed)).order(0))
         assert len(at.job_table.open_jobs()) == 3
 
 
@@ -275,7 +275,7 @@ def test_a_service_works_in_no_study_s_folder_and_no_study_in_a_service_s(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     study, service = tmp_path / "study", tmp_path / "service"
-    with opened(study), desk(settings_in(study, {})):
+    with opened(study), open_workspace(settings_in(study, {})):
         pass
     there = sorted(study.rglob("*"))
     monkeypatch.setattr(cli, "log_to_stderr", lambda _: None)

@@ -18,22 +18,22 @@ from planner.records.paths import Path
 from planner.records.plan import Outcome, Plan, Status
 from planner.records.request import Request
 from planner.scores import SCORES
-from service.cli.study_progress import CLEAR, OFTEN_S, SELDOM_S, Bar
+from service.cli.study_progress import CLEAR, OFTEN_S, SELDOM_S, ProgressBar
 from service.cli.text.study import all_planned, summary_text
 from service.pictures.study import ALIKE, COLOURS, QUANTITIES, change, study_figure
 from service.study.parquet import table_bytes
-from service.study.plan_order import Asked, Ended
-from service.study.run import Standing
+from service.study.plan_order import StudyOutcome, StudyPlan
+from service.study.run import StudyProgress
 from service.study.table import COLUMNS, Value, row
 
-ASKED = Asked("p1", "lung", "ca" * 32, Request())
+ASKED = StudyPlan("p1", "lung", "ca" * 32, Request())
 ABOUT = {"schema": "seedpath.study/1", "rankings": [{"name": "lung", "ranking": ["lung_length_mm"]}]}
 
 
-def ended(plan: Plan | None, asked: Asked = ASKED) -> Ended:
+def ended(plan: Plan | None, asked: StudyPlan = ASKED) -> StudyOutcome:
     if plan is None:
-        return Ended(asked, None, None, "unusable-input", "labels.nii.gz: it is no image. Give one.")
-    return Ended(asked, plan, "ab" * 32, None, plan.outcome.message)
+        return StudyOutcome(asked, None, None, "unusable-input", "labels.nii.gz: it is no image. Give one.")
+    return StudyOutcome(asked, plan, "ab" * 32, None, plan.outcome.message)
 
 
 @pytest.fixture(scope="module")
@@ -202,9 +202,9 @@ def test_in_a_terminal_one_line_is_drawn_again_within_its_width(monkeypatch: pyt
     monkeypatch.setenv("COLUMNS", "60")
     stream = Terminal()
     monkeypatch.setattr("sys.stderr", stream)
-    with Bar() as bar:
+    with ProgressBar() as bar:
         for done in range(4):
-            bar(Standing(3, done, 0, ((ASKED, "search" * 20),)))
+            bar(StudyProgress(3, done, 0, ((ASKED, "search" * 20),)))
     text = stream.getvalue()
     assert text.count("\n") == 1 and text.endswith("\n")
     drawn = text.strip("\n").split(CLEAR)[1:]
@@ -215,12 +215,12 @@ def test_in_a_terminal_one_line_is_drawn_again_within_its_width(monkeypatch: pyt
 def test_elsewhere_a_line_is_said_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     stream, clock = StringIO(), Clock()
     monkeypatch.setattr("sys.stderr", stream)
-    with Bar(clock) as bar:
+    with ProgressBar(clock) as bar:
         for second in range(200):
             clock.now_s = 100.0 + second
-            bar(Standing(100, second // 2, 0, ()))
+            bar(StudyProgress(100, second // 2, 0, ()))
         clock.now_s += 1.0
-        bar(Standing(100, 100, 0, ()))
+        bar(StudyProgress(100, 100, 0, ()))
     lines = stream.getvalue().splitlines()
     assert 200 / SELDOM_S < len(lines) <= 200 / OFTEN_S + 2
     assert "100 of 100 plans done" in lines[-1] and "left" not in lines[-1]
@@ -231,18 +231,18 @@ def test_the_time_left_is_that_of_plans_made_since_the_start_and_runs_down(
 ) -> None:
     stream, clock = Terminal(), Clock()
     monkeypatch.setattr("sys.stderr", stream)
-    with Bar(clock) as bar:
-        bar(Standing(10, 4, 4, ()))
+    with ProgressBar(clock) as bar:
+        bar(StudyProgress(10, 4, 4, ()))
         assert "left" not in stream.getvalue()
         clock.now_s += 10.0
-        bar(Standing(10, 5, 4, ()))
+        bar(StudyProgress(10, 5, 4, ()))
         assert stream.getvalue().endswith("about 50 s left")
         clock.now_s += 4.0
-        bar(Standing(10, 5, 4, ()))
+        bar(StudyProgress(10, 5, 4, ()))
         assert stream.getvalue().endswith("about 46 s left")
         # One that takes longer than those before lets it grow again.
         clock.now_s += 16.0
-        bar(Standing(10, 5, 4, ()))
+        bar(StudyProgress(10, 5, 4, ()))
         assert stream.getvalue().endswith("about 60 s left")
 
 

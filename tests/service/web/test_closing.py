@@ -15,7 +15,7 @@ from service.web.app import create_app
 
 GENEROUS_S = 60.0
 
-PARTS = ["dispatcher", "case_reader", "appraisers", "rounds", "health_monitor"]
+PARTS = ["dispatcher", "case_reader", "appraisers", "retention_rounds", "health_monitor"]
 
 
 @pytest.mark.parametrize("faulty", [None, *PARTS])
@@ -90,16 +90,16 @@ def test_a_start_that_fails_ends_what_has_started(tmp_path: Path, monkeypatch: p
     ended: list[str] = []
 
     def fail() -> None:
-        raise OSError("rounds")
+        raise OSError("retention_rounds")
 
     monkeypatch.setattr(parts.dispatcher, "start", lambda: None)
     monkeypatch.setattr(parts.dispatcher, "close", lambda: ended.append("dispatcher"))
-    monkeypatch.setattr(parts.rounds, "start", fail)
+    monkeypatch.setattr(parts.retention_rounds, "start", fail)
 
     async def run() -> None:
         async with app.router.lifespan_context(app):
             raise AssertionError("It has not started.")
 
-    with pytest.raises(OSError, match="rounds"):
+    with pytest.raises(OSError, match="retention_rounds"):
         asyncio.run(run())
     assert ended == ["dispatcher"]

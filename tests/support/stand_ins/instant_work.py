@@ -17,8 +17,8 @@ from planner.records.plan import Plan
 from planner.records.progress import Progress
 from planner.records.request import GivenSeed, Request
 from service.interactive import appraise_task, slices
-from service.interactive.appraise_task import Appraised, Needles
-from service.interactive.slices import Cut
+from service.interactive.appraise_task import AppraisalJson, NeedlesTask
+from service.interactive.slices import SliceTask
 from service.operations.case import Case
 from service.operations.job_tasks import Work
 from service.schemas.in_patient import NeedlesMeasured
@@ -60,14 +60,14 @@ def replan(case: Case, claimed: Plan, plan_sha256: str, found: NeedlesMeasured, 
 WORK = Work(describe, plan, evaluate, replan)
 
 
-def appraise(report: Report, asked: Needles) -> Appraised:
+def appraise(report: Report, asked: NeedlesTask) -> AppraisalJson:
     """As it is done, but for the built-in thorax, which takes seconds to make: of it nothing is known."""
     if isinstance(asked.case.source, str):
-        return Appraised(b"", b'{"missing_structures":[],"notes":[],"skin_source":""}')
+        return AppraisalJson(b"", b'{"missing_structures":[],"notes":[],"skin_source":""}')
     return appraise_task.appraise(report, asked)
 
 
-def cut(report: Report, asked: Cut) -> bytes:
+def cut(report: Report, asked: SliceTask) -> bytes:
     """As it is done, but for the built-in thorax: of it nothing is shown."""
     if isinstance(asked.case.source, str):
         return b'{"structures":[],"slices":[]}'

@@ -22,45 +22,47 @@ from planner.records.followup import Evaluation, Replanned
 from planner.records.plan import Plan
 from planner.records.request import GivenSeed, Request
 from service.interactive import appraisers as appraising
-from service.interactive.appraise_task import Appraised, Needles
-from service.interactive.slices import Cut
+from service.interactive.appraise_task import AppraisalJson, NeedlesTask
+from service.interactive.slices import SliceTask
 from service.jobs.dispatcher import Dispatcher
 from service.jobs.heartbeat_monitor import WorkforceStatus
 from service.jobs.job_table import JobTable
 from service.jobs.sandbox.sandbox import SandboxedProcess
 from service.jobs.worker import run_job
 from service.operations.case import Case, open_case
-from service.operations.job_tasks import Report, Work
+from service.operations.job_tasks import ReportProgress, Work
 from service.schemas.in_patient import NeedlesMeasured
 from service.settings import Settings
 from service.web.app import create_app
 from service.web.server import serve_in_background
 
 
-def plan(case: Case, request: Request, report: Report) -> PlanningResult:
+def plan(case: Case, request: Request, report: ReportProgress) -> PlanningResult:
     open_case(case)
     return instant_work.plan(case, request, report)
 
 
 def evaluate(
-    case: Case, claimed: Plan, plan_sha256: str, seeds: tuple[GivenSeed, ...], report: Report
+    case: Case, claimed: Plan, plan_sha256: str, seeds: tuple[GivenSeed, ...], report: ReportProgress
 ) -> Evaluation:
     open_case(case)
     return instant_work.evaluate(case, claimed, plan_sha256, seeds, report)
 
 
-def replan(case: Case, claimed: Plan, plan_sha256: str, found: NeedlesMeasured, report: Report) -> Replanned:
+def replan(
+    case: Case, claimed: Plan, plan_sha256: str, found: NeedlesMeasured, report: ReportProgress
+) -> Replanned:
     open_case(case)
     return instant_work.replan(case, claimed, plan_sha256, found, report)
 
 
-def appraise(report: Report, asked: Needles) -> Appraised:
+def appraise(report: ReportProgress, asked: NeedlesTask) -> AppraisalJson:
     del report
     open_case(asked.case)
-    return Appraised(b"", b'{"missing_structures":[],"notes":[],"skin_source":""}')
+    return AppraisalJson(b"", b'{"missing_structures":[],"notes":[],"skin_source":""}')
 
 
-def cut(report: Report, asked: Cut) -> bytes:
+def cut(report: ReportProgress, asked: SliceTask) -> bytes:
     del report
     open_case(asked.case)
     return b'{"structures":[],"slices":[]}'

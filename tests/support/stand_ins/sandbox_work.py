@@ -12,56 +12,56 @@ from typing import Any
 from anatomy.errors import ReadError
 from planner.records.progress import Phase, Progress
 from service.jobs.liveness.stall_detector import mark_as_helper_thread
-from service.operations.job_tasks import Report
+from service.operations.job_tasks import ReportProgress
 
 
-def answer(report: Report, value: Any) -> Any:
+def answer(report: ReportProgress, value: Any) -> Any:
     report(Progress(Phase.SEARCH, 0.5, "half"))
     return value, os.getpid()
 
 
-def refuse(report: Report) -> None:
+def refuse(report: ReportProgress) -> None:
     raise ReadError("a.nii", "it is no image", "Give one.")
 
 
-def fail(report: Report) -> None:
+def fail(report: ReportProgress) -> None:
     raise ZeroDivisionError("secret")
 
 
-def fail_to_answer(report: Report) -> Any:
+def fail_to_answer(report: ReportProgress) -> Any:
     return lambda: None
 
 
-def die(report: Report) -> None:
+def die(report: ReportProgress) -> None:
     os._exit(9)
 
 
-def last(report: Report, seconds: float) -> None:
+def last(report: ReportProgress, seconds: float) -> None:
     report(Progress(Phase.SEARCH, 0.5, "begun"))
     time.sleep(seconds)
 
 
-def fill_memory(report: Report, bytes: int) -> None:
+def fill_memory(report: ReportProgress, bytes: int) -> None:
     filled = bytearray(bytes)
     filled[:: os.sysconf("SC_PAGESIZE")] = b"\1" * len(filled[:: os.sysconf("SC_PAGESIZE")])
     time.sleep(60.0)
 
 
-def priority(report: Report) -> int:
+def priority(report: ReportProgress) -> int:
     return os.nice(0)
 
 
-def stop(report: Report) -> None:
+def stop(report: ReportProgress) -> None:
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def stop_in_the_answer(report: Report) -> None:
+def stop_in_the_answer(report: ReportProgress) -> None:
     """Send the length of an answer, and a part of it."""
     os.write(int(sys.argv[1]), struct.pack("!Q", 1000) + b"part")
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def hang(report: Report) -> None:
+def hang(report: ReportProgress) -> None:
     """Wait for what never comes, beside a thread that is not at work and ticks: 5 ms of processor, five times
     a second."""
 
@@ -77,7 +77,7 @@ def hang(report: Report) -> None:
     threading.Event().wait()
 
 
-def keep_the_lock(report: Report, seconds: int) -> None:
+def keep_the_lock(report: ReportProgress, seconds: int) -> None:
     """Wait in native code that keeps Python's lock: no thread of this process runs meanwhile."""
     report(Progress(Phase.SEARCH, 0.5, "begun"))
     ctypes.PyDLL(None).sleep(seconds)
@@ -94,7 +94,7 @@ class NotUnpickled:
         return _not_made, ()
 
 
-def compute_with_the_lock(report: Report, seconds: float) -> str:
+def compute_with_the_lock(report: ReportProgress, seconds: float) -> str:
     """Steps of more than a second each, in native code that keeps Python's lock."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -102,7 +102,7 @@ def compute_with_the_lock(report: Report, seconds: float) -> str:
     return "computed"
 
 
-def be_impatient(report: Report, seconds: float) -> int:
+def be_impatient(report: ReportProgress, seconds: float) -> int:
     """Have this process end when its parent is stopped for so long."""
     sys.modules["__main__"].PARENT_STOPPED_S = seconds  # type: ignore[attr-defined]
     return os.getpid()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from service.host.process_mark import Mark, left, lives
+from service.host.process_lock import ProcessLock, is_alive, stale_locks
 from service.storage.file_store import ABANDONED_S, Store
 
 DAYS_S = 10 * ABANDONED_S
@@ -102,17 +102,17 @@ def test_a_store_that_is_opened_sweeps_nothing_and_leaves_no_lock(data: Path) ->
 
 
 def test_a_mark_lives_as_long_as_its_process_has_it(tmp_path: Path) -> None:
-    mark = Mark(tmp_path)
+    mark = ProcessLock(tmp_path)
     name = mark.name
-    assert mark.name == name and lives(tmp_path, name) and not lives(tmp_path, "other")
+    assert mark.name == name and is_alive(tmp_path, name) and not is_alive(tmp_path, "other")
     aged(tmp_path / f"{name}.lock")
-    assert left(tmp_path, time.time()) == []
+    assert stale_locks(tmp_path, time.time()) == []
     (tmp_path / "dead.lock").touch()
-    assert not lives(tmp_path, "dead")
-    assert left(tmp_path, time.time() - 60.0) == []
-    assert left(tmp_path, time.time() + 60.0) == [tmp_path / "dead.lock"]
+    assert not is_alive(tmp_path, "dead")
+    assert stale_locks(tmp_path, time.time() - 60.0) == []
+    assert stale_locks(tmp_path, time.time() + 60.0) == [tmp_path / "dead.lock"]
     del mark
-    assert not lives(tmp_path, name)
+    assert not is_alive(tmp_path, name)
 
 
 def test_without_room_for_a_mark_a_case_is_removed_all_the_same(

@@ -1,4 +1,4 @@
-"""Mark: a name for what one process has aside, and a lock that tells others that it lives.
+"""ProcessLock: a name for what one process has aside, and a lock that tells others that it lives.
 
     marks/{name}.lock         locked for as long as the process has the store open
     aside/{name}.{more}       what it writes or removes just now
@@ -18,7 +18,7 @@ from pathlib import Path
 _SUFFIX = ".lock"
 
 
-class Mark:
+class ProcessLock:
     """The name of this process among those with locks in `folder`; made when it is first needed."""
 
     def __init__(self, folder: Path) -> None:
@@ -43,7 +43,7 @@ class Mark:
         return self._name
 
 
-def lives(folder: Path, name: str) -> bool:
+def is_alive(folder: Path, name: str) -> bool:
     """Whether a process of that name has its lock. Raises OSError where that cannot be told."""
     try:
         with _tried(_lock_of(folder, name)) as is_free:
@@ -52,7 +52,7 @@ def lives(folder: Path, name: str) -> bool:
         return False
 
 
-def left(folder: Path, before_s: float) -> list[Path]:
+def stale_locks(folder: Path, before_s: float) -> list[Path]:
     """Locks that nobody has, made before that time, in seconds since 1970: their processes were killed."""
     found = []
     for lock in folder.iterdir():
