@@ -53,10 +53,13 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """By where a trip begins, the functions in the order of their first calls."""
     folder = write_phantom(tmp_path_factory.mktemp("case"))
     case = Case(folder / "labels.nii.gz", names=folder / "labels.json")
+    order = Asked(Kind.PLAN, case, json.dumps(REQUEST).encode(), None, None)
+    # Once before: numba's compiler, if it has to run, is many times slower while calls are recorded.
+    do(lambda _: True, WORK, order)
     with Recorder() as described:
         describe(lambda _: True, WORK, case)
     with Recorder() as planned:
-        do(lambda _: True, WORK, Asked(Kind.PLAN, case, json.dumps(REQUEST).encode(), None, None))
+        do(lambda _: True, WORK, order)
     return {DESCRIBE: list(described.calls | planned.calls), PLAN: list(planned.calls)}
 
 
