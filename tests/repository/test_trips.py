@@ -16,8 +16,8 @@ import pytest
 from phantom import write_phantom
 
 from service.operations.case import Case
-from service.operations.job_tasks import WORK, Asked, describe, do
-from service.schemas.result_kinds import Kind
+from service.operations.job_tasks import WORK, JobSpec, describe, do
+from service.schemas.result_kinds import ResultKind
 
 ELSEWHERE = ("service.jobs.", "service.storage.", "service.web.", "service.interactive.")
 DESCRIBE, PLAN = "service.operations.job_tasks.describe", "service.operations.job_tasks.do"
@@ -53,7 +53,7 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """By where a trip begins, the functions in the order of their first calls."""
     folder = write_phantom(tmp_path_factory.mktemp("case"))
     case = Case(folder / "labels.nii.gz", names=folder / "labels.json")
-    order = Asked(Kind.PLAN, case, json.dumps(REQUEST).encode(), None, None)
+    order = JobSpec(ResultKind.PLAN, case, json.dumps(REQUEST).encode(), None, None)
     # Once before: numba's compiler, if it has to run, is many times slower while calls are recorded.
     do(lambda _: True, WORK, order)
     with Recorder() as described:
