@@ -45,6 +45,7 @@ class Scene:
     """Structures with roles on one grid, the body, the pose, and what had to be assumed.
 
     `body` is everything inside the skin; parts of it that lie apart are structures outside the body.
+    `skin_structures` are those whose surface the skin is; none where it is guessed from all structures.
     `target` is the union of the target structures. Beyond the field of view the scene goes on as at its
     nearest voxel: a body cut by the edge goes on, unseen.
     """
@@ -54,7 +55,7 @@ class Scene:
     body: VoxelMask
     target: VoxelMask
     pose: Pose
-    skin_source: str
+    skin_structures: tuple[str, ...]
     missing: tuple[str, ...]
     notes: tuple[str, ...]
     inputs: tuple[InputDigest, ...]
@@ -148,13 +149,13 @@ def scene(
         body=parts.body,
         target=shown.target,
         pose=_pose(asked, tables, parts.body, grid),
-        skin_source=shown.skin_source,
+        skin_structures=shown.skin_structures,
         missing=missing,
         notes=(
             *in_view.notes,
             *notes_on_names(segmentation, overrides),
             *others,
-            *note_on_skin(shown.skin_source),
+            *note_on_skin(shown.skin_structures),
             *note_on_targets(given),
             *told_of_parts,
             *notes_on_place(shown.outside, cut_sides(shown.target, grid)),

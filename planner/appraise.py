@@ -21,19 +21,27 @@ from planner.dose.ptv import ptv_of
 from planner.measuring.angles import axial_angles_deg, craniocaudal_angles_deg
 from planner.measuring.crossings_batch import CrossingsBatch, NeedleCrossings
 from planner.measuring.structure_sets import structure_sets
-from planner.records.appraisal import Appraisal, Lack, NearbyStructure, Reason
+from planner.records.appraisal import Appraisal, Lack, NearbyStructure, Reason, SkinLack
 from planner.records.paths import CLEARANCE_CAP_MM, Aim
 from planner.records.request import Point, Request
 from planner.records.search import TABLE
-from planner.records.wording.number_text import apart
+from planner.records.wording.appraisal import no_room_in_bore, no_way_to_skin, too_near
 from planner.search.kernels import appraise as kernel
 from planner.search.kernels.clear import ROUNDING_MM
-from planner.search.kernels.verdicts import SAFE, SENTENCES
+from planner.search.kernels.verdicts import CUT_EDGE, RE_ENTERS, SAFE, TIP_OUTSIDE, TOO_LONG
 from planner.search.scene_fields import search_fields
 from planner.search.tip_requirements import TipRequirements
 
 NEAR_MM = 5.0
 """Structures this near to the needle's wall are told, whatever they need [U]."""
+
+_SKIN = {
+    TOO_LONG: SkinLack.NEEDLE_LENGTH,
+    CUT_EDGE: SkinLack.FIELD_OF_VIEW,
+    RE_ENTERS: SkinLack.SECOND_ENTRY,
+    TIP_OUTSIDE: SkinLack.TIP_OUTSIDE,
+}
+"""How a walk from the tip outward may end."""
 
 
 class Appraiser:
@@ -142,7 +150,7 @@ class Appraiser:
         walk = int(row[kernel.WALK])
         reached = walk == SAFE
         reasons = (
-            *(() if reached else (Reason(Lack.SKIN, None, f"It {SENTENCES[walk]}."),)),
+            *(() if reached else (no_way_to_skin(_SKIN[walk]),)),
             *self._tip_requirements.lacks(aim, along, dist(entry_mm, tip_mm)),
             *_lacks(Lack.NEEDLE, passed),
             *_lacks(Lack.HUB, hub_passed),
@@ -200,21 +208,12 @@ class Appraiser:
         radius = self._request.hub_radius_mm
         if bore_mm >= radius - ROUNDING_MM:
             return ()
-        within, needed = apart(bore_mm, radius, 1)
-        detail = f"The hub's axis comes within {within} mm of the bore's wall; it needs {needed} mm."
-        return (Reason(Lack.BORE, None, detail),)
+        return (no_room_in_bore(bore_mm, radius),)
 
 
 def _lacks(lack: Lack, passed: list[NearbyStructure]) -> tuple[Reason, ...]:
     return tuple(
-        Reason(lack, near.structure, _too_near(lack, near))
+        too_near(lack, near.structure, near.clearance_mm, near.needed_mm)
         for near in passed
         if near.clearance_mm < near.needed_mm - ROUNDING_MM
     )
-
-
-def _too_near(lack: Lack, near: NearbyStructure) -> str:
-    if near.clearance_mm <= 0.0:
-        return f"The {lack} runs into {near.structure}."
-    passes, needs = apart(near.clearance_mm, near.needed_mm, 1)
-    return f"The {lack} passes {passes} mm from {near.structure}, which needs {needs} mm."

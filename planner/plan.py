@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from anatomy.patient.notes import skin_text
 from anatomy.scene import Scene
 from planner.dose.ptv import beyond_view_mm
 from planner.dose.report import dose_report
@@ -89,7 +90,8 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> PlanningResult
         inputs=scene.inputs,
         request=request,
         roles=tuple((s.name, str(s.role)) for s in scene.structures),
-        skin_source=scene.skin_source,
+        skin_structures=scene.skin_structures,
+        skin_source=skin_text(scene.skin_structures),
         missing_structures=scene.missing,
         notes=(*scene.notes, *_notes(scene, request)),
         outcome=outcome(

@@ -1,9 +1,8 @@
 """Notes: what a scene had to assume or leave out, one sentence each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from anatomy.names.roles import is_known, role_of
-from anatomy.patient.body.body import GUESSED_SKIN
 from anatomy.plausibility.expected_structures import LUNG, lung_lacking, whole_lungs
 from anatomy.structures import Role, Segmentation
 
@@ -33,9 +32,16 @@ def notes_on_names(segmentation: Segmentation, overrides: Mapping[str, Role]) ->
     )
 
 
-def note_on_skin(source: str) -> tuple[str, ...]:
+def skin_text(skin_structures: Sequence[str]) -> str:
+    """Where the skin comes from: the structures whose surface it is, or none where it is guessed."""
+    if not skin_structures:
+        return "No body structure: skin is the surface of the union of all structures, closed and filled."
+    return f"Skin is the surface of {', '.join(skin_structures)} joined with every structure inside the body."
+
+
+def note_on_skin(skin_structures: Sequence[str]) -> tuple[str, ...]:
     """Where no structure tells where the skin is."""
-    if source != GUESSED_SKIN:
+    if skin_structures:
         return ()
     return (
         "Without a body structure, skin and entries may lie centimetres inside the patient: segment the body "

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from anatomy.errors import StructureError
 from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import VoxelMask
-from anatomy.patient.body.body import GUESSED_SKIN, body_of
+from anatomy.patient.body.body import body_of
 from anatomy.patient.body.body_parts import BodyParts, joined_with_target, obstacles_of
 from anatomy.patient.body.outside_body import OrganPlacement, notes_on_outside, organ_placements
 from anatomy.patient.body.shells import refuse_no_body
@@ -22,20 +22,20 @@ from anatomy.structures import Role, Segmentation, Structure
 
 @dataclass(frozen=True, eq=False)
 class Patient:
-    """Structures that hold voxels, by name, and the body around them. `outside` is the share of the target
-    that lies outside the body structure."""
+    """Structures that hold voxels, by name, and the body around them. `skin_structures` are those whose
+    surface the skin is, none where it is guessed; `outside` is the share of the target that lies outside."""
 
     grid: Grid
     structures: tuple[Structure, ...]
     target: VoxelMask
     parts: BodyParts
-    skin_source: str
+    skin_structures: tuple[str, ...]
     outside: float
 
     @property
     def guessed(self) -> bool:
         """Whether no body was given."""
-        return self.skin_source == GUESSED_SKIN
+        return not self.skin_structures
 
 
 def patient_of(segmentation: Segmentation) -> Patient:
@@ -46,8 +46,8 @@ def patient_of(segmentation: Segmentation) -> Patient:
     filled = tuple(sorted((s for s in named if s.mask.count > 0), key=lambda s: s.name))
     target = target_of(named, grid)
     _refuse_nothing_but_target(named)
-    parts, skin_source = body_of(filled, grid)
-    guessed = skin_source == GUESSED_SKIN
+    parts, skin_structures = body_of(filled, grid)
+    guessed = not skin_structures
     if not guessed:
         refuse_no_body(parts, grid)
     outside = share_outside(target, parts.body, (s.mask for s in filled if s.role is Role.SKIN))
@@ -58,7 +58,7 @@ def patient_of(segmentation: Segmentation) -> Patient:
         obstacles_of(parts, segmentation.names()),
         guessed,
     )
-    return Patient(grid, filled, target, parts, skin_source, outside)
+    return Patient(grid, filled, target, parts, skin_structures, outside)
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,9 +28,11 @@ from planner.records.dose import (
     DoseReport,
     DvhCurve,
     PointDose,
+    PointKind,
 )
 from planner.records.organ_goals import REPORTED_ROLES
 from planner.records.request import GivenSeed, Prescription, Request
+from planner.records.wording.dose_points import point_name
 
 LEVELS_PERCENT = tuple(range(0, 305, 5))
 """Levels of histograms, in percent of the prescription [U]."""
@@ -95,19 +97,20 @@ def _points(
     dosimetry: Dosimetry, ptv: Sampled, gtv: Sampled, organs: Sequence[Sampled]
 ) -> tuple[PointDose, ...]:
     """The coldest sample of PTV and GTV, and the hottest of the organs that get most."""
-    named = [(f"coldest sample of the {s.name}", s, int(s.doses_gy.argmin())) for s in (ptv, gtv)]
+    named = [(PointKind.COLDEST, s, int(s.doses_gy.argmin())) for s in (ptv, gtv)]
     hottest = []
     for organ in organs:
         outside = np.where(np.isfinite(organ.doses_gy), organ.doses_gy, -np.inf)
         row = int(outside.argmax())
         hottest.append((-float(outside[row]), organ.name, organ, row))
-    for _, name, organ, row in sorted(hottest, key=lambda h: h[:2])[:HOT_POINTS]:
-        named.append((f"hottest sample of {name}", organ, row))
+    for _, _, organ, row in sorted(hottest, key=lambda h: h[:2])[:HOT_POINTS]:
+        named.append((PointKind.HOTTEST, organ, row))
     found = []
-    for name, samples, row in named:
+    for kind, samples, row in named:
         place = samples.points.points_P[row]
         position = (float(place[0]), float(place[1]), float(place[2]))
-        found.append(PointDose(name, position, float(dosimetry.at(place[None])[0])))
+        dose_gy, name = float(dosimetry.at(place[None])[0]), point_name(kind, samples.name)
+        found.append(PointDose(kind, samples.name, name, position, dose_gy))
     return tuple(found)
 
 

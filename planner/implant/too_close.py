@@ -12,12 +12,9 @@ from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.implant.needles.conflicts import Needles, hardware_of, lacking_most, needles_between
 from planner.measuring.clearance import Obstacles
-from planner.records.needle_set import TooNear
+from planner.records.needle_set import NeedleParts, TooNear
 from planner.records.paths import Aim, Path
 from planner.records.request import GivenSeed, Request
-
-NEEDLE = "needle"
-"""The part of a given needle that keeps its distance from structures: its shaft, in the body and out."""
 
 
 def too_near(scene: Scene, request: Request, paths: Sequence[Path]) -> tuple[TooNear, ...]:
@@ -55,7 +52,7 @@ def _structures(scene: Scene, request: Request, path: Path) -> Iterator[TooNear]
         need = request.clearance_of(structure.name)
         distance, _ = Obstacles([structure], grid).nearest(tip_B, end_B, need + radius)
         if distance - radius < need:
-            yield TooNear(path.id, structure.name, None, NEEDLE, distance - radius, need)
+            yield TooNear(path.id, structure.name, None, NeedleParts.NEEDLE, distance - radius, need)
 
 
 def _pairs(request: Request, given: Sequence[Path]) -> Iterator[TooNear]:

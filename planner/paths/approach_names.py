@@ -24,6 +24,7 @@ from anatomy.names.landmarks import is_clavicle, is_sternum, is_vertebra
 from anatomy.scene import Scene
 from planner.measuring.measured import MeasuredPath
 from planner.paths.chest_wall import RibSpace, is_rib, points_between, rib_space
+from planner.records.paths import WindowPlace
 
 PARASTERNAL_MM = 25.0
 """From the sternal edge: within it run the internal mammary vessels (AJR 1990;155:397)."""
@@ -38,6 +39,23 @@ LEVEL_MM = 15.0
 """Half height of the slab of bone that counts as at one level [U]."""
 ANTERIOR_DEG, POSTERIOR_DEG = 60.0, 120.0
 """Sectors of the chest wall seen from its middle, 0 straight anterior: schematic axillary lines [U]."""
+
+
+_MIDLINE = frozenset({"transsternal", "suprasternal", "subxiphoid"})
+"""Approaches that have no side."""
+_BESIDE_RIBS = frozenset({"intercostal", "paravertebral"})
+"""Approaches that are named with their intercostal space."""
+
+
+@dataclass(frozen=True)
+class _Approach:
+    """An approach of the module's list, and between ribs the sector of the chest wall; else ""."""
+
+    kind: str
+    sector: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.sector}" if self.sector else self.kind
 
 
 @dataclass(frozen=True)
@@ -74,42 +92,37 @@ class _View:
 
 def approach_of(scene: Scene, measured: MeasuredPath) -> str:
     """The approach: "parasternal", "intercostal lateral", ... (see the module's list)."""
-    return _approach(_view(scene, measured))
+    return str(_approach(_view(scene, measured)))
 
 
-def window_name(scene: Scene, measured: MeasuredPath) -> str:
-    """The approach with its side and, where the labels tell, the intercostal space.
-
-    "parasternal right", "paravertebral left, between ribs 7 and 8",
-    "intercostal right, between ribs 4 and 5, lateral", "anterior right".
-    """
+def window_place(scene: Scene, measured: MeasuredPath) -> WindowPlace:
+    """The approach with its side and, where the labels tell, the intercostal space."""
     view = _view(scene, measured)
     approach = _approach(view)
-    kind, _, sector = approach.partition(" ")
-    if kind in ("transsternal", "suprasternal", "subxiphoid"):
-        return kind
-    space = view.space.words if kind in ("intercostal", "paravertebral") else ""
-    return ", ".join(part for part in (f"{kind} {view.side}", space, sector) if part)
+    if approach.kind in _MIDLINE:
+        return WindowPlace(approach.kind, None, None, None, None)
+    above, below = view.space.numbers if approach.kind in _BESIDE_RIBS else (None, None)
+    return WindowPlace(approach.kind, view.side, above, below, approach.sector or None)
 
 
-def _approach(view: _View) -> str:
+def _approach(view: _View) -> _Approach:
     if any(is_sternum(c.structure) for c in view.measured.crosses):
-        return "transsternal"
+        return _Approach("transsternal")
     if _suprasternal(view):
-        return "suprasternal"
+        return _Approach("suprasternal")
     if _supraclavicular(view):
-        return "supraclavicular"
+        return _Approach("supraclavicular")
     if _parasternal(view):
-        return "parasternal"
+        return _Approach("parasternal")
     if _subxiphoid(view):
-        return "subxiphoid"
+        return _Approach("subxiphoid")
     if _paravertebral(view):
-        return "paravertebral"
+        return _Approach("paravertebral")
     if _subcostal(view):
-        return "subcostal"
+        return _Approach("subcostal")
     if view.space.above or view.space.below:
-        return f"intercostal {view.sector}"
-    return view.sector
+        return _Approach("intercostal", view.sector)
+    return _Approach(view.sector)
 
 
 def _suprasternal(view: _View) -> bool:

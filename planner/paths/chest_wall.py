@@ -57,17 +57,18 @@ class RibSpace:
         return ribs[0].side if ribs else None
 
     @property
-    def words(self) -> str:
-        """The space in words, as far as numbers are known: "between ribs 4 and 5", else empty."""
+    def numbers(self) -> tuple[int | None, int | None]:
+        """The numbers of the rib above and below, as far as they tell the space: both, the smaller first; or
+        that of one where there is no other."""
         above = self.above.number if self.above else None
         below = self.below.number if self.below else None
         if above is not None and below is not None and above != below:
-            return f"between ribs {min(above, below)} and {max(above, below)}"
+            return min(above, below), max(above, below)
         if above is not None and self.below is None:
-            return f"below rib {above}"
+            return above, None
         if below is not None and self.above is None:
-            return f"above rib {below}"
-        return ""
+            return None, below
+        return None, None
 
 
 def is_rib(name: str) -> bool:

@@ -14,7 +14,7 @@ from jaxtyping import Int
 from anatomy.scene import Scene
 from planner.measuring.measure import Measurer
 from planner.measuring.measured import MeasuredPath, to_path
-from planner.paths.approach_names import approach_of, window_name
+from planner.paths.approach_names import approach_of, window_place
 from planner.paths.pareto import pareto_flags
 from planner.paths.polish import THOROUGH, polish
 from planner.paths.preference import best_first, preference
@@ -24,6 +24,7 @@ from planner.paths.skin_access import SkinAccess, area_mm2, skin_access
 from planner.paths.windows import windows
 from planner.records.paths import Path, Window
 from planner.records.request import Request
+from planner.records.wording.windows import window_text
 from planner.search.kernels.line import LENGTH, LUNG, TIP
 from planner.search.kernels.search_fields import SearchFields
 from planner.search.search import SafeLines, SearchResult, join_lines
@@ -176,10 +177,12 @@ def _windows(
     result = []
     for number, id in _window_ids(chosen, window_of).items():
         members = [(m, p) for m, p in zip(chosen, paths, strict=True) if window_of[m] == number]
+        place = window_place(scene, members[0][0])
         result.append(
             Window(
                 id=id,
-                name=window_name(scene, members[0][0]),
+                name=window_text(place),
+                place=place,
                 path_ids=tuple(p.id for _, p in members),
                 area_mm2=areas[number],
                 best_lung_length_mm=min(m.lung_length_mm for m, _ in members),

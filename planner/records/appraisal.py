@@ -28,12 +28,25 @@ class NearbyStructure:
     needed_mm: float
 
 
+class SkinLack(StrEnum):
+    """Why the line from a tip does not reach the skin."""
+
+    NEEDLE_LENGTH = "needle_length"
+    FIELD_OF_VIEW = "field_of_view"
+    SECOND_ENTRY = "second_entry"
+    TIP_OUTSIDE = "tip_outside"
+
+
 @dataclass(frozen=True)
 class Reason:
-    """One lack, and beside which structure where it is one of free space."""
+    """One lack: beside which `structure`, where it is one of free space; how much there is and how much is
+    needed [mm]; of the way to the skin, why. A tip that goes too far has only how far. `detail` says so."""
 
     lack: Lack
     structure: str | None
+    found_mm: float | None
+    needed_mm: float | None
+    skin: SkinLack | None
     detail: str
 
 

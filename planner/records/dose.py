@@ -14,6 +14,7 @@ Changes                what replanning around measured needles changed
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from planner.records.bounds import NonNegative, Percent
 from planner.records.organ_limits import LimitComparison
@@ -78,10 +79,22 @@ class GoalResult:
     met: bool
 
 
+class PointKind(StrEnum):
+    """What a point is in its structure."""
+
+    COLDEST = "coldest"
+    """The sample with the least dose."""
+    HOTTEST = "hottest"
+    """The sample outside seeds with the most dose."""
+
+
 @dataclass(frozen=True)
 class PointDose:
-    """The dose at a point, named for what is found there."""
+    """The dose at a point, which is the coldest or hottest sample of a structure, of "PTV" or of "GTV";
+    `name` says so."""
 
+    kind: PointKind
+    structure: str
     name: str
     position_mm: Point
     dose_gy: NonNegative

@@ -1,6 +1,7 @@
 """The needle set: its needles, the seeds on each, and what needles in place come too close to."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from planner.records.bounds import Count, NonNegative, Percent
 from planner.records.request import Point
@@ -22,12 +23,24 @@ class PlacedSeed:
     retraction_mm: float | None
 
 
+class NeedleParts(StrEnum):
+    """What of a needle, or of two, lacks free space."""
+
+    NEEDLE = "needle"
+    """The whole shaft, in the body and out, beside a structure."""
+    SHAFTS = "shafts"
+    HUBS = "hubs"
+    HUB_AND_SHAFT = "hub and shaft"
+    """The hub of the first needle, the shaft of the second."""
+    SHAFT_AND_HUB = "shaft and hub"
+
+
 @dataclass(frozen=True)
 class TooNear:
     """A given needle, `path_id`, and what it lies too near to: a forbidden `structure`, or another given
     needle, `other_path_id`; the one that it is not is None.
 
-    `parts` says what of it: "needle" for a structure; for two needles those parts that lack most, the part of
+    `parts` says what of it: NEEDLE for a structure; for two needles those parts that lack most, the part of
     `path_id` first. `clearance_mm` is free between walls and less than `asked_mm`; it is negative where two
     needles overlap, and minus the needle's radius where its axis runs through a structure.
     """
@@ -35,7 +48,7 @@ class TooNear:
     path_id: str
     structure: str | None
     other_path_id: str | None
-    parts: str
+    parts: NeedleParts
     clearance_mm: float
     asked_mm: float
 

@@ -96,12 +96,27 @@ class Path:
 
 
 @dataclass(frozen=True)
+class WindowPlace:
+    """Where a window enters: the approach, one of those in planner.paths.approach_names; the patient's side,
+    None for approaches in the midline; the numbers of the ribs next above and below, where they tell an
+    intercostal space (with one of them, there is no rib on the other side); the sector of the chest wall
+    between ribs."""
+
+    approach: str
+    side: str | None
+    rib_above: Count | None
+    rib_below: Count | None
+    sector: str | None
+
+
+@dataclass(frozen=True)
 class Window:
-    """A connected region of safe lines, named as a radiologist would; its paths, and the skin area through
-    which they enter. [mm2]"""
+    """A connected region of safe lines at a `place`, from which it has its name, as a radiologist would give
+    it; its paths, and the skin area through which they enter. [mm2]"""
 
     id: str
     name: str
+    place: WindowPlace
     path_ids: tuple[str, ...]
     area_mm2: NonNegative
     best_lung_length_mm: NonNegative

@@ -47,7 +47,8 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Plan:
-    """The whole answer. `request` has every default resolved; `roles` is every structure's role as used."""
+    """The whole answer. `request` has every default resolved; `roles` is every structure's role as used.
+    `skin_structures` are those whose surface the skin is, none where it is guessed; `skin_source` says so."""
 
     schema: str
     software: str
@@ -55,6 +56,7 @@ class Plan:
     frame: str
     request: Request
     roles: tuple[tuple[str, str], ...]
+    skin_structures: tuple[str, ...]
     skin_source: str
     notes: tuple[str, ...]
     outcome: Outcome

@@ -12,11 +12,11 @@ from math import fsum
 from anatomy.scene import Scene
 from planner.measuring.crossings import SHORTEST_MM, DepthInterval
 from planner.measuring.crossings_batch import NeedleCrossings
-from planner.records.appraisal import Lack, Reason
+from planner.records.appraisal import Reason
 from planner.records.defaults import least_chord_mm
 from planner.records.paths import Aim
 from planner.records.request import Request, source_of
-from planner.records.wording.number_text import apart
+from planner.records.wording.appraisal import too_deep, too_short_in
 from planner.search.kernels.clear import ROUNDING_MM
 
 
@@ -32,30 +32,25 @@ class TipRequirements:
         if aim is Aim.GIVEN:
             return ()
         if aim is Aim.PTV:
-            return (*self._lack_of_ptv(along.ptv), *_too_deep(along.ptv, length_mm, "PTV"))
-        return (*self._lack_of_target(along.target), *_too_deep(along.target, length_mm, "target"))
+            return (*self._lack_of_ptv(along.ptv), *_too_deep(along.ptv, length_mm, aim))
+        return (*self._lack_of_target(along.target), *_too_deep(along.target, length_mm, aim))
 
     def _lack_of_target(self, runs: tuple[DepthInterval, ...]) -> tuple[Reason, ...]:
         chord_mm = fsum(b - a for a, b in runs)
         if chord_mm >= self._chord_mm - ROUNDING_MM and chord_mm > 0.0:
             return ()
-        got, needed = apart(chord_mm, self._chord_mm, 1)
-        detail = f"It runs in the target for {got} mm; {needed} mm are needed."
-        return (Reason(Lack.TARGET, None, detail),)
+        return (too_short_in(Aim.TARGET, chord_mm, self._chord_mm),)
 
     def _lack_of_ptv(self, runs: tuple[DepthInterval, ...]) -> tuple[Reason, ...]:
         longest_mm = max((b - a for a, b in runs), default=0.0)
         if longest_mm >= self._seed_mm - SHORTEST_MM:
             return ()
-        got, needed = apart(longest_mm, self._seed_mm, 1)
-        detail = f"It runs in the PTV for {got} mm at a stretch; a seed is {needed} mm long."
-        return (Reason(Lack.TARGET, None, detail),)
+        return (too_short_in(Aim.PTV, longest_mm, self._seed_mm),)
 
 
-def _too_deep(runs: tuple[DepthInterval, ...], length_mm: float, where: str) -> tuple[Reason, ...]:
+def _too_deep(runs: tuple[DepthInterval, ...], length_mm: float, aim: Aim) -> tuple[Reason, ...]:
     """A plan's tip lies no farther than what it is at: what is beyond is pierced for nothing."""
     past_mm = length_mm - max((b for _, b in runs), default=length_mm)
     if past_mm <= SHORTEST_MM:
         return ()
-    far = f"{past_mm:.1f} mm" if past_mm >= 0.1 else "less than 0.1 mm"
-    return (Reason(Lack.TIP, None, f"The tip lies {far} beyond the {where}'s far edge."),)
+    return (too_deep(aim, past_mm),)

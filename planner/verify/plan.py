@@ -46,7 +46,7 @@ NOT_RECOMPUTED = (
     "/search/lung_bound_mm",
     "/search/least_lung_mm",
     "/paths/*/approach",
-    "/windows/*/name",
+    "/windows/*/place",
     "/windows/*/area_mm2",
     "/blocked_by",
     "/nearest_miss",

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import orjson
 
+from anatomy.patient.notes import skin_text
 from planner.records.paths import Aim
 from service.interactive.scene_cache import cached_scene
 from service.operations.case import Case
@@ -53,7 +54,8 @@ def appraise(report: ReportProgress, asked: NeedlesTask) -> AppraisalJson:
     caveats = {
         "missing_structures": at.scene.missing,
         "notes": at.scene.notes,
-        "skin_source": at.scene.skin_source,
+        "skin_structures": at.scene.skin_structures,
+        "skin_source": skin_text(at.scene.skin_structures),
     }
     found = at.appraiser.appraise(asked.entries_mm, asked.tips_mm, asked.aims)
     return AppraisalJson(orjson.dumps(found)[1:-1], orjson.dumps(caveats))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
-from planner.records.appraisal import Lack
+from planner.records.appraisal import Lack, SkinLack
 from planner.records.paths import Aim
 from service.schemas.json.strict import Strict
 from service.schemas.request.fields import PointMm
@@ -75,10 +75,14 @@ class NearModel(BaseModel):
 
 class ReasonModel(BaseModel):
     """What a needle lacks: its way to the skin, its way in the target or PTV, a tip that goes no farther than
-    that, or free space beside a structure."""
+    that, or free space beside a structure; how much there is and is needed, and why it does not reach the
+    skin."""
 
     lack: Lack
     structure: str | None
+    found_mm: float | None
+    needed_mm: float | None
+    skin: SkinLack | None
     detail: str
 
 
@@ -109,9 +113,10 @@ class AppraisalModel(BaseModel):
 
 class AppraisalsModel(BaseModel):
     """One appraisal for each needle, in order, and what no verdict knows of: forbidden organs that the case
-    lacks, notes on it, and where its skin is from."""
+    lacks, notes on it, and the structures whose surface its skin is; none where it is guessed."""
 
     paths: list[AppraisalModel]
     missing_structures: list[str]
     notes: list[str]
+    skin_structures: list[str]
     skin_source: str

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from true_plans import ORGANS, patient
 
-from anatomy.patient.body.body import GUESSED_SKIN
+from anatomy.patient.notes import skin_text
 from anatomy.scene import scene
 from anatomy.structures import Role, Segmentation
 
@@ -13,7 +13,9 @@ def test_a_skin_that_is_guessed_is_said_to_be_a_guess() -> None:
     told = patient().scene
     guessed = patient({name: organ for name, organ in ORGANS.items() if name != "body"}).scene
     assert not any("body structure" in note for note in told.notes)
-    assert guessed.skin_source == GUESSED_SKIN
+    assert told.skin_structures == ("body",) and guessed.skin_structures == ()
+    assert skin_text(told.skin_structures).startswith("Skin is the surface of body joined")
+    assert skin_text(guessed.skin_structures).startswith("No body structure")
     assert any("may lie centimetres inside the patient" in note for note in guessed.notes)
 
 

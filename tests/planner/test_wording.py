@@ -9,16 +9,15 @@ from hypothesis import strategies as st
 from sample_implants import a_dose, a_needle_set, a_robustness
 from true_plans import LINES, ORGANS, honest_plan, patient
 
-from anatomy.patient.body.body import GUESSED_SKIN
-from planner.records.needle_set import TooNear
+from planner.paths.search_report import proof_of
+from planner.records.needle_set import NeedleParts, TooNear
 from planner.records.request import NeedleSetRequest, Prescription, Request, TargetRequest
 from planner.records.search import (
-    BORE,
-    NARROW,
-    NEEDLE_LENGTH,
-    TABLE,
+    CONSTRAINT_NAMES,
     Blocker,
+    Constraint,
     NearestMiss,
+    Proof,
     Relaxation,
     SearchReport,
 )
@@ -29,7 +28,7 @@ from planner.records.wording.set_claims import set_claims, too_near_text
 
 ASKED = Request(target=TargetRequest(("node_4R",)))
 PRESCRIBED = replace(ASKED, prescription=Prescription())
-COMPLETE = SearchReport(1000, 10, 0, 2.0, True, 0.0, None, ())
+COMPLETE = SearchReport(1000, 10, 0, 2.0, True, 0.0, None, 0.0, Proof.NONE_STAYS_SAFE, ())
 HERE = (0.0, 0.0, 0.0)
 
 
@@ -48,21 +47,26 @@ def test_whole_radii_are_told_as_they_are(radius: float, text: str) -> None:
     assert radius_text(radius) == text
 
 
-@given(st.booleans(), st.integers(0, 5), st.floats(0.001, 8.0), st.sampled_from([0.0, 0.7]))
+@given(st.booleans(), st.integers(0, 5), st.floats(0.0, 8.0), st.sampled_from([0.0, 0.7]))
 def test_only_a_whole_search_claims_anything_proved(
     complete: bool, safe_lines: int, radius: float, slack: float
 ) -> None:
-    search = replace(COMPLETE, complete=complete, safe_lines=safe_lines, covering_radius_mm=radius)
-    claims = claims_of(search, slack, ())
+    proves = proof_of(complete, radius, safe_lines)
+    assert (proves is Proof.NOTHING) != complete
+    assert (proves is Proof.NONE_IS_SAFE) == (complete and radius == 0.0)
+    claims = claims_of(
+        replace(COMPLETE, covering_radius_mm=radius, surface_slack_mm=slack, proves=proves), ()
+    )
     assert claims[0].startswith("Unproved") != complete
-    assert (claims[0].startswith("No path")) == (complete and safe_lines == 0)
+    assert (claims[0].startswith("No path")) == (complete and (safe_lines == 0 or radius == 0.0))
     assert any("0.70 mm beyond" in claim for claim in claims) == (slack > 0.0)
-    assert all(radius_text(radius) in claim for claim in claims if "voxels" not in claim)
+    if proves is not Proof.NONE_IS_SAFE:
+        assert all(radius_text(radius) in claim for claim in claims if "voxels" not in claim)
 
 
 def message(miss: NearestMiss | None, search: SearchReport = COMPLETE) -> str:
-    blockers = (Blocker("aorta", 0.6), Blocker("bore", 0.4))
-    return message_of(ASKED, search, (), blockers, miss, "Skin is the surface of body.", ("heart",))
+    blockers = (Blocker(Constraint.CLEARANCE, "aorta", 0.6), Blocker(Constraint.BORE, "bore", 0.4))
+    return message_of(ASKED, search, (), blockers, miss, ("body",), ("heart",))
 
 
 def test_without_a_path_the_message_names_target_radius_and_blockers() -> None:
@@ -80,48 +84,65 @@ def test_out_of_time_nothing_is_said_to_be_shown() -> None:
 
 
 LACKS = {
-    "aorta": "lacks 1.5 mm of the clearance from aorta",
-    NEEDLE_LENGTH: "lacks 1.5 mm of needle length",
-    TABLE: "lacks 1.5 mm of room at the table",
-    BORE: "lacks 1.5 mm of room at the bore",
-    NARROW: "ask for a smaller covering_radius_mm",
+    Constraint.CLEARANCE: "lacks 1.5 mm of the clearance from aorta",
+    Constraint.NEEDLE_LENGTH: "lacks 1.5 mm of needle length",
+    Constraint.TABLE: "lacks 1.5 mm of room at the table",
+    Constraint.BORE: "lacks 1.5 mm of room at the bore",
+    Constraint.COVERING_RADIUS: "ask for a smaller covering_radius_mm",
 }
 
 
-@pytest.mark.parametrize("structure", LACKS)
-def test_what_the_nearest_line_lacks_is_told(structure: str) -> None:
-    assert LACKS[structure] in message(NearestMiss(HERE, HERE, structure, 1.5, ()))
+@pytest.mark.parametrize("constraint", LACKS)
+def test_what_the_nearest_line_lacks_is_told(constraint: Constraint) -> None:
+    structure = CONSTRAINT_NAMES.get(constraint, "aorta")
+    assert LACKS[constraint] in message(NearestMiss(HERE, HERE, constraint, structure, 1.5, ()))
+
+
+def test_a_structure_called_as_a_limit_is_told_as_a_structure() -> None:
+    said = message(NearestMiss(HERE, HERE, Constraint.CLEARANCE, "table", 1.5, ()))
+    assert "lacks 1.5 mm of the clearance from table" in said
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (
-            Relaxation("/clearance_mm/aorta", "aorta", 2.0, 0.5, HERE, HERE, 12.0),
+            Relaxation(Constraint.CLEARANCE, "/clearance_mm/aorta", "aorta", 2.0, 0.5, HERE, HERE, 12.0),
             "A clearance of 0.5 mm instead of 2 mm from aorta would open a path through 12.0 mm of lung.",
         ),
         (
-            Relaxation("/clearance_mm/default", "default", 2.0, 0.5, HERE, HERE, 0.0),
+            Relaxation(Constraint.CLEARANCE, "/clearance_mm/default", "default", 2.0, 0.5, HERE, HERE, 0.0),
             "A clearance of 0.5 mm instead of 2 mm by default would open a path without crossing lung.",
         ),
         (
-            Relaxation("/needle/max_length_mm", NEEDLE_LENGTH, 100.0, 120.5, HERE, HERE, 0.0),
+            Relaxation(
+                Constraint.NEEDLE_LENGTH,
+                "/needle/max_length_mm",
+                "needle length",
+                100.0,
+                120.5,
+                HERE,
+                HERE,
+                0.0,
+            ),
             "A needle of 120.5 mm instead of 100 mm would open a path without crossing lung.",
         ),
     ],
 )
 def test_the_smallest_change_is_told_as_a_remedy(change: Relaxation, said: str) -> None:
     other = replace(change, structure="heart", setting="/clearance_mm/heart")
-    assert message(NearestMiss(HERE, HERE, "aorta", 1.5, (change, other))).endswith(said)
+    assert message(NearestMiss(HERE, HERE, Constraint.CLEARANCE, "aorta", 1.5, (change, other))).endswith(
+        said
+    )
 
 
 @pytest.mark.parametrize(
     ("skin", "missing", "said"),
     [
-        ("Skin is the surface of body.", (), "without crossing lung."),
-        ("Skin is the surface of body.", ("heart",), "lung. Not in the input, so not kept clear of: heart."),
+        (("body",), (), "without crossing lung."),
+        (("body",), ("heart",), "lung. Not in the input, so not kept clear of: heart."),
         (
-            GUESSED_SKIN,
+            (),
             ("heart", "aorta", "airway", "ribs", "sternum", "vertebrae"),
             "lung. Caution: without a body structure the skin is a guess and may lie inside the patient. "
             "Not in the input, so not kept clear of: heart, aorta, airway, ribs and 2 more.",
@@ -141,28 +162,31 @@ def test_what_a_path_must_be_doubted_for_is_said_beside_it(
     ("near", "said"),
     [
         (
-            TooNear("N1", "aorta", None, "needle", 1.29, 1.5),
+            TooNear("N1", "aorta", None, NeedleParts.NEEDLE, 1.29, 1.5),
             "passes 1.2 mm from aorta, where 1.5 mm",
         ),
-        (TooNear("N1", "aorta", None, "needle", 0.0, 1.5), "N1, given, touches or runs through aorta"),
         (
-            TooNear("N1", "aorta", None, "needle", -0.6, 1.5),
+            TooNear("N1", "aorta", None, NeedleParts.NEEDLE, 0.0, 1.5),
             "N1, given, touches or runs through aorta",
         ),
         (
-            TooNear("N1", None, "N2", "shafts", 0.739, 1.0),
+            TooNear("N1", "aorta", None, NeedleParts.NEEDLE, -0.6, 1.5),
+            "N1, given, touches or runs through aorta",
+        ),
+        (
+            TooNear("N1", None, "N2", NeedleParts.SHAFTS, 0.739, 1.0),
             "the shafts of N1 and N2, given, run 0.73 mm apart and need 1 mm",
         ),
         (
-            TooNear("N1", None, "N2", "shafts", -0.77, 1.0),
+            TooNear("N1", None, "N2", NeedleParts.SHAFTS, -0.77, 1.0),
             "the shafts of N1 and N2, given, overlap by 0.77 mm",
         ),
         (
-            TooNear("N1", None, "N2", "hubs", -5.0, 0.0),
+            TooNear("N1", None, "N2", NeedleParts.HUBS, -5.0, 0.0),
             "the hubs of N1 and N2, given, overlap by 5.00 mm",
         ),
         (
-            TooNear("N1", None, "N2", "shaft and hub", -2.0, 0.0),
+            TooNear("N1", None, "N2", NeedleParts.SHAFT_AND_HUB, -2.0, 0.0),
             "hub and shaft of N1 and N2, given, overlap by 2.00 mm",
         ),
     ],
@@ -172,10 +196,10 @@ def test_what_a_given_needle_is_too_near_to_is_told_rounded_down(near: TooNear, 
 
 
 FAR, NEAR, THROUGH, OVERLAP = (
-    TooNear("N2", "heart", None, "needle", 1.96, 2.0),
-    TooNear("N3", "aorta", None, "needle", 0.75, 2.0),
-    TooNear("N1", "vena_cava", None, "needle", -0.6, 2.0),
-    TooNear("N1", None, "N2", "hubs", -5.0, 0.0),
+    TooNear("N2", "heart", None, NeedleParts.NEEDLE, 1.96, 2.0),
+    TooNear("N3", "aorta", None, NeedleParts.NEEDLE, 0.75, 2.0),
+    TooNear("N1", "vena_cava", None, NeedleParts.NEEDLE, -0.6, 2.0),
+    TooNear("N1", None, "N2", NeedleParts.HUBS, -5.0, 0.0),
 )
 
 

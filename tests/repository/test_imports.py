@@ -54,6 +54,7 @@ ALLOWED_TO_VERIFY = {
     "planner.records.robustness",
     "planner.records.search",
     "planner.records.verification",
+    "planner.records.wording.dose_points",
     "planner.records.wording.followup",
     "planner.records.wording.goals",
     "planner.records.wording.implant",
@@ -63,6 +64,7 @@ ALLOWED_TO_VERIFY = {
     "planner.records.wording.outcome_message",
     "planner.records.wording.search_claims",
     "planner.records.wording.set_claims",
+    "planner.records.wording.windows",
     "planner.sources",
 }
 """Frames, structures, the scene with the modules it stands on, the plan's data types and the sentences

@@ -17,15 +17,13 @@ from anatomy.structures import Role, Structure
 CLOSING_MM = 10.0
 """Gaps between labelled organs up to twice this are bridged when no body structure is given [U]."""
 
-GUESSED_SKIN = "No body structure: skin is the surface of the union of all structures, closed and filled."
-"""Where the skin comes from when no structure tells."""
-
 CLOSING_STEP_MM = 2.0
 """Gaps are bridged on blocks of voxels up to this size [U]: a skin guessed from organs is no finer."""
 
 
-def body_of(structures: tuple[Structure, ...], grid: Grid) -> tuple[BodyParts, str]:
-    """The inside of the skin in its parts, and a sentence on where it came from.
+def body_of(structures: tuple[Structure, ...], grid: Grid) -> tuple[BodyParts, tuple[str, ...]]:
+    """The inside of the skin in its parts, and the names of the body structures that it comes from: none
+    where it is guessed from all structures together.
 
     `structures` have roles and are not empty. What lies outside the body by its role (table, cushion, arms)
     is taken out of a body structure that includes it; every other structure is inside the body. The target is
@@ -45,14 +43,10 @@ def body_of(structures: tuple[Structure, ...], grid: Grid) -> tuple[BodyParts, s
     for s in inside:
         if not (skins and s.role is Role.TARGET):
             s.mask.paint(body, True)
-    if skins:
-        names = ", ".join(s.name for s in skins)
-        source = f"Skin is the surface of {names} joined with every structure inside the body."
-    else:
-        source = GUESSED_SKIN
+    if not skins:
         _close(body[box], grid)
     _fill_slices(body[box])
-    return parts_of(body, box, drawn if skins else body, grid), source
+    return parts_of(body, box, drawn if skins else body, grid), tuple(s.name for s in skins)
 
 
 def _box_around(structures: list[Structure]) -> tuple[slice, slice, slice]:

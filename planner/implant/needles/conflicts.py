@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 
 from anatomy.runtime.parallel import parallel_for
 from planner.implant.needles.pair_kernel import Sizes, clash, clash_range, stretch_distance2
+from planner.records.needle_set import NeedleParts
 from planner.records.request import NeedleSetRequest, Request
 
 ROUNDING_MM = 1e-7
@@ -114,7 +115,7 @@ def conflict_graph(pairs: Int[np.ndarray, "k 2"], n: int) -> nx.Graph:
 class Lack:
     """Parts of two needles that lack of their distance: free between their walls, and asked for. [mm]"""
 
-    parts: str
+    parts: NeedleParts
     apart_mm: float
     need_mm: float
 
@@ -127,11 +128,11 @@ def lacking_most(needles: Needles, hardware: Hardware, i: int, j: int) -> Lack |
         return None
     end, thin, thick = hardware.needle_length_mm, hardware.needle_radius_mm, hardware.hub_radius_mm
     shaft, hub = (0.0, end), (end, end + hardware.hub_length_mm)
-    walls = [("shafts", shaft, shaft, 2.0 * thin, hardware.needle_clearance_mm)]
+    walls = [(NeedleParts.SHAFTS, shaft, shaft, 2.0 * thin, hardware.needle_clearance_mm)]
     if hardware.hub_length_mm > 0.0:
-        walls.append(("hubs", hub, hub, 2.0 * thick, 0.0))
-        walls.append(("hub and shaft", hub, shaft, thick + thin, 0.0))
-        walls.append(("shaft and hub", shaft, hub, thin + thick, 0.0))
+        walls.append((NeedleParts.HUBS, hub, hub, 2.0 * thick, 0.0))
+        walls.append((NeedleParts.HUB_AND_SHAFT, hub, shaft, thick + thin, 0.0))
+        walls.append((NeedleParts.SHAFT_AND_HUB, shaft, hub, thin + thick, 0.0))
     lacks = [
         Lack(parts, sqrt(stretch_distance2(*one, *a, *two, *b)) - radii, need)
         for parts, a, b, radii, need in walls

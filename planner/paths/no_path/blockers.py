@@ -8,7 +8,7 @@ from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.measuring.clearance import Obstacles
 from planner.records.request import Request
-from planner.records.search import BORE, NEEDLE_LENGTH, SECOND_ENTRY, SHORT_CHORD, TABLE, VIEW_EDGE, Blocker
+from planner.records.search import CONSTRAINT_NAMES, Blocker, Constraint
 from planner.search.kernels import line, verdicts
 from planner.search.kernels.search_fields import SearchFields
 from planner.search.line_net import even_directions
@@ -19,14 +19,14 @@ DIRECTIONS = 2000
 STEP_MM = 0.5
 """Length of axis at the first place too near that is asked what it is too near to [U]."""
 
-_LIMITS = {
+_CONSTRAINTS = {
     # A line through a voxel of the target does not miss it.
-    verdicts.MISSES_TARGET: SHORT_CHORD,
-    verdicts.TOO_LONG: NEEDLE_LENGTH,
-    verdicts.CUT_EDGE: VIEW_EDGE,
-    verdicts.RE_ENTERS: SECOND_ENTRY,
-    verdicts.TABLE: TABLE,
-    verdicts.BORE: BORE,
+    verdicts.MISSES_TARGET: Constraint.MIN_CHORD,
+    verdicts.TOO_LONG: Constraint.NEEDLE_LENGTH,
+    verdicts.CUT_EDGE: Constraint.FIELD_OF_VIEW,
+    verdicts.RE_ENTERS: Constraint.SECOND_ENTRY,
+    verdicts.TABLE: Constraint.TABLE,
+    verdicts.BORE: Constraint.BORE,
 }
 
 
@@ -48,13 +48,16 @@ def blocked_by(scene: Scene, request: Request, fields: SearchFields) -> tuple[Bl
     needs = {s.name: request.needle.radius_mm + request.clearance_of(s.name) for s in kept_free}
     # A hub is wider than a shaft by the same beside every structure.
     reach = max(needs.values(), default=0.0) + fields.hub_extra + STEP_MM
-    names: Counter[str] = Counter()
+    counts: Counter[tuple[Constraint, str]] = Counter()
     for n in range(DIRECTIONS):
         if verdict[n] in (verdicts.BLOCKED, verdicts.HUB_BLOCKED):
             at = points[n] + blocks[n] * outward[n]
             at = np.clip(at, fields.lower, fields.upper)
-            names[obstacles.lacking_most(at, at + STEP_MM * outward[n], needs, reach)] += 1
-        elif verdict[n] in _LIMITS:
-            names[_LIMITS[int(verdict[n])]] += 1
-    shares = [Blocker(name, count / DIRECTIONS) for name, count in names.items() if name]
-    return tuple(sorted(shares, key=lambda b: (-b.share, b.structure)))
+            name = obstacles.lacking_most(at, at + STEP_MM * outward[n], needs, reach)
+            if name:
+                counts[Constraint.CLEARANCE, name] += 1
+        elif verdict[n] in _CONSTRAINTS:
+            constraint = _CONSTRAINTS[int(verdict[n])]
+            counts[constraint, CONSTRAINT_NAMES[constraint]] += 1
+    shares = [Blocker(*blocks, count / DIRECTIONS) for blocks, count in counts.items()]
+    return tuple(sorted(shares, key=lambda b: (-b.share, b.structure, b.constraint)))

@@ -21,7 +21,7 @@ from planner.measuring.measure import measure
 from planner.measuring.measured import MeasuredPath
 from planner.paths.polish import THOROUGH, displaced_lines
 from planner.records.request import LONGEST_NEEDLE_MM, Request
-from planner.records.search import BORE, NARROW, NEEDLE_LENGTH, TABLE, NearestMiss, Relaxation
+from planner.records.search import CONSTRAINT_NAMES, TABLE, Constraint, NearestMiss, Relaxation
 from planner.search.kernels import line
 from planner.search.kernels.search_fields import SearchFields
 from planner.search.kernels.verdicts import SAFE
@@ -44,19 +44,20 @@ FARTHEST_MM = 1000.0
 
 @dataclass(frozen=True)
 class _Missed:
-    """A line as measured, whether it runs through something, the most that it lacks, and of what."""
+    """A line as measured, whether it runs through something, and what it lacks most."""
 
     measured: MeasuredPath
     through: bool
-    missing_mm: float
-    structure: str
+    most: "_Lack"
 
 
 @dataclass(frozen=True)
 class _Lack:
-    """How much a line lacks of one thing, and whether its axis runs through it."""
+    """How much a line lacks of one constraint, the structure that it is about or the constraint's name, and
+    whether the axis runs through it."""
 
     missing_mm: float
+    constraint: Constraint
     structure: str
     through: bool = False
 
@@ -79,11 +80,12 @@ def nearest_miss(
     missed = [m for m in tried if m is not None]
     if not missed:
         return None
-    least = min(missed, key=lambda m: (m.through, m.missing_mm, m.measured.entry_mm, m.measured.tip_mm))
+    least = min(missed, key=lambda m: (m.through, m.most.missing_mm, m.measured.entry_mm, m.measured.tip_mm))
+    measured, most = least.measured, least.most
     # A line that lacks nothing asks for no change but a smaller covering radius.
-    opened = () if least.structure == NARROW else relaxations
+    opened = () if most.constraint is Constraint.COVERING_RADIUS else relaxations
     return NearestMiss(
-        least.measured.entry_mm, least.measured.tip_mm, least.structure, least.missing_mm, opened
+        measured.entry_mm, measured.tip_mm, most.constraint, most.structure, most.missing_mm, opened
     )
 
 
@@ -192,15 +194,19 @@ def _missed(
     needle_mm = max(asked, measured.length_mm)
     end, hub_end = tip + needle_mm * out, tip + (needle_mm + fields.hub_length) * out
     lacks = [
-        _Lack(needle_mm - asked, NEEDLE_LENGTH),
+        _lack_of(Constraint.NEEDLE_LENGTH, needle_mm - asked),
         *_lacks_of_room(request, fields, np.stack([tip, end, hub_end])),
         *_lacks_of_clearance(scene, request, tip, end, request.needle.radius_mm),
         *_lacks_of_clearance(scene, request, end, hub_end, fields.hub_radius),
     ]
     most = max(lacks, key=lambda lack: (lack.missing_mm, lack.structure))
     if most.missing_mm <= 0.0:
-        return _Missed(measured, False, 0.0, NARROW)
-    return _Missed(measured, any(lack.through for lack in lacks), most.missing_mm, most.structure)
+        return _Missed(measured, False, _lack_of(Constraint.COVERING_RADIUS, 0.0))
+    return _Missed(measured, any(lack.through for lack in lacks), most)
+
+
+def _lack_of(constraint: Constraint, missing_mm: float, through: bool = False) -> _Lack:
+    return _Lack(missing_mm, constraint, CONSTRAINT_NAMES[constraint], through)
 
 
 def _with_needle(request: Request, length_mm: float) -> Request:
@@ -213,9 +219,11 @@ def _lacks_of_room(request: Request, fields: SearchFields, ends_B: np.ndarray) -
     clearance = request.clearance_of(TABLE)
     through = bool(from_table.min() <= 0.0)
     return [
-        _Lack(clearance + request.needle.radius_mm - float(from_table[:2].min()), TABLE, through),
-        _Lack(clearance + fields.hub_radius - float(from_table[1:].min()), TABLE, through),
-        _Lack(fields.hub_radius - float(from_bore[[0, 2]].min()), BORE),
+        _lack_of(
+            Constraint.TABLE, clearance + request.needle.radius_mm - float(from_table[:2].min()), through
+        ),
+        _lack_of(Constraint.TABLE, clearance + fields.hub_radius - float(from_table[1:].min()), through),
+        _lack_of(Constraint.BORE, fields.hub_radius - float(from_bore[[0, 2]].min())),
     ]
 
 
@@ -229,5 +237,6 @@ def _lacks_of_clearance(
     lacks = []
     for clearance, structures in by_clearance.items():
         distance, name = Obstacles(structures, scene.grid).nearest(one_B, two_B, FARTHEST_MM)
-        lacks.append(_Lack(clearance + radius_mm - distance, name, distance <= 0.0))
+        missing = clearance + radius_mm - distance
+        lacks.append(_Lack(missing, Constraint.CLEARANCE, name, distance <= 0.0))
     return lacks

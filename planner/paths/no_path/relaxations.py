@@ -14,12 +14,13 @@ from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.measuring.clearance import Obstacles
 from planner.measuring.measure import measure
+from planner.measuring.measured import MeasuredPath
 from planner.paths.polish import polish
 from planner.paths.preference import best_first
 from planner.records.paths import CLEARANCE_CAP_MM
 from planner.records.progress import GoOn, Progress
 from planner.records.request import LONGEST_NEEDLE_MM, NEEDLE_LENGTH_POINTER, Request, clearance_pointer
-from planner.records.search import NEEDLE_LENGTH, TABLE, Blocker, Relaxation
+from planner.records.search import CONSTRAINT_NAMES, DEFAULT, TABLE, Blocker, Constraint, Relaxation
 from planner.search.kernels import line, verdicts
 from planner.search.kernels.search_fields import SearchFields
 from planner.search.scene_fields import search_fields
@@ -71,9 +72,10 @@ class _Relaxing:
         """Structures that block most, then the default clearance, then the needle."""
         names = {s.name for s in self.scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)}
         kept_free = names | ({TABLE} if self.scene.pose.table is not None else set())
-        most = [b.structure for b in blockers if b.structure in kept_free][:BLOCKERS_RELAXED]
+        # A structure called as a derived table shares its clearance.
+        most = list(dict.fromkeys(b.structure for b in blockers if b.structure in kept_free))
         by_default = kept_free - self.request.clearance_mm.keys()
-        for name, whose in [*((n, {n}) for n in most), ("default", by_default)]:
+        for name, whose in [*((n, {n}) for n in most[:BLOCKERS_RELAXED]), (DEFAULT, by_default)]:
             yield from self._less_clearance(name, tuple(sorted(whose & names)), TABLE in whose)
         yield from self._longer_needle()
 
@@ -108,9 +110,18 @@ class _Relaxing:
         best = int(np.argmax(away))
         kept = min(float(away[best]), from_mm - STEP_MM)
         kept = max(0.0, float(np.floor(kept / STEP_MM + 1e-9)) * STEP_MM)
-        setting = clearance_pointer(name)
-        opened = lines.take(slice(best, best + 1))
-        yield from _relaxation(self.scene, relaxed, setting, name, from_mm, kept, opened)
+        path = _measured(self.scene, relaxed, lines.take(slice(best, best + 1)))
+        if path is not None:
+            yield Relaxation(
+                Constraint.CLEARANCE,
+                clearance_pointer(name),
+                name,
+                from_mm,
+                round(kept, 3),
+                path.entry_mm,
+                path.tip_mm,
+                path.lung_length_mm,
+            )
 
     def _longer_needle(self) -> Iterator[Relaxation]:
         """The line that the shortest needle reaches, of those that some longer needle opens: a very long one
@@ -138,9 +149,18 @@ class _Relaxing:
         just = fields._replace(needle_length=length)
         if line.test_lines(just, opened.point_B, opened.outward_B)[0][0] != verdicts.SAFE:
             length = longer
-        yield from _relaxation(
-            self.scene, relaxed, NEEDLE_LENGTH_POINTER, NEEDLE_LENGTH, from_mm, length, opened
-        )
+        path = _measured(self.scene, relaxed, opened)
+        if path is not None:
+            yield Relaxation(
+                Constraint.NEEDLE_LENGTH,
+                NEEDLE_LENGTH_POINTER,
+                CONSTRAINT_NAMES[Constraint.NEEDLE_LENGTH],
+                from_mm,
+                round(length, 3),
+                path.entry_mm,
+                path.tip_mm,
+                path.lung_length_mm,
+            )
 
 
 def _ends(fields: SearchFields, lines: SafeLines) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -174,14 +194,8 @@ def _kept_from_table(request: Request, fields: SearchFields, lines: SafeLines) -
     return np.asarray(np.minimum(needle, np.minimum(end, hub_end) - fields.hub_radius))
 
 
-def _relaxation(
-    scene: Scene, relaxed: Request, setting: str, name: str, from_mm: float, to_mm: float, opened: SafeLines
-) -> Iterator[Relaxation]:
-    """The change as told, with the one line that it opens, measured."""
+def _measured(scene: Scene, relaxed: Request, opened: SafeLines) -> MeasuredPath | None:
+    """The one line that a change opens, measured under the request as relaxed."""
     point_P = scene.grid.to_patient(opened.point_B)[0]
     outward_P = scene.grid.vectors_to_patient(opened.outward_B)[0]
-    path = measure(scene, relaxed, point_P, outward_P)
-    if path is not None:
-        yield Relaxation(
-            setting, name, from_mm, round(to_mm, 3), path.entry_mm, path.tip_mm, path.lung_length_mm
-        )
+    return measure(scene, relaxed, point_P, outward_P)

@@ -60,10 +60,9 @@ def implant_outcome(achieved: Achieved, supplement: Plan | None) -> Outcome:
     left = [goal_text(goal) for goal in dose.goals if not goal.met]
     ends = f"; still not met: {'; '.join(left)}." if left else ": then all goals are met."
     status = Status.GOALS_NOT_MET if left else Status.PLANNED
-    harm = harm_of(dose, supplement.robustness)
     # What they would do is not what was found.
-    added_too = [f"With these added: {harm[0]}", *harm[1:]] if harm else []
-    return Outcome(status, " ".join([f"{lacking} {after}{ends}", *added_too]))
+    harm = harm_of(dose, supplement.robustness, when="With these added: ")
+    return Outcome(status, " ".join([f"{lacking} {after}{ends}", *harm]))
 
 
 def change_sentences(

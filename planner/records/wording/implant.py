@@ -38,9 +38,11 @@ def worst_first(
     return [*_too_near(needles), *given_twice(needles), *said, *_exceeded(dose), *_undone(robustness)]
 
 
-def harm_of(dose: DoseReport, robustness: Robustness | None) -> list[str]:
-    """Organ limits that are exceeded, and errors of placement that undo what was planned."""
-    return [*_exceeded(dose), *_undone(robustness)]
+def harm_of(dose: DoseReport, robustness: Robustness | None, when: str = "") -> list[str]:
+    """Organ limits that are exceeded, and errors of placement that undo what was planned; the first begins
+    with `when` that is so."""
+    exceeded_too = _exceeded(dose, when)
+    return [*exceeded_too, *_undone(robustness, "" if exceeded_too else when)]
 
 
 def _too_near(needles: NeedleSet | None) -> list[str]:
@@ -51,7 +53,7 @@ def _too_near(needles: NeedleSet | None) -> list[str]:
     return [f"Given needles too near: {'; '.join(named)}{more}."] if near else []
 
 
-def _exceeded(dose: DoseReport) -> list[str]:
+def _exceeded(dose: DoseReport, when: str = "") -> list[str]:
     """Each organ once, by what it exceeds most; the largest excess first."""
     over = exceeded(dose.bed.limits)
     worst: dict[str, LimitComparison] = {}
@@ -59,18 +61,18 @@ def _exceeded(dose: DoseReport) -> list[str]:
         worst.setdefault(limit.structure, limit)
     named = [exceeded_text(limit) for limit in list(worst.values())[:LIMITS_NAMED]]
     more = f"; and {len(over) - len(named)} more" if len(over) > len(named) else ""
-    return [f"Organ limits exceeded: {'; '.join(named)}{more}."] if over else []
+    return [f"{when}Organ limits exceeded: {'; '.join(named)}{more}."] if over else []
 
 
-def _undone(robustness: Robustness | None) -> list[str]:
+def _undone(robustness: Robustness | None, when: str = "") -> list[str]:
     """What errors of placement leave, where they undo too much of what was planned."""
     if robustness is None or robustness.goals_met_share >= ROBUST_SHARE:
         return []
     d90, v100 = robustness.d90_gy, robustness.v100_percent
     return [
-        f"With errors as published for placement by {robustness.placement}, D90 and V100 are reached in "
-        f"{sure_percent(robustness.goals_met_share)} % of {counted(robustness.dose_samples, 'sample')}: D90 "
-        f"{d90.p50:.1f} Gy ({d90.p5:.1f} to {d90.p95:.1f}), V100 {v100.p50:.1f} % ({v100.p5:.1f} to "
+        f"{when}With errors as published for placement by {robustness.placement}, D90 and V100 are reached "
+        f"in {sure_percent(robustness.goals_met_share)} % of {counted(robustness.dose_samples, 'sample')}: "
+        f"D90 {d90.p50:.1f} Gy ({d90.p5:.1f} to {d90.p95:.1f}), V100 {v100.p50:.1f} % ({v100.p5:.1f} to "
         f"{v100.p95:.1f})."
     ]
 

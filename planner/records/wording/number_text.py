@@ -46,6 +46,11 @@ def apart(one: float, other: float, least: int) -> tuple[str, str]:
     return f"{one:.{decimals}f}", f"{other:.{decimals}f}"
 
 
+def sentence(clause: str) -> str:
+    """A clause as a sentence of its own. A name in small letters at its beginning gets a capital, too."""
+    return f"{clause[:1].upper()}{clause[1:]}."
+
+
 def counted(number: int, what: str, several: str | None = None) -> str:
     """So many of something: "1 seed", "2 seeds", "3 entries"."""
     return f"{number} {what if number == 1 else several or what + 's'}"

@@ -29,6 +29,6 @@ def outcome(
     unfinished = Status.NO_PATH if report.complete else Status.TIMED_OUT
     planned = any(path.aim is not Aim.GIVEN for path in paths) or (dose is not None and met)
     status = found if planned else unfinished
-    skin, missing = scene.skin_source, scene.missing
+    skin, missing = scene.skin_structures, scene.missing
     message = message_of(request, report, paths, blockers, miss, skin, missing, needle_set, dose, robustness)
     return Outcome(status, message)

@@ -1,25 +1,15 @@
 """Wording: the sentences of a plan, from its records alone. Verification writes them again and compares."""
 
-from anatomy.patient.body.body import GUESSED_SKIN
 from anatomy.plausibility.expected_structures import LUNG_NAMES
 from planner.records.dose import DoseReport
 from planner.records.needle_set import NeedleSet
 from planner.records.paths import Aim, Path
 from planner.records.request import Request
 from planner.records.robustness import Robustness
-from planner.records.search import (
-    BORE,
-    NARROW,
-    NEEDLE_LENGTH,
-    TABLE,
-    Blocker,
-    NearestMiss,
-    Relaxation,
-    SearchReport,
-)
+from planner.records.search import DEFAULT, Blocker, Constraint, NearestMiss, Relaxation, SearchReport
 from planner.records.wording.implant import reached_text, worst_first
 from planner.records.wording.lung import a_path, through
-from planner.records.wording.number_text import mm_text, share_text
+from planner.records.wording.number_text import mm_text, sentence, share_text
 from planner.records.wording.search_claims import radius_text
 
 MISSING_NAMED = 4
@@ -32,7 +22,7 @@ def message_of(
     paths: tuple[Path, ...],
     blockers: tuple[Blocker, ...],
     miss: NearestMiss | None,
-    skin_source: str,
+    skin_structures: tuple[str, ...],
     missing_structures: tuple[str, ...],
     needle_set: NeedleSet | None = None,
     dose: DoseReport | None = None,
@@ -46,14 +36,15 @@ def message_of(
     ranked = [path for path in paths if path.aim is Aim.TARGET]
     worst = worst_first(request, needle_set, dose, robustness)
     reached = reached_text(request, needle_set, dose)
-    cautions = _cautions(skin_source, missing_structures)
+    cautions = _cautions(skin_structures, missing_structures)
     if ranked:
         count = "one path" if len(ranked) == 1 else f"{len(ranked)} distinct paths"
         early = "" if search.complete else f" The search ended early, at a covering radius of {radius}."
         crosses = through(ranked[0].lung_length_mm, missing_structures)
-        found = f"{count} to {target}; the best is {ranked[0].approach}, {crosses}.{early}"
-        begun = found[:1].upper() + found[1:] if worst else found
-        return " ".join([*worst, begun, *reached, *cautions])
+        found = f"{count} to {target}; the best is {ranked[0].approach}, {crosses}"
+        # Alone, it goes on after the status.
+        begun = sentence(found) if worst else f"{found}."
+        return " ".join([*worst, f"{begun}{early}", *reached, *cautions])
     none = _none_found(target, radius, search, blockers, miss, missing_structures)
     # What is in already is told of all the same.
     return " ".join(none if dose is None else [*worst, *reached, *none, *cautions])
@@ -79,14 +70,14 @@ def _none_found(
     return [f"Shown: no path to {target} {safe}.{mostly}", *_miss_text(miss, missing)]
 
 
-def _cautions(skin_source: str, missing: tuple[str, ...]) -> list[str]:
+def _cautions(skin_structures: tuple[str, ...], missing: tuple[str, ...]) -> list[str]:
     guessed = "Caution: without a body structure the skin is a guess and may lie inside the patient."
     # What lacks of the lung is said where lung is spoken of: no needle is kept clear of it.
     organs = [name for name in missing if name not in LUNG_NAMES]
     named = ", ".join(organs[:MISSING_NAMED])
     more = f" and {len(organs) - MISSING_NAMED} more" if len(organs) > MISSING_NAMED else ""
     return [
-        *([guessed] if skin_source == GUESSED_SKIN else []),
+        *([] if skin_structures else [guessed]),
         *([f"Not in the input, so not kept clear of: {named}{more}."] if organs else []),
     ]
 
@@ -97,12 +88,12 @@ def _miss_text(miss: NearestMiss | None, missing: tuple[str, ...]) -> list[str]:
             "No line was found that runs far enough in the target and leaves the body once, through skin in "
             "view: check the field of view, the body and target.min_chord_mm."
         ]
-    if miss.structure == NARROW:
+    if miss.constraint is Constraint.COVERING_RADIUS:
         return [
             "The nearest line is safe where it is, but not when displaced so far: ask for a smaller "
             "covering_radius_mm to see such narrow paths."
         ]
-    nearest = f"The nearest line lacks {mm_text(miss.missing_mm)} {_lacking(miss.structure)}."
+    nearest = f"The nearest line lacks {mm_text(miss.missing_mm)} {_lacking(miss)}."
     if not miss.relaxations:
         return [
             nearest,
@@ -112,18 +103,22 @@ def _miss_text(miss: NearestMiss | None, missing: tuple[str, ...]) -> list[str]:
     return [nearest, _remedy(miss.relaxations[0], missing)]
 
 
-def _lacking(structure: str) -> str:
-    if structure == NEEDLE_LENGTH:
-        return "of needle length"
-    if structure in (TABLE, BORE):
-        return f"of room at the {structure}"
-    return f"of the clearance from {structure}"
+def _lacking(miss: NearestMiss) -> str:
+    match miss.constraint:
+        case Constraint.NEEDLE_LENGTH:
+            return "of needle length"
+        case Constraint.TABLE:
+            return "of room at the table"
+        case Constraint.BORE:
+            return "of room at the bore"
+        case _:
+            return f"of the clearance from {miss.structure}"
 
 
 def _remedy(change: Relaxation, missing: tuple[str, ...]) -> str:
     opened = a_path(change.lung_length_mm, missing)
-    if change.setting.startswith("/needle"):
+    if change.constraint is Constraint.NEEDLE_LENGTH:
         what = f"A needle of {change.to_mm:g} mm instead of {change.from_mm:g} mm"
         return f"{what} would open {opened}."
-    whose = "by default" if change.structure == "default" else f"from {change.structure}"
+    whose = "by default" if change.structure == DEFAULT else f"from {change.structure}"
     return f"A clearance of {change.to_mm:g} mm instead of {change.from_mm:g} mm {whose} would open {opened}."

@@ -2,34 +2,36 @@
 
 from math import ceil, log10
 
-from planner.records.search import SearchReport
+from planner.records.search import Proof, SearchReport
 from planner.records.wording.lung import least_claim
 
 MOST_DECIMALS = 9
 """A millionth of a micrometre: below float64 rounding of any place in a patient."""
 
 
-def claims_of(search: SearchReport, surface_slack_mm: float, missing: tuple[str, ...]) -> tuple[str, ...]:
-    """What a search with these numbers may claim, of an input that lacks `missing`. Where masks stand for
-    surfaces, which reach beyond them by the slack at most, lines were tested against the masks."""
+def claims_of(search: SearchReport, missing: tuple[str, ...]) -> tuple[str, ...]:
+    """What a search proves, of an input that lacks `missing`, and what the slack of surfaces leaves open."""
+    return (*_proved(search, missing), *_of_masks(search.surface_slack_mm))
+
+
+def _proved(search: SearchReport, missing: tuple[str, ...]) -> tuple[str, ...]:
     radius = radius_text(search.covering_radius_mm)
-    if not search.complete:
-        return (
-            f"Unproved: the search ended early, with every line within {radius} of a tested line or shown "
-            "not to be safe. Paths narrower than that may have been missed.",
-            *_of_masks(surface_slack_mm),
-        )
     displaced = f"all displacements up to {radius} between tip and skin"
-    if search.covering_radius_mm == 0.0:
-        # Every cell was proved blocked with all its lines.
-        return ("No path through the target is safe.", *_of_masks(surface_slack_mm))
-    if not search.safe_lines:
-        return (f"No path through the target stays safe under {displaced}.", *_of_masks(surface_slack_mm))
-    return (
-        f"Every path that stays safe under {displaced} has a safe tested line within that distance.",
-        least_claim(displaced, missing),
-        *_of_masks(surface_slack_mm),
-    )
+    match search.proves:
+        case Proof.NOTHING:
+            return (
+                f"Unproved: the search ended early, with every line within {radius} of a tested line or "
+                "shown not to be safe. Paths narrower than that may have been missed.",
+            )
+        case Proof.NONE_IS_SAFE:
+            return ("No path through the target is safe.",)
+        case Proof.NONE_STAYS_SAFE:
+            return (f"No path through the target stays safe under {displaced}.",)
+        case Proof.SAFE_LINE_NEAR_EACH:
+            return (
+                f"Every path that stays safe under {displaced} has a safe tested line within that distance.",
+                least_claim(displaced, missing),
+            )
 
 
 def _of_masks(slack_mm: float) -> tuple[str, ...]:

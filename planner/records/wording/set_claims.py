@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from math import floor
 
-from planner.records.needle_set import NeedleSet, TooNear
+from planner.records.needle_set import NeedleParts, NeedleSet, TooNear
 from planner.records.paths import Aim, Path
 from planner.records.wording.lung import of_lung
-from planner.records.wording.number_text import counted
+from planner.records.wording.number_text import counted, sentence
 
 
 def nearest_first(near: Iterable[TooNear]) -> list[TooNear]:
@@ -50,8 +50,7 @@ def _given_claims(needles: NeedleSet, paths: tuple[Path, ...]) -> list[str]:
             said.append(f"{path.id}, given, carries no seed: none may stand or is needed along it.")
     if any(path.aim is Aim.GIVEN for path in paths):
         said.append("Of given needles the shaft alone is held against structures: a hub may touch one.")
-    near = [too_near_text(one) for one in needles.given_too_near]
-    return [*said, *(f"{text[:1].upper()}{text[1:]}." for text in near)]
+    return [*said, *(sentence(too_near_text(one)) for one in needles.given_too_near)]
 
 
 def given_twice(needles: NeedleSet | None) -> list[str]:
@@ -66,6 +65,15 @@ def given_twice(needles: NeedleSet | None) -> list[str]:
     ]
 
 
+_PARTS = {
+    NeedleParts.SHAFTS: "the shafts",
+    NeedleParts.HUBS: "the hubs",
+    NeedleParts.HUB_AND_SHAFT: "hub and shaft",
+    NeedleParts.SHAFT_AND_HUB: "hub and shaft",
+}
+"""Parts of two needles, as a clause begins with them."""
+
+
 def too_near_text(near: TooNear) -> str:
     """What a given needle lies too near to, in a clause. Distances are rounded down."""
     if near.other_path_id is None:
@@ -75,7 +83,7 @@ def too_near_text(near: TooNear) -> str:
             else "touches or runs through"
         )
         return f"{near.path_id}, given, {where} {near.structure}, where {near.asked_mm:g} mm are asked for"
-    parts = "the " + near.parts if near.parts in ("shafts", "hubs") else "hub and shaft"
+    parts = _PARTS[near.parts]
     shown = floor(100.0 * near.clearance_mm) / 100.0
     apart = (
         f"overlap by {-shown:.2f} mm"

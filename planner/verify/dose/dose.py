@@ -7,10 +7,11 @@ import numpy as np
 from anatomy.geometry.masks import VoxelMask
 from anatomy.scene import Scene
 from anatomy.structures import Role
-from planner.records.dose import DoseReport, OrganDose, TargetDose, VolumeDose
+from planner.records.dose import DoseReport, OrganDose, PointKind, TargetDose, VolumeDose
 from planner.records.needle_set import NeedleSet
 from planner.records.plan import Plan
 from planner.records.request import Prescription
+from planner.records.wording.dose_points import point_name
 from planner.verify.claims import Claims
 from planner.verify.dose.all_seeds import Planted, planted
 from planner.verify.dose.coldest import coldest
@@ -33,7 +34,6 @@ from planner.verify.needle_set.ptv import holds
 from planner.verify.tolerances import DOSE, DOSE_GY, DOSE_NEAR, NEAR_SEED_MM
 
 GTV = "GTV"
-HOTTEST = "hottest sample of "
 SHOWN_PART = 0.2
 """Organs whose hottest 0.1 cm3 gets this part of the prescription have a histogram [U]."""
 HOT_POINTS = 5
@@ -82,28 +82,31 @@ def _check_points(
     scene: Scene,
 ) -> None:
     """Each point's dose; that it lies in what it is named for; and the coldest ones' to be D100."""
-    places = {f"coldest sample of the {name}": mask for name, mask in treated.items()}
-    places |= {f"{HOTTEST}{name}": mask for name, mask in organs.items()}
+    places = {(PointKind.COLDEST, name): mask for name, mask in treated.items()}
+    places |= {(PointKind.HOTTEST, name): mask for name, mask in organs.items()}
     coldest = {
-        f"coldest sample of the {PTV}": dose.target.d100_gy,
-        f"coldest sample of the {GTV}": dose.gtv.d100_gy,
+        (PointKind.COLDEST, PTV): dose.target.d100_gy,
+        (PointKind.COLDEST, GTV): dose.gtv.d100_gy,
     }
     for point in dose.points:
+        what = (point.kind, point.structure)
+        claims.same("the point is named for what it is", point.name, point.name, point_name(*what))
         found = seeds.at(point.position_mm)
         away_mm = float(seeds.nearest_mm(np.array([point.position_mm]))[0])
         share = DOSE if away_mm > NEAR_SEED_MM else DOSE_NEAR
         off = max(DOSE_GY, share * found)
         claims.equal("dose at a point", point.name, point.dose_gy, found, off)
-        if point.name in coldest:
-            claims.equal("D100 is the dose of the coldest", point.name, coldest[point.name], found, off)
-        mask = places.get(point.name)
+        if what in coldest:
+            claims.equal("D100 is the dose of the coldest", point.name, coldest[what], found, off)
+        mask = places.get(what)
         at_B = scene.grid.to_box(np.array([point.position_mm]))
         there = mask is not None and bool(holds(mask, scene.grid.spacing_mm, at_B)[0])
         # A sample for a block of voxels lies at the middle of those inside, which may be in none of them.
         there |= mask is not None and mask.count > MANY_VOXELS
         said = "there" if there else "elsewhere"
         claims.holds("the point lies in what it is named for", point.name, "there", said, there)
-    missing = ", ".join(sorted(coldest.keys() - {point.name for point in dose.points})) or "none"
+    unnamed = coldest.keys() - {(point.kind, point.structure) for point in dose.points}
+    missing = ", ".join(sorted(structure for _, structure in unnamed)) or "none"
     claims.same("coldest points that are not named", "dose", "none", missing)
     tiny = [o.structure for o in dose.organs if o.d0_1cc_gy is None and o.structure in organs]
     least = {name: hottest_sample([organs[name]], scene.grid, seeds).least for name in tiny}
@@ -113,14 +116,15 @@ def _check_points(
 def check_hottest(claims: Claims, dose: DoseReport, tiny_gy: Mapping[str, float]) -> None:
     """The hottest point of an organ gets no less than its hottest 0.1 cm3, or what `tiny_gy` says of one that
     has less; and no organ whose point is not named has a hotter part than one whose is. [Gy]"""
-    stated = {point.name.removeprefix(HOTTEST): point.dose_gy for point in dose.points}
+    stated = {point.structure: point.dose_gy for point in dose.points if point.kind is PointKind.HOTTEST}
     named = {organ.structure for organ in dose.organs if organ.structure in stated}
     wanted = min(HOT_POINTS, len(dose.organs))
     claims.equal("organs whose hottest point is named", "dose", float(len(named)), float(wanted), 0.0)
     coolest = min((stated[name] for name in named), default=0.0)
     for organ in dose.organs:
         least = tiny_gy.get(organ.structure, 0.0) if organ.d0_1cc_gy is None else organ.d0_1cc_gy
-        point, subject = stated.get(organ.structure, coolest), f"{HOTTEST}{organ.structure}"
+        point = stated.get(organ.structure, coolest)
+        subject = point_name(PointKind.HOTTEST, organ.structure)
         if organ.structure in named:
             claims.at_least("it gets what the hottest 0.1 cm3 do", subject, least, point, DOSE_NEAR * least)
         else:

@@ -10,7 +10,7 @@ from anatomy.scene import Scene
 from planner.records.paths import Aim
 from planner.records.plan import Plan
 from planner.records.request import NEEDLE_LENGTH_POINTER, Request, clearance_pointer
-from planner.records.search import BORE, NARROW, NEEDLE_LENGTH, TABLE, NearestMiss, Relaxation
+from planner.records.search import CONSTRAINT_NAMES, DEFAULT, TABLE, Constraint, NearestMiss, Relaxation
 from planner.verify.claims import Claims
 from planner.verify.needle.bore import bore_room, check_room
 from planner.verify.needle.clearance import Passing, check_needs, free_space
@@ -51,13 +51,15 @@ def missed_trial(claims: Claims, plan: Plan, miss: NearestMiss, scene: Scene) ->
 def relaxed_trial(claims: Claims, plan: Plan, change: Relaxation, scene: Scene) -> Trial | None:
     """The path that a relaxation opens, under the request as relaxed; None where that is no relaxation."""
     request, subject = plan.request, f"nearest miss, {change.setting}"
-    length = change.setting == NEEDLE_LENGTH_POINTER
+    length = change.constraint is Constraint.NEEDLE_LENGTH
+    kind = "one to relax" if length or change.constraint is Constraint.CLEARANCE else "no change opens it"
+    claims.same("the constraint is one to relax", subject, "one to relax", kind)
     asked = request.needle.max_length_mm if length else request.clearance_of(change.structure)
-    structure = NEEDLE_LENGTH if length else change.structure
+    structure = CONSTRAINT_NAMES[Constraint.NEEDLE_LENGTH] if length else change.structure
     setting = NEEDLE_LENGTH_POINTER if length else clearance_pointer(change.structure)
     claims.same("the structure is the relaxed setting's", subject, change.structure, structure)
     claims.same("the setting is one to relax", subject, change.setting, setting)
-    there = {s.name for s in scene.structures} | {"default", TABLE, NEEDLE_LENGTH}
+    there = {s.name for s in scene.structures} | {DEFAULT, TABLE, structure if length else TABLE}
     known = change.structure if change.structure in there else "not in the scene"
     claims.same("what is relaxed exists", subject, change.structure, known)
     claims.equal("relaxed from what was asked", subject, change.from_mm, asked, LENGTH_MM)
@@ -103,22 +105,25 @@ def check_missed(
 ) -> None:
     """The nearest line reaches the target from the skin, lacks what is stated, and lacks nothing more."""
     check_reach(claims, trial)
-    lacks = [
-        (trial.axis.length_mm - request.needle.max_length_mm, NEEDLE_LENGTH),
-        (request.hub_radius_mm - bore_room(trial), BORE),
-        *(
-            (request.clearance_of(name) - free, name)
-            for clearances in free_space(trial, passed).values()
-            for name, free in clearances
-        ),
+    beside = [
+        (request.clearance_of(name) - free, name)
+        for clearances in free_space(trial, passed).values()
+        for name, free in clearances
     ]
-    named = [lack for lack, name in lacks if name == miss.structure]
-    if miss.structure == NARROW:
-        named = [0.0]
+    lacks = {
+        Constraint.NEEDLE_LENGTH: [trial.axis.length_mm - request.needle.max_length_mm],
+        Constraint.BORE: [request.hub_radius_mm - bore_room(trial)],
+        Constraint.CLEARANCE: [lack for lack, name in beside if name == miss.structure],
+        Constraint.TABLE: [lack for lack, name in beside if name == TABLE],
+        Constraint.COVERING_RADIUS: [0.0],
+    }
+    about_structure = miss.constraint is Constraint.CLEARANCE
+    name = miss.structure if about_structure else CONSTRAINT_NAMES[miss.constraint]
+    claims.same("what the nearest line lacks is named", "nearest miss", miss.structure, name)
     surfaces = {p.structure.name for p in passed if p.structure.surface is not None}
-    slack = trial.scene.surface_slack_mm if miss.structure in surfaces else 0.0
+    slack = trial.scene.surface_slack_mm if about_structure and miss.structure in surfaces else 0.0
     subject = f"nearest miss, {miss.structure}"
-    most = max(0.0, *(lack for lack, _ in lacks))
+    most = max(0.0, *(lack for lack, _ in beside), *lacks[Constraint.NEEDLE_LENGTH], *lacks[Constraint.BORE])
     claims.at_most("the nearest line lacks no more than stated", subject, miss.missing_mm, most, DISTANCE_MM)
     changes = [abs(r.to_mm - r.from_mm) for r in miss.relaxations]
     least = min(changes, default=np.inf)
@@ -129,7 +134,7 @@ def check_missed(
         "the nearest line lacks what is stated",
         subject,
         miss.missing_mm - slack,
-        max(named, default=0.0),
+        max(lacks.get(miss.constraint, []), default=0.0),
         DISTANCE_MM,
     )
 

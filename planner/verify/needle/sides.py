@@ -7,7 +7,7 @@
 
 import numpy as np
 
-from anatomy.names.roles import SIDES, key_of, words_of
+from anatomy.names.roles import key_of
 from anatomy.scene import Scene
 from planner.records.plan import Plan
 from planner.verify.claims import Claims
@@ -32,7 +32,7 @@ MIDLINE = frozenset(
 
 
 def check_sides(claims: Claims, plan: Plan, scene: Scene) -> None:
-    """A window is named for the path that stands first in it."""
+    """A window has its side from the path that stands first in it."""
     x = [
         scene.grid.to_patient(voxels_of(s.mask, outer_only=True) * scene.grid.spacing_mm)[:, 0]
         for s in scene.structures
@@ -44,9 +44,9 @@ def check_sides(claims: Claims, plan: Plan, scene: Scene) -> None:
     least, most = np.concatenate(x).min() - LENGTH_MM, np.concatenate(x).max() + LENGTH_MM
     entries = {path.id: path.entry_mm[0] for path in plan.paths}
     for window in plan.windows:
-        named = [word for word in words_of(window.name) if word in SIDES]
+        named = window.place.side
         first = entries.get(window.path_ids[0]) if window.path_ids else None
-        if not named or first is None or least <= first <= most:
+        if named is None or first is None or least <= first <= most:
             continue
         side = "left" if first > most else "right"
-        claims.same("the side of the window", f"window {window.id}", " and ".join(named), side)
+        claims.same("the side of the window", f"window {window.id}", named, side)

@@ -13,6 +13,7 @@ from math import inf, sqrt
 import numpy as np
 from jaxtyping import Float
 
+from planner.records.needle_set import NeedleParts
 from planner.records.paths import Path
 from planner.records.request import Point, Request
 from planner.verify.claims import Claims
@@ -39,7 +40,7 @@ class Placed:
 class Gap:
     """Between the walls of two needles' parts, negative where they overlap, and what it must be at least."""
 
-    parts: str
+    parts: NeedleParts
     wall_mm: float
     need_mm: float
 
@@ -105,12 +106,13 @@ def _gaps(
     end, hub_mm = request.needle.max_length_mm, request.pose.hub_length_mm
     thin, thick = request.needle.radius_mm, request.hub_radius_mm
     shaft, other_shaft = driven.stretch(0.0, end + travel_mm), other.stretch(0.0, end)
-    yield Gap("shafts", sqrt(segment_segment2(*shaft, *other_shaft)) - 2 * thin, needle_clearance_mm)
+    between_shafts = sqrt(segment_segment2(*shaft, *other_shaft)) - 2 * thin
+    yield Gap(NeedleParts.SHAFTS, between_shafts, needle_clearance_mm)
     if hub_mm > 0.0:
         hub, other_hub = driven.stretch(end, end + hub_mm + travel_mm), other.stretch(end, end + hub_mm)
-        yield Gap("hubs", sqrt(segment_segment2(*hub, *other_hub)) - 2 * thick, 0.0)
-        yield Gap("hub and shaft", sqrt(segment_segment2(*hub, *other_shaft)) - thick - thin, 0.0)
-        yield Gap("shaft and hub", sqrt(segment_segment2(*shaft, *other_hub)) - thin - thick, 0.0)
+        yield Gap(NeedleParts.HUBS, sqrt(segment_segment2(*hub, *other_hub)) - 2 * thick, 0.0)
+        yield Gap(NeedleParts.HUB_AND_SHAFT, sqrt(segment_segment2(*hub, *other_shaft)) - thick - thin, 0.0)
+        yield Gap(NeedleParts.SHAFT_AND_HUB, sqrt(segment_segment2(*shaft, *other_hub)) - thin - thick, 0.0)
 
 
 def _narrowest(gaps: Sequence[Gap]) -> Gap:

@@ -14,7 +14,7 @@ from math import inf
 import numpy as np
 from scipy.spatial import cKDTree
 
-from planner.records.needle_set import NeedleSet, TooNear
+from planner.records.needle_set import NeedleParts, NeedleSet, TooNear
 from planner.records.paths import Aim, Path
 from planner.records.request import GivenSeed, Request
 from planner.verify.claims import Claims
@@ -24,8 +24,6 @@ from planner.verify.needle_set.conflicts import gaps_in_place
 from planner.verify.tolerances import DISTANCE_MM, LENGTH_MM, RATIO
 
 SUBJECT = "needle set"
-NEEDLE = "needle"
-"""What of a needle is held against a structure."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class Found:
     """What a needle may be said to be too near to: by which parts, and from what clearance to what. `surely`:
     it must be said. [mm]"""
 
-    parts: dict[str, tuple[float, float]]
+    parts: dict[NeedleParts, tuple[float, float]]
     asked_mm: float
     surely: bool
 
@@ -89,7 +87,7 @@ def _structures(
         free = passing.needle_mm - request.needle.radius_mm
         least = free if structure.surface is None else max(free - slack_mm, -request.needle.radius_mm)
         if least < need + DISTANCE_MM:
-            found = Found({NEEDLE: (least, free)}, need, free < need - DISTANCE_MM)
+            found = Found({NeedleParts.NEEDLE: (least, free)}, need, free < need - DISTANCE_MM)
             yield (path.id, structure.name, None), found
 
 

@@ -17,7 +17,10 @@ def check_inputs(claims: Claims, plan: Plan, scene: Scene) -> None:
     _check_digests(claims, plan, scene)
     _check_roles(claims, plan, scene)
     _check_pose(claims, plan, scene)
-    claims.same("where the skin comes from", "skin", plan.skin_source, scene.skin_source)
+    claimed, found = (", ".join(of.skin_structures) or "guessed" for of in (plan, scene))
+    claims.same("structures whose surface the skin is", "skin", claimed, found)
+    slack_mm = plan.search.surface_slack_mm
+    claims.equal("voxels beyond surfaces", "search", slack_mm, scene.surface_slack_mm, LENGTH_MM)
     missing = ", ".join(sorted(scene.missing))
     claims.same("organs missing", "input", ", ".join(sorted(plan.missing_structures)), missing)
 

@@ -1,12 +1,13 @@
 """Claims on the plan as a whole: its outcome, its windows, its bound and what it says blocks."""
 
+from collections.abc import Set
 from math import fsum
 
 import numpy as np
 
 from planner.records.paths import Aim
 from planner.records.plan import Plan, Status
-from planner.records.search import LIMITS, SHORT_CHORD
+from planner.records.search import CONSTRAINT_NAMES, Blocker, Constraint, Proof
 from planner.records.wording.number_text import counted
 from planner.verify.claims import Claims
 from planner.verify.tolerances import LENGTH_MM, SHARE
@@ -19,10 +20,6 @@ PATHS_WITH = {
 }
 """Whether a plan of each status has paths, needles that were in already left aside. Without, it is planned
 where what is in meets the goals."""
-
-
-UNPROVED = "Unproved"
-"""How the claims of a search that ended early begin."""
 
 
 def check_outcome(claims: Claims, plan: Plan) -> None:
@@ -75,14 +72,12 @@ def _check_search(claims: Claims, plan: Plan) -> None:
         claims.at_most("covering radius", "search", radius, search.covering_radius_mm, LENGTH_MM)
     if status is Status.NO_PATH:
         claims.equal("no safe line was found", "search", 0.0, float(search.safe_lines), 0.0)
-    called = any(claim.startswith(UNPROVED) for claim in search.claims)
-    claims.holds(
-        "an unfinished search claims nothing proved",
-        "search",
-        "; ".join(search.claims),
-        extent,
-        called != search.complete,
-    )
+    proved = Proof.NOTHING
+    if search.complete and search.covering_radius_mm == 0.0:
+        proved = Proof.NONE_IS_SAFE
+    elif search.complete:
+        proved = Proof.NONE_STAYS_SAFE if search.safe_lines == 0 else Proof.SAFE_LINE_NEAR_EACH
+    claims.same("what the search proves follows from its extent", "search", search.proves, proved)
 
 
 def _check_windows(claims: Claims, plan: Plan) -> None:
@@ -125,10 +120,19 @@ def _check_shares(claims: Claims, plan: Plan) -> None:
     claims.at_least(
         "shares of blocked directions are not negative", "search", 0.0, min(shares, default=0.0), 0.0
     )
-    known = {name for name, _ in plan.roles} | set(LIMITS)
-    unknown = ", ".join(sorted({b.structure for b in plan.blocked_by} - known)) or "none"
-    claims.same("what blocks is a structure or a limit", "search", "none", unknown)
+    structures = {name for name, _ in plan.roles}
+    unknown = sorted(f"{b.constraint} ({b.structure})" for b in plan.blocked_by if not _blocks(b, structures))
+    claims.same("what blocks is a structure or a limit", "search", "none", ", ".join(unknown) or "none")
     if plan.request.target.min_chord_mm == 0.0:
-        short = fsum(b.share for b in plan.blocked_by if b.structure == SHORT_CHORD)
+        short = fsum(b.share for b in plan.blocked_by if b.constraint is Constraint.MIN_CHORD)
         claims.equal("where no run in the target is asked for none is too short", "search", short, 0.0, 0.0)
     claims.at_most("shares of blocked directions add up to 1 at most", "search", 1.0, fsum(shares), SHARE)
+
+
+def _blocks(blocker: Blocker, structures: Set[str]) -> bool:
+    """Whether it is the clearance of a structure, or a constraint that can block a direction by its name."""
+    if blocker.constraint is Constraint.CLEARANCE:
+        return blocker.structure in structures
+    # A line that is safe where it is blocks no direction.
+    can_block = blocker.constraint is not Constraint.COVERING_RADIUS
+    return can_block and blocker.structure == CONSTRAINT_NAMES[blocker.constraint]

@@ -3,22 +3,27 @@
 Numbers are recomputed elsewhere; here the sentences are written again from them.
 """
 
+from anatomy.patient.notes import skin_text
 from anatomy.scene import Scene
 from planner.records.plan import Plan
 from planner.records.wording.implant import notes_on_ptv
 from planner.records.wording.outcome_message import message_of
 from planner.records.wording.search_claims import claims_of
 from planner.records.wording.set_claims import set_claims
+from planner.records.wording.windows import window_text
 from planner.verify.claims import Claims
 from planner.verify.dose.goals import GOAL_NAMES
 from planner.verify.needle_set.ptv import beyond_view_mm
 
 
 def check_sentences(claims: Claims, plan: Plan, scene: Scene) -> None:
-    """The outcome's message, the claims of search and needle set, and the notes."""
+    """The outcome's message, where the skin comes from, the claims of search and set, and the notes."""
     _check_message(claims, plan)
-    proved = claims_of(plan.search, scene.surface_slack_mm, scene.missing)
+    claims.same("where the skin comes from", "skin", plan.skin_source, skin_text(scene.skin_structures))
+    proved = claims_of(plan.search, scene.missing)
     claims.same("what the search may claim", "search", "\n".join(plan.search.claims), "\n".join(proved))
+    for window in plan.windows:
+        claims.same("the window's name", f"window {window.id}", window.name, window_text(window.place))
     _check_set(claims, plan, scene)
     claims.same("notes on the input", "notes", "\n".join(plan.notes), "\n".join(_notes(plan, scene)))
 
@@ -51,7 +56,7 @@ def _check_message(claims: Claims, plan: Plan) -> None:
         plan.paths,
         plan.blocked_by,
         plan.nearest_miss,
-        plan.skin_source,
+        plan.skin_structures,
         plan.missing_structures,
         plan.needle_set,
         plan.dose,

@@ -3,7 +3,7 @@
 from anatomy.plausibility.expected_structures import LUNG_NAMES
 from planner.records.paths import Aim, Path
 from planner.records.plan import Plan
-from planner.records.search import NARROW, NearestMiss
+from planner.records.search import Constraint, NearestMiss
 from planner.records.verification import Verification
 from planner.records.wording.lung import a_path, at_least
 from planner.records.wording.number_text import counted, mm_text, share_text, tenths
@@ -73,7 +73,8 @@ def _miss(miss: NearestMiss, missing: tuple[str, ...]) -> list[str]:
     """Where the nearest line runs, and every change that would open a path."""
     entry, tip = (", ".join(f"{x:.1f}" for x in place) for place in (miss.entry_mm, miss.tip_mm))
     short = f"{mm_text(miss.missing_mm)} short of what was asked ({miss.structure})"
-    how = "safe where it is and not when displaced" if miss.structure == NARROW else short
+    narrow = miss.constraint is Constraint.COVERING_RADIUS
+    how = "safe where it is and not when displaced" if narrow else short
     lines = [f"Nearest line: from ({entry}) to ({tip}), {how}."]
     lines += [
         f"{r.setting} {r.to_mm:g} instead of {r.from_mm:g} would open {a_path(r.lung_length_mm, missing)}."

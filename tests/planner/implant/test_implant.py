@@ -28,6 +28,7 @@ from planner.implant.needles.conflicts import hardware_of, needles_between
 from planner.implant.set_report import set_report
 from planner.measuring.measure import Measurer
 from planner.plan import plan
+from planner.records.needle_set import NeedleParts
 from planner.records.organ_limits import Doubt
 from planner.records.paths import Aim, Path
 from planner.records.plan import Plan, Status
@@ -587,7 +588,10 @@ TOLD = "what given needles are too near to, each once and in order"
         (lambda near: near[::-1], TOLD),
         (lambda near: (*near, near[0]), TOLD),
         (lambda near: (*near, replace(near[0], structure="vena_cava")), "a given needle is too near"),
-        (lambda near: (*near[:-1], replace(near[-1], parts="hub and shaft")), "a given needle is too near"),
+        (
+            lambda near: (*near[:-1], replace(near[-1], parts=NeedleParts.HUB_AND_SHAFT)),
+            "a given needle is too near",
+        ),
         (lambda near: (replace(near[0], path_id="N9"), *near[1:]), "a given needle is too near"),
         (lambda near: (moved_by(near[0], 2e-6), *near[1:]), "its clearance is not overstated"),
         (lambda near: (moved_by(near[0], -2e-6), *near[1:]), "its clearance is not understated"),

@@ -17,7 +17,7 @@ from planner.measuring.measured import MeasuredPath, to_path
 from planner.paths.no_path.nearest_miss import _leaving
 from planner.records.paths import LUNG_ROUNDING_MM
 from planner.records.request import Request
-from planner.records.search import SearchReport
+from planner.records.search import Proof, SearchReport
 from planner.records.wording.outcome_message import message_of
 from planner.search.kernels.line import FISSURES, LUNG, PUNCTURES
 from planner.search.scene_fields import search_fields
@@ -208,7 +208,7 @@ def test_a_clip_of_lung_is_told_as_it_is_and_a_puncture_only_where_it_can_be(
     assert measured.pleural_punctures == punctures
     assert_agreed(made, Request(), measured)
     path = to_path(measured, id="P1", rank=1, window="", approach="", pareto=True, seeds=())
-    search = SearchReport(1, 0, 1, 2.0, True, 0.0, 0.0, ())
+    search = SearchReport(1, 0, 1, 2.0, True, 0.0, 0.0, 0.0, Proof.SAFE_LINE_NEAR_EACH, ())
     assert words in message_of(Request(), search, (path,), (), None, "", ())
 
 

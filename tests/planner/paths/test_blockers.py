@@ -9,7 +9,7 @@ from true_plans import ORGANS, RADIUS, REQUEST, Patient, Voxels, patient
 from anatomy.geometry.masks import MaskLayers
 from anatomy.structures import Role, Structure
 from planner.paths.no_path.blockers import DIRECTIONS, STEP_MM, blocked_by
-from planner.records.search import LIMITS, SHORT_CHORD, TABLE
+from planner.records.search import CONSTRAINT_NAMES, TABLE, Constraint
 from planner.search.kernels import line, verdicts
 from planner.search.line_net import even_directions
 from planner.search.scene_fields import search_fields
@@ -47,7 +47,10 @@ def test_a_target_in_two_parts_is_asked_about_from_a_voxel_of_its_own() -> None:
         blockers = blocked_by(scene, ASKED, search_fields(scene, ASKED))
     assert blockers
     assert fsum(b.share for b in blockers) <= 1.0 + 1e-12
-    assert {b.structure for b in blockers} <= {s.name for s in scene.structures} | set(LIMITS)
+    names = {s.name for s in scene.structures}
+    for b in blockers:
+        of_structure = b.constraint is Constraint.CLEARANCE
+        assert b.structure in (names if of_structure else {CONSTRAINT_NAMES[b.constraint]})
     assert [b.share for b in blockers] == sorted((b.share for b in blockers), reverse=True)
 
 
@@ -63,7 +66,8 @@ def test_each_direction_is_blamed_on_one_thing_by_the_stated_order() -> None:
     shares = {b.structure: b.share for b in blocked_by(who.scene, asked, search_fields(who.scene, asked))}
     # As the planner does, from a voxel in the node's middle.
     middle = (np.array([27, 33, 20]) + 0.01) * np.array([2.0, 2.0, 3.0])
-    counts = {SHORT_CHORD: 0, TABLE: 0, "bone": 0}
+    short = CONSTRAINT_NAMES[Constraint.MIN_CHORD]
+    counts = {short: 0, TABLE: 0, "bone": 0}
     need = RADIUS + 2.0
     for d in even_directions(DIRECTIONS):
         first, last = who.boxes["node"].span(middle, d)
@@ -72,7 +76,7 @@ def test_each_direction_is_blamed_on_one_thing_by_the_stated_order() -> None:
         at_tip, at_end, at_hub = (table.offset_mm - float(table.normal_P @ p) for p in (tip, end, hub))
         along = tip + np.linspace(0.0, asked.needle.max_length_mm, 400)[:, None] * d
         if last - first < 20.0:
-            counts[SHORT_CHORD] += 1
+            counts[short] += 1
         elif min(at_tip, at_end) < need or min(at_end, at_hub) < need + asked.hub_radius_mm - RADIUS:
             counts[TABLE] += 1
         elif who.boxes["bone"].distance(along).min() < need:
@@ -112,8 +116,8 @@ def test_what_lacks_most_is_blamed_and_not_what_is_nearest() -> None:
 def test_without_a_least_run_in_the_target_none_is_too_short() -> None:
     one = patient()
     asked = replace(ASKED, target=replace(ASKED.target, min_chord_mm=0.0))
-    assert SHORT_CHORD not in {
-        b.structure for b in blocked_by(one.scene, asked, search_fields(one.scene, asked))
+    assert Constraint.MIN_CHORD not in {
+        b.constraint for b in blocked_by(one.scene, asked, search_fields(one.scene, asked))
     }
 
 
@@ -121,5 +125,5 @@ def test_a_run_that_no_direction_has_blocks_all_of_them() -> None:
     one = patient()
     asked = replace(ASKED, target=replace(ASKED.target, min_chord_mm=100.0))
     assert [
-        (b.structure, b.share) for b in blocked_by(one.scene, asked, search_fields(one.scene, asked))
-    ] == [(SHORT_CHORD, 1.0)]
+        (b.constraint, b.share) for b in blocked_by(one.scene, asked, search_fields(one.scene, asked))
+    ] == [(Constraint.MIN_CHORD, 1.0)]

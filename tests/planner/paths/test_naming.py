@@ -12,15 +12,21 @@ from anatomy.structures import Role, Segmentation, Structure
 from anatomy.thorax import thorax
 from planner.measuring.measure import Measurer
 from planner.measuring.measured import MeasuredPath
-from planner.paths.approach_names import approach_of, window_name
+from planner.paths.approach_names import approach_of, window_place
 from planner.paths.chest_wall import is_rib, points_between, rib_space
 from planner.records.paths import Crossing
 from planner.records.request import Request
+from planner.records.wording.windows import window_text
 
 SHAPE, SPACING = (150, 120, 140), 2.0
 ORIGIN_P = np.array([-149.0, -119.0, -139.0])
 SLOPE = 0.4
 """Ribs run down by this much towards the front, as real ones do."""
+
+
+def window_named(scene, measured) -> str:
+    """What the window of that path is called."""
+    return window_text(window_place(scene, measured))
 
 
 def rib_z(number: int, y: float) -> float:
@@ -125,7 +131,7 @@ def lateral(number: int, y: float, side: int) -> MeasuredPath:
 )
 def test_paths_are_named_as_a_radiologist_would(path, approach, window):
     assert approach_of(WHOLE, path) == approach
-    assert window_name(WHOLE, path) == window
+    assert window_named(WHOLE, path) == window
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
@@ -135,7 +141,7 @@ def test_beside_the_spine_a_path_is_on_the_side_that_it_enters_by(side):
     sign, other = (1, "right") if side == "left" else (-1, "left")
     path = line((-25 * sign, -110, 10), (70 * sign, -80, 10))
     assert rib_space(half, path).side == side
-    assert f" {other}" in window_name(half, path)
+    assert f" {other}" in window_named(half, path)
 
 
 @pytest.mark.parametrize("side", [-1, 1])
@@ -145,7 +151,7 @@ def test_sloping_ribs_are_counted_where_the_needle_passes_them(side, number, y):
     space = rib_space(WHOLE, lateral(number, y, side))
     assert (space.above.number, space.below.number) == (number, number + 1)
     assert space.side == ("left" if side > 0 else "right")
-    assert space.words == f"between ribs {number} and {number + 1}"
+    assert space.numbers == (number, number + 1)
     # 12 mm from each middle line, at a right angle to the slope, less half a rib.
     wanted = (12 - 5) / np.hypot(1, SLOPE)
     assert space.above.distance_mm == pytest.approx(wanted, abs=SPACING)
@@ -158,15 +164,15 @@ def test_sloping_ribs_are_counted_where_the_needle_passes_them(side, number, y):
 def test_the_mirrored_path_has_the_other_side_and_the_same_name(entry, tip):
     if abs(entry[0]) < 1e-3 or np.linalg.norm(np.subtract(entry, tip)) < 20:
         return
-    here = window_name(WHOLE, line(entry, tip))
-    there = window_name(WHOLE, line((-entry[0], *entry[1:]), (-tip[0], *tip[1:])))
+    here = window_named(WHOLE, line(entry, tip))
+    there = window_named(WHOLE, line((-entry[0], *entry[1:]), (-tip[0], *tip[1:])))
     swapped = here.replace("left", "LEFT").replace("right", "left").replace("LEFT", "right")
     assert there == swapped
 
 
 def test_unnumbered_ribs_give_the_side_and_the_sector():
-    assert window_name(MERGED, lateral(3, 20, -1)) == "intercostal right, lateral"
-    assert window_name(MERGED, line((-40, 110, 10), (-25, 0, 10))) == "paravertebral right"
+    assert window_named(MERGED, lateral(3, 20, -1)) == "intercostal right, lateral"
+    assert window_named(MERGED, line((-40, 110, 10), (-25, 0, 10))) == "paravertebral right"
     space = rib_space(MERGED, lateral(3, 20, -1))
     assert space.above is not None
     assert space.below is not None
@@ -182,7 +188,7 @@ def test_unnumbered_ribs_give_the_side_and_the_sector():
     ],
 )
 def test_where_no_label_tells_the_direction_does(entry, name):
-    assert window_name(BARE, line(entry, (0, 0, 0))) == name
+    assert window_named(BARE, line(entry, (0, 0, 0))) == name
 
 
 def test_the_first_passage_of_the_cage_counts_not_the_nearest_rib_of_all():
@@ -195,20 +201,20 @@ def test_the_first_passage_of_the_cage_counts_not_the_nearest_rib_of_all():
 
 def test_a_path_below_the_last_rib_or_above_the_first_says_so():
     below = line((145, 0, rib_z(6, 0) - 20), (0, 0, rib_z(6, 0) - 20))
-    assert rib_space(WHOLE, below).words == "below rib 6"
+    assert rib_space(WHOLE, below).numbers == (6, None)
     above = line((145, 0, rib_z(1, 0) + 20), (0, 0, rib_z(1, 0) + 20))
-    assert rib_space(WHOLE, above).words == "above rib 1"
+    assert rib_space(WHOLE, above).numbers == (None, 1)
 
 
 def test_far_from_ribs_there_is_no_space():
     space = rib_space(BARE, lateral(3, 20, -1))
-    assert (space.above, space.below, space.side, space.words) == (None, None, None, "")
+    assert (space.above, space.below, space.side, space.numbers) == (None, None, None, (None, None))
 
 
 def test_the_sternum_tells_the_midline_where_no_spine_is_seen():
     boned = caged(lambda name: name == "sternum")
-    assert window_name(boned, line((-60, -110, 0), (-50, 0, 0))) == "anterior right"
-    assert window_name(boned, line((30, -110, 0), (30, 0, 0))) == "parasternal left"
+    assert window_named(boned, line((-60, -110, 0), (-50, 0, 0))) == "anterior right"
+    assert window_named(boned, line((30, -110, 0), (30, 0, 0))) == "parasternal left"
 
 
 def test_a_path_that_goes_below_the_sternum_does_not_pass_its_edge():
@@ -246,4 +252,4 @@ def test_the_built_in_thorax_opens_beside_the_sternum_to_its_prevascular_node():
     path = measurer.measure(middle, outward)
     assert path is not None
     assert path.lung_length_mm == 0.0
-    assert window_name(made, path) == "parasternal right"
+    assert window_named(made, path) == "parasternal right"

@@ -18,7 +18,7 @@ from planner.plan import plan
 from planner.records.plan import Plan, Status
 from planner.records.progress import Phase
 from planner.records.request import Request, SearchRequest
-from planner.records.search import BORE, NARROW, NEEDLE_LENGTH, RESERVED
+from planner.records.search import RESERVED, Constraint
 from planner.search.scene_fields import search_fields
 
 HUB_LENGTH, HUB_RADIUS = 30.0, 4.0
@@ -117,7 +117,7 @@ def test_a_needle_too_short_by_a_little_is_told_by_how_much(who: Patient) -> Non
     made = planned(who, replace(ASKED, needle=replace(REQUEST.needle, max_length_mm=33.0)))
     miss = made.nearest_miss
     assert miss is not None
-    assert miss.structure == NEEDLE_LENGTH
+    assert (miss.constraint, miss.structure) == (Constraint.NEEDLE_LENGTH, "needle length")
     assert miss.missing_mm == pytest.approx(32.0 + 4.5 - 33.0, abs=0.5)
     longer = miss.relaxations[0]
     assert longer.setting == "/needle/max_length_mm"
@@ -143,7 +143,7 @@ def test_a_bore_too_narrow_for_any_hub_is_what_is_missing() -> None:
     made = planned(patient(request=narrow), narrow)
     assert made.outcome.status is Status.NO_PATH
     assert made.nearest_miss is not None
-    assert made.nearest_miss.structure == BORE
+    assert made.nearest_miss.constraint is Constraint.BORE
     assert made.nearest_miss.relaxations == ()
     assert "mm of room at the bore" in made.outcome.message
     assert "change pose, role or target" in made.outcome.message
@@ -192,7 +192,7 @@ def test_where_only_the_radius_is_too_wide_no_setting_is_said_to_open_a_path() -
     made = planned(patient(caged()), replace(ASKED, search=coarse, needle=needle))
     assert made.outcome.status is Status.NO_PATH
     assert made.nearest_miss is not None
-    assert (made.nearest_miss.structure, made.nearest_miss.relaxations) == (NARROW, ())
+    assert (made.nearest_miss.constraint, made.nearest_miss.relaxations) == (Constraint.COVERING_RADIUS, ())
     assert "ask for a smaller covering_radius_mm" in made.outcome.message
 
 
@@ -272,7 +272,7 @@ def test_where_no_skin_is_in_view_there_is_no_miss_and_the_plan_says_why() -> No
 def test_a_line_that_lacks_nothing_is_told_to_be_too_narrow_for_the_radius(who: Patient) -> None:
     miss = nearest_miss(who.scene, ASKED, search_fields(who.scene, ASKED), ())
     assert miss is not None
-    assert (miss.structure, miss.missing_mm) == (NARROW, 0.0)
+    assert (miss.constraint, miss.missing_mm) == (Constraint.COVERING_RADIUS, 0.0)
 
 
 def test_out_of_time_nothing_is_said_of_misses(who: Patient, monkeypatch: pytest.MonkeyPatch) -> None:

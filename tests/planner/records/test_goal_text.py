@@ -6,9 +6,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from planner.appraise import _too_near
-from planner.records.appraisal import Lack, NearbyStructure
+from planner.records.appraisal import Lack
 from planner.records.dose import GoalResult
+from planner.records.wording.appraisal import too_near
 from planner.records.wording.goals import goal_text
 from planner.records.wording.number_text import counted, decimals_apart, sure_percent
 from planner.search.tip_requirements import TipRequirements
@@ -46,7 +46,7 @@ def test_what_was_missed_is_printed_on_the_side_where_it_lies(wanted: float, by:
 
 
 LACKS = [
-    lambda got, need: _too_near(Lack.NEEDLE, NearbyStructure("aorta", got, need)),
+    lambda got, need: too_near(Lack.NEEDLE, "aorta", got, need).detail,
     lambda got, need: short_run(got, need),
 ]
 

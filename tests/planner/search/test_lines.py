@@ -28,7 +28,7 @@ def test_every_verdict_has_a_number_of_its_own_and_a_sentence():
     numbers = [
         number for name, number in vars(verdicts).items() if name.isupper() and isinstance(number, int)
     ]
-    assert sorted(numbers) == list(range(len(verdicts.SENTENCES)))
+    assert sorted(numbers) == list(range(len(verdicts.VERDICTS)))
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])

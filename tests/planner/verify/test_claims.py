@@ -28,9 +28,11 @@ from true_plans import (
 
 from anatomy.geometry.surface import Surface
 from anatomy.structures import InputDigest, Role, Structure
+from planner.paths.search_report import proof_of
 from planner.records.paths import Crossing, Path
 from planner.records.plan import Plan, Status
 from planner.records.request import Prescription, Request
+from planner.records.search import Proof
 from planner.records.verification import Check, Verification
 from planner.verify import verify
 from planner.verify.claims import Claims, first_agreeing
@@ -38,7 +40,7 @@ from planner.verify.needle.clearance import check_nearest, check_needs, passings
 from planner.verify.needle.examined_axis import trial_of
 from planner.verify.statements.inputs import check_inputs
 from planner.verify.statements.numbers import check_numbers
-from planner.verify.statements.outcome import UNPROVED, check_outcome
+from planner.verify.statements.outcome import check_outcome
 from planner.verify.statements.ranks import LESS_IS_BETTER, check_order
 from planner.verify.tolerances import DISTANCE_MM, LENGTH_MM
 
@@ -339,33 +341,43 @@ def test_each_status_has_paths_or_has_none(
 SEARCHES: dict[str, tuple[Status, dict[str, object], str]] = {
     "impossible by a search that ended early": (
         Status.NO_PATH,
-        {"complete": False, "claims": (UNPROVED,)},
+        {"complete": False},
         "the outcome fits the search",
     ),
     "out of time after a whole search": (
         Status.TIMED_OUT,
-        {"claims": ("Proved.",)},
+        {},
         "the outcome fits the search",
     ),
     "impossible beside safe lines": (
         Status.NO_PATH,
-        {"safe_lines": 3, "claims": ("Proved.",)},
+        {"safe_lines": 3},
         "no safe line was found",
     ),
     "complete at a larger radius than asked": (
         Status.NO_PATH,
-        {"covering_radius_mm": 2.1, "claims": ("Proved.",)},
+        {"covering_radius_mm": 2.1},
         "covering radius",
     ),
     "proved by a search that ended early": (
         Status.TIMED_OUT,
-        {"complete": False, "claims": ("Proved.",)},
-        "an unfinished search claims nothing proved",
+        {"complete": False, "proves": Proof.NONE_STAYS_SAFE},
+        "what the search proves follows from its extent",
     ),
     "unproved after a whole search": (
         Status.NO_PATH,
-        {"claims": (f"{UNPROVED}: it ended early.",)},
-        "an unfinished search claims nothing proved",
+        {"proves": Proof.NOTHING},
+        "what the search proves follows from its extent",
+    ),
+    "paths proved near lines of which none is safe": (
+        Status.NO_PATH,
+        {"proves": Proof.SAFE_LINE_NEAR_EACH},
+        "what the search proves follows from its extent",
+    ),
+    "none safe at all, of a search at a radius": (
+        Status.NO_PATH,
+        {"proves": Proof.NONE_IS_SAFE},
+        "what the search proves follows from its extent",
     ),
 }
 
@@ -374,6 +386,8 @@ SEARCHES: dict[str, tuple[Status, dict[str, object], str]] = {
 def test_a_search_that_does_not_bear_the_outcome_is_caught(fault: str, true_plan: Plan) -> None:
     status, changed, expected = SEARCHES[fault]
     search = replace(true_plan.search, **{"safe_lines": 0, **changed})
+    proves = proof_of(search.complete, search.covering_radius_mm, search.safe_lines)
+    search = replace(search, **{"proves": proves, **changed})
     empty = replace(true_plan, search=search, paths=(), windows=())
     plan = replace(empty, outcome=replace(empty.outcome, status=status))
     assert outcome_checks(plan) == [expected]
@@ -382,7 +396,8 @@ def test_a_search_that_does_not_bear_the_outcome_is_caught(fault: str, true_plan
 def impossible(plan: Plan) -> Plan:
     """The plan's search, had it found nothing."""
     outcome = replace(plan.outcome, status=Status.NO_PATH)
-    return replace(plan, search=replace(plan.search, safe_lines=0), paths=(), windows=(), outcome=outcome)
+    search = replace(plan.search, safe_lines=0, proves=Proof.NONE_STAYS_SAFE)
+    return replace(plan, search=search, paths=(), windows=(), outcome=outcome)
 
 
 def outcome_checks(plan: Plan) -> list[str]:

@@ -13,7 +13,7 @@ from true_plans import Patient, honest_plan, patient
 from planner.records.paths import Path, Window
 from planner.records.plan import Plan
 from planner.records.request import Prescription, PriorExternal, Request
-from planner.records.search import Blocker
+from planner.records.search import Blocker, Constraint
 from planner.verify.claims import Claims
 from planner.verify.statements.numbers import LARGEST, LARGEST_COUNT, MOST_SAMPLES, check_numbers
 from planner.verify.statements.outcome import check_outcome
@@ -48,7 +48,10 @@ def least_of(window: Window) -> float:
 def blocked(*shares: float) -> Plan:
     """Structures that block so much."""
     names = [name for name, _ in TRUE.roles]
-    return replace(TRUE, blocked_by=tuple(Blocker(n, s) for n, s in zip(names, shares, strict=False)))
+    return replace(
+        TRUE,
+        blocked_by=tuple(Blocker(Constraint.CLEARANCE, n, s) for n, s in zip(names, shares, strict=False)),
+    )
 
 
 RADIUS_MM = TRUE.request.search.covering_radius_mm

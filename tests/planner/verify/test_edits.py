@@ -10,6 +10,7 @@ from true_implants import honest_implant, in_words
 
 from planner.records.plan import Plan
 from planner.records.wording.set_claims import set_claims
+from planner.records.wording.windows import window_text
 from planner.verify import verify
 from service.operations.own_verification import own_block
 from service.operations.reproduce import compare_plans
@@ -57,7 +58,8 @@ def wider_tolerances(plan: Plan) -> Plan:
 
 def other_side(plan: Plan) -> Plan:
     """Of a window in front of the spine, where ribs alone tell; test_sides.py has the others."""
-    windows = (replace(w, name=f"{w.name} right") for w in plan.windows)
+    places = [replace(w.place, side="right") for w in plan.windows]
+    windows = (replace(w, place=p, name=window_text(p)) for w, p in zip(plan.windows, places, strict=True))
     return replace(plan, windows=tuple(windows))
 
 

@@ -20,7 +20,7 @@ from true_implants import (
 )
 from true_plans import Patient, as_tuple
 
-from planner.records.dose import DoseReport, DvhCurve, GoalResult, TargetDose, VolumeDose
+from planner.records.dose import DoseReport, DvhCurve, GoalResult, PointKind, TargetDose, VolumeDose
 from planner.records.needle_set import NeedleSet, PlacedSeed
 from planner.records.organ_limits import Doubt, LimitComparison
 from planner.records.paths import Aim, Path, SeedDrop
@@ -210,7 +210,8 @@ def point(number: int, **changed: object) -> Fault:
 def hottest_of_the_coolest(plan: Plan) -> Plan:
     """A point of an organ that is named, called that of the coolest organ."""
     coolest = min(plan.dose.organs, key=lambda o: o.d0_1cc_gy or 0.0)
-    last = replace(plan.dose.points[-1], name=f"hottest sample of {coolest.structure}", dose_gy=0.01)
+    name = f"hottest sample of {coolest.structure}"
+    last = replace(plan.dose.points[-1], structure=coolest.structure, name=name, dose_gy=0.01)
     return replace(
         plan, dose=replace(plan.dose, points=(*plan.dose.points[:2], *plan.dose.points[2:-1], last))
     )
@@ -429,7 +430,15 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     # points
     "a point with another dose": (point(2, dose_gy=123.0), "dose at a point"),
     "a point elsewhere": (point(3, position_mm=(10.0, 50.0, 60.0)), "the point lies in what it is named for"),
-    "a point of another name": (point(3, name="hottest sample of pancreas"), "the point lies in what"),
+    "a point of another organ": (point(3, structure="pancreas"), "the point lies in what"),
+    "a point of another name": (
+        point(3, name="hottest sample of pancreas"),
+        "the point is named for what it is",
+    ),
+    "a hottest point that is called coldest": (
+        point(3, kind=PointKind.COLDEST),
+        "the point lies in what",
+    ),
     "no coldest point": (
         in_dose(lambda d: replace(d, points=d.points[1:])),
         "coldest points that are not named",

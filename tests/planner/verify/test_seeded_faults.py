@@ -25,7 +25,7 @@ from anatomy.patient.pose import Position
 from anatomy.structures import InputDigest, Role
 from planner.records.paths import Crossing, Path, SeedDrop
 from planner.records.plan import Plan, Status
-from planner.records.search import SHORT_CHORD, Blocker
+from planner.records.search import CONSTRAINT_NAMES, Blocker, Constraint, Proof
 from planner.verify import verify
 
 Fault = Callable[[Plan], Plan]
@@ -82,6 +82,10 @@ def slid(p: Path, mm: float, ids: tuple[int, ...]) -> Path:
         moved.append(replace(s, position_mm=as_tuple(place), depth_mm=s.depth_mm + by))
     backs = [0.0, *(a.depth_mm - b.depth_mm for a, b in pairwise(moved))]
     return replace(p, seeds=tuple(replace(s, retraction_mm=b) for s, b in zip(moved, backs, strict=True)))
+
+
+def blocked_by_one(constraint: Constraint, structure: str) -> Fault:
+    return lambda plan: replace(plan, blocked_by=(Blocker(constraint, structure, 0.1),))
 
 
 def asking(**changed: object) -> Fault:
@@ -327,18 +331,36 @@ CLAIM_FAULTS: dict[str, tuple[Fault, str]] = {
         "lung bound",
     ),
     "more than all directions blocked": (
-        lambda plan: replace(plan, blocked_by=(*plan.blocked_by, Blocker("heart", 0.3))),
+        lambda plan: replace(
+            plan, blocked_by=(*plan.blocked_by, Blocker(Constraint.CLEARANCE, "heart", 0.3))
+        ),
         "shares of blocked directions add up",
     ),
+    "a structure that is none blocks": (
+        blocked_by_one(Constraint.CLEARANCE, "pancreas"),
+        "what blocks is a structure or a limit",
+    ),
+    "a limit in a structure's name": (
+        blocked_by_one(Constraint.BORE, "heart"),
+        "what blocks is a structure or a limit",
+    ),
+    "a structure in a limit's name": (
+        blocked_by_one(Constraint.CLEARANCE, "bore"),
+        "what blocks is a structure or a limit",
+    ),
+    "narrowness blocks a direction": (
+        blocked_by_one(Constraint.COVERING_RADIUS, "covering radius"),
+        "what blocks is a structure or a limit",
+    ),
     "a negative share of directions": (
-        lambda plan: replace(plan, blocked_by=(Blocker("heart", -0.1),)),
+        lambda plan: replace(plan, blocked_by=(Blocker(Constraint.CLEARANCE, "heart", -0.1),)),
         "shares of blocked directions are not negative",
     ),
     "runs that are too short where none is asked for": (
         lambda plan: replace(
             plan,
             request=replace(plan.request, target=replace(plan.request.target, min_chord_mm=0.0)),
-            blocked_by=(Blocker(SHORT_CHORD, 0.1),),
+            blocked_by=(Blocker(Constraint.MIN_CHORD, CONSTRAINT_NAMES[Constraint.MIN_CHORD], 0.1),),
         ),
         "where no run in the target is asked for",
     ),
@@ -373,6 +395,26 @@ CLAIM_FAULTS: dict[str, tuple[Fault, str]] = {
     ),
     "missing organs not named": (lambda plan: replace(plan, missing_structures=()), "organs missing"),
     "another skin": (lambda plan: replace(plan, skin_source="Guessed."), "where the skin comes from"),
+    "voxels that reach farther beyond surfaces": (
+        lambda plan: replace(plan, search=replace(plan.search, surface_slack_mm=0.5)),
+        "voxels beyond surfaces",
+    ),
+    "more proved than the search has": (
+        lambda plan: replace(plan, search=replace(plan.search, proves=Proof.NONE_IS_SAFE)),
+        "what the search proves follows from its extent",
+    ),
+    "a claim that no record calls for": (
+        lambda plan: replace(plan, search=replace(plan.search, claims=("No path is safe.",))),
+        "what the search may claim",
+    ),
+    "another body structure": (
+        lambda plan: replace(plan, skin_structures=("torso",)),
+        "structures whose surface the skin is",
+    ),
+    "a skin said to be guessed": (
+        lambda plan: replace(plan, skin_structures=()),
+        "structures whose surface the skin is",
+    ),
     # the request, changed after planning
     "a role asked for later": (asking(roles=MappingProxyType({"heart": "passable"})), "role asked for"),
     "another target asked for": (

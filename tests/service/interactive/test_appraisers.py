@@ -80,7 +80,7 @@ def test_many_needles_are_shared_out_and_answered_as_by_one(
     assert alone == shared
     found = json.loads(shared)
     assert len(found["paths"]) == SHARED_FROM + 1
-    assert set(found) == {"paths", "missing_structures", "notes", "skin_source"}
+    assert set(found) == {"paths", "missing_structures", "notes", "skin_structures", "skin_source"}
     assert len({tuple(path["direction"]) for path in found["paths"]}) == SHARED_FROM + 1
 
 

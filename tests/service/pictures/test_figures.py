@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from anatomy.structures import Role
-from planner.records.paths import Aim, Crossing, Path, SeedDrop, Window
+from planner.records.paths import Aim, Crossing, Path, SeedDrop, Window, WindowPlace
 from planner.records.plan import SCHEMA, Outcome, Plan, Status
 from planner.records.request import Request
-from planner.records.search import SearchReport
+from planner.records.search import Proof, SearchReport
 from service.pictures.oblique_slice import along_needle, direction_letters
 from service.pictures.palette import NEEDLE, NO_LUNG, OF_ROLE, SEED
 from service.pictures.path import path_figure
@@ -59,13 +59,23 @@ def a_plan() -> Plan:
         inputs=(),
         request=Request(),
         roles=(),
+        skin_structures=("body",),
         skin_source="",
         missing_structures=(),
         notes=(),
         outcome=Outcome(Status.PLANNED, ""),
-        search=SearchReport(1, 0, 1, 2.0, True, 0.0, 0.0, ()),
+        search=SearchReport(1, 0, 1, 2.0, True, 0.0, 0.0, 0.0, Proof.SAFE_LINE_NEAR_EACH, ()),
         paths=(path,),
-        windows=(Window("w1", "parasternal right", ("p1",), 100.0, 12.5),),
+        windows=(
+            Window(
+                "w1",
+                "parasternal right",
+                WindowPlace("parasternal", "right", None, None, None),
+                ("p1",),
+                100.0,
+                12.5,
+            ),
+        ),
         blocked_by=(),
         nearest_miss=None,
         needle_set=None,

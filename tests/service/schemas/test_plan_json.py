@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from sample_implants import implant_plan
 
 from anatomy.structures import InputDigest
-from planner.records.paths import Aim, Crossing, Path, SeedDrop, Window
+from planner.records.paths import Aim, Crossing, Path, SeedDrop, Window, WindowPlace
 from planner.records.plan import SCHEMA, SOFTWARE, Outcome, Plan, Status
 from planner.records.request import Request
-from planner.records.search import Blocker, NearestMiss, Relaxation, SearchReport
+from planner.records.search import Blocker, Constraint, NearestMiss, Proof, Relaxation, SearchReport
 from planner.records.verification import Check, Verification
 from service.schemas.json.strict import NotJson, Refused
 from service.schemas.plan.file import (
@@ -74,9 +74,21 @@ def a_plan(**changes: Any) -> Plan:
     miss = NearestMiss(
         (0.0, 0.0, 0.0),
         (0.0, 60.0, 0.0),
+        Constraint.CLEARANCE,
         "aorta",
         0.7,
-        (Relaxation("/clearance_mm/aorta", "aorta", 2.0, 1.3, (0.0, 0.0, 0.0), (0.0, 60.0, 0.0), 4.0),),
+        (
+            Relaxation(
+                Constraint.CLEARANCE,
+                "/clearance_mm/aorta",
+                "aorta",
+                2.0,
+                1.3,
+                (0.0, 0.0, 0.0),
+                (0.0, 60.0, 0.0),
+                4.0,
+            ),
+        ),
     )
     plan = Plan(
         schema=SCHEMA,
@@ -85,14 +97,24 @@ def a_plan(**changes: Any) -> Plan:
         inputs=(InputDigest("labels.nii.gz", "0" * 64),),
         request=Request(),
         roles=(("node_4R", "target"), ("Aorta ä", "forbidden")),
+        skin_structures=("body",),
         skin_source="Skin is the surface of body.",
         missing_structures=("azygos vein",),
         notes=("x is empty and was left out.",),
         outcome=Outcome(Status.PLANNED, "1 path."),
-        search=SearchReport(10, 5, 2, 2.0, True, 0.0, 0.0, ("claim",)),
+        search=SearchReport(10, 5, 2, 2.0, True, 0.0, 0.0, 0.0, Proof.SAFE_LINE_NEAR_EACH, ("claim",)),
         paths=(a_path(),),
-        windows=(Window("w1", "parasternal right", ("p1",), 40.5, 0.0),),
-        blocked_by=(Blocker("aorta", 0.25),),
+        windows=(
+            Window(
+                "w1",
+                "parasternal right",
+                WindowPlace("parasternal", "right", None, None, None),
+                ("p1",),
+                40.5,
+                0.0,
+            ),
+        ),
+        blocked_by=(Blocker(Constraint.CLEARANCE, "aorta", 0.25),),
         nearest_miss=miss,
         needle_set=None,
         dose=None,

@@ -27,7 +27,7 @@ from playwright.sync_api import (
 from sample_implants import ASKED, a_dose, a_needle_set, a_robustness
 
 from planner.records.dose import GoalResult
-from planner.records.needle_set import TooNear
+from planner.records.needle_set import NeedleParts, TooNear
 from planner.records.organ_limits import Doubt, LimitKind
 from planner.records.wording.goals import goal_text
 from planner.records.wording.implant import worst_first
@@ -270,9 +270,10 @@ LIMITS = [
     )
     for doubts, structure in (((), ""), (tuple(Doubt), "heart"), ((Doubt.WALL, Doubt.LACKING), "aorta"))
 ]
+OF_TWO = tuple(parts for parts in NeedleParts if parts is not NeedleParts.NEEDLE)
 NEARS = [
     TooNear("N1", structure, None if structure else "N2", parts, clearance_mm, 1.5)
-    for structure, parts in (("aorta", "needle"), (None, "shafts"), (None, "hubs"), (None, "hub and shaft"))
+    for structure, parts in (("aorta", NeedleParts.NEEDLE), *((None, parts) for parts in OF_TWO))
     for clearance_mm in (1.26, 0.739, 0.02, 0.0, -0.004, -2.0)
 ]
 GOALS = [

@@ -89,7 +89,7 @@ def test_a_plans_paths_are_appraised_as_the_plan_has_them(
     assert answer.status_code == 200, answer.text
     AppraisalsModel.model_validate_json(answer.content, strict=True)
     # What no verdict knows of is told beside them, as the plan tells it.
-    for name in ("missing_structures", "notes", "skin_source"):
+    for name in ("missing_structures", "notes", "skin_structures", "skin_source"):
         assert answer.json()[name] == plan[name]
     found = answer.json()["paths"]
     assert len(found) == len(plan["paths"]) > 1

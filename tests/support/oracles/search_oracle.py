@@ -185,7 +185,7 @@ class Oracle:
         hub_radius = hub_radius_of(request)
         hub = self._margin(lines, end, hub_end, hub_radius - request.needle.radius_mm)
         table, bore = self._room(lines, tip, end, hub_end)
-        reasons = np.zeros((len(lines), len(verdicts.SENTENCES)), bool)
+        reasons = np.zeros((len(lines), len(verdicts.VERDICTS)), bool)
         reasons[:, verdicts.BLOCKED] = needle < 0.0
         reasons[:, verdicts.TOO_LONG] = inside & (end <= edge)
         reasons[:, verdicts.CUT_EDGE] = (inside & (edge < end)) | (~inside & outermost)
@@ -195,7 +195,7 @@ class Oracle:
         reasons[:, verdicts.BORE] = bore < 0.0
         reasons[:, verdicts.HUB_BLOCKED] = hub < 0.0
         # A line that misses the target has no needle: whatever else is said of it is as good a reason.
-        reasons[missed] = np.arange(len(verdicts.SENTENCES)) != verdicts.SAFE
+        reasons[missed] = np.arange(len(verdicts.VERDICTS)) != verdicts.SAFE
         decide = [needle, hub, table, bore, entry - end, edge - end, entry - edge, chord - least, again]
         decide += [chord, entry - tip]
         doubtful = np.any([(x != 0.0) & (np.abs(x) < TOLERANCE_MM) for x in decide], axis=0)

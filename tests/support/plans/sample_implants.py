@@ -11,6 +11,7 @@ from planner.records.dose import (
     GoalResult,
     OrganDose,
     PointDose,
+    PointKind,
     TargetDose,
     VolumeDose,
 )
@@ -24,13 +25,13 @@ from planner.records.followup import (
     NeedleChange,
     Replanned,
 )
-from planner.records.needle_set import NeedleSet, PlacedSeed, TooNear
+from planner.records.needle_set import NeedleParts, NeedleSet, PlacedSeed, TooNear
 from planner.records.organ_limits import Doubt, LimitComparison, LimitKind
-from planner.records.paths import Aim, Path, SeedDrop, Window
+from planner.records.paths import Aim, Path, SeedDrop, Window, WindowPlace
 from planner.records.plan import SCHEMA, SOFTWARE, Outcome, Plan, Status
 from planner.records.request import GivenSeed, Prescription, Request, TargetRequest
 from planner.records.robustness import NeedleRisk, Robustness, Spread, Touch
-from planner.records.search import SearchReport
+from planner.records.search import Proof, SearchReport
 from planner.records.verification import Check, Verification
 
 ASKED = Request(target=TargetRequest(("node",)), prescription=Prescription())
@@ -96,8 +97,8 @@ def a_needle_set() -> NeedleSet:
         time_ended=False,
         given_too_near=(
             # Not in the order in which they are told.
-            TooNear("N1", None, "N2", "hub and shaft", -0.5, 0.0),
-            TooNear("N1", "aorta", None, "needle", 0.75, 2.0),
+            TooNear("N1", None, "N2", NeedleParts.HUB_AND_SHAFT, -0.5, 0.0),
+            TooNear("N1", "aorta", None, NeedleParts.NEEDLE, 0.75, 2.0),
         ),
         given_seed_pairs_near=1,
         claims=("No set of the 240 tracks that covers as much costs less than 20.0 mm.",),
@@ -131,7 +132,7 @@ def a_dose() -> DoseReport:
             GoalResult("PTV", "v200_percent", False, 30.0, 31.0, False),
             GoalResult("heart", "d0_1cc_gy", False, 90.0, 88.0, True),
         ),
-        points=(PointDose("least dose in the PTV", (70.0, 60.0, 60.0), 98.5),),
+        points=(PointDose(PointKind.COLDEST, "PTV", "coldest sample of the PTV", (70.0, 60.0, 60.0), 98.5),),
         bed=BedReport(
             external_target_gy=72.0,
             external_organ_gy=100.0,
@@ -231,16 +232,26 @@ def implant_plan(request: Request = ASKED, status: Status = Status.PLANNED) -> P
         inputs=(),
         request=request,
         roles=(("node", "target"),),
+        skin_structures=("body",),
         skin_source="Skin is the surface of body.",
         missing_structures=(),
         notes=(),
         outcome=Outcome(status, "2 needles, 4 seeds."),
-        search=SearchReport(1000, 10, 5, 2.0, True, 0.0, 0.0, ()),
+        search=SearchReport(1000, 10, 5, 2.0, True, 0.0, 0.0, 0.0, Proof.SAFE_LINE_NEAR_EACH, ()),
         paths=(
             a_path("N1", Aim.TARGET, lung_mm=12.5),
             replace(a_path("N2", Aim.PTV, shift_mm=8.0), rank=1, approach="transsternal"),
         ),
-        windows=(Window("w1", "parasternal right", ("N1",), 40.0, 12.5),),
+        windows=(
+            Window(
+                "w1",
+                "parasternal right",
+                WindowPlace("parasternal", "right", None, None, None),
+                ("N1",),
+                40.0,
+                12.5,
+            ),
+        ),
         blocked_by=(),
         nearest_miss=None,
         needle_set=a_needle_set(),

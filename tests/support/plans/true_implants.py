@@ -187,7 +187,7 @@ def in_words(plan: Plan) -> Plan:
         plan.paths,
         plan.blocked_by,
         plan.nearest_miss,
-        plan.skin_source,
+        plan.skin_structures,
         plan.missing_structures,
         plan.needle_set,
         plan.dose,

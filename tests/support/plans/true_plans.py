@@ -14,9 +14,12 @@ import numpy as np
 
 from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import MaskLayers
+from anatomy.names.roles import SIDES
+from anatomy.patient.notes import skin_text
 from anatomy.scene import PoseInput, Scene, scene
 from anatomy.structures import InputDigest, Role, Segmentation, Structure
-from planner.records.paths import Aim, Crossing, Path, SeedDrop, Window
+from planner.paths.search_report import proof_of
+from planner.records.paths import Aim, Crossing, Path, SeedDrop, Window, WindowPlace
 from planner.records.plan import SCHEMA, SOFTWARE, Outcome, Plan, Status
 from planner.records.request import (
     Needle,
@@ -27,9 +30,10 @@ from planner.records.request import (
     SeedRequest,
     TargetRequest,
 )
-from planner.records.search import Blocker, SearchReport
+from planner.records.search import Blocker, Constraint, Proof, SearchReport
 from planner.records.wording.outcome_message import message_of
 from planner.records.wording.search_claims import claims_of
+from planner.records.wording.windows import window_text
 
 SHAPE, SPACING = (60, 60, 40), np.array([2.0, 2.0, 3.0])
 RADIUS, NEEDLE, SEED = 0.635, 120.0, 4.5
@@ -148,14 +152,18 @@ def honest_plan(who: Patient, request: Request = REQUEST, lines: Mapping[str, tu
         inputs=who.scene.inputs,
         request=request,
         roles=tuple((s.name, str(s.role)) for s in who.scene.structures),
-        skin_source=who.scene.skin_source,
+        skin_structures=who.scene.skin_structures,
+        skin_source=skin_text(who.scene.skin_structures),
         missing_structures=who.scene.missing,
         notes=who.scene.notes,
         outcome=Outcome(Status.PLANNED, ""),
-        search=SearchReport(1000, 10, 100, 2.0, True, 0.0, 0.0, ()),
+        search=SearchReport(1000, 10, 100, 2.0, True, 0.0, 0.0, 0.0, Proof.SAFE_LINE_NEAR_EACH, ()),
         paths=tuple(paths),
-        windows=tuple(Window(p.window, p.window, (p.id,), 100.0, p.lung_length_mm) for p in paths),
-        blocked_by=(Blocker("vertebrae", 0.25), Blocker("table", 0.5)),
+        windows=tuple(window_of(p) for p in paths),
+        blocked_by=(
+            Blocker(Constraint.CLEARANCE, "vertebrae", 0.25),
+            Blocker(Constraint.CLEARANCE if who.scene.pose.table is None else Constraint.TABLE, "table", 0.5),
+        ),
         nearest_miss=None,
         needle_set=None,
         dose=None,
@@ -163,6 +171,13 @@ def honest_plan(who: Patient, request: Request = REQUEST, lines: Mapping[str, tu
         verification=None,
     )
     return in_words(plan, who)
+
+
+def window_of(path: Path) -> Window:
+    """The window of one path: its id tells the side, where there is one."""
+    side = next((word for word in path.window.replace(",", "").split() if word in SIDES), None)
+    place = WindowPlace("lateral", side, None, None, None)
+    return Window(path.window, window_text(place), place, (path.id,), 100.0, path.lung_length_mm)
 
 
 def in_words(plan: Plan, who: Patient) -> Plan:
@@ -174,13 +189,14 @@ def in_words(plan: Plan, who: Patient) -> Plan:
         plan.paths,
         plan.blocked_by,
         plan.nearest_miss,
-        plan.skin_source,
+        plan.skin_structures,
         plan.missing_structures,
     )
-    claims = claims_of(plan.search, who.scene.surface_slack_mm, who.scene.missing)
-    return replace(
-        plan, outcome=replace(plan.outcome, message=message), search=replace(plan.search, claims=claims)
-    )
+    search = plan.search
+    proves = proof_of(search.complete, search.covering_radius_mm, search.safe_lines)
+    search = replace(search, surface_slack_mm=who.scene.surface_slack_mm, proves=proves)
+    search = replace(search, claims=claims_of(search, who.scene.missing))
+    return replace(plan, outcome=replace(plan.outcome, message=message), search=search)
 
 
 def quantities(p: Path) -> tuple[float, ...]:

@@ -63,7 +63,9 @@ WORK = Work(describe, plan, evaluate, replan)
 def appraise(report: Report, asked: NeedlesTask) -> AppraisalJson:
     """As it is done, but for the built-in thorax, which takes seconds to make: of it nothing is known."""
     if isinstance(asked.case.source, str):
-        return AppraisalJson(b"", b'{"missing_structures":[],"notes":[],"skin_source":""}')
+        return AppraisalJson(
+            b"", b'{"missing_structures":[],"notes":[],"skin_structures":[],"skin_source":""}'
+        )
     return appraise_task.appraise(report, asked)
 
 

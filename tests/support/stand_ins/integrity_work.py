@@ -59,7 +59,7 @@ def replan(
 def appraise(report: ReportProgress, asked: NeedlesTask) -> AppraisalJson:
     del report
     open_case(asked.case)
-    return AppraisalJson(b"", b'{"missing_structures":[],"notes":[],"skin_source":""}')
+    return AppraisalJson(b"", b'{"missing_structures":[],"notes":[],"skin_structures":[],"skin_source":""}')
 
 
 def cut(report: ReportProgress, asked: SliceTask) -> bytes:

@@ -14,7 +14,7 @@ from planner.plan import PlanningResult
 from planner.records.plan import SCHEMA, SOFTWARE, Outcome, Plan, Status
 from planner.records.progress import Phase, Progress
 from planner.records.request import Request
-from planner.records.search import SearchReport
+from planner.records.search import Proof, SearchReport
 from planner.records.verification import Check, Verification
 from service.operations.case import Case
 
@@ -32,11 +32,12 @@ def planned(request: Request) -> Plan:
         inputs=(),
         request=request,
         roles=(),
+        skin_structures=("body",),
         skin_source="",
         missing_structures=(),
         notes=(),
         outcome=Outcome(Status.NO_PATH, "Nothing was searched."),
-        search=SearchReport(0, 0, 0, 2.0, True, 0.0, None, ()),
+        search=SearchReport(0, 0, 0, 2.0, True, 0.0, None, 0.0, Proof.NONE_STAYS_SAFE, ()),
         paths=(),
         windows=(),
         blocked_by=(),

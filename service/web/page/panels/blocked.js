@@ -39,6 +39,13 @@ function draw() {
   );
 }
 
+/** What the nearest line lacks, by the constraint that it does not keep. */
+function lacking({ constraint, structure, missing_mm: missing }) {
+  if (constraint === "covering_radius") return "The nearest line is safe where it is, but not when it is displaced by the covering radius.";
+  const what = constraint === "clearance" ? `of the clearance from ${spoken(structure)}` : `of room: ${spoken(structure)}`;
+  return `The nearest line lacks ${number(missing)} mm ${what}.`;
+}
+
 function missed(miss) {
   if (miss === null) return null;
   const hold = ({ entry_mm, tip_mm }) => () => set({ path: null, needle: { entry_mm, tip_mm, aim: "target" } });
@@ -57,7 +64,7 @@ function missed(miss) {
     h(
       "p",
       {},
-      `The nearest miss lacks ${number(miss.missing_mm)} mm beside ${spoken(miss.structure)}. `,
+      `${lacking(miss)} `,
       h("button", { class: "quiet", on: { click: hold(miss) } }, "Show it"),
     ),
     opening.length ? h("p", {}, "A single change that opens a path:") : null,

@@ -7,6 +7,9 @@ import { general } from "./goals.js";
 export const byNearness = (near) =>
   [...near].sort((a, b) => (a.structure === null) - (b.structure === null) || a.clearance_mm - b.clearance_mm);
 
+/** Parts of two needles, as a sentence begins with them. */
+const PARTS = { shafts: "The shafts", hubs: "The hubs", "hub and shaft": "Hub and shaft", "shaft and hub": "Hub and shaft" };
+
 const down = (value, decimals) => Math.floor(value * 10 ** decimals) / 10 ** decimals;
 
 /** What a given needle lies too near to. */
@@ -15,7 +18,7 @@ export function tooNear({ path_id: id, structure, other_path_id: other, parts, c
     const where = clear > 0 ? `passes ${down(clear, 1).toFixed(1)} mm from` : "touches or runs through";
     return `${id}, given, ${where} ${spoken(structure)}, where ${general(asked)} mm are asked for.`;
   }
-  const which = ["shafts", "hubs"].includes(parts) ? `The ${parts}` : "Hub and shaft";
+  const which = PARTS[parts];
   const shown = down(clear, 2);
   const apart = shown < 0 ? `overlap by ${number(-shown, 2)} mm` : `run ${shown.toFixed(2)} mm apart and need ${general(asked)} mm`;
   return `${which} of ${id} and ${other}, given, ${apart}.`;

@@ -19,7 +19,7 @@ from planner.dose.dvh import dose_to_hottest_cc, dose_volume
 from planner.dose.ptv import ptv_of as planners_ptv
 from planner.dose.sampling import Near, sampled
 from planner.dose.tg43.in_seed import in_seed
-from planner.records.dose import OrganDose, PointDose
+from planner.records.dose import OrganDose, PointDose, PointKind
 from planner.records.needle_set import PlacedSeed
 from planner.records.request import Request, TargetRequest
 from planner.sources import SOURCES
@@ -354,7 +354,10 @@ HOT += [("e", 9.0, 10.0)]
 
 def test_a_tiny_organ_that_is_hot_is_a_named_point() -> None:
     told = tuple(OrganDose(name, volume, dose, None, None) for name, volume, dose in HOT)
-    points = tuple(PointDose(f"hottest sample of {name}", (0.0, 0.0, 0.0), dose) for name, _, dose in HOT[1:])
+    points = tuple(
+        PointDose(PointKind.HOTTEST, name, f"hottest sample of {name}", (0.0, 0.0, 0.0), dose)
+        for name, _, dose in HOT[1:]
+    )
     for tiny_gy, fails in ((9.0, False), (400.0, True)):
         claims = Claims(())
         check_hottest(claims, replace(a_dose(), organs=told, points=points), {"oesophagus": tiny_gy})

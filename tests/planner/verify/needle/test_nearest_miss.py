@@ -23,7 +23,7 @@ from true_plans import (
 from anatomy.structures import Role
 from planner.records.plan import Outcome, Plan, Status
 from planner.records.request import Request
-from planner.records.search import BORE, NARROW, NEEDLE_LENGTH, TABLE, NearestMiss, Relaxation
+from planner.records.search import CONSTRAINT_NAMES, Constraint, NearestMiss, Relaxation
 from planner.verify import verify
 from planner.verify.claims import Claims
 from planner.verify.needle.examined_axis import trial_of
@@ -66,29 +66,40 @@ def honest_miss(who: Patient, request: Request, name: str, *changes: Relaxation)
     tip = who.scene.grid.to_box(np.array(path.tip_mm))
     d = -np.array(path.direction)
     needle = max(request.needle.max_length_mm, path.length_mm)
-    lacks = [(path.length_mm - request.needle.max_length_mm, NEEDLE_LENGTH)]
+    too_long = (Constraint.NEEDLE_LENGTH, CONSTRAINT_NAMES[Constraint.NEEDLE_LENGTH])
+    lacks = [(path.length_mm - request.needle.max_length_mm, too_long)]
     for structure, box in who.of(Role.FORBIDDEN, Role.OUTSIDE):
         asked = request.clearance_of(structure)
-        lacks.append((asked + RADIUS - axis_distance(box, tip, d, needle), structure))
-        lacks.append((asked + HUB_RADIUS - axis_distance(box, tip + needle * d, d, HUB_LENGTH), structure))
-    most, structure = max(lacks)
-    return NearestMiss(path.entry_mm, path.tip_mm, structure, most, changes)
+        what = (Constraint.CLEARANCE, structure)
+        lacks.append((asked + RADIUS - axis_distance(box, tip, d, needle), what))
+        lacks.append((asked + HUB_RADIUS - axis_distance(box, tip + needle * d, d, HUB_LENGTH), what))
+    most, (constraint, structure) = max(lacks)
+    return NearestMiss(path.entry_mm, path.tip_mm, constraint, structure, most, changes)
 
 
 def opening(
-    who: Patient, name: str, setting: str, structure: str, from_mm: float, to_mm: float
+    who: Patient,
+    name: str,
+    constraint: Constraint,
+    setting: str,
+    structure: str,
+    from_mm: float,
+    to_mm: float,
 ) -> Relaxation:
     """A relaxation that opens a line of the honest plan."""
     path = honest_path(who, REQUEST, name, *LINES[name])
-    return Relaxation(setting, structure, from_mm, to_mm, path.entry_mm, path.tip_mm, path.lung_length_mm)
+    ends = path.entry_mm, path.tip_mm
+    return Relaxation(constraint, setting, structure, from_mm, to_mm, *ends, path.lung_length_mm)
 
 
 def closer(who: Patient, to_mm: float = 3.0) -> Relaxation:
-    return opening(who, "right", "/clearance_mm/aorta", "aorta", WIDE, to_mm)
+    return opening(who, "right", Constraint.CLEARANCE, "/clearance_mm/aorta", "aorta", WIDE, to_mm)
 
 
 def longer(who: Patient) -> Relaxation:
-    return opening(who, "right", "/needle/max_length_mm", NEEDLE_LENGTH, 20.0, NEEDLE)
+    name = CONSTRAINT_NAMES[Constraint.NEEDLE_LENGTH]
+    pointer = "/needle/max_length_mm"
+    return opening(who, "right", Constraint.NEEDLE_LENGTH, pointer, name, 20.0, NEEDLE)
 
 
 def test_a_true_miss_passes_with_its_relaxations(who: Patient) -> None:
@@ -100,7 +111,7 @@ def test_a_true_miss_passes_with_its_relaxations(who: Patient) -> None:
 
 def test_a_needle_that_is_too_short_misses_by_what_it_lacks(who: Patient) -> None:
     miss = honest_miss(who, SHORT, "right", longer(who))
-    assert miss.structure == NEEDLE_LENGTH
+    assert miss.constraint is Constraint.NEEDLE_LENGTH
     assert failed(without_path(who, SHORT, miss), who) == []
 
 
@@ -112,7 +123,7 @@ def test_a_miss_that_is_kept_silent_is_caught(who: Patient) -> None:
 def test_a_path_that_is_safe_as_asked_is_no_relaxations(who: Patient) -> None:
     """Its line keeps 3 mm from the aorta, and more from the heart."""
     change = replace(closer(who), structure="heart", setting="/clearance_mm/heart", from_mm=2.0, to_mm=1.0)
-    miss = replace(honest_miss(who, REQUEST, "right", change), structure=NARROW, missing_mm=0.0)
+    miss = narrow(honest_miss(who, REQUEST, "right", change))
     assert "without the relaxation the path is not safe" in failed(without_path(who, REQUEST, miss), who)
 
 
@@ -127,6 +138,15 @@ def test_a_relaxation_that_asks_for_less_than_the_nearest_line_lacks_is_caught(w
 
 def lacking(**changed: object) -> Callable[[NearestMiss], NearestMiss]:
     return lambda miss: replace(miss, **changed)
+
+
+def lacking_of(constraint: Constraint) -> Callable[[NearestMiss], NearestMiss]:
+    return lacking(constraint=constraint, structure=CONSTRAINT_NAMES[constraint])
+
+
+def narrow(miss: NearestMiss) -> NearestMiss:
+    """Safe where it is."""
+    return replace(lacking_of(Constraint.COVERING_RADIUS)(miss), missing_mm=0.0)
 
 
 def first_change(**changed: object) -> Callable[[NearestMiss], NearestMiss]:
@@ -150,10 +170,24 @@ FAULTS: dict[str, tuple[Callable[[NearestMiss], NearestMiss], str]] = {
     "it lacks more": (lambda m: replace(m, missing_mm=m.missing_mm + 0.01), "lacks what is stated"),
     "it lacks it of another": (lacking(structure="heart"), "lacks what is stated"),
     "it lacks it of nothing known": (lacking(structure="pancreas"), "lacks what is stated"),
-    "it is only narrow": (lacking(structure=NARROW, missing_mm=0.0), "lacks no more than stated"),
-    "it lacks needle": (lacking(structure=NEEDLE_LENGTH), "lacks what is stated"),
-    "it lacks room in the bore": (lacking(structure=BORE), "lacks what is stated"),
-    "it lacks room at the table": (lacking(structure=TABLE), "lacks what is stated"),
+    "it is only narrow": (lambda m: narrow(m), "lacks no more than stated"),
+    "it lacks needle": (lacking_of(Constraint.NEEDLE_LENGTH), "lacks what is stated"),
+    "it lacks room in the bore": (lacking_of(Constraint.BORE), "lacks what is stated"),
+    "it lacks room at the table": (lacking_of(Constraint.TABLE), "lacks what is stated"),
+    "it lacks what no line lacks": (lacking_of(Constraint.SECOND_ENTRY), "lacks what is stated"),
+    "a limit under a structure's name": (
+        lacking(constraint=Constraint.BORE),
+        "what the nearest line lacks is named",
+    ),
+    "a structure under a limit's name": (lacking(structure="bore"), "lacks what is stated"),
+    "relaxed in what no setting changes": (
+        first_change(constraint=Constraint.BORE),
+        "the constraint is one to relax",
+    ),
+    "a clearance relaxed as if it were the needle": (
+        first_change(constraint=Constraint.NEEDLE_LENGTH),
+        "the setting is one to relax",
+    ),
     "entry and tip have changed places": (turned, "the tip is at the distal edge of the target"),
     "the entry is above the skin": (raised, "the entry is on the skin"),
     "entry and tip coincide": (lambda m: replace(m, entry_mm=m.tip_mm), "entry and tip differ"),
@@ -213,15 +247,13 @@ def test_a_needle_still_too_short_opens_nothing(who: Patient) -> None:
 
 def test_a_miss_beside_paths_is_caught(who: Patient) -> None:
     miss = honest_miss(who, REQUEST, "right")
-    plan = in_words(
-        replace(honest_plan(who), nearest_miss=replace(miss, structure=NARROW, missing_mm=0.0)), who
-    )
+    plan = in_words(replace(honest_plan(who), nearest_miss=narrow(miss)), who)
     assert failed(plan, who) == ["a miss is told where there is no path"]
 
 
 def test_a_line_that_lacks_nothing_is_narrow_and_no_more(who: Patient) -> None:
     """Beside paths it must not be; that apart, it passes only where it says that it lacks nothing."""
-    miss = replace(honest_miss(who, REQUEST, "right"), structure=NARROW)
+    miss = narrow(honest_miss(who, REQUEST, "right"))
     for missing_mm, expected in ((0.0, []), (0.5, ["the nearest line lacks what is stated"])):
         plan = in_words(replace(honest_plan(who), nearest_miss=replace(miss, missing_mm=missing_mm)), who)
         assert failed(plan, who) == ["a miss is told where there is no path", *expected]

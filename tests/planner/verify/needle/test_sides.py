@@ -6,8 +6,9 @@ import pytest
 from true_plans import ORGANS, REQUEST, honest_plan, patient
 
 from anatomy.structures import Role
-from planner.records.paths import Window
+from planner.records.paths import Window, WindowPlace
 from planner.records.plan import Plan
+from planner.records.wording.windows import window_text
 from planner.verify import verify
 from planner.verify.claims import Claims
 from planner.verify.needle.sides import check_sides
@@ -18,13 +19,13 @@ MIDDLE_MM = (56.0, 66.0)
 """The first and the last voxel centre of the vertebrae along x."""
 
 
-def held(name: str, x_mm: float | None, who=WHO) -> list[bool]:
-    """What is said of a window of that name whose first path enters at x; without a path for None."""
+def held(side: str | None, x_mm: float | None, who=WHO) -> list[bool]:
+    """What is said of a window of that side whose first path enters at x; without a path for None."""
     first = PATHS[0]
     plan: Plan = replace(
         honest_plan(who),
         paths=() if x_mm is None else (replace(first, entry_mm=(x_mm, *first.entry_mm[1:])),),
-        windows=(Window("W1", name, (first.id,), 100.0, 0.0),),
+        windows=(Window("W1", "", WindowPlace("anterior", side, None, None, None), (first.id,), 100.0, 0.0),),
     )
     claims = Claims()
     check_sides(claims, plan, who.scene)
@@ -34,43 +35,52 @@ def held(name: str, x_mm: float | None, who=WHO) -> list[bool]:
 @pytest.mark.parametrize(("x_mm", "side"), [(MIDDLE_MM[0] - 0.1, "right"), (MIDDLE_MM[1] + 0.1, "left")])
 def test_beside_the_spine_the_side_is_the_entrys(x_mm: float, side: str) -> None:
     other = {"left": "right", "right": "left"}[side]
-    assert held(f"intercostal {side}, between ribs 4 and 5, lateral", x_mm) == [True]
-    assert held(f"intercostal {other}, between ribs 4 and 5, lateral", x_mm) == [False]
+    assert held(side, x_mm) == [True]
+    assert held(other, x_mm) == [False]
 
 
 @pytest.mark.parametrize("x_mm", MIDDLE_MM)
 def test_before_and_behind_the_spine_ribs_tell(x_mm: float) -> None:
-    assert held("paravertebral left", x_mm) == held("paravertebral right", x_mm) == []
+    assert held("left", x_mm) == held("right", x_mm) == []
 
 
-def test_a_name_without_a_side_claims_none() -> None:
-    assert held("suprasternal", 10.0) == []
+def test_a_window_without_a_side_claims_none() -> None:
+    assert held(None, 10.0) == []
 
 
 def test_without_bones_in_the_middle_no_side_is_held() -> None:
     bare = {name: box for name, box in ORGANS.items() if name != "vertebrae"}
-    assert held("anterior left", 10.0, patient(bare)) == []
+    assert held("left", 10.0, patient(bare)) == []
 
 
 def test_a_breastbone_is_in_the_middle_as_well() -> None:
     organs = {**ORGANS, "sternum": (Role.FORBIDDEN, ((40, 11, 10), (45, 13, 30)))}
     who = patient(organs, REQUEST)
-    assert held("anterior right", 80.0, who) == []
-    assert held("anterior right", 88.1, who) == [False]
+    assert held("right", 80.0, who) == []
+    assert held("right", 88.1, who) == [False]
 
 
 def test_a_window_without_a_path_is_not_looked_at() -> None:
-    assert held("anterior left", None) == []
+    assert held("left", None) == []
 
 
 def test_a_plan_whose_windows_are_named_for_the_other_side_fails() -> None:
-    true, other = honest_plan(WHO), {"left": "right", "right": "left"}
+    true, other = honest_plan(WHO), {"left": "right", "right": "left", None: None}
+    places = [replace(w.place, side=other[w.place.side]) for w in true.windows]
     swapped = replace(
         true,
         windows=tuple(
-            replace(w, name=" ".join(other.get(word, word) for word in w.name.split())) for w in true.windows
+            replace(w, place=place, name=window_text(place))
+            for w, place in zip(true.windows, places, strict=True)
         ),
     )
     assert verify(true, WHO.scene).passed
     found = {check.name for check in verify(swapped, WHO.scene).checks if not check.passed}
     assert found == {"the side of the window"}
+
+
+def test_a_window_named_for_another_place_than_its_records_fails() -> None:
+    true = honest_plan(WHO)
+    named = replace(true, windows=(replace(true.windows[0], name="suprasternal"), *true.windows[1:]))
+    found = {check.name for check in verify(named, WHO.scene).checks if not check.passed}
+    assert found == {"the window's name"}

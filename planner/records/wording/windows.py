@@ -1,0 +1,21 @@
+"""What a window is called, from its place."""
+
+from planner.records.paths import WindowPlace
+
+
+def window_text(place: WindowPlace) -> str:
+    """A window's name: "parasternal right", "paravertebral left, between ribs 7 and 8", "intercostal right,
+    between ribs 4 and 5, lateral", "suprasternal"."""
+    beside = place.approach if place.side is None else f"{place.approach} {place.side}"
+    return ", ".join(
+        part for part in (beside, _space(place.rib_above, place.rib_below), place.sector) if part
+    )
+
+
+def _space(above: int | None, below: int | None) -> str:
+    """An intercostal space; with one rib alone, what lies beyond it."""
+    if above is not None and below is not None:
+        return f"between ribs {above} and {below}"
+    if above is not None:
+        return f"below rib {above}"
+    return "" if below is None else f"above rib {below}"
