@@ -97,7 +97,7 @@ def make_targets(repository: Path) -> set[str]:
 
 
 def test_contract_targets_exist(repository: Path) -> None:
-    assert {"demo", "test", "check", "sandbox", "serve"} <= make_targets(repository)
+    assert {"demo", "test", "check", "bench", "serve"} <= make_targets(repository)
 
 
 def test_documented_make_targets_exist(repository: Path) -> None:
