@@ -1,23 +1,22 @@
-"""Jobs: work that runs while the client does something else: planning, evaluating, planning again.
+"""Jobs: work that runs in the background: plans, evaluations and replans.
 
     routes --accept--> job table (SQL) <--reconcile-- dispatcher --submit--> Dask --> run_job --> sandbox
                          ^                                                              |
                          `--------------- begin, progress, finish, fail ----------------'
 
-The job table is the truth: what was accepted stays there until it has ended. Dask only finds a worker; if
-anything dies, the dispatcher of any server hands over again what the job table calls open. Work is
-deterministic, so that it does not matter who does it, nor how often it is begun.
+The job table is the truth: an accepted job stays in it until it has ended. Dask only finds a free worker. If
+anything dies, the dispatcher of any server submits all open jobs of the table again. Work is deterministic,
+so it does not matter who does a job, or how often it is started.
 
-states      what may become of a job
-job         a job, its events, and an order for one
-job_table        jobs as they are recorded, and every change of one
-dispatcher  keeps open jobs with the scheduler
-workforce   the scheduler and its workers, our own or given
-monitor       looks which workers are heard, and has those restarted that are not
-lead        which of several servers has the jobs done
-tracker     how long each of many has not been heard
-run_job     one job, in a Dask worker
-sandbox       a process that works, and can be ended at any moment
-standstill  whether such a process stands still
-channel        messages between the two
+job_table           jobs in the database, and every change of one
+dispatcher          submits open jobs to the scheduler
+workforce           the scheduler and its workers, our own or external
+heartbeat_monitor   which workers are alive; restarts those that are not
+leader              which of several servers runs the jobs
+worker              runs one job, in a Dask worker
+watchdog            ends a worker whose thread hangs
+event_notifier      wakes clients that wait for events of a job
+memory_limits       how much memory each process may use
+sandbox/            a process that does the work and can be killed at any moment
+liveness/           whether a process is alive or stalled
 """

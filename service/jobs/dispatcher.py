@@ -1,9 +1,9 @@
-"""Dispatcher: keeps every open job of the job table with a Dask scheduler, whatever dies meanwhile.
+"""Dispatcher: submits every open job of the job table to a Dask scheduler, whatever dies meanwhile.
 
-One loop does it all: it reads which jobs are open, hands over those that the scheduler does not have, and
-hands over anew those whose submission came to nothing. Start, restart, a lost scheduler and the jobs of a
-server that is gone are no special cases. Several servers may do so at once: a submission has one name, and
-the scheduler takes each name once.
+One loop does everything. It reads which jobs are open, submits those that the scheduler does not have, and
+submits those again whose submission ended without a result. A start, a restart, a lost scheduler and the jobs
+of another server that died are no special cases. Several servers may do this at once: a submission has a
+unique name, and the scheduler accepts each name once.
 """
 
 import logging
@@ -29,23 +29,24 @@ from service.storage.job import Job
 _log = logging.getLogger("seedpath.dispatcher")
 
 MOST_SUBMISSIONS = 20
-"""A job that comes to nothing so often, without a worker ever beginning it, has failed [U]."""
+"""A job that was submitted this often without any worker starting it has failed [U]."""
 
 LONGEST_PAUSE_S = 60.0
 """Between two submissions of one job; the first are 1, 2, 4 ... seconds apart [U]."""
 
 DESERTED_S = 30.0
-"""Without a process of a worker for so long, one that starts included, our own cluster is started anew: Dask
-does not restart one that died twice in a short time [U]."""
+"""Without any worker process for this long (starting ones count), our own cluster is restarted: Dask does not
+restart a worker that died twice in a short time [U]."""
 
 
 END_S = 60.0
-"""How long the end waits for the dispatcher's thread: it may be starting a cluster, or hang at a disk [U]."""
+"""How long `close` waits for the dispatcher's thread: it may be starting a cluster, or hang on a disk [U]."""
 
 
 @dataclass
 class _Submitted:
-    """A job's submission, as this server holds it; after it came to nothing, not before `due_s` again."""
+    """A job's submission, as this server knows it. After it ended without a result, it is not repeated before
+    `due_s`."""
 
     future: "Future[None]"
     submission: int
@@ -53,12 +54,12 @@ class _Submitted:
 
 
 class Dispatcher:
-    """What one server has to do with the scheduler."""
+    """Connects one server to the scheduler."""
 
     def __init__(self, settings: Settings, work: Work, job_table: JobTable) -> None:
         self._settings, self._work, self._job_table = settings, work, job_table
         self._workforce = Workforce(settings)
-        # A scheduler takes each job once, for all servers; without one, one of them has the jobs done.
+        # A scheduler takes each job once, for all servers. Without one, one of the servers runs the jobs.
         election = LeaderElection(settings.data_dir / "engine.lock") if settings.scheduler is None else None
         self._monitor = HeartbeatMonitor(self._workforce, election, lambda: self._steps, self.wake)
         self._submitted: dict[str, _Submitted] = {}
@@ -69,25 +70,25 @@ class Dispatcher:
         self._thread = threading.Thread(target=self._run, name="seedpath-dispatcher", daemon=True)
 
     def start(self) -> None:
-        """Begin to look after jobs; returns at once."""
+        """Start the thread; returns at once."""
         self._monitor.start()
         self._thread.start()
 
     def wake(self) -> None:
-        """A job was accepted: look at once."""
+        """Check the job table at once: a job was accepted."""
         self._wake.set()
 
     @property
     def workforce_status(self) -> WorkforceStatus:
-        """Which workers there are for jobs, as seen at the last look; asking costs nothing."""
+        """The workers at the last check; reading it costs nothing."""
         return self._monitor.workforce_status
 
     def workers(self) -> int:
-        """How many workers for jobs are heard; none where nobody has looked for long."""
+        """How many workers for jobs are alive; 0 where the last check is too old."""
         return self.workforce_status.workers if self.workforce_status.is_fresh else 0
 
     def close(self) -> None:
-        """Let go of the scheduler. Jobs that have not ended go on where the server starts again."""
+        """Disconnect from the scheduler. Jobs that have not ended continue when the server starts again."""
         self._closing = True
         self._wake.set()
         if self._thread.is_alive():
@@ -97,8 +98,9 @@ class Dispatcher:
         self._monitor.release()
 
     def _run(self) -> None:
-        # Ctrl-C reaches the whole process group, and workers are ended by this one: what is started from here
-        # does not hear it. multiprocessing's tracker lifts the block when it starts, so it goes first.
+        # Ctrl-C reaches the whole process group, but this process ends its workers itself: processes started
+        # from here ignore it. multiprocessing's tracker removes the block when it starts, so it is started
+        # first.
         resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -106,7 +108,7 @@ class Dispatcher:
             while not self._closing:
                 self._look()
         finally:
-            # A fault is told by the thread's own hook; jobs are looked after all the same.
+            # The thread's own hook reports the exception; the loop is started again.
             if not self._closing:
                 time.sleep(CHECK_EVERY_S)
                 self._thread = threading.Thread(target=self._run, name="seedpath-dispatcher", daemon=True)
@@ -122,13 +124,13 @@ class Dispatcher:
         except Unavailable as error:
             _log.warning("%s Jobs wait.", error)
         except DASK_ERRORS as error:
-            # Of a scheduler, or of a disk that the job table is on: what runs meanwhile goes on.
+            # The scheduler, or the disk of the job table, has a problem: running jobs continue.
             _log.warning("jobs wait: %s: %s", type(error).__name__, error)
         self._wake.wait(CHECK_EVERY_S)
         self._wake.clear()
 
     def _compare(self, client: Client) -> None:
-        # In this order: a submission that ends after its status was read is looked at the next time.
+        # In this order: a submission that ends after its status was read is handled at the next step.
         statuses = {job_id: held.future.status for job_id, held in self._submitted.items()}
         jobs = self._job_table.open_jobs()
         for job in jobs:
@@ -136,7 +138,7 @@ class Dispatcher:
             if held is None or held.submission < job.submission:
                 self._submit(client, job, job.submission)
             elif statuses.get(job.id) in ("cancelled", "lost"):
-                # Of a scheduler that was away for a moment: it may still have it, by the same name.
+                # The scheduler was away for a moment: it may still have the job, under the same name.
                 self._submit(client, job, job.submission)
             elif statuses.get(job.id, "pending") != "pending":
                 self._submit_anew(client, job, held)
@@ -150,9 +152,14 @@ class Dispatcher:
         self._submitted[job.id] = _Submitted(future, submission)
 
     def _submit_anew(self, client: Client, job: Job, held: _Submitted) -> None:
-        """Hand over a job again whose submission ended without ending it."""
+        """Submit a job again whose submission ended without ending it."""
         if held.due_s is None:
-            _log.warning("job %s came to nothing (%s)", job.id, held.future.status, exc_info=_error(held))
+            _log.warning(
+                "job %s: its submission ended without a result (%s)",
+                job.id,
+                held.future.status,
+                exc_info=_error(held),
+            )
             held.due_s = time.monotonic() + min(2.0**held.submission, LONGEST_PAUSE_S)
         elif time.monotonic() < held.due_s:
             return
@@ -171,9 +178,9 @@ class Dispatcher:
         return client
 
     def _is_deserted(self) -> bool:
-        """Whether all workers of our own are gone for so long that Dask has given them up.
+        """Whether all workers of our own have been gone for so long that Dask has given them up.
 
-        Where some of them are, they are started anew from here.
+        Where only some are gone, they are started again from here.
         """
         processes = self._monitor.workforce_status.processes
         if processes is None or processes >= self._settings.workers:

@@ -1,4 +1,5 @@
-"""EventNotifier: wakes who waits for jobs. One question to the job table serves all who wait."""
+"""Event notifier: wakes clients that wait for events of jobs. One query of the job table serves all of
+them."""
 
 import asyncio
 import logging
@@ -12,7 +13,7 @@ from service.storage.database.connection import Unavailable
 _log = logging.getLogger("seedpath.events")
 
 POLL_S = 0.1
-"""How often the job table is asked: what happens elsewhere is known so late at most [U]."""
+"""How often the job table is queried: the longest delay of an event that happens in another process [U]."""
 
 
 @dataclass(eq=False)
@@ -23,7 +24,7 @@ class _Waiter:
 
 
 class EventNotifier:
-    """Those who wait in this process, all on its event loop."""
+    """All waiting clients of this process, on its event loop."""
 
     def __init__(self, job_table: JobTable) -> None:
         self._job_table = job_table
@@ -32,8 +33,8 @@ class EventNotifier:
         self.closed = False
 
     async def wait(self, job_id: str, number: int, most_s: float) -> None:
-        """Return when something happened to the job since its event of that number, after `most_s`, or when
-        the service ends."""
+        """Return when the job has an event after the one with that number, after `most_s`, or when the
+        service ends."""
         if self.closed:
             return
         waiter = _Waiter(job_id, number)
@@ -48,7 +49,7 @@ class EventNotifier:
             self._waiters.discard(waiter)
 
     def close(self) -> None:
-        """Wake everybody for good: the service ends."""
+        """Wake all waiting clients for good: the service ends."""
         self.closed = True
         for waiter in self._waiters:
             waiter.woken.set()
@@ -59,10 +60,10 @@ class EventNotifier:
             try:
                 found = await run_in_threadpool(self._job_table.last_events, asked)
             except (Unavailable, OSError) as error:
-                _log.warning("%s Those who wait for jobs go on waiting.", error)
+                _log.warning("%s Clients that wait for jobs continue to wait.", error)
             else:
                 for waiter in self._waiters:
-                    # A job that is forgotten has nothing more to tell.
+                    # A deleted job has no more events.
                     if found.get(waiter.job_id, waiter.number + 1) > waiter.number:
                         waiter.woken.set()
             await asyncio.sleep(POLL_S)

@@ -1,9 +1,9 @@
-"""HeartbeatMonitor: a thread that looks every second which workers are heard, and has those restarted that
-are not.
+"""Heartbeat monitor: a thread that checks every second which workers are alive, and restarts those that are
+not.
 
-What is heard is the heartbeat that every Dask worker sends twice a second, from the main thread of its
-process. Work is done beside it, by a thread that waits for a sandbox, which is another process. So a worker
-is silent that is stopped, hangs or cannot be reached, and none is whose work takes long.
+Every Dask worker sends a heartbeat twice a second, from the main thread of its process. The work is done in
+another thread, which waits for a sandbox, which is another process. So a worker is silent if it is stopped,
+hangs or cannot be reached, and never because its work takes long.
 """
 
 import logging
@@ -20,32 +20,32 @@ from service.jobs.workforce import DASK_ERRORS, Workforce
 _log = logging.getLogger("seedpath.dispatcher")
 
 SILENT_S = 10.0
-"""A worker that is not heard for so long is told as silent; it beats every half second [U]."""
+"""A worker without a heartbeat for this long is reported as silent; it sends one every half second [U]."""
 
 STUCK_S = 15.0
-"""A dispatcher that takes longer for one step is told: a step asks the database, which has a bound of its
-own, and hands over jobs [U]."""
+"""A dispatcher that takes longer than this for one step is reported: a step queries the database, which has a
+time limit of its own, and submits jobs [U]."""
 
 GONE_S = 60.0
-"""One that takes longer for a step has another server take over [U]."""
+"""If one step takes longer than this, another server takes over [U]."""
 
 START_S = 600.0
-"""Both limits, while the dispatcher starts a cluster [U]."""
+"""Replaces both limits while the dispatcher starts a cluster [U]."""
 
 MAX_STATUS_AGE_S = 10.0
-"""What was seen longer ago than this says nothing about now, as after a scheduler was not heard for so long
+"""An older status says nothing about now, for example after the scheduler was not reachable for so long
 [U]."""
 
 
 @dataclass(frozen=True)
 class WorkforceStatus:
-    """Who was heard at the last look, `at_s` by the monotonic clock.
+    """The workers at the last check, made `at_s` by the monotonic clock.
 
-    `workers` are those that beat and take work; `silent` do not beat, the first of them since `longest_s`.
-    Where this server waits for another that leads, `longest_s` is how long that has told nothing. `processes`
-    counts those of workers of our own, which may be starting. `is_away`: the scheduler does not answer.
-    `starts`: it is being started, with its workers. `dispatcher_silent_s` is how long the dispatcher was seen
-    to do nothing.
+    `workers` send heartbeats and accept work; `silent` workers send none, the first of them for `longest_s`.
+    Where this server is on standby (`waits`), `longest_s` is how long the leader has published nothing.
+    `processes` counts the processes of our own workers, including starting ones. `is_away`: the scheduler
+    does not answer. `starts`: the scheduler and its workers are being started. `dispatcher_silent_s` is how
+    long the dispatcher has made no step.
     """
 
     at_s: float
@@ -60,22 +60,22 @@ class WorkforceStatus:
 
     @property
     def age_s(self) -> float:
-        """How long ago was looked."""
+        """The seconds since the check."""
         return time.monotonic() - self.at_s
 
     @property
     def is_stuck(self) -> bool:
-        """Whether the dispatcher hands over no jobs."""
+        """Whether the dispatcher submits no jobs."""
         return self.dispatcher_silent_s > (START_S if self.starts else STUCK_S)
 
     @property
     def is_fresh(self) -> bool:
-        """Whether it says something about now."""
+        """Whether the status is recent enough to say something about now."""
         return self.age_s <= MAX_STATUS_AGE_S and not self.is_stuck
 
 
 class HeartbeatMonitor:
-    """Looks after a dispatcher's workers. `steps` counts what the dispatcher's thread does, `wake` wakes
+    """Watches the workers of a dispatcher. `steps` counts the steps of the dispatcher's thread; `wake` wakes
     it."""
 
     def __init__(
@@ -95,16 +95,16 @@ class HeartbeatMonitor:
         self.workforce_status = WorkforceStatus(time.monotonic())
 
     def start(self) -> None:
-        """Look once, and from then on in a thread."""
+        """Check once, and from then on in a thread."""
         self._look()
         self._periodic_thread.start()
 
     def close(self) -> None:
-        """Look no more. What is led goes on to be led."""
+        """Stop checking. This server stays the leader if it is."""
         self._periodic_thread.close()
 
     def release(self) -> None:
-        """Let another server lead."""
+        """Let another server become the leader."""
         if self._election is not None:
             self._election.release()
 
@@ -131,18 +131,17 @@ class HeartbeatMonitor:
     def _look_who_leads(self, election: LeaderElection, is_there: bool) -> None:
         trouble = ""
         try:
-            # Where the dispatcher is gone, another server has to take over, and this one does not become the
-            # leader.
+            # A server whose dispatcher hangs must not lead: another one has to take over.
             if election.look(may_take=is_there) and is_there:
                 election.tell(self.workforce_status.workers)
         except OSError as error:
-            # A disk that is full or away: who leads goes on.
+            # A full or unreachable disk changes nothing about who leads.
             trouble = str(error)
         if trouble and trouble != self._trouble:
-            _log.warning("it cannot be told or seen who has the jobs done: %s", trouble)
+            _log.warning("the leader's file cannot be read or written: %s", trouble)
         self._trouble = trouble
         if not (trouble or election.leads or self.workforce_status.waits):
-            _log.warning("another server with this data folder does the jobs; this one waits for its end")
+            _log.warning("another server with this data folder runs the jobs; this one is on standby")
         if election.leads is not self.leads:
             self.leads = election.leads
             self._wake()
@@ -155,7 +154,7 @@ class HeartbeatMonitor:
                 self._backoff.restarted(address)
 
     def _unanswered(self) -> WorkforceStatus:
-        """One answer that is late says nothing: what was seen before holds until it is too old."""
+        """One late answer means nothing: the last status holds until it is too old."""
         if (
             self._workforce.connected()
             and not self.workforce_status.is_away

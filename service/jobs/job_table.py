@@ -1,8 +1,8 @@
-"""JobTable: jobs as they are recorded, and every change of one.
+"""Job table: jobs as the database has them, and every change of one.
 
-A change is one transaction, made only where the job stands as the change supposes: whoever comes second finds
-the job moved on, and is told so. `attempt` is the number of a worker's beginning; what an earlier one still
-has to say is not heard.
+A change is one transaction, which is made only if the job is in the state that the change expects. Whoever
+comes second finds the job in another state, and is told so. `attempt` counts how often a worker has started
+the job; reports of earlier attempts are ignored.
 """
 
 import json
@@ -26,13 +26,13 @@ from service.storage.kept_bytes import note_grown
 from service.storage.ownership import CASE, LOCK, case_ids, grant, record_use
 
 MOST_ATTEMPTS = 100
-"""Beginnings of one job, whatever ended them: more, and it is the job that takes its machine down [U]."""
+"""Starts of one job, whatever ended them: with more, the job itself is what crashes its machine [U]."""
 
 KEEP_KEYS_S = 24 * 3600.0
 """How long an Idempotency-Key is remembered [U]."""
 
 _NOTHING_DONE: dict[str, Any] = {"phase": None, "fraction": 0.0, "left_s": None}
-"""How far an attempt is that begins, or of which nothing is left."""
+"""The progress of an attempt that begins, or that was lost."""
 
 
 class JobTable:
@@ -49,11 +49,11 @@ class JobTable:
         refuse: Callable[[Connection], None] | None = None,
         is_lost: Callable[[Connection, Job], bool] | None = None,
     ) -> Job:
-        """Record a job, or find the one that its Idempotency-Key was used for before, unless what came of it
-        `is_lost`: the key then stands for the job that takes its place.
+        """Record a new job, or return the one that has the same Idempotency-Key. If the result of that one
+        `is_lost`, the key is given to the new job.
 
-        Raises Problem when too many jobs are open, when the key came with another request, or when the case
-        was removed meanwhile; and what `refuse` raises, which looks at new orders only.
+        Raises Problem when too many jobs are open, when the key was used for another request, or when the
+        case was removed meanwhile; and what `refuse` raises, which is called for new jobs only.
         """
 
         def change(connection: Connection) -> Job:
@@ -73,7 +73,7 @@ class JobTable:
         return self._database.write(change, LOCK, needed=False)
 
     def get(self, job_id: str, owner: str | None = None) -> Job:
-        """A job, of that owner. Raises Problem when it is not there."""
+        """A job of that owner. Raises Problem when there is none."""
         if not (job_id.isascii() and job_id.isalnum()):
             raise problem("not-found", "There is no such job.")
         asked = select(jobs).where(jobs.c.id == job_id)
@@ -85,7 +85,7 @@ class JobTable:
         return _job(row)
 
     def listed(self, owner: str, state: State | None, before: int | None, most: int) -> list[Job]:
-        """Jobs of an owner, newest first, from below the number `before`."""
+        """Jobs of an owner with a number below `before`, newest first."""
         asked = select(jobs).where(jobs.c.owner == owner).order_by(jobs.c.number.desc()).limit(most)
         if state is not None:
             asked = asked.where(jobs.c.state == state)
@@ -105,7 +105,7 @@ class JobTable:
         return {str(state): found.get(state, 0) for state in State}
 
     def events(self, job_id: str, after: int) -> list[Event]:
-        """What happened to a job since the event of that number."""
+        """The events of a job after the one with that number."""
         asked = (
             select(*(job_events.c[field.name] for field in fields(Event)))
             .where(job_events.c.job_id == job_id, job_events.c.number > after)
@@ -120,12 +120,13 @@ class JobTable:
         return dict(self._database.read(lambda c: [(id, n) for id, n in c.execute(asked)]))
 
     def begin(self, job_id: str, most_losses: int, lost: Report) -> Job | None:
-        """A worker begins. None when the job has ended, or ends now: `lost`, where the process that worked on
-        it died `most_losses` times. A server or a scheduler that was restarted is not the job's fault."""
+        """Start an attempt. None when the job has ended, or ends now with `lost`, because the process that
+        worked on it died `most_losses` times. Restarts of a server or a scheduler do not count against a
+        job."""
         call = uuid.uuid4().hex
 
         def change(connection: Connection) -> Job | None:
-            # A transaction whose end was not heard of runs again.
+            # A transaction whose result was lost runs again.
             begun = _row(connection, select(jobs).where(jobs.c.id == job_id, jobs.c.begun_by == call))
             if begun is not None:
                 return _job(begun)
@@ -140,8 +141,8 @@ class JobTable:
         return self._database.write(change)
 
     def report(self, job: Job, phase: str, fraction: float) -> bool:
-        """Note how far a worker's attempt is, and what the rest takes at its pace; False when the job is no
-        longer its own."""
+        """Record the progress of an attempt, with the estimated time left; False when the attempt is no
+        longer the current one."""
         left_s = None if job.begun_s is None else time_left_s(time.time() - job.begun_s, fraction)
 
         def change(connection: Connection) -> bool:
@@ -156,12 +157,13 @@ class JobTable:
         return self._database.write(change, needed=False)
 
     def is_at(self, job: Job) -> bool:
-        """Whether a worker's attempt is still wanted."""
+        """Whether an attempt is still the current one."""
         asked = select(jobs.c.id).where(*_is_attempt(job))
         return self._database.read(lambda c: c.execute(asked).one_or_none()) is not None
 
     def succeed(self, job: Job, made: JobResult, keep: Callable[[JobResult], None]) -> bool:
-        """Keep what an attempt made, by `keep`, and end the job; False when it is no longer its own."""
+        """Save the result of an attempt with `keep`, and end the job; False when the attempt is no longer the
+        current one."""
 
         def change(connection: Connection) -> bool:
             ends = {
@@ -184,30 +186,30 @@ class JobTable:
         return self._database.write(change, LOCK)
 
     def fail(self, job: Job, why: Report) -> bool:
-        """End a job with a problem; False when it is no longer that attempt's own."""
+        """End a job with a problem; False when the attempt is no longer the current one."""
         ends = {"problem": _text(why), "ended_s": time.time()}
         return self._move(job, Transition.FAIL, **ends)
 
     def lose(self, job: Job) -> bool:
-        """The process that worked on an attempt died; False when the job is no longer its own."""
+        """The process that worked on an attempt died; False when the attempt is no longer the current one."""
         return self._move(job, Transition.LOSE, losses=jobs.c.losses + 1, **_NOTHING_DONE)
 
     def cancel(self, job_id: str, last_event: int | None = None) -> bool:
-        """Withdraw a job, if `last_event` is still its last; False where nothing happened. One that has ended
+        """Cancel a job, if `last_event` is still its last; False where nothing changed. A job that has ended
         stays as it is."""
         only = () if last_event is None else (jobs.c.last_event == last_event,)
         ends = {"ended_s": time.time()}
         return self._database.write(lambda c: _moved(c, job_id, Transition.CANCEL, *only, **ends)) is not None
 
     def ended_before(self, before_s: float) -> list[Job]:
-        """Jobs that ended before that time, in seconds since 1970, and whose Idempotency-Key is not
+        """Jobs that ended before that time, in seconds since 1970, and whose Idempotency-Key is no longer
         remembered; those that ended first come first."""
         old = jobs.c.state.in_(FINAL), jobs.c.ended_s < before_s, jobs.c.id.not_in(_keyed())
         asked = select(jobs).where(*old).order_by(jobs.c.ended_s, jobs.c.number)
         return self._database.read(lambda c: _jobs(c, asked))
 
     def forget(self, job_id: str, note: Callable[[], None]) -> bool:
-        """Forget a job that has ended, after `note`; what it made stays. False where there is none."""
+        """Delete a job that has ended, after calling `note`; its result stays. False where there is none."""
         ended = jobs.c.id == job_id, jobs.c.state.in_(FINAL), jobs.c.id.not_in(_keyed())
 
         def change(connection: Connection) -> bool:
@@ -220,7 +222,8 @@ class JobTable:
         return self._database.write(change)
 
     def submit_anew(self, job: Job) -> int | None:
-        """The number of a new submission, after that of `job` came to nothing; None if another was faster."""
+        """The number of a new submission, after that of `job` ended without a result; None if another server
+        was faster."""
         asked = (
             update(jobs)
             .where(jobs.c.id == job.id, jobs.c.submission == job.submission, jobs.c.state.in_(OPEN))
@@ -230,7 +233,7 @@ class JobTable:
         return self._database.write(lambda connection: connection.execute(asked).scalar_one_or_none())
 
     def _move(self, job: Job, transition: Transition, **values: Any) -> bool:
-        """Whether it could happen to that attempt."""
+        """Whether the transition was possible for that attempt."""
         own = jobs.c.attempt == job.attempt
         return self._database.write(lambda c: _moved(c, job.id, transition, own, **values)) is not None
 
@@ -275,7 +278,8 @@ class JobTable:
         return _job(row)
 
     def _forget_oldest(self, connection: Connection) -> None:
-        """Jobs that ended long ago, unless their Idempotency-Key is remembered; what they made stays."""
+        """Delete the jobs that ended longest ago, unless their Idempotency-Key is remembered; their results
+        stay."""
         last_kept = (
             select(jobs.c.ended_s)
             .where(jobs.c.state.in_(FINAL))
@@ -294,13 +298,13 @@ def _keyed() -> Select[tuple[str]]:
 
 
 def _recorded(connection: Connection, order: NewJob) -> Job | None:
-    """The job of this very order: a transaction whose end was not heard of runs again."""
+    """The job with this id, if it was recorded already: a transaction whose result was lost runs again."""
     row = _row(connection, select(jobs).where(jobs.c.id == order.id))
     return None if row is None else _job(row)
 
 
 def _known(connection: Connection, order: NewJob) -> Job | None:
-    """The job that an Idempotency-Key was used for. Raises Problem where it came with another request."""
+    """The job that an Idempotency-Key was used for. Raises Problem if it was used for another request."""
     if order.key is None:
         return None
     connection.execute(delete(requests).where(requests.c.created_s < time.time() - KEEP_KEYS_S))
@@ -317,8 +321,8 @@ def _known(connection: Connection, order: NewJob) -> Job | None:
 
 
 def _has_case(connection: Connection, order: NewJob) -> bool:
-    """Whether all files are there for sure: the plan's, where it is about one, and the case's, which its
-    owner holds, or the plan made from it."""
+    """Whether all files are certainly there: those of the plan, if the job is about one, and those of the
+    case, because its owner holds the case or the plan made from it."""
     if order.plan_id is not None:
         made_from = case_ids(connection, order.owner, ResultKind.PLAN, order.plan_id)
         if not made_from or order.case_id in made_from:
@@ -327,7 +331,7 @@ def _has_case(connection: Connection, order: NewJob) -> bool:
 
 
 def _use(connection: Connection, owner: str, case_id: str, plan_id: str | None) -> None:
-    """Note a use of what a job is about, where its owner holds it."""
+    """Record a use of the case and the plan of a job, where its owner holds them."""
     record_use(connection, owner, CASE, case_id)
     if plan_id is not None:
         record_use(connection, owner, ResultKind.PLAN, plan_id)
@@ -336,7 +340,8 @@ def _use(connection: Connection, owner: str, case_id: str, plan_id: str | None) 
 def _moved(
     connection: Connection, job_id: str, transition: Transition, *only: ColumnElement[bool], **values: Any
 ) -> dict[str, Any] | None:
-    """The job's row after `transition`; None where it may not happen, or something of `only` is not so."""
+    """The job's row after `transition`; None where the transition is not allowed, or a condition of `only` is
+    false."""
     where = (jobs.c.id == job_id, jobs.c.state.in_(states_before(transition)), *only)
     values |= {"state": state_after(transition), "last_event": jobs.c.last_event + 1}
     changed = update(jobs).where(*where).values(values).returning(jobs)

@@ -1,9 +1,10 @@
-"""LeaderElection: which of several servers with one data folder, and without a scheduler, has the jobs done.
+"""Leader: which of several servers with one data folder, and without a scheduler, runs the jobs.
 
-The first that locks `engine.lock` leads, until it ends. While it leads it beats, by the time of that file,
-and writes into it how many workers it has. A leader that was stopped keeps its lock, but beats no more:
-another then puts a locked file of its own in the place of that one, and leads. The one before finds that out
-when it goes on. Two may lead for a moment, as the job table takes each change of a job once.
+The first server that locks `engine.lock` leads until it ends. The leader sets the time of that file again and
+again (its heartbeat), and writes the number of its workers into it. A leader that was stopped keeps its lock
+but sends no heartbeat: another server then replaces the file by a locked one of its own, and leads. The old
+leader notices this when it continues. For a moment there may be two leaders, because the job table accepts
+each change of a job only once.
 """
 
 import contextlib
@@ -17,12 +18,12 @@ from pathlib import Path
 from service.jobs.liveness.heartbeat_tracker import HeartbeatTracker, LastHeard
 
 TAKEN_OVER_S = 30.0
-"""A leader that is silent for so long is taken for gone; it beats every second [U]."""
+"""A leader without a heartbeat for this long is replaced; it sends one every second [U]."""
 
 
 @dataclass(frozen=True)
 class LeaderState:
-    """What the leader has told last, and for how long it has told nothing."""
+    """What the leader published last, and for how long it has published nothing."""
 
     workers: int
     silent_s: float
@@ -30,7 +31,7 @@ class LeaderState:
 
 @dataclass(frozen=True)
 class _Beat:
-    """One beat of a leader: which file is in place, the time that was set of it, and what it says."""
+    """One heartbeat of a leader: which file is in place, its modification time, and its text."""
 
     device: int
     inode: int
@@ -39,11 +40,11 @@ class _Beat:
 
 
 class LeaderElection:
-    """One server's part in it. For one thread."""
+    """One server's part in the election. For one thread."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        # Of who takes over: they take turns by its lock, and one that was killed leaves it to the next.
+        # Servers that take over lock this file in turn; the lock of one that was killed is free again.
         self._next = file.with_name(f"{file.name}.next")
         self._lock: int | None = None
         self._tracker = HeartbeatTracker()
@@ -56,7 +57,8 @@ class LeaderElection:
         return self._lock is not None
 
     def look(self, may_take: bool = True) -> bool:
-        """Whether this server leads now; it does so from the moment when it can and may. Raises OSError."""
+        """Whether this server leads now. It becomes the leader as soon as it can and `may_take` allows it.
+        Raises OSError."""
         if self._lock is not None and _is_held(self._file, self._lock):
             return True
         self.release()
@@ -70,20 +72,20 @@ class LeaderElection:
         return self.leads
 
     def tell(self, workers: int) -> None:
-        """WorkerHeartbeat, and write how many workers there are, for servers that wait. Raises OSError."""
+        """Send a heartbeat and publish the number of workers, for servers on standby. Raises OSError."""
         if self._lock is not None:
             _tell(self._lock, workers)
 
     def told(self) -> LeaderState:
-        """What the server that leads has told to this one, which waits."""
+        """What the leader has published, as this server on standby sees it."""
         text = "" if self._beat is None else self._beat.text
         return LeaderState(
             int(text) if text.isdigit() else 0, 0.0 if self._heard is None else self._heard.silent_s
         )
 
     def release(self) -> None:
-        """LeaderElection no more."""
-        # Forgotten first: where closing raises, the number may be another file's by the next time.
+        """Stop leading."""
+        # Cleared first: if close raises, the same number may soon mean another file.
         lock, self._lock = self._lock, None
         if lock is not None:
             os.close(lock)
@@ -97,10 +99,10 @@ class LeaderElection:
         return _Beat(found.st_dev, found.st_ino, found.st_mtime_ns, text)
 
     def _in_its_place(self) -> int | None:
-        """The lock of a file of this server's own, put in the place of one whose leader is silent.
+        """The lock of this server's own file, put in the place of a silent leader's.
 
-        Not where another has just done so, and not where it cannot tell that it leads: on a full disk the
-        leader may be silent for that reason.
+        None if another server has just done so, or if this server cannot write its heartbeat: on a full disk
+        the leader may be silent for the same reason.
         """
         lock = _locked(self._next)
         if lock is None:
@@ -119,14 +121,14 @@ def _tell(lock: int, workers: int) -> None:
     try:
         os.pwrite(lock, f"{workers:6d}\n".encode(), 0)
     finally:
-        # A time needs no room, so that a leader beats on where the disk is full. To set it has a client of
-        # NFS send what it has not sent yet (nfs_setattr in Linux), and waits for no disk, as a flush does.
+        # Setting a time needs no disk space, so heartbeats continue on a full disk. It makes an NFS client
+        # send its unsent data (nfs_setattr in Linux), and does not wait for a disk as a flush does.
         now = time.time_ns()
         os.utime(lock, ns=(now, now))
 
 
 def _locked(file: Path) -> int | None:
-    """The lock of a file, which is made; None where another has it. Raises OSError."""
+    """The lock of a file, which is created if needed; None where another process has it. Raises OSError."""
     lock = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     with contextlib.ExitStack() as until_locked:
         until_locked.callback(os.close, lock)
@@ -134,7 +136,7 @@ def _locked(file: Path) -> int | None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return None
-        # Another may have put its own in this one's place meanwhile.
+        # Another server may have replaced the file meanwhile.
         if not _is_at(file, lock):
             return None
         until_locked.pop_all()
@@ -142,11 +144,11 @@ def _locked(file: Path) -> int | None:
 
 
 def _is_held(file: Path, lock: int) -> bool:
-    """Whether the lock that this server has is that of the file still. Raises OSError."""
+    """Whether the lock of this server is still that of the current file. Raises OSError."""
     try:
         os.fstat(lock)
     except OSError as error:
-        # The share knows the open file no more: what it locked is lost, and stays so.
+        # The network share no longer knows the open file: its lock is lost for good.
         if error.errno == errno.ESTALE:
             return False
         raise

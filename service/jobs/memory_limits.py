@@ -1,10 +1,10 @@
-"""Memory: how much this machine lets us have, and the share of it that one process may take.
+"""Memory limits: how much memory this machine gives us, and the share of it that one process may use.
 
     machine, or the smallest limit of our control groups (v1, v2)
     |-- a quarter     for the server, its workers, the database and the system
-    `-- three         in parts: two for each job at work, one for each process that reads or appraises
+    `-- the rest      in parts: two for each running job, one for each process that reads or appraises
 
-A limit in the settings stands instead of a share.
+A limit in the settings replaces a share.
 """
 
 from pathlib import Path
@@ -14,32 +14,32 @@ import psutil
 from service.settings import MIB, Settings
 
 KEPT_FREE = 0.25
-"""Share that no sandbox may take [U]."""
+"""Share that no sandbox may use [U]."""
 
 JOB_PARTS = 2
-"""A job's parts of what is left; reading and appraising have one each [U]."""
+"""Parts of the rest for a job; reading and appraising get one part each [U]."""
 
 LEAST_BYTES = 1024 * MIB
-"""No share is less [U]: a process that has loaded the planner takes a third of it."""
+"""Lower bound of a share [U]: a process that has loaded the planner uses a third of it."""
 
 
 def job_memory_bytes(settings: Settings) -> int:
-    """What one job may take, on the machine that this is called on. [bytes]"""
+    """The most that one job may use, on the machine that calls this. [bytes]"""
     return settings.job_memory_bytes or _share_bytes(settings, JOB_PARTS)
 
 
 def reading_memory_bytes(settings: Settings) -> int:
-    """What reading one upload may take. [bytes]"""
+    """The most that reading one upload may use. [bytes]"""
     return settings.reading_memory_bytes or _share_bytes(settings, 1)
 
 
 def appraisal_memory_bytes(settings: Settings) -> int:
-    """What a process that appraises needles may take, with the scenes that it keeps. [bytes]"""
+    """The most that a process that appraises needles may use, with the scenes that it caches. [bytes]"""
     return settings.appraisal_memory_bytes or _share_bytes(settings, 1)
 
 
 def told_memory(settings: Settings) -> str:
-    """What each process may take, to be told at the start."""
+    """The limits of all processes, as a message at the start."""
     shares = (
         f"{memory / (1 << 30):.1f} GiB for each of {count} {name}"
         for memory, count, name in (
@@ -57,8 +57,8 @@ def _share_bytes(settings: Settings, parts: int) -> int:
 
 
 def memory_bytes(root: Path = Path("/")) -> int:
-    """What this machine has, or the control groups that we are in allow. `root` is where the system's files
-    lie. [bytes]"""
+    """The memory of this machine, or less where our control groups are limited. `root` is the root of the
+    system's files. [bytes]"""
     return min([int(psutil.virtual_memory().total), *_limits_bytes(root)])
 
 
@@ -77,7 +77,7 @@ def _limits_bytes(root: Path) -> list[int]:
         own = top / path.lstrip("/")
         for group in (own, *own.parents):
             text = _text(group / name).strip()
-            # Without a limit it says "max", or what no machine has.
+            # Without a limit the file holds "max", or a number larger than any machine.
             if text.isdigit() and int(text) > 0:
                 limits.append(int(text))
             if group == top:

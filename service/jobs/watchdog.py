@@ -1,8 +1,8 @@
-"""Overdue: a worker whose thread hangs with a job ends itself, and the job is begun again.
+"""Watchdog: a worker whose thread hangs with a job ends itself, and the job is started again.
 
-Work has a bound of its own, and a sandbox that hangs is found out. The worker's own thread may hang too:
-where it reads a case and keeps what was made, at a disk or a share that does not answer. Its process sends
-its heartbeats all the same, and would hold its place for ever.
+The work itself has a time limit, and a sandbox that hangs is detected. But the worker's own thread may hang
+too, where it reads a case or saves a result on a disk or network share that does not answer. Its process
+still sends heartbeats, and would block its place forever.
 """
 
 import contextlib
@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator
 _log = logging.getLogger("seedpath.jobs")
 
 TELL_S = 10.0
-"""How long the end waits until the job is told as lost: the job table may be at the same disk [U]."""
+"""How long the end waits until the job is reported as lost: the job table may be on the same disk [U]."""
 
 
 @contextlib.contextmanager
 def watchdog(most_s: float, what: str, tell: Callable[[], object]) -> Iterator[None]:
-    """The context lasts no longer than this process may: where it takes `most_s`, `tell` is called, and the
-    process ends. `what` names it in the log."""
+    """The context may last `most_s` at most: if it takes longer, `tell` is called and this process ends.
+    `what` names the work in the log."""
     is_over = threading.Event()
     timer = threading.Timer(most_s, _end, (most_s, what, tell, is_over))
     timer.daemon = True
@@ -33,12 +33,12 @@ def watchdog(most_s: float, what: str, tell: Callable[[], object]) -> Iterator[N
 
 
 def _end(most_s: float, what: str, tell: Callable[[], object], is_over: threading.Event) -> None:
-    _log.error("%s hangs, after %.0f s: this worker ends, and another is started", what, most_s)
+    _log.error("%s hangs, after %.0f s: this worker ends and is replaced", what, most_s)
     telling = threading.Thread(target=tell, daemon=True)
     telling.start()
     telling.join(TELL_S)
     if is_over.is_set():
-        # It came to its end meanwhile, and the worker may be at its next job.
+        # The work ended meanwhile, and the worker may have the next job.
         return
-    # Whatever hangs would hold up any other end.
+    # A normal exit would wait for the thread that hangs.
     os._exit(1)

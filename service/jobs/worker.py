@@ -1,7 +1,8 @@
-"""Perform: one job, in a Dask worker. It begins, works at a sandbox, and ends as the job table allows.
+"""Worker: runs one job in a Dask worker. It starts an attempt, works in a sandbox, and ends the attempt as
+the job table allows.
 
-It may be called for one job any number of times, one after the other or at once: of several, the one that
-began last is heard, and a job that has ended is left alone.
+`run_job` may be called for one job any number of times, one after the other or at once: only the attempt that
+was started last counts, and a job that has ended is left alone.
 """
 
 import functools
@@ -38,30 +39,30 @@ from service.storage.reserved_space import ReservedSpace, records_room, reserve_
 _log = logging.getLogger("seedpath.jobs")
 
 REPORT_S = 0.25
-"""Progress within one phase is noted this often at most [U]."""
+"""Progress within one phase is recorded this often at most [U]."""
 
 PATIENCE_S = 120.0
-"""How long a worker waits for a database that is away: it has work to lose [U]."""
+"""How long a worker waits for an unreachable database: it has work to lose [U]."""
 
 ROOM_S, ROOM_LOOK_S = 300.0, 1.0
-"""How long a job that is to begin waits for room on a full disk, and how often it looks [U]."""
+"""How long a job that is about to start waits for space on a full disk, and how often it checks [U]."""
 
 OVERDUE_S = 300.0
-"""What an attempt may take beside its work: it reads the case, and waits for a database, both for minutes at
-the most [U]."""
+"""What an attempt may take besides its work: it reads the case, and waits for a database, both for minutes at
+most [U]."""
 
 UNEXPECTED = Report("failed", "The work failed unexpectedly. The service's log says more.")
 
 
 def run_job(settings: Settings, work: Work, job_id: str) -> None:
-    """Bring a job to its end, or find that it has come to one.
+    """Run a job to its end, or find that it has ended.
 
-    Raises database.connection.Unavailable when the database stays away.
+    Raises database.connection.Unavailable when the database stays unreachable.
     """
     store, job_table = _tools(settings)
     job_id_of_logs.set(job_id)
     times = counted(settings.job_attempts, "time")
-    died = Report("failed", f"The process that worked on it died or stood still, {times}.")
+    died = Report("failed", f"The process that worked on it died or was stalled, {times}.")
     while (job := job_table.begin(job_id, settings.job_attempts, died)) is not None:
         most_s = ROOM_S + settings.job_time_s + OVERDUE_S
         try:
@@ -107,9 +108,9 @@ def _attempt(
 
 
 def _await_room(reserve: ReservedSpace, watch: "_Watcher") -> None:
-    """Wait until there is room for what is made: a disk that is full for a moment fails no job that waits.
+    """Wait until there is space for the result: a disk that is full for a moment fails no waiting job.
 
-    Raises Problem where there is none for ROOM_S, and Stopped where the job is no longer wanted.
+    Raises Problem if there is none for ROOM_S, and Stopped if the job is no longer wanted.
     """
     end_s = time.monotonic() + ROOM_S
     while True:
@@ -127,11 +128,11 @@ def _await_room(reserve: ReservedSpace, watch: "_Watcher") -> None:
 
 def _keep(job_table: JobTable, store: Store, reserve: ReservedSpace, job: Job, made: JobResult) -> None:
     try:
-        # The disk may have become full while it was made, or ill: what is made is not made again for that.
+        # The disk may have become full or faulty meanwhile: the work is not done again for that.
         reserve.refuse_use()
         job_table.succeed(job, made, store.keep)
     except OSError as error:
-        _log.error("job %s cannot be kept", job.id, exc_info=error)
+        _log.error("the result of job %s cannot be saved", job.id, exc_info=error)
         job_table.fail(
             job, Report("no-room", "What was made cannot be written. The service's log says more.")
         )
@@ -143,7 +144,7 @@ def _asked(store: Store, stored: StoredCase, job: Job) -> JobSpec:
 
 
 class _Watcher:
-    """Notes progress in the job table, and asks it whether the job is still wanted."""
+    """Records progress in the job table, and asks it whether the job is still wanted."""
 
     def __init__(self, job_table: JobTable, job: Job) -> None:
         self._job_table, self._job = job_table, job
@@ -164,8 +165,8 @@ class _Watcher:
             self._phase = told.phase
             return self._job_table.report(self._job, told.phase, told.fraction)
         except OSError as error:
-            # A disk that is full now need not be at the end, and progress is not worth the work.
-            _log.warning("progress of job %s is not noted: %s", self._job.id, error)
+            # The disk may have space again at the end; a lost progress report does not justify a failed job.
+            _log.warning("progress of job %s is not recorded: %s", self._job.id, error)
             return True
 
 
@@ -187,7 +188,7 @@ def _sandbox(settings: Settings) -> SandboxedProcess:
     limits = ResourceLimits(settings.job_time_s, job_memory_bytes(settings), settings.nice)
     sandbox: SandboxedProcess | None = getattr(_sandboxes, "sandbox", None)
     if sandbox is None or sandbox.limits != limits:
-        # A server that was started anew may ask the same worker for other limits.
+        # A restarted server may ask the same worker for other limits.
         if sandbox is not None:
             sandbox.end()
         sandbox = _sandboxes.sandbox = SandboxedProcess(limits)

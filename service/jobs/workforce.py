@@ -1,7 +1,7 @@
-"""Workforce: the Dask scheduler and its workers, our own or given, as one server connects to them.
+"""Workforce: the Dask scheduler and its workers, our own or external, as one server connects to them.
 
-The dispatcher's thread opens and closes it; the monitor's asks it who heartbeats, and has those restarted who
-do not.
+The dispatcher's thread opens and closes it. The heartbeat monitor's thread asks it for heartbeats, and
+restarts workers without one.
 """
 
 import asyncio
@@ -31,33 +31,35 @@ CONNECT_S = 5.0
 """How long a scheduler may take to answer [U]."""
 
 LOST_S = 300.0
-"""When Dask gives up a worker of our own that has not come back; on a machine that was very busy one took
-more than 180 s to start [U]."""
+"""After this time Dask gives up a worker of our own that has not come back. On a very busy machine a worker
+took more than 180 s to start [U]."""
 
 RESTART_S = 20.0
-"""How long a nanny may take to end a worker: it asks it to end, and kills it after four seconds [U]."""
+"""How long a nanny may take to end a worker: it asks the worker to end, and kills it after four seconds
+[U]."""
 
 WORKER_BYTES = 1024 * MIB
-"""A Dask worker only looks after its sandbox, which has a bound of its own [U]."""
+"""A Dask worker only watches its sandbox, which has a memory limit of its own [U]."""
 
 DASK_ERRORS = (OSError, TimeoutError, RuntimeError, asyncio.CancelledError)
-"""What Dask raises where a scheduler is away, or processes do not start."""
+"""What Dask raises if a scheduler is unreachable, or processes do not start."""
 
 
 @dataclass(frozen=True)
 class WorkerHeartbeat:
-    """When the scheduler last heard a worker, by the scheduler's clock, and whether that one takes work: not
-    where its memory is full."""
+    """When the scheduler last heard a worker, by the scheduler's clock, and whether that worker accepts work:
+    it does not if its memory is full."""
 
     last_seen: Hashable
     takes_work: bool
 
 
 class Nanny(DaskNanny):
-    """Looks after one worker of our own. Dask's waits without end for one that stands still at its start."""
+    """Watches one worker of our own. Dask's own nanny waits without end for a worker that stalls while it
+    starts."""
 
     async def instantiate(self) -> Status:
-        """Start the worker; one that stands still meanwhile is killed, which ends the wait."""
+        """Start the worker; one that stalls meanwhile is killed, which ends the wait."""
         looking = asyncio.create_task(self._kill_if_stalled())
         try:
             return await super().instantiate()
@@ -72,12 +74,12 @@ class Nanny(DaskNanny):
             stall_detector = StallDetector(pid)
             while stall_detector.seconds(said=0) is None:
                 await asyncio.sleep(CHECK_EVERY_S)
-            _log.warning("the worker process %d stood still at its start and is killed", pid)
+            _log.warning("the worker process %d stalled at its start and is killed", pid)
             psutil.Process(pid).kill()
 
 
 class Workforce:
-    """A scheduler and its workers. `starts` while they are our own, until they are started."""
+    """A scheduler and its workers. `starts` is true until workers of our own have started."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -87,7 +89,7 @@ class Workforce:
         self.starts = settings.scheduler is None
 
     def connected(self) -> Client | None:
-        """The client of a scheduler that is there, if it was opened."""
+        """The client of a connected scheduler; None if there is none."""
         client = self._client
         return client if client is not None and client.status == "running" else None
 
@@ -105,11 +107,13 @@ class Workforce:
         return self._client
 
     def heartbeats(self) -> dict[str, WorkerHeartbeat]:
-        """The last beat of each worker, by its address. Raises DASK_ERRORS where the scheduler is away."""
+        """The last heartbeat of each worker, by its address. Raises DASK_ERRORS where the scheduler is
+        unreachable."""
         client = self.connected()
         if client is None:
             raise ConnectionError("There is no scheduler.")
-        # Of the scheduler itself: what clients keep of it is refreshed now and then, without its workers.
+        # From the scheduler itself: the copy that clients keep is refreshed from time to time without the
+        # workers.
         found = _asked(client, lambda: _rpc(client).identity(n_workers=-1))
         return {
             address: WorkerHeartbeat(worker["last_seen"], worker["status"] == Status.running.name)
@@ -117,10 +121,10 @@ class Workforce:
         }
 
     def restart(self, address: str) -> bool:
-        """Have a worker ended, and another started in its place; returns at once, False where that goes on.
+        """Request that a worker is ended and replaced; returns at once, False if a request is under way.
 
-        Its nanny does so, though the worker be stopped. Where there is no nanny, or it is silent too, the
-        scheduler takes the worker off its list, and gives its work to others.
+        The worker's nanny does this even if the worker is stopped. Without a nanny, or if the nanny is silent
+        too, the scheduler removes the worker from its list, and gives its work to others.
         """
         client, under_way = self.connected(), self._restarts.get(address)
         if client is None or (under_way is not None and not under_way.done()):
@@ -144,14 +148,15 @@ class Workforce:
         return True
 
     def refill(self) -> None:
-        """Start workers of our own in the place of those that Dask has given up."""
+        """Start workers of our own in place of those that Dask has given up."""
         if self._cluster is not None:
             self._cluster.scale(self._settings.workers)
 
     def processes(self) -> int | None:
-        """How many processes workers of our own have, those that start too; None where they are not our own.
+        """The number of processes of our own workers, including starting ones; None where the workers are not
+        our own.
 
-        Raises DASK_ERRORS where the scheduler is away.
+        Raises DASK_ERRORS where the scheduler is unreachable.
         """
         client, cluster = self.connected(), self._cluster
         if client is None or cluster is None:
@@ -163,7 +168,7 @@ class Workforce:
         return _asked(client, counted)
 
     def close(self) -> None:
-        """Let go of the scheduler; workers of our own are ended."""
+        """Disconnect from the scheduler; workers of our own are ended."""
         client, cluster = self._client, self._cluster
         self._client = self._cluster = None
         self._restarts.clear()
@@ -173,19 +178,19 @@ class Workforce:
                     opened.close(timeout=CONNECT_S)
 
     def _started(self) -> LocalCluster:
-        """Workers of our own: one thread each, since planning uses all threads itself."""
+        """Workers of our own, with one thread each, because planning uses all threads itself."""
         scratch = self._settings.data_dir / "scratch"
         scratch.mkdir(mode=0o700, exist_ok=True)
         chosen: dict[str, object] = {
-            # Dask's own pages would tell everybody on this machine what is planned.
+            # Dask's own web pages would show everybody on this machine what is planned.
             "distributed.scheduler.http.routes": [],
             "distributed.worker.http.routes": [],
-            # The monitor tells who is silent. Dask goes by the wall clock, and would restart all workers
+            # Our monitor detects silent workers. Dask uses the wall clock, and would restart all workers
             # after this process was stopped for a while.
             "distributed.scheduler.worker-ttl": None,
         }
-        # For all clusters of this process, as it is read when a worker is gone: Dask gives up one whose next
-        # start takes longer.
+        # Set for all clusters of this process, because Dask reads it when a worker is gone: a worker whose
+        # next start takes longer is given up.
         dask.config.set({"distributed.deploy.lost-worker-timeout": f"{LOST_S} s"})
         with dask.config.set(chosen):
             return LocalCluster(
@@ -196,7 +201,7 @@ class Workforce:
                 host="127.0.0.1",
                 dashboard_address="127.0.0.1:0",
                 memory_limit=WORKER_BYTES,
-                # Who else is on this machine must not hand work to our workers.
+                # Other users of this machine must not send work to our workers.
                 security=True,
                 local_directory=str(scratch),
                 silence_logs=logging.ERROR,
@@ -216,6 +221,6 @@ def _asked(client: Client, ask: Callable[[], Awaitable[T]]) -> T:
     async def bounded() -> T:
         return await asyncio.wait_for(ask(), CONNECT_S)
 
-    # The second bound is for a loop that does not run any more.
+    # The second limit is for an event loop that no longer runs.
     answer: T = client.sync(bounded, callback_timeout=CONNECT_S + 1.0)
     return answer

@@ -105,7 +105,7 @@ def test_a_stopped_bench_is_replaced_and_its_job_begun_again(service: Service) -
         for idle in service.processes("sandbox.main"):
             idle.suspend()
         assert client.post("/v1/cases", json={"builtin": "thorax"}).status_code in (200, 201)
-    assert "has stood still for" in service.log.read_text(encoding="utf-8")
+    assert "was stalled for" in service.log.read_text(encoding="utf-8")
 
 
 @pytest.mark.long

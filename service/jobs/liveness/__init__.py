@@ -1,1 +1,1 @@
-"""Liveness: whether processes are heard, or stand still."""
+"""Liveness: whether processes are alive or stalled."""

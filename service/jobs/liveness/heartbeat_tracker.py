@@ -1,7 +1,8 @@
-"""HeartbeatTracker: how long each of many has not been heard, as told by one who looks again and again.
+"""Heartbeat tracker: how long each of several sources has been silent, as an observer that checks regularly
+sees it.
 
-What beats gives some value that changes while it lives: a count, a time of its own clock, CPU time used. Only
-its changes matter, so that clocks need not agree, and may be set.
+A source gives some value that changes while it is alive: a count, a time of its own clock, processor time
+used. Only changes matter, so clocks need not agree, and may be set.
 """
 
 import time
@@ -9,19 +10,19 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 
 CHECK_EVERY_S = 1.0
-"""How often is looked [U]."""
+"""Time between two checks [U]."""
 
 MOST_GAP_S = 2.0 * CHECK_EVERY_S
-"""What one look counts for at most [U]. Who did not look for longer, on a machine that is starved or stopped,
-cannot say that others were silent meanwhile."""
+"""The most that one check adds to the watched time [U]. An observer that made no check for longer, on a
+machine that is overloaded or was stopped, cannot know that others were silent meanwhile."""
 
 
 @dataclass(frozen=True)
 class LastHeard:
-    """When a value was last seen to change.
+    """When a value last changed.
 
-    `silent_s` is the time since, and `watched_s` the part of it in which somebody looked: the first says that
-    nothing is heard, and only the second that there was nothing to hear.
+    `silent_s` is the time since then; `watched_s` is the part of it in which the observer made its checks.
+    The first tells that no change was seen, only the second that there was none.
     """
 
     beat: Hashable
@@ -31,7 +32,7 @@ class LastHeard:
 
 
 class HeartbeatTracker:
-    """For one thread."""
+    """The last changes of all sources. For one thread."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -39,7 +40,7 @@ class HeartbeatTracker:
         self._heard: dict[str, LastHeard] = {}
 
     def update(self, beats: Mapping[str, Hashable]) -> dict[str, LastHeard]:
-        """How each of those that are there is heard; who is not there any more is forgotten."""
+        """Record the present values; sources that are not among them are dropped."""
         now = self._clock()
         gap_s, self._looked_s = min(now - self._looked_s, MOST_GAP_S), now
         self._heard = {name: self._next(name, beat, now, gap_s) for name, beat in beats.items()}

@@ -1,7 +1,8 @@
-"""RestartBackoff: how long a worker may be silent before it is restarted.
+"""Restart backoff: how long a worker may be silent before it is restarted.
 
-Restarts do not help a machine that is starved: each makes the next one later, until all workers are well for
-a while. Workers that are lost together, as with their machine, are one loss.
+Restarts do not help a machine that has too little processor time. So each restart doubles the time before the
+next, until all workers have been well for a while. Workers that are lost together, for example with their
+machine, count as one loss.
 """
 
 import math
@@ -9,21 +10,22 @@ import time
 from collections.abc import Callable
 
 RESTART_AFTER_S = 20.0
-"""A worker that is not heard for so long is ended, and its job begun again: no machine that is merely busy
-keeps a process from running at all for so long [U]."""
+"""A worker that is silent for this long is ended, and its job is started again: a machine that is only busy
+does not keep a process from running at all for so long [U]."""
 
 MAX_BACKOFF = 16
-"""Each loss doubles RESTART_AFTER_S, up to so many times [U]."""
+"""Each loss doubles RESTART_AFTER_S, up to this factor [U]."""
 
 ONE_LOSS_S = 10.0
-"""Workers that are restarted within so long are one loss [U]."""
+"""Workers that are restarted within this time are one loss [U]."""
 
 WELL_S = 300.0
-"""Where all workers were heard for so long, restarts have helped: longer than one takes to start [U]."""
+"""If all workers were alive for this long, the restarts have helped. It is longer than a worker takes to
+start [U]."""
 
 
 class RestartBackoff:
-    """For one thread."""
+    """Decides when a silent worker is restarted. For one thread."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -33,7 +35,7 @@ class RestartBackoff:
         self._asked_s: dict[str, float] = {}
 
     def observe(self, all_are_well: bool) -> None:
-        """Note whether there are workers, and all of them are heard."""
+        """Record whether there are workers, and all of them are alive."""
         if not all_are_well:
             self._unwell_s = self._clock()
         elif self._clock() - self._unwell_s > WELL_S:
@@ -45,15 +47,15 @@ class RestartBackoff:
         return RESTART_AFTER_S * min(2.0 ** (self._losses - self._is_same_loss), MAX_BACKOFF)
 
     def is_over(self, worker: str, silent_s: float) -> bool:
-        """Whether a worker was silent for too long, and for as long since it was to be restarted last."""
+        """Whether a worker was silent for too long, and for as long since its last restart was requested."""
         return min(silent_s, self._clock() - self._asked_s.get(worker, -math.inf)) > self.seconds
 
     def restarted(self, worker: str) -> None:
-        """Note that a worker is to be restarted."""
+        """Record that a restart of a worker was requested."""
         now = self._clock()
         if not self._is_same_loss:
             self._losses, self._lost_s = self._losses + 1, now
-        # Who was asked for longer ago than anything waits is of no matter.
+        # Requests older than the longest wait no longer matter.
         longest_s = RESTART_AFTER_S * MAX_BACKOFF
         self._asked_s = {a: s for a, s in self._asked_s.items() if now - s <= longest_s} | {worker: now}
 

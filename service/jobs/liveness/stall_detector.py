@@ -1,8 +1,8 @@
-"""StallDetector: whether a process that should be at work stands still.
+"""Stall detector: whether a process that should be working makes no progress.
 
-What counts is what the kernel says of it: the processor time it has used, and whether it waits for a
-processor or a disk. A heartbeat from a thread of its own would need Python's lock, which a long step of
-native code may keep; and it would beat on beside work that hangs.
+What counts is what the kernel knows: the processor time that the process has used, and whether it waits for a
+processor or a disk. A heartbeat from a thread of that process would need Python's lock, which a long step of
+native code may keep; and it would continue while the work hangs.
 """
 
 import contextlib
@@ -16,22 +16,23 @@ import psutil
 from service.jobs.liveness.heartbeat_tracker import HeartbeatTracker
 
 STOPPED_S = 10.0
-"""How long a process may be stopped, as by SIGSTOP, before it is given up [U]."""
+"""How long a process may be stopped, for example by SIGSTOP, before it is given up [U]."""
 
 IDLE_S = 120.0
-"""How long one that runs may neither say, compute nor wait for a processor or a disk, before it is given up.
-Work is given files and computes, and has nothing else to wait for [U]."""
+"""How long a running process may neither send a message nor compute nor wait for a processor or a disk before
+it is given up. Work gets its files and computes; it has nothing else to wait for [U]."""
 
 STEP_S = 0.5
-"""Processor time counts in steps of so much. A sandbox's thread that looks after its parent uses some 0.25 ms
-a second (measured), half an hour for a step: beside work that hangs it is not heard [U]."""
+"""Processor time counts in steps of this size. The thread of a sandbox that watches its parent uses about
+0.25 ms a second (measured), which is half an hour for one step: while the work hangs, that is not taken for
+work [U]."""
 
 HELPER = "helper"
-"""The name that the kernel has for threads that are not at work."""
+"""The kernel's name of threads that do not do the work."""
 
 
 class StallDetector:
-    """Looks after one process."""
+    """Watches one process."""
 
     def __init__(self, pid: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._process = psutil.Process(pid)
@@ -39,7 +40,8 @@ class StallDetector:
         self._waited = 0
 
     def seconds(self, said: int) -> float | None:
-        """For how long it has stood still, where that is too long. `said` counts what it has said.
+        """How long the process has made no progress, if that is too long; else None. `said` counts its
+        messages.
 
         Raises psutil.NoSuchProcess where it is gone.
         """
@@ -53,8 +55,8 @@ class StallDetector:
 
 
 def is_busy(threads: Path) -> bool:
-    """Whether a thread at work has or waits for a processor, or waits for a disk, as Linux tells it in a
-    folder for each (proc_pid_stat(5)). Work may be done by other threads than the first."""
+    """Whether a working thread runs, or waits for a processor or a disk, as Linux shows it in a folder for
+    each thread (proc_pid_stat(5)). Work may be done by other threads than the first."""
     for thread in threads.glob("*/stat"):
         try:
             stat = thread.read_text(encoding="utf-8", errors="replace")
@@ -68,7 +70,7 @@ def is_busy(threads: Path) -> bool:
 
 
 def mark_as_helper_thread() -> None:
-    """Have the kernel know the calling thread as one that is not at work, where it is Linux."""
+    """Tell the kernel that the calling thread does not do the work; no effect where it is not Linux."""
     with contextlib.suppress(FileNotFoundError):
         Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(HELPER, encoding="ascii")
 

@@ -1,1 +1,1 @@
-"""Sandbox: a process that runs one task at a time, within a time and a memory, and can be killed."""
+"""Sandbox: a process that does one task at a time, with limits of time and memory, and that can be killed."""

@@ -1,7 +1,7 @@
-"""Channel: whole messages over a socket, between a sandbox and who looks after it.
+"""Channel: whole messages over a socket, between a sandbox and its parent.
 
-The side that looks after the other sends and receives as much as goes at the moment: it never waits for a
-process that stands still in the middle of a message. Messages are pickled, after their length in eight bytes.
+The parent's side sends and receives as much as is possible at the moment: it never waits for a process that
+stalls in the middle of a message. Messages are pickled, preceded by their length in eight bytes.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 class Channel:
-    """The side that never waits."""
+    """The parent's side, which never waits."""
 
     def __init__(self, ours: socket.socket) -> None:
         ours.setblocking(False)
@@ -26,11 +26,11 @@ class Channel:
         self._received = bytearray()
 
     def send(self, message: Any) -> None:
-        """Have a message sent by the next turns. Raises what pickling does."""
+        """Queue a message; the next calls of `turn` send it. Raises what pickling raises."""
         self._sending = memoryview(bytes(self._sending) + _framed(message))
 
     def turn(self, most_s: float) -> Any | None:
-        """Send and receive what goes within `most_s`. A message that is whole, or None.
+        """Send and receive what is possible within `most_s`. Returns a complete message, or None.
 
         Raises EOFError and OSError where the other side is gone.
         """
@@ -39,7 +39,7 @@ class Channel:
         return self._next() if self._is_whole() else None
 
     def is_gone(self) -> bool:
-        """Whether the other side, which has nothing to say, is gone."""
+        """Whether the other side, which has nothing to send, is gone."""
         return bool(self._polled(select.POLLIN, 0.0))
 
     def close(self) -> None:
@@ -49,7 +49,7 @@ class Channel:
     def _pass_on(self, most_s: float) -> None:
         asked = select.POLLIN | (select.POLLOUT if self._sending else 0)
         events = self._polled(asked, most_s)
-        # What could go a moment ago may not go after all: then it does the next time.
+        # The socket may no longer be ready: then the next call sends and receives.
         with contextlib.suppress(BlockingIOError):
             if events & select.POLLOUT:
                 sent = self._socket.send(self._sending[:_CHUNK_BYTES])
@@ -67,7 +67,7 @@ class Channel:
 
     @property
     def _end(self) -> int:
-        """Where the first message received ends."""
+        """Where the first received message ends."""
         (length,) = _LENGTH.unpack_from(self._received)
         return _LENGTH.size + int(length)
 
@@ -82,12 +82,12 @@ class Channel:
 
 
 def write(theirs: socket.socket, message: Any) -> None:
-    """Send a message as a whole, from the side that waits. Raises OSError, and what pickling does."""
+    """Send a whole message, from the side that may wait. Raises OSError, and what pickling raises."""
     theirs.sendall(_framed(message))
 
 
 def read(theirs: socket.socket) -> bytearray:
-    """Wait for a message, still pickled. Raises EOFError and OSError where the other side is gone."""
+    """Wait for a message; it is still pickled. Raises EOFError and OSError where the other side is gone."""
     return _exactly(theirs, _LENGTH.unpack(_exactly(theirs, _LENGTH.size))[0])
 
 

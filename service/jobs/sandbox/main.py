@@ -1,5 +1,5 @@
-"""SandboxedProcess process: what runs on the other side of `service.jobs.sandbox.sandbox`, until its parent
-is gone."""
+"""Main program of a sandboxed process: the other side of `service.jobs.sandbox.sandbox`. Ends with its
+parent."""
 
 import fcntl
 import os
@@ -21,13 +21,14 @@ from service.jobs.liveness.stall_detector import is_stopped, mark_as_helper_thre
 from service.jobs.sandbox.channel import read, write
 
 PARENT_STOPPED_S = 60.0
-"""A parent that is stopped for so long is replaced by another, and what it wanted is done elsewhere [U]."""
+"""A parent that is stopped for this long has been replaced, and its work is done elsewhere [U]."""
 
 
 def main(descriptor: int, lifeline: int, nice: int) -> None:
-    """Do what the parent sends, piece by piece. A fault is told to the parent, and ends the process.
+    """Do the tasks that the parent sends, one after the other. An unexpected error is sent to the parent, and
+    ends the process.
 
-    The parent has the other ends of two sockets: messages come by `descriptor`, nothing by `lifeline`.
+    The parent has the other ends of two sockets: `descriptor` carries messages, `lifeline` carries nothing.
     """
     _end_with(lifeline)
     # Ctrl-C reaches the whole process group; the parent ends this process itself.
@@ -43,7 +44,7 @@ def main(descriptor: int, lifeline: int, nice: int) -> None:
     threading.Thread(target=_receive, args=(parent, sent), daemon=True).start()
     write(parent, ("ready", None))
     while True:
-        # Here, and not in the thread: what cannot be unpickled is a fault as any other.
+        # Here, not in the thread: an unpickling error is reported like any other error.
         function, arguments = pickle.loads(sent.get())
         write(parent, _outcome(parent, function, arguments))
 
@@ -59,10 +60,11 @@ def _outcome(parent: socket.socket, function: Any, arguments: tuple[Any, ...]) -
 
 
 def _end_with(lifeline: int) -> None:
-    """Have the kernel end this process once the parent's end of the lifeline is closed, as when it dies.
+    """Let the kernel end this process as soon as the parent's end of the lifeline is closed, for example when
+    the parent dies.
 
-    A thread cannot while native code keeps Python's lock. PR_SET_PDEATHSIG would go by the thread of the
-    parent that started this process.
+    A thread cannot do this while native code keeps Python's lock. PR_SET_PDEATHSIG would depend on the thread
+    of the parent that started this process.
     """
     signal.signal(signal.SIGIO, signal.SIG_DFL)
     fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
@@ -70,8 +72,9 @@ def _end_with(lifeline: int) -> None:
 
 
 def _receive(parent: socket.socket, sent: "queue.SimpleQueue[bytearray]") -> None:
-    """Hand on what is sent. A parent that is gone, or stopped for long, ends this process, in the middle of
-    its work too; so does whatever else ends this thread, as nobody would listen any more."""
+    """Queue the messages that arrive. If the parent is gone or stopped for long, this process ends, even in
+    the middle of its work. It also ends if this thread ends for any other reason, because nobody would read
+    messages."""
     mark_as_helper_thread()
     arrived, tracker, looks = select.poll(), HeartbeatTracker(), 0
     arrived.register(parent, select.POLLIN)

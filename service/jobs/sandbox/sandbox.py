@@ -1,21 +1,20 @@
-"""SandboxedProcess: a process that does one piece of work at a time, stays warm between them, and can be
-ended at once.
+"""Sandboxed process: does one task at a time, stays warm between tasks, and can be killed at once.
 
-A piece of work is a function with arguments, all picklable. It is given to a process of its own because
-numba's loops do not look up: only ending the process ends them, and only a process has a bound on its memory.
+A task is a function with arguments, all picklable. It runs in its own process because numba's loops cannot be
+interrupted: only ending the process ends them, and only a process has a memory limit.
 
-It stays in our session on purpose. Where Linux groups processes by session (autogroup, sched(7)), a nice
-value counts against processes of the same session alone: in one of its own, a sandbox would get as much of
-the processors as the whole server, however nice. In a container or a service of systemd, whose control groups
-are weighed instead, the session says nothing, and nice values count within the group.
+The process stays in our session on purpose. Where Linux groups processes by session (autogroup, sched(7)), a
+nice value counts only against processes of the same session: in a session of its own, a sandbox would get as
+much processor time as the whole server, however nice it is. In a container or a systemd service, whose
+control groups are weighted instead, the session does not matter, and nice values count within the group.
 
 Errors of this module:
 
 SandboxError
-|-- Stopped       the watcher wanted no more of it
-|-- LimitExceeded      it took more time or memory than it may
-|-- ProcessLost          the process died, or stands still
-`-- TaskFailed         it raised something that is no refusal of its input; the text is its traceback
+|-- Stopped         the caller no longer wants the result
+|-- LimitExceeded   the task took more time or memory than allowed
+|-- ProcessLost     the process died, or is stalled
+`-- TaskFailed      the task raised an error that does not mean bad input; the text is its traceback
 """
 
 import logging
@@ -39,36 +38,36 @@ from service.jobs.sandbox.channel import Channel
 _log = logging.getLogger("seedpath.sandbox")
 
 WATCH_S = 0.1
-"""How often work is watched: whether it is still wanted, and what it takes [U]."""
+"""How often a task is checked: whether it is still wanted, and what it uses [U]."""
 
 END_S = 30.0
-"""How long the end of a process that was killed is waited for: a disk or a share that does not answer may
-keep it for ever [U]."""
+"""How long the end of a killed process is waited for: a disk or network share that does not answer may keep
+it forever [U]."""
 
 
 class SandboxError(Exception):
-    """Work that did not come to its end."""
+    """A task that did not finish."""
 
 
 class Stopped(SandboxError):
-    """The watcher wanted no more of it."""
+    """The caller no longer wants the result."""
 
 
 class LimitExceeded(SandboxError):
-    """It took more time or memory than it may."""
+    """The task took more time or memory than allowed."""
 
 
 class ProcessLost(SandboxError):
-    """The process died, or stands still: stopped, or waiting for what never comes."""
+    """The process died, or is stalled: it is stopped, or waits for something that never happens."""
 
 
 class TaskFailed(SandboxError):
-    """It raised what is no refusal of its input. The message is the traceback."""
+    """The task raised an error that does not mean bad input. The message is the traceback."""
 
 
 @dataclass(frozen=True)
 class ResourceLimits:
-    """What one piece of work may take, and how far it yields to others (`nice`, 0 to 19)."""
+    """What one task may use, and how far it yields to other processes (`nice`, 0 to 19)."""
 
     time_s: float
     memory_bytes: int
@@ -76,17 +75,18 @@ class ResourceLimits:
 
 
 Watcher = Callable[[Progress | None], bool]
-"""Called every WATCH_S and at any progress, with that: whether to go on."""
+"""Called every WATCH_S, and with each progress report: whether to continue."""
 
 
 def always(progress: Progress | None) -> bool:
-    """A watcher that never ends work."""
+    """A watcher that never stops a task."""
     del progress
     return True
 
 
 class SandboxedProcess:
-    """One process, started when first needed, and again after it was ended. For one thread at a time."""
+    """One process, started when it is first needed, and again after it was ended. For one thread at a
+    time."""
 
     def __init__(self, limits: ResourceLimits) -> None:
         self.limits = limits
@@ -97,10 +97,11 @@ class SandboxedProcess:
     def run(
         self, function: Callable[..., Any], *arguments: Any, watch: Watcher = always, used_s: float = 0.0
     ) -> Any:
-        """What `function(report, *arguments)` returns, done in the process; `used_s` of its time are used up.
+        """What `function(report, *arguments)` returns, computed in the process; `used_s` of its time limit
+        are used already.
 
-        Raises what it raises of AnatomyError, and SandboxError. Whatever `watch` raises ends the work as
-        well.
+        Raises the AnatomyErrors of the function, and SandboxError. Anything that `watch` raises ends the task
+        as well.
         """
         until = time.monotonic() + self.limits.time_s - used_s
         channel, is_new = self._opened()
@@ -116,24 +117,24 @@ class SandboxedProcess:
             assert isinstance(content, AnatomyError)
             raise content
         if told == "fault":
-            # What it left behind is not known: the next piece gets a new process.
+            # The state of the process is unknown: the next task gets a new one.
             self.end()
             raise TaskFailed(content)
         return content
 
     @property
     def pid(self) -> int | None:
-        """The process, while there is one."""
+        """The process id, while there is a process."""
         return None if self._process is None else self._process.pid
 
     def end(self) -> None:
-        """End the process, whatever it does."""
+        """Kill the process, whatever it does."""
         if self._process is not None:
             self._process.kill()
             try:
                 self._process.wait(END_S)
             except subprocess.TimeoutExpired:
-                _log.error("the process %d was killed, and waits for a disk all the same", self._process.pid)
+                _log.error("the process %d was killed, but still waits for a disk", self._process.pid)
         for end in (self._channel, self._lifeline):
             if end is not None:
                 end.close()
@@ -181,7 +182,7 @@ class SandboxedProcess:
             raise ProcessLost(f"No process can be started ({error.strerror}).") from error
 
     def _is_lost(self, channel: Channel) -> bool:
-        """Whether the process, which waits and has nothing to say, is gone or stopped."""
+        """Whether the process, which waits and has nothing to send, is gone or stopped."""
         return self._process is None or channel.is_gone() or is_stopped(self._process.pid)
 
     def _start(self) -> Channel:
@@ -206,7 +207,7 @@ class SandboxedProcess:
 
 
 def _received(channel: Channel) -> tuple[str, Any] | None:
-    """The next message; None if there is none for a moment."""
+    """The next message; None if none arrives for a moment."""
     try:
         return channel.turn(WATCH_S)
     except (EOFError, OSError):
@@ -219,7 +220,7 @@ def _refuse_stall(stall_detector: StallDetector, said: int) -> None:
     except psutil.NoSuchProcess:
         return
     if seconds is not None:
-        raise ProcessLost(f"The process that worked on it has stood still for {seconds:.0f} s.")
+        raise ProcessLost(f"The process that worked on it was stalled for {seconds:.0f} s.")
 
 
 _DIED = "The process that worked on it died."

@@ -112,13 +112,13 @@ def test_a_process_that_is_stopped_is_told_as_lost(
     """At work; with half an answer sent; before it has read a question that is larger than a socket holds."""
     monkeypatch.setattr(stall_detector, "STOPPED_S", 2.0)
     for stops in (fakes.stop, fakes.stop_in_the_answer):
-        with pytest.raises(ProcessLost, match="stood still"):
+        with pytest.raises(ProcessLost, match="was stalled"):
             sandbox.run(stops)
         assert sandbox.pid is None
     pid = sandbox.run(fakes.answer, 1)[1]
     stop(pid)
     monkeypatch.setattr(SandboxedProcess, "_is_lost", lambda *_: False)
-    with pytest.raises(ProcessLost, match="stood still"):
+    with pytest.raises(ProcessLost, match="was stalled"):
         sandbox.run(fakes.answer, bytes(8 * MIB))
     assert is_gone(pid)
 
@@ -134,7 +134,7 @@ def test_a_process_that_hangs_is_told_as_lost(
 ) -> None:
     """Whatever a thread beside it does now and then, as the one that looks after the parent."""
     monkeypatch.setattr(stall_detector, "IDLE_S", 2.0)
-    with pytest.raises(ProcessLost, match="stood still"):
+    with pytest.raises(ProcessLost, match="was stalled"):
         sandbox.run(fakes.hang)
 
 

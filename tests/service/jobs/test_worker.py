@@ -114,7 +114,7 @@ def test_a_process_that_dies_each_time_ends_the_job(
     run_job(settings, WORK, asked(job_table, case_id, fakes.KILLED).id)
     failed = job_table.get("j")
     assert failed.state is State.FAILED and failed.attempt == settings.job_attempts
-    assert failed.problem is not None and "died or stood still, 3 times" in failed.problem["detail"]
+    assert failed.problem is not None and "died or was stalled, 3 times" in failed.problem["detail"]
     states = [str(event.state) for event in job_table.events("j", 0)]
     assert states == ["queued", *["running", "queued"] * 3, "failed"]
 
