@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from benchmarks import cluster, dose, fields, implant, line_tests, memory, search_real, service
+from benchmarks import cluster, dose, fields, implant, line_tests, memory, search_real, service, start_up
 from benchmarks.table import Row, as_text
 
 ALL: dict[str, Callable[[], list[Row]]] = {
@@ -15,6 +15,7 @@ ALL: dict[str, Callable[[], list[Row]]] = {
     "implant": implant.run,
     "service": service.run,
     "cluster": cluster.run,
+    "start_up": start_up.run,
 }
 
 

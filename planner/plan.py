@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from anatomy.patient.notes import skin_text
 from anatomy.scene import Scene
+from planner import SOFTWARE
 from planner.dose.ptv import beyond_view_mm
 from planner.dose.report import dose_report
 from planner.implant.implant import implant
@@ -20,7 +21,7 @@ from planner.records.defaults import resolved
 from planner.records.dose import DoseReport
 from planner.records.needle_set import NeedleSet
 from planner.records.paths import Path
-from planner.records.plan import SCHEMA, SOFTWARE, Plan
+from planner.records.plan import SCHEMA, Plan
 from planner.records.progress import GoOn, Phase, Progress, Whole, always
 from planner.records.request import Request
 from planner.records.robustness import Robustness

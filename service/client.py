@@ -20,7 +20,8 @@ from typing import Any
 import httpx
 
 from service.schemas.plan.file import PlanFile, read_plan
-from service.schemas.result_kinds import ResultKind, is_text_of
+from service.schemas.result_kinds import ResultKind
+from service.schemas.result_text import is_text_of
 
 Json = dict[str, Any]
 

@@ -1,20 +1,13 @@
-"""Problems: what the service answers when it cannot do what was asked (RFC 9457).
+"""Problems as values: what the service answers when it cannot do what was asked (RFC 9457).
 
 Every kind has a name, a status and a meaning; `type` is /v1/problems/{kind}, which answers that meaning.
 No problem carries a traceback or a path of this machine.
 """
 
-import errno
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-from anatomy.errors import AnatomyError
-from planner.records.wording.number_text import counted
-from service.host.damaged_file import DamagedFile
-from service.schemas.json.strict import FieldError, NotJson, Refused, pointer
+from service.schemas.json.strict import FieldError
 
 
 @dataclass(frozen=True)
@@ -90,24 +83,6 @@ KINDS: dict[str, ProblemType] = {
     ),
 }
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
-"""What an operating system says of a disk that is full."""
-
-NO_ROOM = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM)
-"""What an operating system says of a disk that is full or cannot be written."""
-
-
-_FLAG = re.compile(r"--(names|target|ct|mesh-axes)\b")
-
-REQUEST_SECTIONS = (
-    *("target", "needle", "clearance_mm", "roles", "pose", "search", "ranking", "seeds"),
-    *("needle_set", "prescription", "robustness", "needles"),
-)
-"""What a body may hold: a request's parts, and what was found in a patient."""
-
-TABLES = ("clearance_mm", "roles", "prescription/organ_goals")
-"""Where what follows is one name, whatever is in it."""
-
 
 @dataclass(frozen=True)
 class Report:
@@ -129,74 +104,6 @@ class Report:
         }
 
 
-@dataclass
-class Problem(Exception):
-    """Raised by routes; answered as its report."""
-
-    report: Report
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
 def type_of(kind: str) -> str:
     """The `type` of a problem of that kind."""
     return f"/v1/problems/{kind}"
-
-
-def problem(kind: str, detail: str, errors: Sequence[FieldError] = ()) -> Problem:
-    """A problem to raise."""
-    return Problem(Report(kind, detail, tuple(errors)))
-
-
-def part_problem(kind: str, part: str, detail: str) -> Problem:
-    """What is wrong with one part of a form."""
-    return problem(kind, f"{part}: {detail}", (FieldError(pointer((part,)), detail),))
-
-
-def json_problem(error: NotJson | Refused) -> Problem:
-    """What is wrong with a JSON body."""
-    if isinstance(error, NotJson):
-        return problem("malformed-json", f"The body cannot be read as JSON. {error}")
-    fields = counted(len(error.errors), "field")
-    return problem("invalid-request", f"The request has {fields} wrong.", error.errors)
-
-
-def damage_report(error: DamagedFile) -> Report:
-    """What is wrong with a file of the store."""
-    place = f"The file {error.field} in the service's data folder is damaged"
-    return Report("damaged", f"{place}: {error.value}. {error.remedy}")
-
-
-def input_report(error: AnatomyError, folder: Path, parts: Mapping[str, str], request_at: str = "") -> Report:
-    """What is wrong with a case in `folder`, or with what is asked of it.
-
-    `parts` says which part of the upload a file's name belongs to, `request_at` where in the body the request
-    stands. Paths lose the folder, and advice for the
-    command line is turned into advice for the form. A file of the store that is damaged is no fault of the
-    case.
-    """
-    if isinstance(error, DamagedFile):
-        return damage_report(error)
-    where, value, remedy = (
-        text.replace(f"{folder}/", "").replace(str(folder), "the input")
-        for text in (error.field, error.value, error.remedy)
-    )
-    remedy = _FLAG.sub(lambda flag: f"the part '{flag[1].replace('-', '_')}'", remedy)
-    asked = where.partition("/")[0] in REQUEST_SECTIONS and where not in parts
-    at = request_at + _request_pointer(where) if asked else f"/{parts.get(where, 'file')}"
-    detail = f"{value}. {remedy}" if asked else f"{where}: {value}. {remedy}"
-    return Report("unusable-input", f"{where}: {value}. {remedy}", (FieldError(at, detail),))
-
-
-def _request_pointer(where: str) -> str:
-    """The JSON pointer to the field that an error names."""
-    for table in TABLES:
-        if where.startswith(f"{table}/"):
-            return pointer((*table.split("/"), where.removeprefix(f"{table}/")))
-    return pointer(where.split("/"))
-
-
-def disk_report(error: OSError) -> Report:
-    """What is wrong where a disk could not be read or written."""
-    if error.errno in NO_ROOM:
-        return Report("no-room", "The service's disk is full, or cannot be written.")
-    return Report("failed", "The service failed unexpectedly. Its log says more.")

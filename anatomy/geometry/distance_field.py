@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int16
-from numba import njit
 
+from anatomy.runtime.jit import jit_checked
 from anatomy.runtime.parallel import parallel_for
 
 QUANTUM_MM = 1.0 / 64.0
@@ -97,7 +97,7 @@ def _signed_pass(
     parallel_for(lambda a, b: _along_x(along_y, spacing[0], nodes[0], sign, out, a, b), len(nodes[1]))
 
 
-@njit(cache=True, nogil=True)
+@jit_checked
 def _envelope(f, spacing, nodes, site, start, out):  # type: ignore[no-untyped-def]
     """Write into `out` (m) the squared distance envelope over boxes of heights `f` (n) at `nodes` (m)."""
     n = f.shape[0]
@@ -146,7 +146,7 @@ def _envelope(f, spacing, nodes, site, start, out):  # type: ignore[no-untyped-d
         out[i] = best
 
 
-@njit(cache=True, nogil=True)
+@jit_checked
 def _along_z(mask, wanted, spacing, nodes, out, first, last):  # type: ignore[no-untyped-def]
     _, ny, nz = mask.shape
     mz = nodes.shape[0]
@@ -179,7 +179,7 @@ def _along_z(mask, wanted, spacing, nodes, out, first, last):  # type: ignore[no
                 out[i, j, k] = d * d
 
 
-@njit(cache=True, nogil=True)
+@jit_checked
 def _along_y(heights, spacing, nodes, out, first, last):  # type: ignore[no-untyped-def]
     _, ny, nz = heights.shape
     my = nodes.shape[0]
@@ -198,7 +198,7 @@ def _along_y(heights, spacing, nodes, out, first, last):  # type: ignore[no-unty
                 out[i, j, k] = g[k, j]
 
 
-@njit(cache=True, nogil=True)
+@jit_checked
 def _along_x(heights, spacing, nodes, sign, out, first, last):  # type: ignore[no-untyped-def]
     nx, _, nz = heights.shape
     mx = nodes.shape[0]

@@ -6,7 +6,8 @@ lines straight and contacts in contact, so both kernels are exact on anisotropic
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from numba import njit
+
+from anatomy.runtime.jit import jit_checked
 
 REACH = 1e-7
 """Voxel boxes are enlarged by this share of a voxel in contact tests, so that rounding loses no voxel."""
@@ -29,7 +30,7 @@ def fill_centres(
     mask[box] |= turns != 0
 
 
-@njit(cache=True, nogil=True)
+@jit_checked
 def _cross_columns(p, faces, turns):  # type: ignore[no-untyped-def]
     """Add each triangle's crossings with the columns of voxel centres.
 
@@ -77,7 +78,7 @@ def mark_touched(
     _touch_boxes(np.ascontiguousarray(p_V), faces, mask, 0.5 + REACH)
 
 
-@njit(cache=True, nogil=True)
+@jit_checked
 def _touch_boxes(p, faces, mask, half):  # type: ignore[no-untyped-def]
     """Separating axes between each triangle and each box of its bounding box (Akenine-Moller 2001,
     10.1080/10867651.2001.10487535). Along the axis closest to the triangle's normal, its plane limits which
@@ -118,7 +119,7 @@ def _touch_boxes(p, faces, mask, half):  # type: ignore[no-untyped-def]
                         mask[int(centre[0]), int(centre[1]), int(centre[2])] = True
 
 
-@njit(cache=True, nogil=True)
+@jit_checked
 def _meets(corner, centre, normal, half):  # type: ignore[no-untyped-def]
     """Whether a triangle meets the cube of half side `half` about `centre`; contact at a face counts."""
     distance = 0.0

@@ -13,8 +13,7 @@ import re
 from pathlib import Path
 
 from anatomy.errors import ReadError
-from anatomy.readers.mask_folder import NIFTI_SUFFIXES
-from anatomy.readers.mesh.mesh_files import is_surface
+from anatomy.readers.file_names import NIFTI_SUFFIXES, is_surface
 from anatomy.remarks import listed
 
 KINDS = "a NIfTI label map with names, a folder of NIfTI masks, .seg.nrrd, or STL/OBJ/PLY surfaces"

@@ -5,20 +5,11 @@ from pathlib import Path
 from anatomy.errors import ReadError
 from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import MaskLayers
+from anatomy.readers.file_names import organ_name
 from anatomy.readers.nifti.volume import read_mask
 from anatomy.readers.same_grid import refuse_other_grid
 from anatomy.readers.size_limits import check_structure_count
 from anatomy.structures import Structure
-
-NIFTI_SUFFIXES = (".nii.gz", ".nii")
-
-
-def organ_name(path: Path) -> str:
-    """The file's name without its suffix: "aorta" for aorta.nii.gz."""
-    for suffix in (*NIFTI_SUFFIXES, ".seg.nrrd"):
-        if path.name.lower().endswith(suffix):
-            return path.name[: -len(suffix)]
-    return path.stem
 
 
 def read_masks(

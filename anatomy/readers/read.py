@@ -25,11 +25,12 @@ from anatomy.geometry.surfaces import grid_around, voxelise
 from anatomy.names.roles import role_of
 from anatomy.plausibility.sizes import refuse_unlikely_surfaces, refuse_unlikely_target
 from anatomy.readers.digest import digest
+from anatomy.readers.file_names import is_surface, organ_name
 from anatomy.readers.input_kinds import KINDS, dicom_error, has_nifti_name, input_files, is_dicom
 from anatomy.readers.label_map import read_label_map
-from anatomy.readers.mask_folder import organ_name, read_masks
+from anatomy.readers.mask_folder import read_masks
 from anatomy.readers.mesh.mesh_axes import MeshAxes, resolve_axes
-from anatomy.readers.mesh.mesh_files import axes_stated_in, is_surface, read_surface
+from anatomy.readers.mesh.mesh_files import axes_stated_in, read_surface
 from anatomy.readers.mesh.mesh_names import mesh_names
 from anatomy.readers.nifti.volume import Remarks, is_nifti, read_ct, read_mask
 from anatomy.readers.nrrd.seg_nrrd import is_nrrd, read_segments

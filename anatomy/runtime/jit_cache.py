@@ -3,8 +3,11 @@
 numba notices when the file of a cached function changes, but not when the file of a called function does:
 after an upgrade, an old clearance test could still run inside a new search. So the name of the cache folder
 contains a digest of all sources, and changed sources start with an empty folder.
+
+numba asks for the folder when a function is decorated: whoever decorates calls `use_versioned_cache` before.
 """
 
+import functools
 import os
 from hashlib import sha256
 from pathlib import Path
@@ -30,8 +33,9 @@ def sources_digest(root: Path) -> str:
     return digest.hexdigest()
 
 
+@functools.cache
 def use_versioned_cache() -> None:
-    """Use this version's folder as numba's cache, unless NUMBA_CACHE_DIR is set."""
+    """Use this version's folder as numba's cache, unless NUMBA_CACHE_DIR is set. Once in a process."""
     if os.environ.get("NUMBA_CACHE_DIR"):
         return
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

@@ -24,9 +24,6 @@ from planner.records.verification import Verification
 
 SCHEMA = "seedpath.plan/2"
 
-SOFTWARE = "seedpath 0.1.0"
-"""Name and version as plans state them; a test holds the version to the distribution's."""
-
 
 class Status(StrEnum):
     """How planning ended."""

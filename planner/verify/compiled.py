@@ -5,6 +5,10 @@ from typing import Any, TypeVar, cast
 
 from numba import njit
 
+from anatomy.runtime.jit_cache import use_versioned_cache
+
+use_versioned_cache()
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 

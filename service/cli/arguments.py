@@ -1,10 +1,13 @@
 """Arguments: what the commands have in common: the input, its companions, and JSON files of the user's."""
 
 import argparse
+import os
 from pathlib import Path
+from typing import Any
 
 from anatomy.readers.mesh.mesh_axes import SEND_AXES, MeshAxes, parse_axes
 from service.operations.input_files import Input, input_from
+from service.settings import Settings, from_environment
 
 
 def add_input(command: argparse.ArgumentParser) -> None:
@@ -49,3 +52,20 @@ def add_output(command: argparse.ArgumentParser, what: str) -> None:
 def input_of(asked: argparse.Namespace) -> Input:
     """What the input arguments mean. Raises ReadError for a file that is not there."""
     return input_from(asked.input, asked.names, asked.target, asked.ct, asked.mesh_axes)
+
+
+def add_plan_and_input(command: argparse.ArgumentParser) -> None:
+    """A plan, and its input as `plan` took it."""
+    command.add_argument("plan", type=Path, metavar="PLAN", help="plan.json")
+    add_input(command)
+
+
+def add_data_dir(action: Any) -> None:
+    """The option that names a service's data folder."""
+    action.add_argument("--data-dir", type=Path, metavar="DIR", help="SEEDPATH_DATA_DIR")
+
+
+def settings_of(asked: argparse.Namespace) -> Settings:
+    """The settings, with the data folder that the command names. Raises AnatomyError."""
+    given = {} if asked.data_dir is None else {"SEEDPATH_DATA_DIR": str(asked.data_dir)}
+    return from_environment(os.environ | given)

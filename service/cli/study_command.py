@@ -1,9 +1,8 @@
-"""Study command: `seedpath study CASES... --ranking A --ranking B`: a cohort, planned once for each ranking.
+"""Study command: what `seedpath study` does once its arguments are read.
 
 Exit status: 0 every plan is made and meets its goals, 1 some do not, 2 bad input, 130 interrupted.
 """
 
-import argparse
 import os
 import signal
 import sys
@@ -12,86 +11,41 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from planner.records.plan import SOFTWARE
+from planner import SOFTWARE
 from planner.records.wording.number_text import counted
-from planner.scores import SCORES
-from service.cli.arguments import add_mesh_axes
 from service.cli.study_progress import ProgressBar
 from service.cli.terminal import say
 from service.cli.text.study import all_planned, summary_text
 from service.host.atomic_write import write_atomically
+from service.host.errors import ServiceError
 from service.logs.json_lines import log_to_stderr
 from service.operations.job_tasks import WORK
 from service.operations.output_files import OutputError
-from service.problems import Problem
 from service.schemas.json.canonical import text_of
 from service.schemas.request.writer import request_to_json
 from service.settings import PREFIX, Settings, from_environment
-from service.study.cohort import COLUMNS, Member, Shared, cohort
+from service.study.cohort import Member
 from service.study.folder import ABOUT, PICTURE, TABLE, opened
 from service.study.intake import take_in
 from service.study.plan_order import StudyPlan
-from service.study.rankings import Ranking, rankings
+from service.study.rankings import Ranking
 from service.study.run import Workspace, open_workspace, run
 from service.study.table import row
 
 ALL_PLANNED, NOT_ALL_PLANNED, INTERRUPTED = 0, 1, 130
 
-FOLDER = Path("study")
 
-
-def add_study_command(commands: Any) -> None:
-    """Add it to the command line's parser."""
-    scores = ", ".join(score.name for score in SCORES)
-    command = commands.add_parser(
-        "study",
-        help="plan a cohort once for each ranking, and compare",
-        description="Plan each case once for each ranking. Run again, it does what is not done yet.",
-        epilog=f"Scores: {scores}. Columns of a table of cases: {', '.join(COLUMNS)}.",
-    )
-    command.add_argument(
-        "cases",
-        nargs="+",
-        metavar="CASE",
-        help="an input as `seedpath plan` takes it, thorax, or a table of cases (.csv)",
-    )
-    command.add_argument(
-        "--ranking",
-        action="append",
-        required=True,
-        metavar="[NAME=]SCORES",
-        help="scores by comma, the first deciding; SCORE:WEIGHT by comma; or a JSON file; may be repeated",
-    )
-    command.add_argument("--names", type=Path, metavar="FILE", help="labels.json, for all maps without names")
-    command.add_argument(
-        "--target", action="append", default=[], metavar="NAME", help="what is treated; may be repeated"
-    )
-    command.add_argument(
-        "--request", type=Path, metavar="FILE", help="request.json for all cases, without a ranking"
-    )
-    add_mesh_axes(command)
-    command.add_argument(
-        "-o", "--output", type=Path, default=FOLDER, metavar="FOLDER", help="the study's folder (study)"
-    )
-    command.set_defaults(run=_study)
-
-
-def _study(asked: argparse.Namespace) -> int:
-    orders = rankings(asked.ranking)
-    shared = Shared(asked.names, tuple(asked.target), asked.request, asked.mesh_axes)
-    members = cohort(asked.cases, shared)
-    folder: Path = asked.output
+def study(folder: Path, members: Sequence[Member], orders: Sequence[Ranking]) -> int:
+    """Plan each member once for each ranking, in a folder, and write its table and picture."""
     settings = settings_in(folder)
     log_to_stderr(settings.log_format)
     with _terminated_as_interrupted(), opened(folder), open_workspace(settings) as at:
         try:
             return _run(at, folder, members, orders)
-        except Problem as error:
+        except ServiceError as error:
             # Nothing of a study is refused, unless somebody removed a part of what it keeps.
-            said = error.report.detail.partition(".")[0]
-            raise OutputError(
-                str(folder), f"what it keeps was changed ({said})", "Name a new folder."
-            ) from None
+            changed = f"what it keeps was changed ({error})"
+            raise OutputError(str(folder), changed, "Name a new folder.") from None
 
 
 def _run(at: Workspace, folder: Path, members: Sequence[Member], orders: Sequence[Ranking]) -> int:

@@ -1,1 +1,1 @@
-"""Host: what the machine gives: whole files, locks, repeated work in threads, and its limits."""
+"""Host: what every layer stands on: files, locks, threads and limits of the machine, the root of errors."""

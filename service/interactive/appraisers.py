@@ -17,10 +17,10 @@ from anatomy.errors import AnatomyError
 from service.interactive.appraise_task import NeedlesTask, appraise, joined
 from service.interactive.sandbox_pool import SandboxPool
 from service.interactive.slices import SliceTask, cut
+from service.jobs.errors import UnusableInput
 from service.jobs.memory_limits import appraisal_memory_bytes
 from service.jobs.sandbox.sandbox import ResourceLimits
 from service.operations.case_files import parts_by_name
-from service.problems import Problem, input_report
 from service.schemas.appraisal import NeedlesBody
 from service.schemas.plan.file import Unreadable
 from service.schemas.slices import SlicesBody
@@ -50,7 +50,7 @@ class Appraisers:
         """The appraisals of the body's needles as JSON, for `owner`, who waits for them. `request` is what
         matters of its request.
 
-        Raises Problem where case and request do not fit together, and as SandboxPool does.
+        Raises UnusableInput where case and request do not fit together, and as SandboxPool does.
         """
         needles = NeedlesTask(
             stored.case,
@@ -67,8 +67,8 @@ class Appraisers:
     ) -> bytes:
         """The slices that the body asks for as JSON, with the dose of the plan whose text is given.
 
-        Raises Problem where case and request do not fit together, or the plan cannot be read back, and as
-        SandboxPool does.
+        Raises UnusableInput where case and request do not fit together, UnreadablePlan, and as SandboxPool
+        does.
         """
         entry_mm, tip_mm = np.array(body.entry_mm, float), np.array(body.tip_mm, float)
         asked = SliceTask(stored.case, request, entry_mm, tip_mm, body.half_mm, body.pixel_mm, plan)
@@ -97,8 +97,8 @@ class Appraisers:
         except Unreadable:
             raise
         except AnatomyError as error:
-            report = input_report(error, stored.folder, parts_by_name(stored.record), request_at="/request")
-            raise Problem(report) from None
+            names = parts_by_name(stored.record)
+            raise UnusableInput(error, stored.folder, names, request_at="/request") from None
 
     def close(self) -> None:
         """End the processes."""

@@ -17,11 +17,11 @@ from service.interactive.shapes import shapes_text
 from service.interactive.text_cache import TextCache
 from service.interactive.unzip.task import Take, bytes_of, state_zip, unpack_zip
 from service.interactive.unzip.unzip import ZipLimits
+from service.jobs.errors import UnusableInput
 from service.jobs.memory_limits import reading_memory_bytes
 from service.jobs.sandbox.sandbox import ResourceLimits
 from service.operations.case_files import case_in, parts_by_name
 from service.operations.job_tasks import Work, describe
-from service.problems import Problem, input_report
 from service.settings import Settings
 from service.storage.file_store import StoredCase
 
@@ -48,7 +48,7 @@ class CaseReader:
         """Unpack a zip into an empty folder. `owner` waits for it, and has its bytes counted before any are
         written.
 
-        Raises Problem for a zip that cannot be used, and as SandboxPool and `take` do; OSError.
+        Raises UnusableUpload for a zip that cannot be used, and as SandboxPool and `take` do; OSError.
         """
         stated = bytes_of(await self._sandbox.run(owner, state_zip, archive, self._zip_limits))
         take(stated)
@@ -58,19 +58,19 @@ class CaseReader:
     async def described(self, owner: str, content: dict[str, Any], folder: Path) -> dict[str, Any]:
         """What the case of `content`, whose files are in `folder`, holds. `owner` waits for it.
 
-        Raises Problem for input that cannot be used, and as SandboxPool does.
+        Raises UnusableInput for input that cannot be used, and as SandboxPool does.
         """
         try:
             found: dict[str, Any] = await self._sandbox.run(
                 owner, describe, self._work, case_in(folder, content)
             )
         except AnatomyError as error:
-            raise Problem(input_report(error, folder, parts_by_name(content))) from None
+            raise UnusableInput(error, folder, parts_by_name(content)) from None
         return found
 
     async def shapes(self, owner: str, stored: StoredCase) -> bytes:
         """The shapes of a case's structures as JSON, for which `owner` waits, unless somebody asked lately.
-        Raises Problem as `described` does, and OSError."""
+        Raises UnusableInput as `described` does, and OSError."""
         case_id: str = stored.record["id"]
         found = self._shapes.get(case_id)
         try:
@@ -81,7 +81,7 @@ class CaseReader:
                 # As it would be found out by making them.
                 await run_in_threadpool(refuse_damaged, stored.case.kept)
         except AnatomyError as error:
-            raise Problem(input_report(error, stored.folder, parts_by_name(stored.record))) from None
+            raise UnusableInput(error, stored.folder, parts_by_name(stored.record)) from None
         return found
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ from anyio import to_thread
 
 from planner.records.progress import Progress
 from service.interactive.fair_queue import FairQueue, QueueFull
+from service.jobs.errors import LimitReached, ServiceEnds, TooManyWaiting, WorkFailed
 from service.jobs.sandbox.sandbox import (
     LimitExceeded,
     ProcessLost,
@@ -23,7 +24,6 @@ from service.jobs.sandbox.sandbox import (
     Stopped,
     TaskFailed,
 )
-from service.problems import Problem, problem
 
 _log = logging.getLogger("seedpath.sandbox")
 
@@ -61,8 +61,8 @@ class SandboxPool:
     async def run(self, owner: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """What `function(report, *arguments)` returns.
 
-        Raises what it raises of AnatomyError; Problem where too many of this owner wait, it takes too much,
-        it fails, or the sandboxes are closed.
+        Raises what it raises of AnatomyError; TooManyWaiting, LimitReached, WorkFailed, and ServiceEnds where
+        the sandboxes are closed.
         """
         call = _Call(function, arguments)
         # In a task of its own: whoever gives up, a sandbox is one's alone until its work has ended.
@@ -73,15 +73,14 @@ class SandboxPool:
             await self._abandon(working, call)
             raise
         except QueueFull:
-            raise self._refusal() from None
+            raise TooManyWaiting(self._what, RETRY_AFTER_S) from None
         except LimitExceeded as error:
-            detail = f"{self._what}: {error} Ask for less, or have the limit raised."
-            raise problem("limit-reached", detail) from None
+            raise LimitReached(f"{self._what}: {error}") from None
         except Stopped:
-            raise problem("unavailable", f"{self._what}: the service ends. Try again later.") from None
+            raise ServiceEnds(self._what) from None
         except (ProcessLost, TaskFailed) as error:
             _log.error("%s failed: %s", self._what, error)
-            raise problem("failed", f"{self._what} failed. The service's log says more.") from None
+            raise WorkFailed(self._what) from None
 
     async def _in_turn(self, owner: str, call: "_Call") -> Any:
         # Waiting here costs no thread, of which there are few.
@@ -124,10 +123,6 @@ class SandboxPool:
         while not working.done():
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait([working])
-
-    def _refusal(self) -> Problem:
-        detail = f"{self._what}: as many of this owner wait as may. Wait for their answers, then ask."
-        return Problem(problem("too-many-requests", detail).report, {"Retry-After": str(RETRY_AFTER_S)})
 
     def close(self) -> None:
         """End the processes. Work stops, and none begins any more."""

@@ -9,7 +9,8 @@ import numpy as np
 from anatomy.scene import Scene
 from planner.appraise import Appraiser
 from planner.records.defaults import resolved
-from service.operations.case import Case, open_scene
+from service.operations.case import Case
+from service.operations.open_case import open_scene
 from service.schemas.json.strict import read_model
 from service.schemas.request.model import MAX_REQUEST_BYTES, PlanRequest
 

@@ -17,8 +17,9 @@ from anatomy.geometry.frames import Grid
 from anatomy.geometry.surface import Surface
 from anatomy.names.roles import role_of
 from anatomy.structures import Role, Structure
-from service.operations.case import Case, open_case
+from service.operations.case import Case
 from service.operations.job_tasks import ReportProgress
+from service.operations.open_case import open_case
 
 MOST_TRIANGLES = 2000
 """About so many for each structure [U]: eighty structures are then a few megabytes of JSON."""

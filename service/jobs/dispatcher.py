@@ -23,7 +23,7 @@ from service.jobs.worker import UNEXPECTED, run_job
 from service.jobs.workforce import DASK_ERRORS, Workforce
 from service.operations.job_tasks import Work
 from service.settings import Settings
-from service.storage.database.connection import Unavailable
+from service.storage.errors import Unavailable
 from service.storage.job import Job
 
 _log = logging.getLogger("seedpath.dispatcher")

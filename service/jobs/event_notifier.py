@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from starlette.concurrency import run_in_threadpool
 
 from service.jobs.job_table import JobTable
-from service.storage.database.connection import Unavailable
+from service.storage.errors import Unavailable
 
 _log = logging.getLogger("seedpath.events")
 

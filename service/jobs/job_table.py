@@ -14,16 +14,17 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Executable, Select, delete, func, select, update
 
-from planner.records.wording.number_text import counted
 from service.host.time_left import time_left_s
-from service.problems import Report, problem
-from service.schemas.result_kinds import JobResult, ResultKind
+from service.jobs.errors import InputsRemoved, KeyReused, NoSuchJob, TooManyOpen, TooManyOpenOfOwner
+from service.problems import Report
+from service.schemas.result_kinds import CASE, ResultKind
+from service.schemas.result_text import JobResult
 from service.storage.database.connection import Database
 from service.storage.database.tables import job_events, jobs, requests
 from service.storage.job import Event, Job, NewJob
 from service.storage.job_states import FINAL, OPEN, State, Transition, state_after, states_before
 from service.storage.kept_bytes import note_grown
-from service.storage.ownership import CASE, LOCK, case_ids, grant, record_use
+from service.storage.ownership import LOCK, case_ids, grant, record_use
 
 MOST_ATTEMPTS = 100
 """Starts of one job, whatever ended them: with more, the job itself is what crashes its machine [U]."""
@@ -52,8 +53,8 @@ class JobTable:
         """Record a new job, or return the one that has the same Idempotency-Key. If the result of that one
         `is_lost`, the key is given to the new job.
 
-        Raises Problem when too many jobs are open, when the key was used for another request, or when the
-        case was removed meanwhile; and what `refuse` raises, which is called for new jobs only.
+        Raises TooManyOpen, TooManyOpenOfOwner, KeyReused, or InputsRemoved where the case or the plan is not
+        there any more; and what `refuse` raises, which looks at new orders only.
         """
 
         def change(connection: Connection) -> Job:
@@ -73,15 +74,15 @@ class JobTable:
         return self._database.write(change, LOCK, needed=False)
 
     def get(self, job_id: str, owner: str | None = None) -> Job:
-        """A job of that owner. Raises Problem when there is none."""
+        """A job, of that owner. Raises NoSuchJob when it is not there."""
         if not (job_id.isascii() and job_id.isalnum()):
-            raise problem("not-found", "There is no such job.")
+            raise NoSuchJob
         asked = select(jobs).where(jobs.c.id == job_id)
         if owner is not None:
             asked = asked.where(jobs.c.owner == owner)
         row = self._database.read(lambda c: _row(c, asked))
         if row is None:
-            raise problem("not-found", "There is no such job.")
+            raise NoSuchJob
         return _job(row)
 
     def listed(self, owner: str, state: State | None, before: int | None, most: int) -> list[Job]:
@@ -241,13 +242,11 @@ class JobTable:
         is_open = jobs.c.state.in_(OPEN)
         own = connection.scalar(select(func.count()).where(is_open, jobs.c.owner == order.owner)) or 0
         if own >= self._max_open_of_owner:
-            wait = "waits or runs" if own == 1 else "wait or run"
-            detail = f"{counted(own, 'job')} of this owner {wait}, and no more may. Cancel one, or wait."
-            raise problem("too-many-requests", detail)
+            raise TooManyOpenOfOwner(own)
         if (connection.scalar(select(func.count()).where(is_open)) or 0) >= self._max_open:
-            raise problem("busy", "Too many jobs wait. Cancel some, or try again later.")
+            raise TooManyOpen
         if not _has_case(connection, order):
-            raise problem("not-found", "The case, or the plan, was removed meanwhile.")
+            raise InputsRemoved
         _use(connection, order.owner, order.case_id, order.plan_id)
         self._forget_oldest(connection)
         accepted = (
@@ -304,7 +303,7 @@ def _recorded(connection: Connection, order: NewJob) -> Job | None:
 
 
 def _known(connection: Connection, order: NewJob) -> Job | None:
-    """The job that an Idempotency-Key was used for. Raises Problem if it was used for another request."""
+    """The job that an Idempotency-Key was used for. Raises KeyReused where it came with another request."""
     if order.key is None:
         return None
     connection.execute(delete(requests).where(requests.c.created_s < time.time() - KEEP_KEYS_S))
@@ -313,10 +312,7 @@ def _known(connection: Connection, order: NewJob) -> Job | None:
     if row is None:
         return None
     if row.fingerprint != order.fingerprint:
-        raise problem(
-            "key-reused",
-            "This Idempotency-Key came with another request before. Send a new key for a new request.",
-        )
+        raise KeyReused
     return _jobs(connection, select(jobs).where(jobs.c.id == row.job_id))[0]
 
 

@@ -13,6 +13,9 @@ import time
 from anatomy.errors import AnatomyError
 from planner.records.progress import Phase, Progress
 from planner.records.wording.number_text import counted
+from service.host.errors import ServiceError
+from service.jobs.error_reports import input_report, report_of
+from service.jobs.errors import LimitReached
 from service.jobs.job_table import JobTable
 from service.jobs.memory_limits import job_memory_bytes
 from service.jobs.sandbox.sandbox import (
@@ -28,10 +31,12 @@ from service.logs.json_lines import job_id as job_id_of_logs
 from service.logs.json_lines import log_to_stderr
 from service.operations.case_files import parts_by_name
 from service.operations.job_tasks import JobSpec, Work, do
-from service.problems import Problem, Report, input_report
-from service.schemas.result_kinds import JobResult, ResultKind
+from service.problems import Report
+from service.schemas.result_kinds import ResultKind
+from service.schemas.result_text import JobResult
 from service.settings import Settings
 from service.storage.database.connection import Database
+from service.storage.errors import NoRoom
 from service.storage.file_store import Store, StoredCase
 from service.storage.job import Job
 from service.storage.reserved_space import ReservedSpace, records_room, reserve_of
@@ -84,8 +89,8 @@ def _attempt(
         _await_room(reserve, watch)
         stored = store.case(job.case_id)
         asked = _asked(store, stored, job)
-    except Problem as error:
-        job_table.fail(job, error.report)
+    except ServiceError as error:
+        job_table.fail(job, report_of(error))
         return
     except Stopped:
         _log.info("job %s is no longer wanted", job.id)
@@ -94,14 +99,14 @@ def _attempt(
         made = sandbox.run(do, work, asked, watch=watch)
         assert isinstance(made, JobResult)
         _keep(job_table, store, reserve, job, made)
-    except Problem as error:
-        job_table.fail(job, error.report)
+    except ServiceError as error:
+        job_table.fail(job, report_of(error))
     except Stopped:
         _log.info("job %s is no longer wanted", job.id)
     except AnatomyError as error:
         job_table.fail(job, input_report(error, stored.folder, parts_by_name(stored.record)))
     except LimitExceeded as error:
-        job_table.fail(job, Report("limit-reached", f"{error} Ask for less, or have the limit raised."))
+        job_table.fail(job, report_of(LimitReached(f"{error}")))
     except TaskFailed as error:
         _log.error("job %s failed:\n%s", job.id, error)
         job_table.fail(job, UNEXPECTED)
@@ -110,13 +115,13 @@ def _attempt(
 def _await_room(reserve: ReservedSpace, watch: "_Watcher") -> None:
     """Wait until there is space for the result: a disk that is full for a moment fails no waiting job.
 
-    Raises Problem if there is none for ROOM_S, and Stopped if the job is no longer wanted.
+    Raises NoRoom where there is none for ROOM_S, and Stopped where the job is no longer wanted.
     """
     end_s = time.monotonic() + ROOM_S
     while True:
         try:
             reserve.refuse_use()
-        except Problem:
+        except NoRoom:
             if time.monotonic() >= end_s:
                 raise
         else:

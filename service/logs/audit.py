@@ -17,13 +17,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from service.host.disk_errors import FULL
 from service.host.periodic_thread import PeriodicThread
 from service.logs.append_file import AppendFile
 from service.logs.append_file import settle as settle_file
 from service.logs.json_lines import AUDIT, JsonLines
 from service.logs.rate_limit import ALL
 from service.logs.rotation import NEVER, Rotation, RotationLimits
-from service.problems import FULL, Problem, problem
 
 MOST_WAITING = 10_000
 """LineSink that are kept in memory while they cannot be written, some four megabytes [U]."""
@@ -171,15 +171,6 @@ def has_place(method: str) -> bool:
             log.unnoted += 1
             has_places = False
     return has_places
-
-
-def unnoted() -> Problem:
-    """What is answered to requests of which no line could tell."""
-    return problem(
-        "no-room",
-        "The audit log cannot be written, and what is not noted is not answered. Whoever runs the service "
-        "must make room for it, or mend its disk.",
-    )
 
 
 def waiting() -> int:

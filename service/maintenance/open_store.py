@@ -1,29 +1,14 @@
 """Opened: a service's data folder and its database, for commands on them. Nothing is made by it."""
 
-import argparse
-import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
-from typing import Any
 
 from anatomy.errors import AnatomyError
-from service.settings import Settings, from_environment
+from service.settings import Settings
 from service.storage.database.connection import Database
 from service.storage.database.migrate import refuse_unfit
 from service.storage.reserved_space import records_room
 from service.study.folder import is_study
-
-
-def add_data_dir(action: Any) -> None:
-    """Add the option that names the data folder to the parser of a command."""
-    action.add_argument("--data-dir", type=Path, metavar="DIR", help="SEEDPATH_DATA_DIR")
-
-
-def settings_of(asked: argparse.Namespace) -> Settings:
-    """The settings, with the data folder that the command names. Raises AnatomyError."""
-    given = {} if asked.data_dir is None else {"SEEDPATH_DATA_DIR": str(asked.data_dir)}
-    return from_environment(os.environ | given)
 
 
 def refuse_other_folder(settings: Settings) -> None:

@@ -9,14 +9,14 @@ from contextlib import suppress
 from functools import partial
 
 from service.host.damaged_file import MISSING, RESULT_REMEDY, DamagedFile, refuse_damaged
-from service.problems import Problem
-from service.schemas.result_kinds import ResultKind
+from service.schemas.result_kinds import CASE, ResultKind
 from service.schemas.skin_access import is_sealed
 from service.storage.database.connection import Database
+from service.storage.errors import StorageError
 from service.storage.file_store import RECORD, Store, remedy_of
 from service.storage.kept_bytes import size_of
 from service.storage.library import Library
-from service.storage.ownership import CASE, everything, is_needed
+from service.storage.ownership import everything, is_needed
 from service.storage.quota import Quota
 
 STRAY_REMEDY = "Move it out of the data folder."
@@ -50,10 +50,10 @@ def unsealed(store: Store) -> int:
     what they tell is believed. Raises OSError."""
     found = 0
     for case_id in store.case_ids():
-        with suppress(Problem):
+        with suppress(StorageError):
             found += not store.case(case_id).is_sealed
     for id in store.result_ids(ResultKind.PLAN):
-        with suppress(Problem):
+        with suppress(StorageError):
             found += store.has_map(id) and not is_sealed(store.access(id, 0))
     return found
 
@@ -61,10 +61,10 @@ def unsealed(store: Store) -> int:
 def _wrong_in_case(store: Store, case_id: str) -> Iterator[str]:
     try:
         stored = store.case(case_id)
-    except Problem as error:
+    except StorageError as error:
         # A case that was removed meanwhile is not damaged.
         if case_id in store.case_ids():
-            yield error.report.detail
+            yield str(error)
         return
     for file in stored.case.kept:
         try:
@@ -90,10 +90,10 @@ def _wrong_in_result(store: Store, kind: ResultKind, id: str) -> Iterator[str]:
     for read in reads:
         try:
             read()
-        except Problem as error:
+        except StorageError as error:
             # What was removed meanwhile is not damaged.
             if store.is_result_there(kind, id):
-                yield error.report.detail
+                yield str(error)
 
 
 def _rows_without_files(store: Store, database: Database) -> Iterator[str]:

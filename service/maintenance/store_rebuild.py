@@ -15,18 +15,18 @@ from sqlalchemy import Connection, exists, select
 from anatomy.errors import AnatomyError
 from planner.records.plan import Plan
 from service.host.damaged_file import CASE_REMEDY, MISSING
-from service.problems import Problem
 from service.schemas.json.strict import NotJson, Refused
 from service.schemas.plan.file import Unreadable, read_kept_plan
 from service.schemas.plan.followup_file import read_evaluation, read_replanned
 from service.schemas.plan_summary import summary_text
-from service.schemas.result_kinds import ResultKind
+from service.schemas.result_kinds import CASE, ResultKind
 from service.storage.case_of_plan import is_made_from
 from service.storage.database.connection import Database
 from service.storage.database.tables import holdings
+from service.storage.errors import StorageError
 from service.storage.file_store import Store, StoredCase
 from service.storage.library import Library
-from service.storage.ownership import CASE, LOCK, grant, is_needed, record_use
+from service.storage.ownership import LOCK, grant, is_needed, record_use
 from service.storage.quota import Quota
 
 AGAIN = "Bring it back, then rebuild with --add."
@@ -124,7 +124,7 @@ def _case(store: Store, id: str, found: Rows) -> StoredCase | None:
     found.rows.append(Row(store.made_s(CASE, id), CASE, id, id))
     try:
         case = store.case(id)
-    except Problem:
+    except StorageError:
         return None
     return case if case.record.get("description") is not None else None
 
@@ -133,8 +133,8 @@ def _cases_of_plan(store: Store, id: str, cases: Sequence[StoredCase], found: Ro
     """The cases that a plan was made from, each of which gets a row."""
     try:
         plan = read_kept_plan(store.kept(ResultKind.PLAN, id), id)
-    except Problem as error:
-        found.left_out[ResultKind.PLAN, id] = error.report.detail
+    except StorageError as error:
+        found.left_out[ResultKind.PLAN, id] = str(error)
         return ()
     except Unreadable as error:
         found.left_out[ResultKind.PLAN, id] = (
@@ -159,8 +159,8 @@ def _add_result(
 ) -> None:
     try:
         about, within = _read(kind, store.kept(kind, id))
-    except Problem as error:
-        found.left_out[kind, id] = error.report.detail
+    except StorageError as error:
+        found.left_out[kind, id] = str(error)
         return
     except (NotJson, Refused) as error:
         found.left_out[kind, id] = f"{store.place(kind, id)}: it cannot be read back: {error}"

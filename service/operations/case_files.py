@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from anatomy.readers.mesh.mesh_axes import MeshAxes
-from planner.records.plan import SOFTWARE
+from planner import SOFTWARE
 from service.host.damaged_file import KeptFile
 from service.operations.case import Case
 

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from planner.plan import plan
 from planner.records.plan import Plan
 from planner.records.progress import Progress
 from planner.records.verification import Verification
 from planner.verify import verify
-from service.operations.case import Case, open_case, scene_of
+from service.operations.case import Case
 from service.operations.input_matching import refuse_left_out
+from service.operations.open_case import open_case, scene_of
 from service.operations.own_verification import own_block
 from service.operations.plan_scene import with_time
 from service.operations.reproduce import compare_plans, why_not_reproducible
@@ -37,6 +37,9 @@ def check_case(case: Case, claimed: Plan, report: Callable[[Progress], None], *,
     segmentation, target_files = open_case(case)
     refuse_left_out(claimed.inputs, segmentation.inputs, claimed.request.target.structures)
     made, _ = scene_of(segmentation, target_files, claimed.request)
+    # They take long to load: an input that cannot be read is refused before.
+    from planner.plan import plan
+
     verification = verify(claimed, made)
     checks = (*verification.checks, *own_block(claimed.verification, verification))
     verification = replace(verification, passed=all(c.passed for c in checks), checks=checks)

@@ -7,7 +7,8 @@ from anatomy.patient.notes import notes_on_names
 from anatomy.plausibility.remnants import note_on_remnants, remnants_of
 from anatomy.plausibility.sizes import refuse_unlikely_voxels
 from anatomy.structures import Role
-from service.operations.case import Case, open_case
+from service.operations.case import Case
+from service.operations.open_case import open_case
 from service.schemas.plan.file import inputs_to_json
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from planner.evaluate import evaluate_implant
 from planner.records.followup import Evaluation
 from planner.records.plan import Plan
 from planner.records.progress import Progress
@@ -24,6 +23,9 @@ def evaluate_case(
     Raises AnatomyError where plan, case and seeds do not fit together, and Unverified.
     """
     made = scene_of_plan(case, claimed, plan_sha256)
+    # It takes long to load: an input that cannot be read is refused before.
+    from planner.evaluate import evaluate_implant
+
     go_on = go_on_until(claimed.request.search.time_limit_s, report)
     evaluation = evaluate_implant(made, claimed, plan_sha256, seeds, go_on)
     if evaluation.supplement is not None:

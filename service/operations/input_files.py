@@ -10,6 +10,7 @@ from anatomy.readers.mesh.mesh_axes import MeshAxes
 from planner.errors import RequestError
 from planner.records.plan import Plan
 from planner.records.request import Request
+from service.host.errors import BadFile
 from service.operations.case import BUILTINS, Case
 from service.schemas.json.strict import NotJson, Refused, read_model
 from service.schemas.plan.file import MAX_PLAN_BYTES, PlanFile, read_plan
@@ -23,10 +24,6 @@ FILE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".stl", ".obj", ".ply")
 
 
 Read = TypeVar("Read")
-
-
-class BadFile(ValueError):
-    """A JSON file of the user's that cannot be used."""
 
 
 @dataclass(frozen=True)

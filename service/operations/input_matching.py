@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from anatomy.errors import ReadError
-from anatomy.readers.mask_folder import organ_name
+from anatomy.readers.file_names import organ_name
 from anatomy.structures import InputDigest
 
 

@@ -15,16 +15,16 @@ from service.operations.evaluate_case import evaluate_case
 from service.operations.plan_case import plan_case
 from service.operations.replan_case import replan_case
 from service.schemas.in_patient import MAX_FOUND_BYTES, EvaluateBody, NeedlesMeasured, ReplanBody
-from service.schemas.json.strict import read_model
-from service.schemas.plan.file import read_plan
-from service.schemas.request.model import MAX_REQUEST_BYTES, PlanRequest
-from service.schemas.result_kinds import (
-    JobResult,
-    ResultKind,
+from service.schemas.job_results import (
     evaluation_result,
     planning_result,
     replan_result,
 )
+from service.schemas.json.strict import read_model
+from service.schemas.plan.file import read_plan
+from service.schemas.request.model import MAX_REQUEST_BYTES, PlanRequest
+from service.schemas.result_kinds import ResultKind
+from service.schemas.result_text import JobResult
 
 ReportProgress = Callable[[Progress], None]
 

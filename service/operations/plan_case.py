@@ -2,15 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from anatomy.scene import Scene
-from planner.plan import PlanningResult, plan
 from planner.records.plan import Plan
 from planner.records.progress import GoOn, Progress
 from planner.records.request import Request
-from service.operations.case import Case, open_scene
+from service.operations.case import Case
+from service.operations.open_case import open_scene
 from service.operations.plan_scene import refuse_unverified
 from service.operations.time_limit import go_on_until
+
+if TYPE_CHECKING:
+    from planner.plan import PlanningResult
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +22,7 @@ class Planned:
     """A planning, and the scene it was made for."""
 
     scene: Scene
-    planning: PlanningResult
+    planning: "PlanningResult"
 
     @property
     def plan(self) -> Plan:
@@ -36,6 +40,9 @@ def plan_case(
     Raises AnatomyError for bad input, and Unverified.
     """
     made, resolved = open_scene(case, request)
+    # It takes long to load: an input that cannot be read is refused before.
+    from planner.plan import plan
+
     go_on: GoOn = go_on_until(resolved.search.time_limit_s, report)
     planning = plan(made, resolved, go_on)
     refuse_unverified("The plan", planning.plan.verification)

@@ -14,15 +14,12 @@ from planner.errors import RequestError
 from planner.records.plan import Plan
 from planner.records.request import Request
 from planner.records.verification import Verification
-from service.operations.case import Case, open_case, scene_of
+from service.host.errors import Unverified
+from service.operations.case import Case
 from service.operations.input_matching import refuse_left_out, refuse_other_files, refuse_other_roles
+from service.operations.open_case import open_case, scene_of
 from service.operations.own_verification import lacks_verification
 from service.schemas.plan.file import plan_sha256 as sha256_of_content
-
-
-class Unverified(Exception):
-    """A plan, or what is said of an implant, did not pass its verification: a fault of this software, so it
-    does not leave it."""
 
 
 def scene_of_plan(case: Case, claimed: Plan, plan_sha256: str) -> Scene:

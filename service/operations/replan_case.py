@@ -7,7 +7,6 @@ from planner.errors import RequestError
 from planner.records.followup import Replanned
 from planner.records.plan import Plan
 from planner.records.progress import Progress
-from planner.replan import MeasuredNeedle, replan
 from service.operations.case import Case
 from service.operations.plan_scene import refuse_unverified, scene_of_plan
 from service.operations.time_limit import go_on_until
@@ -28,6 +27,9 @@ def replan_case(
     """
     _refuse_unknown_paths(found, claimed)
     made = scene_of_plan(case, claimed, plan_sha256)
+    # It takes long to load: an input that cannot be read is refused before.
+    from planner.replan import MeasuredNeedle, replan
+
     go_on = go_on_until(claimed.request.search.time_limit_s, report)
     needles = tuple(to_record(needle, MeasuredNeedle) for needle in found.needles)
     replanned = replan(made, claimed, plan_sha256, needles, found.dropped(), go_on)

@@ -6,7 +6,8 @@ Numbers may differ by what other processors round differently; everything else m
 from collections.abc import Iterator
 from typing import Any
 
-from planner.records.plan import SOFTWARE, Plan
+from planner import SOFTWARE
+from planner.records.plan import Plan
 from planner.records.verification import Check
 from planner.records.wording.number_text import counted
 from service.schemas.json.strict import pointer

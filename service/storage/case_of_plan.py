@@ -4,9 +4,8 @@ from collections import Counter
 
 from planner.records.plan import Plan
 from service.operations.input_matching import exchanged
-from service.problems import Problem, problem
-from service.schemas.json.strict import FieldError
 from service.schemas.result_kinds import ResultKind
+from service.storage.errors import NoSuchCase, NotHeld, OtherFiles, SeveralCases
 from service.storage.file_store import StoredCase
 from service.storage.library import Library
 
@@ -14,35 +13,29 @@ from service.storage.library import Library
 def case_of_plan(library: Library, owner: str, plan: Plan, plan_id: str, named: str | None) -> StoredCase:
     """The case of that id, or where none is named the only one that the plan was made from.
 
-    Raises Problem for a case that is not there or was made from other files, and where several fit.
+    Raises CaseMismatch for a case that is not there or was made from other files, and where several fit.
     """
     if named is not None:
         return _named(library, owner, plan, named)
     made_from = library.cases_of(owner, ResultKind.PLAN, plan_id)
     if len(made_from) == 1:
         return library.stored(made_from[0])
-    detail = f"The plan was made from several cases: {', '.join(made_from)}. Name the one meant as 'case'."
-    raise problem("conflict", detail, (FieldError("/case", detail),))
+    raise SeveralCases(made_from)
 
 
 def _named(library: Library, owner: str, plan: Plan, case_id: str) -> StoredCase:
     try:
         stored = library.case(owner, case_id)
-    except Problem as error:
-        if error.report.kind != "not-found":
-            raise
-        detail = "There is no such case. POST /v1/cases makes one; leave it out to have it looked for."
-        errors = (FieldError("/case", detail),)
-        raise problem("invalid-request", f"The case is not stored. {detail}", errors) from None
+    except NotHeld:
+        raise NoSuchCase from None
     if not is_made_from(plan, stored):
-        detail = "The plan was made from other files than this case's. Name the plan's own case, or none."
-        raise problem("conflict", detail, (FieldError("/case", detail),))
+        raise OtherFiles
     return stored
 
 
 def is_made_from(plan: Plan, stored: StoredCase) -> bool:
-    """Whether a plan was made from the files of a case, each under its name. Raises Problem for a case of
-    which it is not kept what was read in it."""
+    """Whether a plan was made from the files of a case, each under its name. Raises DamagedInStore for a
+    case of which it is not kept what was read in it."""
     inputs = stored.description["inputs"]
     wanted = Counter((file.sha256, file.axes) for file in plan.inputs)
     if Counter((file["sha256"], file.get("axes")) for file in inputs) != wanted:

@@ -41,15 +41,16 @@ from service.host.damaged_file import (
     refuse_damaged,
     whole_text,
 )
+from service.host.disk_errors import FULL
 from service.host.process_lock import ProcessLock, is_alive, stale_locks
 from service.operations.case import Case
 from service.operations.case_files import kept_case_in
-from service.problems import FULL, Problem, damage_report, problem
 from service.schemas.plan.followup_file import MAX_RESULT_BYTES
-from service.schemas.result_kinds import JobResult, ResultKind, is_text_of
+from service.schemas.result_kinds import CASE, ResultKind
+from service.schemas.result_text import JobResult, is_text_of
 from service.schemas.skin_access import MAX_MAP_BYTES, is_map_of
 from service.storage.case_record import MAX_RECORD_BYTES, answered, is_sealed, read_record, write_record
-from service.storage.kept_bytes import CASE
+from service.storage.errors import DamagedInStore, NoAccessMap, NotHeld, StorageError, TooLarge
 
 ABANDONED_S = 24 * 3600.0
 """What lies aside longer than this was left by a service that died."""
@@ -63,8 +64,6 @@ PRIVATE = 0o600
 """The mode of every file: patients' anatomy."""
 
 _log = logging.getLogger("seedpath.store")
-
-_CALLED = {ResultKind.PLAN: "plan", ResultKind.EVALUATION: "evaluation", ResultKind.REPLAN: "replanning"}
 
 _ID = re.compile(r"[0-9a-f]{64}")
 
@@ -81,7 +80,7 @@ class StoredCase:
 
     @property
     def description(self) -> dict[str, Any]:
-        """What was read in it on arrival. Raises Problem where its record lacks it."""
+        """What was read in it on arrival. Raises DamagedInStore where its record lacks it."""
         if self.record.get("description") is None:
             place = f"cases/{self.record['id']}/{RECORD}"
             raise _told(DamagedFile(place, "it lacks what was read in the case", CASE_REMEDY))
@@ -174,7 +173,7 @@ class Store:
         try:
             stored = self.case(case_id)
             refuse_damaged(stored.case.kept)
-        except (Problem, DamagedFile):
+        except (StorageError, DamagedFile):
             return None
         return stored
 
@@ -233,9 +232,9 @@ class Store:
         return stored is not None and stored.is_sealed
 
     def case(self, case_id: str) -> StoredCase:
-        """The case of an id. Raises Problem when its record is damaged or missing, and OSError."""
+        """The case of an id. Raises NotHeld for what is no id, DamagedInStore, and OSError."""
         if not is_id(case_id):
-            raise no_such_case()
+            raise NotHeld(CASE)
         folder, place = self._cases / case_id, f"cases/{case_id}"
         # Its hash is looked at whenever it is read: it is small.
         text = self._text(folder / RECORD, CASE_REMEDY, lambda text: True, MAX_RECORD_BYTES)
@@ -264,7 +263,7 @@ class Store:
         """Keep what was made, and the plan within it first: who has the one can ask for the other.
 
         Where one cannot be written, those that were not there before are gone again. A process that is killed
-        in between leaves some, which nobody holds. Raises Problem for what is larger than is read again.
+        in between leaves some, which nobody holds. Raises TooLarge for what is larger than is read again.
         """
         files = [(self._file(one.kind, one.id), one.text) for one in (made.plan, made) if one is not None]
         files += [
@@ -291,9 +290,9 @@ class Store:
             remove(file)
 
     def kept(self, kind: ResultKind, result_id: str) -> bytes:
-        """The text of what was made. Raises Problem when it is damaged or missing, and OSError."""
+        """The text of what was made. Raises NotHeld for what is no id, DamagedInStore, and OSError."""
         if _ID.fullmatch(result_id) is None:
-            raise no_such(kind)
+            raise NotHeld(kind)
         return self._text(
             self._file(kind, result_id),
             RESULT_REMEDY,
@@ -316,24 +315,22 @@ class Store:
             self.kept(kind, result_id)
             if kind is ResultKind.PLAN:
                 self.access(result_id, kept_bytes)
-        except Problem as error:
-            return error.report.kind != "damaged"
+        except DamagedInStore:
+            return False
+        except StorageError:
+            return True
         return True
 
     def access(self, plan_id: str, kept_bytes: int) -> bytes:
         """The skin access map of a plan that is there. Plan and map took `kept_bytes`, 0 where that is not
         known: where the plan alone takes less, there was a map.
 
-        Raises Problem when it has none, or one that is damaged or lost, and OSError.
+        Raises NoAccessMap, DamagedInStore where it is damaged or lost, and OSError.
         """
         if not self.has_map(plan_id):
             if len(self.kept(ResultKind.PLAN, plan_id)) < kept_bytes:
                 raise _told(DamagedFile(self.place_of_map(plan_id), MISSING, RESULT_REMEDY))
-            detail = (
-                "There is no map of this plan: it was made while needles were in, or to add to an implant. "
-                "POST to the case's plans makes plans with maps."
-            )
-            raise problem("not-found", detail)
+            raise NoAccessMap
         whole = partial(is_map_of, plan_id)
         return self._text(self._map(plan_id), RESULT_REMEDY, whole, MAX_MAP_BYTES)
 
@@ -394,12 +391,11 @@ class Store:
 
 
 def _refuse_unreadable(files: list[tuple[Path, bytes]], maps: Path) -> None:
-    """Raises Problem for what would be said to be damaged when it is read."""
+    """Raises TooLarge for what would be said to be damaged when it is read."""
     for file, text in files:
         most = MAX_MAP_BYTES if file.parent == maps else MAX_RESULT_BYTES
         if len(text) > most:
-            detail = f"What was made takes {len(text) >> 20} MiB, and {most >> 20} MiB can be kept."
-            raise problem("limit-reached", f"{detail} Ask for less.")
+            raise TooLarge(len(text), most)
 
 
 def bytes_in(folder: Path) -> int:
@@ -427,22 +423,12 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-def _told(error: DamagedFile) -> Problem:
-    """The damage as a problem, once the log has it too."""
+def _told(error: DamagedFile) -> DamagedInStore:
+    """The damage as an error of the store, once the log has it too."""
     _log.error("%s", error)
-    return Problem(damage_report(error))
+    return DamagedInStore(error.field, error.value, error.remedy)
 
 
 def remedy_of(kind: str) -> str:
     """The way out where a case or a result is damaged."""
     return CASE_REMEDY if kind == CASE else RESULT_REMEDY
-
-
-def no_such_case() -> Problem:
-    """What is answered for a case that is not there, or is another's."""
-    return problem("not-found", "There is no such case. POST /v1/cases makes one.")
-
-
-def no_such(kind: ResultKind) -> Problem:
-    """What is answered for a result that is not there, or is another's."""
-    return problem("not-found", f"There is no such {_CALLED[kind]}.")

@@ -9,10 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, literal, select, update
 
+from service.schemas.result_kinds import CASE
 from service.storage.database.tables import holdings, owners, sizes
-
-CASE = "cases"
-"""The kind of a case; results have their made.ResultKind."""
 
 Thing = tuple[str, str]
 """ResultKind and id of a case or a result."""

@@ -1,12 +1,10 @@
-"""Kept plan: what is answered where a plan in the store cannot be read back."""
+"""Kept plan: the error of a plan in the store that cannot be read back."""
 
-from service.problems import Problem, problem
 from service.schemas.plan.file import Damaged, Unreadable
+from service.storage.errors import UnreadablePlan
 
 
-def unreadable_plan(error: Unreadable, plan_id: str) -> Problem:
-    """The plan by its address, why it cannot be read, and the way out. A plan of another version is whole: it
-    does not fit this one."""
-    kind = "damaged" if isinstance(error, Damaged) else "conflict"
-    detail = f"The plan /v1/plans/{plan_id} cannot be read back: {error.value}. {error.remedy}"
-    return problem(kind, f"{detail} POST the same request to its case's plans, which writes it anew.")
+def unreadable_plan(error: Unreadable, plan_id: str) -> UnreadablePlan:
+    """The plan by its id, why it cannot be read, and the way out. A plan of another version is whole: it does
+    not fit this one."""
+    return UnreadablePlan(plan_id, error.value, error.remedy, isinstance(error, Damaged))

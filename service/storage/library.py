@@ -8,16 +8,16 @@ from typing import Any
 from sqlalchemy import Connection, exists, select
 
 from planner.records.wording.number_text import counted
-from service.problems import Problem, problem, type_of
-from service.schemas.result_kinds import ResultKind
+from service.problems import type_of
+from service.schemas.result_kinds import CASE, ResultKind
 from service.storage.database.connection import Database
 from service.storage.database.tables import holdings, jobs
-from service.storage.file_store import Store, StoredCase, bytes_in, is_id, no_such, no_such_case
+from service.storage.errors import InUse, NotHeld, StorageError
+from service.storage.file_store import Store, StoredCase, bytes_in, is_id
 from service.storage.job import Job
 from service.storage.job_states import OPEN, State
 from service.storage.kept_bytes import counts, forget_size, kept_bytes, note_size, set_right, size_of, unsized
 from service.storage.ownership import (
-    CASE,
     LOCK,
     Holding,
     case_ids,
@@ -47,7 +47,7 @@ class Library:
 
     def grant_case(self, owner: str, case_id: str) -> tuple[StoredCase, bool] | None:
         """Have `owner` hold a case whose files are there, and say whether he did not before; None where they
-        are not there, or damaged. Raises Problem where he may keep no more."""
+        are not there, or damaged. Raises QuotaExceeded where he may keep no more."""
         # Before the transaction: hashing may take a while.
         if not self._store.is_whole(case_id):
             return None
@@ -67,7 +67,7 @@ class Library:
     def add_case(self, owner: str, folder: Path, record: dict[str, Any]) -> StoredCase:
         """Take in a case made aside, with its record, which holds its id.
 
-        Raises Problem where `owner` may keep no more.
+        Raises QuotaExceeded where `owner` may keep no more.
         """
         size = bytes_in(folder)
 
@@ -82,26 +82,26 @@ class Library:
         return self._database.write(change, LOCK, needed=False)
 
     def case(self, owner: str, case_id: str) -> StoredCase:
-        """A case. Raises Problem when `owner` holds none of that id, or its record is damaged."""
+        """A case. Raises NotHeld when `owner` holds none of that id, and DamagedInStore."""
         self.refuse_unheld(owner, case_id)
         try:
             return self._store.case(case_id)
-        except Problem:
+        except StorageError:
             # Its files go after its row: what was removed meanwhile is not damaged.
             self.refuse_unheld(owner, case_id)
             raise
 
     def refuse_unheld(self, owner: str, case_id: str) -> None:
-        """Raises Problem when `owner` holds no case of that id."""
+        """Raises NotHeld when `owner` holds no case of that id."""
         if not is_id(case_id) or not self._database.read(lambda c: case_ids(c, owner, CASE, case_id)):
-            raise no_such_case()
+            raise NotHeld(CASE)
 
     def remove_case(
         self, owner: str, case_id: str, refuse: Callable[[Connection], None] | None = None
     ) -> None:
         """Have `owner` hold a case no more. Its files go with it, unless something made from it is held.
 
-        Raises Problem when he does not hold it, or a job of his works on it, and what `refuse` raises, which
+        Raises NotHeld, InUse where a job of his works on it, and what `refuse` raises, which
         looks at the records as they are when it goes.
         """
         # Else he would hold it no more, and its files would stay.
@@ -111,38 +111,37 @@ class Library:
             own_job = exists().where(jobs.c.owner == owner, jobs.c.case_id == case_id, jobs.c.state.in_(OPEN))
             held = case_ids(connection, owner, CASE, case_id)
             if held and connection.scalar(select(own_job)):
-                raise problem("conflict", "A job works on this case. Cancel it first, or wait for its end.")
+                raise InUse(CASE)
             if held and refuse is not None:
                 refuse(connection)
             if not revoke(connection, owner, CASE, case_id):
-                raise no_such_case()
+                raise NotHeld(CASE)
 
         self._database.write(change, LOCK)
         self._drop_unneeded((case_id,))
 
     def result(self, owner: str, kind: ResultKind, result_id: str) -> bytes:
-        """The text of a result. Raises Problem when `owner` holds none of that id, or it is damaged."""
+        """The text of a result. Raises NotHeld, and DamagedInStore."""
         self.refuse_unheld_result(owner, kind, result_id)
         try:
             return self._store.kept(kind, result_id)
-        except Problem:
+        except StorageError:
             # Its file goes after its row: what was removed meanwhile is not damaged.
             self.refuse_unheld_result(owner, kind, result_id)
             raise
 
     def refuse_unheld_result(self, owner: str, kind: ResultKind, result_id: str) -> None:
-        """Raises Problem when `owner` holds no result of that id."""
+        """Raises NotHeld when `owner` holds no result of that id."""
         if not self.cases_of(owner, kind, result_id):
-            raise no_such(kind)
+            raise NotHeld(kind)
 
     def access(self, owner: str, plan_id: str) -> bytes:
-        """The skin access map of a plan. Raises Problem when `owner` holds no such plan, or it has no map, or
-        one that is damaged or lost."""
+        """The skin access map of a plan. Raises NotHeld, NoAccessMap, and DamagedInStore."""
         self.refuse_unheld_result(owner, ResultKind.PLAN, plan_id)
         kept_bytes = self._database.read(lambda c: size_of(c, ResultKind.PLAN, plan_id))
         try:
             return self._store.access(plan_id, kept_bytes)
-        except Problem:
+        except StorageError:
             # As a result's.
             self.refuse_unheld_result(owner, ResultKind.PLAN, plan_id)
             raise
@@ -171,7 +170,7 @@ class Library:
         """Have `owner` hold a result no more. Its file goes when nobody does; so do files of cases that only
         results still needed.
 
-        Raises Problem when he does not hold it, or a job of his works on it, and what `refuse` raises, which
+        Raises NotHeld, InUse where a job of his works on it, and what `refuse` raises, which
         looks at the records as they are when it goes.
         """
         self._store.refuse_removals_that_fail()
@@ -180,9 +179,9 @@ class Library:
             held = case_ids(connection, owner, kind, result_id) if is_id(result_id) else ()
             about = jobs.c.owner == owner, jobs.c.plan_id == result_id, jobs.c.state.in_(OPEN)
             if held and kind is ResultKind.PLAN and connection.scalar(select(exists().where(*about))):
-                raise problem("conflict", "A job works on this plan. Cancel it first, or wait for its end.")
+                raise InUse(kind)
             if not held:
-                raise no_such(kind)
+                raise NotHeld(kind)
             if refuse is not None:
                 refuse(connection)
             return revoke(connection, owner, kind, result_id)
@@ -214,7 +213,7 @@ class Library:
         return self._database.read(lambda c: listed(c, owner, kind, before, most, case_id))
 
     def stored(self, case_id: str) -> StoredCase:
-        """A case's files, for something made from it. Raises Problem when they are not there."""
+        """A case's files, for something made from it. Raises StorageError when they are not there."""
         return self._store.case(case_id)
 
     def orphans(self) -> list[tuple[str, str]]:

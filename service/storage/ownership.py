@@ -10,10 +10,9 @@ from dataclasses import dataclass, fields
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
 
-from service.schemas.result_kinds import ResultKind
+from service.schemas.result_kinds import CASE, ResultKind
 from service.storage.database.tables import holdings, jobs
 from service.storage.job_states import OPEN
-from service.storage.kept_bytes import CASE as CASE
 from service.storage.kept_bytes import add, counted
 
 LOCK = "store"

@@ -11,8 +11,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
-from service.problems import Problem, problem
-from service.settings import MIB
+from service.storage.errors import QuotaExceeded
 from service.storage.kept_bytes import kept_bytes
 
 
@@ -26,16 +25,16 @@ class Quota:
         self._counting = threading.Lock()
 
     def refuse_more(self, connection: Connection, owner: str, bytes: int) -> None:
-        """Raises Problem where `owner` may not keep so many more."""
+        """Raises QuotaExceeded where `owner` may not keep so many more."""
         if kept_bytes(connection, owner) + bytes > self._most_bytes:
-            raise self._full()
+            raise QuotaExceeded(self._most_bytes)
 
     @contextmanager
     def sending(self, owner: str, kept_bytes: int) -> Iterator[Callable[[int], None]]:
         """While the context lasts, what is yielded counts bytes that arrive of `owner`, who keeps so many.
         Fewer than none are given back.
 
-        It raises Problem where they are too many, with those of his other uploads.
+        It raises QuotaExceeded where they are too many, with those of his other uploads.
         """
         sent = 0
 
@@ -45,7 +44,7 @@ class Quota:
                 sent += bytes
                 self._sent[owner] += bytes
                 if bytes > 0 and kept_bytes + self._sent[owner] > self._most_bytes:
-                    raise self._full()
+                    raise QuotaExceeded(self._most_bytes)
 
         try:
             yield take
@@ -54,7 +53,3 @@ class Quota:
                 self._sent[owner] -= sent
                 # Who sends nothing is not remembered.
                 self._sent += Counter()
-
-    def _full(self) -> Problem:
-        most = f"{self._most_bytes / MIB:,.1f} MiB"
-        return problem("no-room", f"An owner may keep {most}. This is more: remove cases or results first.")

@@ -12,9 +12,10 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from service.problems import FULL, Problem, problem
+from service.host.disk_errors import FULL
 from service.settings import Settings
 from service.storage.database.address import address_of, file_of
+from service.storage.errors import NoRoom
 
 SLICES = 8
 """What is kept back is given up in so many steps [U]. Of 32 MiB each is what SQLite's write-ahead log takes
@@ -73,10 +74,10 @@ class ReservedSpace:
         return True
 
     def refuse_use(self) -> None:
-        """Raises Problem where what room there is, is for records alone: the reserve cannot be made whole, or
+        """Raises NoRoom where what room there is, is for records alone: the reserve cannot be made whole, or
         less than as much is free beside it. Raises OSError as `make` does."""
         if not (self.make() and self.has_room):
-            raise no_room()
+            raise NoRoom
 
     def give_up(self, least_share: float = 0.0) -> bool:
         """Give up a slice for records that cannot be written; False where no more than that share is left."""
@@ -152,12 +153,3 @@ def _is_beside(settings: Settings, file: Path) -> bool:
 def _records(settings: Settings) -> Path | None:
     """The file of the records; None where a server has them, on disks of its own."""
     return file_of(address_of(settings.database))
-
-
-def no_room() -> Problem:
-    """What is answered to who wants something kept, where only records may be written."""
-    return problem(
-        "no-room",
-        "The service's disk is full but for what is kept back for its records. Cancelling jobs and removing "
-        "cases and results works, and makes room; whoever runs the service can make more.",
-    )

@@ -7,12 +7,12 @@ plan's file, and kept. A case's is in its record.
 import logging
 from collections.abc import Sequence
 
-from service.problems import Problem
 from service.schemas.plan.file import Unreadable, read_kept_plan
 from service.schemas.plan_summary import PlanSummary, read_summary, summary_text
 from service.schemas.result_kinds import ResultKind
 from service.storage.case_summary import CaseSummary, case_summary_of
-from service.storage.database.connection import Database, Unavailable
+from service.storage.database.connection import Database
+from service.storage.errors import StorageError, Unavailable
 from service.storage.file_store import Store
 from service.storage.ownership import LOCK, Holding, summarise
 
@@ -38,13 +38,13 @@ class Summaries:
     def _of_case(self, held: Holding) -> CaseSummary | None:
         try:
             return case_summary_of(self._store.case(held.id).record)
-        except Problem:
+        except StorageError:
             return None
 
     def _made_again(self, held: Holding) -> PlanSummary | None:
         try:
             text = summary_text(read_kept_plan(self._store.kept(ResultKind.PLAN, held.id), held.id))
-        except (Problem, Unreadable) as error:
+        except (StorageError, Unreadable) as error:
             _log.warning("plan %s has no summary: %s", held.id, error)
             return None
         try:

@@ -21,13 +21,13 @@ from pathlib import Path
 
 from anatomy.errors import MAX_FIELD_LENGTH, shortened
 from anatomy.names.did_you_mean import did_you_mean
-from anatomy.readers.mask_folder import NIFTI_SUFFIXES, organ_name
+from anatomy.readers.file_names import NIFTI_SUFFIXES, is_surface, organ_name
 from anatomy.readers.mesh.mesh_axes import SEND_AXES, MeshAxes, parse_axes
-from anatomy.readers.mesh.mesh_files import is_surface
 from planner.errors import RequestError
 from planner.records.request import Request
+from service.host.errors import BadFile
 from service.operations.case import BUILTINS, Case
-from service.operations.input_files import BUILTIN_PREFIX, BadFile, input_from, is_target_file, request_file
+from service.operations.input_files import BUILTIN_PREFIX, input_from, is_target_file, request_file
 
 TABLE_SUFFIX = ".csv"
 COLUMNS = ("case", "input", "names", "target", "ct", "request", "mesh_axes")

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from anatomy.errors import ReadError
-from anatomy.readers.mask_folder import NIFTI_SUFFIXES
-from anatomy.readers.mesh.mesh_files import SURFACE_SUFFIXES
+from anatomy.readers.file_names import NIFTI_SUFFIXES, SURFACE_SUFFIXES
 from service.host.atomic_write import flush
 from service.operations.case import Case
 from service.operations.case_files import StoredFile, content_of, identify, sha256_of

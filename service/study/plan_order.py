@@ -8,7 +8,8 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from planner.records.plan import SOFTWARE, Plan
+from planner import SOFTWARE
+from planner.records.plan import Plan
 from planner.records.request import Request
 from service.schemas.request.writer import request_to_json
 from service.schemas.result_kinds import ResultKind

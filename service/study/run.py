@@ -13,12 +13,12 @@ from planner.records.plan import Plan
 from service.jobs.dispatcher import Dispatcher
 from service.jobs.job_table import JobTable
 from service.operations.job_tasks import Work
-from service.problems import Problem
 from service.schemas.plan.file import Unreadable, read_kept_plan
 from service.schemas.result_kinds import ResultKind
 from service.settings import Settings, SettingsError
 from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate
+from service.storage.errors import StorageError
 from service.storage.file_store import Store
 from service.storage.job import Job
 from service.storage.job_states import OPEN, State
@@ -120,7 +120,7 @@ def _plan(store: Store, job: Job) -> Plan | None:
     assert job.result_id is not None
     try:
         return read_kept_plan(store.kept(ResultKind.PLAN, job.result_id), job.result_id)
-    except (Problem, Unreadable):
+    except (StorageError, Unreadable):
         return None
 
 

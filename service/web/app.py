@@ -10,8 +10,9 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
-from planner.records.plan import SOFTWARE
+from planner import SOFTWARE
 from planner.records.wording.number_text import counted
+from service.host.disk_errors import FULL
 from service.host.periodic_thread import run_bounded
 from service.host.private_files import make_private
 from service.interactive.appraisers import Appraisers
@@ -23,7 +24,6 @@ from service.jobs.job_table import JobTable
 from service.maintenance.retention.policy import policy_of
 from service.maintenance.retention.rounds import Retention, RetentionRounds
 from service.operations.job_tasks import WORK, Work
-from service.problems import FULL
 from service.schemas.appraisal import NeedlesBody
 from service.schemas.in_patient import EvaluateBody, ReplanBody
 from service.schemas.slices import SlicesBody

@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 from service.jobs.dispatcher import Dispatcher
 from service.jobs.job_table import JobTable
 from service.logs import audit
-from service.storage.database.connection import Unavailable
+from service.storage.errors import Unavailable
 from service.storage.reserved_space import ReservedSpace
 
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0)

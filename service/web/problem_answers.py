@@ -1,7 +1,11 @@
-"""Answers of problems: how each becomes an HTTP answer (RFC 9457), and what OpenAPI says of it."""
+"""Problem answers: what the service answers over HTTP when it cannot do what was asked (RFC 9457).
+
+Routes raise `Problem`; the layers below raise errors of their own, which become problems here.
+"""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -10,16 +14,18 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from service.problems import KINDS, Problem, Report, disk_report
-from service.schemas.json.strict import FieldError, pointer
-from service.storage.database.connection import Unavailable
+from planner.records.wording.number_text import counted
+from service.host.errors import ServiceError
+from service.jobs.error_reports import disk_report, report_of
+from service.jobs.errors import TooManyWaiting
+from service.problems import KINDS, Report
+from service.schemas.json.strict import FieldError, NotJson, Refused, pointer
+from service.storage.errors import Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 
-
 RETRY_AFTER_S = 5
 """When a client should come back after a service that is busy, or whose database is away [U]."""
-
 
 _log = logging.getLogger("seedpath.http")
 
@@ -39,6 +45,46 @@ class ProblemModel(BaseModel):
     status: int
     detail: str
     errors: list[FieldErrorModel]
+
+
+@dataclass(eq=False)
+class Problem(ServiceError):
+    """Raised by routes; answered as its report."""
+
+    report: Report
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def problem(kind: str, detail: str, errors: Sequence[FieldError] = ()) -> Problem:
+    """A problem to raise."""
+    return Problem(Report(kind, detail, tuple(errors)))
+
+
+def problem_of(error: ServiceError) -> Problem:
+    """The problem that an error of a layer below is answered as."""
+    if isinstance(error, Problem):
+        return error
+    report = report_of(error)
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyWaiting) else {}
+    return Problem(report, _later(report) | headers)
+
+
+def _later(report: Report) -> dict[str, str]:
+    """When to come back where the service is away or busy."""
+    return {"Retry-After": str(RETRY_AFTER_S)} if KINDS[report.kind].status == 503 else {}
+
+
+def part_problem(kind: str, part: str, detail: str) -> Problem:
+    """What is wrong with one part of a form."""
+    return problem(kind, f"{part}: {detail}", (FieldError(pointer((part,)), detail),))
+
+
+def json_problem(error: NotJson | Refused) -> Problem:
+    """What is wrong with a JSON body."""
+    if isinstance(error, NotJson):
+        return problem("malformed-json", f"The body cannot be read as JSON. {error}")
+    fields = counted(len(error.errors), "field")
+    return problem("invalid-request", f"The request has {fields} wrong.", error.errors)
 
 
 def answer(report: Report, headers: Mapping[str, str] | None = None) -> JSONResponse:
@@ -65,8 +111,12 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Problem)
     async def _problem(request: Request, error: Problem) -> JSONResponse:
-        later = {"Retry-After": str(RETRY_AFTER_S)} if KINDS[error.report.kind].status == 503 else {}
-        return answer(error.report, later | dict(error.headers))
+        return answer(error.report, _later(error.report) | dict(error.headers))
+
+    @app.exception_handler(ServiceError)
+    async def _refused(request: Request, error: ServiceError) -> JSONResponse:
+        refused = problem_of(error)
+        return answer(refused.report, refused.headers)
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:

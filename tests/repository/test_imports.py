@@ -35,6 +35,7 @@ ALLOWED_TO_VERIFY = {
     "anatomy.patient.target",
     "anatomy.names.target_names",
     "anatomy.patient.target_parts",
+    "anatomy.runtime.jit_cache",
     "anatomy.runtime.parallel",
     "anatomy.patient.body.view_ends",
     "anatomy.patient.lung_voids",
@@ -68,9 +69,9 @@ ALLOWED_TO_VERIFY = {
     "planner.sources",
 }
 """Frames, structures, the scene with the modules it stands on, the plan's data types and the sentences
-written from them, threads, the published tables of sources and of organ limits, and
-the table of organs' names: nothing that verification
-checks (design: no distance field, no search, no measuring, no scoring)."""
+written from them, threads, the folder of compiled loops, the published tables of sources and of organ limits,
+and the table of organs' names: nothing that verification checks (design: no distance field, no search, no
+measuring, no scoring)."""
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import plan_work as fakes
 import pytest
 from service_process import Service, eventually, running
 
-from planner.records.plan import SOFTWARE
+from planner import SOFTWARE
 from service.client import Altered, Client, ProblemError, Withdrawn
 from service.operations.job_tasks import Work
 from service.settings import Settings

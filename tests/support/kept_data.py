@@ -17,7 +17,8 @@ from service.maintenance.backup.make import BackupResult, back_up
 from service.maintenance.backup.rows import needed
 from service.operations.case_files import StoredFile, content_of, identify
 from service.problems import Report
-from service.schemas.result_kinds import JobResult, ResultKind
+from service.schemas.result_kinds import ResultKind
+from service.schemas.result_text import JobResult
 from service.schemas.skin_access import write_access
 from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate

@@ -14,7 +14,9 @@ from types import CodeType, ModuleType
 
 from beartype import BeartypeConf, beartype
 
-COMPILED = frozenset({"njit", "jit", "vectorize", "guvectorize", "cfunc", "overload", "loop", "inlined"})
+COMPILED = frozenset(
+    {"njit", "jit", "vectorize", "guvectorize", "cfunc", "overload", "loop", "jit_checked", "inlined"}
+)
 """Numba's decorators, and the planner's own of `anatomy.runtime.jit`."""
 
 CHECKED = beartype(conf=BeartypeConf(is_pep484_tower=True))

@@ -24,11 +24,11 @@ from service.logs.audit import FOR_REMOVALS, AuditHandler, audit_to
 from service.logs.json_lines import AUDIT
 from service.logs.rotation import NEVER, Rotation
 from service.operations.job_tasks import Work
-from service.problems import Problem
 from service.settings import Settings
 from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate
 from service.storage.database.tables import holdings
+from service.storage.errors import NoRoom
 from service.storage.reserved_space import (
     SLICES,
     ReservedSpace,
@@ -240,7 +240,7 @@ def test_files_in_folders_of_others_are_left_alone(tmp_path: Path) -> None:
     lines, rows = audit_room(settings), records_room(settings)
     given = [sum(1 for _ in iter(room, False)) for room in (lines, rows)]
     assert given == [SLICES // 2, SLICES // 2]
-    with pytest.raises(Problem), pytest.MonkeyPatch.context() as patched:
+    with pytest.raises(NoRoom), pytest.MonkeyPatch.context() as patched:
         Disk(patched).free = 0
         reserve_of(settings).refuse_use()
     assert own.read_text() == "of whoever has the folder\n"

@@ -13,6 +13,7 @@ from anatomy.scene import scene
 from anatomy.structures import Role
 from planner.records.paths import Aim
 from planner.records.plan import Plan, Status
+from service.cli import exit_status
 from service.cli import main as cli
 from service.schemas.plan.file import read_plan
 from service.schemas.plan.followup_file import read_evaluation, read_replanned
@@ -35,7 +36,7 @@ def chest_plans(real_case: Path, tmp_path_factory: pytest.TempPathFactory) -> di
     folder = tmp_path_factory.mktemp("plans")
     files = {target: folder / f"{target}.json" for target in TARGETS}
     for target, file in files.items():
-        assert cli.main(["plan", *chest_input(real_case, target), "-o", str(file)]) == cli.PLANNED
+        assert cli.main(["plan", *chest_input(real_case, target), "-o", str(file)]) == exit_status.DONE
     return files
 
 
@@ -53,7 +54,7 @@ def test_a_chest_is_searched_whole_and_its_plan_holds(
     assert plan.dose is not None and plan.needle_set is not None and plan.needle_set.gap <= 0.05
     assert plan.verification is not None and plan.verification.passed
     arguments = chest_input(real_case, target)
-    assert cli.main(["check", str(chest_plans[target]), *arguments]) == cli.PLANNED
+    assert cli.main(["check", str(chest_plans[target]), *arguments]) == exit_status.DONE
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -90,7 +91,7 @@ def test_the_order_is_by_lung_and_paths_without_lung_come_first(chest_plans: dic
 def test_a_plan_for_one_target_fails_for_another(chest_plans: dict[str, Path], real_case: Path) -> None:
     asked = chest_input(real_case, "station_3A")
     # The request names station_4R, which the files then lack.
-    assert cli.main(["check", str(chest_plans["station_4R"]), *asked]) == cli.BAD_INPUT
+    assert cli.main(["check", str(chest_plans["station_4R"]), *asked]) == exit_status.BAD_INPUT
 
 
 @pytest.mark.parametrize("target", ["pancreas", "vertebrae_T12"])
@@ -101,13 +102,13 @@ def test_a_totalsegmentator_result_is_planned_as_it_is(target: str, shared: Path
     file, request = tmp_path / "plan.json", tmp_path / "request.json"
     # Whole organs are no lesions: their paths alone are asked for.
     request.write_text('{"prescription": null}')
-    assert cli.main(["plan", *given, "--request", str(request), "-o", str(file)]) == cli.PLANNED
+    assert cli.main(["plan", *given, "--request", str(request), "-o", str(file)]) == exit_status.DONE
     plan = plan_in(file)
     assert plan.search.complete
     assert dict(plan.roles)[target] == "target"
     # Lung bases only: what a chest would show is named as missing.
     assert "esophagus" in plan.missing_structures
-    assert cli.main(["check", str(file), *given]) == cli.PLANNED
+    assert cli.main(["check", str(file), *given]) == exit_status.DONE
 
 
 def seeds_found(plan: Plan) -> list[dict[str, object]]:
@@ -145,7 +146,7 @@ def test_an_implant_that_lacks_seeds_is_evaluated_and_brought_back(
     assert made.supplement.verification is not None and made.supplement.verification.passed
     # Where seeds lie by chance V150 may be missed by a little: then the exit code says it.
     brought_back = made.supplement.outcome.status is Status.PLANNED
-    assert ended == (cli.PLANNED if brought_back else cli.NOT_PLANNED)
+    assert ended == (exit_status.DONE if brought_back else exit_status.NOT_ALL)
 
 
 def test_a_set_is_replanned_around_needles_that_are_in(
@@ -159,7 +160,7 @@ def test_a_set_is_replanned_around_needles_that_are_in(
     needles = needles_measured(plan_in(file))
     measured.write_text(json.dumps({"needles": needles}))
     given = [str(file), *chest_input(real_case, "station_4R"), "--needles", str(measured), "-o", str(written)]
-    assert cli.main(["replan", *given]) in (cli.PLANNED, cli.NOT_PLANNED)
+    assert cli.main(["replan", *given]) in (exit_status.DONE, exit_status.NOT_ALL)
     made = read_replanned(written.read_bytes()).plan
     kept = [p for p in made.paths if p.aim is Aim.GIVEN]
     tips = sorted(tuple(n["tip_mm"]) for n in needles)

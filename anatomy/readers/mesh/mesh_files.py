@@ -15,8 +15,6 @@ from anatomy.geometry.surfaces import checked_surface
 from anatomy.readers.mesh.mesh_axes import MeshAxes, is_ascii_stl, stated_axes
 from anatomy.readers.size_limits import MAX_SURFACE_BYTES, check_file_size
 
-SURFACE_SUFFIXES = (".stl", ".obj", ".ply")
-
 _DAMAGED = (
     ValueError,
     KeyError,
@@ -37,11 +35,6 @@ _MATERIAL = re.compile(rb"usemtl [^\n]*")
 
 # What is wrong with a file is told by our own errors; trimesh would print tracebacks of it beside them.
 logging.getLogger("trimesh").setLevel(logging.CRITICAL)
-
-
-def is_surface(path: Path) -> bool:
-    """Whether the file's name is that of a mesh."""
-    return path.suffix.lower() in SURFACE_SUFFIXES
 
 
 def axes_stated_in(path: Path) -> MeshAxes | None:

@@ -1,13 +1,13 @@
 """Names of uploaded files: kept, because readers take structure names from them, and so made safe."""
 
-from service.problems import part_problem
+from service.host.errors import UnusableUpload
 
 MAX_FILE_NAME_BYTES = 200
 """Room for a suffix below the 255 bytes that common file systems allow."""
 
 
 def refuse_bad_name(part: str, name: str) -> None:
-    """Raises Problem for a file name that is empty, hidden, too long, a path, or holds control characters."""
+    """Raises UnusableUpload for a name that is empty, hidden, too long, a path, or has control characters."""
     bad = (
         not name
         or name.startswith(".")
@@ -16,6 +16,4 @@ def refuse_bad_name(part: str, name: str) -> None:
     )
     if bad:
         shown = ascii(name[:60])
-        raise part_problem(
-            "malformed-upload", part, f"{shown} is no usable file name. Give a plain, short one."
-        )
+        raise UnusableUpload(part, f"{shown} is no usable file name. Give a plain, short one.")

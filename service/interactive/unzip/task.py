@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from service.host.errors import UnusableUpload
 from service.interactive.unzip.unzip import ZipLimits, stated_bytes, unpack
 from service.operations.job_tasks import ReportProgress
-from service.problems import Problem, Report
 
 Take = Callable[[int], None]
-"""Counts bytes of an owner as they come in, or go again (below 0). Raises Problem where they are too many."""
+"""Counts bytes of an owner as they come in, or go again (below 0). Raises QuotaExceeded."""
 
-Outcome = int | Report | OSError
+Outcome = int | UnusableUpload | OSError
 """Bytes; or what is wrong with the zip; or with the disk."""
 
 
@@ -19,8 +19,8 @@ def state_zip(report: ReportProgress, archive: Path, limits: ZipLimits) -> Outco
     del report
     try:
         return stated_bytes(archive, limits)
-    except Problem as refused:
-        return refused.report
+    except UnusableUpload as refused:
+        return refused
 
 
 def unpack_zip(report: ReportProgress, archive: Path, folder: Path, limits: ZipLimits) -> Outcome:
@@ -30,16 +30,14 @@ def unpack_zip(report: ReportProgress, archive: Path, folder: Path, limits: ZipL
         for left in folder.iterdir():
             left.unlink()
         return unpack(archive, folder, limits)
-    except Problem as refused:
-        return refused.report
+    except UnusableUpload as refused:
+        return refused
     except OSError as error:
         return error
 
 
 def bytes_of(outcome: Outcome) -> int:
-    """The bytes. Raises Problem and OSError where there are none."""
-    if isinstance(outcome, Report):
-        raise Problem(outcome)
-    if isinstance(outcome, OSError):
-        raise outcome
-    return outcome
+    """The bytes. Raises UnusableUpload and OSError where there are none."""
+    if isinstance(outcome, int):
+        return outcome
+    raise outcome

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anatomy.readers.input_kinds import is_desktop_file, is_document
+from service.host.errors import UnusableUpload
 from service.interactive.unzip.file_names import refuse_bad_name
 from service.interactive.unzip.zip_end import zip_end
-from service.problems import Problem, part_problem
 from service.settings import MIB, Settings
 
 CHUNK_BYTES = MIB
@@ -89,7 +89,7 @@ class ZipLimits:
 def stated_bytes(archive: Path, limits: ZipLimits) -> int:
     """The bytes that the files of `archive` are said to unpack to; they unpack to no more.
 
-    Raises Problem for a damaged, encrypted, empty, oversized or hostile archive.
+    Raises UnusableUpload for a damaged, encrypted, empty, oversized or hostile archive.
     """
     with _opened(archive, limits) as opened:
         return sum(entry.file_size for entry, _ in _checked(opened, limits, archive))
@@ -98,8 +98,8 @@ def stated_bytes(archive: Path, limits: ZipLimits) -> int:
 def unpack(archive: Path, folder: Path, limits: ZipLimits) -> int:
     """Unpack the files of `archive` into `folder`, which must be empty. Returns their bytes.
 
-    The folders around all files are taken off. Raises Problem as `stated_bytes` does, and for damaged files;
-    what was unpacked by then is the caller's to remove.
+    The folders around all files are taken off. Raises UnusableUpload as `stated_bytes` does, and for damaged
+    files; what was unpacked by then is the caller's to remove.
     """
     with _opened(archive, limits) as opened:
         return sum(_copy(opened, entry, folder / name) for entry, name in _checked(opened, limits, archive))
@@ -121,13 +121,13 @@ def _opened(archive: Path, limits: ZipLimits) -> zipfile.ZipFile:
     return opened
 
 
-def _too_many(limits: ZipLimits) -> Problem:
-    return part_problem("too-large", "file", f"the zip holds more than {limits.files} files.")
+def _too_many(limits: ZipLimits) -> UnusableUpload:
+    return UnusableUpload("file", f"the zip holds more than {limits.files} files.", is_too_large=True)
 
 
 @contextmanager
 def _damage_told() -> Iterator[None]:
-    """Raise Problem where what is read within is damaged."""
+    """Raise UnusableUpload where what is read within is damaged."""
     try:
         yield
     except _DAMAGED:
@@ -139,9 +139,9 @@ def _damage_told() -> Iterator[None]:
         raise _damaged() from None
 
 
-def _damaged() -> Problem:
+def _damaged() -> UnusableUpload:
     detail = "the zip is damaged, or of a kind not read here. Pack it again."
-    return part_problem("malformed-upload", "file", detail)
+    return UnusableUpload("file", detail)
 
 
 def _checked(opened: zipfile.ZipFile, limits: ZipLimits, archive: Path) -> list[tuple[zipfile.ZipInfo, str]]:
@@ -152,7 +152,7 @@ def _checked(opened: zipfile.ZipFile, limits: ZipLimits, archive: Path) -> list[
         if not entry.filename.endswith(("/", "\\")) and not _ignored(parts := _parts(entry.filename))
     ]
     if not entries:
-        raise part_problem("malformed-upload", "file", "the zip holds no file. Pack the masks or surfaces.")
+        raise UnusableUpload("file", "the zip holds no file. Pack the masks or surfaces.")
     if len(entries) > limits.files:
         raise _too_many(limits)
     for entry, parts in entries:
@@ -160,19 +160,15 @@ def _checked(opened: zipfile.ZipFile, limits: ZipLimits, archive: Path) -> list[
     # Documents may lie elsewhere: statistics above the masks, a README beside their folder.
     inputs = [(entry, parts) for entry, parts in entries if not is_document(parts[-1])]
     if len({parts[:-1] for _, parts in inputs or entries}) > 1:
-        raise part_problem(
-            "malformed-upload", "file", "the zip holds several folders. Pack the files of one folder."
-        )
+        raise UnusableUpload("file", "the zip holds several folders. Pack the files of one folder.")
     for _, parts in entries:
         refuse_bad_name("file", parts[-1])
     named = {parts[-1]: entry for entry, parts in reversed(entries)}
     if len({parts[-1] for _, parts in inputs}) < len(inputs):
-        raise part_problem(
-            "malformed-upload", "file", "the zip holds two files of one name. Keep one of them."
-        )
+        raise UnusableUpload("file", "the zip holds two files of one name. Keep one of them.")
     growth = int(limits.growth * max(archive.stat().st_size, SMALL_ZIP_BYTES))
     if sum(entry.file_size for entry in named.values()) > min(limits.bytes, growth):
-        raise part_problem("too-large", "file", "the zip unpacks to more than this service takes.")
+        raise UnusableUpload("file", "the zip unpacks to more than this service takes.", is_too_large=True)
     return [(entry, name) for name, entry in named.items()]
 
 
@@ -191,17 +187,13 @@ def _refuse_hostile(entry: zipfile.ZipInfo, parts: tuple[str, ...]) -> None:
     name = entry.filename[:MOST_SHOWN]
     if parts[0] == "" or ".." in parts or _DRIVE.fullmatch(parts[0]):
         what = "leads out of its folder. Remove it." if entry.filename else "has no name. Pack it again."
-        raise part_problem("malformed-upload", "file", f"{name!a} in the zip {what}")
+        raise UnusableUpload("file", f"{name!a} in the zip {what}")
     if stat.S_ISLNK(entry.external_attr >> 16):
-        raise part_problem(
-            "malformed-upload", "file", f"{name!a} in the zip is a link. Pack the file itself."
-        )
+        raise UnusableUpload("file", f"{name!a} in the zip is a link. Pack the file itself.")
     if entry.flag_bits & 0x1:
-        raise part_problem(
-            "malformed-upload", "file", f"{name!a} in the zip is encrypted. Pack it in the clear."
-        )
+        raise UnusableUpload("file", f"{name!a} in the zip is encrypted. Pack it in the clear.")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise part_problem("malformed-upload", "file", f"{name!a} is packed by a rare method. Use deflate.")
+        raise UnusableUpload("file", f"{name!a} is packed by a rare method. Use deflate.")
 
 
 def _copy(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> int:

@@ -9,11 +9,11 @@ from typing import Any
 
 from service.host.damaged_file import is_of_the_file
 from service.host.digests import opened
-from service.schemas.result_kinds import ResultKind, is_text_of
+from service.schemas.result_kinds import CASE, ResultKind
+from service.schemas.result_text import is_text_of
 from service.schemas.skin_access import is_map_of
 from service.storage.case_record import read_record
 from service.storage.file_store import RECORD
-from service.storage.ownership import CASE
 
 FOLDERS = {
     ResultKind.PLAN: "plans",

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from planner.records.plan import SOFTWARE
+from planner import SOFTWARE
 from service.host.atomic_write import flush
 from service.host.timestamp import rfc3339
 from service.maintenance.backup.copying import BackupCopier

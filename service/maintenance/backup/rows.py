@@ -8,12 +8,12 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, func, insert, select, text
 
 from service.maintenance.backup.manifest import BackupError, ItemId
-from service.schemas.result_kinds import ResultKind
+from service.schemas.result_kinds import CASE, ResultKind
 from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate, newest, revision
 from service.storage.database.tables import holdings, jobs, metadata
 from service.storage.job_states import OPEN
-from service.storage.ownership import CASE, everything
+from service.storage.ownership import everything
 
 AT_ONCE = 1000
 """Rows that are copied together [U]."""

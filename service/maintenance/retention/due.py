@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from service.maintenance.retention.policy import Policy, before_s
-from service.storage.ownership import CASE
+from service.schemas.result_kinds import CASE
 
 
 @dataclass(frozen=True)

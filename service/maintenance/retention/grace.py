@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from service.host.atomic_write import write_atomically
+from service.host.disk_errors import FULL
 from service.logs.rotation import DAY_S
 from service.maintenance.retention.policy import Policy
-from service.problems import FULL
 
 GRACE_S = DAY_S
 """How long nothing goes, and the longest time between rounds that raises no doubt [U]."""

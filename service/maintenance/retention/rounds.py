@@ -19,13 +19,13 @@ from service.logs.rotation import rotated_files
 from service.maintenance.retention.due import Due, HoldingRow, Key, due
 from service.maintenance.retention.grace import GracePeriod
 from service.maintenance.retention.policy import Policy, before_s
-from service.problems import Problem
-from service.schemas.result_kinds import ResultKind
-from service.storage.database.connection import Database, Unavailable
+from service.schemas.result_kinds import CASE, ResultKind
+from service.storage.database.connection import Database
 from service.storage.database.tables import holdings, jobs, sizes
+from service.storage.errors import StorageError, Unavailable
 from service.storage.job_states import OPEN
 from service.storage.library import Library
-from service.storage.ownership import CASE, LAST_USED, has_results, last_used_s
+from service.storage.ownership import LAST_USED, has_results, last_used_s
 
 EVERY_S = 3600.0
 """Between two rounds [U]."""
@@ -97,7 +97,7 @@ class Retention:
             else:
                 kind = ResultKind(one.kind)
                 self._library.remove_result(one.owner, kind, one.id, lambda c: _note_unused(c, one))
-        except (StillUsed, Problem):
+        except (StillUsed, StorageError):
             # It is used again, or gone already.
             return False
         return True

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from service.storage.database.address import address_of, file_of
+from service.storage.errors import Damaged, Unavailable
 
 T = TypeVar("T")
 
@@ -39,19 +40,6 @@ POSTGRES = {
 
 PAUSE_S = 0.2
 """Between two attempts [U]."""
-
-
-class Unavailable(Exception):
-    """The database is away, and stayed so for as long as was waited for it."""
-
-    @property
-    def reason(self) -> str:
-        """What the driver said, for those who run the service; empty where it said nothing."""
-        return "" if self.__cause__ is None else driver_said(self.__cause__)
-
-
-class Damaged(Unavailable):
-    """The database's file is there, and is none that can be read: waiting does not help."""
 
 
 class Database:
@@ -151,11 +139,6 @@ def _may_pass(error: Exception) -> bool:
 _PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR)
 
 _DISK = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_READONLY: errno.EROFS}
-
-
-def driver_said(error: BaseException) -> str:
-    """The first line of what a driver said. Drivers repeat no password."""
-    return str(getattr(error, "orig", error)).strip().partition("\n")[0]
 
 
 _LACK_ROOM = (

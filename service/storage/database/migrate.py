@@ -15,8 +15,9 @@ from sqlalchemy.exc import DBAPIError
 
 from anatomy.errors import AnatomyError
 from service.storage.database.address import SETTING, file_of, refuse_unusable
-from service.storage.database.connection import Damaged, Database, driver_said
+from service.storage.database.connection import Database
 from service.storage.database.shape import refuse_other_shape
+from service.storage.errors import Damaged, driver_said
 
 _LOCK = "migrations"
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from service.host.errors import ServiceError
 from service.host.periodic_thread import PeriodicThread
-from service.problems import Problem
-from service.storage.database.connection import Unavailable
+from service.storage.errors import Unavailable
 
 T = TypeVar("T")
 
@@ -18,7 +18,7 @@ EVERY_S = 1.0
 MAX_AGE_S = 10.0
 """An answer that is older says nothing about now [U]."""
 
-ERRORS = (OSError, Unavailable, Problem)
+ERRORS = (OSError, Unavailable, ServiceError)
 """What disks and databases raise, and who looks after room."""
 
 

@@ -7,16 +7,19 @@ What was found out too long ago counts as trouble.
 from dataclasses import dataclass
 
 from planner.records.wording.number_text import counted
+from service.host.errors import ServiceError
 from service.host.periodic_thread import run_bounded
 from service.jobs.dispatcher import Dispatcher
+from service.jobs.error_reports import disk_report, report_of
 from service.jobs.heartbeat_monitor import WorkforceStatus
 from service.jobs.job_table import JobTable
-from service.problems import Problem, Report, disk_report
+from service.problems import Report
 from service.settings import Settings
 from service.storage.database.connection import Database
 from service.storage.file_store import Store
 from service.storage.reserved_space import ReservedSpace
 from service.web.health.background_check import BackgroundCheck
+from service.web.problem_answers import Problem
 
 PATIENCE_S = 1.0
 """How long one check waits for a database that is away [U]."""
@@ -76,7 +79,7 @@ class HealthMonitor:
         )
 
     def _refuse_disk(self) -> None:
-        """Raises OSError where nothing can be written, and Problem where only records may be."""
+        """Raises OSError where nothing can be written, and NoRoom where only records may be written."""
         self._store.try_to_write()
         self._reserve.refuse_use()
 
@@ -97,8 +100,8 @@ def _reported(error: Exception | None) -> Report | None:
     match error:
         case None:
             return None
-        case Problem():
-            return error.report
+        case ServiceError():
+            return report_of(error)
         case OSError():
             return disk_report(error)
     return _silent(str(error))

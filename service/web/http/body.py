@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect, Request
 
-from service.problems import json_problem, problem
 from service.schemas.json.strict import Model, NotJson, Refused, read_model
 from service.web.http.owner import held_by, owner_of
+from service.web.problem_answers import json_problem, problem
 from service.web.services import state_of
 
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from service.problems import problem
+from service.web.problem_answers import problem
 
 Result = TypeVar("Result")
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from service.problems import problem
 from service.web.middleware.gzip_etags import SUFFIX
+from service.web.problem_answers import problem
 
 _TAG = re.compile(r'(W/)?("[^"]*")')
 

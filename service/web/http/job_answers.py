@@ -11,13 +11,12 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
-from service.problems import problem
 from service.schemas.result_kinds import ResultKind
 from service.storage.job import Job, NewJob
 from service.storage.job_states import FINAL, State
 from service.web.http.etags import unless_known
 from service.web.http.owner import owner_of
-from service.web.problem_answers import MEDIA_TYPE
+from service.web.problem_answers import MEDIA_TYPE, problem
 from service.web.services import state_of
 
 PREFER: dict[str, Any] = {

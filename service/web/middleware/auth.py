@@ -16,18 +16,18 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from planner.records.plan import SOFTWARE
+from planner import SOFTWARE
 from service.host.loopback import is_loopback
-from service.logs.audit import has_place, unnoted
+from service.logs.audit import has_place
 from service.logs.json_lines import AUDIT, in_line, request_id
 from service.logs.keyless import KeylessLineLimit
-from service.problems import KINDS, Problem, problem
+from service.problems import KINDS
 from service.web.metrics import Metrics
 from service.web.middleware.cors import foreign_page
 from service.web.middleware.keys import Key, Keys, KeysError
 from service.web.middleware.rate_limit import HeldBytes, RateLimiter, keyless_account, too_many
 from service.web.middleware.revocation import Revocation
-from service.web.problem_answers import answer
+from service.web.problem_answers import Problem, answer, problem
 
 _log = logging.getLogger("seedpath.auth")
 
@@ -150,7 +150,7 @@ class AuthMiddleware:
             self._admit(scope, seen)
             assert seen.owner is not None
             if not seen.is_noted and not UNNOTED.fullmatch(scope["path"]):
-                raise unnoted()
+                raise _unnoted()
             wait_s = self._rate_limiter.take(seen.account)
             if wait_s is not None:
                 raise too_many(wait_s)
@@ -279,6 +279,15 @@ def _refuse_others(scope: Scope, headers: Headers) -> None:
     for name in PASSED_ON:
         if name in headers:
             raise problem("not-local", f"A proxy passed this on ({name}), and the service has no API keys.")
+
+
+def _unnoted() -> Problem:
+    """What is answered to requests of which no line could tell."""
+    return problem(
+        "no-room",
+        "The audit log cannot be written, and what is not noted is not answered. Whoever runs the service "
+        "must make room for it, or mend its disk.",
+    )
 
 
 async def _refuse(refused: Problem, scope: Scope, receive: Receive, send: Send) -> None:

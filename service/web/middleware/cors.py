@@ -4,8 +4,7 @@ from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
-from service.problems import Problem, problem
-from service.web.problem_answers import answer
+from service.web.problem_answers import Problem, answer, problem
 
 
 def foreign_page(origin: str) -> Problem:

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from service.problems import Problem, problem
+from service.web.problem_answers import Problem, problem
 
 MOST_ACCOUNTS = 10_000
 """Accounts that are kept: whoever comes from more addresses than these gets around any count of them [U]."""

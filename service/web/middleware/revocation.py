@@ -11,9 +11,8 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.problems import problem
 from service.web.middleware.keys import Key, Keys, KeysError
-from service.web.problem_answers import answer
+from service.web.problem_answers import answer, problem
 
 _log = logging.getLogger("seedpath.auth")
 

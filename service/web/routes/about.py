@@ -5,9 +5,10 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from planner.records.plan import SCHEMA, SOFTWARE
-from service.problems import KINDS, problem
-from service.web.problem_answers import documented
+from planner import SOFTWARE
+from planner.records.plan import SCHEMA
+from service.problems import KINDS
+from service.web.problem_answers import documented, problem
 from service.web.services import state_of
 
 router = APIRouter(tags=["about"])

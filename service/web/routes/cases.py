@@ -11,19 +11,18 @@ from starlette.concurrency import run_in_threadpool
 from anatomy.readers.mesh.mesh_axes import MeshAxes
 from service.host.timestamp import rfc3339
 from service.operations.case_files import MESH_AXES, content_of, identify
-from service.problems import json_problem, problem
 from service.schemas.json.canonical import to_json
 from service.schemas.json.strict import NotJson, Refused, Strict, read_model
 from service.schemas.plan.model import InputModel
+from service.schemas.result_kinds import CASE
 from service.storage.case_summary import CaseSummary
 from service.storage.file_store import StoredCase
-from service.storage.ownership import CASE
 from service.web.http.body import media_type, small_body
 from service.web.http.client_disconnect import cancel_on_disconnect
 from service.web.http.etags import IF_MATCH, IF_NONE_MATCH, NOT_MODIFIED, refuse_outdated, unless_known
 from service.web.http.owner import owner_of
 from service.web.http.pagination import DEFAULT_LIMIT, Cursor, Limit, cursor_after, page
-from service.web.problem_answers import documented
+from service.web.problem_answers import documented, json_problem, problem
 from service.web.services import state_of
 from service.web.upload.upload import receive
 

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from service.problems import Problem, problem
-from service.storage.database.connection import Unavailable
+from service.jobs.errors import NoSuchJob
+from service.storage.errors import Unavailable
 from service.storage.job import Event, Job
 from service.storage.job_states import FINAL, State
-from service.web.problem_answers import documented
+from service.web.problem_answers import documented, problem
 from service.web.routes.jobs import own_job
 from service.web.services import AppState, state_of
 
@@ -111,7 +111,7 @@ async def _is_over(state: AppState, job: Job) -> bool:
     """Whether nothing more will happen: it has ended, for who claims to have seen more, or is forgotten."""
     try:
         return (await run_in_threadpool(state.job_table.get, job.id)).state in FINAL
-    except (Problem, Unavailable):
+    except (NoSuchJob, Unavailable):
         return True
 
 

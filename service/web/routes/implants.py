@@ -6,7 +6,6 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from planner.records.plan import Plan
-from service.problems import problem
 from service.schemas.in_patient import MAX_FOUND_BYTES, EvaluateBody, ReplanBody
 from service.schemas.plan.file import Unreadable, read_kept_plan
 from service.schemas.plan.followup import EvaluationModel, ReplannedModel
@@ -17,7 +16,7 @@ from service.storage.library import Library
 from service.web.http.body import json_body, stated
 from service.web.http.job_answers import ACCEPTED, order, ordering
 from service.web.http.owner import owner_of
-from service.web.problem_answers import documented
+from service.web.problem_answers import documented, problem
 from service.web.routes.jobs import JobModel
 from service.web.services import state_of
 

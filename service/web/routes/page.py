@@ -11,8 +11,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 
 from service.operations.case_files import sha256_of
-from service.problems import problem
 from service.web.http.etags import unless_known
+from service.web.problem_answers import problem
 
 router = APIRouter(include_in_schema=False)
 

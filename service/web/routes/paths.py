@@ -8,15 +8,16 @@ from fastapi import APIRouter, Request, Response, WebSocket
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from service.problems import Problem, json_problem
+from service.host.errors import ServiceError
 from service.schemas.appraisal import MAX_NEEDLES_BYTES, AppraisalsModel, NeedlesBody, NeedlesMessage
 from service.schemas.json.strict import NotJson, Refused, parsed, validated
 from service.schemas.request.model import PlanRequest
 from service.settings import MIB
+from service.storage.errors import NotHeld
 from service.web.http.body import json_body, stated
 from service.web.http.owner import held_by, owner_of
 from service.web.middleware.rate_limit import too_many
-from service.web.problem_answers import documented
+from service.web.problem_answers import Problem, documented, json_problem, problem_of
 from service.web.services import state_of
 
 router = APIRouter(prefix="/cases", tags=["paths"])
@@ -77,12 +78,12 @@ async def paths_socket(socket: WebSocket, case_id: str) -> None:
     protocol = PROTOCOL if PROTOCOL in socket.scope.get("subprotocols", []) else None
     try:
         stored = await run_in_threadpool(state.library.case, owner, case_id)
-    except Problem as refused:
-        if refused.report.kind != "not-found":
+    except ServiceError as error:
+        if not isinstance(error, NotHeld):
             # A reason for closing has no room for a way out.
             await socket.accept(protocol)
-            await _send_problem(socket, None, refused)
-        await socket.close(1008, refused.report.detail[:MOST_OF_REASON])
+            await _send_problem(socket, None, error)
+        await socket.close(1008, problem_of(error).report.detail[:MOST_OF_REASON])
         return
     try:
         held_by(socket).hold(HELD_BY_SOCKET_BYTES)
@@ -109,8 +110,8 @@ async def paths_socket(socket: WebSocket, case_id: str) -> None:
             await socket.send_text(f'{{"id":{json.dumps(id)},{answer.decode()[1:]}')
         except (NotJson, Refused) as error:
             await _send_problem(socket, id, json_problem(error))
-        except Problem as refused:
-            await _send_problem(socket, id, refused)
+        except ServiceError as error:
+            await _send_problem(socket, id, error)
         if wait_s is not None:
             # Nor is the next one read sooner: to refuse costs time as well.
             await asyncio.sleep(min(wait_s, LONGEST_PAUSE_S))
@@ -145,8 +146,9 @@ def _id_of(document: Any) -> Any:
     return id if isinstance(id, int | str) and len(str(id)) <= 100 else None
 
 
-async def _send_problem(socket: WebSocket, id: Any, refused: Problem) -> None:
-    await socket.send_text(json.dumps({"id": id, "problem": refused.report.to_json()}, ensure_ascii=False))
+async def _send_problem(socket: WebSocket, id: Any, error: ServiceError) -> None:
+    told = {"id": id, "problem": problem_of(error).report.to_json()}
+    await socket.send_text(json.dumps(told, ensure_ascii=False))
 
 
 def cache_key(request: BaseModel) -> bytes:

@@ -6,8 +6,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from planner.records.plan import SOFTWARE
-from service.problems import problem
+from planner import SOFTWARE
 from service.schemas.result_kinds import ResultKind
 from service.schemas.skin_access import SkinAccessModel, Triple
 from service.schemas.slices import MAX_SLICES_BYTES, SlicesBody, SlicesModel
@@ -15,7 +14,7 @@ from service.web.http.body import json_body, stated
 from service.web.http.client_disconnect import cancel_on_disconnect
 from service.web.http.etags import IF_NONE_MATCH, NOT_MODIFIED, unless_known
 from service.web.http.owner import owner_of
-from service.web.problem_answers import documented
+from service.web.problem_answers import documented, problem
 from service.web.routes.paths import cache_key
 from service.web.services import state_of
 

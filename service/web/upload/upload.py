@@ -15,17 +15,17 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
 from anatomy.names.did_you_mean import did_you_mean
+from anatomy.readers.file_names import NIFTI_SUFFIXES
 from anatomy.readers.input_kinds import is_document
-from anatomy.readers.mask_folder import NIFTI_SUFFIXES
 from anatomy.readers.mesh.mesh_axes import SEND_AXES, MeshAxes, parse_axes
 from service.interactive.unzip.file_names import refuse_bad_name
 from service.interactive.unzip.task import Take
 from service.interactive.unzip.unzip import is_zip
 from service.operations.case_files import MESH_AXES, PARTS, StoredFile, content_of, sha256_of
-from service.problems import part_problem, problem
 from service.schemas.json.strict import FieldError
 from service.settings import MIB, Settings
 from service.web.http.body import chunks
+from service.web.problem_answers import part_problem, problem
 from service.web.upload.multipart import FilePart, FormError, read_files
 
 REPEATABLE = ("target",)

@@ -22,11 +22,13 @@ from anatomy.errors import FrameMismatch, ReadError
 from anatomy.readers.mesh.mesh_axes import MeshAxes, parse_axes, resolve_axes, stated_axes
 from anatomy.readers.read import read
 from anatomy.structures import InputDigest
+from service.cli import exit_status
 from service.cli import main as cli
 from service.cli.arguments import add_mesh_axes
-from service.operations.case import Case, open_case
-from service.operations.input_files import BadFile
+from service.host.errors import BadFile
+from service.operations.case import Case
 from service.operations.input_matching import refuse_left_out
+from service.operations.open_case import open_case
 from service.settings import Settings
 from service.study.cohort import Shared, cohort
 from service.web.app import create_app
@@ -209,7 +211,7 @@ def test_axes_of_a_cohort(tmp_path: Path) -> None:
 
 def test_the_command_line_takes_axes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write(tmp_path / "heart", "stl", "SPACE=RAS", RAS)
-    assert cli.main(["plan", str(file), "--mesh-axes", "lps"]) == cli.BAD_INPUT
+    assert cli.main(["plan", str(file), "--mesh-axes", "lps"]) == exit_status.BAD_INPUT
     assert "SPACE=RAS, and LPS is asked for" in capsys.readouterr().err
 
 

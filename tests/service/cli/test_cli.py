@@ -20,7 +20,7 @@ from command_line import refused, seedpath
 from phantom import write_phantom
 
 from anatomy.structures import InputDigest
-from planner.records.plan import SOFTWARE
+from planner import SOFTWARE
 from planner.records.progress import Phase, Progress
 from planner.records.request import Request, TargetRequest
 from planner.records.verification import Verification
@@ -57,7 +57,7 @@ def no_path(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
         asked.append(request)
         return Planned(request)
 
-    monkeypatch.setattr(cli, "plan_case", plan_case)
+    monkeypatch.setattr("service.operations.plan_case.plan_case", plan_case)
     return asked
 
 

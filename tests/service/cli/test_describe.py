@@ -7,6 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from service.cli import exit_status
 from service.cli import main as cli
 from service.operations.case import Case
 from service.operations.describe_case import describe_case
@@ -87,7 +88,7 @@ def test_the_grid_is_that_of_the_voxels_as_read(stored: str, tmp_path: Path) -> 
 def test_bad_input_is_one_sentence(
     masks: Path, arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["describe", str(masks), *arguments]) == cli.BAD_INPUT
+    assert cli.main(["describe", str(masks), *arguments]) == exit_status.BAD_INPUT
     assert named in capsys.readouterr().err
 
 
@@ -100,5 +101,5 @@ def test_targets_are_all_named_or_all_files_as_they_are_where_it_is_planned(
     assert cli.main(["describe", str(masks), "--target", str(own), "-o", out]) == 0
     assert "Targets: gtv." in capsys.readouterr().out
     both = ["--target", str(own), "--target", "node_4R"]
-    assert cli.main(["describe", str(masks), *both, "-o", out]) == cli.BAD_INPUT
+    assert cli.main(["describe", str(masks), *both, "-o", out]) == exit_status.BAD_INPUT
     assert "both names and files are given" in capsys.readouterr().err

@@ -24,9 +24,9 @@ from planner.records.request import GivenSeed, SearchRequest, TargetRequest
 from planner.records.verification import Verification
 from planner.replan import MeasuredNeedle
 from service.cli import main as cli
-from service.operations import plan_scene as work
-from service.operations.case import Case, open_scene
+from service.operations.case import Case
 from service.operations.evaluate_case import evaluate_case
+from service.operations.open_case import open_scene
 from service.operations.replan_case import replan_case
 from service.schemas.in_patient import NeedlesMeasured
 from service.schemas.plan.file import plan_sha256, write_plan
@@ -77,8 +77,8 @@ class Planner:
 @pytest.fixture
 def planner(monkeypatch: pytest.MonkeyPatch) -> Planner:
     stands_in = Planner([])
-    monkeypatch.setattr(work, "evaluate_implant", stands_in.evaluate_implant)
-    monkeypatch.setattr(work, "replan", stands_in.replan)
+    monkeypatch.setattr("planner.evaluate.evaluate_implant", stands_in.evaluate_implant)
+    monkeypatch.setattr("planner.replan.replan", stands_in.replan)
     return stands_in
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anatomy.names.did_you_mean import did_you_mean
+from service.cli import exit_status
 from service.cli import main as cli
 
 
@@ -16,12 +17,12 @@ from service.cli import main as cli
 def test_a_misspelt_command(given: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main([given, "x"])
-    assert ended.value.code == cli.BAD_INPUT
+    assert ended.value.code == exit_status.BAD_INPUT
     assert f"Did you mean {meant}" in capsys.readouterr().err
 
 
 def test_a_built_in_by_its_bare_name(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["plan", "thorax"]) == cli.BAD_INPUT
+    assert cli.main(["plan", "thorax"]) == exit_status.BAD_INPUT
     assert "Did you mean builtin:thorax?" in capsys.readouterr().err
 
 

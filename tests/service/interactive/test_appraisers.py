@@ -14,8 +14,9 @@ from planner.records.paths import Aim
 from service.interactive import appraisers as module
 from service.interactive.appraise_task import NeedlesTask, appraise, joined
 from service.interactive.appraisers import SHARED_FROM, Appraisers
+from service.jobs.error_reports import report_of
+from service.jobs.errors import UnusableInput
 from service.operations.case import Case
-from service.problems import Problem
 from service.schemas.appraisal import NeedlesBody
 from service.settings import Settings
 from service.storage.file_store import StoredCase
@@ -94,9 +95,9 @@ def test_few_needles_stay_at_the_cases_own_bench(
 
 
 def test_what_cannot_be_asked_of_a_case_is_one_problem_from_all_benches(two: Appraisers, case: Case) -> None:
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(UnusableInput) as caught:
         answer(two, case, body(SHARED_FROM, {"target": {"structure": "x"}}))
-    assert [error.pointer for error in caught.value.report.errors] == ["/request/target/structure"]
+    assert [error.pointer for error in report_of(caught.value).errors] == ["/request/target/structure"]
 
 
 @pytest.mark.parametrize(("count", "most", "sizes"), [(5, 2, [2, 3]), (3, 4, [1, 1, 1]), (4, 1, [4])])

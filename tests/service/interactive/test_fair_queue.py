@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from service.interactive import sandbox_pool
 from service.interactive.fair_queue import FairQueue, QueueFull
 from service.interactive.sandbox_pool import SandboxPool
+from service.jobs.errors import ServiceEnds, TooManyWaiting
 from service.jobs.sandbox.sandbox import ProcessLost, ResourceLimits
-from service.problems import Problem
+from service.web.problem_answers import problem_of
 
 GENEROUS_S = 300.0
 """A sandbox may take a minute to start on a machine that is busy with other tests."""
@@ -146,10 +147,10 @@ def test_an_owner_who_has_all_his_places_is_told_when_to_come_back() -> None:
     async def asked() -> None:
         sandbox = SandboxPool("Trying", ResourceLimits(60.0, 1 << 40, 0), most_of_owner=1)
         async with sandbox._queue.turn("a"):
-            with pytest.raises(Problem) as refused:
+            with pytest.raises(TooManyWaiting) as refused:
                 await sandbox.run("a", print)
-            assert refused.value.report.kind == "too-many-requests"
-            assert refused.value.headers == {"Retry-After": "1"}
+            assert problem_of(refused.value).headers == {"Retry-After": "1"}
+            assert problem_of(refused.value).report.kind == "too-many-requests"
             waiting = asyncio.create_task(sandbox.run("b", _answered))
             await settled()
         try:
@@ -268,7 +269,7 @@ def test_a_bench_that_is_closed_stops_its_work_and_begins_none() -> None:
         assert not psutil.pid_exists(pid)
         asked.append(asyncio.create_task(sandbox.run("d", fakes.answer, 2)))
         for refused in await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), GENEROUS_S / 2):
-            assert isinstance(refused, Problem) and refused.report.kind == "unavailable"
+            assert isinstance(refused, ServiceEnds)
         assert [seat.sandbox.pid for seat in sandbox._slots] == [None]
 
     run(ask)

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from service.host.errors import UnusableUpload
 from service.interactive.unzip.task import bytes_of, state_zip, unpack_zip
 from service.interactive.unzip.unzip import ZipLimits, stated_bytes, unpack
 from service.interactive.unzip.zip_end import zip_end
-from service.problems import Problem
+from service.jobs.error_reports import report_of
 from service.settings import Settings
+from service.web.problem_answers import Problem
 from service.web.upload.upload import _alone_in
 
 LIMITS = ZipLimits.of(Settings())
@@ -93,9 +95,9 @@ def test_documents_of_one_name_are_no_contradiction_and_masks_are(tmp_path: Path
     ):
         folder = tmp_path / said
         folder.mkdir()
-        with pytest.raises(Problem) as refused:
+        with pytest.raises(UnusableUpload) as refused:
             unpacked(folder, zipped((other, b"h"), *files))
-        assert said in refused.value.report.detail
+        assert said in report_of(refused.value).detail
 
 
 @pytest.mark.parametrize(
@@ -110,9 +112,9 @@ def test_documents_of_one_name_are_no_contradiction_and_masks_are(tmp_path: Path
     ],
 )
 def test_names_that_cannot_be_used_are_told_why(tmp_path: Path, name: str, said: str) -> None:
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(UnusableUpload) as refused:
         unpacked(tmp_path, zipped((name, b"a")))
-    assert said in refused.value.report.detail
+    assert said in report_of(refused.value).detail
 
 
 def many(count: int) -> bytearray:
@@ -150,10 +152,10 @@ def refused_by_end(tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPat
         raise AssertionError("the directory was read")
 
     (tmp_path / "a.zip").write_bytes(content)
-    with monkeypatch.context() as patch, pytest.raises(Problem) as refused:
+    with monkeypatch.context() as patch, pytest.raises(UnusableUpload) as refused:
         patch.setattr(zipfile, "ZipFile", never)
         stated_bytes(tmp_path / "a.zip", FEW)
-    return refused.value.report.kind
+    return report_of(refused.value).kind
 
 
 def test_a_directory_is_counted_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,9 +175,9 @@ def test_a_directory_is_counted_before_it_is_read(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize("count", [4, 900])
 def test_a_count_that_is_too_small_admits_no_more(tmp_path: Path, count: int) -> None:
     (tmp_path / "a.zip").write_bytes(lying(many(count), entries=1))
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(UnusableUpload) as refused:
         stated_bytes(tmp_path / "a.zip", FEW)
-    assert refused.value.report.kind == "too-large"
+    assert report_of(refused.value).kind == "too-large"
 
 
 def test_a_lie_in_both_numbers_costs_no_more_than_a_directory_that_is_taken(tmp_path: Path) -> None:
@@ -184,9 +186,9 @@ def test_a_lie_in_both_numbers_costs_no_more_than_a_directory_that_is_taken(tmp_
     directory = entry * (FEW.directory_bytes // 46)
     end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, len(directory), 4, 0)
     (tmp_path / "a.zip").write_bytes(b"PK\3\4" + directory + end)
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(UnusableUpload) as refused:
         stated_bytes(tmp_path / "a.zip", FEW)
-    assert refused.value.report.kind == "too-large"
+    assert report_of(refused.value).kind == "too-large"
 
 
 def test_a_zip64_is_taken(tmp_path: Path) -> None:
@@ -213,9 +215,9 @@ def test_the_end_is_the_one_that_is_read_by(before: bytes, comment: bytes) -> No
 def test_files_said_to_be_too_large_are_not_unpacked(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(zipped(("a.nii", b"\0" * (FEW.bytes + 1))))
     (tmp_path / "input").mkdir()
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(UnusableUpload) as refused:
         unpack(tmp_path / "a.zip", tmp_path / "input", FEW)
-    assert refused.value.report.kind == "too-large" and not list((tmp_path / "input").iterdir())
+    assert report_of(refused.value).kind == "too-large" and not list((tmp_path / "input").iterdir())
 
 
 def test_a_file_that_says_to_be_smaller_than_it_is_is_damaged(tmp_path: Path) -> None:
@@ -223,9 +225,9 @@ def test_a_file_that_says_to_be_smaller_than_it_is_is_damaged(tmp_path: Path) ->
     central = content.index(b"PK\1\2")
     for at in (22, central + 24):
         content[at : at + 4] = struct.pack("<L", 10)
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(UnusableUpload) as refused:
         unpacked(tmp_path, bytes(content))
-    assert refused.value.report.kind == "malformed-upload"
+    assert report_of(refused.value).kind == "malformed-upload"
     assert (tmp_path / "input" / "a.nii").stat().st_size <= 10
 
 
@@ -263,9 +265,9 @@ def patched(field: str) -> bytes:
     ],
 )
 def test_a_damaged_zip_is_refused(tmp_path: Path, field: str) -> None:
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(UnusableUpload) as refused:
         unpacked(tmp_path, patched(field))
-    assert refused.value.report.kind == "malformed-upload"
+    assert report_of(refused.value).kind == "malformed-upload"
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -279,8 +281,8 @@ def test_any_damage_is_refused_or_read(
         content[at : at + len(patch)] = patch
     try:
         unpacked(tmp_path_factory.mktemp("zip"), bytes(content))
-    except Problem as refused:
-        assert refused.report.kind in ("malformed-upload", "too-large")
+    except UnusableUpload as refused:
+        assert report_of(refused).kind in ("malformed-upload", "too-large")
 
 
 def test_a_disk_that_is_full_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,8 +328,8 @@ def test_what_is_wrong_comes_back_as_a_value(tmp_path: Path) -> None:
         state_zip(lambda _: None, tmp_path / "a.zip", LIMITS),
         unpack_zip(lambda _: None, tmp_path / "a.zip", tmp_path / "input", LIMITS),
     ):
-        with pytest.raises(Problem) as refused:
+        with pytest.raises(UnusableUpload) as refused:
             bytes_of(told)
-        assert refused.value.report.kind == "malformed-upload"
+        assert report_of(refused.value).kind == "malformed-upload"
     with pytest.raises(FileNotFoundError):
         bytes_of(unpack_zip(lambda _: None, tmp_path / "a.zip", tmp_path / "nowhere", LIMITS))

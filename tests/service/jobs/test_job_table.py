@@ -13,14 +13,17 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from hypothesis.strategies import data, sampled_from
 from job_transitions import TABLE
 
+from service.jobs.error_reports import report_of
+from service.jobs.errors import InputsRemoved, KeyReused, NoSuchJob, TooManyOpen, TooManyOpenOfOwner
 from service.jobs.job_table import JobTable
-from service.problems import Problem, Report
-from service.schemas.result_kinds import JobResult, ResultKind
+from service.problems import Report
+from service.schemas.result_kinds import CASE, ResultKind
+from service.schemas.result_text import JobResult
 from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate
 from service.storage.job import Job, NewJob
 from service.storage.job_states import FINAL, OPEN, State, Transition
-from service.storage.ownership import CASE, grant
+from service.storage.ownership import grant
 
 ATTEMPTS = 3
 WHY = Report("failed", "It failed.")
@@ -160,7 +163,7 @@ def test_a_job_with_a_key_is_remembered_as_long_as_its_key(database: Database) -
     job_table.cancel(job_table.accept(order()).id)
     job_table.accept(order())
     assert job_table.accept(order(key="k")).id == keyed.id
-    with pytest.raises(Problem):
+    with pytest.raises(NoSuchJob):
         job_table.get(plain.id)
 
 
@@ -206,9 +209,9 @@ def test_too_many_open_jobs_are_refused(database: Database) -> None:
     job_table = book_in(database, max_open=2)
     first = job_table.accept(order())
     job_table.accept(order())
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(TooManyOpen) as caught:
         job_table.accept(order())
-    assert caught.value.report.kind == "busy"
+    assert report_of(caught.value).kind == "busy"
     job_table.cancel(first.id)
     job_table.accept(order())
 
@@ -217,25 +220,25 @@ def test_an_owner_has_his_share_of_open_jobs(database: Database) -> None:
     job_table = book_in(database, of_owner=1)
     database.write(lambda c: grant(c, "other", CASE, CASE_ID, CASE_ID))
     job_table.accept(order())
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(TooManyOpenOfOwner) as caught:
         job_table.accept(order())
-    assert caught.value.report.kind == "too-many-requests"
+    assert report_of(caught.value).kind == "too-many-requests"
     job_table.accept(order("other"))
 
 
 def test_a_case_that_is_not_held_is_refused(job_table: JobTable) -> None:
     for bad in (order(case="d" * 64), order(owner="other")):
-        with pytest.raises(Problem) as caught:
+        with pytest.raises(InputsRemoved) as caught:
             job_table.accept(bad)
-        assert caught.value.report.kind == "not-found"
+        assert report_of(caught.value).kind == "not-found"
 
 
 def test_a_key_is_answered_with_its_first_job(job_table: JobTable) -> None:
     first = job_table.accept(order(key="k"))
     assert job_table.accept(order(key="k")).id == first.id
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(KeyReused) as caught:
         job_table.accept(order(key="k", fingerprint="other"))
-    assert caught.value.report.kind == "key-reused"
+    assert report_of(caught.value).kind == "key-reused"
     assert job_table.accept(order(key="l", fingerprint="other")).id != first.id
 
 
@@ -264,7 +267,7 @@ def test_jobs_that_ended_long_ago_are_forgotten(database: Database) -> None:
         job_table.cancel(id)
     job_table.accept(order())
     assert [job.id for job in job_table.listed("owner", State.CANCELLED, None, 10)] == [ids[3], ids[2]]
-    with pytest.raises(Problem):
+    with pytest.raises(NoSuchJob):
         job_table.get(ids[0])
 
 
@@ -278,7 +281,7 @@ def test_jobs_are_listed_by_owner_state_and_page(job_table: JobTable) -> None:
     assert job_table.listed("other", None, None, 9) == []
     assert [job.id for job in job_table.open_jobs()] == ids
     assert job_table.counts() == {"queued": 4, "running": 1, "done": 0, "failed": 0, "cancelled": 0}
-    with pytest.raises(Problem):
+    with pytest.raises(NoSuchJob):
         job_table.get(ids[0], "other")
 
 

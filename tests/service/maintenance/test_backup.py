@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from kept_data import LOST, Kept, Opened, backed_up, filled
 
+from service.jobs.errors import NoSuchJob
 from service.maintenance.backup import copying
 from service.maintenance.backup import make as making
 from service.maintenance.backup.file_places import FilePlace, places_of
@@ -17,10 +18,8 @@ from service.maintenance.backup.folder import made_backups
 from service.maintenance.backup.make import back_up
 from service.maintenance.backup.manifest import MANIFEST, RECORDS, BackupError, Manifest
 from service.maintenance.backup.restore import chosen, restore, verified
-from service.problems import Problem
-from service.schemas.result_kinds import ResultKind
+from service.schemas.result_kinds import CASE, ResultKind
 from service.storage.database.connection import Database
-from service.storage.ownership import CASE
 
 Restored = Callable[[], Kept]
 
@@ -120,7 +119,7 @@ def test_what_is_removed_before_it_is_copied_is_left_out_with_its_rows(
     # Every row has its files, and nothing else is missing.
     assert set(again.files()) == set(kept.files()) < before
     assert again.rows()["holdings"] == kept.rows()["holdings"]
-    with pytest.raises(Problem, match="no such job"):
+    with pytest.raises(NoSuchJob):
         again.job_table.get("of it")
     assert [job.id for job in again.job_table.open_jobs()] == ["open"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from kept_data import Kept, Opened, backed_up, filled
 
-from service.cli.backup_commands import NOT_WHOLE, WHOLE
+from service.cli.commands.store_backup import NOT_WHOLE, WHOLE
 from service.cli.main import main
 from service.maintenance.backup import copying
 from service.maintenance.backup import pool as pooling

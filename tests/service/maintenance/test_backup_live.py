@@ -15,8 +15,7 @@ from checkout import PATHS, SUPPORT
 from service_process import Service, eventually, running
 from slow_work import MARKS
 
-from service.schemas.result_kinds import ResultKind
-from service.storage.ownership import CASE
+from service.schemas.result_kinds import CASE, ResultKind
 
 pytestmark = pytest.mark.long
 

@@ -19,7 +19,8 @@ from service.cli.main import main
 from service.logs.audit import audit_to
 from service.logs.json_lines import AUDIT
 from service.maintenance.retention.policy import Policy
-from service.schemas.result_kinds import JobResult, ResultKind
+from service.schemas.result_kinds import ResultKind
+from service.schemas.result_text import JobResult
 from service.settings import PREFIX, Settings
 from service.storage.database.connection import Database
 from service.storage.job import NewJob

@@ -27,14 +27,14 @@ from service.maintenance.retention.due import Due, HoldingRow, Key, due
 from service.maintenance.retention.grace import GRACE_S, GracePeriod
 from service.maintenance.retention.policy import Policy
 from service.maintenance.retention.rounds import MOST_AT_ONCE, Retention, RetentionRounds
-from service.schemas.result_kinds import ResultKind
+from service.schemas.result_kinds import CASE, ResultKind
 from service.settings import Settings
 from service.storage.database.connection import Database
 from service.storage.database.migrate import _config, migrate
 from service.storage.database.tables import holdings, jobs
 from service.storage.job import NewJob
 from service.storage.job_states import OPEN
-from service.storage.ownership import CASE, last_used_s
+from service.storage.ownership import last_used_s
 
 NOW_S = 2_000_000_000.0
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from true_plans import honest_plan, patient
 
-from planner.records.plan import SOFTWARE, Plan
+from planner import SOFTWARE
+from planner.records.plan import Plan
 from planner.records.verification import Verification
 from service.operations.reproduce import NEARLY_MM, compare_plans, why_not_reproducible
 

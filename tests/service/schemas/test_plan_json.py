@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from sample_implants import implant_plan
 
 from anatomy.structures import InputDigest
+from planner import SOFTWARE
 from planner.records.paths import Aim, Crossing, Path, SeedDrop, Window, WindowPlace
-from planner.records.plan import SCHEMA, SOFTWARE, Outcome, Plan, Status
+from planner.records.plan import SCHEMA, Outcome, Plan, Status
 from planner.records.request import Request
 from planner.records.search import Blocker, Constraint, NearestMiss, Proof, Relaxation, SearchReport
 from planner.records.verification import Check, Verification

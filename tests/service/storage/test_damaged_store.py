@@ -10,10 +10,11 @@ from plan_work import planned
 
 from service.maintenance.store_check import unsealed
 from service.operations.case_files import StoredFile, content_of, identify
-from service.problems import Problem, problem
 from service.schemas.request.model import PlanRequest
+from service.schemas.result_kinds import CASE
 from service.storage.case_of_plan import case_of_plan
 from service.storage.case_record import read_record
+from service.storage.errors import DamagedInStore, NoSuchCase, NotHeld, StorageError
 from service.storage.file_store import Store, StoredCase
 from service.storage.library import Library
 
@@ -75,10 +76,9 @@ def test_a_damaged_record_is_named_and_made_anew(tmp_path: Path, damage: bytes) 
     with store.aside() as folder:
         store.add_case(folder, RECORD)
     (tmp_path / "cases" / ID / "case.json").write_bytes(damage)
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(DamagedInStore) as refused:
         store.case(ID)
-    assert refused.value.report.kind == "damaged"
-    assert f"cases/{ID}/case.json" in refused.value.report.detail
+    assert f"cases/{ID}/case.json" in str(refused.value)
     assert not store.is_whole(ID)
     with store.aside() as folder:
         store.add_case(folder, RECORD)
@@ -122,9 +122,8 @@ def test_of_a_damaged_case_nothing_is_removed_before_the_good_one_is_there(
 
 
 def test_what_can_be_no_case_is_not_damaged(tmp_path: Path) -> None:
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(NotHeld):
         Store(tmp_path).case("x")
-    assert refused.value.report.kind == "not-found"
 
 
 def test_a_record_without_input_is_damaged_whatever_its_id() -> None:
@@ -136,19 +135,23 @@ def test_a_record_without_input_is_damaged_whatever_its_id() -> None:
     assert read_record(json.dumps({"id": id} | content).encode(), id) is not None
 
 
-@pytest.mark.parametrize(("kind", "told"), [("damaged", "damaged"), ("not-found", "invalid-request")])
-def test_a_named_case_that_is_damaged_is_not_told_as_missing(kind: str, told: str) -> None:
+DAMAGED = DamagedInStore(f"cases/{ID}/case.json", "it is missing", "POST it again.")
+
+
+@pytest.mark.parametrize(("error", "told"), [(DAMAGED, DamagedInStore), (NotHeld(CASE), NoSuchCase)])
+def test_a_named_case_that_is_damaged_is_not_told_as_missing(
+    error: StorageError, told: type[StorageError]
+) -> None:
     class Refusing(Library):
         def __init__(self) -> None:
             """Nothing is kept."""
 
         def case(self, owner: str, case_id: str) -> StoredCase:
-            raise problem(kind, "so it is")
+            raise error
 
     plan = planned(PlanRequest().to_request())
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(told):
         case_of_plan(Refusing(), "ann", plan, "p", ID)
-    assert refused.value.report.kind == told
 
 
 def test_a_case_without_a_description_tells_none(tmp_path: Path) -> None:
@@ -156,6 +159,5 @@ def test_a_case_without_a_description_tells_none(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with store.aside() as folder:
         stored = store.add_case(folder, {"id": ID} | CONTENT)
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(DamagedInStore):
         _ = stored.description
-    assert refused.value.report.kind == "damaged"

@@ -14,9 +14,10 @@ from sqlalchemy import Connection, event, func, inspect, select, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from anatomy.errors import AnatomyError
-from service.storage.database.connection import Database, Unavailable
+from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate, newest, revision
 from service.storage.database.tables import holdings, metadata
+from service.storage.errors import Unavailable
 
 LONG_S = 30.0
 SHORT_S = 0.5

@@ -15,14 +15,16 @@ from rest_calls import client_of, problem, upload
 from sqlalchemy import Connection, func, inspect, select, text
 
 from anatomy.errors import AnatomyError
+from service.cli import exit_status
 from service.cli import main as cli
 from service.operations.job_tasks import Work
 from service.settings import Settings
 from service.storage.database import migrate as migrating
-from service.storage.database.connection import Damaged, Database, Unavailable
+from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate, newest, revision
 from service.storage.database.shape import differences
 from service.storage.database.tables import holdings
+from service.storage.errors import Damaged, Unavailable
 from service.web.app import create_app
 from service.web.server import serve_in_background
 from service.web.services import state_of_app
@@ -95,7 +97,7 @@ def test_a_server_that_cannot_have_its_database_says_so_and_ends(
 ) -> None:
     folder = tmp_path / "made"
     folder.mkdir()
-    assert started(monkeypatch, tmp_path / "data", url.format(folder=folder)) == cli.BAD_INPUT
+    assert started(monkeypatch, tmp_path / "data", url.format(folder=folder)) == exit_status.BAD_INPUT
     said = capsys.readouterr().err
     assert told in said and said.startswith("seedpath: error: ") and said.count("\n") == 1
     assert SECRET not in said and "Traceback" not in said
@@ -161,7 +163,7 @@ def test_a_damaged_file_is_a_sentence_at_the_start_and_is_left_as_it_is(
 ) -> None:
     file.write_bytes(DAMAGES[what](file.read_bytes()))
     before = file.read_bytes()
-    assert started(monkeypatch, file.parent) == cli.BAD_INPUT
+    assert started(monkeypatch, file.parent) == exit_status.BAD_INPUT
     said = capsys.readouterr().err
     assert said.startswith("seedpath: error: SEEDPATH_DATABASE_URL: ") and said.count("\n") == 1
     assert ("table jobs already exists" if what == "another program's" else f"{file} is damaged") in said
@@ -271,7 +273,7 @@ def test_a_file_that_may_not_be_read_is_said_with_its_name(
         return opened(path, *how, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Path, "open", refuse)
-    assert started(monkeypatch, file.parent) == cli.BAD_INPUT
+    assert started(monkeypatch, file.parent) == exit_status.BAD_INPUT
     assert capsys.readouterr().err == f"seedpath: error: {file}: Permission denied.\n"
 
 

@@ -19,17 +19,19 @@ from service.jobs.job_table import JobTable
 from service.maintenance.store_rebuild import rebuild
 from service.operations.case_files import StoredFile, content_of, identify
 from service.operations.job_tasks import Work
-from service.problems import Problem
-from service.schemas.result_kinds import JobResult, ResultKind
+from service.problems import Report
+from service.schemas.result_kinds import CASE, ResultKind
+from service.schemas.result_text import JobResult
 from service.settings import Settings
 from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate
 from service.storage.database.tables import holdings, jobs, owners, sizes
-from service.storage.file_store import Store, no_such_case
+from service.storage.errors import QuotaExceeded, StorageError
+from service.storage.file_store import Store
 from service.storage.job import NewJob
 from service.storage.kept_bytes import add, kept_bytes, note_size, recount, set_right
 from service.storage.library import Library
-from service.storage.ownership import CASE, grant, revoke
+from service.storage.ownership import grant, revoke
 from service.storage.quota import Quota
 from service.web.app import create_app
 from service.web.server import serve_in_background
@@ -77,7 +79,7 @@ def made(parts: Parts, owner: str, case: int, result: int, access: bytes | None)
         NewJob(job_id, owner, CASES[case], ResultKind.PLAN, "{}", None),
         lambda c: quota.refuse_more(c, owner, 1),
     )
-    job = job_table.begin(job_id, 3, no_such_case().report)
+    job = job_table.begin(job_id, 3, Report("failed", ""))
     if job is not None:
         plan = JobResult(ResultKind.PLAN, RESULTS[result], b"p" * (100 + result), access=access)
         whole = JobResult(ResultKind.REPLAN, RESULTS[result], b"r" * (200 + result), plan=plan)
@@ -135,7 +137,7 @@ def test_running_sums_are_a_recount_and_what_the_files_take(
         store = Store(tmp_path / "data")
         parts = store, Library(database, store, Quota(ROOM)), database
         for step in steps:
-            with contextlib.suppress(Problem, ZeroDivisionError):
+            with contextlib.suppress(StorageError, ZeroDivisionError):
                 take(parts, *step)
             for owner in OWNERS:
                 kept = parts[1].kept_bytes(owner)
@@ -145,7 +147,7 @@ def test_running_sums_are_a_recount_and_what_the_files_take(
 
 
 def take(parts: Parts, what: str, owner: str, case: int, result: int, flag: bool) -> None:
-    """One step. Raises Problem where it is refused, ZeroDivisionError where it fails at its end."""
+    """One step. Raises StorageError where it is refused, ZeroDivisionError where it fails at its end."""
     store, library, database = parts
     match what:
         case "bring":
@@ -182,7 +184,7 @@ def test_what_is_held_is_counted_once(parts: Parts) -> None:
     assert library.kept_bytes("ann") == size + 350 and library.kept_bytes("ben") == size + 150
     left, quota = ROOM - size - 350, Quota(ROOM)
     database.read(lambda c: quota.refuse_more(c, "ann", left))
-    with pytest.raises(Problem):
+    with pytest.raises(QuotaExceeded):
         database.read(lambda c: quota.refuse_more(c, "ann", left + 1))
     database.write(lambda c: revoke(c, "ben", ResultKind.PLAN, RESULTS[0]))
     assert library.kept_bytes("ben") == 0
@@ -205,7 +207,7 @@ def test_a_case_that_is_kept_for_its_plan_needs_no_more_room(parts: Parts) -> No
     assert full.grant_case("ann", CASES[0]) is None
     brought(store, full, "ann", 0)
     assert full.kept_bytes("ann") == before == files_of(database, store, "ann")
-    with pytest.raises(Problem):
+    with pytest.raises(QuotaExceeded):
         brought(store, full, "ann", 1)
 
 

@@ -13,17 +13,21 @@ import pytest
 from plan_work import planned
 from sqlalchemy import Connection
 
+from service.jobs.error_reports import report_of
 from service.jobs.job_table import JobTable
 from service.operations.case_files import StoredFile, content_of, identify
-from service.problems import Problem, Report
+from service.problems import Report
+from service.schemas.job_results import plan_result
 from service.schemas.request.model import PlanRequest
-from service.schemas.result_kinds import JobResult, ResultKind, plan_result
+from service.schemas.result_kinds import CASE, ResultKind
+from service.schemas.result_text import JobResult
 from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate
+from service.storage.errors import NotHeld, StorageError, TooLarge
 from service.storage.file_store import ABANDONED_S, Store
 from service.storage.job import NewJob
 from service.storage.library import Library
-from service.storage.ownership import CASE, grant, revoke
+from service.storage.ownership import grant, revoke
 from service.storage.quota import Quota
 
 CONTENTS = {
@@ -142,9 +146,9 @@ def test_a_map_is_lost_only_where_there_was_one(
     (tmp_path / "data" / "access" / f"{made.id}.json").unlink(missing_ok=True)
     kind = "not-found" if access is None else "damaged"
     for _ in range(2):
-        with pytest.raises(Problem) as refused:
+        with pytest.raises(StorageError) as refused:
             library.access("ann", made.id)
-        assert refused.value.report.kind == kind
+        assert report_of(refused.value).kind == kind
         assert database.read(partial(library.is_lost, job=job_table.get("j1"))) == (access is not None)
         # A sum that is found out anew is of what is there.
         library.update_sizes()
@@ -165,9 +169,9 @@ def test_a_map_that_is_asked_for_while_its_plan_is_removed_is_not_lost(
         return access(plan_id, 1)
 
     monkeypatch.setattr(store, "access", removed)
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(NotHeld) as refused:
         library.access("ann", IDS["plans"])
-    assert refused.value.report.kind == "not-found"
+    assert report_of(refused.value).kind == "not-found"
 
 
 # Removing on a disk that is full, or read-only
@@ -247,9 +251,9 @@ def test_nothing_is_kept_that_would_be_too_large_to_be_read(
     for name, bound in (("MAX_RESULT_BYTES", 24), ("MAX_MAP_BYTES", 29)):
         with monkeypatch.context() as bounded:
             bounded.setattr(f"service.storage.file_store.{name}", bound)
-            with pytest.raises(Problem) as refused:
+            with pytest.raises(TooLarge) as refused:
                 store.keep(made)
-        assert refused.value.report.kind == "limit-reached"
+        assert report_of(refused.value).kind == "limit-reached"
         assert not store.is_result_there(ResultKind.PLAN, IDS["plans"])
     store.keep(made)
     assert store.is_result_there(ResultKind.REPLAN, IDS["left"])

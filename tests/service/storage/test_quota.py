@@ -12,8 +12,8 @@ from rest_calls import client_of, problem, until, upload, zipped
 
 from service.interactive.unzip.unzip import ZipLimits, stated_bytes, unpack
 from service.operations.job_tasks import Work
-from service.problems import Problem
 from service.settings import Settings
+from service.storage.errors import QuotaExceeded
 from service.storage.quota import Quota
 from service.web.app import create_app
 from service.web.middleware.keys import create
@@ -117,16 +117,16 @@ def test_uploads_at_once_count_together() -> None:
         one(300)
         with quota.sending("ben", 0) as other:
             other(1000)
-        with quota.sending("ann", 500) as two, pytest.raises(Problem):
+        with quota.sending("ann", 500) as two, pytest.raises(QuotaExceeded):
             two(201)
         # The second is gone, and so is what came of it.
         one(200)
-        with pytest.raises(Problem):
+        with pytest.raises(QuotaExceeded):
             one(1)
     with quota.sending("ann", 500) as again:
         again(500)
     # Who keeps too much is refused once he sends something.
-    with quota.sending("ann", 1001) as full, pytest.raises(Problem):
+    with quota.sending("ann", 1001) as full, pytest.raises(QuotaExceeded):
         full(1)
 
 

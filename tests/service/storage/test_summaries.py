@@ -20,10 +20,11 @@ from planner.records.organ_limits import Doubt
 from planner.records.plan import Plan, Status
 from service.client import Client
 from service.operations.case import Case
+from service.schemas.job_results import plan_result
 from service.schemas.json.canonical import to_json
 from service.schemas.json.records import adapter
 from service.schemas.plan_summary import PlanSummary, read_summary, summary_of, summary_text
-from service.schemas.result_kinds import ResultKind, plan_result
+from service.schemas.result_kinds import ResultKind
 from service.settings import Settings
 from service.storage.case_summary import CaseSummary, case_summary_of
 from service.storage.database.connection import Database

@@ -278,7 +278,7 @@ def test_a_service_works_in_no_study_s_folder_and_no_study_in_a_service_s(
     with opened(study), open_workspace(settings_in(study, {})):
         pass
     there = sorted(study.rglob("*"))
-    monkeypatch.setattr(cli, "log_to_stderr", lambda _: None)
+    monkeypatch.setattr("service.logs.json_lines.log_to_stderr", lambda _: None)
     monkeypatch.setenv("SEEDPATH_DATA_DIR", str(study))
     assert cli.main(["serve", "--port", "0"]) == 2
     said = f"SEEDPATH_DATA_DIR: {study} is a study's folder. Name another, or leave it out for the default."

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from anatomy.errors import AnatomyError
 from planner.records.request import DEFAULT_RANKING, Request
 from planner.scores import SCORES
+from service.host.errors import BadFile
 from service.operations.case import Case
-from service.operations.input_files import BadFile
 from service.study.cohort import Shared, _telling_apart, cohort
 from service.study.intake import _files
 from service.study.rankings import rankings

@@ -11,13 +11,13 @@ import pytest
 from pydantic import BaseModel
 
 from service.interactive.large_json import LARGE_BYTES, MOST_CONTAINERS, LargeJson
-from service.problems import Problem
 from service.schemas.appraisal import NeedlesMessage
 from service.schemas.in_patient import EvaluateBody, ReplanBody
 from service.schemas.json.strict import NotJson, parse
 from service.schemas.request.model import PlanRequest
 from service.schemas.slices import SlicesBody
 from service.web.middleware.rate_limit import HeldBytes, RateLimiter
+from service.web.problem_answers import Problem
 
 SMALL, LARGE = b"1" * LARGE_BYTES, b"1" * (LARGE_BYTES + 1)
 

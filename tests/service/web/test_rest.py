@@ -19,7 +19,8 @@ from phantom import LABELS, write_phantom
 from rest_calls import GENEROUS_S, healthy, problem, stored, until, upload, zipped
 from service_process import eventually
 
-from planner.records.plan import SCHEMA, SOFTWARE
+from planner import SOFTWARE
+from planner.records.plan import SCHEMA
 from service.host.loopback import is_loopback
 from service.operations.job_tasks import Work
 from service.problems import KINDS

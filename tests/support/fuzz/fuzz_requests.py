@@ -16,7 +16,8 @@ from true_plans import honest_plan, patient
 from anatomy.errors import AnatomyError
 from anatomy.scene import Scene
 from planner.verify import verify
-from service.operations.input_files import BadFile, plan_file, read_file, request_file
+from service.host.errors import BadFile
+from service.operations.input_files import plan_file, read_file, request_file
 from service.operations.own_verification import own_block
 from service.schemas.in_patient import MAX_FOUND_BYTES as MOST
 from service.schemas.in_patient import NeedlesMeasured, SeedsFound

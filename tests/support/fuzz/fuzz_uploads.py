@@ -15,9 +15,10 @@ from fuzz_kind import Kind
 from starlette.requests import Request
 from starlette.types import Message
 
+from service.host.errors import ServiceError
 from service.interactive.unzip.unzip import ZipLimits, stated_bytes, unpack
-from service.problems import Problem
 from service.settings import Settings
+from service.web.problem_answers import problem_of
 from service.web.services import AppState
 from service.web.upload.upload import receive
 
@@ -150,11 +151,11 @@ def _app(settings: Settings) -> FastAPI:
 
 
 def _told(refused: Exception) -> Sequence[str]:
-    assert isinstance(refused, Problem)
-    return (refused.report.detail,)
+    assert isinstance(refused, ServiceError)
+    return (problem_of(refused).report.detail,)
 
 
 UPLOAD_KINDS: dict[str, Kind] = {
-    "zip": Kind(_zips, _unpacked, ZIP_TOKENS, (Problem,), said=_told),
-    "form": Kind(_forms, _received, FORM_TOKENS, (Problem,), said=_told),
+    "zip": Kind(_zips, _unpacked, ZIP_TOKENS, (ServiceError,), said=_told),
+    "form": Kind(_forms, _received, FORM_TOKENS, (ServiceError,), said=_told),
 }

@@ -3,6 +3,7 @@ what is tested with them is how they are written, shown and kept."""
 
 from dataclasses import replace
 
+from planner import SOFTWARE
 from planner.records.dose import (
     MEDIUM,
     BedReport,
@@ -28,7 +29,7 @@ from planner.records.followup import (
 from planner.records.needle_set import NeedleParts, NeedleSet, PlacedSeed, TooNear
 from planner.records.organ_limits import Doubt, LimitComparison, LimitKind
 from planner.records.paths import Aim, Path, SeedDrop, Window, WindowPlace
-from planner.records.plan import SCHEMA, SOFTWARE, Outcome, Plan, Status
+from planner.records.plan import SCHEMA, Outcome, Plan, Status
 from planner.records.request import GivenSeed, Prescription, Request, TargetRequest
 from planner.records.robustness import NeedleRisk, Robustness, Spread, Touch
 from planner.records.search import Proof, SearchReport

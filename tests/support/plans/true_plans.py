@@ -18,9 +18,10 @@ from anatomy.names.roles import SIDES
 from anatomy.patient.notes import skin_text
 from anatomy.scene import PoseInput, Scene, scene
 from anatomy.structures import InputDigest, Role, Segmentation, Structure
+from planner import SOFTWARE
 from planner.paths.search_report import proof_of
 from planner.records.paths import Aim, Crossing, Path, SeedDrop, Window, WindowPlace
-from planner.records.plan import SCHEMA, SOFTWARE, Outcome, Plan, Status
+from planner.records.plan import SCHEMA, Outcome, Plan, Status
 from planner.records.request import (
     Needle,
     PoseRequest,

@@ -29,8 +29,9 @@ from service.jobs.heartbeat_monitor import WorkforceStatus
 from service.jobs.job_table import JobTable
 from service.jobs.sandbox.sandbox import SandboxedProcess
 from service.jobs.worker import run_job
-from service.operations.case import Case, open_case
+from service.operations.case import Case
 from service.operations.job_tasks import ReportProgress, Work
+from service.operations.open_case import open_case
 from service.schemas.in_patient import NeedlesMeasured
 from service.settings import Settings
 from service.web.app import create_app

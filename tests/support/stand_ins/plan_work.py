@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from anatomy.errors import ReadError
+from planner import SOFTWARE
 from planner.errors import RequestError
 from planner.paths.skin_access import SkinAccess
 from planner.plan import PlanningResult
-from planner.records.plan import SCHEMA, SOFTWARE, Outcome, Plan, Status
+from planner.records.plan import SCHEMA, Outcome, Plan, Status
 from planner.records.progress import Phase, Progress
 from planner.records.request import Request
 from planner.records.search import Proof, SearchReport

@@ -1,8 +1,7 @@
-"""Key commands: `seedpath keys create | list | revoke`, on the file that SEEDPATH_KEYS_FILE names."""
+"""`seedpath keys create | list | revoke`: API keys in the file that SEEDPATH_KEYS_FILE names."""
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from service.cli.terminal import say
 from service.cli.text.table import columns
@@ -10,10 +9,9 @@ from service.settings import from_environment
 from service.web.middleware.keys import create, listed, revoke
 
 
-def add_key_commands(commands: Any) -> None:
-    """Add them to the command line's parser."""
-    keys = commands.add_parser("keys", help="API keys: who may ask the service")
-    actions = keys.add_subparsers(required=True, metavar="ACTION")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Its actions, each with arguments."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
     for name, run, what in (
         ("create", _create, "make a key and print it, this once"),
         ("list", _list, "keys with their owners, without what is secret"),

@@ -1,43 +1,25 @@
-"""Backup commands: `seedpath store backup TARGET` and `seedpath store restore SOURCE`."""
+"""`seedpath store backup TARGET` and `seedpath store restore SOURCE`."""
 
 import argparse
-from pathlib import Path
-from typing import Any
 
 from planner.records.wording.number_text import counted
+from service.cli.arguments import settings_of
 from service.cli.terminal import say
+from service.maintenance.backup import restore as backups
 from service.maintenance.backup.make import BackupResult, back_up
 from service.maintenance.backup.manifest import Manifest
-from service.maintenance.backup.restore import chosen, restore, verified
-from service.maintenance.open_store import add_data_dir, opened, settings_of
-from service.schemas.result_kinds import ResultKind
+from service.maintenance.backup.restore import chosen, verified
+from service.maintenance.open_store import opened
+from service.schemas.result_kinds import CASE, ResultKind
 from service.settings import MIB
-from service.storage.ownership import CASE
 
 WHOLE, NOT_WHOLE = 0, 1
 
 NOT_IN_IT = "Not in it: API keys, settings, certificates, logs, and what nobody holds. Keep those yourself."
 
 
-def add_backup_commands(actions: Any) -> None:
-    """Add them to the parser of `seedpath store`."""
-    action = actions.add_parser("backup", help="copy all that is kept, beside a running server")
-    action.add_argument("target", type=Path, metavar="TARGET", help="a folder of backups; made where needed")
-    add_data_dir(action)
-    action.add_argument("--keep", type=_count, metavar="N", help="remove all but the newest N backups there")
-    action.add_argument("--verify", action="store_true", help="read all files again, not a share of them")
-    action.set_defaults(run=_backup)
-
-    action = actions.add_parser("restore", help="bring a backup back, in an empty data folder")
-    action.add_argument("source", type=Path, metavar="SOURCE", help="the folder of backups")
-    add_data_dir(action)
-    action.add_argument("--backup", metavar="NAME", help="a folder under SOURCE/backups; else the newest")
-    action.add_argument("--verify", action="store_true", help="only hold its files against their hashes")
-    action.add_argument("--damaged", action="store_true", help="bring back what is whole, and name the rest")
-    action.set_defaults(run=_restore)
-
-
-def _backup(asked: argparse.Namespace) -> int:
+def backup(asked: argparse.Namespace) -> int:
+    """Copy all that is kept, beside a running server."""
     settings = settings_of(asked)
     with opened(settings) as database:
         made = back_up(database, settings.data_dir, asked.target, asked.keep, reads_all=asked.verify)
@@ -46,18 +28,19 @@ def _backup(asked: argparse.Namespace) -> int:
     return WHOLE if made.is_whole else NOT_WHOLE
 
 
-def _restore(asked: argparse.Namespace) -> int:
-    backup = chosen(asked.source, asked.backup)
+def restore(asked: argparse.Namespace) -> int:
+    """Bring a backup back, in an empty data folder."""
+    name = chosen(asked.source, asked.backup)
     if asked.verify:
-        manifest, faults = verified(asked.source, backup)
-        say(f"{backup}: {_held(manifest)}")
+        manifest, faults = verified(asked.source, name)
+        say(f"{name}: {_held(manifest)}")
     else:
         settings = settings_of(asked)
         own = [path for path in (settings.keys_file, settings.tls_key, settings.tls_certificate) if path]
-        manifest, faults = restore(
-            asked.source, backup, settings.data_dir, settings.database, own, partly=asked.damaged
+        manifest, faults = backups.restore(
+            asked.source, name, settings.data_dir, settings.database, own, partly=asked.damaged
         )
-        say(f"restored {backup} to {settings.data_dir}: {_held(manifest)}")
+        say(f"restored {name} to {settings.data_dir}: {_held(manifest)}")
         say("API keys, settings, certificates and logs are not in a backup: bring them yourself, then serve.")
     for fault in faults:
         say(f"damaged, and not in what is restored: {fault}")
@@ -92,9 +75,3 @@ def _held(manifest: Manifest) -> str:
 
 def _size(files: int, bytes: int) -> str:
     return f"{counted(files, 'file')} of {bytes / MIB:,.1f} MiB"
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1_000_000):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of backups: give 1 or more")
-    return int(text)

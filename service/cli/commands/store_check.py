@@ -1,17 +1,17 @@
-"""Check commands: `seedpath store check | rebuild`, on the data folder and the database of the settings."""
+"""`seedpath store check | rebuild`, on the data folder and the database of the settings."""
 
 import argparse
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import chain
-from typing import Any
 
 from anatomy.errors import AnatomyError
 from planner.records.wording.number_text import counted
+from service.cli.arguments import settings_of
 from service.cli.terminal import say
-from service.maintenance.open_store import add_data_dir, database_of, refuse_other_folder, settings_of
+from service.maintenance import store_rebuild
+from service.maintenance.open_store import database_of, refuse_other_folder
 from service.maintenance.store_check import unsealed, wrong_files, wrong_rows
-from service.maintenance.store_rebuild import rebuild
 from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate, refuse_unfit
 from service.storage.file_store import Store
@@ -20,23 +20,8 @@ from service.web.middleware.keys import refuse_bad_owner
 WHOLE, NOT_WHOLE = 0, 1
 
 
-def add_check_commands(actions: Any) -> None:
-    """Add them to the parser of `seedpath store`."""
-    for name, run, what in (
-        ("check", _check, "hold all files against their hashes, and rows against files"),
-        ("rebuild", _rebuild, "make a lost database again from the files"),
-    ):
-        action = actions.add_parser(name, help=what)
-        add_data_dir(action)
-        action.set_defaults(run=run)
-        if name == "rebuild":
-            action.add_argument(
-                "--owner", required=True, help="who gets what nobody holds; without keys it is 'local'"
-            )
-            action.add_argument("--add", action="store_true", help="though the database has rows")
-
-
-def _check(asked: argparse.Namespace) -> int:
+def check(asked: argparse.Namespace) -> int:
+    """Hold all files against their hashes, and rows against files."""
     settings = settings_of(asked)
     refuse_other_folder(settings)
     store = Store(settings.data_dir, make=False)
@@ -64,13 +49,14 @@ def _wrong_rows(store: Store, database: Database) -> Iterator[str]:
     yield from wrong_rows(store, database)
 
 
-def _rebuild(asked: argparse.Namespace) -> int:
+def rebuild(asked: argparse.Namespace) -> int:
+    """Make a lost database again from the files."""
     refuse_bad_owner(asked.owner)
     settings = settings_of(asked)
     refuse_other_folder(settings)
     with closing(database_of(settings)) as database:
         migrate(database)
-        found = rebuild(Store(settings.data_dir), database, asked.owner, add=asked.add)
+        found = store_rebuild.rebuild(Store(settings.data_dir), database, asked.owner, add=asked.add)
     for sentence in found.left_out.values():
         print(sentence)
     say(f"{settings.data_dir}: {asked.owner} holds {len(found.rows)}; left out: {len(found.left_out)}")

@@ -1,17 +1,17 @@
-"""Prune command: `seedpath store prune [--dry-run]`: what the settings of retention ask for, at once."""
+"""`seedpath store prune [--dry-run]`: what the settings of retention ask for, at once."""
 
 import argparse
-from typing import Any
 
 from anatomy.errors import AnatomyError
 from planner.records.wording.number_text import counted
+from service.cli.arguments import settings_of
 from service.cli.terminal import say
 from service.cli.text.table import columns
 from service.host.timestamp import rfc3339
 from service.jobs.job_table import JobTable
 from service.logs.audit import audit_to
 from service.logs.json_lines import AUDIT
-from service.maintenance.open_store import add_data_dir, opened, settings_of
+from service.maintenance.open_store import opened
 from service.maintenance.retention.due import Due
 from service.maintenance.retention.policy import policy_of
 from service.maintenance.retention.rounds import Retention
@@ -23,15 +23,8 @@ from service.storage.quota import Quota
 from service.storage.reserved_space import audit_room
 
 
-def add_prune_command(actions: Any) -> None:
-    """Add it to the parser of `seedpath store`."""
-    action = actions.add_parser("prune", help="remove what the settings of retention say, at once")
-    action.add_argument("--dry-run", action="store_true", help="only list what would go")
-    add_data_dir(action)
-    action.set_defaults(run=_prune)
-
-
-def _prune(asked: argparse.Namespace) -> int:
+def prune(asked: argparse.Namespace) -> int:
+    """Remove what the settings of retention say, or list it."""
     settings = settings_of(asked)
     policy = policy_of(settings)
     if policy.is_empty:

@@ -1,0 +1,41 @@
+"""`seedpath check`: verify a plan against its inputs."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from service.cli.arguments import add_input, input_of
+from service.cli.exit_status import DONE, NOT_ALL
+from service.cli.terminal import ProgressLines, say
+from service.operations.input_files import plan_file
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    parser.add_argument("plan", type=Path, metavar="PLAN", help="plan.json")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="only recompute the plan's claims; do not make the plan again and compare",
+    )
+    add_input(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(asked: argparse.Namespace) -> int:
+    given = input_of(asked)
+    file = plan_file(asked.plan)
+    given.refuse_other_targets(file.plan)
+    from service.cli.text.check import check_text, hash_check, holds
+    from service.operations.check_case import check_case
+
+    say(f"reading {asked.input}")
+    checked = check_case(given.case, file.plan, ProgressLines(), reproduce=not asked.quick)
+    verification = checked.verification
+    own = hash_check(asked.plan.name, file.claimed_sha256, file.content_sha256)
+    every = replace(
+        verification, passed=verification.passed and own.passed, checks=(own, *verification.checks)
+    )
+    checked = replace(checked, verification=every)
+    print(check_text(checked))
+    return DONE if holds(checked) else NOT_ALL

@@ -1,0 +1,37 @@
+"""`seedpath describe`: tell what was read of an input, before it is planned."""
+
+import argparse
+
+from service.cli.arguments import add_input, add_output, input_of
+from service.cli.exit_status import DONE
+from service.cli.terminal import deliver, say
+from service.operations.input_files import files_of
+from service.operations.output_files import refuse_bad_outputs
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    add_input(parser)
+    add_output(parser, "description")
+    parser.set_defaults(run=_run)
+
+
+def _run(asked: argparse.Namespace) -> int:
+    given = input_of(asked)
+    refuse_bad_outputs(asked.output, None, files_of(given.case))
+    from anatomy.errors import StructureError
+    from anatomy.names.did_you_mean import did_you_mean
+    from planner.records.request import Request
+    from service.cli.text.description import description_text
+    from service.operations.describe_case import describe_case
+    from service.schemas.json.canonical import text_of
+
+    say(f"reading {asked.input}")
+    described = describe_case(given.case)
+    names = [structure["name"] for structure in described["structures"]]
+    for name in given.target_names:
+        if name not in names:
+            raise StructureError("--target", f"{name!r} is not in the input", did_you_mean(name, names))
+    described["targets"] = list(given.asked(Request()).target.structures) or described["targets"]
+    deliver(text_of(described), description_text(described), asked.output)
+    return DONE

@@ -1,0 +1,46 @@
+"""`seedpath evaluate-implant`: hold the seeds found after an implant against its plan."""
+
+import argparse
+from pathlib import Path
+
+from service.cli.arguments import add_output, add_plan_and_input, input_of
+from service.cli.exit_status import DONE, NOT_ALL
+from service.cli.terminal import ProgressLines, deliver, say
+from service.operations.input_files import files_of, plan_file, read_file
+from service.operations.output_files import refuse_bad_outputs
+from service.schemas.in_patient import MAX_FOUND_BYTES, SeedsFound
+from service.schemas.json.strict import read_model
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    add_plan_and_input(parser)
+    parser.add_argument(
+        "--seeds", type=Path, required=True, metavar="FILE", help="seeds.json: what was found, in LPS mm"
+    )
+    add_output(parser, "evaluation")
+    parser.set_defaults(run=_run)
+
+
+def _run(asked: argparse.Namespace) -> int:
+    given = input_of(asked)
+    file = plan_file(asked.plan)
+    given.refuse_other_targets(file.plan)
+    found = read_file(asked.seeds, _seeds, MAX_FOUND_BYTES)
+    refuse_bad_outputs(asked.output, None, files_of(given.case, asked.plan, asked.seeds))
+    from planner.records.plan import Status
+    from service.cli.text.followup import evaluation_text
+    from service.operations.evaluate_case import evaluate_case
+    from service.schemas.plan.followup_file import write_evaluation
+
+    say(f"reading {asked.input}")
+    evaluation = evaluate_case(given.case, file.plan, file.claimed_sha256, found.found(), ProgressLines())
+    deliver(write_evaluation(evaluation), evaluation_text(evaluation), asked.output)
+    outcomes = [evaluation.outcome]
+    if evaluation.supplement is not None:
+        outcomes.append(evaluation.supplement.outcome)
+    return DONE if any(outcome.status is Status.PLANNED for outcome in outcomes) else NOT_ALL
+
+
+def _seeds(data: bytes) -> SeedsFound:
+    return read_model(SeedsFound, data, MAX_FOUND_BYTES)

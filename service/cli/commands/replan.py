@@ -1,0 +1,43 @@
+"""`seedpath replan`: plan again around needles as they were measured."""
+
+import argparse
+from pathlib import Path
+
+from service.cli.arguments import add_output, add_plan_and_input, input_of
+from service.cli.exit_status import DONE, NOT_ALL
+from service.cli.terminal import ProgressLines, deliver, say
+from service.operations.input_files import files_of, plan_file, read_file
+from service.operations.output_files import refuse_bad_outputs
+from service.schemas.in_patient import MAX_FOUND_BYTES, NeedlesMeasured
+from service.schemas.json.strict import read_model
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    add_plan_and_input(parser)
+    parser.add_argument(
+        "--needles", type=Path, required=True, metavar="FILE", help="needles.json: what is in, in LPS mm"
+    )
+    add_output(parser, "replanning")
+    parser.set_defaults(run=_run)
+
+
+def _run(asked: argparse.Namespace) -> int:
+    given = input_of(asked)
+    file = plan_file(asked.plan)
+    given.refuse_other_targets(file.plan)
+    found = read_file(asked.needles, _needles, MAX_FOUND_BYTES)
+    refuse_bad_outputs(asked.output, None, files_of(given.case, asked.plan, asked.needles))
+    from planner.records.plan import Status
+    from service.cli.text.followup import replanned_text
+    from service.operations.replan_case import replan_case
+    from service.schemas.plan.followup_file import write_replanned
+
+    say(f"reading {asked.input}")
+    replanned = replan_case(given.case, file.plan, file.claimed_sha256, found, ProgressLines())
+    deliver(write_replanned(replanned), replanned_text(replanned), asked.output)
+    return DONE if replanned.plan.outcome.status is Status.PLANNED else NOT_ALL
+
+
+def _needles(data: bytes) -> NeedlesMeasured:
+    return read_model(NeedlesMeasured, data, MAX_FOUND_BYTES)
