@@ -1,1 +1,1 @@
-"""Who may ask: command line, REST and the page, the jobs they order, and what is kept."""
+"""Service: command line, REST and the page, the jobs that they start, and the storage."""

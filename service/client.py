@@ -1,11 +1,11 @@
-"""Client: the service as Python calls, over HTTP. Small and typed; `httpx` does the talking.
+"""Client: the service as Python functions, over HTTP with `httpx`. Small and typed.
 
     with Client("http://127.0.0.1:8000", key=None) as client:
         case = client.add_builtin("thorax")
         plan = client.plan(case, {"target": {"structure": "node_4R"}}, on_progress=print)
 
-Requests for work carry an Idempotency-Key and are sent again where the service was away or busy; progress is
-followed by server-sent events, from where they broke off. So a plan survives a server that is restarted.
+Requests for work have an Idempotency-Key, and are sent again if the service is unreachable or busy. Progress
+comes as server-sent events, which resume where the stream broke. So a plan survives a restart of the server.
 """
 
 import json
@@ -26,23 +26,23 @@ from service.schemas.result_text import is_text_of
 Json = dict[str, Any]
 
 ANSWER_S = 120.0
-"""No single answer takes longer: uploads are read, and scenes made, within it [U]."""
+"""Time limit of a single answer: uploads are read, and scenes made, within it [U]."""
 
 PATIENCE_S = 60.0
-"""How long a service that is away or busy is asked again [U]."""
+"""How long requests are repeated while the service is unreachable or busy [U]."""
 
 PAUSE_S = 0.5
-"""Between two attempts, where the service names no other time [U]."""
+"""Pause between two attempts, if the service names no other [U]."""
 
 _AGAIN = (429, 502, 503, 504)
-"""Statuses that say: later."""
+"""Statuses that mean: try again later."""
 
 OnProgress = Callable[[str, float], None]
-"""Told of the phase, and how far the whole has come, 0 to 1."""
+"""Called with the phase, and the fraction of the whole that is done, 0 to 1."""
 
 
 class ProblemError(Exception):
-    """The service answered with a problem (RFC 9457): `problem` is all of it."""
+    """The service answered with a problem (RFC 9457): `problem` holds all of it."""
 
     def __init__(self, problem: Json) -> None:
         self.problem = problem
@@ -51,23 +51,25 @@ class ProblemError(Exception):
 
 
 class Withdrawn(Exception):
-    """The job was cancelled before it came to an end."""
+    """The job was cancelled before it ended."""
 
 
 class Altered(Exception):
-    """A plan or a result arrived that is not what its id, a sha256, says. It was changed where it is kept, or
-    on its way, and must not be used."""
+    """A plan or result does not match its id, a sha256. It was changed in the store or on its way, and must
+    not be used."""
 
 
 class Client:
-    """One service, asked as one owner. Plans and results are held against their ids when they arrive.
+    """A connection to one service, as one owner. Plans and results are checked against their ids when they
+    arrive.
 
-    Errors are ProblemError, Withdrawn, Altered, and httpx.TransportError where the service stays away for
-    longer than PATIENCE_S."""
+    Errors are ProblemError, Withdrawn, Altered, and httpx.TransportError if the service stays unreachable for
+    longer than PATIENCE_S.
+    """
 
     def __init__(self, base_url: str, key: str | None = None, patience_s: float = PATIENCE_S) -> None:
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-        # No proxy of the environment stands between a workstation and its service.
+        # Proxy settings of the environment are not for the service on a workstation.
         self._http = httpx.Client(base_url=base_url, headers=headers, timeout=ANSWER_S, trust_env=False)
         self._patience_s = patience_s
 
@@ -84,11 +86,11 @@ class Client:
         self._http.close()
 
     def version(self) -> Json:
-        """Which software answers."""
+        """The software version of the service."""
         return self._json("GET", "/v1/version")
 
     def health(self) -> Json:
-        """Whether it can take work; ProblemError where it cannot."""
+        """Whether the service can take work; ProblemError if it cannot."""
         return _content(self._http.get("/v1/health"))
 
     def add_builtin(self, name: str) -> Json:
@@ -103,9 +105,9 @@ class Client:
         ct: Path | None = None,
         mesh_axes: str | None = None,
     ) -> Json:
-        """A case of files: what was read in them, with its `id`. The same files are the same case.
+        """Upload a case: what was read from its files, with its `id`. The same files give the same case.
 
-        `mesh_axes`, "lps" or "ras", is for surfaces whose files do not say.
+        `mesh_axes`, "lps" or "ras", is for surfaces whose files do not state their axes.
         """
         texts = {} if mesh_axes is None else {"mesh_axes": mesh_axes}
         given = [("file", file), ("names", names), *(("target", t) for t in targets), ("ct", ct)]
@@ -118,8 +120,8 @@ class Client:
         return self._pages("/v1/cases")
 
     def plans(self, case: Json | None = None) -> Iterator[Json]:
-        """All plans, or those of a case, newest first, each with a `summary`: target, main figures, and worst
-        news. `kept_plan` reads one."""
+        """All plans, or those of a case, newest first, each with a `summary`: target, main figures, and the
+        most important warnings. `kept_plan` reads one."""
         return self._pages("/v1/plans" if case is None else f"/v1/plans?case={case['id']}")
 
     def kept_plan(self, plan_id: str) -> PlanFile:
@@ -138,30 +140,30 @@ class Client:
         return read_plan(self.made(job, on_progress))
 
     def evaluate_implant(self, plan_id: str, seeds: Json, on_progress: OnProgress | None = None) -> Json:
-        """Hold seeds that were found against a plan."""
+        """Compare the seeds that were found with a plan."""
         job = self.order(f"/v1/plans/{plan_id}:evaluate-implant", seeds)
         content: Json = json.loads(self.made(job, on_progress))
         return content
 
     def replan(self, plan_id: str, needles: Json, on_progress: OnProgress | None = None) -> Json:
-        """Plan again around needles as measured."""
+        """Plan again around measured needles."""
         job = self.order(f"/v1/plans/{plan_id}:replan", needles)
         content: Json = json.loads(self.made(job, on_progress))
         return content
 
     def appraise(self, case: Json, paths: Sequence[Json], request: Json | None = None) -> list[Json]:
-        """Needles as they are held, and what is found of each: {"entry_mm", "tip_mm"}, and "aim" where it is
-        another than "target": "ptv", "given", as a plan's paths have it."""
+        """The appraisal of each needle, given as {"entry_mm", "tip_mm"}, with "aim" if it is not "target" but
+        "ptv" or "given", as in a plan's paths."""
         body = {"paths": list(paths), "request": request or {}}
         found = self._json("POST", f"/v1/cases/{case['id']}/paths:evaluate", json=body)
         return list(found["paths"])
 
     def order(self, address: str, body: Json) -> Json:
-        """Ask for work; returns the job. Sent again, it is the same job."""
+        """Request work; returns the job. A repeated request gives the same job."""
         return self._json("POST", address, json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
 
     def job(self, job_id: str) -> Json:
-        """Where a job stands."""
+        """The state of a job."""
         return self._json("GET", f"/v1/jobs/{job_id}")
 
     def jobs(self) -> Iterator[Json]:
@@ -169,12 +171,11 @@ class Client:
         return self._pages("/v1/jobs")
 
     def cancel(self, job_id: str) -> Json:
-        """Withdraw a job."""
+        """Cancel a job."""
         return self._json("DELETE", f"/v1/jobs/{job_id}")
 
     def made(self, job: Json, on_progress: OnProgress | None = None) -> bytes:
-        """What a job makes, byte for byte, once it has; Withdrawn or ProblemError where it does not. Raises
-        Altered."""
+        """The result of a job, byte for byte, once it is done. Raises Withdrawn, ProblemError and Altered."""
         for event in self.events(job["id"]):
             if on_progress is not None and event["state"] == "running" and event["progress"] is not None:
                 on_progress(event["progress"]["phase"], event["progress"]["fraction"])
@@ -186,18 +187,18 @@ class Client:
         return self._kept(ended["result"])
 
     def _kept(self, address: str) -> bytes:
-        """What is kept at an address that ends with its kind and its id. Raises Altered."""
+        """The stored text at an address that ends with its kind and its id. Raises Altered."""
         kind, id = address.split("/")[-2:]
         text = self._answer("GET", address).content
         if not is_text_of(ResultKind(kind), id, text):
             raise Altered(
-                f"What came from {address} is not what its id says: it was changed where it is kept, or on "
-                "its way. Ask again; if that is no help, have it made again."
+                f"What came from {address} does not match its id: it was changed in the store or on its "
+                "way. Read it again; if that does not help, request the same work again."
             )
         return text
 
     def events(self, job_id: str) -> Iterator[Json]:
-        """What happens to a job until it ends, wherever the stream breaks off."""
+        """The events of a job until it ends; a broken stream is resumed."""
         last, until = 0, time.monotonic() + self._patience_s
         while True:
             try:
@@ -208,7 +209,7 @@ class Client:
                     if answer.status_code not in _AGAIN or time.monotonic() > until:
                         _refuse_problem(answer)
                         for told in _events(answer.iter_lines()):
-                            # Comments too are signs of life.
+                            # Comments also show that the server is alive.
                             until = time.monotonic() + self._patience_s
                             if told is None:
                                 continue
@@ -231,7 +232,7 @@ class Client:
         return _content(self._answer(method, address, **more))
 
     def _answer(self, method: str, address: str, **more: Any) -> httpx.Response:
-        """The answer, once the service is there and not too busy."""
+        """The answer, once the service is reachable and not too busy."""
         until = time.monotonic() + self._patience_s
         while True:
             try:
@@ -265,7 +266,7 @@ def _refuse_problem(answer: httpx.Response) -> None:
     try:
         problem: Json = answer.json()
     except ValueError:
-        # Not from the service: from a proxy, say.
+        # Not from the service; perhaps from a proxy.
         title = f"{answer.status_code} {answer.reason_phrase}"
         problem = {"title": title, "detail": answer.text[:200], "status": answer.status_code, "errors": []}
     raise ProblemError(problem)

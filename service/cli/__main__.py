@@ -1,4 +1,4 @@
-"""`python -m service.cli`: the command line, where no `seedpath` is installed."""
+"""`python -m service.cli`: the command line, if no `seedpath` is installed."""
 
 import sys
 

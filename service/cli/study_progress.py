@@ -1,4 +1,4 @@
-"""ProgressBar: how far a study is, on stderr: one line drawn again in a terminal, a line now and then
+"""Progress bar of a study, on stderr: one line that is redrawn in a terminal, a line from time to time
 elsewhere."""
 
 import shutil
@@ -11,17 +11,18 @@ from service.cli.terminal import PROGRAM
 from service.study.run import StudyProgress
 
 WIDTH = 24
-"""The bar, in characters."""
+"""Width of the bar, in characters."""
 
 SELDOM_S, OFTEN_S = 60.0, 5.0
-"""Where lines stay: one after so long at the latest, and at the soonest, when a plan has ended [U]."""
+"""Where lines are not redrawn: the longest time between two lines, and the shortest when a plan has ended
+[U]."""
 
 CLEAR = "\r\x1b[K"
-"""To the line's start, and nothing on it."""
+"""Go to the start of the line, and clear it."""
 
 
 class ProgressBar:
-    """Draws a study's progress. Use as a context, which ends the line."""
+    """Draws the progress of a study. Use as a context manager, which ends the line."""
 
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._stream = sys.stderr
@@ -48,7 +49,7 @@ class ProgressBar:
         return "0 plans done" if self._progress is None else _counted(self._progress)
 
     def __call__(self, progress: StudyProgress) -> None:
-        """Take note of it; draw it when it is time."""
+        """Take the progress; draw it when it is time."""
         now = self._clock_s()
         self._progress = progress
         if self._started_s is None:
@@ -67,8 +68,8 @@ class ProgressBar:
         self._stream.flush()
 
     def _left_s(self, progress: StudyProgress, now: float) -> float | None:
-        """At the pace of those that ended since the start, or of the next where it takes longer. None before
-        any has ended, and where nothing is left."""
+        """The estimated time left, from the plans that ended since the start, or from the present one if it
+        takes longer. None before any has ended, and when nothing is left."""
         ended, left = progress.ended - progress.ended_before, progress.total - progress.ended
         if ended == 0 or left == 0:
             return None
@@ -85,15 +86,15 @@ class ProgressBar:
 
 
 def line(progress: StudyProgress, left_s: float | None) -> str:
-    """The progress in a line: the bar, counts, about how long the rest takes, and what is worked on."""
+    """The progress in a line: the bar, counts, the estimated time left, and what is being planned."""
     filled = WIDTH * progress.ended // max(1, progress.total)
     parts = [f"[{'#' * filled}{'.' * (WIDTH - filled)}] {_counted(progress)}"]
     if left_s is not None:
         parts.append(f"about {_spoken(left_s)} left")
     if progress.at_work:
-        asked, phase = progress.at_work[0]
+        study_plan, phase = progress.at_work[0]
         more = f", {len(progress.at_work)} at once" if len(progress.at_work) > 1 else ""
-        parts.append(f"{asked.case}, {asked.ranking}: {phase}{more}")
+        parts.append(f"{study_plan.case}, {study_plan.ranking}: {phase}{more}")
     return "; ".join(parts)
 
 

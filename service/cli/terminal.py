@@ -1,4 +1,5 @@
-"""Terminal: results to a file or stdout; progress, of work that takes over a second, as lines on stderr."""
+"""Terminal: results go to a file or stdout; progress of work that takes over a second goes to stderr as
+lines."""
 
 import sys
 import time
@@ -10,14 +11,14 @@ from service.host.atomic_write import write_atomically
 from service.host.time_left import spoken_left, time_left_s
 
 PROGRAM = "seedpath"
-"""What lines on stderr begin with."""
+"""How lines on stderr begin."""
 
 QUIET_S = 1.0
-"""Work shorter than this says nothing, and longer work speaks at most this often."""
+"""Shorter work prints no progress, and longer work prints a line at most this often."""
 
 
 def say(text: str) -> None:
-    """One line on stderr."""
+    """Print one line on stderr."""
     print(f"{PROGRAM}: {text}", file=sys.stderr, flush=True)
 
 
@@ -33,7 +34,8 @@ def deliver(result: bytes, summary: str, output: Path | None) -> None:
 
 
 class ProgressLines:
-    """Says how far planning is, and how long it may take: at a new phase, and otherwise once a second."""
+    """Prints how far planning is, and the estimated time left: at each new phase, and otherwise once a
+    second."""
 
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._clock_s = clock_s
@@ -41,7 +43,7 @@ class ProgressLines:
         self._phase: Phase | None = None
 
     def __call__(self, progress: Progress) -> None:
-        """Take note of progress; print it when it is time."""
+        """Take a progress report; print it when it is time."""
         now = self._clock_s()
         new_phase = progress.phase is not self._phase and now - self._started > QUIET_S
         if new_phase or now - self._said > QUIET_S:

@@ -10,8 +10,8 @@ _TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attrib
 
 
 def write_stl(surface: Surface, header: str) -> bytes:
-    """The surface as binary STL. `header` may say what it is, in ASCII; it must not begin with "solid", or
-    readers take the file for text."""
+    """The surface as binary STL. `header` may describe it, in ASCII. It must not begin with "solid", because
+    readers would then take the file for text."""
     triangles = np.zeros(len(surface.faces), _TRIANGLE)
     corners = surface.vertices_P[surface.faces]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])

@@ -1,4 +1,5 @@
-"""Files that are whole or not there: written aside, flushed, then renamed into place."""
+"""Atomic writes: a file is there completely or not at all. It is written under another name, flushed, then
+renamed."""
 
 import logging
 import os
@@ -10,11 +11,11 @@ _log = logging.getLogger("seedpath.store")
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
-    """Write `data` to `path`, replacing what was there. A reader, or a crash, never sees half of it.
+    """Write `data` to `path`, replacing what was there. Neither a reader nor a crash ever sees a part of it.
 
-    `mode` says who may read and write it, less what the process's mask takes away.
+    `mode` says who may read and write the file, reduced by the process's umask.
 
-    Raises OSError as the file system says it; the folder must exist.
+    Raises OSError; the folder must exist.
     """
     handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -31,18 +32,18 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, or whatever stands in its place, if it is there. Of a folder, what cannot be removed is
-    left, which the log tells. Raises OSError for a file that cannot be."""
+    """Remove a file, or whatever is in its place, if it is there. Parts of a folder that cannot be removed
+    stay, and are logged. Raises OSError for a file that cannot be removed."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
         if path.exists():
-            _log.error("%s cannot be removed as a whole: look after what is left in it.", path)
+            _log.error("%s cannot be removed completely: look at what is left in it.", path)
     else:
         path.unlink(missing_ok=True)
 
 
 def flush(path: Path) -> None:
-    """Have the disk keep what is in a file, or what names are in a folder: a power cut spares no other."""
+    """Write a file's content, or a folder's list of names, to the disk, so that it survives a power cut."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -51,11 +52,11 @@ def flush(path: Path) -> None:
 
 
 def _umask() -> int:
-    """The process's mask. It can only be read by setting it."""
+    """The process's umask. It can only be read by setting it."""
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
 
 
-# Once, before there are threads: while one reads it, files of another would get the wrong mode.
+# Read once, before there are threads: while one thread reads it, files of another would get the wrong mode.
 _MASK = _umask()

@@ -1,4 +1,4 @@
-"""Damage: a file that is kept and is not what was written, said with its place and the way out."""
+"""Damaged files: a stored file that is not what was written, with its place and the remedy."""
 
 import errno
 from collections.abc import Callable, Iterable, Sequence
@@ -29,17 +29,18 @@ _OF_THE_FILE = (
     # A block that the disk cannot read, and what file systems say of their own damage.
     *(errno.EIO, errno.EBADMSG, getattr(errno, "EUCLEAN", errno.EIO)),
 )
-"""What an operating system says of one file that cannot be read, whenever it is tried. What it says of
-itself, as that it has no descriptor left, is no damage."""
+"""Errors of one file that will not go away by trying again. Errors of the system itself, such as too many
+open files, do not mean damage."""
 
 
 class DamagedFile(AnatomyError):
-    """A kept file that is not what was written: its place in the data folder, what is wrong, the way out."""
+    """A stored file that is not what was written: its place in the data folder, what is wrong, and the
+    remedy."""
 
 
 @dataclass(frozen=True)
 class KeptFile:
-    """A file that is kept: where it lies, its place in the data folder, and the sha256 of its content."""
+    """A stored file: its path, its place in the data folder, and the sha256 of its content."""
 
     path: Path
     place: str
@@ -54,8 +55,8 @@ def refuse_damaged(files: Iterable[KeptFile]) -> None:
 
 
 def refuse_others(files: Sequence[KeptFile], read: Iterable[InputDigest]) -> None:
-    """Raises DamagedFile where something was read that is none of a case's files: one that was changed after
-    it was looked at, or one that was put beside them."""
+    """Raises DamagedFile if something was read that is not one of the case's files: a file that changed after
+    it was checked, or one that was added to the folder."""
     kept = {(file.path.name, file.sha256) for file in files}
     for other in read:
         if (other.name, other.sha256) not in kept:
@@ -67,7 +68,7 @@ def refuse_others(files: Sequence[KeptFile], read: Iterable[InputDigest]) -> Non
 def whole_text(
     path: Path, place: str, remedy: str, is_whole: Callable[[bytes], bool], most_bytes: int
 ) -> bytes:
-    """A kept file's text, of which `is_whole` says whether it is what was written, as `Digests.text` asks it.
+    """The text of a stored file; `is_whole` tells whether it is what was written, as in `Digests.text`.
 
     Raises DamagedFile, and OSError.
     """
@@ -78,7 +79,7 @@ def whole_text(
 
 
 def is_of_the_file(error: OSError) -> bool:
-    """Whether one file cannot be read, whenever it is tried, though it is there."""
+    """Whether this one file exists but can never be read."""
     return error.errno in _OF_THE_FILE
 
 

@@ -1,16 +1,16 @@
-"""Digests: whether files are still what was written, each hashed once for as long as it stays as it is.
+"""Digests: checks that files are still what was written. Each file is hashed once, as long as it does not
+change.
 
-A file is known by its path, size, mtime and inode: while these stay, nothing of it is hashed again. One whose
-mtime is not settled yet is hashed again, since a second change within one tick of the file system's clock
-would leave all of them as they are (as Git holds it: Documentation/technical/racy-git.txt). Settled is what
-is older than a tick by this machine's clock, or, where the file's clock is ahead of it, was seen as it is for
-that long.
+A file is identified by its path, size, mtime and inode: while these stay the same, it is not hashed again. A
+file whose mtime is not settled yet is hashed again, because a second change within one tick of the file
+system's clock would leave all four the same (Git does the same: Documentation/technical/racy-git.txt). An
+mtime is settled if it is older than one tick by this machine's clock, or, if the file's clock is ahead, if
+the file has been seen unchanged for that long.
 
-What is promised: a file that was damaged, cut, replaced or removed at rest is not taken for what was
-written, by a process that was started since, or where the change touched size, mtime or inode. What is not:
-that a file stays as it is between its check and its use; and that a disk which loses bits of a file that was
-checked already is noticed before the next start. `seedpath store check` begins with nothing remembered. Each
-process remembers for itself.
+Guaranteed: a file that was damaged, cut, replaced or removed at rest is detected by any process that was
+started since, or if the change touched size, mtime or inode. Not guaranteed: that a file does not change
+between its check and its use; and that a disk which loses bits of a file that was checked already is noticed
+before the next start. `seedpath store check` starts without any memory. Each process has its own memory.
 """
 
 import errno
@@ -29,14 +29,14 @@ SETTLED_NS = 2_000_000_000
 """The coarsest tick of a file system's clock: FAT's, two seconds (Microsoft, FAT specification, 2000)."""
 
 MOST_FILES = 50_000
-"""Files that are remembered, some twenty megabytes of them [U]."""
+"""Number of files remembered, about twenty megabytes [U]."""
 
 MIB = 1 << 20
 
 
 @dataclass(frozen=True)
 class _State:
-    """By what a file is known to be as it was."""
+    """What identifies an unchanged file."""
 
     size: int
     mtime_ns: int
@@ -45,7 +45,7 @@ class _State:
 
 @dataclass(frozen=True)
 class _Moment:
-    """A moment by the clock that files are dated by, and by one that nobody sets."""
+    """A moment by the wall clock, which dates files, and by a monotonic clock."""
 
     wall_ns: int
     steady_ns: int
@@ -53,7 +53,7 @@ class _Moment:
 
 @dataclass(frozen=True)
 class _Seen:
-    """A file as it was seen, since when it is, and what was found of it; None before it is settled."""
+    """A file's state, since when it has been seen so, and the finding; None before it is settled."""
 
     state: _State
     since: _Moment
@@ -61,10 +61,10 @@ class _Seen:
 
 
 class Digests:
-    """What was found of files, remembered for as long as they stay as they are. For any number of threads.
+    """Findings about files, remembered as long as the files do not change. For any number of threads.
 
-    `hashed_bytes` counts what was hashed. Every method raises OSError as the file system says it; what is no
-    plain file is one that cannot be read.
+    `hashed_bytes` counts the bytes that were hashed. Every method raises OSError; anything but a plain file
+    cannot be read.
     """
 
     def __init__(self, most: int = MOST_FILES) -> None:
@@ -90,8 +90,8 @@ class Digests:
         return found
 
     def text(self, path: Path, is_whole: Callable[[bytes], bool], most_bytes: int) -> bytes | None:
-        """A file's content where `is_whole` says so of it, which must be the same question of one path each
-        time; None where it does not, or the file is longer than `most_bytes`."""
+        """A file's content if `is_whole` accepts it; that must be the same function each time for one path.
+        None if it does not, or if the file is longer than `most_bytes`."""
         with opened(path) as file:
             state, begun = _state(file), _now()
             if state.size > most_bytes:
@@ -122,7 +122,7 @@ class Digests:
             before = self._seen.get(path)
             since = begun if before is None or before.state != state else before.since
             is_old = begun.wall_ns - state.mtime_ns >= SETTLED_NS
-            # Where clocks differ: what stands so for that long would get another time by a change.
+            # If clocks differ: after this time, a change would give another mtime.
             is_settled = is_old or begun.steady_ns - since.steady_ns >= SETTLED_NS
             self._seen[path] = _Seen(state, since, found if is_settled else None)
             self._seen.move_to_end(path)
@@ -131,11 +131,11 @@ class Digests:
 
 
 DIGESTS = Digests()
-"""Those of this process."""
+"""The digests of this process."""
 
 
 def opened(path: Path) -> BinaryIO:
-    """The file, opened to be read. One that is a pipe by now is not waited for. Raises OSError."""
+    """The file, opened for reading. If it is a pipe by now, this does not wait. Raises OSError."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)

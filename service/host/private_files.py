@@ -1,4 +1,4 @@
-"""Privacy: what the service keeps is for the eyes of the user that it runs as, whoever made the folder."""
+"""Private files: only the user that runs the service may read what it stores, whoever created the folder."""
 
 import logging
 import os
@@ -10,14 +10,14 @@ from pathlib import Path
 from anatomy.errors import AnatomyError
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-"""What a group and all others may do."""
+"""Permissions of the group and of all others."""
 
 _log = logging.getLogger("seedpath.store")
 
 
 @contextmanager
 def private_files() -> Iterator[None]:
-    """Have all that this process and its children make meanwhile be its user's alone."""
+    """Within the context, this process and its children create files that only their user may read."""
     before = os.umask(OTHERS)
     try:
         yield
@@ -26,9 +26,9 @@ def private_files() -> Iterator[None]:
 
 
 def make_private(folder: Path) -> None:
-    """Take from others what they may do with a folder that is there already.
+    """Remove the permissions of others from an existing folder.
 
-    Raises AnatomyError where that is not this user's to say, or the file system does not heed it.
+    Raises AnatomyError if this user may not do that, or if the file system ignores it.
     """
     if not folder.is_dir() or not folder.stat().st_mode & OTHERS:
         return

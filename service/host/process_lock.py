@@ -1,10 +1,11 @@
-"""ProcessLock: a name for what one process has aside, and a lock that tells others that it lives.
+"""Process lock: a name for the temporary files of one process, and a lock that shows others that it is
+running.
 
-    marks/{name}.lock         locked for as long as the process has the store open
-    aside/{name}.{more}       what it writes or removes just now
+    marks/{name}.lock         locked while the process has the store open
+    aside/{name}.{more}       what the process is writing or removing
 
-The lock goes with its process, however that ends. On a share it is seen from other machines only where the
-share carries `flock` (NFS does, unless mounted with local locks): where it does not, age alone decides.
+The lock ends with its process, however that ends. On a network share it is visible from other machines only
+if the share supports `flock` (NFS does, unless mounted with local locks): otherwise only age decides.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ _SUFFIX = ".lock"
 
 
 class ProcessLock:
-    """The name of this process among those with locks in `folder`; made when it is first needed."""
+    """The lock of this process in `folder`; created when its name is first needed."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -27,13 +28,13 @@ class ProcessLock:
 
     @property
     def name(self) -> str:
-        """The name. Raises OSError where its lock cannot be made."""
+        """The name. Raises OSError if its lock cannot be created."""
         if self._name is None:
             name = uuid.uuid4().hex
             handle = os.open(self._folder / f".{name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX)
-                # Locked before it has its name: nobody finds it without.
+                # Locked before it gets its name, so that nobody finds it unlocked.
                 (self._folder / f".{name}").rename(_lock_of(self._folder, name))
             except OSError:
                 os.close(handle)
@@ -44,7 +45,7 @@ class ProcessLock:
 
 
 def is_alive(folder: Path, name: str) -> bool:
-    """Whether a process of that name has its lock. Raises OSError where that cannot be told."""
+    """Whether a process of that name holds its lock. Raises OSError if that cannot be found out."""
     try:
         with _tried(_lock_of(folder, name)) as is_free:
             return not is_free
@@ -53,7 +54,8 @@ def is_alive(folder: Path, name: str) -> bool:
 
 
 def stale_locks(folder: Path, before_s: float) -> list[Path]:
-    """Locks that nobody has, made before that time, in seconds since 1970: their processes were killed."""
+    """Locks that nobody holds, created before that time, in seconds since 1970: their processes were
+    killed."""
     found = []
     for lock in folder.iterdir():
         with contextlib.suppress(FileNotFoundError), _tried(lock) as is_free:
@@ -64,7 +66,7 @@ def stale_locks(folder: Path, before_s: float) -> list[Path]:
 
 @contextlib.contextmanager
 def _tried(lock: Path) -> Iterator[bool]:
-    """Whether the lock is free: it is had meanwhile."""
+    """Whether the lock is free; the context holds it then."""
     handle = os.open(lock, os.O_WRONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

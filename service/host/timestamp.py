@@ -1,4 +1,4 @@
-"""Stamp: a time as answers state it (RFC 3339)."""
+"""Timestamps as answers state them (RFC 3339)."""
 
 from datetime import UTC, datetime
 

@@ -1,1 +1,1 @@
-"""Interactive: answers in milliseconds, from warm processes that hold scenes."""
+"""Interactive: answers within milliseconds, from warm processes that cache scenes."""

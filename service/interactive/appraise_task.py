@@ -1,4 +1,4 @@
-"""Appraise task: what a sandbox does with needles that a hand moves."""
+"""Appraise task: what a sandbox does with needles that a user moves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,8 +16,8 @@ from service.operations.job_tasks import ReportProgress
 
 @dataclass(frozen=True)
 class NeedlesTask:
-    """What is asked: a case, the request that says what is safe, as its JSON, entries and tips, (n, 3) each,
-    and what each tip is at. [mm, P]"""
+    """A case, the request that says what is safe, as its JSON, entries and tips, (n, 3) each, and what each
+    tip aims at. [mm, P]"""
 
     case: Case
     request: bytes
@@ -26,7 +26,8 @@ class NeedlesTask:
     aims: tuple[Aim, ...]
 
     def parts(self, most: int) -> "list[NeedlesTask]":
-        """The needles in order, in `most` parts of about one size, or as many as there are needles."""
+        """The needles in order, in `most` parts of about the same size, or fewer if there are fewer
+        needles."""
         count = len(self.entries_mm)
         edges = np.linspace(0, count, min(most, count) + 1).astype(int)
         return [
@@ -37,17 +38,17 @@ class NeedlesTask:
 
 @dataclass(frozen=True)
 class AppraisalJson:
-    """JSON of some needles' appraisals, without the brackets around them, and of what is said of their scene,
-    an object that is never empty."""
+    """JSON of the appraisals of some needles, without the brackets around them, and of the caveats about
+    their scene, an object that is never empty."""
 
     paths: bytes
     caveats: bytes
 
 
 def appraise(report: ReportProgress, asked: NeedlesTask) -> AppraisalJson:
-    """The needles' appraisals, and what their scene lacks, which no verdict knows of.
+    """The appraisals of the needles, and what their scene lacks, which no verdict takes into account.
 
-    Raises AnatomyError where case and request do not fit together.
+    Raises AnatomyError if case and request do not fit together.
     """
     del report
     at = cached_scene(asked.case, asked.request)
@@ -62,5 +63,5 @@ def appraise(report: ReportProgress, asked: NeedlesTask) -> AppraisalJson:
 
 
 def joined(parts: Sequence[AppraisalJson]) -> bytes:
-    """One JSON object of all the needles in order: the same bytes, however they were parted."""
+    """One JSON object of all needles in order: the same bytes, however they were split."""
     return b'{"paths":[' + b",".join(part.paths for part in parts) + b"]," + parts[0].caveats[1:]

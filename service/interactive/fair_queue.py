@@ -1,14 +1,15 @@
-"""FairQueue: so many at once, owner by owner, so that whoever asks for much waits for himself.
+"""Fair queue: a limited number of tasks at once, taken owner by owner, so that many requests of one owner
+delay only that owner.
 
-    ann  1 3 5 6       the order in which waiting places become turns, one at a time
+    ann  1 3 5 6       the order in which waiting requests get a slot, one at a time
     ben  2
     cyd  4
 
-Of several turns at once one owner has all but one at most, whether others wait or not: who comes next would
-otherwise wait for as long as the slowest of what he asked for. One owner alone leaves one unused.
+Of several slots one owner uses all but one at most, whether others wait or not: the next owner would
+otherwise wait for the slowest of those tasks. An owner who is alone leaves one slot unused.
 
-So many wait of one owner, and of all as many as there are: whoever has nothing waiting finds a place. Each
-holds a connection meanwhile, of which a server has so many.
+The number of waiting requests of one owner is limited, but not their total: an owner with no waiting request
+always finds a place. Each waiting request holds a connection, whose number is limited by the server.
 
 All wait on one event loop, and no thread waits with them.
 """
@@ -21,11 +22,11 @@ from contextlib import asynccontextmanager
 
 
 class QueueFull(Exception):
-    """The owner has all his places taken."""
+    """The owner has as many running and waiting requests as allowed."""
 
 
 class FairQueue:
-    """Places of each owner, who waits or has his turn there, and `at_once` turns at a time."""
+    """Requests of each owner, running or waiting, and `at_once` slots."""
 
     def __init__(self, most_of_owner: float = math.inf, at_once: int = 1) -> None:
         self._most_of_owner = most_of_owner
@@ -36,7 +37,7 @@ class FairQueue:
 
     @asynccontextmanager
     async def turn(self, owner: str) -> AsyncIterator[None]:
-        """The context lasts while it is the owner's turn. Raises QueueFull, at once."""
+        """The context lasts while the owner has a slot. Raises QueueFull, at once."""
         if self._held[owner] >= self._most_of_owner:
             raise QueueFull
         self._held[owner] += 1
@@ -48,11 +49,11 @@ class FairQueue:
                 self._end(owner)
         finally:
             self._held[owner] -= 1
-            # Owners who hold nothing are not remembered.
+            # Drop owners with a count of zero.
             self._held += Counter()
 
     async def _come(self, owner: str) -> None:
-        # Where a turn is free, all who wait have as many as they may.
+        # If a slot is free, all waiting owners have as many as allowed.
         if self._may_have(owner):
             self._begin(owner)
             return
@@ -62,14 +63,14 @@ class FairQueue:
             await place
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():
-                # The turn came in the moment in which it was given up.
+                # The slot was given at the moment when the request was given up.
                 self._end(owner)
             else:
                 self._give_up(owner, place)
             raise
 
     def _give_up(self, owner: str, place: "asyncio.Future[None]") -> None:
-        """A place that nobody waits at bounds no owner, and costs him no rank."""
+        """A request that was given up counts for its owner no more, and costs no rank."""
         places = self._waiting.get(owner, deque())
         if place in places:
             places.remove(place)
@@ -90,7 +91,8 @@ class FairQueue:
         self._pass_on()
 
     def _pass_on(self) -> None:
-        """Give what is free to the owner who waits for the longest since his last turn, of those who may."""
+        """Give the free slots to the owners who have waited longest since their last slot, of those that may
+        have one."""
         while (owner := next(filter(self._may_have, self._waiting), None)) is not None:
             places = self._waiting.pop(owner)
             place = places.popleft()

@@ -1,4 +1,4 @@
-"""CachedScene: the scenes that a sandbox was asked about last, kept with what appraises needles in them."""
+"""Scene cache: the scenes that a sandbox used last, with the appraisers of needles in them."""
 
 import gc
 from collections import OrderedDict
@@ -20,20 +20,20 @@ MAX_SCENES = 3
 
 @dataclass(frozen=True, eq=False)
 class CachedScene:
-    """A scene, and what appraises needles in it."""
+    """A scene, and the appraiser of needles in it."""
 
     scene: Scene
     appraiser: Appraiser
 
 
 _scenes: OrderedDict[tuple[Case, bytes], CachedScene] = OrderedDict()
-"""In a sandbox's process only: the last used is last."""
+"""Used in a sandboxed process only; the last used scene is last."""
 
 
 def cached_scene(case: Case, request: bytes) -> CachedScene:
-    """The scene of a case and a request, as its JSON, made if it is not there.
+    """The scene of a case and a request, which is given as its JSON; made if it is not in the cache.
 
-    Raises AnatomyError where case and request do not fit together.
+    Raises AnatomyError if case and request do not fit together.
     """
     key = (case, request)
     if key in _scenes:
@@ -46,14 +46,14 @@ def cached_scene(case: Case, request: bytes) -> CachedScene:
     made = CachedScene(scene, Appraiser(scene, resolved(scene, asked)))
     _compile(made)
     _scenes[key] = made
-    # What stays is not looked through again: that would hold up an answer for a tenth of a second and more.
+    # The garbage collector skips what stays: a full collection would delay an answer by 0.1 s and more.
     gc.collect()
     gc.freeze()
     return made
 
 
 def _compile(made: CachedScene) -> None:
-    """Appraise a needle and many, so that the first that is asked for finds all loops compiled."""
+    """Appraise one needle and many, so that all loops are compiled before the first request."""
     corner_mm = made.scene.grid.to_patient(np.zeros((1, 3)))
     for count in (1, 64):
         made.appraiser.appraise(

@@ -1,8 +1,9 @@
-"""Shapes: structures as triangle meshes to look at, coarse enough for a browser. Nothing is computed on them.
+"""Shapes: structures as triangle meshes for display, coarse enough for a browser. Nothing is computed on
+them.
 
     voxels --mean of blocks--> share of each block inside --blur--> marching cubes at LEVEL --> triangles
 
-A thin structure keeps small blocks; a large one gets blocks as large as its number of triangles allows.
+A thin structure gets small blocks; a large one gets blocks as large as its number of triangles requires.
 """
 
 from typing import Any
@@ -22,29 +23,31 @@ from service.operations.job_tasks import ReportProgress
 from service.operations.open_case import open_case
 
 MOST_TRIANGLES = 2000
-"""About so many for each structure [U]: eighty structures are then a few megabytes of JSON."""
+"""Approximate number for each structure [U]: eighty structures are then a few megabytes of JSON."""
 
 SMALLEST_LIMIT_MM, LARGEST_BLOCK_MM = 2.5, 6.0
-"""Blocks are no larger than a structure's volume over its area, within these: a tube keeps its wall [U]."""
+"""A block is no larger than a structure's volume divided by its area, within these limits: a tube keeps its
+wall [U]."""
 
 BRANCHED_BELOW_MM = 4.0
-"""Below this volume over area a structure may have branches thinner than a block [U]."""
+"""Below this volume divided by area, a structure may have branches thinner than a block [U]."""
 
 LEVEL, LEVEL_OF_BRANCHES = 0.5, 0.2
-"""Share inside at which the shape is drawn; the second of the square root of the share, where branches may be
-thinner than a block: they keep their place, and all of it is drawn thicker than it is [U]."""
+"""Share inside at which the surface is drawn. The second is for the square root of the share, if branches may
+be thinner than a block: they stay at their place, and everything is drawn thicker than it is [U]."""
 
 BLUR = 0.6
-"""Of a block, so that voxels do not show as steps [U]."""
+"""In blocks; so that voxels do not show as steps [U]."""
 
 DECIMALS = 1
-"""Of millimetres, in JSON."""
+"""Decimals of millimetres in JSON."""
 
 TRIANGLES_PER_BLOCK_FACE = 2.0
 
 
 def shapes_text(report: ReportProgress, case: Case) -> bytes:
-    """The shapes of a case as JSON: to take millions of numbers over from a sandbox would hold up a server.
+    """The shapes of a case as JSON text: transferring millions of numbers from a sandbox would block the
+    server.
 
     Raises AnatomyError for a case that cannot be read.
     """
@@ -53,7 +56,7 @@ def shapes_text(report: ReportProgress, case: Case) -> bytes:
 
 
 def shapes(case: Case) -> list[dict[str, Any]]:
-    """Every structure of a case as JSON values: name, role that its name implies, vertices and triangles.
+    """Every structure of a case as JSON values: name, the role that its name implies, vertices and triangles.
 
     Vertices are in patient LPS. [mm] Raises AnatomyError for a case that cannot be read.
     """
@@ -73,9 +76,9 @@ def shapes(case: Case) -> list[dict[str, Any]]:
 
 
 def shape(structure: Structure, grid: Grid) -> Surface:
-    """A structure's shape, closed and outward oriented, in P: its own mesh where that is small. [mm]
+    """The shape of a structure, closed and oriented outward, in P; its own mesh if that is small. [mm]
 
-    Without triangles for an empty structure.
+    An empty structure has no triangles.
     """
     if structure.surface is not None and len(structure.surface.faces) <= MOST_TRIANGLES:
         return structure.surface
@@ -97,7 +100,7 @@ def shape(structure: Structure, grid: Grid) -> Surface:
     # The middle of block n, without the padding, as a place among the voxels.
     place_V = (vertices.astype(np.float64) - 1.0 + 0.5) * block - 0.5 + np.array(mask.lower)
     if np.linalg.det(grid.X_PV[:3, :3]) > 0.0:
-        # Marching cubes looks from the high side; a left-handed grid mirrors that already.
+        # Marching cubes orients faces as seen from the high side; a left-handed grid already reverses that.
         faces = faces[:, ::-1]
     return Surface(grid.to_patient(place_V * grid.spacing_mm), faces.astype(np.int64))
 

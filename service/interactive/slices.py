@@ -1,4 +1,4 @@
-"""Slices: what the two slices that hold a needle cut, pixel by pixel, for GUIs to draw.
+"""Slices: the contents of the two slices that contain a needle, pixel by pixel, for GUIs to draw.
 
 row 0   ......              pixel (row, column) = first + pixel_mm (column right + row down)
         ..oooo              numbers name structures; the CT and a plan's dose lie on the same pixels
@@ -27,24 +27,24 @@ from service.schemas.json.strict import NotJson, Refused
 from service.schemas.plan.file import read_plan, unreadable
 
 BODY = "body"
-"""What all that is inside the skin is called on slices."""
+"""Name of everything inside the skin on slices."""
 
 FRONT_TO_BACK = (Role.TARGET, Role.FORBIDDEN, Role.LUNG, Role.PASSABLE, Role.OUTSIDE)
 
 BEYOND = np.iinfo(np.uint16).max
-"""The label of pixels beyond the field of view, where anything may be."""
+"""Label of pixels outside the field of view, where anything may be."""
 
 NO_CT = np.iinfo(np.int16).min
-"""Beyond the field of view, as the answer says it."""
+"""Value of CT pixels outside the field of view."""
 
 DECIMALS = 6
-"""Of unit vectors and millimetres, in JSON."""
+"""Decimals of unit vectors and millimetres in JSON."""
 
 
 @dataclass(frozen=True)
 class SliceTask:
-    """What is asked: a case and the request that says what is what, as its JSON; a needle's entry and tip,
-    (3,), how far around its middle, and a pixel's side; perhaps a plan's text. [mm, P]"""
+    """A case and the request that gives structures their roles, as its JSON; a needle's entry and tip, (3,),
+    the distance shown around its middle, the side of a pixel, and optionally a plan's text. [mm, P]"""
 
     case: Case
     request: bytes
@@ -58,7 +58,7 @@ class SliceTask:
 def cut(report: ReportProgress, asked: SliceTask) -> bytes:
     """The slices as JSON.
 
-    Raises AnatomyError where case and request do not fit together, and Unreadable.
+    Raises AnatomyError if case and request do not fit together, and Unreadable.
     """
     del report
     scene = cached_scene(asked.case, asked.request).scene
@@ -82,7 +82,7 @@ def sliced(scene: Scene, asked: SliceTask, dose: DoseAt | None) -> dict[str, Any
 def _pixels(
     plane: Slice, pixel_mm: float, scene: Scene, shown: list[Structure], dose: DoseAt | None
 ) -> dict[str, Any]:
-    # Pages are read from the top.
+    # Images start at the top row.
     where_P = plane.pixels_P(pixel_mm)[::-1]
     rows, columns = where_P.shape[:2]
     index, inside = _voxels(where_P, scene)
@@ -103,7 +103,7 @@ def _pixels(
 
 
 def _shown(scene: Scene) -> list[Structure]:
-    """What can be seen, back to front: the body first, the target last."""
+    """What can be seen, from back to front: the body first, the target last."""
     order = {role: -n for n, role in enumerate(FRONT_TO_BACK)}
     structures = [s for s in scene.structures if s.role in order]
     structures.sort(key=lambda s: order[s.role or Role.PASSABLE])
@@ -113,7 +113,7 @@ def _shown(scene: Scene) -> list[Structure]:
 def _voxels(
     where_P: Float[np.ndarray, "rows columns 3"], scene: Scene
 ) -> tuple[Int[np.ndarray, "3 rows columns"], Bool[np.ndarray, "rows columns"]]:
-    """The voxel that holds each pixel's centre, and whether there is one."""
+    """The voxel that contains each pixel's centre, and whether there is one."""
     grid = scene.grid
     index = np.rint(np.moveaxis(grid.to_box(where_P) / grid.spacing_mm, -1, 0)).astype(np.int64)
     last = np.array(grid.shape)[:, None, None] - 1
@@ -124,7 +124,7 @@ def _voxels(
 def _labels(
     index: Int[np.ndarray, "3 rows columns"], inside: Bool[np.ndarray, "rows columns"], shown: list[Structure]
 ) -> UInt16[np.ndarray, "rows columns"]:
-    """The number of what is in front at each pixel; BEYOND where nothing is known."""
+    """The number of the front structure at each pixel; BEYOND where nothing is known."""
     i, j, k = index
     found = np.where(inside, 0, BEYOND).astype("<u2")
     layers = {id(layer.voxels): layer.voxels[i, j, k] for layer in by_layer(shown)}
@@ -137,13 +137,13 @@ def _ct(
     index: Int[np.ndarray, "3 rows columns"], inside: Bool[np.ndarray, "rows columns"], hu: np.ndarray
 ) -> np.ndarray:
     i, j, k = index
-    # One above the lowest: that stands for no CT.
+    # The lowest value is reserved for NO_CT.
     return np.where(inside, hu[i, j, k].clip(NO_CT + 1, np.iinfo(np.int16).max), NO_CT).astype("<i2")
 
 
 @functools.lru_cache(maxsize=4)
 def _dose(text: bytes) -> DoseAt | None:
-    """The dose of a plan's seeds; None for a plan without. Raises Unreadable."""
+    """The dose of a plan's seeds; None for a plan without dose. Raises Unreadable."""
     try:
         plan = read_plan(text).plan
     except (NotJson, Refused) as error:

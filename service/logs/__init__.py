@@ -1,1 +1,1 @@
-"""Logs: lines of JSON on stderr, the audit log in a file, and how many lines are written of each kind."""
+"""Logs: JSON lines on stderr, the audit log in a file, and limits on how many lines are written."""

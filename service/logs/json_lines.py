@@ -1,11 +1,10 @@
-"""Logs: one line of JSON for each event on stderr, with the request and the job that it belongs to.
+"""JSON lines: one line of JSON for each event on stderr, with the request and the job that it belongs to.
 
-The audit log, one line for each request that was answered, goes to a file of its own (service.logs.audit).
-What stays open, a WebSocket or a stream of events, has another line when it is opened, with `"open": true`.
-Who has no key, or asks too often, has ten lines in a second, and one that counts the rest
-(service.logs.keyless).
+The audit log, one line for each answered request, goes to a file of its own (service.logs.audit). A WebSocket
+or a stream of events has another line when it is opened, with `"open": true`. Requests without a key, or
+refused as too many, get ten lines in a second, and one line that counts the rest (service.logs.keyless).
 
-What senders make up stands in both: no part of it ends a line, and none is unseen.
+Both logs escape texts of senders: no part of them ends a line, and none is invisible.
 """
 
 import contextvars
@@ -18,10 +17,10 @@ from service.host.timestamp import rfc3339
 from service.logs.rate_limit import RateLimitedHandler
 
 request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request_id", default=None)
-"""Of the request that is being answered."""
+"""The id of the present request."""
 
 job_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("job_id", default=None)
-"""Of the job that is being done."""
+"""The id of the present job."""
 
 AUDIT = logging.getLogger("seedpath.audit")
 
@@ -49,17 +48,17 @@ class JsonLines(logging.Formatter):
 
 
 def _json(content: Any) -> str:
-    # Of ASCII, JSON lets the one control stand that is no C0.
+    # JSON leaves one ASCII control character unescaped: DEL, which is no C0 character.
     return json.dumps(content).replace("\x7f", "\\u007f")
 
 
 def in_line(text: str) -> str:
-    """A text as it stands in a line of JSON."""
+    """A text as it appears inside a JSON string."""
     return _json(text)[1:-1]
 
 
 class TextLines(logging.Formatter):
-    """A record as a line of text; a traceback stands below it."""
+    """A record as a line of text; a traceback follows below it."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """The line."""
@@ -72,12 +71,12 @@ class TextLines(logging.Formatter):
 
 
 def visible(text: str) -> str:
-    """The text with everything escaped that ends a line, is not seen, or turns what is seen around."""
+    """The text with all characters escaped that end a line, are invisible, or reverse its direction."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def log_to_stderr(format: Format, level: int = logging.INFO) -> None:
-    """Have this process's own loggers, and warnings of others, write to stderr."""
+    """Write this process's own log, and warnings of other libraries, to stderr."""
     handler = RateLimitedHandler(sys.stderr)
     text = TextLines("%(asctime)s %(levelname)s %(name)s: %(message)s")
     handler.setFormatter(JsonLines() if format == "json" else text)

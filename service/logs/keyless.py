@@ -1,7 +1,7 @@
-"""KeylessLineLimit: who has no key writes so many lines of the audit log in a second, and a count of the
-rest. So does who asks too often, with a key or without.
+"""Keyless lines: requests without a key get a limited number of lines in the audit log in each second, and a
+count of the rest. The same holds for requests refused as too many, with a key or without.
 
-What they are answered tells nothing of any case, and they could fill a disk in hours otherwise.
+Their answers tell nothing about any case, and without a limit they could fill a disk within hours.
 """
 
 import asyncio
@@ -10,14 +10,14 @@ from collections import Counter
 from collections.abc import Callable
 
 MOST_PER_S = 10
-"""Lines of one account [U]: at 0.6 kB each, 0.5 GB a day at the most."""
+"""Lines of one account in a second [U]: at 0.6 kB each, 0.5 GB a day at most."""
 
 SECOND_S = 1.0
 
 
 class KeylessLineLimit:
-    """Counts requests by account, on the event loop. `tell` is given an account and how many of its requests
-    have no line, once a second."""
+    """Counts requests by account, on the event loop. `tell` is called once a second with each account and the
+    number of its requests without a line."""
 
     def __init__(self, tell: Callable[[str, int], None]) -> None:
         self._tell = tell
@@ -25,9 +25,9 @@ class KeylessLineLimit:
         self._timer: asyncio.TimerHandle | None = None
 
     def has_line(self, account: str) -> bool:
-        """Count a request. Whether it has a line of its own."""
+        """Count a request. Returns whether it gets a line of its own."""
         if self._timer is None:
-            # Of no request: each has an id, which its lines bear.
+            # In an empty context, because lines carry the id of their request.
             nobodys = contextvars.Context()
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(SECOND_S, self.end_second, context=nobodys)
@@ -35,7 +35,7 @@ class KeylessLineLimit:
         return self._asked[account] <= MOST_PER_S
 
     def end_second(self) -> None:
-        """Tell what was left out."""
+        """Report the requests without a line."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

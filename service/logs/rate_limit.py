@@ -1,8 +1,8 @@
-"""Log rate: so many lines of one kind in a second, and a count of those that were left out.
+"""Log rate limit: a limited number of lines of one kind in a second, and a count of those left out.
 
-Who sends what cannot be read a thousand times a second has a line written each time, and a disk is full of
-them before anybody looks. The audit log has a handler of its own, and loses none; nor do lines get lost that
-say what could not be noted there.
+A client that sends a thousand unreadable requests in a second would cause a line each time, and fill a disk
+before anybody looks. The audit log has a handler of its own and loses no line; neither are lines left out
+that report requests which could not be logged there.
 """
 
 import contextlib
@@ -14,24 +14,25 @@ from dataclasses import dataclass
 from typing import Any
 
 MOST_PER_S, MOST_OF_LOGGER_PER_S = 10, 50
-"""Lines of one kind, and of one logger whatever their kinds [U]. The first line of a kind is always written:
-else whoever has one logger say much would have it hide all else."""
+"""Lines of one kind, and of one logger in all, in a second [U]. The first line of a kind is always written:
+otherwise a flood from one logger could hide everything else."""
 
 MOST_KINDS = 100
-"""Kinds that are told apart in a second: texts that are made up have no end. Of more, their logger's number
-is told [U]."""
+"""Kinds that are counted separately in a second, because made-up texts have no end. Further lines count for
+their logger [U]."""
 
 TOLD_AFTER_S = 1.0
-"""How long a count waits at least, and twice that at the most."""
+"""A count is reported after this time at the earliest, and after twice that at the latest."""
 
 LONGEST_KIND = 100
-"""Characters of a text's first line that tell its kind: behind them stand addresses of objects."""
+"""Characters of a text's first line that define its kind: addresses of objects may follow them."""
 
 ALL: dict[str, bool] = {"is_never_left_out": True}
-"""As `extra` of a line that is always written: what could not be noted in the audit log."""
+"""As `extra` of a line that is always written: requests that could not be noted in the audit log."""
 
 LineKind = tuple[str, int, str]
-"""Logger, level, and the text before its values are in; without a text, all of that logger and level."""
+"""Logger, level, and the text before its values are filled in; without a text, all lines of that logger and
+level."""
 
 
 @dataclass
@@ -56,7 +57,7 @@ class LineRateLimit:
         self._seconds: dict[LineKind, _Second] = {}
 
     def admits(self, record: logging.LogRecord) -> bool:
-        """Whether the line is written; one that is not is counted."""
+        """Whether the line is written; otherwise it is counted."""
         if getattr(record, "is_never_left_out", False):
             return True
         text = str(record.msg).partition("\n")[0][:LONGEST_KIND]
@@ -74,8 +75,8 @@ class LineRateLimit:
         return True
 
     def left_out(self, at_end: bool = False) -> Iterator[tuple[LineKind, int]]:
-        """How many lines of which kinds were left out in seconds that are over, or `at_end` in any, told
-        once."""
+        """The number of lines left out, by kind, in past seconds; with `at_end` in the present one too. Each
+        is reported once."""
         now = self._clock_s()
         over = [kind for kind, one in self._seconds.items() if at_end or now - one.since_s >= 1.0]
         for kind in over:
@@ -85,7 +86,7 @@ class LineRateLimit:
 
     @property
     def has_left_out(self) -> bool:
-        """Whether there is a count to tell."""
+        """Whether there is a count to report."""
         return any(one.left_out > 0 for one in self._seconds.values())
 
     def _second(self, kind: LineKind) -> _Second:
@@ -96,7 +97,7 @@ class LineRateLimit:
 
 
 class RateLimitedHandler(logging.StreamHandler[Any]):
-    """Writes to a stream, sparingly. What is left out is told though nobody says more."""
+    """Writes to a stream with a rate limit. Lines left out are reported even if no further line comes."""
 
     def __init__(self, stream: Any, sparing: LineRateLimit | None = None) -> None:
         super().__init__(stream)
@@ -104,7 +105,7 @@ class RateLimitedHandler(logging.StreamHandler[Any]):
         self._timer: threading.Timer | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the line, if it is to be written, after what was left out before it."""
+        """Report lines left out before, then write the line, if it may be written."""
         self._tell(self._sparing.left_out())
         if self._sparing.admits(record):
             super().emit(record)
@@ -112,7 +113,7 @@ class RateLimitedHandler(logging.StreamHandler[Any]):
             self._tell_later()
 
     def close(self) -> None:
-        """Tell what was left out, and write no more."""
+        """Report the lines left out, and write no more."""
         self.acquire()
         try:
             if self._timer is not None:
@@ -128,7 +129,7 @@ class RateLimitedHandler(logging.StreamHandler[Any]):
             return
         self._timer = threading.Timer(TOLD_AFTER_S, self._tell_in_time)
         self._timer.daemon = True
-        # Where the system has no thread left, the next line or the end tells.
+        # If the system has no thread left, the next line or `close` reports them.
         with contextlib.suppress(RuntimeError):
             self._timer.start()
 

@@ -1,12 +1,12 @@
-"""Rotation: a log of JSON lines in a file that is put by, and begun anew, once it is large or old.
+"""Rotation: a file of JSON lines is renamed, and a new one started, once it is large or old.
 
-    audit.jsonl                            what is written now
-    audit-20260301T093000.000Z.jsonl       what was put by then: names sort by time
+    audit.jsonl                            the present file
+    audit-20260301T093000.000Z.jsonl       rotated at that time: names sort by time
 
-Several threads and several servers may write one log. Who puts it by holds a lock on the file itself, and
-looks again whether it still has the log's name; the others find that the name means another file, and follow.
-So no line is lost, and none is written twice. A line that another server is just writing goes to the file
-that was put by. `logrotate` may move the file away at any time as well.
+Several threads and servers may write one log. Whoever rotates it holds a lock on the file itself, and checks
+again that the file still has the log's name. The others notice that the name means another file, and open
+that. So no line is lost or written twice. A line that another server is writing at that moment goes to the
+rotated file. `logrotate` may also move the file away at any time.
 """
 
 import contextlib
@@ -23,36 +23,36 @@ DAY_S = 24 * 3600.0
 
 _STAMP = "%Y%m%dT%H%M%S.%f"
 _LONGEST_HEAD = 4096
-"""Bytes of a first line that are looked at for its time: longer ones are cut."""
+"""Bytes of a first line that are searched for its time."""
 
 PAUSE_S = 0.001
-"""Between two tries to get a lock that others have while they write a line [U]."""
+"""Time between two attempts to get a lock that others hold while they write a line [U]."""
 
 _TIME = re.compile(rb'\{"time": "([^"]{1,40})"')
 
 
 @dataclass(frozen=True)
 class RotationLimits:
-    """When a file is put by: at so many bytes, or when its first line is so old; None for never."""
+    """When a file is rotated: at this size, or when its first line is this old; None means never."""
 
     bytes: int | None = None
     age_s: float | None = None
 
 
 NEVER = RotationLimits()
-"""Of a log that other programs put by, or nobody."""
+"""For a log that other programs rotate, or nobody."""
 
 
 @dataclass(frozen=True)
 class RotatedFile:
-    """A file that was put by, and when: all its lines are older."""
+    """A rotated file, and the time of rotation: all its lines are older."""
 
     path: Path
     at_s: float
 
 
 def rotated_files(log: Path) -> list[RotatedFile]:
-    """The files that were put by of this log, oldest first. What other programs made of it is not named."""
+    """The rotated files of this log, oldest first; files that other programs made from it are left out."""
     found = []
     for path in log.parent.glob(f"{_escaped(log.stem)}-*{_escaped(log.suffix)}"):
         with contextlib.suppress(ValueError):
@@ -62,19 +62,19 @@ def rotated_files(log: Path) -> list[RotatedFile]:
 
 
 class Rotation:
-    """Puts a log's file by where it reaches its limits. `clock_s` tells seconds since 1970."""
+    """Rotates a log's file at its limits. `clock_s` gives seconds since 1970."""
 
     def __init__(self, log: Path, limits: RotationLimits, clock_s: Callable[[], float] = time.time) -> None:
         self._log, self._limits, self._clock_s = log, limits, clock_s
         self._began: tuple[int, float] | None = None
 
     def is_followed(self, handle: int) -> bool:
-        """Whether the log's name means another file than the one that is open: one that is to be opened. The
-        open one is put by first, where it is due. Raises OSError."""
+        """Whether the log's name now means another file than the open one, so that it must be opened again.
+        If a rotation is due, the open file is rotated first. Raises OSError."""
         if is_same(handle, self._log) and self._is_due(handle):
-            # Where another holds it, the log is still due with the next line.
+            # If another process holds the lock, rotation is still due with the next line.
             with contextlib.suppress(BlockingIOError), file_lock(handle):
-                # Another may have been faster.
+                # Another process may have been faster.
                 if is_same(handle, self._log):
                     self._log.rename(self._log.with_name(self._next_name()))
         return not is_same(handle, self._log)
@@ -92,7 +92,7 @@ class Rotation:
         return self._clock_s() - self._began[1] >= self._limits.age_s
 
     def _next_name(self) -> str:
-        """After all that are there, where the clock was set back too."""
+        """A name that sorts after all existing ones, even if the clock was set back."""
         now_s = self._clock_s()
         there = rotated_files(self._log)
         if there:
@@ -111,8 +111,8 @@ def is_same(handle: int, path: Path) -> bool:
 
 @contextlib.contextmanager
 def file_lock(handle: int, tries: int = 1) -> Iterator[None]:
-    """Hold the lock on a file. It is tried so often, a millisecond apart, and never waited for: a program
-    that stands still may hold it. Raises OSError, BlockingIOError where another holds it."""
+    """Hold the lock on a file. It is tried `tries` times, a millisecond apart, and never waited for, because
+    a stalled program may hold it. Raises OSError, BlockingIOError if another process holds it."""
     for left in reversed(range(tries)):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -128,7 +128,7 @@ def file_lock(handle: int, tries: int = 1) -> Iterator[None]:
 
 
 def _begun_s(path: Path, otherwise_s: float) -> float:
-    """When the first line was written, as it says."""
+    """The time of the first line, as the line states it."""
     with path.open("rb") as file:
         found = _TIME.match(file.readline(_LONGEST_HEAD))
     if found is None:
@@ -140,7 +140,7 @@ def _begun_s(path: Path, otherwise_s: float) -> float:
 
 
 def _time_of(stamp: str) -> float:
-    """Raises ValueError for what is no stamp of ours."""
+    """The time in a file's name. Raises ValueError for any other text."""
     if not stamp.endswith("Z"):
         raise ValueError(stamp)
     return datetime.strptime(stamp[:-1], _STAMP).replace(tzinfo=UTC).timestamp()

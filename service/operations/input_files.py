@@ -42,7 +42,7 @@ class Input:
                     "--target", f"{name!r} is not the plan's", f"Its targets: {', '.join(targets)}."
                 )
 
-    def asked(self, request: Request) -> Request:
+    def with_targets(self, request: Request) -> Request:
         """The request with the targets that were named. Raises RequestError where it names others."""
         if self.target_names and self.case.targets:
             raise RequestError(

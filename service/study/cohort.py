@@ -118,7 +118,7 @@ def _member(line: _Line, name: str, shared: Shared) -> Member:
     if "ranking" in asked.model_fields_set:
         assert file is not None
         raise BadFile(f"{file.name}: /ranking: a study's rankings are its options. Leave it out.")
-    return Member(name, given.case, given.asked(asked.to_request()), file)
+    return Member(name, given.case, given.with_targets(asked.to_request()), file)
 
 
 def _has_surface(input: str, targets: Sequence[str]) -> bool:

@@ -50,7 +50,7 @@ class StudyPlan:
 class StudyOutcome:
     """A plan of a study, or why there is none: the kind of problem and its sentence."""
 
-    asked: StudyPlan
+    study_plan: StudyPlan
     plan: Plan | None
     plan_sha256: str | None
     problem: str | None

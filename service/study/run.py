@@ -28,7 +28,7 @@ from service.storage.reserved_space import records_room
 from service.study.plan_order import StudyOutcome, StudyPlan, is_worth_trying_again, kind_of_problem
 
 POLL_S = 0.5
-"""How often the job table is asked how far the study is [U]."""
+"""How often the job table is study_plan how far the study is [U]."""
 
 CHANGED = "The plan's file was changed or removed while the study ran. Run it again: the plan is made again."
 
@@ -88,24 +88,27 @@ def _refuse_foreign(database: Database, store: Store) -> None:
         )
 
 
-def run(at: Workspace, work: Work, plans: Sequence[StudyPlan], tell: OnProgress) -> list[StudyOutcome]:
+def run(workspace: Workspace, work: Work, plans: Sequence[StudyPlan], tell: OnProgress) -> list[StudyOutcome]:
     """Have every plan made that is not made yet, and tell how far it is. Returns what came of each, in order.
 
     KeyboardInterrupt ends the workers and leaves the job table as it stands. Raises OSError and Unavailable.
     """
-    jobs = [_accepted(at, asked) for asked in plans]
-    _withdraw_others(at.job_table, jobs)
+    jobs = [_accepted(workspace, study_plan) for study_plan in plans]
+    _withdraw_others(workspace.job_table, jobs)
     if any(job.state in OPEN for job in jobs):
-        _work(at, work, plans, jobs, tell)
-    return [_ended(at, asked, at.job_table.get(job.id)) for asked, job in zip(plans, jobs, strict=True)]
+        _work(workspace, work, plans, jobs, tell)
+    return [
+        _ended(workspace, study_plan, workspace.job_table.get(job.id))
+        for study_plan, job in zip(plans, jobs, strict=True)
+    ]
 
 
-def _accepted(at: Workspace, asked: StudyPlan) -> Job:
+def _accepted(workspace: Workspace, study_plan: StudyPlan) -> Job:
     """Its job: one from before, unless that came to nothing that is worth trying again."""
     attempt = 0
     while True:
-        job = at.job_table.accept(asked.order(attempt))
-        if not is_worth_trying_again(job) and not _is_lost(at.store, job):
+        job = workspace.job_table.accept(study_plan.order(attempt))
+        if not is_worth_trying_again(job) and not _is_lost(workspace.store, job):
             return job
         attempt += 1
 
@@ -125,7 +128,7 @@ def _plan(store: Store, job: Job) -> Plan | None:
 
 
 def _withdraw_others(job_table: JobTable, jobs: Sequence[Job]) -> None:
-    """What an earlier command asked for and this one does not is not done."""
+    """What an earlier command study_plan for and this one does not is not done."""
     wanted = {job.id for job in jobs}
     for job in job_table.open_jobs():
         if job.id not in wanted:
@@ -133,14 +136,14 @@ def _withdraw_others(job_table: JobTable, jobs: Sequence[Job]) -> None:
 
 
 def _work(
-    at: Workspace, work: Work, plans: Sequence[StudyPlan], jobs: Sequence[Job], tell: OnProgress
+    workspace: Workspace, work: Work, plans: Sequence[StudyPlan], jobs: Sequence[Job], tell: OnProgress
 ) -> None:
     ended_before = sum(job.state not in OPEN for job in jobs)
 
     def look() -> StudyProgress:
-        return _progress(plans, jobs, {job.id: job for job in at.job_table.open_jobs()}, ended_before)
+        return _progress(plans, jobs, {job.id: job for job in workspace.job_table.open_jobs()}, ended_before)
 
-    dispatcher = Dispatcher(at.settings, work, at.job_table)
+    dispatcher = Dispatcher(workspace.settings, work, workspace.job_table)
     try:
         dispatcher.start()
         while (progress := look()).ended < progress.total:
@@ -156,19 +159,19 @@ def _progress(
     plans: Sequence[StudyPlan], jobs: Sequence[Job], still_open: dict[str, Job], ended_before: int
 ) -> StudyProgress:
     at_work = tuple(
-        (asked, still_open[job.id].phase or "reading")
-        for asked, job in zip(plans, jobs, strict=True)
+        (study_plan, still_open[job.id].phase or "reading")
+        for study_plan, job in zip(plans, jobs, strict=True)
         if job.id in still_open and still_open[job.id].state is State.RUNNING
     )
     ended = sum(job.id not in still_open for job in jobs)
     return StudyProgress(len(jobs), ended, ended_before, at_work)
 
 
-def _ended(at: Workspace, asked: StudyPlan, job: Job) -> StudyOutcome:
+def _ended(workspace: Workspace, study_plan: StudyPlan, job: Job) -> StudyOutcome:
     if job.state is State.DONE:
-        plan = _plan(at.store, job)
+        plan = _plan(workspace.store, job)
         if plan is None:
-            return StudyOutcome(asked, None, None, "failed", CHANGED)
-        return StudyOutcome(asked, plan, job.result_id, None, plan.outcome.message)
+            return StudyOutcome(study_plan, None, None, "failed", CHANGED)
+        return StudyOutcome(study_plan, plan, job.result_id, None, plan.outcome.message)
     said = "" if job.problem is None else str(job.problem["detail"])
-    return StudyOutcome(asked, None, None, kind_of_problem(job), said)
+    return StudyOutcome(study_plan, None, None, kind_of_problem(job), said)

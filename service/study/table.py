@@ -71,9 +71,21 @@ def _reader(part: Part, get: Callable[[Any], Any]) -> Callable[[StudyOutcome], V
 COLUMNS: tuple[Column, ...] = (
     *_found_in(
         itself,
-        ("case", "text", "", "name of the case in this study", "asked.case"),
-        ("case_sha256", "text", "", "sha256 of the list of the case's files with theirs", "asked.case_id"),
-        ("ranking", "text", "", "name of the ranking, as the file's metadata defines it", "asked.ranking"),
+        ("case", "text", "", "name of the case in this study", "study_plan.case"),
+        (
+            "case_sha256",
+            "text",
+            "",
+            "sha256 of the list of the case's files with theirs",
+            "study_plan.case_id",
+        ),
+        (
+            "ranking",
+            "text",
+            "",
+            "name of the ranking, as the file's metadata defines it",
+            "study_plan.ranking",
+        ),
         ("status", "text", "", "planned, goals_not_met, no_path, timed_out, or failed", status),
         ("message", "text", "", "how planning ended, in words", "message"),
         ("problem", "text", "", "why there is no plan at all: the kind of problem", "problem"),

@@ -1,5 +1,5 @@
-"""Check as text: what `seedpath check` found. What failed comes first; where nothing did, that a plan was not
-made again."""
+"""Check as text: the findings of `seedpath check`, failures first. If there are none, it says first that a
+plan was not reproduced."""
 
 from planner.records.verification import Check
 from service.cli.text.plan import verification_text
@@ -7,7 +7,7 @@ from service.operations.check_case import Checked
 
 
 def check_text(checked: Checked) -> str:
-    """Whether the plan is verified, every claim that does not hold, and a summary."""
+    """Whether the plan is verified, every claim that fails, and a summary."""
     said, passed = verification_text(checked.verification), checked.verification.passed
     if checked.quick:
         left_out = "Quick, as asked for: the plan was not made again."
@@ -23,10 +23,11 @@ def check_text(checked: Checked) -> str:
 
 
 def holds(checked: Checked) -> bool:
-    """Whether the plan is verified: every claim holds and it was made again, or that was not asked for."""
+    """Whether the plan is verified: every claim holds, and it was reproduced, unless that was not
+    requested."""
     return checked.verification.passed and checked.not_reproduced is None
 
 
 def hash_check(name: str, claimed_sha256: str, content_sha256: str) -> Check:
-    """Whether a plan's file holds what its hash says."""
+    """Whether the content of a plan's file has the hash that the file states."""
     return Check("plan_sha256", name, claimed_sha256, content_sha256, 0.0, claimed_sha256 == content_sha256)

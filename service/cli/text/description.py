@@ -1,4 +1,4 @@
-"""What a case holds, as text: the grid, every structure with role and volume, notes."""
+"""Description of a case as text: the grid, every structure with role and volume, and notes."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from service.cli.text.table import columns
 
 
 def description_text(described: dict[str, Any]) -> str:
-    """A description as `service.operations.describe_case.describe_case` gives it, for people."""
+    """A description, as `service.operations.describe_case.describe_case` returns it, as text."""
     grid = described["grid"]
     size, spacing = (" x ".join(f"{n:g}" for n in grid[key]) for key in ("shape", "spacing_mm"))
     rows = [("structure", "role", "volume cc", "known name")]
@@ -25,7 +25,7 @@ def description_text(described: dict[str, Any]) -> str:
 
 
 def _targets(described: dict[str, Any]) -> str:
-    """What is treated where a request names nothing."""
+    """What is treated if a request names no target."""
     if described["targets"]:
         return f"Targets: {', '.join(described['targets'])}."
     return "Targets: none given, and no structure has the role of target: name one to plan."

@@ -1,4 +1,4 @@
-"""Dose as text: goals, the volumes treated, organs, biologically effective dose, and what the dose is of."""
+"""Dose as text: goals, treated volumes, organs, biologically effective dose, and the medium of the dose."""
 
 from planner.records.dose import (
     BedReport,
@@ -14,7 +14,7 @@ from planner.records.wording.organ_limits import exceeded, exceeded_text
 from service.cli.text.table import columns
 
 ORGANS_SHOWN = 6
-"""Organs with the most dose; the plan's file has them all."""
+"""Number of organs shown, those with the most dose; the plan's file has all of them."""
 
 _UNITS = {"_gy": "Gy", "_percent": "%"}
 
@@ -39,14 +39,14 @@ def goals_table(goals: tuple[GoalResult, ...]) -> str:
 
 
 def quantity(name: str) -> tuple[str, str]:
-    """What people call a dose-volume quantity, and its unit: d0_1cc_gy is D0.1cc in Gy."""
+    """The usual name of a dose-volume quantity, and its unit: d0_1cc_gy is D0.1cc in Gy."""
     stem = next((name.removesuffix(end) for end in _UNITS if name.endswith(end)), name)
     unit = next((unit for end, unit in _UNITS.items() if name.endswith(end)), "")
     return (stem[:1].upper() + stem[1:].replace("_", "."), unit) if unit else (name, "")
 
 
 def volume_line(name: str, dose: TargetDose | VolumeDose) -> str:
-    """A volume to treat in one line: with the indices, where they are given."""
+    """A treated volume in one line, with the indices if they are given."""
     line = (
         f"{name} {dose.volume_cc:.1f} cc: D90 {dose.d90_gy:.1f} Gy, D100 {dose.d100_gy:.1f} Gy, "
         f"V100 {dose.v100_percent:.1f} %, V150 {dose.v150_percent:.1f} %, V200 {dose.v200_percent:.1f} %"
@@ -65,12 +65,12 @@ def organs_table(organs: tuple[OrganDose, ...]) -> str:
 
 
 def exceeded_lines(bed: BedReport) -> list[str]:
-    """Every organ limit that is exceeded, the largest excess first, and what is unsure of that."""
+    """Every exceeded organ limit, the largest excess first, with what is uncertain about it."""
     return [f"EXCEEDED {exceeded_text(limit)}." for limit in exceeded(bed.limits)]
 
 
 def bed_lines(bed: BedReport) -> list[str]:
-    """Effective dose of the target, and how many organ limits ended how."""
+    """Effective dose of the target, and how many organ limits are exceeded, met, or cannot be compared."""
     over = sum(limit.met is False for limit in bed.limits)
     unknown = sum(limit.met is None for limit in bed.limits)
     held = len(bed.limits) - over - unknown
@@ -82,7 +82,7 @@ def bed_lines(bed: BedReport) -> list[str]:
 
 
 def medium_line(dose: DoseReport) -> str:
-    """What the dose is of, and what it does not know."""
+    """The medium of the dose, and what the model leaves out."""
     medium = dose.medium[:1].upper() + dose.medium[1:]
     return (
         f"{medium}: seeds {dose.source}, {dose.air_kerma_strength_u:.3f} U each. "

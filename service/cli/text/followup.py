@@ -1,4 +1,4 @@
-"""Results as text: an evaluation after the implant, and a replanning while needles are in."""
+"""Follow-up as text: an evaluation after the implant, and a replanning while needles are in."""
 
 from planner.records.dose import MEDIUM
 from planner.records.followup import Evaluation, NeedleChange, Replanned
@@ -8,11 +8,11 @@ from service.cli.text.plan import plan_text, verification_text
 from service.cli.text.table import columns
 
 COLD_SPOTS_SHOWN = 5
-"""The largest; the file has them all."""
+"""Number of cold spots shown, the largest; the file has all of them."""
 
 
 def evaluation_text(evaluation: Evaluation) -> str:
-    """What was found beside what was planned, the cold spots, and the supplement."""
+    """The result compared with the plan, the cold spots, and the supplement."""
     achieved = evaluation.achieved
     blocks = [
         f"{evaluation.outcome.status}: {evaluation.outcome.message}",

@@ -1,5 +1,5 @@
-"""Implant as text, the worst first: given needles and seeds too near, goals, limits exceeded, robustness;
-then needles, seeds and doses."""
+"""Implant as text, the most important first: given needles and seeds that are too near, goals, exceeded
+limits, robustness; then needles, seeds and doses."""
 
 from planner.records.needle_set import NeedleSet
 from planner.records.paths import CLEARANCE_CAP_MM, Aim, Path
@@ -24,11 +24,11 @@ NEEDLE_HEADINGS = (
 )
 
 TOUCHES_SHOWN = 3
-"""Structures most likely to be touched."""
+"""Number of structures shown, those most likely to be touched."""
 
 
 def implant_lines(plan: Plan) -> list[str]:
-    """What a plan says of its needle set and dose, in blocks with empty lines between; nothing where it has
+    """The needle set and dose of a plan, in blocks with empty lines between; no lines if the plan has
     none."""
     blocks = [_too_near(plan), _treated(plan), _worst(plan), _set(plan), _organs(plan)]
     lines = [line for block in blocks if block for line in ("", *block)]
@@ -36,7 +36,7 @@ def implant_lines(plan: Plan) -> list[str]:
 
 
 def _too_near(plan: Plan) -> list[str]:
-    """All that given needles lie too near to, and given seeds that may be one."""
+    """Everything that given needles are too near to, and given seeds that may be the same seed."""
     near = () if plan.needle_set is None else plan.needle_set.given_too_near
     said = [f"{too_near_text(one)}." for one in nearest_first(near)]
     return [f"TOO NEAR: {text}" for text in (*said, *given_twice(plan.needle_set))]
@@ -51,7 +51,7 @@ def _treated(plan: Plan) -> list[str]:
 
 
 def _set(plan: Plan) -> list[str]:
-    """The needles in order of insertion, what they cost together, and what is proved of that."""
+    """The needles in order of insertion, their total cost, and what is proved about it."""
     needles = plan.needle_set
     if needles is None:
         return []
@@ -62,7 +62,7 @@ def _set(plan: Plan) -> list[str]:
 
 
 def _organs(plan: Plan) -> list[str]:
-    """The organs with the most dose, their limits, and what is not known of the dose."""
+    """The organs with the most dose, their limits, and what the dose leaves out."""
     if plan.dose is None:
         return []
     table = [organs_table(plan.dose.organs)] if plan.dose.organs else []
@@ -70,20 +70,20 @@ def _organs(plan: Plan) -> list[str]:
 
 
 def _worst(plan: Plan) -> list[str]:
-    """Organ limits that are exceeded, and what errors of placement do."""
+    """Exceeded organ limits, and the effect of placement errors."""
     over = [] if plan.dose is None else exceeded_lines(plan.dose.bed)
     return [*over, *([] if plan.robustness is None else _robustness(plan.robustness, _in_already(plan)))]
 
 
 def clearance_text(path: Path) -> str:
-    """The clearance in mm, as far as it was looked for."""
+    """The clearance in mm, as far as it was searched."""
     clearance_mm = path.clearance_mm
     return f"{clearance_mm:.1f}" if clearance_mm < CLEARANCE_CAP_MM else f"over {CLEARANCE_CAP_MM:.0f}"
 
 
 def _needles(needles: NeedleSet, paths: tuple[Path, ...], missing: tuple[str, ...]) -> str:
-    """One row for each needle, in order of insertion: where it enters and how it is turned, how deep it goes,
-    its cost, what it comes near, and the depths of its seeds, distal first."""
+    """One row for each needle, in order of insertion: entry and angles, depth, cost, the nearest structure,
+    and the depths of its seeds, distal first."""
     by_id = {path.id: path for path in paths}
     rows = [NEEDLE_HEADINGS]
     for n, path_id in enumerate(needles.order, start=1):
@@ -133,7 +133,8 @@ def _in_already(plan: Plan) -> set[str]:
 
 
 def _robustness(robustness: Robustness, in_already: set[str]) -> list[str]:
-    """Two lines: what errors of placement do to the dose, and to the needles that are still to be driven."""
+    """Two lines: the effect of placement errors on the dose, and on the needles that are still to be
+    inserted."""
     first = (
         f"Placed by {robustness.placement}, {counted(robustness.samples, 'sample')} of its published errors: "
         f"D90 {_spread(robustness.d90_gy, 'Gy')}, V100 {_spread(robustness.v100_percent, '%')} as median and "

@@ -1,4 +1,4 @@
-"""Table: a plan as text for a terminal."""
+"""Plan as text for a terminal."""
 
 from anatomy.plausibility.expected_structures import LUNG_NAMES
 from planner.records.paths import Aim, Path
@@ -28,7 +28,7 @@ HEADINGS = (
 
 
 def plan_text(plan: Plan) -> str:
-    """Outcome, ranked paths, the implant, what was searched, and what was assumed."""
+    """Outcome, ranked paths, the implant, what was searched, and the assumptions."""
     missing = plan.missing_structures
     blocks = [f"{plan.outcome.status}: {plan.outcome.message}"]
     ranked = [path for path in plan.paths if path.aim is Aim.TARGET]
@@ -58,7 +58,7 @@ def plan_text(plan: Plan) -> str:
 
 
 def verification_text(verification: Verification) -> str:
-    """Every claim that does not hold, and a summary."""
+    """Every claim that failed, and a summary."""
     failed = [c for c in verification.checks if not c.passed]
     lines = [
         f"FAILED {c.name}, {c.subject}: claimed {c.claimed}, recomputed {c.recomputed}, "
@@ -70,7 +70,7 @@ def verification_text(verification: Verification) -> str:
 
 
 def _miss(miss: NearestMiss, missing: tuple[str, ...]) -> list[str]:
-    """Where the nearest line runs, and every change that would open a path."""
+    """The nearest miss, and every change that would open a path."""
     entry, tip = (", ".join(f"{x:.1f}" for x in place) for place in (miss.entry_mm, miss.tip_mm))
     short = f"{mm_text(miss.missing_mm)} short of what was asked ({miss.structure})"
     narrow = miss.constraint is Constraint.COVERING_RADIUS

@@ -1,4 +1,5 @@
-"""Summary: a study as text for a terminal: what each ranking led to, and what did not come to a plan."""
+"""Study as text for a terminal: the results of each ranking, and the plans that failed or missed their
+goals."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,10 +20,10 @@ MEDIANS = (
     ("length_mm", "length mm", 1),
     ("d90_gy", "D90 Gy", 1),
 )
-"""Columns whose median is shown, their heading and decimals."""
+"""Columns whose median is shown, with heading and decimals."""
 
 TOLD, LONGEST = 10, 240
-"""Lines on what is wrong, and characters of a message in one; the table has it all."""
+"""Number of lines about failures, and of characters of a message in one line; the table has all of it."""
 
 PLURALS = {
     Status.GOALS_NOT_MET: "did not meet the goals",
@@ -40,7 +41,7 @@ def all_planned(rows: Sequence[Row]) -> bool:
 
 
 def summary_text(rows: Sequence[Row], rankings: Sequence[str]) -> str:
-    """Medians by ranking, how the plans ended, and a line for each of those that did not end well."""
+    """Medians by ranking, how the plans ended, and a line for each plan with a problem."""
     headings = ["ranking", "plans", "planned", *(heading for _, heading, _ in MEDIANS)]
     table = [headings, *(_line(name, [r for r in rows if r["ranking"] == name]) for name in rankings)]
     blocks = [as_columns(table), "Medians over the cases; of the best path, and of the dose in the PTV.", ""]
@@ -53,7 +54,7 @@ def summary_text(rows: Sequence[Row], rankings: Sequence[str]) -> str:
 
 
 def ending(rows: Sequence[Row]) -> str:
-    """How many plans ended how, in a sentence."""
+    """How many plans ended in which way, in one sentence."""
     count = Counter(str(row["status"]) for row in rows)
     if all_planned(rows):
         if len(rows) == 1:
@@ -64,7 +65,7 @@ def ending(rows: Sequence[Row]) -> str:
 
 
 def _wrong(rows: Sequence[Row]) -> list[str]:
-    """A line for each case and what is wrong with it, with the rankings of which it is so."""
+    """A line for each case and problem, with the rankings that have it."""
     found: dict[tuple[str, str, str], list[str]] = {}
     for row in rows:
         if row["status"] != Status.PLANNED:

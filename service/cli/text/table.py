@@ -1,4 +1,4 @@
-"""Columns: rows of text, set as a table for a terminal."""
+"""Rows of text as a table for a terminal."""
 
 from collections.abc import Sequence
 

@@ -189,7 +189,7 @@ def test_a_line_goes_where_others_went_while_no_file_can_be_made(
         AUDIT.info("three")
     AUDIT.info("four")
     assert messages(log) == ["one", "two", "three", "four"]
-    assert caplog.text.count("cannot be begun anew") == 1
+    assert caplog.text.count("cannot be started") == 1
 
 
 def test_who_comes_second_puts_nothing_by(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -239,7 +239,7 @@ def test_what_stays_of_a_removal_is_told(
         broken.setattr(os, "unlink", fails(errno.EIO))
         library.remove_case("ann", IDS["held"])
     (left,) = (library._store._aside).glob(f"*{IDS['held']}*")
-    assert f"{left} cannot be removed as a whole" in caplog.text
+    assert f"{left} cannot be removed completely" in caplog.text
 
 
 def test_nothing_is_kept_that_would_be_too_large_to_be_read(

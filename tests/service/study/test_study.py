@@ -59,8 +59,8 @@ def study(tmp_path: Path, marks: Path, monkeypatch: pytest.MonkeyPatch) -> Study
     def run(
         *cases: Path | str, rankings: tuple[str, ...] = (LUNG, CLEAR), options: tuple[str, ...] = ()
     ) -> int:
-        asked = [part for ranking in rankings for part in ("--ranking", ranking)]
-        return cli.main(["study", *map(str, cases), *asked, "-o", str(tmp_path / "out"), *options])
+        arguments = [part for ranking in rankings for part in ("--ranking", ranking)]
+        return cli.main(["study", *map(str, cases), *arguments, "-o", str(tmp_path / "out"), *options])
 
     return run
 
@@ -352,14 +352,14 @@ def test_a_scheduler_s_workers_do_a_study_whose_database_is_its_own(
     tmp_path: Path, marks: Path, postgres: Postgres
 ) -> None:
     cases = [fakes.write_case(tmp_path / f"p{n}.nii.gz", more=str(n)) for n in range(2)]
-    asked = [*map(str, cases), "--ranking", LUNG, "--ranking", CLEAR]
+    arguments = [*map(str, cases), "--ranking", LUNG, "--ranking", CLEAR]
     with dask(tmp_path, marks) as scheduler:
         settings = {"SEEDPATH_SCHEDULER": scheduler, "SEEDPATH_DATABASE_URL": postgres.url}
-        study = started([*asked, "-o", str(tmp_path / "out")], settings)
+        study = started([*arguments, "-o", str(tmp_path / "out")], settings)
         out, said = study.communicate(timeout=120)
         assert study.returncode == 0 and "All 4 plans are made" in out, said
         assert begun(marks).total() == 4
-        other = started([*asked, "-o", str(tmp_path / "other")], settings)
+        other = started([*arguments, "-o", str(tmp_path / "other")], settings)
         out, said = other.communicate(timeout=120)
     assert other.returncode == 2 and out == ""
     assert "Name one of this study's own" in said.splitlines()[-1] and begun(marks).total() == 4

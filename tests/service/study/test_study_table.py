@@ -30,10 +30,12 @@ ASKED = StudyPlan("p1", "lung", "ca" * 32, Request())
 ABOUT = {"schema": "seedpath.study/1", "rankings": [{"name": "lung", "ranking": ["lung_length_mm"]}]}
 
 
-def ended(plan: Plan | None, asked: StudyPlan = ASKED) -> StudyOutcome:
+def ended(plan: Plan | None, study_plan: StudyPlan = ASKED) -> StudyOutcome:
     if plan is None:
-        return StudyOutcome(asked, None, None, "unusable-input", "labels.nii.gz: it is no image. Give one.")
-    return StudyOutcome(asked, plan, "ab" * 32, None, plan.outcome.message)
+        return StudyOutcome(
+            study_plan, None, None, "unusable-input", "labels.nii.gz: it is no image. Give one."
+        )
+    return StudyOutcome(study_plan, plan, "ab" * 32, None, plan.outcome.message)
 
 
 @pytest.fixture(scope="module")
