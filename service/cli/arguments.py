@@ -1,4 +1,4 @@
-"""Arguments: what the commands have in common: the input, its companions, and JSON files of the user's."""
+"""Arguments: what several commands share: the input with its companions, and JSON files."""
 
 import argparse
 import os
@@ -11,7 +11,7 @@ from service.settings import Settings, from_environment
 
 
 def add_input(command: argparse.ArgumentParser) -> None:
-    """The arguments that name a case."""
+    """Add the arguments that name a case."""
     command.add_argument(
         "input",
         metavar="INPUT",
@@ -26,7 +26,7 @@ def add_input(command: argparse.ArgumentParser) -> None:
 
 
 def add_mesh_axes(command: argparse.ArgumentParser) -> None:
-    """Which axes surfaces are in."""
+    """Add the option that says in which axes surfaces are."""
     command.add_argument(
         "--mesh-axes",
         type=_axes,
@@ -43,15 +43,15 @@ def _axes(text: str) -> MeshAxes:
 
 
 def add_output(command: argparse.ArgumentParser, what: str) -> None:
-    """Where the result is written."""
+    """Add the option that says where the result is written."""
     command.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help=f"write the {what} here, not to stdout"
     )
 
 
-def input_of(asked: argparse.Namespace) -> Input:
-    """What the input arguments mean. Raises ReadError for a file that is not there."""
-    return input_from(asked.input, asked.names, asked.target, asked.ct, asked.mesh_axes)
+def input_of(args: argparse.Namespace) -> Input:
+    """The input that the arguments name. Raises ReadError for a file that does not exist."""
+    return input_from(args.input, args.names, args.target, args.ct, args.mesh_axes)
 
 
 def add_plan_and_input(command: argparse.ArgumentParser) -> None:
@@ -65,7 +65,7 @@ def add_data_dir(action: Any) -> None:
     action.add_argument("--data-dir", type=Path, metavar="DIR", help="SEEDPATH_DATA_DIR")
 
 
-def settings_of(asked: argparse.Namespace) -> Settings:
+def settings_of(args: argparse.Namespace) -> Settings:
     """The settings, with the data folder that the command names. Raises AnatomyError."""
-    given = {} if asked.data_dir is None else {"SEEDPATH_DATA_DIR": str(asked.data_dir)}
+    given = {} if args.data_dir is None else {"SEEDPATH_DATA_DIR": str(args.data_dir)}
     return from_environment(os.environ | given)

@@ -39,9 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser(next((text for text in given if text in COMMANDS), None))
     if given and not given[0].startswith("-") and given[0] not in COMMANDS:
         parser.error(f"{given[0]!r} is no command. {did_you_mean(given[0], (*COMMANDS, '--version'))}")
-    asked = parser.parse_args(given)
+    args = parser.parse_args(given)
     try:
-        status: int = asked.run(asked)
+        status: int = args.run(args)
         return status
     except (AnatomyError, BadFile) as error:
         say(f"error: {error}")
@@ -64,8 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _parser(asked: str | None) -> argparse.ArgumentParser:
-    """The parser, which knows the arguments of the command that is asked for alone."""
+def _parser(command: str | None) -> argparse.ArgumentParser:
+    """The parser, which knows the arguments of only that command."""
     parser = argparse.ArgumentParser(
         prog="seedpath",
         description="Safe straight needle paths for iodine-125 seeds in the chest. Research use.",
@@ -73,9 +73,9 @@ def _parser(asked: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=SOFTWARE)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, what in COMMANDS.items():
-        command = commands.add_parser(name, help=what)
-        if name == asked:
-            import_module(f"service.cli.commands.{name.replace('-', '_')}").add_arguments(command)
+        subparser = commands.add_parser(name, help=what)
+        if name == command:
+            import_module(f"service.cli.commands.{name.replace('-', '_')}").add_arguments(subparser)
     return parser
 
 

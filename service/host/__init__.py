@@ -1,1 +1,1 @@
-"""Host: what every layer stands on: files, locks, threads and limits of the machine, the root of errors."""
+"""Host: what the operating system offers: atomic files, locks, periodic threads, and limits."""

@@ -1,10 +1,10 @@
-"""Appraisers: needles that a hand moves are answered at once, at sandboxes that keep their scenes warm.
+"""Appraisers: needles that a user moves are appraised at once, in sandboxes that cache their scenes.
 
-A few needles of a case are always asked at the same sandbox, many at all sandboxes at once. A scene that is
-not warm holds up the others of its sandbox for as long as it takes to make.
+A few needles of a case always go to the same sandbox, many go to all sandboxes at once. A scene that is not
+cached yet delays the other requests of its sandbox until it is made.
 
-What was begun goes on where its client leaves: it is bounded by a time of its own, and to end it would take
-the scenes from all others, as often as somebody asks and leaves.
+Work that was started continues if its client leaves: it has a time limit, and ending it would delete the
+cached scenes of all others, as often as somebody asks and leaves.
 """
 
 import asyncio
@@ -29,28 +29,28 @@ from service.storage.file_store import StoredCase
 from service.storage.kept_plan import unreadable_plan
 
 MOST_OF_OWNER = 25
-"""Of one owner, at one sandbox, at work or waiting [U]."""
+"""Requests of one owner in one sandbox, running or waiting [U]."""
 
 SHARED_FROM = 100
-"""NeedlesTask of one message. Fewer are answered sooner than they are parted, and keep other sandboxes free
-[U]."""
+"""Number of needles in one message from which they are split. Fewer are answered sooner in one sandbox, and
+keep the others free [U]."""
 
 
 class Appraisers:
-    """The sandboxes at which needles are appraised, and slices along them are cut."""
+    """The sandboxes in which needles are appraised, and slices along them are cut."""
 
     def __init__(self, settings: Settings) -> None:
-        # Not as nice as planning: a hand waits for the answer.
+        # With a higher priority than planning: a user waits for the answer.
         limits = ResourceLimits(settings.appraisal_time_s, appraisal_memory_bytes(settings), 0)
         self._sandboxes = [
             SandboxPool("Appraising", limits, MOST_OF_OWNER) for _ in range(settings.appraisers)
         ]
 
     async def appraised(self, owner: str, stored: StoredCase, request: bytes, body: NeedlesBody) -> bytes:
-        """The appraisals of the body's needles as JSON, for `owner`, who waits for them. `request` is what
-        matters of its request.
+        """The appraisals of the body's needles as JSON, for `owner`. `request` is the part of its request
+        that matters.
 
-        Raises UnusableInput where case and request do not fit together, and as SandboxPool does.
+        Raises UnusableInput if case and request do not fit together, and as SandboxPool does.
         """
         needles = NeedlesTask(
             stored.case,
@@ -65,10 +65,9 @@ class Appraisers:
     async def sliced(
         self, owner: str, stored: StoredCase, request: bytes, body: SlicesBody, plan: bytes | None
     ) -> bytes:
-        """The slices that the body asks for as JSON, with the dose of the plan whose text is given.
+        """The slices that the body requests as JSON, with the dose of the plan whose text is given.
 
-        Raises UnusableInput where case and request do not fit together, UnreadablePlan, and as SandboxPool
-        does.
+        Raises UnusableInput if case and request do not fit together, UnreadablePlan, and as SandboxPool does.
         """
         entry_mm, tip_mm = np.array(body.entry_mm, float), np.array(body.tip_mm, float)
         asked = SliceTask(stored.case, request, entry_mm, tip_mm, body.half_mm, body.pixel_mm, plan)

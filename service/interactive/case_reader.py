@@ -1,8 +1,8 @@
-"""CaseReader: uploads are unpacked and read at sandboxes of their own, so that they neither wait for plans
-nor can take the service down, however they are made.
+"""Case reader: uploads are unpacked and read in sandboxes of their own. So they do not wait for plans, and
+cannot crash the service, whatever they contain.
 
-Of several sandboxes, one owner has all but one at most (`service.interactive.fair_queue`). A reading ends
-with its client.
+Of several sandboxes, one owner uses all but one at most (`service.interactive.fair_queue`). Reading stops if
+its client leaves.
 """
 
 from pathlib import Path
@@ -26,11 +26,11 @@ from service.settings import Settings
 from service.storage.file_store import StoredCase
 
 MOST_OF_OWNER = 16
-"""Uploads and shapes of one owner that are read or wait [U]."""
+"""Uploads and shapes of one owner that are being read or wait [U]."""
 
 
 class CaseReader:
-    """The sandboxes at which uploads are read, and shapes are made of them."""
+    """The sandboxes in which uploads are read, and shapes are made from them."""
 
     def __init__(self, settings: Settings, work: Work) -> None:
         self._sandbox = SandboxPool(
@@ -45,8 +45,7 @@ class CaseReader:
         self._shapes = TextCache()
 
     async def unpacked(self, owner: str, archive: Path, folder: Path, take: Take) -> None:
-        """Unpack a zip into an empty folder. `owner` waits for it, and has its bytes counted before any are
-        written.
+        """Unpack a zip into an empty folder, for `owner`, whose bytes are counted before any are written.
 
         Raises UnusableUpload for a zip that cannot be used, and as SandboxPool and `take` do; OSError.
         """
@@ -56,7 +55,7 @@ class CaseReader:
         take(unpacked - stated)
 
     async def described(self, owner: str, content: dict[str, Any], folder: Path) -> dict[str, Any]:
-        """What the case of `content`, whose files are in `folder`, holds. `owner` waits for it.
+        """What the case of `content`, whose files are in `folder`, contains; for `owner`.
 
         Raises UnusableInput for input that cannot be used, and as SandboxPool does.
         """
@@ -69,8 +68,8 @@ class CaseReader:
         return found
 
     async def shapes(self, owner: str, stored: StoredCase) -> bytes:
-        """The shapes of a case's structures as JSON, for which `owner` waits, unless somebody asked lately.
-        Raises UnusableInput as `described` does, and OSError."""
+        """The shapes of a case's structures as JSON, for `owner`; from the cache if they were requested
+        recently. Raises UnusableInput as `described` does, and OSError."""
         case_id: str = stored.record["id"]
         found = self._shapes.get(case_id)
         try:
@@ -78,7 +77,7 @@ class CaseReader:
                 found = await self._sandbox.run(owner, shapes_text, stored.case)
                 self._shapes.keep(case_id, found)
             else:
-                # As it would be found out by making them.
+                # Making the shapes would have checked the files, too.
                 await run_in_threadpool(refuse_damaged, stored.case.kept)
         except AnatomyError as error:
             raise UnusableInput(error, stored.folder, parts_by_name(stored.record)) from None

@@ -1,5 +1,5 @@
-"""Shared sandbox: a few sandboxes of the server for all who ask, each for one at a time, and so many who
-wait."""
+"""Sandbox pool: a few sandboxes of the server for all owners, each for one task at a time, with a fair
+queue."""
 
 import asyncio
 import contextlib
@@ -28,18 +28,19 @@ from service.jobs.sandbox.sandbox import (
 _log = logging.getLogger("seedpath.sandbox")
 
 RETRY_AFTER_S = 1
-"""When an owner should come back who has all his places taken [U]."""
+"""When an owner with too many waiting requests should try again [U]."""
 
 CLOSE_S = 5.0
-"""How long the end waits for work to stop: a process that waits for a disk may not [U]."""
+"""How long `close` waits for work to stop: a process that waits for a disk may not [U]."""
 
 
 class SandboxPool:
-    """Benches, and those who wait for one, so many of one owner; `what` names their work in problems.
+    """Sandboxes, and the queue of tasks that wait for one, limited for each owner. `what` names the work in
+    problems.
 
-    Where `ends_when_left`, work whose asker gives up (his task is cancelled) ends at once, and its sandbox is
-    the next one's, with a process that has to start first. Otherwise it goes on to its end, as a sandbox
-    should whose process keeps what it made: ending it would take that from all others.
+    With `ends_when_left`, a task ends at once if its caller is cancelled. The next task gets the sandbox,
+    whose process has to start first. Otherwise a task runs to its end. That is right for a sandbox whose
+    process caches something: ending it would delete the cache of all others.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class SandboxPool:
     ) -> None:
         self._what, self._ends_when_left = what, ends_when_left
         self._slots = [_Slot(SandboxedProcess(limits)) for _ in range(sandboxes)]
-        # The last used is the first to be used again: its process is up.
+        # The last used one is used first: its process is running.
         self._free = list(self._slots)
         self._is_closed = threading.Event()
         self._queue = FairQueue(most_of_owner, sandboxes)
@@ -61,11 +62,11 @@ class SandboxPool:
     async def run(self, owner: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """What `function(report, *arguments)` returns.
 
-        Raises what it raises of AnatomyError; TooManyWaiting, LimitReached, WorkFailed, and ServiceEnds where
-        the sandboxes are closed.
+        Raises the AnatomyErrors of the function; TooManyWaiting if too many requests of this owner wait;
+        LimitReached, WorkFailed, and ServiceEnds if the pool is closed.
         """
         call = _Call(function, arguments)
-        # In a task of its own: whoever gives up, a sandbox is one's alone until its work has ended.
+        # In a task of its own: even if the caller gives up, the sandbox stays taken until its work has ended.
         working = asyncio.ensure_future(self._in_turn(owner, call))
         try:
             return await asyncio.shield(working)
@@ -83,7 +84,7 @@ class SandboxPool:
             raise WorkFailed(self._what) from None
 
     async def _in_turn(self, owner: str, call: "_Call") -> Any:
-        # Waiting here costs no thread, of which there are few.
+        # Waiting here needs no thread; there are few of them.
         async with self._queue.turn(owner):
             call.has_begun = True
             slot = self._free.pop()
@@ -93,14 +94,14 @@ class SandboxPool:
                 self._free.append(slot)
 
     def _done(self, slot: "_Slot", call: "_Call") -> Any:
-        """What the sandbox makes of it; once more where its process was lost, as one is that was stopped, in
-        what is left of its time."""
+        """The result of the call. If the process was lost, for example because it was stopped, the call is
+        repeated once, in the time that is left."""
         with slot.is_taken:
             begun_s = time.monotonic()
             try:
                 return self._done_at(slot.sandbox, call, 0.0)
             except ProcessLost as error:
-                _log.warning("%s is begun again: %s", self._what, error)
+                _log.warning("%s is started again: %s", self._what, error)
                 return self._done_at(slot.sandbox, call, time.monotonic() - begun_s)
 
     def _done_at(self, sandbox: SandboxedProcess, call: "_Call", used_s: float) -> Any:
@@ -113,7 +114,7 @@ class SandboxPool:
         return sandbox.run(call.function, *call.arguments, watch=is_wanted, used_s=used_s)
 
     async def _abandon(self, working: "asyncio.Future[Any]", call: "_Call") -> None:
-        """End what nobody waits for: at once where it waits itself, or may be left."""
+        """End a task that nobody waits for: at once if it has not begun, or if it may be ended."""
         working.add_done_callback(_heard)
         if call.has_begun and not self._ends_when_left:
             return
@@ -125,13 +126,13 @@ class SandboxPool:
                 await asyncio.wait([working])
 
     def close(self) -> None:
-        """End the processes. Work stops, and none begins any more."""
+        """End the processes. Running work stops, and no new work starts."""
         self._is_closed.set()
         until_s = time.monotonic() + CLOSE_S
         for slot in self._slots:
-            # A sandbox is for one thread at a time: whoever is at work there ends it, or lets go of it.
+            # A sandbox is for one thread at a time: wait until the thread that uses it has released it.
             if not slot.is_taken.acquire(timeout=max(0.0, until_s - time.monotonic())):
-                _log.error("%s does not stop, and ends with the server", self._what)
+                _log.error("%s does not stop; it ends with the server", self._what)
                 continue
             slot.sandbox.end()
             slot.is_taken.release()
@@ -139,7 +140,7 @@ class SandboxPool:
 
 @dataclass(frozen=True)
 class _Slot:
-    """A sandbox, and the lock of the thread that works there."""
+    """A sandbox, and the lock of the thread that uses it."""
 
     sandbox: SandboxedProcess
     is_taken: threading.Lock = field(default_factory=threading.Lock)
@@ -147,7 +148,7 @@ class _Slot:
 
 @dataclass
 class _Call:
-    """A piece of work: whether it has begun, and whether its asker has left."""
+    """A task: whether it has begun, and whether its caller has left."""
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
@@ -156,6 +157,6 @@ class _Call:
 
 
 def _heard(working: "asyncio.Future[Any]") -> None:
-    """An outcome that nobody waits for: asyncio would say that it was never looked at."""
+    """Retrieve an outcome that nobody waits for: asyncio would warn that it was never retrieved."""
     if not working.cancelled():
         working.exception()

@@ -1,13 +1,13 @@
-"""Audit: the handler of the audit log. What cannot be written is told, kept, and written once it can be.
+"""Audit log: its handler. Lines that cannot be written are reported, kept, and written later.
 
-LineSink that wait are bounded. Before the bound nothing more is answered that would have to be noted, but for
-removals, which make room; at the bound they are refused as well: an answer about a patient of which no line
-tells is given to nobody. What has no place is refused or tells of no case, and is counted: whoever asks
-without end takes no place from removals.
+The number of waiting lines is limited. Shortly before the limit, requests that must be logged are refused,
+except removals, because they free disk space. At the limit removals are refused as well: no answer about a
+patient is given without a line in the log. Requests without a line are either refused or about no case; they
+are counted, so that many of them take no place from removals.
 
-A line is written before the answer that it is about, so that no kill of the service loses it. A power cut may
-take the lines of the last seconds: a thread has the disk keep them, so that no answer waits for a disk.
-Retention waits for it (`settle`).
+A line is written before the answer that it describes, so that killing the service loses none. A power cut may
+lose the lines of the last seconds: a thread flushes them to the disk, so that no answer waits for a disk.
+Retention does wait for it (`settle`).
 """
 
 import itertools
@@ -26,37 +26,37 @@ from service.logs.rate_limit import ALL
 from service.logs.rotation import NEVER, Rotation, RotationLimits
 
 MOST_WAITING = 10_000
-"""LineSink that are kept in memory while they cannot be written, some four megabytes [U]."""
+"""Lines kept in memory while they cannot be written, about four megabytes [U]."""
 
 FOR_REMOVALS = 1_000
-"""The last of these places are kept for removals [U]. What is under way by then has room beside."""
+"""The last of these places are reserved for removals [U]. Requests under way then have extra room."""
 
 AT_ONCE = 200
-"""LineSink that are written together, so that a disk which is full is not asked for much [U]."""
+"""Lines written together, so that a full disk is not asked for much [U]."""
 
 SETTLED_S = 1.0
-"""Between two times that the disk is to keep what was written [U]."""
+"""Time between two flushes to the disk [U]."""
 
 _log = logging.getLogger("seedpath.logs")
 
 
 @runtime_checkable
 class LineSink(Protocol):
-    """Where lines go."""
+    """Where lines are written."""
 
     def append(self, lines: bytes) -> None:
-        """Append whole lines. Raises OSError where none of them can be written."""
+        """Append whole lines. Raises OSError if none of them can be written."""
 
     def unsettled(self) -> int | None:
-        """An open file to be flushed, and closed, by any thread; None where all is on the disk."""
+        """An open file that any thread may flush and close; None if everything is on the disk."""
 
     def close(self) -> None:
-        """Close it until the next line, flushed. Raises OSError."""
+        """Flush and close, until the next line. Raises OSError."""
 
 
 class AuditHandler(logging.Handler):
-    """Writes lines to `file`. `make_room` gives up room that is kept back for records, and says whether there
-    was some."""
+    """Writes lines to `file`. `make_room` frees reserved disk space for records; it returns whether there was
+    some."""
 
     def __init__(
         self,
@@ -73,15 +73,16 @@ class AuditHandler(logging.Handler):
 
     @property
     def waiting(self) -> int:
-        """LineSink that could not be written yet."""
+        """Number of lines that could not be written yet."""
         return len(self._waiting)
 
     def is_full(self, *, removes: bool) -> bool:
-        """Whether nothing more may be done that has to be noted: removals may go on for longer."""
+        """Whether no further request that must be logged may be answered; removals may continue for
+        longer."""
         return self.waiting >= self._most_waiting - (0 if removes else FOR_REMOVALS)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a line, after those that wait, or have it wait."""
+        """Write a line after those that wait, or let it wait."""
         line = f"{self.format(record)}\n".encode("utf-8", "backslashreplace")
         if len(self._waiting) < 2 * self._most_waiting:
             self._waiting.append(line)
@@ -96,7 +97,7 @@ class AuditHandler(logging.Handler):
             )
 
     def flush(self) -> None:
-        """Write what waits, if that can be done."""
+        """Write the waiting lines, if possible."""
         self.acquire()
         try:
             self._write()
@@ -104,25 +105,26 @@ class AuditHandler(logging.Handler):
             self.release()
 
     def start(self) -> None:
-        """Begin to flush what is written, in a thread."""
+        """Start the thread that flushes to the disk."""
         self._periodic_thread.start()
 
     def settle(self) -> None:
-        """Have the disk keep all lines, those that wait too. Raises OSError where it does not."""
+        """Flush all lines to the disk, including waiting ones. Raises OSError if that fails."""
         self.acquire()
         try:
             error = self._write()
             written = self._file.unsettled()
         finally:
             self.release()
-        # Whoever has a line meanwhile does not wait for the disk.
+        # Outside the lock: other lines do not wait for the disk.
         if written is not None:
             settle_file(written)
         if error is not None:
             raise error
 
     def close(self) -> None:
-        """Write what waits, for the last time. What cannot be written was told on the service's log."""
+        """Write the waiting lines for the last time. Lines that cannot be written were reported in the
+        service's log."""
         self._periodic_thread.close()
         self.flush()
         try:
@@ -135,12 +137,12 @@ class AuditHandler(logging.Handler):
         try:
             self.settle()
         except OSError as error:
-            # Of lines that wait each was told.
+            # Each waiting line was reported already.
             if not self._waiting:
                 _tell_unsettled(error)
 
     def _write(self) -> OSError | None:
-        """Write all lines that wait; what was in the way, where something was."""
+        """Write all waiting lines; returns the error that prevented it, if any."""
         while self._waiting:
             some = list(itertools.islice(self._waiting, AT_ONCE))
             try:
@@ -155,14 +157,14 @@ class AuditHandler(logging.Handler):
 
 
 def settle() -> None:
-    """Have the disk keep all lines of this process. Raises OSError where it does not."""
+    """Flush all lines of this process to the disk. Raises OSError if that fails."""
     for log in _logs():
         log.settle()
 
 
 def has_place(method: str) -> bool:
-    """Whether there is a place for the line of a request; where there is none, it is counted. LineSink that
-    wait are tried before."""
+    """Whether there is a place for the line of a request; otherwise it is counted. Waiting lines are tried
+    first."""
     removes, has_places = method == "DELETE", True
     for log in _logs():
         if log.is_full(removes=removes):
@@ -174,17 +176,17 @@ def has_place(method: str) -> bool:
 
 
 def waiting() -> int:
-    """LineSink of this process that could not be written yet."""
+    """Lines of this process that could not be written yet."""
     return sum(log.waiting for log in _logs())
 
 
 def without_line() -> int:
-    """Requests to this process that have no line: refused, or about no case."""
+    """Requests to this process without a line: refused, or about no case."""
     return sum(log.unnoted for log in _logs())
 
 
 def _tell_unsettled(error: OSError) -> None:
-    _log.error("The audit log cannot be flushed (%s): a power cut may take its last lines.", error.strerror)
+    _log.error("The audit log cannot be flushed (%s): a power cut may lose its last lines.", error.strerror)
 
 
 def _logs() -> list[AuditHandler]:
@@ -194,10 +196,10 @@ def _logs() -> list[AuditHandler]:
 def audit_to(
     path: Path, limits: RotationLimits = NEVER, make_room: Callable[[], bool] = lambda: False
 ) -> AuditHandler:
-    """Have the audit log written to a file, which may be moved away at any time, and is put by where it
-    reaches its limits. Returns its handler.
+    """Write the audit log to a file, which may be moved away at any time, and is rotated at its limits.
+    Returns the handler.
 
-    Raises OSError where the file cannot be made.
+    Raises OSError if the file cannot be created.
     """
     file = AppendFile(path, Rotation(path, limits))
     file.append(b"")

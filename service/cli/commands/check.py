@@ -22,17 +22,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_run)
 
 
-def _run(asked: argparse.Namespace) -> int:
-    given = input_of(asked)
-    file = plan_file(asked.plan)
+def _run(args: argparse.Namespace) -> int:
+    given = input_of(args)
+    file = plan_file(args.plan)
     given.refuse_other_targets(file.plan)
     from service.cli.text.check import check_text, hash_check, holds
     from service.operations.check_case import check_case
 
-    say(f"reading {asked.input}")
-    checked = check_case(given.case, file.plan, ProgressLines(), reproduce=not asked.quick)
+    say(f"reading {args.input}")
+    checked = check_case(given.case, file.plan, ProgressLines(), reproduce=not args.quick)
     verification = checked.verification
-    own = hash_check(asked.plan.name, file.claimed_sha256, file.content_sha256)
+    own = hash_check(args.plan.name, file.claimed_sha256, file.content_sha256)
     every = replace(
         verification, passed=verification.passed and own.passed, checks=(own, *verification.checks)
     )

@@ -1,4 +1,4 @@
-"""`seedpath demo`: the main job on the built-in thorax, asked of a real service as any client would."""
+"""`seedpath demo`: plan the built-in thorax through a real service, as any client would."""
 
 import argparse
 import sys
@@ -14,13 +14,13 @@ REQUEST = {"target": {"structure": "node_4R"}}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It has none."""
+    """It has no arguments."""
     parser.set_defaults(run=_run)
 
 
-def _run(asked: argparse.Namespace) -> int:
-    """Start a service with a folder of its own, upload, plan, and read the plan back."""
-    del asked
+def _run(args: argparse.Namespace) -> int:
+    """Start a service with a temporary folder, create the case, plan it, and read the plan back."""
+    del args
     from planner.records.plan import Status
     from planner.records.progress import Phase, Progress
     from service.cli.text.plan import plan_text

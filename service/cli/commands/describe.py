@@ -16,9 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_run)
 
 
-def _run(asked: argparse.Namespace) -> int:
-    given = input_of(asked)
-    refuse_bad_outputs(asked.output, None, files_of(given.case))
+def _run(args: argparse.Namespace) -> int:
+    given = input_of(args)
+    refuse_bad_outputs(args.output, None, files_of(given.case))
     from anatomy.errors import StructureError
     from anatomy.names.did_you_mean import did_you_mean
     from planner.records.request import Request
@@ -26,12 +26,12 @@ def _run(asked: argparse.Namespace) -> int:
     from service.operations.describe_case import describe_case
     from service.schemas.json.canonical import text_of
 
-    say(f"reading {asked.input}")
+    say(f"reading {args.input}")
     described = describe_case(given.case)
     names = [structure["name"] for structure in described["structures"]]
     for name in given.target_names:
         if name not in names:
             raise StructureError("--target", f"{name!r} is not in the input", did_you_mean(name, names))
-    described["targets"] = list(given.asked(Request()).target.structures) or described["targets"]
-    deliver(text_of(described), description_text(described), asked.output)
+    described["targets"] = list(given.with_targets(Request()).target.structures) or described["targets"]
+    deliver(text_of(described), description_text(described), args.output)
     return DONE

@@ -1,4 +1,4 @@
-"""`seedpath evaluate-implant`: hold the seeds found after an implant against its plan."""
+"""`seedpath evaluate-implant`: compare the seeds found after an implant with its plan."""
 
 import argparse
 from pathlib import Path
@@ -13,7 +13,7 @@ from service.schemas.json.strict import read_model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Its arguments."""
+    """Add its arguments."""
     add_plan_and_input(parser)
     parser.add_argument(
         "--seeds", type=Path, required=True, metavar="FILE", help="seeds.json: what was found, in LPS mm"
@@ -22,20 +22,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_run)
 
 
-def _run(asked: argparse.Namespace) -> int:
-    given = input_of(asked)
-    file = plan_file(asked.plan)
+def _run(args: argparse.Namespace) -> int:
+    given = input_of(args)
+    file = plan_file(args.plan)
     given.refuse_other_targets(file.plan)
-    found = read_file(asked.seeds, _seeds, MAX_FOUND_BYTES)
-    refuse_bad_outputs(asked.output, None, files_of(given.case, asked.plan, asked.seeds))
+    found = read_file(args.seeds, _seeds, MAX_FOUND_BYTES)
+    refuse_bad_outputs(args.output, None, files_of(given.case, args.plan, args.seeds))
     from planner.records.plan import Status
     from service.cli.text.followup import evaluation_text
     from service.operations.evaluate_case import evaluate_case
     from service.schemas.plan.followup_file import write_evaluation
 
-    say(f"reading {asked.input}")
+    say(f"reading {args.input}")
     evaluation = evaluate_case(given.case, file.plan, file.claimed_sha256, found.found(), ProgressLines())
-    deliver(write_evaluation(evaluation), evaluation_text(evaluation), asked.output)
+    deliver(write_evaluation(evaluation), evaluation_text(evaluation), args.output)
     outcomes = [evaluation.outcome]
     if evaluation.supplement is not None:
         outcomes.append(evaluation.supplement.outcome)

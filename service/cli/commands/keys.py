@@ -10,7 +10,7 @@ from service.web.middleware.keys import create, listed, revoke
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Its actions, each with arguments."""
+    """Add its actions, each with its arguments."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     for name, run, what in (
         ("create", _create, "make a key and print it, this once"),
@@ -26,29 +26,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             action.add_argument("id", help="as `seedpath keys list` shows it")
 
 
-def _create(asked: argparse.Namespace) -> int:
-    path = _file(asked)
-    token = create(path, asked.owner)
-    say(f"a key of {asked.owner} in {path}; it is not shown again")
+def _create(args: argparse.Namespace) -> int:
+    path = _file(args)
+    token = create(path, args.owner)
+    say(f"a key of {args.owner} in {path}; it is not shown again")
     print(token)
     return 0
 
 
-def _list(asked: argparse.Namespace) -> int:
-    rows = [[key.id, key.owner, key.created, key.revoked or "good"] for key in listed(_file(asked))]
+def _list(args: argparse.Namespace) -> int:
+    rows = [[key.id, key.owner, key.created, key.revoked or "good"] for key in listed(_file(args))]
     print(columns([["id", "owner", "created", "revoked"], *rows]))
     return 0
 
 
-def _revoke(asked: argparse.Namespace) -> int:
-    key = revoke(_file(asked), asked.id)
+def _revoke(args: argparse.Namespace) -> int:
+    key = revoke(_file(args), args.id)
     say(f"key {key.id} of {key.owner} is refused from now on")
     return 0
 
 
-def _file(asked: argparse.Namespace) -> Path:
-    if asked.file is not None:
-        given: Path = asked.file
+def _file(args: argparse.Namespace) -> Path:
+    if args.file is not None:
+        given: Path = args.file
         return given
     settings = from_environment()
     return settings.keys_file or settings.data_dir / "keys.json"

@@ -21,22 +21,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_run)
 
 
-def _run(asked: argparse.Namespace) -> int:
-    given = input_of(asked)
-    request = given.asked(request_file(asked.request).to_request())
+def _run(args: argparse.Namespace) -> int:
+    given = input_of(args)
+    request = given.with_targets(request_file(args.request).to_request())
     # Before the work, not after it: a plan that cannot be written was made for nothing.
-    refuse_bad_outputs(asked.output, asked.figures, files_of(given.case, asked.request))
+    refuse_bad_outputs(args.output, args.figures, files_of(given.case, args.request))
     from planner.records.plan import Status
     from service.cli.text.plan import plan_text
     from service.operations.plan_case import plan_case
     from service.schemas.plan.file import write_plan
 
-    say(f"reading {asked.input}")
+    say(f"reading {args.input}")
     planned = plan_case(given.case, request, ProgressLines())
-    deliver(write_plan(planned.plan), plan_text(planned.plan), asked.output)
-    if asked.figures is not None:
+    deliver(write_plan(planned.plan), plan_text(planned.plan), args.output)
+    if args.figures is not None:
         from service.pictures.plan_files import draw
 
-        for path in draw(planned.planning, planned.scene, asked.figures):
+        for path in draw(planned.planning, planned.scene, args.figures):
             say(f"drew {path}")
     return DONE if planned.plan.outcome.status is Status.PLANNED else NOT_ALL

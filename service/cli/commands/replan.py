@@ -22,20 +22,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_run)
 
 
-def _run(asked: argparse.Namespace) -> int:
-    given = input_of(asked)
-    file = plan_file(asked.plan)
+def _run(args: argparse.Namespace) -> int:
+    given = input_of(args)
+    file = plan_file(args.plan)
     given.refuse_other_targets(file.plan)
-    found = read_file(asked.needles, _needles, MAX_FOUND_BYTES)
-    refuse_bad_outputs(asked.output, None, files_of(given.case, asked.plan, asked.needles))
+    found = read_file(args.needles, _needles, MAX_FOUND_BYTES)
+    refuse_bad_outputs(args.output, None, files_of(given.case, args.plan, args.needles))
     from planner.records.plan import Status
     from service.cli.text.followup import replanned_text
     from service.operations.replan_case import replan_case
     from service.schemas.plan.followup_file import write_replanned
 
-    say(f"reading {asked.input}")
+    say(f"reading {args.input}")
     replanned = replan_case(given.case, file.plan, file.claimed_sha256, found, ProgressLines())
-    deliver(write_replanned(replanned), replanned_text(replanned), asked.output)
+    deliver(write_replanned(replanned), replanned_text(replanned), args.output)
     return DONE if replanned.plan.outcome.status is Status.PLANNED else NOT_ALL
 
 

@@ -9,7 +9,7 @@ from service.settings import from_environment
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Its arguments."""
+    """Add its arguments."""
     parser.add_argument("--host", help="127.0.0.1; others need keys and TLS (SEEDPATH_HOST)")
     parser.add_argument("--port", type=_port, help="8000; 0 takes a free one (SEEDPATH_PORT)")
     parser.set_defaults(run=_run)
@@ -21,8 +21,8 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _run(asked: argparse.Namespace) -> int:
-    given = {"SEEDPATH_HOST": asked.host, "SEEDPATH_PORT": asked.port}
+def _run(args: argparse.Namespace) -> int:
+    given = {"SEEDPATH_HOST": args.host, "SEEDPATH_PORT": args.port}
     told = {name: str(value) for name, value in given.items() if value is not None}
     settings = from_environment(os.environ | told)
     from service.host.private_files import private_files

@@ -1,4 +1,4 @@
-"""`seedpath store`: what is done with all that a service keeps."""
+"""`seedpath store`: check, back up, restore and prune everything that a service stores."""
 
 import argparse
 from functools import partial
@@ -10,7 +10,7 @@ from service.host.private_files import private_files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Its actions, each with arguments. The module of an action is loaded when it runs."""
+    """Add its actions, each with its arguments. The module of an action is loaded when it runs."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
 
     action = actions.add_parser("check", help="hold all files against their hashes, and rows against files")
@@ -52,8 +52,8 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _run(module: str, action: str, asked: argparse.Namespace) -> int:
+def _run(module: str, action: str, args: argparse.Namespace) -> int:
     """What an action makes is for the eyes of the service's user, as what the service makes."""
     with private_files():
-        status: int = getattr(import_module(f"service.cli.commands.{module}"), action)(asked)
+        status: int = getattr(import_module(f"service.cli.commands.{module}"), action)(args)
         return status

@@ -18,27 +18,27 @@ WHOLE, NOT_WHOLE = 0, 1
 NOT_IN_IT = "Not in it: API keys, settings, certificates, logs, and what nobody holds. Keep those yourself."
 
 
-def backup(asked: argparse.Namespace) -> int:
-    """Copy all that is kept, beside a running server."""
-    settings = settings_of(asked)
+def backup(args: argparse.Namespace) -> int:
+    """Copy everything that is stored, while the server runs."""
+    settings = settings_of(args)
     with opened(settings) as database:
-        made = back_up(database, settings.data_dir, asked.target, asked.keep, reads_all=asked.verify)
+        made = back_up(database, settings.data_dir, args.target, args.keep, reads_all=args.verify)
     _tell(made)
     print(made.folder)
     return WHOLE if made.is_whole else NOT_WHOLE
 
 
-def restore(asked: argparse.Namespace) -> int:
-    """Bring a backup back, in an empty data folder."""
-    name = chosen(asked.source, asked.backup)
-    if asked.verify:
-        manifest, faults = verified(asked.source, name)
+def restore(args: argparse.Namespace) -> int:
+    """Restore a backup into an empty data folder."""
+    name = chosen(args.source, args.backup)
+    if args.verify:
+        manifest, faults = verified(args.source, name)
         say(f"{name}: {_held(manifest)}")
     else:
-        settings = settings_of(asked)
+        settings = settings_of(args)
         own = [path for path in (settings.keys_file, settings.tls_key, settings.tls_certificate) if path]
         manifest, faults = backups.restore(
-            asked.source, name, settings.data_dir, settings.database, own, partly=asked.damaged
+            args.source, name, settings.data_dir, settings.database, own, partly=args.damaged
         )
         say(f"restored {name} to {settings.data_dir}: {_held(manifest)}")
         say("API keys, settings, certificates and logs are not in a backup: bring them yourself, then serve.")

@@ -1,4 +1,4 @@
-"""`seedpath store check | rebuild`, on the data folder and the database of the settings."""
+"""`seedpath store check | rebuild`, on the data folder and the database that the settings name."""
 
 import argparse
 from collections.abc import Iterator
@@ -20,9 +20,9 @@ from service.web.middleware.keys import refuse_bad_owner
 WHOLE, NOT_WHOLE = 0, 1
 
 
-def check(asked: argparse.Namespace) -> int:
-    """Hold all files against their hashes, and rows against files."""
-    settings = settings_of(asked)
+def check(args: argparse.Namespace) -> int:
+    """Compare all files with their hashes, and rows with files."""
+    settings = settings_of(args)
     refuse_other_folder(settings)
     store = Store(settings.data_dir, make=False)
     with closing(database_of(settings)) as database:
@@ -49,15 +49,15 @@ def _wrong_rows(store: Store, database: Database) -> Iterator[str]:
     yield from wrong_rows(store, database)
 
 
-def rebuild(asked: argparse.Namespace) -> int:
-    """Make a lost database again from the files."""
-    refuse_bad_owner(asked.owner)
-    settings = settings_of(asked)
+def rebuild(args: argparse.Namespace) -> int:
+    """Create a lost database again from the files."""
+    refuse_bad_owner(args.owner)
+    settings = settings_of(args)
     refuse_other_folder(settings)
     with closing(database_of(settings)) as database:
         migrate(database)
-        found = store_rebuild.rebuild(Store(settings.data_dir), database, asked.owner, add=asked.add)
+        found = store_rebuild.rebuild(Store(settings.data_dir), database, args.owner, add=args.add)
     for sentence in found.left_out.values():
         print(sentence)
-    say(f"{settings.data_dir}: {asked.owner} holds {len(found.rows)}; left out: {len(found.left_out)}")
+    say(f"{settings.data_dir}: {args.owner} holds {len(found.rows)}; left out: {len(found.left_out)}")
     return NOT_WHOLE if found.left_out else WHOLE

@@ -1,4 +1,4 @@
-"""`seedpath store prune [--dry-run]`: what the settings of retention ask for, at once."""
+"""`seedpath store prune [--dry-run]`: remove at once what the retention settings say."""
 
 import argparse
 
@@ -23,9 +23,9 @@ from service.storage.quota import Quota
 from service.storage.reserved_space import audit_room
 
 
-def prune(asked: argparse.Namespace) -> int:
-    """Remove what the settings of retention say, or list it."""
-    settings = settings_of(asked)
+def prune(args: argparse.Namespace) -> int:
+    """Remove what the retention settings say, or list it."""
+    settings = settings_of(args)
     policy = policy_of(settings)
     if policy.is_empty:
         raise AnatomyError(
@@ -36,7 +36,7 @@ def prune(asked: argparse.Namespace) -> int:
     with opened(settings) as database:
         retention = _retention(settings, database)
         found = retention.due()
-        if not asked.dry_run:
+        if not args.dry_run:
             noting = audit_to(settings.audit, settings.audit_rotation, audit_room(settings))
             try:
                 found, _ = retention.remove(most=None)
@@ -45,7 +45,7 @@ def prune(asked: argparse.Namespace) -> int:
                 noting.close()
     if found:
         print(_listed(found))
-    would = "would go" if asked.dry_run else "went"
+    would = "would go" if args.dry_run else "went"
     say(f"{settings.data_dir}: {counted(len(found), 'thing')} {would}")
     return 0
 

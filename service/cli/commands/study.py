@@ -43,10 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_run)
 
 
-def _run(asked: argparse.Namespace) -> int:
-    orders = rankings(asked.ranking)
-    shared = Shared(asked.names, tuple(asked.target), asked.request, asked.mesh_axes)
-    members = cohort(asked.cases, shared)
+def _run(args: argparse.Namespace) -> int:
+    orders = rankings(args.ranking)
+    shared = Shared(args.names, tuple(args.target), args.request, args.mesh_axes)
+    members = cohort(args.cases, shared)
     from service.cli import study_command
 
-    return study_command.study(asked.output, members, orders)
+    return study_command.study(args.output, members, orders)
