@@ -23,16 +23,17 @@ from planner.dose.dosimetry import Dosimetry
 from planner.dose.ptv import ptv_of
 from planner.dose.sampling import SamplePoints, sampled
 from planner.dose.tg43.seed_dose import SeedDose, seed_dose
-from planner.implant.choose_set import IN_HAND, POOL_STEP_MM
+from planner.implant.choose_set import COVERAGE_RESERVE, POOL_STEP_MM
 from planner.implant.chosen_set import SEED_STEP_MM, nearest_slots
 from planner.implant.needles.conflicts import Needles, hardware_of
 from planner.implant.needles.track_pool import given_tracks, pools
-from planner.implant.needles.tracks import Tracks, burden_mm
+from planner.implant.needles.tracks import Tracks, needle_cost_mm
 from planner.implant.needles_in_place import measured_needles
-from planner.implant.seeding.descent import Problem, as_few, descended
-from planner.implant.seeding.placement_problem import JUDGED_STEP_MM, MANY, SOME, Problems
-from planner.implant.seeding.slots import Slots, apart_of, slots_on
-from planner.implant.set_rules import Rules, rules_of
+from planner.implant.seeding.descent import descended, with_fewest_seeds
+from planner.implant.seeding.placement_problem import PlacementProblem
+from planner.implant.seeding.seed_placement import COARSE_POINTS, FINE_POINTS, JUDGED_STEP_MM, SeedPlacement
+from planner.implant.seeding.slots import Slots, seed_spacing, slots_on
+from planner.implant.set_rules import SetRules, set_rules
 from planner.records.defaults import resolved
 from planner.records.dose import TargetDose
 from planner.records.paths import Aim
@@ -169,7 +170,7 @@ class Terms:
         self.ptv: VoxelMask = ptv_of(scene, request)
         self.dose: SeedDose = seed_dose(request.seeds)
         self.samples: SamplePoints = sampled(self.ptv, scene.grid, JUDGED_STEP_MM)
-        self.problems = Problems(scene, request, self.prescription, self.ptv, self.dose)
+        self.placement = SeedPlacement(scene, request, self.prescription, self.ptv, self.dose)
 
     def v100_of(self, dose_gy: Float[np.ndarray, " m"]) -> float:
         """V100 of a dose at the samples. [%]"""
@@ -186,9 +187,9 @@ class Terms:
         axis = self.scene.grid.vectors_to_patient(slots.axis_B).tolist()
         return [GivenSeed((*c,), (*a,)) for c, a in zip(centre, axis, strict=True)]
 
-    def problem(self, tracks: Tracks, step_mm: float, count: int) -> Problem:
+    def problem(self, tracks: Tracks, step_mm: float, count: int) -> PlacementProblem:
         """The problem of seeds on tracks that are chosen already."""
-        return self.problems.on(slots_on(tracks, step_mm), len(tracks), count, IN_HAND[0])
+        return self.placement.on(slots_on(tracks, step_mm), len(tracks), count, COVERAGE_RESERVE[0])
 
     def entrant(self, name: str, tracks: Tracks, seeded: Slots, note: str) -> Entrant:
         """The needles that carry seeds, and the dose by the plan's own samples."""
@@ -210,7 +211,7 @@ def greedy_filling(terms: Terms, plan: Plan, goal_percent: float) -> Entrant:
     dose_gy = np.zeros(len(terms.samples.points_P))
     note = ""
     while terms.v100_of(dose_gy) < goal_percent:
-        free = np.flatnonzero(slots.clear_of(chosen, apart_of(terms.request)))
+        free = np.flatnonzero(slots.clear_of(chosen, seed_spacing(terms.request)))
         if not len(free):
             note = "stopped: no slot is left"
             break
@@ -227,7 +228,7 @@ def rank_order(terms: Terms, goal_percent: float) -> Entrant:
     best: tuple[float, Tracks, Slots] | None = None
     for rows in _in_order(pool, rules, terms.request):
         tracks = pool.take(rows)
-        problem = terms.problem(tracks, POOL_STEP_MM, SOME)
+        problem = terms.problem(tracks, POOL_STEP_MM, COARSE_POINTS)
         slots = problem.slots.take(descended(problem, problem.none()))
         reached = terms.v100_percent(terms.seeds(slots))
         if reached >= goal_percent - NEARLY_PERCENT:
@@ -244,24 +245,24 @@ def rank_order(terms: Terms, goal_percent: float) -> Entrant:
 
 def _refined(terms: Terms, tracks: Tracks, slots: Slots) -> Slots:
     """Seeds to the millimetre, on all points, and as few as meet the goals, as ours are."""
-    problem = terms.problem(tracks, SEED_STEP_MM, MANY)
+    problem = terms.problem(tracks, SEED_STEP_MM, FINE_POINTS)
     start = nearest_slots(problem, slots.track, slots.from_tip_mm)
-    return problem.slots.take(as_few(problem, descended(problem, start)))
+    return problem.slots.take(with_fewest_seeds(problem, descended(problem, start)))
 
 
-def _pool(terms: Terms) -> tuple[Tracks, Rules]:
+def _pool(terms: Terms) -> tuple[Tracks, SetRules]:
     scene, request, asked = terms.scene, terms.request, terms.request.needle_set
     pool = pools(scene, request, (), search_fields(scene, request), terms.ptv, always)[0]
     grid, none = scene.grid, np.zeros(0, int)
     needles = Needles(grid.to_patient(pool.tip_B), grid.vectors_to_patient(pool.outward_B), pool.length_mm)
     hardware = hardware_of(request, asked.clearance_mm)
-    return pool, rules_of(pool, needles, hardware, none, asked.puncture_cost_mm, asked.max_needles)
+    return pool, set_rules(pool, needles, hardware, none, asked.puncture_cost_mm, asked.max_needles)
 
 
-def _in_order(pool: Tracks, rules: Rules, request: Request) -> Iterator[Int[np.ndarray, " k"]]:
+def _in_order(pool: Tracks, rules: SetRules, request: Request) -> Iterator[Int[np.ndarray, " k"]]:
     """Sets that grow by the cheapest track that conflicts with none before it and leaves an order."""
     asked = request.needle_set
-    burden = burden_mm(pool.lung_mm, pool.punctures, asked.puncture_cost_mm)
+    burden = needle_cost_mm(pool.lung_mm, pool.punctures, asked.puncture_cost_mm)
     allowed: Bool[np.ndarray, " n"] = np.ones(len(pool), bool)
     rows: list[int] = []
     for row in np.argsort(burden, kind="stable").tolist():

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import label
 
+from anatomy.geometry.frames import MM3_PER_CC
 from anatomy.geometry.masks import VoxelMask, points_inside
 from anatomy.scene import Scene
 from planner.dose.dosimetry import ORGAN_STEP_MM, Dosimetry, organ_dose, volume_dose
@@ -17,7 +18,7 @@ from planner.dose.ptv import ptv_of
 from planner.dose.tg43.seed_dose import seed_dose
 from planner.errors import RequestError
 from planner.implant.needles_in_place import refuse_impossible_seeds
-from planner.implant.too_close import near_pairs
+from planner.implant.too_close import close_seed_pairs
 from planner.plan import plan as make_plan
 from planner.records.followup import EVALUATION_SCHEMA, SMALLEST_SPOT_CC, Achieved, ColdSpot, Evaluation
 from planner.records.organ_goals import refuse_impossible_goals
@@ -27,8 +28,7 @@ from planner.records.request import GivenSeed, Prescription, Request, source_of
 from planner.records.wording.followup import implant_outcome
 from planner.verify import verify_evaluation
 
-MM3_PER_CC = 1000.0
-PLANNED = (0.05, 0.95)
+SUPPLEMENT_SHARE = (0.05, 0.95)
 """About which part of the time the plan to add seeds takes [U]."""
 
 
@@ -58,11 +58,11 @@ def evaluate_implant(
     go_on(Progress(Phase.FIELDS, 0.0, "dose of the seeds found"))
     achieved = _achieved(scene, request, prescription, ptv_of(scene, request), seeds)
     lacking = any(goal.at_least and not goal.met for goal in achieved.goals)
-    supplement = _supplement(scene, request, seeds, part_of(go_on, *PLANNED)) if lacking else None
+    supplement = _supplement(scene, request, seeds, part_of(go_on, *SUPPLEMENT_SHARE)) if lacking else None
     outcome = implant_outcome(achieved, supplement)
     planned = None if plan.dose is None else plan.dose.target
     made = Evaluation(EVALUATION_SCHEMA, plan_sha256, seeds, outcome, planned, achieved, supplement, None)
-    go_on(Progress(Phase.VERIFY, PLANNED[1], "every claim"))
+    go_on(Progress(Phase.VERIFY, SUPPLEMENT_SHARE[1], "every claim"))
     verified = replace(made, verification=verify_evaluation(made, plan, scene))
     go_on(Progress(Phase.VERIFY, 1.0, "every claim"))
     return verified
@@ -85,7 +85,7 @@ def _achieved(
     return Achieved(
         seeds_found=len(seeds),
         seeds_outside_ptv=int(np.count_nonzero(~points_inside(ptv, scene.grid, centres))),
-        seed_pairs_near=near_pairs(seeds, source_of(request).seed_length_mm),
+        seed_pairs_near=close_seed_pairs(seeds, source_of(request).seed_length_mm),
         target=target,
         gtv=volume_dose(dosimetry.treated("GTV", scene.target), prescription.dose_gy),
         organs=organs,

@@ -22,7 +22,7 @@ from planner.records.dose import DoseReport
 from planner.records.needle_set import NeedleSet
 from planner.records.paths import Path
 from planner.records.plan import SCHEMA, Plan
-from planner.records.progress import GoOn, Phase, Progress, Whole, always
+from planner.records.progress import GoOn, Phase, PlanProgress, Progress, always
 from planner.records.request import Request
 from planner.records.robustness import Robustness
 from planner.records.wording.implant import notes_on_ptv
@@ -67,7 +67,7 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> PlanningResult
         score_named(name)
     request = resolved(scene, request)
     refuse_impossible(scene, request)
-    go_on = Whole(go_on, [p for p in Phase if request.prescription is not None or p not in OF_IMPLANT])
+    go_on = PlanProgress(go_on, [p for p in Phase if request.prescription is not None or p not in OF_IMPLANT])
     go_on(Progress(Phase.FIELDS, 0.0, "distance fields"))
     fields = search_fields(scene, request)
     go_on(Progress(Phase.SEARCH, 0.0, ""))

@@ -7,7 +7,7 @@ import numpy as np
 
 from anatomy.scene import Scene
 from planner.errors import RequestError
-from planner.implant.needles_in_place import beside, measured_needles, refuse_impossible_seeds
+from planner.implant.needles_in_place import all_seeds, measured_needles, refuse_impossible_seeds
 from planner.plan import plan as make_plan
 from planner.records.followup import REPLAN_SCHEMA, Changes, NeedleChange, Replanned
 from planner.records.paths import Aim, Path
@@ -17,7 +17,7 @@ from planner.records.request import GivenNeedle, GivenSeed, Point
 from planner.records.wording.followup import change_sentences
 from planner.verify import verify_changes
 
-PLANNED = 0.98
+PLANNING_SHARE = 0.98
 """About which part of the time planning again takes [U]."""
 SAME_MM = 5.0
 """A new needle this near to one planned before, at entry and tip, is the same one, moved [U]."""
@@ -66,9 +66,11 @@ def replan(
     asked = replace(
         plan.request.needle_set,
         given_needles=given,
-        given_seeds=beside(plan.request, seeds),
+        given_seeds=all_seeds(plan.request, seeds),
     )
-    again = make_plan(scene, replace(plan.request, needle_set=asked), part_of(go_on, 0.0, PLANNED)).plan
+    again = make_plan(
+        scene, replace(plan.request, needle_set=asked), part_of(go_on, 0.0, PLANNING_SHARE)
+    ).plan
     made = Replanned(REPLAN_SCHEMA, plan_sha256, _changes(plan, again, needles), again, None)
     verified = replace(made, verification=verify_changes(made, plan))
     go_on(Progress(Phase.VERIFY, 1.0, "every claim"))

@@ -23,6 +23,9 @@ from anatomy.errors import GridError
 
 Points = Float[np.ndarray, "*batch 3"]
 
+MM3_PER_CC = 1000.0
+"""Cubic millimetres, the unit of a grid's volumes, in a cubic centimetre, the unit of reports."""
+
 SHEAR_TOLERANCE = 1e-3
 """Largest |cosine| between two grid axes. NIfTI stores float32: 1e-3 leaves room for its rounding, and
 rotates a 500 mm field of view by less than half a voxel."""

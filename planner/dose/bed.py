@@ -17,8 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from planner.errors import RequestError
-
-HOURS_PER_DAY = 24.0
+from planner.sources.source import HOURS_PER_DAY
 
 REPAIR_HALF_TIME_DAYS = 1.5 / HOURS_PER_DAY
 """Repair of sublethal damage, 1.5 h [U]."""

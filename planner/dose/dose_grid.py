@@ -30,7 +30,7 @@ FIRST_MARGIN_MM, MOST_MARGIN_MM = 10.0, 320.0
 
 
 @dataclass(frozen=True, eq=False)
-class Lattice:
+class DoseGrid:
     """Doses at the voxel centres of `grid`. [Gy]"""
 
     grid: Grid
@@ -43,7 +43,7 @@ class Lattice:
         return float(max(sides))
 
 
-def dose_lattice(dose: DoseAt, grid: Grid) -> Lattice:
+def dose_on_grid(dose: DoseAt, grid: Grid) -> DoseGrid:
     """`dose` at all voxel centres of `grid`, POINTS_AT_ONCE at a time. [Gy]"""
     count = int(np.prod(grid.shape))
     doses = np.empty(count)
@@ -51,7 +51,7 @@ def dose_lattice(dose: DoseAt, grid: Grid) -> Lattice:
         flat = np.arange(first, min(first + POINTS_AT_ONCE, count))
         p_V = np.stack(np.unravel_index(flat, grid.shape), axis=1)
         doses[flat] = dose(grid.to_patient(p_V * grid.spacing_mm))
-    return Lattice(grid, doses.reshape(grid.shape))
+    return DoseGrid(grid, doses.reshape(grid.shape))
 
 
 Boxes = Callable[[float], Float[np.ndarray, "3"]]
@@ -63,7 +63,7 @@ def cubes(step_mm: float) -> Float[np.ndarray, "3"]:
     return np.full(3, step_mm)
 
 
-def lattice_around(
+def grid_around(
     points_P: Float[np.ndarray, "m 3"], frame: Grid, margin_mm: float, step_mm: float, boxes: Boxes = cubes
 ) -> Grid:
     """A grid of `boxes` along the axes of `frame` that reaches `margin_mm` or more beyond all points. [mm]
@@ -87,14 +87,14 @@ def lattice_around(
     return Grid((int(sizes[0]), int(sizes[1]), int(sizes[2])), X_PV)
 
 
-def lattice_enclosing(
+def dose_grid_enclosing(
     dose: DoseAt,
     level_gy: float,
     seeds_P: Float[np.ndarray, "m 3"],
     frame: Grid,
     step_mm: float,
     boxes: Boxes = cubes,
-) -> Lattice:
+) -> DoseGrid:
     """Doses on a lattice so wide that all of `level_gy` lies within it. [Gy, mm]
 
     The box is doubled until the dose on its sides is below the level: beyond, dose only falls. Raises
@@ -104,9 +104,9 @@ def lattice_enclosing(
         raise RequestError("dose level", f"it is {level_gy:g} Gy", "Give a dose above 0 Gy.")
     margin_mm = FIRST_MARGIN_MM
     while margin_mm <= MOST_MARGIN_MM:
-        lattice = dose_lattice(dose, lattice_around(seeds_P, frame, margin_mm, step_mm, boxes))
-        if lattice.border_gy < level_gy:
-            return lattice
+        dose_grid = dose_on_grid(dose, grid_around(seeds_P, frame, margin_mm, step_mm, boxes))
+        if dose_grid.border_gy < level_gy:
+            return dose_grid
         margin_mm *= 2.0
     raise RequestError(
         "dose level",

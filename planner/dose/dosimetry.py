@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
+from anatomy.geometry.frames import MM3_PER_CC
 from anatomy.geometry.masks import VoxelMask
 from anatomy.scene import Scene
 from planner.dose.dvh import (
@@ -19,7 +20,7 @@ from planner.dose.dvh import (
     volume_percent_at,
 )
 from planner.dose.indices import quality_indices
-from planner.dose.sampling import Near, SamplePoints, sampled
+from planner.dose.sampling import FineRegion, SamplePoints, sampled
 from planner.dose.tg43.in_seed import doses_outside, in_seed
 from planner.dose.tg43.seed_dose import SeedDose
 from planner.dose.volume_outside import outside_mm3
@@ -28,7 +29,7 @@ from planner.records.request import GivenSeed
 
 
 @dataclass(frozen=True, eq=False)
-class Sampled:
+class DoseSamples:
     """A structure's samples with their dose, infinity inside seeds. [Gy]"""
 
     name: str
@@ -54,22 +55,22 @@ class Dosimetry:
         """Dose at points. [Gy]"""
         return self._dose.total(points_P, self._seeds)
 
-    def of(self, name: str, mask: VoxelMask, step_mm: float) -> Sampled:
+    def of(self, name: str, mask: VoxelMask, step_mm: float) -> DoseSamples:
         """An organ's samples: fine near the seeds, or where it is hottest."""
-        near = Near(self._centres_P) if len(self._centres_P) else None
+        near = FineRegion(self._centres_P) if len(self._centres_P) else None
         points = sampled(mask, self._scene.grid, step_mm if near else ORGAN_STEP_MM, near)
         doses = self.outside_seeds(points.points_P)
         if near is not None and float(points.weights_mm3[: points.near_count].sum()) < HOTTEST_MM3:
             # Far from all seeds a voxel is one sample, which is too coarse for the hottest of them.
             hot = hottest(doses, points.weights_mm3, HOTTEST_MM3)
-            points = sampled(mask, self._scene.grid, step_mm, Near(points.points_P[hot], TOUCHING_MM))
+            points = sampled(mask, self._scene.grid, step_mm, FineRegion(points.points_P[hot], TOUCHING_MM))
             doses = self.outside_seeds(points.points_P)
-        return Sampled(name, points, doses)
+        return DoseSamples(name, points, doses)
 
-    def treated(self, name: str, mask: VoxelMask) -> Sampled:
+    def treated(self, name: str, mask: VoxelMask) -> DoseSamples:
         """A volume to treat, fine all over: what is far from all seeds decides its D90 and D100."""
         points = sampled(mask, self._scene.grid, TARGET_STEP_MM)
-        return Sampled(name, points, self.outside_seeds(points.points_P))
+        return DoseSamples(name, points, self.outside_seeds(points.points_P))
 
     def outside_seeds(self, points_P: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
         """Dose at points, infinite inside seeds. [Gy]"""
@@ -83,7 +84,7 @@ class Dosimetry:
         )
         return doses_outside(self.at(points_P), inside)
 
-    def target(self, ptv: VoxelMask, prescribed_gy: float) -> tuple[Sampled, TargetDose]:
+    def target(self, ptv: VoxelMask, prescribed_gy: float) -> tuple[DoseSamples, TargetDose]:
         """The PTV and its dose."""
         samples = self.treated("PTV", ptv)
         volume = volume_dose(samples, prescribed_gy)
@@ -108,7 +109,7 @@ def hottest(
     return np.asarray(order[:count])
 
 
-def volume_dose(samples: Sampled, prescribed_gy: float) -> VolumeDose:
+def volume_dose(samples: DoseSamples, prescribed_gy: float) -> VolumeDose:
     """The D and V values of a volume to treat."""
     dv = samples.volumes
     highest = highest_outside_gy(dv)
@@ -122,7 +123,7 @@ def volume_dose(samples: Sampled, prescribed_gy: float) -> VolumeDose:
     )
 
 
-def organ_dose(organ: Sampled) -> OrganDose:
+def organ_dose(organ: DoseSamples) -> OrganDose:
     """The least dose in an organ's hottest parts."""
     dv = organ.volumes
     highest = highest_outside_gy(dv)
@@ -142,6 +143,3 @@ and how near voxels lie to it that are [U]."""
 TARGET_STEP_MM, ORGAN_STEP_MM = 0.5, 1.0
 """Sides of the parts that volumes to treat, wherever they lie, and organs near the seeds are sampled by
 [U]."""
-
-
-MM3_PER_CC = 1000.0

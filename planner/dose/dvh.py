@@ -28,7 +28,7 @@ from math import inf
 import numpy as np
 from jaxtyping import Float
 
-MM3_PER_CC = 1000.0
+from anatomy.geometry.frames import MM3_PER_CC
 
 ROUNDING = 1e-9
 """A volume that misses the one asked for by this part of it reaches it: weights are sums of products."""

@@ -24,7 +24,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from anatomy.geometry.surface import Surface
-from planner.dose.dose_grid import Lattice
+from planner.dose.dose_grid import DoseGrid
 from planner.errors import RequestError
 
 EDGE_MARGIN = 1e-3
@@ -68,7 +68,7 @@ def _cases() -> dict[int, tuple[tuple[_Edge, _Edge, _Edge], ...]]:
 _TETRAHEDRA, _CASES = _tetrahedra(), _cases()
 
 
-def isodose_surface(lattice: Lattice, level_gy: float) -> Surface:
+def isodose_surface(dose_grid: DoseGrid, level_gy: float) -> Surface:
     """The surface of all that gets `level_gy` or more: closed, outward oriented, in P. [Gy, mm]
 
     It may have several bodies and cavities; where nothing gets the level it has no triangle. Raises
@@ -77,17 +77,17 @@ def isodose_surface(lattice: Lattice, level_gy: float) -> Surface:
     """
     if not level_gy > 0.0:
         raise RequestError("isodose level", f"it is {level_gy:g} Gy", "Give a dose above 0 Gy.")
-    if lattice.border_gy >= level_gy:
+    if dose_grid.border_gy >= level_gy:
         raise RequestError(
             "isodose level", f"{level_gy:g} Gy reach the sides of the lattice", "Take a wider lattice."
         )
-    inside = lattice.doses_gy >= level_gy
+    inside = dose_grid.doses_gy >= level_gy
     edges = _triangles_as_edges(inside)
-    if np.linalg.det(lattice.grid.X_PV[:3, :3]) < 0.0:
+    if np.linalg.det(dose_grid.grid.X_PV[:3, :3]) < 0.0:
         # A left-handed grid mirrors all tetrahedra.
         edges = edges[:, ::-1]
     cut, faces = np.unique(edges.reshape(-1, 2), axis=0, return_inverse=True)
-    return Surface(_cuts(lattice, level_gy, cut), faces.reshape(-1, 3).astype(np.int64))
+    return Surface(_cuts(dose_grid, level_gy, cut), faces.reshape(-1, 3).astype(np.int64))
 
 
 def _triangles_as_edges(inside: Bool[np.ndarray, "nx ny nz"]) -> Int[np.ndarray, "f 3 2"]:
@@ -114,11 +114,11 @@ def _mixed(inside: Bool[np.ndarray, "nx ny nz"]) -> Bool[np.ndarray, "mx my mz"]
     return np.asarray(np.logical_or.reduce(views) & ~np.logical_and.reduce(views))
 
 
-def _cuts(lattice: Lattice, level_gy: float, edges: Int[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 3"]:
+def _cuts(dose_grid: DoseGrid, level_gy: float, edges: Int[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 3"]:
     """Where each edge, as two flat indices, reaches the level, in P. [mm]"""
-    doses = np.maximum(lattice.doses_gy.reshape(-1)[edges], LEAST_PART * level_gy) ** -0.5
+    doses = np.maximum(dose_grid.doses_gy.reshape(-1)[edges], LEAST_PART * level_gy) ** -0.5
     part = (level_gy**-0.5 - doses[:, 0]) / (doses[:, 1] - doses[:, 0])
     part = np.clip(part, EDGE_MARGIN, 1.0 - EDGE_MARGIN)[:, None]
-    ends_V = np.stack(np.unravel_index(edges, lattice.grid.shape), axis=-1).astype(float)
+    ends_V = np.stack(np.unravel_index(edges, dose_grid.grid.shape), axis=-1).astype(float)
     p_V = ends_V[:, 0] + part * (ends_V[:, 1] - ends_V[:, 0])
-    return lattice.grid.to_patient(p_V * lattice.grid.spacing_mm)
+    return dose_grid.grid.to_patient(p_V * dose_grid.grid.spacing_mm)

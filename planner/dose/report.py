@@ -10,7 +10,7 @@ from anatomy.geometry.masks import VoxelMask
 from anatomy.runtime.parallel import parallel_for
 from anatomy.scene import Scene
 from planner.dose.bed import ExternalBeam, Tissue, eqd2_gy, external_bed_gy, summed_bed_gy
-from planner.dose.dosimetry import ORGAN_STEP_MM, Dosimetry, Sampled, organ_dose, volume_dose
+from planner.dose.dosimetry import ORGAN_STEP_MM, DoseSamples, Dosimetry, organ_dose, volume_dose
 from planner.dose.dvh import (
     dose_covering_percent,
     dose_volume,
@@ -33,6 +33,7 @@ from planner.records.dose import (
 from planner.records.organ_goals import REPORTED_ROLES
 from planner.records.request import GivenSeed, Prescription, Request
 from planner.records.wording.dose_points import point_name
+from planner.sources.source import HOURS_PER_DAY
 
 LEVELS_PERCENT = tuple(range(0, 305, 5))
 """Levels of histograms, in percent of the prescription [U]."""
@@ -40,7 +41,6 @@ SHOWN_PART = 0.2
 """Organs whose hottest 0.1 cm3 gets less than this part of the prescription have no histogram [U]."""
 HOT_POINTS = 5
 """Organs whose hottest point is named [U]."""
-HOURS_PER_DAY = 24.0
 
 
 def dose_report(
@@ -74,10 +74,10 @@ def dose_report(
     )
 
 
-def _organs(dosimetry: Dosimetry, scene: Scene) -> list[Sampled]:
+def _organs(dosimetry: Dosimetry, scene: Scene) -> list[DoseSamples]:
     """The samples of every organ, in the scene's order."""
     structures = scene.of_role(*REPORTED_ROLES)
-    found: list[Sampled | None] = [None] * len(structures)
+    found: list[DoseSamples | None] = [None] * len(structures)
 
     def run(first: int, last: int) -> None:
         for n in range(first, last):
@@ -87,14 +87,14 @@ def _organs(dosimetry: Dosimetry, scene: Scene) -> list[Sampled]:
     return [organ for organ in found if organ is not None]
 
 
-def _curve(samples: Sampled, prescribed_gy: float) -> DvhCurve:
+def _curve(samples: DoseSamples, prescribed_gy: float) -> DvhCurve:
     dv = samples.volumes
     levels = tuple(prescribed_gy * percent / 100.0 for percent in LEVELS_PERCENT)
     return DvhCurve(samples.name, levels, tuple(volume_percent_at(dv, level) for level in levels))
 
 
 def _points(
-    dosimetry: Dosimetry, ptv: Sampled, gtv: Sampled, organs: Sequence[Sampled]
+    dosimetry: Dosimetry, ptv: DoseSamples, gtv: DoseSamples, organs: Sequence[DoseSamples]
 ) -> tuple[PointDose, ...]:
     """The coldest sample of PTV and GTV, and the hottest of the organs that get most."""
     named = [(PointKind.COLDEST, s, int(s.doses_gy.argmin())) for s in (ptv, gtv)]
@@ -122,8 +122,8 @@ def _solids(scene: Scene) -> frozenset[str]:
 def _bed(
     prescription: Prescription,
     dose: SeedDose,
-    ptv: Sampled,
-    organs: Sequence[Sampled],
+    ptv: DoseSamples,
+    organs: Sequence[DoseSamples],
     scene: Scene,
 ) -> BedReport:
     asked, prior = prescription.bed, prescription.prior_external
@@ -140,7 +140,7 @@ def _bed(
     d90 = dose_covering_percent(bed, 90.0)
     compared = organ_limits.compare_all(
         [
-            organ_limits.OrganDose(
+            organ_limits.OrganSamples(
                 o.name, o.doses_gy, o.points.weights_mm3, o.name in solids, o.name in scene.too_small
             )
             for o in organs

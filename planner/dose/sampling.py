@@ -36,7 +36,7 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class Near:
+class FineRegion:
     """All within `reach_mm` of any of the points, which are seeds or what stands for them. [mm]"""
 
     points_P: Float[np.ndarray, "m 3"]
@@ -64,7 +64,7 @@ class SamplePoints:
 
 
 def sampled(
-    mask: VoxelMask, grid: Grid, step_mm: float = STEP_MM, within: Near | None = None
+    mask: VoxelMask, grid: Grid, step_mm: float = STEP_MM, within: FineRegion | None = None
 ) -> SamplePoints:
     """The voxels of `mask` as weighted points. [mm, mm3]
 
@@ -96,7 +96,7 @@ def sampled(
     )
 
 
-def _near(mask: VoxelMask, grid: Grid, within: Near) -> Bool[np.ndarray, "mx my mz"]:
+def _near(mask: VoxelMask, grid: Grid, within: FineRegion) -> Bool[np.ndarray, "mx my mz"]:
     """Of the cropped mask, the voxels whose centre is no farther than the reach and half a diagonal."""
     from scipy.spatial import cKDTree
 

@@ -21,7 +21,7 @@ from scipy.ndimage import binary_dilation, binary_erosion
 
 from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import VoxelMask, points_inside
-from planner.dose.dose_grid import POINTS_AT_ONCE, DoseAt, Lattice, lattice_enclosing
+from planner.dose.dose_grid import POINTS_AT_ONCE, DoseAt, DoseGrid, dose_grid_enclosing
 
 STEP_MM = 1.0
 """Side of a cell at most, where voxels are as large [U]."""
@@ -47,19 +47,19 @@ def outside_mm3(
     Its cells may be wider than asked where there would be too many, and a level too low is refused: see
     planner.dose.dose_grid.
     """
-    lattice = lattice_enclosing(
+    dose_grid = dose_grid_enclosing(
         dose, level_gy, seeds_P, grid, step_mm, lambda step: cell_sides_mm(grid.spacing_mm, step)
     )
-    hot = lattice.doses_gy >= level_gy
+    hot = dose_grid.doses_gy >= level_gy
     around = np.ones((3, 3, 3), bool)
     surely = binary_erosion(hot, around)
-    maybe = (binary_dilation(hot, around) | _near_seeds(lattice, seeds_P)) & ~surely
-    cell, voxels = lattice.grid.spacing_mm, _voxels_in(lattice.grid.spacing_mm, grid.spacing_mm)
+    maybe = (binary_dilation(hot, around) | _near_seeds(dose_grid, seeds_P)) & ~surely
+    cell, voxels = dose_grid.grid.spacing_mm, _voxels_in(dose_grid.grid.spacing_mm, grid.spacing_mm)
     each = (PARTS / max(1, int(np.count_nonzero(maybe)))) ** (1.0 / 3.0)
     fine = min(MOST, max(FEWEST, int(each)))
     parts = voxels * -(-fine // voxels)
-    whole = _counted(np.argwhere(surely), voxels, lattice.grid, target, grid)
-    cut = _counted(np.argwhere(maybe), parts, lattice.grid, target, grid, dose, level_gy)
+    whole = _counted(np.argwhere(surely), voxels, dose_grid.grid, target, grid)
+    cut = _counted(np.argwhere(maybe), parts, dose_grid.grid, target, grid, dose, level_gy)
     return float(np.prod(cell)) * (whole / int(voxels.prod()) + cut / int(parts.prod()))
 
 
@@ -76,11 +76,11 @@ def _voxels_in(cell_mm: Float[np.ndarray, "3"], spacing_mm: Float[np.ndarray, "3
     return np.asarray(np.maximum(np.rint(cell_mm / spacing_mm), 1.0).astype(int))
 
 
-def _near_seeds(lattice: Lattice, seeds_P: Float[np.ndarray, "m 3"]) -> Bool[np.ndarray, "nx ny nz"]:
+def _near_seeds(dose_grid: DoseGrid, seeds_P: Float[np.ndarray, "m 3"]) -> Bool[np.ndarray, "nx ny nz"]:
     """The cells in a box about each seed."""
-    near = np.zeros(lattice.doses_gy.shape, bool)
-    cell = lattice.grid.spacing_mm
-    for place in lattice.grid.to_box(seeds_P) / cell:
+    near = np.zeros(dose_grid.doses_gy.shape, bool)
+    cell = dose_grid.grid.spacing_mm
+    for place in dose_grid.grid.to_box(seeds_P) / cell:
         first = np.maximum(np.floor(place - NEAR_SEED_MM / cell), 0.0).astype(int)
         last = np.maximum(np.ceil(place + NEAR_SEED_MM / cell) + 1.0, 0.0).astype(int)
         near[tuple(slice(a, b) for a, b in zip(first.tolist(), last.tolist(), strict=True))] = True
@@ -90,7 +90,7 @@ def _near_seeds(lattice: Lattice, seeds_P: Float[np.ndarray, "m 3"]) -> Bool[np.
 def _counted(
     cells_V: Int[np.ndarray, "n 3"],
     parts: Int[np.ndarray, "3"],
-    lattice: Grid,
+    dose_grid: Grid,
     target: VoxelMask,
     grid: Grid,
     dose: DoseAt | None = None,
@@ -103,7 +103,7 @@ def _counted(
     at_once, count = max(1, POINTS_AT_ONCE // len(offsets)), 0
     for first in range(0, len(cells_V), at_once):
         p_V = (cells_V[first : first + at_once, None, :] + offsets).reshape(-1, 3)
-        p_P = lattice.to_patient(p_V * lattice.spacing_mm)
+        p_P = dose_grid.to_patient(p_V * dose_grid.spacing_mm)
         beyond = p_P[~points_inside(target, grid, p_P)]
         count += len(beyond) if dose is None else int(np.count_nonzero(dose(beyond) >= level_gy))
     return count

@@ -6,10 +6,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from planner.implant.needles.tracks import Tracks
-from planner.implant.seeding.descent import Problem, as_few, descended
-from planner.implant.seeding.placement_problem import MANY, Problems
+from planner.implant.seeding.descent import descended, with_fewest_seeds
+from planner.implant.seeding.placement_problem import PlacementProblem
+from planner.implant.seeding.seed_placement import FINE_POINTS, SeedPlacement
 from planner.implant.seeding.slots import Slots, slots_on
-from planner.implant.set_rules import Rules
+from planner.implant.set_rules import SetRules
 
 SEED_STEP_MM = 1.0
 """Step of slots for the seeds of a set [U]."""
@@ -23,7 +24,7 @@ class ChosenSet:
 
     pool: Tracks
     rows: Int[np.ndarray, " k"]
-    problem: Problem
+    problem: PlacementProblem
     seeded: Bool[np.ndarray, " n"]
     objective: float
     bound: float = 0.0
@@ -52,7 +53,7 @@ class ChosenSet:
 
 
 def nearest_slots(
-    problem: Problem, track: Int[np.ndarray, " k"], from_tip_mm: Float[np.ndarray, " k"]
+    problem: PlacementProblem, track: Int[np.ndarray, " k"], from_tip_mm: Float[np.ndarray, " k"]
 ) -> Bool[np.ndarray, " n"]:
     """The slots nearest to places along tracks, one after the other, as long as seeds keep their
     distances."""
@@ -67,13 +68,13 @@ def nearest_slots(
 
 
 def seeded_on(
-    rules: Rules, problems: Problems, rows: Int[np.ndarray, " k"], seeds: Slots, in_hand: float
+    rules: SetRules, placement: SeedPlacement, rows: Int[np.ndarray, " k"], seeds: Slots, reserve: float
 ) -> ChosenSet:
     """Needles with seeds to the millimetre, as few as meet the goals, found from `seeds` on, whose tracks are
     rows of the pool; those on other needles are left out. Needles without a seed are, unless given."""
     slots = slots_on(rules.pool.take(rows), SEED_STEP_MM)
-    problem = problems.on(slots, len(rows), MANY, in_hand)
+    problem = placement.on(slots, len(rows), FINE_POINTS, reserve)
     stay = np.isin(seeds.track, rows)
     start = nearest_slots(problem, np.searchsorted(rows, seeds.track[stay]), seeds.from_tip_mm[stay])
-    found = ChosenSet(rules.pool, rows, problem, as_few(problem, descended(problem, start)), 0.0)
+    found = ChosenSet(rules.pool, rows, problem, with_fewest_seeds(problem, descended(problem, start)), 0.0)
     return replace(found, objective=rules.cost_of(rules.with_given(found.used)))

@@ -10,22 +10,22 @@ from anatomy.geometry.masks import VoxelMask
 from anatomy.scene import Scene
 from planner.dose.ptv import ptv_of
 from planner.dose.tg43.seed_dose import SeedDose, seed_dose
-from planner.implant.choose_set import More, choose_set
+from planner.implant.choose_set import KeepGoing, choose_set
 from planner.implant.chosen_set import ChosenSet
 from planner.implant.needles.conflicts import Needles, hardware_of
 from planner.implant.needles.track_pool import given_rows, pools
 from planner.implant.needles.tracks import Tracks, reach_mm
-from planner.implant.needles_in_place import measured_given
-from planner.implant.seeding.placement_problem import SOME, Problems
+from planner.implant.needles_in_place import measured_given_needles
+from planner.implant.seeding.seed_placement import COARSE_POINTS, SeedPlacement
 from planner.implant.set_paths import paths_of_set
-from planner.implant.set_rules import rules_of
+from planner.implant.set_rules import set_rules
 from planner.records.needle_set import REACH_MM
 from planner.records.paths import Path
 from planner.records.progress import GoOn, Phase, Progress
 from planner.records.request import GivenSeed, Prescription, Request
 from planner.search.kernels.search_fields import SearchFields
 
-SEARCHED = 0.3
+SEARCH_SHARE = 0.3
 """How far choosing needles has come when all tracks are found: about its part of the time [U]."""
 
 
@@ -56,47 +56,49 @@ def implant(
     """
     dose = seed_dose(request.seeds)
     ptv = ptv_of(scene, request)
-    problems = Problems(scene, request, prescription, ptv, dose)
-    given = measured_given(scene, request)
+    placement = SeedPlacement(scene, request, prescription, ptv, dose)
+    given = measured_given_needles(scene, request)
     tracks = pools(
-        scene, request, given, fields, ptv, lambda p: go_on(replace(p, fraction=SEARCHED * p.fraction))
+        scene, request, given, fields, ptv, lambda p: go_on(replace(p, fraction=SEARCH_SHARE * p.fraction))
     )
     found = [
-        _chosen(scene, request, problems, pool, _part_of(go_on, number, len(tracks)))
+        _chosen(scene, request, placement, pool, _part_of(go_on, number, len(tracks)))
         for number, pool in enumerate(tracks)
     ]
     sets = [chosen for chosen in found if chosen is not None]
     reachable = _reachable_percent(scene, ptv, tracks)
     if not sets:
         return Implant(ptv, dose, None, (), reachable)
-    chosen = min(sets, key=lambda s: (not problems.good(s.seeds), s.missed, s.objective))
+    chosen = min(sets, key=lambda s: (not placement.meets_goals(s.seeds), s.missed, s.objective))
     chosen = replace(chosen, time_ended=any(s.time_ended for s in sets))
     needles = paths_of_set(scene, request, given, chosen)
     return Implant(ptv, dose, chosen, needles, reachable)
 
 
-def _part_of(go_on: GoOn, number: int, count: int) -> More:
+def _part_of(go_on: GoOn, number: int, count: int) -> KeepGoing:
     """Progress of one pool of several."""
 
-    def more(fraction: float) -> bool:
-        done = SEARCHED + (1.0 - SEARCHED) * (number + fraction) / count
+    def keep_going(fraction: float) -> bool:
+        done = SEARCH_SHARE + (1.0 - SEARCH_SHARE) * (number + fraction) / count
         return go_on(Progress(Phase.NEEDLES, done, "exchanged, with their seeds"))
 
-    return more
+    return keep_going
 
 
-def _chosen(scene: Scene, request: Request, problems: Problems, pool: Tracks, more: More) -> ChosenSet | None:
+def _chosen(
+    scene: Scene, request: Request, placement: SeedPlacement, pool: Tracks, keep_going: KeepGoing
+) -> ChosenSet | None:
     asked = request.needle_set
     grid = scene.grid
     needles = Needles(grid.to_patient(pool.tip_B), grid.vectors_to_patient(pool.outward_B), pool.length_mm)
     hardware = hardware_of(request, asked.clearance_mm)
-    rules = rules_of(pool, needles, hardware, given_rows(request), asked.puncture_cost_mm, asked.max_needles)
-    return choose_set(rules, problems, more, np.random.default_rng(request.random_seed))
+    rules = set_rules(pool, needles, hardware, given_rows(request), asked.puncture_cost_mm, asked.max_needles)
+    return choose_set(rules, placement, keep_going, np.random.default_rng(request.random_seed))
 
 
 def _reachable_percent(scene: Scene, ptv: VoxelMask, tracks: list[Tracks]) -> float:
     """How much of the PTV lies within REACH_MM of where some track may leave a seed. [%]"""
-    points = even_points_B(ptv, scene.grid, SOME)
+    points = even_points_B(ptv, scene.grid, COARSE_POINTS)
     near = np.zeros(len(points), bool)
     for pool in tracks:
         near |= (reach_mm(pool, points) <= REACH_MM).any(axis=0)

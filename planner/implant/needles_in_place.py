@@ -46,7 +46,7 @@ def refuse_impossible_seeds(scene: Scene, request: Request, seeds: Sequence[Give
             )
 
 
-def beside(request: Request, more: Sequence[GivenSeed]) -> tuple[GivenSeed, ...]:
+def all_seeds(request: Request, more: Sequence[GivenSeed]) -> tuple[GivenSeed, ...]:
     """All seeds, each once: those given in a request, and of `more` those that are not among them already."""
     known, diameter_mm = request.needle_set.given_seeds, source_of(request).seed_diameter_mm
     centres = np.array([s.position_mm for s in known], float).reshape(-1, 3)
@@ -56,7 +56,7 @@ def beside(request: Request, more: Sequence[GivenSeed]) -> tuple[GivenSeed, ...]
     return (*known, *fresh)
 
 
-def measured_given(scene: Scene, request: Request) -> tuple[MeasuredPath, ...]:
+def measured_given_needles(scene: Scene, request: Request) -> tuple[MeasuredPath, ...]:
     """The needles that a request gives, as `measured_needles` has them."""
     return measured_needles(scene, request, request.needle_set.given_needles, "needle_set/given_needles")
 
@@ -101,4 +101,4 @@ def refuse_impossible(scene: Scene, request: Request) -> None:
                 "Give a prescription, or leave it out.",
             )
     refuse_impossible_seeds(scene, request, request.needle_set.given_seeds, "needle_set/given_seeds")
-    measured_given(scene, request)
+    measured_given_needles(scene, request)

@@ -22,7 +22,7 @@ from scipy.sparse import csr_matrix, eye_array, hstack
 
 RELATIVE_GAP = 0.04
 """How close to its bound the programme is solved [U]."""
-NODES = 100
+NODE_LIMIT = 100
 """Branches tried before the best set so far is taken, with the gap it has: a count, not a time, so that equal
 requests give equal sets [U]."""
 ROUNDS, FEW_ROUNDS = 40, 5
@@ -105,7 +105,7 @@ def _solved(cost: np.ndarray, needed: np.ndarray, rules: list[Rule], given: np.n
         constraints=constraints,
         integrality=np.concatenate([np.ones(n), np.zeros(m)]),
         bounds=Bounds(lower, 1.0),
-        options={"mip_rel_gap": RELATIVE_GAP, "node_limit": NODES},
+        options={"mip_rel_gap": RELATIVE_GAP, "node_limit": NODE_LIMIT},
     )
     if answer.x is None:
         raise NoCover

@@ -9,9 +9,9 @@ from planner.implant.implant import Implant
 from planner.implant.needles.conflicts import hardware_of
 from planner.implant.needles.insertion_order import insertion_order
 from planner.implant.prune import PLACE_RADIUS_MM
-from planner.implant.seeding.fewest_seeds import Fewest, fewest_seeds
+from planner.implant.seeding.fewest_seeds import FewestSeeds, fewest_seeds
 from planner.implant.set_rules import NEEDLE_COST_MM
-from planner.implant.too_close import near_pairs, needles_of, too_near
+from planner.implant.too_close import close_seed_pairs, needles_of, too_near
 from planner.records.dose import DoseReport
 from planner.records.needle_set import NeedleSet, PlacedSeed
 from planner.records.paths import Aim, Path
@@ -53,13 +53,15 @@ def set_report(
         v100_reachable=few.reachable,
         time_ended=chosen.time_ended,
         given_too_near=too_near(scene, request, paths),
-        given_seed_pairs_near=near_pairs(request.needle_set.given_seeds, source_of(request).seed_length_mm),
+        given_seed_pairs_near=close_seed_pairs(
+            request.needle_set.given_seeds, source_of(request).seed_length_mm
+        ),
         claims=(),
     )
     return replace(stated, claims=set_claims(stated, paths, scene.missing))
 
 
-def _fewest(prescription: Prescription, chosen: ChosenSet, count: int, v100_percent: float) -> Fewest:
+def _fewest(prescription: Prescription, chosen: ChosenSet, count: int, v100_percent: float) -> FewestSeeds:
     """How few seeds would do. What some points say is an estimate: where the dose itself reaches V100, it can
     be reached, and with no more seeds than there are."""
     goal = prescription.goals.v100_percent
@@ -67,7 +69,7 @@ def _fewest(prescription: Prescription, chosen: ChosenSet, count: int, v100_perc
     few = fewest_seeds(chosen.problem, goal / 100, prescription.dose_gy, points)
     met = v100_percent >= goal
     seeds = min(count, few.seeds) if met and few.seeds is not None else few.seeds
-    return Fewest(seeds, few.reachable or met)
+    return FewestSeeds(seeds, few.reachable or met)
 
 
 def _seeds(request: Request, paths: tuple[Path, ...]) -> tuple[PlacedSeed, ...]:

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 
 from planner.implant.needles.conflicts import Hardware, Needles, conflict_graph
 from planner.implant.needles.insertion_order import insertion_order, must_precede, mutually_blocking_pairs
-from planner.implant.needles.tracks import Tracks, burden_mm
+from planner.implant.needles.tracks import Tracks, needle_cost_mm
 from planner.implant.set_cover import Cover, Rule, cheapest_cover, conflict_rules
 
 NEEDLE_COST_MM = 1.0
@@ -17,7 +17,7 @@ NEEDLE_COST_MM = 1.0
 
 
 @dataclass(frozen=True, eq=False)
-class Rules:
+class SetRules:
     """What forbids needles of a pool to be together (`needles` are its tracks in P), and what each costs."""
 
     pool: Tracks
@@ -59,14 +59,14 @@ class Rules:
         return float(self.cost[rows].sum())
 
 
-def rules_of(
+def set_rules(
     pool: Tracks,
     needles: Needles,
     hardware: Hardware,
     given: Int[np.ndarray, " g"],
     puncture_cost_mm: float,
     most: int,
-) -> Rules:
+) -> SetRules:
     """The rules of a pool."""
     pairs = mutually_blocking_pairs(needles, hardware)
     # Needles that are in cannot be driven later than those that are not.
@@ -74,5 +74,5 @@ def rules_of(
     before = must_precede(needles, hardware)
     late = before[~held[before[:, 0]] & held[before[:, 1]]]
     conflicts = conflict_graph(np.concatenate([pairs, late]), len(pool))
-    cost = burden_mm(pool.lung_mm, pool.punctures, puncture_cost_mm) + NEEDLE_COST_MM
-    return Rules(pool, needles, hardware, given, cost, conflicts, most)
+    cost = needle_cost_mm(pool.lung_mm, pool.punctures, puncture_cost_mm) + NEEDLE_COST_MM
+    return SetRules(pool, needles, hardware, given, cost, conflicts, most)

@@ -10,7 +10,7 @@ import numpy as np
 
 from anatomy.scene import Scene
 from anatomy.structures import Role
-from planner.implant.needles.conflicts import Needles, hardware_of, lacking_most, needles_between
+from planner.implant.needles.conflicts import Needles, hardware_of, narrowest_gap, needles_between
 from planner.measuring.clearance import Obstacles
 from planner.records.needle_set import NeedleParts, TooNear
 from planner.records.paths import Aim, Path
@@ -24,7 +24,7 @@ def too_near(scene: Scene, request: Request, paths: Sequence[Path]) -> tuple[Too
     return (*beside, *_pairs(request, given))
 
 
-def near_pairs(seeds: Sequence[GivenSeed], seed_mm: float) -> int:
+def close_seed_pairs(seeds: Sequence[GivenSeed], seed_mm: float) -> int:
     """How many pairs of seeds lie nearer to each other than a seed is long: `seed_mm`."""
     return sum(
         1
@@ -60,6 +60,6 @@ def _pairs(request: Request, given: Sequence[Path]) -> Iterator[TooNear]:
     needles, hardware = needles_of(given), hardware_of(request, request.needle_set.clearance_mm)
     for b, other in enumerate(given):
         for a, path in enumerate(given[:b]):
-            lack = lacking_most(needles, hardware, a, b)
+            lack = narrowest_gap(needles, hardware, a, b)
             if lack is not None:
                 yield TooNear(path.id, None, other.id, lack.parts, lack.apart_mm, lack.need_mm)

@@ -1,5 +1,6 @@
 """Organ goals: which doses a request may ask of an organ, and what stands for a goal of one that is small."""
 
+from anatomy.geometry.frames import MM3_PER_CC
 from anatomy.names.did_you_mean import did_you_mean
 from anatomy.scene import Scene
 from anatomy.structures import Role
@@ -13,7 +14,6 @@ GOAL_VOLUMES_CC = {"d0_1cc_gy": 0.1, "d1cc_gy": 1.0, "d2cc_gy": 2.0}
 """The volume that a goal is about, smallest first. [cc]"""
 LEAST_CC = GOAL_VOLUMES_CC["d0_1cc_gy"]
 _ROUNDING = 1e-6
-MM3_PER_CC = 1000.0
 
 
 def refuse_impossible_goals(scene: Scene, request: Request) -> None:

@@ -47,7 +47,7 @@ GoOn = Callable[[Progress], bool]
 """Called often. False means: time is up, return the best so far. To cancel, raise Cancelled."""
 
 
-class Whole:
+class PlanProgress:
     """A GoOn to which phases tell how far each has come; passed on is how far the whole has come.
 
     Neither fraction nor phase ever goes back, though a search within a later phase tells of itself as the

@@ -1,16 +1,14 @@
 """Verification: every claim of a plan, recomputed by other mathematics than the planner's.
 
-whole       the order of things
-|-- inputs, numbers, sentences, outcome, order      what needs no geometry
-|-- track, passage, seeds, room, clearance, miss      one path, or all, against the scene
-|       on a Trial: an axis with its Sights, the spans it runs through
-|-- implant: needle_set, needles, template, implant_seeds, ptv     needles together, and their seeds
-|-- given      what needles that are in already lie too near to
-|-- dose: strength, volume_dose, hottest, conformity, goals, organ_limits        what these seeds give
-|       by the direct sum (tg43 at a point, planted at many) at points of their own (dvh)
-|-- robustness: risk, placement, touching      what errors of placement do, drawn again
-|-- results: cold_spots      what was found after an implant, and what replanning changed
-`-- voxels, meshes, boxes, triangles, segments, spans      geometry
+plan            every claim of a plan, in order
+|-- statements      inputs, numbers, sentences, outcome and ranks: claims that need no geometry
+|-- needle          one path against the scene, as an ExaminedAxis with its AxisSpans
+|-- implant         the implant part of a plan
+|   |-- needle_set      needles together, needles in place, the PTV, and the seeds of the set
+|   |-- dose            the dose of all seeds by the direct TG-43 sum, at sample points of its own
+|   `-- robustness      placement errors, drawn again
+|-- followup        evaluations of an implant, and replanning around measured needles
+`-- geometry        an axis against voxels, boxes and triangles, in closed form
 """
 
 from planner.verify.followup import verify_changes, verify_evaluation

@@ -10,26 +10,26 @@ T = TypeVar("T")
 
 
 def first_agreeing(readings: Iterable[T], agrees: Callable[[T], bool]) -> T:
-    """The first of several equally true readings that agrees with a claim, else the first of all.
+    """The first of several equally valid readings that agrees with a claim, or the first of all.
 
-    `readings` is taken only as far as needed. It must not be empty.
+    Readings are computed only as far as needed. There must be at least one.
     """
-    left = iter(readings)
-    first = next(left)
+    remaining = iter(readings)
+    first = next(remaining)
     if agrees(first):
         return first
-    return next((reading for reading in left if agrees(reading)), first)
+    return next((reading for reading in remaining if agrees(reading)), first)
 
 
 class Claims:
-    """Checks, in the order they were made."""
+    """Collects checks, in the order they were made."""
 
     def __init__(self, not_recomputed: tuple[str, ...] = ()) -> None:
         self._checks: list[Check] = []
         self._not_recomputed = not_recomputed
 
     def verification(self) -> Verification:
-        """All checks; passed only if every one is."""
+        """All checks. They pass only if every one of them passes."""
         return Verification(all(c.passed for c in self._checks), tuple(self._checks), self._not_recomputed)
 
     def equal(self, name: str, subject: str, claimed: float, recomputed: float, tolerance: float) -> None:
@@ -39,9 +39,9 @@ class Claims:
     def any_of(
         self, name: str, subject: str, claimed: float, readings: Iterable[float], tolerance: float
     ) -> None:
-        """A number that must agree with one of several equally true readings."""
-        found = first_agreeing(readings, lambda value: abs(value - claimed) <= tolerance)
-        self.equal(name, subject, claimed, found, tolerance)
+        """A number that must agree with one of several equally valid readings."""
+        recomputed = first_agreeing(readings, lambda value: abs(value - claimed) <= tolerance)
+        self.equal(name, subject, claimed, recomputed, tolerance)
 
     def at_least(self, name: str, subject: str, bound: float, recomputed: float, tolerance: float) -> None:
         """A recomputed number that must reach the `bound` that was claimed."""
@@ -52,11 +52,11 @@ class Claims:
         self._add(name, subject, bound, recomputed, tolerance, recomputed <= bound + tolerance)
 
     def same(self, name: str, subject: str, claimed: str, recomputed: str) -> None:
-        """A text that must be the same."""
+        """A text that must be equal."""
         self._add(name, subject, claimed, recomputed, 0.0, claimed == recomputed)
 
     def holds(self, name: str, subject: str, claimed: str, recomputed: str, passed: bool) -> None:
-        """A statement in words, found to hold or not."""
+        """A statement in words, which is true or not."""
         self._add(name, subject, claimed, recomputed, 0.0, passed)
 
     def _add(
@@ -74,7 +74,7 @@ class Claims:
 
 
 def _written(value: float | str) -> float | str:
-    """JSON has no infinity and no NaN: they become text."""
+    """The value as JSON can hold it. JSON has no infinity and no NaN: they become text."""
     if isinstance(value, str):
         return value
     return float(value) if isfinite(value) else repr(float(value))

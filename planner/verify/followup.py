@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 
-from anatomy.geometry.frames import Grid
+from anatomy.geometry.frames import MM3_PER_CC, Grid
 from anatomy.geometry.masks import VoxelMask
 from anatomy.scene import Scene
 from planner.records.followup import Achieved, Changes, Evaluation, NeedleChange, Replanned
@@ -16,14 +16,13 @@ from planner.records.request import Prescription, Request
 from planner.records.verification import Verification
 from planner.records.wording.followup import change_sentences, implant_outcome
 from planner.verify.claims import Claims
-from planner.verify.dose.all_seeds import Planted, planted
 from planner.verify.dose.cold_spots import check_cold_spots
 from planner.verify.dose.coldest import coldest
 from planner.verify.dose.conformity import check_indices
 from planner.verify.dose.dose import check_organs
-from planner.verify.dose.dvh import CC_MM3
 from planner.verify.dose.goals import GOAL_NAMES, check_goals
-from planner.verify.dose.strength import strong_of
+from planner.verify.dose.seed_doses import SeedDoses, seed_doses
+from planner.verify.dose.strength import seed_strength
 from planner.verify.dose.volume_dose import check_treated, sampled
 from planner.verify.needle_set.needles_in_place import check_seed_pairs
 from planner.verify.needle_set.ptv import Ptv, holds, ptv_of
@@ -40,11 +39,11 @@ def verify_evaluation(evaluation: Evaluation, plan: Plan, scene: Scene) -> Verif
     finite = check_numbers(claims, plan) and check_finite(claims, evaluation, "evaluation")
     if asked is None or not finite:
         return claims.verification()
-    strong = strong_of(plan.request)
+    strength = seed_strength(plan.request)
     found = [PlacedSeed(None, seed.position_mm, seed.axis, None, None) for seed in evaluation.seeds]
-    seeds = planted(strong.source, strong.strength_u, found)
+    seeds = seed_doses(strength.source, strength.strength_u, found)
     near = evaluation.achieved.seed_pairs_near
-    check_seed_pairs(claims, "achieved", near, evaluation.seeds, strong.source.seed_length_mm)
+    check_seed_pairs(claims, "achieved", near, evaluation.seeds, strength.source.seed_length_mm)
     _check_achieved(claims, evaluation.achieved, asked, seeds, ptv_of(claims, scene, plan.request), scene)
     as_planned = evaluation.planned == (None if plan.dose is None else plan.dose.target)
     said = "the plan's" if as_planned else "another"
@@ -59,7 +58,7 @@ def _check_outcome(claims: Claims, evaluation: Evaluation) -> None:
     achieved, added = evaluation.achieved, evaluation.supplement
     goals = (*achieved.goals, *(added.dose.goals if added is not None and added.dose is not None else ()))
     unknown = ", ".join(sorted({goal.name for goal in goals} - set(GOAL_NAMES))) or "none"
-    claims.same("goals that no sentence can be made of", "outcome", "none", unknown)
+    claims.same("goals with an unknown name", "outcome", "none", unknown)
     if unknown == "none":
         written = implant_outcome(achieved, added)
         claims.same("status", "outcome", str(evaluation.outcome.status), str(written.status))
@@ -67,11 +66,11 @@ def _check_outcome(claims: Claims, evaluation: Evaluation) -> None:
 
 
 def _check_achieved(
-    claims: Claims, achieved: Achieved, asked: Prescription, seeds: Planted, ptv: Ptv, scene: Scene
+    claims: Claims, achieved: Achieved, asked: Prescription, seeds: SeedDoses, ptv: Ptv, scene: Scene
 ) -> None:
     """What the seeds found give: where they are, doses, goals and cold spots."""
     grid = scene.grid
-    treated = ptv.nearer_to(achieved.target.volume_cc * CC_MM3 / grid.voxel_volume_mm3)
+    treated = ptv.nearer_to(achieved.target.volume_cc * MM3_PER_CC / grid.voxel_volume_mm3)
     count = float(len(seeds.centres_P))
     claims.equal("seeds found", "achieved", float(achieved.seeds_found), count, 0.0)
     few, many = _outside(treated, grid, seeds)
@@ -88,7 +87,7 @@ def _check_achieved(
     check_cold_spots(claims, achieved.cold_spots, seeds, treated, grid, asked.dose_gy)
 
 
-def _outside(ptv: VoxelMask, grid: Grid, seeds: Planted) -> tuple[int, int]:
+def _outside(ptv: VoxelMask, grid: Grid, seeds: SeedDoses) -> tuple[int, int]:
     """How many seeds' centres lie outside for sure, and how many may: on a face, rounding decides."""
     centres_B = grid.to_box(seeds.centres_P)
     shifts = LENGTH_MM * np.array(list(product((-1.0, 1.0), repeat=3)))
@@ -128,8 +127,8 @@ def verify_changes(replanned: Replanned, before: Plan) -> Verification:
         of_set = {path.id for path in plan.paths if path.aim is not Aim.TARGET}
         named = [id for id in (getattr(change, name) for change in changes.needles) if id is not None]
         missing = ", ".join(sorted(of_set - set(named))) or "none"
-        claims.same("needles that are not told of", name, "none", missing)
-        claims.equal("a needle is told of once", name, float(len(named)), float(len(set(named))), 0.0)
+        claims.same("needles that are not listed", name, "none", missing)
+        claims.equal("each needle is listed once", name, float(len(named)), float(len(set(named))), 0.0)
     _check_totals(claims, changes, before, after)
     written = change_sentences(changes.needles, after, changes.d90_before_gy, changes.d90_after_gy)
     claims.same("sentences", "changes", " ".join(changes.sentences), " ".join(written))
@@ -145,7 +144,7 @@ def _check_asked(claims: Claims, before: Request, after: Request) -> None:
     claims.holds("what the new plan is for", "plan", meant, meant if same else "another", same)
     kept = more.given_seeds[: len(known.given_seeds)] == known.given_seeds
     words = "kept" if kept else "others"
-    claims.holds("seeds given before are given still", "plan", "kept", words, kept)
+    claims.holds("seeds given before are still given", "plan", "kept", words, kept)
 
 
 def _check_change(
@@ -178,7 +177,9 @@ def _check_totals(claims: Claims, changes: Changes, before: Plan, after: Plan) -
         count = sum(seed.path_id is not None for seed in seeds)
         claims.equal("seeds on needles", word, float(getattr(changes, f"seeds_{word}")), float(count), 0.0)
         stated = float(getattr(changes, f"given_seeds_{word}"))
-        claims.equal("seeds in already", word, stated, float(len(plan.request.needle_set.given_seeds)), 0.0)
+        claims.equal(
+            "seeds in place already", word, stated, float(len(plan.request.needle_set.given_seeds)), 0.0
+        )
         d90 = 0.0 if plan.dose is None else plan.dose.target.d90_gy
         v100 = 0.0 if plan.dose is None else plan.dose.target.v100_percent
         claims.equal("D90", word, getattr(changes, f"d90_{word}_gy"), d90, 0.0)

@@ -1,12 +1,12 @@
 """The implant part of a plan: its needle set, the seeds on each needle, and their dose."""
 
+from anatomy.geometry.frames import MM3_PER_CC
 from anatomy.scene import Scene
 from planner.records.paths import Aim, Path
 from planner.records.plan import Plan
 from planner.verify.claims import Claims
 from planner.verify.dose.dose import check_dose
-from planner.verify.dose.dvh import CC_MM3
-from planner.verify.needle.examined_axis import Trial
+from planner.verify.needle.examined_axis import ExaminedAxis
 from planner.verify.needle.track import check_from_skin
 from planner.verify.needle_set.needle_set import check_needle_set
 from planner.verify.needle_set.ptv import Ptv, ptv_of
@@ -15,7 +15,10 @@ from planner.verify.robustness.robustness import check_robustness
 
 
 def check_implant(claims: Claims, plan: Plan, scene: Scene) -> Ptv | None:
-    """All claims but those on single needles; the PTV, for these. None where nothing is implanted."""
+    """All claims of the implant except those on single needles, which need the PTV that is returned.
+
+    None where nothing is implanted.
+    """
     prescription, needles, dose = plan.request.prescription, plan.needle_set, plan.dose
     if needles is None:
         return None
@@ -23,17 +26,17 @@ def check_implant(claims: Claims, plan: Plan, scene: Scene) -> Ptv | None:
     check_needle_set(claims, plan, needles)
     check_seeds_of_set(claims, plan, needles)
     if dose is not None and prescription is not None:
-        treated = ptv.nearer_to(dose.target.volume_cc * CC_MM3 / scene.grid.voxel_volume_mm3)
+        treated = ptv.nearer_to(dose.target.volume_cc * MM3_PER_CC / scene.grid.voxel_volume_mm3)
         check_dose(claims, plan, prescription, needles, dose, scene, treated)
         check_robustness(claims, plan, scene, treated)
     return ptv
 
 
-def check_needle(claims: Claims, trial: Trial, path: Path, ptv: Ptv | None) -> None:
-    """A needle of a set: where it ends, and where its seeds lie. A given needle may end anywhere."""
-    check_from_skin(claims, trial)
+def check_needle(claims: Claims, examined: ExaminedAxis, path: Path, ptv: Ptv | None) -> None:
+    """A needle of a set: where it ends, and where its seeds lie. A needle in place may end anywhere."""
+    check_from_skin(claims, examined)
     if ptv is None:
         return
     if path.aim is Aim.PTV:
-        check_tip_in(claims, trial, ptv.most)
-    check_set_seeds(claims, trial, path, ptv.most)
+        check_tip_in(claims, examined, ptv.most)
+    check_set_seeds(claims, examined, path, ptv.most)

@@ -12,19 +12,19 @@ from planner.records.verification import Verification
 from planner.verify.claims import Claims
 from planner.verify.geometry.voxels import voxels_of
 from planner.verify.implant import check_implant, check_needle
-from planner.verify.needle.bore import check_room
+from planner.verify.needle.bore import check_bore
 from planner.verify.needle.clearance import as_voxels, check_nearest, check_needs, passings_of
-from planner.verify.needle.examined_axis import Trial, trial_of
+from planner.verify.needle.examined_axis import ExaminedAxis, examined_axis
 from planner.verify.needle.nearest_miss import (
     check_miss,
     check_missed,
     check_needed,
     check_opened,
-    missed_trial,
-    relaxed_trial,
+    missed_axis,
+    relaxed_axis,
 )
 from planner.verify.needle.passage import check_passage
-from planner.verify.needle.random_lines import check_at_random
+from planner.verify.needle.random_lines import check_random_lines
 from planner.verify.needle.seeds import check_seeds
 from planner.verify.needle.sides import check_sides
 from planner.verify.needle.track import check_reach, check_track
@@ -60,16 +60,16 @@ NOT_RECOMPUTED = (
     "/needle_set/time_ended",
     "/robustness/needles/*/tolerance_deg",
 )
-"""What no look at the result tells: it is held against the rest, but only a search can find it, or that there
-is nothing better."""
+"""What cannot be recomputed from the result alone. It is checked against the rest of the plan, but only a
+search can find it, or show that nothing is better."""
 
 
 def verify(plan: Plan, scene: Scene) -> Verification:
     """Recompute every claim of `plan` from the original voxels or triangles of `scene`.
 
-    No computation is shared with the search, its distance fields or its measuring: boxes and triangles are
-    measured exactly, lines are clipped to each box. A false plan fails checks and never raises. A plan whose
-    numbers cannot be reckoned with gets no further than saying so.
+    No computation is shared with the search, its distance fields or its measuring: distances to boxes and
+    triangles are exact, and lines are clipped to each box. A false plan fails checks and never raises. Of a
+    plan with numbers that are not finite or not plausible, nothing else is checked.
     """
     claims = Claims(NOT_RECOMPUTED)
     check_inputs(claims, plan, scene)
@@ -80,7 +80,7 @@ def verify(plan: Plan, scene: Scene) -> Verification:
     check_sides(claims, plan, scene)
     check_order(claims, plan)
     _check_paths(claims, plan, scene)
-    check_at_random(claims, plan, scene)
+    check_random_lines(claims, plan, scene)
     check_miss(claims, plan)
     _check_miss_lines(claims, plan, scene)
     return claims.verification()
@@ -91,30 +91,30 @@ def _kept_free(scene: Scene) -> tuple[Structure, ...]:
 
 
 def _check_paths(claims: Claims, plan: Plan, scene: Scene) -> None:
-    trials: list[tuple[Trial, Path]] = []
+    examined_axes: list[tuple[ExaminedAxis, Path]] = []
     for path in plan.paths:
-        trial = trial_of(claims, f"path {path.id}", path.entry_mm, path.tip_mm, scene, plan.request)
-        if trial is not None:
-            trials.append((trial, path))
+        examined = examined_axis(claims, f"path {path.id}", path.entry_mm, path.tip_mm, scene, plan.request)
+        if examined is not None:
+            examined_axes.append((examined, path))
     target = voxels_of(scene.target, outer_only=False)
     ptv = check_implant(claims, plan, scene)
-    for trial, path in trials:
-        check_track(claims, trial, path)
-        check_passage(claims, trial, path)
+    for examined, path in examined_axes:
+        check_track(claims, examined, path)
+        check_passage(claims, examined, path)
         if path.aim is Aim.TARGET:
-            check_reach(claims, trial)
-            check_seeds(claims, trial, path.seeds, target)
+            check_reach(claims, examined)
+            check_seeds(claims, examined, path.seeds, target)
         else:
-            check_needle(claims, trial, path, ptv)
-        # Of a needle that is in already, nobody says that it is safe.
+            check_needle(claims, examined, path, ptv)
+        # A needle that is in place is not claimed to be safe.
         if path.aim is not Aim.GIVEN:
-            check_room(claims, trial)
-    passings = passings_of([trial for trial, _ in trials], _kept_free(scene))
-    passed_by = [(*both, passed) for both, passed in zip(trials, passings, strict=True)]
-    for trial, path, passed in passed_by:
+            check_bore(claims, examined)
+    passings = passings_of([examined for examined, _ in examined_axes], _kept_free(scene))
+    passed_by = [(*both, passed) for both, passed in zip(examined_axes, passings, strict=True)]
+    for examined, path, passed in passed_by:
         if path.aim is not Aim.GIVEN:
-            check_needs(claims, trial, passed)
-        check_nearest(claims, trial, path, passed)
+            check_needs(claims, examined, passed)
+        check_nearest(claims, examined, path, passed)
     needles = plan.needle_set
     if needles is not None:
         given = plan.request.needle_set.given_seeds
@@ -127,18 +127,19 @@ def _check_miss_lines(claims: Claims, plan: Plan, scene: Scene) -> None:
     miss = plan.nearest_miss
     if miss is None:
         return
-    opened: list[tuple[Trial, Relaxation]] = []
+    opened: list[tuple[ExaminedAxis, Relaxation]] = []
     for change in miss.relaxations:
-        trial = relaxed_trial(claims, plan, change, scene)
-        if trial is not None:
-            opened.append((trial, change))
-    asked = [replace(trial, request=plan.request) for trial, _ in opened]
-    missed = missed_trial(claims, plan, miss, scene)
-    trials = [*(trial for trial, _ in opened), *([missed] if missed is not None else [])]
-    passings = passings_of(trials, _kept_free(scene))
-    for (trial, change), passed in zip(opened, passings, strict=False):
-        check_opened(claims, trial, change, passed)
-    for trial, passed in zip(asked, passings_of(asked, as_voxels(_kept_free(scene))), strict=True):
-        check_needed(claims, trial, passed)
+        examined = relaxed_axis(claims, plan, change, scene)
+        if examined is not None:
+            opened.append((examined, change))
+    unrelaxed = [replace(examined, request=plan.request) for examined, _ in opened]
+    missed = missed_axis(claims, plan, miss, scene)
+    examined_axes = [*(examined for examined, _ in opened), *([missed] if missed is not None else [])]
+    passings = passings_of(examined_axes, _kept_free(scene))
+    for (examined, change), passed in zip(opened, passings, strict=False):
+        check_opened(claims, examined, change, passed)
+    as_searched = passings_of(unrelaxed, as_voxels(_kept_free(scene)))
+    for examined, passed in zip(unrelaxed, as_searched, strict=True):
+        check_needed(claims, examined, passed)
     if missed is not None:
         check_missed(claims, missed, miss, plan.request, passings[-1])

@@ -11,7 +11,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from anatomy.scene import Scene
-from planner.dose.dose_grid import lattice_enclosing
+from planner.dose.dose_grid import dose_grid_enclosing
 from planner.dose.isodose import isodose_surface
 from planner.dose.plan_dose import plan_dose, seeds_P
 from planner.plan import PlanningResult
@@ -68,9 +68,9 @@ def _surfaces(plan: Plan, scene: Scene, folder: Path) -> Iterator[Path]:
     if len(seeds) == 0:
         return
     lowest_gy = min(LEVELS_PERCENT) / 100 * prescribed_gy
-    lattice = lattice_enclosing(plan_dose(plan), lowest_gy, seeds, scene.grid, SURFACE_STEP_MM)
+    dose_grid = dose_grid_enclosing(plan_dose(plan), lowest_gy, seeds, scene.grid, SURFACE_STEP_MM)
     for percent in LEVELS_PERCENT:
-        surface = isodose_surface(lattice, percent / 100 * prescribed_gy)
+        surface = isodose_surface(dose_grid, percent / 100 * prescribed_gy)
         if len(surface.faces):
             file = folder / f"isodose_{percent}.stl"
             write_atomically(file, write_stl(surface, f"{percent} % of {prescribed_gy:g} Gy, LPS mm"))

@@ -23,9 +23,9 @@ from planner.search.kernels.verdicts import SAFE
 from planner.search.scene_fields import search_fields
 from planner.verify.claims import Claims
 from planner.verify.implant import check_needle
-from planner.verify.needle.bore import check_room
+from planner.verify.needle.bore import check_bore
 from planner.verify.needle.clearance import check_nearest, check_needs, passings_of
-from planner.verify.needle.examined_axis import trial_of
+from planner.verify.needle.examined_axis import examined_axis
 from planner.verify.needle.passage import check_passage
 from planner.verify.needle.track import check_reach, check_track
 from planner.verify.needle_set.ptv import ptv_of as ptv_by_verification
@@ -63,18 +63,18 @@ def failed(made: Chest, needles: list[Appraisal]) -> list[tuple[int, Check]]:
     kept_free = made.scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)
     for n, one in enumerate(needles):
         claims, path = Claims(()), as_path(one)
-        trial = trial_of(claims, f"needle {n}", path.entry_mm, path.tip_mm, made.scene, made.request)
-        assert trial is not None
-        check_track(claims, trial, path)
+        examined = examined_axis(claims, f"needle {n}", path.entry_mm, path.tip_mm, made.scene, made.request)
+        assert examined is not None
+        check_track(claims, examined, path)
         if one.aim is Aim.TARGET:
-            check_reach(claims, trial)
+            check_reach(claims, examined)
         else:
-            check_needle(claims, trial, with_a_seed(made, path), ptv)
-        check_passage(claims, trial, path)
-        check_room(claims, trial)
-        passed = passings_of([trial], kept_free)[0]
-        check_needs(claims, trial, passed)
-        check_nearest(claims, trial, path, passed)
+            check_needle(claims, examined, with_a_seed(made, path), ptv)
+        check_passage(claims, examined, path)
+        check_bore(claims, examined)
+        passed = passings_of([examined], kept_free)[0]
+        check_needs(claims, examined, passed)
+        check_nearest(claims, examined, path, passed)
         checks = claims.verification().checks
         of_tip = AT_THE_EDGE if one.aim is Aim.TARGET else IN_PTV
         assert {of_tip, "lung length", "the needle keeps its clearance"} <= {c.name for c in checks}

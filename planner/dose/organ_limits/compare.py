@@ -18,7 +18,7 @@ from jaxtyping import Float
 from planner.dose.bed import LATE, ExternalBeam, Tissue, external_bed_gy, summed_bed_gy
 from planner.dose.dvh import DoseVolume, dose_volume
 from planner.dose.organ_limits.organ_names import Match, match
-from planner.dose.organ_limits.verdicts import Verdict, doubted, judged
+from planner.dose.organ_limits.verdicts import Verdict, verdict_as_read, with_row_doubts
 from planner.published_limits.limit import OrganLimit, Protocol
 from planner.published_limits.organs import ORGAN_OF_ROW
 from planner.published_limits.tables import PROTOCOLS
@@ -27,7 +27,7 @@ from planner.records.wording.organ_limits import reason_of
 
 
 @dataclass(frozen=True, eq=False)
-class OrganDose:
+class OrganSamples:
     """One structure's samples: the implant's dose until the seeds have decayed, infinity inside a seed, and
     volumes; none where the structure is empty. [Gy, mm3]
 
@@ -58,7 +58,7 @@ class Radiobiology:
 
 
 def compare_all(
-    organs: Sequence[OrganDose],
+    organs: Sequence[OrganSamples],
     radiobiology: Radiobiology,
     highest_gy: float = inf,
     protocols: Sequence[Protocol] = PROTOCOLS,
@@ -88,7 +88,7 @@ def compare_all(
 _Known = tuple[DoseVolume | None, float]
 
 
-def _bed_of(parts: Sequence[OrganDose], radiobiology: Radiobiology, highest_gy: float) -> _Known:
+def _bed_of(parts: Sequence[OrganSamples], radiobiology: Radiobiology, highest_gy: float) -> _Known:
     """BED of an organ's samples, and from where on it is not known, infinity if it always is. [Gy]"""
     if not parts:
         return None, inf
@@ -120,11 +120,11 @@ def compare(
         limit_bed = external_bed_gy(ExternalBeam(limit.dose_gy, limit.fractions), radiobiology.tissue)
         verdict = Verdict(None, (Doubt.NOT_IN_INPUT,))
         if bed is not None:
-            verdict = doubted(limit, matched, judged(limit, limit_bed, bed))
+            verdict = with_row_doubts(limit, matched, verdict_as_read(limit, limit_bed, bed))
             if verdict.bed_gy is not None and verdict.bed_gy >= highest_bed_gy:
-                verdict = verdict.unless_met(Doubt.IN_SEED)
+                verdict = verdict.undecided_if_met(Doubt.IN_SEED)
             if radiobiology.before:
-                verdict = verdict.but(Doubt.BEAMS_IN_FULL)
+                verdict = verdict.with_doubt(Doubt.BEAMS_IN_FULL)
     compared = LimitComparison(
         protocol=limit.protocol,
         organ=limit.organ,

@@ -10,7 +10,8 @@ not segmented would add to it: that undoes an excess, and what holds more than t
 
 from dataclasses import dataclass, replace
 
-from planner.dose.dvh import MM3_PER_CC, ROUNDING, DoseVolume, dose_to_hottest_cc, volume_mm3_at
+from anatomy.geometry.frames import MM3_PER_CC
+from planner.dose.dvh import ROUNDING, DoseVolume, dose_to_hottest_cc, volume_mm3_at
 from planner.dose.organ_limits.organ_names import Match
 from planner.published_limits.limit import OrganLimit, Scope
 from planner.records.organ_limits import Doubt, LimitKind
@@ -27,20 +28,20 @@ class Verdict:
     achieved_cc: float | None = None
     organ_cc: float | None = None
 
-    def but(self, doubt: Doubt) -> "Verdict":
+    def with_doubt(self, doubt: Doubt) -> "Verdict":
         """The same with one more doubt, which undoes nothing."""
         return replace(self, doubts=(*self.doubts, doubt))
 
-    def unless_met(self, doubt: Doubt) -> "Verdict":
+    def undecided_if_met(self, doubt: Doubt) -> "Verdict":
         """The same with a doubt that undoes that it is met."""
-        return replace(self.but(doubt), met=None if self.met else self.met)
+        return replace(self.with_doubt(doubt), met=None if self.met else self.met)
 
-    def unless_exceeded(self, doubt: Doubt) -> "Verdict":
+    def undecided_if_exceeded(self, doubt: Doubt) -> "Verdict":
         """The same with a doubt that undoes that it is exceeded."""
-        return replace(self.but(doubt), met=True if self.met else None)
+        return replace(self.with_doubt(doubt), met=True if self.met else None)
 
 
-def judged(limit: OrganLimit, limit_bed: float, bed: DoseVolume) -> Verdict:
+def verdict_as_read(limit: OrganLimit, limit_bed: float, bed: DoseVolume) -> Verdict:
     """A row that states a dose, as it stands, against the samples as they are. [Gy]"""
     reaching_cc, whole_cc = volume_mm3_at(bed, limit_bed) / MM3_PER_CC, bed.volume_mm3 / MM3_PER_CC
     if limit.volume_cc is None:
@@ -50,11 +51,11 @@ def judged(limit: OrganLimit, limit_bed: float, bed: DoseVolume) -> Verdict:
     enough = spared_cc > limit.volume_cc
     if limit.kind is LimitKind.SPARED:
         verdict = Verdict(enough, (), None, spared_cc, whole_cc)
-        return replace(verdict, met=None).but(Doubt.SMALL) if whole_cc <= limit.volume_cc else verdict
+        return replace(verdict, met=None).with_doubt(Doubt.SMALL) if whole_cc <= limit.volume_cc else verdict
     verdict = Verdict(few, (), dose_to_hottest_cc(bed, limit.volume_cc), reaching_cc, whole_cc)
     if limit.kind is LimitKind.VOLUME or few == enough:
         return verdict
-    return verdict.unless_met(Doubt.OTHER_READING)
+    return verdict.undecided_if_met(Doubt.OTHER_READING)
 
 
 def _maximum(limit_bed: float, bed: DoseVolume, reaching_cc: float, whole_cc: float) -> Verdict:
@@ -62,23 +63,29 @@ def _maximum(limit_bed: float, bed: DoseVolume, reaching_cc: float, whole_cc: fl
     bed_gy = hottest if point is None else point
     verdict = Verdict(bed_gy <= limit_bed, (), bed_gy, reaching_cc, whole_cc)
     if point is None:
-        return verdict.but(Doubt.TINY)
-    return verdict.unless_met(Doubt.PART_GETS_MORE) if verdict.met and hottest > limit_bed else verdict
+        return verdict.with_doubt(Doubt.TINY)
+    return verdict.undecided_if_met(Doubt.PART_GETS_MORE) if verdict.met and hottest > limit_bed else verdict
 
 
-def doubted(limit: OrganLimit, matched: Match, verdict: Verdict) -> Verdict:
+def with_row_doubts(limit: OrganLimit, matched: Match, verdict: Verdict) -> Verdict:
     """The verdict with what row and structures leave open."""
     if limit.scope is Scope.UNVERIFIED:
-        verdict = verdict.unless_met(Doubt.UNVERIFIED)
+        verdict = verdict.undecided_if_met(Doubt.UNVERIFIED)
     if limit.scope is Scope.NOT_ADJACENT:
         # The whole meets it, so the wall does.
-        verdict = verdict.but(Doubt.WALL)
+        verdict = verdict.with_doubt(Doubt.WALL)
     if matched.lacking:
         spared = limit.kind is LimitKind.SPARED
-        verdict = verdict.unless_exceeded(Doubt.LACKING) if spared else verdict.unless_met(Doubt.LACKING)
+        verdict = (
+            verdict.undecided_if_exceeded(Doubt.LACKING)
+            if spared
+            else verdict.undecided_if_met(Doubt.LACKING)
+        )
     if matched.holds_target:
-        verdict = verdict.unless_exceeded(Doubt.HOLDS_TARGET)
+        verdict = verdict.undecided_if_exceeded(Doubt.HOLDS_TARGET)
     elif matched.holds_more:
         spares = limit.kind in (LimitKind.SPARED, LimitKind.VOLUME_OR_SPARED)
-        verdict = verdict.unless_met(Doubt.HOLDS_MORE) if spares else verdict.but(Doubt.HOLDS_MORE)
+        verdict = (
+            verdict.undecided_if_met(Doubt.HOLDS_MORE) if spares else verdict.with_doubt(Doubt.HOLDS_MORE)
+        )
     return verdict

@@ -112,7 +112,7 @@ def conflict_graph(pairs: Int[np.ndarray, "k 2"], n: int) -> nx.Graph:
 
 
 @dataclass(frozen=True)
-class Lack:
+class NarrowGap:
     """Parts of two needles that lack of their distance: free between their walls, and asked for. [mm]"""
 
     parts: NeedleParts
@@ -120,7 +120,7 @@ class Lack:
     need_mm: float
 
 
-def lacking_most(needles: Needles, hardware: Hardware, i: int, j: int) -> Lack | None:
+def narrowest_gap(needles: Needles, hardware: Hardware, i: int, j: int) -> NarrowGap | None:
     """Of two needles that conflict, the parts that lack most of their distance, needle i's first; None: no
     conflict."""
     one, two = (needles.tip_P[i], needles.outward_P[i]), (needles.tip_P[j], needles.outward_P[j])
@@ -134,7 +134,7 @@ def lacking_most(needles: Needles, hardware: Hardware, i: int, j: int) -> Lack |
         walls.append((NeedleParts.HUB_AND_SHAFT, hub, shaft, thick + thin, 0.0))
         walls.append((NeedleParts.SHAFT_AND_HUB, shaft, hub, thin + thick, 0.0))
     lacks = [
-        Lack(parts, sqrt(stretch_distance2(*one, *a, *two, *b)) - radii, need)
+        NarrowGap(parts, sqrt(stretch_distance2(*one, *a, *two, *b)) - radii, need)
         for parts, a, b, radii, need in walls
     ]
     return min(lacks, key=lambda lack: lack.apart_mm - lack.need_mm)

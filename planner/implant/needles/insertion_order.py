@@ -20,7 +20,7 @@ from planner.paths.ranking import ROUNDING_DECIMALS
 
 
 @dataclass(frozen=True)
-class Order:
+class InsertionOrder:
     """Needles in the order they are driven; or None, and in `cycle` as few as there are of which each must be
     driven before the next, and the last before the first. `cycle` is empty where there is an order."""
 
@@ -42,7 +42,7 @@ def mutually_blocking_pairs(needles: Needles, hardware: Hardware) -> Int[np.ndar
     return np.argwhere(np.triu(stops & stops.T))
 
 
-def insertion_order(needles: Needles, hardware: Hardware) -> Order:
+def insertion_order(needles: Needles, hardware: Hardware) -> InsertionOrder:
     """An order in which every needle can be driven, or a shortest cycle that shows there is none.
 
     Meant for the needles of one plan. Of those free to be driven next, the deepest is, then the first by
@@ -53,11 +53,11 @@ def insertion_order(needles: Needles, hardware: Hardware) -> Order:
     graph.add_edges_from(must_precede(needles, hardware).tolist())
     cycle = shortest_cycle(graph)
     if cycle:
-        return Order(None, cycle)
+        return InsertionOrder(None, cycle)
     depths, tips = (np.round(x, ROUNDING_DECIMALS) for x in (needles.length_mm, needles.tip_P))
     # Kahn's algorithm (10.1145/368996.369025), the free needles on a heap.
     order = nx.lexicographical_topological_sort(graph, key=lambda i: (-depths[i], *tips[i]))
-    return Order(tuple(order))
+    return InsertionOrder(tuple(order))
 
 
 def shortest_cycle(graph: nx.DiGraph) -> tuple[int, ...]:

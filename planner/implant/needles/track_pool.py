@@ -19,7 +19,7 @@ from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import VoxelMask, mask_from_bool
 from anatomy.scene import Scene
 from planner.implant.needles.template_bundles import bundles
-from planner.implant.needles.tracks import Tracks, join_tracks, seed_spans, tracks_of, worth_choosing_from
+from planner.implant.needles.tracks import Tracks, candidate_rows, join_tracks, seed_spans, tracks_of
 from planner.measuring.measure import Measurer
 from planner.measuring.measured import MeasuredPath
 from planner.records.progress import GoOn, Phase
@@ -56,7 +56,7 @@ def pools(
     lines = search(aimed, radius, lambda p: go_on(replace(p, phase=Phase.NEEDLES))).lines
     found = [lines] if request.needle_set.arrangement is Arrangement.FREE else bundles(aimed, lines, request)
     measurer, price = Measurer(scene, request), request.needle_set.puncture_cost_mm
-    looked_at = (part.take(worth_choosing_from(part, ptv, scene.grid, price)) for part in found)
+    looked_at = (part.take(candidate_rows(part, ptv, scene.grid, price)) for part in found)
     tracks = (tracks_of(part, reachable, ptv, measurer, scene.grid, seed_mm) for part in looked_at)
     return [join_tracks(in_place, part) for part in tracks] or [in_place]
 

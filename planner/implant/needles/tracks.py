@@ -21,15 +21,15 @@ from planner.measuring.measure import Measurer
 from planner.search.kernels.line import LENGTH, LUNG, PUNCTURES, TIP
 from planner.search.search import SafeLines
 
-PLACES = 160
+PTV_PLACES = 160
 """Places of the PTV around which tracks are kept [U]."""
-PER_PLACE = 12
+TRACKS_PER_PLACE = 12
 """Tracks kept around each [U]."""
 NEAR_MM = 3.0
 """A track is around a place that it passes within this [U]."""
 ENTRIES_APART_MM = 12.0
 """Entries of tracks around one place lie at least this far apart: hubs are 8 mm wide [U]."""
-LINES = 40_000
+MAX_LINES = 40_000
 """Lines looked at: beyond, the cheapest of each neighbourhood."""
 
 Span = tuple[float, float]
@@ -74,7 +74,7 @@ def join_tracks(one: Tracks, two: Tracks) -> Tracks:
     )
 
 
-def burden_mm(lung_mm: np.ndarray, punctures: np.ndarray, puncture_cost_mm: float) -> np.ndarray:
+def needle_cost_mm(lung_mm: np.ndarray, punctures: np.ndarray, puncture_cost_mm: float) -> np.ndarray:
     """What needles cost in mm of lung, each puncture at its price."""
     return np.asarray(lung_mm + puncture_cost_mm * punctures)
 
@@ -126,18 +126,18 @@ def seed_spans(
     return tuple((a, b) for a, b in spans if b >= a)
 
 
-def worth_choosing_from(
+def candidate_rows(
     lines: SafeLines, mask: VoxelMask, grid: Grid, puncture_cost_mm: float
 ) -> Int[np.ndarray, " k"]:
     """Rows of the cheapest lines around each place of the mask."""
-    cost = burden_mm(lines.quantities[:, LUNG], lines.quantities[:, PUNCTURES], puncture_cost_mm)
+    cost = needle_cost_mm(lines.quantities[:, LUNG], lines.quantities[:, PUNCTURES], puncture_cost_mm)
     rows = _thinned(lines, cost)
     tip = (lines.point_B + lines.quantities[:, TIP, None] * lines.outward_B)[rows]
     outward = lines.outward_B[rows]
     entry = tip + lines.quantities[rows, LENGTH, None] * outward
     cost = cost[rows]
     kept: set[int] = set()
-    for place in even_points_B(mask, grid, PLACES):
+    for place in even_points_B(mask, grid, PTV_PLACES):
         towards = place - tip
         along = (towards * outward).sum(axis=1)
         across2 = (towards * towards).sum(axis=1) - along * along
@@ -149,7 +149,7 @@ def worth_choosing_from(
 def _cheapest_apart(near: np.ndarray, cost: np.ndarray, entry: np.ndarray) -> list[int]:
     left = near[np.argsort(cost[near], kind="stable")]
     chosen: list[int] = []
-    while len(left) and len(chosen) < PER_PLACE:
+    while len(left) and len(chosen) < TRACKS_PER_PLACE:
         chosen.append(int(left[0]))
         left = left[np.linalg.norm(entry[left] - entry[left[0]], axis=1) >= ENTRIES_APART_MM]
     return chosen
@@ -159,7 +159,7 @@ def _thinned(lines: SafeLines, cost: np.ndarray) -> Int[np.ndarray, " k"]:
     """All rows while they are few; else the cheapest of each neighbourhood, as small as leaves few enough."""
     rows = np.arange(len(lines))
     size_mm = 2.0
-    while len(rows) > LINES:
+    while len(rows) > MAX_LINES:
         keys = (
             np.concatenate([lines.point_B / size_mm, lines.outward_B * (100.0 / size_mm)], axis=1)
             .round()

@@ -10,17 +10,17 @@ import numpy as np
 from jaxtyping import Float
 
 from anatomy.geometry.even_points import even_points_B
+from anatomy.geometry.frames import MM3_PER_CC
 from anatomy.geometry.masks import VoxelMask
 from anatomy.scene import Scene
 from planner.implant.seeding.goals import PointGoal, target_goals
 from planner.records.organ_goals import GOAL_VOLUMES_CC, goal_volume_cc
 from planner.records.request import OrganGoal, Prescription
 
-OF_ORGAN = 1_000
+ORGAN_POINTS = 1_000
 """Points of an organ [U]."""
 NEAR_MM = 30.0
 """How far from the PTV's bounding box an organ is looked at [U]."""
-MM3_PER_CC = 1000.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,15 +32,15 @@ class AimPoints:
 
 
 def aim_points(
-    scene: Scene, ptv: VoxelMask, prescription: Prescription, count: int, in_hand: float
+    scene: Scene, ptv: VoxelMask, prescription: Prescription, count: int, reserve: float
 ) -> AimPoints:
     """At most `count` points of the PTV, and those of the organs with goals."""
     parts = [even_points_B(ptv, scene.grid, count)]
-    goals = target_goals(prescription, len(parts[0]), in_hand)
+    goals = target_goals(prescription, len(parts[0]), reserve)
     for name, goal in sorted(prescription.organ_goals.items()):
         near = _near(scene.structure(name).mask, ptv, scene)
         if near is not None:
-            points = even_points_B(near, scene.grid, OF_ORGAN)
+            points = even_points_B(near, scene.grid, ORGAN_POINTS)
             volume_mm3 = near.count * scene.grid.voxel_volume_mm3
             organ_cc = scene.structure(name).mask.count * scene.grid.voxel_volume_mm3 / MM3_PER_CC
             goals += _organ_goals(goal, organ_cc, sum(map(len, parts)), len(points), volume_mm3)

@@ -23,33 +23,34 @@ from jaxtyping import Bool, Int
 
 from anatomy.runtime.jit import jit
 from anatomy.runtime.parallel import parallel_for
-from planner.implant.seeding.descent import GAIN, Problem, descended
+from planner.implant.seeding.descent import LEAST_GAIN, descended
+from planner.implant.seeding.placement_problem import PlacementProblem
 
-AROUND_MM = 8.0
+REFILL_RADIUS_MM = 8.0
 """Seeds are placed anew within this of those taken out: less than the distance of neighbouring seeds [U]."""
-FEWEST_SEEDS, MOST_SEEDS = 3, 8
-MOST_NEEDLES = 3
+MIN_SEEDS_OUT, MAX_SEEDS_OUT = 3, 8
+MAX_NEEDLES_OUT = 3
 """How many seeds, or needles, are taken out at once [U]."""
 
-Allowed = Callable[[Int[np.ndarray, " k"]], bool]
+AllowedTracks = Callable[[Int[np.ndarray, " k"]], bool]
 """Whether these tracks may carry seeds together, beyond what the problem itself forbids."""
-GoOnTrying = Callable[[float], bool]
+KeepTrying = Callable[[float], bool]
 """Told before every round of trials which share of them was made; False: time is up."""
-AT_ONCE = 4
+TRIALS_PER_ROUND = 4
 """Trials of a round. All start from the same seeds, on as many threads as there are, and the best one counts:
 a fixed number, so that one thread and many give the same seeds [U]."""
 ROUNDS = 220
 """Rounds of trials [U]."""
-WARMTH = 0.03
+START_TEMPERATURE = 0.03
 """At the first round what is dearer by this is taken up all the same, at the last nothing is: some ways to a
 better set lead through a worse one [U]."""
 
 
 def exchanged(
-    problem: Problem,
+    problem: PlacementProblem,
     start: Bool[np.ndarray, " n"],
-    allowed: Allowed,
-    go_on: GoOnTrying,
+    allowed: AllowedTracks,
+    go_on: KeepTrying,
     rng: np.random.Generator,
 ) -> Bool[np.ndarray, " n"]:
     """The best seeds found from `start` on, in ROUNDS or while `go_on` says so. Equal generators give equal
@@ -59,7 +60,7 @@ def exchanged(
     for number in range(ROUNDS):
         if not chosen.any() or not go_on(number / ROUNDS):
             break
-        limit = cost + WARMTH * (1.0 - number / ROUNDS) - GAIN
+        limit = cost + START_TEMPERATURE * (1.0 - number / ROUNDS) - LEAST_GAIN
         for reached, trial in _round(problem, chosen, rng):
             if reached < limit and not np.array_equal(trial, chosen) and allowed(problem.tracks(trial)):
                 chosen, cost = trial, reached
@@ -70,23 +71,23 @@ def exchanged(
 
 
 def _round(
-    problem: Problem, chosen: Bool[np.ndarray, " n"], rng: np.random.Generator
+    problem: PlacementProblem, chosen: Bool[np.ndarray, " n"], rng: np.random.Generator
 ) -> list[tuple[float, np.ndarray]]:
     """Trials and what each costs, the best first; of equals the one made first."""
-    generators = rng.spawn(AT_ONCE)
-    found: list[tuple[float, np.ndarray]] = [(inf, chosen)] * AT_ONCE
+    generators = rng.spawn(TRIALS_PER_ROUND)
+    found: list[tuple[float, np.ndarray]] = [(inf, chosen)] * TRIALS_PER_ROUND
 
     def run(first: int, last: int) -> None:
         for n in range(first, last):
             trial = _trial(problem, chosen, generators[n])
             found[n] = problem.cost(trial)[0], trial
 
-    parallel_for(run, AT_ONCE)
+    parallel_for(run, TRIALS_PER_ROUND)
     return sorted(found, key=lambda one: one[0])
 
 
 def _trial(
-    problem: Problem, chosen: Bool[np.ndarray, " n"], rng: np.random.Generator
+    problem: PlacementProblem, chosen: Bool[np.ndarray, " n"], rng: np.random.Generator
 ) -> Bool[np.ndarray, " n"]:
     """Some seeds taken out and their place filled again."""
     nearest = _by_distance(problem, np.flatnonzero(chosen), rng)
@@ -95,7 +96,7 @@ def _trial(
 
 
 def _by_distance(
-    problem: Problem, seeded: Int[np.ndarray, " k"], rng: np.random.Generator
+    problem: PlacementProblem, seeded: Int[np.ndarray, " k"], rng: np.random.Generator
 ) -> Int[np.ndarray, " k"]:
     """The slots of seeds, nearest first to one of them."""
     centre = problem.slots.centre_B[seeded]
@@ -104,10 +105,10 @@ def _by_distance(
 
 
 def _seeds_anew(
-    problem: Problem, chosen: np.ndarray, nearest: np.ndarray, rng: np.random.Generator
+    problem: PlacementProblem, chosen: np.ndarray, nearest: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """Neighbouring seeds placed anew around one that stands anywhere between them."""
-    out = nearest[: rng.integers(FEWEST_SEEDS, MOST_SEEDS + 1)]
+    out = nearest[: rng.integers(MIN_SEEDS_OUT, MAX_SEEDS_OUT + 1)]
     part, around, others, start = _without(problem, chosen, out)
     free = part.free(start)
     if len(free):
@@ -117,21 +118,21 @@ def _seeds_anew(
 
 
 def _needles_anew(
-    problem: Problem, chosen: np.ndarray, nearest: np.ndarray, rng: np.random.Generator
+    problem: PlacementProblem, chosen: np.ndarray, nearest: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """Neighbouring needles without their seeds; the first of them comes back only where none does better."""
     track = problem.slots.track
-    tracks = list(dict.fromkeys(track[nearest].tolist()))[: rng.integers(1, MOST_NEEDLES + 1)]
+    tracks = list(dict.fromkeys(track[nearest].tolist()))[: rng.integers(1, MAX_NEEDLES_OUT + 1)]
     out = nearest[np.isin(track[nearest], tracks)]
     part, around, others, start = _without(problem, chosen, out)
-    first_shut = replace(part, shut=part.shut | (part.slots.track == tracks[0]))
+    first_shut = replace(part, closed=part.closed | (part.slots.track == tracks[0]))
     others[around] = descended(part, descended(first_shut, start))
     return others
 
 
 def _without(
-    problem: Problem, chosen: np.ndarray, out: np.ndarray
-) -> tuple[Problem, np.ndarray, np.ndarray, np.ndarray]:
+    problem: PlacementProblem, chosen: np.ndarray, out: np.ndarray
+) -> tuple[PlacementProblem, np.ndarray, np.ndarray, np.ndarray]:
     """The problem of the slots around seeds that are taken out; these slots; the seeds elsewhere, which stay;
     and the seeds around that are left in, to start from."""
     around = _within(problem, out)
@@ -142,10 +143,10 @@ def _without(
     return problem.part(around, others), around, others, left[around]
 
 
-def _within(problem: Problem, out: Int[np.ndarray, " k"]) -> Int[np.ndarray, " j"]:
+def _within(problem: PlacementProblem, out: Int[np.ndarray, " k"]) -> Int[np.ndarray, " j"]:
     """Slots around those that are taken out."""
     near = np.zeros(len(problem.slots), bool)
-    _mark_near(problem.slots.centre_B, out, AROUND_MM * AROUND_MM, near)
+    _mark_near(problem.slots.centre_B, out, REFILL_RADIUS_MM * REFILL_RADIUS_MM, near)
     return np.flatnonzero(near)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix, eye_array, hstack, vstack
 
-from planner.implant.seeding.descent import Problem
+from planner.implant.seeding.placement_problem import PlacementProblem
 
 POINTS = 500
 """Points of the programme: every so many of the problem's [U]."""
@@ -25,39 +25,39 @@ SOLVED, INFEASIBLE = 0, 2
 
 
 @dataclass(frozen=True)
-class Fewest:
+class FewestSeeds:
     """How few seeds would do, None where that is not known, and whether any number of them would."""
 
     seeds: int | None
     reachable: bool
 
 
-def fewest_seeds(problem: Problem, share: float, prescribed_gy: float, count: int) -> Fewest:
+def fewest_seeds(problem: PlacementProblem, share: float, prescribed_gy: float, count: int) -> FewestSeeds:
     """No fewer seeds bring `share` of every so many of the first `count` points to the prescribed dose."""
     points = np.arange(0, count, max(1, count // POINTS))
     n, m = len(problem.slots), len(points)
     if n == 0:
-        return Fewest(None, reachable=True)
+        return FewestSeeds(None, reachable=True)
     dose = np.minimum(problem.dose[problem.row][:, points].astype(float) / prescribed_gy, 1.0)
-    there = problem.there[points].astype(float) / prescribed_gy
+    dose_in_place = problem.dose_in_place[points].astype(float) / prescribed_gy
     reach = hstack([csr_matrix(-dose.T), eye_array(m)])
     enough = csr_matrix(np.concatenate([np.zeros(n), -np.ones(m)])[None])
-    apart = _windows(problem)
+    spacing = _windows(problem)
     answer = linprog(
         np.concatenate([np.ones(n), np.zeros(m)]),
-        A_ub=vstack([reach, enough, hstack([apart, csr_matrix((apart.shape[0], m))])]).tocsr(),
-        b_ub=np.concatenate([there, [-share * m], np.ones(apart.shape[0])]),
+        A_ub=vstack([reach, enough, hstack([spacing, csr_matrix((spacing.shape[0], m))])]).tocsr(),
+        b_ub=np.concatenate([dose_in_place, [-share * m], np.ones(spacing.shape[0])]),
         bounds=(0.0, 1.0),
         method="highs",
     )
     seeds = ceil(answer.fun - ROUNDING) if answer.status == SOLVED else None
-    return Fewest(seeds, reachable=answer.status != INFEASIBLE)
+    return FewestSeeds(seeds, reachable=answer.status != INFEASIBLE)
 
 
-def _windows(problem: Problem) -> csr_matrix:
+def _windows(problem: PlacementProblem) -> csr_matrix:
     """Rows of slots of which one at most holds a seed: those that follow a slot within the spacing."""
     slots = problem.slots
-    spacing = problem.apart.same_track_mm
+    spacing = problem.spacing.same_track_mm
     at = [
         (row, int(other))
         for row in range(len(slots))

@@ -18,10 +18,10 @@ import numpy as np
 
 from anatomy.runtime.jit import jit, jit_inline
 
-SLACK = np.float32(0.03)
+COLD_SLACK = np.float32(0.03)
 """Cold points cost until they have this much more than asked for: points between the samples are colder
 [U]."""
-UNIT = 1 << 15
+COST_UNIT = 1 << 15
 """A point's cost of 1. Sums of 60,000 points stay within int32, which loops add several of at a time: a point
 costs (1 + SLACK)^2 at the most."""
 
@@ -40,12 +40,12 @@ class GoalTable(NamedTuple):
 
 
 @jit_inline
-def _cold(dose, row, wanted):  # type: ignore[no-untyped-def]
+def _cold_points(dose, row, wanted):  # type: ignore[no-untyped-def]
     """How many points get less than wanted, and what their lack costs in all."""
     few = np.int32(0)
     lack = np.int32(0)
-    enough = wanted * (np.float32(1.0) + SLACK)
-    scale = np.float32(UNIT) / (wanted * wanted)
+    enough = wanted * (np.float32(1.0) + COLD_SLACK)
+    scale = np.float32(COST_UNIT) / (wanted * wanted)
     for i in range(dose.shape[0]):
         x = dose[i] + row[i]
         t = enough - x
@@ -56,12 +56,12 @@ def _cold(dose, row, wanted):  # type: ignore[no-untyped-def]
 
 
 @jit_inline
-def _hot(dose, row, allowed):  # type: ignore[no-untyped-def]
+def _hot_points(dose, row, allowed):  # type: ignore[no-untyped-def]
     """How many points get the allowed dose or more, and what their excess costs in all."""
     many = np.int32(0)
     excess = np.int32(0)
     half = np.float32(0.5) * allowed
-    scale = np.float32(UNIT) / allowed
+    scale = np.float32(COST_UNIT) / allowed
     for i in range(dose.shape[0]):
         x = dose[i] + row[i]
         t = x - allowed
@@ -78,13 +78,13 @@ def _goal_cost(goals, g, dose, row):  # type: ignore[no-untyped-def]
     first, last = goals.first[g], goals.last[g]
     count = max(last - first, 1)
     if goals.sense[g] > 0:
-        wrong, by = _cold(dose[first:last], row[first:last], goals.dose_gy[g])
+        wrong, by = _cold_points(dose[first:last], row[first:last], goals.dose_gy[g])
         short = wrong - (1.0 - goals.share[g]) * count
     else:
-        wrong, by = _hot(dose[first:last], row[first:last], goals.dose_gy[g])
+        wrong, by = _hot_points(dose[first:last], row[first:last], goals.dose_gy[g])
         short = wrong - goals.share[g] * count
     missed = goals.missed_cost[g] * short / count if short > 0.0 else 0.0
-    return goals.slope_cost[g] * (by / UNIT) / count, missed
+    return goals.slope_cost[g] * (by / COST_UNIT) / count, missed
 
 
 @jit

@@ -1,110 +1,94 @@
-"""Problems: what is asked of seeds on any slots, seen at few points or at many, and whether it is met."""
+"""Placement problem: what seeds are chosen for on given slots, and what a choice of slots costs."""
 
-from functools import cache
+from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Bool, Float, Float32, Int
 
-from anatomy.geometry.frames import Grid
-from anatomy.geometry.masks import VoxelMask
-from anatomy.scene import Scene
-from planner.dose.dvh import dose_covering_percent, dose_volume, volume_percent_at
-from planner.dose.sampling import SamplePoints, sampled
-from planner.dose.tg43.in_seed import doses_outside, in_seed
-from planner.dose.tg43.seed_dose import SeedDose
-from planner.implant.seeding.aim_points import AimPoints, aim_points
-from planner.implant.seeding.descent import Problem
-from planner.implant.seeding.goals import goal_table, missing
-from planner.implant.seeding.slots import Slots, apart_of
-from planner.records.request import GivenSeed, Prescription, Request
+from planner.implant.seeding.descent_kernel import SlotTable
+from planner.implant.seeding.goal_cost_kernel import GoalTable, cost_with
+from planner.implant.seeding.slots import SeedSpacing, Slots
 
-SOME, MANY = 2_000, 6_000
-"""Points of the PTV that seeds are placed by: while needles are exchanged, and to the millimetre [U]."""
-JUDGED_STEP_MM = 0.8
-"""A set is judged on samples this far apart: a seed's diameter [U]."""
-SPARE_PERCENT = 0.1
-"""What is kept of each share when a set is judged: finer samples differ by less [U]."""
+SEED_COST = 0.0015
+"""What a seed costs beside points on the wrong side: enough that none is left that helps next to nothing
+[U]."""
 
 
-class Problems:
-    """Makes problems of seeds on slots for one prescription, and judges what comes out on samples of its
-    own."""
+@dataclass(frozen=True, eq=False)
+class PlacementProblem:
+    """What seeds are chosen for: goals, n slots, doses at all points of which each slot has a `row`, the dose
+    that is `dose_in_place` already (m,) [Gy], how far apart seeds must stand, and slots that are shut.
 
-    def __init__(
-        self, scene: Scene, request: Request, prescription: Prescription, ptv: VoxelMask, dose: SeedDose
-    ) -> None:
-        self._scene, self._request, self._prescription, self._dose = scene, request, prescription, dose
-        self._given = request.needle_set.given_seeds
-        self._points = cache(lambda count, in_hand: self._seen(ptv, count, in_hand))
-        self._judged: SamplePoints = sampled(ptv, scene.grid, JUDGED_STEP_MM)
+    Where tracks are still to be chosen: what the first seed on each costs (t,), and which tracks cannot both
+    have seeds (t, t).
+    """
+
+    goals: GoalTable
+    slots: Slots
+    dose: Float32[np.ndarray, "r m"]
+    row: Int[np.ndarray, " n"]
+    dose_in_place: Float32[np.ndarray, " m"]
+    spacing: SeedSpacing
+    closed: Bool[np.ndarray, " n"]
+    track_cost: Float[np.ndarray, " t"]
+    conflicts: Bool[np.ndarray, "t t"]
+
+    def dose_of(self, chosen: Bool[np.ndarray, " n"]) -> Float32[np.ndarray, " m"]:
+        """The dose of the chosen slots and what is there, always summed in the same order. [Gy]"""
+        total = self.dose_in_place.astype(float)
+        for row in np.flatnonzero(chosen):
+            total += self.dose[self.row[row]]
+        return total.astype(np.float32)
+
+    def cost(self, chosen: Bool[np.ndarray, " n"]) -> tuple[float, float]:
+        """What the chosen slots cost, seeds included, and how much of that is for goals missed."""
+        dose = self.dose_of(chosen)
+        total, missed = cost_with(self.goals, dose, np.zeros_like(dose))
+        return total + SEED_COST * int(chosen.sum()) + float(
+            self.track_cost[self.tracks(chosen)].sum()
+        ), missed
+
+    def tracks(self, chosen: Bool[np.ndarray, " n"]) -> Int[np.ndarray, " k"]:
+        """Tracks with a chosen slot."""
+        return np.unique(self.slots.track[chosen])
+
+    def free(self, chosen: Bool[np.ndarray, " n"]) -> Int[np.ndarray, " k"]:
+        """Slots where one more seed may stand."""
+        excluded = self.conflicts[self.tracks(chosen)].any(axis=0)
+        clear = self.slots.clear_of(chosen, self.spacing) & ~self.closed
+        return np.flatnonzero(clear & ~excluded[self.slots.track])
 
     @property
-    def anything_given(self) -> bool:
-        """Whether seeds are in place already."""
-        return bool(self._given)
-
-    def on(self, slots: Slots, tracks: int, count: int, in_hand: float) -> Problem:
-        """The problem of seeds on slots of a number of tracks, seen at `count` points of the PTV. Its goals
-        are aimed at with a share `in_hand`."""
-        points, there = self._points(count, in_hand)
-        return Problem(
-            goals=goal_table(points.goals),
-            slots=slots,
-            dose=self._dose.matrix(points.points_B, slots.centre_B, slots.axis_B),
-            row=np.arange(len(slots)),
-            there=there,
-            apart=apart_of(self._request),
-            shut=self._taken(slots),
-            opening=np.zeros(tracks),
-            conflicts=np.zeros((tracks, tracks), bool),
+    def slot_table(self) -> SlotTable:
+        """The slots as the kernel takes them."""
+        return SlotTable(
+            self.dose,
+            self.row,
+            self.dose_in_place,
+            self.slots.track,
+            self.slots.centre_B,
+            self.closed,
+            self.track_cost,
+            self.conflicts,
+            self.spacing.same_track_mm**2,
+            self.spacing.any_track_mm**2,
         )
 
-    def _seen(self, ptv: VoxelMask, count: int, in_hand: float) -> tuple[AimPoints, np.ndarray]:
-        points = aim_points(self._scene, ptv, self._prescription, count, in_hand)
-        there = self._dose.total(self._scene.grid.to_patient(points.points_B), self._given)
-        return points, there.astype(np.float32)
-
-    def _taken(self, slots: Slots) -> np.ndarray:
-        """Slots too near to a seed that was given."""
-        taken = np.zeros(len(slots), bool)
-        for seed in self._given:
-            centre_B = self._scene.grid.to_box(np.array(seed.position_mm, float))
-            taken |= np.linalg.norm(slots.centre_B - centre_B, axis=1) < self._dose.source.seed_length_mm
-        return taken
-
-    def good(self, seeds: Slots) -> bool:
-        """Whether seeds, with the given ones, meet all goals: those of the PTV on the samples that sets are
-        judged by, where inside a seed every dose is reached, as in the plan."""
-        every = [*self._given, *_in_place(self._scene.grid, seeds)]
-        return self._organs_spared(every) and self._ptv_treated(every)
-
-    def _ptv_treated(self, seeds: list[GivenSeed]) -> bool:
-        points_P, rx, goals = self._judged.points_P, self._prescription.dose_gy, self._prescription.goals
-        centres = np.array([s.position_mm for s in seeds], float).reshape(-1, 3)
-        axes = np.array([s.axis or (0.0, 0.0, 0.0) for s in seeds], float).reshape(-1, 3)
-        source = self._dose.source
-        inside = in_seed(points_P, centres, axes, source.seed_length_mm, source.seed_diameter_mm)
-        doses = doses_outside(self._dose.total(points_P, seeds), inside)
-        volume = dose_volume(doses, self._judged.weights_mm3)
-        return (
-            volume_percent_at(volume, rx) >= min(100.0, goals.v100_percent + SPARE_PERCENT)
-            and dose_covering_percent(volume, 90.0 + SPARE_PERCENT) >= self._prescription.d90_goal_gy
-            and volume_percent_at(volume, 1.5 * rx) <= max(0.0, goals.v150_percent - SPARE_PERCENT)
-            and volume_percent_at(volume, 2.0 * rx) <= max(0.0, goals.v200_percent - SPARE_PERCENT)
+    def part(self, rows: Int[np.ndarray, " k"], others: Bool[np.ndarray, " n"]) -> "PlacementProblem":
+        """The problem of seeds on some of the slots, beside `others` that stay in slots elsewhere."""
+        track_cost = self.track_cost.copy()
+        track_cost[self.tracks(others)] = 0.0
+        closed = np.ones(len(others), bool)
+        closed[self.free(others)] = False
+        return replace(
+            self,
+            slots=self.slots.take(rows),
+            row=self.row[rows],
+            dose_in_place=self.dose_of(others),
+            closed=closed[rows],
+            track_cost=track_cost,
         )
 
-    def _organs_spared(self, seeds: list[GivenSeed]) -> bool:
-        points, _ = self._points(SOME, 0.0)
-        goals = [goal for goal in points.goals if not goal.at_least and goal.first > 0]
-        doses = (
-            self._dose.total(self._scene.grid.to_patient(points.points_B), seeds) if goals else np.empty(0)
-        )
-        return not missing(goals, doses).any()
-
-
-def _in_place(grid: Grid, seeds: Slots) -> list[GivenSeed]:
-    centres, axes = grid.to_patient(seeds.centre_B), grid.vectors_to_patient(seeds.axis_B)
-    return [GivenSeed(_point(c), _point(a)) for c, a in zip(centres, axes, strict=True)]
-
-
-def _point(row: np.ndarray) -> tuple[float, float, float]:
-    return float(row[0]), float(row[1]), float(row[2])
+    def none(self) -> Bool[np.ndarray, " n"]:
+        """No slot chosen."""
+        return np.zeros(len(self.slots), bool)

@@ -17,17 +17,17 @@ ROUNDING_MM = 1e-6
 
 
 @dataclass(frozen=True)
-class Apart:
+class SeedSpacing:
     """How far apart the centres of seeds stand at least: on one track, and on any two. [mm]"""
 
     same_track_mm: float
     any_track_mm: float
 
 
-def apart_of(request: Request) -> Apart:
+def seed_spacing(request: Request) -> SeedSpacing:
     """As a request says, and its seeds are long, less rounding."""
     seed_mm = source_of(request).seed_length_mm
-    return Apart(max(request.seeds.min_spacing_mm, seed_mm) - ROUNDING_MM, seed_mm - ROUNDING_MM)
+    return SeedSpacing(max(request.seeds.min_spacing_mm, seed_mm) - ROUNDING_MM, seed_mm - ROUNDING_MM)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class Slots:
         """Some of the slots, by index or mask."""
         return Slots(self.track[rows], self.from_tip_mm[rows], self.centre_B[rows], self.axis_B[rows])
 
-    def clear_of(self, chosen: Bool[np.ndarray, " n"], apart: Apart) -> Bool[np.ndarray, " n"]:
+    def clear_of(self, chosen: Bool[np.ndarray, " n"], apart: SeedSpacing) -> Bool[np.ndarray, " n"]:
         """Slots where one more seed may stand beside the chosen ones."""
         free = ~chosen
         same2, any2 = apart.same_track_mm**2, apart.any_track_mm**2

@@ -1,1 +1,1 @@
-"""Verification of the dose: of every number of a dose report, from seeds and published tables."""
+"""Verification of the dose: every number of a dose report, from the seeds and published tables."""

@@ -21,18 +21,18 @@ ORGAN_GOALS = ("d0_1cc_gy", "d1cc_gy", "d2cc_gy")
 GOAL_NAMES = ("d90_gy", "v100_percent", "v150_percent", "v200_percent", *ORGAN_GOALS)
 
 Goal = tuple[str, str, bool, float, float]
-"""Structure, name, whether it is meant at least, what is wanted and what was reached."""
+"""Structure, name, whether the goal is a lower bound, its value, and the value reached."""
 
 
-def check_goals(claims: Claims, asked: Prescription, dose: DoseReport | Achieved) -> None:
-    """Every goal of the prescription is listed with what the doses say was reached, and no other."""
-    expected = {(goal[0], goal[1]): goal for goal in _goals(asked, dose)}
+def check_goals(claims: Claims, prescription: Prescription, dose: DoseReport | Achieved) -> None:
+    """Every goal of the prescription is listed, and no other, with the value that the stated doses reach."""
+    expected = {(goal[0], goal[1]): goal for goal in _goals(prescription, dose)}
     names = [(goal.structure, goal.name) for goal in dose.goals]
     listed = ", ".join(sorted(" ".join(name) for name in names))
     wanted = ", ".join(sorted(" ".join(name) for name in expected))
     claims.same("the goals are those of the prescription", "goals", listed, wanted)
     reported = {organ.structure for organ in dose.organs}
-    missing = ", ".join(sorted(set(asked.organ_goals) - reported)) or "none"
+    missing = ", ".join(sorted(set(prescription.organ_goals) - reported)) or "none"
     claims.same("organs with a goal that have no dose", "goals", "none", missing)
     for goal in dose.goals:
         subject = f"goal {goal.name} of {goal.structure}"
@@ -40,45 +40,45 @@ def check_goals(claims: Claims, asked: Prescription, dose: DoseReport | Achieved
             continue
         _, _, at_least, aim, reached = expected[goal.structure, goal.name]
         direction, other = ("at least" if g else "at most" for g in (goal.at_least, at_least))
-        claims.same("which way the goal is meant", subject, direction, other)
-        claims.equal("what the goal asks for", subject, goal.wanted, aim, RATIO)
-        claims.equal("what was reached", subject, goal.reached, reached, RATIO)
+        claims.same("direction of the goal", subject, direction, other)
+        claims.equal("value of the goal", subject, goal.wanted, aim, RATIO)
+        claims.equal("value reached", subject, goal.reached, reached, RATIO)
         met = reached >= aim if at_least else reached <= aim
-        said, found = ("met" if g else "not met" for g in (goal.met, met))
-        claims.same("whether the goal is met", subject, said, found)
+        stated, expected_result = ("met" if g else "not met" for g in (goal.met, met))
+        claims.same("whether the goal is met", subject, stated, expected_result)
 
 
-def _goals(asked: Prescription, dose: DoseReport | Achieved) -> Iterator[Goal]:
-    goals, target = asked.goals, dose.target
-    yield PTV, "d90_gy", True, asked.d90_goal_gy, target.d90_gy
+def _goals(prescription: Prescription, dose: DoseReport | Achieved) -> Iterator[Goal]:
+    goals, target = prescription.goals, dose.target
+    yield PTV, "d90_gy", True, prescription.d90_goal_gy, target.d90_gy
     yield PTV, "v100_percent", True, goals.v100_percent, target.v100_percent
     yield PTV, "v150_percent", False, goals.v150_percent, target.v150_percent
     yield PTV, "v200_percent", False, goals.v200_percent, target.v200_percent
     organs = {organ.structure: organ for organ in dose.organs}
-    for name, goal in asked.organ_goals.items():
+    for name, goal in prescription.organ_goals.items():
         for part in ORGAN_GOALS:
             most = getattr(goal, part)
             if most is not None:
-                # What there is less of than is asked about is held by the next smaller volume's dose.
+                # For an organ that is smaller than the goal's volume, the next smaller volume is used.
                 smaller = ORGAN_GOALS[: ORGAN_GOALS.index(part) + 1]
-                told = [getattr(organs.get(name), one, None) for one in smaller]
-                yield name, part, False, most, min((dose for dose in told if dose is not None), default=0.0)
+                doses = [getattr(organs.get(name), one, None) for one in smaller]
+                yield name, part, False, most, min((gy for gy in doses if gy is not None), default=0.0)
 
 
-def check_bed(claims: Claims, asked: Prescription, dose: DoseReport, source: Source) -> None:
+def check_bed(claims: Claims, prescription: Prescription, dose: DoseReport, source: Source) -> None:
     """BED of external beams and of the PTV's D90."""
-    bed, ask, prior = dose.bed, asked.bed, asked.prior_external
+    bed, model, prior = dose.bed, prescription.bed, prescription.prior_external
     for tissue, alpha_beta, stated in (
-        ("target", ask.alpha_beta_target_gy, bed.external_target_gy),
-        ("organs", ask.alpha_beta_organ_gy, bed.external_organ_gy),
+        ("target", model.alpha_beta_target_gy, bed.external_target_gy),
+        ("organs", model.alpha_beta_organ_gy, bed.external_organ_gy),
     ):
         before = 0.0
         if prior is not None:
             each = prior.dose_gy / prior.fractions
             before = prior.fractions * each * (1.0 + each / alpha_beta)
         claims.equal("BED of external beams", f"BED of {tissue}", stated, before, RATIO * max(1.0, before))
-    repair, decay = log(2.0) * 24.0 / ask.repair_half_time_h, log(2.0) / source.half_life_d
-    d90, alpha_beta = dose.target.d90_gy, ask.alpha_beta_target_gy
+    repair, decay = log(2.0) * 24.0 / model.repair_half_time_h, log(2.0) / source.half_life_d
+    d90, alpha_beta = dose.target.d90_gy, model.alpha_beta_target_gy
     both = d90 * (1.0 + d90 * decay / ((repair + decay) * alpha_beta)) + bed.external_target_gy
     claims.equal("D90 as BED", "BED of target", bed.target_d90_gy, both, RATIO * max(1.0, both))
     eqd2 = bed.target_d90_gy / (1.0 + 2.0 / alpha_beta)

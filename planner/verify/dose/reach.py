@@ -1,9 +1,9 @@
-"""Where a dose can be reached at all: cubes about seeds that hold every place that gets it.
+"""Where a dose can be reached: cubes around the seeds that contain every place that gets it.
 
-+-------+---+-+-+      At r and beyond a seed gives no more than M(r), over all directions. A cube whose
-|       |   |#|#|      middle lies d from a seed, and w from its own corners, gets no more from it than
-|       +-+-+#+#+      M(d - w): where these do not add up to the dose, none of the cube gets it. The rest
-|       |#|#|#|#|      is divided and looked at again.
++-------+---+-+-+      At a distance of r or more, a seed gives no more than M(r), over all directions. A
+|       |   |#|#|      cube whose centre is at a distance d from a seed, and w from its own corners, gets no
+|       +-+-+#+#+      more from this seed than M(d - w). If these doses do not add up to the level, no place
+|       |#|#|#|#|      of the cube gets it. The other cubes are divided, and the parts are tested again.
 +-------+-+-+-+-+
 """
 
@@ -14,23 +14,25 @@ import numpy as np
 from jaxtyping import Float
 
 from anatomy.geometry.frames import Grid
-from planner.verify.dose.all_seeds import Planted
+from planner.verify.dose.seed_doses import SeedDoses
 
 SIDES_MM = (16.0, 8.0, 4.0, 2.0)
-"""Sides of the cubes, from first to last [U]."""
+"""Sides of the cubes, from the first division to the last [U]."""
 ENOUGH = 20_000
-"""So many cubes are not divided any more: a low dose is reached far and wide [U]."""
+"""This many cubes are not divided further: a low dose reaches far [U]."""
 FARTHEST_MM = 500.0
-"""Nothing is looked for farther from all seeds."""
+"""Places farther from all seeds are not searched."""
 _RADII_MM = np.geomspace(0.1, FARTHEST_MM, 600)
 _ANGLES = np.radians(np.arange(0.0, 91.0, 1.0))
 _AT_ONCE = 2_000_000
-"""Pairs of a cube and a seed at a time."""
+"""Pairs of a cube and a seed that are computed at a time."""
 _HALVES = np.array(list(product((-0.25, 0.25), repeat=3)))
 
 
-def cubes_that_may_get(dose_gy: float, seeds: Planted, grid: Grid) -> tuple[Float[np.ndarray, "n 3"], float]:
-    """Middles in B, and the side, of equal cubes that hold every place with the dose or more. [mm]"""
+def cubes_that_may_get(
+    dose_gy: float, seeds: SeedDoses, grid: Grid
+) -> tuple[Float[np.ndarray, "n 3"], float]:
+    """Centres in B, and the side, of equal cubes that contain every place with at least the dose. [mm]"""
     most = _most_beyond(seeds)
     centres_B = grid.to_box(seeds.centres_P)
     side = SIDES_MM[0]
@@ -48,13 +50,14 @@ def cubes_that_may_get(dose_gy: float, seeds: Planted, grid: Grid) -> tuple[Floa
     return middles, side
 
 
-def _most_beyond(seeds: Planted) -> Float[np.ndarray, " n"]:
-    """The most that one seed gives at each of the radii or beyond, known axis or not; it falls. [Gy]"""
+def _most_beyond(seeds: SeedDoses) -> Float[np.ndarray, " n"]:
+    """The most dose that one seed gives at each of the radii or beyond, with its axis known or not. It falls
+    with the radius. [Gy]"""
     r, theta = np.meshgrid(_RADII_MM, _ANGLES, indexing="ij")
     points = np.stack([r * np.sin(theta), np.zeros_like(r), r * np.cos(theta)], axis=-1).reshape(-1, 3)
     at_origin, along = np.zeros((1, 3)), np.array([[0.0, 0.0, 1.0]])
-    known = Planted(seeds.source, seeds.strength_u, at_origin, along).doses(points)
-    unknown = Planted(seeds.source, seeds.strength_u, at_origin, 0.0 * along).doses(points)
+    known = SeedDoses(seeds.source, seeds.strength_u, at_origin, along).doses(points)
+    unknown = SeedDoses(seeds.source, seeds.strength_u, at_origin, 0.0 * along).doses(points)
     most = np.maximum(known, unknown).reshape(r.shape).max(axis=1)
     return np.asarray(np.maximum.accumulate(most[::-1])[::-1])
 
@@ -66,9 +69,9 @@ def _that_may(
     centres_B: Float[np.ndarray, "m 3"],
     most: Float[np.ndarray, " r"],
 ) -> Float[np.ndarray, "k 3"]:
-    """Those of the cubes that may get the dose somewhere."""
+    """The cubes in which some place may get the dose."""
     corner, at_once = 0.5 * np.sqrt(3.0) * side_mm, max(1, _AT_ONCE // len(centres_B))
-    # What a seed gives at the last radius that is not beyond the cube's nearest corner; nearer, anything.
+    # The dose at the last radius that is not beyond the cube's nearest corner; nearer than that, no bound.
     steps = np.append(inf, most)
     kept = [np.empty((0, 3))]
     for first in range(0, len(middles_B), at_once):

@@ -1,4 +1,4 @@
-"""Claims on the seeds' kind and strength: the model asked for, and its strength on the day of the implant.
+"""Claims on the model and strength of the seeds: those of the request, on the day of the implant.
 
 mCi of apparent activity  x  U for each mCi  x  2^(-days / half-life)  =  air-kerma strength
 """
@@ -19,27 +19,31 @@ U_PER_MCI = {"I-125": 1.270, "Pd-103": 1.293}
 
 
 @dataclass(frozen=True)
-class Strong:
+class SeedStrength:
     """A source, and each seed's air-kerma strength on the day of the implant."""
 
     source: Source
     strength_u: float
 
 
-def strong_of(request: Request) -> Strong:
-    """What a request's seeds are. Its model must be known, as `check_numbers` makes sure."""
+def seed_strength(request: Request) -> SeedStrength:
+    """Source and strength of a request's seeds. Its model must be known, which `check_numbers` ensures."""
     source = source_of(request)
     fresh = request.seeds.activity_mci * U_PER_MCI[source.nuclide]
-    return Strong(source, fresh * 0.5 ** (request.seeds.decay_days / source.half_life_d))
+    return SeedStrength(source, fresh * 0.5 ** (request.seeds.decay_days / source.half_life_d))
 
 
-def check_strength(claims: Claims, plan: Plan, asked: Prescription, dose: DoseReport) -> Strong:
-    """What the dose is of and for."""
-    strong = strong_of(plan.request)
+def check_strength(claims: Claims, plan: Plan, prescription: Prescription, dose: DoseReport) -> SeedStrength:
+    """Medium, prescribed dose, source and strength of a dose report."""
+    strength = seed_strength(plan.request)
     claims.same("medium", SUBJECT, dose.medium, MEDIUM)
-    claims.equal("prescribed dose", SUBJECT, dose.prescribed_gy, asked.dose_gy, RATIO)
-    claims.same("source", SUBJECT, dose.source, strong.source.name)
+    claims.equal("prescribed dose", SUBJECT, dose.prescribed_gy, prescription.dose_gy, RATIO)
+    claims.same("source", SUBJECT, dose.source, strength.source.name)
     claims.equal(
-        "air-kerma strength", SUBJECT, dose.air_kerma_strength_u, strong.strength_u, RATIO * strong.strength_u
+        "air-kerma strength",
+        SUBJECT,
+        dose.air_kerma_strength_u,
+        strength.strength_u,
+        RATIO * strength.strength_u,
     )
-    return strong
+    return strength

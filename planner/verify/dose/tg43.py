@@ -1,11 +1,10 @@
-"""The dose at a point by the direct TG-43 sum: every seed by the formula, nothing from a kernel or a table of
-doses.
+"""The dose at a point by the direct TG-43 sum: the formula for every seed, without a table of doses.
 
     dose = sum over seeds of  S_K Lambda  G / G0  g(r)  F(r, theta)  x  half-life / ln 2
 
 AAPM TG-43U1 (Rivard 2004, 10.1118/1.1646040), eqs. 1, 4 and 11. All lengths here are cm, as in the tables.
-Angles are taken between vectors; the line is seen under the difference of the directions to its two ends,
-not folded; near the axis the formula's limit serves.
+The angle beta under which a point sees the active line is the difference of the directions to its two ends.
+Near the axis, the formula's limit is used.
 """
 
 from itertools import pairwise
@@ -21,12 +20,12 @@ _HOURS_PER_DAY = 24.0
 _GY_PER_CGY = 0.01
 
 _NEAR_AXIS = 1e-4
-"""Where sin theta is below this, the directions to the line's ends agree to so many digits that the limit on
-the axis is nearer to the truth: to about 1e-8."""
+"""Where sin theta is below this, the directions to the line's ends are so nearly equal that the limit on the
+axis is more accurate: to about 1e-8."""
 
 _SIMPSON_PARTS = 8
-"""Parts of each interval between F's angles. The mean over directions is then right to 2e-6 beyond 2.5 mm,
-and to 1e-4 anywhere."""
+"""Parts of each interval between the angles of F. The mean over directions is then accurate to 2e-6 beyond
+2.5 mm, and to 1e-4 anywhere."""
 
 
 def direct_dose_gy(
@@ -38,8 +37,8 @@ def direct_dose_gy(
 ) -> float:
     """Dose at a point until all seeds have decayed, each of `strength_u` at the implant. [Gy]
 
-    `axes` need not be of unit length; None where they are not known, which means the 1D formalism. Inside a
-    seed dose is capped at its value on the capsule's side.
+    `axes` need not have unit length; None, if they are not known, means the 1D formalism. Inside a seed, the
+    dose is capped at its value on the capsule's side.
     """
     to_point = (point_mm - seeds_mm) * _CM_PER_MM
     capsule_cm = _CM_PER_MM * source.seed_diameter_mm / 2
@@ -51,8 +50,8 @@ def direct_dose_gy(
         units = axes / np.sqrt(np.einsum("ij,ij->i", axes, axes))[:, None]
         z = np.einsum("ij,ij->i", to_point, units)
         rho = np.linalg.norm(np.cross(units, to_point), axis=1)
-        beside = np.abs(z) <= _CM_PER_MM * source.seed_length_mm / 2
-        rho[beside] = np.maximum(rho[beside], capsule_cm)
+        at_side = np.abs(z) <= _CM_PER_MM * source.seed_length_mm / 2
+        rho[at_side] = np.maximum(rho[at_side], capsule_cm)
         r = np.sqrt(z**2 + rho**2)
         theta = np.arctan2(rho, z)
         rates = _line(source, r, theta) * _radial(source, r) * _anisotropy(source, r, theta)
@@ -74,7 +73,7 @@ def _line(source: Source, r: np.ndarray, theta: np.ndarray) -> np.ndarray:
 
 
 def _radial(source: Source, r: np.ndarray) -> np.ndarray:
-    """g_L(r): straight lines in its logarithm, the last one drawn on, the first value held."""
+    """g_L(r): linear in its logarithm, extrapolated beyond the last radius, constant before the first."""
     radii, g = source.radial
     logs = [log(v) for v in g]
     far = radii[-1] + 1e3
@@ -83,7 +82,7 @@ def _radial(source: Source, r: np.ndarray) -> np.ndarray:
 
 
 def _anisotropy(source: Source, r: np.ndarray, theta: np.ndarray) -> np.ndarray:
-    """F(r, theta), theta in radians from 0 to pi: first along each radius, then between the two radii."""
+    """F(r, theta), theta in radians from 0 to pi: interpolated in theta first, then between two radii."""
     radii, angles, table = source.anisotropy
     folded = np.degrees(np.minimum(theta, pi - theta))
     by_radius = np.stack([np.interp(folded, angles, row) for row in table])
@@ -94,7 +93,8 @@ def _anisotropy(source: Source, r: np.ndarray, theta: np.ndarray) -> np.ndarray:
 
 
 def _between(nodes: tuple[float, ...], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The last node at or below each x, but one with a successor; and x's part of the way to that."""
+    """Index of the last node at or below each x, at most the last but one; and x's part of the way to the
+    next node, from 0 to 1."""
     inner = np.array(nodes[1:-1])
     low = (x[:, None] >= inner).sum(axis=1)
     ends = np.array(nodes)
@@ -103,7 +103,8 @@ def _between(nodes: tuple[float, ...], x: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def _mean_over_directions(source: Source, r: np.ndarray) -> np.ndarray:
-    """phi_an(r), from its table or as the mean of G F over all directions, by G at 90 degrees (eq. 12)."""
+    """phi_an(r), from its table, or as the mean of G F over all directions divided by G at 90 degrees
+    (eq. 12)."""
     if source.phi_an is not None:
         return np.asarray(np.interp(r, *source.phi_an))
     theta, weights = _simpson(source.anisotropy.theta_deg)
@@ -116,10 +117,10 @@ def _mean_over_directions(source: Source, r: np.ndarray) -> np.ndarray:
 
 
 def _simpson(angles_deg: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Angles, and weights with which their values add up to an integral over theta to 90 degrees. [rad]
+    """Nodes and weights for an integral over theta from 0 to 90 degrees. [rad]
 
-    Simpson's rule between the angles of F, where it has kinks, in x = sqrt(theta): near r = L / 2 there is a
-    step on the axis, where x packs them closest. d theta = 2 x dx.
+    Simpson's rule between the angles of F, where F has kinks, in x = sqrt(theta), with d theta = 2 x dx. Near
+    r = L / 2 the integrand has a step on the axis, where nodes in x are densest.
     """
     pattern = np.array([1.0, *[4.0, 2.0] * (_SIMPSON_PARTS // 2 - 1), 4.0, 1.0])
     nodes, weights = [], []

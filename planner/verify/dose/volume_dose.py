@@ -1,4 +1,4 @@
-"""Claims on doses in volumes: D and V of what is treated, the hottest cm3 of organs, and their histograms."""
+"""Claims on doses in volumes: D and V values of PTV and GTV, the hottest cm3 of organs, and histograms."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -7,46 +7,49 @@ from math import ceil, inf, isfinite
 import numpy as np
 from scipy.spatial import cKDTree
 
-from anatomy.geometry.frames import Grid
+from anatomy.geometry.frames import MM3_PER_CC, Grid
 from anatomy.geometry.masks import VoxelMask
 from planner.records.dose import DvhCurve, OrganDose, TargetDose, VolumeDose
 from planner.verify.claims import Claims
-from planner.verify.dose.alike import off_in
-from planner.verify.dose.all_seeds import Planted
-from planner.verify.dose.coldest import Coldest
-from planner.verify.dose.dvh import CC_MM3, Recomputed, SampledDoses, sampled_doses
+from planner.verify.dose.coldest import ColdestBounds
+from planner.verify.dose.dvh import Recomputed, SampledDoses, sampled_doses
+from planner.verify.dose.grid_alignment import alignment_error_in
+from planner.verify.dose.seed_doses import SeedDoses
 from planner.verify.geometry.voxels import voxels_of
 from planner.verify.tolerances import DOSE, DOSE_GY, RATIO
 
 TREATED_POINTS, ORGAN_POINTS = 100_000, 20_000
-"""Points of a volume to treat, and of an organ, at most [U]."""
+"""Most points of a target volume, and of an organ [U]."""
 TREATED_PART_MM, ORGAN_PART_MM = 0.5, 1.0
 TREATED_PART_MM3, ORGAN_PART_MM3 = TREATED_PART_MM**3, ORGAN_PART_MM**3
-"""Side and volume of what a sample of a plan stands for at most, near seeds."""
+"""Largest side and volume of the part that a plan's sample stands for, near seeds."""
 NEAR_MM = 30.0
-"""So far from a seed voxels of organs are divided into such parts; beyond, each is one sample."""
+"""Within this distance of a seed, voxels of organs are divided into such parts. Beyond, each is one
+sample."""
 FEW_VOXELS = 50_000
-"""A mask of more is taken to reach farther [U]."""
+"""A mask of more voxels is assumed to reach farther than that [U]."""
 D90_PERCENT = 90.0 - 1e-7
-"""Shares are quotients of sums of volumes: what is 90 % but for their rounding is."""
+"""A share that is 90 % except for rounding counts as 90 %: shares are quotients of sums of volumes."""
 LEVELS_PERCENT = range(0, 305, 5)
-"""Doses at which a histogram tells the share, in percent of the prescription [U]."""
+"""Dose levels of a histogram, in percent of the prescription [U]."""
 MANY_VOXELS = 1_000_000
 """Organs of more voxels may be sampled in blocks of them, far from seeds."""
 
 
-def sampled(mask: VoxelMask, grid: Grid, seeds: Planted, organ_voxels: int | None = None) -> SampledDoses:
-    """Doses at points of a mask, no more than the plan's own samples of it: of a volume to treat, or of an
-    organ of so many voxels, or part of it."""
+def sampled(mask: VoxelMask, grid: Grid, seeds: SeedDoses, organ_voxels: int | None = None) -> SampledDoses:
+    """Doses at points of a mask: no more points than the plan has samples.
+
+    The mask is a target volume, or, with `organ_voxels`, an organ of this many voxels or a part of it.
+    """
     count = points_of(mask, grid, seeds, organ_voxels)
-    found = sampled_doses(mask, grid, seeds.doses, count)
+    samples = sampled_doses(mask, grid, seeds.doses, count)
     part = TREATED_PART_MM if organ_voxels is None else ORGAN_PART_MM
-    off_mm3 = off_in([mask], grid, seeds, part)
-    return replace(found, highest_gy=seeds.highest_outside_gy, off_mm3=off_mm3)
+    off_mm3 = alignment_error_in([mask], grid, seeds, part)
+    return replace(samples, highest_gy=seeds.highest_outside_gy, off_mm3=off_mm3)
 
 
-def points_of(mask: VoxelMask, grid: Grid, seeds: Planted, organ_voxels: int | None = None) -> int:
-    """How many points `sampled` takes."""
+def points_of(mask: VoxelMask, grid: Grid, seeds: SeedDoses, organ_voxels: int | None = None) -> int:
+    """Number of points that `sampled` takes."""
     voxel = grid.voxel_volume_mm3
     part, most = TREATED_PART_MM3, TREATED_POINTS
     if organ_voxels is not None:
@@ -56,7 +59,7 @@ def points_of(mask: VoxelMask, grid: Grid, seeds: Planted, organ_voxels: int | N
     return max(1, min(most, int(mask.count * voxel / part)))
 
 
-def _near(mask: VoxelMask, grid: Grid, seeds: Planted) -> bool:
+def _near(mask: VoxelMask, grid: Grid, seeds: SeedDoses) -> bool:
     """Whether all of a small mask lies within NEAR_MM of seeds."""
     if mask.count > FEW_VOXELS or not len(seeds.centres_P):
         return False
@@ -69,24 +72,26 @@ def check_treated(
     claims: Claims,
     name: str,
     stated: VolumeDose | TargetDose,
-    found: SampledDoses,
-    least: Coldest,
+    samples: SampledDoses,
+    bounds: ColdestBounds,
     prescribed_gy: float,
 ) -> None:
-    """D90, D100 and V100 to V200 of the PTV or the GTV. D100 is the dose of one sample."""
-    subject, cc = f"dose in the {name}", found.volume_mm3 / CC_MM3
+    """D90, D100 and V100 to V200 of PTV or GTV. D100 is the dose of one sample."""
+    subject, cc = f"dose in the {name}", samples.volume_mm3 / MM3_PER_CC
     claims.equal("volume", subject, stated.volume_cc, cc, RATIO * max(1.0, cc))
-    check_within(claims, "D90", subject, stated.d90_gy, outside_seeds(found.covering_percent(90.0), found))
-    off = DOSE * least.most if isfinite(least.most) else 0.0
-    claims.at_least("D100 is not overstated", subject, stated.d100_gy, least.most, off)
-    claims.at_most("D100 is not understated", subject, stated.d100_gy, least.least, DOSE * least.least)
+    check_within(
+        claims, "D90", subject, stated.d90_gy, outside_seeds(samples.covering_percent(90.0), samples)
+    )
+    off = DOSE * bounds.most if isfinite(bounds.most) else 0.0
+    claims.at_least("D100 is not overstated", subject, stated.d100_gy, bounds.most, off)
+    claims.at_most("D100 is not understated", subject, stated.d100_gy, bounds.least, DOSE * bounds.least)
     for part, percent in (
         (1.0, stated.v100_percent),
         (1.5, stated.v150_percent),
         (2.0, stated.v200_percent),
     ):
         name = f"V{100 * part:.0f}"
-        check_within(claims, name, subject, percent, found.percent_at(part * prescribed_gy), 100.0)
+        check_within(claims, name, subject, percent, samples.percent_at(part * prescribed_gy), 100.0)
 
 
 def check_organ(claims: Claims, stated: OrganDose, volume_cc: float, hot: SampledDoses) -> None:
@@ -95,42 +100,44 @@ def check_organ(claims: Claims, stated: OrganDose, volume_cc: float, hot: Sample
     claims.equal("volume", subject, stated.volume_cc, volume_cc, RATIO * max(1.0, volume_cc))
     for cc, dose in ((0.1, stated.d0_1cc_gy), (1.0, stated.d1cc_gy), (2.0, stated.d2cc_gy)):
         name = f"D{cc:g}cc"
-        # Rounding of volumes decides where an organ is just so large.
+        # For an organ of exactly this volume, rounding decides whether it has the dose.
         if abs(volume_cc - cc) > RATIO * cc:
-            stated_as, found_as = ("none" if none else "a dose" for none in (dose is None, volume_cc < cc))
-            claims.same(f"{name} where there is so much", subject, stated_as, found_as)
-        found = hot.hottest_cc(cc)
-        if dose is not None and found is not None:
-            check_within(claims, name, subject, dose, outside_seeds(found, hot))
+            stated_text, expected_text = (
+                "none" if none else "a dose" for none in (dose is None, volume_cc < cc)
+            )
+            claims.same(f"{name} where the organ is large enough", subject, stated_text, expected_text)
+        recomputed = hot.hottest_cc(cc)
+        if dose is not None and recomputed is not None:
+            check_within(claims, name, subject, dose, outside_seeds(recomputed, hot))
 
 
-def check_curve(claims: Claims, curve: DvhCurve, found: SampledDoses, prescribed_gy: float) -> None:
-    """A histogram: from all of the volume at no dose it falls, as samples do. Only the level at which the two
-    differ most, beyond what samples may, is told."""
+def check_curve(claims: Claims, curve: DvhCurve, samples: SampledDoses, prescribed_gy: float) -> None:
+    """A histogram falls from 100 % at 0 Gy, as the samples do. There is one check of its shares: at the level
+    where it exceeds the tolerance of the samples most."""
     subject = f"histogram of {curve.structure}"
     levels, shares = curve.dose_gy, curve.volume_percent
     lengths = (len(levels), len(shares))
     claims.equal("each level has its share", subject, float(lengths[0]), float(lengths[1]), 0.0)
     first = (levels[0], shares[0]) if min(lengths) else (inf, 0.0)
     claims.equal("the first level is no dose", subject, first[0], 0.0, 0.0)
-    claims.equal("all of the volume gets that", subject, first[1], 100.0, 100.0 * RATIO)
+    claims.equal("all of the volume gets the first level", subject, first[1], 100.0, 100.0 * RATIO)
     rising = all(a < b for a, b in pairwise(levels))
     falling = all(a >= b for a, b in pairwise(shares))
     wanted = [prescribed_gy * percent / 100.0 for percent in LEVELS_PERCENT]
     as_asked = len(levels) == len(wanted) and all(
         abs(a - b) <= RATIO * b for a, b in zip(levels, wanted, strict=True)
     )
-    said = "as they should be" if as_asked else f"{len(levels)} of another kind"
-    claims.holds("its levels", subject, f"{len(wanted)} to 300 %", said, as_asked)
+    kind = "as they should be" if as_asked else f"{len(levels)} of another kind"
+    claims.holds("its levels", subject, f"{len(wanted)} to 300 %", kind, as_asked)
     in_order = rising and falling
-    said = "in order" if in_order else "out of order"
-    claims.holds("levels rise and shares fall", subject, "in order", said, in_order)
+    order = "in order" if in_order else "out of order"
+    claims.holds("levels rise and shares fall", subject, "in order", order, in_order)
     worst, at = -inf, (0.0, Recomputed(0.0, 0.0, 0.0), 0.0)
     for level, share in zip(levels[1:], shares[1:], strict=False):
-        there = found.percent_at(level)
-        beyond = max(share - there.most, there.least - share)
+        recomputed = samples.percent_at(level)
+        beyond = max(share - recomputed.most, recomputed.least - share)
         if beyond > worst:
-            worst, at = beyond, (share, there, level)
+            worst, at = beyond, (share, recomputed, level)
     check_within(claims, f"share at {at[2]:g} Gy", subject, at[0], at[1], 100.0)
 
 
@@ -138,10 +145,10 @@ def check_levels(
     claims: Claims,
     curve: DvhCurve,
     stated: VolumeDose | TargetDose,
-    found: SampledDoses,
+    samples: SampledDoses,
     prescribed_gy: float,
 ) -> None:
-    """That a histogram says what V100, V150, V200 and D90 do: at D90 it falls through 90 %."""
+    """The histogram agrees with V100, V150, V200 and D90: at D90 it falls below 90 %."""
     for part, percent in (
         (1.0, stated.v100_percent),
         (1.5, stated.v150_percent),
@@ -156,17 +163,19 @@ def check_levels(
         for share in shares:
             name = f"the histogram gives V{100 * part:.0f}"
             claims.equal(name, f"histogram of {curve.structure}", share, percent, 100.0 * RATIO)
-    _check_d90(claims, curve, stated, found)
+    _check_d90(claims, curve, stated, samples)
 
 
-def _check_d90(claims: Claims, curve: DvhCurve, stated: VolumeDose | TargetDose, found: SampledDoses) -> None:
-    """That a histogram falls through 90 % at D90. Where it never does, D90 is beyond its last level, or that
-    of the hottest sample outside seeds."""
+def _check_d90(
+    claims: Claims, curve: DvhCurve, stated: VolumeDose | TargetDose, samples: SampledDoses
+) -> None:
+    """The histogram falls below 90 % at D90. Where it never does, D90 is above its last level, or it is the
+    dose of the hottest sample outside seeds."""
     pairs = list(zip(curve.dose_gy, curve.volume_percent, strict=False))
     above = max((dose for dose, share in pairs if share >= D90_PERCENT), default=0.0)
     below = min((dose for dose, share in pairs if share < D90_PERCENT), default=inf)
     if below == inf:
-        outside = found.doses_gy[np.isfinite(found.doses_gy)]
+        outside = samples.doses_gy[np.isfinite(samples.doses_gy)]
         above = min(above, 0.5 * float(outside.max(initial=0.0)))
     holds = above * (1.0 - RATIO) <= stated.d90_gy <= below * (1.0 + RATIO)
     subject, between = f"histogram of {curve.structure}", f"{above:g} to {below:g} Gy"
@@ -174,23 +183,27 @@ def _check_d90(claims: Claims, curve: DvhCurve, stated: VolumeDose | TargetDose,
 
 
 def check_within(
-    claims: Claims, name: str, subject: str, stated: float, found: Recomputed, scale: float = 0.0
+    claims: Claims, name: str, subject: str, stated: float, recomputed: Recomputed, scale: float = 0.0
 ) -> None:
-    """A value from samples of the plan's own, which may lie to either side of the one found here, and by how
-    much; and, on a `scale`, by how much dose differs."""
-    off = found.most - found.value if stated > found.value else found.value - found.least
-    off += max(DOSE_GY, DOSE * found.value) if scale == 0.0 else RATIO * scale
+    """A value from the plan's own samples, within the bounds of the value recomputed here. Doses have their
+    tolerance in addition; other values, on the given `scale`, that of RATIO."""
+    off = (
+        recomputed.most - recomputed.value
+        if stated > recomputed.value
+        else recomputed.value - recomputed.least
+    )
+    off += max(DOSE_GY, DOSE * recomputed.value) if scale == 0.0 else RATIO * scale
     if isfinite(off):
-        claims.equal(name, subject, stated, found.value, off)
+        claims.equal(name, subject, stated, recomputed.value, off)
     else:
-        claims.at_least(name, subject, min(stated, found.value), found.value, 0.0)
+        claims.at_least(name, subject, min(stated, recomputed.value), recomputed.value, 0.0)
 
 
-def outside_seeds(found: Recomputed, samples: SampledDoses) -> Recomputed:
-    """A D is stated as the dose of a sample outside seeds: where it falls inside, the hottest of these stands
-    for it, and how hot that one is depends on where it happens to lie."""
-    if isfinite(found.value):
-        return found
+def outside_seeds(recomputed: Recomputed, samples: SampledDoses) -> Recomputed:
+    """The value as a plan states it. Where a D is the dose of a sample inside a seed, the plan states that of
+    its hottest sample outside, which depends on where the samples are: the bounds are wide."""
+    if isfinite(recomputed.value):
+        return recomputed
     outside = samples.doses_gy[np.isfinite(samples.doses_gy)]
     highest = float(outside.max(initial=0.0))
-    return Recomputed(highest, min(found.least, 0.5 * highest), samples.highest_gy)
+    return Recomputed(highest, min(recomputed.least, 0.5 * highest), samples.highest_gy)

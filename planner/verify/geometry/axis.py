@@ -24,7 +24,7 @@ Pieces = Float[np.ndarray, "n 8"]
 
 
 @dataclass(frozen=True, eq=False)
-class Axis:
+class BoxedAxis:
     """The line tip_B + s outward_B of a path, and the field of view's box that it is judged in. [mm]"""
 
     tip_B: Float[np.ndarray, "3"]
@@ -37,7 +37,7 @@ class Axis:
         """The point at s, in B."""
         return self.tip_B + s_mm * self.outward_B
 
-    def readings(self) -> Iterator["Axis"]:
+    def readings(self) -> Iterator["BoxedAxis"]:
         """The axis itself, then as it is when shifted by GRAZE_MM towards each corner of a voxel."""
         yield self
         for signs in product((1.0, -1.0), repeat=3):
@@ -72,10 +72,10 @@ class Axis:
         return [float(s) for s in crossings.ravel()]
 
 
-def axis_of(grid: Grid, entry_P: Float[np.ndarray, "3"], tip_P: Float[np.ndarray, "3"]) -> Axis | None:
+def axis_of(grid: Grid, entry_P: Float[np.ndarray, "3"], tip_P: Float[np.ndarray, "3"]) -> BoxedAxis | None:
     """The axis from two points in P, or None where they coincide."""
     entry_B, tip_B = grid.to_box(entry_P), grid.to_box(tip_P)
     length = float(np.linalg.norm(entry_B - tip_B))
     if length == 0.0:
         return None
-    return Axis(tip_B, (entry_B - tip_B) / length, length, grid.lower_B, grid.upper_B)
+    return BoxedAxis(tip_B, (entry_B - tip_B) / length, length, grid.lower_B, grid.upper_B)

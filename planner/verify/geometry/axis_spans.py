@@ -7,7 +7,7 @@ import numpy as np
 from anatomy.geometry.surface import Surface
 from anatomy.scene import Scene
 from anatomy.structures import Role, Structure
-from planner.verify.geometry.axis import Axis
+from planner.verify.geometry.axis import BoxedAxis
 from planner.verify.geometry.meshes import spans_in_surface
 from planner.verify.geometry.spans import Spans, between, minus, union
 from planner.verify.geometry.voids import Lungs
@@ -22,10 +22,10 @@ def triple(v: np.ndarray) -> Triple:
     return float(v[0]), float(v[1]), float(v[2])
 
 
-class Sight:
+class AxisSpans:
     """One axis in one scene; each answer is worked out when first asked for."""
 
-    def __init__(self, scene: Scene, axis: Axis) -> None:
+    def __init__(self, scene: Scene, axis: BoxedAxis) -> None:
         self.axis = axis
         self._scene = scene
         self._spacing_mm = triple(scene.grid.spacing_mm)

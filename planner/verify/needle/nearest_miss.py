@@ -12,9 +12,9 @@ from planner.records.plan import Plan
 from planner.records.request import NEEDLE_LENGTH_POINTER, Request, clearance_pointer
 from planner.records.search import CONSTRAINT_NAMES, DEFAULT, TABLE, Constraint, NearestMiss, Relaxation
 from planner.verify.claims import Claims
-from planner.verify.needle.bore import bore_room, check_room
+from planner.verify.needle.bore import check_bore
 from planner.verify.needle.clearance import Passing, check_needs, free_space
-from planner.verify.needle.examined_axis import Trial, trial_of
+from planner.verify.needle.examined_axis import ExaminedAxis, examined_axis
 from planner.verify.needle.passage import check_lung
 from planner.verify.needle.track import check_reach
 from planner.verify.tolerances import DISTANCE_MM, LENGTH_MM
@@ -27,7 +27,7 @@ def check_miss(claims: Claims, plan: Plan) -> None:
         return
     ranked = sum(path.aim is Aim.TARGET for path in plan.paths)
     shown = "none" if ranked == 0 and plan.search.complete else f"{ranked} paths, or the search ended early"
-    claims.same("a miss is told where there is no path", "nearest miss", "none", shown)
+    claims.same("a nearest miss is stated only where there is no path", "nearest miss", "none", shown)
     changes = [abs(r.to_mm - r.from_mm) for r in miss.relaxations]
     in_order = all(a <= b + LENGTH_MM for a, b in pairwise(changes))
     claims.holds(
@@ -39,16 +39,16 @@ def check_miss(claims: Claims, plan: Plan) -> None:
     )
 
 
-def missed_trial(claims: Claims, plan: Plan, miss: NearestMiss, scene: Scene) -> Trial | None:
+def missed_axis(claims: Claims, plan: Plan, miss: NearestMiss, scene: Scene) -> ExaminedAxis | None:
     """The nearest line, with a needle that reaches from its tip to its entry at least."""
-    trial = trial_of(claims, "nearest miss", miss.entry_mm, miss.tip_mm, scene, plan.request)
-    if trial is None:
+    examined = examined_axis(claims, "nearest miss", miss.entry_mm, miss.tip_mm, scene, plan.request)
+    if examined is None:
         return None
-    length = max(plan.request.needle.max_length_mm, trial.axis.length_mm)
-    return replace(trial, request=_with_needle(plan.request, length))
+    length = max(plan.request.needle.max_length_mm, examined.axis.length_mm)
+    return replace(examined, request=_with_needle(plan.request, length))
 
 
-def relaxed_trial(claims: Claims, plan: Plan, change: Relaxation, scene: Scene) -> Trial | None:
+def relaxed_axis(claims: Claims, plan: Plan, change: Relaxation, scene: Scene) -> ExaminedAxis | None:
     """The path that a relaxation opens, under the request as relaxed; None where that is no relaxation."""
     request, subject = plan.request, f"nearest miss, {change.setting}"
     length = change.constraint is Constraint.NEEDLE_LENGTH
@@ -76,16 +76,16 @@ def relaxed_trial(claims: Claims, plan: Plan, change: Relaxation, scene: Scene) 
     else:
         clearances = MappingProxyType({**request.clearance_mm, change.structure: change.to_mm})
         relaxed = replace(request, clearance_mm=clearances)
-    return trial_of(claims, subject, change.entry_mm, change.tip_mm, scene, relaxed) if opens else None
+    return examined_axis(claims, subject, change.entry_mm, change.tip_mm, scene, relaxed) if opens else None
 
 
-def check_opened(claims: Claims, trial: Trial, change: Relaxation, passed: list[Passing]) -> None:
+def check_opened(claims: Claims, examined: ExaminedAxis, change: Relaxation, passed: list[Passing]) -> None:
     """A path that a relaxation opens is safe under the request as relaxed, and crosses the lung stated."""
-    _check_safe(claims, trial, passed)
-    check_lung(claims, trial, change.lung_length_mm)
+    _check_safe(claims, examined, passed)
+    check_lung(claims, examined, change.lung_length_mm)
 
 
-def check_needed(claims: Claims, asked: Trial, passed: list[Passing]) -> None:
+def check_needed(claims: Claims, asked: ExaminedAxis, passed: list[Passing]) -> None:
     """A path that is safe as asked, beside structures as the search has them, needs no relaxation."""
     tried = Claims()
     _check_safe(tried, asked, passed)
@@ -93,26 +93,26 @@ def check_needed(claims: Claims, asked: Trial, passed: list[Passing]) -> None:
     claims.same("without the relaxation the path is not safe", asked.subject, "not safe", found)
 
 
-def _check_safe(claims: Claims, trial: Trial, passed: list[Passing]) -> None:
+def _check_safe(claims: Claims, examined: ExaminedAxis, passed: list[Passing]) -> None:
     """A track with room, clear of everything."""
-    check_reach(claims, trial)
-    check_room(claims, trial)
-    check_needs(claims, trial, passed)
+    check_reach(claims, examined)
+    check_bore(claims, examined)
+    check_needs(claims, examined, passed)
 
 
 def check_missed(
-    claims: Claims, trial: Trial, miss: NearestMiss, request: Request, passed: list[Passing]
+    claims: Claims, examined: ExaminedAxis, miss: NearestMiss, request: Request, passed: list[Passing]
 ) -> None:
     """The nearest line reaches the target from the skin, lacks what is stated, and lacks nothing more."""
-    check_reach(claims, trial)
+    check_reach(claims, examined)
     beside = [
         (request.clearance_of(name) - free, name)
-        for clearances in free_space(trial, passed).values()
+        for clearances in free_space(examined, passed).values()
         for name, free in clearances
     ]
     lacks = {
-        Constraint.NEEDLE_LENGTH: [trial.axis.length_mm - request.needle.max_length_mm],
-        Constraint.BORE: [request.hub_radius_mm - bore_room(trial)],
+        Constraint.NEEDLE_LENGTH: [examined.axis.length_mm - request.needle.max_length_mm],
+        Constraint.BORE: [request.hub_radius_mm - bore_clearance_mm(examined)],
         Constraint.CLEARANCE: [lack for lack, name in beside if name == miss.structure],
         Constraint.TABLE: [lack for lack, name in beside if name == TABLE],
         Constraint.COVERING_RADIUS: [0.0],
@@ -121,7 +121,7 @@ def check_missed(
     name = miss.structure if about_structure else CONSTRAINT_NAMES[miss.constraint]
     claims.same("what the nearest line lacks is named", "nearest miss", miss.structure, name)
     surfaces = {p.structure.name for p in passed if p.structure.surface is not None}
-    slack = trial.scene.surface_slack_mm if about_structure and miss.structure in surfaces else 0.0
+    slack = examined.scene.surface_slack_mm if about_structure and miss.structure in surfaces else 0.0
     subject = f"nearest miss, {miss.structure}"
     most = max(0.0, *(lack for lack, _ in beside), *lacks[Constraint.NEEDLE_LENGTH], *lacks[Constraint.BORE])
     claims.at_most("the nearest line lacks no more than stated", subject, miss.missing_mm, most, DISTANCE_MM)

@@ -1,7 +1,7 @@
-"""Claims on sides: a path that enters beside the whole of spine and breastbone enters on that side.
+"""Claims on sides: a path whose entry lies entirely to one side of spine and sternum enters on that side.
 
      R                                  L
-  right      | spine, sternum |      left        nearer than that, ribs decide, and nothing is held
+  right      | spine, sternum |      left        between these borders the ribs decide: no check
 ---------------------------------------------> x
 """
 
@@ -28,11 +28,11 @@ MIDLINE = frozenset(
         "sternum_manubrium",
     )
 )
-"""Bones in the middle, by the words of their names."""
+"""Bones in the midline, by the words of their names."""
 
 
 def check_sides(claims: Claims, plan: Plan, scene: Scene) -> None:
-    """A window has its side from the path that stands first in it."""
+    """The side of a window is that of its first path."""
     x = [
         scene.grid.to_patient(voxels_of(s.mask, outer_only=True) * scene.grid.spacing_mm)[:, 0]
         for s in scene.structures
@@ -40,7 +40,7 @@ def check_sides(claims: Claims, plan: Plan, scene: Scene) -> None:
     ]
     if not x:
         return
-    # On the border itself rounding would decide.
+    # On the border itself, rounding would decide.
     least, most = np.concatenate(x).min() - LENGTH_MM, np.concatenate(x).max() + LENGTH_MM
     entries = {path.id: path.entry_mm[0] for path in plan.paths}
     for window in plan.windows:

@@ -1,1 +1,1 @@
-"""Verification of a needle set: its needles together, their seeds, and the volume to treat."""
+"""Verification of a needle set: its needles together, their seeds, and the PTV."""

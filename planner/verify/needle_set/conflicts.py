@@ -1,8 +1,9 @@
-"""Claims on needles together: any two can be in place at once, and the order lets every one in.
+"""Claims on needles together: any two can be in place at once, and every needle can be driven in its turn.
 
-A needle is a shaft, from the tip outward, and beyond the needle's length a hub: all points within a radius of
-each one's axis. Driven, it sweeps that along its axis from where its tip meets the skin. Needles that are in
-already are where they are: nothing is claimed of two of them, and all others must get past every one.
+A needle consists of a shaft, from the tip outward, and beyond the needle's length a hub. Each is the set of
+points within a radius of its axis. A needle that is driven sweeps this volume along its axis, starting where
+its tip meets the skin. For two needles that are in place already nothing is claimed; all other needles must
+be driven past them.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -23,8 +24,9 @@ from planner.verify.tolerances import DISTANCE_MM
 
 
 @dataclass(frozen=True, eq=False)
-class Placed:
-    """A needle in place: its name, tip and unit vector outward in P, and its length from tip to skin. [mm]"""
+class PlacedNeedle:
+    """A needle in place: its id, its tip and outward unit vector in P, and its length from tip to skin.
+    [mm]"""
 
     id: str
     tip_P: Float[np.ndarray, "3"]
@@ -38,7 +40,8 @@ class Placed:
 
 @dataclass(frozen=True)
 class Gap:
-    """Between the walls of two needles' parts, negative where they overlap, and what it must be at least."""
+    """Free distance between the walls of parts of two needles, negative where they overlap, and the least
+    that is needed. [mm]"""
 
     parts: NeedleParts
     wall_mm: float
@@ -46,7 +49,7 @@ class Gap:
 
     @property
     def kept(self) -> bool:
-        """Whether it is as wide as it must be."""
+        """Whether the gap is wide enough."""
         return self.wall_mm >= self.need_mm - DISTANCE_MM
 
 
@@ -60,8 +63,8 @@ def check_needles(
 ) -> None:
     """All claims of this module on needles given by id, entry and tip (P, mm), driven in `order`.
 
-    A pair gets a claim of its own only where it fails. Shafts keep `needle_clearance_mm` between their walls.
-    An order may be left out where those `in_already` have none among themselves.
+    A pair has a check of its own only if it fails. Shafts keep `needle_clearance_mm` between their walls. The
+    order may be empty if the needles that are `in_already` could not have been driven in any order.
     """
     ids = [id_ for id_, _, _ in needles]
     claims.equal("needle ids differ", "needles", float(len(ids)), float(len(set(ids))), 0.0)
@@ -75,23 +78,23 @@ def check_needles(
         _check_order(claims, placed, order, request, needle_clearance_mm, there)
 
 
-def _placed(claims: Claims, id_: str, entry_mm: Point, tip_mm: Point) -> Placed | None:
-    """The needle, or None where no line runs through its points: then the claim that one does fails."""
+def _placed(claims: Claims, id_: str, entry_mm: Point, tip_mm: Point) -> PlacedNeedle | None:
+    """The needle. Where its points define no line, a check fails and the result is None."""
     placed = _between(id_, entry_mm, tip_mm)
     if placed is None:
-        claims.same("entry and tip differ", f"needle {id_}", "differ", "coincide, or are no places")
+        claims.same("entry and tip differ", f"needle {id_}", "differ", "coincide, or are not finite")
     return placed
 
 
-def _between(id_: str, entry_mm: Point, tip_mm: Point) -> Placed | None:
+def _between(id_: str, entry_mm: Point, tip_mm: Point) -> PlacedNeedle | None:
     tip_P = np.array(tip_mm, float)
     along = np.array(entry_mm, float) - tip_P
     length = float(np.linalg.norm(along))
-    return Placed(id_, tip_P, along / length, length) if 0.0 < length < inf else None
+    return PlacedNeedle(id_, tip_P, along / length, length) if 0.0 < length < inf else None
 
 
 def gaps_in_place(one: Path, other: Path, request: Request, needle_clearance_mm: float) -> list[Gap]:
-    """Between the parts of two paths' needles where they stand; none where one has no length."""
+    """Gaps between the parts of the needles of two paths, in place; none where one has no length."""
     placed = [_between(path.id, path.entry_mm, path.tip_mm) for path in (one, other)]
     first, second = placed
     if first is None or second is None:
@@ -100,9 +103,9 @@ def gaps_in_place(one: Path, other: Path, request: Request, needle_clearance_mm:
 
 
 def _gaps(
-    driven: Placed, travel_mm: float, other: Placed, request: Request, needle_clearance_mm: float
+    driven: PlacedNeedle, travel_mm: float, other: PlacedNeedle, request: Request, needle_clearance_mm: float
 ) -> Iterator[Gap]:
-    """Between the parts of one needle, swept outward by its travel, and those of another in place."""
+    """Gaps between the parts of one needle, swept outward by its travel, and those of another in place."""
     end, hub_mm = request.needle.max_length_mm, request.pose.hub_length_mm
     thin, thick = request.needle.radius_mm, request.hub_radius_mm
     shaft, other_shaft = driven.stretch(0.0, end + travel_mm), other.stretch(0.0, end)
@@ -116,47 +119,52 @@ def _gaps(
 
 
 def _narrowest(gaps: Sequence[Gap]) -> Gap:
-    """The gap that lacks most."""
+    """The gap that is narrowest compared with what is needed."""
     return min(gaps, key=lambda gap: gap.wall_mm - gap.need_mm)
 
 
 def _stopped_by(
-    driven: Placed, others: Sequence[Placed], request: Request, needle_clearance_mm: float
-) -> Iterator[tuple[Placed, Gap]]:
-    """The needles in place that one cannot be driven past, and where each lacks most."""
+    driven: PlacedNeedle, others: Sequence[PlacedNeedle], request: Request, needle_clearance_mm: float
+) -> Iterator[tuple[PlacedNeedle, Gap]]:
+    """The needles in place that stop a needle which is driven, each with its narrowest gap."""
     for other in others:
         worst = _narrowest(list(_gaps(driven, driven.length_mm, other, request, needle_clearance_mm)))
         if not worst.kept:
             yield other, worst
 
 
-def _orderable(needles: Sequence[Placed], request: Request, needle_clearance_mm: float) -> bool:
-    """Whether there is an order in which all can be driven. Taken out backwards, one after another: whatever
-    could be driven last can be, and what is taken out first stands in no other's way."""
-    left = list(needles)
-    while left:
+def _orderable(needles: Sequence[PlacedNeedle], request: Request, needle_clearance_mm: float) -> bool:
+    """Whether there is an order in which all can be driven.
+
+    Needles are removed in reverse order: any needle that can be driven past all the others may be the last,
+    and, once removed, it is in no other's way.
+    """
+    remaining = list(needles)
+    while remaining:
         last = next(
             (
                 one
-                for one in left
-                if not any(_stopped_by(one, [n for n in left if n is not one], request, needle_clearance_mm))
+                for one in remaining
+                if not any(
+                    _stopped_by(one, [n for n in remaining if n is not one], request, needle_clearance_mm)
+                )
             ),
             None,
         )
         if last is None:
             return False
-        left.remove(last)
+        remaining.remove(last)
     return True
 
 
 def _check_together(
     claims: Claims,
-    placed: Sequence[Placed],
+    placed: Sequence[PlacedNeedle],
     request: Request,
     needle_clearance_mm: float,
     in_already: Collection[str],
 ) -> None:
-    """That shafts keep their distance and no two needles touch, each pair in place."""
+    """In place, shafts keep their distance and no two needles touch."""
     least_mm, least_shaft_mm = inf, inf
     for one, two in combinations(placed, 2):
         if one.id in in_already and two.id in in_already:
@@ -177,13 +185,13 @@ def _check_together(
 
 def _check_order(
     claims: Claims,
-    placed: Sequence[Placed],
+    placed: Sequence[PlacedNeedle],
     order: Sequence[str],
     request: Request,
     needle_clearance_mm: float,
-    there: Sequence[Placed],
+    there: Sequence[PlacedNeedle],
 ) -> None:
-    """That each needle, driven in its turn, gets past all that are in place by then."""
+    """Each needle, in its turn, can be driven past all that are in place by then."""
     named = {needle.id: needle for needle in placed}
     in_place = list(there)
     driven = [named[id_] for id_ in dict.fromkeys(order) if id_ in named and named[id_] not in there]
@@ -196,4 +204,4 @@ def _check_order(
             claims.at_least(name, subject, worst.need_mm, worst.wall_mm, DISTANCE_MM)
         free += not stops
         in_place.append(needle)
-    claims.equal("the order lets every needle in", "insertion order", float(len(placed)), float(free), 0.0)
+    claims.equal("the order allows every needle", "insertion order", float(len(placed)), float(free), 0.0)

@@ -19,7 +19,7 @@ from planner.records.paths import Aim, Path
 from planner.records.request import GivenSeed, Request
 from planner.verify.claims import Claims
 from planner.verify.needle.clearance import Passing
-from planner.verify.needle.examined_axis import Trial
+from planner.verify.needle.examined_axis import ExaminedAxis
 from planner.verify.needle_set.conflicts import gaps_in_place
 from planner.verify.tolerances import DISTANCE_MM, LENGTH_MM, RATIO
 
@@ -44,10 +44,10 @@ def check_given(
     needles: NeedleSet,
     request: Request,
     slack_mm: float,
-    passed: Sequence[tuple[Trial, Path, list[Passing]]],
+    passed: Sequence[tuple[ExaminedAxis, Path, list[Passing]]],
 ) -> None:
     """All claims on what given needles are too near to; `passed`: how all paths pass what is kept free."""
-    given = [(trial, path, passings) for trial, path, passings in passed if path.aim is Aim.GIVEN]
+    given = [(examined, path, passings) for examined, path, passings in passed if path.aim is Aim.GIVEN]
     found = {key: one for needle in given for key, one in _structures(*needle, slack_mm)}
     found |= dict(_pairs(request, [path for _, path, _ in given]))
     stated = [(near.path_id, near.structure, near.other_path_id) for near in needles.given_too_near]
@@ -78,10 +78,10 @@ def _near(seeds: Sequence[GivenSeed], reach_mm: float) -> int:
 
 
 def _structures(
-    trial: Trial, path: Path, passings: Sequence[Passing], slack_mm: float
+    examined: ExaminedAxis, path: Path, passings: Sequence[Passing], slack_mm: float
 ) -> Iterator[tuple[Key, Found]]:
     """The planner measures to voxels, which reach beyond a surface by the slack at most."""
-    request = trial.request
+    request = examined.request
     for passing in passings:
         structure, need = passing.structure, request.clearance_of(passing.structure.name)
         free = passing.needle_mm - request.needle.radius_mm

@@ -1,10 +1,10 @@
-"""The PTV by another route than the planner's: how far each voxel lies from the target, axis after axis.
+"""The PTV, computed in another way than the planner's: the distance of each voxel from the target, by axis.
 
     squared distance to the target's nearest box = least, over its voxels, of f(di) + f(dj) + f(dk)
     f(d) = (max(|d| - 1/2, 0) h)^2, d in voxels of side h
 
-so the least is taken along i, of that the least along j, and of that along k. A voxel whose centre lies on
-the margin within rounding belongs to the PTV in one reading and not in the other.
+so the minimum is taken along i, then along j, then along k. A voxel whose centre lies on the margin, within
+rounding, belongs to the PTV in one reading and not in the other.
 """
 
 from dataclasses import dataclass
@@ -19,23 +19,23 @@ from planner.verify.claims import Claims
 from planner.verify.tolerances import DISTANCE_MM
 
 ROUNDING = 1e-9
-"""A reach of whole steps is not one less by what float64 leaves over."""
+"""A reach of a whole number of steps must not lose one by rounding in float64."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ptv:
-    """Both readings: without the voxels that lie on the margin within rounding, and with them."""
+    """Both readings: without and with the voxels that lie on the margin within rounding."""
 
     least: VoxelMask
     most: VoxelMask
 
     def nearer_to(self, voxels: float) -> VoxelMask:
-        """The reading whose number of voxels is the nearer one."""
+        """The reading whose number of voxels is nearer to `voxels`."""
         return min((self.most, self.least), key=lambda mask: abs(mask.count - voxels))
 
 
 def ptv_of(claims: Claims, scene: Scene, request: Request) -> Ptv:
-    """The PTV that a request means. A structure to cut back from that does not exist fails a claim."""
+    """The PTV of a request. A check fails for a structure to cut back from that does not exist."""
     margin, spacing = request.target.margin_mm, scene.grid.spacing_mm
     pad = np.ceil(margin / spacing).astype(int) + 1
     first = np.maximum(np.array(scene.target.lower) - pad, 0)
@@ -57,7 +57,7 @@ def ptv_of(claims: Claims, scene: Scene, request: Request) -> Ptv:
 
 
 def beyond_view_mm(scene: Scene, request: Request) -> float:
-    """How far the box around the target, grown by the margin, reaches out of the grid's. [mm]"""
+    """How far the target's bounding box, grown by the margin, reaches beyond the grid's box. [mm]"""
     grid, margin = scene.grid, request.target.margin_mm
     index = np.argwhere(scene.target.cropped()) + np.array(scene.target.lower)
     low_B = (index.min(axis=0) - 0.5) * grid.spacing_mm - margin
@@ -68,8 +68,8 @@ def beyond_view_mm(scene: Scene, request: Request) -> float:
 def squared_distances(
     target: Bool[np.ndarray, "i j k"], spacing_mm: Float[np.ndarray, "3"], reach_mm: float
 ) -> Float[np.ndarray, "i j k"]:
-    """From each voxel's centre to the nearest box of the target's voxels; infinity or too much beyond the
-    reach. [mm2]"""
+    """Squared distance from each voxel's centre to the nearest box of a target voxel. Beyond the reach, it
+    may be too large or infinite. [mm2]"""
     least = np.where(target, 0.0, np.inf)
     for axis, side in enumerate(spacing_mm.tolist()):
         along = np.moveaxis(least, axis, 0)
@@ -87,10 +87,10 @@ def holds(
 ) -> np.ndarray:
     """Which points lie in a voxel of the mask (n,). [mm]"""
     index = np.rint(points_B / spacing_mm).astype(int)
-    near = np.flatnonzero(((index >= mask.lower) & (index < mask.upper)).all(axis=1))
-    found = np.zeros(len(index), bool)
-    found[near] = mask.layer[tuple(index[near].T)] == mask.label
-    return found
+    in_box = np.flatnonzero(((index >= mask.lower) & (index < mask.upper)).all(axis=1))
+    inside = np.zeros(len(index), bool)
+    inside[in_box] = mask.layer[tuple(index[in_box].T)] == mask.label
+    return inside
 
 
 def _in_box(mask: VoxelMask, box: tuple[slice, ...]) -> Bool[np.ndarray, "i j k"]:
@@ -98,7 +98,7 @@ def _in_box(mask: VoxelMask, box: tuple[slice, ...]) -> Bool[np.ndarray, "i j k"
 
 
 def _placed(scene: Scene, first: np.ndarray, inside: Bool[np.ndarray, "i j k"]) -> VoxelMask:
-    """The mask that is `inside` from the voxel `first` on."""
+    """The mask `inside`, which begins at the voxel `first`, in the scene's grid."""
     low, high = (first + np.array(corner) for corner in bounding_box(inside))
     layer = np.zeros(scene.grid.shape, np.uint8)
     layer[tuple(slice(a, a + n) for a, n in zip(first, inside.shape, strict=True))] = inside

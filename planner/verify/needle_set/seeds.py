@@ -1,7 +1,7 @@
-"""Claims on the seeds of a set: each wholly in the PTV along its needle, distal first, in no other's place.
+"""Claims on the seeds of a set: each is entirely in the PTV, along its needle, distal first, without overlap.
 
-tip |--seed 1--|        |--seed 2--|            entry       anywhere in the PTV's voxels, and no nearer
-    <------------------ PTV ------------------>             than seeds need: how many is the set's choice
+tip |--seed 1--|        |--seed 2--|            entry       seeds may be anywhere in the PTV's voxels, at
+    <------------------ PTV ------------------>             least as far apart as seeds must be
 """
 
 from collections.abc import Iterator
@@ -18,46 +18,46 @@ from planner.verify.claims import Claims, first_agreeing
 from planner.verify.geometry.axis_spans import triple
 from planner.verify.geometry.spans import Spans, minus, total
 from planner.verify.geometry.voxels import spans_in_mask
-from planner.verify.needle.examined_axis import Trial
+from planner.verify.needle.examined_axis import ExaminedAxis
 from planner.verify.needle.seeds import check_places
 from planner.verify.tolerances import LENGTH_MM, UNIT
 
 
-def check_tip_in(claims: Claims, trial: Trial, ptv: VoxelMask) -> None:
-    """That a planned needle ends in the PTV. [mm outside it]"""
-    outside = (_outside(spans, 0.0) for spans in _readings(trial, ptv))
-    claims.any_of("the tip is in the PTV", trial.subject, 0.0, outside, LENGTH_MM)
+def check_tip_in(claims: Claims, examined: ExaminedAxis, ptv: VoxelMask) -> None:
+    """A planned needle ends in the PTV. The check states the distance outside it. [mm]"""
+    outside = (_outside(spans, 0.0) for spans in _readings(examined, ptv))
+    claims.any_of("the tip is in the PTV", examined.subject, 0.0, outside, LENGTH_MM)
 
 
-def check_set_seeds(claims: Claims, trial: Trial, path: Path, ptv: VoxelMask) -> None:
+def check_set_seeds(claims: Claims, examined: ExaminedAxis, path: Path, ptv: VoxelMask) -> None:
     """All claims on the seeds of one needle of a set."""
     if path.aim is not Aim.GIVEN:
-        claims.at_least("the needle carries a seed", trial.subject, 1.0, float(len(path.seeds)), 0.0)
-    check_places(claims, trial, path.seeds)
-    half = trial.seed_mm / 2
+        claims.at_least("the needle carries a seed", examined.subject, 1.0, float(len(path.seeds)), 0.0)
+    check_places(claims, examined, path.seeds)
+    half = examined.seed_mm / 2
     for number, seed in enumerate(path.seeds, start=1):
-        s = trial.axis.length_mm - seed.depth_mm
-        whole = np.array([[s - half, s + half]])
-        outside = (total(minus(whole, spans)) for spans in _readings(trial, ptv))
-        found = first_agreeing(outside, lambda length: length <= LENGTH_MM)
-        subject = f"{trial.subject}, seed {number}"
-        claims.at_most("the whole seed lies in the PTV", subject, 0.0, found, LENGTH_MM)
+        s = examined.axis.length_mm - seed.depth_mm
+        seed_span = np.array([[s - half, s + half]])
+        lengths = (total(minus(seed_span, spans)) for spans in _readings(examined, ptv))
+        outside = first_agreeing(lengths, lambda length: length <= LENGTH_MM)
+        subject = f"{examined.subject}, seed {number}"
+        claims.at_most("the whole seed lies in the PTV", subject, 0.0, outside, LENGTH_MM)
 
 
-def _readings(trial: Trial, ptv: VoxelMask) -> Iterator[Spans]:
-    spacing = triple(trial.scene.grid.spacing_mm)
-    for axis in trial.axis.readings():
+def _readings(examined: ExaminedAxis, ptv: VoxelMask) -> Iterator[Spans]:
+    spacing = triple(examined.scene.grid.spacing_mm)
+    for axis in examined.axis.readings():
         yield spans_in_mask(ptv, spacing, axis.in_view())
 
 
 def _outside(spans: Spans, s_mm: float) -> float:
-    """From a place on the axis to the nearest of the spans. [mm]"""
+    """Distance from a place on the axis to the nearest of the spans. [mm]"""
     beyond = np.maximum(0.0, np.maximum(spans[:, 0] - s_mm, s_mm - spans[:, 1]))
     return float(beyond.min(initial=np.inf))
 
 
 def check_seeds_of_set(claims: Claims, plan: Plan, needles: NeedleSet) -> None:
-    """That the set's seeds are its needles', then those given; and none where another is."""
+    """The set's seeds are those of its needles, then the given ones; and no two are at the same place."""
     expected = [
         PlacedSeed(path.id, seed.position_mm, seed.axis, seed.depth_mm, seed.retraction_mm)
         for path in plan.paths
@@ -84,8 +84,8 @@ def _named(path_id: str | None) -> str:
 
 
 def _off(one: PlacedSeed, two: PlacedSeed) -> float:
-    """How far two seeds differ, in mm or, for their axes, in as many mm as UNIT is to LENGTH_MM; infinity
-    where one states what the other does not."""
+    """The largest difference of two seeds. [mm] That of their axes is scaled by LENGTH_MM / UNIT. Infinity
+    where one seed states a value that the other does not."""
     off = [float(np.abs(np.subtract(one.position_mm, two.position_mm)).max())]
     for a, b in ((one.depth_mm, two.depth_mm), (one.retraction_mm, two.retraction_mm)):
         if (a is None) != (b is None):
@@ -99,7 +99,7 @@ def _off(one: PlacedSeed, two: PlacedSeed) -> float:
 
 
 def _check_apart(claims: Claims, needles: NeedleSet, seed_mm: float) -> None:
-    """No planned seed is nearer to another, centre to centre, than a seed is long."""
+    """The centres of a planned seed and any other are at least a seed's length apart."""
     least, nearest = np.inf, "seeds"
     for (m, one), (n, two) in combinations(enumerate(needles.seeds, start=1), 2):
         if one.path_id is not None or two.path_id is not None:

@@ -1,7 +1,7 @@
-"""Claims on a bundle: all needles run side by side through the holes of a template.
+"""Claims on a bundle: all needles are parallel and pass through the holes of a template.
 
-o   o   o        the rows' direction is not stated: it is read off the two needles that lie nearest, which are
-o   o   o        a and b holes apart with a^2 + b^2 = (distance / pitch)^2
+o   o   o        The direction of the rows is not stated. It follows from the two nearest needles, which are
+o   o   o        a and b holes apart, with a^2 + b^2 = (distance / pitch)^2.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from planner.verify.tolerances import LENGTH_MM, UNIT
 
 
 def check_bundle(claims: Claims, needles: Sequence[Path], pitch_mm: float) -> None:
-    """That planned needles are parallel, and their axes a whole number of holes apart. [mm]"""
+    """Planned needles are parallel, and their axes a whole number of holes apart. [mm]"""
     if len(needles) < 2:
         return
     directions = np.array([needle.direction for needle in needles])
@@ -29,14 +29,14 @@ def check_bundle(claims: Claims, needles: Sequence[Path], pitch_mm: float) -> No
 
 
 def _across(tips: Float[np.ndarray, "n 3"], along: Float[np.ndarray, "3"]) -> Float[np.ndarray, "n 2"]:
-    """The tips as seen along the needles, from the first one."""
+    """The tips, projected along the needles, relative to the first one. [mm]"""
     e1 = np.cross(along, np.eye(3)[np.argmin(np.abs(along))])
     e1 /= np.linalg.norm(e1)
     return np.asarray((tips - tips[0]) @ np.stack([e1, np.cross(along, e1)], axis=1))
 
 
 def _off_holes(across: Float[np.ndarray, "n 2"], pitch_mm: float) -> Iterator[float]:
-    """How far the needles are off the holes at most, for each way in which the nearest two may stand."""
+    """The largest distance of a needle from its hole, for each possible direction of the rows. [mm]"""
     pairs = [b - a for a, b in combinations(across, 2)]
     step = min(pairs, key=lambda v: float(v @ v))
     yield np.inf
@@ -47,5 +47,5 @@ def _off_holes(across: Float[np.ndarray, "n 2"], pitch_mm: float) -> Iterator[fl
             # The row's direction e with a e + b (e turned by 90 degrees) = step.
             row = np.array([a * step[0] + b * step[1], a * step[1] - b * step[0]])
             row /= np.linalg.norm(row)
-            seen = across @ np.stack([row, [-row[1], row[0]]], axis=1) / pitch_mm
-            yield float(np.abs(seen - np.rint(seen)).max()) * pitch_mm
+            in_holes = across @ np.stack([row, [-row[1], row[0]]], axis=1) / pitch_mm
+            yield float(np.abs(in_holes - np.rint(in_holes)).max()) * pitch_mm

@@ -1,12 +1,12 @@
-r"""Errors of placement, drawn again: where each needle of a plan comes to lie in each of its samples.
+r"""Placement errors, drawn again: where each needle of a plan is in each of its samples.
 
-    magnitude = scale (-ln(1 - u))^(1 / shape)       Weibull, of the mean and SD that were published
+    magnitude = scale (-ln(1 - u))^(1 / shape)       Weibull, with the published mean and SD
 
-A sample of a needle takes six uniform numbers u, of PCG64 seeded by (|random_seed|, random_seed < 0, number
-of the needle): size and way of the error at the entry, the same at the tip, size of the error of depth, and
-its sign. A way is an angle about the axis, counted from what is square to it and to the grid's first axis (or
-its second, where the needle runs within 26 degrees of the first). The needle's line runs through both ends so
-displaced.
+A sample of a needle takes six uniform numbers u from PCG64, seeded by (|random_seed|, random_seed < 0, number
+of the needle): size and direction of the error at the entry, the same at the tip, size of the depth error,
+and its sign. A direction is an angle about the needle's axis, measured from the vector perpendicular to this
+axis and to the grid's first axis (or to its second, if the needle is within 26 degrees of the first). The
+displaced needle runs through both displaced ends.
 """
 
 from collections.abc import Mapping
@@ -27,23 +27,24 @@ MEAN_AND_SD_MM: Mapping[Placement, tuple[tuple[float, float], ...]] = MappingPro
         Placement.ELECTROMAGNETIC: ((5.0, 3.9), (5.0, 3.9), (5.2, 4.8)),
     }
 )
-"""At the entry, at the tip, and in depth: templates 10.1093/jrr/rrab068; robots PMC9474375; electromagnetic
-guidance 10.1371/journal.pone.0173751. How they were read: planner.robustness.placement_errors."""
+"""Mean and SD at the entry, at the tip, and in depth: templates 10.1093/jrr/rrab068; robots PMC9474375;
+electromagnetic guidance 10.1371/journal.pone.0173751. How these were read from the papers:
+planner.robustness.placement_errors."""
 
 ALONG_FIRST = 0.9
-"""Share of the grid's first axis from which the second one is taken."""
+"""From this component along the grid's first axis on, angles are measured from the second axis."""
 
 
 @dataclass(frozen=True, eq=False)
 class Misplaced:
-    """One needle in each of k samples, in B: where it enters, its unit direction, how much deeper it goes."""
+    """One needle in each of k samples, in B: its entry, its unit direction, and how much deeper it goes."""
 
     entry_B: Float[np.ndarray, "k 3"]
     inward_B: Float[np.ndarray, "k 3"]
     deeper_mm: Float[np.ndarray, " k"]
 
     def at(self, depth_mm: float) -> Float[np.ndarray, "k 3"]:
-        """What was planned at this depth from the entry, in B. [mm]"""
+        """Where a point that was planned at this depth from the entry comes to lie, in B. [mm]"""
         return np.asarray(self.entry_B + (self.deeper_mm + depth_mm)[:, None] * self.inward_B)
 
 
@@ -56,16 +57,16 @@ def misplaced(
     samples: int,
     in_already: bool = False,
 ) -> Misplaced:
-    """The needle of that number among those of its set, in every sample; one that is in already goes wrong in
-    depth alone. [mm]"""
+    """A needle in every sample. [mm] `number` is its index in the set. A needle that is in already has only
+    the error of depth of its seeds."""
     stream = np.random.SeedSequence([abs(random_seed), 1 if random_seed < 0 else 0, number])
     u = np.random.Generator(np.random.PCG64(stream)).random((samples, 6))
     length = float(np.linalg.norm(tip_B - entry_B))
     inward = (tip_B - entry_B) / length
     at_entry, at_tip, in_depth = MEAN_AND_SD_MM[placement]
-    across = _frame_across(inward)
-    entry = entry_B + _sideways(at_entry, u[:, 0], u[:, 1], across)
-    tip = tip_B + _sideways(at_tip, u[:, 2], u[:, 3], across)
+    across = _across_axes(inward)
+    entry = entry_B + _lateral(at_entry, u[:, 0], u[:, 1], across)
+    tip = tip_B + _lateral(at_tip, u[:, 2], u[:, 3], across)
     deeper = _sizes(in_depth, u[:, 4]) * np.where(u[:, 5] < 0.5, -1.0, 1.0)
     if in_already:
         entry, tip = np.tile(entry_B, (samples, 1)), np.tile(tip_B, (samples, 1))
@@ -73,18 +74,19 @@ def misplaced(
     return Misplaced(entry, line / np.linalg.norm(line, axis=1)[:, None], np.maximum(deeper, -length))
 
 
-def _frame_across(inward: Float[np.ndarray, "3"]) -> Float[np.ndarray, "2 3"]:
-    """Angle 0 and 90 degrees about the axis."""
+def _across_axes(inward: Float[np.ndarray, "3"]) -> Float[np.ndarray, "2 3"]:
+    """Unit vectors at 0 and 90 degrees about the needle's axis."""
     other = np.eye(3)[0 if abs(inward[0]) < ALONG_FIRST else 1]
     first = np.cross(inward, other)
     first = first / np.linalg.norm(first)
     return np.stack([first, np.cross(inward, first)])
 
 
-def _sideways(
-    mean_and_sd_mm: tuple[float, float], size: np.ndarray, way: np.ndarray, across: np.ndarray
+def _lateral(
+    mean_and_sd_mm: tuple[float, float], size: np.ndarray, direction: np.ndarray, across: np.ndarray
 ) -> Float[np.ndarray, "k 3"]:
-    turn = 2.0 * np.pi * way
+    """Lateral displacements, from uniform numbers for size and direction. [mm]"""
+    turn = 2.0 * np.pi * direction
     return np.asarray(
         _sizes(mean_and_sd_mm, size)[:, None] * np.stack([np.cos(turn), np.sin(turn)], axis=1) @ across
     )
@@ -93,7 +95,7 @@ def _sideways(
 def _sizes(mean_and_sd_mm: tuple[float, float], u: np.ndarray) -> Float[np.ndarray, " k"]:
     """Weibull quantiles: with m(n) = Gamma(1 + n / shape), SD^2 / mean^2 = m(2) / m(1)^2 - 1."""
     mean, sd = mean_and_sd_mm
-    wanted = log(1.0 + (sd / mean) ** 2)
-    inverse = brentq(lambda k: lgamma(1.0 + 2.0 * k) - 2.0 * lgamma(1.0 + k) - wanted, 0.02, 2.0, xtol=1e-14)
+    ratio = log(1.0 + (sd / mean) ** 2)
+    inverse = brentq(lambda k: lgamma(1.0 + 2.0 * k) - 2.0 * lgamma(1.0 + k) - ratio, 0.02, 2.0, xtol=1e-14)
     scale = mean / float(np.exp(lgamma(1.0 + inverse)))
     return np.asarray(scale * (-np.log1p(-u)) ** inverse)

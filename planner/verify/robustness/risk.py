@@ -1,10 +1,10 @@
-"""Claims on the risk of each needle: what it touches in how many samples, and how far it may turn.
+"""Claims on the risk of each needle: how often it touches which structure, and how far it may be turned.
 
-    stated chance      between what is touched for sure and what may be touched, in as many samples
-    stated tolerance   no more than the turn that brings the wall to a point of any forbidden voxel, nor than
-                       the one whose chord is as long as the room there is at any depth looked at
+    stated chance      between the shares of samples that surely touch and that may touch the structure
+    stated tolerance   at most the angle that brings the wall to a point of any forbidden voxel, and at most
+                       the angle whose chord is as long as the free distance at any of some depths
 
-That a needle might be turned farther than is told is no danger, and not looked for.
+A needle that may be turned farther than stated is no danger, and is not checked.
 """
 
 from collections.abc import Sequence
@@ -27,8 +27,9 @@ from planner.verify.tolerances import RATIO
 DEG = 1e-9
 """Rounding of angles. [deg]"""
 DEPTHS, NEAREST = 128, 8
-"""Depths at which room is taken, and how many voxels, the nearest by their centres, it is taken to [U]: room
-to any voxel is no less than there is."""
+"""Number of depths at which the free distance is computed, and number of voxels, nearest by their centres, to
+which it is computed [U]. The distance to some voxels is never less than that to all, so that no true claim is
+refused."""
 
 
 def check_touches(
@@ -39,29 +40,29 @@ def check_touches(
     paths: Sequence[Path],
     wrong: Sequence[Misplaced],
 ) -> None:
-    """How often each needle touches what, and that the likeliest is named first."""
+    """How often each needle touches each structure. The most likely touch is listed first."""
     entries = np.concatenate([w.entry_B for w in wrong])
     tips = np.concatenate([w.at(path.length_mm) for w, path in zip(wrong, paths, strict=True)])
-    found = touching(scene.of_role(Role.FORBIDDEN), scene.grid, entries, tips, needle.outer_diameter_mm / 2)
+    hits = touching(scene.of_role(Role.FORBIDDEN), scene.grid, entries, tips, needle.outer_diameter_mm / 2)
     samples = len(entries) // len(wrong)
-    shape = (len(wrong), samples, len(found.names))
-    surely, maybe = (hits.reshape(shape).mean(axis=1) for hits in (found.surely, found.maybe))
+    shape = (len(wrong), samples, len(hits.names))
+    surely, maybe = (touched.reshape(shape).mean(axis=1) for touched in (hits.surely, hits.maybe))
     for risk, path, least, most in zip(stated, paths, surely.tolist(), maybe.tolist(), strict=True):
         subject = f"needle {risk.path_id}"
         chances = {touch.structure: touch.chance for touch in risk.touches}
-        unknown = ", ".join(sorted(chances.keys() - set(found.names))) or "none"
-        claims.same("structures touched that there are not", subject, "none", unknown)
+        unknown = ", ".join(sorted(chances.keys() - set(hits.names))) or "none"
+        claims.same("touched structures that do not exist", subject, "none", unknown)
         order = sorted(risk.touches, key=lambda touch: (-touch.chance, touch.structure))
         once = len(chances) == len(risk.touches) and all(chances.values())
         in_order = once and list(risk.touches) == order
         words = "in order" if in_order else "out of order"
-        claims.holds("what is touched, the likeliest first", subject, "in order", words, in_order)
+        claims.holds("touched structures, the most likely first", subject, "in order", words, in_order)
         if path.aim is Aim.GIVEN:
-            # It is in: what it touches is no matter of chance.
-            told = ", ".join(chances) or "none"
-            claims.same("chances of a needle that is in already", subject, "none", told)
+            # A needle in place has no chance of touching: it does or it does not.
+            stated_touches = ", ".join(chances) or "none"
+            claims.same("chances of a needle in place", subject, "none", stated_touches)
             continue
-        for name, few, many in zip(found.names, least, most, strict=True):
+        for name, few, many in zip(hits.names, least, most, strict=True):
             chance = chances.get(name, 0.0)
             if chance or few:
                 middle, off = 0.5 * (few + many), 0.5 * (many - few) + RATIO
@@ -71,14 +72,14 @@ def check_touches(
 def check_tolerances(
     claims: Claims, scene: Scene, needle: Needle, stated: Sequence[NeedleRisk], paths: Sequence[Path]
 ) -> None:
-    """Turned about its entry by less than its tolerance, whichever way, a needle touches no point that is
-    looked at of any voxel of a forbidden structure: its centre, and what of it lies nearest to the axis."""
+    """A needle that is turned about its entry, in any direction, by less than its tolerance touches no
+    forbidden voxel, at two points of each: its centre, and the point nearest to the axis."""
     spacing = scene.grid.spacing_mm
     outer = [voxels_of(s.mask, outer_only=True) for s in scene.of_role(Role.FORBIDDEN)]
     centres_B = np.concatenate([np.empty((0, 3)), *outer]) * spacing
     tree = cKDTree(centres_B)
     for risk, path in zip(stated, paths, strict=True):
-        subject, told = f"needle {risk.path_id}", risk.tolerance_deg
+        subject, tolerance = f"needle {risk.path_id}", risk.tolerance_deg
         entry_B, tip_B = (scene.grid.to_box(np.array(p, float)) for p in (path.entry_mm, path.tip_mm))
         length = float(np.linalg.norm(tip_B - entry_B))
         along = (tip_B - entry_B) / length
@@ -88,10 +89,12 @@ def check_tolerances(
         turns = (
             _turn_that_touches(entry_B, along, length, points, radius) for points in (centres_B, nearest_B)
         )
-        claims.at_least("no turn by less than the tolerance touches", subject, told, min(turns), DEG)
-        chord = _chord_in_the_room(tree, centres_B, spacing, entry_B, tip_B, radius)
-        claims.at_least("the tolerance's chord is no longer than the room", subject, told, chord, DEG)
-        claims.at_least("the tolerance is an angle", subject, 0.0, told, 0.0)
+        claims.at_least("no turn by less than the tolerance touches", subject, tolerance, min(turns), DEG)
+        chord = _chord_in_free_space(tree, centres_B, spacing, entry_B, tip_B, radius)
+        claims.at_least(
+            "the tolerance's chord is no longer than the free distance", subject, tolerance, chord, DEG
+        )
+        claims.at_least("the tolerance is an angle", subject, 0.0, tolerance, 0.0)
 
 
 def _turn_that_touches(
@@ -101,8 +104,8 @@ def _turn_that_touches(
     points_B: Float[np.ndarray, "n 3"],
     radius_mm: float,
 ) -> float:
-    """The least turn about the entry at which the wall comes to one of the points that the needle is long
-    enough for; a quarter turn where there is none. [deg]"""
+    """The least turn about the entry at which the wall reaches one of the points, of those no farther from
+    the entry than the tip; a quarter turn where there is none. [deg]"""
     towards = points_B - entry_B
     away = np.linalg.norm(towards, axis=1)
     near = away <= length_mm
@@ -111,7 +114,7 @@ def _turn_that_touches(
     return float(np.degrees(max(0.0, turn.min(initial=np.pi / 2))))
 
 
-def _chord_in_the_room(
+def _chord_in_free_space(
     tree: cKDTree,
     centres_B: Float[np.ndarray, "n 3"],
     spacing_mm: Float[np.ndarray, "3"],
@@ -119,15 +122,15 @@ def _chord_in_the_room(
     tip_B: Float[np.ndarray, "3"],
     radius_mm: float,
 ) -> float:
-    """The least turn, over depths s, by which a point moves as far as there is room: 2 s sin(turn / 2) is the
-    chord that it runs through. A quarter turn at most. [deg]"""
+    """The least turn, over depths s, whose chord 2 s sin(turn / 2) is as long as the free distance there; a
+    quarter turn at most. [deg]"""
     if not len(centres_B):
         return 90.0
     parts = np.arange(1, DEPTHS + 1) / DEPTHS
     points_B = entry_B + parts[:, None] * (tip_B - entry_B)
     _, rows = tree.query(points_B, k=min(NEAREST, len(centres_B)))
     away = np.abs(points_B[:, None, :] - centres_B[rows.reshape(DEPTHS, -1)]) - 0.5 * spacing_mm
-    room = np.linalg.norm(np.maximum(away, 0.0), axis=2).min(axis=1) - radius_mm
+    free_mm = np.linalg.norm(np.maximum(away, 0.0), axis=2).min(axis=1) - radius_mm
     depths = parts * float(np.linalg.norm(tip_B - entry_B))
-    halves = np.clip(0.5 * room / depths, 0.0, np.sin(np.pi / 4))
+    halves = np.clip(0.5 * free_mm / depths, 0.0, np.sin(np.pi / 4))
     return float(np.degrees(2.0 * np.arcsin(halves.min())))

@@ -1,10 +1,11 @@
 """Which structures the walls of many needles touch, from points along their axes.
 
-    o  .  .  .  .  .  |      a box that lies d from the axis lies no more than sqrt(d^2 + (step/2)^2) from one
-        [box]                of its points, and no less than d
+    o  .  .  .  .  .  |      the distance of a box from the nearest point is at least its distance d from the
+        [box]                axis, and at most sqrt(d^2 + (step/2)^2)
 
-So what is near enough to a point is touched, and what is not quite near enough to any is not: all needles but
-those within some hundredths of a millimetre are told apart, without the distance of a segment to a box.
+A box that is near enough to a point is touched, and a box that is not nearly near enough to any point is not.
+This decides all needles except those within some hundredths of a millimetre of the limit, without the
+distance of a segment to a box.
 """
 
 from collections.abc import Iterable
@@ -20,12 +21,12 @@ from planner.verify.geometry.boxes import point_box2
 from planner.verify.tolerances import DISTANCE_MM
 
 STEP_MM = 0.2
-"""Between points along an axis [U]."""
+"""Distance of points along an axis [U]."""
 
 
 @dataclass(frozen=True, eq=False)
 class Touching:
-    """What n needles touch for sure, and what they may touch: a row for each, a column for each name."""
+    """What n needles surely touch, and what they may touch: a row for each needle, a column for each name."""
 
     names: tuple[str, ...]
     surely: Bool[np.ndarray, "n s"]
@@ -39,8 +40,8 @@ def touching(
     two_B: Float[np.ndarray, "n 3"],
     radius_mm: float,
 ) -> Touching:
-    """What lies within the radius of each axis from `one_B` to `two_B`; beyond the field of view as at the
-    nearest point of its box. [mm]"""
+    """What lies within the radius of each axis from `one_B` to `two_B`. A point beyond the field of view is
+    judged at the nearest point of its box. [mm]"""
     kept = sorted(structures, key=lambda s: s.name)
     surely, maybe = (np.zeros((len(one_B), len(kept)), bool) for _ in range(2))
     of_layer: dict[int, list[int]] = {}
@@ -63,7 +64,7 @@ def touching(
 
 @loop
 def _look(layer, place, spacing, low_B, high_B, around, ends, radius, seen):  # type: ignore[no-untyped-def]
-    """Mark in seen[0] what is near enough to a point of each axis, in seen[1] what may be near its axis."""
+    """Mark in seen[0] what surely lies near each axis, and in seen[1] what may lie near it."""
     x, low, high, index = np.empty(3), np.empty(3), np.empty(3), np.empty(3, np.int64)
     sure2 = max(0.0, radius - DISTANCE_MM) ** 2
     for n in range(len(ends)):
@@ -76,7 +77,7 @@ def _look(layer, place, spacing, low_B, high_B, around, ends, radius, seen):  # 
                 x[a] = min(max(p, low_B[a]), high_B[a])
                 outside |= x[a] != p
                 index[a] = min(max(int(np.floor(x[a] / spacing[a] + 0.5)), 0), layer.shape[a] - 1)
-            # A polyline has corners at the sides of the box: there the foot need not be square to it.
+            # Outside, the axis becomes a polyline, and the nearest point may be a corner of it.
             beyond = radius + DISTANCE_MM
             maybe2 = (beyond + STEP_MM / 2) ** 2 if outside else beyond**2 + (STEP_MM / 2) ** 2
             _mark(layer, place, spacing, around, x, index, low, high, sure2, maybe2, seen[:, n])
@@ -84,7 +85,7 @@ def _look(layer, place, spacing, low_B, high_B, around, ends, radius, seen):  # 
 
 @loop
 def _mark(layer, place, spacing, around, x, index, low, high, sure2, maybe2, seen):  # type: ignore[no-untyped-def]
-    """What the boxes around one point's voxel are of, and how near they lie to it."""
+    """Mark the structures whose boxes around one point's voxel are near enough to the point."""
     for i in range(max(0, index[0] - around[0]), min(layer.shape[0], index[0] + around[0] + 1)):
         for j in range(max(0, index[1] - around[1]), min(layer.shape[1], index[1] + around[1] + 1)):
             for k in range(max(0, index[2] - around[2]), min(layer.shape[2], index[2] + around[2] + 1)):

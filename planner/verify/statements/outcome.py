@@ -46,8 +46,8 @@ def _check_implant(claims: Claims, plan: Plan) -> None:
     given = prescribed and bool(asked.given_needles or asked.given_seeds)
     whole = parts[0] == parts[1] and (prescribed or not any(parts)) and (parts[0] or plan.robustness is None)
     whole &= parts[0] or not given
-    said = "whole, as prescribed" if whole else "in part, left out, or not prescribed"
-    claims.holds("an implant is whole, and prescribed", "outcome", "whole, as prescribed", said, whole)
+    said = "complete, as prescribed" if whole else "in part, left out, or not prescribed"
+    claims.holds("an implant is complete, and prescribed", "outcome", "complete, as prescribed", said, whole)
     needles = sum(path.aim is not Aim.TARGET for path in plan.paths)
     if plan.needle_set is None:
         claims.equal("needles without a set", "outcome", 0.0, float(needles), 0.0)
@@ -125,7 +125,7 @@ def _check_shares(claims: Claims, plan: Plan) -> None:
     claims.same("what blocks is a structure or a limit", "search", "none", ", ".join(unknown) or "none")
     if plan.request.target.min_chord_mm == 0.0:
         short = fsum(b.share for b in plan.blocked_by if b.constraint is Constraint.MIN_CHORD)
-        claims.equal("where no run in the target is asked for none is too short", "search", short, 0.0, 0.0)
+        claims.equal("no run in the target is too short where none is required", "search", short, 0.0, 0.0)
     claims.at_most("shares of blocked directions add up to 1 at most", "search", 1.0, fsum(shares), SHARE)
 
 

@@ -47,7 +47,7 @@ def _check_set(claims: Claims, plan: Plan, scene: Scene) -> None:
 def _check_message(claims: Claims, plan: Plan) -> None:
     named = set() if plan.dose is None else {goal.name for goal in plan.dose.goals}
     unknown = ", ".join(sorted(named - set(GOAL_NAMES))) or "none"
-    claims.same("goals that no sentence can be made of", "outcome", "none", unknown)
+    claims.same("goals with an unknown name", "outcome", "none", unknown)
     if unknown != "none":
         return
     message = message_of(

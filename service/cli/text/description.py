@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from planner.dose.dvh import MM3_PER_CC
+from anatomy.geometry.frames import MM3_PER_CC
 from service.cli.text.table import columns
 
 

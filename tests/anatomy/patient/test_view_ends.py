@@ -21,7 +21,7 @@ from anatomy.structures import InputDigest, Segmentation, Structure
 from planner.appraise import Appraiser
 from planner.records.request import Request
 from planner.verify.claims import Claims
-from planner.verify.needle.examined_axis import trial_of
+from planner.verify.needle.examined_axis import examined_axis
 from planner.verify.needle.track import check_from_skin
 
 SPACING_MM = 2.0
@@ -113,9 +113,9 @@ def test_the_axis_that_runs_along_the_patient_is_found_in_any_pose() -> None:
 def test_verification_sees_the_cut() -> None:
     made = scene(cylinder((0, 6)))
     claims = Claims()
-    trial = trial_of(claims, "path 1", (50.0, 27.0, 78.9), (50.0, 51.0, 60.0), made, Request())
-    assert trial is not None
-    check_from_skin(claims, trial)
+    examined = examined_axis(claims, "path 1", (50.0, 27.0, 78.9), (50.0, 51.0, 60.0), made, Request())
+    assert examined is not None
+    check_from_skin(claims, examined)
     assert any("cut edge" in check.name for check in claims.verification().checks if not check.passed)
 
 

@@ -12,7 +12,7 @@ from planner.dose.tg43.kernel import DoseKernel, dose_kernel, dose_kernel_1d, do
 from planner.dose.tg43.kernel_lookup import BLOCK, REACH_MM, node_angles_deg, node_radii_mm
 from planner.sources import SOURCES, Source, source_named
 from planner.sources.amersham_6711 import AMERSHAM_6711
-from planner.verify.dose.all_seeds import Planted
+from planner.verify.dose.seed_doses import SeedDoses
 from planner.verify.dose.tg43 import direct_dose_gy
 from planner.verify.tolerances import DOSE, DOSE_NEAR, NEAR_SEED_MM
 
@@ -92,7 +92,7 @@ def test_verification_allows_what_the_kernel_is_off_near_a_seed(source: Source, 
     beside = np.hypot(points[:, 0], points[:, 1]) > source.seed_diameter_mm / 2
     beyond = np.abs(points[:, 2]) > source.seed_length_mm / 2
     points = points[(beside | beyond) & (np.linalg.norm(points, axis=1) > source.seed_diameter_mm / 2)]
-    seed = Planted(source, 1.0, AT_ORIGIN, ALONG_Z if known else np.zeros((1, 3)))
+    seed = SeedDoses(source, 1.0, AT_ORIGIN, ALONG_Z if known else np.zeros((1, 3)))
     near = seed.nearest_mm(points) <= NEAR_SEED_MM
     off = 0.01 * percent_off(source, points, known)
     assert near.any() and not near.all()

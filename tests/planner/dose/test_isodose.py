@@ -16,7 +16,7 @@ from anatomy.geometry.frames import Grid
 from anatomy.geometry.surface import Surface
 from anatomy.geometry.surfaces import voxelise
 from planner.dose import dose_grid as lattices
-from planner.dose.dose_grid import Lattice, dose_lattice, lattice_around, lattice_enclosing
+from planner.dose.dose_grid import DoseGrid, dose_grid_enclosing, dose_on_grid, grid_around
 from planner.dose.isodose import isodose_surface
 from planner.errors import RequestError
 
@@ -54,7 +54,7 @@ def test_a_point_source_has_spheres(frame: Grid, step: float) -> None:
     dose = sources(SEED_P[0])
     radius = 10.0
     level = 12_000.0 / radius**2
-    surface = isodose_surface(lattice_enclosing(dose, level, SEED_P, frame, step), level)
+    surface = isodose_surface(dose_grid_enclosing(dose, level, SEED_P, frame, step), level)
     mesh = assert_closed_and_outward(surface)
     # Along an edge of length e the distance to the source bends by at most e^2 / (8 r).
     off = np.linalg.norm(surface.vertices_P - SEED_P, axis=1) - radius
@@ -67,7 +67,7 @@ def test_attenuation_moves_the_sphere_to_where_the_dose_is() -> None:
     level, per_mm = 100.0, 0.03
     dose = sources(SEED_P[0], per_mm=per_mm)
     radius = brentq(lambda r: 12_000.0 * np.exp(-per_mm * r) / r**2 - level, 1.0, 20.0)
-    surface = isodose_surface(lattice_enclosing(dose, level, SEED_P, FRAME, 0.5), level)
+    surface = isodose_surface(dose_grid_enclosing(dose, level, SEED_P, FRAME, 0.5), level)
     off = np.linalg.norm(surface.vertices_P - SEED_P, axis=1) - radius
     assert np.abs(off).max() < 0.02
     assert mesh_of(surface).volume == pytest.approx(4.0 / 3.0 * pi * radius**3, rel=0.005)
@@ -76,29 +76,29 @@ def test_attenuation_moves_the_sphere_to_where_the_dose_is() -> None:
 def test_seeds_apart_have_bodies_apart_and_near_they_have_one() -> None:
     for apart, bodies in ((30.0, 2), (8.0, 1)):
         at_P = SEED_P + np.array([[0.0, 0.0, 0.0], [apart, 0.0, 0.0]])
-        lattice = lattice_enclosing(sources(*at_P), 200.0, at_P, FRAME, 1.0)
-        mesh = assert_closed_and_outward(isodose_surface(lattice, 200.0))
+        dose_grid = dose_grid_enclosing(sources(*at_P), 200.0, at_P, FRAME, 1.0)
+        mesh = assert_closed_and_outward(isodose_surface(dose_grid, 200.0))
         assert mesh.body_count == bodies
 
 
 @given(st.floats(1.05, 4.0), st.floats(60.0, 400.0))
 def test_a_higher_level_lies_within_a_lower_one(factor: float, level: float) -> None:
     at_P = SEED_P + np.array([[0.0, 0.0, 0.0], [9.0, 3.0, 1.0], [2.0, 7.0, -6.0]])
-    lattice = lattice_enclosing(sources(*at_P, k=3000.0), level, at_P, FRAME, 2.0)
-    low, high = (mesh_of(isodose_surface(lattice, x)).volume for x in (level, factor * level))
+    dose_grid = dose_grid_enclosing(sources(*at_P, k=3000.0), level, at_P, FRAME, 2.0)
+    low, high = (mesh_of(isodose_surface(dose_grid, x)).volume for x in (level, factor * level))
     assert high < low
 
 
 @given(arrays(float, (5, 4, 4), elements=st.sampled_from([0.0, 1.0, 9.99, 10.0, 10.01, 300.0])))
 def test_any_doses_give_a_closed_surface(middle: np.ndarray) -> None:
     doses = np.pad(middle, 1)
-    lattice = Lattice(grid_of(doses.shape, (1.0, 1.5, 2.0)), doses)
-    surface = isodose_surface(lattice, 10.0)
+    dose_grid = DoseGrid(grid_of(doses.shape, (1.0, 1.5, 2.0)), doses)
+    surface = isodose_surface(dose_grid, 10.0)
     if not (middle >= 10.0).any():
         assert surface.faces.shape == (0, 3)
         return
     assert_closed_and_outward(surface)
-    np.testing.assert_array_equal(voxelise(surface, lattice.grid, touching=False), doses >= 10.0)
+    np.testing.assert_array_equal(voxelise(surface, dose_grid.grid, touching=False), doses >= 10.0)
 
 
 def test_every_case_of_a_cube_is_closed_and_parts_its_corners() -> None:
@@ -108,34 +108,34 @@ def test_every_case_of_a_cube_is_closed_and_parts_its_corners() -> None:
         doses = np.zeros((4, 4, 4))
         for n, corner in enumerate(corners):
             doses[corner] = 40.0 if bits >> n & 1 else 0.0
-        surface = isodose_surface(Lattice(grid, doses), 10.0)
+        surface = isodose_surface(DoseGrid(grid, doses), 10.0)
         assert_closed_and_outward(surface)
         np.testing.assert_array_equal(voxelise(surface, grid, touching=False), doses >= 10.0)
 
 
 def test_a_cavity_faces_inwards() -> None:
     doses = np.pad(np.full((5, 5, 5), 40.0), 1)
-    full = isodose_surface(Lattice(grid_of((7, 7, 7)), doses.copy()), 10.0)
+    full = isodose_surface(DoseGrid(grid_of((7, 7, 7)), doses.copy()), 10.0)
     doses[3, 3, 3] = 0.0
-    mesh = assert_closed_and_outward(isodose_surface(Lattice(grid_of((7, 7, 7)), doses), 10.0))
+    mesh = assert_closed_and_outward(isodose_surface(DoseGrid(grid_of((7, 7, 7)), doses), 10.0))
     assert mesh.body_count == 2
     assert mesh.volume < mesh_of(full).volume
 
 
 def test_a_level_that_reaches_the_sides_is_refused() -> None:
-    lattice = dose_lattice(sources(SEED_P[0]), lattice_around(SEED_P, FRAME, 4.0, 1.0))
+    dose_grid = dose_on_grid(sources(SEED_P[0]), grid_around(SEED_P, FRAME, 4.0, 1.0))
     with pytest.raises(RequestError, match="sides of the lattice"):
-        isodose_surface(lattice, 100.0)
+        isodose_surface(dose_grid, 100.0)
     for level in (0.0, -5.0, np.nan):
         with pytest.raises(RequestError, match="above 0 Gy"):
-            isodose_surface(lattice, level)
+            isodose_surface(dose_grid, level)
         with pytest.raises(RequestError, match="above 0 Gy"):
-            lattice_enclosing(sources(SEED_P[0]), level, SEED_P, FRAME, 1.0)
+            dose_grid_enclosing(sources(SEED_P[0]), level, SEED_P, FRAME, 1.0)
 
 
 def test_a_level_too_low_for_any_lattice_is_refused() -> None:
     with pytest.raises(RequestError, match="higher level"):
-        lattice_enclosing(lambda p_P: np.ones(len(p_P)), 1.0, SEED_P, FRAME, 20.0)
+        dose_grid_enclosing(lambda p_P: np.ones(len(p_P)), 1.0, SEED_P, FRAME, 20.0)
 
 
 @given(st.floats(0.5, 6.0), st.floats(2.0, 12.0), st.integers(1, 4))
@@ -143,7 +143,7 @@ def test_a_lattice_reaches_beyond_all_points_and_its_nodes_stay(
     step: float, margin: float, count: int
 ) -> None:
     points_P = SEED_P + 7.0 * np.arange(count)[:, None] * np.array([[0.3, -0.8, 0.5]])
-    grid = lattice_around(points_P, FRAME, margin, step)
+    grid = grid_around(points_P, FRAME, margin, step)
     np.testing.assert_allclose(grid.spacing_mm, step)
     np.testing.assert_allclose(grid.R_PB, FRAME.R_PB, atol=1e-12)
     p_V = grid.to_box(points_P) / step
@@ -156,14 +156,14 @@ def test_a_lattice_reaches_beyond_all_points_and_its_nodes_stay(
 def test_doses_are_at_their_nodes_however_many_are_asked_for_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lattices, "POINTS_AT_ONCE", 7)
     dose = sources(SEED_P[0])
-    lattice = dose_lattice(dose, lattice_around(SEED_P, FRAME, 3.0, 1.3))
+    dose_grid = dose_on_grid(dose, grid_around(SEED_P, FRAME, 3.0, 1.3))
     index = np.array([2, 1, 3])
-    node_P = lattice.grid.to_patient(index * lattice.grid.spacing_mm)
-    assert lattice.doses_gy[2, 1, 3] == dose(node_P[None])[0]
+    node_P = dose_grid.grid.to_patient(index * dose_grid.grid.spacing_mm)
+    assert dose_grid.doses_gy[2, 1, 3] == dose(node_P[None])[0]
 
 
 def test_a_wide_lattice_has_a_wider_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lattices, "MOST_NODES", 1000)
-    grid = lattice_around(SEED_P, FRAME, 10.0, 0.5)
+    grid = grid_around(SEED_P, FRAME, 10.0, 0.5)
     assert np.prod(grid.shape) <= 1000
     assert grid.spacing_mm[0] > 0.5

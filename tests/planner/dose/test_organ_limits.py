@@ -15,9 +15,9 @@ from sample_implants import a_dose, implant_plan
 
 from planner.dose.bed import ACUTE, LATE, ExternalBeam, external_bed_gy, implant_bed_gy
 from planner.dose.dvh import dose_volume
-from planner.dose.organ_limits.compare import OrganDose, Radiobiology, compare_all
+from planner.dose.organ_limits.compare import OrganSamples, Radiobiology, compare_all
 from planner.dose.organ_limits.organ_names import Match, match
-from planner.dose.organ_limits.verdicts import Verdict, doubted, judged
+from planner.dose.organ_limits.verdicts import Verdict, verdict_as_read, with_row_doubts
 from planner.errors import RequestError
 from planner.published_limits.limit import OrganLimit, Protocol, Scope
 from planner.published_limits.organs import ORGAN_OF_ROW, Organ
@@ -30,11 +30,12 @@ from planner.published_limits.tables import (
     protocol_named,
 )
 from planner.records.organ_limits import Doubt, LimitComparison, LimitKind
-from planner.records.request import Prescription
 from planner.records.wording.implant import harm_of
 from planner.records.wording.organ_limits import exceeded, exceeded_text, excess_ratio, reason_of
-from planner.verify.dose.organ_limits.organ_limits import Compared, Effect, _doubts
-from planner.verify.dose.organ_limits.organ_match import Matched, matched
+from planner.verify.dose.organ_limits.bed_model import BedModel
+from planner.verify.dose.organ_limits.compared_organ import ComparedOrgan
+from planner.verify.dose.organ_limits.limit_doubts import doubts_of
+from planner.verify.dose.organ_limits.organ_match import MatchedOrgan, matched
 from service.cli.text.dose import exceeded_lines
 from service.schemas.plan_summary import summary_of
 
@@ -43,10 +44,10 @@ MADE = Radiobiology(HALF_LIFE_DAYS)
 CC = 1000.0
 
 
-def organ(name: str, *parts: tuple[float, float]) -> OrganDose:
+def organ(name: str, *parts: tuple[float, float]) -> OrganSamples:
     """A structure of (dose in Gy, volume in cc) parts, each in twenty samples."""
     doses = np.concatenate([np.full(20, dose) for dose, _ in parts])
-    return OrganDose(name, doses, np.concatenate([np.full(20, cc * CC / 20) for _, cc in parts]))
+    return OrganSamples(name, doses, np.concatenate([np.full(20, cc * CC / 20) for _, cc in parts]))
 
 
 def of(
@@ -62,7 +63,7 @@ def of(
     return Protocol(protocol.name, protocol.fractions, protocol.source, limits)
 
 
-def one(protocol: Protocol, *organs: OrganDose, made: Radiobiology = MADE, **more) -> LimitComparison:
+def one(protocol: Protocol, *organs: OrganSamples, made: Radiobiology = MADE, **more) -> LimitComparison:
     """The single comparison of a protocol with one row."""
     (found,) = compare_all(organs, made, protocols=(protocol,), **more)
     return found
@@ -269,7 +270,7 @@ def test_a_volume_just_as_large_as_the_limit_is_judged_as_its_dose_is(part_mm3: 
     count = round(1000.0 * limit.volume_cc / part_mm3)
     weights = np.full(count + 50, 1000.0 * limit.volume_cc / count)
     bed = dose_volume(np.concatenate([np.full(50, 10.0), np.full(count, 60.0)]), weights)
-    verdict = judged(limit, 59.9, bed)
+    verdict = verdict_as_read(limit, 59.9, bed)
     assert verdict.bed_gy is not None
     assert verdict.met is (verdict.bed_gy < 59.9)
 
@@ -320,10 +321,10 @@ def test_where_sources_disagree_met_is_what_both_call_so_and_an_excess_is_one(
     assert (Doubt.OTHER_READING in found.doubts) is bool(other) and other in found.reason
     assert found.achieved_cc == pytest.approx(hot_cc)
     # Verification calls for the same doubts; of what was compared it asks only whether it is there.
-    there = Compared.__new__(Compared)
-    effect = Effect(3.0, 0.0, 0.0)
+    there = ComparedOrgan.__new__(ComparedOrgan)
+    bed_model = BedModel(3.0, 0.0, 0.0)
     assert (
-        tuple(_doubts(Prescription(), effect, rows.limits[0], found, Matched(("lungs",)), there))
+        tuple(doubts_of(bed_model, rows.limits[0], found, MatchedOrgan(("lungs",)), there, False))
         == found.doubts
     )
 
@@ -374,7 +375,7 @@ def test_rows_without_a_dose_say_why_they_are_not_compared() -> None:
 
 
 def test_an_organ_that_is_not_there_is_said_to_be() -> None:
-    for organs in ([], [OrganDose("spinal_cord", np.empty(0), np.empty(0))]):
+    for organs in ([], [OrganSamples("spinal_cord", np.empty(0), np.empty(0))]):
         for found in compare_all(organs, MADE):
             assert found.met is None
             assert found.limit_bed_gy is None or "no voxel of this organ" in found.reason
@@ -520,9 +521,9 @@ def test_what_an_organ_lacks_could_only_add_to_what_is_spared() -> None:
     assert "the left side: it would only spare more." in enough.reason
     less = one(rows, organ("lung_right", (1.0, 900.0), (90.0, 300.0)))
     assert less.met is None and "the left side: not judged." in less.reason
-    more = doubted(rows.limits[0], Match(("lungs",), holds_more=True), Verdict(True))
+    more = with_row_doubts(rows.limits[0], Match(("lungs",), holds_more=True), Verdict(True))
     assert more.met is None
-    assert doubted(rows.limits[0], Match(("lungs",), holds_more=True), Verdict(False)).met is False
+    assert with_row_doubts(rows.limits[0], Match(("lungs",), holds_more=True), Verdict(False)).met is False
 
 
 def test_lungs_that_are_there_as_a_whole_and_by_side_count_once() -> None:

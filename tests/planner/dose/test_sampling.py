@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from anatomy.geometry.masks import MaskLayers, mask_from_bool, points_inside
 from planner.dose import sampling
-from planner.dose.sampling import Near, sampled
+from planner.dose.sampling import FineRegion, sampled
 from planner.errors import RequestError
 
 SHAPE = (9, 7, 5)
@@ -30,11 +30,11 @@ def masks(draw: st.DrawFn) -> np.ndarray:
 
 
 @st.composite
-def nears(draw: st.DrawFn) -> Near | None:
+def nears(draw: st.DrawFn) -> FineRegion | None:
     """A region around up to three points of the grid, or none."""
     where = draw(st.lists(st.tuples(*(st.floats(-3.0, n + 3.0) for n in SHAPE)), max_size=3))
     points_P = GRID.to_patient(np.array(where).reshape(-1, 3) * GRID.spacing_mm)
-    return draw(st.one_of(st.none(), st.just(Near(points_P, draw(st.floats(0.1, 8.0))))))
+    return draw(st.one_of(st.none(), st.just(FineRegion(points_P, draw(st.floats(0.1, 8.0))))))
 
 
 STEPS = st.sampled_from([0.3, 0.5, 0.8, 1.0, 3.0, 7.0])
@@ -134,7 +134,7 @@ def test_steps_grow_until_there_are_no_more_points_than_allowed(monkeypatch: pyt
 def test_far_voxels_come_in_blocks_where_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     mask, grid = mask_from_bool(np.ones((20, 20, 20), bool)), grid_of((20, 20, 20), (1.0, 1.0, 1.0))
     monkeypatch.setattr(sampling, "MOST_POINTS", 3000)
-    points = sampled(mask, grid, 0.5, Near(np.array([[10.0, 10.0, 10.0]]), 2.0))
+    points = sampled(mask, grid, 0.5, FineRegion(np.array([[10.0, 10.0, 10.0]]), 2.0))
     assert points.step_mm == 0.5
     assert points.far_step_mm >= 2.0
     assert len(points.points_P) <= 3000
@@ -144,7 +144,7 @@ def test_far_voxels_come_in_blocks_where_there_are_too_many(monkeypatch: pytest.
 def test_an_empty_mask_has_no_points() -> None:
     empty = MaskLayers(SHAPE).add("node", np.zeros(SHAPE, bool))
     for step in (0.5, 5.0):
-        points = sampled(empty, GRID, step, Near(GRID.to_patient(np.zeros((1, 3)))))
+        points = sampled(empty, GRID, step, FineRegion(GRID.to_patient(np.zeros((1, 3)))))
         assert points.points_P.shape == (0, 3)
         assert points.volume_mm3 == 0.0
 
@@ -154,7 +154,7 @@ def test_a_step_or_reach_that_is_no_length_is_refused() -> None:
     with pytest.raises(RequestError, match="step"):
         sampled(mask, GRID, 0.0)
     with pytest.raises(RequestError, match="reach"):
-        sampled(mask, GRID, 1.0, Near(np.zeros((1, 3)), float("nan")))
+        sampled(mask, GRID, 1.0, FineRegion(np.zeros((1, 3)), float("nan")))
 
 
 def test_far_points_change_no_index_of_a_dose_that_is_flat_there() -> None:
@@ -167,7 +167,7 @@ def test_far_points_change_no_index_of_a_dose_that_is_flat_there() -> None:
         r2 = ((p_P - seed_P) ** 2).sum(axis=1)
         return 1500.0 / np.maximum(r2, 0.01) * np.exp(-0.03 * np.sqrt(r2))
 
-    fine, coarse = sampled(mask, grid, 0.75), sampled(mask, grid, 0.75, Near(seed_P, 20.0))
+    fine, coarse = sampled(mask, grid, 0.75), sampled(mask, grid, 0.75, FineRegion(seed_P, 20.0))
     assert len(coarse.points_P) < len(fine.points_P) / 3
     for level in (0.2, 1.0, 2.0, 20.0, 100.0):
         one, other = (s.weights_mm3[dose(s.points_P) >= level].sum() for s in (fine, coarse))

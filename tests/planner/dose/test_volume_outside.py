@@ -22,10 +22,10 @@ from planner.dose.volume_outside import STEP_MM, cell_sides_mm, outside_mm3
 from planner.records.needle_set import PlacedSeed
 from planner.records.request import GivenSeed, SeedRequest
 from planner.sources.amersham_6711 import AMERSHAM_6711
-from planner.verify.dose.all_seeds import Planted, planted
 from planner.verify.dose.conformity import outside_mm3 as verified_outside_mm3
 from planner.verify.dose.conformity import widest_part_mm
 from planner.verify.dose.reach import cubes_that_may_get
+from planner.verify.dose.seed_doses import SeedDoses, seed_doses
 
 K = 12_000.0
 COUNTED = 0.002
@@ -127,7 +127,9 @@ def test_an_implant_by_many_points(spacing: tuple, rotation: tuple, count: int, 
     assert found == pytest.approx(expected, abs=COUNTED * reference + 3.0 * part * np.sqrt(hot.sum()))
 
     placed = [PlacedSeed(None, s.position_mm, s.axis, None, None) for s in seeds]
-    verified, off = verified_outside_mm3(planted(AMERSHAM_6711, dose.strength_u, placed), target, grid, level)
+    verified, off = verified_outside_mm3(
+        seed_doses(AMERSHAM_6711, dose.strength_u, placed), target, grid, level
+    )
     assert abs(found - verified) <= off
     assert off <= max(0.05 * reference, 3.0)
 
@@ -164,7 +166,7 @@ def test_no_place_that_gets_the_dose_lies_outside_the_cubes(number: int, level: 
         PlacedSeed(None, s.position_mm, s.axis if n % 2 else None, None, None)
         for n, s in enumerate(implant(grid, 7, number))
     ]
-    seeds = planted(AMERSHAM_6711, 0.762, placed)
+    seeds = seed_doses(AMERSHAM_6711, 0.762, placed)
     middles, side = cubes_that_may_get(level, seeds, grid)
     points_B = middle_B(grid) + np.random.default_rng(number).uniform(-30.0, 30.0, (20_000, 3))
     hot = points_B[seeds.doses(grid.to_patient(points_B)) >= level]
@@ -206,7 +208,9 @@ def test_the_inside_of_weak_seeds_gets_any_dose(model: str, activity_mci: float,
     dose = seed_dose(SeedRequest(model=model, activity_mci=activity_mci))
     _, target = Dosimetry(made, dose, seeds).target(made.target, dose_gy)
     own = [PlacedSeed("N1", seed.position_mm, seed.axis, 1.0, 0.0) for seed in seeds]
-    found, off = verified_outside_mm3(planted(dose.source, dose.strength_u, own), made.target, grid, dose_gy)
+    found, off = verified_outside_mm3(
+        seed_doses(dose.source, dose.strength_u, own), made.target, grid, dose_gy
+    )
     stated = target.ei * target.volume_cc * 1000.0
     assert abs(stated - found) <= off
     capsule = pi * dose.source.seed_diameter_mm**2 / 4.0 * dose.source.seed_length_mm
@@ -216,7 +220,7 @@ def test_the_inside_of_weak_seeds_gets_any_dose(model: str, activity_mci: float,
 def test_of_a_seed_that_gives_next_to_nothing_its_capsule_counts() -> None:
     grid = grid_about((1.5, 1.5, 1.5), 30.0)
     place = tuple(grid.to_patient(middle_B(grid)).tolist())
-    weak = planted(AMERSHAM_6711, 1e-6, [PlacedSeed("N1", place, (0.0, 0.0, 1.0), 1.0, 0.0)])
+    weak = seed_doses(AMERSHAM_6711, 1e-6, [PlacedSeed("N1", place, (0.0, 0.0, 1.0), 1.0, 0.0)])
     far = mask_from_bool(box_mask(grid.shape, ((0, 0, 0), (2, 2, 2))))
     found, off = verified_outside_mm3(weak, far, grid, 1e9)
     capsule = pi * 0.4**2 * 4.5
@@ -236,7 +240,7 @@ def test_capsules_that_stand_alike_are_off_by_what_verification_expects(
     at_V = np.random.default_rng(number).integers(0, grid.shape, (count, 3)) + corner
     axis = tuple(np.eye(3)[number % 3].tolist())
     places = [tuple(place) for place in grid.to_patient(at_V * grid.spacing_mm).tolist()]
-    seeds = planted(AMERSHAM_6711, 1e-6, [PlacedSeed("N1", place, axis, 1.0, 0.0) for place in places])
+    seeds = seed_doses(AMERSHAM_6711, 1e-6, [PlacedSeed("N1", place, axis, 1.0, 0.0) for place in places])
     far = mask_from_bool(box_mask(grid.shape, ((0, 0, 0), (1, 1, 1))))
     stated = outside_mm3(seeds.doses, 1e9, np.array(places), far, grid)
     found, off = verified_outside_mm3(seeds, far, grid, 1e9)
@@ -250,7 +254,7 @@ def test_no_part_of_a_cell_is_wider_than_verification_expects(
 ) -> None:
     grid = grid_about(spacing, 40.0)
     places = grid.to_patient(np.random.default_rng(number).uniform(0.0, 40.0, (count, 3)))
-    seeds = Planted(AMERSHAM_6711, 1e-6, places, np.zeros((count, 3)))
+    seeds = SeedDoses(AMERSHAM_6711, 1e-6, places, np.zeros((count, 3)))
     far = mask_from_bool(box_mask(grid.shape, ((0, 0, 0), (1, 1, 1))))
     with patch("planner.dose.volume_outside._counted", return_value=0) as counted:
         outside_mm3(seeds.doses, 1e9, places, far, grid)

@@ -14,16 +14,16 @@ from planner.implant.needles.template_bundles import APART_DEG, _directions, _ho
 from planner.implant.needles.tracks import (
     ENTRIES_APART_MM,
     NEAR_MM,
-    PER_PLACE,
-    PLACES,
+    PTV_PLACES,
+    TRACKS_PER_PLACE,
     Tracks,
     _cheapest_apart,
-    burden_mm,
+    candidate_rows,
     covered,
     join_tracks,
+    needle_cost_mm,
     reach_mm,
     seed_spans,
-    worth_choosing_from,
 )
 from planner.implant.set_cover import (
     RELATIVE_GAP,
@@ -232,11 +232,11 @@ def test_the_cheapest_line_around_every_place_is_kept_and_entries_around_it_lie_
     grid = grid_of((15, 15, 15), (2.0, 2.0, 2.0))
     mask = ball_mask(grid, 8.0)
     lines = lines_through(mask, grid, 500, 2)
-    kept = worth_choosing_from(lines, mask, grid, 10.0)
+    kept = candidate_rows(lines, mask, grid, 10.0)
     assert np.array_equal(kept, np.unique(kept))
-    cost = burden_mm(lines.quantities[:, LUNG], lines.quantities[:, PUNCTURES], 10.0)
+    cost = needle_cost_mm(lines.quantities[:, LUNG], lines.quantities[:, PUNCTURES], 10.0)
     tip = lines.point_B + lines.quantities[:, TIP, None] * lines.outward_B
-    for place in even_points_B(mask, grid, PLACES):
+    for place in even_points_B(mask, grid, PTV_PLACES):
         along = ((place - tip) * lines.outward_B).sum(axis=1)
         across = np.linalg.norm(place - tip - along[:, None] * lines.outward_B, axis=1)
         near = (across < NEAR_MM - 1e-9) & (along > 0.0)
@@ -249,13 +249,13 @@ def test_the_cheapest_around_a_place_are_kept_whose_entries_lie_apart(seed, coun
     cost, entry = rng.integers(0, 20, count).astype(float), rng.uniform(0.0, 60.0, (count, 3))
     near = np.flatnonzero(rng.random(count) < 0.7)
     kept = _cheapest_apart(near, cost, entry)
-    assert set(kept) <= set(near.tolist()) and len(kept) <= PER_PLACE
+    assert set(kept) <= set(near.tolist()) and len(kept) <= TRACKS_PER_PLACE
     away = np.linalg.norm(entry[:, None] - entry[None], axis=2)
     assert all(away[a, b] >= ENTRIES_APART_MM for a, b in combinations(kept, 2))
     # Whatever is left out stands behind one that is no dearer, or came too late.
     for row in set(near.tolist()) - set(kept):
         behind = any(away[row, k] < ENTRIES_APART_MM and cost[k] <= cost[row] for k in kept)
-        assert behind or (len(kept) == PER_PLACE and cost[row] >= max(cost[kept]))
+        assert behind or (len(kept) == TRACKS_PER_PLACE and cost[row] >= max(cost[kept]))
 
 
 def test_too_many_lines_are_thinned_to_the_cheapest_of_each_neighbourhood(monkeypatch):
@@ -263,7 +263,7 @@ def test_too_many_lines_are_thinned_to_the_cheapest_of_each_neighbourhood(monkey
 
     grid = grid_of((15, 15, 15), (2.0, 2.0, 2.0))
     lines = lines_through(ball_mask(grid, 8.0), grid, 3000, 3)
-    cost = burden_mm(lines.quantities[:, LUNG], lines.quantities[:, PUNCTURES], 10.0)
+    cost = needle_cost_mm(lines.quantities[:, LUNG], lines.quantities[:, PUNCTURES], 10.0)
     monkeypatch.setattr(module, "LINES", 300)
     rows = module._thinned(lines, cost)
     assert 0 < len(rows) <= 300
@@ -293,7 +293,7 @@ def test_holes_lie_on_a_lattice_across_the_direction_that_covers_the_shadow(seed
 def test_directions_come_cheapest_first_and_well_apart():
     grid = grid_of((15, 15, 15), (2.0, 2.0, 2.0))
     lines = lines_through(ball_mask(grid, 8.0), grid, 500, 4)
-    cost = burden_mm(lines.quantities[:, LUNG], lines.quantities[:, PUNCTURES], 10.0)
+    cost = needle_cost_mm(lines.quantities[:, LUNG], lines.quantities[:, PUNCTURES], 10.0)
     chosen = _directions(lines, 10.0)
     assert np.array_equal(chosen[0], lines.outward_B[cost.argmin()])
     for one, two in combinations(chosen, 2):

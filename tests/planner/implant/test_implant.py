@@ -380,7 +380,7 @@ def test_what_is_in_is_missed_where_a_plan_leaves_it_out():
         paths = tuple(path for path in planned.paths if path.aim is Aim.TARGET)
         bare = replace(planned, paths=paths, needle_set=None, dose=None, robustness=None)
         failed = {check.name for check in verify(bare, ball_scene()).checks if not check.passed}
-        assert "an implant is whole, and prescribed" in failed
+        assert "an implant is complete, and prescribed" in failed
 
 
 def test_what_is_in_is_refused_where_no_implant_is_prescribed():
@@ -633,8 +633,8 @@ def test_the_set_says_what_its_records_say_and_nothing_else(beside_what_is_given
         (*claims, "All is well."),
         claims[1:],
     ):
-        planted = replace(honest, needle_set=replace(honest.needle_set, claims=false))
-        failed = {c.name for c in verify(planted, ball_scene()).checks if not c.passed}
+        seed_doses = replace(honest, needle_set=replace(honest.needle_set, claims=false))
+        failed = {c.name for c in verify(seed_doses, ball_scene()).checks if not c.passed}
         assert failed == {"what the set may claim"}
 
 

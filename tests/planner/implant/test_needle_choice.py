@@ -12,7 +12,7 @@ from random_needles import HARDWARE, NO_ORDER, crowd, random_needles
 from planner.implant.needles.conflicts import Needles
 from planner.implant.needles.insertion_order import must_precede
 from planner.implant.needles.tracks import Tracks
-from planner.implant.set_rules import Rules, rules_of
+from planner.implant.set_rules import SetRules, set_rules
 from planner.plan import plan
 from planner.records.plan import Plan, Status
 from planner.records.progress import Phase, Progress
@@ -21,12 +21,12 @@ from planner.records.request import NeedleSetRequest
 NONE = np.empty(0, int)
 
 
-def rules_for(needles: Needles, given_count: int, most: int = 99) -> Rules:
+def rules_for(needles: Needles, given_count: int, most: int = 99) -> SetRules:
     n = len(needles)
     pool = Tracks(
         needles.tip_P, needles.outward_P, needles.length_mm, np.ones(n), np.zeros(n, int), ((),) * n
     )
-    return rules_of(pool, needles, HARDWARE, np.arange(given_count), 10.0, most)
+    return set_rules(pool, needles, HARDWARE, np.arange(given_count), 10.0, most)
 
 
 @given(st.integers(0, 9999), st.integers(0, 2), st.booleans())

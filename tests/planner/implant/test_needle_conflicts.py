@@ -30,7 +30,7 @@ from planner.implant.needles.conflicts import (
     conflict_graph,
     conflict_pairs,
     hardware_of,
-    lacking_most,
+    narrowest_gap,
     needles_between,
 )
 from planner.implant.needles.pair_kernel import stretch_distance2
@@ -228,7 +228,7 @@ def test_a_bundle_spaced_just_as_it_needs_conflicts_in_no_frame(seed, pitch) -> 
 def test_which_parts_of_two_needles_lack_most_known_by_hand(tip, outward, parts, apart_mm) -> None:
     """One stands on the origin along z: shaft to 200 mm, hub to 230 mm."""
     both = needles_at([(0.0, 0.0, 0.0), tip], [(0, 0, 1), outward], [80.0, 80.0])
-    lack, turned = lacking_most(both, HARDWARE, 0, 1), lacking_most(both, HARDWARE, 1, 0)
+    lack, turned = narrowest_gap(both, HARDWARE, 0, 1), narrowest_gap(both, HARDWARE, 1, 0)
     assert pairs_of(both, HARDWARE) == ([] if parts is None else [[0, 1]])
     if parts is None:
         assert lack is turned is None
@@ -242,7 +242,7 @@ def test_which_parts_of_two_needles_lack_most_known_by_hand(tip, outward, parts,
 @given(seeds, st.integers(2, 7), st.sampled_from([HARDWARE, BARE]))
 def test_there_is_a_lack_for_every_conflict_and_for_no_other_pair(seed, count, hardware) -> None:
     needles = random_needles(seed, count)
-    lacks = {(i, j): lacking_most(needles, hardware, i, j) for i, j in combinations(range(count), 2)}
+    lacks = {(i, j): narrowest_gap(needles, hardware, i, j) for i, j in combinations(range(count), 2)}
     assert [list(pair) for pair, lack in lacks.items() if lack] == pairs_of(needles, hardware)
 
 

@@ -18,15 +18,24 @@ from planner.dose.ptv import ptv_of
 from planner.dose.tg43.seed_dose import seed_dose
 from planner.errors import RequestError
 from planner.implant.needles.tracks import Tracks
-from planner.implant.seeding.aim_points import OF_ORGAN, aim_points
-from planner.implant.seeding.descent import GAIN, SEED, Problem, as_few, descended
+from planner.implant.seeding.aim_points import ORGAN_POINTS, aim_points
+from planner.implant.seeding.descent import LEAST_GAIN, descended, with_fewest_seeds
 from planner.implant.seeding.descent_kernel import descend
 from planner.implant.seeding.exchange import exchanged
-from planner.implant.seeding.fewest_seeds import Fewest, fewest_seeds
-from planner.implant.seeding.goal_cost_kernel import SLACK, UNIT, GoalTable, cost_below, cost_with
-from planner.implant.seeding.goals import COLD, HOT, MISSED, PointGoal, goal_table, missing, target_goals
-from planner.implant.seeding.placement_problem import MANY
-from planner.implant.seeding.slots import ROUNDING_MM, Apart, Slots, apart_of, slots_on
+from planner.implant.seeding.fewest_seeds import FewestSeeds, fewest_seeds
+from planner.implant.seeding.goal_cost_kernel import COLD_SLACK, COST_UNIT, GoalTable, cost_below, cost_with
+from planner.implant.seeding.goals import (
+    COLD_POINT_COST,
+    HOT_POINT_COST,
+    MISSED_GOAL_COST,
+    PointGoal,
+    goal_table,
+    shortfalls,
+    target_goals,
+)
+from planner.implant.seeding.placement_problem import SEED_COST, PlacementProblem
+from planner.implant.seeding.seed_placement import FINE_POINTS
+from planner.implant.seeding.slots import ROUNDING_MM, SeedSpacing, Slots, seed_spacing, slots_on
 from planner.records.request import (
     GivenSeed,
     Goals,
@@ -37,7 +46,7 @@ from planner.records.request import (
     TargetRequest,
 )
 
-IN_HAND = 0.01
+COVERAGE_RESERVE = 0.01
 
 # The kernel
 
@@ -49,14 +58,14 @@ def brute_cost(goals: list[PointGoal], dose: np.ndarray) -> tuple[float, float]:
         here = dose[g.first : g.last].astype(float)
         count = max(len(here), 1)
         if g.at_least:
-            lack = np.maximum(g.dose_gy * (1.0 + float(SLACK)) - here, 0.0) / g.dose_gy
-            total += COLD * float((lack**2).sum()) / count
+            lack = np.maximum(g.dose_gy * (1.0 + float(COLD_SLACK)) - here, 0.0) / g.dose_gy
+            total += COLD_POINT_COST * float((lack**2).sum()) / count
             short = np.count_nonzero(here < g.dose_gy) - (1.0 - g.share) * count
         else:
             excess = np.clip(here / g.dose_gy - 1.0, 0.0, 0.5)
-            total += HOT * float(excess.sum()) / count
+            total += HOT_POINT_COST * float(excess.sum()) / count
             short = np.count_nonzero(here >= g.dose_gy) - g.share * count
-        missed += MISSED * max(0.0, short) / count
+        missed += MISSED_GOAL_COST * max(0.0, short) / count
     return total + missed, missed
 
 
@@ -79,7 +88,7 @@ def dosed(draw):
 def test_the_kernel_costs_what_the_definition_says(made):
     goals, dose, rows = made
     table = goal_table(goals)
-    rounding = sum((COLD if g.at_least else HOT) / UNIT + 1e-3 for g in goals)
+    rounding = sum((COLD_POINT_COST if g.at_least else HOT_POINT_COST) / COST_UNIT + 1e-3 for g in goals)
     for row in rows:
         total, missed = brute_cost(goals, dose + row)
         found = cost_with(table, dose, row)
@@ -118,10 +127,10 @@ def test_what_meets_its_goals_misses_nothing():
     at_the_edge = np.array([99.0, 100.0, 200.0, 250.0], np.float32)
     none = np.zeros(4, np.float32)
     assert cost_with(goal_table(goals), at_the_edge, none)[1] == 0.0
-    assert missing(goals, at_the_edge.astype(float)).tolist() == [0.0, 0.0]
+    assert shortfalls(goals, at_the_edge.astype(float)).tolist() == [0.0, 0.0]
     worse = np.array([99.0, 99.0, 200.0, 250.0], np.float32)
-    assert cost_with(goal_table(goals), worse, none)[1] == pytest.approx(0.25 * MISSED)
-    assert missing(goals, worse.astype(float)).tolist() == [0.25, 0.0]
+    assert cost_with(goal_table(goals), worse, none)[1] == pytest.approx(0.25 * MISSED_GOAL_COST)
+    assert shortfalls(goals, worse.astype(float)).tolist() == [0.25, 0.0]
 
 
 @pytest.mark.interpreted
@@ -132,11 +141,18 @@ def test_without_goals_nothing_costs():
 
 def test_sums_of_many_points_stay_whole_numbers():
     points = 60_000
-    assert max(MANY, OF_ORGAN) < points < np.iinfo(np.int32).max / (UNIT * (1.0 + SLACK) ** 2) < 2 * points
+    assert (
+        max(FINE_POINTS, ORGAN_POINTS)
+        < points
+        < np.iinfo(np.int32).max / (COST_UNIT * (1.0 + COLD_SLACK) ** 2)
+        < 2 * points
+    )
     table = goal_table([PointGoal(0, points, 100.0, True, 1.0), PointGoal(0, points, 1.0, False, 0.0)])
     cold, hot = np.zeros(points, np.float32), np.full(points, 1e6, np.float32)
-    assert cost_with(table, cold, cold)[0] == pytest.approx(MISSED + COLD * 1.03**2, rel=1e-4)
-    assert cost_with(table, hot, cold)[0] == pytest.approx(MISSED + HOT * 0.5, rel=1e-4)
+    assert cost_with(table, cold, cold)[0] == pytest.approx(
+        MISSED_GOAL_COST + COLD_POINT_COST * 1.03**2, rel=1e-4
+    )
+    assert cost_with(table, hot, cold)[0] == pytest.approx(MISSED_GOAL_COST + HOT_POINT_COST * 0.5, rel=1e-4)
 
 
 # Slots
@@ -183,7 +199,7 @@ def test_what_is_clear_of_chosen_seeds_is_what_distances_say(seed, same, any_tra
     rng = np.random.default_rng(seed)
     slots = slots_on(tracks_with([[(0.0, 15.0)], [(2.0, 12.0)], [(0.0, 4.0)]], seed), 1.0)
     chosen = rng.random(len(slots)) < 0.1
-    apart_mm = Apart(same - ROUNDING_MM, any_track - ROUNDING_MM)
+    apart_mm = SeedSpacing(same - ROUNDING_MM, any_track - ROUNDING_MM)
     for row, free in enumerate(slots.clear_of(chosen, apart_mm)):
         apart = np.linalg.norm(slots.centre_B - slots.centre_B[row], axis=1)
         need = np.where(slots.track == slots.track[row], max(same, any_track), any_track)
@@ -195,7 +211,7 @@ def test_what_is_clear_of_chosen_seeds_is_what_distances_say(seed, same, any_tra
     [("amersham_6711", 5.0, 5.0, 4.5), ("amersham_6711", 4.5, 4.5, 4.5), ("best_2335", 6.0, 6.0, 5.0)],
 )
 def test_seeds_stand_apart_as_asked_and_as_they_are_long(model, spacing, same, any_track):
-    apart = apart_of(Request(seeds=SeedRequest(model=model, min_spacing_mm=spacing)))
+    apart = seed_spacing(Request(seeds=SeedRequest(model=model, min_spacing_mm=spacing)))
     assert apart.same_track_mm == pytest.approx(same, abs=2 * ROUNDING_MM)
     assert apart.any_track_mm == pytest.approx(any_track, abs=2 * ROUNDING_MM)
 
@@ -203,7 +219,9 @@ def test_seeds_stand_apart_as_asked_and_as_they_are_long(model, spacing, same, a
 # Descent and bound
 
 
-def problem_on(slots: Slots, seed: int, *, rx: float = 100.0, percent: float = 70.0, **more) -> Problem:
+def problem_on(
+    slots: Slots, seed: int, *, rx: float = 100.0, percent: float = 70.0, **more
+) -> PlacementProblem:
     """Points around the slots, each slot with a dose that falls off as 1/r2."""
     rng = np.random.default_rng(seed)
     middle = slots.centre_B.mean(axis=0)
@@ -213,29 +231,29 @@ def problem_on(slots: Slots, seed: int, *, rx: float = 100.0, percent: float = 7
         Prescription(rx, Goals(v100_percent=percent, v150_percent=100, v200_percent=100)), 60, 0.0
     )
     tracks = int(slots.track.max(initial=-1)) + 1
-    return Problem(
+    return PlacementProblem(
         goals=more.get("goals", goal_table([g for g in goals if g.share < 1.0 and g.dose_gy == rx])),
         slots=slots,
         dose=(2500.0 / np.maximum(away2, 1.0)).astype(np.float32),
         row=np.arange(len(slots)),
-        there=np.zeros(60, np.float32),
-        apart=Apart(5.0 - ROUNDING_MM, 4.5 - ROUNDING_MM),
-        shut=more.get("shut", np.zeros(len(slots), bool)),
-        opening=more.get("opening", np.zeros(tracks)),
+        dose_in_place=np.zeros(60, np.float32),
+        spacing=SeedSpacing(5.0 - ROUNDING_MM, 4.5 - ROUNDING_MM),
+        closed=more.get("closed", np.zeros(len(slots), bool)),
+        track_cost=more.get("track_cost", np.zeros(tracks)),
         conflicts=more.get("conflicts", np.zeros((tracks, tracks), bool)),
     )
 
 
-def may_stand(problem: Problem, chosen: np.ndarray) -> bool:
+def may_stand(problem: PlacementProblem, chosen: np.ndarray) -> bool:
     slots = problem.slots
     for a, b in combinations(np.flatnonzero(chosen), 2):
         apart = np.linalg.norm(slots.centre_B[a] - slots.centre_B[b])
         same = slots.track[a] == slots.track[b]
-        if apart < (problem.apart.same_track_mm if same else problem.apart.any_track_mm):
+        if apart < (problem.spacing.same_track_mm if same else problem.spacing.any_track_mm):
             return False
         if problem.conflicts[slots.track[a], slots.track[b]]:
             return False
-    return not (chosen & problem.shut).any()
+    return not (chosen & problem.closed).any()
 
 
 SPANS = [[(0.0, 15.0)], [(0.0, 14.0)], [(2.0, 12.0)]]
@@ -247,7 +265,7 @@ SPANS = [[(0.0, 15.0)], [(0.0, 14.0)], [(2.0, 12.0)]]
 def test_seeds_stand_where_they_may_and_no_single_change_makes_them_better(seed):
     rng = np.random.default_rng(seed)
     slots = slots_on(tracks_with(SPANS, seed), 2.0)
-    problem = problem_on(slots, seed, shut=rng.random(len(slots)) < 0.2)
+    problem = problem_on(slots, seed, closed=rng.random(len(slots)) < 0.2)
     chosen = descended(problem, problem.none())
     assert may_stand(problem, chosen)
     here = problem.cost(chosen)[0]
@@ -256,12 +274,12 @@ def test_seeds_stand_where_they_may_and_no_single_change_makes_them_better(seed)
         other = chosen.copy()
         other[row] = not other[row]
         if may_stand(problem, other):
-            assert problem.cost(other)[0] >= here - GAIN - 1e-9
+            assert problem.cost(other)[0] >= here - LEAST_GAIN - 1e-9
         for place in np.flatnonzero(~chosen) if chosen[row] else ():
             moved = other.copy()
             moved[place] = True
             if may_stand(problem, moved):
-                assert problem.cost(moved)[0] >= here - GAIN - 1e-9
+                assert problem.cost(moved)[0] >= here - LEAST_GAIN - 1e-9
 
 
 @pytest.mark.interpreted
@@ -271,7 +289,7 @@ def test_tracks_in_conflict_never_both_carry_seeds_and_dear_ones_carry_none(seed
     slots = slots_on(tracks_with(SPANS, seed), 2.0)
     conflicts = np.zeros((3, 3), bool)
     conflicts[0, 1] = conflicts[1, 0] = True
-    problem = problem_on(slots, seed, conflicts=conflicts, opening=np.array([0.0, 0.0, 1e9]))
+    problem = problem_on(slots, seed, conflicts=conflicts, track_cost=np.array([0.0, 0.0, 1e9]))
     chosen = descended(problem, problem.none())
     assert may_stand(problem, chosen)
     assert not chosen[slots.track == 2].any()
@@ -294,7 +312,7 @@ def test_fewer_seeds_still_meet_the_goals_and_none_are_taken_from_a_set_that_mis
     slots = slots_on(tracks_with(SPANS, seed), 2.0)
     problem = problem_on(slots, seed)
     chosen = descended(problem, problem.none())
-    few = as_few(problem, chosen)
+    few = with_fewest_seeds(problem, chosen)
     assert few.sum() <= chosen.sum()
     assert may_stand(problem, few)
     if problem.cost(chosen)[1] == 0.0:
@@ -308,10 +326,10 @@ def test_passes_end_where_they_are_told_to():
     slots = slots_on(tracks_with(SPANS, 3), 2.0)
     problem = problem_on(slots, 3)
     chosen = problem.none()
-    descend(problem.goals, problem.places, SEED, GAIN, 1, True, chosen)
+    descend(problem.goals, problem.places, SEED_COST, LEAST_GAIN, 1, True, chosen)
     assert chosen.sum() == 1
     none = problem.none()
-    descend(problem.goals, problem.places, SEED, GAIN, 3, False, none)
+    descend(problem.goals, problem.places, SEED_COST, LEAST_GAIN, 3, False, none)
     assert not none.any()
 
 
@@ -323,7 +341,7 @@ def test_a_part_of_a_problem_costs_what_the_whole_does_beside_the_others(seed):
     slots = slots_on(tracks_with(SPANS, seed), 2.0)
     conflicts = np.zeros((3, 3), bool)
     conflicts[0, 2] = conflicts[2, 0] = rng.random() < 0.5
-    problem = problem_on(slots, seed, opening=rng.uniform(0.0, 0.1, 3), conflicts=conflicts)
+    problem = problem_on(slots, seed, track_cost=rng.uniform(0.0, 0.1, 3), conflicts=conflicts)
     chosen = descended(problem, problem.none())
     rows = np.flatnonzero(rng.random(len(slots)) < 0.6)
     others = chosen.copy()
@@ -340,12 +358,12 @@ def test_a_part_of_a_problem_costs_what_the_whole_does_beside_the_others(seed):
 # Exchange
 
 
-def exchange_problem(seed: int) -> Problem:
+def exchange_problem(seed: int) -> PlacementProblem:
     rng = np.random.default_rng(seed)
     slots = slots_on(tracks_with([*SPANS, *SPANS], seed), 2.0)
     conflicts = np.zeros((6, 6), bool)
     conflicts[0, 3] = conflicts[3, 0] = conflicts[1, 4] = conflicts[4, 1] = True
-    return problem_on(slots, seed, opening=rng.uniform(0.0, 0.3, 6), conflicts=conflicts)
+    return problem_on(slots, seed, track_cost=rng.uniform(0.0, 0.3, 6), conflicts=conflicts)
 
 
 @settings(max_examples=15, deadline=None)
@@ -371,8 +389,8 @@ def test_exchange_leads_from_one_needle_to_another_where_no_single_seed_can():
     )
     slots = slots_on(twin, 2.0)
     conflicts = np.array([[False, True], [True, False]])
-    problem = problem_on(slots, 2, opening=np.array([1.0, 0.0]), conflicts=conflicts)
-    dear = descended(replace(problem, shut=slots.track == 1, opening=np.zeros(2)), problem.none())
+    problem = problem_on(slots, 2, track_cost=np.array([1.0, 0.0]), conflicts=conflicts)
+    dear = descended(replace(problem, closed=slots.track == 1, track_cost=np.zeros(2)), problem.none())
     assert dear.sum() >= 2 and problem.tracks(descended(problem, dear)).tolist() == [0]
     found = exchanged(problem, dear, lambda _: True, lambda _: True, np.random.default_rng(0))
     assert problem.tracks(found).tolist() == [1]
@@ -406,12 +424,12 @@ def test_a_seed_that_helps_nothing_is_taken_away():
     problem = problem_on(slots, 1, goals=goal_table([]))
     start = problem.none()
     start[0] = True
-    assert problem.cost(start)[0] == SEED
+    assert problem.cost(start)[0] == SEED_COST
     assert not descended(problem, start).any()
-    assert not as_few(problem, problem.none()).any()
+    assert not with_fewest_seeds(problem, problem.none()).any()
 
 
-def fewest_whole(problem: Problem, share: float, rx: float) -> int | None:
+def fewest_whole(problem: PlacementProblem, share: float, rx: float) -> int | None:
     """The programme with whole seeds, solved to the end: which points count is free as well."""
     n, m = problem.dose.shape
     dose = problem.dose.astype(float)
@@ -419,7 +437,7 @@ def fewest_whole(problem: Problem, share: float, rx: float) -> int | None:
         (a, b)
         for a, b in combinations(range(n), 2)
         if problem.slots.track[a] == problem.slots.track[b]
-        and abs(problem.slots.from_tip_mm[a] - problem.slots.from_tip_mm[b]) < problem.apart.same_track_mm
+        and abs(problem.slots.from_tip_mm[a] - problem.slots.from_tip_mm[b]) < problem.spacing.same_track_mm
     ]
     pairs = np.zeros((len(close), n + m))
     for row, (a, b) in enumerate(close):
@@ -459,9 +477,9 @@ def test_the_bound_is_never_above_the_fewest_seeds_that_do(seed, share):
 def test_what_cannot_be_reached_has_no_bound_and_what_is_there_needs_no_seed():
     slots = slots_on(tracks_with([[(0.0, 10.0)]]), 2.5)
     problem = problem_on(slots, 1)
-    assert fewest_seeds(problem, 1.0, 1e6, 60) == Fewest(None, reachable=False)
-    warm = replace(problem, there=np.full(60, 200.0, np.float32))
-    assert fewest_seeds(warm, 0.95, 100.0, 60) == Fewest(0, reachable=True)
+    assert fewest_seeds(problem, 1.0, 1e6, 60) == FewestSeeds(None, reachable=False)
+    warm = replace(problem, dose_in_place=np.full(60, 200.0, np.float32))
+    assert fewest_seeds(warm, 0.95, 100.0, 60) == FewestSeeds(0, reachable=True)
     one = replace(problem, dose=np.full((len(slots), 60), 100.0, np.float32))
     assert fewest_seeds(one, 0.95, 100.0, 60).seeds == 1
     half = replace(problem, dose=np.full((len(slots), 60), 50.0, np.float32))
@@ -476,24 +494,24 @@ def test_without_slots_there_is_no_bound():
         slots=slots.take(np.zeros(0, int)),
         dose=problem.dose[:0],
         row=problem.row[:0],
-        shut=problem.shut[:0],
+        closed=problem.closed[:0],
     )
-    assert fewest_seeds(none, 0.9, 100.0, 60) == Fewest(None, reachable=True)
+    assert fewest_seeds(none, 0.9, 100.0, 60) == FewestSeeds(None, reachable=True)
 
 
 # Aims and points
 
 
 def test_goals_at_one_dose_are_one_and_the_stricter_says_all():
-    same = target_goals(Prescription(120.0, Goals(v100_percent=95.0)), 10, IN_HAND)
+    same = target_goals(Prescription(120.0, Goals(v100_percent=95.0)), 10, COVERAGE_RESERVE)
     assert [g.dose_gy for g in same] == [120.0, 180.0, 240.0]
-    assert same[0] == PointGoal(0, 10, 120.0, True, 0.95 + IN_HAND)
-    assert [g.share for g in same[1:]] == pytest.approx([0.7 - IN_HAND, 0.5 - IN_HAND])
-    cold = target_goals(Prescription(120.0, Goals(v150_percent=0.5, v200_percent=0.0)), 10, IN_HAND)
+    assert same[0] == PointGoal(0, 10, 120.0, True, 0.95 + COVERAGE_RESERVE)
+    assert [g.share for g in same[1:]] == pytest.approx([0.7 - COVERAGE_RESERVE, 0.5 - COVERAGE_RESERVE])
+    cold = target_goals(Prescription(120.0, Goals(v150_percent=0.5, v200_percent=0.0)), 10, COVERAGE_RESERVE)
     assert [g.share for g in cold[1:]] == [0.0, 0.0]
-    low = target_goals(Prescription(120.0, Goals(v100_percent=50.0)), 10, IN_HAND)
-    assert low[0].share == pytest.approx(0.9 + IN_HAND)
-    apart = target_goals(Prescription(120.0, Goals(d90_gy=140.0, v100_percent=100.0)), 10, IN_HAND)
+    low = target_goals(Prescription(120.0, Goals(v100_percent=50.0)), 10, COVERAGE_RESERVE)
+    assert low[0].share == pytest.approx(0.9 + COVERAGE_RESERVE)
+    apart = target_goals(Prescription(120.0, Goals(d90_gy=140.0, v100_percent=100.0)), 10, COVERAGE_RESERVE)
     assert [(g.dose_gy, g.at_least) for g in apart] == [
         (120.0, True), (140.0, True), (180.0, False), (240.0, False),
     ]  # fmt: skip
@@ -505,7 +523,7 @@ def test_the_table_says_what_the_goals_say():
     assert isinstance(table, GoalTable)
     assert table.sense.tolist() == [1, -1]
     assert (table.first.tolist(), table.last.tolist()) == ([0, 3], [3, 5])
-    assert table.slope_cost.tolist() == [COLD, HOT]
+    assert table.slope_cost.tolist() == [COLD_POINT_COST, HOT_POINT_COST]
 
 
 def asked(**organs: OrganGoal) -> Prescription:
@@ -516,7 +534,7 @@ def test_points_of_the_ptv_come_first_and_an_organs_goal_is_a_share_of_its_near_
     scene = ball_scene()
     ptv = ptv_of(scene, Request(target=TargetRequest(("node",), margin_mm=3.0)))
     goal = OrganGoal(d0_1cc_gy=90.0, d2cc_gy=40.0)
-    aims = aim_points(scene, ptv, asked(aorta=goal, node=OrganGoal()), 500, IN_HAND)
+    aims = aim_points(scene, ptv, asked(aorta=goal, node=OrganGoal()), 500, COVERAGE_RESERVE)
     index = np.floor(aims.points_B / scene.grid.spacing_mm + 0.5).astype(int)
     first = aims.goals[0].last
     assert (ptv.layer[tuple(index[:first].T)] == ptv.label).all()
@@ -544,9 +562,9 @@ def test_an_organ_far_away_asks_nothing():
     scene = made_scene(grid, masks)
     ptv = ptv_of(scene, Request(target=TargetRequest(("node",), margin_mm=0.0)))
     goal = OrganGoal(d1cc_gy=50.0)
-    alone = aim_points(scene, ptv, asked(), 500, IN_HAND)
-    assert aim_points(scene, ptv, asked(heart=goal, cord=goal), 500, IN_HAND).goals == alone.goals
-    assert len(aim_points(scene, ptv, asked(ribs=goal), 500, IN_HAND).goals) == len(alone.goals) + 1
+    alone = aim_points(scene, ptv, asked(), 500, COVERAGE_RESERVE)
+    assert aim_points(scene, ptv, asked(heart=goal, cord=goal), 500, COVERAGE_RESERVE).goals == alone.goals
+    assert len(aim_points(scene, ptv, asked(ribs=goal), 500, COVERAGE_RESERVE).goals) == len(alone.goals) + 1
 
 
 # Dose

@@ -9,7 +9,7 @@ from planner.records.paths import Aim
 from planner.records.wording.set_claims import set_claims
 from planner.verify.claims import Claims
 from planner.verify.needle.clearance import passings_of
-from planner.verify.needle.examined_axis import trial_of
+from planner.verify.needle.examined_axis import examined_axis
 from planner.verify.needle_set.needles_in_place import _structures
 
 
@@ -23,9 +23,9 @@ def test_an_arm_that_a_given_needle_runs_through_is_told_and_found_again() -> No
     told = {near.structure: near for near in too_near(scene, request, [path])}
     assert told["arm"].clearance_mm < 0.0
     assert "table" not in told
-    trial = trial_of(Claims(), "needle", path.entry_mm, path.tip_mm, scene, request)
-    assert trial is not None
+    examined = examined_axis(Claims(), "needle", path.entry_mm, path.tip_mm, scene, request)
+    assert examined is not None
     kept_free = tuple(s for s in scene.structures if s.name in ("arm", "table"))
-    (passed,) = passings_of([trial], kept_free)
-    found = {key[1]: one for key, one in _structures(trial, path, passed, scene.surface_slack_mm)}
+    (passed,) = passings_of([examined], kept_free)
+    found = {key[1]: one for key, one in _structures(examined, path, passed, scene.surface_slack_mm)}
     assert set(found) == {"arm"} and found["arm"].surely

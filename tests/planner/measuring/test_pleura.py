@@ -22,7 +22,7 @@ from planner.records.wording.outcome_message import message_of
 from planner.search.kernels.line import FISSURES, LUNG, PUNCTURES
 from planner.search.scene_fields import search_fields
 from planner.verify.claims import Claims
-from planner.verify.needle.examined_axis import trial_of
+from planner.verify.needle.examined_axis import examined_axis
 from planner.verify.needle.passage import check_passage
 
 SHAPE = (24, 60, 24)
@@ -71,9 +71,9 @@ def assert_agreed(made: Scene, request: Request, measured: MeasuredPath) -> None
     """Verification finds nothing wrong with what was measured."""
     path = to_path(measured, id="P1", rank=1, window="", approach="", pareto=True, seeds=())
     claims = Claims()
-    trial = trial_of(claims, "path", path.entry_mm, path.tip_mm, made, request)
-    assert trial is not None
-    check_passage(claims, trial, path)
+    examined = examined_axis(claims, "path", path.entry_mm, path.tip_mm, made, request)
+    assert examined is not None
+    check_passage(claims, examined, path)
     assert [c for c in claims.verification().checks if not c.passed] == []
 
 

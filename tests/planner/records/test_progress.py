@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.plan import plan
-from planner.records.progress import Phase, Progress, Whole, part_of
+from planner.records.progress import Phase, PlanProgress, Progress, part_of
 from service.host.time_left import spoken_left, time_left_s
 
 phases = st.sampled_from(list(Phase))
@@ -20,7 +20,7 @@ def test_whatever_phases_tell_the_whole_never_goes_back_and_ends_at_one(
     told: list[tuple[Phase, float]],
 ) -> None:
     seen: list[Progress] = []
-    whole = Whole(lambda p: seen.append(p) is None, list(Phase))
+    whole = PlanProgress(lambda p: seen.append(p) is None, list(Phase))
     for phase, fraction in (*told, (Phase.VERIFY, 1.0)):
         assert whole(Progress(phase, fraction, "now"))
     fractions = [p.fraction for p in seen]
@@ -30,7 +30,7 @@ def test_whatever_phases_tell_the_whole_never_goes_back_and_ends_at_one(
 
 
 def test_what_is_answered_is_passed_back() -> None:
-    whole = Whole(lambda p: p.phase is not Phase.SEARCH, list(Phase))
+    whole = PlanProgress(lambda p: p.phase is not Phase.SEARCH, list(Phase))
     assert whole(Progress(Phase.FIELDS, 0.0, "")) and not whole(Progress(Phase.SEARCH, 0.5, ""))
 
 
@@ -38,7 +38,7 @@ def test_what_is_answered_is_passed_back() -> None:
 def test_a_phase_that_was_not_to_come_keeps_the_place(told: list[tuple[Phase, float]]) -> None:
     seen: list[Progress] = []
     few = [Phase.SEARCH, Phase.VERIFY]
-    whole = Whole(lambda p: seen.append(p) is None, few)
+    whole = PlanProgress(lambda p: seen.append(p) is None, few)
     for phase, fraction in told:
         before = seen[-1] if seen else Progress(Phase.SEARCH, 0.0, "")
         assert whole(Progress(phase, fraction, ""))

@@ -37,7 +37,7 @@ from planner.records.verification import Check, Verification
 from planner.verify import verify
 from planner.verify.claims import Claims, first_agreeing
 from planner.verify.needle.clearance import check_nearest, check_needs, passings_of
-from planner.verify.needle.examined_axis import trial_of
+from planner.verify.needle.examined_axis import examined_axis
 from planner.verify.statements.inputs import check_inputs
 from planner.verify.statements.numbers import check_numbers
 from planner.verify.statements.outcome import check_outcome
@@ -651,11 +651,11 @@ def far_bone_checks(plan: Plan, first: int, clearance_mm: float, nearest: str) -
     )
 
     def check(claims: Claims) -> None:
-        trial = trial_of(claims, "path", path.entry_mm, path.tip_mm, scene, plan.request)
-        assert trial is not None
-        (passed,) = passings_of([trial], scene.of_role(Role.FORBIDDEN, Role.OUTSIDE))
-        check_needs(claims, trial, passed)
-        check_nearest(claims, trial, path, passed)
+        examined = examined_axis(claims, "path", path.entry_mm, path.tip_mm, scene, plan.request)
+        assert examined is not None
+        (passed,) = passings_of([examined], scene.of_role(Role.FORBIDDEN, Role.OUTSIDE))
+        check_needs(claims, examined, passed)
+        check_nearest(claims, examined, path, passed)
 
     return checks_of(check)
 
@@ -672,19 +672,19 @@ def test_a_needle_with_room_is_told_with_its_nearest_obstacle_and_a_blocked_one_
     assert not any(c.passed for c in blocked)
 
 
-# --- sights of a trial
+# --- readings of an examined axis
 
 
 def test_a_trial_sees_its_axis_nine_times_and_makes_each_sight_once(true_plan: Plan, who: Patient) -> None:
     path = true_plan.paths[0]
-    trial = trial_of(Claims(), "path", path.entry_mm, path.tip_mm, who.scene, REQUEST)
-    assert trial is not None
-    first = next(trial.sights())
-    every = list(trial.sights())
+    examined = examined_axis(Claims(), "path", path.entry_mm, path.tip_mm, who.scene, REQUEST)
+    assert examined is not None
+    first = next(examined.readings())
+    every = list(examined.readings())
     assert len(every) == 9
     assert every[0] is first
-    assert all(one is two for one, two in zip(every, trial.sights(), strict=True))
-    assert all((sight.axis.tip_B != first.axis.tip_B).all() for sight in every[1:])
+    assert all(one is two for one, two in zip(every, examined.readings(), strict=True))
+    assert all((axis_spans.axis.tip_B != first.axis.tip_B).all() for axis_spans in every[1:])
 
 
 # --- structures that came as surfaces

@@ -162,7 +162,7 @@ def prescribed(**changes: object) -> Plan:
     return replace(TRUE, request=replace(TRUE.request, prescription=replace(Prescription(), **changes)))
 
 
-def effect(**changes: object) -> Plan:
+def bed_model(**changes: object) -> Plan:
     return prescribed(bed=replace(Prescription().bed, **changes))
 
 
@@ -173,9 +173,9 @@ POSITIVE: dict[str, Callable[[float], Plan]] = {
     "activity": lambda v: asking("seeds", activity_mci=v),
     "grid pitch": lambda v: asking("needle_set", grid_pitch_mm=v),
     "dose": lambda v: prescribed(dose_gy=v),
-    "alpha/beta of the target": lambda v: effect(alpha_beta_target_gy=v),
-    "alpha/beta of organs": lambda v: effect(alpha_beta_organ_gy=v),
-    "repair": lambda v: effect(repair_half_time_h=v),
+    "alpha/beta of the target": lambda v: bed_model(alpha_beta_target_gy=v),
+    "alpha/beta of organs": lambda v: bed_model(alpha_beta_organ_gy=v),
+    "repair": lambda v: bed_model(repair_half_time_h=v),
 }
 NEVER_NEGATIVE: dict[str, Callable[[float], Plan]] = {
     "hub length": lambda v: asking("pose", hub_length_mm=v),

@@ -24,8 +24,8 @@ from planner.records.wording.followup import implant_outcome
 from planner.replan import MeasuredNeedle, replan
 from planner.sources.amersham_6711 import AMERSHAM_6711
 from planner.verify import verify_changes, verify_evaluation
-from planner.verify.dose.all_seeds import planted
 from planner.verify.dose.cold_spots import _regions
+from planner.verify.dose.seed_doses import seed_doses
 from planner.verify.followup import _outside
 
 
@@ -129,7 +129,7 @@ EVALUATIONS: dict[str, tuple[Fault, tuple[str, str]]] = {
     ),
     "a goal of its own": (
         lambda e: achieved(goals=tuple(replace(g, name="d50_gy") for g in e.achieved.goals))(e),
-        ("goals that no sentence can be made of", "outcome"),
+        ("goals with an unknown name", "outcome"),
     ),
     "no cold spot": (achieved(cold_spots=()), ("cold regions left out", "cold spots")),
     "a smaller cold spot": (largest(volume_cc=0.03), ("volume", "cold spot 1")),
@@ -151,7 +151,7 @@ EVALUATIONS: dict[str, tuple[Fault, tuple[str, str]]] = {
     ),
     "one told twice": (
         lambda e: achieved(cold_spots=(e.achieved.cold_spots[0], *e.achieved.cold_spots))(e),
-        ("a cold region is told of once", "cold spots"),
+        ("each cold region is listed once", "cold spots"),
     ),
     "another promise": (lambda e: replace(e, planned=e.achieved.target), ("what was planned", "evaluation")),
     "a supplement for other seeds": (
@@ -222,13 +222,13 @@ def test_seeds_on_faces_of_voxels_may_be_counted_to_either_side(seed, spacing):
     grid = grid_of((16, 16, 12), spacing)
     ptv = mask_from_bool(rng.random(grid.shape) < 0.5)
     places_P = grid.to_patient(rng.integers(-1, 2 * np.array(grid.shape) + 1, (30, 3)) / 2 * grid.spacing_mm)
-    found = planted(
+    found = seed_doses(
         AMERSHAM_6711, 0.8, [PlacedSeed(None, tuple(p.tolist()), None, None, None) for p in places_P]
     )
     few, many = _outside(ptv, grid, found)
     assert few <= np.count_nonzero(~points_inside(ptv, grid, places_P)) <= many
     inner_P = grid.to_patient(np.rint(grid.to_box(places_P) / grid.spacing_mm + 0.2) * grid.spacing_mm)
-    found = planted(
+    found = seed_doses(
         AMERSHAM_6711, 0.8, [PlacedSeed(None, tuple(p.tolist()), None, None, None) for p in inner_P]
     )
     assert _outside(ptv, grid, found) == (np.count_nonzero(~points_inside(ptv, grid, inner_P)),) * 2
@@ -264,15 +264,15 @@ CHANGES: dict[str, tuple[Callable[[Changes], Changes], tuple[str, str]]] = {
     "fewer seeds on it before": (first_needle(seeds_before=0), ("seeds before", "change 1")),
     "a needle left out": (
         lambda c: replace(c, needles=c.needles[1:]),
-        ("needles that are not told of", "before_id"),
+        ("needles that are not listed", "before_id"),
     ),
     "a needle told twice": (
         lambda c: replace(c, needles=(*c.needles, c.needles[0])),
-        ("a needle is told of once", "after_id"),
+        ("each needle is listed once", "after_id"),
     ),
     "more seeds": (changes(seeds_after=99), ("seeds on needles", "after")),
-    "a seed more in before": (changes(given_seeds_before=1), ("seeds in already", "before")),
-    "a seed more in": (changes(given_seeds_after=99), ("seeds in already", "after")),
+    "a seed more in before": (changes(given_seeds_before=1), ("seeds in place already", "before")),
+    "a seed more in": (changes(given_seeds_after=99), ("seeds in place already", "after")),
     "more D90": (changes(d90_after_gy=500.0), ("D90", "after")),
     "less V100 before": (changes(v100_before_percent=1.0), ("V100", "before")),
     "sentences of its own": (changes(sentences=("All is well.",)), ("sentences", "changes")),
@@ -303,7 +303,7 @@ def test_a_fault_in_a_replanning_is_caught(fault: str, moved: Replanned) -> None
         ),
         (
             lambda r: replace(r, needle_set=replace(r.needle_set, given_seeds=(GivenSeed((1.0, 2.0, 3.0)),))),
-            "seeds given before are given still",
+            "seeds given before are still given",
         ),
     ],
 )

@@ -361,7 +361,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
         "V100 is out of reach only where",
     ),
     "out of reach, and a number": (in_set(v100_reachable=False), "V100 is out of reach only where"),
-    "more seeds needed than there are": (in_set(seeds_bound=13), "no more seeds are needed than do"),
+    "more seeds needed than there are": (in_set(seeds_bound=13), "no more seeds are needed than there are"),
     "an arrangement not asked for": (in_set(arrangement="parallel"), "arrangement"),
     "a needle not in the order": (
         in_set(order=("N1", "N2", "N3", "N4", "N5")),
@@ -447,7 +447,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
         in_dose(
             lambda d: replace(d, points=(*d.points[:2], replace(d.points[2], dose_gy=1.0), *d.points[3:]))
         ),
-        "it gets what the hottest 0.1 cm3 do",
+        "it gets at least D0.1cc",
     ),
     "the hottest points left out": (
         in_dose(lambda d: replace(d, points=d.points[:2])),
@@ -512,7 +512,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "a goal said not to be met": (with_goals(lambda g: replace(g, met=False)), "whether the goal is met"),
     "a goal meant the other way": (
         with_goals(lambda g: replace(g, at_least=not g.at_least)),
-        "which way the goal is meant",
+        "direction of the goal",
     ),
     "a goal that was not asked for": (
         with_goals(lambda g: replace(g, structure="node") if g.structure == "aorta" else g),
@@ -524,11 +524,11 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     ),
     "a goal with another number": (
         with_goals(lambda g: replace(g, wanted=g.wanted - 5.0)),
-        "what the goal asks for",
+        "value of the goal",
     ),
     "a goal that reached more": (
         with_goals(lambda g: replace(g, reached=g.reached + 0.5)),
-        "what was reached",
+        "value reached",
     ),
     "a goal of a name that nobody knows": (
         lambda plan: replace(
@@ -537,7 +537,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
                 plan.dose, goals=tuple(replace(g, name="d95_gy", met=False) for g in plan.dose.goals)
             ),
         ),
-        "goals that no sentence can be made of",
+        "goals with an unknown name",
     ),
     "a goal for an organ that is not there": (
         asking(
@@ -560,12 +560,12 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     ),
     "a dose without a set": (
         lambda plan: replace(plan, needle_set=None, paths=plan.paths[:1]),
-        "an implant is whole, and prescribed",
+        "an implant is complete, and prescribed",
     ),
-    "a set without a dose": (lambda plan: replace(plan, dose=None), "an implant is whole, and prescribed"),
+    "a set without a dose": (lambda plan: replace(plan, dose=None), "an implant is complete, and prescribed"),
     "an implant that nobody prescribed": (
         asking(lambda r: replace(r, prescription=None)),
-        "an implant is whole, and prescribed",
+        "an implant is complete, and prescribed",
     ),
     # BED
     "a limit said to be met": (
@@ -574,9 +574,9 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     ),
     "an exceeded limit said not to be comparable": (
         with_limit(lambda n: n.met, met=None),
-        "how the limit ends",
+        "result of the limit",
     ),
-    "a limit met said to be exceeded": (with_limit(lambda n: n.met, met=False), "how the limit ends"),
+    "a limit met said to be exceeded": (with_limit(lambda n: n.met, met=False), "result of the limit"),
     "an organ with less of the limit's dose": (
         with_limit(lambda n: n.met, achieved_cc=1e5),
         "volume that gets the limit's BED",
@@ -607,7 +607,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
         "what the organ lacks",
     ),
     "limits said to be of organs that are not there": (not_in_input, "the structures compared"),
-    "another reason": (with_limit(lambda n: n.met, reason="0.00 cc get it."), "what is said of the limit"),
+    "another reason": (with_limit(lambda n: n.met, reason="0.00 cc get it."), "sentence on the limit"),
     "a limit of a structure that is not there": (
         with_limit(lambda n: n.met, structure="nothing"),
         "the structures compared",
@@ -770,7 +770,7 @@ def test_an_order_reversed_is_caught_where_it_matters() -> None:
     deep, shallow = sorted((p for p in plan.paths if p.aim is Aim.PTV), key=lambda p: -p.length_mm)
     assert failed(in_set(order=(deep.id, shallow.id))(plan), who) == {}
     found = failed(in_set(order=(shallow.id, deep.id))(plan), who)
-    assert "the order lets every needle in" in found
+    assert "the order allows every needle" in found
 
 
 def test_a_bundle_stands_in_the_holes_of_its_template() -> None:

@@ -165,19 +165,19 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "a touch that is none": (touches(("vertebrae", 0.25), ("aorta", 1 / 12)), "chance of a touch"),
     "an organ that is not there": (
         touches(("vertebrae", 0.25), ("hart", 0.1)),
-        "structures touched that there are not",
+        "touched structures that do not exist",
     ),
     "a touch without a chance": (
         touches(("vertebrae", 0.25), ("aorta", 0.0)),
-        "what is touched, the likeliest first",
+        "touched structures, the most likely first",
     ),
     "a touch told twice": (
         touches(("vertebrae", 0.25), ("vertebrae", 0.25)),
-        "what is touched, the likeliest first",
+        "touched structures, the most likely first",
     ),
     "the likeliest last": (
         touches(("aorta", 0.1), ("vertebrae", 0.25)),
-        "what is touched, the likeliest first",
+        "touched structures, the most likely first",
     ),
     "the risk of another needle": (
         lambda r: replace(r, needles=(replace(r.needles[-1], path_id=r.needles[0].path_id), *r.needles[1:])),
@@ -254,7 +254,7 @@ def test_a_seed_model_that_is_not_known_is_refused(truth: tuple[Plan, Patient]) 
 def test_robustness_of_needles_that_are_not_there_is_refused(truth: tuple[Plan, Patient]) -> None:
     plan, who = truth
     bare = replace(plan, needle_set=None, dose=None, paths=plan.paths[:1])
-    assert "an implant is whole, and prescribed" in failed(bare, who)
+    assert "an implant is complete, and prescribed" in failed(bare, who)
 
 
 def test_a_structure_inside_the_cone_is_met_by_turning_less_than_its_tolerance() -> None:
@@ -323,7 +323,7 @@ def test_of_a_needle_that_is_in_no_chance_is_told(truth: tuple[Plan, Patient]) -
         for n in plan.robustness.needles
     )
     found = failed(replace(plan, robustness=replace(plan.robustness, needles=told)), who)
-    assert found == {"chances of a needle that is in already"}
+    assert found == {"chances of a needle in place"}
 
 
 def test_a_set_without_needles_has_no_risk_to_tell(truth: tuple[Plan, Patient]) -> None:

@@ -20,7 +20,7 @@ from anatomy.scene import Scene
 from planner.dose.ptv import ptv_of
 from planner.dose.report import dose_report
 from planner.dose.tg43.seed_dose import seed_dose
-from planner.implant.too_close import near_pairs, too_near
+from planner.implant.too_close import close_seed_pairs, too_near
 from planner.measuring.measure import Measurer
 from planner.measuring.measured import MeasuredPath, to_path
 from planner.paths.ranking import ranked
@@ -138,7 +138,9 @@ def set_of(scene: Scene, request: Request, paths: Sequence[Path]) -> NeedleSet:
         v100_reachable=True,
         time_ended=False,
         given_too_near=too_near(scene, request, paths),
-        given_seed_pairs_near=near_pairs(request.needle_set.given_seeds, source_of(request).seed_length_mm),
+        given_seed_pairs_near=close_seed_pairs(
+            request.needle_set.given_seeds, source_of(request).seed_length_mm
+        ),
         claims=(),
     )
     return replace(stated, claims=set_claims(stated, tuple(paths), scene.missing))
@@ -148,7 +150,7 @@ def seeds_in(needles: NeedleSet) -> list[GivenSeed]:
     return [GivenSeed(s.position_mm, s.axis) for s in needles.seeds]
 
 
-def planted(plan: Plan, who: Patient, paths: Sequence[Path]) -> Plan:
+def seed_doses(plan: Plan, who: Patient, paths: Sequence[Path]) -> Plan:
     """The plan with these needles after its paths, their dose, and the words for it."""
     request = plan.request
     ranked_paths = tuple(p for p in plan.paths if p.aim is Aim.TARGET)
@@ -203,7 +205,7 @@ def implanted(
     who = patient(request=request)
     lines = {"anterior": ((58.0, 66.0, 62.0), (0.1, -1.0, 0.05))}
     paths = needle_paths(who.scene, request, tips_B, fan=fan)
-    return planted(honest_plan(who, request, lines), who, paths), who
+    return seed_doses(honest_plan(who, request, lines), who, paths), who
 
 
 @cache

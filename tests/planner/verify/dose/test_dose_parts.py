@@ -17,7 +17,7 @@ from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.dose.dvh import dose_to_hottest_cc, dose_volume
 from planner.dose.ptv import ptv_of as planners_ptv
-from planner.dose.sampling import Near, sampled
+from planner.dose.sampling import FineRegion, sampled
 from planner.dose.tg43.in_seed import in_seed
 from planner.records.dose import OrganDose, PointDose, PointKind
 from planner.records.needle_set import PlacedSeed
@@ -26,12 +26,12 @@ from planner.sources import SOURCES
 from planner.sources.amersham_6711 import AMERSHAM_6711
 from planner.verify.claims import Claims
 from planner.verify.dose import volume_dose
-from planner.verify.dose.all_seeds import Planted, planted
 from planner.verify.dose.coldest import coldest
 from planner.verify.dose.conformity import outside_mm3
 from planner.verify.dose.dose import check_hottest
 from planner.verify.dose.dvh import Recomputed, SampledDoses, sampled_doses
-from planner.verify.dose.hottest import field_of, hottest_part
+from planner.verify.dose.hottest import dose_field_of, hottest_part
+from planner.verify.dose.seed_doses import SeedDoses, seed_doses
 from planner.verify.dose.tiny_organ import hottest_sample
 from planner.verify.needle_set.ptv import holds, ptv_of, squared_distances
 
@@ -100,7 +100,7 @@ def some_seeds(seed: int, count: int, known: float = 1.0, within_mm: float = 15.
 @pytest.mark.interpreted
 @pytest.mark.parametrize("source", SOURCES, ids=lambda s: s.name)
 def test_many_points_get_what_the_formula_gives_each(source) -> None:
-    seeds = planted(source, 0.8, some_seeds(1, 6))
+    seeds = seed_doses(source, 0.8, some_seeds(1, 6))
     rng = np.random.default_rng(2)
     on_axes = seeds.centres_P[:, None] + seeds.axes_P[:, None] * np.array([2.3, 4.0, 30.0, 200.0])[:, None]
     points = np.concatenate(
@@ -114,7 +114,7 @@ def test_many_points_get_what_the_formula_gives_each(source) -> None:
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda s: s.name)
 def test_seeds_without_an_axis_too(source) -> None:
-    seeds = planted(source, 0.8, some_seeds(3, 8, known=0.5))
+    seeds = seed_doses(source, 0.8, some_seeds(3, 8, known=0.5))
     points = np.random.default_rng(4).uniform(-40, 40, (60, 3))
     doses = seeds.doses(points)
     outside = np.isfinite(doses)
@@ -123,7 +123,7 @@ def test_seeds_without_an_axis_too(source) -> None:
 
 def test_points_inside_seeds_are_infinitely_hot() -> None:
     listed = some_seeds(5, 20, known=0.6)
-    seeds = planted(AMERSHAM_6711, 0.8, listed)
+    seeds = seed_doses(AMERSHAM_6711, 0.8, listed)
     near = np.repeat(seeds.centres_P, 50, axis=0)
     points = near + np.random.default_rng(6).uniform(-2.5, 2.5, near.shape) * (1.0, 0.4, 1.0)
     assert (np.isinf(seeds.doses(points)) == in_seed(points, seeds.centres_P, seeds.axes_P, 4.5, 0.8)).all()
@@ -132,9 +132,9 @@ def test_points_inside_seeds_are_infinitely_hot() -> None:
 def test_an_axis_without_length_is_none_and_no_seeds_give_nothing() -> None:
     without = PlacedSeed("N1", (0.0, 0.0, 0.0), None, 1.0, 0.0)
     point = np.array([[3.0, 4.0, 5.0]])
-    same = (planted(AMERSHAM_6711, 1.0, [s]) for s in (without, replace(without, axis=(0.0, 0.0, 0.0))))
+    same = (seed_doses(AMERSHAM_6711, 1.0, [s]) for s in (without, replace(without, axis=(0.0, 0.0, 0.0))))
     assert len({float(s.doses(point)[0]) for s in same}) == 1
-    none = planted(AMERSHAM_6711, 1.0, [])
+    none = seed_doses(AMERSHAM_6711, 1.0, [])
     assert none.doses(point).tolist() == [0.0]
     assert none.at((3.0, 4.0, 5.0)) == 0.0 and none.nearest_mm(np.array([[3.0, 4.0, 5.0]])) == [inf]
 
@@ -147,7 +147,7 @@ def test_no_place_outside_seeds_gets_more_than_the_highest(source) -> None:
         PlacedSeed("N1", (0.81, 0.0, 1.0), (0.0, 0.0, 1.0), 1.0, 0.0),
         PlacedSeed("N2", (3.0, 2.0, 0.0), None, 1.0, 0.0),
     ]
-    seeds = planted(source, 0.8, listed)
+    seeds = seed_doses(source, 0.8, listed)
     rng = np.random.default_rng(7)
     near = np.repeat(seeds.centres_P, 4000, axis=0)
     points = near + rng.uniform(-1.0, 1.0, near.shape) * (0.6, 0.6, 3.0)
@@ -157,7 +157,7 @@ def test_no_place_outside_seeds_gets_more_than_the_highest(source) -> None:
 
 
 def test_without_seeds_nothing_is_hot() -> None:
-    assert planted(AMERSHAM_6711, 1.0, []).highest_outside_gy == 0.0
+    assert seed_doses(AMERSHAM_6711, 1.0, []).highest_outside_gy == 0.0
 
 
 def test_whether_the_hottest_lies_in_seeds_is_said_where_no_other_sample_says_otherwise() -> None:
@@ -175,11 +175,11 @@ GRID = grid_of((70, 60, 30), (1.5, 1.5, 3.0), pose_P((10.0, 25.0, -15.0), (5.0, 
 MIDDLE_B = np.array([52.0, 44.0, 45.0])
 
 
-def seeds_in_grid(seed: int, count: int) -> Planted:
+def seeds_in_grid(seed: int, count: int) -> SeedDoses:
     listed = some_seeds(seed, count)
     places = [GRID.to_patient(MIDDLE_B + np.array(s.position_mm)) for s in listed]
     at = [replace(s, position_mm=(p[0], p[1], p[2])) for s, p in zip(listed, places, strict=True)]
-    return planted(AMERSHAM_6711, 0.8, at)
+    return seed_doses(AMERSHAM_6711, 0.8, at)
 
 
 ORGANS = {
@@ -196,7 +196,7 @@ ORGANS = {
 def test_the_hottest_part_holds_the_hottest_of_the_organ(name: str, seed: int) -> None:
     mask = mask_from_bool(box_mask(GRID.shape, ORGANS[name]))
     seeds = seeds_in_grid(seed, 14)
-    part = hottest_part(mask, GRID, seeds, field_of(seeds, GRID))
+    part = hottest_part(mask, GRID, seeds, dose_field_of(seeds, GRID))
     index = np.argwhere(as_bool(mask, GRID.shape))
     doses = seeds.doses(GRID.to_patient(index * GRID.spacing_mm))
     two_cc = min(len(index), int(np.ceil(2000.0 / GRID.voxel_volume_mm3)))
@@ -207,8 +207,8 @@ def test_the_hottest_part_holds_the_hottest_of_the_organ(name: str, seed: int) -
 def test_an_organ_far_from_all_seeds_is_searched_whole() -> None:
     grid = grid_of((60, 30, 60), (4.0, 4.0, 4.0))
     mask = mask_from_bool(box_mask(grid.shape, ((40, 0, 0), (60, 30, 60))))
-    seeds = planted(AMERSHAM_6711, 0.8, some_seeds(1, 5))
-    part = hottest_part(mask, grid, seeds, field_of(seeds, grid))
+    seeds = seed_doses(AMERSHAM_6711, 0.8, some_seeds(1, 5))
+    part = hottest_part(mask, grid, seeds, dose_field_of(seeds, grid))
     index = np.argwhere(as_bool(mask, grid.shape))
     doses = seeds.doses(grid.to_patient(index * grid.spacing_mm))
     assert as_bool(part, grid.shape)[tuple(index[np.argsort(-doses)[:32]].T)].all()
@@ -222,8 +222,8 @@ def test_of_a_long_organ_beyond_the_lattice_the_hottest_part_is_what_is_nearest(
     rod = np.zeros(grid.shape, bool)
     for n in range(70):
         rod[5 + n, 74 - n : 80 - n, 28:36] = True
-    seeds = planted(AMERSHAM_6711, 0.8, some_seeds(seed, 5))
-    part = hottest_part(mask_from_bool(rod), grid, seeds, field_of(seeds, grid))
+    seeds = seed_doses(AMERSHAM_6711, 0.8, some_seeds(seed, 5))
+    part = hottest_part(mask_from_bool(rod), grid, seeds, dose_field_of(seeds, grid))
     index = np.argwhere(rod)
     doses = seeds.doses(grid.to_patient(index * grid.spacing_mm))
     hottest = index[np.argsort(-doses)[: int(np.ceil(2000.0 / 27.0))]]
@@ -236,13 +236,13 @@ def test_what_another_sample_of_an_organ_says_is_believed(name: str, seed: int) 
     """Samples as plans have them: near seeds divided, else a voxel each."""
     mask = mask_from_bool(box_mask(GRID.shape, ORGANS[name]))
     seeds = seeds_in_grid(10 + seed, 14)
-    points = sampled(mask, GRID, 1.0, Near(seeds.centres_P))
+    points = sampled(mask, GRID, 1.0, FineRegion(seeds.centres_P))
     doses = dose_volume(seeds.doses(points.points_P), points.weights_mm3)
     highest = float(doses.doses_gy[np.isfinite(doses.doses_gy)].max())
     each = (dose_to_hottest_cc(doses, cc) for cc in (0.1, 1.0, 2.0))
     stated = OrganDose(name, points.volume_mm3 / 1000.0, *(d if d is None else min(d, highest) for d in each))
     claims = Claims()
-    hot = hottest_part(mask, GRID, seeds, field_of(seeds, GRID))
+    hot = hottest_part(mask, GRID, seeds, dose_field_of(seeds, GRID))
     found = volume_dose.sampled(hot, GRID, seeds, mask.count)
     volume_dose.check_organ(claims, stated, mask.count * GRID.voxel_volume_mm3 / 1000.0, found)
     assert [c for c in claims.verification().checks if not c.passed] == []
@@ -252,7 +252,7 @@ def test_an_organ_of_just_so_much_may_have_a_dose_or_none() -> None:
     """Rounding decides whether there is 1 cm3 of 1 cm3."""
     grid = grid_of((12, 12, 12), (1.0, 1.0, 1.0))
     mask = mask_from_bool(box_mask(grid.shape, ((1, 1, 1), (11, 11, 11))))
-    seeds = planted(AMERSHAM_6711, 0.8, some_seeds(1, 5))
+    seeds = seed_doses(AMERSHAM_6711, 0.8, some_seeds(1, 5))
     found = volume_dose.sampled(mask, grid, seeds, mask.count)
     for d1cc in (None, float(found.doses_gy.min())):
         claims = Claims()
@@ -263,7 +263,7 @@ def test_an_organ_of_just_so_much_may_have_a_dose_or_none() -> None:
 
 def test_without_seeds_an_organ_gets_nothing() -> None:
     mask = mask_from_bool(box_mask(GRID.shape, ORGANS["beside"]))
-    none = planted(AMERSHAM_6711, 0.8, [])
+    none = seed_doses(AMERSHAM_6711, 0.8, [])
     assert hottest_part(mask, GRID, none, None) is mask
     assert not volume_dose.sampled(mask, GRID, none, mask.count).doses_gy.any()
     assert outside_mm3(none, mask, GRID, 120.0) == (0.0, 0.0)
@@ -271,7 +271,7 @@ def test_without_seeds_an_organ_gets_nothing() -> None:
 
 def test_a_dose_far_out_is_followed_to_where_it_ends() -> None:
     """A low dose reaches far: what is counted is the ball in which one seed gives it."""
-    seed = planted(AMERSHAM_6711, 0.8, [PlacedSeed("N1", (50.0, 40.0, 45.0), None, 1.0, 0.0)])
+    seed = seed_doses(AMERSHAM_6711, 0.8, [PlacedSeed("N1", (50.0, 40.0, 45.0), None, 1.0, 0.0)])
     nothing = mask_from_bool(box_mask(GRID.shape, ((0, 0, 0), (1, 1, 1))))
     radii = np.linspace(20.0, 400.0, 40_000)
     doses = seed.doses(np.array([50.0, 40.0, 45.0]) + radii[:, None] * np.array([1.0, 0.0, 0.0]))
@@ -308,7 +308,7 @@ def test_a_true_coldest_sample_is_not_refused_where_points_are_fewer_than_voxels
     grid = grid_of((40, 40, 40), (1.0, 1.0, 1.0))
     index = np.indices(grid.shape).reshape(3, -1).T
     ball = (np.linalg.norm(index - 16.0, axis=1) <= 10.0).reshape(grid.shape)
-    seeds = planted(
+    seeds = seed_doses(
         AMERSHAM_6711,
         0.8,
         [
@@ -367,7 +367,7 @@ def test_a_tiny_organ_that_is_hot_is_a_named_point() -> None:
 def test_of_a_tiny_organ_in_a_seed_the_hottest_sample_is_bounded_by_what_lies_outside() -> None:
     """A capsule of 0.8 by 4.5 mm along z, on voxels of 0.25 mm."""
     grid = grid_of((33, 33, 33), (0.25, 0.25, 0.25))
-    seed = planted(AMERSHAM_6711, 0.7, [PlacedSeed("N1", (4.0, 4.0, 4.0), (0.0, 0.0, 1.0), 10.0, 0.0)])
+    seed = seed_doses(AMERSHAM_6711, 0.7, [PlacedSeed("N1", (4.0, 4.0, 4.0), (0.0, 0.0, 1.0), 10.0, 0.0)])
     inside, beside = ((16, 16, 12), (17, 17, 20)), ((22, 15, 12), (25, 18, 20))
     whole = hottest_sample([mask_from_bool(box_mask(grid.shape, inside))], grid, seed)
     assert (whole.least, whole.most) == (0.0, seed.highest_outside_gy)
@@ -386,6 +386,8 @@ def test_of_a_tiny_organ_in_a_seed_the_hottest_sample_is_bounded_by_what_lies_ou
 def test_without_seeds_a_tiny_organ_gets_no_dose() -> None:
     grid = grid_of((9, 9, 9), (1.0, 1.0, 1.0))
     found = hottest_sample(
-        [mask_from_bool(box_mask(grid.shape, ((2, 2, 2), (4, 4, 4))))], grid, planted(AMERSHAM_6711, 0.7, [])
+        [mask_from_bool(box_mask(grid.shape, ((2, 2, 2), (4, 4, 4))))],
+        grid,
+        seed_doses(AMERSHAM_6711, 0.7, []),
     )
     assert found == Recomputed(0.0, 0.0, 0.0)

@@ -15,7 +15,7 @@ from anatomy.geometry.masks import VoxelMask, mask_from_bool
 from planner.dose.dosimetry import Dosimetry
 from planner.dose.dvh import dose_to_hottest_cc, dose_volume
 from planner.dose.holding_target import holds_most
-from planner.dose.organ_limits.compare import OrganDose, Radiobiology, compare_all
+from planner.dose.organ_limits.compare import OrganSamples, Radiobiology, compare_all
 from planner.dose.tg43.seed_dose import seed_dose
 from planner.published_limits.tables import protocol_named
 from planner.records import dose as dose_records
@@ -25,8 +25,9 @@ from planner.records.organ_limits import Doubt, LimitComparison, LimitKind
 from planner.records.request import GivenSeed, source_of
 from planner.records.wording.organ_limits import reason_of
 from planner.verify.claims import Claims
-from planner.verify.dose.all_seeds import planted
-from planner.verify.dose.organ_limits.organ_limits import check_limits, effect_of
+from planner.verify.dose.organ_limits.bed_model import bed_model_of
+from planner.verify.dose.organ_limits.organ_limits import check_limits
+from planner.verify.dose.seed_doses import seed_doses
 from planner.verify.dose.tiny_organ import hottest_sample
 
 PROTOCOL = "RTOG_0236_3fx_Dmax"
@@ -52,7 +53,7 @@ def compared(
     dosimetry = Dosimetry(WHO.scene, dose, [GivenSeed(s.position_mm, s.axis) for s in SEEDS])
     found = dosimetry.of(name, mask, 1.0)
     holds = holds_most(mask, WHO.scene.target)
-    organ = OrganDose(name, found.doses_gy, found.points.weights_mm3, holds, too_small)
+    organ = OrganSamples(name, found.doses_gy, found.points.weights_mm3, holds, too_small)
     made = Radiobiology(source_of(ASKED).half_life_d)
     return list(compare_all([organ], made, protocols=[protocol_named(protocol)]))
 
@@ -67,12 +68,12 @@ def failed(
 ) -> set[str]:
     """Names of the checks that the limits fail, beside the doses stated of organs and what is too small."""
     claims, source = Claims(()), source_of(ASKED)
-    seeds = planted(source, seed_dose(ASKED.seeds).strength_u, SEEDS)
+    seeds = seed_doses(source, seed_dose(ASKED.seeds).strength_u, SEEDS)
     bed = BedReport(0.0, 0.0, 0.0, 0.0, tuple(limits))
-    effect = effect_of(ASKED_FOR, source, 0.0)
+    bed_model = bed_model_of(ASKED_FOR.bed, source, 0.0)
     asked = replace(ASKED_FOR, bed=replace(ASKED_FOR.bed, protocols=(protocol,)))
     grid, target = WHO.scene.grid, WHO.scene.target
-    check_limits(claims, asked, bed, effect, {name: mask}, grid, seeds, target, stated, too_small)
+    check_limits(claims, asked, bed, bed_model, {name: mask}, grid, seeds, target, stated, too_small)
     return {check.name for check in claims.verification().checks if not check.passed}
 
 
@@ -183,7 +184,7 @@ def test_no_sample_of_a_plan_is_hotter_than_it_may_be(box: tuple, step_mm: float
     dose = seed_dose(ASKED.seeds)
     dosimetry = Dosimetry(WHO.scene, dose, [GivenSeed(s.position_mm, s.axis) for s in SEEDS])
     hottest = float(dosimetry.of("heart", mask, step_mm).doses_gy.max())
-    found = hottest_sample([mask], WHO.scene.grid, planted(source_of(ASKED), dose.strength_u, SEEDS))
+    found = hottest_sample([mask], WHO.scene.grid, seed_doses(source_of(ASKED), dose.strength_u, SEEDS))
     assert found.least <= hottest <= found.most and found.least <= found.value <= found.most
 
 

@@ -382,7 +382,7 @@ def test_of_nothing_there_is_nothing() -> None:
 # --- an axis
 
 
-def axis_in_box(rng: np.random.Generator) -> axes.Axis:
+def axis_in_box(rng: np.random.Generator) -> axes.BoxedAxis:
     """Any axis about a box; now and then along one of its axes, or in one of its planes."""
     low, high = -rng.uniform(1.0, 20.0, 3), rng.uniform(1.0, 20.0, 3)
     outward = rng.normal(size=3)
@@ -391,7 +391,7 @@ def axis_in_box(rng: np.random.Generator) -> axes.Axis:
         outward[rng.integers(3)] = 1.0
     tip = rng.uniform(2 * low, 2 * high)
     tip = np.where(rng.random(3) < 0.1, low, tip)
-    return axes.Axis(tip, outward / np.linalg.norm(outward), float(rng.uniform(1.0, 60.0)), low, high)
+    return axes.BoxedAxis(tip, outward / np.linalg.norm(outward), float(rng.uniform(1.0, 60.0)), low, high)
 
 
 @given(seeds)
@@ -430,8 +430,11 @@ def test_the_part_in_view_is_where_the_line_is_in_the_box(seed) -> None:
 def test_a_line_beside_the_box_is_not_in_view() -> None:
     low, high = np.zeros(3), np.full(3, 10.0)
     for tip, outward in (((12.0, 5.0, 5.0), (0.0, 0.0, 1.0)), ((5.0, -1.0, 5.0), (1.0, 0.0, 0.0))):
-        assert len(axes.Axis(np.array(tip), np.array(outward), 5.0, low, high).in_view()) == 0
-    assert len(axes.Axis(np.array([5.0, 5.0, 5.0]), np.array([0.0, 0.0, 1.0]), 5.0, low, high).in_view()) == 1
+        assert len(axes.BoxedAxis(np.array(tip), np.array(outward), 5.0, low, high).in_view()) == 0
+    assert (
+        len(axes.BoxedAxis(np.array([5.0, 5.0, 5.0]), np.array([0.0, 0.0, 1.0]), 5.0, low, high).in_view())
+        == 1
+    )
 
 
 def test_readings_are_the_axis_and_its_shifts_towards_eight_corners() -> None:
@@ -769,7 +772,7 @@ GRAZING_LINES = {
 def readings(origin: np.ndarray, direction: np.ndarray) -> list[np.ndarray | None]:
     """What the line and its shifts see of BRICK, slivers left out."""
     unit = direction / np.linalg.norm(direction)
-    axis = axes.Axis(origin, unit, 1.0, np.full(3, -50.0), np.full(3, 50.0))
+    axis = axes.BoxedAxis(origin, unit, 1.0, np.full(3, -50.0), np.full(3, 50.0))
     found = [meshes.spans_in_surface(BRICK, each.tip_B, each.outward_B) for each in axis.readings()]
     return [None if f is None else f[f[:, 1] - f[:, 0] > 1e-5] for f in found]
 
@@ -807,7 +810,7 @@ def test_lines_through_points_of_edges_never_tell_an_untruth(seed) -> None:
     # Farther out, the line runs along the outside.
     assume(np.linalg.norm(np.cross(one, direction)) < 8.5)
     first, last = chord_of_convex(surface, one, direction)
-    axis = axes.Axis(one, direction, 1.0, np.full(3, -50.0), np.full(3, 50.0))
+    axis = axes.BoxedAxis(one, direction, 1.0, np.full(3, -50.0), np.full(3, 50.0))
     told = [meshes.spans_in_surface(surface, each.tip_B, each.outward_B) for each in axis.readings()]
     lengths = [spans.total(found) for found in told if found is not None]
     assert len(lengths) >= 1

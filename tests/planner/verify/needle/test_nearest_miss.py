@@ -26,7 +26,7 @@ from planner.records.request import Request
 from planner.records.search import CONSTRAINT_NAMES, Constraint, NearestMiss, Relaxation
 from planner.verify import verify
 from planner.verify.claims import Claims
-from planner.verify.needle.examined_axis import trial_of
+from planner.verify.needle.examined_axis import examined_axis
 from planner.verify.needle.random_lines import stays_safe
 
 HUB_LENGTH, HUB_RADIUS = 30.0, 4.0
@@ -248,7 +248,7 @@ def test_a_needle_still_too_short_opens_nothing(who: Patient) -> None:
 def test_a_miss_beside_paths_is_caught(who: Patient) -> None:
     miss = honest_miss(who, REQUEST, "right")
     plan = in_words(replace(honest_plan(who), nearest_miss=narrow(miss)), who)
-    assert failed(plan, who) == ["a miss is told where there is no path"]
+    assert failed(plan, who) == ["a nearest miss is stated only where there is no path"]
 
 
 def test_a_line_that_lacks_nothing_is_narrow_and_no_more(who: Patient) -> None:
@@ -256,13 +256,13 @@ def test_a_line_that_lacks_nothing_is_narrow_and_no_more(who: Patient) -> None:
     miss = narrow(honest_miss(who, REQUEST, "right"))
     for missing_mm, expected in ((0.0, []), (0.5, ["the nearest line lacks what is stated"])):
         plan = in_words(replace(honest_plan(who), nearest_miss=replace(miss, missing_mm=missing_mm)), who)
-        assert failed(plan, who) == ["a miss is told where there is no path", *expected]
+        assert failed(plan, who) == ["a nearest miss is stated only where there is no path", *expected]
 
 
 # --- lines at random
 
-NONE_REACHES = "of 400 lines at random, none reaches from skin to target"
-AT_RANDOM = "of 400 lines at random, none stays safe when displaced"
+NONE_REACHES = "of 400 random lines, none reaches from skin to target"
+AT_RANDOM = "of 400 random lines, none stays safe when displaced"
 
 
 def test_no_path_is_not_believed_where_lines_at_random_stay_safe(who: Patient) -> None:
@@ -329,15 +329,15 @@ def test_a_line_that_comes_too_near_a_structure_when_displaced_disproves_nothing
     """A rib beside the needle, on its way to the node; how far, the planes of its box tell."""
     who = patient({**ORGANS, "rib": (Role.FORBIDDEN, ((14, 28, 22), (20, 36, 24)))})
     path = honest_path(who, REQUEST, "right", *LINES["right"])
-    trial = trial_of(Claims(), "path", path.entry_mm, path.tip_mm, who.scene, REQUEST)
-    assert trial is not None
+    examined = examined_axis(Claims(), "path", path.entry_mm, path.tip_mm, who.scene, REQUEST)
+    assert examined is not None
     tip, d = who.scene.grid.to_box(np.array(path.tip_mm)), -np.array(path.direction)
     spare = axis_distance(who.boxes["rib"], tip, d, NEEDLE) - RADIUS - 2.0
     structures = who.scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)
     assert 1.0 < spare < 5.0
-    assert stays_safe(trial, 0.1 * spare, structures)
-    assert not stays_safe(trial, 1.1 * spare, structures)
-    assert stays_safe(trial, 1.1 * spare, ())
+    assert stays_safe(examined, 0.1 * spare, structures)
+    assert not stays_safe(examined, 1.1 * spare, structures)
+    assert stays_safe(examined, 1.1 * spare, ())
 
 
 def test_tips_outside_the_body_disprove_nothing_and_others_still_do() -> None:

@@ -14,7 +14,7 @@ from planner.records.paths import SeedDrop
 from planner.records.request import Request, SeedRequest, TargetRequest
 from planner.verify.claims import Claims
 from planner.verify.geometry.voxels import voxels_of
-from planner.verify.needle.examined_axis import trial_of
+from planner.verify.needle.examined_axis import examined_axis
 from planner.verify.needle.seeds import check_seeds
 
 VOXEL_MM, MARGIN_MM, SEED_MM = 1.02, 1.0, 4.5
@@ -43,10 +43,10 @@ def failures(change: Callable[[Drops], Drops] = lambda drops: drops) -> list[str
     """Names of the checks that fail on the planner's seeds, changed."""
     made, asked, measured = parts()
     claims = Claims()
-    trial = trial_of(claims, "path", measured.entry_mm, measured.tip_mm, made, asked)
-    assert trial is not None
+    examined = examined_axis(claims, "path", measured.entry_mm, measured.tip_mm, made, asked)
+    assert examined is not None
     seeds = change(seed_drops(made, asked, measured))
-    check_seeds(claims, trial, seeds, voxels_of(made.target, outer_only=False))
+    check_seeds(claims, examined, seeds, voxels_of(made.target, outer_only=False))
     return [check.name for check in claims.verification().checks if not check.passed]
 
 

@@ -1,11 +1,11 @@
 """The dose of all seeds at many points by the direct TG-43 sum, seed by seed, in one compiled loop.
 
-What `planner.verify.dose.tg43` does for a point, with the line seen under the angle between the vectors to
-its two ends, by their cross and dot product:
+The same formula as in `planner.verify.dose.tg43`. Here the angle under which a point sees the active line is
+the angle between the vectors to its two ends, from their cross and dot product:
 
     tan beta = L rho / (r^2 - L^2 / 4)
 
-Inside a seed there is no tissue and no dose: points there get infinity, so that they reach every level.
+Inside a seed there is no tissue and no dose: points there get infinity, so that they reach every dose level.
 """
 
 from collections.abc import Sequence
@@ -26,19 +26,22 @@ from planner.verify.dose.tg43 import direct_dose_gy
 _CM_PER_MM = 0.1
 _FARTHEST_MM = 3000.0
 ALONG, AROUND, OUTSIDE, HIGHER = 31, 12, 1.0 + 1e-9, 1.2
-"""Points on a seed's surface: rings along it, points of a ring, as far out as makes them lie outside; and
-what more there may be between them [U]."""
+"""Points on a seed's surface: number of rings along it, number of points of a ring, and the factor that puts
+them just outside. HIGHER is a factor for doses between these points [U]."""
 _NODES = 2000
-"""Radii at which the 1D formalism is worked out, in equal steps of log r."""
+"""Number of radii, in equal steps of log r, at which the 1D formalism is computed."""
 
 _ON_AXIS = 1e-6
-"""Where rho / r is below this the limit serves."""
+"""Where rho / r is below this, the formula's limit is used."""
 
 
 @dataclass(frozen=True, eq=False)
-class Planted:
-    """Seeds of one kind in place. `axes` are unit vectors, or zeros for a seed whose axis is not known; its
-    dose is that of the 1D formalism."""
+class SeedDoses:
+    """The doses of m seeds of one model and strength. [mm, P; U]
+
+    `axes_P` are unit vectors, or zeros for a seed whose axis is not known: its dose is that of the 1D
+    formalism.
+    """
 
     source: Source
     strength_u: float
@@ -55,7 +58,7 @@ class Planted:
 
     @cached_property
     def _mean_table(self) -> tuple[np.ndarray, np.ndarray]:
-        """Logarithms of r and of the dose at those radii by the 1D formalism. [mm, Gy]"""
+        """Logarithms of radii and of the dose there by the 1D formalism. [mm, Gy]"""
         capsule = self.source.seed_diameter_mm / 2
         radii = np.geomspace(capsule, _FARTHEST_MM, _NODES)
         centre = np.zeros((1, 3))
@@ -91,7 +94,7 @@ class Planted:
         return total
 
     def at(self, point: Point) -> float:
-        """Dose at one point, by the formula as `planner.verify.dose.tg43` has it. [Gy]"""
+        """Dose at one point, by `planner.verify.dose.tg43`. [Gy]"""
         known, point_P = self._known, np.array(point)
         sums = [
             direct_dose_gy(self.source, self.strength_u, self.centres_P[rows], axes, point_P)
@@ -102,8 +105,11 @@ class Planted:
 
     @cached_property
     def highest_outside_gy(self) -> float:
-        """More than any place outside seeds gets: dose falls away from each, so that it is highest on one's
-        surface. A grid over each surface, and HIGHER for what lies between its points. [Gy]"""
+        """An upper bound of the dose at any place outside the seeds. [Gy]
+
+        Dose falls with the distance from a seed, so that it is highest on a surface. Points on each surface
+        are taken, and the factor HIGHER for places between them.
+        """
         half, radius = self.source.seed_length_mm / 2, self.source.seed_diameter_mm / 2 * OUTSIDE
         turns = 2.0 * np.pi * np.arange(AROUND) / AROUND
         rings = [(z, radius) for z in np.linspace(-half, half, ALONG)]
@@ -119,8 +125,8 @@ class Planted:
         return HIGHER * float(doses[np.isfinite(doses)].max(initial=0.0))
 
     def nearest_mm(self, points_P: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
-        """From each point to the nearest seed's axis, as long as its capsule; of a seed whose axis is not
-        known, to the ball of its ends. [mm]"""
+        """Distance from each point to the nearest seed's axis, which is as long as its capsule. For a seed
+        whose axis is not known, to the ball in which its ends lie. [mm]"""
         half = self.source.seed_length_mm / 2
         least = np.full(len(points_P), inf)
         for centre, axis, known in zip(self.centres_P, self.axes_P, self._known, strict=True):
@@ -131,17 +137,17 @@ class Planted:
         return least
 
 
-def planted(source: Source, strength_u: float, seeds: Sequence[PlacedSeed]) -> Planted:
-    """The seeds of a set. An axis without length is none."""
+def seed_doses(source: Source, strength_u: float, seeds: Sequence[PlacedSeed]) -> SeedDoses:
+    """The doses of the seeds of a set. An axis of length 0 counts as not known."""
     axes = np.array([seed.axis or (0.0, 0.0, 0.0) for seed in seeds], float).reshape(-1, 3)
     lengths = np.linalg.norm(axes, axis=1, keepdims=True)
     centres = np.array([seed.position_mm for seed in seeds], float).reshape(-1, 3)
-    return Planted(source, strength_u, centres, axes / np.where(lengths > 0.0, lengths, 1.0))
+    return SeedDoses(source, strength_u, centres, axes / np.where(lengths > 0.0, lengths, 1.0))
 
 
 @loop
 def place_between(nodes, x):  # type: ignore[no-untyped-def]
-    """The last of ascending nodes at or below x, but one with a successor."""
+    """Index of the last of ascending nodes at or below x, at most the last but one."""
     low, high = 0, len(nodes) - 1
     while high - low > 1:
         middle = (low + high) // 2
@@ -176,7 +182,7 @@ def line_doses(points, seeds, axes, sizes, radial, anisotropy, total):  # type: 
             off_axis = rho > _ON_AXIS * r
             line = atan2(length * rho, apart) / (length * rho) if off_axis else 1.0 / apart
             k = place_between(radii, r)
-            # Held before the first radius, drawn on beyond the last.
+            # Constant before the first radius, extrapolated beyond the last.
             part = max(0.0, (r - radii[k]) / (radii[k + 1] - radii[k]))
             g = exp(log_g[k] + part * (log_g[k + 1] - log_g[k]))
             theta = acos(min(1.0, z / r)) * (180.0 / pi)

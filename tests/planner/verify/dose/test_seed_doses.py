@@ -9,10 +9,10 @@ from planner.records.dose import OrganDose
 from planner.records.needle_set import PlacedSeed
 from planner.sources import source_named
 from planner.verify.claims import Claims
-from planner.verify.dose.all_seeds import planted
 from planner.verify.dose.conformity import outside_mm3
 from planner.verify.dose.dvh import SampledDoses
 from planner.verify.dose.hottest import hottest_part
+from planner.verify.dose.seed_doses import seed_doses
 from planner.verify.dose.volume_dose import _near, check_organ
 
 SOURCE = source_named("amersham_6711")
@@ -35,14 +35,14 @@ POINTS = np.array(
 
 @pytest.mark.interpreted
 def test_doses_at_many_points_are_those_of_the_formula_at_each() -> None:
-    seeds = planted(SOURCE, 0.762, SEEDS)
+    seeds = seed_doses(SOURCE, 0.762, SEEDS)
     expected = [seeds.at((float(x), float(y), float(z))) for x, y, z in POINTS]
     np.testing.assert_allclose(seeds.doses(POINTS), expected, rtol=2e-3)
 
 
 @pytest.mark.interpreted
 def test_a_point_inside_a_seed_is_infinitely_hot() -> None:
-    seeds = planted(SOURCE, 0.762, SEEDS)
+    seeds = seed_doses(SOURCE, 0.762, SEEDS)
     inside = np.array([[0.0, 0.1, 1.0], [-7.0, 4.1, 2.0], [9.6, 1.8, -3.0]])
     assert np.isposinf(seeds.doses(inside)).all()
 
@@ -51,7 +51,7 @@ def test_without_seeds_nothing_is_hot_and_nothing_left_out() -> None:
     grid = grid_of((12, 12, 12), (2.0, 2.0, 2.0))
     whole = np.zeros(grid.shape, bool)
     whole[3:9, 3:9, 3:9] = True
-    mask, none = mask_from_bool(whole), planted(SOURCE, 0.762, ())
+    mask, none = mask_from_bool(whole), seed_doses(SOURCE, 0.762, ())
     assert not none.doses(POINTS).any()
     assert outside_mm3(none, mask, grid, 120.0) == (0.0, 0.0)
     assert hottest_part(mask, grid, none, None) is mask

@@ -16,19 +16,25 @@ from planner.records.plan import Plan
 from planner.records.request import GivenSeed, NeedleSetRequest, Prescription, SeedRequest
 from planner.sources.amersham_6711 import AMERSHAM_6711
 from planner.verify import verify
-from planner.verify.dose.alike import MIRRORED, MIRRORED_ACROSS, off_about_seeds_mm3, off_in, together
-from planner.verify.dose.all_seeds import Planted
+from planner.verify.dose.grid_alignment import (
+    MIRRORED,
+    MIRRORED_ACROSS,
+    alignment_error_in,
+    alignment_error_mm3,
+    correlated_cells,
+)
+from planner.verify.dose.seed_doses import SeedDoses
 
 GRID = grid_of((40, 40, 40), (1.0, 0.9, 2.0))
 CELL = np.array([0.5, 0.45, 0.5])
 """Sides of cells of half a millimetre at most."""
 
 
-def standing(points_B: np.ndarray, axis_B: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Planted:
+def standing(points_B: np.ndarray, axis_B: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> SeedDoses:
     """Seeds that lie along the axis; without one it is not known."""
     points_P = GRID.to_patient(points_B)
     axes_P = np.broadcast_to(GRID.R_PB @ np.array(axis_B), points_P.shape)
-    return Planted(AMERSHAM_6711, 0.5, points_P, axes_P)
+    return SeedDoses(AMERSHAM_6711, 0.5, points_P, axes_P)
 
 
 @given(st.integers(1, 30), st.integers(1, 4), st.integers(0, 100))
@@ -37,14 +43,14 @@ def test_groups_that_stand_alike_count_as_their_size(group: int, groups: int, se
     places = np.linspace(0.0, 1.0, groups, endpoint=False)[:, None] + np.array([0.1, 0.12, 0.98])
     cells = rng.integers(0, 20, (group * groups, 3))
     points_B = (cells + np.repeat(places, group, axis=0)) * CELL
-    assert together(standing(points_B), GRID, 0.5) == pytest.approx(group)
+    assert correlated_cells(standing(points_B), GRID, 0.5) == pytest.approx(group)
 
 
 @pytest.mark.parametrize("place", [(0.0, 0.0, 0.0), (0.5, 0.5, 0.5), (0.5, 0.0, 0.5)])
 def test_cells_about_a_middle_or_a_corner_err_together(place: tuple[float, float, float]) -> None:
     one_B = (np.array(place) + 7.0) * CELL
-    assert together(standing(one_B[None]), GRID, 0.5) == MIRRORED
-    assert together(standing(one_B[None] + 0.1), GRID, 0.5) == 1.0
+    assert correlated_cells(standing(one_B[None]), GRID, 0.5) == MIRRORED
+    assert correlated_cells(standing(one_B[None] + 0.1), GRID, 0.5) == 1.0
 
 
 @pytest.mark.parametrize("axis", range(3))
@@ -53,17 +59,19 @@ def test_cells_along_a_seed_err_together(axis: int) -> None:
     along = np.eye(3)[axis]
     cells = 2 * 4.5 / CELL[axis]
     pair_B = (7.0 + np.array([[0.2, 0.3, 0.4], [0.2, 0.3, 0.4]]) + np.outer([0.0, 11.3], along)) * CELL
-    assert together(standing(pair_B, tuple(along)), GRID, 0.5) == pytest.approx(cells)
+    assert correlated_cells(standing(pair_B, tuple(along)), GRID, 0.5) == pytest.approx(cells)
     middle_B = 7.0 * CELL + np.outer([0.1, 5.2], along)
-    assert together(standing(middle_B, tuple(along)), GRID, 0.5) == pytest.approx(MIRRORED_ACROSS * cells)
+    assert correlated_cells(standing(middle_B, tuple(along)), GRID, 0.5) == pytest.approx(
+        MIRRORED_ACROSS * cells
+    )
     askew = along + 0.12 * np.roll(along, 1)
-    assert together(standing(pair_B, tuple(askew / np.linalg.norm(askew))), GRID, 0.5) == 1.0
+    assert correlated_cells(standing(pair_B, tuple(askew / np.linalg.norm(askew))), GRID, 0.5) == 1.0
 
 
 def test_seeds_at_random_stand_apart_and_none_is_one() -> None:
     points_B = np.random.default_rng(7).uniform(0.0, 30.0, (40, 3))
-    assert 1.0 <= together(standing(points_B), GRID, 0.5) < 2.0
-    assert together(standing(np.zeros((0, 3))), GRID, 0.5) == 1.0
+    assert 1.0 <= correlated_cells(standing(points_B), GRID, 0.5) < 2.0
+    assert correlated_cells(standing(np.zeros((0, 3))), GRID, 0.5) == 1.0
 
 
 def lattice_plan(apart_mm: float, reach_mm: float, activity_mci: float, dose_gy: float) -> Plan:
@@ -111,13 +119,13 @@ def test_seeds_on_voxel_centres_excuse_no_other_dose() -> None:
 @pytest.mark.parametrize("count", [1, 8, 50])
 def test_only_a_little_about_each_seed_may_be_off(count: int) -> None:
     aside = np.array([0.1, 0.1, 0.1])
-    alike = standing(np.arange(count)[:, None] % 20 * np.array([1.0, 0.9, 2.0]) + aside)
-    err_together = together(alike, GRID, 0.5)
-    off = off_about_seeds_mm3(count * 3.0, count, err_together, 0.5)
+    aligned = standing(np.arange(count)[:, None] % 20 * np.array([1.0, 0.9, 2.0]) + aside)
+    correlated = correlated_cells(aligned, GRID, 0.5)
+    off = alignment_error_mm3(count * 3.0, count, correlated, 0.5)
     # Of one ball of 3 mm3, 10 mm2 large, three times 0.29 of 0.25 mm2 and 3.2 mm; of all as many times that.
     assert off == pytest.approx(count * 3.0 * 0.29 * 0.25 * (36.0 * np.pi * 9.0) ** (1.0 / 6.0))
-    assert off_about_seeds_mm3(count * 16.1, count, err_together, 0.5) == 0.0
-    assert off_about_seeds_mm3(0.0, 0, 1.0, 0.5) == 0.0
+    assert alignment_error_mm3(count * 16.1, count, correlated, 0.5) == 0.0
+    assert alignment_error_mm3(0.0, 0, 1.0, 0.5) == 0.0
 
 
 def test_only_seeds_in_and_beside_a_mask_count() -> None:
@@ -126,10 +134,10 @@ def test_only_seeds_in_and_beside_a_mask_count() -> None:
     mask, far = mask_from_bool(inside), np.array([[0.0, 0.0, 0.0], [11.0, 9.9, 30.0]])
     near = np.array([[11.0, 9.9, 22.0], [9.0, 9.9, 22.0]])
     seeds = standing(np.concatenate([far, near]))
-    alone = off_about_seeds_mm3(6.0, 2, together(standing(near), GRID, 0.5), 0.5)
-    assert off_in([mask], GRID, seeds, 0.5)(6.0) == alone > 0.0
+    alone = alignment_error_mm3(6.0, 2, correlated_cells(standing(near), GRID, 0.5), 0.5)
+    assert alignment_error_in([mask], GRID, seeds, 0.5)(6.0) == alone > 0.0
     # Seeds in the box of an organ that lies around them, and not in it, do not count.
     inside[2:30, 2:30, 2:38] = True
     inside[4:28, 4:28, 4:36] = False
     around = mask_from_bool(inside)
-    assert off_in([around], GRID, standing(near), 0.5)(6.0) == 0.0
+    assert alignment_error_in([around], GRID, standing(near), 0.5)(6.0) == 0.0
