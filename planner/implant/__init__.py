@@ -1,1 +1,1 @@
-"""Implant: needles and seeds, chosen together from the tracks that the search found."""
+"""Implant: needles and seeds, chosen together from the tracks that the search finds."""

@@ -1,12 +1,13 @@
-"""Choose: the needles of a set and the seeds on them, together.
+"""Choose set: the needles of a set and the seeds on them, chosen together, in five steps.
 
-    seeds on all tracks at once, each track at its price                -->  a first set seeds and needles
-    exchanged, a few at a time                        -->  (planner.implant.seeding.exchange) the best seeds
-    on these needles, to the millimetre                  -->  goals missed? aim higher, again met: needles
-    that the others can do without are left out            -->  (planner.implant.prune) the cheapest needles
-    that pass near all places where seeds stand    -->  as good? taken; and the bound
+1. Seeds on all tracks at once, where each track has a cost: a first set.
+2. Seeds and needles are exchanged, a few at a time (planner.implant.seeding.exchange).
+3. The best seeds on these needles, to the millimetre. If the goals are missed, the search aims higher and
+   begins again at step 2.
+4. If they are met, needles that the others can replace are left out (planner.implant.prune).
+5. The cheapest needles that pass near all seeds are taken if they are as good; they give the bound as well.
 
-If nothing meets the goals, the set that misses least is kept, and the plan says what it reached.
+If no set meets the goals, the one that misses them least is kept, and the plan states what it reaches.
 """
 
 from collections.abc import Callable
@@ -27,26 +28,27 @@ from planner.implant.seeding.slots import Slots, slots_on
 from planner.implant.set_rules import SetRules
 
 POOL_STEP_MM = 3.0
-"""Step of slots on all tracks [U]."""
+"""Step of the slots on all tracks [U]."""
 TRACK_COST = 0.0005
-"""What a needle of 1 mm costs beside points on the wrong side: what is saved by missing a goal by 1 % buys no
-needle of less than a metre of lung [U]."""
+"""Cost of a track for each mm of its needle's cost, on the scale of the cost of points. Missing a goal by 1 %
+costs more than a needle through a metre of lung [U]."""
 COVERAGE_RESERVE = (0.008, 0.015, 0.025)
-"""Shares by which coverage is aimed at beyond its goal, one after the other, until the set meets it [U]."""
+"""Shares of the volume by which the search aims beyond the coverage goals, tried in turn until the set meets
+them [U]."""
 NEARLY = 0.04 * MISSED_GOAL_COST
-"""Sets that miss the goals by more are not helped by aiming higher [U]."""
+"""Aiming higher does not help sets whose missed goals cost more than this [U]."""
 
 KeepGoing = Callable[[float], bool]
-"""Told how far choosing has come, 0.0 to 1.0; False: time is up."""
+"""Called with the progress of the choice, from 0.0 to 1.0. False: time is up."""
 
 
 def choose_set(
     rules: SetRules, placement: SeedPlacement, keep_going: KeepGoing, rng: np.random.Generator
 ) -> ChosenSet | None:
-    """The set for a pool, as the module's text says. Where no seed may stand anywhere, what was given; None
-    where that is nothing.
+    """The set for a pool, as described at the top of the module.
 
-    The given needles keep the rules. Raises whatever `keep_going` raises.
+    Where no seed can be placed anywhere, the set is what was given, or None if nothing was. The given needles
+    must keep the rules. Raises whatever `keep_going` raises.
     """
     if not any(rules.pool.spans):
         return _as_given(rules, placement)
@@ -55,34 +57,34 @@ def choose_set(
     for number, reserve in enumerate(COVERAGE_RESERVE):
         time = _Time(keep_going, number / len(COVERAGE_RESERVE), 1.0 / len(COVERAGE_RESERVE))
         seeds = _exchanged(rules, placement, seeds, reserve, time, rng)
-        found = _refined(rules, placement, seeds, COVERAGE_RESERVE[number:])
-        meets_goals = placement.meets_goals(found.seeds)
-        if best is None or meets_goals or found.missed < best.missed:
-            best = found
+        candidate = _refined(rules, placement, seeds, COVERAGE_RESERVE[number:])
+        meets = placement.meets_goals(candidate.seeds)
+        if best is None or meets or candidate.missed < best.missed:
+            best = candidate
         best = replace(best, time_ended=time.is_up)
-        if meets_goals or time.is_up or found.missed > NEARLY:
+        if meets or time.is_up or candidate.missed > NEARLY:
             break
     assert best is not None
     return bounded(rules, placement, pruned(rules, placement, best, COVERAGE_RESERVE[0]), COVERAGE_RESERVE[0])
 
 
 def _as_given(rules: SetRules, placement: SeedPlacement) -> ChosenSet | None:
-    """The given needles, to which no seed is added: no set that keeps them costs less."""
+    """The given needles, without additional seeds: no set that keeps them costs less."""
     if not len(rules.given) and not placement.has_given_seeds:
         return None
-    nowhere = slots_on(rules.pool, SEED_STEP_MM)
-    found = seeded_on(rules, placement, rules.given, nowhere, COVERAGE_RESERVE[0])
-    return replace(found, bound=found.objective)
+    no_slots = slots_on(rules.pool, SEED_STEP_MM)
+    given = seeded_on(rules, placement, rules.given, no_slots, COVERAGE_RESERVE[0])
+    return replace(given, bound=given.objective)
 
 
 class _Time:
-    """Asks for more time, of which a part starts at `done`, and remembers that it ended."""
+    """Reports the progress of one part of the choice, and remembers whether time is up."""
 
     def __init__(self, keep_going: KeepGoing, done: float, part: float) -> None:
         self._keep_going, self._done, self._part, self.is_up = keep_going, done, part, False
 
     def go_on(self, fraction: float) -> bool:
-        """Whether there is time for more."""
+        """Whether there is time left."""
         self.is_up = not self._keep_going(self._done + fraction * self._part)
         return not self.is_up
 
@@ -95,7 +97,7 @@ def _exchanged(
     time: _Time,
     rng: np.random.Generator,
 ) -> Slots:
-    """Seeds and needles exchanged among all tracks of the pool, from `seeds` on, or from none."""
+    """Seeds and needles exchanged among all tracks of the pool, starting from `seeds`, or from none."""
     problem = _pool_problem(rules, placement, reserve)
     if seeds is None:
         start = _fewer(problem, descended(problem, problem.none()), rules)
@@ -107,17 +109,17 @@ def _exchanged(
 def _fewer(
     problem: PlacementProblem, chosen: Bool[np.ndarray, " n"], rules: SetRules
 ) -> Bool[np.ndarray, " n"]:
-    """The seeds without those of needles that carry fewest, until the rules allow what is left."""
-    left = chosen.copy()
-    while not rules.allow(problem.tracks(left)):
-        tracks, counts = np.unique(problem.slots.track[left], return_counts=True)
-        left &= problem.slots.track != tracks[counts.argmin()]
-    return left
+    """The seeds after removing the needles with the fewest seeds, until the rules allow the others."""
+    kept = chosen.copy()
+    while not rules.allow(problem.tracks(kept)):
+        tracks, counts = np.unique(problem.slots.track[kept], return_counts=True)
+        kept &= problem.slots.track != tracks[counts.argmin()]
+    return kept
 
 
 def _pool_problem(rules: SetRules, placement: SeedPlacement, reserve: float) -> PlacementProblem:
-    """The problem of seeds on all tracks, each at its price and in conflict with others; given needles are in
-    already, so they cost nothing, and whatever conflicts with them is shut."""
+    """The problem of placing seeds on all tracks, with the cost and the conflicts of each track. Given
+    needles are in place already: they cost nothing, and tracks that conflict with them are closed."""
     pool, given = rules.pool, rules.given
     slots = slots_on(pool, POOL_STEP_MM)
     problem = placement.on(slots, len(pool), COARSE_POINTS, reserve)
@@ -133,18 +135,18 @@ def _pool_problem(rules: SetRules, placement: SeedPlacement, reserve: float) -> 
 
 
 def _refined(
-    rules: SetRules, placement: SeedPlacement, seeds: Slots, reserve: tuple[float, ...]
+    rules: SetRules, placement: SeedPlacement, seeds: Slots, reserves: tuple[float, ...]
 ) -> ChosenSet:
-    """The needles of seeds with the best seeds on them, for the first aim that makes them good; or for the
-    first of all."""
+    """The needles that carry these seeds, with the best seeds on them, for the first reserve with which they
+    meet the goals, or for the first of all."""
     rows = rules.with_given(np.unique(seeds.track))
     first: ChosenSet | None = None
-    for aim in reserve:
-        found = seeded_on(rules, placement, rows, seeds, aim)
-        first = found if first is None else first
-        if placement.meets_goals(found.seeds):
-            return found
-        if found.missed > NEARLY:
+    for share in reserves:
+        candidate = seeded_on(rules, placement, rows, seeds, share)
+        first = candidate if first is None else first
+        if placement.meets_goals(candidate.seeds):
+            return candidate
+        if candidate.missed > NEARLY:
             break
     assert first is not None
     return first

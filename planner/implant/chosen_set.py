@@ -1,4 +1,4 @@
-"""Chosen set: needles of a pool with the seeds on them, and the rules that such sets keep."""
+"""Chosen set: needles of a pool with the seeds on them."""
 
 from dataclasses import dataclass, replace
 
@@ -13,14 +13,17 @@ from planner.implant.seeding.slots import Slots, slots_on
 from planner.implant.set_rules import SetRules
 
 SEED_STEP_MM = 1.0
-"""Step of slots for the seeds of a set [U]."""
+"""Step of the slots for the seeds of a set [U]."""
 
 
 @dataclass(frozen=True, eq=False)
 class ChosenSet:
-    """Needles of a pool (its rows), the problem of their seeds with the slots that hold one, what the set
-    costs, what no set costs less than that passes where its seeds stand, and whether time ended before all
-    was tried."""
+    """Needles of a pool, with their seeds.
+
+    `rows` are the needles' rows in the pool; `problem` is that of placing seeds on them, and `seeded` are its
+    slots with a seed. `objective` is the cost of the set; no set that passes where its seeds are costs less
+    than `bound`. [mm] `time_ended`: time was up before everything was tried.
+    """
 
     pool: Tracks
     rows: Int[np.ndarray, " k"]
@@ -32,17 +35,17 @@ class ChosenSet:
 
     @property
     def missed(self) -> float:
-        """What the goals missed cost on the points looked at; 0.0 where all are met."""
+        """Cost of the missed goals at the problem's points; 0.0 where all are met."""
         return self.problem.cost(self.seeded)[1]
 
     @property
     def seeds(self) -> Slots:
-        """Where the seeds stand; `track` counts the rows of the set."""
+        """The slots with a seed; `track` is a row of the set."""
         return self.problem.slots.take(self.seeded)
 
     @property
     def seeds_of_pool(self) -> Slots:
-        """The seeds; `track` counts the rows of the pool."""
+        """The slots with a seed; `track` is a row of the pool."""
         seeds = self.seeds
         return replace(seeds, track=self.rows[seeds.track])
 
@@ -55,8 +58,7 @@ class ChosenSet:
 def nearest_slots(
     problem: PlacementProblem, track: Int[np.ndarray, " k"], from_tip_mm: Float[np.ndarray, " k"]
 ) -> Bool[np.ndarray, " n"]:
-    """The slots nearest to places along tracks, one after the other, as long as seeds keep their
-    distances."""
+    """The slots nearest to these places along tracks, chosen in turn, each where a seed is still allowed."""
     slots = problem.slots
     start = np.zeros(len(slots), bool)
     for row, s in zip(track, from_tip_mm, strict=True):
@@ -70,11 +72,15 @@ def nearest_slots(
 def seeded_on(
     rules: SetRules, placement: SeedPlacement, rows: Int[np.ndarray, " k"], seeds: Slots, reserve: float
 ) -> ChosenSet:
-    """Needles with seeds to the millimetre, as few as meet the goals, found from `seeds` on, whose tracks are
-    rows of the pool; those on other needles are left out. Needles without a seed are, unless given."""
+    """Needles with the fewest seeds that meet the goals, placed to the millimetre.
+
+    The placement starts from `seeds`, whose tracks are rows of the pool; those on other needles are left out.
+    The cost is that of the needles with a seed and the given ones.
+    """
     slots = slots_on(rules.pool.take(rows), SEED_STEP_MM)
     problem = placement.on(slots, len(rows), FINE_POINTS, reserve)
-    stay = np.isin(seeds.track, rows)
-    start = nearest_slots(problem, np.searchsorted(rows, seeds.track[stay]), seeds.from_tip_mm[stay])
-    found = ChosenSet(rules.pool, rows, problem, with_fewest_seeds(problem, descended(problem, start)), 0.0)
-    return replace(found, objective=rules.cost_of(rules.with_given(found.used)))
+    on_these = np.isin(seeds.track, rows)
+    track, from_tip_mm = np.searchsorted(rows, seeds.track[on_these]), seeds.from_tip_mm[on_these]
+    start = nearest_slots(problem, track, from_tip_mm)
+    chosen = ChosenSet(rules.pool, rows, problem, with_fewest_seeds(problem, descended(problem, start)), 0.0)
+    return replace(chosen, objective=rules.cost_of(rules.with_given(chosen.used)))

@@ -26,13 +26,15 @@ from planner.records.request import GivenSeed, Prescription, Request
 from planner.search.kernels.search_fields import SearchFields
 
 SEARCH_SHARE = 0.3
-"""How far choosing needles has come when all tracks are found: about its part of the time [U]."""
+"""Progress of the phase when all tracks are found: about the share of time that this takes [U]."""
 
 
 @dataclass(frozen=True, eq=False)
 class Implant:
-    """What is planted and where: the PTV, the seeds' dose, and the set with its needles as paths. `chosen` is
-    None where no seed may stand anywhere and nothing was given."""
+    """An implant: the PTV, the dose of one seed, and the set with its needles as paths.
+
+    `chosen` is None where no seed can be placed anywhere and nothing was given.
+    """
 
     ptv: VoxelMask
     dose: SeedDose
@@ -61,11 +63,11 @@ def implant(
     tracks = pools(
         scene, request, given, fields, ptv, lambda p: go_on(replace(p, fraction=SEARCH_SHARE * p.fraction))
     )
-    found = [
+    candidates = [
         _chosen(scene, request, placement, pool, _part_of(go_on, number, len(tracks)))
         for number, pool in enumerate(tracks)
     ]
-    sets = [chosen for chosen in found if chosen is not None]
+    sets = [candidate for candidate in candidates if candidate is not None]
     reachable = _reachable_percent(scene, ptv, tracks)
     if not sets:
         return Implant(ptv, dose, None, (), reachable)
@@ -76,7 +78,7 @@ def implant(
 
 
 def _part_of(go_on: GoOn, number: int, count: int) -> KeepGoing:
-    """Progress of one pool of several."""
+    """Reports the progress of one pool among several."""
 
     def keep_going(fraction: float) -> bool:
         done = SEARCH_SHARE + (1.0 - SEARCH_SHARE) * (number + fraction) / count
@@ -88,18 +90,20 @@ def _part_of(go_on: GoOn, number: int, count: int) -> KeepGoing:
 def _chosen(
     scene: Scene, request: Request, placement: SeedPlacement, pool: Tracks, keep_going: KeepGoing
 ) -> ChosenSet | None:
-    asked = request.needle_set
+    settings = request.needle_set
     grid = scene.grid
     needles = Needles(grid.to_patient(pool.tip_B), grid.vectors_to_patient(pool.outward_B), pool.length_mm)
-    hardware = hardware_of(request, asked.clearance_mm)
-    rules = set_rules(pool, needles, hardware, given_rows(request), asked.puncture_cost_mm, asked.max_needles)
+    hardware = hardware_of(request, settings.clearance_mm)
+    rules = set_rules(
+        pool, needles, hardware, given_rows(request), settings.puncture_cost_mm, settings.max_needles
+    )
     return choose_set(rules, placement, keep_going, np.random.default_rng(request.random_seed))
 
 
 def _reachable_percent(scene: Scene, ptv: VoxelMask, tracks: list[Tracks]) -> float:
-    """How much of the PTV lies within REACH_MM of where some track may leave a seed. [%]"""
+    """Percentage of the PTV within REACH_MM of a place where some track can leave a seed. [%]"""
     points = even_points_B(ptv, scene.grid, COARSE_POINTS)
-    near = np.zeros(len(points), bool)
+    reached = np.zeros(len(points), bool)
     for pool in tracks:
-        near |= (reach_mm(pool, points) <= REACH_MM).any(axis=0)
-    return 100.0 * float(near.mean())
+        reached |= (reach_mm(pool, points) <= REACH_MM).any(axis=0)
+    return 100.0 * float(reached.mean())

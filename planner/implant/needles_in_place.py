@@ -1,8 +1,9 @@
-"""Given: needles and seeds that are in the body already, and what cannot be true of them.
+"""Needles in place: needles and seeds that are in the body already, and which of them are impossible.
 
-They are where they were found, so little is refused: what lies in another frame, a seed outside the body or
-in another seed, a needle that does not lead in through the skin. Two seeds nearer than their length may be
-one that was found twice, and a needle may be too near to an organ: that is said, and they are kept.
+They are where they were measured, so only the impossible is refused: a seed that must be in another frame, a
+seed outside the body or inside another seed, a needle that does not lead in through the skin. Two seeds
+nearer than their length may be one seed that was found twice, and a needle may be too near to an organ: the
+plan says so, and keeps them.
 """
 
 from collections.abc import Sequence
@@ -17,11 +18,12 @@ from planner.measuring.measured import MeasuredPath
 from planner.records.request import GivenNeedle, GivenSeed, Request, source_of
 
 LIKELY_SPAN_MM = 300.0
-"""Seeds lie within this of the target; farther, they were found in another frame [U]."""
+"""Seeds lie within this distance of the target. A seed that is farther away was found in another frame
+[U]."""
 
 
 def refuse_impossible_seeds(scene: Scene, request: Request, seeds: Sequence[GivenSeed], field: str) -> None:
-    """Raise RequestError for the first seed of a `field` that cannot be where it is said to be."""
+    """Raise RequestError for the first seed of a `field` whose stated position is impossible."""
     centres = np.array([s.position_mm for s in seeds], float).reshape(-1, 3)
     target = scene.target
     middle = scene.grid.to_patient(
@@ -47,25 +49,28 @@ def refuse_impossible_seeds(scene: Scene, request: Request, seeds: Sequence[Give
 
 
 def all_seeds(request: Request, more: Sequence[GivenSeed]) -> tuple[GivenSeed, ...]:
-    """All seeds, each once: those given in a request, and of `more` those that are not among them already."""
+    """All seeds, each once: those given in a request, and those of `more` that are not among them."""
     known, diameter_mm = request.needle_set.given_seeds, source_of(request).seed_diameter_mm
     centres = np.array([s.position_mm for s in known], float).reshape(-1, 3)
-    fresh = [
+    new = [
         s for s in more if not (np.linalg.norm(centres - np.array(s.position_mm), axis=1) < diameter_mm).any()
     ]
-    return (*known, *fresh)
+    return (*known, *new)
 
 
 def measured_given_needles(scene: Scene, request: Request) -> tuple[MeasuredPath, ...]:
-    """The needles that a request gives, as `measured_needles` has them."""
+    """The given needles of a request, by `measured_needles`."""
     return measured_needles(scene, request, request.needle_set.given_needles, "needle_set/given_needles")
 
 
 def measured_needles(
     scene: Scene, request: Request, needles: Sequence[GivenNeedle], field: str
 ) -> tuple[MeasuredPath, ...]:
-    """The needles of a `field`, measured from their tips, in order. Raises RequestError where there are more
-    than a set may have, and for the first that does not lead from its tip out through the skin."""
+    """The needles of a `field`, measured from their tips, in order.
+
+    Raises RequestError if there are more than a set may have, and for the first needle that does not lead
+    from its tip out through the skin.
+    """
     most = request.needle_set.max_needles
     if len(needles) > most:
         raise RequestError(
@@ -90,10 +95,10 @@ def _measured(measurer: Measurer, needle: GivenNeedle, where: str) -> MeasuredPa
 
 
 def refuse_impossible(scene: Scene, request: Request) -> None:
-    """Raise RequestError for the first needle or seed given in a request that cannot be true, and for any in
-    one that prescribes no implant: nothing would be told of it."""
-    asked = request.needle_set
-    for field, given in (("given_needles", asked.given_needles), ("given_seeds", asked.given_seeds)):
+    """Raise RequestError for the first given needle or seed that is impossible, and for any in a request
+    without a prescription: the plan would not mention it."""
+    settings = request.needle_set
+    for field, given in (("given_needles", settings.given_needles), ("given_seeds", settings.given_seeds)):
         if given and request.prescription is None:
             raise RequestError(
                 f"needle_set/{field}",

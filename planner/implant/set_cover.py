@@ -1,14 +1,14 @@
-"""Cover: the cheapest needles that together cover all that can be covered, and cannot touch each other.
+"""Set cover: the cheapest needles that together cover all points that can be covered, without conflicts.
 
     minimise    sum cost[t] u[t] + UNCOVERED sum y[p]
     subject to  sum of u[t] over the tracks that cover point p, + y[p]  >= 1       for every point p
-                sum of u[t] over the tracks of a rule  <=  its most                (conflicts, orders, number)
+                sum of u[t] over the tracks of a rule  <=  its maximum             (conflicts, orders, number)
                 u[t] in {0, 1}, 1 where t is given;  0 <= y[p] <= 1
 
 A set-cover programme, solved by HiGHS (Huangfu and Hall 2018, 10.1007/s12532-017-0130-5). Conflicts are
-stated as cliques of the conflict graph: all pairs are in some clique, and a clique cuts off more than its
-pairs. Rules join in as sets turn up that break them, orders that cannot be driven among them; until all are
-in, the programme is a relaxation, so its bound holds.
+stated as cliques of the conflict graph: every pair is in some clique, and a clique excludes more fractional
+solutions than its pairs do. A rule is added when a solution breaks it, also a rule against an order that
+cannot be driven. Without some of the rules the programme is a relaxation, so that its bound is valid.
 """
 
 from collections.abc import Callable
@@ -21,20 +21,20 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_matrix, eye_array, hstack
 
 RELATIVE_GAP = 0.04
-"""How close to its bound the programme is solved [U]."""
+"""Relative gap to the bound at which the solver may stop [U]."""
 NODE_LIMIT = 100
-"""Branches tried before the best set so far is taken, with the gap it has: a count, not a time, so that equal
-requests give equal sets [U]."""
+"""Number of branch-and-bound nodes after which the best set so far is taken, with the gap it has. A count and
+not a time limit, so that equal requests give equal sets [U]."""
 ROUNDS, FEW_ROUNDS = 40, 5
-"""Rounds of adding rules that the last set broke; after a few, all rules join in."""
+"""Rounds of adding the rules that the last set broke. After FEW_ROUNDS, all rules are added."""
 UNCOVERED = 4.0
-"""The price of a point that is left uncovered, in costs of the dearest track: never worth paying while any
-track covers it, unless a rule forbids them all."""
+"""Cost of an uncovered point, as a multiple of the cost of the most expensive track. No solution leaves a
+point uncovered if a track that covers it is allowed."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """At most `most` of these tracks can be in one set."""
+    """At most `most` of these tracks may be in one set."""
 
     tracks: tuple[int, ...]
     most: int
@@ -42,8 +42,8 @@ class Rule:
 
 @dataclass(frozen=True, eq=False)
 class Cover:
-    """Rows of the tracks chosen, and what they cost. No set that leaves as few points uncovered costs less
-    than `bound`."""
+    """Rows of the chosen tracks, and their cost. No set that leaves as few points uncovered costs less than
+    `bound`."""
 
     rows: Int[np.ndarray, " k"]
     objective: float
@@ -51,7 +51,7 @@ class Cover:
 
 
 class NoCover(Exception):
-    """No set of needles keeps the rules: those that are given break them, or rounds ran out."""
+    """No set of needles keeps the rules: the given needles break them, or the rounds are used up."""
 
 
 def cheapest_cover(
@@ -61,28 +61,28 @@ def cheapest_cover(
     given: Int[np.ndarray, " g"],
     broken: Callable[[Int[np.ndarray, " k"]], list[Rule]],
 ) -> Cover:
-    """The cheapest set that keeps the rules, with the `given` rows in it.
+    """The cheapest set that keeps the rules and contains the `given` rows.
 
-    `broken` names, for a set that keeps them, further rules that it breaks (an order that cannot be driven).
-    Raises NoCover.
+    `broken` returns further rules that such a set breaks, as for an order that cannot be driven. Raises
+    NoCover.
     """
     needed = np.unique(covers[:, covers.any(axis=0)], axis=1).T
-    kept: list[Rule] = []
-    left = list(rules)
+    active: list[Rule] = []
+    waiting = list(rules)
     for number in range(ROUNDS):
-        found = _solved(cost, needed, kept, given)
-        new = _not_kept(left, found.rows) or broken(found.rows)
+        cover = _solved(cost, needed, active, given)
+        new = _broken_by(cover.rows, waiting) or broken(cover.rows)
         if not new:
-            return found
-        # A few rounds of rules as they turn up are quicker than all at once; many are not.
+            return cover
+        # A few rounds with only the broken rules are faster than all rules at once; many rounds are not.
         if number == FEW_ROUNDS:
-            new = [*left, *(rule for rule in new if rule not in left)]
-        kept.extend(new)
-        left = [rule for rule in left if rule not in new]
+            new = [*waiting, *(rule for rule in new if rule not in waiting)]
+        active.extend(new)
+        waiting = [rule for rule in waiting if rule not in new]
     raise NoCover
 
 
-def _not_kept(rules: list[Rule], rows: Int[np.ndarray, " k"]) -> list[Rule]:
+def _broken_by(rows: Int[np.ndarray, " k"], rules: list[Rule]) -> list[Rule]:
     chosen = set(rows.tolist())
     return [rule for rule in rules if sum(track in chosen for track in rule.tracks) > rule.most]
 
@@ -117,24 +117,24 @@ def _solved(cost: np.ndarray, needed: np.ndarray, rules: list[Rule], given: np.n
 
 
 def conflict_rules(conflicts: nx.Graph, given: Int[np.ndarray, " g"]) -> list[Rule]:
-    """Cliques that hold every pair of conflicting tracks. Of two given needles nothing is asked: they are
-    where they are."""
+    """Cliques that contain every pair of conflicting tracks. Two given needles need not keep any rule: they
+    are in place already."""
     count = conflicts.number_of_nodes()
     linked = nx.to_numpy_array(conflicts, nodelist=range(count), dtype=bool, weight=None)
     linked[np.ix_(given, given)] = False
-    left = linked.copy()
+    uncovered = linked.copy()
     rules: list[Rule] = []
     for first in range(count):
-        while left[first, first:].any():
-            second = first + int(left[first, first:].argmax())
+        while uncovered[first, first:].any():
+            second = first + int(uncovered[first, first:].argmax())
             clique, common = [first, second], linked[first] & linked[second]
-            # How many pairs that no clique holds yet each track would bring in.
-            gain = left[first].astype(int) + left[second]
+            # The number of pairs that are in no clique yet and that each track would add.
+            gain = uncovered[first].astype(int) + uncovered[second]
             while common.any():
                 candidates = np.flatnonzero(common)
                 clique.append(int(candidates[gain[candidates].argmax()]))
                 common &= linked[clique[-1]]
-                gain += left[clique[-1]]
-            left[np.ix_(np.array(clique), np.array(clique))] = False
+                gain += uncovered[clique[-1]]
+            uncovered[np.ix_(np.array(clique), np.array(clique))] = False
             rules.append(Rule(tuple(clique), 1))
     return rules

@@ -1,4 +1,4 @@
-"""Paths of a set: its needles as the plan states them, each with the seeds it leaves."""
+"""Paths of a set: its needles as the plan states them, each with its seeds."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ from planner.records.request import Request
 def paths_of_set(
     scene: Scene, request: Request, given: Sequence[MeasuredPath], chosen: ChosenSet
 ) -> tuple[Path, ...]:
-    """The needles that carry seeds, and those `given`, in rank order: N1, N2 ... Ranks count from 1."""
+    """The needles that carry seeds, and the `given` ones, in rank order: N1, N2 ... Ranks start at 1."""
     measurer = Measurer(scene, request)
     drops: dict[MeasuredPath, tuple[SeedDrop, ...]] = {}
     aims: dict[MeasuredPath, Aim] = {}
@@ -49,7 +49,7 @@ def paths_of_set(
 
 
 def _drops(measured: MeasuredPath, from_tip_mm: list[float]) -> tuple[SeedDrop, ...]:
-    """Seeds at distances from the tip, distal first."""
+    """The seeds at these distances from the tip, distal first."""
     drops = []
     before = from_tip_mm[0] if from_tip_mm else 0.0
     for s in from_tip_mm:

@@ -1,4 +1,4 @@
-"""Set report: what is said of the needle set, and what of it is proved."""
+"""Set report: the needle set as the plan states it, with what is proved of it."""
 
 from dataclasses import replace
 from math import fsum
@@ -23,12 +23,12 @@ def set_report(
     scene: Scene,
     request: Request,
     prescription: Prescription,
-    made: Implant,
+    implant: Implant,
     chosen: ChosenSet,
     dose: DoseReport,
 ) -> NeedleSet:
-    """The needle set of an implant, as it was chosen, with the dose of its seeds."""
-    paths = made.needles
+    """The record of the chosen needle set. `dose` is that of its seeds."""
+    paths = implant.needles
     lung, punctures = fsum(p.lung_length_mm for p in paths), sum(p.pleural_punctures for p in paths)
     objective = lung + request.needle_set.puncture_cost_mm * punctures + NEEDLE_COST_MM * len(paths)
     bound = min(chosen.bound, objective)
@@ -41,7 +41,7 @@ def set_report(
         conflicts_checked=len(chosen.pool) * (len(chosen.pool) - 1) // 2,
         tracks_considered=len(chosen.pool),
         cover_radius_mm=PLACE_RADIUS_MM,
-        reachable_percent=made.reachable_percent,
+        reachable_percent=implant.reachable_percent,
         lung_length_mm=lung,
         pleural_punctures=punctures,
         objective=objective,
@@ -62,8 +62,8 @@ def set_report(
 
 
 def _fewest(prescription: Prescription, chosen: ChosenSet, count: int, v100_percent: float) -> FewestSeeds:
-    """How few seeds would do. What some points say is an estimate: where the dose itself reaches V100, it can
-    be reached, and with no more seeds than there are."""
+    """An estimate, from some points, of the fewest seeds that reach V100. Where the dose itself reaches V100,
+    it is reachable, with no more seeds than there are."""
     goal = prescription.goals.v100_percent
     points = int(chosen.problem.goals.last[0])
     few = fewest_seeds(chosen.problem, goal / 100, prescription.dose_gy, points)
@@ -81,8 +81,8 @@ def _seeds(request: Request, paths: tuple[Path, ...]) -> tuple[PlacedSeed, ...]:
 
 
 def _order(request: Request, paths: tuple[Path, ...]) -> tuple[str, ...]:
-    """The needles that are in, by rank where no order could have driven them; then an order in which every
-    other one can be driven."""
+    """The order of insertion: first the needles in place, by rank where no order could have driven them, then
+    the planned ones, in an order in which every one can be driven."""
     hardware = hardware_of(request, request.needle_set.clearance_mm)
     given = tuple(p for p in paths if p.aim is Aim.GIVEN)
     planned = tuple(p for p in paths if p.aim is not Aim.GIVEN)

@@ -1,4 +1,4 @@
-"""Rules of a needle set: what each needle costs, and what needles may not do together."""
+"""Rules of a needle set: the cost of each needle, and which needles may be together."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,12 +13,17 @@ from planner.implant.needles.tracks import Tracks, needle_cost_mm
 from planner.implant.set_cover import Cover, Rule, cheapest_cover, conflict_rules
 
 NEEDLE_COST_MM = 1.0
-"""What a needle costs beside its lung and punctures: of two sets as dear, the one with fewer is taken [U]."""
+"""Cost of a needle in addition to its lung and punctures: of two sets that cost the same otherwise, the one
+with fewer needles is taken [U]."""
 
 
 @dataclass(frozen=True, eq=False)
 class SetRules:
-    """What forbids needles of a pool to be together (`needles` are its tracks in P), and what each costs."""
+    """The cost of each needle of a pool, and what forbids needles to be together.
+
+    `needles` are the pool's tracks in P, `given` the rows of the given needles, `cost` in mm, `conflicts` the
+    pairs that cannot be together, `most` the largest number of needles.
+    """
 
     pool: Tracks
     needles: Needles
@@ -29,7 +34,8 @@ class SetRules:
     most: int
 
     def cover(self, needed: Bool[np.ndarray, "n m"]) -> Cover:
-        """The cheapest needles that pass all places that any does, and keep the rules. Raises NoCover."""
+        """The cheapest needles that keep the rules and cover all places that any needle covers. Raises
+        NoCover."""
         return cheapest_cover(self.cost, needed, self._rules, self.given, self.broken)
 
     @cached_property
@@ -38,24 +44,27 @@ class SetRules:
         return [Rule(every, self.most), *conflict_rules(self.conflicts, self.given)]
 
     def broken(self, rows: Int[np.ndarray, " k"]) -> list[Rule]:
-        """The cycle that keeps a set from being driven one by one, where there is one. Given needles are in
-        already, and what they would stop conflicts with them: only the others are looked at."""
+        """A rule against the cycle that prevents a set from being driven in any order, if there is one.
+
+        Only planned needles count. Given needles are in place already, and a needle that they would stop is
+        in conflict with them.
+        """
         planned = np.setdiff1d(rows, self.given)
         cycle = insertion_order(self.needles.of(planned), self.hardware).cycle
         return [Rule(tuple(int(planned[n]) for n in cycle), len(cycle) - 1)] if cycle else []
 
     def allow(self, rows: Int[np.ndarray, " k"]) -> bool:
-        """Whether these needles and the given ones are few enough and can be driven one by one; pairs of them
-        that conflict are not looked for."""
+        """Whether these needles and the given ones are few enough and can be driven in some order. Conflicts
+        of pairs are not checked."""
         every = self.with_given(rows)
         return len(every) <= self.most and not self.broken(every)
 
     def with_given(self, rows: Int[np.ndarray, " k"]) -> Int[np.ndarray, " j"]:
-        """The rows and the given ones, in rising order."""
+        """These rows and those of the given needles, in rising order."""
         return np.union1d(rows, self.given).astype(int)
 
     def cost_of(self, rows: Int[np.ndarray, " k"]) -> float:
-        """What needles cost together. [mm]"""
+        """Cost of these needles together. [mm]"""
         return float(self.cost[rows].sum())
 
 
@@ -69,10 +78,10 @@ def set_rules(
 ) -> SetRules:
     """The rules of a pool."""
     pairs = mutually_blocking_pairs(needles, hardware)
-    # Needles that are in cannot be driven later than those that are not.
-    held = np.isin(np.arange(len(pool)), given)
+    # A planned needle cannot be driven before a needle that is in place.
+    in_place = np.isin(np.arange(len(pool)), given)
     before = must_precede(needles, hardware)
-    late = before[~held[before[:, 0]] & held[before[:, 1]]]
+    late = before[~in_place[before[:, 0]] & in_place[before[:, 1]]]
     conflicts = conflict_graph(np.concatenate([pairs, late]), len(pool))
     cost = needle_cost_mm(pool.lung_mm, pool.punctures, puncture_cost_mm) + NEEDLE_COST_MM
     return SetRules(pool, needles, hardware, given, cost, conflicts, most)

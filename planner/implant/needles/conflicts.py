@@ -1,8 +1,8 @@
 """Conflicts: pairs of needles that cannot both be in place.
 
-Two shafts conflict where their walls are nearer than the clearance; two hubs, and a hub and another's shaft,
-where they overlap. Hubs are capsules (see the package): those end to end are kept a hub's diameter farther
-apart than cylinders would need.
+Two shafts conflict if their walls are nearer than the clearance. Two hubs, or a hub and the shaft of another
+needle, conflict if they overlap. Hubs are capsules (see the package): two hubs that lie end to end are kept a
+hub's diameter farther apart than cylinders would need.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from planner.records.needle_set import NeedleParts
 from planner.records.request import NeedleSetRequest, Request
 
 ROUNDING_MM = 1e-7
-"""Parts that lack less than this of their distance keep it, so that rounding never decides on needles spaced
-just as they need. A tenth of what verification allows."""
+"""Parts that are too near by less than this are accepted, so that rounding never decides on needles exactly
+as far apart as they must be. A tenth of the tolerance of verification."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,8 @@ def needles_between(entry_P: Float[np.ndarray, "n 3"], tip_P: Float[np.ndarray, 
 
 @dataclass(frozen=True)
 class Hardware:
-    """What every needle is made of: shaft, and beyond its length a hub, none where `hub_length_mm` is 0.0.
+    """The dimensions of every needle: a shaft, and beyond its length a hub, or none where `hub_length_mm` is
+    0.0.
 
     `needle_clearance_mm` is the free distance that the walls of two shafts keep.
     """
@@ -67,7 +68,7 @@ class Hardware:
 
     @property
     def sizes(self) -> Sizes:
-        """As compiled loops see it."""
+        """The sizes as compiled loops take them."""
         return Sizes(
             self.needle_length_mm,
             self.hub_length_mm,
@@ -91,11 +92,11 @@ def hardware_of(request: Request, needle_clearance_mm: float = NeedleSetRequest.
 def clashes(
     needles: Needles, hardware: Hardware, travel_mm: Float[np.ndarray, " n"]
 ) -> Bool[np.ndarray, "n n"]:
-    """Whether needle i, swept outward by its travel, comes too near needle j in place. [n^2 bytes]"""
-    found = np.zeros((len(needles), len(needles)), bool)
+    """Whether needle i, swept outward by its travel, comes too near needle j in place (n, n)."""
+    clashing = np.zeros((len(needles), len(needles)), bool)
     rows = (needles.tip_P, needles.outward_P, travel_mm, hardware.sizes)
-    parallel_for(lambda first, last: clash_range(*rows, found, first, last), len(needles))
-    return found
+    parallel_for(lambda first, last: clash_range(*rows, clashing, first, last), len(needles))
+    return clashing
 
 
 def conflict_pairs(needles: Needles, hardware: Hardware) -> Int[np.ndarray, "k 2"]:
@@ -104,7 +105,8 @@ def conflict_pairs(needles: Needles, hardware: Hardware) -> Int[np.ndarray, "k 2
 
 
 def conflict_graph(pairs: Int[np.ndarray, "k 2"], n: int) -> nx.Graph:
-    """The graph of needles 0 to n - 1 whose edges are the pairs: what goes together is an independent set."""
+    """The graph of needles 0 to n - 1 whose edges are the pairs. Needles that can be together are an
+    independent set."""
     graph = nx.Graph()
     graph.add_nodes_from(range(n))
     graph.add_edges_from(pairs.tolist())
@@ -113,7 +115,8 @@ def conflict_graph(pairs: Int[np.ndarray, "k 2"], n: int) -> nx.Graph:
 
 @dataclass(frozen=True)
 class NarrowGap:
-    """Parts of two needles that lack of their distance: free between their walls, and asked for. [mm]"""
+    """Parts of two needles that are too near: the free distance between their walls, and the one they need.
+    [mm]"""
 
     parts: NeedleParts
     apart_mm: float
@@ -121,8 +124,8 @@ class NarrowGap:
 
 
 def narrowest_gap(needles: Needles, hardware: Hardware, i: int, j: int) -> NarrowGap | None:
-    """Of two needles that conflict, the parts that lack most of their distance, needle i's first; None: no
-    conflict."""
+    """The parts of two needles in conflict that are too near by the largest amount, needle i's part first.
+    None where the needles do not conflict."""
     one, two = (needles.tip_P[i], needles.outward_P[i]), (needles.tip_P[j], needles.outward_P[j])
     if not clash(*one, 0.0, *two, hardware.sizes):
         return None
@@ -133,8 +136,8 @@ def narrowest_gap(needles: Needles, hardware: Hardware, i: int, j: int) -> Narro
         walls.append((NeedleParts.HUBS, hub, hub, 2.0 * thick, 0.0))
         walls.append((NeedleParts.HUB_AND_SHAFT, hub, shaft, thick + thin, 0.0))
         walls.append((NeedleParts.SHAFT_AND_HUB, shaft, hub, thin + thick, 0.0))
-    lacks = [
+    gaps = [
         NarrowGap(parts, sqrt(stretch_distance2(*one, *a, *two, *b)) - radii, need)
         for parts, a, b, radii, need in walls
     ]
-    return min(lacks, key=lambda lack: lack.apart_mm - lack.need_mm)
+    return min(gaps, key=lambda gap: gap.apart_mm - gap.need_mm)

@@ -1,14 +1,14 @@
-"""Two needles: how near stretches of their axes come, and whether anything of the one stops the other.
+"""Two needles: the distance of stretches of their axes, and whether a part of one stops the other.
 
     tip p o----- a0 ===== a1 ------> u        a stretch is a0 <= s <= a1 of p + s u, u of unit length
     tip q o--- b0 ==== b1 ---------> v
 
-Squared distance at (s, t), |w + s u - t v|^2 with w = p - q, is convex and quadratic. Its least over both
-stretches takes three steps: the s where the lines are nearest, moved into its stretch; the t nearest to that,
-moved into its own; the s nearest to that t (C. Ericson, Real-Time Collision Detection, Morgan Kaufmann 2005,
-section 5.1.9). The determinant there, 1 - (u.v)^2, loses its digits where needles are nearly parallel. By
-Lagrange's identity it is |u x v|^2, which keeps them, and its numerator is (v x w).(u x v). With directions
-of unit length a stretch of length 0 is no special case.
+The squared distance at (s, t), |w + s u - t v|^2 with w = p - q, is convex and quadratic. Its minimum over
+both stretches takes three steps: the s where the lines are nearest, clamped to its stretch; the t nearest to
+this s, clamped to its own; the s nearest to this t (C. Ericson, Real-Time Collision Detection, Morgan
+Kaufmann 2005, section 5.1.9). The determinant there, 1 - (u.v)^2, loses digits where needles are nearly
+parallel. By Lagrange's identity it equals |u x v|^2, which does not, and its numerator is (v x w).(u x v).
+Because directions have unit length, a stretch of length 0 is no special case.
 """
 
 from typing import NamedTuple
@@ -17,7 +17,8 @@ from anatomy.runtime.jit import jit, jit_inline
 
 
 class Sizes(NamedTuple):
-    """A needle's stretches, and the distances from axis to axis below which two parts are too near. [mm]"""
+    """Lengths of a needle's stretches, and the distances between axes below which two parts are too near.
+    [mm]"""
 
     needle_length: float
     hub_length: float
@@ -57,10 +58,11 @@ def stretch_distance2(p, u, a0, a1, q, v, b0, b1):  # type: ignore[no-untyped-de
 
 @jit_inline
 def clash(p, u, travel, q, v, sizes):  # type: ignore[no-untyped-def]
-    """Whether two needles come too near: one of tip p, swept outward by `travel`, and one in place of tip q.
+    """Whether two needles come too near: one with tip p, swept outward by `travel`, and one in place with tip
+    q.
 
-    A needle driven along its axis sweeps what it fills in place, lengthened by the way: shaft from tip to
-    needle_length + travel, hub from needle_length to needle_length + hub_length + travel. [mm]
+    A needle that is driven along its axis sweeps its final volume, extended by the travel: the shaft from the
+    tip to needle_length + travel, the hub from needle_length to needle_length + hub_length + travel. [mm]
     """
     end, hub_end = sizes.needle_length, sizes.needle_length + sizes.hub_length
     if stretch_distance2(p, u, 0.0, end + travel, q, v, 0.0, end) < sizes.shafts * sizes.shafts:
@@ -76,8 +78,8 @@ def clash(p, u, travel, q, v, sizes):  # type: ignore[no-untyped-def]
 
 
 @jit
-def clash_range(tips, outwards, travels, sizes, found, first, last):  # type: ignore[no-untyped-def]
-    """Fill rows first to last of `found` (n, n): the needle of the row swept, that of the column in place."""
+def clash_range(tips, outwards, travels, sizes, clashing, first, last):  # type: ignore[no-untyped-def]
+    """Fill rows first to last of `clashing` (n, n): the row's needle is swept, the column's is in place."""
     for i in range(first, last):
         p = (tips[i, 0], tips[i, 1], tips[i, 2])
         u = (outwards[i, 0], outwards[i, 1], outwards[i, 2])
@@ -85,4 +87,4 @@ def clash_range(tips, outwards, travels, sizes, found, first, last):  # type: ig
             if j != i:
                 q = (tips[j, 0], tips[j, 1], tips[j, 2])
                 v = (outwards[j, 0], outwards[j, 1], outwards[j, 2])
-                found[i, j] = clash(p, u, travels[i], q, v, sizes)
+                clashing[i, j] = clash(p, u, travels[i], q, v, sizes)

@@ -2,7 +2,7 @@
 
 template  o   o   o   o        holes `grid_pitch_mm` apart, on a square lattice across the direction
           |   |   |   |
-          v   v   v   v        the lattice passes through the middle of what is aimed at
+          v   v   v   v        the lattice passes through the centre of the PTV
          (     PTV     )
 """
 
@@ -17,26 +17,26 @@ from planner.search.scene_fields import target_corners_B
 from planner.search.search import SafeLines
 
 DIRECTIONS = 150
-"""Directions whose lattices are tested [U]."""
+"""Number of directions whose lattices are tested [U]."""
 APART_DEG = 8.0
-"""Directions differ by this much at least [U]."""
+"""Least angle between two directions [U]."""
 BUNDLES = 3
-"""Bundles looked at closely: those with most holes open, less dear ones before dearer [U]."""
+"""Number of bundles that a set is chosen from: those with the most open holes, then the cheapest [U]."""
 
 
 def bundles(aimed: SearchFields, lines: SafeLines, request: Request) -> list[SafeLines]:
     """The safe lines of the most promising bundles, the best first. [B]"""
     pitch, price = request.needle_set.grid_pitch_mm, request.needle_set.puncture_cost_mm
-    found = []
+    candidates = []
     for direction in _directions(lines, price):
         points = _holes(target_corners_B(aimed), direction, pitch)
         outward = np.tile(direction, (len(points), 1))
         verdicts, quantities = test_lines(aimed, points, outward)
         safe = np.flatnonzero(verdicts == SAFE)
         if len(safe):
-            found.append(SafeLines(points[safe], outward[safe], quantities[safe]))
-    found.sort(key=lambda bundle: (-len(bundle), _mean_cost(bundle, price)))
-    return found[:BUNDLES]
+            candidates.append(SafeLines(points[safe], outward[safe], quantities[safe]))
+    candidates.sort(key=lambda bundle: (-len(bundle), _mean_cost(bundle, price)))
+    return candidates[:BUNDLES]
 
 
 def _mean_cost(bundle: SafeLines, price: float) -> float:
@@ -48,22 +48,22 @@ def _cost(lines: SafeLines, price: float) -> np.ndarray:
 
 
 def _directions(lines: SafeLines, price: float) -> list[Float[np.ndarray, "3"]]:
-    """Directions of the cheapest lines, each well apart from those before."""
+    """Directions of the cheapest lines, each well apart from all chosen before."""
     order = np.argsort(_cost(lines, price), kind="stable")
-    left = lines.outward_B[order]
-    most_alike = np.cos(np.radians(APART_DEG))
+    remaining = lines.outward_B[order]
+    max_cosine = np.cos(np.radians(APART_DEG))
     chosen: list[Float[np.ndarray, 3]] = []
-    while len(left) and len(chosen) < DIRECTIONS:
-        chosen.append(left[0])
-        left = left[left @ left[0] <= most_alike]
+    while len(remaining) and len(chosen) < DIRECTIONS:
+        chosen.append(remaining[0])
+        remaining = remaining[remaining @ remaining[0] <= max_cosine]
     return chosen
 
 
 def _holes(
     corners_B: Float[np.ndarray, "n 3"], direction: Float[np.ndarray, "3"], pitch_mm: float
 ) -> Float[np.ndarray, "m 3"]:
-    """Points of a square lattice across the direction that covers the corners' shadow, its rows as level as
-    they can be."""
+    """Points of a square lattice across the direction, as wide as the corners projected along it. Its rows
+    are as horizontal as possible."""
     along_k = np.array([0.0, 0.0, 1.0]) if abs(direction[2]) < 0.9 else np.array([0.0, 1.0, 0.0])
     e1 = np.cross(along_k, direction)
     e1 /= np.linalg.norm(e1)

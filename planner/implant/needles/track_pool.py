@@ -1,7 +1,7 @@
-"""Pool: the tracks that a needle set is chosen from, those that are given first.
+"""Track pool: the tracks that a needle set is chosen from; given needles come first.
 
-A needle of a set need not go through the target: it carries seeds to the PTV. Nor need it go on to the PTV's
-far edge where a vessel runs there: it ends where the PTV keeps clear of everything forbidden.
+A needle of a set carries seeds to the PTV and need not pass through the target. Where a vessel runs at the
+far edge of the PTV, it need not go on to that edge: it ends where the PTV is clear of everything forbidden.
 
     |  PTV   : too near  |vessel        tips lie along the dotted line
     o==|=|===:           |
@@ -29,11 +29,11 @@ from planner.search.scene_fields import with_target
 from planner.search.search import search
 
 COVERING_MM = 2.0
-"""Needles of a set are searched to this covering radius, or a wider one where the request asks for it: a set
-needs many neighbours, not the narrowest windows [U]."""
+"""Covering radius of the search for the needles of a set, or the request's where that is larger. A set needs
+many neighbouring tracks, not the narrowest windows [U]."""
 TIP_SPARE_MM = 1.0
-"""Tips lie where obstacles leave this much more than their need: the limit itself is not met exactly by
-voxels [U]."""
+"""Tips lie where obstacles are farther away than required by this distance: voxels do not show the limit
+exactly [U]."""
 
 
 def pools(
@@ -54,15 +54,17 @@ def pools(
     aimed = with_target(fields, reachable, scene.grid, request.search.field_resolution_mm)
     radius = max(COVERING_MM, request.search.covering_radius_mm)
     lines = search(aimed, radius, lambda p: go_on(replace(p, phase=Phase.NEEDLES))).lines
-    found = [lines] if request.needle_set.arrangement is Arrangement.FREE else bundles(aimed, lines, request)
+    line_groups = (
+        [lines] if request.needle_set.arrangement is Arrangement.FREE else bundles(aimed, lines, request)
+    )
     measurer, price = Measurer(scene, request), request.needle_set.puncture_cost_mm
-    looked_at = (part.take(candidate_rows(part, ptv, scene.grid, price)) for part in found)
-    tracks = (tracks_of(part, reachable, ptv, measurer, scene.grid, seed_mm) for part in looked_at)
+    candidates = (part.take(candidate_rows(part, ptv, scene.grid, price)) for part in line_groups)
+    tracks = (tracks_of(part, reachable, ptv, measurer, scene.grid, seed_mm) for part in candidates)
     return [join_tracks(in_place, part) for part in tracks] or [in_place]
 
 
 def _reachable(scene: Scene, fields: SearchFields, ptv: VoxelMask) -> VoxelMask | None:
-    """The PTV's voxels that keep clear of all obstacles; None where there are none."""
+    """The PTV's voxels that are clear of all obstacles; None where there are none."""
     index = np.argwhere(ptv.cropped()) + np.array(ptv.lower)
     at = (index * scene.grid.spacing_mm - np.array(fields.lower)) / np.array(fields.obstacle_step)
     spare_mm = map_coordinates(fields.obstacle, at.T, output=float, order=1, mode="nearest") * QUANTUM_MM
@@ -75,7 +77,7 @@ def _reachable(scene: Scene, fields: SearchFields, ptv: VoxelMask) -> VoxelMask 
 
 
 def given_tracks(given: Sequence[MeasuredPath], ptv: VoxelMask, grid: Grid, seed_mm: float) -> Tracks:
-    """Given needles as tracks, in their order; on one that does not reach the PTV no seed may stand."""
+    """Given needles as tracks, in their order. A needle that does not reach the PTV has no span for seeds."""
     tip = grid.to_box(_rows([m.tip_mm for m in given]))
     outward = grid.vectors_to_box(-_rows([m.direction for m in given]))
     spans = tuple(
@@ -96,5 +98,5 @@ def _rows(points: list[tuple[float, float, float]]) -> Float[np.ndarray, "n 3"]:
 
 
 def given_rows(request: Request) -> Int[np.ndarray, " g"]:
-    """Rows of a pool that are given needles."""
+    """Rows of the given needles in a pool."""
     return np.arange(len(request.needle_set.given_needles))

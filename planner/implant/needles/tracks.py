@@ -1,11 +1,11 @@
-"""Tracks: from all safe lines through the PTV to the few hundred that a needle set is chosen from.
+"""Tracks: from all safe lines through the PTV to the few hundred tracks that a needle set is chosen from.
 
             outward
-    tip o===|-- where seeds' centres may lie --|===)......| entry
+    tip o===|-- span of the seeds' centres  --|===)......| entry
         s = 0                                             s = length
 
-Around every place of the PTV the cheapest lines that enter well apart are kept: a set needs neighbours from
-different sides where the nearest needles would touch, and no more of each than one.
+Around every place of the PTV, the cheapest lines whose entries are well apart are kept. A set needs tracks
+from different sides, because neighbouring needles would touch, and only one from each side.
 """
 
 from dataclasses import dataclass
@@ -22,23 +22,23 @@ from planner.search.kernels.line import LENGTH, LUNG, PUNCTURES, TIP
 from planner.search.search import SafeLines
 
 PTV_PLACES = 160
-"""Places of the PTV around which tracks are kept [U]."""
+"""Number of places of the PTV around which tracks are kept [U]."""
 TRACKS_PER_PLACE = 12
-"""Tracks kept around each [U]."""
+"""Number of tracks kept around each place [U]."""
 NEAR_MM = 3.0
-"""A track is around a place that it passes within this [U]."""
+"""A track belongs to a place if it passes within this distance [U]."""
 ENTRIES_APART_MM = 12.0
-"""Entries of tracks around one place lie at least this far apart: hubs are 8 mm wide [U]."""
+"""Least distance between the entries of tracks around one place: hubs are 8 mm wide [U]."""
 MAX_LINES = 40_000
-"""Lines looked at: beyond, the cheapest of each neighbourhood."""
+"""If there are more lines, only the cheapest of each neighbourhood is used."""
 
 Span = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
 class Tracks:
-    """n candidate needles in B, what each costs, and where along it seeds' centres may lie. [mm from the
-    tip]"""
+    """n candidate needles in B: their lines, what each costs, and the spans in which the centres of seeds may
+    be. [mm; spans in mm from the tip]"""
 
     tip_B: Float[np.ndarray, "n 3"]
     outward_B: Float[np.ndarray, "n 3"]
@@ -75,19 +75,20 @@ def join_tracks(one: Tracks, two: Tracks) -> Tracks:
 
 
 def needle_cost_mm(lung_mm: np.ndarray, punctures: np.ndarray, puncture_cost_mm: float) -> np.ndarray:
-    """What needles cost in mm of lung, each puncture at its price."""
+    """Cost of needles in mm of lung; each puncture costs `puncture_cost_mm`."""
     return np.asarray(lung_mm + puncture_cost_mm * punctures)
 
 
 def tracks_of(
     lines: SafeLines, aimed: VoxelMask, mask: VoxelMask, measurer: Measurer, grid: Grid, seed_mm: float
 ) -> Tracks:
-    """Lines as tracks, their tips at the distal edge of what is `aimed` at, with where seeds of `seed_mm` may
-    stand in the mask; without those on which none may.
+    """Lines as tracks: their tips are at the distal edge of `aimed`, their spans are those of seeds of length
+    `seed_mm` in the mask. Lines without a span are left out.
 
-    Tips and lengths are measured, as lines hold them in float32 only: what measuring refuses is no track.
+    Tips and lengths are measured again, because lines store them as float32. A line that measuring refuses is
+    left out too.
     """
-    held: list[tuple[int, Float[np.ndarray, 3], float, tuple[Span, ...]]] = []
+    kept: list[tuple[int, Float[np.ndarray, 3], float, tuple[Span, ...]]] = []
     for n, (point_B, outward_B) in enumerate(zip(lines.point_B, lines.outward_B, strict=True)):
         tip_B = first_inside(aimed, grid.spacing_mm, point_B, outward_B)
         if tip_B is None:
@@ -97,15 +98,15 @@ def tracks_of(
             continue
         spans = seed_spans(mask, grid, tip_B, outward_B, length, seed_mm)
         if spans:
-            held.append((n, tip_B, length, spans))
-    rows = np.array([n for n, *_ in held], int)
+            kept.append((n, tip_B, length, spans))
+    rows = np.array([n for n, *_ in kept], int)
     return Tracks(
-        np.array([tip_B for _, tip_B, _, _ in held], float).reshape(-1, 3),
+        np.array([tip_B for _, tip_B, _, _ in kept], float).reshape(-1, 3),
         lines.outward_B[rows],
-        np.array([length for _, _, length, _ in held], float),
+        np.array([length for _, _, length, _ in kept], float),
         lines.quantities[rows, LUNG].astype(float),
         lines.quantities[rows, PUNCTURES].astype(int),
-        tuple(spans for *_, spans in held),
+        tuple(spans for *_, spans in kept),
     )
 
 
@@ -117,8 +118,8 @@ def seed_spans(
     length_mm: float,
     seed_mm: float,
 ) -> tuple[Span, ...]:
-    """Where the centre of a seed of `seed_mm` may lie that is wholly in the mask, between tip and skin. [mm
-    from the tip]"""
+    """Spans in which the centre of a seed of length `seed_mm` may be, so that the whole seed is in the mask
+    and between tip and skin. [mm from the tip]"""
     axis = NeedleAxis(tip_B + length_mm * outward_B, -outward_B, length_mm)
     half = seed_mm / 2
     depths = mask_intervals(mask, grid.spacing_mm, axis)
@@ -129,7 +130,7 @@ def seed_spans(
 def candidate_rows(
     lines: SafeLines, mask: VoxelMask, grid: Grid, puncture_cost_mm: float
 ) -> Int[np.ndarray, " k"]:
-    """Rows of the cheapest lines around each place of the mask."""
+    """Rows of the cheapest lines around each place of the mask, in rising order."""
     cost = needle_cost_mm(lines.quantities[:, LUNG], lines.quantities[:, PUNCTURES], puncture_cost_mm)
     rows = _thinned(lines, cost)
     tip = (lines.point_B + lines.quantities[:, TIP, None] * lines.outward_B)[rows]
@@ -141,22 +142,25 @@ def candidate_rows(
         towards = place - tip
         along = (towards * outward).sum(axis=1)
         across2 = (towards * towards).sum(axis=1) - along * along
-        near = np.flatnonzero((across2 < NEAR_MM * NEAR_MM) & (along > 0.0))
-        kept.update(rows[_cheapest_apart(near, cost, entry)].tolist())
+        passing = np.flatnonzero((across2 < NEAR_MM * NEAR_MM) & (along > 0.0))
+        kept.update(rows[_cheapest_apart(passing, cost, entry)].tolist())
     return np.array(sorted(kept), int)
 
 
-def _cheapest_apart(near: np.ndarray, cost: np.ndarray, entry: np.ndarray) -> list[int]:
-    left = near[np.argsort(cost[near], kind="stable")]
+def _cheapest_apart(candidates: np.ndarray, cost: np.ndarray, entry: np.ndarray) -> list[int]:
+    """The cheapest candidates whose entries are ENTRIES_APART_MM apart."""
+    remaining = candidates[np.argsort(cost[candidates], kind="stable")]
     chosen: list[int] = []
-    while len(left) and len(chosen) < TRACKS_PER_PLACE:
-        chosen.append(int(left[0]))
-        left = left[np.linalg.norm(entry[left] - entry[left[0]], axis=1) >= ENTRIES_APART_MM]
+    while len(remaining) and len(chosen) < TRACKS_PER_PLACE:
+        chosen.append(int(remaining[0]))
+        apart_mm = np.linalg.norm(entry[remaining] - entry[remaining[0]], axis=1)
+        remaining = remaining[apart_mm >= ENTRIES_APART_MM]
     return chosen
 
 
 def _thinned(lines: SafeLines, cost: np.ndarray) -> Int[np.ndarray, " k"]:
-    """All rows while they are few; else the cheapest of each neighbourhood, as small as leaves few enough."""
+    """All rows if there are few. Otherwise the cheapest of each neighbourhood, with neighbourhoods as small
+    as possible."""
     rows = np.arange(len(lines))
     size_mm = 2.0
     while len(rows) > MAX_LINES:
@@ -174,7 +178,7 @@ def _thinned(lines: SafeLines, cost: np.ndarray) -> Int[np.ndarray, " k"]:
 
 
 def reach_mm(tracks: Tracks, points_B: Float[np.ndarray, "m 3"]) -> Float[np.ndarray, "n m"]:
-    """From each point to the nearest place on each track where a seed's centre may lie. [mm]"""
+    """Distance from each point to the nearest place on each track where the centre of a seed may be. [mm]"""
     nearest = np.full((len(tracks), len(points_B)), np.inf)
     for n, spans in enumerate(tracks.spans):
         towards = points_B - tracks.tip_B[n]
@@ -187,5 +191,5 @@ def reach_mm(tracks: Tracks, points_B: Float[np.ndarray, "m 3"]) -> Float[np.nda
 
 
 def covered(reach: Float[np.ndarray, "n m"], radius_mm: float) -> Bool[np.ndarray, "n m"]:
-    """Which points each track covers."""
+    """Which points each track covers: those within the radius."""
     return np.asarray(reach <= radius_mm)

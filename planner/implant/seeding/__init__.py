@@ -1,2 +1,2 @@
-"""Seeding: which seeds stand where along the needles of a set, so that the goals of the prescription are
+"""Seeding: where the seeds are placed along the needles of a set, so that the goals of the prescription are
 met."""

@@ -1,7 +1,8 @@
-"""Points: where the optimiser looks at the dose, PTV first, then each organ that has a goal.
+"""Aim points: the points at which the optimiser computes the dose, in the PTV first, then in each organ with
+a goal.
 
-The PTV's are spread evenly. Of an organ only what lies near the PTV can be hot: the rest counts as cold,
-which it is.
+Points are spread evenly. Of an organ only the part near the PTV is sampled, because only this part can be
+hot. The rest of the organ counts as cold.
 """
 
 from dataclasses import dataclass
@@ -18,9 +19,9 @@ from planner.records.organ_goals import GOAL_VOLUMES_CC, goal_volume_cc
 from planner.records.request import OrganGoal, Prescription
 
 ORGAN_POINTS = 1_000
-"""Points of an organ [U]."""
+"""Number of points of an organ [U]."""
 NEAR_MM = 30.0
-"""How far from the PTV's bounding box an organ is looked at [U]."""
+"""An organ is sampled within this distance of the PTV's bounding box [U]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,22 +35,25 @@ class AimPoints:
 def aim_points(
     scene: Scene, ptv: VoxelMask, prescription: Prescription, count: int, reserve: float
 ) -> AimPoints:
-    """At most `count` points of the PTV, and those of the organs with goals."""
+    """At most `count` points of the PTV, and points of the organs with goals.
+
+    Coverage goals are aimed at with a `reserve`, as a share of the volume.
+    """
     parts = [even_points_B(ptv, scene.grid, count)]
     goals = target_goals(prescription, len(parts[0]), reserve)
     for name, goal in sorted(prescription.organ_goals.items()):
-        near = _near(scene.structure(name).mask, ptv, scene)
-        if near is not None:
-            points = even_points_B(near, scene.grid, ORGAN_POINTS)
-            volume_mm3 = near.count * scene.grid.voxel_volume_mm3
+        near_ptv = _part_near_ptv(scene.structure(name).mask, ptv, scene)
+        if near_ptv is not None:
+            points = even_points_B(near_ptv, scene.grid, ORGAN_POINTS)
+            volume_mm3 = near_ptv.count * scene.grid.voxel_volume_mm3
             organ_cc = scene.structure(name).mask.count * scene.grid.voxel_volume_mm3 / MM3_PER_CC
             goals += _organ_goals(goal, organ_cc, sum(map(len, parts)), len(points), volume_mm3)
             parts.append(points)
     return AimPoints(np.concatenate(parts), tuple(goals))
 
 
-def _near(mask: VoxelMask, ptv: VoxelMask, scene: Scene) -> VoxelMask | None:
-    """The part of a structure around the PTV; None where there is none."""
+def _part_near_ptv(mask: VoxelMask, ptv: VoxelMask, scene: Scene) -> VoxelMask | None:
+    """The part of a structure near the PTV's bounding box; None where there is none."""
     pad = np.ceil(NEAR_MM / scene.grid.spacing_mm).astype(int)
     lower = np.maximum(np.array(mask.lower), np.array(ptv.lower) - pad)
     upper = np.minimum(np.array(mask.upper), np.array(ptv.upper) + pad)

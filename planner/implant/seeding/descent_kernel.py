@@ -1,7 +1,7 @@
-"""Descent: the best change of one seed, again and again, until none helps.
+"""The compiled loop of the descent: the best change of one seed, repeated until no change helps.
 
-Seeds are taken in the order of their slots; each goes where it does best, or away; after the last, one more
-is added where that helps. Ties go to the first slot, so equal problems give equal seeds.
+Seeds are visited in the order of their slots. Each is moved to its best slot or removed. After the last one,
+a seed is added where this helps. Ties go to the first slot, so that equal problems give equal seeds.
 """
 
 from typing import NamedTuple
@@ -35,8 +35,8 @@ class SlotTable(NamedTuple):
 
 @jit
 def descend(goals, slots, seed_cost, gain, passes, may_add, chosen):  # type: ignore[no-untyped-def]
-    """Change `chosen` (n,) in place until no change of a single seed gains more than `gain`, in `passes` over
-    all seeds at most."""
+    """Change `chosen` (n,) in place until no change of a single seed lowers the cost by more than `gain`, in
+    at most `passes` over all seeds."""
     idle = 0
     more = 1 if may_add else 0
     for _ in range(passes):
@@ -50,7 +50,7 @@ def descend(goals, slots, seed_cost, gain, passes, may_add, chosen):  # type: ig
 
 @jit
 def _standing(goals, slots, seed_cost, chosen, total, dose):  # type: ignore[no-untyped-def]
-    """What the chosen slots cost in all; their dose, always summed in the same order, is left in `dose`."""
+    """Total cost of the chosen slots. Their dose, always summed in the same order, is written to `dose`."""
     m = dose.shape[0]
     for i in range(m):
         total[i] = slots.dose_in_place[i]
@@ -72,7 +72,7 @@ def _standing(goals, slots, seed_cost, chosen, total, dose):  # type: ignore[no-
 
 @jit
 def _move(goals, slots, seed_cost, gain, chosen, row):  # type: ignore[no-untyped-def]
-    """Put one seed (-1: one more) where it does best, in place, or take it away where that is better. Says
+    """Move one seed (-1: a new one) to its best slot, in place, or remove it if that is better. Returns
     whether anything changed."""
     m = slots.dose_in_place.shape[0]
     total, dose = np.empty(m, np.float64), np.empty(m, np.float32)
@@ -106,7 +106,7 @@ def _move(goals, slots, seed_cost, gain, chosen, row):  # type: ignore[no-untype
 
 @jit
 def _clear(slots, seeds, k):  # type: ignore[no-untyped-def]
-    """Whether a slot is far enough from all seeds, and holds none of them."""
+    """Whether a slot is far enough from all seeds, and has none itself."""
     for s in seeds:
         apart2 = 0.0
         for a in range(3):

@@ -1,10 +1,9 @@
-"""Exchange: seeds that stand near each other are taken out together and placed anew, and their needles with
-them.
+"""Exchange: neighbouring seeds are removed together and placed again, and their needles with them.
 
-No change of a single seed leads from one needle to another: all seeds of the first would have to move at
-once. So a few seeds, or all seeds of a few needles, are taken out; a descent places seeds anew among the
-slots around them, on any needle that has room and at its price; and what comes out is kept where it is
-better, or at first not much worse.
+No change of a single seed leads from one needle to another, because all seeds of the first would have to move
+at once. So a few seeds, or all seeds of a few needles, are removed. A descent then places seeds again in the
+slots around them, on any allowed needle and at its cost. The result is kept if it is better, or, in early
+rounds, not much worse.
 
     o   o | o   o        o   o | o   o          one needle may go, another come
     o   x | x   o   -->  o     |     o   -->    o  o  |  o   o
@@ -27,23 +26,24 @@ from planner.implant.seeding.descent import LEAST_GAIN, descended
 from planner.implant.seeding.placement_problem import PlacementProblem
 
 REFILL_RADIUS_MM = 8.0
-"""Seeds are placed anew within this of those taken out: less than the distance of neighbouring seeds [U]."""
+"""Seeds are placed again within this distance of the removed ones: less than that of neighbouring seeds
+[U]."""
 MIN_SEEDS_OUT, MAX_SEEDS_OUT = 3, 8
 MAX_NEEDLES_OUT = 3
-"""How many seeds, or needles, are taken out at once [U]."""
+"""Number of seeds, or needles, that are removed at once [U]."""
 
 AllowedTracks = Callable[[Int[np.ndarray, " k"]], bool]
-"""Whether these tracks may carry seeds together, beyond what the problem itself forbids."""
+"""Whether these tracks may carry seeds together, in addition to the conflicts of the problem itself."""
 KeepTrying = Callable[[float], bool]
-"""Told before every round of trials which share of them was made; False: time is up."""
+"""Called before every round with the share of rounds that are done. False: time is up."""
 TRIALS_PER_ROUND = 4
-"""Trials of a round. All start from the same seeds, on as many threads as there are, and the best one counts:
-a fixed number, so that one thread and many give the same seeds [U]."""
+"""Number of trials of a round. All start from the same seeds and run in parallel, and the best one counts.
+The number is fixed, so that the result does not depend on the number of threads [U]."""
 ROUNDS = 220
-"""Rounds of trials [U]."""
+"""Number of rounds [U]."""
 START_TEMPERATURE = 0.03
-"""At the first round what is dearer by this is taken up all the same, at the last nothing is: some ways to a
-better set lead through a worse one [U]."""
+"""In the first round, a trial that costs more by this amount is accepted; this falls to 0 in the last round.
+Some ways to a better set lead through a worse one [U]."""
 
 
 def exchanged(
@@ -73,41 +73,41 @@ def exchanged(
 def _round(
     problem: PlacementProblem, chosen: Bool[np.ndarray, " n"], rng: np.random.Generator
 ) -> list[tuple[float, np.ndarray]]:
-    """Trials and what each costs, the best first; of equals the one made first."""
+    """The trials of a round with their costs, the best first. Of equal ones, the first comes first."""
     generators = rng.spawn(TRIALS_PER_ROUND)
-    found: list[tuple[float, np.ndarray]] = [(inf, chosen)] * TRIALS_PER_ROUND
+    trials: list[tuple[float, np.ndarray]] = [(inf, chosen)] * TRIALS_PER_ROUND
 
     def run(first: int, last: int) -> None:
         for n in range(first, last):
             trial = _trial(problem, chosen, generators[n])
-            found[n] = problem.cost(trial)[0], trial
+            trials[n] = problem.cost(trial)[0], trial
 
     parallel_for(run, TRIALS_PER_ROUND)
-    return sorted(found, key=lambda one: one[0])
+    return sorted(trials, key=lambda cost_and_trial: cost_and_trial[0])
 
 
 def _trial(
     problem: PlacementProblem, chosen: Bool[np.ndarray, " n"], rng: np.random.Generator
 ) -> Bool[np.ndarray, " n"]:
-    """Some seeds taken out and their place filled again."""
+    """Some seeds are removed and their surroundings filled again."""
     nearest = _by_distance(problem, np.flatnonzero(chosen), rng)
-    anew = _seeds_anew if rng.random() < 0.5 else _needles_anew
-    return anew(problem, chosen, nearest, rng)
+    exchange = _exchange_seeds if rng.random() < 0.5 else _exchange_needles
+    return exchange(problem, chosen, nearest, rng)
 
 
 def _by_distance(
     problem: PlacementProblem, seeded: Int[np.ndarray, " k"], rng: np.random.Generator
 ) -> Int[np.ndarray, " k"]:
-    """The slots of seeds, nearest first to one of them."""
+    """The slots with seeds, ordered by their distance from one that is drawn at random."""
     centre = problem.slots.centre_B[seeded]
     apart = np.linalg.norm(centre - centre[rng.integers(len(seeded))], axis=1)
     return np.asarray(seeded[np.argsort(apart, kind="stable")])
 
 
-def _seeds_anew(
+def _exchange_seeds(
     problem: PlacementProblem, chosen: np.ndarray, nearest: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Neighbouring seeds placed anew around one that stands anywhere between them."""
+    """Neighbouring seeds are removed and placed again, starting with one at a random slot among them."""
     out = nearest[: rng.integers(MIN_SEEDS_OUT, MAX_SEEDS_OUT + 1)]
     part, around, others, start = _without(problem, chosen, out)
     free = part.free(start)
@@ -117,10 +117,11 @@ def _seeds_anew(
     return others
 
 
-def _needles_anew(
+def _exchange_needles(
     problem: PlacementProblem, chosen: np.ndarray, nearest: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Neighbouring needles without their seeds; the first of them comes back only where none does better."""
+    """The seeds of neighbouring needles are removed and placed again. The first of these needles is used
+    again only if no other is better."""
     track = problem.slots.track
     tracks = list(dict.fromkeys(track[nearest].tolist()))[: rng.integers(1, MAX_NEEDLES_OUT + 1)]
     out = nearest[np.isin(track[nearest], tracks)]
@@ -133,31 +134,31 @@ def _needles_anew(
 def _without(
     problem: PlacementProblem, chosen: np.ndarray, out: np.ndarray
 ) -> tuple[PlacementProblem, np.ndarray, np.ndarray, np.ndarray]:
-    """The problem of the slots around seeds that are taken out; these slots; the seeds elsewhere, which stay;
-    and the seeds around that are left in, to start from."""
-    around = _within(problem, out)
-    left = chosen.copy()
-    left[out] = False
-    others = left.copy()
+    """The problem of the slots around removed seeds; these slots; the seeds elsewhere, which stay; and the
+    remaining seeds in these slots, to start from."""
+    around = _slots_around(problem, out)
+    remaining = chosen.copy()
+    remaining[out] = False
+    others = remaining.copy()
     others[around] = False
-    return problem.part(around, others), around, others, left[around]
+    return problem.part(around, others), around, others, remaining[around]
 
 
-def _within(problem: PlacementProblem, out: Int[np.ndarray, " k"]) -> Int[np.ndarray, " j"]:
-    """Slots around those that are taken out."""
-    near = np.zeros(len(problem.slots), bool)
-    _mark_near(problem.slots.centre_B, out, REFILL_RADIUS_MM * REFILL_RADIUS_MM, near)
-    return np.flatnonzero(near)
+def _slots_around(problem: PlacementProblem, out: Int[np.ndarray, " k"]) -> Int[np.ndarray, " j"]:
+    """The slots around the removed seeds."""
+    around = np.zeros(len(problem.slots), bool)
+    _mark_around(problem.slots.centre_B, out, REFILL_RADIUS_MM * REFILL_RADIUS_MM, around)
+    return np.flatnonzero(around)
 
 
 @jit
-def _mark_near(centre, out, reach2, near):  # type: ignore[no-untyped-def]
-    """Mark what lies within the square root of `reach2` of any row of `out`."""
+def _mark_around(centre, out, reach2, around):  # type: ignore[no-untyped-def]
+    """Mark the rows of `centre` within the square root of `reach2` of any row in `out`."""
     for n in range(len(centre)):
         for row in out:
             away2 = 0.0
             for a in range(3):
                 away2 += (centre[n, a] - centre[row, a]) ** 2
             if away2 <= reach2:
-                near[n] = True
+                around[n] = True
                 break

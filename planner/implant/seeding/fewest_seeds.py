@@ -1,11 +1,14 @@
-"""Bound: how few seeds could reach the goal for V100 on given needles, whatever their order, whatever is hot.
+"""Fewest seeds: a bound for the number of seeds that reach the goal for V100 on given needles.
+
+It does not depend on an order of seeds, and it ignores limits for hot spots.
 
     minimise    sum x[s]
     subject to  sum over s of min(D[s, p], Rx) x[s]  >=  Rx y[p] - there[p]   for every point p
                 sum y[p]  >=  share of the points
                 sum of x over the slots within one spacing of a track  <= 1,   0 <= x, y <= 1
 
-The programme with whole seeds, relaxed. Where a point gets Rx from one seed, more of it helps no other point.
+This is the relaxation of the integer programme with whole seeds. A dose above Rx at a point does not help any
+other point, so that doses are capped at Rx.
 """
 
 from dataclasses import dataclass
@@ -18,22 +21,23 @@ from scipy.sparse import csr_matrix, eye_array, hstack, vstack
 from planner.implant.seeding.placement_problem import PlacementProblem
 
 POINTS = 500
-"""Points of the programme: every so many of the problem's [U]."""
+"""Number of points of the programme, at equal intervals among the problem's points [U]."""
 ROUNDING = 1e-6
 SOLVED, INFEASIBLE = 0, 2
-"""What scipy.optimize.linprog says of a programme."""
+"""Status codes of scipy.optimize.linprog."""
 
 
 @dataclass(frozen=True)
 class FewestSeeds:
-    """How few seeds would do, None where that is not known, and whether any number of them would."""
+    """The fewest seeds that may reach the goal, None where that is not known, and whether any number can."""
 
     seeds: int | None
     reachable: bool
 
 
 def fewest_seeds(problem: PlacementProblem, share: float, prescribed_gy: float, count: int) -> FewestSeeds:
-    """No fewer seeds bring `share` of every so many of the first `count` points to the prescribed dose."""
+    """The bound for bringing a `share` of the first `count` points, at equal intervals, to the prescribed
+    dose."""
     points = np.arange(0, count, max(1, count // POINTS))
     n, m = len(problem.slots), len(points)
     if n == 0:
@@ -55,7 +59,8 @@ def fewest_seeds(problem: PlacementProblem, share: float, prescribed_gy: float, 
 
 
 def _windows(problem: PlacementProblem) -> csr_matrix:
-    """Rows of slots of which one at most holds a seed: those that follow a slot within the spacing."""
+    """A row for each slot, which marks the slots that follow it within the spacing: at most one has a
+    seed."""
     slots = problem.slots
     spacing = problem.spacing.same_track_mm
     at = [

@@ -1,8 +1,9 @@
-"""What a set of seeds is worth: a whole number, so that no order of summing changes it.
+"""The cost of a dose with respect to the goals, in integers, so that the order of summation does not matter.
 
-Each goal speaks of a run of points, one dose and one share of them: at least (the PTV's D90, V100) or at most
-(V150, V200, an organ's hottest cm3). A goal that is missed costs by how much of the share is missing or too
-much; below that, every point costs a little by how far it is on the wrong side, which tells the way.
+Each goal is about a range of points, a dose and a share of these points: at least (D90 and V100 of the PTV)
+or at most (V150, V200, the hottest cm3 of an organ). A missed goal costs in proportion to the share that is
+missing or too much. In addition, every point on the wrong side of the dose costs a little, in proportion to
+its distance from the dose: this guides the search.
 
             at least d                        at most d
     cost | .                                         ______
@@ -19,16 +20,17 @@ import numpy as np
 from anatomy.runtime.jit import jit, jit_inline
 
 COLD_SLACK = np.float32(0.03)
-"""Cold points cost until they have this much more than asked for: points between the samples are colder
+"""Cold points cost until their dose is above the goal's by this part: points between the samples are colder
 [U]."""
 COST_UNIT = 1 << 15
-"""A point's cost of 1. Sums of 60,000 points stay within int32, which loops add several of at a time: a point
-costs (1 + SLACK)^2 at the most."""
+"""The integer that stands for a cost of 1. A point costs at most (1 + COLD_SLACK)^2, so that sums over 60,000
+points fit into int32, of which a processor adds several at a time."""
 
 
 class GoalTable(NamedTuple):
-    """Goals as arrays (g,): points first to last, dose, +1 at least or -1 at most, share of the points, and
-    what missing it and a point's wrong side cost."""
+    """Goals as arrays (g,): the range of points from `first` to `last`, the dose, the `sense` (+1 at least,
+    -1 at most), the share of points, the cost of missing the goal, and the cost of points on the wrong
+    side."""
 
     first: np.ndarray
     last: np.ndarray
@@ -41,7 +43,7 @@ class GoalTable(NamedTuple):
 
 @jit_inline
 def _cold_points(dose, row, wanted):  # type: ignore[no-untyped-def]
-    """How many points get less than wanted, and what their lack costs in all."""
+    """Number of points with less than the wanted dose, and the total cost of what they lack."""
     few = np.int32(0)
     lack = np.int32(0)
     enough = wanted * (np.float32(1.0) + COLD_SLACK)
@@ -57,7 +59,7 @@ def _cold_points(dose, row, wanted):  # type: ignore[no-untyped-def]
 
 @jit_inline
 def _hot_points(dose, row, allowed):  # type: ignore[no-untyped-def]
-    """How many points get the allowed dose or more, and what their excess costs in all."""
+    """Number of points with at least the allowed dose, and the total cost of their excess."""
     many = np.int32(0)
     excess = np.int32(0)
     half = np.float32(0.5) * allowed
@@ -74,7 +76,7 @@ def _hot_points(dose, row, allowed):  # type: ignore[no-untyped-def]
 
 @jit_inline
 def _goal_cost(goals, g, dose, row):  # type: ignore[no-untyped-def]
-    """What one goal costs: for points on the wrong side, and for being missed."""
+    """Cost of one goal: for points on the wrong side, and for being missed."""
     first, last = goals.first[g], goals.last[g]
     count = max(last - first, 1)
     if goals.sense[g] > 0:
@@ -89,8 +91,7 @@ def _goal_cost(goals, g, dose, row):  # type: ignore[no-untyped-def]
 
 @jit
 def cost_with(goals, dose, row):  # type: ignore[no-untyped-def]
-    """Cost of dose (m) and a row (m) of dose added to it, both float32 [Gy]; and how much of it is for goals
-    that are missed."""
+    """Cost of the sum of two doses (m,), both float32 [Gy]; and the part of it that is for missed goals."""
     total = 0.0
     missed = 0.0
     for g in range(goals.first.shape[0]):
@@ -102,7 +103,7 @@ def cost_with(goals, dose, row):  # type: ignore[no-untyped-def]
 
 @jit
 def cost_below(goals, dose, row, limit):  # type: ignore[no-untyped-def]
-    """As `cost_with`, the cost alone; infinity as soon as it cannot stay below the limit."""
+    """The cost as in `cost_with`; infinity as soon as it cannot be below the limit."""
     total = 0.0
     missed = 0.0
     for g in range(goals.first.shape[0]):

@@ -1,4 +1,4 @@
-"""Aims: the goals of a prescription as runs of sample points, doses and shares, as the optimiser sees them.
+"""Goals for the optimiser: those of a prescription as ranges of sample points, doses and shares.
 
 points   | PTV ........................ | organ A .... | organ B .. |
 goals      D90, V100, V150, V200          D1cc           D0.1cc, D2cc
@@ -14,15 +14,15 @@ from planner.implant.seeding.goal_cost_kernel import GoalTable
 from planner.records.request import Prescription
 
 MISSED_GOAL_COST = 50.0
-"""What a share of 1 that a goal misses costs: far above all that points cost on the right side of it [U]."""
+"""Cost of missing a goal by a share of 1: far more than all points cost while the goal is met [U]."""
 COLD_POINT_COST, HOT_POINT_COST = 5.0, 0.15
-"""What points cost on the wrong side of a dose, in full. Cold ones weigh more: a cold spot grows again
+"""Cost of all points on the wrong side of a dose. Cold ones cost more: a tumour grows again from a cold spot
 [U]."""
 
 
 @dataclass(frozen=True)
 class PointGoal:
-    """A goal on a run of points: at least `share` of them get `dose_gy`, or at most."""
+    """A goal for the points from `first` to `last`: at least, or at most, a `share` of them get `dose_gy`."""
 
     first: int
     last: int
@@ -32,9 +32,11 @@ class PointGoal:
 
 
 def target_goals(prescription: Prescription, count: int, reserve: float) -> list[PointGoal]:
-    """The PTV's goals, on the first `count` points, each with a share `reserve`: seeds fit the
-    points they are placed for better than the volume they are judged on. Of two at one dose the stricter says
-    all."""
+    """The PTV's goals, for the first `count` points, each stricter by a share of `reserve`.
+
+    The reserve is needed because seeds fit the points for which they are placed better than the volume in
+    which they are judged. If two goals have the same dose, only the stricter one is kept.
+    """
     rx, goals = prescription.dose_gy, prescription.goals
     shares: dict[float, float] = {}
     for dose, share in ((rx, goals.v100_percent / 100), (prescription.d90_goal_gy, 0.9)):
@@ -48,7 +50,7 @@ def target_goals(prescription: Prescription, count: int, reserve: float) -> list
 
 
 def goal_table(goals: Sequence[PointGoal]) -> GoalTable:
-    """The goals as the kernel takes them."""
+    """The goals as the compiled loops take them."""
     at_least = np.array([g.at_least for g in goals], bool)
     return GoalTable(
         first=np.array([g.first for g in goals], np.int64),
@@ -62,7 +64,7 @@ def goal_table(goals: Sequence[PointGoal]) -> GoalTable:
 
 
 def shortfalls(goals: Sequence[PointGoal], dose_gy: Float[np.ndarray, " m"]) -> Float[np.ndarray, " g"]:
-    """By how much of the share each goal is missed by a dose; 0.0 where it is met."""
+    """The share by which a dose misses each goal; 0.0 where the goal is met."""
     by = []
     for g in goals:
         here = dose_gy[g.first : g.last]

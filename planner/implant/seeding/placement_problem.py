@@ -10,8 +10,7 @@ from planner.implant.seeding.goal_cost_kernel import GoalTable, cost_with
 from planner.implant.seeding.slots import SeedSpacing, Slots
 
 SEED_COST = 0.0015
-"""What a seed costs beside points on the wrong side: enough that none is left that helps next to nothing
-[U]."""
+"""Cost of a seed, on the scale of the cost of points: enough to remove a seed that hardly helps [U]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,14 +33,15 @@ class PlacementProblem:
     conflicts: Bool[np.ndarray, "t t"]
 
     def dose_of(self, chosen: Bool[np.ndarray, " n"]) -> Float32[np.ndarray, " m"]:
-        """The dose of the chosen slots and what is there, always summed in the same order. [Gy]"""
+        """The dose of the chosen slots and of seeds in place, always summed in the same order. [Gy]"""
         total = self.dose_in_place.astype(float)
         for row in np.flatnonzero(chosen):
             total += self.dose[self.row[row]]
         return total.astype(np.float32)
 
     def cost(self, chosen: Bool[np.ndarray, " n"]) -> tuple[float, float]:
-        """What the chosen slots cost, seeds included, and how much of that is for goals missed."""
+        """Cost of the chosen slots, with that of seeds and tracks; and the part of it that is for missed
+        goals."""
         dose = self.dose_of(chosen)
         total, missed = cost_with(self.goals, dose, np.zeros_like(dose))
         return total + SEED_COST * int(chosen.sum()) + float(
@@ -53,14 +53,14 @@ class PlacementProblem:
         return np.unique(self.slots.track[chosen])
 
     def free(self, chosen: Bool[np.ndarray, " n"]) -> Int[np.ndarray, " k"]:
-        """Slots where one more seed may stand."""
+        """Slots where one more seed can be placed."""
         excluded = self.conflicts[self.tracks(chosen)].any(axis=0)
         clear = self.slots.clear_of(chosen, self.spacing) & ~self.closed
         return np.flatnonzero(clear & ~excluded[self.slots.track])
 
     @property
     def slot_table(self) -> SlotTable:
-        """The slots as the kernel takes them."""
+        """The slots as the compiled loops take them."""
         return SlotTable(
             self.dose,
             self.row,
@@ -75,7 +75,7 @@ class PlacementProblem:
         )
 
     def part(self, rows: Int[np.ndarray, " k"], others: Bool[np.ndarray, " n"]) -> "PlacementProblem":
-        """The problem of seeds on some of the slots, beside `others` that stay in slots elsewhere."""
+        """The problem of placing seeds in the slots `rows`, while the seeds in the slots `others` stay."""
         track_cost = self.track_cost.copy()
         track_cost[self.tracks(others)] = 0.0
         closed = np.ones(len(others), bool)

@@ -1,4 +1,5 @@
-"""Problems: what is asked of seeds on any slots, seen at few points or at many, and whether it is met."""
+"""Seed placement: makes placement problems, at few points or many, and judges whether seeds meet the
+goals."""
 
 from functools import cache
 
@@ -18,16 +19,15 @@ from planner.implant.seeding.slots import Slots, seed_spacing
 from planner.records.request import GivenSeed, Prescription, Request
 
 COARSE_POINTS, FINE_POINTS = 2_000, 6_000
-"""Points of the PTV that seeds are placed by: while needles are exchanged, and to the millimetre [U]."""
+"""Number of points of the PTV: while needles are exchanged, and for the placement to the millimetre [U]."""
 JUDGED_STEP_MM = 0.8
-"""A set is judged on samples this far apart: a seed's diameter [U]."""
+"""Distance of the samples on which a set is judged: a seed's diameter [U]."""
 SPARE_PERCENT = 0.1
-"""What is kept of each share when a set is judged: finer samples differ by less [U]."""
+"""Margin of each goal when a set is judged: finer samples differ by less [U]."""
 
 
 class SeedPlacement:
-    """Makes problems of seeds on slots for one prescription, and judges what comes out on samples of its
-    own."""
+    """Makes placement problems for one prescription, and judges their solutions on samples of its own."""
 
     def __init__(
         self, scene: Scene, request: Request, prescription: Prescription, ptv: VoxelMask, dose: SeedDose
@@ -39,12 +39,12 @@ class SeedPlacement:
 
     @property
     def has_given_seeds(self) -> bool:
-        """Whether seeds are in place already."""
+        """Whether the request gives seeds that are in place already."""
         return bool(self._given)
 
     def on(self, slots: Slots, tracks: int, count: int, reserve: float) -> PlacementProblem:
-        """The problem of seeds on slots of a number of tracks, seen at `count` points of the PTV. Its goals
-        are aimed at with a share `reserve`."""
+        """The problem of placing seeds in these slots, on `tracks` tracks, at `count` points of the PTV. Its
+        goals are stricter by a share of `reserve`."""
         points, dose_in_place = self._points(count, reserve)
         return PlacementProblem(
             goals=goal_table(points.goals),
@@ -64,7 +64,7 @@ class SeedPlacement:
         return points, dose_in_place.astype(np.float32)
 
     def _taken(self, slots: Slots) -> np.ndarray:
-        """Slots too near to a seed that was given."""
+        """Slots that are too near to a given seed."""
         taken = np.zeros(len(slots), bool)
         for seed in self._given:
             centre_B = self._scene.grid.to_box(np.array(seed.position_mm, float))
@@ -72,8 +72,11 @@ class SeedPlacement:
         return taken
 
     def meets_goals(self, seeds: Slots) -> bool:
-        """Whether seeds, with the given ones, meet all goals: those of the PTV on the samples that sets are
-        judged by, where inside a seed every dose is reached, as in the plan."""
+        """Whether these seeds and the given ones meet all goals.
+
+        The PTV's goals are judged on samples of their own. Inside a seed every dose is reached, as in a
+        plan's report.
+        """
         every = [*self._given, *_in_place(self._scene.grid, seeds)]
         return self._organs_spared(every) and self._ptv_treated(every)
 

@@ -1,7 +1,7 @@
-"""Slots: the places along needles where a seed's centre may stand.
+"""Slots: the places along needles where the centre of a seed can be.
 
 tip |<----- span ----->|   |<-- span -->|
-    x  x  x  x  x  x  x     x  x  x  x  x      slots a step apart, the first of a span at its distal end
+    x  x  x  x  x  x  x     x  x  x  x  x      slots at equal steps; the first is at the distal end of a span
 """
 
 from dataclasses import dataclass
@@ -18,22 +18,21 @@ ROUNDING_MM = 1e-6
 
 @dataclass(frozen=True)
 class SeedSpacing:
-    """How far apart the centres of seeds stand at least: on one track, and on any two. [mm]"""
+    """The least distance of the centres of two seeds: on one track, and on any two tracks. [mm]"""
 
     same_track_mm: float
     any_track_mm: float
 
 
 def seed_spacing(request: Request) -> SeedSpacing:
-    """As a request says, and its seeds are long, less rounding."""
+    """The spacing that a request asks for, or the length of its seeds if that is more, less rounding."""
     seed_mm = source_of(request).seed_length_mm
     return SeedSpacing(max(request.seeds.min_spacing_mm, seed_mm) - ROUNDING_MM, seed_mm - ROUNDING_MM)
 
 
 @dataclass(frozen=True, eq=False)
 class Slots:
-    """n slots in B: row of the track each is on, distance from its tip, centre, and axis from entry to
-    tip."""
+    """n slots in B: row of the track, distance from its tip, centre, and axis from entry to tip. [mm]"""
 
     track: Int[np.ndarray, " n"]
     from_tip_mm: Float[np.ndarray, " n"]
@@ -48,7 +47,7 @@ class Slots:
         return Slots(self.track[rows], self.from_tip_mm[rows], self.centre_B[rows], self.axis_B[rows])
 
     def clear_of(self, chosen: Bool[np.ndarray, " n"], apart: SeedSpacing) -> Bool[np.ndarray, " n"]:
-        """Slots where one more seed may stand beside the chosen ones."""
+        """Slots that are far enough from the chosen ones for one more seed."""
         free = ~chosen
         same2, any2 = apart.same_track_mm**2, apart.any_track_mm**2
         _shut(self.track, self.centre_B, np.flatnonzero(chosen), same2, any2, free)
@@ -57,7 +56,8 @@ class Slots:
 
 @jit
 def _shut(track, centre, seeds, same2, any2, free):  # type: ignore[no-untyped-def]
-    """Clear `free` of slots that are too near to a seed: squared distances on its track, and anywhere."""
+    """Clear `free` for slots that are too near to a seed. `same2` and `any2` are squared distances, on its
+    track and on any track."""
     for row in range(len(track)):
         for seed in seeds:
             apart2 = 0.0
