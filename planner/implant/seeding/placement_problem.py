@@ -15,11 +15,12 @@ SEED_COST = 0.0015
 
 @dataclass(frozen=True, eq=False)
 class PlacementProblem:
-    """What seeds are chosen for: goals, n slots, doses at all points of which each slot has a `row`, the dose
-    that is `dose_in_place` already (m,) [Gy], how far apart seeds must stand, and slots that are shut.
+    """The choice of slots for seeds, among n slots on t tracks.
 
-    Where tracks are still to be chosen: what the first seed on each costs (t,), and which tracks cannot both
-    have seeds (t, t).
+    `dose` has the dose of a seed at all m points [Gy]; `row` is the row of each slot in it. `dose_in_place`
+    is the dose of seeds that are in place already. [Gy] `spacing` is how far apart seeds must be, `closed`
+    marks slots that cannot be used. While tracks are still to be chosen, `track_cost` is the cost of the first
+    seed on each, and `conflicts` marks the tracks that cannot both have seeds.
     """
 
     goals: GoalTable

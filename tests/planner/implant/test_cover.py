@@ -264,7 +264,7 @@ def test_too_many_lines_are_thinned_to_the_cheapest_of_each_neighbourhood(monkey
     grid = grid_of((15, 15, 15), (2.0, 2.0, 2.0))
     lines = lines_through(ball_mask(grid, 8.0), grid, 3000, 3)
     cost = needle_cost_mm(lines.quantities[:, LUNG], lines.quantities[:, PUNCTURES], 10.0)
-    monkeypatch.setattr(module, "LINES", 300)
+    monkeypatch.setattr(module, "MAX_LINES", 300)
     rows = module._thinned(lines, cost)
     assert 0 < len(rows) <= 300
     assert np.array_equal(rows, np.unique(rows))

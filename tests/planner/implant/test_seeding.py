@@ -326,10 +326,10 @@ def test_passes_end_where_they_are_told_to():
     slots = slots_on(tracks_with(SPANS, 3), 2.0)
     problem = problem_on(slots, 3)
     chosen = problem.none()
-    descend(problem.goals, problem.places, SEED_COST, LEAST_GAIN, 1, True, chosen)
+    descend(problem.goals, problem.slot_table, SEED_COST, LEAST_GAIN, 1, True, chosen)
     assert chosen.sum() == 1
     none = problem.none()
-    descend(problem.goals, problem.places, SEED_COST, LEAST_GAIN, 3, False, none)
+    descend(problem.goals, problem.slot_table, SEED_COST, LEAST_GAIN, 3, False, none)
     assert not none.any()
 
 

@@ -423,7 +423,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     ),
     "an organ with half its dose": (organ("heart", d2cc_gy=3.7), "D2cc"),
     "an organ with twice its dose": (organ("vertebrae", d0_1cc_gy=150.0), "D0.1cc"),
-    "an organ without a dose": (organ("heart", d1cc_gy=None), "D1cc where there is so much"),
+    "an organ without a dose": (organ("heart", d1cc_gy=None), "D1cc where the organ is large enough"),
     "an organ left out": (in_dose(lambda d: replace(d, organs=d.organs[1:])), "organs with a dose"),
     "an organ of another name": (organ("heart", structure="pancreas"), "organs with a dose"),
     "an organ of another size": (organ("heart", volume_cc=5.0), "volume"),
