@@ -19,8 +19,8 @@ class PlacementProblem:
 
     `dose` has the dose of a seed at all m points [Gy]; `row` is the row of each slot in it. `dose_in_place`
     is the dose of seeds that are in place already. [Gy] `spacing` is how far apart seeds must be, `closed`
-    marks slots that cannot be used. While tracks are still to be chosen, `track_cost` is the cost of the first
-    seed on each, and `conflicts` marks the tracks that cannot both have seeds.
+    marks slots that cannot be used. While tracks are still to be chosen, `track_cost` is the cost of the
+    first seed on each, and `conflicts` marks the tracks that cannot both have seeds.
     """
 
     goals: GoalTable
