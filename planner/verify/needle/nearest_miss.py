@@ -12,7 +12,7 @@ from planner.records.plan import Plan
 from planner.records.request import NEEDLE_LENGTH_POINTER, Request, clearance_pointer
 from planner.records.search import CONSTRAINT_NAMES, DEFAULT, TABLE, Constraint, NearestMiss, Relaxation
 from planner.verify.claims import Claims
-from planner.verify.needle.bore import check_bore
+from planner.verify.needle.bore import bore_clearance_mm, check_bore
 from planner.verify.needle.clearance import Passing, check_needs, free_space
 from planner.verify.needle.examined_axis import ExaminedAxis, examined_axis
 from planner.verify.needle.passage import check_lung
