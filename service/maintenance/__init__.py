@@ -1,1 +1,1 @@
-"""Maintenance: files against their hashes, rows made again, backups, and what goes after a time."""
+"""Maintenance: check files against hashes, rebuild rows, back up, restore, and remove what is old."""

@@ -1,4 +1,4 @@
-"""Opened: a service's data folder and its database, for commands on them. Nothing is made by it."""
+"""Open store: a service's data folder and its database, for commands on them. Creates nothing."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -12,7 +12,7 @@ from service.study.folder import is_study
 
 
 def refuse_other_folder(settings: Settings) -> None:
-    """Raises AnatomyError for a data folder that is none of a service."""
+    """Raises AnatomyError for a folder that is not a service's data folder."""
     if not (settings.data_dir / "cases").is_dir() or is_study(settings.data_dir):
         raise AnatomyError(
             "SEEDPATH_DATA_DIR",

@@ -1,6 +1,7 @@
-"""Store check: every file that is kept against its sha256, and files against rows. Nothing is changed.
+"""Store check: compares every stored file with its sha256, and files with rows. Changes nothing.
 
-It may run beside a server: what comes and goes meanwhile is looked at again before it is told.
+It may run while a server runs: a finding is checked again before it is reported, because things may have
+changed meanwhile.
 """
 
 import sys
@@ -28,7 +29,7 @@ NO_ROW = (
 
 
 def wrong_files(store: Store) -> Iterator[str]:
-    """What is wrong with files, a sentence with the way out for each. Raises OSError."""
+    """What is wrong with files: one sentence with the remedy for each. Raises OSError."""
     for case_id in store.case_ids():
         yield from _wrong_in_case(store, case_id)
     for kind in ResultKind:
@@ -37,7 +38,8 @@ def wrong_files(store: Store) -> Iterator[str]:
 
 
 def wrong_rows(store: Store, database: Database) -> Iterator[str]:
-    """What is wrong between rows and files, likewise. Raises OSError, and database.connection.Unavailable."""
+    """What does not match between rows and files, likewise. Raises OSError, and
+    database.connection.Unavailable."""
     yield from _rows_without_files(store, database)
     yield from _lost_maps(store, database)
     for held, id in Library(database, store, Quota(sys.maxsize)).orphans():
@@ -46,8 +48,8 @@ def wrong_rows(store: Store, database: Database) -> Iterator[str]:
 
 
 def unsealed(store: Store) -> int:
-    """How many records of cases and maps of plans hold no sha256 of themselves, as those of earlier versions:
-    what they tell is believed. Raises OSError."""
+    """How many records of cases and maps of plans do not contain their own sha256, as those of earlier
+    versions: their content cannot be checked. Raises OSError."""
     found = 0
     for case_id in store.case_ids():
         with suppress(StorageError):
@@ -74,7 +76,7 @@ def _wrong_in_case(store: Store, case_id: str) -> Iterator[str]:
                 yield str(error)
     known = {stored.folder / RECORD, *(file.path for file in stored.case.kept)}
     for path in sorted(stored.folder.rglob("*")):
-        # What stands in the place of a file of the case is told as its damage.
+        # Anything in the place of a file of the case was reported as damage of that file.
         if known.isdisjoint((path, *path.parents)) and not path.is_dir():
             place = path.relative_to(stored.folder)
             yield f"cases/{case_id}/{place}: it is none of the case's files. {STRAY_REMEDY}"

@@ -1,9 +1,9 @@
-"""Store rebuild: rows for what is kept, where the database is lost, or rows of it are.
+"""Store rebuild: creates rows for what is stored, if the database or some of its rows are lost.
 
-Files say what they are, and what they were made from; they do not say whose they are. So all that nobody
-holds is given to one owner, who is named. Jobs, and who held what, are lost with the database. What is
-damaged gets its row as well where it can be told what it was made from: then it is answered as damaged, and
-the same upload or order mends it.
+Files say what they are and from what they were made, but not who owns them. So everything that nobody holds
+is given to one owner, who is named. Jobs and former owners are lost with the database. A damaged item also
+gets a row if it is known from what it was made: it is then answered as damaged, and the same upload or
+request repairs it.
 """
 
 import sys
@@ -54,7 +54,7 @@ class Row:
 
 @dataclass
 class Rows:
-    """The rows that files tell of, and a sentence for each file that gets none, by its kind and id."""
+    """The rows that follow from the files, and a sentence for each file without a row, by its kind and id."""
 
     rows: list[Row] = field(default_factory=list)
     left_out: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -83,11 +83,11 @@ def rebuild(store: Store, database: Database, owner: str, *, add: bool) -> Rows:
         free = [row for row in found.rows if is_free(row.kind, row.id)]
         left_out = {thing: said for thing, said in found.left_out.items() if is_free(*thing)}
         others = {row.case_id for row in free if _is_of_others(connection, owner, row.case_id)}
-        # In the order in which they were made, as lists tell them.
+        # In the order of creation, as lists show them.
         added = sorted((row for row in free if row.case_id not in others), key=lambda row: row.made_s)
         for row in added:
             grant(connection, owner, row.kind, row.id, row.case_id, row.summary, row.made_s)
-            # When it was last used is lost: it is not to be taken for unused since it was made.
+            # The last use is not known: do not treat the item as unused since its creation.
             record_use(connection, owner, row.kind, row.id)
         for row in free:
             if not is_needed(connection, row.kind, row.id):
@@ -95,7 +95,7 @@ def rebuild(store: Store, database: Database, owner: str, *, add: bool) -> Rows:
         return Rows(added, left_out)
 
     added = database.write(change, LOCK)
-    # Beside a server that runs, it counts at once what its owner keeps.
+    # If a server runs, its sums of owners are right at once.
     Library(database, store, Quota(sys.maxsize)).update_sizes()
     return added
 

@@ -1,1 +1,1 @@
-"""Storage: files and rows of cases and results, owner by owner, whole or not there."""
+"""Storage: files and rows of cases and results, per owner, complete or not there at all."""

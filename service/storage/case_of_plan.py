@@ -1,4 +1,4 @@
-"""Case of a plan: which case a plan is held against: one it was made from, or one with the same files."""
+"""Case of a plan: the case that a plan is compared with: one it was made from, or one with the same files."""
 
 from collections import Counter
 

@@ -1,9 +1,9 @@
-"""Case record: what a stored case's record holds, as strict models, and whether it is what its id says.
+"""Case record: the record of a stored case as strict models, and whether it matches its id.
 
-record_sha256   sha256 of the same text without its line; records of earlier versions have none
+record_sha256   sha256 of the same text without this line; records of earlier versions have none
 id              sha256 of the rest without `description`
-builtin ...     what the case is made of (service.operations.case_files)
-description     what was read in it on arrival; a study's cases have none
+builtin ...     what the case consists of (service.operations.case_files)
+description     what was read from it on arrival; a study's cases have none
 """
 
 import json
@@ -19,12 +19,12 @@ from service.schemas.plan.fields import Sha256
 from service.schemas.plan.model import InputModel
 
 APART = ("id", "description")
-"""What is in a record beside that which its id is made of."""
+"""Fields that the id does not cover."""
 
 _SEAL = "record_sha256"
 
 MAX_RECORD_BYTES = 100_000_000
-"""A thousand files and a hundred thousand structures take less [U]."""
+"""Longer than the record of a thousand files and a hundred thousand structures [U]."""
 
 
 class _File(Strict):
@@ -48,7 +48,7 @@ class _Structure(Strict):
 
 
 class _Description(BaseModel):
-    """What is shown of a case. More may be told of it."""
+    """What is shown of a case. Further fields are allowed."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -74,14 +74,14 @@ assert MESH_AXES in _Record.model_fields
 
 
 def treated(described: dict[str, Any]) -> list[str]:
-    """The targets of a description where a request names none: of records that list only those that came as
-    such, else the structures whose role is target."""
+    """The targets that a description gives if a request names none. Older records list only targets given as
+    files; for these, without such files, the structures whose role is target."""
     by_role = (s["name"] for s in described["structures"] if s["role"] == Role.TARGET)
     return list(described["targets"]) or list(by_role)
 
 
 def answered(described: dict[str, Any]) -> dict[str, Any]:
-    """A record's description as it is told of a case, whichever version wrote it."""
+    """A record's description as it is answered, whichever version wrote it."""
     grid = {name: described["grid"][name] for name in _Grid.model_fields}
     return described | {"grid": grid, "targets": treated(described)}
 
@@ -92,15 +92,16 @@ def write_record(record: dict[str, Any]) -> bytes:
 
 
 def is_sealed(text: bytes) -> bool:
-    """Whether the text of a record holds its own sha256: of what it tells beside what its id is made of,
-    nothing else says whether that is what was written."""
+    """Whether a record's text contains its own sha256. For the parts that the id does not cover, nothing else
+    shows whether they are what was written."""
     return seal_of(_SEAL, text) is not None
 
 
 def read_record(text: bytes, case_id: str) -> dict[str, Any] | None:
-    """The record of the case with that id, as JSON values; None where the text is another, or damaged.
+    """The record of the case with that id, as JSON values; None if the text is that of another case, or
+    damaged.
 
-    Of one that an earlier version wrote, which has no hash, it is not known whether its description is whole.
+    A record of an earlier version has no hash: whether its description is whole is not known.
     """
     try:
         record = json.loads(text)

@@ -1,4 +1,4 @@
-"""Case summary: by what a case is known in a list: its name, and what was read in it when it came."""
+"""Case summary: how a list shows a case: its name, and what was read from it when it arrived."""
 
 from pathlib import PurePosixPath
 from typing import Any
@@ -21,8 +21,9 @@ _EXAMPLE: dict[str, JsonValue] = {
 
 @dataclass(frozen=True, config=ConfigDict(**STRICT, json_schema_extra={"examples": [_EXAMPLE]}))
 class CaseSummary:
-    """A case in a list. `name` is the built-in's, or that of the first of the `files` that were segmented;
-    `structures` counts them, and `targets` names those that are treated where a request names none."""
+    """A case in a list. `name` is that of the built-in, or of the first segmented file of `files`;
+    `structures` is their number, and `targets` are the names of those that are treated if a request names
+    none."""
 
     name: str
     builtin: bool
@@ -32,7 +33,7 @@ class CaseSummary:
 
 
 def case_summary_of(record: dict[str, Any]) -> CaseSummary | None:
-    """The summary of a case by its record; None where the record does not say what was read."""
+    """The summary of a case from its record; None if the record does not say what was read."""
     described = record.get("description")
     files = [PurePosixPath(file["place"]).name for file in record["files"] if file["part"] == "file"]
     name = record["builtin"] or next(iter(files), None)

@@ -1,19 +1,19 @@
 """Store: cases, plans and results as files named by their sha256, in one folder.
 
-    data_dir/cases/{id}/case.json     what the case is; id = sha256 of the list of its files
+    data_dir/cases/{id}/case.json     the case's record; id = sha256 of the list of its files
                         file/         the label map or surface, or
-                        input/        the masks or surfaces, where they are several
+                        input/        the masks or surfaces, if they are several
                         names/ ct/
                         target/1/     each target, by the number of its part in the form, from 0
              plans/{id}.json          id = plan_sha256
              access/{id}.json         the skin access map of the plan with that id
              results/evaluations/{id}.json, results/replans/{id}.json    id = sha256 of the text
-             aside/                   what is being written or removed; never read
-             marks/                   locks of processes that have something aside (service.host.process_lock)
+             aside/                   files being written or removed; never read
+             marks/                   locks of processes with files in aside/ (service.host.process_lock)
 
-Each is there as a whole or not at all: everything is made aside and renamed into place. What is there is held
-against its sha256 before it is answered (`service.host.digests` says what that promises), the files of a case
-when it is opened (`service.operations.case`). Records and maps hold their own sha256
+Each item is there completely or not at all: it is created in aside/ and renamed into place. Every file is
+compared with its sha256 before it is answered (`service.host.digests` says what that guarantees), the files
+of a case when the case is opened (`service.operations.case`). Records and maps contain their own sha256
 (`service.schemas.json.sealed`).
 """
 
@@ -53,10 +53,10 @@ from service.storage.case_record import MAX_RECORD_BYTES, answered, is_sealed, r
 from service.storage.errors import DamagedInStore, NoAccessMap, NotHeld, StorageError, TooLarge
 
 ABANDONED_S = 24 * 3600.0
-"""What lies aside longer than this was left by a service that died."""
+"""Files in aside/ that are older than this were left by a service that died."""
 
 TRIED_BYTES = 4096
-"""More than file systems keep in a file's own record, without room of its own."""
+"""More than file systems keep in a file's own record, without using extra space."""
 
 RECORD = "case.json"
 
@@ -70,8 +70,8 @@ _ID = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class StoredCase:
-    """A case in the store: its record, as JSON values, where its input lies, and whether the record holds its
-    own sha256, which those of earlier versions do not."""
+    """A case in the store: its record, as JSON values, where its input is, and whether the record contains
+    its own sha256; records of earlier versions do not."""
 
     record: dict[str, Any]
     case: Case
@@ -89,9 +89,9 @@ class StoredCase:
 
 
 class Store:
-    """Cases, plans and results under one folder. Raises OSError where the disk does.
+    """Cases, plans and results under one folder. Raises OSError if the disk does.
 
-    Its folders are made; without `make` only what is there is looked at.
+    Creates its folders; with `make` false it only reads.
     """
 
     def __init__(self, folder: Path, *, make: bool = True) -> None:
@@ -108,13 +108,13 @@ class Store:
         if make:
             folder.parent.mkdir(parents=True, exist_ok=True)
         for place in places if make else ():
-            # Patients' anatomy: for the owner's eyes only.
+            # Patients' anatomy: only the owner may read it.
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._mark = ProcessLock(self._marks)
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[Path]:
-        """A new folder to make a case in; gone at the end unless `add_case` took it."""
+        """A new folder in which a case is created; removed at the end unless `add_case` took it."""
         folder = Path(tempfile.mkdtemp(dir=self._aside, prefix=f"{self._mark.name}."))
         try:
             yield folder
@@ -122,19 +122,19 @@ class Store:
             shutil.rmtree(folder, ignore_errors=True)
 
     def add_case(self, folder: Path, record: dict[str, Any]) -> StoredCase:
-        """Take in a case made aside, with its record, which holds its id. Where it is there already, nothing
-        changes; where what is there is damaged, it takes its place.
+        """Add a case that was created aside, with its record, which contains its id. An existing whole case
+        stays as it is; a damaged one is replaced.
 
-        Its files' content must have been flushed; the names of files are flushed here.
+        The content of its files must have been flushed; the names of files are flushed here.
         """
         there = self._with_whole_files(record["id"])
         if there is not None and there.is_sealed:
             return there
         if there is not None:
-            # The record holds no sha256 of itself. The files stay where others read them.
+            # The record has no sha256 of itself. The files stay in place, because others read them.
             write_atomically(there.folder / RECORD, write_record(record), PRIVATE)
             return self.case(record["id"])
-        # From here it is this caller's alone: who made the folder may remove it while this one works.
+        # From here the folder belongs to this call: the process that created it may remove it meanwhile.
         taken = folder.with_name(f"{folder.name}.taken")
         folder.rename(taken)
         try:
@@ -156,10 +156,10 @@ class Store:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
                 raise
             if self.is_whole(case_id):
-                # Whoever was faster brought the same content.
+                # A faster process added the same content.
                 shutil.rmtree(taken, ignore_errors=True)
                 return
-            # What is there was removed by half, or is damaged.
+            # The existing folder is partly removed, or damaged.
             damaged = self._aside_of(case_id)
             with contextlib.suppress(FileNotFoundError):
                 (self._cases / case_id).rename(damaged)
@@ -167,7 +167,7 @@ class Store:
             remove(damaged)
 
     def _with_whole_files(self, case_id: str) -> StoredCase | None:
-        """The case, where it is there, and all its files as they were written. Raises OSError."""
+        """The case, if it is there and all its files are as they were written. Raises OSError."""
         if not self.is_there(case_id):
             return None
         try:
@@ -178,11 +178,11 @@ class Store:
         return stored
 
     def _aside_of(self, case_id: str) -> Path:
-        """A place aside for a case that goes."""
+        """A place aside for a case that is removed."""
         return self._aside / f"{self._mark.name}.{case_id}.{uuid.uuid4().hex}"
 
     def things(self) -> list[tuple[str, str]]:
-        """ResultKind and id of all that is there, damaged or not."""
+        """Kind and id of everything that is there, damaged or not."""
         there = [(CASE, id) for id in self.case_ids()]
         there += [(str(kind), id) for kind in ResultKind for id in self.result_ids(kind)]
         return [thing for thing in there if self.has(*thing)]
@@ -205,11 +205,11 @@ class Store:
         return (self._folder / self.place(kind, id)).stat().st_mtime
 
     def place_of_map(self, plan_id: str) -> str:
-        """Where in the data folder the map of a plan lies."""
+        """Place of a plan's map in the data folder."""
         return str(self._map(plan_id).relative_to(self._folder))
 
     def place(self, kind: str, id: str) -> str:
-        """Where in the data folder the record of a case, or a result, lies."""
+        """Place in the data folder of a case's record, or of a result."""
         file = self._cases / id / RECORD if kind == CASE else self._file(ResultKind(kind), id)
         return str(file.relative_to(self._folder))
 
@@ -222,12 +222,13 @@ class Store:
         return sum(_file_bytes(file) for file in self._files(kind, result_id))
 
     def is_there(self, case_id: str) -> bool:
-        """Whether the case is there, damaged or not: its record goes first when it is removed."""
+        """Whether the case is there, damaged or not: when a case is removed, its record goes first."""
         return is_id(case_id) and os.path.lexists(self._cases / case_id / RECORD)
 
     def is_whole(self, case_id: str) -> bool:
-        """Whether the case is there, its record and all its files as they were written, as far as they hold
-        that against themselves: a record without its sha256 is to be written anew. Raises OSError."""
+        """Whether the case is there, with its record and all its files as they were written, as far as their
+        own hashes show it. A record without its sha256 does not count: it must be written again. Raises
+        OSError."""
         stored = self._with_whole_files(case_id)
         return stored is not None and stored.is_sealed
 
@@ -236,7 +237,7 @@ class Store:
         if not is_id(case_id):
             raise NotHeld(CASE)
         folder, place = self._cases / case_id, f"cases/{case_id}"
-        # Its hash is looked at whenever it is read: it is small.
+        # It is small, so its hash is checked each time.
         text = self._text(folder / RECORD, CASE_REMEDY, lambda text: True, MAX_RECORD_BYTES)
         record = read_record(text, case_id)
         if record is None:
@@ -244,7 +245,7 @@ class Store:
         return StoredCase(record, kept_case_in(folder, place, record), folder, is_sealed(text))
 
     def remove_case(self, case_id: str) -> None:
-        """Remove a case's files, if they are there. No room is needed."""
+        """Remove a case's files, if they are there. Needs no free disk space."""
         folder = self._cases / case_id
         try:
             removed = self._aside_of(case_id)
@@ -254,7 +255,7 @@ class Store:
         except OSError as error:
             if error.errno not in FULL:
                 raise
-            # In place, and so that what a kill leaves is no case.
+            # In place, record first, so that what remains after a kill is no case.
             remove(folder / RECORD)
             removed = folder
         remove(removed)
@@ -276,7 +277,7 @@ class Store:
         try:
             for file, text in files:
                 if file.is_dir():
-                    # Nothing of ours: a file takes no folder's place by itself.
+                    # Not created by us: a file cannot replace a folder by itself.
                     remove(file)
                 write_atomically(file, text, PRIVATE)
         except OSError:
@@ -285,7 +286,7 @@ class Store:
             raise
 
     def remove(self, kind: ResultKind, result_id: str) -> None:
-        """Remove what was made, if it is there; not the plan within it. A map goes before its plan."""
+        """Remove a result, if it is there; not the plan in it. A map is removed before its plan."""
         for file in reversed(self._files(kind, result_id)):
             remove(file)
 
@@ -341,20 +342,20 @@ class Store:
             raise _told(error) from None
 
     def now_s(self) -> float:
-        """The time by the clock of the disk, in seconds since 1970: by that files are dated, whoever writes
-        them, and another machine's clock may be days off."""
+        """The time by the clock of the disk, in seconds since 1970. That clock dates files, whoever writes
+        them, and another machine's clock may differ by days."""
         with tempfile.NamedTemporaryFile(dir=self._aside) as file:
             return os.fstat(file.fileno()).st_mtime
 
     def sweep_aside(self) -> None:
-        """Remove what lies aside for long, of processes that do not live, and what lies half written."""
+        """Remove old files in aside/ of processes that no longer run, and half-written files."""
         before_s = self.now_s() - ABANDONED_S
         for left in self._aside.iterdir():
             name = left.name.partition(".")[0]
             if _is_older(left, before_s) and not is_alive(self._marks, name):
                 remove(left)
         for folder in (*self._kept.values(), self._access):
-            # What write_atomically has not finished is no result.
+            # Files that write_atomically has not finished are no results.
             for half in folder.glob(".*.json.*"):
                 if _is_older(half, before_s):
                     remove(half)
@@ -362,17 +363,17 @@ class Store:
             lock.unlink(missing_ok=True)
 
     def refuse_writes_that_fail(self) -> None:
-        """Raises OSError where nothing can be written now."""
+        """Raises OSError if nothing can be written now."""
         with self.aside() as folder:
             write_atomically(folder / "tried", b"tried", PRIVATE)
 
     def try_to_write(self) -> None:
-        """Raises OSError where nothing can be written now, as far as a disk tells that without flushing."""
+        """Raises OSError if nothing can be written now, as far as a disk shows that without a flush."""
         with tempfile.TemporaryFile(dir=self._aside, buffering=0) as file:
             file.write(bytes(TRIED_BYTES))
 
     def refuse_removals_that_fail(self) -> None:
-        """Raises OSError where nothing can be removed now. A full disk lets go of what it has."""
+        """Raises OSError if nothing can be removed now. On a full disk removal works."""
         try:
             self.refuse_writes_that_fail()
         except OSError as error:
@@ -411,7 +412,7 @@ def _file_bytes(file: Path) -> int:
 
 
 def _is_older(path: Path, before_s: float) -> bool:
-    """Whether it was last written before; what goes meanwhile was not."""
+    """Whether it was last written before that time; False if it disappears meanwhile."""
     try:
         return path.stat().st_mtime < before_s
     except FileNotFoundError:
@@ -419,7 +420,7 @@ def _is_older(path: Path, before_s: float) -> bool:
 
 
 def is_id(text: str) -> bool:
-    """Whether it can be the id of a case or a result: databases refuse some of what cannot."""
+    """Whether a text can be the id of a case or a result: databases refuse some other texts."""
     return _ID.fullmatch(text) is not None
 
 
@@ -430,5 +431,5 @@ def _told(error: DamagedFile) -> DamagedInStore:
 
 
 def remedy_of(kind: str) -> str:
-    """The way out where a case or a result is damaged."""
+    """The remedy for a damaged case or result."""
     return CASE_REMEDY if kind == CASE else RESULT_REMEDY

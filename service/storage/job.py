@@ -1,5 +1,4 @@
-"""Job: one piece of work on one case, as it stood when the job table was asked; its events; an order for
-one."""
+"""Job: one piece of work on one case, as the database had it; its events; a new job to accept."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ from service.storage.job_states import State
 
 @dataclass(frozen=True)
 class Job:
-    """A job as it stood when the job table was asked."""
+    """A job as it was when the database was read."""
 
     number: int
     id: str
@@ -56,7 +55,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a job; numbers of one job are 1, 2, 3, ..."""
+    """An event of a job; events of one job are numbered 1, 2, 3, ..."""
 
     number: int
     state: State
@@ -71,14 +70,15 @@ class Event:
 
 
 def progress_to_json(at: Job | Event) -> dict[str, Any]:
-    """How far it is, as the service answers it; the time left to a tenth of a second."""
+    """The progress as the service answers it; the time left is rounded to 0.1 s."""
     left_s = None if at.left_s is None else round(at.left_s, 1)
     return {"phase": at.phase, "fraction": at.fraction, "left_s": left_s}
 
 
 @dataclass(frozen=True)
 class NewJob:
-    """Work to accept. `key` is an Idempotency-Key, `fingerprint` the sha256 of what came with it."""
+    """Work to accept. `key` is an Idempotency-Key, `fingerprint` the sha256 of the request that came with
+    it."""
 
     id: str
     owner: str

@@ -1,18 +1,18 @@
-"""States: where a job may stand, and what moves it on.
+"""States of a job, and the transitions between them.
 
-    queued --begin--> running --succeed--> done        what was made is in the store
+    queued --begin--> running --succeed--> done        the result is in the store
        |  <---lose---    | |----fail-----> failed      a problem says why
-       |                 `-----cancel----> cancelled   for good: what came too late is dropped
+       |                 `-----cancel----> cancelled   final: later reports are ignored
        `---- cancel, fail: the same ends
 
-A running job may begin once more: its worker died, and another took over.
+A running job may begin again: its worker died, and another one took over.
 """
 
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where a job stands."""
+    """The state of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -22,7 +22,7 @@ class State(StrEnum):
 
 
 class Transition(StrEnum):
-    """What may happen to a job."""
+    """What can happen to a job."""
 
     BEGIN = "begin"
     LOSE = "lose"
@@ -32,10 +32,10 @@ class Transition(StrEnum):
 
 
 OPEN = (State.QUEUED, State.RUNNING)
-"""States that do not last."""
+"""States that are not final."""
 
 FINAL = (State.DONE, State.FAILED, State.CANCELLED)
-"""States that do."""
+"""States that are."""
 
 _LEADS_TO = {
     Transition.BEGIN: State.RUNNING,
@@ -55,10 +55,10 @@ _MAY_HAPPEN = {
 
 
 def states_before(transition: Transition) -> tuple[State, ...]:
-    """The states in which it may happen."""
+    """The states in which the transition is allowed."""
     return _MAY_HAPPEN[transition]
 
 
 def state_after(transition: Transition) -> State:
-    """The state that it leads to, wherever it may happen."""
+    """The state after the transition."""
     return _LEADS_TO[transition]

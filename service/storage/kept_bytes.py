@@ -1,8 +1,8 @@
-"""Kept bytes: what each owner keeps, as a running sum beside the rows that it is the sum of.
+"""Kept bytes: what each owner keeps, as a running sum.
 
-For an owner counts, once each, what he holds, and every case that any of it was made from. What two owners
-hold counts for each. Sums change in the transaction that changes what is held, or a size, under the lock of
-`service.storage.ownership`: they are what `recount` finds, after any of them.
+For an owner, each item that the owner holds counts once, and every case from which any of it was made. An
+item that two owners hold counts for each. Sums change in the transaction that changes a holding or a size,
+under the lock of `service.storage.ownership`: after any transaction they equal what `recount` finds.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from service.schemas.result_kinds import CASE
 from service.storage.database.tables import holdings, owners, sizes
 
 Thing = tuple[str, str]
-"""ResultKind and id of a case or a result."""
+"""Kind and id of a case or a result."""
 
 
 def kept_bytes(connection: Connection, owner: str) -> int:
@@ -22,18 +22,18 @@ def kept_bytes(connection: Connection, owner: str) -> int:
 
 
 def size_of(connection: Connection, kind: str, id: str) -> int:
-    """The bytes that a case or a result took when it was kept; 0 where that is not known."""
+    """The bytes that a case or a result took when it was stored; 0 if not known."""
     return connection.scalar(select(sizes.c.bytes).where(*_is_size(kind, id))) or 0
 
 
 def known_sizes(connection: Connection) -> Mapping[Thing, int]:
-    """What `size_of` says of all of which it is known."""
+    """The sizes of all items with a known size."""
     rows = connection.execute(select(sizes.c.kind, sizes.c.id, sizes.c.bytes)).all()
     return {(kind, id): bytes for kind, id, bytes in rows}
 
 
 def note_size(connection: Connection, kind: str, id: str, bytes: int) -> None:
-    """Note what a case or a result takes in the store, for all who hold it."""
+    """Record the size of a case or a result in the store, for all its owners."""
     before = connection.scalar(select(sizes.c.bytes).where(*_is_size(kind, id)))
     if before == bytes:
         return
@@ -47,13 +47,14 @@ def note_size(connection: Connection, kind: str, id: str, bytes: int) -> None:
 
 
 def note_grown(connection: Connection, kind: str, id: str, bytes: int) -> None:
-    """Note what a result takes, unless it takes more already: its map may have come with it before."""
+    """Record the size of a result, unless a larger one is recorded: its map may have been stored with it
+    before."""
     if size_of(connection, kind, id) < bytes:
         note_size(connection, kind, id, bytes)
 
 
 def forget_size(connection: Connection, kind: str, id: str) -> None:
-    """Forget the size of what nobody needs and whose files go."""
+    """Delete the size of an item that nobody needs and whose files are removed."""
     connection.execute(delete(sizes).where(*_is_size(kind, id)))
 
 
@@ -63,13 +64,14 @@ def counted(connection: Connection, owner: str, things: Iterable[Thing]) -> set[
 
 
 def counts(connection: Connection, owner: str, kind: str, id: str) -> bool:
-    """Whether one counts for `owner`: a case also where he holds only what was made from it."""
+    """Whether an item counts for `owner`: a case also counts if the owner only holds something made from
+    it."""
     holds = holdings.c.owner == owner, _counts_for(kind, id)
     return bool(connection.scalar(select(exists().where(*holds))))
 
 
 def add(connection: Connection, owner: str, things: Iterable[Thing], sign: int = 1) -> None:
-    """Have things count for `owner`, or with a sign of -1 count no more."""
+    """Let items count for `owner`; with a sign of -1, no longer."""
     asked = (connection.scalar(select(sizes.c.bytes).where(*_is_size(*thing))) for thing in things)
     grown = sign * sum(bytes or 0 for bytes in asked)
     changed = update(owners).where(owners.c.owner == owner)
@@ -79,7 +81,7 @@ def add(connection: Connection, owner: str, things: Iterable[Thing], sign: int =
 
 
 def unsized(connection: Connection) -> Sequence[Thing]:
-    """What is held, or held things were made from, without a size: rows of an earlier version."""
+    """Held items, and the cases from which they were made, without a size: rows of an earlier version."""
     own = select(holdings.c.kind, holdings.c.id)
     needed = own.union(select(literal(CASE), holdings.c.case_id)).subquery()
     kind, id = needed.c
@@ -88,7 +90,7 @@ def unsized(connection: Connection) -> Sequence[Thing]:
 
 
 def recount(connection: Connection) -> Mapping[str, int]:
-    """What each owner keeps, from the rows alone; owners who keep nothing may lack."""
+    """What each owner keeps, from the rows alone; owners who keep nothing may be missing."""
     own = select(holdings.c.owner, holdings.c.kind, holdings.c.id)
     made_from = select(holdings.c.owner, literal(CASE), holdings.c.case_id)
     needed = own.union(made_from).subquery()
@@ -102,7 +104,7 @@ def recount(connection: Connection) -> Mapping[str, int]:
 
 
 def set_right(connection: Connection) -> int:
-    """Make all sums what `recount` finds; returns how many were not."""
+    """Set all sums to what `recount` finds; returns how many were wrong."""
     right = recount(connection)
     told = {name: bytes for name, bytes in connection.execute(select(owners.c.owner, owners.c.kept_bytes))}
     wrong = [name for name in right.keys() | told.keys() if right.get(name, 0) != told.get(name, 0)]
@@ -117,6 +119,6 @@ def _is_size(kind: str, id: str) -> tuple[ColumnElement[bool], ...]:
 
 
 def _counts_for(kind: str, id: str) -> ColumnElement[bool]:
-    """Of a holding: whether it has that count for its owner."""
+    """Condition on a holding: whether it lets that item count for its owner."""
     # A case's own row names it as the case it was made from.
     return holdings.c.case_id == id if kind == CASE else and_(holdings.c.kind == kind, holdings.c.id == id)

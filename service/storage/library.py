@@ -1,4 +1,4 @@
-"""Library: rows and files together: what an owner asks to add, see or remove."""
+"""Library: rows and files together: what an owner adds, sees or removes."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ _log = logging.getLogger("seedpath.store")
 
 
 class Library:
-    """Cases and results, each seen only by who holds it.
+    """Cases and results; each owner sees only what that owner holds.
 
     Every method may raise database.connection.Unavailable, and those that write OSError.
     """
@@ -48,7 +48,7 @@ class Library:
     def grant_case(self, owner: str, case_id: str) -> tuple[StoredCase, bool] | None:
         """Have `owner` hold a case whose files are there, and say whether he did not before; None where they
         are not there, or damaged. Raises QuotaExceeded where he may keep no more."""
-        # Before the transaction: hashing may take a while.
+        # Before the transaction, because hashing may take a while.
         if not self._store.is_whole(case_id):
             return None
 
@@ -87,7 +87,7 @@ class Library:
         try:
             return self._store.case(case_id)
         except StorageError:
-            # Its files go after its row: what was removed meanwhile is not damaged.
+            # Files are removed after their row: a case that was removed meanwhile is not damaged.
             self.refuse_unheld(owner, case_id)
             raise
 
@@ -126,7 +126,7 @@ class Library:
         try:
             return self._store.kept(kind, result_id)
         except StorageError:
-            # Its file goes after its row: what was removed meanwhile is not damaged.
+            # The file is removed after its row: a result that was removed meanwhile is not damaged.
             self.refuse_unheld_result(owner, kind, result_id)
             raise
 
@@ -209,7 +209,7 @@ class Library:
     def listed(
         self, owner: str, kind: str, before: int | None, most: int, case_id: str | None = None
     ) -> Sequence[Holding]:
-        """What `owner` holds of a kind, newest first, from below the number `before`; all, or of one case."""
+        """What `owner` holds of a kind with a number below `before`, newest first; all, or of one case."""
         return self._database.read(lambda c: listed(c, owner, kind, before, most, case_id))
 
     def stored(self, case_id: str) -> StoredCase:
@@ -217,25 +217,25 @@ class Library:
         return self._store.case(case_id)
 
     def orphans(self) -> list[tuple[str, str]]:
-        """ResultKind and id of all whose files are there and nobody needs: rows are lost, or a server was
+        """Kind and id of all items whose files exist and which nobody needs: rows are lost, or a server was
         killed between files and rows."""
         held = self._database.read(everything)
         left = [thing for thing in self._store.things() if thing not in held]
 
         def look_again(connection: Connection) -> list[tuple[str, str]]:
-            # Under the lock of rows and files nothing is without its row by chance.
+            # Under the lock of rows and files, no file lacks its row for a moment.
             return [t for t in left if self._store.has(*t) and not is_needed(connection, *t)]
 
         return self._database.write(look_again, LOCK) if left else []
 
     def update_sizes(self) -> None:
-        """Find out the sizes that no row tells, of what an earlier version kept, and hold all sums of owners
-        against them. Files are looked at before, not while others wait."""
+        """Find the sizes that no row states, of items of an earlier version, and correct all sums of owners.
+        Files are measured before the transaction, so that nobody waits for that."""
         found = [(kind, id, self._bytes(kind, id)) for kind, id in self._database.read(unsized)]
 
         def change(connection: Connection) -> int:
             for kind, id, bytes in found:
-                # What is not here may come.
+                # Files that are not here may still arrive.
                 if bytes > 0:
                     note_size(connection, kind, id, bytes)
             return set_right(connection)
@@ -248,8 +248,8 @@ class Library:
         return self._store.case_bytes(id) if kind == CASE else self._store.result_bytes(ResultKind(kind), id)
 
     def _drop_unneeded(self, cases: Sequence[str]) -> None:
-        """Files go once it is settled that no row needs them: a row without its files would be a loss, files
-        without a row are none."""
+        """Remove files after it is certain that no row needs them: a row without its files would be a loss,
+        files without a row are none."""
 
         def drop(connection: Connection) -> None:
             for case_id in cases:
@@ -261,6 +261,6 @@ class Library:
 
 
 def is_about_another_folder(connection: Connection, store: Store) -> bool:
-    """Whether the database holds cases whose files are not in this store."""
+    """Whether the database has cases whose files are not in this store."""
     held = connection.scalars(select(holdings.c.case_id).distinct())
     return not all(store.is_there(case_id) for case_id in held)

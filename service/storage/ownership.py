@@ -1,7 +1,7 @@
-"""Holdings: who may see which case, plan or result. What nobody holds is not there, for anybody.
+"""Ownership: which owner may see which case, plan or result. What nobody holds is visible to nobody.
 
-Cases and results are named by their content, so that two owners may hold one file: it goes when the last
-lets go of it, and a case's files stay for as long as anything made from it is held.
+Cases and results are named by their content, so two owners may hold the same file. A file is removed when its
+last owner gives it up. A case's files stay as long as anything made from it is held.
 """
 
 import time
@@ -16,12 +16,12 @@ from service.storage.job_states import OPEN
 from service.storage.kept_bytes import add, counted
 
 LOCK = "store"
-"""Held while a file of the store and its row come or go together."""
+"""Held while a file of the store and its row are added or removed together."""
 
 
 @dataclass(frozen=True)
 class Holding:
-    """One thing that an owner holds; `number` rises with time. `summary` is that of a plan, as JSON."""
+    """One item that an owner holds; `number` grows with time. `summary` is that of a plan, as JSON."""
 
     number: int
     id: str
@@ -39,8 +39,8 @@ def grant(
     summary: str | None = None,
     created_s: float | None = None,
 ) -> bool:
-    """Have `owner` hold it, as of a time in seconds since 1970, else of now, if he does not yet; returns
-    whether he did not. Where he does, it is used."""
+    """Let `owner` hold an item, as of a time in seconds since 1970, or now; returns whether that is new. If
+    the owner holds it already, this records a use."""
     is_new = not case_ids(connection, owner, kind, id, case_id=case_id)
     if is_new:
         things = {(kind, id), (CASE, case_id)}
@@ -55,16 +55,17 @@ def grant(
 
 
 def record_use(connection: Connection, owner: str, kind: str, id: str) -> None:
-    """Note that `owner` uses it now, if he holds it: by that it is known what is not used for long."""
+    """Record that `owner` uses an item now, if the owner holds it: so it is known what has not been used for
+    long."""
     connection.execute(update(holdings).where(*_is(owner, kind, id)).values(used_s=time.time()))
 
 
 LAST_USED = func.coalesce(holdings.c.used_s, holdings.c.created_s)
-"""When what is held was last used, in seconds since 1970: making it is the first use."""
+"""When an item was last used, in seconds since 1970: its creation is the first use."""
 
 
 def last_used_s(connection: Connection, owner: str, kind: str, id: str) -> float | None:
-    """When `owner` last used it; None where he does not hold it."""
+    """When `owner` last used an item; None if the owner does not hold it."""
     return connection.scalar(select(func.max(LAST_USED)).where(*_is(owner, kind, id)))
 
 
@@ -77,7 +78,8 @@ def has_results(connection: Connection, owner: str, case_id: str) -> bool:
 def case_ids(
     connection: Connection, owner: str, kind: str, id: str, case_id: str | None = None
 ) -> tuple[str, ...]:
-    """The cases that what `owner` holds was made from, or that one; empty where he does not hold it."""
+    """The cases from which an item of `owner` was made, or only that one; empty if the owner does not hold
+    it."""
     asked = select(holdings.c.case_id).where(*_is(owner, kind, id)).order_by(holdings.c.number)
     if case_id is not None:
         asked = asked.where(holdings.c.case_id == case_id)
@@ -87,7 +89,7 @@ def case_ids(
 def listed(
     connection: Connection, owner: str, kind: str, before: int | None, most: int, case_id: str | None
 ) -> Sequence[Holding]:
-    """What `owner` holds of a kind, newest first, from below the number `before`; all, or of one case."""
+    """What `owner` holds of a kind with a number below `before`, newest first; all, or of one case."""
     told = (holdings.c[field.name] for field in fields(Holding))
     asked = select(*told).where(holdings.c.owner == owner, holdings.c.kind == kind)
     if before is not None:
@@ -99,7 +101,7 @@ def listed(
 
 
 def summarise(connection: Connection, id: str, summary: str) -> None:
-    """Note the summary of a plan with all who hold it."""
+    """Record the summary of a plan for all its owners."""
     connection.execute(
         update(holdings)
         .where(holdings.c.kind == ResultKind.PLAN, holdings.c.id == id)
@@ -108,7 +110,8 @@ def summarise(connection: Connection, id: str, summary: str) -> None:
 
 
 def revoke(connection: Connection, owner: str, kind: str, id: str) -> tuple[str, ...]:
-    """Have `owner` hold it no more. Returns the cases it was made from; empty where he did not hold it."""
+    """Let `owner` no longer hold an item. Returns the cases from which it was made; empty if the owner did
+    not hold it."""
     found = case_ids(connection, owner, kind, id)
     if found:
         connection.execute(delete(holdings).where(*_is(owner, kind, id)))
@@ -118,7 +121,7 @@ def revoke(connection: Connection, owner: str, kind: str, id: str) -> tuple[str,
 
 
 def everything(connection: Connection) -> set[tuple[str, str]]:
-    """ResultKind and id of all that anybody holds, and of the cases that it was made from."""
+    """Kind and id of everything that anybody holds, and of the cases from which it was made."""
     asked = select(holdings.c.kind, holdings.c.id, holdings.c.case_id)
     rows = connection.execute(asked).all()
     return {(kind, id) for kind, id, _ in rows} | {(CASE, case_id) for _, _, case_id in rows}
@@ -130,7 +133,7 @@ def is_held(connection: Connection, kind: str, id: str) -> bool:
 
 
 def is_case_needed(connection: Connection, case_id: str) -> bool:
-    """Whether anything that is held, or an open job, needs the case's files."""
+    """Whether a held item or an open job needs the case's files."""
     works = exists().where(jobs.c.case_id == case_id, jobs.c.state.in_(OPEN))
     return bool(connection.scalar(select(works | exists().where(holdings.c.case_id == case_id))))
 

@@ -1,7 +1,7 @@
-"""Quota: how many bytes one owner may have here: cases, results, and what he is sending now.
+"""Quota: how many bytes one owner may have here: cases, results, and uploads that are arriving.
 
-Cases that results were made from count for as long as the results are held. What two owners hold counts for
-each. What is being sent is counted in each server by itself; what is kept is counted for all.
+Cases from which results were made count as long as the results are held. An item that two owners hold counts
+for each. Arriving uploads are counted in each server separately; stored bytes are counted for all servers.
 """
 
 import threading
@@ -16,12 +16,12 @@ from service.storage.kept_bytes import kept_bytes
 
 
 class Quota:
-    """The bytes that each owner has, and the most that he may."""
+    """The bytes of each owner, and their limit."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._sent: Counter[str] = Counter()
-        # Uploads are counted on the event loop, what they unpack to elsewhere.
+        # Uploads are counted on the event loop, unpacked files in other threads.
         self._counting = threading.Lock()
 
     def refuse_more(self, connection: Connection, owner: str, bytes: int) -> None:
@@ -51,5 +51,5 @@ class Quota:
         finally:
             with self._counting:
                 self._sent[owner] -= sent
-                # Who sends nothing is not remembered.
+                # Drop owners with a count of zero.
                 self._sent += Counter()

@@ -1,7 +1,7 @@
-"""Summaries: what lists tell of cases and plans beside their ids.
+"""Summaries: what lists show of cases and plans besides their ids.
 
-A plan's is kept with its row. Where it lacks, as of plans that an earlier version made, it is made from the
-plan's file, and kept. A case's is in its record.
+A plan's summary is stored in its row. If the row has none, as for plans of an earlier version, it is made
+from the plan's file, and stored. A case's summary comes from its record.
 """
 
 import logging
@@ -20,8 +20,8 @@ _log = logging.getLogger("seedpath.store")
 
 
 class Summaries:
-    """Summaries of what a service keeps. None stands for a file that another version made, or that is
-    damaged: it is listed all the same, and whoever asks for it is told why."""
+    """Summaries of what a service stores. None means a file of another version, or a damaged one: it is
+    listed all the same, and reading it says why."""
 
     def __init__(self, database: Database, store: Store) -> None:
         self._database = database
@@ -50,6 +50,6 @@ class Summaries:
         try:
             self._database.write(lambda c: summarise(c, held.id, text), LOCK, needed=False)
         except (OSError, Unavailable) as error:
-            # A list can be read where nothing can be written.
-            _log.warning("the summary of plan %s is not kept: %s", held.id, error)
+            # A list can be read even if nothing can be written.
+            _log.warning("the summary of plan %s is not stored: %s", held.id, error)
         return read_summary(text)

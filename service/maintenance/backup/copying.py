@@ -1,4 +1,4 @@
-"""BackupCopier: the files of what is kept to a pool, and what is damaged of it."""
+"""Copying: copies files of the store to a pool, and finds damaged ones."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -14,17 +14,19 @@ from service.storage.database.connection import Database
 from service.storage.ownership import LOCK
 
 ALL_IN = 30
-"""So many backups read every file again, each a share of them [U]: a month, where one is made each night."""
+"""After this many backups every file has been read again, a share of them each time [U]: a month, with one
+backup each night."""
 
 
 class BackupCopier:
-    """Files of things to a pool. `files` are those that are there, in the order in which they came.
+    """Copies files of items to a pool. `files` are those that are in the pool, in the order in which they
+    were added.
 
-    What is as it was at the backup `before` is not copied again. But files rot while nothing about them
-    changes, in the data folder and in the pool: of both a share is read again, or all where `reads_all`.
-    `sizes` are what things took when they were kept: of a plan that takes less, the map is lost.
-    Of a damaged or missing file the copy stays that the backup before has, where that is whole.
-    `mended` are the places of files whose copy in the pool was damaged, and is written anew.
+    A file that is the same as in the backup `before` is not copied again. But files decay although nothing
+    about them changes, in the data folder and in the pool: a share of both is read again, or all with
+    `reads_all`. `sizes` are the sizes of items when they were stored: the map of a plan that takes less is
+    lost. For a damaged or missing file, the copy of the backup before is kept, if that is whole. `mended` are
+    the places of files whose copy in the pool was damaged, and was written again.
     """
 
     def __init__(
@@ -48,17 +50,18 @@ class BackupCopier:
         self._damaged: list[ItemId] = []
 
     def copy(self, thing: ItemId) -> None:
-        """Copy a thing's files."""
+        """Copy an item's files."""
         if not self._is_copied(thing, partly=False):
             self._gone.append(thing)
 
     def settle(self, database: Database) -> tuple[list[ItemId], list[ItemId]]:
-        """What was removed before it was copied; and what is damaged: whose files are not what was written,
-        cannot be read, or are not there, though they are needed. Of that, what can be read is copied."""
+        """Which items were removed before they were copied; and which are damaged: their files are not what
+        was written, cannot be read, or are missing although they are needed. Of those, everything readable is
+        copied."""
         copied = len(self.files), len(self._damaged)
 
         def look_again(connection: Connection) -> list[ItemId]:
-            # A transaction whose end was not heard of runs again.
+            # A transaction whose result was lost runs again.
             del self.files[copied[0] :], self._damaged[copied[1] :]
             still = needed(connection)
             for thing in self._gone:
@@ -66,13 +69,14 @@ class BackupCopier:
                     self._is_copied(thing, partly=True)
             return [thing for thing in self._gone if (thing.kind, thing.id) not in still]
 
-        # Under the lock of rows and files nothing comes or goes; what has come again is copied under it.
+        # Under the lock of rows and files nothing is added or removed; items that were added again are copied
+        # here.
         removed = database.write(look_again, LOCK) if self._gone else []
         return removed, self._damaged
 
     def _is_copied(self, thing: ItemId, *, partly: bool) -> bool:
-        """Whether a thing's files were there. Then they are copied, those that can be read; those that were
-        there are in any case where it is to be copied `partly`."""
+        """Whether an item's files were there. If so, the readable ones are copied; with `partly`, those that
+        were there are copied in any case."""
         files, is_damaged, is_there = [], False, True
         for one in places_of(self._data_dir, thing.kind, thing.id):
             file: CopiedFile | None = None
@@ -122,8 +126,8 @@ class BackupCopier:
         return file
 
     def _is_as_it_was(self, path: Path, known: CopiedFile) -> bool:
-        """Whether a file that looks as it did is what it was, and its copy in the pool is. Both are read only
-        where that is due."""
+        """Whether a file that looks unchanged has the same content, and so has its copy in the pool. Both are
+        read only if that is due."""
         content = FileContent(known.sha256, known.bytes)
         if known.place not in self._due:
             return self._pool.has(content)
@@ -131,8 +135,8 @@ class BackupCopier:
         return self._pool.is_whole(content) and hashed(path) == content
 
     def _is_wrong(self, one: FilePlace, file: CopiedFile) -> bool:
-        """Whether what was copied is not what was written. What was found whole before, and is the same, is
-        not read again."""
+        """Whether a copied file is not what was written. A file that was found whole before, and is the same,
+        is not read again."""
         if one.is_damaged or one.sha256 not in (None, file.sha256):
             return True
         is_known = file == self._before.get(file.place) and file.place not in self._wrong_before
@@ -141,7 +145,7 @@ class BackupCopier:
         return not one.is_whole(self._pool.path(file.sha256).read_bytes())
 
     def _whole_before(self, one: FilePlace) -> CopiedFile | None:
-        """The file as the backup before has it, where that is what was written."""
+        """The file as the backup before has it, if that is what was written."""
         before = self._before.get(one.place)
         if before is None or one.sha256 not in (None, before.sha256):
             return None
@@ -158,7 +162,7 @@ class BackupCopier:
         )
 
     def _longest_unread(self, files: Sequence[CopiedFile]) -> set[str]:
-        """Places of the share of files whose copies were not read for longest."""
+        """Places of a share of the files: those whose copies were not read for longest."""
         due: set[str] = set()
         left = sum(file.bytes for file in files) / ALL_IN
         for file in sorted(files, key=lambda file: self._pool.read_s(file.sha256)):
@@ -170,6 +174,6 @@ class BackupCopier:
 
 
 def _id_in(place: str) -> str:
-    """The id of the thing that a file is of."""
+    """The id of the item to which a file belongs."""
     path = PurePosixPath(place)
     return path.parts[1] if path.parts[0] == "cases" else path.stem

@@ -1,4 +1,4 @@
-"""File places: where files of a case or a result lie in a data folder (`service.storage.file_store`)."""
+"""File places: where the files of a case or a result are in a data folder (`service.storage.file_store`)."""
 
 import os
 from collections.abc import Callable
@@ -23,13 +23,13 @@ FOLDERS = {
 ACCESS = "access"
 
 STORE = ("cases", "plans", "access", "results")
-"""The folders that hold all of it."""
+"""The folders that contain all of it."""
 
 
 @dataclass(frozen=True)
 class FilePlace:
-    """A file's place in the data folder, and how it is known whether it is what was written: by the sha256 of
-    its content, by what its text says of itself, or because it was found not to be."""
+    """A file's place in the data folder, and how to know whether it is what was written: by the sha256 of its
+    content, or by a function of its text; `is_damaged` if it was found damaged."""
 
     place: str
     sha256: str | None = None
@@ -38,7 +38,7 @@ class FilePlace:
 
 
 def places_of(data_dir: Path, kind: str, id: str) -> list[FilePlace]:
-    """The files of a case or a result, there or not. Raises OSError."""
+    """The files of a case or a result, whether they exist or not. Raises OSError."""
     if kind == CASE:
         return _of_case(data_dir, id)
     own = FilePlace(
@@ -57,12 +57,12 @@ def _of_case(data_dir: Path, id: str) -> list[FilePlace]:
     folder, at = data_dir / "cases" / id, f"cases/{id}"
     record = _record(folder / RECORD, id)
     if record is None:
-        # Whatever is there may help to mend it.
+        # Any file that is there may help to repair the case.
         names = (Path(inside) / name for inside, _, names in os.walk(folder) for name in names)
         rest = sorted(path for path in names if path != folder / RECORD)
         others = [FilePlace(f"{at}/{path.relative_to(folder).as_posix()}") for path in rest]
         return [FilePlace(f"{at}/{RECORD}", is_whole=partial(_is_record, id), is_damaged=True), *others]
-    # Not what a folder is found to hold: one that is just being removed holds less.
+    # From the record, not from the folder: a folder that is being removed contains fewer files.
     return [
         FilePlace(f"{at}/{RECORD}"),
         *(FilePlace(f"{at}/{f['place']}", f["sha256"]) for f in record["files"]),
@@ -74,7 +74,7 @@ def _is_record(id: str, text: bytes) -> bool:
 
 
 def _record(path: Path, id: str) -> dict[str, Any] | None:
-    """The record of a case; None where it is not there, is damaged, or cannot be read."""
+    """The record of a case; None if it is missing, damaged, or cannot be read."""
     try:
         with opened(path) as file:
             return read_record(file.read(), id)

@@ -1,4 +1,4 @@
-"""Folder of backups: who may write to it, which backups it holds, and what they are named."""
+"""Folder of backups: who may write to it, which backups it contains, and their names."""
 
 import contextlib
 import fcntl
@@ -18,18 +18,18 @@ Files lie under files/ by their sha256, once for all backups: copy or remove the
 """
 
 _ASIDE = ".making-"
-"""What a folder's name begins with until it is a backup, and again once it is to go."""
+"""Beginning of a folder's name until the backup is complete, and again when it is removed."""
 
 _STAMP, _LENGTH = "%Y%m%dT%H%M%S-%f", len("20260301T093000-000")
 
 _TICK_S = 0.001
-"""By how much names differ at least: their last digit."""
+"""Smallest difference between two names: their last digit."""
 
 
 @contextlib.contextmanager
 def locked_folder(data_dir: Path, target: Path) -> Iterator[tuple[FilePool, Path]]:
-    """Have a folder of backups to oneself: its pool, and the folder of its backups. What was left by half is
-    gone. Raises BackupError for a folder that is none, or that another uses."""
+    """Lock a folder of backups for this process: yields its pool, and the folder of its backups. Incomplete
+    backups are removed. Raises BackupError for another folder, or one that another process uses."""
     _refuse_bad_target(data_dir, target)
     make_folder(target)
     if not (target / MARK).exists():
@@ -45,13 +45,13 @@ def locked_folder(data_dir: Path, target: Path) -> Iterator[tuple[FilePool, Path
                 f"{target}", "another backup is being written there", "Wait for its end."
             ) from None
         for left in backups.glob(f"{_ASIDE}*"):
-            # What cannot be removed is told by the log, and keeps no backup from being made.
+            # A folder that cannot be removed is logged, and prevents no backup.
             remove(left)
         yield FilePool(files), backups
 
 
 def make_folder(folder: Path) -> None:
-    """Have a folder be there, for its owner alone, and the disk keep its name. Raises OSError."""
+    """Create a folder if needed, readable by its owner alone, and flush its name. Raises OSError."""
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -59,13 +59,14 @@ def make_folder(folder: Path) -> None:
 
 
 def new_backup_folder(backups: Path) -> Path:
-    """An empty folder for what is to become a backup."""
+    """An empty folder for a new backup."""
     return Path(tempfile.mkdtemp(dir=backups, prefix=_ASIDE))
 
 
 def finish(making: Path, at_s: float) -> Path:
-    """Give a backup its name, which makes it be one: that of a time in seconds since 1970, else a later one
-    after all names that are there. A clock may have been ahead once, and the newest is known by its name."""
+    """Rename a folder, which makes it a backup. The name is a time in seconds since 1970, or a later one that
+    sorts after all existing names. A clock may have been ahead once, and the newest backup is known by its
+    name."""
     there = [time_s for time_s in map(_time_s, made_backups(making.parents[1])) if time_s is not None]
     name = _name(max([at_s, *(time_s + _TICK_S for time_s in there)]))
     made = making.rename(making.with_name(name))
@@ -74,17 +75,17 @@ def finish(making: Path, at_s: float) -> Path:
 
 
 def is_ahead(made: Path, at_s: float) -> bool:
-    """Whether a backup that was made at that time had to be named after a later one."""
+    """Whether a backup made at that time had to be named after a later time."""
     return made.name != _name(at_s)
 
 
 def made_backups(target: Path) -> list[Path]:
-    """The backups in a folder of them, oldest first."""
+    """The backups in a folder, oldest first."""
     return sorted(path for path in (target / "backups").glob("[0-9]*Z*") if (path / MANIFEST).is_file())
 
 
 def latest(target: Path) -> Manifest | None:
-    """Of the last one that can be read: what it holds need not be copied again."""
+    """The newest manifest that can be read: its files need not be copied again."""
     for folder in reversed(made_backups(target)):
         with contextlib.suppress(BackupError, OSError):
             return read_manifest(folder)
@@ -92,9 +93,10 @@ def latest(target: Path) -> Manifest | None:
 
 
 def remove_oldest(made: Path, keep: int, pool: FilePool) -> list[BackupError]:
-    """Remove all but the newest `keep` backups, `made` among them, and the files that only they needed.
+    """Remove all but the newest `keep` backups, `made` among them, and the files that only the removed ones
+    needed.
 
-    Where one of the newest cannot be read, its files are not known: nothing is removed, and it is told.
+    If one of the newest cannot be read, its files are not known: nothing is removed, and that is reported.
     """
     others = [folder for folder in made_backups(made.parents[1]) if folder != made]
     split = max(0, len(others) - (keep - 1))
@@ -116,7 +118,8 @@ def remove_oldest(made: Path, keep: int, pool: FilePool) -> list[BackupError]:
         return unread
     try:
         for folder in others[:split]:
-            # In one step it is no backup, and is cleared away by the next one if this is ended here.
+            # The rename makes it no backup in one step; if this process ends here, the next backup removes
+            # it.
             remove(folder.rename(folder.with_name(f"{_ASIDE}{folder.name}")))
         pool.remove_others(needed)
     except OSError as error:
@@ -131,7 +134,7 @@ def _name(at_s: float) -> str:
 
 
 def _time_s(made: Path) -> float | None:
-    """When a backup was made, by its name; None where whoever keeps it gave it another."""
+    """The time in a backup's name; None if somebody renamed it."""
     stamp = re.match(r"\d{8}T\d{6}-\d{3}(?=Z)", made.name)
     if stamp is None:
         return None

@@ -1,4 +1,4 @@
-"""Make: one backup, beside a server that goes on."""
+"""Make: makes one backup while a server runs."""
 
 import contextlib
 import time
@@ -27,11 +27,11 @@ from service.storage.kept_bytes import known_sizes
 
 @dataclass(frozen=True)
 class BackupResult:
-    """A backup that was made: its folder, what it holds, and what had to be copied for it.
+    """A finished backup: its folder, its content, and what was copied for it.
 
-    `mended` are the places of files whose copies in the folder of backups were damaged, and are written anew.
-    `is_ahead`: it is named after a later time, since an earlier backup is. `unread` tells of others that
-    should stay and cannot be read, for which no older one was removed.
+    `mended` are the places of files whose copies in the folder of backups were damaged, and were written
+    again. `is_ahead`: it is named after a later time, because an earlier backup is. `unread` tells of backups
+    that should stay but cannot be read, so that no older one was removed.
     """
 
     folder: Path
@@ -44,7 +44,7 @@ class BackupResult:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nobody has to look after anything."""
+        """Whether nothing needs attention."""
         return not (self.manifest.damaged or self.mended or self.unread)
 
 
@@ -61,7 +61,7 @@ def back_up(
     with locked_folder(data_dir, target) as (pool, backups):
         making = new_backup_folder(backups)
         started_s = time.time()
-        # SQLite would make it for others to read as well.
+        # SQLite would create a file that others can read.
         (making / RECORDS).touch(mode=0o600)
         copy_records(database, making / RECORDS)
         with contextlib.closing(Database(f"sqlite:///{making / RECORDS}", 0.0)) as rows:

@@ -1,4 +1,4 @@
-"""Manifest: what a backup holds, as strict models, under a hash of its own."""
+"""Manifest: what a backup contains, as strict models, with a hash of its own."""
 
 import hashlib
 from pathlib import Path
@@ -23,8 +23,8 @@ class BackupError(AnatomyError):
 
 
 class CopiedFile(Strict):
-    """A file of the store: its place in the data folder, its content, and by what it is known to be as it was
-    when it was copied."""
+    """A file of the store: its place in the data folder, its content, and how to see that it has not changed
+    since it was copied."""
 
     place: str
     sha256: Sha256
@@ -34,16 +34,16 @@ class CopiedFile(Strict):
 
 
 class ItemId(Strict):
-    """A case or a result: `kind` is "cases", or a made.ResultKind."""
+    """A case or a result: `kind` is "cases", or a ResultKind."""
 
     kind: str
     id: Sha256
 
 
 class Manifest(Strict):
-    """A backup. `removed_meanwhile` went while it was made: neither its rows nor its files are in it.
-    `damaged` was not whole in the store when it was copied: its rows are in it as they were, and of its files
-    what was there. Times are RFC 3339, UTC."""
+    """A backup. `removed_meanwhile` were removed while it was made: neither their rows nor their files are in
+    it. `damaged` were not whole in the store when they were copied: their rows are in it unchanged, and those
+    of their files that were there. Times are RFC 3339, UTC."""
 
     schema_name: Literal["seedpath.backup/1"]
     software: str
@@ -57,14 +57,14 @@ class Manifest(Strict):
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write it beside the records that it is about, and the hashes of both. Raises OSError."""
+    """Write it next to the records that it describes, with the hashes of both. Raises OSError."""
     text = manifest.model_dump_json(indent=1).encode()
     write_atomically(folder / MANIFEST, text, mode=0o600)
     write_atomically(folder / SUMS, _sums(text, manifest), mode=0o600)
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a backup, held against its hash, and its records against theirs.
+    """The manifest of a backup, checked against its hash, and its records against theirs.
 
     Raises BackupError, which names the file, and OSError.
     """
@@ -96,7 +96,7 @@ def _sum(text: bytes, name: str) -> bytes:
 
 
 def damaged(file: Path) -> BackupError:
-    """Of a file of a backup that is not what was written."""
+    """The error for a file of a backup that is not what was written."""
     return BackupError(
         f"{file}",
         "it is damaged: its sha256 is another than when it was written",

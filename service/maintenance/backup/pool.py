@@ -1,4 +1,4 @@
-"""FilePool: files by the sha256 of their content, each written once, and whole or not there."""
+"""Pool: files by the sha256 of their content, each written once, and complete or not there at all."""
 
 import contextlib
 import hashlib
@@ -20,14 +20,14 @@ _ASIDE = ".aside-"
 
 @dataclass(frozen=True)
 class FileContent:
-    """What a file holds."""
+    """What a file contains."""
 
     sha256: str
     bytes: int
 
 
 class Unreadable(Exception):
-    """A file is there and cannot be read, whenever it is tried: `reason` is what the system says."""
+    """A file exists and can never be read: `reason` is the system's message."""
 
     def __init__(self, path: Path, reason: str) -> None:
         self.reason = reason
@@ -35,14 +35,14 @@ class Unreadable(Exception):
 
 
 class FilePool:
-    """Files under one folder. Every method raises OSError as the file system says it."""
+    """Files under one folder. Every method raises OSError as the file system does."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.copied_files = self.copied_bytes = 0
 
     def path(self, sha256: str) -> Path:
-        """Where the content with that hash lies, if it is there."""
+        """Where the content with that hash is, if it is there."""
         return self._folder / sha256[:2] / sha256
 
     def has(self, content: FileContent) -> bool:
@@ -53,7 +53,7 @@ class FilePool:
             return False
 
     def is_whole(self, content: FileContent) -> bool:
-        """Whether it is there, and what was written. That it was read is noted by its file's mtime."""
+        """Whether it is there, and is what was written. The mtime of its file records that it was read."""
         path = self.path(content.sha256)
         try:
             found = hashed(path)
@@ -63,7 +63,7 @@ class FilePool:
         return found == content
 
     def read_s(self, sha256: str) -> float:
-        """When that content was written, or last read, in seconds since 1970; 0 where it is not there, or a
+        """When that content was written, or last read, in seconds since 1970; 0 if it is not there, or a
         clock was ahead."""
         try:
             read_s = self.path(sha256).stat().st_mtime
@@ -72,7 +72,8 @@ class FilePool:
         return read_s if read_s <= time.time() else 0.0
 
     def add(self, source: Path) -> FileContent:
-        """Copy a file's content, and tell what it is. A copy that is there is replaced: it may be damaged.
+        """Copy a file's content, and return what it is. An existing copy is replaced, because it may be
+        damaged.
 
         Raises FileNotFoundError, and Unreadable.
         """
@@ -95,7 +96,7 @@ class FilePool:
         return content
 
     def remove_others(self, needed: Collection[str]) -> int:
-        """Remove what has none of these hashes, and what was left by half; returns how many files."""
+        """Remove files with none of these hashes, and incomplete files; returns how many."""
         removed = 0
         for path in list(self._folder.glob("??/*")) + list(self._folder.glob(f"{_ASIDE}*")):
             if path.name not in needed:
@@ -106,7 +107,7 @@ class FilePool:
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Raises Unreadable for what an operating system says of that file alone."""
+    """Raises Unreadable for errors of that one file."""
     try:
         yield
     except OSError as error:
@@ -116,7 +117,7 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def hashed(source: Path, copy: BinaryIO | None = None) -> FileContent:
-    """What a file holds, written to `copy` as well. Raises Unreadable, and OSError."""
+    """What a file contains; it is also written to `copy`. Raises Unreadable, and OSError."""
     digest, count = hashlib.sha256(), 0
     with reading(source):
         file = opened(source)
@@ -130,6 +131,6 @@ def hashed(source: Path, copy: BinaryIO | None = None) -> FileContent:
 
 
 def _next(file: BinaryIO, source: Path) -> bytes:
-    # What is said when the copy is written is not of the source.
+    # Errors of writing the copy are not errors of the source.
     with reading(source):
         return file.read(MIB)

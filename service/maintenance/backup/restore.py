@@ -1,4 +1,4 @@
-"""Restore: bring one backup back, in an empty data folder and an empty database."""
+"""Restore: restores one backup into an empty data folder and an empty database."""
 
 import contextlib
 import fcntl
@@ -27,11 +27,11 @@ MEND = (
 )
 
 _ASIDE = ".restoring"
-"""In the data folder: what was not brought back whole. It may go at any time."""
+"""In the data folder: an incomplete restore. It may be removed at any time."""
 
 
 def chosen(source: Path, name: str | None = None) -> Path:
-    """The backup of that name in a folder of them, else the newest. Raises BackupError."""
+    """The backup of that name in a folder, or the newest. Raises BackupError."""
     made = made_backups(source)
     if not (source / MARK).is_file() or not made:
         raise BackupError(
@@ -45,7 +45,7 @@ def chosen(source: Path, name: str | None = None) -> Path:
 
 
 def verified(source: Path, backup: Path) -> tuple[Manifest, list[BackupError]]:
-    """What a backup holds, and each of its files that is damaged or missing, by its hash.
+    """What a backup contains, and each of its files that is damaged or missing, by its hash.
 
     Raises BackupError for a damaged manifest or damaged rows, and OSError.
     """
@@ -63,13 +63,13 @@ def restore(
     *,
     partly: bool = False,
 ) -> tuple[Manifest, list[BackupError]]:
-    """Bring a backup back. `own` are files of whoever runs the service that may be in the data folder
-    already, such as that of its keys. Returns what it holds, and what of its files is damaged or missing:
-    that is left out, where it is to be brought back `partly`.
+    """Restore a backup. `own` are files of the operator that may be in the data folder already, such as the
+    keys. Returns its content, and which of its files are damaged or missing; with `partly` these are left
+    out.
 
-    Raises BackupError where the folder or the database is used or not empty, where a newer version made the
-    backup, and else for a file of it that is damaged or missing: then nothing is brought back. Raises
-    OSError, and database.connection.Unavailable.
+    Raises BackupError if the folder or the database is in use or not empty, if a newer version made the
+    backup, and otherwise for a damaged or missing file: then nothing is restored. Raises OSError, and
+    database.connection.Unavailable.
     """
     manifest = read_manifest(backup)
     _refuse_used(data_dir, own)
@@ -102,7 +102,7 @@ def restore(
                 if (aside / name).is_dir():
                     placed.append((aside / name).rename(data_dir / name))
             flush(data_dir)
-            # The rows come last: files without rows do no harm, rows without files would.
+            # Rows last: files without rows do no harm, rows without files would.
             if sqlite is None:
                 load_records(records, database)
             else:
@@ -143,7 +143,7 @@ def _refuse_used(data_dir: Path, own: Collection[Path]) -> None:
 
 
 def _bring_up_to_date(records: Path, backup: Path, manifest: Manifest) -> None:
-    """Have the rows be of this software's version. Raises BackupError for those of a newer one."""
+    """Migrate the rows to this software's version. Raises BackupError for those of a newer one."""
     try:
         with contextlib.closing(Database(f"sqlite:///{records}", 0.0)) as database:
             migrate(database)
@@ -163,8 +163,8 @@ def _sqlite_file(url: str) -> Path | None:
 
 
 def _refuse_beside(sqlite: Path) -> None:
-    """Raises BackupError where a database is, or what SQLite keeps beside one: it would write the changes of
-    the old one into the restored one."""
+    """Raises BackupError if a database exists, or a file that SQLite keeps next to one: SQLite would write
+    the changes of the old one into the restored one."""
     for end in ("", "-wal", "-shm", "-journal"):
         file = sqlite.with_name(f"{sqlite.name}{end}")
         if file.exists():
@@ -177,7 +177,7 @@ def _refuse_beside(sqlite: Path) -> None:
 
 
 def _place_records(records: Path, sqlite: Path) -> None:
-    """Have the database be there as a whole or not at all, on whichever disk."""
+    """Put the database in place completely or not at all, on whichever disk."""
     make_folder(sqlite.parent)
     aside = sqlite.with_name(f"{sqlite.name}{_ASIDE}")
     try:
@@ -190,7 +190,7 @@ def _place_records(records: Path, sqlite: Path) -> None:
 
 
 def _placed(pool: FilePool, file: CopiedFile, folder: Path) -> BackupError | None:
-    """Write a file to its place, dated as it was; where it is damaged or missing, tell."""
+    """Write a file to its place, with its date; return an error if it is damaged or missing."""
     place = PurePosixPath(file.place)
     if place.is_absolute() or ".." in place.parts or place.parts[0] not in STORE:
         raise BackupError(file.place, "it is no place in a data folder", "Take another backup.")
@@ -207,7 +207,7 @@ def _placed(pool: FilePool, file: CopiedFile, folder: Path) -> BackupError | Non
 
 
 def _copied(pool: FilePool, file: CopiedFile, copy: BinaryIO | None = None) -> BackupError | None:
-    """Copy a file of a backup; where it is damaged or missing, tell."""
+    """Copy a file of a backup; return an error if it is damaged or missing."""
     path = pool.path(file.sha256)
     try:
         if hashed(path, copy).sha256 == file.sha256:

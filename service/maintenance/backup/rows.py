@@ -1,4 +1,4 @@
-"""Records of a backup: all rows as of one moment, in an SQLite file, whichever database they came from."""
+"""Rows of a backup: all rows at one moment, in an SQLite file, whichever database they came from."""
 
 import contextlib
 import sqlite3
@@ -24,7 +24,7 @@ REBUILD = "`seedpath store rebuild` makes a damaged database anew from the files
 
 
 def copy_records(database: Database, file: Path) -> None:
-    """Write all rows, as of one moment, to a new SQLite file. Others read and write meanwhile.
+    """Write all rows, as of one moment, to a new SQLite file, while others read and write.
 
     Raises BackupError for a database of another version, or a damaged one; OSError, and
     database.connection.Unavailable.
@@ -42,13 +42,14 @@ def copy_records(database: Database, file: Path) -> None:
         with contextlib.closing(Database(f"sqlite:///{file}", 0.0)) as copy:
             migrate(copy)
             with database.engine.connect().execution_options(isolation_level="REPEATABLE READ") as source:
-                # A disk that the copy goes to may be slower than a server waits for its clients.
+                # The disk of the copy may be slower than the server waits for its clients.
                 source.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
                 _copy_rows(source, copy)
 
 
 def settle(file: Path) -> None:
-    """Have one file hold all of a database that nobody has open: it is to be copied and hashed."""
+    """Put everything of a database that nobody has open into one file, which can then be copied and
+    hashed."""
     with contextlib.closing(sqlite3.connect(file)) as copy:
         copy.execute("PRAGMA journal_mode = DELETE")
         (found,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
@@ -57,7 +58,7 @@ def settle(file: Path) -> None:
 
 
 def load_records(file: Path, database: Database) -> None:
-    """Have an empty database hold the rows of such a file. Raises BackupError where it has rows already."""
+    """Load the rows of such a file into an empty database. Raises BackupError if it has rows already."""
     migrate(database)
     with contextlib.closing(Database(f"sqlite:///{file}", 0.0)) as source:
         migrate(source)
@@ -81,7 +82,7 @@ def refuse_rows(database: Database) -> None:
 
 
 def needed(connection: Connection) -> set[tuple[str, str]]:
-    """ResultKind and id of all whose files the rows need: what is held, and what open jobs work on."""
+    """Kind and id of all items whose files the rows need: held items, and those that open jobs use."""
     working = connection.execute(select(jobs.c.case_id, jobs.c.plan_id).where(jobs.c.state.in_(OPEN))).all()
     cases = {(CASE, case_id) for case_id, _ in working}
     plans = {(str(ResultKind.PLAN), plan_id) for _, plan_id in working if plan_id is not None}
@@ -89,7 +90,7 @@ def needed(connection: Connection) -> set[tuple[str, str]]:
 
 
 def drop_rows(connection: Connection, things: Iterable[ItemId]) -> None:
-    """Remove the rows that need these: they were let go, and the jobs on them have ended."""
+    """Remove the rows that need these items: they were given up, and the jobs on them have ended."""
     for thing in things:
         is_open = jobs.c.state.in_(OPEN)
         if thing.kind == CASE:
@@ -107,7 +108,7 @@ def _copy_sqlite(database: Database, file: Path) -> None:
         with contextlib.closing(sqlite3.connect(file)) as copy, database.engine.connect() as connection:
             driver = connection.connection.driver_connection
             assert isinstance(driver, sqlite3.Connection)
-            # In one step: what is written meanwhile begins it anew otherwise.
+            # In one step: otherwise a write in between would restart it.
             driver.backup(copy)
     except sqlite3.DatabaseError as error:
         raise BackupError(URL, f"the database cannot be copied ({error})", REBUILD) from None
@@ -115,7 +116,7 @@ def _copy_sqlite(database: Database, file: Path) -> None:
 
 
 def _copy_rows(source: Connection, target: Database) -> None:
-    """All rows of all tables, those first that others refer to; all of them or none."""
+    """Copy all rows of all tables, in the order of their references; all of them or none."""
 
     def change(connection: Connection) -> None:
         for table in metadata.sorted_tables:
@@ -128,7 +129,7 @@ def _copy_rows(source: Connection, target: Database) -> None:
 
 
 def _count_on(connection: Connection) -> None:
-    """Have PostgreSQL number what comes after what was loaded."""
+    """Let PostgreSQL number new rows after the loaded ones."""
     for table in (holdings, jobs):
         last = select(func.coalesce(func.max(table.c.number), 0) + 1).scalar_subquery()
         counter = func.pg_get_serial_sequence(table.name, "number")

@@ -1,11 +1,11 @@
-"""Retention: what goes after a time, or beyond a size, where settings say so. Without them nothing ever goes.
+"""Retention: removes what is too old, or beyond a total size, where settings say so. By default nothing is
+removed.
 
-policy      what the settings ask for
-due         what is to go by it, as a function of rows, sizes and the time
+policy      what the settings say
+due         what must be removed, as a function of rows, sizes and the time
 grace       a day's delay after a change of the settings, or of the clock
-rounds      removal, a bounded number at once, by one server of a data folder
-command     `seedpath store prune`
+rounds      removal, a limited number at once, by one server of a data folder
 
-Age counts from the last use that the records tell: when a thing was made, or ordered again, or last worked
-on. Reading is no use. What an open job needs never goes, nor a case from which its owner holds a result.
+Age counts from the last recorded use: when an item was created, requested again, or last used by a job.
+Reading is no use. What an open job needs is never removed, nor a case from which its owner holds a result.
 """

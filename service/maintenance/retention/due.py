@@ -1,7 +1,7 @@
-"""Due: what is to go, from rows and sizes alone. Results go first: what is made from a case keeps it.
+"""Due: what must be removed, from rows and sizes alone. Results first, because a result keeps its case.
 
-By age, an owner lets go of what he has not used for so long. By size, files go, those first that nobody has
-used for longest, for all who hold them.
+By age, an owner gives up what that owner has not used for long. By size, files are removed for all their
+owners, first those that nobody has used for longest.
 """
 
 from collections import defaultdict
@@ -14,7 +14,7 @@ from service.schemas.result_kinds import CASE
 
 @dataclass(frozen=True)
 class HoldingRow:
-    """A row of what an owner holds; `used_s` is the last use of it, in seconds since 1970."""
+    """A row of what an owner holds; `used_s` is its last use, in seconds since 1970."""
 
     owner: str
     kind: str
@@ -25,7 +25,7 @@ class HoldingRow:
 
 @dataclass(frozen=True)
 class Due:
-    """Something that an owner is to let go of, the last use of it, and the setting that says so."""
+    """An item that an owner must give up, its last use, and the setting that requires it."""
 
     owner: str
     kind: str
@@ -42,7 +42,7 @@ Size = Callable[[str, str], int]
 
 
 def due(held: Sequence[HoldingRow], working: Set[Key], size: Size, policy: Policy, now_s: float) -> list[Due]:
-    """What is to go, in order: results, then cases. Nothing that open jobs are `working` on."""
+    """What must be removed, in order: results, then cases. Nothing that open jobs are `working` on."""
     results = _Group([row for row in held if row.kind != CASE], working)
     going = results.by_age("keep_plans_days", before_s(now_s, policy.keep_plans_days))
     going += results.by_size("max_bytes_of_plans", policy.max_bytes_of_plans, size)
@@ -55,7 +55,7 @@ def due(held: Sequence[HoldingRow], working: Set[Key], size: Size, policy: Polic
 
 
 class _Group:
-    """Rows of results, or of cases with all `others` that are held; and when each was used last."""
+    """Rows of results, or of cases with all `others` that are held; and the last use of each."""
 
     def __init__(
         self, rows: Iterable[HoldingRow], working: Set[Key], others: Sequence[HoldingRow] = ()
@@ -64,20 +64,20 @@ class _Group:
         for row in rows:
             key = row.owner, row.kind, row.id
             self._last_s[key] = max(row.used_s, self._last_s.get(key, row.used_s))
-        # Results of a case are others that its owner holds; they keep it, as open jobs on it do.
+        # Results made from a case keep it, as open jobs on it do.
         self._needed = working | {(o.owner, CASE, o.case_id) for o in others if o.kind != CASE}
-        # Files that stay though no row of this group asks for them.
+        # Files that stay although no row of this group needs them.
         self._used = {(CASE, other.case_id) for other in others if other.kind != CASE}
 
     def by_age(self, setting: str, before_s: float | None) -> list[Due]:
-        """What was last used before, the oldest first. It is no longer of the group."""
+        """Takes out what was last used before that time, the oldest first."""
         if before_s is None:
             return []
         old = [key for key, last_s in self._last_s.items() if last_s < before_s and key not in self._needed]
         return [self._take_out(key, setting) for key in sorted(old, key=self._order)]
 
     def by_size(self, setting: str, most_bytes: int | None, size: Size) -> list[Due]:
-        """What takes the rest below the bound, as far as nothing needs it. It is no longer of the group."""
+        """Takes out items until the rest is within the limit, as far as nothing needs them."""
         if most_bytes is None:
             return []
         holders: dict[tuple[str, str], list[Key]] = defaultdict(list)

@@ -1,9 +1,9 @@
-"""GracePeriod: nothing goes for a day after the settings were changed, or after the clock may have been.
+"""Grace period: nothing is removed for a day after the settings were changed, or the clock may have been.
 
-A digit too few in a setting, or a clock that is years ahead, would empty the store at once. So the policy
-and the last round are noted in the data folder. Where the policy is another, or the last round was more than
-a day ago, as it is after a jump of the clock, whoever runs the service has a day to see what would go: the
-log tells, and `seedpath store prune --dry-run`.
+A missing digit in a setting, or a clock that is years ahead, would empty the store at once. So the policy and
+the last round are recorded in the data folder. If the policy has changed, or the last round was more than a
+day ago, as it is after a jump of the clock, the operator has a day to see what would be removed: in the log,
+and with `seedpath store prune --dry-run`.
 """
 
 import json
@@ -19,18 +19,19 @@ from service.logs.rotation import DAY_S
 from service.maintenance.retention.policy import Policy
 
 GRACE_S = DAY_S
-"""How long nothing goes, and the longest time between rounds that raises no doubt [U]."""
+"""How long nothing is removed, and the longest time between rounds that raises no doubt [U]."""
 
 
 class GracePeriod:
-    """The note in a data folder. Raises OSError where it cannot be written, though the disk is not full."""
+    """The note in a data folder. Raises OSError if it cannot be written although the disk is not full."""
 
     def __init__(self, data_dir: Path, policy: Policy, clock_s: Callable[[], float] = time.time) -> None:
         self._file, self._policy, self._clock_s = data_dir / "retention.json", asdict(policy), clock_s
         self._unwritten: dict[str, Any] | None = None
 
     def left_s(self) -> float:
-        """Note a round that begins, and tell for how long nothing goes; 0 where it may."""
+        """Record that a round begins; returns for how long nothing may be removed, 0 if removal is
+        allowed."""
         now_s, noted = self._clock_s(), self._noted()
         is_steady = noted is not None and 0.0 <= now_s - noted["last_s"] <= GRACE_S
         since_s = noted["since_s"] if noted is not None and is_steady else now_s
@@ -38,7 +39,7 @@ class GracePeriod:
         try:
             write_atomically(self._file, json.dumps(note, indent=1).encode(), mode=0o600)
         except OSError as error:
-            # What goes makes room. A server that starts without the note doubts more, not less.
+            # Removal frees space. A server that starts without the note waits longer, not shorter.
             if error.errno not in FULL:
                 raise
             self._unwritten = note
@@ -47,7 +48,7 @@ class GracePeriod:
         return float(max(0.0, since_s + GRACE_S - now_s))
 
     def _noted(self) -> dict[str, Any] | None:
-        """What was noted last of this policy; None where nothing was, or it cannot be read."""
+        """The last note of this policy; None if there is none, or it cannot be read."""
         if self._unwritten is not None:
             return self._unwritten
         try:

@@ -1,4 +1,4 @@
-"""Policy: how long, and how much of it, things are kept; None is for ever, and without a bound."""
+"""Policy: how long, and up to which total size, things are kept; None means no limit."""
 
 from dataclasses import asdict, dataclass
 
@@ -8,7 +8,7 @@ from service.settings import Settings
 
 @dataclass(frozen=True)
 class Policy:
-    """What the settings of these names say; ages in days."""
+    """The values of the settings of these names; ages in days."""
 
     keep_cases_days: float | None = None
     keep_plans_days: float | None = None
@@ -20,7 +20,7 @@ class Policy:
 
     @property
     def is_empty(self) -> bool:
-        """Whether it asks for nothing."""
+        """Whether nothing is limited."""
         return not any(value is not None for value in asdict(self).values())
 
 
@@ -30,5 +30,5 @@ def policy_of(settings: Settings) -> Policy:
 
 
 def before_s(now_s: float, days: float | None) -> float | None:
-    """What was used before that time, in seconds since 1970, is older than so many days; None for nothing."""
+    """The time in seconds since 1970 before which an item is older than so many days; None for no limit."""
     return None if days is None else now_s - days * DAY_S

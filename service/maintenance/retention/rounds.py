@@ -1,4 +1,4 @@
-"""RetentionRounds: what is due goes, a bounded number at once, by one server of a data folder at a time."""
+"""Rounds: removes what is due, a limited number at once, by one server of a data folder at a time."""
 
 import contextlib
 import fcntl
@@ -28,16 +28,16 @@ from service.storage.library import Library
 from service.storage.ownership import LAST_USED, has_results, last_used_s
 
 EVERY_S = 3600.0
-"""Between two rounds [U]."""
+"""Time between two rounds [U]."""
 
 PAUSE_S = 10.0
-"""Between two rounds where more is due [U]."""
+"""Time between two rounds if more is due [U]."""
 
 MOST_AT_ONCE = 100
-"""Things that go in one round: each is a transaction for which orders wait [U]."""
+"""Items removed in one round: each is a transaction for which requests wait [U]."""
 
 JOB, LOG = "jobs", "audit"
-"""Kinds of what goes, beside cases and results."""
+"""Kinds of removed items besides cases and results."""
 
 _log = logging.getLogger("seedpath.retention")
 
@@ -47,7 +47,7 @@ class StillUsed(Exception):
 
 
 class Retention:
-    """What a policy asks for, of one data folder and its records. `clock_s` tells seconds since 1970."""
+    """Applies a policy to one data folder and its records. `clock_s` gives seconds since 1970."""
 
     def __init__(
         self,
@@ -62,7 +62,8 @@ class Retention:
         self._audit, self._policy, self._clock_s = audit, policy, clock_s
 
     def due(self) -> list[Due]:
-        """All that is to go now, in order. Raises OSError and database.connection.Unavailable."""
+        """Everything that must be removed now, in order. Raises OSError and
+        database.connection.Unavailable."""
         held, working, bytes = self._database.read(_rows)
 
         def size(kind: str, id: str) -> int:
@@ -125,8 +126,7 @@ class Retention:
 
 
 class RetentionRounds:
-    """RetentionRounds of one server: at its start, and again and again. Where the policy is empty there are
-    none."""
+    """The rounds of one server: at its start, and at regular times. None if the policy is empty."""
 
     def __init__(self, retention: Retention, policy: Policy, data_dir: Path) -> None:
         self._retention, self._policy, self._data_dir = retention, policy, data_dir
@@ -135,12 +135,12 @@ class RetentionRounds:
         self._next_s = 0.0
 
     def start(self) -> None:
-        """Begin; returns at once."""
+        """Start; returns at once."""
         if not self._policy.is_empty:
             self._periodic_thread.start()
 
     def close(self) -> None:
-        """End after what is being removed, if that does not take long."""
+        """Stop after the removal in progress, if that does not take long."""
         self._periodic_thread.close()
 
     def look(self) -> bool:
@@ -167,7 +167,7 @@ class RetentionRounds:
     def _look_in_time(self) -> None:
         if time.monotonic() < self._next_s:
             return
-        # Before the look: what fails in it is tried again in its time.
+        # Set before the round: a round that fails is repeated at the next regular time.
         self._next_s = time.monotonic() + EVERY_S
         try:
             if self.look():
@@ -200,7 +200,7 @@ def _note_unused(connection: Connection, one: Due) -> None:
 
 def _note(one: Due) -> None:
     """The audit log's line of something that goes. Raises OSError where the disk does not have it."""
-    # Lines that wait already: a removal that is refused needs none.
+    # First the waiting lines: a removal that is refused then needs no line.
     settle()
     fields = {"owner": one.owner or None, "setting": one.setting, "last_used": rfc3339(one.last_used_s)}
     AUDIT.info("RETENTION %s/%s", one.kind, one.id, extra={"fields": fields})
@@ -209,7 +209,7 @@ def _note(one: Due) -> None:
 
 @contextlib.contextmanager
 def _alone(data_dir: Path) -> Iterator[bool]:
-    """Whether no other server is at it; none is while the context lasts."""
+    """Whether no other server makes a round; none does while the context lasts."""
     with (data_dir / "retention.lock").open("ab") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

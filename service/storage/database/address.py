@@ -1,4 +1,5 @@
-"""Address: what a database's URL must be. Refusals never repeat it: it holds a password."""
+"""Address: what a database's URL must be. Error messages never repeat the URL, because it contains a
+password."""
 
 from pathlib import Path
 

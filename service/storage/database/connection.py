@@ -1,7 +1,7 @@
-"""Connection: transactions that are tried again while the database is away, and locks by name.
+"""Connection: transactions that are repeated while the database is unreachable, and locks by name.
 
-What runs in a transaction is handed over as a function, so that it can run again from its beginning. It must
-do nothing outside the database that may not happen twice.
+A transaction is passed as a function, so that it can run again from its beginning. Outside the database, the
+function must do nothing that may not happen twice.
 """
 
 import contextlib
@@ -36,7 +36,8 @@ POSTGRES = {
     "tcp_user_timeout": 10_000,
     "options": "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=30s",
 }
-"""A server, or another that holds a lock, that is gone without a word is noticed within these [U]."""
+"""With these settings, a server that disappeared, or another client that holds a lock, is noticed in time
+[U]."""
 
 PAUSE_S = 0.2
 """Between two attempts [U]."""
@@ -45,8 +46,8 @@ PAUSE_S = 0.2
 class Database:
     """The records' database, as one process sees it.
 
-    `make_room` gives up room that is kept back on the database's disk for records, and says whether there was
-    some. Raises AnatomyError for a URL that names no database.
+    `make_room` frees reserved disk space for records, and returns whether there was some. Raises AnatomyError
+    for a URL that names no database.
     """
 
     def __init__(self, url: str, patience_s: float, make_room: Callable[[], bool] = lambda: False) -> None:
@@ -60,7 +61,7 @@ class Database:
         return self.engine.dialect.name == "sqlite"
 
     def read(self, ask: Callable[[Connection], T]) -> T:
-        """What `ask` finds. Raises Unavailable."""
+        """What `ask` returns. Raises Unavailable."""
         return self._patiently(lambda: self._in_transaction(ask, writes=False, lock=None), True)
 
     def write(self, change: Callable[[Connection], T], lock: str | None = None, *, needed: bool = True) -> T:
@@ -85,8 +86,8 @@ class Database:
 
     @contextlib.contextmanager
     def _own_turn(self) -> Iterator[None]:
-        """One writer of this process at a time. SQLite has who waits look again after ever longer pauses, and
-        in a crowd some wait for seconds."""
+        """One writer of this process at a time. SQLite lets waiting writers try again after longer and longer
+        pauses, so that with many writers some wait for seconds."""
         if not self._turn.acquire(timeout=BUSY_S):
             raise Unavailable(_SAID[sqlite3.SQLITE_BUSY])
         try:
@@ -128,7 +129,7 @@ class Database:
 
 
 def _may_pass(error: Exception) -> bool:
-    """Whether the same may succeed later: the server is away or starting, or another holds what is needed."""
+    """Whether a retry may succeed: the server is unreachable or starting, or another client holds a lock."""
     if not isinstance(error, DBAPIError):
         return True
     if isinstance(error.orig, sqlite3.Error):
@@ -143,7 +144,7 @@ _DISK = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_READONLY: errno.EROFS
 
 _LACK_ROOM = (
     sqlite3.SQLITE_FULL,
-    # So a quota, and disks that find out late, are told.
+    # These report a quota, and disks that notice late that they are full.
     sqlite3.SQLITE_IOERR_WRITE,
     sqlite3.SQLITE_IOERR_FSYNC,
     sqlite3.SQLITE_IOERR_TRUNCATE,
@@ -174,7 +175,7 @@ _SAID = {
 
 
 def _said(error: Exception) -> str:
-    """What is in the way, without an address or a path."""
+    """What is wrong, without an address or a path."""
     otherwise = f"The database does not answer ({type(error).__name__})."
     return _SAID.get((_sqlite_code(error) or 0) & PRIMARY, otherwise)
 
@@ -190,14 +191,14 @@ def _engine(asked: URL) -> Engine:
 
 def _open_sqlite(connection: Any, record: Any) -> None:
     del record
-    # The write-ahead log is begun anew in place and not shortened: its room stays taken when the disk fills.
-    # Transactions begin where `_begin_sqlite` says so, not where the driver guesses.
+    # The write-ahead log is reused in place and not truncated: its disk space stays reserved when the disk
+    # fills. `_begin_sqlite` starts transactions, not the driver by its own rules.
     connection.isolation_level = None
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that reads first and then wants to write can be refused at once; one that says so waits.
+    # A transaction that reads first and writes later can fail at once; one that starts as a writer waits.
     writes = connection.get_execution_options().get("writes", True)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,4 +1,4 @@
-"""Migrate: bring a database's tables up to date, from whichever version it has."""
+"""Migrate: bring a database's tables up to date, whichever version they have."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,8 +82,8 @@ def _said(database: Database) -> Iterator[None]:
 
 
 def _refuse_damaged_pages(connection: Connection) -> None:
-    """Raises Damaged where SQLite finds a page that is none, or an index that is not that of its table: by
-    such a one a row would not be found that is there, and files would go that are held."""
+    """Raises Damaged if SQLite finds a damaged page, or an index that does not match its table: with such an
+    index, an existing row would not be found, and files that somebody holds would be removed."""
     if connection.dialect.name == "sqlite":
         found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
         if found != "ok":

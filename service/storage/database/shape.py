@@ -1,7 +1,7 @@
 """Shape: whether the tables are those that this software needs, whatever the database's revision says.
 
-Each column, type, key and constraint is compared. Tables of others may lie beside, and who runs the database
-may have added indexes that are not unique: neither changes what is recorded.
+Each column, type, key and constraint is compared. There may be other tables, and the operator may have added
+indexes that are not unique: neither changes what is recorded.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from service.storage.database.address import SETTING
 from service.storage.database.tables import metadata
 
 MOST_TOLD = 5
-"""Differences that a refusal names."""
+"""Differences that an error message names."""
 
 _MEANINGS = {
     "add_table": "table {0} is missing",

@@ -1,14 +1,14 @@
 """Tables of the service's records. Times are seconds since 1970, UTC.
 
-    holdings     what an owner may see: cases, plans, results; the files lie in the store
+    holdings     what an owner may see: cases, plans, results; the files are in the store
     sizes        the bytes that each of them takes in the store
     owners       the bytes that each owner keeps: a running sum of sizes (service.storage.kept_bytes)
-    jobs         work that was accepted, where it stands, and what came of it
-    job_events   what happened to each job, in order; a client that comes back resumes after the last it saw
-    requests     Idempotency-Keys, with what each was first used for
+    jobs         accepted work, its state, and its result
+    job_events   the events of each job, in order; a client that returns resumes after the last one it saw
+    requests     Idempotency-Keys, with the request for which each was first used
 
-A row here and its file in the store are made under one lock (`Database.write`), so that neither is without
-the other for longer than a crash leaves it.
+A row and its file in the store are created under one lock (`Database.write`), so that one exists without the
+other only after a crash.
 """
 
 from sqlalchemy import (

@@ -1,1 +1,1 @@
-"""Migrations: how the tables came to be as they are; one file in versions/ for each change."""
+"""Migrations: the history of the tables; one file in versions/ for each change."""

@@ -1,4 +1,4 @@
-"""Alembic's entry: run migrations on the connection that `service.storage.database.migrate` hands over."""
+"""Alembic's entry point: run migrations on the connection that `service.storage.database.migrate` passes."""
 
 from alembic import context
 
