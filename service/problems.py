@@ -1,7 +1,7 @@
-"""Problems as values: what the service answers when it cannot do what was asked (RFC 9457).
+"""Problems as values: what the service answers if it cannot do what was requested (RFC 9457).
 
-Every kind has a name, a status and a meaning; `type` is /v1/problems/{kind}, which answers that meaning.
-No problem carries a traceback or a path of this machine.
+Every kind has a name, a status and a meaning; `type` is /v1/problems/{kind}, which answers that meaning. No
+problem contains a traceback or a path of this machine.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from service.schemas.json.strict import FieldError
 
 @dataclass(frozen=True)
 class ProblemType:
-    """A kind of problem: its HTTP status, a title, and what it means."""
+    """A kind of problem: its HTTP status, a title, and its meaning."""
 
     status: int
     title: str
@@ -32,13 +32,11 @@ KINDS: dict[str, ProblemType] = {
     ),
     "not-local": ProblemType(403, "Not a local request", "Without API keys only this machine is served."),
     "foreign-page": ProblemType(
-        403, "Foreign page", "A page of another origin asks, which is not among those that may."
+        403, "Foreign page", "A page of another origin sent the request, and its origin is not allowed."
     ),
     "not-found": ProblemType(404, "Not found", "There is nothing of that name."),
     "method-not-allowed": ProblemType(405, "Method not allowed", "The address does not offer that method."),
-    "too-slow": ProblemType(
-        408, "Too slow", "The body did not arrive; the connection was waited for in vain."
-    ),
+    "too-slow": ProblemType(408, "Too slow", "The body did not arrive in time."),
     "conflict": ProblemType(
         409,
         "Conflict",
@@ -71,7 +69,7 @@ KINDS: dict[str, ProblemType] = {
         422, "Limit reached", "The job took more time or memory than the service gives to one."
     ),
     "too-many-requests": ProblemType(
-        429, "Too many requests", "This owner's requests, or open jobs, are as many as they may be."
+        429, "Too many requests", "This owner has as many requests or open jobs as allowed."
     ),
     "failed": ProblemType(500, "Failed", "The service failed. The fault is its own, not the request's."),
     "busy": ProblemType(503, "Busy", "Too many jobs wait. Try again later."),
@@ -79,7 +77,7 @@ KINDS: dict[str, ProblemType] = {
     "no-room": ProblemType(
         507,
         "No room",
-        "The service's disk is full, or cannot be written, or the owner keeps as much as he may.",
+        "The service's disk is full, or cannot be written, or the owner keeps as much as allowed.",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Settings of the service: where it keeps things, who does its work, and how much it takes in.
+"""Settings of the service: where it stores things, who does its work, and how much it accepts.
 
 Each is read from SEEDPATH_<NAME>, or from the TOML file that SEEDPATH_SETTINGS names; the environment wins.
 """
@@ -37,7 +37,7 @@ FILE = "SEEDPATH_SETTINGS"
 """Names the TOML file."""
 
 THREADS = "SEEDPATH_THREADS"
-"""How many threads a plan takes, which is the planner's own affair (`anatomy.runtime.parallel`)."""
+"""How many threads a plan uses; read by the planner alone (`anatomy.runtime.parallel`)."""
 
 Count = Annotated[int, Field(ge=1, le=100_000)]
 Bytes = Annotated[int, Field(ge=1, le=1 << 44)]
@@ -51,50 +51,48 @@ def _data_home() -> Path:
 
 
 class SettingsError(AnatomyError):
-    """A setting that is unknown, cannot be read, or does not go with another."""
+    """A setting that is unknown, cannot be read, or does not fit another."""
 
 
 class Settings(BaseModel):
     """What an installation chooses. All limits are settings [U].
 
-    `database_url` is a SQLAlchemy URL; without one, a SQLite file in `data_dir` keeps the records.
+    `database_url` is a SQLAlchemy URL; without one, a SQLite file in `data_dir` stores the records.
     `scheduler` is the address of a Dask scheduler whose workers see `data_dir`; without one, `workers`
-    processes are started here. `job_memory_bytes` and `job_time_s` bound one job, `job_attempts` how often it
-    is begun where its worker dies. `appraisers` processes answer needles that a hand moves, many of them
-    together, each within `appraisal_time_s`, for most of which a scene is made when it is first asked about.
+    processes are started here. `job_memory_bytes` and `job_time_s` limit one job, `job_attempts` how often it
+    is started if its worker dies. `appraisers` processes answer needles that a user moves, many of them
+    together, each within `appraisal_time_s`; most of that time is for making a scene when it is first used.
     `readers` processes read uploads, each within `reading_time_s`; one owner has all but one of them at most.
     `nice` is how far jobs yield to answers, `reading_nice` how far reading does, for which somebody waits.
-    Without `job_memory_bytes`, `reading_memory_bytes` and `appraisal_memory_bytes`, each process may take a
-    share of this machine's memory (`service.jobs.memory_limits`), of which `seedpath serve` tells.
-    `max_unpacked_bytes` bounds an upload after unpacking, `max_expansion` its growth by unpacking.
-    `max_bytes_of_owner` is what one owner may keep: 100 GiB are some five hundred chests with their CT.
-    `max_jobs` bounds jobs that wait or run, `max_wait_s` what `Prefer: wait` is given, in whole seconds.
-    `scheduler_is_private` vouches for the network of a scheduler that is neither here nor asked by TLS.
-    `database_patience_s` is how long an answer waits for a database that is away, before it says so; not
-    longer than 10 s: who hands jobs over waits for it as well, and is taken to be stuck after 15 s.
-    `keys_file` holds API keys; without it, only this machine is served. Beyond loopback, keys need TLS: our
-    own (`tls_certificate`, `tls_key`), or that of a proxy in front, which `behind_tls_proxy` vouches for.
-    `cors_origins` are the pages elsewhere that may ask, by comma in the environment, as `trusted_proxies`.
-    `requests_per_s`, `requests_burst` and `requests_at_once` bound what one owner asks of one server,
-    `max_jobs_of_owner` his share of `max_jobs`, `max_bytes_under_way` what he has sent that is in memory and
-    not yet answered: bodies of JSON, and for each WebSocket what its buffers may hold. `body_idle_s` is how
-    long a body may stand still, and `body_bytes_per_s` the rate that it must keep up after its first
-    `body_idle_s`: Apache's mod_reqtimeout asks for 500 bytes/s, which every line has.
-    `head_s` is how long the head of a request may take: Apache's mod_reqtimeout gives 20 s. There are at most
-    `max_connections` at once, WebSockets and streams of events among them, or as many as the system's limit
-    on open files allows, and `max_connections_of_address` from one address, where callers have addresses of
-    their own: not without keys, and not `behind_tls_proxy`, unless `trusted_proxies` names its addresses. Who
-    is named there is believed in whom it speaks for (X-Forwarded-For); nobody else is.
-    `audit_file` is where it is noted who asked for what; without it, a file in `data_dir`. It is put by,
-    under a name with the time, and begun anew at `audit_rotate_bytes`, or where its first line is
-    `audit_rotate_days` old.
-    `reserve_bytes` are kept back in `data_dir`, for a SQLite file and the audit log where these are on the
-    same disk, so that on a full one jobs can be cancelled and things removed: eight times SQLite's
-    write-ahead log. 0 is none.
-    `keep_cases_days`, `keep_plans_days` (results of all kinds), `keep_jobs_days` (those that ended) and
-    `keep_audit_days` (logs put by) are how long things stay after their last use; `max_bytes_of_cases`,
-    `max_bytes_of_plans` and `max_bytes_of_audit` are what all of a kind may take together, beyond which the
-    longest unused go. Without them nothing is ever removed unasked (service.maintenance.retention).
+    Without `job_memory_bytes`, `reading_memory_bytes` and `appraisal_memory_bytes`, each process may use a
+    share of this machine's memory (`service.jobs.memory_limits`), which `seedpath serve` prints.
+    `max_unpacked_bytes` limits an upload after unpacking, `max_expansion` its growth by unpacking.
+    `max_bytes_of_owner` is what one owner may keep: 100 GiB are about five hundred chests with their CT.
+    `max_jobs` limits jobs that wait or run, `max_wait_s` the wait of `Prefer: wait`, in whole seconds.
+    `scheduler_is_private` declares the network of a scheduler safe that is neither local nor reached by TLS.
+    `database_patience_s` is how long an answer waits for an unreachable database before it reports that; at
+    most 10 s: the dispatcher waits for it as well, and is taken to be stuck after 15 s. `keys_file` contains
+    API keys; without it, only this machine is served. Beyond loopback, keys need TLS: our own
+    (`tls_certificate`, `tls_key`), or that of a proxy in front, which `behind_tls_proxy` declares.
+    `cors_origins` are the pages of other origins that are allowed, by comma in the environment, like
+    `trusted_proxies`. `requests_per_s`, `requests_burst` and `requests_at_once` limit the requests of one
+    owner to one server, `max_jobs_of_owner` the owner's share of `max_jobs`, `max_bytes_under_way` what the
+    owner has sent that is in memory and not yet answered: bodies of JSON, and for each WebSocket what its
+    buffers may hold. `body_idle_s` is how long a body may pause, and `body_bytes_per_s` the rate that it must
+    keep after its first `body_idle_s`: Apache's mod_reqtimeout requires 500 bytes/s, which every connection
+    has. `head_s` is how long the head of a request may take: Apache's mod_reqtimeout allows 20 s. There are
+    at most `max_connections` at once, including WebSockets and streams of events, or as many as the system's
+    limit on open files allows, and `max_connections_of_address` from one address, if callers have addresses
+    of their own: not without keys, and not `behind_tls_proxy`, unless `trusted_proxies` names the proxy's
+    addresses. Proxies named there are believed in for whom they forward (X-Forwarded-For); nobody else is.
+    `audit_file` is the audit log; without it, a file in `data_dir`. It is rotated, to a name with the time,
+    at `audit_rotate_bytes`, or when its first line is `audit_rotate_days` old. `reserve_bytes` are reserved
+    in `data_dir`, for a SQLite file and the audit log if these are on the same disk, so that on a full disk
+    jobs can be cancelled and things removed: eight times SQLite's write-ahead log. 0 is none.
+    `keep_cases_days`, `keep_plans_days` (results of all kinds), `keep_jobs_days` (ended jobs) and
+    `keep_audit_days` (rotated logs) are how long things stay after their last use; `max_bytes_of_cases`,
+    `max_bytes_of_plans` and `max_bytes_of_audit` are the total size of each kind, beyond which the longest
+    unused are removed. Without them nothing is ever removed unless requested (service.maintenance.retention).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
@@ -237,12 +235,12 @@ class Settings(BaseModel):
 
     @property
     def audit(self) -> Path:
-        """Where it is noted who asked for what."""
+        """The file of the audit log."""
         return self.audit_file or self.data_dir / "audit.jsonl"
 
     @property
     def audit_rotation(self) -> RotationLimits:
-        """When the audit log is put by and begun anew."""
+        """When the audit log is rotated."""
         return RotationLimits(self.audit_rotate_bytes, self.audit_rotate_days * DAY_S)
 
     @property
@@ -256,7 +254,7 @@ class Settings(BaseModel):
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     """Settings from a file and the environment, defaults for the rest.
 
-    Raises SettingsError for a name that is no setting, a value out of range, or values that do not go
+    Raises SettingsError for a name that is no setting, a value out of range, or values that do not fit
     together, and OSError for a file that cannot be read.
     """
     given = _from_file(environment[FILE]) if FILE in environment else {}
@@ -288,7 +286,7 @@ def _from_file(path: str) -> dict[str, Any]:
 def _refusal(error: ErrorDetails) -> SettingsError:
     said = error["msg"].removeprefix("Value error, ")
     if not error["loc"]:
-        # Of settings that do not go together: what is wrong, and after the colon what to do.
+        # Settings that do not fit together: what is wrong, and after the colon the remedy.
         wrong, _, remedy = said.rpartition(": ")
         return SettingsError("settings", wrong, f"{remedy[:1].upper()}{remedy[1:]}.")
     name = f"{PREFIX}{str(error['loc'][0]).upper()}"

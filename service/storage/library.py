@@ -46,8 +46,9 @@ class Library:
         self._quota = quota
 
     def grant_case(self, owner: str, case_id: str) -> tuple[StoredCase, bool] | None:
-        """Have `owner` hold a case whose files are there, and say whether he did not before; None where they
-        are not there, or damaged. Raises QuotaExceeded where he may keep no more."""
+        """Let `owner` hold a case whose files are there. Returns the case, and whether the owner did not hold
+        it before; None if its files are missing or damaged. Raises QuotaExceeded if the owner may not keep
+        more."""
         # Before the transaction, because hashing may take a while.
         if not self._store.is_whole(case_id):
             return None
@@ -65,9 +66,9 @@ class Library:
         return None if is_new is None else (self._store.case(case_id), is_new)
 
     def add_case(self, owner: str, folder: Path, record: dict[str, Any]) -> StoredCase:
-        """Take in a case made aside, with its record, which holds its id.
+        """Add a case that was created aside, with its record, which contains its id.
 
-        Raises QuotaExceeded where `owner` may keep no more.
+        Raises QuotaExceeded if `owner` may not keep more.
         """
         size = bytes_in(folder)
 
@@ -99,12 +100,12 @@ class Library:
     def remove_case(
         self, owner: str, case_id: str, refuse: Callable[[Connection], None] | None = None
     ) -> None:
-        """Have `owner` hold a case no more. Its files go with it, unless something made from it is held.
+        """Let `owner` no longer hold a case. Its files are removed, unless something made from it is held.
 
-        Raises NotHeld, InUse where a job of his works on it, and what `refuse` raises, which
-        looks at the records as they are when it goes.
+        Raises NotHeld, InUse if a job of that owner uses it, and what `refuse` raises, which sees the records
+        as they are at the removal.
         """
-        # Else he would hold it no more, and its files would stay.
+        # Otherwise the row would be gone, and the files would stay.
         self._store.refuse_removals_that_fail()
 
         def change(connection: Connection) -> None:
@@ -142,13 +143,14 @@ class Library:
         try:
             return self._store.access(plan_id, kept_bytes)
         except StorageError:
-            # As a result's.
+            # As for a result.
             self.refuse_unheld_result(owner, ResultKind.PLAN, plan_id)
             raise
 
     def is_lost(self, connection: Connection, job: Job) -> bool:
-        """Whether a job that ended came to nothing by damage or by a full disk: it failed for that, or what
-        it made is held and is not what was written. Asked for again, it is done again."""
+        """Whether the result of an ended job was lost by damage or a full disk: the job failed for that
+        reason, or its result is held and is not what was written. If it is requested again, it is done
+        again."""
         if job.state is State.FAILED:
             lost = type_of("damaged"), type_of("no-room")
             return job.problem is not None and job.problem["type"] in lost
@@ -167,11 +169,11 @@ class Library:
         result_id: str,
         refuse: Callable[[Connection], None] | None = None,
     ) -> None:
-        """Have `owner` hold a result no more. Its file goes when nobody does; so do files of cases that only
-        results still needed.
+        """Let `owner` no longer hold a result. Its file is removed if nobody holds it; so are files of cases
+        that only results still needed.
 
-        Raises NotHeld, InUse where a job of his works on it, and what `refuse` raises, which
-        looks at the records as they are when it goes.
+        Raises NotHeld, InUse if a job of that owner uses it, and what `refuse` raises, which sees the records
+        as they are at the removal.
         """
         self._store.refuse_removals_that_fail()
 
@@ -197,7 +199,7 @@ class Library:
         self._drop_unneeded(made_from)
 
     def cases_of(self, owner: str, kind: ResultKind, result_id: str) -> tuple[str, ...]:
-        """The cases that a result of `owner` was made from."""
+        """The cases from which a result of `owner` was made."""
         if not is_id(result_id):
             return ()
         return self._database.read(lambda c: case_ids(c, owner, kind, result_id))

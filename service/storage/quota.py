@@ -25,16 +25,16 @@ class Quota:
         self._counting = threading.Lock()
 
     def refuse_more(self, connection: Connection, owner: str, bytes: int) -> None:
-        """Raises QuotaExceeded where `owner` may not keep so many more."""
+        """Raises QuotaExceeded if `owner` may not keep `bytes` more."""
         if kept_bytes(connection, owner) + bytes > self._most_bytes:
             raise QuotaExceeded(self._most_bytes)
 
     @contextmanager
     def sending(self, owner: str, kept_bytes: int) -> Iterator[Callable[[int], None]]:
-        """While the context lasts, what is yielded counts bytes that arrive of `owner`, who keeps so many.
-        Fewer than none are given back.
+        """Within the context, the function that is yielded counts bytes that arrive from `owner`, who keeps
+        `kept_bytes` already. A negative number gives bytes back.
 
-        It raises QuotaExceeded where they are too many, with those of his other uploads.
+        The function raises QuotaExceeded if there are too many, together with the owner's other uploads.
         """
         sent = 0
 

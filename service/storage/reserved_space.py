@@ -92,7 +92,7 @@ class ReservedSpace:
             os.truncate(self._file, max(0, size - slice))
         _log.error(
             "The disk of %s is full: records take from the reserve for them, of which %d KiB are left. "
-            "Nothing is taken in or made until there is room.",
+            "Nothing is accepted or made until there is space.",
             self._file,
             self._size() >> 10,
         )

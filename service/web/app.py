@@ -1,4 +1,4 @@
-"""App: the service's state wired together, under /v1."""
+"""App: wires the parts of the service together, under /v1."""
 
 import asyncio
 import functools
@@ -72,10 +72,10 @@ TOLD_TO_PAGES = [
 
 
 def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
-    """The service. It makes its folder and its tables at once, and its processes when it starts.
+    """The service. Its folder and tables are created at once, its processes when it starts.
 
-    Raises OSError when the folder cannot be made or written, SettingsError when it is a study's, AnatomyError
-    and database.connection.Unavailable when the database or the keys cannot be used.
+    Raises OSError if the folder cannot be created or written, SettingsError if it is a study's, AnatomyError
+    and database.connection.Unavailable if the database or the keys cannot be used.
     """
     state = _make_state(settings, work)
 
@@ -85,7 +85,7 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
             state.dispatcher.start()
             state.retention_rounds.start()
             state.health_monitor.start()
-            # As in sandboxes: what stays as long as the process is not looked through while somebody waits.
+            # As in sandboxes: the garbage collector skips what stays, while somebody waits for an answer.
             gc.collect()
             gc.freeze()
             yield
@@ -102,14 +102,14 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        # Clients that are generated name their functions after these.
+        # Generated clients use these as names of functions.
         generate_unique_id_function=lambda route: route.name,
         lifespan=while_it_runs,
     )
     app.state.service = state
     problem_answers.install(app)
     refused = ("no-key", "not-local", "foreign-page", "too-many-requests", "failed", "unavailable")
-    # What cannot be noted in the audit log is not answered.
+    # A request that cannot be logged in the audit log is not answered.
     everywhere = (*refused, "no-room")
     v1 = APIRouter(prefix="/v1", responses=problem_answers.documented(*everywhere))
     for module in (about, cases, paths, views, plans, implants, results, jobs, events):
@@ -124,7 +124,7 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
 
 def _make_state(settings: Settings, work: Work) -> AppState:
     if is_study(settings.data_dir):
-        # It keeps less of a case than a service answers.
+        # A study stores less about a case than a service answers.
         raise SettingsError(
             "SEEDPATH_DATA_DIR",
             f"{settings.data_dir} is a study's folder",
@@ -132,15 +132,15 @@ def _make_state(settings: Settings, work: Work) -> AppState:
         )
     make_private(settings.data_dir)
     store = Store(settings.data_dir)
-    # Said of the folder, before it is said of the database in it. On a full disk things can be removed.
+    # Check the folder before the database in it. On a full disk things can still be removed.
     store.refuse_removals_that_fail()
     database = Database(settings.database, settings.database_patience_s, records_room(settings))
     migrate(database)
     reserve = reserve_of(settings)
     for file in without_reserve(settings):
-        _log.warning("%s is on another disk than the data folder: no room is kept back for it.", file)
+        _log.warning("%s is on another disk than the data folder: no space is reserved for it.", file)
     if not (reserve.make() and reserve.has_room):
-        _log.error("A disk is nearly full: nothing is taken in or made until there is room.")
+        _log.error("A disk is nearly full: nothing is accepted or made until there is space.")
     quota = Quota(settings.max_bytes_of_owner)
     library = Library(database, store, quota)
     try:
@@ -150,7 +150,7 @@ def _make_state(settings: Settings, work: Work) -> AppState:
     except OSError as error:
         if error.errno not in FULL:
             raise
-        _log.warning("What processes left that were killed is looked for at the next start: %s", error)
+        _log.warning("Files of killed processes are removed at the next start: %s", error)
     job_table = JobTable(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
     dispatcher = Dispatcher(settings, work, job_table)
     policy = policy_of(settings)
@@ -182,7 +182,8 @@ def _make_state(settings: Settings, work: Work) -> AppState:
 
 
 def _log_orphans(library: Library) -> None:
-    """Files that nobody holds are left where they are: of a lost database they are all that there is."""
+    """Log how many files nobody holds. They stay in place: after the loss of a database they are all that is
+    left."""
     orphans = library.orphans()
     if orphans:
         _log.warning(
@@ -193,9 +194,10 @@ def _log_orphans(library: Library) -> None:
 
 
 async def _close(state: AppState) -> None:
-    """End all state at once, and last the database that they use: none waits for another, or for its errors.
+    """Close all parts at once, and last the database that they use: none waits for another, or for its
+    errors.
 
-    Raises the first of these when all have ended.
+    Raises the first error when all have ended.
     """
     closing = (
         state.dispatcher,
@@ -204,7 +206,7 @@ async def _close(state: AppState) -> None:
         state.retention_rounds,
         state.health_monitor,
     )
-    # Not in the threads of requests, all of which may wait for a disk.
+    # Not in the threads of requests, because all of these may wait for a disk.
     ended = await asyncio.gather(*(asyncio.to_thread(p.close) for p in closing), return_exceptions=True)
     await asyncio.to_thread(run_bounded, state.database.close)
     for error in ended:
@@ -213,7 +215,7 @@ async def _close(state: AppState) -> None:
 
 
 def _wrap_in_middleware(app: FastAPI, settings: Settings, state: AppState) -> None:
-    """Have everything pass the gate, answers to faults too."""
+    """Let every request pass the middleware, and every answer, including those to unexpected errors."""
     keys = None if settings.keys_file is None else Keys(settings.keys_file)
     inner = app.build_middleware_stack
 
@@ -229,5 +231,5 @@ def _wrap_in_middleware(app: FastAPI, settings: Settings, state: AppState) -> No
         answered = HeadAndOptionsMiddleware(GzipMiddleware(inner()), app.router)
         return AuthMiddleware(answered, keys, settings.cors_origins, state.rate_limiter, state.metrics, asked)
 
-    # Middleware that is added stays inside of what answers faults, so that those would go out without it.
+    # FastAPI puts added middleware inside its error handler, so answers to errors would not pass it.
     app.build_middleware_stack = whole  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""Metrics: what Prometheus scrapes. One registry for each app, since a process may hold several."""
+"""Metrics for Prometheus. One registry for each app, because a process may have several."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600
 
 
 class Metrics:
-    """Requests as they are answered; jobs and workers as they are when asked."""
+    """Requests as they are answered; jobs and workers at the time of the scrape."""
 
     def __init__(self, job_table: JobTable, dispatcher: Dispatcher, reserve: ReservedSpace) -> None:
         self._registry = CollectorRegistry()

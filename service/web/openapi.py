@@ -1,4 +1,4 @@
-"""OpenAPI: what FastAPI finds by itself, put right: bodies that routes read, and what all have."""
+"""OpenAPI: corrections of FastAPI's description: bodies that routes read themselves, and a common header."""
 
 from typing import Any
 
@@ -16,11 +16,11 @@ REQUEST_ID: dict[str, Any] = {
 }
 
 NOT_OURS = ("HTTPValidationError", "ValidationError")
-"""How FastAPI would answer wrong parameters: here that is a problem, which routes document themselves."""
+"""FastAPI's models for wrong parameters: here the answer is a problem, which routes document themselves."""
 
 
 def describe_bodies(app: FastAPI, *models: type[BaseModel]) -> None:
-    """Have `app` state the schemas of `models`, and of what they are made of, among its components."""
+    """Add the schemas of `models`, and of their fields, to the components of `app`."""
     found = app.openapi
     described: list[dict[str, Any]] = []
 
@@ -35,7 +35,7 @@ def describe_bodies(app: FastAPI, *models: type[BaseModel]) -> None:
             described.append(document)
         return described[0]
 
-    # How FastAPI has it extended: the method is replaced on the app itself.
+    # FastAPI's documented way to extend it: replace the method on the app.
     app.openapi = completed  # type: ignore[method-assign]
 
 

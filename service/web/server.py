@@ -1,4 +1,4 @@
-"""Server: the app on a socket, in the foreground or beside the caller."""
+"""Server: the app on a socket, in the foreground or in a background thread."""
 
 import contextlib
 import functools
@@ -25,34 +25,35 @@ MAX_MESSAGE_BYTES = 1 << 20
 """A thousand entries and tips in one message of a WebSocket are shorter [U]."""
 
 KEEP_ALIVE_S = 60
-"""Seconds that a connection may stand idle between two requests: a hand rests for longer than five [U]."""
+"""Seconds that a connection may be idle between two requests: a user pauses for longer than five [U]."""
 
 GRACE_S = 5
-"""Seconds that open connections are given when the service ends [U]."""
+"""Seconds that open connections get when the service ends [U]."""
 
 
 PING_S = 20
-"""Seconds within which a WebSocket's client answers a ping, if it is read at once [U]."""
+"""Seconds within which a WebSocket's client must answer a ping, if its answer is read at once [U]."""
 
 BACKLOG = 128
-"""Connections that the system keeps while they wait to be accepted, and that are accepted in one turn of the
-loop at the most [U]."""
+"""Connections that the system keeps waiting until they are accepted; also the most that one turn of the event
+loop accepts [U]."""
 
 MOST_OF_ADDRESS = 0.75
-"""Of all limit, which one address may have: the rest is for others [U]."""
+"""Share of all connections that one address may have: the rest is for others [U]."""
 
 _log = logging.getLogger("seedpath.server")
 
 
 def listen(host: str, port: int) -> Listener:
-    """A socket that listens; port 0 takes a free one. Settings have refused a host that is not safe.
+    """A listening socket; port 0 takes a free one. Settings have refused an unsafe host.
 
-    Raises AnatomyError for a host that is not this machine's, or a port that is taken.
+    Raises AnatomyError for a host that is not this machine's, or a port that is in use.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family)
-        # Connections inherit it. Without it each answer, sent as head and body, waits for an acknowledgement.
+        # Connections inherit this. Without it each answer, sent as head and body, waits for an
+        # acknowledgement.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return Listener(listening)
     except OSError as error:
@@ -75,13 +76,13 @@ def serve(app: FastAPI, listening: Listener) -> None:
 
 @contextlib.contextmanager
 def serve_in_background(app: FastAPI) -> Iterator[str]:
-    """Serve on a free loopback port in a thread, for as long as the context lasts. Yields the address."""
+    """Serve on a free loopback port in a thread, as long as the context lasts. Yields the address."""
     with listen("127.0.0.1", 0) as listening:
         server = _server(app, listening)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="seedpath-server")
         thread.start()
         try:
-            # The socket listens already: a request sent before the server is up waits in its queue.
+            # The socket already listens: a request sent before the server is ready waits in its queue.
             yield address(listening)
         finally:
             server.should_exit = True
@@ -89,24 +90,25 @@ def serve_in_background(app: FastAPI) -> Iterator[str]:
 
 
 class _Server(uvicorn.Server):
-    """Tells those who wait for jobs that the service ends, before it waits for their connections to close."""
+    """Wakes clients that wait for jobs when the service ends, before it waits for their connections to
+    close."""
 
     def __init__(self, config: uvicorn.Config, notifier: EventNotifier) -> None:
         super().__init__(config)
         self._notifier = notifier
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End gracefully."""
+        """Shut down gracefully."""
         self._notifier.close()
         await super().shutdown(sockets)
 
 
 def _connection_limit(settings: Settings) -> ConnectionLimit:
-    """ConnectionLimit for as many connections as there are descriptors for."""
+    """As many connections as there are file descriptors for."""
     most = raise_limit(settings.max_connections)
     if most < settings.max_connections:
         _log.warning("%d connections at most: the system allows no more open files", most)
-    # Who comes through a proxy comes from its address, and without keys all come from this machine.
+    # Requests through a proxy come from its address, and without keys all come from this machine.
     tells_apart = settings.keys_file is not None and (
         bool(settings.trusted_proxies) or not settings.behind_tls_proxy
     )
@@ -126,10 +128,10 @@ def _server(app: FastAPI, listener: Listener) -> uvicorn.Server:
         http=http,
         ws=ws,
         backlog=BACKLOG,
-        # Whoever is asked by a proxy says for whom: only one that is trusted is believed.
+        # A proxy states for whom it forwards: only trusted proxies are believed.
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
-        # `service.logs.json_lines` says how it is logged, and the gate what.
+        # Logging is set up by `service.logs.json_lines`, and the middleware writes it.
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=GRACE_S,
@@ -139,9 +141,9 @@ def _server(app: FastAPI, listener: Listener) -> uvicorn.Server:
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
         ws_max_size=MAX_MESSAGE_BYTES,
-        # A message that waits for its turn keeps the answer to a ping from being read.
+        # While a message waits for its turn, the answer to a ping is not read.
         ws_ping_timeout=settings.appraisal_time_s + PING_S,
-        # A kilobyte may unpack to a megabyte, a thousand of them in one read.
+        # One kilobyte may unpack to a megabyte, and one read may contain a thousand of them.
         ws_per_message_deflate=False,
     )
     return _Server(config, state.notifier)

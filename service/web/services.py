@@ -1,4 +1,4 @@
-"""AppState: what a running service is made of, wired once by `service.web.app` and used by all routes."""
+"""App state: the parts of a running service, wired once by `service.web.app` and used by all routes."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,8 @@ from service.web.middleware.rate_limit import RateLimiter
 
 @dataclass(frozen=True, eq=False)
 class AppState:
-    """The service's settings, records and files, its jobs, who reads what is sent, what owners may ask."""
+    """Settings, records and files, jobs, sandboxes for uploads and needles, limits of owners, and
+    monitoring."""
 
     settings: Settings
     database: Database
@@ -48,12 +49,12 @@ class AppState:
 
 
 def state_of(request: HTTPConnection) -> AppState:
-    """The state of the service that received this request."""
+    """The app state of the service that received this request."""
     return state_of_app(request.app)
 
 
 def state_of_app(app: FastAPI) -> AppState:
-    """The state that `service.web.app` made this app of."""
+    """The app state of this app."""
     state = app.state.service
     assert isinstance(state, AppState)
     return state

@@ -155,7 +155,7 @@ def test_a_leading_server_that_is_stopped_is_taken_over_and_steps_down(
         assert service.process is not None
         service.process.send_signal(signal.SIGSTOP)
         try:
-            until_told(second, "has told nothing for")
+            until_told(second, "has been silent for")
             eventually(lambda: is_sound(second))
             assert is_whole(second, until_done(second, job), slow_work.LONG)
         finally:

@@ -1,1 +1,1 @@
-"""Connections: how many there are, how long a client is waited for, and how its bytes are read."""
+"""Connections: their number, time limits for slow clients, and how bytes are read."""

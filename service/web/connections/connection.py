@@ -1,11 +1,11 @@
-"""Connection: uvicorn's protocols, with timeouts on how long a client is waited for.
+"""Connection: uvicorn's protocols, with time limits for slow clients.
 
     a head      from the connection's first moment, or the next request's first byte, for `head_s`
     an answer   as long as it is read at `bytes_per_s`, in steps (service.web.connections.slow_reader)
 
-Bodies have theirs in `service.web.http.body`, which knows who sends them. A body that was not asked for,
-after an answer to its head, is thrown away for `head_s` at the most. What is closed by a bound is closed
-without a word, and so is a connection whose client says nothing more after an answer that it did not read.
+Bodies have their limits in `service.web.http.body`, which knows their owner. If a request was answered before
+its body arrived, the body is discarded for `head_s` at most. A connection that exceeds a limit is closed
+without an answer; so is one whose client sends nothing more after an answer that it did not read.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from service.web.connections.slow_reader import ClientTimeouts, SlowReaderGuard,
 
 
 class HttpConnection(H11Protocol, BoundedReads):
-    """HTTP, with a slot at the listener."""
+    """HTTP, with a slot of the connection limit."""
 
     _raw: asyncio.Transport
     _slow_reader: SlowReaderGuard
@@ -39,7 +39,7 @@ class HttpConnection(H11Protocol, BoundedReads):
         self._is_upgraded = self._is_lingering = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A connection, of which the head of a request is awaited."""
+        """A new connection: the head of a request is awaited."""
         super().connection_made(transport)
         self._raw = transport
         self.transport = LingeringTransport(transport, self._linger)  # type: ignore[assignment]
@@ -48,7 +48,7 @@ class HttpConnection(H11Protocol, BoundedReads):
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
-        """Some of a head, or of a body."""
+        """Part of a head, or of a body."""
         if self._is_lingering:
             return
         super().data_received(data)
@@ -57,7 +57,7 @@ class HttpConnection(H11Protocol, BoundedReads):
             self._await_head()
 
     def handle_websocket_upgrade(self, event: Any) -> None:
-        """From here on it is a WebSocket's."""
+        """From here on the WebSocket protocol handles the connection."""
         self._is_upgraded = True
         self._slow_reader.end()
         self.transport = self._raw
@@ -65,14 +65,14 @@ class HttpConnection(H11Protocol, BoundedReads):
         super().handle_websocket_upgrade(event)
 
     def on_response_complete(self) -> None:
-        """An answer is written, and perhaps the next one has begun."""
+        """An answer was written, and perhaps the next one has begun."""
         super().on_response_complete()
         self._end_unread_at_last()
         self._look()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Nothing came after the last answer."""
-        # Over TLS, what is still on its way would be lost soon after the close.
+        """No request came after the last answer."""
+        # Over TLS, unsent data would be lost soon after the close.
         if not self.transport.is_closing() and not is_all_read(self._raw):
             self._slow_reader.begin()
             self.timeout_keep_alive_task = self.loop.call_later(
@@ -83,18 +83,18 @@ class HttpConnection(H11Protocol, BoundedReads):
         self._end_unread_at_last()
 
     def eof_received(self) -> None:
-        """The client says no more, or gives way to another."""
+        """The client sends no more, or gives its slot to another."""
         super().eof_received()
         self._slow_reader.begin()
 
     def pause_writing(self) -> None:
-        """The client reads more slowly than it is answered."""
+        """The client reads more slowly than the answer is written."""
         super().pause_writing()
         self._slow_reader.begin()
         self._look()
 
     def resume_writing(self) -> None:
-        """The client has read most of it."""
+        """The client has read most of the answer."""
         super().resume_writing()
         self._look()
 
@@ -105,7 +105,7 @@ class HttpConnection(H11Protocol, BoundedReads):
         super().connection_lost(exc)
 
     def _closing(self, app: ASGIApp) -> ASGIApp:
-        """Has an answer that comes before the whole body say that it is the connection's last."""
+        """Adds `Connection: close` to an answer that comes before the whole body."""
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             async def send_on(message: Message) -> None:
@@ -118,7 +118,8 @@ class HttpConnection(H11Protocol, BoundedReads):
         return answer
 
     def _linger(self) -> bool:
-        """Whether the client still sends a body, or what is no HTTP: then it is not listened to any more."""
+        """Whether the client still sends a body, or something that is not HTTP: then its data is
+        discarded."""
         if self.conn.their_state not in (h11.SEND_BODY, h11.ERROR):
             return False
         self._is_lingering = True
@@ -128,7 +129,7 @@ class HttpConnection(H11Protocol, BoundedReads):
         return True
 
     def _end_unread_at_last(self) -> None:
-        """A connection closes once all is read, which may be never."""
+        """A connection closes once everything is read, which may be never."""
         if self.transport.is_closing():
             self._slow_reader.begin()
 
@@ -137,7 +138,7 @@ class HttpConnection(H11Protocol, BoundedReads):
         return not self._is_lingering and self.cycle is not None and not self.cycle.response_complete
 
     def _look(self) -> None:
-        """Note whether it is the client that is waited for."""
+        """Record whether the connection waits for its client."""
         waits_for_reader = self.flow.write_paused and not self._is_lingering
         if self._is_answering or self._is_upgraded or waits_for_reader:
             self._end_head()
@@ -151,7 +152,7 @@ class HttpConnection(H11Protocol, BoundedReads):
             self._listener.limit.rest(self._slot)
 
     def _await_head(self) -> None:
-        # Aborted, not closed: nothing that was said to it need be read.
+        # Aborted, not closed: the client need not read what was sent to it.
         self._head = self.loop.call_later(self._timeouts.head_s, self._raw.abort)
 
     def _end_head(self) -> None:
@@ -161,7 +162,7 @@ class HttpConnection(H11Protocol, BoundedReads):
 
 
 class SocketConnection(WebSocketsSansIOProtocol, BoundedReads):
-    """A WebSocket, at the slot of the request that asked for it."""
+    """A WebSocket, with the slot of the request that opened it."""
 
     _slow_reader: SlowReaderGuard
 
@@ -178,14 +179,14 @@ class SocketConnection(WebSocketsSansIOProtocol, BoundedReads):
         self._slot = self._listener.slot_of(transport.get_extra_info("socket").fileno())
 
     def pause_writing(self) -> None:
-        """The client reads more slowly than it is answered."""
+        """The client reads more slowly than messages are written."""
         super().pause_writing()
         self._slow_reader.begin()
         if self._slot is not None and self._listener.limit is not None:
             self._listener.limit.wait_for_reader(self._slot)
 
     def resume_writing(self) -> None:
-        """The client has read most of it."""
+        """The client has read most of the messages."""
         super().resume_writing()
         if self._slot is not None and self._listener.limit is not None:
             self._listener.limit.busy(self._slot)

@@ -1,15 +1,15 @@
-"""ConnectionLimit: how many connections there are, in all and from one address, and who gives way where all
-are taken.
+"""Connection limit: how many connections there are, in all and from one address, and which ones are closed
+for new ones.
 
-    fresh      no whole head has come yet
+    fresh      no complete head has arrived yet
     busy       a request is being answered, or a WebSocket is open
-    resting    the last request is answered, the next one has not come
-    wait_for_reader     more was written than the client has read for now
+    resting    the last request is answered, the next one has not arrived
+    reader     more was written than the client has read so far
 
-Where all limit are taken, a connection that waits for its client gives way to a new one: the one that has
-been fresh the longest, else the one that has rested the longest, else the one that is wait_for_reader the
-longest. So a crowd of half-sent heads, or of readers that take their time, crowds out itself, and who sends a
-whole head is served. Where all are busy, the new one is turned away.
+If all slots are taken, a connection that waits for its client is closed for a new one: the one that has been
+fresh the longest, else the one that has rested the longest, else the one that has waited longest for its
+reader. So many half-sent heads, or many slow readers, replace one another, and a client that sends a complete
+head is served. If all connections are busy, the new one is refused.
 """
 
 from collections import Counter, OrderedDict
@@ -28,12 +28,12 @@ class _State(Enum):
 
 
 _GIVE_WAY = (_State.FRESH, _State.RESTING, _State.READER)
-"""Who waits for its client, in this order."""
+"""States of connections that wait for their client, in the order in which they are closed."""
 
 
 @dataclass(eq=False)
 class ConnectionSlot:
-    """One connection's slot; `leave` has it end."""
+    """The slot of one connection; `leave` closes the connection."""
 
     address: str
     leave: Callable[[], None]
@@ -42,13 +42,13 @@ class ConnectionSlot:
 
     @property
     def waits_for_reader(self) -> bool:
-        """Whether what was written waits for the client to read it."""
+        """Whether written data waits for the client to read it."""
         return self.state is _State.READER
 
 
 class ConnectionLimit:
-    """ConnectionLimit for connections, so many for one address; addresses in `unbounded` may have them all,
-    as a proxy that speaks for others. For one thread."""
+    """Slots for connections, limited in all and for one address. Addresses in `unbounded`, such as a proxy's,
+    may have all slots. For one thread."""
 
     def __init__(self, most: int, most_of_address: int, unbounded: frozenset[str] = frozenset()) -> None:
         self.most = most
@@ -56,19 +56,19 @@ class ConnectionLimit:
         self._unbounded = frozenset(keyless_account(address) for address in unbounded)
         self._taken = 0
         self._of_address: Counter[str] = Counter()
-        # Who waits for its client, longest first, of all and of each address.
+        # Connections that wait for their client, the longest first, by state.
         self._waiting: dict[_State, OrderedDict[ConnectionSlot, None]] = {
             state: OrderedDict() for state in _GIVE_WAY
         }
 
     @property
     def taken(self) -> int:
-        """ConnectionLimit that are taken."""
+        """Number of slots that are taken."""
         return self._taken
 
     def take(self, address: str, leave: Callable[[], None]) -> ConnectionSlot | None:
-        """A slot for a new connection from this address, perhaps in slot of one that waits for its client,
-        which is told to leave; None where there is none."""
+        """A slot for a new connection from this address. If needed, a connection that waits for its client is
+        told to leave. None if there is no slot."""
         account = keyless_account(address)
         of_one = account not in self._unbounded and self._of_address[account] >= self._most_of_address
         if of_one or self._taken >= self.most:
@@ -96,7 +96,7 @@ class ConnectionLimit:
         self._become(slot, _State.READER)
 
     def end(self, slot: ConnectionSlot) -> None:
-        """The connection has ended, or is told to. What ended already stays so."""
+        """The connection has ended, or is told to. May be called twice."""
         if not slot.is_taken:
             return
         slot.is_taken = False
@@ -117,7 +117,7 @@ class ConnectionLimit:
             self._waiting[state][slot] = None
 
     def _longest_waiting(self, account: str | None) -> ConnectionSlot | None:
-        """Of one account, or of all."""
+        """The longest waiting slot of one account, or of all."""
         for waiting in self._waiting.values():
             for slot in waiting:
                 if account is None or slot.address == account:

@@ -1,7 +1,7 @@
-"""LingeringTransport: a transport that is closed only once its client is done, where that still sends.
+"""Lingering: a transport that is closed only after its client has stopped sending.
 
-A system that is told to close a connection with something unread resets it, and what was written may be lost
-on its way (RFC 9112, 9.6). So the sending side is closed, and what comes is thrown away, for a while.
+A system that closes a connection with unread data resets it, and the written answer may be lost on its way
+(RFC 9112, 9.6). So the sending side is closed first, and incoming data is discarded for a while.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class LingeringTransport:
-    """An asyncio transport. Its `close` asks whether the connection `lingers`, which then ends it."""
+    """An asyncio transport. Its `close` asks `lingers`; if that is true, the connection ends it later."""
 
     def __init__(self, transport: asyncio.Transport, lingers: Callable[[], bool]) -> None:
         self._transport, self._lingers = transport, lingers
@@ -20,15 +20,15 @@ class LingeringTransport:
         return getattr(self._transport, name)
 
     def is_closing(self) -> bool:
-        """Whether nothing more is to be written."""
+        """Whether nothing more may be written."""
         return self._is_closing or self._transport.is_closing()
 
     def close(self) -> None:
-        """Close, or linger; at the second time, close."""
+        """Close, or linger; a second call closes."""
         if self._is_closing or not self._lingers():
             self._transport.close()
             return
         self._is_closing = True
-        # TLS closes both sides at once: its clients are told by a header alone.
+        # TLS closes both sides at once: its clients learn it only from a header.
         if self._transport.can_write_eof():
             self._transport.write_eof()

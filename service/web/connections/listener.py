@@ -1,6 +1,5 @@
-"""Listener: the socket that listens. Each connection has a slot from its first moment to its last, whatever
-is spoken over it, so that there are always fewer of them than file descriptors.
-"""
+"""Listener: the listening socket. Each connection has a slot from its first moment to its last, whatever
+protocol it uses, so that there are always fewer connections than file descriptors."""
 
 import contextlib
 import errno
@@ -16,29 +15,29 @@ from service.web.connections.connection_limit import ConnectionLimit, Connection
 _log = logging.getLogger("seedpath.listener")
 
 REST_S = 1.0
-"""How long nothing is accepted where the system has no room for more: as asyncio rests."""
+"""How long nothing is accepted if the system has no resources left, as in asyncio."""
 
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
-"""What an operating system says where a process, or the whole system, has no file descriptor left."""
+"""Errors of a process, or of the whole system, without a free file descriptor."""
 
 NO_RESOURCES = (*NO_DESCRIPTORS, errno.ENOBUFS, errno.ENOMEM)
 
 
 class AcceptedConnection(socket.socket):
-    """A connection that was accepted. It knows when it is closed, and whoever closes it."""
+    """An accepted connection. It knows when it is closed, whoever closes it."""
 
     at_end: "weakref.finalize[Any, Any] | None" = None
 
     def close(self) -> None:
-        """Close it, and give its slot back."""
+        """Close it, and free its slot."""
         super().close()
         if self.at_end is not None:
             self.at_end()
 
 
 class Listener(socket.socket):
-    """A socket that listens, and accepts as many connections as there are limit for. It is used by an event
-    loop, which calls `accept` until that would block."""
+    """A listening socket that accepts as many connections as there are slots. An event loop calls `accept`
+    until it would block."""
 
     limit: ConnectionLimit | None = None
 
@@ -51,11 +50,11 @@ class Listener(socket.socket):
         self._waits = False
 
     def slot_of(self, descriptor: int) -> ConnectionSlot | None:
-        """The slot of the connection that has this file descriptor."""
+        """The slot of the connection with this file descriptor."""
         return self._at.get(descriptor)
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """The next connection that has a slot; who has none is turned away. Raises BlockingIOError."""
+        """The next connection that gets a slot; one without is refused. Raises BlockingIOError."""
         if self._waits or time.monotonic() < self._closed_until_s:
             # Who gives way does so in the loop's next turn: there are never more at a time than limit.
             self._waits = False
@@ -70,12 +69,12 @@ class Listener(socket.socket):
         if self.limit is not None and not self._is_seated(connection, str(address[0]), self.limit):
             connection.close()
             _log.warning("a connection was turned away: all %d limit are taken", self.limit.most)
-            # One for each turn of the loop, so that a crowd holds nobody up.
+            # One for each turn of the loop, so that many connections delay nobody.
             raise BlockingIOError
         return connection, address
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         super().close()
         if self._spare is not None:
             os.close(self._spare)
@@ -88,8 +87,8 @@ class Listener(socket.socket):
             self._waits = True
             leaving = gone()
             if leaving is not None:
-                # The loop reads its end, and closes it as if the client had left: what is written to it is
-                # still sent. Where that is what it waits for, the loop finds that it cannot be written.
+                # The loop reads the end of input, and closes it as if the client had left: written data is
+                # still sent. If the connection waits for that, the loop finds that it cannot write.
                 how = socket.SHUT_RDWR if slot is not None and slot.waits_for_reader else socket.SHUT_RD
                 with contextlib.suppress(OSError):
                     leaving.shutdown(how)
@@ -108,9 +107,9 @@ class Listener(socket.socket):
             del self._at[descriptor]
 
     def _turn_away_unseen(self, error: OSError) -> None:
-        """Close the connection that waits longest, by the descriptor that is kept for this: else the loop
-        would be told of it without end. Raises BlockingIOError; where that cannot be, nothing is accepted for
-        a while, and `error` is the caller's to raise, once."""
+        """Close the connection that waits longest, using the spare descriptor: otherwise the event loop would
+        report it again and again. Raises BlockingIOError. If that fails, nothing is accepted for a while, and
+        the caller raises `error` once."""
         if error.errno in NO_DESCRIPTORS and self._spare is not None:
             os.close(self._spare)
             self._spare = None

@@ -1,8 +1,8 @@
-"""SlowReaderGuard: ends a connection whose client does not read what is written to it.
+"""Slow reader guard: ends a connection whose client does not read what is written to it.
 
-What is written lies in this process, then in the system's send buffer, megabytes of it, until the client's
-system acknowledges it. Of these, the last alone tells steadily that somebody reads: Linux moves a send buffer
-on by a third at a time, and TLS has a buffer of its own between the two.
+Written data is in this process, then in the system's send buffer (megabytes of it), until the client's system
+acknowledges it. Only the acknowledgements show steadily that somebody reads: Linux refills a send buffer by a
+third at a time, and TLS has a buffer of its own in between.
 """
 
 import asyncio
@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from typing import Any
 
 STEP_BYTES = 128 << 10
-"""A client's system may acknowledge what is read in steps, each within this: of half or less on loopback,
-whose segments are of 64 KiB (RFC 9293, 3.8.6.2.2: windows open by whole segments) [U]."""
+"""A client's system may acknowledge in steps, each up to this size: at most half of it on loopback, whose
+segments have 64 KiB (RFC 9293, 3.8.6.2.2: windows open by whole segments) [U]."""
 
 _ACKNOWLEDGED_AT = 120
-"""Where `tcpi_bytes_acked` stands in Linux' `struct tcp_info`, 64 bits, since 4.1 (linux/tcp.h, RFC 4898)."""
+"""Offset of `tcpi_bytes_acked` in Linux's `struct tcp_info`, 64 bits, since 4.1 (linux/tcp.h, RFC 4898)."""
 
 
 @dataclass(frozen=True)
 class ClientTimeouts:
-    """How long a client is waited for."""
+    """Time limits for a slow client."""
 
     head_s: float
     idle_s: float
@@ -32,7 +32,7 @@ class ClientTimeouts:
 
 
 def acknowledged(transport: asyncio.Transport) -> int:
-    """A number that grows by as many bytes as the client has taken."""
+    """A number that grows by the bytes that the client has taken."""
     if sys.platform == "linux":
         taken = _socket(transport).getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKNOWLEDGED_AT + 8)
         if len(taken) == _ACKNOWLEDGED_AT + 8:
@@ -41,7 +41,7 @@ def acknowledged(transport: asyncio.Transport) -> int:
 
 
 def is_all_read(transport: asyncio.Transport) -> bool:
-    """Whether nothing that was written is still on its way."""
+    """Whether all written data has arrived."""
     waiting: int = transport.get_write_buffer_size()
     if sys.platform == "linux":
         answer = fcntl.ioctl(_socket(transport).fileno(), termios.TIOCOUTQ, bytes(4))
@@ -55,10 +55,10 @@ def _socket(transport: asyncio.Transport) -> Any:
 
 
 class SlowReaderGuard:
-    """Looks after what is written on one connection, from `begin` until all of it is read.
+    """Watches the written data of one connection, from `begin` until all of it is read.
 
-    A client has `idle_s` and what a step takes at `bytes_per_s`, and as much longer as what it takes is
-    worth, of which no more than that is kept.
+    A client has `idle_s` plus the time of one step at `bytes_per_s`. What it takes adds more time, but never
+    more than that is saved up.
     """
 
     def __init__(self, transport: asyncio.Transport, timeouts: ClientTimeouts) -> None:
@@ -69,7 +69,7 @@ class SlowReaderGuard:
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
-        """Something waits to be read."""
+        """Some written data waits to be read."""
         if self._timer is None:
             self._credit, self._seen = self._most, acknowledged(self._transport)
             self._later()

@@ -1,1 +1,1 @@
-"""Health: whether the service can take work, found out by threads before anybody asks."""
+"""Health: whether the service can take work, checked in the background before anybody asks."""

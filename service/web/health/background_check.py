@@ -1,5 +1,4 @@
-"""BackgroundCheck: a question that a thread of its own asks again and again, so that nobody waits for the
-answer."""
+"""Background check: a check that a thread repeats, so that nobody waits for its result."""
 
 import time
 from collections.abc import Callable
@@ -13,18 +12,18 @@ from service.storage.errors import Unavailable
 T = TypeVar("T")
 
 EVERY_S = 1.0
-"""Between an answer and the next question [U]."""
+"""Time between a result and the next check [U]."""
 
 MAX_AGE_S = 10.0
-"""An answer that is older says nothing about now [U]."""
+"""An older result says nothing about now [U]."""
 
 ERRORS = (OSError, Unavailable, ServiceError)
-"""What disks and databases raise, and who looks after room."""
+"""What disks, databases and the reserve raise."""
 
 
 @dataclass(frozen=True)
 class CheckResult(Generic[T]):
-    """What was answered at `at_s` by the monotonic clock: a value, or an error."""
+    """The result at `at_s` by the monotonic clock: a value, or an error."""
 
     at_s: float
     value: T | None = None
@@ -32,17 +31,17 @@ class CheckResult(Generic[T]):
 
     @property
     def age_s(self) -> float:
-        """How long ago that was."""
+        """The seconds since then."""
         return time.monotonic() - self.at_s
 
     @property
     def is_fresh(self) -> bool:
-        """Whether it says something about now."""
+        """Whether it is recent enough to say something about now."""
         return self.age_s <= MAX_AGE_S
 
 
 class BackgroundCheck(Generic[T]):
-    """Asks `ask` again and again. Before its first answer there is one without value or error."""
+    """Calls `ask` again and again. Before the first result, `last` has neither value nor error."""
 
     def __init__(self, name: str, ask: Callable[[], T]) -> None:
         self._ask = ask
@@ -50,11 +49,11 @@ class BackgroundCheck(Generic[T]):
         self.last: CheckResult[T] = CheckResult(time.monotonic())
 
     def start(self) -> None:
-        """Begin to ask; returns at once."""
+        """Start to check; returns at once."""
         self._periodic_thread.start()
 
     def close(self) -> None:
-        """Ask no more."""
+        """Stop checking."""
         self._periodic_thread.close()
 
     def _look(self) -> None:

@@ -1,7 +1,7 @@
-"""HealthMonitor: whether the service can take work, from what threads have found out before anybody asks.
+"""Health monitor: whether the service can take work, from background checks.
 
-Who asks waits for nothing: no disk, database or scheduler, and no thread of those that answer requests.
-What was found out too long ago counts as trouble.
+A request for health waits for nothing: no disk, database or scheduler, and no thread that answers requests. A
+check result that is too old counts as a problem.
 """
 
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ from service.web.health.background_check import BackgroundCheck
 from service.web.problem_answers import Problem
 
 PATIENCE_S = 1.0
-"""How long one check waits for a database that is away [U]."""
+"""How long one check waits for an unreachable database [U]."""
 
 
 @dataclass(frozen=True)
 class HealthStatus:
-    """What there is where work can be taken: workers that are heard, workers that are not, the first of them
-    for how long, and jobs by state."""
+    """A service that can take work: number of workers that are alive, of silent workers, how long the first
+    of these has been silent, and jobs by state."""
 
     workers: int
     silent_workers: int
@@ -37,13 +37,13 @@ class HealthStatus:
 
 
 class HealthMonitor:
-    """The checks of disk and database, and what the dispatcher sees of its workers."""
+    """The checks of disk and database, and the workers as the dispatcher sees them."""
 
     def __init__(
         self, settings: Settings, store: Store, reserve: ReservedSpace, dispatcher: Dispatcher
     ) -> None:
         self._store, self._reserve, self._dispatcher = store, reserve, dispatcher
-        # With a connection of its own: a crowd may have all others.
+        # With a connection of its own: requests may use all others.
         self._database = Database(settings.database, PATIENCE_S)
         job_table = JobTable(
             self._database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs
@@ -52,18 +52,18 @@ class HealthMonitor:
         self._jobs = BackgroundCheck("records", job_table.counts)
 
     def start(self) -> None:
-        """Begin to check; returns at once."""
+        """Start to check; returns at once."""
         self._disk.start()
         self._jobs.start()
 
     def close(self) -> None:
-        """BackgroundCheck no more."""
+        """Stop checking."""
         self._disk.close()
         self._jobs.close()
         run_bounded(self._database.close)
 
     def status(self) -> HealthStatus:
-        """What there is. Raises Problem where work cannot be taken, with all that is in the way."""
+        """The status. Raises Problem if work cannot be taken, with all reasons."""
         status, jobs = self._dispatcher.workforce_status, self._jobs.last
         troubles = [
             t for t in (self._of_disk(), self._of_records(), workers_trouble(status)) if t is not None
@@ -115,7 +115,7 @@ def _silent(detail: str) -> Report:
 
 
 def workers_trouble(status: WorkforceStatus) -> Report | None:
-    """What is wrong with workers; nothing where one of them is heard."""
+    """What is wrong with the workers; None if one of them is alive."""
     if status.is_stuck:
         return _silent(f"Jobs have not been handed over for {status.dispatcher_silent_s:.0f} s.")
     if not status.is_fresh:
@@ -123,7 +123,7 @@ def workers_trouble(status: WorkforceStatus) -> Report | None:
     if status.workers > 0:
         return None
     if status.waits and status.longest_s > 0.0:
-        return _silent(f"The server that has the jobs done has told nothing for {status.longest_s:.0f} s.")
+        return _silent(f"The server that runs the jobs has been silent for {status.longest_s:.0f} s.")
     if status.silent > 0:
         heard = f"Nothing has been heard of {counted(status.silent, 'worker')} for {status.longest_s:.0f} s."
         return _silent(f"{heard} What is accepted waits.")

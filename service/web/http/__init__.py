@@ -1,1 +1,1 @@
-"""HTTP: bodies, ETags, pages of lists, answers of jobs, and who asks."""
+"""HTTP: bodies, ETags, pages of lists, answers of jobs, and the owner of a request."""

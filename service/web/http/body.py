@@ -23,8 +23,8 @@ def media_type(request: Request) -> str:
 
 @dataclass
 class BodyTimeout:
-    """How long a body is waited for: never longer than `idle_s` for the next of it, and in all no longer than
-    `idle_s` and what it takes at the least rate."""
+    """Time limit of a body: `idle_s` for each next part, and in all `idle_s` plus what the received bytes
+    take at the lowest rate."""
 
     idle_s: float
     bytes_per_s: float
@@ -33,25 +33,25 @@ class BodyTimeout:
 
     @property
     def left_s(self) -> float:
-        """How long the next of it is waited for."""
+        """How long to wait for the next part."""
         return max(0.0, min(self.idle_s, self.idle_s + self.received / self.bytes_per_s - self.waited_s))
 
     def note(self, seconds: float, received: int) -> None:
-        """So many bytes have come after so many seconds."""
+        """Record `received` bytes after `seconds`."""
         self.waited_s += seconds
         self.received += received
 
     @property
     def refusal(self) -> str:
-        """What is said when it was waited for in vain."""
+        """The message when the time is over."""
         return (
-            f"The body stood still for {self.idle_s:g} s, or came slower than {self.bytes_per_s:g} bytes/s. "
+            f"The body paused for {self.idle_s:g} s, or was slower than {self.bytes_per_s:g} bytes/s. "
             "Send it again, without a pause."
         )
 
 
 async def chunks(request: Request) -> AsyncGenerator[bytes, None]:
-    """The body as it arrives. Raises Problem when it stands still or dribbles, and ClientDisconnect."""
+    """The body as it arrives. Raises Problem if it pauses too long or is too slow, and ClientDisconnect."""
     timeout = BodyTimeout(state_of(request).settings.body_idle_s, state_of(request).settings.body_bytes_per_s)
     stream = aiter(request.stream())
     while True:
@@ -62,14 +62,14 @@ async def chunks(request: Request) -> AsyncGenerator[bytes, None]:
             return
         except TimeoutError:
             raise problem("too-slow", timeout.refusal) from None
-        # What the service does with a chunk is not the sender's time.
+        # The time that the service spends on a chunk does not count.
         timeout.note(time.monotonic() - began, len(chunk))
         yield chunk
 
 
 async def small_body(request: Request, max_bytes: int) -> bytes:
-    """The body, which is held until the request ends. Raises Problem as soon as it is longer than
-    `max_bytes`, when its owner has too much under way, and when it breaks off."""
+    """The body, which stays in memory until the request ends. Raises Problem as soon as it is longer than
+    `max_bytes`, if its owner has too much under way, and if it is incomplete."""
     body, held = bytearray(), held_by(request)
     try:
         async for chunk in chunks(request):
@@ -83,7 +83,7 @@ async def small_body(request: Request, max_bytes: int) -> bytes:
 
 
 def stated(model: type[BaseModel], example: Any) -> dict[str, Any]:
-    """How OpenAPI states a body of strict JSON that `json_body` reads."""
+    """The OpenAPI description of a body of strict JSON that `json_body` reads."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     content = {"application/json": {"schema": schema, "example": example}}
     return {"requestBody": {"required": True, "content": content}}

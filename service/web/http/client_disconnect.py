@@ -1,4 +1,4 @@
-"""Leaving: work for a client ends when he closes his connection."""
+"""Client disconnect: work for a client ends when the client closes its connection."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -12,10 +12,10 @@ Result = TypeVar("Result")
 
 
 async def cancel_on_disconnect(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
-    """What `work` returns, for a request whose body was read or has none.
+    """What `work` returns, for a request whose body was read or that has none.
 
-    Raises what it raises; Problem, which nobody hears but the log, where the client leaves before: the work
-    is cancelled then, and has come to rest.
+    Raises what it raises; Problem, which only the log shows, if the client leaves before: the work is then
+    cancelled, and has stopped.
     """
     working = asyncio.ensure_future(work)
     leaving = asyncio.ensure_future(_left(request))

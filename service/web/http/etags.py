@@ -1,8 +1,8 @@
-"""Conditional: ETags, and requests that depend on them (RFC 9110, 13.1).
+"""ETags, and requests that depend on them (RFC 9110, 13.1).
 
-All tags are strong. A case and what was made are named by their content; a job's tag is the number of its
-last event, since nothing that is told of a job changes without one. What goes out packed has a tag of its own
-(service.web.middleware.gzip_etags), and either may be sent back.
+All tags are strong. A case and a result are named by their content; a job's tag is the number of its last
+event, because a job changes only with an event. A compressed answer has a tag of its own
+(service.web.middleware.gzip_etags), and a client may send either one.
 """
 
 import re
@@ -35,26 +35,26 @@ NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
 
 
 def unless_known(request: Request, etag: str, headers: Mapping[str, str] | None = None) -> Response | None:
-    """304 where the client has what `etag` names, else None.
+    """304 if the client has what `etag` names, else None.
 
-    `headers` are those that go with the 200. A client puts a 304's headers over those that it has kept
-    (RFC 9111, 3.2), so that a 304 which says less takes from what is kept: where the gate's content policy
-    stands in for the page's own, the kept page has no style and no script.
+    `headers` are those of the 200. A client replaces the headers that it has stored by those of a 304 (RFC
+    9111, 3.2). So a 304 with fewer headers would change what is stored: with the middleware's default content
+    policy in place of the page's own, the stored page would have no style and no script.
     """
     known = _first_match(request.headers.getlist("if-none-match"), etag, weak_too=True)
     return None if known is None else Response(status_code=304, headers={**(headers or {}), "ETag": known})
 
 
 def refuse_outdated(request: Request, etag: str) -> None:
-    """Raises Problem where the client insists on another version than `etag` names."""
+    """Raises Problem if the client requires another version than `etag` names."""
     asked = request.headers.getlist("if-match")
     if asked and _first_match(asked, etag, weak_too=False) is None:
         raise problem("precondition-failed", f"It is {etag} now. Read it again, then decide.")
 
 
 def _first_match(asked: list[str], etag: str, weak_too: bool) -> str | None:
-    """The first of the tags that names what `etag` does, packed or not; `etag` for any, None where there is
-    none. If-None-Match takes weak tags for what they are weak forms of, If-Match takes none (13.1)."""
+    """The first of the tags that names the same as `etag`, compressed or not; `etag` for any, None if there
+    is none. If-None-Match compares weak tags like strong ones, If-Match accepts none (13.1)."""
     given = ",".join(asked)
     if given.strip() == "*":
         return etag

@@ -1,4 +1,4 @@
-"""Waiting: a job is answered as 202 with its address, or under `Prefer: wait=n` with what it made."""
+"""Job answers: a job is answered as 202 with its address, or with `Prefer: wait=n` by its result."""
 
 import hashlib
 import re
@@ -36,12 +36,13 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
 
 
 def ordering(what: str) -> list[dict[str, Any]]:
-    """The headers of requests for work, for OpenAPI. A key names one request: each has its own as example."""
+    """The headers of requests for work, for OpenAPI. A key names one request, so each kind has its own
+    example."""
     return [PREFER, IDEMPOTENCY_KEY | {"example": f'"{what}-1"'}]
 
 
 RETRY_AFTER_S = 1
-"""When a client should ask after a job [U]."""
+"""When a client should ask for a job's state [U]."""
 
 ACCEPTED: dict[int | str, dict[str, Any]] = {
     202: {
@@ -54,7 +55,7 @@ ACCEPTED: dict[int | str, dict[str, Any]] = {
         }
     }
 }
-"""What is said of a job that was accepted, for OpenAPI."""
+"""The answer for an accepted job, for OpenAPI."""
 
 _KEY = re.compile(r"[!#-~]{1,200}")
 
@@ -78,7 +79,7 @@ async def order(
     )
 
     def refuse_full(connection: Connection) -> None:
-        # Work makes something, however little.
+        # Every result takes some space.
         state.reserve.refuse_use()
         state.quota.refuse_more(connection, asked.owner, 1)
 
@@ -88,15 +89,15 @@ async def order(
 
 
 async def _answer(request: Request, job: Job) -> Response:
-    """202 and the job, or 200 and what it made within the wait that is preferred.
+    """202 and the job, or 200 and its result if it ends within the preferred wait.
 
-    Where the job failed within that wait, its problem.
+    If the job fails within that wait, its problem.
     """
     preferred_s = _preferred_wait_s(request)
     headers = {"Location": f"/v1/jobs/{job.id}"}
     if preferred_s is not None:
         wait_s = min(preferred_s, int(state_of(request).settings.max_wait_s))
-        # What is applied, which may be less than what was preferred.
+        # The applied wait, which may be shorter than the preferred one.
         headers["Preference-Applied"] = f"wait={wait_s}"
         job = await _ended(request, job, wait_s)
         if job.state is State.FAILED and job.problem is not None:
@@ -107,7 +108,7 @@ async def _answer(request: Request, job: Job) -> Response:
 
 
 async def _ended(request: Request, job: Job, wait_s: float) -> Job:
-    """The job once it has ended, or as it stands after `wait_s`."""
+    """The job once it has ended, or as it is after `wait_s`."""
     state = state_of(request)
     until = time.monotonic() + wait_s
     while job.state not in FINAL and not state.notifier.closed:
@@ -141,7 +142,7 @@ async def kept_answer(
 
 
 def _idempotency_key(request: Request) -> str | None:
-    """The key, without the quotes that its draft standard has it in. Raises Problem for one that is none."""
+    """The key, without the quotes of its draft standard. Raises Problem for an invalid key."""
     given = request.headers.get("idempotency-key")
     if given is None:
         return None
@@ -153,7 +154,7 @@ def _idempotency_key(request: Request) -> str | None:
 
 
 def _preferred_wait_s(request: Request) -> int | None:
-    """The wait that `Prefer` asks for. [s] A preference that cannot be read is ignored (RFC 7240)."""
+    """The wait of the `Prefer` header. [s] A preference that cannot be read is ignored (RFC 7240)."""
     for preference in ",".join(request.headers.getlist("prefer")).split(","):
         found = re.fullmatch(r'\s*wait\s*=\s*"?([0-9]{1,6})"?\s*(;.*)?', preference, re.IGNORECASE)
         if found:

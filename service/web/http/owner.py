@@ -1,4 +1,4 @@
-"""Owners: whose request it is, as the gate found out, and what it holds in memory of what he sent."""
+"""Owner: whose request it is, as the middleware found out, and the bytes of it that are in memory."""
 
 from starlette.requests import HTTPConnection
 
@@ -6,14 +6,14 @@ from service.web.middleware.rate_limit import HeldBytes
 
 
 def owner_of(request: HTTPConnection) -> str:
-    """The owner that a request speaks for."""
+    """The owner of a request."""
     owner = request.state.owner
     assert isinstance(owner, str)
     return owner
 
 
 def held_by(request: HTTPConnection) -> HeldBytes:
-    """What a request holds in memory until it ends."""
+    """The bytes that a request keeps in memory until it ends."""
     held = request.state.held
     assert isinstance(held, HeldBytes)
     return held

@@ -1,4 +1,4 @@
-"""Pages: lists, newest first, a page at a time. What is added meanwhile moves no page."""
+"""Pagination: lists, newest first, one page at a time. New items do not shift later pages."""
 
 from typing import Annotated, Any
 
@@ -25,5 +25,5 @@ def page(request: Request, items: list[dict[str, Any]], next_cursor: int | None)
 
 
 def cursor_after(numbers: list[int], limit: int) -> int | None:
-    """The cursor of the page after one that was asked for with one item more than `limit`."""
+    """The cursor of the next page, from a list that was read with one item more than `limit`."""
     return numbers[limit - 1] if len(numbers) > limit else None

@@ -1,7 +1,8 @@
-"""AuthMiddleware: every request passes here first and last: who asks, may he now, and what came of it.
+"""Authentication middleware: every request passes here first and last. It authenticates the caller, checks
+the rate limit, and writes the audit log.
 
 Without keys only this machine is served: requests addressed to it by name. With keys, every request under the
-API says whose it is, by `Authorization: Bearer KEY`; a WebSocket from a browser, which cannot set headers, by
+API states its owner by `Authorization: Bearer KEY`; a WebSocket from a browser, which cannot set headers, by
 the subprotocol `bearer.KEY`.
 """
 
@@ -32,34 +33,34 @@ from service.web.problem_answers import Problem, answer, problem
 _log = logging.getLogger("seedpath.auth")
 
 LOCAL = "local"
-"""The owner where there are no keys: whoever sits at this machine."""
+"""The owner if there are no keys: whoever uses this machine."""
 
 OPEN_TO_ALL = re.compile(r"/(page/([a-z]+/)?[^/]*)?|/v1/(health|version|openapi\.json|problems/[^/]*)")
-"""What is answered without a key: it tells nothing of any case. The page asks its user for one."""
+"""What is answered without a key: it tells nothing about any case. The page asks its user for a key."""
 
 UNNOTED = re.compile(rf"{OPEN_TO_ALL.pattern}|/metrics")
-"""What is answered where nothing can be noted: it tells nothing of any case, but how the service is."""
+"""What is answered even if nothing can be logged: it tells nothing about any case, only about the service."""
 
 BEARER_PROTOCOL = "bearer."
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS", "WEBSOCKET")
-"""What metrics tell apart: a sender may make up as many as he likes."""
+"""Methods that metrics distinguish; a client may invent any number of others."""
 
 LONGEST_NOTED = 300
-"""Bytes of an address that the audit log takes, as it writes them: every real one is shorter."""
+"""Bytes of an address in the audit log, in its escaped form: every real one is shorter."""
 
 EVENT_STREAM = "text/event-stream"
 """The media type of answers that stay open."""
 
 TOO_MANY = KINDS["too-many-requests"].status
-"""Whoever is answered so is noted as strangers are."""
+"""Requests answered with this status are logged like those without a key."""
 
 _HOST = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "via", "x-real-ip")
-"""Headers of proxies: behind one, whoever it serves would be taken for this machine."""
+"""Headers of proxies: behind a proxy, all its clients would be taken for this machine."""
 
 HEADERS = {
     "Seedpath-Version": SOFTWARE.partition(" ")[2],
@@ -69,17 +70,17 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-site",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
-"""On every answer; the page has a content policy of its own."""
+"""Headers of every answer; the page has a content policy of its own."""
 
 OWN = "private, no-cache"
-"""How answers that are an owner's may be kept: by who asked alone, and asked after each time by their ETag.
-What was removed is gone, and a key that was revoked reads no more (RFC 9111, 5.2.2)."""
+"""How an owner's answers may be cached: only by that client, and revalidated each time by their ETag. What
+was removed is gone, and a revoked key reads no more (RFC 9111, 5.2.2)."""
 
 
 @dataclass
 class _Seen:
-    """What is known of a request, for its log line, where there is a place for one: it is written once, but
-    twice of what stays open. `account` is what its rate_limiter is counted by."""
+    """What is known about a request, for its log line, if there is a place for one. The line is written once,
+    or twice for requests that stay open. `account` is the name for the rate limiter."""
 
     is_noted: bool
     is_written: bool = False
@@ -106,11 +107,11 @@ class AuthMiddleware:
         self._revocation = None if keys is None else Revocation(keys)
         self._rate_limiter, self._metrics = rate_limiter, metrics
         self._keyless_lines = KeylessLineLimit(_log_left_out)
-        # Inside of what is noted, and around what may be refused: pages are told of that too.
+        # Inside the logging, and around refusals, so that pages can read refusals, too.
         self._admitted = self._pass if cors is None else cors(self._pass)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through, or answer why not."""
+        """Pass a request on, or answer why not."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             self._keyless_lines.end_second()
@@ -171,7 +172,7 @@ class AuthMiddleware:
             self._rate_limiter.end_request(seen.account)
 
     def _admit(self, scope: Scope, seen: _Seen) -> None:
-        """Note whose request it is. Raises Problem."""
+        """Record the owner of the request. Raises Problem."""
         headers = Headers(scope=scope)
         self._refuse_foreign_pages(headers)
         if self._keys is None:
@@ -188,16 +189,17 @@ class AuthMiddleware:
             raise Problem(problem("no-key", detail).report, {"WWW-Authenticate": "Bearer"})
 
     def _refused_keyless(self, refused: Problem, scope: Scope, seen: _Seen) -> Problem:
-        """What is answered to one who may ask nothing: he has an rate_limiter for that too."""
+        """The answer to a request without a valid key: such requests have a rate limit, too."""
         seen.account = keyless_account(_client_of(scope))
         if refused.report.kind == "unavailable":
-            # Keys cannot be read: he may have a good one.
+            # The keys cannot be read: this one may be valid.
             return refused
         wait_s = self._rate_limiter.spend(seen.account)
         return refused if wait_s is None else too_many(wait_s)
 
     def _refuse_foreign_pages(self, headers: Headers) -> None:
-        """A page elsewhere can have a browser send forms and open sockets here, and needs no leave for it."""
+        """A page of another origin can make a browser send forms and open WebSockets here without
+        permission."""
         origin = headers.get("origin")
         if origin is None or origin in self._origins:
             return
@@ -219,7 +221,7 @@ class AuthMiddleware:
 
     def _note(self, scope: Scope, seen: _Seen, seconds: float) -> None:
         method = scope.get("method", "WEBSOCKET")
-        # The route, not the address: a metric for each case would grow without end.
+        # The route, not the address: one metric for each case would grow without limit.
         route = getattr(scope.get("route"), "path_format", "none")
         counted = method if method in METHODS else "other"
         self._metrics.requests.labels(counted, route, str(seen.status)).inc()
@@ -227,8 +229,8 @@ class AuthMiddleware:
         self._audit(scope, seen, seconds)
 
     def _audit(self, scope: Scope, seen: _Seen, seconds: float, *, stays_open: bool = False) -> None:
-        """Write the audit log's line of a request, before it is answered; another at the end of what stays
-        open, which may be hours away. `seconds` are those up to the line."""
+        """Write the audit line of a request, before it is answered; another one at the end of a request that
+        stays open, which may be hours later. `seconds` are those until the line."""
         if not seen.is_noted or seen.is_written:
             return
         seen.is_written = not stays_open
@@ -250,13 +252,13 @@ class AuthMiddleware:
 
 
 def _log_left_out(account: str, count: int) -> None:
-    """Write the audit log's line of requests that have none of their own."""
+    """Write the audit line for requests that have no line of their own."""
     fields = {"account": account, "left_out": count}
     AUDIT.info("%d more requests in a second, %s", count, account, extra={"fields": fields})
 
 
 def _noted(text: str) -> str:
-    """The beginning of a text, as much as the audit log takes: one sign may have twelve bytes there."""
+    """The beginning of a text, as much as the audit log takes: one character may take twelve bytes there."""
     if len(in_line(text[:LONGEST_NOTED])) <= LONGEST_NOTED:
         return text[:LONGEST_NOTED]
     left = LONGEST_NOTED
@@ -298,7 +300,7 @@ async def _refuse(refused: Problem, scope: Scope, receive: Receive, send: Send) 
 
 
 def _client_of(scope: Scope) -> str:
-    """The address that the request came from, as the server or the proxy in front of it has it."""
+    """The address from which the request came, as the server or the proxy in front of it states it."""
     return _noted(str((scope.get("client") or ("?",))[0]))
 
 

@@ -1,10 +1,11 @@
-"""GzipMiddleware: answers are gzipped for who takes them so, and then have an ETag of their own (RFC 9110,
+"""Gzip middleware: answers are compressed for clients that accept it, and then have their own ETag (RFC 9110,
 8.8.3).
 
-    plain "5e5e..."        packed "5e5e...-gzip"
+    plain "5e5e..."        compressed "5e5e...-gzip"
 
-Both are strong: each names certain bytes, and who has read either may insist on it by If-Match. That there
-are two is said by `Vary` on whatever has a tag, on a 304 too, which must say what its 200 says (15.4.5).
+Both are strong: each names certain bytes, and a client that has read either may require it by If-Match.
+`Vary` says that there are two, on every answer with a tag; also on a 304, which must have the headers of its
+200 (15.4.5).
 """
 
 from starlette.datastructures import MutableHeaders
@@ -12,10 +13,10 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 FROM_BYTES, LEVEL = 1000, 3
-"""What is smaller fits a packet anyway; a higher level holds everybody up for little [U]."""
+"""Smaller answers fit a packet anyway; a higher level delays everybody for little gain [U]."""
 
 SUFFIX = "-gzip"
-"""Of the tag of what was packed. No tag ends so by itself."""
+"""Suffix of the tag of a compressed answer. No other tag ends so."""
 
 
 class GzipMiddleware:
@@ -25,7 +26,7 @@ class GzipMiddleware:
         self._app = GZipMiddleware(app, FROM_BYTES, LEVEL)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Have the app answer, packed where the client takes it."""
+        """Let the app answer, compressed if the client accepts it."""
 
         async def send_told_apart(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,7 +1,8 @@
-"""HeadAndOptionsMiddleware: what an address offers beside what its routes say: HEAD where GET is, OPTIONS,
-and all in `Allow`.
+"""HEAD and OPTIONS: methods that an address offers besides those of its routes: HEAD where there is GET,
+OPTIONS, and all of them in `Allow`.
 
-A route knows its own methods only, while several may share an address: each method is tried on all of them.
+A route knows only its own methods, while several routes may share an address: each method is tried on all
+routes.
 """
 
 import asyncio
@@ -42,7 +43,7 @@ class HeadAndOptionsMiddleware:
             await self._app(scope, receive, send_with_allow)
 
     async def _head(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """What GET answers, without its body. A stream that would go on is told that nobody listens."""
+        """What GET answers, without its body. An endless stream is told that its client has left."""
         answered = asyncio.Event()
 
         async def send_head(message: Message) -> None:
@@ -67,11 +68,11 @@ class HeadAndOptionsMiddleware:
         try:
             await self._app(as_get, receive_until_answered, send_head)
         finally:
-            # The gate counts requests by their route.
+            # The metrics count requests by their route.
             scope["route"] = as_get.get("route")
 
     def _offered(self, scope: Scope) -> str:
-        """The methods of the request's address, for `Allow`; "" where there is none."""
+        """The methods of the request's address, for `Allow`; "" if there are none."""
         found = [
             method
             for method in ROUTED

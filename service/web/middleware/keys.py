@@ -1,7 +1,7 @@
-"""Keys: who may ask. A bearer key is shown once, when it is made; the file keeps its sha256.
+"""Keys: who may use the service. A bearer key is shown once, when it is created; the file stores its sha256.
 
-A key is 256 random bits, so that one hash is enough: there is nothing to guess. The file is read again
-whenever it changes, so that a revoked key is refused at once, by every server; what is open under it ends.
+A key has 256 random bits, so one hash is enough: it cannot be guessed. The file is read again whenever it
+changes, so that every server refuses a revoked key at once; open connections of that key end.
 
     {"keys": [{"id": "5f3a9c0e", "owner": "radiology", "sha256": "...", "created": "...", "revoked": null}]}
 """
@@ -26,7 +26,7 @@ from service.host.timestamp import rfc3339
 PREFIX = "seedpath"
 
 OWNER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-"""Names of owners: plain, so that they can stand in logs and addresses."""
+"""Names of owners: plain, because they appear in logs and addresses."""
 
 _TOKEN = re.compile(rf"{PREFIX}_([0-9a-f]{{8}})_([A-Za-z0-9_-]{{43}})")
 
@@ -37,7 +37,7 @@ class KeysError(AnatomyError):
 
 @dataclass(frozen=True)
 class Key:
-    """A key as the file keeps it. `revoked` is when, null where it is good."""
+    """A key as the file has it. `revoked` is the time of revocation, None for a valid key."""
 
     id: str
     owner: str
@@ -47,12 +47,12 @@ class Key:
 
 
 def create(path: Path, owner: str) -> str:
-    """Add a key for `owner`; returns the token, which nothing can show again.
+    """Add a key for `owner`; returns the token, which cannot be shown again.
 
-    Raises KeysError for a name that cannot be one, or a damaged file, and OSError.
+    Raises KeysError for an invalid name, or a damaged file, and OSError.
     """
     refuse_bad_owner(owner)
-    # The id tells keys apart in logs; only the rest is secret.
+    # The id identifies a key in logs; only the rest is secret.
     id, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
     token = f"{PREFIX}_{id}_{secret}"
     with _alone(path):
@@ -61,7 +61,7 @@ def create(path: Path, owner: str) -> str:
 
 
 def refuse_bad_owner(owner: str) -> None:
-    """Raises KeysError for a name that cannot be an owner's."""
+    """Raises KeysError for a name that an owner cannot have."""
     if not OWNER.fullmatch(owner):
         raise KeysError(
             "--owner", f"{owner!r} is no usable name", "Use small letters, digits, '.', '_' and '-'."
@@ -102,7 +102,7 @@ class Keys:
         self._refresh()
 
     def bearer(self, token: str) -> Key | None:
-        """The key that a token is, unless it is revoked or unknown. Raises KeysError and OSError."""
+        """The key of a token, unless it is revoked or unknown. Raises KeysError and OSError."""
         self._refresh()
         found = _TOKEN.fullmatch(token)
         key = self._by_id.get(found[1]) if found else None
@@ -111,7 +111,7 @@ class Keys:
         return key if hmac.compare_digest(key.sha256, _digest(token)) else None
 
     def is_good(self, key: Key) -> bool:
-        """Whether a key that was good still is. Raises KeysError and OSError."""
+        """Whether a key that was valid still is. Raises KeysError and OSError."""
         self._refresh()
         return self._by_id.get(key.id) == key
 

@@ -1,8 +1,8 @@
-"""RateLimiter: how much one owner may ask at a time, and have under way, so that none takes the service from
-the others.
+"""Rate limiter: how much one owner may request at a time, and have under way, so that no owner uses up the
+service.
 
-Counted in each server by itself: with several servers, an owner has the rate_limiter of each. Who comes
-without a key is told apart by his address.
+Counted in each server separately: with several servers, an owner has the limits of each. Callers without a
+key are identified by their address.
 """
 
 import ipaddress
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from service.web.problem_answers import Problem, problem
 
 MOST_ACCOUNTS = 10_000
-"""Accounts that are kept: whoever comes from more addresses than these gets around any count of them [U]."""
+"""Accounts that are stored: a caller with more addresses than these evades any count of them [U]."""
 
 SITE_BITS = 64
-"""Of an IPv6 address: one site has all that begin with these (RFC 6177)."""
+"""Bits of an IPv6 address that identify one site (RFC 6177)."""
 
 
 @dataclass
@@ -29,8 +29,8 @@ class _Account:
 
 
 class RateLimiter:
-    """A bucket of requests for each owner, filled at a steady rate, and a count of those under way and of the
-    bytes that they hold in memory."""
+    """A token bucket of requests for each owner, filled at a constant rate, and a count of requests under way
+    and of the bytes that they keep in memory."""
 
     def __init__(
         self,
@@ -43,11 +43,11 @@ class RateLimiter:
     ) -> None:
         self._per_s, self._burst, self._at_once, self._most_bytes = per_s, burst, at_once, most_bytes
         self._clock_s, self._most_accounts = clock_s, most_accounts
-        # Seen last is last.
+        # The last used account is last.
         self._accounts: OrderedDict[str, _Account] = OrderedDict()
 
     def take(self, owner: str) -> float | None:
-        """Begin a request. None where it may begin, else when to come back. [s]"""
+        """Begin a request. None if it may begin, else the time to wait. [s]"""
         account = self._filled(owner)
         if account.tokens >= 1.0 and account.at_once >= self._at_once:
             return 1.0
@@ -61,12 +61,12 @@ class RateLimiter:
         self._accounts[owner].at_once -= 1
 
     def spend(self, owner: str) -> float | None:
-        """Count a message of a request that is under way. None where it may be answered, else when to come
-        back. [s]"""
+        """Count a message of a request that is under way. None if it may be answered, else the time to wait.
+        [s]"""
         return self._spend(self._filled(owner))
 
     def hold(self, owner: str, size: int) -> bool:
-        """Count bytes of a request that is under way, which are in memory until they are let go. False where
+        """Count bytes of a request that is under way, which are in memory until they are released. False if
         they are too many: then they are not counted."""
         account = self._accounts[owner]
         if account.held_bytes + size > self._most_bytes:
@@ -75,7 +75,7 @@ class RateLimiter:
         return True
 
     def release(self, owner: str, size: int) -> None:
-        """Bytes that were held are no longer in memory."""
+        """Held bytes are no longer in memory."""
         self._accounts[owner].held_bytes -= size
 
     def _spend(self, account: _Account) -> float | None:
@@ -96,7 +96,7 @@ class RateLimiter:
         return account
 
     def _make_room(self) -> None:
-        """Forget the account that was seen longest ago, of those that have nothing under way."""
+        """Delete the account that was used longest ago, of those that have nothing under way."""
         if len(self._accounts) >= self._most_accounts:
             idle = next((name for name, account in self._accounts.items() if account.at_once == 0), None)
             if idle is not None:
@@ -104,11 +104,11 @@ class RateLimiter:
 
 
 def keyless_account(address: str) -> str:
-    """The account of whoever comes from an address without a key: no owner has such a name."""
+    """The account of callers from an address without a key: no owner has such a name."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
-        # A socket of this machine has no address of that kind.
+        # A Unix socket has no such address.
         return "from ?"
     if found.version == 4:
         return f"from {found}"
@@ -118,19 +118,19 @@ def keyless_account(address: str) -> str:
 
 
 HELD_RETRY_AFTER_S = 1
-"""When an owner should come back who has as much under way as he may [U]."""
+"""When an owner with too much under way should try again [U]."""
 
 
 @dataclass
 class HeldBytes:
-    """What one request that is under way holds in memory. [bytes]"""
+    """The bytes that one request under way keeps in memory. [bytes]"""
 
     rate_limiter: RateLimiter
     account: str
     size: int = 0
 
     def hold(self, size: int) -> None:
-        """Hold so many bytes more. Raises Problem where the owner's are as many as they may be."""
+        """Keep `size` bytes more. Raises Problem if the owner's bytes are too many."""
         if not self.rate_limiter.hold(self.account, size):
             detail = "Too much that was sent is not answered yet. Wait for the answers, then send this again."
             refused = problem("too-many-requests", detail)
@@ -138,13 +138,13 @@ class HeldBytes:
         self.size += size
 
     def release(self, size: int) -> None:
-        """Hold so many bytes less."""
+        """Keep `size` bytes less."""
         self.rate_limiter.release(self.account, size)
         self.size -= size
 
 
 def too_many(wait_s: float) -> Problem:
-    """What is answered where an rate_limiter is used up, for so long. [s]"""
+    """The answer if a rate limit is used up, for `wait_s`. [s]"""
     seconds = max(1, round(wait_s))
     detail = f"Too many requests at once. Come back in {seconds} s."
     return Problem(problem("too-many-requests", detail).report, {"Retry-After": str(seconds)})

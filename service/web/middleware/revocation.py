@@ -1,7 +1,7 @@
-"""Revocation: what is open under a key ends with it: WebSockets, event streams, answers that are waited for.
+"""Revocation: open connections of a key end when it is revoked: WebSockets, event streams, waiting requests.
 
-Keys are looked at again for as long as anything is open. What the app still says of a request that was ended
-goes nowhere, and where it listens, it hears that the client has gone.
+Keys are checked again as long as anything is open. Messages of the app for an ended request are dropped, and
+the app is told that the client has gone.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from service.web.problem_answers import answer, problem
 _log = logging.getLogger("seedpath.auth")
 
 CHECK_KEYS_EVERY_S = 0.5
-"""How often keys are looked at: what is open outlives its key for so long at most [U]."""
+"""Time between two checks: the longest time that something stays open after its key was revoked [U]."""
 
 REVOKED = "The key was revoked. Ask with another."
 
@@ -32,7 +32,7 @@ class Revocation:
         self._ending: set[asyncio.Task[None]] = set()
 
     async def serve(self, app: ASGIApp, key: Key, scope: Scope, receive: Receive, send: Send) -> None:
-        """Have `app` answer a request for as long as its key is good."""
+        """Let `app` answer a request as long as its key is valid."""
         held = _Open(key, scope, receive, send)
         self._open.add(held)
         if self._looking is None or self._looking.done():
@@ -48,7 +48,7 @@ class Revocation:
             bad = {key for key in {held.key for held in self._open} if not self._is_good(key)}
             for held in [held for held in self._open if held.key in bad]:
                 self._open.discard(held)
-                # Each by itself: a client that does not read holds up nobody else's end.
+                # Each in its own task: a client that does not read delays nobody else's end.
                 task = asyncio.get_running_loop().create_task(held.end())
                 self._ending.add(task)
                 task.add_done_callback(self._ending.discard)
@@ -57,7 +57,7 @@ class Revocation:
         try:
             return self._keys.is_good(key)
         except (KeysError, OSError) as error:
-            # As at the gate: keys that cannot be read let nobody in.
+            # As in the authentication middleware: keys that cannot be read admit nobody.
             _log.error("the keys cannot be read: %s", error)
             return False
 
@@ -93,7 +93,7 @@ class _Open:
         return message
 
     async def send(self, message: Message) -> None:
-        """Pass a message on, unless the request was ended. An answer of known length is passed on whole."""
+        """Pass a message on, unless the request was ended. An answer of known length is completed."""
         async with self._sending:
             if self._ended.done() and not (self._begun and not self._endless):
                 return
@@ -111,7 +111,7 @@ class _Open:
                 self._over = True
 
     async def end(self) -> None:
-        """End it as its protocol has it."""
+        """End the request as its protocol requires."""
         self._ended.set_result(None)
         async with self._sending:
             if self._over:
@@ -125,5 +125,5 @@ class _Open:
                 elif self._endless:
                     await self._send({"type": "http.response.body", "body": b"", "more_body": False})
             except OSError:
-                # The client was faster.
+                # The client has already gone.
                 return

@@ -1,1 +1,1 @@
-"""Routes: one module for each thing that has an address."""
+"""Routes: one module for each kind of resource."""

@@ -1,4 +1,4 @@
-"""About the service: is it up, which version is it, what do its problems mean."""
+"""About: whether the service can take work, its version, and the meaning of its problems."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Cases: what was uploaded, read once on arrival, and kept under the sha256 of its files."""
+"""Cases: uploads, read once on arrival, and stored under the sha256 of their files."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -160,7 +160,7 @@ async def add_case(request: Request) -> Response:
         there = await run_in_threadpool(library.grant_case, owner, case_id)
         if there is not None:
             found, is_new = there
-            # As if the files were new: whether others hold the same is not for this owner to know.
+            # As if the files were new: this owner must not learn whether others hold the same files.
             return _answer(found, 201 if is_new else 200)
         described = await cancel_on_disconnect(request, state.case_reader.described(owner, content, folder))
         record = {"id": case_id} | content | {"description": described}
@@ -202,7 +202,7 @@ async def get_case(request: Request, case_id: str) -> Response:
 async def remove_case(request: Request, case_id: str) -> Response:
     """Remove a case. Plans made from it stay, and with them the files that they were made from."""
     library, owner = state_of(request).library, owner_of(request)
-    # By its id alone: a case whose record is damaged can be removed too.
+    # By its id alone, so that a case with a damaged record can be removed, too.
     await run_in_threadpool(library.refuse_unheld, owner, case_id)
     refuse_outdated(request, _tag(case_id))
     await run_in_threadpool(library.remove_case, owner, case_id)

@@ -1,4 +1,4 @@
-"""Events: what happens to a job, as server-sent events, from where the client left off."""
+"""Events: what happens to a job, as server-sent events, from the last one that the client has."""
 
 import json
 from collections.abc import AsyncIterator
@@ -19,10 +19,10 @@ from service.web.services import AppState, state_of
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 HEARTBEAT_S = 15.0
-"""A stream in which nothing happens says so this often, so that nobody between closes it [U]."""
+"""A stream without events sends a comment this often, so that no proxy closes it [U]."""
 
 RETRY_MS = 1000
-"""When a client whose stream broke should come back [U]."""
+"""When a client with a broken stream should reconnect [U]."""
 
 _DESCRIBED: dict[str, Any] = {
     "parameters": [
@@ -57,7 +57,7 @@ _EVENT: dict[str, Any] = {
         "retry": {"type": "integer"},
     },
 }
-"""One event of the stream: as FastAPI describes its own, and OpenAPI 3.2 all."""
+"""One event of the stream, in the form that FastAPI uses for its own, and OpenAPI 3.2 for all."""
 
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
@@ -98,7 +98,7 @@ async def _stream(state: AppState, job: Job, after: int) -> AsyncIterator[str]:
                     return
                 yield _written(event, event.to_json())
         except Unavailable:
-            # The client comes back, and says what it has seen.
+            # The client reconnects, and states the last event that it has seen.
             return
         if not events:
             if await _is_over(state, job):
@@ -108,7 +108,8 @@ async def _stream(state: AppState, job: Job, after: int) -> AsyncIterator[str]:
 
 
 async def _is_over(state: AppState, job: Job) -> bool:
-    """Whether nothing more will happen: it has ended, for who claims to have seen more, or is forgotten."""
+    """Whether no more events will come: the job has ended, though the client claims to have seen more, or was
+    deleted."""
     try:
         return (await run_in_threadpool(state.job_table.get, job.id)).state in FINAL
     except (NoSuchJob, Unavailable):

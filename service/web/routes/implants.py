@@ -1,4 +1,4 @@
-"""Implants: looking at an implant again, after it or while needles are in."""
+"""Implants: evaluations after an implant, and replans while needles are in."""
 
 from typing import Any
 

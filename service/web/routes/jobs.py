@@ -1,4 +1,4 @@
-"""Jobs: asking after one, watching one, and withdrawing it."""
+"""Jobs: reading, listing and cancelling them."""
 
 from typing import Annotated, Any
 
@@ -93,7 +93,7 @@ async def cancel_job(request: Request, job_id: str) -> Response:
     """Withdraw a job: at once, whatever it is at. One that has ended stays as it is."""
     job = await own_job(request, job_id)
     refuse_outdated(request, _etag(job))
-    # What If-Match insists on is looked at again where the job is changed.
+    # The condition of If-Match is checked again where the job is changed.
     only = job.last_event if "if-match" in request.headers else None
     withdrawn = await run_in_threadpool(state_of(request).job_table.cancel, job.id, only)
     job = await own_job(request, job_id)
@@ -103,7 +103,7 @@ async def cancel_job(request: Request, job_id: str) -> Response:
 
 
 async def own_job(request: Request, job_id: str) -> Job:
-    """A job of who asks. Raises Problem when it is not there."""
+    """A job of the caller's owner. Raises NoSuchJob."""
     return await run_in_threadpool(state_of(request).job_table.get, job_id, owner_of(request))
 
 

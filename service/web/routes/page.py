@@ -1,6 +1,6 @@
-"""Page: the service's own page, at /, as plain files; it asks the public API like everybody else.
+"""Page: the service's own page, at /, as plain files; it uses the public API like every client.
 
-Its drawing library is the one that Python's plotly brings along, so nothing comes from another machine.
+Its drawing library is the one in Python's plotly package, so nothing is loaded from another machine.
 """
 
 import mimetypes
@@ -29,7 +29,7 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-"""What a browser lets the page do: ask this service alone, and run no script but its files."""
+"""What a browser allows the page: to request from this service alone, and to run no script but its files."""
 
 LIBRARY = "plotly.min.js"
 
@@ -46,7 +46,7 @@ _FOLDER = Path(__file__).parents[1] / "page"
 FILES = {
     file.relative_to(_FOLDER).as_posix(): file for file in sorted(_FOLDER.rglob("*")) if file.is_file()
 } | {LIBRARY: _library()}
-"""All that can be asked for under /page, by its place there."""
+"""All files under /page, by their path there."""
 
 _ETAGS = {name: f'"{sha256_of(file)}"' for name, file in FILES.items()}
 
@@ -68,13 +68,13 @@ async def page_file(request: Request, name: str) -> Response:
 def _sent(request: Request, name: str) -> Response:
     headers = {
         "Content-Security-Policy": POLICY,
-        # Asked after each time, so that a page and its modules are never of two versions.
+        # Revalidated each time, so that a page and its modules never have different versions.
         "Cache-Control": "no-cache",
         "ETag": _ETAGS[name],
     }
     known = unless_known(request, _ETAGS[name], headers)
     if known is not None:
         return known
-    # Browsers refuse modules that are not called JavaScript, and some systems' tables call them otherwise.
+    # Browsers refuse modules without the type of JavaScript, and some systems' tables have another one.
     kind = "text/javascript" if name.endswith(".js") else mimetypes.guess_type(name)[0]
     return FileResponse(FILES[name], media_type=kind, headers=headers)

@@ -1,4 +1,4 @@
-"""Paths: needles that a hand moves, appraised at once, over HTTP or a WebSocket."""
+"""Paths: needles that a user moves, appraised at once, over HTTP or a WebSocket."""
 
 import asyncio
 import json
@@ -23,20 +23,21 @@ from service.web.services import state_of
 router = APIRouter(prefix="/cases", tags=["paths"])
 
 PROTOCOL = "seedpath.v1"
-"""The WebSocket's subprotocol, for browsers that offer a key as another."""
+"""The WebSocket's subprotocol, for browsers that send a key as another one."""
 
 CACHE_KEY_FIELDS = {"target", "needle", "clearance_mm", "roles", "pose", "seeds", "search"}
-"""What an appraisal depends on: of seeds their length, of the search its field."""
+"""What an appraisal depends on: of the seeds their length, of the search its field resolution."""
 
 HELD_BY_SOCKET_BYTES = 4 * MIB
-"""What a socket may hold: a message that is being answered, the next, which is received meanwhile, the
-beginning of one more, and room for a text of wide characters, which takes up to four bytes for each."""
+"""What a socket may keep in memory: the message that is being answered, the next one, which is received
+meanwhile, the beginning of one more, and room for a text of wide characters, with up to four bytes for
+each."""
 
 LONGEST_PAUSE_S = 1.0
-"""After a message that came too soon: a socket that is closed meanwhile is noticed so late at most [U]."""
+"""Longest pause after a message that came too soon: the longest delay in noticing a closed socket [U]."""
 
 MOST_OF_REASON = 120
-"""Characters of a reason for closing: a frame of control takes 123 bytes (RFC 6455, 5.5)."""
+"""Characters of a reason for closing: a control frame has up to 123 bytes of it (RFC 6455, 5.5)."""
 
 _EXAMPLE = {
     "paths": [{"entry_mm": [20.0, -120.0, 10.0], "tip_mm": [-12.0, -20.0, 12.0], "aim": "ptv"}],
@@ -80,7 +81,7 @@ async def paths_socket(socket: WebSocket, case_id: str) -> None:
         stored = await run_in_threadpool(state.library.case, owner, case_id)
     except ServiceError as error:
         if not isinstance(error, NotHeld):
-            # A reason for closing has no room for a way out.
+            # A reason for closing has no room for a remedy.
             await socket.accept(protocol)
             await _send_problem(socket, None, error)
         await socket.close(1008, problem_of(error).report.detail[:MOST_OF_REASON])
@@ -113,7 +114,7 @@ async def paths_socket(socket: WebSocket, case_id: str) -> None:
         except ServiceError as error:
             await _send_problem(socket, id, error)
         if wait_s is not None:
-            # Nor is the next one read sooner: to refuse costs time as well.
+            # The next message is not read sooner, because a refusal also takes time.
             await asyncio.sleep(min(wait_s, LONGEST_PAUSE_S))
 
 
@@ -127,8 +128,8 @@ async def _received(socket: WebSocket) -> bytes | None:
 
 
 def _message_in(content: bytes) -> tuple[Any, NeedlesMessage | Refused]:
-    """The message, or what is wrong with it, and its id, for a refusal too says which one it answers. Raises
-    NotJson."""
+    """The message, or what is wrong with it, and its id, because a refusal also states which message it
+    answers. Raises NotJson."""
     text, document = parsed(content, MAX_NEEDLES_BYTES)
     try:
         return _id_of(document), validated(NeedlesMessage, text, document)
@@ -152,5 +153,5 @@ async def _send_problem(socket: WebSocket, id: Any, error: ServiceError) -> None
 
 
 def cache_key(request: BaseModel) -> bytes:
-    """One text for one request, so that its scene is found warm however it was written."""
+    """One text for one request, however it was written, so that its scene is found in the cache."""
     return request.model_dump_json(by_alias=True, include=CACHE_KEY_FIELDS).encode()

@@ -1,4 +1,4 @@
-"""Plans: asking for one, and waiting a little for it."""
+"""Plans: requesting a plan, and waiting for it if preferred."""
 
 from typing import Any
 

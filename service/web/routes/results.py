@@ -1,4 +1,4 @@
-"""Results: plans, evaluations and replannings, read again by their sha256, listed, and let go."""
+"""Results: plans, evaluations and replans: read by their sha256, listed, and removed."""
 
 from typing import Annotated, Any
 
@@ -24,7 +24,8 @@ router = APIRouter(tags=["results"])
 
 
 class PlainId(StringConvertor):
-    """An id that ends before a colon: else /plans/{plan_id}:replan would be the address of a plan too."""
+    """An id that ends before a colon: otherwise /plans/{plan_id}:replan would also be the address of a
+    plan."""
 
     regex = "[^/:]+"
 

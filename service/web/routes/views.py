@@ -1,4 +1,4 @@
-"""Views: what GUIs draw: shapes of structures, slices along a needle, and where on the skin paths enter."""
+"""Views: data that GUIs draw: shapes of structures, slices along a needle, and the skin access map."""
 
 from typing import Annotated, Any
 

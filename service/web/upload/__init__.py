@@ -1,1 +1,1 @@
-"""Upload: the parts of a form, and what of them becomes a case."""
+"""Upload: the parts of a form, and which of them become a case."""

@@ -1,6 +1,6 @@
-"""Form: the parts of a multipart body (RFC 7578), each written where it will stay, as it arrives.
+"""Multipart: the parts of a multipart body (RFC 7578), each written to its file as it arrives.
 
-folder/0, folder/1, ...     the files in order, by number: no name of a sender's is a path here
+folder/0, folder/1, ...     the files in order, by number: no name from a sender is used as a path
 """
 
 import codecs
@@ -17,17 +17,18 @@ from starlette.concurrency import run_in_threadpool
 
 from service.settings import MIB
 
-# What is wrong with a form is answered to its sender; the parser would fill the service's log with it.
+# Errors of a form are answered to its sender; the parser would fill the service's log with them.
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
 class FormError(Exception):
-    """A form that is damaged, or holds what it may not. The message is a sentence without its full stop."""
+    """A form that is damaged, or contains something that is not allowed. The message is a sentence without
+    its full stop."""
 
 
 @dataclass(frozen=True)
 class FilePart:
-    """A part of the form: its name, the file name that its sender gave it ("" for a text), where it lies."""
+    """A part of the form: its name, the sender's file name ("" for a text), and its path."""
 
     part: str
     name: str
@@ -40,7 +41,7 @@ async def read_files(
     """Write the files of a form into `folder`, which must be empty; and the parts in `texts`, which need no
     file name.
 
-    Raises FormError, OSError, and what `body` raises; what was written by then is the caller's to remove.
+    Raises FormError, OSError, and what `body` raises; the caller removes what was written by then.
     """
     try:
         form = _Form(content_type, folder, most, texts)
@@ -62,7 +63,7 @@ async def read_files(
 
 
 class _Form:
-    """What the parser has found so far. It calls back on the event loop; files are written elsewhere."""
+    """What the parser has found so far. It is called on the event loop; files are written in a thread."""
 
     def __init__(self, content_type: str, folder: Path, most: int, texts: Sequence[str]) -> None:
         _, options = parse_options_header(content_type)
@@ -91,11 +92,11 @@ class _Form:
         )
 
     def parse(self, chunk: bytes) -> None:
-        """Find what is in the next piece of the body. Raises FormParserError and FormError."""
+        """Parse the next piece of the body. Raises FormParserError and FormError."""
         self._parser.write(chunk)
 
     def write(self) -> None:
-        """Write what waits."""
+        """Write the waiting data."""
         for number, data in self._waiting:
             if self._open is None or self._open[0] != number:
                 self.close(flush=True)
@@ -110,7 +111,7 @@ class _Form:
         self.close(flush=True)
 
     def close(self, flush: bool = False) -> None:
-        """Close the file that is open; one that is to be kept is flushed first."""
+        """Close the open file; with `flush`, flush it first."""
         if self._open is None:
             return
         _, file = self._open
@@ -145,7 +146,7 @@ class _Form:
         number = len(self.files)
         name = self._text(options.get(b"filename", b""))
         self.files.append(FilePart(part, name, self._folder / str(number)))
-        # An empty file is one too.
+        # An empty file is a file, too.
         self._waiting.append((number, b""))
 
     def _take(self, data: bytes, start: int, end: int) -> None:
@@ -158,12 +159,12 @@ class _Form:
     def _text(self, name: bytes) -> str:
         try:
             text = name.decode(self._charset)
-            # Not all that can be read can be written: half of a surrogate pair cannot.
+            # Some texts can be decoded but not encoded, such as half of a surrogate pair.
             text.encode()
         except UnicodeDecodeError:
             return name.decode("latin-1")
         except (LookupError, UnicodeError):
-            # Codecs that make no text, or fail in their own ways.
+            # Codecs that return no text, or raise other errors.
             raise FormError(f"The form's charset {self._charset!r} does not fit its names") from None
         return text
 

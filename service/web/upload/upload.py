@@ -31,7 +31,7 @@ from service.web.upload.multipart import FilePart, FormError, read_files
 REPEATABLE = ("target",)
 
 MAX_AXES_BYTES = 100
-"""So much of the part is looked at: three letters are to be in it."""
+"""Bytes of this part that are read: it should have three letters."""
 
 
 Unpack = Callable[[Path, Path], Awaitable[None]]
@@ -41,7 +41,7 @@ Unpack = Callable[[Path, Path], Awaitable[None]]
 async def receive(
     request: Request, folder: Path, settings: Settings, take: Take, unpack: Unpack
 ) -> dict[str, Any]:
-    """Write the form's files into `folder`. Returns what the case is made of.
+    """Write the form's files into `folder`. Returns what the case consists of.
 
     Raises Problem for a form that is damaged, too large, or has unknown, missing or repeated parts, and what
     `unpack` raises.
@@ -105,7 +105,7 @@ def _refuse_wrong_parts(names: list[str]) -> None:
 
 
 def _axes(files: list[FilePart]) -> MeshAxes | None:
-    """The axes that the form says, whose part is removed."""
+    """The axes that the form states; that part is removed."""
     for file in files:
         if file.part == MESH_AXES:
             with file.path.open("rb") as part:
