@@ -67,7 +67,7 @@ def _run(at: Workspace, folder: Path, members: Sequence[Member], orders: Sequenc
             f"interrupted, {bar.told}. What is done is kept in {folder}: the same command goes on from there."
         )
         return INTERRUPTED
-    # These take longer to load than most commands.
+    # These imports take longer than most commands.
     from service.pictures.plan_files import write_figure
     from service.pictures.study import study_figure
     from service.study.parquet import table_bytes
@@ -89,7 +89,7 @@ def settings_in(folder: Path, environment: Mapping[str, str] = os.environ) -> Se
     """
     own = {f"{PREFIX}DATA_DIR": str(folder.resolve())}
     settings = from_environment({**environment, **own})
-    # Nothing is kept back on a disk that is his who runs the study.
+    # Nothing is reserved on a disk that belongs to the user of the study.
     changed: dict[str, Any] = {"log_format": "text", "reserve_bytes": 0}
     if settings.scheduler is None:
         changed["database_url"] = None

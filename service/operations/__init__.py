@@ -1,1 +1,2 @@
-"""Operations: what can be done with a case, one a file; command line and workers take this one way."""
+"""Operations: what can be done with a case, one in each file; command line and workers use the same
+functions."""

@@ -1,4 +1,4 @@
-"""Case: where a case's input lies. `service.operations.open_case` reads it."""
+"""Case: where a case's input is. `service.operations.open_case` reads it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +12,9 @@ BUILTINS = ("thorax",)
 
 @dataclass(frozen=True)
 class Case:
-    """Where a case's input lies: a file or folder with its companions, or the name of a built-in. `mesh_axes`
-    are those of surfaces whose files do not state theirs. `kept` are all files of a case in a store, and what
-    is to be in them."""
+    """Where a case's input is: a file or folder with its companions, or the name of a built-in. `mesh_axes`
+    are those of surfaces whose files do not state theirs. `kept` are all files of a stored case, with their
+    expected content."""
 
     source: Path | str
     names: Path | None = None

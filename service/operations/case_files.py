@@ -1,4 +1,4 @@
-"""Case content: which files a case is made of, what its id is, and where its input lies."""
+"""Case files: which files a case consists of, its id, and where its input is."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ MESH_AXES = "mesh_axes"
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file of a case: which part of the upload it belongs to, its place, and its content's sha256."""
+    """A file of a case: its part of the upload, its place, and the sha256 of its content."""
 
     part: str
     place: str
@@ -29,14 +29,14 @@ class StoredFile:
 
 
 def kept_case_in(folder: Path, place: str, record: dict[str, Any]) -> Case:
-    """As `case_in`, of a case that is kept at that place in the data folder: what opens it holds its files
-    against what they were."""
+    """As `case_in`, for a case that is stored at that place in the data folder: opening it checks its
+    files."""
     files = (KeptFile(folder / f["place"], f"{place}/{f['place']}", f["sha256"]) for f in record["files"])
     return replace(case_in(folder, record), kept=tuple(files))
 
 
 def case_in(folder: Path, record: dict[str, Any]) -> Case:
-    """Where the input of a case in `folder` lies, by its record."""
+    """Where the input of a case in `folder` is, from its record."""
     if record["builtin"] is not None:
         return Case(record["builtin"])
     axes = record.get(MESH_AXES)
@@ -47,7 +47,7 @@ def case_in(folder: Path, record: dict[str, Any]) -> Case:
 
 
 def parts_by_name(record: dict[str, Any]) -> dict[str, str]:
-    """Which part of the upload each file name belongs to, and what is said beside the files."""
+    """The part of the upload to which each file name belongs, and the other fields of the form."""
     return {MESH_AXES: MESH_AXES} | {PurePosixPath(f["place"]).name: f["part"] for f in record["files"]}
 
 
@@ -57,8 +57,8 @@ def content_of(
     is_folder: bool,
     mesh_axes: MeshAxes | None = None,
 ) -> dict[str, Any]:
-    """What a case's id is made of. A built-in belongs to the software that made it. Surfaces that are to be
-    read in other axes are another case."""
+    """What a case's id covers. A built-in belongs to the software that made it. Surfaces that are read in
+    other axes are another case."""
     content = {
         "builtin": builtin,
         "software": None if builtin is None else SOFTWARE,
@@ -69,7 +69,7 @@ def content_of(
 
 
 def identify(content: dict[str, Any]) -> str:
-    """A case's id: the sha256 of what it is made of, as sorted JSON."""
+    """A case's id: the sha256 of its content as sorted JSON."""
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 

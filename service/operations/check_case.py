@@ -1,4 +1,4 @@
-"""Check a plan's claims on its case, and that planning again gives the same plan."""
+"""Check a plan's claims on its case, and that planning it again gives the same plan."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

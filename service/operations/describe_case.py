@@ -1,4 +1,4 @@
-"""Describe a case: its grid, structures with roles and volumes, targets, and what its reading decided."""
+"""Describe a case: its grid, structures with roles and volumes, targets, and notes of the readers."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ from service.schemas.plan.file import inputs_to_json
 
 
 def describe_case(case: Case) -> dict[str, Any]:
-    """What a case holds, as JSON values: grid, structures with the roles their names imply, targets (those
-    that came as such, else those by role), inputs, and notes on structures that are empty or not known.
+    """What a case contains, as JSON values: grid, structures with the roles that their names imply, targets
+    (those given as such, else those by role), inputs, and notes on structures that are empty or unknown.
 
     Raises AnatomyError for anything that cannot be read.
     """

@@ -1,4 +1,4 @@
-"""Evaluate an implant by the seeds found on the CT after it."""
+"""Evaluate an implant from the seeds found on the CT after it."""
 
 from collections.abc import Callable
 
@@ -18,9 +18,9 @@ def evaluate_case(
     seeds: tuple[GivenSeed, ...],
     report: Callable[[Progress], None],
 ) -> Evaluation:
-    """What the seeds found after an implant give, beside what its plan promised, and what to add.
+    """The dose of the seeds found after an implant, compared with its plan, and a plan of what to add.
 
-    Raises AnatomyError where plan, case and seeds do not fit together, and Unverified.
+    Raises AnatomyError if plan, case and seeds do not fit together, and Unverified.
     """
     made = scene_of_plan(case, claimed, plan_sha256)
     # It takes long to load: an input that cannot be read is refused before.

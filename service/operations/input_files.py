@@ -20,7 +20,7 @@ BUILTIN_PREFIX = "builtin:"
 
 
 FILE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".stl", ".obj", ".ply")
-"""A --target that ends so is a file, even where there is none."""
+"""A --target with one of these endings is a file, even if it does not exist."""
 
 
 Read = TypeVar("Read")
@@ -28,13 +28,14 @@ Read = TypeVar("Read")
 
 @dataclass(frozen=True)
 class Input:
-    """What the input arguments mean: a case, and the targets that were named rather than given as files."""
+    """The meaning of the input arguments: a case, and the targets that were given as names rather than
+    files."""
 
     case: Case
     target_names: tuple[str, ...]
 
     def refuse_other_targets(self, plan: Plan) -> None:
-        """Raise RequestError where a target is named that is not the plan's."""
+        """Raise RequestError for a named target that is not one of the plan's."""
         targets = plan.request.target.structures
         for name in self.target_names:
             if name not in targets:
@@ -43,7 +44,7 @@ class Input:
                 )
 
     def with_targets(self, request: Request) -> Request:
-        """The request with the targets that were named. Raises RequestError where it names others."""
+        """The request with the named targets. Raises RequestError if the request names others."""
         if self.target_names and self.case.targets:
             raise RequestError(
                 "--target", "both names and files are given", "Give all as names, or all as files."
@@ -61,7 +62,7 @@ def input_from(
     ct: Path | None,
     mesh_axes: MeshAxes | None,
 ) -> Input:
-    """What an input with its companions means. Raises ReadError for a file that is not there."""
+    """The meaning of an input with its companions. Raises ReadError for a file that does not exist."""
     source: Path | str = Path(given)
     if given.startswith(BUILTIN_PREFIX):
         source = given.removeprefix(BUILTIN_PREFIX)
@@ -76,13 +77,13 @@ def input_from(
 
 
 def files_of(case: Case, *others: Path | None) -> list[Path]:
-    """Every file or folder that is read: the case's, and others."""
+    """Every file or folder that is read: those of the case, and others."""
     given = [case.source, case.names, *case.targets, case.ct, *others]
     return [path for path in given if isinstance(path, Path)]
 
 
 def is_target_file(target: str) -> bool:
-    """Whether a target is given as a file, there or not, rather than by name."""
+    """Whether a target is given as a file, existing or not, rather than by name."""
     return Path(target).exists() or "/" in target or target.lower().endswith(FILE_SUFFIXES)
 
 
@@ -92,7 +93,7 @@ def plan_file(path: Path) -> PlanFile:
 
 
 def request_file(path: Path | None) -> PlanRequest:
-    """A request's file, or without one the request for every default. Raises BadFile."""
+    """The request in a file; without a file, the request with all defaults. Raises BadFile."""
     return PlanRequest() if path is None else read_file(path, _request, MAX_REQUEST_BYTES)
 
 
@@ -101,7 +102,7 @@ def _request(data: bytes) -> PlanRequest:
 
 
 def read_file(path: Path, read: Callable[[bytes], Read], most: int) -> Read:
-    """What `read` makes of a JSON file, given one byte more than `most` of it at the most. Raises BadFile."""
+    """What `read` makes of a JSON file; it gets at most one byte more than `most`. Raises BadFile."""
     with path.open("rb") as file:
         data = file.read(most + 1)
     try:

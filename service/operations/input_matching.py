@@ -1,4 +1,4 @@
-"""Given: whether a plan is used with the files that it was made from, and with all of them."""
+"""Input matching: whether a plan is used with the files from which it was made, and with all of them."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ from anatomy.structures import InputDigest
 def refuse_left_out(
     claimed: Sequence[InputDigest], given: Sequence[InputDigest], targets: Sequence[str]
 ) -> None:
-    """Raise ReadError where fewer files are given than the plan was made from, and name one that lacks; and
-    where a surface is read in other axes than the plan's.
+    """Raise ReadError if fewer files are given than the plan was made from, and name a missing one; also if a
+    surface is read in other axes than the plan's.
 
-    `targets` are the names of the plan's targets. A file that was exchanged for another is no matter of this:
-    its sha256 fails verification.
+    `targets` are the names of the plan's targets. A file with other content is not detected here: its sha256
+    fails verification.
     """
     _refuse_other_axes(claimed, given)
     if len(given) >= len(claimed):
@@ -32,8 +32,8 @@ def refuse_left_out(
 
 
 def refuse_other_files(claimed: Sequence[InputDigest], given: Sequence[InputDigest]) -> None:
-    """Raise ReadError where the files given are not those that the plan was made from, or exchanged names,
-    which are organs' where each has a file of its own; and name one."""
+    """Raise ReadError if the given files are not those from which the plan was made, or if their names were
+    exchanged (with one file for each organ, the name says which organ it is); and name one."""
     wanted, found = ([(file.sha256, file.name) for file in files] for files in (claimed, given))
     counted, there = (Counter(sha256 for sha256, _ in files) for files in (wanted, found))
     for sha256, name in found:
@@ -58,8 +58,8 @@ def refuse_other_files(claimed: Sequence[InputDigest], given: Sequence[InputDige
 
 
 def refuse_other_roles(claimed: Mapping[str, str], found: Mapping[str, str]) -> None:
-    """Raise ReadError where the structures are not the plan's, each in its role, and name one: the content is
-    the same, so a file is called by the name of another organ."""
+    """Raise ReadError if the structures, each with its role, are not the plan's, and name one: the content is
+    the same, so a file has the name of another organ."""
     for name in sorted({*claimed, *found}):
         was, now = claimed.get(name, "not there"), found.get(name, "not there")
         if was != now:
@@ -71,9 +71,9 @@ def refuse_other_roles(claimed: Mapping[str, str], found: Mapping[str, str]) -> 
 
 
 def exchanged(wanted: Sequence[tuple[str, str]], found: Sequence[tuple[str, str]]) -> tuple[str, str] | None:
-    """Of two lists of (sha256, name), a name that stands for other content in the second than in the first,
-    and what that content is called in the first; None where there is none. A name that is in one list alone
-    was given anew: a label map or a CT means the same under any."""
+    """Of two lists of (sha256, name), a name that has other content in the second list than in the first, and
+    the name of that content in the first; None if there is none. A name that is in one list alone was a free
+    choice: a label map or a CT means the same under any name."""
     contents: dict[str, set[str]] = {}
     for sha256, name in wanted:
         contents.setdefault(name, set()).add(sha256)
@@ -84,7 +84,7 @@ def exchanged(wanted: Sequence[tuple[str, str]], found: Sequence[tuple[str, str]
 
 
 def _refuse_other_axes(claimed: Sequence[InputDigest], given: Sequence[InputDigest]) -> None:
-    """The content is the same, so the file states no axes: they are what was asked for."""
+    """The content is the same, so the file states no axes: they were given as an option."""
     wanted = {file.sha256: file.axes for file in claimed if file.axes is not None}
     for file in given:
         asked = wanted.get(file.sha256, file.axes)
@@ -97,7 +97,7 @@ def _refuse_other_axes(claimed: Sequence[InputDigest], given: Sequence[InputDige
 
 
 def _how(file: str, targets: Sequence[str]) -> str:
-    """How a companion file is given. Its name tells: a plan does not state what each input was."""
+    """The option for a companion file, from its name: a plan does not state the kind of each input."""
     if file.lower().endswith(".json"):
         return "by --names"
     return "by --target" if organ_name(Path(file)) in targets else "by --ct"

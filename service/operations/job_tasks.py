@@ -1,4 +1,4 @@
-"""Tasks: what jobs ask for, and the work that does it. The work is handed in, and must be picklable."""
+"""Job tasks: what a job does. The functions are passed as `Work`, and must be picklable."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ def make_plan(case: Case, request: Request, report: ReportProgress) -> PlanningR
 
 @dataclass(frozen=True)
 class Work:
-    """How cases are described and planned, and implants evaluated and planned again."""
+    """The functions that describe and plan cases, and evaluate and replan implants."""
 
     describe: Describe = describe_case
     make_plan: MakePlan = make_plan
@@ -50,12 +50,12 @@ class Work:
 
 
 WORK = Work()
-"""The work as this software does it."""
+"""The work of this software."""
 
 
 @dataclass(frozen=True)
 class JobSpec:
-    """What one job asks for: the body that was sent, and what it is about, a case and perhaps a plan."""
+    """What one job does: the body of its request, and its subject, a case and perhaps a plan."""
 
     kind: ResultKind
     case: Case
@@ -65,7 +65,7 @@ class JobSpec:
 
 
 def do(report: ReportProgress, work: Work, asked: JobSpec) -> JobResult:
-    """Do what is asked. Raises what the work raises."""
+    """Do the task. Raises what the work raises."""
     match asked.kind:
         case ResultKind.PLAN:
             request = read_model(PlanRequest, asked.body, MAX_REQUEST_BYTES).to_request()
@@ -81,7 +81,7 @@ def do(report: ReportProgress, work: Work, asked: JobSpec) -> JobResult:
 
 
 def describe(report: ReportProgress, work: Work, case: Case) -> dict[str, Any]:
-    """What a case holds."""
+    """What a case contains."""
     del report
     return work.describe(case)
 

@@ -1,4 +1,4 @@
-"""Open a case: what its input holds, and the scene that a request makes of it.
+"""Open a case: read its input, and make the scene that a request describes.
 
 Case --read--> Segmentation --roles, targets, pose--> Scene
 """
@@ -59,10 +59,10 @@ def open_case(case: Case) -> tuple[Segmentation, tuple[str, ...]]:
 
 
 def open_scene(case: Case, request: Request) -> tuple[Scene, Request]:
-    """The scene that a request means, and the request with its target's names filled in.
+    """The scene that a request describes, and the request with the names of its targets filled in.
 
-    Without a name in the request, the target is what came as target files, else every structure whose role
-    is target. Raises AnatomyError where case and request do not fit together.
+    Without a name in the request, the target is what was given as target files, else every structure whose
+    role is target. Raises AnatomyError if case and request do not fit together.
     """
     return scene_of(*open_case(case), request)
 
@@ -70,7 +70,7 @@ def open_scene(case: Case, request: Request) -> tuple[Scene, Request]:
 def scene_of(
     segmentation: Segmentation, target_files: tuple[str, ...], request: Request
 ) -> tuple[Scene, Request]:
-    """As `open_scene`, of a case that is open already."""
+    """As `open_scene`, for a segmentation that was read already."""
     names = request.target.structures or target_files
     pose = request.pose
     asked = PoseInput(pose.position, pose.rotation_deg, pose.table, pose.bore_diameter_mm)
@@ -82,7 +82,7 @@ def scene_of(
 
 
 def _refuse_unknown_names(request: Request, structures: Sequence[str]) -> None:
-    """A clearance or a place left out for a misspelt name would be one that is not kept."""
+    """A clearance, or a structure to cut back, with a misspelt name would silently not apply."""
     known = ("default", TABLE, *structures)
     for name in request.clearance_mm:
         if name not in known:

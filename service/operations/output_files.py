@@ -1,6 +1,6 @@
-"""Outputs: whether what is made can be written where it is asked for, found out before the work.
+"""Output files: check before the work whether its results can be written.
 
-Nothing is left behind: what is tried is removed at once.
+Nothing is left behind: test files are removed at once.
 """
 
 import os
@@ -12,12 +12,12 @@ from anatomy.errors import AnatomyError
 
 
 class OutputError(AnatomyError):
-    """A place to write to that cannot be written to, or must not be."""
+    """A place that cannot be written, or must not be."""
 
 
 def refuse_bad_outputs(file: Path | None, folder: Path | None, inputs: Iterable[Path]) -> None:
-    """Raise OutputError where the plan's `file` or the figures' `folder` cannot be written, or would replace
-    one of `inputs` or each other. A folder that is not there yet may be made."""
+    """Raise OutputError if the plan's `file` or the figures' `folder` cannot be written, or would replace one
+    of `inputs` or each other. A folder that does not exist yet may be created."""
     if file is not None:
         _refuse_bad_file(file, inputs)
     if folder is not None:
@@ -45,7 +45,7 @@ def _refuse_bad_file(file: Path, inputs: Iterable[Path]) -> None:
 
 def _refuse_bad_folder(folder: Path) -> None:
     _refuse_bad_name(folder)
-    # What is there of the way to it; the rest would be made.
+    # The last existing folder on the way to it; the rest would be created.
     there = next(place for place in _with_parents(folder.absolute()) if os.path.lexists(place))
     if not there.is_dir():
         raise OutputError(str(there), "it is a file, and pictures need a folder", "Name another folder.")
@@ -57,7 +57,8 @@ def _with_parents(place: Path) -> tuple[Path, ...]:
 
 
 def _refuse_bad_name(place: Path) -> None:
-    """A name that the file system does not take is not found out by looking at its folder."""
+    """Raise OutputError for a name that the file system does not accept; checking its folder does not show
+    that."""
     try:
         os.lstat(place)
     except (FileNotFoundError, NotADirectoryError):

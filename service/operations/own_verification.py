@@ -1,7 +1,7 @@
-"""Own block: a plan's own verification, held against the one that was recomputed.
+"""Own verification: compares the verification in a plan with the recomputed one.
 
-A plan says which of its claims were verified. A block that was emptied, shortened, altered or taken from
-another plan says something else than what verification finds.
+A plan states which of its claims were verified. If that part was emptied, shortened, altered or taken from
+another plan, it differs from what verification finds.
 """
 
 from collections import Counter
@@ -15,20 +15,20 @@ from service.operations.reproduce import NEARLY_MM, nearly_same
 NAME = "the plan's own verification"
 
 TOLERANCE_ROUNDING = 1e-9
-"""Tolerances that differ by less, as a part of themselves, are the same: some are parts of a recomputed dose,
-which processors round differently."""
+"""Tolerances with a smaller relative difference are the same: some are parts of a recomputed dose, which
+processors round differently."""
 
 
 def own_block(claimed: Verification | None, found: Verification) -> tuple[Check, ...]:
-    """One check for each place where a plan's own verification differs from the recomputed one; one that
-    passes where it does not. What was recomputed is what this software recomputes: numbers may differ by
-    NEARLY_MM, as where a plan is made again, texts not at all."""
+    """One check for each difference between a plan's own verification and the recomputed one; one check that
+    passes if there is none. Numbers may differ by NEARLY_MM, as when a plan is reproduced, texts not at
+    all."""
     differences = tuple(_differences(claimed, found))
     return differences or (_check("verification", "the same", "the same", True),)
 
 
 def lacks_verification(claimed: Verification | None) -> str | None:
-    """Why a plan cannot be said to be verified, from its own block alone; None where it can."""
+    """Why a plan cannot be called verified, from its own verification alone; None if it can."""
     if claimed is None:
         return "it has no verification"
     if not claimed.checks:

@@ -1,4 +1,4 @@
-"""Plan a case: its scene is opened, planned and verified within the time that is left."""
+"""Plan a case: make its scene, plan and verify within the time limit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

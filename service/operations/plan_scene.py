@@ -1,7 +1,6 @@
-"""Work: from a case to a plan, its verification, its evaluation or its replanning. Command line and REST take
-this one way.
+"""Plan scene: the scene of a verified plan, for evaluating and replanning.
 
-Case --service.case--> Scene --plan--> Planning
+Case --service.operations.open_case--> Scene --plan--> PlanningResult
                          |----evaluate, with a plan and the seeds found------> Evaluation
                          `----replan, with a plan and the needles measured---> Replanned
 """
@@ -23,8 +22,8 @@ from service.schemas.plan.file import plan_sha256 as sha256_of_content
 
 
 def scene_of_plan(case: Case, claimed: Plan, plan_sha256: str) -> Scene:
-    """The scene that a verified plan was made for. Raises AnatomyError for another case, an altered plan, or
-    one that does not carry a verification that passed."""
+    """The scene for which a verified plan was made. Raises AnatomyError for another case, an altered plan, or
+    one without a verification that passed; RequestError for a plan without a prescription."""
     if sha256_of_content(claimed) != plan_sha256:
         raise AnatomyError(
             "plan_sha256",
@@ -49,13 +48,13 @@ def scene_of_plan(case: Case, claimed: Plan, plan_sha256: str) -> Scene:
 
 
 def with_time(request: Request, limit_of: Request | None) -> Request:
-    """The request with the time limit of another, or with none."""
+    """The request with the time limit of another one, or with none."""
     limit = None if limit_of is None else limit_of.search.time_limit_s
     return replace(request, search=replace(request.search, time_limit_s=limit))
 
 
 def refuse_unverified(what: str, verification: Verification | None) -> None:
-    """Raise Unverified where a verification is missing or did not pass."""
+    """Raise Unverified if a verification is missing or did not pass."""
     if verification is None:
         raise Unverified(f"{what} was not verified.")
     if not verification.passed:

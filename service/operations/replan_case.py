@@ -21,9 +21,9 @@ def replan_case(
     found: NeedlesMeasured,
     report: Callable[[Progress], None],
 ) -> Replanned:
-    """A plan around needles as measured and seeds as dropped, and what changed against the plan before.
+    """A plan around measured needles and dropped seeds, and its changes from the plan before.
 
-    Raises AnatomyError where plan, case and needles do not fit together, and Unverified.
+    Raises AnatomyError if plan, case and needles do not fit together, and Unverified.
     """
     _refuse_unknown_paths(found, claimed)
     made = scene_of_plan(case, claimed, plan_sha256)

@@ -1,4 +1,4 @@
-"""Again: what only a search can tell is checked by searching again. Equal work gives equal plans.
+"""Reproduce: what only a search can tell is checked by planning again. Equal work gives equal plans.
 
 Numbers may differ by what other processors round differently; everything else must be the same.
 """
@@ -17,11 +17,11 @@ NEARLY_MM = 1e-6
 """Numbers that differ by less are the same, as in verification [mm, degrees, shares]."""
 NAME = "made again, the plan is the same"
 LEFT_OUT = ("plan_sha256", "verification")
-"""What follows from the rest."""
+"""Fields that follow from the others."""
 
 
 def why_not_reproducible(plan: Plan) -> str | None:
-    """Why a plan cannot be made again by this software; None where it can."""
+    """Why this software cannot reproduce a plan; None if it can."""
     if plan.software != SOFTWARE:
         return f"it was made by {plan.software}, and this is {SOFTWARE}"
     if plan.needle_set is not None and plan.needle_set.time_ended:
@@ -32,7 +32,7 @@ def why_not_reproducible(plan: Plan) -> str | None:
 
 
 def compare_plans(claimed: Plan, again: Plan) -> tuple[Check, ...]:
-    """One check for each place where two plans differ; one that passes where they do not."""
+    """One check for each difference between two plans; one check that passes if there is none."""
     one, two = (
         {k: v for k, v in plan_to_json(plan).items() if k not in LEFT_OUT} for plan in (claimed, again)
     )
@@ -52,7 +52,7 @@ def _differences(one: Any, two: Any, place: tuple[str | int, ...]) -> Iterator[C
 
 
 def nearly_same(one: Any, two: Any) -> bool:
-    """Whether two values are equal, numbers but for what other processors round differently."""
+    """Whether two values are equal; numbers may differ by rounding."""
     if _is_number(one) and _is_number(two):
         return bool(abs(one - two) <= NEARLY_MM)
     return bool(one == two)

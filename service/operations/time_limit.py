@@ -1,4 +1,4 @@
-"""Clock: where planning meets time. Turns a time limit into the planner's question "go on?"."""
+"""Time limit: turns a time limit into the planner's `go_on` function. The planner itself reads no clock."""
 
 import time
 from collections.abc import Callable
@@ -7,9 +7,9 @@ from planner.records.progress import GoOn, Progress
 
 
 def go_on_until(time_limit_s: float | None, report: Callable[[Progress], None]) -> GoOn:
-    """A GoOn that says no once `time_limit_s` has passed since this call. [s, None for no limit]
+    """A GoOn that returns False once `time_limit_s` has passed since this call. [s, None for no limit]
 
-    It hands every progress on to `report`.
+    It passes every progress report on to `report`.
     """
     deadline = None if time_limit_s is None else time.monotonic() + time_limit_s
 

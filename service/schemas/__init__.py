@@ -1,1 +1,1 @@
-"""Schemas: wire formats as strict models, and their way to records and back."""
+"""Schemas: wire formats as strict models, and their conversion to records and back."""

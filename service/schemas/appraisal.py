@@ -1,4 +1,4 @@
-"""Appraisal schema: needles that a hand moves, as strict JSON, and what is answered of each."""
+"""Appraisal schema: needles that a user moves, as strict JSON, and the answer about each."""
 
 from typing import Annotated
 
@@ -12,10 +12,10 @@ from service.schemas.request.model import PlanRequest
 from service.schemas.request.seeds_and_needles import refuse_no_direction
 
 MAX_NEEDLES_AT_ONCE = 1000
-"""In one message: what is promised an answer within a tenth of a second [U]."""
+"""In one message; an answer is promised within a tenth of a second [U]."""
 
 MAX_NEEDLES_BYTES = 1_000_000
-"""A thousand entries and tips, and a request, are shorter."""
+"""Longer than a thousand entries and tips with a request."""
 
 
 class NeedleAt(Strict):

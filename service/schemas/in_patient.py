@@ -1,4 +1,5 @@
-"""Found schema: what was found in a patient, as strict JSON: seeds after an implant, needles that are in."""
+"""In-patient schema: what was found in a patient, as strict JSON: seeds after an implant, needles that are
+in."""
 
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from service.schemas.request.fields import Name, PointMm
 from service.schemas.request.seeds_and_needles import GivenSeedModel, refuse_no_direction
 
 MAX_FOUND_BYTES = 1_000_000
-"""Five hundred seeds and two hundred needles are shorter."""
+"""Longer than five hundred seeds and two hundred needles."""
 
 
 class SeedsFound(Strict):

@@ -1,16 +1,16 @@
-"""Cohort: cases as the command line gives them, each with a name, and what is asked of it but the ranking.
+"""Cohort: cases as the command line gives them, each with a name and its request without the ranking.
 
-A case is an input as `seedpath plan` takes it, a built-in's name, or a line of a table of cases (.csv), whose
-columns are
+A case is an input as `seedpath plan` takes it, a built-in's name, or a line of a table of cases (.csv), with
+the columns
 
-    input      the file or folder; the one column that must be there
-    case       its name; without one, what tells its path from the others'
-    target     names of structures or files, by semicolon
-    names, ct  as `seedpath plan` takes them
-    request    a request of its own: patients do not all lie alike
-    mesh_axes  lps or ras, of surfaces whose files do not say
+    input      the file or folder; the only required column
+    case       its name; by default the part of its path that differs from the others
+    target     names of structures or files, separated by semicolons
+    names, ct  as for `seedpath plan`
+    request    a request of its own, because patients differ
+    mesh_axes  lps or ras, for surfaces whose files do not state their axes
 
-Paths in a table are relative to the table. What a line leaves out is what the options say for all.
+Paths in a table are relative to the table. The options give the values that a line leaves out.
 """
 
 import csv
@@ -33,12 +33,12 @@ TABLE_SUFFIX = ".csv"
 COLUMNS = ("case", "input", "names", "target", "ct", "request", "mesh_axes")
 
 MAX_TABLE_BYTES = 10_000_000
-"""A cohort of ten thousand cases is shorter."""
+"""Longer than a cohort of ten thousand cases."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """One case of a cohort, by its name in the table, and what is asked of it, all but the ranking."""
+    """One case of a cohort: its name in the table, and its request without the ranking."""
 
     name: str
     case: Case
@@ -48,7 +48,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Shared:
-    """What the options say for every case that does not say otherwise."""
+    """The options, which hold for every case that states nothing else."""
 
     names: Path | None = None
     targets: tuple[str, ...] = ()
@@ -135,7 +135,7 @@ def _lines(text: str) -> Iterator[_Line]:
 
 
 def _builtin(text: str, path: Path) -> str:
-    """A built-in may go by its bare name, where no file has it."""
+    """A built-in may be given by its bare name, if no file has that name."""
     return f"{BUILTIN_PREFIX}{text}" if text in BUILTINS and not path.exists() else text
 
 
@@ -155,7 +155,7 @@ def _table(path: Path) -> Iterator[_Line]:
             unknown = shortened(repr(column), MAX_FIELD_LENGTH)
             raise BadFile(f"{path.name}: there is no column {unknown}. {did_you_mean(column, COLUMNS)}")
     for number, row in enumerate(rows, 1):
-        # Python files what is too much under None, and says None for what is missing.
+        # csv puts extra cells under the key None, and uses None for missing ones.
         if None in row or None in row.values():
             raise BadFile(f"{path.name}: case {number} has not as many cells as the head. Mend the line.")
         if any("\0" in cell for cell in row.values()):
@@ -202,7 +202,7 @@ def _axes(path: Path, number: int, cell: str) -> MeshAxes | None:
 
 
 def _names(lines: Sequence[_Line]) -> list[str]:
-    """Each case's own name, or the least of its path that tells it from the others'."""
+    """Each case's own name, or the shortest part of its path that differs from the others'."""
     parts = [_parts(line.input) for line in lines]
     unnamed = [p for line, p in zip(lines, parts, strict=True) if not line.case]
     tails = _telling_apart(unnamed)
@@ -218,7 +218,7 @@ def _parts(source: str) -> tuple[str, ...]:
 
 
 def _telling_apart(paths: Sequence[tuple[str, ...]]) -> list[str]:
-    """The shortest ends of paths that all differ, less the end that all share: "p01" and "p02" for
+    """The shortest ends of paths that all differ, without the end that all share: "p01" and "p02" for
     p01/segmentations and p02/segmentations. Equal paths stay equal."""
     longest = max((len(path) for path in paths), default=0)
     ends: list[tuple[str, ...]] = list(paths)

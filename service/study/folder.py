@@ -1,11 +1,11 @@
-"""Folder: a study's own, for one study at a time.
+"""Study folder: for one study at a time.
 
-study.lock      held while a study works here, and what the folder is known by
+study.lock      locked while a study runs here; marks the folder as a study's
 study.json      what the study is about: cases with their files' sha256, rankings, this software
 study.parquet   the table
 study.png       the picture
 plans/          every plan, by its plan_sha256
-cases/ seedpath.sqlite ...   what service.storage.file_store and the job table keep
+cases/ seedpath.sqlite ...   files of service.storage.file_store and the job table
 """
 
 import contextlib
@@ -20,15 +20,15 @@ LOCK, ABOUT, TABLE, PICTURE = "study.lock", "study.json", "study.parquet", "stud
 
 
 def is_study(folder: Path) -> bool:
-    """Whether a study works or has worked in that folder."""
+    """Whether a study runs or has run in that folder."""
     return (folder / LOCK).exists() or (folder / ABOUT).exists()
 
 
 @contextlib.contextmanager
 def opened(folder: Path) -> Iterator[None]:
-    """The folder, made if need be, for this process alone.
+    """The folder, created if needed, for this process alone.
 
-    Raises OutputError where it holds something else, cannot be written, or another study works in it.
+    Raises OutputError if it contains something else, cannot be written, or another study runs in it.
     """
     refuse_bad_outputs(None, folder, ())
     if folder.exists() and not (folder / LOCK).exists() and any(folder.iterdir()):

@@ -1,7 +1,7 @@
-"""Intake: a case's files into the study's store, where its workers read them.
+"""Intake: copies a case's files into the study's store, where its workers read them.
 
-A case is known by its files' content, so that one whose file has changed since is another case. It is copied:
-a file that changes while the study runs changes nothing of it.
+A case is identified by its files' content, so a case with a changed file is another case. Because files are
+copied, a change during the study has no effect.
 """
 
 import shutil
@@ -20,12 +20,12 @@ from service.storage.library import Library
 from service.study.plan_order import OWNER
 
 READ_SUFFIXES = (*NIFTI_SUFFIXES, *SURFACE_SUFFIXES, ".nrrd")
-"""Files of a folder that are read, where it has any; others are let be, and may change."""
+"""Files of a folder that are read, if it has any; others are ignored, and may change."""
 
 
 @dataclass(frozen=True)
 class _File:
-    """A file of a case: its part, its place in the store, and where it is."""
+    """A file of a case: its part, its place in the store, and its path."""
 
     part: str
     place: str
@@ -33,9 +33,9 @@ class _File:
 
 
 def take_in(case: Case, store: Store, library: Library) -> str:
-    """Have the study hold a case; its id. What cannot be read of it is found out when it is planned.
+    """Let the study hold a case; returns its id. Unreadable input is found when the case is planned.
 
-    Raises ReadError for a file whose name cannot be written down, OSError where one cannot be read or copied.
+    Raises ReadError for a file with an unprintable name, OSError for one that cannot be read or copied.
     """
     files = _files(case)
     content = _content(case, files)
@@ -46,7 +46,7 @@ def take_in(case: Case, store: Store, library: Library) -> str:
         copies = [_copied(file, folder) for file in files]
         if _is_folder(case):
             (folder / "input").mkdir(exist_ok=True)
-        # Of the copies: a file may have changed between two looks.
+        # From the copies, because a file may have changed meanwhile.
         content = _content(case, copies)
         case_id = identify(content)
         library.add_case(OWNER, folder, {"id": case_id} | content)
@@ -54,7 +54,7 @@ def take_in(case: Case, store: Store, library: Library) -> str:
 
 
 def _copied(file: _File, folder: Path) -> _File:
-    """A copy of it at its place in a folder, flushed."""
+    """A flushed copy of it at its place in a folder."""
     copy = folder / file.place
     copy.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(file.path, copy)
@@ -63,14 +63,14 @@ def _copied(file: _File, folder: Path) -> _File:
 
 
 def _content(case: Case, files: Sequence[_File]) -> dict[str, Any]:
-    """What a case's id is made of: the same as of an upload of these files."""
+    """What a case's id covers: the same as for an upload of these files."""
     builtin = case.source if isinstance(case.source, str) else None
     stored = [StoredFile(file.part, file.place, sha256_of(file.path)) for file in files]
     return content_of(builtin, stored, _is_folder(case), case.mesh_axes)
 
 
 def _files(case: Case) -> list[_File]:
-    """All files of a case, as they lie there now. Raises ReadError for a name that cannot be written down."""
+    """All files of a case, at their present place. Raises ReadError for an unprintable name."""
     files = [_File(part, f"{folder}/{path.name}", path) for part, folder, path in _parts(case)]
     for file in files:
         if not file.path.name.isprintable():
@@ -86,7 +86,7 @@ def _parts(case: Case) -> Iterator[tuple[str, str, Path]]:
             yield "file", "file", case.source
     if case.names is not None:
         yield "names", "names", case.names
-    # In a form the file comes first, and names before targets.
+    # In an upload form the file comes first, and names before targets.
     for number, path in enumerate(case.targets, 1 if case.names is None else 2):
         yield "target", f"target/{number}", path
     if case.ct is not None:

@@ -1,5 +1,5 @@
-"""Parquet: the study's table as a file. Each column's description and unit are in its metadata, and how the
-rankings are defined in the file's. Equal rows give equal bytes."""
+"""Parquet: the study's table as a file. The metadata of a column has its description and unit, that of the
+file the definition of the rankings. Equal rows give equal bytes."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ _TYPES = {"text": pa.string(), "number": pa.float64(), "count": pa.int64(), "fla
 
 
 def table_bytes(rows: Sequence[Mapping[str, Value]], about: Mapping[str, Any]) -> bytes:
-    """The table of these rows, in their order. `about` are JSON values that say what the study is about."""
+    """The table of these rows, in their order. `about` are JSON values that describe the study."""
     fields = [
         pa.field(
             c.name, _TYPES[c.kind], metadata={"description": c.says, **({"unit": c.unit} if c.unit else {})}

@@ -1,7 +1,7 @@
-"""StudyPlan: one plan of a study, one case under one ranking: its order, and what came of it.
+"""Plan order: one plan of a study (one case under one ranking), its job, and its outcome.
 
-The order's id is made of all that the plan follows from, so that the job table finds again what it took
-before.
+The job's id is made of everything on which the plan depends, so that the job table finds an earlier job
+again.
 """
 
 import hashlib
@@ -17,15 +17,15 @@ from service.storage.job import Job, NewJob
 from service.storage.job_states import FINAL, State
 
 OWNER = "study"
-"""Whose jobs and cases all of a study's are."""
+"""The owner of all jobs and cases of a study."""
 
 REFUSED = "unusable-input"
-"""The kind of problem that follows from the input: it comes again as often as it is tried."""
+"""The kind of problem that is caused by the input: it returns however often the plan is tried."""
 
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """One plan of a study: the names of case and ranking, the stored case's id, and the whole request."""
+    """One plan of a study: the names of case and ranking, the stored case's id, and the complete request."""
 
     case: str
     ranking: str
@@ -33,7 +33,7 @@ class StudyPlan:
     request: Request
 
     def order(self, attempt: int) -> NewJob:
-        """The order for its job. `attempt` counts orders of which the one before came to nothing."""
+        """Its new job. `attempt` counts earlier jobs that failed."""
         body = json.dumps(request_to_json(self.request), sort_keys=True)
         made_of = json.dumps([SOFTWARE, self.case_id, body, attempt])
         return NewJob(
@@ -58,13 +58,13 @@ class StudyOutcome:
 
 
 def is_worth_trying_again(job: Job) -> bool:
-    """Whether a job ended by what may be otherwise the next time: a limit, a death, a full disk."""
+    """Whether a job ended for a reason that may not return: a limit, a killed process, a full disk."""
     if job.state is State.FAILED:
         return kind_of_problem(job) != REFUSED
     return job.state is State.CANCELLED
 
 
 def kind_of_problem(job: Job) -> str:
-    """The kind of problem that ended a job, one of problems.KINDS; "cancelled" where it was withdrawn."""
+    """The kind of problem that ended a job, one of problems.KINDS; "cancelled" if it was cancelled."""
     assert job.state in FINAL
     return "cancelled" if job.problem is None else str(job.problem["type"]).rpartition("/")[2]

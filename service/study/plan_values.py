@@ -1,4 +1,4 @@
-"""In a plan: where the table's columns find what they tell. What a plan has not is None."""
+"""Plan values: where the values of the table's columns are in a plan. A missing value is None."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from planner.records.robustness import Robustness, Touch
 from service.study.plan_order import StudyOutcome
 
 FAILED = "failed"
-"""The status of a plan that there is none of; others are planner.records.plan.Status."""
+"""The status if there is no plan; the others are planner.records.plan.Status."""
 
 
 def itself(ended: StudyOutcome) -> StudyOutcome:
-    """What came of a plan, whether there is one or not."""
+    """The outcome itself, with or without a plan."""
     return ended
 
 
@@ -41,12 +41,12 @@ def dose(ended: StudyOutcome) -> DoseReport | None:
 
 
 def robustness(ended: StudyOutcome) -> Robustness | None:
-    """What errors of placement do."""
+    """The effects of placement errors."""
     return None if ended.plan is None else ended.plan.robustness
 
 
 def most_touched(ended: StudyOutcome) -> Touch | None:
-    """What a needle that goes wrong most likely touches, of all needles."""
+    """The structure that is most likely touched by a misplaced needle, over all needles."""
     found = robustness(ended)
     touches = [touch for needle in found.needles for touch in needle.touches] if found else []
     return min(touches, key=lambda touch: (-touch.chance, touch.structure), default=None)
@@ -58,7 +58,7 @@ def status(ended: StudyOutcome) -> str:
 
 
 def window_of_best(ended: StudyOutcome) -> str | None:
-    """The name of the window by which the best path enters."""
+    """The name of the window through which the best path enters."""
     best, made = best_path(ended), ended.plan
     if best is None or made is None:
         return None
@@ -76,7 +76,7 @@ def goals_met(report: DoseReport) -> bool:
 
 
 def least_tolerance_deg(found: Robustness) -> float | None:
-    """By how little some needle may turn before it touches something."""
+    """The smallest turn of any needle before it touches something."""
     return min((needle.tolerance_deg for needle in found.needles), default=None)
 
 

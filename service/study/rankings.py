@@ -1,9 +1,9 @@
 """Rankings: how paths are ordered, as the command line gives it, each with a name.
 
-lung_length_mm,pleural_punctures        scores, the first deciding
+lung_length_mm,pleural_punctures        scores, the first one first
 lung_length_mm:1,clearance_mm:0.5       the weighted sum of scores
-heuristic.json                          what a request's `ranking` holds
-NAME=...                                any of these, by a name of one's own
+heuristic.json                          the value of `ranking` in a request
+NAME=...                                any of these, with a name
 """
 
 import json
@@ -25,23 +25,23 @@ OPTION = "--ranking"
 FILE_SUFFIX = ".json"
 
 MAX_NAME_LENGTH = 80
-"""Longest name of one's own: it labels a row and a picture."""
+"""Longest name: it labels a row and a picture."""
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """An order of paths by name: scores, the first deciding, or weights for their sum."""
+    """An order of paths with a name: scores, the first one first, or weights for their sum."""
 
     name: str
     scores: tuple[str, ...]
     weights: Mapping[str, float]
 
     def applied(self, request: Request) -> Request:
-        """The request, ranking so."""
+        """The request with this ranking."""
         return replace(request, ranking=self.scores, weights=self.weights)
 
     def same_as(self, other: "Ranking") -> bool:
-        """Whether both order any paths alike by their definition, whatever they are called."""
+        """Whether both define the same order, whatever their names."""
         return self.scores == other.scores and dict(self.weights) == dict(other.weights)
 
 

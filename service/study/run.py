@@ -1,6 +1,6 @@
-"""Run: a study's orders in the job table, the dispatcher that has them done, and what came of each.
+"""Run: creates a study's jobs in the job table, runs the dispatcher, and collects the outcomes.
 
-Nothing is remembered but the job table: what has ended there is not done again, whoever was killed meanwhile.
+The job table is the only memory: what has ended there is not done again, whatever was killed meanwhile.
 """
 
 import sys
@@ -28,15 +28,17 @@ from service.storage.reserved_space import records_room
 from service.study.plan_order import StudyOutcome, StudyPlan, is_worth_trying_again, kind_of_problem
 
 POLL_S = 0.5
-"""How often the job table is study_plan how far the study is [U]."""
+"""Time between two checks of the study's progress [U]."""
 
-CHANGED = "The plan's file was changed or removed while the study ran. Run it again: the plan is made again."
+CHANGED = (
+    "The plan's file was changed or removed while the study ran. Run the study again to make the plan again."
+)
 
 
 @dataclass(frozen=True)
 class StudyProgress:
-    """How far a study is: plans in all, those that have ended, those that had when it began, and the plan and
-    the phase that are worked on now."""
+    """Progress of a study: number of plans, of those that have ended, of those that had ended when it began,
+    and the plans and phases in progress."""
 
     total: int
     ended: int
@@ -70,7 +72,7 @@ def open_workspace(settings: Settings) -> Iterator[Workspace]:
         store.sweep_aside()
         if settings.scheduler is not None:
             _refuse_foreign(database, store)
-        # Machine and disk are his who runs the study: all its plans wait at once, and none is forgotten.
+        # Machine and disk belong to the user of the study: all plans wait at once, and none is deleted.
         library = Library(database, store, Quota(sys.maxsize))
         yield Workspace(settings, store, library, JobTable(database, sys.maxsize, sys.maxsize, sys.maxsize))
     finally:
@@ -78,8 +80,8 @@ def open_workspace(settings: Settings) -> Iterator[Workspace]:
 
 
 def _refuse_foreign(database: Database, store: Store) -> None:
-    """A database that a service or another study works with would have each do the other's jobs, with its
-    own folder. Raises SettingsError where cases are held whose files are not here."""
+    """Servers and studies with a common database would do each other's jobs, with their own folders. Raises
+    SettingsError if the database has cases whose files are not here."""
     if database.read(lambda c: is_about_another_folder(c, store)):
         raise SettingsError(
             "SEEDPATH_DATABASE_URL",
@@ -89,9 +91,9 @@ def _refuse_foreign(database: Database, store: Store) -> None:
 
 
 def run(workspace: Workspace, work: Work, plans: Sequence[StudyPlan], tell: OnProgress) -> list[StudyOutcome]:
-    """Have every plan made that is not made yet, and tell how far it is. Returns what came of each, in order.
+    """Make every plan that is not made yet, and report progress. Returns the outcomes in order.
 
-    KeyboardInterrupt ends the workers and leaves the job table as it stands. Raises OSError and Unavailable.
+    KeyboardInterrupt ends the workers and leaves the job table as it is. Raises OSError and Unavailable.
     """
     jobs = [_accepted(workspace, study_plan) for study_plan in plans]
     _withdraw_others(workspace.job_table, jobs)
@@ -104,7 +106,7 @@ def run(workspace: Workspace, work: Work, plans: Sequence[StudyPlan], tell: OnPr
 
 
 def _accepted(workspace: Workspace, study_plan: StudyPlan) -> Job:
-    """Its job: one from before, unless that came to nothing that is worth trying again."""
+    """Its job: an earlier one, unless that failed for a reason that may not return."""
     attempt = 0
     while True:
         job = workspace.job_table.accept(study_plan.order(attempt))
@@ -128,7 +130,7 @@ def _plan(store: Store, job: Job) -> Plan | None:
 
 
 def _withdraw_others(job_table: JobTable, jobs: Sequence[Job]) -> None:
-    """What an earlier command study_plan for and this one does not is not done."""
+    """Cancel jobs that an earlier command requested and this one does not."""
     wanted = {job.id for job in jobs}
     for job in job_table.open_jobs():
         if job.id not in wanted:
@@ -151,7 +153,7 @@ def _work(
             time.sleep(POLL_S)
     finally:
         dispatcher.close()
-        # What was done meanwhile, whether it ended or was interrupted.
+        # The last progress, whether the study ended or was interrupted.
         tell(look())
 
 

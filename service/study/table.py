@@ -1,7 +1,9 @@
-"""Columns: the study's table, a row for each plan: a column's name, unit, what it is, and where it is found.
+"""Columns of the study's table, with a row for each plan: a column's name, unit, meaning, and where its value
+is.
 
-A column is empty (None) where its plan has no such thing. Names are those of the plan's JSON: of its best
-path and of the dose in its PTV without a prefix, of the rest with one. None tells when or where it was made.
+A value is empty (None) if its plan has no such thing. Names are those of the plan's JSON: for its best path
+and the dose in its PTV without a prefix, for the rest with one. No column depends on when or where the plan
+was made.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,7 +35,7 @@ Value = str | float | int | bool | None
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table. `unit` is empty where there is none."""
+    """A column of the table. `unit` is empty if there is none."""
 
     name: str
     kind: ColumnType

@@ -1,1 +1,1 @@
-"""JSON: strict reading, canonical writing, and messages for what is refused."""
+"""JSON: strict reading, canonical writing, and error messages."""

@@ -1,7 +1,7 @@
-"""Plain JSON: records to JSON values, and JSON values to their one text.
+"""Canonical JSON: records to JSON values, and JSON values to one fixed text.
 
-The text is UTF-8, indented by one space, floats in Python's shortest form that reads back exactly, a newline
-at the end: so that equal work gives equal bytes.
+The text is UTF-8, indented by one space, with floats in Python's shortest form that reads back exactly, and a
+newline at the end: so equal work gives equal bytes.
 """
 
 import json
@@ -12,7 +12,8 @@ from typing import Any
 
 
 def to_json(value: Any) -> Any:
-    """Records to JSON values, numpy's numbers to Python's. Raises TypeError for a value that JSON lacks."""
+    """Records as JSON values, numpy's numbers as Python's. Raises TypeError for a value that JSON does not
+    have."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, StrEnum | str):
@@ -37,5 +38,5 @@ def record_to_json(record: Any, **own_forms: Any) -> dict[str, Any]:
 
 
 def text_of(content: dict[str, Any]) -> bytes:
-    """The one text. Raises ValueError for NaN or infinity."""
+    """The text. Raises ValueError for NaN or infinity."""
     return (json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode()

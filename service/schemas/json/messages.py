@@ -1,7 +1,7 @@
-"""Wording: what is wrong with a JSON value, in one plain sentence with what to give instead.
+"""Error messages about JSON values: what is wrong, and what to give instead, in plain sentences.
 
-pydantic's own messages speak of tuples and validation; here every kind of its errors that our models can
-raise has a sentence of ours.
+pydantic's own messages speak of tuples and validation; here every kind of error that our models can raise has
+its own sentence.
 """
 
 import itertools
@@ -41,21 +41,21 @@ _KINDS = {
     "dataclass_type": _OBJECT,
     "model_attributes_type": _OBJECT,
 }
-"""What belongs there, and how to give it."""
+"""What is expected, and how to give it."""
 
 OWN_UNIONS = ("target_structure", "ranking")
 """Errors of our own unions: their message says what to give."""
 
 
 def shown(value: Any) -> str:
-    """A value as JSON, cut where it is long; of a megabyte, no more is written than is shown."""
+    """A value as JSON, cut if it is long; of a large value, only the shown part is written."""
     text = json.dumps(_beginning(value, [MAX_SHOWN]), ensure_ascii=False, default=str)
     return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + " ..."
 
 
 def _beginning(value: Any, left: list[int]) -> Any:
-    """The value without what stands behind MAX_SHOWN characters of its text: each value and each character
-    of a text takes one or more. `left` counts down how many values more can be seen."""
+    """The value without anything after MAX_SHOWN characters of its text: each value, and each character of a
+    text, takes at least one. `left` counts down the number of values that can still be seen."""
     left[0] -= 1
     if isinstance(value, str):
         return value[: MAX_SHOWN + 1]
@@ -102,7 +102,7 @@ def _range(limit: Limit | None, context: Mapping[str, Any]) -> str:
 
 
 def _quoted(expected: str) -> Sequence[str]:
-    """The values in pydantic's list of them: 'a', 'b' or 'c'."""
+    """The values in pydantic's list of expected values: 'a', 'b' or 'c'."""
     return re.findall(r"'([^']*)'", expected)
 
 

@@ -1,8 +1,8 @@
-"""Limits: the range of every number in a request, and why it ends there.
+"""Ranges: the range of every number in a request, with the reason for its ends.
 
-Keys are JSON pointers into the request, with * for any name and # for any place in a list. The ranges keep
-out mistakes (cm for mm, a missing zero) and requests without end; they are settings [U] unless a reason names
-a source.
+Keys are JSON pointers into the request, with * for any name and # for any index. The ranges catch mistakes
+(cm for mm, a missing zero) and requests of unlimited size; they are settings [U] unless a reason names a
+source.
 """
 
 import re

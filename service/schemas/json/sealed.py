@@ -1,11 +1,11 @@
-"""Sealed: JSON texts with a line that holds the sha256 of the same text without that line.
+"""Sealed: JSON texts with a line that states the sha256 of the same text without that line.
 
     {
      "schema": "seedpath.plan/2",
      "plan_sha256": "...",           this line
      ...
 
-Every byte counts: of the rest by the hash, of the line by what it must be.
+Every byte is covered: the rest by the hash, the line by its fixed form.
 """
 
 import hashlib
@@ -20,8 +20,8 @@ def sealed(name: str, text: bytes) -> bytes:
 
 
 def seal_of(name: str, text: bytes, line_number: int = 1) -> str | None:
-    """The sha256 that a text has in its line of that number, counted from 0; None where it has none there, or
-    not that of the rest."""
+    """The sha256 in the line with that number, counted from 0; None if there is none, or if it is not that of
+    the rest."""
     at = 0
     for _ in range(line_number):
         at = text.find(b"\n", at + 1)

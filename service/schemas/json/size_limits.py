@@ -1,9 +1,8 @@
-"""Too much: names that a model does not know, and lists and tables longer than it takes, found before the
-document is validated.
+"""Size limits: unknown names, and lists and tables that are too long, found before the document is validated.
 
-Validation notes every mistake with all that belongs to it, and a text of a megabyte has room for half a
-million. What is looked for here is all that a sender can have without end: where it is within bounds, so is
-the number of mistakes. The search ends early, and looks at no more than a model has room for.
+Validation records every mistake with its context, and a text of a megabyte may contain half a million. This
+search covers everything that a sender can repeat without limit: if it finds nothing, the number of mistakes
+is limited, too. It ends early, and visits no more than a model has room for.
 """
 
 import functools
@@ -14,7 +13,7 @@ from typing import Any
 from service.schemas.json.records import adapter
 
 Path = list[str | int]
-"""Where a value stands in a document: names and indices."""
+"""Where a value is in a document: names and indices."""
 
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 """pydantic's names for the kind of a field that a model, or a record, does not know."""
@@ -22,7 +21,7 @@ UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
 @dataclass(frozen=True)
 class Excess:
-    """What is too much: where, of which kind (as pydantic names it), the value there, and the bound."""
+    """Something beyond a limit: where, of which kind (pydantic's name), the value, and the limit."""
 
     path: tuple[str | int, ...]
     kind: str
@@ -32,7 +31,7 @@ class Excess:
 
 @dataclass(frozen=True)
 class _Shape:
-    """What a JSON schema bounds at one place, and below it. None stands for what bounds nothing."""
+    """The limits of a JSON schema at one place, and below it. None means no limit."""
 
     fields: "Mapping[str, _Shape | None] | None"
     any_name: "_Shape | None"
@@ -42,8 +41,8 @@ class _Shape:
 
 
 def too_much(model: type, document: Any) -> Iterator[Excess]:
-    """Everything in the document that is too much for the model, in the document's order, found as it is
-    asked for. What is inside a list that is too long is not looked at."""
+    """Everything in the document beyond the model's limits, in the document's order, found lazily. The
+    content of a list that is too long is not visited."""
     return _in_value(_shape_of(model), document, [])
 
 
@@ -94,7 +93,7 @@ def _shape_of(model: type) -> _Shape | None:
 
 
 def _shape(schema: Mapping[str, Any], defined: Mapping[str, Any]) -> _Shape | None:
-    """Raises RecursionError for a model that holds itself: none of ours does."""
+    """Raises RecursionError for a model that contains itself: none of ours does."""
     if "$ref" in schema:
         return _shape(defined[schema["$ref"].rpartition("/")[2]], defined)
     choices = schema.get("anyOf") or schema.get("oneOf")
@@ -121,8 +120,8 @@ def _of_object(schema: Mapping[str, Any], defined: Mapping[str, Any]) -> _Shape 
 
 
 def _either(shapes: list[_Shape | None]) -> _Shape | None:
-    """One shape for an object, a list or neither: what our unions are. Where there are two of a kind, which
-    one is meant is for validation to tell."""
+    """One shape for an object, a list or neither, which is what our unions are. If there are two of a kind,
+    validation decides which one is meant."""
     found = [shape for shape in shapes if shape is not None]
     objects = [s for s in found if s.fields is not None or s.any_name or s.most_members is not None]
     lists = [s for s in found if s not in objects]

@@ -1,7 +1,8 @@
-"""Strict JSON: bytes to a pydantic model, or a refusal that points at every wrong field.
+"""Strict JSON: bytes to a pydantic model, or an error that points at every wrong field.
 
-Stricter than `json`: no NaN, no infinity, no name twice in one object, and a limit on size. `false` is no
-number and "2" is no number: the models are strict. The time taken grows as the text does, whatever is in it.
+Stricter than `json`: no NaN, no infinity, no name twice in one object, and a limit on size. `false` is not a
+number and "2" is not a number: the models are strict. The time grows linearly with the text, whatever it
+contains.
 """
 
 import codecs
@@ -22,7 +23,7 @@ from service.schemas.json.records import STRICT, adapter
 from service.schemas.json.size_limits import UNKNOWN, Excess, Path, known_names, too_much
 
 MAX_ERRORS = 20
-"""Wrong fields listed in one answer: enough to mend a request, too few to fill a log."""
+"""Wrong fields listed in one answer: enough to correct a request, too few to fill a log."""
 
 
 class Strict(BaseModel):
@@ -40,7 +41,7 @@ class FieldError:
 
 
 class NotJson(ValueError):
-    """The bytes are no JSON text, or not one that means one thing."""
+    """The bytes are not JSON, or are ambiguous."""
 
 
 class Refused(ValueError):
@@ -69,10 +70,10 @@ def parsed(data: bytes, max_bytes: int) -> tuple[bytes, Any]:
 
 
 def validated(model: type[Model], text: bytes, document: Any) -> Model:
-    """A text as a model, where its values are known. Raises NotJson or Refused.
+    """A text as a model, if its values are known. Raises NotJson or Refused.
 
-    What is too much is refused by itself: a list that is too long, or more unknown names than are told. Only
-    then are values validated, so that there are no more mistakes than the model has room for.
+    A list that is too long, or too many unknown names, are refused first. Values are validated after that, so
+    that the number of mistakes is limited by the model.
     """
     _refuse_too_much(model, document)
     try:
@@ -120,7 +121,7 @@ def pointer(parts: Sequence[str | int]) -> str:
 
 
 def _refuse_too_much(model: type, document: Any) -> None:
-    """Raises Refused where a list or a table is too long, or there are more unknown names than are told."""
+    """Raises Refused if a list or a table is too long, or there are more unknown names than are listed."""
     found = list(itertools.islice(too_much(model, document), MAX_ERRORS + 1))
     if len(found) > MAX_ERRORS or any(excess.kind not in UNKNOWN for excess in found):
         raise Refused([_excess_error(model, excess) for excess in found[:MAX_ERRORS]])
@@ -132,8 +133,8 @@ def _excess_error(model: type, excess: Excess) -> FieldError:
 
 
 def _field_errors(model: type, document: Any, errors: Sequence[Any]) -> list[FieldError]:
-    """One error for each of the first mistakes: pydantic reports some twice. A list of a thousand needles has
-    room for thousands of them, so the time taken grows as their number."""
+    """One error for each of the first mistakes: pydantic reports some twice. A list of a thousand needles may
+    have thousands of mistakes, so the time must grow linearly with their number."""
     paths = [_path_in_document(document, e["loc"], e["type"] == "missing") for e in errors]
     above = {tuple(path[:n]) for path in paths for n in range(len(path))}
     misspelt = {

@@ -1,1 +1,1 @@
-"""Requests: models of what is asked for, and the text that a plan states it in."""
+"""Requests: models of requests, and the text in which a plan states its request."""

@@ -1,4 +1,4 @@
-"""Request fields: what the parts of a request are made of: numbers within limits, names, points, dates."""
+"""Request fields: numbers within limits, names, points, dates."""
 
 import contextlib
 import re
@@ -31,7 +31,7 @@ def known_as(known: Sequence[str]) -> AfterValidator:
 
 
 def each_once(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names, refused where one stands twice."""
+    """The names; refused if one is there twice."""
     seen: set[str] = set()
     for name in names:
         if name in seen:
@@ -41,7 +41,7 @@ def each_once(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def kind_of(value: Any) -> str:
-    """Which member of a union a value means: tags that no document holds as a name by chance."""
+    """Which member of a union a value is; these tags cannot be names in a document by chance."""
     if value is None:
         return "<null>"
     if isinstance(value, str):
@@ -59,7 +59,7 @@ def _iso_date(value: Any) -> Any:
 
 
 def _whole(value: Any) -> Any:
-    """20.0 is a whole number: so JSON Schema has it, and so some languages write it."""
+    """20.0 counts as a whole number: JSON Schema says so, and some languages write it so."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

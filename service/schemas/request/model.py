@@ -45,7 +45,7 @@ from service.schemas.request.seeds_and_needles import (
 )
 
 MAX_REQUEST_BYTES = 1_000_000
-"""A request naming every structure it may name is shorter."""
+"""Longer than a request that names every structure it may name."""
 
 ClearanceMm = Annotated[float, within("/clearance_mm/*")]
 Weight = Annotated[float, within("/ranking/weights/*")]
@@ -115,7 +115,7 @@ class NeedleModel(Strict):
 
 
 class PoseModel(Strict):
-    """How the patient lies, and what stands around him."""
+    """How the patient lies, and what is around the patient."""
 
     position: Position = PoseRequest.position
     rotation_deg: Annotated[float, within("/pose/rotation_deg")] = PoseRequest.rotation_deg
@@ -146,13 +146,13 @@ class WeightsModel(Strict):
 
 
 def _default_in_words(schema: dict[str, Any]) -> None:
-    """Generators of clients stumble over an object as the default of what may be null."""
+    """Generators of clients have problems with an object as the default of a nullable field."""
     del schema["default"]
     schema["description"] = "Left out: the defaults of its fields. null: paths alone, without seeds and dose."
 
 
 class PlanRequest(Strict):
-    """What is asked of a plan. `{}` asks for every default."""
+    """A request for a plan. `{}` takes every default."""
 
     target: TargetModel = TargetModel()
     needle: NeedleModel = NeedleModel()

@@ -1,4 +1,4 @@
-"""Prescription schema: the dose asked for, as strict JSON; goals that contradict each other are refused."""
+"""Prescription schema: the prescribed dose, as strict JSON; goals that contradict each other are refused."""
 
 from itertools import combinations
 from typing import Annotated
@@ -88,7 +88,8 @@ class PriorExternalModel(Strict):
 
 
 class BedRequestModel(Strict):
-    """What biologically effective dose is reckoned with, and whose organ limits it is compared with."""
+    """Parameters of the biologically effective dose, and the protocols whose organ limits it is compared
+    with."""
 
     alpha_beta_target_gy: AlphaBeta = BedRequest.alpha_beta_target_gy
     alpha_beta_organ_gy: AlphaBeta = BedRequest.alpha_beta_organ_gy

@@ -16,14 +16,14 @@ SourceName = Annotated[str, known_as(_SOURCES), Field(json_schema_extra={"enum":
 """The seeds whose TG-43 data the planner has."""
 
 MOST_DECAY_DAYS = 600
-"""Ten half-lives, after which a thousandth of the activity is left: a date is wrong [U]."""
+"""Ten half-lives, after which a thousandth of the activity is left: a date must be wrong [U]."""
 
 NO_NEEDLE_MM = 1.0
-"""Entry and tip that lie closer than this give no direction [U]."""
+"""Entry and tip that are closer than this define no direction [U]."""
 
 UNIT_WITHIN, UNIT_EXACTLY = 1e-3, 1e-12
-"""An axis may be this much longer or shorter than 1, and is then made 1; rounding of the last digits is let
-be, so that an axis that was written reads back as it was."""
+"""The length of an axis may differ from 1 by the first, and is then normalised. Rounding up to the second is
+left alone, so that a written axis reads back unchanged."""
 
 Axis = tuple[Component, Component, Component]
 
@@ -136,7 +136,7 @@ class NeedleSetRequestModel(Strict):
 
 
 class RobustnessRequestModel(Strict):
-    """How errors of placement are sampled. No samples: robustness is not looked at."""
+    """How placement errors are sampled. With 0 samples, robustness is not computed."""
 
     placement: Placement = RobustnessRequest.placement
     samples: Annotated[int, within("/robustness/samples"), WHOLE] = RobustnessRequest.samples

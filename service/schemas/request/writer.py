@@ -1,7 +1,8 @@
-"""Request as JSON, as a plan states it: contract names, contract order, tables sorted by name.
+"""Request writer: a request as JSON, as a plan states it: contract names, contract order, tables sorted by
+name.
 
-`service.schemas.request.model.PlanRequest` reads it back to an equal Request. Numbers that are lengths, doses
-or times are written as floats, however they were given: equal requests are equal texts.
+`service.schemas.request.model.PlanRequest` reads it back to an equal Request. Lengths, doses and times are
+written as floats, however they were given: equal requests give equal texts.
 """
 
 from collections.abc import Sequence
