@@ -27,7 +27,7 @@ from planner.records.request import Request
 from planner.records.robustness import Robustness
 from planner.records.wording.implant import notes_on_ptv
 from planner.records.wording.outcome import outcome
-from planner.robustness import robustness
+from planner.robustness.robustness import robustness
 from planner.search.kernels.search_fields import SearchFields
 from planner.search.lung_bound import lung_bound_mm
 from planner.search.scene_fields import search_fields

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from sample_implants import a_path
 from scipy.spatial.transform import Rotation
 
-import planner.robustness.robustness as whole
 from anatomy.geometry.even_points import even_points_B
 from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import VoxelMask, mask_from_bool
@@ -39,7 +38,7 @@ from planner.records.request import (
     SeedRequest,
     TargetRequest,
 )
-from planner.robustness import robustness
+from planner.robustness import robustness as robustness_module
 from planner.robustness.dose_spread import POINTS, dose_samples, percentiles_of
 from planner.robustness.placement_errors import (
     ERRORS,
@@ -49,6 +48,7 @@ from planner.robustness.placement_errors import (
     quantile_mm,
     uniform_draws,
 )
+from planner.robustness.robustness import robustness
 from planner.robustness.tolerance import FINE, tolerance_deg
 from planner.robustness.touched import touched_structures
 
@@ -73,7 +73,7 @@ def normal(sd_mm: float) -> Magnitude:
 @contextmanager
 def erring(errors: PlacementErrors) -> Iterator[None]:
     """Within, needles go wrong like that."""
-    with patch.object(whole, "ERRORS", MappingProxyType(dict.fromkeys(Placement, errors))):
+    with patch.object(robustness_module, "ERRORS", MappingProxyType(dict.fromkeys(Placement, errors))):
         yield
 
 

@@ -40,7 +40,7 @@ from planner.records.request import (
 )
 from planner.records.wording.outcome_message import message_of
 from planner.records.wording.set_claims import set_claims
-from planner.robustness import robustness
+from planner.robustness.robustness import robustness
 
 TIPS_B = [(x, 75.0, z) for x in (50.0, 57.0) for z in (55.0, 62.0, 69.0)]
 MIDDLE_B = (53.5, 62.0)
