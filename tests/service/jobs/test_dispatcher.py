@@ -79,7 +79,7 @@ def test_a_scheduler_that_does_not_answer_is_said_to(tmp_path: Path, monkeypatch
 
         with monkeypatch.context() as patched:
             patched.setattr(monitor_module, "MAX_STATUS_AGE_S", 2.0)
-            patched.setattr(Workforce, "beats", away)
+            patched.setattr(Workforce, "heartbeats", away)
             eventually(lambda: "does not answer" in client.get("/v1/health").text)
         assert healthy(client)["workers"] == 1
 
