@@ -46,7 +46,6 @@ from planner.records.request import (
     Prescription,
     Request,
     TargetRequest,
-    source_of,
 )
 from planner.search.scene_fields import search_fields
 
@@ -167,10 +166,17 @@ class Terms:
     def __init__(self, scene: Scene, request: Request) -> None:
         assert request.prescription is not None
         self.scene, self.request, self.prescription = scene, request, request.prescription
-        self.ptv: VoxelMask = ptv_of(scene, request)
+        self.ptv: VoxelMask = ptv_of(scene, request.target)
         self.dose: SeedDose = seed_dose(request.seeds)
         self.samples: SamplePoints = sampled(self.ptv, scene.grid, JUDGED_STEP_MM)
-        self.placement = SeedPlacement(scene, request, self.prescription, self.ptv, self.dose)
+        self.placement = SeedPlacement(
+            scene,
+            self.prescription,
+            self.ptv,
+            self.dose,
+            seed_spacing(request.seeds),
+            request.needle_set.given_seeds,
+        )
 
     def v100_of(self, dose_gy: Float[np.ndarray, " m"]) -> float:
         """V100 of a dose at the samples. [%]"""
@@ -204,14 +210,14 @@ def greedy_filling(terms: Terms, plan: Plan, goal_percent: float) -> Entrant:
     needles = [p for p in plan.paths if p.aim is Aim.PTV]
     given = tuple(GivenNeedle(p.entry_mm, p.tip_mm) for p in needles)
     measured = measured_needles(terms.scene, terms.request, given, "needles of the plan")
-    tracks = given_tracks(measured, terms.ptv, terms.scene.grid, source_of(terms.request).seed_length_mm)
+    tracks = given_tracks(measured, terms.ptv, terms.scene.grid, terms.request.seeds.source.seed_length_mm)
     slots = slots_on(tracks, SEED_STEP_MM)
     chosen = np.zeros(len(slots), bool)
     centre_P = terms.scene.grid.to_patient(slots.centre_B)
     dose_gy = np.zeros(len(terms.samples.points_P))
     note = ""
     while terms.v100_of(dose_gy) < goal_percent:
-        free = np.flatnonzero(slots.clear_of(chosen, seed_spacing(terms.request)))
+        free = np.flatnonzero(slots.clear_of(chosen, seed_spacing(terms.request.seeds)))
         if not len(free):
             note = "stopped: no slot is left"
             break
@@ -255,7 +261,7 @@ def _pool(terms: Terms) -> tuple[Tracks, SetRules]:
     pool = pools(scene, request, (), search_fields(scene, request), terms.ptv, always)[0]
     grid, none = scene.grid, np.zeros(0, int)
     needles = Needles(grid.to_patient(pool.tip_B), grid.vectors_to_patient(pool.outward_B), pool.length_mm)
-    hardware = hardware_of(request, asked.clearance_mm)
+    hardware = hardware_of(request.needle, request.pose, asked.clearance_mm)
     return pool, set_rules(pool, needles, hardware, none, asked.puncture_cost_mm, asked.max_needles)
 
 

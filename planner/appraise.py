@@ -60,7 +60,7 @@ class Appraiser:
         self._names = tuple(s.name for s in structures)
         self._needs = np.array([request.clearance_of(name) for name in self._names])
         self._structure_sets = structure_sets(structures, scene.grid.shape)
-        self._crossings = CrossingsBatch(scene, ptv_of(scene, request))
+        self._crossings = CrossingsBatch(scene, ptv_of(scene, request.target))
         self._tip_requirements = TipRequirements(scene, request)
         self._table_need_mm = request.clearance_of(TABLE)
 

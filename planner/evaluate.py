@@ -24,7 +24,7 @@ from planner.records.followup import EVALUATION_SCHEMA, SMALLEST_SPOT_CC, Achiev
 from planner.records.organ_goals import refuse_impossible_goals
 from planner.records.plan import Plan
 from planner.records.progress import GoOn, Phase, Progress, always, part_of
-from planner.records.request import GivenSeed, Prescription, Request, source_of
+from planner.records.request import GivenSeed, Prescription, Request
 from planner.records.wording.followup import implant_outcome
 from planner.verify import verify_evaluation
 
@@ -49,14 +49,14 @@ def evaluate_implant(
     prescription = request.prescription
     if prescription is None:
         raise RequestError("prescription", "the plan has none", "Make a plan with a prescription.")
-    refuse_impossible_goals(scene, request)
+    refuse_impossible_goals(scene, prescription)
     if not seeds:
         raise RequestError("seeds", "no seed is given", "Give the positions found on the CT.")
-    refuse_impossible_seeds(scene, request, seeds, "seeds")
+    refuse_impossible_seeds(scene, seeds, request.seeds.source.seed_diameter_mm, "seeds")
     # In what order they were found decides nothing.
     seeds = tuple(sorted(seeds, key=lambda seed: (seed.position_mm, seed.axis or ())))
     go_on(Progress(Phase.FIELDS, 0.0, "dose of the seeds found"))
-    achieved = _achieved(scene, request, prescription, ptv_of(scene, request), seeds)
+    achieved = _achieved(scene, request, prescription, ptv_of(scene, request.target), seeds)
     lacking = any(goal.at_least and not goal.met for goal in achieved.goals)
     supplement = _supplement(scene, request, seeds, part_of(go_on, *SUPPLEMENT_SHARE)) if lacking else None
     outcome = implant_outcome(achieved, supplement)
@@ -85,7 +85,7 @@ def _achieved(
     return Achieved(
         seeds_found=len(seeds),
         seeds_outside_ptv=int(np.count_nonzero(~points_inside(ptv, scene.grid, centres))),
-        seed_pairs_near=close_seed_pairs(seeds, source_of(request).seed_length_mm),
+        seed_pairs_near=close_seed_pairs(seeds, request.seeds.source.seed_length_mm),
         target=target,
         gtv=volume_dose(dosimetry.treated("GTV", scene.target), prescription.dose_gy),
         organs=organs,

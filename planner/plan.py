@@ -123,7 +123,9 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> PlanningResult
 
 
 def _notes(scene: Scene, request: Request) -> tuple[str, ...]:
-    return () if request.prescription is None else notes_on_ptv(beyond_view_mm(scene, request))
+    return (
+        () if request.prescription is None else notes_on_ptv(beyond_view_mm(scene, request.target.margin_mm))
+    )
 
 
 def _implant_summary(
@@ -140,7 +142,7 @@ def _implant_summary(
         return ImplantSummary()
     go_on(Progress(Phase.DOSE, 0.0, ""))
     given = request.needle_set.given_seeds
-    dose = dose_report(scene, request, prescription, made.ptv, made.dose, made.seeds(given))
+    dose = dose_report(scene, prescription, made.ptv, made.dose, made.seeds(given))
     needle_set = set_report(scene, request, prescription, made, made.chosen, dose)
     # Where no seed is left to place, nothing can go wrong.
     left = any(needle.seeds for needle in made.needles)

@@ -60,13 +60,15 @@ def replan(
             raise RequestError(
                 f"needles/{n}/path_id", f"the plan has no {needle.path_id!r}", "Name one of its."
             )
-    refuse_impossible_seeds(scene, plan.request, seeds, "seeds")
+    refuse_impossible_seeds(scene, seeds, plan.request.seeds.source.seed_diameter_mm, "seeds")
     given = tuple(GivenNeedle(n.entry_mm, n.tip_mm) for n in needles)
     measured_needles(scene, plan.request, given, "needles")
     asked = replace(
         plan.request.needle_set,
         given_needles=given,
-        given_seeds=all_seeds(plan.request, seeds),
+        given_seeds=all_seeds(
+            plan.request.needle_set.given_seeds, seeds, plan.request.seeds.source.seed_diameter_mm
+        ),
     )
     again = make_plan(
         scene, replace(plan.request, needle_set=asked), part_of(go_on, 0.0, PLANNING_SHARE)

@@ -11,40 +11,40 @@ from jaxtyping import Bool, Float
 from anatomy.geometry.masks import VoxelMask, mask_from_bool
 from anatomy.scene import Scene
 from planner.records.defaults import refuse_unknown_cut_back
-from planner.records.request import Request
+from planner.records.request import TargetRequest
 
 ROUNDING = 1e-9
 """A centre that lies on the margin belongs to the PTV, however the grid's spacing rounds."""
 
 
-def ptv_of(scene: Scene, request: Request) -> VoxelMask:
-    """The target with `request.target.margin_mm` around it, cut back from `request.target.cut_back`.
+def ptv_of(scene: Scene, target: TargetRequest) -> VoxelMask:
+    """The target with `target.margin_mm` around it, cut back from the structures of `target.cut_back`.
 
     The target itself is never cut back. Raises RequestError for a structure to cut back from that is not in
     the scene.
     """
-    refuse_unknown_cut_back(scene, request)
-    grid, margin = scene.grid, request.target.margin_mm
+    refuse_unknown_cut_back(scene, target.cut_back)
+    grid, margin = scene.grid, target.margin_mm
     pad = np.ceil(margin / grid.spacing_mm).astype(int)
     lower = np.maximum(np.array(scene.target.lower) - pad, 0)
     upper = np.minimum(np.array(scene.target.upper) + pad, grid.shape)
     box = tuple(slice(a, b) for a, b in zip(lower.tolist(), upper.tolist(), strict=True))
-    target = scene.target.layer[box] == scene.target.label
-    grown = _grown(target, grid.spacing_mm, margin)
+    gtv = scene.target.layer[box] == scene.target.label
+    grown = _grown(gtv, grid.spacing_mm, margin)
     grown &= scene.body.layer[box] == scene.body.label
-    for name in request.target.cut_back:
+    for name in target.cut_back:
         grown &= ~_mask_of(scene, name, box)
-    whole = np.zeros(grid.shape, bool)
-    whole[box] = grown | target
-    return mask_from_bool(whole)
+    inside = np.zeros(grid.shape, bool)
+    inside[box] = grown | gtv
+    return mask_from_bool(inside)
 
 
-def beyond_view_mm(scene: Scene, request: Request) -> float:
+def beyond_view_mm(scene: Scene, margin_mm: float) -> float:
     """How far the margin around the target reaches beyond the edge of the field of view. [mm]"""
     below = np.array(scene.target.lower)
     above = np.array(scene.grid.shape) - np.array(scene.target.upper)
     nearest_mm = float((np.minimum(below, above) * scene.grid.spacing_mm).min())
-    return max(0.0, request.target.margin_mm - nearest_mm)
+    return max(0.0, margin_mm - nearest_mm)
 
 
 def _grown(

@@ -31,7 +31,7 @@ from planner.records.dose import (
     PointKind,
 )
 from planner.records.organ_goals import REPORTED_ROLES
-from planner.records.request import GivenSeed, Prescription, Request
+from planner.records.request import GivenSeed, Prescription
 from planner.records.wording.dose_points import point_name
 from planner.sources.source import HOURS_PER_DAY
 
@@ -45,7 +45,6 @@ HOT_POINTS = 5
 
 def dose_report(
     scene: Scene,
-    request: Request,
     prescription: Prescription,
     ptv: VoxelMask,
     dose: SeedDose,

@@ -13,10 +13,11 @@ from planner.dose.tg43.seed_dose import SeedDose, seed_dose
 from planner.implant.choose_set import KeepGoing, choose_set
 from planner.implant.chosen_set import ChosenSet
 from planner.implant.needles.conflicts import Needles, hardware_of
-from planner.implant.needles.track_pool import given_rows, pools
+from planner.implant.needles.track_pool import pools
 from planner.implant.needles.tracks import Tracks, reach_mm
 from planner.implant.needles_in_place import measured_given_needles
 from planner.implant.seeding.seed_placement import COARSE_POINTS, SeedPlacement
+from planner.implant.seeding.slots import seed_spacing
 from planner.implant.set_paths import paths_of_set
 from planner.implant.set_rules import set_rules
 from planner.records.needle_set import REACH_MM
@@ -57,8 +58,10 @@ def implant(
     raises.
     """
     dose = seed_dose(request.seeds)
-    ptv = ptv_of(scene, request)
-    placement = SeedPlacement(scene, request, prescription, ptv, dose)
+    ptv = ptv_of(scene, request.target)
+    placement = SeedPlacement(
+        scene, prescription, ptv, dose, seed_spacing(request.seeds), request.needle_set.given_seeds
+    )
     given = measured_given_needles(scene, request)
     tracks = pools(
         scene, request, given, fields, ptv, lambda p: go_on(replace(p, fraction=SEARCH_SHARE * p.fraction))
@@ -93,10 +96,9 @@ def _chosen(
     settings = request.needle_set
     grid = scene.grid
     needles = Needles(grid.to_patient(pool.tip_B), grid.vectors_to_patient(pool.outward_B), pool.length_mm)
-    hardware = hardware_of(request, settings.clearance_mm)
-    rules = set_rules(
-        pool, needles, hardware, given_rows(request), settings.puncture_cost_mm, settings.max_needles
-    )
+    hardware = hardware_of(request.needle, request.pose, settings.clearance_mm)
+    given = np.arange(len(settings.given_needles))
+    rules = set_rules(pool, needles, hardware, given, settings.puncture_cost_mm, settings.max_needles)
     return choose_set(rules, placement, keep_going, np.random.default_rng(request.random_seed))
 
 

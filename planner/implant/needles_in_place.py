@@ -15,14 +15,16 @@ from anatomy.scene import Scene
 from planner.errors import RequestError
 from planner.measuring.measure import Measurer
 from planner.measuring.measured import MeasuredPath
-from planner.records.request import GivenNeedle, GivenSeed, Request, source_of
+from planner.records.request import GivenNeedle, GivenSeed, Request
 
 LIKELY_SPAN_MM = 300.0
 """Seeds lie within this distance of the target. A seed that is farther away was found in another frame
 [U]."""
 
 
-def refuse_impossible_seeds(scene: Scene, request: Request, seeds: Sequence[GivenSeed], field: str) -> None:
+def refuse_impossible_seeds(
+    scene: Scene, seeds: Sequence[GivenSeed], seed_diameter_mm: float, field: str
+) -> None:
     """Raise RequestError for the first seed of a `field` whose stated position is impossible."""
     centres = np.array([s.position_mm for s in seeds], float).reshape(-1, 3)
     target = scene.target
@@ -40,7 +42,7 @@ def refuse_impossible_seeds(scene: Scene, request: Request, seeds: Sequence[Give
         if not points_inside(scene.body, scene.grid, centre[None])[0]:
             raise RequestError(where, "it lies outside the body", "Check the frame, or leave it out.")
         apart = np.linalg.norm(centres[:n] - centre, axis=1)
-        if n and apart.min() < source_of(request).seed_diameter_mm:
+        if n and apart.min() < seed_diameter_mm:
             raise RequestError(
                 where,
                 f"it lies {apart.min():.2f} mm from seed {apart.argmin()}, nearer than a seed is thick",
@@ -48,12 +50,15 @@ def refuse_impossible_seeds(scene: Scene, request: Request, seeds: Sequence[Give
             )
 
 
-def all_seeds(request: Request, more: Sequence[GivenSeed]) -> tuple[GivenSeed, ...]:
-    """All seeds, each once: those given in a request, and those of `more` that are not among them."""
-    known, diameter_mm = request.needle_set.given_seeds, source_of(request).seed_diameter_mm
+def all_seeds(
+    known: Sequence[GivenSeed], more: Sequence[GivenSeed], seed_diameter_mm: float
+) -> tuple[GivenSeed, ...]:
+    """All seeds, each once: the known ones, and those of `more` that are not among them. [mm]"""
     centres = np.array([s.position_mm for s in known], float).reshape(-1, 3)
     new = [
-        s for s in more if not (np.linalg.norm(centres - np.array(s.position_mm), axis=1) < diameter_mm).any()
+        s
+        for s in more
+        if not (np.linalg.norm(centres - np.array(s.position_mm), axis=1) < seed_diameter_mm).any()
     ]
     return (*known, *new)
 
@@ -105,5 +110,6 @@ def refuse_impossible(scene: Scene, request: Request) -> None:
                 "it is part of an implant, and none is prescribed",
                 "Give a prescription, or leave it out.",
             )
-    refuse_impossible_seeds(scene, request, request.needle_set.given_seeds, "needle_set/given_seeds")
+    diameter_mm = request.seeds.source.seed_diameter_mm
+    refuse_impossible_seeds(scene, settings.given_seeds, diameter_mm, "needle_set/given_seeds")
     measured_given_needles(scene, request)

@@ -1,12 +1,13 @@
 """Set report: the needle set as the plan states it, with what is proved of it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import fsum
 
 from anatomy.scene import Scene
 from planner.implant.chosen_set import ChosenSet
 from planner.implant.implant import Implant
-from planner.implant.needles.conflicts import hardware_of
+from planner.implant.needles.conflicts import Hardware, hardware_of
 from planner.implant.needles.insertion_order import insertion_order
 from planner.implant.prune import PLACE_RADIUS_MM
 from planner.implant.seeding.fewest_seeds import FewestSeeds, fewest_seeds
@@ -15,7 +16,7 @@ from planner.implant.too_close import close_seed_pairs, needles_of, too_near
 from planner.records.dose import DoseReport
 from planner.records.needle_set import NeedleSet, PlacedSeed
 from planner.records.paths import Aim, Path
-from planner.records.request import Prescription, Request, source_of
+from planner.records.request import GivenSeed, Prescription, Request
 from planner.records.wording.set_claims import set_claims
 
 
@@ -37,7 +38,7 @@ def set_report(
     stated = NeedleSet(
         arrangement=str(request.needle_set.arrangement),
         path_ids=tuple(p.id for p in paths),
-        order=_order(request, paths),
+        order=_order(hardware_of(request.needle, request.pose, request.needle_set.clearance_mm), paths),
         conflicts_checked=len(chosen.pool) * (len(chosen.pool) - 1) // 2,
         tracks_considered=len(chosen.pool),
         cover_radius_mm=PLACE_RADIUS_MM,
@@ -47,14 +48,14 @@ def set_report(
         objective=objective,
         bound=bound,
         gap=(objective - bound) / objective if objective > 0.0 else 0.0,
-        seeds=_seeds(request, paths),
+        seeds=_seeds(request.needle_set.given_seeds, paths),
         seeds_bound=few.seeds,
         seeds_gap=None if few.seeds is None else max(0.0, (count - few.seeds) / count) if count else 0.0,
         v100_reachable=few.reachable,
         time_ended=chosen.time_ended,
         given_too_near=too_near(scene, request, paths),
         given_seed_pairs_near=close_seed_pairs(
-            request.needle_set.given_seeds, source_of(request).seed_length_mm
+            request.needle_set.given_seeds, request.seeds.source.seed_length_mm
         ),
         claims=(),
     )
@@ -72,18 +73,17 @@ def _fewest(prescription: Prescription, chosen: ChosenSet, count: int, v100_perc
     return FewestSeeds(seeds, few.reachable or met)
 
 
-def _seeds(request: Request, paths: tuple[Path, ...]) -> tuple[PlacedSeed, ...]:
+def _seeds(given_seeds: Sequence[GivenSeed], paths: tuple[Path, ...]) -> tuple[PlacedSeed, ...]:
     placed = [
         PlacedSeed(p.id, s.position_mm, s.axis, s.depth_mm, s.retraction_mm) for p in paths for s in p.seeds
     ]
-    given = [PlacedSeed(None, s.position_mm, s.axis, None, None) for s in request.needle_set.given_seeds]
+    given = [PlacedSeed(None, s.position_mm, s.axis, None, None) for s in given_seeds]
     return (*placed, *given)
 
 
-def _order(request: Request, paths: tuple[Path, ...]) -> tuple[str, ...]:
+def _order(hardware: Hardware, paths: tuple[Path, ...]) -> tuple[str, ...]:
     """The order of insertion: first the needles in place, by rank where no order could have driven them, then
     the planned ones, in an order in which every one can be driven."""
-    hardware = hardware_of(request, request.needle_set.clearance_mm)
     given = tuple(p for p in paths if p.aim is Aim.GIVEN)
     planned = tuple(p for p in paths if p.aim is not Aim.GIVEN)
     first = insertion_order(needles_of(given), hardware).order or range(len(given))

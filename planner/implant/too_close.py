@@ -1,6 +1,6 @@
-"""Given, too near: what needles that are in lie too near to, and seeds that may have been found twice.
+"""Too close: what needles in place are too near to, and seeds that may have been found twice.
 
-They are where they are and are kept all the same. Verification measures each again.
+They are in place and are kept. Verification measures each distance again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ import numpy as np
 
 from anatomy.scene import Scene
 from anatomy.structures import Role
-from planner.implant.needles.conflicts import Needles, hardware_of, narrowest_gap, needles_between
+from planner.implant.needles.conflicts import Hardware, Needles, hardware_of, narrowest_gap, needles_between
 from planner.measuring.clearance import Obstacles
 from planner.records.needle_set import NeedleParts, TooNear
 from planner.records.paths import Aim, Path
@@ -18,10 +18,12 @@ from planner.records.request import GivenSeed, Request
 
 
 def too_near(scene: Scene, request: Request, paths: Sequence[Path]) -> tuple[TooNear, ...]:
-    """All that the given needles among `paths` lie too near to: structures by needle, then pairs."""
+    """Everything that the given needles among `paths` are too near to: structures by needle, then pairs of
+    needles."""
     given = tuple(path for path in paths if path.aim is Aim.GIVEN)
-    beside = [near for path in given for near in _structures(scene, request, path)]
-    return (*beside, *_pairs(request, given))
+    structures = [near for path in given for near in _structures(scene, request, path)]
+    hardware = hardware_of(request.needle, request.pose, request.needle_set.clearance_mm)
+    return (*structures, *_pairs(hardware, given))
 
 
 def close_seed_pairs(seeds: Sequence[GivenSeed], seed_mm: float) -> int:
@@ -43,8 +45,8 @@ def needles_of(paths: Sequence[Path]) -> Needles:
 
 
 def _structures(scene: Scene, request: Request, path: Path) -> Iterator[TooNear]:
-    """Every structure, of the body or beside it, that the needle is too near to, in the scene's order. Its
-    hub is held against other needles alone."""
+    """Every structure, inside or outside the body, that the needle's shaft is too near to, in the scene's
+    order. Hubs are compared with other needles only."""
     grid, radius = scene.grid, request.needle.radius_mm
     tip_B = grid.to_box(np.array(path.tip_mm))
     end_B = tip_B - request.needle.max_length_mm * grid.vectors_to_box(np.array(path.direction))
@@ -55,11 +57,11 @@ def _structures(scene: Scene, request: Request, path: Path) -> Iterator[TooNear]
             yield TooNear(path.id, structure.name, None, NeedleParts.NEEDLE, distance - radius, need)
 
 
-def _pairs(request: Request, given: Sequence[Path]) -> Iterator[TooNear]:
+def _pairs(hardware: Hardware, given: Sequence[Path]) -> Iterator[TooNear]:
     """Every two given needles that conflict."""
-    needles, hardware = needles_of(given), hardware_of(request, request.needle_set.clearance_mm)
+    needles = needles_of(given)
     for b, other in enumerate(given):
         for a, path in enumerate(given[:b]):
-            lack = narrowest_gap(needles, hardware, a, b)
-            if lack is not None:
-                yield TooNear(path.id, None, other.id, lack.parts, lack.apart_mm, lack.need_mm)
+            gap = narrowest_gap(needles, hardware, a, b)
+            if gap is not None:
+                yield TooNear(path.id, None, other.id, gap.parts, gap.apart_mm, gap.need_mm)

@@ -19,7 +19,7 @@ from anatomy.scene import Scene
 from planner.measuring.measured import MeasuredPath
 from planner.measuring.segment_box import span_within
 from planner.records.paths import SeedDrop
-from planner.records.request import Request, source_of
+from planner.records.request import Request
 
 _TOUCH_MM = 1e-9
 """Intervals this close are one: boxes that share a face round apart."""
@@ -35,7 +35,7 @@ def seed_drops(scene: Scene, request: Request, measured: MeasuredPath) -> tuple[
     allowed = within_margin(
         scene.target, scene.grid, measured.tip_P, measured.entry_P, request.target.margin_mm
     )
-    seed_mm = source_of(request).seed_length_mm
+    seed_mm = request.seeds.source.seed_length_mm
     drops: list[SeedDrop] = []
     previous = 0.0
     for distal in distal_ends(allowed, measured.length_mm, request.seeds.spacing_mm, seed_mm):

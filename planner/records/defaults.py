@@ -1,5 +1,6 @@
 """Defaults that depend on the scene: filled in before planning, so that a plan states all it used."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,17 +9,16 @@ from anatomy.names.did_you_mean import did_you_mean
 from anatomy.scene import Scene
 from planner.errors import RequestError
 from planner.records.organ_goals import refuse_impossible_goals
-from planner.records.request import Request, source_of
+from planner.records.request import Request, TargetRequest
 from planner.records.search import RESERVED
 
 
-def least_chord_mm(scene: Scene, request: Request) -> float:
-    """How far a needle runs in the target at least: as asked, or as `TargetRequest` says. [mm]"""
-    asked = request.target.min_chord_mm
-    if asked is not None:
-        return asked
+def least_chord_mm(scene: Scene, target: TargetRequest, seed_length_mm: float) -> float:
+    """The least length of a needle in the target: as requested, or the default of `TargetRequest`. [mm]"""
+    if target.min_chord_mm is not None:
+        return target.min_chord_mm
     sides_mm = (np.array(scene.target.upper) - np.array(scene.target.lower)) * scene.grid.spacing_mm
-    return min(source_of(request).seed_length_mm, 0.5 * float(sides_mm.min()))
+    return min(seed_length_mm, 0.5 * float(sides_mm.min()))
 
 
 def resolved(scene: Scene, request: Request) -> Request:
@@ -27,20 +27,20 @@ def resolved(scene: Scene, request: Request) -> Request:
     Raises RequestError for a structure whose name means something else in requests and plans, for a goal that
     no dose can be held against, and for a seed model that is not known.
     """
-    source_of(request)
-    refuse_unknown_cut_back(scene, request)
-    refuse_impossible_goals(scene, request)
+    chord_mm = least_chord_mm(scene, request.target, request.seeds.source.seed_length_mm)
+    refuse_unknown_cut_back(scene, request.target.cut_back)
+    refuse_impossible_goals(scene, request.prescription)
     for s in scene.structures:
         if s.name in RESERVED:
             raise RequestError(
                 f"clearance_mm/{s.name}", f"the structure {s.name!r} has the name of a setting", "Rename it."
             )
-    return replace(request, target=replace(request.target, min_chord_mm=least_chord_mm(scene, request)))
+    return replace(request, target=replace(request.target, min_chord_mm=chord_mm))
 
 
-def refuse_unknown_cut_back(scene: Scene, request: Request) -> None:
+def refuse_unknown_cut_back(scene: Scene, cut_back: Sequence[str]) -> None:
     """Raise RequestError for a structure to cut the PTV back from that is not in the scene."""
-    for name in request.target.cut_back:
+    for name in cut_back:
         if name not in scene.names():
             raise RequestError(
                 "target/cut_back", f"there is no structure {name!r}", did_you_mean(name, scene.names())

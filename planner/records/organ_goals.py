@@ -6,7 +6,7 @@ from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.errors import RequestError
 from planner.records.dose import OrganDose
-from planner.records.request import Request
+from planner.records.request import Prescription
 
 REPORTED_ROLES = (Role.FORBIDDEN, Role.LUNG, Role.PASSABLE)
 """Roles of structures whose dose is reported: organs, not the target, skin or table."""
@@ -16,10 +16,10 @@ LEAST_CC = GOAL_VOLUMES_CC["d0_1cc_gy"]
 _ROUNDING = 1e-6
 
 
-def refuse_impossible_goals(scene: Scene, request: Request) -> None:
+def refuse_impossible_goals(scene: Scene, prescription: Prescription | None) -> None:
     """Raise RequestError for the first goal of what has no dose to hold it against: of an unknown structure,
     of one that is no organ, or of one too small to be the organ of its name, or to have a D0.1cc."""
-    goals = () if request.prescription is None else request.prescription.organ_goals
+    goals = () if prescription is None else prescription.organ_goals
     organs = [s.name for s in scene.of_role(*REPORTED_ROLES)]
     for name in sorted(goals):
         field = f"prescription/organ_goals/{name}"

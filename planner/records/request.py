@@ -73,6 +73,11 @@ class PoseRequest:
     hub_length_mm: float = 30.0
     hub_diameter_mm: float = 8.0
 
+    def hub_radius_mm(self, needle: Needle) -> float:
+        """Half the hub's diameter; the needle's radius where there is no hub, or a thinner one."""
+        hub = self.hub_diameter_mm / 2 if self.hub_length_mm > 0.0 else 0.0
+        return max(hub, needle.radius_mm)
+
 
 @dataclass(frozen=True)
 class SearchRequest:
@@ -105,6 +110,11 @@ class SeedRequest:
     min_spacing_mm: float = 5.0
     calibration_date: date | None = None
     implant_date: date | None = None
+
+    @property
+    def source(self) -> Source:
+        """The source of this model. Raises RequestError for a model that is not known."""
+        return source_named(self.model)
 
     @property
     def decay_days(self) -> float:
@@ -286,15 +296,9 @@ class Request:
 
     @property
     def hub_radius_mm(self) -> float:
-        """Half the hub's diameter; the needle's radius where there is no hub, or a thinner one."""
-        hub = self.pose.hub_diameter_mm / 2 if self.pose.hub_length_mm > 0.0 else 0.0
-        return max(hub, self.needle.radius_mm)
+        """Radius of the hub, at least that of the needle."""
+        return self.pose.hub_radius_mm(self.needle)
 
     def need_mm(self, structure: str) -> float:
         """Free distance from the needle's axis: its radius and the clearance. [mm]"""
         return self.needle.radius_mm + self.clearance_of(structure)
-
-
-def source_of(request: Request) -> Source:
-    """The source that the seeds of a request are. Raises RequestError for one that is not known."""
-    return source_named(request.seeds.model)

@@ -67,7 +67,7 @@ def search_fields(scene: Scene, request: Request) -> SearchFields:
         tissue=_tissue(scene, body),
         target=scene.target.cropped().astype(np.uint8),
         target_first_V=scene.target.lower,
-        min_chord=least_chord_mm(scene, request),
+        min_chord=least_chord_mm(scene, request.target, request.seeds.source.seed_length_mm),
         obstacle=obstacle,
         obstacle_step=step,
         screen=screen(obstacle, step),

@@ -15,7 +15,7 @@ from planner.measuring.crossings_batch import NeedleCrossings
 from planner.records.appraisal import Reason
 from planner.records.defaults import least_chord_mm
 from planner.records.paths import Aim
-from planner.records.request import Request, source_of
+from planner.records.request import Request
 from planner.records.wording.appraisal import too_deep, too_short_in
 from planner.search.kernels.clear import ROUNDING_MM
 
@@ -24,8 +24,8 @@ class TipRequirements:
     """What one request asks of needles in one scene. [mm]"""
 
     def __init__(self, scene: Scene, request: Request) -> None:
-        self._chord_mm = least_chord_mm(scene, request)
-        self._seed_mm = source_of(request).seed_length_mm
+        self._chord_mm = least_chord_mm(scene, request.target, request.seeds.source.seed_length_mm)
+        self._seed_mm = request.seeds.source.seed_length_mm
 
     def lacks(self, aim: Aim, along: NeedleCrossings, length_mm: float) -> tuple[Reason, ...]:
         """What a needle whose tip lies `length_mm` from its entry lacks of what its aim asks."""

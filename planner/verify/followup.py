@@ -39,12 +39,14 @@ def verify_evaluation(evaluation: Evaluation, plan: Plan, scene: Scene) -> Verif
     finite = check_numbers(claims, plan) and check_finite(claims, evaluation, "evaluation")
     if asked is None or not finite:
         return claims.verification()
-    strength = seed_strength(plan.request)
+    strength = seed_strength(plan.request.seeds)
     found = [PlacedSeed(None, seed.position_mm, seed.axis, None, None) for seed in evaluation.seeds]
     seeds = seed_doses(strength.source, strength.strength_u, found)
     near = evaluation.achieved.seed_pairs_near
     check_seed_pairs(claims, "achieved", near, evaluation.seeds, strength.source.seed_length_mm)
-    _check_achieved(claims, evaluation.achieved, asked, seeds, ptv_of(claims, scene, plan.request), scene)
+    _check_achieved(
+        claims, evaluation.achieved, asked, seeds, ptv_of(claims, scene, plan.request.target), scene
+    )
     as_planned = evaluation.planned == (None if plan.dose is None else plan.dose.target)
     said = "the plan's" if as_planned else "another"
     claims.holds("what was planned", "evaluation", "the plan's", said, as_planned)

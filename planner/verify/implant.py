@@ -22,7 +22,7 @@ def check_implant(claims: Claims, plan: Plan, scene: Scene) -> Ptv | None:
     prescription, needles, dose = plan.request.prescription, plan.needle_set, plan.dose
     if needles is None:
         return None
-    ptv = ptv_of(claims, scene, plan.request)
+    ptv = ptv_of(claims, scene, plan.request.target)
     check_needle_set(claims, plan, needles)
     check_seeds_of_set(claims, plan, needles)
     if dose is not None and prescription is not None:

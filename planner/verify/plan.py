@@ -6,7 +6,6 @@ from anatomy.scene import Scene
 from anatomy.structures import Role, Structure
 from planner.records.paths import Aim, Path
 from planner.records.plan import Plan
-from planner.records.request import source_of
 from planner.records.search import Relaxation
 from planner.records.verification import Verification
 from planner.verify.claims import Claims
@@ -118,7 +117,7 @@ def _check_paths(claims: Claims, plan: Plan, scene: Scene) -> None:
     needles = plan.needle_set
     if needles is not None:
         given = plan.request.needle_set.given_seeds
-        seed_mm = source_of(plan.request).seed_length_mm
+        seed_mm = plan.request.seeds.source.seed_length_mm
         check_given(claims, needles, plan.request, scene.surface_slack_mm, passed_by)
         check_seed_pairs(claims, "given seeds", needles.given_seed_pairs_near, given, seed_mm)
 

@@ -6,7 +6,6 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle, Patch, Polygon
 
 from planner.records.plan import Plan
-from planner.records.request import source_of
 from service.pictures.oblique_slice import Slice
 from service.pictures.palette import NEEDLE, SEED
 
@@ -44,7 +43,7 @@ def draw_needles(axes: Axes, plane: Slice, plan: Plan) -> None:
 
 def draw_seeds(axes: Axes, plane: Slice, plan: Plan) -> None:
     """Seeds whose centre is near the slice, in true size: as a disc where seen end on, or without an axis."""
-    source = source_of(plan.request)
+    source = plan.request.seeds.source
     length_mm, diameter_mm = source.seed_length_mm, source.seed_diameter_mm
     for seed in () if plan.needle_set is None else plan.needle_set.seeds:
         centre_P = np.array(seed.position_mm)

@@ -51,7 +51,7 @@ WEIGHED_TO = 2.0
 def isodose_figure(plan: Plan, scene: Scene) -> Figure:
     """Three slices side by side, with a legend that names every line."""
     assert plan.dose is not None, "a plan without a dose has no isodoses"
-    dose, ptv = plan_dose(plan), ptv_of(scene, plan.request)
+    dose, ptv = plan_dose(plan), ptv_of(scene, plan.request.target)
     voxels_P = _voxels_P(ptv, scene)
     centre_P = _centre(voxels_P, dose, plan.dose.prescribed_gy)
     half_mm = max(SMALLEST_HALF_MM, float(np.abs(voxels_P - centre_P).max()) + MARGIN_MM)

@@ -11,7 +11,6 @@ from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.records.paths import Aim, Path
 from planner.records.plan import Plan
-from planner.records.request import source_of
 from planner.records.wording.lung import at_least
 from planner.records.wording.number_text import mm_text
 from service.pictures.oblique_slice import Slice, along_needle
@@ -87,7 +86,7 @@ def _draw_needle(axes: Axes, plane: Slice, plan: Plan, path: Path) -> None:
     outer_P = tip_P - needle.max_length_mm * d_P
     shaft = _bar(plane, outer_P, tip_P, needle.outer_diameter_mm)
     axes.add_patch(Polygon(shaft, closed=True, facecolor=NEEDLE, edgecolor="black", linewidth=0.35, zorder=5))
-    source = source_of(plan.request)
+    source = plan.request.seeds.source
     half_mm = 0.5 * source.seed_length_mm
     for seed in path.seeds:
         centre_P, axis_P = np.array(seed.position_mm), np.array(seed.axis)

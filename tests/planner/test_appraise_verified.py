@@ -16,7 +16,7 @@ from planner.plan import plan
 from planner.records.appraisal import Appraisal, Lack
 from planner.records.paths import Aim, Path, SeedDrop
 from planner.records.plan import Plan
-from planner.records.request import Arrangement, source_of
+from planner.records.request import Arrangement
 from planner.records.verification import Check
 from planner.search.kernels import line
 from planner.search.kernels.verdicts import SAFE
@@ -45,10 +45,10 @@ def as_path(one: Appraisal) -> Path:
 def with_a_seed(made: Chest, path: Path) -> Path:
     """The path with one seed, as near to its tip as one fits wholly into the PTV; none where none does."""
     grid, length_mm = made.scene.grid, path.length_mm
-    seed_mm = source_of(made.request).seed_length_mm
+    seed_mm = made.request.seeds.source.seed_length_mm
     along_P = np.array(path.direction)
     tip_B, outward_B = grid.to_box(np.array(path.tip_mm)), grid.vectors_to_box(-along_P)
-    spans = seed_spans(ptv_of(made.scene, made.request), grid, tip_B, outward_B, length_mm, seed_mm)
+    spans = seed_spans(ptv_of(made.scene, made.request.target), grid, tip_B, outward_B, length_mm, seed_mm)
     if not spans:
         return path
     depth_mm = length_mm - spans[0][0]
@@ -59,7 +59,7 @@ def with_a_seed(made: Chest, path: Path) -> Path:
 def failed(made: Chest, needles: list[Appraisal]) -> list[tuple[int, Check]]:
     """What verification finds false of the needles' tracks, passage, room and clearances."""
     found = []
-    ptv = ptv_by_verification(Claims(()), made.scene, made.request)
+    ptv = ptv_by_verification(Claims(()), made.scene, made.request.target)
     kept_free = made.scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)
     for n, one in enumerate(needles):
         claims, path = Claims(()), as_path(one)

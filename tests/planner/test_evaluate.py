@@ -42,7 +42,7 @@ def lacking() -> Evaluation:
 
 def cold_voxels(scene: Scene, seeds: tuple[GivenSeed, ...], prescribed_gy: float) -> dict:
     """Dose of every voxel of the PTV whose centre gets less than prescribed, by its index."""
-    ptv = ptv_of(scene, ball_plan().request)
+    ptv = ptv_of(scene, ball_plan().request.target)
     index = np.argwhere(ptv.layer == ptv.label)
     doses = seed_dose(SeedRequest()).total(scene.grid.to_patient(index * scene.grid.spacing_mm), seeds)
     return {tuple(i.tolist()): float(d) for i, d in zip(index, doses, strict=True) if d < prescribed_gy}

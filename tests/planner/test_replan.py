@@ -134,7 +134,7 @@ def test_seeds_listed_again_when_replanned_in_turn_count_once(missing):
     assert [s.position_mm for s in given] == [s.position_mm for s in second.seeds]
     every = [GivenSeed(s.position_mm, s.axis) for s in again.plan.needle_set.seeds]
     _, alone = Dosimetry(ball_scene(), seed_dose(again.plan.request.seeds), every).target(
-        ptv_of(ball_scene(), again.plan.request), 120.0
+        ptv_of(ball_scene(), again.plan.request.target), 120.0
     )
     assert again.plan.dose.target.d90_gy == pytest.approx(alone.d90_gy)
     assert again.plan.verification.passed

@@ -118,7 +118,7 @@ def outcome(scene: Scene, request: Request = REQUEST, needles=None, given=()):
         request,
         needles_in(scene) if needles is None else needles,
         given,
-        ptv_of(scene, request),
+        ptv_of(scene, request.target),
         amersham(),
     )
 
@@ -352,7 +352,7 @@ def test_another_obstacle_never_adds_tolerance(seed):
 def test_with_errors_near_zero_dose_is_the_plans_own_and_nothing_is_touched():
     scene = chest()
     needles, given = needles_in(scene), given_in(scene)
-    ptv = ptv_of(scene, REQUEST)
+    ptv = ptv_of(scene, REQUEST.target)
     with erring(PlacementErrors(TINY, TINY, TINY)):
         found = outcome(scene, given=given)
     seeds = [*given, *(GivenSeed(s.position_mm, s.axis) for n in needles for s in n.seeds)]
@@ -385,7 +385,7 @@ def test_seeds_keep_their_depth_on_the_displaced_needle(seed):
         for s in needle.seeds:
             at_B = wrong.entry_B[0] + (s.depth_mm + wrong.deeper_mm[0]) * wrong.direction_B[0]
             moved.append(GivenSeed(tuple(scene.grid.to_patient(at_B).tolist()), axis))
-    d90, v100 = planned_dose(scene, ptv_of(scene, request), moved)
+    d90, v100 = planned_dose(scene, ptv_of(scene, request.target), moved)
     found = outcome(scene, request)
     assert (found.d90_gy.p50, found.v100_percent.p50) == pytest.approx((d90, v100), rel=1e-9)
     assert found.goals_met_share == float(d90 >= 60.0 and v100 >= 95.0)

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 from anatomy.runtime.parallel import parallel_for
 from planner.implant.needles.pair_kernel import Sizes, clash, clash_range, stretch_distance2
 from planner.records.needle_set import NeedleParts
-from planner.records.request import NeedleSetRequest, Request
+from planner.records.request import Needle, NeedleSetRequest, PoseRequest
 
 ROUNDING_MM = 1e-7
 """Parts that are too near by less than this are accepted, so that rounding never decides on needles exactly
@@ -78,13 +78,15 @@ class Hardware:
         )
 
 
-def hardware_of(request: Request, needle_clearance_mm: float = NeedleSetRequest.clearance_mm) -> Hardware:
+def hardware_of(
+    needle: Needle, pose: PoseRequest, needle_clearance_mm: float = NeedleSetRequest.clearance_mm
+) -> Hardware:
     """The needle and hub that a request names, and the clearance between shafts given here. [mm]"""
     return Hardware(
-        request.needle.max_length_mm,
-        request.needle.radius_mm,
-        request.pose.hub_length_mm,
-        request.hub_radius_mm,
+        needle.max_length_mm,
+        needle.radius_mm,
+        pose.hub_length_mm,
+        pose.hub_radius_mm(needle),
         needle_clearance_mm,
     )
 

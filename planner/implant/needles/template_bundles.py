@@ -9,7 +9,6 @@ template  o   o   o   o        holes `grid_pitch_mm` apart, on a square lattice 
 import numpy as np
 from jaxtyping import Float
 
-from planner.records.request import Request
 from planner.search.kernels.line import LUNG, PUNCTURES, test_lines
 from planner.search.kernels.search_fields import SearchFields
 from planner.search.kernels.verdicts import SAFE
@@ -24,9 +23,11 @@ BUNDLES = 3
 """Number of bundles that a set is chosen from: those with the most open holes, then the cheapest [U]."""
 
 
-def bundles(aimed: SearchFields, lines: SafeLines, request: Request) -> list[SafeLines]:
-    """The safe lines of the most promising bundles, the best first. [B]"""
-    pitch, price = request.needle_set.grid_pitch_mm, request.needle_set.puncture_cost_mm
+def bundles(aimed: SearchFields, lines: SafeLines, pitch: float, price: float) -> list[SafeLines]:
+    """The safe lines of the most promising bundles, the best first. [B]
+
+    `pitch` is the distance of the template's holes, `price` the cost of a puncture. [mm]
+    """
     candidates = []
     for direction in _directions(lines, price):
         points = _holes(target_corners_B(aimed), direction, pitch)

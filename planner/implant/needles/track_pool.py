@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from scipy.ndimage import map_coordinates
 
 from anatomy.geometry.distance_field import QUANTUM_MM
@@ -23,7 +23,7 @@ from planner.implant.needles.tracks import Tracks, candidate_rows, join_tracks, 
 from planner.measuring.measure import Measurer
 from planner.measuring.measured import MeasuredPath
 from planner.records.progress import GoOn, Phase
-from planner.records.request import Arrangement, Request, source_of
+from planner.records.request import Arrangement, Request
 from planner.search.kernels.search_fields import SearchFields
 from planner.search.scene_fields import with_target
 from planner.search.search import search
@@ -44,9 +44,9 @@ def pools(
     ptv: VoxelMask,
     go_on: GoOn,
 ) -> list[Tracks]:
-    """What to choose a set from, the `given` needles first: one pool for free needles, one for each direction
-    of a bundle. Empty where nothing reaches the PTV."""
-    seed_mm = source_of(request).seed_length_mm
+    """The pools that a set is chosen from, with the `given` needles first in each: one pool for free needles,
+    one for each direction of a bundle. Where nothing reaches the PTV, a pool has the given needles only."""
+    seed_mm = request.seeds.source.seed_length_mm
     in_place = given_tracks(given, ptv, scene.grid, seed_mm)
     reachable = _reachable(scene, fields, ptv)
     if reachable is None:
@@ -54,10 +54,13 @@ def pools(
     aimed = with_target(fields, reachable, scene.grid, request.search.field_resolution_mm)
     radius = max(COVERING_MM, request.search.covering_radius_mm)
     lines = search(aimed, radius, lambda p: go_on(replace(p, phase=Phase.NEEDLES))).lines
+    settings, price = request.needle_set, request.needle_set.puncture_cost_mm
     line_groups = (
-        [lines] if request.needle_set.arrangement is Arrangement.FREE else bundles(aimed, lines, request)
+        [lines]
+        if settings.arrangement is Arrangement.FREE
+        else bundles(aimed, lines, settings.grid_pitch_mm, price)
     )
-    measurer, price = Measurer(scene, request), request.needle_set.puncture_cost_mm
+    measurer = Measurer(scene, request)
     candidates = (part.take(candidate_rows(part, ptv, scene.grid, price)) for part in line_groups)
     tracks = (tracks_of(part, reachable, ptv, measurer, scene.grid, seed_mm) for part in candidates)
     return [join_tracks(in_place, part) for part in tracks] or [in_place]
@@ -95,8 +98,3 @@ def given_tracks(given: Sequence[MeasuredPath], ptv: VoxelMask, grid: Grid, seed
 
 def _rows(points: list[tuple[float, float, float]]) -> Float[np.ndarray, "n 3"]:
     return np.array(points, float).reshape(-1, 3)
-
-
-def given_rows(request: Request) -> Int[np.ndarray, " g"]:
-    """Rows of the given needles in a pool."""
-    return np.arange(len(request.needle_set.given_needles))

@@ -1,6 +1,7 @@
 """Seed placement: makes placement problems, at few points or many, and judges whether seeds meet the
 goals."""
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -15,8 +16,8 @@ from planner.dose.tg43.seed_dose import SeedDose
 from planner.implant.seeding.aim_points import AimPoints, aim_points
 from planner.implant.seeding.goals import goal_table, shortfalls
 from planner.implant.seeding.placement_problem import PlacementProblem
-from planner.implant.seeding.slots import Slots, seed_spacing
-from planner.records.request import GivenSeed, Prescription, Request
+from planner.implant.seeding.slots import SeedSpacing, Slots
+from planner.records.request import GivenSeed, Prescription
 
 COARSE_POINTS, FINE_POINTS = 2_000, 6_000
 """Number of points of the PTV: while needles are exchanged, and for the placement to the millimetre [U]."""
@@ -30,10 +31,16 @@ class SeedPlacement:
     """Makes placement problems for one prescription, and judges their solutions on samples of its own."""
 
     def __init__(
-        self, scene: Scene, request: Request, prescription: Prescription, ptv: VoxelMask, dose: SeedDose
+        self,
+        scene: Scene,
+        prescription: Prescription,
+        ptv: VoxelMask,
+        dose: SeedDose,
+        spacing: SeedSpacing,
+        given: Sequence[GivenSeed],
     ) -> None:
-        self._scene, self._request, self._prescription, self._dose = scene, request, prescription, dose
-        self._given = request.needle_set.given_seeds
+        self._scene, self._prescription, self._dose = scene, prescription, dose
+        self._spacing, self._given = spacing, tuple(given)
         self._points = cache(lambda count, reserve: self._seen(ptv, count, reserve))
         self._judged: SamplePoints = sampled(ptv, scene.grid, JUDGED_STEP_MM)
 
@@ -52,7 +59,7 @@ class SeedPlacement:
             dose=self._dose.matrix(points.points_B, slots.centre_B, slots.axis_B),
             row=np.arange(len(slots)),
             dose_in_place=dose_in_place,
-            spacing=seed_spacing(self._request),
+            spacing=self._spacing,
             closed=self._taken(slots),
             track_cost=np.zeros(tracks),
             conflicts=np.zeros((tracks, tracks), bool),

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from anatomy.runtime.jit import jit
 from planner.implant.needles.tracks import Tracks
-from planner.records.request import Request, source_of
+from planner.records.request import SeedRequest
 
 ROUNDING_MM = 1e-6
 
@@ -24,10 +24,10 @@ class SeedSpacing:
     any_track_mm: float
 
 
-def seed_spacing(request: Request) -> SeedSpacing:
+def seed_spacing(seeds: SeedRequest) -> SeedSpacing:
     """The spacing that a request asks for, or the length of its seeds if that is more, less rounding."""
-    seed_mm = source_of(request).seed_length_mm
-    return SeedSpacing(max(request.seeds.min_spacing_mm, seed_mm) - ROUNDING_MM, seed_mm - ROUNDING_MM)
+    seed_mm = seeds.source.seed_length_mm
+    return SeedSpacing(max(seeds.min_spacing_mm, seed_mm) - ROUNDING_MM, seed_mm - ROUNDING_MM)
 
 
 @dataclass(frozen=True, eq=False)

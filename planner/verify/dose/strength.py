@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from planner.records.dose import MEDIUM, DoseReport
 from planner.records.plan import Plan
-from planner.records.request import Prescription, Request, source_of
+from planner.records.request import Prescription, SeedRequest
 from planner.sources.source import Source
 from planner.verify.claims import Claims
 from planner.verify.tolerances import RATIO
@@ -26,16 +26,16 @@ class SeedStrength:
     strength_u: float
 
 
-def seed_strength(request: Request) -> SeedStrength:
+def seed_strength(seeds: SeedRequest) -> SeedStrength:
     """Source and strength of a request's seeds. Its model must be known, which `check_numbers` ensures."""
-    source = source_of(request)
-    fresh = request.seeds.activity_mci * U_PER_MCI[source.nuclide]
-    return SeedStrength(source, fresh * 0.5 ** (request.seeds.decay_days / source.half_life_d))
+    source = seeds.source
+    fresh = seeds.activity_mci * U_PER_MCI[source.nuclide]
+    return SeedStrength(source, fresh * 0.5 ** (seeds.decay_days / source.half_life_d))
 
 
 def check_strength(claims: Claims, plan: Plan, prescription: Prescription, dose: DoseReport) -> SeedStrength:
     """Medium, prescribed dose, source and strength of a dose report."""
-    strength = seed_strength(plan.request)
+    strength = seed_strength(plan.request.seeds)
     claims.same("medium", SUBJECT, dose.medium, MEDIUM)
     claims.equal("prescribed dose", SUBJECT, dose.prescribed_gy, prescription.dose_gy, RATIO)
     claims.same("source", SUBJECT, dose.source, strength.source.name)

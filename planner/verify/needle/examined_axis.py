@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from anatomy.scene import Scene
-from planner.records.request import Point, Request, source_of
+from planner.records.request import Point, Request
 from planner.verify.claims import Claims
 from planner.verify.geometry.axis import BoxedAxis, axis_of
 from planner.verify.geometry.axis_spans import AxisSpans
@@ -35,7 +35,7 @@ class ExaminedAxis:
     @property
     def seed_mm(self) -> float:
         """Length of the seeds. [mm]"""
-        return source_of(self.request).seed_length_mm
+        return self.request.seeds.source.seed_length_mm
 
     def points_P(self, *s_mm: float) -> Float[np.ndarray, "n 3"]:
         """Points of the line at these distances from the tip, in P. [mm]"""

@@ -39,6 +39,28 @@ class PlacedNeedle:
 
 
 @dataclass(frozen=True)
+class NeedleSizes:
+    """Dimensions of every needle and its hub, and the free distance between the walls of two shafts. [mm]"""
+
+    length_mm: float
+    radius_mm: float
+    hub_length_mm: float
+    hub_radius_mm: float
+    clearance_mm: float
+
+
+def needle_sizes_of(request: Request) -> NeedleSizes:
+    """The needle, the hub and the clearance of a request."""
+    return NeedleSizes(
+        request.needle.max_length_mm,
+        request.needle.radius_mm,
+        request.pose.hub_length_mm,
+        request.hub_radius_mm,
+        request.needle_set.clearance_mm,
+    )
+
+
+@dataclass(frozen=True)
 class Gap:
     """Free distance between the walls of parts of two needles, negative where they overlap, and the least
     that is needed. [mm]"""
@@ -57,25 +79,24 @@ def check_needles(
     claims: Claims,
     needles: Sequence[tuple[str, Point, Point]],
     order: Sequence[str],
-    request: Request,
-    needle_clearance_mm: float,
+    sizes: NeedleSizes,
     in_already: Collection[str] = (),
 ) -> None:
     """All claims of this module on needles given by id, entry and tip (P, mm), driven in `order`.
 
-    A pair has a check of its own only if it fails. Shafts keep `needle_clearance_mm` between their walls. The
+    A pair has a check of its own only if it fails. The
     order may be empty if the needles that are `in_already` could not have been driven in any order.
     """
     ids = [id_ for id_, _, _ in needles]
     claims.equal("needle ids differ", "needles", float(len(ids)), float(len(set(ids))), 0.0)
     placed = [needle for n in needles if (needle := _placed(claims, *n)) is not None]
-    _check_together(claims, placed, request, needle_clearance_mm, in_already)
+    _check_together(claims, placed, sizes, in_already)
     there = [needle for needle in placed if needle.id in in_already]
     listed, known = ", ".join(sorted(order)), ", ".join(sorted(ids))
-    left_out = bool(there) and not order and not _orderable(there, request, needle_clearance_mm)
+    left_out = bool(there) and not order and not _orderable(there, sizes)
     claims.same("the order names every needle once", "insertion order", listed, "" if left_out else known)
     if not left_out:
-        _check_order(claims, placed, order, request, needle_clearance_mm, there)
+        _check_order(claims, placed, order, sizes, there)
 
 
 def _placed(claims: Claims, id_: str, entry_mm: Point, tip_mm: Point) -> PlacedNeedle | None:
@@ -93,24 +114,22 @@ def _between(id_: str, entry_mm: Point, tip_mm: Point) -> PlacedNeedle | None:
     return PlacedNeedle(id_, tip_P, along / length, length) if 0.0 < length < inf else None
 
 
-def gaps_in_place(one: Path, other: Path, request: Request, needle_clearance_mm: float) -> list[Gap]:
+def gaps_in_place(one: Path, other: Path, sizes: NeedleSizes) -> list[Gap]:
     """Gaps between the parts of the needles of two paths, in place; none where one has no length."""
     placed = [_between(path.id, path.entry_mm, path.tip_mm) for path in (one, other)]
     first, second = placed
     if first is None or second is None:
         return []
-    return list(_gaps(first, 0.0, second, request, needle_clearance_mm))
+    return list(_gaps(first, 0.0, second, sizes))
 
 
-def _gaps(
-    driven: PlacedNeedle, travel_mm: float, other: PlacedNeedle, request: Request, needle_clearance_mm: float
-) -> Iterator[Gap]:
+def _gaps(driven: PlacedNeedle, travel_mm: float, other: PlacedNeedle, sizes: NeedleSizes) -> Iterator[Gap]:
     """Gaps between the parts of one needle, swept outward by its travel, and those of another in place."""
-    end, hub_mm = request.needle.max_length_mm, request.pose.hub_length_mm
-    thin, thick = request.needle.radius_mm, request.hub_radius_mm
+    end, hub_mm = sizes.length_mm, sizes.hub_length_mm
+    thin, thick = sizes.radius_mm, sizes.hub_radius_mm
     shaft, other_shaft = driven.stretch(0.0, end + travel_mm), other.stretch(0.0, end)
     between_shafts = sqrt(segment_segment2(*shaft, *other_shaft)) - 2 * thin
-    yield Gap(NeedleParts.SHAFTS, between_shafts, needle_clearance_mm)
+    yield Gap(NeedleParts.SHAFTS, between_shafts, sizes.clearance_mm)
     if hub_mm > 0.0:
         hub, other_hub = driven.stretch(end, end + hub_mm + travel_mm), other.stretch(end, end + hub_mm)
         yield Gap(NeedleParts.HUBS, sqrt(segment_segment2(*hub, *other_hub)) - 2 * thick, 0.0)
@@ -124,16 +143,16 @@ def _narrowest(gaps: Sequence[Gap]) -> Gap:
 
 
 def _stopped_by(
-    driven: PlacedNeedle, others: Sequence[PlacedNeedle], request: Request, needle_clearance_mm: float
+    driven: PlacedNeedle, others: Sequence[PlacedNeedle], sizes: NeedleSizes
 ) -> Iterator[tuple[PlacedNeedle, Gap]]:
     """The needles in place that stop a needle which is driven, each with its narrowest gap."""
     for other in others:
-        worst = _narrowest(list(_gaps(driven, driven.length_mm, other, request, needle_clearance_mm)))
+        worst = _narrowest(list(_gaps(driven, driven.length_mm, other, sizes)))
         if not worst.kept:
             yield other, worst
 
 
-def _orderable(needles: Sequence[PlacedNeedle], request: Request, needle_clearance_mm: float) -> bool:
+def _orderable(needles: Sequence[PlacedNeedle], sizes: NeedleSizes) -> bool:
     """Whether there is an order in which all can be driven.
 
     Needles are removed in reverse order: any needle that can be driven past all the others may be the last,
@@ -145,9 +164,7 @@ def _orderable(needles: Sequence[PlacedNeedle], request: Request, needle_clearan
             (
                 one
                 for one in remaining
-                if not any(
-                    _stopped_by(one, [n for n in remaining if n is not one], request, needle_clearance_mm)
-                )
+                if not any(_stopped_by(one, [n for n in remaining if n is not one], sizes))
             ),
             None,
         )
@@ -160,8 +177,7 @@ def _orderable(needles: Sequence[PlacedNeedle], request: Request, needle_clearan
 def _check_together(
     claims: Claims,
     placed: Sequence[PlacedNeedle],
-    request: Request,
-    needle_clearance_mm: float,
+    sizes: NeedleSizes,
     in_already: Collection[str],
 ) -> None:
     """In place, shafts keep their distance and no two needles touch."""
@@ -169,7 +185,7 @@ def _check_together(
     for one, two in combinations(placed, 2):
         if one.id in in_already and two.id in in_already:
             continue
-        gaps = list(_gaps(one, 0.0, two, request, needle_clearance_mm))
+        gaps = list(_gaps(one, 0.0, two, sizes))
         least_mm = min(least_mm, *(gap.wall_mm for gap in gaps))
         least_shaft_mm = min(least_shaft_mm, gaps[0].wall_mm)
         worst = _narrowest(gaps)
@@ -178,17 +194,14 @@ def _check_together(
             name = f"{worst.parts} are apart"
             claims.at_least(name, subject, worst.need_mm, worst.wall_mm, DISTANCE_MM)
     claims.at_least("no two needles touch", "needles", 0.0, least_mm, DISTANCE_MM)
-    claims.at_least(
-        "shafts keep their clearance", "needles", needle_clearance_mm, least_shaft_mm, DISTANCE_MM
-    )
+    claims.at_least("shafts keep their clearance", "needles", sizes.clearance_mm, least_shaft_mm, DISTANCE_MM)
 
 
 def _check_order(
     claims: Claims,
     placed: Sequence[PlacedNeedle],
     order: Sequence[str],
-    request: Request,
-    needle_clearance_mm: float,
+    sizes: NeedleSizes,
     there: Sequence[PlacedNeedle],
 ) -> None:
     """Each needle, in its turn, can be driven past all that are in place by then."""
@@ -197,7 +210,7 @@ def _check_order(
     driven = [named[id_] for id_ in dict.fromkeys(order) if id_ in named and named[id_] not in there]
     free = len(there)
     for needle in driven:
-        stops = list(_stopped_by(needle, in_place, request, needle_clearance_mm))
+        stops = list(_stopped_by(needle, in_place, sizes))
         for other, worst in stops:
             subject = f"needle {needle.id}, past needle {other.id}"
             name = f"{worst.parts} are apart while it is driven"

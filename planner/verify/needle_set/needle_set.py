@@ -9,7 +9,7 @@ from planner.records.paths import Aim, Path
 from planner.records.plan import Plan
 from planner.records.request import Arrangement, GivenNeedle
 from planner.verify.claims import Claims
-from planner.verify.needle_set.conflicts import check_needles
+from planner.verify.needle_set.conflicts import check_needles, needle_sizes_of
 from planner.verify.needle_set.template import check_bundle
 from planner.verify.tolerances import LENGTH_MM, RATIO, UNIT
 
@@ -39,8 +39,7 @@ def check_needle_set(claims: Claims, plan: Plan, needles: NeedleSet) -> None:
         claims,
         [(path.id, path.entry_mm, path.tip_mm) for path in paths],
         needles.order,
-        plan.request,
-        rules.clearance_mm,
+        needle_sizes_of(plan.request),
         {path.id for path in paths if path.aim is Aim.GIVEN},
     )
     _check_cost(claims, plan, needles, paths)

@@ -20,7 +20,7 @@ from planner.records.request import GivenSeed, Request
 from planner.verify.claims import Claims
 from planner.verify.needle.clearance import Passing
 from planner.verify.needle.examined_axis import ExaminedAxis
-from planner.verify.needle_set.conflicts import gaps_in_place
+from planner.verify.needle_set.conflicts import NeedleSizes, gaps_in_place, needle_sizes_of
 from planner.verify.tolerances import DISTANCE_MM, LENGTH_MM, RATIO
 
 SUBJECT = "needle set"
@@ -49,7 +49,7 @@ def check_given(
     """All claims on what given needles are too near to; `passed`: how all paths pass what is kept free."""
     given = [(examined, path, passings) for examined, path, passings in passed if path.aim is Aim.GIVEN]
     found = {key: one for needle in given for key, one in _structures(*needle, slack_mm)}
-    found |= dict(_pairs(request, [path for _, path, _ in given]))
+    found |= dict(_pairs(needle_sizes_of(request), [path for _, path, _ in given]))
     stated = [(near.path_id, near.structure, near.other_path_id) for near in needles.given_too_near]
     for near, key in zip(needles.given_too_near, stated, strict=True):
         _check_one(claims, near, found.get(key))
@@ -91,10 +91,10 @@ def _structures(
             yield (path.id, structure.name, None), found
 
 
-def _pairs(request: Request, given: Sequence[Path]) -> Iterator[tuple[Key, Found]]:
+def _pairs(sizes: NeedleSizes, given: Sequence[Path]) -> Iterator[tuple[Key, Found]]:
     """The later needle's pairs together, as the planner has them. Parts that lack alike may each be named."""
     for one, other in sorted(combinations(given, 2), key=lambda pair: given.index(pair[1])):
-        gaps = gaps_in_place(one, other, request, request.needle_set.clearance_mm)
+        gaps = gaps_in_place(one, other, sizes)
         most = min((gap.wall_mm - gap.need_mm for gap in gaps), default=inf)
         worst = [gap for gap in gaps if gap.wall_mm - gap.need_mm <= most + DISTANCE_MM]
         if most < DISTANCE_MM:

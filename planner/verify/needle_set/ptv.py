@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 
 from anatomy.geometry.masks import VoxelMask, bounding_box
 from anatomy.scene import Scene
-from planner.records.request import Request
+from planner.records.request import TargetRequest
 from planner.verify.claims import Claims
 from planner.verify.tolerances import DISTANCE_MM
 
@@ -34,9 +34,9 @@ class Ptv:
         return min((self.most, self.least), key=lambda mask: abs(mask.count - voxels))
 
 
-def ptv_of(claims: Claims, scene: Scene, request: Request) -> Ptv:
+def ptv_of(claims: Claims, scene: Scene, request: TargetRequest) -> Ptv:
     """The PTV of a request. A check fails for a structure to cut back from that does not exist."""
-    margin, spacing = request.target.margin_mm, scene.grid.spacing_mm
+    margin, spacing = request.margin_mm, scene.grid.spacing_mm
     pad = np.ceil(margin / spacing).astype(int) + 1
     first = np.maximum(np.array(scene.target.lower) - pad, 0)
     last = np.minimum(np.array(scene.target.upper) + pad, scene.grid.shape)
@@ -44,9 +44,9 @@ def ptv_of(claims: Claims, scene: Scene, request: Request) -> Ptv:
     target = _in_box(scene.target, box)
     may_grow = _in_box(scene.body, box)
     known = {s.name: s.mask for s in scene.structures}
-    unknown = sorted(set(request.target.cut_back) - known.keys())
+    unknown = sorted(set(request.cut_back) - known.keys())
     claims.same("the PTV is cut back from structures that exist", "PTV", "none", ", ".join(unknown) or "none")
-    for name in known.keys() & set(request.target.cut_back):
+    for name in known.keys() & set(request.cut_back):
         may_grow &= ~_in_box(known[name], box)
     away = np.sqrt(squared_distances(target, spacing, margin + DISTANCE_MM))
     least, most = (
@@ -56,9 +56,9 @@ def ptv_of(claims: Claims, scene: Scene, request: Request) -> Ptv:
     return Ptv(least, most)
 
 
-def beyond_view_mm(scene: Scene, request: Request) -> float:
+def beyond_view_mm(scene: Scene, margin: float) -> float:
     """How far the target's bounding box, grown by the margin, reaches beyond the grid's box. [mm]"""
-    grid, margin = scene.grid, request.target.margin_mm
+    grid = scene.grid
     index = np.argwhere(scene.target.cropped()) + np.array(scene.target.lower)
     low_B = (index.min(axis=0) - 0.5) * grid.spacing_mm - margin
     high_B = (index.max(axis=0) + 0.5) * grid.spacing_mm + margin

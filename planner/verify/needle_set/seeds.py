@@ -13,7 +13,6 @@ from anatomy.geometry.masks import VoxelMask
 from planner.records.needle_set import NeedleSet, PlacedSeed
 from planner.records.paths import Aim, Path
 from planner.records.plan import Plan
-from planner.records.request import source_of
 from planner.verify.claims import Claims, first_agreeing
 from planner.verify.geometry.axis_spans import triple
 from planner.verify.geometry.spans import Spans, minus, total
@@ -76,7 +75,7 @@ def check_seeds_of_set(claims: Claims, plan: Plan, needles: NeedleSet) -> None:
         claims.same("the seed's needle", subject, _named(seed.path_id), _named(wanted.path_id))
         off = _off(seed, wanted)
         claims.equal("the seed is that of its needle, or the given one", subject, 0.0, off, LENGTH_MM)
-    _check_apart(claims, needles, source_of(plan.request).seed_length_mm)
+    _check_apart(claims, needles, plan.request.seeds.source.seed_length_mm)
 
 
 def _named(path_id: str | None) -> str:

@@ -54,7 +54,7 @@ def check_robustness(claims: Claims, plan: Plan, scene: Scene, ptv: VoxelMask) -
     wrong = [_misplaced(plan, scene.grid, path, n) for n, path in enumerate(needles)]
     check_touches(claims, scene, plan.request.needle, stated.needles, needles, wrong)
     check_tolerances(claims, scene, plan.request.needle, stated.needles, needles)
-    strength = seed_strength(plan.request)
+    strength = seed_strength(plan.request.seeds)
     places = [_seeds(plan, scene.grid, needles, wrong, sample) for sample in range(samples)]
     seeds = [seed_doses(strength.source, strength.strength_u, placed) for placed in places]
     _check_dose(claims, prescription, stated, scene.grid, ptv, seeds)

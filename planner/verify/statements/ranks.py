@@ -1,9 +1,9 @@
-"""Claims on the paths together: their ranks, which of them no other beats, and that they are distinct.
+"""Claims on the paths together: their ranks, their Pareto front, and that they are distinct.
 
-Paths to the target come first. Needles of a set that are none of these follow in an order of their own: they
-are on no front, and may lie as near to each other as needles can. Quantities are those that the paths state;
-other modules hold them against the scene. Two scores within SCORE of each other are equal, so that either
-order of them is right.
+Paths to the target come first. The other needles of a set follow, in an order of their own. They are on no
+front, and may be as near to each other as needles can be. Quantities are those that the paths state;
+other modules check them against the scene. Two scores that differ by less than SCORE are equal, so that
+either order is valid.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,6 @@ import numpy as np
 
 from planner.records.paths import Aim, Path
 from planner.records.plan import Plan
-from planner.records.request import Request
 from planner.verify.claims import Claims
 from planner.verify.tolerances import LENGTH_MM, SCORE
 
@@ -27,10 +26,10 @@ LESS_IS_BETTER: Mapping[str, Callable[[Path], float]] = {
     "target_chord_mm": lambda p: -p.target_chord_mm,
     "off_axial_angle_deg": lambda p: abs(p.craniocaudal_angle_deg),
 }
-"""What paths can be ranked by, each so that less is better: clearance and chord are negated."""
+"""The scores that paths can be ranked by. Less is better: clearance and chord are negated."""
 
 FRONT = ("lung_length_mm", "pleural_punctures", "fissures_crossed", "clearance_mm", "length_mm")
-"""What a path on the Pareto front is unbeaten in."""
+"""The scores of the Pareto front."""
 
 
 def check_order(claims: Claims, plan: Plan) -> None:
@@ -38,11 +37,11 @@ def check_order(claims: Claims, plan: Plan) -> None:
     ranked = tuple(path for path in plan.paths if path.aim is Aim.TARGET)
     others = tuple(path for path in plan.paths if path.aim is not Aim.TARGET)
     _check_ranks(claims, plan, ranked)
-    _check_order(claims, plan.request, (ranked, others))
+    _check_order(claims, plan.request.ranking, plan.request.weights, (ranked, others))
     _check_front(claims, ranked)
     for path in others:
         claims.same("needles are on no front", f"path {path.id}", str(path.pareto), str(False))
-    _check_distinct(claims, plan.request, ranked)
+    _check_distinct(claims, plan.request.search.min_separation_mm, ranked)
 
 
 def _check_ranks(claims: Claims, plan: Plan, ranked: tuple[Path, ...]) -> None:
@@ -57,19 +56,26 @@ def _check_ranks(claims: Claims, plan: Plan, ranked: tuple[Path, ...]) -> None:
     claims.same("paths to the target come first", "paths", first, ", ".join(path.id for path in ranked))
 
 
-def _keys(request: Request) -> tuple[list[str], Callable[[Path], list[float]]]:
-    """Names of what decides the order, and its values for a path, the first deciding."""
-    weights = sorted(request.weights.items())
-    if weights:
-        return [name for name, _ in weights], lambda p: [
-            fsum(w * LESS_IS_BETTER[name](p) for name, w in weights)
+def _keys(
+    ranking: Sequence[str], weights: Mapping[str, float]
+) -> tuple[list[str], Callable[[Path], list[float]]]:
+    """Names of the scores that decide the order, and the sort key of a path."""
+    weighted = sorted(weights.items())
+    if weighted:
+        return [name for name, _ in weighted], lambda p: [
+            fsum(w * LESS_IS_BETTER[name](p) for name, w in weighted)
         ]
-    return list(request.ranking), lambda p: [LESS_IS_BETTER[name](p) for name in request.ranking]
+    return list(ranking), lambda p: [LESS_IS_BETTER[name](p) for name in ranking]
 
 
-def _check_order(claims: Claims, request: Request, groups: Sequence[tuple[Path, ...]]) -> None:
-    """Each group by itself: needles of the set are ranked after the paths to the target."""
-    names, values = _keys(request)
+def _check_order(
+    claims: Claims,
+    ranking: Sequence[str],
+    weights: Mapping[str, float],
+    groups: Sequence[tuple[Path, ...]],
+) -> None:
+    """The order of each group: the paths to the target, and the needles of the set, which follow them."""
+    names, values = _keys(ranking, weights)
     unknown = sorted(set(names) - LESS_IS_BETTER.keys())
     claims.same("every score can be recomputed", "ranking", "all known", ", ".join(unknown) or "all known")
     if unknown:
@@ -108,9 +114,8 @@ def _check_front(claims: Claims, paths: tuple[Path, ...]) -> None:
         )
 
 
-def _check_distinct(claims: Claims, request: Request, paths: tuple[Path, ...]) -> None:
+def _check_distinct(claims: Claims, apart_mm: float, paths: tuple[Path, ...]) -> None:
     """Two paths of one window differ by the least separation at entry or at tip."""
-    apart_mm = request.search.min_separation_mm
     for one, two in combinations(paths, 2):
         if one.window == two.window:
             ends = (

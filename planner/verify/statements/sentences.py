@@ -32,7 +32,7 @@ def _notes(plan: Plan, scene: Scene) -> tuple[str, ...]:
     """The scene's, and what the margin around the target calls for where a dose is prescribed."""
     if plan.request.prescription is None:
         return scene.notes
-    return (*scene.notes, *notes_on_ptv(beyond_view_mm(scene, plan.request)))
+    return (*scene.notes, *notes_on_ptv(beyond_view_mm(scene, plan.request.target.margin_mm)))
 
 
 def _check_set(claims: Claims, plan: Plan, scene: Scene) -> None:

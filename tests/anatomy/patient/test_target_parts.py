@@ -293,8 +293,8 @@ def near_the_top() -> Patient:
 def test_a_ptv_that_leaves_the_view_says_by_how_much(margin: float, beyond: float) -> None:
     who = near_the_top()
     request = replace(REQUEST, target=replace(REQUEST.target, margin_mm=margin))
-    assert beyond_view_mm(who.scene, request) == pytest.approx(beyond)
-    assert verified_beyond_view_mm(who.scene, request) == pytest.approx(beyond)
+    assert beyond_view_mm(who.scene, request.target.margin_mm) == pytest.approx(beyond)
+    assert verified_beyond_view_mm(who.scene, request.target.margin_mm) == pytest.approx(beyond)
     notes = notes_on_ptv(beyond)
     assert notes == () if beyond == 0.0 else f"{beyond:.1f} mm beyond the edge" in notes[0]
 

@@ -28,7 +28,7 @@ from planner.records.request import (
 
 @pytest.fixture(scope="module")
 def ptv() -> VoxelMask:
-    return ptv_of(ball_scene(), REQUEST)
+    return ptv_of(ball_scene(), REQUEST.target)
 
 
 def seeds_of_plan() -> list[GivenSeed]:
@@ -39,7 +39,7 @@ def report(ptv: VoxelMask, *, mci: float = 0.6, seeds: object = None, **asked: o
     prescription = Prescription(**asked)
     given = seeds_of_plan() if seeds is None else seeds
     dose = seed_dose(SeedRequest(activity_mci=mci))
-    return dose_report(ball_scene(), REQUEST, prescription, ptv, dose, given)
+    return dose_report(ball_scene(), prescription, ptv, dose, given)
 
 
 @pytest.fixture(scope="module")

@@ -146,7 +146,7 @@ def test_every_plan_is_verified(any_plan):
 
 
 def test_every_seed_placed_lies_wholly_in_the_ptv(any_plan):
-    grid, ptv = ball_scene().grid, ptv_of(ball_scene(), any_plan.request)
+    grid, ptv = ball_scene().grid, ptv_of(ball_scene(), any_plan.request.target)
     for path in needles_of_set(any_plan):
         for seed in path.seeds:
             along = np.linspace(-0.5, 0.5, 451) * (seed_mm(any_plan) - 1e-6)
@@ -178,7 +178,7 @@ def test_seeds_are_dropped_distal_first_and_drawn_back_from_stop_to_stop(any_pla
 def test_no_two_needles_conflict_and_the_order_can_be_driven(any_plan):
     request = any_plan.request
     paths = needles_of_set(any_plan)
-    hardware = hardware_of(request, request.needle_set.clearance_mm)
+    hardware = hardware_of(request.needle, request.pose, request.needle_set.clearance_mm)
     needles = needles_between(*(np.array([getattr(p, f) for p in paths]) for f in ("entry_mm", "tip_mm")))
     for i, j in combinations(range(len(paths)), 2):
         assert spare_mm(needles, hardware, i, j) > -1e-6
@@ -270,11 +270,11 @@ def test_parallel_needles_have_one_direction_and_lie_on_the_templates_lattice(pa
 
 
 def test_a_set_with_wide_clearances_keeps_the_narrow_ones_too(wide):
-    hardware = hardware_of(REQUEST, 1.0)
+    hardware = hardware_of(REQUEST.needle, REQUEST.pose, 1.0)
     paths = needles_of_set(wide)
     needles = needles_between(*(np.array([getattr(p, f) for p in paths]) for f in ("entry_mm", "tip_mm")))
     assert all(spare_mm(needles, hardware, *pair) > 0.0 for pair in combinations(range(len(paths)), 2))
-    shafts = replace(hardware_of(REQUEST, 4.0), hub_length_mm=0.0)
+    shafts = replace(hardware_of(REQUEST.needle, REQUEST.pose, 4.0), hub_length_mm=0.0)
     assert all(spare_mm(needles, shafts, *pair) > -1e-6 for pair in combinations(range(len(paths)), 2))
 
 
@@ -333,7 +333,9 @@ def without_a_way(given: NeedleSetRequest) -> Plan:
 
 def direct_d90_gy(request: Request, seeds: list[GivenSeed]) -> float:
     scene, dose = ball_scene(), seed_dose(request.seeds)
-    treated = Dosimetry(scene, dose, seeds).target(ptv_of(scene, request), request.prescription.dose_gy)[1]
+    treated = Dosimetry(scene, dose, seeds).target(
+        ptv_of(scene, request.target), request.prescription.dose_gy
+    )[1]
     return float(treated.d90_gy)
 
 
@@ -548,7 +550,7 @@ def test_given_needles_too_near_each_other_or_a_vessel_are_kept_and_told(fields)
     prescription = Prescription(goals=Goals(v100_percent=0.0, d90_gy=1.0))
     made_so = implant(ball_scene(), request, prescription, fields, always)
     seeds = made_so.seeds(())
-    dose = dose_report(ball_scene(), request, prescription, made_so.ptv, made_so.dose, seeds)
+    dose = dose_report(ball_scene(), prescription, made_so.ptv, made_so.dose, seeds)
     stated = set_report(ball_scene(), request, prescription, made_so, made_so.chosen, dose)
     assert {p.aim for p in made_so.needles[:2]} == {Aim.GIVEN}
     told = " ".join(stated.claims)
@@ -707,7 +709,7 @@ def test_with_its_own_target_the_search_fields_stay_the_same(fields):
 
 def test_with_the_ptv_as_target_the_search_fields_are_those_of_a_scene_with_that_target(fields):
     scene: Scene = ball_scene()
-    ptv = ptv_of(scene, REQUEST)
+    ptv = ptv_of(scene, REQUEST.target)
     aimed = with_target(fields, ptv, scene.grid, REQUEST.search.field_resolution_mm)
     other = search_fields(replace(scene, target=ptv), replace(REQUEST, target=replace(REQUEST.target)))
     for name in ("target", "near_target", "near_target_lower", "near_target_step", "obstacle", "body"):

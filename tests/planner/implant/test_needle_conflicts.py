@@ -34,7 +34,7 @@ from planner.implant.needles.conflicts import (
     needles_between,
 )
 from planner.implant.needles.pair_kernel import stretch_distance2
-from planner.records.request import PoseRequest, Request
+from planner.records.request import PoseRequest
 
 seeds = st.integers(0, 2**32 - 1)
 counts = st.integers(0, 7)
@@ -307,9 +307,11 @@ def test_needles_whose_cylinders_fcl_finds_to_overlap_conflict(seed, count) -> N
 
 
 def test_hardware_is_what_the_request_says() -> None:
-    assert hardware_of(Request()) == Hardware(200.0, 0.635, 30.0, 4.0, 1.0)
-    assert hardware_of(request_of(HARDWARE), 2.5) == replace(HARDWARE, needle_clearance_mm=2.5)
-    assert hardware_of(Request(pose=PoseRequest(hub_length_mm=0.0))) == BARE
+    assert hardware_of(Needle(), PoseRequest()) == Hardware(200.0, 0.635, 30.0, 4.0, 1.0)
+    assert hardware_of(request_of(HARDWARE).needle, request_of(HARDWARE).pose, 2.5) == replace(
+        HARDWARE, needle_clearance_mm=2.5
+    )
+    assert hardware_of(Needle(), PoseRequest(hub_length_mm=0.0)) == BARE
 
 
 @given(seeds, counts)

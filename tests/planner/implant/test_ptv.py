@@ -41,7 +41,7 @@ def asked(margin_mm: float, *cut_back: str) -> Request:
 
 
 def voxels(scene: Scene, request: Request) -> np.ndarray:
-    mask = ptv_of(scene, request)
+    mask = ptv_of(scene, request.target)
     return np.asarray(mask.layer == mask.label)
 
 
@@ -111,7 +111,7 @@ def test_a_margin_beyond_the_field_of_view_ends_at_the_body():
 
 
 def test_the_box_of_the_ptv_is_tight():
-    mask = ptv_of(scene_of(grid_of(SHAPE), 3), asked(2.0))
+    mask = ptv_of(scene_of(grid_of(SHAPE), 3), asked(2.0).target)
     inside = mask.cropped()
     assert inside.any(axis=(1, 2))[[0, -1]].all()
     assert inside.any(axis=(0, 2))[[0, -1]].all()
@@ -120,6 +120,6 @@ def test_the_box_of_the_ptv_is_tight():
 
 def test_cutting_back_from_what_is_not_there_names_what_is_like_it():
     with pytest.raises(RequestError, match="hart") as caught:
-        ptv_of(scene_of(grid_of(SHAPE), 3), asked(2.0, "hart"))
+        ptv_of(scene_of(grid_of(SHAPE), 3), asked(2.0, "hart").target)
     assert "target/cut_back" in str(caught.value)
     assert "heart" in str(caught.value)

@@ -41,7 +41,6 @@ from planner.records.request import (
     Goals,
     OrganGoal,
     Prescription,
-    Request,
     SeedRequest,
     TargetRequest,
 )
@@ -211,7 +210,7 @@ def test_what_is_clear_of_chosen_seeds_is_what_distances_say(seed, same, any_tra
     [("amersham_6711", 5.0, 5.0, 4.5), ("amersham_6711", 4.5, 4.5, 4.5), ("best_2335", 6.0, 6.0, 5.0)],
 )
 def test_seeds_stand_apart_as_asked_and_as_they_are_long(model, spacing, same, any_track):
-    apart = seed_spacing(Request(seeds=SeedRequest(model=model, min_spacing_mm=spacing)))
+    apart = seed_spacing(SeedRequest(model=model, min_spacing_mm=spacing))
     assert apart.same_track_mm == pytest.approx(same, abs=2 * ROUNDING_MM)
     assert apart.any_track_mm == pytest.approx(any_track, abs=2 * ROUNDING_MM)
 
@@ -532,7 +531,7 @@ def asked(**organs: OrganGoal) -> Prescription:
 
 def test_points_of_the_ptv_come_first_and_an_organs_goal_is_a_share_of_its_near_part():
     scene = ball_scene()
-    ptv = ptv_of(scene, Request(target=TargetRequest(("node",), margin_mm=3.0)))
+    ptv = ptv_of(scene, TargetRequest(("node",), margin_mm=3.0))
     goal = OrganGoal(d0_1cc_gy=90.0, d2cc_gy=40.0)
     aims = aim_points(scene, ptv, asked(aorta=goal, node=OrganGoal()), 500, COVERAGE_RESERVE)
     index = np.floor(aims.points_B / scene.grid.spacing_mm + 0.5).astype(int)
@@ -560,7 +559,7 @@ def test_an_organ_far_away_asks_nothing():
         "cord": (Role.FORBIDDEN, box_mask(grid.shape, ((50, 1, 1), (51, 3, 3)), ((51, 1, 1), (58, 2, 2)))),
     }
     scene = made_scene(grid, masks)
-    ptv = ptv_of(scene, Request(target=TargetRequest(("node",), margin_mm=0.0)))
+    ptv = ptv_of(scene, TargetRequest(("node",), margin_mm=0.0))
     goal = OrganGoal(d1cc_gy=50.0)
     alone = aim_points(scene, ptv, asked(), 500, COVERAGE_RESERVE)
     assert aim_points(scene, ptv, asked(heart=goal, cord=goal), 500, COVERAGE_RESERVE).goals == alone.goals

@@ -60,7 +60,7 @@ def to_the_skin(arrangement: Arrangement = Arrangement.FREE) -> Request:
 
 
 def pools_of(scene: Scene, request: Request) -> list[Tracks]:
-    return pools(scene, request, (), search_fields(scene, request), ptv_of(scene, request), always)
+    return pools(scene, request, (), search_fields(scene, request), ptv_of(scene, request.target), always)
 
 
 @pytest.mark.parametrize("arrangement", list(Arrangement))
@@ -101,7 +101,7 @@ def test_a_tip_on_the_far_skin_lies_there_whichever_way_its_line_was_rounded(off
     """Driven from the skin at i = 7.5 mm to the one at 57.5 mm, where the PTV ends, and from there to its
     other end."""
     scene, request = shallow_scene(), to_the_skin()
-    ptv = ptv_of(scene, request)
+    ptv = ptv_of(scene, request.target)
     for outward, tip_mm, length in ((-1, 57.5, 50.0), (1, 42.5, 15.0)):
         lines = lines_along(outward, np.array([[tip_mm, 30.0, 25.5], [tip_mm, 30.0, 0.0]]), off_mm)
         tracks = tracks_along(scene, request, lines, ptv)
@@ -115,7 +115,7 @@ def test_a_tip_on_the_far_skin_lies_there_whichever_way_its_line_was_rounded(off
 
 def test_a_line_longer_than_the_needle_is_no_track():
     scene, request = shallow_scene(), to_the_skin()
-    ptv = ptv_of(scene, request)
+    ptv = ptv_of(scene, request.target)
     lines = lines_along(-1, np.array([[57.5, 30.0, 25.5]]), 0.0)
     for longest, kept in ((50.001, 1), (49.999, 0)):
         shorter = replace(request, needle=replace(request.needle, max_length_mm=longest))

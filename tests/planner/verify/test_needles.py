@@ -27,7 +27,7 @@ from planner.implant.needles.insertion_order import insertion_order, must_preced
 from planner.records.request import Point
 from planner.records.verification import Check
 from planner.verify.claims import Claims
-from planner.verify.needle_set.conflicts import check_needles, gaps_in_place
+from planner.verify.needle_set.conflicts import check_needles, gaps_in_place, needle_sizes_of
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -45,7 +45,8 @@ def checked(
     points: list[tuple[str, Point, Point]], order: list[str], hardware: Hardware = HARDWARE
 ) -> tuple[Check, ...]:
     claims = Claims()
-    check_needles(claims, points, order, request_of(hardware), hardware.needle_clearance_mm)
+    sizes = replace(needle_sizes_of(request_of(hardware)), clearance_mm=hardware.needle_clearance_mm)
+    check_needles(claims, points, order, sizes)
     return claims.verification().checks
 
 
@@ -223,10 +224,9 @@ def test_between_a_needle_without_length_and_another_there_are_no_gaps() -> None
     plan, _ = honest_implant()
     one, other = plan.paths[-2:]
     point = replace(one, tip_mm=one.entry_mm)
-    assert gaps_in_place(one, other, plan.request, 0.0) != []
-    assert (
-        gaps_in_place(point, other, plan.request, 0.0) == gaps_in_place(other, point, plan.request, 0.0) == []
-    )
+    sizes = replace(needle_sizes_of(plan.request), clearance_mm=0.0)
+    assert gaps_in_place(one, other, sizes) != []
+    assert gaps_in_place(point, other, sizes) == gaps_in_place(other, point, sizes) == []
 
 
 @pytest.mark.parametrize("by", [0.01, 1.0, 8.0])

@@ -165,7 +165,7 @@ class Oracle:
         request = self.chest.request
         first, last = spans(self.target, lines)
         chord = np.maximum(0.0, last - first).sum(axis=1)
-        least = least_chord_mm(self.chest.scene, request)
+        least = least_chord_mm(self.chest.scene, request.target, request.seeds.source.seed_length_mm)
         missed = (chord == 0.0) | (chord < least)
         tip = np.where(chord == 0.0, 0.0, np.where(last > first, first, np.inf).min(axis=1))
         end = tip + request.needle.max_length_mm

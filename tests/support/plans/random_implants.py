@@ -272,7 +272,7 @@ def _with_given(rng: np.random.Generator, scene: Scene, request: Request) -> Req
 
 def _possible(scene: Scene, request: Request, seeds: list[GivenSeed]) -> bool:
     try:
-        refuse_impossible_seeds(scene, request, seeds, "seeds")
+        refuse_impossible_seeds(scene, seeds, request.seeds.source.seed_diameter_mm, "seeds")
     except RequestError:
         return False
     return True

@@ -36,7 +36,6 @@ from planner.records.request import (
     Prescription,
     PriorExternal,
     Request,
-    source_of,
 )
 from planner.records.wording.outcome_message import message_of
 from planner.records.wording.set_claims import set_claims
@@ -139,7 +138,7 @@ def set_of(scene: Scene, request: Request, paths: Sequence[Path]) -> NeedleSet:
         time_ended=False,
         given_too_near=too_near(scene, request, paths),
         given_seed_pairs_near=close_seed_pairs(
-            request.needle_set.given_seeds, source_of(request).seed_length_mm
+            request.needle_set.given_seeds, request.seeds.source.seed_length_mm
         ),
         claims=(),
     )
@@ -171,8 +170,8 @@ def dosed(plan: Plan, who: Patient) -> Plan:
     request, scene = plan.request, who.scene
     assert plan.needle_set is not None and request.prescription is not None
     seeds, dose = seeds_in(plan.needle_set), seed_dose(request.seeds)
-    ptv = ptv_of(scene, request)
-    report = dose_report(scene, request, request.prescription, ptv, dose, seeds)
+    ptv = ptv_of(scene, request.target)
+    report = dose_report(scene, request.prescription, ptv, dose, seeds)
     needles = tuple(path for path in plan.paths if path.aim is not Aim.TARGET)
     risk = robustness(scene, request, needles, request.needle_set.given_seeds, ptv, dose)
     return in_words(replace(plan, dose=report, robustness=risk))

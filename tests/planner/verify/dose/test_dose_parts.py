@@ -53,8 +53,10 @@ def test_the_planners_ptv_lies_between_the_two_readings(
     scene = small_chest(name).scene
     request = Request(target=TargetRequest(margin_mm=margin, cut_back=cut_back))
     claims, shape = Claims(), scene.grid.shape
-    ptv = ptv_of(claims, scene, request)
-    least, planners, most = (as_bool(m, shape) for m in (ptv.least, planners_ptv(scene, request), ptv.most))
+    ptv = ptv_of(claims, scene, request.target)
+    least, planners, most = (
+        as_bool(m, shape) for m in (ptv.least, planners_ptv(scene, request.target), ptv.most)
+    )
     assert not (least & ~planners).any() and not (planners & ~most).any()
     assert claims.verification().passed
     assert ptv.nearer_to(float(planners.sum())).count in (least.sum(), most.sum())

@@ -22,7 +22,7 @@ from planner.records import dose as dose_records
 from planner.records.dose import BedReport
 from planner.records.needle_set import PlacedSeed
 from planner.records.organ_limits import Doubt, LimitComparison, LimitKind
-from planner.records.request import GivenSeed, source_of
+from planner.records.request import GivenSeed
 from planner.records.wording.organ_limits import reason_of
 from planner.verify.claims import Claims
 from planner.verify.dose.organ_limits.bed_model import bed_model_of
@@ -54,7 +54,7 @@ def compared(
     found = dosimetry.of(name, mask, 1.0)
     holds = holds_most(mask, WHO.scene.target)
     organ = OrganSamples(name, found.doses_gy, found.points.weights_mm3, holds, too_small)
-    made = Radiobiology(source_of(ASKED).half_life_d)
+    made = Radiobiology(ASKED.seeds.source.half_life_d)
     return list(compare_all([organ], made, protocols=[protocol_named(protocol)]))
 
 
@@ -67,7 +67,7 @@ def failed(
     too_small: Sequence[str] = (),
 ) -> set[str]:
     """Names of the checks that the limits fail, beside the doses stated of organs and what is too small."""
-    claims, source = Claims(()), source_of(ASKED)
+    claims, source = Claims(()), ASKED.seeds.source
     seeds = seed_doses(source, seed_dose(ASKED.seeds).strength_u, SEEDS)
     bed = BedReport(0.0, 0.0, 0.0, 0.0, tuple(limits))
     bed_model = bed_model_of(ASKED_FOR.bed, source, 0.0)
@@ -184,7 +184,7 @@ def test_no_sample_of_a_plan_is_hotter_than_it_may_be(box: tuple, step_mm: float
     dose = seed_dose(ASKED.seeds)
     dosimetry = Dosimetry(WHO.scene, dose, [GivenSeed(s.position_mm, s.axis) for s in SEEDS])
     hottest = float(dosimetry.of("heart", mask, step_mm).doses_gy.max())
-    found = hottest_sample([mask], WHO.scene.grid, seed_doses(source_of(ASKED), dose.strength_u, SEEDS))
+    found = hottest_sample([mask], WHO.scene.grid, seed_doses(ASKED.seeds.source, dose.strength_u, SEEDS))
     assert found.least <= hottest <= found.most and found.least <= found.value <= found.most
 
 
