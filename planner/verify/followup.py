@@ -1,4 +1,4 @@
-"""Claims of an evaluation and of a replanning, beside those of the plans that they hold."""
+"""Claims of an evaluation and of a replanning, in addition to those of the plans that they contain."""
 
 from dataclasses import replace
 from itertools import product
@@ -31,21 +31,21 @@ from planner.verify.tolerances import LENGTH_MM
 
 
 def verify_evaluation(evaluation: Evaluation, plan: Plan, scene: Scene) -> Verification:
-    """Recompute what an evaluation says of the seeds found, by the direct sum, in the scene of its plan."""
+    """Recompute an evaluation of the seeds found, by the direct sum, in the scene of its plan."""
     claims = Claims()
-    asked = plan.request.prescription
-    said = "none" if asked is None else "prescribed"
-    claims.holds("the plan has a prescription", "plan", "prescribed", said, asked is not None)
+    prescription = plan.request.prescription
+    said = "none" if prescription is None else "prescribed"
+    claims.holds("the plan has a prescription", "plan", "prescribed", said, prescription is not None)
     finite = check_numbers(claims, plan) and check_finite(claims, evaluation, "evaluation")
-    if asked is None or not finite:
+    if prescription is None or not finite:
         return claims.verification()
     strength = seed_strength(plan.request.seeds)
-    found = [PlacedSeed(None, seed.position_mm, seed.axis, None, None) for seed in evaluation.seeds]
-    seeds = seed_doses(strength.source, strength.strength_u, found)
+    placed = [PlacedSeed(None, seed.position_mm, seed.axis, None, None) for seed in evaluation.seeds]
+    seeds = seed_doses(strength.source, strength.strength_u, placed)
     near = evaluation.achieved.seed_pairs_near
     check_seed_pairs(claims, "achieved", near, evaluation.seeds, strength.source.seed_length_mm)
     _check_achieved(
-        claims, evaluation.achieved, asked, seeds, ptv_of(claims, scene, plan.request.target), scene
+        claims, evaluation.achieved, prescription, seeds, ptv_of(claims, scene, plan.request.target), scene
     )
     as_planned = evaluation.planned == (None if plan.dose is None else plan.dose.target)
     said = "the plan's" if as_planned else "another"
@@ -56,7 +56,7 @@ def verify_evaluation(evaluation: Evaluation, plan: Plan, scene: Scene) -> Verif
 
 
 def _check_outcome(claims: Claims, evaluation: Evaluation) -> None:
-    """The outcome is what the records call for."""
+    """The outcome follows from the records."""
     achieved, added = evaluation.achieved, evaluation.supplement
     goals = (*achieved.goals, *(added.dose.goals if added is not None and added.dose is not None else ()))
     unknown = ", ".join(sorted({goal.name for goal in goals} - set(GOAL_NAMES))) or "none"
@@ -68,9 +68,9 @@ def _check_outcome(claims: Claims, evaluation: Evaluation) -> None:
 
 
 def _check_achieved(
-    claims: Claims, achieved: Achieved, asked: Prescription, seeds: SeedDoses, ptv: Ptv, scene: Scene
+    claims: Claims, achieved: Achieved, prescription: Prescription, seeds: SeedDoses, ptv: Ptv, scene: Scene
 ) -> None:
-    """What the seeds found give: where they are, doses, goals and cold spots."""
+    """The seeds found: where they are, their doses, goals and cold spots."""
     grid = scene.grid
     treated = ptv.nearer_to(achieved.target.volume_cc * MM3_PER_CC / grid.voxel_volume_mm3)
     count = float(len(seeds.centres_P))
@@ -79,18 +79,18 @@ def _check_achieved(
     stated = float(achieved.seeds_outside_ptv)
     claims.equal("seeds outside the PTV", "achieved", stated, 0.5 * (few + many), 0.5 * (many - few))
     for name, dose, mask in (("PTV", achieved.target, treated), ("GTV", achieved.gtv, scene.target)):
-        found = sampled(mask, grid, seeds)
-        least = coldest(mask, grid, seeds, found)
-        check_treated(claims, name, dose, found, least, asked.dose_gy)
-    check_indices(claims, achieved.target, seeds, treated, grid, asked.dose_gy)
-    organs = {s.name: s.mask for s in scene.structures if s.name in asked.organ_goals}
+        samples = sampled(mask, grid, seeds)
+        bounds = coldest(mask, grid, seeds, samples)
+        check_treated(claims, name, dose, samples, bounds, prescription.dose_gy)
+    check_indices(claims, achieved.target, seeds, treated, grid, prescription.dose_gy)
+    organs = {s.name: s.mask for s in scene.structures if s.name in prescription.organ_goals}
     check_organs(claims, achieved.organs, scene, seeds, organs)
-    check_goals(claims, asked, achieved)
-    check_cold_spots(claims, achieved.cold_spots, seeds, treated, grid, asked.dose_gy)
+    check_goals(claims, prescription, achieved)
+    check_cold_spots(claims, achieved.cold_spots, seeds, treated, grid, prescription.dose_gy)
 
 
 def _outside(ptv: VoxelMask, grid: Grid, seeds: SeedDoses) -> tuple[int, int]:
-    """How many seeds' centres lie outside for sure, and how many may: on a face, rounding decides."""
+    """Number of seeds whose centres surely lie outside, and that may: on a face, rounding decides."""
     centres_B = grid.to_box(seeds.centres_P)
     shifts = LENGTH_MM * np.array(list(product((-1.0, 1.0), repeat=3)))
     out = np.array([~holds(ptv, grid.spacing_mm, centres_B + shift) for shift in shifts])
@@ -98,25 +98,26 @@ def _outside(ptv: VoxelMask, grid: Grid, seeds: SeedDoses) -> tuple[int, int]:
 
 
 def _check_supplement(claims: Claims, evaluation: Evaluation, plan: Plan) -> None:
-    """It is there where more seeds are needed, answers the plan's request around those found, and is
-    verified."""
+    """There is a supplement if more seeds are needed. It answers the plan's request, with the seeds found as
+    given, and is verified."""
     added = evaluation.supplement
     needed = any(goal.at_least and not goal.met for goal in evaluation.achieved.goals)
-    said, found = ("a supplement" if there else "none" for there in (added is not None, needed))
-    claims.same("a supplement where more is needed", "supplement", said, found)
+    stated, expected = ("a supplement" if there else "none" for there in (added is not None, needed))
+    claims.same("a supplement where more is needed", "supplement", stated, expected)
     if added is None:
         return
     around = replace(plan.request.needle_set, given_seeds=evaluation.seeds, given_needles=())
-    asked = added.request == replace(plan.request, needle_set=around)
+    same = added.request == replace(plan.request, needle_set=around)
     meant = "the plan's request, around the seeds found"
-    claims.holds("what the supplement is for", "supplement", meant, meant if asked else "another", asked)
+    claims.holds("what the supplement is for", "supplement", meant, meant if same else "another", same)
     sound = added.verification is not None and added.verification.passed
     words = "verified" if sound else "not verified"
     claims.holds("the supplement is verified", "supplement", "verified", words, sound)
 
 
 def verify_changes(replanned: Replanned, before: Plan) -> Verification:
-    """Recompute what a replanning says has changed from the plan before to the plan that it holds."""
+    """Recompute the changes that a replanning states, between the plan before and the plan that it
+    contains."""
     claims = Claims()
     if not check_finite(claims, replanned.changes, "changes"):
         return claims.verification()
@@ -138,7 +139,7 @@ def verify_changes(replanned: Replanned, before: Plan) -> Verification:
 
 
 def _check_asked(claims: Claims, before: Request, after: Request) -> None:
-    """The new plan answers the request of the one before, but for what is in by now."""
+    """The new plan answers the request of the plan before, except for the needles and seeds now in place."""
     known, more = before.needle_set, after.needle_set
     back = replace(more, given_needles=known.given_needles, given_seeds=known.given_seeds)
     same = replace(after, needle_set=back) == before
@@ -152,7 +153,7 @@ def _check_asked(claims: Claims, before: Request, after: Request) -> None:
 def _check_change(
     claims: Claims, subject: str, change: NeedleChange, olds: dict[str, Path], news: dict[str, Path]
 ) -> None:
-    """Both needles exist, lie so far apart, and carry so many seeds."""
+    """Both needles exist, are as far apart as stated, and carry as many seeds."""
     old, new = (
         None if id is None else paths.get(id)
         for id, paths in ((change.before_id, olds), (change.after_id, news))
@@ -164,16 +165,18 @@ def _check_change(
         claims.equal(f"seeds {name}", subject, float(stated), float(count), 0.0)
     for end, moved in (("entry", change.entry_moved_mm), ("tip", change.tip_moved_mm)):
         if old is None or new is None or moved is None:
-            told = moved is not None
+            stated_move = moved is not None
             both = old is not None and new is not None
-            claims.same(f"{end} moved", subject, "told" if told else "none", "told" if both else "none")
+            claims.same(
+                f"{end} moved", subject, "stated" if stated_move else "none", "stated" if both else "none"
+            )
         else:
             apart = np.linalg.norm(np.subtract(getattr(old, f"{end}_mm"), getattr(new, f"{end}_mm")))
             claims.equal(f"{end} moved", subject, moved, float(apart), LENGTH_MM)
 
 
 def _check_totals(claims: Claims, changes: Changes, before: Plan, after: Plan) -> None:
-    """Seeds on needles and in already, D90 and V100, as the two plans state them; 0 where a plan has none."""
+    """Seeds on needles and in place, D90 and V100, as the two plans state them; 0 where a plan has none."""
     for plan, word in ((before, "before"), (after, "after")):
         seeds = () if plan.needle_set is None else plan.needle_set.seeds
         count = sum(seed.path_id is not None for seed in seeds)

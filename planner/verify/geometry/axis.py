@@ -5,8 +5,8 @@
         s = 0             | entry                         | needle length
                           s = length
 
-Beyond the field of view the scene goes on as at the nearest point of its box: a point outside is judged where
-clamping puts it, and a straight segment becomes a polyline with corners where it passes the box's planes.
+Beyond the field of view, the scene continues as at the nearest point of its box: a point outside is clamped
+to the box, and a straight segment becomes a polyline with corners where it crosses the planes of the box.
 """
 
 from collections.abc import Iterator
@@ -20,12 +20,12 @@ from anatomy.geometry.frames import Grid
 from planner.verify.tolerances import GRAZE_MM
 
 Pieces = Float[np.ndarray, "n 8"]
-"""Straight pieces, a row each: s at both ends, then both ends in B. [mm]"""
+"""Straight pieces, one in each row: s at both ends, then both ends in B. [mm]"""
 
 
 @dataclass(frozen=True, eq=False)
 class BoxedAxis:
-    """The line tip_B + s outward_B of a path, and the field of view's box that it is judged in. [mm]"""
+    """The line tip_B + s outward_B of a path, and the box of the field of view. [mm]"""
 
     tip_B: Float[np.ndarray, "3"]
     outward_B: Float[np.ndarray, "3"]
@@ -38,19 +38,19 @@ class BoxedAxis:
         return self.tip_B + s_mm * self.outward_B
 
     def readings(self) -> Iterator["BoxedAxis"]:
-        """The axis itself, then as it is when shifted by GRAZE_MM towards each corner of a voxel."""
+        """The axis itself, then the axis shifted by GRAZE_MM towards each corner of a voxel."""
         yield self
         for signs in product((1.0, -1.0), repeat=3):
             yield replace(self, tip_B=self.tip_B + GRAZE_MM * np.array(signs))
 
     def clamped(self, first_mm: float, last_mm: float) -> Pieces:
-        """From s = first to s = last as the polyline it is judged at."""
+        """The part from s = first to s = last, clamped to the box, as a polyline."""
         cuts = [s for s in self._plane_crossings() if first_mm < s < last_mm]
         stops = [first_mm, *sorted(cuts), last_mm]
         return np.array([self._piece(a, b) for a, b in pairwise(stops)])
 
     def in_view(self) -> Pieces:
-        """The part of the whole line that lies in the field of view, as one piece or none."""
+        """The part of the infinite line in the field of view, as one piece or none."""
         first, last = -np.inf, np.inf
         for p, d, low, high in zip(self.tip_B, self.outward_B, self.lower_B, self.upper_B, strict=True):
             if d == 0.0:

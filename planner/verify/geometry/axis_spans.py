@@ -23,7 +23,7 @@ def triple(v: np.ndarray) -> Triple:
 
 
 class AxisSpans:
-    """One axis in one scene; each answer is worked out when first asked for."""
+    """The spans of one axis in one scene. Each is computed when first used."""
 
     def __init__(self, scene: Scene, axis: BoxedAxis) -> None:
         self.axis = axis
@@ -35,7 +35,7 @@ class AxisSpans:
 
     @cached_property
     def target_line(self) -> Spans:
-        """The target along the whole line, before the tip and beyond the entry too."""
+        """The target along the infinite line, also before the tip and beyond the entry."""
         return spans_in_mask(self._scene.target, self._spacing_mm, self._in_view)
 
     @cached_property
@@ -44,18 +44,18 @@ class AxisSpans:
         return self._between_ends(self.target_line)
 
     def body(self, end_mm: float) -> Spans:
-        """The body from the tip to s = end, the body going on beyond the field of view."""
+        """The body from the tip to s = end. The body continues beyond the field of view."""
         return spans_in_mask(self._scene.body, self._spacing_mm, self.axis.clamped(0.0, end_mm))
 
     @cached_property
     def lungs(self) -> tuple[tuple[str, Spans], ...]:
         """Each lung structure between tip and entry, without target. Where lungs overlap, the last counts."""
-        found: list[tuple[str, Spans]] = []
+        lungs: list[tuple[str, Spans]] = []
         for s in self._scene.of_role(Role.LUNG):
             spans = minus(self._in_mask(s), self.target)
-            found = [(name, minus(earlier, spans)) for name, earlier in found]
-            found.append((s.name, spans))
-        return tuple(found)
+            lungs = [(name, minus(earlier, spans)) for name, earlier in lungs]
+            lungs.append((s.name, spans))
+        return tuple(lungs)
 
     @cached_property
     def lung(self) -> Spans:
@@ -68,10 +68,9 @@ class AxisSpans:
         return Lungs(masks, self._scene.target, self._spacing_mm)
 
     def in_void(self, first_mm: float, last_mm: float) -> bool:
-        """Whether all that is no lung between two places lies in voids that lung encloses. [mm]
+        """Whether all gaps between two places lie in voids that are enclosed by lung. [mm]
 
-        Voxels that follow one another on a line share a face: a stretch without lung is all in one void, or
-        in none.
+        Consecutive voxels on a line share a face, so that a gap lies in one void entirely or not at all.
         """
         way = (float(first_mm), float(last_mm))
         if way not in self._in_voids:
@@ -83,15 +82,17 @@ class AxisSpans:
 
     @cached_property
     def lung_in_surfaces(self) -> Spans | None:
-        """As `lung`, of lungs that came as surfaces, and inside these; None where a surface tells nothing."""
-        found = [self.crossing(s) for s in self._scene.of_role(Role.LUNG) if s.surface is not None]
-        told = [spans for spans in found if spans is not None]
-        return minus(union(told), self.target) if len(told) == len(found) else None
+        """Lung that was given as surfaces, between tip and entry, without target. None where the crossings of
+        a surface are not known."""
+        crossings = [self.crossing(s) for s in self._scene.of_role(Role.LUNG) if s.surface is not None]
+        known = [spans for spans in crossings if spans is not None]
+        return minus(union(known), self.target) if len(known) == len(crossings) else None
 
     def crossing(self, structure: Structure) -> Spans | None:
-        """A structure between tip and entry: in its surface where it came as one, else in its voxels.
+        """A structure between tip and entry: in its surface, if it was given as one, or in its voxels.
 
-        None where the axis runs along an edge of the surface within rounding, so that it tells nothing.
+        None where the axis runs along an edge of the surface, within rounding: then its crossings are not
+        known.
         """
         if structure.surface is None:
             return self._in_mask(structure)
@@ -99,7 +100,7 @@ class AxisSpans:
         return None if spans is None else self._between_ends(spans)
 
     def in_surface(self, surface: Surface) -> Spans | None:
-        """The surface's inside along the whole line; None as above."""
+        """The inside of the surface along the infinite line; None as for `crossing`."""
         grid, axis = self._scene.grid, self.axis
         return spans_in_surface(surface, grid.to_patient(axis.tip_B), grid.vectors_to_patient(axis.outward_B))
 

@@ -1,6 +1,6 @@
 """Segments against voxel boxes. Points are 3-tuples in B, mm.
 
-Two disjoint convex bodies are nearest at a corner of one and a face of the other, or at two edges:
+The nearest points of two disjoint convex bodies are a corner of one and a face of the other, or two edges:
 
     a segment that meets no box     is nearest with one of its ends   (point to box)
                                     or at one of the box's 12 edges   (segment to segment)

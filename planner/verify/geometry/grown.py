@@ -20,8 +20,8 @@ from planner.verify.geometry.voxels import interval_clip
 Triple = tuple[float, float, float]
 
 JOIN_MM = 1e-10
-"""Stretches this close are one: boxes that share a face round apart by less, and the planner joins what is
-ten times as far apart."""
+"""Stretches this close are joined: rounding separates boxes that share a face by less, and the planner joins
+stretches that are ten times as far apart."""
 
 
 @loop
@@ -34,7 +34,7 @@ def round_clip(w, d, radius):  # type: ignore[no-untyped-def]
         ww += w[a] * w[a]
     if dd == 0.0:
         return (-np.inf, np.inf) if ww <= radius * radius else (1.0, 0.0)
-    # About the nearest point, so that a far start costs no digits.
+    # Relative to the nearest point, so that no digits are lost if the start is far away.
     nearest = -wd / dd
     away2 = 0.0
     for a in range(len(w)):
@@ -79,7 +79,7 @@ def grown_box_clip(p, d, low, high, margin):  # type: ignore[no-untyped-def]
 @loop
 def grown_clips(voxels, spacing, p, d, margin):  # type: ignore[no-untyped-def]
     """(first, last) of every box of `voxels` (n, 3) that p + t d comes within `margin` of: (m, 2)."""
-    found = np.empty((voxels.shape[0], 2))
+    clips = np.empty((voxels.shape[0], 2))
     count = 0
     for n in range(voxels.shape[0]):
         low = (
@@ -90,9 +90,9 @@ def grown_clips(voxels, spacing, p, d, margin):  # type: ignore[no-untyped-def]
         high = (low[0] + spacing[0], low[1] + spacing[1], low[2] + spacing[2])
         first, last = grown_box_clip(p, d, low, high, margin)
         if first <= last:
-            found[count, 0], found[count, 1] = first, last
+            clips[count, 0], clips[count, 1] = first, last
             count += 1
-    return found[:count]
+    return clips[:count]
 
 
 def spans_within(

@@ -21,7 +21,7 @@ from planner.verify.tolerances import CORNER_MM
 @loop
 def crossings_of(origin, direction, vertices, faces):  # type: ignore[no-untyped-def]
     """(s, +1 entering or -1 leaving) of each triangle that the line origin + s direction pierces."""
-    found = []
+    crossings = []
     for f in range(faces.shape[0]):
         i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
         leaving = edge_side(origin, direction, vertices, i, j)
@@ -32,8 +32,8 @@ def crossings_of(origin, direction, vertices, faces):  # type: ignore[no-untyped
             a = (vertices[i, 0], vertices[i, 1], vertices[i, 2])
             b = (vertices[j, 0], vertices[j, 1], vertices[j, 2])
             c = (vertices[k, 0], vertices[k, 1], vertices[k, 2])
-            found.append((piercing_depth(origin, direction, a, b, c), -1.0 if leaving else 1.0))
-    return found
+            crossings.append((piercing_depth(origin, direction, a, b, c), -1.0 if leaving else 1.0))
+    return crossings
 
 
 def spans_in_surface(
@@ -41,28 +41,28 @@ def spans_in_surface(
 ) -> Spans | None:
     """Where the whole line lies in the closed surface, as s along the unit vector `direction_P`. [mm]
 
-    None where the line tells nothing: it runs through a corner within rounding, or the crossings do not add
-    up, as through an edge, or where the surface is not closed.
+    None where this is not known: the line runs through a corner within rounding, or the crossings do not
+    match, because the line runs through an edge or the surface is not closed.
     """
     across = np.cross(surface.vertices_P - origin_P, direction_P)
     if (across**2).sum(axis=1).min(initial=np.inf) < CORNER_MM**2:
         return None
-    found = np.array(
+    crossings = np.array(
         crossings_of(tuple(origin_P), tuple(direction_P), surface.vertices_P, surface.faces), dtype=float
     ).reshape(-1, 2)
-    found = found[np.argsort(found[:, 0], kind="stable")]
-    inside = np.cumsum(found[:, 1])
-    if not np.isfinite(found).all() or (inside < 0).any() or (len(inside) and inside[-1] != 0):
+    crossings = crossings[np.argsort(crossings[:, 0], kind="stable")]
+    inside = np.cumsum(crossings[:, 1])
+    if not np.isfinite(crossings).all() or (inside < 0).any() or (len(inside) and inside[-1] != 0):
         return None
-    return merged(np.column_stack([found[:-1, 0], found[1:, 0]])[inside[:-1] > 0])
+    return merged(np.column_stack([crossings[:-1, 0], crossings[1:, 0]])[inside[:-1] > 0])
 
 
 @loop
 def least_distance_to_faces(pieces, vertices, faces, cap):  # type: ignore[no-untyped-def]
     """Smallest distance from any of `pieces` (n, 6), ends in P, to any triangle, at most `cap`. [mm]
 
-    A triangle whose first corner lies farther away than the best so far and its longest edge from there is
-    passed over.
+    A triangle is skipped if its first corner is farther away than the least distance so far plus the longest
+    edge from this corner.
     """
     best = cap
     for f in range(faces.shape[0]):

@@ -1,7 +1,7 @@
 """Distances between points and segments. Points are 3-tuples in mm; all distances are squared. [mm2]
 
 The nearest points of two segments are two inner points where both derivatives vanish, or one of them is an
-end: five candidates, of which the least distance is the answer.
+end. Of these five candidates, the one with the least distance is the result.
 
     p o------s------o q        s, t in (0, 1): the two derivatives vanish
              |
@@ -50,7 +50,7 @@ def segment_segment2(p, q, a, b):  # type: ignore[no-untyped-def]
     )
     u, v, w = minus(q, p), minus(b, a), minus(p, a)
     uu, uv, vv, uw, vw = dot(u, u), dot(u, v), dot(v, v), dot(u, w), dot(v, w)
-    # Zero for parallels and points, whose nearest points the ends above have found.
+    # Zero for parallel segments and points, where the nearest points include an end.
     determinant = uu * vv - uv * uv
     if determinant > 0.0:
         s = (uv * vw - vv * uw) / determinant

@@ -5,9 +5,9 @@ r"""Segments and lines against triangles. Points are 3-tuples, mm, all in one fr
           / x \       x: a line seen end on
          a-----b
 
-A line pierces a triangle where it passes all three edges on the same side, told by the sign of the volume
-that line and edge span. A shared edge is measured from its lower vertex to its higher one, so that two
-neighbours never disagree on which of them is pierced.
+A line pierces a triangle if it passes all three edges on the same side, which is the sign of the volume that
+line and edge span. A shared edge is always taken from its lower vertex index to the higher one, so that
+exactly one of two neighbouring triangles is pierced.
 """
 
 from planner.verify.compiled import loop

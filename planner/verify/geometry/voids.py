@@ -1,4 +1,4 @@
-"""Whether a place beside lung is enclosed by it: a way out over voxels' faces is looked for."""
+"""Whether a place between lung voxels is enclosed by lung: by a search for a way out across voxel faces."""
 
 from collections.abc import Iterable
 
@@ -11,9 +11,10 @@ from planner.verify.compiled import loop
 
 @loop
 def leads_out(lung, i, j, k):  # type: ignore[no-untyped-def]
-    """Whether a way over faces leads from a voxel to the outside of `lung` (nx, ny, nz) without entering it.
+    """Whether a way across faces leads from a voxel to the outside of `lung` (nx, ny, nz) without entering
+    it.
 
-    Depth first, by a stack: a place outside is mostly not far from the edge.
+    Depth-first search with a stack: a place that is not enclosed is usually near the edge.
     """
     nx, ny, nz = lung.shape
     seen = lung.copy()
@@ -39,24 +40,25 @@ def leads_out(lung, i, j, k):  # type: ignore[no-untyped-def]
 
 
 class Lungs:
-    """The voxels of all lungs together, of one at least, without the target's, in their box."""
+    """The voxels of all lungs together, without those of the target, in their bounding box. There must be at
+    least one lung."""
 
     def __init__(
         self, masks: Iterable[VoxelMask], target: VoxelMask, spacing_mm: tuple[float, float, float]
     ) -> None:
-        found = list(masks)
+        lungs = list(masks)
         self._spacing_mm = np.array(spacing_mm)
-        self._lower = np.min([mask.lower for mask in found], axis=0)
-        upper = np.max([mask.upper for mask in found], axis=0)
+        self._lower = np.min([mask.lower for mask in lungs], axis=0)
+        upper = np.max([mask.upper for mask in lungs], axis=0)
         box = tuple(slice(a, b) for a, b in zip(self._lower, upper, strict=True))
         self._lung: Bool[np.ndarray, "nx ny nz"] = np.zeros(tuple(upper - self._lower), bool)
-        for mask in found:
+        for mask in lungs:
             self._lung |= mask.layer[box] == mask.label
         self._lung &= target.layer[box] != target.label
 
     def enclose(self, p_B: Float[np.ndarray, "3"]) -> bool:
-        """Whether a place between two others in lung, and not in it itself, lies in a void of it."""
+        """Whether a place outside lung, on a line between two places in lung, lies in a void."""
         index = np.floor(p_B / self._spacing_mm + 0.5).astype(int) - self._lower
-        # Between two places in lung all lies in the lungs' box, but for rounding.
+        # Such a place is in the lungs' box, except for rounding.
         index = np.clip(index, 0, np.array(self._lung.shape) - 1)
         return not leads_out(self._lung, *index)

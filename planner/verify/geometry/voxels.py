@@ -1,9 +1,10 @@
 """A structure's voxel boxes and an axis: where the axis is inside, and how far away it passes otherwise.
 
-Inside: each straight piece is clipped to the slab of each index i, what is left to each row j of that slab,
-and what is left of that to each box k. No step depends on the one before.
+Inside: each straight piece is clipped to the slab of each index i, the result to each row j of that slab, and
+this result to each box k. No step depends on the one before.
 
-Away: an axis that enters no box is nearest to a box on the structure's outside, one with a free neighbour.
+Distance: an axis that enters no box is nearest to a box at the structure's boundary, which has a free
+neighbour.
 """
 
 from math import floor, sqrt
@@ -33,7 +34,7 @@ def interval_clip(p, d, low, high, first, last):  # type: ignore[no-untyped-def]
 def index_range(p, d, first, last, spacing, lower, upper):  # type: ignore[no-untyped-def]
     """Half-open range of indices, within [lower, upper), whose slabs p + t d can meet for t in [first, last].
 
-    One more at both ends than the formula gives, against rounding: each slab is then held against the line.
+    One more at both ends than the formula gives, because of rounding: each slab is then tested exactly.
     """
     one, two = p + first * d, p + last * d
     begin = floor(min(one, two) / spacing + 0.5) - 1
@@ -44,7 +45,7 @@ def index_range(p, d, first, last, spacing, lower, upper):  # type: ignore[no-un
 @loop
 def spans_of_piece(layer, label, lower, upper, spacing, p, q):  # type: ignore[no-untyped-def]
     """(t0, t1) of each box of the structure that the segment p + t (q - p), 0 <= t <= 1, meets."""
-    found = []
+    spans = []
     d = (q[0] - p[0], q[1] - p[1], q[2] - p[2])
     hx, hy, hz = spacing
     i0, i1 = index_range(p[0], d[0], 0.0, 1.0, hx, lower[0], upper[0])
@@ -64,8 +65,8 @@ def spans_of_piece(layer, label, lower, upper, spacing, p, q):  # type: ignore[n
                     high = ((i + 0.5) * hx, (j + 0.5) * hy, (k + 0.5) * hz)
                     t0, t1 = slab_clip(p, q, low, high)
                     if t0 <= t1:
-                        found.append((t0, t1))
-    return found
+                        spans.append((t0, t1))
+    return spans
 
 
 def spans_in_mask(mask: VoxelMask, spacing_mm: tuple[float, float, float], pieces: Pieces) -> Spans:
@@ -83,7 +84,7 @@ def spans_in_mask(mask: VoxelMask, spacing_mm: tuple[float, float, float], piece
 
 @loop
 def free_side(layer, label, lower, upper, i, j, k):  # type: ignore[no-untyped-def]
-    """Whether a voxel of the structure has a neighbour over a face that is not, or none at all."""
+    """Whether a voxel of the structure has a face without a neighbour in the structure."""
     return (
         i == lower[0]
         or i + 1 == upper[0]
@@ -119,19 +120,20 @@ def list_voxels(layer, label, lower, upper, outer_only, out):  # type: ignore[no
 
 
 def voxels_of(mask: VoxelMask, outer_only: bool) -> Int[np.ndarray, "n 3"]:
-    """Indices of a mask's voxels, or only of those with a free side, which are nearest to all outside."""
+    """Indices of a mask's voxels, or only of those with a free side: one of these is nearest to any place
+    outside."""
     arguments = (mask.layer, mask.label, mask.lower, mask.upper, outer_only)
     count = list_voxels(*arguments, np.empty((0, 3), np.int32))
-    found = np.empty((count, 3), np.int32)
-    list_voxels(*arguments, found)
-    return found
+    indices = np.empty((count, 3), np.int32)
+    list_voxels(*arguments, indices)
+    return indices
 
 
 @loop
 def least_distance(pieces, voxels, spacing, cap):  # type: ignore[no-untyped-def]
     """Smallest distance from any of `pieces` to any box of `voxels` (n, 3), at most `cap`. [mm]
 
-    A box whose centre lies farther away than the best so far and half its diagonal is not looked at.
+    A box is skipped if its centre is farther away than the least distance so far plus half its diagonal.
     """
     hx, hy, hz = spacing
     half_diagonal = 0.5 * sqrt(hx * hx + hy * hy + hz * hz)

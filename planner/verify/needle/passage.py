@@ -40,14 +40,14 @@ def _check_crossing(claims: Claims, examined: ExaminedAxis, path: Path, name: st
     """The depths at which the path crosses a structure, as claimed and as recomputed. [mm from the entry]"""
     claimed = np.array([(c.from_mm, c.to_mm) for c in path.crosses if c.structure == name], float)
     claimed = claimed.reshape(-1, 2)
-    found = first_agreeing(_depths(examined, name), lambda depths: _agree(claimed, depths))
-    if len(claimed) or found is None or len(found):
+    recomputed = first_agreeing(_depths(examined, name), lambda depths: _agree(claimed, depths))
+    if len(claimed) or recomputed is None or len(recomputed):
         claims.holds(
             f"crosses {name}",
             examined.subject,
             _written(claimed),
-            "the surface is open or ambiguous here" if found is None else _written(found),
-            _agree(claimed, found),
+            "the surface is open or ambiguous here" if recomputed is None else _written(recomputed),
+            _agree(claimed, recomputed),
         )
 
 
@@ -62,14 +62,14 @@ def _depths(examined: ExaminedAxis, name: str) -> Iterator[Spans | None]:
         yield None if spans is None else (examined.axis.length_mm - spans)[::-1, ::-1]
 
 
-def _agree(claimed: Spans, found: Spans | None) -> bool:
+def _agree(claimed: Spans, recomputed: Spans | None) -> bool:
     """Whether two sets of depths are equal, except for slivers and rounding."""
-    if found is None:
+    if recomputed is None:
         return False
     # Sorting must not repair a claim whose depths run backwards.
     if (claimed[:, 1] < claimed[:, 0]).any():
         return False
-    one, two = _without_slivers(claimed), _without_slivers(found)
+    one, two = _without_slivers(claimed), _without_slivers(recomputed)
     return len(one) == len(two) and bool((np.abs(one - two) <= LENGTH_MM).all())
 
 
@@ -91,16 +91,16 @@ def check_lung(claims: Claims, examined: ExaminedAxis, claimed_mm: float) -> Non
     if any(s.surface is not None for s in examined.scene.of_role(Role.LUNG)):
         inside = (axis_spans.lung_in_surfaces for axis_spans in examined.readings())
         least = (np.inf if spans is None else total(spans) for spans in inside)
-        found = first_agreeing(least, lambda length: length <= claimed_mm + LENGTH_MM)
-        claims.at_most("lung length in surfaces", subject, claimed_mm, found, LENGTH_MM)
+        least_mm = first_agreeing(least, lambda length: length <= claimed_mm + LENGTH_MM)
+        claims.at_most("lung length in surfaces", subject, claimed_mm, least_mm, LENGTH_MM)
 
 
 def _check_counts(claims: Claims, examined: ExaminedAxis, path: Path) -> None:
     """Both counts must come from the same reading: otherwise one could contradict the other."""
     claimed = (path.pleural_punctures, path.fissures_crossed)
-    found = first_agreeing(_counts(examined), lambda counts: counts == claimed)
-    claims.equal("pleural punctures", examined.subject, float(claimed[0]), float(found[0]), 0.0)
-    claims.equal("fissures crossed", examined.subject, float(claimed[1]), float(found[1]), 0.0)
+    recomputed = first_agreeing(_counts(examined), lambda counts: counts == claimed)
+    claims.equal("pleural punctures", examined.subject, float(claimed[0]), float(recomputed[0]), 0.0)
+    claims.equal("fissures crossed", examined.subject, float(claimed[1]), float(recomputed[1]), 0.0)
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,8 @@ def check_random_lines(claims: Claims, plan: Plan, scene: Scene) -> None:
     tried = [t for t in _random_axes(scene, plan.request) if _reaches(t) and _keeps(t, [])]
     radius = plan.search.covering_radius_mm
     staying = (t for t in _safe(tried, structures) if stays_safe(t, radius, structures))
-    found = next((_line(t) for t in staying), "none")
-    claims.same(f"of {LINES} random lines, none stays safe when displaced", "search", "none", found)
+    counterexample = next((_line(t) for t in staying), "none")
+    claims.same(f"of {LINES} random lines, none stays safe when displaced", "search", "none", counterexample)
 
 
 def _check_no_miss(claims: Claims, plan: Plan, scene: Scene) -> None:
@@ -53,8 +53,10 @@ def _check_no_miss(claims: Claims, plan: Plan, scene: Scene) -> None:
     needle = plan.request.needle
     longest = replace(needle, max_length_mm=max(needle.max_length_mm, LONGEST_NEEDLE_MM))
     reaching = (t for t in _random_axes(scene, replace(plan.request, needle=longest)) if _reaches(t))
-    found = next((_line(t) for t in reaching), "none")
-    claims.same(f"of {LINES} random lines, none reaches from skin to target", "nearest miss", "none", found)
+    counterexample = next((_line(t) for t in reaching), "none")
+    claims.same(
+        f"of {LINES} random lines, none reaches from skin to target", "nearest miss", "none", counterexample
+    )
 
 
 def _random_axes(scene: Scene, request: Request) -> list[ExaminedAxis]:

@@ -70,10 +70,10 @@ def check_seeds_of_set(claims: Claims, plan: Plan, needles: NeedleSet) -> None:
     claims.equal(
         "the set's seeds are those of its needles and those given", "needle set", listed, counted, 0.0
     )
-    for number, (seed, wanted) in enumerate(zip(needles.seeds, expected, strict=False), start=1):
+    for number, (seed, planned) in enumerate(zip(needles.seeds, expected, strict=False), start=1):
         subject = f"needle set, seed {number}"
-        claims.same("the seed's needle", subject, _named(seed.path_id), _named(wanted.path_id))
-        off = _off(seed, wanted)
+        claims.same("the seed's needle", subject, _named(seed.path_id), _named(planned.path_id))
+        off = _off(seed, planned)
         claims.equal("the seed is that of its needle, or the given one", subject, 0.0, off, LENGTH_MM)
     _check_apart(claims, needles, plan.request.seeds.source.seed_length_mm)
 

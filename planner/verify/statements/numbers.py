@@ -1,4 +1,4 @@
-"""Claims on numbers as such: all finite, none absurd. What fails here is not looked at any further."""
+"""Claims on numbers as such: all are finite and plausible. If these fail, nothing else is checked."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -10,17 +10,17 @@ from planner.sources import SOURCES
 from planner.verify.claims import Claims
 
 LARGEST = 1e6
-"""A kilometre in mm. Beyond, arithmetic on squares would lose what is to be checked."""
+"""A kilometre in mm. For larger numbers, the arithmetic with squares is too inaccurate for the checks."""
 
 MOST_SAMPLES = 10_000
-"""More tell no more of robustness, and would be drawn again."""
+"""Most samples of placement errors: more add no information, and all would be drawn again."""
 
 LARGEST_COUNT = 10**15
-"""Beyond, counts are no longer whole as floats."""
+"""Larger counts are not exact as floats."""
 
 
 def check_numbers(claims: Claims, plan: Plan) -> bool:
-    """Whether every number of the plan and its request can be reckoned with."""
+    """Whether every number of the plan and its request can be used in computations."""
     finite = check_finite(claims, plan, "plan")
     absurd = _absurd(plan.request) if finite else None
     claims.holds("the request makes sense", "request", "sensible", absurd or "sensible", absurd is None)
@@ -28,7 +28,7 @@ def check_numbers(claims: Claims, plan: Plan) -> bool:
 
 
 def check_finite(claims: Claims, record: object, place: str) -> bool:
-    """Whether every number of a record, named as that place, can be reckoned with."""
+    """Whether every number of a record can be used in computations. `place` is the name of the record."""
     first = next((f for f in _numbers(record, place) if not _sound(f[0], f[1])), None)
     claims.holds(
         "every number is finite and plausible",
@@ -55,7 +55,7 @@ def _numbers(value: object, place: str) -> Iterator[tuple[str, float]]:
         yield place, value
     elif is_dataclass(value) and not isinstance(value, type):
         for f in fields(value):
-            # An earlier verification is no claim of the plan's.
+            # An earlier verification is not a claim of the plan.
             if f.name != "verification":
                 yield from _numbers(getattr(value, f.name), f"{place}.{f.name}")
     elif isinstance(value, Mapping):
@@ -67,7 +67,7 @@ def _numbers(value: object, place: str) -> Iterator[tuple[str, float]]:
 
 
 def _absurd(request: Request) -> str | None:
-    """The first field whose value no request may have, or None."""
+    """The first field with an impossible value, or None."""
     positive = {
         "needle.outer_diameter_mm": request.needle.outer_diameter_mm,
         "needle.max_length_mm": request.needle.max_length_mm,
@@ -100,13 +100,13 @@ def _absurd(request: Request) -> str | None:
     return "robustness.samples is too large" if request.robustness.samples > MOST_SAMPLES else None
 
 
-def _of_prescription(asked: Prescription) -> dict[str, float]:
-    """What must be more than nothing, for doses and BED to be reckoned."""
-    prior = asked.prior_external
+def _of_prescription(prescription: Prescription) -> dict[str, float]:
+    """Numbers that must be positive, for doses and BED to be computed."""
+    prior = prescription.prior_external
     return {
-        "prescription.dose_gy": asked.dose_gy,
-        "prescription.bed.alpha_beta_target_gy": asked.bed.alpha_beta_target_gy,
-        "prescription.bed.alpha_beta_organ_gy": asked.bed.alpha_beta_organ_gy,
-        "prescription.bed.repair_half_time_h": asked.bed.repair_half_time_h,
+        "prescription.dose_gy": prescription.dose_gy,
+        "prescription.bed.alpha_beta_target_gy": prescription.bed.alpha_beta_target_gy,
+        "prescription.bed.alpha_beta_organ_gy": prescription.bed.alpha_beta_organ_gy,
+        "prescription.bed.repair_half_time_h": prescription.bed.repair_half_time_h,
         "prescription.prior_external.fractions": 1.0 if prior is None else float(prior.fractions),
     }

@@ -1,4 +1,4 @@
-"""Claims on the plan as a whole: its outcome, its windows, its bound and what it says blocks."""
+"""Claims on the plan as a whole: its outcome, its windows, its lung bound and its blockers."""
 
 from collections.abc import Set
 from math import fsum
@@ -18,17 +18,17 @@ PATHS_WITH = {
     Status.GOALS_NOT_MET: (True,),
     Status.TIMED_OUT: (False,),
 }
-"""Whether a plan of each status has paths, needles that were in already left aside. Without, it is planned
-where what is in meets the goals."""
+"""Whether a plan of each status may have planned paths; needles in place do not count. A plan without them is
+PLANNED if the needles and seeds in place meet the goals."""
 
 
 def check_outcome(claims: Claims, plan: Plan) -> None:
     """All claims of this module."""
-    found = [path for path in plan.paths if path.aim is not Aim.GIVEN]
-    fits = bool(found) in PATHS_WITH[plan.outcome.status]
-    fits &= bool(found) or plan.dose is not None or plan.outcome.status is not Status.PLANNED
+    planned = [path for path in plan.paths if path.aim is not Aim.GIVEN]
+    fits = bool(planned) in PATHS_WITH[plan.outcome.status]
+    fits &= bool(planned) or plan.dose is not None or plan.outcome.status is not Status.PLANNED
     claims.holds(
-        "the outcome fits the paths", "outcome", str(plan.outcome.status), counted(len(found), "path"), fits
+        "the outcome fits the paths", "outcome", str(plan.outcome.status), counted(len(planned), "path"), fits
     )
     _check_implant(claims, plan)
     _check_search(claims, plan)
@@ -38,16 +38,20 @@ def check_outcome(claims: Claims, plan: Plan) -> None:
 
 
 def _check_implant(claims: Claims, plan: Plan) -> None:
-    """An implant is there whole or not at all, only where one is prescribed, and there where needles or seeds
-    are in already; and the status says whether its goals are met."""
+    """An implant is complete or absent. It is present only if one is prescribed, and always if needles or
+    seeds are in place. The status says whether its goals are met."""
     prescribed = plan.request.prescription is not None
     parts = [plan.needle_set is not None, plan.dose is not None]
-    asked = plan.request.needle_set
-    given = prescribed and bool(asked.given_needles or asked.given_seeds)
-    whole = parts[0] == parts[1] and (prescribed or not any(parts)) and (parts[0] or plan.robustness is None)
-    whole &= parts[0] or not given
-    said = "complete, as prescribed" if whole else "in part, left out, or not prescribed"
-    claims.holds("an implant is complete, and prescribed", "outcome", "complete, as prescribed", said, whole)
+    settings = plan.request.needle_set
+    given = prescribed and bool(settings.given_needles or settings.given_seeds)
+    complete = (
+        parts[0] == parts[1] and (prescribed or not any(parts)) and (parts[0] or plan.robustness is None)
+    )
+    complete &= parts[0] or not given
+    result = "complete, as prescribed" if complete else "in part, left out, or not prescribed"
+    claims.holds(
+        "an implant is complete, and prescribed", "outcome", "complete, as prescribed", result, complete
+    )
     needles = sum(path.aim is not Aim.TARGET for path in plan.paths)
     if plan.needle_set is None:
         claims.equal("needles without a set", "outcome", 0.0, float(needles), 0.0)
@@ -81,8 +85,8 @@ def _check_search(claims: Claims, plan: Plan) -> None:
 
 
 def _check_windows(claims: Claims, plan: Plan) -> None:
-    """Every path in the window it names and in no other, and no window with a path that does not exist.
-    Needles of a set that do not aim at the target name none."""
+    """Every path is in the window that it names and in no other, and every path of a window exists. Needles
+    of a set that do not aim at the target name no window."""
     ids = [w.id for w in plan.windows]
     claims.equal("window ids differ", "windows", float(len(ids)), float(len(set(ids))), 0.0)
     for window in plan.windows:
@@ -103,8 +107,8 @@ def _check_windows(claims: Claims, plan: Plan) -> None:
 
 
 def _check_bound(claims: Claims, plan: Plan) -> None:
-    """No path crosses less lung than any safe path can, nor than the least said to have been found. Needles
-    that do not go through the target may."""
+    """No path crosses less lung than the bound for safe paths, or than the least that was found. Needles that
+    do not pass through the target may."""
     lung = min((p.lung_length_mm for p in plan.paths if p.aim is Aim.TARGET), default=None)
     if lung is not None:
         least = plan.search.least_lung_mm
@@ -114,8 +118,8 @@ def _check_bound(claims: Claims, plan: Plan) -> None:
 
 
 def _check_shares(claims: Claims, plan: Plan) -> None:
-    """Each direction is blocked by one thing, and a run in the target is too short only where one is asked
-    for."""
+    """The shares of blocked directions add up, and a run in the target is too short only if a least length is
+    requested."""
     shares = [b.share for b in plan.blocked_by]
     claims.at_least(
         "shares of blocked directions are not negative", "search", 0.0, min(shares, default=0.0), 0.0

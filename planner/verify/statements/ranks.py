@@ -115,7 +115,7 @@ def _check_front(claims: Claims, paths: tuple[Path, ...]) -> None:
 
 
 def _check_distinct(claims: Claims, apart_mm: float, paths: tuple[Path, ...]) -> None:
-    """Two paths of one window differ by the least separation at entry or at tip."""
+    """Two paths of one window are at least `apart_mm` apart at the entry or at the tip."""
     for one, two in combinations(paths, 2):
         if one.window == two.window:
             ends = (

@@ -40,8 +40,8 @@ def _check_set(claims: Claims, plan: Plan, scene: Scene) -> None:
     if plan.needle_set is None:
         return
     written = set_claims(plan.needle_set, plan.paths, scene.missing)
-    said = "\n".join(plan.needle_set.claims)
-    claims.same("what the set may claim", "needle set", said, "\n".join(written))
+    stated = "\n".join(plan.needle_set.claims)
+    claims.same("what the set may claim", "needle set", stated, "\n".join(written))
 
 
 def _check_message(claims: Claims, plan: Plan) -> None:
