@@ -1,1 +1,1 @@
-"""Dose of an implant: from one seed's TG-43 formula to what a plan reports. Dose to water in water."""
+"""Dose of an implant: from the TG-43 formula of one seed to the report of a plan. Dose to water in water."""

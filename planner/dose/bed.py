@@ -5,8 +5,9 @@ Both formulas are those of Dong et al. 2021 (10.1111/1759-7714.13932):
     external beam       BED = N d (1 + d / (a/b))
     permanent implant   BED = D (1 + R0 / ((mu + lambda) (a/b))),   R0 = D lambda
 
-D is the implant's dose until it has decayed, and R0 its initial rate, in that very voxel: rates, and so the
-implant's effectiveness, differ from voxel to voxel. Hence BED comes first, per sample, and statistics after.
+D is the implant's dose until it has decayed, and R0 its initial dose rate, both in the same voxel. Rates, and
+so the effectiveness of the implant, differ from voxel to voxel. Therefore BED is computed for each sample
+first, and statistics after that.
 """
 
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ FRACTION_OF_EQD2_GY = 2.0
 
 @dataclass(frozen=True)
 class Tissue:
-    """How a tissue answers to fractionation and dose rate: a/b of the linear-quadratic model, and the half
+    """How a tissue responds to fractionation and dose rate: a/b of the linear-quadratic model, and the half
     time of its repair. [Gy, days]"""
 
     alpha_beta_gy: float
@@ -45,10 +46,10 @@ ACUTE, LATE = Tissue(10.0), Tissue(3.0)
 
 @dataclass(frozen=True)
 class ExternalBeam:
-    """Radiation given before: its whole dose in equal fractions. [Gy]
+    """Earlier external radiation: its total dose in equal fractions. [Gy]
 
-    `interval_days`, from its end to the implant, is reported and not reckoned with: no recovery is assumed,
-    for no recovery model for these organs has been read. Without it, the interval is not known.
+    `interval_days`, from its end to the implant, is reported but not used: no recovery is assumed, because no
+    source for a recovery model of these organs is available. None: the interval is not known.
     """
 
     dose_gy: float
@@ -95,13 +96,14 @@ def summed_bed_gy(
 ) -> Float[np.ndarray, "*batch"]:
     """BED of the implant and all external beams, in each sample. [Gy, days]
 
-    Every sample is taken to have had each beam's whole dose, for nothing tells where that dose lay: true for
-    what was in the field, too much for all else.
+    Every sample is assumed to have received the total dose of each beam, because the distribution of that
+    dose is not known. This is true inside the field, and too much elsewhere.
     """
     prior_gy = sum(external_bed_gy(beam, tissue) for beam in before)
     return np.asarray(implant_bed_gy(doses_gy, half_life_days, tissue) + prior_gy)
 
 
 def eqd2_gy(bed_gy: Float[np.ndarray, "*batch"], tissue: Tissue) -> Float[np.ndarray, "*batch"]:
-    """The dose in fractions of 2 Gy with the same BED: BED / (1 + 2 / (a/b)), from the first formula. [Gy]"""
+    """The dose in fractions of 2 Gy that has the same BED: BED / (1 + 2 / (a/b)), from the first formula.
+    [Gy]"""
     return np.asarray(bed_gy / (1.0 + FRACTION_OF_EQD2_GY / tissue.alpha_beta_gy))

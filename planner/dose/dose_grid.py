@@ -1,7 +1,7 @@
-"""Lattices: dose on a regular grid around seeds, as isodose surfaces and volumes outside the target need it.
+"""Dose grids: dose on a regular grid around seeds, for isodose surfaces and volumes outside the target.
 
-A lattice is an `anatomy.geometry.frames.Grid` of its own: its nodes are that grid's voxel centres, its axes
-those of the scene's grid, so that a patient who lies elsewhere gets the same lattice.
+A dose grid has an `anatomy.geometry.frames.Grid` of its own. Its nodes are the voxel centres of that grid,
+and its axes are those of the scene's grid, so that it moves with the patient.
 """
 
 from collections.abc import Callable
@@ -14,19 +14,19 @@ from anatomy.geometry.frames import Grid
 from planner.errors import RequestError
 
 DoseAt = Callable[[Float[np.ndarray, "n 3"]], Float[np.ndarray, " n"]]
-"""Points in P (n, 3) [mm] to the dose there, of all seeds, until they have decayed (n,) [Gy]."""
+"""Maps points in P (n, 3) [mm] to the dose of all seeds until they have decayed (n,) [Gy]."""
 
 MOST_NODES = 4_000_000
-"""Nodes of one lattice: 32 MB [U]. A wider box gets a wider step."""
+"""Most nodes of one dose grid: 32 MB [U]. A larger box gets a larger step."""
 
 POINTS_AT_ONCE = 100_000
-"""Points handed to one call of a DoseAt: what it needs for each seed and point then stays small."""
+"""Points in one call of a DoseAt: this keeps the memory for all seeds and points small."""
 
 STEP_GROWTH = 2.0 ** (1.0 / 3.0)
-"""A step that is too fine grows by this: half as many points."""
+"""Factor for a step that is too fine: it halves the number of points."""
 
 FIRST_MARGIN_MM, MOST_MARGIN_MM = 10.0, 320.0
-"""From the outermost seeds to the box's sides: where an isodose is looked for first, and at last [U]."""
+"""Distance from the outermost seeds to the sides of the box: the first one tried, and the largest [U]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class DoseGrid:
 
     @property
     def border_gy(self) -> float:
-        """The largest dose on the lattice's six sides. [Gy]"""
+        """The largest dose on the six sides. [Gy]"""
         sides = [np.take(self.doses_gy, end, axis=axis).max() for axis in range(3) for end in (0, -1)]
         return float(max(sides))
 
@@ -55,11 +55,11 @@ def dose_on_grid(dose: DoseAt, grid: Grid) -> DoseGrid:
 
 
 Boxes = Callable[[float], Float[np.ndarray, "3"]]
-"""A step to the sides of a lattice's boxes. [mm]"""
+"""Maps a step to the side lengths of the boxes of a dose grid. [mm]"""
 
 
 def cubes(step_mm: float) -> Float[np.ndarray, "3"]:
-    """Boxes as long as the step along each axis. [mm]"""
+    """Cubic boxes with the step as side. [mm]"""
     return np.full(3, step_mm)
 
 
@@ -68,9 +68,10 @@ def grid_around(
 ) -> Grid:
     """A grid of `boxes` along the axes of `frame` that reaches `margin_mm` or more beyond all points. [mm]
 
-    Its boxes tile space from the corner of the first voxel of `frame`: seeds that move do not move them, and
-    where a voxel is a whole number of boxes no node lies on its sides. Where there would be more nodes than
-    MOST_NODES the step is wider, as its spacing tells. Raises GridError for a step that no Grid may have.
+    Its boxes tile space from the corner of the first voxel of `frame`: they do not move with the seeds, and
+    if a voxel is a whole number of boxes, no node lies on its sides. If there would be more nodes than
+    MOST_NODES, the step is larger, as the spacing of the result shows. Raises GridError for a step that no
+    Grid may have.
     """
     p_B = frame.to_box(points_P) - frame.lower_B
     low, high = p_B.min(axis=0) - margin_mm, p_B.max(axis=0) + margin_mm
@@ -95,10 +96,10 @@ def dose_grid_enclosing(
     step_mm: float,
     boxes: Boxes = cubes,
 ) -> DoseGrid:
-    """Doses on a lattice so wide that all of `level_gy` lies within it. [Gy, mm]
+    """Doses on a grid that is large enough to contain the whole isodose of `level_gy`. [Gy, mm]
 
-    The box is doubled until the dose on its sides is below the level: beyond, dose only falls. Raises
-    RequestError for a level that is not positive, or so low that MOST_MARGIN_MM does not hold it.
+    The margin is doubled until the dose on the sides is below the level: beyond them, dose only falls. Raises
+    RequestError for a level that is not positive, or so low that it reaches beyond MOST_MARGIN_MM.
     """
     if not level_gy > 0.0:
         raise RequestError("dose level", f"it is {level_gy:g} Gy", "Give a dose above 0 Gy.")

@@ -1,4 +1,4 @@
-"""Dosimetry: doses sampled in each structure, and what a report states of them."""
+"""Dosimetry: doses sampled in each structure, and the statistics of a report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from planner.records.request import GivenSeed
 
 @dataclass(frozen=True, eq=False)
 class DoseSamples:
-    """A structure's samples with their dose, infinity inside seeds. [Gy]"""
+    """Samples of a structure with their doses, infinity inside seeds. [Gy]"""
 
     name: str
     points: SamplePoints
@@ -61,14 +61,14 @@ class Dosimetry:
         points = sampled(mask, self._scene.grid, step_mm if near else ORGAN_STEP_MM, near)
         doses = self.outside_seeds(points.points_P)
         if near is not None and float(points.weights_mm3[: points.near_count].sum()) < HOTTEST_MM3:
-            # Far from all seeds a voxel is one sample, which is too coarse for the hottest of them.
+            # Far from all seeds a voxel is one sample, which is too coarse in the hottest part.
             hot = hottest(doses, points.weights_mm3, HOTTEST_MM3)
             points = sampled(mask, self._scene.grid, step_mm, FineRegion(points.points_P[hot], TOUCHING_MM))
             doses = self.outside_seeds(points.points_P)
         return DoseSamples(name, points, doses)
 
     def treated(self, name: str, mask: VoxelMask) -> DoseSamples:
-        """A volume to treat, fine all over: what is far from all seeds decides its D90 and D100."""
+        """Samples of PTV or GTV, fine everywhere: the places far from all seeds decide D90 and D100."""
         points = sampled(mask, self._scene.grid, TARGET_STEP_MM)
         return DoseSamples(name, points, self.outside_seeds(points.points_P))
 
@@ -110,7 +110,7 @@ def hottest(
 
 
 def volume_dose(samples: DoseSamples, prescribed_gy: float) -> VolumeDose:
-    """The D and V values of a volume to treat."""
+    """The D and V values of PTV or GTV."""
     dv = samples.volumes
     highest = highest_outside_gy(dv)
     return VolumeDose(
@@ -124,7 +124,7 @@ def volume_dose(samples: DoseSamples, prescribed_gy: float) -> VolumeDose:
 
 
 def organ_dose(organ: DoseSamples) -> OrganDose:
-    """The least dose in an organ's hottest parts."""
+    """The least dose in the hottest 0.1, 1 and 2 cm3 of an organ."""
     dv = organ.volumes
     highest = highest_outside_gy(dv)
 
@@ -136,10 +136,10 @@ def organ_dose(organ: DoseSamples) -> OrganDose:
 
 
 HOTTEST_MM3, TOUCHING_MM = 4_000.0, 0.1
-"""The hottest part of an organ that is sampled finely wherever it lies, twice the largest volume reported;
-and how near voxels lie to it that are [U]."""
+"""Volume of an organ's hottest part, which is sampled finely wherever it is: twice the largest volume that is
+reported. Voxels within TOUCHING_MM of it are sampled finely too [U]."""
 
 
 TARGET_STEP_MM, ORGAN_STEP_MM = 0.5, 1.0
-"""Sides of the parts that volumes to treat, wherever they lie, and organs near the seeds are sampled by
+"""Sides of the parts of voxels that stand for a sample: everywhere in PTV and GTV, and near seeds in organs
 [U]."""

@@ -8,17 +8,17 @@
           +------------+----#####--- d
                       D90
 
-So D90 is the largest dose that at least 90 % of the volume gets, and D100 the least dose of any sample. Each
-D is the dose of a sample: nothing is interpolated. V and D are inverse to each other: V(d) < v exactly where
-D(v) < d.
+So D90 is the largest dose that at least 90 % of the volume gets, and D100 is the least dose of any sample.
+Each D is the dose of a sample, without interpolation. V and D are inverse to each other: V(d) < v if and only
+if D(v) < d.
 
-Inside a seed no dose exists, and no V or D may depend on what is computed there. Two ways keep it so:
+Inside a seed there is no dose, and no V or D may depend on a value computed there. There are two ways:
 
-- Samples inside a seed have a dose of infinity (planner.dose.tg43.in_seed): they reach every level. A D that
-falls
-  on one is at least the hottest dose outside, `highest_outside_gy`.
-- Doses inside are capped, at a known dose or more: then `highest_reportable_gy` says up to which level that
-  cap has no say.
+- Samples inside a seed have a dose of infinity (planner.dose.tg43.in_seed), so that they reach every level. A
+  D that is the dose of such a sample is at least the hottest dose outside, `highest_outside_gy`.
+- Doses inside are capped, at a known dose or more. Then results up to `highest_reportable_gy` do not depend
+on
+  the cap.
 """
 
 from collections.abc import Sequence
@@ -31,10 +31,10 @@ from jaxtyping import Float
 from anatomy.geometry.frames import MM3_PER_CC
 
 ROUNDING = 1e-9
-"""A volume that misses the one asked for by this part of it reaches it: weights are sums of products."""
+"""A volume that is smaller than the requested one by this part counts as equal, because of rounding."""
 
 REPORTABLE_PART = 0.9
-"""Dose levels end at this part of the cap [U]: clearly below it, so that rounding is no matter."""
+"""Dose levels end at this part of the cap [U]: so far below it that rounding does not matter."""
 
 LAST_PERCENT = 400
 """Levels of a reported histogram: every 1 % of the prescription up to 400 % [U]."""
@@ -42,9 +42,9 @@ LAST_PERCENT = 400
 
 @dataclass(frozen=True, eq=False)
 class DoseVolume:
-    """A structure's samples in order of dose: made once, asked many times.
+    """The samples of a structure, sorted by dose.
 
-    `doses_gy` ascend; `volumes_mm3` is the volume from that sample to the hottest, so it falls.
+    `doses_gy` ascend. `volumes_mm3` is the volume from a sample to the hottest one, so that it descends.
     """
 
     doses_gy: Float[np.ndarray, " n"]
@@ -58,8 +58,8 @@ class DoseVolume:
 
 @dataclass(frozen=True)
 class DoseIndex:
-    """A D value as reported. `at_least`: the true value is this or more, for the dose inside a seed is capped
-    and nothing is known above."""
+    """A D value as reported. `at_least`: the true value is this or more, because the dose inside a seed is
+    not known."""
 
     gy: float
     at_least: bool
@@ -78,7 +78,7 @@ class Dvh:
 def dose_volume(doses_gy: Float[np.ndarray, " n"], weights_mm3: Float[np.ndarray, " n"]) -> DoseVolume:
     """Samples of a structure, in any order; a dose may be infinity, for inside a seed. [Gy, mm3]
 
-    Raises ValueError without samples, for a dose that is no number, or a weight that is not positive.
+    Raises ValueError if there are no samples, for a dose that is NaN, or for a weight that is not positive.
     """
     if len(doses_gy) == 0:
         raise ValueError("a structure without samples has no dose-volume statistics")
@@ -89,10 +89,9 @@ def dose_volume(doses_gy: Float[np.ndarray, " n"], weights_mm3: Float[np.ndarray
 
 
 def percent_of(part: float, whole: float) -> float:
-    """`part` in percent of `whole`: never above 100 for a part that is no larger, and never less for a larger
-    part. [%]
+    """`part` in percent of `whole`: never above 100 if the part is not larger than the whole. [%]
 
-    The quotient comes first. Rounding keeps order, so it is at most 1; 100 part / whole may round to
+    The quotient is computed first: it is rounded to at most 1, while 100 part / whole may be rounded to
     100.00000000000001.
     """
     return 100.0 * (part / whole)
@@ -147,15 +146,15 @@ def highest_outside_gy(samples: DoseVolume) -> float:
 def highest_reportable_gy(cap_gy: float) -> float:
     """The highest dose that is reported, where every sample that a cap may touch has `cap_gy` or more. [Gy]
 
-    Rule: a sample inside a seed has at least the cap, whatever it is capped to; at levels up to this one it
-    counts as reaching them, and no V and no D up to this one depends on the cap. No V above it is reported,
-    and a D above it as this one, with "at least".
+    A sample inside a seed has at least the cap. It reaches all levels up to this one, so that no V and no D
+    up to this level depends on the cap. No V above this level is reported, and a D above it is reported as
+    this level, with "at least".
     """
     return REPORTABLE_PART * cap_gy
 
 
 def reported(dose_gy: float, highest_gy: float) -> DoseIndex:
-    """A D value as it may be reported: never above `highest_gy`, which is `highest_outside_gy` or
+    """A D value for a report: never above `highest_gy`, which is `highest_outside_gy` or
     `highest_reportable_gy`. [Gy]"""
     return DoseIndex(min(dose_gy, highest_gy), dose_gy > highest_gy)
 

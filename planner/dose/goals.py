@@ -1,4 +1,4 @@
-"""Goals: what a prescription asks of the dose, and what it gets."""
+"""Goals of a prescription, and the values that the dose reaches."""
 
 from collections.abc import Sequence
 
@@ -19,9 +19,9 @@ def goal_results(
         _goal("PTV", "v200_percent", False, goals.v200_percent, target.v200_percent),
     ]
     by_name = {o.structure: o for o in organs}
-    for name, asked in sorted(prescription.organ_goals.items()):
+    for name, goal in sorted(prescription.organ_goals.items()):
         for field in GOAL_VOLUMES_CC:
-            wanted = getattr(asked, field)
+            wanted = getattr(goal, field)
             if wanted is not None:
                 results.append(_goal(name, field, False, wanted, goal_dose_gy(by_name[name], field)))
     return tuple(results)

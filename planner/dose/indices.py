@@ -8,9 +8,10 @@
        '.  '-------'  .'
          '-----------'
 
-The formulas are those that give the paper's means; the reference dose is the prescription. V_ref is the
-target's part, from the target's own samples, and what lies outside (planner.dose.volume_outside): so V_ref is
-never less than V_T,ref, which one count of all of V_ref could not promise.
+These formulas reproduce the mean values of the paper. The reference dose is the prescription. V_ref is the
+sum of the part in the target, from the target's own samples, and the part outside
+(planner.dose.volume_outside). So V_ref is never less than V_T,ref, which a single count of V_ref would not
+guarantee.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from planner.dose.dvh import DoseVolume, volume_mm3_at
 
 HOT = 1.5
-"""The part of the reference dose that HI holds against it (10.5114/jcb.2022.113548)."""
+"""The higher dose in HI, as a multiple of the reference dose (10.5114/jcb.2022.113548)."""
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ r"""Isodose surfaces: triangle meshes in P where dose equals a level, by marchin
              / `-. \                    and faces away from a
             a---*`-*c     (b below)
 
-Unlike marching cubes (Lorensen and Cline 1987, 10.1145/37402.37422) no case is ambiguous: each cut edge has
-one vertex, shared by all triangles at it, so the surface is closed by construction.
+Unlike in marching cubes (Lorensen and Cline 1987, 10.1145/37402.37422), no case is ambiguous: each cut edge
+has one vertex, shared by all triangles at this edge, so that the surface is closed by construction.
 
-Along an edge dose to the power -1/2 is taken as linear, not dose: about a seed that is nearly its distance.
-For a bare point source and a step h, dose taken as linear would put the surface up to 3 h^2 / (8 r) too far
-out on an edge that runs away from the source; its power puts it right.
+Along an edge, dose to the power -1/2 is interpolated linearly, because near a seed it is nearly proportional
+to the distance. For a point source and a step h, linear interpolation of dose would put the surface up to
+3 h^2 / (8 r) too far out on an edge that runs away from the source.
 """
 
 from itertools import permutations, product
@@ -28,10 +28,11 @@ from planner.dose.dose_grid import DoseGrid
 from planner.errors import RequestError
 
 EDGE_MARGIN = 1e-3
-"""Cuts keep this part of an edge from its ends: vertices on one node would make triangles without area."""
+"""Least distance of a cut from the ends of its edge, as a part of the edge: vertices at the same node would
+make triangles without area."""
 
 LEAST_PART = 1e-6
-"""Doses below this part of the level count as that: 0 Gy has no power -1/2."""
+"""Doses below this part of the level are raised to it, because 0 Gy has no power -1/2."""
 
 _CORNERS = np.array(list(product((0, 1), repeat=3)))
 """Corner n of a cube as steps along i, j, k: 0 is (0, 0, 0), 7 is (1, 1, 1)."""
@@ -71,9 +72,9 @@ _TETRAHEDRA, _CASES = _tetrahedra(), _cases()
 def isodose_surface(dose_grid: DoseGrid, level_gy: float) -> Surface:
     """The surface of all that gets `level_gy` or more: closed, outward oriented, in P. [Gy, mm]
 
-    It may have several bodies and cavities; where nothing gets the level it has no triangle. Raises
-    RequestError for a level that is not positive or that reaches the lattice's sides: where the surface
-    went on from there is not known.
+    It may have several bodies and cavities. If no place gets the level, it has no triangles. Raises
+    RequestError for a level that is not positive or that reaches the sides of the grid, beyond which the
+    surface is not known.
     """
     if not level_gy > 0.0:
         raise RequestError("isodose level", f"it is {level_gy:g} Gy", "Give a dose above 0 Gy.")

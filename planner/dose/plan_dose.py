@@ -9,7 +9,7 @@ from planner.records.plan import Plan
 from planner.sources import source_named
 
 ANY_AXIS = (0.0, 0.0, 1.0)
-"""For seeds without an axis: the 1D formalism does not look at it."""
+"""Stands for the axis of seeds without one: the 1D formalism does not use it."""
 
 
 def seeds_P(plan: Plan) -> Float[np.ndarray, "m 3"]:

@@ -1,4 +1,4 @@
-"""PTV: the target with its margin, as voxels. It is what the prescribed dose is meant for.
+"""PTV: the target with its margin, as voxels. The dose is prescribed to this volume.
 
 GTV  o o .        PTV  + + + + .      a voxel belongs where its centre lies within the margin of the box
      o o .             + o o + .      of a target's voxel, inside the body, and outside what the request
@@ -14,7 +14,7 @@ from planner.records.defaults import refuse_unknown_cut_back
 from planner.records.request import TargetRequest
 
 ROUNDING = 1e-9
-"""A centre that lies on the margin belongs to the PTV, however the grid's spacing rounds."""
+"""A centre exactly on the margin belongs to the PTV, also with the rounding of the grid's spacing."""
 
 
 def ptv_of(scene: Scene, target: TargetRequest) -> VoxelMask:
@@ -52,7 +52,7 @@ def _grown(
 ) -> Bool[np.ndarray, "i j k"]:
     """Voxels whose centre lies within the margin of the box of a voxel inside.
 
-    The square of that distance is a sum over the axes: one axis after the other, the nearest is found.
+    The square of this distance is a sum over the axes, so that it is minimised along one axis after another.
     """
     nearest2 = np.where(inside, 0.0, np.inf)
     for axis, side in enumerate(spacing_mm.tolist()):

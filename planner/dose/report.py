@@ -1,5 +1,5 @@
-"""Dose report: what seeds give to target and organs, which goals that meets, and what it means beside earlier
-radiation. Dose to water in water, TG-43, until the seeds have decayed."""
+"""Dose report: the dose of seeds in target and organs, the goals that it meets, and its BED together with
+that of earlier radiation. Dose to water in water, TG-43, until the seeds have decayed."""
 
 from collections.abc import Sequence
 from math import fsum
@@ -38,9 +38,9 @@ from planner.sources.source import HOURS_PER_DAY
 LEVELS_PERCENT = tuple(range(0, 305, 5))
 """Levels of histograms, in percent of the prescription [U]."""
 SHOWN_PART = 0.2
-"""Organs whose hottest 0.1 cm3 gets less than this part of the prescription have no histogram [U]."""
+"""Organs whose D0.1cc is below this part of the prescription have no histogram [U]."""
 HOT_POINTS = 5
-"""Organs whose hottest point is named [U]."""
+"""Number of organs whose hottest point is named [U]."""
 
 
 def dose_report(
@@ -50,7 +50,7 @@ def dose_report(
     dose: SeedDose,
     seeds: Sequence[GivenSeed],
 ) -> DoseReport:
-    """The dose of seeds, held against the prescription. Raises RequestError for an unknown protocol."""
+    """The dose of seeds, compared with the prescription. Raises RequestError for an unknown protocol."""
     dosimetry = Dosimetry(scene, dose, seeds)
     rx = prescription.dose_gy
     treated, target = dosimetry.target(ptv, rx)
@@ -114,7 +114,7 @@ def _points(
 
 
 def _solids(scene: Scene) -> frozenset[str]:
-    """Organs that most of the target lies in."""
+    """Organs that contain most of the target."""
     return frozenset(s.name for s in scene.of_role(*REPORTED_ROLES) if holds_most(s.mask, scene.target))
 
 

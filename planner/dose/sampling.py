@@ -7,9 +7,9 @@
     |. |. |. |  longer than the step  |     |     |  or, where that is still too many, a block of
     +--+--+--+                        |   .   .   |  voxels is, at the centroid of those inside
 
-Every part has its own volume as weight, so that all weights add up to the voxels' volume, whatever the step.
-Far from all seeds dose is flat on the scale of a voxel: a seed's dose changes by 2/r, and the slope of its
-radial dose function, for each mm; so one point stands for the voxel, and the organ's whole volume is kept.
+The weight of a point is the volume of its part, so that all weights add up to the volume of the voxels for
+any step. Far from all seeds, dose hardly changes within a voxel: the relative change for each mm is 2/r and
+the slope of the radial dose function. So one point stands for a voxel, and the organ's total volume is exact.
 """
 
 from dataclasses import dataclass
@@ -26,10 +26,11 @@ STEP_MM = 0.5
 """Default side of a part near the seeds [U]: less than a seed's diameter of 0.8 mm."""
 
 NEAR_MM = 30.0
-"""Default reach of what is sampled finely [U]: beyond, dose changes by less than a tenth for each mm."""
+"""Default distance up to which voxels are sampled finely [U]: beyond it, dose changes by less than a tenth
+for each mm."""
 
 MOST_POINTS = 2_000_000
-"""Points of one structure: 64 MB with their weights [U]. Steps grow where there would be more."""
+"""Most points of one structure: 64 MB with their weights [U]. For more points, the step is increased."""
 
 _ROUNDING = 1e-9
 """A voxel of 0.6 mm has three parts of 0.2 mm, though 0.6 / 0.2 rounds to more or less than 3."""
@@ -37,7 +38,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class FineRegion:
-    """All within `reach_mm` of any of the points, which are seeds or what stands for them. [mm]"""
+    """The region within `reach_mm` of any of the points, which are seeds or hot places. [mm]"""
 
     points_P: Float[np.ndarray, "m 3"]
     reach_mm: float = NEAR_MM
@@ -47,8 +48,9 @@ class FineRegion:
 class SamplePoints:
     """A structure as points in P [mm] with the volume each stands for [mm3], the near ones first.
 
-    `near_count` points are of voxels divided by `step_mm`; the others stand for voxels, or blocks of them no
-    longer than `far_step_mm`. Both are the steps used, which MOST_POINTS may have made wider than asked.
+    The first `near_count` points stand for parts of voxels no longer than `step_mm`, the others for voxels or
+    blocks of voxels no longer than `far_step_mm`. These are the steps that were used; because of MOST_POINTS
+    they may be larger than requested.
     """
 
     points_P: Float[np.ndarray, "n 3"]
@@ -68,9 +70,9 @@ def sampled(
 ) -> SamplePoints:
     """The voxels of `mask` as weighted points. [mm, mm3]
 
-    Each voxel is divided along each axis into as many equal parts as make them no longer than `step_mm`; a
-    step of several voxels takes blocks of whole voxels instead. With `within`, only voxels that reach into
-    it are divided; all others are one point each. The same input gives the same points in the same order; an
+    Each voxel is divided along each axis into the fewest equal parts that are no longer than `step_mm`. A
+    step of several voxels uses blocks of whole voxels instead. With `within`, only voxels that reach into
+    this region are divided; each other voxel is one point. Equal input gives equal points in equal order; an
     empty mask gives none. Raises RequestError for a step or reach that is not positive.
     """
     for name, value in (

@@ -1,4 +1,4 @@
-"""How much volume outside a target gets a dose, counted by cells that no side of its voxels cuts.
+"""The volume outside a target that gets a dose, counted in cells that do not cross the sides of its voxels.
 
     +---+---+---+===+===+===+     target voxels (=), each a whole number of cells, or a cell a whole number
     |   |   |:.:| T | T | T |     of voxels, whose parts are then counted
@@ -6,13 +6,13 @@
     |   |   |:.:| T | T | T |     only cells that it may cut are divided, into parts whose middles are counted
     +---+---+:--+===+===+===+
 
-Cells of another size than the voxels' would be inside or outside the target by where their middles happen to
-lie: 1 mm cells in voxels of 1.5 mm fall in with them, and the count is off by a share of the whole side.
-What is left is the isodose itself: parts h wide are in or out by their middles. A part that it cuts is wrong
-by 0.29 of a part [C, standard deviation of a uniform cut], and, since it is curved, one says little of the
-next: for an area A of isodose 0.29 h^2 sqrt(A). The fewer cells there are the more parts they have, so that
-it is 0.03 % of the volume that gets the dose, and 0.1 % at most [C, 60 balls and boxes on any grids]:
-`tests/planner/dose/test_volume_outside.py` holds it to 0.2 %.
+Cells that do not fit the voxels would be inside or outside the target depending on where their centres lie:
+with 1 mm cells in voxels of 1.5 mm, the count would have a systematic error along a whole side. The remaining
+error comes from the isodose: a part of side h is inside or outside by its centre. The error of a part that
+the isodose cuts is 0.29 of a part [C, standard deviation of a uniform cut]. Because the isodose is curved,
+the errors of parts are nearly independent, so that the total is 0.29 h^2 sqrt(A) for an isodose of area A. If
+there are fewer cells, each has more parts. The total is about 0.03 % of the volume that gets the dose, and at
+most 0.1 % [C, 60 balls and boxes on any grids]: `tests/planner/dose/test_volume_outside.py` checks 0.2 %.
 """
 
 import numpy as np
@@ -24,12 +24,13 @@ from anatomy.geometry.masks import VoxelMask, points_inside
 from planner.dose.dose_grid import POINTS_AT_ONCE, DoseAt, DoseGrid, dose_grid_enclosing
 
 STEP_MM = 1.0
-"""Side of a cell at most, where voxels are as large [U]."""
+"""Largest side of a cell, if voxels are not larger [U]."""
 PARTS, FEWEST, MOST = 300_000, 3, 8
 """Parts of all cells that the isodose may cut, about; and of one along each axis, from the
 fewest to the most [U]."""
 NEAR_SEED_MM = 4.0
-"""So near to a seed's centre, its length and a cell's diagonal, a hot place may hide between two nodes."""
+"""Within this distance of a seed's centre, its length and a cell's diagonal, there may be a hot place between
+two nodes."""
 _ROUNDING = 1e-9
 """A voxel of 0.6 mm has three cells of 0.2 mm, though 0.6 / 0.2 rounds to more or less than 3."""
 
@@ -44,8 +45,8 @@ def outside_mm3(
 ) -> float:
     """Volume outside the target's voxels that gets `level_gy` or more. [mm3, Gy, mm]
 
-    Its cells may be wider than asked where there would be too many, and a level too low is refused: see
-    planner.dose.dose_grid.
+    If there would be too many cells, they are larger than requested, and a level that is too low is refused:
+    see planner.dose.dose_grid.
     """
     dose_grid = dose_grid_enclosing(
         dose, level_gy, seeds_P, grid, step_mm, lambda step: cell_sides_mm(grid.spacing_mm, step)
@@ -96,8 +97,8 @@ def _counted(
     dose: DoseAt | None = None,
     level_gy: float = 0.0,
 ) -> int:
-    """Of the cells' parts, so many along each axis, those outside the target; with a dose, those that get the
-    level too."""
+    """Number of parts of the cells that are outside the target, and, with a dose, get at least the level.
+    `parts` is the number of parts of a cell along each axis."""
     along = [(np.arange(n) + 0.5) / n - 0.5 for n in parts.tolist()]
     offsets = np.stack(np.meshgrid(*along, indexing="ij"), axis=-1).reshape(-1, 3)
     at_once, count = max(1, POINTS_AT_ONCE // len(offsets)), 0

@@ -1,10 +1,10 @@
-"""Organ limits held against an implant, in BED: per sample first, then the statistics.
+"""Organ limits compared with an implant, in BED: for each sample first, then the statistics.
 
     limit    D in N fractions  --N d (1 + d / (a/b))-->  BED  <--D (1 + R0 ...)--  implant, each sample
                                                           ^----- and external beams before
 
-A comparison may end in three ways. True: the limit is met. False: it is exceeded. None: neither can be said.
-What is in doubt is named, and numbers are given wherever there are any. planner.dose.organ_limits.verdicts
+A comparison has one of three results. True: the limit is met. False: it is exceeded. None: neither can be
+said. Doubts are named, and numbers are given where they are known. planner.dose.organ_limits.verdicts
 decides.
 """
 
@@ -28,10 +28,10 @@ from planner.records.wording.organ_limits import reason_of
 
 @dataclass(frozen=True, eq=False)
 class OrganSamples:
-    """One structure's samples: the implant's dose until the seeds have decayed, infinity inside a seed, and
-    volumes; none where the structure is empty. [Gy, mm3]
+    """Samples of one structure: the implant's dose until the seeds have decayed, infinity inside a seed, and
+    volumes. An empty structure has no samples. [Gy, mm3]
 
-    `holds_target`: most of the target lies in it. `too_small`: it is too little to be the organ of its name.
+    `holds_target`: it contains most of the target. `too_small`: it is too small to be the organ of its name.
     """
 
     name: str
@@ -43,7 +43,7 @@ class OrganSamples:
 
 @dataclass(frozen=True)
 class Radiobiology:
-    """What turns doses into BED: half-life of the seeds' isotope, the organs' tissue, radiation before.
+    """The parameters that turn doses into BED: half-life of the seeds' isotope, tissue, earlier radiation.
 
     One tissue serves all organs: late reactions, which the limits are about [U]. [days]
     """
@@ -65,9 +65,10 @@ def compare_all(
 ) -> tuple[LimitComparison, ...]:
     """Every limit of the protocols, in their order, against the organs' samples.
 
-    Doses above `highest_gy` count as that, and infinite ones, of samples inside seeds, as the organ's hottest
-    outside: nothing depends on how dose in a seed is computed, see planner.dose.dvh. Structures that make up
-    one organ are taken together: where they overlap, that part counts twice.
+    Doses above `highest_gy` are lowered to it, and infinite ones, of samples inside seeds, to the organ's
+    hottest dose outside: the result does not depend on how the dose in a seed is computed, see
+    planner.dose.dvh. Structures that make up one organ are taken together: where they overlap, that part
+    counts twice.
     """
     by_name = {organ.name: organ for organ in organs if len(organ.doses_gy)}
     solids = frozenset(organ.name for organ in organs if organ.holds_target)
@@ -89,7 +90,8 @@ _Known = tuple[DoseVolume | None, float]
 
 
 def _bed_of(parts: Sequence[OrganSamples], radiobiology: Radiobiology, highest_gy: float) -> _Known:
-    """BED of an organ's samples, and from where on it is not known, infinity if it always is. [Gy]"""
+    """BED of an organ's samples, and the BED above which it is not known (infinity: it is always known).
+    [Gy]"""
     if not parts:
         return None, inf
     doses = np.concatenate([p.doses_gy for p in parts])
@@ -110,8 +112,8 @@ def compare(
 ) -> LimitComparison:
     """One limit against the BED of the structures matched; `bed` is None where they have no sample. [Gy]
 
-    The limit's BED is that of its dose in its own protocol's fractions. Of what reaches `highest_bed_gy` no
-    more is known than that.
+    The limit's BED is that of its dose in the fractions of its own protocol. A BED of `highest_bed_gy` means
+    this much or more.
     """
     limit_bed: float | None = None
     if limit.dose_gy is None:

@@ -1,8 +1,8 @@
-"""Organs of limit tables, and the scene's structures that are one.
+"""Organs of limit tables, and the structures of a scene that stand for them.
 
     "Trachea+ipsi bronchus"  --row-->  Organ.AIRWAY  --words-->  trachea, bronchus_right
 
-`planner.published_limits.organs` lists what they go by and consist of.
+`planner.published_limits.organs` lists the names and the parts of the organs.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -19,9 +19,10 @@ _Scene = Mapping[str, tuple[str, ...]]
 class Match:
     """Structures that together are an organ, as far as it was segmented, in the order of the scene.
 
-    `holds_more`: they are more than the organ, so what fails for them need not fail for it; `holds_target`:
-    they are a solid that holds the target too, so that its dose says nothing of the organ. `lacking` names a
-    part of the organ that is not among them: what they meet it need not meet.
+    `holds_more`: they are more than the organ, so that a limit they exceed may be met by the organ.
+    `holds_target`: they are a solid that contains the target, so that their dose is not that of the organ.
+    `lacking` names a part of the organ that they lack, so that a limit they meet may be exceeded by the
+    organ.
     """
 
     structures: tuple[str, ...]
@@ -33,9 +34,9 @@ class Match:
 def match(organ: Organ, names: Iterable[str], solids: Collection[str] = ()) -> Match:
     """The structures among `names` that make up the organ; none where none does.
 
-    A part is left out where its whole, or its side's, is there: it would count twice. What holds the organ
-    and more is taken only where nothing else is. `solids` are those that hold the target: a skin that is one
-    is taken only where there is no shell.
+    A part is left out if the whole organ, or the whole of its side, is there: it would count twice. A
+    structure that contains more than the organ is used only if there is no other. `solids` are the structures
+    that contain the target: a skin that is a solid is used only if there is no shell.
     """
     scene = {name: words_of(name) for name in names}
     found: set[str] = set()
@@ -58,7 +59,8 @@ def match(organ: Organ, names: Iterable[str], solids: Collection[str] = ()) -> M
 
 
 def _lacking(organ: Organ, found: Iterable[str], scene: _Scene) -> str:
-    """What of an organ none of the structures found stands for: a side, or the first part; "" where nothing.
+    """A part of the organ that no matched structure stands for: a side, or the first part; "" where there is
+    none.
 
     "the left side", "the aorta as a whole", "the lower lobes (left)", "rib 4"
     """

@@ -1,9 +1,9 @@
-"""Verdicts: what one row of a table says of an organ's samples, and what that leaves open.
+"""Verdicts: the result of one row of a table for an organ's samples, with its doubts.
 
-Exceeded is exceeded: what was segmented gets more than the row as it reads allows, and what is in doubt
-stands beside it. Met is said only where no doubt undoes it, such as a part that was not segmented. Of a skin
-that is a solid and holds the target an excess says nothing. Where a volume must be spared, a part that was
-not segmented would add to it: that undoes an excess, and what holds more than the organ undoes a limit met.
+A limit is exceeded if the segmented structures get more than the row allows, whatever is in doubt. It is met
+only if no doubt undoes this, such as a part that was not segmented. For a skin that is a solid and contains
+the target, an excess says nothing. Where a volume must be spared, a part that was not segmented would add to
+it: so it undoes an excess, and a structure that is more than the organ undoes a limit that is met.
 
     True   met        False   exceeded        None   neither can be said
 """
@@ -29,20 +29,20 @@ class Verdict:
     organ_cc: float | None = None
 
     def with_doubt(self, doubt: Doubt) -> "Verdict":
-        """The same with one more doubt, which undoes nothing."""
+        """The verdict with one more doubt, which undoes nothing."""
         return replace(self, doubts=(*self.doubts, doubt))
 
     def undecided_if_met(self, doubt: Doubt) -> "Verdict":
-        """The same with a doubt that undoes that it is met."""
+        """The verdict with a doubt: if the limit was met, neither can be said."""
         return replace(self.with_doubt(doubt), met=None if self.met else self.met)
 
     def undecided_if_exceeded(self, doubt: Doubt) -> "Verdict":
-        """The same with a doubt that undoes that it is exceeded."""
+        """The verdict with a doubt: if the limit was exceeded, neither can be said."""
         return replace(self.with_doubt(doubt), met=True if self.met else None)
 
 
 def verdict_as_read(limit: OrganLimit, limit_bed: float, bed: DoseVolume) -> Verdict:
-    """A row that states a dose, as it stands, against the samples as they are. [Gy]"""
+    """The verdict on a row that states a dose, from its text and the samples alone. [Gy]"""
     reaching_cc, whole_cc = volume_mm3_at(bed, limit_bed) / MM3_PER_CC, bed.volume_mm3 / MM3_PER_CC
     if limit.volume_cc is None:
         return _maximum(limit_bed, bed, reaching_cc, whole_cc)
@@ -68,11 +68,11 @@ def _maximum(limit_bed: float, bed: DoseVolume, reaching_cc: float, whole_cc: fl
 
 
 def with_row_doubts(limit: OrganLimit, matched: Match, verdict: Verdict) -> Verdict:
-    """The verdict with what row and structures leave open."""
+    """The verdict with the doubts that follow from the row and the structures."""
     if limit.scope is Scope.UNVERIFIED:
         verdict = verdict.undecided_if_met(Doubt.UNVERIFIED)
     if limit.scope is Scope.NOT_ADJACENT:
-        # The whole meets it, so the wall does.
+        # If the whole organ meets the limit, the wall does.
         verdict = verdict.with_doubt(Doubt.WALL)
     if matched.lacking:
         spared = limit.kind is LimitKind.SPARED

@@ -1,11 +1,11 @@
-"""TG-43 dose of one seed, by its formula: the reference that faster ways of computing it are held to.
+"""TG-43 dose of one seed, by its formula: the reference that faster computations are tested against.
 
     dose rate (r, theta) = S_K Lambda  G_L(r, theta) / G_L(1 cm, 90 deg)  g_L(r)  F(r, theta)
 
-AAPM TG-43U1 (Rivard 2004, 10.1118/1.1646040), 2D formalism, eq. 1, for S_K = 1 U. What the report leaves open
-follows its supplement (10.1118/1.2736790) and the clinical notes: g_L log-linear in r, constant below its
-first radius, an exponential through its last two beyond them; F bilinear in (r, theta), that of the nearest
-radius outside its radii; theta folded at 90 degrees.
+AAPM TG-43U1 (Rivard 2004, 10.1118/1.1646040), 2D formalism, eq. 1, for S_K = 1 U. Details that the report
+does not specify follow its supplement (10.1118/1.2736790) and the clinical notes: g_L is log-linear in r,
+constant below its first radius, and exponential through its last two radii beyond them; F is bilinear in (r,
+theta), and that of the nearest radius outside its radii; theta is folded at 90 degrees.
 
     away                     . P
       |                  .  / |
@@ -27,14 +27,14 @@ MM_PER_CM = 10.0
 CGY_PER_GY = 100.0
 
 _ON_AXIS_MM = 1e-9
-"""Points nearer to the axis are computed here, where beta / rho has its limit to all digits: eq. 4's second
-line, 1 / (r^2 - L^2 / 4), and no division by zero."""
+"""Points nearer to the axis are moved to this distance, where beta / rho equals its limit to all digits: the
+second line of eq. 4, 1 / (r^2 - L^2 / 4), without a division by zero."""
 
 _POLAR_NODES = 8
 """Gauss-Legendre nodes between two angles of F, where the integrand is smooth."""
 
 _CAP_STEP_MM = 0.01
-"""Steps along the capsule in which its least dose is looked for."""
+"""Step along the capsule in the search for its least dose."""
 
 
 def total_dose_gy_per_u(
@@ -95,7 +95,7 @@ def _beta(
 
 
 def radial_dose(source: Source, r_mm: Float[np.ndarray, "*p"]) -> Float[np.ndarray, "*p"]:
-    """g_L(r), eq. 6 of TG-43U1, between and beyond its radii as the module's text says."""
+    """g_L(r), eq. 6 of TG-43U1, interpolated and extrapolated as described at the top of the module."""
     r = r_mm / MM_PER_CM
     nodes, logs = np.array(source.radial.r_cm), np.log(source.radial.g)
     slope = (logs[-1] - logs[-2]) / (nodes[-1] - nodes[-2])
@@ -144,7 +144,7 @@ def mean_anisotropy(source: Source, r_mm: Float[np.ndarray, "*p"]) -> Float[np.n
     beta / (L r) and F(90 deg) = 1 that is the integral of beta(theta) / beta(90 deg) F(r, theta) up to 90
     degrees. Off by less than 1e-8 beyond 2.5 mm, and 2e-4 about r = L / 2, where beta has a step on the axis.
 
-    Nearer than a table begins, its first value is below that average: for the 6711 by 6 % at 3 mm.
+    Below the first radius of a table, its first value is less than that average: for the 6711 by 6 % at 3 mm.
     """
     if source.phi_an is not None:
         return np.asarray(np.interp(r_mm / MM_PER_CM, source.phi_an.r_cm, source.phi_an.phi))

@@ -1,12 +1,12 @@
-"""Samples inside seeds: no tissue, and no dose that means anything.
+"""Samples inside seeds, where there is no tissue and no meaningful dose.
 
            ___________________
     axis  (___________________)  points of the cylinder count as having got more than any dose
            |<---- length ---->|
 
-Whoever computes dose caps it there, and such a cap can be less than twice the prescription: on a seed's side,
-TG-43 gives far less at its ends than at its middle. So the samples are marked instead, with an infinite dose:
-they reach every level alike, and no V and no D depends on the cap.
+Computations cap the dose there, and such a cap can be less than twice the prescription: on a seed's side,
+TG-43 gives far less at the ends than in the middle. So the samples are marked with an infinite dose instead:
+they reach every level, and no V and no D depends on the cap.
 """
 
 from math import inf
@@ -24,8 +24,8 @@ def in_seed(
 ) -> Bool[np.ndarray, " n"]:
     """Which points lie inside any of the seeds: cylinders about unit `axes_P`, ends included, sides not. [mm]
 
-    A seed whose axis is not known has an axis of zeros: of it, the ball of its diameter counts, which it
-    fills however it lies. Any frame serves that all three share.
+    A seed whose axis is not known has an axis of zeros. For such a seed, only the ball with its diameter
+    counts, which it fills in any orientation. All three arrays are in the same frame, which may be any.
     """
     from scipy.spatial import cKDTree
 
@@ -33,7 +33,8 @@ def in_seed(
     if len(seeds_P) == 0:
         return inside
     radius, half = 0.5 * diameter_mm, 0.5 * length_mm
-    # A little more than a corner's distance, which the tree leaves out: rounding must not lose a point.
+    # Slightly more than a corner's distance, because the tree excludes the bound: rounding must lose no
+    # point.
     reach = 1.001 * float(np.hypot(radius, half))
     distance, _ = cKDTree(seeds_P).query(points_P, distance_upper_bound=reach)
     near = np.flatnonzero(np.isfinite(distance))

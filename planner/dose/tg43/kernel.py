@@ -1,12 +1,12 @@
 """Dose kernel: the TG-43 dose of one seed model as a table, for sums over many seeds and points.
 
-The formula takes an arc tangent, logarithms and searches; the table is made from it once for each model. Off
-the formula by less than 0.02 % at 99 of 100 points beyond 2 mm of a seed, and by less than 0.5 % anywhere:
-most on the capsule's side and just beyond its ends. `tests/planner/dose/test_dose_kernel.py` holds every
-source to that.
+The formula needs an arc tangent, logarithms and searches; the table is computed from it once for each model.
+It differs from the formula by less than 0.02 % at 99 of 100 points beyond 2 mm of a seed, and by less than
+0.5 % anywhere: most on the capsule's side and just beyond its ends. `tests/planner/dose/test_dose_kernel.py`
+checks this for every source.
 
-The order of seeds changes no bit of a sum: they are added in the order of where they lie. Neither does the
-number of threads: a point's dose depends on no other point.
+A sum does not depend on the order of the seeds: they are added in the order of their coordinates. It does not
+depend on the number of threads: the dose at a point depends on no other point.
 """
 
 from collections.abc import Callable
@@ -31,8 +31,8 @@ _UNIT = 1e-6
 """How far the length of an axis may be from 1."""
 
 _OFF_LINE_MM = 1e-6
-"""Nodes on the active line itself are computed this far from it, where the formula is still finite. No point
-outside a seed, nor any that is capped to its side, looks at them."""
+"""Nodes on the active line itself are computed at this distance from it, where the formula is finite. No
+point outside a seed, and none that is capped to its side, uses them."""
 
 
 class DoseKernel(NamedTuple):
@@ -64,7 +64,7 @@ def dose_kernel(source: Source) -> DoseKernel:
 def dose_kernel_1d(source: Source) -> DoseKernel:
     """The kernel of the 1D formalism, `tg43.total_dose_1d_gy_per_u`: for seeds whose axis is not known.
 
-    Axes must be given all the same, any at all.
+    Axes must be given, but have no effect.
     """
     radius = source.seed_diameter_mm / 2
     r = np.maximum(node_radii_mm(), radius)

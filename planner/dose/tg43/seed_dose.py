@@ -1,5 +1,5 @@
-"""Dose of seeds of one model and strength, wherever they stand: with their axis the 2D formalism of TG-43,
-without it the 1D one."""
+"""Dose of seeds of one model and strength: by the 2D formalism of TG-43 if their axis is known, otherwise by
+the 1D one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from planner.sources import source_named
 from planner.sources.source import Source
 
 ANY_AXIS = np.array([0.0, 0.0, 1.0])
-"""Seeds in the 1D formalism have none; the kernel takes one all the same."""
+"""Stands for the axis of seeds in the 1D formalism, because the kernel takes one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class SeedDose:
 
 
 def seed_dose(request: SeedRequest) -> SeedDose:
-    """The seeds that a request means.
+    """The seeds of a request.
 
     Raises RequestError for an unknown model, an activity that gives no dose, or a calibration after the
     implant.

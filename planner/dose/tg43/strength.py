@@ -1,7 +1,7 @@
-"""Strength of a seed: what is ordered in mCi is calculated in U, and decays until it is implanted.
+"""Strength of a seed: ordered in mCi, used in U, with decay until the day of the implant.
 
-TG-43 knows air-kerma strength alone (1 U = 1 cGy cm2/h). Apparent activity is that of a bare point source
-with the same strength; the factor between the two is a convention for each nuclide, the air-kerma rate
+TG-43 uses air-kerma strength only (1 U = 1 cGy cm2/h). The apparent activity is that of a bare point source
+with the same strength. The factor between the two is a convention for each nuclide, the air-kerma rate
 constant of AAPM TG-43 (Nath 1995, 10.1118/1.597458):
 
     I-125    1.45 R cm2/(mCi h) x 0.876 cGy/R = 1.270 U/mCi
@@ -36,10 +36,10 @@ def activity_mci(nuclide: str, strength_u: float) -> float:
 
 
 def decayed_strength_u(strength_u: float, half_life_d: float, days: float) -> float:
-    """What is left, in U, `days` after calibration: S exp(-ln 2 days / half-life).
+    """The strength `days` after its calibration: S exp(-ln 2 days / half-life). [U]
 
-    Raises RequestError for a strength that is not positive, or a calibration that lies after the implant
-    (`days` below 0): a strength cannot be known before it was measured.
+    Raises RequestError for a strength that is not positive, or for a calibration after the implant (`days`
+    below 0).
     """
     if not (isfinite(days) and days >= 0.0):
         raise RequestError(
