@@ -34,7 +34,7 @@ from planner.implant.needles.conflicts import (
     needles_between,
 )
 from planner.implant.needles.pair_kernel import stretch_distance2
-from planner.records.request import PoseRequest
+from planner.records.request import Needle, PoseRequest
 
 seeds = st.integers(0, 2**32 - 1)
 counts = st.integers(0, 7)
