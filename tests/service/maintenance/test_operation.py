@@ -154,7 +154,7 @@ def test_what_the_page_names_is_there(page: str, repository: Path) -> None:
     assert named <= known, named - known
     assert {f"{PREFIX}{field.name.upper()}" for field in fields(Policy)} <= named
     told = set(re.findall(r"`(seedpath_[a-z_]+)", page))
-    source = (repository / "service" / "metrics.py").read_text(encoding="utf-8")
+    source = (repository / "service" / "web" / "metrics.py").read_text(encoding="utf-8")
     assert told and all(f'"{name.removesuffix("_total")}"' in source for name in told)
     headings = re.findall(r"^#+ (.*)$", page, flags=re.MULTILINE)
     anchors = {re.sub(r"[^a-z -]", "", heading.lower()).replace(" ", "-") for heading in headings}
