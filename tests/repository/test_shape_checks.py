@@ -32,6 +32,18 @@ def first(x: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
     halved(x, out)
     return out
 
+def longer(x: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
+    """One value too many."""
+    return np.empty(x.shape[0] + 1)
+
+def lengths(x: Float[np.ndarray, "n 3"], y: Float[np.ndarray, " n"], scale: float) -> list[int]:
+    """How many there are."""
+    return [len(x), len(first(np.ones((7, 3)))), len(y)]
+
+def half(number: float) -> int:
+    """No shape stands here."""
+    return number / 2
+
 @dataclass(frozen=True, eq=False)
 class Pair:
     x: Float[np.ndarray, "n 3"]
@@ -68,6 +80,26 @@ def test_a_wrong_shape_is_refused(checked) -> None:
 def test_a_wrong_dtype_is_refused(checked) -> None:
     with pytest.raises(TypeError, match="first"):
         checked.first(np.ones((4, 3), dtype=int))
+
+
+def test_the_shape_of_a_result_agrees_with_that_of_the_arguments(checked) -> None:
+    with pytest.raises(TypeError, match="longer"):
+        checked.longer(np.ones((4, 3)))
+
+
+def test_names_of_lengths_hold_within_one_call(checked) -> None:
+    assert checked.lengths(np.ones((4, 3)), np.ones(4), 1) == [4, 7, 4]
+    with pytest.raises(TypeError, match="lengths"):
+        checked.lengths(np.ones((4, 3)), np.ones(5), 1)
+
+
+def test_types_are_checked_where_no_shape_stands(checked) -> None:
+    with pytest.raises(TypeError, match="lengths"):
+        checked.lengths(np.ones((4, 3)), np.ones(4), "1")
+    with pytest.raises(TypeError, match="half"):
+        checked.half("4")
+    with pytest.raises(TypeError, match="half"):
+        checked.half(4.0)
 
 
 def test_the_shapes_of_a_dataclass_must_agree(checked) -> None:
