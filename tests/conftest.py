@@ -1,9 +1,14 @@
 """What every test has: shapes checked in all signatures, deterministic examples, the shared cases."""
 
+import os
+import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import compiled_once
 import pytest
 from checkout import ROOT
 from hypothesis import HealthCheck, settings
@@ -26,6 +31,45 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("repeatable")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    # xdist starts its workers after this; a worker has a `workerinput`.
+    config = session.config
+    parallel = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
+    if parallel and os.environ.get("NUMBA_DISABLE_JIT") != "1":
+        meanwhile = ExitStack()
+        meanwhile.enter_context(compiled_once.compiling())
+        config.add_cleanup(meanwhile.close)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    compiled_once.wait()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `-m MARKER ...`, files that do not name the marker are not even imported."""
+    marker = re.match(r"(interpreted|long)\b", config.option.markexpr)
+    if marker is None or not collection_path.name.startswith("test_"):
+        return None
+    names = {"interpreted": ("mark.interpreted",), "long": ("mark.long", "mark.representative")}[marker[1]]
+    text = collection_path.read_text(encoding="utf-8")
+    return None if any(name in text for name in names) else True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test marked `representative(n)`, n cases spread evenly over all stay, and the others are long."""
+    cases = defaultdict[str, list[pytest.Item]](list)
+    for item in items:
+        if item.get_closest_marker("representative") is not None:
+            cases[item.nodeid.partition("[")[0]].append(item)
+    for of_one in cases.values():
+        wanted = of_one[0].get_closest_marker("representative").args[0]
+        for n, item in enumerate(of_one):
+            if n * wanted % len(of_one) >= wanted:
+                item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture(scope="session")

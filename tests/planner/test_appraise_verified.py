@@ -123,6 +123,7 @@ def test_a_tip_within_the_target_is_all_that_verification_may_refuse(name: str) 
     assert {check.name for _, check in failed(made, safe)} == {AT_THE_EDGE}
 
 
+@pytest.mark.representative(1)
 @pytest.mark.parametrize("name", sorted(CHESTS))
 def test_a_tip_beyond_the_target_is_refused_by_both(name: str) -> None:
     made = small_chest(name)
@@ -201,6 +202,7 @@ def verdicts(made: Plan) -> list[tuple[Path, Appraisal]]:
     return list(zip(made.paths, found, strict=True))
 
 
+@pytest.mark.representative(1)
 @pytest.mark.parametrize("arrangement", list(Arrangement))
 def test_every_path_of_a_plan_is_safe_by_its_own_aim(arrangement: Arrangement) -> None:
     found = verdicts(plan_of(arrangement))

@@ -177,6 +177,7 @@ def test_where_no_seed_is_added_none_is_said_to_help(lacking):
     assert implant_outcome(lacking.achieved, harmful).message.startswith("Organ limits exceeded: ")
 
 
+@pytest.mark.long
 def test_what_lacks_coverage_alone_is_brought_back_too():
     """D90 is reached and V100 is not: what is missing is cold, so seeds help."""
     plain = ball_plan()

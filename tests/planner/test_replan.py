@@ -62,6 +62,7 @@ def given_paths(replanned: Replanned) -> list[Path]:
     return [p for p in replanned.plan.paths if p.aim is Aim.GIVEN]
 
 
+@pytest.mark.long
 def test_needles_as_measured_are_kept(again):
     assert (again.schema, again.plan_sha256) == (REPLAN_SCHEMA, "cd" * 32)
     tips = np.array(sorted(p.tip_mm for p in given_paths(again)))
@@ -126,6 +127,7 @@ def test_what_was_lost_is_planned_anew(again, missing):
         assert replanned.plan.outcome.status is Status.PLANNED
 
 
+@pytest.mark.long
 def test_seeds_listed_again_when_replanned_in_turn_count_once(missing):
     first, second = needles_of_plan()[:2]
     all_that_are_in = tuple(GivenSeed(s.position_mm, s.axis) for s in second.seeds)

@@ -96,6 +96,7 @@ def addresses(disk: SmallDisk) -> list[str]:
     return [json.loads(line)["message"] for line in disk.read("audit.jsonl").splitlines()]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("may_mount")
 def test_on_a_full_disk_jobs_are_cancelled_and_things_removed_and_every_line_is_noted(tmp_path: Path) -> None:
     data = tmp_path / "data"

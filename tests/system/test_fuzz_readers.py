@@ -1,19 +1,22 @@
-"""Some hundred damaged files of each kind: read, or refused by our own errors. More by hand: fuzz_readers."""
+"""Damaged files of each kind are read, or refused by our own errors. More by hand: fuzz_readers."""
 
 from pathlib import Path
 
 import pytest
 from fuzz_readers import KINDS, run
 
-INPUTS = 200
+QUICK, LONG = 40, 200
 
-FEW = {"plan-verified": 30}
+FEW = {("plan-verified", QUICK): 10, ("plan-verified", LONG): 30}
 """Kinds whose readers take long."""
 
 
+@pytest.mark.parametrize(
+    "inputs", [pytest.param(QUICK, id="few"), pytest.param(LONG, id="many", marks=pytest.mark.long)]
+)
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_damage_is_read_or_refused_never_worse(kind: str, tmp_path: Path) -> None:
-    inputs = FEW.get(kind, INPUTS)
+def test_damage_is_read_or_refused_never_worse(kind: str, inputs: int, tmp_path: Path) -> None:
+    inputs = FEW.get((kind, inputs), inputs)
     tried = list(run(kind, inputs, 0, tmp_path))
     assert [t.told() for t in tried if t.fault is not None] == []
     # Both happen: a kind that is always refused, or never, tries nothing.

@@ -21,6 +21,8 @@ from service.settings import Settings
 from service.web.app import create_app
 from service.web.server import serve_in_background
 
+pytestmark = pytest.mark.long
+
 TARGETS = ("station_4R", "station_3A", "lung_right_upper")
 
 

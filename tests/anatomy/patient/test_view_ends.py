@@ -140,6 +140,7 @@ def _with_last_slices(pad: tuple[int, int], shares: Sequence[float]) -> Segmenta
     return cylinder(pad, body=body)
 
 
+@pytest.mark.long
 @settings(max_examples=40, deadline=None)
 @given(
     shares=st.lists(st.floats(0.02, 1.0), max_size=3).map(lambda some: sorted(some, reverse=True)),

@@ -394,6 +394,7 @@ def test_an_oblique_grid_shows_the_same_patient(truth: dict[str, Solid]) -> None
             )
 
 
+@pytest.mark.representative(1)
 @pytest.mark.parametrize(
     "parameters",
     [

@@ -110,6 +110,7 @@ def refuted(made: Evaluation) -> list[str]:
 turns = st.tuples(*[st.floats(-180.0, 180.0)] * 3).map(lambda t: Rotation.from_euler("xyz", t, degrees=True))
 
 
+@pytest.mark.long
 @settings(max_examples=8, phases=[Phase.explicit, Phase.generate])
 @example("thick voxels", 35.0, Rotation.identity())
 @given(st.sampled_from(sorted(GRIDS)), st.floats(0.0, 200.0), turns)
@@ -119,6 +120,7 @@ def test_an_implant_moved_in_any_way_is_evaluated_and_verified(
     assert refuted(evaluated(name, by_mm, turn)) == []
 
 
+@pytest.mark.representative(2)
 @pytest.mark.parametrize("name", sorted(GRIDS))
 @pytest.mark.parametrize("by_mm", [0.0, 60.0, 180.0])
 def test_what_a_target_far_away_gets_is_its_own_dose(name: str, by_mm: float) -> None:

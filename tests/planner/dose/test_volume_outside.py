@@ -96,6 +96,7 @@ def implant(grid: Grid, count: int, number: int) -> list[GivenSeed]:
     return [GivenSeed(tuple(p.tolist()), tuple(a.tolist())) for p, a in zip(places, axes, strict=True)]
 
 
+@pytest.mark.representative(2)
 @pytest.mark.parametrize(
     ("spacing", "rotation", "count", "level"),
     [
@@ -230,6 +231,7 @@ def test_of_a_seed_that_gives_next_to_nothing_its_capsule_counts() -> None:
     assert off < 0.65 * capsule
 
 
+@pytest.mark.long
 @settings(max_examples=25)
 @given(spacings, st.integers(1, 6), st.sampled_from([0.0, 0.5]), st.integers(0, 99))
 def test_capsules_that_stand_alike_are_off_by_what_verification_expects(
@@ -247,6 +249,7 @@ def test_capsules_that_stand_alike_are_off_by_what_verification_expects(
     assert abs(stated - found) <= off
 
 
+@pytest.mark.long
 @settings(max_examples=25)
 @given(spacings, st.integers(1, 12), st.integers(0, 99))
 def test_no_part_of_a_cell_is_wider_than_verification_expects(

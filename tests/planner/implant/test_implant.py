@@ -125,14 +125,14 @@ def longer_seeds() -> Plan:
     return made(asked(seeds=SeedRequest(model="best_2301", activity_mci=0.6)))
 
 
-PLANS = ["parallel", "wide", "around_given", "out_of_reach", "longer_seeds"]
+PLANS = ["parallel", "wide", "around_given", "out_of_reach"]
 
 
 def seed_mm(planned: Plan) -> float:
     return {"amersham_6711": 4.5, "best_2301": 5.0}[planned.request.seeds.model]
 
 
-@pytest.fixture(params=["plain", *PLANS])
+@pytest.fixture(params=["plain", *PLANS, pytest.param("longer_seeds", marks=pytest.mark.long)])
 def any_plan(request: pytest.FixtureRequest) -> Plan:
     return ball_plan() if request.param == "plain" else request.getfixturevalue(request.param)
 
@@ -234,6 +234,7 @@ def test_every_set_that_can_meets_its_goals(name, request):
     assert all(goal.met for goal in planned.dose.goals)
 
 
+@pytest.mark.long
 def test_the_same_request_gives_the_same_plan_on_one_thread_or_many(monkeypatch):
     before = ball_plan()
     monkeypatch.setenv("SEEDPATH_THREADS", "3" if thread_count() == 1 else "1")
@@ -339,6 +340,7 @@ def direct_d90_gy(request: Request, seeds: list[GivenSeed]) -> float:
     return float(treated.d90_gy)
 
 
+@pytest.mark.long
 def test_what_is_in_is_told_of_where_nothing_else_can_be_planned():
     request = given_request().needle_set
     planned = without_a_way(request)
@@ -357,6 +359,7 @@ def test_what_is_in_is_told_of_where_nothing_else_can_be_planned():
     assert -1 not in places and places == sorted(places)
 
 
+@pytest.mark.long
 def test_seeds_alone_that_are_in_are_told_of_and_may_be_enough():
     seeds = tuple(placed(ball_plan()))
     few, all_of_them = (without_a_way(NeedleSetRequest(given_seeds=some)) for some in (seeds[:3], seeds))
@@ -377,6 +380,7 @@ def test_seeds_alone_that_are_in_are_told_of_and_may_be_enough():
     assert "the outcome fits the paths" in failed
 
 
+@pytest.mark.long
 def test_what_is_in_is_missed_where_a_plan_leaves_it_out():
     for planned in (without_a_way(given_request().needle_set), made(given_request())):
         paths = tuple(path for path in planned.paths if path.aim is Aim.TARGET)
@@ -582,6 +586,7 @@ def failed_with(honest, **changes):
 TOLD = "what given needles are too near to, each once and in order"
 
 
+@pytest.mark.representative(4)
 @pytest.mark.parametrize(
     ("change", "name"),
     [
@@ -732,7 +737,7 @@ def said(**changes: object) -> str:
         planned.paths,
         (),
         None,
-        "body",
+        ("body",),
         (),
         needles,
         replace(a_dose(), goals=goals),

@@ -67,6 +67,7 @@ def passed(made: Plan) -> bool:
     return made.verification is not None and made.verification.passed
 
 
+@pytest.mark.long
 def test_where_two_needles_are_allowed_two_do_what_they_can():
     made = plan(ball_scene(), asked(needle_set=NeedleSetRequest(max_needles=2))).plan
     assert passed(made) and made.needle_set is not None
@@ -75,6 +76,7 @@ def test_where_two_needles_are_allowed_two_do_what_they_can():
         assert "No more than 2 needles were allowed" in made.outcome.message
 
 
+@pytest.mark.long
 def test_a_set_that_time_cut_short_says_so_and_is_verified_all_the_same():
     def until_needles(progress: Progress) -> bool:
         return progress.phase is not Phase.NEEDLES

@@ -77,6 +77,7 @@ def test_what_measuring_refuses_is_no_track_and_its_length_is_what_measuring_say
             assert measured == measurer.measure_to(tip_P, outward_P, length)
 
 
+@pytest.mark.long
 def test_a_set_of_needles_to_the_far_skin_is_planned():
     made = plan(shallow_scene(), to_the_skin()).plan
     assert made.verification is not None and made.verification.passed

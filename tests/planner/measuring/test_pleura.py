@@ -96,6 +96,7 @@ def striped(apart: tuple[int, int], stripes: int, outer: str, inner: str) -> Sce
     return breathing({f"lung_{outer}_lobe_left": outers, f"lung_{inner}_lobe_left": inners})
 
 
+@pytest.mark.representative(4)
 @pytest.mark.interpreted
 @pytest.mark.parametrize(("apart", "stripes"), [((4, 9), 12), ((12, 17), 4)])
 @pytest.mark.parametrize(("outer", "inner"), [("lower", "upper"), ("upper", "lower")])
@@ -209,7 +210,7 @@ def test_a_clip_of_lung_is_told_as_it_is_and_a_puncture_only_where_it_can_be(
     assert_agreed(made, Request(), measured)
     path = to_path(measured, id="P1", rank=1, window="", approach="", pareto=True, seeds=())
     search = SearchReport(1, 0, 1, 2.0, True, 0.0, 0.0, 0.0, Proof.SAFE_LINE_NEAR_EACH, ())
-    assert words in message_of(Request(), search, (path,), (), None, "", ())
+    assert words in message_of(Request(), search, (path,), (), None, (), ())
 
 
 def test_no_void_is_found_where_there_is_none() -> None:

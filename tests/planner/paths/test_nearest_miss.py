@@ -42,6 +42,7 @@ def planned(who: Patient, request: Request) -> Plan:
     return made
 
 
+@pytest.mark.long
 def test_a_miss_is_found_where_a_needle_runs_far_enough_from_corner_to_corner_only(who: Patient) -> None:
     """Lines through the middles of such a target's voxels are all too short."""
     box = np.zeros(SHAPE, bool)
@@ -99,6 +100,7 @@ def least_at_random(who: Patient, request: Request, count: int) -> float:
     return least
 
 
+@pytest.mark.representative(1)
 @pytest.mark.parametrize(("needle", "clearance"), [(NEEDLE, WIDE), (20.0, 12.0)])
 def test_no_line_at_random_comes_nearer(needle: float, clearance: float, who: Patient) -> None:
     request = replace(
@@ -159,6 +161,7 @@ def encased(*, cut: bool) -> Patient:
     return patient(organs)
 
 
+@pytest.mark.long
 def test_through_bone_all_round_the_needle_lacks_all_that_is_asked() -> None:
     """The bone holds the tip too, so that every line runs through it."""
     who = encased(cut=False)
@@ -186,6 +189,7 @@ def caged() -> dict[str, tuple[Role, Voxels]]:
     return {"body": ORGANS["body"], "node": ORGANS["node"], **bones}
 
 
+@pytest.mark.long
 def test_where_only_the_radius_is_too_wide_no_setting_is_said_to_open_a_path() -> None:
     coarse = replace(COARSE, covering_radius_mm=16.0)
     needle = replace(REQUEST.needle, max_length_mm=65.0)
@@ -196,6 +200,7 @@ def test_where_only_the_radius_is_too_wide_no_setting_is_said_to_open_a_path() -
     assert "ask for a smaller covering_radius_mm" in made.outcome.message
 
 
+@pytest.mark.long
 def test_a_table_that_was_segmented_and_one_that_is_derived_are_relaxed_together() -> None:
     """He was scanned on his back and lies prone: the segmented table is above him, another below."""
     pose = replace(REQUEST.pose, position=Position.PRONE, bore_diameter_mm=1200.0)
@@ -227,6 +232,7 @@ def test_a_hub_without_length_is_no_hub() -> None:
     planned(patient(organs, request), request)
 
 
+@pytest.mark.long
 def test_bones_that_came_as_surfaces_are_judged_as_the_search_judged_them() -> None:
     """The gaps between ribs are wide enough between surfaces, and not between the voxels that hold them."""
     organs = {name: organ for name, organ in caged().items() if "front" not in name}
@@ -247,6 +253,7 @@ def test_bones_that_came_as_surfaces_are_judged_as_the_search_judged_them() -> N
     assert made.outcome.status is Status.NO_PATH
 
 
+@pytest.mark.long
 def test_a_clock_that_ends_after_the_search_changes_nothing(who: Patient) -> None:
     late = plan(who.scene, CAUTIOUS, lambda progress: progress.phase is not Phase.EXPLAIN).plan
     assert late == planned(who, CAUTIOUS)

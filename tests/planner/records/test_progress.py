@@ -53,6 +53,7 @@ def test_a_step_within_another_is_a_part_of_it() -> None:
     assert seen == pytest.approx([0.2, 0.4, 0.6])
 
 
+@pytest.mark.representative(1)
 @pytest.mark.parametrize("prescribed", [True, False])
 def test_planning_tells_one_fraction_that_never_falls_and_ends_at_one(prescribed: bool) -> None:
     seen: list[Progress] = []

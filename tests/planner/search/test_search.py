@@ -89,6 +89,7 @@ def holding(cells: Cells, block: int, place: np.ndarray) -> np.ndarray:
     return np.flatnonzero((cells.block == block) & (off <= 1e-9).all(axis=1))
 
 
+@pytest.mark.representative(4)
 @pytest.mark.parametrize("half_mm", [11.0, 4.0])
 @pytest.mark.parametrize("name", CHESTS)
 def test_every_line_through_the_target_lies_in_a_root_of_the_block_nearest_to_it(name, half_mm):

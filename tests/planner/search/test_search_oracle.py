@@ -129,6 +129,7 @@ def towards_boundary(name: str) -> tuple[Lines, Lines]:
     return joined(tried), good
 
 
+@pytest.mark.representative(2)
 @pytest.mark.parametrize("name", CHESTS)
 def test_verdicts_are_true_up_to_the_boundary_of_what_is_safe(name):
     tried, barely_safe = towards_boundary(name)
@@ -232,6 +233,7 @@ def test_no_cell_with_a_safe_line_is_proved_blocked(name, radius_mm):
 CORNERS = np.array(list(product((-1.0, 1.0), repeat=4)))
 
 
+@pytest.mark.representative(4)
 @pytest.mark.parametrize("radius_mm", [2.0, 1.0])
 @pytest.mark.parametrize("name", CHESTS)
 def test_no_corner_of_a_cell_that_was_proved_blocked_is_safe(name, radius_mm):
@@ -329,6 +331,7 @@ def test_the_test_of_neighbours_sees_a_net_twice_as_wide(name):
     assert without_neighbour(name, needles(name, wide), found(name, wide).lines) > 0
 
 
+@pytest.mark.representative(2)
 @pytest.mark.parametrize("name", CHESTS)
 def test_the_least_lung_is_at_most_the_worst_of_any_path_displaced(name):
     lines = found(name, RADIUS_MM).lines

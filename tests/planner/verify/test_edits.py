@@ -93,6 +93,7 @@ def verified() -> Plan:
     return replace(plan, verification=verify(plan, who.scene))
 
 
+@pytest.mark.representative(4)
 @pytest.mark.parametrize("what", EDITS)
 def test_an_edit_is_found_by_check_and_where_that_can_be_by_verification_alone(what: str) -> None:
     edit, by_verification = EDITS[what]

@@ -645,6 +645,7 @@ def test_a_true_implant_passes(truth: tuple[Plan, Patient]) -> None:
     assert failed(plan, who) == {}
 
 
+@pytest.mark.representative(40)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_caught(fault: str, truth: tuple[Plan, Patient]) -> None:
     plan, who = truth
@@ -657,6 +658,7 @@ def numbers_of(record: type) -> list[str]:
     return [f.name for f in fields(record) if f.type in (float, int) or "float" in str(f.type)]
 
 
+@pytest.mark.representative(9)
 @pytest.mark.parametrize("name", numbers_of(TargetDose))
 @pytest.mark.parametrize("factor", [0.8, 1.2])
 def test_every_number_of_the_targets_dose_is_checked(
@@ -666,6 +668,7 @@ def test_every_number_of_the_targets_dose_is_checked(
     assert failed(in_target(**{name: factor * getattr(plan.dose.target, name)})(plan), who)
 
 
+@pytest.mark.representative(6)
 @pytest.mark.parametrize("name", numbers_of(NeedleSet))
 @pytest.mark.parametrize("value", [-1, 10**20])
 def test_no_number_of_a_set_may_be_anything(name: str, value: int, truth: tuple[Plan, Patient]) -> None:

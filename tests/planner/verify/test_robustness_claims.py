@@ -207,6 +207,7 @@ def failed(plan: Plan, who: Patient) -> set[str]:
     return {check.name for check in verify(plan, who.scene).checks if not check.passed}
 
 
+@pytest.mark.representative(10)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_caught(fault: str, truth: tuple[Plan, Patient]) -> None:
     plan, who = truth

@@ -454,6 +454,7 @@ def test_a_label_map_is_planned_and_its_plan_checked(
     assert "'aorta' is not the plan's" in message
 
 
+@pytest.mark.long
 def test_figures_are_drawn_on_request(map_arguments: list[str], tmp_path: Path) -> None:
     request = tmp_path / "request.json"
     request.write_text('{"search": {"max_paths": 1}}')
@@ -464,6 +465,7 @@ def test_figures_are_drawn_on_request(map_arguments: list[str], tmp_path: Path) 
     assert any(f.suffix == ".png" for f in figures.iterdir())
 
 
+@pytest.mark.long
 def test_the_demo_plans_the_thorax_through_the_service() -> None:
     shown = seedpath("demo")
     assert shown.returncode == 0, shown.stderr

@@ -72,6 +72,7 @@ def test_a_refusal_comes_through_whole(sandbox: SandboxedProcess) -> None:
     assert sandbox.pid is not None
 
 
+@pytest.mark.representative(1)
 @pytest.mark.parametrize(
     "broken", [(fakes.fail,), (fakes.fail_to_answer,), (fakes.answer, fakes.NotUnpickled())]
 )
@@ -99,6 +100,7 @@ def test_a_process_that_died_while_idle_is_replaced(sandbox: SandboxedProcess) -
     assert sandbox.run(fakes.answer, 1)[1] != pid
 
 
+@pytest.mark.long
 def test_a_process_that_was_stopped_while_idle_is_replaced(sandbox: SandboxedProcess) -> None:
     pid = sandbox.run(fakes.answer, 1)[1]
     stop(pid)
@@ -106,6 +108,7 @@ def test_a_process_that_was_stopped_while_idle_is_replaced(sandbox: SandboxedPro
     assert is_gone(pid)
 
 
+@pytest.mark.long
 def test_a_process_that_is_stopped_is_told_as_lost(
     sandbox: SandboxedProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,6 +215,7 @@ def test_a_thread_beside_the_work_is_known_as_that() -> None:
         thread.join()
 
 
+@pytest.mark.long
 def test_long_work_without_a_word_does_not_stand_still(
     sandbox: SandboxedProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,6 +261,7 @@ def test_work_that_has_used_up_its_time_is_ended_at_once(sandbox: SandboxedProce
         sandbox.run(fakes.last, GENEROUS_S, used_s=GENEROUS_S)
 
 
+@pytest.mark.long
 def test_a_process_that_no_kill_ends_is_given_up(
     sandbox: SandboxedProcess, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -273,6 +278,7 @@ def test_a_process_that_no_kill_ends_is_given_up(
     process.wait(GENEROUS_S)
 
 
+@pytest.mark.representative(1)
 @pytest.mark.parametrize(
     ("number", "work"),
     [(signal.SIGKILL, "last"), (signal.SIGKILL, "keep_the_lock"), (signal.SIGSTOP, "last")],

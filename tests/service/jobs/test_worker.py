@@ -107,6 +107,7 @@ def test_a_fault_is_logged_in_full_and_told_without(
     assert "RuntimeError: secret" in caplog.text and "job j failed" in caplog.text
 
 
+@pytest.mark.long
 def test_a_process_that_dies_each_time_ends_the_job(
     settings: Settings, job_table: JobTable, case_id: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -133,6 +134,7 @@ def test_a_job_that_takes_too_long_reaches_its_limit(
     assert "longer than 1 s" in failed.problem["detail"]
 
 
+@pytest.mark.long
 def test_a_worker_that_hangs_with_a_job_ends_itself_and_the_job_is_begun_again(
     settings: Settings, job_table: JobTable, case_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,6 +81,7 @@ def results(tmp_path: Path) -> dict[str, str]:
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
+@pytest.mark.long
 def test_each_case_is_planned_by_each_ranking_and_never_again(
     study: Study, tmp_path: Path, marks: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,6 +137,7 @@ def test_each_case_is_planned_by_each_ranking_and_never_again(
     assert [r["plan_sha256"] for r in rows(tmp_path)] == [hashes["two", "lung"]]
 
 
+@pytest.mark.long
 def test_a_plan_s_file_that_was_changed_is_made_again(
     study: Study, tmp_path: Path, marks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,6 +299,7 @@ def test_a_service_works_in_no_study_s_folder_and_no_study_in_a_service_s(
 # Interrupted, killed
 
 
+@pytest.mark.long
 def test_a_study_that_was_killed_or_interrupted_goes_on_where_it_was(tmp_path: Path, marks: Path) -> None:
     cases = [fakes.write_case(tmp_path / f"p{n}.nii.gz", fakes.SLOW, str(n)) for n in range(3)]
     arguments = [*map(str, cases), "--ranking", LUNG, "--ranking", CLEAR, "-o", str(tmp_path / "out")]
@@ -348,6 +351,7 @@ def test_a_study_that_was_killed_or_interrupted_goes_on_where_it_was(tmp_path: P
 # Elsewhere
 
 
+@pytest.mark.long
 def test_a_scheduler_s_workers_do_a_study_whose_database_is_its_own(
     tmp_path: Path, marks: Path, postgres: Postgres
 ) -> None:

@@ -141,6 +141,7 @@ def test_better_is_upwards_on_every_axis() -> None:
         assert to_rgb(line.get_color()) == to_rgb(COLOURS[1])
 
 
+@pytest.mark.representative(2)
 @pytest.mark.parametrize("cases", [1, 50])
 @pytest.mark.parametrize("rankings", [("a",), ("a", "b"), ("a" * 40, "$x^$", "c$"), ("$", "$$_")])
 def test_every_case_is_drawn_however_many_and_whatever_is_missing(

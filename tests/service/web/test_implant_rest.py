@@ -271,6 +271,7 @@ def test_what_the_planner_refuses_is_said_with_its_field(client: httpx.Client, p
     ]
 
 
+@pytest.mark.long
 def test_a_worker_that_dies_is_told_and_the_service_goes_on(client: httpx.Client, plan: str) -> None:
     body = {"seeds": seeds(fakes.BROKEN)}
     problem(client.post(f"{plan}:evaluate-implant", json=body, headers=WAIT), "failed")

@@ -140,6 +140,7 @@ def test_without_a_key_the_page_asks_for_one_and_says_when_it_is_wrong(browser, 
     assert next(pages, None) is None
 
 
+@pytest.mark.long
 def test_a_second_visit_is_as_alive_as_the_first(playwright, base, tmp_path):
     # A browser that keeps its cache on disk, as everybody's does, asks whether what it has is current.
     known: list[bool] = []
@@ -201,6 +202,7 @@ def test_the_scene_shows_organs_access_needles_and_seeds(shown, planned, api):
     )
 
 
+@pytest.mark.long
 def test_slices_hold_the_target_and_lines_of_dose(shown):
     shown.wait_for_selector("#slices:not([hidden])")
     for canvas in shown.locator("#slices canvas").all():
@@ -213,6 +215,7 @@ def test_slices_hold_the_target_and_lines_of_dose(shown):
     expect(shown.locator("#slices output").first).to_contain_text("Gy")
 
 
+@pytest.mark.long
 def test_curves_and_goals_of_the_dose_are_the_plan_s(shown, planned):
     dose = planned["plan"]["dose"]
     shown.wait_for_selector("#dvh-plot .main-svg")
@@ -225,6 +228,7 @@ def test_curves_and_goals_of_the_dose_are_the_plan_s(shown, planned):
         assert ("yes" if goal["met"] else "no") in row.inner_text()
 
 
+@pytest.mark.long
 def test_a_path_is_picked_in_the_table_by_arrow_keys_and_on_the_front(shown, planned):
     ids = [path["id"] for path in planned["plan"]["paths"]]
     shown.locator(f"#paths input[value={ids[0]}]").focus()
@@ -272,6 +276,7 @@ AXES = ("left (L)", "posterior (P)", "superior (S)")
 CACHE_KEY_FIELDS = ("target", "needle", "clearance_mm", "roles", "pose", "seeds", "search")
 
 
+@pytest.mark.long
 def test_a_needle_of_which_nothing_is_known_yet_is_not_called_safe(page, planned):
     page.route_web_socket("**/paths", lambda socket: None)
     page.goto(planned["address"])
@@ -282,6 +287,7 @@ def test_a_needle_of_which_nothing_is_known_yet_is_not_called_safe(page, planned
     expect(page.locator("#verdict.safe, #verdict.unsafe")).to_have_count(0)
 
 
+@pytest.mark.long
 def test_without_a_socket_the_verdict_comes_all_the_same(page, planned):
     page.route_web_socket("**/paths", lambda socket: socket.close())
     page.goto(planned["address"])
@@ -340,6 +346,7 @@ def end_mm(page: Page, end: str) -> np.ndarray:
     return np.array([float(page.get_by_label(f"{end}, {axis}").input_value()) for axis in AXES])
 
 
+@pytest.mark.long
 def test_an_entry_that_is_dragged_goes_as_far_as_the_pointer_does(sliced):
     page, slices = sliced
     page.get_by_text("Points, mm, LPS").click()
@@ -365,6 +372,7 @@ def test_an_entry_that_is_dragged_goes_as_far_as_the_pointer_does(sliced):
     assert page.locator("#paths tr.picked").count() == 0
 
 
+@pytest.mark.long
 def test_slices_stay_small_wherever_an_entry_is_put(sliced):
     page, slices = sliced
     page.get_by_text("Points, mm, LPS").click()
@@ -379,6 +387,7 @@ def test_slices_stay_small_wherever_an_entry_is_put(sliced):
         assert pixels_near(page.locator("#slices canvas").first, "--target") > 50
 
 
+@pytest.mark.long
 def test_the_needles_of_the_set_are_judged_by_what_they_aim_at(shown, planned):
     needles = planned["plan"]["needle_set"]["path_ids"]
     for id in [path["id"] for path in planned["plan"]["paths"] if path["id"] in needles]:
@@ -433,6 +442,7 @@ def pixels_near(canvas: Any, colour: str) -> int:
     return found
 
 
+@pytest.mark.long
 def test_slices_that_cannot_be_had_are_not_shown_beside_the_verdict(page, planned):
     page.route("**/slices", lambda route: route.abort())
     page.goto(planned["address"])
@@ -444,6 +454,7 @@ def test_slices_that_cannot_be_had_are_not_shown_beside_the_verdict(page, planne
         )
 
 
+@pytest.mark.long
 def test_turning_the_view_moves_no_needle_and_a_click_on_the_skin_does(shown):
     shown.wait_for_selector("#scene-plot .main-svg")
     shown.get_by_label("skin access").uncheck()
@@ -471,6 +482,7 @@ def test_turning_the_view_moves_no_needle_and_a_click_on_the_skin_does(shown):
     expect(picked).to_have_count(0)
 
 
+@pytest.mark.long
 def test_a_plan_asked_again_after_a_reload_keeps_what_the_form_does_not_show(page, planned, api):
     case = parse_qs(urlsplit(planned["address"]).query)["case"][0]
     asked = {"clearance_mm": {"aorta": 4.5}, "prescription": None, "search": {"covering_radius_mm": 4}}
@@ -511,6 +523,7 @@ def test_a_downloaded_plan_is_the_plan_byte_for_byte(shown, planned, api):
     assert json.loads(saved)["plan_sha256"] == planned["id"]
 
 
+@pytest.mark.long
 def test_where_no_path_is_safe_the_page_shows_what_comes_nearest(shown):
     shown.get_by_label("Needle length").fill("30")
     shown.get_by_label("Needles, seeds and dose").uncheck()
@@ -520,6 +533,7 @@ def test_where_no_path_is_safe_the_page_shows_what_comes_nearest(shown):
     expect(shown.locator("#verdict.unsafe")).to_be_visible()
 
 
+@pytest.mark.long
 def test_the_built_in_thorax_is_drawn_and_its_planning_withdrawn(page):
     page.get_by_role("button", name="Take the built-in thorax").click()
     page.wait_for_selector("#scene-plot .main-svg")
@@ -539,6 +553,7 @@ def test_fields_that_are_wrong_are_named(shown):
     expect(shown.locator("#alert")).to_contain_text("cannot be read")
 
 
+@pytest.mark.representative(1)
 @pytest.mark.parametrize(
     ("size", "scheme"), [((1366, 768), "light"), ((834, 1112), "dark"), ((1112, 834), "light")]
 )

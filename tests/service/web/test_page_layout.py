@@ -137,6 +137,7 @@ def is_seen(page: Page, shown: Locator) -> bool:
     )
 
 
+@pytest.mark.representative(1)
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_the_worst_news_stands_first_and_is_seen_without_scrolling(
     page: Page, base: str, plans: list[dict[str, Any]], size: tuple[int, int]
@@ -164,6 +165,7 @@ def test_the_worst_news_stands_first_and_is_seen_without_scrolling(
     assert news.evaluate("(e) => e.previousElementSibling?.tagName") == "H2"
 
 
+@pytest.mark.representative(1)
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_the_table_of_paths_is_no_wider_than_its_frame(
     page: Page, base: str, plans: list[dict[str, Any]], size: tuple[int, int]
@@ -179,6 +181,7 @@ def test_the_table_of_paths_is_no_wider_than_its_frame(
     assert page.evaluate(TOO_WIDE) <= 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_progress_and_the_time_left_are_seen_where_the_user_is(
     page: Page, base: str, plans: list[dict[str, Any]], size: tuple[int, int]
@@ -236,6 +239,7 @@ NO_DOSE = {"status": "goals_not_met", "needle_set": None, "dose": None, "robustn
 NO_PLACE = "Goals not met: no seed is planned."
 
 
+@pytest.mark.long
 def test_a_plan_of_which_nothing_was_checked_says_so_first(
     page: Page, base: str, plans: list[dict[str, Any]]
 ) -> None:
@@ -343,6 +347,7 @@ def test_what_is_said_of_plans_in_a_list(page: Page, base: str, plans: list[dict
     expect(rows.last.locator(".warning li").first).to_have_text("Not verified.")
 
 
+@pytest.mark.long
 def test_opening_an_older_plan_leaves_list_and_keyboard_where_they_are(
     page: Page, base: str, plans: list[dict[str, Any]]
 ) -> None:
@@ -410,6 +415,7 @@ CLEAR = {
 }
 
 
+@pytest.mark.long
 def test_a_given_needle_is_judged_as_it_is_in_place_and_as_one_to_be_driven_once_it_is_moved(
     page: Page, base: str, plans: list[dict[str, Any]]
 ) -> None:

@@ -319,6 +319,7 @@ def test_a_map_goes_with_its_plan(client, case):
 # What one owner may ask
 
 
+@pytest.mark.long
 def test_messages_count_as_requests_do(tmp_path: Path) -> None:
     """Messages that come too soon are refused by their ids, and do not end the talk."""
     token = create(tmp_path / "keys.json", "ann")

@@ -89,6 +89,7 @@ def lattice_plan(apart_mm: float, reach_mm: float, activity_mci: float, dose_gy:
     return plan(ball_scene(), request).plan
 
 
+@pytest.mark.representative(1)
 @pytest.mark.parametrize(
     ("apart_mm", "activity_mci", "dose_gy"),
     [(6.0, 0.05, 120.0), (6.0, 0.05, 300.0), (8.0, 0.1, 160.0), (10.0, 0.05, 120.0)],
@@ -101,6 +102,7 @@ def test_a_true_plan_of_weak_seeds_on_voxel_centres_is_verified(
     assert [check for check in checks if not check.passed] == []
 
 
+@pytest.mark.long
 def test_seeds_on_voxel_centres_excuse_no_other_dose() -> None:
     made = lattice_plan(6.0, 6.0, 0.6, 450.0)
     assert [check for check in made.verification.checks if not check.passed] == []

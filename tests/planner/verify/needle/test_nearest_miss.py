@@ -282,6 +282,7 @@ def test_lines_at_random_do_not_disprove_a_claim_for_wide_displacements(who: Pat
     assert AT_RANDOM not in failed(in_words(replace(plan, search=search), who), who)
 
 
+@pytest.mark.representative(1)
 @pytest.mark.parametrize("seed", [0, 7, 2**64 - 1, -3])
 def test_other_lines_at_random_disprove_it_as_well(seed: int, who: Patient) -> None:
     assert AT_RANDOM in failed(without_path(who, replace(REQUEST, random_seed=seed), None), who)

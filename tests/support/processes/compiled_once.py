@@ -1,0 +1,62 @@
+"""Kernels are compiled once for all workers of a test run, while the workers collect their tests.
+
+numba keeps what it compiles on disk, in a folder that is empty after every change of a source. Without this,
+each worker compiles the same kernels, for about a minute. The process that compiles them holds a lock; a
+worker waits for the lock before its first test. However that process ends, it lets go of the lock.
+
+As a program, compiles them: a plan of the small chest and an appraisal of its needles call nearly all. What
+they do not call is compiled by the first test that does.
+"""
+
+import fcntl
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from checkout import TESTS
+
+LOCK = "SEEDPATH_TESTS_KERNEL_LOCK"
+"""Names the lock's file to the workers."""
+
+
+@contextmanager
+def compiling() -> Iterator[None]:
+    """The kernels are compiled meanwhile. Entered before the workers start, left when they have ended."""
+    with tempfile.NamedTemporaryFile(prefix="kernels", suffix=".lock") as lock:
+        with Path(lock.name).open() as held:
+            # The lock is that of the open file, which the process inherits and this one closes.
+            fcntl.flock(held, fcntl.LOCK_EX)
+            command = [sys.executable, str(TESTS / "run.py"), "compiled_once"]
+            process = subprocess.Popen(command, pass_fds=[held.fileno()], stdout=subprocess.DEVNULL)
+        os.environ[LOCK] = lock.name
+        yield
+        process.terminate()
+        process.wait()
+
+
+def wait() -> None:
+    """Wait until they are compiled. Returns at once where nobody started that."""
+    name = os.environ.get(LOCK)
+    if name is not None:
+        with Path(name).open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+
+
+def main() -> None:
+    """Call the kernels."""
+    import numpy as np
+    from ball_plans import ball_plan, ball_scene
+
+    from planner.appraise import Appraiser
+
+    made = ball_plan()
+    ends = (np.array([getattr(path, name) for path in made.paths]) for name in ("entry_mm", "tip_mm"))
+    Appraiser(ball_scene(), made.request).appraise(*ends, [path.aim for path in made.paths])
+
+
+if __name__ == "__main__":
+    main()
