@@ -18,6 +18,7 @@ from service.cli.terminal import say
 from service.cli.text.study import all_planned, summary_text
 from service.host.atomic_write import write_atomically
 from service.host.errors import ServiceError
+from service.jobs.workspace import Workspace
 from service.logs.json_lines import log_to_stderr
 from service.operations.job_tasks import WORK
 from service.operations.output_files import OutputError
@@ -29,7 +30,7 @@ from service.study.folder import ABOUT, PICTURE, TABLE, opened
 from service.study.intake import take_in
 from service.study.plan_order import StudyPlan
 from service.study.rankings import Ranking
-from service.study.run import Workspace, open_workspace, run
+from service.study.run import open_workspace, run
 from service.study.table import row
 
 ALL_PLANNED, NOT_ALL_PLANNED, INTERRUPTED = 0, 1, 130

@@ -13,6 +13,9 @@ dispatcher          submits open jobs to the scheduler
 workforce           the scheduler and its workers, our own or external
 heartbeat_monitor   which workers are alive; restarts those that are not
 leader              which of several servers runs the jobs
+workspace           files, records and job table of one data folder
+errors              what cannot be taken, found or done
+error_reports       what is answered about each error, as a problem
 worker              runs one job, in a Dask worker
 watchdog            ends a worker whose thread hangs
 event_notifier      wakes clients that wait for events of a job

@@ -27,6 +27,7 @@ from service.jobs.sandbox.sandbox import (
     TaskFailed,
 )
 from service.jobs.watchdog import watchdog
+from service.jobs.workspace import Workspace, workspace_of
 from service.logs.json_lines import job_id as job_id_of_logs
 from service.logs.json_lines import log_to_stderr
 from service.operations.case_files import parts_by_name
@@ -35,11 +36,10 @@ from service.problems import Report
 from service.schemas.result_kinds import ResultKind
 from service.schemas.result_text import JobResult
 from service.settings import Settings
-from service.storage.database.connection import Database
 from service.storage.errors import NoRoom
 from service.storage.file_store import Store, StoredCase
 from service.storage.job import Job
-from service.storage.reserved_space import ReservedSpace, records_room, reserve_of
+from service.storage.reserved_space import ReservedSpace, reserve_of
 
 _log = logging.getLogger("seedpath.jobs")
 
@@ -64,7 +64,8 @@ def run_job(settings: Settings, work: Work, job_id: str) -> None:
 
     Raises database.connection.Unavailable when the database stays unreachable.
     """
-    store, job_table = _tools(settings)
+    workspace = _workspace(settings)
+    store, job_table = workspace.store, workspace.job_table
     job_id_of_logs.set(job_id)
     times = counted(settings.job_attempts, "time")
     died = Report("failed", f"The process that worked on it died or was stalled, {times}.")
@@ -176,13 +177,11 @@ class _Watcher:
 
 
 @functools.cache
-def _tools(settings: Settings) -> tuple[Store, JobTable]:
-    """Store and job table, opened once in each process, which logs as the server does."""
+def _workspace(settings: Settings) -> Workspace:
+    """Opened once in each process, which logs as the server does."""
     if not logging.getLogger().handlers:
         log_to_stderr(settings.log_format)
-    database = Database(settings.database, PATIENCE_S, records_room(settings))
-    job_table = JobTable(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
-    return Store(settings.data_dir), job_table
+    return workspace_of(settings, patience_s=PATIENCE_S)
 
 
 _sandboxes = threading.local()

@@ -3,7 +3,6 @@
 The job table is the only memory: what has ended there is not done again, whatever was killed meanwhile.
 """
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from planner.records.plan import Plan
 from service.jobs.dispatcher import Dispatcher
 from service.jobs.job_table import JobTable
+from service.jobs.workspace import UNLIMITED, Workspace, workspace_of
 from service.operations.job_tasks import Work
 from service.schemas.plan.file import Unreadable, read_kept_plan
 from service.schemas.result_kinds import ResultKind
@@ -22,9 +22,7 @@ from service.storage.errors import StorageError
 from service.storage.file_store import Store
 from service.storage.job import Job
 from service.storage.job_states import OPEN, State
-from service.storage.library import Library, is_about_another_folder
-from service.storage.quota import Quota
-from service.storage.reserved_space import records_room
+from service.storage.library import is_about_another_folder
 from service.study.plan_order import StudyOutcome, StudyPlan, is_worth_trying_again, kind_of_problem
 
 POLL_S = 0.5
@@ -49,34 +47,21 @@ class StudyProgress:
 OnProgress = Callable[[StudyProgress], None]
 
 
-@dataclass(frozen=True, eq=False)
-class Workspace:
-    """What a study works with, as the service does."""
-
-    settings: Settings
-    store: Store
-    library: Library
-    job_table: JobTable
-
-
 @contextmanager
 def open_workspace(settings: Settings) -> Iterator[Workspace]:
-    """Store, records and job table in the settings' folder.
+    """A workspace in the settings' folder, which is a study's alone.
 
     Raises SettingsError for records of something else, OSError and database.connection.Unavailable.
     """
-    store = Store(settings.data_dir)
-    database = Database(settings.database, settings.database_patience_s, records_room(settings))
+    workspace = workspace_of(settings, limits=UNLIMITED)
     try:
-        migrate(database)
-        store.sweep_aside()
+        migrate(workspace.database)
+        workspace.store.sweep_aside()
         if settings.scheduler is not None:
-            _refuse_foreign(database, store)
-        # Machine and disk belong to the user of the study: all plans wait at once, and none is deleted.
-        library = Library(database, store, Quota(sys.maxsize))
-        yield Workspace(settings, store, library, JobTable(database, sys.maxsize, sys.maxsize, sys.maxsize))
+            _refuse_foreign(workspace.database, workspace.store)
+        yield workspace
     finally:
-        database.close()
+        workspace.database.close()
 
 
 def _refuse_foreign(database: Database, store: Store) -> None:

@@ -20,7 +20,7 @@ from service.interactive.case_reader import CaseReader
 from service.interactive.large_json import LargeJson
 from service.jobs.dispatcher import Dispatcher
 from service.jobs.event_notifier import EventNotifier
-from service.jobs.job_table import JobTable
+from service.jobs.workspace import workspace_of
 from service.maintenance.retention.policy import policy_of
 from service.maintenance.retention.rounds import Retention, RetentionRounds
 from service.operations.job_tasks import WORK, Work
@@ -28,12 +28,9 @@ from service.schemas.appraisal import NeedlesBody
 from service.schemas.in_patient import EvaluateBody, ReplanBody
 from service.schemas.slices import SlicesBody
 from service.settings import Settings, SettingsError
-from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate
-from service.storage.file_store import Store
 from service.storage.library import Library
-from service.storage.quota import Quota
-from service.storage.reserved_space import records_room, reserve_of, without_reserve
+from service.storage.reserved_space import reserve_of, without_reserve
 from service.storage.summaries import Summaries
 from service.study.folder import is_study
 from service.web import problem_answers
@@ -131,18 +128,16 @@ def _make_state(settings: Settings, work: Work) -> AppState:
             "Name another, or leave it out for the default.",
         )
     make_private(settings.data_dir)
-    store = Store(settings.data_dir)
+    workspace = workspace_of(settings)
+    database, store, library = workspace.database, workspace.store, workspace.library
     # Check the folder before the database in it. On a full disk things can still be removed.
     store.refuse_removals_that_fail()
-    database = Database(settings.database, settings.database_patience_s, records_room(settings))
     migrate(database)
     reserve = reserve_of(settings)
     for file in without_reserve(settings):
         _log.warning("%s is on another disk than the data folder: no space is reserved for it.", file)
     if not (reserve.make() and reserve.has_room):
         _log.error("A disk is nearly full: nothing is accepted or made until there is space.")
-    quota = Quota(settings.max_bytes_of_owner)
-    library = Library(database, store, quota)
     try:
         store.sweep_aside()
         library.update_sizes()
@@ -151,7 +146,7 @@ def _make_state(settings: Settings, work: Work) -> AppState:
         if error.errno not in FULL:
             raise
         _log.warning("Files of killed processes are removed at the next start: %s", error)
-    job_table = JobTable(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
+    job_table = workspace.job_table
     dispatcher = Dispatcher(settings, work, job_table)
     policy = policy_of(settings)
     retention = Retention(database, library, job_table, settings.audit, policy)
@@ -161,7 +156,7 @@ def _make_state(settings: Settings, work: Work) -> AppState:
         store=store,
         library=library,
         summaries=Summaries(database, store),
-        quota=quota,
+        quota=workspace.quota,
         job_table=job_table,
         dispatcher=dispatcher,
         notifier=EventNotifier(job_table),

@@ -1,6 +1,7 @@
 """`seedpath store prune [--dry-run]`: remove at once what the retention settings say."""
 
 import argparse
+from contextlib import closing
 
 from anatomy.errors import AnatomyError
 from planner.records.wording.number_text import counted
@@ -8,18 +9,14 @@ from service.cli.arguments import settings_of
 from service.cli.terminal import say
 from service.cli.text.table import columns
 from service.host.timestamp import rfc3339
-from service.jobs.job_table import JobTable
+from service.jobs.workspace import workspace_of
 from service.logs.audit import audit_to
 from service.logs.json_lines import AUDIT
-from service.maintenance.open_store import opened
+from service.maintenance.open_store import refuse_other_folder
 from service.maintenance.retention.due import Due
 from service.maintenance.retention.policy import policy_of
 from service.maintenance.retention.rounds import Retention
-from service.settings import Settings
-from service.storage.database.connection import Database
-from service.storage.file_store import Store
-from service.storage.library import Library
-from service.storage.quota import Quota
+from service.storage.database.migrate import refuse_unfit
 from service.storage.reserved_space import audit_room
 
 
@@ -33,8 +30,13 @@ def prune(args: argparse.Namespace) -> int:
             "no setting says what is to go",
             "Set SEEDPATH_KEEP_PLANS_DAYS, or another one of docs/operation.md.",
         )
-    with opened(settings) as database:
-        retention = _retention(settings, database)
+    refuse_other_folder(settings)
+    workspace = workspace_of(settings)
+    with closing(workspace.database):
+        refuse_unfit(workspace.database)
+        retention = Retention(
+            workspace.database, workspace.library, workspace.job_table, settings.audit, policy
+        )
         found = retention.due()
         if not args.dry_run:
             noting = audit_to(settings.audit, settings.audit_rotation, audit_room(settings))
@@ -48,13 +50,6 @@ def prune(args: argparse.Namespace) -> int:
     would = "would go" if args.dry_run else "went"
     say(f"{settings.data_dir}: {counted(len(found), 'thing')} {would}")
     return 0
-
-
-def _retention(settings: Settings, database: Database) -> Retention:
-    store = Store(settings.data_dir)
-    library = Library(database, store, Quota(settings.max_bytes_of_owner))
-    job_table = JobTable(database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs)
-    return Retention(database, library, job_table, settings.audit, policy_of(settings))
 
 
 def _listed(found: list[Due]) -> str:

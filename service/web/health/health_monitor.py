@@ -12,10 +12,9 @@ from service.host.periodic_thread import run_bounded
 from service.jobs.dispatcher import Dispatcher
 from service.jobs.error_reports import disk_report, report_of
 from service.jobs.heartbeat_monitor import WorkforceStatus
-from service.jobs.job_table import JobTable
+from service.jobs.workspace import workspace_of
 from service.problems import Report
 from service.settings import Settings
-from service.storage.database.connection import Database
 from service.storage.file_store import Store
 from service.storage.reserved_space import ReservedSpace
 from service.web.health.background_check import BackgroundCheck
@@ -44,12 +43,10 @@ class HealthMonitor:
     ) -> None:
         self._store, self._reserve, self._dispatcher = store, reserve, dispatcher
         # With a connection of its own: requests may use all others.
-        self._database = Database(settings.database, PATIENCE_S)
-        job_table = JobTable(
-            self._database, settings.max_jobs, settings.max_jobs_of_owner, settings.max_finished_jobs
-        )
+        workspace = workspace_of(settings, patience_s=PATIENCE_S)
+        self._database = workspace.database
         self._disk = BackgroundCheck("disk", self._refuse_disk)
-        self._jobs = BackgroundCheck("records", job_table.counts)
+        self._jobs = BackgroundCheck("records", workspace.job_table.counts)
 
     def start(self) -> None:
         """Start to check; returns at once."""

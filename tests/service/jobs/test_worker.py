@@ -44,11 +44,12 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def tools(settings: Settings) -> Iterator[tuple[Store, JobTable]]:
     """What `run_job` uses too, with tables made."""
-    store, job_table = performing._tools(settings)
+    workspace = performing._workspace(settings)
+    store, job_table = workspace.store, workspace.job_table
     migrate(job_table._database)
     yield store, job_table
     job_table._database.close()
-    performing._tools.cache_clear()
+    performing._workspace.cache_clear()
     performing._sandbox(settings).end()
     del performing._sandboxes.sandbox
 
@@ -301,7 +302,7 @@ def test_a_worker_need_not_see_the_folder_of_the_audit_log(
         run_job(elsewhere, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
         assert job_table.get("j").state is State.DONE
     finally:
-        performing._tools(elsewhere)[1]._database.close()
+        performing._workspace(elsewhere).database.close()
 
 
 @pytest.mark.parametrize("asked_for", ["report", "is_at"])

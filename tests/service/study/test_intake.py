@@ -15,13 +15,14 @@ from service.cli.study_command import settings_in
 from service.client import Client
 from service.interactive.case_reader import CaseReader
 from service.interactive.unzip.task import Take, bytes_of, unpack_zip
+from service.jobs.workspace import Workspace
 from service.operations.case import Case
 from service.operations.case_files import sha256_of
 from service.operations.job_tasks import Work
 from service.settings import Settings
 from service.study import intake
 from service.study.intake import take_in
-from service.study.run import Workspace, open_workspace
+from service.study.run import open_workspace
 from service.web.app import create_app
 from service.web.server import serve_in_background
 
