@@ -1,6 +1,6 @@
-"""Evaluate an implant: what the seeds found on the CT after it give, where it is cold, and what to add.
+"""Evaluate an implant: the dose of the seeds found on a CT after it, its cold spots, and what to add.
 
-seeds found --> dose in PTV and GTV --> cold spots --> a plan around them, whose needle set brings D90 back
+seeds found --> dose in PTV and GTV --> cold spots --> a plan around them, whose needle set restores D90
 """
 
 from dataclasses import replace
@@ -20,7 +20,7 @@ from planner.errors import RequestError
 from planner.implant.needles_in_place import refuse_impossible_seeds
 from planner.implant.too_close import close_seed_pairs
 from planner.plan import plan as make_plan
-from planner.records.followup import EVALUATION_SCHEMA, SMALLEST_SPOT_CC, Achieved, ColdSpot, Evaluation
+from planner.records.followup import EVALUATION_SCHEMA, MIN_SPOT_CC, Achieved, ColdSpot, Evaluation
 from planner.records.organ_goals import refuse_impossible_goals
 from planner.records.plan import Plan
 from planner.records.progress import GoOn, Phase, Progress, always, part_of
@@ -29,7 +29,7 @@ from planner.records.wording.followup import implant_outcome
 from planner.verify import verify_evaluation
 
 SUPPLEMENT_SHARE = (0.05, 0.95)
-"""About which part of the time the plan to add seeds takes [U]."""
+"""Progress at the start and the end of the plan for additional seeds: about its share of the time [U]."""
 
 
 def evaluate_implant(
@@ -39,11 +39,11 @@ def evaluate_implant(
     seeds: tuple[GivenSeed, ...],
     go_on: GoOn = always,
 ) -> Evaluation:
-    """What the seeds found give, beside what `plan` promised, and what to add. Frame P, mm, Gy.
+    """The dose of the seeds found, compared with `plan`, and what to add. Frame P, mm, Gy.
 
-    Where D90 or V100 is not what the prescription asks for, a plan is made with the seeds found as given: its
-    needles are chosen from all safe tracks. Raises RequestError for a plan without prescription, no seeds, or
-    seeds that cannot be where they are said to be.
+    If D90 or V100 misses its goal, a plan is made with the seeds found as given: its needles are chosen from
+    all safe tracks. Raises RequestError for a plan without prescription, for no seeds, or for seeds whose
+    stated positions are impossible.
     """
     request = plan.request
     prescription = request.prescription
@@ -53,7 +53,7 @@ def evaluate_implant(
     if not seeds:
         raise RequestError("seeds", "no seed is given", "Give the positions found on the CT.")
     refuse_impossible_seeds(scene, seeds, request.seeds.source.seed_diameter_mm, "seeds")
-    # In what order they were found decides nothing.
+    # The result does not depend on the order in which they were found.
     seeds = tuple(sorted(seeds, key=lambda seed: (seed.position_mm, seed.axis or ())))
     go_on(Progress(Phase.FIELDS, 0.0, "dose of the seeds found"))
     achieved = _achieved(scene, request, prescription, ptv_of(scene, request.target), seeds)
@@ -97,7 +97,7 @@ def _achieved(
 def _cold_spots(
     scene: Scene, dosimetry: Dosimetry, ptv: VoxelMask, prescribed_gy: float
 ) -> tuple[ColdSpot, ...]:
-    """Connected regions of voxels, by faces, whose centres get less than prescribed; the largest first."""
+    """Regions of voxels, connected by faces, whose centres get less than prescribed; the largest first."""
     grid = scene.grid
     index = np.argwhere(ptv.cropped())
     centres_P = grid.to_patient((index + np.array(ptv.lower)) * grid.spacing_mm)
@@ -110,7 +110,7 @@ def _cold_spots(
         _spot(centres_P[region_of == n], doses[region_of == n], grid.voxel_volume_mm3)
         for n in range(1, count + 1)
     ]
-    named = [s for s in spots if s.volume_cc >= SMALLEST_SPOT_CC]
+    named = [s for s in spots if s.volume_cc >= MIN_SPOT_CC]
     return tuple(sorted(named, key=lambda s: (-s.volume_cc, s.centre_mm)))
 
 
@@ -129,6 +129,6 @@ def _point(p: Float[np.ndarray, "3"]) -> tuple[float, float, float]:
 
 
 def _supplement(scene: Scene, request: Request, seeds: tuple[GivenSeed, ...], go_on: GoOn) -> Plan:
-    """A plan around the seeds found: its needles carry what is missing."""
-    asked = replace(request.needle_set, given_seeds=seeds, given_needles=())
-    return make_plan(scene, replace(request, needle_set=asked), go_on).plan
+    """A plan with the seeds found as given: its needles carry the missing seeds."""
+    needle_set = replace(request.needle_set, given_seeds=seeds, given_needles=())
+    return make_plan(scene, replace(request, needle_set=needle_set), go_on).plan

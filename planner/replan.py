@@ -1,4 +1,4 @@
-"""Replan: needles that are in stay where they were measured, and the rest is planned again around them."""
+"""Replan: needles in place stay where they were measured, and the rest is planned again around them."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,18 +18,19 @@ from planner.records.wording.followup import change_sentences
 from planner.verify import verify_changes
 
 PLANNING_SHARE = 0.98
-"""About which part of the time planning again takes [U]."""
+"""Share of the time that planning takes, about [U]."""
 SAME_MM = 5.0
-"""A new needle this near to one planned before, at entry and tip, is the same one, moved [U]."""
+"""A new needle within this distance of one planned before, at entry and tip, is the same needle, moved
+[U]."""
 
 
 TIP_DECIMALS = 3
-"""Tips that agree to a micrometre are one."""
+"""Tips that agree to a micrometre are the same."""
 
 
 @dataclass(frozen=True)
 class MeasuredNeedle:
-    """A needle as measured: entry and tip [mm, P], and the path it was meant for, where it was planned."""
+    """A measured needle: entry and tip [mm, P], and the path that it was planned as, if it was planned."""
 
     path_id: str | None
     entry_mm: Point
@@ -44,13 +45,13 @@ def replan(
     seeds: tuple[GivenSeed, ...] = (),
     go_on: GoOn = always,
 ) -> Replanned:
-    """A plan that keeps the needles as measured and the seeds already dropped, and what changed.
+    """A plan that keeps the measured needles and the seeds in place, and the changes from `plan`.
 
-    `needles` are all that are in now, also those that `plan` was given. `seeds` join those that it was given:
-    one that lies where one of those does is the same.
+    `needles` are all needles in place now, including those that were given for `plan`. `seeds` are added to
+    the given seeds of `plan`; a seed at the position of one of these is the same seed.
 
-    Raises RequestError for a plan without prescription or dose, a path that it does not have, or a needle
-    that does not lead from skin into the body.
+    Raises RequestError for a plan without prescription or dose, for a path that it does not have, or for a
+    needle that does not lead from skin into the body.
     """
     if plan.request.prescription is None or plan.dose is None or plan.needle_set is None:
         raise RequestError("plan", "it has no needle set and dose", "Replan one that has.")
@@ -104,7 +105,7 @@ def _changes(before: Plan, after: Plan, measured: tuple[MeasuredNeedle, ...]) ->
 def _pairs(
     before: Plan, after: Plan, measured: tuple[MeasuredNeedle, ...]
 ) -> list[tuple[Path | None, Path | None]]:
-    """Needles before and after that are one: as measured, or where they lie near each other."""
+    """Pairs of the same needle before and after: as measured, or by their distance. None: there is none."""
     old = {p.id: p for p in before.paths if p.aim is not Aim.TARGET}
     new = [p for p in after.paths if p.aim is not Aim.TARGET]
     planned = {path.id: path for path in before.paths}
@@ -113,7 +114,7 @@ def _pairs(
     for path in (p for p in new if p.aim is Aim.GIVEN):
         needle = min(left, key=partial(_off, path))
         left.remove(needle)
-        # A ranked path may have been driven as well as a needle of the set.
+        # A ranked path may have been driven, and not only a needle of the set.
         meant = None if needle.path_id is None else planned[needle.path_id]
         pairs.append((meant, path))
         old.pop("" if meant is None else meant.id, None)
@@ -127,8 +128,8 @@ def _pairs(
 
 
 def _off(path: Path, needle: MeasuredNeedle) -> tuple[float, float]:
-    """How far a path's line is from a needle's: its tip was kept, and, where tips meet, its direction; where
-    along the line the entry was measured says nothing."""
+    """How far a path is from a needle: the distance of their tips, and then that of their directions. The
+    measured entry may be anywhere along the line, so it is not compared."""
     line = np.subtract(needle.tip_mm, needle.entry_mm)
     turned = float(np.linalg.norm(line / np.linalg.norm(line) - np.array(path.direction)))
     return round(_apart(path.tip_mm, needle.tip_mm), TIP_DECIMALS), turned

@@ -16,7 +16,7 @@ from planner.errors import RequestError
 DoseAt = Callable[[Float[np.ndarray, "n 3"]], Float[np.ndarray, " n"]]
 """Maps points in P (n, 3) [mm] to the dose of all seeds until they have decayed (n,) [Gy]."""
 
-MOST_NODES = 4_000_000
+MAX_NODES = 4_000_000
 """Most nodes of one dose grid: 32 MB [U]. A larger box gets a larger step."""
 
 POINTS_AT_ONCE = 100_000
@@ -25,7 +25,7 @@ POINTS_AT_ONCE = 100_000
 STEP_GROWTH = 2.0 ** (1.0 / 3.0)
 """Factor for a step that is too fine: it halves the number of points."""
 
-FIRST_MARGIN_MM, MOST_MARGIN_MM = 10.0, 320.0
+FIRST_MARGIN_MM, MAX_MARGIN_MM = 10.0, 320.0
 """Distance from the outermost seeds to the sides of the box: the first one tried, and the largest [U]."""
 
 
@@ -70,7 +70,7 @@ def grid_around(
 
     Its boxes tile space from the corner of the first voxel of `frame`: they do not move with the seeds, and
     if a voxel is a whole number of boxes, no node lies on its sides. If there would be more nodes than
-    MOST_NODES, the step is larger, as the spacing of the result shows. Raises GridError for a step that no
+    MAX_NODES, the step is larger, as the spacing of the result shows. Raises GridError for a step that no
     Grid may have.
     """
     p_B = frame.to_box(points_P) - frame.lower_B
@@ -79,7 +79,7 @@ def grid_around(
         sides_mm = boxes(step_mm)
         first = np.floor(low / sides_mm - 0.5) + 0.5
         sizes = np.ceil(high / sides_mm - 0.5) + 0.5 - first + 1.0
-        if np.prod(sizes) <= MOST_NODES:
+        if np.prod(sizes) <= MAX_NODES:
             break
         step_mm *= STEP_GROWTH
     X_PV = np.eye(4)
@@ -99,18 +99,18 @@ def dose_grid_enclosing(
     """Doses on a grid that is large enough to contain the whole isodose of `level_gy`. [Gy, mm]
 
     The margin is doubled until the dose on the sides is below the level: beyond them, dose only falls. Raises
-    RequestError for a level that is not positive, or so low that it reaches beyond MOST_MARGIN_MM.
+    RequestError for a level that is not positive, or so low that it reaches beyond MAX_MARGIN_MM.
     """
     if not level_gy > 0.0:
         raise RequestError("dose level", f"it is {level_gy:g} Gy", "Give a dose above 0 Gy.")
     margin_mm = FIRST_MARGIN_MM
-    while margin_mm <= MOST_MARGIN_MM:
+    while margin_mm <= MAX_MARGIN_MM:
         dose_grid = dose_on_grid(dose, grid_around(seeds_P, frame, margin_mm, step_mm, boxes))
         if dose_grid.border_gy < level_gy:
             return dose_grid
         margin_mm *= 2.0
     raise RequestError(
         "dose level",
-        f"{level_gy:g} Gy reach over {MOST_MARGIN_MM:g} mm beyond the seeds",
+        f"{level_gy:g} Gy reach over {MAX_MARGIN_MM:g} mm beyond the seeds",
         "Ask for a higher level.",
     )

@@ -31,7 +31,7 @@ EDGE_MARGIN = 1e-3
 """Least distance of a cut from the ends of its edge, as a part of the edge: vertices at the same node would
 make triangles without area."""
 
-LEAST_PART = 1e-6
+MIN_PART = 1e-6
 """Doses below this part of the level are raised to it, because 0 Gy has no power -1/2."""
 
 _CORNERS = np.array(list(product((0, 1), repeat=3)))
@@ -117,7 +117,7 @@ def _mixed(inside: Bool[np.ndarray, "nx ny nz"]) -> Bool[np.ndarray, "mx my mz"]
 
 def _cuts(dose_grid: DoseGrid, level_gy: float, edges: Int[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 3"]:
     """Where each edge, as two flat indices, reaches the level, in P. [mm]"""
-    doses = np.maximum(dose_grid.doses_gy.reshape(-1)[edges], LEAST_PART * level_gy) ** -0.5
+    doses = np.maximum(dose_grid.doses_gy.reshape(-1)[edges], MIN_PART * level_gy) ** -0.5
     part = (level_gy**-0.5 - doses[:, 0]) / (doses[:, 1] - doses[:, 0])
     part = np.clip(part, EDGE_MARGIN, 1.0 - EDGE_MARGIN)[:, None]
     ends_V = np.stack(np.unravel_index(edges, dose_grid.grid.shape), axis=-1).astype(float)

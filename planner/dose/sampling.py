@@ -29,7 +29,7 @@ NEAR_MM = 30.0
 """Default distance up to which voxels are sampled finely [U]: beyond it, dose changes by less than a tenth
 for each mm."""
 
-MOST_POINTS = 2_000_000
+MAX_POINTS = 2_000_000
 """Most points of one structure: 64 MB with their weights [U]. For more points, the step is increased."""
 
 _ROUNDING = 1e-9
@@ -49,7 +49,7 @@ class SamplePoints:
     """A structure as points in P [mm] with the volume each stands for [mm3], the near ones first.
 
     The first `near_count` points stand for parts of voxels no longer than `step_mm`, the others for voxels or
-    blocks of voxels no longer than `far_step_mm`. These are the steps that were used; because of MOST_POINTS
+    blocks of voxels no longer than `far_step_mm`. These are the steps that were used; because of MAX_POINTS
     they may be larger than requested.
     """
 
@@ -85,9 +85,9 @@ def sampled(
     near = inside if within is None else _near(mask, grid, within)
     spacing = grid.spacing_mm
     far_V, far_parts, far_step = _points(
-        inside & ~near, spacing, float(spacing.min()), False, MOST_POINTS // 2
+        inside & ~near, spacing, float(spacing.min()), False, MAX_POINTS // 2
     )
-    near_V, near_parts, near_step = _points(near, spacing, step_mm, True, MOST_POINTS - len(far_V))
+    near_V, near_parts, near_step = _points(near, spacing, step_mm, True, MAX_POINTS - len(far_V))
     p_V = np.concatenate([near_V, far_V]) + np.array(mask.lower)
     return SamplePoints(
         points_P=grid.to_patient(p_V * spacing),

@@ -25,7 +25,7 @@ from planner.dose.dose_grid import POINTS_AT_ONCE, DoseAt, DoseGrid, dose_grid_e
 
 STEP_MM = 1.0
 """Largest side of a cell, if voxels are not larger [U]."""
-PARTS, FEWEST, MOST = 300_000, 3, 8
+PARTS, MIN_PARTS, MAX_PARTS = 300_000, 3, 8
 """Parts of all cells that the isodose may cut, about; and of one along each axis, from the
 fewest to the most [U]."""
 NEAR_SEED_MM = 4.0
@@ -57,7 +57,7 @@ def outside_mm3(
     maybe = (binary_dilation(hot, around) | _near_seeds(dose_grid, seeds_P)) & ~surely
     cell, voxels = dose_grid.grid.spacing_mm, _voxels_in(dose_grid.grid.spacing_mm, grid.spacing_mm)
     each = (PARTS / max(1, int(np.count_nonzero(maybe)))) ** (1.0 / 3.0)
-    fine = min(MOST, max(FEWEST, int(each)))
+    fine = min(MAX_PARTS, max(MIN_PARTS, int(each)))
     parts = voxels * -(-fine // voxels)
     whole = _counted(np.argwhere(surely), voxels, dose_grid.grid, target, grid)
     cut = _counted(np.argwhere(maybe), parts, dose_grid.grid, target, grid, dose, level_gy)

@@ -8,7 +8,7 @@ from planner.records.plan import Outcome, Plan
 from planner.records.request import GivenSeed, Point
 from planner.records.verification import Verification
 
-SMALLEST_SPOT_CC = 0.02
+MIN_SPOT_CC = 0.02
 """Cold regions smaller than this are not named: two of the voxels of a common planning CT [U]."""
 
 

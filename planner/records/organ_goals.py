@@ -12,7 +12,7 @@ REPORTED_ROLES = (Role.FORBIDDEN, Role.LUNG, Role.PASSABLE)
 """Roles of structures whose dose is reported: organs, not the target, skin or table."""
 GOAL_VOLUMES_CC = {"d0_1cc_gy": 0.1, "d1cc_gy": 1.0, "d2cc_gy": 2.0}
 """The volume that a goal is about, smallest first. [cc]"""
-LEAST_CC = GOAL_VOLUMES_CC["d0_1cc_gy"]
+MIN_GOAL_CC = GOAL_VOLUMES_CC["d0_1cc_gy"]
 _ROUNDING = 1e-6
 
 
@@ -33,7 +33,7 @@ def refuse_impossible_goals(scene: Scene, prescription: Prescription | None) -> 
                 f"Give it another role, or name one of: {', '.join(organs)}.",
             )
         cc = structure.mask.count * scene.grid.voxel_volume_mm3 / MM3_PER_CC
-        if name in scene.too_small or cc < LEAST_CC * (1.0 + _ROUNDING):
+        if name in scene.too_small or cc < MIN_GOAL_CC * (1.0 + _ROUNDING):
             raise RequestError(
                 field,
                 f"only {cc:.2g} cm3 of it is in the input, too little to hold a goal against",
@@ -51,5 +51,5 @@ def goal_dose_gy(organ: OrganDose, field: str) -> float:
 def goal_volume_cc(field: str, organ_cc: float) -> float:
     """The volume that `goal_dose_gy` takes of an organ of that volume. [cc]"""
     return max(
-        cc for cc in GOAL_VOLUMES_CC.values() if cc <= min(GOAL_VOLUMES_CC[field], max(organ_cc, LEAST_CC))
+        cc for cc in GOAL_VOLUMES_CC.values() if cc <= min(GOAL_VOLUMES_CC[field], max(organ_cc, MIN_GOAL_CC))
     )

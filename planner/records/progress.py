@@ -1,4 +1,4 @@
-"""Progress and the question "go on?": the planner's only view of the clock and of cancellation."""
+"""Progress, and whether to go on: the planner's only access to the clock and to cancellation."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
@@ -19,8 +19,8 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a phase, or the whole, has come, 0.0 to 1.0, with what is done within the phase, in a few words
-    for a person; empty where the phase says it all."""
+    """The progress of a phase, or of the whole plan, from 0.0 to 1.0. `text` says in a few words what is
+    being done in the phase; it may be empty."""
 
     phase: Phase
     fraction: float
@@ -36,7 +36,7 @@ TIME_SHARES = {
     Phase.DOSE: 12,
     Phase.VERIFY: 6,
 }
-"""About how the time of planning a whole chest is shared out among the phases [U]."""
+"""About the relative time of each phase in planning a whole chest [U]."""
 
 
 class Cancelled(Exception):
@@ -48,10 +48,10 @@ GoOn = Callable[[Progress], bool]
 
 
 class PlanProgress:
-    """A GoOn to which phases tell how far each has come; passed on is how far the whole has come.
+    """A GoOn that turns the progress of each phase into that of the whole plan.
 
-    Neither fraction nor phase ever goes back, though a search within a later phase tells of itself as the
-    first one did. `phases` are those to come; the whole is done when the last of them is.
+    Neither fraction nor phase ever goes back, although a search within a later phase reports the phase of the
+    first search. `phases` are those of the plan; it is done when the last of them is.
     """
 
     def __init__(self, go_on: GoOn, phases: Collection[Phase]) -> None:
@@ -60,22 +60,23 @@ class PlanProgress:
         self._at, self._fraction = 0, 0.0
 
     def __call__(self, progress: Progress) -> bool:
-        """Pass it on, and the answer back. A phase that is not among those to come keeps the place."""
+        """Report the progress of the whole plan and return the answer. A phase that is not among `phases`
+        does not change it."""
         at = self._order.index(progress.phase) if progress.phase in self._order else -1
         before = sum(TIME_SHARES[phase] for phase in self._order[: max(at, 0)])
         within = TIME_SHARES[progress.phase] * min(1.0, max(0.0, progress.fraction))
-        # What an earlier phase tells is told of a part of the present one.
+        # A report of an earlier phase comes from a part of the present one: it does not change the progress.
         if at >= self._at:
             self._at, self._fraction = at, max(self._fraction, (before + within) / self._parts)
         return self._go_on(replace(progress, phase=self._order[self._at], fraction=self._fraction))
 
 
 def part_of(go_on: GoOn, first: float, last: float) -> GoOn:
-    """A GoOn for a step within another: its whole is from `first` to `last` of the other's."""
+    """A GoOn for a part of another step: its progress runs from `first` to `last` of that step."""
     return lambda p: go_on(replace(p, fraction=first + (last - first) * p.fraction))
 
 
 def always(progress: Progress) -> bool:
-    """A GoOn without any limit."""
+    """A GoOn without a limit."""
     del progress
     return True

@@ -12,7 +12,7 @@ from planner.dose.tg43.seed_dose import seed_dose
 from planner.errors import RequestError
 from planner.evaluate import evaluate_implant
 from planner.records.dose import GoalResult
-from planner.records.followup import EVALUATION_SCHEMA, SMALLEST_SPOT_CC, Evaluation
+from planner.records.followup import EVALUATION_SCHEMA, MIN_SPOT_CC, Evaluation
 from planner.records.plan import Status
 from planner.records.request import GivenSeed, Goals, OrganGoal, Point, SeedRequest
 from planner.records.wording.followup import NOT_COMPARED, implant_outcome
@@ -100,9 +100,7 @@ def test_cold_spots_are_the_cold_voxels_that_hang_together_the_largest_first(whi
     seeds = planned_seeds() if which == "as_planned" else two_thirds()
     spots = request.getfixturevalue(which).achieved.cold_spots
     grid = ball_scene().grid
-    expected = [
-        r for r in regions(cold_voxels(ball_scene(), seeds, 120.0)) if len(r) * 0.008 >= SMALLEST_SPOT_CC
-    ]
+    expected = [r for r in regions(cold_voxels(ball_scene(), seeds, 120.0)) if len(r) * 0.008 >= MIN_SPOT_CC]
     assert sum(s.volume_cc for s in spots) == pytest.approx(sum(map(len, expected)) * 0.008)
     assert sorted(s.volume_cc for s in spots) == pytest.approx(sorted(len(r) * 0.008 for r in expected))
     assert [s.volume_cc for s in spots] == sorted((s.volume_cc for s in spots), reverse=True)

@@ -13,7 +13,7 @@ from jaxtyping import Bool
 from planner.implant.seeding.descent_kernel import descend
 from planner.implant.seeding.placement_problem import SEED_COST, PlacementProblem
 
-LEAST_GAIN = 1e-4
+MIN_GAIN = 1e-4
 """A change that lowers the cost by less than this is not made."""
 MAX_PASSES = 1_000
 """Most passes over all seeds, each of which may add one seed. Descents end far earlier."""
@@ -24,7 +24,7 @@ def descended(
 ) -> Bool[np.ndarray, " n"]:
     """The slots with a seed after changing one at a time, from `start` on, until no single change helps."""
     chosen = start.copy()
-    descend(problem.goals, problem.slot_table, SEED_COST, LEAST_GAIN, MAX_PASSES, may_add, chosen)
+    descend(problem.goals, problem.slot_table, SEED_COST, MIN_GAIN, MAX_PASSES, may_add, chosen)
     return chosen
 
 

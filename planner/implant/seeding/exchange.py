@@ -22,7 +22,7 @@ from jaxtyping import Bool, Int
 
 from anatomy.runtime.jit import jit
 from anatomy.runtime.parallel import parallel_for
-from planner.implant.seeding.descent import LEAST_GAIN, descended
+from planner.implant.seeding.descent import MIN_GAIN, descended
 from planner.implant.seeding.placement_problem import PlacementProblem
 
 REFILL_RADIUS_MM = 8.0
@@ -60,7 +60,7 @@ def exchanged(
     for number in range(ROUNDS):
         if not chosen.any() or not go_on(number / ROUNDS):
             break
-        limit = cost + START_TEMPERATURE * (1.0 - number / ROUNDS) - LEAST_GAIN
+        limit = cost + START_TEMPERATURE * (1.0 - number / ROUNDS) - MIN_GAIN
         for reached, trial in _round(problem, chosen, rng):
             if reached < limit and not np.array_equal(trial, chosen) and allowed(problem.tracks(trial)):
                 chosen, cost = trial, reached

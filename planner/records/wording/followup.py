@@ -3,7 +3,7 @@ it again and compares."""
 
 from collections.abc import Sequence
 
-from planner.records.followup import SMALLEST_SPOT_CC, Achieved, NeedleChange
+from planner.records.followup import MIN_SPOT_CC, Achieved, NeedleChange
 from planner.records.paths import Aim
 from planner.records.plan import Outcome, Plan, Status
 from planner.records.wording.goals import goal_text
@@ -39,7 +39,7 @@ def implant_outcome(achieved: Achieved, supplement: Plan | None) -> Outcome:
             f"{hot} Seeds cannot be taken out, and none are proposed. {NOT_COMPARED}",
         )
     spots = len(achieved.cold_spots)
-    cold = counted(spots, "cold spot") if spots else f"No cold spot of {SMALLEST_SPOT_CC:g} cc or more"
+    cold = counted(spots, "cold spot") if spots else f"No cold spot of {MIN_SPOT_CC:g} cc or more"
     lacking = f"{twice}Goals not met: {named}. {cold}."
     needles, dose = supplement.needle_set, supplement.dose
     added = 0 if needles is None else sum(1 for s in needles.seeds if s.path_id is not None)

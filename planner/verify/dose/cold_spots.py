@@ -23,7 +23,7 @@ from planner.verify.geometry.voxels import voxels_of
 from planner.verify.tolerances import DOSE, DOSE_GY, DOSE_NEAR, LENGTH_MM, RATIO
 
 SUBJECT = "cold spots"
-SMALLEST_CC = 0.02
+MIN_SPOT_CC = 0.02
 """Smaller regions are not listed."""
 
 
@@ -57,7 +57,7 @@ def check_cold_spots(
             centres_P = grid.to_patient(index * grid.spacing_mm)
             _check_dose(claims, subject, spot, doses[inner], float(doses[row]))
             _check_size(claims, subject, spot, inner, maybe == maybe[row], centres_P, grid.voxel_volume_mm3)
-    enough = SMALLEST_CC * MM3_PER_CC / grid.voxel_volume_mm3
+    enough = MIN_SPOT_CC * MM3_PER_CC / grid.voxel_volume_mm3
     large = np.flatnonzero(np.bincount(surely[surely >= 0]) >= enough * (1.0 + RATIO))
     left_out = [n for n in large if int(maybe[np.flatnonzero(surely == n)[0]]) not in maybe[listed]]
     claims.equal("cold regions left out", SUBJECT, 0.0, float(len(left_out)), 0.0)
@@ -116,7 +116,7 @@ def _check_size(
     """The spot's volume and centre, up to the voxels whose dose is near the prescribed dose."""
     few, many = (float(np.count_nonzero(part)) * voxel_mm3 / MM3_PER_CC for part in (inner, outer))
     claims.equal("volume", subject, spot.volume_cc, 0.5 * (few + many), 0.5 * (many - few) + RATIO * many)
-    claims.at_least("a cold spot is large enough", subject, SMALLEST_CC, spot.volume_cc, RATIO)
+    claims.at_least("a cold spot is large enough", subject, MIN_SPOT_CC, spot.volume_cc, RATIO)
     middle = centres_P[outer].mean(axis=0)
     farthest = float(np.linalg.norm(centres_P[outer] - middle, axis=1).max())
     # If these voxels are left out of the outer region, its centre moves by at most this distance.

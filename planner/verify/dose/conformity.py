@@ -31,9 +31,9 @@ COUNTED_PART = 0.002
 enforce."""
 CELL_MM = 1.0
 """Side of the largest cell of a plan."""
-PARTS, FEWEST, MOST, NEAR_MM = 300_000, 3, 8, 4.0
+PARTS, MIN_PARTS, MAX_PARTS, NEAR_MM = 300_000, 3, 8, 4.0
 """A plan divides its cells within NEAR_MM of seeds along each axis: into about PARTS parts in all, and into
-FEWEST to MOST parts along an axis."""
+MIN_PARTS to MAX_PARTS parts along an axis."""
 ROUNDING = 1e-9
 """Five voxels of 0.2 mm are a cell of 1 mm, whatever 1 / 0.2 rounds to."""
 
@@ -101,5 +101,5 @@ def widest_part_mm(seeds: int, spacing_mm: Float[np.ndarray, "3"]) -> float:
     voxels = np.maximum(np.floor(CELL_MM / spacing_mm + ROUNDING), 1.0)
     cells_mm = spacing_mm * voxels / np.ceil(spacing_mm / CELL_MM - ROUNDING)
     near = seeds * np.prod(2.0 * NEAR_MM / cells_mm + 3.0)
-    parts = np.clip(np.floor((PARTS / near) ** (1.0 / 3.0)), FEWEST, MOST)
+    parts = np.clip(np.floor((PARTS / near) ** (1.0 / 3.0)), MIN_PARTS, MAX_PARTS)
     return float((cells_mm / parts).max())

@@ -7,6 +7,7 @@ import numpy as np
 from anatomy.geometry.surface import Surface
 from anatomy.scene import Scene
 from anatomy.structures import Role, Structure
+from planner.records.request import Point
 from planner.verify.geometry.axis import BoxedAxis
 from planner.verify.geometry.meshes import spans_in_surface
 from planner.verify.geometry.spans import Spans, between, minus, union
@@ -14,10 +15,8 @@ from planner.verify.geometry.voids import Lungs
 from planner.verify.geometry.voxels import spans_in_mask
 from planner.verify.tolerances import LENGTH_MM
 
-Triple = tuple[float, float, float]
 
-
-def triple(v: np.ndarray) -> Triple:
+def point_of(v: np.ndarray) -> Point:
     """A vector (3,) as three floats, as compiled loops take it."""
     return float(v[0]), float(v[1]), float(v[2])
 
@@ -28,7 +27,7 @@ class AxisSpans:
     def __init__(self, scene: Scene, axis: BoxedAxis) -> None:
         self.axis = axis
         self._scene = scene
-        self._spacing_mm = triple(scene.grid.spacing_mm)
+        self._spacing_mm = point_of(scene.grid.spacing_mm)
         self._in_view = axis.in_view()
         self._in_masks: dict[str, Spans] = {}
         self._in_voids: dict[tuple[float, float], bool] = {}

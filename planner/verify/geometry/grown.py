@@ -13,11 +13,10 @@ from math import sqrt
 import numpy as np
 from jaxtyping import Float, Int
 
+from planner.records.request import Point
 from planner.verify.compiled import loop
 from planner.verify.geometry.spans import Spans, merged
 from planner.verify.geometry.voxels import interval_clip
-
-Triple = tuple[float, float, float]
 
 JOIN_MM = 1e-10
 """Stretches this close are joined: rounding separates boxes that share a face by less, and the planner joins
@@ -98,7 +97,7 @@ def grown_clips(voxels, spacing, p, d, margin):  # type: ignore[no-untyped-def]
 def spans_within(
     margin_mm: float,
     voxels: Int[np.ndarray, "n 3"],
-    spacing_mm: Triple,
+    spacing_mm: Point,
     p_B: Float[np.ndarray, "3"],
     outward_B: Float[np.ndarray, "3"],
 ) -> Spans:

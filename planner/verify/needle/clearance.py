@@ -16,7 +16,7 @@ from planner.records.paths import CLEARANCE_CAP_MM, Path
 from planner.records.search import TABLE
 from planner.verify.claims import Claims
 from planner.verify.geometry.axis import Pieces
-from planner.verify.geometry.axis_spans import triple
+from planner.verify.geometry.axis_spans import point_of
 from planner.verify.geometry.meshes import least_distance_to_faces
 from planner.verify.geometry.spans import between
 from planner.verify.geometry.voxels import least_distance, spans_in_mask, voxels_of
@@ -76,7 +76,7 @@ def _distance(
     pieces = examined.axis.clamped(first, last)
     if structure.surface is not None:
         return _distance_to_surface(examined, structure.surface, pieces, first, last, farthest)
-    spacing = triple(examined.scene.grid.spacing_mm)
+    spacing = point_of(examined.scene.grid.spacing_mm)
     if len(spans_in_mask(structure.mask, spacing, pieces)):
         return 0.0
     return float(least_distance(pieces, voxels, spacing, farthest))

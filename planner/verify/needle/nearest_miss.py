@@ -1,4 +1,4 @@
-"""Claims on the nearest miss: what its line lacks, and that each relaxation opens the path it names."""
+"""Claims on the nearest miss: what its line lacks, and that each relaxation opens the path that it names."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -21,7 +21,7 @@ from planner.verify.tolerances import DISTANCE_MM, LENGTH_MM
 
 
 def check_miss(claims: Claims, plan: Plan) -> None:
-    """That a miss is told only where there is no path, and that its relaxations are in order."""
+    """A nearest miss is stated only where there is no path, and its relaxations are in order."""
     miss = plan.nearest_miss
     if miss is None:
         return
@@ -40,7 +40,7 @@ def check_miss(claims: Claims, plan: Plan) -> None:
 
 
 def missed_axis(claims: Claims, plan: Plan, miss: NearestMiss, scene: Scene) -> ExaminedAxis | None:
-    """The nearest line, with a needle that reaches from its tip to its entry at least."""
+    """The nearest line, with a needle that is long enough for it."""
     examined = examined_axis(claims, "nearest miss", miss.entry_mm, miss.tip_mm, scene, plan.request)
     if examined is None:
         return None
@@ -49,12 +49,12 @@ def missed_axis(claims: Claims, plan: Plan, miss: NearestMiss, scene: Scene) -> 
 
 
 def relaxed_axis(claims: Claims, plan: Plan, change: Relaxation, scene: Scene) -> ExaminedAxis | None:
-    """The path that a relaxation opens, under the request as relaxed; None where that is no relaxation."""
+    """The path that a relaxation opens, under the relaxed request; None where it relaxes nothing."""
     request, subject = plan.request, f"nearest miss, {change.setting}"
     length = change.constraint is Constraint.NEEDLE_LENGTH
     kind = "one to relax" if length or change.constraint is Constraint.CLEARANCE else "no change opens it"
     claims.same("the constraint is one to relax", subject, "one to relax", kind)
-    asked = request.needle.max_length_mm if length else request.clearance_of(change.structure)
+    requested_mm = request.needle.max_length_mm if length else request.clearance_of(change.structure)
     structure = CONSTRAINT_NAMES[Constraint.NEEDLE_LENGTH] if length else change.structure
     setting = NEEDLE_LENGTH_POINTER if length else clearance_pointer(change.structure)
     claims.same("the structure is the relaxed setting's", subject, change.structure, structure)
@@ -62,13 +62,13 @@ def relaxed_axis(claims: Claims, plan: Plan, change: Relaxation, scene: Scene) -
     there = {s.name for s in scene.structures} | {DEFAULT, TABLE, structure if length else TABLE}
     known = change.structure if change.structure in there else "not in the scene"
     claims.same("what is relaxed exists", subject, change.structure, known)
-    claims.equal("relaxed from what was asked", subject, change.from_mm, asked, LENGTH_MM)
-    opens = change.to_mm > asked if length else 0.0 <= change.to_mm < asked
+    claims.equal("relaxed from what was asked", subject, change.from_mm, requested_mm, LENGTH_MM)
+    opens = change.to_mm > requested_mm if length else 0.0 <= change.to_mm < requested_mm
     claims.holds(
         "the relaxation can open a path",
         subject,
         f"{change.to_mm:g} mm",
-        f"{'above' if length else 'from 0 to below'} {asked:g} mm",
+        f"{'above' if length else 'from 0 to below'} {requested_mm:g} mm",
         opens,
     )
     if length:
@@ -80,21 +80,23 @@ def relaxed_axis(claims: Claims, plan: Plan, change: Relaxation, scene: Scene) -
 
 
 def check_opened(claims: Claims, examined: ExaminedAxis, change: Relaxation, passed: list[Passing]) -> None:
-    """A path that a relaxation opens is safe under the request as relaxed, and crosses the lung stated."""
+    """A path that a relaxation opens is safe under the relaxed request, and crosses as much lung as
+    stated."""
     _check_safe(claims, examined, passed)
     check_lung(claims, examined, change.lung_length_mm)
 
 
-def check_needed(claims: Claims, asked: ExaminedAxis, passed: list[Passing]) -> None:
-    """A path that is safe as asked, beside structures as the search has them, needs no relaxation."""
-    tried = Claims()
-    _check_safe(tried, asked, passed)
-    found = "safe" if tried.verification().passed else "not safe"
-    claims.same("without the relaxation the path is not safe", asked.subject, "not safe", found)
+def check_needed(claims: Claims, unrelaxed: ExaminedAxis, passed: list[Passing]) -> None:
+    """A path that needs a relaxation is not safe under the request itself, with structures as the search uses
+    them."""
+    checks = Claims()
+    _check_safe(checks, unrelaxed, passed)
+    result = "safe" if checks.verification().passed else "not safe"
+    claims.same("without the relaxation the path is not safe", unrelaxed.subject, "not safe", result)
 
 
 def _check_safe(claims: Claims, examined: ExaminedAxis, passed: list[Passing]) -> None:
-    """A track with room, clear of everything."""
+    """The path is a track whose needle and hub are clear of the bore and of all structures."""
     check_reach(claims, examined)
     check_bore(claims, examined)
     check_needs(claims, examined, passed)
@@ -103,7 +105,7 @@ def _check_safe(claims: Claims, examined: ExaminedAxis, passed: list[Passing]) -
 def check_missed(
     claims: Claims, examined: ExaminedAxis, miss: NearestMiss, request: Request, passed: list[Passing]
 ) -> None:
-    """The nearest line reaches the target from the skin, lacks what is stated, and lacks nothing more."""
+    """The nearest line reaches the target from the skin, and lacks what is stated and no more."""
     check_reach(claims, examined)
     beside = [
         (request.clearance_of(name) - free, name)

@@ -15,7 +15,7 @@ from jaxtyping import Int
 
 from planner.records.paths import SeedDrop
 from planner.verify.claims import Claims
-from planner.verify.geometry.axis_spans import triple
+from planner.verify.geometry.axis_spans import point_of
 from planner.verify.geometry.grown import spans_within
 from planner.verify.geometry.spans import Spans, minus, total
 from planner.verify.geometry.voxels import near_axis
@@ -44,7 +44,7 @@ def check_seeds(
 
 def _within(examined: ExaminedAxis, target_voxels: Int[np.ndarray, "n 3"], margin_mm: float) -> Spans:
     """Where the axis runs within the margin of the target."""
-    spacing, axis = triple(examined.scene.grid.spacing_mm), examined.axis
+    spacing, axis = point_of(examined.scene.grid.spacing_mm), examined.axis
     near = near_axis(target_voxels, spacing, axis.tip_B, axis.outward_B, margin_mm)
     return spans_within(margin_mm, near, spacing, axis.tip_B, axis.outward_B)
 

@@ -18,7 +18,7 @@ from planner.records.needle_set import NeedleParts
 from planner.records.paths import Path
 from planner.records.request import Point, Request
 from planner.verify.claims import Claims
-from planner.verify.geometry.axis_spans import triple
+from planner.verify.geometry.axis_spans import point_of
 from planner.verify.geometry.segments import segment_segment2
 from planner.verify.tolerances import DISTANCE_MM
 
@@ -35,7 +35,9 @@ class PlacedNeedle:
 
     def stretch(self, first_mm: float, last_mm: float) -> tuple[Point, Point]:
         """The ends of a part of the axis, by their distances from the tip."""
-        return triple(self.tip_P + first_mm * self.outward_P), triple(self.tip_P + last_mm * self.outward_P)
+        return point_of(self.tip_P + first_mm * self.outward_P), point_of(
+            self.tip_P + last_mm * self.outward_P
+        )
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
-"""Claims on what needles and seeds that are in already lie too near to: each distance again, none left out,
-none invented.
+"""Claims on what needles and seeds in place are too near to: each distance is recomputed, and the list is
+complete and has nothing else.
 
-structures   to boxes and triangles, as clearances are (Passing)
-pairs        between parts of two needles, as those of needles together are (Gap)
-seeds        pairs whose centres lie nearer than a seed is long
+structures   distances to boxes and triangles, as for clearances (Passing)
+pairs        gaps between parts of two needles, as for planned needles (Gap)
+seeds        pairs whose centres are nearer than a seed's length
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,9 +27,9 @@ SUBJECT = "needle set"
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a needle may be said to be too near to: by which parts, and from what clearance to what. `surely`:
-    it must be said. [mm]"""
+class TooNearBounds:
+    """What a plan may state of a needle that is too near to something: the least and most clearance, for each
+    of the parts that it may name. `surely`: the plan must list it. [mm]"""
 
     parts: dict[NeedleParts, tuple[float, float]]
     asked_mm: float
@@ -46,26 +46,28 @@ def check_given(
     slack_mm: float,
     passed: Sequence[tuple[ExaminedAxis, Path, list[Passing]]],
 ) -> None:
-    """All claims on what given needles are too near to; `passed`: how all paths pass what is kept free."""
+    """All claims on what given needles are too near to. `passed` has the distances of all paths from the
+    structures that are kept clear."""
     given = [(examined, path, passings) for examined, path, passings in passed if path.aim is Aim.GIVEN]
-    found = {key: one for needle in given for key, one in _structures(*needle, slack_mm)}
-    found |= dict(_pairs(needle_sizes_of(request), [path for _, path, _ in given]))
+    expected = {key: one for needle in given for key, one in _structures(*needle, slack_mm)}
+    expected |= dict(_pairs(needle_sizes_of(request), [path for _, path, _ in given]))
     stated = [(near.path_id, near.structure, near.other_path_id) for near in needles.given_too_near]
     for near, key in zip(needles.given_too_near, stated, strict=True):
-        _check_one(claims, near, found.get(key))
-    sure = [key for key, one in found.items() if one.surely or key in stated]
+        _check_one(claims, near, expected.get(key))
+    must_list = [key for key, one in expected.items() if one.surely or key in stated]
     claims.same(
         "what given needles are too near to, each once and in order",
         SUBJECT,
         _written(stated),
-        _written(sure),
+        _written(must_list),
     )
 
 
 def check_seed_pairs(
     claims: Claims, subject: str, stated: int, seeds: Sequence[GivenSeed], seed_mm: float
 ) -> None:
-    """How many pairs of seeds lie nearer to each other than a seed is long. Rounding may decide."""
+    """The number of pairs of seeds that are nearer to each other than a seed's length. Rounding may
+    decide."""
     least, most = (_near(seeds, seed_mm + off) for off in (-LENGTH_MM, LENGTH_MM))
     middle, off = 0.5 * (least + most), 0.5 * (most - least)
     claims.equal("pairs of seeds nearer than a seed is long", subject, float(stated), middle, off)
@@ -79,42 +81,44 @@ def _near(seeds: Sequence[GivenSeed], reach_mm: float) -> int:
 
 def _structures(
     examined: ExaminedAxis, path: Path, passings: Sequence[Passing], slack_mm: float
-) -> Iterator[tuple[Key, Found]]:
-    """The planner measures to voxels, which reach beyond a surface by the slack at most."""
+) -> Iterator[tuple[Key, TooNearBounds]]:
+    """Structures near the shaft. The planner measures to voxels, which reach beyond a surface by at most the
+    slack."""
     request = examined.request
     for passing in passings:
         structure, need = passing.structure, request.clearance_of(passing.structure.name)
         free = passing.needle_mm - request.needle.radius_mm
         least = free if structure.surface is None else max(free - slack_mm, -request.needle.radius_mm)
         if least < need + DISTANCE_MM:
-            found = Found({NeedleParts.NEEDLE: (least, free)}, need, free < need - DISTANCE_MM)
-            yield (path.id, structure.name, None), found
+            bounds = TooNearBounds({NeedleParts.NEEDLE: (least, free)}, need, free < need - DISTANCE_MM)
+            yield (path.id, structure.name, None), bounds
 
 
-def _pairs(sizes: NeedleSizes, given: Sequence[Path]) -> Iterator[tuple[Key, Found]]:
-    """The later needle's pairs together, as the planner has them. Parts that lack alike may each be named."""
+def _pairs(sizes: NeedleSizes, given: Sequence[Path]) -> Iterator[tuple[Key, TooNearBounds]]:
+    """Pairs of needles in conflict, ordered by the later needle, as in the plan. If several parts are too
+    near by the same amount, any of them may be named."""
     for one, other in sorted(combinations(given, 2), key=lambda pair: given.index(pair[1])):
         gaps = gaps_in_place(one, other, sizes)
         most = min((gap.wall_mm - gap.need_mm for gap in gaps), default=inf)
         worst = [gap for gap in gaps if gap.wall_mm - gap.need_mm <= most + DISTANCE_MM]
         if most < DISTANCE_MM:
             parts = {gap.parts: (gap.wall_mm, gap.wall_mm) for gap in worst}
-            yield (one.id, None, other.id), Found(parts, worst[0].need_mm, most < -DISTANCE_MM)
+            yield (one.id, None, other.id), TooNearBounds(parts, worst[0].need_mm, most < -DISTANCE_MM)
 
 
-def _check_one(claims: Claims, near: TooNear, found: Found | None) -> None:
-    beside = near.structure if near.other_path_id is None else f"needle {near.other_path_id}"
-    subject = f"needle {near.path_id}, {beside}"
-    known = found is not None and near.parts in found.parts
-    said = "too near" if known else "not too near, or other parts of them"
-    claims.holds("a given needle is too near", subject, near.parts, said, known)
-    if found is None or near.parts not in found.parts:
+def _check_one(claims: Claims, near: TooNear, bounds: TooNearBounds | None) -> None:
+    other = near.structure if near.other_path_id is None else f"needle {near.other_path_id}"
+    subject = f"needle {near.path_id}, {other}"
+    known = bounds is not None and near.parts in bounds.parts
+    result = "too near" if known else "not too near, or other parts of them"
+    claims.holds("a given needle is too near", subject, near.parts, result, known)
+    if bounds is None or near.parts not in bounds.parts:
         return
-    least, most = found.parts[near.parts]
+    least, most = bounds.parts[near.parts]
     stated = near.clearance_mm
     claims.at_most("its clearance is not understated", subject, stated, least, DISTANCE_MM)
     claims.at_least("its clearance is not overstated", subject, stated, most, DISTANCE_MM)
-    claims.equal("what is asked for", subject, near.asked_mm, found.asked_mm, RATIO)
+    claims.equal("what is asked for", subject, near.asked_mm, bounds.asked_mm, RATIO)
     claims.at_most("it is less than what is asked for", subject, near.asked_mm, stated, DISTANCE_MM)
 
 

@@ -14,7 +14,7 @@ from planner.records.needle_set import NeedleSet, PlacedSeed
 from planner.records.paths import Aim, Path
 from planner.records.plan import Plan
 from planner.verify.claims import Claims, first_agreeing
-from planner.verify.geometry.axis_spans import triple
+from planner.verify.geometry.axis_spans import point_of
 from planner.verify.geometry.spans import Spans, minus, total
 from planner.verify.geometry.voxels import spans_in_mask
 from planner.verify.needle.examined_axis import ExaminedAxis
@@ -44,7 +44,7 @@ def check_set_seeds(claims: Claims, examined: ExaminedAxis, path: Path, ptv: Vox
 
 
 def _readings(examined: ExaminedAxis, ptv: VoxelMask) -> Iterator[Spans]:
-    spacing = triple(examined.scene.grid.spacing_mm)
+    spacing = point_of(examined.scene.grid.spacing_mm)
     for axis in examined.axis.readings():
         yield spans_in_mask(ptv, spacing, axis.in_view())
 

@@ -9,13 +9,13 @@ from planner.records.request import Prescription, Request
 from planner.sources import SOURCES
 from planner.verify.claims import Claims
 
-LARGEST = 1e6
+MAX_NUMBER = 1e6
 """A kilometre in mm. For larger numbers, the arithmetic with squares is too inaccurate for the checks."""
 
-MOST_SAMPLES = 10_000
+MAX_SAMPLES = 10_000
 """Most samples of placement errors: more add no information, and all would be drawn again."""
 
-LARGEST_COUNT = 10**15
+MAX_COUNT = 10**15
 """Larger counts are not exact as floats."""
 
 
@@ -44,9 +44,9 @@ def _sound(place: str, value: float) -> bool:
     # Counts of lines may be large, and a seed of random numbers may be anything; counts of a path may not.
     if isinstance(value, int):
         if place.startswith(("plan.needle_set", "plan.dose", "plan.request.needle_set")):
-            return abs(value) <= LARGEST_COUNT
-        return not place.startswith("plan.paths") or abs(value) <= LARGEST
-    return bool(isfinite(value) and abs(value) <= LARGEST)
+            return abs(value) <= MAX_COUNT
+        return not place.startswith("plan.paths") or abs(value) <= MAX_NUMBER
+    return bool(isfinite(value) and abs(value) <= MAX_NUMBER)
 
 
 def _numbers(value: object, place: str) -> Iterator[tuple[str, float]]:
@@ -97,7 +97,7 @@ def _absurd(request: Request) -> str | None:
         return f"{wrong[0]} is too small"
     if request.seeds.model not in {source.name for source in SOURCES}:
         return "seeds.model is unknown"
-    return "robustness.samples is too large" if request.robustness.samples > MOST_SAMPLES else None
+    return "robustness.samples is too large" if request.robustness.samples > MAX_SAMPLES else None
 
 
 def _of_prescription(prescription: Prescription) -> dict[str, float]:

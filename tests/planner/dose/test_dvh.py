@@ -211,7 +211,7 @@ def test_what_is_no_sample_is_refused() -> None:
         dose_to_hottest_cc(dose_volume(np.ones(1), np.ones(1)), 0.0)
 
 
-# Solids in fine voxels, on a grid that lies obliquely, one point a voxel as far as MOST_POINTS allows. What
+# Solids in fine voxels, on a grid that lies obliquely, one point a voxel as far as MAX_POINTS allows. What
 # is asked for is half a percent: of the whole volume for a V, of itself for a D. In a gradient along the
 # grid's axes all samples of a layer have one dose, and V is off by half a layer: 3 h / (8 R) of a sphere, so
 # h must be below R / 75.

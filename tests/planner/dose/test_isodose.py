@@ -163,7 +163,7 @@ def test_doses_are_at_their_nodes_however_many_are_asked_for_at_once(monkeypatch
 
 
 def test_a_wide_lattice_has_a_wider_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lattices, "MOST_NODES", 1000)
+    monkeypatch.setattr(lattices, "MAX_NODES", 1000)
     grid = grid_around(SEED_P, FRAME, 10.0, 0.5)
     assert np.prod(grid.shape) <= 1000
     assert grid.spacing_mm[0] > 0.5

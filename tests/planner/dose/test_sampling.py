@@ -123,7 +123,7 @@ def test_steps_grow_until_there_are_no_more_points_than_allowed(monkeypatch: pyt
     mask, grid = mask_from_bool(np.ones((20, 20, 20), bool)), grid_of((20, 20, 20), (1.0, 1.0, 1.0))
     assert len(sampled(mask, grid, 0.5).points_P) == 64_000
     for most in (9000, 8000, 1000, 100, 2):
-        monkeypatch.setattr(sampling, "MOST_POINTS", most)
+        monkeypatch.setattr(sampling, "MAX_POINTS", most)
         points = sampled(mask, grid, 0.5)
         assert len(points.points_P) <= most
         assert points.step_mm > 0.5
@@ -133,7 +133,7 @@ def test_steps_grow_until_there_are_no_more_points_than_allowed(monkeypatch: pyt
 
 def test_far_voxels_come_in_blocks_where_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     mask, grid = mask_from_bool(np.ones((20, 20, 20), bool)), grid_of((20, 20, 20), (1.0, 1.0, 1.0))
-    monkeypatch.setattr(sampling, "MOST_POINTS", 3000)
+    monkeypatch.setattr(sampling, "MAX_POINTS", 3000)
     points = sampled(mask, grid, 0.5, FineRegion(np.array([[10.0, 10.0, 10.0]]), 2.0))
     assert points.step_mm == 0.5
     assert points.far_step_mm >= 2.0

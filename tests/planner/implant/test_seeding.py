@@ -19,7 +19,7 @@ from planner.dose.tg43.seed_dose import seed_dose
 from planner.errors import RequestError
 from planner.implant.needles.tracks import Tracks
 from planner.implant.seeding.aim_points import ORGAN_POINTS, aim_points
-from planner.implant.seeding.descent import LEAST_GAIN, descended, with_fewest_seeds
+from planner.implant.seeding.descent import MIN_GAIN, descended, with_fewest_seeds
 from planner.implant.seeding.descent_kernel import descend
 from planner.implant.seeding.exchange import exchanged
 from planner.implant.seeding.fewest_seeds import FewestSeeds, fewest_seeds
@@ -273,12 +273,12 @@ def test_seeds_stand_where_they_may_and_no_single_change_makes_them_better(seed)
         other = chosen.copy()
         other[row] = not other[row]
         if may_stand(problem, other):
-            assert problem.cost(other)[0] >= here - LEAST_GAIN - 1e-9
+            assert problem.cost(other)[0] >= here - MIN_GAIN - 1e-9
         for place in np.flatnonzero(~chosen) if chosen[row] else ():
             moved = other.copy()
             moved[place] = True
             if may_stand(problem, moved):
-                assert problem.cost(moved)[0] >= here - LEAST_GAIN - 1e-9
+                assert problem.cost(moved)[0] >= here - MIN_GAIN - 1e-9
 
 
 @pytest.mark.interpreted
@@ -325,10 +325,10 @@ def test_passes_end_where_they_are_told_to():
     slots = slots_on(tracks_with(SPANS, 3), 2.0)
     problem = problem_on(slots, 3)
     chosen = problem.none()
-    descend(problem.goals, problem.slot_table, SEED_COST, LEAST_GAIN, 1, True, chosen)
+    descend(problem.goals, problem.slot_table, SEED_COST, MIN_GAIN, 1, True, chosen)
     assert chosen.sum() == 1
     none = problem.none()
-    descend(problem.goals, problem.slot_table, SEED_COST, LEAST_GAIN, 3, False, none)
+    descend(problem.goals, problem.slot_table, SEED_COST, MIN_GAIN, 3, False, none)
     assert not none.any()
 
 

@@ -15,7 +15,7 @@ from planner.records.plan import Plan
 from planner.records.request import Prescription, PriorExternal, Request
 from planner.records.search import Blocker, Constraint
 from planner.verify.claims import Claims
-from planner.verify.statements.numbers import LARGEST, LARGEST_COUNT, MOST_SAMPLES, check_numbers
+from planner.verify.statements.numbers import MAX_COUNT, MAX_NUMBER, MAX_SAMPLES, check_numbers
 from planner.verify.statements.outcome import check_outcome
 from planner.verify.tolerances import LENGTH_MM, SHARE
 
@@ -133,8 +133,8 @@ def test_a_length_is_a_number_up_to_a_kilometre(sign: float) -> None:
     def long(value: float) -> Plan:
         return with_paths(lambda path: replace(path, clearance_mm=sign * value))
 
-    assert sound(long(LARGEST))
-    for value in (nextafter(LARGEST, inf), inf, nan):
+    assert sound(long(MAX_NUMBER))
+    for value in (nextafter(MAX_NUMBER, inf), inf, nan):
         assert not sound(long(value))
 
 
@@ -142,12 +142,12 @@ def test_counts_are_numbers_up_to_what_each_may_be() -> None:
     def punctured(count: int) -> Plan:
         return with_paths(lambda path: replace(path, pleural_punctures=count))
 
-    assert sound(punctured(int(LARGEST))) and not sound(punctured(int(LARGEST) + 1))
-    assert sound(punctured(-int(LARGEST))) and not sound(punctured(-int(LARGEST) - 1))
+    assert sound(punctured(int(MAX_NUMBER))) and not sound(punctured(int(MAX_NUMBER) + 1))
+    assert sound(punctured(-int(MAX_NUMBER))) and not sound(punctured(-int(MAX_NUMBER) - 1))
     assert sound(searched(lines_tested=10**18))
-    asked = replace(TRUE.request, needle_set=replace(TRUE.request.needle_set, max_needles=LARGEST_COUNT))
+    asked = replace(TRUE.request, needle_set=replace(TRUE.request.needle_set, max_needles=MAX_COUNT))
     assert sound(replace(TRUE, request=asked))
-    asked = replace(asked, needle_set=replace(asked.needle_set, max_needles=LARGEST_COUNT + 1))
+    asked = replace(asked, needle_set=replace(asked.needle_set, max_needles=MAX_COUNT + 1))
     assert not sound(replace(TRUE, request=asked))
 
 
@@ -208,7 +208,7 @@ def test_counts_of_a_request_are_within_what_can_be_reckoned() -> None:
         return asking("robustness", samples=count)
 
     assert sound(samples(0)) and not sound(samples(-1))
-    assert sound(samples(MOST_SAMPLES)) and not sound(samples(MOST_SAMPLES + 1))
+    assert sound(samples(MAX_SAMPLES)) and not sound(samples(MAX_SAMPLES + 1))
     assert sound(asking("needle_set", max_needles=0)) and not sound(asking("needle_set", max_needles=-1))
     for fractions, sane in ((1, True), (0, False)):
         assert sound(prescribed(prior_external=PriorExternal(50.0, fractions))) is sane

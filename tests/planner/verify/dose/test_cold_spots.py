@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from planner.records.followup import ColdSpot
 from planner.verify.claims import Claims
-from planner.verify.dose.cold_spots import SMALLEST_CC, _check_size
+from planner.verify.dose.cold_spots import MIN_SPOT_CC, _check_size
 from planner.verify.tolerances import LENGTH_MM
 
 VOXEL_MM3 = 8.0
@@ -37,7 +37,7 @@ def test_any_region_between_the_surely_and_the_maybe_cold_passes(
     centres, rng = voxels(number, count), np.random.default_rng(number + 1)
     inner = rng.random(count) < sure
     spot = inner | (rng.random(count) < told)
-    assume(inner.any() and np.count_nonzero(spot) * VOXEL_MM3 >= SMALLEST_CC * 1000.0)
+    assume(inner.any() and np.count_nonzero(spot) * VOXEL_MM3 >= MIN_SPOT_CC * 1000.0)
     assert refuted(centres[spot].mean(axis=0), int(np.count_nonzero(spot)), inner, centres) == set()
 
 
