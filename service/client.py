@@ -249,8 +249,8 @@ class Client:
 
 
 def _pause_s(headers: Mapping[str, str]) -> float:
-    asked = headers.get("retry-after", "")
-    return float(asked) if asked.isdigit() else PAUSE_S
+    value = headers.get("retry-after", "")
+    return float(value) if value.isdigit() else PAUSE_S
 
 
 def _content(answer: httpx.Response) -> Json:

@@ -284,10 +284,12 @@ def _from_file(path: str) -> dict[str, Any]:
 
 
 def _refusal(error: ErrorDetails) -> SettingsError:
-    said = error["msg"].removeprefix("Value error, ")
+    message = error["msg"].removeprefix("Value error, ")
     if not error["loc"]:
         # Settings that do not fit together: what is wrong, and after the colon the remedy.
-        wrong, _, remedy = said.rpartition(": ")
+        wrong, _, remedy = message.rpartition(": ")
         return SettingsError("settings", wrong, f"{remedy[:1].upper()}{remedy[1:]}.")
     name = f"{PREFIX}{str(error['loc'][0]).upper()}"
-    return SettingsError(name, f"{said[:1].lower()}{said[1:]}", "Change it, or leave it out for the default.")
+    return SettingsError(
+        name, f"{message[:1].lower()}{message[1:]}", "Change it, or leave it out for the default."
+    )

@@ -53,8 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"error: {error}")
         return BAD_INPUT
     except Unavailable as error:
-        said = f" ({error.reason})" if error.reason else ""
-        say(f"error: {error}{said} Start it, or mend SEEDPATH_DATABASE_URL.")
+        reason = f" ({error.reason})" if error.reason else ""
+        say(f"error: {error}{reason} Start it, or mend SEEDPATH_DATABASE_URL.")
         return BAD_INPUT
     except Unverified as error:
         say(f"fault: {error}")

@@ -45,20 +45,20 @@ class AppraisalJson:
     caveats: bytes
 
 
-def appraise(report: ReportProgress, asked: NeedlesTask) -> AppraisalJson:
+def appraise(report: ReportProgress, task: NeedlesTask) -> AppraisalJson:
     """The appraisals of the needles, and what their scene lacks, which no verdict takes into account.
 
     Raises AnatomyError if case and request do not fit together.
     """
     del report
-    at = cached_scene(asked.case, asked.request)
+    at = cached_scene(task.case, task.request)
     caveats = {
         "missing_structures": at.scene.missing,
         "notes": at.scene.notes,
         "skin_structures": at.scene.skin_structures,
         "skin_source": skin_text(at.scene.skin_structures),
     }
-    found = at.appraiser.appraise(asked.entries_mm, asked.tips_mm, asked.aims)
+    found = at.appraiser.appraise(task.entries_mm, task.tips_mm, task.aims)
     return AppraisalJson(orjson.dumps(found)[1:-1], orjson.dumps(caveats))
 
 

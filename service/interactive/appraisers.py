@@ -70,9 +70,9 @@ class Appraisers:
         Raises UnusableInput if case and request do not fit together, UnreadablePlan, and as SandboxPool does.
         """
         entry_mm, tip_mm = np.array(body.entry_mm, float), np.array(body.tip_mm, float)
-        asked = SliceTask(stored.case, request, entry_mm, tip_mm, body.half_mm, body.pixel_mm, plan)
+        task = SliceTask(stored.case, request, entry_mm, tip_mm, body.half_mm, body.pixel_mm, plan)
         try:
-            found: bytes = (await self._in_sandboxes(owner, stored, cut, [asked]))[0]
+            found: bytes = (await self._in_sandboxes(owner, stored, cut, [task]))[0]
         except Unreadable as error:
             assert body.plan is not None
             raise unreadable_plan(error, body.plan) from None

@@ -39,11 +39,11 @@ def cached_scene(case: Case, request: bytes) -> CachedScene:
     if key in _scenes:
         _scenes.move_to_end(key)
         return _scenes[key]
-    asked = read_model(PlanRequest, request, MAX_REQUEST_BYTES).to_request()
-    scene, asked = open_scene(case, asked)
+    plan_request = read_model(PlanRequest, request, MAX_REQUEST_BYTES).to_request()
+    scene, plan_request = open_scene(case, plan_request)
     while len(_scenes) >= MAX_SCENES:
         _scenes.popitem(last=False)
-    made = CachedScene(scene, Appraiser(scene, resolved(scene, asked)))
+    made = CachedScene(scene, Appraiser(scene, resolved(scene, plan_request)))
     _compile(made)
     _scenes[key] = made
     # The garbage collector skips what stays: a full collection would delay an answer by 0.1 s and more.

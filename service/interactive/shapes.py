@@ -122,6 +122,6 @@ def _block(area_mm2: float, across_mm: float, grid: Grid) -> np.ndarray:
 def _blocks(voxels: Bool[np.ndarray, "nx ny nz"], block: np.ndarray) -> Bool[np.ndarray, "mx bx my by mz bz"]:
     """The voxels of each block."""
     missing = -np.array(voxels.shape) % block
-    whole = np.pad(voxels, [(0, int(m)) for m in missing])
-    a, b, c = (np.array(whole.shape) // block).tolist()
-    return whole.reshape(a, block[0], b, block[1], c, block[2])
+    padded = np.pad(voxels, [(0, int(m)) for m in missing])
+    a, b, c = (np.array(padded.shape) // block).tolist()
+    return padded.reshape(a, block[0], b, block[1], c, block[2])

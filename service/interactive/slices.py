@@ -55,25 +55,25 @@ class SliceTask:
     plan: bytes | None
 
 
-def cut(report: ReportProgress, asked: SliceTask) -> bytes:
+def cut(report: ReportProgress, task: SliceTask) -> bytes:
     """The slices as JSON.
 
     Raises AnatomyError if case and request do not fit together, and Unreadable.
     """
     del report
-    scene = cached_scene(asked.case, asked.request).scene
-    return orjson.dumps(sliced(scene, asked, None if asked.plan is None else _dose(asked.plan)))
+    scene = cached_scene(task.case, task.request).scene
+    return orjson.dumps(sliced(scene, task, None if task.plan is None else _dose(task.plan)))
 
 
-def sliced(scene: Scene, asked: SliceTask, dose: DoseAt | None) -> dict[str, Any]:
+def sliced(scene: Scene, task: SliceTask, dose: DoseAt | None) -> dict[str, Any]:
     """The slices as JSON values; with the dose, where there is one."""
-    along_P = (asked.tip_mm - asked.entry_mm) / np.linalg.norm(asked.tip_mm - asked.entry_mm)
-    planes = along_needle(0.5 * (asked.entry_mm + asked.tip_mm), along_P, asked.half_mm)
+    along_P = (task.tip_mm - task.entry_mm) / np.linalg.norm(task.tip_mm - task.entry_mm)
+    planes = along_needle(0.5 * (task.entry_mm + task.tip_mm), along_P, task.half_mm)
     shown = _shown(scene)
     return {
         "structures": [{"structure": s.name, "role": s.role} for s in shown],
         "slices": [
-            {"name": name} | _pixels(plane, asked.pixel_mm, scene, shown, dose)
+            {"name": name} | _pixels(plane, task.pixel_mm, scene, shown, dose)
             for name, plane in zip(("nearest_axial", "across"), planes, strict=True)
         ],
     }

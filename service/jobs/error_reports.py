@@ -120,9 +120,9 @@ def input_report(error: AnatomyError, folder: Path, parts: Mapping[str, str], re
         for text in (error.field, error.value, error.remedy)
     )
     remedy = _FLAG.sub(lambda flag: f"the part '{flag[1].replace('-', '_')}'", remedy)
-    asked = where.partition("/")[0] in REQUEST_SECTIONS and where not in parts
-    at = request_at + _request_pointer(where) if asked else f"/{parts.get(where, 'file')}"
-    detail = f"{value}. {remedy}" if asked else f"{where}: {value}. {remedy}"
+    is_in_request = where.partition("/")[0] in REQUEST_SECTIONS and where not in parts
+    at = request_at + _request_pointer(where) if is_in_request else f"/{parts.get(where, 'file')}"
+    detail = f"{value}. {remedy}" if is_in_request else f"{where}: {value}. {remedy}"
     return Report("unusable-input", f"{where}: {value}. {remedy}", (FieldError(at, detail),))
 
 

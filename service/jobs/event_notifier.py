@@ -56,9 +56,9 @@ class EventNotifier:
 
     async def _look(self) -> None:
         while self._waiters and not self.closed:
-            asked = list({waiter.job_id for waiter in self._waiters})
+            job_ids = list({waiter.job_id for waiter in self._waiters})
             try:
-                found = await run_in_threadpool(self._job_table.last_events, asked)
+                found = await run_in_threadpool(self._job_table.last_events, job_ids)
             except (Unavailable, OSError) as error:
                 _log.warning("%s Clients that wait for jobs continue to wait.", error)
             else:

@@ -118,12 +118,12 @@ class HeartbeatMonitor:
         if self.leads:
             self.workforce_status = replace(self._seen(), starts=starts, dispatcher_silent_s=dispatcher_s)
         elif self._election is not None:
-            told = self._election.told()
-            is_silent = told.silent_s > SILENT_S
+            leader_state = self._election.told()
+            is_silent = leader_state.silent_s > SILENT_S
             self.workforce_status = WorkforceStatus(
                 time.monotonic(),
-                workers=0 if is_silent else told.workers,
-                longest_s=told.silent_s if is_silent else 0.0,
+                workers=0 if is_silent else leader_state.workers,
+                longest_s=leader_state.silent_s if is_silent else 0.0,
                 waits=True,
                 dispatcher_silent_s=dispatcher_s,
             )

@@ -77,48 +77,48 @@ class JobTable:
         """A job, of that owner. Raises NoSuchJob when it is not there."""
         if not (job_id.isascii() and job_id.isalnum()):
             raise NoSuchJob
-        asked = select(jobs).where(jobs.c.id == job_id)
+        statement = select(jobs).where(jobs.c.id == job_id)
         if owner is not None:
-            asked = asked.where(jobs.c.owner == owner)
-        row = self._database.read(lambda c: _row(c, asked))
+            statement = statement.where(jobs.c.owner == owner)
+        row = self._database.read(lambda c: _row(c, statement))
         if row is None:
             raise NoSuchJob
         return _job(row)
 
     def listed(self, owner: str, state: State | None, before: int | None, most: int) -> list[Job]:
         """Jobs of an owner with a number below `before`, newest first."""
-        asked = select(jobs).where(jobs.c.owner == owner).order_by(jobs.c.number.desc()).limit(most)
+        statement = select(jobs).where(jobs.c.owner == owner).order_by(jobs.c.number.desc()).limit(most)
         if state is not None:
-            asked = asked.where(jobs.c.state == state)
+            statement = statement.where(jobs.c.state == state)
         if before is not None:
-            asked = asked.where(jobs.c.number < before)
-        return self._database.read(lambda c: _jobs(c, asked))
+            statement = statement.where(jobs.c.number < before)
+        return self._database.read(lambda c: _jobs(c, statement))
 
     def open_jobs(self) -> list[Job]:
         """All jobs that have not ended, oldest first."""
-        asked = select(jobs).where(jobs.c.state.in_(OPEN)).order_by(jobs.c.number)
-        return self._database.read(lambda c: _jobs(c, asked))
+        statement = select(jobs).where(jobs.c.state.in_(OPEN)).order_by(jobs.c.number)
+        return self._database.read(lambda c: _jobs(c, statement))
 
     def counts(self) -> dict[str, int]:
         """How many jobs are in each state."""
-        asked = select(jobs.c.state, func.count()).group_by(jobs.c.state)
-        found = dict(self._database.read(lambda c: [(s, n) for s, n in c.execute(asked)]))
+        statement = select(jobs.c.state, func.count()).group_by(jobs.c.state)
+        found = dict(self._database.read(lambda c: [(s, n) for s, n in c.execute(statement)]))
         return {str(state): found.get(state, 0) for state in State}
 
     def events(self, job_id: str, after: int) -> list[Event]:
         """The events of a job after the one with that number."""
-        asked = (
+        statement = (
             select(*(job_events.c[field.name] for field in fields(Event)))
             .where(job_events.c.job_id == job_id, job_events.c.number > after)
             .order_by(job_events.c.number)
         )
-        rows = self._database.read(lambda c: c.execute(asked).all())
-        return [Event(number, State(state), *told) for number, state, *told in rows]
+        rows = self._database.read(lambda c: c.execute(statement).all())
+        return [Event(number, State(state), *values) for number, state, *values in rows]
 
     def last_events(self, job_ids: Sequence[str]) -> dict[str, int]:
         """The number of the last event of each of these jobs."""
-        asked = select(jobs.c.id, jobs.c.last_event).where(jobs.c.id.in_(job_ids))
-        return dict(self._database.read(lambda c: [(id, n) for id, n in c.execute(asked)]))
+        statement = select(jobs.c.id, jobs.c.last_event).where(jobs.c.id.in_(job_ids))
+        return dict(self._database.read(lambda c: [(id, n) for id, n in c.execute(statement)]))
 
     def begin(self, job_id: str, most_losses: int, lost: Report) -> Job | None:
         """Start an attempt. None when the job has ended, or ends now with `lost`, because the process that
@@ -147,10 +147,10 @@ class JobTable:
         left_s = None if job.begun_s is None else time_left_s(time.time() - job.begun_s, fraction)
 
         def change(connection: Connection) -> bool:
-            told = {"phase": phase, "fraction": fraction, "left_s": left_s}
-            changed = told | {"last_event": jobs.c.last_event + 1}
-            asked = update(jobs).where(*_is_attempt(job)).values(changed).returning(jobs)
-            row = _row(connection, asked)
+            values = {"phase": phase, "fraction": fraction, "left_s": left_s}
+            changed = values | {"last_event": jobs.c.last_event + 1}
+            statement = update(jobs).where(*_is_attempt(job)).values(changed).returning(jobs)
+            row = _row(connection, statement)
             if row is not None:
                 _note(connection, row)
             return row is not None
@@ -159,8 +159,8 @@ class JobTable:
 
     def is_at(self, job: Job) -> bool:
         """Whether an attempt is still the current one."""
-        asked = select(jobs.c.id).where(*_is_attempt(job))
-        return self._database.read(lambda c: c.execute(asked).one_or_none()) is not None
+        statement = select(jobs.c.id).where(*_is_attempt(job))
+        return self._database.read(lambda c: c.execute(statement).one_or_none()) is not None
 
     def succeed(self, job: Job, made: JobResult, keep: Callable[[JobResult], None]) -> bool:
         """Save the result of an attempt with `keep`, and end the job; False when the attempt is no longer the
@@ -206,8 +206,8 @@ class JobTable:
         """Jobs that ended before that time, in seconds since 1970, and whose Idempotency-Key is no longer
         remembered; those that ended first come first."""
         old = jobs.c.state.in_(FINAL), jobs.c.ended_s < before_s, jobs.c.id.not_in(_keyed())
-        asked = select(jobs).where(*old).order_by(jobs.c.ended_s, jobs.c.number)
-        return self._database.read(lambda c: _jobs(c, asked))
+        statement = select(jobs).where(*old).order_by(jobs.c.ended_s, jobs.c.number)
+        return self._database.read(lambda c: _jobs(c, statement))
 
     def forget(self, job_id: str, note: Callable[[], None]) -> bool:
         """Delete a job that has ended, after calling `note`; its result stays. False where there is none."""
@@ -225,13 +225,13 @@ class JobTable:
     def submit_anew(self, job: Job) -> int | None:
         """The number of a new submission, after that of `job` ended without a result; None if another server
         was faster."""
-        asked = (
+        statement = (
             update(jobs)
             .where(jobs.c.id == job.id, jobs.c.submission == job.submission, jobs.c.state.in_(OPEN))
             .values(submission=jobs.c.submission + 1)
             .returning(jobs.c.submission)
         )
-        return self._database.write(lambda connection: connection.execute(asked).scalar_one_or_none())
+        return self._database.write(lambda connection: connection.execute(statement).scalar_one_or_none())
 
     def _move(self, job: Job, transition: Transition, **values: Any) -> bool:
         """Whether the transition was possible for that attempt."""
@@ -372,13 +372,13 @@ def _row(connection: Connection, statement: Executable) -> dict[str, Any] | None
     return None if row is None else {str(name): value for name, value in row.items()}
 
 
-def _jobs(connection: Connection, asked: Executable) -> list[Job]:
-    return [_job(dict(row)) for row in connection.execute(asked).mappings()]
+def _jobs(connection: Connection, statement: Executable) -> list[Job]:
+    return [_job(dict(row)) for row in connection.execute(statement).mappings()]
 
 
 def _job(row: dict[str, Any]) -> Job:
-    said = None if row["problem"] is None else json.loads(row["problem"])
-    return Job(**{**row, "kind": ResultKind(row["kind"]), "state": State(row["state"]), "problem": said})
+    problem = None if row["problem"] is None else json.loads(row["problem"])
+    return Job(**{**row, "kind": ResultKind(row["kind"]), "state": State(row["state"]), "problem": problem})
 
 
 def _text(report: Report) -> str:

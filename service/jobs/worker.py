@@ -89,7 +89,7 @@ def _attempt(
     try:
         _await_room(reserve, watch)
         stored = store.case(job.case_id)
-        asked = _asked(store, stored, job)
+        spec = _job_spec(store, stored, job)
     except ServiceError as error:
         job_table.fail(job, report_of(error))
         return
@@ -97,7 +97,7 @@ def _attempt(
         _log.info("job %s is no longer wanted", job.id)
         return
     try:
-        made = sandbox.run(do, work, asked, watch=watch)
+        made = sandbox.run(do, work, spec, watch=watch)
         assert isinstance(made, JobResult)
         _keep(job_table, store, reserve, job, made)
     except ServiceError as error:
@@ -144,7 +144,7 @@ def _keep(job_table: JobTable, store: Store, reserve: ReservedSpace, job: Job, m
         )
 
 
-def _asked(store: Store, stored: StoredCase, job: Job) -> JobSpec:
+def _job_spec(store: Store, stored: StoredCase, job: Job) -> JobSpec:
     plan_text = None if job.plan_id is None else store.kept(ResultKind.PLAN, job.plan_id)
     return JobSpec(job.kind, stored.case, job.asked.encode(), job.plan_id, plan_text)
 
@@ -164,12 +164,12 @@ class _Watcher:
         if not new_phase and time.monotonic() < self._due_s:
             return True
         self._due_s = time.monotonic() + REPORT_S
-        told, self._last = self._last, None
+        latest, self._last = self._last, None
         try:
-            if told is None:
+            if latest is None:
                 return self._job_table.is_at(self._job)
-            self._phase = told.phase
-            return self._job_table.report(self._job, told.phase, told.fraction)
+            self._phase = latest.phase
+            return self._job_table.report(self._job, latest.phase, latest.fraction)
         except OSError as error:
             # The disk may have space again at the end; a lost progress report does not justify a failed job.
             _log.warning("progress of job %s is not recorded: %s", self._job.id, error)

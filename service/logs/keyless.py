@@ -39,7 +39,7 @@ class KeylessLineLimit:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        asked, self._asked = self._asked, Counter()
-        for account, count in asked.items():
+        counts, self._asked = self._asked, Counter()
+        for account, count in counts.items():
             if count > MOST_PER_S:
                 self._tell(account, count - MOST_PER_S)

@@ -147,7 +147,7 @@ class RateLimitedHandler(logging.StreamHandler[Any]):
 
     def _tell(self, left_out: Iterator[tuple[LineKind, int]]) -> None:
         for (name, level, text), count in left_out:
-            told = logging.LogRecord(
+            record = logging.LogRecord(
                 name, level, __file__, 0, "%d more lines were left out that begin: %s", (count, text), None
             )
-            super().emit(told)
+            super().emit(record)

@@ -49,8 +49,8 @@ class Input:
             raise RequestError(
                 "--target", "both names and files are given", "Give all as names, or all as files."
             )
-        named, asked = self.target_names, request.target.structures
-        if asked and named and set(asked) != set(named):
+        named, requested = self.target_names, request.target.structures
+        if requested and named and set(requested) != set(named):
             raise RequestError("--target", "the request names another", "Leave it out of one of the two.")
         return replace(request, target=replace(request.target, structures=named)) if named else request
 

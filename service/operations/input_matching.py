@@ -87,12 +87,12 @@ def _refuse_other_axes(claimed: Sequence[InputDigest], given: Sequence[InputDige
     """The content is the same, so the file states no axes: they were given as an option."""
     wanted = {file.sha256: file.axes for file in claimed if file.axes is not None}
     for file in given:
-        asked = wanted.get(file.sha256, file.axes)
-        if file.axes is not None and asked is not None and asked != file.axes:
+        plan_axes = wanted.get(file.sha256, file.axes)
+        if file.axes is not None and plan_axes is not None and plan_axes != file.axes:
             raise ReadError(
                 file.name,
-                f"the plan was made with it in {asked.upper()}, and it is read as {file.axes.upper()}",
-                f"Give --mesh-axes {asked}.",
+                f"the plan was made with it in {plan_axes.upper()}, and it is read as {file.axes.upper()}",
+                f"Give --mesh-axes {plan_axes}.",
             )
 
 

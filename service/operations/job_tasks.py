@@ -64,20 +64,20 @@ class JobSpec:
     plan_text: bytes | None
 
 
-def do(report: ReportProgress, work: Work, asked: JobSpec) -> JobResult:
+def do(report: ReportProgress, work: Work, spec: JobSpec) -> JobResult:
     """Do the task. Raises what the work raises."""
-    match asked.kind:
+    match spec.kind:
         case ResultKind.PLAN:
-            request = read_model(PlanRequest, asked.body, MAX_REQUEST_BYTES).to_request()
-            return planning_result(work.make_plan(asked.case, request, report))
+            request = read_model(PlanRequest, spec.body, MAX_REQUEST_BYTES).to_request()
+            return planning_result(work.make_plan(spec.case, request, report))
         case ResultKind.EVALUATION:
-            found = read_model(EvaluateBody, asked.body, MAX_FOUND_BYTES).found()
-            plan, plan_id = _plan(asked)
-            return evaluation_result(work.evaluate(asked.case, plan, plan_id, found, report))
+            found = read_model(EvaluateBody, spec.body, MAX_FOUND_BYTES).found()
+            plan, plan_id = _plan(spec)
+            return evaluation_result(work.evaluate(spec.case, plan, plan_id, found, report))
         case ResultKind.REPLAN:
-            needles = read_model(ReplanBody, asked.body, MAX_FOUND_BYTES)
-            plan, plan_id = _plan(asked)
-            return replan_result(work.replan(asked.case, plan, plan_id, needles, report))
+            needles = read_model(ReplanBody, spec.body, MAX_FOUND_BYTES)
+            plan, plan_id = _plan(spec)
+            return replan_result(work.replan(spec.case, plan, plan_id, needles, report))
 
 
 def describe(report: ReportProgress, work: Work, case: Case) -> dict[str, Any]:
@@ -86,6 +86,6 @@ def describe(report: ReportProgress, work: Work, case: Case) -> dict[str, Any]:
     return work.describe(case)
 
 
-def _plan(asked: JobSpec) -> tuple[Plan, str]:
-    assert asked.plan_id is not None and asked.plan_text is not None
-    return read_plan(asked.plan_text).plan, asked.plan_id
+def _plan(spec: JobSpec) -> tuple[Plan, str]:
+    assert spec.plan_id is not None and spec.plan_text is not None
+    return read_plan(spec.plan_text).plan, spec.plan_id

@@ -73,8 +73,8 @@ def scene_of(
     """As `open_scene`, for a segmentation that was read already."""
     names = request.target.structures or target_files
     pose = request.pose
-    asked = PoseInput(pose.position, pose.rotation_deg, pose.table, pose.bore_diameter_mm)
-    made = scene(segmentation, names, request.roles, asked)
+    pose_input = PoseInput(pose.position, pose.rotation_deg, pose.table, pose.bore_diameter_mm)
+    made = scene(segmentation, names, request.roles, pose_input)
     refuse_unlikely_voxels(made.structures, made.grid)
     _refuse_unknown_names(request, sorted({*segmentation.names(), *made.names()}))
     names = names or tuple(s.name for s in made.of_role(Role.TARGET))

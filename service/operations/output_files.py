@@ -67,16 +67,16 @@ def _refuse_bad_name(place: Path) -> None:
         raise _unwritable(place, error) from None
 
 
-def _try(folder: Path, name: str, asked: Path) -> None:
+def _try(folder: Path, name: str, requested: Path) -> None:
     try:
         handle, made = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
     except OSError as error:
-        raise _unwritable(asked, error) from None
+        raise _unwritable(requested, error) from None
     os.close(handle)
     Path(made).unlink()
 
 
-def _unwritable(asked: Path, error: OSError) -> OutputError:
+def _unwritable(requested: Path, error: OSError) -> OutputError:
     return OutputError(
-        str(asked), f"it cannot be written ({error.strerror})", "Allow it, or write elsewhere."
+        str(requested), f"it cannot be written ({error.strerror})", "Allow it, or write elsewhere."
     )

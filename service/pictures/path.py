@@ -112,8 +112,8 @@ def _marks(plane: Slice, path: Path) -> tuple[tuple[str, np.ndarray, np.ndarray]
     """Entry and tip: their names, where they are on the page, and where the name goes beside them. [mm]"""
     entry, tip = plane.on_page(np.array(path.entry_mm)), plane.on_page(np.array(path.tip_mm))
     along = (tip - entry) / np.linalg.norm(tip - entry)
-    beside = 7.0 * np.array([along[1], -along[0]])
-    return ("entry", entry, entry + beside - 5.0 * along), ("tip", tip, tip + beside + 5.0 * along)
+    offset = 7.0 * np.array([along[1], -along[0]])
+    return ("entry", entry, entry + offset - 5.0 * along), ("tip", tip, tip + offset + 5.0 * along)
 
 
 def _legend(roles: set[Role]) -> list[Line2D | Patch]:

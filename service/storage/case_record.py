@@ -109,8 +109,8 @@ def read_record(text: bytes, case_id: str) -> dict[str, Any] | None:
         if record.pop(_SEAL, None) != seal_of(_SEAL, text):
             return None
         content = {key: value for key, value in record.items() if key not in APART}
-        whole = model.id == case_id == identify(content)
+        matches = model.id == case_id == identify(content)
     except (ValidationError, ValueError, RecursionError):
         return None
     opens = model.builtin is not None or model.folder or any(file.part == "file" for file in model.files)
-    return record if whole and opens else None
+    return record if matches and opens else None

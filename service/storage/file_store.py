@@ -332,8 +332,8 @@ class Store:
             if len(self.kept(ResultKind.PLAN, plan_id)) < kept_bytes:
                 raise _told(DamagedFile(self.place_of_map(plan_id), MISSING, RESULT_REMEDY))
             raise NoAccessMap
-        whole = partial(is_map_of, plan_id)
-        return self._text(self._map(plan_id), RESULT_REMEDY, whole, MAX_MAP_BYTES)
+        is_map = partial(is_map_of, plan_id)
+        return self._text(self._map(plan_id), RESULT_REMEDY, is_map, MAX_MAP_BYTES)
 
     def _text(self, file: Path, remedy: str, is_whole: Callable[[bytes], bool], most_bytes: int) -> bytes:
         try:

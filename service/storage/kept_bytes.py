@@ -72,8 +72,8 @@ def counts(connection: Connection, owner: str, kind: str, id: str) -> bool:
 
 def add(connection: Connection, owner: str, things: Iterable[Thing], sign: int = 1) -> None:
     """Let items count for `owner`; with a sign of -1, no longer."""
-    asked = (connection.scalar(select(sizes.c.bytes).where(*_is_size(*thing))) for thing in things)
-    grown = sign * sum(bytes or 0 for bytes in asked)
+    query = (connection.scalar(select(sizes.c.bytes).where(*_is_size(*thing))) for thing in things)
+    grown = sign * sum(bytes or 0 for bytes in query)
     changed = update(owners).where(owners.c.owner == owner)
     found = connection.execute(changed.values(kept_bytes=owners.c.kept_bytes + grown))
     if found.rowcount == 0:
@@ -95,19 +95,21 @@ def recount(connection: Connection) -> Mapping[str, int]:
     made_from = select(holdings.c.owner, literal(CASE), holdings.c.case_id)
     needed = own.union(made_from).subquery()
     owner, kind, id = needed.c
-    asked = (
+    query = (
         select(owner, func.sum(sizes.c.bytes))
         .select_from(needed.join(sizes, and_(sizes.c.kind == kind, sizes.c.id == id)))
         .group_by(owner)
     )
-    return {name: int(bytes) for name, bytes in connection.execute(asked)}
+    return {name: int(bytes) for name, bytes in connection.execute(query)}
 
 
 def set_right(connection: Connection) -> int:
     """Set all sums to what `recount` finds; returns how many were wrong."""
     right = recount(connection)
-    told = {name: bytes for name, bytes in connection.execute(select(owners.c.owner, owners.c.kept_bytes))}
-    wrong = [name for name in right.keys() | told.keys() if right.get(name, 0) != told.get(name, 0)]
+    recorded = {
+        name: bytes for name, bytes in connection.execute(select(owners.c.owner, owners.c.kept_bytes))
+    }
+    wrong = [name for name in right.keys() | recorded.keys() if right.get(name, 0) != recorded.get(name, 0)]
     for name in wrong:
         connection.execute(delete(owners).where(owners.c.owner == name))
         connection.execute(insert(owners), {"owner": name, "kept_bytes": right.get(name, 0)})

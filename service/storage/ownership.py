@@ -80,23 +80,23 @@ def case_ids(
 ) -> tuple[str, ...]:
     """The cases from which an item of `owner` was made, or only that one; empty if the owner does not hold
     it."""
-    asked = select(holdings.c.case_id).where(*_is(owner, kind, id)).order_by(holdings.c.number)
+    query = select(holdings.c.case_id).where(*_is(owner, kind, id)).order_by(holdings.c.number)
     if case_id is not None:
-        asked = asked.where(holdings.c.case_id == case_id)
-    return tuple(connection.scalars(asked))
+        query = query.where(holdings.c.case_id == case_id)
+    return tuple(connection.scalars(query))
 
 
 def listed(
     connection: Connection, owner: str, kind: str, before: int | None, most: int, case_id: str | None
 ) -> Sequence[Holding]:
     """What `owner` holds of a kind with a number below `before`, newest first; all, or of one case."""
-    told = (holdings.c[field.name] for field in fields(Holding))
-    asked = select(*told).where(holdings.c.owner == owner, holdings.c.kind == kind)
+    columns = (holdings.c[field.name] for field in fields(Holding))
+    query = select(*columns).where(holdings.c.owner == owner, holdings.c.kind == kind)
     if before is not None:
-        asked = asked.where(holdings.c.number < before)
+        query = query.where(holdings.c.number < before)
     if case_id is not None:
-        asked = asked.where(holdings.c.case_id == case_id)
-    found = connection.execute(asked.order_by(holdings.c.number.desc()).limit(most))
+        query = query.where(holdings.c.case_id == case_id)
+    found = connection.execute(query.order_by(holdings.c.number.desc()).limit(most))
     return [Holding(*row) for row in found]
 
 
@@ -122,8 +122,8 @@ def revoke(connection: Connection, owner: str, kind: str, id: str) -> tuple[str,
 
 def everything(connection: Connection) -> set[tuple[str, str]]:
     """Kind and id of everything that anybody holds, and of the cases from which it was made."""
-    asked = select(holdings.c.kind, holdings.c.id, holdings.c.case_id)
-    rows = connection.execute(asked).all()
+    query = select(holdings.c.kind, holdings.c.id, holdings.c.case_id)
+    rows = connection.execute(query).all()
     return {(kind, id) for kind, id, _ in rows} | {(CASE, case_id) for _, _, case_id in rows}
 
 

@@ -114,11 +114,11 @@ def _member(line: _Line, name: str, shared: Shared) -> Member:
         axes = shared.mesh_axes
     given = input_from(line.input, names, targets, Path(line.ct) if line.ct else None, axes)
     file = Path(line.request) if line.request else shared.request
-    asked = request_file(file)
-    if "ranking" in asked.model_fields_set:
+    plan_request = request_file(file)
+    if "ranking" in plan_request.model_fields_set:
         assert file is not None
         raise BadFile(f"{file.name}: /ranking: a study's rankings are its options. Leave it out.")
-    return Member(name, given.case, given.with_targets(asked.to_request()), file)
+    return Member(name, given.case, given.with_targets(plan_request.to_request()), file)
 
 
 def _has_surface(input: str, targets: Sequence[str]) -> bool:
@@ -196,8 +196,8 @@ def _axes(path: Path, number: int, cell: str) -> MeshAxes | None:
         return None
     axes = parse_axes(cell)
     if axes is None:
-        said = shortened(ascii(cell), MAX_FIELD_LENGTH)
-        raise BadFile(f"{path.name}: case {number} has mesh_axes {said}. {SEND_AXES}")
+        shown = shortened(ascii(cell), MAX_FIELD_LENGTH)
+        raise BadFile(f"{path.name}: case {number} has mesh_axes {shown}. {SEND_AXES}")
     return axes
 
 
@@ -206,8 +206,8 @@ def _names(lines: Sequence[_Line]) -> list[str]:
     parts = [_parts(line.input) for line in lines]
     unnamed = [p for line, p in zip(lines, parts, strict=True) if not line.case]
     tails = _telling_apart(unnamed)
-    told = iter(tails)
-    return [line.case or next(told) for line in lines]
+    remaining = iter(tails)
+    return [line.case or next(remaining) for line in lines]
 
 
 def _parts(source: str) -> tuple[str, ...]:

@@ -22,8 +22,8 @@ def table_bytes(rows: Sequence[Mapping[str, Value]], about: Mapping[str, Any]) -
         )
         for c in COLUMNS
     ]
-    told = {key: value if isinstance(value, str) else _text(value) for key, value in about.items()}
-    schema = pa.schema(fields, metadata={f"seedpath.{key}": value for key, value in told.items()})
+    metadata = {key: value if isinstance(value, str) else _text(value) for key, value in about.items()}
+    schema = pa.schema(fields, metadata={f"seedpath.{key}": value for key, value in metadata.items()})
     written = BytesIO()
     pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), written)
     return written.getvalue()

@@ -160,5 +160,5 @@ def _ended(workspace: Workspace, study_plan: StudyPlan, job: Job) -> StudyOutcom
         if plan is None:
             return StudyOutcome(study_plan, None, None, "failed", CHANGED)
         return StudyOutcome(study_plan, plan, job.result_id, None, plan.outcome.message)
-    said = "" if job.problem is None else str(job.problem["detail"])
-    return StudyOutcome(study_plan, None, None, kind_of_problem(job), said)
+    detail = "" if job.problem is None else str(job.problem["detail"])
+    return StudyOutcome(study_plan, None, None, kind_of_problem(job), detail)

@@ -222,9 +222,11 @@ def _wrap_in_middleware(app: FastAPI, settings: Settings, state: AppState) -> No
             allow_headers=["*"],
             expose_headers=TOLD_TO_PAGES,
         )
-        asked = cors if settings.cors_origins else None
+        with_cors = cors if settings.cors_origins else None
         answered = HeadAndOptionsMiddleware(GzipMiddleware(inner()), app.router)
-        return AuthMiddleware(answered, keys, settings.cors_origins, state.rate_limiter, state.metrics, asked)
+        return AuthMiddleware(
+            answered, keys, settings.cors_origins, state.rate_limiter, state.metrics, with_cors
+        )
 
     # FastAPI puts added middleware inside its error handler, so answers to errors would not pass it.
     app.build_middleware_stack = whole  # type: ignore[method-assign]

@@ -77,8 +77,10 @@ class _Records(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Whether there is room to take things in, and what became of lines of the audit log."""
-        whole = float(self._reserve.is_whole)
-        yield GaugeMetricFamily("seedpath_reserve_whole", "Whether the room kept back for records is", whole)
+        complete = float(self._reserve.is_whole)
+        yield GaugeMetricFamily(
+            "seedpath_reserve_whole", "Whether the room kept back for records is", complete
+        )
         yield GaugeMetricFamily(
             "seedpath_audit_lines_waiting", "Lines of the audit log not written yet", audit.waiting()
         )

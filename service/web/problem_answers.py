@@ -90,8 +90,10 @@ def json_problem(error: NotJson | Refused) -> Problem:
 def answer(report: Report, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """The HTTP answer of a report."""
     # A refusal is of one moment: without a word against it, some may be kept (RFC 9110, 15.1).
-    told = {"Cache-Control": "no-store", **(headers or {})}
-    return JSONResponse(report.to_json(), KINDS[report.kind].status, headers=told, media_type=MEDIA_TYPE)
+    all_headers = {"Cache-Control": "no-store", **(headers or {})}
+    return JSONResponse(
+        report.to_json(), KINDS[report.kind].status, headers=all_headers, media_type=MEDIA_TYPE
+    )
 
 
 def documented(*kinds: str) -> dict[int | str, dict[str, Any]]:

@@ -23,8 +23,8 @@ def _port(text: str) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     given = {"SEEDPATH_HOST": args.host, "SEEDPATH_PORT": args.port}
-    told = {name: str(value) for name, value in given.items() if value is not None}
-    settings = from_environment(os.environ | told)
+    environment = {name: str(value) for name, value in given.items() if value is not None}
+    settings = from_environment(os.environ | environment)
     from service.host.private_files import private_files
     from service.jobs.memory_limits import told_memory
     from service.logs.audit import audit_to

@@ -8,18 +8,18 @@ from service.operations.check_case import Checked
 
 def check_text(checked: Checked) -> str:
     """Whether the plan is verified, every claim that fails, and a summary."""
-    said, passed = verification_text(checked.verification), checked.verification.passed
+    text, passed = verification_text(checked.verification), checked.verification.passed
     if checked.quick:
         left_out = "Quick, as asked for: the plan was not made again."
     elif checked.not_reproduced is not None:
         doubt = "NOT VERIFIED: the plan" if passed else "The plan"
         left_out = f"{doubt} was not made again: {checked.not_reproduced}."
     else:
-        return said
+        return text
     unknown = ", ".join(checked.verification.not_recomputed)
     if unknown:
         left_out += f" Not checked, which only making it again can tell: {unknown}."
-    return f"{left_out}\n{said}" if passed else f"{said}\n{left_out}"
+    return f"{left_out}\n{text}" if passed else f"{text}\n{left_out}"
 
 
 def holds(checked: Checked) -> bool:

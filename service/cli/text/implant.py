@@ -37,9 +37,9 @@ def implant_lines(plan: Plan) -> list[str]:
 
 def _too_near(plan: Plan) -> list[str]:
     """Everything that given needles are too near to, and given seeds that may be the same seed."""
-    near = () if plan.needle_set is None else plan.needle_set.given_too_near
-    said = [f"{too_near_text(one)}." for one in nearest_first(near)]
-    return [f"TOO NEAR: {text}" for text in (*said, *given_twice(plan.needle_set))]
+    too_near = () if plan.needle_set is None else plan.needle_set.given_too_near
+    lines = [f"{too_near_text(one)}." for one in nearest_first(too_near)]
+    return [f"TOO NEAR: {text}" for text in (*lines, *given_twice(plan.needle_set))]
 
 
 def _treated(plan: Plan) -> list[str]:

@@ -65,8 +65,8 @@ def verification_text(verification: Verification) -> str:
         f"tolerance {c.tolerance:g}"
         for c in failed
     ]
-    said = "every claim holds" if verification.passed else f"{len(failed)} failed"
-    return "\n".join([*lines, f"Verification: {counted(len(verification.checks), 'check')}, {said}."])
+    result = "every claim holds" if verification.passed else f"{len(failed)} failed"
+    return "\n".join([*lines, f"Verification: {counted(len(verification.checks), 'check')}, {result}."])
 
 
 def _miss(miss: NearestMiss, missing: tuple[str, ...]) -> list[str]:

@@ -35,12 +35,12 @@ def zip_end(file: io.BufferedIOBase) -> ZipEnd | None:
     if at < 0 or len(tail) - at < END_BYTES:
         return None
     _, _, _, own, entries, directory_bytes, _, _ = _END.unpack_from(tail, at)
-    told = ZipEnd(max(own, entries), directory_bytes)
+    stated = ZipEnd(max(own, entries), directory_bytes)
     at -= _LOCATOR.size + _END_64.size
     if at < 0 or not (tail.startswith(b"PK\6\6", at) and tail.startswith(b"PK\6\7", at + _END_64.size)):
-        return told
+        return stated
     *_, own, entries, directory_bytes, _ = _END_64.unpack_from(tail, at)
     # In the plain end, the largest number that it can hold stands for one that it cannot.
-    plain = 0 if told.entries == 0xFFFF else told.entries
-    plain_bytes = 0 if told.directory_bytes == 0xFFFFFFFF else told.directory_bytes
+    plain = 0 if stated.entries == 0xFFFF else stated.entries
+    plain_bytes = 0 if stated.directory_bytes == 0xFFFFFFFF else stated.directory_bytes
     return ZipEnd(max(own, entries, plain), max(directory_bytes, plain_bytes))

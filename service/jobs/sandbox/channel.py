@@ -47,8 +47,8 @@ class Channel:
         self._socket.close()
 
     def _pass_on(self, most_s: float) -> None:
-        asked = select.POLLIN | (select.POLLOUT if self._sending else 0)
-        events = self._polled(asked, most_s)
+        wanted = select.POLLIN | (select.POLLOUT if self._sending else 0)
+        events = self._polled(wanted, most_s)
         # The socket may no longer be ready: then the next call sends and receives.
         with contextlib.suppress(BlockingIOError):
             if events & select.POLLOUT:
@@ -60,9 +60,9 @@ class Channel:
                     raise EOFError
                 self._received += received
 
-    def _polled(self, asked: int, most_s: float) -> int:
+    def _polled(self, wanted: int, most_s: float) -> int:
         poll = select.poll()
-        poll.register(self._socket, asked)
+        poll.register(self._socket, wanted)
         return next((event for _, event in poll.poll(1000.0 * most_s)), 0)
 
     @property

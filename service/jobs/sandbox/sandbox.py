@@ -109,14 +109,14 @@ class SandboxedProcess:
             if is_new:
                 self._outcome(channel, watch, until)
             channel.send((function, arguments))
-            told, content = self._outcome(channel, watch, until)
+            kind, content = self._outcome(channel, watch, until)
         except BaseException:
             self.end()
             raise
-        if told == "refused":
+        if kind == "refused":
             assert isinstance(content, AnatomyError)
             raise content
-        if told == "fault":
+        if kind == "fault":
             # The state of the process is unknown: the next task gets a new one.
             self.end()
             raise TaskFailed(content)
@@ -142,22 +142,22 @@ class SandboxedProcess:
 
     def _outcome(self, channel: Channel, watch: Watcher, until: float) -> tuple[str, Any]:
         assert self._process is not None
-        stall_detector, said, due_s = StallDetector(self._process.pid), 0, 0.0
+        stall_detector, messages, due_s = StallDetector(self._process.pid), 0, 0.0
         while True:
             progress = None
             message = _received(channel)
             if message is not None:
-                said += 1
-                told, content = message
-                if told != "progress":
-                    return told, content
+                messages += 1
+                kind, content = message
+                if kind != "progress":
+                    return kind, content
                 progress = content
             if not watch(progress):
                 raise Stopped
             self._refuse_excess(until)
             if time.monotonic() >= due_s:
                 due_s = time.monotonic() + CHECK_EVERY_S
-                _refuse_stall(stall_detector, said)
+                _refuse_stall(stall_detector, messages)
 
     def _refuse_excess(self, until: float) -> None:
         if time.monotonic() > until:
@@ -214,9 +214,9 @@ def _received(channel: Channel) -> tuple[str, Any] | None:
         raise ProcessLost(_DIED) from None
 
 
-def _refuse_stall(stall_detector: StallDetector, said: int) -> None:
+def _refuse_stall(stall_detector: StallDetector, messages: int) -> None:
     try:
-        seconds = stall_detector.seconds(said)
+        seconds = stall_detector.seconds(messages)
     except psutil.NoSuchProcess:
         return
     if seconds is not None:

@@ -106,11 +106,11 @@ def remove_oldest(made: Path, keep: int, pool: FilePool) -> list[BackupError]:
         try:
             needed |= {file.sha256 for file in read_manifest(folder).files}
         except (BackupError, OSError) as error:
-            said = error.value if isinstance(error, BackupError) else f"{error.strerror}"
+            reason = error.value if isinstance(error, BackupError) else f"{error.strerror}"
             unread.append(
                 BackupError(
                     f"{folder}",
-                    f"it cannot be read ({said}), so that no older backup was removed",
+                    f"it cannot be read ({reason}), so that no older backup was removed",
                     "Bring it back from another copy of this folder, or remove it.",
                 )
             )
@@ -123,8 +123,8 @@ def remove_oldest(made: Path, keep: int, pool: FilePool) -> list[BackupError]:
             remove(folder.rename(folder.with_name(f"{_ASIDE}{folder.name}")))
         pool.remove_others(needed)
     except OSError as error:
-        said = f"older backups cannot be removed ({error.strerror})"
-        return [BackupError(f"{error.filename}", said, "Remove what is there by hand.")]
+        reason = f"older backups cannot be removed ({error.strerror})"
+        return [BackupError(f"{error.filename}", reason, "Remove what is there by hand.")]
     return []
 
 

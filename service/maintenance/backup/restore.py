@@ -157,9 +157,9 @@ def _bring_up_to_date(records: Path, backup: Path, manifest: Manifest) -> None:
 
 
 def _sqlite_file(url: str) -> Path | None:
-    asked = make_url(url)
-    is_sqlite = asked.get_backend_name() == "sqlite" and asked.database is not None
-    return Path(asked.database) if is_sqlite and asked.database is not None else None
+    address = make_url(url)
+    is_sqlite = address.get_backend_name() == "sqlite" and address.database is not None
+    return Path(address.database) if is_sqlite and address.database is not None else None
 
 
 def _refuse_beside(sqlite: Path) -> None:
@@ -212,9 +212,9 @@ def _copied(pool: FilePool, file: CopiedFile, copy: BinaryIO | None = None) -> B
     try:
         if hashed(path, copy).sha256 == file.sha256:
             return None
-        said = "it is damaged: its sha256 is another than when it was written"
+        reason = "it is damaged: its sha256 is another than when it was written"
     except FileNotFoundError:
-        said = "it is missing"
+        reason = "it is missing"
     except Unreadable as error:
-        said = f"it cannot be read ({error.reason})"
-    return BackupError(f"{path}", f"{said}; it holds {file.place}", MEND)
+        reason = f"it cannot be read ({error.reason})"
+    return BackupError(f"{path}", f"{reason}; it holds {file.place}", MEND)

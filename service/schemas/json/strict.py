@@ -140,12 +140,12 @@ def _field_errors(model: type, document: Any, errors: Sequence[Any]) -> list[Fie
     misspelt = {
         tuple(path[:-1]) for path, error in zip(paths, errors, strict=True) if error["type"] in UNKNOWN
     }
-    told = (
+    listed = (
         (path, error)
         for path, error in zip(paths, errors, strict=True)
         if not _follows(path, error["type"], above, misspelt)
     )
-    return [_field_error(model, path, error) for path, error in itertools.islice(told, MAX_ERRORS)]
+    return [_field_error(model, path, error) for path, error in itertools.islice(listed, MAX_ERRORS)]
 
 
 def _follows(

@@ -88,38 +88,38 @@ def _seeds(seeds: SeedRequest) -> dict[str, Any]:
     }
 
 
-def _needle_set(asked: NeedleSetRequest) -> dict[str, Any]:
+def _needle_set(section: NeedleSetRequest) -> dict[str, Any]:
     return {
-        "arrangement": str(asked.arrangement),
-        "grid_pitch_mm": float(asked.grid_pitch_mm),
-        "clearance_mm": float(asked.clearance_mm),
-        "puncture_cost_mm": float(asked.puncture_cost_mm),
-        "max_needles": asked.max_needles,
+        "arrangement": str(section.arrangement),
+        "grid_pitch_mm": float(section.grid_pitch_mm),
+        "clearance_mm": float(section.clearance_mm),
+        "puncture_cost_mm": float(section.puncture_cost_mm),
+        "max_needles": section.max_needles,
         "given_needles": [
             {"entry_mm": _floats(needle.entry_mm), "tip_mm": _floats(needle.tip_mm)}
-            for needle in asked.given_needles
+            for needle in section.given_needles
         ],
         "given_seeds": [
             {
                 "position_mm": _floats(seed.position_mm),
                 "axis": None if seed.axis is None else _floats(seed.axis),
             }
-            for seed in asked.given_seeds
+            for seed in section.given_seeds
         ],
     }
 
 
-def _prescription(asked: Prescription) -> dict[str, Any]:
-    goals, bed, prior = asked.goals, asked.bed, asked.prior_external
+def _prescription(section: Prescription) -> dict[str, Any]:
+    goals, bed, prior = section.goals, section.bed, section.prior_external
     return {
-        "dose_gy": float(asked.dose_gy),
+        "dose_gy": float(section.dose_gy),
         "goals": {
             "d90_gy": _float_or_null(goals.d90_gy),
             "v100_percent": float(goals.v100_percent),
             "v150_percent": float(goals.v150_percent),
             "v200_percent": float(goals.v200_percent),
         },
-        "organ_goals": {name: _organ_goal(asked.organ_goals[name]) for name in sorted(asked.organ_goals)},
+        "organ_goals": {name: _organ_goal(section.organ_goals[name]) for name in sorted(section.organ_goals)},
         "prior_external": None if prior is None else _prior(prior),
         "bed": {
             "alpha_beta_target_gy": float(bed.alpha_beta_target_gy),

@@ -29,42 +29,42 @@ def address_of(url: str) -> URL:
     Raises AnatomyError for one that names none, or a database that processes cannot share.
     """
     try:
-        asked = make_url(url)
+        address = make_url(url)
     except ArgumentError:
         raise AnatomyError(SETTING, "it is no URL of a database", _REMEDY) from None
     except ValueError:
         raise AnatomyError(SETTING, "its port is no number", _REMEDY) from None
-    driver = _DRIVERS.get(asked.drivername)
+    driver = _DRIVERS.get(address.drivername)
     if driver is None:
-        raise AnatomyError(SETTING, f"{asked.drivername[:40]!a} is no database that is supported", _REMEDY)
-    asked = asked.set(drivername=driver)
+        raise AnatomyError(SETTING, f"{address.drivername[:40]!a} is no database that is supported", _REMEDY)
+    address = address.set(drivername=driver)
     if driver == "sqlite":
-        _refuse_bad_file(asked)
-    elif asked.host is not None and "@" in asked.host:
+        _refuse_bad_file(address)
+    elif address.host is not None and "@" in address.host:
         raise AnatomyError(SETTING, "it has a second @", _REMEDY)
-    elif asked.port is not None and not 0 < asked.port < 1 << 16:
-        raise AnatomyError(SETTING, f"{asked.port} is no port", _REMEDY)
-    return asked
+    elif address.port is not None and not 0 < address.port < 1 << 16:
+        raise AnatomyError(SETTING, f"{address.port} is no port", _REMEDY)
+    return address
 
 
-def _refuse_bad_file(asked: URL) -> None:
-    if asked.host is not None:
+def _refuse_bad_file(address: URL) -> None:
+    if address.host is not None:
         raise AnatomyError(SETTING, "a SQLite file is on no host: one slash is missing", _REMEDY)
-    if not asked.database or asked.database == ":memory:":
+    if not address.database or address.database == ":memory:":
         raise AnatomyError(SETTING, "records in memory would be each process's own, and lost", _REMEDY)
-    if asked.database.startswith("file:") or asked.query:
+    if address.database.startswith("file:") or address.query:
         raise AnatomyError(SETTING, "options of SQLite are not taken", _REMEDY)
 
 
-def file_of(asked: URL) -> Path | None:
+def file_of(address: URL) -> Path | None:
     """The SQLite file at an address; None where it is a server's."""
-    return Path(asked.database or "") if asked.drivername == "sqlite" else None
+    return Path(address.database or "") if address.drivername == "sqlite" else None
 
 
-def refuse_unusable(asked: URL) -> None:
+def refuse_unusable(address: URL) -> None:
     """Raises AnatomyError for a SQLite file that cannot be there, or is something else; OSError, which names
     it, for one that may not be read or written."""
-    file = file_of(asked)
+    file = file_of(address)
     if file is None:
         return
     if not file.parent.is_dir():

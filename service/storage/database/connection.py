@@ -180,13 +180,13 @@ def _said(error: Exception) -> str:
     return _SAID.get((_sqlite_code(error) or 0) & PRIMARY, otherwise)
 
 
-def _engine(asked: URL) -> Engine:
-    if file_of(asked) is not None:
-        engine = create_engine(asked, connect_args={"timeout": BUSY_S})
+def _engine(address: URL) -> Engine:
+    if file_of(address) is not None:
+        engine = create_engine(address, connect_args={"timeout": BUSY_S})
         event.listen(engine, "connect", _open_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(asked, pool_pre_ping=True, pool_timeout=CONNECT_S, connect_args=POSTGRES)
+    return create_engine(address, pool_pre_ping=True, pool_timeout=CONNECT_S, connect_args=POSTGRES)
 
 
 def _open_sqlite(connection: Any, record: Any) -> None:

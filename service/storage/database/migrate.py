@@ -75,9 +75,9 @@ def _said(database: Database) -> Iterator[None]:
             SETTING, f"{file} is damaged, or is no SQLite database", f"Move it away. {LOST_REMEDY}"
         ) from None
     except DBAPIError as error:
-        said = driver_said(error)
+        reason = driver_said(error)
         raise AnatomyError(
-            SETTING, f"the database cannot be used ({said})", "Mend it, or name another database."
+            SETTING, f"the database cannot be used ({reason})", "Mend it, or name another database."
         ) from None
 
 

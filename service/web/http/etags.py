@@ -47,15 +47,15 @@ def unless_known(request: Request, etag: str, headers: Mapping[str, str] | None 
 
 def refuse_outdated(request: Request, etag: str) -> None:
     """Raises Problem if the client requires another version than `etag` names."""
-    asked = request.headers.getlist("if-match")
-    if asked and _first_match(asked, etag, weak_too=False) is None:
+    header_values = request.headers.getlist("if-match")
+    if header_values and _first_match(header_values, etag, weak_too=False) is None:
         raise problem("precondition-failed", f"It is {etag} now. Read it again, then decide.")
 
 
-def _first_match(asked: list[str], etag: str, weak_too: bool) -> str | None:
+def _first_match(header_values: list[str], etag: str, weak_too: bool) -> str | None:
     """The first of the tags that names the same as `etag`, compressed or not; `etag` for any, None if there
     is none. If-None-Match compares weak tags like strong ones, If-Match accepts none (13.1)."""
-    given = ",".join(asked)
+    given = ",".join(header_values)
     if given.strip() == "*":
         return etag
     current = (etag, f'{etag[:-1]}{SUFFIX}"')

@@ -67,7 +67,7 @@ async def order(
     state = state_of(request)
     url = f"{request.method} {request.url.path}\n".encode()
     fingerprint = await run_in_threadpool(lambda: hashlib.sha256(url + body).hexdigest())
-    asked = NewJob(
+    new_job = NewJob(
         id=uuid.uuid4().hex,
         owner=owner_of(request),
         case_id=case_id,
@@ -81,9 +81,9 @@ async def order(
     def refuse_full(connection: Connection) -> None:
         # Every result takes some space.
         state.reserve.refuse_use()
-        state.quota.refuse_more(connection, asked.owner, 1)
+        state.quota.refuse_more(connection, new_job.owner, 1)
 
-    job = await run_in_threadpool(state.job_table.accept, asked, refuse_full, state.library.is_lost)
+    job = await run_in_threadpool(state.job_table.accept, new_job, refuse_full, state.library.is_lost)
     state.dispatcher.wake()
     return await _answer(request, job)
 

@@ -55,14 +55,14 @@ class HeadAndOptionsMiddleware:
             await send(message)
 
         async def receive_until_answered() -> Message:
-            asked = asyncio.ensure_future(receive())
-            told = asyncio.ensure_future(answered.wait())
+            receiving = asyncio.ensure_future(receive())
+            answering = asyncio.ensure_future(answered.wait())
             try:
-                await asyncio.wait((asked, told), return_when=asyncio.FIRST_COMPLETED)
-                return asked.result() if asked.done() else {"type": "http.disconnect"}
+                await asyncio.wait((receiving, answering), return_when=asyncio.FIRST_COMPLETED)
+                return receiving.result() if receiving.done() else {"type": "http.disconnect"}
             finally:
-                asked.cancel()
-                told.cancel()
+                receiving.cancel()
+                answering.cancel()
 
         as_get = {**scope, "method": "GET"}
         try:

@@ -76,19 +76,19 @@ class _Open:
 
     async def receive(self) -> Message:
         """The next message from the client, or that it has gone."""
-        asked = asyncio.ensure_future(self._receive())
+        receiving = asyncio.ensure_future(self._receive())
         try:
-            await asyncio.wait((asked, self._ended), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((receiving, self._ended), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            if not asked.done():
-                asked.cancel()
+            if not receiving.done():
+                receiving.cancel()
         if self._ended.done():
             return (
                 {"type": "websocket.disconnect", "code": 1008}
                 if self._is_socket
                 else {"type": "http.disconnect"}
             )
-        message = asked.result()
+        message = receiving.result()
         self._over = self._over or message["type"] == "websocket.disconnect"
         return message
 

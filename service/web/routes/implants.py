@@ -63,8 +63,8 @@ async def evaluate_implant(request: Request, plan_id: str) -> Response:
     library, owner = state_of(request).library, owner_of(request)
     plan = await run_in_threadpool(_plan, library, owner, plan_id)
     hint = 'as {"seeds": [{"position_mm": [x, y, z], "axis": null}]}'
-    body, asked = await json_body(request, EvaluateBody, MAX_FOUND_BYTES, hint)
-    stored = await run_in_threadpool(case_of_plan, library, owner, plan, plan_id, asked.case)
+    body, parsed = await json_body(request, EvaluateBody, MAX_FOUND_BYTES, hint)
+    stored = await run_in_threadpool(case_of_plan, library, owner, plan, plan_id, parsed.case)
     return await order(request, ResultKind.EVALUATION, stored.record["id"], body, plan_id)
 
 
@@ -85,8 +85,8 @@ async def replan(request: Request, plan_id: str) -> Response:
             "The plan has no needle set, as its outcome says: there is nothing to keep or to change.",
         )
     hint = 'as {"needles": [{"path_id": null, "entry_mm": [x, y, z], "tip_mm": [x, y, z]}]}'
-    body, asked = await json_body(request, ReplanBody, MAX_FOUND_BYTES, hint)
-    stored = await run_in_threadpool(case_of_plan, library, owner, plan, plan_id, asked.case)
+    body, parsed = await json_body(request, ReplanBody, MAX_FOUND_BYTES, hint)
+    stored = await run_in_threadpool(case_of_plan, library, owner, plan, plan_id, parsed.case)
     return await order(request, ResultKind.REPLAN, stored.record["id"], body, plan_id)
 
 

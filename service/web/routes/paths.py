@@ -104,9 +104,9 @@ async def paths_socket(socket: WebSocket, case_id: str) -> None:
             id, message = await read(owner, content, _message_in)
             if isinstance(message, Refused):
                 raise message
-            asked = message.request if "request" in message.model_fields_set else request
-            answer = await state.appraisers.appraised(owner, stored, cache_key(asked), message)
-            request = asked
+            current_request = message.request if "request" in message.model_fields_set else request
+            answer = await state.appraisers.appraised(owner, stored, cache_key(current_request), message)
+            request = current_request
             # The answer is JSON already, an object: the id becomes its first member.
             await socket.send_text(f'{{"id":{json.dumps(id)},{answer.decode()[1:]}')
         except (NotJson, Refused) as error:

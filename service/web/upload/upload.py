@@ -109,11 +109,11 @@ def _axes(files: list[FilePart]) -> MeshAxes | None:
     for file in files:
         if file.part == MESH_AXES:
             with file.path.open("rb") as part:
-                said = part.read(MAX_AXES_BYTES).decode("ascii", "replace")
+                text = part.read(MAX_AXES_BYTES).decode("ascii", "replace")
             file.path.unlink()
-            axes = parse_axes(said)
+            axes = parse_axes(text)
             if axes is None:
-                detail = f"{said!a} is none that surfaces are read in. {SEND_AXES}"
+                detail = f"{text!a} is none that surfaces are read in. {SEND_AXES}"
                 raise part_problem("malformed-upload", MESH_AXES, detail)
             return axes
     return None
