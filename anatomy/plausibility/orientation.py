@@ -57,8 +57,8 @@ _RIBS = range(1, 10)
 _TURNED, _MIRRORED = frozenset(("across", "depth")), frozenset(("across",))
 _BACK_TO_FRONT, _UPSIDE_DOWN = frozenset(("depth",)), frozenset(("height",))
 _CAUSES = {
-    _TURNED: "The patient is rotated by 180 degrees, as when RAS is read as LPS: give meshes with --mesh-axes "
-    "ras, or correct the affine.",
+    _TURNED: "The patient is rotated by 180 degrees, as when RAS is read as LPS: give meshes with "
+    "--mesh-axes ras, or correct the affine.",
     _MIRRORED: "The patient is mirrored, or names of left and right are swapped: correct the affine or the "
     "names. Left and right are the patient's own.",
     _BACK_TO_FRONT: "The patient is mirrored from front to back: correct the affine or the axes of meshes.",

@@ -1,1 +1,1 @@
-"""Readers: one input format a file, each as stored; `read` finds out which it is."""
+"""Readers: one module for each input format; `read` detects the format."""

@@ -1,12 +1,13 @@
-"""Streams: a file's content front to back, unpacked if need be, and known to be whole only at its end.
+"""Byte streams: a file's content from front to back, decompressed if necessary, and verified at its end.
 
-gzip closes each member with a check sum and a length (RFC 1952, 2.3.1), which are compared when the member's
-last byte is passed. Who stops after the bytes it wants never learns that they were damaged: `finish` goes on.
+gzip ends each member with a checksum and a length (RFC 1952, 2.3.1), which are compared when the member's
+last byte has been read. A reader that stops after the bytes it needs never learns that they were damaged: so
+`finish` reads to the end.
 
-    several members, one after another      taken as one content
-    zeros after the last member             taken, as tapes and disks pad
+    several members, one after another      read as one content
+    zeros after the last member             accepted: tapes and disks pad files
     anything else after it                  refused
-    zeros after the content that is wanted  taken up to MAX_PADDING_BYTES
+    zeros after the needed content          accepted up to MAX_PADDING_BYTES
     anything else there                     refused: the header does not describe this file
 """
 
@@ -20,7 +21,7 @@ from pathlib import Path
 from anatomy.errors import ReadError
 
 MAX_PADDING_BYTES = 2**20
-"""Zeros after the wanted content [U]: more is no block's rest, and reading on costs time."""
+"""Accepted zeros after the needed content [U]: more than the rest of a block, and reading them takes time."""
 
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -30,7 +31,7 @@ _CUT = "Copy or write the file again."
 
 
 class ByteStream:
-    """The content of one file, read once, front to back."""
+    """The content of one file, read once, from front to back."""
 
     def __init__(self, source: io.BufferedIOBase, file: str) -> None:
         self._source = source
@@ -38,47 +39,47 @@ class ByteStream:
         self._fault: ReadError | None = None
 
     def read_up_to(self, count: int) -> bytes:
-        """The next `count` bytes, or as many as there are. Raises ReadError where they are damaged, and from
-        then on."""
+        """The next `count` bytes, or as many as there are. Raises ReadError if they are damaged, and at every
+        call after that."""
         if self._fault is not None:
             raise self._fault
         try:
             return self._source.read(count)
         except EOFError:
             self._fault = ReadError(self._file, "it is cut short: its compression does not end", _CUT)
-        except (OSError, zlib.error) as error:  # BadGzipFile, a check sum that does not hold, is an OSError
+        except (OSError, zlib.error) as error:  # BadGzipFile, for a wrong checksum, is an OSError
             self._fault = ReadError(self._file, f"it is damaged ({error})", _CUT)
         raise self._fault
 
     def read_exactly(self, count: int, what: str) -> bytes:
-        """The next `count` bytes. Raises ReadError where they are damaged, or fewer; `what` names them."""
+        """The next `count` bytes. Raises ReadError if they are damaged or fewer; `what` names them in the
+        error."""
         content = self.read_up_to(count)
         if len(content) < count:
             raise ReadError(self._file, f"its {what} are cut short", _CUT)
         return content
 
     def finish(self) -> None:
-        """Read on to the end. Raises ReadError where bytes before it are damaged, or where more than padding
-        is left."""
+        """Read to the end. Raises ReadError if the bytes are damaged, or if more than padding is left."""
         padding = 0
         while rest := self.read_up_to(_CHUNK_BYTES):
             padding += len(rest)
             if rest.count(0) < len(rest) or padding > MAX_PADDING_BYTES:
                 raise ReadError(
                     self._file,
-                    "it goes on after its voxels, so its header does not describe it",
-                    "Write the file again, with the sizes that it has.",
+                    "it continues after its voxels, so its header does not describe it",
+                    "Write the file again, with its true sizes in the header.",
                 )
 
     def drain(self, most_bytes: int) -> None:
-        """Read on, over at most so many bytes, for the sake of check sums alone. Raises ReadError."""
+        """Read at most this many further bytes, only to verify checksums. Raises ReadError."""
         while most_bytes > 0 and (rest := self.read_up_to(_CHUNK_BYTES)):
             most_bytes -= len(rest)
 
 
 @contextmanager
 def open_stream(path: Path) -> Iterator[ByteStream]:
-    """A file's content, unpacked where it begins as gzip."""
+    """A file's content, decompressed if it begins as gzip."""
     with path.open("rb") as raw:
         packed = raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
         raw.seek(0)
@@ -86,5 +87,5 @@ def open_stream(path: Path) -> Iterator[ByteStream]:
 
 
 def gunzip_stream(raw: io.BufferedIOBase, file: str) -> ByteStream:
-    """The content of the gzip members that begin where `raw` stands."""
+    """The content of the gzip members that begin at the position of `raw`."""
     return ByteStream(gzip.GzipFile(fileobj=raw), file)

@@ -1,4 +1,4 @@
-"""Digests: which bytes went into a plan."""
+"""Digests: the sha256 of each input file of a plan."""
 
 import hashlib
 from pathlib import Path
@@ -8,8 +8,8 @@ from anatomy.structures import InputDigest
 
 
 def digest(path: Path, axes: MeshAxes | None = None) -> InputDigest:
-    """The sha256 of a file's bytes under its base name, so that no folder of this machine enters a plan; with
-    the axes that a surface was read in."""
+    """A file's sha256 and base name, so that a plan contains no folder names of this machine; with the axes
+    in which a surface was read."""
     with path.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     return InputDigest(path.name, sha256, None if axes is None else str(axes))

@@ -1,12 +1,12 @@
-"""Kinds: what a file or a folder is taken for, and which of a folder's files are the input.
+"""Input kinds: the kind of a file or folder, and which of a folder's files are the input.
 
 masks, or surfaces                              the input, of one kind
-.name, ._name, __MACOSX, Thumbs.db, ...         passed over: desktop systems add them of their own accord
-documents: .json, .csv, .txt, .pdf, ...         passed over: they hold no voxels, and plans may lie there
-a link that leads nowhere                       refused: a structure that is missing is not kept clear of
-a folder that is called as a mask is            refused
+.name, ._name, __MACOSX, Thumbs.db, ...         ignored: desktop systems add them automatically
+documents: .json, .csv, .txt, .pdf, ...         ignored: they hold no voxels, and plans may be saved there
+a broken link                                   refused: needles would not avoid the missing structure
+a folder with the name of a mask                refused
 an unfinished download of a mask                refused
-any other file, a folder                        passed over, with a note
+any other file, a folder                        ignored, with a note
 """
 
 import re
@@ -19,12 +19,12 @@ from anatomy.remarks import listed
 KINDS = "a NIfTI label map with names, a folder of NIfTI masks, .seg.nrrd, or STL/OBJ/PLY surfaces"
 
 UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".filepart", ".opdownload", ".tmp")
-"""What browsers and copy programs append to a file's name until it is whole."""
+"""Suffixes that browsers and copy programs append to a file's name until it is complete."""
 
 _DOCUMENT = re.compile(
     r"\.(csv|html?|ini|jpe?g|json|log|md|pdf|png|toml|tsv|txt|xlsx|xml|ya?ml)", re.IGNORECASE
 )
-"""What holds neither voxels nor surfaces: TotalSegmentator's statistics, a plan written beside its masks."""
+"""Files without voxels and surfaces: TotalSegmentator's statistics, a plan saved next to its masks."""
 
 _OF_DESKTOPS = frozenset(("__macosx", "thumbs.db", "desktop.ini"))
 
@@ -33,19 +33,19 @@ MAX_IGNORED_LISTED = 10
 
 
 def has_nifti_name(name: str) -> bool:
-    """Whether a file's name is that of a NIfTI file."""
+    """Whether a file has the name of a NIfTI file."""
     return name.lower().endswith(NIFTI_SUFFIXES)
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file begins as DICOM, or is a zip."""
+    """Whether a file begins as DICOM, or is a zip file."""
     with path.open("rb") as stream:
         start = stream.read(132)
     return start[128:132] == b"DICM" or (start[:2] == b"PK" and path.suffix.lower() == ".zip")
 
 
 def dicom_error(path: Path) -> ReadError:
-    """The error for DICOM and zips."""
+    """The error for DICOM and zip files."""
     return ReadError(
         path.name,
         "it is DICOM or a zip, which is not read here",
@@ -54,10 +54,10 @@ def dicom_error(path: Path) -> ReadError:
 
 
 def input_files(folder: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    """The folder's own files of the one kind it holds, sorted, and a note on what else lies there.
+    """The folder's files of the one kind that it holds, sorted, and a note on its other entries.
 
-    Raises ReadError for a folder of no kind or of several, and for what looks like a structure that is
-    missing.
+    Raises ReadError for a folder of no kind or of several kinds, and for an entry that looks like a missing
+    structure.
     """
     entries = sorted(entry for entry in folder.iterdir() if not is_desktop_file(entry.name))
     for entry in entries:
@@ -68,15 +68,15 @@ def input_files(folder: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
         "surfaces": tuple(f for f in files if is_surface(f)),
         ".seg.nrrd files": tuple(f for f in files if f.name.lower().endswith(".nrrd")),
     }
-    found = [kind for kind, members in kinds.items() if members]
-    if len(found) > 1:
+    present = [kind for kind, members in kinds.items() if members]
+    if len(present) > 1:
         raise ReadError(
-            folder.name, f"the folder holds {' and '.join(found)}", "Keep one kind in it, or name one file."
+            folder.name, f"the folder holds {' and '.join(present)}", "Keep one kind in it, or name one file."
         )
     if kinds[".seg.nrrd files"]:
         raise ReadError(folder.name, "the folder holds .seg.nrrd", "Give the file itself, not its folder.")
-    if found:
-        return kinds[found[0]], _note_on_others(entries, kinds[found[0]], found[0])
+    if present:
+        return kinds[present[0]], _note_on_others(entries, kinds[present[0]], present[0])
     if any(is_dicom(file) for file in files):
         raise dicom_error(folder)
     others = [entry.name for entry in entries]
@@ -85,7 +85,7 @@ def input_files(folder: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
 
 
 def is_desktop_file(name: str) -> bool:
-    """Whether desktop systems add a file or folder of that name of their own accord."""
+    """Whether desktop systems add a file or folder of that name automatically."""
     return name.startswith(".") or name.lower() in _OF_DESKTOPS
 
 
@@ -99,15 +99,15 @@ def _is_called_as_input(name: str) -> bool:
 
 
 def _refuse_missing(entry: Path) -> None:
-    """Raise ReadError for an entry that stands for a structure whose file is not there."""
+    """Raise ReadError for an entry that means a structure whose file is missing."""
     stem, suffix = entry.stem, entry.suffix.lower()
     if entry.is_symlink() and not entry.exists():
         raise ReadError(entry.name, "it is a link to nothing", "Copy the file itself, or remove the link.")
     if entry.is_dir() and _is_called_as_input(entry.name):
         raise ReadError(
             entry.name,
-            "it is a folder, called as a file of the input is",
-            "Take the file out of it, or rename it.",
+            "it is a folder with the name of an input file",
+            "Move the file out of it, or rename it.",
         )
     if suffix in UNFINISHED and _is_called_as_input(stem):
         raise ReadError(
@@ -122,4 +122,4 @@ def _note_on_others(entries: list[Path], taken: tuple[Path, ...], kind: str) -> 
         for entry in entries
         if entry not in known and (entry.is_dir() or not is_document(entry.name))
     ]
-    return (f"Passed over beside the {kind}: {listed(others, MAX_IGNORED_LISTED)}.",) if others else ()
+    return (f"Ignored next to the {kind}: {listed(others, MAX_IGNORED_LISTED)}.",) if others else ()

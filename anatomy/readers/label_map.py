@@ -1,11 +1,11 @@
-"""Label map: one NIfTI volume of labels, with the table that names them.
+"""Label map: one NIfTI volume of labels, with the table of their names. Which table is used:
 
-a table is given, the file has none        the one given
+a table is given, the file has none        the given one
 the file has a table, none is given        the file's own
-both, and they name labels alike           the one given
-both, another name for a label             the one given, with a note: names may be changed on purpose
-both, one name at two labels               refused: one of the tables belongs to another file
-both, and the file's own is damaged        the one given, with a note
+both, with the same names                  the given one
+both, with another name for a label        the given one, with a note: names may be changed on purpose
+both, with one name at two labels          refused: one of the tables belongs to another file
+both, and the file's own is damaged        the given one, with a note
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ def read_label_map(path: Path, names: Path | None) -> tuple[Grid, tuple[Structur
     """The structures of a label map, and remarks on it.
 
     Raises what `anatomy.readers.nifti.volume.read_labels` and `anatomy.readers.label_table` raise, and
-    ReadError where the map has no names, or two tables that contradict each other.
+    ReadError if the map has no names, or if two tables contradict each other.
     """
     table, own, remarks = _tables(path, names)
     layer, grid, more = read_labels(path, table)
@@ -35,14 +35,14 @@ def read_label_map(path: Path, names: Path | None) -> tuple[Grid, tuple[Structur
 
 
 def _tables(path: Path, names: Path | None) -> tuple[dict[int, str], dict[int, str] | None, Remarks]:
-    """The table to read by, the file's own, and a remark where that cannot be read and need not be."""
+    """The table to use, the file's own table, and a remark if that one is damaged but not needed."""
     extensions = embedded_extensions(path)
     if names is None:
         table = embedded_names(extensions, path.name)
         if table is None:
             raise ReadError(
                 path.name,
-                "a label map needs the names of its labels, and it carries none",
+                "a label map needs the names of its labels, and it contains none",
                 'Give a JSON table such as {"1": "heart"} by --names.',
             )
         return table, table, ()
@@ -50,12 +50,12 @@ def _tables(path: Path, names: Path | None) -> tuple[dict[int, str], dict[int, s
     try:
         return given, embedded_names(extensions, path.name), ()
     except ReadError as damaged:
-        return given, None, (f"{damaged.value}; {names.name} was taken alone",)
+        return given, None, (f"{damaged.value}; only {names.name} was used",)
 
 
 def _compared(given: dict[int, str], own: dict[int, str], file: str, names: str) -> Remarks:
-    """What to say of a file's own table where one was given. Raises ReadError where they contradict each
-    other."""
+    """Remarks on the differences between a given table and the file's own. Raises ReadError if they
+    contradict each other."""
     others = {label: name for label, name in given.items() if own.get(label, name) != name}
     labels_of = {name: label for label, name in own.items()}
     for label, name in others.items():
@@ -67,5 +67,5 @@ def _compared(given: dict[int, str], own: dict[int, str], file: str, names: str)
             )
     if not others:
         return ()
-    told = listed(f"{label} is {name}, not {own[label]}" for label, name in others.items())
-    return (f"labels are named by {names}, against the file's own table: {told}",)
+    differences = listed(f"{label} is {name}, not {own[label]}" for label, name in others.items())
+    return (f"labels are named by {names}, unlike in the file's own table: {differences}",)

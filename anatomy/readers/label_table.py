@@ -1,8 +1,9 @@
-"""Names of labels: a JSON table beside a label map, or the table that TotalSegmentator embeds in it.
+"""Label table: the names of labels, in a JSON file or in the table that TotalSegmentator embeds in a label
+map.
 
 {"1": "heart", "2": "aorta"}        label to name
 {"heart": 1, "aorta": 2}            name to label
-{"labels": {...}, ...}              either of them inside a dataset description
+{"labels": {...}, ...}              one of these inside a dataset description
 """
 
 import json
@@ -21,13 +22,13 @@ from anatomy.readers.size_limits import (
 )
 
 _MAX_LABEL_DIGITS = 20
-"""Characters of a label as a number: far more than the largest has."""
+"""Characters of a label as a number: far more than the largest label has."""
 
 _REMEDY = 'Give one JSON object such as {"1": "heart", "2": "aorta"}, with each label and name once.'
 
 
 def read_names(path: Path) -> dict[int, str]:
-    """The names table of a JSON file; label 0, the background, is left out. Raises ReadError."""
+    """The names table of a JSON file, without label 0, the background. Raises ReadError."""
     if not path.is_file():
         raise ReadError(path.name, "there is no such file", "Give the JSON file that names the labels.")
     check_file_size(path, MAX_NAMES_BYTES)
@@ -36,7 +37,7 @@ def read_names(path: Path) -> dict[int, str]:
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
         raise ReadError(path.name, "it is not JSON", _REMEDY) from None
     except _Repeated as error:
-        raise ReadError(path.name, f"the key {error} stands in it twice", _REMEDY) from None
+        raise ReadError(path.name, f"it contains the key {error} twice", _REMEDY) from None
     if isinstance(table, dict) and isinstance(table.get("labels"), dict):
         table = table["labels"]
     if not isinstance(table, dict):
@@ -45,11 +46,10 @@ def read_names(path: Path) -> dict[int, str]:
 
 
 def embedded_names(extensions: Iterable[bytes], file: str) -> dict[int, str] | None:
-    """The names in all XML LabelTables among the contents of a NIfTI header's extensions, of any code.
+    """The names in all XML LabelTables in a NIfTI header's extensions, whatever the extension code.
 
-    TotalSegmentator writes one under code 0, Connectome Workbench under 30; tables that repeat each other are
-    one. None where there is none. Raises ReadError for a damaged one, and for tables that contradict each
-    other.
+    TotalSegmentator uses code 0, Connectome Workbench 30; tables with the same content count once. None if
+    there is no table. Raises ReadError for a damaged table, and for tables that contradict each other.
     """
     pairs: dict[tuple[int, str], None] = {}
     tables = [content for content in extensions if b"<LabelTable" in content]
@@ -64,7 +64,7 @@ def _labels(content: bytes, file: str) -> Iterable[tuple[str, str]]:
         raise ReadError(file, "its embedded label table declares entities", "Give the names by --names.")
     try:
         root = ElementTree.fromstring(content.strip(b"\0 \r\n\t"))
-    except (ElementTree.ParseError, LookupError, ValueError):  # no XML, or in an encoding that nobody knows
+    except (ElementTree.ParseError, LookupError, ValueError):  # no XML, or in an unknown encoding
         raise ReadError(file, "its embedded label table is damaged", "Give the names by --names.") from None
     for label in root.iter("Label"):
         yield label.get("Key", ""), "".join(label.itertext())
@@ -75,8 +75,8 @@ class _Repeated(ValueError):
 
 
 def _number(digits: str) -> int | float:
-    """A whole number of JSON. Python reads none of more than 4,300 digits; one too long to be a label may as
-    well be a real number, which is no label."""
+    """A whole number of JSON. Python refuses integers of more than 4,300 digits; a number too long for a
+    label is returned as a float, which is no label."""
     return int(digits) if len(digits) <= _MAX_LABEL_DIGITS else float(digits)
 
 
@@ -90,14 +90,14 @@ def _no_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _pair(key: str, value: object, file: str) -> tuple[int, str]:
-    """One entry, whichever way round it is written."""
+    """One entry, in either order of label and name."""
     number = whole_number(key)
     if isinstance(value, str) and number is not None:
         label, name = number, value
     elif isinstance(value, int) and not isinstance(value, bool):
         label, name = value, key
     else:
-        raise ReadError(file, f"the entry {key!r}: {value!r} is no label and name", _REMEDY)
+        raise ReadError(file, f"the entry {key!r}: {value!r} is not a label and a name", _REMEDY)
     if not 0 <= label <= MAX_LABEL:
         raise ReadError(file, f"the label {label} is out of range", f"Labels are 0 to {MAX_LABEL}.")
     return label, name.strip()
@@ -127,10 +127,10 @@ def _checked(pairs: Iterable[tuple[int, str]], file: str) -> dict[int, str]:
 
 
 def _refuse_structure_at_0(name: str, file: str) -> None:
-    """A table that was counted from 0 gives each organ its neighbour's name."""
+    """Raise ReadError for a table that counts from 0: it would give each organ its neighbour's name."""
     if not names_background(name):
         raise ReadError(
             file,
             f"it names label 0 {name!r}, but 0 is background: is the table counted from 0?",
-            "Count labels as the voxels do, and leave 0 out or call it background.",
+            "Number the labels as in the voxels, and leave 0 out or call it background.",
         )

@@ -1,6 +1,6 @@
-"""Label values: stored numbers that must be whole, non-negative and named.
+"""Label values: stored numbers, which must be whole, not negative, and named.
 
-A voxel with a label that nobody named could be an aorta: it is an error, never background.
+A voxel with an unnamed label could be the aorta: it is an error, never background.
 """
 
 import re
@@ -14,17 +14,18 @@ from anatomy.errors import ReadError
 MAX_LABEL = 65535
 
 WHOLE_TOLERANCE = 1e-4
-"""Stored label times a header's float32 scale may miss a whole number by its rounding, not by more."""
+"""A stored label times the header's float32 scale may differ from a whole number by rounding, but not
+more."""
 
 
 _DECIMAL = re.compile(r"0*([0-9]{1,10})")
 
 
 def whole_number(text: str) -> int | None:
-    """The number from 0 that plain decimal digits stand for, spaces around them let be; None for any other
-    text. More than ten digits are no number of anything here, and Python itself reads no more than 4,300."""
-    found = _DECIMAL.fullmatch(text.strip())
-    return None if found is None else int(found.group(1))
+    """The number, 0 or more, that plain decimal digits mean, with spaces around them ignored; None for any
+    other text. No number here has more than ten digits, and Python itself refuses more than 4,300."""
+    match = _DECIMAL.fullmatch(text.strip())
+    return None if match is None else int(match.group(1))
 
 
 def to_labels(values: np.ndarray, file: str) -> UInt[np.ndarray, "..."]:
@@ -52,7 +53,7 @@ def to_labels(values: np.ndarray, file: str) -> UInt[np.ndarray, "..."]:
             worst = values.flat[int(np.argmax(apart))]
             raise ReadError(
                 file,
-                f"it holds the value {worst:g}, which is no whole number",
+                f"it holds the value {worst:g}, which is not a whole number",
                 "Give labels, not probabilities or an interpolated mask: resample with nearest neighbour.",
             )
         return np.asarray(whole, np.uint16)
@@ -60,7 +61,7 @@ def to_labels(values: np.ndarray, file: str) -> UInt[np.ndarray, "..."]:
 
 
 class LabelCount:
-    """How often each label occurs, slab by slab."""
+    """How often each label occurs, counted slab by slab."""
 
     def __init__(self) -> None:
         self._counts = np.zeros(1, dtype=np.int64)
@@ -76,7 +77,7 @@ class LabelCount:
         return tuple(int(label) for label in np.flatnonzero(self._counts) if label)
 
     def check_named(self, names: Mapping[int, str], file: str) -> None:
-        """Raise ReadError where a label occurs that `names` lacks."""
+        """Raise ReadError if a label occurs that `names` does not contain."""
         unnamed = [label for label in self.present() if label not in names]
         if unnamed:
             listed = ", ".join(map(str, unnamed[:10])) + (", ..." if len(unnamed) > 10 else "")

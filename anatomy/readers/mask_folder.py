@@ -1,4 +1,5 @@
-"""A folder of one-organ NIfTI masks, as TotalSegmentator writes it: the file's name is the organ's."""
+"""Mask folder: one-organ NIfTI masks, as TotalSegmentator writes them. The file's name is the organ's
+name."""
 
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from anatomy.structures import Structure
 def read_masks(
     files: tuple[Path, ...],
 ) -> tuple[Grid, tuple[Structure, ...], tuple[tuple[str, str], ...]]:
-    """One structure for each mask file, all on the grid of the first, and remarks as pairs (file, remark).
+    """One structure for each mask file, all on the grid of the first file, and remarks as pairs (file,
+    remark).
 
     Raises FrameMismatch for a mask on another grid, and what `anatomy.readers.nifti.volume.read_mask` raises.
     """

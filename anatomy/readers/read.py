@@ -1,12 +1,12 @@
-"""Reading: whatever a case comes as, to named structures on one grid.
+"""Reading: a case in any supported format, to named structures on one grid.
 
     INPUT                                      read by
-    NIfTI label map + names                    nifti_io      names from a JSON table or the file's own
-    folder of one-organ NIfTI masks            masks_io      names from the file names
-    .seg.nrrd                                  nrrd_io       names from the header
-    STL, OBJ, PLY, or a folder of them         surface_io    names from the file names
+    NIfTI label map + names                    label_map     names from a JSON table or the file's own table
+    folder of one-organ NIfTI masks            mask_folder   names from the file names
+    .seg.nrrd                                  nrrd          names from the header
+    STL, OBJ, PLY, or a folder of them         mesh          names from the file names
 
-What a file is, is decided by its content where the format has a signature, and by its suffix where not.
+The content decides on a file's format if the format has a signature, else the suffix.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,8 +39,8 @@ from anatomy.remarks import notes_on_files
 from anatomy.structures import Role, Segmentation, Structure
 
 SURFACE_VOXEL_MM = 1.5
-"""Voxel size of the grid that surfaces are put on [U]: half of a common slice spacing, small against what
-masks of surfaces are for (search; distances are verified on the triangles)."""
+"""Voxel size of the grid for surfaces [U]: half of a common slice spacing. It is fine enough for the search,
+for which the masks of surfaces are used; distances are verified on the triangles."""
 
 
 def read(
@@ -51,28 +51,30 @@ def read(
     ct: Path | None = None,
     mesh_axes: MeshAxes | None = None,
 ) -> tuple[Segmentation, tuple[str, ...]]:
-    """A case's structures, and the names of those that came as target files.
+    """A case's structures, and the names of those that were given as target files.
 
     `targets` are files of one structure each: a mask on the same grid, a surface, or a .seg.nrrd with one
-    segment. `ct` must lie on the same grid. `mesh_axes` is for surfaces whose files do not state theirs.
-    Raises ReadError for what cannot be read, FrameMismatch for what lies elsewhere, GridError, SurfaceError
-    and StructureError as their docstrings say.
+    segment. `ct` must be on the same grid. `mesh_axes` is for surfaces whose files do not state their axes.
+    Raises ReadError for what cannot be read, FrameMismatch for what is in another frame or on another grid,
+    GridError, SurfaceError and StructureError as their docstrings say.
     """
-    for given in (path, names, *targets, ct):
-        if given is not None and not given.exists():
-            raise ReadError(given.name, "there is no such file or folder", "Check the path.")
-    files, passed_over = input_files(path) if path.is_dir() else ((path,), ())
+    for file in (path, names, *targets, ct):
+        if file is not None and not file.exists():
+            raise ReadError(file.name, "there is no such file or folder", "Check the path.")
+    files, ignored_note = input_files(path) if path.is_dir() else ((path,), ())
     axes, axes_notes = _settled_axes((*files, *targets), mesh_axes)
     segmentation = _read_folder(files, axes) if path.is_dir() else _read_file(path, names, axes)
     if names is not None:
         if not _needs_names(path):
-            raise ReadError(names.name, "only a NIfTI label map takes names", "Leave the names table out.")
+            raise ReadError(
+                names.name, "only a NIfTI label map takes a names table", "Leave the names table out."
+            )
         files = (*files, names)
     declared: list[str] = []
     remarks: list[tuple[str, str]] = []
     for target in targets:
-        structure, told = _read_target(target, segmentation, axes)
-        remarks += [(target.name, remark) for remark in told]
+        structure, target_remarks = _read_target(target, segmentation, axes)
+        remarks += [(target.name, remark) for remark in target_remarks]
         if structure.name in segmentation.names():
             raise StructureError(
                 target.name,
@@ -87,26 +89,30 @@ def read(
         )
         declared.append(structure.name)
     if ct is not None:
-        ct_hu, told = _read_ct(ct, segmentation.grid)
+        ct_hu, ct_remarks = _read_ct(ct, segmentation.grid)
         segmentation = replace(segmentation, ct_hu=ct_hu)
-        remarks += [(ct.name, remark) for remark in told]
+        remarks += [(ct.name, remark) for remark in ct_remarks]
     sources = (*files, *targets, *(() if ct is None else (ct,)))
-    read_whole = replace(
+    segmentation = replace(
         segmentation,
         inputs=tuple(digest(file, axes.get(file)) for file in sources),
-        notes=(*passed_over, *axes_notes, *segmentation.notes, *notes_on_files(remarks)),
+        notes=(*ignored_note, *axes_notes, *segmentation.notes, *notes_on_files(remarks)),
     )
-    return read_whole, tuple(declared)
+    return segmentation, tuple(declared)
 
 
 def _settled_axes(
     files: Sequence[Path], asked: MeshAxes | None
 ) -> tuple[dict[Path, MeshAxes], tuple[str, ...]]:
     """The axes of each surface among the files, and notes on them. Raises as `resolve_axes` does, and
-    ReadError where axes are asked for and no file is a surface."""
+    ReadError if axes are requested but no file is a surface."""
     surfaces = [file for file in files if file.is_file() and is_surface(file)]
     if asked is not None and not surfaces:
-        raise ReadError("mesh_axes", "the input has no surface, which takes them", "Leave --mesh-axes out.")
+        raise ReadError(
+            "mesh_axes",
+            "the input has no surface, and only surfaces take mesh axes",
+            "Leave --mesh-axes out.",
+        )
     return resolve_axes({file: axes_stated_in(file) for file in surfaces}, asked)
 
 
@@ -124,7 +130,7 @@ def _read_file(path: Path, names: Path | None, axes: Mapping[Path, MeshAxes]) ->
         return _read_label_map(path, names)
     if is_dicom(path):
         raise dicom_error(path)
-    raise ReadError(path.name, "it is of no kind that is read here", f"Give {KINDS}.")
+    raise ReadError(path.name, "its format is not supported", f"Give {KINDS}.")
 
 
 def _read_label_map(path: Path, names: Path | None) -> Segmentation:
@@ -134,7 +140,7 @@ def _read_label_map(path: Path, names: Path | None) -> Segmentation:
 
 
 def _read_folder(files: tuple[Path, ...], axes: Mapping[Path, MeshAxes]) -> Segmentation:
-    """What a folder's files say, which are all of one kind."""
+    """The structures in a folder's files, which are all of one kind."""
     if is_surface(files[0]):
         return _on_own_grid({file: read_surface(file, axes[file]) for file in files})
     grid, structures, remarks = read_masks(files)
@@ -152,7 +158,8 @@ def _on_own_grid(surfaces: dict[Path, Surface]) -> Segmentation:
         name = names[file]
         if name in structures:
             raise ReadError(file.name, f"two files give the structure {name!r}", "Remove one of them.")
-        # A target grown to whole voxels would be treated beyond its edge; all else errs towards avoidance.
+        # A target enlarged to whole voxels would be treated beyond its edge; other structures err towards
+        # avoidance.
         touching = role_of(name) is not Role.TARGET
         mask = voxelise(surface, grid, touching=touching)
         if not touching and mask.any():
@@ -170,7 +177,7 @@ def _diagonal_mm(grid: Grid) -> float:
 def _read_target(
     path: Path, segmentation: Segmentation, axes: Mapping[Path, MeshAxes]
 ) -> tuple[Structure, Remarks]:
-    """One target file as a structure whose role is target, on the segmentation's grid, and remarks on it."""
+    """One target file as a structure with the role target, on the segmentation's grid, and remarks on it."""
     grid = segmentation.grid
     if path.is_dir():
         raise ReadError(path.name, "a target is one file, and this is a folder", "Give a mask or a surface.")
@@ -199,12 +206,12 @@ def _read_target(
             )
         return Structure(organ_name(path), mask_from_bool(mask), Role.TARGET), remarks
     raise ReadError(
-        path.name, "it is no target that is read here", "Give a NIfTI mask, .seg.nrrd or a surface."
+        path.name, "its format is not supported for a target", "Give a NIfTI mask, .seg.nrrd or a surface."
     )
 
 
 def _refuse_lost(file: str, target: Surface, mask: np.ndarray, grid: Grid) -> None:
-    """Raise SurfaceError where a target, or a part of it, lies between the centres of voxels: it would not be
+    """Raise SurfaceError if a target, or a part of it, lies between voxel centres: it would not be
     treated."""
     if not mask.any():
         raise SurfaceError(file, "it holds no voxel centre of the input's grid", "Use finer voxels.")
@@ -214,18 +221,18 @@ def _refuse_lost(file: str, target: Surface, mask: np.ndarray, grid: Grid) -> No
         raise SurfaceError(
             file,
             f"{parts} no voxel centre of the input's grid, and would not be treated",
-            "Use finer voxels, or remove what is noise from the surface.",
+            "Use finer voxels, or remove noise from the surface.",
         )
 
 
 def _refuse_beyond(path: Path, surface: Surface, grid: Grid) -> None:
-    """Raise FrameMismatch where a surface reaches out of the grid: in RAS, in cm, or of another scan."""
+    """Raise FrameMismatch if a surface extends beyond the grid: it is in RAS, in cm, or of another scan."""
     p_B = grid.to_box(surface.vertices_P)
     if (p_B < grid.lower_B).any() or (p_B > grid.upper_B).any():
         raise FrameMismatch(
             path.name,
-            "the surface reaches outside the input's field of view",
-            "Check that it is in patient LPS mm, and of the same scan.",
+            "the surface extends outside the input's field of view",
+            "Check that it is in patient LPS mm and from the same scan.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Same grid: two inputs that must share one, and what to say where they do not."""
+"""Same grid: check that two inputs share one, with an error that shows the difference."""
 
 import numpy as np
 
@@ -9,26 +9,26 @@ _RESAMPLE = "Resample it onto the other's grid, with nearest neighbour for masks
 
 
 def refuse_other_grid(file: str, own: Grid, other_file: str, other: Grid) -> None:
-    """Raise FrameMismatch where `own` is not the grid `other`, as `Grid.same_as` has it.
+    """Raise FrameMismatch if `own` is not the grid `other` by `Grid.same_as`.
 
-    What is said are numbers that differ: shapes; else how far apart the same voxel lies, and spacings,
-    origins or directions, whichever differ most.
+    The error shows numbers that differ: the shapes; else the distance between the two positions of a voxel,
+    and spacings, origins or directions, whichever differ most.
     """
     if own.same_as(other):
         return
-    start = f"it lies on another grid than {other_file}"
+    start = f"it is on another grid than {other_file}"
     if own.shape != other.shape:
         raise FrameMismatch(file, f"{start}: {_size(own)} voxels, not {_size(other)}", _RESAMPLE)
-    apart = f"the same voxel lies up to {own.largest_offset_mm(other):.4g} mm away"
+    apart = f"the same voxel is up to {own.largest_offset_mm(other):.4g} mm away"
     differences = {
         f"spacing {_numbers(own.spacing_mm, other.spacing_mm)} mm": _relative(own, other),
         f"LPS origin {_numbers(own.origin_P, other.origin_P)} mm": float(
             np.abs(own.origin_P - other.origin_P).max()
         ),
-        f"axes turned by {_angle_deg(own, other):.2g} degrees": np.radians(_angle_deg(own, other))
+        f"axes rotated by {_angle_deg(own, other):.2g} degrees": np.radians(_angle_deg(own, other))
         * _extent(own),
     }
-    most = max(differences, key=lambda said: differences[said])
+    most = max(differences, key=lambda text: differences[text])
     raise FrameMismatch(file, f"{start}: {apart} ({most})", _RESAMPLE)
 
 
@@ -54,9 +54,9 @@ def _angle_deg(own: Grid, other: Grid) -> float:
 
 
 def _numbers(own: np.ndarray, other: np.ndarray) -> str:
-    """Both triples, with as many digits as tell them apart: "0.8 x 0.8 x 5.0001, not 0.8 x 0.8 x 5"."""
+    """Both triples, with as many digits as show the difference: "0.8, 0.8, 5.0001, not 0.8, 0.8, 5"."""
     for digits in range(4, 17):
-        said = [", ".join(f"{n:.{digits}g}" for n in triple) for triple in (own, other)]
-        if said[0] != said[1]:
+        texts = [", ".join(f"{n:.{digits}g}" for n in triple) for triple in (own, other)]
+        if texts[0] != texts[1]:
             break
-    return f"{said[0]}, not {said[1]}"
+    return f"{texts[0]}, not {texts[1]}"

@@ -1,8 +1,8 @@
-"""Mesh axes: in which patient axes the numbers of a mesh file are. STL, OBJ and PLY have no field for it.
+"""Mesh axes: the patient axes of the coordinates in a mesh file. STL, OBJ and PLY have no field for them.
 
-    file's own statement   "SPACE=RAS" where the format keeps free text, as 3D Slicer writes it
-    what is asked          for files that say nothing; it must not contradict one that does
-    neither                LPS, unless another file of the case says RAS
+    file's own statement   "SPACE=RAS" in the format's free text, as 3D Slicer writes it
+    requested axes         for files without a statement; they must not contradict a statement
+    neither                LPS, unless another file of the case states RAS
 
 3D Slicer writes the statement into STL's 80 bytes of header or its `solid` line, into OBJ comments and into
 PLY `comment` lines (vtkMRMLModelStorageNode).
@@ -29,37 +29,38 @@ _PAIRS = (frozenset("lr"), frozenset("ap"), frozenset("si"))
 
 
 SEND_AXES = "Send lps or ras."
-"""What to do about a text that names no axes."""
+"""The remedy for a text that names no axes."""
 
 
 class MeshAxes(StrEnum):
-    """Patient axes of a mesh file's numbers, by the ends that they point to."""
+    """Patient axes of a mesh file's coordinates, by the directions in which they increase."""
 
     LPS = "lps"
     RAS = "ras"
 
 
 def parse_axes(text: str) -> MeshAxes | None:
-    """The axes that a user's text names, in any case and with spaces around; None where it names none."""
-    said = text.strip().lower()
-    return MeshAxes(said) if said in tuple(MeshAxes) else None
+    """The axes that a user's text names, in upper or lower case, with spaces around it ignored; None if it
+    names none."""
+    name = text.strip().lower()
+    return MeshAxes(name) if name in tuple(MeshAxes) else None
 
 
 def stated_axes(file: str, kind: str, content: bytes) -> MeshAxes | None:
-    """The axes that a mesh file states in its free text; None where it states none.
+    """The axes that a mesh file states in its free text; None if it states none.
 
-    `kind` is "stl", "obj" or "ply". Raises ReadError for a file that states two, or axes not read here.
+    `kind` is "stl", "obj" or "ply". Raises ReadError for a file that states two, or unsupported axes.
     """
     stated: set[MeshAxes] = set()
     for text in _free_text(kind, content):
         for match in _STATEMENT.finditer(text):
-            said = match[1].decode().lower()
-            said = _LONG_NAMES.get(said, said)
-            if said in tuple(MeshAxes):
-                stated.add(MeshAxes(said))
-            elif _is_axes(said):
+            name = match[1].decode().lower()
+            name = _LONG_NAMES.get(name, name)
+            if name in tuple(MeshAxes):
+                stated.add(MeshAxes(name))
+            elif _is_axes(name):
                 raise ReadError(
-                    file, f"it says that its axes are {said.upper()}", "Export it in LPS or in RAS."
+                    file, f"it says that its axes are {name.upper()}", "Export it in LPS or in RAS."
                 )
     if len(stated) > 1:
         raise ReadError(file, "it says both SPACE=LPS and SPACE=RAS", "Export it again, or remove one.")
@@ -74,18 +75,19 @@ def is_ascii_stl(content: bytes) -> bool:
 def resolve_axes(
     stated: Mapping[Path, MeshAxes | None], asked: MeshAxes | None
 ) -> tuple[dict[Path, MeshAxes], tuple[str, ...]]:
-    """The axes of each mesh file of a case, and notes on why they were taken.
+    """The axes of each mesh file of a case, and notes on the reasons.
 
-    Each file is read by its own statement, whatever others say. Raises FrameMismatch where a file's statement
-    contradicts what is asked, and where a file says nothing, nothing is asked, and another file says RAS:
-    files of one case mostly come from one export, so that LPS would be a guess against the evidence.
+    Each file is read by its own statement, whatever the others state. Raises FrameMismatch if a file's
+    statement contradicts the requested axes; and if a file states nothing, no axes are requested, and another
+    file states RAS: the files of a case mostly come from one export, so LPS would be a guess against the
+    evidence.
     """
     for path, own in stated.items():
         if own is not None and asked is not None and own is not asked:
             raise FrameMismatch(
                 path.name,
-                f"it says SPACE={_shown(own)}, and {_shown(asked)} is asked for",
-                "Leave --mesh-axes out, which is for files that say nothing, or mend the file's header.",
+                f"it says SPACE={_shown(own)}, but {_shown(asked)} is requested",
+                "Leave --mesh-axes out, which is for files that state nothing, or correct the file's header.",
             )
     silent = [path for path, own in stated.items() if own is None]
     ras = [path for path, own in stated.items() if own is MeshAxes.RAS]
@@ -106,17 +108,17 @@ def _notes(stated: Mapping[Path, MeshAxes | None], asked: MeshAxes | None) -> tu
             notes.append(f"Surfaces read as {_shown(axes)}, as their files say: {listed(files)}.")
     silent = [path.name for path, own in stated.items() if own is None]
     if silent and asked is not None:
-        notes.append(f"Surfaces read as {_shown(asked)}, as asked: {listed(silent)}.")
+        notes.append(f"Surfaces read as {_shown(asked)}, as requested: {listed(silent)}.")
     elif silent:
         notes.append(
             f"Surfaces read as LPS, because nothing says otherwise: {listed(silent)}. If they are in RAS, "
-            "this turns the patient by 180 degrees: then give them with mesh axes ras."
+            "this rotates the patient by 180 degrees: then give them with mesh axes ras."
         )
     return tuple(notes)
 
 
 def _free_text(kind: str, content: bytes) -> list[bytes]:
-    """The parts of a mesh file that its format leaves to whoever writes it."""
+    """The parts of a mesh file that hold free text."""
     if kind == "stl" and not is_ascii_stl(content):
         return [content[:STL_HEADER_BYTES]]
     if kind == "stl":
@@ -127,9 +129,9 @@ def _free_text(kind: str, content: bytes) -> list[bytes]:
     return re.findall(rb"(?mi)^[ \t]*(?:comment|obj_info)[^\r\n]*", header.replace(b"\r", b"\n"))
 
 
-def _is_axes(said: str) -> bool:
-    """Whether it is a code of three letters such as LAS, one end of each patient axis."""
-    return len(said) == len(_PAIRS) and all(len(pair & set(said)) == 1 for pair in _PAIRS)
+def _is_axes(name: str) -> bool:
+    """Whether a name is a code of three letters such as LAS: one direction for each patient axis."""
+    return len(name) == len(_PAIRS) and all(len(pair & set(name)) == 1 for pair in _PAIRS)
 
 
 def _shown(axes: MeshAxes) -> str:

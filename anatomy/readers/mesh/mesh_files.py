@@ -1,4 +1,4 @@
-"""Closed surfaces from STL, OBJ and PLY files: one structure a file, in mm."""
+"""Mesh files: closed surfaces from STL, OBJ and PLY, one structure per file, in mm."""
 
 import io
 import logging
@@ -28,23 +28,23 @@ _DAMAGED = (
     NameError,
     struct.error,
 )
-"""What trimesh's readers raise on bytes that are no mesh; NameError where a header lacks what they expect."""
+"""Exceptions of trimesh's readers for bytes that are no mesh; NameError if a header lacks expected fields."""
 
 _MATERIAL = re.compile(rb"usemtl [^\n]*")
-"""To the end of its line, wherever it begins, as trimesh looks for it."""
+"""From anywhere in a line to its end, as trimesh searches for it."""
 
-# What is wrong with a file is told by our own errors; trimesh would print tracebacks of it beside them.
+# Our own errors say what is wrong with a file; trimesh would also log tracebacks.
 logging.getLogger("trimesh").setLevel(logging.CRITICAL)
 
 
 def axes_stated_in(path: Path) -> MeshAxes | None:
-    """The axes that a mesh file states; None where it states none. Raises ReadError as `stated_axes` does."""
+    """The axes that a mesh file states; None if it states none. Raises ReadError as `stated_axes` does."""
     check_file_size(path, MAX_SURFACE_BYTES)
     return stated_axes(path.name, _kind(path), path.read_bytes())
 
 
 def read_surface(path: Path, axes: MeshAxes = MeshAxes.LPS) -> Surface:
-    """One closed surface in P, from a file whose numbers are in `axes`. [mm]
+    """One closed surface in P, from a file with coordinates in `axes`. [mm]
 
     Raises ReadError for a file that is no mesh, SurfaceError for a mesh that bounds no volume.
     """
@@ -53,12 +53,12 @@ def read_surface(path: Path, axes: MeshAxes = MeshAxes.LPS) -> Surface:
     kind = _kind(path)
     _refuse_wrong_kind(path.name, kind, content)
     try:
-        # trimesh would guess at the encoding of bytes that are no UTF-8; only comments may hold such.
+        # trimesh would guess the encoding of bytes that are not UTF-8; only comments may contain such bytes.
         if kind == "obj" or is_ascii_stl(content):
             content = content.decode("utf-8", errors="replace").encode()
         if kind == "obj":
             content = _without_materials(content)
-        # An index that no integer holds would be cast to one that may well exist.
+        # An index that overflows an integer would be cast to another index, which may exist.
         with np.errstate(invalid="raise", over="ignore", divide="ignore"):
             loaded = trimesh.load_mesh(
                 io.BytesIO(content), file_type=kind, process=False, skip_materials=True
@@ -66,7 +66,7 @@ def read_surface(path: Path, axes: MeshAxes = MeshAxes.LPS) -> Surface:
             vertices_P, faces = np.array(loaded.vertices, float), np.array(loaded.faces, np.int64)
     except FloatingPointError:
         raise ReadError(
-            path.name, "it holds numbers that are infinite, none, or too large", "Export or copy it again."
+            path.name, "it holds numbers that are infinite, NaN, or too large", "Export or copy it again."
         ) from None
     except _DAMAGED:
         raise ReadError(
@@ -75,13 +75,13 @@ def read_surface(path: Path, axes: MeshAxes = MeshAxes.LPS) -> Surface:
     if vertices_P.ndim != 2 or vertices_P.shape[1:] != (3,) or faces.ndim != 2 or faces.shape[1:] != (3,):
         raise ReadError(path.name, "it holds no triangles", "Export the structure as a triangle mesh.")
     if axes is MeshAxes.RAS:
-        # Both axes turn, so the triangles go on facing outwards.
+        # Two axes are reversed, which is a rotation: triangles still face outwards.
         vertices_P[:, :2] *= -1.0
     return checked_surface(path.name, vertices_P, faces)
 
 
 def _without_materials(content: bytes) -> bytes:
-    """An OBJ without the names of materials: trimesh makes a mesh of all vertices for each of them."""
+    """An OBJ without material names: trimesh would make a mesh of all vertices for each material."""
     lines = content.replace(b"\r\n", b"\n").replace(b"\\\n", b"")
     return _MATERIAL.sub(b"", lines)
 
@@ -91,7 +91,7 @@ def _kind(path: Path) -> str:
 
 
 def _refuse_wrong_kind(file: str, kind: str, content: bytes) -> None:
-    """Raise ReadError where the bytes are plainly not what the suffix says, or are cut short."""
+    """Raise ReadError if the bytes are clearly not what the suffix says, or are cut short."""
     if kind == "ply":
         wrong = not content.startswith((b"ply\n", b"ply\r"))
     elif kind == "obj":

@@ -1,4 +1,4 @@
-"""NIfTI header: its fields as they are stored, of either version and byte order. Nothing is mended here.
+"""NIfTI header: its fields as stored, in either version and byte order. Nothing is corrected here.
 
 NIfTI-1   https://nifti.nimh.nih.gov/pub/dist/src/niftilib/nifti1.h
 NIfTI-2   https://nifti.nimh.nih.gov/pub/dist/doc/nifti2.h
@@ -18,20 +18,20 @@ from anatomy.errors import ReadError
 from anatomy.readers.size_limits import MAX_HEADER_BYTES
 
 SHORTEST_BYTES = 348
-"""The shorter of the two headers, NIfTI-1's; it holds what tells them apart."""
+"""Size of the shorter header, NIfTI-1's; it contains what distinguishes the versions."""
 
 FLAG_BYTES = 4
-"""Between header and extensions; the first byte says whether there are any."""
+"""Bytes between header and extensions; the first one says whether there are extensions."""
 
 _EXTENSION_HEAD = 8
-"""Bytes of an extension's size and code, which its size counts."""
+"""Bytes of an extension's size and code, which are included in its size."""
 
 _REWRITE = "Write the file again: its header is damaged."
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where a version keeps its fields: struct format and offset of each."""
+    """The fields of a version: struct format and offset of each."""
 
     size: int
     dim: tuple[str, int]
@@ -100,8 +100,8 @@ _OTHER_TYPES = {
 class Header:
     """One header's fields. `spacing` and both forms are in the file's unit, world axes RAS.
 
-    `shape` has the sizes that the header counts. `slope` and `inter` scale stored values, where `slope` is
-    not None. `qform` holds the quaternion's b, c, d and the offset; `qfac` is pixdim[0].
+    `shape` has as many sizes as the header states. `slope` and `inter` scale stored values if `slope` is not
+    None. `qform` holds the quaternion's b, c, d and the offset; `qfac` is pixdim[0].
     """
 
     order: str
@@ -120,14 +120,15 @@ class Header:
 
 
 def nifti_version(start: bytes) -> int | None:
-    """1 or 2 where the first bytes are the header of a single-file NIfTI, else None."""
+    """1 or 2 if the first bytes are the header of a single-file NIfTI, else None."""
     if start[4:8] == b"n+2\0":
         return 2
     return 1 if start[344:348] == b"n+1\0" else None
 
 
 def header_size(start: bytes, file: str) -> int:
-    """Bytes of the header that begins so. Raises ReadError where it is none of a single-file NIfTI."""
+    """Size in bytes of the header that begins like this. Raises ReadError if it is not of a single-file
+    NIfTI."""
     version = nifti_version(start)
     if version is None:
         raise ReadError(
@@ -139,9 +140,9 @@ def header_size(start: bytes, file: str) -> int:
 
 
 def decode_header(start: bytes, file: str) -> Header:
-    """The fields of a whole header.
+    """The fields of a complete header.
 
-    Raises ReadError for a size, type or place of the voxels that no file of this kind has.
+    Raises ReadError for sizes, a voxel type or a voxel offset that are invalid.
     """
     layout = _LAYOUTS[2 if header_size(start, file) == 540 else 1]
     order = next((o for o in "<>" if struct.unpack_from(f"{o}i", start)[0] == layout.size), None)
@@ -179,9 +180,9 @@ def decode_header(start: bytes, file: str) -> Header:
 
 
 def extensions(content: bytes, order: str, file: str) -> Iterator[bytes]:
-    """The content of each extension, whatever its code, in the bytes between header and voxels.
+    """The content of each extension, of any code, in the bytes between header and voxels.
 
-    Zeros after the last are padding. Raises ReadError where a size leads out of `content`.
+    Zeros after the last extension are padding. Raises ReadError if a size extends beyond `content`.
     """
     if content[:1] in (b"", b"\0"):
         return

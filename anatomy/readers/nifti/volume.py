@@ -1,8 +1,8 @@
 """NIfTI: label maps, masks and CT, in any of their 48 storage orders, oblique and anisotropic.
 
-The file is read front to back in slabs of whole slices, so a volume stored as float64 never stands in memory
-as float64, and to its end, so that what is damaged does not pass. NIfTI's world axes are RAS; everything that
-leaves here is LPS (`anatomy.geometry.frames`). What was decided about a file leaves as `anatomy.remarks`.
+The file is read from front to back in slabs of whole slices, so that a volume stored as float64 is never
+completely in memory as float64; and it is read to its end, so that damage is found. NIfTI's world axes are
+RAS; results are in LPS (`anatomy.geometry.frames`). Decisions about a file are returned as `anatomy.remarks`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -30,13 +30,13 @@ from anatomy.readers.nifti.pose import voxel_to_patient
 from anatomy.readers.size_limits import MAX_UNPACKED_BYTES, check_volume_size
 
 _SLAB_BYTES = 2**25
-"""Float64 bytes of one slab."""
+"""Bytes of one slab in float64."""
 
 Remarks = tuple[str, ...]
 
 
 def is_nifti(path: Path) -> bool:
-    """Whether the file's first bytes, unpacked if need be, are a NIfTI header."""
+    """Whether the file's first bytes, decompressed if necessary, are a NIfTI header."""
     try:
         with open_stream(path) as stream:
             return nifti_version(stream.read_up_to(SHORTEST_BYTES)) is not None
@@ -45,7 +45,7 @@ def is_nifti(path: Path) -> bool:
 
 
 def embedded_extensions(path: Path) -> tuple[bytes, ...]:
-    """The content of the file's header extensions. Raises ReadError where its header is damaged."""
+    """The content of the file's header extensions. Raises ReadError if its header is damaged."""
     with _opened(path) as (_, _, content):
         return content
 
@@ -53,8 +53,8 @@ def embedded_extensions(path: Path) -> tuple[bytes, ...]:
 def read_labels(path: Path, names: Mapping[int, str]) -> tuple[UInt[np.ndarray, "nx ny nz"], Grid, Remarks]:
     """A label map as a canonical uint8 or uint16 array.
 
-    Raises ReadError for a damaged file or values that are no labels of `names`, GridError for an affine
-    that is no frame.
+    Raises ReadError for a damaged file or values that are not labels in `names`, GridError for an affine that
+    is no frame.
     """
     count = LabelCount()
     with _loaded(path) as volume:
@@ -71,15 +71,15 @@ def read_labels(path: Path, names: Mapping[int, str]) -> tuple[UInt[np.ndarray, 
 def read_mask(path: Path) -> tuple[Bool[np.ndarray, "nx ny nz"], Grid, Remarks]:
     """A one-organ mask as a canonical boolean array.
 
-    One value besides 0 is accepted, whichever it is (1 or 255). More than one is refused: a label map or a
-    CT taken for a mask would become one big organ, or a thresholded probability a smaller one.
+    One value besides 0 is accepted, whatever it is (1 or 255). More values are refused: a label map or a CT
+    read as a mask would become one large organ, and a thresholded probability a smaller one.
     """
     count = LabelCount()
     with _loaded(path) as volume:
         mask, grid = canonical_zeros(volume.shape, volume.X_PV)
         stored = stored_view(mask, volume.X_PV)
         for where, values in volume.slabs():
-            # Most of an organ's mask is empty, and a folder holds a hundred masks. NaN is refused below.
+            # Most slabs of a mask are empty, and a folder holds a hundred masks. NaN is refused below.
             with np.errstate(invalid="ignore"):
                 is_empty = not values.any()
             if not is_empty:
@@ -90,16 +90,16 @@ def read_mask(path: Path) -> tuple[Bool[np.ndarray, "nx ny nz"], Grid, Remarks]:
     if len(present) > 1:
         raise ReadError(
             path.name,
-            f"it holds {len(present)} different values besides 0, so it is no mask of one organ",
+            f"it holds {len(present)} different values besides 0, so it is not the mask of one organ",
             "Give a mask with one value, or read a label map with its names table.",
         )
     return mask, grid, volume.remarks
 
 
 def read_ct(path: Path) -> tuple[Int16[np.ndarray, "nx ny nz"], Grid, Remarks]:
-    """CT as a canonical int16 array of Hounsfield units, rounded, and clipped where int16 ends.
+    """CT as a canonical int16 array of Hounsfield units, rounded, and clipped to the range of int16.
 
-    Raises ReadError for a damaged file, and for values that are no CT's; GridError for an affine that is no
+    Raises ReadError for a damaged file and for values that no CT has, GridError for an affine that is no
     frame.
     """
     seen = ValuesSeen()
@@ -121,8 +121,8 @@ def read_ct(path: Path) -> tuple[Int16[np.ndarray, "nx ny nz"], Grid, Remarks]:
 
 @dataclass(frozen=True, eq=False)
 class _Volume:
-    """A stream that stands at the first voxel, and what the header says of them; `X_PV` maps stored indices
-    to LPS mm."""
+    """A stream at the first voxel, and what the header says of the voxels; `X_PV` maps stored indices to LPS
+    mm."""
 
     stream: ByteStream
     header: Header
@@ -131,8 +131,8 @@ class _Volume:
     remarks: Remarks
 
     def slabs(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Slabs of whole slices along the last axis, front to back, with header scaling applied; after the
-        last, the file's end. Raises ReadError where it is damaged."""
+        """Slabs of whole slices along the last axis, from front to back, with header scaling applied; then
+        the rest of the file is read. Raises ReadError if it is damaged."""
         nx, ny, nz = self.shape
         step = max(1, _SLAB_BYTES // (8 * nx * ny))
         dtype = self.header.dtype
@@ -146,13 +146,15 @@ class _Volume:
     def _scaled(self, stored: np.ndarray) -> np.ndarray:
         if self.header.slope is None or (self.header.slope == 1 and self.header.inter == 0):
             return stored
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused where it is used
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # values that are not finite are refused by the callers
             return stored.astype(np.float64) * self.header.slope + self.header.inter
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[ByteStream, Header, tuple[bytes, ...]]]:
-    """A stream that stands at the first voxel, the header before it, and the extensions between."""
+    """A stream at the first voxel, the header, and the extensions between them."""
     with open_stream(path) as stream:
         start = stream.read_exactly(SHORTEST_BYTES, "NIfTI header")
         start += stream.read_exactly(header_size(start, path.name) - len(start), "NIfTI header")
@@ -163,7 +165,7 @@ def _opened(path: Path) -> Iterator[tuple[ByteStream, Header, tuple[bytes, ...]]
 
 @contextmanager
 def _loaded(path: Path) -> Iterator[_Volume]:
-    """Open a NIfTI file and check its header, before any voxel is unpacked."""
+    """Open a NIfTI file and check its header before any voxel is decompressed."""
     file = path.name
     with _opened(path) as (stream, header, _):
         shape = _three(header.shape, file)
@@ -172,7 +174,7 @@ def _loaded(path: Path) -> Iterator[_Volume]:
         try:
             yield _Volume(stream, header, shape, X_PV, remarks)
         except ReadError:
-            # Where damage is what made the voxels strange, the check sum says so.
+            # If the values are wrong because the file is damaged, the checksum shows it.
             stream.drain(MAX_UNPACKED_BYTES)
             raise
 

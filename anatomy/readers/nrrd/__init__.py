@@ -1,1 +1,1 @@
-"""NRRD: header and layers, as 3D Slicer's segmentations have them."""
+"""NRRD: header and layers of 3D Slicer's segmentations."""

@@ -1,4 +1,4 @@
-r"""NRRD header: its fields and its key/value pairs, as text in UTF-8 and as the numbers they stand for.
+r"""NRRD header: its fields and key/value pairs, as UTF-8 text and as numbers.
 
 NRRD0004                                                    https://teem.sourceforge.net/nrrd/format.html
 # a comment
@@ -24,7 +24,7 @@ _MAGIC = re.compile("NRRD000[1-5]")
 _VECTOR = re.compile(r"\(([^()]*)\)|none", re.IGNORECASE)
 _ESCAPE = re.compile(r"\\[n\\]")
 _MAX_NUMBER_LENGTH = 64
-"""Characters of a real number in text: more than any writer's seventeen digits need."""
+"""Characters of a real number in text: more than the seventeen digits of any writer need."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class NrrdHeader:
     size: int
 
     def field(self, name: str) -> str:
-        """What a field says. Raises ReadError where there is none."""
+        """The text of a field. Raises ReadError if there is no such field."""
         if name not in self.fields:
             raise ReadError(self.file, f"its header has no {name!r}", "Save it again as a segmentation.")
         return self.fields[name]
@@ -47,18 +47,18 @@ class NrrdHeader:
         return tuple(self._whole(text, name) for text in self.field(name).split())
 
     def whole_number(self, key: str, default: int) -> int:
-        """The whole number that a key stands for, or `default`. Raises ReadError for any other text."""
+        """The whole number of a key, or `default`. Raises ReadError for any other text."""
         return self._whole(self.pairs[key], key) if key in self.pairs else default
 
     def vectors(self, name: str) -> tuple[Float[np.ndarray, "n"] | None, ...]:
-        """The vectors that a field lists; None for "none", which all NaN means too. Raises ReadError."""
+        """The vectors that a field lists; None for "none" and for a vector of NaN. Raises ReadError."""
         text = self.field(name)
         if _VECTOR.sub("", text).strip():
             raise damaged_header(self.file, f"{name}: {text}")
-        found = (
+        vectors = (
             None if v.group(1) is None else self._numbers(v.group(1), name) for v in _VECTOR.finditer(text)
         )
-        return tuple(None if v is None or np.isnan(v).all() else v for v in found)
+        return tuple(None if v is None or np.isnan(v).all() else v for v in vectors)
 
     def _numbers(self, text: str, name: str) -> Float[np.ndarray, "n"]:
         parts = text.split(",")
@@ -81,19 +81,19 @@ class NrrdHeader:
 
 
 def damaged_header(file: str, what: str) -> ReadError:
-    """The error for a header that says something impossible."""
+    """The error for a header with impossible content."""
     return ReadError(file, f"its header is damaged ({what})", "Save the file again.")
 
 
 def parse_header(start: bytes, file: str) -> NrrdHeader:
-    """The header that a file's first bytes, up to MAX_HEADER_BYTES, begin with. Raises ReadError."""
+    """The header in a file's first bytes, of which at most MAX_HEADER_BYTES are given. Raises ReadError."""
     end = _END.search(start)
     if not start.startswith(b"NRRD") or end is None:
         where = "" if len(start) < MAX_HEADER_BYTES else f" of up to {MAX_HEADER_BYTES} bytes"
         raise ReadError(
             file, f"it does not begin with a NRRD header{where}", "Give a .seg.nrrd file, copied whole."
         )
-    # What is no UTF-8 becomes surrogates, which no name may hold.
+    # Bytes that are not UTF-8 become surrogates, which are not allowed in names.
     magic, *lines = start[: end.start()].decode("utf-8", "surrogateescape").split("\n")
     if not _MAGIC.fullmatch(magic.strip()):
         raise damaged_header(file, f"it begins with {magic!r}")
@@ -108,9 +108,9 @@ def parse_header(start: bytes, file: str) -> NrrdHeader:
         into, name = (pairs, name) if text.startswith("=") else (fields, name.strip().lower())
         text = _ESCAPE.sub(_unescaped, text[1:]) if into is pairs else text
         if into.setdefault(name, text.strip()) != text.strip():
-            raise damaged_header(file, f"{name!r} stands in it twice")
+            raise damaged_header(file, f"it contains {name!r} twice")
     return NrrdHeader(file, fields, pairs, end.end())
 
 
-def _unescaped(found: re.Match[str]) -> str:
-    return "\n" if found.group() == "\\n" else "\\"
+def _unescaped(escape: re.Match[str]) -> str:
+    return "\n" if escape.group() == "\\n" else "\\"

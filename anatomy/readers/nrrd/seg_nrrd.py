@@ -1,11 +1,11 @@
-"""Segmentations in .seg.nrrd, as 3D Slicer writes them: segments in one or more layers, which may overlap.
+"""Segmentations in .seg.nrrd, as 3D Slicer writes them: segments in one or more layers; segments may overlap.
 
     3D:  axes (x, y, z)             one layer of labels
     4D:  axes (layer, x, y, z)      one layer of labels for each index of the first axis
-    4D:  axes (x, y, z, layer)      the same, as tools that append an axis write it
-    Segment<N>_Name, _Layer, _LabelValue name a segment and say where it lies.
+    4D:  axes (x, y, z, layer)      the same, from tools that append an axis
+    Segment<N>_Name, _Layer, _LabelValue give the name of a segment, its layer and its label.
 
-`Segment<N>_Extent` only repeats where the voxels are, is often stale, and is not used.
+`Segment<N>_Extent` only repeats where the voxels are, is often outdated, and is not used.
 """
 
 import re
@@ -47,12 +47,12 @@ _SPACES = {
     "right-anterior-superior": True,
     "ras": True,
 }
-"""Patient axes that are read, and whether they are RAS."""
+"""Supported patient axes, and whether they are RAS."""
 
 _RAW, _GZIP = ("raw",), ("gzip", "gz")
 
 _SLAB_BYTES = 2**22
-"""Bytes that are taken apart at once: narrow volumes have many slices, of a few bytes each."""
+"""Bytes processed at a time: narrow volumes have many slices of a few bytes each."""
 
 _SEGMENT_KEY = re.compile(r"Segment([0-9]{1,6})_\w+")
 
@@ -66,8 +66,8 @@ def is_nrrd(path: Path) -> bool:
 def read_segments(path: Path) -> tuple[Grid, tuple[Structure, ...]]:
     """The segments of a .seg.nrrd file as structures on one grid.
 
-    Raises ReadError for a damaged or unsupported file, or voxels of no segment; GridError for axes that are
-    no frame.
+    Raises ReadError for a damaged or unsupported file, or for voxels that belong to no segment; GridError for
+    axes that are no frame.
     """
     file = path.name
     with path.open("rb") as raw:
@@ -80,7 +80,9 @@ def read_segments(path: Path) -> tuple[Grid, tuple[Structure, ...]]:
         for segment in segments:
             if segment.layer >= axes.layers:
                 raise ReadError(
-                    file, f"{segment.name} is said to lie in layer {segment.layer}", "Save the file again."
+                    file,
+                    f"its header puts {segment.name} in layer {segment.layer}, which does not exist",
+                    "Save the file again.",
                 )
         X_PV = _matrix(header, axes)
         grid_of_file(file, axes.shape, X_PV)  # refuses NaN, shear and absurd spacings first
@@ -92,7 +94,7 @@ def read_segments(path: Path) -> tuple[Grid, tuple[Structure, ...]]:
     structures: dict[str, Structure] = {}
     grid: Grid | None = None
     for index in range(axes.layers):
-        # Each layer is let go as soon as it stands in canonical order.
+        # The memory of each layer is freed as soon as it is in canonical order.
         layer, grid = canonical(layers.pop(0), X_PV)
         own = [s for s in segments if s.layer == index]
         masks = masks_from_labels(layer, [s.label for s in own])
@@ -110,7 +112,8 @@ class _Segment:
 
 @dataclass(frozen=True, eq=False)
 class _Axes:
-    """Sizes as stored, the axis that counts layers (None where there is one), and the others' directions."""
+    """Sizes as stored, the axis that counts layers (None for a single layer), and the directions of the
+    others."""
 
     sizes: tuple[int, ...]
     layer_axis: int | None
@@ -131,7 +134,7 @@ class _Axes:
 
 
 def _axes(header: NrrdHeader) -> _Axes:
-    """Sizes and directions of the axes, which must be three in space, with layers before or after them."""
+    """Sizes and directions of the axes: three spatial axes, with the layer axis before or after them."""
     file = header.file
     for foreign in ("data file", "datafile", "line skip", "lineskip", "byte skip", "byteskip"):
         if header.fields.get(foreign, "0") != "0":
@@ -172,7 +175,7 @@ def _dtype(header: NrrdHeader) -> np.dtype:
 
 
 def _matrix(header: NrrdHeader, axes: _Axes) -> Float[np.ndarray, "4 4"]:
-    """Stored index of the three space axes to LPS mm."""
+    """Matrix from stored index along the three spatial axes to LPS mm."""
     file, space = header.file, header.field("space").lower()
     if space not in _SPACES:
         raise ReadError(
@@ -187,13 +190,13 @@ def _matrix(header: NrrdHeader, axes: _Axes) -> Float[np.ndarray, "4 4"]:
     X = np.eye(4)
     X[:3, :3] = np.array(axes.directions).T
     X[:3, 3] = origin[0]
-    grid_of_file(file, axes.shape, X)  # before infinity is multiplied
+    grid_of_file(file, axes.shape, X)  # before a multiplication with infinity
     return lps_from_ras(X) if _SPACES[space] else X
 
 
 def _segments(header: NrrdHeader, layered: bool) -> tuple[_Segment, ...]:
     file, pairs = header.file, header.pairs
-    indices = sorted({int(found.group(1)) for key in pairs if (found := _SEGMENT_KEY.fullmatch(key))})
+    indices = sorted({int(match.group(1)) for key in pairs if (match := _SEGMENT_KEY.fullmatch(key))})
     if not indices:
         raise ReadError(
             file,
@@ -204,7 +207,7 @@ def _segments(header: NrrdHeader, layered: bool) -> tuple[_Segment, ...]:
     segments = []
     for n in indices:
         name = pairs.get(f"Segment{n}_Name") or pairs.get(f"Segment{n}_ID") or ""
-        # Before layers could hold several segments, each had one of its own, with label 1.
+        # In older files each segment has its own layer, with label 1.
         layer = header.whole_number(f"Segment{n}_Layer", n if layered else 0)
         label = header.whole_number(f"Segment{n}_LabelValue", 1)
         if not name or not name.isprintable() or len(name) > MAX_NAME_LENGTH:
@@ -226,7 +229,7 @@ def _segments(header: NrrdHeader, layered: bool) -> tuple[_Segment, ...]:
 def _layers(
     stream: ByteStream, axes: _Axes, dtype: np.dtype, segments: tuple[_Segment, ...], file: str
 ) -> list[UInt[np.ndarray, "nx ny nz"]]:
-    """Each layer's labels, read slice by slice to the file's end."""
+    """Each layer's labels, read in slabs to the file's end."""
     small = max(s.label for s in segments) <= 255
     layers = [np.empty(axes.shape, np.uint8 if small else np.uint16, order="F") for _ in range(axes.layers)]
     counts = [LabelCount() for _ in layers]
@@ -238,7 +241,7 @@ def _layers(
                 counts[index].add(layers[index][:, :, where])
         stream.finish()
     except ReadError:
-        # Where damage is what made the voxels strange, the check sum says so.
+        # If the values are wrong because the file is damaged, the checksum shows it.
         stream.drain(MAX_UNPACKED_BYTES)
         raise
     for index, count in enumerate(counts):
@@ -247,10 +250,10 @@ def _layers(
 
 
 def _slabs(stream: ByteStream, axes: _Axes, dtype: np.dtype) -> Iterator[tuple[int, slice, np.ndarray]]:
-    """Slabs of whole slices in the order in which they are stored: the first layer of each, where its slices
-    lie, and its values (layers, nx, ny, slices). The data's first axis runs fastest.
+    """Slabs of whole slices in stored order: the first layer of each slab, its range of slices, and its
+    values (layers, nx, ny, slices). The data's first axis varies fastest.
 
-    Many slices at once: of narrow volumes there are as many as there are voxels.
+    Many slices at a time: narrow volumes may have as many slices as voxels.
     """
     nx, ny, nz = axes.shape
     together, apart = (1, axes.layers) if axes.layer_axis == 3 else (axes.layers, 1)
