@@ -1,1 +1,1 @@
-"""Patient: from a segmentation to a patient on a table, with roles, a body, a target and a pose."""
+"""Patient: from a segmentation to a patient on the table: roles, body, target and pose."""

@@ -1,8 +1,8 @@
-"""Voids of the lungs: what lung encloses on all sides, such as a nodule: no lung, and no way out of it.
+"""Lung voids: what lung encloses on all sides without being lung, such as a nodule.
 
 . . . . . . .
-. L L L L L .      void: voxels that are not lung, and from which no way over voxels' faces leads out of
-. L v v L L .      the lungs' box without meeting lung
+. L L L L L .      void: voxels that are not lung, and from which every path across voxel faces out of
+. L v v L L .      the lungs' box meets lung
 . L L L L . .
 """
 
@@ -15,8 +15,8 @@ from anatomy.geometry.masks import VoxelMask, mask_from_bool
 
 
 def lung_voids(lungs: Iterable[VoxelMask], target: VoxelMask) -> VoxelMask | None:
-    """The voids of the lungs together, none of them empty, the target's voxels being no lung; None where
-    there are no voids."""
+    """The voids of the lungs together; None if there are none. Target voxels do not count as lung. No mask
+    may be empty."""
     masks = list(lungs)
     if not masks:
         return None

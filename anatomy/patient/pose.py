@@ -1,4 +1,4 @@
-"""Pose: how the patient lies, and what around him a needle, its hub and its guide must clear.
+"""Pose: how the patient lies, and what around them a needle, its hub and its guide must avoid.
 
     supine, seen from the feet        gravity points from the patient to the table
 
@@ -38,9 +38,9 @@ _GRAVITY_P = {
 
 
 def gravity_P(position: Position, rotation_deg: float) -> Float[np.ndarray, "3"]:
-    """Unit vector of gravity in P for a patient lying as given.
+    """Unit vector of gravity in P for a patient in this position.
 
-    `rotation_deg` rolls the patient about his long axis, positive with the left side going down:
+    `rotation_deg` rolls the patient about the long axis, positive with the left side going down:
     supine with 90 degrees is left lateral.
     """
     x, y, z = _GRAVITY_P[position]
@@ -79,8 +79,8 @@ class Bore:
 
 @dataclass(frozen=True, eq=False)
 class Pose:
-    """How the patient lies, and what that leaves free. `table` is None where the table is a segmented
-    structure instead."""
+    """How the patient lies, with the table and the bore. `table` is None if the table is a segmented
+    structure."""
 
     position: Position
     rotation_deg: float
@@ -89,5 +89,6 @@ class Pose:
 
 
 def derived_table(body_points_P: Float[np.ndarray, "n 3"], gravity: Float[np.ndarray, "3"]) -> HalfSpace:
-    """The plane that carries the body: across gravity, through the lowest of `body_points_P` (n, 3)."""
+    """The plane that supports the body: perpendicular to gravity, through the lowest of `body_points_P` (n,
+    3)."""
     return HalfSpace(gravity, float((body_points_P @ gravity).max()))

@@ -1,8 +1,8 @@
-"""Assignment: which role each structure has.
+"""Role assignment: the role of each structure, by the first of these that gives one.
 
     request (roles, target, table)  -->  file given as the target  -->  what the name implies
 
-What contradicts itself is refused: silence would choose for the asker.
+Contradictions are refused: choosing one side silently would decide for the user.
 """
 
 from collections.abc import Mapping
@@ -13,16 +13,18 @@ from anatomy.names.roles import role_of
 from anatomy.structures import Role, Segmentation, Structure
 
 DERIVE = "derive"
-"""The table that is asked for where none is named: a half space under the body."""
+"""The value of `table` that means a half space under the body."""
 
 
-def assign_roles(segmentation: Segmentation, asked: Mapping[str, Role]) -> tuple[Structure, ...]:
-    """Every structure with its role: as `asked`, as its file says, or as its name implies."""
-    return tuple(s.with_role(asked.get(s.name) or s.role or role_of(s.name)) for s in segmentation.structures)
+def assign_roles(segmentation: Segmentation, requested: Mapping[str, Role]) -> tuple[Structure, ...]:
+    """Every structure with its role: as `requested`, as its file says, or as its name implies."""
+    return tuple(
+        s.with_role(requested.get(s.name) or s.role or role_of(s.name)) for s in segmentation.structures
+    )
 
 
 def with_only_targets(structures: tuple[Structure, ...], names: tuple[str, ...]) -> tuple[Structure, ...]:
-    """The structures, with those in `names` as the only targets: other lesions are tissue like any other."""
+    """The structures, with those in `names` as the only targets: other lesions become passable."""
     return tuple(
         s.with_role(Role.PASSABLE) if s.role is Role.TARGET and s.name not in names else s for s in structures
     )
@@ -33,39 +35,39 @@ def requested_roles(
 ) -> dict[str, Role]:
     """The roles that a request gives: by name, as a target, and as the table.
 
-    Raises StructureError for a name or role that is not known, and for what contradicts itself.
+    Raises StructureError for an unknown name or role, and for contradictions.
     """
     known = segmentation.names()
-    asked = {name: _role(name, role, known) for name, role in roles.items()}
+    requested = {name: _role(name, role, known) for name, role in roles.items()}
     for name in targets:
         if name not in known:
             raise StructureError(
                 "target/structure", f"{name!r} is not in the input", did_you_mean(name, known)
             )
-        if asked.get(name, Role.TARGET) is not Role.TARGET:
+        if requested.get(name, Role.TARGET) is not Role.TARGET:
             raise StructureError(
                 f"roles/{name}",
-                f"{str(asked[name])!r}, but {name!r} is asked for as the target",
+                f"{str(requested[name])!r}, but {name!r} is requested as the target",
                 "Leave the role out, or name another target.",
             )
-        asked[name] = Role.TARGET
+        requested[name] = Role.TARGET
     if table != DERIVE:
         if table not in known:
             raise StructureError(
                 "pose/table", f"{table!r} is not in the input", did_you_mean(table, [DERIVE, *known])
             )
-        if asked.get(table, Role.OUTSIDE) is not Role.OUTSIDE:
+        if requested.get(table, Role.OUTSIDE) is not Role.OUTSIDE:
             raise StructureError(
                 "pose/table",
-                f"{table!r} is asked for as {str(asked[table])!r} too, and a table is outside the body",
+                f"{table!r} is also requested as {str(requested[table])!r}, and a table is outside the body",
                 f"Name another structure, or use {DERIVE!r}.",
             )
-        asked[table] = Role.OUTSIDE
-    return asked
+        requested[table] = Role.OUTSIDE
+    return requested
 
 
 _OF_A_BODY = (Role.SKIN, Role.PASSABLE, Role.TARGET)
-"""What the whole body can be asked to be. As a target it is refused for its size."""
+"""The roles that the whole body may have. As a target it is refused later, for its size."""
 
 
 def _role(name: str, role: str, known: tuple[str, ...]) -> Role:
@@ -73,7 +75,9 @@ def _role(name: str, role: str, known: tuple[str, ...]) -> Role:
     if name not in known:
         raise StructureError(field, f"{name!r} is not in the input", did_you_mean(name, known))
     if role not in list(Role):
-        raise StructureError(field, f"{str(role)!r} is no role", did_you_mean(role, [str(r) for r in Role]))
+        raise StructureError(
+            field, f"{str(role)!r} is not a role", did_you_mean(role, [str(r) for r in Role])
+        )
     if role_of(name) is Role.SKIN and Role(role) not in _OF_A_BODY:
         raise StructureError(
             field,

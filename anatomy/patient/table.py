@@ -1,4 +1,4 @@
-"""Table: whether one that was segmented carries the patient as he is planned, or belongs to another pose."""
+"""Table: whether a segmented table supports the patient in the planned pose, or belongs to another pose."""
 
 from collections.abc import Sequence
 
@@ -12,16 +12,16 @@ from anatomy.patient.pose import Position
 from anatomy.structures import Role, Structure
 
 BELOW = 0.25
-"""A table that carries the patient has its centroid beneath his middle by more than this part of half his
-thickness [U]: walls of a cushion about his sides lift its centroid."""
+"""The centroid of a table that supports the patient lies below the patient's middle by more than this share
+of half their thickness [U]: cushion walls at the sides raise the centroid."""
 
 UNDER = 0.5
-"""A table that carries the patient reaches under his middle, or misses it by at most this part of half his
-width [U]: half a table does, and one that is cut by the field of view."""
+"""A table that supports the patient extends under their middle, or misses it by at most this share of half
+their width [U]: half a table does, and a table cut by the field of view."""
 
 
 def tables_of(structures: Sequence[Structure], named: str) -> tuple[Structure, ...]:
-    """Those of the structures, which have roles, that are tables: by their families, or as `named`."""
+    """The tables among structures with roles: by family, or by the name `named`."""
     return tuple(s for s in structures if s.name == named or _is_table(s))
 
 
@@ -32,49 +32,50 @@ def _is_table(structure: Structure) -> bool:
 def lies_below(
     table: VoxelMask, ends_P: Float[np.ndarray, "n 3"], gravity: Float[np.ndarray, "3"], grid: Grid
 ) -> bool:
-    """Whether a table lies below the patient, whose outermost points are `ends_P` [mm]: its centroid lies
-    lower than his middle, it reaches under that, and its nearest point to it lies farther down than aside.
+    """Whether a table lies below the patient, whose outermost points are `ends_P` [mm]: its centroid is lower
+    than the patient's middle, it extends under the middle, and its point nearest to the middle is farther
+    down than sideways.
 
-    Lengths are in parts of half his extent. He need not lie on the middle of a table, so its centroid may
-    lie aside by any length along its breadth.
+    Lengths are relative to half the patient's extent. The patient need not lie on the middle of the table, so
+    the centroid may be shifted sideways by any length along the table's breadth.
     """
     ways = _ways(gravity)
     off_mm, half_mm = _off_and_half_mm(table, ends_P, ways, grid)
     breadth_mm = _half_breadth_mm(table, ways, grid)
     length_mm = max(float(np.linalg.norm(breadth_mm)), 1e-9)
     along = np.clip(off_mm @ breadth_mm / length_mm**2, -1.0, 1.0)
-    beneath, beside = (off_mm - along * breadth_mm) / half_mm
+    down, sideways = (off_mm - along * breadth_mm) / half_mm
     short = (abs(off_mm[1]) - abs(breadth_mm[1])) / half_mm[1]
-    return bool(_lies_lower(table, ends_P, gravity, grid) and short <= UNDER and beneath > abs(beside))
+    return bool(_lies_lower(table, ends_P, gravity, grid) and short <= UNDER and down > abs(sideways))
 
 
 def _lies_lower(
     table: VoxelMask, ends_P: Float[np.ndarray, "n 3"], gravity: Float[np.ndarray, "3"], grid: Grid
 ) -> bool:
-    """Whether a table's centroid lies lower than the patient's middle, however far aside."""
+    """Whether a table's centroid is lower than the patient's middle, however far sideways."""
     off_mm, half_mm = _off_and_half_mm(table, ends_P, _ways(gravity), grid)
     return bool(off_mm[0] > BELOW * half_mm[0])
 
 
 def _ways(gravity: Float[np.ndarray, "3"]) -> Float[np.ndarray, "2 3"]:
-    """Unit vectors down, and across gravity and the patient's length."""
+    """Unit vectors down, and perpendicular to gravity and to the patient's length."""
     return np.stack([gravity, np.cross(gravity, (0.0, 0.0, 1.0))])
 
 
 def _off_and_half_mm(
     table: VoxelMask, ends_P: Float[np.ndarray, "n 3"], ways: Float[np.ndarray, "2 3"], grid: Grid
 ) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
-    """How far a table's centroid lies from the patient's middle, and half his extent; each down and across.
-    Walls, rails and stray voxels move a centroid by their volume only."""
+    """Offset of a table's centroid from the patient's middle, and half the patient's extent; each down and
+    sideways. Walls, rails and stray voxels move a centroid only in proportion to their volume. [mm]"""
     off_P = centroid_P(table, grid) - 0.5 * (ends_P.min(axis=0) + ends_P.max(axis=0))
     return ways @ off_P, 0.5 * np.maximum(np.ptp(ends_P @ ways.T, axis=0), grid.spacing_mm.min())
 
 
 def _half_breadth_mm(table: VoxelMask, ways: Float[np.ndarray, "2 3"], grid: Grid) -> Float[np.ndarray, "2"]:
-    """From a table's centroid to the end of its breadth, either of both: down and across.
+    """From a table's centroid to one end of its breadth: down and sideways. [mm]
 
     A strip of half breadth w and half thickness t has the variances w^2 / 3 and t^2 / 3 along its principal
-    axes, so w is about sqrt(3 (larger - smaller)); what is as thick as broad has none.
+    axes, so w is about sqrt(3 (larger - smaller)); an object as thick as broad gets 0.
     """
     smaller_larger, axes = np.linalg.eigh(ways @ _covariance_mm2(table, grid) @ ways.T)
     return np.asarray(np.sqrt(3.0 * np.ptp(smaller_larger)) * axes[:, 1])
@@ -101,23 +102,24 @@ def notes_on_tables(
     position: Position,
     gravity: Float[np.ndarray, "3"],
 ) -> tuple[str, ...]:
-    """Tables that do not lie below the patient: he is planned in another pose than he was scanned in.
+    """Notes on tables that do not lie below the patient: the planned pose is not that of the scan.
 
-    Where one carries him, a part of it that stands beside him (a rail) is no stray one if it lies lower.
+    If one table supports the patient, another part beside the patient (a rail) is accepted if it is lower.
     """
     ends_P = row_ends_P(body, grid) if tables else np.zeros((0, 3))
-    carried = any(lies_below(s.mask, ends_P, gravity, grid) for s in tables)
-    stray = [s.name for s in tables if not carried or not _lies_lower(s.mask, ends_P, gravity, grid)]
-    instead = "" if carried else "; a plane below his skin stands in for the table"
+    supported = any(lies_below(s.mask, ends_P, gravity, grid) for s in tables)
+    misplaced = [s.name for s in tables if not supported or not _lies_lower(s.mask, ends_P, gravity, grid)]
+    instead = "" if supported else "; a plane below the skin replaces the table"
     return tuple(
-        f"{name} does not lie below the patient, who is planned {position}{instead}. Check the position."
-        for name in stray
+        f"{name} does not lie below the patient, whose planned position is {position}{instead}. Check the "
+        "position."
+        for name in misplaced
     )
 
 
 def row_ends_P(body: VoxelMask, grid: Grid) -> Float[np.ndarray, "n 3"]:
-    """Centres of the first and last body voxel of every row along i: whatever direction one looks in, the
-    outermost body voxel is among them. [mm]"""
+    """Centres of the first and last body voxel of every row along i: the outermost body voxel in any
+    direction is among them. [mm]"""
     cropped = body.cropped()
     j, k = np.nonzero(cropped.any(axis=0))
     first = cropped.argmax(axis=0)[j, k]

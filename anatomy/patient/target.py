@@ -1,4 +1,4 @@
-"""Target: the voxels to treat, and what can be none: nothing, a stray click, an organ, a place in the air."""
+"""Target: the voxels to treat. Refused as a target: nothing, a stray click, an organ, a place in the air."""
 
 from collections.abc import Iterable
 
@@ -12,26 +12,26 @@ from anatomy.structures import Role, Structure
 
 MAX_TARGET_MM = 150.0
 """No target is longer than this along any axis of its grid: twice the largest of the source series (Dong
-2021, 10.1111/1759-7714.13932). What is longer is an organ or the whole image, taken by mistake."""
+2021, 10.1111/1759-7714.13932). A longer one is an organ or the whole image, named by mistake."""
 
 MIN_TARGET_VOXELS = 4
-"""Fewer voxels are a stray click, not a node: no seed position within them means anything [U]."""
+"""Fewer voxels are a stray click, not a node: no seed position in them is meaningful [U]."""
 
 MIN_CONTACT = 0.25
-"""A target that meets the body with this share of its surface grows from it; one in the air beside it touches
-it with less [U]."""
+"""A target that touches the body with at least this share of its surface belongs to it; a target in the air
+next to it touches it with less [U]."""
 
 TARGET_FIELD = "target/structure"
-"""Where a request names the target."""
+"""The request field that names the target."""
 
 _DIRECTIONS = (("right", "left"), ("anterior", "posterior"), ("caudal", "cranial"))
-"""Where P's axes come from and lead to."""
+"""The directions from which P's axes come, and to which they lead."""
 
 
 def target_of(structures: tuple[Structure, ...], grid: Grid) -> VoxelMask:
     """The union of the structures whose role is target.
 
-    Raises StructureError where there is none, one of them is empty, or their size is no target's.
+    Raises StructureError if there is none, if one of them is empty, or if their size is not that of a target.
     """
     chosen = [s for s in structures if s.role is Role.TARGET]
     if not chosen:
@@ -43,7 +43,9 @@ def target_of(structures: tuple[Structure, ...], grid: Grid) -> VoxelMask:
     for s in chosen:
         if s.mask.count == 0:
             raise StructureError(
-                TARGET_FIELD, f"{s.name!r} is empty: no voxel holds it", "Segment it, or name another."
+                TARGET_FIELD,
+                f"{s.name!r} is empty: no voxel holds it",
+                "Segment it, or name another structure.",
             )
     target = chosen[0].mask
     if len(chosen) > 1:
@@ -60,14 +62,15 @@ def _refuse_absurd_size(names: str, target: VoxelMask, grid: Grid) -> None:
         raise StructureError(
             TARGET_FIELD,
             f"the target {names} has {target.count} voxel{'s' if target.count > 1 else ''}",
-            f"A target needs at least {MIN_TARGET_VOXELS}: segment it whole, or on a finer grid.",
+            f"A target needs at least {MIN_TARGET_VOXELS}: segment it completely, or on a finer grid.",
         )
     refuse_absurd_length(names, target, grid)
 
 
 def refuse_absurd_length(names: str, target: VoxelMask, grid: Grid, volume_alone: bool = False) -> None:
-    """Raise StructureError where a target is longer than MAX_TARGET_MM along an axis of its grid. By
-    `volume_alone`, only where it fits no cube of that length: parts that are far away may yet be left out."""
+    """Raise StructureError if a target is longer than MAX_TARGET_MM along an axis of its grid. With
+    `volume_alone`, only if its volume is larger than a cube of that length: distant parts may still be left
+    out later."""
     if volume_alone and target.count * grid.voxel_volume_mm3 <= MAX_TARGET_MM**3:
         return
     longest_mm = float(((np.array(target.upper) - np.array(target.lower)) * grid.spacing_mm).max())
@@ -80,32 +83,32 @@ def refuse_absurd_length(names: str, target: VoxelMask, grid: Grid, volume_alone
 
 
 def share_outside(target: VoxelMask, body: VoxelMask, drawn: Iterable[VoxelMask]) -> float:
-    """How much of the target lies outside the body, from 0 to 1.
+    """The share of the target outside the body, from 0 to 1.
 
-    `body` is what it is without the target, and `drawn` what was given as body. A label map's body has a hole
-    where the target is, and one at the skin is open to the air: a target that overlaps nothing drawn lies in
-    the body wholly where MIN_CONTACT or more of its surface meets it.
+    `body` is the body without the target, and `drawn` are the body structures. In a label map the body has a
+    hole where the target is, and at the skin this hole is open to the air: a target that overlaps no drawn
+    voxel is completely inside if MIN_CONTACT or more of its surface touches the body.
     """
     within = _around(body, target) == body.label
     inside = _around(target, target) == target.label
     share = 1.0 - np.count_nonzero(within & inside) / target.count
     overlaps = any(((_around(one, target) == one.label) & inside).any() for one in drawn)
-    grown = not overlaps and _contact(inside, within & ~inside) >= MIN_CONTACT
-    return 0.0 if grown else share
+    attached = not overlaps and _contact(inside, within & ~inside) >= MIN_CONTACT
+    return 0.0 if attached else share
 
 
 def refuse_target_outside(
-    share: float, target: VoxelMask, beside: Iterable[Structure], apart: Iterable[Structure], guessed: bool
+    share: float, target: VoxelMask, outside: Iterable[Structure], apart: Iterable[Structure], guessed: bool
 ) -> None:
-    """Raise StructureError where more than half of the target lies outside the body.
+    """Raise StructureError if more than half of the target lies outside the body.
 
-    `beside` are structures whose role is outside, and `apart` the parts of the body beside the largest: the
-    one that holds most of the target is named. `guessed`: no body structure was given.
+    `outside` are structures with the role outside, and `apart` the parts of the body except the largest: the
+    error names the one that holds most of the target. `guessed`: no body structure was given.
     """
     if share <= 0.5:
         return
     where = f"{100 * share:.0f} % of the target lies outside the body"
-    if (holder := _holder(target, beside)) is not None:
+    if (holder := _holder(target, outside)) is not None:
         raise StructureError(
             TARGET_FIELD,
             f"{where}, in {holder!r}, whose role is outside",
@@ -114,25 +117,25 @@ def refuse_target_outside(
     if guessed:
         raise StructureError(
             TARGET_FIELD,
-            f"{where} that was guessed from the organs, as no body structure was given",
+            f"{where} that was guessed from the organs, because no body structure was given",
             "Give one (TotalSegmentator: --task body), and check that target and organs are in one frame.",
         )
     if (holder := _holder(target, apart)) is not None:
         raise StructureError(
             TARGET_FIELD,
-            f"{where}, in {holder}, a part of the body structure apart from the largest",
-            "Needles enter the largest part alone. Keep the part with the target in the body structure, and "
-            "save the others as structures of their own, with the role outside in roles.",
+            f"{where}, in {holder}, a part of the body structure separate from the largest",
+            "Needles enter only the largest part. Keep the part with the target in the body structure, and "
+            "save the others as separate structures, with the role outside in roles.",
         )
     raise StructureError(
         TARGET_FIELD,
         where,
-        "Check that target and body are in one frame, and that the body structure is whole.",
+        "Check that target and body are in one frame, and that the body structure is complete.",
     )
 
 
 def _holder(target: VoxelMask, structures: Iterable[Structure]) -> str | None:
-    """The structure that holds most of the target, where one holds half of it."""
+    """The structure that holds most of the target, if one holds at least half of it."""
     inside = target.cropped()
     held = {
         s.name: int(np.count_nonzero((s.mask.layer[target.slices] == s.mask.label) & inside))
@@ -143,18 +146,18 @@ def _holder(target: VoxelMask, structures: Iterable[Structure]) -> str | None:
 
 
 def _around(mask: VoxelMask, target: VoxelMask) -> Int[np.ndarray, "i j k"]:
-    """The mask's layer over the target and one voxel around it; -1 beyond the grid."""
+    """The mask's layer over the target's box and one voxel around it; -1 beyond the grid."""
     box = tuple(slice(max(a - 1, 0), b + 1) for a, b in zip(target.lower, target.upper, strict=True))
     sizes = mask.layer.shape
     beyond = [(int(a == 0), int(b == n)) for a, b, n in zip(target.lower, target.upper, sizes, strict=True)]
     return np.pad(mask.layer[box].astype(np.int64), beyond, constant_values=-1)
 
 
-def _contact(inside: Bool[np.ndarray, "i j k"], beside: Bool[np.ndarray, "i j k"]) -> float:
-    """Of the faces of the voxels inside that look out, the share that look at a voxel beside."""
+def _contact(inside: Bool[np.ndarray, "i j k"], neighbours: Bool[np.ndarray, "i j k"]) -> float:
+    """The share of the outer voxel faces of `inside` that touch a voxel of `neighbours`."""
     met, faces = 0, 0
     for axis in range(3):
-        one, other = np.moveaxis(inside, axis, 0), np.moveaxis(beside, axis, 0)
+        one, other = np.moveaxis(inside, axis, 0), np.moveaxis(neighbours, axis, 0)
         for a, b in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
             faces += int(np.count_nonzero(one[a] & ~one[b]))
             met += int(np.count_nonzero(one[a] & other[b]))
@@ -162,12 +165,12 @@ def _contact(inside: Bool[np.ndarray, "i j k"], beside: Bool[np.ndarray, "i j k"
 
 
 def cut_sides(target: VoxelMask, grid: Grid) -> tuple[str, ...]:
-    """Sides of the field of view that the target reaches, as directions of the patient nearest to them."""
-    found = []
+    """Sides of the field of view that the target reaches, as the nearest directions of the patient."""
+    sides = []
     for axis in range(3):
         direction_P = grid.R_PB[:, axis]
         along = int(np.argmax(np.abs(direction_P)))
         low, high = _DIRECTIONS[along] if direction_P[along] > 0 else _DIRECTIONS[along][::-1]
-        found += [low] if target.lower[axis] == 0 else []
-        found += [high] if target.upper[axis] == grid.shape[axis] else []
-    return tuple(found)
+        sides += [low] if target.lower[axis] == 0 else []
+        sides += [high] if target.upper[axis] == grid.shape[axis] else []
+    return tuple(sides)

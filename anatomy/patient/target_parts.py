@@ -1,7 +1,7 @@
-"""Target parts: one lesion, several of them, or a lesion and crumbs that a network left far from it.
+"""Target parts: one lesion, several, or a lesion and fragments that a segmentation network left far from it.
 
-connected parts  -->  the largest, and what counts beside it: treated
-                      small and far away: a crumb is left out, told  |  more than a crumb: refused
+connected parts  -->  the largest, and others that count: treated
+                      small and far away: a fragment is left out and noted  |  more than a fragment: refused
 """
 
 from collections.abc import Sequence
@@ -19,21 +19,21 @@ from anatomy.patient.target import TARGET_FIELD, refuse_absurd_length
 from anatomy.structures import Structure
 
 SPECK_MM3 = 200.0
-"""A part smaller than this is a speck where it lies far away [U]: a ball of 7 mm."""
+"""A smaller part is a speck if it lies far away [U]: a ball of 7 mm diameter."""
 
 SPECK_SHARE = 0.1
-"""It is a speck only where it is smaller than this part of the main one, too [U]."""
+"""It is a speck only if it is also smaller than this share of the main part [U]."""
 
 SPECK_AWAY_MM = 20.0
-"""Nearer to the main part than this, a small part may be a satellite, and is treated [U]."""
+"""A small part nearer to the main part may be a satellite, and is treated [U]."""
 
 FRAGMENT_MM3 = 65.0
-"""A speck smaller than this, or of one voxel, is a crumb, and left out [U]: a ball of less than 5 mm, in
-which no seed has room. A larger one may be a node: to leave it out, or to treat it, is not for a program to
-choose."""
+"""A speck smaller than this, or of one voxel, is a fragment and is left out [U]: a ball of less than 5 mm
+diameter, in which no seed has room. A larger one may be a node: whether to treat it is not for a program to
+decide."""
 
 MAX_PARTS = 200
-"""What is in more parts than this is no target [U]: vessels, speckle, the whole image."""
+"""A structure in more parts is no target [U]: vessels, noise, the whole image."""
 
 MAX_PARTS_LISTED = 5
 """Parts that a note lists one by one."""
@@ -41,8 +41,8 @@ MAX_PARTS_LISTED = 5
 
 @dataclass(frozen=True, eq=False)
 class TargetPart:
-    """A connected part of a target. `away_mm` is from its nearest voxel centre to the main part's nearest;
-    `near_P` is that voxel's place. A `is_fragment` is left out of the target."""
+    """A connected part of a target. `away_mm` is the distance from its voxel centres to those of the main
+    part; `near_P` is its voxel centre nearest to the main part. A fragment is left out of the target."""
 
     voxels: int
     volume_mm3: float
@@ -52,21 +52,21 @@ class TargetPart:
 
     @property
     def is_fragment(self) -> bool:
-        """Whether the part is too small to be chosen over: noise, or a stray click."""
+        """Whether the part is too small to need a decision: noise, or a stray click."""
         return self.is_speck and (self.voxels == 1 or self.volume_mm3 < FRAGMENT_MM3)
 
 
 def without_fragments(structure: Structure, grid: Grid) -> tuple[Structure, tuple[TargetPart, ...]]:
-    """A target structure without its crumbs, and all its parts, the main one first, then by size.
+    """A target structure without its fragments, and all its parts, the main part first, then by size.
 
-    Parts touch at faces, edges or corners. Raises StructureError for what is too large or in too many parts
-    to be a target, for a speck that is more than a crumb, and for a surface with specks: it is not taken
-    apart.
+    Voxels of a part touch at faces, edges or corners. Raises StructureError for a structure too large or in
+    too many parts to be a target, for a speck that is more than a fragment, and for a surface with specks,
+    because parts are not removed from surfaces.
     """
-    # A volume that fits no target's cube is longer than one: said before a large image is taken apart.
+    # A volume larger than the cube is too long in any case: refused before a large image is labelled.
     refuse_absurd_length(repr(structure.name), structure.mask, grid, volume_alone=True)
-    whole = structure.mask.cropped()
-    numbers, count = ndimage.label(whole, np.ones((3, 3, 3)))
+    cropped = structure.mask.cropped()
+    numbers, count = ndimage.label(cropped, np.ones((3, 3, 3)))
     if count < 2:
         return structure, ()
     if count > MAX_PARTS:
@@ -82,21 +82,21 @@ def without_fragments(structure: Structure, grid: Grid) -> tuple[Structure, tupl
             TARGET_FIELD,
             f"the surface {structure.name!r} is in {count} parts, and {len(specks)} of them are specks far "
             f"from the main one, as at LPS {_place(specks[0])}",
-            "Remove them from the surface, or save what is to be treated there as a structure of its own.",
+            "Remove them from the surface, or save what is to be treated there as a separate structure.",
         )
     _refuse_doubtful(structure.name, [part for part in specks if not part.is_fragment])
-    crumbs = [n for n, part in zip(order, parts, strict=True) if part.is_fragment]
-    if not crumbs:
+    fragments = [n for n, part in zip(order, parts, strict=True) if part.is_fragment]
+    if not fragments:
         return structure, parts
     kept = np.zeros(grid.shape, bool)
-    kept[structure.mask.slices] = whole & ~np.isin(numbers, crumbs)
+    kept[structure.mask.slices] = cropped & ~np.isin(numbers, fragments)
     return replace(structure, mask=mask_from_bool(kept)), parts
 
 
 def _parts(
     numbers: Int[np.ndarray, "mx my mz"], count: int, structure: Structure, grid: Grid
 ) -> tuple[list[int], tuple[TargetPart, ...]]:
-    """Numbers of the parts, the largest first, and the parts. Each is looked at in its own box only."""
+    """Numbers of the parts, the largest first, and the parts. Each is examined only in its own box."""
     sizes = np.bincount(numbers.ravel(), minlength=count + 1)[1:]
     order = [int(n) + 1 for n in np.argsort(-sizes, kind="stable")]
     boxes = ndimage.find_objects(numbers)
@@ -121,33 +121,35 @@ def _parts(
 
 
 def _refuse_doubtful(name: str, doubtful: Sequence[TargetPart]) -> None:
-    """Raise StructureError where a part may be a node of its own or noise."""
+    """Raise StructureError if a part may be either a separate node or noise."""
     if not doubtful:
         return
     more = f", and {len(doubtful) - 1} more such" if len(doubtful) > 1 else ""
     raise StructureError(
         TARGET_FIELD,
         f"the target {name!r} has a part of {_cc(doubtful[0])} at LPS {_place(doubtful[0])}, "
-        f"{doubtful[0].away_mm:.0f} mm from the main one{more}: a node of its own, or noise",
-        "If it is noise, remove it from the mask. If it is to be treated, save it as a structure of its own "
+        f"{doubtful[0].away_mm:.0f} mm from the main one{more}: a separate node, or noise",
+        "If it is noise, remove it from the mask. If it is to be treated, save it as a separate structure "
         "and name both as the target.",
     )
 
 
 def notes_on_parts_of(name: str, parts: tuple[TargetPart, ...]) -> tuple[str, ...]:
-    """How many parts a target is in, how large and how far away; and which were left out."""
+    """A note on a target's parts: their number, sizes and distances, and which were left out."""
     if len(parts) < 2:
         return ()
     others = [f"{_cc(part)} {part.away_mm:.0f} mm away" for part in parts[1:]]
     more = f" and {len(others) - MAX_PARTS_LISTED} more" if len(others) > MAX_PARTS_LISTED else ""
-    said = f"{name} is in {len(parts)} parts: {_cc(parts[0])}, {', '.join(others[:MAX_PARTS_LISTED])}{more}."
-    crumbs = [part for part in parts if part.is_fragment]
-    if not crumbs:
-        return (f"{said} All are treated as one target.",)
+    summary = (
+        f"{name} is in {len(parts)} parts: {_cc(parts[0])}, {', '.join(others[:MAX_PARTS_LISTED])}{more}."
+    )
+    fragments = [part for part in parts if part.is_fragment]
+    if not fragments:
+        return (f"{summary} All are treated as one target.",)
     return (
-        f"{said} Crumbs far from the main part are left out and not treated: {len(crumbs)}, the largest at "
-        f"LPS {_place(crumbs[0])}. Remove them from the mask, or give what is to be treated there as a "
-        "structure of its own and name both as the target.",
+        f"{summary} Fragments far from the main part are left out and not treated: {len(fragments)}, the "
+        f"largest at LPS {_place(fragments[0])}. Remove them from the mask, or give what is to be treated "
+        "there as a separate structure and name both as the target.",
     )
 
 

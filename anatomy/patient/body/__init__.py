@@ -1,1 +1,1 @@
-"""Body: which voxels are trunk, what beside it is an obstacle, and where the field of view cuts it short."""
+"""Body: which voxels are trunk, which parts are obstacles outside it, and where the field of view cuts it."""

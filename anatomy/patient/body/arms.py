@@ -1,7 +1,7 @@
-"""Arms: bones of an arm that run far within the body show an arm that counts as trunk, and is pierced as one.
+"""Arms: an arm bone far inside the body shows that an arm counts as trunk, so that needles may pass it.
 
-An arm that air parts from the trunk is an obstacle (anatomy.patient.body.body_parts). One that touches it is
-one body with it, and nothing but its bones tells.
+An arm with air between it and the trunk is an obstacle (anatomy.patient.body.body_parts). An arm that touches
+the trunk is part of the same body, and only its bones show it.
 """
 
 from collections.abc import Sequence
@@ -17,37 +17,37 @@ from anatomy.patient.body.limbs import is_limb
 from anatomy.structures import Structure
 
 SHOULDER_MM = 120.0
-"""As much of a humerus belongs to the shoulder, which is joined to the trunk in any pose [U]; the whole bone
-is some 300 mm long."""
+"""This length of a humerus belongs to the shoulder, which is joined to the trunk in any pose [U]; the whole
+bone is some 300 mm long."""
 
-LEAST_MM = 20.0
-"""Of the other bones no part belongs to the trunk; less than this is a speck [U]."""
+SPECK_MM = 20.0
+"""No part of the other bones belongs to the trunk; a shorter part is a speck [U]."""
 
-_MOST_MM = {key_of("humerus"): SHOULDER_MM} | {
-    key_of(name): LEAST_MM for name in ("radius", "ulna", "carpal", "metacarpal")
+_MAX_MM = {key_of("humerus"): SHOULDER_MM} | {
+    key_of(name): SPECK_MM for name in ("radius", "ulna", "carpal", "metacarpal")
 }
 
 
 def notes_on_arms(structures: Sequence[Structure], body: VoxelMask, grid: Grid) -> tuple[str, ...]:
-    """Arms that are part of the body. `structures` have roles and are not empty."""
+    """A note on arms that are part of the body. `structures` have roles and are not empty."""
     outside = [s.mask for s in structures if is_limb(s)]
     long = [
         s.name
         for s in structures
-        if key_of(s.name) in _MOST_MM and _within_mm(s.mask, body, outside, grid) > _MOST_MM[key_of(s.name)]
+        if key_of(s.name) in _MAX_MM and _within_mm(s.mask, body, outside, grid) > _MAX_MM[key_of(s.name)]
     ]
     if not long:
         return ()
     return (
-        f"{', '.join(sorted(long))} lies far within the body: an arm that touches the trunk counts as trunk, "
-        "and paths may run through it. Segment the arms as a structure of their own (body_extremities), "
-        "without the body.",
+        f"{', '.join(sorted(long))} lies deep inside the body: an arm that touches the trunk counts as "
+        "trunk, and paths may run through it. Segment the arms as a separate structure (body_extremities) and "
+        "leave them out of the body.",
     )
 
 
 def _within_mm(bone: VoxelMask, body: VoxelMask, outside: Sequence[VoxelMask], grid: Grid) -> float:
-    """The length of a bone's longest connected part within the body: the diagonal of the box around it. What
-    lies in an arm outside the body is none of it. [mm]"""
+    """Length of a bone's longest connected part inside the body: the diagonal of the box around it. Voxels in
+    an arm outside the body do not count. [mm]"""
     within = bone.cropped() & (body.layer[bone.slices] == body.label)
     for k in np.flatnonzero(within.any(axis=(0, 1))):
         within[:, :, k] &= ~_enclosed(outside, bone.lower[2] + int(k), body.layer.shape)[bone.slices[:2]]
@@ -66,9 +66,9 @@ def _within_mm(bone: VoxelMask, body: VoxelMask, outside: Sequence[VoxelMask], g
 
 
 def _enclosed(masks: Sequence[VoxelMask], k: int, shape: tuple[int, ...]) -> Bool[np.ndarray, "nx ny"]:
-    """What one of the masks holds or encloses in a slice: in a label map, no voxel of a bone is one of the
-    arm. Where the slice's border cuts an arm and its bone, the border closes the hole, if it is no larger
-    than what the arm holds: two arms around a trunk do not enclose it."""
+    """What one of the masks holds or encloses in a slice: in a label map, a bone's voxels are not the arm's.
+    Where the slice's border cuts an arm and its bone, the border closes the hole, if the hole is not larger
+    than the arm's own area: two arms around a trunk do not enclose it."""
     held = np.zeros(shape[:2], bool)
     for mask in masks:
         regions, count = ndimage.label(mask.layer[:, :, k] != mask.label)

@@ -1,4 +1,4 @@
-"""Body parts: the trunk is the body; an arm or a chin beside it is an obstacle; specks are dropped.
+"""Body parts: the trunk is the body; a separate arm or chin is an obstacle; specks are dropped.
 
 connected parts  -->  largest: the body  |  large, or cut by the view's edge: apart  |  the rest: dropped
 """
@@ -15,18 +15,18 @@ from anatomy.geometry.masks import VoxelMask, mask_from_bool, masks_from_labels
 from anatomy.structures import Role, Structure
 
 MIN_PART_MM3 = 10_000.0
-"""A part of the body of this volume is a limb or a piece of one, and no speck [U]: about a finger."""
+"""A part of the body of at least this volume is a limb or a piece of one, not a speck [U]: about a finger."""
 
 MIN_CUT_PART_MM3 = 1_000.0
-"""The same, of a part that the edge of the field of view cuts: it goes on out of view [U]."""
+"""The same for a part cut by the edge of the field of view: it continues out of view [U]."""
 
 MAX_PARTS = 200
-"""More parts than this, smaller than all of these, are one [U]: a layer holds few labels."""
+"""Further parts, smaller than these, are combined into one [U]: a layer holds few labels."""
 
 
 @dataclass(frozen=True)
 class Speck:
-    """A part of the body that was dropped: its half-open bounding box in voxel indices, and its volume."""
+    """A dropped part of the body: its half-open bounding box in voxel indices, and its volume."""
 
     lower: tuple[int, int, int]
     upper: tuple[int, int, int]
@@ -35,9 +35,10 @@ class Speck:
 
 @dataclass(frozen=True, eq=False)
 class BodyParts:
-    """The body, what lies apart from it, largest first, and what was dropped.
+    """The body, the parts separate from it, largest first, and what was dropped.
 
-    `drawn` is what was given as body, before organs were joined and holes filled; the guess where none was.
+    `drawn` is the body structure before organs were added and holes filled; the guessed body if none was
+    given.
     """
 
     body: VoxelMask
@@ -46,8 +47,8 @@ class BodyParts:
     specks: tuple[Speck, ...]
 
     def beyond(self, axis: int, first: int, stop: int) -> "BodyParts":
-        """These parts less those that reach into the slices `first` to `stop` (half-open) along `axis`. The
-        body stays."""
+        """These parts without those that extend into the slices `first` to `stop` (half-open) along `axis`.
+        The body is kept."""
 
         def lies_beyond(part: VoxelMask | Speck) -> bool:
             return part.upper[axis] <= first or part.lower[axis] >= stop
@@ -60,19 +61,19 @@ class BodyParts:
 def parts_of(
     inside: Bool[np.ndarray, "nx ny nz"], box: tuple[slice, slice, slice], drawn: np.ndarray, grid: Grid
 ) -> BodyParts:
-    """Take the inside of the skin apart. `box` holds all of it; `drawn` (nx, ny, nz) is what was given as
-    body: a part that holds nothing of it is an organ in the air, and no part of a body."""
+    """Separate the inside of the skin into connected parts. `box` contains all of it; `drawn` (nx, ny, nz) is
+    the body structure: a part that contains no voxel of it is an organ in the air, not a part of the body."""
     numbers, count = ndimage.label(inside[box])
     sizes, of_body = np.zeros(count + 1, np.int64), np.zeros(count + 1, bool)
-    for numbered, given in zip(numbers, drawn[box], strict=True):
-        sizes += np.bincount(numbered.ravel(), minlength=count + 1)
-        of_body[numbered[given]] = True
+    for part_numbers, is_drawn in zip(numbers, drawn[box], strict=True):
+        sizes += np.bincount(part_numbers.ravel(), minlength=count + 1)
+        of_body[part_numbers[is_drawn]] = True
     sizes[0] = 0
     main = int(np.argmax(sizes))
     least = np.where(_at_the_edge(numbers, box, grid, count), MIN_CUT_PART_MM3, MIN_PART_MM3)
     kept = of_body & (sizes * grid.voxel_volume_mm3 >= least)
     kept[[0, main]] = False
-    # Equal sizes keep the order in which the parts were found.
+    # Parts of equal size stay in the order of their numbers.
     apart = np.flatnonzero(kept)[np.argsort(-sizes[kept], kind="stable")]
     labels = np.zeros(count + 1, np.uint8)
     labels[main] = 1
@@ -96,15 +97,15 @@ def _specks(
     dropped: Int[np.ndarray, " d"],
     volumes_mm3: Float[np.ndarray, " n"],
 ) -> tuple[Speck, ...]:
-    """The parts of these numbers, of which `numbers` holds the voxels over the box."""
+    """The dropped parts. `numbers` holds the part numbers of the voxels in the box."""
     if not len(dropped):
         return ()
-    found = ndimage.find_objects(numbers)
+    part_boxes = ndimage.find_objects(numbers)
     specks = []
     for n in dropped:
         (a, b), (c, d), (e, f) = (
             (around.start + span.start, around.start + span.stop)
-            for around, span in zip(box, found[n - 1], strict=True)
+            for around, span in zip(box, part_boxes[n - 1], strict=True)
         )
         specks.append(Speck((a, c, e), (b, d, f), float(volumes_mm3[n])))
     return tuple(specks)
@@ -114,24 +115,24 @@ def _at_the_edge(
     numbers: Int[np.ndarray, "mx my mz"], box: tuple[slice, slice, slice], grid: Grid, count: int
 ) -> Bool[np.ndarray, " n"]:
     """Which parts have voxels in the outermost layer of the field of view."""
-    found = np.zeros(count + 1, bool)
+    at_edge = np.zeros(count + 1, bool)
     for axis, span in enumerate(box):
         faces = np.moveaxis(numbers, axis, 0)
         if span.start == 0:
-            found[np.unique(faces[0])] = True
+            at_edge[np.unique(faces[0])] = True
         if span.stop == grid.shape[axis]:
-            found[np.unique(faces[-1])] = True
-    return found
+            at_edge[np.unique(faces[-1])] = True
+    return at_edge
 
 
 def joined_with_target(parts: BodyParts, target: VoxelMask) -> BodyParts:
-    """The parts, with what of the target lies in none of them joined to the body that it touches. What of it
-    lies in the air by itself stays there."""
+    """The parts, with target voxels that lie in none of them added to the body, if they touch it. Target
+    voxels that lie in the air by themselves are not added."""
     box = tuple(slice(max(s.start - 1, 0), s.stop + 1) for s in target.slices)
-    near = parts.body.layer[box]
-    free = (target.layer[box] == target.label) & (near == 0)
+    layer_box = parts.body.layer[box]
+    free = (target.layer[box] == target.label) & (layer_box == 0)
     numbers, _ = ndimage.label(free)
-    touching = np.unique(numbers[free & ndimage.binary_dilation(near == parts.body.label)])
+    touching = np.unique(numbers[free & ndimage.binary_dilation(layer_box == parts.body.label)])
     joined = free & np.isin(numbers, touching)
     if not joined.any():
         return parts
@@ -151,7 +152,7 @@ def joined_with_target(parts: BodyParts, target: VoxelMask) -> BodyParts:
 
 
 def obstacles_of(parts: BodyParts, names: tuple[str, ...]) -> tuple[Structure, ...]:
-    """The parts apart from the body as structures outside it, under names that no other structure has."""
+    """The parts separate from the body as structures outside it, with names that no other structure has."""
     numbered = (f"body_part_{n}" for n in range(2, 2 + len(names) + len(parts.apart)))
     free = [name for name in numbered if name not in names]
     return tuple(Structure(name, mask, Role.OUTSIDE) for name, mask in zip(free, parts.apart, strict=False))
@@ -160,31 +161,31 @@ def obstacles_of(parts: BodyParts, names: tuple[str, ...]) -> tuple[Structure, .
 def notes_on_parts(
     parts: BodyParts, obstacles: tuple[Structure, ...], beyond: BodyParts | None, grid: Grid
 ) -> tuple[str, ...]:
-    """What lies apart from the body, and what was dropped.
+    """Notes on the parts separate from the body, and on what was dropped.
 
-    `parts` are those of the body on `grid`; `beyond`, where that ends short of the input, are those that lie
-    wholly beyond its ends.
+    `parts` are those of the body on `grid`; `beyond` are the parts that lie completely beyond its ends, if
+    the grid was cut to the field of view.
     """
-    said = []
+    notes = []
     if obstacles:
         named = ", ".join(f"{s.name} ({_cc(s.mask.count * grid.voxel_volume_mm3)})" for s in obstacles)
-        said.append(
-            f"The body is in {1 + len(obstacles)} parts. Needles enter the largest, and keep clear of the "
-            f"others as of what is outside the body: {named}."
+        notes.append(
+            f"The body is in {1 + len(obstacles)} parts. Needles enter the largest, and avoid the others like "
+            f"other structures outside the body: {named}."
         )
     specks = parts.specks if beyond is None else parts.specks + beyond.specks
     if specks:
         volumes_mm3 = [speck.volume_mm3 for speck in specks]
-        said.append(f"Left out of the body as specks apart from it: {_together(volumes_mm3)}.")
+        notes.append(f"Left out of the body as separate specks: {_together(volumes_mm3)}.")
     if beyond is not None and beyond.apart:
         volumes_mm3 = [mask.count * grid.voxel_volume_mm3 for mask in beyond.apart]
-        said.append(f"Left out, as apart from the body and beyond its flat end: {_together(volumes_mm3)}.")
-    return tuple(said)
+        notes.append(f"Left out, as separate parts beyond the flat end: {_together(volumes_mm3)}.")
+    return tuple(notes)
 
 
 def _together(volumes_mm3: Sequence[float]) -> str:
-    few = "1 part" if len(volumes_mm3) == 1 else f"{len(volumes_mm3)} parts"
-    return f"{few}, {_cc(sum(volumes_mm3))} together"
+    count = "1 part" if len(volumes_mm3) == 1 else f"{len(volumes_mm3)} parts"
+    return f"{count}, {_cc(sum(volumes_mm3))} together"
 
 
 def _cc(volume_mm3: float) -> str:

@@ -1,4 +1,4 @@
-"""Outside: organs that lie in the air beside the body, as those of another frame, unit or scan do."""
+"""Outside the body: organs that lie in the air, as those of another frame, unit or scan do."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,26 +17,26 @@ from anatomy.patient.body.view_ends import ViewEnds
 from anatomy.structures import Role, Structure
 
 MAX_SHARE_OUTSIDE = 0.2
-"""An organ of which more than this part lies outside the body as drawn is told of [U]: skin is drawn around
-it, and its edge is no skin."""
+"""If more than this share of an organ lies outside the drawn body, a note says so [U]: the skin is then drawn
+around the organ, whose edge is not skin."""
 
 MAX_SHARE_OF_ALL = 0.5
-"""Where more than this part of all organs' volume, and of their number, lies there, the body or they are of
-another frame [U]. One large stray organ is no such case."""
+"""If more than this share of all organs, by volume and by number, lies outside, the body or the organs are in
+another frame [U]. One large misplaced organ alone is not such a case."""
 
 MIN_ORGANS = 3
-"""A majority says something of a frame from this many organs on [U]: of fewer, each is told of."""
+"""A majority of at least this many organs shows a wrong frame [U]; fewer are noted one by one."""
 
 Air = Callable[[int], Bool[np.ndarray, "nx ny"]]
-"""The open air of a slice, by its index."""
+"""A function from a slice's index to the open air in the slice."""
 
-_REMEDY = "Check its frame (LPS or RAS), its unit (mm, not cm) and that it is of the same scan."
+_REMEDY = "Check its frame (LPS or RAS), its unit (mm, not cm) and that it is from the same scan."
 
 
 @dataclass(frozen=True, eq=False)
 class OrganPlacement:
-    """A forbidden or lung structure, the part of it that lies outside what was drawn as body (0 to 1), and
-    whether it lies `wholly` outside the body."""
+    """A forbidden or lung structure, the share of it that lies outside the drawn body (0 to 1), and whether
+    it lies `wholly` outside the body."""
 
     name: str
     mask: VoxelMask
@@ -47,17 +47,16 @@ class OrganPlacement:
 def organ_placements(
     structures: Sequence[Structure], parts: BodyParts, *, guessed: bool
 ) -> tuple[OrganPlacement, ...]:
-    """How each forbidden or lung structure lies to the body.
+    """How each forbidden or lung structure lies relative to the body.
 
-    `structures` have roles and are not empty. A guessed skin is made of organs: that they lie in it says
-    nothing of their frame. Raises FrameMismatch where all of them lie outside, or more than
-    MAX_SHARE_OF_ALL of them.
+    `structures` have roles and are not empty. A guessed skin is made from the organs, so it shows nothing
+    about their frame. Raises FrameMismatch if all of them lie outside, or more than MAX_SHARE_OF_ALL of them.
     """
     organs = [s for s in structures if s.role in (Role.FORBIDDEN, Role.LUNG)]
     body = (parts.body,) if guessed else (parts.body, *parts.apart)
     wholly = [s.name for s in organs if not any(_meets(s.mask, part) for part in body)]
     if wholly and len(wholly) == len(organs):
-        raise _mismatch(f"all forbidden and lung structures lie wholly outside the body: {_some(wholly)}")
+        raise _mismatch(f"all forbidden and lung structures lie completely outside the body: {_some(wholly)}")
     air = _air_around(parts)
     shares = {s.name: 0.0 if guessed else _share(s.mask, parts.drawn, air) for s in organs}
     total = sum(s.mask.count for s in organs)
@@ -76,47 +75,47 @@ def organ_placements(
 def notes_on_outside(
     organs: Sequence[OrganPlacement], parts: BodyParts, grid: Grid, ends: ViewEnds | None
 ) -> tuple[str, ...]:
-    """One sentence for each organ that lies wholly outside the body, or more than MAX_SHARE_OUTSIDE of it
-    outside what was drawn as body.
+    """One sentence for each organ that lies completely outside the body, or with more than MAX_SHARE_OUTSIDE
+    of it outside the drawn body.
 
-    `organs` were placed in `parts`, on `grid`, before this was made to end at `ends`. A body may be drawn
-    short: by MAX_BEYOND_MM or one slice beyond a flat end, an organ lies neither inside nor outside. It is
-    cut there with the body, and another sentence tells so where it loses more than MAX_SHARE_OUTSIDE.
+    `organs` are those of `parts` on `grid`, before the grid is cut at `ends`. A body may be drawn too short:
+    within MAX_BEYOND_MM (or one slice) beyond a flat end, an organ counts neither as inside nor as outside.
+    It is cut there with the body, and another sentence says so if it loses more than MAX_SHARE_OUTSIDE.
     """
     air = _air_around(parts)
-    said = [f"{organ.name} lies wholly outside the body. {_REMEDY}" for organ in organs if organ.wholly]
+    notes = [f"{organ.name} lies completely outside the body. {_REMEDY}" for organ in organs if organ.wholly]
     for organ in organs:
         if organ.wholly:
             continue
-        lies = _Shares(organ.outside, 0.0, 0.0)
+        shares = _Shares(organ.outside, 0.0, 0.0)
         if ends is not None and _reaches_beyond(organ.mask, ends):
-            lies = _shares(organ.mask, parts.drawn, air, ends, grid)
-        said += _told(organ.name, lies)
-    return tuple(said)
+            shares = _shares(organ.mask, parts.drawn, air, ends, grid)
+        notes += _notes(organ.name, shares)
+    return tuple(notes)
 
 
 @dataclass(frozen=True)
 class _Shares:
-    """The parts of an organ, each from 0 to 1, that lie outside what was drawn as body, `beside` it or `far`
-    beyond its flat end, of all but what is `cut`; and the part, of all, that is cut within MAX_BEYOND_MM of
-    the end. An organ of which nothing is in view is not cut but left out."""
+    """Shares of an organ, each from 0 to 1: `in_view` and outside the drawn body, and `far` beyond its flat
+    end, both relative to what is not cut; and `cut`, what lies within MAX_BEYOND_MM beyond the end, relative
+    to the whole organ. An organ with no voxel in view is left out, not cut."""
 
-    beside: float
+    in_view: float
     far: float
     cut: float
 
 
-def _told(name: str, lies: _Shares) -> Iterator[str]:
-    outside = lies.beside + lies.far
+def _notes(name: str, shares: _Shares) -> Iterator[str]:
+    outside = shares.in_view + shares.far
     if outside > MAX_SHARE_OUTSIDE:
         where = "beyond its flat end, where it is left out"
-        if lies.beside > 0.0:
+        if shares.in_view > 0.0:
             where = "the skin is drawn around it"
-            if lies.far > 0.0:
-                where += ", but for what lies beyond the flat end and is left out"
+            if shares.far > 0.0:
+                where += ", except beyond the flat end, where it is left out"
         yield f"{100 * outside:.0f} % of {name} lies outside the body as it was drawn: {where}. {_REMEDY}"
-    if lies.cut > MAX_SHARE_OUTSIDE:
-        yield f"{100 * lies.cut:.0f} % of {name} lies just beyond the body's flat end, and is cut with it."
+    if shares.cut > MAX_SHARE_OUTSIDE:
+        yield f"{100 * shares.cut:.0f} % of {name} lies just beyond the body's flat end, and is cut with it."
 
 
 def _reaches_beyond(mask: VoxelMask, ends: ViewEnds) -> bool:
@@ -128,22 +127,23 @@ def _shares(mask: VoxelMask, drawn: VoxelMask, air: Air, ends: ViewEnds, grid: G
     others = tuple(a for a in range(3) if a != axis)
     held = np.count_nonzero(mask.cropped(), axis=others)
     outside = np.count_nonzero(_in_air(mask, drawn, air), axis=others)
-    at = mask.lower[axis] + np.arange(len(held))
-    in_view = (at >= ends.first) & (at < ends.stop)
+    index = mask.lower[axis] + np.arange(len(held))
+    in_view = (index >= ends.first) & (index < ends.stop)
     reach = slices_within(MAX_BEYOND_MM, float(grid.spacing_mm[axis]))
-    near = ~in_view & (at >= ends.first - reach) & (at < ends.stop + reach)
-    far = ~in_view & ~near
-    judged = int(held[~near].sum())
+    just_beyond = ~in_view & (index >= ends.first - reach) & (index < ends.stop + reach)
+    far = ~in_view & ~just_beyond
+    judged = int(held[~just_beyond].sum())
     seen = bool(held[in_view].any())
     return _Shares(
-        beside=outside[in_view].sum() / judged if judged else 0.0,
+        in_view=outside[in_view].sum() / judged if judged else 0.0,
         far=outside[far].sum() / judged if judged else 0.0,
-        cut=held[near].sum() / mask.count if seen else 0.0,
+        cut=held[just_beyond].sum() / mask.count if seen else 0.0,
     )
 
 
 def _share(mask: VoxelMask, drawn: VoxelMask, air: Air) -> float:
-    """The part of a mask that lies outside what was drawn; of little, as if none of it were enclosed."""
+    """The share of a mask outside the drawn body. If it is small, enclosed voxels count as outside, to save
+    time."""
     bare = int(np.count_nonzero(_bare(mask, drawn)))
     if bare > MAX_SHARE_OUTSIDE * mask.count:
         bare = int(np.count_nonzero(_in_air(mask, drawn, air)))
@@ -155,8 +155,8 @@ def _bare(mask: VoxelMask, drawn: VoxelMask) -> Bool[np.ndarray, "mx my mz"]:
 
 
 def _in_air(mask: VoxelMask, drawn: VoxelMask, air: Air) -> Bool[np.ndarray, "mx my mz"]:
-    """What of a mask, over its box, lies outside what was drawn. What this encloses in a slice lies inside:
-    in a label map, no voxel of an organ is one of the body."""
+    """The voxels of a mask, over its box, outside the drawn body. Voxels that the body encloses in a slice
+    are inside: in a label map, an organ's voxels are not the body's."""
     bare = _bare(mask, drawn)
     for k in np.flatnonzero(bare.any(axis=(0, 1))):
         bare[:, :, k] &= air(mask.lower[2] + int(k))[mask.slices[:2]]
@@ -164,8 +164,8 @@ def _in_air(mask: VoxelMask, drawn: VoxelMask, air: Air) -> Bool[np.ndarray, "mx
 
 
 def _air_around(parts: BodyParts) -> Air:
-    """What is connected, within a slice and outside what was drawn, to open air at the slice's border. An
-    organ that the border cuts is no air."""
+    """The voxels outside the drawn body that are connected, within a slice, to open air at the slice's
+    border. An organ that the border cuts is not air."""
 
     @cache
     def air(k: int) -> Bool[np.ndarray, "nx ny"]:
@@ -182,7 +182,7 @@ def _air_around(parts: BodyParts) -> Air:
 
 def _mismatch(value: str) -> FrameMismatch:
     return FrameMismatch(
-        "input", value, "Check that all are in one frame (LPS or RAS), in mm (not cm), and of one scan."
+        "input", value, "Check that all are in one frame (LPS or RAS), in mm (not cm), and from one scan."
     )
 
 

@@ -1,4 +1,4 @@
-"""Shells: a skin that was segmented as a shell is no body, where the field of view leaves it open.
+"""Shells: a skin segmented as a shell is no body if the edge of the field of view leaves it open.
 
 .-----.          .-----.          .-----
    |  body |        |  air     <- open at the edge of the field of view: no slice of it can be filled, and
@@ -13,34 +13,34 @@ from anatomy.geometry.frames import Grid
 from anatomy.patient.body.body_parts import BodyParts
 
 DEEP_MM = 8.0
-"""A shell is thinner than twice this, a chest thicker [U]."""
+"""A shell is thinner than twice this, a chest is thicker [U]."""
 
 MIN_DEEP_SHARE = 0.05
-"""A slice of a body has at least this part of its area deeper than DEEP_MM [U]."""
+"""At least this share of the area of a body's slice is deeper than DEEP_MM [U]."""
 
 MIN_WIDTH_MM = 60.0
-"""A slice that is nowhere wider is an end, an arm or a finger, and not judged [U]."""
+"""A slice that is narrower in both directions is an end, an arm or a finger, and is not judged [U]."""
 
 MAX_THIN_SHARE = 0.25
-"""A body may be thin in this part of its slices [U]: near rounded ends, where an arm alone is in view."""
+"""A body may be thin in this share of its slices [U]: near rounded ends, and where only an arm is in view."""
 
 SLICES_SAMPLED = 40
-"""Slices, evenly spaced, that are judged [U]."""
+"""Number of evenly spaced slices that are judged [U]."""
 
 MIN_SHARE_OF_BODY = 0.5
-"""The largest part holds at least this part of what was drawn as body [U]: arms and chin are less."""
+"""The largest part holds at least this share of the drawn body [U]: arms and chin are less."""
 
 
 def refuse_no_body(parts: BodyParts, grid: Grid) -> None:
-    """Raise StructureError where a body that was drawn is an open shell, or where the largest part, which is
-    taken as the body, holds little of it."""
+    """Raise StructureError if the drawn body is an open shell, or if its largest part, which is used as the
+    body, holds little of it."""
     first, last = parts.drawn.lower[2], parts.drawn.upper[2]
-    looked_at = np.unique(np.linspace(first, last - 1, SLICES_SAMPLED).round().astype(int))
-    thin = [_is_thin(parts.drawn.layer[:, :, k] == parts.drawn.label, grid) for k in looked_at]
+    sampled = np.unique(np.linspace(first, last - 1, SLICES_SAMPLED).round().astype(int))
+    thin = [_is_thin(parts.drawn.layer[:, :, k] == parts.drawn.label, grid) for k in sampled]
     if np.mean(thin) > MAX_THIN_SHARE:
         raise StructureError(
             "body",
-            f"it is a shell, and no closed one, in {100 * np.mean(thin):.0f} % of its slices",
+            f"it is an open shell in {100 * np.mean(thin):.0f} % of its slices",
             "Give the body filled (TotalSegmentator: --task body).",
         )
     box = parts.body.slices
@@ -55,9 +55,9 @@ def refuse_no_body(parts: BodyParts, grid: Grid) -> None:
 
 
 def _is_thin(drawn: np.ndarray, grid: Grid) -> bool:
-    """Whether a slice (nx, ny), filled, is wide and nowhere deep. It goes on beyond the border."""
+    """Whether a slice (nx, ny), filled, is wide and nowhere deep. It continues beyond the border."""
     wide_mm = max(
-        float(step) * _spread(np.asarray(drawn.any(axis=1 - axis)))
+        float(step) * _extent(np.asarray(drawn.any(axis=1 - axis)))
         for axis, step in enumerate(grid.spacing_mm[:2])
     )
     if wide_mm < MIN_WIDTH_MM:
@@ -68,7 +68,7 @@ def _is_thin(drawn: np.ndarray, grid: Grid) -> bool:
     return bool(np.count_nonzero(deep) < MIN_DEEP_SHARE * np.count_nonzero(filled))
 
 
-def _spread(hit: np.ndarray) -> int:
-    """From the first to the last index that is set."""
-    found = np.flatnonzero(hit)
-    return int(found[-1] - found[0]) if len(found) else 0
+def _extent(hit: np.ndarray) -> int:
+    """Distance from the first to the last index that is set."""
+    indices = np.flatnonzero(hit)
+    return int(indices[-1] - indices[0]) if len(indices) else 0

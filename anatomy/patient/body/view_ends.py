@@ -1,9 +1,9 @@
-"""View ends: where the field of view cut the body short of the grid's edge, the grid is made to end as well.
+"""View ends: where the field of view cut the body before the grid's edge, the grid is cut as well.
 
     body with its organs, limbs  --flat_end, from either side-->  slices that the field of view shows
 
-A face of the body at the grid's edge is taken as cut by all that searches, measures and verifies. So the
-slices beyond a flat end are left out.
+Search, measuring and verification treat a body face at the grid's edge as cut. So the slices beyond a flat
+end are left out, which puts the face at the edge.
 """
 
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ from anatomy.patient.body.flat_end import MAX_BEYOND_MM, flat_end, slices_within
 from anatomy.structures import Segmentation, Structure
 
 MIN_DRAWN_SHARE = 0.01
-"""A slice of the body of which less was drawn as body, the rest being organs, was not drawn [U]: the wall of
-a chest, or a shell, is more."""
+"""If less than this share of the body in a slice was drawn as body, the rest being organs, the slice was not
+drawn [U]: the wall of a chest, or a shell, is more."""
 
 
 @dataclass(frozen=True)
 class ViewEnds:
-    """Slices `first` to `stop` (half-open) along `axis` hold what the field of view shows. `cut_z_mm` are the
-    flat ends' places in P."""
+    """Slices `first` to `stop` (half-open) along `axis` are in the field of view. `cut_z_mm` are the z
+    coordinates of the flat ends in P."""
 
     axis: int
     first: int
@@ -38,12 +38,13 @@ class ViewEnds:
 def view_ends(
     parts: BodyParts, limbs: Sequence[VoxelMask], target: VoxelMask, grid: Grid, *, guessed: bool
 ) -> ViewEnds | None:
-    """Where the body ends flat along the patient's length, short of the grid's edge; None where it does not.
+    """Where the body has a flat end along the patient's length, before the grid's edge; None if it has none.
 
-    The body is taken with its organs, on the slices where it was drawn. `limbs`, drawn outside it, and its
-    parts apart go on from it: what they cover from beyond does not end. Raises StructureError where organs,
-    limbs or parts of the body go on beyond by more than MAX_BEYOND_MM and one slice: there the skin was not
-    drawn; and where the target goes on beyond. Of a `guessed` skin, which nobody drew, nothing is left out.
+    The body includes its organs, on the slices where it was drawn. `limbs`, which lie outside it, and its
+    separate parts may continue it: what they cover is no end. Raises StructureError if organs, limbs or parts
+    of the body extend beyond the end by more than MAX_BEYOND_MM and more than one slice, because there the
+    skin was not drawn; and if the target extends beyond it. With a `guessed` skin no slice is left out that
+    holds body.
     """
     axis = canonical_axes(grid.X_PV)[0][2]
     step_mm, size = float(grid.spacing_mm[axis]), grid.shape[axis]
@@ -61,7 +62,7 @@ def view_ends(
         depth = flat_end(
             body[::inwards], cover[::inwards], step_mm, grid.voxel_volume_mm3 / step_mm, steps=not guessed
         )
-        # An end that is flat at the grid's edge is cut there as it is.
+        # A flat end at the grid's edge is already cut there.
         if depth is None or face + inwards * depth == edge:
             continue
         end = face + inwards * depth
@@ -79,7 +80,7 @@ def view_ends(
 def _held(
     masks: Sequence[VoxelMask], around: VoxelMask, axis: int, low: int, high: int
 ) -> Bool[np.ndarray, "n mx my"]:
-    """What masks hold of the slices `low` to `high` (half-open), over the box `around`."""
+    """Where the masks hold voxels in the slices `low` to `high` (half-open), over the box `around`."""
     box = tuple(slice(low, high) if a == axis else s for a, s in enumerate(around.slices))
     held = np.zeros(around.layer[box].shape, bool)
     for mask in masks:
@@ -90,8 +91,8 @@ def _held(
 def _short(z_mm: float, beyond_mm: float) -> StructureError:
     return StructureError(
         "body",
-        f"it ends flat at z = {z_mm:.1f} mm, and other structures go on beyond it for {beyond_mm:.0f} "
-        "mm: skin is not known there",
+        f"it ends flat at z = {z_mm:.1f} mm, and other structures extend beyond it for {beyond_mm:.0f} "
+        "mm: the skin is not known there",
         "Segment the body on all slices of the scan.",
     )
 
@@ -118,10 +119,10 @@ def _z_mm(body: VoxelMask, grid: Grid, axis: int, face: float) -> float:
 
 
 def cut_to_view(segmentation: Segmentation, ends: ViewEnds) -> Segmentation:
-    """The segmentation on the slices that the field of view shows, a note for each flat end, and one that
-    names what lies wholly beyond them.
+    """The segmentation on the slices in the field of view, with a note for each flat end, and one that names
+    what lies completely beyond them.
 
-    Surfaces stay whole: what lies beyond the grid is not looked at.
+    Surfaces are not cut: their parts beyond the grid are not used.
     """
     grid, axis = segmentation.grid, ends.axis
     shape = tuple(ends.stop - ends.first if a == axis else n for a, n in enumerate(grid.shape))
@@ -131,12 +132,12 @@ def cut_to_view(segmentation: Segmentation, ends: ViewEnds) -> Segmentation:
     shown[axis] = slice(ends.first, ends.stop)
     box = tuple(shown)
     filled = [s for s in segmentation.structures if s.mask.count > 0]
-    # Structures share layers: each is copied once, and its boxes are found in one pass.
+    # Structures share layers: each layer is copied once, and its boxes are computed in one pass.
     masks: dict[tuple[int, int], VoxelMask] = {}
     for layer in {id(s.mask.layer): s.mask.layer for s in filled}.values():
         labels = {s.mask.label for s in filled if s.mask.layer is layer}
-        found = masks_from_labels(np.ascontiguousarray(layer[box]), labels)
-        masks |= {(id(layer), label): mask for label, mask in found.items()}
+        cropped = masks_from_labels(np.ascontiguousarray(layer[box]), labels)
+        masks |= {(id(layer), label): mask for label, mask in cropped.items()}
     structures = tuple(
         replace(s, mask=masks.get((id(s.mask.layer), s.mask.label), s.mask)) for s in segmentation.structures
     )
@@ -151,13 +152,13 @@ def cut_to_view(segmentation: Segmentation, ends: ViewEnds) -> Segmentation:
     )
 
 
-def _lost(shown: Structure, whole: Structure) -> bool:
-    return shown.mask.count == 0 and whole.mask.count > 0
+def _lost(shown: Structure, uncut: Structure) -> bool:
+    return shown.mask.count == 0 and uncut.mask.count > 0
 
 
 def _note(z_mm: float) -> str:
     return (
-        f"The body ends flat at z = {z_mm:.1f} mm: it is taken as cut there by the field of view, and no "
+        f"The body ends flat at z = {z_mm:.1f} mm: it counts as cut there by the field of view, and no "
         "needle enters through it."
     )
 
@@ -165,4 +166,4 @@ def _note(z_mm: float) -> str:
 def _note_on_beyond(names: Sequence[str]) -> tuple[str, ...]:
     if not names:
         return ()
-    return (f"Wholly beyond the body's flat end, and left out: {', '.join(sorted(names))}.",)
+    return (f"Completely beyond the body's flat end, and left out: {', '.join(sorted(names))}.",)

@@ -27,7 +27,7 @@ def said_of_arms(masks) -> list[str]:
 def test_an_arm_that_touches_the_trunk_is_told() -> None:
     said = notes(ARM, ((44, 16, 6), (47, 19, 56)))
     assert len(said) == 1
-    assert said[0].startswith("humerus_left lies far within the body: an arm that touches the trunk counts")
+    assert said[0].startswith("humerus_left lies deep inside the body: an arm that touches the trunk counts")
 
 
 @pytest.mark.parametrize(("slices", "told"), [(23, False), (25, True)])
@@ -86,7 +86,7 @@ def test_arms_around_a_trunk_that_is_cut_do_not_enclose_it(quarter_turns: int) -
         ),
     }
     said = said_when_turned(masks, quarter_turns)
-    assert len(said) == 1 and said[0].startswith("humerus lies far within the body")
+    assert len(said) == 1 and said[0].startswith("humerus lies deep inside the body")
 
 
 @pytest.mark.parametrize("across", [((0, 0, 2), (60, 3, 58)), ((57, 0, 2), (60, 40, 58))])

@@ -127,10 +127,10 @@ def test_every_voxel_of_a_body_is_in_it_beside_it_or_told_to_be_dropped(corners:
 
 def test_an_organ_in_an_arm_is_not_said_to_be_of_another_frame_and_one_in_the_air_is() -> None:
     bone = {"humerus_left": (Role.FORBIDDEN, [((26, 12, 5), (28, 14, 25))])}
-    assert not any("wholly outside" in note for note in made({**BESIDE, **bone}).notes)
+    assert not any("completely outside" in note for note in made({**BESIDE, **bone}).notes)
     air = {"liver": (Role.FORBIDDEN, [((0, 0, 5), (5, 5, 25))])}
     who = made({**BESIDE, **air})
-    assert any(note.startswith("liver lies wholly outside the body.") for note in who.notes)
+    assert any(note.startswith("liver lies completely outside the body.") for note in who.notes)
     assert "body_part_3" not in who.names()
 
 

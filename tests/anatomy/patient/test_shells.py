@@ -39,7 +39,7 @@ def test_a_whole_shell_is_the_body_that_it_encloses() -> None:
 
 
 def test_a_shell_that_the_field_of_view_opens_is_refused() -> None:
-    with pytest.raises(StructureError, match="it is a shell, and no closed one, in 100 % of its slices"):
+    with pytest.raises(StructureError, match="it is an open shell in 100 % of its slices"):
         made(skin=shell_of(trunk(50)))
 
 

@@ -61,8 +61,8 @@ def test_a_table_that_is_not_below_is_told_and_a_plane_stands_in_for_it(
         []
         if below
         else [
-            f"{name} does not lie below the patient, who is planned {position}; a plane below his skin "
-            "stands in for the table. Check the position."
+            f"{name} does not lie below the patient, whose planned position is {position}; a plane below "
+            "the skin replaces the table. Check the position."
         ]
     )
 
@@ -221,5 +221,5 @@ def test_of_two_tables_the_one_above_is_told_and_the_other_carries_him() -> None
     here = lying_on({"ct_table": [BEHIND], "patient_bed": [BEFORE]})
     assert here.pose.table is None
     assert told(here) == [
-        "patient_bed does not lie below the patient, who is planned supine. Check the position."
+        "patient_bed does not lie below the patient, whose planned position is supine. Check the position."
     ]

@@ -164,7 +164,7 @@ def test_no_voxel_is_left_out_but_of_crumbs_and_parts_are_told_in_full(corners: 
         # Some part is small, far away and more than a crumb.
         numbers, _ = ndimage.label(mask, np.ones((3, 3, 3)))
         sizes = np.bincount(numbers.ravel())[1:] * VOXEL_MM3
-        assert "a node of its own, or noise" in refused.value
+        assert "a separate node, or noise" in refused.value
         assert ((sizes >= FRAGMENT_MM3) & (sizes < min(SPECK_MM3, SPECK_SHARE * sizes.max()))).any()
         return
     left = mask & ~(kept.mask.layer == kept.mask.label)

@@ -77,7 +77,7 @@ def test_the_grid_ends_with_the_body_and_all_that_lies_on_it_as_well() -> None:
         ]
         assert np.array_equal(*places), s.name
     assert [note for note in made.notes if "flat" in note] == [
-        f"The body ends flat at z = {z:.1f} mm: it is taken as cut there by the field of view, and no needle "
+        f"The body ends flat at z = {z:.1f} mm: it counts as cut there by the field of view, and no needle "
         "enters through it."
         for z in (9.0, 89.0)
     ]
@@ -124,7 +124,7 @@ def test_a_body_that_is_drawn_on_some_slices_only_is_refused() -> None:
     size = (50, 50, SLICES + 20)
     i, j, k = np.indices(size)
     lung = (((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2 <= 0.6) & (i < 18) & (k < SLICES + 15)
-    with pytest.raises(StructureError, match=r"ends flat at z = 79.0 mm, .* go on beyond it for 30 mm"):
+    with pytest.raises(StructureError, match=r"ends flat at z = 79.0 mm, .* extend beyond it for 30 mm"):
         scene(cylinder((0, 20), lung_right=lung))
 
 
@@ -213,7 +213,7 @@ def test_a_piece_that_is_joined_to_the_trunk_and_goes_on_a_little_does_not_hide_
 
 
 def test_a_trunk_that_ends_flat_where_a_joined_piece_goes_on_is_refused() -> None:
-    with pytest.raises(StructureError, match=r"ends flat at z = 79.0 mm, .* go on beyond it for 20 mm"):
+    with pytest.raises(StructureError, match=r"ends flat at z = 79.0 mm, .* extend beyond it for 20 mm"):
         scene(cylinder((0, 20), body=_with_piece(40.0, 10)))
 
 
@@ -234,7 +234,7 @@ def test_a_named_arm_that_goes_on_beyond_a_flat_end_is_refused() -> None:
     layers = MaskLayers(size)
     masks = {"body": trunk, "arm_left": arm, "node_4R": node, "heart": np.roll(node, 8, 0)}
     parts = tuple(Structure(n, layers.add(n, m)) for n, m in masks.items())
-    with pytest.raises(StructureError, match=r"go on beyond it for 30 mm"):
+    with pytest.raises(StructureError, match=r"extend beyond it for 30 mm"):
         scene(Segmentation(grid_of(size, (SPACING_MM,) * 3), parts, ()))
 
 
@@ -299,7 +299,7 @@ def test_an_arm_that_is_some_slices_longer_than_the_trunk_does_not_hide_the_cut(
 
 
 def test_a_trunk_that_ends_flat_beside_an_arm_that_goes_on_is_refused() -> None:
-    with pytest.raises(StructureError, match=r"ends flat at z = 79.0 mm, .* go on beyond it for 20 mm"):
+    with pytest.raises(StructureError, match=r"ends flat at z = 79.0 mm, .* extend beyond it for 20 mm"):
         scene(_with_arm(10))
 
 
@@ -344,7 +344,9 @@ def _with_organs_at(beyond: set[str], shape: str) -> Segmentation:
 @pytest.mark.parametrize("shape", ["flat", "round"])
 def test_organs_in_the_air_beyond_a_flat_end_are_refused_as_those_beyond_a_rounded_one(shape: str) -> None:
     organs = {"aorta", "trachea", "oesophagus", "heart"}
-    with pytest.raises(FrameMismatch, match="all forbidden and lung structures lie wholly outside the body"):
+    with pytest.raises(
+        FrameMismatch, match="all forbidden and lung structures lie completely outside the body"
+    ):
         scene(_with_organs_at(organs, shape))
     with pytest.raises(FrameMismatch, match=r"82 % of the volume"):
         scene(_with_organs_at(organs - {"heart"}, shape))
@@ -352,11 +354,11 @@ def test_organs_in_the_air_beyond_a_flat_end_are_refused_as_those_beyond_a_round
 
 def test_an_organ_in_the_air_beyond_a_flat_end_is_told_of_and_not_called_empty() -> None:
     rounded, flat = (scene(_with_organs_at({"heart"}, shape)) for shape in ("round", "flat"))
-    told = "heart lies wholly outside the body. Check its frame"
+    told = "heart lies completely outside the body. Check its frame"
     assert [note.startswith(told) for note in rounded.notes].count(True) == 1
     assert [note.startswith(told) for note in flat.notes].count(True) == 1
     assert "heart" in rounded.names() and "heart" not in flat.names() and "heart" in flat.missing
-    assert "Wholly beyond the body's flat end, and left out: heart." in flat.notes
+    assert "Completely beyond the body's flat end, and left out: heart." in flat.notes
     assert "Empty and left out: lung_right." in flat.notes
     assert not any("specks" in note for note in (*rounded.notes, *flat.notes))
 
@@ -378,7 +380,7 @@ def test_crumbs_of_a_target_beyond_a_flat_end_are_told_and_cut_nothing() -> None
     crumb = (abs(i - 25) < 1) & (abs(j - 25) < 2) & (k == SLICES + 20)
     flat, rounded = (scene(cylinder((0, 30), shape, node_4R=node | crumb)) for shape in ("flat", "round"))
     for made in (flat, rounded):
-        assert any("Crumbs far from the main part are left out" in note for note in made.notes)
+        assert any("Fragments far from the main part are left out" in note for note in made.notes)
         assert not any("cut by the edge" in note for note in made.notes)
 
 
@@ -400,7 +402,7 @@ def test_specks_of_body_beyond_a_flat_end_are_told() -> None:
     across = ((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2
     speck = (abs(i - 25) < 3) & (abs(j - 25) < 3) & (abs(k - SLICES - 10) < 2)
     made = scene(cylinder((0, 30), body=(across <= 1) & (k < SLICES) | speck))
-    assert "Left out of the body as specks apart from it: 1 part, 0.6 cc together." in made.notes
+    assert "Left out of the body as separate specks: 1 part, 0.6 cc together." in made.notes
 
 
 def _shown(whole: Segmentation) -> Segmentation:
@@ -425,12 +427,16 @@ def _beside(wide: int, lower: int, upper: int) -> Segmentation:
 
 
 def _of_parts(made: Scene) -> list[str]:
-    return [note for note in made.notes if "apart from" in note or "The body is in" in note]
+    return [
+        note
+        for note in made.notes
+        if "separate specks" in note or "separate parts" in note or "The body is in" in note
+    ]
 
 
 OBSTACLE = (
-    "The body is in 2 parts. Needles enter the largest, and keep clear of the others as of what is outside "
-    "the body: body_part_2 (4.03 cc)."
+    "The body is in 2 parts. Needles enter the largest, and avoid the others like other structures "
+    "outside the body: body_part_2 (4.03 cc)."
 )
 
 
@@ -441,11 +447,11 @@ OBSTACLE = (
         ((21, -12, 0), OBSTACLE),
         ((21, -12, 2), OBSTACLE),
         # Cut by the sides, too, and of less than 1 cc in view.
-        ((49, -1, 4), "Left out of the body as specks apart from it: 1 part, 0.784 cc together."),
+        ((49, -1, 4), "Left out of the body as separate specks: 1 part, 0.784 cc together."),
         # No specks, and nothing of them in view.
-        ((49, 0, 2), "Left out, as apart from the body and beyond its flat end: 1 part, 1.57 cc together."),
-        ((49, 1, 5), "Left out, as apart from the body and beyond its flat end: 1 part, 3.14 cc together."),
-        ((21, 1, 5), "Left out of the body as specks apart from it: 1 part, 1.34 cc together."),
+        ((49, 0, 2), "Left out, as separate parts beyond the flat end: 1 part, 1.57 cc together."),
+        ((49, 1, 5), "Left out, as separate parts beyond the flat end: 1 part, 3.14 cc together."),
+        ((21, 1, 5), "Left out of the body as separate specks: 1 part, 1.34 cc together."),
     ],
 )
 def test_a_part_at_a_flat_end_is_an_obstacle_or_left_out_as_what_is_in_view_of_it(
@@ -486,7 +492,7 @@ def _of_thyroid(made: Scene) -> list[str]:
         (-2, 5, ["71 % of thyroid lies just beyond the body's flat end, and is cut with it."]),
         (-2, 3, ["60 % of thyroid lies just beyond the body's flat end, and is cut with it."]),
         (-8, 2, []),
-        (0, 4, ["Wholly beyond the body's flat end, and left out: thyroid."]),
+        (0, 4, ["Completely beyond the body's flat end, and left out: thyroid."]),
     ],
 )
 def test_an_organ_that_goes_on_a_little_beyond_a_flat_end_is_cut_and_not_outside(
@@ -509,7 +515,7 @@ def test_of_an_organ_beside_the_body_the_same_share_is_told_as_if_there_were_not
     ("beside", "share", "where"),
     [
         (False, 50, "beyond its flat end, where it is left out"),
-        (True, 80, "the skin is drawn around it, but for what lies beyond the flat end and is left out"),
+        (True, 80, "the skin is drawn around it, except beyond the flat end, where it is left out"),
     ],
 )
 def test_of_an_organ_in_the_air_far_beyond_a_flat_end_no_skin_is_said_to_be_drawn(
@@ -627,5 +633,5 @@ def test_organs_that_fill_slices_on_which_hardly_any_body_was_drawn_are_no_body(
     speck = (abs(i - 25) < 1) & (abs(j - 8) < 1)
     body = (across <= 1) & (k < SLICES) | speck & (k < SLICES + 15)
     lung = (across <= 0.9) & (k >= 10) & (k < SLICES + 15) & (abs(i - 25) > 3)
-    with pytest.raises(StructureError, match=r"ends flat at z = 79.0 mm, .* go on beyond it for 30 mm"):
+    with pytest.raises(StructureError, match=r"ends flat at z = 79.0 mm, .* extend beyond it for 30 mm"):
         scene(cylinder((0, 20), body=body, lung_right=lung))

@@ -221,7 +221,7 @@ def test_paths_that_are_not_there(tmp_path: Path, names: Path) -> None:
 def test_inputs_of_no_kind(tmp_path: Path, names: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("hello", encoding="utf-8")
-    with pytest.raises(ReadError, match="of no kind"):
+    with pytest.raises(ReadError, match="format is not supported"):
         read(text)
     dicom = tmp_path / "image.dcm"
     dicom.write_bytes(bytes(128) + b"DICM" + bytes(100))
@@ -518,7 +518,7 @@ APART = {**NAMES, "4": "aorta", "5": "lung_left"}
 
 def test_organs_outside_the_body_are_named_in_a_note(tmp_path: Path) -> None:
     notes = scene(made(apart(), APART, tmp_path)).notes
-    outside = [n for n in notes if "wholly outside the body" in n]
+    outside = [n for n in notes if "completely outside the body" in n]
     assert [n.split(" lies")[0] for n in outside] == ["aorta", "lung_left"]
     assert all("LPS or RAS" in n and "mm, not cm" in n for n in outside)
     inside = scene(made(body_labels(), NAMES, tmp_path))
@@ -553,9 +553,9 @@ def test_a_body_beside_all_organs_is_refused(tmp_path: Path) -> None:
             r"'forbiden' is no role\. Did you mean 'forbidden'\?",
         ),
         ((), {}, "bodi", "pose/table", r"'bodi' is not in the input\. Did you mean 'body'\?"),
-        (("node_4R",), {"node_4R": "forbidden"}, DERIVE, "roles/node_4R", "asked for as the target"),
-        (("node_4R",), {}, "node_4R", "pose/table", "asked for as 'target' too"),
-        ((), {"heart": "lung"}, "heart", "pose/table", "asked for as 'lung' too"),
+        (("node_4R",), {"node_4R": "forbidden"}, DERIVE, "roles/node_4R", "requested as the target"),
+        (("node_4R",), {}, "node_4R", "pose/table", "also requested as 'target'"),
+        ((), {"heart": "lung"}, "heart", "pose/table", "also requested as 'lung'"),
         ((), {"body": "forbidden"}, DERIVE, "roles/body", "the whole body, which every needle enters"),
         ((), {"body": "outside"}, DERIVE, "roles/body", "the whole body"),
     ],

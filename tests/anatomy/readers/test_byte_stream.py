@@ -90,14 +90,14 @@ def test_foreign_bytes_at_the_end_are_refused(whole: Path, foreign: bytes) -> No
         (whole, gzip.compress(raw + foreign)),
         (whole.with_name("plain.nii"), raw + foreign),
     ):
-        with pytest.raises(ReadError, match="goes on after its voxels"):
+        with pytest.raises(ReadError, match="continues after its voxels"):
             read(packed(path, longer))
 
 
 def test_a_packed_bomb_is_unpacked_no_further_than_padding(whole: Path) -> None:
     raw = gzip.decompress(whole.read_bytes())
     assert counts(packed(whole, gzip.compress(raw + bytes(MAX_PADDING_BYTES))))
-    with pytest.raises(ReadError, match="goes on after its voxels"):
+    with pytest.raises(ReadError, match="continues after its voxels"):
         read(packed(whole, gzip.compress(raw + bytes(50 * MAX_PADDING_BYTES))))
 
 

@@ -37,7 +37,7 @@ def test_other_files_and_folders_are_noted(masks: Path) -> None:
     write_nifti(masks / "old" / "aorta.nii.gz", (body_labels() == 2).astype(np.uint8))
     for name in ("aorta.nii.gz.bak", "aorta.img", "aorta"):
         (masks / name).write_bytes(b"x")
-    note = "Passed over beside the NIfTI masks: aorta, aorta.img, aorta.nii.gz.bak, old/."
+    note = "Ignored next to the NIfTI masks: aorta, aorta.img, aorta.nii.gz.bak, old/."
     assert read(masks)[0].notes == (note,)
     for n in range(20):
         (masks / f"z{n:02}.bin").write_bytes(b"x")
@@ -66,7 +66,7 @@ def test_an_unfinished_download_is_refused(masks: Path, stem: str, suffix: str) 
 
 def test_a_folder_called_as_a_mask_is_refused(masks: Path) -> None:
     (masks / "aorta.nii.gz").mkdir()
-    with pytest.raises(ReadError, match=r"aorta\.nii\.gz: it is a folder, called as a file"):
+    with pytest.raises(ReadError, match=r"aorta\.nii\.gz: it is a folder with the name of an input"):
         read(masks)
 
 
@@ -75,7 +75,7 @@ def test_surfaces_have_the_same_rules(tmp_path: Path) -> None:
     folder.mkdir()
     trimesh.creation.icosphere(subdivisions=2, radius=60).export(folder / "body.stl")
     (folder / "more").mkdir()
-    assert "Passed over beside the surfaces: more/." in read(folder)[0].notes
+    assert "Ignored next to the surfaces: more/." in read(folder)[0].notes
     (folder / "heart.stl").symlink_to(tmp_path / "gone.stl")
     with pytest.raises(ReadError, match="link to nothing"):
         read(folder)

@@ -96,7 +96,7 @@ def test_another_name_for_a_label_is_noted(tmp_path: Path) -> None:
     segmentation, _ = read(labels, names=table(tmp_path, {**NAMES, "2": "Herz", "3": "gtv", "8": "liver"}))
     assert segmentation.names() == ("body", "Herz", "gtv", "liver")
     assert segmentation.notes == (
-        "labels.nii.gz: labels are named by table.json, against the file's own table: "
+        "labels.nii.gz: labels are named by table.json, unlike in the file's own table: "
         "2 is Herz, not heart, 3 is gtv, not node_4R.",
     )
 
@@ -116,7 +116,7 @@ def test_a_damaged_table_of_the_file_is_noted_where_it_is_not_needed(tmp_path: P
     labels = with_extensions(tmp_path / "labels.nii.gz", (0, label_table()[:-40]))
     segmentation, _ = read(labels, names=table(tmp_path, NAMES))
     assert segmentation.notes == (
-        "labels.nii.gz: its embedded label table is damaged; table.json was taken alone.",
+        "labels.nii.gz: its embedded label table is damaged; only table.json was used.",
     )
 
 

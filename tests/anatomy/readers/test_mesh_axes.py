@@ -110,13 +110,13 @@ def test_a_file_that_says_lps_or_nothing_is_read_as_lps(tmp_path: Path, kind: st
 def test_what_is_asked_is_for_files_that_say_nothing(tmp_path: Path, kind: str) -> None:
     file = write(tmp_path / "heart", kind, None, RAS)
     assert middle_P(file, mesh_axes=RAS) == pytest.approx(HEART_P, abs=1e-4)
-    assert read(file, mesh_axes=RAS)[0].notes == (f"Surfaces read as RAS, as asked: {file.name}.",)
+    assert read(file, mesh_axes=RAS)[0].notes == (f"Surfaces read as RAS, as requested: {file.name}.",)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_asked_does_not_overrule_a_file(tmp_path: Path, kind: str) -> None:
     file = write(tmp_path / "heart", kind, "SPACE=RAS", RAS)
-    with pytest.raises(FrameMismatch, match="SPACE=RAS, and LPS is asked for") as refused:
+    with pytest.raises(FrameMismatch, match="SPACE=RAS, but LPS is requested") as refused:
         read(file, mesh_axes=LPS)
     assert refused.value.field == file.name
     assert middle_P(file, mesh_axes=RAS) == pytest.approx(HEART_P, abs=1e-4)
@@ -212,7 +212,7 @@ def test_axes_of_a_cohort(tmp_path: Path) -> None:
 def test_the_command_line_takes_axes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write(tmp_path / "heart", "stl", "SPACE=RAS", RAS)
     assert cli.main(["plan", str(file), "--mesh-axes", "lps"]) == exit_status.BAD_INPUT
-    assert "SPACE=RAS, and LPS is asked for" in capsys.readouterr().err
+    assert "SPACE=RAS, but LPS is requested" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("text", "axes"), [("RAS", "ras"), (" Lps\n", "lps"), ("las", None), ("", None)])
@@ -254,7 +254,7 @@ def test_an_upload_says_its_axes_and_is_another_case_in_others(client: httpx.Cli
     ras = client.post("/v1/cases", files=files, data={"mesh_axes": "RAS\n"}).json()
     assert silent["id"] != ras["id"]
     assert [[i["axes"] for i in made["inputs"]] for made in (silent, ras)] == [["lps"] * 2, ["ras"] * 2]
-    assert "as asked" in ras["notes"][0]
+    assert "as requested" in ras["notes"][0]
     # What the store makes of it later is what was uploaded.
     shapes = client.get(f"/v1/cases/{ras['id']}/shapes").json()["shapes"]
     heart = next(s for s in shapes if s["structure"] == "heart")

@@ -88,7 +88,7 @@ def test_forms_that_say_the_same_need_no_word_but_where_rounding_shows(
     assert corners_apart(taken, X) < 1e-3
     own = [r for r in remarks if "template" not in r]
     assert bool(own) == (apart > 0.05)
-    assert all(r.startswith("its sform was taken; its qform lies up to 0.") for r in own)
+    assert all(r.startswith("its sform was used; its qform differs by up to 0.") for r in own)
     assert len(remarks) - len(own) == (code >= 3)
 
 
@@ -139,7 +139,7 @@ def test_forms_that_nearly_agree_are_told_whatever_their_codes(
         other[:3, :3] = Rotation.from_rotvec([0.0, 0.0, mm / far]).as_matrix() @ RAS[:3, :3]
     taken, (remark,) = pose(header(RAS, codes[0], other, codes[1]))
     assert corners_apart(taken, RAS) < 1e-3
-    assert remark.startswith("its sform was taken; its qform lies up to 0.")
+    assert remark.startswith("its sform was used; its qform differs by up to 0.")
 
 
 @pytest.mark.parametrize("codes", [(1, 1), (2, 1), (3, 1), (4, 1), (2, 2), (1, 2)])
@@ -162,10 +162,10 @@ def test_the_scanner_s_form_is_taken_with_a_remark_where_the_other_leads_elsewhe
 ) -> None:
     taken, (remark,) = pose(header(RAS, 1, other, code))
     assert corners_apart(taken, RAS) < 1e-3
-    assert remark.startswith("it was placed by its sform (code 1, scanner); its qform (code")
+    assert remark.startswith("its sform (code 1, scanner) was used; its qform (code")
     taken, (remark,) = pose(header(other, code, RAS, 1))
     assert corners_apart(taken, RAS) < 1e-2
-    assert remark.startswith("it was placed by its qform (code 1, scanner); its sform (code")
+    assert remark.startswith("its qform (code 1, scanner) was used; its sform (code")
 
 
 @pytest.mark.parametrize(("code", "space"), [(3, "Talairach"), (4, "MNI 152"), (5, "another template")])
@@ -242,7 +242,7 @@ def test_a_quaternion_that_is_no_rotation_is_refused() -> None:
     for value in (1.5, np.nan, np.inf):
         made = header(RAS, 0, RAS, 1)
         made["quatern_b"] = value
-        with pytest.raises(GridError, match="holds no rotation"):
+        with pytest.raises(GridError, match="its qform is not a rotation"):
             pose(made)
 
 

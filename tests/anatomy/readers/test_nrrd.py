@@ -132,8 +132,12 @@ def test_layers_between_axes_of_space_are_refused_for_that_reason(tmp_path: Path
         (b"space directions: (", b"space directions: (1) (", "three space directions"),
         (b"space directions: (", b"space directions: x (", "damaged"),
         (b"kinds: domain", b"kinds domain", "the line 'kinds domain"),
-        (b"type: uchar", b"type: uchar\ntype: short", "'type' stands in it twice"),
-        (b"Segment1_Name:=heart", b"Segment1_Name:=heart\nSegment1_Name:=aorta", "stands in it twice"),
+        (b"type: uchar", b"type: uchar\ntype: short", "it contains 'type' twice"),
+        (
+            b"Segment1_Name:=heart",
+            b"Segment1_Name:=heart\nSegment1_Name:=aorta",
+            "it contains 'Segment1_Name' twice",
+        ),
         (b"NRRD0004", b"NRRD0009", "begins with 'NRRD0009'"),
     ],
 )
@@ -187,7 +191,7 @@ def test_the_end_is_looked_at(tmp_path: Path, encoding: str) -> None:
     path.write_bytes(whole + bytes(100))
     assert read(path)[0].names() == tuple(NAMES.values())
     path.write_bytes(whole + b"x")
-    with pytest.raises(ReadError, match=r"goes on after its voxels|damaged"):
+    with pytest.raises(ReadError, match=r"continues after its voxels|damaged"):
         read(path)
     path.write_bytes(whole[:-8])
     with pytest.raises(ReadError, match="cut short"):

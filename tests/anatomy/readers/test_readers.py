@@ -317,7 +317,7 @@ def test_what_lies_on_another_grid_is_refused(tmp_path: Path, case: tuple[Path, 
     shifted[0, 3] += 0.1
     mask = (body_labels() == 2).astype(np.uint8)
     moved = write_nifti(tmp_path / "t.nii.gz", mask, shifted)
-    with pytest.raises(FrameMismatch, match=r"t\.nii\.gz: it lies on another grid"):
+    with pytest.raises(FrameMismatch, match=r"t\.nii\.gz: it is on another grid"):
         read(labels, names=names, targets=[moved])
     with pytest.raises(FrameMismatch, match="Resample"):
         moved_ct = write_nifti(tmp_path / "ct.nii.gz", np.where(mask, 40, -1000).astype(np.int16), shifted)
@@ -333,7 +333,7 @@ def test_what_lies_on_another_grid_is_refused(tmp_path: Path, case: tuple[Path, 
 def test_masks_of_one_folder_share_a_grid(tmp_path: Path) -> None:
     folder = write_masks(tmp_path / "masks")
     write_nifti(folder / "trachea.nii.gz", np.zeros((12, 10, 9), np.uint8))
-    with pytest.raises(FrameMismatch, match=r"trachea\.nii\.gz: it lies on another grid than aorta"):
+    with pytest.raises(FrameMismatch, match=r"trachea\.nii\.gz: it is on another grid than aorta"):
         read(folder)
 
 

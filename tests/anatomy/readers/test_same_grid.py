@@ -19,9 +19,9 @@ OTHER = Grid(SHAPE, OBLIQUE)
 
 
 def said(own: Grid) -> str:
-    with pytest.raises(FrameMismatch, match="it lies on another grid than labels") as refused:
+    with pytest.raises(FrameMismatch, match="it is on another grid than labels") as refused:
         refuse_other_grid("t.nii", own, "labels", OTHER)
-    return refused.value.value.removeprefix("it lies on another grid than labels: ")
+    return refused.value.value.removeprefix("it is on another grid than labels: ")
 
 
 def test_what_differs_most_is_said_in_numbers_that_differ() -> None:
@@ -31,11 +31,11 @@ def test_what_differs_most_is_said_in_numbers_that_differ() -> None:
     moved = OBLIQUE.copy()
     moved[2, 3] += 0.02
     assert said(Grid(SHAPE, moved)) == (
-        "the same voxel lies up to 0.02 mm away (LPS origin -12, 34, 560.02, not -12, 34, 560 mm)"
+        "the same voxel is up to 0.02 mm away (LPS origin -12, 34, 560.02, not -12, 34, 560 mm)"
     )
     turned = OBLIQUE.copy()
     turned[:3, :3] = Rotation.from_euler("x", 0.01, degrees=True).as_matrix() @ OBLIQUE[:3, :3]
-    assert said(Grid(SHAPE, turned)).endswith("(axes turned by 0.01 degrees)")
+    assert said(Grid(SHAPE, turned)).endswith("(axes rotated by 0.01 degrees)")
 
 
 @given(st.integers(0, 2), st.integers(0, 3), st.sampled_from([1e-4, -1e-4, 3e-5, 1e-2, 1.0]))
@@ -62,7 +62,7 @@ def test_targets_and_masks_say_it_alike(tmp_path: Path) -> None:
     other = OBLIQUE @ np.diag([1.0, 1.0, 1.001, 1.0])
     labels = write_nifti(tmp_path / "labels.nii.gz", body_labels())
     names = write_names(tmp_path / "labels.json", NAMES)
-    pattern = r"the same voxel lies up to 0\.035 mm away \(spacing 0\.8, 0\.9, 5\.005, not 0\.8, 0\.9, 5 mm\)"
+    pattern = r"the same voxel is up to 0\.035 mm away \(spacing 0\.8, 0\.9, 5\.005, not 0\.8, 0\.9, 5 mm\)"
     with pytest.raises(FrameMismatch, match=rf"t\.nii\.gz: .*than the input: {pattern}"):
         read(labels, names=names, targets=[write_nifti(tmp_path / "t.nii.gz", mask, other)])
     masks = tmp_path / "masks"

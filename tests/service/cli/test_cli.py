@@ -105,7 +105,7 @@ def test_a_truncated_label_map(
         ('{"target": {"structure": "aorta"}}', "the request names another"),
         ('{"roles": {"spleen": "lung"}}', "roles/spleen: 'spleen' is not in the input"),
         ('{"roles": {"aorta": "forbiden"}}', "Did you mean 'forbidden'?"),
-        ('{"roles": {"node_4R": "forbidden"}}', "'node_4R' is asked for as the target"),
+        ('{"roles": {"node_4R": "forbidden"}}', "'node_4R' is requested as the target"),
         ('{"roles": {"body": "forbidden"}}', "the whole body, which every needle enters"),
         ('{"ranking": ["length_mm", "length_mm"]}', "/ranking: 'length_mm' is named twice"),
         ('{"pose": {"table": "sandbox"}}', "pose/table"),
