@@ -1,4 +1,4 @@
-"""The built-in thorax: a parametric adult chest, embedded default and oracle for tests.
+"""The built-in thorax: a parametric adult chest, used as the default case and as the reference in tests.
 
 `solids` gives each structure as a formula, `thorax` the same structures as voxels.
 """

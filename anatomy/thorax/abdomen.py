@@ -1,4 +1,4 @@
-"""Abdomen: the domes of the diaphragm and what lies under them, liver, stomach and spleen. Schematic."""
+"""Abdomen: the domes of the diaphragm, and liver, stomach and spleen below them. Schematic."""
 
 from collections.abc import Sequence
 
@@ -13,8 +13,8 @@ DIAPHRAGM_MM = 3.0
 
 
 def diaphragm(chest: Chest) -> dict[str, Solid]:
-    """What lies under each half of the diaphragm: its dome, and all that is below its attachment, which
-    sinks from the xiphoid to the lowest ribs behind. The right half stands higher."""
+    """The space below each half of the diaphragm: its dome, and everything below its attachment, which
+    descends from the xiphoid to the lowest ribs behind. The right half is higher."""
     right, left = chest.points((-62.0, 4.0, -204.0), (58.0, 4.0, -208.0))
     shape = np.array([chest.x, chest.y, chest.z])
     normal = np.array([0.0, 0.29 * chest.z / chest.y, 1.0])
@@ -27,8 +27,8 @@ def diaphragm(chest: Chest) -> dict[str, Solid]:
 
 
 def abdomen(chest: Chest, between: dict[str, Solid], bones: Sequence[Solid]) -> dict[str, Solid]:
-    """Liver, stomach and spleen, clear of what passes through the diaphragm, of the heart and of `bones`, the
-    vertebrae and the necks of the ribs."""
+    """Liver, stomach and spleen, separate from what passes through the diaphragm, from the heart, and from
+    `bones`, the vertebrae and the necks of the ribs."""
     shape = np.array([chest.x, chest.y, chest.z])
     under = {side: half.grown(-DIAPHRAGM_MM) for side, half in diaphragm(chest).items()}
     wall = cavity(chest).grown(-DIAPHRAGM_MM)

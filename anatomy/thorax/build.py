@@ -1,6 +1,6 @@
 """Build: the built-in thorax as solids, and as voxels on a grid.
 
-The same solids serve both: a voxel belongs to a structure when its centre lies in the structure's solid.
+Both use the same solids: a voxel belongs to a structure if its centre lies in the structure's solid.
 """
 
 import numpy as np
@@ -26,22 +26,23 @@ from anatomy.thorax.table_and_cushion import support
 NAME = "built-in thorax"
 
 TOP_MM, BOTTOM_MM = 90.0, -190.0
-"""The field of view along z: from the neck's root to the upper abdomen, both cut. In the reference chest."""
+"""The field of view along z, in the reference chest: from the root of the neck to the upper abdomen, both
+cut."""
 
 AIR_MM = 20.0
-"""Air beside the skin."""
+"""Air around the skin."""
 
 TABLE_SHOWN_MM = 40.0
-"""How much of the field of view lies beyond the skin on the table's side."""
+"""Extent of the field of view beyond the skin on the table's side."""
 
 MAX_VOXELS = 200_000_000
-"""A grid finer than about 0.6 mm has no use here, and would fill the memory."""
+"""A grid finer than about 0.6 mm is of no use here, and would fill the memory."""
 
 DEFAULT = ThoraxParameters()
 
 
 def solids(parameters: ThoraxParameters = DEFAULT) -> dict[str, Solid]:
-    """Every structure of the thorax as a solid in P, by name: the truth that voxels approximate."""
+    """Every structure of the thorax as a solid in P, by name: the exact shape that voxels approximate."""
     size = chest(parameters)
     body = skin(size)
     between = mediastinum(size)
@@ -78,7 +79,7 @@ def _grid(parameters: ThoraxParameters, spacing: np.ndarray, R_PB: np.ndarray) -
     corners_P = np.array([[box[a, 0], box[b, 1], box[c, 2]] for a in (0, 1) for b in (0, 1) for c in (0, 1)])
     corners_B = corners_P @ R_PB
     low, high = corners_B.min(axis=0), corners_B.max(axis=0)
-    # Rounding must not add a slice where the box is a whole number of voxels.
+    # Rounding must not add a slice if the box is a whole number of voxels.
     count = np.ceil((high - low) / spacing - 1e-6).astype(int)
     if np.prod(count.astype(float)) > MAX_VOXELS:
         raise AnatomyError(
@@ -107,14 +108,14 @@ def thorax(
     parameters: ThoraxParameters = DEFAULT,
     R_PB: Float[np.ndarray, "3 3"] | None = None,
 ) -> Segmentation:
-    """The thorax on a voxel grid, a label for each structure.
+    """The thorax on a voxel grid, with a label for each structure.
 
     `spacing_mm` is along i, j, k. The grid's axes run along the columns of `R_PB`, a rotation; by default i
-    to the left, j to posterior, k to superior. The organs stay where they are in P. Raises AnatomyError for
+    to the left, j to posterior, k to superior. The organs keep their positions in P. Raises AnatomyError for
     a spacing out of range and for an `R_PB` that is no rotation.
     """
-    given = np.broadcast_to(np.asarray(spacing_mm, dtype=float), (3,))
-    if not ((given >= MIN_SPACING_MM) & (given <= MAX_SPACING_MM)).all():
+    spacing = np.broadcast_to(np.asarray(spacing_mm, dtype=float), (3,))
+    if not ((spacing >= MIN_SPACING_MM) & (spacing <= MAX_SPACING_MM)).all():
         raise AnatomyError(
             "thorax/spacing_mm", f"{spacing_mm} mm", f"Give {MIN_SPACING_MM} to {MAX_SPACING_MM} mm."
         )
@@ -125,9 +126,9 @@ def thorax(
         or np.linalg.det(axes) < 0
     ):
         raise AnatomyError(
-            "thorax/R_PB", "its columns are no rotation", "Give orthonormal, right-handed axes."
+            "thorax/R_PB", "its columns are not a rotation", "Give orthonormal, right-handed axes."
         )
-    grid = _grid(parameters, given, axes)
+    grid = _grid(parameters, spacing, axes)
     centres = VoxelCentres(grid)
     layers = MaskLayers(grid.shape)
     structures = []
@@ -137,5 +138,5 @@ def thorax(
         structures.append(
             Structure(name, layers.add_cropped(solid.mask(centres, reach), corner), _role(name))
         )
-    digest = parameters.sha256((float(given[0]), float(given[1]), float(given[2])), axes)
+    digest = parameters.sha256((float(spacing[0]), float(spacing[1]), float(spacing[2])), axes)
     return Segmentation(grid, tuple(structures), (InputDigest(NAME, digest),))

@@ -1,7 +1,7 @@
-"""Cage: ribs, costal cartilages, sternum, clavicles and scapulae, laid against the cavity's outline.
+"""Rib cage: ribs, costal cartilages, sternum, clavicles and scapulae, along the cavity's outline.
 
-A rib leaves its vertebra, passes under the transverse process, and follows the outline forwards while it
-sinks; cartilage takes it up from there to the sternum (1 to 7) or to the cartilage above (8 to 10).
+A rib leaves its vertebra, passes under the transverse process, and follows the outline forwards and
+downwards; cartilage continues it to the sternum (1 to 7) or to the cartilage above (8 to 10).
 """
 
 import itertools
@@ -27,10 +27,10 @@ OFF_CAVITY_MM = 5.5
 """From the cavity's outline to a rib's centreline."""
 
 NECK_REACH_MM = 58.0
-"""From the midline to where every rib, on its way from the spine, lies outside the cavity's outline."""
+"""At this distance from the midline, every rib coming from the spine lies outside the cavity's outline."""
 
 ANGLE_START_DEG = 20.0
-"""Where ribs meet the cavity's outline, counted from the posterior midline."""
+"""Angle, from the posterior midline, at which ribs meet the cavity's outline."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def rib_line(chest: Chest, number: int, side: float) -> Float[np.ndarray, "n 3"]
 
 
 def rib_necks(chest: Chest) -> list[Solid]:
-    """The hindmost stretch of each rib: all of it that comes inside the cavity's outline."""
+    """The posterior part of each rib: everything that lies inside the cavity's outline."""
     c = chest.calibre
     necks: list[Solid] = []
     for number, sign in itertools.product(RIB_ENDS, SIDES.values()):
@@ -124,7 +124,7 @@ def _cartilage_line(chest: Chest, number: int, side: float) -> np.ndarray:
         above = RIB_ENDS[number - 1]
         goal_deg, goal_z = above.angle_deg + 4.0, (above.z_mm + 1.0) * chest.z
     share = np.linspace(0.0, 1.0, 10)
-    # Cartilages first go on with the rib and then rise: the height follows the square of the way.
+    # Cartilages first continue the rib and then rise: the height follows the power 1.5 of the way.
     z = start_z + share**1.5 * (goal_z - start_z)
     return _outline(chest, end.angle_deg + share * (goal_deg - end.angle_deg), z, side, OFF_CAVITY_MM + 1.0)
 

@@ -1,10 +1,10 @@
-"""Lungs: five lobes that fill the cavity, cut by the fissures, clear of all that lies between them.
+"""Lungs: five lobes that fill the cavity, cut by the fissures, separate from everything between them.
 
 from the left      apex
                   .---.
         upper    /    _.|     oblique fissure: from T4 behind, down to the
                 |  _.'  |     diaphragm in front; on the right the horizontal
-                |-' lower     fissure parts the middle lobe from the upper one
+                |-' lower     fissure separates the middle lobe from the upper one
                 '-._____|
 """
 
@@ -26,12 +26,12 @@ FAT_MM = 3.0
 """Least tissue between lung and mediastinal organs or spine."""
 
 JUNCTION_MM = 1.5
-"""From the midline to each lung where nothing else parts them."""
+"""From the midline to each lung, where no organ separates them."""
 
 HILUM_MM = 1.5
-"""Tissue about vessels and bronchi that enter the lung."""
+"""Tissue around vessels and bronchi that enter the lung."""
 
-# What enters the lung, and so lies closer to it.
+# Structures that enter the lung, and so lie closer to it.
 _HILAR = {
     "main_bronchus_left",
     "main_bronchus_right",
@@ -74,7 +74,7 @@ def lungs(
     chest: Chest, between: dict[str, Solid], bones: Sequence[Solid], nodes: dict[str, Solid]
 ) -> dict[str, Solid]:
     """The five lobes. `between` are the mediastinal organs, `bones` the vertebrae and the necks of the ribs,
-    `nodes` those that push the lung aside."""
+    `nodes` the lymph nodes that displace lung."""
     pleural = cavity(chest).grown(-PLEURA_MM)
     holes = [
         _core(chest),
@@ -100,7 +100,7 @@ def lungs(
     above_right, above_left = below_right.other_side(), below_left.other_side()
     below_horizontal = HalfSpace(np.array([0.0, 0.0, 1.0]), -42.0 * chest.z)
 
-    # One union for all lobes: its bounds are then worked out once.
+    # One union for all lobes, so that its bounds are computed once.
     between_lungs = Union(holes)
 
     def lobe(parts: list[Solid], side: str, *fissures: HalfSpace) -> Solid:

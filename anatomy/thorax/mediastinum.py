@@ -1,9 +1,9 @@
 """Mediastinum: heart, great vessels, airway, oesophagus, internal mammary vessels.
 
-Vessels and airway are tubes of one radius about a smooth line. Diameters have their sources beside them;
-places are schematic, set by what touches what: the arch passes over the left main bronchus, the right
-pulmonary artery behind the ascending aorta and the superior vena cava, the azygos vein over the right main
-bronchus, the oesophagus between trachea and spine.
+Vessels and airway are tubes of constant radius about a smooth line. The source of each diameter is next to
+it; positions are schematic and follow from what touches what: the arch passes over the left main bronchus,
+the right pulmonary artery behind the ascending aorta and the superior vena cava, the azygos vein over the
+right main bronchus, the oesophagus between trachea and spine.
 """
 
 from collections.abc import Sequence
@@ -147,7 +147,7 @@ MAMMARY_ARTERY_MM, MAMMARY_VEIN_MM = 15.7, 10.3
 """Lateral of the sternal edge: artery 1.57, vein 1.03 cm (AJR 1990;155:397)."""
 
 MAMMARY_RADIUS_MM = 2.0
-"""A vessel of about 1 mm with its sheath; thick enough to stay whole on voxels of 2.5 mm. Schematic."""
+"""A vessel of about 1 mm with its sheath; thick enough to stay connected on voxels of 2.5 mm. Schematic."""
 
 
 _INTO_HEART = (
@@ -184,7 +184,7 @@ def _heart(chest: Chest, vessels: Sequence[Solid]) -> Difference:
 
 
 def _internal_mammary(chest: Chest, sign: float) -> Union:
-    """Artery and vein behind the costal cartilages, straight down beside the body of the sternum."""
+    """Artery and vein behind the costal cartilages, straight down next to the body of the sternum."""
     edge = sternal_half_width_mm(chest, -40.0 * chest.z)
     z = np.linspace(34.0, -100.0, 12) * chest.z
     cx, cy, a, b = cavity(chest).section(z).T
@@ -198,7 +198,7 @@ def _internal_mammary(chest: Chest, sign: float) -> Union:
 
 
 def mediastinum(chest: Chest) -> dict[str, Solid]:
-    """All organs between the lungs, and the internal mammary vessels on their wall."""
+    """All organs between the lungs, and the internal mammary vessels on the chest wall."""
     c = chest.calibre
     solids: dict[str, Solid] = {}
     for name, (radius, line) in TUBES.items():

@@ -1,4 +1,4 @@
-"""Nodes: what is treated. Lymph nodes at stations 3A, 4R, 5 and 7, and a lesion of the right upper lobe.
+"""Targets: lymph nodes at stations 3A, 4R, 5 and 7, and a lesion of the right upper lobe.
 
 Stations as in the IASLC map (Rusch 2009, 10.1097/JTO.0b013e3181a0d82e): 3A prevascular, behind the sternum
 and before the great vessels; 4R right lower paratracheal, down to the azygos vein; 5 lateral of the
@@ -22,7 +22,7 @@ _PLACES = {
 
 
 def nodes(parameters: ThoraxParameters, chest: Chest) -> dict[str, Solid]:
-    """Ellipsoids; they lie over lung or body, never over a vessel, the airway or a bone."""
+    """Ellipsoids. They overlap lung or body, never a vessel, the airway or a bone."""
     long_mm = {
         "node_3A": parameters.node_3A_mm,
         "node_4R": parameters.node_4R_mm,

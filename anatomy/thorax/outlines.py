@@ -1,7 +1,7 @@
-"""Wall: the chest's two outlines, the rib cage's inner face and the skin, and the line of the spine.
+"""Outlines: the inner face of the rib cage, the skin, and the line of the spine.
 
-Ribs, sternum and lungs are laid against the cavity's outline; vertebrae, cord, aorta and oesophagus follow
-the spine's. Sizes are schematic, those of an adult at deep inspiration with the arms raised.
+Ribs, sternum and lungs follow the cavity's outline; vertebrae, cord, aorta and oesophagus follow the spine.
+Sizes are schematic, those of an adult at deep inspiration with raised arms.
 """
 
 import numpy as np
@@ -50,12 +50,12 @@ _SPINE = (
 
 
 def cavity(chest: Chest) -> Loft:
-    """Everything within the inner face of the rib cage."""
+    """Everything inside the inner face of the rib cage."""
     return Loft(chest.sections(*_CAVITY), CAVITY_EXPONENT)
 
 
 def skin(chest: Chest) -> Loft:
-    """Everything within the skin; goes on beyond the field of view, as neck and abdomen do."""
+    """Everything inside the skin; it continues beyond the field of view, as neck and abdomen do."""
     return Loft(chest.sections(*_SKIN), SKIN_EXPONENT)
 
 
@@ -66,7 +66,7 @@ def spine_front_mm(chest: Chest, z: Float[np.ndarray, "m"]) -> Float[np.ndarray,
 
 
 def paraspinal(chest: Chest) -> Union:
-    """The vertebral column, and behind it its joints to the ribs, which lung and liver stay off."""
+    """The vertebral column, and behind it its joints with the ribs, which lung and liver do not reach."""
     z = np.linspace(-230.0, 110.0, 18) * chest.z
     front = spine_front_mm(chest, np.clip(z, -230 * chest.z, 100 * chest.z))
     c = chest.calibre
@@ -77,7 +77,7 @@ def paraspinal(chest: Chest) -> Union:
 
 
 def prevertebral(chest: Chest) -> Loft:
-    """Fat about oesophagus, aorta and azygos vein, which keeps the two lungs apart before the spine."""
+    """Fat around oesophagus, aorta and azygos vein, which separates the two lungs in front of the spine."""
     z = np.linspace(-230.0, 110.0, 18) * chest.z
     front = spine_front_mm(chest, np.clip(z, -230 * chest.z, 100 * chest.z))
     one = np.ones_like(z)

@@ -1,7 +1,7 @@
-"""Parameters: what may be varied about the built-in thorax, and the frame its parts are drawn in.
+"""Parameters: what can be varied in the built-in thorax, and the frame in which its parts are defined.
 
-All parts are drawn in one reference chest, in P: origin in the midline at the carina, z = 0 at the disc
-between T4 and T5. `Chest` carries points of that chest into the one asked for.
+All parts are defined in one reference chest, in P: origin in the midline at the carina, z = 0 at the disc
+between T4 and T5. `Chest` maps points of that chest to the requested one.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from anatomy.errors import AnatomyError
 from anatomy.patient.pose import Position
 
 MODEL = 1
-"""Enters every digest: raised whenever the same parameters give another anatomy."""
+"""Part of every digest: increased whenever the same parameters give another anatomy."""
 
 REFERENCE_WIDTH_MM, REFERENCE_DEPTH_MM, REFERENCE_LENGTH_MM = 380.0, 246.0, 274.0
 """The reference chest: skin to skin at its widest and deepest, and top of T1 to bottom of T12. Schematic."""
@@ -23,11 +23,11 @@ REFERENCE_WIDTH_MM, REFERENCE_DEPTH_MM, REFERENCE_LENGTH_MM = 380.0, 246.0, 274.
 
 @dataclass(frozen=True)
 class ThoraxParameters:
-    """Sizes of the chest and of what is treated in it. [mm]
+    """Sizes of the chest and of its targets. [mm]
 
     Width and depth are skin to skin, length is from the top of T1 to the bottom of T12. Diameters of nodes
-    are the long (craniocaudal) ones; the lesion is a ball. `position` says on which side table and cushion
-    lie; the organs do not move with it. The constructor raises AnatomyError for a value out of range.
+    are the long (craniocaudal) ones; the lesion is a ball. `position` determines the side of table and
+    cushion; the organs do not move with it. The constructor raises AnatomyError for a value out of range.
     """
 
     chest_width_mm: float = REFERENCE_WIDTH_MM
@@ -48,14 +48,14 @@ class ThoraxParameters:
             _refuse_outside(name, getattr(self, name), MIN_TARGET_MM, high * calibre)
 
     def sha256(self, spacing_mm: tuple[float, float, float], R_PB: Float[np.ndarray, "3 3"]) -> str:
-        """Digest in hex of everything the voxels depend on, as canonical JSON."""
-        told = {
+        """Digest, in hex, of everything that the voxels depend on, as canonical JSON."""
+        content = {
             "model": MODEL,
             "parameters": asdict(self),
             "spacing_mm": list(spacing_mm),
             "R_PB": R_PB.tolist(),
         }
-        text = json.dumps(told, sort_keys=True, separators=(",", ":"))
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -64,7 +64,7 @@ CHEST_LIMITS_MM = {
     "chest_depth_mm": (200.0, 300.0),
     "chest_length_mm": (225.0, 330.0),
 }
-"""About a fifth to either side of the reference chest. [U]"""
+"""About a fifth smaller and larger than the reference chest. [U]"""
 
 NODE_LIMITS_MM = {
     "node_3A_mm": 26.0,
@@ -76,7 +76,7 @@ NODE_LIMITS_MM = {
 """The largest that fit between the vessels of the reference chest; they scale with its calibres. [C]"""
 
 MIN_TARGET_MM = 4.0
-"""Smaller than this nothing is seen, or treated, as a node. [U]"""
+"""Nothing smaller is seen or treated as a node. [U]"""
 
 
 def _refuse_outside(name: str, value: float, low: float, high: float) -> None:
@@ -86,10 +86,10 @@ def _refuse_outside(name: str, value: float, low: float, high: float) -> None:
 
 @dataclass(frozen=True)
 class Chest:
-    """Carries the reference chest into another size.
+    """Maps the reference chest to another size.
 
-    Places stretch along x, y and z. Calibres (radii of vessels, airway, bones) follow the least of the
-    three, so that what is apart in the reference chest stays apart.
+    Positions scale along x, y and z. Calibres (radii of vessels, airway, bones) scale by the smallest of the
+    three factors, so that structures that are separate in the reference chest stay separate.
     """
 
     x: float
@@ -116,7 +116,7 @@ class Chest:
 
 
 def chest(parameters: ThoraxParameters) -> Chest:
-    """The chest that the parameters ask for."""
+    """The chest with these parameters."""
     return Chest(
         parameters.chest_width_mm / REFERENCE_WIDTH_MM,
         parameters.chest_depth_mm / REFERENCE_DEPTH_MM,

@@ -32,7 +32,7 @@ _ABOVE_CARINA = 5
 
 @dataclass(frozen=True)
 class Level:
-    """One vertebra: its name, and top and bottom of its body with the disc below. [mm]"""
+    """One vertebra: its name, the top and bottom of its body with the disc below, and its size. [mm]"""
 
     name: str
     top_mm: float
@@ -47,7 +47,7 @@ class Level:
 
 
 def levels(chest: Chest) -> dict[str, Level]:
-    """All vertebrae, by name, from above."""
+    """All vertebrae, by name, from the top."""
     edges = sum(_HEIGHTS[:_ABOVE_CARINA]) - np.concatenate([[0.0], np.cumsum(_HEIGHTS)])
     half_widths = np.linspace(13.0, 19.0, len(_LEVELS)) * chest.calibre
     depths = np.linspace(18.0, 29.0, len(_LEVELS)) * chest.calibre

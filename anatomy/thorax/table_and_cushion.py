@@ -1,8 +1,8 @@
-"""Support: the table and the vacuum cushion under the patient, on the side that gravity points to.
+"""Table and cushion: under the patient, on the side to which gravity points.
 
 supine, from the feet      .---------.
                         | (  patient  ) |
-                        |. '---------' .|       cushion: hugs back and flanks
+                        |. '---------' .|       cushion: encloses back and flanks
                          '-------------'
                     =========================   table
 """
@@ -20,18 +20,18 @@ CUSHION_GAP_MM, CUSHION_MM = 2.0, 16.0
 """Cloth between skin and cushion, and the cushion's thickness. Schematic."""
 
 CUSHION_HUG_MM = 95.0
-"""How far up the sides the cushion reaches, from the lowest point of the skin."""
+"""Height of the cushion at the sides, from the lowest point of the skin."""
 
 
 def lowest_mm(body: Loft, gravity: Float[np.ndarray, "3"]) -> float:
-    """How far the skin reaches along gravity, which lies along an axis of P. [mm]"""
+    """How far the skin extends along gravity, which is along an axis of P. [mm]"""
     axis = int(np.argmax(np.abs(gravity)))
     bounds = body.bounds_P
     return float(bounds[1, axis] if gravity[axis] > 0 else -bounds[0, axis])
 
 
 def support(body: Loft, position: Position) -> dict[str, Solid]:
-    """Table and cushion; both go on beyond the field of view along z."""
+    """Table and cushion; both continue beyond the field of view along z."""
     gravity = gravity_P(position, 0.0).round()
     lowest = lowest_mm(body, gravity)
     top = lowest + CUSHION_GAP_MM + CUSHION_MM

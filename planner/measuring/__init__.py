@@ -1,1 +1,1 @@
-"""Measuring: one needle, exactly, on the original voxels and triangles."""
+"""Measuring: exact measurements of needles on the original voxels and triangles."""

@@ -1,13 +1,13 @@
 """Clearance: the exact distance from a needle's axis to the nearest voxel box of a forbidden structure.
 
-Boxes are looked at slab by slab across the needle, first within a few millimetres:
+Boxes are examined slab by slab across the needle, first within a few millimetres:
 
     . . | x x x | . .         a slab of voxels across the axis' main direction, and in it only the voxels
     . . | x-x-x---> .         within reach of the part of the axis that comes within reach of the slab
     . . | x x x | . .
 
-A box nearer than the reach is certainly among them. If none is, the reach doubles. So the answer is exact,
-and a needle close to something costs little.
+Every box nearer than the reach is among them. If there is none, the reach is doubled. So the answer is exact,
+and it is computed quickly for a needle close to a structure.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,13 +23,13 @@ from planner.measuring.crossings import by_layer
 from planner.measuring.segment_box import clamped_polyline, segment_box_distance2
 
 FIRST_REACH_MM = 6.0
-"""How far the first look goes. It decides on time only: safe needles pass organs at 3 to 10 mm."""
+"""Reach of the first search. It only affects speed: safe needles pass organs at 3 to 10 mm."""
 
 _GUARD_MM = 1e-9
 
 
 class Obstacles:
-    """The voxels of some structures, ready to be asked for the one nearest to a needle."""
+    """The voxels of some structures, prepared for finding the one nearest to a needle."""
 
     def __init__(self, structures: Iterable[Structure], grid: Grid) -> None:
         chosen = tuple(structures)
@@ -44,8 +44,8 @@ class Obstacles:
     def _table(
         self, voxels: np.ndarray, held: Mapping[int, tuple[Structure, ...]]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The structures of each label of a layer, by the places of their names in order: where each label's
-        begin, and all of them, as `nearest_of_each` takes them."""
+        """The structures of each label of a layer, as indices into the sorted names: where those of each
+        label begin, and all of them, as `nearest_of_each` expects."""
         size = int(np.iinfo(voxels.dtype).max) if voxels.dtype.itemsize <= 2 else int(voxels.max())
         counts = np.zeros(size + 2, np.int64)
         for label, group in held.items():
@@ -58,8 +58,8 @@ class Obstacles:
     ) -> tuple[float, str]:
         """Smallest distance from the segment to a voxel box, and its structure. [mm]
 
-        Beyond the field of view the scene goes on as at the nearest point of its box. Of structures at the
-        same distance the first by name is given. (inf, "") where none lies within `reach_mm`.
+        Beyond the field of view the scene continues as at the nearest point of its box. Of structures at the
+        same distance the first by name is returned; (inf, "") if none lies within `reach_mm`.
         """
         axis_B = clamped_polyline(one_B, two_B, self._lower_B, self._upper_B)
         if not self._names:
@@ -97,7 +97,8 @@ class Obstacles:
 
 @jit
 def slab_part(one, two, axis, low, high):  # type: ignore[no-untyped-def]
-    """First and last t in [0, 1] with one + t (two - one) in [low, high] along `axis`; first > last: none."""
+    """First and last t in [0, 1] with one + t (two - one) in [low, high] along `axis`; first > last if
+    none."""
     d = two[axis] - one[axis]
     if d == 0.0:
         return (0.0, 1.0) if low <= one[axis] <= high else (1.0, 0.0)
@@ -114,11 +115,11 @@ def indices(low, high, spacing, count):  # type: ignore[no-untyped-def]
 
 @jit
 def across(one, two, m, u, t0, t1, centre, half, reach):  # type: ignore[no-untyped-def]
-    """Where along axis `u` anything of a slab may be within reach of the segment: first and last. [mm]
+    """The interval along axis `u` in which parts of a slab may be within reach of the segment. [mm]
 
     The slab is `centre` +- `half` along the segment's main axis `m`; `t0` to `t1` is the part of the segment
     within reach of it. A cylinder of radius R about the unit vector d meets a plane across m in an ellipse
-    that reaches R sqrt(1 + (d_u / d_m)^2) to either side of the axis, which moves on by d_u / d_m.
+    that extends R sqrt(1 + (d_u / d_m)^2) to either side of the axis; along m the axis shifts by d_u / d_m.
     """
     at_t0, at_t1 = one[u] + t0 * (two[u] - one[u]), one[u] + t1 * (two[u] - one[u])
     low, high = min(at_t0, at_t1) - reach, max(at_t0, at_t1) + reach
@@ -135,7 +136,7 @@ def across(one, two, m, u, t0, t1, centre, half, reach):  # type: ignore[no-unty
 def nearest_of_each(voxels, starts, members, spacing, axis_B, reach, nearest):  # type: ignore[no-untyped-def]
     """Lower `nearest` (structures) to the distance from the axis to each structure within `reach`. [mm]
 
-    A voxel that holds c is of the structures members[starts[c]:starts[c + 1]], by their numbers; `axis_B`
+    A voxel that holds c belongs to the structures members[starts[c]:starts[c + 1]], given by number; `axis_B`
     (n, 3) is a polyline.
     """
     half_diagonal = 0.5 * sqrt(spacing[0] ** 2 + spacing[1] ** 2 + spacing[2] ** 2)
@@ -172,7 +173,8 @@ def nearest_of_each(voxels, starts, members, spacing, axis_B, reach, nearest):  
                     farthest = 0.0
                     for n in range(starts[here], starts[here + 1]):
                         farthest = max(farthest, min(nearest[members[n]], looked))
-                    # The box lies within half its diagonal of its centre: most are too far by that alone.
+                    # No point of the box is farther from its centre than half its diagonal: most boxes are
+                    # too far by that.
                     far = farthest + half_diagonal
                     if centre_distance2(one, two, at, spacing) > far * far:
                         continue

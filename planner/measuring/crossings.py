@@ -1,10 +1,11 @@
-"""Crossings: which structures a needle's axis runs through, and between which depths from the entry.
+"""Crossings: the structures that a needle's axis passes through, and the depths from the entry of each
+crossing.
 
     entry |--wall--|------- lung -------|== target ==| tip
     depth 0                                          length
 
-One walk for each layer of labels, however many structures share it. A structure that came as a surface is
-crossed where its triangles are, not where its voxels are.
+One walk per layer of labels, however many structures share the layer. For a structure that was given as a
+surface, crossings are computed on its triangles, not on its voxels.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +22,7 @@ from planner.measuring.voxel_walk import runs_along, span_in_box
 from planner.records.paths import LUNG_ROUNDING_MM, Crossing
 
 SHORTEST_MM = LUNG_ROUNDING_MM
-"""An interval shorter than this is left out: the axis grazes an edge, and rounding decides on which side."""
+"""A shorter interval is left out: the axis grazes an edge, and rounding decides on which side it passes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +47,7 @@ def by_layer(structures: Iterable[Structure]) -> tuple[LabelLayer, ...]:
 
 @dataclass(frozen=True, eq=False)
 class NeedleAxis:
-    """A stretch of a needle's axis in B: from the entry, along the unit vector to the tip. [mm]"""
+    """A part of a needle's axis in B: from the entry, along the unit vector towards the tip. [mm]"""
 
     entry_B: Float[np.ndarray, "3"]
     direction_B: Float[np.ndarray, "3"]
@@ -59,7 +60,7 @@ DepthInterval = tuple[float, float]
 def mask_intervals(
     mask: VoxelMask, spacing_mm: Float[np.ndarray, "3"], axis: NeedleAxis
 ) -> list[DepthInterval]:
-    """Depths between which the axis runs in a mask's voxels, each interval as long as it goes. [mm]"""
+    """Depth intervals in which the axis is in a mask's voxels; adjacent ones are joined. [mm]"""
     runs = runs_along(mask.layer, spacing_mm, axis.entry_B, axis.direction_B, axis.length_mm)
     return [(a, b) for label, a, b in _long_runs(*runs) if label == mask.label]
 
@@ -70,8 +71,8 @@ def first_inside(
     point_B: Float[np.ndarray, "3"],
     outward_B: Float[np.ndarray, "3"],
 ) -> Float[np.ndarray, "3"] | None:
-    """The first point in a mask's voxels of the whole line through `point_B`, going outward: a needle's tip
-    where the mask is aimed at. None where the line misses it. [mm, B]"""
+    """The first point in a mask's voxels on the infinite line through `point_B`, in outward direction: the
+    tip of a needle that aims at the mask. None if the line misses it. [mm, B]"""
     lower_B, upper_B = ((np.array(side) - 0.5) * spacing_mm for side in (mask.lower, mask.upper))
     first, last = span_in_box(lower_B, upper_B, point_B, outward_B)
     if first >= last:
@@ -85,7 +86,7 @@ def first_inside(
 def crossed_voxels(
     layers: Iterable[LabelLayer], spacing_mm: Float[np.ndarray, "3"], axis: NeedleAxis
 ) -> Iterator[tuple[Structure, DepthInterval]]:
-    """Structures and the depths between which the axis runs in their voxels, layer by layer."""
+    """Structures and the depth intervals in which the axis is in their voxels, layer by layer."""
     for layer in layers:
         runs = runs_along(layer.voxels, spacing_mm, axis.entry_B, axis.direction_B, axis.length_mm)
         for label, a, b in _long_runs(*runs):
@@ -106,24 +107,24 @@ def crossings(
     entry_P: Float[np.ndarray, "3"],
     tip_P: Float[np.ndarray, "3"],
 ) -> tuple[Crossing, ...]:
-    """All structures the axis crosses between entry and tip, the skin left out, in the order it meets them.
+    """All structures that the axis crosses between entry and tip, without the skin, in order of depth.
 
-    `voxel_intervals` are what `crossed_voxels` gives for the scene's layers; for structures with a surface
-    the surface is asked instead. Sorted by where a crossing begins, where it ends, and the structure's name.
+    `voxel_intervals` are the result of `crossed_voxels` for the scene's layers; for structures with a
+    surface, the surface is used instead. Sorted by start, end, and the structure's name.
     """
-    found = [
+    in_voxels = [
         Crossing(structure.name, a, b)
         for structure, (a, b) in voxel_intervals
         if structure.role is not Role.SKIN and structure.surface is None
     ]
     surfaces = (s for s in scene.structures if s.role is not Role.SKIN)
-    return in_order([*found, *crossed_surfaces(surfaces, entry_P, tip_P)])
+    return in_order([*in_voxels, *crossed_surfaces(surfaces, entry_P, tip_P)])
 
 
 def crossed_surfaces(
     structures: Iterable[Structure], entry_P: Float[np.ndarray, "3"], tip_P: Float[np.ndarray, "3"]
 ) -> Iterator[Crossing]:
-    """Where the axis crosses those of the structures that came as surfaces."""
+    """Crossings of the axis with those structures that were given as surfaces."""
     for structure in structures:
         if structure.surface is not None:
             for a, b in surface_crossings(structure.surface, entry_P, tip_P).tolist():
@@ -131,6 +132,6 @@ def crossed_surfaces(
                     yield Crossing(structure.name, a, b)
 
 
-def in_order(found: Iterable[Crossing]) -> tuple[Crossing, ...]:
-    """As a needle's axis meets them: by where they begin, where they end, and by name."""
-    return tuple(sorted(found, key=lambda c: (c.from_mm, c.to_mm, c.structure)))
+def in_order(crossed: Iterable[Crossing]) -> tuple[Crossing, ...]:
+    """Crossings sorted by start, end, and the structure's name."""
+    return tuple(sorted(crossed, key=lambda c: (c.from_mm, c.to_mm, c.structure)))

@@ -1,4 +1,4 @@
-"""Crossed: what many needles cross, each as planner.measuring.crossings has it of one, in one call."""
+"""Crossings of many needles in one call, each as planner.measuring.crossings computes it for one."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from planner.measuring.voxel_walk import runs_along
 from planner.records.paths import Crossing
 
 CROSSINGS = 64
-"""Room for so many crossings of one needle at first; where it is not enough, it is made."""
+"""Initial array size: crossings per needle. If it is too small, larger arrays are allocated."""
 
 
 @dataclass(frozen=True)
 class NeedleCrossings:
-    """What one needle crosses from entry to tip, and the depths from the entry between which it runs in the
+    """What one needle crosses from entry to tip, and the depth intervals from the entry in which it is in the
     target and in the PTV. [mm]"""
 
     crosses: tuple[Crossing, ...]
@@ -31,59 +31,60 @@ class NeedleCrossings:
 
 
 class CrossingsBatch:
-    """The structures of one scene and its PTV, ready to be asked what needles cross."""
+    """The structures of one scene and its PTV, prepared for computing what needles cross."""
 
     def __init__(self, scene: Scene, ptv: VoxelMask) -> None:
         self._grid = scene.grid
         structures = [s for s in scene.structures if s.role is not Role.SKIN]
         self._surfaces = tuple(s for s in structures if s.surface is not None)
-        # The target as one, since several structures may make it up, and the PTV: the last two.
+        # The last two are the target as one structure, because it may consist of several, and the PTV.
         treated = Structure("", scene.target), Structure("", ptv)
-        asked = (*(s for s in structures if s.surface is None), *treated)
-        self._names = tuple(s.name for s in asked)
-        self._sets = structure_sets(asked, scene.grid.shape)
+        by_voxels = (*(s for s in structures if s.surface is None), *treated)
+        self._names = tuple(s.name for s in by_voxels)
+        self._sets = structure_sets(by_voxels, scene.grid.shape)
 
     def along(
         self, entries_P: Float[np.ndarray, "n 3"], tips_P: Float[np.ndarray, "n 3"]
     ) -> Iterator[NeedleCrossings]:
-        """Each needle, in order."""
+        """The crossings of each needle, in order."""
         inwards = tips_P - entries_P
         lengths = np.linalg.norm(inwards, axis=1)
         entries_B = self._grid.to_box(entries_P)
         inwards_B = self._grid.vectors_to_box(inwards / lengths[:, None])
         counts, crossed, spans = self._walked(entries_B, inwards_B, lengths, CROSSINGS)
         target, ptv = len(self._names) - 2, len(self._names) - 1
-        for n, held in enumerate(counts.tolist()):
-            found: list[Crossing] = []
+        for n, number in enumerate(counts.tolist()):
+            in_voxels: list[Crossing] = []
             treated: dict[int, list[DepthInterval]] = {target: [], ptv: []}
-            for s, (a, b) in zip(crossed[n, :held].tolist(), spans[n, :held].tolist(), strict=True):
+            for s, (a, b) in zip(crossed[n, :number].tolist(), spans[n, :number].tolist(), strict=True):
                 if s in treated:
                     treated[s].append((a, b))
                 else:
-                    found.append(Crossing(self._names[s], a, b))
-            crosses = in_order([*found, *crossed_surfaces(self._surfaces, entries_P[n], tips_P[n])])
+                    in_voxels.append(Crossing(self._names[s], a, b))
+            crosses = in_order([*in_voxels, *crossed_surfaces(self._surfaces, entries_P[n], tips_P[n])])
             yield NeedleCrossings(crosses, tuple(treated[target]), tuple(treated[ptv]))
 
     def _walked(
-        self, entries_B: np.ndarray, inwards_B: np.ndarray, lengths: np.ndarray, room: int
+        self, entries_B: np.ndarray, inwards_B: np.ndarray, lengths: np.ndarray, size: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What the kernel finds each axis to cross, with room enough for all of it."""
+        """The kernel's result for each axis: counts, structures and intervals, in arrays large enough for
+        all."""
         count, sets = len(entries_B), self._sets
         counts = np.zeros(count, np.int64)
-        crossed, spans = np.zeros((count, room), np.int64), np.zeros((count, room, 2))
+        crossed, spans = np.zeros((count, size), np.int64), np.zeros((count, size, 2))
         axes = entries_B, inwards_B, lengths
         shared = sets.sets, sets.starts, sets.members, self._grid.spacing_mm, *axes, len(self._names)
         parallel_for(lambda a, b: cross_range(*shared, counts, crossed, spans, a, b), count)
         most = int(counts.max(initial=0))
-        return (counts, crossed, spans) if most <= room else self._walked(*axes, most)
+        return (counts, crossed, spans) if most <= size else self._walked(*axes, most)
 
 
 @jit
 def cross_range(  # type: ignore[no-untyped-def]
     sets, starts, members, spacing, entries, inwards, lengths, structures, counts, crossed, spans, first, last
 ):
-    """Fill rows first to last of `crossed` (n, m), numbers of structures, and `spans` (n, m, 2), depths from
-    the entry between which the axis runs in each; `counts` says how many, room for them or not. [mm]
+    """Fill rows first to last of `crossed` (n, m), the numbers of structures, and `spans` (n, m, 2), the
+    depth intervals from the entry. `counts` is the number of crossings, even if it exceeds m. [mm]
 
     `entries` (n, 3) in B, `inwards` (n, 3) unit vectors.
     """

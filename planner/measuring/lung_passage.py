@@ -1,4 +1,4 @@
-"""Lung passage: how far, how often and through which fissures an axis runs through lung."""
+"""Lung passage: length of lung that an axis passes, pleural punctures and fissures crossed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from planner.measuring.pleura import punctures_and_fissures
 
 @dataclass(frozen=True)
 class LungPassage:
-    """How an axis passes through lung, the target's own voxels left out."""
+    """How an axis passes through lung, without the target's own voxels."""
 
     length_mm: float
     punctures: int
@@ -23,10 +23,10 @@ class LungPassage:
 def passage(
     lung: list[tuple[str, DepthInterval]], target: list[DepthInterval], voids: list[DepthInterval]
 ) -> LungPassage:
-    """How an axis passes through lung, from the depths at which it is in each lung, in the target and in
-    voids that lung encloses. [mm]
+    """How an axis passes through lung, from the depth intervals in which it is in each lung, in the target
+    and in voids that lung encloses. [mm]
 
-    What is a puncture and what a fissure: planner.measuring.pleura. Where lungs overlap, the last in the list
+    planner.measuring.pleura defines punctures and fissures. Where lungs overlap, the last one in the list
     counts.
     """
     runs = _lung_runs(lung, target)
@@ -41,16 +41,16 @@ def passage(
     return LungPassage(fsum(b - a for _, (a, b) in runs), punctures, fissures)
 
 
-def _leaves(ended: float, begun: float, voids: list[DepthInterval]) -> bool:
+def _leaves(end: float, start: float, voids: list[DepthInterval]) -> bool:
     """Whether the axis leaves lung and its voids between two runs of lung."""
-    held = fsum(max(0.0, min(b, begun) - max(a, ended)) for a, b in voids)
-    return begun - ended - held >= SHORTEST_MM
+    in_voids = fsum(max(0.0, min(b, start) - max(a, end)) for a, b in voids)
+    return start - end - in_voids >= SHORTEST_MM
 
 
 def _lung_runs(
     lung: list[tuple[str, DepthInterval]], target: list[DepthInterval]
 ) -> list[tuple[str, DepthInterval]]:
-    """Lung without target, in order of depth, the longest runs of one name each."""
+    """Lung without target, in order of depth, as the longest possible runs with one name."""
     spans = [span for _, span in lung] + target
     cuts = sorted({place for span in spans for place in span})
     runs: list[tuple[str, DepthInterval]] = []

@@ -1,4 +1,4 @@
-"""Measuring: everything a path record states of one line, from the original voxels and surfaces.
+"""Measuring: everything that a path record states about a line, from the original voxels and surfaces.
 
                outward
     tip o=====target=====)........lung........(....wall....| entry
@@ -12,7 +12,8 @@
        R ---+---> L   positive: driven             |/
             v         towards the left             +------ 0 deg: the needle in an axial plane
 
-Both angles are of the direction entry to tip, so a needle driven from posterior has an axial angle near 180.
+Both angles are those of the direction from entry to tip: a needle driven from posterior has an axial angle
+near 180.
 """
 
 from math import fsum
@@ -41,7 +42,7 @@ from planner.records.request import Request
 
 
 class Measurer:
-    """Measures lines through one scene. Holds what all lines share, so that each costs little."""
+    """Measures lines through one scene. Prepares what all lines share, so that each is fast."""
 
     def __init__(self, scene: Scene, request: Request) -> None:
         grid = scene.grid
@@ -59,9 +60,9 @@ class Measurer:
     ) -> MeasuredPath | None:
         """The path on the line through `point_P` that leaves the body along `outward_P`, measured.
 
-        The tip is the line's first point in a target voxel. None when the line misses the target, when the
-        skin lies deeper than the needle is long, when the body is left through the cut edge of the field of
-        view, or when the needle meets the body again outside the skin. Whether the path is safe is not asked.
+        The tip is the line's first point in a target voxel. None if the line misses the target, if the skin
+        is farther away than the needle's length, if the line leaves the body through the cut edge of the
+        field of view, or if the needle enters the body again outside the skin. Safety is not checked.
         """
         point_B, outward_B = self._to_box(point_P, outward_P)
         tip_B = first_inside(self._scene.target, self._spacing_mm, point_B, outward_B)
@@ -73,18 +74,18 @@ class Measurer:
     def measure_from(
         self, tip_P: Float[np.ndarray, "3"], outward_P: Float[np.ndarray, "3"]
     ) -> MeasuredPath | None:
-        """As `measure`, with the tip where it is given, whether in the target or not."""
+        """As `measure`, with a given tip, in the target or not."""
         length = self.length_from(tip_P, outward_P)
         return None if length is None else self.measure_to(tip_P, outward_P, length)
 
     def length_from(self, tip_P: Float[np.ndarray, "3"], outward_P: Float[np.ndarray, "3"]) -> float | None:
-        """How long the path from that tip is; None where there is none, as `measure_from` has it. [mm]"""
+        """Length of the path from that tip; None if there is no path, as in `measure_from`. [mm]"""
         return self._length_to_skin(*self._to_box(tip_P, outward_P))
 
     def measure_to(
         self, tip_P: Float[np.ndarray, "3"], outward_P: Float[np.ndarray, "3"], length_mm: float
     ) -> MeasuredPath:
-        """The path from that tip whose length is what `length_from` says of it, measured."""
+        """The path from that tip, measured. `length_mm` is the result of `length_from`."""
         return self._measured(*self._to_box(tip_P, outward_P), length_mm)
 
     def _to_box(
@@ -133,7 +134,8 @@ class Measurer:
     def _length_to_skin(
         self, tip_B: Float[np.ndarray, "3"], outward_B: Float[np.ndarray, "3"]
     ) -> float | None:
-        """Distance from the tip to where the axis leaves the body for good, as far as the needle is long."""
+        """Distance from the tip to where the axis leaves the body for the last time, within the needle's
+        length."""
         body = self._scene.body
         max_length = self._request.needle.max_length_mm
         hub_end = max_length + self._request.pose.hub_length_mm
@@ -152,12 +154,13 @@ class Measurer:
         return length
 
     def _at_the_edge(self, point_B: Float[np.ndarray, "3"]) -> bool:
-        """Whether the point lies in an outermost voxel of the field of view, or beyond it."""
+        """Whether the point is in an outermost voxel of the field of view, or beyond it."""
         index = np.floor(point_B / self._spacing_mm + 0.5)
         return bool(((index < 1) | (index > np.array(self._scene.grid.shape) - 2)).any())
 
     def _clearance(self, tip_B: Float[np.ndarray, "3"], end_B: Float[np.ndarray, "3"]) -> tuple[float, str]:
-        """From the needle's wall to the nearest forbidden structure over the whole needle, and its name."""
+        """Distance from the wall of the whole needle to the nearest forbidden structure, and the structure's
+        name."""
         radius = self._request.needle.radius_mm
         distance, name = self._obstacles.nearest(tip_B, end_B, CLEARANCE_CAP_MM + radius)
         clearance = distance - radius
@@ -167,5 +170,5 @@ class Measurer:
 def measure(
     scene: Scene, request: Request, point_P: Float[np.ndarray, "3"], outward_P: Float[np.ndarray, "3"]
 ) -> MeasuredPath | None:
-    """One line, measured; see Measurer.measure. For many lines keep a Measurer."""
+    """One line, measured: see Measurer.measure. For many lines, use one Measurer."""
     return Measurer(scene, request).measure(point_P, outward_P)

@@ -1,4 +1,4 @@
-"""Measured: all that is measured on a needle, and how it becomes a path of a plan."""
+"""Measured path: all measurements of a needle, and their conversion to a path of a plan."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from planner.records.request import Point
 
 @dataclass(frozen=True)
 class MeasuredPath:
-    """One line as measured, from the skin to the distal edge of the target. Fields as in records.Path."""
+    """One measured line, from the skin to the tip. Fields as in records.Path."""
 
     entry_mm: Point
     tip_mm: Point
@@ -34,7 +34,7 @@ class MeasuredPath:
 
     @property
     def tip_P(self) -> Float[np.ndarray, "3"]:
-        """The tip, at the distal edge of the target. [mm]"""
+        """The tip: at the distal edge of the target, unless it was given. [mm]"""
         return np.array(self.tip_mm)
 
     @property
@@ -59,7 +59,7 @@ def to_path(
     seeds: tuple[SeedDrop, ...],
     aim: Aim = Aim.TARGET,
 ) -> Path:
-    """The plan's record of a measured line."""
+    """The plan's record of a measured path."""
     return Path(
         id=id,
         rank=rank,

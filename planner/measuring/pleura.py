@@ -1,17 +1,18 @@
-"""Pleural punctures and fissures of an axis, from the pieces of lung that it runs through, in order.
+"""Pleura: punctures and fissures of an axis, from the pieces of lung that it passes, in order.
 
     wall )  upper  |  lower  (  mediastinum  . speck .  ) lower (     a piece: lung of one lobe, uninterrupted
            |----- one run -----|                            |-----|   a run: pieces that touch
 
-A run of PLEURAL_RUN_MM or more is a visit to the lung, and runs that lie closer than PLEURAL_GAP_MM, or that
-only voids enclosed by lung lie between, are the same visit. Specks join no visits: what lies between two runs
-is measured as if they were not there. Only where nothing but specks lie close together are they counted: as
-one visit, if they come to PLEURAL_RUN_MM. Each visit is a puncture; any lung of that length makes one.
+A run of PLEURAL_RUN_MM or more is a visit to the lung. Runs closer than PLEURAL_GAP_MM, or with only voids
+enclosed by lung between them, are the same visit. Specks (shorter runs) do not join visits: the gap between
+two runs is measured as if the specks were not there. Only specks close together without a longer run count:
+as one visit, if their total is at least PLEURAL_RUN_MM. Each visit is a puncture; a total of PLEURAL_RUN_MM
+of lung gives at least one.
 
-Within a visit pieces of one lobe that lie closer than LOBE_RUN_MM are one stretch of it, whatever lies
-between. Stretches that hold LOBE_RUN_MM or more of their lobe, ordered by their middles, make a fissure
-wherever the lobe changes; of two with one middle only the longer, around the other, counts. No rule depends
-on the direction in which an axis is walked.
+Within a visit, pieces of one lobe closer than LOBE_RUN_MM are one section of the lobe, whatever lies between
+them. Sections that hold LOBE_RUN_MM or more of their lobe are ordered by their middles, and each change of
+lobe is a fissure; of two sections with the same middle only the longer, which encloses the other, counts. No
+rule depends on the direction in which the axis is walked.
 """
 
 import numpy as np
@@ -26,10 +27,11 @@ _MIN_LOBE_MM = LOBE_RUN_MM - LUNG_ROUNDING_MM
 
 @jit
 def punctures_and_fissures(lobes, starts, ends, leaves):  # type: ignore[no-untyped-def]
-    """Both counts of n pieces of lung, in order along the axis, the touching ones of different lobes.
+    """Punctures and fissures for n pieces of lung, in order along the axis; pieces that touch are of
+    different lobes.
 
-    `lobes` (n,) numbers, `starts` and `ends` (n,) places; `leaves` (n,) whether lung and its voids are left
-    between the piece before and this one. [mm]
+    `lobes` (n,) are numbers, `starts` and `ends` (n,) positions; `leaves` (n,) says whether the axis leaves
+    lung and its voids between the previous piece and this one. [mm]
     """
     n = len(lobes)
     punctures, fissures = 0, 0
@@ -54,7 +56,7 @@ def punctures_and_fissures(lobes, starts, ends, leaves):  # type: ignore[no-unty
 
 @jit
 def _visits(lobes, starts, ends, leaves, first, last):  # type: ignore[no-untyped-def]
-    """Visits to the lung, and fissures crossed in them, of pieces that all lie near their neighbours."""
+    """Visits to the lung, and fissures crossed in them, for pieces that are all close to their neighbours."""
     visits, fissures = 0, 0
     begun, ended = first, first
     left = False
@@ -80,7 +82,7 @@ def _visits(lobes, starts, ends, leaves, first, last):  # type: ignore[no-untype
 
 @jit
 def _lobe_changes(lobes, starts, ends, first, last):  # type: ignore[no-untyped-def]
-    """How often the lobe changes along the stretches of lobes among these pieces."""
+    """Number of changes of lobe along the sections of lobes in these pieces."""
     lobe = np.empty(last - first, np.int64)
     begun, ended, held = np.empty(last - first), np.empty(last - first), np.empty(last - first)
     count = 0
@@ -108,7 +110,7 @@ def _lobe_changes(lobes, starts, ends, first, last):  # type: ignore[no-untyped-
 
 @jit_inline
 def _in_the_middle(begun, ended, held, count, at):  # type: ignore[no-untyped-def]
-    """Whether a stretch lies within another that holds enough, and their middles are one."""
+    """Whether a section lies inside another that holds enough lung, and both have the same middle."""
     within = False
     for other in range(count):
         apart = abs(begun[other] + ended[other] - begun[at] - ended[at])

@@ -1,4 +1,4 @@
-"""Exact distance from a segment to an axis-aligned box: what a needle's clearance is measured with.
+"""Exact distance from a segment to an axis-aligned box, used to measure a needle's clearance.
 
     squared distance (t) = sum over axes of excess_a(p_a + t d_a)^2,   0 <= t <= 1
 
@@ -7,10 +7,10 @@
             /low      high
            /
 
-An excess is piecewise linear and never falls as its coordinate grows, so the sum of squares is convex, with
-at most six breakpoints: where the segment meets the planes of the box. Half its derivative, the sum of
-d_a excess_a, never falls along t and is linear between breakpoints. Narrowing [0, 1] by its sign at each
-breakpoint leaves one linear piece, whose zero is the minimum: no iteration, no tolerance.
+An excess is piecewise linear and does not decrease as its coordinate grows, so the sum of squares is convex,
+with at most six breakpoints: where the segment meets the planes of the box. Half its derivative, the sum of
+d_a excess_a, does not decrease along t and is linear between breakpoints. The sign at each breakpoint narrows
+[0, 1] to one linear piece, whose zero is the minimum: no iteration, no tolerance.
 
 All arguments are in one frame whose axes are the box's; points and corners are 3-tuples or (3,) arrays. [mm]
 """
@@ -145,8 +145,9 @@ def _end_of_span(p, q, lower, upper, reach2, within, beyond):  # type: ignore[no
 def clamped_polyline(p, q, lower, upper):  # type: ignore[no-untyped-def]
     """The segment p-q with each of its points moved to the nearest point of the box: (n, 3), 2 <= n <= 8.
 
-    A scene goes on beyond its field of view as at the nearest point of its box, so a needle out there is
-    judged where its points come to lie: a polyline, bent where the needle meets the planes of the box.
+    A scene continues beyond its field of view as at the nearest point of its box, so points of a needle out
+    there are moved to that point: the result is a polyline, bent where the needle meets the planes of the
+    box.
     """
     cuts = np.empty(8)
     cuts[0] = 0.0

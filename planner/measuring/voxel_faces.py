@@ -1,4 +1,4 @@
-"""Faces of voxels along a line p + s d: where it leaves a voxel, and which one is at s.
+"""Voxel faces along a line p + s d: where the line leaves a voxel, and which voxel is at s.
 
 `p` and `d` are 3-tuples in B, d a unit vector that points outward, from the target to the skin."""
 
@@ -13,7 +13,7 @@ _PARALLEL = 1e-12
 
 
 _INTO = 1e-9
-"""A start on a face belongs to the voxel this far ahead. [mm]"""
+"""A start point on a face belongs to the voxel this far ahead. [mm]"""
 
 
 @jit_inline
@@ -30,7 +30,7 @@ def inverse(d):  # type: ignore[no-untyped-def]
 
 @jit_inline
 def face_ahead(p, inverse_d, i, spacing):  # type: ignore[no-untyped-def]
-    """`face`, told the inverse of d."""
+    """`face`, with the inverse of d given."""
     if inverse_d > 0.0:
         return ((i + 0.5) * spacing - p) * inverse_d
     if inverse_d < 0.0:

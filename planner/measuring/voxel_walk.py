@@ -1,12 +1,12 @@
-"""Voxel walk: which labels a line runs through, and from where to where.
+"""Voxel walk: the labels along a line, and where each begins and ends.
 
     s = 0                                    s = length
     o====|=======|===|==========|======|=====o
       3      3     0      7        7      3        ->  runs  3 3 | 0 | 7 7 | 3
 
-The line goes from voxel to voxel through the face it meets first (Amanatides and Woo, "A fast voxel
-traversal algorithm for ray tracing", Eurographics 1987). Each face's place is computed from its index, never
-summed up, so nothing drifts over hundreds of voxels.
+The line goes from voxel to voxel through the face that it meets first (Amanatides and Woo, "A fast voxel
+traversal algorithm for ray tracing", Eurographics 1987). Each face's position is computed from its index and
+not accumulated, so rounding errors do not add up over hundreds of voxels.
 """
 
 import numpy as np
@@ -15,17 +15,18 @@ from anatomy.runtime.jit import jit
 from planner.measuring.voxel_faces import face, voxel_of
 
 ROUNDING_MM = 1e-9
-"""A piece of a line inside a voxel that is shorter than this is float64 rounding at an edge or corner: half
-a metre in mm leaves 1e-13, and divisions by small slopes a few digits less."""
+"""A shorter piece of a line inside a voxel is float64 rounding at an edge or corner: half a metre in mm has a
+rounding of 1e-13, and divisions by small slopes lose a few more digits."""
 
 
 @jit
 def runs_along(layer, spacing, start_B, direction_B, length_mm):  # type: ignore[no-untyped-def]
-    """Labels (n,) met from `start_B` on, and the n + 1 places where their runs meet. [mm from the start]
+    """Labels (n,) of the runs from `start_B` on, and the n + 1 positions that bound the runs. [mm from the
+    start]
 
     `layer` (nx, ny, nz) holds labels, `spacing` (3,) the voxels' size, `direction_B` (3,) a unit vector.
-    Beyond the layer the nearest voxel's label goes on. Successive runs differ in label. A line no longer
-    than ROUNDING_MM gives no run.
+    Beyond the layer the nearest voxel's label continues. Successive runs have different labels. A line not
+    longer than ROUNDING_MM gives no run.
     """
     index = np.empty(3, np.int64)
     ends = np.empty(3)
@@ -58,7 +59,7 @@ def runs_along(layer, spacing, start_B, direction_B, length_mm):  # type: ignore
 
 @jit
 def span_in_box(lower, upper, start_B, direction_B):  # type: ignore[no-untyped-def]
-    """First and last s at which start + s direction lies in the box; first > last where it never does."""
+    """First and last s at which start + s direction is in the box; first > last if it never is."""
     first, last = -np.inf, np.inf
     for a in range(3):
         d = direction_B[a]

@@ -1,7 +1,8 @@
-"""Spread: D90 and V100 of the PTV where all needles go wrong at once, and their seeds with them.
+"""Dose spread: D90 and V100 of the PTV when all needles have placement errors at once, with their seeds.
 
-A seed stays where it is in its needle: at its depth, and the needle's error of depth, along the displaced
-axis, which is its own axis. Given seeds that no needle carries stay in place. Dose to water in water, TG-43.
+A seed keeps its position in its needle: its depth plus the needle's depth error, along the displaced axis,
+which is also the seed's axis. Given seeds that belong to no needle stay in place. Dose to water in water,
+TG-43.
 """
 
 from collections.abc import Sequence
@@ -27,11 +28,11 @@ from planner.records.request import GivenSeed
 from planner.records.robustness import Spread
 
 POINTS = 4_000
-"""Points of the PTV [U]. D90 at them is off by some 1 %, V100 by 0.3 %, from what points 0.6 mm apart give:
-SD over seeds set at random in PTVs of 11 to 30 cm3 [C]."""
+"""Sample points in the PTV [U]. Compared with points 0.6 mm apart, D90 differs by some 1 % and V100 by 0.3 %:
+SD over random seeds in PTVs of 11 to 30 cm3 [C]."""
 
 NO_AXIS = np.zeros(3)
-"""How `in_seed` knows a seed whose axis is not known."""
+"""The value by which `in_seed` recognises a seed with unknown axis."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,7 @@ def dose_samples(
     axes_B: Float[np.ndarray, "k n 3"],
     given: Sequence[GivenSeed],
 ) -> PtvDoseSamples:
-    """What k samples of n displaced seeds give, together with the given ones. [mm, Gy]
+    """D90 and V100 for k samples of n displaced seeds, together with the given seeds. [mm, Gy]
 
     Points inside a seed count as having reached every dose: see planner.dose.tg43.in_seed.
     """
@@ -73,7 +74,7 @@ def dose_samples(
 
 
 def percentiles_of(values: Float[np.ndarray, " k"]) -> Spread:
-    """5th, 50th and 95th percentile, linear between the two nearest samples (type 7 of Hyndman and Fan,
-    10.1080/00031305.1996.10473566)."""
+    """5th, 50th and 95th percentile, with linear interpolation between the two nearest samples (type 7 of
+    Hyndman and Fan, 10.1080/00031305.1996.10473566)."""
     p5, p50, p95 = np.quantile(values, (0.05, 0.5, 0.95), method="linear").tolist()
     return Spread(p5, p50, p95)

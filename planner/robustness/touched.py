@@ -1,11 +1,11 @@
-"""Touch: which structures the wall of a needle comes to 0 or less from, for many needles at once.
+"""Touched structures: the structures that the wall of a needle touches, for many needles at once.
 
     . . . x x . .        only voxels within the needle's radius of its axis matter: a few for each part of the
-    o-----x-x-----|      axis, most of them of no structure. Those that are of one are held against the axis
-    . . . . x . .        as boxes, until one touches.
+    o-----x-x-----|      axis, most of them of no structure. For the others the distance from the axis to the
+    . . . . x . .        voxel's box is computed, until one touches.
 
-The answer is that of the original voxels: no distance field, no error beyond rounding. Beyond the field of
-view the scene goes on as at the nearest point of its box, as for clearance.
+The result is that of the original voxels: no distance field, no error beyond rounding. Beyond the field of
+view the scene continues as at the nearest point of its box, as for clearance.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ from planner.measuring.crossings import by_layer
 from planner.measuring.segment_box import clamped_polyline, segment_box_distance2
 
 PART_MM = 2.0
-"""Length of axis whose surroundings are looked through at a time. It decides on time only."""
+"""Length of axis that is examined at a time. It only affects speed."""
 
 _NOTHING = -1
 _GUARD_MM = 1e-9
@@ -31,7 +31,7 @@ _GUARD_MM = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class TouchedStructures:
-    """Which structure (column, by name) each of n needles touches."""
+    """Which structures (columns, by name) each of n needles touches."""
 
     names: tuple[str, ...]
     by: Bool[np.ndarray, "n s"]
@@ -47,7 +47,7 @@ def touched_structures(
     """Which structures lie within the radius of each axis from `one_B` to `two_B`. [mm]"""
     layers = by_layer(structures)
     groups = [group for layer in layers for group in layer.structures.values()]
-    found = np.zeros((len(one_B), len(groups)), bool)
+    touches = np.zeros((len(one_B), len(groups)), bool)
     axes = np.ascontiguousarray(np.stack([one_B, two_B], axis=1))
     box = (grid.spacing_mm, grid.lower_B, grid.upper_B)
     first = 0
@@ -56,9 +56,9 @@ def touched_structures(
         for column, label in enumerate(layer.structures, start=first):
             columns[label] = column
         first += len(layer.structures)
-        _on_all_threads(layer.voxels, columns, box, axes, radius_mm, found)
+        _on_all_threads(layer.voxels, columns, box, axes, radius_mm, touches)
     named = sorted((s.name, column) for column, group in enumerate(groups) for s in group)
-    return TouchedStructures(tuple(name for name, _ in named), found[:, [column for _, column in named]])
+    return TouchedStructures(tuple(name for name, _ in named), touches[:, [column for _, column in named]])
 
 
 def _on_all_threads(
@@ -67,10 +67,10 @@ def _on_all_threads(
     box: tuple[np.ndarray, np.ndarray, np.ndarray],
     axes: np.ndarray,
     radius_mm: float,
-    found: np.ndarray,
+    touches: np.ndarray,
 ) -> None:
-    """Fill `found`, each range of rows by one thread."""
-    parallel_for(lambda a, b: _touch_range(voxels, columns, *box, axes, radius_mm, found, a, b), len(axes))
+    """Fill `touches`, each range of rows by one thread."""
+    parallel_for(lambda a, b: _touch_range(voxels, columns, *box, axes, radius_mm, touches, a, b), len(axes))
 
 
 @jit
@@ -83,17 +83,17 @@ def _indices(one, two, reach, spacing, count):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _touch_range(voxels, columns, spacing, lower, upper, axes, radius, found, first, last):  # type: ignore[no-untyped-def]
-    """Fill rows first..last of `found` (n, c): whether axes (n, 2, 3) come within the radius of a box whose
+def _touch_range(voxels, columns, spacing, lower, upper, axes, radius, touches, first, last):  # type: ignore[no-untyped-def]
+    """Fill rows first..last of `touches` (n, c): whether axes (n, 2, 3) come within the radius of a box whose
     label has that column."""
     for n in range(first, last):
         corners = clamped_polyline(axes[n, 0], axes[n, 1], lower, upper)
         for piece in range(corners.shape[0] - 1):
-            _touch_piece(voxels, columns, spacing, corners[piece], corners[piece + 1], radius, found[n])
+            _touch_piece(voxels, columns, spacing, corners[piece], corners[piece + 1], radius, touches[n])
 
 
 @jit
-def _touch_piece(voxels, columns, spacing, one, two, radius, found):  # type: ignore[no-untyped-def]
+def _touch_piece(voxels, columns, spacing, one, two, radius, touches):  # type: ignore[no-untyped-def]
     """`_touch_range` for one straight piece of one axis."""
     low = np.empty(3)
     high = np.empty(3)
@@ -111,8 +111,8 @@ def _touch_piece(voxels, columns, spacing, one, two, radius, found):  # type: ig
             for j in range(j0, j1):
                 for k in range(k0, k1):
                     column = columns[voxels[i, j, k]]
-                    if column != _NOTHING and not found[column]:
+                    if column != _NOTHING and not touches[column]:
                         lower = ((i - 0.5) * spacing[0], (j - 0.5) * spacing[1], (k - 0.5) * spacing[2])
                         upper = ((i + 0.5) * spacing[0], (j + 0.5) * spacing[1], (k + 0.5) * spacing[2])
                         if segment_box_distance2(one, two, lower, upper) <= radius * radius:
-                            found[column] = True
+                            touches[column] = True

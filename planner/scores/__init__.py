@@ -1,4 +1,4 @@
-"""Scores: one function of a path in each file. A new score is a new file, and its name in SCORES."""
+"""Scores: one function of a path in each file. A new score is a new file and an entry in SCORES."""
 
 from planner.scores.clearance import CLEARANCE
 from planner.scores.fissures import FISSURES
@@ -19,9 +19,9 @@ SCORES = (
     TARGET_CHORD,
     OFF_AXIAL_ANGLE,
 )
-"""What a request may rank by."""
+"""The scores by which a request may rank."""
 
 RISK_MODELS = (PNEUMOTHORAX_ODDS,)
-"""Cited models, shown beside the order. They never change it, so a request cannot rank by them."""
+"""Cited models, shown next to the ranking. They never change it, so a request cannot rank by them."""
 
 __all__ = ["RISK_MODELS", "SCORES", "Quantities", "Score"]

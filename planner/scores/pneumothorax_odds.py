@@ -1,10 +1,10 @@
-"""Relative odds of pneumothorax by a cited meta-analysis: shown beside the order, never part of it.
+"""Relative odds of pneumothorax by a cited meta-analysis: shown next to the ranking, never part of it.
 
 Pooled odds ratios of 36 papers with 23,104 patients (PMC7362905) for those factors that differ from path to
 path and can be read off the labels: a fissure crossed, more than one pleural puncture, a depth of 3 cm or
-more. The ratios are univariate and the factors correlated, so their product overstates: it gives an order, no
-chance of pneumothorax. Factors of the patient and the lesion cancel between paths of one plan. Bullae,
-emphysema and the side against the table are not known here and are left out.
+more. The ratios are univariate and the factors correlated, so their product overestimates: it gives an order,
+not a probability of pneumothorax. Factors of the patient and the lesion cancel between paths of one plan.
+Bullae, emphysema and the side against the table are not known here and are left out.
 """
 
 from planner.scores.score import Quantities, Score

@@ -1,4 +1,4 @@
-"""Sources: one seed model in each file, as published. A new model is a new file, and its name in SOURCES."""
+"""Sources: one published seed model in each file. A new model is a new file and an entry in SOURCES."""
 
 from anatomy.names.did_you_mean import did_you_mean
 from planner.errors import RequestError
@@ -24,7 +24,7 @@ SOURCES = (
     BEST_2335,
     THERAGENICS_200,
 )
-"""What a request may ask for: I-125 first, the default of requests at the head, then Pd-103."""
+"""The models that a request may use: I-125 first, beginning with the default, then Pd-103."""
 
 
 def source_named(name: str) -> Source:

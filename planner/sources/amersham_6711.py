@@ -1,7 +1,7 @@
 """Amersham 6711, I-125: tables of AAPM TG-43U1 (Rivard 2004, 10.1118/1.1646040).
 
-g at 4 cm, 0.496, lies some 2 % above the trend of later Monte Carlo. It stands so in every transcription
-and is kept.
+g at 4 cm, 0.496, is some 2 % above the trend of later Monte Carlo. Every transcription has this value, so it
+is kept.
 """
 
 from planner.sources.source import Anisotropy, Anisotropy1D, RadialDose, Source

@@ -1,7 +1,7 @@
 """Best 2301, I-125: tables of AAPM TG-43U1 (Rivard 2004, 10.1118/1.1646040).
 
-F is not monotonic near the axis, and begins at 1 cm: nearer, F of 1 cm stands in. Capsule: 5.0 mm long,
-that of the Best 2335 (CLRP database, physics.carleton.ca/clrp, 10.1002/mp.14249).
+F is not monotonic near the axis, and begins at 1 cm: at smaller distances F at 1 cm is used. Capsule: 5.0 mm
+long, that of the Best 2335 (CLRP database, physics.carleton.ca/clrp, 10.1002/mp.14249).
 """
 
 from planner.sources.source import Anisotropy, RadialDose, Source

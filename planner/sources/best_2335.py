@@ -1,7 +1,7 @@
 """Best 2335, Pd-103: tables of AAPM TG-43U1S1 (Rivard 2007, 10.1118/1.2736790).
 
-F begins at 1 cm: nearer, F of 1 cm stands in. Capsule: 5.0 mm long (CLRP database,
-physics.carleton.ca/clrp, 10.1002/mp.14249). The active line, 4.55 mm, would stick out of one of 4.5 mm.
+F begins at 1 cm: at smaller distances F at 1 cm is used. Capsule: 5.0 mm long (CLRP database,
+physics.carleton.ca/clrp, 10.1002/mp.14249). The active line, 4.55 mm, would not fit into a capsule of 4.5 mm.
 """
 
 from planner.sources.source import Anisotropy, RadialDose, Source

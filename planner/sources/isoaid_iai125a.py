@@ -1,7 +1,7 @@
 """IsoAid IAI-125A, I-125: tables of AAPM TG-43U1S1 (Rivard 2007, 10.1118/1.2736790).
 
 ln g falls by 0.16 from 8 to 9 cm and by 0.45 from 9 to 10 cm, so that the tail beyond 10 cm is steeper than
-that of other I-125 seeds (0.30 to 0.34 for each cm). Both as transcribed.
+that of other I-125 seeds (0.30 to 0.34 per cm). Both as transcribed.
 """
 
 from planner.sources.source import Anisotropy, RadialDose, Source

@@ -1,7 +1,7 @@
 """Nucletron 130.002 (selectSeed), I-125: a table in the form of TG-43U1; the model is listed in AAPM and
 GEC-ESTRO TG-43U1S2 (Rivard 2017, 10.1002/mp.12430), but the table has not been compared with that report.
 
-g and F hold only with the active length of 0.30 cm that stands here: others use 0.34 cm.
+g and F are valid only with the active length of 0.30 cm used here: others use 0.34 cm.
 """
 
 from planner.sources.source import Anisotropy, RadialDose, Source

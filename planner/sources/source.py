@@ -1,7 +1,7 @@
-"""What a seed model is: its published TG-43 tables, and nothing that computes dose.
+"""Seed model: its published TG-43 tables, without any dose computation.
 
-Lengths in the tables are cm and angles degrees, as they are printed, so that a table can be proofread against
-its report. Whoever computes converts once.
+Lengths in the tables are in cm and angles in degrees, as printed, so that a table can be proofread against
+its report. The dose computation converts them once.
 
          away
           |        . P          r      distance of P from the middle of the line
@@ -18,7 +18,7 @@ from typing import NamedTuple
 HOURS_PER_DAY = 24.0
 
 SEED_LENGTH_MM, SEED_DIAMETER_MM = 4.5, 0.8
-"""A capsule's outer size where a source names no other (Dong 2021, 10.1111/1759-7714.13932)."""
+"""Outer size of a capsule, unless a source gives another one (Dong 2021, 10.1111/1759-7714.13932)."""
 
 
 class RadialDose(NamedTuple):
@@ -37,7 +37,8 @@ class Anisotropy(NamedTuple):
 
 
 class Anisotropy1D(NamedTuple):
-    """1D anisotropy function, phi_an(r): dose at r averaged over all directions, by that at 90 degrees."""
+    """1D anisotropy function, phi_an(r): dose at r averaged over all directions, divided by dose at 90
+    degrees."""
 
     r_cm: tuple[float, ...]
     phi: tuple[float, ...]
@@ -47,9 +48,9 @@ class Anisotropy1D(NamedTuple):
 class Source:
     """A seed model.
 
-    `name` is what requests call it, `label` what people do. `dose_rate_constant_cgy_per_h_u` is for 1 U of
-    air-kerma strength (1 U = 1 cGy cm2/h). g_L, F and the constant hold for `active_length_cm` and no other.
-    `reference` is where the tables were published, `status` how far the transcription was checked.
+    `name` identifies it in requests, `label` is for people. `dose_rate_constant_cgy_per_h_u` is for 1 U of
+    air-kerma strength (1 U = 1 cGy cm2/h). g_L, F and the constant are valid only for `active_length_cm`.
+    `reference` is the publication of the tables, `status` how far the transcription was checked.
 
     Raises ValueError for tables that the rules of `planner.dose.tg43.formula` do not cover.
     """
@@ -69,7 +70,8 @@ class Source:
     seed_diameter_mm: float = SEED_DIAMETER_MM
 
     def __post_init__(self) -> None:
-        """Refuse tables with holes, out of order, or of another kind than the formula takes."""
+        """Raise ValueError for tables with gaps, out of order, or of a kind that the formula does not
+        support."""
         radial, anisotropy = self.radial, self.anisotropy
         self._refuse_unless(
             all(_positive(v) for v in (self.half_life_d, self.dose_rate_constant_cgy_per_h_u)),
@@ -87,12 +89,12 @@ class Source:
         self._refuse_unless(
             (anisotropy.theta_deg[0], anisotropy.theta_deg[-1]) == (0.0, 90.0)
             and all(row[-1] == 1.0 for row in anisotropy.F),
-            "F must run from 0 to 90 degrees and be 1 there: fold a table that goes on to 180",
+            "F must run from 0 to 90 degrees and be 1 at 90: fold a table that extends to 180",
         )
         self._refuse_unless(
             self.phi_an is None or _is_table(*self.phi_an), "phi_an needs one positive value at each radius"
         )
-        # On the axis dose has a pole at the line's ends: the capsule must hide them.
+        # On the axis dose has a pole at the line's ends, which must lie inside the capsule.
         self._refuse_unless(
             0.0 < 10.0 * self.active_length_cm < self.seed_length_mm and self.seed_diameter_mm > 0.0,
             "the active line must lie within the capsule",
@@ -104,7 +106,8 @@ class Source:
 
     @property
     def mean_life_h(self) -> float:
-        """Half-life by ln 2: a permanent seed's dose in all is its initial rate times this. [h]"""
+        """Half-life divided by ln 2: the total dose of a permanent seed is its initial dose rate times this.
+        [h]"""
         return self.half_life_d * HOURS_PER_DAY / log(2.0)
 
 
@@ -113,7 +116,8 @@ def _positive(value: float) -> bool:
 
 
 def _is_table(nodes: tuple[float, ...], values: tuple[float, ...] | list[float]) -> bool:
-    """Two nodes or more, ascending from 0 or above, with as many positive values."""
+    """Whether there are two or more nodes, ascending from 0 or above, with the same number of positive
+    values."""
     return (
         len(nodes) == len(values) >= 2
         and all(isfinite(v) for v in nodes)

@@ -1,7 +1,7 @@
 """Theragenics 200, Pd-103: tables of AAPM TG-43U1 (Rivard 2004, 10.1118/1.1646040).
 
-F at 0.25 cm dips to 0.191 at 12 degrees. From 7 to 10 cm ln g falls by 0.48 for each cm, after 0.61 before,
-and the tail beyond goes on with 0.48. All as transcribed.
+F at 0.25 cm dips to 0.191 at 12 degrees. From 7 to 10 cm ln g falls by 0.48 per cm, after 0.61 before, and
+the tail beyond continues with 0.48. All as transcribed.
 """
 
 from planner.sources.source import Anisotropy, RadialDose, Source

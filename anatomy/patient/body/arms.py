@@ -40,8 +40,8 @@ def notes_on_arms(structures: Sequence[Structure], body: VoxelMask, grid: Grid) 
         return ()
     return (
         f"{', '.join(sorted(long))} lies deep inside the body: an arm that touches the trunk counts as "
-        "trunk, and paths may run through it. Segment the arms as a separate structure (body_extremities) and "
-        "leave them out of the body.",
+        "trunk, and paths may run through it. Segment the arms as a separate structure "
+        "(body_extremities) and leave them out of the body.",
     )
 
 

@@ -170,8 +170,8 @@ def notes_on_parts(
     if obstacles:
         named = ", ".join(f"{s.name} ({_cc(s.mask.count * grid.voxel_volume_mm3)})" for s in obstacles)
         notes.append(
-            f"The body is in {1 + len(obstacles)} parts. Needles enter the largest, and avoid the others like "
-            f"other structures outside the body: {named}."
+            f"The body is in {1 + len(obstacles)} parts. Needles enter the largest, and avoid the others "
+            f"like other structures outside the body: {named}."
         )
     specks = parts.specks if beyond is None else parts.specks + beyond.specks
     if specks:

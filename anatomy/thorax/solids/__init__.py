@@ -1,1 +1,1 @@
-"""Solids by formula: shapes that tell which voxel centres they hold, for any phantom."""
+"""Solids by formula: shapes that say which voxel centres they contain, for any phantom."""

@@ -1,4 +1,4 @@
-"""Band: a tube that is taller than thick, as ribs and costal cartilages are."""
+"""Band: a tube that is taller than thick, for ribs and costal cartilages."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,7 +27,7 @@ class Stretched(Solid):
         return self.inner.inside(x, y, z / self.factor)
 
     def grown(self, by_mm: float) -> "Stretched":
-        """See Solid. The rind is `factor` times thicker along z."""
+        """See Solid. The added layer is `factor` times thicker along z."""
         return Stretched(self.inner.grown(by_mm), self.factor)
 
 

@@ -23,8 +23,9 @@ from anatomy.thorax.solids.solid import Bounds, Solid
 class Loft(Solid):
     """Superellipses along z.
 
-    `knots` (m, 5) has a row (z, cx, cy, a, b) for each given section, z rising [mm]; between them runs a
-    monotone cubic, before the first and after the last the section stays. The solid ends at `z_range_mm`.
+    `knots` (m, 5) has a row (z, cx, cy, a, b) for each given section, z rising [mm]; between them the
+    section follows a monotone cubic, before the first and after the last it is constant. The solid ends at
+    `z_range_mm`.
     """
 
     knots: Float[np.ndarray, "m 5"]
@@ -41,7 +42,7 @@ class Loft(Solid):
 
     @cached_property
     def bounds_P(self) -> Bounds:
-        """A box around all sections: the cubic is monotone, so the knots bound centre and size. [mm]"""
+        """A box around all sections: the cubic is monotone, so the knots limit centre and size. [mm]"""
         _, cx, cy, a, b = self.knots.T
         low, high = self.z_range_mm
         return np.array(

@@ -1,7 +1,7 @@
 """Primitive solids: ellipsoid, capsule, tube, plate, block, half space. All in P, mm.
 
-Capsule, Tube, Plate, Block and HalfSpace know their exact signed distance, negative inside: a needle's
-clearance to them needs no voxels.
+Capsule, Tube, Plate, Block and HalfSpace compute their exact signed distance, negative inside, so that the
+clearance of a needle can be computed without voxels.
 """
 
 from dataclasses import dataclass
@@ -100,7 +100,7 @@ class Tube(Solid):
 
     @cached_property
     def capsules(self) -> tuple[Capsule, ...]:
-        """The tube's straight stretches."""
+        """The tube's straight pieces."""
         segments = zip(self.points_P[:-1], self.points_P[1:], strict=True)
         return tuple(Capsule(start, end, self.radius_mm) for start, end in segments)
 
@@ -119,7 +119,7 @@ class Tube(Solid):
         return self._union.inside(x, y, z)
 
     def mask(self, centres: VoxelCentres, box: Box) -> Bool[np.ndarray, "mx my mz"]:
-        """See Solid. Each stretch is evaluated in its own bounds only."""
+        """See Solid. Each piece is evaluated only in its own bounds."""
         return self._union.mask(centres, box)
 
     def grown(self, by_mm: float) -> "Tube":
@@ -129,8 +129,8 @@ class Tube(Solid):
     def distance_mm(self, p_P: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"]:
         """Distance of points (n, 3) to the polyline less the radius. [mm]
 
-        Outside it is the exact distance to the wall; inside, where two stretches meet at a bend, the
-        wall may be farther.
+        Outside it is the exact distance to the wall; inside, where two pieces meet at a bend, the wall may be
+        farther.
         """
         return np.asarray(np.min([part.distance_mm(p_P) for part in self.capsules], axis=0))
 
@@ -161,7 +161,7 @@ class Plate(Solid):
     def distance_mm(self, p_P: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"]:
         """Signed distance of points (n, 3) to the plate's surface, negative inside. [mm]
 
-        Over the triangle it is the distance to the plane; elsewhere the nearest edge decides.
+        Over the triangle it is the distance to the plane; elsewhere to the nearest edge.
         """
         a, b, c = self.corners_P
         edges = np.min([Capsule(s, e, 0.0).distance_mm(p_P) for s, e in ((a, b), (b, c), (c, a))], axis=0)
@@ -175,7 +175,7 @@ class Plate(Solid):
 
 @dataclass(frozen=True, eq=False)
 class Block(Solid):
-    """A box along the axes of P; a bound may be infinite."""
+    """A box along the axes of P; bounds may be infinite."""
 
     lower_P: Point
     upper_P: Point
@@ -214,7 +214,7 @@ class HalfSpace(Solid):
 
     @property
     def bounds_P(self) -> Bounds:
-        """Unbounded, but for a plane along the axes of P. [mm]"""
+        """Unbounded, except if the plane is perpendicular to an axis of P. [mm]"""
         bounds = UNBOUNDED.copy()
         for axis in range(3):
             if abs(self.normal_P[axis]) == 1.0:

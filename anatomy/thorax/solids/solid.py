@@ -1,13 +1,13 @@
-"""Solid: a closed set of points of P, known by a formula; and the set operations on solids.
+"""Solid: a closed set of points in P given by a formula, and the set operations on solids.
 
     Solid
-    |-- primitives          shapes.py, loft.py
+    |-- primitives          primitives.py, loft.py
     |-- Union               in any of the parts
     |-- Intersection        in all of the parts
     `-- Difference          in the first, in none of the others
 
-A solid answers for points (`contains`) and for a lattice of voxel centres (`mask`); both come from one
-formula, and `mask` only skips what the bounds rule out. Tests take `contains` as the truth.
+A solid can be evaluated at points (`contains`) and at the voxel centres of a grid (`mask`). Both use one
+formula; `mask` only skips what the bounds exclude. Tests use `contains` as the reference.
 """
 
 from abc import ABC, abstractmethod
@@ -31,7 +31,7 @@ class Solid(ABC):
     @property
     @abstractmethod
     def bounds_P(self) -> Bounds:
-        """Lower and upper corner (2, 3) of an axis-aligned box that holds the solid; infinite where it is
+        """Lower and upper corner (2, 3) of an axis-aligned box that contains the solid; infinite where it is
         unbounded. [mm]"""
 
     @abstractmethod
@@ -40,8 +40,8 @@ class Solid(ABC):
 
     @abstractmethod
     def grown(self, by_mm: float) -> "Solid":
-        """The solid with a rind of about `by_mm` added: exactly that for capsules, tubes, plates and half
-        spaces, semi-axes longer by that much for ellipsoids and lofts."""
+        """The solid with a layer of about `by_mm` added: exactly `by_mm` for capsules, tubes, plates and half
+        spaces; for ellipsoids and lofts, semi-axes longer by `by_mm`."""
 
     def contains(self, p_P: Float[np.ndarray, "n 3"]) -> Bool[np.ndarray, "n"]:
         """Whether points (n, 3) in P lie in the solid."""
@@ -49,13 +49,13 @@ class Solid(ABC):
 
     def mask(self, centres: VoxelCentres, box: Box) -> Bool[np.ndarray, "mx my mz"]:
         """Which voxel centres of `box` lie in the solid."""
-        found = np.zeros(box_shape(box), dtype=bool)
+        inside = np.zeros(box_shape(box), dtype=bool)
         reach = centres.box_of(self.bounds_P, box)
         if reach is None:
-            return found
+            return inside
         for slab in centres.slabs(reach):
-            found[_relative(slab, box)] = self.inside(*centres.coordinates(slab))
-        return found
+            inside[_relative(slab, box)] = self.inside(*centres.coordinates(slab))
+        return inside
 
 
 def _relative(inner: Box, outer: Box) -> Box:
@@ -81,22 +81,22 @@ class Union(Solid):
 
     def inside(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
         """See Solid."""
-        found = np.zeros(np.broadcast_shapes(x.shape, y.shape, z.shape), dtype=bool)
+        inside = np.zeros(np.broadcast_shapes(x.shape, y.shape, z.shape), dtype=bool)
         for part in self.parts:
-            found |= part.inside(x, y, z)
-        return found
+            inside |= part.inside(x, y, z)
+        return inside
 
     def grown(self, by_mm: float) -> "Union":
         """See Solid."""
         return Union([part.grown(by_mm) for part in self.parts])
 
     def mask(self, centres: VoxelCentres, box: Box) -> Bool[np.ndarray, "mx my mz"]:
-        """See Solid. Each part is evaluated in its own bounds only."""
-        found = np.zeros(box_shape(box), dtype=bool)
+        """See Solid. Each part is evaluated only in its own bounds."""
+        inside = np.zeros(box_shape(box), dtype=bool)
         for part, reach in zip(self.parts, centres.boxes_of(self._bounds_of_parts_P, box), strict=True):
             if reach is not None:
-                found[_relative(reach, box)] |= part.mask(centres, reach)
-        return found
+                inside[_relative(reach, box)] |= part.mask(centres, reach)
+        return inside
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,38 +113,38 @@ class Intersection(Solid):
 
     def inside(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
         """See Solid."""
-        found = np.ones(np.broadcast_shapes(x.shape, y.shape, z.shape), dtype=bool)
+        inside = np.ones(np.broadcast_shapes(x.shape, y.shape, z.shape), dtype=bool)
         for part in self.parts:
-            found &= part.inside(x, y, z)
-        return found
+            inside &= part.inside(x, y, z)
+        return inside
 
     def grown(self, by_mm: float) -> "Intersection":
         """See Solid."""
         return Intersection([part.grown(by_mm) for part in self.parts])
 
     def mask(self, centres: VoxelCentres, box: Box) -> Bool[np.ndarray, "mx my mz"]:
-        """See Solid. Only where all bounds overlap is anything evaluated."""
-        found = np.zeros(box_shape(box), dtype=bool)
+        """See Solid. Evaluated only where all bounds overlap."""
+        inside = np.zeros(box_shape(box), dtype=bool)
         reach = centres.box_of(self.bounds_P, box)
         if reach is not None:
             here = np.ones(box_shape(reach), dtype=bool)
             for part in self.parts:
                 here &= part.mask(centres, reach)
-            found[_relative(reach, box)] = here
-        return found
+            inside[_relative(reach, box)] = here
+        return inside
 
 
 @dataclass(frozen=True, eq=False)
 class Difference(Solid):
-    """Points of `whole` in none of `holes`."""
+    """Points of `base` that are in none of `holes`."""
 
-    whole: Solid
+    base: Solid
     holes: Sequence[Solid]
 
     @property
     def bounds_P(self) -> Bounds:
-        """Bounds of `whole`. [mm]"""
-        return self.whole.bounds_P
+        """Bounds of `base`. [mm]"""
+        return self.base.bounds_P
 
     @cached_property
     def _all_holes(self) -> Union:
@@ -152,17 +152,17 @@ class Difference(Solid):
 
     def inside(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
         """See Solid."""
-        return np.asarray(self.whole.inside(x, y, z) & ~self._all_holes.inside(x, y, z))
+        return np.asarray(self.base.inside(x, y, z) & ~self._all_holes.inside(x, y, z))
 
     def grown(self, by_mm: float) -> "Difference":
-        """See Solid. The holes shrink by as much."""
-        return Difference(self.whole.grown(by_mm), [hole.grown(-by_mm) for hole in self.holes])
+        """See Solid. The holes shrink by the same length."""
+        return Difference(self.base.grown(by_mm), [hole.grown(-by_mm) for hole in self.holes])
 
     def mask(self, centres: VoxelCentres, box: Box) -> Bool[np.ndarray, "mx my mz"]:
         """See Solid."""
-        found = np.zeros(box_shape(box), dtype=bool)
-        reach = centres.box_of(self.whole.bounds_P, box)
+        inside = np.zeros(box_shape(box), dtype=bool)
+        reach = centres.box_of(self.base.bounds_P, box)
         if reach is not None:
             holes = self._all_holes.mask(centres, reach)
-            found[_relative(reach, box)] = self.whole.mask(centres, reach) & ~holes
-        return found
+            inside[_relative(reach, box)] = self.base.mask(centres, reach) & ~holes
+        return inside

@@ -1,8 +1,8 @@
-"""Lattice: the voxel centres of a grid, handed out box by box as coordinates in P.
+"""Voxel centres: the voxel centres of a grid, returned box by box as coordinates in P.
 
-On a grid whose axes run along the patient's, x depends on i alone, y on j, z on k: the three coordinate
-arrays then stay thin, and numpy's broadcasting does the rest. On an oblique grid they are as full as they
-must be.
+If the grid's axes run along the patient's, x depends only on i, y on j and z on k: the three coordinate
+arrays then have one long axis each, and numpy broadcasts them. On an oblique grid they have as many axes as
+necessary.
 """
 
 from collections.abc import Iterator
@@ -24,10 +24,10 @@ Coordinates = tuple[np.ndarray, np.ndarray, np.ndarray]
 """x, y and z in P, three arrays that broadcast against one another. [mm]"""
 
 SLAB_VOXELS = 1_000_000
-"""Voxels evaluated at a time: bounds the temporary arrays to some tens of MB."""
+"""Voxels evaluated at a time: limits the temporary arrays to some tens of MB."""
 
 FAR_MM = 5_000.0
-"""Stands for infinity where an unbounded solid meets a grid."""
+"""Replaces infinity where an unbounded solid meets a grid."""
 
 
 def box_shape(box: Box) -> tuple[int, int, int]:
@@ -53,13 +53,13 @@ class VoxelCentres:
         return np.linalg.inv(self.grid.X_PV)
 
     def boxes_of(self, bounds_P: Float[np.ndarray, "n 2 3"], within: Box) -> list[Box | None]:
-        """For each of n axis-aligned boxes of P, the voxels of `within` whose centres may lie in it; None
-        for none."""
-        near = np.clip(bounds_P, -FAR_MM, FAR_MM)
+        """For each of n axis-aligned boxes in P, the voxels of `within` whose centres may lie in it; None if
+        there are none."""
+        finite_P = np.clip(bounds_P, -FAR_MM, FAR_MM)
         turn, shift = self._X_VP[:3, :3], self._X_VP[:3, 3]
-        centre_V = near.mean(axis=1) @ turn.T + shift
-        # A thousandth of a voxel keeps rounding from dropping a centre that lies on the bound.
-        half_V = (near[:, 1] - near[:, 0]) / 2 @ np.abs(turn).T + 1e-3
+        centre_V = finite_P.mean(axis=1) @ turn.T + shift
+        # With a thousandth of a voxel, rounding does not drop a centre that lies on the bound.
+        half_V = (finite_P[:, 1] - finite_P[:, 0]) / 2 @ np.abs(turn).T + 1e-3
         first = np.maximum(np.ceil(centre_V - half_V).astype(int), [s.start for s in within])
         stop = np.minimum(np.floor(centre_V + half_V).astype(int) + 1, [s.stop for s in within])
         boxes: list[Box | None] = []
@@ -68,7 +68,8 @@ class VoxelCentres:
         return boxes
 
     def box_of(self, bounds_P: Float[np.ndarray, "2 3"], within: Box) -> Box | None:
-        """The voxels of `within` whose centres may lie in one axis-aligned box of P; None for none."""
+        """The voxels of `within` whose centres may lie in one axis-aligned box in P; None if there are
+        none."""
         return self.boxes_of(bounds_P[None], within)[0]
 
     def coordinates(self, box: Box) -> Coordinates:
