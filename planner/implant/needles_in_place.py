@@ -81,7 +81,7 @@ def measured_needles(
         raise RequestError(
             field, f"there are {len(needles)}, and max_needles is {most}", "Allow more, or give fewer."
         )
-    measurer = Measurer(scene, request)
+    measurer = Measurer(scene, request.needle_assembly)
     return tuple(_measured(measurer, needle, f"{field}/{n}") for n, needle in enumerate(needles))
 
 

@@ -18,7 +18,7 @@ def paths_of_set(
     scene: Scene, request: Request, given: Sequence[MeasuredPath], chosen: ChosenSet
 ) -> tuple[Path, ...]:
     """The needles that carry seeds, and the `given` ones, in rank order: N1, N2 ... Ranks start at 1."""
-    measurer = Measurer(scene, request)
+    measurer = Measurer(scene, request.needle_assembly)
     drops: dict[MeasuredPath, tuple[SeedDrop, ...]] = {}
     aims: dict[MeasuredPath, Aim] = {}
     for place, row in enumerate(chosen.rows.tolist()):
@@ -44,7 +44,7 @@ def paths_of_set(
             seeds=drops[m],
             aim=aims[m],
         )
-        for n, m in enumerate(ranked(list(drops), request), start=1)
+        for n, m in enumerate(ranked(list(drops), request.path_order), start=1)
     )
 
 

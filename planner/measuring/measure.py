@@ -38,16 +38,16 @@ from planner.measuring.lung_passage import passage
 from planner.measuring.measured import MeasuredPath, _point
 from planner.measuring.voxel_walk import runs_along
 from planner.records.paths import CLEARANCE_CAP_MM
-from planner.records.request import Request
+from planner.records.request import NeedleAssembly
 
 
 class Measurer:
     """Measures lines through one scene. Prepares what all lines share, so that each is fast."""
 
-    def __init__(self, scene: Scene, request: Request) -> None:
+    def __init__(self, scene: Scene, needle: NeedleAssembly) -> None:
         grid = scene.grid
         self._scene = scene
-        self._request = request
+        self._needle = needle
         self._spacing_mm = grid.spacing_mm
         self._lower_B, self._upper_B = grid.lower_B, grid.upper_B
         self._R_PB, self._origin_P = grid.R_PB, grid.origin_P
@@ -98,7 +98,7 @@ class Measurer:
     def _measured(
         self, tip_B: Float[np.ndarray, "3"], outward_B: Float[np.ndarray, "3"], length: float
     ) -> MeasuredPath:
-        needle_end_B = tip_B + self._request.needle.max_length_mm * outward_B
+        needle_end_B = tip_B + self._needle.length_mm * outward_B
         entry_B = tip_B + length * outward_B
         axis = NeedleAxis(entry_B, -outward_B, length)
         entry_P, tip_P = self._to_patient(entry_B), self._to_patient(tip_B)
@@ -137,8 +137,8 @@ class Measurer:
         """Distance from the tip to where the axis leaves the body for the last time, within the needle's
         length."""
         body = self._scene.body
-        max_length = self._request.needle.max_length_mm
-        hub_end = max_length + self._request.pose.hub_length_mm
+        max_length = self._needle.length_mm
+        hub_end = max_length + self._needle.hub_length_mm
         labels, bounds = runs_along(body.layer, self._spacing_mm, tip_B, outward_B, hub_end)
         inside = labels == body.label
         if not inside[0] or inside.all():
@@ -161,14 +161,14 @@ class Measurer:
     def _clearance(self, tip_B: Float[np.ndarray, "3"], end_B: Float[np.ndarray, "3"]) -> tuple[float, str]:
         """Distance from the wall of the whole needle to the nearest forbidden structure, and the structure's
         name."""
-        radius = self._request.needle.radius_mm
+        radius = self._needle.radius_mm
         distance, name = self._obstacles.nearest(tip_B, end_B, CLEARANCE_CAP_MM + radius)
         clearance = distance - radius
         return (clearance, name) if clearance < CLEARANCE_CAP_MM else (CLEARANCE_CAP_MM, "")
 
 
 def measure(
-    scene: Scene, request: Request, point_P: Float[np.ndarray, "3"], outward_P: Float[np.ndarray, "3"]
+    scene: Scene, needle: NeedleAssembly, point_P: Float[np.ndarray, "3"], outward_P: Float[np.ndarray, "3"]
 ) -> MeasuredPath | None:
     """One line, measured: see Measurer.measure. For many lines, use one Measurer."""
-    return Measurer(scene, request).measure(point_P, outward_P)
+    return Measurer(scene, needle).measure(point_P, outward_P)

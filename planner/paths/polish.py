@@ -1,7 +1,8 @@
-"""Polish: move each candidate a little, at target and skin, as long as the request likes it better.
+"""Polishing: move each candidate a little, at target and skin, as long as it improves in the requested order.
 
-A pattern search in the four coordinates of a line. Every trial is tested in full, so a polished line is as
-safe as a found one. Deterministic: fixed patterns, halving steps, the first best trial wins.
+A pattern search in the four coordinates of a line. Every trial is tested completely, so a polished line is as
+safe as a line from the search. Deterministic: fixed patterns, halved steps, and the first of equally good
+trials wins.
 """
 
 from itertools import product
@@ -11,14 +12,14 @@ from jaxtyping import Float
 from scipy.stats import qmc
 
 from planner.paths.preference import preference
-from planner.records.request import Request
+from planner.records.request import PathOrder
 from planner.search.kernels import line
 from planner.search.kernels.search_fields import SearchFields
 from planner.search.kernels.verdicts import SAFE
 from planner.search.search import SafeLines
 
 FINEST_MM = 0.1
-"""Steps end here: a tenth of what the best guides reach (clinical notes, section 4)."""
+"""The smallest step: a tenth of the accuracy of the best guides (clinical notes, section 4)."""
 TRIES_PER_STEP = 6
 GAIN = 1e-6
 """A trial must be better by more than rounding."""
@@ -27,28 +28,28 @@ COMPASS = np.array(
     [sign * np.eye(4)[axis] for axis in range(4) for sign in (1.0, -1.0)]
     + [np.array(signs) for signs in product((0.7, -0.7), repeat=4)]
 )
-"""A few directions: quick, for many lines."""
+"""A few directions: fast, for many lines."""
 
 THOROUGH = 2.0 * qmc.Halton(4, scramble=False).random(257)[1:] - 1.0
-"""Many places of the neighbourhood: where safe lines are few, a compass gets stuck at the first edge."""
+"""Many points of the neighbourhood: where safe lines are few, COMPASS stops at the first edge."""
 
 
 def polish(
     fields: SearchFields,
     lines: SafeLines,
     step_mm: float,
-    request: Request,
+    order: PathOrder,
     pattern: Float[np.ndarray, "m 4"] = COMPASS,
 ) -> SafeLines:
-    """The lines, each moved to a local best within a few `step_mm`.
+    """The lines, each moved to a local optimum within a few `step_mm`.
 
-    `pattern` holds moves of tip and entry across the line, two coordinates each, as parts of the step.
+    `pattern` holds moves of tip and entry across the line, two coordinates each, relative to the step.
     """
     point, outward, quantities = lines.point_B.copy(), lines.outward_B.copy(), lines.quantities.astype(float)
     line.refine_margins(fields, point, outward, quantities)
     while step_mm >= FINEST_MM and len(point):
         for _ in range(TRIES_PER_STEP):
-            moved = _improve(fields, point, outward, quantities, step_mm * pattern, request)
+            moved = _improve(fields, point, outward, quantities, step_mm * pattern, order)
             if not moved:
                 break
         step_mm *= 0.5
@@ -61,7 +62,7 @@ def displaced_lines(
     quantities: Float[np.ndarray, "n q"],
     steps: Float[np.ndarray, "m 4"],
 ) -> tuple[Float[np.ndarray, "n m 3"], Float[np.ndarray, "n m 3"]]:
-    """Points and outward unit vectors of each line, moved across itself by each step. [mm]"""
+    """Points and outward unit vectors of each line, displaced across the line by each step. [mm]"""
     tip = point + quantities[:, line.TIP, None] * outward
     entry = tip + quantities[:, line.LENGTH, None] * outward
     helper = np.where(np.abs(outward[:, 2:]) < 0.9, np.array([[0.0, 0.0, 1.0]]), np.array([[1.0, 0.0, 0.0]]))
@@ -81,9 +82,9 @@ def _improve(
     outward: np.ndarray,
     quantities: np.ndarray,
     steps: np.ndarray,
-    request: Request,
+    order: PathOrder,
 ) -> bool:
-    """Move each line to its best trial, in place. Says whether any moved."""
+    """Move each line to its best trial, in place. Returns whether any line was moved."""
     n, m = len(point), len(steps)
     tips, turned = displaced_lines(point, outward, quantities, steps)
     verdicts, trial = line.test_lines(fields, tips.reshape(-1, 3), turned.reshape(-1, 3))
@@ -91,10 +92,10 @@ def _improve(
     better = trial[safe]
     line.refine_margins(fields, tips.reshape(-1, 3)[safe], turned.reshape(-1, 3)[safe], better)
     trial[safe] = better
-    keys = preference(trial, request)
+    keys = preference(trial, order)
     keys[verdicts != SAFE] = np.inf
     keys = keys.reshape(n, m, -1)
-    here = preference(quantities, request)
+    here = preference(quantities, order)
     moved = False
     for i in range(n):
         best = int(np.lexsort(keys[i].T[::-1])[0])

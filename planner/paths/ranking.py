@@ -1,9 +1,8 @@
-"""Ranking: one total order of paths, the same whatever order they come in.
+"""Ranking: a total order of paths that does not depend on the order of the input.
 
-Lexicographic by the scores that `request.ranking` names, the first deciding; or, where `request.weights` is
-not empty, by their weighted sum. Values that agree to ROUNDING are equal, so that the last bits of a float
-never decide; what is left equal is ordered by where the paths run. By default lung comes first, so paths that
-cross none are a class of their own at the head.
+Lexicographic by the named scores, the first deciding; or by a weighted sum of scores. Values that agree to
+ROUNDING_DECIMALS are equal, so that the last bits of a float never decide; paths that are still equal are
+ordered by their coordinates. By default lung comes first, so that paths without lung precede all others.
 """
 
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from typing import TypeVar
 
 from anatomy.names.did_you_mean import did_you_mean
 from planner.errors import RequestError
-from planner.records.request import Request
+from planner.records.request import PathOrder
 from planner.scores import SCORES, Quantities, Score
 
 ROUNDING_DECIMALS = 6
@@ -30,12 +29,12 @@ def score_named(name: str, field: str = "ranking") -> Score:
     raise RequestError(field, f"{name!r} is not a known score", did_you_mean(name, known))
 
 
-def ranked(paths: Sequence[P], request: Request) -> list[P]:
+def ranked(paths: Sequence[P], order: PathOrder) -> list[P]:
     """The paths, best first. Raises RequestError for an unknown score."""
-    if request.weights:
-        weighted = [(score_named(name, f"weights/{name}"), w) for name, w in sorted(request.weights.items())]
+    if order.weights:
+        weighted = [(score_named(name, f"weights/{name}"), w) for name, w in sorted(order.weights.items())]
         return sorted(paths, key=lambda p: ((_sum(p, weighted),), _place(p)))
-    scores = [score_named(name) for name in request.ranking]
+    scores = [score_named(name) for name in order.scores]
     return sorted(paths, key=lambda p: (tuple(_rounded(s.of(p)) for s in scores), _place(p)))
 
 
@@ -48,6 +47,6 @@ def _rounded(value: float) -> float:
 
 
 def _place(path: Quantities) -> tuple[tuple[float, ...], ...]:
-    """Where a path runs: a total order of different paths, by rounded coordinates first."""
+    """A path's coordinates, the rounded ones first: a total order of different paths."""
     exact = (*path.entry_mm, *path.tip_mm)
     return tuple(_rounded(x) for x in exact), exact

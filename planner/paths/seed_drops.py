@@ -1,12 +1,13 @@
-"""Seed drops along a track: distal first, each seed wholly in the target with its margin.
+"""Seed drops along a track: distal first, each seed completely in the target with its margin.
 
     tip |--seed 1--|      |--seed 2--|  x x  |--seed 3--|            entry
         |<---- spacing --->|                                          e = 0 at the tip, growing proximally
         =========================|    |=================              within margin of a target voxel
 
-The part of the axis within the margin of one voxel box is an interval with ends in closed form
-(planner.measuring.segment_box), so the allowed part is a union of intervals, known exactly. Seeds keep the
-asked spacing as long as they fit; where one does not, it moves proximally by as little as makes it fit.
+The part of the axis within the margin of one voxel box is an interval whose ends have a closed form
+(planner.measuring.segment_box), so the allowed part is a union of exactly known intervals. Seeds keep the
+requested spacing as long as they fit; a seed that does not fit is moved proximally by the smallest distance
+that makes it fit.
 """
 
 import numpy as np
@@ -19,26 +20,24 @@ from anatomy.scene import Scene
 from planner.measuring.measured import MeasuredPath
 from planner.measuring.segment_box import span_within
 from planner.records.paths import SeedDrop
-from planner.records.request import Request
 
 _TOUCH_MM = 1e-9
-"""Intervals this close are one: boxes that share a face round apart."""
+"""Intervals this close are one: rounding separates the intervals of boxes that share a face."""
 
 
-def seed_drops(scene: Scene, request: Request, measured: MeasuredPath) -> tuple[SeedDrop, ...]:
-    """Seeds along a path, distal first.
+def seed_drops(
+    scene: Scene, measured: MeasuredPath, *, margin_mm: float, spacing_mm: float, seed_mm: float
+) -> tuple[SeedDrop, ...]:
+    """Seeds of length `seed_mm` along a path, distal first.
 
-    The first seed's distal end is at the tip if it fits there. Centres keep `request.seeds.spacing_mm` or
-    more. A seed fits where every point of its axis is within `request.target.margin_mm` of a target voxel and
-    no part of it lies proximal of the entry. Empty when none fits.
+    The first seed's distal end is at the tip if it fits there. Centres are `spacing_mm` or more apart. A seed
+    fits if every point of its axis is within `margin_mm` of a target voxel and no part of it lies proximal of
+    the entry. Empty if none fits.
     """
-    allowed = within_margin(
-        scene.target, scene.grid, measured.tip_P, measured.entry_P, request.target.margin_mm
-    )
-    seed_mm = request.seeds.source.seed_length_mm
+    allowed = within_margin(scene.target, scene.grid, measured.tip_P, measured.entry_P, margin_mm)
     drops: list[SeedDrop] = []
     previous = 0.0
-    for distal in distal_ends(allowed, measured.length_mm, request.seeds.spacing_mm, seed_mm):
+    for distal in distal_ends(allowed, measured.length_mm, spacing_mm, seed_mm):
         depth = measured.length_mm - distal - seed_mm / 2
         centre_P = measured.entry_P + depth * measured.direction_P
         drops.append(
@@ -85,7 +84,7 @@ def within_margin(
 @jit
 def _spans(inside, first_V, spacing, tip_B, entry_B, margin_mm):  # type: ignore[no-untyped-def]
     """First and last t in [0, 1] from tip to entry within the margin of each voxel near the axis: (n, 2)."""
-    found = []
+    intervals = []
     lower = np.empty(3)
     upper = np.empty(3)
     for i in range(inside.shape[0]):
@@ -99,21 +98,21 @@ def _spans(inside, first_V, spacing, tip_B, entry_B, margin_mm):  # type: ignore
                         upper[a] = lower[a] + spacing[a]
                     t0, t1 = span_within(tip_B, entry_B, lower, upper, margin_mm)
                     if t0 <= t1:
-                        found.append((t0, t1))
-    spans = np.empty((len(found), 2))
-    for n in range(len(found)):
-        spans[n, 0], spans[n, 1] = found[n]
+                        intervals.append((t0, t1))
+    spans = np.empty((len(intervals), 2))
+    for n in range(len(intervals)):
+        spans[n, 0], spans[n, 1] = intervals[n]
     return spans
 
 
 def distal_ends(
     allowed: list[tuple[float, float]], length_mm: float, spacing_mm: float, seed_mm: float
 ) -> list[float]:
-    """Distal ends of seeds of `seed_mm` along a track of `length_mm`, from the tip; `allowed` as
-    `within_margin` gives it.
+    """Distal ends of seeds of `seed_mm` along a track of `length_mm`, from the tip; `allowed` is the result
+    of `within_margin`.
 
-    Each lies as near the tip as fits: `spacing_mm` after the one before, or at the beginning of a later
-    interval. [mm from the tip]
+    Each seed lies as near to the tip as it fits: `spacing_mm` after the previous one, or at the start of a
+    later interval. [mm from the tip]
     """
     ends: list[float] = []
     wanted = 0.0

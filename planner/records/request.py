@@ -257,6 +257,42 @@ def clearance_pointer(structure: str) -> str:
     return "/clearance_mm/" + structure.replace("~", "~0").replace("/", "~1")
 
 
+@dataclass(frozen=True)
+class NeedleAssembly:
+    """What is driven into the patient: a needle, and the hub or guide at its outer end. [mm]"""
+
+    length_mm: float
+    radius_mm: float
+    hub_length_mm: float
+    hub_radius_mm: float
+
+
+@dataclass(frozen=True)
+class Clearances:
+    """The free distance that each structure needs. `by_structure` counts from the needle's wall; its entry
+    "default" applies to all other structures. [mm]"""
+
+    by_structure: Mapping[str, float]
+    needle_radius_mm: float
+
+    def of(self, structure: str) -> float:
+        """Free distance from the needle's wall that this structure needs. [mm]"""
+        return self.by_structure.get(structure, self.by_structure.get("default", 2.0))
+
+    def need_mm(self, structure: str) -> float:
+        """Free distance from the needle's axis that this structure needs. [mm]"""
+        return self.needle_radius_mm + self.of(structure)
+
+
+@dataclass(frozen=True)
+class PathOrder:
+    """How paths are ordered: by `scores`, the first deciding; or by the weighted sum in `weights`, if there
+    are weights."""
+
+    scores: tuple[str, ...]
+    weights: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+
 DEFAULT_RANKING = (
     "lung_length_mm",
     "pleural_punctures",
@@ -292,7 +328,24 @@ class Request:
 
     def clearance_of(self, structure: str) -> float:
         """Free distance from the needle's wall that this structure needs. [mm]"""
-        return self.clearance_mm.get(structure, self.clearance_mm.get("default", 2.0))
+        return self.clearances.of(structure)
+
+    @property
+    def clearances(self) -> Clearances:
+        """The free distance that each structure needs."""
+        return Clearances(self.clearance_mm, self.needle.radius_mm)
+
+    @property
+    def needle_assembly(self) -> NeedleAssembly:
+        """The needle with its hub."""
+        return NeedleAssembly(
+            self.needle.max_length_mm, self.needle.radius_mm, self.pose.hub_length_mm, self.hub_radius_mm
+        )
+
+    @property
+    def path_order(self) -> PathOrder:
+        """How paths are ordered."""
+        return PathOrder(self.ranking, self.weights)
 
     @property
     def hub_radius_mm(self) -> float:
@@ -301,4 +354,4 @@ class Request:
 
     def need_mm(self, structure: str) -> float:
         """Free distance from the needle's axis: its radius and the clearance. [mm]"""
-        return self.needle.radius_mm + self.clearance_of(structure)
+        return self.clearances.need_mm(structure)

@@ -20,7 +20,7 @@ from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.measuring.tissue_codes import LUNG, VOID
 from planner.records.defaults import least_chord_mm
-from planner.records.request import Request
+from planner.records.request import Clearances, Request
 from planner.records.search import TABLE
 from planner.search.kernels.screen import screen
 from planner.search.kernels.search_fields import SearchFields, vector3
@@ -42,7 +42,7 @@ def target_corners_B(fields: SearchFields) -> np.ndarray:
 def search_fields(scene: Scene, request: Request) -> SearchFields:
     """Build the arrays and distance fields that a search of `scene` under `request` needs."""
     grid = scene.grid
-    need_class, needs = _needs(scene, request)
+    need_class, needs = _needs(scene, request.clearances)
     everywhere = field_nodes_over(grid.lower_B, grid.upper_B, request.search.field_resolution_mm)
     coarse = field_nodes_over(
         grid.lower_B, grid.upper_B, max(BODY_FIELD_STEP_MM, request.search.field_resolution_mm)
@@ -104,13 +104,14 @@ def with_target(fields: SearchFields, mask: VoxelMask, grid: Grid, resolution_mm
     )
 
 
-def _needs(scene: Scene, request: Request) -> tuple[np.ndarray, np.ndarray]:
-    """Every blocked voxel's class, and each class's need. Where structures overlap the larger need wins."""
+def _needs(scene: Scene, clearances: Clearances) -> tuple[np.ndarray, np.ndarray]:
+    """The class of every blocked voxel, and the need of each class. Where structures overlap, the larger need
+    counts."""
     blocked = scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)
-    needs = sorted({request.need_mm(s.name) for s in blocked})
+    needs = sorted({clearances.need_mm(s.name) for s in blocked})
     classes = np.zeros(scene.grid.shape, np.uint8)
-    for s in sorted(blocked, key=lambda s: request.need_mm(s.name)):
-        s.mask.paint(classes, 1 + needs.index(request.need_mm(s.name)))
+    for s in sorted(blocked, key=lambda s: clearances.need_mm(s.name)):
+        s.mask.paint(classes, 1 + needs.index(clearances.need_mm(s.name)))
     return classes, np.array([0.0, *needs])
 
 

@@ -82,7 +82,7 @@ def same_as_measured(one: Appraisal, path: MeasuredPath) -> None:
 def test_quantities_are_those_of_measuring(seed: int, name: str) -> None:
     made = small_chest(name)
     lines = random_lines(made, 8, seed)
-    measurer = Measurer(made.scene, made.request)
+    measurer = Measurer(made.scene, made.request.needle_assembly)
     grid = made.scene.grid
     for n, one in enumerate(appraised(made, lines.point, lines.outward)):
         tip_P, outward_P = grid.to_patient(lines.point[n]), grid.vectors_to_patient(lines.outward[n])
@@ -348,7 +348,7 @@ def tiny(*left_out: str) -> Chest:
 def test_a_tiny_chest_is_appraised_as_measured(left_out: tuple[str, ...]) -> None:
     made = tiny(*left_out)
     lines = random_lines(made, 30, 5)
-    measurer = Measurer(made.scene, made.request)
+    measurer = Measurer(made.scene, made.request.needle_assembly)
     grid = made.scene.grid
     reached = 0
     found = appraised(made, lines.point, lines.outward)

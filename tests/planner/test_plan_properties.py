@@ -321,7 +321,7 @@ def test_every_plan_keeps_what_it_promises(name, most, separation, margin, spaci
     assert made.outcome.status is Status.PLANNED
     assert made.search.complete
     assert 1 <= len(made.paths) <= most
-    assert list(made.paths) == ranked(made.paths, request)
+    assert list(made.paths) == ranked(made.paths, request.path_order)
     assert [p.rank for p in made.paths] == list(range(1, len(made.paths) + 1))
     assert sorted(p.id for p in made.paths) == sorted(id for w in made.windows for id in w.path_ids)
     for one, two in combinations(made.paths, 2):

@@ -60,7 +60,7 @@ def pools(
         if settings.arrangement is Arrangement.FREE
         else bundles(aimed, lines, settings.grid_pitch_mm, price)
     )
-    measurer = Measurer(scene, request)
+    measurer = Measurer(scene, request.needle_assembly)
     candidates = (part.take(candidate_rows(part, ptv, scene.grid, price)) for part in line_groups)
     tracks = (tracks_of(part, reachable, ptv, measurer, scene.grid, seed_mm) for part in candidates)
     return [join_tracks(in_place, part) for part in tracks] or [in_place]

@@ -185,7 +185,10 @@ def _missed(
     grid = scene.grid
     asked = request.needle.max_length_mm
     lengths = (asked, max(asked, LONGEST_NEEDLE_MM))
-    tried = (measure(scene, _with_needle(request, length), point_P, outward_P) for length in lengths)
+    tried = (
+        measure(scene, replace(request.needle_assembly, length_mm=length), point_P, outward_P)
+        for length in lengths
+    )
     measured = next((m for m in tried if m is not None), None)
     if measured is None:
         return None
@@ -207,10 +210,6 @@ def _missed(
 
 def _lack_of(constraint: Constraint, missing_mm: float, through: bool = False) -> _Lack:
     return _Lack(missing_mm, constraint, CONSTRAINT_NAMES[constraint], through)
-
-
-def _with_needle(request: Request, length_mm: float) -> Request:
-    return replace(request, needle=replace(request.needle, max_length_mm=length_mm))
 
 
 def _lacks_of_room(request: Request, fields: SearchFields, ends_B: np.ndarray) -> list[_Lack]:

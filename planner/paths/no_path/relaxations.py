@@ -19,7 +19,13 @@ from planner.paths.polish import polish
 from planner.paths.preference import best_first
 from planner.records.paths import CLEARANCE_CAP_MM
 from planner.records.progress import GoOn, Progress
-from planner.records.request import LONGEST_NEEDLE_MM, NEEDLE_LENGTH_POINTER, Request, clearance_pointer
+from planner.records.request import (
+    LONGEST_NEEDLE_MM,
+    NEEDLE_LENGTH_POINTER,
+    PathOrder,
+    Request,
+    clearance_pointer,
+)
 from planner.records.search import CONSTRAINT_NAMES, DEFAULT, TABLE, Blocker, Constraint, Relaxation
 from planner.search.kernels import line, verdicts
 from planner.search.kernels.search_fields import SearchFields
@@ -99,7 +105,7 @@ class _Relaxing:
         relaxed = replace(self.request, clearance_mm=clearances)
         fields, lines = self._opened(relaxed)
         lines = lines.take(np.argsort(-lines.quantities[:, line.MARGIN], kind="stable")[:LIKELIEST])
-        by_clearance = replace(relaxed, ranking=("clearance_mm",), weights=MappingProxyType({}))
+        by_clearance = PathOrder(("clearance_mm",))
         moved = polish(fields, lines.take(slice(0, POLISHED)), RADIUS_MM, by_clearance)
         lines = self._unsafe_as_asked(join_lines([moved, lines]))
         if not len(lines):
@@ -139,7 +145,7 @@ class _Relaxing:
         else:
             return
         shortest = best_first(lines.quantities[:, [line.LENGTH, line.LUNG]])[:POLISHED]
-        by_length = replace(relaxed, ranking=("length_mm",), weights=MappingProxyType({}))
+        by_length = PathOrder(("length_mm",))
         few = lines.take(shortest)
         moved = self._unsafe_as_asked(polish(fields, few, RADIUS_MM, by_length))
         opened = join_lines([moved, few])
@@ -198,4 +204,4 @@ def _measured(scene: Scene, relaxed: Request, opened: SafeLines) -> MeasuredPath
     """The one line that a change opens, measured under the request as relaxed."""
     point_P = scene.grid.to_patient(opened.point_B)[0]
     outward_P = scene.grid.vectors_to_patient(opened.outward_B)[0]
-    return measure(scene, relaxed, point_P, outward_P)
+    return measure(scene, relaxed.needle_assembly, point_P, outward_P)

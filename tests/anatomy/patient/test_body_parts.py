@@ -90,7 +90,7 @@ def test_small_parts_are_dropped_and_told_unless_the_view_cuts_them(box: list, o
     volume_mm3 = np.count_nonzero(filled(box)) * VOXEL_MM3
     who = made(with_body(*box))
     assert ("body_part_2" in who.names()) == obstacle
-    dropped = [note for note in who.notes if note.startswith("Left out of the body as specks")]
+    dropped = [note for note in who.notes if note.startswith("Left out of the body as separate specks")]
     assert len(dropped) == (not obstacle)
     assert obstacle or f"1 part, {volume_mm3 / 1000:.3g} cc together" in dropped[0]
 
@@ -146,7 +146,7 @@ def test_a_needle_through_an_arm_apart_is_measured_and_verified_as_no_path() -> 
     """The honest chest with a body that has an arm where the right path's hub is."""
     point, outward = LINES["anterior"]
     free = patient()
-    assert measure(free.scene, REQUEST, np.array(point), np.array(outward)) is not None
+    assert measure(free.scene, REQUEST.needle_assembly, np.array(point), np.array(outward)) is not None
     arm = filled_in_front()
     organs = {name: organ for name, organ in ORGANS.items() if name != "body"}
     plan = honest_plan(free, lines={"anterior": LINES["anterior"]})

@@ -221,7 +221,9 @@ def test_a_target_in_a_part_of_the_body_names_it_and_the_way_out() -> None:
     """An arm beside the trunk: with the trunk as a structure outside, needles enter the arm."""
     trunk, arm = boxes(((2, 2, 0), (26, 38, 40))), boxes(((29, 8, 0), (39, 30, 40)))
     node = boxes(((32, 18, 18), (36, 22, 22)))
-    with pytest.raises(StructureError, match="in body_part_2, a part of the body structure apart") as refused:
+    with pytest.raises(
+        StructureError, match="in body_part_2, a part of the body structure separate"
+    ) as refused:
         placed(node, {"body": trunk | arm, "heart": HEART}, {})
     assert "with the role outside in roles" in refused.value.remedy
     shoulder = boxes(((30, 10, 4), (32, 12, 8)))
@@ -232,7 +234,7 @@ def test_a_target_in_a_part_of_the_body_names_it_and_the_way_out() -> None:
 def test_a_target_far_from_organs_without_a_body_says_that_one_is_lacking() -> None:
     node = boxes(((36, 36, 36), (39, 39, 39)))
     with pytest.raises(
-        StructureError, match="guessed from the organs, as no body structure was given"
+        StructureError, match="guessed from the organs, because no body structure was given"
     ) as got:
         placed(node, {"heart": boxes(((2, 2, 2), (12, 12, 12)))}, {})
     assert "Give one" in got.value.remedy

@@ -528,7 +528,7 @@ def test_of_an_organ_in_the_air_far_beyond_a_flat_end_no_skin_is_said_to_be_draw
     assert made.grid.shape == (50, 50, SLICES)
     assert _of_thyroid(made) == [
         f"{share} % of thyroid lies outside the body as it was drawn: {where}. Check its frame (LPS or RAS), "
-        "its unit (mm, not cm) and that it is of the same scan."
+        "its unit (mm, not cm) and that it is from the same scan."
     ]
 
 

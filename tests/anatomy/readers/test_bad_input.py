@@ -117,7 +117,7 @@ VOLUMES: list[tuple[str, Callable[[Path], Path], Refused, str]] = [
         ReadError,
         "labels",
     ),
-    ("a fraction", lambda t: labels(t, changed(1.5)), ReadError, "1.5, which is no whole number"),
+    ("a fraction", lambda t: labels(t, changed(1.5)), ReadError, "1.5, which is not a whole number"),
     ("a negative label", lambda t: labels(t, changed(-3)), ReadError, "negative value -3"),
     ("a huge label", lambda t: labels(t, changed(70_000)), ReadError, "70000"),
     ("NaN voxels", lambda t: labels(t, changed(np.nan)), ReadError, "NaN"),
@@ -161,16 +161,16 @@ def test_a_qform_alone_is_enough(tmp_path: Path, names: Path) -> None:
         (b'{"1": "heart", "2": "heart"}', "two labels"),
         (b'{"1": ""}', "no printable name"),
         (b'{"1": "a\\u0007b"}', "no printable name"),
-        (b'{"one": "heart"}', "no label and name"),
-        (b'{"1": ["heart"]}', "no label and name"),
-        (b'{"heart": true}', "no label and name"),
-        (b'{"heart": 1.5}', "no label and name"),
+        (b'{"one": "heart"}', "is not a label and a name"),
+        (b'{"1": ["heart"]}', "is not a label and a name"),
+        (b'{"heart": true}', "is not a label and a name"),
+        (b'{"heart": 1.5}', "is not a label and a name"),
         (b'{"heart": -1}', "out of range"),
         (b'{"99999": "heart"}', "out of range"),
-        (b'{"' + b"9" * 5000 + b'": "heart"}', "no label and name"),
-        (b'{"heart": ' + b"9" * 5000 + b"}", "no label and name"),
-        (b'{"heart": 123456789012345678901234567890}', "no label and name"),
-        ('{"\u0663": "heart"}'.encode(), "no label and name"),
+        (b'{"' + b"9" * 5000 + b'": "heart"}', "is not a label and a name"),
+        (b'{"heart": ' + b"9" * 5000 + b"}", "is not a label and a name"),
+        (b'{"heart": 123456789012345678901234567890}', "is not a label and a name"),
+        ('{"\u0663": "heart"}'.encode(), "is not a label and a name"),
         (b'{"1": "' + b"a" * 5_000_000 + b'"}', "bytes"),
         (json.dumps({str(n): f"s{n}" for n in range(1, MAX_STRUCTURES + 2)}).encode(), "structures"),
     ],
@@ -196,8 +196,8 @@ def test_a_label_map_without_names_says_how_to_give_them(tmp_path: Path) -> None
     [
         (label_table()[:-40], "damaged"),
         (b'<!DOCTYPE x [<!ENTITY a "b">]>' + label_table(), "entities"),
-        (label_table({"x": "heart"}), "no label and name"),
-        (label_table({"9" * 5000: "heart"}), "no label and name"),
+        (label_table({"x": "heart"}), "is not a label and a name"),
+        (label_table({"9" * 5000: "heart"}), "is not a label and a name"),
         (label_table().replace(b"UTF-8", b"UTF-x"), "damaged"),
     ],
 )
@@ -233,7 +233,7 @@ def test_inputs_of_no_kind(tmp_path: Path, names: Path) -> None:
     with pytest.raises(ReadError, match="zip"):
         read(packed)
     segmentation = write_seg_nrrd(tmp_path / "s.seg.nrrd", body_labels(), SEGMENTS)
-    with pytest.raises(ReadError, match="takes names"):
+    with pytest.raises(ReadError, match="takes a names table"):
         read(segmentation, names=names)
     volume = labels(tmp_path)
     for target, message in ((text, "no target"), (tmp_path, "is a folder")):
@@ -275,7 +275,7 @@ def test_folders_of_no_kind_or_of_two(tmp_path: Path) -> None:
     ("values", "message"),
     [
         (body_labels(), "3 different values"),
-        (0.5 * (body_labels() == 2), "no whole number"),
+        (0.5 * (body_labels() == 2), "not a whole number"),
         (-1024 * np.ones((12, 10, 8), np.int16), "negative"),
     ],
 )
@@ -427,7 +427,7 @@ def test_surfaces_too_large_for_a_patient_name_their_file(tmp_path: Path) -> Non
 
 def test_surfaces_too_far_apart_name_the_one_that_is_away(tmp_path: Path) -> None:
     folder = write_balls(tmp_path / "meshes", body=(0, 0, 0), heart=(30, 0, 0), node_4R=(9000, 0, 0))
-    with pytest.raises(FrameMismatch, match=r"node_4R\.stl: the surface lies 8970 mm .*of one scan"):
+    with pytest.raises(FrameMismatch, match=r"node_4R\.stl: the surface lies 8970 mm .*from one scan"):
         read(folder)
 
 
@@ -550,7 +550,7 @@ def test_a_body_beside_all_organs_is_refused(tmp_path: Path) -> None:
             {"heart": "forbiden"},
             DERIVE,
             "roles/heart",
-            r"'forbiden' is no role\. Did you mean 'forbidden'\?",
+            r"'forbiden' is not a role\. Did you mean 'forbidden'\?",
         ),
         ((), {}, "bodi", "pose/table", r"'bodi' is not in the input\. Did you mean 'body'\?"),
         (("node_4R",), {"node_4R": "forbidden"}, DERIVE, "roles/node_4R", "requested as the target"),

@@ -242,7 +242,7 @@ def test_what_is_asked_of_loose_parts_is_bounded(visits: int, monkeypatch: pytes
     monkeypatch.setattr(surface_bodies, "BODY_BASE_VISITS", visits)
     monkeypatch.setattr(surface_bodies, "MAX_VISITS", 50 * (visits + 100))
     assert len(orient_outward("body.stl", tetrahedra(100, lambda n: n % 2 == 1)).faces) == 400
-    with pytest.raises(SurfaceError, match=r"body.stl: its parts are too many, or lie within one another"):
+    with pytest.raises(SurfaceError, match=r"body.stl: its parts are too many, or overlap in too many ways"):
         orient_outward("body.stl", tetrahedra(150, lambda n: n % 2 == 1))
 
 

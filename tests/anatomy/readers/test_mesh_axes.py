@@ -277,7 +277,7 @@ def test_an_index_that_is_no_integer_is_refused_not_cast(tmp_path: Path, number:
     head, _, _ = content.rstrip().rpartition(b" ")
     file = tmp_path / "heart.ply"
     file.write_bytes(head + b" " + number.encode() + b"\n")
-    with warnings.catch_warnings(), pytest.raises(ReadError, match="infinite, none, or too large"):
+    with warnings.catch_warnings(), pytest.raises(ReadError, match="infinite, NaN, or too large"):
         warnings.simplefilter("error")
         read(file)
 

@@ -61,4 +61,4 @@ def test_a_folder_as_3d_slicer_exports_it_is_read_by_its_organs(tmp_path: Path) 
         "right lung": Role.LUNG,
         "node 4R": Role.TARGET,
     }
-    assert any("'Segmentation_', with which all of them begin" in note for note in made.notes)
+    assert any("'Segmentation_', with which all file names begin" in note for note in made.notes)

@@ -149,7 +149,7 @@ def test_a_gantry_tilt_that_the_qform_leaves_out_is_refused(degrees: float, code
         [[1, 0, 0, 0], [0, 1, np.tan(np.radians(degrees)), 0], [0, 0, 1, 0], [0, 0, 0, 1]]
     )
     with pytest.raises(
-        GridError, match=r"its sform \(code \d, .*not orthogonal, as under a gantry tilt"
+        GridError, match=r"its sform \(code \d, .*not orthogonal, as with a gantry tilt"
     ) as got:
         pose(header(tilted, codes[0], RAS, codes[1]))
     assert "Resample it to a straight grid" in got.value.remedy
@@ -180,7 +180,7 @@ def test_codes_and_units_that_nifti_lacks_are_refused() -> None:
         made = header(RAS, 1, RAS, 1)
         made["sform_code"] = 7
         pose(made)
-    with pytest.raises(GridError, match="unit of length has the code 5"):
+    with pytest.raises(GridError, match="unit of length has the unknown code 5"):
         made = header(RAS, 1, RAS, 1)
         made["xyzt_units"] = 5
         pose(made)

@@ -344,7 +344,7 @@ def test_a_target_needs_a_name_of_its_own_and_voxels(tmp_path: Path, case: tuple
     with pytest.raises(StructureError, match="Rename"):
         read(labels, names=names, targets=[same])
     centre = Grid(mask.shape, OBLIQUE).to_patient(np.array([5.5 * 0.8, 5.5 * 0.9, 3.5 * 5.0]))
-    for radius, message in ((0.7, "none is shorter than 4 mm"), (2.2, "no voxel centre")):
+    for radius, message in ((0.7, "no target is shorter than 4 mm"), (2.2, "no voxel centre")):
         between = sphere(radius, (float(centre[0]), float(centre[1]), float(centre[2])))
         between.export(tmp_path / "speck.stl")
         with pytest.raises(SurfaceError, match=message):

@@ -51,7 +51,7 @@ def test_both_grids_are_never_printed_alike(row: int, column: int, change: float
         refuse_other_grid("t.nii", own, "labels", OTHER)
         return
     text = said(own)
-    if "turned by" not in text:
+    if "rotated by" not in text:
         numbers, _, others = text.rpartition(" (")[2].partition(", not ")
         assert not numbers.endswith(others.removesuffix(" mm)"))
 

@@ -668,7 +668,7 @@ def test_measured_from_its_own_tip_a_path_is_the_same(name):
     chest = small_chest(name)
     grid = chest.scene.grid
     lines = random_lines(chest, 60, 7)
-    measurer = Measurer(chest.scene, chest.request)
+    measurer = Measurer(chest.scene, chest.request.needle_assembly)
     compared = 0
     for point_B, outward_B in zip(lines.point, lines.outward, strict=True):
         outward_P = grid.vectors_to_patient(outward_B)
@@ -685,7 +685,7 @@ def test_measured_from_its_own_tip_a_path_is_the_same(name):
 
 @given(st.floats(3.0, 40.0), st.floats(-6.0, 6.0))
 def test_a_tip_deeper_in_lengthens_the_needle_by_as_much(deeper, aside):
-    measurer = Measurer(ball_scene(), REQUEST)
+    measurer = Measurer(ball_scene(), REQUEST.needle_assembly)
     outward = np.subtract(at(*FRONT), at(*MIDDLE))
     outward /= np.linalg.norm(outward)
     place = np.array(at(41.0 + aside, 20.0, 37.0))
@@ -697,7 +697,7 @@ def test_a_tip_deeper_in_lengthens_the_needle_by_as_much(deeper, aside):
 
 
 def test_a_tip_outside_the_body_measures_nothing():
-    measurer = Measurer(ball_scene(), REQUEST)
+    measurer = Measurer(ball_scene(), REQUEST.needle_assembly)
     outward = np.subtract(at(*FRONT), at(*MIDDLE))
     assert measurer.measure_from(np.array(at(*OUTSIDE)), outward) is None
 

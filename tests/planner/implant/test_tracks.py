@@ -66,7 +66,7 @@ def pools_of(scene: Scene, request: Request) -> list[Tracks]:
 @pytest.mark.parametrize("arrangement", list(Arrangement))
 def test_what_measuring_refuses_is_no_track_and_its_length_is_what_measuring_says(arrangement):
     scene, request = shallow_scene(), to_the_skin(arrangement)
-    measurer, grid = Measurer(scene, request), scene.grid
+    measurer, grid = Measurer(scene, request.needle_assembly), scene.grid
     found = pools_of(scene, request)
     assert found and all(map(len, found))
     for pool in found:
@@ -94,7 +94,7 @@ def lines_along(outward: int, points_B: np.ndarray, tip_off_mm: float) -> SafeLi
 
 
 def tracks_along(scene: Scene, request: Request, lines: SafeLines, aimed: VoxelMask) -> Tracks:
-    return tracks_of(lines, aimed, aimed, Measurer(scene, request), scene.grid, SEED_MM)
+    return tracks_of(lines, aimed, aimed, Measurer(scene, request.needle_assembly), scene.grid, SEED_MM)
 
 
 @pytest.mark.parametrize("off_mm", [1e-6, 0.0, -1e-6])

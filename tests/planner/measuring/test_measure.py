@@ -29,7 +29,7 @@ ANTERIOR = np.array([0.0, -1.0, 0.0])
 
 def test_a_needle_from_the_front_is_measured_as_built():
     made = chest()
-    path = measure(made, Request(), at_voxel(made.grid, 25, 25, 24), ANTERIOR)
+    path = measure(made, Request().needle_assembly, at_voxel(made.grid, 25, 25, 24), ANTERIOR)
     assert path is not None
     # Voxels of 2 x 2 x 3 mm. Skin at j = 8, lung from 14, node 22 to 28, heart from i = 32, seen from i = 25.
     assert path.entry_mm == pytest.approx((50.0, 15.0, 72.0))
@@ -54,12 +54,12 @@ def test_a_needle_from_the_front_is_measured_as_built():
 def test_the_tip_is_at_the_far_edge_whichever_way_the_needle_comes():
     made = chest()
     point_P = at_voxel(made.grid, 25, 25, 24)
-    right = measure(made, Request(), point_P, np.array([-1.0, 0.0, 0.0]))
+    right = measure(made, Request().needle_assembly, point_P, np.array([-1.0, 0.0, 0.0]))
     assert right is not None
     assert right.tip_mm[0] == pytest.approx(63.0)
     assert right.target_chord_mm == pytest.approx(16.0)
     assert right.axial_angle_deg == pytest.approx(90.0)
-    front = measure(made, Request(), point_P, ANTERIOR)
+    front = measure(made, Request().needle_assembly, point_P, ANTERIOR)
     assert front is not None
     assert front.tip_mm[1] == pytest.approx(55.0)
 
@@ -69,8 +69,8 @@ def test_any_point_and_any_length_of_arrow_name_the_same_line(along, arrow):
     made = chest()
     outward = np.array([-0.3, -1.0, 0.1])
     point_P = at_voxel(made.grid, 25, 25, 24)
-    here = measure(made, Request(), point_P, outward)
-    there = measure(made, Request(), point_P + along * outward, arrow * outward)
+    here = measure(made, Request().needle_assembly, point_P, outward)
+    there = measure(made, Request().needle_assembly, point_P + along * outward, arrow * outward)
     assert here is not None
     assert there is not None
     assert there.entry_mm == pytest.approx(here.entry_mm, abs=1e-9)
@@ -82,25 +82,31 @@ class TestNoPath:
     centre_P = at_voxel(made.grid, 25, 25, 24)
 
     def test_a_line_beside_the_target(self):
-        assert measure(self.made, Request(), at_voxel(self.made.grid, 20, 25, 24), ANTERIOR) is None
+        assert (
+            measure(self.made, Request().needle_assembly, at_voxel(self.made.grid, 20, 25, 24), ANTERIOR)
+            is None
+        )
 
     def test_a_line_through_the_targets_box_that_meets_no_voxel_of_it(self):
         grid = self.made.grid
         corners = box_mask(grid.shape, ((20, 20, 20), (22, 22, 22)), ((29, 29, 29), (31, 31, 31)))
         body = box_mask(grid.shape, ((5, 5, 5), (45, 45, 35)))
         made = made_scene(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, corners)})
-        assert measure(made, Request(), at_voxel(grid, 25, 25, 25), ANTERIOR) is None
-        assert measure(made, Request(), at_voxel(grid, 20, 25, 20), ANTERIOR) is not None
+        assert measure(made, Request().needle_assembly, at_voxel(grid, 25, 25, 25), ANTERIOR) is None
+        assert measure(made, Request().needle_assembly, at_voxel(grid, 20, 25, 20), ANTERIOR) is not None
 
     def test_a_needle_that_is_too_short(self):
         reaching = Request(needle=Needle(max_length_mm=40.1))
-        assert measure(self.made, reaching, self.centre_P, ANTERIOR) is not None
+        assert measure(self.made, reaching.needle_assembly, self.centre_P, ANTERIOR) is not None
         short = Request(needle=Needle(max_length_mm=39.9))
-        assert measure(self.made, short, self.centre_P, ANTERIOR) is None
+        assert measure(self.made, short.needle_assembly, self.centre_P, ANTERIOR) is None
 
     @pytest.mark.parametrize("outward", [(0, 0, 1), (0, 0.2, -1), (0.1, 0, 1)])
     def test_an_entry_through_the_cut_edge(self, outward):
-        assert measure(self.made, Request(), self.centre_P, np.array(outward, dtype=float)) is None
+        assert (
+            measure(self.made, Request().needle_assembly, self.centre_P, np.array(outward, dtype=float))
+            is None
+        )
 
     def test_a_needle_that_meets_the_body_again(self):
         grid = grid_of((60, 60, 20))
@@ -114,20 +120,20 @@ class TestNoPath:
         made = replace(made, body=mask_from_bool(u))
         point_P = at_voxel(grid, 10, 22, 10)
         leftwards = np.array([1.0, 0.0, 0.0])
-        assert measure(made, Request(), point_P, leftwards) is None
+        assert measure(made, Request().needle_assembly, point_P, leftwards) is None
         hub_inside = Request(needle=Needle(max_length_mm=20.0), pose=PoseRequest(hub_length_mm=30.0))
-        assert measure(made, hub_inside, point_P, leftwards) is None
+        assert measure(made, hub_inside.needle_assembly, point_P, leftwards) is None
         short = replace(hub_inside, pose=PoseRequest(hub_length_mm=2.0))
-        path = measure(made, short, point_P, leftwards)
+        path = measure(made, short.needle_assembly, point_P, leftwards)
         assert path is not None
         assert path.length_mm == pytest.approx(7.0)
-        assert measure(made, Request(), point_P, -leftwards) is not None
+        assert measure(made, Request().needle_assembly, point_P, -leftwards) is not None
 
     def test_a_target_voxel_outside_the_body(self):
         grid = self.made.grid
         body = self.made.body.layer == self.made.body.label
         made = replace(self.made, body=mask_from_bool(body & (np.arange(grid.shape[1]) < 24)[:, None]))
-        assert measure(made, Request(), self.centre_P, ANTERIOR) is None
+        assert measure(made, Request().needle_assembly, self.centre_P, ANTERIOR) is None
 
 
 def test_nothing_forbidden_gives_the_cap_and_no_name():
@@ -135,7 +141,7 @@ def test_nothing_forbidden_gives_the_cap_and_no_name():
     body = box_mask(grid.shape, ((3, 3, 3), (27, 27, 27)))
     node = box_mask(grid.shape, ((14, 14, 14), (17, 17, 17)))
     made = made_scene(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
-    path = measure(made, Request(), at_voxel(grid, 15, 15, 15), ANTERIOR)
+    path = measure(made, Request().needle_assembly, at_voxel(grid, 15, 15, 15), ANTERIOR)
     assert path is not None
     assert (path.clearance_mm, path.nearest_structure) == (CLEARANCE_CAP_MM, "")
 
@@ -144,7 +150,7 @@ def test_clearance_counts_the_needle_outside_the_body():
     arm = {"humerus": (Role.FORBIDDEN, ((20, 0, 20), (23, 2, 30)))}
     bare, with_arm = chest(), chest(**arm)
     with_arm = replace(with_arm, body=bare.body)
-    path = measure(with_arm, Request(), at_voxel(bare.grid, 25, 25, 24), ANTERIOR)
+    path = measure(with_arm, Request().needle_assembly, at_voxel(bare.grid, 25, 25, 24), ANTERIOR)
     assert path is not None
     assert path.nearest_structure == "humerus"
     assert path.clearance_mm == pytest.approx(5.0 - 0.635)
@@ -163,8 +169,10 @@ def test_moving_the_whole_scene_moves_the_path_and_nothing_else(outward, turn, s
     motion = pose_P(turn, shift)
     moved = chest(motion)
     point_P = at_voxel(made.grid, 27.3, 24.8, 24.6)
-    here = measure(made, Request(), point_P, outward)
-    there = measure(moved, Request(), motion[:3, :3] @ point_P + motion[:3, 3], motion[:3, :3] @ outward)
+    here = measure(made, Request().needle_assembly, point_P, outward)
+    there = measure(
+        moved, Request().needle_assembly, motion[:3, :3] @ point_P + motion[:3, 3], motion[:3, :3] @ outward
+    )
     if here is None or there is None:
         assert here is there
         return
@@ -181,7 +189,7 @@ def test_moving_the_whole_scene_moves_the_path_and_nothing_else(outward, turn, s
 
 @given(directions)
 def test_quantities_agree_with_one_another(outward):
-    path = measure(chest(), Request(), at_voxel(chest().grid, 27.3, 24.8, 24.6), outward)
+    path = measure(chest(), Request().needle_assembly, at_voxel(chest().grid, 27.3, 24.8, 24.6), outward)
     if path is None:
         return
     assert np.allclose(path.entry_P + path.length_mm * path.direction_P, path.tip_P, atol=1e-9)
@@ -314,7 +322,7 @@ def test_angles_as_dialled(direction, axial, craniocaudal):
 
 def test_a_plan_path_takes_over_what_was_measured():
     made = chest()
-    measured = measure(made, Request(), at_voxel(made.grid, 25, 25, 24), ANTERIOR)
+    measured = measure(made, Request().needle_assembly, at_voxel(made.grid, 25, 25, 24), ANTERIOR)
     assert measured is not None
     seed = SeedDrop((0.0, 0.0, 0.0), (0.0, 1.0, 0.0), 10.0, 0.0)
     path = to_path(measured, id="p1", rank=1, window="w", approach="a", pareto=True, seeds=(seed,))
@@ -340,7 +348,7 @@ def real_scene(real_case: Path) -> Scene:
 def test_a_real_chest_is_measured_as_points_along_the_axis_say(real_scene: Scene):
     grid, target = real_scene.grid, real_scene.target
     middle = grid.to_patient((np.argwhere(target.cropped()).mean(axis=0) + target.lower) * grid.spacing_mm)
-    measurer = Measurer(real_scene, Request())
+    measurer = Measurer(real_scene, Request().needle_assembly)
     step = 0.02
     paths = [measurer.measure(middle, d) for d in Rotation.random(60, rng=4).as_matrix()[:, 0]]
     measured = [p for p in paths if p is not None]

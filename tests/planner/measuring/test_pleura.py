@@ -50,7 +50,7 @@ def breathing(lungs: Boxes, holes: list | None = None, motion: np.ndarray | None
 def through(made: Scene, slope: float = 0.0) -> MeasuredPath:
     """The path from the front through the node's middle, a little oblique or not."""
     outward = np.array([slope, -1.0, 0.03])
-    measured = Measurer(made, Request()).measure(
+    measured = Measurer(made, Request().needle_assembly).measure(
         made.grid.to_patient(np.array([11.8, 47.0, 11.7])), made.grid.vectors_to_patient(outward)
     )
     assert measured is not None
@@ -181,7 +181,7 @@ def clipping(length_mm: float) -> tuple[Scene, MeasuredPath]:
     # The lung's edge is where y = 14.5 and z = 45.5; the path has y + z = 60 + beyond.
     beyond = length_mm / np.sqrt(2.0)
     point = np.array([30.2, 30.0 + beyond / 2.0, 30.0 + beyond / 2.0])
-    measured = Measurer(made, Request()).measure(point, np.array([0.0, -1.0, 1.0]))
+    measured = Measurer(made, Request().needle_assembly).measure(point, np.array([0.0, -1.0, 1.0]))
     assert measured is not None
     return made, measured
 
@@ -225,7 +225,7 @@ def test_search_and_verification_count_as_measuring_does_in_random_chests(number
     asked = replace(chest.request, needle=replace(chest.request.needle, max_length_mm=150.0))
     lines = random_lines(Chest(chest.scene, asked), 60, number)
     found = _leaving(search_fields(chest.scene, asked), lines.point, lines.outward)
-    measurer = Measurer(chest.scene, asked)
+    measurer = Measurer(chest.scene, asked.needle_assembly)
     grid = chest.scene.grid
     compared = 0
     for n in range(len(found)):

@@ -247,7 +247,7 @@ def test_the_built_in_thorax_opens_beside_the_sternum_to_its_prevascular_node():
     middle = made.grid.to_patient(
         (np.argwhere(target.cropped()).mean(axis=0) + target.lower) * made.grid.spacing_mm
     )
-    measurer = Measurer(made, Request())
+    measurer = Measurer(made, Request().needle_assembly)
     outward = np.array([-0.58, -0.8, -0.14])
     path = measurer.measure(middle, outward)
     assert path is not None

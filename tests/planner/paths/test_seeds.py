@@ -7,11 +7,12 @@ import pytest
 from box_scenes import at_voxel, box_mask, chest, grid_of, made_scene
 from hypothesis import given
 from hypothesis import strategies as st
+from measured_paths import seeds_along
 
 from anatomy.geometry.masks import VoxelMask, mask_from_bool
 from anatomy.structures import Role
 from planner.measuring.measure import measure
-from planner.paths.seed_drops import distal_ends, seed_drops, within_margin
+from planner.paths.seed_drops import distal_ends, within_margin
 from planner.records.request import Request, SeedRequest, TargetRequest
 
 ANTERIOR = np.array([0.0, -1.0, 0.0])
@@ -27,9 +28,9 @@ def request(margin_mm: float = 5.0, spacing_mm: float = 10.0, model: str = "amer
 
 
 def drops(made, asked: Request, point_P, outward_P):
-    measured = measure(made, asked, point_P, outward_P)
+    measured = measure(made, asked.needle_assembly, point_P, outward_P)
     assert measured is not None
-    return measured, seed_drops(made, asked, measured)
+    return measured, seeds_along(made, asked, measured)
 
 
 @pytest.mark.interpreted
@@ -100,10 +101,10 @@ def away_from(mask: VoxelMask, grid, points_P: np.ndarray) -> np.ndarray:
 @given(directions, st.floats(0, 8), st.floats(5, 12), st.sampled_from(sorted(LENGTHS)))
 def test_every_seed_lies_wholly_within_the_margin(outward, margin, spacing, model):
     made, asked, half_mm = chest(), request(margin, spacing, model), LENGTHS[model] / 2
-    measured = measure(made, asked, at_voxel(made.grid, 27.3, 24.8, 24.6), outward)
+    measured = measure(made, asked.needle_assembly, at_voxel(made.grid, 27.3, 24.8, 24.6), outward)
     if measured is None:
         return
-    seeds = seed_drops(made, asked, measured)
+    seeds = seeds_along(made, asked, measured)
     for s in seeds:
         along = np.linspace(-half_mm, half_mm, 46)[:, None]
         points_P = np.array(s.position_mm) + along * np.array(s.axis)

@@ -334,7 +334,7 @@ def assert_measured_alike(chest: Chest) -> None:
     """What the search says of its lines is what a measured path says, from the voxels in another walk."""
     lines = search(fields_of(chest), 4.0, always).lines
     lines = lines.take(np.random.default_rng(6).integers(len(lines), size=60))
-    measurer, grid = Measurer(chest.scene, chest.request), chest.scene.grid
+    measurer, grid = Measurer(chest.scene, chest.request.needle_assembly), chest.scene.grid
     points, outward = grid.to_patient(lines.point_B), grid.vectors_to_patient(lines.outward_B)
     for n in range(len(lines)):
         path = measurer.measure(points[n], outward[n])

@@ -1,10 +1,14 @@
-"""Measured paths that are made of numbers, to be ranked."""
+"""Measured paths from plain numbers, to be ranked, and the seeds along a measured path."""
 
 from dataclasses import replace
 
 from hypothesis import strategies as st
 
+from anatomy.scene import Scene
 from planner.measuring.measured import MeasuredPath
+from planner.paths.seed_drops import seed_drops
+from planner.records.paths import SeedDrop
+from planner.records.request import Request, source_of
 
 BASE = MeasuredPath(
     entry_mm=(0.0, 0.0, 0.0),
@@ -42,3 +46,14 @@ def made(some: list[tuple[int, ...]]) -> list[MeasuredPath]:
         )
         for x, lung, punctures, fissures, clearance, length, angle in some
     ]
+
+
+def seeds_along(scene: Scene, request: Request, measured: MeasuredPath) -> tuple[SeedDrop, ...]:
+    """The seeds that a request drops along a measured path."""
+    return seed_drops(
+        scene,
+        measured,
+        margin_mm=request.target.margin_mm,
+        spacing_mm=request.seeds.spacing_mm,
+        seed_mm=source_of(request).seed_length_mm,
+    )

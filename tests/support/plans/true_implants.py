@@ -66,7 +66,7 @@ def leaning(tip_B: Sequence[float], fan: float) -> np.ndarray:
 
 def measured(scene: Scene, request: Request, tip_B: Sequence[float], outward_B: np.ndarray) -> MeasuredPath:
     grid = scene.grid
-    found = Measurer(scene, request).measure_from(
+    found = Measurer(scene, request.needle_assembly).measure_from(
         grid.to_patient(np.array(tip_B)), grid.vectors_to_patient(outward_B)
     )
     assert found is not None
@@ -106,7 +106,7 @@ def needle_paths(
             seeds=drops(m, stops_mm) if found[m] is Aim.PTV else (),
             aim=found[m],
         )
-        for n, m in enumerate(ranked(list(found), request), start=1)
+        for n, m in enumerate(ranked(list(found), request.path_order), start=1)
     ]
 
 

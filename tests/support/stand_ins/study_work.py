@@ -60,7 +60,7 @@ def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> Pl
 def _planned(request: Request, how: str) -> Plan:
     who = patient()
     made = honest_plan(who)
-    paths = tuple(replace(p, rank=n) for n, p in enumerate(ranked(made.paths, request), 1))
+    paths = tuple(replace(p, rank=n) for n, p in enumerate(ranked(made.paths, request.path_order), 1))
     status = Status.GOALS_NOT_MET if how == GOALS else Status.PLANNED
     return replace(
         made,

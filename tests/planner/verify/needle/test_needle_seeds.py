@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from box_scenes import box_mask, grid_of, made_scene
+from measured_paths import seeds_along
 
 from anatomy.structures import Role
 from planner.measuring.measure import measure
-from planner.paths.seed_drops import seed_drops
 from planner.records.paths import SeedDrop
 from planner.records.request import Request, SeedRequest, TargetRequest
 from planner.verify.claims import Claims
@@ -34,7 +34,7 @@ def parts() -> tuple:
     asked = Request(
         target=TargetRequest(margin_mm=MARGIN_MM), seeds=SeedRequest(spacing_mm=5.0, min_spacing_mm=4.5)
     )
-    measured = measure(made, asked, np.array([20.0, 9.7, 9.8]), np.array([1.0, 0.0, 0.0]))
+    measured = measure(made, asked.needle_assembly, np.array([20.0, 9.7, 9.8]), np.array([1.0, 0.0, 0.0]))
     assert measured is not None
     return made, asked, measured
 
@@ -45,7 +45,7 @@ def failures(change: Callable[[Drops], Drops] = lambda drops: drops) -> list[str
     claims = Claims()
     examined = examined_axis(claims, "path", measured.entry_mm, measured.tip_mm, made, asked)
     assert examined is not None
-    seeds = change(seed_drops(made, asked, measured))
+    seeds = change(seeds_along(made, asked, measured))
     check_seeds(claims, examined, seeds, voxels_of(made.target, outer_only=False))
     return [check.name for check in claims.verification().checks if not check.passed]
 
@@ -62,7 +62,7 @@ def at_tip(drops: Drops) -> Drops:
 
 def test_a_stretch_just_beyond_the_margin_moves_the_first_seed_and_is_seen() -> None:
     made, asked, measured = parts()
-    drops = seed_drops(made, asked, measured)
+    drops = seeds_along(made, asked, measured)
     first = measured.length_mm - drops[0].depth_mm - SEED_MM / 2
     assert first == pytest.approx(3 * VOXEL_MM + VOXEL_MM + MARGIN_MM + 0.04)
     assert failures() == []
