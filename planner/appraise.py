@@ -1,11 +1,11 @@
-"""Appraisal: a needle that somebody holds to the patient, measured and judged at once.
+"""Appraisal: measure and judge needles that a user positions by hand.
 
-    entry o----------------------------> o tip          both as given: a hand moves them, no search does
+    entry o----------------------------> o tip          both as given: moved by a user, not by a search
 
-The same quantities as a plan's paths have, from the same voxels, for one needle or a thousand; the tip stays
-where it is given, the entry is where the line leaves the skin. Distances are exact. The verdict goes by what
-the needle aims at (planner.search.tip_requirements). An appraisal is no plan: nothing of it is verified by a
-second route.
+An appraisal has the same quantities as a plan's paths, from the same voxels, for one needle or a thousand.
+The tip stays as given; the entry is where the line leaves the skin. Distances are exact. The verdict depends
+on what the needle aims at (planner.search.tip_requirements). An appraisal is not a plan: it is not verified
+by other mathematics.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,6 +22,7 @@ from planner.measuring.angles import axial_angles_deg, craniocaudal_angles_deg
 from planner.measuring.crossings_batch import CrossingsBatch, NeedleCrossings
 from planner.measuring.structure_sets import structure_sets
 from planner.records.appraisal import Appraisal, Lack, NearbyStructure, Reason, SkinLack
+from planner.records.defaults import least_chord_mm
 from planner.records.paths import CLEARANCE_CAP_MM, Aim
 from planner.records.request import Point, Request
 from planner.records.search import TABLE
@@ -33,7 +34,7 @@ from planner.search.scene_fields import search_fields
 from planner.search.tip_requirements import TipRequirements
 
 NEAR_MM = 5.0
-"""Structures this near to the needle's wall are told, whatever they need [U]."""
+"""Structures within this distance of the needle's wall are reported, whatever clearance they need [U]."""
 
 _SKIN = {
     TOO_LONG: SkinLack.NEEDLE_LENGTH,
@@ -41,27 +42,28 @@ _SKIN = {
     RE_ENTERS: SkinLack.SECOND_ENTRY,
     TIP_OUTSIDE: SkinLack.TIP_OUTSIDE,
 }
-"""How a walk from the tip outward may end."""
+"""How a walk from the tip outward may end without reaching the skin."""
 
 
 class Appraiser:
-    """Appraises needles in one scene under one request. Holds what all share, so that each costs little.
+    """Appraises needles in one scene under one request. Prepares what all share, so that each is fast.
 
     Raises RequestError for a structure to cut the PTV back from that is not in the scene.
     """
 
     def __init__(self, scene: Scene, request: Request) -> None:
-        self._scene, self._request = scene, request
+        self._scene, self._needle = scene, request.needle_assembly
         self._fields = search_fields(scene, request)
         kept_free = scene.of_role(Role.FORBIDDEN), scene.of_role(Role.OUTSIDE)
-        # Forbidden ones first: their numbers say so.
+        # Forbidden ones first: the kernel recognises them by their numbers.
         structures = (*kept_free[0], *kept_free[1])
         self._forbidden, self._kept_free = len(kept_free[0]), len(structures)
         self._names = tuple(s.name for s in structures)
         self._needs = np.array([request.clearance_of(name) for name in self._names])
         self._structure_sets = structure_sets(structures, scene.grid.shape)
         self._crossings = CrossingsBatch(scene, ptv_of(scene, request.target))
-        self._tip_requirements = TipRequirements(scene, request)
+        seed_mm = request.seeds.source.seed_length_mm
+        self._tip_requirements = TipRequirements(least_chord_mm(scene, request.target, seed_mm), seed_mm)
         self._table_need_mm = request.clearance_of(TABLE)
 
     def appraise(
@@ -70,45 +72,46 @@ class Appraiser:
         tips_P: Float[np.ndarray, "n 3"],
         aims: Sequence[Aim] | None = None,
     ) -> list[Appraisal]:
-        """The needles from these entries to these tips, in order, each by its aim; without, by the target.
-        [mm]
+        """The needles from these entries to these tips, in order, each judged by its aim; the default aim is
+        the target. [mm]
 
-        Raises ValueError where an entry is its tip: such a needle has no direction.
+        Raises ValueError if entry and tip of a needle are the same point: it has no direction.
         """
-        given = np.linalg.norm(entries_P - tips_P, axis=1)
-        if (given == 0.0).any():
-            raise ValueError(f"needle {int(np.argmin(given))} has its entry at its tip")
-        outwards_P = (entries_P - tips_P) / given[:, None]
+        given_mm = np.linalg.norm(entries_P - tips_P, axis=1)
+        if (given_mm == 0.0).any():
+            raise ValueError(f"needle {int(np.argmin(given_mm))} has its entry at its tip")
+        outwards_P = (entries_P - tips_P) / given_mm[:, None]
         grid = self._scene.grid
         tips_B, outwards_B = grid.to_box(tips_P), grid.vectors_to_box(outwards_P)
-        columns, needle, hub = self._looked_at(tips_B, outwards_B)
+        columns, needle, hub = self._measured(tips_B, outwards_B)
         reached = columns[:, kernel.WALK] == SAFE
-        lengths = np.where(reached, columns[:, kernel.LENGTH], given)
-        found_P = tips_P + lengths[:, None] * outwards_P
-        radius, hub_radius = self._request.needle.radius_mm, self._request.hub_radius_mm
+        lengths = np.where(reached, columns[:, kernel.LENGTH], given_mm)
+        entries_P = tips_P + lengths[:, None] * outwards_P
+        radius, hub_radius = self._needle.radius_mm, self._needle.hub_radius_mm
         rows = zip(
             [Aim.TARGET] * len(tips_P) if aims is None else aims,
-            # Adding zero turns -0.0 into 0.0: one number, one text.
+            # Adding zero turns -0.0 into 0.0, so that a number has only one text.
             map(tuple, (tips_P + 0.0).tolist()),
-            map(tuple, (found_P + 0.0).tolist()),
+            map(tuple, (entries_P + 0.0).tolist()),
             map(tuple, (0.0 - outwards_P).tolist()),
             axial_angles_deg(-outwards_P).tolist(),
             craniocaudal_angles_deg(-outwards_P).tolist(),
             columns.tolist(),
             self._nearest(needle),
-            self._passed(needle, columns[:, kernel.NEEDLE_TABLE], radius, NEAR_MM),
-            self._passed(hub, columns[:, kernel.HUB_TABLE], hub_radius, -np.inf),
-            self._crossings.along(found_P, tips_P),
+            self._nearby(needle, columns[:, kernel.NEEDLE_TABLE], radius, NEAR_MM),
+            self._nearby(hub, columns[:, kernel.HUB_TABLE], hub_radius, -np.inf),
+            self._crossings.along(entries_P, tips_P),
             strict=True,
         )
         return [self._appraisal(*row) for row in rows]
 
-    def _looked_at(self, tips_B: np.ndarray, outwards_B: np.ndarray) -> tuple[np.ndarray, ...]:
-        request, count = self._request, len(tips_B)
+    def _measured(self, tips_B: np.ndarray, outwards_B: np.ndarray) -> tuple[np.ndarray, ...]:
+        """The kernel's columns, and the distances of needles and hubs to each structure. [mm]"""
+        count = len(tips_B)
         most = float(self._needs.max()) if len(self._needs) else 0.0
-        reach = request.needle.radius_mm + max(NEAR_MM, most)
+        reach = self._needle.radius_mm + max(NEAR_MM, most)
         columns = np.zeros((count, kernel.COLUMNS))
-        # One column more than there are, so that a scene without obstacles has a least.
+        # One extra column, so that the minimum exists in a scene without obstacles.
         needle = np.full((count, self._kept_free + 1), np.inf)
         hub = np.full((count, self._kept_free + 1), np.inf)
         parallel_for(
@@ -119,8 +122,8 @@ class Appraiser:
                 self._structure_sets.members,
                 max(1, self._forbidden),
                 reach,
-                max(reach, CLEARANCE_CAP_MM + request.needle.radius_mm),
-                request.hub_radius_mm + most,
+                max(reach, CLEARANCE_CAP_MM + self._needle.radius_mm),
+                self._needle.hub_radius_mm + most,
                 tips_B,
                 outwards_B,
                 columns,
@@ -143,8 +146,8 @@ class Appraiser:
         craniocaudal_angle_deg: float,
         row: list[float],
         nearest: tuple[float, str],
-        passed: list[NearbyStructure],
-        hub_passed: list[NearbyStructure],
+        nearby: list[NearbyStructure],
+        hub_nearby: list[NearbyStructure],
         along: NeedleCrossings,
     ) -> Appraisal:
         walk = int(row[kernel.WALK])
@@ -152,9 +155,9 @@ class Appraiser:
         reasons = (
             *(() if reached else (no_way_to_skin(_SKIN[walk]),)),
             *self._tip_requirements.lacks(aim, along, dist(entry_mm, tip_mm)),
-            *_lacks(Lack.NEEDLE, passed),
-            *_lacks(Lack.HUB, hub_passed),
-            *self._lack_of_room(row[kernel.BORE_DISTANCE]),
+            *_lacks(Lack.NEEDLE, nearby),
+            *_lacks(Lack.HUB, hub_nearby),
+            *self._bore_lacks(row[kernel.BORE_DISTANCE]),
         )
         return Appraisal(
             aim=aim,
@@ -171,49 +174,50 @@ class Appraiser:
             axial_angle_deg=axial_angle_deg,
             craniocaudal_angle_deg=craniocaudal_angle_deg,
             target_chord_mm=fsum(b - a for a, b in along.target),
-            clearances=tuple(passed),
+            clearances=tuple(nearby),
             safe=not reasons,
             reasons=reasons,
         )
 
     def _nearest(self, needle: np.ndarray) -> Iterator[tuple[float, str]]:
-        """Of each needle the clearance from the nearest forbidden structure, and its name. [mm]"""
+        """For each needle, its clearance from the nearest forbidden structure, and the structure's name.
+        [mm]"""
         forbidden = np.hstack([needle[:, : self._forbidden], np.full((len(needle), 1), np.inf)])
         places = np.argmin(forbidden, axis=1)
-        free = forbidden[np.arange(len(needle)), places] - self._request.needle.radius_mm
+        free = forbidden[np.arange(len(needle)), places] - self._needle.radius_mm
         for place, clearance_mm in zip(places.tolist(), free.tolist(), strict=True):
-            near = clearance_mm < CLEARANCE_CAP_MM
-            yield (clearance_mm, self._names[place]) if near else (CLEARANCE_CAP_MM, "")
+            below_cap = clearance_mm < CLEARANCE_CAP_MM
+            yield (clearance_mm, self._names[place]) if below_cap else (CLEARANCE_CAP_MM, "")
 
-    def _passed(
+    def _nearby(
         self, distances: np.ndarray, table: np.ndarray, radius_mm: float, near_mm: float
     ) -> Iterator[list[NearbyStructure]]:
-        """Of each needle, or hub, the structures within `near_mm` of its wall and those that are nearer than
-        they may be, nearest first; the table too, where it is derived."""
+        """For each needle or hub, the structures within `near_mm` of its wall and those nearer than they may
+        be, the nearest first; including a derived table."""
         names, needs = (*self._names, TABLE), [*self._needs.tolist(), self._table_need_mm]
         free = np.hstack([distances, table[:, None]]) - radius_mm
-        near = (free <= near_mm) | (free < np.array(needs) - ROUNDING_MM)
-        # Nearest first, and of equal ones the first by name.
+        is_near = (free <= near_mm) | (free < np.array(needs) - ROUNDING_MM)
+        # Nearest first, and equal ones by name.
         by_name = np.argsort(np.array(names), kind="stable")
-        told = np.where(near, free, np.inf)[:, by_name]
-        order = by_name[np.argsort(told, axis=1, kind="stable")]
-        for count, places, row in zip(near.sum(axis=1).tolist(), order, free, strict=True):
+        near_free = np.where(is_near, free, np.inf)[:, by_name]
+        order = by_name[np.argsort(near_free, axis=1, kind="stable")]
+        for count, places, row in zip(is_near.sum(axis=1).tolist(), order, free, strict=True):
             first = places[:count]
             yield [
                 NearbyStructure(names[s], clearance_mm, needs[s])
                 for s, clearance_mm in zip(first.tolist(), row[first].tolist(), strict=True)
             ]
 
-    def _lack_of_room(self, bore_mm: float) -> tuple[Reason, ...]:
-        radius = self._request.hub_radius_mm
+    def _bore_lacks(self, bore_mm: float) -> tuple[Reason, ...]:
+        radius = self._needle.hub_radius_mm
         if bore_mm >= radius - ROUNDING_MM:
             return ()
         return (no_room_in_bore(bore_mm, radius),)
 
 
-def _lacks(lack: Lack, passed: list[NearbyStructure]) -> tuple[Reason, ...]:
+def _lacks(lack: Lack, nearby: list[NearbyStructure]) -> tuple[Reason, ...]:
     return tuple(
-        too_near(lack, near.structure, near.clearance_mm, near.needed_mm)
-        for near in passed
-        if near.clearance_mm < near.needed_mm - ROUNDING_MM
+        too_near(lack, one.structure, one.clearance_mm, one.needed_mm)
+        for one in nearby
+        if one.clearance_mm < one.needed_mm - ROUNDING_MM
     )

@@ -35,12 +35,12 @@ from planner.search.search import search
 from planner.verify import verify
 
 OF_IMPLANT = (Phase.NEEDLES, Phase.DOSE)
-"""Phases of a plan with a prescription only."""
+"""Phases that only a plan with a prescription has."""
 
 
 @dataclass(frozen=True, eq=False)
 class PlanningResult:
-    """A plan, verified, and the skin access map that it was chosen from."""
+    """A verified plan, and the skin access map from which its paths were selected."""
 
     plan: Plan
     access: SkinAccess
@@ -48,8 +48,8 @@ class PlanningResult:
 
 @dataclass(frozen=True)
 class ImplantSummary:
-    """An implant as the plan states it; empty where none is prescribed, or nothing leads to the target and
-    nothing is in already."""
+    """An implant as the plan states it. Empty if none is prescribed, or if no path leads to the target and
+    nothing is in place already."""
 
     needles: tuple[Path, ...] = ()
     needle_set: NeedleSet | None = None
@@ -58,32 +58,43 @@ class ImplantSummary:
 
 
 def plan(scene: Scene, request: Request, go_on: GoOn = always) -> PlanningResult:
-    """Every safe path that matters, ranked, with seeds, verified.
+    """The protocol: search, select paths, explain what blocks, plan the implant, verify every claim.
 
-    `go_on` is told how far the whole has come, never less than before, and ends the search early by
-    answering False. Raises RequestError for a request that cannot be kept, and whatever `go_on` raises.
+    `go_on` receives the progress of the whole plan, which never decreases, and ends the search early by
+    returning False. Raises RequestError for a request that cannot be fulfilled, and whatever `go_on` raises.
     """
+    # The request: complete, and possible in this scene.
     for name in (*request.ranking, *request.weights):
         score_named(name)
     request = resolved(scene, request)
     refuse_impossible(scene, request)
     go_on = PlanProgress(go_on, [p for p in Phase if request.prescription is not None or p not in OF_IMPLANT])
+
+    # Search: every safe straight line to the target, to the requested covering radius.
     go_on(Progress(Phase.FIELDS, 0.0, "distance fields"))
     fields = search_fields(scene, request)
     go_on(Progress(Phase.SEARCH, 0.0, ""))
     result = search(fields, request.search.covering_radius_mm, go_on)
+
+    # Paths: the best distinct ones, measured and ranked.
     go_on(Progress(Phase.POLISH, 0.0, "windows and distinct paths"))
     selected = select_paths(scene, fields, result, request)
+
+    # Explanation: what blocks the other directions, and if no path is safe, what would open one. A search
+    # that ended early does not show that there is no path.
     go_on(Progress(Phase.EXPLAIN, 0.0, "what blocks the way"))
-    blockers = blocked_by(scene, request, fields)
-    # Of a search that ended early it is not known that there is no path.
+    blockers = blocked_by(scene, request.clearances, fields)
     miss = None
     if result.complete and not selected.paths:
         changes = relaxations(scene, request, fields, blockers, go_on)
-        miss = nearest_miss(scene, request, fields, changes)
+        miss = nearest_miss(scene, request.needle_assembly, request.clearances, fields, changes)
     report = search_report(scene, result, selected, lung_bound_mm(fields, result.blocks, result.alive))
+
+    # Implant: needles, seeds, dose and robustness.
     summary = _implant_summary(scene, request, fields, selected, go_on)
     paths = (*selected.paths, *summary.needles)
+
+    # Plan: everything above in one record, in which every claim is verified by other mathematics.
     unverified = Plan(
         schema=SCHEMA,
         software=SOFTWARE,
@@ -131,22 +142,33 @@ def _notes(scene: Scene, request: Request) -> tuple[str, ...]:
 def _implant_summary(
     scene: Scene, request: Request, fields: SearchFields, selected: SelectedPaths, go_on: GoOn
 ) -> ImplantSummary:
-    """The implant that the request prescribes. Needles are ranked after the paths to the target. What is in
-    the patient already is told of though nothing leads to the target."""
-    prescription, asked = request.prescription, request.needle_set
-    if prescription is None or not (selected.paths or asked.given_needles or asked.given_seeds):
+    """The implant that the request prescribes. Its needles are ranked after the paths to the target. Needles
+    and seeds already in place are reported even if no path leads to the target."""
+    prescription, in_place = request.prescription, request.needle_set
+    if prescription is None or not (selected.paths or in_place.given_needles or in_place.given_seeds):
         return ImplantSummary()
     go_on(Progress(Phase.NEEDLES, 0.0, "with their seeds"))
-    made = implant(scene, request, prescription, fields, go_on)
-    if made.chosen is None:
+    result = implant(scene, request, prescription, fields, go_on)
+    if result.chosen is None:
         return ImplantSummary()
     go_on(Progress(Phase.DOSE, 0.0, ""))
-    given = request.needle_set.given_seeds
-    dose = dose_report(scene, prescription, made.ptv, made.dose, made.seeds(given))
-    needle_set = set_report(scene, request, prescription, made, made.chosen, dose)
-    # Where no seed is left to place, nothing can go wrong.
-    left = any(needle.seeds for needle in made.needles)
-    risk = robustness(scene, request, made.needles, given, made.ptv, made.dose) if left else None
+    seeds_in_place = in_place.given_seeds
+    dose = dose_report(scene, prescription, result.ptv, result.dose, result.seeds(seeds_in_place))
+    needle_set = set_report(scene, request, prescription, result, result.chosen, dose)
+    risk = None
+    # If no seed is left to place, there is no placement error.
+    if any(needle.seeds for needle in result.needles):
+        risk = robustness(
+            scene,
+            result.needles,
+            seeds_in_place,
+            result.ptv,
+            result.dose,
+            sampling=request.robustness,
+            prescription=prescription,
+            needle_radius_mm=request.needle.radius_mm,
+            random_seed=request.random_seed,
+        )
     ranked = len(selected.paths)
-    needles = tuple(replace(path, rank=ranked + path.rank) for path in made.needles)
+    needles = tuple(replace(path, rank=ranked + path.rank) for path in result.needles)
     return ImplantSummary(needles, needle_set, dose, risk)

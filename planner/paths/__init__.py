@@ -1,1 +1,1 @@
-"""Paths: from a million safe lines to ten ranked, named paths, or why there is none."""
+"""Paths: from a million safe lines to ten ranked and named paths, or the reason why there is none."""

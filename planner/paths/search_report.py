@@ -1,4 +1,4 @@
-"""The report of a search: its radius, what it tested, and what that proves."""
+"""Search report: the covering radius, what was tested, and what that proves."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from planner.search.search import SearchResult
 def search_report(
     scene: Scene, result: SearchResult, selected: SelectedPaths, lung_bound_mm: float
 ) -> SearchReport:
-    """What was searched, and what that proves."""
+    """The record of what was searched and what that proves."""
     report = SearchReport(
         lines_tested=result.lines_tested,
         cells_proved_blocked=result.cells_proved_blocked,

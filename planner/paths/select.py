@@ -23,7 +23,7 @@ from planner.paths.seed_drops import seed_drops
 from planner.paths.skin_access import SkinAccess, area_mm2, skin_access
 from planner.paths.windows import windows
 from planner.records.paths import Path, Window
-from planner.records.request import PathOrder, Request, SearchRequest, source_of
+from planner.records.request import PathOrder, Request, SearchRequest
 from planner.records.wording.windows import window_text
 from planner.search.kernels.line import LENGTH, LUNG, TIP
 from planner.search.kernels.search_fields import SearchFields
@@ -163,7 +163,7 @@ def _window_ids(chosen: list[MeasuredPath], window_of: dict[MeasuredPath, int]) 
 def _paths(
     scene: Scene, request: Request, chosen: list[MeasuredPath], window_of: dict[MeasuredPath, int]
 ) -> tuple[Path, ...]:
-    ids, seed_mm = _window_ids(chosen, window_of), source_of(request).seed_length_mm
+    ids, seed_mm = _window_ids(chosen, window_of), request.seeds.source.seed_length_mm
     return tuple(
         to_path(
             m,

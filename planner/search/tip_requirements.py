@@ -1,34 +1,31 @@
-"""Aiming: what is asked of a needle by what its tip is at, beside free space and a way to the skin.
+"""Tip requirements: what a needle must fulfil by its aim, besides free space and a way to the skin.
 
-    target   |== target ==|       as long in the target as asked, the tip not beyond its far edge
+    target   |== target ==|       the required length in the target, the tip not beyond its far edge
     PTV      |=== PTV ====|       the tip in the PTV, and room for a whole seed in it on the way
-    given    anywhere             it is where it is
+    given    anywhere             none: the needle is in place
 
-As verification asks it of a plan's paths, but that a hand may hold a tip before the far edge.
+Verification requires the same of a plan's paths, except that here the tip may end before the far edge.
 """
 
 from math import fsum
 
-from anatomy.scene import Scene
 from planner.measuring.crossings import SHORTEST_MM, DepthInterval
 from planner.measuring.crossings_batch import NeedleCrossings
 from planner.records.appraisal import Reason
-from planner.records.defaults import least_chord_mm
 from planner.records.paths import Aim
-from planner.records.request import Request
 from planner.records.wording.appraisal import too_deep, too_short_in
 from planner.search.kernels.clear import ROUNDING_MM
 
 
 class TipRequirements:
-    """What one request asks of needles in one scene. [mm]"""
+    """The least length in the target, and the length of a seed, which must fit into the PTV. [mm]"""
 
-    def __init__(self, scene: Scene, request: Request) -> None:
-        self._chord_mm = least_chord_mm(scene, request.target, request.seeds.source.seed_length_mm)
-        self._seed_mm = request.seeds.source.seed_length_mm
+    def __init__(self, chord_mm: float, seed_mm: float) -> None:
+        self._chord_mm = chord_mm
+        self._seed_mm = seed_mm
 
     def lacks(self, aim: Aim, along: NeedleCrossings, length_mm: float) -> tuple[Reason, ...]:
-        """What a needle whose tip lies `length_mm` from its entry lacks of what its aim asks."""
+        """What a needle whose tip lies `length_mm` from its entry lacks by the requirements of its aim."""
         if aim is Aim.GIVEN:
             return ()
         if aim is Aim.PTV:
@@ -49,7 +46,8 @@ class TipRequirements:
 
 
 def _too_deep(runs: tuple[DepthInterval, ...], length_mm: float, aim: Aim) -> tuple[Reason, ...]:
-    """A plan's tip lies no farther than what it is at: what is beyond is pierced for nothing."""
+    """A tip must not lie beyond the far edge of what it aims at: tissue beyond it would be pierced without
+    need."""
     past_mm = length_mm - max((b for _, b in runs), default=length_mm)
     if past_mm <= SHORTEST_MM:
         return ()

@@ -115,11 +115,14 @@ def given_in(scene: Scene) -> tuple[GivenSeed, ...]:
 def outcome(scene: Scene, request: Request = REQUEST, needles=None, given=()):
     return robustness(
         scene,
-        request,
         needles_in(scene) if needles is None else needles,
         given,
         ptv_of(scene, request.target),
         amersham(),
+        sampling=request.robustness,
+        prescription=request.prescription,
+        needle_radius_mm=request.needle.radius_mm,
+        random_seed=request.random_seed,
     )
 
 

@@ -1,1 +1,1 @@
-"""Where no path is: what blocks, the line that is nearest to being safe, and what would open one."""
+"""No path: what blocks, the line closest to being safe, and the changes that would open a path."""

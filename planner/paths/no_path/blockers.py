@@ -1,4 +1,4 @@
-"""Blockers: what comes first in the way of a needle, and in what share of directions."""
+"""Blockers: what blocks a needle first, and in what share of directions."""
 
 from collections import Counter
 
@@ -7,17 +7,19 @@ import numpy as np
 from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.measuring.clearance import Obstacles
-from planner.records.request import Request
+from planner.records.request import Clearances
 from planner.records.search import CONSTRAINT_NAMES, Blocker, Constraint
 from planner.search.kernels import line, verdicts
 from planner.search.kernels.search_fields import SearchFields
 from planner.search.line_net import even_directions
 
 DIRECTIONS = 2000
-"""Directions asked for the shares: one for each 6 square degrees and more, so a share is good to 1 %."""
+"""Sampled directions: one for each 20 square degrees of the sphere, so that a share is accurate to about 1 %
+[C]."""
 
 STEP_MM = 0.5
-"""Length of axis at the first place too near that is asked what it is too near to [U]."""
+"""Length of axis, from the first point that is too near, for which the blocking structure is determined
+[U]."""
 
 _CONSTRAINTS = {
     # A line through a voxel of the target does not miss it.
@@ -30,14 +32,14 @@ _CONSTRAINTS = {
 }
 
 
-def blocked_by(scene: Scene, request: Request, fields: SearchFields) -> tuple[Blocker, ...]:
+def blocked_by(scene: Scene, clearances: Clearances, fields: SearchFields) -> tuple[Blocker, ...]:
     """Shares of directions through the target's middle by what blocks them, largest first.
 
-    Where needle or hub first comes too near anything, what lacks most of its clearance is what blocks.
+    Where needle or hub first comes too near to structures, the one that lacks most of its clearance blocks.
     """
     voxels = np.argwhere(fields.target)
     middle = voxels[np.argmin(np.linalg.norm(voxels - voxels.mean(axis=0), axis=1))]
-    # A hair off the voxel's middle, so that no direction runs along voxel faces.
+    # Slightly off the voxel's middle, so that no direction runs along voxel faces.
     point_B = (middle + np.array(fields.target_first_V) + 0.01) * np.array(fields.spacing)
     points = np.tile(point_B, (DIRECTIONS, 1))
     outward = even_directions(DIRECTIONS)
@@ -45,8 +47,8 @@ def blocked_by(scene: Scene, request: Request, fields: SearchFields) -> tuple[Bl
     blocks = line.first_blocks(fields, points, outward)
     kept_free = scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)
     obstacles = Obstacles(kept_free, scene.grid)
-    needs = {s.name: request.needle.radius_mm + request.clearance_of(s.name) for s in kept_free}
-    # A hub is wider than a shaft by the same beside every structure.
+    needs = {s.name: clearances.need_mm(s.name) for s in kept_free}
+    # The hub needs the same additional distance from every structure.
     reach = max(needs.values(), default=0.0) + fields.hub_extra + STEP_MM
     counts: Counter[tuple[Constraint, str]] = Counter()
     for n in range(DIRECTIONS):

@@ -1,10 +1,11 @@
-"""The nearest miss: where no path is found, the line that comes closest to being safe, and what it lacks.
+"""Nearest miss: if no path is found, the line that comes closest to being safe, and what it lacks.
 
-    directions from all over the target --leave the body through skin, once--> what each lacks, roughly
-    --the least lacking, moved about in ever smaller steps--> what the leading ones lack, exactly
+directions from points of the target --those that leave the body once, through skin--> what each lacks,
+roughly
+    --the best ones, moved in ever smaller steps--> what the best lines lack, exactly
 
-A line that is cut off by the field of view, or enters the body twice, is no miss: no millimetres mend it. One
-that runs through a structure is a miss only where all do.
+A line that is cut off by the field of view, or enters the body twice, is not considered: no change of a
+distance would make it safe. A line through a structure counts only if all lines run through structures.
 """
 
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from planner.measuring.clearance import Obstacles
 from planner.measuring.measure import measure
 from planner.measuring.measured import MeasuredPath
 from planner.paths.polish import THOROUGH, displaced_lines
-from planner.records.request import LONGEST_NEEDLE_MM, Request
+from planner.records.request import LONGEST_NEEDLE_MM, Clearances, NeedleAssembly
 from planner.records.search import CONSTRAINT_NAMES, TABLE, Constraint, NearestMiss, Relaxation
 from planner.search.kernels import line
 from planner.search.kernels.search_fields import SearchFields
@@ -30,13 +31,13 @@ from planner.search.search import SafeLines, join_lines
 from planner.search.table_and_bore import bore_distance, table_distance
 
 DIRECTIONS, POINTS = 2000, 16
-"""Lines looked at: so many directions from so many voxels of the target."""
+"""Number of directions, and of target voxels from which each direction is tried."""
 LEADING = 16
 STEPS_MM = (4.0, 2.0, 1.0, 0.5, 0.25)
-"""So many lines are moved about, and measured, in steps down to what a field can tell."""
+"""Number of lines that are moved and measured, and the steps, down to the resolution of a field."""
 MOVES = THOROUGH[:64]
 SAMPLE_MM = 1.0
-"""Between places of an axis at which the obstacle field is read."""
+"""Distance between the points of an axis at which the obstacle field is read."""
 AT_A_TIME = 5000
 FARTHEST_MM = 1000.0
 """Farther than any clearance."""
@@ -44,7 +45,7 @@ FARTHEST_MM = 1000.0
 
 @dataclass(frozen=True)
 class _Missed:
-    """A line as measured, whether it runs through something, and what it lacks most."""
+    """A measured line, whether it runs through a structure, and what it lacks most."""
 
     measured: MeasuredPath
     through: bool
@@ -53,8 +54,8 @@ class _Missed:
 
 @dataclass(frozen=True)
 class _Lack:
-    """How much a line lacks of one constraint, the structure that it is about or the constraint's name, and
-    whether the axis runs through it."""
+    """How much a line lacks of one constraint, the structure concerned or the constraint's name, and whether
+    the axis runs through it."""
 
     missing_mm: float
     constraint: Constraint
@@ -63,11 +64,16 @@ class _Lack:
 
 
 def nearest_miss(
-    scene: Scene, request: Request, fields: SearchFields, relaxations: tuple[Relaxation, ...]
+    scene: Scene,
+    needle: NeedleAssembly,
+    clearances: Clearances,
+    fields: SearchFields,
+    relaxations: tuple[Relaxation, ...],
 ) -> NearestMiss | None:
-    """The line that lacks least, with what would open a path; None where no line leaves through skin.
+    """The line that lacks least, with the changes that would open a path; None if no line leaves through
+    skin.
 
-    The lines that `relaxations` open are looked at too: none may be nearer than the nearest.
+    The lines that `relaxations` open are included: none of them may be closer to safe than the nearest miss.
     """
     leading = _leading(scene, fields)
     grid = scene.grid
@@ -76,13 +82,13 @@ def nearest_miss(
         *zip(points_P, outwards_P, strict=True),
         *((np.array(r.tip_mm), np.subtract(r.entry_mm, r.tip_mm)) for r in relaxations),
     ]
-    tried = (_missed(scene, request, fields, point_P, outward_P) for point_P, outward_P in lines)
+    tried = (_missed(scene, needle, clearances, fields, point_P, outward_P) for point_P, outward_P in lines)
     missed = [m for m in tried if m is not None]
     if not missed:
         return None
     least = min(missed, key=lambda m: (m.through, m.most.missing_mm, m.measured.entry_mm, m.measured.tip_mm))
     measured, most = least.measured, least.most
-    # A line that lacks nothing asks for no change but a smaller covering radius.
+    # A line that lacks nothing needs no change except a smaller covering radius.
     opened = () if most.constraint is Constraint.COVERING_RADIUS else relaxations
     return NearestMiss(
         measured.entry_mm, measured.tip_mm, most.constraint, most.structure, most.missing_mm, opened
@@ -90,13 +96,13 @@ def nearest_miss(
 
 
 def _leading(scene: Scene, fields: SearchFields) -> SafeLines:
-    """The lines that lack least, as far as the obstacle field tells."""
+    """The lines that lack least, by the obstacle field."""
     voxels = np.argwhere(fields.target) + np.array(fields.target_first_V)
     some = voxels[np.unique(np.linspace(0, len(voxels) - 1, POINTS).astype(int))]
-    # A hair off the middle, so that no direction runs along voxel faces.
+    # Slightly off the middle, so that no direction runs along voxel faces.
     lines = _all_around(fields, np.repeat((some + 0.01) * np.array(fields.spacing), DIRECTIONS, axis=0))
     if not len(lines):
-        # In a target hardly longer than the run asked for, that goes from corner to corner.
+        # If the target is hardly longer than the required length in it, only lines from corner to corner fit.
         lines = _all_around(fields, even_points_B(scene.target, scene.grid, POINTS * DIRECTIONS))
     lines = _least_lacking(fields, lines)
     for step in STEPS_MM:
@@ -107,24 +113,25 @@ def _leading(scene: Scene, fields: SearchFields) -> SafeLines:
 
 
 def _all_around(fields: SearchFields, points_B: Float[np.ndarray, "n 3"]) -> SafeLines:
-    """Those that leave of the lines through a whole number of points for each direction, taken in turn."""
+    """The lines through these points that leave the body; the directions are assigned to the points in turn,
+    so that each direction has the same number of points."""
     outward = np.tile(even_directions(DIRECTIONS), (len(points_B) // DIRECTIONS, 1))
     return _leaving(fields, points_B, outward)
 
 
 def _leaving(fields: SearchFields, points_B: np.ndarray, outward_B: np.ndarray) -> SafeLines:
-    """Those lines that would be safe if nothing were in the way and the needle long enough."""
-    found = []
+    """The lines that would be safe if nothing were in the way and the needle were long enough."""
+    leaving = []
     for length in (fields.needle_length, max(fields.needle_length, LONGEST_NEEDLE_MM)):
         verdict, quantities = line.test_lines(_empty(fields, length), points_B, outward_B)
         safe = verdict == SAFE
-        found.append(SafeLines(points_B[safe], outward_B[safe], quantities[safe]))
+        leaving.append(SafeLines(points_B[safe], outward_B[safe], quantities[safe]))
         points_B, outward_B = points_B[~safe], outward_B[~safe]
-    return join_lines(found)
+    return join_lines(leaving)
 
 
 def _empty(fields: SearchFields, needle_length: float) -> SearchFields:
-    """The patient, without obstacles, table and bore."""
+    """The same fields without obstacles, table and bore."""
     return fields._replace(
         screen=np.full_like(fields.screen, np.iinfo(fields.screen.dtype).max),
         hub_extra=0.0,
@@ -135,7 +142,7 @@ def _empty(fields: SearchFields, needle_length: float) -> SearchFields:
 
 
 def _least_lacking(fields: SearchFields, lines: SafeLines) -> SafeLines:
-    """Of the lines the few that lack least, those that run through nothing first."""
+    """The few lines that lack least; lines that run through no structure come first."""
     parts = [
         _lacks(fields, lines.take(slice(first, first + AT_A_TIME)))
         for first in range(0, len(lines), AT_A_TIME)
@@ -145,10 +152,10 @@ def _least_lacking(fields: SearchFields, lines: SafeLines) -> SafeLines:
 
 
 def _lacks(fields: SearchFields, lines: SafeLines) -> Float[np.ndarray, "2 n"]:
-    """The most that each line lacks [mm], and whether it seems to run through something (0.0 or 1.0).
+    """The most that each line lacks [mm], and whether it seems to run through a structure (0.0 or 1.0).
 
-    Obstacles as the field's nearest nodes tell, at samples of the axis: inside them it grows with depth, so
-    that the shallowest cut counts as the least.
+    Obstacle distances are those of the field's nearest nodes, at samples of the axis. Inside obstacles the
+    lack grows with depth, so that the shallowest cut counts as the smallest lack.
     """
     tip = lines.point_B + lines.quantities[:, line.TIP, None] * lines.outward_B
     needle = np.maximum(fields.needle_length, lines.quantities[:, line.LENGTH])
@@ -179,28 +186,29 @@ def _lacks(fields: SearchFields, lines: SafeLines) -> Float[np.ndarray, "2 n"]:
 
 
 def _missed(
-    scene: Scene, request: Request, fields: SearchFields, point_P: np.ndarray, outward_P: np.ndarray
+    scene: Scene,
+    needle: NeedleAssembly,
+    clearances: Clearances,
+    fields: SearchFields,
+    point_P: np.ndarray,
+    outward_P: np.ndarray,
 ) -> _Missed | None:
     """What one line lacks, exactly."""
     grid = scene.grid
-    asked = request.needle.max_length_mm
-    lengths = (asked, max(asked, LONGEST_NEEDLE_MM))
-    tried = (
-        measure(scene, replace(request.needle_assembly, length_mm=length), point_P, outward_P)
-        for length in lengths
-    )
+    lengths = (needle.length_mm, max(needle.length_mm, LONGEST_NEEDLE_MM))
+    tried = (measure(scene, replace(needle, length_mm=length), point_P, outward_P) for length in lengths)
     measured = next((m for m in tried if m is not None), None)
     if measured is None:
         return None
     tip = grid.to_box(measured.tip_P)
     out = -grid.vectors_to_box(measured.direction_P)
-    needle_mm = max(asked, measured.length_mm)
-    end, hub_end = tip + needle_mm * out, tip + (needle_mm + fields.hub_length) * out
+    needed_mm = max(needle.length_mm, measured.length_mm)
+    end, hub_end = tip + needed_mm * out, tip + (needed_mm + fields.hub_length) * out
     lacks = [
-        _lack_of(Constraint.NEEDLE_LENGTH, needle_mm - asked),
-        *_lacks_of_room(request, fields, np.stack([tip, end, hub_end])),
-        *_lacks_of_clearance(scene, request, tip, end, request.needle.radius_mm),
-        *_lacks_of_clearance(scene, request, end, hub_end, fields.hub_radius),
+        _lack_of(Constraint.NEEDLE_LENGTH, needed_mm - needle.length_mm),
+        *_table_and_bore_lacks(clearances, fields, np.stack([tip, end, hub_end])),
+        *_clearance_lacks(scene, clearances, tip, end, needle.radius_mm),
+        *_clearance_lacks(scene, clearances, end, hub_end, fields.hub_radius),
     ]
     most = max(lacks, key=lambda lack: (lack.missing_mm, lack.structure))
     if most.missing_mm <= 0.0:
@@ -212,27 +220,28 @@ def _lack_of(constraint: Constraint, missing_mm: float, through: bool = False) -
     return _Lack(missing_mm, constraint, CONSTRAINT_NAMES[constraint], through)
 
 
-def _lacks_of_room(request: Request, fields: SearchFields, ends_B: np.ndarray) -> list[_Lack]:
-    """At table and bore, of a needle from the first to the second place and a hub on to the third."""
+def _table_and_bore_lacks(clearances: Clearances, fields: SearchFields, ends_B: np.ndarray) -> list[_Lack]:
+    """Lacks at table and bore, for a needle from the first to the second point and a hub from there to the
+    third."""
     from_table, from_bore = table_distance(fields, ends_B), bore_distance(fields, ends_B)
-    clearance = request.clearance_of(TABLE)
+    clearance = clearances.of(TABLE)
     through = bool(from_table.min() <= 0.0)
     return [
         _lack_of(
-            Constraint.TABLE, clearance + request.needle.radius_mm - float(from_table[:2].min()), through
+            Constraint.TABLE, clearance + clearances.needle_radius_mm - float(from_table[:2].min()), through
         ),
         _lack_of(Constraint.TABLE, clearance + fields.hub_radius - float(from_table[1:].min()), through),
         _lack_of(Constraint.BORE, fields.hub_radius - float(from_bore[[0, 2]].min())),
     ]
 
 
-def _lacks_of_clearance(
-    scene: Scene, request: Request, one_B: np.ndarray, two_B: np.ndarray, radius_mm: float
+def _clearance_lacks(
+    scene: Scene, clearances: Clearances, one_B: np.ndarray, two_B: np.ndarray, radius_mm: float
 ) -> list[_Lack]:
-    """The largest lack of each of the clearances asked for: of structures with the same, the nearest's."""
+    """The largest lack for each different clearance: that of the nearest structure with this clearance."""
     by_clearance: dict[float, list[Structure]] = {}
     for s in scene.of_role(Role.FORBIDDEN, Role.OUTSIDE):
-        by_clearance.setdefault(request.clearance_of(s.name), []).append(s)
+        by_clearance.setdefault(clearances.of(s.name), []).append(s)
     lacks = []
     for clearance, structures in by_clearance.items():
         distance, name = Obstacles(structures, scene.grid).nearest(one_B, two_B, FARTHEST_MM)

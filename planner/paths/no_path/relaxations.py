@@ -1,7 +1,7 @@
-"""Relaxations: where no path is found, the single changes of the request that open one.
+"""Relaxations: if no path is found, the single changes of the request that open one.
 
-One setting is relaxed at a time, as far as it goes, and the search run again, coarsely. Of the lines that
-opens, the one that needs the least change names it.
+One setting at a time is relaxed as far as possible, and a coarse search is run again. Of the lines that this
+opens, the one that needs the smallest change determines the relaxation.
 """
 
 from collections.abc import Iterator
@@ -35,34 +35,38 @@ from planner.search.table_and_bore import table_distance
 
 RADIUS_MM = 4.0
 FIELD_MM = 2.0
-"""How finely a relaxed request is searched. The change named is one that opens a path, found to work."""
+"""Covering radius and field resolution of the search with a relaxed request. The named change is known to
+open a path."""
 BLOCKERS_RELAXED = 6
-"""Structures tried, those that block most first."""
+"""Number of structures tried, those that block most first."""
 LIKELIEST = 500
-"""Lines measured against the structure whose clearance is relaxed, those that keep most margin first."""
+"""Number of lines whose distance to the structure with relaxed clearance is measured, those with most margin
+first."""
 POLISHED = 100
-"""Of these, as many are moved to where they keep more."""
+"""Number of these lines that are polished for more clearance."""
 NEEDLE_PARTS = (1.0, 0.5, 0.25, 0.125)
-"""Needles tried, the longest first: parts of the way from the one asked for to LONGEST_NEEDLE_MM."""
+"""Needle lengths tried, the longest first: fractions of the way from the requested length to
+LONGEST_NEEDLE_MM."""
 STEP_MM = 0.1
-"""Relaxations are told in tenths of a millimetre, rounded to the safe side."""
+"""Relaxations are stated in tenths of a millimetre, rounded to the safe side."""
 
 
 def relaxations(
     scene: Scene, request: Request, fields: SearchFields, blockers: tuple[Blocker, ...], go_on: GoOn
 ) -> tuple[Relaxation, ...]:
-    """The single changes that open a path which is not safe as `fields`, the smallest first.
+    """The single changes that open a path, the smallest first. `fields` are those of the request: no opened
+    path is safe in them.
 
-    No time limit cuts them short, since equal work gives equal plans: what `go_on` answers is not heeded,
-    only what it raises.
+    A time limit does not apply, so that the same work gives the same plan: the result of `go_on` is ignored,
+    and only its exceptions count.
     """
 
     def on(progress: Progress) -> bool:
         go_on(progress)
         return True
 
-    search = _Relaxing(scene, request, fields, on)
-    return tuple(sorted(search.found(blockers), key=lambda r: (abs(r.to_mm - r.from_mm), r.structure)))
+    relaxing = _Relaxing(scene, request, fields, on)
+    return tuple(sorted(relaxing.candidates(blockers), key=lambda r: (abs(r.to_mm - r.from_mm), r.structure)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +78,13 @@ class _Relaxing:
     fields: SearchFields
     go_on: GoOn
 
-    def found(self, blockers: tuple[Blocker, ...]) -> Iterator[Relaxation]:
-        """Structures that block most, then the default clearance, then the needle."""
+    @property
+    def _radius_mm(self) -> float:
+        return self.request.needle.radius_mm
+
+    def candidates(self, blockers: tuple[Blocker, ...]) -> Iterator[Relaxation]:
+        """Relaxations for the structures that block most, then for the default clearance, then for the
+        needle."""
         names = {s.name for s in self.scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)}
         kept_free = names | ({TABLE} if self.scene.pose.table is not None else set())
         # A structure called as a derived table shares its clearance.
@@ -86,18 +95,19 @@ class _Relaxing:
         yield from self._longer_needle()
 
     def _opened(self, relaxed: Request) -> tuple[SearchFields, SafeLines]:
-        """The lines that are safe as relaxed."""
+        """Search fields of a relaxed request, and the lines that are safe in them."""
         coarse = replace(relaxed.search, field_resolution_mm=FIELD_MM)
         fields = search_fields(self.scene, replace(relaxed, search=coarse))
         return fields, search(fields, RADIUS_MM, self.go_on).lines
 
-    def _unsafe_as_asked(self, lines: SafeLines) -> SafeLines:
-        """Lines that are safe as asked need no change, only a smaller covering radius."""
+    def _unsafe_as_requested(self, lines: SafeLines) -> SafeLines:
+        """The lines that are not safe under the request. The others need no change, only a smaller covering
+        radius."""
         return lines.take(line.test_lines(self.fields, lines.point_B, lines.outward_B)[0] != verdicts.SAFE)
 
     def _less_clearance(self, name: str, structures: tuple[str, ...], table: bool) -> Iterator[Relaxation]:
-        """The line that, with one clearance left out, stays farthest from what it holds for, needle and hub;
-        none where no line opens, or where there is nothing to relax."""
+        """The line that, without one clearance, keeps the largest distance of needle and hub from its
+        structures. Nothing if no line opens, or if there is nothing to relax."""
         from_mm = self.request.clearance_of(name)
         if from_mm == 0.0 or not (structures or table):
             return
@@ -107,12 +117,12 @@ class _Relaxing:
         lines = lines.take(np.argsort(-lines.quantities[:, line.MARGIN], kind="stable")[:LIKELIEST])
         by_clearance = PathOrder(("clearance_mm",))
         moved = polish(fields, lines.take(slice(0, POLISHED)), RADIUS_MM, by_clearance)
-        lines = self._unsafe_as_asked(join_lines([moved, lines]))
+        lines = self._unsafe_as_requested(join_lines([moved, lines]))
         if not len(lines):
             return
-        away = _kept_from(self.scene, relaxed, fields, structures, lines)
+        away = _kept_from(self.scene, self._radius_mm, fields, structures, lines)
         if table:
-            away = np.minimum(away, _kept_from_table(relaxed, fields, lines))
+            away = np.minimum(away, _kept_from_table(self._radius_mm, fields, lines))
         best = int(np.argmax(away))
         kept = min(float(away[best]), from_mm - STEP_MM)
         kept = max(0.0, float(np.floor(kept / STEP_MM + 1e-9)) * STEP_MM)
@@ -130,8 +140,8 @@ class _Relaxing:
             )
 
     def _longer_needle(self) -> Iterator[Relaxation]:
-        """The line that the shortest needle reaches, of those that some longer needle opens: a very long one
-        may not fit the bore."""
+        """Of the lines that a longer needle opens, the one that needs the shortest needle. Several lengths
+        are tried, because a very long needle may not fit into the bore."""
         from_mm = self.request.needle.max_length_mm
         for part in NEEDLE_PARTS:
             longer = from_mm + part * (LONGEST_NEEDLE_MM - from_mm)
@@ -139,7 +149,7 @@ class _Relaxing:
                 return
             relaxed = replace(self.request, needle=replace(self.request.needle, max_length_mm=longer))
             fields, lines = self._opened(relaxed)
-            lines = self._unsafe_as_asked(lines)
+            lines = self._unsafe_as_requested(lines)
             if len(lines):
                 break
         else:
@@ -147,11 +157,11 @@ class _Relaxing:
         shortest = best_first(lines.quantities[:, [line.LENGTH, line.LUNG]])[:POLISHED]
         by_length = PathOrder(("length_mm",))
         few = lines.take(shortest)
-        moved = self._unsafe_as_asked(polish(fields, few, RADIUS_MM, by_length))
+        moved = self._unsafe_as_requested(polish(fields, few, RADIUS_MM, by_length))
         opened = join_lines([moved, few])
         opened = opened.take(best_first(opened.quantities[:, [line.LENGTH, line.LUNG]])[:1])
         length = max(float(np.ceil(opened.quantities[0, line.LENGTH] / STEP_MM) * STEP_MM), from_mm + STEP_MM)
-        # The hub of a needle just long enough comes nearer to the patient than that of the longer.
+        # With a needle just long enough, the hub is nearer to the patient than with a longer needle.
         just = fields._replace(needle_length=length)
         if line.test_lines(just, opened.point_B, opened.outward_B)[0][0] != verdicts.SAFE:
             length = longer
@@ -177,31 +187,30 @@ def _ends(fields: SearchFields, lines: SafeLines) -> tuple[np.ndarray, np.ndarra
 
 
 def _kept_from(
-    scene: Scene, request: Request, fields: SearchFields, structures: tuple[str, ...], lines: SafeLines
+    scene: Scene, radius_mm: float, fields: SearchFields, structures: tuple[str, ...], lines: SafeLines
 ) -> np.ndarray:
     """The clearance that needle and hub of each line keep from these structures. [mm]"""
     only = Obstacles((scene.structure(s) for s in structures), scene.grid)
-    needle_radius, hub_radius = request.needle.radius_mm, fields.hub_radius
     return np.array(
         [
             min(
-                only.nearest(tip, end, CLEARANCE_CAP_MM)[0] - needle_radius,
-                only.nearest(end, hub_end, CLEARANCE_CAP_MM)[0] - hub_radius,
+                only.nearest(tip, end, CLEARANCE_CAP_MM)[0] - radius_mm,
+                only.nearest(end, hub_end, CLEARANCE_CAP_MM)[0] - fields.hub_radius,
             )
             for tip, end, hub_end in zip(*_ends(fields, lines), strict=True)
         ]
     )
 
 
-def _kept_from_table(request: Request, fields: SearchFields, lines: SafeLines) -> np.ndarray:
-    """The same from a table that is a half space: of a straight piece, one end is nearest."""
+def _kept_from_table(radius_mm: float, fields: SearchFields, lines: SafeLines) -> np.ndarray:
+    """The clearance kept from a table that is a half space: one end of a straight piece is nearest. [mm]"""
     tip, end, hub_end = (table_distance(fields, at) for at in _ends(fields, lines))
-    needle = np.minimum(tip, end) - request.needle.radius_mm
+    needle = np.minimum(tip, end) - radius_mm
     return np.asarray(np.minimum(needle, np.minimum(end, hub_end) - fields.hub_radius))
 
 
 def _measured(scene: Scene, relaxed: Request, opened: SafeLines) -> MeasuredPath | None:
-    """The one line that a change opens, measured under the request as relaxed."""
+    """The single line that a change opens, measured under the relaxed request."""
     point_P = scene.grid.to_patient(opened.point_B)[0]
     outward_P = scene.grid.vectors_to_patient(opened.outward_B)[0]
     return measure(scene, relaxed.needle_assembly, point_P, outward_P)

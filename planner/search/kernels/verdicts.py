@@ -1,4 +1,4 @@
-"""What can be said of one line, as small integers for compiled loops."""
+"""Verdicts: the result of testing one line, as small integers for compiled loops."""
 
 SAFE = 0
 MISSES_TARGET = 1
@@ -15,4 +15,4 @@ VERDICTS = (
     *(SAFE, MISSES_TARGET, BLOCKED, TOO_LONG, CUT_EDGE),
     *(RE_ENTERS, TABLE, BORE, HUB_BLOCKED, TIP_OUTSIDE),
 )
-"""All of them."""
+"""All verdicts."""

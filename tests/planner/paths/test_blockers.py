@@ -25,13 +25,15 @@ def wrapped(bone: Voxels) -> Patient:
 
 def test_a_bone_all_round_blocks_every_direction() -> None:
     who = wrapped(((22, 28, 15), (34, 39, 27)))
-    blockers = blocked_by(who.scene, ASKED, search_fields(who.scene, ASKED))
+    blockers = blocked_by(who.scene, ASKED.clearances, search_fields(who.scene, ASKED))
     assert [(b.structure, b.share) for b in blockers] == [("bone", 1.0)]
 
 
 def test_a_wide_plate_in_front_blocks_about_half_of_what_is_free_without_it() -> None:
     who = wrapped(((9, 26, 1), (51, 28, 39)))
-    shares = {b.structure: b.share for b in blocked_by(who.scene, ASKED, search_fields(who.scene, ASKED))}
+    shares = {
+        b.structure: b.share for b in blocked_by(who.scene, ASKED.clearances, search_fields(who.scene, ASKED))
+    }
     assert 0.35 < shares["bone"] < 0.55
 
 
@@ -44,7 +46,7 @@ def test_a_target_in_two_parts_is_asked_about_from_a_voxel_of_its_own() -> None:
     others = tuple(s for s in one.scene.structures if s.name != "node")
     scene = replace(one.scene, structures=(*others, node), target=node.mask)
     with np.errstate(all="raise"):
-        blockers = blocked_by(scene, ASKED, search_fields(scene, ASKED))
+        blockers = blocked_by(scene, ASKED.clearances, search_fields(scene, ASKED))
     assert blockers
     assert fsum(b.share for b in blockers) <= 1.0 + 1e-12
     names = {s.name for s in scene.structures}
@@ -63,7 +65,9 @@ def test_each_direction_is_blamed_on_one_thing_by_the_stated_order() -> None:
     who = patient(organs, replace(asked, pose=replace(asked.pose, table="derive")))
     table = who.scene.pose.table
     assert table is not None
-    shares = {b.structure: b.share for b in blocked_by(who.scene, asked, search_fields(who.scene, asked))}
+    shares = {
+        b.structure: b.share for b in blocked_by(who.scene, asked.clearances, search_fields(who.scene, asked))
+    }
     # As the planner does, from a voxel in the node's middle.
     middle = (np.array([27, 33, 20]) + 0.01) * np.array([2.0, 2.0, 3.0])
     short = CONSTRAINT_NAMES[Constraint.MIN_CHORD]
@@ -97,7 +101,7 @@ def test_what_lacks_most_is_blamed_and_not_what_is_nearest() -> None:
     who = patient(organs, asked)
     who = replace(who, scene=replace(who.scene, pose=replace(who.scene.pose, table=None)))
     fields = search_fields(who.scene, asked)
-    shares = {b.structure: b.share for b in blocked_by(who.scene, asked, fields)}
+    shares = {b.structure: b.share for b in blocked_by(who.scene, asked.clearances, fields)}
     middle = (np.array([27, 33, 20]) + 0.01) * np.array([2.0, 2.0, 3.0])
     outward = even_directions(DIRECTIONS)
     verdict = line.first_verdicts(fields, np.tile(middle, (DIRECTIONS, 1)), outward)
@@ -117,7 +121,7 @@ def test_without_a_least_run_in_the_target_none_is_too_short() -> None:
     one = patient()
     asked = replace(ASKED, target=replace(ASKED.target, min_chord_mm=0.0))
     assert Constraint.MIN_CHORD not in {
-        b.constraint for b in blocked_by(one.scene, asked, search_fields(one.scene, asked))
+        b.constraint for b in blocked_by(one.scene, asked.clearances, search_fields(one.scene, asked))
     }
 
 
@@ -125,5 +129,6 @@ def test_a_run_that_no_direction_has_blocks_all_of_them() -> None:
     one = patient()
     asked = replace(ASKED, target=replace(ASKED.target, min_chord_mm=100.0))
     assert [
-        (b.constraint, b.share) for b in blocked_by(one.scene, asked, search_fields(one.scene, asked))
+        (b.constraint, b.share)
+        for b in blocked_by(one.scene, asked.clearances, search_fields(one.scene, asked))
     ] == [(Constraint.MIN_CHORD, 1.0)]

@@ -277,7 +277,9 @@ def test_where_no_skin_is_in_view_there_is_no_miss_and_the_plan_says_why() -> No
 
 
 def test_a_line_that_lacks_nothing_is_told_to_be_too_narrow_for_the_radius(who: Patient) -> None:
-    miss = nearest_miss(who.scene, ASKED, search_fields(who.scene, ASKED), ())
+    miss = nearest_miss(
+        who.scene, ASKED.needle_assembly, ASKED.clearances, search_fields(who.scene, ASKED), ()
+    )
     assert miss is not None
     assert (miss.constraint, miss.missing_mm) == (Constraint.COVERING_RADIUS, 0.0)
 

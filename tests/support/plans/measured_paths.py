@@ -8,7 +8,7 @@ from anatomy.scene import Scene
 from planner.measuring.measured import MeasuredPath
 from planner.paths.seed_drops import seed_drops
 from planner.records.paths import SeedDrop
-from planner.records.request import Request, source_of
+from planner.records.request import Request
 
 BASE = MeasuredPath(
     entry_mm=(0.0, 0.0, 0.0),
@@ -55,5 +55,5 @@ def seeds_along(scene: Scene, request: Request, measured: MeasuredPath) -> tuple
         measured,
         margin_mm=request.target.margin_mm,
         spacing_mm=request.seeds.spacing_mm,
-        seed_mm=source_of(request).seed_length_mm,
+        seed_mm=request.seeds.source.seed_length_mm,
     )

@@ -173,7 +173,17 @@ def dosed(plan: Plan, who: Patient) -> Plan:
     ptv = ptv_of(scene, request.target)
     report = dose_report(scene, request.prescription, ptv, dose, seeds)
     needles = tuple(path for path in plan.paths if path.aim is not Aim.TARGET)
-    risk = robustness(scene, request, needles, request.needle_set.given_seeds, ptv, dose)
+    risk = robustness(
+        scene,
+        needles,
+        request.needle_set.given_seeds,
+        ptv,
+        dose,
+        sampling=request.robustness,
+        prescription=request.prescription,
+        needle_radius_mm=request.needle.radius_mm,
+        random_seed=request.random_seed,
+    )
     return in_words(replace(plan, dose=report, robustness=risk))
 
 
