@@ -1,8 +1,9 @@
-"""Scene: the patient as a planner sees him. Every structure has a role, and the pose is fixed.
+"""Scene: the patient as the planner sees them. Every structure has a role, and the pose is fixed.
 
     Segmentation --roles, targets, pose--> Scene
 
-What was assumed is said: where the skin came from, and which forbidden organs and lung the input lacks.
+The scene states what was assumed: the origin of the skin, and which forbidden organs and lung the input
+lacks.
 """
 
 from collections.abc import Mapping
@@ -42,12 +43,12 @@ from anatomy.structures import InputDigest, Role, Segmentation, Structure
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Structures with roles on one grid, the body, the pose, and what had to be assumed.
+    """Structures with roles on one grid, the body, the pose, and what was assumed.
 
-    `body` is everything inside the skin; parts of it that lie apart are structures outside the body.
-    `skin_structures` are those whose surface the skin is; none where it is guessed from all structures.
-    `target` is the union of the target structures. Beyond the field of view the scene goes on as at its
-    nearest voxel: a body cut by the edge goes on, unseen.
+    `body` is everything inside the skin; separate parts of it are structures outside the body.
+    `skin_structures` are those whose surface is the skin; none if it is guessed from all structures.
+    `target` is the union of the target structures. Beyond the field of view the scene continues as at its
+    nearest voxel: a body cut by the edge continues out of view.
     """
 
     grid: Grid
@@ -63,21 +64,21 @@ class Scene:
     ct_hu: np.ndarray | None
 
     def of_role(self, *roles: Role) -> tuple[Structure, ...]:
-        """Structures in any of these roles, by name."""
+        """Structures with one of these roles, by name."""
         return tuple(s for s in self.structures if s.role in roles)
 
     @cached_property
     def lung_voids(self) -> VoxelMask | None:
-        """What the lungs enclose on all sides and is none: see anatomy.patient.lung_voids."""
+        """What the lungs enclose on all sides without being lung: see anatomy.patient.lung_voids."""
         return lung_voids((s.mask for s in self.of_role(Role.LUNG)), self.target)
 
     @cached_property
     def too_small(self) -> frozenset[str]:
-        """Names of structures that are too small to be the organ so named."""
+        """Names of structures that are too small to be the organ of that name."""
         return too_small_of(self.structures, self.grid)
 
     def structure(self, name: str) -> Structure:
-        """The structure of that name. Raises StructureError when there is none."""
+        """The structure of that name. Raises StructureError if there is none."""
         for s in self.structures:
             if s.name == name:
                 return s
@@ -90,7 +91,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class PoseInput:
-    """Position, table and bore as asked for. `table` names a structure or is "derive"."""
+    """The requested position, table and bore. `table` names a structure or is "derive"."""
 
     position: Position = Position.SUPINE
     rotation_deg: float = 0.0
@@ -109,46 +110,48 @@ def scene(
     roles: Mapping[str, str] | None = None,
     pose: PoseInput | None = None,
 ) -> Scene:
-    """Give every structure its role and set the patient in his pose.
+    """Assign roles to all structures and put the patient into the pose.
 
-    `targets` names the target structures; empty means those whose role is target. `roles` overrides the
-    roles that names imply. Raises StructureError for an unknown name or role, roles that contradict
-    each other, an empty structure, no target, or a target outside the body; FrameMismatch where all organs
-    lie outside it, or lie otherwise than their names say. Where the body ends flat short of the grid's edge,
-    the scene's grid ends with it, and what lies beyond is left out and named.
+    `targets` names the target structures; empty means those with the role target. `roles` overrides the roles
+    that names imply. Raises StructureError for an unknown name or role, contradicting roles, an empty
+    structure, no target, or a target outside the body; FrameMismatch if all organs lie outside the body, or
+    contradict their names. If the body has a flat end before the grid's edge, the scene's grid is cut there,
+    and what lies beyond is left out and named.
     """
-    asked = pose or PoseInput()
-    overrides = requested_roles(segmentation, targets, roles or {}, asked.table)
+    pose = pose or PoseInput()
+    overrides = requested_roles(segmentation, targets, roles or {}, pose.table)
     named = assign_roles(segmentation, overrides)
     others: tuple[str, ...] = ()
     if targets:
         before, named = named, with_only_targets(named, targets)
         others = note_on_other_lesions(_roles_of(before), _roles_of(named))
-    named, told_of_parts = _without_crumbs(named, segmentation.grid)
+    named, notes_on_target_parts = _without_fragments(named, segmentation.grid)
     in_view = replace(segmentation, structures=named)
-    whole = shown = patient_of(in_view)
-    # Frames are judged on all of the input: what lies beyond a flat end may be misplaced.
-    frames = structure_placement(whole)
-    limbs = [s.mask for s in whole.structures if is_limb(s)]
-    ends = view_ends(whole.parts, limbs, whole.target, whole.grid, guessed=whole.guessed)
+    uncut = shown = patient_of(in_view)
+    # Placement is judged on the whole input: what lies beyond a flat end may be misplaced.
+    placement = structure_placement(uncut)
+    limbs = [s.mask for s in uncut.structures if is_limb(s)]
+    ends = view_ends(uncut.parts, limbs, uncut.target, uncut.grid, guessed=uncut.guessed)
     if ends is not None:
         in_view = cut_to_view(in_view, ends)
         shown = patient_of(in_view)
-    beyond = None if ends is None else whole.parts.beyond(ends.axis, ends.first, ends.stop)
+    beyond = None if ends is None else uncut.parts.beyond(ends.axis, ends.first, ends.stop)
     grid, parts = shown.grid, joined_with_target(shown.parts, shown.target)
     remnants = remnants_of(shown.structures, grid)
-    crumbs = {remnant.name for remnant in remnants}
+    remnant_names = {remnant.name for remnant in remnants}
     obstacles = obstacles_of(parts, segmentation.names())
     filled = tuple(sorted((*shown.structures, *obstacles), key=lambda s: s.name))
-    tables = tables_of(filled, asked.table)
-    given = _roles_of(filled)
-    missing = expected_missing({name: role for name, role in given.items() if name not in crumbs})
+    tables = tables_of(filled, pose.table)
+    final_roles = _roles_of(filled)
+    missing = expected_missing(
+        {name: role for name, role in final_roles.items() if name not in remnant_names}
+    )
     return Scene(
         grid=grid,
         structures=filled,
         body=parts.body,
         target=shown.target,
-        pose=_pose(asked, tables, parts.body, grid),
+        pose=_pose(pose, tables, parts.body, grid),
         skin_structures=shown.skin_structures,
         missing=missing,
         notes=(
@@ -156,15 +159,15 @@ def scene(
             *notes_on_names(segmentation, overrides),
             *others,
             *note_on_skin(shown.skin_structures),
-            *note_on_targets(given),
-            *told_of_parts,
+            *note_on_targets(final_roles),
+            *notes_on_target_parts,
             *notes_on_place(shown.outside, cut_sides(shown.target, grid)),
             *note_on_remnants(remnants),
-            *notes_on_lung(given, missing),
-            *notes_on_placement(frames, ends),
+            *notes_on_lung(final_roles, missing),
+            *notes_on_placement(placement, ends),
             *notes_on_parts(parts, obstacles, beyond, grid),
             *notes_on_arms(filled, parts.body, grid),
-            *notes_on_tables(tables, parts.body, grid, asked.position, asked.gravity_P),
+            *notes_on_tables(tables, parts.body, grid, pose.position, pose.gravity_P),
         ),
         inputs=segmentation.inputs,
         surface_slack_mm=segmentation.surface_slack_mm,
@@ -173,32 +176,32 @@ def scene(
 
 
 def _roles_of(structures: tuple[Structure, ...]) -> dict[str, Role]:
-    """Roles by name, of what holds voxels."""
+    """Roles of the structures that hold voxels, by name."""
     return {s.name: s.role for s in structures if s.role is not None and s.mask.count > 0}
 
 
-def _without_crumbs(
+def _without_fragments(
     named: tuple[Structure, ...], grid: Grid
 ) -> tuple[tuple[Structure, ...], tuple[str, ...]]:
-    """The structures, targets without their crumbs, and what is to be said of the parts these are in."""
+    """The structures, with targets without their fragments, and notes on the targets' parts."""
     kept: list[Structure] = []
-    said: list[str] = []
+    notes: list[str] = []
     for s in named:
         parts: tuple[TargetPart, ...] = ()
         if s.role is Role.TARGET and s.mask.count > 0:
             s, parts = without_fragments(s, grid)
         kept.append(s)
-        said += notes_on_parts_of(s.name, parts)
-    return tuple(kept), tuple(sorted(said))
+        notes += notes_on_parts_of(s.name, parts)
+    return tuple(kept), tuple(sorted(notes))
 
 
-def _pose(asked: PoseInput, tables: tuple[Structure, ...], body: VoxelMask, grid: Grid) -> Pose:
-    gravity, ends_P = asked.gravity_P, row_ends_P(body, grid)
-    # A table that was segmented in another pose now stands beside or above the patient: he lies on another.
+def _pose(requested: PoseInput, tables: tuple[Structure, ...], body: VoxelMask, grid: Grid) -> Pose:
+    gravity, ends_P = requested.gravity_P, row_ends_P(body, grid)
+    # A table segmented in another pose would now be next to the patient or above: another table is derived.
     segmented = any(lies_below(s.mask, ends_P, gravity, grid) for s in tables)
     table = None if segmented else derived_table(ends_P, gravity)
-    # The gantry's axis is taken along the patient's length, through the middle of the body: a segmentation
-    # does not say where the isocentre was.
+    # The gantry's axis is assumed along the patient's length, through the middle of the body: a segmentation
+    # does not contain the isocentre.
     centre = 0.5 * (ends_P.min(axis=0) + ends_P.max(axis=0))
-    bore = Bore(centre, np.array([0.0, 0.0, 1.0]), asked.bore_diameter_mm / 2)
-    return Pose(asked.position, asked.rotation_deg, table, bore)
+    bore = Bore(centre, np.array([0.0, 0.0, 1.0]), requested.bore_diameter_mm / 2)
+    return Pose(requested.position, requested.rotation_deg, table, bore)

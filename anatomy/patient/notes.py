@@ -1,4 +1,4 @@
-"""Notes: what a scene had to assume or leave out, one sentence each."""
+"""Notes: what was assumed or left out to make a scene, one sentence each."""
 
 from collections.abc import Mapping, Sequence
 
@@ -33,14 +33,14 @@ def notes_on_names(segmentation: Segmentation, overrides: Mapping[str, Role]) ->
 
 
 def skin_text(skin_structures: Sequence[str]) -> str:
-    """Where the skin comes from: the structures whose surface it is, or none where it is guessed."""
+    """The origin of the skin: the structures whose surface it is; none if it is guessed."""
     if not skin_structures:
         return "No body structure: skin is the surface of the union of all structures, closed and filled."
     return f"Skin is the surface of {', '.join(skin_structures)} joined with every structure inside the body."
 
 
 def note_on_skin(skin_structures: Sequence[str]) -> tuple[str, ...]:
-    """Where no structure tells where the skin is."""
+    """A note if no structure shows where the skin is."""
     if skin_structures:
         return ()
     return (
@@ -50,7 +50,7 @@ def note_on_skin(skin_structures: Sequence[str]) -> tuple[str, ...]:
 
 
 def note_on_targets(roles: Mapping[str, Role]) -> tuple[str, ...]:
-    """Where several structures are the target."""
+    """A note if several structures are the target."""
     names = [name for name, role in roles.items() if role is Role.TARGET]
     if len(names) == 1:
         return ()
@@ -60,7 +60,7 @@ def note_on_targets(roles: Mapping[str, Role]) -> tuple[str, ...]:
 
 
 def note_on_other_lesions(before: Mapping[str, Role], after: Mapping[str, Role]) -> tuple[str, ...]:
-    """What is a target by its name or file, and is passable as another was asked for."""
+    """A note on targets by name or file that become passable because another target was requested."""
     others = sorted(
         name for name, role in after.items() if role is Role.PASSABLE and before[name] is Role.TARGET
     )
@@ -68,35 +68,35 @@ def note_on_other_lesions(before: Mapping[str, Role], after: Mapping[str, Role])
 
 
 def notes_on_place(share_outside: float, cut: tuple[str, ...]) -> tuple[str, ...]:
-    """A target that reaches out of the body, or out of the field of view at these sides."""
-    said = []
+    """Notes on a target that extends outside the body, or outside the field of view at the sides `cut`."""
+    notes = []
     if share_outside > 0.0:
-        said.append(
+        notes.append(
             f"{100 * share_outside:.2g} % of the target lies outside the body structure: the skin is drawn "
             "around it."
         )
     if cut:
-        said.append(
-            f"The target is cut by the edge of the field of view ({', '.join(cut)}): what of it lies beyond "
-            "is not treated."
+        notes.append(
+            f"The target is cut by the edge of the field of view ({', '.join(cut)}): the part beyond it is "
+            "not treated."
         )
-    return tuple(said)
+    return tuple(notes)
 
 
 def notes_on_lung(roles: Mapping[str, Role], missing: tuple[str, ...]) -> tuple[str, ...]:
-    """What no number on lung says: lung that is not there, and fissures that no lobes show."""
+    """Notes on missing lung, and on fissures that cannot be counted without lobes."""
     lacks, whole = lung_lacking(missing), whole_lungs(roles)
-    said = []
+    notes = []
     if lacks == (LUNG,) and Role.LUNG not in roles.values():
-        said.append(
-            "No structure is taken as lung: what a path crosses of it, pleural punctures and fissures are "
-            "not known, and stand as 0."
+        notes.append(
+            "No structure is taken as lung: the lung that a path crosses, pleural punctures and fissures are "
+            "not known, and are given as 0."
         )
     elif lacks:
-        said.append(
+        notes.append(
             f"Not in the input as lung: {', '.join(lacks)}. Lung crossed, pleural punctures and fissures are "
             "counted without it."
         )
     if whole:
-        said.append(f"Without lobes no fissure is counted in {', '.join(whole)}.")
-    return tuple(said)
+        notes.append(f"Without lobes no fissure is counted in {', '.join(whole)}.")
+    return tuple(notes)

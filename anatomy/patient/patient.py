@@ -1,7 +1,7 @@
-"""Patient: structures with roles that hold voxels, the target among them, and the body around them.
+"""Patient: the structures with roles that hold voxels, including the target, and the body around them.
 
-He is looked at twice where the field of view ends short of the grid: as he was given, so that what is
-misplaced is told, and on the slices that the field of view shows.
+If the field of view ends before the grid, there are two patients: one of the whole input, to find misplaced
+structures, and one of the slices in the field of view.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from anatomy.structures import Role, Segmentation, Structure
 @dataclass(frozen=True, eq=False)
 class Patient:
     """Structures that hold voxels, by name, and the body around them. `skin_structures` are those whose
-    surface the skin is, none where it is guessed; `outside` is the share of the target that lies outside."""
+    surface is the skin, none if it is guessed; `outside` is the share of the target outside the body."""
 
     grid: Grid
     structures: tuple[Structure, ...]
@@ -34,15 +34,15 @@ class Patient:
 
     @property
     def guessed(self) -> bool:
-        """Whether no body was given."""
+        """Whether no body structure was given."""
         return not self.skin_structures
 
 
 def patient_of(segmentation: Segmentation) -> Patient:
-    """The body of structures that have roles. Raises StructureError where there is no target, nothing beside
-    it, a body that is none, or a target outside the body."""
+    """The patient with these structures, which have roles. Raises StructureError if there is no target,
+    nothing but the target, a body that is none, or a target outside the body."""
     named, grid = segmentation.structures, segmentation.grid
-    # By name, so that the order of the input never matters, not even where lungs overlap.
+    # Sorted by name, so that the order of the input never matters, not even where lungs overlap.
     filled = tuple(sorted((s for s in named if s.mask.count > 0), key=lambda s: s.name))
     target = target_of(named, grid)
     _refuse_nothing_but_target(named)
@@ -63,30 +63,31 @@ def patient_of(segmentation: Segmentation) -> Patient:
 
 @dataclass(frozen=True, eq=False)
 class StructurePlacement:
-    """How the structures of a patient lie: what is said of those that lie otherwise than their names say, and
-    the organs as they are placed in his body, taken with the target."""
+    """How the structures of a patient lie: notes on those that contradict their names, and the placement of
+    organs relative to the body with the target."""
 
-    turned: tuple[str, ...]
+    orientation_notes: tuple[str, ...]
     organs: tuple[OrganPlacement, ...]
     parts: BodyParts
     grid: Grid
 
 
 def structure_placement(patient: Patient) -> StructurePlacement:
-    """How the structures lie. Raises FrameMismatch where most lie otherwise than their names say, or outside
-    the body."""
+    """How the structures lie. Raises FrameMismatch if most of them contradict their names, or lie outside the
+    body."""
     remnants = {remnant.name for remnant in remnants_of(patient.structures, patient.grid)}
     judged = [s for s in patient.structures if s.name not in remnants]
     parts = joined_with_target(patient.parts, patient.target)
-    turned = notes_on_orientation(judged, patient.grid)
+    orientation_notes = notes_on_orientation(judged, patient.grid)
     organs = organ_placements(patient.structures, parts, guessed=patient.guessed)
-    return StructurePlacement(turned, organs, parts, patient.grid)
+    return StructurePlacement(orientation_notes, organs, parts, patient.grid)
 
 
-def notes_on_placement(frames: StructurePlacement, ends: ViewEnds | None) -> tuple[str, ...]:
-    """What lies otherwise than its name says, or outside the body. `ends` are where his grid is made to end
-    thereafter: None where it is not."""
-    return (*frames.turned, *notes_on_outside(frames.organs, frames.parts, frames.grid, ends))
+def notes_on_placement(placement: StructurePlacement, ends: ViewEnds | None) -> tuple[str, ...]:
+    """Notes on structures that contradict their names or lie outside the body. `ends` are the ends at which
+    the grid is cut afterwards; None if it is not cut."""
+    organs = notes_on_outside(placement.organs, placement.parts, placement.grid, ends)
+    return (*placement.orientation_notes, *organs)
 
 
 def _refuse_nothing_but_target(named: tuple[Structure, ...]) -> None:

@@ -1,4 +1,4 @@
-"""Names: what a radiologist calls a path, from the labels where they tell, else from where it enters.
+"""Approach names: a radiologist's name for a path, from the labels if possible, else from the entry point.
 
     transsternal       through the breastbone
     suprasternal       from above the jugular notch, downwards
@@ -8,10 +8,10 @@
     paravertebral      from behind, along the spine
     subcostal          below the last rib
     intercostal        between ribs: anterior, lateral or posterior
-    anterior, lateral, posterior     where nothing else tells
+    anterior, lateral, posterior     if nothing else applies
 
 The groups of extrapleural access are those of RadioGraphics 2005;25:763 (10.1148/rg.253045030). Distances
-without a source are settings [U]: they decide on words only.
+without a source are settings [U]: they only affect names.
 """
 
 from dataclasses import dataclass
@@ -27,18 +27,19 @@ from planner.paths.chest_wall import RibSpace, is_rib, points_between, rib_space
 from planner.records.paths import WindowPlace
 
 PARASTERNAL_MM = 25.0
-"""From the sternal edge: within it run the internal mammary vessels (AJR 1990;155:397)."""
+"""From the sternal edge: the internal mammary vessels run within this distance (AJR 1990;155:397)."""
 PARAVERTEBRAL_ENTRY_MM = 70.0
-"""From the midline: within it the intercostal artery runs uncovered (10.1016/j.jvir.2021.12.026)."""
+"""From the midline: within this distance the intercostal artery is not covered by a rib
+(10.1016/j.jvir.2021.12.026)."""
 PARAVERTEBRAL_PASS_MM = 20.0
-"""From a vertebra: a path that never comes so near one is posterior intercostal [U]."""
+"""From a vertebra: a path that stays farther away from all vertebrae is posterior intercostal [U]."""
 NOTCH_HALF_WIDTH_MM = 30.0
 XIPHOID_HALF_WIDTH_MM = 40.0
-"""How far from the sternum's line a suprasternal or subxiphoid entry may lie [U]."""
+"""Largest distance from the sternum's midline of a suprasternal or subxiphoid entry [U]."""
 LEVEL_MM = 15.0
-"""Half height of the slab of bone that counts as at one level [U]."""
+"""Half the height of the slab of bone that counts as one level [U]."""
 ANTERIOR_DEG, POSTERIOR_DEG = 60.0, 120.0
-"""Sectors of the chest wall seen from its middle, 0 straight anterior: schematic axillary lines [U]."""
+"""Sectors of the chest wall seen from its middle, 0 is straight anterior: schematic axillary lines [U]."""
 
 
 _MIDLINE = frozenset({"transsternal", "suprasternal", "subxiphoid"})
@@ -60,8 +61,7 @@ class _Approach:
 
 @dataclass(frozen=True)
 class _View:
-    """What the rules look at. `midline_mm` is from the least to the largest x of sternum and spine; without
-    them, of all."""
+    """What the rules use. `midline_mm` is the range of x of sternum and spine; without them, everything."""
 
     measured: MeasuredPath
     sternum_P: Float[np.ndarray, "n 3"]
@@ -73,7 +73,7 @@ class _View:
 
     @property
     def side(self) -> str:
-        """The patient's side on which the path enters. Near the midline, which curves, ribs tell it best."""
+        """The patient's side on which the path enters. Near the midline, which is curved, ribs decide."""
         x = self.measured.entry_mm[0]
         least, most = self.midline_mm
         if x < least:
@@ -190,8 +190,8 @@ def _paravertebral(view: _View) -> bool:
 
 
 def _subcostal(view: _View) -> bool:
-    """Whether ribs lie above the axis only, below the level of the breastbone. Between costal cartilages,
-    which may lack labels, ribs can be missing on one side too."""
+    """Whether there are ribs only above the axis, below the level of the breastbone. Between costal
+    cartilages, which may be unlabelled, ribs can also be missing on one side."""
     ribs_above_only = view.space.above is not None and view.space.below is None
     bottom = view.sternum_P[:, 2].min() if len(view.sternum_P) else inf
     return bool(ribs_above_only and view.measured.entry_mm[2] < bottom)
@@ -212,7 +212,7 @@ def _view(scene: Scene, measured: MeasuredPath) -> _View:
         for is_one in (is_sternum, is_vertebra, is_clavicle)
     )
     midline = np.concatenate([sternum_P[:, 0], all_spine_P[:, 0]])
-    # The spine curves: only what lies at the path's levels says where the midline is there.
+    # The spine is curved: only its part at the path's levels shows where the midline is there.
     lower = min(measured.entry_mm[2], measured.tip_mm[2]) - LEVEL_MM
     upper = max(measured.entry_mm[2], measured.tip_mm[2]) + LEVEL_MM
     spine_P = all_spine_P[(all_spine_P[:, 2] >= lower) & (all_spine_P[:, 2] <= upper)]

@@ -1,10 +1,10 @@
-"""Chest wall: bony landmarks around a needle's axis, for naming a path as a radiologist would. Frame P (LPS).
+"""Chest wall: bony landmarks around a needle's axis, to name a path as radiologists do. Frame P (LPS).
 
                rib o
                    :           each rib near the axis: the depth and distance at which it comes nearest to it,
     entry ---->----o---> tip   and whether it lies above or below the axis there
 
-Ribs slope, so above and below are told where a rib comes nearest to the axis, and nowhere else.
+Ribs slope, so above and below are determined only where a rib comes nearest to the axis.
 """
 
 from collections.abc import Iterable
@@ -24,18 +24,19 @@ from anatomy.structures import Structure
 from planner.measuring.measured import MeasuredPath
 
 NEIGHBOUR_MM = 40.0
-"""Ribs farther from the axis than this say nothing of where it passes the rib cage: spaces are 10 to 30 mm
+"""Ribs farther from the axis do not show where it passes the rib cage: intercostal spaces are 10 to 30 mm
 wide [U]."""
 
 _AT_THE_WALL_MM = 15.0
-"""An axis that comes this near a rib is passing the rib cage: half an intercostal space and a rib [U]."""
+"""Within this distance of a rib, the axis passes the rib cage: half an intercostal space and a rib [U]."""
 _ALONG_MM = 30.0
-"""How far along the axis one passage of the cage may spread [U]."""
+"""Largest length along the axis of one passage through the cage [U]."""
 
 
 @dataclass(frozen=True)
 class Rib:
-    """One rib as the axis passes it: its side and number where the name tells, and its nearest distance."""
+    """One rib that the axis passes: its side and number if the name contains them, and its smallest
+    distance."""
 
     side: str | None
     number: int | None
@@ -45,21 +46,21 @@ class Rib:
 
 @dataclass(frozen=True)
 class RibSpace:
-    """The nearest ribs above and below the axis where it passes the rib cage; None where there is none."""
+    """The nearest ribs above and below the axis where it passes the rib cage; None if there is none."""
 
     above: Rib | None
     below: Rib | None
 
     @property
     def side(self) -> str | None:
-        """The side that the nearer rib's name tells."""
+        """The side in the nearer rib's name."""
         ribs = sorted((r for r in (self.above, self.below) if r and r.side), key=lambda r: r.distance_mm)
         return ribs[0].side if ribs else None
 
     @property
     def numbers(self) -> tuple[int | None, int | None]:
-        """The numbers of the rib above and below, as far as they tell the space: both, the smaller first; or
-        that of one where there is no other."""
+        """The numbers of the ribs above and below, if they determine the space: both, the smaller first; or
+        the number of one if there is no other."""
         above = self.above.number if self.above else None
         below = self.below.number if self.below else None
         if above is not None and below is not None and above != below:
@@ -72,7 +73,7 @@ class RibSpace:
 
 
 def is_rib(name: str) -> bool:
-    """Whether the name is of a rib or of the ribs of a side; cartilage is no rib."""
+    """Whether the name is of a rib or of the ribs of a side; cartilage is not a rib."""
     return key_of(name) == ("rib",)
 
 
@@ -83,34 +84,35 @@ def points_between(
     upper_P: Float[np.ndarray, "3"],
 ) -> Float[np.ndarray, "n 3"]:
     """Centres of the structures' voxels in a box given by its corners in P. [mm]"""
-    found = [np.zeros((0, 3))]
+    points = [np.zeros((0, 3))]
     for s in structures:
         crop, first_V = _window(s.mask, grid, lower_P, upper_P)
         points_P = _centres(crop, first_V, grid)
-        found.append(points_P[((points_P >= lower_P) & (points_P <= upper_P)).all(axis=1)])
-    return np.concatenate(found)
+        points.append(points_P[((points_P >= lower_P) & (points_P <= upper_P)).all(axis=1)])
+    return np.concatenate(points)
 
 
 def rib_space(scene: Scene, measured: MeasuredPath) -> RibSpace:
-    """Where the axis passes the rib cage, going in from the skin."""
-    near = [
+    """Where the axis passes the rib cage, from the skin inwards."""
+    nearby = [
         part for part in _rib_parts(scene, measured) if part.distances_mm.min(initial=inf) <= NEIGHBOUR_MM
     ]
-    if not near:
+    if not nearby:
         return RibSpace(None, None)
-    nearest = min(float(part.distances_mm.min()) for part in near)
-    # The far side of the cage may come nearer than the near one: the passage is the first on the way in.
+    nearest = min(float(part.distances_mm.min()) for part in nearby)
+    # The far side of the cage may be nearer to the axis than the near side: the first passage from the skin
+    # counts.
     reach = max(_AT_THE_WALL_MM, nearest)
-    first = min(float(part.depths_mm[part.distances_mm <= reach].min(initial=inf)) for part in near)
-    ribs = [r for r in (_rib(part, first, first + _ALONG_MM) for part in near) if r is not None]
+    first = min(float(part.depths_mm[part.distances_mm <= reach].min(initial=inf)) for part in nearby)
+    ribs = [r for r in (_rib(part, first, first + _ALONG_MM) for part in nearby) if r is not None]
     ribs.sort(key=lambda r: (r.distance_mm, r.number or 0))
     return RibSpace(next((r for r in ribs if r.above), None), next((r for r in ribs if not r.above), None))
 
 
 @dataclass(frozen=True, eq=False)
 class _RibPart:
-    """A rib's voxel centres as seen from the axis: the depth at which each is nearest to it, how far away it
-    is, and how far cranial of the axis."""
+    """A rib's voxel centres relative to the axis: the depth at which each is nearest to the axis, its
+    distance, and its offset to cranial."""
 
     side: str | None
     number: int | None
@@ -120,7 +122,7 @@ class _RibPart:
 
 
 def _rib(part: _RibPart, first_mm: float, last_mm: float) -> Rib | None:
-    """The rib where it is nearest between two depths; None where it is not near there."""
+    """The rib at its nearest point between two depths; None if it is not near there."""
     at_depth = (part.depths_mm >= first_mm) & (part.depths_mm <= last_mm)
     here = np.flatnonzero(at_depth & (part.distances_mm <= NEIGHBOUR_MM))
     if here.size == 0:
@@ -130,7 +132,7 @@ def _rib(part: _RibPart, first_mm: float, last_mm: float) -> Rib | None:
 
 
 def _rib_parts(scene: Scene, measured: MeasuredPath) -> list[_RibPart]:
-    """Each rib near the axis. Ribs under one name are told apart as pieces that do not touch."""
+    """Each rib near the axis. Ribs in one structure are separated into pieces that do not touch."""
     ends = np.stack([measured.entry_P, measured.tip_P])
     lower_P, upper_P = ends.min(axis=0) - NEIGHBOUR_MM, ends.max(axis=0) + NEIGHBOUR_MM
     parts = []

@@ -1,11 +1,11 @@
-"""The exact Pareto front: paths that no other path beats in everything.
+"""Pareto front: the paths that no other path dominates. Exact.
 
-A weighted sum can only find paths on the convex hull of what is possible; the front holds all of them.
+A weighted sum can only find paths on the convex hull of what is possible; the front contains all of them.
 
-In lexicographic order a path can only be beaten by an earlier one, and if any beats it, one on the front does
-(to beat is transitive). So one pass in that order, each path against the front so far, is exact. It costs
-O(n log n + n f) for n paths and a front of f: fast while the front is small, n^2 / 2 where nothing beats
-anything.
+In lexicographic order a path can only be dominated by an earlier one, and if any path dominates it, one on
+the front does, because dominance is transitive. So one pass in that order, comparing each path with the front
+so far, is exact. The cost is O(n log n + n f) for n paths and a front of f: fast while the front is small,
+n^2 / 2 if no path dominates another.
 """
 
 from collections.abc import Sequence
@@ -26,32 +26,33 @@ OBJECTIVES = (LUNG_LENGTH, PLEURAL_PUNCTURES, FISSURES, CLEARANCE, LENGTH)
 
 
 def pareto_flags(paths: Sequence[Quantities]) -> list[bool]:
-    """For each path, whether no other beats it in OBJECTIVES. Equal paths do not beat each other."""
+    """For each path, whether no other path dominates it in OBJECTIVES. Equal paths do not dominate each
+    other."""
     values = np.array([[score.of(p) for score in OBJECTIVES] for p in paths], dtype=float)
     return [bool(flag) for flag in front(values.reshape(len(paths), len(OBJECTIVES)))]
 
 
 def front(values: Float[np.ndarray, "n k"]) -> Bool[np.ndarray, "n"]:
-    """Which rows no other row beats: is nowhere above and somewhere below. Lower is better.
+    """Which rows are not dominated: no other row is nowhere larger and somewhere smaller. Smaller is better.
 
-    Values are rounded as in ranking first. Equal rows are all on the front, or none is.
+    Values are first rounded as in ranking. Of equal rows, all are on the front or none is.
     """
     rounded = np.round(values, ROUNDING_DECIMALS)
     order = np.lexsort(rounded.T[::-1])
     flags = np.zeros(len(values), bool)
-    flags[order] = _unbeaten(np.ascontiguousarray(rounded[order]))
+    flags[order] = _undominated(np.ascontiguousarray(rounded[order]))
     return flags
 
 
 @jit
-def _unbeaten(rows):  # type: ignore[no-untyped-def]
+def _undominated(rows):  # type: ignore[no-untyped-def]
     """Flags of rows (n, k) in lexicographic order."""
     n, k = rows.shape
     flags = np.zeros(n, np.bool_)
     kept = np.empty((n, k))
     count = 0
     for i in range(n):
-        beaten = False
+        dominated = False
         for f in range(count):
             below = False
             above = False
@@ -62,9 +63,9 @@ def _unbeaten(rows):  # type: ignore[no-untyped-def]
                 if kept[f, a] < rows[i, a]:
                     below = True
             if below and not above:
-                beaten = True
+                dominated = True
                 break
-        if not beaten:
+        if not dominated:
             flags[i] = True
             for a in range(k):
                 kept[count, a] = rows[i, a]

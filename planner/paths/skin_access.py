@@ -1,4 +1,4 @@
-"""Skin access: where on the skin safe paths enter, and the least lung that a path from there crosses."""
+"""Skin access: where safe paths enter the skin, and the least lung that a path from there crosses."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from jaxtyping import Float, Int
 from anatomy.geometry.frames import Grid
 
 SQUARE_MM = 4.0
-"""Entries are gathered in boxes of this size: about a finger's precision on the skin [U]."""
+"""Entries are grouped in boxes of this size: about the precision of a finger on the skin [U]."""
 
 
 @dataclass(frozen=True, eq=False)
 class SkinAccess:
-    """Entry places (n, 3) in P and the least lung length of a safe path from each. [mm]"""
+    """Entry points (n, 3) in P, and the least lung length of a safe path from each. [mm]"""
 
     entry_mm: Float[np.ndarray, "n 3"]
     lung_length_mm: Float[np.ndarray, " n"]

@@ -1,9 +1,9 @@
 """Windows: connected regions of safe lines, in the space of lines.
 
-Two lines are neighbours where they run close over their whole length. Each line falls into a box of a lattice
-over (where it passes the target's middle, how its direction turns at DEPTH_MM); lines whose boxes touch at a
+Two lines are neighbours if they are close over their whole length. Each line belongs to a box in six
+dimensions: its point at the target's middle, and its direction times DEPTH_MM. Lines whose boxes touch at a
 face or an edge are connected. A rib or a vessel between two groups of lines separates them, even where their
-entries or their tips meet.
+entries or tips meet.
 """
 
 from itertools import combinations, product
@@ -14,18 +14,19 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 DEPTH_MM = 100.0
-"""A turn of the direction counts by the way it makes at this depth: about where the chest wall lies."""
+"""A difference in direction counts as the distance that it makes at this depth: about that of the chest
+wall."""
 
 BOX = 1.5
-"""Size of the lattice's boxes, in distances between neighbouring lines: gaps where every second line is safe
-do not break a window [U]."""
+"""Size of the boxes, in distances between neighbouring lines: gaps in which every second line is safe do not
+split a window [U]."""
 
 
 def windows(
     passes_B: Float[np.ndarray, "n 3"], outward_B: Float[np.ndarray, "n 3"], spread_mm: float
 ) -> Int[np.ndarray, "n"]:
-    """Window number of each line. `passes_B`: where each passes the target's middle; `spread_mm`: how far
-    neighbouring lines of the search lie apart."""
+    """Window number of each line. `passes_B` are the lines' points at the target's middle; `spread_mm` is the
+    distance between neighbouring lines of the search."""
     if not len(passes_B):
         return np.zeros(0, int)
     place = np.concatenate([passes_B, outward_B * DEPTH_MM], axis=1) / (BOX * spread_mm)

@@ -1,1 +1,1 @@
-"""Search: every safe straight line to the target, to a proved resolution."""
+"""Search: all safe straight lines to the target, to a proved resolution."""

@@ -1,5 +1,5 @@
-"""One pass over many cells: halve each in all four coordinates, prove its children blocked, or test their
-centre lines. Children are made in registers and only what is left of them is stored."""
+"""Level: one pass over many cells. Each is halved in its coordinates; its children are proved blocked, or
+their centre lines are tested. Children are computed in registers, and only the remaining ones are stored."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -45,8 +45,8 @@ def _test_range(  # type: ignore[no-untyped-def]
         dx = (w[n, 0] + m1 * e1[n, 0] + m2 * e2[n, 0]) / along
         dy = (w[n, 1] + m1 * e1[n, 1] + m2 * e2[n, 1]) / along
         dz = (w[n, 2] + m1 * e1[n, 2] + m2 * e2[n, 2]) / along
-        # Directions of the cell differ by at most `turn` from d, as chords of the unit sphere: a line whose
-        # own nearest w is this block's leaves d no nearer to a neighbour's than by twice that.
+        # Directions in the cell differ from d by at most `turn`, as chords of the unit sphere: if a line's
+        # nearest w is this block's, d is nearer to a neighbour's w by at most twice that.
         turn = sqrt(2.0) * (half_a + half_c) / gap
         own = sqrt((dx - w[n, 0]) ** 2 + (dy - w[n, 1]) ** 2 + (dz - w[n, 2]) ** 2)
         here = True
@@ -64,11 +64,12 @@ def _test_range(  # type: ignore[no-untyped-def]
             origin[2] + depth_a[n] * w[n, 2] + a1 * e1[n, 2] + a2 * e2[n, 2],
         )
         d = (dx, dy, dz)
-        # What holds for all lines of the parent holds for the child's: its depths give a radius for nothing.
+        # What is true for all lines of the parent is true for the child's: the parent's depths give a radius
+        # at no cost.
         first_depth, skin, tightest = depths[parent, 0], depths[parent, 1], depths[parent, 2]
         radius[i] = covered_radius(first_depth, skin, gap, half_a, half_c)
         if skin > 0.0 and radius[i] <= radius_mm:
-            # Fine enough: where the centre line is not safe, no path of the cell stays safe when displaced by
+            # Fine enough: if the centre line is not safe, no path of the cell stays safe when displaced by
             # the radius, so nothing is left to prove.
             if obstacle_above(fields, p, d, tightest * along) < 0.0:
                 state[i] = CENTRE_BLOCKED
@@ -88,9 +89,9 @@ def _test_range(  # type: ignore[no-untyped-def]
 
 @dataclass(frozen=True, eq=False)
 class CellResults:
-    """What became of the children of m parents, child c of parent i at row per_parent * i + c.
+    """Results for the children of m parents; child c of parent i is in row per_parent * i + c.
 
-    Verdict and quantities mean something only where the state is ALIVE.
+    Verdict and quantities are valid only if the state is ALIVE.
     """
 
     state: UInt8[np.ndarray, "n"]
@@ -103,9 +104,9 @@ class CellResults:
 def test_children(
     fields: SearchFields, b: Blocks, parents: Cells, per_parent: int, radius_mm: float
 ) -> CellResults:
-    """Test all children of `parents`, QUARTERS or SIXTEENTHS of them each.
+    """Test all children of `parents`, which are QUARTERS or SIXTEENTHS of each.
 
-    Of those that cover no more than `radius_mm` only the centre lines matter.
+    For cells that cover at most `radius_mm`, only the centre lines matter.
     """
     n = len(parents) * per_parent
     done = CellResults(

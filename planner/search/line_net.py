@@ -1,20 +1,20 @@
-"""The net of lines: how every line through the target is numbered, gathered in cells, and split.
+"""Line net: the coordinates of all lines through the target, and their grouping in cells that are split.
 
-Directions are gathered in blocks about evenly spread unit vectors w. In a block a line is two points: a
-where it pierces plane A, across w at the target's far side, and c where it pierces plane C, across w about
-where the skin lies.
+Directions are grouped in blocks about evenly distributed unit vectors w. In a block a line is given by two
+points: a, where it crosses plane A, perpendicular to w at the target's far side, and c, where it crosses
+plane C, perpendicular to w at about the depth of the skin.
 
         plane A                                  plane C          depth  0 ........ 1   along the line
       a  |....._____                               |
     -----o----target----_____----lung----____------o-- c          a cell: |da| <= h, |dc| <= h per coordinate
          |                                         |
 
-Two lines of a cell lie (1 - t) da + t dc apart at depth t, so between the planes never farther from the
-cell's centre line than the worse of the two planes: sqrt(2) h. A net in a point and a slope, with the same
-promise, needs sixteen times as many lines, because there the two errors add.
+Two lines of a cell are (1 - t) da + t dc apart at depth t, so between the planes a line is never farther from
+the cell's centre line than at the worse of the two planes: sqrt(2) h. A net in a point and a slope, with the
+same guarantee, needs sixteen times as many lines, because there the two errors add up.
 
-A line belongs to the block whose w is nearest to its direction. Cells at a block's border are kept by all
-blocks they may belong to.
+A line belongs to the block whose w is nearest to its direction. Cells at a block's border are kept in all
+blocks to which they may belong.
 """
 
 from dataclasses import dataclass
@@ -26,18 +26,19 @@ from scipy.spatial import cKDTree
 from planner.search.kernels.search_fields import SearchFields
 
 BLOCKS = 162
-"""Directions of blocks: about 9 degrees from each to the border with the next, so that lines lean little
-against their planes."""
+"""Number of blocks: about 9 degrees from each direction to the border with the next, so that lines are nearly
+perpendicular to their planes."""
 NEIGHBOURS = 8
-"""A block's cells are weighed against this many neighbours; more than the borders any block has."""
+"""A block's cells are compared with this many neighbouring blocks: more than the borders that any block
+has."""
 
 COVERING = 2.75
-"""No direction is farther than this over the root of their number from one of the Fibonacci directions. [rad]
-Holds from 40 to 1000 of them (2.73 at most) [C]; checked in the tests."""
+"""No direction is farther from the nearest of n Fibonacci directions than this divided by sqrt(n). [rad]
+True for 40 to 1000 directions (2.73 at most) [C]; checked in the tests."""
 
 SKIN_MARGIN_MM = 8.0
-"""Plane C lies this far beyond the deepest skin the rays of a block meet. It costs a few cells more, and
-spares most of those that would have to be split once more to cover the radius asked for."""
+"""Plane C lies this far beyond the deepest skin that the rays of a block meet. This needs a few more cells,
+but avoids splitting most of the cells once more to reach the requested radius."""
 
 GOLDEN_ANGLE = np.pi * (3.0 - np.sqrt(5.0))
 
@@ -46,9 +47,9 @@ GOLDEN_ANGLE = np.pi * (3.0 - np.sqrt(5.0))
 class Blocks:
     """The blocks of one search, n of them. Frame B, mm.
 
-    `w`, `e1`, `e2` (n, 3): direction outward and the two axes across it. `centre` (3,): the target's middle.
-    `depth_a`, `depth_c` (n,): where planes A and C cut w, from the centre; `depth_b` the target's near side.
-    `near` (n, k, 3): neighbours' w.
+    `w`, `e1`, `e2` (n, 3): outward direction and the two axes perpendicular to it. `centre` (3,): the
+    target's middle. `depth_a`, `depth_c` (n,): where planes A and C cut w, from the centre; `depth_b` the
+    target's near side. `near` (n, k, 3): neighbours' w.
     """
 
     w: Float[np.ndarray, "n 3"]
@@ -62,7 +63,7 @@ class Blocks:
 
 
 def even_directions(count: int) -> Float[np.ndarray, "n 3"]:
-    """Unit vectors spread evenly over the sphere (Fibonacci lattice, 10.1007/s11004-009-9257-x)."""
+    """Unit vectors distributed evenly over the sphere (Fibonacci lattice, 10.1007/s11004-009-9257-x)."""
     n = np.arange(count) + 0.5
     z = 1.0 - 2.0 * n / count
     r = np.sqrt(1.0 - z * z)
@@ -71,7 +72,7 @@ def even_directions(count: int) -> Float[np.ndarray, "n 3"]:
 
 
 def direction_blocks(fields: SearchFields, target_points_B: Float[np.ndarray, "m 3"]) -> Blocks:
-    """Blocks for a target given by points that span it (its voxels' corners)."""
+    """The blocks for a target, which is given by its voxels' corners."""
     w = even_directions(BLOCKS)
     helper = np.where(np.abs(w[:, 2:3]) < 0.9, np.array([[0.0, 0.0, 1.0]]), np.array([[1.0, 0.0, 0.0]]))
     e1 = np.cross(helper, w)
@@ -95,9 +96,9 @@ def direction_blocks(fields: SearchFields, target_points_B: Float[np.ndarray, "m
 def _skin_depths(
     fields: SearchFields, centre: np.ndarray, w: np.ndarray, near_side: np.ndarray
 ) -> np.ndarray:
-    """Where to put plane C: the deepest skin within a block, as far as a few rays tell.
+    """The depth of plane C: that of the deepest skin in a block, by a few rays.
 
-    Only the number of cells depends on it: the radius a cell covers is computed from its own depths.
+    Only the number of cells depends on it: the radius that a cell covers is computed from its own depths.
     """
     rays = even_directions(BLOCKS * 12)
     block = cKDTree(w).query(rays)[1]
@@ -119,9 +120,9 @@ def _skin_depths(
 @dataclass(frozen=True, eq=False)
 class Cells:
     """m cells of one level: block (m,), centre coordinates (m, 4) as a1, a2, c1, c2 in mm, half widths (m, 2)
-    at planes A and C. `depths` (m, 3), across the planes from A: before the first no line touches the target,
-    from the second all safe lines are outside the body, at the third obstacles come nearest. All 0.0 in
-    roots, where nothing is known yet."""
+    at planes A and C. `depths` (m, 3), across the planes from A: before the first, no line touches the
+    target; from the second, all safe lines are outside the body; at the third, obstacles are nearest. All are
+    0.0 in root cells, where they are unknown."""
 
     block: Int[np.ndarray, "m"]
     centre: Float[np.ndarray, "m 4"]
@@ -147,10 +148,10 @@ def join_cells(parts: list[Cells]) -> Cells:
 
 
 def root_cells(b: Blocks, target_points_B: Float[np.ndarray, "m 3"], half_mm: float) -> Cells:
-    """Cells of half width `half_mm` that hold every line through the target, block by block.
+    """Cells of half width `half_mm` that contain every line through the target, block by block.
 
-    A direction of the block leans at most `lean` against w (see COVERING), so a line through the target point
-    at depth s and offset q pierces a plane at depth z within q +- lean |z - s|.
+    The slope of a direction in the block relative to w is at most `lean` (see COVERING), so a line through
+    the target point at depth s and offset q crosses a plane at depth z within q +- lean |z - s|.
     """
     parts = []
     lean = float(np.tan(COVERING / np.sqrt(len(b.w))))
@@ -163,7 +164,8 @@ def root_cells(b: Blocks, target_points_B: Float[np.ndarray, "m 3"], half_mm: fl
             spans += [(offset[:, axis].min() - reach, offset[:, axis].max() + reach) for axis in (0, 1)]
         ticks = [_ticks(low, high, half_mm) for low, high in spans]
         mesh = np.stack(np.meshgrid(*ticks, indexing="ij"), axis=-1).reshape(-1, 4)
-        # A line's lean is (c - a) / (distance of the planes); cells that lean too much belong elsewhere.
+        # A line's slope is (c - a) / (distance of the planes); cells with larger slopes belong to other
+        # blocks.
         gap = b.depth_c[n] - b.depth_a[n]
         steep = np.hypot(mesh[:, 2] - mesh[:, 0], mesh[:, 3] - mesh[:, 1]) - 2.0 * np.sqrt(2.0) * half_mm
         mesh = mesh[steep <= lean * gap]
@@ -174,18 +176,19 @@ def root_cells(b: Blocks, target_points_B: Float[np.ndarray, "m 3"], half_mm: fl
 
 
 def _ticks(low: float, high: float, half: float) -> np.ndarray:
-    """Centres of intervals of half width `half` that cover low..high."""
+    """Centres of the intervals of half width `half` that cover low..high."""
     count = max(1, int(np.ceil((high - low) / (2.0 * half))))
     middle = 0.5 * (low + high)
     return np.asarray(middle + (2.0 * np.arange(count) - count + 1) * half)
 
 
 QUARTERS, SIXTEENTHS = 4, 16
-"""Children of a cell: halved in the coordinates of plane C alone, or of both planes."""
+"""Number of children of a cell that is halved in the coordinates of plane C only, or of both planes."""
 
 
 def child_cells(cells: Cells, row: np.ndarray, per_parent: int, depths: np.ndarray) -> Cells:
-    """Children by row, `per_parent` * parent + child. One bit of the child for each coordinate halved."""
+    """Children by row number, `per_parent` * parent + child. One bit of the child number for each halved
+    coordinate."""
     parent, child = row // per_parent, row % per_parent
     half = cells.half[parent]
     bits = ((child[:, None] >> np.arange(4)) & 1) * 2.0 - 1.0

@@ -1,8 +1,8 @@
-"""A lower bound on lung: no safe path can cross less, whatever its direction.
+"""Lung bound: a lower bound on lung length, which no safe path of any direction can undercut.
 
-Over each cell that was not proved blocked, lung counts only at depths where the whole cell is inside lung:
-where the centre line lies deeper in lung than the cell is wide. Cells that graze the pleura count little, so
-the bound is often 0.0, which says nothing.
+In each cell that was not proved blocked, lung counts only at depths where the whole cell is inside lung:
+where the centre line is deeper in lung than the cell is wide. Cells that graze the pleura count little, so
+the bound is often 0.0, which gives no information.
 """
 
 from math import sqrt
@@ -21,9 +21,10 @@ from planner.search.scene_fields import BODY_FIELD_STEP_MM
 
 
 def lung_bound_mm(fields: SearchFields, b: Blocks, alive: Cells) -> float:
-    """Least length of lung that every line of some cell surely crosses, over all cells. [mm]
+    """The smallest value over all cells of the lung length that every line of the cell certainly crosses.
+    [mm]
 
-    `alive` must hold every safe line: the cells that a level left, with their depths. 0.0 without lung.
+    `alive` must contain every safe line: the cells that a level left, with their depths. 0.0 without lung.
     """
     lung = fields.tissue >= LUNG
     if not len(alive) or not lung.any():
@@ -61,11 +62,11 @@ def _least(fields, field, step, point, outward, w, gap, near_side, half, least, 
     for i in range(first, last):
         d = outward[i]
         along = 1.0 / (d[0] * w[i, 0] + d[1] * w[i, 1] + d[2] * w[i, 2])
-        # Beyond the needle's end of the line that leans most nothing counts.
+        # Beyond the needle's end on the line with the largest slope nothing counts.
         more = sqrt(max(0.0, along * along - 1.0)) + 4.0 * max(half[i, 0], half[i, 1]) / gap[i]
         length = min(gap[i], fields.needle_length / sqrt(1.0 + more * more)) * along
-        # Between the target's near side and plane C all needles that stay in the body run; past the skin
-        # there is no lung to count.
+        # Every needle runs between the target's near side and plane C as long as it is in the body; beyond
+        # the skin there is no lung to count.
         s = near_side[i] * along
         sure = 0.0
         while s < length:
@@ -81,7 +82,8 @@ def _least(fields, field, step, point, outward, w, gap, near_side, half, least, 
             inside = -(high + wide)
             if inside > 0.0:
                 advance = min(max(inside, 0.5), length - s)
-                # Lines lean against each other, so count the depth between the planes, not the way along.
+                # The lines of a cell are not parallel, so depth across the planes is counted, not length
+                # along a line.
                 sure += min(inside, advance) / along
                 s += advance
             else:

@@ -1,12 +1,12 @@
 """Search fields of a scene: what the compiled loops of the search read. Flat arrays in B, one set a request.
 
-Truth lives in the original voxels (`need_class`, `tissue`, `target`); the distance fields only say quickly
-how far truth is at least, or at most. No result depends on a field's resolution, only the time does.
+The original voxels (`need_class`, `tissue`, `target`) decide; the distance fields only give fast lower and
+upper bounds of distances to them. No result depends on a field's resolution, only the speed does.
 
     need_class   0 free, c > 0: a needle's axis must keep needs_mm[c] from this voxel's box
     tissue       0 air, 1 body, 2 a void that lung encloses, 3 + i: lung structure i, outside the target
-    obstacle     signed distance to the need-dilated obstacles: min over classes of (distance - need)
-    screen       bounds of it over tiles, small and quick
+obstacle     signed distance to the obstacles dilated by their needs: min over classes of (distance - need)
+    screen       lower bounds of `obstacle` over tiles, small and fast
     body         signed distance to the body's boxes, positive outside
     near_target  signed distance to the target's boxes, over the target's surroundings
 """
@@ -26,13 +26,14 @@ from planner.search.kernels.screen import screen
 from planner.search.kernels.search_fields import SearchFields, vector3
 
 BODY_FIELD_STEP_MM = 2.0
-"""The body's field only guides; twice the default step costs an eighth."""
+"""The body's field is only used for speed; twice the default step needs an eighth of the memory."""
 TARGET_PADDING_MM = 20.0
-"""How far around the target its own field reaches. Beyond, the distance to that region stands in."""
+"""Extent of the target's own field around the target. Beyond it, the distance to that region is used
+instead."""
 
 
 def target_corners_B(fields: SearchFields) -> np.ndarray:
-    """Corners (n, 3) of the target's voxel boxes: every point of the target lies among them. [mm, B]"""
+    """Corners (n, 3) of the target's voxel boxes: the target is inside their convex hull. [mm, B]"""
     index = np.argwhere(fields.target) + np.array(fields.target_first_V)
     sides = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
     corners = np.unique((index[:, None] + sides).reshape(-1, 3), axis=0)
@@ -92,7 +93,7 @@ def search_fields(scene: Scene, request: Request) -> SearchFields:
 def with_target(fields: SearchFields, mask: VoxelMask, grid: Grid, resolution_mm: float) -> SearchFields:
     """The same fields with another target: tips then lie at its distal edge.
 
-    What is lung stays as it was: where the target proper lies, none is counted.
+    Lung stays the same: no lung is counted inside the original target.
     """
     field, nodes = _near_target_field(grid, mask, resolution_mm)
     return fields._replace(
@@ -127,7 +128,7 @@ def _tissue(scene: Scene, body: np.ndarray) -> np.ndarray:
 
 
 def _obstacle_field(scene: Scene, classes: np.ndarray, needs: np.ndarray, nodes: FieldNodes) -> np.ndarray:
-    """Min over classes of (signed distance - need). [QUANTUM_MM], rounded down."""
+    """Minimum over classes of (signed distance - need), rounded down. [QUANTUM_MM]"""
     from anatomy.geometry.distance_field import QUANTUM_MM
 
     merged: np.ndarray | None = None
@@ -139,7 +140,7 @@ def _obstacle_field(scene: Scene, classes: np.ndarray, needs: np.ndarray, nodes:
 
 
 def _near_target_field(grid: Grid, mask: VoxelMask, resolution_mm: float) -> tuple[np.ndarray, FieldNodes]:
-    # Beyond the grid too: a target ends at its edge.
+    # The padding may extend beyond the grid: a target ends at the grid's edge.
     pad = np.ceil(TARGET_PADDING_MM / grid.spacing_mm).astype(int)
     lower = np.array(mask.lower) - pad
     upper = np.array(mask.upper) + pad

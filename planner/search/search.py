@@ -1,17 +1,18 @@
-"""Search: every safe line through the target, coarse to fine, with what that proves.
+"""Search: every safe line through the target, from coarse to fine, and what that proves.
 
-    roots --test--> alive --halve, test--> alive --halve, test--> ... centre lines tested at the radius asked
+roots --test--> alive --halve, test--> alive --halve, test--> ... centre lines tested at the requested radius
               |                 |
            proved blocked    proved blocked: dropped with all their lines
 
-A level halves all cells that are left and proves what it can blocked. The last level tests the centre line of
-every cell. Each line through the target then lies within the covering radius of a tested line, from tip to
-skin, or in a cell that was proved to hold no safe line. Hence, for a completed search:
+Each level halves all remaining cells and proves as many as possible blocked. The last level tests the centre
+line of every cell. Each line through the target is then within the covering radius of a tested line, from tip
+to skin, or in a cell that was proved to contain no safe line. Therefore, for a completed search:
 
-completeness   A path that stays safe under every displacement up to the radius has a tested safe neighbour
-               within it: the centre line of its cell is one of those displacements.
+completeness   A path that stays safe under every displacement up to the radius has a tested safe line within
+the
+               radius: the centre line of its cell is one of those displacements.
 optimality     The least lung length found is at most the worst lung length over those displacements of any
-               such path: the neighbour's is among them.
+               such path: that of the centre line is one of them.
 """
 
 from collections.abc import Iterator
@@ -40,23 +41,25 @@ from planner.search.line_net import (
 from planner.search.scene_fields import target_corners_B
 
 COARSEST_MM = 8.0
-"""Radius at which the first cells are tested: coarser ones are hardly ever proved blocked."""
+"""Radius of the first cells that are tested: larger cells are hardly ever proved blocked."""
 PARENTS_AT_A_TIME = 1 << 14
-"""Sixteen times as many cells a piece: short enough to ask whether to go on, long enough for threads."""
+"""Cells per piece, each with sixteen children: short enough to ask often whether to continue, long enough for
+threads."""
 EXTRA_LEVELS, DEEPER_LEVELS = 6, 3
-"""Some cells reach deeper than their plane C and need further halving: at plane C alone for the first levels,
-which is enough where they reach little deeper, then at both."""
+"""Some cells extend beyond their plane C and need more halving: first only at plane C, which is enough if
+they extend little beyond it, then at both planes. The numbers of additional levels, and of those at plane C
+only."""
 LEVEL_COST = 2.0
-"""A level of the net is taken for so many times as long as the one before, to say how far a search is [U]."""
+"""Assumed ratio of the durations of a level and the previous level, for the progress of a search [U]."""
 ROUNDING = 1e-9
 NEIGHBOURHOOD_MM = 2.0
-"""Cells smaller than this give only the best safe line of their parent to choose from: polishing finds the
-others again."""
+"""From smaller cells only the best safe line of each parent is kept: polishing finds the others again."""
 MAX_CELLS = 10_000_000
-"""Cells left of one level, 80 bytes each. A search that leaves more, of a target too large for the radius,
-ends early: memory is bounded."""
+"""Largest number of remaining cells of a level, 80 bytes each. A search that leaves more, for a target too
+large for the radius, ends early, so that memory is limited."""
 MAX_LINES = 2_000_000
-"""Safe lines kept; beyond, only the best of each neighbourhood stays, so that memory is bounded."""
+"""Largest number of safe lines kept; above it, only the best of each neighbourhood is kept, so that memory is
+limited."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,12 +90,12 @@ def join_lines(parts: list[SafeLines]) -> SafeLines:
 
 @dataclass(frozen=True, eq=False)
 class SearchResult:
-    """What a search found, and how far it went. `radius_mm` is the covering radius of the finest completed
-    level, `complete` whether that is the one asked for. `alive` are the cells, before the last level, that
+    """The result of a search, and how far it went. `radius_mm` is the covering radius of the finest completed
+    level, `complete` whether it is the requested radius. `alive` are the cells, before the last level, that
     were not proved blocked.
 
-    `lines` are safe lines to choose from, neighbours `spread_mm` apart: all `safe_lines` of them while cells
-    are large, else the best of each small neighbourhood."""
+    `lines` are safe lines to choose from, with neighbours `spread_mm` apart: all `safe_lines` of them while
+    cells are large, else the best of each small neighbourhood."""
 
     lines: SafeLines
     safe_lines: int
@@ -106,15 +109,15 @@ class SearchResult:
 
 
 def search(fields: SearchFields, radius_mm: float, go_on: GoOn) -> SearchResult:
-    """Search the target of `fields` to a covering radius of `radius_mm`, as long as `go_on` agrees.
+    """Search the target of `fields` to a covering radius of `radius_mm`, as long as `go_on` returns True.
 
-    The first level always completes, so that some radius is reached however short the time.
+    The first level is always completed, so that a radius is reached in any case.
     """
     corners = target_corners_B(fields)
     b = direction_blocks(fields, corners)
     levels = _levels(radius_mm)
     cells = root_cells(b, corners, levels[0] * np.sqrt(2.0))
-    # Halving reaches the radius asked for up to rounding.
+    # Halving reaches the requested radius up to rounding.
     enough_mm = radius_mm * (1.0 + ROUNDING)
     alive, order = cells, np.zeros(len(cells))
     kept: list[SafeLines] = []
@@ -162,7 +165,7 @@ def search(fields: SearchFields, radius_mm: float, go_on: GoOn) -> SearchResult:
 
 
 def _levels(radius_mm: float) -> list[float]:
-    """Radii of the levels, each half the one before, the last the radius asked for."""
+    """Radii of the levels, each half of the previous one; the last is the requested radius."""
     radii = [radius_mm]
     while radii[0] < COARSEST_MM:
         radii.insert(0, 2.0 * radii[0])
@@ -170,14 +173,14 @@ def _levels(radius_mm: float) -> list[float]:
 
 
 def _searched(number: int, part: float, levels: int) -> float:
-    """How far a search has come that is done with `number` of its levels and a part of the next, 0.0 to 1.0:
-    each level is taken for LEVEL_COST times as long as the one before."""
+    """The progress of a search, 0.0 to 1.0, that has completed `number` of its levels and a part of the next.
+    Each level is assumed to take LEVEL_COST times as long as the previous one."""
     before, after = LEVEL_COST**number - 1.0, LEVEL_COST ** (number + 1) - 1.0
     return min(1.0, (before + part * (after - before)) / (LEVEL_COST**levels - 1.0))
 
 
 class _Level:
-    """One level: the children of `cells`, tested a piece at a time, the most promising parents first."""
+    """One level: the children of `cells`, tested piece by piece, the most promising parents first."""
 
     def __init__(
         self,
@@ -201,7 +204,7 @@ class _Level:
         self.finished = False
 
     def run(self) -> Iterator[float]:
-        """Test all pieces, giving the fraction done after each."""
+        """Test all pieces, yielding the fraction done after each."""
         count = len(self._cells)
         for first in range(0, count, PARENTS_AT_A_TIME):
             parents = self._cells.take(slice(first, first + PARENTS_AT_A_TIME))
@@ -230,7 +233,8 @@ class _Level:
         self.covered = max(self.covered, float(done.radius_mm[covered].max(initial=0.0)))
 
     def _best_of_parents(self, safe: np.ndarray, done: CellResults) -> np.ndarray:
-        """Rows of one safe line of each parent that has any: of least lung, and of those with most margin."""
+        """One row for each parent with a safe line: that of the line with the least lung and, among these,
+        the most margin."""
         lung = np.where(safe, done.quantities[:, LUNG], np.inf).reshape(-1, self._per_parent)
         margin = np.where(
             lung == lung.min(axis=1, keepdims=True), done.quantities[:, MARGIN].reshape(lung.shape), -1.0
@@ -239,20 +243,20 @@ class _Level:
         return np.asarray(parent * self._per_parent + margin.argmax(axis=1)[parent])
 
     def survivors(self) -> tuple[Cells, np.ndarray]:
-        """Cells that still cover more than the radius asked for, and the lung lengths that order them (inf:
-        the centre line is not safe)."""
+        """Cells that still cover more than the requested radius, and the lung lengths by which they are
+        ordered (inf if the centre line is not safe)."""
         return join_cells(self._left), np.concatenate(self._lung)
 
 
 def _thinned(parts: list[SafeLines], neighbourhood_mm: float) -> list[SafeLines]:
-    """The parts as they are while they are few; else one line of least lung in each neighbourhood."""
+    """The parts unchanged if they are few; else one line with the least lung in each neighbourhood."""
     if sum(len(p) for p in parts) <= MAX_LINES:
         return parts
     lines = join_lines(parts)
-    near = np.round(lines.point_B / neighbourhood_mm).astype(np.int64)
-    turned = np.round(lines.outward_B * 100.0 / neighbourhood_mm).astype(np.int64)
-    order = np.lexsort((lines.quantities[:, LUNG], *near.T, *turned.T))
-    keys = np.concatenate([near, turned], axis=1)[order]
+    places = np.round(lines.point_B / neighbourhood_mm).astype(np.int64)
+    directions = np.round(lines.outward_B * 100.0 / neighbourhood_mm).astype(np.int64)
+    order = np.lexsort((lines.quantities[:, LUNG], *places.T, *directions.T))
+    keys = np.concatenate([places, directions], axis=1)[order]
     first = np.ones(len(order), bool)
     first[1:] = (keys[1:] != keys[:-1]).any(axis=1)
     return [lines.take(np.sort(order[first]))]

@@ -1,1 +1,2 @@
-"""The search's compiled loops. Plain numbers, tuples and arrays in B; no object but SearchFields."""
+"""Kernels: the compiled loops of the search. Plain numbers, tuples and arrays in B; no object but
+SearchFields."""

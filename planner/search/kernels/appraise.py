@@ -1,10 +1,10 @@
-"""Appraisal of given needles: where they run and what they come near, for many in one call.
+"""Appraisal kernel: where given needles run and what they come near, for many needles in one call.
 
     sets (nx, ny, nz)     each voxel's set of structures; set 0 is empty
     starts, members       set c holds the structures members[starts[c]:starts[c + 1]], by their numbers
 
-A structure's number below `forbidden` says that its role is forbidden. All distances are exact to the
-original voxels' boxes.
+Structures with a number below `forbidden` have the role forbidden. All distances are exact, to the boxes of
+the original voxels.
 """
 
 import numpy as np
@@ -16,8 +16,8 @@ from planner.search.kernels.line import bore_distance, table_distance
 from planner.search.kernels.pleura_along import counts_along
 from planner.search.kernels.voxels import body_walk
 
-# Columns of what is found of one needle: the verdict of its walk to the skin, lengths in mm, counts, and free
-# distances of axis to table (needle, hub) and bore.
+# Columns of one needle's results: the verdict of its walk to the skin, lengths in mm, counts, and distances
+# of the axis to table (needle, hub) and bore.
 WALK, LENGTH, LUNG, PUNCTURES, FISSURES, NEEDLE_TABLE, HUB_TABLE, BORE_DISTANCE = range(8)
 COLUMNS = 8
 
@@ -28,9 +28,9 @@ def appraise_range(  # type: ignore[no-untyped-def]
     first, last,
 ):  # fmt: skip
     """Fill rows first to last of `columns` (n, COLUMNS), and of `needle` and `hub` (n, structures): distances
-    from the axis to each structure that lies within `reach` (needle) or `hub_reach`, else infinity. [mm]
+    from the axis to each structure within `reach` (needle) or `hub_reach`, else infinity. [mm]
 
-    Where no forbidden structure lies within `reach` of the needle, it grows until one does, or to `cap`.
+    If no forbidden structure lies within `reach` of the needle, the reach grows until one does, or to `cap`.
     `tips` (n, 3) in B, `outwards` (n, 3) unit vectors from tip to entry.
     """
     lower = np.array(fields.lower)

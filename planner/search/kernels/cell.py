@@ -1,12 +1,12 @@
-"""The test of one cell: whether no line of it can be safe, and if one may be, how far apart its lines lie.
+"""Cell test: whether a cell is proved to hold no safe line, and otherwise how far apart its lines are.
 
     rho(s) = sqrt(2) (|1 - t| h_A + |t| h_C),   t = s / |C - A|       every line of the cell is within rho(s)
                                                                       of the centre line at depth s
-A cell is proved blocked by any of
-    target      no line touches it:     distance(s) > rho(s) wherever the target's depths are
+A cell is proved blocked by one of
+    target      no line touches it:     distance(s) > rho(s) at all depths of the target
     obstacle    all lines too near:     (distance - need)(s) < -rho(s) at a depth that all needles reach
     skin        all needles end in the body, or leave through the cut edge of the field of view
-    room        all needles meet the table, or all hubs the bore
+    table, bore all needles meet the table, or all hubs the bore
 Depths that all needles reach run from the shallowest tip to the end of the needle with the deepest tip.
 """
 
@@ -24,17 +24,17 @@ CUT = 4
 BURIED = 5
 TABLE_OR_BORE = 6
 CENTRE_BLOCKED = 7
-"""Not proved: of a cell small enough that only its centre line matters, that line is blocked."""
+"""Not a proof: in a cell so small that only its centre line matters, that line is blocked."""
 
 STEP_MM = 1.0
-"""Least advance of a walk. A longer one can only miss a proof, never make a false one."""
+"""Smallest step of a walk. A longer step can only miss a proof, never make a false one."""
 
 _ROOT_2 = sqrt(2.0)
 
 
 @jit_inline
 def cell_radius_at(s, length, half_a, half_c):  # type: ignore[no-untyped-def]
-    """rho(s): how far lines of the cell lie from its centre line at depth s. [mm]"""
+    """rho(s): the largest distance of the cell's lines from its centre line at depth s. [mm]"""
     t = s / length
     return _ROOT_2 * (abs(1.0 - t) * half_a + abs(t) * half_c)
 
@@ -43,8 +43,8 @@ def cell_radius_at(s, length, half_a, half_c):  # type: ignore[no-untyped-def]
 def _target_depths(fields, p, d, length, half_a, half_c, last):  # type: ignore[no-untyped-def]
     """(first, tip): no line of the cell touches the target before `first`, and every tip lies before `tip`.
 
-    first < 0 when no line touches the target at all. `tip` is where all lines are inside the target, if they
-    are anywhere, else the last depth at which one may touch it.
+    first < 0 if no line touches the target. `tip` is a depth at which all lines are inside the target, if
+    there is one, else the last depth at which a line may touch it.
     """
     lower, step = fields.near_target_lower, fields.near_target_step
     nx, ny, nz = fields.near_target.shape
@@ -64,7 +64,7 @@ def _target_depths(fields, p, d, length, half_a, half_c, last):  # type: ignore[
             first = s
         if high + abs(x - cx) + abs(y - cy) + abs(z - cz) < -widest:
             return first, s
-        # The field cannot fall below -widest, where all lines are inside, within less than this.
+        # Within this distance the field cannot fall below -widest, where all lines would be inside.
         advance = max(STEP_MM, low + widest) if low < widest else STEP_MM
         tip = s + advance
         s += advance
@@ -75,12 +75,13 @@ def _target_depths(fields, p, d, length, half_a, half_c, last):  # type: ignore[
 def test_cell(fields, p, d, length, gap, half_a, half_c, last, tightest):  # type: ignore[no-untyped-def]
     """(state, first, skin, tightest): a proof that no line of the cell is safe, or ALIVE and depths. [mm]
 
-    No line of the cell touches the target before `first`; from `skin` on all safe ones are outside the body.
+    No line of the cell touches the target before `first`; from `skin` on all safe lines are outside the body.
 
-    `p` on plane A and `d` (unit, outward) give the centre line, `length` its way from A to C, `gap` the
-    planes' distance, `last` the depth of the target's near side along it. `tightest` is where obstacles come
-    nearest: given, of the cell that this one is part of (0.0 if unknown), because a child is mostly blocked
-    where its parent nearly was; returned, of this one. It lies at a depth that all needles reach.
+    `p` on plane A and `d` (unit, outward) give the centre line, `length` is its length from A to C, `gap` the
+    distance between the planes, `last` the depth of the target's near side along it. `tightest` is the depth
+    at which obstacles are nearest: as an argument that of the parent cell (0.0 if unknown), because a child
+    is mostly blocked where its parent nearly was; as a result that of this cell. It is a depth that all
+    needles reach.
     """
     if tightest > 0.0:
         wide = cell_radius_at(tightest, length, half_a, half_c)
@@ -89,8 +90,8 @@ def test_cell(fields, p, d, length, gap, half_a, half_c, last, tightest):  # typ
     first, tip = _target_depths(fields, p, d, length, half_a, half_c, last)
     if first < 0.0:
         return MISSES, 0.0, 0.0, 0.0
-    # Depth across the planes is common to all lines of a cell; length along them is not. A line that leans
-    # more reaches less deep, so the needle's end lies between these two depths, told along the centre line.
+    # Depth across the planes is the same for all lines of a cell; length along them is not. A line that leans
+    # more reaches less far, so the needle's end lies between these two depths, given along the centre line.
     along = length / gap
     lean = sqrt(max(0.0, along * along - 1.0))
     more = lean + 2.0 * _ROOT_2 * max(half_a, half_c) / gap
@@ -98,7 +99,7 @@ def test_cell(fields, p, d, length, gap, half_a, half_c, last, tightest):  # typ
     end = first + fields.needle_length * along / sqrt(1.0 + more * more)
     end_late = tip + fields.needle_length * along / sqrt(1.0 + less * less)
     if end <= tip:
-        # A needle hardly longer than the target: no depth is reached by all.
+        # A needle hardly longer than the target: no depth is reached by all needles.
         return ALIVE, first, end_late, 0.0
     wide = cell_radius_at(end, length, half_a, half_c)
     if table_distance(fields, p, d, end) + wide < fields.table_need:
@@ -123,9 +124,9 @@ def test_cell(fields, p, d, length, gap, half_a, half_c, last, tightest):  # typ
 
 @jit_inline
 def covered_radius(first, skin, gap, half_a, half_c):  # type: ignore[no-untyped-def]
-    """How far any line of a cell lies from its centre line between two depths across the planes. [mm]
+    """The largest distance of a cell's lines from its centre line between two depths across the planes. [mm]
 
-    rho is convex in depth, so its ends tell.
+    rho is convex in depth, so its maximum is at one of the ends.
     """
     return max(cell_radius_at(first, gap, half_a, half_c), cell_radius_at(skin, gap, half_a, half_c))
 
@@ -141,8 +142,8 @@ def obstacle_above(fields, p, d, s):  # type: ignore[no-untyped-def]
 
 @jit_inline
 def _hub_cannot_fit(fields, p, d, length, half_a, half_c, first, tip, shrink):  # type: ignore[no-untyped-def]
-    """Whether every hub's end lies outside the bore. The free room is convex: a line that starts in it and
-    has left it stays out, so the earliest end tells, where all tips surely start inside."""
+    """Whether every hub's end lies outside the bore. The opening is convex: a line that starts inside and has
+    left it stays outside, so the earliest end is decisive if all tips are certainly inside."""
     start = bore_distance(fields, p, d, first) - cell_radius_at(0.0, length, half_a, half_c) - (tip - first)
     if start < fields.hub_radius:
         return False
@@ -153,8 +154,9 @@ def _hub_cannot_fit(fields, p, d, length, half_a, half_c, first, tip, shrink):  
 
 @jit_inline
 def _walk(fields, p, d, length, half_a, half_c, start, end):  # type: ignore[no-untyped-def]
-    """(state, skin, tightest): a proof from obstacles or the field's edge, else the depth from which every
-    line is outside the body (-1 if there is none before `end`) and where obstacles came nearest."""
+    """(state, skin, tightest): a proof by obstacles or by the edge of the field of view, else the depth from
+    which every line is outside the body (-1 if there is none before `end`), and the depth at which obstacles
+    are nearest."""
     lower, upper = fields.lower, fields.upper
     skin = -1.0
     least, tightest = 1e30, start
@@ -176,7 +178,8 @@ def _walk(fields, p, d, length, half_a, half_c, start, end):  # type: ignore[no-
             beyond = max(abs(x - cx), max(abs(y - cy), abs(z - cz)))
             if beyond > wide and body_high + wide < 0.0:
                 return CUT, skin, s
-            # No safe line is in the body beyond the field of view: it has left the one before the other.
+            # No safe line is in the body beyond the field of view: it must leave the body before the field of
+            # view.
             if body_low > wide or beyond > wide:
                 skin = s
             else:

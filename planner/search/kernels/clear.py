@@ -2,9 +2,9 @@
 
     s --- free --->|- free ->|-exact-|---- free ---->      each bound of the free distance at s lets s advance
 
-A lower bound of (distance - need) at s clears the axis for as much to either side. Where the nearest node's
-bound fails the concave one is asked, and where that fails too, the boxes themselves. The answer is that of
-the boxes: no field's resolution enters it.
+A lower bound of (distance - need) at s clears the axis over the same length to either side. If the screen's
+bound is too small, the bound from all corners is used, and if that is too small too, the boxes themselves.
+The result is that of the boxes: it does not depend on a field's resolution.
 """
 
 from math import ceil, floor, sqrt
@@ -17,18 +17,22 @@ from planner.search.kernels.lookup import bounds_from_corners, clamped
 from planner.search.kernels.screen import PER_MM, tile_at, tile_walk
 
 LEAP = np.int64(4)
-"""As many steps from all obstacles the screen is asked and not the fine field, which lies in no cache."""
+"""At least this many steps from all obstacles, only the screen is used, not the fine field, which does not
+fit into the processor's cache."""
 PIECE_MM = 0.5
-"""Length of axis that is held against the original boxes at a time."""
+"""Length of axis that is compared with the original boxes at a time."""
 ROUNDING_MM = 1e-9
-"""A distance this little short of the need is float64 rounding, not a lack of clearance."""
+"""If a distance is smaller than the need by less than this, it is float64 rounding, not a lack of
+clearance."""
 
 
 @jit_inline
 def clear_until(fields, p, d, start, end, extra):  # type: ignore[no-untyped-def]
-    """(s, margin): how far from `start` the axis keeps need + `extra` from obstacles; `end` if all is clear.
+    """(s, margin): up to which s, from `start`, the axis keeps need + `extra` from obstacles; `end` if all is
+    clear.
 
-    The margin is the least (distance - need - extra) met, a lower bound at the points visited; -1 if blocked.
+    The margin is the smallest (distance - need - extra) seen, a lower bound at the points visited; -1 if
+    blocked.
     """
     lower, upper, field_step = fields.lower, fields.upper, fields.obstacle_step
     least_need = fields.needs_mm[1] if fields.needs_mm.shape[0] > 1 else 0.0
@@ -60,7 +64,7 @@ def clear_until(fields, p, d, start, end, extra):  # type: ignore[no-untyped-def
             )
             if free < -ROUNDING_MM:
                 return s, -1.0
-            # The piece keeps this margin to its end, so as much more of the axis is clear.
+            # The piece keeps this margin up to its end, so the same length beyond it is clear.
             step += np.int64((PIECE_MM + max(free, 0.0)) * PER_MM)
         least = min(least, free)
     return end, least
@@ -68,9 +72,9 @@ def clear_until(fields, p, d, start, end, extra):  # type: ignore[no-untyped-def
 
 @jit
 def least_margin(fields, p, d, start, end):  # type: ignore[no-untyped-def]
-    """Least (distance - need) over the axis from `start` to `end`, to about PIECE_MM, from below. [mm]
+    """Smallest (distance - need) over the axis from `start` to `end`: a lower bound, to about PIECE_MM. [mm]
 
-    Where the bound at a point is f, nothing nearer than the least so far lies within f - least of it.
+    If the bound at a point is f, no point within f - least of it has a bound below the least so far.
     """
     lower, upper, field_step = fields.lower, fields.upper, fields.obstacle_step
     least_need = fields.needs_mm[1] if fields.needs_mm.shape[0] > 1 else 0.0
@@ -93,9 +97,10 @@ def least_margin(fields, p, d, start, end):  # type: ignore[no-untyped-def]
 
 @jit
 def _exact_margin(need_class, needs_mm, spacing, lower, upper, p, d, start, end, extra):  # type: ignore[no-untyped-def]
-    """Least (distance - need - extra) over [start, end] of the axis to any obstacle's box, at most PIECE_MM.
+    """Smallest (distance - need - extra) over [start, end] of the axis to any obstacle's box, at most
+    PIECE_MM.
 
-    Beyond the field of view a point is judged at the nearest point of its box: the axis becomes a polyline
+    A point beyond the field of view is moved to the nearest point of its box: the axis becomes a polyline
     with corners where it crosses one of the six planes.
     """
     least = PIECE_MM
@@ -150,7 +155,8 @@ def _margin_to_boxes(need_class, needs_mm, spacing, one, two, extra, least):  # 
                 if c == 0:
                     continue
                 need = needs_mm[c] + extra
-                # No point of the segment is farther than its half from the middle: most boxes end here.
+                # No point of the segment is farther from the middle than half its length: most boxes are
+                # excluded here.
                 dz = max(0.0, abs(k * hz - middle[2]) - 0.5 * hz)
                 beyond = least + need + half_length
                 if dx * dx + dy * dy + dz * dz >= beyond * beyond:

@@ -1,4 +1,4 @@
-"""The test of one line: where the needle would run, and whether every part of it is clear.
+"""Line test: where the needle would run, and whether every part of it is clear.
 
 tip o=====target=====)........lung........(....wall....| entry          | hub
     s = tip                                            s = tip + length s = tip + needle_length
@@ -19,7 +19,7 @@ from planner.search.kernels.search_fields import SearchFields
 from planner.search.kernels.verdicts import BLOCKED, BORE, HUB_BLOCKED, MISSES_TARGET, SAFE, TABLE
 from planner.search.kernels.voxels import body_walk, box_span, target_span
 
-# Columns of a line's quantities: s of the tip, lengths in mm, counts, and the least margin over the need.
+# Columns of a line's quantities: s of the tip, lengths in mm, counts, and the smallest margin over the need.
 TIP, LENGTH, CHORD, LUNG, PUNCTURES, FISSURES, MARGIN = range(7)
 QUANTITIES = 7
 
@@ -48,7 +48,7 @@ def bore_distance(fields, p, d, s):  # type: ignore[no-untyped-def]
 
 @jit_inline
 def table_and_bore_verdict(fields, p, d, tip):  # type: ignore[no-untyped-def]
-    """Table and bore. Both leave a convex room free, so the needle's ends tell of all between."""
+    """The verdict on table and bore. The free space of both is convex, so the needle's ends are enough."""
     end = tip + fields.needle_length
     hub_end = end + fields.hub_length
     if min(table_distance(fields, p, d, tip), table_distance(fields, p, d, end)) < fields.table_need:
@@ -63,11 +63,13 @@ def table_and_bore_verdict(fields, p, d, tip):  # type: ignore[no-untyped-def]
 
 @jit_inline
 def quick_verdict(fields, p, d):  # type: ignore[no-untyped-def]
-    """A first, quick look: a reason to refuse the line, or SAFE, which here says only that none was seen."""
+    """A fast preliminary test: a reason to refuse the line, or SAFE, which here only means that none was
+    found."""
     enter, leave = box_span(fields, p, d)
     if leave < enter:
         return MISSES_TARGET
-    # Wherever the tip is, it lies between these two: both needles' ends enclose all, and all reach `end`.
+    # The tip lies between these two, so the needle's end lies between these two ends, and every needle
+    # reaches `end`.
     end = enter + fields.needle_length
     last_end = leave + fields.needle_length
     if max(table_distance(fields, p, d, end), table_distance(fields, p, d, last_end)) < fields.table_need:
@@ -79,8 +81,8 @@ def quick_verdict(fields, p, d):  # type: ignore[no-untyped-def]
 def test_line(fields, p, d, quantities):  # type: ignore[no-untyped-def]
     """Verdict on the line p + s d (3-tuples, d outward); fills `quantities` (QUANTITIES) as far as it gets.
 
-    The verdict is the reason that was found first, cheap ones first; where along the needle an obstacle first
-    comes too near, `first_blocks` tells.
+    The verdict is the first reason found; fast tests come first. `first_blocks` gives the point along the
+    needle where an obstacle first comes too near.
     """
     enter, leave = box_span(fields, p, d)
     tip, near, chord = target_span(fields, p, d, enter, leave)
@@ -132,14 +134,14 @@ def test_lines(
 ) -> tuple[UInt8[np.ndarray, "n"], Float[np.ndarray, "n q"]]:
     """Verdicts and quantities (columns above) of lines: a point on each and its outward unit vector, in B.
 
-    What a first look leaves is tested in order of direction: lines that run alike find in cache what the
-    last one read.
+    Lines that pass the preliminary test are tested in order of direction: lines with similar directions read
+    the same data, which is then in the processor's cache.
     """
     verdicts = np.empty(len(points_B), np.uint8)
     quantities = np.zeros((len(points_B), QUANTITIES))
     parallel_for(lambda a, b: _sift_range(fields, points_B, outwards_B, verdicts, a, b), len(points_B))
-    left = np.flatnonzero(verdicts == SAFE)
-    order = left[by_direction(outwards_B[left])]
+    remaining = np.flatnonzero(verdicts == SAFE)
+    order = remaining[by_direction(outwards_B[remaining])]
     parallel_for(
         lambda a, b: _test_range(fields, points_B, outwards_B, order, verdicts, quantities, a, b), len(order)
     )
@@ -149,7 +151,7 @@ def test_lines(
 def first_verdicts(
     fields: SearchFields, points_B: Float[np.ndarray, "n 3"], outwards_B: Float[np.ndarray, "n 3"]
 ) -> UInt8[np.ndarray, "n"]:
-    """Verdicts of lines, each the first reason that `test_line` comes to: no first look forestalls it."""
+    """Verdicts of lines, each the first reason that `test_line` finds, without the preliminary test."""
     verdicts = np.empty(len(points_B), np.uint8)
     quantities = np.zeros((len(points_B), QUANTITIES))
     order = by_direction(outwards_B)
@@ -161,7 +163,8 @@ def first_verdicts(
 
 @jit
 def _direction_range(outwards, keys, first, last):  # type: ignore[no-untyped-def]
-    """Place on the octahedron's faces, unfolded to a square; the bits of its two coordinates interleaved."""
+    """Position on the octahedron's faces, unfolded to a square; the bits of its two coordinates are
+    interleaved."""
     for i in range(first, last):
         x, y, z = outwards[i, 0], outwards[i, 1], outwards[i, 2]
         size = abs(x) + abs(y) + abs(z)
@@ -176,7 +179,7 @@ def _direction_range(outwards, keys, first, last):  # type: ignore[no-untyped-de
 
 
 def by_direction(outwards_B: Float[np.ndarray, "n 3"]) -> np.ndarray:
-    """An order (n,) in which neighbours point nearly the same way."""
+    """An order (n,) in which neighbouring lines have nearly the same direction."""
     keys = np.empty(len(outwards_B), np.uint16)
     parallel_for(lambda a, b: _direction_range(outwards_B, keys, a, b), len(outwards_B))
     return np.argsort(keys, kind="stable")
@@ -203,9 +206,9 @@ def _block_range(fields, points, outwards, blocks, first, last):  # type: ignore
 def first_blocks(
     fields: SearchFields, points_B: Float[np.ndarray, "n 3"], outwards_B: Float[np.ndarray, "n 3"]
 ) -> Float[np.ndarray, " n"]:
-    """Where each needle, or its hub, first comes too near an obstacle, going out from the tip: s on its line.
+    """Where each needle or its hub first comes too near an obstacle, from the tip outward: s on its line.
 
-    Infinite where it never does, or where the line misses the target.
+    Infinite if it never does, or if the line misses the target.
     """
     blocks = np.full(len(points_B), np.inf)
     parallel_for(lambda a, b: _block_range(fields, points_B, outwards_B, blocks, a, b), len(points_B))
@@ -227,5 +230,6 @@ def refine_margins(
     outwards_B: Float[np.ndarray, "n 3"],
     quantities: Float[np.ndarray, "n q"],
 ) -> None:
-    """Replace the margins of safe lines, in place, by ones that tell neighbouring lines apart."""
+    """Replace the margins of safe lines, in place, by more precise ones that differ between neighbouring
+    lines."""
     parallel_for(lambda a, b: _margin_range(fields, points_B, outwards_B, quantities, a, b), len(points_B))

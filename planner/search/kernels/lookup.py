@@ -1,15 +1,15 @@
-"""Look-ups in distance fields, as bounds that hold at the asked point and not only at a node.
+"""Lookups in distance fields: bounds that are true at the given point, not only at a node.
 
-All take a point inside the field's box, and answer in mm. Two kinds of bound:
+All take a point inside the field's box and return mm. There are two kinds of bound:
 
-nearest node: a distance is 1-Lipschitz, so it lies within |x - node| of the node's value.
+nearest node: a distance is 1-Lipschitz, so it differs from the node's value by |x - node| at most.
 
 trilinear: for a closed set K, d(x)^2 - |x|^2 = min over k in K of (|k|^2 - 2 k.x) is concave, hence never
 below its own interpolation, and trilinear weights w_i average the corners to x itself. So
     d(x)^2  >=  sum_i w_i d_i^2  -  sum_i w_i |x_i - x|^2
             =   trilinear(d^2)   -  sum over axes of step^2 t (1 - t)
-which is exact where one nearest point serves the whole cell. K here is the obstacles, each dilated by what
-its need exceeds the smallest need by.
+which is exact if the whole cell has the same nearest point. K here is the set of obstacles, each dilated by
+the amount by which its need exceeds the smallest need.
 """
 
 from math import sqrt
@@ -18,13 +18,13 @@ from anatomy.geometry.distance_field import QUANTUM_MM, ROUNDING_QUANTA
 from anatomy.runtime.jit import jit_inline
 
 _UP = (ROUNDING_QUANTA + 1.0) * QUANTUM_MM
-"""How far a stored value may lie below the truth; one quantum more than a distance, for the need that an
-obstacle field has subtracted, rounded up."""
+"""How far a stored value may lie below the true one: one quantum more than for a distance, because an
+obstacle field has a need subtracted that was rounded up."""
 
 
 @jit_inline
 def clamped(v, low, high):  # type: ignore[no-untyped-def]
-    """v, brought into [low, high]."""
+    """v, limited to [low, high]."""
     return low if v < low else (high if v > high else v)
 
 
@@ -48,9 +48,10 @@ def bounds_from_node(field, lower, step, x, y, z):  # type: ignore[no-untyped-de
 
 @jit_inline
 def bounds_from_corners(field, lower, step, least_need, x, y, z):  # type: ignore[no-untyped-def]
-    """Lower and upper bound of the obstacle field at (x, y, z): from all corners of the cell it lies in.
+    """Lower and upper bound of the obstacle field at (x, y, z), from all corners of the cell that contains
+    it.
 
-    The lower one by the concavity of squared distance, the upper one from the nearest corner.
+    The lower bound uses the concavity of squared distance, the upper bound the nearest corner.
     """
     nx, ny, nz = field.shape
     u = (x - lower[0]) * (1.0 / step[0])
@@ -72,8 +73,8 @@ def bounds_from_corners(field, lower, step, least_need, x, y, z):  # type: ignor
                 if e > 0.0:
                     squared += wj * (fw if dk == 1 else 1.0 - fw) * e * e
     gu, gv, gw = step[0] * min(fu, 1.0 - fu), step[1] * min(fv, 1.0 - fv), step[2] * min(fw, 1.0 - fw)
-    spread = gu * (step[0] - gu) + gv * (step[1] - gv) + gw * (step[2] - gw)
+    variance = gu * (step[0] - gu) + gv * (step[1] - gv) + gw * (step[2] - gw)
     nearest = field[i + (fu > 0.5), j + (fv > 0.5), k + (fw > 0.5)] * QUANTUM_MM
     high = nearest + sqrt(gu * gu + gv * gv + gw * gw) + _UP
-    low = sqrt(squared - spread) - least_need if squared > spread else -least_need
+    low = sqrt(squared - variance) - least_need if squared > variance else -least_need
     return low, high

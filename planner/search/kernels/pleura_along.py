@@ -1,4 +1,4 @@
-"""Pleural punctures and fissures of a line of the search, found by walking through voxels."""
+"""Pleural punctures and fissures of a line of the search, by a walk through voxels."""
 
 import numpy as np
 
@@ -11,8 +11,9 @@ from planner.records.paths import LUNG_ROUNDING_MM
 
 @jit_inline
 def counts_along(fields, p, d, tip, length, lung, pieces):  # type: ignore[no-untyped-def]
-    """Pleural punctures and fissures on a way that `body_walk` found so long, with so much lung in so many
-    pieces. One piece is one run in one lobe; only of more are their places asked."""
+    """Pleural punctures and fissures, for the length, the lung length and the number of lung pieces that
+    `body_walk` returned. One piece is one run in one lobe; positions are needed only if there are more
+    pieces."""
     if pieces > 1:
         return _counts_of_pieces(fields, p, d, tip, tip + length, pieces)
     return (1 if lung >= MIN_RUN_MM else 0), 0
@@ -20,8 +21,8 @@ def counts_along(fields, p, d, tip, length, lung, pieces):  # type: ignore[no-un
 
 @jit
 def _counts_of_pieces(fields, p, d, tip, end, most):  # type: ignore[no-untyped-def]
-    """Both counts from s = `tip` to `end`, where the body is left a voxel or more inside the field of view;
-    room for `most` pieces."""
+    """Both counts from s = `tip` to `end`, where the line leaves the body at least one voxel inside the field
+    of view; there are at most `most` pieces."""
     hx, hy, hz = fields.spacing
     i, j, k = voxel_of(p[0], d[0], tip, hx), voxel_of(p[1], d[1], tip, hy), voxel_of(p[2], d[2], tip, hz)
     sx, sy, sz = face(p[0], d[0], i, hx), face(p[1], d[1], j, hy), face(p[2], d[2], k, hz)

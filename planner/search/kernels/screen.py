@@ -1,10 +1,11 @@
-"""The screen: a small, coarse copy of the obstacle field that answers most questions from cache.
+"""Screen: a small, coarse copy of the obstacle field that fits into the processor's cache and answers most
+queries.
 
-Most lines are blocked deep inside an organ, and most of a clear line lies far from any. To see either needs
-no fine field: a tile of 2 x 2 x 2 nodes tells of all points nearest to its nodes, in one byte,
+Most lines are blocked deep inside an organ, and most of a clear line is far from all organs. Neither case
+needs the fine field: a tile of 2 x 2 x 2 nodes gives one byte for all points that are nearest to its nodes,
 
-    < 0   surely too near an obstacle
-    n     (distance - need) is at least n / PER_MM; 0 says nothing
+    < 0   certainly too near an obstacle
+    n     (distance - need) is at least n / PER_MM; 0 gives no information
 """
 
 from math import floor, sqrt
@@ -18,11 +19,13 @@ from anatomy.runtime.parallel import parallel_for
 from planner.search.kernels.lookup import clamped
 
 TILE = 2
-"""Nodes of a tile along each axis. Larger tiles are faster to walk and leave more to the fine field."""
+"""Nodes of a tile along each axis. Larger tiles are faster to walk, but the fine field is needed more
+often."""
 PER_MM = 4.0
 LOOKS, LOOK_APART = 16, np.int64(28)
 STRIDE = np.int64(20)
-"""Steps between looks for blocks, at fixed places first: more miss thin ones, fewer take long."""
+"""Number of looks at fixed positions and steps between them, and the largest step of the walk that follows:
+larger steps miss thin obstacles, smaller ones take longer."""
 ROUNDING_MM = 1e-5
 
 _MAX_TILE = 127.0
@@ -33,7 +36,7 @@ _ONE = 2.0**32
 def screen(
     field: Int16[np.ndarray, "nx ny nz"], step_mm: tuple[float, float, float]
 ) -> Int8[np.ndarray, "mx my mz"]:
-    """The tiles of an obstacle field, values as above."""
+    """The tiles of an obstacle field, with values as above."""
     shape = [-(-n // TILE) for n in field.shape]
     out = np.empty((shape[0], shape[1], shape[2]), np.int8)
     reach = 0.5 * sqrt(step_mm[0] ** 2 + step_mm[1] ** 2 + step_mm[2] ** 2) + ROUNDING_MM
@@ -65,10 +68,10 @@ def _fill(field, reach, out, first, last):  # type: ignore[no-untyped-def]
 def tile_walk(fields, p, d, start):  # type: ignore[no-untyped-def]
     """The line from s = `start` on, counted in whole steps of 1 / PER_MM: (x, y, z) and (dx, dy, dz).
 
-    In fixed point, tiles in the upper bits: the way from one look-up to the next is then a few quick
+    In fixed point, with the tile index in the upper bits, so that one step needs only a few fast
     instructions. Over a needle's length the rounding stays below ROUNDING_MM.
     """
-    # Points nearest to a tile's nodes begin half a step before its first node.
+    # The points nearest to a tile's nodes begin half a step before its first node.
     shift = 0.5 / TILE
     ix = 1.0 / (TILE * fields.obstacle_step[0])
     iy = 1.0 / (TILE * fields.obstacle_step[1])
@@ -88,7 +91,7 @@ def tile_walk(fields, p, d, start):  # type: ignore[no-untyped-def]
 
 @jit_inline
 def tile_at(tiles, at, by, step):  # type: ignore[no-untyped-def]
-    """The tile that the line of `tile_walk` is in after so many steps; beyond the field, the nearest."""
+    """The tile of the line of `tile_walk` after this many steps; beyond the field, the nearest tile."""
     nx, ny, nz = tiles.shape
     i = clamped((at[0] + step * by[0]) >> _BITS, 0, nx - 1)
     j = clamped((at[1] + step * by[1]) >> _BITS, 0, ny - 1)
@@ -98,11 +101,12 @@ def tile_at(tiles, at, by, step):  # type: ignore[no-untyped-def]
 
 @jit_inline
 def surely_blocked(fields, p, d, start, end):  # type: ignore[no-untyped-def]
-    """Whether some point between `start` and `end` is surely too near an obstacle. Not all such are seen."""
+    """Whether a point between `start` and `end` is certainly too near an obstacle. Not all such points are
+    found."""
     at, by = tile_walk(fields, p, d, start)
     last = np.int64((end - start) * PER_MM)
     seen = False
-    # Looks that do not depend on each other overlap in the processor; most lines end here.
+    # Independent lookups overlap in the processor; most lines are decided here.
     for look in range(LOOKS):
         step = min(look * LOOK_APART, last)
         seen |= tile_at(fields.screen, at, by, step) < 0

@@ -8,8 +8,8 @@ Vector3 = tuple[float, float, float]
 
 
 class SearchFields(NamedTuple):
-    """See the module's text. Lengths in mm, positions in B. Small vectors are tuples: compiled loops then
-    keep them in registers."""
+    """The fields: planner.search.scene_fields describes and builds them. Lengths in mm, positions in B. Small
+    vectors are tuples, so that compiled loops keep them in registers."""
 
     spacing: Vector3
     lower: Vector3

@@ -1,4 +1,4 @@
-"""Walks through the original voxels: from face to face along a line p + s d.
+"""Voxel walks: through the original voxels, from face to face along a line p + s d.
 
     |  .  |  .  |  .  |       each step leaves the voxel (i, j, k) through the face that the line meets
     |  .  |  . p-->----->     first: the traversal of Amanatides and Woo (Eurographics 1987)
@@ -16,8 +16,8 @@ from planner.search.kernels.verdicts import CUT_EDGE, RE_ENTERS, SAFE, TIP_OUTSI
 
 @jit_inline
 def box_span(fields, p, d):  # type: ignore[no-untyped-def]
-    """First and last s in the box about the target, where every tip lies; the last is before the first for a
-    miss."""
+    """First and last s in the box around the target, which contains every tip; the last is before the first
+    if the line misses it."""
     enter, leave = -_NEVER, _NEVER
     for a in range(3):
         low = (fields.target_first_V[a] - 0.5) * fields.spacing[a]
@@ -35,9 +35,10 @@ def box_span(fields, p, d):  # type: ignore[no-untyped-def]
 
 @jit_inline
 def target_span(fields, p, d, enter, leave):  # type: ignore[no-untyped-def]
-    """First and last s in a target voxel, and the length inside; the last is before the first for a miss.
+    """First and last s in a target voxel, and the length inside; the last is before the first if the line
+    misses it.
 
-    `enter` and `leave` are those of `box_span`.
+    `enter` and `leave` are the result of `box_span`.
     """
     nx, ny, nz = fields.target.shape
     fx, fy, fz = fields.target_first_V
@@ -82,10 +83,11 @@ def target_span(fields, p, d, enter, leave):  # type: ignore[no-untyped-def]
 
 @jit_inline
 def body_walk(fields, p, d, tip):  # type: ignore[no-untyped-def]
-    """From the tip to the skin: (verdict, length, lung length, pieces of lung that are of one lobe each).
+    """From the tip to the skin: (verdict, length, lung length, number of lung pieces, each in one lobe).
 
-    Goes on to the hub's end: the body may not be entered again. Body in the outermost voxels is cut by the
-    edge of the field of view: what lies beyond is not known, and leaving the body from there is refused.
+    Continues to the hub's end: the line must not enter the body again. Body in the outermost voxels is cut by
+    the edge of the field of view: what lies beyond is not known, so a line must not leave the body from
+    there.
     """
     nx, ny, nz = fields.tissue.shape
     hx, hy, hz = fields.spacing
@@ -139,7 +141,7 @@ def body_walk(fields, p, d, tip):  # type: ignore[no-untyped-def]
 def _outside_walk(fields, p, d, entry, end):  # type: ignore[no-untyped-def]
     """Whether the line stays out of the body from `entry` to `end`.
 
-    Beyond the field of view an index is brought back to the nearest voxel.
+    Beyond the field of view the nearest voxel is used.
     """
     nx, ny, nz = fields.tissue.shape
     hx, hy, hz = fields.spacing
