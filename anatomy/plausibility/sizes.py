@@ -19,6 +19,7 @@ import numpy as np
 from anatomy.errors import StructureError, SurfaceError
 from anatomy.geometry.frames import Grid
 from anatomy.geometry.surface import Surface
+from anatomy.geometry.surface_bodies import volume_mm3
 from anatomy.names.roles import Key, is_known, key_of, role_of
 from anatomy.structures import Role, Structure
 
@@ -172,8 +173,7 @@ def volume_cm3(structure: Structure, grid: Grid) -> float:
 
 def enclosed_cm3(surface: Surface) -> float:
     """The volume inside a closed surface, by the divergence theorem. [cm3]"""
-    a, b, c = (surface.vertices_P[surface.faces[:, n]] - surface.vertices_P[0] for n in range(3))
-    return abs(float(np.einsum("ij,ij->", a, np.cross(b, c)))) / 6.0 / MM3_PER_CM3
+    return abs(volume_mm3(surface.vertices_P, surface.faces)) / MM3_PER_CM3
 
 
 def refuse_unlikely_target(file: str, surface: Surface) -> None:

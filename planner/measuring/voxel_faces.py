@@ -39,6 +39,22 @@ def face_ahead(p, inverse_d, i, spacing):  # type: ignore[no-untyped-def]
 
 
 @jit_inline
+def next_voxel(p, d, i, j, k, sx, sy, sz, spacing):  # type: ignore[no-untyped-def]
+    """(i, j, k, sx, sy, sz) of the voxel that follows (i, j, k), which the line leaves at the least of sx,
+    sy, sz."""
+    if sx <= sy and sx <= sz:
+        i += 1 if d[0] > 0.0 else -1
+        sx = face(p[0], d[0], i, spacing[0])
+    elif sy <= sz:
+        j += 1 if d[1] > 0.0 else -1
+        sy = face(p[1], d[1], j, spacing[1])
+    else:
+        k += 1 if d[2] > 0.0 else -1
+        sz = face(p[2], d[2], k, spacing[2])
+    return i, j, k, sx, sy, sz
+
+
+@jit_inline
 def voxel_of(p, d, s, spacing):  # type: ignore[no-untyped-def]
     """Index along one axis of the voxel at p + s d, or just ahead of it."""
     return floor((p + d * (s + _INTO)) / spacing + 0.5)

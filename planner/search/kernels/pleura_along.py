@@ -5,7 +5,7 @@ import numpy as np
 from anatomy.runtime.jit import jit, jit_inline
 from planner.measuring.pleura import MIN_RUN_MM, punctures_and_fissures
 from planner.measuring.tissue_codes import LUNG, VOID
-from planner.measuring.voxel_faces import face, voxel_of
+from planner.measuring.voxel_faces import face, next_voxel, voxel_of
 from planner.records.paths import LUNG_ROUNDING_MM
 
 
@@ -44,15 +44,7 @@ def _counts_of_pieces(fields, p, d, tip, end, most):  # type: ignore[no-untyped-
         if here < VOID:
             outside += out - s
         s = out
-        if sx <= sy and sx <= sz:
-            i += 1 if d[0] > 0.0 else -1
-            sx = face(p[0], d[0], i, hx)
-        elif sy <= sz:
-            j += 1 if d[1] > 0.0 else -1
-            sy = face(p[1], d[1], j, hy)
-        else:
-            k += 1 if d[2] > 0.0 else -1
-            sz = face(p[2], d[2], k, hz)
+        i, j, k, sx, sy, sz = next_voxel(p, d, i, j, k, sx, sy, sz, fields.spacing)
     if last >= LUNG and s - begun >= LUNG_ROUNDING_MM and count < most:
         lobes[count], starts[count], ends[count] = last, begun, s
         leaves[count] = outside >= LUNG_ROUNDING_MM

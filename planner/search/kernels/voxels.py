@@ -8,7 +8,7 @@
 
 from anatomy.runtime.jit import jit_inline
 from planner.measuring.tissue_codes import LUNG
-from planner.measuring.voxel_faces import _NEVER, _PARALLEL, face, face_ahead, inverse, voxel_of
+from planner.measuring.voxel_faces import _NEVER, _PARALLEL, face, face_ahead, inverse, next_voxel, voxel_of
 from planner.records.paths import LUNG_ROUNDING_MM
 from planner.search.kernels.lookup import bounds_from_node, clamped
 from planner.search.kernels.verdicts import CUT_EDGE, RE_ENTERS, SAFE, TIP_OUTSIDE, TOO_LONG
@@ -166,13 +166,5 @@ def _outside_walk(fields, p, d, entry, end):  # type: ignore[no-untyped-def]
         if fields.tissue[clamped(i, 0, nx - 1), clamped(j, 0, ny - 1), clamped(k, 0, nz - 1)] != 0:
             return RE_ENTERS
         s = max(s, min(sx, min(sy, sz)))
-        if sx <= sy and sx <= sz:
-            i += 1 if d[0] > 0.0 else -1
-            sx = face(p[0], d[0], i, hx)
-        elif sy <= sz:
-            j += 1 if d[1] > 0.0 else -1
-            sy = face(p[1], d[1], j, hy)
-        else:
-            k += 1 if d[2] > 0.0 else -1
-            sz = face(p[2], d[2], k, hz)
+        i, j, k, sx, sy, sz = next_voxel(p, d, i, j, k, sx, sy, sz, fields.spacing)
     return SAFE
