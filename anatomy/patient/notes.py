@@ -85,7 +85,7 @@ def notes_on_place(share_outside: float, cut: tuple[str, ...]) -> tuple[str, ...
 
 def notes_on_lung(roles: Mapping[str, Role], missing: tuple[str, ...]) -> tuple[str, ...]:
     """Notes on missing lung, and on fissures that cannot be counted without lobes."""
-    lacks, whole = lung_lacking(missing), whole_lungs(roles)
+    lacks, whole_lung_names = lung_lacking(missing), whole_lungs(roles)
     notes = []
     if lacks == (LUNG,) and Role.LUNG not in roles.values():
         notes.append(
@@ -97,6 +97,6 @@ def notes_on_lung(roles: Mapping[str, Role], missing: tuple[str, ...]) -> tuple[
             f"Not in the input as lung: {', '.join(lacks)}. Lung crossed, pleural punctures and fissures are "
             "counted without it."
         )
-    if whole:
-        notes.append(f"Without lobes no fissure is counted in {', '.join(whole)}.")
+    if whole_lung_names:
+        notes.append(f"Without lobes no fissure is counted in {', '.join(whole_lung_names)}.")
     return tuple(notes)

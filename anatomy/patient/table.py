@@ -104,7 +104,7 @@ def notes_on_tables(
 ) -> tuple[str, ...]:
     """Notes on tables that do not lie below the patient: the planned pose is not that of the scan.
 
-    If one table supports the patient, another part beside the patient (a rail) is accepted if it is lower.
+    If one table supports the patient, another part next to the patient (a rail) is accepted if it is lower.
     """
     ends_P = row_ends_P(body, grid) if tables else np.zeros((0, 3))
     supported = any(lies_below(s.mask, ends_P, gravity, grid) for s in tables)

@@ -146,8 +146,8 @@ def expected_missing(roles: Mapping[str, Role]) -> tuple[str, ...]:
     """
     lungs = [name for name, role in roles.items() if role in (Role.LUNG, Role.FORBIDDEN)]
     # A structure with the role lung is lung, whatever its name.
-    whole = [_as_lung(name) for name, role in roles.items() if role is Role.LUNG and not is_known(name)]
-    missing = _lacking(_LUNG, [*lungs, *whole])
+    renamed = [_as_lung(name) for name, role in roles.items() if role is Role.LUNG and not is_known(name)]
+    missing = _lacking(_LUNG, [*lungs, *renamed])
     for group in _GROUPS:
         if group.name == "ribs":
             missing += _ribs_lacking(roles)
@@ -197,11 +197,11 @@ def _held(names: Iterable[str], stand: str) -> set[str]:
 
 def _lacking(group: _Group, names: Iterable[str]) -> list[str]:
     names = tuple(names)
-    whole = _held(names, group.whole)
+    sides_of_whole = _held(names, group.whole)
     slots: list[tuple[str, str]] = []
     lacks: list[tuple[str, str]] = []
     for part in group.parts:
-        held = _held(names, part.stands) | whole
+        held = _held(names, part.stands) | sides_of_whole
         slots += [(part.name, side) for side in part.sides] or [(part.name, "")]
         lacks += [(part.name, side) for side in part.sides if side not in held]
         if not part.sides and not held:

@@ -1,4 +1,4 @@
-"""File names: which format a name tells, and which organ. No file is opened."""
+"""File names: the format and the organ that a name indicates. No file is opened."""
 
 from pathlib import Path
 

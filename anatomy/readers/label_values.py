@@ -47,8 +47,8 @@ def to_labels(values: np.ndarray, file: str) -> UInt[np.ndarray, "..."]:
     if high > MAX_LABEL + WHOLE_TOLERANCE:
         raise ReadError(file, f"it holds the value {high:g}", f"Labels go up to {MAX_LABEL}.")
     if values.dtype.kind == "f":
-        whole = np.rint(values)
-        apart = np.abs(values - whole)
+        rounded = np.rint(values)
+        apart = np.abs(values - rounded)
         if apart.max() > WHOLE_TOLERANCE:
             worst = values.flat[int(np.argmax(apart))]
             raise ReadError(
@@ -56,7 +56,7 @@ def to_labels(values: np.ndarray, file: str) -> UInt[np.ndarray, "..."]:
                 f"it holds the value {worst:g}, which is not a whole number",
                 "Give labels, not probabilities or an interpolated mask: resample with nearest neighbour.",
             )
-        return np.asarray(whole, np.uint16)
+        return np.asarray(rounded, np.uint16)
     return values.astype(np.uint16)
 
 

@@ -102,18 +102,18 @@ def read(
 
 
 def _settled_axes(
-    files: Sequence[Path], asked: MeshAxes | None
+    files: Sequence[Path], requested: MeshAxes | None
 ) -> tuple[dict[Path, MeshAxes], tuple[str, ...]]:
     """The axes of each surface among the files, and notes on them. Raises as `resolve_axes` does, and
     ReadError if axes are requested but no file is a surface."""
     surfaces = [file for file in files if file.is_file() and is_surface(file)]
-    if asked is not None and not surfaces:
+    if requested is not None and not surfaces:
         raise ReadError(
             "mesh_axes",
             "the input has no surface, and only surfaces take mesh axes",
             "Leave --mesh-axes out.",
         )
-    return resolve_axes({file: axes_stated_in(file) for file in surfaces}, asked)
+    return resolve_axes({file: axes_stated_in(file) for file in surfaces}, requested)
 
 
 def _needs_names(path: Path) -> bool:

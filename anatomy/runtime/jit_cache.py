@@ -4,7 +4,7 @@ numba notices when the file of a cached function changes, but not when the file 
 after an upgrade, an old clearance test could still run inside a new search. So the name of the cache folder
 contains a digest of all sources, and changed sources start with an empty folder.
 
-numba asks for the folder when a function is decorated: whoever decorates calls `use_versioned_cache` before.
+numba asks for the folder when a function is decorated: call `use_versioned_cache` before decorating.
 """
 
 import functools

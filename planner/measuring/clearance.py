@@ -83,9 +83,10 @@ class Obstacles:
         needs_mm: Mapping[str, float],
         reach_mm: float,
     ) -> str:
-        """The structure that lacks most of what is asked for: least distance less need. [mm]
+        """The structure that lacks most of its need: the one with the smallest distance minus need. [mm]
 
-        Of equal ones the first by name; "" where none lies within `reach_mm`, which no need may exceed.
+        Of equal ones the first by name; "" if none lies within `reach_mm`, which must not be less than any
+        need.
         """
         axis_B = clamped_polyline(one_B, two_B, self._lower_B, self._upper_B)
         nearest = np.full(len(self._names), np.inf)

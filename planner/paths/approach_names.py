@@ -137,10 +137,10 @@ def _suprasternal(view: _View) -> bool:
 
 def _supraclavicular(view: _View) -> bool:
     x, _, z = view.measured.entry_mm
-    beside = view.clavicle_P[np.abs(view.clavicle_P[:, 0] - x) <= LEVEL_MM]
-    if len(beside) == 0 or view.measured.direction[2] >= 0:
+    clavicle_near_entry_P = view.clavicle_P[np.abs(view.clavicle_P[:, 0] - x) <= LEVEL_MM]
+    if len(clavicle_near_entry_P) == 0 or view.measured.direction[2] >= 0:
         return False
-    return bool(z > beside[:, 2].max()) and _in_front(view)
+    return bool(z > clavicle_near_entry_P[:, 2].max()) and _in_front(view)
 
 
 def _in_front(view: _View) -> bool:
@@ -173,8 +173,8 @@ def _subxiphoid(view: _View) -> bool:
     tail_P = view.sternum_P[view.sternum_P[:, 2] < bottom + LEVEL_MM].mean(axis=0)
     x, _, z = view.measured.entry_mm
     upwards = view.measured.direction[2] > 0
-    beside = abs(x - tail_P[0]) <= XIPHOID_HALF_WIDTH_MM
-    return bool(upwards and z < bottom and beside) and view.sector == "anterior"
+    in_line = abs(x - tail_P[0]) <= XIPHOID_HALF_WIDTH_MM
+    return bool(upwards and z < bottom and in_line) and view.sector == "anterior"
 
 
 def _paravertebral(view: _View) -> bool:

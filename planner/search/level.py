@@ -24,7 +24,7 @@ from planner.search.line_net import SIXTEENTHS, Blocks, Cells
 
 @jit
 def _test_range(  # type: ignore[no-untyped-def]
-    fields, w, e1, e2, origin, depth_a, depth_b, depth_c, near,
+    fields, w, e1, e2, origin, depth_a, depth_b, depth_c, neighbours,
     block, centre, half, depths, radius_mm, per_parent,
     state, radius, child_depths, verdict, quantities, first, last,
 ):  # fmt: skip
@@ -50,8 +50,8 @@ def _test_range(  # type: ignore[no-untyped-def]
         turn = sqrt(2.0) * (half_a + half_c) / gap
         own = sqrt((dx - w[n, 0]) ** 2 + (dy - w[n, 1]) ** 2 + (dz - w[n, 2]) ** 2)
         here = True
-        for m in range(near.shape[1]):
-            ox, oy, oz = near[n, m, 0], near[n, m, 1], near[n, m, 2]
+        for m in range(neighbours.shape[1]):
+            ox, oy, oz = neighbours[n, m, 0], neighbours[n, m, 1], neighbours[n, m, 2]
             if own > sqrt((dx - ox) ** 2 + (dy - oy) ** 2 + (dz - oz) ** 2) + 2.0 * turn:
                 here = False
                 break
@@ -118,7 +118,7 @@ def test_children(
     )
     parallel_for(
         lambda first, last: _test_range(
-            fields, b.w, b.e1, b.e2, b.centre, b.depth_a, b.depth_b, b.depth_c, b.near,
+            fields, b.w, b.e1, b.e2, b.centre, b.depth_a, b.depth_b, b.depth_c, b.neighbours,
             parents.block, parents.centre, parents.half, parents.depths, radius_mm, per_parent,
             done.state, done.radius_mm, done.depths_mm, done.verdict, done.quantities, first, last,
         ),

@@ -49,7 +49,7 @@ class Blocks:
 
     `w`, `e1`, `e2` (n, 3): outward direction and the two axes perpendicular to it. `centre` (3,): the
     target's middle. `depth_a`, `depth_c` (n,): where planes A and C cut w, from the centre; `depth_b` the
-    target's near side. `near` (n, k, 3): neighbours' w.
+    target's near side. `neighbours` (n, k, 3): neighbours' w.
     """
 
     w: Float[np.ndarray, "n 3"]
@@ -59,7 +59,7 @@ class Blocks:
     depth_a: Float[np.ndarray, "n"]
     depth_b: Float[np.ndarray, "n"]
     depth_c: Float[np.ndarray, "n"]
-    near: Float[np.ndarray, "n k 3"]
+    neighbours: Float[np.ndarray, "n k 3"]
 
 
 def even_directions(count: int) -> Float[np.ndarray, "n 3"]:

@@ -73,7 +73,7 @@ def is_ascii_stl(content: bytes) -> bool:
 
 
 def resolve_axes(
-    stated: Mapping[Path, MeshAxes | None], asked: MeshAxes | None
+    stated: Mapping[Path, MeshAxes | None], requested: MeshAxes | None
 ) -> tuple[dict[Path, MeshAxes], tuple[str, ...]]:
     """The axes of each mesh file of a case, and notes on the reasons.
 
@@ -83,32 +83,32 @@ def resolve_axes(
     evidence.
     """
     for path, own in stated.items():
-        if own is not None and asked is not None and own is not asked:
+        if own is not None and requested is not None and own is not requested:
             raise FrameMismatch(
                 path.name,
-                f"it says SPACE={_shown(own)}, but {_shown(asked)} is requested",
+                f"it says SPACE={_shown(own)}, but {_shown(requested)} is requested",
                 "Leave --mesh-axes out, which is for files that state nothing, or correct the file's header.",
             )
     silent = [path for path, own in stated.items() if own is None]
     ras = [path for path, own in stated.items() if own is MeshAxes.RAS]
-    if silent and ras and asked is None:
+    if silent and ras and requested is None:
         raise FrameMismatch(
             silent[0].name,
             f"it does not say whether it is in LPS or RAS, and {ras[0].name} says RAS",
             "Give --mesh-axes ras if both are in RAS; otherwise write SPACE=LPS into this file's header.",
         )
-    return {path: own or asked or MeshAxes.LPS for path, own in stated.items()}, _notes(stated, asked)
+    return {path: own or requested or MeshAxes.LPS for path, own in stated.items()}, _notes(stated, requested)
 
 
-def _notes(stated: Mapping[Path, MeshAxes | None], asked: MeshAxes | None) -> tuple[str, ...]:
+def _notes(stated: Mapping[Path, MeshAxes | None], requested: MeshAxes | None) -> tuple[str, ...]:
     notes = []
     for axes in MeshAxes:
         files = [path.name for path, own in stated.items() if own is axes]
         if files:
             notes.append(f"Surfaces read as {_shown(axes)}, as their files say: {listed(files)}.")
     silent = [path.name for path, own in stated.items() if own is None]
-    if silent and asked is not None:
-        notes.append(f"Surfaces read as {_shown(asked)}, as requested: {listed(silent)}.")
+    if silent and requested is not None:
+        notes.append(f"Surfaces read as {_shown(requested)}, as requested: {listed(silent)}.")
     elif silent:
         notes.append(
             f"Surfaces read as LPS, because nothing says otherwise: {listed(silent)}. If they are in RAS, "

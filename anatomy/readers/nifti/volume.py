@@ -61,9 +61,9 @@ def read_labels(path: Path, names: Mapping[int, str]) -> tuple[UInt[np.ndarray, 
         small = max(names) <= 255
         labels = np.empty(volume.shape, np.uint8 if small else np.uint16, order="F")
         for where, values in volume.slabs():
-            whole = to_labels(values, path.name)
-            count.add(whole)
-            labels[:, :, where] = whole
+            slab = to_labels(values, path.name)
+            count.add(slab)
+            labels[:, :, where] = slab
     count.check_named(names, path.name)
     return *canonical(labels, volume.X_PV), volume.remarks
 
@@ -83,9 +83,9 @@ def read_mask(path: Path) -> tuple[Bool[np.ndarray, "nx ny nz"], Grid, Remarks]:
             with np.errstate(invalid="ignore"):
                 is_empty = not values.any()
             if not is_empty:
-                whole = to_labels(values, path.name)
-                count.add(whole)
-                stored[:, :, where] = whole != 0
+                slab = to_labels(values, path.name)
+                count.add(slab)
+                stored[:, :, where] = slab != 0
     present = count.present()
     if len(present) > 1:
         raise ReadError(

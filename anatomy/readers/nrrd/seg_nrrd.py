@@ -235,8 +235,8 @@ def _layers(
     counts = [LabelCount() for _ in layers]
     try:
         for first, where, stored in _slabs(stream, axes, dtype):
-            whole = to_labels(stored, file)
-            for index, labels in enumerate(whole, first):
+            slab = to_labels(stored, file)
+            for index, labels in enumerate(slab, first):
                 layers[index][:, :, where] = labels
                 counts[index].add(layers[index][:, :, where])
         stream.finish()

@@ -85,8 +85,8 @@ def test_line(fields, p, d, quantities):  # type: ignore[no-untyped-def]
     needle where an obstacle first comes too near.
     """
     enter, leave = box_span(fields, p, d)
-    tip, near, chord = target_span(fields, p, d, enter, leave)
-    if near < tip or chord < fields.min_chord:
+    tip, near_side, chord = target_span(fields, p, d, enter, leave)
+    if near_side < tip or chord < fields.min_chord:
         return MISSES_TARGET
     quantities[TIP] = tip
     quantities[CHORD] = chord
@@ -191,8 +191,8 @@ def _block_range(fields, points, outwards, blocks, first, last):  # type: ignore
         p = (points[i, 0], points[i, 1], points[i, 2])
         d = (outwards[i, 0], outwards[i, 1], outwards[i, 2])
         enter, leave = box_span(fields, p, d)
-        tip, near, _ = target_span(fields, p, d, enter, leave)
-        if leave < enter or near < tip:
+        tip, near_side, _ = target_span(fields, p, d, enter, leave)
+        if leave < enter or near_side < tip:
             continue
         end = tip + fields.needle_length
         at = clear_until(fields, p, d, tip, end, 0.0)[0]

@@ -52,13 +52,13 @@ def target_span(fields, p, d, enter, leave):  # type: ignore[no-untyped-def]
     sy = face_ahead(p[1], vy, j + fy, hy)
     sz = face_ahead(p[2], vz, k + fz, hz)
     s = enter
-    far, near, chord = 0.0, -1.0, 0.0
+    far_side, near_side, chord = 0.0, -1.0, 0.0
     while s < leave:
         out = max(s, min(min(sx, sy), min(sz, leave)))
         if fields.target[i, j, k] == 1:
             if chord == 0.0:
-                far = s
-            near = out
+                far_side = s
+            near_side = out
             chord += out - s
         s = out
         if sx <= sy and sx <= sz:
@@ -78,7 +78,7 @@ def target_span(fields, p, d, enter, leave):  # type: ignore[no-untyped-def]
             sz = face_ahead(p[2], vz, k + fz, hz)
     if chord == 0.0:
         return 0.0, -1.0, 0.0
-    return far, near, chord
+    return far_side, near_side, chord
 
 
 @jit_inline
