@@ -39,12 +39,6 @@ BODY_BASE_VISITS = 20_000
 """Fixed cost of examining one body, in triangle visits [U]."""
 
 
-def volume_mm3(vertices_P: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"]) -> float:
-    """Signed volume, positive if triangles face outwards (divergence theorem). [mm3]"""
-    a, b, c = (vertices_P[faces[:, n]] - vertices_P[faces[0, 0]] for n in range(3))
-    return float(np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6.0)
-
-
 def orient_outward(file: str, surface: Surface) -> Surface:
     """Reverse the triangles of bodies that are inside out. A body that lies for its larger share in larger,
     outward bodies is a cavity and is left as it is; a part of it that breaks through the wall counts as

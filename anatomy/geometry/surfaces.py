@@ -18,8 +18,8 @@ from jaxtyping import Bool, Float, Int
 from anatomy.errors import SurfaceError
 from anatomy.geometry.extents import refuse_absurd_extent
 from anatomy.geometry.frames import Grid
-from anatomy.geometry.surface import Surface
-from anatomy.geometry.surface_bodies import orient_outward, volume_mm3
+from anatomy.geometry.surface import Surface, volume_mm3
+from anatomy.geometry.surface_bodies import orient_outward
 from anatomy.geometry.voxelisation import fill_centres, mark_touched
 
 MIN_VOLUME_MM3 = 1.0

@@ -18,8 +18,7 @@ import numpy as np
 
 from anatomy.errors import StructureError, SurfaceError
 from anatomy.geometry.frames import Grid
-from anatomy.geometry.surface import Surface
-from anatomy.geometry.surface_bodies import volume_mm3
+from anatomy.geometry.surface import Surface, volume_mm3
 from anatomy.names.roles import Key, is_known, key_of, role_of
 from anatomy.structures import Role, Structure
 
