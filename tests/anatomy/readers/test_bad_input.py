@@ -236,7 +236,7 @@ def test_inputs_of_no_kind(tmp_path: Path, names: Path) -> None:
     with pytest.raises(ReadError, match="takes a names table"):
         read(segmentation, names=names)
     volume = labels(tmp_path)
-    for target, message in ((text, "no target"), (tmp_path, "is a folder")):
+    for target, message in ((text, "not supported for a target"), (tmp_path, "is a folder")):
         with pytest.raises(ReadError, match=message):
             read(volume, names=names, targets=[target])
     with pytest.raises(ReadError, match="CT is read from NIfTI"):
