@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from anatomy.errors import AnatomyError
+from planner.records.wording.number_text import counted
 from service.host.damaged_file import DamagedFile
 from service.host.disk_errors import NO_ROOM
 from service.host.errors import ServiceError, UnusableUpload
@@ -16,6 +17,7 @@ from service.jobs import errors as jobs
 from service.problems import Report
 from service.schemas import result_kinds
 from service.schemas.json.strict import FieldError, pointer
+from service.settings import MIB
 from service.storage import errors as storage
 
 REQUEST_SECTIONS = (
@@ -55,8 +57,8 @@ def _of_storage(error: storage.StorageError) -> Report:
             return Report("damaged", f"{error}")
         case storage.UnreadablePlan():
             kind = "damaged" if error.is_damaged else "conflict"
-            detail = f"{error} POST the same request to its case's plans, which writes it anew."
-            return Report(kind, detail)
+            fault = f"The plan /v1/plans/{error.plan_id} cannot be read back: {error.value}. {error.remedy}"
+            return Report(kind, f"{fault} POST the same request to its case's plans, which writes it anew.")
         case storage.SeveralCases():
             return _of_case_field("conflict", f"{error} Name the one meant as 'case'.")
         case storage.NoSuchCase():
@@ -67,7 +69,9 @@ def _of_storage(error: storage.StorageError) -> Report:
         case storage.TooLarge():
             return Report("limit-reached", f"{error} Ask for less.")
         case storage.QuotaExceeded():
-            return Report("no-room", f"{error} Remove cases or results first.")
+            most = f"{error.most_bytes / MIB:,.1f} MiB"
+            detail = f"An owner may keep {most}. This is more: remove cases or results first."
+            return Report("no-room", detail)
         case storage.NoRoom():
             makes_room = "Cancelling jobs and removing cases and results works, and makes room"
             return Report("no-room", f"{error} {makes_room}; whoever runs the service can make more.")
@@ -85,7 +89,9 @@ def _of_job(error: jobs.JobError) -> Report:
         case jobs.TooManyOpen():
             return Report("busy", f"{error} Cancel some, or try again later.")
         case jobs.TooManyOpenOfOwner():
-            return Report("too-many-requests", f"{error} Cancel one, or wait.")
+            wait = "waits or runs" if error.open_jobs == 1 else "wait or run"
+            own = f"{counted(error.open_jobs, 'job')} of this owner {wait}, and no more may."
+            return Report("too-many-requests", f"{own} Cancel one, or wait.")
         case jobs.KeyReused():
             return Report("key-reused", f"{error} Send a new key for a new request.")
         case jobs.UnusableInput():

@@ -113,7 +113,7 @@ class TooManyWaiting(WorkError):
     retry_after_s: int
 
     def __str__(self) -> str:
-        return f"{self.what}: as many of this owner wait as allowed."
+        return f"{self.what}: as many of this owner wait as may."
 
 
 @dataclass(eq=False)

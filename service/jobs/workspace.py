@@ -54,18 +54,23 @@ class Workspace:
 
 
 def workspace_of(
-    settings: Settings, *, limits: Limits | None = None, patience_s: float | None = None
+    settings: Settings,
+    *,
+    limits: Limits | None = None,
+    patience_s: float | None = None,
+    database: Database | None = None,
 ) -> Workspace:
     """The workspace of the settings' folder, whose folders are made; the database is asked nothing yet.
 
     `limits` are those of the settings unless others are given, as is `patience_s`, how long a database that
-    is away is waited for. Raises OSError where the folder cannot be made, and AnatomyError for a URL that
-    names no database.
+    is away is waited for. A database that is open already can be given. Raises OSError where the folder
+    cannot be made, and AnatomyError for a URL that names no database.
     """
     limits = limits_of(settings) if limits is None else limits
     patience_s = settings.database_patience_s if patience_s is None else patience_s
     store = Store(settings.data_dir)
-    database = Database(settings.database, patience_s, records_room(settings))
+    if database is None:
+        database = Database(settings.database, patience_s, records_room(settings))
     quota = Quota(limits.max_bytes_of_owner)
     return Workspace(
         settings=settings,

@@ -1,7 +1,6 @@
 """`seedpath store prune [--dry-run]`: remove at once what the retention settings say."""
 
 import argparse
-from contextlib import closing
 
 from anatomy.errors import AnatomyError
 from planner.records.wording.number_text import counted
@@ -12,11 +11,10 @@ from service.host.timestamp import rfc3339
 from service.jobs.workspace import workspace_of
 from service.logs.audit import audit_to
 from service.logs.json_lines import AUDIT
-from service.maintenance.open_store import refuse_other_folder
+from service.maintenance.open_store import opened
 from service.maintenance.retention.due import Due
 from service.maintenance.retention.policy import policy_of
 from service.maintenance.retention.rounds import Retention
-from service.storage.database.migrate import refuse_unfit
 from service.storage.reserved_space import audit_room
 
 
@@ -30,10 +28,9 @@ def prune(args: argparse.Namespace) -> int:
             "no setting says what is to go",
             "Set SEEDPATH_KEEP_PLANS_DAYS, or another one of docs/operation.md.",
         )
-    refuse_other_folder(settings)
-    workspace = workspace_of(settings)
-    with closing(workspace.database):
-        refuse_unfit(workspace.database)
+    with opened(settings) as database:
+        # Once the database is known to fit: a refused command makes nothing.
+        workspace = workspace_of(settings, database=database)
         retention = Retention(
             workspace.database, workspace.library, workspace.job_table, settings.audit, policy
         )
