@@ -95,7 +95,7 @@ def test_the_chests_refuse_lines_for_every_reason_there_is():
     for name in CHESTS:
         lines = random_lines(small_chest(name), 3000, seed=11)
         met |= set(line.test_lines(fields_of(name), lines.point, lines.outward)[0].tolist())
-    assert met | {verdicts.TIP_OUTSIDE} == set(range(len(verdicts.SENTENCES)))
+    assert met | {verdicts.TIP_OUTSIDE} == set(verdicts.VERDICTS)
 
 
 @pytest.mark.interpreted

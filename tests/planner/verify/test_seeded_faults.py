@@ -362,7 +362,7 @@ CLAIM_FAULTS: dict[str, tuple[Fault, str]] = {
             request=replace(plan.request, target=replace(plan.request.target, min_chord_mm=0.0)),
             blocked_by=(Blocker(Constraint.MIN_CHORD, CONSTRAINT_NAMES[Constraint.MIN_CHORD], 0.1),),
         ),
-        "where no run in the target is asked for",
+        "no run in the target is too short where none is required",
     ),
     "another schema": (lambda plan: replace(plan, schema="seedpath.plan/0"), "schema"),
     # inputs
