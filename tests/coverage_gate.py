@@ -1,7 +1,7 @@
 """The coverage gate: files where a wrong answer could hide have every line and branch run by the tests.
 
 Run after the tests, on the data they left: `python tests/coverage_gate.py`. Which files: pyproject.toml,
-tool.seedpath.full_branch_coverage.
+tool.coverage.run.include.
 """
 
 import json
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 def wanted_files(root: Path) -> list[str]:
     """Files under the gate, relative to `root`. A pattern that fits no file is an error, not a pass."""
     settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    patterns = settings["tool"]["seedpath"]["full_branch_coverage"]["files"]
+    patterns = settings["tool"]["coverage"]["run"]["include"]
     files: list[str] = []
     for pattern in patterns:
         found = sorted(p.relative_to(root).as_posix() for p in root.glob(pattern))

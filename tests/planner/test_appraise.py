@@ -24,7 +24,6 @@ from planner.records.appraisal import Appraisal, Lack, SkinLack
 from planner.records.paths import CLEARANCE_CAP_MM
 from planner.records.request import Needle, PoseRequest, Request, TargetRequest
 from planner.records.search import TABLE as TABLE_NAME
-from planner.search.kernels import appraise as kernel
 from planner.search.kernels import line
 from planner.search.kernels.verdicts import (
     BLOCKED,
@@ -437,7 +436,7 @@ def test_a_stretch_as_short_as_rounding_is_no_crossing() -> None:
     entries = np.array([[0.5 - 5e-7, 0.0, 0.0], [0.0, 0.0, 0.0]])
     inwards = np.array([[1.0, 0.0, 0.0]] * 2)
     lengths = np.array([0.9, 0.9])
-    kernel.cross_range(
+    crossing.cross_range(
         sets, starts, members, np.ones(3), entries, inwards, lengths, 2, counts, crossed, spans, 0, 2
     )
     assert counts.tolist() == [1, 2]

@@ -13,6 +13,7 @@ import httpx
 import psutil
 import pytest
 from health_watch import HealthWatch
+from mount_namespace import may_mount  # noqa: F401
 from phantom import write_phantom
 from rest_calls import healthy, problem, until, upload
 from service_process import GENEROUS_S, Service, eventually, running

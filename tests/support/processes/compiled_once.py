@@ -19,7 +19,7 @@ from pathlib import Path
 
 from checkout import TESTS
 
-LOCK = "SEEDPATH_TESTS_KERNEL_LOCK"
+LOCK = "KERNELS_OF_TESTS_LOCK"
 """Names the lock's file to the workers."""
 
 

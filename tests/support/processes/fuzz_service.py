@@ -8,9 +8,10 @@ from pathlib import Path
 
 import instant_work
 
-from service.cli import main as cli
+from service.cli.main import main
 from service.interactive import appraisers as appraising
 from service.settings import Settings
+from service.web import app
 from service.web.app import create_app
 
 SCRIPT = Path(__file__)
@@ -21,5 +22,5 @@ if __name__ == "__main__":
         return create_app(settings, instant_work.WORK)
 
     appraising.appraise, appraising.cut = instant_work.appraise, instant_work.cut
-    cli.create_app = app_of_fakes
-    sys.exit(cli.main(sys.argv[1:]))
+    app.create_app = app_of_fakes
+    sys.exit(main(sys.argv[1:]))

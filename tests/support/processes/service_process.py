@@ -20,8 +20,9 @@ import psutil
 import slow_work
 from checkout import PATHS
 
-from service.cli import main as cli
+from service.cli.main import main
 from service.settings import Settings
+from service.web import app
 from service.web.app import create_app
 
 GENEROUS_S = 90.0
@@ -123,5 +124,6 @@ def app_of_fakes(settings: Settings) -> Any:
 
 
 if __name__ == "__main__":
-    cli.create_app = app_of_fakes
-    sys.exit(cli.main(sys.argv[1:]))
+    # The command that serves imports it from there.
+    app.create_app = app_of_fakes
+    sys.exit(main(sys.argv[1:]))
