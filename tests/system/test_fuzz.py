@@ -26,6 +26,10 @@ EXAMPLES = int(os.environ.get("TEST_EXAMPLES", "0"))
 """Requests for each operation in the longer run (`make fuzz`); else few, and the same each time."""
 
 FEW = 8
+
+CASES, PLANS = 4, 4
+"""And plans of each case: so many that some are left when others have been removed."""
+
 MOST_S = 300 if EXAMPLES == 0 else 24 * 3600
 """Far more than it takes; a run that hangs must end."""
 
@@ -70,12 +74,12 @@ def made(client: httpx.Client, phantom: Path) -> dict[str, list[str]]:
 
     labels = ("file", "labels.nii.gz", (phantom / "labels.nii.gz").read_bytes())
     names = ("names", "labels.json", (phantom / "labels.json").read_bytes())
-    for number in range(3):
+    for number in range(CASES):
         parts = upload(labels, names, ("target", f"{number}.nii", b"%d" % number))
         answer = client.post("/v1/cases", **parts if number else upload(labels, names))
         assert answer.status_code == 201, answer.text
         found["cases"].append(answer.json()["id"])
-        for seed in range(2):
+        for seed in range(PLANS):
             plan = order(f"{answer.headers['location']}/plans", {"random_seed": seed})
             order(f"{plan}:evaluate-implant", {"seeds": [{"position_mm": [0.0, 0.0, float(seed)]}]})
             order(f"{plan}:replan", {"needles": [{"entry_mm": [0.0, 0.0, 9.0], "tip_mm": [0.0, 0.0, 0.0]}]})

@@ -69,7 +69,7 @@ def test_workers_are_let_go_though_the_threads_beside_them_hang(
         hangs.release()
         assert goes_on.wait(GENEROUS_S)
 
-    parts = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan)).state.parts
+    parts = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan)).state.service
     monkeypatch.setattr(parts.dispatcher, "_look", hang)
     monkeypatch.setattr(parts.dispatcher._monitor, "_look", lambda: None)
     monkeypatch.setattr(parts.dispatcher._monitor._periodic_thread, "_do", hang)
