@@ -54,18 +54,13 @@ serve: $(VENV)/run
 # Processes that tests start share their bytecode, wherever the environment keeps it from being written.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-# Tests of the files that the coverage gate asks for. A tracer makes tests half as slow again, so all others
-# run without one.
-GATED := tests/anatomy/geometry tests/planner/measuring tests/planner/search tests/planner/verify
-
 # The second run sees inside numba's kernels, which no tracer can follow once they are compiled.
 test: $(VENV)/test
 	$(BIN)/lint-imports --no-logo
 	rm -f .coverage
-	$(PYTEST) -m 'not long' --cov --cov-report= $(GATED)
+	$(PYTEST) -m 'not long' --cov --cov-report=
 	NUMBA_DISABLE_JIT=1 $(PYTEST) -m 'interpreted and not long' --cov --cov-append --cov-report=
 	$(BIN)/python tests/coverage_gate.py
-	$(PYTEST) -m 'not long' $(GATED:%=--ignore=%)
 
 test-long: $(VENV)/test
 	$(PYTEST) -m long
